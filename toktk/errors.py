@@ -1,0 +1,55 @@
+"""Errors that a user can cause, each saying what was asked, what was found and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ToktkError(Exception):
+    """Base of every error raised on purpose.
+
+    Args:
+        what: one line: what was asked and why it cannot be done.
+        *lines: what was found, and what to do; each becomes an indented line.
+    """
+
+    def __init__(self, what: str, *lines: str) -> None:
+        super().__init__("\n  ".join([what, *lines]))
+
+
+class CorpusError(ToktkError):
+    """Text could not be read, or does not hold what was asked of it."""
+
+
+class PatternError(ToktkError):
+    """A pretokenizer pattern could not be understood."""
+
+
+class TrainingError(ToktkError):
+    """A trainer cannot do what was asked."""
+
+
+class FormatError(ToktkError):
+    """A tokenizer file is malformed, or a tokenizer does not fit a format."""
+
+
+class MetricError(ToktkError):
+    """A metric is undefined on this text."""
+
+
+class StorageError(ToktkError):
+    """A result could not be written or read."""
+
+
+class MissingExtraError(ToktkError):
+    """An optional dependency is needed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(what, f"Run: pip install 'toktk[{extra}]'")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the closest known name, or an empty string."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

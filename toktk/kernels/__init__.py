@@ -1,0 +1,54 @@
+"""Numba kernels: contiguous arrays in, arrays out; no Python objects, no I/O.
+
+Every kernel is compiled by the one decorator `kernel`: nopython, nogil (plain threads scale), no
+fastmath, no ``parallel=True``. Machine code is cached in the user's cache directory under a hash of
+*all* kernel sources, because numba's own cache does not notice a change in another file.
+``TOKTK_NUMBA_CACHE=0`` turns the cache off.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def cache_directory() -> Path | None:
+    """Return the folder of compiled kernels for this source state, or None when caching is off."""
+    if os.environ.get("TOKTK_NUMBA_CACHE") == "0":
+        return None
+    from toktk.paths import home
+
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return home() / "kernels" / digest.hexdigest()[:16]
+
+
+def _configure() -> bool:
+    directory = cache_directory()
+    if directory is None:
+        return False
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False  # a read-only home costs compile time, never the run
+    import numba
+
+    numba.config.CACHE_DIR = str(directory)
+    return True
+
+
+_CACHE = _configure()
+
+
+def kernel(function: F) -> F:
+    """Compile `function` with toktk's one set of options."""
+    import numba
+
+    compiled: F = numba.njit(nogil=True, cache=_CACHE, fastmath=False)(function)
+    return compiled
