@@ -1,1 +1,93 @@
+"""The command line: one verb per file, imported only when used, and the one place errors end.
 
+Data goes to standard output, all else to standard error. Exit codes: 0, 1 an error, 2 wrong usage,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+from typing import Any
+
+import click
+
+from toktk import __version__
+from toktk.errors import ToktkError, did_you_mean
+
+# Verb -> where its command is, and its line in --help, which must not cost an import.
+COMMANDS = {
+    "sweep": ("toktk.cli.sweep:command", "Train at many vocabulary sizes and measure every one."),
+    "train": ("toktk.cli.train:command", "Train one tokenizer and write it."),
+    "ls": ("toktk.cli.ls:command", "List trainers, pretokenizers, metrics and corpora."),
+    "env": ("toktk.cli.env:command", "Show versions, machine and cache."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a subcommand when it is asked for, and ends every expected error."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order of a user's work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return the command, or None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or fail with the nearest name."""
+        if args[0] not in COMMANDS and not ctx.resilient_parsing:
+            ctx.fail(f"no such command {args[0]!r}{did_you_mean(args[0], COMMANDS)}.")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs with their help lines, importing none of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an expected error becomes a message and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # click ends quietly, as a program in a pipe should
+        except (ToktkError, OSError) as error:
+            if os.environ.get("TOKTK_DEBUG") == "1":
+                raise
+            click.echo(f"Error: {_message(error)}", err=True)
+            ctx.exit(1)
+        except KeyboardInterrupt:
+            click.echo(
+                "Interrupted. Finished work is kept: run the same command again to resume.",
+                err=True,
+            )
+            ctx.exit(130)
+
+
+def _message(error: ToktkError | OSError) -> str:
+    if isinstance(error, ToktkError):
+        return str(error)
+    place = f"{error.filename}: " if error.filename else ""
+    what = f"{place}{error.strerror or error}."
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
+        advice = "Free space, or choose another place with -o DIR or TOKTK_HOME=DIR."
+    else:
+        advice = "Set TOKTK_DEBUG=1 to see where this happened."
+    return f"{what}\n  {advice}"
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="toktk", message="%(prog)s %(version)s")
+def main() -> None:
+    """Train tokenizers at every vocabulary size and measure what each costs in every language."""

@@ -52,3 +52,11 @@ def kernel(function: F) -> F:
 
     compiled: F = numba.njit(nogil=True, cache=_CACHE, fastmath=False)(function)
     return compiled
+
+
+def inlined(function: F) -> F:
+    """Compile a small `function` into its callers, which saves reference counts on array arguments."""
+    import numba
+
+    compiled: F = numba.njit(nogil=True, inline="always", fastmath=False)(function)
+    return compiled

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from fake_evaluation import FakeEvaluation
+
+from toktk.errors import MetricError
+from toktk.metrics.base import Figure, MetricOptions, macro_max, macro_mean
+from toktk.registry import METRICS
+
+
+def figures(**values: float | None) -> list[Figure]:
+    return [Figure(group, "m", value, "x", 1) for group, value in values.items()]
+
+
+def test_summaries_skip_the_pooled_figure_nulls_and_what_is_left_out() -> None:
+    given = figures(de=2.0, en=1.0, ja=None, fi=4.0, all=99.0)
+    mean = macro_mean(given, leave_out=("en",))
+    assert (mean.group, mean.metric, mean.value, mean.n) == ("all", "m|macro", 3.0, 2)
+    worst = macro_max(given)
+    assert (worst.metric, worst.value, worst.n, worst.note) == ("m|max", 4.0, 3, "fi")
+
+
+def test_a_summary_of_nothing_defined_is_null() -> None:
+    for summary in (macro_mean(figures(ja=None)), macro_max(figures(ja=None))):
+        assert summary.value is None
+        assert summary.n == 0
+        assert summary.note == "defined for no group"
+
+
+@pytest.mark.parametrize(
+    "given", [[], [Figure("en", "a", 1.0, "x", 1), Figure("en", "b", 1.0, "x", 1)]]
+)
+def test_a_summary_needs_exactly_one_metric(given: list[Figure]) -> None:
+    with pytest.raises(MetricError, match="exactly one metric"):
+        macro_mean(given)
+
+
+@pytest.mark.parametrize("name", METRICS.names())
+def test_every_metric_stays_defined_or_null_on_empty_text(name: str) -> None:
+    zeros = dict.fromkeys(
+        ("documents", "bytes", "chars", "words", "pieces", "word_pieces", "nonspace"), [0, 0]
+    )
+    empty = FakeEvaluation(["en", "de"], [0, 0], aligned_lines=0, token_counts=[0, 0], **zeros)
+    metric = METRICS.load(name)
+    found = metric.compute(empty, 2, MetricOptions())
+    assert metric.applies(empty)
+    assert found
+    for figure in found:
+        assert figure.value is None or math.isfinite(figure.value)
+        # A quotient of nothing is not measured; a count of nothing, or of ids used, is 0.
+        if metric.unit != name and name != "utilization":
+            assert figure.value is None
+            assert figure.note
+
+
+@pytest.mark.parametrize("name", METRICS.names())
+def test_every_metric_is_named_as_registered_and_described(name: str) -> None:
+    metric = METRICS.load(name)
+    assert metric.name == name
+    assert metric.description.endswith(".")
+    assert metric.better in ("higher", "lower", None)

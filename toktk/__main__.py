@@ -1,0 +1,5 @@
+"""``python -m toktk``."""
+
+from toktk.cli import main
+
+main(prog_name="toktk")

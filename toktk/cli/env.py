@@ -1,0 +1,40 @@
+"""``toktk env``: what to paste into a bug report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from toktk.cli.options import format_option, output_option
+from toktk.cli.output import emit, emit_rows
+from toktk.lab.tabular import Cell
+
+
+@click.command("env")
+@format_option
+@output_option()
+def command(format: str, output: Path | None) -> None:
+    """Show versions, machine, plugins and cache; never the host's or the user's name."""
+    from toktk.lab.environment import environment
+
+    found = environment()
+    if format == "json":
+        emit(json.dumps(found, ensure_ascii=False, indent=2) + "\n", output)
+        return
+    rows: list[tuple[str, Cell]] = []
+    for name, value in found.items():
+        if name == "packages":
+            rows += [(package, number or "not installed") for package, number in value.items()]
+        elif name == "plugins":
+            rows += [
+                (f"{group}: {plugin}", origin)
+                for group, plugins in value.items()
+                for plugin, origin in plugins.items()
+            ]
+        elif name in ("memory", "cache_bytes"):
+            rows.append((name.removesuffix("_bytes") + " (MiB)", value and round(value / 2**20)))
+        else:
+            rows.append((name, value))
+    emit_rows(("what", "value"), rows, format, output)

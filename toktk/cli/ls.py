@@ -1,0 +1,104 @@
+"""``toktk ls``: what there is to train with, cut with, measure with and measure on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from toktk import registry
+from toktk.cli.options import format_option, output_option
+from toktk.cli.output import emit_rows
+from toktk.errors import ToktkError
+
+Row = tuple[str, ...]
+Listing = tuple[Row, list[Row]]  # column names, rows
+
+
+@click.command("ls")
+@click.argument(
+    "kind", type=click.Choice(("trainers", "pretokenizers", "metrics", "corpora", "patterns"))
+)
+@format_option
+@output_option()
+def command(kind: str, format: str, output: Path | None) -> None:
+    """List what toktk and the installed packages offer: name, what it is, where it comes from."""
+    columns, rows = _LISTS[kind]()
+    emit_rows(columns, rows, format, output)
+
+
+def _trainers() -> Listing:
+    rows: list[Row] = [
+        (name, _trouble(target) or _first_line(target), origin)
+        for name, target, origin in _loaded(registry.TRAINERS)
+    ]
+    return ("name", "what", "origin"), rows
+
+
+def _pretokenizers() -> Listing:
+    rows: list[Row] = [
+        (
+            name,
+            "split pattern" if isinstance(target, str) else _trouble(target) or _first_line(target),
+            origin,
+        )
+        for name, target, origin in _loaded(registry.PRETOKENIZERS)
+    ]
+    return ("name", "what", "origin"), rows
+
+
+def _patterns() -> Listing:
+    rows: list[Row] = [
+        (name, target, origin)
+        for name, target, origin in _loaded(registry.PRETOKENIZERS)
+        if isinstance(target, str)
+    ]
+    return ("name", "pattern", "origin"), rows
+
+
+def _metrics() -> Listing:
+    rows: list[Row] = []
+    for name, target, origin in _loaded(registry.METRICS):
+        trouble = _trouble(target)
+        if trouble:
+            rows.append((name, "", "", trouble, origin))
+        else:
+            better = getattr(target, "better", None) or ""
+            what = getattr(target, "description", "") or _first_line(target)
+            rows.append((name, getattr(target, "unit", ""), better, what, origin))
+    return ("name", "unit", "better", "what", "origin"), rows
+
+
+def _corpora() -> Listing:
+    from toktk.corpus.cards import cards
+
+    rows: list[Row] = [(name, card.title, card.spec, card.licence) for name, card in cards().items()]
+    return ("name", "what", "spec", "license"), rows
+
+
+_LISTS = {
+    "trainers": _trainers,
+    "pretokenizers": _pretokenizers,
+    "metrics": _metrics,
+    "corpora": _corpora,
+    "patterns": _patterns,
+}
+
+
+def _loaded(of: registry.Registry) -> Iterator[tuple[str, object, str]]:
+    """Yield name, object and origin; of one that cannot be loaded the error is the object."""
+    for name, origin in of.names().items():
+        try:
+            yield name, of.load(name), origin
+        except ToktkError as error:
+            yield name, error, origin
+
+
+def _trouble(target: object) -> str:
+    # One broken plugin is one row of the list, not the end of it.
+    return " ".join(str(target).split()) if isinstance(target, ToktkError) else ""
+
+
+def _first_line(target: object) -> str:
+    return (target.__doc__ or "").strip().partition("\n")[0]

@@ -1,0 +1,142 @@
+"""The record batch that every corpus yields, and how to build, view and slice one."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toktk.errors import CorpusError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BATCH_BYTES = 1 << 24
+"""Text in one batch, at most; a longer document is a batch of its own."""
+
+NO_GROUP = "(none)"
+"""The group of a row whose group column is null."""
+
+
+@functools.cache
+def schema() -> pa.Schema:
+    """Return the columns of every batch: text, group, align, weight."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            pa.field("text", pa.large_string(), nullable=False),
+            pa.field("group", pa.dictionary(pa.int32(), pa.string())),
+            pa.field("align", pa.string()),
+            pa.field("weight", pa.int64()),
+        ]
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def _constants(capacity: int) -> tuple[pa.Array, pa.Array, pa.Array]:
+    import pyarrow as pa
+
+    zeros = pa.array(np.zeros(capacity, np.int32))
+    return zeros, pa.nulls(capacity, pa.string()), pa.array(np.ones(capacity, np.int64))
+
+
+def constant_group(name: str, rows: int) -> pa.DictionaryArray:
+    """Return a group column that names one group for every row, without a value per row."""
+    import pyarrow as pa
+
+    indices = _constants(1 << max(rows, 1).bit_length())[0].slice(0, rows)
+    return pa.DictionaryArray.from_arrays(indices, pa.array([name], pa.string()))
+
+
+def group_column(values: pa.Array, where: str) -> pa.DictionaryArray:
+    """Return `values` (strings, numbers or a dictionary of them) as a group column.
+
+    A null becomes the group ``(none)``.
+
+    Raises:
+        CorpusError: the values are of another kind, a list for example.
+    """
+    import pyarrow as pa
+
+    target = schema().field("group").type
+    if values.type == target and not values.null_count:
+        return values
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    return _as_string(values, where).fill_null(NO_GROUP).dictionary_encode().cast(target)
+
+
+def align_column(values: pa.Array, where: str) -> pa.Array:
+    """Return `values` as alignment ids; a null means that the row is not aligned.
+
+    Raises:
+        CorpusError: the values are neither strings nor numbers.
+    """
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    return _as_string(values, where)
+
+
+def _as_string(values: pa.Array, where: str) -> pa.Array:
+    import pyarrow as pa
+
+    try:
+        strings = values.cast(pa.string())
+        strings.validate(full=True)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise CorpusError(
+            f"{where} cannot serve as a group or alignment id.",
+            f"Found: {values.type} ({error}).",
+            "Name a column of strings or numbers.",
+        ) from error
+    return strings
+
+
+def make_batch(
+    text: pa.Array, group: pa.DictionaryArray, align: pa.Array | None = None, weight: Any = None
+) -> pa.RecordBatch:
+    """Return one batch in the common schema; no `align` means not aligned, no `weight` means 1."""
+    import pyarrow as pa
+
+    _, nulls, ones = _constants(1 << max(len(text), 1).bit_length())
+    align = nulls.slice(0, len(text)) if align is None else align
+    weight = ones.slice(0, len(text)) if weight is None else weight
+    return pa.RecordBatch.from_arrays([text, group, align, weight], schema=schema())
+
+
+def spans(array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``(data, offsets)`` of a large_string array as NumPy views, nothing copied.
+
+    Value `i` is ``data[offsets[i]:offsets[i + 1]]``. The array may be a slice: `offsets` then
+    need not start at 0, nor end at ``data.size``.
+    """
+    _, offsets, data = array.buffers()
+    bytes_ = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+    if not len(array):
+        return bytes_, np.zeros(1, np.int64)
+    ends = np.frombuffer(offsets, np.int64)
+    return bytes_, ends[array.offset : array.offset + len(array) + 1]
+
+
+def strings(data: np.ndarray, offsets: np.ndarray) -> pa.Array:
+    """Return a large_string array over `data` (uint8, valid UTF-8) and `offsets` (int64)."""
+    import pyarrow as pa
+
+    buffers = pa.py_buffer(offsets), pa.py_buffer(data)
+    return pa.LargeStringArray.from_buffers(offsets.size - 1, *buffers)
+
+
+def slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Yield `batch` in pieces of at most `BATCH_BYTES` of text; an empty batch yields nothing."""
+    _, offsets = spans(batch.column(0))
+    start, rows = 0, batch.num_rows
+    while start < rows:
+        limit = offsets[start] + BATCH_BYTES
+        end = max(int(np.searchsorted(offsets, limit, side="right")) - 1, start + 1)
+        yield batch.slice(start, end - start)
+        start = end

@@ -1,0 +1,239 @@
+"""Corpus: documents with a group and, where the text is parallel, an alignment id."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from toktk.corpus.selection import Limit, Selection, Split
+from toktk.errors import CorpusError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Progress = Callable[[int], None]
+
+
+class Part(Protocol):
+    """Something that yields batches: a file, a hub dataset, or a whole corpus."""
+
+    @property
+    def size(self) -> int | None:
+        """Total in the unit that `progress` is called with; None if unknown."""
+
+    @property
+    def unit(self) -> str:
+        """The unit of `size`: "bytes" of source, or "rows"."""
+
+    @property
+    def replaced(self) -> int:
+        """Invalid sequences replaced in the latest pass."""
+
+    @property
+    def null_rows(self) -> int:
+        """Rows without text, skipped in the latest pass."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The sha256, in hex, of all that determines the documents."""
+
+    def batches(self, progress: Progress | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield the documents; call `progress` with what was consumed since the last call."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a reader of the results needs to know, JSON-able."""
+
+
+class Corpus:
+    """Documents from one or more parts, in order; iterable as often as needed.
+
+    Args:
+        name: what tables and charts call it.
+        parts: files, datasets or corpora.
+        selection: which documents to keep; all, unless given.
+        options: reader options worth reporting, for `describe`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        parts: Sequence[Part],
+        selection: Selection | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> None:
+        self.name = name
+        self._parts = tuple(parts)
+        self._selection = selection
+        self._options = options or {}
+
+    def __repr__(self) -> str:
+        size = "unknown size" if self.size is None else f"{self.size:,} {self.unit}"
+        return f"Corpus({self.name!r}, {size})"
+
+    @property
+    def size(self) -> int | None:
+        """Total in the unit that `progress` is called with; None if unknown.
+
+        The size of the *source*: a split or a limit reads through the same bytes as the whole.
+        """
+        if len({part.unit for part in self._parts}) > 1:
+            return None
+        total = 0
+        for part in self._parts:
+            if part.size is None:
+                return None
+            total += part.size
+        return total
+
+    @property
+    def unit(self) -> str:
+        """The unit of `size`: "bytes" of source, or "rows" of a hub dataset."""
+        return self._parts[0].unit if self._parts else "bytes"
+
+    @property
+    def replaced(self) -> int:
+        """Invalid sequences that the latest pass replaced by U+FFFD (``errors="replace"``)."""
+        return sum(part.replaced for part in self._parts)
+
+    @property
+    def null_rows(self) -> int:
+        """Rows whose text is null, skipped in the latest pass."""
+        return sum(part.null_rows for part in self._parts)
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """The sha256, in hex, of contents, group names and options that change what is read.
+
+        Paths do not enter. The first use reads every file once.
+        """
+        if len(self._parts) == 1 and self._selection is None:
+            return self._parts[0].fingerprint
+        digest = hashlib.sha256()
+        for part in self._parts:
+            digest.update(part.fingerprint.encode())
+        digest.update(str(self._selection or "").encode())
+        return digest.hexdigest()
+
+    def batches(self, progress: Progress | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield record batches with the columns text, group, align, weight.
+
+        text: large_string, never null; group: dictionary<int32, string>, with a dictionary of its
+        own in each batch; align: string, null where the text is not parallel; weight: int64, how
+        often the document counts. A batch holds at most 16 MiB of text, or one longer document. An
+        array may be a slice (``offset > 0``): see `toktk.corpus.spans`.
+
+        Args:
+            progress: called with the source bytes (hub: rows) consumed since the last call.
+
+        Raises:
+            CorpusError: a file cannot be read, or there is no document at all.
+        """
+        documents = 0
+        for batch in self._selected(progress):
+            documents += batch.num_rows
+            yield batch
+        if not documents:
+            raise CorpusError(
+                f"no documents in {self.name}.",
+                f"Found: {self.size or 0} {self.unit} of source, "
+                f"{self.null_rows} rows without text, selection: {self._selection or 'all'}.",
+                "Give more text, or another text column.",
+            )
+
+    def _all(self, progress: Progress | None) -> Iterator[pa.RecordBatch]:
+        for part in self._parts:
+            yield from part.batches(progress)
+
+    def _selected(self, progress: Progress | None) -> Iterator[pa.RecordBatch]:
+        if self._selection is None:
+            yield from self._all(progress)
+            return
+        select = self._selection.start(lambda: self._all(None))
+        for batch in self._all(progress):
+            kept = select(batch)
+            if kept is None:
+                break
+            if kept.num_rows:
+                yield kept
+
+    @property
+    def _splits(self) -> int:
+        nested = (part._splits for part in self._parts if isinstance(part, Corpus))
+        return max(nested, default=0) + isinstance(self._selection, Split)
+
+    def split(self, test: float = 0.1) -> tuple[Corpus, Corpus]:
+        """Return ``(train, test)``: two corpora, disjoint and complete, whatever the order.
+
+        The side hangs on a hash of the document's text alone, so equal texts fall on the same
+        side; for parallel text on a hash of the alignment id, so all translations of a line do.
+        Either side may turn out empty where there are few documents; iterating it says so.
+
+        Args:
+            test: the share of documents expected on the test side, between 0 and 1.
+
+        Raises:
+            CorpusError: `test` is not between 0 and 1.
+        """
+        if not 0 < test < 1:
+            raise CorpusError(
+                f"cannot split {self.name}: the test share must lie between 0 and 1.",
+                f"Found: {test}.",
+            )
+        # A second split must not ask the first one's question: its test side would be empty.
+        salt = self._splits + 1
+        train, held_out = (Split(test, side, salt) for side in ("train", "test"))
+        return (
+            Corpus(f"{self.name} (train)", [self], train),
+            Corpus(f"{self.name} (test)", [self], held_out),
+        )
+
+    def limit(self, documents: int, seed: int | None = None) -> Corpus:
+        """Return at most `documents` documents: the first, or with `seed` a pseudo-random sample.
+
+        Of parallel text, `documents` counts aligned lines, each kept in every language. The sample
+        hangs on the texts and the seed, not on their order; drawing it reads the corpus twice.
+
+        Raises:
+            CorpusError: `documents` is not positive.
+        """
+        if documents < 1:
+            raise CorpusError(
+                f"cannot limit {self.name} to {documents} documents.", "Give 1 or more."
+            )
+        return Corpus(self.name, [self], Limit(documents, seed))
+
+    def describe(self) -> dict[str, Any]:
+        """Return name, fingerprint, sizes and options, JSON-able, for run.json.
+
+        `replaced` and `null_rows` count the latest pass, so call this after reading.
+        """
+        described: dict[str, Any] = {
+            "name": self.name,
+            "fingerprint": self.fingerprint,
+            "size": self.size,
+            "unit": self.unit,
+            "replaced": self.replaced,
+            "null_rows": self.null_rows,
+        }
+        if self._options:
+            described["options"] = self._options
+        if self._selection is not None:
+            described["selection"] = str(self._selection)
+        shown = 100
+        described["parts"] = [part.describe() for part in self._parts[:shown]]
+        if len(self._parts) > shown:
+            described["further_parts"] = len(self._parts) - shown
+        return described
+
+
+def concat(corpora: Sequence[Corpus], name: str) -> Corpus:
+    """Return one corpus with the documents of all, in order; groups of equal name become one.
+
+    Raises:
+        CorpusError: `corpora` is empty.
+    """
+    if not corpora:
+        raise CorpusError(f"cannot build {name}: no corpus given.")
+    return Corpus(name, corpora)

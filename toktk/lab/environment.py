@@ -1,0 +1,116 @@
+"""What a result was made on: versions, machine, plugins. Never the host's or the user's name."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import unicodedata
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from toktk import __version__, registry
+from toktk.paths import home
+
+# Every package that can change a figure or its cost, in the order shown.
+PACKAGES = (
+    "numpy",
+    "numba",
+    "llvmlite",
+    "pyarrow",
+    "datasets",
+    "tokenizers",
+    "tiktoken",
+    "sentencepiece",
+    "regex",
+    "click",
+    "rich",
+    "platformdirs",
+    "wordfreq",
+    "zstandard",
+)
+
+
+def environment() -> dict[str, Any]:
+    """Return a JSON-able description of this installation and machine.
+
+    Packages are looked up, not imported; a missing one is None. Memory and cache are in bytes. The
+    home directory in the cache's path is written ``~``, since it usually holds the user's name.
+    """
+    cache = home()
+    return {
+        "toktk": __version__,
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "unicode": unicodedata.unidata_version,
+        "packages": {name: _version(name) for name in PACKAGES},
+        "plugins": _plugins(),
+        "os": f"{platform.system()} {platform.release()}",
+        "machine": platform.machine(),
+        "cpu": _cpu_model(),
+        "logical_cores": os.cpu_count(),
+        "usable_cores": usable_cores(),
+        "memory": _memory(),
+        "cache": _without_home(cache),
+        "cache_bytes": _size(cache),
+    }
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may run on; containers often grant fewer than exist."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _plugins() -> dict[str, dict[str, str]]:
+    kinds = (registry.TRAINERS, registry.PRETOKENIZERS, registry.METRICS)
+    return {
+        kind.group: {n: origin for n, origin in kind.names().items() if origin != registry.OWN}
+        for kind in kinds
+    }
+
+
+def _cpu_model() -> str | None:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    if sys.platform == "darwin":
+        command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        if found.returncode == 0:
+            return found.stdout.strip()
+    return platform.processor() or None
+
+
+def _memory() -> int | None:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # Windows has no sysconf, others not every name
+        return None
+
+
+def _without_home(path: Path) -> str:
+    own = os.path.expanduser("~")  # noqa: PTH111 - Path.home() raises where there is none
+    return f"~/{path.relative_to(own).as_posix()}" if path.is_relative_to(own) else str(path)
+
+
+def _size(directory: Path) -> int:
+    total = 0
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            try:
+                total += (Path(folder) / name).stat().st_size
+            except OSError:  # another process may have replaced the file just now
+                continue
+    return total

@@ -1,0 +1,271 @@
+"""From a syntax tree to the tables of an automaton.
+
+The tree becomes a program of jumps and character tests. Sets of program positions, *ordered* by
+preference, become states, so that the automaton finds the match that a backtracking matcher
+prefers (leftmost, then first), not the longest. Equal states and equal classes are merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from toktk.errors import PatternError
+from toktk.pretokenizers import syntax
+from toktk.pretokenizers.unicode import Partition
+
+_MAX_CLASSES = 255
+_MAX_POSITIONS = 2000
+_MAX_STATES = 1000
+
+_Row: TypeAlias = tuple[list[int], list[bool]]
+_States: TypeAlias = npt.NDArray[np.int64]
+_Accept: TypeAlias = npt.NDArray[np.bool_]
+
+
+def construct(
+    tree: syntax.Node, unicode: Partition, pattern: str
+) -> tuple[_States, _States, _Accept]:
+    """Return class_of [code points], next_state [S, C] and accept [S, C + 1] for `tree`.
+
+    Raises:
+        PatternError: the automaton would be too large; `pattern` is only quoted then.
+    """
+    program = _Program(unicode, pattern)
+    program.start = program.build(tree, program.add(_Match()))
+    next_state, accept = _minimize(*_normalize(*_determinize(program)))
+    next_state, accept, class_of = _merge_classes(next_state, accept, unicode.class_of)
+    if next_state.shape[1] > _MAX_CLASSES:
+        raise _too_large(pattern, f"{next_state.shape[1]} character classes", _MAX_CLASSES)
+    return class_of, next_state, accept
+
+
+def _too_large(pattern: str, found: str, limit: int) -> PatternError:
+    return PatternError(
+        f"the pattern {pattern!r} is too large to compile.",
+        f"Found: {found}; the limit is {limit}.",
+        "Use smaller counts in {m,n}, or let the regex library run the pattern.",
+    )
+
+
+@dataclass(frozen=True)
+class _Test:
+    """Consume a character of one of the classes in the bit mask."""
+
+    classes: int
+    target: int
+
+
+@dataclass(frozen=True)
+class _Guard:
+    """Go on if the class of the next character (or the end of text) is in the bit mask."""
+
+    classes: int
+    target: int
+
+
+@dataclass(frozen=True)
+class _Split:
+    """Go on at every target, the earlier preferred."""
+
+    targets: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Match:
+    """The pattern has matched."""
+
+
+_Instruction: TypeAlias = _Test | _Guard | _Split | _Match
+
+
+class _Program:
+    """Instructions, built from the end of the pattern to its beginning."""
+
+    def __init__(self, unicode: Partition, pattern: str) -> None:
+        self.unicode = unicode
+        self.pattern = pattern
+        self.instructions: list[_Instruction] = []
+        self.start = 0
+        self.end_of_text = 1 << unicode.size
+        self.everything = (self.end_of_text << 1) - 1
+
+    def add(self, instruction: _Instruction) -> int:
+        if len(self.instructions) == _MAX_POSITIONS:
+            found = f"more than {_MAX_POSITIONS} positions"
+            raise _too_large(self.pattern, found, _MAX_POSITIONS)
+        self.instructions.append(instruction)
+        return len(self.instructions) - 1
+
+    def build(self, node: syntax.Node, target: int) -> int:
+        """Add instructions that match `node` and go on at `target`; return where they begin."""
+        match node:
+            case syntax.CharacterSet():
+                return self.add(_Test(self.unicode.members[node], target))
+            case syntax.EndOfText():
+                return self.add(_Guard(self.end_of_text, target))
+            case syntax.LookAhead():
+                classes = self.end_of_text if node.end else 0
+                for characters in node.sets:
+                    classes |= self.unicode.members[characters]
+                return self.add(
+                    _Guard(self.everything & ~classes if node.negated else classes, target)
+                )
+            case syntax.Sequence():
+                for item in reversed(node.items):
+                    target = self.build(item, target)
+                return target
+            case syntax.Alternation():
+                return self.add(_Split(tuple(self.build(c, target) for c in node.choices)))
+            case syntax.Repeat():
+                return self.repeat(node, target)
+
+    def repeat(self, node: syntax.Repeat, target: int) -> int:
+        if node.most is None:
+            loop = self.add(_Match())  # replaced below: a loop has to name itself
+            body = self.build(node.item, loop)
+            self.instructions[loop] = self.option(body, target, node.greedy)
+            target = loop
+        else:
+            end = target
+            for _ in range(node.most - node.least):
+                target = self.add(self.option(self.build(node.item, target), end, node.greedy))
+        for _ in range(node.least):
+            target = self.build(node.item, target)
+        return target
+
+    @staticmethod
+    def option(body: int, rest: int, greedy: bool) -> _Split:
+        return _Split((body, rest) if greedy else (rest, body))
+
+
+# A thread is a position of the program and the classes of the next character for which it is
+# alive: look-ahead and preference are both settled by taking classes away from later threads.
+_Thread: TypeAlias = tuple[int, int]
+
+
+def _follow(program: _Program, positions: Sequence[int]) -> tuple[_Thread, ...]:
+    """Return the threads that start at `positions`, most preferred first, jumps followed."""
+    threads: list[_Thread] = []
+    seen: dict[int, int] = {}
+    matched = 0
+    stack = [(position, program.everything) for position in reversed(positions)]
+    while stack:
+        position, classes = stack.pop()
+        classes &= ~(seen.get(position, 0) | matched)
+        if not classes:
+            continue
+        seen[position] = seen.get(position, 0) | classes
+        match program.instructions[position]:
+            case _Test(members) if classes & members:
+                threads.append((position, classes & members))
+            case _Guard(members, target):
+                stack.append((target, classes & members))
+            case _Split(targets):
+                stack.extend((target, classes) for target in reversed(targets))
+            case _Match():
+                # What is preferred less than a match is never wanted again.
+                matched |= classes
+                threads.append((position, classes))
+    return tuple(threads)
+
+
+def _step(program: _Program, threads: tuple[_Thread, ...], symbol: int) -> tuple[list[int], bool]:
+    """Return where the threads go on a character of class `symbol`, and if one has matched."""
+    positions: list[int] = []
+    for position, classes in threads:
+        if classes >> symbol & 1:
+            instruction = program.instructions[position]
+            if isinstance(instruction, _Test):
+                positions.append(instruction.target)
+            else:
+                return positions, True
+    return positions, False
+
+
+def _determinize(program: _Program) -> tuple[_States, _Accept]:
+    """Return next_state [S, C] and accept [S, C + 1] of all states that can be reached."""
+    symbols = program.unicode.size
+    states = [_follow(program, [program.start])]
+    # The start is no key here: a state that is reached may end a match, the start may not.
+    numbers: dict[tuple[_Thread, ...], int] = {}
+    reached: dict[tuple[int, ...], int] = {(): -1}
+    rows: list[_Row] = []
+    while len(rows) < len(states):
+        threads = states[len(rows)]
+        row: list[int] = []
+        accept: list[bool] = []
+        for symbol in range(symbols + 1):
+            positions, matched = _step(program, threads, symbol)
+            accept.append(matched and len(rows) > 0)
+            key = tuple(positions)
+            if key not in reached:
+                following = _follow(program, positions)
+                if following not in numbers:
+                    numbers[following] = len(states)
+                    states.append(following)
+                reached[key] = numbers[following]
+            row.append(reached[key])
+        rows.append((row[:symbols], accept))
+        if len(states) > _MAX_STATES:
+            raise _too_large(program.pattern, f"more than {_MAX_STATES} states", _MAX_STATES)
+    return np.array([row for row, _ in rows]), np.array([accept for _, accept in rows])
+
+
+def _normalize(next_state: _States, accept: _Accept) -> tuple[_States, _Accept]:
+    """Drop the transitions after which no match can end, and the ends that are never the last."""
+    live: _Accept = np.any(accept, axis=1)
+    while True:
+        reaching: _Accept = live | (live[next_state] & (next_state >= 0)).any(axis=1)
+        if (reaching == live).all():
+            break
+        live = reaching
+    next_state = np.where((next_state >= 0) & live[next_state], next_state, -1)
+    # A state is certain if from it, whatever follows, another end is met; texts being finite, the
+    # greatest such set of states is the right one.
+    certain = np.ones(len(next_state), dtype=bool)
+    while True:
+        later = (next_state >= 0) & certain[next_state]
+        holding: _Accept = accept[:, -1] & (accept[:, :-1] | later).all(axis=1)
+        if (holding == certain).all():
+            return next_state, np.column_stack([accept[:, :-1] & ~later, accept[:, -1]])
+        certain = holding
+
+
+def _minimize(next_state: _States, accept: _Accept) -> tuple[_States, _Accept]:
+    """Merge states that no text tells apart; number the rest by first use, from the start."""
+    _, block = np.unique(accept, axis=0, return_inverse=True)
+    while True:
+        targets = np.where(next_state >= 0, block[next_state], -1)
+        _, finer = np.unique(np.column_stack([block, targets]), axis=0, return_inverse=True)
+        if finer.max() == block.max():
+            break
+        block = finer
+    _, first = np.unique(block, return_index=True)
+    order = [int(block[0])]
+    for number in order:
+        targets = next_state[first[number]]
+        order.extend(dict.fromkeys(int(b) for b in block[targets[targets >= 0]] if b not in order))
+    rank = np.full(len(first), -1)
+    rank[order] = np.arange(len(order))
+    chosen = next_state[first[order]]
+    return np.where(chosen >= 0, rank[block[chosen]], -1), accept[first[order]]
+
+
+def _merge_classes(
+    next_state: _States,
+    accept: _Accept,
+    class_of: _States,
+) -> tuple[_States, _Accept, _States]:
+    """Merge the classes between which no state distinguishes, numbered by first code point."""
+    columns = np.vstack([next_state, accept[:, :-1]])
+    _, first, merged = np.unique(columns, axis=1, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    kept = first[order]
+    return next_state[:, kept], accept[:, [*kept, -1]], rank[merged][class_of]

@@ -1,0 +1,74 @@
+r"""Named split patterns, quoted from where each is defined.
+
+Every one cuts every text without a gap. `toktk.pretokenizers.syntax.portable` gives a text of each
+that Oniguruma (Hugging Face tokenizers) reads like the `regex` library and tiktoken do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from toktk.errors import PatternError, did_you_mean
+
+PATTERNS: dict[str, str] = {
+    # The GPT-2 release, src/encoder.py; the ByteLevel pretokenizer of Hugging Face tokenizers.
+    # tiktoken's r50k_base and p50k_base write the same in a form that runs faster.
+    "gpt2": r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
+    # tiktoken 0.14, tiktoken_ext/openai_public.py, cl100k_base. Earlier releases had what is now
+    # llama3; they differ at the end of a text alone, where this keeps "\n " in one piece.
+    "cl100k": (
+        r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+"
+        r"| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s"
+    ),
+    # tiktoken 0.14, tiktoken_ext/openai_public.py, o200k_base (and o200k_harmony).
+    "o200k": (
+        r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+        r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+        r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    ),
+    # tokenizer.json of the Llama 3 models.
+    "llama3": (
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+        r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    ),
+    # tokenizer.json of the Qwen2, Qwen2.5 and Qwen3 models: llama3 with each digit alone.
+    "qwen2": (
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+        r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    ),
+    # Words with the space before them; the last space of a run goes to the word, as in gpt2.
+    "whitespace": r" ?\S+|\s+(?!\S)|\s+",
+    # SentencePiece's units: a space begins a piece, every space, and nothing else does.
+    "metaspace": r" [^ ]*|[^ ]+",
+    # The whole document is one piece.
+    "none": r"(?s:.+)",
+}
+
+_NAME = re.compile(r"[\w.:/-]+", re.ASCII)
+
+
+def resolve(name_or_regex: str) -> tuple[str, str]:
+    """Return the name and the pattern of a pretokenizer given by either.
+
+    What consists of letters, digits and ``_ . : / -`` alone is a name, anything else a pattern. A
+    pattern that has no name is given one after its hash, such as ``regex-1f0c93a2``.
+
+    Raises:
+        PatternError: an unknown name, or an empty string.
+    """
+    if name_or_regex in PATTERNS:
+        return name_or_regex, PATTERNS[name_or_regex]
+    if not name_or_regex or _NAME.fullmatch(name_or_regex):
+        raise PatternError(
+            f"unknown pretokenizer {name_or_regex!r}{did_you_mean(name_or_regex, PATTERNS)}.",
+            f"Known are: {', '.join(PATTERNS)}.",
+            "Or give a regular expression, such as ' ?\\S+|\\s+'.",
+        )
+    for name, pattern in PATTERNS.items():
+        if pattern == name_or_regex:
+            return name, pattern
+    digest = hashlib.sha256(name_or_regex.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"regex-{digest[:8]}", name_or_regex

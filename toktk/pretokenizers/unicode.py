@@ -1,0 +1,67 @@
+"""Unicode, partitioned into the classes that a set of character tests tells apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import regex
+
+from toktk.pretokenizers.syntax import CharacterSet
+
+_CODE_POINTS = 0x110000
+
+
+@dataclass(frozen=True, eq=False)
+class Partition:
+    """Classes of code points, and the classes that each character set consists of.
+
+    Attributes:
+        class_of: int64[0x110000], code point to class; numbered by first code point.
+        size: the number of classes.
+        members: for each character set, a bit mask of classes.
+    """
+
+    class_of: npt.NDArray[np.int64]
+    size: int
+    members: dict[CharacterSet, int]
+
+
+def partition_unicode(sets: Iterable[CharacterSet], boundaries: str = "") -> Partition:
+    """Ask the `regex` library which code points are in each set, and group those in the same sets.
+
+    Each character of `boundaries` gets a class of its own. Surrogates are code points like others.
+
+    Raises:
+        regex.error: a set is malformed.
+    """
+    characters = np.arange(_CODE_POINTS, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
+    extra = [CharacterSet(regex.escape(character)) for character in boundaries]
+    distinct = list(dict.fromkeys([*sets, *extra]))
+    spans = [_spans(characters, item) for item in distinct]
+    # Between two neighboring span ends all code points are alike, so segments stand for them.
+    starts = np.unique(np.concatenate([[0], *(span.ravel() for span in spans)]))
+    starts = starts[starts < _CODE_POINTS]
+    inside = np.zeros((len(starts), len(distinct)), dtype=bool)
+    for column, span in enumerate(spans):
+        begun = np.searchsorted(span[:, 0], starts, side="right")
+        ended = np.searchsorted(span[:, 1], starts, side="right")
+        inside[:, column] = begun > ended
+    _, first, class_of = np.unique(inside, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    lengths = np.diff(np.append(starts, _CODE_POINTS))
+    members = {
+        item: sum(1 << number for number, segment in enumerate(first[order]) if inside[segment, i])
+        for i, item in enumerate(distinct)
+    }
+    return Partition(np.repeat(rank[class_of], lengths), len(order), members)
+
+
+def _spans(characters: str, item: CharacterSet) -> npt.NDArray[np.int64]:
+    """Return the runs of code points that the set holds: [runs, 2], first and one past the last."""
+    found = regex.finditer(f"(?:{item.text})+", characters, regex.V0)
+    return np.array([match.span() for match in found], dtype=np.int64).reshape(-1, 2)

@@ -1,0 +1,126 @@
+"""The check that an automaton matches what the `regex` library matches."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from toktk.errors import PatternError
+from toktk.pretokenizers.unicode import Partition
+
+_EXHAUSTIVE = 8000
+_AFTER_STATES = 8000
+_RANDOM = 3000
+_LONGEST = 12
+_SAMPLES = 4
+
+
+def match_length(
+    next_state: Sequence[Sequence[int]], accept: Sequence[Sequence[bool]], classes: Sequence[int]
+) -> int:
+    """Return how many characters the match at the start of `classes` holds; 0 is no match."""
+    state = 0
+    length = 0
+    for position, symbol in enumerate(classes):
+        if accept[state][symbol]:
+            length = position
+        state = next_state[state][symbol]
+        if state < 0:
+            return length
+    return len(classes) if accept[state][-1] else length
+
+
+def verify(
+    class_of: npt.NDArray[np.uint8],
+    next_state: npt.NDArray[np.int16],
+    accept: npt.NDArray[np.bool_],
+    unicode: Partition,
+    matcher: Any,
+) -> None:
+    """Compare the automaton with `matcher`, a compiled regex, on some 20,000 short texts.
+
+    They are all texts of a few characters, all pairs of characters after every state, and random
+    walks, with several representatives of each class of `unicode`. The choice is always the same.
+
+    Raises:
+        PatternError: the two differ.
+    """
+    rows, ends = next_state.tolist(), accept.tolist()
+    samples = _representatives(unicode)
+    chance = random.Random(0)
+    to_class = {
+        character: int(class_of[ord(character)]) for group in samples for character in group
+    }
+    for symbols in _texts(rows, [to_class[group[0]] for group in samples], chance):
+        text = "".join(chance.choice(samples[symbol]) for symbol in symbols)
+        found = matcher.match(text)
+        expected = found.end() if found else 0
+        length = match_length(rows, ends, [to_class[character] for character in text])
+        if length != expected:
+            raise PatternError(
+                f"the pattern {matcher.pattern!r} cannot be compiled exactly.",
+                f"Found: of {text!r} the regex library matches {text[:expected]!r}, the automaton "
+                f"{text[:length]!r}.",
+                "A possessive quantifier that keeps what the rest would need, or '$' before a "
+                "final line feed, does this (write '\\z'); or let the regex library run it.",
+            )
+
+
+def _representatives(unicode: Partition) -> list[list[str]]:
+    """Return up to four characters of each class: the first, the last, and two between."""
+    groups = []
+    by_class = np.argsort(unicode.class_of, kind="stable")
+    sizes = np.bincount(unicode.class_of, minlength=unicode.size)
+    for end, size in zip(np.cumsum(sizes), sizes, strict=True):
+        places = np.unique(np.linspace(end - size, end - 1, _SAMPLES).astype(np.int64))
+        groups.append([chr(code) for code in by_class[places]])
+    return groups
+
+
+def _texts(
+    next_state: list[list[int]], to_class: list[int], chance: random.Random
+) -> Iterator[Sequence[int]]:
+    """Yield texts as classes of the partition; `to_class` maps those to the automaton's."""
+    symbols = range(len(to_class))
+    length = 1
+    while len(symbols) ** length <= _EXHAUSTIVE and length <= _LONGEST:
+        yield from itertools.product(symbols, repeat=length)
+        length += 1
+    access = _access_texts(next_state, to_class)
+    pairs = list(itertools.product(symbols, repeat=2))
+    for text in access:
+        for pair in chance.sample(pairs, min(len(pairs), 1 + _AFTER_STATES // len(access))):
+            yield (*text, *pair)
+    for _ in range(_RANDOM):
+        yield _walk(next_state, to_class, chance)
+
+
+def _access_texts(next_state: list[list[int]], to_class: list[int]) -> list[tuple[int, ...]]:
+    """Return a shortest text that leads to each state."""
+    access: dict[int, tuple[int, ...]] = {0: ()}
+    queue = [0]
+    for state in queue:
+        for symbol, column in enumerate(to_class):
+            target = next_state[state][column]
+            if target >= 0 and target not in access:
+                access[target] = (*access[state], symbol)
+                queue.append(target)
+    return list(access.values())
+
+
+def _walk(next_state: list[list[int]], to_class: list[int], chance: random.Random) -> Sequence[int]:
+    """Return a random text that mostly keeps the automaton alive."""
+    text: list[int] = []
+    state = 0
+    for _ in range(chance.randint(1, _LONGEST)):
+        alive = [s for s, column in enumerate(to_class) if next_state[state][column] >= 0]
+        if not alive or chance.random() < 0.1:
+            alive = list(range(len(to_class)))
+        text.append(chance.choice(alive))
+        state = max(next_state[state][to_class[text[-1]]], 0)
+    return text

@@ -1,0 +1,162 @@
+"""Trainers, pretokenizers and metrics by name: toktk's own and those of installed packages.
+
+A package adds one under the entry-point group ``toktk.trainers``, ``toktk.pretokenizers`` or
+``toktk.metrics``. Listing names imports no target; `Registry.load` does. ``TOKTK_PLUGINS=0`` leaves
+toktk's own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from toktk.errors import ToktkError, did_you_mean
+
+OWN = "toktk"
+
+Provider = EntryPoint | Callable[[], Any]
+
+
+class Registry:
+    """Named objects of one kind.
+
+    Args:
+        group: the entry-point group, also what names the kind in errors.
+        builtin: toktk's own, each as "module:attribute".
+        table: "module:attribute" of a mapping whose entries are toktk's own as well.
+        accepts: whether a loaded object is of this kind.
+        expected: what `accepts` wants, in words.
+    """
+
+    def __init__(
+        self,
+        group: str,
+        builtin: Mapping[str, str],
+        *,
+        table: str | None = None,
+        accepts: Callable[[Any], bool] = callable,
+        expected: str = "a callable",
+    ) -> None:
+        self.group = group
+        self.kind = group.rpartition(".")[2].removesuffix("s")
+        self._builtin = builtin
+        self._table = table
+        self._accepts = accepts
+        self._expected = expected
+
+    def names(self) -> dict[str, str]:
+        """Return each known name with its origin: "toktk", or a distribution and its version.
+
+        No target is imported. A name that several provide has all their origins, joined by " and ";
+        `load` refuses it.
+        """
+        return {
+            name: " and ".join(map(_origin, providers))
+            for name, providers in self._providers().items()
+        }
+
+    def load(self, name: str) -> Any:
+        """Return the object called `name`, importing its module on first use.
+
+        Raises:
+            ToktkError: nothing or more than one thing is called so, or a plugin is broken.
+        """
+        known = self._providers()
+        if name not in known:
+            raise ToktkError(
+                f"unknown {self.kind} {name!r}{did_you_mean(name, known)}.",
+                f"Known: {', '.join(known) or '(none)'}.",
+            )
+        if len(known[name]) > 1:
+            raise ToktkError(
+                f"the {self.kind} name {name!r} is ambiguous.",
+                f"Provided by: {' and '.join(map(_origin, known[name]))}.",
+                "Uninstall all but one, or set TOKTK_PLUGINS=0 to use only toktk's own.",
+            )
+        (provider,) = known[name]
+        return self._load_plugin(provider) if isinstance(provider, EntryPoint) else provider()
+
+    def _providers(self) -> dict[str, list[Provider]]:
+        found: dict[str, list[Provider]] = {
+            name: [lambda target=target: _resolve(target)]  # type: ignore[misc]
+            for name, target in self._builtin.items()
+        }
+        if self._table:
+            for name, value in _resolve(self._table).items():
+                found[name] = [lambda value=value: value]  # type: ignore[misc]
+        if os.environ.get("TOKTK_PLUGINS") != "0":
+            for entry in entry_points(group=self.group):
+                found.setdefault(entry.name, []).append(entry)
+        return found
+
+    def _load_plugin(self, entry: EntryPoint) -> Any:
+        try:
+            target = entry.load()
+        except Exception as error:  # foreign code: importing it can raise anything
+            raise ToktkError(
+                f"the {self.kind} {entry.name!r} of {_origin(entry)} cannot be loaded.",
+                f"Found: {type(error).__name__}: {error} (importing {entry.value}).",
+                "Mend or uninstall that package, or set TOKTK_PLUGINS=0 to go without plugins.",
+            ) from error
+        if not self._accepts(target):
+            raise ToktkError(
+                f"the {self.kind} {entry.name!r} of {_origin(entry)} is not one.",
+                f"Found: {type(target).__name__} at {entry.value}; expected {self._expected}.",
+            )
+        return target
+
+
+def _resolve(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _origin(provider: Provider) -> str:
+    if not isinstance(provider, EntryPoint):
+        return OWN
+    if provider.dist is None or not provider.dist.name:
+        return "an unnamed distribution"
+    return f"{provider.dist.name} {provider.dist.version}"
+
+
+def _is_metric(target: Any) -> bool:
+    return callable(getattr(target, "compute", None)) and isinstance(
+        getattr(target, "name", None), str
+    )
+
+
+TRAINERS = Registry("toktk.trainers", {"bpe": "toktk.trainers.bpe:BpeTrainer"})
+
+PRETOKENIZERS = Registry(
+    "toktk.pretokenizers",
+    {},
+    table="toktk.pretokenizers.patterns:PATTERNS",
+    accepts=lambda target: isinstance(target, str) or callable(target),
+    expected="a pattern (str) or a callable that returns a Pretokenizer",
+)
+
+METRICS = Registry(
+    "toktk.metrics",
+    {
+        "tokens": "toktk.metrics.compression:TOKENS",
+        "bytes": "toktk.metrics.compression:BYTES",
+        "chars": "toktk.metrics.compression:CHARS",
+        "documents": "toktk.metrics.compression:DOCUMENTS",
+        "pieces": "toktk.metrics.compression:PIECES",
+        "bytes_per_token": "toktk.metrics.compression:BYTES_PER_TOKEN",
+        "bytes_per_piece": "toktk.metrics.compression:BYTES_PER_PIECE",
+        "headroom": "toktk.metrics.compression:HEADROOM",
+        "tokens_per_line": "toktk.metrics.multilingual:TOKENS_PER_LINE",
+        "parity": "toktk.metrics.multilingual:PARITY",
+        "fertility[ws]": "toktk.metrics.multilingual:FERTILITY",
+        "gini[tokens_per_line]": "toktk.metrics.multilingual:GINI",
+        "utilization": "toktk.metrics.vocabulary:UTILIZATION",
+        "renyi_efficiency": "toktk.metrics.vocabulary:RENYI_EFFICIENCY",
+        "single_token_words[piece]": "toktk.metrics.vocabulary:SINGLE_TOKEN_WORDS",
+    },
+    accepts=_is_metric,
+    expected="a toktk.metrics.base.Metric",
+)

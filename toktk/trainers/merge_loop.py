@@ -1,0 +1,181 @@
+"""The arrays of a BPE training: laid out once, grown when the kernel asks, read off at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from toktk.kernels import merging as k
+
+Int64 = npt.NDArray[np.int64]
+
+
+def power_of_two(n: int) -> int:
+    """Return the smallest power of two that is at least `n`."""
+    return 1 << max(n - 1, 1).bit_length()
+
+
+class MergeLoop:
+    """Merge the most frequent pair again and again.
+
+    Args:
+        data: uint8[N], the bytes of all distinct pieces.
+        offsets: int64[n + 1], where each piece begins.
+        counts: int64[n], how often each piece occurs.
+        byte_ids: int64[256], the id of each byte; a range of 256 consecutive ids.
+        max_size: most ids, specials and bytes included, that will be asked for.
+        floor: a pair is merged only while its count is at least this (>= 1).
+        longest: most bytes of a merged token.
+    """
+
+    def __init__(
+        self,
+        data: npt.NDArray[np.uint8],
+        offsets: Int64,
+        counts: Int64,
+        byte_ids: Int64,
+        max_size: int,
+        floor: int,
+        longest: int,
+    ) -> None:
+        self.floor, self.longest = floor, longest
+        self.base = int(byte_ids.min())
+        self._lay_out(data, offsets, counts, byte_ids)
+        self._tokens(byte_ids, max(max_size, self.base + 256))
+        self._first_pairs()
+
+    def _lay_out(
+        self, data: npt.NDArray[np.uint8], offsets: Int64, counts: Int64, byte_ids: Int64
+    ) -> None:
+        values, weight_class = np.unique(counts, return_inverse=True)
+        self.weights = np.ascontiguousarray(values, dtype=np.int64)
+        n = int(offsets[-1] - offsets[0]) + offsets.size + 1
+        self.cells = np.empty(2 * n, dtype=np.int32)
+        self.n_cells = int(
+            k.lay_out(data, offsets, weight_class.astype(np.int32), byte_ids, self.cells)
+        )
+
+    def _tokens(self, byte_ids: Int64, max_size: int) -> None:
+        self.arena = np.empty(1024 + 12 * max_size, dtype=np.uint8)
+        self.arena[:256] = np.arange(256)
+        self.spans = np.zeros((max_size, 2), dtype=np.int64)
+        self.spans[byte_ids, 0] = np.arange(256)
+        self.spans[byte_ids, 1] = 1
+        self.left = np.zeros((max_size, 4), dtype=np.int64)
+        self.left[:, 3] = self.spans[:, 1]
+        self.right = self.left.copy()
+        self.strings = np.full(power_of_two(2 * max_size), -1, dtype=np.int32)
+        self.merges = np.empty((max_size, 4), dtype=np.int64)
+        self.state = np.zeros(k.STATE_SIZE, dtype=np.int64)
+        self.state[k.N_TOKENS] = self.base + 256
+        self.state[k.ARENA_USED] = 256
+
+    def _first_pairs(self) -> None:
+        totals = np.zeros(256 * 256, dtype=np.int64)
+        occurrences = np.zeros(256 * 256, dtype=np.int64)
+        k.count_byte_pairs(
+            self.cells, self.n_cells, self.weights, self.base, 256, totals, occurrences
+        )
+        wanted = np.flatnonzero((totals >= self.floor) & (self.longest >= 2))
+        ends = np.cumsum(occurrences[wanted])
+        n, room = wanted.size, int(ends[-1]) if wanted.size else 0
+        position = np.int32 if self.cells.size // 2 < 2**31 else np.int64
+        self.pool = np.empty(room + room // 2 + 1024, dtype=position)
+        cursor = np.full(256 * 256, -1, dtype=np.int64)
+        cursor[wanted] = ends - occurrences[wanted]
+        starts = cursor[wanted]
+        k.fill_byte_pairs(self.cells, self.n_cells, self.base, 256, cursor, self.pool)
+        most = int(occurrences[wanted].max()) if n else 1
+        self.births = np.empty((most, 4), dtype=position)
+        self.touched = np.empty((2, self.merges.shape[0]), dtype=np.int32)
+        capacity = power_of_two(max(4 * n, self.n_cells // 8, 4096))
+        self.pairs = np.empty((capacity, 4), dtype=np.int64)
+        self.heap = np.empty((capacity, 3), dtype=np.int64)
+        self.pairs[:n, 0] = ((wanted // 256 + self.base) << 32) | (wanted % 256 + self.base)
+        self.pairs[:n, 1] = totals[wanted]
+        self.pairs[:n, 2] = starts
+        self.pairs[:n, 3] = occurrences[wanted]
+        self.links = np.empty(capacity, dtype=np.int32)
+        self.buckets = np.full(k.N_BUCKETS, -1, dtype=np.int32)
+        self.state[k.N_PAIRS] = n
+        self.state[k.POOL_USED] = room
+        k.enqueue_first(self.state, self.heap, self.links, self.buckets, self.pairs)
+        self._rehash()
+
+    def _rehash(self) -> None:
+        self.table = np.full(2 * self.pairs.shape[0], -1, dtype=np.int32)
+        k.rehash(self.table, self.pairs, self.state[k.N_PAIRS])
+
+    @property
+    def n_tokens(self) -> int:
+        """Ids so far, specials and bytes included."""
+        return int(self.state[k.N_TOKENS])
+
+    @property
+    def learned(self) -> Int64:
+        """int64[n, 4]: left id, right id, new id and count of each merge so far."""
+        return self.merges[: self.state[k.N_MERGES]]
+
+    def run(self, target: int, progress: Callable[[int], None] | None = None) -> bool:
+        """Merge until `target` ids exist; return False when no pair reaches the floor before."""
+        while True:
+            before = self.n_tokens
+            why = k.merge_steps(
+                self.cells, self.weights, self.pool, self.table, self.pairs, self.heap,
+                self.links, self.buckets, self.arena, self.spans, self.strings, self.merges, self.left, self.right, self.touched,
+                self.births, self.state, target, self.floor, self.longest, 4096,
+            )  # fmt: skip
+            if progress is not None:
+                progress(self.n_tokens - before)
+            if why == k.DONE:
+                return True
+            if why == k.EXHAUSTED:
+                return False
+            if why == k.GROW_POOL:
+                self._grow_pool(3 * self.births.shape[0])
+            elif why == k.GROW_PAIRS:
+                self._grow_pairs()
+            elif why == k.GROW_ARENA:
+                self.arena = np.resize(self.arena, 2 * self.arena.size)
+            elif why == k.NEEDS_RECOUNT:
+                self._recount(int(self.state[k.RECOUNT]))
+            if self.state[k.N_MERGES] == self.merges.shape[0]:
+                self.merges = np.resize(self.merges, (2 * self.merges.shape[0], 4))
+
+    def _grow_pool(self, room: int) -> None:
+        size = max(self.pool.size + self.pool.size // 2, self.state[k.POOL_USED] + room)
+        grown = np.empty(size, dtype=self.pool.dtype)
+        grown[: self.pool.size] = self.pool
+        self.pool = grown
+
+    def _grow_pairs(self) -> None:
+        rows = 2 * self.pairs.shape[0]
+        for name in ("pairs", "heap"):
+            old = getattr(self, name)
+            grown = np.empty((rows, old.shape[1]), dtype=np.int64)
+            grown[: old.shape[0]] = old
+            setattr(self, name, grown)
+        self.links = np.resize(self.links, rows)
+        self._rehash()
+
+    def _recount(self, token: int) -> None:
+        """Rebuild the pairs of a token that gained occurrences by a second spelling."""
+        cells, n, spans = self.cells, self.n_cells, self.spans
+        found = np.empty((0, 2), dtype=np.int64)
+        found = np.empty((int(k.occurrences_of(cells, n, spans, token, found)), 2), dtype=np.int64)
+        k.occurrences_of(cells, n, spans, token, found)
+        pair = cells[2 * found[:, 0]].astype(np.int64) << 32 | cells[2 * found[:, 1]]
+        found = np.ascontiguousarray(found[np.argsort(pair, kind="stable")])
+        if self.state[k.POOL_USED] + len(found) > self.pool.size:
+            self._grow_pool(len(found))
+        while max(self.state[k.N_PAIRS], self.state[k.HEAP_SIZE]) + len(found) > len(self.heap):
+            self._grow_pairs()
+        most = max(self.births.shape[0], len(found))
+        if most > self.births.shape[0]:
+            self.births = np.empty((most, 4), dtype=self.births.dtype)
+        k.recount(
+            cells, spans, self.weights, found, len(found), self.pool, self.table, self.pairs,
+            self.heap, self.links, self.buckets, self.state, self.floor, self.longest,
+        )  # fmt: skip
