@@ -123,9 +123,9 @@ def _origin(provider: Provider) -> str:
 
 
 def _is_metric(target: Any) -> bool:
-    return callable(getattr(target, "compute", None)) and isinstance(
-        getattr(target, "name", None), str
-    )
+    from toktk.metrics.base import Metric
+
+    return isinstance(target, Metric)
 
 
 TRAINERS = Registry("toktk.trainers", {"bpe": "toktk.trainers.bpe:BpeTrainer"})

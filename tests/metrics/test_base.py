@@ -39,9 +39,8 @@ def test_a_summary_needs_exactly_one_metric(given: list[Figure]) -> None:
 
 @pytest.mark.parametrize("name", METRICS.names())
 def test_every_metric_stays_defined_or_null_on_empty_text(name: str) -> None:
-    zeros = dict.fromkeys(
-        ("documents", "bytes", "chars", "words", "pieces", "word_pieces", "nonspace"), [0, 0]
-    )
+    counts = ("documents", "bytes", "chars", "words", "pieces", "word_pieces", "nonspace")
+    zeros = {key: [0, 0] for key in counts}
     empty = FakeEvaluation(["en", "de"], [0, 0], aligned_lines=0, token_counts=[0, 0], **zeros)
     metric = METRICS.load(name)
     found = metric.compute(empty, 2, MetricOptions())

@@ -88,7 +88,9 @@ def test_utilization_counts_the_ids_used(measure) -> None:
 
 
 def test_single_token_words_per_group_and_pooled(measure) -> None:
-    evaluation = FakeEvaluation(["en", "fi", "42"], [9, 9, 9], word_pieces=[10, 30, 0], single=[8, 6, 0])
+    evaluation = FakeEvaluation(
+        ["en", "fi", "42"], [9, 9, 9], word_pieces=[10, 30, 0], single=[8, 6, 0]
+    )
     found = measure("single_token_words[piece]", evaluation)
     values = [found[g, "single_token_words[piece]"].value for g in ("en", "fi", "42", "all")]
     assert values == [0.8, 0.2, None, 0.35]

@@ -20,7 +20,7 @@ _SCALE = {"": 1, "k": 1000, "m": 1000_000, "ki": 1024, "mi": 1024 * 1024}
 MAX_SIZE = 2**31 - 1
 
 
-class SizeType(click.ParamType[tuple[int, ...]]):
+class SizeType(click.ParamType):  # type: ignore[type-arg] # older clicks cannot subscript it
     """Vocabulary sizes, ``50k`` or ``8k,16k``: k is 1000, M a million, Ki 1024, Mi 1024 * 1024."""
 
     name = "size"

@@ -62,9 +62,9 @@ def group_column(values: pa.Array, where: str) -> pa.DictionaryArray:
     import pyarrow as pa
 
     target = schema().field("group").type
-    if values.type == target and not values.null_count:
-        return values
     if pa.types.is_dictionary(values.type):
+        if values.type == target and not values.null_count + values.dictionary.null_count:
+            return values
         values = values.dictionary_decode()
     return _as_string(values, where).fill_null(NO_GROUP).dictionary_encode().cast(target)
 

@@ -151,12 +151,23 @@ class Corpus:
             yield from self._all(progress)
             return
         select = self._selection.start(lambda: self._all(None))
-        for batch in self._all(progress):
+        done = 0
+
+        def count(consumed: int) -> None:
+            nonlocal done
+            done += consumed
+            if progress is not None:
+                progress(consumed)
+
+        for batch in self._all(count):
             kept = select(batch)
             if kept is None:
                 break
             if kept.num_rows:
                 yield kept
+        # A limit stops early; to whoever watches, the rest is consumed too.
+        if progress is not None and self.size is not None and self.size > done:
+            progress(self.size - done)
 
     @property
     def _splits(self) -> int:

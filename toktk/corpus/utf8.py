@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,9 +33,7 @@ def _replace(raw: bytes) -> tuple[bytes, int]:
     return fixed, fixed.count(_MARK) - raw.count(_MARK)
 
 
-def check_block(
-    data: np.ndarray, source: str, start: int, errors: str
-) -> tuple[np.ndarray, int]:
+def check_block(data: np.ndarray, source: str, start: int, errors: str) -> tuple[np.ndarray, int]:
     """Return `data` (uint8) as valid UTF-8, and how many invalid sequences were replaced.
 
     Args:
@@ -64,12 +63,14 @@ def check_block(
 
 
 def check_rows(
-    array: pa.Array, source: str, first_row: int, errors: str
+    array: pa.Array, source: str, rows: Sequence[int], errors: str
 ) -> tuple[pa.Array, int]:
-    """Return a non-null large_string array as valid UTF-8, and how many sequences were replaced.
+    """Return a large_string array, no nulls, as valid UTF-8, and how many sequences were replaced.
+
+    `rows` are the rows' numbers in the source, for the error.
 
     Raises:
-        CorpusError: invalid UTF-8 and ``errors="strict"``; it names the row, from 0, and the byte.
+        CorpusError: invalid UTF-8 and ``errors="strict"``; it names row and byte, from 0.
     """
     if _is_valid(array):
         return array, 0
@@ -85,7 +86,7 @@ def check_rows(
         except UnicodeDecodeError as error:
             if errors == "strict":
                 raise CorpusError(
-                    f"invalid UTF-8 in {source}, row {first_row + row}, byte {error.start}.",
+                    f"invalid UTF-8 in {source}, row {rows[row]}, byte {error.start}.",
                     f"Found: {raw[error.start : error.end + 4].hex(' ')} ({error.reason}).",
                     _HINT,
                 ) from error

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from toktk.errors import MetricError, did_you_mean
 from toktk.metrics.base import (
     POOLED,
+    Counts,
     Figure,
     Metric,
     MetricOptions,
@@ -48,19 +49,27 @@ def _aligned_lines(evaluation: Evaluation, metric: str) -> int:
     return evaluation.aligned_lines
 
 
-def _tokens_per_line(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:
-    name, unit = "tokens_per_line", "tokens/line"
-    lines = _aligned_lines(evaluation, name)
-    tokens = evaluation.tokens(size)
-    note = None if lines else "no lines"
-    figures = [
-        Figure(group, name, ratio(int(count), lines), unit, lines, note)
+def _parallel_figures(
+    evaluation: Evaluation, name: str, unit: str, tokens: Counts, denominator: int, empty: str
+) -> list[Figure]:
+    """Return tokens / denominator for each parallel group, null for the others."""
+    lines = evaluation.aligned_lines
+    note = None if denominator else empty
+    return [
+        Figure(group, name, ratio(int(count), denominator), unit, lines, note)
         if parallel
         else Figure(group, name, None, unit, None, NOT_PARALLEL)
         for group, count, parallel in zip(
             evaluation.groups, tokens, evaluation.parallel, strict=True
         )
     ]
+
+
+def _tokens_per_line(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:
+    name, unit = "tokens_per_line", "tokens/line"
+    lines = _aligned_lines(evaluation, name)
+    tokens = evaluation.tokens(size)
+    figures = _parallel_figures(evaluation, name, unit, tokens, lines, "no lines")
     # Every language has the same lines, so the pooled figure is also the mean over languages.
     everywhere = lines * int(np.count_nonzero(evaluation.parallel))
     pooled = ratio(int(tokens[evaluation.parallel].sum()), everywhere)
@@ -83,23 +92,18 @@ def _reference(evaluation: Evaluation, asked: str | None) -> str | None:
 
 
 def _parity(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:
-    lines = _aligned_lines(evaluation, "parity")
+    _aligned_lines(evaluation, "parity")
     reference = _reference(evaluation, options.reference)
     if reference is None:
         missing = f"no reference group: none is called {', '.join(ENGLISH)}"
-        return [Figure(group, "parity", None, "ratio", None, missing) for group in evaluation.groups]
+        return [
+            Figure(group, "parity", None, "ratio", None, missing) for group in evaluation.groups
+        ]
     name = f"parity[{reference}]"
     tokens = evaluation.tokens(size)
     base = int(tokens[evaluation.groups.index(reference)])
-    note = None if base else f"no tokens in {reference}"
-    figures = [
-        Figure(group, name, ratio(int(count), base), "ratio", lines, note)
-        if parallel
-        else Figure(group, name, None, "ratio", None, NOT_PARALLEL)
-        for group, count, parallel in zip(
-            evaluation.groups, tokens, evaluation.parallel, strict=True
-        )
-    ]
+    empty = f"no tokens in {reference}"
+    figures = _parallel_figures(evaluation, name, "ratio", tokens, base, empty)
     # The reference is 1 by definition; counting it would only dilute the summaries.
     return [*figures, macro_mean(figures, (reference,)), macro_max(figures, (reference,))]
 

@@ -54,7 +54,7 @@ def renyi_entropy(counts: npt.ArrayLike, alpha: float) -> float | None:
         # Scaling by the largest keeps p^alpha from vanishing at high orders.
         scaled = float(np.sum((p / largest) ** alpha))
         bits = (math.log2(scaled) + alpha * math.log2(largest)) / (1 - alpha)
-    return max(bits, 0.0)  # one type gives -0.0, rounding may give a hair less
+    return max(0.0, bits)  # one type gives -0.0, rounding may give a hair less
 
 
 def renyi_efficiency(

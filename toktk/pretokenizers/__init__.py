@@ -1,1 +1,1 @@
-
+"""How text is cut into pieces before a tokenizer sees it."""

@@ -85,9 +85,9 @@ def _compile(pattern: str, version: str) -> Automaton:
         ) from error
     class_of, next_state, accept = construct(tree, unicode, pattern)
     automaton = Automaton(
-        class_of.astype(np.uint8),
-        next_state.astype(np.int16),
-        accept,
+        np.ascontiguousarray(class_of, dtype=np.uint8),
+        np.ascontiguousarray(next_state, dtype=np.int16),
+        np.ascontiguousarray(accept),
         pattern,
         version,
     )
@@ -106,8 +106,10 @@ def _load(path: Path, pattern: str, version: str) -> Automaton | None:
 
 
 def _is_sound(automaton: Automaton) -> bool:
-    """Check shapes, types and ranges: kernels index with these tables unchecked."""
+    """Check layouts, types and ranges: kernels index with these tables unchecked."""
     class_of, next_state, accept = automaton.class_of, automaton.next_state, automaton.accept
+    if not all(a.flags.c_contiguous for a in (class_of, next_state, accept)):
+        return False
     if [a.dtype.str for a in (class_of, next_state, accept)] != ["|u1", "<i2", "|b1"]:
         return False
     if class_of.shape != (_UNICODE,) or next_state.ndim != 2 or 0 in next_state.shape:

@@ -13,9 +13,9 @@ import numpy.typing as npt
 from toktk.errors import PatternError
 from toktk.pretokenizers.unicode import Partition
 
-_EXHAUSTIVE = 8000
-_AFTER_STATES = 8000
-_RANDOM = 3000
+_EXHAUSTIVE = 5000
+_AFTER_STATES = 5000
+_RANDOM = 2000
 _LONGEST = 12
 _SAMPLES = 4
 
@@ -42,7 +42,7 @@ def verify(
     unicode: Partition,
     matcher: Any,
 ) -> None:
-    """Compare the automaton with `matcher`, a compiled regex, on some 20,000 short texts.
+    """Compare the automaton with `matcher`, a compiled regex, on some 10,000 short texts.
 
     They are all texts of a few characters, all pairs of characters after every state, and random
     walks, with several representatives of each class of `unicode`. The choice is always the same.

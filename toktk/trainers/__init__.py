@@ -1,1 +1,1 @@
-
+"""How vocabularies are built."""

@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+import csv
+import errno
+import io
+import json
+import os
+import subprocess
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from toktk import __version__
+from toktk.cli import COMMANDS, main
+from toktk.cli.options import (
+    format_option,
+    jobs_option,
+    output_option,
+    quiet_option,
+    seed_option,
+    sizes_option,
+)
+from toktk.cli.output import emit_rows
+from toktk.corpus.cards import cards
+from toktk.corpus.starter import PARTS
+from toktk.errors import StorageError, ToktkError
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(main, list(args))
+
+
+@pytest.fixture
+def add(monkeypatch: pytest.MonkeyPatch) -> Callable[[click.Command], None]:
+    """Make a command available as ``toktk probe``, loaded as any other."""
+
+    def adder(command: click.Command) -> None:
+        module = types.ModuleType("probe_module")
+        module.command = command  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "probe_module", module)
+        monkeypatch.setitem(COMMANDS, "probe", ("probe_module:command", "Probe."))
+
+    return adder
+
+
+@pytest.fixture
+def raising(add: Callable[[click.Command], None]) -> Callable[[BaseException], Result]:
+    def run_raising(error: BaseException) -> Result:
+        def fail() -> None:
+            raise error
+
+        add(click.Command("probe", callback=fail))
+        return run("probe")
+
+    return run_raising
+
+
+def test_version_and_help() -> None:
+    assert run("--version").stdout == f"toktk {__version__}\n"
+    shown = run("--help").stdout
+    for name, (_, line) in COMMANDS.items():
+        assert f"{name} " in shown
+        assert line in shown
+
+
+def test_an_unknown_command_suggests_the_nearest() -> None:
+    result = run("swep")
+    assert result.exit_code == 2
+    assert "no such command 'swep' (did you mean 'sweep'?)" in result.stderr
+
+
+def test_a_toktk_error_is_a_message_and_exit_1(raising) -> None:
+    result = raising(ToktkError("no such thing.", "Found: another.", "Do this."))
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr == "Error: no such thing.\n  Found: another.\n  Do this.\n"
+
+
+def test_a_full_disk_is_a_message_and_exit_1(raising) -> None:
+    result = raising(OSError(errno.ENOSPC, "No space left on device", "/data/run"))
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: /data/run: No space left on device.\n  Free space")
+
+
+@pytest.mark.parametrize("error", [ToktkError("x"), OSError(errno.EACCES, "denied")])
+def test_debug_raises(raising, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    monkeypatch.setenv("TOKTK_DEBUG", "1")
+    assert raising(error).exception is error
+
+
+def test_a_bug_is_not_dressed_up_as_an_error(raising) -> None:
+    bug = ValueError("bug")
+    assert raising(bug).exception is bug
+
+
+def test_interrupt_exits_130_and_says_that_work_is_kept(raising) -> None:
+    result = raising(KeyboardInterrupt())
+    assert result.exit_code == 130
+    assert "run the same command again" in result.stderr
+
+
+def test_a_closed_pipe_is_quiet() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "toktk", "ls", "metrics"],
+            stdout=write,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    finally:
+        os.close(write)
+    assert done.stderr == b""
+    assert done.returncode == 1
+
+
+def test_python_m_toktk() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "toktk", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"toktk {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (["-s", "50k"], [50_000]),
+        (["-s", "1.5k,128000"], [1500, 128_000]),
+        (["-s", "1M", "--size", "50Ki, 8k"], [8000, 51_200, 1_000_000]),
+        (["-s", "32K,32000,2mi"], [32_000, 2_097_152]),
+        (["-s", "1_000"], [1000]),
+        ([], [8000, 16_000]),
+    ],
+)
+def test_sizes(add, args: list[str], expected: list[int]) -> None:
+    @click.command("probe")
+    @sizes_option("8k,16k")
+    def probe(sizes: tuple[int, ...]) -> None:
+        click.echo(json.dumps(sizes))
+
+    add(probe)
+    result = run("probe", *args)
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("big", "'big' is not a vocabulary size"),
+        ("", "'' is not a vocabulary size"),
+        ("8k,", "'' is not a vocabulary size"),
+        ("-5", "'-5' is not a vocabulary size"),
+        ("1e5", "'1e5' is not a vocabulary size"),
+        ("1.5", "'1.5' is 1.5 tokens, not a whole number"),
+        ("1.0001k", "not a whole number"),
+        ("50,000", "a comma separates sizes"),
+        ("0", "not between 1 and"),
+        ("3000M", "not between 1 and 2,147,483,647"),
+        ("٥٠", "not a vocabulary size"),
+    ],
+)
+def test_bad_sizes_are_usage_errors(add, text: str, found: str) -> None:
+    @click.command("probe")
+    @sizes_option()
+    def probe(sizes: tuple[int, ...]) -> None: ...
+
+    add(probe)
+    result = run("probe", f"--size={text}")
+    assert result.exit_code == 2
+    assert found in " ".join(result.stderr.split())
+
+
+def test_shared_options_and_their_defaults(add) -> None:
+    @click.command("probe")
+    @format_option
+    @output_option()
+    @quiet_option
+    @seed_option
+    @jobs_option
+    def probe(**given: object) -> None:
+        click.echo(json.dumps(given, default=str))
+
+    add(probe)
+    default = json.loads(run("probe").stdout)
+    assert default.pop("jobs") >= 1
+    assert default == {"format": "table", "output": None, "quiet": False, "seed": 0}
+    given = json.loads(
+        run("probe", "-f", "md", "-o", "x", "-q", "--seed", "3", "--jobs", "2").stdout
+    )
+    assert given == {"format": "md", "output": "x", "quiet": True, "seed": 3, "jobs": 2}
+    assert run("probe", "--jobs", "0").exit_code == 2
+
+
+@pytest.mark.parametrize("kind", ["trainers", "pretokenizers", "metrics", "patterns", "corpora"])
+def test_ls_lists_in_every_format(kind: str) -> None:
+    rows = json.loads(run("ls", kind, "-f", "json").stdout)
+    assert rows
+    assert all(row["name"] for row in rows)
+    assert list(csv.DictReader(io.StringIO(run("ls", kind, "-f", "csv").stdout))) == rows
+    for format in ("table", "md", "latex"):
+        result = run("ls", kind, "-f", format)
+        assert result.exit_code == 0
+        assert "name" in result.stdout
+        assert result.stderr == ""
+
+
+def test_ls_corpora_has_every_part_of_the_starter_corpus_and_every_card() -> None:
+    names = {row["name"] for row in json.loads(run("ls", "corpora", "-f", "json").stdout)}
+    assert names == {f"starter:{part}" for part in PARTS} | set(cards())
+
+
+def test_ls_keeps_brackets_and_does_not_fold_in_a_pipe() -> None:
+    lines = run("ls", "metrics").stdout.splitlines()
+    assert sum(line.startswith("fertility[ws] ") for line in lines) == 1
+    assert len(lines) == 2 + len(json.loads(run("ls", "metrics", "-f", "json").stdout))
+
+
+def test_ls_without_or_with_a_wrong_kind_is_a_usage_error() -> None:
+    assert run("ls").exit_code == 2
+    assert "metrics" in run("ls", "metric").stderr
+
+
+def test_ls_shows_a_broken_plugin_as_a_row(tmp_path: Path) -> None:
+    info = tmp_path / "greek-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: greek\nVersion: 1.2\n")
+    (info / "entry_points.txt").write_text("[toktk.metrics]\nbad = no_such_module_anywhere:X\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "toktk", "ls", "metrics", "-f", "json"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    rows = {row["name"]: row for row in json.loads(done.stdout)}
+    assert rows["bad"]["origin"] == "greek 1.2"
+    assert "No module named 'no_such_module_anywhere'" in rows["bad"]["what"]
+    assert rows["tokens"]["unit"] == "tokens"
+
+
+def test_output_goes_to_a_file_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "metrics.csv"
+    result = run("ls", "metrics", "-f", "csv", "-o", str(path))
+    assert result.stdout == ""
+    assert path.read_text(encoding="utf-8") == run("ls", "metrics", "-f", "csv").stdout
+
+
+def test_an_output_that_cannot_be_written_is_a_clean_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = run("ls", "metrics", "-o", str(tmp_path / "file" / "below"))
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: cannot write")
+    with pytest.raises(StorageError):
+        emit_rows(("a",), [("1",)], "csv", tmp_path / "file" / "below")
+
+
+def test_env_in_every_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKTK_HOME", str(tmp_path))
+    found = json.loads(run("env", "-f", "json").stdout)
+    assert found["toktk"] == __version__
+    table = run("env").stdout
+    assert found["packages"]["numpy"] in table
+    assert "unicode" in table
+    assert run("env", "-f", "csv").stdout.startswith("what,value\n")

@@ -1,0 +1,439 @@
+import gzip
+import json
+import random
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from toktk.corpus import ReaderOptions, load_corpus, spans
+from toktk.corpus import batch as batch_module
+from toktk.errors import CorpusError
+
+NASTY = [
+    "plain",
+    "",
+    "naïve café 東京 🏳️‍🌈 ế",
+    "सुगम்ழ்",
+    "a\rb\r",
+    "\0",
+    "nul\0inside",
+    "x" * 3000,
+    "\u2028 not a line end \x0b\x0c\x85",
+    "'\"\\/ \t",
+    "2024-01-31T00:00:00",
+    "\ufeff not first",
+]
+
+
+def documents(spec, **options):
+    corpus = load_corpus(str(spec), ReaderOptions(**options))
+    return [text for text, _, _ in rows(corpus)]
+
+
+def rows(corpus):
+    found = []
+    for batch in corpus.batches():
+        assert batch.schema == batch_module.schema()
+        assert batch.num_rows
+        batch.validate(full=True)
+        columns = [batch.column(i).to_pylist() for i in range(3)]
+        found += zip(*columns, strict=True)
+    return found
+
+
+def write(path, text):
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def text_lines(text):
+    lines = text.split("\n")
+    return lines[:-1] if lines[-1] == "" else lines
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    monkeypatch.setattr("toktk.corpus.text.BATCH_BYTES", 7)
+    monkeypatch.setattr("toktk.corpus.batch.BATCH_BYTES", 7)
+    monkeypatch.setattr("toktk.corpus.tables.BATCH_BYTES", 7)
+
+
+# --- plain text
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(st.sampled_from("ab\n\r é東🙂\0\u2028")), st.sampled_from([1 << 24, 3, 7, 16]))
+def test_lines_end_at_lf_alone(tmp_path_factory, text, block):
+    path = write(tmp_path_factory.mktemp("t") / "x.txt", text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("toktk.corpus.text.BATCH_BYTES", block)
+        if not text:
+            with pytest.raises(CorpusError, match="no documents"):
+                documents(path)
+        else:
+            assert documents(path) == text_lines(text)
+
+
+def oracle_paragraphs(text):
+    found, current = [], []
+    for line in [*text_lines(text), ""]:
+        if line in ("", "\r"):
+            if current:
+                found.append("\n".join(current))
+            current = []
+        else:
+            current.append(line)
+    return found
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.sampled_from("ab\n\n\r é")), st.sampled_from([1 << 24, 3, 7, 16]))
+def test_paragraphs_end_at_blank_lines(tmp_path_factory, text, block):
+    path = write(tmp_path_factory.mktemp("t") / "x.txt", text)
+    expected = oracle_paragraphs(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("toktk.corpus.text.BATCH_BYTES", block)
+        if expected:
+            assert documents(path, sample_by="paragraph") == expected
+        else:
+            with pytest.raises(CorpusError, match="no documents"):
+                documents(path, sample_by="paragraph")
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_document_is_the_whole_file(tmp_path):
+    text = "one\n\ntwo\r\nthree 東京" * 20
+    assert documents(write(tmp_path / "x.txt", text), sample_by="document") == [text]
+
+
+def test_a_byte_order_mark_is_dropped_at_the_start_only(tmp_path):
+    path = write(tmp_path / "x.txt", "\ufeffa\n\ufeffb")
+    assert documents(path) == ["a", "\ufeffb"]
+
+
+def test_empty_lines_are_documents(tmp_path):
+    assert documents(write(tmp_path / "x.txt", "\n\na\n\n")) == ["", "", "a", ""]
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_line_numbers_align_a_folder_of_languages(tmp_path):
+    write(tmp_path / "de.txt", "eins\nzwei\n\nvier\n")
+    write(tmp_path / "en.txt", "one\ntwo\n\nfour\n")
+    corpus = load_corpus(str(tmp_path), ReaderOptions(align_column="line"))
+    assert rows(corpus) == [
+        ("eins", "de", "1"),
+        ("zwei", "de", "2"),
+        ("", "de", "3"),
+        ("vier", "de", "4"),
+        ("one", "en", "1"),
+        ("two", "en", "2"),
+        ("", "en", "3"),
+        ("four", "en", "4"),
+    ]
+
+
+@pytest.mark.parametrize("block", [1 << 24, 5])
+@pytest.mark.parametrize("before", [0, 1, 23])
+def test_invalid_utf8_is_an_error_that_names_the_byte(tmp_path, monkeypatch, before, block):
+    monkeypatch.setattr("toktk.corpus.text.BATCH_BYTES", block)
+    start = "\ufeff" + "é\n" * before
+    path = write(tmp_path / "x.txt", start.encode() + b"ok \xff\xfe no\nmore\n")
+    with pytest.raises(CorpusError, match=rf"x\.txt at byte {len(start.encode()) + 3}\b"):
+        documents(path)
+    corpus = load_corpus(str(path), ReaderOptions(errors="replace"))
+    assert rows(corpus)[before][0] == "ok \ufffd\ufffd no"
+    assert corpus.replaced == 2
+    assert corpus.describe()["replaced"] == 2
+
+
+def test_the_offset_is_that_of_the_uncompressed_file(tmp_path):
+    path = tmp_path / "x.txt.gz"
+    path.write_bytes(gzip.compress(b"a\n" * 50 + b"\xed\xa0\x80\n"))
+    with pytest.raises(CorpusError, match="at byte 100"):
+        documents(path)
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zstd"])
+@pytest.mark.usefixtures("small_blocks")
+def test_compressed_text(tmp_path, kind):
+    suffix = {"gzip": "gz", "zstd": "zst"}[kind]
+    text = "\n".join(NASTY)
+    path = tmp_path / f"de.txt.{suffix}"
+    with pa.output_stream(str(path), compression=kind) as file:
+        file.write(text.encode())
+    assert documents(path) == text_lines(text)
+    assert rows(load_corpus(str(path)))[0][1] == "de"
+
+
+def test_gzip_members_follow_one_another(tmp_path):
+    path = write(tmp_path / "x.txt.gz", gzip.compress(b"a\n") + gzip.compress(b"b\n"))
+    assert documents(path) == ["a", "b"]
+
+
+# --- tables
+
+
+def columns(texts):
+    return {
+        "text": texts,
+        "lang": [["de", "en", "zh"][i % 3] for i in range(len(texts))],
+        "id": list(range(len(texts))),
+    }
+
+
+def write_table(path, table, **options):
+    if path.suffix == ".parquet":
+        pq.write_table(table, path, **options)
+    elif path.suffix == ".arrow":
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as out:
+            out.write_table(table, max_chunksize=5)
+    else:
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as out:
+            out.write_table(table, max_chunksize=5)
+    return path
+
+
+TABLES = ["x.parquet", "x.arrow", "x.feather"]
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())]
+)
+@pytest.mark.usefixtures("small_blocks")
+def test_tables(tmp_path, name, kind):
+    table = pa.table(columns(NASTY)).set_column(0, "text", pa.array(NASTY).cast(kind))
+    path = write_table(tmp_path / name, table)
+    options = ReaderOptions(group_column="lang", align_column="id")
+    expected = list(zip(NASTY, columns(NASTY)["lang"], map(str, range(len(NASTY))), strict=True))
+    assert rows(load_corpus(str(path), options)) == expected
+    assert rows(load_corpus(str(path)))[0] == (NASTY[0], "x", None)
+
+
+@pytest.mark.parametrize("name", [*TABLES, "x.jsonl"])
+def test_null_texts_are_skipped_and_counted(tmp_path, name):
+    texts = ["a", None, "b", None]
+    path = tmp_path / name
+    if name.endswith("jsonl"):
+        write(path, "".join(json.dumps({"text": t, "g": t}) + "\n" for t in texts))
+    else:
+        write_table(path, pa.table({"text": texts, "g": texts}))
+    corpus = load_corpus(str(path), ReaderOptions(group_column="g"))
+    for _ in range(2):  # each pass counts afresh
+        assert rows(corpus) == [("a", "a", None), ("b", "b", None)]
+        assert corpus.null_rows == corpus.describe()["null_rows"] == 2
+
+
+def test_a_null_group_and_a_number_as_group(tmp_path):
+    table = pa.table({"text": ["a", "b"], "g": ["x", None], "n": [1, None]})
+    path = write_table(tmp_path / "x.parquet", table)
+    assert [g for _, g, _ in rows(load_corpus(str(path), ReaderOptions(group_column="g")))] == [
+        "x",
+        "(none)",
+    ]
+    options = ReaderOptions(group_column="n", align_column="g")
+    assert rows(load_corpus(str(path), options)) == [("a", "1", "x"), ("b", "(none)", None)]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_invalid_utf8_in_a_table_names_the_row(tmp_path, name):
+    raw = pa.array([b"fine", None, b"a\xffb", b"\xe6\x9d\xb1"], pa.binary())
+    text = pa.StringArray.from_buffers(4, *raw.buffers()[1:], raw.buffers()[0], raw.null_count)
+    path = write_table(tmp_path / name, pa.table({"text": text}))
+    with pytest.raises(CorpusError, match="row 2, byte 1"):
+        documents(path)
+    corpus = load_corpus(str(path), ReaderOptions(errors="replace"))
+    assert [text for text, *_ in rows(corpus)] == ["fine", "a\ufffdb", "東"]
+    assert corpus.replaced == 1
+
+
+@pytest.mark.parametrize("name", [*TABLES, "x.jsonl"])
+@pytest.mark.parametrize("option", ["text_column", "group_column", "align_column"])
+def test_a_wrong_column_names_those_found(tmp_path, name, option):
+    path = tmp_path / name
+    if name.endswith("jsonl"):
+        write(path, '{"text": "a", "language": "b"}\n')
+    else:
+        write_table(path, pa.table({"text": ["a"], "language": ["b"]}))
+    with pytest.raises(CorpusError, match=r"'langage' \(did you mean 'language'\?\)(?s:.*)text, l"):
+        documents(path, **{option: "langage"})
+
+
+@pytest.mark.parametrize("name", [*TABLES, "x.jsonl"])
+def test_a_text_column_must_hold_text(tmp_path, name):
+    path = tmp_path / name
+    if name.endswith("jsonl"):
+        write(path, '{"text": "a"}\n{"text": 7}\n')
+    else:
+        write_table(path, pa.table({"text": [7]}))
+    with pytest.raises(CorpusError, match="text"):
+        documents(path)
+
+
+def test_a_list_cannot_be_a_group(tmp_path):
+    path = write_table(tmp_path / "x.parquet", pa.table({"text": ["a"], "g": [["b"]]}))
+    with pytest.raises(CorpusError, match="group"):
+        documents(path, group_column="g")
+
+
+# --- JSON Lines
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(), min_size=1), st.booleans(), st.sampled_from([1 << 24, 16]))
+def test_json_text_is_exact(tmp_path_factory, texts, ascii_only, block):
+    dump = "\n".join(json.dumps({"n": 1, "text": t}, ensure_ascii=ascii_only) for t in texts)
+    path = write(tmp_path_factory.mktemp("t") / "x.jsonl", dump)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("toktk.corpus.text.BATCH_BYTES", block)
+        assert documents(path) == texts
+
+
+def test_nasty_json(tmp_path):
+    lines = [json.dumps({"text": text, "lang": "de", "id": i}) for i, text in enumerate(NASTY)]
+    path = write(tmp_path / "x.jsonl", "\ufeff\n" + "\r\n\n".join(lines))
+    options = ReaderOptions(group_column="lang", align_column="id")
+    expected = [(text, "de", str(i)) for i, text in enumerate(NASTY)]
+    assert rows(load_corpus(str(path), options)) == expected
+
+
+def test_what_arrow_refuses_json_may_read(tmp_path):
+    path = write(tmp_path / "x.jsonl", '{"text": "a", "n": 1e999}\n{"text": "b", "text": "c"}\n')
+    assert documents(path) == ["a", "c"]
+    write(path, '{"text": "a", "g": 1}\n{"text": "b", "g": "x"}\n{"text": "c"}\n')
+    assert [g for _, g, _ in rows(load_corpus(str(path), ReaderOptions(group_column="g")))] == [
+        "1",
+        "x",
+        "(none)",
+    ]
+
+
+def test_a_row_longer_than_arrows_block(tmp_path):
+    long = "x" * (3 << 20)
+    path = write(tmp_path / "x.jsonl", json.dumps({"text": long}) + '\n{"text": "b"}\n')
+    assert documents(path) == [long, "b"]
+
+
+@pytest.mark.parametrize(
+    "bad", ["{", "[1]", "7", '"text"', '{"text": ["a"]}', '{"text": "a"} x', '{"text": "\\ud800"}']
+)
+@pytest.mark.usefixtures("small_blocks")
+def test_bad_json_names_its_line(tmp_path, bad):
+    path = write(tmp_path / "x.jsonl", '{"text": "a"}\n\n{"text": "b"}\n' + bad + "\n")
+    with pytest.raises(CorpusError, match=r"x\.jsonl, line 4,"):
+        documents(path)
+
+
+def test_lone_surrogates_are_replaced_if_asked(tmp_path):
+    path = write(tmp_path / "x.jsonl", '{"text": "a\\ud83d\\ude00\\ude00\\ud83d!"}\n')
+    corpus = load_corpus(str(path), ReaderOptions(errors="replace"))
+    assert rows(corpus)[0][0] == "a😀\ufffd\ufffd!"
+    assert corpus.replaced == 2
+
+
+def test_invalid_utf8_in_json(tmp_path):
+    path = write(tmp_path / "x.jsonl", b'{"text": "a"}\n{"text": "\xff"}\n')
+    with pytest.raises(CorpusError, match="at byte 24"):
+        documents(path)
+    assert documents(path, errors="replace") == ["a", "\ufffd"]
+
+
+# --- files that are not what they seem
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.arrow", "x.feather", "x.txt.gz", "x.jsonl.zst"])
+@pytest.mark.parametrize("content", [b"", b"garbage, not the format at all" * 4])
+def test_corrupt_files(tmp_path, name, content):
+    path = write(tmp_path / name, content)
+    with pytest.raises(CorpusError, match=r"x\."):
+        documents(path)
+
+
+def test_truncated_files(tmp_path):
+    random.seed(1)
+    text = "".join(random.choices("abcdefgh\n", k=200_000)).encode()
+    path = write(tmp_path / "x.txt.gz", gzip.compress(text)[:-5000])
+    with pytest.raises(CorpusError, match=r"cannot read .*x\.txt\.gz"):
+        documents(path)
+    table = write_table(tmp_path / "x.parquet", pa.table(columns(NASTY)))
+    write(table, table.read_bytes()[:-20])
+    with pytest.raises(CorpusError, match=r"cannot read .*x\.parquet"):
+        documents(table)
+
+
+def test_a_file_that_vanishes(tmp_path):
+    path = write(tmp_path / "x.txt", "a\n")
+    corpus = load_corpus(str(path))
+    path.unlink()
+    with pytest.raises(CorpusError, match="cannot read"):
+        rows(corpus)
+    with pytest.raises(CorpusError, match="cannot read"):
+        _ = corpus.fingerprint
+
+
+def test_refused_combinations(tmp_path):
+    text = write(tmp_path / "x.txt", "a\n")
+    lines = write(tmp_path / "x.jsonl", '{"text": "a"}\n')
+    with pytest.raises(CorpusError, match="by line"):
+        documents(lines, sample_by="line")
+    with pytest.raises(CorpusError, match="no column 'id'"):
+        documents(text, align_column="id")
+    with pytest.raises(CorpusError, match="align"):
+        documents(text, align_column="line", sample_by="paragraph")
+    with pytest.raises(CorpusError, match="compressed inside"):
+        documents(write(tmp_path / "x.parquet.gz", b""))
+    with pytest.raises(CorpusError, match="did you mean 'paragraph'"):
+        ReaderOptions(sample_by="paragraf")
+    with pytest.raises(CorpusError, match="errors"):
+        ReaderOptions(errors="ignore")
+    with pytest.raises(CorpusError, match="limit"):
+        ReaderOptions(limit=0)
+
+
+# --- batches
+
+
+@pytest.mark.parametrize("name", ["x.txt", "x.jsonl", *TABLES])
+@pytest.mark.usefixtures("small_blocks")
+def test_batches_are_small_and_progress_adds_up(tmp_path, name):
+    path = tmp_path / name
+    texts = [text.replace("\n", "") for text in NASTY]
+    if name == "x.txt":
+        write(path, "\n".join(texts))
+    elif name == "x.jsonl":
+        write(path, "\n".join(json.dumps({"text": text}) for text in texts))
+    else:
+        write_table(path, pa.table({"text": texts}))
+    corpus, consumed = load_corpus(str(path)), []
+    for batch in corpus.batches(consumed.append):
+        _, offsets = spans(batch.column(0))
+        assert batch.num_rows == 1 or offsets[-1] - offsets[0] <= 7
+        assert batch.column("weight").to_pylist() == [1] * batch.num_rows
+    assert sum(consumed) == corpus.size == path.stat().st_size
+    assert all(step > 0 for step in consumed)
+
+
+def test_spans_of_a_slice():
+    array = pa.array(["ab", "", "東", "d"], pa.large_string()).slice(1, 2)
+    data, offsets = spans(array)
+    assert [bytes(data[a:b]) for a, b in zip(offsets, offsets[1:], strict=False)] == [
+        b"",
+        "東".encode(),
+    ]
+    data, offsets = spans(pa.array([], pa.large_string()))
+    assert offsets.tolist() == [0]
+    assert data.dtype == np.uint8
+
+
+def test_an_error_in_the_reading_loop_is_not_the_files(tmp_path):
+    path = write(tmp_path / "x.txt", "a\n")
+
+    def progress(_):
+        raise OSError("the terminal is gone")
+
+    with pytest.raises(OSError, match="terminal"):
+        list(load_corpus(str(path)).batches(progress))

@@ -1,0 +1,219 @@
+"""Hugging Face datasets, streamed: nothing is downloaded that is not read."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote
+
+from toktk.corpus.batch import slices
+from toktk.corpus.corpus import Corpus
+from toktk.corpus.options import ReaderOptions
+from toktk.corpus.tables import rows_to_batch, wanted_columns
+from toktk.errors import CorpusError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+T = TypeVar("T")
+
+_SPEC = re.compile(
+    r"hub:(?P<dataset>[\w.-]+/[\w.-]+)(@(?P<revision>[^/:@]+))?(/(?P<config>[^:]+))?(:(?P<split>.+))?"
+)
+_ROWS = 1000
+_SHUFFLE_BUFFER = 10_000
+
+
+@dataclasses.dataclass(frozen=True)
+class HubSpec:
+    """A dataset on the hub: ``hub:<org>/<name>[@revision][/config[,config…]][:split]``.
+
+    `revision` is a branch, tag or commit, with ``%2F`` for a slash. Several configs, languages for
+    example, are read one after the other. `split` is ``train`` unless given.
+    """
+
+    dataset: str
+    revision: str | None = None
+    config: str | None = None
+    split: str = "train"
+
+    def __str__(self) -> str:
+        revision = f"@{self.revision}" if self.revision else ""
+        config = f"/{self.config}" if self.config else ""
+        return f"hub:{self.dataset}{revision}{config}:{self.split}"
+
+
+def parse_hub(spec: str) -> HubSpec:
+    """Return the parts of a ``hub:`` spec.
+
+    Raises:
+        CorpusError: it does not follow the grammar of `HubSpec`.
+    """
+    match = _SPEC.fullmatch(spec)
+    if match is None:
+        raise CorpusError(
+            f"cannot understand {spec!r}.",
+            "Write hub:<org>/<name>, then if needed @<revision>, /<config>, :<split>, in this "
+            "order, such as hub:org/name@main/deu_Latn:train (a slash in a revision is %2F).",
+        )
+    revision = match["revision"]
+    return HubSpec(
+        match["dataset"],
+        unquote(revision) if revision else None,
+        match["config"],
+        match["split"] or "train",
+    )
+
+
+def hub_corpus(spec: str | HubSpec, options: ReaderOptions) -> Corpus:
+    """Return a streamed hub dataset as a corpus; without a group column, the config is the group.
+
+    `limit` and `seed` are honored here, so that a sample need not read the whole dataset: the limit
+    counts rows of each config, and a seed shuffles the shards and a buffer of 10,000 rows. Nothing
+    is fetched yet.
+
+    Raises:
+        CorpusError: `spec` does not follow the grammar of `HubSpec`.
+    """
+    parsed = parse_hub(spec) if isinstance(spec, str) else spec
+    configs = parsed.config.split(",") if parsed.config else [None]
+    each = [dataclasses.replace(parsed, config=config) for config in configs]
+    name = str(parsed).removeprefix("hub:")
+    return Corpus(name, [HubReader(one, options) for one in each], options=options.changed())
+
+
+class HubReader:
+    """The rows of one split of a hub dataset; `size` is in rows, None unless the hub says."""
+
+    unit = "rows"
+
+    def __init__(self, spec: HubSpec, options: ReaderOptions) -> None:
+        self.spec = spec
+        self.options = options
+        self.replaced = 0
+        self.null_rows = 0
+        if options.sample_by not in (None, "document"):
+            raise CorpusError(
+                f"cannot read {spec} by {options.sample_by}: each row of it is a document.",
+                "Leave sample_by out.",
+            )
+
+    @property
+    def size(self) -> int | None:
+        """Rows to read: the limit, if there is one; else None, for a stream has no length."""
+        return self.options.limit
+
+    @functools.cached_property
+    def commit(self) -> str:
+        """The commit that the revision names now; every pass of this object reads that one.
+
+        Raises:
+            CorpusError: the hub cannot be reached, or has no such dataset or revision.
+        """
+        import huggingface_hub
+
+        def resolve() -> str:
+            api = huggingface_hub.HfApi()
+            return str(api.dataset_info(self.spec.dataset, revision=self.spec.revision).sha)
+
+        return self._attempt(resolve)
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """The sha256 of dataset, commit, config, split and options; the rows are not read."""
+        spec = self.spec
+        options = dataclasses.astuple(self.options)
+        identity = ("hub", spec.dataset, self.commit, spec.config, spec.split, options)
+        return hashlib.sha256(repr(identity).encode()).hexdigest()
+
+    def describe(self) -> dict[str, Any]:
+        """Return dataset, commit, config and split."""
+        return {**dataclasses.asdict(self.spec), "commit": self.commit}
+
+    def batches(self, progress: Callable[[int], None] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield the rows; `progress` gets how many were read since the last call.
+
+        Raises:
+            CorpusError: the network failed, or a column is missing, not text, or not UTF-8.
+        """
+        self.replaced = self.null_rows = 0
+        row = 0
+        tables = self._attempt(self._tables)
+        while (table := self._attempt(lambda: next(tables, None))) is not None:
+            for rows in table.combine_chunks().to_batches():
+                columns = dict(zip(rows.schema.names, rows.columns, strict=True))
+                wanted_columns(self.options, list(columns), str(self.spec))
+                group = self.spec.config or self.spec.dataset.rpartition("/")[2]
+                batch, nulls, replaced = rows_to_batch(
+                    columns, self.options, str(self.spec), row, group
+                )
+                self.null_rows += nulls
+                self.replaced += replaced
+                row += rows.num_rows
+                yield from slices(batch)
+                if progress is not None:
+                    progress(rows.num_rows)
+
+    def _tables(self) -> Iterator[pa.Table]:
+        import datasets
+
+        spec, options = self.spec, self.options
+        rows = datasets.load_dataset(
+            spec.dataset, spec.config, split=spec.split, revision=self.commit, streaming=True
+        )
+        names: dict[str, list[str]] = {}
+        if rows.features is not None:
+            wanted = wanted_columns(options, list(rows.features), str(spec))
+            # Class labels arrive as numbers; their names are in the features.
+            names = {
+                name: rows.features[name].names
+                for name in wanted
+                if isinstance(rows.features[name], datasets.ClassLabel)
+            }
+            rows = rows.select_columns(wanted)
+        if options.limit is not None:
+            if options.seed is not None:
+                rows = rows.shuffle(seed=options.seed, buffer_size=_SHUFFLE_BUFFER)
+            rows = rows.take(options.limit)
+        for table in rows.with_format("arrow").iter(batch_size=_ROWS):
+            yield _with_names(table, names)
+
+    def _attempt(self, action: Callable[[], T]) -> T:
+        """Return what `action` returns; say what went wrong, and how to do without the network."""
+        import datasets
+        import pyarrow as pa
+        from huggingface_hub.errors import HfHubHTTPError
+
+        # The bases include the error class of whichever HTTP client the hub library is built on.
+        failures = (datasets.exceptions.DatasetsError, pa.ArrowException, ValueError)
+        try:
+            return action()
+        except (OSError, *failures, *HfHubHTTPError.__bases__) as error:
+            found = " ".join(str(error).split()) or type(error).__name__
+            advice = ["Check name, revision, config and split: hub:org/name@rev/config:split."]
+            if isinstance(error, (OSError, *HfHubHTTPError.__bases__)):
+                advice += [
+                    "For a gated dataset, accept its terms and log in (hf auth login).",
+                    "Without a network: download the dataset's parquet files elsewhere, copy the "
+                    "folder here, and give it with -c <folder>.",
+                ]
+            raise CorpusError(
+                f"cannot read {self.spec}.",
+                f"Found: {found[:400]}{'…' if len(found) > 400 else ''}",
+                *advice,
+            ) from error
+
+
+def _with_names(table: pa.Table, names: dict[str, list[str]]) -> pa.Table:
+    """Return `table` with class labels, numbers, as a dictionary of their names."""
+    import pyarrow as pa
+
+    for name, labels in names.items():
+        numbers = table.column(name).combine_chunks().cast(pa.int32())
+        values = pa.DictionaryArray.from_arrays(numbers, pa.array(labels, pa.string()))
+        table = table.set_column(table.schema.get_field_index(name), name, values)
+    return table

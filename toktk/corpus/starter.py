@@ -1,0 +1,237 @@
+"""The corpus that ships with toktk: parallel texts, Python's standard library, word frequencies."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toktk.corpus.batch import constant_group, make_batch, slices, spans, strings
+from toktk.corpus.corpus import Corpus, concat
+from toktk.corpus.options import LINE_NUMBER, ReaderOptions
+from toktk.errors import CorpusError, MissingExtraError, did_you_mean
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PARTS = ("train", "eval", "parallel", "code", "words")
+HELD_OUT = 0.1
+"""The share of the code that is for evaluation alone."""
+
+_SKIPPED_FOLDERS = {
+    "__pycache__", "dist-packages", "idle_test", "site-packages", "test", "tests",
+}  # fmt: skip
+_UNSPACED = ("ja", "th", "zh")
+_WEIGHT_PER_FREQUENCY = 1e9
+
+
+def corpora_folder() -> Path:
+    """Return the folder of texts and cards: inside the package, or beside it in a checkout.
+
+    Raises:
+        CorpusError: neither exists.
+    """
+    package = Path(__file__).resolve().parent.parent
+    for folder in (package / "_corpora", package.parent / "corpora"):
+        if folder.is_dir():
+            return folder
+    raise CorpusError(
+        "the starter corpus is missing from this installation.",
+        f"Looked in: {package / '_corpora'}, {package.parent / 'corpora'}.",
+        "Install toktk again, or give a corpus with -c.",
+    )
+
+
+def starter(part: str, options: ReaderOptions) -> Corpus:
+    """Return the starter corpus for training, or a part of it.
+
+    Args:
+        part: "train" (nine tenths of the code, and the words), "eval" (the parallel texts, and
+            the held-out tenth of the code), "parallel", "code" or "words".
+        options: none of the columns apply; `limit` and `seed` are the caller's business.
+
+    Raises:
+        CorpusError: another part.
+        MissingExtraError: wordfreq is needed and not installed.
+    """
+    if part == "parallel":
+        return _parallel(options)
+    if part == "code":
+        return _code()
+    if part == "words":
+        return Corpus("starter:words", [WordFrequencies()])
+    if part == "train":
+        return concat([_code().split(HELD_OUT)[0], starter("words", options)], "starter")
+    if part == "eval":
+        return concat([_parallel(options), _code().split(HELD_OUT)[1]], "starter:eval")
+    raise CorpusError(
+        f"the starter corpus has no part {part!r}{did_you_mean(part, PARTS)}.",
+        f"Parts: {', '.join(PARTS)}.",
+    )
+
+
+def _parallel(options: ReaderOptions) -> Corpus:
+    from toktk.corpus.readers import FileReader
+
+    folder = corpora_folder() / "parallel"
+    by_line = ReaderOptions(align_column=LINE_NUMBER, errors=options.errors)
+    files = sorted(folder.glob("*.txt"), key=lambda path: path.stem)
+    if not files:
+        raise CorpusError(f"the starter corpus has no parallel texts in {folder}.")
+    return Corpus("starter:parallel", [FileReader(path, by_line) for path in files])
+
+
+def _code() -> Corpus:
+    return Corpus("starter:code", [StandardLibrary(Path(sysconfig.get_path("stdlib")))])
+
+
+class _InMemory:
+    """What the two generated parts share: sizes in bytes, no nulls, nothing replaced."""
+
+    unit = "bytes"
+    replaced = 0
+    null_rows = 0
+
+    def _build(self) -> Iterator[pa.RecordBatch]:
+        raise NotImplementedError
+
+    @functools.cached_property
+    def _batches(self) -> list[pa.RecordBatch]:
+        # Some 60 MB at most, and a second to build: size, fingerprint and text all need it.
+        return list(self._build())
+
+    @functools.cached_property
+    def size(self) -> int:
+        """Bytes of text."""
+        return sum(_text_bytes(batch) for batch in self._batches)
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """The sha256 of texts, groups and weights."""
+        digest = hashlib.sha256()
+        for batch in self._batches:
+            data, offsets = spans(batch.column(0))
+            for array in (data[: offsets[-1]], offsets, batch.column(3).to_numpy()):
+                digest.update(array.tobytes())
+            digest.update(str(batch.column(1).dictionary.to_pylist()).encode())
+        return digest.hexdigest()
+
+    def batches(self, progress: Callable[[int], None] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield the documents; `progress` gets bytes of text.
+
+        Raises:
+            CorpusError: there are none.
+            MissingExtraError: a package is missing.
+        """
+        for batch in self._batches:
+            yield from slices(batch)
+            if progress is not None:
+                progress(_text_bytes(batch))
+
+
+def _text_bytes(batch: pa.RecordBatch) -> int:
+    _, offsets = spans(batch.column(0))
+    return int(offsets[-1] - offsets[0])
+
+
+class StandardLibrary(_InMemory):
+    """The source of the running Python's standard library: one document a file, group "python".
+
+    Tests, installed packages, build configuration and files that are not UTF-8 are left out.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def files(self) -> list[Path]:
+        """Return the source files, sorted by name below the library's folder."""
+        found = []
+        for path in self.folder.rglob("*.py"):
+            below = path.relative_to(self.folder)
+            if not _SKIPPED_FOLDERS.intersection(below.parts) and not _is_build_data(below):
+                found.append((below.as_posix(), path))
+        return [path for _, path in sorted(found)]
+
+    def _build(self) -> Iterator[pa.RecordBatch]:
+        documents = []
+        for path in self.files():
+            raw = path.read_bytes()
+            try:
+                raw.decode()
+            except UnicodeDecodeError:
+                continue
+            documents.append(raw)
+        if not documents:
+            raise CorpusError(
+                "the starter corpus's code is missing: this Python has no library source.",
+                f"Looked in: {self.folder}.",
+                "Give a corpus with -c.",
+            )
+        offsets = np.cumsum([0, *map(len, documents)], dtype=np.int64)
+        text = strings(np.frombuffer(b"".join(documents), np.uint8), offsets)
+        yield make_batch(text, constant_group("python", len(documents)))
+
+    def describe(self) -> dict[str, Any]:
+        """Return which Python's library it is."""
+        import platform
+
+        return {"standard_library": platform.python_version(), "bytes": self.size}
+
+
+def _is_build_data(below: Path) -> bool:
+    # Paths and flags of the machine that built this Python: they differ between equal Pythons.
+    return below.name.startswith("_sysconfigdata") or below.parts[0].startswith("config-")
+
+
+class WordFrequencies(_InMemory):
+    """Words of 42 languages, each a document that counts as often as it occurs in a billion words.
+
+    A word carries the space before it that running text has, but for Chinese, Japanese and Thai.
+    """
+
+    def languages(self) -> list[str]:
+        """Return the codes of the languages, sorted.
+
+        Raises:
+            MissingExtraError: wordfreq is not installed.
+        """
+        return sorted(_wordfreq().available_languages("small"))
+
+    def _build(self) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        wordfreq = _wordfreq()
+        for language in self.languages():
+            # The list of buckets, not the dictionary: a bucket is a frequency, so that no number
+            # is made per word, and no segmenter is asked for. Bucket i holds 10 ** (-i / 100).
+            buckets = wordfreq.get_frequency_list(language, "small")
+            words = pa.array([word for bucket in buckets for word in bucket], pa.large_string())
+            if language not in _UNSPACED:
+                space = pa.scalar(" ", pa.large_string())
+                words = pc.binary_join_element_wise(space, words, pa.scalar("", space.type))
+            frequencies = 10.0 ** (-np.arange(len(buckets)) / 100)
+            counts = np.rint(frequencies * _WEIGHT_PER_FREQUENCY).astype(np.int64)
+            weights = np.repeat(counts, [len(bucket) for bucket in buckets])
+            yield make_batch(words, constant_group(language, len(words)), weight=pa.array(weights))
+
+    def describe(self) -> dict[str, Any]:
+        """Return the version of wordfreq and its languages."""
+        from importlib.metadata import version
+
+        return {"wordfreq": version("wordfreq"), "languages": self.languages(), "bytes": self.size}
+
+
+def _wordfreq() -> Any:
+    try:
+        import wordfreq
+    except ImportError as error:
+        raise MissingExtraError(
+            "the starter corpus's word frequencies need the package wordfreq.", "starter"
+        ) from error
+    return wordfreq

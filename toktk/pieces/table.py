@@ -1,0 +1,226 @@
+"""PieceTable: the distinct pieces of a corpus and how often each occurs in each group."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from toktk.errors import CorpusError, StorageError
+
+Int64 = npt.NDArray[np.int64]
+_FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class PieceTable:
+    """Pieces x groups counts, sparse, with the plain totals of the text they come from.
+
+    Attributes:
+        data: uint8, the bytes of all pieces.
+        offsets: int64[n + 1]; piece p is ``data[offsets[p]:offsets[p + 1]]``. No two are equal.
+        rows: int64[n + 1]; the entries of piece p are ``rows[p]:rows[p + 1]``.
+        entry_group: int32[entries], index into `groups`.
+        entry_count: int64[entries], occurrences, > 0.
+        groups: the G names, sorted.
+        totals: int64[G, 7]; columns as in toktk.kernels.reduction.
+        aligned: int64[G, 2]; documents with an alignment id, and the sum (modulo 2**64) of the hashes
+            of those ids, so that two groups with the same ids have equal rows.
+        pretokenizer: signature of what cut the text.
+    """
+
+    data: npt.NDArray[np.uint8]
+    offsets: Int64
+    rows: Int64
+    entry_group: npt.NDArray[np.int32]
+    entry_count: Int64
+    groups: tuple[str, ...]
+    totals: Int64
+    aligned: Int64
+    pretokenizer: str
+
+    def __len__(self) -> int:
+        return self.offsets.size - 1
+
+    def __repr__(self) -> str:
+        return (
+            f"PieceTable({len(self):,} distinct of {int(self.entry_count.sum()):,} pieces, "
+            f"{len(self.groups)} groups, {self.pretokenizer})"
+        )
+
+    @functools.cached_property
+    def counts(self) -> Int64:
+        """int64[n]: occurrences of each piece over all groups."""
+        if not len(self):
+            return np.zeros(0, dtype=np.int64)
+        sums: Int64 = np.add.reduceat(self.entry_count, self.rows[:-1])
+        return sums
+
+    @functools.cached_property
+    def group_pieces(self) -> Int64:
+        """int64[G]: occurrences of pieces in each group."""
+        sums = np.zeros(len(self.groups), dtype=np.int64)
+        np.add.at(sums, self.entry_group, self.entry_count)
+        return sums
+
+    def piece(self, p: int) -> bytes:
+        """Return the bytes of piece `p`."""
+        return bytes(self.data[self.offsets[p] : self.offsets[p + 1]])
+
+    def to_dict(self) -> dict[tuple[bytes, str], int]:
+        """Return {(piece, group): count}; for tests and small tables."""
+        return {
+            (self.piece(p), self.groups[self.entry_group[e]]): int(self.entry_count[e])
+            for p in range(len(self))
+            for e in range(self.rows[p], self.rows[p + 1])
+        }
+
+    def __add__(self, other: PieceTable) -> PieceTable:
+        """Return the table of both texts.
+
+        Raises:
+            CorpusError: the two were cut by different pretokenizers.
+        """
+        from toktk.pieces.counting import merge
+
+        if self.pretokenizer != other.pretokenizer:
+            raise CorpusError(
+                "cannot add piece tables that were cut differently.",
+                f"Found: {self.pretokenizer} and {other.pretokenizer}.",
+                "Count both with the same pretokenizer.",
+            )
+        return merge([self, other])
+
+    def _order(self) -> Int64:
+        """Return the order of the pieces by their bytes."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        buffers = [None, pa.py_buffer(self.offsets), pa.py_buffer(self.data)]
+        pieces = pa.Array.from_buffers(pa.large_binary(), len(self), buffers)
+        order: Int64 = pc.sort_indices(pieces).to_numpy().astype(np.int64)
+        return order
+
+    def write_parquet(self, path: Path) -> None:
+        """Write piece, group and count, sorted; totals and signature go to the file's metadata.
+
+        Equal tables give equal bytes.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        from toktk.paths import atomic_write
+
+        order = self._order()
+        buffers = [None, pa.py_buffer(self.offsets), pa.py_buffer(self.data)]
+        pieces = pa.Array.from_buffers(pa.large_binary(), len(self), buffers)
+        per_piece = np.diff(self.rows)[order]
+        entries = np.repeat(self.rows[order], per_piece) + _ramps(per_piece)
+        # Entries of one piece stand in the order of their groups.
+        entries = entries[np.lexsort((self.entry_group[entries], np.repeat(np.arange(len(self)), per_piece)))]
+        columns = {
+            "piece": pieces.take(pa.array(np.repeat(order, per_piece))).cast(pa.binary()),
+            "group": pa.DictionaryArray.from_arrays(
+                pa.array(self.entry_group[entries]), pa.array(self.groups, pa.string())
+            ),
+            "count": pa.array(self.entry_count[entries]),
+        }
+        meta = {
+            "format": _FORMAT,
+            "groups": self.groups,
+            "totals": self.totals.tolist(),
+            "aligned": self.aligned.tolist(),
+            "pretokenizer": self.pretokenizer,
+        }
+        table = pa.table(columns).replace_schema_metadata({"toktk": json.dumps(meta)})
+        with atomic_write(path) as temporary:
+            pq.write_table(table, temporary, compression="zstd")
+
+    @classmethod
+    def read_parquet(cls, path: Path) -> PieceTable:
+        """Read what `write_parquet` wrote.
+
+        Raises:
+            StorageError: the file is missing, damaged or not a piece table.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            table = pq.read_table(path, read_dictionary=["group"])
+            meta = json.loads((table.schema.metadata or {})[b"toktk"])
+            return cls._from_arrow(table, meta)
+        except (OSError, KeyError, ValueError, pa.ArrowException) as error:
+            raise StorageError(
+                f"cannot read the piece table {path}.",
+                f"Found: {type(error).__name__}: {error}.",
+                "Delete the file; it will be counted anew.",
+            ) from error
+
+    @classmethod
+    def _from_arrow(cls, table: Any, meta: dict[str, Any]) -> PieceTable:
+        import pyarrow as pa
+
+        pieces = table["piece"].combine_chunks().cast(pa.large_binary())
+        group = table["group"].combine_chunks()
+        names = group.dictionary.to_pylist()
+        groups = tuple(meta["groups"])
+        index = np.array([groups.index(name) for name in names] or [0], dtype=np.int32)
+        _, offsets, data = pieces.buffers()
+        ends = np.frombuffer(offsets, dtype=np.int64, count=len(pieces) + 1)
+        bytes_ = np.frombuffer(data, dtype=np.uint8) if data else np.zeros(0, dtype=np.uint8)
+        first = _first_of_each(bytes_, ends)
+        lengths = np.diff(ends)[first]
+        packed = bytes_[np.repeat(ends[:-1][first], lengths) + _ramps(lengths)]
+        return cls(
+            np.ascontiguousarray(packed),
+            np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            np.concatenate([first, [len(pieces)]]).astype(np.int64),
+            index[group.indices.to_numpy(zero_copy_only=False).astype(np.int64)].astype(np.int32),
+            table["count"].to_numpy().astype(np.int64),
+            groups,
+            np.array(meta["totals"], dtype=np.int64).reshape(len(groups), -1),
+            np.array(meta["aligned"], dtype=np.int64).reshape(len(groups), 2),
+            meta["pretokenizer"],
+        )
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """The sha256, in hex, of pieces, groups, counts and totals, whatever the order in memory."""
+        digest = hashlib.sha256()
+        order = self._order()
+        lengths = np.diff(self.offsets)[order]
+        digest.update(self.data[np.repeat(self.offsets[:-1][order], lengths) + _ramps(lengths)].tobytes())
+        digest.update(lengths.tobytes())
+        per_piece = np.diff(self.rows)[order]
+        entries = np.repeat(self.rows[order], per_piece) + _ramps(per_piece)
+        entries = entries[np.lexsort((self.entry_group[entries], np.repeat(np.arange(len(self)), per_piece)))]
+        digest.update(self.entry_group[entries].tobytes() + self.entry_count[entries].tobytes())
+        digest.update("\0".join([*self.groups, self.pretokenizer]).encode())
+        digest.update(self.totals.tobytes() + self.aligned.tobytes())
+        return digest.hexdigest()
+
+
+def _ramps(lengths: Int64) -> Int64:
+    """Return 0..lengths[0]-1, 0..lengths[1]-1, … one after the other."""
+    ends = np.cumsum(lengths)
+    ramps: Int64 = np.arange(ends[-1] if ends.size else 0) - np.repeat(ends - lengths, lengths)
+    return ramps
+
+
+def _first_of_each(data: npt.NDArray[np.uint8], offsets: Int64) -> Int64:
+    """Return the index of the first of each run of equal neighbors."""
+    from toktk.kernels.counting import mark_new_spans
+
+    new = np.zeros(offsets.size - 1, dtype=np.uint8)
+    mark_new_spans(data, offsets, new)
+    return np.flatnonzero(new).astype(np.int64)

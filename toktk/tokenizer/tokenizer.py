@@ -1,0 +1,94 @@
+"""Tokenizer: text to ids and back."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from toktk.errors import FormatError
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.tokenizer.bpe import BpeModel
+
+
+@dataclass(frozen=True, eq=False)
+class Tokenizer:
+    """A pretokenizer and a model.
+
+    Attributes:
+        name: what tables call it, such as ``bpe-50k``.
+        pretokenizer: cuts text into pieces.
+        model: encodes a piece.
+    """
+
+    name: str
+    pretokenizer: Pretokenizer
+    model: BpeModel
+
+    def __repr__(self) -> str:
+        return f"Tokenizer({self.name!r}, {self.vocab_size:,} tokens, {self.pretokenizer.name})"
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids, special tokens and bytes included."""
+        return self.model.vocab_size
+
+    @functools.cached_property
+    def signature(self) -> str:
+        """The sha256, in hex, of pretokenizer and model; the name does not enter."""
+        text = f"{self.pretokenizer.pattern}\0{self.model.signature}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def encode(self, text: str) -> npt.NDArray[np.uint32]:
+        """Return the ids of `text`; special tokens in the text are ordinary text.
+
+        Raises:
+            FormatError: the text holds a lone surrogate, which has no UTF-8.
+        """
+        from toktk.kernels.encoding import SHORT, encode_spans
+
+        try:
+            raw = text.encode()
+        except UnicodeEncodeError as error:
+            raise FormatError(
+                "cannot encode text that holds a lone surrogate.",
+                f"Found: U+{ord(text[error.start]):04X} at character {error.start}.",
+                "Decode the text with errors='replace'.",
+            ) from error
+        lengths = [len(piece) for piece in self.pretokenizer.cut_bytes(raw)]
+        offsets = np.cumsum([0, *lengths], dtype=np.int64)
+        ids = np.empty(len(raw), dtype=np.uint32)
+        ends = np.empty(len(lengths), dtype=np.int64)
+        scratch = np.empty((3, max([SHORT, *lengths])), dtype=np.int64)
+        n = encode_spans(
+            np.frombuffer(raw, dtype=np.uint8), offsets, self.model.byte_ids,
+            self.model.pair_table, ids, ends, scratch,
+        )  # fmt: skip
+        return ids[:n].copy()
+
+    def count(self, text: str) -> int:
+        """Return how many ids `text` takes."""
+        return len(self.encode(text))
+
+    def decode_bytes(self, ids: npt.NDArray[np.uint32] | list[int]) -> bytes:
+        """Return the bytes of `ids`.
+
+        Raises:
+            FormatError: an id outside the vocabulary.
+        """
+        tokens = self.model.tokens
+        numbers = [int(i) for i in ids]
+        wrong = [i for i in numbers if not 0 <= i < len(tokens)]
+        if wrong:
+            raise FormatError(
+                f"id {wrong[0]} is not in the vocabulary of {self.name}.",
+                f"Found: ids 0 to {len(tokens) - 1:,}.",
+            )
+        return b"".join(tokens[i] for i in numbers)
+
+    def decode(self, ids: npt.NDArray[np.uint32] | list[int]) -> str:
+        """Return the text of `ids`; bytes that are no UTF-8 become U+FFFD."""
+        return self.decode_bytes(ids).decode(errors="replace")

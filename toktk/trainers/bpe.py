@@ -1,0 +1,96 @@
+"""Byte-level BPE, from piece counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from toktk.errors import TrainingError
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.tokenizer.bpe import BpeModel
+from toktk.tokenizer.tokenizer import Tokenizer
+from toktk.trainers.base import TrainingData, size_label
+
+
+class BpeTrainer:
+    """Byte-level BPE (Sennrich et al. 2016), every size from one training.
+
+    Merges and ids equal those of Hugging Face's ``BpeTrainer`` given the same pretokenizer and the whole
+    byte alphabet; counts are 64 bits wide where theirs are 32. The most frequent pair is merged; among
+    equally frequent ones the pair with the smallest (left id, right id). Pairs are counted with overlaps:
+    "aaa" holds (a, a) twice. The result does not depend on threads or the order of documents.
+
+    Args:
+        pretokenizer: a name or a pattern.
+        special_tokens: get the first ids; text is never merged into them.
+        min_frequency: stop when the best pair occurs less often; 0 and 1 mean the same.
+        max_token_length: most bytes of a token. (Hugging Face's option of this name allows one less.)
+    """
+
+    def __init__(
+        self,
+        pretokenizer: str | Pretokenizer = "o200k",
+        special_tokens: Sequence[str] = (),
+        min_frequency: int = 0,
+        max_token_length: int | None = None,
+    ) -> None:
+        self.pretokenizer = (
+            Pretokenizer.of(pretokenizer) if isinstance(pretokenizer, str) else pretokenizer
+        )
+        self.special_tokens = tuple(special_tokens)
+        self.min_frequency = min_frequency
+        self.max_token_length = max_token_length
+        self._check()
+
+    def _check(self) -> None:
+        if len(set(self.special_tokens)) < len(self.special_tokens) or "" in self.special_tokens:
+            raise TrainingError(
+                "special tokens must be different from each other and not empty.",
+                f"Found: {', '.join(map(repr, self.special_tokens))}.",
+            )
+        if self.min_frequency < 0:
+            raise TrainingError(f"min_frequency must be 0 or more, not {self.min_frequency}.")
+        if self.max_token_length is not None and self.max_token_length < 1:
+            raise TrainingError(f"max_token_length must be 1 or more, not {self.max_token_length}.")
+
+    def train(self, data: TrainingData, sizes: Sequence[int]) -> list[Tokenizer]:
+        """See `toktk.trainers.base.Trainer`."""
+        smallest = len(self.special_tokens) + 256
+        if not sizes or min(sizes) < smallest:
+            raise TrainingError(
+                f"cannot train {min(sizes, default=0):,} tokens.",
+                f"Found: {smallest:,} are taken by {len(self.special_tokens)} special tokens and "
+                "256 bytes.",
+                f"Ask for {smallest:,} or more.",
+            )
+        model = self._learn(data, max(sizes))
+        reached = [size for size in sizes if size <= model.vocab_size]
+        if not reached:
+            raise TrainingError(
+                f"cannot reach {min(sizes):,} tokens.",
+                f"Found: {data.corpus.name} gives {model.vocab_size:,} before no pair occurs "
+                f"{max(self.min_frequency, 1)} times.",
+                "Ask for a smaller size, lower min_frequency, or give more text.",
+            )
+        return [
+            Tokenizer(f"bpe-{size_label(size)}", self.pretokenizer, model.cut(size))
+            for size in reached
+        ]
+
+    def _learn(self, data: TrainingData, size: int) -> BpeModel:
+        from toktk.trainers.merge_loop import MergeLoop
+
+        pieces = data.pieces(self.pretokenizer)
+        empty = BpeModel(self.special_tokens, np.empty((0, 3), dtype=np.int64))
+        loop = MergeLoop(
+            pieces.data,
+            pieces.offsets,
+            pieces.counts,
+            empty.byte_ids,
+            size,
+            max(self.min_frequency, 1),
+            self.max_token_length or 2**31,
+        )
+        loop.run(size, data.progress)
+        return BpeModel(self.special_tokens, loop.learned[:, :3].copy())
