@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -19,7 +21,7 @@ def test_equal_to_bytes_split(data):
     if lines[-1] == b"":
         lines.pop()
     ends = offsets.tolist()
-    assert [text[a:b].tobytes() for a, b in zip(ends, ends[1:], strict=False)] == lines
+    assert [text[a:b].tobytes() for a, b in pairwise(ends)] == lines
     assert text.tobytes() == data.replace(b"\n", b"")
     assert offsets.dtype == np.int64
 

@@ -64,6 +64,7 @@ def starter(part: str, options: ReaderOptions) -> Corpus:
     if part == "code":
         return _code()
     if part == "words":
+        _wordfreq()  # missing, it had better be missed before an hour of reading
         return Corpus("starter:words", [WordFrequencies()])
     if part == "train":
         return concat([_code().split(HELD_OUT)[0], starter("words", options)], "starter")

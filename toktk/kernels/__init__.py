@@ -1,7 +1,9 @@
 """Numba kernels: contiguous arrays in, arrays out; no Python objects, no I/O.
 
 Every kernel is compiled by the one decorator `kernel`: nopython, nogil (plain threads scale), no
-fastmath, no ``parallel=True``. Machine code is cached in the user's cache directory under a hash of
+fastmath, no ``parallel=True``. Kernels never allocate: the caller hands in every array and grows it when
+a kernel asks. So numba's reference counting can be off, whose atomic increments cost a third of the time
+in loops that call other kernels. Machine code is cached in the user's cache directory under a hash of
 *all* kernel sources, because numba's own cache does not notice a change in another file.
 ``TOKTK_NUMBA_CACHE=0`` turns the cache off.
 """
@@ -50,7 +52,7 @@ def kernel(function: F) -> F:
     """Compile `function` with toktk's one set of options."""
     import numba
 
-    compiled: F = numba.njit(nogil=True, cache=_CACHE, fastmath=False)(function)
+    compiled: F = numba.njit(nogil=True, cache=_CACHE, fastmath=False, _nrt=False)(function)
     return compiled
 
 
@@ -58,5 +60,5 @@ def inlined(function: F) -> F:
     """Compile a small `function` into its callers, which saves reference counts on array arguments."""
     import numba
 
-    compiled: F = numba.njit(nogil=True, inline="always", fastmath=False)(function)
+    compiled: F = numba.njit(nogil=True, inline="always", fastmath=False, _nrt=False)(function)
     return compiled

@@ -16,9 +16,12 @@ from toktk.kernels.scanning import SEGMENT, cut_rest, cut_segment
 INLINE = 16
 MAX_LENGTH = 2**32 - 1
 
-# Fields of the int64 state vector.
-USED, ARENA_USED, PIECES = range(3)
-STATE_SIZE = 3
+# Fields of the int64 state vector: entries, bytes in the arena; where `count_documents` goes on.
+USED, ARENA_USED, DOCUMENT, IS_OPEN, PENDING, START = range(6)
+STATE_SIZE = 6
+
+# Why `count_documents` or `count_spans` came back.
+DONE, GROW_SLOTS, GROW_ARENA = range(3)
 
 _M1 = np.uint64(0x9E3779B97F4A7C15)
 _M2 = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -60,9 +63,8 @@ def _same(arena, at, data, i, n):
 
 
 @kernel
-def grow_slots(slots):
-    """Return a table of twice the size with the same entries."""
-    grown = np.zeros(2 * slots.size, dtype=np.uint64)
+def rehash(slots, grown):
+    """Enter every slot into `grown`, which is free and larger."""
     mask = grown.size // 4 - 1
     for s in range(0, slots.size, 4):
         if slots[s + 2] == 0:
@@ -72,7 +74,6 @@ def grow_slots(slots):
             at = (at + 1) & mask
         for f in range(4):
             grown[4 * at + f] = slots[s + f]
-    return grown
 
 
 @kernel
@@ -83,12 +84,14 @@ def _second_word(slots, s):
     return slots[s + 1]
 
 
-@kernel
-def grow_arena(arena, room):
-    """Return a larger arena with the same bytes."""
-    grown = np.empty(2 * arena.size + room, dtype=np.uint8)
-    grown[: arena.size] = arena
-    return grown
+@inlined
+def _lacks(slots, arena, state, n_pieces, n_bytes):
+    """Tell what must grow before pieces of so many bytes in all can be entered."""
+    if 5 * (state[USED] + n_pieces) > 3 * (slots.size // 4):
+        return GROW_SLOTS
+    if state[ARENA_USED] + n_bytes > arena.size:
+        return GROW_ARENA
+    return DONE
 
 
 @kernel
@@ -107,7 +110,7 @@ def _find_long(slots, arena, data, start, n, meta):
 
 @kernel
 def add_piece(data, start, n, group, weight, slots, arena, state):
-    """Count one piece; return the arena, which may have grown. A free slot must exist."""
+    """Count one piece. A free slot and room in the arena must exist."""
     meta = (np.uint64(group) << np.uint64(32)) | np.uint64(n)
     if n <= INLINE:
         k0, k1 = _word(data, start, n), _word(data, start + 8, n - 8)
@@ -120,10 +123,9 @@ def add_piece(data, start, n, group, weight, slots, arena, state):
     else:
         at, k0 = _find_long(slots, arena, data, start, n, meta)
         if slots[4 * at + 2] == 0:
-            if state[ARENA_USED] + n > arena.size:
-                arena = grow_arena(arena, n)
             k1 = np.uint64(state[ARENA_USED])
-            arena[state[ARENA_USED] : state[ARENA_USED] + n] = data[start : start + n]
+            for i in range(n):
+                arena[state[ARENA_USED] + i] = data[start + i]
             state[ARENA_USED] += n
         else:
             k1 = slots[4 * at + 1]
@@ -131,95 +133,103 @@ def add_piece(data, start, n, group, weight, slots, arena, state):
         slots[4 * at], slots[4 * at + 1], slots[4 * at + 2] = k0, k1, meta
         state[USED] += 1
     slots[4 * at + 3] += np.uint64(weight)
-    return arena
 
 
 @kernel
 def _count_ends(data, start, ends, n_ends, group, weight, slots, arena, state):
     """Count the pieces that end at ``ends[:n_ends]``, the first of them beginning at `start`."""
-    if 5 * (state[USED] + n_ends) > 3 * (slots.size // 4):
-        slots = grow_slots(slots)
     mask = slots.size // 4 - 1
     high = np.uint64(group) << np.uint64(32)
+    add = np.uint64(weight)
     safe = data.size - 16
-    used = state[USED]
     for k in range(n_ends):
         end = ends[k]
         n = end - start
-        if n <= INLINE and start <= safe:
-            k0, k1 = load64(data, start), load64(data, start + 8)
-            if n < 8:
-                k0 &= (np.uint64(1) << np.uint64(8 * n)) - np.uint64(1)
-                k1 = np.uint64(0)
-            elif n < 16:
-                k1 &= (np.uint64(1) << np.uint64(8 * (n - 8))) - np.uint64(1)
-            meta = high | np.uint64(n)
-            at = np.int64(_mix(k0, k1, meta)) & mask
-            while True:
-                s = 4 * at
-                if slots[s] == k0 and slots[s + 1] == k1 and slots[s + 2] == meta:
-                    slots[s + 3] += np.uint64(weight)
-                    break
-                if slots[s + 2] == 0:
-                    slots[s], slots[s + 1], slots[s + 2] = k0, k1, meta
-                    slots[s + 3] = np.uint64(weight)
-                    used += 1
-                    break
-                at = (at + 1) & mask
-        else:
-            state[USED] = used
-            arena = add_piece(data, start, n, group, weight, slots, arena, state)
-            used = state[USED]
+        if n > INLINE or start > safe:
+            add_piece(data, start, n, group, weight, slots, arena, state)
+            start = end
+            continue
+        k0, k1 = load64(data, start), load64(data, start + 8)
+        if n < 8:
+            k0 &= (np.uint64(1) << np.uint64(8 * n)) - np.uint64(1)
+            k1 = np.uint64(0)
+        elif n < 16:
+            k1 &= (np.uint64(1) << np.uint64(8 * (n - 8))) - np.uint64(1)
+        meta = high | np.uint64(n)
+        at = np.int64(_mix(k0, k1, meta)) & mask
+        while True:
+            s = 4 * at
+            if slots[s] == k0 and slots[s + 1] == k1 and slots[s + 2] == meta:
+                slots[s + 3] += add
+                break
+            if slots[s + 2] == 0:
+                slots[s], slots[s + 1], slots[s + 2], slots[s + 3] = k0, k1, meta, add
+                state[USED] += 1
+                break
+            at = (at + 1) & mask
         start = end
-    state[USED] = used
-    state[PIECES] += n_ends * weight
-    return slots, arena
 
 
 @kernel
-def count_documents(data, offsets, groups, weights, tables, slots, arena, state, ends):
-    """Cut and count documents ``data[offsets[d]:offsets[d + 1]]``; return the (grown) table and arena.
+def count_documents(data, offsets, groups, weights, tables, slots, arena, state, resume, ends):
+    """Cut and count documents ``data[offsets[d]:offsets[d + 1]]``.
+
+    Comes back with GROW_SLOTS or GROW_ARENA when the table is too small: grow it and call again with the
+    same arguments, and again until DONE. Before a new batch set ``state[DOCUMENT:]`` to 0.
 
     Args:
         data: uint8, UTF-8. offsets: int64[D + 1]. groups: int32[D]. weights: int64[D], >= 0.
-        tables: `Transducer.tables`. ends: int64[SEGMENT + 2], scratch.
-        slots, arena, state: the table; see `new_table` in toktk.pieces.counting.
+        tables: `Transducer.tables`. resume: int64[4], ends: int64[SEGMENT + 2]: kept between calls.
+        slots, arena, state: the table.
     """
-    resume = np.empty(4, dtype=np.int64)
-    for d in range(offsets.size - 1):
-        begin, stop = offsets[d], offsets[d + 1]
-        group, weight = groups[d], weights[d]
-        if begin == stop or weight == 0:
-            continue
-        resume[0], resume[1], resume[2], resume[3] = begin, 0, 0, begin
-        start = begin
-        while resume[0] < stop:
-            segment_end = min(resume[0] + SEGMENT, stop)
-            n = cut_segment(data, resume, segment_end, stop, tables, ends)
-            slots, arena = _count_ends(
-                data, start, ends, n, group, weight, slots, arena, state
-            )
-            start = resume[3]
-        while start < stop:
-            n = cut_rest(data, resume, stop, tables, ends)
-            slots, arena = _count_ends(
-                data, start, ends, n, group, weight, slots, arena, state
-            )
-            start = resume[3]
-    return slots, arena
+    while state[DOCUMENT] < offsets.size - 1:
+        d = state[DOCUMENT]
+        stop = offsets[d + 1]
+        if state[IS_OPEN] == 0:
+            begin = offsets[d]
+            if begin == stop or weights[d] == 0:
+                state[DOCUMENT] += 1
+                continue
+            resume[0], resume[1], resume[2], resume[3] = begin, 0, 0, begin
+            state[START], state[IS_OPEN] = begin, 1
+        if state[PENDING] == 0:
+            if resume[0] < stop:
+                segment_end = min(resume[0] + SEGMENT, stop)
+                state[PENDING] = cut_segment(data, resume, segment_end, stop, tables, ends)
+            elif resume[3] < stop:
+                state[PENDING] = cut_rest(data, resume, stop, tables, ends)
+            else:
+                state[IS_OPEN] = 0
+                state[DOCUMENT] += 1
+            if state[PENDING] == 0:
+                continue
+        n, start = state[PENDING], state[START]
+        lack = _lacks(slots, arena, state, n, ends[n - 1] - start)
+        if lack != DONE:
+            return lack
+        _count_ends(data, start, ends, n, groups[d], weights[d], slots, arena, state)
+        state[START], state[PENDING] = ends[n - 1], 0
+    return DONE
 
 
 @kernel
-def count_spans(data, offsets, groups, counts, slots, arena, state):
-    """Count pieces that are already cut: one per span; return the (grown) table and arena."""
-    for d in range(offsets.size - 1):
-        n = offsets[d + 1] - offsets[d]
-        if n == 0 or counts[d] == 0:
-            continue
-        if 5 * (state[USED] + 1) > 3 * (slots.size // 4):
-            slots = grow_slots(slots)
-        arena = add_piece(data, offsets[d], n, groups[d], counts[d], slots, arena, state)
-    return slots, arena
+def count_spans(data, offsets, rows, groups, counts, slots, arena, state):
+    """Count pieces that are already cut: span p has the groups and counts ``rows[p]:rows[p + 1]``.
+
+    Comes back to have the table grown, as `count_documents` does.
+    """
+    while state[DOCUMENT] < offsets.size - 1:
+        p = state[DOCUMENT]
+        start, n = offsets[p], offsets[p + 1] - offsets[p]
+        n_entries = rows[p + 1] - rows[p]
+        lack = _lacks(slots, arena, state, n_entries, n_entries * n)
+        if lack != DONE:
+            return lack
+        for e in range(rows[p], rows[p + 1]):
+            if n > 0 and counts[e] > 0:
+                add_piece(data, start, n, groups[e], counts[e], slots, arena, state)
+        state[DOCUMENT] += 1
+    return DONE
 
 
 @kernel
@@ -248,19 +258,21 @@ def slot_bytes(slots, arena, offsets, data):
             for i in range(8, n):
                 data[at + i] = (slots[s + 1] >> np.uint64(8 * (i - 8))) & np.uint64(255)
         else:
-            data[at : at + n] = arena[np.int64(slots[s + 1]) : np.int64(slots[s + 1]) + n]
+            start = np.int64(slots[s + 1])
+            for i in range(n):
+                data[at + i] = arena[start + i]
         k += 1
 
 
 @kernel
-def number_pieces(data, offsets, heads, following, piece_of):
+def number_pieces(data, offsets, heads, following, first, piece_of):
     """Give equal spans the same number, in order of first appearance; return how many numbers.
 
     Args:
-        heads: int32[power of two], all -1. following: int32[n], scratch. piece_of: int32[n], the result.
+        heads: int32[power of two], all -1. following, first: int32[n], scratch.
+        piece_of: int32[n], the result.
     """
     mask = heads.size - 1
-    first = np.empty(offsets.size - 1, dtype=np.int32)
     n_pieces = 0
     for e in range(offsets.size - 1):
         start, n = offsets[e], offsets[e + 1] - offsets[e]
@@ -290,20 +302,6 @@ def mark_new_spans(data, offsets, new):
             data, offsets[i - 1], data, offsets[i], n
         ):
             new[i] = 1
-
-
-@kernel
-def count_entries(data, offsets, rows, groups, counts, slots, arena, state):
-    """Add the entries of a piece table (see toktk.pieces.table); return the (grown) table and arena."""
-    for p in range(offsets.size - 1):
-        for e in range(rows[p], rows[p + 1]):
-            if 5 * (state[USED] + 1) > 3 * (slots.size // 4):
-                slots = grow_slots(slots)
-            arena = add_piece(
-                data, offsets[p], offsets[p + 1] - offsets[p], groups[e], counts[e], slots, arena,
-                state,
-            )  # fmt: skip
-    return slots, arena
 
 
 @kernel

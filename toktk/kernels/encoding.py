@@ -107,11 +107,13 @@ def _sift_down(heap, size):
 
 
 @kernel
-def _encode_long(table, symbols, n, applied):
-    """Do what `_encode_short` does, for any length: a heap of rank << 32 | position, linked symbols."""
-    previous = np.arange(-1, n - 1)
-    following = np.arange(1, n + 1)
-    heap = np.empty(n, dtype=np.int64)
+def _encode_long(table, symbols, n, applied, previous, following, heap):
+    """Do what `_encode_short` does, for any length: a heap of rank << 32 | position, linked symbols.
+
+    At most n - 1 entries enter at first and two with each merge, so 3 * n places are enough.
+    """
+    for i in range(n):
+        previous[i], following[i] = i - 1, i + 1
     size = 0
     for i in range(n - 1):
         rank = find_merge(table, symbols[i], symbols[i + 1]) >> 32
@@ -138,11 +140,6 @@ def _encode_long(table, symbols, n, applied):
             previous[following[j]] = i
         applied[n_applied] = rank
         n_applied += 1
-        # Each merge frees one place and its two new neighbors need two; stale entries make up the rest.
-        if size + 2 > heap.size:
-            grown = np.empty(2 * heap.size + 2, dtype=np.int64)
-            grown[: heap.size] = heap
-            heap = grown
         for left in (previous[i], i):
             if left >= 0 and following[left] < n:
                 new = find_merge(table, symbols[left], symbols[following[left]]) >> 32
@@ -159,32 +156,36 @@ def _encode_long(table, symbols, n, applied):
 
 
 @kernel
-def encode_piece(data, start, n, byte_ids, table, symbols, values, applied):
-    """Encode ``data[start:start + n]``; return how many ids lie in `symbols` and merges in `applied`.
+def encode_piece(data, start, n, byte_ids, table, scratch):
+    """Encode ``data[start:start + n]``; return how many ids and how many merges there are.
 
-    `symbols`, `applied` (int64) have room for n entries, `values` (int64) for min(n, SHORT).
+    Afterwards the ids begin `scratch` and the ranks of the merges, in order, begin its second eighth.
+    `scratch` is int64[8 * room], room >= max(n, SHORT).
     """
+    room = scratch.size >> 3
+    symbols, applied = scratch[:room], scratch[room : 2 * room]
     for i in range(n):
         symbols[i] = byte_ids[data[start + i]]
     if n <= SHORT:
-        return _encode_short(table, symbols, n, values, applied)
-    return _encode_long(table, symbols, n, applied)
+        return _encode_short(table, symbols, n, scratch[2 * room : 3 * room], applied)
+    return _encode_long(
+        table, symbols, n, applied, scratch[3 * room : 4 * room], scratch[4 * room : 5 * room],
+        scratch[5 * room :],
+    )  # fmt: skip
 
 
 @kernel
 def encode_spans(data, offsets, byte_ids, table, ids, ends, scratch):
     """Encode each span; write ids one after the other and where each span's ids end; return how many.
 
-    `ids` (uint32) has room for all bytes; `scratch` (int64[3, longest span]).
+    `ids` (uint32) has room for all bytes; `scratch` is as for `encode_piece`.
     """
     k = 0
     for p in range(offsets.size - 1):
-        n, _ = encode_piece(
-            data, offsets[p], offsets[p + 1] - offsets[p], byte_ids, table, scratch[0], scratch[1],
-            scratch[2],
-        )  # fmt: skip
+        start = offsets[p]
+        n, _ = encode_piece(data, start, offsets[p + 1] - start, byte_ids, table, scratch)
         for i in range(n):
-            ids[k] = scratch[0, i]
+            ids[k] = scratch[i]
             k += 1
         ends[p] = k
     return k
@@ -203,17 +204,15 @@ def sweep_pieces(data, offsets, first, last, rows, groups, counts, is_word, byte
         single_bytes: int64[G], word pieces of one byte.
         applied: int64[merges], how often each merge is applied. byte_counts: int64[256], by byte.
         late: int64[:, 3], (m, rank, count) of merges that wait for a later one (m > rank).
-        scratch: int64[3, longest piece].
+        scratch: as for `encode_piece`.
 
     Returns how many rows of `late` are needed; beyond its length they are dropped, so call again with more.
     """
     n_late = 0
-    symbols, values, ranks = scratch[0], scratch[1], scratch[2]
+    ranks = scratch[scratch.size >> 3 :]
     for p in range(first, last):
         n = offsets[p + 1] - offsets[p]
-        _, n_applied = encode_piece(
-            data, offsets[p], n, byte_ids, table, symbols, values, ranks
-        )
+        _, n_applied = encode_piece(data, offsets[p], n, byte_ids, table, scratch)
         total = np.int64(0)
         for e in range(rows[p], rows[p + 1]):
             total += counts[e]

@@ -313,7 +313,7 @@ def _lower(table, pairs, a, b, weight):
         pairs[index, 1] -= weight
 
 
-@inlined
+@kernel
 def _renew(table, pairs, heap, links, buckets, state, side, neighbors, n, old, new, is_left, twin, born, limits):
     """Lower the pairs that lost occurrences to one merge and make those that it gave birth to.
 
@@ -343,8 +343,8 @@ def _settle(table, pairs, heap, links, buckets, state, pool, a, b, c, born, foun
     n_left, n_right, n_births, twin = found
     length = left[c, 3]
     limits = (floor, longest - length, a)
-    _renew(table, pairs, heap, links, buckets, state, left, touched[0], n_left, a, c, True, twin, born, limits)
-    _renew(table, pairs, heap, links, buckets, state, right, touched[1], n_right, b, c, False, twin, born, limits)
+    _renew(table, pairs, heap, links, buckets, state, left, touched[0], n_left, a, c, 1, twin, born, limits)
+    _renew(table, pairs, heap, links, buckets, state, right, touched[1], n_right, b, c, 0, twin, born, limits)
     both = np.int64(-1)
     if born and twin >= floor and 2 * length <= longest:
         both = _add(table, pairs, heap, links, buckets, state, (c << 32) | c, twin, n_births)

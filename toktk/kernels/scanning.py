@@ -120,8 +120,11 @@ def cut_rest(data, resume, stop, tables, ends):
 
 
 @kernel
-def cut_document(data, begin, stop, tables, ends):
-    """Cut one document into `ends` (int64, room for its bytes and 2 more); return how many pieces."""
-    resume = np.array([begin, 0, 0, begin])
+def cut_document(data, begin, stop, tables, resume, ends):
+    """Cut one document into `ends` (int64, room for its bytes and 2 more); return how many pieces.
+
+    `resume` (int64[4]) is scratch.
+    """
+    resume[0], resume[1], resume[2], resume[3] = begin, 0, 0, begin
     k = cut_segment(data, resume, stop, stop, tables, ends)
     return k + cut_rest(data, resume, stop, tables, ends[k:])

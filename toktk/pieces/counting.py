@@ -113,6 +113,7 @@ class _Counter:
         self._slots = np.zeros(4 * _FIRST_SLOTS, dtype=np.uint64)
         self._arena = np.empty(1 << 16, dtype=np.uint8)
         self._state = np.zeros(k.STATE_SIZE, dtype=np.int64)
+        self._resume = np.empty(4, dtype=np.int64)
         self._ends = np.empty(k.SEGMENT + 16, dtype=np.int64)
         self._totals = np.zeros((8, N_TOTALS), dtype=np.int64)
         self._aligned = np.zeros((8, 2), dtype=np.int64)
@@ -133,10 +134,28 @@ class _Counter:
         if tables is None:
             self._add_by_regex(text, groups, weights)
             return
-        self._slots, self._arena = self._kernels.count_documents(
-            data, offsets, groups, weights, tables.tables, self._slots, self._arena, self._state,
-            self._ends,
-        )  # fmt: skip
+        text_and_tables = (data, offsets, groups, weights, tables.tables)
+        self._state[self._kernels.DOCUMENT :] = 0
+        while self._grow(
+            self._kernels.count_documents(
+                *text_and_tables, self._slots, self._arena, self._state, self._resume, self._ends
+            ),
+            int(offsets[-1] - offsets[0]),
+        ):
+            pass
+
+    def _grow(self, lack: int, room: int) -> bool:
+        """Enlarge what a kernel lacks; return False when it lacks nothing."""
+        k = self._kernels
+        if lack == k.GROW_SLOTS:
+            grown = np.zeros(2 * self._slots.size, dtype=np.uint64)
+            k.rehash(self._slots, grown)
+            self._slots = grown
+        elif lack == k.GROW_ARENA:
+            arena = np.empty(2 * self._arena.size + room, dtype=np.uint8)
+            arena[: self._arena.size] = self._arena
+            self._arena = arena
+        return lack != k.DONE
 
     def _group_indices(self, group: pa.DictionaryArray) -> npt.NDArray[np.int32]:
         if not self._by_group:
@@ -185,9 +204,26 @@ class _Counter:
         groups: npt.NDArray[np.int32],
         counts: Int64,
     ) -> None:
-        self._slots, self._arena = self._kernels.count_spans(
-            data, offsets, groups, counts, self._slots, self._arena, self._state
-        )
+        rows = np.arange(offsets.size)
+        self._add_entries(data, offsets, rows, groups, counts)
+
+    def _add_entries(
+        self,
+        data: npt.NDArray[np.uint8],
+        offsets: Int64,
+        rows: Int64,
+        groups: npt.NDArray[np.int32],
+        counts: Int64,
+    ) -> None:
+        self._state[self._kernels.DOCUMENT :] = 0
+        longest = int((np.diff(offsets) * np.diff(rows)).max(initial=0))
+        while self._grow(
+            self._kernels.count_spans(
+                data, offsets, rows, groups, counts, self._slots, self._arena, self._state
+            ),
+            longest,
+        ):
+            pass
 
     def add_table(self, table: PieceTable) -> None:
         """Add a finished table."""
@@ -200,10 +236,8 @@ class _Counter:
             self._aligned = np.vstack([self._aligned, np.zeros_like(self._aligned)])
         self._totals[known[: len(table.groups)]] += table.totals
         self._aligned[known[: len(table.groups)]] += table.aligned
-        self._slots, self._arena = self._kernels.count_entries(
-            table.data, table.offsets, table.rows, known[table.entry_group], table.entry_count,
-            self._slots, self._arena, self._state,
-        )  # fmt: skip
+        groups = known[table.entry_group]
+        self._add_entries(table.data, table.offsets, table.rows, groups, table.entry_count)
 
     def table(self) -> PieceTable:
         """Return what was counted; the groups are in alphabetical order."""
@@ -246,8 +280,8 @@ def _unite(
     if not several_groups:
         return data, offsets, np.arange(n + 1), np.arange(n)
     heads = np.full(1 << max(n, 1).bit_length(), -1, dtype=np.int32)
-    piece_of, scratch = np.empty(n, dtype=np.int32), np.empty(n, dtype=np.int32)
-    n_pieces = int(k.number_pieces(data, offsets, heads, scratch, piece_of))
+    following, firsts, piece_of = (np.empty(n, dtype=np.int32) for _ in range(3))
+    n_pieces = int(k.number_pieces(data, offsets, heads, following, firsts, piece_of))
     rows = np.zeros(n_pieces + 1, dtype=np.int64)
     np.cumsum(np.bincount(piece_of, minlength=n_pieces), out=rows[1:])
     order = np.empty(n, dtype=np.int64)

@@ -213,7 +213,7 @@ def _encode(
             n_late = sweep_pieces(
                 table.data, table.offsets, cuts[j], cuts[j + 1], table.rows, table.entry_group,
                 table.entry_count, marked, model.byte_ids, model.pair_table, bin_of, merged, single,
-                single_bytes, applied, byte_counts, late, np.empty((3, longest), dtype=np.int64),
+                single_bytes, applied, byte_counts, late, np.empty(8 * longest, dtype=np.int64),
             )  # fmt: skip
             if n_late <= room:
                 results[j] = sums, late[:n_late]

@@ -95,7 +95,8 @@ class Pretokenizer:
 
         data = np.frombuffer(text, dtype=np.uint8)
         ends = np.empty(data.size + 2, dtype=np.int64)
-        n = cut_document(data, 0, data.size, tables.tables, ends)
+        resume = np.empty(4, dtype=np.int64)
+        n = cut_document(data, 0, data.size, tables.tables, resume, ends)
         starts = [0, *ends[:n].tolist()]
         return [text[a:b] for a, b in zip(starts, starts[1:], strict=False)]
 

@@ -62,7 +62,7 @@ class Tokenizer:
         offsets = np.cumsum([0, *lengths], dtype=np.int64)
         ids = np.empty(len(raw), dtype=np.uint32)
         ends = np.empty(len(lengths), dtype=np.int64)
-        scratch = np.empty((3, max([SHORT, *lengths])), dtype=np.int64)
+        scratch = np.empty(8 * max([SHORT, *lengths]), dtype=np.int64)
         n = encode_spans(
             np.frombuffer(raw, dtype=np.uint8), offsets, self.model.byte_ids,
             self.model.pair_table, ids, ends, scratch,
