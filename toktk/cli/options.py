@@ -6,9 +6,12 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from toktk.corpus.options import ReaderOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -130,4 +133,134 @@ def jobs_option(function: F) -> F:
         default=None,
         callback=usable,
         help="Threads.  [default: all usable cores]",
+    )(function)
+
+
+def corpus_options(function: F) -> F:
+    """Add ``-c/--corpus`` and how to read it: the command gets `corpora` and the rest by name.
+
+    `reader_options` makes a ReaderOptions of the rest.
+    """
+    options = [
+        click.option(
+            "-c",
+            "--corpus",
+            "corpora",
+            multiple=True,
+            default=["starter"],
+            show_default=True,
+            metavar="SPEC",
+            help="Text to train on: a file, folder, quoted glob, hub:<org>/<name>, or a name from"
+            " `toktk ls corpora`. Repeatable.",
+        ),
+        click.option(
+            "--text-column", default="text", show_default=True, help="Column of the text."
+        ),
+        click.option(
+            "--group-column", help="Column of the group (language).  [default: the file's name]"
+        ),
+        click.option(
+            "--align-column",
+            help="Column of the line id of parallel text; for plain text `line`, its number.",
+        ),
+        click.option(
+            "--sample-by",
+            type=click.Choice(("line", "paragraph", "document")),
+            help="What a document is in plain text.  [default: line]",
+        ),
+        click.option(
+            "--limit",
+            type=click.IntRange(min=1),
+            help="Documents of each corpus, at most: the first, or with --seed a random sample.",
+        ),
+        click.option(
+            "--errors",
+            type=click.Choice(("strict", "replace")),
+            default="strict",
+            show_default=True,
+            help="Invalid UTF-8 is an error, or becomes U+FFFD.",
+        ),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def reader_options() -> ReaderOptions:
+    """Return how the command line says that text is read.
+
+    A seed makes a limit a sample only where it was given: 0 by default means the first documents.
+    """
+    from toktk.corpus.options import ReaderOptions
+
+    names = (
+        "text_column", "group_column", "align_column", "sample_by", "limit", "errors",
+    )  # fmt: skip
+    ctx = click.get_current_context()
+    given = {name: ctx.params[name] for name in names}
+    if ctx.get_parameter_source("seed") is not click.core.ParameterSource.DEFAULT:
+        given["seed"] = ctx.params["seed"]
+    return ReaderOptions(**given)
+
+
+def pretokenizer_options(function: F) -> F:
+    """Add ``-p/--pretokenizer`` and ``--pattern``: the command gets `names` and `patterns`."""
+    function = click.option(
+        "--pattern",
+        "patterns",
+        multiple=True,
+        metavar="REGEX",
+        help="A split pattern of your own, instead of a name. Repeatable.",
+    )(function)
+    return click.option(
+        "-p",
+        "--pretokenizer",
+        "names",
+        multiple=True,
+        metavar="NAME",
+        help="How text is cut: `toktk ls pretokenizers`. Repeatable.  [default: o200k]",
+    )(function)
+
+
+def training_options(function: F) -> F:
+    """Add what trainers take: the command gets `min_frequency`, `max_token_length`, `specials`."""
+    options = [
+        click.option(
+            "--min-frequency",
+            type=click.IntRange(min=0),
+            help="Merge no pair that occurs less often.",
+        ),
+        click.option(
+            "--max-token-length", type=click.IntRange(min=1), help="Most bytes of a token."
+        ),
+        click.option(
+            "--special",
+            "specials",
+            multiple=True,
+            metavar="TOKEN",
+            help="A special token; takes one of the ids. Repeatable.",
+        ),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def trainer_parameters() -> dict[str, Any]:
+    """Return the parameters of trainers that the user set, by name."""
+    ctx = click.get_current_context()
+    given = {
+        "min_frequency": ctx.params["min_frequency"],
+        "max_token_length": ctx.params["max_token_length"],
+        "special_tokens": list(ctx.params["specials"]) or None,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def force_option(function: F) -> F:
+    """Add ``--force``: the command gets `force`."""
+    return click.option(
+        "--force",
+        is_flag=True,
+        help="Compute everything anew, and overwrite another run in the folder.",
     )(function)

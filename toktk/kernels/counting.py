@@ -10,10 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from toktk.kernels import inlined, kernel
-from toktk.kernels.memory import load64, tail64
+from toktk.kernels.memory import load64, prefetch, tail64
 from toktk.kernels.scanning import SEGMENT, cut_rest, cut_segment
 
 INLINE = 16
+BLOCK = 64
 MAX_LENGTH = 2**32 - 1
 
 # Fields of the int64 state vector: entries, bytes in the arena; where `count_documents` goes on.
@@ -26,6 +27,10 @@ DONE, GROW_SLOTS, GROW_ARENA = range(3)
 _M1 = np.uint64(0x9E3779B97F4A7C15)
 _M2 = np.uint64(0xC2B2AE3D27D4EB4F)
 _M3 = np.uint64(0x165667B19E3779F9)
+
+# What to keep of the first and the second eight bytes of a piece of 0..16 bytes.
+_FIRST_MASK = np.array([(1 << 8 * min(n, 8)) - 1 for n in range(17)], dtype=np.uint64)
+_SECOND_MASK = np.array([(1 << 8 * max(n - 8, 0)) - 1 for n in range(17)], dtype=np.uint64)
 
 
 @inlined
@@ -136,42 +141,53 @@ def add_piece(data, start, n, group, weight, slots, arena, state):
 
 
 @kernel
-def _count_ends(data, start, ends, n_ends, group, weight, slots, arena, state):
-    """Count the pieces that end at ``ends[:n_ends]``, the first of them beginning at `start`."""
+def _count_ends(data, start, ends, n_ends, group, weight, slots, arena, state, keys):
+    """Count the pieces that end at ``ends[:n_ends]``, the first of them beginning at `start`.
+
+    In blocks, twice over: first the keys, asking the memory for their slots, then the slots, which by then
+    have arrived. `keys` is uint64[4 * BLOCK], scratch.
+    """
     mask = slots.size // 4 - 1
     high = np.uint64(group) << np.uint64(32)
     add = np.uint64(weight)
     safe = data.size - 16
-    for k in range(n_ends):
-        end = ends[k]
-        n = end - start
-        if n > INLINE or start > safe:
-            add_piece(data, start, n, group, weight, slots, arena, state)
+    for first in range(0, n_ends, BLOCK):
+        last = min(first + BLOCK, n_ends)
+        n_keys = 0
+        for k in range(first, last):
+            end = ends[k]
+            n = end - start
+            if n > INLINE or start > safe:
+                add_piece(data, start, n, group, weight, slots, arena, state)
+            else:
+                k0, k1 = load64(data, start), load64(data, start + 8)
+                k0 &= _FIRST_MASK[n]
+                k1 &= _SECOND_MASK[n]
+                meta = high | np.uint64(n)
+                at = np.int64(_mix(k0, k1, meta)) & mask
+                prefetch(slots, 4 * at)
+                keys[n_keys], keys[n_keys + 1], keys[n_keys + 2] = k0, k1, meta
+                keys[n_keys + 3] = at
+                n_keys += 4
             start = end
-            continue
-        k0, k1 = load64(data, start), load64(data, start + 8)
-        if n < 8:
-            k0 &= (np.uint64(1) << np.uint64(8 * n)) - np.uint64(1)
-            k1 = np.uint64(0)
-        elif n < 16:
-            k1 &= (np.uint64(1) << np.uint64(8 * (n - 8))) - np.uint64(1)
-        meta = high | np.uint64(n)
-        at = np.int64(_mix(k0, k1, meta)) & mask
-        while True:
-            s = 4 * at
-            if slots[s] == k0 and slots[s + 1] == k1 and slots[s + 2] == meta:
-                slots[s + 3] += add
-                break
-            if slots[s + 2] == 0:
-                slots[s], slots[s + 1], slots[s + 2], slots[s + 3] = k0, k1, meta, add
-                state[USED] += 1
-                break
-            at = (at + 1) & mask
-        start = end
+        for j in range(0, n_keys, 4):
+            k0, k1, meta = keys[j], keys[j + 1], keys[j + 2]
+            at = np.int64(keys[j + 3])
+            while True:
+                s = 4 * at
+                if slots[s] == k0 and slots[s + 1] == k1 and slots[s + 2] == meta:
+                    slots[s + 3] += add
+                    break
+                if slots[s + 2] == 0:
+                    slots[s], slots[s + 1], slots[s + 2], slots[s + 3] = k0, k1, meta, add
+                    state[USED] += 1
+                    break
+                at = (at + 1) & mask
 
 
 @kernel
-def count_documents(data, offsets, groups, weights, tables, slots, arena, state, resume, ends):
+def count_documents(data, offsets, groups, weights, tables, slots, arena, state, resume, ends,
+                    keys):  # fmt: skip
     """Cut and count documents ``data[offsets[d]:offsets[d + 1]]``.
 
     Comes back with GROW_SLOTS or GROW_ARENA when the table is too small: grow it and call again with the
@@ -180,6 +196,7 @@ def count_documents(data, offsets, groups, weights, tables, slots, arena, state,
     Args:
         data: uint8, UTF-8. offsets: int64[D + 1]. groups: int32[D]. weights: int64[D], >= 0.
         tables: `Transducer.tables`. resume: int64[4], ends: int64[SEGMENT + 2]: kept between calls.
+        keys: uint64[4 * BLOCK], scratch.
         slots, arena, state: the table.
     """
     while state[DOCUMENT] < offsets.size - 1:
@@ -207,7 +224,9 @@ def count_documents(data, offsets, groups, weights, tables, slots, arena, state,
         lack = _lacks(slots, arena, state, n, ends[n - 1] - start)
         if lack != DONE:
             return lack
-        _count_ends(data, start, ends, n, groups[d], weights[d], slots, arena, state)
+        _count_ends(
+            data, start, ends, n, groups[d], weights[d], slots, arena, state, keys
+        )
         state[START], state[PENDING] = ends[n - 1], 0
     return DONE
 

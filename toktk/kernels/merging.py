@@ -8,9 +8,13 @@ per piece would cost a cache miss per occurrence.
 
 Why it is exact with so little bookkeeping: all occurrences of a pair come into being in the one step
 that creates its newer symbol, so they form one contiguous run of the pool; afterwards its count only
-falls, so a heap with lazy re-insertion is exact and a pair born below the floor can be dropped. The
-exception is a merge whose string already exists (a token that can be spelled in two ways): its symbol
-gains occurrences late, and `recount` rebuilds that symbol's pairs by one pass over the cells.
+falls, so a heap with lazy re-insertion is exact and a pair born below the floor can be dropped.
+
+No merge ever spells a token that exists, so there is nothing to look up. Say two occurrences of a string
+end up as two adjacent tokens each, with token borders at both ends. Borders never come back, so no merge
+ever crossed them; inside, both are cut alike after every merge (a run of x x x … that reaches in from the
+left brings an even number of x, else a merge would cross the border). So both become one token in the
+same step. Length limit and floor are properties of the pair and change nothing.
 
 The heap holds only the pairs of the highest bucket of counts; all others wait in linked lists, one for
 each bucket, so that a pair which is never reached costs O(1) and the heap stays in the cache.
@@ -25,18 +29,17 @@ from toktk.kernels.memory import prefetch
 
 SENTINEL = -(2**31)
 INTERIOR = SENTINEL + 1
-AT_ONCE = 2**61  # and above: the pair was merged before and must be merged again without waiting
 AHEAD = 12  # occurrences between a prefetch and its use
 
 # Fields of the int64 state vector shared with toktk.trainers.bpe.
-N_TOKENS, N_MERGES, N_PAIRS, POOL_USED, HEAP_SIZE, ARENA_USED, RECOUNT, BUCKET = range(8)
-STATE_SIZE = 8
+N_TOKENS, N_MERGES, N_PAIRS, POOL_USED, HEAP_SIZE, BUCKET = range(6)
+STATE_SIZE = 6
 
 MANTISSA = 10  # counts below 2 ** (MANTISSA + 1) have a bucket each
 N_BUCKETS = 63 << MANTISSA
 
 # Why `merge_steps` came back.
-DONE, EXHAUSTED, PAUSED, GROW_POOL, GROW_PAIRS, GROW_ARENA, NEEDS_RECOUNT = range(7)
+DONE, EXHAUSTED, PAUSED, GROW_POOL, GROW_PAIRS = range(5)
 
 
 @kernel
@@ -207,37 +210,6 @@ def enqueue_first(state, heap, links, buckets, pairs):
 
 
 @kernel
-def spell(arena, spans, a, b, used):
-    """Append the bytes of a + b to the arena at `used`; return hash and length."""
-    n = np.int64(0)
-    h = np.uint64(1469598103934665603)
-    for side in (a, b):
-        for i in range(spans[side, 0], spans[side, 0] + spans[side, 1]):
-            arena[used + n] = arena[i]
-            h = (h ^ np.uint64(arena[i])) * np.uint64(1099511628211)
-            n += 1
-    return h ^ (h >> np.uint64(29)), n
-
-
-@kernel
-def token_with_bytes(strings, arena, spans, h, start, n):
-    """Return (id, slot): the token spelled like arena[start:start+n], or -1 and its free slot."""
-    i = np.int64(h & np.uint64(strings.size - 1))
-    while strings[i] >= 0:
-        t = strings[i]
-        if spans[t, 1] == n:
-            same = True
-            for k in range(n):
-                if arena[spans[t, 0] + k] != arena[start + k]:
-                    same = False
-                    break
-            if same:
-                return np.int64(t), i
-        i = (i + 1) & (strings.size - 1)
-    return np.int64(-1), i
-
-
-@kernel
 def _apply(cells, weights, pool, start, n, a, b, c, left, right, touched, births):
     """Merge (a, b) into c at the `n` positions of one run.
 
@@ -314,7 +286,7 @@ def _lower(table, pairs, a, b, weight):
 
 
 @kernel
-def _renew(table, pairs, heap, links, buckets, state, side, neighbors, n, old, new, is_left, twin, born, limits):
+def _renew(table, pairs, heap, links, buckets, state, side, neighbors, n, old, new, is_left, twin, limits):
     """Lower the pairs that lost occurrences to one merge and make those that it gave birth to.
 
     After it ``side[x, 2]`` is where the run of neighbor x begins, -1 if there is none; ``side[x, 3]``
@@ -332,39 +304,38 @@ def _renew(table, pairs, heap, links, buckets, state, side, neighbors, n, old, n
             if x == limits[2]:
                 weight -= twin
         side[x, 2] = -1
-        if born and weight >= limits[0] and side[x, 3] <= limits[1]:
+        if weight >= limits[0] and side[x, 3] <= limits[1]:
             side[x, 2] = _add(table, pairs, heap, links, buckets, state, key, weight, side[x, 1])
 
 
 @kernel
-def _settle(table, pairs, heap, links, buckets, state, pool, a, b, c, born, found, left, right, touched,
+def _settle(table, pairs, heap, links, buckets, state, pool, a, b, c, found, left, right, touched,
             births, floor, longest):  # fmt: skip
     """Turn what `_apply` gathered into pairs, runs and heap entries, and clear the gathering arrays."""
     n_left, n_right, n_births, twin = found
     length = left[c, 3]
     limits = (floor, longest - length, a)
-    _renew(table, pairs, heap, links, buckets, state, left, touched[0], n_left, a, c, 1, twin, born, limits)
-    _renew(table, pairs, heap, links, buckets, state, right, touched[1], n_right, b, c, 0, twin, born, limits)
+    _renew(table, pairs, heap, links, buckets, state, left, touched[0], n_left, a, c, 1, twin, limits)
+    _renew(table, pairs, heap, links, buckets, state, right, touched[1], n_right, b, c, 0, twin, limits)
     both = np.int64(-1)
-    if born and twin >= floor and 2 * length <= longest:
+    if twin >= floor and 2 * length <= longest:
         both = _add(table, pairs, heap, links, buckets, state, (c << 32) | c, twin, n_births)
-    if born:
-        for i in range(n_births):
-            x = births[i, 0]
-            if x == c:
-                if both >= 0:
-                    pool[both] = births[i, 1]
-                    both += 1
-            elif x >= 0 and left[x, 2] >= 0:
-                pool[left[x, 2]] = births[i, 1]
-                left[x, 2] += 1
-            x = births[i, 2]
-            if x >= 0 and right[x, 2] >= 0:
-                pool[right[x, 2]] = births[i, 3]
-                right[x, 2] += 1
-        if both >= 0:
-            pairs[state[N_PAIRS] - 1, 3] = both - pairs[state[N_PAIRS] - 1, 2]
-            state[POOL_USED] = both
+    for i in range(n_births):
+        x = births[i, 0]
+        if x == c:
+            if both >= 0:
+                pool[both] = births[i, 1]
+                both += 1
+        elif x >= 0 and left[x, 2] >= 0:
+            pool[left[x, 2]] = births[i, 1]
+            left[x, 2] += 1
+        x = births[i, 2]
+        if x >= 0 and right[x, 2] >= 0:
+            pool[right[x, 2]] = births[i, 3]
+            right[x, 2] += 1
+    if both >= 0:
+        pairs[state[N_PAIRS] - 1, 3] = both - pairs[state[N_PAIRS] - 1, 2]
+        state[POOL_USED] = both
     for i in range(n_left):
         left[touched[0, i], 0] = 0
         left[touched[0, i], 1] = 0
@@ -374,8 +345,8 @@ def _settle(table, pairs, heap, links, buckets, state, pool, a, b, c, born, foun
 
 
 @kernel
-def merge_steps(cells, weights, pool, table, pairs, heap, links, buckets, arena, spans, strings, merges, left, right,
-                touched, births, state, target, floor, longest, budget):  # fmt: skip
+def merge_steps(cells, weights, pool, table, pairs, heap, links, buckets, merges, left, right, touched,
+                births, state, target, floor, longest, budget):  # fmt: skip
     """Merge until `target` tokens exist; come back early to grow an array or after `budget` merges.
 
     `merges` (int64[:, 4]) receives left id, right id, new id and the count at the merge.
@@ -386,99 +357,31 @@ def merge_steps(cells, weights, pool, table, pairs, heap, links, buckets, arena,
             return EXHAUSTED
         count, key, index = heap[0, 0], heap[0, 1], heap[0, 2]
         now = pairs[index, 1]
-        if count != now or pairs[index, 2] < 0:
+        if count != now:
             drop_top(heap, state[HEAP_SIZE])
             state[HEAP_SIZE] -= 1
-            if now >= floor and pairs[index, 2] >= 0:
+            if now >= floor:
                 enqueue(state, heap, links, buckets, index, now, key)
             continue
         start, n = pairs[index, 2], pairs[index, 3]
-        a, b = key >> 32, key & 0xFFFFFFFF
         if state[POOL_USED] + 3 * n > pool.size:
             return GROW_POOL
         room = 2 * min(n, state[N_TOKENS]) + 1
         if max(state[N_PAIRS], state[HEAP_SIZE]) + room > heap.shape[0]:
             return GROW_PAIRS
-        if state[ARENA_USED] + spans[a, 1] + spans[b, 1] > arena.size:
-            return GROW_ARENA
-        if state[N_MERGES] == min(stop, merges.shape[0]):
+        if state[N_MERGES] == stop:
             return PAUSED
         drop_top(heap, state[HEAP_SIZE])
         state[HEAP_SIZE] -= 1
-        h, length = spell(arena, spans, a, b, state[ARENA_USED])
-        c, slot = token_with_bytes(strings, arena, spans, h, state[ARENA_USED], length)
-        born = c < 0
-        if born:
-            c = state[N_TOKENS]
-            strings[slot] = c
-            spans[c, 0], spans[c, 1] = state[ARENA_USED], length
-            left[c, 3] = right[c, 3] = length
-            state[ARENA_USED] += length
-            state[N_TOKENS] += 1
-        if count < AT_ONCE:
-            m = state[N_MERGES]
-            merges[m, 0], merges[m, 1], merges[m, 2], merges[m, 3] = a, b, c, count
-            state[N_MERGES] += 1
+        a, b, c, m = key >> 32, key & 0xFFFFFFFF, state[N_TOKENS], state[N_MERGES]
+        merges[m, 0], merges[m, 1], merges[m, 2], merges[m, 3] = a, b, c, count
+        left[c, 3] = right[c, 3] = left[a, 3] + left[b, 3]
+        state[N_TOKENS] += 1
+        state[N_MERGES] += 1
         pairs[index, 1], pairs[index, 2] = 0, -1
         found = _apply(
             cells, weights, pool, start, n, a, b, c, left, right, touched, births
         )
-        _settle(table, pairs, heap, links, buckets, state, pool, a, b, c, born, found, left, right, touched,
+        _settle(table, pairs, heap, links, buckets, state, pool, a, b, c, found, left, right, touched,
                 births, floor, longest)  # fmt: skip
-        if not born:
-            state[RECOUNT] = c
-            return NEEDS_RECOUNT
     return DONE
-
-
-@kernel
-def occurrences_of(cells, n, spans, c, out):
-    """List (left start, right start) of each adjacent pair that contains `c`; return how many.
-
-    With an empty `out` (int64[0, 2]) they are only counted.
-    """
-    found = np.int64(0)
-    p = np.int64(0)
-    while p < n:
-        x = np.int64(cells[2 * p])
-        if x < 0:
-            p += 1
-            continue
-        q = p + spans[x, 1]
-        y = np.int64(cells[2 * q])
-        if y >= 0 and (x == c or y == c):
-            if found < out.shape[0]:
-                out[found, 0], out[found, 1] = p, q
-            found += 1
-        p = q
-    return found
-
-
-@kernel
-def recount(cells, spans, weights, found, n, pool, table, pairs, heap, links, buckets, state,
-            floor, longest):  # fmt: skip
-    """Rebuild count and run of every pair in `found` (int64[n, 2], grouped by pair, in text order).
-
-    A pair that was merged before is put first in the heap: an encoder would merge it at once.
-    """
-    i = np.int64(0)
-    while i < n:
-        a, b = np.int64(cells[2 * found[i, 0]]), np.int64(cells[2 * found[i, 1]])
-        j = i
-        count = np.int64(0)
-        while j < n and cells[2 * found[j, 0]] == a and cells[2 * found[j, 1]] == b:
-            pool[state[POOL_USED] + j - i] = found[j, 0]
-            count += weights[cells[2 * found[j, 0] + 1]]
-            j += 1
-        key = (a << 32) | b
-        index = find_pair(table, pairs, key)
-        if spans[a, 1] + spans[b, 1] <= longest and (index >= 0 or count >= floor):
-            if index >= 0:
-                if pairs[index, 2] < 0:
-                    count = AT_ONCE
-                pairs[index, 1], pairs[index, 2], pairs[index, 3] = count, state[POOL_USED], j - i
-                enqueue(state, heap, links, buckets, index, count, key)
-                state[POOL_USED] += j - i
-            else:
-                _add(table, pairs, heap, links, buckets, state, key, count, j - i)
-        i = j

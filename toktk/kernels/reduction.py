@@ -11,91 +11,105 @@ DOCUMENTS, BYTES, CHARS, LINES, WORDS, UNSPACED, NONSPACE = range(7)
 N_TOTALS = 7
 
 
-@inlined
-def _space_width(b0, b1, b2):
-    """Return the bytes of the White_Space character that begins with these bytes, or 0 (Unicode 16)."""
-    if b0 == 32 or (9 <= b0 <= 13):
-        return 1
-    if b0 < 0xC2:
-        return 0
-    if b0 == 0xC2:
-        return 2 if b1 == 0x85 or b1 == 0xA0 else 0
-    if b0 == 0xE2:
-        if b1 == 0x80:
-            return 3 if (0x80 <= b2 <= 0x8A) or b2 == 0xA8 or b2 == 0xA9 or b2 == 0xAF else 0
-        return 3 if b1 == 0x81 and b2 == 0x9F else 0
-    if b0 == 0xE1:
-        return 3 if b1 == 0x9A and b2 == 0x80 else 0
-    if b0 == 0xE3:
-        return 3 if b1 == 0x80 and b2 == 0x80 else 0
-    return 0
+# Flags of a byte: begins a character; belongs to white space; is LF; begins a character of a script
+# that is written without spaces.
+_LEAD, _SPACE, _LF = np.uint8(1), np.uint8(2), np.uint8(4)
+_ONE, _TWO = np.uint64(1), np.uint64(2)
 
 
 @inlined
-def _is_unspaced(b0, b1):
-    """Tell whether a character with these lead bytes belongs to a script written without spaces.
+def _begins_wide_space(a, b, c):
+    """Tell whether a, b, c is a White_Space character of three bytes (Unicode 16)."""
+    general = (a == 0xE2) & (b == 0x80) & ((c <= 0x8A) | (c == 0xA8) | (c == 0xA9) | (c == 0xAF))
+    mathematical = (a == 0xE2) & (b == 0x81) & (c == 0x9F)
+    ogham = (a == 0xE1) & (b == 0x9A) & (c == 0x80)
+    ideographic = (a == 0xE3) & (b == 0x80) & (c == 0x80)
+    return general | mathematical | ogham | ideographic
 
-    Thai, Lao, Tibetan, Myanmar, Khmer, kana, Han (with extensions and compatibility ideographs).
+
+@inlined
+def _flags(z, y, a, b, c):
+    """Return the flags of byte `a`, given two neighbors on each side.
+
+    Only ``&``, ``|`` and comparisons, so that a loop over it becomes vector instructions. Unspaced
+    scripts: Thai, Lao, Tibetan, Myanmar, Khmer, kana, Han with extensions and compatibility ideographs.
     """
-    if b0 < 0xE0:
-        return False
-    if b0 == 0xE0:
-        return b1 >= 0xB8
-    if b0 == 0xE1:
-        return (0x80 <= b1 <= 0x82) or b1 == 0x9E or b1 == 0x9F
-    if b0 == 0xE3:
-        return (0x81 <= b1 <= 0x83) or b1 >= 0x90
-    if 0xE4 <= b0 <= 0xE9:
-        return True
-    if b0 == 0xEF:
-        return 0xA4 <= b1 <= 0xAB
-    return b0 == 0xF0 and 0xA0 <= b1 <= 0xB3
+    narrow = (a == 32) | ((a >= 9) & (a <= 13))
+    latin = ((a == 0xC2) & ((b == 0x85) | (b == 0xA0))) | ((y == 0xC2) & ((a == 0x85) | (a == 0xA0)))
+    wide = (
+        _begins_wide_space(a, b, c) | _begins_wide_space(y, a, b) | _begins_wide_space(z, y, a)
+    )
+    unspaced = (
+        ((a == 0xE0) & (b >= 0xB8))
+        | ((a == 0xE1) & (((b >= 0x80) & (b <= 0x82)) | (b == 0x9E) | (b == 0x9F)))
+        | ((a == 0xE3) & (((b >= 0x81) & (b <= 0x83)) | (b >= 0x90)))
+        | ((a >= 0xE4) & (a <= 0xE9))
+        | ((a == 0xEF) & (b >= 0xA4) & (b <= 0xAB))
+        | ((a == 0xF0) & (b >= 0xA0) & (b <= 0xB3))
+    )
+    return (
+        np.uint8((a & 0xC0) != 0x80)
+        | (np.uint8(narrow | latin | wide) << np.uint8(1))
+        | (np.uint8(a == 10) << np.uint8(2))
+        | (np.uint8(unspaced) << np.uint8(3))
+    )
 
 
 @kernel
-def add_totals(data, offsets, groups, weights, totals):
+def flag_bytes(data, begin, stop, flags):
+    """Write the flags of ``data[begin:stop]``, valid UTF-8 that begins and ends between characters."""
+    inner, outer = max(begin, 2), max(begin, min(stop, data.size - 2))
+    for i in range(begin, stop):
+        if i == inner and inner < outer:
+            break
+        flags[i - begin] = _flags_at(data, i)
+    for i in range(np.uint64(inner), np.uint64(max(inner, outer))):
+        flags[i - np.uint64(begin)] = _flags(
+            data[i - _TWO], data[i - _ONE], data[i], data[i + _ONE], data[i + _TWO]
+        )
+    for i in range(max(inner, outer), stop):
+        flags[i - begin] = _flags_at(data, i)
+
+
+@kernel
+def _flags_at(data, i):
+    """Return the flags of byte `i` near an end of the buffer, where neighbors may be missing."""
+    z = data[i - 2] if i >= 2 else np.uint8(0)
+    y = data[i - 1] if i >= 1 else np.uint8(0)
+    b = data[i + 1] if i + 1 < data.size else np.uint8(0)
+    c = data[i + 2] if i + 2 < data.size else np.uint8(0)
+    return _flags(z, y, data[i], b, c)
+
+
+@kernel
+def add_totals(data, offsets, groups, weights, flags, totals):
     """Add the plain totals of documents, times their weights, to `totals` (int64[G, N_TOTALS]).
 
     A word is a maximal run of characters without the White_Space property; a line ends at LF, and what
-    follows the last LF counts if it is not empty.
+    follows the last LF counts if it is not empty. `flags` is uint8, room for all documents: scratch.
     """
+    base = offsets[0]
+    flag_bytes(data, base, offsets[offsets.size - 1], flags)
     for d in range(offsets.size - 1):
-        begin, stop = offsets[d], offsets[d + 1]
+        begin, stop = offsets[d] - base, offsets[d + 1] - base
+        if begin == stop:
+            totals[groups[d], DOCUMENTS] += weights[d]
+            continue
         chars = lines = words = unspaced = spaces = np.int64(0)
-        in_word = False
-        i = begin
-        while i < stop:
-            b0 = data[i]
-            if b0 < 0x80:
-                chars += 1
-                if b0 > 32 or not (b0 == 32 or (9 <= b0 <= 13)):
-                    words += not in_word
-                    in_word = True
-                else:
-                    lines += b0 == 10
-                    spaces += 1
-                    in_word = False
-                i += 1
-                continue
-            if b0 & 0xC0 == 0x80:
-                i += 1
-                continue
-            b1 = data[i + 1] if i + 1 < stop else np.uint8(0)
-            b2 = data[i + 2] if i + 2 < stop else np.uint8(0)
-            chars += 1
-            if _space_width(b0, b1, b2) > 0:
-                spaces += 1
-                in_word = False
-            else:
-                words += not in_word
-                in_word = True
-                unspaced += _is_unspaced(b0, b1)
-            i += 2 if b0 < 0xE0 else 3 if b0 < 0xF0 else 4
+        for i in range(np.uint64(begin), np.uint64(stop)):
+            f = flags[i]
+            chars += np.int64(f & _LEAD)
+            spaces += np.int64(f & (f >> np.uint8(1)) & _LEAD)
+            lines += np.int64((f >> np.uint8(2)) & _LEAD)
+            unspaced += np.int64((f >> np.uint8(3)) & _LEAD)
+        for i in range(np.uint64(begin) + _ONE, np.uint64(stop)):
+            words += np.int64((flags[i - _ONE] & ~flags[i] & _SPACE) >> np.uint8(1))
+        words += flags[begin] & _SPACE == 0
         row, weight = totals[groups[d]], weights[d]
         row[DOCUMENTS] += weight
         row[BYTES] += (stop - begin) * weight
         row[CHARS] += chars * weight
-        row[LINES] += (lines + (stop > begin and data[stop - 1] != 10)) * weight
+        row[LINES] += (lines + (flags[stop - 1] & _LF == 0)) * weight
         row[WORDS] += words * weight
         row[UNSPACED] += unspaced * weight
         row[NONSPACE] += (chars - spaces) * weight

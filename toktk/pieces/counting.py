@@ -115,6 +115,8 @@ class _Counter:
         self._state = np.zeros(k.STATE_SIZE, dtype=np.int64)
         self._resume = np.empty(4, dtype=np.int64)
         self._ends = np.empty(k.SEGMENT + 16, dtype=np.int64)
+        self._keys = np.empty(4 * k.BLOCK, dtype=np.uint64)
+        self._flags = np.empty(0, dtype=np.uint8)
         self._totals = np.zeros((8, N_TOTALS), dtype=np.int64)
         self._aligned = np.zeros((8, 2), dtype=np.int64)
 
@@ -127,7 +129,10 @@ class _Counter:
         if self._by_group:
             from toktk.kernels.reduction import add_totals
 
-            add_totals(data, offsets, groups, weights, self._totals)
+            n = int(offsets[-1] - offsets[0])
+            if n > self._flags.size:
+                self._flags = np.empty(n, dtype=np.uint8)
+            add_totals(data, offsets, groups, weights, self._flags, self._totals)
             if align.null_count < len(align):
                 self._add_alignment(align, groups)
         tables = self._pretokenizer.transducer
@@ -138,7 +143,8 @@ class _Counter:
         self._state[self._kernels.DOCUMENT :] = 0
         while self._grow(
             self._kernels.count_documents(
-                *text_and_tables, self._slots, self._arena, self._state, self._resume, self._ends
+                *text_and_tables, self._slots, self._arena, self._state, self._resume, self._ends,
+                self._keys,
             ),
             int(offsets[-1] - offsets[0]),
         ):

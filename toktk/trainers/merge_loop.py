@@ -58,19 +58,12 @@ class MergeLoop:
         )
 
     def _tokens(self, byte_ids: Int64, max_size: int) -> None:
-        self.arena = np.empty(1024 + 12 * max_size, dtype=np.uint8)
-        self.arena[:256] = np.arange(256)
-        self.spans = np.zeros((max_size, 2), dtype=np.int64)
-        self.spans[byte_ids, 0] = np.arange(256)
-        self.spans[byte_ids, 1] = 1
         self.left = np.zeros((max_size, 4), dtype=np.int64)
-        self.left[:, 3] = self.spans[:, 1]
+        self.left[byte_ids, 3] = 1
         self.right = self.left.copy()
-        self.strings = np.full(power_of_two(2 * max_size), -1, dtype=np.int32)
         self.merges = np.empty((max_size, 4), dtype=np.int64)
         self.state = np.zeros(k.STATE_SIZE, dtype=np.int64)
         self.state[k.N_TOKENS] = self.base + 256
-        self.state[k.ARENA_USED] = 256
 
     def _first_pairs(self) -> None:
         totals = np.zeros(256 * 256, dtype=np.int64)
@@ -124,7 +117,7 @@ class MergeLoop:
             before = self.n_tokens
             why = k.merge_steps(
                 self.cells, self.weights, self.pool, self.table, self.pairs, self.heap,
-                self.links, self.buckets, self.arena, self.spans, self.strings, self.merges, self.left, self.right, self.touched,
+                self.links, self.buckets, self.merges, self.left, self.right, self.touched,
                 self.births, self.state, target, self.floor, self.longest, 4096,
             )  # fmt: skip
             if progress is not None:
@@ -137,12 +130,6 @@ class MergeLoop:
                 self._grow_pool(3 * self.births.shape[0])
             elif why == k.GROW_PAIRS:
                 self._grow_pairs()
-            elif why == k.GROW_ARENA:
-                self.arena = np.resize(self.arena, 2 * self.arena.size)
-            elif why == k.NEEDS_RECOUNT:
-                self._recount(int(self.state[k.RECOUNT]))
-            if self.state[k.N_MERGES] == self.merges.shape[0]:
-                self.merges = np.resize(self.merges, (2 * self.merges.shape[0], 4))
 
     def _grow_pool(self, room: int) -> None:
         size = max(self.pool.size + self.pool.size // 2, self.state[k.POOL_USED] + room)
@@ -159,23 +146,3 @@ class MergeLoop:
             setattr(self, name, grown)
         self.links = np.resize(self.links, rows)
         self._rehash()
-
-    def _recount(self, token: int) -> None:
-        """Rebuild the pairs of a token that gained occurrences by a second spelling."""
-        cells, n, spans = self.cells, self.n_cells, self.spans
-        found = np.empty((0, 2), dtype=np.int64)
-        found = np.empty((int(k.occurrences_of(cells, n, spans, token, found)), 2), dtype=np.int64)
-        k.occurrences_of(cells, n, spans, token, found)
-        pair = cells[2 * found[:, 0]].astype(np.int64) << 32 | cells[2 * found[:, 1]]
-        found = np.ascontiguousarray(found[np.argsort(pair, kind="stable")])
-        if self.state[k.POOL_USED] + len(found) > self.pool.size:
-            self._grow_pool(len(found))
-        while max(self.state[k.N_PAIRS], self.state[k.HEAP_SIZE]) + len(found) > len(self.heap):
-            self._grow_pairs()
-        most = max(self.births.shape[0], len(found))
-        if most > self.births.shape[0]:
-            self.births = np.empty((most, 4), dtype=self.births.dtype)
-        k.recount(
-            cells, spans, self.weights, found, len(found), self.pool, self.table, self.pairs,
-            self.heap, self.links, self.buckets, self.state, self.floor, self.longest,
-        )  # fmt: skip

@@ -1,0 +1,28 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toktk.kernels.memory import load64, prefetch, tail64
+
+
+@given(st.binary(max_size=24), st.integers(0, 24))
+def test_tail64_is_little_endian_and_zero_past_the_end(data, i):
+    i = min(i, len(data))
+    word = tail64(np.frombuffer(data, np.uint8), i)
+    assert int(word) == int.from_bytes(data[i : i + 8], "little")
+
+
+@given(st.binary(min_size=8, max_size=40), st.data())
+def test_load64_equals_tail64_at_every_alignment(data, draw):
+    array = np.frombuffer(data, np.uint8)
+    shift = draw.draw(st.integers(0, len(data) - 8))
+    for view in (array, array[shift:]):  # a view may begin at any address
+        for i in range(view.size - 7):
+            assert int(load64(view, i)) == int(tail64(view, i))
+
+
+def test_prefetch_changes_nothing():
+    data = np.arange(64, dtype=np.int32)
+    for i in (0, 31, 63):
+        assert prefetch(data, i) is None
+    assert data.tolist() == list(range(64))

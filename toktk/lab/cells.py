@@ -1,0 +1,166 @@
+"""What the cells of a sweep hold: piece tables, tokenizers, figures; in and out of a folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toktk.lab.results import Results
+from toktk.pieces.table import PieceTable
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.tokenizer.bpe import BpeModel
+from toktk.tokenizer.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_ARRAYS = ("data", "offsets", "rows", "entry_group", "entry_count", "totals", "aligned")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a pass over a corpus met: invalid sequences replaced, rows without text."""
+
+    replaced: int = 0
+    null_rows: int = 0
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A counted corpus."""
+
+    table: PieceTable
+    reading: Reading
+
+    def save(self, folder: Path) -> None:
+        """Write plain arrays: to sort them for Parquet takes about as long as counting does."""
+        with (folder / "pieces.npz").open("wb") as file:
+            np.savez(file, **{name: getattr(self.table, name) for name in _ARRAYS})
+        _write_json(
+            folder,
+            groups=self.table.groups,
+            pretokenizer=self.table.pretokenizer,
+            reading=vars(self.reading),
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> Pieces:
+        """Read what `save` wrote."""
+        meta = _read_json(folder)
+        with np.load(folder / "pieces.npz", allow_pickle=False) as arrays:
+            data, offsets, rows, group, count, totals, aligned = (arrays[name] for name in _ARRAYS)
+        table = PieceTable(
+            data, offsets, rows, group, count, tuple(meta["groups"]), totals, aligned,
+            meta["pretokenizer"],
+        )  # fmt: skip
+        return cls(table, Reading(**meta["reading"]))
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a trainer returned.
+
+    Attributes:
+        tokenizers: one for each size that was reached, ascending.
+        available: ids that the text gives, where the trainer told and a size was not reached.
+        reading: of the pass over the training text; None where the trainer read it itself.
+    """
+
+    tokenizers: tuple[Tokenizer, ...]
+    available: int | None
+    reading: Reading | None
+
+    @property
+    def nested(self) -> bool:
+        """Whether each tokenizer is the beginning of the last: then one encoding serves all."""
+        last = self.tokenizers[-1]
+        return all(
+            tokenizer.pretokenizer == last.pretokenizer and tokenizer.model.begins(last.model)
+            for tokenizer in self.tokenizers
+        )
+
+    @property
+    def storable(self) -> bool:
+        """Whether every model is one that `save` knows; a plug-in may bring another."""
+        return all(type(tokenizer.model) is BpeModel for tokenizer in self.tokenizers)
+
+    def save(self, folder: Path) -> None:
+        """Write merges, once if the tokenizers are nested, and the rest as JSON."""
+        kept = self.tokenizers[-1:] if self.nested else self.tokenizers
+        with (folder / "merges.npz").open("wb") as file:
+            np.savez(file, *(tokenizer.model.merges for tokenizer in kept))
+        _write_json(
+            folder,
+            nested=self.nested,
+            available=self.available,
+            reading=None if self.reading is None else vars(self.reading),
+            tokenizers=[
+                {
+                    "name": tokenizer.name,
+                    "pretokenizer": [tokenizer.pretokenizer.name, tokenizer.pretokenizer.pattern],
+                    "special_tokens": tokenizer.model.special_tokens,
+                    "merges": len(tokenizer.model.merges),
+                }
+                for tokenizer in self.tokenizers
+            ],
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> Training:
+        """Read what `save` wrote."""
+        meta = _read_json(folder)
+        tokenizers = []
+        with np.load(folder / "merges.npz", allow_pickle=False) as arrays:
+            stored = [arrays[f"arr_{i}"] for i in range(len(arrays.files))]
+        for i, one in enumerate(meta["tokenizers"]):
+            merges = stored[0 if meta["nested"] else i][: one["merges"]]
+            model = BpeModel(tuple(one["special_tokens"]), merges)
+            tokenizers.append(Tokenizer(one["name"], Pretokenizer(*one["pretokenizer"]), model))
+        reading = meta["reading"]
+        return cls(
+            tuple(tokenizers), meta["available"], None if reading is None else Reading(**reading)
+        )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The figures of one trainer and pretokenizer at every size.
+
+    `curves` has the columns tokenizer (without size), trainer, pretokenizer, group, size, tokens.
+    """
+
+    results: Results
+    curves: pa.Table
+    reading: Reading
+
+    def save(self, folder: Path) -> None:
+        """Write records and curves as Parquet."""
+        import pyarrow.parquet as pq
+
+        self.results.write_parquet(folder / "results.parquet")
+        pq.write_table(self.curves, folder / "curves.parquet", compression="zstd")
+        _write_json(folder, reading=vars(self.reading))
+
+    @classmethod
+    def load(cls, folder: Path) -> Measured:
+        """Read what `save` wrote."""
+        import pyarrow.parquet as pq
+
+        return cls(
+            Results.read_parquet(folder / "results.parquet"),
+            pq.read_table(folder / "curves.parquet"),
+            Reading(**_read_json(folder)["reading"]),
+        )
+
+
+def _write_json(folder: Path, **meta: Any) -> None:
+    (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+
+
+def _read_json(folder: Path) -> dict[str, Any]:
+    meta: dict[str, Any] = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    return meta

@@ -1,0 +1,186 @@
+"""What a sweep is asked to do, checked before any text is read."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from toktk import __version__
+from toktk.corpus import Corpus
+from toktk.errors import MetricError, TrainingError
+from toktk.lab.signature import digest
+from toktk.lab.store import code_digest
+from toktk.metrics.base import Metric
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.registry import METRICS, TRAINERS
+
+DEFAULT_PRETOKENIZER = "o200k"
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """A sweep: trainers x pretokenizers x sizes, on one text, measured on another.
+
+    Args:
+        training: text to train on.
+        evaluation: text to measure on; None measures nothing.
+        sizes: vocabulary sizes, special tokens and alphabet included; kept ascending, each once.
+        trainers: names known to `toktk.registry.TRAINERS`.
+        pretokenizers: none means o200k, for those trainers that take one.
+        parameters: further parameters of the trainers, by name, only those that were asked for.
+        metrics: names known to `toktk.registry.METRICS`; none means all that the text can carry.
+        reference: the group that parity divides by.
+        seed: given to trainers that take one.
+        jobs: threads; they change no result.
+        force: compute everything anew.
+    """
+
+    training: Corpus
+    evaluation: Corpus | None
+    sizes: tuple[int, ...]
+    trainers: tuple[str, ...] = ("bpe",)
+    pretokenizers: tuple[Pretokenizer, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    metrics: tuple[str, ...] = ()
+    reference: str | None = None
+    seed: int = 0
+    jobs: int = 1
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sizes", tuple(sorted(set(self.sizes))))
+
+    def families(self) -> list[Family]:
+        """Return what is to be trained, in order: each serves all sizes.
+
+        Raises:
+            TrainingError: no size, or a trainer does not take a parameter that was asked for.
+            ToktkError: an unknown trainer.
+        """
+        if not self.sizes:
+            raise TrainingError("a sweep needs at least one size.", "Give sizes, such as 8k,32k.")
+        return [family for name in self.trainers for family in self._families_of(name)]
+
+    def _families_of(self, name: str) -> list[Family]:
+        build = TRAINERS.load(name)
+        takes, anything = _parameters(build)
+        unknown = [] if anything else [p for p in self.parameters if p not in takes]
+        if self.pretokenizers and "pretokenizer" not in takes and not anything:
+            unknown.append("pretokenizer")
+        if unknown:
+            raise TrainingError(
+                f"the trainer {name!r} takes no {' and no '.join(unknown)}.",
+                f"It takes: {', '.join(takes) or 'nothing'}.",
+                "Leave the option out, or run this trainer by itself.",
+            )
+        given = dict(self.parameters)
+        if "seed" in takes:
+            given["seed"] = self.seed
+        if "pretokenizer" not in takes and not self.pretokenizers:
+            return [Family(name, name, build, None, given)]
+        chosen = self.pretokenizers or (Pretokenizer.of(DEFAULT_PRETOKENIZER),)
+        return [
+            Family(
+                file_name(name if len(chosen) == 1 else f"{name}-{pretokenizer.name}"),
+                name,
+                build,
+                pretokenizer,
+                given,
+            )
+            for pretokenizer in chosen
+        ]
+
+    def loaded_metrics(self) -> dict[str, Metric]:
+        """Return the metrics asked for, or all, by name.
+
+        Raises:
+            ToktkError: an unknown metric, or a plug-in that is broken.
+        """
+        return {name: METRICS.load(name) for name in self.metrics or METRICS.names()}
+
+    def check(self) -> None:
+        """Find what can be found wrong without reading text.
+
+        Raises:
+            ToktkError: an unknown name or an impossible parameter.
+        """
+        for family in self.families():
+            family.trainer()
+        if self.evaluation is not None and not self.loaded_metrics():
+            raise MetricError("a sweep needs at least one metric.")
+
+    def describe(self) -> dict[str, Any]:
+        """Return what determines the results, corpora left out, JSON-able."""
+        return {
+            "trainers": {name: TRAINERS.names().get(name) for name in self.trainers},
+            "pretokenizers": [
+                None if family.pretokenizer is None else family.pretokenizer.signature
+                for family in self.families()
+            ],
+            "sizes": list(self.sizes),
+            "parameters": dict(self.parameters),
+            "metrics": {name: METRICS.names()[name] for name in self.loaded_metrics()},
+            "reference": self.reference,
+            "seed": self.seed,
+        }
+
+    def signature(self) -> str:
+        """Return the sha256 (hex) of all that determines the results; reads the corpora."""
+        evaluation = None if self.evaluation is None else self.evaluation.fingerprint
+        return digest([__version__, self.describe(), self.training.fingerprint, evaluation])
+
+
+@dataclass(frozen=True)
+class Family:
+    """One trainer with its parameters: the tokenizers that differ in size alone.
+
+    Attributes:
+        label: what tables call it; with a size appended, a tokenizer.
+        name: the trainer's name.
+        build: makes the trainer.
+        pretokenizer: given to the trainer; None where it takes none.
+        given: the other parameters.
+    """
+
+    label: str
+    name: str
+    build: Callable[..., Any]
+    pretokenizer: Pretokenizer | None
+    given: Mapping[str, Any]
+
+    def trainer(self) -> Any:
+        """Make the trainer."""
+        given = dict(self.given)
+        if self.pretokenizer is not None:
+            given["pretokenizer"] = self.pretokenizer
+        return self.build(**given)
+
+    def key(self) -> dict[str, Any]:
+        """Return what determines the trainer, JSON-able."""
+        package = self.build.__module__.partition(".")[0]
+        return {
+            "trainer": self.name,
+            "origin": TRAINERS.names()[self.name],
+            "code": "" if package == "toktk" else code_digest(package),
+            "pretokenizer": None if self.pretokenizer is None else self.pretokenizer.signature,
+            "pattern": None if self.pretokenizer is None else self.pretokenizer.pattern,
+            "given": dict(self.given),
+        }
+
+
+def _parameters(build: Callable[..., Any]) -> tuple[list[str], bool]:
+    """Return the names that a trainer takes, and whether it takes any other."""
+    try:
+        parameters = inspect.signature(build).parameters.values()
+    except (TypeError, ValueError):  # something built in C
+        return [], True
+    takes = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    return takes, any(p.kind == p.VAR_KEYWORD for p in parameters)
+
+
+def file_name(text: str) -> str:
+    """Return `text` as the name of a file: what might not be allowed becomes ``_``."""
+    return re.sub(r"[^\w.+-]", "_", text).strip(".") or "_"

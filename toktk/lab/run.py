@@ -1,0 +1,199 @@
+"""A run directory: what a sweep found, with all that is needed to judge and repeat it.
+
+``run.json`` is written last: a directory without it holds an unfinished run.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toktk import __version__
+from toktk.errors import StorageError
+from toktk.lab.cost import Meter
+from toktk.lab.environment import environment
+from toktk.lab.results import Results
+from toktk.paths import atomic_write
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from toktk.lab.sweep import SweepResult
+
+SCHEMA = 1
+_OWN = {"run.json", "results.parquet", "curves.parquet", "tokenizers", "report.html"}
+
+
+class RunDirectory:
+    """One folder: run.json, results.parquet, curves.parquet, tokenizers/<label>/.
+
+    Args:
+        path: made when something is written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def find(self, signature: str) -> dict[str, Any] | None:
+        """Return run.json of this very run, complete; None if nothing is in the way of making it.
+
+        Raises:
+            StorageError: the folder holds another run, or something that is no run.
+        """
+        found = self._read()
+        if found is None:
+            self._refuse_strangers()
+            return None
+        if found.get("signature") != signature:
+            raise StorageError(
+                f"{self.path} holds another run.",
+                f"Found: run {found.get('signature', '?')[:8]} by toktk {found.get('toktk', '?')}; "
+                f"this one is {signature[:8]}.",
+                "Choose another folder with -o, or overwrite it with --force.",
+            )
+        return found if self._complete(found) else None
+
+    def _read(self) -> dict[str, Any] | None:
+        path = self.path / "run.json"
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError) as error:
+            raise StorageError(
+                f"cannot read {path}.",
+                f"Found: {error}.",
+                "Choose another folder with -o, or overwrite it with --force.",
+            ) from error
+        return found if isinstance(found, dict) else {}
+
+    def _refuse_strangers(self) -> None:
+        if not self.path.is_dir():
+            return
+        strangers = sorted(
+            path.name
+            for path in self.path.iterdir()
+            if path.name not in _OWN and not path.name.startswith(".")
+        )
+        if strangers:
+            raise StorageError(
+                f"{self.path} is not empty and not a run directory.",
+                f"Found: {', '.join(strangers[:5])}{', …' if len(strangers) > 5 else ''}.",
+                "Choose another folder with -o, or write into it with --force.",
+            )
+
+    def _complete(self, found: dict[str, Any]) -> bool:
+        try:
+            if found["evaluation"] is not None:
+                self.results()
+                self.curves()
+        except StorageError:
+            return False
+        return all((self.path / one["folder"]).is_dir() for one in found["tokenizers"].values())
+
+    def prepare(self) -> None:
+        """Make the folder, and make sure that it can be written, before hours of work.
+
+        Raises:
+            StorageError: it cannot.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
+        except OSError as error:
+            raise StorageError(
+                f"cannot write to {self.path}.",
+                f"Found: {error.strerror or error}.",
+                "Choose another folder with -o.",
+            ) from error
+
+    def write(self, result: SweepResult, signature: str, meter: Meter) -> dict[str, Any]:
+        """Write a run, in place of what an earlier one wrote here; return its run.json.
+
+        Raises:
+            StorageError: the disk is full, or the folder cannot be written.
+        """
+        self.prepare()
+        with meter.step("write", "", len(result.tokenizers), "tokenizers") as advance:
+            self._clear()
+            if result.curves is not None:
+                result.results.write_parquet(self.path / "results.parquet")
+                _write_table(result.curves, self.path / "curves.parquet")
+            tokenizers = {}
+            for label, tokenizer in result.tokenizers.items():
+                folder = f"tokenizers/{label}"
+                if hasattr(tokenizer, "save"):  # XXX
+                    tokenizer.save(self.path / folder)
+                tokenizers[label] = {
+                    "trainer": result.trainers[label],
+                    "pretokenizer": tokenizer.pretokenizer.name,
+                    "size": tokenizer.vocab_size,
+                    "signature": tokenizer.signature,
+                    "folder": folder,
+                }
+                advance(1)
+        document = {
+            "schema": SCHEMA,
+            "toktk": __version__,
+            "signature": signature,
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            **result.describe(),
+            "tokenizers": tokenizers,
+            "environment": environment(),
+        }
+        with atomic_write(self.path / "run.json") as temporary:
+            text = json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n"
+            temporary.write_text(text, encoding="utf-8")
+        return document
+
+    def _clear(self) -> None:
+        """Remove what an earlier run wrote, run.json first; only what it says is its own."""
+        try:
+            earlier = self._read() or {}
+        except StorageError:
+            earlier = {}
+        try:
+            (self.path / "run.json").unlink(missing_ok=True)
+            (self.path / "results.parquet").unlink(missing_ok=True)
+            (self.path / "curves.parquet").unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"cannot overwrite the run in {self.path}.", f"Found: {error.strerror or error}."
+            ) from error
+        for label in earlier.get("tokenizers", {}):
+            shutil.rmtree(self.path / "tokenizers" / Path(label).name, ignore_errors=True)
+
+    def results(self) -> Results:
+        """Return the figures.
+
+        Raises:
+            StorageError: they are missing or damaged.
+        """
+        return Results.read_parquet(self.path / "results.parquet")
+
+    def curves(self) -> pa.Table:
+        """Return tokens by family, group and size.
+
+        Raises:
+            StorageError: they are missing or damaged.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self.path / "curves.parquet"
+        try:
+            return pq.read_table(path)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise StorageError(f"cannot read curves from {path}.", f"Found: {error}") from error
+
+
+def _write_table(table: pa.Table, path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    with atomic_write(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")

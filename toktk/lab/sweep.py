@@ -1,0 +1,332 @@
+"""The sweep: count once, train once, encode once, and read off every size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from toktk.corpus import Corpus
+from toktk.errors import TrainingError
+from toktk.lab.cells import Measured, Pieces, Reading, Training
+from toktk.lab.cost import Cost, Meter
+from toktk.lab.figures import curve, curve_sizes, records
+from toktk.lab.plan import Family, SweepPlan
+from toktk.lab.results import Record, Results
+from toktk.lab.store import Store, code_digest
+from toktk.metrics.base import Metric, MetricOptions
+from toktk.pieces.counting import count_corpus
+from toktk.pieces.evaluation import Evaluation, evaluate
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.registry import METRICS
+from toktk.tokenizer.tokenizer import Tokenizer
+from toktk.trainers.base import TrainingData, size_label
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Unreached:
+    """Sizes that the text did not fill.
+
+    `available` is how many ids it gives, None where the trainer did not tell.
+    """
+
+    family: str
+    sizes: tuple[int, ...]
+    available: int | None
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What a sweep found.
+
+    Attributes:
+        plan: what was asked.
+        results: the figures; none if nothing was to be measured.
+        curves: tokens by group and size, or None; columns as in `toktk.lab.cells.Measured`.
+        tokenizers: by label, such as ``bpe-50k``.
+        trainers: label -> name of the trainer.
+        unreached: the sizes left out.
+        readings: what the passes over training and evaluation text met, where one was made.
+        costs: of each step so far.
+    """
+
+    plan: SweepPlan
+    results: Results
+    curves: pa.Table | None
+    tokenizers: dict[str, Tokenizer]
+    trainers: dict[str, str]
+    unreached: tuple[Unreached, ...]
+    readings: dict[str, Reading | None]
+    costs: list[Cost]
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the sweep did, JSON-able, for run.json."""
+        plan = self.plan
+        evaluation = None
+        if plan.evaluation is not None:
+            evaluation = _described(plan.evaluation, self.readings["evaluation"])
+        return {
+            "training": _described(plan.training, self.readings["training"]),
+            "evaluation": evaluation,
+            "options": {**plan.describe(), "jobs": plan.jobs},
+            "unreached": [asdict(missing) for missing in self.unreached],
+            "steps": [cost.describe() for cost in self.costs],
+        }
+
+
+def _described(corpus: Corpus, reading: Reading | None) -> dict[str, Any]:
+    # What the pass met that made the figures: this process may have made none.
+    met = {"replaced": None, "null_rows": None} if reading is None else asdict(reading)
+    return {**corpus.describe(), **met}
+
+
+def fingerprint(plan: SweepPlan, meter: Meter) -> str:
+    """Return the plan's signature, noting what reading the corpora costs."""
+    corpora = {"training": plan.training, "evaluation": plan.evaluation}
+    for role, corpus in corpora.items():
+        if corpus is not None:
+            with meter.step("fingerprint", role):
+                corpus.fingerprint  # noqa: B018 - computed on first use
+    return plan.signature()
+
+
+def sweep(plan: SweepPlan, meter: Meter | None = None) -> SweepResult:
+    """Train and measure all that `plan` asks for, taking from the store what is there.
+
+    Raises:
+        TrainingError: no size can be reached, or a parameter is impossible.
+        MetricError: the text cannot carry a metric that was asked for.
+        CorpusError: a text cannot be read.
+    """
+    plan.check()
+    return _Sweep(plan, meter or Meter()).run()
+
+
+class _Sweep:
+    def __init__(self, plan: SweepPlan, meter: Meter) -> None:
+        self.plan = plan
+        self.meter = meter
+        self.store = Store(meter.watcher.remark, force=plan.force)
+        self._counted: dict[tuple[str, str, bool], Pieces] = {}
+        self._slow: set[str] = set()
+
+    def run(self) -> SweepResult:
+        """Go through the families."""
+        found: list[Record] = []
+        curves: list[pa.Table] = []
+        tokenizers: dict[str, Tokenizer] = {}
+        trainers: dict[str, str] = {}
+        unreached: list[Unreached] = []
+        readings: dict[str, Reading | None] = {"training": None, "evaluation": None}
+        for family in self.plan.families():
+            training = self.train(family)
+            readings["training"] = training.reading or readings["training"]
+            missing = self._missing(family, training)
+            if missing is not None:
+                unreached.append(missing)
+            for tokenizer in training.tokenizers:
+                label = f"{family.label}-{size_label(tokenizer.vocab_size)}"
+                tokenizers[label] = tokenizer
+                trainers[label] = family.name
+            if self.plan.evaluation is not None:
+                measured = self.measure(family, training)
+                readings["evaluation"] = measured.reading
+                found += measured.results
+                curves.append(measured.curves)
+        return SweepResult(
+            self.plan, Results(tuple(found)), _joined(curves), tokenizers, trainers,
+            tuple(unreached), readings, self.meter.costs,
+        )  # fmt: skip
+
+    def _missing(self, family: Family, training: Training) -> Unreached | None:
+        reached = {tokenizer.vocab_size for tokenizer in training.tokenizers}
+        sizes = tuple(size for size in self.plan.sizes if size not in reached)
+        if not sizes:
+            return None
+        available = training.available
+        gives = "" if available is None else f": the text gives {available:,} tokens"
+        self.meter.watcher.remark(
+            f"{family.label} does not reach {', '.join(map(size_label, sizes))}{gives}."
+        )
+        return Unreached(family.label, sizes, available)
+
+    # -- counting ---------------------------------------------------------------------------------
+
+    def pieces(self, corpus: Corpus, pretokenizer: Pretokenizer, by_group: bool) -> Pieces:
+        """Return the counted corpus: from this run, from the store, or by reading it."""
+        known = corpus.fingerprint, pretokenizer.pattern, by_group
+        if known in self._counted:
+            return self._counted[known]
+        key = {
+            "corpus": corpus.fingerprint,
+            "pattern": pretokenizer.pattern,
+            "cut": pretokenizer.signature,
+            "by_group": by_group,
+        }
+        what = f"{corpus.name}, {pretokenizer.name}"
+        pieces = self.store.read("pieces", key, Pieces.load)
+        if pieces is not None:
+            self.meter.reused("count", what)
+        else:
+            self._say_if_slow(pretokenizer)
+            with self.meter.step("count", what, corpus.size, corpus.unit) as progress:
+                table = count_corpus(
+                    corpus, pretokenizer, jobs=self.plan.jobs, by_group=by_group, progress=progress
+                )
+                pieces = Pieces(table, Reading(corpus.replaced, corpus.null_rows))
+            self.store.write("pieces", key, pieces.save)
+        if by_group:  # several trainers are measured on it; training data keeps its own
+            self._counted[known] = pieces
+        return pieces
+
+    def _say_if_slow(self, pretokenizer: Pretokenizer) -> None:
+        if pretokenizer.transducer is None and pretokenizer.pattern not in self._slow:
+            self._slow.add(pretokenizer.pattern)
+            self.meter.watcher.remark(
+                f"the pattern of {pretokenizer.name} does not compile to tables; the regex library "
+                "cuts instead: slower, same result."
+            )
+
+    # -- training ---------------------------------------------------------------------------------
+
+    def train(self, family: Family) -> Training:
+        """Return the tokenizers of all sizes in reach: from the store, or by training."""
+        corpus = self.plan.training
+        key = {**family.key(), "corpus": corpus.fingerprint, "sizes": self.plan.sizes}
+        training = self.store.read("training", key, Training.load)
+        if training is not None:
+            self.meter.reused("train", family.label)
+            return training
+        evaluation = self.plan.evaluation
+        if evaluation is not None and family.pretokenizer is not None:
+            # Text that cannot be measured on is better found before the training than after it.
+            self.pieces(evaluation, family.pretokenizer, by_group=True)
+        training = self._trained(family, corpus)
+        if training.storable:
+            self.store.write("training", key, training.save)
+        return training
+
+    def _trained(self, family: Family, corpus: Corpus) -> Training:
+        readings: list[Reading] = []
+        learned = 0
+
+        def count(pretokenizer: Pretokenizer) -> Any:
+            pieces = self.pieces(corpus, pretokenizer, by_group=False)
+            readings.append(pieces.reading)
+            return pieces.table
+
+        with self.meter.step("train", family.label, max(self.plan.sizes), "tokens") as advance:
+
+            def progress(amount: int) -> None:
+                nonlocal learned
+                learned += amount
+                advance(amount)
+
+            data = TrainingData(corpus, count, progress)
+            made = family.trainer().train(data, list(self.plan.sizes))
+        tokenizers = _checked(family, made, self.plan.sizes)
+        available = None
+        if len(tokenizers) < len(self.plan.sizes) and learned:
+            available = tokenizers[0].model.base_size + learned
+        return Training(tokenizers, available, readings[0] if readings else None)
+
+    # -- measuring --------------------------------------------------------------------------------
+
+    def measure(self, family: Family, training: Training) -> Measured:
+        """Return the figures of a family at every size: from the store, or by encoding."""
+        plan = self.plan
+        if plan.evaluation is None:
+            raise TypeError("a plan without evaluation measures nothing")
+        metrics = plan.loaded_metrics()
+        key = {
+            "tokenizers": [tokenizer.signature for tokenizer in training.tokenizers],
+            "label": [family.label, family.name],
+            "corpus": [plan.evaluation.name, plan.evaluation.fingerprint],
+            "metrics": {name: _metric_key(name, metric) for name, metric in metrics.items()},
+            "asked": bool(plan.metrics),
+            "reference": plan.reference,
+        }
+        measured = self.store.read("evaluation", key, Measured.load)
+        if measured is not None:
+            self.meter.reused("measure", family.label)
+            return measured
+        with self.meter.step("measure", family.label, len(training.tokenizers), "sizes") as advance:
+            measured = self._measured(family, training, plan.evaluation, metrics, advance)
+        self.store.write("evaluation", key, measured.save)
+        return measured
+
+    def _measured(
+        self,
+        family: Family,
+        training: Training,
+        corpus: Corpus,
+        metrics: dict[str, Metric],
+        advance: Callable[[int], None],
+    ) -> Measured:
+        tokenizers = training.tokenizers
+        options = MetricOptions(reference=self.plan.reference)
+        nested = training.nested
+        shared = self._evaluate(tokenizers[-1], corpus, tokenizers) if nested else None
+        found: list[Record] = []
+        by_size: list[tuple[Evaluation, list[int]]] = []
+        for tokenizer in tokenizers:
+            evaluation = shared or self._evaluate(tokenizer, corpus, (tokenizer,))
+            found += records(
+                evaluation,
+                tokenizer,
+                f"{family.label}-{size_label(tokenizer.vocab_size)}",
+                family.name,
+                (corpus.name, corpus.fingerprint),
+                metrics,
+                options,
+                asked=bool(self.plan.metrics),
+            )
+            by_size.append((evaluation, [tokenizer.vocab_size]))
+            advance(1)
+        if shared is not None:
+            by_size = [(shared, curve_sizes(shared, [t.vocab_size for t in tokenizers]))]
+        pretokenizer = tokenizers[-1].pretokenizer
+        return Measured(
+            Results(tuple(found)),
+            curve(by_size, family.label, family.name, pretokenizer.name),
+            self.pieces(corpus, pretokenizer, by_group=True).reading,
+        )
+
+    def _evaluate(
+        self, tokenizer: Tokenizer, corpus: Corpus, tokenizers: tuple[Tokenizer, ...]
+    ) -> Evaluation:
+        table = self.pieces(corpus, tokenizer.pretokenizer, by_group=True).table
+        sizes = [t.vocab_size for t in tokenizers]
+        return evaluate(table, tokenizer.model, sizes, jobs=self.plan.jobs)
+
+
+def _checked(family: Family, made: object, sizes: tuple[int, ...]) -> tuple[Tokenizer, ...]:
+    """Return what a trainer made, by size, or say how it broke its promise."""
+    if not isinstance(made, list) or not all(isinstance(one, Tokenizer) for one in made):
+        raise TrainingError(
+            f"the trainer {family.name!r} is broken: train() must return a list of Tokenizer.",
+            f"Found: {made!r:.200}.",
+        )
+    found = [tokenizer.vocab_size for tokenizer in made]
+    if not found:
+        raise TrainingError(f"the trainer {family.name!r} reaches none of the sizes.")
+    if len(set(found)) < len(found) or not set(found) <= set(sizes):
+        raise TrainingError(
+            f"the trainer {family.name!r} is broken: it returned sizes that were not asked for.",
+            f"Asked: {', '.join(map(str, sizes))}. Found: {', '.join(map(str, found))}.",
+        )
+    return tuple(sorted(made, key=lambda tokenizer: tokenizer.vocab_size))
+
+
+def _metric_key(name: str, metric: Metric) -> list[str]:
+    package = metric.compute.__module__.partition(".")[0]
+    return [METRICS.names()[name], "" if package == "toktk" else code_digest(package)]
+
+
+def _joined(curves: list[pa.Table]) -> pa.Table | None:
+    import pyarrow as pa
+
+    return pa.concat_tables(curves) if curves else None

@@ -1,0 +1,112 @@
+"""Progress bars and remarks on standard error."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from toktk.lab.cost import Cost
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+
+class ProgressBars:
+    """A watcher with a bar for each step; bars only on a terminal, nothing at all if quiet.
+
+    A context manager: the bars vanish when it ends, so that only results stay on the screen.
+    """
+
+    def __init__(self, quiet: bool = False) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self._quiet = quiet
+        self._console = Console(stderr=True, highlight=False)
+        bars = sys.stderr.isatty() and not quiet
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[amount]}", markup=False),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            disable=not bars,
+        )
+        self._open: list[tuple[TaskID, str]] = []
+
+    def __enter__(self) -> ProgressBars:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def begin(self, step: str, total: int | None, unit: str) -> None:
+        """Show a bar; the step around this one hides until it is done."""
+        if self._open:
+            self._progress.update(self._open[-1][0], visible=False)
+        task = self._progress.add_task(step, total=total, amount="")
+        self._open.append((task, unit))
+
+    def advance(self, amount: int) -> None:
+        """Move the innermost bar."""
+        task, unit = self._open[-1]
+        self._progress.advance(task, amount)
+        if self._progress.disable:
+            return
+        state = self._progress.tasks[self._progress.task_ids.index(task)]
+        self._progress.update(task, amount=_amount(state.completed, state.total, unit))
+
+    def end(self) -> None:
+        """Take the innermost bar away."""
+        task, _ = self._open.pop()
+        self._progress.remove_task(task)
+        if self._open:
+            self._progress.update(self._open[-1][0], visible=True)
+
+    def remark(self, text: str) -> None:
+        """Print a line above the bars."""
+        if not self._quiet:
+            self._console.print(text, markup=False, soft_wrap=True, style="dim")
+
+
+def _amount(done: float, total: float | None, unit: str) -> str:
+    if unit == "bytes":
+        return _bytes(done) if total is None else f"{_bytes(done)} of {_bytes(total)}"
+    return f"{done:,.0f} {unit}" if total is None else f"{done:,.0f} of {total:,.0f} {unit}"
+
+
+def _bytes(n: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if n < 1000:
+            return f"{n:.0f} {unit}"
+        n /= 1000
+    return f"{n:.1f} GB"
+
+
+def costs_line(costs: list[Cost] | list[dict[str, Any]]) -> str:
+    """Return each kind of step with its seconds and the peak of memory by its end, in a line.
+
+    Takes costs, or their JSON form from run.json.
+    """
+    steps: dict[str, list[dict[str, Any]]] = {}
+    for cost in costs:
+        one = cost.describe() if isinstance(cost, Cost) else cost
+        steps.setdefault(one["step"], []).append(one)
+    shown = []
+    for step, ones in steps.items():
+        if all(one["reused"] for one in ones):
+            shown.append(f"{step} reused")
+            continue
+        peak = max(one["peak_memory"] or 0 for one in ones)
+        memory = f" {_bytes(peak)}" if peak else ""
+        shown.append(f"{step} {sum(one['wall'] for one in ones):.1f} s{memory}")
+    return " · ".join(shown)
