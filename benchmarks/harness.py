@@ -1,9 +1,9 @@
-"""Run contenders in turn (A B C A B C …), each run in a fresh process, and write down what came out.
+"""Run contenders in turn (A B C A B C …), each in a fresh process, and write what came out.
 
 The measuring process imports the standard library alone: Linux hands the peak memory of a parent
 down to the child it starts, so a large parent would set a floor under every figure.
 
-    python benchmarks/harness.py benchmarks/results/train.json     # the Markdown anew, from the JSON
+    python benchmarks/harness.py benchmarks/results/train.json    # the Markdown anew, from it
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ class Job:
         contender: the name of its function in the script.
         arguments: JSON-able.
         threads: how many it may use; set in the environment, and passed as an argument.
-        command: run this instead of a function; its standard output is JSON.
+        command: run this instead of a function; its standard output is JSON. ``{folder}`` in it
+            becomes an empty folder of this run's own. Reported is the whole process, to its end.
     """
 
     label: str
@@ -105,7 +106,9 @@ def run(script: Path, job: Job, timeout: float) -> Run:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         spec, result = folder / "spec.json", folder / "result.json"
-        command = job.command or (sys.executable, str(script), "--child", str(spec))
+        command = (sys.executable, str(script), "--child", str(spec))
+        if job.command:
+            command = tuple(word.replace("{folder}", name) for word in job.command)
         said, complaint = folder / "stdout", folder / "stderr"
         with said.open("wb") as out, complaint.open("wb") as err:
             started = time.monotonic()
@@ -140,7 +143,7 @@ def _environment(threads: int) -> dict[str, str]:
 def _wait(
     command: Sequence[str], environment: dict[str, str], out: Any, err: Any, timeout: float
 ) -> tuple[int, dict[str, float], bool]:
-    """Run to the end or to the timeout; return exit code, what was used, and whether it was late."""
+    """Run to the end or the timeout; return exit code, what was used, whether it was late."""
     process = subprocess.Popen(
         command, stdout=out, stderr=err, env=environment, start_new_session=True
     )
@@ -202,6 +205,11 @@ def working(run: Run) -> float:
     return sum(seconds for step, seconds in run["steps"].items() if step != "import")
 
 
+def median(values: Sequence[float]) -> float:
+    """Return the median."""
+    return statistics.median(values)
+
+
 def spread(values: Sequence[float], digits: int = 2) -> str:
     """Return ``median [min–max]``, or the value alone if there is one."""
     middle = f"{statistics.median(values):,.{digits}f}"
@@ -225,6 +233,13 @@ def ratio_cell(
     """Return the spread of the ratios, or a dash."""
     found = ratios(runs, reference, measure)
     return spread(found) if found else "–"
+
+
+def subcommand(verb: str) -> str | None:
+    """Return the help of a command of toktk, or None if this version has none of that name."""
+    command = (sys.executable, "-m", "toktk", verb, "--help")
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    return found.stdout if found.returncode == 0 else None
 
 
 # Text ---------------------------------------------------------------------------------------------
@@ -379,8 +394,8 @@ def write_markdown(path: Path) -> None:
         f"{memory} memory, {machine['os']}, {machine['python']}. Load average before and after: "
         f"{record['load_before']}, {record['load_after']}.",
         "",
-        "Figures are median [min–max] of runs in fresh processes, contenders in turn; a ratio is taken "
-        "run by run. MB = 10⁶ bytes.",
+        "Figures are median [min–max] of runs in fresh processes, contenders in turn; a ratio is "
+        "taken run by run. MB = 10⁶ bytes.",
         "",
         "Command: `" + record["command"] + "`",
         "",

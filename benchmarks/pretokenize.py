@@ -2,9 +2,10 @@
 
     python benchmarks/pretokenize.py --corpus help33/ --corpus code.txt --bytes 20M
 
-A contender runs in a process of its own: one pass to warm up, then passes one after the other, each
-timed alone, until both --passes and --seconds are reached; the process reports the median. The table
-gives the median of the processes. The output, piece ends or piece strings, is made within the time.
+A contender runs in a process of its own: one pass to warm up, then passes one after the other,
+each timed alone, until both --passes and --seconds are reached; the process reports the median.
+The table gives the median of the processes. The output, piece ends or piece strings, is made within
+the time.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ CUT = {
 COUNT = {
     "toktk count": "count_corpus from an empty table, text in Arrow batches",
     "regex count": "Counter.update(regex.findall)",
-    "gigatoken count": "gigatoken_rs.pretokenized_counts; output: list of (bytes, count); gpt2 only",
+    "gigatoken count": "gigatoken_rs.pretokenized_counts; output: list of (bytes, count); "
+    "gpt2 only",
     "gigabpe count": "train_bpe to 300 ids from the file: reads, counts and makes a few merges; "
     "gpt2 only, lines only",
 }

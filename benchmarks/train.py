@@ -30,10 +30,10 @@ REMARKS = {
     "the threads, merging one.",
     "hf": "Tokenizer.train_from_iterator over the lines without line feeds, whole byte alphabet; "
     "threads by RAYON_NUM_THREADS.",
-    "hf-files": "Tokenizer.train(files): lines keep their line feed, which is then a piece, or part "
-    "of one. Threads by RAYON_NUM_THREADS.",
-    "gigabpe": "gpt2 only. Lines keep their line feed. Its alphabet is the bytes seen, not all 256, "
-    "so it is asked for as many ids fewer; then the number of merges is the same.",
+    "hf-files": "Tokenizer.train(files): lines keep their line feed, which is then a piece, or "
+    "part of one. Threads by RAYON_NUM_THREADS.",
+    "gigabpe": "gpt2 only. Lines keep their line feed. Its alphabet is the bytes seen, not all "
+    "256, so it is asked for as many ids fewer; then the number of merges is the same.",
     "gigatoken": "gpt2 only. train_bpe with a line feed as separator; threads by "
     "RAYON_NUM_THREADS.",
     "rustbpe": "train_from_iterator over the lines without line feeds. Gives tokens by rank, no "
@@ -307,7 +307,9 @@ def options() -> argparse.Namespace:
         parser.error("give --corpus or --peak")
     unknown = set(harness.names(chosen.contenders)) - set(REMARKS)
     if unknown:
-        parser.error(f"unknown contenders {', '.join(sorted(unknown))}; known: {', '.join(REMARKS)}")
+        parser.error(
+            f"unknown contenders {', '.join(sorted(unknown))}; known: {', '.join(REMARKS)}"
+        )
     return chosen
 
 

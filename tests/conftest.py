@@ -10,12 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Set before any kernel is imported, for that is when the folder of compiled code is chosen. numba does
-# not tell checked code from unchecked, hence a folder for each way to run.
+# Set before any kernel is imported, for that is when the folder of compiled code is chosen.
 _KEPT = os.environ.get("TOKTK_TEST_HOME")
-_HOME = Path(_KEPT) if _KEPT else Path(tempfile.mkdtemp(prefix="toktk-test-"))
-_CHECKED = os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0")
-os.environ["TOKTK_HOME"] = str(_HOME / ("checked" if _CHECKED else "plain"))
+_HOME = Path(_KEPT or tempfile.mkdtemp(prefix="toktk-test-"))
+os.environ["TOKTK_HOME"] = str(_HOME)
 
 # The first call of a kernel compiles it, which no deadline allows for.
 settings.register_profile(
@@ -59,3 +57,38 @@ NASTY_TEXTS = [
 @pytest.fixture(scope="session")
 def nasty_texts() -> list[str]:
     return list(NASTY_TEXTS)
+
+
+class Documents:
+    """A part of a corpus, held in memory: (text, group, weight) or (text, group, weight, align)."""
+
+    size, unit, replaced, null_rows, fingerprint = None, "rows", 0, 0, "0" * 64
+
+    def __init__(self, documents, batch_rows=1000):
+        self.documents, self.batch_rows = documents, batch_rows
+
+    def batches(self, progress=None):
+        import pyarrow as pa
+
+        from toktk.corpus.batch import group_column, make_batch
+
+        for at in range(0, len(self.documents), self.batch_rows):
+            rows = self.documents[at : at + self.batch_rows]
+            aligned = [row[3] if len(row) > 3 else None for row in rows]
+            yield make_batch(
+                pa.array([row[0] for row in rows], pa.large_string()),
+                group_column(pa.array([row[1] for row in rows]), "here"),
+                pa.array(aligned, pa.string()),
+                pa.array([row[2] for row in rows], pa.int64()),
+            )
+
+    def describe(self):
+        return {}
+
+
+@pytest.fixture(scope="session")
+def corpus_of():
+    """Make a corpus of documents at hand: ``corpus_of(documents, batch_rows=1000)``."""
+    from toktk.corpus import Corpus
+
+    return lambda documents, batch_rows=1000: Corpus("tested", [Documents(documents, batch_rows)])

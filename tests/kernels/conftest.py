@@ -1,5 +1,11 @@
 import numba
 import pytest
+from hypothesis import settings
+
+if numba.config.DISABLE_JIT:
+    # Plain Python is a hundred times slower; what is asked of it is that it runs and agrees.
+    settings.register_profile("plain", settings.get_profile("toktk"), max_examples=12)
+    settings.load_profile("plain")
 
 
 def pytest_configure(config: pytest.Config) -> None:

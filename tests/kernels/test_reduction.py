@@ -20,21 +20,26 @@ def buffer(parts):
     )
 
 
-def totals_of(documents, n_groups=3):
-    data, offsets = buffer([text.encode() for text, _, _ in documents])
+def totals_of(documents, n_groups=3, before="", after=""):
+    data, offsets = buffer([before.encode(), *(text.encode() for text, _, _ in documents)])
+    data = np.concatenate([data, np.frombuffer(after.encode(), np.uint8)])
     totals = np.zeros((n_groups, N_TOTALS), np.int64)
     groups = np.array([group for _, group, _ in documents], np.int32)
     weights = np.array([weight for _, _, weight in documents], np.int64)
-    add_totals(data, offsets, groups, weights, totals)
+    flags = np.empty(int(offsets[-1] - offsets[1]), np.uint8)
+    add_totals(data, offsets[1:], groups, weights, flags, totals)
     return totals
 
 
-@given(st.lists(st.tuples(texts, st.integers(0, 2), st.integers(0, 2**40)), max_size=6))
-def test_totals_equal_the_reference(documents):
+documents = st.lists(st.tuples(texts, st.integers(0, 2), st.integers(0, 2**40)), max_size=6)
+
+
+@given(documents, texts, texts)
+def test_totals_equal_the_reference(documents, before, after):
     expected = np.zeros((3, N_TOTALS), np.int64)
     for text, group, weight in documents:
         expected[group] += np.array(reference.totals(text)) * weight
-    assert totals_of(documents).tolist() == expected.tolist()
+    assert totals_of(documents, 3, before, after).tolist() == expected.tolist()
 
 
 def test_totals_of_nasty_texts(nasty_texts):
@@ -100,8 +105,8 @@ def letters():
 def test_invalid_bytes_are_read_within_the_buffer(raw):
     data, offsets = np.frombuffer(raw, np.uint8), np.array([0, len(raw)])
     mark_pieces(data, offsets, letters(), np.zeros(1, np.uint8))
-    totals = np.zeros((1, N_TOTALS), np.int64)
-    add_totals(data, offsets, np.zeros(1, np.int32), np.ones(1, np.int64), totals)
+    totals, flags = np.zeros((1, N_TOTALS), np.int64), np.empty(len(raw), np.uint8)
+    add_totals(data, offsets, np.zeros(1, np.int32), np.ones(1, np.int64), flags, totals)
     assert totals[0, 1] == len(raw)
 
 

@@ -63,7 +63,7 @@ SIZES = "8k,16k,32k,50k,64k,100k,128k"
 @jobs_option
 @force_option
 def command(**options: Any) -> None:
-    r"""Train tokenizers at every size and measure what each costs in every language.
+    """Train tokenizers at every size and measure what each costs in every language.
 
     \b
     toktk sweep
@@ -72,7 +72,7 @@ def command(**options: Any) -> None:
 
     Text is counted once and one training serves every size. What is finished is kept: after an
     interruption, the same command goes on where it stopped.
-    """
+    """  # noqa: D301 - click wants the backspace itself
     from toktk.cli.experiment import corpora, named_pretokenizers, run
     from toktk.lab.plan import SweepPlan
 

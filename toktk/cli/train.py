@@ -43,13 +43,13 @@ from toktk.errors import TrainingError
 @jobs_option
 @force_option
 def command(**options: Any) -> None:
-    r"""Train one tokenizer, at one size or several, and write it.
+    """Train one tokenizer, at one size or several, and write it.
 
     \b
     toktk train -c corpus/ -s 50k -o mine
 
     Each size is a folder below OUTPUT/tokenizers, such as bpe-50k, with a tokenizer.json.
-    """
+    """  # noqa: D301 - click wants the backspace itself
     from toktk.cli.experiment import named_pretokenizers, run, training_corpus
     from toktk.lab.plan import SweepPlan
 

@@ -27,7 +27,7 @@ _SKIPPED_FOLDERS = {
     "__pycache__", "dist-packages", "idle_test", "site-packages", "test", "tests",
 }  # fmt: skip
 _UNSPACED = ("ja", "th", "zh")
-_WEIGHT_PER_FREQUENCY = 1e9
+_WEIGHT_PER_FREQUENCY = 3e6
 
 
 def corpora_folder() -> Path:
@@ -190,7 +190,7 @@ def _is_build_data(below: Path) -> bool:
 
 
 class WordFrequencies(_InMemory):
-    """Words of 42 languages, each a document that counts as often as it occurs in a billion words.
+    """Words of 42 languages, each a document that counts as often as it occurs in three million words.
 
     A word carries the space before it that running text has, but for Chinese, Japanese and Thai.
     """
@@ -217,7 +217,7 @@ class WordFrequencies(_InMemory):
                 space = pa.scalar(" ", pa.large_string())
                 words = pc.binary_join_element_wise(space, words, pa.scalar("", space.type))
             frequencies = 10.0 ** (-np.arange(len(buckets)) / 100)
-            counts = np.rint(frequencies * _WEIGHT_PER_FREQUENCY).astype(np.int64)
+            counts = np.maximum(np.rint(frequencies * _WEIGHT_PER_FREQUENCY), 1).astype(np.int64)
             weights = np.repeat(counts, [len(bucket) for bucket in buckets])
             yield make_batch(words, constant_group(language, len(words)), weight=pa.array(weights))
 

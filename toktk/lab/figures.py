@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +26,7 @@ def records(
     label: str,
     trainer: str,
     corpus: tuple[str, str],
-    metrics: Mapping[str, Metric],
+    metrics: Sequence[Metric],
     options: MetricOptions,
     asked: bool,
 ) -> list[Record]:
@@ -38,7 +38,7 @@ def records(
         label: what the records call it.
         trainer: its trainer's name.
         corpus: name and fingerprint of the text.
-        metrics: by name.
+        metrics: what to compute.
         options: the metrics' options.
         asked: the metrics were named by the user: one that the text cannot carry is then an error.
 
@@ -48,7 +48,7 @@ def records(
     name, fingerprint = corpus
     size = tokenizer.vocab_size
     found = []
-    for metric in metrics.values():
+    for metric in metrics:
         # A reference is asked of parity alone: text without one must not pass in silence.
         wanted = asked or (metric.name == "parity" and options.reference is not None)
         if not (wanted or metric.applies(evaluation)):

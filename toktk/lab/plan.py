@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
@@ -53,8 +54,9 @@ class SweepPlan:
     def __post_init__(self) -> None:
         object.__setattr__(self, "sizes", tuple(sorted(set(self.sizes))))
 
+    @functools.cached_property
     def families(self) -> list[Family]:
-        """Return what is to be trained, in order: each serves all sizes.
+        """What is to be trained, in order: each serves all sizes.
 
         Raises:
             TrainingError: no size, or a trainer does not take a parameter that was asked for.
@@ -66,6 +68,7 @@ class SweepPlan:
 
     def _families_of(self, name: str) -> list[Family]:
         build = TRAINERS.load(name)
+        origin = TRAINERS.names()[name]
         takes, anything = _parameters(build)
         unknown = [] if anything else [p for p in self.parameters if p not in takes]
         if self.pretokenizers and "pretokenizer" not in takes and not anything:
@@ -80,12 +83,13 @@ class SweepPlan:
         if "seed" in takes:
             given["seed"] = self.seed
         if "pretokenizer" not in takes and not self.pretokenizers:
-            return [Family(name, name, build, None, given)]
+            return [Family(name, name, origin, build, None, given)]
         chosen = self.pretokenizers or (Pretokenizer.of(DEFAULT_PRETOKENIZER),)
         return [
             Family(
                 file_name(name if len(chosen) == 1 else f"{name}-{pretokenizer.name}"),
                 name,
+                origin,
                 build,
                 pretokenizer,
                 given,
@@ -93,13 +97,17 @@ class SweepPlan:
             for pretokenizer in chosen
         ]
 
-    def loaded_metrics(self) -> dict[str, Metric]:
-        """Return the metrics asked for, or all, by name.
+    @functools.cached_property
+    def measures(self) -> dict[str, tuple[Metric, str]]:
+        """The metrics asked for, or all, by name, each with where it comes from.
 
         Raises:
             ToktkError: an unknown metric, or a plug-in that is broken.
         """
-        return {name: METRICS.load(name) for name in self.metrics or METRICS.names()}
+        origins = METRICS.names()
+        return {
+            name: (METRICS.load(name), origins[name]) for name in self.metrics or tuple(origins)
+        }
 
     def check(self) -> None:
         """Find what can be found wrong without reading text.
@@ -107,22 +115,22 @@ class SweepPlan:
         Raises:
             ToktkError: an unknown name or an impossible parameter.
         """
-        for family in self.families():
+        for family in self.families:
             family.trainer()
-        if self.evaluation is not None and not self.loaded_metrics():
+        if self.evaluation is not None and not self.measures:
             raise MetricError("a sweep needs at least one metric.")
 
     def describe(self) -> dict[str, Any]:
         """Return what determines the results, corpora left out, JSON-able."""
         return {
-            "trainers": {name: TRAINERS.names().get(name) for name in self.trainers},
+            "trainers": {family.name: family.origin for family in self.families},
             "pretokenizers": [
                 None if family.pretokenizer is None else family.pretokenizer.signature
-                for family in self.families()
+                for family in self.families
             ],
             "sizes": list(self.sizes),
             "parameters": dict(self.parameters),
-            "metrics": {name: METRICS.names()[name] for name in self.loaded_metrics()},
+            "metrics": {name: origin for name, (_, origin) in self.measures.items()},
             "reference": self.reference,
             "seed": self.seed,
         }
@@ -140,6 +148,7 @@ class Family:
     Attributes:
         label: what tables call it; with a size appended, a tokenizer.
         name: the trainer's name.
+        origin: where it comes from: "toktk", or a distribution and its version.
         build: makes the trainer.
         pretokenizer: given to the trainer; None where it takes none.
         given: the other parameters.
@@ -147,6 +156,7 @@ class Family:
 
     label: str
     name: str
+    origin: str
     build: Callable[..., Any]
     pretokenizer: Pretokenizer | None
     given: Mapping[str, Any]
@@ -163,7 +173,7 @@ class Family:
         package = self.build.__module__.partition(".")[0]
         return {
             "trainer": self.name,
-            "origin": TRAINERS.names()[self.name],
+            "origin": self.origin,
             "code": "" if package == "toktk" else code_digest(package),
             "pretokenizer": None if self.pretokenizer is None else self.pretokenizer.signature,
             "pattern": None if self.pretokenizer is None else self.pretokenizer.pattern,

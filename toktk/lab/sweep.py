@@ -18,7 +18,6 @@ from toktk.metrics.base import Metric, MetricOptions
 from toktk.pieces.counting import count_corpus
 from toktk.pieces.evaluation import Evaluation, evaluate
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.registry import METRICS
 from toktk.tokenizer.tokenizer import Tokenizer
 from toktk.trainers.base import TrainingData, size_label
 
@@ -121,7 +120,7 @@ class _Sweep:
         trainers: dict[str, str] = {}
         unreached: list[Unreached] = []
         readings: dict[str, Reading | None] = {"training": None, "evaluation": None}
-        for family in self.plan.families():
+        for family in self.plan.families:
             training = self.train(family)
             readings["training"] = training.reading or readings["training"]
             missing = self._missing(family, training)
@@ -240,12 +239,11 @@ class _Sweep:
         plan = self.plan
         if plan.evaluation is None:
             raise TypeError("a plan without evaluation measures nothing")
-        metrics = plan.loaded_metrics()
         key = {
             "tokenizers": [tokenizer.signature for tokenizer in training.tokenizers],
             "label": [family.label, family.name],
             "corpus": [plan.evaluation.name, plan.evaluation.fingerprint],
-            "metrics": {name: _metric_key(name, metric) for name, metric in metrics.items()},
+            "metrics": {name: _metric_key(*measure) for name, measure in plan.measures.items()},
             "asked": bool(plan.metrics),
             "reference": plan.reference,
         }
@@ -254,7 +252,7 @@ class _Sweep:
             self.meter.reused("measure", family.label)
             return measured
         with self.meter.step("measure", family.label, len(training.tokenizers), "sizes") as advance:
-            measured = self._measured(family, training, plan.evaluation, metrics, advance)
+            measured = self._measured(family, training, plan.evaluation, advance)
         self.store.write("evaluation", key, measured.save)
         return measured
 
@@ -263,7 +261,6 @@ class _Sweep:
         family: Family,
         training: Training,
         corpus: Corpus,
-        metrics: dict[str, Metric],
         advance: Callable[[int], None],
     ) -> Measured:
         tokenizers = training.tokenizers
@@ -280,7 +277,7 @@ class _Sweep:
                 f"{family.label}-{size_label(tokenizer.vocab_size)}",
                 family.name,
                 (corpus.name, corpus.fingerprint),
-                metrics,
+                [metric for metric, _ in self.plan.measures.values()],
                 options,
                 asked=bool(self.plan.metrics),
             )
@@ -321,9 +318,9 @@ def _checked(family: Family, made: object, sizes: tuple[int, ...]) -> tuple[Toke
     return tuple(sorted(made, key=lambda tokenizer: tokenizer.vocab_size))
 
 
-def _metric_key(name: str, metric: Metric) -> list[str]:
+def _metric_key(metric: Metric, origin: str) -> list[str]:
     package = metric.compute.__module__.partition(".")[0]
-    return [METRICS.names()[name], "" if package == "toktk" else code_digest(package)]
+    return [origin, "" if package == "toktk" else code_digest(package)]
 
 
 def _joined(curves: list[pa.Table]) -> pa.Table | None:

@@ -1,1 +1,1 @@
-
+"""What a run looks like: tables on the terminal, progress."""

@@ -17,6 +17,7 @@ from toktk.trainers.base import size_label
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
+    from rich.text import Text
 
 NULL = "–"
 _MOST_SIZES = 8  # across; more do not fit 100 columns
@@ -65,10 +66,11 @@ def sweep_tables(results: Results, unreached: Sequence[dict[str, Any]]) -> list[
     legend: dict[str, None] = {}
     for family in _families(results, unreached):
         table, words, notes = _sizes_table(family)
-        shown += [table, *(Text(note, style="yellow") for note in notes), Text()]
+        shown += [_title(family, _measured_on(family)), table]
+        shown += [*(Text(note, style="yellow") for note in notes), Text()]
         by_group = _groups_table(family)
         if by_group is not None:
-            shown += [by_group, Text()]
+            shown += [_title(family, by_group[0]), by_group[1], Text()]
         legend.update(dict.fromkeys(words))
     shown += [Text(line, style="dim") for line in legend if line]
     return shown
@@ -115,7 +117,7 @@ def _sizes_table(family: _Family) -> tuple[Table, list[str], list[str]]:
     from rich.text import Text
 
     columns = _columns(family)
-    table = _table(f"{family.trainer} · {family.pretokenizer}", _measured_on(family))
+    table = _table()
     table.add_column("size", justify="right", style="bold", no_wrap=True)
     for column in columns:
         table.add_column(Text(column.header), justify="right", no_wrap=True)
@@ -233,8 +235,8 @@ _DISPLAYED = {
 # -- languages ------------------------------------------------------------------------------------
 
 
-def _groups_table(family: _Family) -> Table | None:
-    """Return groups down, sizes across: tokens per parallel line, else bytes per token."""
+def _groups_table(family: _Family) -> tuple[str, Table] | None:
+    """Return groups down, sizes across, and what it holds: tokens per parallel line, or bytes."""
     if len(family.groups) < 2:
         return None
     last = family.sizes[-1]
@@ -251,8 +253,7 @@ def _groups_table(family: _Family) -> Table | None:
     if not parallel and not others:
         return None
     sizes = _spread(family.sizes)
-    what = "tokens per parallel line" if parallel else "bytes per token"
-    table = _table(f"{family.trainer} · {family.pretokenizer}", what)
+    table = _table()
     table.add_column("group", no_wrap=True, style="bold")
     for size in sizes:
         table.add_column(size_label(size), justify="right", no_wrap=True)
@@ -271,7 +272,7 @@ def _groups_table(family: _Family) -> Table | None:
         figures = [family.value(size, "bytes_per_token", group or "") for size in sizes]
         row = [_shown(value, "{:.3f}".format) for value in figures]
         _add(table, group, [*row, ""] if parity and parallel else row, len(others))
-    return table
+    return "tokens per parallel line" if parallel else "bytes per token", table
 
 
 def _add(table: Table, group: str | None, cells: list[str], of: int) -> None:
@@ -308,16 +309,19 @@ def _short(name: str, longest: int) -> str:
     return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
-def _table(what: str, detail: str) -> Table:
-    from rich import box
-    from rich.table import Table
+def _title(family: _Family, detail: str) -> Text:
+    # A line of its own: rich folds a table's title to the width of the table.
     from rich.text import Text
 
-    title = Text.assemble((what, "bold"), "  ", (detail, "dim"))
+    name = f"{family.trainer} · {family.pretokenizer}"
+    return Text.assemble((name, "bold"), "  ", (detail, "dim"))
+
+
+def _table() -> Table:
+    from rich import box
+    from rich.table import Table
+
     return Table(
-        title=title,
-        title_justify="left",
-        title_style="",
         box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,

@@ -1,15 +1,18 @@
 """The BPE model: bytes, merges in order of rank, special tokens.
 
-Ids are laid out as Hugging Face's trainer does: special tokens, then the 256 bytes in the order of the
-characters that stand for them in byte-level vocabularies, then one id for each merge that spells
-something new. Hence ties between equally frequent pairs, which go to the smaller pair of ids, fall alike.
+Ids are laid out as Hugging Face's trainer does: special tokens, then the 256 bytes in the order of
+the characters that stand for them in byte-level vocabularies, then one id for each merge that
+spells something new. Hence ties between equally frequent pairs, which go to the smaller pair of
+ids, fall alike.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import json
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -120,9 +123,39 @@ class BpeModel:
         fill_pair_table(self.merges, table)
         return table
 
+    def encode_pieces(
+        self, data: npt.NDArray[np.uint8], offsets: Int64
+    ) -> tuple[npt.NDArray[np.uint32], Int64]:
+        """Encode the pieces ``data[offsets[p]:offsets[p + 1]]``.
+
+        Returns:
+            The ids of all pieces, one after the other, and int64[n]: where those of each piece end.
+
+        Raises:
+            ValueError: offsets that do not ascend from 0 to ``data.size``.
+        """
+        from toktk.kernels.encoding import SHORT, encode_spans
+
+        data, offsets = _read_only(data, np.uint8), _read_only(offsets, np.int64)
+        lengths = np.diff(offsets)
+        if not offsets.size or offsets[0] or offsets[-1] != data.size or (lengths < 0).any():
+            raise ValueError(f"offsets must ascend from 0 to {data.size}")
+        ids = np.empty(data.size, dtype=np.uint32)
+        ends = np.empty(lengths.size, dtype=np.int64)
+        scratch = np.empty(8 * max(SHORT, int(lengths.max(initial=0))), dtype=np.int64)
+        n = encode_spans(data, offsets, self.byte_ids, self.pair_table, ids, ends, scratch)
+        return ids[:n].copy(), ends
+
     @property
     def signature(self) -> str:
         """The sha256, in hex, of all that determines the ids."""
-        digest = hashlib.sha256("\0".join(self.special_tokens).encode())
+        digest = hashlib.sha256(json.dumps(self.special_tokens).encode())
         digest.update(np.ascontiguousarray(self.merges).tobytes())
         return digest.hexdigest()
+
+
+def _read_only(array: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Return a view that cannot be written: one type of argument, so that kernels compile once."""
+    view = np.ascontiguousarray(array, dtype=dtype).view()
+    view.flags.writeable = False
+    return view

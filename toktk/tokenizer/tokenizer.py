@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +14,10 @@ import numpy.typing as npt
 from toktk.errors import FormatError
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.tokenizer.bpe import BpeModel
+
+if TYPE_CHECKING:
+    from toktk.pieces.table import PieceTable
+    from toktk.tokenizer.formats.saving import Saved
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +45,10 @@ class Tokenizer:
     @functools.cached_property
     def signature(self) -> str:
         """The sha256, in hex, of pretokenizer and model; the name does not enter."""
-        text = f"{self.pretokenizer.pattern}\0{self.model.signature}"
-        return hashlib.sha256(text.encode()).hexdigest()
+        from toktk.tokenizer.formats.pattern import canonical_pattern
+
+        text = f"{canonical_pattern(self.pretokenizer.pattern)}\0{self.model.signature}"
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
     def encode(self, text: str) -> npt.NDArray[np.uint32]:
         """Return the ids of `text`; special tokens in the text are ordinary text.
@@ -48,8 +56,6 @@ class Tokenizer:
         Raises:
             FormatError: the text holds a lone surrogate, which has no UTF-8.
         """
-        from toktk.kernels.encoding import SHORT, encode_spans
-
         try:
             raw = text.encode()
         except UnicodeEncodeError as error:
@@ -60,14 +66,8 @@ class Tokenizer:
             ) from error
         lengths = [len(piece) for piece in self.pretokenizer.cut_bytes(raw)]
         offsets = np.cumsum([0, *lengths], dtype=np.int64)
-        ids = np.empty(len(raw), dtype=np.uint32)
-        ends = np.empty(len(lengths), dtype=np.int64)
-        scratch = np.empty(8 * max([SHORT, *lengths]), dtype=np.int64)
-        n = encode_spans(
-            np.frombuffer(raw, dtype=np.uint8), offsets, self.model.byte_ids,
-            self.model.pair_table, ids, ends, scratch,
-        )  # fmt: skip
-        return ids[:n].copy()
+        ids, _ = self.model.encode_pieces(np.frombuffer(raw, dtype=np.uint8), offsets)
+        return ids
 
     def count(self, text: str) -> int:
         """Return how many ids `text` takes."""
@@ -92,3 +92,18 @@ class Tokenizer:
     def decode(self, ids: npt.NDArray[np.uint32] | list[int]) -> str:
         """Return the text of `ids`; bytes that are no UTF-8 become U+FFFD."""
         return self.decode_bytes(ids).decode(errors="replace")
+
+    def save(self, folder: Path | str, pieces: PieceTable | None = None) -> Saved:
+        """Write ``tokenizer.json`` and, where the format can hold it, ``<name>.tiktoken``.
+
+        Hugging Face tokenizers loads the one, tiktoken the other (`load_tiktoken` in
+        toktk.tokenizer.formats.tiktoken builds its Encoding). Where equal ids on every text cannot
+        be proven for tiktoken, the two are compared on `pieces`; what was found is returned.
+
+        Raises:
+            FormatError: tokenizer.json cannot hold the pattern or a special token.
+            StorageError: a file cannot be written.
+        """
+        from toktk.tokenizer.formats.saving import save
+
+        return save(self, Path(folder), pieces)

@@ -1,0 +1,297 @@
+"""``toktk sweep`` and ``toktk train`` from end to end, as a user runs them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from small_corpora import PARALLEL, fresh_home, write_nasty, write_parallel
+
+from toktk.cli import main
+from toktk.lab.results import Results
+
+SIZES = "300,340,400"
+
+
+def run(*args: object) -> Result:
+    result = CliRunner().invoke(main, [str(arg) for arg in args])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def good(*args: object) -> Result:
+    result = run(*args)
+    assert result.exit_code == 0, result.stderr
+    return result
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = fresh_home(tmp_path / "home")
+    monkeypatch.setenv("TOKTK_HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    return home
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> list[str]:
+    return ["-c", str(write_parallel(tmp_path / "four.jsonl")), *PARALLEL]
+
+
+def document(folder: Path) -> dict:
+    return json.loads((folder / "run.json").read_text(encoding="utf-8"))
+
+
+def test_a_sweep_shows_tables_and_writes_a_run(corpus: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    result = good("sweep", *corpus, "-s", SIZES, "-o", folder)
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert not any(line != line.rstrip() for line in lines)
+    assert "\x1b" not in result.stdout
+    assert lines[0] == "bpe · o200k  on four.jsonl (test) (32 documents, 4 groups)"
+    for size in SIZES.split(","):
+        assert re.search(rf"^ *{size} +\d\.\d\d\d ", result.stdout, re.M)
+    for language in ("de", "en", "ja", "ru"):
+        assert sum(line.startswith(f"{language} ") for line in lines) == 1
+    assert "relative to en" in result.stdout
+    summary, place = result.stderr.splitlines()[-2:]
+    assert place == str(folder)
+    for step in ("fingerprint", "count", "train", "measure", "write"):
+        assert re.search(rf"{step} \d+\.\d s \d+ MB", summary)
+    found = document(folder)
+    assert found["training"]["name"] == "four.jsonl (train)"
+    assert found["evaluation"]["replaced"] == 0
+    assert found["options"]["sizes"] == [300, 340, 400]
+    assert found["environment"]["packages"]["numpy"]
+    assert {step["step"] for step in found["steps"]} >= {"count", "train", "measure", "write"}
+    assert all(step["peak_memory"] for step in found["steps"])
+    assert list(found["tokenizers"]) == ["bpe-300", "bpe-340", "bpe-400"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "curves.parquet", "results.parquet", "run.json", "tokenizers",
+    ]  # fmt: skip
+
+
+def test_formats_hold_the_same_records(corpus: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shown = {
+        form: good("sweep", *corpus, "-s", SIZES, "-o", folder, "-f", form, "-q")
+        for form in ("table", "json", "csv", "md", "latex")
+    }
+    assert all(result.stderr == "" for result in shown.values())
+    found = json.loads(shown["json"].stdout)
+    assert found["schema"] == 1
+    assert (
+        found["records"] == Results.read_parquet(folder / "results.parquet").to_arrow().to_pylist()
+    )
+    rows = list(csv.DictReader(io.StringIO(shown["csv"].stdout)))
+    assert len(rows) == len(found["records"])
+    assert len(shown["md"].stdout.splitlines()) == 2 + len(rows)
+    assert "\\bottomrule" in shown["latex"].stdout
+    assert {"tokens", "bytes", "parity[en]|macro"} <= {row["metric"] for row in rows}
+
+
+def test_a_second_run_computes_nothing(corpus: list[str], tmp_path: Path) -> None:
+    command = ["sweep", *corpus, "-s", SIZES, "-o", tmp_path / "run"]
+    first = good(*command)
+    before = (tmp_path / "run" / "results.parquet").stat()
+    second = good(*command)
+    assert second.stdout == first.stdout
+    assert "nothing was computed" in second.stderr
+    assert (tmp_path / "run" / "results.parquet").stat().st_mtime_ns == before.st_mtime_ns
+    # In another folder, everything comes from the store and is the same to the byte.
+    other = good(*command[:-1], tmp_path / "other")
+    assert other.stdout == first.stdout
+    assert "train reused · measure reused" in other.stderr
+    for name in ("results.parquet", "curves.parquet"):
+        one, two = ((tmp_path / run / name).read_bytes() for run in ("run", "other"))
+        assert one == two
+    forced = good(*command, "--force")
+    assert "reused" not in forced.stderr
+    assert forced.stdout == first.stdout
+    assert (tmp_path / "run" / "results.parquet").stat().st_mtime_ns != before.st_mtime_ns
+
+
+def test_the_default_folder_tells_runs_apart(corpus: list[str], tmp_path: Path) -> None:
+    first = good("sweep", *corpus, "-s", "300").stderr.splitlines()[-1]
+    second = good("sweep", *corpus, "-s", "340").stderr.splitlines()[-1]
+    assert re.fullmatch(r"runs/four\.jsonl-[0-9a-f]{8}", first)
+    assert first != second
+    assert (tmp_path / first / "run.json").is_file()
+
+
+def test_another_run_in_the_folder_is_not_overwritten(corpus: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    good("sweep", *corpus, "-s", "300,340", "-o", folder)
+    refused = run("sweep", *corpus, "-s", "400", "-o", folder)
+    assert refused.exit_code == 1
+    assert f"{folder} holds another run" in refused.stderr
+    assert "--force" in refused.stderr
+    assert document(folder)["options"]["sizes"] == [300, 340]
+    good("sweep", *corpus, "-s", "400", "-o", folder, "--force")
+    assert document(folder)["options"]["sizes"] == [400]
+    tokenizers = folder / "tokenizers"
+    assert {p.name for p in tokenizers.iterdir()} == {"bpe-400"}
+
+
+def test_a_folder_that_is_no_run_is_left_alone(corpus: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "thesis"
+    folder.mkdir()
+    (folder / "chapter.tex").write_text("mine")
+    refused = run("sweep", *corpus, "-s", "300", "-o", folder)
+    assert refused.exit_code == 1
+    assert "not a run directory" in refused.stderr
+    assert [p.name for p in folder.iterdir()] == ["chapter.tex"]
+    good("sweep", *corpus, "-s", "300", "-o", folder, "--force")
+    assert (folder / "chapter.tex").read_text() == "mine"
+
+
+@pytest.mark.parametrize("lost", ["results.parquet", "curves.parquet", "run.json"])
+def test_a_damaged_run_is_written_anew(corpus: list[str], tmp_path: Path, lost: str) -> None:
+    folder = tmp_path / "run"
+    command = ["sweep", *corpus, "-s", "300", "-o", folder]
+    first = good(*command)
+    (folder / lost).unlink()
+    if lost == "results.parquet":
+        (folder / lost).write_bytes(b"PAR1 and no more")
+    again = good(*command)
+    assert again.stdout == first.stdout
+    assert "train reused" in again.stderr
+    assert (folder / lost).stat().st_size > 20
+
+
+def test_several_pretokenizers_and_patterns(corpus: list[str]) -> None:
+    shown = good(
+        "sweep", *corpus, "-s", "300", "-p", "gpt2", "-p", "gpt2", "--pattern", r"\S+|\s+", "-m",
+        "bytes_per_token",
+    ).stdout  # fmt: skip
+    assert "bpe · gpt2" in shown
+    assert re.search(r"bpe · regex-[0-9a-f]{8}", shown)
+    assert "parity" not in shown
+
+
+def test_metrics_reference_and_specials(corpus: list[str]) -> None:
+    found = good(
+        "sweep", *corpus, "-s", "300", "-m", "parity", "--reference", "ru", "--special", "<s>",
+        "--special", "</s>", "--min-frequency", "2", "--max-token-length", "4", "-f", "json",
+    )  # fmt: skip
+    metrics = {record["metric"] for record in json.loads(found.stdout)["records"]}
+    assert metrics == {"parity[ru]", "parity[ru]|macro", "parity[ru]|max"}
+    folder = Path(found.stderr.splitlines()[-1])
+    assert document(folder)["options"]["parameters"] == {
+        "special_tokens": ["<s>", "</s>"], "min_frequency": 2, "max_token_length": 4,
+    }  # fmt: skip
+
+
+def test_nasty_text_on_its_own(tmp_path: Path) -> None:
+    path = write_nasty(tmp_path / "nasty.jsonl")
+    args = ["-c", path, "--eval", path, "--group-column", "lang", "-s", "256,300"]
+    result = good("sweep", *args, "-o", tmp_path / "run")
+    assert "measuring on the text that is trained on" in result.stderr
+    assert "bytes per token" in result.stdout
+
+
+def test_text_without_words_or_tokens_shows_dashes(tmp_path: Path) -> None:
+    path = tmp_path / "empty_lines.txt"
+    path.write_text("\n" * 40)
+    result = good("sweep", "-c", path, "--eval", path, "-s", "256", "-o", tmp_path / "run")
+    assert re.search(r"^ *256 +–", result.stdout, re.M)
+    assert "– bytes_per_token, headroom" in result.stdout
+    assert "no tokens" in result.stdout
+
+
+def test_sizes_never_reached_are_said_on_both_streams(corpus: list[str], tmp_path: Path) -> None:
+    command = ["sweep", *corpus, "-s", "300,90k,100k", "-o", tmp_path / "run"]
+    for _ in range(2):
+        result = good(*command)
+        assert re.search(
+            r"– not reached: 90k, 100k; the text gives \d,\d\d\d tokens", result.stdout
+        )
+    assert run("sweep", *corpus, "-s", "300,90k,100k", "-o", tmp_path / "other").exit_code == 0
+    fresh = good("sweep", *corpus, "-s", "300,90k", "-o", tmp_path / "third")
+    assert re.search(r"bpe does not reach 90k: the text gives \d,\d\d\d tokens", fresh.stderr)
+
+
+def test_limit_takes_the_first_and_with_a_seed_a_sample(corpus: list[str], tmp_path: Path) -> None:
+    fingerprints = set()
+    for i, seed in enumerate(([], ["--seed", "0"], ["--seed", "1"])):
+        folder = tmp_path / f"run {i}"
+        good("sweep", *corpus, "--limit", "60", *seed, "-s", "300", "-o", folder)
+        fingerprints.add(document(folder)["training"]["fingerprint"])
+    assert len(fingerprints) == 3
+
+
+def test_train_writes_tokenizers_and_measures_nothing(corpus: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    result = good("train", *corpus, "-s", "300,340", "-o", folder, "-f", "json")
+    assert [row["tokenizer"] for row in json.loads(result.stdout)] == ["bpe-300", "bpe-340"]
+    found = document(folder)
+    assert found["evaluation"] is None
+    # All of the text: nothing is held out.
+    assert found["training"]["name"] == "four.jsonl"
+    assert not (folder / "results.parquet").exists()
+    again = good("train", *corpus, "-s", "300,340", "-o", folder, "-f", "json")
+    assert again.stdout == result.stdout
+    assert "nothing was computed" in again.stderr
+    assert run("train", *corpus, "-s", "300").exit_code == 2
+    assert run("train", *corpus, "-o", folder).exit_code == 2
+
+
+# Stopped half-way, as another process sees it -----------------------------------------------------
+
+MANY = ["-s", SIZES, "-p", "gpt2", "-p", "o200k", "-p", "llama3", "-p", "qwen2", "-p", "cl100k"]
+
+
+def stopped(args: list[object], home: Path, how: signal.Signals) -> tuple[int, str]:
+    """Start toktk, send it a signal when the first cell is there; return its exit code and stderr."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "toktk", *map(str, args)],
+        env={**os.environ, "TOKTK_HOME": str(home)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    end = time.monotonic() + 120
+    while not list((home / "cells").glob("*/[0-9a-f]*/cell.json")):
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < end
+        time.sleep(0.002)
+    process.send_signal(how)
+    return process.wait(timeout=60), process.communicate()[1]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_stopped_run_goes_on_where_it_was(
+    tmp_path: Path, home: Path, how: signal.Signals
+) -> None:
+    path = write_parallel(tmp_path / "four.jsonl", 1500)
+    folder = tmp_path / "run"
+    command = ["sweep", "-c", path, *PARALLEL, *MANY, "-o", folder]
+    code, stderr = stopped(command, home, how)
+    assert "Traceback" not in stderr
+    if how == signal.SIGINT:
+        assert code == 130
+        assert "run the same command again" in stderr
+    else:
+        assert code == -signal.SIGKILL
+    assert not (folder / "run.json").exists()
+    good(*command)
+    steps = document(folder)["steps"]
+    assert any(step["reused"] for step in steps)
+    assert any(step["step"] == "train" and not step["reused"] for step in steps)
+    undisturbed = tmp_path / "undisturbed"
+    good(*command[:-1], undisturbed, "--force")
+    for name in ("results.parquet", "curves.parquet"):
+        assert (folder / name).read_bytes() == (undisturbed / name).read_bytes()

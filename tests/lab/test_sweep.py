@@ -1,0 +1,277 @@
+"""The sweep as a library: one pass gives what separate trainings and measurements give."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_corpora import fresh_home, write_nasty, write_parallel
+
+from toktk.corpus import Corpus, ReaderOptions, load_corpus
+from toktk.errors import CorpusError, MetricError, TrainingError
+from toktk.lab.cells import Measured, Pieces, Reading, Training
+from toktk.lab.cost import Meter
+from toktk.lab.plan import SweepPlan
+from toktk.lab.sweep import sweep
+from toktk.metrics.base import POOLED
+from toktk.pieces.counting import count_corpus
+from toktk.pieces.evaluation import evaluate
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.tokenizer.bpe import BpeModel
+from toktk.tokenizer.tokenizer import Tokenizer
+from toktk.trainers.base import TrainingData
+from toktk.trainers.bpe import BpeTrainer
+
+SIZES = (300, 340, 400)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = fresh_home(tmp_path / "home")
+    monkeypatch.setenv("TOKTK_HOME", str(home))
+    return home
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Corpus:
+    options = ReaderOptions(group_column="lang", align_column="id")
+    return load_corpus(str(write_parallel(tmp_path / "four.jsonl")), options)
+
+
+@pytest.fixture
+def plan(corpus: Corpus) -> SweepPlan:
+    train, test = corpus.split(0.2)
+    return SweepPlan(train, test, SIZES)
+
+
+def steps(meter: Meter) -> list[tuple[str, bool]]:
+    return [(cost.step, cost.reused) for cost in meter.costs]
+
+
+def test_every_size_is_what_training_and_measuring_it_alone_gives(plan: SweepPlan) -> None:
+    result = sweep(plan)
+    assert list(result.tokenizers) == ["bpe-300", "bpe-340", "bpe-400"]
+    train, test = plan.training, plan.evaluation
+    assert test is not None
+    for size in SIZES:
+        trainer = BpeTrainer("o200k")
+        data = TrainingData(train, lambda p: count_corpus(train, p))
+        (alone,) = trainer.train(data, [size])
+        assert result.tokenizers[f"bpe-{size}"].signature == alone.signature
+        counts = evaluate(count_corpus(test, trainer.pretokenizer), alone.model).tokens(size)
+        found = {
+            record.group: record.value
+            for record in result.results
+            if record.metric == "tokens" and record.size == size
+        }
+        assert found.pop(POOLED) == counts.sum()
+        assert list(found.values()) == counts.tolist()
+        # And what the tokenizer itself says, text by text.
+        texts = [t for batch in test.batches() for t in batch.column(0).to_pylist()]
+        assert counts.sum() == sum(map(alone.count, texts))
+
+
+def test_records_say_what_they_depend_on(plan: SweepPlan) -> None:
+    result = sweep(plan)
+    (record,) = (
+        r for r in result.results if r.metric == "parity[en]|max" and r.tokenizer == "bpe-400"
+    )
+    assert (record.trainer, record.pretokenizer, record.size) == ("bpe", "o200k", 400)
+    assert record.note in ("de", "ru", "ja")
+    tok = result.tokenizers["bpe-400"].signature[:8]
+    assert f"|tok:{tok}|" in record.signature
+    assert f"|corpus:{plan.evaluation.fingerprint[:8]}|" in record.signature  # type: ignore[union-attr]
+    assert "|agg:max" in record.signature
+
+
+def test_curves_hold_every_group_and_all_sizes_asked_for(plan: SweepPlan) -> None:
+    result = sweep(plan)
+    curves = result.curves.to_pydict()
+    assert set(curves["tokenizer"]) == {"bpe"}
+    assert set(curves["group"]) == {POOLED, "de", "en", "ja", "ru"}
+    assert set(SIZES) <= set(curves["size"])
+    assert min(curves["size"]) == 256
+    tokens = {
+        (group, size): n
+        for group, size, n in zip(curves["group"], curves["size"], curves["tokens"], strict=True)
+    }
+    for record in result.results:
+        if record.metric == "tokens":
+            assert tokens[record.group, record.size] == record.value
+    english = [tokens["en", size] for size in sorted({s for g, s in tokens if g == "en"})]
+    assert (np.diff(english) <= 0).all()
+
+
+def test_a_second_sweep_reuses_and_finds_the_same(plan: SweepPlan) -> None:
+    first, second, third = Meter(), Meter(), Meter()
+    one = sweep(plan, first)
+    two = sweep(plan, second)
+    assert not any(reused for _, reused in steps(first))
+    assert steps(second) == [("train", True), ("measure", True)]
+    assert one.results == two.results
+    assert one.curves == two.curves
+    assert one.readings == two.readings
+    assert {k: v.signature for k, v in one.tokenizers.items()} == {
+        k: v.signature for k, v in two.tokenizers.items()
+    }
+    forced = sweep(dataclasses.replace(plan, force=True), third)
+    assert not any(reused for _, reused in steps(third))
+    assert forced.results == one.results
+
+
+@pytest.mark.parametrize("kind", ["pieces", "training", "evaluation"])
+def test_one_lost_cell_costs_one_step(plan: SweepPlan, home: Path, kind: str) -> None:
+    expected = sweep(plan)
+    for folder in (home / "cells" / kind).iterdir():
+        (folder / "meta.json").write_text("{}")
+    meter = Meter()
+    found = sweep(plan, meter)
+    assert found.results == expected.results
+    made = {step for step, reused in steps(meter) if not reused}
+    assert made == {"pieces": set(), "training": {"train"}, "evaluation": {"measure"}}[kind]
+
+
+def test_threads_and_other_metrics(plan: SweepPlan) -> None:
+    expected = sweep(plan)
+    meter = Meter()
+    few = sweep(dataclasses.replace(plan, jobs=3, metrics=("bytes_per_token",)), meter)
+    assert ("train", True) in steps(meter)
+    assert few.results.records == tuple(
+        r for r in expected.results if r.metric == "bytes_per_token"
+    )
+    forced = sweep(dataclasses.replace(plan, jobs=3, force=True))
+    assert forced.results == expected.results
+
+
+def test_several_pretokenizers_have_their_name_in_the_label(plan: SweepPlan) -> None:
+    both = (Pretokenizer.of("gpt2"), Pretokenizer.of("o200k"))
+    result = sweep(dataclasses.replace(plan, pretokenizers=both, sizes=(300,)))
+    assert list(result.tokenizers) == ["bpe-gpt2-300", "bpe-o200k-300"]
+    assert {r.tokenizer for r in result.results} == set(result.tokenizers)
+
+
+def test_nasty_text_and_a_pattern_that_does_not_compile(tmp_path: Path) -> None:
+    options = ReaderOptions(group_column="lang")
+    nasty = load_corpus(str(write_nasty(tmp_path / "nasty.jsonl")), options)
+    remarks: list[str] = []
+    meter = Meter()
+    meter.watcher.remark = remarks.append  # type: ignore[method-assign]
+    backwards = Pretokenizer("backwards", r"(?<=a)b+|\S+|\s+")
+    result = sweep(SweepPlan(nasty, nasty, (256, 280), pretokenizers=(backwards,)), meter)
+    assert sum("regex library" in remark for remark in remarks) == 1
+    (total,) = (
+        r for r in result.results if r.metric == "tokens" and r.size == 256 and r.group == POOLED
+    )
+    (data,) = (
+        r for r in result.results if r.metric == "bytes" and r.size == 256 and r.group == POOLED
+    )
+    assert total.value == data.value  # 256 ids are the bytes
+    # Not parallel: what needs parallel text is left out.
+    assert not any(r.metric.startswith(("parity", "gini")) for r in result.results)
+
+
+def test_sizes_out_of_reach_are_left_out_and_named(plan: SweepPlan) -> None:
+    result = sweep(dataclasses.replace(plan, sizes=(300, 900_000)))
+    assert list(result.tokenizers) == ["bpe-300"]
+    (missing,) = result.unreached
+    assert missing.sizes == (900_000,)
+    data = TrainingData(plan.training, lambda p: count_corpus(plan.training, p))
+    with pytest.raises(TrainingError) as error:
+        BpeTrainer("o200k").train(data, [900_000])
+    assert f"gives {missing.available:,} before" in str(error.value)
+    again = sweep(dataclasses.replace(plan, sizes=(300, 900_000)))
+    assert again.unreached == result.unreached
+    with pytest.raises(TrainingError, match="cannot reach 900,000"):
+        sweep(dataclasses.replace(plan, sizes=(900_000,)))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"sizes": ()}, TrainingError, "at least one size"),
+        ({"sizes": (100, 300)}, TrainingError, "cannot train 100"),
+        ({"parameters": {"depth": 3}}, TrainingError, "takes no depth"),
+        ({"reference": "xx"}, MetricError, "no reference group 'xx'"),
+        ({"parameters": {"special_tokens": ["a", "a"]}}, TrainingError, "different"),
+    ],
+)
+def test_impossible_plans(plan: SweepPlan, change, error, message) -> None:
+    with pytest.raises(error, match=message):
+        sweep(dataclasses.replace(plan, **change))
+
+
+def test_a_metric_asked_for_by_name_must_apply(tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("a cat and a hat and a bat\n" * 9)
+    corpus = load_corpus(str(text))
+    with pytest.raises(MetricError, match="needs parallel text"):
+        sweep(SweepPlan(corpus, corpus, (260,), metrics=("parity",)))
+    with pytest.raises(MetricError, match="needs parallel text"):
+        sweep(SweepPlan(corpus, corpus, (260,), reference="en"))
+    assert len(sweep(SweepPlan(corpus, corpus, (260,))).results)
+
+
+def test_a_group_called_all_is_refused(tmp_path: Path) -> None:
+    for name in ("all", "en"):
+        (tmp_path / f"{name}.txt").write_text("a cat and a hat and a bat\n" * 9)
+    corpus = load_corpus(str(tmp_path / "*.txt"))
+    with pytest.raises(CorpusError, match="'all'"):
+        sweep(SweepPlan(corpus, corpus, (260,)))
+
+
+def test_without_evaluation_nothing_is_measured(plan: SweepPlan) -> None:
+    meter = Meter()
+    result = sweep(dataclasses.replace(plan, evaluation=None), meter)
+    assert len(result.results) == 0
+    assert result.curves is None
+    assert list(result.tokenizers) == ["bpe-300", "bpe-340", "bpe-400"]
+    assert [step for step, _ in steps(meter)] == ["count", "train"]
+
+
+def test_a_home_that_cannot_be_written_does_not_stop_the_run(
+    plan: SweepPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = sweep(plan)
+    blocked = tmp_path / "blocked"
+    blocked.write_text("")
+    monkeypatch.setenv("TOKTK_HOME", str(blocked))
+    meter = Meter()
+    remarks: list[str] = []
+    meter.watcher.remark = remarks.append  # type: ignore[method-assign]
+    assert sweep(plan, meter).results == expected.results
+    assert len(remarks) == 1
+
+
+def test_unrelated_vocabularies_are_stored_and_come_back(tmp_path: Path) -> None:
+    gpt2 = Pretokenizer.of("gpt2")
+
+    def model(*pairs: tuple[int, int]) -> BpeModel:
+        rows = [(left, right, 257 + i) for i, (left, right) in enumerate(pairs)]
+        return BpeModel(("<s>",), np.array(rows, dtype=np.int64).reshape(-1, 3))
+
+    training = Training(
+        (Tokenizer("a", gpt2, model((70, 71))), Tokenizer("b", gpt2, model((80, 81), (82, 83)))),
+        None,
+        Reading(3, 4),
+    )
+    assert not training.nested
+    training.save(tmp_path)
+    found = Training.load(tmp_path)
+    assert [t.signature for t in found.tokenizers] == [t.signature for t in training.tokenizers]
+    assert (found.available, found.reading) == (None, Reading(3, 4))
+
+
+def test_cells_come_back_whole(plan: SweepPlan, tmp_path: Path) -> None:
+    table = count_corpus(plan.training, Pretokenizer.of("o200k"))
+    Pieces(table, Reading(1, 2)).save(tmp_path)
+    found = Pieces.load(tmp_path)
+    assert found.table.fingerprint == table.fingerprint
+    assert found.reading == Reading(1, 2)
+    result = sweep(plan)
+    (tmp_path / "measured").mkdir()
+    Measured(result.results, result.curves, Reading()).save(tmp_path / "measured")
+    again = Measured.load(tmp_path / "measured")
+    assert again.results == result.results
+    assert again.curves == result.curves

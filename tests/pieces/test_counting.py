@@ -1,0 +1,135 @@
+import random
+
+import numpy as np
+import pytest
+import reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from toktk.errors import CorpusError
+from toktk.kernels.scanning import SEGMENT
+from toktk.pieces import counting
+from toktk.pieces.counting import count_corpus, merge
+from toktk.pretokenizers.patterns import PATTERNS
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+
+GPT2 = Pretokenizer.of("gpt2")
+texts = st.one_of(st.text("ab \n"), st.text("aB1 '\r\n.\u3000é東😀\0"), st.text(st.characters(codec="utf-8")))
+groups = st.sampled_from(["de", "", "東京", "a/b c"])
+documents = st.lists(st.tuples(texts, groups, st.integers(0, 2**40)), min_size=1, max_size=8)
+# Compiles; leaves gaps; runs on the `regex` library (look-behind, and a possessive that is not exact).
+PATTERNS_TRIED = [PATTERNS["cl100k"], PATTERNS["o200k"], r"\p{L}+|\d", r"(?<=a)b+|[^b]", r"\w++a|."]
+
+
+def expected_totals(documents):
+    sums = {}
+    for text, group, weight in documents:
+        row = sums.setdefault(group, np.zeros(7, np.int64))
+        row += np.array(reference.totals(text)) * weight
+    return [sums[group].tolist() for group in sorted(sums)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_tables():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting, "_FIRST_SLOTS", 4)
+        yield
+
+
+@pytest.mark.parametrize("pattern", PATTERNS_TRIED)
+@settings(max_examples=30)
+@given(documents=documents, batch_rows=st.integers(1, 4))
+def test_equals_the_reference(corpus_of, pattern, documents, batch_rows):
+    table = count_corpus(corpus_of(documents, batch_rows), Pretokenizer("tested", pattern))
+    assert table.to_dict() == reference.count_pieces(pattern, documents)
+    assert table.groups == tuple(sorted({group for _, group, _ in documents}))
+    assert table.totals.tolist() == expected_totals(documents)
+
+
+@given(documents, st.integers(1, 4), st.integers(1, 4), st.randoms(use_true_random=False))
+@settings(max_examples=40)
+def test_threads_batches_and_order_do_not_matter(corpus_of, documents, jobs, batch_rows, chance):
+    plain = count_corpus(corpus_of(documents), GPT2)
+    chance.shuffle(documents)
+    other = count_corpus(corpus_of(documents, batch_rows), GPT2, jobs=jobs)
+    assert other.fingerprint == plain.fingerprint
+    assert other.to_dict() == plain.to_dict()
+
+
+def test_nasty_texts(corpus_of, nasty_texts):
+    documents = [(text, f"g{i % 5}", i % 3 + 1) for i, text in enumerate(nasty_texts)]
+    for name in PATTERNS:
+        pretokenizer = Pretokenizer.of(name)
+        table = count_corpus(corpus_of(documents, 3), pretokenizer, jobs=3)
+        assert table.to_dict() == reference.count_pieces(pretokenizer.pattern, documents), name
+
+
+def test_pieces_of_all_lengths(corpus_of):
+    lengths = [*range(1, 35), 63, 64, 65, SEGMENT - 1, SEGMENT, SEGMENT + 1, 65_536, 65_537, 300_000]
+    chance = random.Random(1)
+    documents = []
+    for n in lengths:
+        piece = "".join(chance.choices("abé", k=n))
+        twin = piece[:-1] + ("b" if piece[-1] == "a" else "a")
+        documents += [(piece, "g", 1), (twin, "g", 2), (f"x {piece} {twin}", "h", 3)]
+    table = count_corpus(corpus_of(documents, 5), GPT2)
+    assert table.to_dict() == reference.count_pieces(GPT2.pattern, documents)
+
+
+def test_many_groups_and_pieces(corpus_of):
+    documents = [
+        (" ".join(str(i * j % 4001) for j in range(200)), f"g{i:03}", 1) for i in range(150)
+    ]
+    table = count_corpus(corpus_of(documents, 7), GPT2, jobs=2)
+    assert table.to_dict() == reference.count_pieces(GPT2.pattern, documents)
+    assert len(table.groups) == 150
+    assert table.totals.tolist() == expected_totals(documents)
+
+
+def test_without_groups(corpus_of):
+    documents = [("a b a", "one", 2), ("a", "all", 1), ("", "two", 1)]
+    table = count_corpus(corpus_of(documents), GPT2, by_group=False, jobs=2)
+    assert table.to_dict() == {(b"a", "text"): 3, (b" b", "text"): 2, (b" a", "text"): 2}
+    assert table.groups == ("text",)
+
+
+def test_empty_documents_alone(corpus_of):
+    table = count_corpus(corpus_of([("", "g", 1), ("", "h", 3)]), GPT2, jobs=2)
+    assert (len(table), table.groups) == (0, ("g", "h"))
+    assert table.totals[:, 0].tolist() == [1, 3]
+    assert len(merge([table, table])) == 0
+
+
+def test_a_group_called_all_is_refused(corpus_of):
+    with pytest.raises(CorpusError, match="'all'"):
+        count_corpus(corpus_of([("a", "all", 1)]), GPT2)
+
+
+def test_alignment_ids_are_summed(corpus_of):
+    rows = [("a", "de", 1, "1"), ("b", "de", 1, "2"), ("c", "fr", 1, "2"), ("d", "fr", 1, "1")]
+    rows += [("e", "it", 1, "1"), ("f", "it", 1, "3"), ("g", "en", 1)]
+    table = count_corpus(corpus_of(rows, 2), GPT2, jobs=2)
+    en, de, fr, it = (table.aligned[table.groups.index(g)].tolist() for g in ("en", "de", "fr", "it"))
+    assert en == [0, 0]
+    assert de == fr
+    assert de[0] == it[0] == 2
+    assert de[1] != it[1]
+
+
+def test_an_error_in_a_thread_is_raised(corpus_of, monkeypatch):
+    def fail(self, batch):
+        raise CorpusError("as planned")
+
+    monkeypatch.setattr(counting._Counter, "add", fail)
+    with pytest.raises(CorpusError, match="as planned"):
+        count_corpus(corpus_of([("a", "g", 1)] * 50, 1), GPT2, jobs=3)
+
+
+def test_an_error_of_the_reader_ends_the_threads(corpus_of):
+    class Broken:
+        def batches(self, progress=None):
+            yield from corpus_of([("a", "g", 1)]).batches()
+            raise CorpusError("line 2 is damaged")
+
+    with pytest.raises(CorpusError, match="line 2"):
+        count_corpus(Broken(), GPT2, jobs=2)

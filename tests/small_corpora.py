@@ -1,0 +1,60 @@
+"""Small corpora on disk, and a home of their own for runs over them."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from pathlib import Path
+
+from conftest import NASTY_TEXTS
+
+SYLLABLES = {
+    "en": "the re and ing ca ter ban low shi pro ton est wi der of".split(),
+    "de": "der und schen ung ver lich keit über gen auf ßen stra ße haus".split(),
+    "ru": "при вет мос ква го род ние ста рый пос ле вы ход ком".split(),
+    "ja": "東 京 都 は 日 本 の 首 で す カ タ ナ 語".split(),
+}
+LINES = 120
+
+
+def lines(language: str, n: int = LINES) -> list[str]:
+    """Return `n` lines of made-up words, always the same."""
+    chance = random.Random(language)
+    gap = "" if language == "ja" else " "
+
+    def word() -> str:
+        return "".join(chance.choices(SYLLABLES[language], k=chance.randint(1, 3)))
+
+    return [gap.join(word() for _ in range(chance.randint(4, 12))) + "." for _ in range(n)]
+
+
+def write_parallel(path: Path, n: int = LINES) -> Path:
+    """Write a JSON Lines file with the columns text, lang and id: four languages, line by line."""
+    rows = [
+        {"text": text, "lang": language, "id": str(i)}
+        for language in SYLLABLES
+        for i, text in enumerate(lines(language, n))
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def write_nasty(path: Path) -> Path:
+    """Write a JSON Lines file of every kind of text that breaks tokenizers."""
+    rows = [{"text": text, "lang": f"nasty {i % 3}"} for i, text in enumerate(NASTY_TEXTS)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+PARALLEL = ("--group-column", "lang", "--align-column", "id")
+
+
+def fresh_home(folder: Path) -> Path:
+    """Make a home without cells that shares the compiled kernels and patterns of the session."""
+    folder.mkdir()
+    session = Path(os.environ["TOKTK_HOME"])
+    for name in ("kernels", "patterns"):
+        (session / name).mkdir(exist_ok=True)
+        (folder / name).symlink_to(session / name)
+    return folder

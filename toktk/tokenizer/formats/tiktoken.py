@@ -1,0 +1,276 @@
+"""``.tiktoken``, the format of OpenAI's library: a token in base64 and its rank on each line.
+
+The file holds ranks alone; pattern and special tokens go to ``<name>.tiktoken.json`` beside it,
+whose keys are the arguments of ``tiktoken.Encoding`` other than the ranks.
+
+Two rules, one result. toktk and Hugging Face tokenizers merge *listed* pairs, the lowest rank
+first. tiktoken merges any two neighbors that together spell a token, the lowest rank first, and
+takes a piece that is a token for that token at once. If every token, encoded by the first rule,
+gives itself, and no two merges spell the same, the two agree on every text: suppose neighbors a and
+b spell the token t. What happened so far between the ends of a and b is what happens, step by step,
+when t is encoded alone, for no merge crossed those ends. There each step leaves one symbol less, so
+two symbols are left just once, right before the last merge, which is t's own: (a, b) is that listed
+pair. `agreement` checks the condition. Every vocabulary trained here meets it, since a trained
+token is the product of just such merges.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toktk.errors import FormatError
+from toktk.paths import atomic_write
+from toktk.pretokenizers.automaton import compile_pattern
+from toktk.tokenizer.bpe import BpeModel
+from toktk.tokenizer.formats.pattern import exported_pattern, leaves_gaps
+from toktk.tokenizer.formats.tokenizer_json import check_special_tokens
+
+if TYPE_CHECKING:
+    import tiktoken
+
+    from toktk.pieces.table import PieceTable
+    from toktk.tokenizer.tokenizer import Tokenizer
+
+_EXAMPLES = 5
+
+
+def write_tiktoken(tokenizer: Tokenizer, path: Path) -> tuple[Path, Path]:
+    """Write the ranks to `path`, pattern and special tokens to the same name with ``.json`` added.
+
+    Equal tokenizers of one name give equal files. Ranks are ids; special tokens have none.
+
+    Returns:
+        The two files.
+
+    Raises:
+        FormatError: tiktoken cannot run the pattern, or would lose the text that the pattern leaves
+            between two matches.
+        StorageError: a file cannot be written.
+    """
+    arguments = _arguments(tokenizer)
+    lines = [
+        b"%s %d\n" % (base64.b64encode(token), rank)
+        for token, rank in mergeable_ranks(tokenizer.model).items()
+    ]
+    beside = path.with_name(f"{path.name}.json")
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(b"".join(lines))
+    with atomic_write(beside) as temporary:
+        text = json.dumps(arguments, ensure_ascii=False, indent=2) + "\n"
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+    return path, beside
+
+
+def _arguments(tokenizer: Tokenizer) -> dict[str, Any]:
+    check_special_tokens(tokenizer.model)
+    pattern = exported_pattern(tokenizer.pretokenizer)
+    if leaves_gaps(compile_pattern(tokenizer.pretokenizer.pattern)):
+        raise FormatError(
+            "cannot write .tiktoken: the split pattern does not match everywhere: "
+            f"{tokenizer.pretokenizer.pattern!r}.",
+            "Found: tiktoken drops the text between two matches; toktk makes it a piece.",
+            r"Add an alternative that matches the rest, such as |\s+|\S.",
+        )
+    alphabet = {bytes([b]): b for b in range(256)}
+    _encoding("pattern", {"pat_str": pattern, "special_tokens": {}}, alphabet)
+    return {
+        "name": tokenizer.name,
+        "pat_str": pattern,
+        "special_tokens": {name: i for i, name in enumerate(tokenizer.model.special_tokens)},
+        "explicit_n_vocab": tokenizer.vocab_size,
+    }
+
+
+def mergeable_ranks(model: BpeModel) -> dict[bytes, int]:
+    """Return {token: id} without the special tokens, in the order of ids."""
+    n = len(model.special_tokens)
+    return {token: i for i, token in enumerate(model.tokens[n:], start=n)}
+
+
+def load_tiktoken(path: Path | str) -> tiktoken.Encoding:
+    """Return the encoding that `write_tiktoken` wrote; the network is not asked.
+
+    tiktoken's own ``load_tiktoken_bpe`` reads the ranks as well, but keeps a copy by path, so that
+    a file written anew at the same place is not seen.
+
+    Args:
+        path: the ``.tiktoken`` file, or a folder that holds one.
+
+    Raises:
+        FormatError: a file is missing or damaged; the error names the line or field.
+    """
+    path = Path(path)
+    if path.is_dir():
+        found = sorted(path.glob("*.tiktoken"))
+        if len(found) != 1:
+            raise FormatError(
+                f"cannot choose a .tiktoken file in {path}.",
+                f"Found: {', '.join(one.name for one in found) or 'none'}.",
+            )
+        path = found[0]
+    beside = path.with_name(f"{path.name}.json")
+    ranks = _read_ranks(path)
+    arguments = _read_arguments(beside, len(ranks))
+    size = arguments["explicit_n_vocab"]
+    ids = sorted([*ranks.values(), *arguments["special_tokens"].values()])
+    if ids != list(range(size)):
+        raise FormatError(
+            f"{path} and {beside.name} do not belong together.",
+            f"Found: {len(ranks):,} ranks and {len(ids) - len(ranks)} special tokens.",
+            f"Together they must be the ids 0 to {size - 1:,}, each once.",
+        )
+    missing = next((b for b in range(256) if bytes([b]) not in ranks), None)
+    if missing is not None:
+        raise FormatError(f"{path} is damaged.", f"Found: no rank for the byte {missing:#04x}.")
+    return _encoding(arguments["name"], arguments, ranks)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FormatError(f"cannot read {path}.", f"Found: {error.strerror or error}.") from error
+
+
+def _read_ranks(path: Path) -> dict[bytes, int]:
+    ranks: dict[bytes, int] = {}
+    for number, line in enumerate(_read(path).splitlines(), start=1):
+        token, _, rank = line.partition(b" ")
+        try:
+            piece = base64.b64decode(token, validate=True)
+        except binascii.Error:
+            piece = b""
+        if not piece or piece in ranks or not re.fullmatch(rb"\d{1,9}", rank):
+            raise FormatError(
+                f"{path} is damaged: line {number}.",
+                f"Found: {line[:80]!r}.",
+                "Each line is a new token in base64, a space and its rank.",
+            )
+        ranks[piece] = int(rank)
+    return ranks
+
+
+def _read_arguments(path: Path, n_ranks: int) -> dict[str, Any]:
+    try:
+        arguments = json.loads(_read(path))
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{path} is not valid JSON.", f"Found: {error}.") from error
+    if not isinstance(arguments, dict):
+        arguments = {}
+    special_tokens = arguments.get("special_tokens")
+    sound = {
+        "name": isinstance(arguments.get("name"), str),
+        "pat_str": isinstance(arguments.get("pat_str"), str),
+        "special_tokens": isinstance(special_tokens, dict)
+        and all(type(i) is int for i in special_tokens.values()),
+        "explicit_n_vocab": type(arguments.get("explicit_n_vocab")) is int
+        # Bounded before a list of that many ids is made.
+        and isinstance(special_tokens, dict)
+        and arguments["explicit_n_vocab"] == n_ranks + len(special_tokens),
+    }
+    for field, is_sound in sound.items():
+        if not is_sound:
+            found = json.dumps(arguments.get(field))[:80]
+            raise FormatError(f"{path} is damaged: {field}.", f"Found: {found}.")
+    return arguments
+
+
+def _encoding(name: str, arguments: dict[str, Any], ranks: dict[bytes, int]) -> tiktoken.Encoding:
+    import tiktoken
+
+    try:
+        return tiktoken.Encoding(
+            name,
+            pat_str=arguments["pat_str"],
+            mergeable_ranks=ranks,
+            special_tokens=arguments["special_tokens"],
+            explicit_n_vocab=arguments.get("explicit_n_vocab"),
+        )
+    except ValueError as error:
+        raise FormatError(
+            f"tiktoken cannot run the split pattern {arguments['pat_str']!r}.", f"Found: {error}."
+        ) from error
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How tiktoken's ids compare with the tokenizer's, pieces being cut alike.
+
+    Attributes:
+        proven: equal on every text; the rest is then zero.
+        tokens: how many tokens do not encode to themselves.
+        repeated: how many merges spell a token that exists.
+        pieces: distinct pieces on which the two were compared one by one; 0 if none were at hand.
+        differing: how many of them differ.
+        occurrences: how often those occur.
+        examples: the most frequent of them.
+    """
+
+    proven: bool
+    tokens: int
+    repeated: int
+    pieces: int = 0
+    differing: int = 0
+    occurrences: int = 0
+    examples: tuple[str, ...] = ()
+
+    def describe(self) -> dict[str, Any]:
+        """Return the attributes, for run.json."""
+        return asdict(self)
+
+
+def agreement(tokenizer: Tokenizer, pieces: PieceTable | None = None) -> Agreement:
+    """Find out whether tiktoken gives equal ids: by proof, else on `pieces`, where given.
+
+    The proof (see the module) takes one encoding of the vocabulary; where it holds, the pieces are
+    not looked at.
+    """
+    model = tokenizer.model
+    repeated = len(model.merges) - (model.vocab_size - model.base_size)
+    tokens = len(differing_tokens(model))
+    if not (repeated or tokens) or pieces is None:
+        return Agreement(not (repeated or tokens), tokens, repeated)
+    differing = _differing(model, pieces)
+    counts = pieces.counts[differing]
+    frequent = [differing[i] for i in np.argsort(-counts, kind="stable")[:_EXAMPLES]]
+    examples = tuple(pieces.piece(p).decode(errors="replace") for p in frequent)
+    return Agreement(
+        False, tokens, repeated, len(pieces), len(differing), int(counts.sum()), examples
+    )
+
+
+def differing_tokens(model: BpeModel) -> list[int]:
+    """Return the ids of the ordinary tokens that do not encode to themselves."""
+    n = len(model.special_tokens)
+    tokens = model.tokens[n:]
+    data = np.frombuffer(b"".join(tokens), dtype=np.uint8)
+    offsets = np.cumsum([0, *map(len, tokens)], dtype=np.int64)
+    ids, ends = model.encode_pieces(data, offsets)
+    whole = np.diff(ends, prepend=0) == 1
+    whole &= ids[ends - 1] == np.arange(n, n + len(tokens))
+    return (np.flatnonzero(~whole) + n).tolist()
+
+
+def differing_pieces(tokenizer: Tokenizer, pieces: PieceTable) -> list[bytes]:
+    """Return the pieces that tiktoken encodes otherwise: each is given to tiktoken, whole."""
+    return [pieces.piece(p) for p in _differing(tokenizer.model, pieces)]
+
+
+def _differing(model: BpeModel, pieces: PieceTable) -> list[int]:
+    ids, ends = model.encode_pieces(pieces.data, pieces.offsets)
+    arguments = {"pat_str": r"[\s\S]+", "special_tokens": {}}
+    encode = _encoding("pieces", arguments, mergeable_ranks(model)).encode_ordinary
+    numbers, starts = ids.tolist(), [0, *ends.tolist()]
+    return [
+        p
+        for p in range(len(pieces))
+        if encode(pieces.piece(p).decode()) != numbers[starts[p] : starts[p + 1]]
+    ]
