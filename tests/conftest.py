@@ -92,3 +92,21 @@ def corpus_of():
     from toktk.corpus import Corpus
 
     return lambda documents, batch_rows=1000: Corpus("tested", [Documents(documents, batch_rows)])
+
+
+@pytest.fixture(scope="session")
+def real_texts() -> dict[str, list[str]]:
+    """Texts by group: the standard library's source, and help pages where they are at hand."""
+    library = Path(os.__file__).parent
+    found = sorted(library.glob("*.py"))[::2]
+    texts = {"code": [p.read_text(encoding="utf-8") for p in found]}
+    pages = Path(__file__).parents[2] / "shared" / "data" / "help-20lang.parquet"
+    if pages.exists():
+        import pyarrow.parquet as parquet
+
+        table = parquet.read_table(pages, columns=["lang", "text"]).to_pydict()
+        for language, text in zip(table["lang"], table["text"], strict=True):
+            lines = texts.setdefault(language, [])
+            if len(lines) < 400:
+                lines.append(text)
+    return texts

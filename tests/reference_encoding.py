@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 
 def encode_by_pairs(
@@ -14,11 +15,7 @@ def encode_by_pairs(
     """
     ids = list(symbols)
     while True:
-        found = [
-            (ranks[pair][0], at)
-            for at, pair in enumerate(zip(ids, ids[1:], strict=False))
-            if pair in ranks
-        ]
+        found = [(ranks[pair][0], at) for at, pair in enumerate(pairwise(ids)) if pair in ranks]
         if not found:
             return ids
         _, at = min(found)
@@ -32,11 +29,7 @@ def encode_by_strings(piece: bytes, ids: dict[bytes, int]) -> list[int]:
         return [ids[piece]]
     parts = [piece[i : i + 1] for i in range(len(piece))]
     while True:
-        found = [
-            (ids[a + b], at)
-            for at, (a, b) in enumerate(zip(parts, parts[1:], strict=False))
-            if a + b in ids
-        ]
+        found = [(ids[a + b], at) for at, (a, b) in enumerate(pairwise(parts)) if a + b in ids]
         if not found:
             return [ids[part] for part in parts]
         _, at = min(found)

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from conftest import NASTY_TEXTS
 
-SYLLABLES = {
-    "en": "the re and ing ca ter ban low shi pro ton est wi der of".split(),
-    "de": "der und schen ung ver lich keit über gen auf ßen stra ße haus".split(),
-    "ru": "при вет мос ква го род ние ста рый пос ле вы ход ком".split(),
-    "ja": "東 京 都 は 日 本 の 首 で す カ タ ナ 語".split(),
+_SYLLABLES = {
+    "en": "the re and ing ca ter ban low shi pro ton est wi der of",
+    "de": "der und schen ung ver lich keit über gen auf ßen stra ße haus",
+    "ru": "при вет мос ква го род ние ста рый пос ле вы ход ком",
+    "ja": "東 京 都 は 日 本 の 首 で す カ タ ナ 語",
 }
+SYLLABLES = {language: text.split() for language, text in _SYLLABLES.items()}
 LINES = 120
 
 

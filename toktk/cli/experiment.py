@@ -184,9 +184,9 @@ def _show_tables(results: Results, document: dict[str, Any]) -> None:
 
 
 def _show_tokenizers(tokenizers: dict[str, Any], format: str) -> None:
-    columns = ("tokenizer", "size", "pretokenizer", "folder", "signature")
+    columns = ("tokenizer", "size", "pretokenizer", "folder", "files")
     rows = [
-        (label, one["size"], one["pretokenizer"], one["folder"], one["signature"][:8])
+        (label, one["size"], one["pretokenizer"], one["folder"], ", ".join(one.get("files", ())))
         for label, one in tokenizers.items()
     ]
     emit_rows(columns, rows, format)

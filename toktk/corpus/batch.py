@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from toktk import arrow
 from toktk.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -39,8 +40,9 @@ def schema() -> pa.Schema:
 def _constants(capacity: int) -> tuple[pa.Array, pa.Array, pa.Array]:
     import pyarrow as pa
 
-    zeros = pa.array(np.zeros(capacity, np.int32))
-    return zeros, pa.nulls(capacity, pa.string()), pa.array(np.ones(capacity, np.int64))
+    zeros = arrow.from_numpy(np.zeros(capacity, np.int32))
+    ones = arrow.from_numpy(np.ones(capacity, np.int64))
+    return zeros, pa.nulls(capacity, pa.string()), ones
 
 
 def constant_group(name: str, rows: int) -> pa.DictionaryArray:
@@ -48,7 +50,7 @@ def constant_group(name: str, rows: int) -> pa.DictionaryArray:
     import pyarrow as pa
 
     indices = _constants(1 << max(rows, 1).bit_length())[0].slice(0, rows)
-    return pa.DictionaryArray.from_arrays(indices, pa.array([name], pa.string()))
+    return pa.DictionaryArray.from_arrays(indices, arrow.from_list([name], pa.string()))
 
 
 def group_column(values: pa.Array, where: str) -> pa.DictionaryArray:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from toktk import arrow
 from toktk.corpus.batch import spans
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def units(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
     align = batch.column(2)
     aligned = np.zeros(batch.num_rows, np.bool_)
     if align.null_count < len(align):
-        aligned = align.is_valid().to_numpy(zero_copy_only=False)
+        aligned = arrow.is_valid(align)
         keys = hash_spans(*spans(align.fill_null("").cast(pa.large_string())))
         if aligned.all():
             return keys, aligned
@@ -48,9 +49,7 @@ def units(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _filter(batch: pa.RecordBatch, keep: np.ndarray) -> pa.RecordBatch:
-    import pyarrow as pa
-
-    return batch if keep.all() else batch.filter(pa.array(keep))
+    return batch if keep.all() else batch.filter(arrow.from_numpy(keep))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from toktk import arrow
 from toktk.corpus.batch import constant_group, make_batch, slices, spans, strings
 from toktk.corpus.corpus import Corpus, concat
 from toktk.corpus.options import LINE_NUMBER, ReaderOptions
@@ -117,7 +118,7 @@ class _InMemory:
         digest = hashlib.sha256()
         for batch in self._batches:
             data, offsets = spans(batch.column(0))
-            for array in (data[: offsets[-1]], offsets, batch.column(3).to_numpy()):
+            for array in (data[: offsets[-1]], offsets, arrow.to_numpy(batch.column(3))):
                 digest.update(array.tobytes())
             digest.update(str(batch.column(1).dictionary.to_pylist()).encode())
         return digest.hexdigest()
@@ -219,7 +220,7 @@ class WordFrequencies(_InMemory):
             frequencies = 10.0 ** (-np.arange(len(buckets)) / 100)
             counts = np.maximum(np.rint(frequencies * _WEIGHT_PER_FREQUENCY), 1).astype(np.int64)
             weights = np.repeat(counts, [len(bucket) for bucket in buckets])
-            yield make_batch(words, constant_group(language, len(words)), weight=pa.array(weights))
+            yield make_batch(words, constant_group(language, len(words)), weight=arrow.from_numpy(weights))
 
     def describe(self) -> dict[str, Any]:
         """Return the version of wordfreq and its languages."""

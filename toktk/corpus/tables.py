@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from toktk import arrow
 from toktk.corpus.batch import (
     BATCH_BYTES,
     align_column,
@@ -74,7 +75,7 @@ def rows_to_batch(
     nulls = text.null_count
     if nulls:
         keep = text.is_valid()
-        rows = (np.flatnonzero(keep.to_numpy(zero_copy_only=False)) + first_row).tolist()
+        rows = (np.flatnonzero(arrow.is_valid(text)) + first_row).tolist()
         text = text.filter(keep)
         columns = {name: column.filter(keep) for name, column in columns.items()}
     text, replaced = check_rows(text, source, rows, options.errors)

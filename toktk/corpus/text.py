@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from toktk import arrow
 from toktk.corpus.batch import BATCH_BYTES, constant_group, make_batch, strings
 from toktk.corpus.options import LINE_NUMBER
 from toktk.corpus.utf8 import check_block
@@ -51,7 +52,7 @@ def read_text(reader: FileReader) -> Iterator[tuple[pa.RecordBatch, int]]:
         text = strings(*split(data))
         align = None
         if options.align_column:
-            align = pa.array(np.arange(line, line + len(text))).cast(pa.string())
+            align = arrow.from_numpy(np.arange(line, line + len(text))).cast(pa.string())
             line += len(text)
         yield make_batch(text, constant_group(reader.group, len(text)), align), position
 

@@ -106,9 +106,9 @@ def _find_long(slots, arena, data, start, n, meta):
     h = hash_long(data, start, n)
     at = np.int64(_mix(h, np.uint64(0), meta)) & mask
     while slots[4 * at + 2] != 0:
-        if slots[4 * at + 2] == meta and slots[4 * at] == h:
-            if _same(arena, np.int64(slots[4 * at + 1]), data, start, n):
-                break
+        like = slots[4 * at + 2] == meta and slots[4 * at] == h
+        if like and _same(arena, np.int64(slots[4 * at + 1]), data, start, n):
+            break
         at = (at + 1) & mask
     return at, h
 

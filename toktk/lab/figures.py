@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from toktk import arrow
 from toktk.lab.results import Record
 from toktk.lab.signature import signature
 from toktk.metrics.base import POOLED, Metric, MetricOptions
@@ -104,11 +105,11 @@ def curve(
     n = len(sizes)
     return pa.table(
         {
-            "tokenizer": pa.array([label] * n, pa.string()),
-            "trainer": pa.array([trainer] * n, pa.string()),
-            "pretokenizer": pa.array([pretokenizer] * n, pa.string()),
-            "group": pa.array(groups, pa.string()),
-            "size": pa.array(sizes, pa.int64()),
-            "tokens": pa.array(tokens, pa.int64()),
+            "tokenizer": arrow.from_list([label] * n, pa.string()),
+            "trainer": arrow.from_list([trainer] * n, pa.string()),
+            "pretokenizer": arrow.from_list([pretokenizer] * n, pa.string()),
+            "group": arrow.from_list(groups, pa.string()),
+            "size": arrow.from_list(sizes, pa.int64()),
+            "tokens": arrow.from_list(tokens, pa.int64()),
         }
     ).sort_by([("group", "ascending"), ("size", "ascending")])

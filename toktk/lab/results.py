@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toktk import arrow
 from toktk.errors import MetricError, StorageError
 from toktk.lab import tabular
 from toktk.paths import atomic_write
@@ -105,7 +106,7 @@ class Results:
             metadata={_SCHEMA_KEY: str(SCHEMA)},
         )
         columns = list(zip(*self.rows(), strict=True)) or [()] * len(COLUMNS)
-        arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)]
+        arrays = [arrow.from_list(c, f.type) for c, f in zip(columns, schema, strict=True)]
         return pa.Table.from_arrays(arrays, schema=schema)
 
     def write_parquet(self, path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toktk import __version__
-from toktk.errors import StorageError
+from toktk.errors import FormatError, StorageError
 from toktk.lab.cost import Meter
 from toktk.lab.environment import environment
 from toktk.lab.results import Results
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from toktk.lab.sweep import SweepResult
+    from toktk.tokenizer.tokenizer import Tokenizer
 
 SCHEMA = 1
 _OWN = {"run.json", "results.parquet", "curves.parquet", "tokenizers", "report.html"}
@@ -93,7 +94,8 @@ class RunDirectory:
                 self.curves()
         except StorageError:
             return False
-        return all((self.path / one["folder"]).is_dir() for one in found["tokenizers"].values())
+        folders = [one["folder"] for one in found["tokenizers"].values()]
+        return all((self.path / folder).is_dir() for folder in folders if folder)
 
     def prepare(self) -> None:
         """Make the folder, and make sure that it can be written, before hours of work.
@@ -126,15 +128,12 @@ class RunDirectory:
                 _write_table(result.curves, self.path / "curves.parquet")
             tokenizers = {}
             for label, tokenizer in result.tokenizers.items():
-                folder = f"tokenizers/{label}"
-                if hasattr(tokenizer, "save"):  # XXX
-                    tokenizer.save(self.path / folder)
                 tokenizers[label] = {
                     "trainer": result.trainers[label],
                     "pretokenizer": tokenizer.pretokenizer.name,
                     "size": tokenizer.vocab_size,
                     "signature": tokenizer.signature,
-                    "folder": folder,
+                    **self._save(label, tokenizer, meter),
                 }
                 advance(1)
         document = {
@@ -150,6 +149,15 @@ class RunDirectory:
             text = json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n"
             temporary.write_text(text, encoding="utf-8")
         return document
+
+    def _save(self, label: str, tokenizer: Tokenizer, meter: Meter) -> dict[str, Any]:
+        folder = f"tokenizers/{label}"
+        try:
+            return {"folder": folder, **tokenizer.save(self.path / folder).describe()}
+        except FormatError as error:
+            # A vocabulary that no file can hold has figures all the same.
+            meter.watcher.remark(f"{label} is not written: {' '.join(str(error).split())}")
+            return {"folder": None, "notes": [str(error)]}
 
     def _clear(self) -> None:
         """Remove what an earlier run wrote, run.json first; only what it says is its own."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from toktk.corpus import Corpus
@@ -128,7 +128,7 @@ class _Sweep:
                 unreached.append(missing)
             for tokenizer in training.tokenizers:
                 label = f"{family.label}-{size_label(tokenizer.vocab_size)}"
-                tokenizers[label] = tokenizer
+                tokenizers[label] = replace(tokenizer, name=label)
                 trainers[label] = family.name
             if self.plan.evaluation is not None:
                 measured = self.measure(family, training)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from toktk import arrow
 from toktk.corpus.batch import spans
 from toktk.errors import CorpusError
 from toktk.pieces.table import Int64, PieceTable
@@ -79,7 +80,7 @@ def _in_threads(batches: Iterable[pa.RecordBatch], counters: list[_Counter]) -> 
                 continue
             try:
                 counter.add(batch)
-            except BaseException as error:  # noqa: BLE001 - raised again in the calling thread
+            except BaseException as error:
                 errors.append(error)
 
     threads = [threading.Thread(target=run, args=(c,), daemon=True) for c in counters]
@@ -125,7 +126,7 @@ class _Counter:
         text, group, align, weight = (batch.column(i) for i in range(4))
         data, offsets = spans(text)
         groups = self._group_indices(group)
-        weights = weight.to_numpy(zero_copy_only=False)
+        weights = arrow.to_numpy(weight)
         if self._by_group:
             from toktk.kernels.reduction import add_totals
 
@@ -174,7 +175,7 @@ class _Counter:
         while len(self._groups) > len(self._totals):
             self._totals = np.vstack([self._totals, np.zeros_like(self._totals)])
             self._aligned = np.vstack([self._aligned, np.zeros_like(self._aligned)])
-        indices = group.indices.to_numpy(zero_copy_only=False)
+        indices = arrow.to_numpy(group.indices)
         return np.array(known, dtype=np.int32)[indices]
 
     def _add_alignment(self, align: pa.Array, groups: npt.NDArray[np.int32]) -> None:
@@ -182,7 +183,7 @@ class _Counter:
 
         from toktk.kernels.hashing import hash_spans
 
-        valid = align.is_valid().to_numpy(zero_copy_only=False)
+        valid = arrow.is_valid(align)
         hashes = hash_spans(*spans(align.drop_null().cast(pa.large_string()))).view(np.int64)
         np.add.at(self._aligned[:, 0], groups[valid], 1)
         np.add.at(self._aligned[:, 1], groups[valid], hashes)

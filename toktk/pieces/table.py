@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from toktk import arrow
 from toktk.errors import CorpusError, StorageError
 
 Int64 = npt.NDArray[np.int64]
@@ -104,7 +105,7 @@ class PieceTable:
 
         buffers = [None, pa.py_buffer(self.offsets), pa.py_buffer(self.data)]
         pieces = pa.Array.from_buffers(pa.large_binary(), len(self), buffers)
-        order: Int64 = pc.sort_indices(pieces).to_numpy().astype(np.int64)
+        order: Int64 = arrow.to_numpy(pc.sort_indices(pieces)).astype(np.int64)
         return order
 
     def write_parquet(self, path: Path) -> None:
@@ -128,11 +129,11 @@ class PieceTable:
         # Entries of one piece stand in the order of their groups.
         entries = entries[np.lexsort((self.entry_group[entries], np.repeat(np.arange(len(self)), per_piece)))]
         columns = {
-            "piece": pieces.take(pa.array(np.repeat(order, per_piece))).cast(pa.binary()),
+            "piece": pieces.take(arrow.from_numpy(np.repeat(order, per_piece))).cast(pa.binary()),
             "group": pa.DictionaryArray.from_arrays(
-                pa.array(self.entry_group[entries]), pa.array(self.groups, pa.string())
+                arrow.from_numpy(self.entry_group[entries]), arrow.from_list(self.groups, pa.string())
             ),
-            "count": pa.array(self.entry_count[entries]),
+            "count": arrow.from_numpy(self.entry_count[entries]),
         }
         meta = {
             "format": _FORMAT,
@@ -170,6 +171,10 @@ class PieceTable:
     def _from_arrow(cls, table: Any, meta: dict[str, Any]) -> PieceTable:
         import pyarrow as pa
 
+        if meta["format"] != _FORMAT:
+            raise ValueError(f"format {meta['format']}, not {_FORMAT}")
+        if any(column.null_count for column in table.columns):
+            raise ValueError("a column holds nulls")
         pieces = table["piece"].combine_chunks().cast(pa.large_binary())
         group = table["group"].combine_chunks()
         names = group.dictionary.to_pylist()
@@ -185,8 +190,8 @@ class PieceTable:
             np.ascontiguousarray(packed),
             np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
             np.concatenate([first, [len(pieces)]]).astype(np.int64),
-            index[group.indices.to_numpy(zero_copy_only=False).astype(np.int64)].astype(np.int32),
-            table["count"].to_numpy().astype(np.int64),
+            index[arrow.to_numpy(group.indices).astype(np.int64)].astype(np.int32),
+            arrow.to_numpy(table["count"].combine_chunks()).astype(np.int64),
             groups,
             np.array(meta["totals"], dtype=np.int64).reshape(len(groups), -1),
             np.array(meta["aligned"], dtype=np.int64).reshape(len(groups), 2),

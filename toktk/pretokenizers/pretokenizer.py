@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import itertools
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -98,7 +99,7 @@ class Pretokenizer:
         resume = np.empty(4, dtype=np.int64)
         n = cut_document(data, 0, data.size, tables.tables, resume, ends)
         starts = [0, *ends[:n].tolist()]
-        return [text[a:b] for a, b in zip(starts, starts[1:], strict=False)]
+        return [text[a:b] for a, b in itertools.pairwise(starts)]
 
     def spans(self, text: str) -> Iterator[str]:
         """Yield the pieces by the `regex` library: slower, for patterns that do not compile."""

@@ -7,8 +7,7 @@ second run of the automaton, restarted where the piece may last have ended, and 
 place. When the first run dies, the piece ends there and the second run takes over, so no byte is read
 twice. Where more than that would have to be remembered, the composite is `LOST`; should the first run die
 then, the transducer *bails*: the caller finds this one piece with the plain automaton and goes on behind
-it. That keeps every pattern exact and the tables small (DESIGN of the idea: RE2's leftmost-first states;
-here it is two runs deep).
+it. That keeps every pattern exact and the tables small.
 """
 
 from __future__ import annotations
@@ -96,7 +95,7 @@ def from_arrays(arrays: dict[str, npt.NDArray[Any]]) -> Transducer:
         and n_automaton > 0
         and made.next_state.size % n_automaton == 0
         and int(made.symbol_class.max()) < made.next_state.size // n_automaton
-        and -1 <= int(made.next_state.min())
+        and int(made.next_state.min()) >= -1
         and int(made.next_state.max()) < n_automaton
     )
     if not sound:

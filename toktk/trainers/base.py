@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from toktk import arrow
 from toktk.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class TrainingData:
             TrainingError: the corpus is word counts, not running text.
         """
         for batch in self.corpus.batches():
-            weights = batch.column(3).to_numpy(zero_copy_only=False)
+            weights = arrow.to_numpy(batch.column(3))
             if (weights != 1).any():
                 raise TrainingError(
                     f"{self.corpus.name} holds word frequencies, not running text.",

@@ -254,7 +254,7 @@ MANY = ["-s", SIZES, "-p", "gpt2", "-p", "o200k", "-p", "llama3", "-p", "qwen2",
 
 
 def stopped(args: list[object], home: Path, how: signal.Signals) -> tuple[int, str]:
-    """Start toktk, send it a signal when the first cell is there; return its exit code and stderr."""
+    """Start toktk, signal it when the first cell is there; return its exit code and stderr."""
     process = subprocess.Popen(
         [sys.executable, "-m", "toktk", *map(str, args)],
         env={**os.environ, "TOKTK_HOME": str(home)},

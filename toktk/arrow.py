@@ -1,0 +1,70 @@
+"""Arrow arrays from and to NumPy and Python, buffer by buffer.
+
+PyArrow's own conversions look for pandas first and import it when it is installed, which takes half a
+second: as long as counting 100 MB of text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def from_numpy(values: npt.NDArray[Any]) -> pa.Array:
+    """Return `values` (1-D; bool, integer or float) as an array without nulls; numbers are not copied."""
+    import pyarrow as pa
+
+    if values.dtype == np.bool_:
+        return pa.Array.from_buffers(pa.bool_(), values.size, [None, _bits(values)])
+    kind = getattr(pa, values.dtype.name)()
+    buffer = pa.py_buffer(np.ascontiguousarray(values))
+    return pa.Array.from_buffers(kind, values.size, [None, buffer])
+
+
+def to_numpy(array: pa.Array) -> npt.NDArray[Any]:
+    """Return a view of an integer array that has no nulls."""
+    dtype = np.dtype(str(array.type))
+    buffer = array.buffers()[1]
+    if buffer is None:
+        return np.empty(0, dtype)
+    return np.frombuffer(buffer, dtype)[array.offset : array.offset + len(array)]
+
+
+def is_valid(array: pa.Array) -> npt.NDArray[np.bool_]:
+    """Return bool[n]: where the array is not null."""
+    validity = array.buffers()[0]
+    if not array.null_count or validity is None:
+        return np.full(len(array), not array.null_count)
+    bits = np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")
+    return bits[array.offset : array.offset + len(array)].astype(np.bool_)
+
+
+def from_list(values: Sequence[str | int | float | None], kind: pa.DataType) -> pa.Array:
+    """Return `values` as an array of `kind`: string, int64 or float64; None becomes null."""
+    import pyarrow as pa
+
+    present = np.array([value is not None for value in values], dtype=np.bool_)
+    validity = None if present.all() else _bits(present)
+    if pa.types.is_string(kind):
+        encoded = [b"" if value is None else str(value).encode() for value in values]
+        offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+        buffers = [validity, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
+    else:
+        numbers = np.array([value or 0 for value in values], dtype=np.dtype(_DTYPES[str(kind)]))
+        buffers = [validity, pa.py_buffer(numbers)]
+    return pa.Array.from_buffers(kind, len(values), buffers)
+
+
+_DTYPES = {"int64": "int64", "double": "float64"}
+
+
+def _bits(flags: npt.NDArray[np.bool_]) -> Any:
+    import pyarrow as pa
+
+    return pa.py_buffer(np.packbits(flags, bitorder="little"))
