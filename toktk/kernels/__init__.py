@@ -14,9 +14,9 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-F = TypeVar("F", bound=Callable[..., Any])
+Kernel = Callable[..., Any]
 
 
 def cache_directory() -> Path | None:
@@ -49,17 +49,17 @@ def _configure() -> bool:
 _CACHE = _configure()
 
 
-def kernel(function: F) -> F:
+def kernel(function: Kernel) -> Kernel:
     """Compile `function` with toktk's one set of options."""
     import numba
 
-    compiled: F = numba.njit(nogil=True, cache=_CACHE, fastmath=False, _nrt=False)(function)
+    compiled: Kernel = numba.njit(nogil=True, cache=_CACHE, fastmath=False, _nrt=False)(function)
     return compiled
 
 
-def inlined(function: F) -> F:
+def inlined(function: Kernel) -> Kernel:
     """Compile a small `function` into its callers, which saves reference counts on array arguments."""
     import numba
 
-    compiled: F = numba.njit(nogil=True, inline="always", fastmath=False, _nrt=False)(function)
+    compiled: Kernel = numba.njit(nogil=True, inline="always", fastmath=False, _nrt=False)(function)
     return compiled

@@ -18,7 +18,7 @@ from numba.extending import intrinsic
 from toktk.kernels import kernel
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _load64(typingctx: Any, data: Any, i: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         array = cgutils.create_struct_proxy(signature.args[0])(context, builder, args[0])
@@ -30,7 +30,7 @@ def _load64(typingctx: Any, data: Any, i: Any) -> Any:
     return types.uint64(data, types.int64), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _prefetch(typingctx: Any, data: Any, i: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         array = cgutils.create_struct_proxy(signature.args[0])(context, builder, args[0])
@@ -56,23 +56,27 @@ def tail64(data: np.ndarray, i: int) -> np.uint64:
     return word
 
 
-if config.DISABLE_JIT or config.BOUNDSCHECK:
-    # Coverage and bounds-checked runs use the array version everywhere.
-    load64 = tail64
+def _array_load64(data: np.ndarray, i: int) -> np.uint64:
+    return tail64(data, i)
 
-    def prefetch(data: np.ndarray, i: int) -> None:
-        """Do nothing: a hint has no meaning without machine code."""
 
-    if config.BOUNDSCHECK and not config.DISABLE_JIT:
-        prefetch = kernel(prefetch)
-else:
+def _raw_load64(data: np.ndarray, i: int) -> Any:
+    return _load64(data, i)
 
-    @kernel
-    def load64(data: np.ndarray, i: int) -> np.uint64:
-        """Return the 8 bytes at `i` as a little-endian word; `i + 8 <= data.size` is required."""
-        return _load64(data, i)
 
-    @kernel
-    def prefetch(data: np.ndarray, i: int) -> None:
-        """Hint that ``data[i]`` will be needed soon."""
-        _prefetch(data, i)
+def _no_prefetch(data: np.ndarray, i: int) -> None:
+    pass
+
+
+def _raw_prefetch(data: np.ndarray, i: int) -> None:
+    _prefetch(data, i)
+
+
+# Coverage and bounds-checked runs use the array version everywhere.
+_RAW = not (config.DISABLE_JIT or config.BOUNDSCHECK)
+
+load64 = kernel(_raw_load64 if _RAW else _array_load64)
+"""Return the 8 bytes at `i` as a little-endian word; ``i + 8 <= data.size`` is required."""
+
+prefetch = kernel(_raw_prefetch if _RAW else _no_prefetch)
+"""Hint that ``data[i]`` will be needed soon."""

@@ -106,6 +106,7 @@ class _Counter:
     def __init__(self, pretokenizer: Pretokenizer, by_group: bool) -> None:
         from toktk.kernels import counting as k
         from toktk.kernels.reduction import N_TOTALS
+        from toktk.kernels.scanning import SEGMENT
 
         self._kernels = k
         self._pretokenizer = pretokenizer
@@ -115,7 +116,7 @@ class _Counter:
         self._arena = np.empty(1 << 16, dtype=np.uint8)
         self._state = np.zeros(k.STATE_SIZE, dtype=np.int64)
         self._resume = np.empty(4, dtype=np.int64)
-        self._ends = np.empty(k.SEGMENT + 16, dtype=np.int64)
+        self._ends = np.empty(SEGMENT + 16, dtype=np.int64)
         self._keys = np.empty(4 * k.BLOCK, dtype=np.uint64)
         self._flags = np.empty(0, dtype=np.uint8)
         self._totals = np.zeros((8, N_TOTALS), dtype=np.int64)
@@ -162,7 +163,7 @@ class _Counter:
             arena = np.empty(2 * self._arena.size + room, dtype=np.uint8)
             arena[: self._arena.size] = self._arena
             self._arena = arena
-        return lack != k.DONE
+        return bool(lack != k.DONE)
 
     def _group_indices(self, group: pa.DictionaryArray) -> npt.NDArray[np.int32]:
         if not self._by_group:
@@ -176,7 +177,8 @@ class _Counter:
             self._totals = np.vstack([self._totals, np.zeros_like(self._totals)])
             self._aligned = np.vstack([self._aligned, np.zeros_like(self._aligned)])
         indices = arrow.to_numpy(group.indices)
-        return np.array(known, dtype=np.int32)[indices]
+        of_batch: npt.NDArray[np.int32] = np.array(known, dtype=np.int32)[indices]
+        return of_batch
 
     def _add_alignment(self, align: pa.Array, groups: npt.NDArray[np.int32]) -> None:
         import pyarrow as pa

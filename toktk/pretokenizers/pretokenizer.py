@@ -131,7 +131,7 @@ def _transducer(pattern: str) -> transducer.Transducer:
             paths.atomic_write(path) as temporary,
             temporary.open("wb") as file,
         ):
-            np.savez_compressed(file, **stored.arrays())
+            np.savez_compressed(file, allow_pickle=False, **stored.arrays())
     return stored
 
 

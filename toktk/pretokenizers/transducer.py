@@ -78,13 +78,14 @@ def from_arrays(arrays: dict[str, npt.NDArray[Any]]) -> Transducer:
         KeyError: one is missing.
     """
     stride = int(arrays["stride"])
-    made = Transducer(**{f.name: arrays[f.name] for f in fields(Transducer)} | {"stride": stride})
+    named: dict[str, Any] = {field.name: arrays[field.name] for field in fields(Transducer)}
+    made = Transducer(**named | {"stride": stride})
     n_states, n_symbols = made.end_table.size, made.symbol_class.size
     rows = np.concatenate([made.step_table & 0xFFFFF, made.end_table & 0xFFFFF])
     n_automaton = made.accept.size - made.next_state.size
     sound = (
         made.bytes_table.dtype == made.step_table.dtype == made.end_table.dtype == np.uint32
-        and (made.symbol_class.dtype, made.next_state.dtype) == (np.int16, np.int16)
+        and made.symbol_class.dtype == made.next_state.dtype == np.int16
         and made.accept.dtype == np.uint8
         and n_symbols <= stride <= 256
         and made.step_table.size == n_states * stride
