@@ -25,7 +25,9 @@ def tiny_tables(monkeypatch):
 
 
 def span_arrays(parts):
-    return np.frombuffer(b"".join(parts), np.uint8), np.cumsum([0, *map(len, parts)], dtype=np.int64)
+    return np.frombuffer(b"".join(parts), np.uint8), np.cumsum(
+        [0, *map(len, parts)], dtype=np.int64
+    )
 
 
 class Counter(counting._Counter):
@@ -38,7 +40,9 @@ class Counter(counting._Counter):
 
     def documents(self, documents, before=b"", after=b""):
         data, offsets = span_arrays([text.encode() for text, _, _ in documents])
-        data = np.concatenate([np.frombuffer(before, np.uint8), data, np.frombuffer(after, np.uint8)])
+        data = np.concatenate(
+            [np.frombuffer(before, np.uint8), data, np.frombuffer(after, np.uint8)]
+        )
         groups = np.array([group for _, group, _ in documents], np.int32)
         weights = np.array([weight for _, _, weight in documents], np.int64)
         self._state[k.DOCUMENT :] = 0

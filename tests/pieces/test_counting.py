@@ -14,7 +14,9 @@ from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 GPT2 = Pretokenizer.of("gpt2")
-texts = st.one_of(st.text("ab \n"), st.text("aB1 '\r\n.\u3000é東😀\0"), st.text(st.characters(codec="utf-8")))
+texts = st.one_of(
+    st.text("ab \n"), st.text("aB1 '\r\n.\u3000é東😀\0"), st.text(st.characters(codec="utf-8"))
+)
 groups = st.sampled_from(["de", "", "東京", "a/b c"])
 documents = st.lists(st.tuples(texts, groups, st.integers(0, 2**40)), min_size=1, max_size=8)
 # Compiles; leaves gaps; runs on the `regex` library (look-behind, and a possessive that is not exact).
@@ -65,7 +67,18 @@ def test_nasty_texts(corpus_of, nasty_texts):
 
 
 def test_pieces_of_all_lengths(corpus_of):
-    lengths = [*range(1, 35), 63, 64, 65, SEGMENT - 1, SEGMENT, SEGMENT + 1, 65_536, 65_537, 300_000]
+    lengths = [
+        *range(1, 35),
+        63,
+        64,
+        65,
+        SEGMENT - 1,
+        SEGMENT,
+        SEGMENT + 1,
+        65_536,
+        65_537,
+        300_000,
+    ]
     chance = random.Random(1)
     documents = []
     for n in lengths:
@@ -109,7 +122,9 @@ def test_alignment_ids_are_summed(corpus_of):
     rows = [("a", "de", 1, "1"), ("b", "de", 1, "2"), ("c", "fr", 1, "2"), ("d", "fr", 1, "1")]
     rows += [("e", "it", 1, "1"), ("f", "it", 1, "3"), ("g", "en", 1)]
     table = count_corpus(corpus_of(rows, 2), GPT2, jobs=2)
-    en, de, fr, it = (table.aligned[table.groups.index(g)].tolist() for g in ("en", "de", "fr", "it"))
+    en, de, fr, it = (
+        table.aligned[table.groups.index(g)].tolist() for g in ("en", "de", "fr", "it")
+    )
     assert en == [0, 0]
     assert de == fr
     assert de[0] == it[0] == 2

@@ -15,9 +15,13 @@ from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.tokenizer.bpe import BpeModel, byte_characters
 
 GPT2 = Pretokenizer.of("gpt2")
-texts = st.lists(st.sampled_from(["a", "b", "ab", "aaa", " ", "\n", "é", "1"]), max_size=20).map("".join)
+texts = st.lists(st.sampled_from(["a", "b", "ab", "aaa", " ", "\n", "é", "1"]), max_size=20).map(
+    "".join
+)
 documents = st.lists(
-    st.tuples(texts, st.sampled_from(["x", "y", "z"]), st.integers(0, 2**40)), min_size=1, max_size=4
+    st.tuples(texts, st.sampled_from(["x", "y", "z"]), st.integers(0, 2**40)),
+    min_size=1,
+    max_size=4,
 )
 SPECIALS = ("<s>", "ab")
 
@@ -75,7 +79,9 @@ def test_every_size_of_a_training(corpus_of, documents, specials, jobs):
 @given(documents, any_merges(), st.integers(1, 3))
 @settings(max_examples=60)
 # "aab" is a + ab, which waits for the second spelling of ab … and aa + b.
-@example([("aab aab aaab", "x", 3)], [(64, 65, 256), (64, 256, 257), (64, 64, 258), (258, 65, 257)], 1)
+@example(
+    [("aab aab aaab", "x", 3)], [(64, 65, 256), (64, 256, 257), (64, 64, 258), (258, 65, 257)], 1
+)
 def test_every_size_of_any_merge_list(corpus_of, documents, merges, jobs):
     check_every_size(count_corpus(corpus_of(documents), GPT2), merges, (), jobs)
 
@@ -150,8 +156,8 @@ def test_real_vocabulary_equals_huggingface(corpus_of, real_texts, name):
     from toktk.trainers.base import TrainingData
     from toktk.trainers.bpe import BpeTrainer
 
-    documents = [(text, group, 1) for group, texts in real_texts.items() for text in texts[::3]]
-    other = [(text, group, 1) for group, texts in real_texts.items() for text in texts[1::3]]
+    documents = [(text, group, 1) for group, texts in real_texts.items() for text in texts[::12]]
+    other = [(text, group, 1) for group, texts in real_texts.items() for text in texts[1::12]]
     trainer = BpeTrainer(name, SPECIALS)
     data = TrainingData(corpus_of(documents), lambda p: count_corpus(corpus_of(documents), p))
     (tokenizer,) = trainer.train(data, [6000])
@@ -204,7 +210,9 @@ def test_with_many_groups_only_some_sizes_are_kept(corpus_of, monkeypatch):
 
 
 def test_nothing_to_evaluate(corpus_of):
-    found = evaluate(count_corpus(corpus_of([("", "x", 1)]), GPT2), model_of([(64, 64, 256)]), jobs=3)
+    found = evaluate(
+        count_corpus(corpus_of([("", "x", 1)]), GPT2), model_of([(64, 64, 256)]), jobs=3
+    )
     assert found.tokens(257).tolist() == [0]
     assert found.token_counts(257).sum() == 0
 
@@ -215,5 +223,5 @@ def test_parallel_groups(corpus_of):
     assert (found.parallel.tolist(), found.aligned_lines) == ([True, False, True], 5)
     alone = evaluate(count_corpus(corpus_of([("free", "en", 1)]), GPT2), model_of([]))
     assert (alone.parallel.tolist(), alone.aligned_lines) == ([False], None)
-    with pytest.raises(CorpusError, match="not parallel.*'it'"):
+    with pytest.raises(CorpusError, match=r"not parallel.*'it'"):
         evaluate(count_corpus(corpus_of([*rows, ("it 0", "it", 1, "0")]), GPT2), model_of([]))

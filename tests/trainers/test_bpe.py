@@ -107,7 +107,9 @@ def test_real_text_equals_huggingface(train, texts, name, kind, size, options):
 
 small_documents = st.lists(
     st.tuples(
-        st.lists(st.sampled_from(["a", "b", "ab", "aaa", " ", "\n", "é"]), max_size=12).map("".join),
+        st.lists(st.sampled_from(["a", "b", "ab", "aaa", " ", "\n", "é"]), max_size=12).map(
+            "".join
+        ),
         st.sampled_from(["x", "y"]),
         st.integers(0, 2**33),
     ),
@@ -227,7 +229,7 @@ def test_a_special_token_that_a_merge_spells(train):
 
 
 class TestSizes:
-    DOCUMENTS = [("aaaa bb", "g", 2)]  # aa, bb, " bb", aaaa
+    DOCUMENTS = (("aaaa bb", "g", 2),)  # aa, bb, " bb", aaaa
 
     def test_names(self, train):
         text = "".join(chr(0x4E00 + i) for i in range(2000))
@@ -243,7 +245,9 @@ class TestSizes:
         (tokenizer,) = train(self.DOCUMENTS, [260], "gpt2")
         assert tokenizer.model.tokens[256:] == [b"aa", b"bb", b" bb", b"aaaa"]
 
-    @pytest.mark.parametrize(("sizes", "specials"), [([255], ()), ([], ()), ([256, 258], ("a", "b", "c"))])
+    @pytest.mark.parametrize(
+        ("sizes", "specials"), [([255], ()), ([], ()), ([256, 258], ("a", "b", "c"))]
+    )
     def test_below_the_alphabet(self, train, sizes, specials):
         with pytest.raises(TrainingError, match="are taken by"):
             train(self.DOCUMENTS, sizes, "gpt2", specials)

@@ -56,7 +56,9 @@ def test_unicode_equals_the_reference(words):
 
 @given(
     st.dictionaries(
-        st.lists(st.sampled_from(b"ab"), min_size=1, max_size=30).map(bytes), st.integers(1, 3), max_size=12
+        st.lists(st.sampled_from(b"ab"), min_size=1, max_size=30).map(bytes),
+        st.integers(1, 3),
+        max_size=12,
     )
 )
 def test_no_string_is_spelled_twice(pieces):

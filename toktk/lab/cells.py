@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from toktk.lab.results import Results
 from toktk.pieces.table import PieceTable
@@ -17,8 +18,6 @@ from toktk.tokenizer.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_ARRAYS = ("data", "offsets", "rows", "entry_group", "entry_count", "totals", "aligned")
 
 
 @dataclass(frozen=True)
@@ -38,12 +37,22 @@ class Pieces:
 
     def save(self, folder: Path) -> None:
         """Write plain arrays: to sort them for Parquet takes about as long as counting does."""
+        table = self.table
         with (folder / "pieces.npz").open("wb") as file:
-            np.savez(file, **{name: getattr(self.table, name) for name in _ARRAYS})
+            np.savez(
+                file,
+                data=table.data,
+                lengths=_narrow(np.diff(table.offsets)),
+                entries=_narrow(np.diff(table.rows)),
+                entry_group=_narrow(table.entry_group),
+                entry_count=_narrow(table.entry_count),
+                totals=table.totals,
+                aligned=table.aligned,
+            )
         _write_json(
             folder,
-            groups=self.table.groups,
-            pretokenizer=self.table.pretokenizer,
+            groups=table.groups,
+            pretokenizer=table.pretokenizer,
             reading=vars(self.reading),
         )
 
@@ -52,11 +61,17 @@ class Pieces:
         """Read what `save` wrote."""
         meta = _read_json(folder)
         with np.load(folder / "pieces.npz", allow_pickle=False) as arrays:
-            data, offsets, rows, group, count, totals, aligned = (arrays[name] for name in _ARRAYS)
-        table = PieceTable(
-            data, offsets, rows, group, count, tuple(meta["groups"]), totals, aligned,
-            meta["pretokenizer"],
-        )  # fmt: skip
+            table = PieceTable(
+                arrays["data"],
+                _offsets(arrays["lengths"]),
+                _offsets(arrays["entries"]),
+                arrays["entry_group"].astype(np.int32),
+                arrays["entry_count"].astype(np.int64),
+                tuple(meta["groups"]),
+                arrays["totals"],
+                arrays["aligned"],
+                meta["pretokenizer"],
+            )
         return cls(table, Reading(**meta["reading"]))
 
 
@@ -155,6 +170,17 @@ class Measured:
             pq.read_table(folder / "curves.parquet"),
             Reading(**_read_json(folder)["reading"]),
         )
+
+
+def _narrow(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return non-negative integers in the narrowest type that holds them: half a cell's bytes."""
+    return array.astype(np.min_scalar_type(int(array.max(initial=0))))
+
+
+def _offsets(lengths: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    offsets = np.zeros(lengths.size + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
 
 
 def _write_json(folder: Path, **meta: Any) -> None:

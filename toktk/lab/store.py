@@ -86,9 +86,10 @@ class Store:
                 _move(temporary, folder)
         except (OSError, ToktkError) as error:
             self._writable = False
-            reason = " ".join(str(error).split())
+            reason = getattr(error, "strerror", None) or " ".join(str(error).split())
             self._remark(
-                f"intermediate results are not kept, so an interrupted run starts anew: {reason}"
+                "intermediate results are not kept, so an interrupted run starts anew:"
+                f" cannot write to {self.root}: {reason}"
             )
         finally:
             if temporary is not None:

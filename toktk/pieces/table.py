@@ -160,7 +160,7 @@ class PieceTable:
             table = pq.read_table(path, read_dictionary=["group"])
             meta = json.loads((table.schema.metadata or {})[b"toktk"])
             return cls._from_arrow(table, meta)
-        except (OSError, KeyError, ValueError, pa.ArrowException) as error:
+        except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
             raise StorageError(
                 f"cannot read the piece table {path}.",
                 f"Found: {type(error).__name__}: {error}.",

@@ -1,0 +1,304 @@
+"""The boundary transducer against the plain automaton and the `regex` library."""
+
+import functools
+import itertools
+import random
+
+import numpy as np
+import pytest
+import reference
+import regex
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from toktk.errors import PatternError
+from toktk.kernels import kernel
+from toktk.kernels.scanning import SEGMENT, cut_document, cut_rest, cut_segment, piece_end
+from toktk.pretokenizers import transducer
+from toktk.pretokenizers.automaton import Automaton, compile_pattern
+from toktk.pretokenizers.construction import construct
+from toktk.pretokenizers.patterns import PATTERNS
+from toktk.pretokenizers.syntax import character_sets, parse
+from toktk.pretokenizers.transducer import build, from_arrays
+from toktk.pretokenizers.unicode import partition_unicode
+from toktk.pretokenizers.verification import verify
+
+# Besides the named ones: gaps, ends far back, and runs that no two heads can follow.
+OTHERS = [r"\p{L}+", r"\d{2}|[.,]", "a+b|[^a]", r"(?:ab)+|\s+(?!\S)", r"(?:a{7}|a)(?:b{9}c)?|[^ab]"]
+ALL = [*PATTERNS.values(), *OTHERS]
+IDS = [*PATTERNS, *OTHERS]
+MOST = 20_000_000  # strings that a kernel compares in a few seconds
+
+
+@functools.cache
+def tables(pattern):
+    return build(compile_pattern(pattern)).tables
+
+
+def segmented(text, tables, step=SEGMENT):
+    """Cut as counting does: segment by segment."""
+    data = np.frombuffer(text.encode(), np.uint8)
+    resume, ends, found = np.zeros(4, np.int64), np.empty(step + 2, np.int64), [0]
+    while resume[0] < data.size:
+        until = min(int(resume[0]) + step, data.size)
+        n = cut_segment(data, resume, until, data.size, tables, ends)
+        found += ends[:n].tolist()
+    while resume[3] < data.size:
+        n = cut_rest(data, resume, data.size, tables, ends)
+        found += ends[:n].tolist()
+    return [bytes(data[a:b]).decode() for a, b in itertools.pairwise(found)]
+
+
+@kernel
+def first_difference(characters, widths, length, tables, text, resume, ends):
+    """Cut every string of `length` characters both ways; return the number of the first bad one.
+
+    `characters` is uint8[n, 4], UTF-8. In string number i, they are the digits of i in base n.
+    """
+    n = widths.size
+    for number in range(n**length):
+        rest, size = number, 0
+        for _ in range(length):
+            c = rest % n
+            rest //= n
+            for i in range(widths[c]):
+                text[size] = characters[c, i]
+                size += 1
+        found = cut_document(text, 0, size, tables, resume, ends)
+        p = 0
+        for k in range(found):
+            if p >= size:
+                return number
+            p = piece_end(text, p, size, tables)
+            if ends[k] != p:
+                return number
+        if p != size:
+            return number
+    return -1
+
+
+def one_of_each_kind(automaton):
+    """Return a character for each class and each width in bytes that the class has."""
+    kinds = {}
+    for code in itertools.chain(range(0xD800), range(0xE000, 0x110000)):
+        width = 1 + (code > 0x7F) + (code > 0x7FF) + (code > 0xFFFF)
+        kinds.setdefault((int(automaton.class_of[code]), width), chr(code))
+    return kinds
+
+
+def differing(pattern, characters, length):
+    raw = [character.encode() for character in characters]
+    rows = np.array([list(r.ljust(4, b"\0")) for r in raw], np.uint8)
+    widths = np.array([len(r) for r in raw])
+    text, ends = np.empty(4 * length + 16, np.uint8), np.empty(4 * length + 18, np.int64)
+    number = first_difference(
+        rows, widths, length, tables(pattern), text, np.empty(4, np.int64), ends
+    )
+    if number < 0:
+        return None
+    return "".join(characters[number // len(raw) ** k % len(raw)] for k in range(length))
+
+
+@pytest.mark.parametrize("pattern", ALL, ids=IDS)
+def test_every_short_string_of_classes_equals_the_automaton(pattern):
+    kinds = one_of_each_kind(compile_pattern(pattern))
+    by_class = {class_: character for (class_, _), character in reversed(kinds.items())}
+    for length in range(1, 6):
+        for characters in (list(kinds.values()), list(by_class.values())):
+            if len(characters) ** length <= MOST:
+                assert differing(pattern, characters, length) is None
+
+
+@pytest.mark.parametrize("pattern", ALL, ids=IDS)
+def test_short_strings_of_classes_equal_regex(pattern):
+    characters = list(one_of_each_kind(compile_pattern(pattern)).values())
+    chance = random.Random(3)
+    texts = ["".join(pair) for pair in itertools.product(characters, repeat=2)]
+    texts += ["".join(chance.choices(characters, k=chance.randint(3, 12))) for _ in range(1500)]
+    for text in texts:
+        assert segmented(text, tables(pattern)) == reference.cut(pattern, text), text
+
+
+@pytest.mark.parametrize("pattern", ALL, ids=IDS)
+def test_every_short_white_space_ending_equals_regex(pattern):
+    for length in range(6):
+        for text in map("".join, itertools.product("a \n\r", repeat=length)):
+            assert segmented(text, tables(pattern)) == reference.cut(pattern, text), repr(text)
+
+
+@pytest.mark.parametrize("pattern", ALL, ids=IDS)
+def test_nasty_texts_equal_regex(pattern, nasty_texts):
+    for text in [*nasty_texts, "".join(nasty_texts), "\n".join(reversed(nasty_texts))]:
+        expected = reference.cut(pattern, text)
+        assert segmented(text, tables(pattern)) == expected
+        assert segmented(text, tables(pattern), 7) == expected
+
+
+@settings(max_examples=40)
+@given(
+    st.sampled_from(ALL),
+    st.text(st.characters(codec="utf-8"), max_size=40)
+    | st.text("ab \n\r'.1\u3000é東😀", max_size=60),
+    st.integers(1, 70),
+)
+def test_any_text_in_segments_of_any_size(pattern, text, step):
+    assert segmented(text, tables(pattern), step) == reference.cut(pattern, text)
+
+
+LONG = {
+    "letter": "a" * 2**20,
+    "capital": "A" * 2**20,
+    "spaces": " " * 2**20,
+    "newlines": "\n" * 2**20,
+    "CRLF": "\r\n" * 2**19,
+    "digits": "7" * 2**18,
+    "marks": "e" + "\u0301" * 2**17,
+    "Han": "東" * 2**17,
+    "NUL": "\0" * 2**17,
+    "dots": "." * 2**18,
+    "quotes": "'" * 2**16,
+    "mixed": ("word " * 9 + "\n\n  \t" + "東京😀 it's 1234 ") * 3000,
+}
+
+
+@pytest.mark.parametrize("kind", LONG)
+@pytest.mark.parametrize("pattern", PATTERNS.values(), ids=PATTERNS)
+def test_long_documents_cross_segments(pattern, kind):
+    # Each also with an end that changes how the run before it is cut.
+    for text in (LONG[kind], LONG[kind] + "x"):
+        assert segmented(text, tables(pattern)) == regex.findall(pattern, text, regex.V0)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS.values(), ids=PATTERNS)
+def test_pieces_that_straddle_a_segment(pattern):
+    cases = ["it's", "  \n x", "\r\n\r\n", "12345", "Größe", "東京", "😀😀", "a'LLb", " \t  "]
+    for case, shift in itertools.product(cases, range(len("\r\n\r\n") * 2)):
+        text = (
+            "ab " * (SEGMENT // 3 - 1)
+            + "." * (SEGMENT % 3 + 3 - shift % 3)
+            + "x" * shift
+            + case * 3
+        )
+        assert segmented(text, tables(pattern)) == regex.findall(pattern, text, regex.V0)
+
+
+@pytest.mark.parametrize("pattern", ["a*b|a|c", "(?:a{7}|a)(?:b{9}c)?|[^ab]", "a+?(?!a)|a{5}b|c"])
+def test_a_run_given_up_long_after_its_beginning(pattern):
+    # The transducer goes back by more than a segment; the room for ends must hold all the same.
+    for text in ("a" * 300 + "c", "ab" * 150 + "c", "c" + "a" * 100 + "bc" * 20):
+        for step in (1, 2, 7, 64):
+            assert segmented(text, tables(pattern), step) == reference.cut(pattern, text)
+
+
+def test_a_run_given_up_in_the_next_segment():
+    text = "a" * (SEGMENT + 40) + "c"
+    assert segmented(text, tables("a*b|a|c")) == list(text)
+
+
+SETS = ["a", "b", " ", ".", "[ab]", "[^a]", r"\s", r"\S", r"\p{L}", "(?i:b)", r"\n"]
+TEXTS = ["".join(t) for length in range(1, 6) for t in itertools.product("ab \n", repeat=length)]
+LONGER = ["".join(random.Random(i).choices("aabb \né1", k=30)) for i in range(60)]
+
+
+@functools.cache
+def partition():
+    sets = [item for text in SETS for item in character_sets(parse(text))]
+    return partition_unicode(sets, boundaries="\n")
+
+
+def random_patterns():
+    quantifiers = ["", "", "?", "*", "+", "{2}", "{1,3}", "{2,}", "*?", "+?", "{9}", "{12}"]
+    simple = st.builds(str.__add__, st.sampled_from(SETS), st.sampled_from(quantifiers))
+    leaf = st.one_of(simple, simple, st.sampled_from([r"(?=\S)", r"(?!\S)", "(?!a)", r"\z"]))
+    sequence = st.lists(leaf, min_size=1, max_size=3).map("".join)
+    return st.lists(sequence, min_size=1, max_size=3).map("|".join)
+
+
+@settings(max_examples=30)
+@given(random_patterns())
+def test_random_pattern_equals_regex(pattern):
+    matcher = regex.compile(pattern, regex.V0)
+    try:
+        made = construct(parse(pattern), partition(), pattern)
+        verify(*made, partition(), matcher)
+        class_of, next_state, accept = made
+        automaton = Automaton(
+            np.ascontiguousarray(class_of, np.uint8), np.ascontiguousarray(next_state, np.int16),
+            np.ascontiguousarray(accept), pattern, "tested",
+        )  # fmt: skip
+        found = build(automaton).tables
+    except PatternError:
+        assume(False)
+    for text in [*TEXTS[::7], *LONGER]:
+        assert segmented(text, found, 11) == reference.cut(pattern, text), (pattern, text)
+
+
+def test_too_many_composite_states(monkeypatch):
+    monkeypatch.setattr(transducer, "MAX_STATES", 3)
+    with pytest.raises(PatternError, match="more than 3 composite states"):
+        build(compile_pattern(PATTERNS["gpt2"]))
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_tables_stay_small(name):
+    made = build(compile_pattern(PATTERNS[name]))
+    sizes = {key: value.nbytes for key, value in made.arrays().items()}
+    assert sizes["step_table"] < 2**19
+    assert sizes["bytes_table"] < 2**19
+
+
+@pytest.fixture(scope="module")
+def arrays():
+    return build(compile_pattern(PATTERNS["gpt2"])).arrays()
+
+
+class TestStored:
+    ARRAYS = ("bytes_table", "step_table", "end_table", "symbol_class", "next_state", "accept")
+
+    def test_round_trip(self, arrays):
+        again = from_arrays(arrays)
+        for name in self.ARRAYS:
+            np.testing.assert_array_equal(getattr(again, name), arrays[name])
+        assert again.tables[6:] == build(compile_pattern(PATTERNS["gpt2"])).tables[6:]
+
+    @pytest.mark.parametrize("name", [*ARRAYS, "stride"])
+    def test_one_is_missing(self, arrays, name):
+        with pytest.raises(KeyError):
+            from_arrays({key: value for key, value in arrays.items() if key != name})
+
+    @pytest.mark.parametrize("name", ARRAYS)
+    def test_another_type(self, arrays, name):
+        with pytest.raises((ValueError, TypeError)):
+            from_arrays(arrays | {name: arrays[name].astype(np.float64)})
+
+    @pytest.mark.parametrize(
+        "name", ["bytes_table", "step_table", "end_table", "next_state", "accept"]
+    )
+    def test_truncated(self, arrays, name):
+        with pytest.raises(ValueError, match="not a transducer"):
+            from_arrays(arrays | {name: arrays[name][:-1]})
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("bytes_table", 2**32 - 256),  # a node outside
+            ("bytes_table", 255),  # a symbol outside
+            ("step_table", 2**20 - 1),  # between two rows
+            ("step_table", 2**20 - 1024),  # a row outside
+            ("end_table", 2**20 - 1024),
+            ("symbol_class", 200),
+            ("next_state", 200),
+            ("next_state", -2),
+        ],
+    )
+    def test_values_that_lead_outside(self, arrays, name, value):
+        changed = arrays[name].copy()
+        changed[changed.size // 2] = value
+        with pytest.raises(ValueError, match="not a transducer"):
+            from_arrays(arrays | {name: changed})
+
+    @pytest.mark.parametrize("stride", [0, 1, 8, 17, 512])
+    def test_another_stride(self, arrays, stride):
+        assert int(arrays["stride"]) != stride
+        with pytest.raises(ValueError, match="not a transducer"):
+            from_arrays(arrays | {"stride": np.array(stride)})
