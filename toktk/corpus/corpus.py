@@ -139,7 +139,7 @@ class Corpus:
                 f"no documents in {self.name}.",
                 f"Found: {self.size or 0} {self.unit} of source, "
                 f"{self.null_rows} rows without text, selection: {self._selection or 'all'}.",
-                "Give more text, or another text column.",
+                "Give more text, another text column, or text to measure on with --eval.",
             )
 
     def _all(self, progress: Progress | None) -> Iterator[pa.RecordBatch]:

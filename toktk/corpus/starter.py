@@ -88,6 +88,7 @@ def _parallel(options: ReaderOptions) -> Corpus:
     return Corpus("starter:parallel", [FileReader(path, by_line) for path in files])
 
 
+@functools.cache  # training and evaluation read the same library
 def _code() -> Corpus:
     return Corpus("starter:code", [StandardLibrary(Path(sysconfig.get_path("stdlib")))])
 
