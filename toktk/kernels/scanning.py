@@ -64,8 +64,9 @@ def piece_end(data, p, stop, tables):
 def cut_segment(data, resume, segment_end, stop, tables, ends):
     """Cut from where `resume` (int64[4]: position, row, node, piece start) says up to `segment_end`.
 
-    Writes the end of each piece to `ends`, which has room for the segment's bytes and 2 more; returns how
-    many. A piece is reported once its end is known, which may be after the segment.
+    Writes the end of each piece to `ends`, which has room for the segment's bytes and 16 more; returns how
+    many. A piece is reported once its end is known, which may be after the segment; reading may stop before
+    the end of the segment, so look at ``resume[0]``.
     """
     bytes_table, step_table, _, _, _, _, _, bail_row = tables
     # Unsigned indices spare the test for negative ones; numba would turn a mixture into floats.
@@ -92,6 +93,8 @@ def cut_segment(data, resume, segment_end, stop, tables, ends):
         ends[k] = start
         k += _ONE
         i, row, node = np.uint64(start), np.uint64(0), np.uint64(0)
+        # That piece may end long before the segment: read no more bytes than there is room for ends.
+        until = np.uint64(min(segment_end, start + ends.size - 2 - np.int64(k)))
     if k > 0:
         start = ends[k - _ONE]
     resume[0], resume[1], resume[2], resume[3] = i, row, node, start

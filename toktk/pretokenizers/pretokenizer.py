@@ -84,8 +84,19 @@ class Pretokenizer:
         return f"{self.name}@{digest}|regex:{regex.__version__}"
 
     def cut(self, text: str) -> list[str]:
-        """Return the pieces of `text`."""
-        return [piece.decode() for piece in self.cut_bytes(text.encode())]
+        """Return the pieces of `text`.
+
+        Raises:
+            PatternError: the text holds a lone surrogate, which has no UTF-8.
+        """
+        try:
+            return [piece.decode() for piece in self.cut_bytes(text.encode())]
+        except UnicodeEncodeError as error:
+            raise PatternError(
+                "cannot cut text that holds a lone surrogate.",
+                f"Found: U+{ord(text[error.start]):04X} at character {error.start}.",
+                "Decode the text with errors='replace'.",
+            ) from error
 
     def cut_bytes(self, text: bytes) -> list[bytes]:
         """Return the pieces of `text`, which must be UTF-8."""
