@@ -365,12 +365,12 @@ def jobs(chosen: Any, arguments: Arguments) -> list[Job]:
             if harness.subcommand("sweep") is None:
                 harness.say("toktk-cli is left out: this toktk has no `sweep`")
                 continue
-            # Every run gets a folder of its own, or it would find the work done.
+            # A folder of its own and --force, or it would find the work done.
             command = (
                 *(sys.executable, "-m", "toktk", "sweep", "-q", "-f", "json", "-t", "bpe"),
                 *("-c", arguments["sample"], "--eval", arguments["eval"], "-p", chosen.pattern),
                 *("-s", ",".join(map(str, chosen.sizes)), "--jobs", str(chosen.threads)),
-                *("-o", "{folder}/run"),
+                *("-o", "{folder}/run", "--force"),
             )
         made.append(Job(name, name, own, chosen.threads, command))
     return made

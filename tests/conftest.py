@@ -17,7 +17,10 @@ os.environ["TOKTK_HOME"] = str(_HOME)
 
 # The first call of a kernel compiles it, which no deadline allows for.
 settings.register_profile(
-    "toktk", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    "toktk",
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("toktk")
 
