@@ -221,7 +221,9 @@ class WordFrequencies(_InMemory):
             frequencies = 10.0 ** (-np.arange(len(buckets)) / 100)
             counts = np.maximum(np.rint(frequencies * _WEIGHT_PER_FREQUENCY), 1).astype(np.int64)
             weights = np.repeat(counts, [len(bucket) for bucket in buckets])
-            yield make_batch(words, constant_group(language, len(words)), weight=arrow.from_numpy(weights))
+            yield make_batch(
+                words, constant_group(language, len(words)), weight=arrow.from_numpy(weights)
+            )
 
     def describe(self) -> dict[str, Any]:
         """Return the version of wordfreq and its languages."""

@@ -224,9 +224,7 @@ def count_documents(data, offsets, groups, weights, tables, slots, arena, state,
         lack = _lacks(slots, arena, state, n, ends[n - 1] - start)
         if lack != DONE:
             return lack
-        _count_ends(
-            data, start, ends, n, groups[d], weights[d], slots, arena, state, keys
-        )
+        _count_ends(data, start, ends, n, groups[d], weights[d], slots, arena, state, keys)
         state[START], state[PENDING] = ends[n - 1], 0
     return DONE
 
@@ -317,8 +315,10 @@ def mark_new_spans(data, offsets, new):
     """Set ``new[i]`` where span i differs from the one before it."""
     for i in range(offsets.size - 1):
         n = offsets[i + 1] - offsets[i]
-        if i == 0 or offsets[i] - offsets[i - 1] != n or not _same(
-            data, offsets[i - 1], data, offsets[i], n
+        if (
+            i == 0
+            or offsets[i] - offsets[i - 1] != n
+            or not _same(data, offsets[i - 1], data, offsets[i], n)
         ):
             new[i] = 1
 

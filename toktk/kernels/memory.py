@@ -38,7 +38,9 @@ def _prefetch(typingctx: Any, data: Any, i: Any) -> Any:
         byte = ir.IntType(8).as_pointer()
         i32 = ir.IntType(32)
         function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32]), "llvm.prefetch.p0"
+            builder.module,
+            ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32]),
+            "llvm.prefetch.p0",
         )
         one = [ir.Constant(i32, value) for value in (0, 2, 1)]
         builder.call(function, [builder.bitcast(pointer, byte), *one])

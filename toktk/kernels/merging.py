@@ -286,7 +286,9 @@ def _lower(table, pairs, a, b, weight):
 
 
 @kernel
-def _renew(table, pairs, heap, links, buckets, state, side, neighbors, n, old, new, is_left, twin, limits):
+def _renew(
+    table, pairs, heap, links, buckets, state, side, neighbors, n, old, new, is_left, twin, limits
+):
     """Lower the pairs that lost occurrences to one merge and make those that it gave birth to.
 
     After it ``side[x, 2]`` is where the run of neighbor x begins, -1 if there is none; ``side[x, 3]``
@@ -315,8 +317,12 @@ def _settle(table, pairs, heap, links, buckets, state, pool, a, b, c, found, lef
     n_left, n_right, n_births, twin = found
     length = left[c, 3]
     limits = (floor, longest - length, a)
-    _renew(table, pairs, heap, links, buckets, state, left, touched[0], n_left, a, c, 1, twin, limits)
-    _renew(table, pairs, heap, links, buckets, state, right, touched[1], n_right, b, c, 0, twin, limits)
+    _renew(
+        table, pairs, heap, links, buckets, state, left, touched[0], n_left, a, c, 1, twin, limits
+    )
+    _renew(
+        table, pairs, heap, links, buckets, state, right, touched[1], n_right, b, c, 0, twin, limits
+    )
     both = np.int64(-1)
     if twin >= floor and 2 * length <= longest:
         both = _add(table, pairs, heap, links, buckets, state, (c << 32) | c, twin, n_births)
@@ -379,9 +385,7 @@ def merge_steps(cells, weights, pool, table, pairs, heap, links, buckets, merges
         state[N_TOKENS] += 1
         state[N_MERGES] += 1
         pairs[index, 1], pairs[index, 2] = 0, -1
-        found = _apply(
-            cells, weights, pool, start, n, a, b, c, left, right, touched, births
-        )
+        found = _apply(cells, weights, pool, start, n, a, b, c, left, right, touched, births)
         _settle(table, pairs, heap, links, buckets, state, pool, a, b, c, found, left, right, touched,
                 births, floor, longest)  # fmt: skip
     return DONE

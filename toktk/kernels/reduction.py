@@ -35,10 +35,10 @@ def _flags(z, y, a, b, c):
     scripts: Thai, Lao, Tibetan, Myanmar, Khmer, kana, Han with extensions and compatibility ideographs.
     """
     narrow = (a == 32) | ((a >= 9) & (a <= 13))
-    latin = ((a == 0xC2) & ((b == 0x85) | (b == 0xA0))) | ((y == 0xC2) & ((a == 0x85) | (a == 0xA0)))
-    wide = (
-        _begins_wide_space(a, b, c) | _begins_wide_space(y, a, b) | _begins_wide_space(z, y, a)
+    latin = ((a == 0xC2) & ((b == 0x85) | (b == 0xA0))) | (
+        (y == 0xC2) & ((a == 0x85) | (a == 0xA0))
     )
+    wide = _begins_wide_space(a, b, c) | _begins_wide_space(y, a, b) | _begins_wide_space(z, y, a)
     unspaced = (
         ((a == 0xE0) & (b >= 0xB8))
         | ((a == 0xE1) & ((b <= 0x81) | ((b == 0x82) & (c < 0xA0)) | (b == 0x9E) | (b == 0x9F)))

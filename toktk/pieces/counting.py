@@ -145,7 +145,12 @@ class _Counter:
         self._state[self._kernels.DOCUMENT :] = 0
         while self._grow(
             self._kernels.count_documents(
-                *text_and_tables, self._slots, self._arena, self._state, self._resume, self._ends,
+                *text_and_tables,
+                self._slots,
+                self._arena,
+                self._state,
+                self._resume,
+                self._ends,
                 self._keys,
             ),
             int(offsets[-1] - offsets[0]),
@@ -190,9 +195,7 @@ class _Counter:
         np.add.at(self._aligned[:, 0], groups[valid], 1)
         np.add.at(self._aligned[:, 1], groups[valid], hashes)
 
-    def _add_by_regex(
-        self, text: pa.Array, groups: npt.NDArray[np.int32], weights: Int64
-    ) -> None:
+    def _add_by_regex(self, text: pa.Array, groups: npt.NDArray[np.int32], weights: Int64) -> None:
         """Cut with the `regex` library, for a pattern that does not compile."""
         counts: Counter[tuple[str, int]] = Counter()
         for document, g, w in zip(text.to_pylist(), groups.tolist(), weights.tolist(), strict=True):

@@ -127,11 +127,14 @@ class PieceTable:
         per_piece = np.diff(self.rows)[order]
         entries = np.repeat(self.rows[order], per_piece) + _ramps(per_piece)
         # Entries of one piece stand in the order of their groups.
-        entries = entries[np.lexsort((self.entry_group[entries], np.repeat(np.arange(len(self)), per_piece)))]
+        entries = entries[
+            np.lexsort((self.entry_group[entries], np.repeat(np.arange(len(self)), per_piece)))
+        ]
         columns = {
             "piece": pieces.take(arrow.from_numpy(np.repeat(order, per_piece))).cast(pa.binary()),
             "group": pa.DictionaryArray.from_arrays(
-                arrow.from_numpy(self.entry_group[entries]), arrow.from_list(self.groups, pa.string())
+                arrow.from_numpy(self.entry_group[entries]),
+                arrow.from_list(self.groups, pa.string()),
             ),
             "count": arrow.from_numpy(self.entry_count[entries]),
         }
@@ -204,11 +207,15 @@ class PieceTable:
         digest = hashlib.sha256()
         order = self._order()
         lengths = np.diff(self.offsets)[order]
-        digest.update(self.data[np.repeat(self.offsets[:-1][order], lengths) + _ramps(lengths)].tobytes())
+        digest.update(
+            self.data[np.repeat(self.offsets[:-1][order], lengths) + _ramps(lengths)].tobytes()
+        )
         digest.update(lengths.tobytes())
         per_piece = np.diff(self.rows)[order]
         entries = np.repeat(self.rows[order], per_piece) + _ramps(per_piece)
-        entries = entries[np.lexsort((self.entry_group[entries], np.repeat(np.arange(len(self)), per_piece)))]
+        entries = entries[
+            np.lexsort((self.entry_group[entries], np.repeat(np.arange(len(self)), per_piece)))
+        ]
         digest.update(self.entry_group[entries].tobytes() + self.entry_count[entries].tobytes())
         digest.update("\0".join([*self.groups, self.pretokenizer]).encode())
         digest.update(self.totals.tobytes() + self.aligned.tobytes())

@@ -20,7 +20,7 @@ from toktk import paths
 from toktk.errors import PatternError, StorageError
 from toktk.pretokenizers import automaton, patterns, transducer
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)

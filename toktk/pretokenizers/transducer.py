@@ -202,6 +202,12 @@ class _Runs:
     def __init__(self, automaton: Automaton) -> None:
         self.next_state = automaton.next_state.tolist()
         self.accept = automaton.accept.tolist()
+        # Coming back to the start state, inside a piece, is not being at the start of one: a copy of the
+        # state stands for that.
+        again = len(self.next_state)
+        self.next_state = [[following or again for following in row] for row in self.next_state]
+        self.next_state.append(self.next_state[0])
+        self.accept.append(self.accept[0])
         self.end_of_text = automaton.next_state.shape[1]
 
     def _next(self, state: int, class_: int) -> int:
