@@ -71,8 +71,8 @@ def toktk(arguments: Arguments, step: Steps) -> tuple[Figures, None]:
         import toktk.kernels.encoding
         import toktk.kernels.merging  # noqa: F401
         from toktk.corpus import ReaderOptions, load_corpus
+        from toktk.metrics.evaluation import evaluate
         from toktk.pieces.counting import count_corpus
-        from toktk.pieces.evaluation import evaluate
         from toktk.pieces.table import PieceTable
         from toktk.pretokenizers.pretokenizer import Pretokenizer
         from toktk.trainers.base import TrainingData

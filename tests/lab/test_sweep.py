@@ -16,8 +16,8 @@ from toktk.lab.cost import Meter
 from toktk.lab.plan import SweepPlan
 from toktk.lab.sweep import sweep
 from toktk.metrics.base import POOLED
+from toktk.metrics.evaluation import evaluate
 from toktk.pieces.counting import count_corpus
-from toktk.pieces.evaluation import evaluate
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.tokenizer.bpe import BpeModel
 from toktk.tokenizer.tokenizer import Tokenizer

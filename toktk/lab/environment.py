@@ -29,7 +29,6 @@ PACKAGES = (
     "rich",
     "platformdirs",
     "wordfreq",
-    "zstandard",
 )
 
 

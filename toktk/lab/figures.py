@@ -11,7 +11,7 @@ from toktk import arrow
 from toktk.lab.results import Record
 from toktk.lab.signature import signature
 from toktk.metrics.base import POOLED, Metric, MetricOptions
-from toktk.pieces.evaluation import Evaluation
+from toktk.metrics.evaluation import Evaluation
 from toktk.tokenizer.tokenizer import Tokenizer
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from toktk.lab.plan import Family, SweepPlan
 from toktk.lab.results import Record, Results
 from toktk.lab.store import Store, code_digest
 from toktk.metrics.base import Metric, MetricOptions
+from toktk.metrics.evaluation import Evaluation, evaluate
 from toktk.pieces.counting import count_corpus
-from toktk.pieces.evaluation import Evaluation, evaluate
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.tokenizer.tokenizer import Tokenizer
 from toktk.trainers.base import TrainingData, size_label

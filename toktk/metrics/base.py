@@ -18,7 +18,7 @@ import numpy.typing as npt
 from toktk.errors import MetricError
 
 if TYPE_CHECKING:
-    from toktk.pieces.evaluation import Evaluation
+    from toktk.metrics.evaluation import Evaluation
 
 POOLED = "all"
 

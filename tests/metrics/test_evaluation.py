@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from tokenizers import models
 
 from toktk.errors import CorpusError, MetricError, TrainingError
-from toktk.pieces import evaluation
+from toktk.metrics import evaluation
+from toktk.metrics.evaluation import evaluate
 from toktk.pieces.counting import count_corpus
-from toktk.pieces.evaluation import evaluate
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.tokenizer.bpe import BpeModel, byte_characters
 
