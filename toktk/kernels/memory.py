@@ -1,7 +1,7 @@
 """The one place with raw memory access: unaligned 8-byte loads and prefetch hints.
 
-An 8-byte load replaces eight bounds-free byte loads in hashing and comparing pieces, which made
-counting 2.6 times faster (benchmarks/LOG.md). The caller guarantees ``0 <= i <= data.size - 8``;
+An 8-byte load replaces a loop over bytes, and its mispredicted end, in hashing and comparing pieces.
+The caller guarantees ``0 <= i <= data.size - 8``;
 `tail64` is the array version for the end of a buffer, and the oracle in the tests.
 """
 
