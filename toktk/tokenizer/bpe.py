@@ -89,8 +89,6 @@ class BpeModel:
                 f"there is no vocabulary of {size:,} tokens here.",
                 f"Found: {self.base_size:,} (special tokens and bytes) to {self.vocab_size:,}.",
             )
-        if size == self.vocab_size:
-            return len(self.merges)  # the last merges of a loaded list may spell nothing new
         return int(np.searchsorted(self.size_after, size))
 
     def cut(self, size: int) -> BpeModel:
