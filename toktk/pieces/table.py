@@ -108,6 +108,13 @@ class PieceTable:
         order: Int64 = arrow.to_numpy(pc.sort_indices(pieces)).astype(np.int64)
         return order
 
+    def _entries(self, order: Int64) -> tuple[Int64, Int64]:
+        """Return how many entries each piece has in this order, and the entries, by piece and group."""
+        per_piece = np.diff(self.rows)[order]
+        entries = np.repeat(self.rows[order], per_piece) + _ramps(per_piece)
+        position = np.repeat(np.arange(len(self)), per_piece)
+        return per_piece, entries[np.lexsort((self.entry_group[entries], position))]
+
     def write_parquet(self, path: Path) -> None:
         """Write piece, group and count, sorted; totals and signature go to the file's metadata.
 
@@ -124,12 +131,7 @@ class PieceTable:
         order = self._order()
         buffers = [None, pa.py_buffer(self.offsets), pa.py_buffer(self.data)]
         pieces = pa.Array.from_buffers(pa.large_binary(), len(self), buffers)
-        per_piece = np.diff(self.rows)[order]
-        entries = np.repeat(self.rows[order], per_piece) + _ramps(per_piece)
-        # Entries of one piece stand in the order of their groups.
-        entries = entries[
-            np.lexsort((self.entry_group[entries], np.repeat(np.arange(len(self)), per_piece)))
-        ]
+        per_piece, entries = self._entries(order)
         columns = {
             "piece": pieces.take(arrow.from_numpy(np.repeat(order, per_piece))).cast(pa.binary()),
             "group": pa.DictionaryArray.from_arrays(
@@ -211,11 +213,7 @@ class PieceTable:
             self.data[np.repeat(self.offsets[:-1][order], lengths) + _ramps(lengths)].tobytes()
         )
         digest.update(lengths.tobytes())
-        per_piece = np.diff(self.rows)[order]
-        entries = np.repeat(self.rows[order], per_piece) + _ramps(per_piece)
-        entries = entries[
-            np.lexsort((self.entry_group[entries], np.repeat(np.arange(len(self)), per_piece)))
-        ]
+        _, entries = self._entries(order)
         digest.update(self.entry_group[entries].tobytes() + self.entry_count[entries].tobytes())
         digest.update("\0".join([*self.groups, self.pretokenizer]).encode())
         digest.update(self.totals.tobytes() + self.aligned.tobytes())
