@@ -12,14 +12,21 @@ import functools
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from toktk.errors import TrainingError
-
-Int64 = npt.NDArray[np.int64]
+from toktk.tokenizer.model import (
+    Arrays,
+    Bytes,
+    Ids,
+    Int64,
+    checked_pieces,
+    pack_names,
+    unpack_names,
+)
 
 
 @functools.cache
@@ -51,6 +58,8 @@ class BpeModel:
 
     special_tokens: tuple[str, ...]
     merges: Int64
+
+    kind: ClassVar[str] = "bpe"
 
     @functools.cached_property
     def byte_ids(self) -> Int64:
@@ -95,10 +104,11 @@ class BpeModel:
         """Return the model of the first `size` ids: what training to that size gives."""
         return BpeModel(self.special_tokens, self.merges[: self.merges_at(size)])
 
-    def begins(self, other: BpeModel) -> bool:
+    def begins(self, other: object) -> bool:
         """Tell whether `other` is this model, trained further."""
         return (
-            self.special_tokens == other.special_tokens
+            isinstance(other, BpeModel)
+            and self.special_tokens == other.special_tokens
             and len(self.merges) <= len(other.merges)
             and np.array_equal(self.merges, other.merges[: len(self.merges)])
         )
@@ -123,26 +133,14 @@ class BpeModel:
         fill_pair_table(self.merges, table)
         return table
 
-    def encode_pieces(
-        self, data: npt.NDArray[np.uint8], offsets: Int64
-    ) -> tuple[npt.NDArray[np.uint32], Int64]:
-        """Encode the pieces ``data[offsets[p]:offsets[p + 1]]``.
-
-        Returns:
-            The ids of all pieces, one after the other, and int64[n]: where those of each piece end.
-
-        Raises:
-            ValueError: offsets that do not ascend from 0 to ``data.size``.
-        """
+    def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
+        """See `toktk.tokenizer.model.Model`."""
         from toktk.kernels.encoding import SHORT, encode_spans
 
-        data, offsets = _read_only(data, np.uint8), _read_only(offsets, np.int64)
-        lengths = np.diff(offsets)
-        if not offsets.size or offsets[0] or offsets[-1] != data.size or (lengths < 0).any():
-            raise ValueError(f"offsets must ascend from 0 to {data.size}")
+        data, offsets, longest = checked_pieces(data, offsets)
         ids = np.empty(data.size, dtype=np.uint32)
-        ends = np.empty(lengths.size, dtype=np.int64)
-        scratch = np.empty(8 * max(SHORT, int(lengths.max(initial=0))), dtype=np.int64)
+        ends = np.empty(offsets.size - 1, dtype=np.int64)
+        scratch = np.empty(8 * max(SHORT, longest), dtype=np.int64)
         n = encode_spans(data, offsets, self.byte_ids, self.pair_table, ids, ends, scratch)
         return ids[:n].copy(), ends
 
@@ -153,9 +151,11 @@ class BpeModel:
         digest.update(np.ascontiguousarray(self.merges).tobytes())
         return digest.hexdigest()
 
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """See `toktk.tokenizer.model.Model`."""
+        return {"special_tokens": pack_names(self.special_tokens), "merges": self.merges}
 
-def _read_only(array: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Return a view that cannot be written: one type of argument, so that kernels compile once."""
-    view = np.ascontiguousarray(array, dtype=dtype).view()
-    view.flags.writeable = False
-    return view
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> BpeModel:
+        """See `toktk.tokenizer.model.Model`."""
+        return cls(unpack_names(arrays["special_tokens"]), arrays["merges"])

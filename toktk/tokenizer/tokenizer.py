@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from toktk.errors import FormatError
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.tokenizer.bpe import BpeModel
+from toktk.tokenizer.model import Model
 
 if TYPE_CHECKING:
     from toktk.pieces.table import PieceTable
@@ -32,7 +32,7 @@ class Tokenizer:
 
     name: str
     pretokenizer: Pretokenizer
-    model: BpeModel
+    model: Model
 
     def __repr__(self) -> str:
         return f"Tokenizer({self.name!r}, {self.vocab_size:,} tokens, {self.pretokenizer.name})"
@@ -94,14 +94,15 @@ class Tokenizer:
         return self.decode_bytes(ids).decode(errors="replace")
 
     def save(self, folder: Path | str, pieces: PieceTable | None = None) -> Saved:
-        """Write ``tokenizer.json`` and, where the format can hold it, ``<name>.tiktoken``.
+        """Write ``tokenizer.json`` and what else can hold it: ``<name>.tiktoken`` or ``.model``.
 
-        Hugging Face tokenizers loads the one, tiktoken the other (`load_tiktoken` in
-        toktk.tokenizer.formats.tiktoken builds its Encoding). Where equal ids on every text cannot
-        be proven for tiktoken, the two are compared on `pieces`; what was found is returned.
+        Hugging Face tokenizers loads the first, tiktoken the second (`load_tiktoken` in
+        toktk.tokenizer.formats.tiktoken builds its Encoding), SentencePiece the third. Where equal
+        ids on every text cannot be proven for tiktoken, the two are compared on `pieces`; what was
+        found is returned. A model that a library runs is written as that library's file alone.
 
         Raises:
-            FormatError: tokenizer.json cannot hold the pattern or a special token.
+            FormatError: no file can hold the pattern, the model or a special token.
             StorageError: a file cannot be written.
         """
         from toktk.tokenizer.formats.saving import save

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from toktk.errors import FormatError, PatternError
 from toktk.pretokenizers import syntax
 from toktk.pretokenizers.automaton import Automaton
+from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 
@@ -32,6 +35,26 @@ def exported_pattern(pretokenizer: Pretokenizer) -> str:
         if compiled
         else _why_not_compiled(pattern),
     )
+
+
+def exported_pretokenizer(text: str) -> Pretokenizer:
+    """Return the pretokenizer whose `exported_pattern` is `text`; a known one has its name again.
+
+    Raises:
+        FormatError: libraries may read this pattern differently.
+    """
+    for name, known in PATTERNS.items():
+        if canonical_pattern(known) == text:
+            return Pretokenizer(name, known)
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    found = Pretokenizer(f"regex-{digest[:8]}", text)
+    try:
+        again = exported_pattern(found)
+    except PatternError as error:
+        raise FormatError(str(error)) from error
+    if again != text:
+        raise FormatError(f"libraries may read the split pattern {text!r} differently.")
+    return found
 
 
 def canonical_pattern(pattern: str) -> str:

@@ -9,8 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toktk.errors import FormatError
+from toktk.tokenizer.bpe import BpeModel
+from toktk.tokenizer.engines.huggingface import HfModel
+from toktk.tokenizer.engines.sentencepiece import SentencePieceModel
+from toktk.tokenizer.formats.sentencepiece import write_sentencepiece
 from toktk.tokenizer.formats.tiktoken import Agreement, agreement, write_tiktoken
 from toktk.tokenizer.formats.tokenizer_json import write_tokenizer_json
+from toktk.tokenizer.unigram import UnigramModel
 
 if TYPE_CHECKING:
     from toktk.pieces.table import PieceTable
@@ -24,7 +29,7 @@ class Saved:
     Attributes:
         files: in the order written.
         tiktoken: whether tiktoken gives the same ids; None if it has no file.
-        notes: why a format was left out.
+        notes: why a format was left out, and where ids can differ in another.
     """
 
     files: tuple[Path, ...]
@@ -42,18 +47,50 @@ class Saved:
 
 def save(tokenizer: Tokenizer, folder: Path, pieces: PieceTable | None = None) -> Saved:
     """See `toktk.tokenizer.tokenizer.Tokenizer.save`."""
-    files = [folder / "tokenizer.json"]
-    write_tokenizer_json(tokenizer, files[0])
-    ranks = folder / f"{_file_name(tokenizer.name)}.tiktoken"
+    if isinstance(tokenizer.model, HfModel | SentencePieceModel):
+        path = tokenizer.model.write(folder, _file_name(tokenizer.name))
+        return Saved((path,), None, ("no .tiktoken: the model runs on its library.",))
+    path = folder / "tokenizer.json"
+    named = folder / _file_name(tokenizer.name)
+    ranks = named.with_name(f"{named.name}.tiktoken")
+    proto = named.with_name(f"{named.name}.model")
+    # What an earlier tokenizer of this name left here would not belong to this one.
+    _remove(ranks, ranks.with_name(f"{ranks.name}.json"), proto)
+    model = tokenizer.model
+    if isinstance(model, UnigramModel) and model.fallback is not None:
+        return _save_with_fallback(tokenizer, path, proto)
+    notes = write_tokenizer_json(tokenizer, path)
+    if not isinstance(model, BpeModel):
+        return Saved((path,), None, notes)
     try:
-        files += write_tiktoken(tokenizer, ranks)
+        files = write_tiktoken(tokenizer, ranks)
     except FormatError as error:
-        # What an earlier tokenizer of this name left here would not belong to this one.
-        with contextlib.suppress(OSError):
-            ranks.unlink(missing_ok=True)
-            ranks.with_name(f"{ranks.name}.json").unlink(missing_ok=True)
-        return Saved(tuple(files), None, (str(error),))
-    return Saved(tuple(files), agreement(tokenizer, pieces), ())
+        return Saved((path,), None, (*notes, str(error)))
+    return Saved((path, *files), agreement(tokenizer, pieces), notes)
+
+
+def _save_with_fallback(tokenizer: Tokenizer, path: Path, proto: Path) -> Saved:
+    """Write tokenizer.json and .model, or the one that can hold it."""
+    files: list[Path] = []
+    notes: list[str] = []
+    refused: list[FormatError] = []
+    for file, write in ((path, write_tokenizer_json), (proto, write_sentencepiece)):
+        try:
+            notes += write(tokenizer, file)
+        except FormatError as error:
+            refused.append(error)
+            _remove(file)
+        else:
+            files.append(file)
+    if not files:
+        raise refused[0]
+    return Saved(tuple(files), None, (*notes, *map(str, refused)))
+
+
+def _remove(*paths: Path) -> None:
+    with contextlib.suppress(OSError):
+        for path in paths:
+            path.unlink(missing_ok=True)
 
 
 def _file_name(name: str) -> str:

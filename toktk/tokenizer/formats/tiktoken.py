@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import json
 import re
 from dataclasses import asdict, dataclass
@@ -29,9 +30,9 @@ import numpy as np
 from toktk.errors import FormatError
 from toktk.paths import atomic_write
 from toktk.pretokenizers.automaton import compile_pattern
-from toktk.tokenizer.bpe import BpeModel
-from toktk.tokenizer.formats.pattern import exported_pattern, leaves_gaps
-from toktk.tokenizer.formats.tokenizer_json import check_special_tokens
+from toktk.tokenizer.bpe import BpeModel, byte_order
+from toktk.tokenizer.formats.fields import check_special_tokens
+from toktk.tokenizer.formats.pattern import exported_pattern, exported_pretokenizer, leaves_gaps
 
 if TYPE_CHECKING:
     import tiktoken
@@ -55,10 +56,11 @@ def write_tiktoken(tokenizer: Tokenizer, path: Path) -> tuple[Path, Path]:
             between two matches.
         StorageError: a file cannot be written.
     """
+    model = _bpe(tokenizer)
     arguments = _arguments(tokenizer)
     lines = [
         b"%s %d\n" % (base64.b64encode(token), rank)
-        for token, rank in mergeable_ranks(tokenizer.model).items()
+        for token, rank in mergeable_ranks(model).items()
     ]
     beside = path.with_name(f"{path.name}.json")
     with atomic_write(path) as temporary:
@@ -70,7 +72,7 @@ def write_tiktoken(tokenizer: Tokenizer, path: Path) -> tuple[Path, Path]:
 
 
 def _arguments(tokenizer: Tokenizer) -> dict[str, Any]:
-    check_special_tokens(tokenizer.model)
+    check_special_tokens(tokenizer.model.special_tokens)
     pattern = exported_pattern(tokenizer.pretokenizer)
     if leaves_gaps(compile_pattern(tokenizer.pretokenizer.pattern)):
         raise FormatError(
@@ -87,6 +89,15 @@ def _arguments(tokenizer: Tokenizer) -> dict[str, Any]:
         "special_tokens": {name: i for i, name in enumerate(tokenizer.model.special_tokens)},
         "explicit_n_vocab": tokenizer.vocab_size,
     }
+
+
+def _bpe(tokenizer: Tokenizer) -> BpeModel:
+    if isinstance(tokenizer.model, BpeModel):
+        return tokenizer.model
+    raise FormatError(
+        "cannot write .tiktoken: tiktoken knows ranked merges alone.",
+        f"Found: a model of the kind {tokenizer.model.kind!r}, which encodes by another rule.",
+    )
 
 
 def mergeable_ranks(model: BpeModel) -> dict[bytes, int]:
@@ -107,7 +118,70 @@ def load_tiktoken(path: Path | str) -> tiktoken.Encoding:
     Raises:
         FormatError: a file is missing or damaged; the error names the line or field.
     """
-    path = Path(path)
+    _, arguments, ranks = _load(Path(path))
+    return _encoding(arguments["name"], arguments, ranks)
+
+
+def read_tiktoken(path: Path | str, name: str | None = None) -> Tokenizer:
+    """Read what `write_tiktoken` wrote; every id is given as tiktoken gives it.
+
+    The merge that makes a token is not in the file. It is found by encoding the token with those of
+    lower rank: two symbols are left.
+
+    Args:
+        path: the ``.tiktoken`` file, or a folder that holds one.
+        name: by default the one it was saved with.
+
+    Raises:
+        FormatError: a file is missing or damaged, or tiktoken's rule gives other ids than merging
+            listed pairs does.
+    """
+    from toktk.tokenizer.tokenizer import Tokenizer
+
+    path, arguments, ranks = _load(Path(path))
+    special_tokens = sorted(arguments["special_tokens"], key=arguments["special_tokens"].get)
+    n = len(special_tokens)
+    first = [arguments["special_tokens"][name] for name in special_tokens]
+    first += [ranks[bytes([b])] for b in byte_order()]
+    if first != list(range(n + 256)):
+        raise FormatError(
+            f"cannot read {path}: the order of ids.",
+            "Readable is: special tokens, then the 256 bytes in the order of their characters.",
+        )
+    pretokenizer = exported_pretokenizer(arguments["pat_str"])
+    if leaves_gaps(compile_pattern(pretokenizer.pattern)):
+        raise FormatError(f"cannot read {path}: pat_str.", "Found: it does not match everywhere.")
+    tokens = sorted(ranks, key=lambda token: ranks[token])[256:]
+    merges = [[*_last_pair(path, token, ranks), ranks[token]] for token in tokens]
+    model = BpeModel(tuple(special_tokens), np.array(merges, dtype=np.int64).reshape(-1, 3))
+    tokenizer = Tokenizer(name or arguments["name"], pretokenizer, model)
+    if not agreement(tokenizer).proven:
+        raise _not_listed(path)
+    return tokenizer
+
+
+def _last_pair(path: Path, token: bytes, ranks: dict[bytes, int]) -> tuple[int, int]:
+    parts = [token[i : i + 1] for i in range(len(token))]
+    own = ranks[token]
+    while len(parts) > 2:
+        pairs = [ranks.get(a + b, own) for a, b in itertools.pairwise(parts)]
+        at = min(range(len(pairs)), key=pairs.__getitem__)
+        if pairs[at] >= own:
+            raise _not_listed(path)
+        parts[at : at + 2] = [parts[at] + parts[at + 1]]
+    left, right = (ranks[part] for part in parts)
+    return left, right
+
+
+def _not_listed(path: Path) -> FormatError:
+    return FormatError(
+        f"cannot read {path}: merging listed pairs gives other ids than tiktoken does.",
+        "Found: tokens that are not what the merges of lower rank make of them.",
+    )
+
+
+def _load(path: Path) -> tuple[Path, dict[str, Any], dict[bytes, int]]:
+    """Return the path of the ranks, the arguments beside them, and the ranks."""
     if path.is_dir():
         found = sorted(path.glob("*.tiktoken"))
         if len(found) != 1:
@@ -130,7 +204,7 @@ def load_tiktoken(path: Path | str) -> tiktoken.Encoding:
     missing = next((b for b in range(256) if bytes([b]) not in ranks), None)
     if missing is not None:
         raise FormatError(f"{path} is damaged.", f"Found: no rank for the byte {missing:#04x}.")
-    return _encoding(arguments["name"], arguments, ranks)
+    return path, arguments, ranks
 
 
 def _read(path: Path) -> bytes:
@@ -233,7 +307,7 @@ def agreement(tokenizer: Tokenizer, pieces: PieceTable | None = None) -> Agreeme
     The proof (see the module) takes one encoding of the vocabulary; where it holds, the pieces are
     not looked at.
     """
-    model = tokenizer.model
+    model = _bpe(tokenizer)
     repeated = len(model.merges) - (model.vocab_size - model.base_size)
     tokens = len(differing_tokens(model))
     if not (repeated or tokens) or pieces is None:
@@ -261,7 +335,7 @@ def differing_tokens(model: BpeModel) -> list[int]:
 
 def differing_pieces(tokenizer: Tokenizer, pieces: PieceTable) -> list[bytes]:
     """Return the pieces that tiktoken encodes otherwise: each is given to tiktoken, whole."""
-    return [pieces.piece(p) for p in _differing(tokenizer.model, pieces)]
+    return [pieces.piece(p) for p in _differing(_bpe(tokenizer), pieces)]
 
 
 def _differing(model: BpeModel, pieces: PieceTable) -> list[int]:

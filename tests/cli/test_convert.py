@@ -1,0 +1,179 @@
+"""toktk convert: files of other libraries, with the same ids or not at all."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sentencepiece
+import tokenizers
+from click.testing import CliRunner
+
+from toktk.cli import main
+from toktk.errors import FormatError
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.tokenizer.bpe import BpeModel
+from toktk.tokenizer.formats.tiktoken import load_tiktoken, read_tiktoken
+from toktk.tokenizer.formats.tokenizer_json import read_tokenizer_json
+from toktk.tokenizer.tokenizer import Tokenizer
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tokenizer"))
+
+from unigram_samples import LETTERS, made, of_bytes, of_characters
+
+TEXTS = ["", "abab <0x0A> ab\r\n", "東é😀 ж  ab", "<s>ab<unk>", "a" * 50]
+WORDS = dict.fromkeys(LETTERS, -3.0) | {"ab": -4.0, " a": -2.0}
+
+
+def convert(source, target, *options):
+    result = CliRunner().invoke(main, ["convert", str(source), "-o", str(target), *options])
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert result.stdout == ""
+    return result
+
+
+@pytest.fixture
+def bpe(tmp_path):
+    rows = [(b"a", b"b"), (b"ab", b"ab"), (b" ", b"ab")]
+    model = BpeModel(("<s>",), np.empty((0, 3), dtype=np.int64))
+    ids = {token: i for i, token in enumerate(model.tokens)}
+    merges = []
+    for left, right in rows:
+        ids[left + right] = len(ids)
+        merges.append((ids[left], ids[right], ids[left + right]))
+    model = BpeModel(("<s>",), np.array(merges, dtype=np.int64))
+    tokenizer = Tokenizer("bpe", Pretokenizer.of("gpt2"), model)
+    tokenizer.save(tmp_path / "bpe")
+    return tokenizer
+
+
+@pytest.fixture
+def unigram(tmp_path):
+    tokenizer = made(of_characters(WORDS))
+    tokenizer.save(tmp_path / "unigram")
+    return tokenizer
+
+
+def hugging_face(path):
+    found = tokenizers.Tokenizer.from_file(str(path))
+    found.encode_special_tokens = True
+    return found
+
+
+def test_bpe_there_and_back(bpe, tmp_path):
+    result = convert(tmp_path / "bpe", tmp_path / "x.tiktoken")
+    assert result.exit_code == 0
+    assert "Wrote x.tiktoken and x.tiktoken.json: bpe, 260 tokens" in result.stderr
+    assert read_tiktoken(tmp_path / "x.tiktoken").signature == bpe.signature
+    for source in ("x.tiktoken", "x.tiktoken.json", "bpe/bpe.tiktoken"):
+        assert convert(tmp_path / source, tmp_path / "y.json", "--force").exit_code == 0
+    assert read_tokenizer_json(tmp_path / "y.json").signature == bpe.signature
+    for text in TEXTS:
+        ids = bpe.encode(text).tolist()
+        assert load_tiktoken(tmp_path / "x.tiktoken").encode_ordinary(text) == ids
+        assert hugging_face(tmp_path / "y.json").encode(text).ids == ids
+
+
+def test_unigram_there_and_back(unigram, tmp_path):
+    result = convert(tmp_path / "unigram", tmp_path / "x.model")
+    assert result.exit_code == 0
+    assert result.stderr.count("Note: .model") == 2
+    result = convert(tmp_path / "x.model", tmp_path / "there" / "tokenizer.json")
+    assert result.exit_code == 0
+    assert "Note: .model: U+2581" in result.stderr
+    assert read_tokenizer_json(tmp_path / "there").signature == unigram.signature
+    theirs = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "x.model"))
+    for text in TEXTS:
+        ids = unigram.encode(text).tolist()
+        assert theirs.Encode(text) == ids
+        assert hugging_face(tmp_path / "there" / "tokenizer.json").encode(text).ids == ids
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "reason"),
+    [
+        ("bpe", "x.model", "a bpe model"),
+        ("unigram", "x.tiktoken", "ranked merges alone"),
+        ("o200k", "x.model", "the split pattern o200k"),
+        ("bytes", "x.model", "bytes that are tokens like others"),
+        ("bpe", "x.txt", "cannot tell the format"),
+        ("bpe", "x", "cannot tell the format"),
+        ("nowhere.model", "x.json", "nowhere.model"),
+        ("nowhere.tiktoken", "x.json", "nowhere.tiktoken"),
+        ("nowhere.json", "x.json", "nowhere.json"),
+        ("nowhere", "x.json", "cannot tell the format"),
+        ("empty", "x.json", "cannot choose a tokenizer"),
+        ("unproven", "x.tiktoken", "other ids"),
+    ],
+)
+def test_what_would_change_ids_is_refused(bpe, unigram, tmp_path, source, target, reason):
+    made(of_characters(WORDS), "o200k").save(tmp_path / "o200k")
+    made(of_bytes(WORDS)).save(tmp_path / "bytes")
+    (tmp_path / "empty").mkdir()
+    unproven().save(tmp_path / "unproven")
+    result = convert(tmp_path / source, tmp_path / target)
+    assert result.exit_code == 1
+    assert reason in result.stderr
+    assert not (tmp_path / target).exists()
+
+
+def unproven():
+    """Build a tokenizer that never makes "abc": it comes of (ab, c), but (b, c) is merged first."""
+    a, b, c = (int(BpeModel((), np.empty((0, 3), dtype=np.int64)).byte_ids[x]) for x in b"abc")
+    merges = np.array([[b, c, 256], [a, b, 257], [257, c, 258]])
+    return Tokenizer("unproven", Pretokenizer.of("none"), BpeModel((), merges))
+
+
+def test_tiktoken_files_are_read_by_tiktokens_rule(tmp_path):
+    unproven().save(tmp_path)
+    path = tmp_path / "unproven.tiktoken"
+    read = read_tiktoken(path)
+    assert unproven().encode("abc").tolist() != [258]
+    assert read.encode("abc").tolist() == load_tiktoken(path).encode("abc") == [258]
+    # A token that no two others make.
+    path.write_bytes(path.read_bytes() + base64.b64encode(b"xyz") + b" 259\n")
+    beside = tmp_path / "unproven.tiktoken.json"
+    beside.write_text(beside.read_text().replace("259", "260"))
+    with pytest.raises(FormatError, match="merging listed pairs gives other ids"):
+        read_tiktoken(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"normalization_rule_name": "nmt_nfkc"}, "nmt_nfkc"),
+        ({"add_dummy_prefix": True}, "add_dummy_prefix"),
+        ({"byte_fallback": False}, "byte_fallback"),
+    ],
+)
+def test_models_of_other_settings_are_refused(tmp_path, options, reason):
+    from unigram_samples import trained
+
+    (tmp_path / "x.model").write_bytes(trained(1500, **options))
+    result = convert(tmp_path / "x.model", tmp_path / "tokenizer.json")
+    assert result.exit_code == 1
+    assert reason in result.stderr
+    assert not (tmp_path / "tokenizer.json").exists()
+
+
+def test_what_is_there_stays_without_force(bpe, tmp_path):
+    (tmp_path / "x.tiktoken.json").write_text("mine")
+    result = convert(tmp_path / "bpe", tmp_path / "x.tiktoken")
+    assert result.exit_code == 1
+    assert "--force" in result.stderr
+    assert (tmp_path / "x.tiktoken.json").read_text() == "mine"
+    assert convert(tmp_path / "bpe", tmp_path / "x.tiktoken", "--force").exit_code == 0
+    assert read_tiktoken(tmp_path / "x.tiktoken").signature == bpe.signature
+
+
+def test_a_folder_with_one_file_of_another_format(unigram, tmp_path):
+    (tmp_path / "unigram" / "tokenizer.json").unlink()
+    assert convert(tmp_path / "unigram", tmp_path / "y.json").exit_code == 0
+    assert read_tokenizer_json(tmp_path / "y.json").signature == unigram.signature
+
+
+def test_usage(tmp_path):
+    assert CliRunner().invoke(main, ["convert", str(tmp_path)]).exit_code == 2

@@ -1,0 +1,258 @@
+"""A trie over the bytes of tokens, and what is done along it: Viterbi, greedy and forward passes.
+
+The trie is one hash table of int64 words, open addressing, -1 where free. A word is
+``(node << 8 | byte) << 28 | child << 2 | inner << 1 | token``: the child's number, whether it has
+children itself (so that a walk ends without a failing look-up) and whether a token ends there. Node 0 is
+the root.
+
+A token list is complete in one of two ways. Either every single byte is a token; or `fallback` (int64[256])
+holds the id of each byte, and a character that is no token by itself may be spelled by its bytes: at the
+score ``unknown[length of the character]`` (float64[5]). ``fallback[0] < 0`` says that there is none.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from toktk.kernels import inlined, kernel
+
+MAX_NODES = 1 << 26
+_NODE = MAX_NODES - 1
+
+
+@inlined
+def _slot(node, byte, mask):
+    # The children of a node lie near each other: 256 slots are 2 KiB.
+    h = np.uint64(node) * np.uint64(0x9E3779B97F4A7C15)
+    return np.int64((h >> np.uint64(32)) & np.uint64(mask)) ^ np.int64(byte)
+
+
+@inlined
+def _find(table, node, byte):
+    """Return the slot of the child of `node` at `byte`, or the free slot where it would be."""
+    mask = table.size - 1
+    key = (np.int64(node) << 8) | np.int64(byte)
+    s = _slot(node, byte, mask)
+    while table[s] != -1 and table[s] >> 28 != key:
+        s = (s + 1) & mask
+    return s
+
+
+@kernel
+def fill_trie(data, offsets, entered, table, token_at):
+    """Enter the tokens ``data[offsets[t]:offsets[t + 1]]`` for each t in `entered`; return the nodes.
+
+    Args:
+        entered: int64[m], indices of tokens, none empty.
+        table: int64[slots], all -1; slots a power of two >= 512, more than there are bytes in the tokens.
+        token_at: int64[nodes], all -1; becomes the index of the token that ends at a node. As long as there
+            are bytes in the tokens, and one more.
+
+    Returns -1 - t where token t equals one before it.
+    """
+    n_nodes = 1
+    for e in range(entered.size):
+        t = entered[e]
+        node = np.int64(0)
+        at = np.int64(-1)
+        for i in range(offsets[t], offsets[t + 1]):
+            if at >= 0:
+                table[at] |= 2
+            byte = np.int64(data[i])
+            at = _find(table, node, byte)
+            if table[at] == -1:
+                table[at] = (((node << 8) | byte) << 28) | (np.int64(n_nodes) << 2)
+                n_nodes += 1
+            node = (table[at] >> 2) & _NODE
+        if token_at[node] != -1:
+            return -1 - t
+        token_at[node] = t
+        table[at] |= 1
+    return n_nodes
+
+
+@inlined
+def _char_length(byte):
+    """Return how many bytes the character has that begins with `byte`; 1 if none does."""
+    if byte < 0xC0:
+        return 1
+    if byte < 0xE0:
+        return 2
+    if byte < 0xF0:
+        return 3
+    return 4
+
+
+@kernel
+def viterbi_spans(data, offsets, table, token_at, score_at, fallback, unknown, first_id, ids, ends,
+                  best, back):  # fmt: skip
+    """Encode each span by the path of greatest score sum; write ids and where each span's end.
+
+    Sums are added from left to right. A path replaces the best so far only if it is better, and start
+    positions ascend, so of equal paths the one whose last token is longest wins, then the one before.
+
+    Args:
+        token_at, score_at: int64 and float64[nodes]: the token that ends at a node, and its score.
+        first_id: added to token indices; not to `fallback`.
+        ids: uint32, room for all bytes; ends: int64[spans].
+        best, back: float64 and int64[longest span + 1].
+
+    Returns how many ids there are, or -1 - p where span p cannot be spelled.
+    """
+    k = 0
+    spells = fallback[0] >= 0
+    for p in range(offsets.size - 1):
+        start = offsets[p]
+        n = offsets[p + 1] - start
+        best[0] = 0.0
+        back[0] = 0
+        for i in range(1, n + 1):
+            back[i] = -1
+        for i in range(n):
+            if back[i] < 0:
+                continue
+            here = best[i]
+            length = np.int64(1)
+            if spells:
+                length = min(np.int64(_char_length(data[start + i])), n - i)
+            alone = False
+            node = np.int64(0)
+            for j in range(i, n):
+                word = table[_find(table, node, data[start + j])]
+                if word == -1:
+                    break
+                node = (word >> 2) & _NODE
+                if word & 1:
+                    score = here + score_at[node]
+                    if back[j + 1] < 0 or score > best[j + 1]:
+                        best[j + 1] = score
+                        back[j + 1] = (np.int64(i) << 26) | node
+                    if j + 1 - i == length:
+                        alone = True
+                if not word & 2:
+                    break
+            if spells and not alone:
+                score = here + unknown[length]
+                if back[i + length] < 0 or score > best[i + length]:
+                    best[i + length] = score
+                    back[i + length] = np.int64(i) << 26  # the root: by its bytes
+        if n > 0 and back[n] < 0:
+            return -1 - p
+        k = _write_path(data, start, n, token_at, fallback, first_id, back, ids, k)
+        ends[p] = k
+    return k
+
+
+@kernel
+def _write_path(data, start, n, token_at, fallback, first_id, back, ids, k):
+    """Write the ids of the path that ends at n from ``ids[k]`` on; return where they end."""
+    first = k
+    i = np.int64(n)
+    while i > 0:
+        before = back[i] >> 26
+        node = back[i] & _NODE
+        if node:
+            ids[k] = first_id + token_at[node]
+            k += 1
+        else:
+            for j in range(i - 1, before - 1, -1):
+                ids[k] = fallback[data[start + j]]
+                k += 1
+        i = before
+    low, high = first, k - 1
+    while low < high:
+        ids[low], ids[high] = ids[high], ids[low]
+        low += 1
+        high -= 1
+    return k
+
+
+@kernel
+def greedy_spans(data, offsets, table, token_at, fallback, first_id, ids, ends):
+    """Encode each span from the left, always taking the longest token; arguments as `viterbi_spans`.
+
+    Where no token begins, the bytes of the character are taken. Returns how many ids there are, or -1 - p
+    where span p cannot be spelled.
+    """
+    k = 0
+    spells = fallback[0] >= 0
+    for p in range(offsets.size - 1):
+        i = offsets[p]
+        n = offsets[p + 1]
+        while i < n:
+            node = np.int64(0)
+            found = np.int64(0)
+            end = i
+            for j in range(i, n):
+                word = table[_find(table, node, data[j])]
+                if word == -1:
+                    break
+                node = (word >> 2) & _NODE
+                if word & 1:
+                    found = node
+                    end = j + 1
+                if not word & 2:
+                    break
+            if found:
+                ids[k] = first_id + token_at[found]
+                k += 1
+            elif spells:
+                end = min(i + _char_length(data[i]), n)
+                for j in range(i, end):
+                    ids[k] = fallback[data[j]]
+                    k += 1
+            else:
+                return -1 - p
+            i = end
+        ends[p] = k
+    return k
+
+
+@inlined
+def _log_add(a, b):
+    """Return log(exp(a) + exp(b)) without leaving the log domain."""
+    high, low = max(a, b), min(a, b)
+    if low == -math.inf:
+        return high
+    return high + math.log1p(math.exp(low - high))
+
+
+@kernel
+def log_likelihood_spans(data, offsets, table, score_at, fallback, unknown, out, forward):
+    """Write the log of the sum of exp(score) over all paths of each span to `out` (float64[spans]).
+
+    Arguments are as for `viterbi_spans`, `forward` is float64[longest span + 1]. A span that cannot be
+    spelled gets minus infinity.
+    """
+    spells = fallback[0] >= 0
+    for p in range(offsets.size - 1):
+        start = offsets[p]
+        n = offsets[p + 1] - start
+        forward[0] = 0.0
+        for i in range(1, n + 1):
+            forward[i] = -math.inf
+        for i in range(n):
+            here = forward[i]
+            if here == -math.inf:
+                continue
+            length = np.int64(1)
+            if spells:
+                length = min(np.int64(_char_length(data[start + i])), n - i)
+            alone = False
+            node = np.int64(0)
+            for j in range(i, n):
+                word = table[_find(table, node, data[start + j])]
+                if word == -1:
+                    break
+                node = (word >> 2) & _NODE
+                if word & 1:
+                    forward[j + 1] = _log_add(forward[j + 1], here + score_at[node])
+                    if j + 1 - i == length:
+                        alone = True
+                if not word & 2:
+                    break
+            if spells and not alone:
+                forward[i + length] = _log_add(forward[i + length], here + unknown[length])
+        out[p] = forward[n]

@@ -1,0 +1,1 @@
+"""Models that another library runs: its training, its rules of encoding."""

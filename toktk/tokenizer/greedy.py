@@ -1,0 +1,95 @@
+"""The greedy model: from the left, always the longest token that fits."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from toktk.tokenizer.model import (
+    Arrays,
+    Bytes,
+    Ids,
+    Int64,
+    checked_pieces,
+    pack_names,
+    unpack_names,
+)
+from toktk.tokenizer.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, eq=False)
+class GreedyModel(Vocabulary):
+    """Tokens without ranks or scores; a piece is cut from the left into the longest ones.
+
+    Attributes:
+        special_tokens: ids 0, 1, …; never matched in text.
+        data, offsets: uint8[N], int64[n + 1]: the bytes of the ordinary tokens, whose ids follow.
+        fallback: None where every single byte is a token. Else int64[256]: the ids of the tokens of the
+            bytes, which spell a character where no token begins.
+
+    Raises:
+        FormatError: tokens that are empty, double, or no complete alphabet.
+    """
+
+    special_tokens: tuple[str, ...]
+    data: Bytes
+    offsets: Int64
+    fallback: Int64 | None = None
+
+    kind: ClassVar[str] = "greedy"
+
+    def __post_init__(self) -> None:
+        self._freeze()
+
+    def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
+        """See `toktk.tokenizer.model.Model`."""
+        from toktk.kernels.trie import greedy_spans
+
+        data, offsets, _ = checked_pieces(data, offsets)
+        table, token_at = self.trie
+        ids = np.empty(data.size, dtype=np.uint32)
+        ends = np.empty(offsets.size - 1, dtype=np.int64)
+        n = greedy_spans(
+            data, offsets, table, token_at, self._spelling, len(self.special_tokens), ids, ends
+        )
+        return ids[:n].copy(), ends
+
+    def begins(self, other: object) -> bool:
+        """Tell whether `other` is the same: no vocabulary is read off another's paths."""
+        return other is self or (
+            isinstance(other, GreedyModel) and other.signature == self.signature
+        )
+
+    @functools.cached_property
+    def signature(self) -> str:
+        """The sha256, in hex, of all that determines the ids."""
+        digest = hashlib.sha256(b"greedy")
+        for name, array in sorted(self.to_arrays().items()):
+            digest.update(f"{name} {array.size} ".encode() + array.tobytes())
+        return digest.hexdigest()
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """See `toktk.tokenizer.model.Model`."""
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "special_tokens": pack_names(self.special_tokens),
+            "data": self.data,
+            "offsets": self.offsets,
+        }
+        if self.fallback is not None:
+            arrays["fallback"] = self.fallback
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> GreedyModel:
+        """See `toktk.tokenizer.model.Model`."""
+        return cls(
+            unpack_names(arrays["special_tokens"]),
+            arrays["data"],
+            arrays["offsets"],
+            arrays.get("fallback"),
+        )
