@@ -210,7 +210,7 @@ def enqueue_first(state, heap, links, buckets, pairs):
 
 
 @kernel
-def _apply(cells, weights, pool, start, n, a, b, c, left, right, touched, births):
+def apply_merge(cells, weights, pool, start, n, a, b, c, left, right, touched, births):
     """Merge (a, b) into c at the `n` positions of one run.
 
     `left` and `right` (int64[V, 4]) gather weight and occurrences by neighbor; `touched` (int32[2, n])
@@ -278,7 +278,7 @@ def _add(table, pairs, heap, links, buckets, state, key, count, room):
 
 
 @inlined
-def _lower(table, pairs, a, b, weight):
+def lower(table, pairs, a, b, weight):
     """Take `weight` off the count of (a, b), if that pair is still of interest."""
     index = find_pair(table, pairs, (a << 32) | b)
     if index >= 0 and pairs[index, 2] >= 0:
@@ -298,10 +298,10 @@ def _renew(
         x = np.int64(neighbors[i])
         weight = side[x, 0]
         if is_left:
-            _lower(table, pairs, x, old, weight)
+            lower(table, pairs, x, old, weight)
             key = (x << 32) | new
         else:
-            _lower(table, pairs, old, x, weight)
+            lower(table, pairs, old, x, weight)
             key = (new << 32) | x
             if x == limits[2]:
                 weight -= twin
@@ -311,21 +311,14 @@ def _renew(
 
 
 @kernel
-def _settle(table, pairs, heap, links, buckets, state, pool, a, b, c, found, left, right, touched,
-            births, floor, longest):  # fmt: skip
-    """Turn what `_apply` gathered into pairs, runs and heap entries, and clear the gathering arrays."""
-    n_left, n_right, n_births, twin = found
-    length = left[c, 3]
-    limits = (floor, longest - length, a)
-    _renew(
-        table, pairs, heap, links, buckets, state, left, touched[0], n_left, a, c, 1, twin, limits
-    )
-    _renew(
-        table, pairs, heap, links, buckets, state, right, touched[1], n_right, b, c, 0, twin, limits
-    )
-    both = np.int64(-1)
-    if twin >= floor and 2 * length <= longest:
-        both = _add(table, pairs, heap, links, buckets, state, (c << 32) | c, twin, n_births)
+def place_births(pool, births, touched, left, right, c, both, found):
+    """Write where the new pairs occur into their runs, and clear the gathering arrays.
+
+    The run of neighbor x begins at ``left[x, 2]`` or ``right[x, 2]``, that of (c, c) at `both`; -1 means
+    there is none. `found` holds the numbers of left neighbors, right neighbors and merges. Returns where
+    the run of (c, c) ends.
+    """
+    n_left, n_right, n_births = found
     for i in range(n_births):
         x = births[i, 0]
         if x == c:
@@ -339,15 +332,35 @@ def _settle(table, pairs, heap, links, buckets, state, pool, a, b, c, found, lef
         if x >= 0 and right[x, 2] >= 0:
             pool[right[x, 2]] = births[i, 3]
             right[x, 2] += 1
-    if both >= 0:
-        pairs[state[N_PAIRS] - 1, 3] = both - pairs[state[N_PAIRS] - 1, 2]
-        state[POOL_USED] = both
     for i in range(n_left):
         left[touched[0, i], 0] = 0
         left[touched[0, i], 1] = 0
     for i in range(n_right):
         right[touched[1, i], 0] = 0
         right[touched[1, i], 1] = 0
+    return both
+
+
+@kernel
+def _settle(table, pairs, heap, links, buckets, state, pool, a, b, c, found, left, right, touched,
+            births, floor, longest):  # fmt: skip
+    """Turn what `apply_merge` gathered into pairs, runs and heap entries, and clear the gathering arrays."""
+    n_left, n_right, n_births, twin = found
+    length = left[c, 3]
+    limits = (floor, longest - length, a)
+    _renew(
+        table, pairs, heap, links, buckets, state, left, touched[0], n_left, a, c, 1, twin, limits
+    )
+    _renew(
+        table, pairs, heap, links, buckets, state, right, touched[1], n_right, b, c, 0, twin, limits
+    )
+    both = np.int64(-1)
+    if twin >= floor and 2 * length <= longest:
+        both = _add(table, pairs, heap, links, buckets, state, (c << 32) | c, twin, n_births)
+    both = place_births(pool, births, touched, left, right, c, both, (n_left, n_right, n_births))
+    if both >= 0:
+        pairs[state[N_PAIRS] - 1, 3] = both - pairs[state[N_PAIRS] - 1, 2]
+        state[POOL_USED] = both
 
 
 @kernel
@@ -385,7 +398,7 @@ def merge_steps(cells, weights, pool, table, pairs, heap, links, buckets, merges
         state[N_TOKENS] += 1
         state[N_MERGES] += 1
         pairs[index, 1], pairs[index, 2] = 0, -1
-        found = _apply(cells, weights, pool, start, n, a, b, c, left, right, touched, births)
+        found = apply_merge(cells, weights, pool, start, n, a, b, c, left, right, touched, births)
         _settle(table, pairs, heap, links, buckets, state, pool, a, b, c, found, left, right, touched,
                 births, floor, longest)  # fmt: skip
     return DONE

@@ -85,17 +85,20 @@ class MergeLoop:
         self.touched = np.empty((2, self.merges.shape[0]), dtype=np.int32)
         capacity = power_of_two(max(4 * n, self.n_cells // 8, 4096))
         self.pairs = np.empty((capacity, 4), dtype=np.int64)
-        self.heap = np.empty((capacity, 3), dtype=np.int64)
         self.pairs[:n, 0] = ((wanted // 256 + self.base) << 32) | (wanted % 256 + self.base)
         self.pairs[:n, 1] = totals[wanted]
         self.pairs[:n, 2] = starts
         self.pairs[:n, 3] = occurrences[wanted]
-        self.links = np.empty(capacity, dtype=np.int32)
-        self.buckets = np.full(k.N_BUCKETS, -1, dtype=np.int32)
         self.state[k.N_PAIRS] = n
         self.state[k.POOL_USED] = room
-        k.enqueue_first(self.state, self.heap, self.links, self.buckets, self.pairs)
+        self._queue()
         self._rehash()
+
+    def _queue(self) -> None:
+        self.heap = np.empty((self.pairs.shape[0], 3), dtype=np.int64)
+        self.links = np.empty(self.pairs.shape[0], dtype=np.int32)
+        self.buckets = np.full(k.N_BUCKETS, -1, dtype=np.int32)
+        k.enqueue_first(self.state, self.heap, self.links, self.buckets, self.pairs)
 
     def _rehash(self) -> None:
         self.table = np.full(2 * self.pairs.shape[0], -1, dtype=np.int32)
