@@ -1,0 +1,341 @@
+"""Unigram vocabularies (Kudo 2018), from piece counts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from toktk.errors import TrainingError
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.tokenizer.tokenizer import Tokenizer
+from toktk.tokenizer.unigram import UnigramModel
+from toktk.trainers.base import Card, TrainingData, size_label
+
+if TYPE_CHECKING:
+    from toktk.trainers.pruning import UnigramState
+    from toktk.trainers.seeding import Characters
+
+UNKNOWN = "<unk>"
+HEADROOM = 1.1
+"""The likelihood prunes to this many times the size; the rest goes by score (SentencePiece's constant)."""
+STEPS = 1024
+"""Scores are multiples of 1 / STEPS, so that sums of thousands are exact in float32."""
+# Not in tokens of a character alphabet: SentencePiece writes U+2581 for a space, and ends strings with NUL.
+_RESERVED = (0, 0x2581)
+
+
+class UnigramTrainer:
+    """Unigram (Kudo 2018) in SentencePiece 0.2.3's order of steps, every size from one training.
+
+    Seeds are the substrings of the pieces that cover the most characters (occurrences times length), and
+    all whole pieces seen twice. Then, again and again: two steps of expectation and maximization (digamma in
+    the second), and pruning to 0.75 of the vocabulary by what the likelihood would lose. The last prune goes to
+    1.1 times the size, tokens that no text is encoded by are dropped, and the most likely remain. The sizes
+    branch off one path, for until its last prune it does not depend on the size: each vocabulary equals
+    that of a training for this size alone. No result depends on threads or the order of documents.
+
+    Differences from SentencePiece: pieces come from any pretokenizer; counts are 64 bits wide; sums of
+    expectations are exact; a seed is taken from distinct pieces with their counts, and left out if only ever
+    followed by one character; scores are rounded to 1/1024.
+
+    Args:
+        pretokenizer: a name or a pattern.
+        special_tokens: get the first ids; text is never encoded by them.
+        alphabet: "bytes": the 256 bytes are tokens like others, and what no longer token covers is spelled by
+            them. "characters", as in SentencePiece: characters are tokens, bytes stand in for rare
+            ones only, and "<unk>" is the first special token. None: characters for metaspace, else bytes.
+        character_coverage: share of the text whose characters are all tokens; alphabet "characters" only.
+        seed_size: most seeds, whole pieces aside.
+        min_frequency: a seed occurs so often.
+        max_token_length: most bytes of a token.
+        max_token_chars: most characters of a token, 1 to 32.
+        prune: "loss", or "flat": by score (Land and Pinter 2025: compresses better, fits a little worse).
+        shrinking_factor: share of the vocabulary that a prune keeps.
+        sub_iterations: steps of expectation and maximization between two prunes.
+    """
+
+    card: ClassVar[Card] = Card(
+        reads="pieces",
+        pretokenizer="any",
+        shared=True,
+        notes=("Whole pieces are seeds even where seed_size is exceeded.",),
+    )
+
+    def __init__(
+        self,
+        pretokenizer: str | Pretokenizer = "o200k",
+        special_tokens: Sequence[str] = (),
+        alphabet: Literal["bytes", "characters"] | None = None,
+        character_coverage: float = 0.9995,
+        seed_size: int = 1_000_000,
+        min_frequency: int = 2,
+        max_token_length: int | None = None,
+        max_token_chars: int = 16,
+        prune: Literal["loss", "flat"] = "loss",
+        shrinking_factor: float = 0.75,
+        sub_iterations: int = 2,
+    ) -> None:
+        self.pretokenizer = (
+            Pretokenizer.of(pretokenizer) if isinstance(pretokenizer, str) else pretokenizer
+        )
+        by_name = "characters" if self.pretokenizer.name == "metaspace" else "bytes"
+        self.alphabet = alphabet or by_name
+        self.special_tokens = tuple(special_tokens)
+        if self.alphabet == "characters" and UNKNOWN not in self.special_tokens:
+            self.special_tokens = (UNKNOWN, *self.special_tokens)
+        self.character_coverage = character_coverage
+        self.seed_size = seed_size
+        self.min_frequency = min_frequency
+        self.max_token_length = max_token_length
+        self.max_token_chars = max_token_chars
+        self.prune = prune
+        self.shrinking_factor = shrinking_factor
+        self.sub_iterations = sub_iterations
+        self._check()
+
+    def _check(self) -> None:
+        if len(set(self.special_tokens)) < len(self.special_tokens) or "" in self.special_tokens:
+            raise TrainingError(
+                "special tokens must be different from each other and not empty.",
+                f"Found: {', '.join(map(repr, self.special_tokens))}.",
+            )
+        ranges: dict[str, tuple[float | None, float, float]] = {
+            "character_coverage": (self.character_coverage, 0.5, 1.0),
+            "seed_size": (self.seed_size, 1, math.inf),
+            "min_frequency": (self.min_frequency, 0, math.inf),
+            "max_token_length": (self.max_token_length, 1, math.inf),
+            "max_token_chars": (self.max_token_chars, 1, 32),
+            "shrinking_factor": (self.shrinking_factor, 0.5, 0.95),
+            "sub_iterations": (self.sub_iterations, 1, 10),
+        }
+        for name, (value, least, most) in ranges.items():
+            if value is not None and not least <= value <= most:
+                wanted = f"{least:g} or more" if math.isinf(most) else f"{least:g} to {most:g}"
+                raise TrainingError(f"{name} must be {wanted}, not {value}.")
+        choices = {"alphabet": ("bytes", "characters"), "prune": ("loss", "flat")}
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise TrainingError(
+                    f"{name} must be {' or '.join(map(repr, known))}, not {getattr(self, name)!r}."
+                )
+
+    def train(self, data: TrainingData, sizes: Sequence[int]) -> list[Tokenizer]:
+        """See `toktk.trainers.base.Trainer`."""
+        from toktk.trainers.seeding import Characters
+
+        self._refuse_below(sizes, 256, "256 bytes")
+        table = data.pieces(self.pretokenizer)
+        characters = Characters.of(table.data, table.offsets, table.counts)
+        required = self._required(characters)
+        n_required = int(required.sum())
+        self._refuse_below(
+            sizes,
+            256 + n_required,
+            f"256 bytes and {n_required:,} characters ({self.character_coverage:.2%} of the text)",
+            ", or a lower character_coverage" if n_required else "",
+        )
+        models, available = self._path(characters, required, sizes, data)
+        if len(models) < len(set(sizes)):
+            data.available = available
+        if not models:
+            raise TrainingError(
+                f"cannot reach {min(sizes):,} tokens.",
+                f"Found: {data.corpus.name} gives {available:,}.",
+                "Ask for a smaller size, lower min_frequency, or give more text.",
+            )
+        return [
+            Tokenizer(f"unigram-{size_label(size)}", self.pretokenizer, models[size])
+            for size in sizes
+            if size in models
+        ]
+
+    def _refuse_below(
+        self, sizes: Sequence[int], alphabet: int, what: str, instead: str = ""
+    ) -> None:
+        smallest = len(self.special_tokens) + alphabet
+        if not sizes or min(sizes) < smallest:
+            raise TrainingError(
+                f"cannot train {min(sizes, default=0):,} tokens.",
+                f"Found: {smallest:,} are taken by {len(self.special_tokens)} special tokens, {what}.",
+                f"Ask for {smallest:,} or more{instead}.",
+            )
+
+    def _required(self, characters: Characters) -> npt.NDArray[np.bool_]:
+        """Return bool[C]: the characters that are tokens whatever happens."""
+        required = np.zeros(characters.distinct.size, dtype=np.bool_)
+        if self.alphabet == "bytes":
+            return required
+        order = np.argsort(-characters.times, kind="stable")
+        covered = np.cumsum(characters.times[order])
+        goal = self.character_coverage * float(covered[-1]) if covered.size else 0.0
+        required[order[: int(np.searchsorted(covered, goal)) + 1]] = True
+        return required & _allowed(characters, _RESERVED)
+
+    def _path(
+        self,
+        characters: Characters,
+        required: npt.NDArray[np.bool_],
+        sizes: Sequence[int],
+        data: TrainingData,
+    ) -> tuple[dict[int, UnigramModel], int]:
+        """Go down the path; return the model of each size in reach, and the largest size there is."""
+        state = self._seeded(characters, required, data.jobs)
+        alphabet = len(self.special_tokens) + 256
+        pending = sorted(set(sizes), reverse=True)
+        models: dict[int, UnigramModel] = {}
+        available = 0
+        advance = _Advance(data, max(sizes), alphabet + len(state), min(sizes))
+        while pending:
+            for _ in range(self.sub_iterations):
+                state.reestimate()
+            advance.to(alphabet + len(state))
+            smaller = int(self.shrinking_factor * (alphabet + len(state)))
+            due = [size for size in pending if int(HEADROOM * size) >= smaller]
+            pending = pending[len(due) :]
+            for size in due:
+                branch = state if size == due[-1] and not pending else state.copy()
+                self._prune(branch, int(HEADROOM * size) - alphabet)
+                available = max(available, self._finish(branch, size, models))
+            if not pending:
+                break
+            before = len(state)
+            self._prune(state, smaller - alphabet)
+            # Where a prune drops more than it was asked to, it may have been the last one.
+            stuck = len(state) == before
+            due = [s for s in pending if stuck or alphabet + len(state) <= int(HEADROOM * s)]
+            pending = pending[len(due) :]
+            for size in due:
+                available = max(available, self._finish(state.copy(), size, models))
+        advance.done()
+        return models, available
+
+    def _prune(self, state: UnigramState, n_tokens: int) -> None:
+        if self.prune == "loss":
+            state.prune(n_tokens)
+        else:
+            state.prune_flat(n_tokens)
+
+    def _finish(self, state: UnigramState, size: int, models: dict[int, UnigramModel]) -> int:
+        """Add the model of `size` ids if there are so many; return how many there are."""
+        state.drop_unreachable()
+        room = size - len(self.special_tokens) - 256
+        if len(state) >= room:
+            models[size] = self._model(state, room)
+        return len(self.special_tokens) + 256 + len(state)
+
+    def _seeded(
+        self, characters: Characters, required: npt.NDArray[np.bool_], jobs: int
+    ) -> UnigramState:
+        """Return the state before the first step."""
+        from toktk.trainers.pruning import Lattices, UnigramState
+        from toktk.trainers.seeding import find_seeds
+
+        by_bytes = self.alphabet == "bytes"
+        distinct = characters.distinct
+        allowed = _allowed(characters) if by_bytes else required
+        seeds = find_seeds(
+            characters, allowed, self.seed_size, self.min_frequency, self.max_token_chars,
+            self.max_token_length, jobs,
+        )  # fmt: skip
+        alone = required.copy()
+        if by_bytes:
+            alone = allowed & (distinct >= 0x80) & self._short_enough(characters)
+        n = seeds.home.size + int(alone.sum())
+        id_of = n + np.arange(distinct.size)
+        id_of[alone] = seeds.home.size + np.arange(n - seeds.home.size)
+        lattices = Lattices.build(
+            characters, seeds, characters.by_code(id_of.astype(np.int32)), jobs
+        )
+        covered = np.concatenate([seeds.times * seeds.length, characters.times[alone]])
+        spelling = _spelling(distinct) if by_bytes else np.full((distinct.size, 4), -1, np.int16)
+        state = UnigramState(
+            lattices,
+            home=np.concatenate([seeds.home, np.flatnonzero(alone)]).astype(np.int32),
+            length=np.concatenate([seeds.length, np.ones(int(alone.sum()), dtype=np.uint8)]),
+            score=np.zeros(n),
+            byte_score=np.zeros(256),
+            required=np.concatenate(
+                [np.zeros(seeds.home.size, dtype=np.bool_), required[alone]]
+            ),
+            spelling=spelling,
+            by_bytes=by_bytes,
+            scale=_scale(characters),
+        )  # fmt: skip
+        state.start(covered, np.where(alone, 0, characters.times))
+        return state
+
+    def _short_enough(self, characters: Characters) -> npt.NDArray[np.bool_]:
+        from toktk.trainers.seeding import utf8_lengths
+
+        most = self.max_token_length or 4
+        return np.asarray(utf8_lengths(characters.distinct) <= most)
+
+    def _model(self, state: UnigramState, room: int) -> UnigramModel:
+        """Return the required tokens and the most likely others, `room` in all, by score."""
+        order = np.argsort(-state.score, kind="stable")
+        order = np.concatenate([order[state.required[order]], order[~state.required[order]]])
+        order = order[:room]
+        order = order[np.argsort(-state.score[order], kind="stable")]
+        data, lengths = state.texts(order)
+        by_bytes = self.alphabet == "bytes"
+        scores = np.concatenate(
+            [state.byte_score if by_bytes else np.zeros(256), state.score[order]]
+        )
+        first = len(self.special_tokens)
+        return UnigramModel(
+            self.special_tokens,
+            np.concatenate([np.arange(256, dtype=np.uint8), data]),
+            np.concatenate([np.arange(257), 256 + np.cumsum(lengths)]).astype(np.int64),
+            np.rint(scores * STEPS) / STEPS,
+            None if by_bytes else np.arange(first, first + 256),
+        )
+
+
+class _Advance:
+    """Progress along the path, as ids of the largest size: how far the log of the size has come down."""
+
+    def __init__(self, data: TrainingData, total: int, start: int, end: int) -> None:
+        self._progress = data.progress or (lambda amount: None)
+        self._total, self._done = total, 0
+        self._start = math.log(max(start, end + 1))
+        self._span = self._start - math.log(end)
+
+    def to(self, size: int) -> None:
+        """Say that the path has come down to `size`."""
+        share = (self._start - math.log(size)) / self._span
+        goal = int(self._total * min(max(share, 0.0), 1.0))
+        if goal > self._done:
+            self._progress(goal - self._done)
+            self._done = goal
+
+    def done(self) -> None:
+        """Say that the path has come to its end."""
+        self._progress(self._total - self._done)
+
+
+def _allowed(characters: Characters, reserved: Sequence[int] = ()) -> npt.NDArray[np.bool_]:
+    from toktk.kernels.seeds import INVALID
+
+    distinct = characters.distinct
+    return np.asarray((distinct < INVALID) & ~np.isin(distinct, reserved))
+
+
+def _spelling(distinct: npt.NDArray[np.int32]) -> npt.NDArray[np.int16]:
+    """Return int16[C, 4]: the bytes of each character, -1 after the last."""
+    from toktk.kernels.seeds import INVALID
+
+    spelling = np.full((distinct.size, 4), -1, dtype=np.int16)
+    for c, code in enumerate(distinct.tolist()):
+        raw = bytes([code - INVALID]) if code >= INVALID else chr(code).encode()
+        spelling[c, : len(raw)] = list(raw)
+    return spelling
+
+
+def _scale(characters: Characters) -> float:
+    """Return the power of two by which expectations are multiplied: their sum stays below 2**53."""
+    total = max(int(characters.times.sum()), 1)
+    return float(2.0 ** min(53 - total.bit_length(), 40))
