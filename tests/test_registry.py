@@ -88,6 +88,23 @@ def test_plugins_of_each_kind_are_found_and_loaded(tmp_path: Path) -> None:
     assert out.splitlines() == ["greek 1.2 False", r"Morph \p{L}+", "True length"]
 
 
+def test_plugins_are_found_where_the_backport_has_taken_over(tmp_path: Path) -> None:
+    pytest.importorskip("importlib_metadata")  # numba imports it where it is installed
+    install(tmp_path, "greek", "[toktk.trainers]\nmorph = greek:Morph\n", "class Morph: pass\n")
+    out = run(
+        tmp_path,
+        "import importlib_metadata\n"
+        "print(TRAINERS.names()['morph'], TRAINERS.load('morph').__name__)\n",
+    )
+    assert out.strip() == "greek 1.2 Morph"
+
+
+def test_a_package_is_named_without_importing_it(tmp_path: Path) -> None:
+    install(tmp_path, "greek", "[toktk.trainers]\nmorph = greek.below:Morph\n")
+    code = "print(TRAINERS.package('morph'), TRAINERS.package('bpe'), 'greek' in sys.modules)"
+    assert run(tmp_path, code).split() == ["greek", "toktk", "False"]
+
+
 def test_plugins_can_be_switched_off(tmp_path: Path) -> None:
     install(tmp_path, "greek", "[toktk.trainers]\nmorph = greek:Morph\n")
     out = run(tmp_path, "print(*TRAINERS.names())", TOKTK_PLUGINS="0")

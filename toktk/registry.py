@@ -1,8 +1,7 @@
-"""Trainers, pretokenizers and metrics by name: toktk's own and those of installed packages.
+"""Trainers, pretokenizers, metrics and more by name: toktk's own and those of installed packages.
 
-A package adds one under the entry-point group ``toktk.trainers``, ``toktk.pretokenizers`` or
-``toktk.metrics``. Listing names imports no target; `Registry.load` does. ``TOKTK_PLUGINS=0`` leaves
-toktk's own.
+A package adds one under the entry-point group of its kind, such as ``toktk.trainers``. Listing names
+imports no target; `Registry.load` does. ``TOKTK_PLUGINS=0`` leaves toktk's own.
 """
 
 from __future__ import annotations
@@ -19,6 +18,8 @@ from toktk.errors import ToktkError, did_you_mean
 
 OWN = "toktk"
 
+# Told apart by `callable`: where the package importlib_metadata is loaded, as numba does when it
+# compiles, the entry points that are found are of its class, not of the standard library's.
 Provider = EntryPoint | Callable[[], Any]
 
 
@@ -43,7 +44,7 @@ class Registry:
         expected: str = "a callable",
     ) -> None:
         self.group = group
-        self.kind = group.rpartition(".")[2].removesuffix("s")
+        self.kind = group.rpartition(".")[2].removesuffix("s").replace("_", " ")
         self._builtin = builtin
         self._table = table
         self._accepts = accepts
@@ -66,6 +67,19 @@ class Registry:
         Raises:
             ToktkError: nothing or more than one thing is called so, or a plugin is broken.
         """
+        provider = self._provider(name)
+        return provider() if callable(provider) else self._load_plugin(provider)
+
+    def package(self, name: str) -> str:
+        """Return the top-level package of what is called `name`, without importing it.
+
+        Raises:
+            ToktkError: nothing or more than one thing is called so.
+        """
+        provider = self._provider(name)
+        return OWN if callable(provider) else provider.module.partition(".")[0]
+
+    def _provider(self, name: str) -> Provider:
         known = self._providers()
         if name not in known:
             raise ToktkError(
@@ -78,8 +92,7 @@ class Registry:
                 f"Provided by: {' and '.join(map(_origin, known[name]))}.",
                 "Uninstall all but one, or set TOKTK_PLUGINS=0 to use only toktk's own.",
             )
-        (provider,) = known[name]
-        return self._load_plugin(provider) if isinstance(provider, EntryPoint) else provider()
+        return known[name][0]
 
     def _providers(self) -> dict[str, list[Provider]]:
         found: dict[str, list[Provider]] = {
@@ -123,7 +136,7 @@ def _resolve(target: str) -> Any:
 
 
 def _origin(provider: Provider) -> str:
-    if not isinstance(provider, EntryPoint):
+    if callable(provider):
         return OWN
     if provider.dist is None or not provider.dist.name:
         return "an unnamed distribution"
@@ -136,7 +149,18 @@ def _is_metric(target: Any) -> bool:
     return isinstance(target, Metric)
 
 
-TRAINERS = Registry("toktk.trainers", {"bpe": "toktk.trainers.bpe:BpeTrainer"})
+TRAINERS = Registry(
+    "toktk.trainers",
+    {
+        "bpe": "toktk.trainers.bpe:BpeTrainer",
+        "unigram": "toktk.trainers.unigram:UnigramTrainer",
+        "hf-bpe": "toktk.trainers.huggingface:HfBpeTrainer",
+        "hf-unigram": "toktk.trainers.huggingface:HfUnigramTrainer",
+        "hf-wordpiece": "toktk.trainers.huggingface:HfWordPieceTrainer",
+        "sp-bpe": "toktk.trainers.sentencepiece:SpBpeTrainer",
+        "sp-unigram": "toktk.trainers.sentencepiece:SpUnigramTrainer",
+    },
+)
 
 PRETOKENIZERS = Registry(
     "toktk.pretokenizers",
@@ -167,4 +191,23 @@ METRICS = Registry(
     },
     accepts=_is_metric,
     expected="a toktk.metrics.base.Metric",
+)
+
+PAIR_SCORES = Registry(
+    "toktk.pair_scores",
+    {
+        "count": "toktk.trainers.pair_scores:count",
+        "ratio": "toktk.trainers.pair_scores:ratio",
+        "count*length": "toktk.trainers.pair_scores:count_times_length",
+    },
+)
+
+INFERENCE = Registry(
+    "toktk.inference",
+    {
+        "merges": "toktk.tokenizer.inference:merges",
+        "greedy": "toktk.tokenizer.inference:greedy",
+        "fewest": "toktk.tokenizer.inference:fewest",
+        "viterbi": "toktk.tokenizer.inference:viterbi",
+    },
 )

@@ -198,7 +198,9 @@ def test_shared_options_and_their_defaults(add) -> None:
     assert run("probe", "--jobs", "0").exit_code == 2
 
 
-@pytest.mark.parametrize("kind", ["trainers", "pretokenizers", "metrics", "patterns", "corpora"])
+@pytest.mark.parametrize(
+    "kind", ["trainers", "pretokenizers", "metrics", "patterns", "corpora", "pair-scores"]
+)
 def test_ls_lists_in_every_format(kind: str) -> None:
     rows = json.loads(run("ls", kind, "-f", "json").stdout)
     assert rows

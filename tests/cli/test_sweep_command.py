@@ -295,3 +295,19 @@ def test_a_stopped_run_goes_on_where_it_was(
     good(*command[:-1], undisturbed, "--force")
     for name in ("results.parquet", "curves.parquet"):
         assert (folder / name).read_bytes() == (undisturbed / name).read_bytes()
+
+
+def test_a_pair_score_is_another_training(corpus: list[str], tmp_path: Path) -> None:
+    found = {}
+    for score in ("count", "ratio", "count*length"):
+        folder = tmp_path / score.replace("*", "_")
+        good("train", *corpus, "-s", 400, "-o", folder, "--pair-score", score)
+        assert document(folder)["options"]["parameters"] == {"score": score}
+        found[score] = (folder / "tokenizers" / "bpe-400" / "tokenizer.json").read_text("utf-8")
+    good("train", *corpus, "-s", 400, "-o", tmp_path / "default")
+    default = tmp_path / "default" / "tokenizers" / "bpe-400" / "tokenizer.json"
+    assert default.read_text("utf-8") == found["count"]
+    assert len(set(found.values())) == 3
+    result = run("sweep", *corpus, "-s", 400, "--pair-score", "ration")
+    assert result.exit_code == 1
+    assert "unknown pair score 'ration' (did you mean 'ratio'?)" in result.stderr

@@ -10,7 +10,7 @@ import pytest
 from small_corpora import fresh_home, write_nasty, write_parallel
 
 from toktk.corpus import Corpus, ReaderOptions, load_corpus
-from toktk.errors import CorpusError, MetricError, TrainingError
+from toktk.errors import CorpusError, MetricError, ToktkError, TrainingError
 from toktk.lab.cells import Measured, Pieces, Reading, Training
 from toktk.lab.cost import Meter
 from toktk.lab.plan import SweepPlan
@@ -20,7 +20,10 @@ from toktk.metrics.evaluation import evaluate
 from toktk.pieces.counting import count_corpus
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.tokenizer.bpe import BpeModel
+from toktk.tokenizer.greedy import GreedyModel
 from toktk.tokenizer.tokenizer import Tokenizer
+from toktk.tokenizer.unigram import UnigramModel
+from toktk.tokenizer.vocabulary import packed
 from toktk.trainers.base import TrainingData
 from toktk.trainers.bpe import BpeTrainer
 
@@ -275,3 +278,57 @@ def test_cells_come_back_whole(plan: SweepPlan, tmp_path: Path) -> None:
     again = Measured.load(tmp_path / "measured")
     assert again.results == result.results
     assert again.curves == result.curves
+
+
+def test_inference_methods_share_a_training(plan: SweepPlan) -> None:
+    meter = Meter()
+    methods = ("merges", "greedy", "fewest", "viterbi")
+    crossed = dataclasses.replace(plan, inference=methods)
+    result = sweep(crossed, meter)
+    assert list(result.tokenizers) == [f"bpe-{m}-{size}" for m in methods for size in SIZES]
+    assert [step for step, _ in steps(meter)].count("train") == 1
+    assert {t.model.kind for t in result.tokenizers.values()} == {"bpe", "greedy", "unigram"}
+    assert set(result.trainers.values()) == {"bpe"}
+    texts = [t for batch in plan.evaluation.batches() for t in batch.column(0).to_pylist()]  # type: ignore[union-attr]
+    tokens = {
+        record.tokenizer: record.value
+        for record in result.results
+        if record.metric == "tokens" and record.group == POOLED
+    }
+    for label, tokenizer in result.tokenizers.items():
+        assert tokens[label] == sum(map(tokenizer.count, texts)), label
+    for size in SIZES:
+        assert tokens[f"bpe-fewest-{size}"] == min(tokens[f"bpe-{m}-{size}"] for m in methods)
+    assert result.curves is not None
+    assert set(result.curves["tokenizer"].to_pylist()) == {f"bpe-{m}" for m in methods}
+    # As trained and by merges are the same, under another label.
+    alone = sweep(plan)
+    assert {r.value for r in alone.results if r.tokenizer == "bpe-400"} == {
+        r.value for r in result.results if r.tokenizer == "bpe-merges-400"
+    }
+    again = Meter()
+    repeated = sweep(crossed, again)
+    assert repeated.results == result.results
+    assert {reused for step, reused in steps(again) if step in ("train", "measure")} == {True}
+
+
+def test_inference_that_does_not_exist(plan: SweepPlan) -> None:
+    with pytest.raises(ToktkError, match=r"unknown inference 'gredy' \(did you mean"):
+        sweep(dataclasses.replace(plan, inference=("gredy",)))
+
+
+def test_models_of_any_kind_are_stored_and_come_back(tmp_path: Path) -> None:
+    gpt2 = Pretokenizer.of("gpt2")
+    data, offsets = packed([*(bytes([b]) for b in range(256)), b"ab"])
+    models = [
+        UnigramModel(("<s>",), data, offsets, np.linspace(-9, -1, 257)),
+        GreedyModel((), data, offsets),
+    ]
+    for kept in (models, models[:1], models[1:]):
+        training = Training(tuple(Tokenizer("t", gpt2, m) for m in kept), 7, None)
+        assert training.storable
+        assert training.nested == (len(kept) == 1)
+        training.save(tmp_path)
+        found = Training.load(tmp_path)
+        assert [t.signature for t in found.tokenizers] == [t.signature for t in training.tokenizers]
+        assert (found.available, found.reading) == (7, None)

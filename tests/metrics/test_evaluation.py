@@ -13,6 +13,8 @@ from toktk.metrics.evaluation import evaluate
 from toktk.pieces.counting import count_corpus
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.tokenizer.bpe import BpeModel, byte_characters
+from toktk.tokenizer.unigram import UnigramModel
+from toktk.tokenizer.vocabulary import packed
 
 GPT2 = Pretokenizer.of("gpt2")
 texts = st.lists(st.sampled_from(["a", "b", "ab", "aaa", " ", "\n", "é", "1"]), max_size=20).map(
@@ -225,3 +227,35 @@ def test_parallel_groups(corpus_of):
     assert (alone.parallel.tolist(), alone.aligned_lines) == ([False], None)
     with pytest.raises(CorpusError, match=r"not parallel.*'it'"):
         evaluate(count_corpus(corpus_of([*rows, ("it 0", "it", 1, "0")]), GPT2), model_of([]))
+
+
+@given(documents, any_merges(2), st.integers(1, 3))
+@settings(max_examples=30)
+def test_any_model_is_measured_as_merges_are(corpus_of, documents, merges, jobs):
+    table = count_corpus(corpus_of(documents), GPT2)
+    model = model_of(merges, SPECIALS)
+    with_merges = evaluation.evaluate_merges(table, model)
+    plain = evaluation.evaluate_plainly(table, model, jobs=jobs)
+    size = model.vocab_size
+    for name in vars(with_merges):
+        if not name.startswith("_") and name not in ("model", "edges"):
+            assert np.array_equal(getattr(plain, name), getattr(with_merges, name)), name
+    assert plain.sizes.tolist() == [size]
+    assert plain.tokens(size).tolist() == with_merges.tokens(size).tolist()
+    assert plain.single_token_words(size).tolist() == with_merges.single_token_words(size).tolist()
+    assert plain.token_counts(size).tolist() == with_merges.token_counts(size).tolist()
+
+
+def test_one_model_has_one_size(corpus_of, monkeypatch):
+    monkeypatch.setattr(evaluation, "_SLICE", 2)  # a slice for every piece, and empty ones
+    table = count_corpus(corpus_of([("ab abab aab", "x", 2), ("", "y", 1)]), GPT2)
+    tokens = [*(bytes([b]) for b in range(256)), b"ab", b" ab"]
+    model = UnigramModel((), *packed(tokens), np.array([-2.0] * 256 + [-3.0, -1.0]))
+    found = evaluate(table, model, [300], jobs=2)
+    assert found.tokens(258).tolist() == [2 * (1 + 2 + 3), 0]
+    assert found.single_token_words(258).tolist() == [2, 0]
+    counts = found.token_counts(258)
+    assert [counts[i] for i in (257, 256, ord("a"), ord(" "))] == [2, 6, 2, 2]
+    for read in (found.tokens, found.single_token_words, found.token_counts):
+        with pytest.raises(MetricError, match=r"257 tokens were not evaluated"):
+            read(257)

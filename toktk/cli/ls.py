@@ -18,22 +18,47 @@ Listing = tuple[Row, list[Row]]  # column names, rows
 
 @click.command("ls")
 @click.argument(
-    "kind", type=click.Choice(("trainers", "pretokenizers", "metrics", "corpora", "patterns"))
+    "kind",
+    type=click.Choice(
+        ("trainers", "pretokenizers", "metrics", "corpora", "patterns", "pair-scores", "inference")
+    ),
 )
 @format_option
 @output_option()
 def command(kind: str, format: str, output: Path | None) -> None:
     """List what toktk and the installed packages offer: name, what it is, where it comes from."""
     columns, rows = _LISTS[kind]()
+    if kind == "trainers" and format == "table":
+        # A table has no room for sentences.
+        rows = [(*row[:-2], "see -f json" if row[-2] else "", row[-1]) for row in rows]
     emit_rows(columns, rows, format, output)
 
 
 def _trainers() -> Listing:
-    rows: list[Row] = [
-        (name, _trouble(target) or _first_line(target), origin)
-        for name, target, origin in _loaded(registry.TRAINERS)
-    ]
-    return ("name", "what", "origin"), rows
+    from toktk.trainers.base import card_of
+
+    rows: list[Row] = []
+    for name, target, origin in _loaded(registry.TRAINERS):
+        trouble = _trouble(target)
+        if trouble:
+            rows.append((name, trouble, *[""] * 6, origin))
+            continue
+        card = card_of(target)
+        claims = (card.exact_size, card.deterministic, card.shared)
+        yes_or_no = ("yes" if claim else "no" for claim in claims)
+        about = (card.reads, card.pretokenizer, *yes_or_no, " ".join(card.notes))
+        rows.append((name, _first_line(target), *about, origin))
+    return (
+        "name",
+        "what",
+        "reads",
+        "pretokenizer",
+        "exact size",
+        "deterministic",
+        "one training",  # for all sizes
+        "notes",
+        "origin",
+    ), rows
 
 
 def _pretokenizers() -> Listing:
@@ -70,6 +95,22 @@ def _metrics() -> Listing:
     return ("name", "unit", "better", "what", "origin"), rows
 
 
+def _pair_scores() -> Listing:
+    rows: list[Row] = [
+        (name, _trouble(target) or _first_line(target), origin)
+        for name, target, origin in _loaded(registry.PAIR_SCORES)
+    ]
+    return ("name", "what", "origin"), rows
+
+
+def _inference() -> Listing:
+    rows: list[Row] = [
+        (name, _trouble(target) or _first_line(target), origin)
+        for name, target, origin in _loaded(registry.INFERENCE)
+    ]
+    return ("name", "what", "origin"), rows
+
+
 # What ships with toktk; the code is whichever Python runs.
 _STARTER = {
     "train": ("To train on: nine tenths of the code, and the words", "see its parts"),
@@ -97,6 +138,8 @@ _LISTS = {
     "metrics": _metrics,
     "corpora": _corpora,
     "patterns": _patterns,
+    "pair-scores": _pair_scores,
+    "inference": _inference,
 }
 
 

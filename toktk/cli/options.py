@@ -223,7 +223,7 @@ def pretokenizer_options(function: F) -> F:
 
 
 def training_options(function: F) -> F:
-    """Add what trainers take: the command gets `min_frequency`, `max_token_length`, `specials`."""
+    """Add what trainers take; `trainer_parameters` has what of it was given."""
     options = [
         click.option(
             "--min-frequency",
@@ -232,6 +232,11 @@ def training_options(function: F) -> F:
         ),
         click.option(
             "--max-token-length", type=click.IntRange(min=1), help="Most bytes of a token."
+        ),
+        click.option(
+            "--pair-score",
+            metavar="NAME",
+            help="What BPE merges first: `toktk ls pair-scores`.  [default: count]",
         ),
         click.option(
             "--special",
@@ -253,6 +258,7 @@ def trainer_parameters() -> dict[str, Any]:
         "min_frequency": ctx.params["min_frequency"],
         "max_token_length": ctx.params["max_token_length"],
         "special_tokens": list(ctx.params["specials"]) or None,
+        "score": ctx.params["pair_score"],
     }
     return {name: value for name, value in given.items() if value is not None}
 

@@ -45,6 +45,13 @@ SIZES = "8k,16k,32k,50k,64k,100k,128k"
     help="What to train: `toktk ls trainers`. Repeatable.",
 )
 @pretokenizer_options
+@click.option(
+    "--inference",
+    "inference",
+    multiple=True,
+    metavar="NAME",
+    help="How to run the vocabularies: `toktk ls inference`. Repeatable.  [default: as trained]",
+)
 @sizes_option(SIZES)
 @click.option(
     "-m",
@@ -84,6 +91,7 @@ def command(**options: Any) -> None:
         trainers=tuple(dict.fromkeys(options["trainers"])),
         pretokenizers=named_pretokenizers(options["names"], options["patterns"]),
         parameters=trainer_parameters(),
+        inference=tuple(dict.fromkeys(options["inference"])),
         metrics=tuple(dict.fromkeys(options["metrics"])),
         reference=options["reference"],
         seed=options["seed"],

@@ -14,6 +14,7 @@ from toktk.lab.results import Results
 from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.tokenizer.bpe import BpeModel
+from toktk.tokenizer.model import Model, is_storable, model_from_arrays
 from toktk.tokenizer.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -100,27 +101,34 @@ class Training:
 
     @property
     def storable(self) -> bool:
-        """Whether every model is one that `save` knows; a plug-in may bring another."""
-        return all(type(tokenizer.model) is BpeModel for tokenizer in self.tokenizers)
+        """Whether every model is of a known kind; a plug-in may bring another."""
+        return all(is_storable(tokenizer.model) for tokenizer in self.tokenizers)
 
     def save(self, folder: Path) -> None:
-        """Write merges, once if the tokenizers are nested, and the rest as JSON."""
-        kept = self.tokenizers[-1:] if self.nested else self.tokenizers
-        with (folder / "merges.npz").open("wb") as file:
-            np.savez(file, *(tokenizer.model.merges for tokenizer in kept))
+        """Write the models, merges only once if they are nested, and the rest as JSON."""
+        last = self.tokenizers[-1].model
+        one_list = self.nested and isinstance(last, BpeModel)
+        kept = self.tokenizers[-1:] if one_list else self.tokenizers
+        with (folder / "models.npz").open("wb") as file:
+            arrays: dict[str, Any] = {
+                f"{i}/{name}": array
+                for i, tokenizer in enumerate(kept)
+                for name, array in tokenizer.model.to_arrays().items()
+            }
+            np.savez(file, **arrays)
         _write_json(
             folder,
-            nested=self.nested,
             available=self.available,
             reading=None if self.reading is None else vars(self.reading),
             tokenizers=[
                 {
                     "name": tokenizer.name,
                     "pretokenizer": [tokenizer.pretokenizer.name, tokenizer.pretokenizer.pattern],
-                    "special_tokens": tokenizer.model.special_tokens,
-                    "merges": len(tokenizer.model.merges),
+                    "kind": tokenizer.model.kind,
+                    "stored": 0 if one_list else i,
+                    "merges": _n_merges(tokenizer.model) if one_list else None,
                 }
-                for tokenizer in self.tokenizers
+                for i, tokenizer in enumerate(self.tokenizers)
             ],
         )
 
@@ -128,17 +136,26 @@ class Training:
     def load(cls, folder: Path) -> Training:
         """Read what `save` wrote."""
         meta = _read_json(folder)
+        stored: dict[int, dict[str, npt.NDArray[Any]]] = {}
+        with np.load(folder / "models.npz", allow_pickle=False) as arrays:
+            for name in arrays.files:
+                i, _, part = name.partition("/")
+                stored.setdefault(int(i), {})[part] = arrays[name]
         tokenizers = []
-        with np.load(folder / "merges.npz", allow_pickle=False) as arrays:
-            stored = [arrays[f"arr_{i}"] for i in range(len(arrays.files))]
-        for i, one in enumerate(meta["tokenizers"]):
-            merges = stored[0 if meta["nested"] else i][: one["merges"]]
-            model = BpeModel(tuple(one["special_tokens"]), merges)
+        for one in meta["tokenizers"]:
+            parts = stored[one["stored"]]
+            if one["merges"] is not None:
+                parts = {**parts, "merges": parts["merges"][: one["merges"]]}
+            model = model_from_arrays(one["kind"], parts)
             tokenizers.append(Tokenizer(one["name"], Pretokenizer(*one["pretokenizer"]), model))
         reading = meta["reading"]
         return cls(
             tuple(tokenizers), meta["available"], None if reading is None else Reading(**reading)
         )
+
+
+def _n_merges(model: Model) -> int | None:
+    return len(model.merges) if isinstance(model, BpeModel) else None
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class Cost:
     """What one step took.
 
     Attributes:
-        step: "fingerprint", "count", "train", "measure" or "write".
+        step: "fingerprint", "count", "train", "infer", "measure" or "write".
         what: which corpus, trainer or pretokenizer.
         wall: seconds, without steps inside this one.
         cpu: seconds of all threads, without steps inside this one.

@@ -6,7 +6,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from toktk import __version__
@@ -16,7 +16,9 @@ from toktk.lab.signature import digest
 from toktk.lab.store import code_digest
 from toktk.metrics.base import Metric
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.registry import METRICS, TRAINERS
+from toktk.registry import INFERENCE, METRICS, PAIR_SCORES, TRAINERS
+from toktk.tokenizer.tokenizer import Tokenizer
+from toktk.trainers.base import card_of
 
 DEFAULT_PRETOKENIZER = "o200k"
 
@@ -32,6 +34,8 @@ class SweepPlan:
         trainers: names known to `toktk.registry.TRAINERS`.
         pretokenizers: none means o200k, for those trainers that take one.
         parameters: further parameters of the trainers, by name, only those that were asked for.
+        inference: names known to `toktk.registry.INFERENCE`, with each of which every vocabulary is run;
+            none means as its trainer made it.
         metrics: names known to `toktk.registry.METRICS`; none means all that the text can carry.
         reference: the group that parity divides by.
         seed: given to trainers that take one.
@@ -45,6 +49,7 @@ class SweepPlan:
     trainers: tuple[str, ...] = ("bpe",)
     pretokenizers: tuple[Pretokenizer, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    inference: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     reference: str | None = None
     seed: int = 0
@@ -64,7 +69,15 @@ class SweepPlan:
         """
         if not self.sizes:
             raise TrainingError("a sweep needs at least one size.", "Give sizes, such as 8k,32k.")
-        return [family for name in self.trainers for family in self._families_of(name)]
+        families = [family for name in self.trainers for family in self._families_of(name)]
+        if not self.inference:
+            return families
+        methods = {name: INFERENCE.load(name) for name in self.inference}
+        return [
+            replace(family, label=file_name(f"{family.label}-{name}"), method=method)
+            for family in families
+            for name, method in methods.items()
+        ]
 
     def _families_of(self, name: str) -> list[Family]:
         build = TRAINERS.load(name)
@@ -74,8 +87,12 @@ class SweepPlan:
         if self.pretokenizers and "pretokenizer" not in takes and not anything:
             unknown.append("pretokenizer")
         if unknown:
+            # SentencePiece's trainers cut at their own spaces; a plug-in may cut as it likes.
+            spaces = "pretokenizer" in unknown and card_of(build).pretokenizer == "metaspace"
+            why = ["It cuts text at spaces alone, whatever the pattern."] if spaces else []
             raise TrainingError(
                 f"the trainer {name!r} takes no {' and no '.join(unknown)}.",
+                *why,
                 f"It takes: {', '.join(takes) or 'nothing'}.",
                 "Leave the option out, or run this trainer by itself.",
             )
@@ -130,6 +147,8 @@ class SweepPlan:
             ],
             "sizes": list(self.sizes),
             "parameters": dict(self.parameters),
+            "pair_score": PAIR_SCORES.names().get(self.parameters.get("score", "")),
+            "inference": {name: INFERENCE.names()[name] for name in self.inference},
             "metrics": {name: origin for name, (_, origin) in self.measures.items()},
             "reference": self.reference,
             "seed": self.seed,
@@ -152,6 +171,8 @@ class Family:
         build: makes the trainer.
         pretokenizer: given to the trainer; None where it takes none.
         given: the other parameters.
+        method: how the vocabularies are run; None: as the trainer made them. Not part of `key`: methods
+            share a training.
     """
 
     label: str
@@ -160,6 +181,7 @@ class Family:
     build: Callable[..., Any]
     pretokenizer: Pretokenizer | None
     given: Mapping[str, Any]
+    method: Callable[..., Tokenizer] | None = None
 
     def trainer(self) -> Any:
         """Make the trainer."""
@@ -178,7 +200,14 @@ class Family:
             "pretokenizer": None if self.pretokenizer is None else self.pretokenizer.signature,
             "pattern": None if self.pretokenizer is None else self.pretokenizer.pattern,
             "given": dict(self.given),
+            "pair_score": _score_key(self.given.get("score")),
         }
+
+
+def _score_key(name: Any) -> list[str]:
+    """Return origin and code of a pair score; nothing for toktk's own and other trainers' scores."""
+    origin = PAIR_SCORES.names().get(name, "toktk")
+    return [] if origin == "toktk" else [origin, code_digest(PAIR_SCORES.package(name))]
 
 
 def _parameters(build: Callable[..., Any]) -> tuple[list[str], bool]:

@@ -13,6 +13,7 @@ from toktk.lab.cost import Cost, Meter
 from toktk.lab.figures import curve, curve_sizes, records
 from toktk.lab.plan import Family, SweepPlan
 from toktk.lab.results import Record, Results
+from toktk.lab.signature import digest
 from toktk.lab.store import Store, code_digest
 from toktk.metrics.base import Metric, MetricOptions
 from toktk.metrics.evaluation import Evaluation, evaluate
@@ -23,6 +24,8 @@ from toktk.trainers.base import TrainingData, size_label
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from toktk.pieces.table import PieceTable
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,7 @@ class _Sweep:
         self.store = Store(meter.watcher.remark, force=plan.force)
         self._counted: dict[tuple[str, str, bool], Pieces] = {}
         self._slow: set[str] = set()
+        self._last: tuple[str, Training] | None = None
 
     def run(self) -> SweepResult:
         """Go through the families."""
@@ -121,7 +125,7 @@ class _Sweep:
         unreached: list[Unreached] = []
         readings: dict[str, Reading | None] = {"training": None, "evaluation": None}
         for family in self.plan.families:
-            training = self.train(family)
+            training = self.infer(family, self.train(family))
             readings["training"] = training.reading or readings["training"]
             missing = self._missing(family, training)
             if missing is not None:
@@ -195,9 +199,13 @@ class _Sweep:
         """Return the tokenizers of all sizes in reach: from the store, or by training."""
         corpus = self.plan.training
         key = {**family.key(), "corpus": corpus.fingerprint, "sizes": self.plan.sizes}
+        known = digest(key)
+        if self._last is not None and self._last[0] == known:
+            return self._last[1]  # another inference method for the same tokenizers
         training = self.store.read("training", key, Training.load)
         if training is not None:
             self.meter.reused("train", family.label)
+            self._last = known, training
             return training
         evaluation = self.plan.evaluation
         if evaluation is not None and family.pretokenizer is not None:
@@ -206,11 +214,11 @@ class _Sweep:
         training = self._trained(family, corpus)
         if training.storable:
             self.store.write("training", key, training.save)
+        self._last = known, training
         return training
 
     def _trained(self, family: Family, corpus: Corpus) -> Training:
         readings: list[Reading] = []
-        learned = 0
 
         def count(pretokenizer: Pretokenizer) -> Any:
             pieces = self.pieces(corpus, pretokenizer, by_group=False)
@@ -218,19 +226,32 @@ class _Sweep:
             return pieces.table
 
         with self.meter.step("train", family.label, max(self.plan.sizes), "tokens") as advance:
-
-            def progress(amount: int) -> None:
-                nonlocal learned
-                learned += amount
-                advance(amount)
-
-            data = TrainingData(corpus, count, progress)
+            data = TrainingData(corpus, count, advance, self.plan.jobs)
             made = family.trainer().train(data, list(self.plan.sizes))
         tokenizers = _checked(family, made, self.plan.sizes)
-        available = None
-        if len(tokenizers) < len(self.plan.sizes) and learned:
-            available = tokenizers[0].model.base_size + learned
+        available = data.available if len(tokenizers) < len(self.plan.sizes) else None
         return Training(tokenizers, available, readings[0] if readings else None)
+
+    def infer(self, family: Family, training: Training) -> Training:
+        """Return the tokenizers with the family's inference method in place of their own.
+
+        Raises:
+            FormatError: the vocabulary cannot be run so.
+        """
+        method = family.method
+        if method is None:
+            return training
+        total = len(training.tokenizers)
+        tables: dict[Pretokenizer, PieceTable] = {}
+        made = []
+        with self.meter.step("infer", family.label, total, "sizes") as advance:
+            for tokenizer in training.tokenizers:
+                cut = tokenizer.pretokenizer
+                if cut not in tables and getattr(method, "reads_pieces", True):
+                    tables[cut] = self.pieces(self.plan.training, cut, by_group=False).table
+                made.append(method(tokenizer, tables.get(cut)))
+                advance(1)
+        return replace(training, tokenizers=tuple(made))
 
     # -- measuring --------------------------------------------------------------------------------
 

@@ -1,42 +1,56 @@
-"""Evaluation: what one encoding of the pieces tells about every vocabulary size."""
+"""Evaluation: what one encoding of the pieces tells, for ranked merges about every size."""
 
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from toktk.errors import CorpusError, MetricError
-from toktk.kernels.reduction import BYTES, CHARS, DOCUMENTS, LINES, NONSPACE, UNSPACED, WORDS
+from toktk.errors import MetricError
+from toktk.metrics.totals import Totals, totals_of
 from toktk.pieces.table import Int64, PieceTable
 from toktk.tokenizer.bpe import BpeModel
+from toktk.tokenizer.model import Ids, Model
 
+_SLICE = 1 << 23  # bytes of pieces that a thread encodes at a time
 _DENSE = 5 << 20  # cells of groups x merges up to which every size is kept
 
 
+class Evaluation(Totals, ABC):
+    """Counts of tokens in each group of a text, at one or more vocabulary sizes."""
+
+    @property
+    @abstractmethod
+    def sizes(self) -> Int64:
+        """int64[E]: the vocabulary sizes that `tokens` and `single_token_words` can be asked for."""
+
+    @abstractmethod
+    def tokens(self, size: int) -> Int64:
+        """Return int64[G]: tokens of each group's text under a vocabulary of `size` ids.
+
+        Raises:
+            MetricError: the size was not kept.
+            TrainingError: there is no vocabulary of that size.
+        """
+
+    @abstractmethod
+    def single_token_words(self, size: int) -> Int64:
+        """Return int64[G]: occurrences of pieces with a letter that are one token."""
+
+    @abstractmethod
+    def token_counts(self, size: int) -> Int64:
+        """Return int64[size]: how often each id occurs, over all groups."""
+
+
 @dataclass(frozen=True, eq=False)
-class Evaluation:
-    """Counts of tokens in each group of a text, for every size of one merge list.
+class MergeEvaluation(Evaluation):
+    """The counts for every size of one merge list, from one encoding."""
 
-    The plain totals are int64[G], in the order of `groups`. A word is a maximal run of characters without
-    the White_Space property; an unspaced character belongs to a script written without spaces.
-    """
-
-    groups: tuple[str, ...]
-    documents: Int64
-    bytes: Int64
-    chars: Int64
-    lines: Int64
-    words: Int64
-    unspaced: Int64
-    nonspace: Int64
-    pieces: Int64
-    word_pieces: Int64
-    parallel: npt.NDArray[np.bool_]
-    aligned_lines: int | None
     model: BpeModel
     edges: Int64
     """int64[E], ascending: the merge counts at which `tokens` is known."""
@@ -61,25 +75,20 @@ class Evaluation:
         return e
 
     def tokens(self, size: int) -> Int64:
-        """Return int64[G]: tokens of each group's text under a vocabulary of `size` ids.
-
-        Raises:
-            MetricError: the size was not kept.
-            TrainingError: there is no vocabulary of that size.
-        """
+        """See `Evaluation`."""
         return np.asarray(self.bytes - self._merged[:, self._edge(size)])
 
     @property
     def sizes(self) -> Int64:
-        """int64[E]: the vocabulary sizes that `tokens` and `single_token_words` can be asked for."""
+        """See `Evaluation`."""
         return np.unique(self.model.size_after[self.edges])
 
     def single_token_words(self, size: int) -> Int64:
-        """Return int64[G]: occurrences of pieces with a letter that are one token."""
+        """See `Evaluation`."""
         return np.asarray(self._single[:, self._edge(size)])
 
     def token_counts(self, size: int) -> Int64:
-        """Return int64[size]: how often each id occurs, over all groups."""
+        """See `Evaluation`."""
         n = self.model.merges_at(size)
         applied = self._applied[:n].copy()
         late = self._late[self._late[:, 0] < n]
@@ -93,38 +102,75 @@ class Evaluation:
         return counts
 
 
+@dataclass(frozen=True, eq=False)
+class PlainEvaluation(Evaluation):
+    """The counts for one model, whatever it does."""
+
+    model: Model
+    _tokens: Int64
+    """int64[G]"""
+    _single: Int64
+    """int64[G]"""
+    _counts: Int64
+    """int64[ids]"""
+
+    def _check(self, size: int) -> None:
+        if size != self.model.vocab_size:
+            raise MetricError(
+                f"{size:,} tokens were not evaluated.",
+                f"Found: one vocabulary of {self.model.vocab_size:,} tokens.",
+            )
+
+    @property
+    def sizes(self) -> Int64:
+        """See `Evaluation`."""
+        return np.array([self.model.vocab_size], dtype=np.int64)
+
+    def tokens(self, size: int) -> Int64:
+        """See `Evaluation`."""
+        self._check(size)
+        return self._tokens
+
+    def single_token_words(self, size: int) -> Int64:
+        """See `Evaluation`."""
+        self._check(size)
+        return self._single
+
+    def token_counts(self, size: int) -> Int64:
+        """See `Evaluation`."""
+        self._check(size)
+        return self._counts
+
+
 def evaluate(
-    table: PieceTable, model: BpeModel, sizes: Sequence[int] = (), *, jobs: int = 1
+    table: PieceTable, model: Model, sizes: Sequence[int] = (), *, jobs: int = 1
 ) -> Evaluation:
-    """Encode each distinct piece once under all merges and add up every size.
+    """Encode each distinct piece once and add up: at every size if `model` is ranked merges.
 
     Args:
         table: the text to measure on.
-        model: the largest vocabulary; smaller ones are cuts of it.
+        model: the largest vocabulary; smaller ones are cuts of it, where there are any.
         sizes: where there are very many groups, the sizes to keep besides 256 others.
         jobs: threads.
+
+    Raises:
+        CorpusError: groups with alignment ids do not have the same ids.
     """
+    if isinstance(model, BpeModel):
+        return evaluate_merges(table, model, sizes, jobs=jobs)
+    return evaluate_plainly(table, model, jobs=jobs)
+
+
+def evaluate_merges(
+    table: PieceTable, model: BpeModel, sizes: Sequence[int] = (), *, jobs: int = 1
+) -> MergeEvaluation:
+    """Do as `evaluate` does with ranked merges: one encoding under all of them serves every size."""
     edges = _edges(len(table.groups), model, sizes)
-    marked = _holds_letter(table)
+    totals, marked = totals_of(table)
     sums, late = _encode(table, model, edges, marked, jobs)
     merged, single, single_bytes, applied, byte_counts = sums
-    word_pieces = np.zeros(len(table.groups), dtype=np.int64)
-    in_word = np.repeat(marked, np.diff(table.rows)).astype(np.bool_)
-    np.add.at(word_pieces, table.entry_group[in_word], table.entry_count[in_word])
-    parallel, aligned_lines = _alignment(table)
-    return Evaluation(
-        groups=table.groups,
-        documents=table.totals[:, DOCUMENTS],
-        bytes=table.totals[:, BYTES],
-        chars=table.totals[:, CHARS],
-        lines=table.totals[:, LINES],
-        words=table.totals[:, WORDS],
-        unspaced=table.totals[:, UNSPACED],
-        nonspace=table.totals[:, NONSPACE],
-        pieces=table.group_pieces,
-        word_pieces=word_pieces,
-        parallel=parallel,
-        aligned_lines=aligned_lines,
+    return MergeEvaluation(
+        **vars(totals),
         model=model,
         edges=edges,
         _merged=np.cumsum(merged, axis=1),
@@ -135,6 +181,39 @@ def evaluate(
     )
 
 
+def evaluate_plainly(table: PieceTable, model: Model, *, jobs: int = 1) -> PlainEvaluation:
+    """Do as `evaluate` does with any model: what it makes of each piece is counted."""
+    totals, marked = totals_of(table)
+    lengths = np.zeros(len(table), dtype=np.int64)
+    counts = np.zeros(model.vocab_size, dtype=np.int64)
+    cuts = _slices(table, max(jobs, int(table.offsets[-1]) // _SLICE))
+
+    def run(first: int, last: int) -> tuple[Ids, Int64]:
+        begin, end = table.offsets[first], table.offsets[last]
+        return model.encode_pieces(table.data[begin:end], table.offsets[first : last + 1] - begin)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        for first, (ids, ends) in zip(cuts, pool.map(run, cuts, cuts[1:]), strict=False):
+            per_piece = np.diff(ends, prepend=0)
+            lengths[first : first + per_piece.size] = per_piece
+            weights = table.counts[first : first + per_piece.size]
+            np.add.at(counts, ids, np.repeat(weights, per_piece))
+    per_entry = np.diff(table.rows)
+    tokens, single = np.zeros((2, len(table.groups)), dtype=np.int64)
+    np.add.at(tokens, table.entry_group, table.entry_count * np.repeat(lengths, per_entry))
+    one = np.repeat((lengths == 1) & (marked != 0), per_entry)
+    np.add.at(single, table.entry_group[one], table.entry_count[one])
+    return PlainEvaluation(
+        **vars(totals), model=model, _tokens=tokens, _single=single, _counts=counts
+    )
+
+
+def _slices(table: PieceTable, n: int) -> list[int]:
+    """Return where n slices of equal bytes begin and end: the time goes with the bytes."""
+    goals = np.linspace(0, table.offsets[-1], n + 1)[1:-1]
+    return [0, *np.searchsorted(table.offsets, goals).tolist(), len(table)]
+
+
 def _edges(n_groups: int, model: BpeModel, sizes: Sequence[int]) -> Int64:
     """Return the merge counts to keep: all, unless groups x merges is too much."""
     n = len(model.merges)
@@ -143,40 +222,6 @@ def _edges(n_groups: int, model: BpeModel, sizes: Sequence[int]) -> Int64:
     wanted = [model.merges_at(size) for size in sizes]
     spread = np.geomspace(1, n, 256).astype(np.int64)
     return np.unique(np.concatenate([[0, n], wanted, spread])).astype(np.int64)
-
-
-def _holds_letter(table: PieceTable) -> npt.NDArray[np.uint8]:
-    """Return uint8[n]: whether each piece holds a letter (Unicode category L)."""
-    from toktk.kernels.reduction import mark_pieces
-    from toktk.pretokenizers.automaton import compile_pattern
-
-    class_of = compile_pattern(r"\p{L}").class_of
-    marked = np.zeros(len(table), dtype=np.uint8)
-    is_letter = (class_of == class_of[ord("a")]).astype(np.uint8)
-    mark_pieces(table.data, table.offsets, is_letter, marked)
-    return marked
-
-
-def _alignment(table: PieceTable) -> tuple[npt.NDArray[np.bool_], int | None]:
-    """Return which groups are sides of one parallel text, and its number of lines.
-
-    Raises:
-        CorpusError: groups with alignment ids do not have the same ids.
-    """
-    lines = table.aligned[:, 0]
-    parallel = (lines > 0) & (lines == table.totals[:, DOCUMENTS])
-    sides = table.aligned[parallel]
-    if not len(sides):
-        return parallel, None
-    usual = sides[np.argmax([(sides == side).all(axis=1).sum() for side in sides])]
-    for g in np.flatnonzero(parallel):
-        if (table.aligned[g] != usual).any():
-            raise CorpusError(
-                f"the text is not parallel: group {table.groups[g]!r} has other alignment ids.",
-                f"Found: {lines[g]:,} aligned lines in it, {usual[0]:,} in most groups.",
-                "Keep only the lines that every group has, or leave out --align-column.",
-            )
-    return parallel, int(usual[0])
 
 
 def _encode(
@@ -192,9 +237,7 @@ def _encode(
     n_groups, n_merges = len(table.groups), len(model.merges)
     bin_of = np.searchsorted(edges, np.arange(n_merges), side="right").astype(np.int32)
     longest = max(SHORT, int(np.diff(table.offsets).max(initial=0)))
-    # Slices of equal bytes: pieces differ in length, and the time goes with the bytes.
-    goals = np.linspace(0, table.offsets[-1], jobs + 1)[1:-1]
-    cuts = [0, *np.searchsorted(table.offsets, goals).tolist(), len(table)]
+    cuts = _slices(table, jobs)
     model.pair_table, model.byte_ids  # noqa: B018 - made here, not by two threads at once
     results: list[tuple[list[Int64], Int64] | None] = [None] * jobs
 

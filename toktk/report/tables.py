@@ -314,6 +314,9 @@ def _title(family: _Family, detail: str) -> Text:
     from rich.text import Text
 
     name = f"{family.trainer} · {family.pretokenizer}"
+    if family.label.startswith(family.trainer):  # what else the label holds is the inference method
+        rest = family.label.removeprefix(family.trainer).removeprefix(f"-{family.pretokenizer}")
+        name += f" · {rest[1:]}" if rest else ""
     return Text.assemble((name, "bold"), "  ", (detail, "dim"))
 
 

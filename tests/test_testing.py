@@ -1,0 +1,249 @@
+"""The conformance suite: all trainers pass it, and each rule catches a trainer that breaks it."""
+
+import itertools
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from toktk.errors import TrainingError
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.registry import TRAINERS
+from toktk.testing import ConformanceError, check_trainer
+from toktk.tokenizer.bpe import BpeModel
+from toktk.tokenizer.tokenizer import Tokenizer
+from toktk.tokenizer.unigram import UnigramModel
+from toktk.tokenizer.vocabulary import packed
+from toktk.trainers.base import Card, card_of
+from toktk.trainers.bpe import BpeTrainer
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+@pytest.mark.parametrize("name", TRAINERS.names())
+def test_every_trainer_conforms(name):
+    check_trainer(TRAINERS.load(name))
+
+
+def test_the_example_in_the_readme_conforms():
+    section = README.read_text(encoding="utf-8").partition("## Your own trainer")[2]
+    code = re.search("```python\n(.*?)```", section, re.S)[1]
+    names: dict[str, object] = {}
+    exec(code, names)
+    check_trainer(names["WordTrainer"])
+
+
+def test_a_corpus_of_ones_own(corpus_of):
+    texts = [(f"low lower {i} lowest {i * 7}", "g", 1) for i in range(90)]
+    check_trainer(BpeTrainer, corpus_of(texts), sizes=(260, 256, 270))
+
+
+class Good:
+    """BPE, of which each class below breaks one rule."""
+
+    card = Card(nested=True, shared=True)
+
+    def train(self, data, sizes):
+        return self.change(BpeTrainer("gpt2").train(data, sizes), data, sizes)
+
+    def change(self, made, data, sizes):
+        return made
+
+
+def test_the_trainer_that_the_others_break_conforms():
+    check_trainer(Good)
+
+
+class OtherSize(Good):
+    def change(self, made, data, sizes):
+        return [replace(one, model=one.model.cut(one.vocab_size - 1)) for one in made]
+
+
+class Silent(Good):
+    def change(self, made, data, sizes):
+        data.available = None
+        return made[1:]
+
+
+class NoList(Good):
+    def change(self, made, data, sizes):
+        return {one.vocab_size: one for one in made}
+
+
+class Gap(Good):
+    def change(self, made, data, sizes):
+        return [replace(one, model=Sparse(one.model)) for one in made]
+
+
+class Wrapped:
+    """A model to be broken."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def __getattr__(self, name):
+        return getattr(self.model, name)
+
+
+class Sparse(Wrapped):
+    """A model whose ids skip one."""
+
+    def encode_pieces(self, data, offsets):
+        ids, ends = self.model.encode_pieces(data, offsets)
+        return np.where(ids == self.model.byte_ids[ord("a")], self.model.vocab_size, ids), ends
+
+
+class Shout(Wrapped):
+    """A model that loses what it reads."""
+
+    def encode_pieces(self, data, offsets):
+        return self.model.encode_pieces(np.where(data == ord("a"), ord("A"), data), offsets)
+
+
+class Lossy(Good):
+    def change(self, made, data, sizes):
+        return [replace(one, model=Shout(one.model)) for one in made]
+
+
+class Deaf(Wrapped):
+    """A model without a token for one byte."""
+
+    @property
+    def tokens(self):
+        return [b"??" if token == b"\xff" else token for token in self.model.tokens]
+
+
+class NoByte(Good):
+    def change(self, made, data, sizes):
+        return [replace(one, model=Deaf(one.model)) for one in made]
+
+
+class NoFile(Good):
+    def change(self, made, data, sizes):
+        cut = Pretokenizer.of("(?<=a)b|.")  # looks behind, which no table does
+        return [replace(one, pretokenizer=cut) for one in made]
+
+
+class Unrelated(Good):
+    def change(self, made, data, sizes):
+        for i, one in enumerate(made):
+            n = np.arange(one.vocab_size - 256)
+            merges = np.stack([n % 256, (n // 256 + 7 * i) % 256, 256 + n], axis=1)
+            made[i] = replace(one, model=BpeModel((), merges))
+        return made
+
+
+class Moody(Good):
+    runs = 0
+
+    def change(self, made, data, sizes):
+        Moody.runs += 1
+        cut = Pretokenizer.of(("gpt2", "cl100k")[Moody.runs % 2])
+        return [replace(one, pretokenizer=cut) for one in made]
+
+
+class FirstCome(Good):
+    """The order of documents decides."""
+
+    def train(self, data, sizes):
+        letters = "".join(data.texts())
+        pairs = list(dict.fromkeys(itertools.pairwise(letters)))
+        words = [(a + b).encode() for a, b in pairs] + [
+            bytes([b, c]) for b in range(0xC0, 0xC8) for c in range(256)
+        ]
+        tokens = list(dict.fromkeys([bytes([b]) for b in range(256)] + words))
+        data.available = len(tokens)
+        return [
+            Tokenizer(
+                "x", Pretokenizer.of("gpt2"), UnigramModel((), *packed(tokens[:n]), -np.ones(n))
+            )
+            for n in sizes
+            if n <= len(tokens)
+        ]
+
+
+class Reader(Good):
+    def train(self, data, sizes):
+        list(data.texts())
+        return super().train(data, sizes)
+
+
+class Pretender(Good):
+    card = Card("text", nested=True, shared=True)
+
+
+class Generous(Good):
+    def train(self, data, sizes):
+        return super().train(data, [max(size, 256) for size in sizes])
+
+
+class Forgetful(Good):
+    def train(self, data, sizes):
+        made = super().train(data, sizes)
+        return made[:1] if max(sizes) > 100_000 else made
+
+
+class Mute(Good):
+    def train(self, data, sizes):
+        made = super().train(data, sizes)
+        data.available = None
+        return made
+
+
+@pytest.mark.parametrize(
+    ("make", "rule"),
+    [
+        (OtherSize, "exact size"),
+        (Silent, "exact size"),
+        (NoList, "exact size"),
+        (Gap, "dense ids"),
+        (NoByte, "alphabet"),
+        (Lossy, "round trip"),
+        (NoFile, "export"),
+        (Unrelated, "nested"),
+        (Moody, "determinism"),
+        (FirstCome, "determinism"),
+        (Reader, "reads"),
+        (Pretender, "reads"),
+        (Generous, "too small"),
+        (Forgetful, "too large"),
+        (Mute, "too large"),
+    ],
+)
+def test_a_broken_rule_is_found(make, rule):
+    with pytest.raises(ConformanceError) as caught:
+        check_trainer(make)
+    assert caught.value.rule == rule
+    assert str(caught.value).startswith(f"{rule}: expected ")
+    assert "; found " in str(caught.value)
+
+
+def test_a_card_releases_from_what_it_does_not_claim():
+    class Honest(Moody):
+        card = Card(nested=True, deterministic=False)
+
+    class LossyAndSaysSo(Lossy):
+        card = Card(nested=True, lossless=False)
+
+    check_trainer(Honest)
+    with pytest.raises(ConformanceError, match=r"^export"):  # the file still gives other ids
+        check_trainer(LossyAndSaysSo)
+
+
+def test_errors_of_the_trainer_itself_come_through():
+    class Failing(Good):
+        def train(self, data, sizes):
+            raise TrainingError("no text will do.")
+
+    with pytest.raises(TrainingError, match="no text will do"):
+        check_trainer(Failing)
+
+
+def test_a_trainer_without_a_card_is_held_to_the_strictest_claims():
+    card = card_of(object())
+    assert (card.exact_size, card.deterministic, card.lossless, card.reserved) == (True,) * 3 + (
+        "",
+    )
+    assert not card.nested

@@ -1,0 +1,159 @@
+"""SentencePiece's trainers inside toktk: the library's own results, from piece counts."""
+
+import contextlib
+
+import pytest
+import sentencepiece
+from library_corpus import data_of, languages, training_slice
+
+from toktk.errors import TrainingError
+from toktk.testing import _default_documents
+from toktk.trainers import sentencepiece as trainers
+from toktk.trainers.sentencepiece import SpBpeTrainer, SpUnigramTrainer
+
+SPECIALS = ("<pad>", "a,b", "東")
+ALL = [SpBpeTrainer, SpUnigramTrainer]
+TEXTS = [text for text, _ in _default_documents()]
+
+
+@pytest.fixture
+def train(corpus_of):
+    def run(trainer, sizes, texts=TEXTS, weight=1):
+        data = data_of(corpus_of([(text, "g", weight) for text in texts]))
+        return trainer.train(data, sizes), data
+
+    return run
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_ids_equal_the_library_in_every_language(kind, train, real_texts):
+    (tokenizer,), _ = train(kind(SPECIALS), [6000], training_slice(real_texts))
+    assert tokenizer.vocab_size == 6000
+    assert tokenizer.model.special_tokens == ("<unk>", *SPECIALS)
+    library = sentencepiece.SentencePieceProcessor(model_proto=tokenizer.model.proto)
+    for language, texts in languages(real_texts).items():
+        for text in texts[60:160] or texts:
+            ids = tokenizer.encode(text).tolist()
+            assert ids == library.Encode(text), language
+            assert tokenizer.decode(ids) == text.replace("\u2581", " ") == library.Decode(ids)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_nasty_texts_round_trip(kind, train, nasty_texts):
+    (tokenizer,), _ = train(kind(character_coverage=0.98), [600], [*TEXTS, *nasty_texts])
+    for text in nasty_texts:
+        ids = tokenizer.encode(text)
+        assert tokenizer.decode(ids) == text
+        assert 0 not in ids  # <unk> is never used
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_count_is_as_good_as_so_many_documents(kind, train):
+    weighted, _ = train(kind(), [330], TEXTS[:20], weight=3)
+    repeated, _ = train(kind(), [330], TEXTS[:20] * 3)
+    assert weighted[0].signature == repeated[0].signature
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_order_of_documents_does_not_matter(kind, train):
+    (one,), (other,) = (train(kind(), [400], texts)[0] for texts in (TEXTS, TEXTS[::-1]))
+    assert one.signature == other.signature
+
+
+@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("character", ["\t", "\0", "\x1f", "\u2581", "\u2585"])
+def test_what_the_input_cannot_carry_is_left_out_of_the_training(kind, character, train):
+    texts = [f"{text} left{character}right" for text in TEXTS]
+    (tokenizer,), _ = train(kind(), [600], texts)
+    mark = b" " if character == "\u2581" else character.encode()
+    assert not [t for t in tokenizer.model.tokens if mark in t[1:]]
+    if kind is SpBpeTrainer:
+        assert {b" left", b"right"} <= set(tokenizer.model.tokens) or mark == b" "
+    back = tokenizer.decode(tokenizer.encode(texts[0]))
+    assert back == texts[0].replace("\u2581", " ")
+
+
+@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("character", ["\n", "\r", "\x85", "\u2028", "\x0b"])
+def test_line_ends_are_text_like_any_other(kind, character, train):
+    (tokenizer,), _ = train(kind(), [600], [f"{text} left{character}right" for text in TEXTS])
+    assert character.encode() in tokenizer.model.tokens
+    if kind is SpBpeTrainer:
+        assert f" left{character}right".encode() in tokenizer.model.tokens
+
+
+@pytest.mark.parametrize("kind", ALL)
+class TestSizes:
+    def test_what_cannot_be_reached_is_left_out(self, kind, train, capfd):
+        made, data = train(kind(), [400, 50_000, 330])
+        assert [tokenizer.vocab_size for tokenizer in made] == [400, 330]
+        assert 400 <= data.available < 50_000
+        assert capfd.readouterr() == ("", "")  # the library's log is silent
+        again, _ = train(kind(), [data.available])
+        assert again[0].vocab_size == data.available
+
+    def test_none_can_be_reached(self, kind, train):
+        with pytest.raises(TrainingError, match=r"cannot reach 60,000 tokens\.\n  Found: tested"):
+            train(kind(), [60_000, 70_000])
+
+    @pytest.mark.parametrize("sizes", [[], [257], [100, 1000]])
+    def test_below_the_alphabet(self, kind, train, sizes):
+        with pytest.raises(TrainingError, match="are taken by <unk>, 0 special tokens"):
+            train(kind(), sizes)
+
+    def test_below_the_characters(self, kind, train, capfd):
+        with pytest.raises(TrainingError, match=r"make up 99\.95% of tested") as caught:
+            train(kind(), [260])
+        assert "src/" not in str(caught.value)
+        assert capfd.readouterr() == ("", "")
+
+    def test_progress_adds_up(self, kind, corpus_of):
+        steps = []
+        kind().train(data_of(corpus_of([(t, "g", 1) for t in TEXTS]), steps.append), [400, 330])
+        assert sum(steps) == 400
+
+    @pytest.mark.parametrize("texts", [["\U00010000" * 40], ["a"], ["", "b" * 3000], ["\t"], [" "]])
+    def test_text_of_one_document_or_one_letter(self, kind, texts, train):
+        with contextlib.suppress(TrainingError):
+            made, _ = train(kind(), [260], texts)
+            assert made[0].decode(made[0].encode(texts[0])) == texts[0]
+            return
+        with pytest.raises(TrainingError, match=r"^cannot (reach|train) 260 tokens"):
+            train(kind(), [260], texts)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"character_coverage": 0.5}, "between 0.98 and 1"),
+        ({"max_token_chars": 0}, "between 1 and 512"),
+        ({"special_tokens": ("<unk>",)}, "cannot have the special token '<unk>'"),
+        ({"special_tokens": ("<0x41>",)}, "cannot have the special token"),
+        ({"special_tokens": ("a b",)}, "cannot have the special token"),
+        ({"special_tokens": ("",)}, "not empty"),
+    ],
+)
+def test_options_that_make_no_sense(options, message):
+    with pytest.raises(TrainingError, match=message):
+        SpBpeTrainer(**options)
+
+
+def test_a_missing_library_is_named(monkeypatch, train):
+    import sys
+
+    from toktk.errors import MissingExtraError
+
+    monkeypatch.setitem(sys.modules, "sentencepiece", None)
+    with pytest.raises(MissingExtraError, match="pip install 'toktk\\[sentencepiece\\]'"):
+        train(trainers.SpBpeTrainer(), [400])
+
+
+def test_why_there_is_no_pretokenizer_is_said(corpus_of):
+    from toktk.lab.plan import SweepPlan
+    from toktk.pretokenizers.pretokenizer import Pretokenizer
+
+    corpus = corpus_of([("a", "g", 1)])
+    cut = (Pretokenizer.of("gpt2"),)
+    plan = SweepPlan(corpus, None, (500,), trainers=("sp-bpe",), pretokenizers=cut)
+    with pytest.raises(TrainingError, match=r"no pretokenizer\.\n  It cuts text at spaces alone"):
+        plan.check()

@@ -1,0 +1,341 @@
+"""Hugging Face's own trainers (tokenizers), fed with text cut by toktk's patterns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from toktk.errors import TrainingError
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.tokenizer.bpe import BpeModel, byte_characters
+from toktk.tokenizer.tokenizer import Tokenizer
+from toktk.trainers.base import (
+    Card,
+    TrainingData,
+    check_sizes,
+    check_special_tokens,
+    none_reached,
+    size_label,
+)
+
+_WRAPS = "The library's counts of pairs have 32 bits: a pair in more than 2**31 places is lost."
+
+
+class _HfTrainer:
+    """What the three have in common."""
+
+    name: ClassVar[str]
+
+    def __init__(
+        self, pretokenizer: str | Pretokenizer = "o200k", special_tokens: Sequence[str] = ()
+    ) -> None:
+        self.pretokenizer = (
+            Pretokenizer.of(pretokenizer) if isinstance(pretokenizer, str) else pretokenizer
+        )
+        self.special_tokens = check_special_tokens(special_tokens)
+
+    def _check_sizes(self, sizes: Sequence[int], alphabet: int, what: str) -> None:
+        n = len(self.special_tokens)
+        check_sizes(sizes, n + alphabet, f"{n} special tokens and {what}")
+
+    def _fit(self, data: TrainingData, model: Any, trainer: Any) -> Any:
+        """Return the library's tokenizer, trained."""
+        from tokenizers import Regex, decoders, pre_tokenizers
+        from tokenizers import Tokenizer as Library
+
+        from toktk.tokenizer.formats.pattern import exported_pattern
+
+        split = Regex(exported_pattern(self.pretokenizer))
+        library = Library(model)
+        library.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Split(split, "isolated"),
+                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+            ]
+        )
+        library.decoder = decoders.ByteLevel()
+        library.train_from_iterator(data.texts(), trainer)
+        return library
+
+    def _options(self, size: int) -> dict[str, Any]:
+        from tokenizers import pre_tokenizers
+
+        return {
+            "vocab_size": size,
+            "special_tokens": list(self.special_tokens),
+            "initial_alphabet": pre_tokenizers.ByteLevel.alphabet(),
+            "show_progress": False,
+        }
+
+    def _check_special_tokens(self, names: Sequence[str]) -> None:
+        """Refuse a vocabulary, without its special tokens, that spells one of them."""
+        taken = set(self.special_tokens).intersection(names)
+        if taken:
+            raise TrainingError(
+                f"the special token {min(taken)!r} is also an ordinary token.",
+                "Found: the library keeps both in one dictionary.",
+                "Give the special token a name that text does not hold.",
+            )
+
+    def _of_each_size(
+        self, data: TrainingData, sizes: Sequence[int], model: Any, available: int
+    ) -> list[Tokenizer]:
+        """Return ``model(size)`` as tokenizers of the sizes that one training reached."""
+        if data.progress is not None:
+            data.progress(max(sizes))
+        reached = [size for size in sizes if size <= available]
+        if len(reached) < len(sizes):
+            data.available = available
+        if not reached:
+            raise none_reached(data, sizes)
+        return [
+            Tokenizer(f"{self.name}-{size_label(size)}", self.pretokenizer, model(size))
+            for size in reached
+        ]
+
+
+def _check_min_frequency(min_frequency: int) -> int:
+    if min_frequency < 0:
+        raise TrainingError(f"min_frequency must be 0 or more, not {min_frequency}.")
+    return min_frequency
+
+
+class HfBpeTrainer(_HfTrainer):
+    """Hugging Face's byte-level BPE: what toktk's own equals, by the library's code.
+
+    Args:
+        pretokenizer: a name or a pattern that the library reads alike.
+        special_tokens: get the first ids.
+        min_frequency: stop when the best pair occurs less often.
+        max_token_length: most bytes of a token, 2 or more.
+    """
+
+    name = "hf-bpe"
+    card = Card("text", nested=True, shared=True, notes=(_WRAPS,))
+
+    def __init__(
+        self,
+        pretokenizer: str | Pretokenizer = "o200k",
+        special_tokens: Sequence[str] = (),
+        min_frequency: int = 0,
+        max_token_length: int | None = None,
+    ) -> None:
+        super().__init__(pretokenizer, special_tokens)
+        self.min_frequency = _check_min_frequency(min_frequency)
+        self.max_token_length = max_token_length
+        if max_token_length is not None and max_token_length < 2:
+            raise TrainingError(
+                f"max_token_length must be 2 or more, not {max_token_length}.",
+                "Found: the library merges two bytes whatever its limit.",
+            )
+
+    def train(self, data: TrainingData, sizes: Sequence[int]) -> list[Tokenizer]:
+        """See `toktk.trainers.base.Trainer`."""
+        from tokenizers import models, trainers
+
+        self._check_sizes(sizes, 256, "256 bytes")
+        options = {**self._options(max(sizes)), "min_frequency": self.min_frequency}
+        if self.max_token_length is not None:
+            options["max_token_length"] = self.max_token_length + 1  # the library allows one less
+        library = self._fit(data, models.BPE(), trainers.BpeTrainer(**options))
+        model = self._model(json.loads(library.to_str())["model"])
+        return self._of_each_size(data, sizes, model.cut, model.vocab_size)
+
+    def _model(self, document: dict[str, Any]) -> BpeModel:
+        vocab = document["vocab"]
+        merges = [(vocab[a], vocab[b], vocab[a + b]) for a, b in document["merges"]]
+        model = BpeModel(self.special_tokens, np.array(merges, dtype=np.int64).reshape(-1, 3))
+        n = len(self.special_tokens)
+        made = [self.special_tokens[new] for _, _, new in merges if new < n]
+        self._check_special_tokens([*made, *byte_characters()])
+        return model
+
+
+class HfUnigramTrainer(_HfTrainer):
+    """Hugging Face's unigram language model over bytes, by the library's code.
+
+    Args:
+        pretokenizer: a name or a pattern that the library reads alike.
+        special_tokens: get the first ids.
+        seed_size: most seeds.
+        shrinking_factor: the share of tokens that a pruning step keeps, between 0 and 1.
+        sub_iterations: EM steps before each pruning.
+        max_token_length: most bytes of a token.
+    """
+
+    name = "hf-unigram"
+    card = Card(
+        "text",
+        deterministic=False,
+        notes=(
+            "The library's pruning loss divides by the wrong number (tokenizers issues 1536, 2069): "
+            "frequent tokens seem dearer than they are.",
+            "Seeds are weighted by distinct pieces, not by how often these occur.",
+            "Scores differ in their last bits from run to run, and with them the order of ids.",
+        ),
+    )
+
+    def __init__(
+        self,
+        pretokenizer: str | Pretokenizer = "o200k",
+        special_tokens: Sequence[str] = (),
+        seed_size: int = 1_000_000,
+        shrinking_factor: float = 0.75,
+        sub_iterations: int = 2,
+        max_token_length: int = 16,
+    ) -> None:
+        super().__init__(pretokenizer, special_tokens)
+        self.seed_size = seed_size
+        self.shrinking_factor = shrinking_factor
+        self.sub_iterations = sub_iterations
+        self.max_token_length = max_token_length
+        if not 0 < shrinking_factor < 1:
+            raise TrainingError(
+                f"shrinking_factor must lie between 0 and 1, not {shrinking_factor}."
+            )
+        for option in ("seed_size", "sub_iterations", "max_token_length"):
+            if getattr(self, option) < 1:
+                raise TrainingError(f"{option} must be 1 or more, not {getattr(self, option)}.")
+
+    def train(self, data: TrainingData, sizes: Sequence[int]) -> list[Tokenizer]:
+        """See `toktk.trainers.base.Trainer`."""
+        # The library stops after the token that fills a size, so there must be one to learn.
+        self._check_sizes(sizes, 257, "256 bytes and a token")
+        made: dict[int, Tokenizer] = {}
+        done = 0
+        for size in sorted(set(sizes)):
+            if data.available is None:
+                model = self._train(data, size)
+                if model is not None:
+                    name = f"{self.name}-{size_label(size)}"
+                    made[size] = Tokenizer(name, self.pretokenizer, model)
+            if data.progress is not None:
+                data.progress(size - done)
+            done = size
+        if not made:
+            raise none_reached(data, sizes)
+        return [made[size] for size in sizes if size in made]
+
+    def _train(self, data: TrainingData, size: int) -> Any:
+        """Return the model, or None where the text gives fewer tokens."""
+        from tokenizers import models, trainers
+
+        from toktk.tokenizer.unigram import UnigramModel
+        from toktk.tokenizer.vocabulary import packed
+
+        options = {
+            **self._options(size),
+            "shrinking_factor": self.shrinking_factor,
+            "max_piece_length": self.max_token_length,
+            "n_sub_iterations": self.sub_iterations,
+            "seed_size": self.seed_size,
+        }
+        library = self._fit(data, models.Unigram(), trainers.UnigramTrainer(**options))
+        vocab = json.loads(library.to_str())["model"]["vocab"]
+        if len(vocab) < size:
+            data.available = len(vocab)
+            return None
+        if len(vocab) > size:
+            raise TrainingError(
+                f"the library gave {len(vocab):,} tokens instead of {size:,}.",
+                "Ask for another size.",
+            )
+        n = len(self.special_tokens)
+        names = [name for name, _ in vocab[n:]]
+        self._check_special_tokens(names)
+        byte_of = {character: b for b, character in enumerate(byte_characters())}
+        tokens = [bytes([byte_of[character] for character in name]) for name in names]
+        scores = np.array([score for _, score in vocab[n:]], dtype=np.float64)
+        return UnigramModel(self.special_tokens, *packed(tokens), scores)
+
+
+class HfWordPieceTrainer(_HfTrainer):
+    """Hugging Face's WordPiece over bytes, by the library's code: BPE, then longest token first.
+
+    Args:
+        pretokenizer: a name or a pattern that the library reads alike.
+        special_tokens: get the first ids.
+        min_frequency: stop when the best pair occurs less often.
+    """
+
+    name = "hf-wordpiece"
+    card = Card(
+        "text",
+        deterministic=False,
+        nested=True,
+        shared=True,
+        reserved="#",
+        notes=(
+            'The library trains BPE with the prefix "##", not WordPiece\'s score.',
+            "Its ids, and with them the choice among equally frequent pairs, hang on the order of a hash "
+            "table: each run gives another vocabulary.",
+            'A piece that begins with "##" is taken for the inside of one, and decodes without it.',
+            "Encoding a piece takes the square of its length and more.",
+            _WRAPS,
+        ),
+    )
+
+    def __init__(
+        self,
+        pretokenizer: str | Pretokenizer = "o200k",
+        special_tokens: Sequence[str] = (),
+        min_frequency: int = 0,
+    ) -> None:
+        super().__init__(pretokenizer, special_tokens)
+        self.min_frequency = _check_min_frequency(min_frequency)
+
+    def train(self, data: TrainingData, sizes: Sequence[int]) -> list[Tokenizer]:
+        """See `toktk.trainers.base.Trainer`."""
+        from tokenizers import models, trainers
+
+        from toktk.tokenizer.engines.huggingface import HfModel
+
+        self._check_sizes(sizes, 512, "256 bytes, at the start of a piece and inside")
+        trainer = trainers.WordPieceTrainer(
+            **self._options(max(sizes)), min_frequency=self.min_frequency
+        )
+        # The library writes no vocabulary without its token for the unknown; there is none in ours.
+        library = self._fit(data, models.WordPiece(unk_token="[UNK]"), trainer)
+        names = self._names(library.get_vocab(with_added_tokens=False))
+
+        def model(size: int) -> HfModel:
+            return HfModel(self._document(library, names[:size]))
+
+        return self._of_each_size(data, sizes, model, len(names))
+
+    def _names(self, vocab: dict[str, int]) -> list[str]:
+        """Return the tokens by id, with those added that bytes never seen inside a piece need.
+
+        These follow the other bytes. So the first k are what a training to k gives that knew them.
+        """
+        n = len(self.special_tokens)
+        names = sorted(vocab, key=vocab.__getitem__)
+        # The library looks special tokens up in text like any other token.
+        self._check_special_tokens(
+            [name for name in self.special_tokens if len(self.pretokenizer.cut(name)) == 1]
+        )
+        seen = [name for name in names[n + 256 :] if name in _INSIDE]
+        self._check_special_tokens([*_INSIDE, *byte_characters(), *names[n:]])
+        learned = [name for name in names[n + 256 :] if name not in _INSIDE]
+        missing = [name for name in _INSIDE if name not in vocab]
+        return [*names[: n + 256], *seen, *missing, *learned]
+
+    def _document(self, library: Any, names: Sequence[str]) -> str:
+        """Return the library's file with the vocabulary `names`."""
+        from tokenizers import Regex, decoders, models
+        from tokenizers import Tokenizer as Library
+
+        vocab = {name: i for i, name in enumerate(names)}
+        made = Library(models.WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=2**62))
+        made.pre_tokenizer = library.pre_tokenizer
+        made.decoder = decoders.Sequence(
+            [decoders.Replace(Regex("^##(?=.)"), ""), decoders.ByteLevel()]
+        )
+        made.add_special_tokens(list(self.special_tokens))
+        return str(made.to_str())
+
+
+_INSIDE = tuple(f"##{character}" for character in byte_characters())
