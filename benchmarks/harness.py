@@ -277,6 +277,13 @@ def _copy_lines(file: Path, limit: int | None, out: Any) -> None:
             out.write(b"\n")
 
 
+def lines(file: Path) -> Iterator[str]:
+    """Yield the lines of a UTF-8 text without their line feeds."""
+    with file.open(encoding="utf-8", newline="\n") as read:
+        for line in read:
+            yield line.removesuffix("\n")
+
+
 def text_facts(file: Path) -> dict[str, Any]:
     """Return name, bytes, lines, distinct bytes and sha256; reading also warms the page cache.
 

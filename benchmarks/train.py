@@ -1,11 +1,13 @@
-"""Training BPE: toktk beside the trainers of the field, on the same text, pattern and size.
+"""Training: toktk beside the trainers of the field, on the same text, pattern and size.
 
     python benchmarks/train.py --corpus help33/ --corpus code.txt --threads 1,2
     python benchmarks/train.py --corpus help33/ --patterns gpt2,cl100k,o200k --contenders toktk,hf
     python benchmarks/train.py --peak code.txt
+    python benchmarks/train.py --model unigram --corpus help.txt --sizes 8k,32k,128k --threads 2
 
 The text is UTF-8, a document a line. Where a trainer reads the file itself and keeps the line feed,
-or has an alphabet or a pretokenizer of its own, its row says so.
+or has an alphabet or a pretokenizer of its own, its row says so. Here is BPE; train_unigram.py has the
+unigram contenders.
 """
 
 from __future__ import annotations
@@ -14,11 +16,12 @@ import argparse
 import hashlib
 import pickle
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import harness
+import train_unigram
 from harness import Figures, Job, Run, Steps, Table
 
 Arguments = dict[str, Any]
@@ -109,7 +112,7 @@ def hf(arguments: Arguments, step: Steps) -> tuple[Figures, Check]:
         if arguments["from_file"]:
             tokenizer.train([arguments["file"]], trainer)
         else:
-            tokenizer.train_from_iterator(_lines(arguments), trainer)
+            tokenizer.train_from_iterator(harness.lines(Path(arguments["file"])), trainer)
 
     def check() -> Figures:
         import json
@@ -159,7 +162,7 @@ def rustbpe(arguments: Arguments, step: Steps) -> tuple[Figures, Check]:
     with step("train"):
         tokenizer = rustbpe.Tokenizer()
         tokenizer.train_from_iterator(
-            _lines(arguments), arguments["size"], pattern=_portable(arguments)
+            harness.lines(Path(arguments["file"])), arguments["size"], pattern=_portable(arguments)
         )
 
     def check() -> Figures:
@@ -174,7 +177,9 @@ def bpeasy(arguments: Arguments, step: Steps) -> tuple[Figures, Check]:
     with step("import"):
         import bpeasy
     with step("train"):
-        ids = bpeasy.train_bpe(_lines(arguments), _portable(arguments), 1 << 30, arguments["size"])
+        ids = bpeasy.train_bpe(
+            harness.lines(Path(arguments["file"])), _portable(arguments), 1 << 30, arguments["size"]
+        )
     return {}, lambda: _store(arguments, _by_rank(ids), None, ids)
 
 
@@ -234,12 +239,6 @@ CONTENDERS: dict[str, harness.Contender] = {
 }
 
 
-def _lines(arguments: Arguments) -> Iterator[str]:
-    with Path(arguments["file"]).open(encoding="utf-8", newline="\n") as file:
-        for line in file:
-            yield line.removesuffix("\n")
-
-
 def _portable(arguments: Arguments) -> str:
     from toktk.pretokenizers.patterns import resolve
     from toktk.pretokenizers.syntax import portable
@@ -290,26 +289,46 @@ def options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
+    add("--model", choices=("bpe", "unigram"), default="bpe")
     add("--corpus", action="append", type=Path, default=[], help="text file, or folder of .txt")
     add("--bytes", type=harness.size, help="use this much of each corpus, such as 20M")
     add("--size", type=harness.size, default=128_000, help="vocabulary size (128k)")
-    add("--patterns", default="gpt2", help="of gpt2, cl100k, o200k, …; comma-separated")
+    add("--sizes", type=harness.sizes, help="unigram: a table for each, instead of --size")
+    add("--patterns", default="gpt2", help="bpe: of gpt2, cl100k, o200k, …; comma-separated")
     add("--threads", type=harness.sizes, default=[1, 2], help="thread counts (1,2)")
-    add("--contenders", default=",".join(n for n in REMARKS if n != "hf-files"))
+    add("--contenders", help="comma-separated; all but hf-files")
     add("--repeats", type=int, default=5)
-    add("--timeout", type=float, default=1800, help="seconds for one run")
+    add("--timeout", type=float, help="seconds for one run (1800, unigram 7200)")
+    add("--once", default="", help="unigram: run these contenders once, not --repeats times")
+    add(
+        "--held-out",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="unigram: keep each tenth line from training and judge the vocabularies on them",
+    )
+    add(
+        "--family",
+        type=harness.sizes,
+        default=train_unigram.FAMILY,
+        help=f"unigram: toktk trains these at once too, beside the largest ({train_unigram.FAMILY})",
+    )
     add("--peak", type=Path, help="one large file, toktk alone")
-    add("--name", help="of the result files (train, or train-peak)")
+    add("--name", help="of the result files (train, train-peak or train-unigram)")
     chosen = parser.parse_args()
     if chosen.peak:
         chosen.corpus, chosen.contenders = [chosen.peak], "toktk"
     if not chosen.corpus:
         parser.error("give --corpus or --peak")
-    unknown = set(harness.names(chosen.contenders)) - set(REMARKS)
+    unigram = chosen.model == "unigram"
+    known = list(train_unigram.REMARKS if unigram else REMARKS)
+    chosen.contenders = chosen.contenders or ",".join(n for n in known if n != "hf-files")
+    chosen.timeout = chosen.timeout or (train_unigram.TIMEOUT if unigram else 1800.0)
+    if chosen.sizes and not unigram:
+        parser.error("--sizes goes with --model unigram; BPE has one --size")
+    chosen.sizes = chosen.sizes or [chosen.size]
+    unknown = set(harness.names(f"{chosen.contenders},{chosen.once}")) - set(known)
     if unknown:
-        parser.error(
-            f"unknown contenders {', '.join(sorted(unknown))}; known: {', '.join(REMARKS)}"
-        )
+        parser.error(f"unknown contenders {', '.join(sorted(unknown))}; known: {', '.join(known)}")
     return chosen
 
 
@@ -420,11 +439,9 @@ def one_table(
     return table, raw
 
 
-def main() -> None:
+def bpe_tables(chosen: Any) -> tuple[list[Table], list[dict[str, Any]]]:
     """Run everything that was asked for."""
-    chosen = options()
     script = Path(__file__)
-    head = harness.facts() | {"command": harness.command_line()}
     tables, raw = [], []
     with tempfile.TemporaryDirectory() as folder:
         for corpus in chosen.corpus:
@@ -435,8 +452,17 @@ def main() -> None:
                     table, found = one_table(script, file, facts, pattern, threads, chosen)
                     tables.append(table)
                     raw.append(found)
-    name = chosen.name or ("train-peak" if chosen.peak else "train")
-    harness.report(name, head, tables, raw)
+    return tables, raw
+
+
+def main() -> None:
+    """Run the chosen model's tables and write them."""
+    chosen = options()
+    unigram = chosen.model == "unigram"
+    head = harness.facts() | {"command": harness.command_line()}
+    tables, raw = train_unigram.tables(chosen) if unigram else bpe_tables(chosen)
+    name = "train-unigram" if unigram else "train"
+    harness.report(chosen.name or name + "-peak" * bool(chosen.peak), head, tables, raw)
 
 
 if __name__ == "__main__" and not harness.serve(CONTENDERS):

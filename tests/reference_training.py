@@ -1,7 +1,4 @@
-"""Unigram training straight from its description: dictionaries of strings, plain Python, no speed.
-
-Only what decides between equals is taken from the real one: a hash of a token's text.
-"""
+"""Unigram training straight from its description: dictionaries of strings, plain Python, no speed."""
 
 from __future__ import annotations
 
@@ -10,23 +7,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 FLOOR = 0.5
-_M = 2**64 - 1
-
-
-def content(text: str) -> int:
-    """Return the hash that decides between tokens that are equal otherwise."""
-    h = None
-    for character in text:
-        x = (ord(character) + 1) * 0x9E3779B97F4A7C15 & _M
-        x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 & _M
-        x = (x ^ (x >> 27)) * 0x94D049BB133111EB & _M
-        x ^= x >> 31
-        if h is None:
-            h = x
-        else:
-            h = (h ^ x) * 0xD6E8FEB86659FD93 & _M
-            h ^= h >> 32
-    return h
 
 
 def digamma(x: float) -> float:
@@ -52,9 +32,9 @@ def seeds(
     whole = {t for t in times if pieces.get(t, 0) >= least}
     single = {t[:-1] for t, n in times.items() if times.get(t[:-1]) == n}
     rest = [t for t in times if t not in whole and t not in single]
-    rest.sort(key=lambda t: (-times[t] * len(t), content(t)))
+    rest.sort(key=lambda t: (-times[t] * len(t), t))
     kept = [*whole, *rest[: max(seed_size - len(whole), 0)]]
-    kept.sort(key=lambda t: (-times[t], content(t)))
+    kept.sort(key=lambda t: (-times[t].bit_length(), t))
     return Counter({t: times[t] for t in kept})
 
 

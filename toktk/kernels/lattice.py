@@ -1,9 +1,12 @@
 """Lattices of all pieces: for each node, the tokens that begin there.
 
-Nodes are as in toktk.kernels.seeds. The edges of node i are ``edges[first[i]:first[i] + fan[i]]`` (int32), each
-``id << 5 | length - 1`` with the length in characters, the shortest first. The first is always of one
-character: a token, or the way around by single bytes. Expectations are added as whole multiples of ``1 /
-scale``: such sums are exact in float64, so they depend neither on the order nor on the number of threads.
+Nodes are as in toktk.kernels.seeds. The edges of all nodes follow each other in `edges` (uint32); ``fan[i]``
+(uint8) says how many begin at node i. An edge is ``id << 5 | length - 1`` with the length in characters. One
+edge of a node is always of one character: a token, or the way around by single bytes.
+Expectations are added as whole multiples of ``1 / scale``: such sums are exact in float64, so they depend
+neither on the order nor on the number of threads.
+
+The inner loops count in uint64, which spares a test for negative indices at each access.
 """
 
 from __future__ import annotations
@@ -13,94 +16,100 @@ import numpy as np
 from toktk.kernels import inlined, kernel
 
 BITS = 5
-MASK = (1 << BITS) - 1
 LONGEST = 1 << BITS
 """Most characters of a token. Within so many nodes, forward sums stay in the range of a float64."""
+MASK = LONGEST - 1
+_ZERO, _ONE, _BITS, _MASK = np.uint64(0), np.uint64(1), np.uint64(BITS), np.uint64(MASK)
 _SAFE = 1e-250
 # Beyond _SAFE, sums are kept near 1 by factors of 2**256.
 _LOW, _UP, _HIGH = 2.0**-256, 2.0**256, 2.0**900
 
 
 @kernel
-def count_edges(nodes, ids, n, token_of, fan):
-    """Add to `fan` (uint8, by node) the candidates of one level that became tokens."""
-    for k in range(n):
-        if token_of[ids[k]] >= 0:
-            fan[nodes[k]] += 1
+def fill_edges(first_node, last_node, start, codes, id_of, longest, shorter, length, edges):
+    """Write the edges of a range of nodes, from `start` on.
 
-
-@kernel
-def fill_edges(nodes, ids, n, token_of, length, first, fan, edges):
-    """Write the edges of one level; `fan` counts those written."""
-    for k in range(n):
-        token = token_of[ids[k]]
-        if token >= 0:
-            at = first[nodes[k]] + fan[nodes[k]]
-            edges[at] = token << BITS | (length - 1)
-            fan[nodes[k]] += 1
-
-
-@kernel
-def fill_characters(codes, id_of, first, fan, edges):
-    """Write the edge of one character at each node; `id_of` is int32 by code point."""
-    for node in range(codes.size):
-        if codes[node] >= 0:
-            edges[first[node]] = id_of[codes[node]] << BITS
-            fan[node] = 1
-
-
-@kernel
-def keep_edges(first_node, last_node, new_id, first, fan, edges):
-    """Renumber the edges of a range of nodes and move them together; those with new id -1 go."""
-    at = first[first_node]
+    Those of one character have the id ``id_of[code]`` (int32). ``longest[node]`` (int32) is the longest token
+    beside it, -1 if there is none, and ``shorter[token]`` the next; `length` (uint8) is by token.
+    """
+    at = start
     for node in range(first_node, last_node):
-        start, n = first[node], fan[node]
-        first[node] = at
-        for e in range(start, start + n):
-            new = new_id[edges[e] >> BITS]
-            edges[at] = new << BITS | (edges[e] & MASK)
-            at += new >= 0  # no branch: which edges go cannot be predicted
-        fan[node] = at - first[node]
-    return at
-
-
-@inlined
-def _forward(head, n, first, fan, edges, table, alpha):
-    alpha[0] = 1.0
-    for i in range(1, n + 1):
-        alpha[i] = 0.0
-    for i in range(n):
-        for e in range(first[head + i], first[head + i] + fan[head + i]):
-            alpha[i + 1 + (edges[e] & MASK)] += alpha[i] * table[edges[e] >> BITS, 0]
-    return alpha[n]
+        if codes[node] < 0:
+            continue
+        edges[at] = np.int64(id_of[codes[node]]) << BITS
+        at += 1
+        token = np.int64(longest[node])
+        while token >= 0:
+            edges[at] = token << BITS | (np.int64(length[token]) - 1)
+            at += 1
+            token = np.int64(shorter[token])
 
 
 @kernel
-def expect(first_piece, last_piece, heads, counts, first, fan, edges, table, scale, alpha, beta,
-           shifts):  # fmt: skip
-    """Add the expected occurrences of each id, times `scale`, to ``table[id, 1]`` (float64).
+def renumber(first_node, last_node, start, new_id, fan, edges):
+    """Give the edges of a range of nodes, from `start` on, their new ids (int32, by id); those with -1 go."""
+    source = at = np.uint64(start)
+    for i in range(first_node, last_node):
+        node = np.uint64(i)
+        stop, begin = source + np.uint64(fan[node]), at
+        while source < stop:
+            edge = np.uint64(edges[source])
+            new = np.int64(new_id[edge >> _BITS])
+            edges[at] = new << BITS | np.int64(edge & _MASK)
+            at += np.uint64(new >= 0)  # no branch: which edges go cannot be predicted
+            source += _ONE
+        fan[node] = at - begin
+
+
+@kernel
+def expect(
+    first_piece, last_piece, start, heads, counts, fan, edges, table, scale, alpha, beta, long
+):
+    """Add the expected occurrences of each id, times `scale`, to ``table[id, 1]``.
 
     The expectation is over all segmentations of a piece, each as likely as the product of its tokens'
-    probabilities ``table[id, 0]``, by the forward-backward algorithm. `alpha` and `beta` (float64) and
-    `shifts` (int64) have room for the nodes of a piece and LONGEST more.
+    probabilities ``table[id, 0]`` (float64), by the forward-backward algorithm. `alpha` and `beta` (float64) have
+    room for the nodes of a piece. Pieces whose probability a float64 cannot hold are left to `expect_long`:
+    `long` (int64) gets piece and first edge of each. Returns how many there are.
     """
+    n_long = 0
+    at = np.uint64(start)
     for q in range(first_piece, last_piece):
-        head = heads[q]
-        n = heads[q + 1] - 1 - head
-        z = _forward(head, n, first, fan, edges, table, alpha)
-        if z < _SAFE:
-            weight = counts[q] * scale
-            _expect_long(head, n, weight, first, fan, edges, table, alpha, beta, shifts)
+        n = heads[q + 1] - 1 - heads[q]
+        node = np.uint64(heads[q])
+        begin = at
+        alpha[0] = 1.0
+        for i in range(1, n + 1):
+            alpha[i] = 0.0
+        for j in range(n):
+            i = np.uint64(j)
+            here = alpha[i]
+            stop = at + np.uint64(fan[node])
+            while at < stop:
+                edge = np.uint64(edges[at])
+                alpha[i + _ONE + (edge & _MASK)] += here * table[edge >> _BITS, _ZERO]
+                at += _ONE
+            node += _ONE
+        if alpha[n] < _SAFE:
+            long[2 * n_long] = q
+            long[2 * n_long + 1] = begin
+            n_long += 1
             continue
-        beta[n] = counts[q] * scale / z
-        for i in range(n - 1, -1, -1):
-            total = 0.0
-            for e in range(first[head + i], first[head + i] + fan[head + i]):
-                at = edges[e] >> BITS
-                share = table[at, 0] * beta[i + 1 + (edges[e] & MASK)]
+        beta[n] = counts[q] * scale / alpha[n]
+        back = at
+        for j in range(n - 1, -1, -1):
+            i = np.uint64(j)
+            node -= _ONE
+            stop = back - np.uint64(fan[node])
+            here, total = alpha[i], 0.0
+            while back > stop:
+                back -= _ONE
+                edge = np.uint64(edges[back])
+                share = table[edge >> _BITS, _ZERO] * beta[i + _ONE + (edge & _MASK)]
                 total += share
-                table[at, 1] += np.floor(alpha[i] * share + 0.5)
+                table[edge >> _BITS, _ONE] += np.floor(here * share + 0.5)
             beta[i] = total
+    return n_long
 
 
 @inlined
@@ -110,40 +119,45 @@ def _raise(values, start, stop):
 
 
 @kernel
-def _expect_long(head, n, weight, first, fan, edges, table, alpha, beta, shifts):
-    """Do what `expect` does for a piece whose probability a float64 cannot hold.
+def expect_long(piece, start, heads, counts, fan, edges, table, scale, alpha, beta, shifts):
+    """Do what `expect` does for one piece, however improbable.
 
-    The true sum at a node is ``alpha * 2**(-256 * shifts)``. Nodes are raised together, as far as an edge
-    reaches, when the one at hand falls low.
+    The true sum at a node is ``alpha * 2**(-256 * shifts)`` (`shifts` is int64). Nodes are raised together, as
+    far as an edge reaches, when the one at hand falls low. All three have room for LONGEST nodes more.
     """
+    head = heads[piece]
+    n = heads[piece + 1] - 1 - head
     alpha[0] = 1.0
     for i in range(1, n + 1 + LONGEST):
         alpha[i] = 0.0
     shift = 0
+    at = start
     for i in range(n + 1):
         while alpha[i] < _LOW:
             _raise(alpha, i, i + LONGEST)
             shift += 1
         shifts[i] = shift
         if i < n:
-            for e in range(first[head + i], first[head + i] + fan[head + i]):
-                alpha[i + 1 + (edges[e] & MASK)] += alpha[i] * table[edges[e] >> BITS, 0]
+            for e in range(at, at + fan[head + i]):
+                edge = np.int64(edges[e])
+                alpha[i + 1 + (edge & MASK)] += alpha[i] * table[edge >> BITS, 0]
+            at += fan[head + i]
     for i in range(n + 1, n + LONGEST):
         beta[i] = 0.0
     beta[n] = 1.0
     up = 0
+    weight = counts[piece] * scale / alpha[n]
     for i in range(n - 1, -1, -1):
         # The exponents of both sides and of the whole cancel, but for a step either way.
         rest = shift - shifts[i] - up
-        factor = 0.0
-        if rest >= -3 and rest <= 3:
-            factor = weight / alpha[n] * _UP ** np.float64(rest)
+        factor = weight * _UP ** np.float64(rest) if rest >= -3 and rest <= 3 else 0.0
         total = 0.0
-        for e in range(first[head + i], first[head + i] + fan[head + i]):
-            at = edges[e] >> BITS
-            share = table[at, 0] * beta[i + 1 + (edges[e] & MASK)]
+        at -= fan[head + i]
+        for e in range(at, at + fan[head + i]):
+            edge = np.int64(edges[e])
+            share = table[edge >> BITS, 0] * beta[i + 1 + (edge & MASK)]
             total += share
-            table[at, 1] += np.floor(alpha[i] * share * factor + 0.5)
+            table[edge >> BITS, 1] += np.floor(alpha[i] * share * factor + 0.5)
         beta[i] = total
         while beta[i] < _LOW:
             _raise(beta, i, i + LONGEST)
@@ -151,25 +165,33 @@ def _expect_long(head, n, weight, first, fan, edges, table, alpha, beta, shifts)
 
 
 @kernel
-def count_best(first_piece, last_piece, heads, counts, first, fan, edges, score, sums,
-               best, back, taken):  # fmt: skip
+def count_best(
+    first_piece, last_piece, start, heads, counts, fan, edges, score, sums, best, back, taken
+):
     """Add to `sums` (int64, by id) how often each id occurs in the best segmentations.
 
     The best has the greatest sum of `score` (float64, by id); of equals at a node, the one whose last token is
     the longest. `best` (float64), `back` and `taken` (int32) have room for the nodes of a piece.
     """
+    at = np.uint64(start)
     for q in range(first_piece, last_piece):
-        head = heads[q]
-        n = heads[q + 1] - 1 - head
+        n = heads[q + 1] - 1 - heads[q]
+        node = np.uint64(heads[q])
         best[0] = 0.0
         for i in range(1, n + 1):
             best[i] = -np.inf
-        for i in range(n):
-            for e in range(first[head + i], first[head + i] + fan[head + i]):
-                j = i + 1 + (edges[e] & MASK)
-                value = best[i] + score[edges[e] >> BITS]
-                if value > best[j]:
-                    best[j], back[j], taken[j] = value, i, edges[e] >> BITS
+        for j in range(n):
+            i = np.uint64(j)
+            here = best[i]
+            stop = at + np.uint64(fan[node])
+            while at < stop:
+                edge = np.uint64(edges[at])
+                value = here + score[edge >> _BITS]
+                end = i + _ONE + (edge & _MASK)
+                if value > best[end]:
+                    best[end], back[end], taken[end] = value, j, edge >> _BITS
+                at += _ONE
+            node += _ONE
         while n > 0:
             sums[taken[n]] += counts[q]
             n = np.int64(back[n])
@@ -182,39 +204,45 @@ def _best_other(node, n, token, first, fan, edges, score, best, back, taken):
     for i in range(1, n + 1):
         best[i] = -np.inf
     for i in range(n):
-        for e in range(first[node + i], first[node + i] + fan[node + i]):
-            j = i + 1 + (edges[e] & MASK)
-            if j <= n and not (i == 0 and edges[e] >> BITS == token):
-                value = best[i] + score[edges[e] >> BITS]
+        at = np.uint64(first[node + i])
+        stop = at + np.uint64(fan[node + i])
+        here = best[i]
+        while at < stop:
+            edge = np.int64(edges[at])
+            at += _ONE
+            j = i + 1 + (edge & MASK)
+            if j <= n and not (i == 0 and edge >> BITS == token):
+                value = here + score[np.uint64(edge >> BITS)]
                 if value > best[j]:
-                    best[j], back[j], taken[j] = value, i, edges[e] >> BITS
+                    best[j], back[j], taken[j] = value, i, edge >> BITS
     return best[n]
 
 
 @kernel
-def mark_reachable(first_token, last_token, home, length, first, fan, edges, score,
-                   best, back, taken, reachable):  # fmt: skip
-    """Set ``reachable[k]`` (uint8) where token k is the best segmentation of its own text."""
+def mark_reachable(first_token, last_token, home, length, kept, first, fan, edges, score, best, back,
+                   taken, reachable):  # fmt: skip
+    """Set ``reachable[k]`` (bool) to whether token k is kept and the best segmentation of its own text."""
     for k in range(first_token, last_token):
-        reachable[k] = 1
-        if length[k] > 1:
-            other = _best_other(home[k], np.int64(length[k]), k, first, fan, edges,
-                                score, best, back, taken)  # fmt: skip
-            if other > score[k]:
-                reachable[k] = 0
+        reachable[k] = kept[k]
+        if kept[k] and length[k] > 1:
+            n = np.int64(length[k])
+            other = _best_other(home[k], n, k, first, fan, edges, score, best, back, taken)
+            reachable[k] = other <= score[k]
 
 
 @kernel
-def losses(first_token, last_token, home, length, first, fan, edges, score, times, total,
-           n_tokens, spelling, byte_times, best, back, taken, loss):  # fmt: skip
+def losses(first_token, last_token, home, length, alive, first, fan, edges, score, times, total, spelling,
+           byte_times, best, back, taken, loss):  # fmt: skip
     """Write what the likelihood loses if a token goes and its occurrences are spelled otherwise.
 
     With f occurrences of the token in best segmentations of N tokens, and a1..am the tokens of the next best
     segmentation of its text, the loss is ``f/N (ln f/N - sum_i ln (f_ai + f)/(N + f (m - 1)))``: SentencePiece
-    0.2.3's. `times` are the occurrences by id, `byte_times` by byte; id ``n_tokens + c`` is spelled by
-    the bytes ``spelling[c]`` (int16[:, 4], -1 at the end). The loss is -1 where f is 0 or the token is not
-    the best segmentation of its own text. Tokens of one character get the loss of their spelling,
-    which begins `spelling` in the order given by `-home - 1`.
+    0.2.3's. `times` are the occurrences by id, `byte_times` by byte; a character that is no token is spelled by
+    the bytes ``spelling[c]`` (int16[:, 4], -1 at the end). The loss is -1 where f is 0 or the token is not the
+    best segmentation of its own text.
+
+    Ids from ``alive.size`` on are characters; of a token of one character ``home[k]`` is that character, and a node
+    else (see toktk.trainers.pruning.UnigramState).
     """
     for k in range(first_token, last_token):
         loss[k] = -1.0
@@ -232,11 +260,12 @@ def losses(first_token, last_token, home, length, first, fan, edges, score, time
                 continue
             while n > 0:
                 part = np.int64(taken[n])
-                if part < n_tokens:
+                if part < alive.size and alive[part]:
                     parts += 1
                     logs += np.log(times[part] + f)
                 else:
-                    more, log = _spell(part - n_tokens, f, spelling, byte_times)
+                    c = np.int64(home[part]) if part < alive.size else part - alive.size
+                    more, log = _spell(c, f, spelling, byte_times)
                     parts += more
                     logs += log
                 n = np.int64(back[n])

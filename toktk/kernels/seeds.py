@@ -1,11 +1,12 @@
-"""Substrings of the pieces, counted level by level: all of one character, of two, of three, …
-
-A substring of n characters is the pair of its first and its last n - 1, so a level is a hash table of pairs
-of ids, and strings are never compared. What occurs too rarely takes no part in the next level, since
-nothing longer is more frequent.
+"""Repeated substrings of the pieces, from their sorted suffixes.
 
 A *node* is a place between the characters of a piece: a piece of n characters has n nodes at which a
-character begins and one at its end. ``heads[p]`` is the first node of piece p.
+character begins and one at its end. ``heads[p]`` is the first node of piece p. The suffix at a node goes to
+the end of the piece, to a character that no seed may hold, or as far as the longest seed.
+
+In the sorted list of suffixes, those that begin with the same substring are neighbors. The *intervals* are the
+substrings that are not always followed by the same character: of all others, a longer one occurs as often.
+They form a tree, in which the parent is the next shorter one (Abouelhoda et al. 2004).
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from toktk.kernels import inlined, kernel
 from toktk.kernels.memory import prefetch
 
 INVALID = 0x110000  # this plus the byte stands for a byte that is not part of UTF-8
-N_CODES = INVALID + 256
-BLOCK = 32
+N_CODES = INVALID + 256 + 1
+DIGIT = 11  # bits that one pass of the sort looks at
+_AHEAD = 16
 
 
 @inlined
@@ -84,139 +86,178 @@ def count_codes(codes, heads, counts, totals):
             totals[codes[i]] += counts[p]
 
 
-@inlined
-def _hash(key):
-    h = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
-    return h ^ (h >> np.uint64(29))
-
-
 @kernel
-def extend(active, n_active, current, heads, counts, part, parts, table, where, keys, slots):
-    """Count the substrings one character longer than `current`; each thread does one part of them.
+def measure_suffixes(letters, longest, size):
+    """Write the characters of the suffix at each node (uint8), `longest` at most.
 
-    Args:
-        active: int32, ascending: the nodes at which a substring of this level begins.
-        current: int32 by node: its id, or -1.
-        part: only substrings whose hash modulo `parts` is this are counted.
-        table: int64[2 * parts * size], size a power of two: key, occurrences; all -1 at first.
-        where: int32[parts * size], out: a node at which it begins.
-        keys: int64[BLOCK], scratch.
-        slots: int32[n_active], out: where the longer substring is in `table`; -1 if there is none; left
-            as it is if it is of another part.
-
-    Returns the number of different ones, or -1 if `table` is too small.
-    """
-    size = (table.size >> 1) // parts
-    mask = np.uint64(size - 1)
-    base = part * size
-    limit = size * 5 // 8
-    n_keys = 0
-    p = 0
-    for start in range(0, n_active, BLOCK):
-        stop = min(start + BLOCK, n_active)
-        for k in range(start, stop):
-            first, second = current[active[k]], current[active[k] + 1]
-            keys[k - start] = -1
-            if second >= 0:
-                key = (np.int64(first) << 32) | second
-                keys[k - start] = key
-                prefetch(table, 2 * (base + np.int64(_hash(key) & mask)))
-        for k in range(start, stop):
-            key = keys[k - start]
-            if key < 0:
-                slots[k] = -1
-                continue
-            h = _hash(key)
-            if np.int64((h >> np.uint64(44)) % np.uint64(parts)) != part:
-                continue
-            while heads[p + 1] <= active[k]:
-                p += 1
-            s = np.int64(h & mask)
-            while table[2 * (base + s)] != key and table[2 * (base + s)] != -1:
-                s = (s + 1) & (size - 1)
-            s += base
-            if table[2 * s] == -1:
-                if n_keys == limit:
-                    return -1
-                n_keys += 1
-                table[2 * s] = key
-                table[2 * s + 1] = 0
-                where[s] = active[k]
-            table[2 * s + 1] += counts[p]
-            slots[k] = s
-    return n_keys
-
-
-@kernel
-def number(table, where, least, most, base, before, count, home, branching, content, last, n_bytes,
-           last_bytes):  # fmt: skip
-    """Give ids to the substrings of `table` of at most `most` bytes that occur `least` times or more.
-
-    In `table` occurrences are replaced by the id, -1 for the others. A shorter substring that occurs as often as
-    one of these is not branching: it is always followed by the same character.
-
-    Args:
-        base: candidates of the shorter levels; those of the level before begin at `before`.
-        count: int64, home: int32, branching: uint8, by candidate.
-        content: uint64, by candidate: a hash of its text. last: of its last character.
-        n_bytes: int64, by candidate. last_bytes: uint8: those of its last character.
-
-    Returns how many there are.
+    `letters` (int32, by node) number the characters from 1 on; 0 ends a suffix.
     """
     n = 0
-    for s in range(table.size >> 1):
-        key = table[2 * s]
-        if key < 0:
-            continue
-        times = table[2 * s + 1]
-        first, second = before + (key >> 32), before + (key & 0xFFFFFFFF)
-        size = n_bytes[first] + last_bytes[second]
-        if times < least or size > most:
-            table[2 * s + 1] = -1
-            continue
-        if count[first] == times:
-            branching[first] = 0
-        new = base + n
-        count[new] = times
-        home[new] = where[s]
-        branching[new] = 1
-        last[new] = last[second]
-        n_bytes[new] = size
-        last_bytes[new] = last_bytes[second]
-        h = (content[first] ^ last[second]) * np.uint64(0xD6E8FEB86659FD93)
-        content[new] = h ^ (h >> np.uint64(32))
-        table[2 * s + 1] = n
-        n += 1
+    for node in range(letters.size - 1, -1, -1):
+        n = min(n + 1, longest) if letters[node] > 0 else 0
+        size[node] = n
+
+
+@kernel
+def first_keys(first, last, nodes, letters, size, bits, width, keys):
+    """Write the first `width` characters of the suffixes at a range of `nodes`, `bits` bits each."""
+    for r in range(first, last):
+        node = np.int64(nodes[r])
+        key = np.uint64(0)
+        for i in range(width):
+            key <<= np.uint64(bits)
+            if i < size[node]:
+                key |= np.uint64(letters[node + i])
+        keys[r] = key
+
+
+@kernel
+def next_keys(first, last, nodes, rank, size, bits, width, keys):
+    """Write the ranks of the suffixes at a range of `nodes` and of those `width` characters on, `bits` bits each."""
+    for r in range(first, last):
+        node = np.int64(nodes[r])
+        key = np.uint64(rank[node]) << np.uint64(bits)
+        if size[node] > width:
+            key |= np.uint64(rank[node + width])
+        keys[r] = key
+
+
+@kernel
+def count_digits(first, last, keys, shift, counts):
+    """Count the digits of a range of `keys` at bit `shift` in `counts` (int64[2**DIGIT], all 0 at first)."""
+    for r in range(first, last):
+        counts[(keys[r] >> np.uint64(shift)) & np.uint64((1 << DIGIT) - 1)] += 1
+
+
+@kernel
+def scatter(first, last, keys, nodes, shift, places, to_keys, to_nodes):
+    """Move a range of `keys` and `nodes` to the next place of its digit (int64[2**DIGIT])."""
+    for r in range(first, last):
+        digit = (keys[r] >> np.uint64(shift)) & np.uint64((1 << DIGIT) - 1)
+        place = np.uint64(places[digit])
+        to_keys[place] = keys[r]
+        to_nodes[place] = nodes[r]
+        places[digit] += 1
+
+
+@kernel
+def set_ranks(keys, nodes, rank):
+    """Set ``rank[node]`` (int32) to the number of different keys up to its own; return the highest."""
+    n = 0
+    for r in range(keys.size):
+        if r == 0 or keys[r] != keys[r - 1]:
+            n += 1
+        rank[nodes[r]] = n
     return n
 
 
 @kernel
-def advance(
-    active, n_active, slots, current, table, heads, counts, length, least, whole, nodes, ids
-):
-    """Go to the next level: set `current` and write the nodes and ids that take part in it.
+def compare(first, last, nodes, letters, size, piece_of, counts, common, weight):
+    """Write what each of a range of suffixes has in common with the one before, and how often its piece occurs.
 
-    ``whole[id]`` (uint8) is set where the substring is a whole piece that occurs `least` times. `nodes` and `ids`
-    are int32[n_active]. Returns how many there are.
+    `piece_of` is int32 by node. `common` is uint8[n + 1], in characters; less than 2 counts as 0. `weight` is int64.
     """
-    m = 0
-    p = 0
-    for k in range(n_active):
-        if k + BLOCK < n_active and slots[k + BLOCK] >= 0:
-            prefetch(table, 2 * np.int64(slots[k + BLOCK]))
-        node = active[k]
-        new = np.int64(-1)
-        if slots[k] >= 0:
-            new = table[2 * np.int64(slots[k]) + 1]
-        current[node] = new
-        if new < 0:
-            continue
-        if current[node + length] == -2:  # the piece ends here
-            while heads[p + 1] <= node:
-                p += 1
-            if node == heads[p] and counts[p] >= least:
-                whole[new] = 1
-        nodes[m] = node
-        ids[m] = new
-        m += 1
-    return m
+    for r in range(first, last):
+        if r + _AHEAD < nodes.size:
+            prefetch(letters, np.int64(nodes[r + _AHEAD]))
+            prefetch(piece_of, np.int64(nodes[r + _AHEAD]))
+        node = np.int64(nodes[r])
+        weight[r] = counts[piece_of[node]]
+        n = 0
+        if r > 0:
+            other = np.int64(nodes[r - 1])
+            most = min(size[node], size[other])
+            while n < most and letters[node + n] == letters[other + n]:
+                n += 1
+        common[r] = n if n > 1 else 0
+
+
+@kernel
+def find_intervals(
+    nodes, size, common, weight, least, parent, length, times, begin, deepest, stack
+):
+    """Build the tree of intervals; return how many there are, the root (0) included.
+
+    A suffix that goes on beyond all intervals and occurs `least` times is an interval by itself. `parent` and
+    `begin` (its first suffix; int32), `length` (uint8, in characters) and `times` (int64, occurrences) are by
+    interval, with room for one more than twice the suffixes. ``deepest[node]`` (int32) is the longest interval that begins there.
+    `stack` (int64) has room for the longest length and 2 more.
+    """
+    parent[0], length[0], times[0], begin[0] = -1, 0, 0, 0
+    n = 1
+    top = 0
+    stack[0] = 0
+    for r in range(nodes.size):
+        here, after = np.int64(common[r]), np.int64(common[r + 1])
+        while length[stack[top]] > here:
+            done = stack[top]
+            top -= 1
+            if length[stack[top]] < here:
+                top += 1
+                stack[top] = n
+                length[n], times[n], begin[n] = here, 0, begin[done]
+                n += 1
+            parent[done] = stack[top]
+            times[stack[top]] += times[done]
+        node = np.int64(nodes[r])
+        if after > here:
+            top += 1
+            stack[top] = n
+            length[n], times[n], begin[n] = after, 0, r
+            n += 1
+        longest = stack[top]
+        times[longest] += weight[r]
+        if size[node] > 1 and size[node] > length[longest] and weight[r] >= least:
+            parent[n], length[n], times[n], begin[n] = longest, size[node], weight[r], r
+            longest = n
+            n += 1
+        deepest[node] = longest
+    while top > 0:
+        parent[stack[top]] = stack[top - 1]
+        times[stack[top - 1]] += times[stack[top]]
+        top -= 1
+    return n
+
+
+@kernel
+def shorten(home, codes, widths, most, length):
+    """Cut the texts that have more than `most` bytes to as many characters as fit.
+
+    `widths` (int32, by code point) are the bytes of a character.
+    """
+    for x in range(home.size):
+        left, n = most, 0
+        while n < length[x] and widths[codes[home[x] + n]] <= left:
+            left -= widths[codes[home[x] + n]]
+            n += 1
+        length[x] = n
+
+
+@kernel
+def link(seed_of, parent, which, shorter):
+    """Write the longest seed that begins each interval in `which` and is shorter; -1 if there is none.
+
+    `seed_of` (int32, by interval) is -1 where an interval is no seed.
+    """
+    for k in range(which.size):
+        x = np.int64(parent[which[k]])
+        while x > 0 and seed_of[x] < 0:
+            x = np.int64(parent[x])
+        shorter[k] = seed_of[x] if x > 0 else -1
+
+
+@kernel
+def find_longest(first, last, deepest, seed_of, parent, shorter, fan):
+    """Replace the interval at a range of nodes by the longest seed that begins there, -1 if there is none.
+
+    Adds to `fan` (uint8) how many seeds begin there; `shorter` (int32) leads from each to the next.
+    """
+    for node in range(first, last):
+        x = np.int64(deepest[node])
+        while x > 0 and seed_of[x] < 0:
+            x = np.int64(parent[x])
+        seed = np.int64(seed_of[x]) if x > 0 else -1
+        deepest[node] = seed
+        while seed >= 0:
+            fan[node] += 1
+            seed = np.int64(shorter[seed])

@@ -60,7 +60,6 @@ class Vocabulary:
             self._check_bytes()
         else:
             self._check_fallback(self.fallback)
-        self.trie  # noqa: B018 - built here, where two equal tokens are found
 
     def _check_bytes(self) -> None:
         present = np.zeros(256, dtype=np.bool_)
@@ -136,7 +135,11 @@ class Vocabulary:
 
     @functools.cached_property
     def trie(self) -> tuple[Int64, Int64]:
-        """The hash table of the kernels, and int64[nodes]: the token that ends at each node, or -1."""
+        """The hash table of the kernels, and int64[nodes]: the token that ends at each node, or -1.
+
+        Raises:
+            FormatError: two tokens are equal. Files are read with this; a trainer's tokens differ.
+        """
         from toktk.kernels.trie import MAX_NODES, fill_trie
 
         matched = np.ones(self.offsets.size - 1, dtype=np.bool_)

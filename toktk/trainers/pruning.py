@@ -6,19 +6,23 @@ often is the trainer's business (toktk.trainers.unigram).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import itertools
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from toktk.kernels import lattice as k
 from toktk.trainers.seeding import Characters, Int32, Int64, Seeds, utf8_lengths
-from toktk.trainers.threads import in_threads
+from toktk.trainers.threads import in_threads, parts
 
 Float64 = npt.NDArray[np.float64]
+Bool = npt.NDArray[np.bool_]
 MIN_EXPECTED = 0.5
 """A token expected less often is dropped by the maximization step (SentencePiece's constant)."""
+COMPACT = 0.9
+"""Tokens are renumbered when less than this share of them is left."""
 
 
 def digamma(x: Float64) -> Float64:
@@ -30,82 +34,124 @@ def digamma(x: Float64) -> Float64:
 
 @dataclass
 class Lattices:
-    """The edges of all pieces (toktk.kernels.lattice), cut into one slice of pieces for each thread."""
+    """The edges of all pieces (toktk.kernels.lattice), cut into one slice of pieces for each thread.
+
+    Attributes:
+        characters: the pieces.
+        fan, edges: uint8 by node, uint32: see the kernels.
+        cuts: int[slices + 1], the first piece of each slice. starts: its first edge.
+        new_id: int32 by id: what it is by now, -1 if it is gone; None: edges are up to date.
+    """
 
     characters: Characters
-    first: Int64
     fan: npt.NDArray[np.uint8]
-    edges: Int32
+    edges: npt.NDArray[np.uint32]
     cuts: list[int]
-
-    def copy(self) -> Lattices:
-        """Return lattices that can be pruned without touching these."""
-        return replace(self, first=self.first.copy(), fan=self.fan.copy(), edges=self.edges.copy())
+    starts: list[int]
+    new_id: Int32 | None = None
+    _first: Int64 | None = None
 
     @classmethod
     def build(cls, characters: Characters, seeds: Seeds, id_of: Int32, jobs: int) -> Lattices:
         """Lay out the edges of all seeds; `id_of` (by code point) are those of one character."""
         codes, heads = characters.codes, characters.heads
-        fan = (codes >= 0).astype(np.uint8)
-        for level, token_of in zip(seeds.levels, seeds.token_of, strict=True):
-            k.count_edges(level.nodes, level.ids, level.nodes.size, token_of, fan)
+        fan = seeds.fan + (codes >= 0)
         ends = np.cumsum(fan, dtype=np.int64)
-        first = ends - fan
-        edges = np.empty(ends[-1] if ends.size else 0, dtype=np.int32)
-        k.fill_characters(codes, id_of, first, fan, edges)
-        for i, (level, token_of) in enumerate(zip(seeds.levels, seeds.token_of, strict=True)):
-            k.fill_edges(
-                level.nodes, level.ids, level.nodes.size, token_of, i + 2, first, fan, edges
-            )
+        edges = np.empty(int(ends[-1]) if ends.size else 0, dtype=np.uint32)
         goals = np.linspace(0, edges.size, jobs + 1)[1:-1]
-        cuts = np.searchsorted(first[heads[:-1]], goals).tolist()
-        return cls(characters, first, fan, edges, [0, *cuts, heads.size - 1])
+        # The end of a piece has no edges, so there is one before the first edge of the next.
+        firsts = np.append(ends[heads[1:-1] - 1], edges.size)
+        cuts = [0, *(np.searchsorted(firsts, goals) + 1).tolist(), heads.size - 1]
+        starts = np.concatenate([[0], firsts])[cuts[:-1]].tolist()
+
+        def run(first: int, last: int, start: int) -> None:
+            k.fill_edges(
+                heads[first], heads[last], start, codes, id_of, seeds.longest, seeds.shorter,
+                seeds.length, edges,
+            )  # fmt: skip
+
+        made = cls(characters, fan, edges, cuts, starts)
+        in_threads(run, [one[1:] for one in made._slices()])
+        return made
 
     def __post_init__(self) -> None:
         self._room = int(np.diff(self.characters.heads).max(initial=1)) + 2 * k.LONGEST
 
-    def _each(self, run: Callable[[int, int, int], None]) -> None:
-        """Run ``run(slice, first piece, last piece)`` for each slice, in threads."""
-        spans = list(zip(range(len(self.cuts)), self.cuts, self.cuts[1:], strict=False))
-        in_threads(run, spans)
+    def _slices(self) -> list[tuple[int, int, int, int]]:
+        """Return (slice, first piece, last piece, first edge) of each slice."""
+        spans = zip(itertools.pairwise(self.cuts), self.starts, strict=True)
+        return [(j, *pieces, start) for j, (pieces, start) in enumerate(spans)]
 
     def expect(self, p: Float64, scale: float) -> Float64:
         """Return float64: the expected occurrences of each id, times `scale`."""
-        tables = np.zeros((len(self.cuts) - 1, p.size, 2))
+        self.renumber()
+        tables = np.zeros((len(self.starts), p.size, 2))
         tables[:, :, 0] = p
+        heads, counts = self.characters.heads, self.characters.counts
 
-        def run(j: int, first: int, last: int) -> None:
-            k.expect(
-                first, last, self.characters.heads, self.characters.counts, self.first, self.fan,
-                self.edges, tables[j], scale, np.empty(self._room), np.empty(self._room),
-                np.empty(self._room, dtype=np.int64),
+        def run(j: int, first: int, last: int, start: int) -> None:
+            alpha, beta = np.empty(self._room), np.empty(self._room)
+            shifts = np.empty(self._room, dtype=np.int64)
+            long = np.empty(2 * (last - first), dtype=np.int64)
+            n = k.expect(
+                first, last, start, heads, counts, self.fan, self.edges, tables[j], scale, alpha,
+                beta, long,
             )  # fmt: skip
+            for piece, edge in long[: 2 * n].reshape(-1, 2).tolist():
+                k.expect_long(
+                    piece, edge, heads, counts, self.fan, self.edges, tables[j], scale, alpha,
+                    beta, shifts,
+                )  # fmt: skip
 
-        self._each(run)
+        in_threads(run, self._slices())
         return np.asarray(tables[:, :, 1].sum(axis=0))
 
     def count_best(self, score: Float64) -> Int64:
         """Return int64: how often each id occurs in the best segmentations."""
-        sums = np.zeros((len(self.cuts) - 1, score.size), dtype=np.int64)
+        self.renumber()
+        sums = np.zeros((len(self.starts), score.size), dtype=np.int64)
 
-        def run(j: int, first: int, last: int) -> None:
+        def run(j: int, first: int, last: int, start: int) -> None:
             k.count_best(
-                first, last, self.characters.heads, self.characters.counts, self.first, self.fan,
+                first, last, start, self.characters.heads, self.characters.counts, self.fan,
                 self.edges, score, sums[j], np.empty(self._room),
                 np.empty(self._room, dtype=np.int32), np.empty(self._room, dtype=np.int32),
             )  # fmt: skip
 
-        self._each(run)
+        in_threads(run, self._slices())
         return np.asarray(sums.sum(axis=0))
 
+    def firsts(self) -> Int64:
+        """Return int64 by node: its first edge."""
+        self.renumber()
+        if self._first is not None:
+            return self._first
+        first = np.cumsum(self.fan, dtype=np.int64)
+        first -= self.fan
+        for j, piece, last, start in self._slices():
+            nodes = slice(*self.characters.heads[[piece, last]].tolist())
+            if j and piece < last:  # what was dropped has left a gap at the end of each slice
+                first[nodes] += start - int(first[nodes.start])
+        self._first = first
+        return first
+
     def keep(self, new_id: Int32) -> None:
-        """Renumber the edges; those with new id -1 go."""
-        heads = self.characters.heads
+        """Give new ids; -1 drops the edge. The edges change when they are next needed."""
+        if self.new_id is not None:
+            new_id = np.where(self.new_id < 0, -1, new_id[self.new_id]).astype(np.int32)
+        self.new_id = new_id
 
-        def run(j: int, first: int, last: int) -> None:
-            k.keep_edges(heads[first], heads[last], new_id, self.first, self.fan, self.edges)
+    def renumber(self) -> None:
+        """Write the new ids to the edges."""
+        if self.new_id is None:
+            return
+        heads, new_id = self.characters.heads, self.new_id
 
-        self._each(run)
+        def run(j: int, first: int, last: int, start: int) -> None:
+            k.renumber(heads[first], heads[last], start, new_id, self.fan, self.edges)
+
+        in_threads(run, self._slices())
+        self.new_id = self._first = None
 
 
 @dataclass
@@ -113,12 +159,14 @@ class UnigramState:
     """Tokens and scores, with the lattices that go with them.
 
     Ids 0..n-1 are tokens. Id ``n + c`` is character c (of `Characters.distinct`) where it is no token: spelled by
-    bytes, or unknown.
+    bytes, or unknown. A token that was dropped keeps its id for a while: to renumber all edges takes longer than
+    to go over some that have the probability 0.
 
     Attributes:
         home: int32[n]: a node at which the token begins; its index in `distinct` if it is one character.
         length: uint8[n], in characters.
-        score: float64[n]: natural log of the probability.
+        score: float64[n]: natural log of the probability; not to be read where not `alive`.
+        alive: bool[n]: the token has not been dropped.
         byte_score: float64[256].
         required: bool[n]: never dropped.
         spelling: int16[C, 4]: the bytes of each character, -1 after the last; all -1 where it is unknown.
@@ -130,18 +178,15 @@ class UnigramState:
     home: Int32
     length: npt.NDArray[np.uint8]
     score: Float64
+    alive: Bool
     byte_score: Float64
-    required: npt.NDArray[np.bool_]
+    required: Bool
     spelling: npt.NDArray[np.int16]
     by_bytes: bool
     scale: float
 
     def __len__(self) -> int:
-        return self.home.size
-
-    def copy(self) -> UnigramState:
-        """Return one that can be pruned without touching this one."""
-        return replace(self, lattices=self.lattices.copy())
+        return int(self.alive.sum())
 
     def start(self, covered: npt.NDArray[np.generic], around: Int64) -> None:
         """Set scores in proportion to what tokens and bytes cover.
@@ -154,6 +199,83 @@ class UnigramState:
         total = np.log(tokens.sum() + by_byte.sum())
         self.score, self.byte_score = np.log(tokens) - total, np.log(by_byte) - total
 
+    def reestimate(self) -> None:
+        """Take one step of expectation and maximization; drop what is hardly expected.
+
+        The scores are ``digamma(expected) - digamma(sum)``: the expected logs under a Dirichlet posterior,
+        which makes the rare rarer (Liang and Klein 2007).
+        """
+        sums = self.lattices.expect(np.exp(self._scores(self.alive)), self.scale)
+        expected = sums / self.scale
+        tokens, by_byte = self._split(expected)
+        self.alive &= (tokens >= MIN_EXPECTED) | self.required
+        tokens = np.maximum(tokens[self.alive], MIN_EXPECTED)
+        if self.by_bytes:
+            by_byte = np.maximum(by_byte, MIN_EXPECTED)
+        total = digamma(np.array([max(tokens.sum() + by_byte.sum(), MIN_EXPECTED)]))
+        self.score[self.alive] = digamma(tokens) - total
+        self.byte_score = digamma(np.maximum(by_byte, MIN_EXPECTED)) - total
+        if len(self) < COMPACT * self.home.size:
+            self._compact()
+
+    def losses(self) -> Float64:
+        """Return float64[n]: what the likelihood loses with each token; inf for required ones.
+
+        -1 where no best segmentation holds the token: it goes in any case.
+        """
+        scores = self._scores(self.alive)
+        times = self.lattices.count_best(scores)
+        token_times, byte_times = self._split(times)
+        total = float(token_times.sum() + byte_times.sum())
+        times[: self.home.size] = token_times
+        loss = np.empty(self.home.size)
+        lattices, first_edge = self.lattices, self.lattices.firsts()
+
+        def run(first: int, last: int) -> None:
+            k.losses(
+                first, last, self.home, self.length, self.alive, first_edge, lattices.fan,
+                lattices.edges, scores, times, total, self.spelling, byte_times,
+                np.empty(k.LONGEST + 1), np.empty(k.LONGEST + 1, dtype=np.int32),
+                np.empty(k.LONGEST + 1, dtype=np.int32), loss,
+            )  # fmt: skip
+
+        in_threads(run, self._parts())
+        loss[self.required] = np.inf
+        return loss
+
+    def best(self, value: Float64, size: int) -> Bool:
+        """Return bool[n]: the `size` tokens of greatest `value`, those below 0 and dropped ones aside."""
+        candidates = np.flatnonzero(self.alive & (value >= 0))
+        order = candidates[np.argsort(-value[candidates], kind="stable")]
+        kept = self.required.copy()
+        kept[order[: max(size, 0)]] = True
+        return kept
+
+    def prune(self, kept: Bool) -> None:
+        """Drop all tokens but `kept`."""
+        self.alive = self.alive & kept
+        self._compact()
+
+    def reachable(self, kept: Bool) -> Bool:
+        """Return those of `kept` that are the best segmentation of their own text, if `kept` were all.
+
+        By the others nothing is encoded. Required ones are returned in any case.
+        """
+        found = np.empty(self.home.size, dtype=np.bool_)
+        scores, lattices = self._scores(kept), self.lattices
+        first_edge = lattices.firsts()
+
+        def run(first: int, last: int) -> None:
+            k.mark_reachable(
+                first, last, self.home, self.length, kept, first_edge, lattices.fan,
+                lattices.edges, scores, np.empty(k.LONGEST + 1),
+                np.empty(k.LONGEST + 1, dtype=np.int32), np.empty(k.LONGEST + 1, dtype=np.int32),
+                found,
+            )  # fmt: skip
+
+        in_threads(run, self._parts())
+        return found | (kept & self.required)
+
     def texts(self, tokens: Int64) -> tuple[npt.NDArray[np.uint8], Int64]:
         """Return the bytes of `tokens`, one after the other, and the length of each in bytes."""
         characters = self.lattices.characters
@@ -161,120 +283,56 @@ class UnigramState:
         begins = np.cumsum(n) - n
         within = np.arange(int(n.sum())) - np.repeat(begins, n)
         home = self.home[tokens].astype(np.int64)
-        codes = characters.codes[np.repeat(home, n) + within]
         alone = n == 1
-        codes[begins[alone]] = characters.distinct[home[alone]]
+        home[alone] = 0  # there is no node of theirs; what stands there is replaced
+        codes = characters.codes[np.repeat(home, n) + within]
+        codes[begins[alone]] = characters.distinct[self.home[tokens][alone]]
         text = codes.astype("<u4").tobytes().decode("utf-32-le").encode()
         widths = utf8_lengths(codes).astype(np.int64)
         lengths = np.add.reduceat(widths, begins) if n.size else np.zeros(0, dtype=np.int64)
         return np.frombuffer(text, dtype=np.uint8), lengths
 
-    def _scores(self) -> Float64:
-        """Return float64[n + C]: the score of each id."""
-        padded = np.append(self.byte_score, 0.0)
-        around = padded[self.spelling].sum(axis=1)
+    def _parts(self) -> list[tuple[int, int]]:
+        return parts(self.home.size, len(self.lattices.starts))
+
+    def _scores(self, alive: Bool) -> Float64:
+        """Return float64[n + C]: the score of each id if `alive` were the tokens."""
+        around = np.append(self.byte_score, 0.0)[self.spelling].sum(axis=1)
         if not self.by_bytes:
             # What an unknown character costs is the same on every path; it must only be a number.
-            around[:] = self.score.min(initial=-20.0) - 10.0
-        return np.concatenate([self.score, around])
+            around[:] = self.score[alive].min(initial=-20.0) - 10.0
+        scores = np.concatenate([np.where(alive, self.score, -np.inf), around])
+        dropped = self._dropped_characters(alive)
+        scores[dropped] = around[self.home[dropped]]
+        return scores
 
-    def reestimate(self) -> None:
-        """Take one step of expectation and maximization; drop what is hardly expected.
+    def _dropped_characters(self, alive: Bool) -> Int64:
+        return np.flatnonzero(~alive & (self.length == 1))
 
-        The scores are ``digamma(expected) - digamma(sum)``: the expected logs under a Dirichlet posterior,
-        which makes the rare rarer (Liang and Klein 2007).
-        """
-        sums = self.lattices.expect(np.exp(self._scores()), self.scale)
-        expected = sums / self.scale
-        n = len(self)
-        by_byte = self._by_byte(expected[n:])
-        tokens = expected[:n]
-        kept = (tokens >= MIN_EXPECTED) | self.required
-        tokens = np.maximum(tokens[kept], MIN_EXPECTED)
-        if self.by_bytes:
-            by_byte = np.maximum(by_byte, MIN_EXPECTED)
-        total = digamma(np.array([max(tokens.sum() + by_byte.sum(), MIN_EXPECTED)]))
-        self._keep(kept)
-        self.score = digamma(tokens) - total
-        self.byte_score = digamma(np.maximum(by_byte, MIN_EXPECTED)) - total
+    def _split(self, values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """Return what `values` by id (float64 or int64) come to by token, and by byte."""
+        n = self.home.size
+        tokens, around = np.where(self.alive, values[:n], 0), values[n:].copy()
+        dropped = self._dropped_characters(self.alive)
+        around[self.home[dropped]] += values[dropped]
+        return tokens, self._by_byte(around)
 
-    def _by_byte(self, by_character: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    def _by_byte(self, around: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return what characters spelled by bytes come to, by byte."""
-        sums = np.zeros(257, dtype=by_character.dtype)
+        sums = np.zeros(257, dtype=around.dtype)
         for column in self.spelling.T:
-            np.add.at(sums, column, by_character)
+            np.add.at(sums, column, around)
         return sums[:256]
 
-    def _keep(self, kept: npt.NDArray[np.bool_]) -> None:
-        n, n_characters = len(self), self.spelling.shape[0]
-        left = int(kept.sum())
-        new_id = np.empty(n + n_characters, dtype=np.int32)
-        new_id[n:] = left + np.arange(n_characters)
-        new_id[:n] = np.where(kept, np.cumsum(kept) - 1, -1)
-        alone = np.flatnonzero(~kept & (self.length == 1))
-        new_id[alone] = left + self.home[alone]
-        self.lattices.keep(new_id)
-        self.home, self.length = self.home[kept], self.length[kept]
-        self.score, self.required = self.score[kept], self.required[kept]
-
-    def prune(self, size: int) -> None:
-        """Drop all but the `size` tokens that cost the most likelihood if they went.
-
-        Tokens that no best segmentation holds go in any case, required ones never.
-        """
-        loss = self._losses()
-        loss[self.required] = np.inf
-        self._keep_best(loss, size, loss >= 0)
-
-    def prune_flat(self, size: int) -> None:
-        """Drop all but the `size` most likely tokens (Land and Pinter 2025); required ones stay."""
-        score = np.where(self.required, np.inf, self.score)
-        self._keep_best(score, size, np.ones(len(self), dtype=np.bool_))
-
-    def _keep_best(self, value: Float64, size: int, eligible: npt.NDArray[np.bool_]) -> None:
-        order = np.argsort(-value, kind="stable")
-        order = order[eligible[order]]
-        kept = self.required.copy()
-        kept[order[: max(size, 0)]] = True
-        self._keep(kept)
-
-    def _losses(self) -> Float64:
-        scores = self._scores()
-        times = self.lattices.count_best(scores)
-        n = len(self)
-        byte_times = self._by_byte(times[n:])
-        total = float(times[:n].sum() + byte_times.sum())
-        loss = np.empty(n)
-        lattices = self.lattices
-
-        def run(j: int, first: int, last: int) -> None:
-            k.losses(
-                first, last, self.home, self.length, lattices.first, lattices.fan,
-                lattices.edges, scores, times, total, n, self.spelling,
-                byte_times, np.empty(k.LONGEST + 1), np.empty(k.LONGEST + 1, dtype=np.int32),
-                np.empty(k.LONGEST + 1, dtype=np.int32), loss,
-            )  # fmt: skip
-
-        self._over_tokens(run)
-        return loss
-
-    def drop_unreachable(self) -> None:
-        """Drop tokens that are not the best segmentation of their own text: nothing is encoded by them."""
-        reachable = np.empty(len(self), dtype=np.uint8)
-        scores, lattices = self._scores(), self.lattices
-
-        def run(j: int, first: int, last: int) -> None:
-            k.mark_reachable(
-                first, last, self.home, self.length, lattices.first, lattices.fan,
-                lattices.edges, scores, np.empty(k.LONGEST + 1),
-                np.empty(k.LONGEST + 1, dtype=np.int32), np.empty(k.LONGEST + 1, dtype=np.int32),
-                reachable,
-            )  # fmt: skip
-
-        self._over_tokens(run)
-        self._keep((reachable == 1) | self.required)
-
-    def _over_tokens(self, run: Callable[[int, int, int], None]) -> None:
-        jobs = len(self.lattices.cuts) - 1
-        cuts = np.linspace(0, len(self), jobs + 1).astype(np.int64).tolist()
-        in_threads(run, list(zip(range(jobs), cuts, cuts[1:], strict=False)))
+    def _compact(self) -> None:
+        """Give the tokens that are left the ids from 0 on."""
+        n_characters = self.spelling.shape[0]
+        left = len(self)
+        dropped = self._dropped_characters(self.alive)
+        new_id = np.where(self.alive, np.cumsum(self.alive) - 1, -1).astype(np.int32)
+        new_id[dropped] = left + self.home[dropped]
+        around = left + np.arange(n_characters, dtype=np.int32)
+        self.lattices.keep(np.concatenate([new_id, around]))
+        self.home, self.length = self.home[self.alive], self.length[self.alive]
+        self.score, self.required = self.score[self.alive], self.required[self.alive]
+        self.alive = np.ones(left, dtype=np.bool_)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from toktk.kernels import seeds as k
-from toktk.trainers.threads import in_threads
+from toktk.trainers.threads import in_threads, parts
 
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
@@ -44,19 +45,14 @@ class Characters:
         distinct = np.flatnonzero(totals).astype(np.int32)
         return cls(codes, heads, counts, distinct, totals[distinct])
 
-    def by_code(self, values: npt.NDArray[np.int32], missing: int = -1) -> Int32:
-        """Return int32[N_CODES]: `values` of the distinct characters by code point."""
+    def by_code(self, values: npt.NDArray[Any], missing: int = -1) -> Int32:
+        """Return int32: the `values` of the distinct characters by code point, `missing` for others.
+
+        The last entry is `missing`, so that -1, the end of a piece, leads to it.
+        """
         table = np.full(k.N_CODES, missing, dtype=np.int32)
         table[self.distinct] = values
         return table
-
-
-@dataclass(frozen=True)
-class Level:
-    """Where the substrings of one length begin, and which each is: int32, by occurrence."""
-
-    nodes: Int32
-    ids: Int32
 
 
 @dataclass(frozen=True)
@@ -67,37 +63,17 @@ class Seeds:
         home: int32[n]: a node at which each begins.
         length: uint8[n], in characters.
         times: int64[n]: occurrences, overlapping ones too.
-        levels: by length - 2: the occurrences of candidates of that length.
-        token_of: by length - 2: int32: the seed that a candidate is, or -1.
+        shorter: int32[n]: the longest other seed that it begins with, or -1.
+        longest: int32 by node: the longest seed that begins there, or -1.
+        fan: uint8 by node: how many seeds begin there.
     """
 
     home: Int32
     length: npt.NDArray[np.uint8]
     times: Int64
-    levels: list[Level]
-    token_of: list[Int32]
-
-
-class _Candidates:
-    """Growing columns, one row for each substring met."""
-
-    def __init__(self, rows: int) -> None:
-        self.count = np.zeros(rows, dtype=np.int64)
-        self.content = np.zeros(rows, dtype=np.uint64)
-        self.last = np.zeros(rows, dtype=np.uint64)
-        self.home = np.zeros(rows, dtype=np.int32)
-        self.branching = np.ones(rows, dtype=np.uint8)
-        self.whole = np.zeros(rows, dtype=np.uint8)
-        self.length = np.ones(rows, dtype=np.uint8)
-        self.bytes = np.zeros(rows, dtype=np.int64)
-        self.last_bytes = np.zeros(rows, dtype=np.uint8)
-
-    def reserve(self, rows: int) -> None:
-        for name, column in vars(self).items():
-            if column.size < rows:
-                grown = np.zeros(max(rows, column.size * 3 // 2), dtype=column.dtype)
-                grown[: column.size] = column
-                setattr(self, name, grown)
+    shorter: Int32
+    longest: Int32
+    fan: npt.NDArray[np.uint8]
 
 
 def find_seeds(
@@ -124,105 +100,161 @@ def find_seeds(
         max_bytes: most bytes.
         jobs: threads; they change no result.
     """
-    found = _Candidates(characters.distinct.size)
-    first = np.where(allowed, np.arange(allowed.size), -1).astype(np.int32)
-    found.count[:] = characters.times
-    found.last[:] = _scattered(characters.distinct.astype(np.uint64))
-    found.content[:] = found.last
-    found.last_bytes[:] = found.bytes[:] = utf8_lengths(characters.distinct)
-    limits = max(least, 1), longest, max_bytes or np.iinfo(np.int64).max
-    levels, bases = _levels(characters, found, characters.by_code(first), limits, jobs)
-    n = bases[-1]
-    chosen = _chosen(found, np.arange(allowed.size, n), seed_size)
-    token_of = np.full(n, -1, dtype=np.int32)
-    token_of[chosen] = np.arange(chosen.size)
-    return Seeds(
-        found.home[chosen],
-        found.length[chosen],
-        found.count[chosen],
-        levels,
-        [token_of[a:b] for a, b in zip(bases[1:], bases[2:], strict=False)],
-    )
+    least = max(least, 1)
+    letters = characters.by_code(np.where(allowed, np.arange(allowed.size) + 1, 0), 0)
+    suffixes = _Suffixes(characters, letters[characters.codes], longest, jobs)
+    intervals = suffixes.intervals(least)
+    if max_bytes is not None:
+        widths = characters.by_code(utf8_lengths(characters.distinct), 0)
+        home = suffixes.nodes[intervals.begin]
+        k.shorten(home, characters.codes, widths, max_bytes, intervals.length)
+    chosen = _chosen(intervals, suffixes.whole(intervals, least), seed_size, least)
+    seed_of = np.full(intervals.length.size, -1, dtype=np.int32)
+    seed_of[chosen] = np.arange(chosen.size)
+    shorter = np.empty(chosen.size, dtype=np.int32)
+    k.link(seed_of, intervals.parent, chosen, shorter)
+    fan = np.zeros(characters.codes.size, dtype=np.uint8)
+
+    def run(first: int, last: int) -> None:
+        k.find_longest(first, last, intervals.deepest, seed_of, intervals.parent, shorter, fan)
+
+    in_threads(run, parts(fan.size, jobs))
+    home = suffixes.nodes[intervals.begin[chosen]]
+    length, times = intervals.length[chosen], intervals.times[chosen]
+    return Seeds(home, length, times, shorter, intervals.deepest, fan)
 
 
-def _levels(
-    characters: Characters,
-    found: _Candidates,
-    of_code: Int32,
-    limits: tuple[int, int, int],
-    jobs: int,
-) -> tuple[list[Level], list[int]]:
-    """Count level by level within least occurrences, most characters, most bytes; return the levels from 2 on, and where each level's candidates begin."""
-    codes, heads, counts = characters.codes, characters.heads, characters.counts
-    least, longest, most = limits
-    current = np.where(codes >= 0, of_code[codes], -2).astype(np.int32)
-    active = np.flatnonzero(current >= 0).astype(np.int32)
-    levels: list[Level] = []
-    bases = [0, found.count.size]
-    expected = 1 << 15
-    for length in range(2, longest + 1):
-        slots = np.empty(active.size, dtype=np.int32)
-        table, where, n_keys = _extended(active, current, characters, expected, jobs, slots)
-        base, before = bases[-1], bases[-2]
-        found.reserve(base + n_keys)
-        n = k.number(
-            table, where, least, most, base, before, found.count, found.home, found.branching,
-            found.content, found.last, found.bytes, found.last_bytes,
+@dataclass(frozen=True)
+class _Intervals:
+    """See toktk.kernels.seeds. By interval; `deepest` by node."""
+
+    parent: Int32
+    length: npt.NDArray[np.uint8]
+    times: Int64
+    begin: Int32
+    deepest: Int32
+
+
+class _Suffixes:
+    """The sorted suffixes of the pieces, up to `longest` characters of each.
+
+    `letters` (int32, by node) number the characters from 1 on; 0 ends a suffix.
+    """
+
+    def __init__(self, characters: Characters, letters: Int32, longest: int, jobs: int) -> None:
+        self.characters, self.letters, self.jobs = characters, letters, jobs
+        self.longest = longest
+        self.size = np.empty(letters.size, dtype=np.uint8)
+        k.measure_suffixes(letters, longest, self.size)
+        self.nodes = self._sorted()
+
+    def _sorted(self) -> Int32:
+        """Sort by the first characters, then double how many the order looks at until all are seen."""
+        nodes = np.flatnonzero(self.size).astype(np.int32)
+        bits = int(self.letters.max(initial=1)).bit_length()
+        width = min(64 // bits, self.longest)
+        keys = np.empty(nodes.size, dtype=np.uint64)
+        arguments = self.letters, self.size, bits, width, keys
+        in_threads(lambda a, b: k.first_keys(a, b, nodes, *arguments), parts(nodes.size, self.jobs))
+        used = bits * width
+        rank = np.zeros(self.size.size, dtype=np.int32)
+        while True:
+            keys, nodes = self._radix(keys, nodes, used)
+            if width >= self.longest:
+                return nodes
+            bits = int(k.set_ranks(keys, nodes, rank)).bit_length()
+            step = rank, self.size, bits, width, keys
+            in_threads(
+                lambda a, b, nodes, step: k.next_keys(a, b, nodes, *step),
+                [(*part, nodes, step) for part in parts(nodes.size, self.jobs)],
+            )
+            used, width = 2 * bits, 2 * width
+
+    def _radix(
+        self, keys: npt.NDArray[np.uint64], nodes: Int32, bits: int
+    ) -> tuple[npt.NDArray[np.uint64], Int32]:
+        """Sort `nodes` by the lowest `bits` bits of `keys`, digit by digit from the lowest on."""
+        to_keys, to_nodes = np.empty_like(keys), np.empty_like(nodes)
+        spans = parts(keys.size, self.jobs)
+        for shift in range(0, bits, k.DIGIT):
+            counts = np.zeros((len(spans), 1 << k.DIGIT), dtype=np.int64)
+            arguments = [(*span, counts[j], keys, shift) for j, span in enumerate(spans)]
+            in_threads(lambda a, b, n, keys, shift: k.count_digits(a, b, keys, shift, n), arguments)
+            ends = np.cumsum(counts.T.ravel()).reshape(counts.T.shape).T
+            moves = [
+                (*span, keys, nodes, shift, np.ascontiguousarray(ends[j] - counts[j]), to_keys, to_nodes)
+                for j, span in enumerate(spans)
+            ]  # fmt: skip
+            in_threads(k.scatter, moves)
+            keys, to_keys, nodes, to_nodes = to_keys, keys, to_nodes, nodes
+        return keys, nodes
+
+    def intervals(self, least: int) -> _Intervals:
+        """Return the repeated substrings, with what only one suffix goes on to."""
+        n, heads = self.nodes.size, self.characters.heads
+        piece_of = np.repeat(np.arange(heads.size - 1, dtype=np.int32), np.diff(heads))
+        common = np.zeros(n + 1, dtype=np.uint8)
+        weight = np.empty(n, dtype=np.int64)
+        arguments = (
+            self.nodes, self.letters, self.size, piece_of, self.characters.counts, common, weight,
         )  # fmt: skip
-        nodes, ids = np.empty_like(active), np.empty_like(active)
-        m = k.advance(
-            active, active.size, slots, current, table, heads, counts, length, least,
-            found.whole[base:], nodes, ids,
+        in_threads(lambda a, b: k.compare(a, b, *arguments), parts(n, self.jobs))
+        # The system gives memory where it is written, so room that is not needed costs nothing.
+        room = 2 * n + 1
+        columns = _Intervals(
+            np.empty(room, dtype=np.int32),
+            np.empty(room, dtype=np.uint8),
+            np.empty(room, dtype=np.int64),
+            np.empty(room, dtype=np.int32),
+            np.zeros(self.size.size, dtype=np.int32),
+        )
+        stack = np.empty(self.longest + 2, dtype=np.int64)
+        used = k.find_intervals(
+            self.nodes, self.size, common, weight, least, columns.parent, columns.length,
+            columns.times, columns.begin, columns.deepest, stack,
         )  # fmt: skip
-        if m == 0:
-            break
-        found.length[base : base + n] = length
-        bases.append(base + n)
-        active = nodes[:m].copy()
-        levels.append(Level(active, ids[:m].copy()))
-        expected = n_keys
-    return levels, bases
+        return _Intervals(
+            columns.parent[:used],
+            columns.length[:used],
+            columns.times[:used],
+            columns.begin[:used],
+            columns.deepest,
+        )
+
+    def whole(self, intervals: _Intervals, least: int) -> npt.NDArray[np.bool_]:
+        """Return bool by interval: it is a whole piece that occurs `least` times."""
+        heads = self.characters.heads
+        n = np.diff(heads) - 1
+        first = heads[:-1]
+        found = intervals.deepest[first]
+        fits = (n > 1) & (intervals.length[found] == n) & (self.characters.counts >= least)
+        whole = np.zeros(intervals.length.size, dtype=np.bool_)
+        whole[found[fits]] = True
+        return whole
 
 
-def _extended(
-    active: Int32, current: Int32, characters: Characters, expected: int, jobs: int, slots: Int32
-) -> tuple[Int64, Int32, int]:
-    """Fill a table of the substrings one character longer; return it, where they begin, and how many."""
-    size = 1 << max(2 * expected // jobs, 1 << 14).bit_length()
-    heads, counts = characters.heads, characters.counts
-    while True:
-        table = np.full(2 * jobs * size, -1, dtype=np.int64)
-        where = np.empty(jobs * size, dtype=np.int32)
-        n_keys = [0] * jobs
-
-        def run(part: int) -> None:
-            keys = np.empty(k.BLOCK, dtype=np.int64)
-            n_keys[part] = k.extend(  # noqa: B023 - all threads end within this turn of the loop
-                active, active.size, current, heads, counts, part, jobs, table, where, keys,  # noqa: B023
-                slots,
-            )  # fmt: skip
-
-        in_threads(run, [(part,) for part in range(jobs)])
-        if min(n_keys) >= 0:
-            return table, where, sum(n_keys)
-        size *= 4
-
-
-def _chosen(found: _Candidates, longer: Int64, seed_size: int) -> Int64:
-    """Return those of the candidates `longer` that become seeds, the frequent first."""
-    whole = longer[found.whole[longer] == 1]
-    rest = longer[(found.whole[longer] == 0) & (found.branching[longer] == 1)]
-    room = max(seed_size - whole.size, 0)
+def _chosen(
+    intervals: _Intervals, whole: npt.NDArray[np.bool_], seed_size: int, least: int
+) -> Int64:
+    """Return the intervals that become seeds, the frequent first, else in the order of their texts."""
+    length, times, parent = intervals.length, intervals.times, intervals.parent
+    # Cut to few bytes, an interval may be no longer than its parent.
+    eligible = (length > 1) & (times >= least) & (length > length[parent])
+    rest = np.flatnonzero(eligible & ~whole)
+    sure = np.flatnonzero(whole & eligible)
+    # That of the sorted suffixes, and a text comes before what begins with it.
+    order = intervals.begin.astype(np.uint64) << np.uint64(5) | (length - 1).astype(np.uint64)
+    room = max(seed_size - sure.size, 0)
     if rest.size > room:
-        covered = found.count[rest] * found.length[rest]
+        covered = times[rest] * length[rest]
         limit = np.partition(covered, rest.size - room - 1)[rest.size - room - 1]
-        sure, ties = rest[covered > limit], rest[covered == limit]
-        ties = ties[np.argsort(found.content[ties], kind="stable")]
-        rest = np.concatenate([sure, ties[: room - sure.size]])
-    chosen = np.concatenate([whole, rest])
-    # The frequent ones together, which the processor's caches like, and equals by a hash of their text.
-    order: Int64 = chosen[np.lexsort((found.content[chosen], -found.count[chosen]))]
-    return order
+        ties = rest[covered == limit]
+        rest = rest[covered > limit]
+        sure, rest = np.concatenate([sure, rest]), ties[np.argsort(order[ties])[: room - rest.size]]
+    chosen = np.concatenate([sure, rest])
+    # The frequent ones together, which the processor's caches like.
+    rarity = 64 - np.frexp(times[chosen].astype(np.float64))[1].astype(np.uint64)
+    return chosen[np.argsort((rarity << np.uint64(58)) | order[chosen])]
 
 
 def utf8_lengths(codes: Int32) -> npt.NDArray[np.uint8]:
@@ -232,11 +264,3 @@ def utf8_lengths(codes: Int32) -> npt.NDArray[np.uint8]:
     )
     lengths[codes >= k.INVALID] = 1
     return lengths.astype(np.uint8)
-
-
-def _scattered(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Return a hash of each value (the finalizer of splitmix64, Steele et al. 2014)."""
-    h = (values + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return h ^ (h >> np.uint64(31))

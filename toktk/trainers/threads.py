@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
-def in_threads(run: Callable[..., None], arguments: Sequence[tuple[Any, ...]]) -> None:
-    """Call ``run(*one)`` for each of `arguments` at once, the first in this thread; wait for all.
+def parts(n: int, jobs: int) -> list[tuple[int, int]]:
+    """Return (begin, end) of `jobs` parts of nearly equal size of 0..n-1."""
+    return [(n * j // jobs, n * (j + 1) // jobs) for j in range(jobs)]
+
+
+def in_threads(run: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
+    """Call ``run(*one)`` for each of `arguments` at once, the first in this thread; return the results.
 
     Raises:
-        BaseException: the first error of any of them.
+        BaseException: the first error of any of them, when all have ended.
     """
+    results: dict[int, T] = {}
     errors: list[BaseException] = []
 
-    def guarded(one: tuple[Any, ...]) -> None:
+    def guarded(i: int) -> None:
         try:
-            run(*one)
+            results[i] = run(*arguments[i])
         except BaseException as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=guarded, args=(one,)) for one in arguments[1:]]
+    threads = [threading.Thread(target=guarded, args=(i,)) for i in range(1, len(arguments))]
     for thread in threads:
         thread.start()
-    guarded(arguments[0])
+    guarded(0)
     for thread in threads:
         thread.join()
     if errors:
         raise errors[0]
+    return [results[i] for i in range(len(arguments))]

@@ -194,38 +194,38 @@ class UnigramTrainer:
                 state.reestimate()
             advance.to(alphabet + len(state))
             smaller = int(self.shrinking_factor * (alphabet + len(state)))
+            value = state.losses() if self.prune == "loss" else state.score - state.score.min()
             due = [size for size in pending if int(HEADROOM * size) >= smaller]
-            pending = pending[len(due) :]
             for size in due:
-                branch = state if size == due[-1] and not pending else state.copy()
-                self._prune(branch, int(HEADROOM * size) - alphabet)
-                available = max(available, self._finish(branch, size, models))
+                kept = state.best(value, int(HEADROOM * size) - alphabet)
+                available = max(available, self._finish(state, kept, size, models))
+            pending = pending[len(due) :]
             if not pending:
                 break
             before = len(state)
-            self._prune(state, smaller - alphabet)
+            state.prune(state.best(value, smaller - alphabet))
             # Where a prune drops more than it was asked to, it may have been the last one.
             stuck = len(state) == before
             due = [s for s in pending if stuck or alphabet + len(state) <= int(HEADROOM * s)]
-            pending = pending[len(due) :]
             for size in due:
-                available = max(available, self._finish(state.copy(), size, models))
+                available = max(available, self._finish(state, state.alive, size, models))
+            pending = pending[len(due) :]
         advance.done()
         return models, available
 
-    def _prune(self, state: UnigramState, n_tokens: int) -> None:
-        if self.prune == "loss":
-            state.prune(n_tokens)
-        else:
-            state.prune_flat(n_tokens)
-
-    def _finish(self, state: UnigramState, size: int, models: dict[int, UnigramModel]) -> int:
-        """Add the model of `size` ids if there are so many; return how many there are."""
-        state.drop_unreachable()
+    def _finish(
+        self,
+        state: UnigramState,
+        kept: npt.NDArray[np.bool_],
+        size: int,
+        models: dict[int, UnigramModel],
+    ) -> int:
+        """Add the model of `size` ids if the tokens `kept` give so many; return how many they give."""
+        tokens = np.flatnonzero(state.reachable(kept))
         room = size - len(self.special_tokens) - 256
-        if len(state) >= room:
-            models[size] = self._model(state, room)
-        return len(self.special_tokens) + 256 + len(state)
+        if tokens.size >= room:
+            models[size] = self._model(state, tokens, room)
+        return len(self.special_tokens) + 256 + tokens.size
 
     def _seeded(
         self, characters: Characters, required: npt.NDArray[np.bool_], jobs: int
@@ -257,6 +257,7 @@ class UnigramTrainer:
             home=np.concatenate([seeds.home, np.flatnonzero(alone)]).astype(np.int32),
             length=np.concatenate([seeds.length, np.ones(int(alone.sum()), dtype=np.uint8)]),
             score=np.zeros(n),
+            alive=np.ones(n, dtype=np.bool_),
             byte_score=np.zeros(256),
             required=np.concatenate(
                 [np.zeros(seeds.home.size, dtype=np.bool_), required[alone]]
@@ -274,11 +275,9 @@ class UnigramTrainer:
         most = self.max_token_length or 4
         return np.asarray(utf8_lengths(characters.distinct) <= most)
 
-    def _model(self, state: UnigramState, room: int) -> UnigramModel:
-        """Return the required tokens and the most likely others, `room` in all, by score."""
-        order = np.argsort(-state.score, kind="stable")
-        order = np.concatenate([order[state.required[order]], order[~state.required[order]]])
-        order = order[:room]
+    def _model(self, state: UnigramState, tokens: npt.NDArray[np.int64], room: int) -> UnigramModel:
+        """Return the model of the required `tokens` and the most likely others, `room` in all, by score."""
+        order = tokens[np.lexsort((-state.score[tokens], ~state.required[tokens]))][:room]
         order = order[np.argsort(-state.score[order], kind="stable")]
         data, lengths = state.texts(order)
         by_bytes = self.alphabet == "bytes"
