@@ -30,7 +30,7 @@ def _slot(node, byte, mask):
 
 
 @inlined
-def _find(table, node, byte):
+def find_child(table, node, byte):
     """Return the slot of the child of `node` at `byte`, or the free slot where it would be."""
     mask = table.size - 1
     key = (np.int64(node) << 8) | np.int64(byte)
@@ -38,6 +38,12 @@ def _find(table, node, byte):
     while table[s] != -1 and table[s] >> 28 != key:
         s = (s + 1) & mask
     return s
+
+
+@inlined
+def trie_node(word):
+    """Return the number of the node that a word of the table leads to."""
+    return (word >> 2) & _NODE
 
 
 @kernel
@@ -61,11 +67,11 @@ def fill_trie(data, offsets, entered, table, token_at):
             if at >= 0:
                 table[at] |= 2
             byte = np.int64(data[i])
-            at = _find(table, node, byte)
+            at = find_child(table, node, byte)
             if table[at] == -1:
                 table[at] = (((node << 8) | byte) << 28) | (np.int64(n_nodes) << 2)
                 n_nodes += 1
-            node = (table[at] >> 2) & _NODE
+            node = trie_node(table[at])
         if token_at[node] != -1:
             return -1 - t
         token_at[node] = t
@@ -74,7 +80,7 @@ def fill_trie(data, offsets, entered, table, token_at):
 
 
 @inlined
-def _char_length(byte):
+def char_length(byte):
     """Return how many bytes the character has that begins with `byte`; 1 if none does."""
     if byte < 0xC0:
         return 1
@@ -116,14 +122,14 @@ def viterbi_spans(data, offsets, table, token_at, score_at, fallback, unknown, f
             here = best[i]
             length = np.int64(1)
             if spells:
-                length = min(np.int64(_char_length(data[start + i])), n - i)
+                length = min(np.int64(char_length(data[start + i])), n - i)
             alone = False
             node = np.int64(0)
             for j in range(i, n):
-                word = table[_find(table, node, data[start + j])]
+                word = table[find_child(table, node, data[start + j])]
                 if word == -1:
                     break
-                node = (word >> 2) & _NODE
+                node = trie_node(word)
                 if word & 1:
                     score = here + score_at[node]
                     if back[j + 1] < 0 or score > best[j + 1]:
@@ -186,10 +192,10 @@ def greedy_spans(data, offsets, table, token_at, fallback, first_id, ids, ends):
             found = np.int64(0)
             end = i
             for j in range(i, n):
-                word = table[_find(table, node, data[j])]
+                word = table[find_child(table, node, data[j])]
                 if word == -1:
                     break
-                node = (word >> 2) & _NODE
+                node = trie_node(word)
                 if word & 1:
                     found = node
                     end = j + 1
@@ -199,7 +205,7 @@ def greedy_spans(data, offsets, table, token_at, fallback, first_id, ids, ends):
                 ids[k] = first_id + token_at[found]
                 k += 1
             elif spells:
-                end = min(i + _char_length(data[i]), n)
+                end = min(i + char_length(data[i]), n)
                 for j in range(i, end):
                     ids[k] = fallback[data[j]]
                     k += 1
@@ -239,14 +245,14 @@ def log_likelihood_spans(data, offsets, table, score_at, fallback, unknown, out,
                 continue
             length = np.int64(1)
             if spells:
-                length = min(np.int64(_char_length(data[start + i])), n - i)
+                length = min(np.int64(char_length(data[start + i])), n - i)
             alone = False
             node = np.int64(0)
             for j in range(i, n):
-                word = table[_find(table, node, data[start + j])]
+                word = table[find_child(table, node, data[start + j])]
                 if word == -1:
                     break
-                node = (word >> 2) & _NODE
+                node = trie_node(word)
                 if word & 1:
                     forward[j + 1] = _log_add(forward[j + 1], here + score_at[node])
                     if j + 1 - i == length:

@@ -186,7 +186,7 @@ def evaluate_plainly(table: PieceTable, model: Model, *, jobs: int = 1) -> Plain
     totals, marked = totals_of(table)
     lengths = np.zeros(len(table), dtype=np.int64)
     counts = np.zeros(model.vocab_size, dtype=np.int64)
-    cuts = _slices(table, max(jobs, int(table.offsets[-1]) // _SLICE))
+    cuts = slices(table, max(jobs, int(table.offsets[-1]) // _SLICE))
 
     def run(first: int, last: int) -> tuple[Ids, Int64]:
         begin, end = table.offsets[first], table.offsets[last]
@@ -208,7 +208,7 @@ def evaluate_plainly(table: PieceTable, model: Model, *, jobs: int = 1) -> Plain
     )
 
 
-def _slices(table: PieceTable, n: int) -> list[int]:
+def slices(table: PieceTable, n: int) -> list[int]:
     """Return where n slices of equal bytes begin and end: the time goes with the bytes."""
     goals = np.linspace(0, table.offsets[-1], n + 1)[1:-1]
     return [0, *np.searchsorted(table.offsets, goals).tolist(), len(table)]
@@ -237,7 +237,7 @@ def _encode(
     n_groups, n_merges = len(table.groups), len(model.merges)
     bin_of = np.searchsorted(edges, np.arange(n_merges), side="right").astype(np.int32)
     longest = max(SHORT, int(np.diff(table.offsets).max(initial=0)))
-    cuts = _slices(table, jobs)
+    cuts = slices(table, jobs)
     model.pair_table, model.byte_ids  # noqa: B018 - made here, not by two threads at once
     results: list[tuple[list[Int64], Int64] | None] = [None] * jobs
 

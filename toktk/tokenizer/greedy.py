@@ -33,7 +33,8 @@ class GreedyModel(Vocabulary):
             bytes, which spell a character where no token begins.
 
     Raises:
-        FormatError: tokens that are empty, double, or no complete alphabet.
+        FormatError: tokens that are empty or no complete alphabet. Equal tokens are found when `trie` is
+            first used.
     """
 
     special_tokens: tuple[str, ...]

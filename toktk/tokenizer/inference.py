@@ -35,6 +35,12 @@ def _without_pieces(method: F) -> F:
 
 
 @_without_pieces
+def own(tokenizer: Tokenizer, pieces: PieceTable | None = None) -> Tokenizer:
+    """Run it as its trainer made it."""
+    return tokenizer
+
+
+@_without_pieces
 def merges(tokenizer: Tokenizer, pieces: PieceTable | None = None) -> Tokenizer:
     """Apply ranked merges, as BPE does.
 
@@ -96,6 +102,15 @@ def viterbi(tokenizer: Tokenizer, pieces: PieceTable | None = None) -> Tokenizer
     scores = np.rint(1024 * np.log((counts + 1) / (counts.sum() + counts.size))) / 1024
     model = UnigramModel(special_tokens, data, offsets, scores, fallback)
     return replace(tokenizer, model=model)
+
+
+def cannot_run(method: object, kind: str) -> str:
+    """Return why one of toktk's own methods cannot run models of a kind; nothing where it can."""
+    if method is merges and kind != BpeModel.kind:
+        return f"Found: models of the kind {kind}, which have no merges."
+    if method in (greedy, fewest, viterbi) and kind == "hf":
+        return "Found: models with tokens that their bytes do not tell apart."
+    return ""
 
 
 def _vocabulary(tokenizer: Tokenizer) -> tuple[tuple[str, ...], Bytes, Int64, Int64 | None]:

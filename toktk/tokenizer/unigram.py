@@ -46,8 +46,8 @@ class UnigramModel(Vocabulary):
         byte_score: what each byte of such a character costs instead; None: as said.
 
     Raises:
-        FormatError: scores that are no finite numbers; tokens that are empty, double, or no complete
-            alphabet.
+        FormatError: scores that are no finite numbers; tokens that are empty or no complete alphabet. Equal
+            tokens are found when `trie` is first used.
     """
 
     special_tokens: tuple[str, ...]
@@ -81,7 +81,7 @@ class UnigramModel(Vocabulary):
         return read_only(np.where(token_at < 0, 0.0, self.scores[token_at]), np.float64)
 
     @functools.cached_property
-    def _unknown(self) -> Float64:
+    def unknown(self) -> Float64:
         """float64[5]: the score of a character spelled by its bytes, by their number."""
         if self.byte_score is not None:
             return read_only(np.arange(5) * self.byte_score, np.float64)
@@ -102,7 +102,7 @@ class UnigramModel(Vocabulary):
         ids = np.empty(data.size, dtype=np.uint32)
         ends = np.empty(offsets.size - 1, dtype=np.int64)
         n = viterbi_spans(
-            data, offsets, table, token_at, self._score_at, self._spelling, self._unknown,
+            data, offsets, table, token_at, self._score_at, self._spelling, self.unknown,
             len(self.special_tokens), ids, ends,
             np.empty(longest + 1), np.empty(longest + 1, dtype=np.int64),
         )  # fmt: skip
@@ -119,7 +119,7 @@ class UnigramModel(Vocabulary):
         data, offsets, longest = checked_pieces(data, offsets)
         found = np.empty(offsets.size - 1)
         log_likelihood_spans(
-            data, offsets, self.trie[0], self._score_at, self._spelling, self._unknown, found,
+            data, offsets, self.trie[0], self._score_at, self._spelling, self.unknown, found,
             np.empty(longest + 1),
         )  # fmt: skip
         return found

@@ -19,6 +19,47 @@ def packed(tokens: Sequence[bytes]) -> tuple[Bytes, Int64]:
     return np.frombuffer(b"".join(tokens), dtype=np.uint8), offsets
 
 
+def build_trie(
+    data: Bytes, offsets: Int64, matched: npt.NDArray[np.bool_] | None = None, first_id: int = 0
+) -> tuple[Int64, Int64]:
+    """Return the hash table of toktk.kernels.trie, and int64[nodes]: the token that ends there, or -1.
+
+    Args:
+        data, offsets: the bytes of the tokens.
+        matched: bool[n], which tokens take part; all by default.
+        first_id: the id of the first token, for errors.
+
+    Raises:
+        FormatError: two tokens are equal, or there are too many bytes.
+    """
+    from toktk.kernels.trie import MAX_NODES, fill_trie
+
+    # By length: the nodes near the root, which every walk visits, get neighboring numbers.
+    entered = np.argsort(np.diff(offsets), kind="stable")
+    if matched is not None:
+        entered = entered[matched[entered]]
+    if data.size >= MAX_NODES:
+        raise FormatError(
+            "the vocabulary is too large.",
+            f"Found: {data.size:,} bytes of tokens, of at most {MAX_NODES - 1:,}.",
+        )
+    room = data.size + 1
+    while True:  # the second time around the nodes are counted, and the table is small
+        table = np.full(max(512, 1 << (2 * room).bit_length()), -1, dtype=np.int64)
+        token_at = np.full(room, -1, dtype=np.int64)
+        n_nodes = int(fill_trie(data, offsets, entered, table, token_at))
+        if n_nodes < 0:
+            t = -1 - n_nodes
+            raw = data[offsets[t] : offsets[t + 1]].tobytes()
+            raise FormatError(
+                "tokens must differ from each other.",
+                f"Found: token {first_id + t} (of {first_id + offsets.size - 1}) is {raw!r} once more.",
+            )
+        if n_nodes == room:
+            return read_only(table, np.int64), read_only(token_at, np.int64)
+        room = n_nodes
+
+
 class Vocabulary:
     """What models have in common that look tokens up by their bytes.
 
@@ -38,7 +79,7 @@ class Vocabulary:
         """Make the arrays what kernels take, and check them.
 
         Raises:
-            FormatError: tokens that are empty, double, cut inside a character, or no complete alphabet.
+            FormatError: tokens that are empty, cut inside a character, or no complete alphabet.
         """
         object.__setattr__(self, "special_tokens", tuple(self.special_tokens))
         object.__setattr__(self, "data", read_only(self.data, np.uint8))
@@ -140,34 +181,10 @@ class Vocabulary:
         Raises:
             FormatError: two tokens are equal. Files are read with this; a trainer's tokens differ.
         """
-        from toktk.kernels.trie import MAX_NODES, fill_trie
-
         matched = np.ones(self.offsets.size - 1, dtype=np.bool_)
         if self.fallback is not None:
             matched[self.fallback - len(self.special_tokens)] = False
-        # By length: the nodes near the root, which every walk visits, get neighboring numbers.
-        by_length = np.argsort(np.diff(self.offsets), kind="stable")
-        entered = by_length[matched[by_length]]
-        if self.data.size >= MAX_NODES:
-            raise FormatError(
-                "the vocabulary is too large.",
-                f"Found: {self.data.size:,} bytes of tokens, of at most {MAX_NODES - 1:,}.",
-            )
-        room = self.data.size + 1
-        while True:  # the second time around the nodes are counted, and the table is small
-            table = np.full(max(512, 1 << (2 * room).bit_length()), -1, dtype=np.int64)
-            token_at = np.full(room, -1, dtype=np.int64)
-            n_nodes = int(fill_trie(self.data, self.offsets, entered, table, token_at))
-            if n_nodes < 0:
-                t = -1 - n_nodes
-                raw = self.tokens[len(self.special_tokens) + t]
-                raise FormatError(
-                    "tokens must differ from each other.",
-                    f"Found: token {self._named(t)} is {raw!r} once more.",
-                )
-            if n_nodes == room:
-                return read_only(table, np.int64), read_only(token_at, np.int64)
-            room = n_nodes
+        return build_trie(self.data, self.offsets, matched, len(self.special_tokens))
 
     @functools.cached_property
     def _spelling(self) -> Int64:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from toktk.errors import FormatError, MissingExtraError
+from toktk.errors import FormatError
 from toktk.paths import atomic_write
 from toktk.tokenizer.engines.huggingface import texts_of
 from toktk.tokenizer.model import Arrays, Bytes, Ids, Int64, checked_pieces
@@ -20,21 +20,6 @@ from toktk.tokenizer.model import Arrays, Bytes, Ids, Int64, checked_pieces
 _BATCH = 65_536  # pieces
 
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
-
-
-def sentencepiece() -> Any:
-    """Return the library.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    try:
-        import sentencepiece as library
-    except ImportError as error:
-        raise MissingExtraError(
-            "SentencePiece's trainers and models need the library.", "sentencepiece"
-        ) from error
-    return library
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +52,10 @@ class SentencePieceModel:
 
     @functools.cached_property
     def _library(self) -> Any:
+        from sentencepiece import SentencePieceProcessor
+
         try:
-            return sentencepiece().SentencePieceProcessor(model_proto=self.proto)
+            return SentencePieceProcessor(model_proto=self.proto)
         except RuntimeError as error:
             raise FormatError(
                 "cannot read a SentencePiece model.", f"Found: {error!s:.200}."

@@ -135,7 +135,9 @@ def read_unigram(
     names, scores = _vocabulary(fields, holder.get("vocab"), special_tokens)
     try:
         read = _read_byte_level if byte_level else _read_with_fallback
-        return read(fields, names, scores, special_tokens)
+        model = read(fields, names, scores, special_tokens)
+        model.trie  # noqa: B018 - refuses tokens listed twice
+        return model
     except FormatError as error:
         if str(fields.path) in str(error):
             raise
