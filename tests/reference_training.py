@@ -19,16 +19,23 @@ def digamma(x: float) -> float:
 
 
 def seeds(
-    pieces: dict[str, int], allowed: set[str], seed_size: int, least: int, longest: int
+    pieces: dict[str, int],
+    allowed: set[str],
+    seed_size: int,
+    least: int,
+    longest: int,
+    max_bytes: int = 1000,
 ) -> Counter[str]:
     """Return the seeds of two characters and more, with their occurrences, in order of training."""
+    least = max(least, 1)
     times: Counter[str] = Counter()
     for piece, count in pieces.items():
         for i in range(len(piece)):
             for j in range(i + 2, min(i + longest, len(piece)) + 1):
-                if allowed.issuperset(piece[i:j]):
-                    times[piece[i:j]] += count
-    times = Counter({text: n for text, n in times.items() if n >= max(least, 1)})
+                text = piece[i:j]
+                if allowed.issuperset(text) and len(text.encode()) <= max_bytes:
+                    times[text] += count
+    times = Counter({text: n for text, n in times.items() if n >= least})
     whole = {t for t in times if pieces.get(t, 0) >= least}
     single = {t[:-1] for t, n in times.items() if times.get(t[:-1]) == n}
     rest = [t for t in times if t not in whole and t not in single]

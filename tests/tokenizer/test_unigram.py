@@ -205,8 +205,6 @@ def test_an_unknown_kind():
 REFUSED = {
     "a byte is missing": (BYTES[:-1], None, "1 missing, the first is 0xFF"),
     "empty token": ([*BYTES, b""], None, "token 256 .* is empty"),
-    "twice": ([*BYTES, b"ab", b"ab"], None, "token 257 .*b'ab' once more"),
-    "twice the same byte": ([*BYTES, b"a"], None, "once more"),
     "fallback outside": (BYTES, np.arange(256) + 1, "256 ids of ordinary tokens"),
     "fallback too short": (BYTES, np.arange(255), "256 ids of ordinary tokens"),
     "fallback of another byte": (BYTES, np.arange(256)[::-1], "fallback of byte 0x00 is another"),
@@ -227,6 +225,34 @@ def test_vocabularies_that_are_refused(case):
         UnigramModel((), *packed(tokens), np.zeros(len(tokens)), fallback)
     with pytest.raises(FormatError, match=message):
         GreedyModel((), *packed(tokens), fallback)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        ([*BYTES, b"ab", b"ab"], "token 257 .*b'ab' once more"),
+        ([*BYTES, b"a"], "token 256 .*b'a' once more"),
+        ([*BYTES, b"ab", b"b", b"ab"], "once more"),
+    ],
+)
+def test_equal_tokens_are_refused_on_first_use(tokens, message):
+    scores = np.zeros(len(tokens))
+    for model in (UnigramModel((), *packed(tokens), scores), GreedyModel((), *packed(tokens))):
+        with pytest.raises(FormatError, match=message):
+            model.trie  # noqa: B018
+        with pytest.raises(FormatError, match=message):
+            encode(model, [b"ab"])
+
+
+def test_equal_tokens_beside_a_fallback_are_refused_on_first_use():
+    fallback = np.arange(256)
+    for twice in ([b"ab", b"ab"], [b"a", b"a"]):
+        model = UnigramModel((), *packed([*BYTES, *twice]), np.zeros(258), fallback)
+        with pytest.raises(FormatError, match=r"token 257 .* once more"):
+            model.trie  # noqa: B018
+    # The tokens of the bytes are not matched, so a character of one byte is another token.
+    model = UnigramModel((), *packed([*BYTES, b"a"]), np.zeros(257), fallback)
+    assert encode(model, [b"a"]) == [[256]]
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 Kernel = Callable[..., Any]
 
@@ -47,14 +48,24 @@ def _configure() -> bool:
 
 
 _CACHE = _configure()
+# Numba has a lock too, but parts of its Python code that threads share run outside it.
+_COMPILING = threading.RLock()
 
 
 def kernel(function: Kernel) -> Kernel:
     """Compile `function` with toktk's one set of options."""
     import numba
 
-    compiled: Kernel = numba.njit(nogil=True, cache=_CACHE, fastmath=False, _nrt=False)(function)
-    return compiled
+    compiled: Any = numba.njit(nogil=True, cache=_CACHE, fastmath=False, _nrt=False)(function)
+    compile_and_call = getattr(compiled, "_compile_for_args", None)
+    if compile_and_call is not None:  # what a first call with new types comes to; later ones do not
+
+        def one_at_a_time(*args: Any, **kwargs: Any) -> Any:
+            with _COMPILING:
+                return compile_and_call(*args, **kwargs)
+
+        compiled._compile_for_args = one_at_a_time
+    return cast(Kernel, compiled)
 
 
 def inlined(function: Kernel) -> Kernel:

@@ -21,8 +21,8 @@ LONGEST = 1 << BITS
 MASK = LONGEST - 1
 _ZERO, _ONE, _BITS, _MASK = np.uint64(0), np.uint64(1), np.uint64(BITS), np.uint64(MASK)
 _SAFE = 1e-250
-# Beyond _SAFE, sums are kept near 1 by factors of 2**256.
-_LOW, _UP, _HIGH = 2.0**-256, 2.0**256, 2.0**900
+# Below _SAFE, sums are kept between _LOW and 1 by factors of 2**256.
+_LOW, _UP = 2.0**-256, 2.0**256
 
 
 @kernel
@@ -68,9 +68,9 @@ def expect(
     """Add the expected occurrences of each id, times `scale`, to ``table[id, 1]``.
 
     The expectation is over all segmentations of a piece, each as likely as the product of its tokens'
-    probabilities ``table[id, 0]`` (float64), by the forward-backward algorithm. `alpha` and `beta` (float64) have
-    room for the nodes of a piece. Pieces whose probability a float64 cannot hold are left to `expect_long`:
-    `long` (int64) gets piece and first edge of each. Returns how many there are.
+    probabilities ``table[id, 0]`` (float64), by the forward-backward algorithm. `alpha` and `beta` (float64)
+    have room for the nodes of a piece. Pieces whose probability a float64 cannot hold are left to
+    `expect_long`: `long` (int64) gets piece and first edge of each. Returns how many there are.
     """
     n_long = 0
     at = np.uint64(start)
@@ -79,8 +79,8 @@ def expect(
         node = np.uint64(heads[q])
         begin = at
         alpha[0] = 1.0
-        for i in range(1, n + 1):
-            alpha[i] = 0.0
+        for j in range(1, n + 1):
+            alpha[j] = 0.0
         for j in range(n):
             i = np.uint64(j)
             here = alpha[i]
@@ -113,55 +113,56 @@ def expect(
 
 
 @inlined
-def _raise(values, start, stop):
-    for j in range(start, stop):
-        values[j] = min(values[j] * _UP, _HIGH)
+def _add(values, shifts, side, j, value, shift):
+    """Add ``value * 2**(-256 * shift)`` to the sum at `j`; what is 2**512 times smaller does not count."""
+    if value > 0.0:
+        while value < _LOW:
+            value *= _UP
+            shift += 1
+        later = shift - shifts[j, side]
+        if values[j] == 0.0 or later < -1:
+            values[j], shifts[j, side] = value, shift
+        elif later == -1:
+            values[j], shifts[j, side] = values[j] * _LOW + value, shift
+        elif later == 0:
+            values[j] += value
+        elif later == 1:
+            values[j] += value * _LOW
 
 
 @kernel
 def expect_long(piece, start, heads, counts, fan, edges, table, scale, alpha, beta, shifts):
     """Do what `expect` does for one piece, however improbable.
 
-    The true sum at a node is ``alpha * 2**(-256 * shifts)`` (`shifts` is int64). Nodes are raised together, as
-    far as an edge reaches, when the one at hand falls low. All three have room for LONGEST nodes more.
+    The true sums at node i are ``alpha[i] * 2**(-256 * shifts[i, 0])``, and so for beta with ``shifts[i, 1]``
+    (int64): inside a likely token, they can be far smaller than before and after.
     """
     head = heads[piece]
     n = heads[piece + 1] - 1 - head
-    alpha[0] = 1.0
-    for i in range(1, n + 1 + LONGEST):
-        alpha[i] = 0.0
-    shift = 0
-    at = start
     for i in range(n + 1):
-        while alpha[i] < _LOW:
-            _raise(alpha, i, i + LONGEST)
-            shift += 1
-        shifts[i] = shift
-        if i < n:
-            for e in range(at, at + fan[head + i]):
-                edge = np.int64(edges[e])
-                alpha[i + 1 + (edge & MASK)] += alpha[i] * table[edge >> BITS, 0]
-            at += fan[head + i]
-    for i in range(n + 1, n + LONGEST):
-        beta[i] = 0.0
-    beta[n] = 1.0
-    up = 0
+        alpha[i] = beta[i] = 0.0
+    alpha[0] = beta[n] = 1.0
+    shifts[0, 0] = shifts[n, 1] = 0
+    at = np.int64(start)
+    for i in range(n):
+        for e in range(at, at + fan[head + i]):
+            edge = np.int64(edges[e])
+            j = i + 1 + (edge & MASK)
+            _add(alpha, shifts, 0, j, alpha[i] * table[edge >> BITS, 0], shifts[i, 0])
+        at += fan[head + i]
     weight = counts[piece] * scale / alpha[n]
     for i in range(n - 1, -1, -1):
-        # The exponents of both sides and of the whole cancel, but for a step either way.
-        rest = shift - shifts[i] - up
-        factor = weight * _UP ** np.float64(rest) if rest >= -3 and rest <= 3 else 0.0
-        total = 0.0
         at -= fan[head + i]
         for e in range(at, at + fan[head + i]):
             edge = np.int64(edges[e])
-            share = table[edge >> BITS, 0] * beta[i + 1 + (edge & MASK)]
-            total += share
-            table[edge >> BITS, 1] += np.floor(alpha[i] * share * factor + 0.5)
-        beta[i] = total
-        while beta[i] < _LOW:
-            _raise(beta, i, i + LONGEST)
-            up += 1
+            j = i + 1 + (edge & MASK)
+            share = table[edge >> BITS, 0] * beta[j]
+            _add(beta, shifts, 1, i, share, shifts[j, 1])
+            # The three exponents cancel, but for what the factors are below 1.
+            rest = shifts[n, 0] - shifts[i, 0] - shifts[j, 1]
+            if rest >= -2 and rest <= 3:
+                occurs = alpha[i] * share * _UP ** np.float64(rest)
+                table[edge >> BITS, 1] += np.floor(occurs * weight + 0.5)
 
 
 @kernel
@@ -170,16 +171,16 @@ def count_best(
 ):
     """Add to `sums` (int64, by id) how often each id occurs in the best segmentations.
 
-    The best has the greatest sum of `score` (float64, by id); of equals at a node, the one whose last token is
-    the longest. `best` (float64), `back` and `taken` (int32) have room for the nodes of a piece.
+    The best has the greatest sum of `score` (float64, by id); of equals at a node, the one whose last token
+    is the longest. `best` (float64), `back` and `taken` (int32) have room for the nodes of a piece.
     """
     at = np.uint64(start)
     for q in range(first_piece, last_piece):
         n = heads[q + 1] - 1 - heads[q]
         node = np.uint64(heads[q])
         best[0] = 0.0
-        for i in range(1, n + 1):
-            best[i] = -np.inf
+        for j in range(1, n + 1):
+            best[j] = -np.inf
         for j in range(n):
             i = np.uint64(j)
             here = best[i]
@@ -236,13 +237,13 @@ def losses(first_token, last_token, home, length, alive, first, fan, edges, scor
     """Write what the likelihood loses if a token goes and its occurrences are spelled otherwise.
 
     With f occurrences of the token in best segmentations of N tokens, and a1..am the tokens of the next best
-    segmentation of its text, the loss is ``f/N (ln f/N - sum_i ln (f_ai + f)/(N + f (m - 1)))``: SentencePiece
-    0.2.3's. `times` are the occurrences by id, `byte_times` by byte; a character that is no token is spelled by
-    the bytes ``spelling[c]`` (int16[:, 4], -1 at the end). The loss is -1 where f is 0 or the token is not the
-    best segmentation of its own text.
+    segmentation of its text, the loss is ``f/N (ln f/N - sum_i ln (f_ai + f)/(N + f (m - 1)))``:
+    SentencePiece 0.2.3's. `times` are the occurrences by id, `byte_times` by byte; a character that is no
+    token is spelled by the bytes ``spelling[c]`` (int16[:, 4], -1 at the end). The loss is -1 where f is 0 or
+    the token is not the best segmentation of its own text.
 
-    Ids from ``alive.size`` on are characters; of a token of one character ``home[k]`` is that character, and a node
-    else (see toktk.trainers.pruning.UnigramState).
+    Ids from ``alive.size`` on are characters; of a token of one character ``home[k]`` is that character, and
+    a node else (see toktk.trainers.pruning.UnigramState).
     """
     for k in range(first_token, last_token):
         loss[k] = -1.0
@@ -269,7 +270,7 @@ def losses(first_token, last_token, home, length, alive, first, fan, edges, scor
                     parts += more
                     logs += log
                 n = np.int64(back[n])
-        rest = logs - parts * np.log(total + f * (parts - 1))
+        rest = logs - parts * np.log(total + f * (parts - 1)) if parts > 0 else 0.0
         loss[k] = f / total * (np.log(f / total) - rest)
 
 

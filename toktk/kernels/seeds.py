@@ -4,9 +4,9 @@ A *node* is a place between the characters of a piece: a piece of n characters h
 character begins and one at its end. ``heads[p]`` is the first node of piece p. The suffix at a node goes to
 the end of the piece, to a character that no seed may hold, or as far as the longest seed.
 
-In the sorted list of suffixes, those that begin with the same substring are neighbors. The *intervals* are the
-substrings that are not always followed by the same character: of all others, a longer one occurs as often.
-They form a tree, in which the parent is the next shorter one (Abouelhoda et al. 2004).
+In the sorted list of suffixes, those that begin with the same substring are neighbors. The *intervals* are
+the substrings that are not always followed by the same character: of all others, a longer one occurs as
+often. They form a tree, in which the parent is the next shorter one (Abouelhoda et al. 2004).
 """
 
 from __future__ import annotations
@@ -113,7 +113,10 @@ def first_keys(first, last, nodes, letters, size, bits, width, keys):
 
 @kernel
 def next_keys(first, last, nodes, rank, size, bits, width, keys):
-    """Write the ranks of the suffixes at a range of `nodes` and of those `width` characters on, `bits` bits each."""
+    """Write the ranks of the suffixes at a range of `nodes` and of those `width` characters on.
+
+    Each rank takes `bits` bits; a suffix that ends before has 0.
+    """
     for r in range(first, last):
         node = np.int64(nodes[r])
         key = np.uint64(rank[node]) << np.uint64(bits)
@@ -153,9 +156,10 @@ def set_ranks(keys, nodes, rank):
 
 @kernel
 def compare(first, last, nodes, letters, size, piece_of, counts, common, weight):
-    """Write what each of a range of suffixes has in common with the one before, and how often its piece occurs.
+    """Write what each of a range of suffixes has in common with the one before, and its occurrences.
 
-    `piece_of` is int32 by node. `common` is uint8[n + 1], in characters; less than 2 counts as 0. `weight` is int64.
+    These are those of its piece; `piece_of` is int32 by node. `common` is uint8[n + 1], in characters; less
+    than 2 counts as 0. `weight` is int64.
     """
     for r in range(first, last):
         if r + _AHEAD < nodes.size:
@@ -180,8 +184,8 @@ def find_intervals(
 
     A suffix that goes on beyond all intervals and occurs `least` times is an interval by itself. `parent` and
     `begin` (its first suffix; int32), `length` (uint8, in characters) and `times` (int64, occurrences) are by
-    interval, with room for one more than twice the suffixes. ``deepest[node]`` (int32) is the longest interval that begins there.
-    `stack` (int64) has room for the longest length and 2 more.
+    interval, with room for one more than twice the suffixes. ``deepest[node]`` (int32) is the longest
+    interval that begins there. `stack` (int64) has room for the longest length and 2 more.
     """
     parent[0], length[0], times[0], begin[0] = -1, 0, 0, 0
     n = 1

@@ -114,7 +114,7 @@ class HfBpeTrainer(_HfTrainer):
     """
 
     name = "hf-bpe"
-    card = Card("text", nested=True, shared=True, notes=(_WRAPS,))
+    card = Card("text", nested=True, shared=True, model="bpe", notes=(_WRAPS,))
 
     def __init__(
         self,
@@ -170,6 +170,7 @@ class HfUnigramTrainer(_HfTrainer):
     card = Card(
         "text",
         deterministic=False,
+        model="unigram",
         notes=(
             "The library's pruning loss divides by the wrong number (tokenizers issues 1536, 2069): "
             "frequent tokens seem dearer than they are.",
@@ -249,7 +250,9 @@ class HfUnigramTrainer(_HfTrainer):
         byte_of = {character: b for b, character in enumerate(byte_characters())}
         tokens = [bytes([byte_of[character] for character in name]) for name in names]
         scores = np.array([score for _, score in vocab[n:]], dtype=np.float64)
-        return UnigramModel(self.special_tokens, *packed(tokens), scores)
+        model = UnigramModel(self.special_tokens, *packed(tokens), scores)
+        model.trie  # noqa: B018 - refuses tokens listed twice
+        return model
 
 
 class HfWordPieceTrainer(_HfTrainer):
@@ -268,6 +271,7 @@ class HfWordPieceTrainer(_HfTrainer):
         nested=True,
         shared=True,
         reserved="#",
+        model="hf",
         notes=(
             'The library trains BPE with the prefix "##", not WordPiece\'s score.',
             "Its ids, and with them the choice among equally frequent pairs, hang on the order of a hash "

@@ -61,7 +61,8 @@ class Lattices:
         goals = np.linspace(0, edges.size, jobs + 1)[1:-1]
         # The end of a piece has no edges, so there is one before the first edge of the next.
         firsts = np.append(ends[heads[1:-1] - 1], edges.size)
-        cuts = [0, *(np.searchsorted(firsts, goals) + 1).tolist(), heads.size - 1]
+        inner = np.minimum(np.searchsorted(firsts, goals) + 1, heads.size - 1)  # none of no pieces
+        cuts = [0, *inner.tolist(), heads.size - 1]
         starts = np.concatenate([[0], firsts])[cuts[:-1]].tolist()
 
         def run(first: int, last: int, start: int) -> None:
@@ -91,7 +92,7 @@ class Lattices:
 
         def run(j: int, first: int, last: int, start: int) -> None:
             alpha, beta = np.empty(self._room), np.empty(self._room)
-            shifts = np.empty(self._room, dtype=np.int64)
+            shifts = np.empty((self._room, 2), dtype=np.int64)
             long = np.empty(2 * (last - first), dtype=np.int64)
             n = k.expect(
                 first, last, start, heads, counts, self.fan, self.edges, tables[j], scale, alpha,
@@ -158,9 +159,9 @@ class Lattices:
 class UnigramState:
     """Tokens and scores, with the lattices that go with them.
 
-    Ids 0..n-1 are tokens. Id ``n + c`` is character c (of `Characters.distinct`) where it is no token: spelled by
-    bytes, or unknown. A token that was dropped keeps its id for a while: to renumber all edges takes longer than
-    to go over some that have the probability 0.
+    Ids 0..n-1 are tokens. Id ``n + c`` is character c (of `Characters.distinct`) where it is no token:
+    spelled by bytes, or unknown. A token that was dropped keeps its id for a while: to renumber all edges
+    takes longer than to go over some that have the probability 0.
 
     Attributes:
         home: int32[n]: a node at which the token begins; its index in `distinct` if it is one character.

@@ -104,7 +104,7 @@ def find_seeds(
     letters = characters.by_code(np.where(allowed, np.arange(allowed.size) + 1, 0), 0)
     suffixes = _Suffixes(characters, letters[characters.codes], longest, jobs)
     intervals = suffixes.intervals(least)
-    if max_bytes is not None:
+    if max_bytes is not None and suffixes.nodes.size:
         widths = characters.by_code(utf8_lengths(characters.distinct), 0)
         home = suffixes.nodes[intervals.begin]
         k.shorten(home, characters.codes, widths, max_bytes, intervals.length)

@@ -33,9 +33,9 @@ class UnigramTrainer:
 
     Seeds are the substrings of the pieces that cover the most characters (occurrences times length), and
     all whole pieces seen twice. Then, again and again: two steps of expectation and maximization (digamma in
-    the second), and pruning to 0.75 of the vocabulary by what the likelihood would lose. The last prune goes to
-    1.1 times the size, tokens that no text is encoded by are dropped, and the most likely remain. The sizes
-    branch off one path, for until its last prune it does not depend on the size: each vocabulary equals
+    the second), and pruning to 0.75 of the vocabulary by what the likelihood would lose. The last prune goes
+    to 1.1 times the size, tokens that no text is encoded by are dropped, and the most likely remain. The
+    sizes branch off one path, for until its last prune it does not depend on the size: each vocabulary equals
     that of a training for this size alone. No result depends on threads or the order of documents.
 
     Differences from SentencePiece: pieces come from any pretokenizer; counts are 64 bits wide; sums of
@@ -62,6 +62,7 @@ class UnigramTrainer:
         reads="pieces",
         pretokenizer="any",
         shared=True,
+        model="unigram",
         notes=("Whole pieces are seeds even where seed_size is exceeded.",),
     )
 
