@@ -9,6 +9,7 @@ import sys
 import pytest
 
 HEAVY = {"numba", "llvmlite", "datasets", "pyarrow", "pandas", "tokenizers", "tiktoken", "regex"}
+HEAVY |= {"sentencepiece"}
 # Not needed to print help either, and together most of what it would cost.
 START_UP = HEAVY | {"numpy", "rich", "importlib.metadata", "asyncio", "platformdirs"}
 

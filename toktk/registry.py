@@ -205,6 +205,7 @@ PAIR_SCORES = Registry(
 INFERENCE = Registry(
     "toktk.inference",
     {
+        "own": "toktk.tokenizer.inference:own",
         "merges": "toktk.tokenizer.inference:merges",
         "greedy": "toktk.tokenizer.inference:greedy",
         "fewest": "toktk.tokenizer.inference:fewest",

@@ -254,9 +254,9 @@ def _library_encode(folder: Path) -> Callable[[str], list[int]] | None:
         loaded.encode_special_tokens = True
         return lambda text: list(loaded.encode(text).ids)
     for path in folder.glob("*.model"):
-        from toktk.tokenizer.engines.sentencepiece import sentencepiece
+        from sentencepiece import SentencePieceProcessor
 
-        processor = sentencepiece().SentencePieceProcessor(model_proto=path.read_bytes())
+        processor = SentencePieceProcessor(model_proto=path.read_bytes())
         return lambda text: list(processor.Encode(text))
     return None
 

@@ -199,7 +199,7 @@ def test_a_full_disk_takes_no_figure_away(
     good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "run"
-    args = ["sweep", "-c", str(good), *PARALLEL, "-s", "300", "-o", str(folder)]
+    args = ["sweep", "-t", "bpe", "-c", str(good), *PARALLEL, "-s", "300", "-o", str(folder)]
     with monkeypatch.context() as patch:
         fill_disk(patch, folder)
         result = CliRunner().invoke(main, args)

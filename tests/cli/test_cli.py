@@ -199,7 +199,8 @@ def test_shared_options_and_their_defaults(add) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["trainers", "pretokenizers", "metrics", "patterns", "corpora", "pair-scores"]
+    "kind",
+    ["trainers", "pretokenizers", "metrics", "patterns", "corpora", "pair-scores", "inference"],
 )
 def test_ls_lists_in_every_format(kind: str) -> None:
     rows = json.loads(run("ls", kind, "-f", "json").stdout)

@@ -55,7 +55,7 @@ def document(folder: Path) -> dict:
 
 def test_a_sweep_shows_tables_and_writes_a_run(corpus: list[str], tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    result = good("sweep", *corpus, "-s", SIZES, "-o", folder)
+    result = good("sweep", *corpus, "-t", "bpe", "-s", SIZES, "-o", folder)
     lines = result.stdout.splitlines()
     assert max(map(len, lines)) <= 100
     assert not any(line != line.rstrip() for line in lines)
@@ -133,13 +133,13 @@ def test_the_default_folder_tells_runs_apart(corpus: list[str], tmp_path: Path) 
 
 def test_another_run_in_the_folder_is_not_overwritten(corpus: list[str], tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    good("sweep", *corpus, "-s", "300,340", "-o", folder)
-    refused = run("sweep", *corpus, "-s", "400", "-o", folder)
+    good("sweep", *corpus, "-t", "bpe", "-s", "300,340", "-o", folder)
+    refused = run("sweep", *corpus, "-t", "bpe", "-s", "400", "-o", folder)
     assert refused.exit_code == 1
     assert f"{folder} holds another run" in refused.stderr
     assert "--force" in refused.stderr
     assert document(folder)["options"]["sizes"] == [300, 340]
-    good("sweep", *corpus, "-s", "400", "-o", folder, "--force")
+    good("sweep", *corpus, "-t", "bpe", "-s", "400", "-o", folder, "--force")
     assert document(folder)["options"]["sizes"] == [400]
     tokenizers = folder / "tokenizers"
     assert {p.name for p in tokenizers.iterdir()} == {"bpe-400"}
@@ -176,8 +176,8 @@ def test_several_pretokenizers_and_patterns(corpus: list[str]) -> None:
         "sweep", *corpus, "-s", "300", "-p", "gpt2", "-p", "gpt2", "--pattern", r"\S+|\s+", "-m",
         "bytes_per_token",
     ).stdout  # fmt: skip
-    assert "bpe · gpt2" in shown
-    assert re.search(r"bpe · regex-[0-9a-f]{8}", shown)
+    assert re.search(r"^ 300  bpe +gpt2 +\d", shown, re.M)
+    assert re.search(r"^      unigram +regex-[0-9a-f]{8} +\d", shown, re.M)
     assert "parity" not in shown
 
 
@@ -206,20 +206,24 @@ def test_text_without_words_or_tokens_shows_dashes(tmp_path: Path) -> None:
     path = tmp_path / "empty_lines.txt"
     path.write_text("\n" * 40)
     result = good("sweep", "-c", path, "--eval", path, "-s", "256", "-o", tmp_path / "run")
-    assert re.search(r"^ *256 +–", result.stdout, re.M)
+    assert re.search(r"^ *256  bpe +o200k +–", result.stdout, re.M)
+    assert re.search(r"^ +unigram +o200k +–", result.stdout, re.M)
     assert "– bytes_per_token, headroom" in result.stdout
     assert "no tokens" in result.stdout
 
 
 def test_sizes_never_reached_are_said_on_both_streams(corpus: list[str], tmp_path: Path) -> None:
-    command = ["sweep", *corpus, "-s", "300,90k,100k", "-o", tmp_path / "run"]
+    command = ["sweep", *corpus, "-t", "bpe", "-s", "300,90k,100k", "-o", tmp_path / "run"]
     for _ in range(2):
         result = good(*command)
         assert re.search(
             r"– not reached: 90k, 100k; the text gives \d,\d\d\d tokens", result.stdout
         )
-    assert run("sweep", *corpus, "-s", "300,90k,100k", "-o", tmp_path / "other").exit_code == 0
-    fresh = good("sweep", *corpus, "-s", "300,90k", "-o", tmp_path / "third")
+    assert (
+        run("sweep", *corpus, "-t", "bpe", "-s", "300,90k,100k", "-o", tmp_path / "other").exit_code
+        == 0
+    )
+    fresh = good("sweep", *corpus, "-t", "bpe", "-s", "300,90k", "-o", tmp_path / "third")
     assert re.search(r"bpe does not reach 90k: the text gives \d,\d\d\d tokens", fresh.stderr)
 
 
@@ -278,7 +282,7 @@ def test_a_stopped_run_goes_on_where_it_was(
 ) -> None:
     path = write_parallel(tmp_path / "four.jsonl", 1500)
     folder = tmp_path / "run"
-    command = ["sweep", "-c", path, *PARALLEL, *MANY, "-o", folder]
+    command = ["sweep", "-t", "bpe", "-c", path, *PARALLEL, *MANY, "-o", folder]
     code, stderr = stopped(command, home, how)
     assert "Traceback" not in stderr
     if how == signal.SIGINT:
@@ -308,6 +312,72 @@ def test_a_pair_score_is_another_training(corpus: list[str], tmp_path: Path) -> 
     default = tmp_path / "default" / "tokenizers" / "bpe-400" / "tokenizer.json"
     assert default.read_text("utf-8") == found["count"]
     assert len(set(found.values())) == 3
-    result = run("sweep", *corpus, "-s", 400, "--pair-score", "ration")
+    result = run("sweep", *corpus, "-t", "bpe", "-s", 400, "--pair-score", "ration")
     assert result.exit_code == 1
     assert "unknown pair score 'ration' (did you mean 'ratio'?)" in result.stderr
+
+
+# Every trainer behind one face ------------------------------------------------------------------
+
+SEVEN = ("bpe", "unigram", "hf-bpe", "hf-unigram", "hf-wordpiece", "sp-bpe", "sp-unigram")
+
+
+def test_all_trainers_in_one_table_and_nothing_twice(corpus: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    trainers = [part for name in SEVEN for part in ("-t", name)]
+    command = ["sweep", *corpus, *trainers, "-s", "520,540", "-o", folder]
+    first = good(*command)
+    lines = first.stdout.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert lines[0].startswith("7 tokenizers side by side  on four.jsonl (test)")
+    for name in SEVEN:
+        cut = "metaspace" if name.startswith("sp-") else "o200k"
+        assert len(re.findall(rf"^.{{4}}  {name} +{cut} +\d\.\d\d\d ", first.stdout, re.M)) == 2
+    found = document(folder)
+    assert found["failed"] == {}
+    assert list(found["tokenizers"]) == [f"{name}-{size}" for name in SEVEN for size in (520, 540)]
+    for one in found["tokenizers"].values():
+        assert list((folder / one["folder"]).iterdir())
+    second = good(*command)
+    assert second.stdout == first.stdout
+    assert "nothing was computed" in second.stderr
+    (folder / "run.json").unlink()
+    third = good(*command)
+    assert third.stdout == first.stdout
+    assert "train reused · measure reused" in third.stderr
+
+
+def test_a_sweep_trains_bpe_and_unigram_and_train_bpe(corpus: list[str], tmp_path: Path) -> None:
+    good("sweep", *corpus, "-s", "300", "-o", tmp_path / "sweep")
+    assert list(document(tmp_path / "sweep")["tokenizers"]) == ["bpe-300", "unigram-300"]
+    good("train", *corpus, "-s", "300", "-o", tmp_path / "train")
+    assert list(document(tmp_path / "train")["tokenizers"]) == ["bpe-300"]
+
+
+def test_what_one_trainer_cannot_do_is_said_after_the_others_figures(
+    corpus: list[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    command = ["sweep", *corpus, "-t", "hf-wordpiece", "-t", "bpe", "-s", "300", "-o", folder]
+    for again in (False, True):
+        result = run(*command)
+        assert result.exit_code == 1
+        assert "bpe · o200k" in result.stdout
+        assert "Error: without figures: hf-wordpiece." in result.stderr
+        assert "hf-wordpiece: cannot train 300 tokens. Found: 512 are taken by" in result.stderr
+        assert ("reused" in result.stderr) == again
+    assert list(document(folder)["failed"]) == ["hf-wordpiece"]
+    only = run("sweep", *corpus, "-t", "bpe", "-s", "300", "-o", tmp_path / "only")
+    assert only.exit_code == 0
+    assert "train reused · measure reused" in only.stderr
+
+
+def test_inference_is_crossed_with_trainers(corpus: list[str], tmp_path: Path) -> None:
+    crossed = ["--inference", "own", "--inference", "greedy"]
+    shown = good("sweep", *corpus, *crossed, "-s", "300", "-o", tmp_path / "run").stdout
+    rows = [line.split()[:2] for line in shown.splitlines()]
+    assert ["bpe-greedy", "o200k"] in rows
+    assert ["unigram-greedy", "o200k"] in rows
+    refused = run("sweep", *corpus, "--inference", "merges", "-s", "300")
+    assert refused.exit_code == 1
+    assert "unigram-merges: the vocabularies of unigram cannot be run so" in refused.stderr

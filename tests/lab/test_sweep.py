@@ -317,6 +317,58 @@ def test_inference_that_does_not_exist(plan: SweepPlan) -> None:
         sweep(dataclasses.replace(plan, inference=("gredy",)))
 
 
+def test_own_is_as_trained_under_the_trainers_label(plan: SweepPlan) -> None:
+    crossed = dataclasses.replace(plan, trainers=("bpe", "unigram"), inference=("own", "greedy"))
+    result = sweep(crossed)
+    families = ["bpe", "bpe-greedy", "unigram", "unigram-greedy"]
+    assert list(result.tokenizers) == [f"{f}-{size}" for f in families for size in SIZES]
+    alone = sweep(dataclasses.replace(plan, trainers=("bpe", "unigram")))
+    for label, tokenizer in alone.tokenizers.items():
+        assert result.tokenizers[label].signature == tokenizer.signature
+    assert not crossed.check()
+
+
+@pytest.mark.parametrize(
+    ("trainer", "method", "why"),
+    [
+        ("unigram", "merges", "have no merges"),
+        ("hf-unigram", "merges", "have no merges"),
+        ("sp-bpe", "merges", "have no merges"),
+        ("hf-wordpiece", "greedy", "do not tell apart"),
+        ("hf-wordpiece", "viterbi", "do not tell apart"),
+    ],
+)
+def test_inference_that_cannot_be_is_refused_before_training(
+    plan: SweepPlan, trainer: str, method: str, why: str
+) -> None:
+    crossed = dataclasses.replace(plan, trainers=("bpe", trainer), inference=("own", method))
+    with pytest.raises(TrainingError, match=why) as error:
+        crossed.check()
+    assert f"{trainer}-{method}" in str(error.value)
+
+
+def test_a_trainer_that_fails_takes_no_other_away(tmp_path: Path, corpus_of) -> None:
+    words = corpus_of([(f"word{i}", "en", i + 2) for i in range(40)])
+    text = load_corpus(str(write_parallel(tmp_path / "four.jsonl")))
+    plan = SweepPlan(words, text, (260, 270), trainers=("hf-bpe", "bpe", "hf-wordpiece"))
+    result = sweep(plan)
+    assert list(result.tokenizers) == ["bpe-260", "bpe-270"]
+    assert {record.trainer for record in result.results} == {"bpe"}
+    assert list(result.failed) == ["hf-bpe", "hf-wordpiece"]
+    assert "word frequencies" in result.failed["hf-bpe"]
+    assert result.describe()["failed"] == result.failed
+    with pytest.raises(TrainingError, match="hf-bpe: cannot train on"):
+        sweep(dataclasses.replace(plan, trainers=("hf-bpe", "hf-wordpiece")))
+
+
+def test_a_pretokenizer_is_for_the_trainers_that_take_one(plan: SweepPlan) -> None:
+    cut = (Pretokenizer.of("gpt2"), Pretokenizer.of("cl100k"))
+    both = dataclasses.replace(plan, trainers=("sp-bpe", "bpe"), pretokenizers=cut)
+    assert [family.label for family in both.families] == ["sp-bpe", "bpe-gpt2", "bpe-cl100k"]
+    with pytest.raises(TrainingError, match="takes no pretokenizer"):
+        dataclasses.replace(both, trainers=("sp-bpe",)).check()
+
+
 def test_models_of_any_kind_are_stored_and_come_back(tmp_path: Path) -> None:
     gpt2 = Pretokenizer.of("gpt2")
     data, offsets = packed([*(bytes([b]) for b in range(256)), b"ab"])

@@ -12,9 +12,18 @@ from toktk.report.tables import sweep_tables
 from toktk.trainers.base import size_label
 
 
-def record(size: int, metric: str, group: str, value: float | None, note: str | None = None):
+def record(
+    size: int,
+    metric: str,
+    group: str,
+    value: float | None,
+    note: str | None = None,
+    family: str = "bpe",
+    trainer: str = "bpe",
+    cut: str = "gpt2",
+):
     return Record(
-        f"bpe-{size_label(size)}", "bpe", "gpt2", size, "text", group, metric, value, None, None,
+        f"{family}-{size_label(size)}", trainer, cut, size, "text", group, metric, value, None, None,
         "unit", 7, note, "signature",
     )  # fmt: skip
 
@@ -114,3 +123,79 @@ def test_bars_nest_and_quiet_is_quiet(capsys) -> None:
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err == "[b]a remark\n"
+
+
+SEVEN = ("bpe", "unigram", "hf-bpe", "hf-unigram", "hf-wordpiece", "sp-bpe", "sp-unigram")
+
+
+def test_families_stand_side_by_side_at_each_size_and_in_each_language() -> None:
+    metrics = (
+        "bytes_per_token", "tokens", "headroom", "fertility[ws]|macro", "parity[en]|macro",
+        "parity[en]|max", "gini[tokens_per_line]", "utilization", "single_token_words[piece]",
+    )  # fmt: skip
+    records = []
+    for i, name in enumerate(SEVEN):
+        cut = "metaspace" if "sp-" in name else "o200k"
+        family = {"family": name, "trainer": name, "cut": cut}
+        for size in (50_000, 128_000):
+            records += [record(size, m, "all", 0.5 + i, "am", **family) for m in metrics]
+            records += [
+                record(size, "tokens_per_line", g, 20.0 + i, **family) for g in ("en", "am")
+            ]
+    missing = {"family": "sp-bpe", "sizes": [200_000], "available": 150_000}
+    shown = show(records, [missing], width=100)
+    lines = shown.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert lines[0].startswith("7 tokenizers side by side  on text")
+    rows = [line.split() for line in lines]
+    sizes = [row[0] for row in rows if row[1:3] in (["bpe", "o200k"], ["bpe", "metaspace"])]
+    assert sizes == ["50k", "128k", "200k"]
+    for i, name in enumerate(SEVEN):
+        cut = "metaspace" if "sp-" in name else "o200k"
+        found = [row for row in rows if [name, cut] in (row[:2], row[1:3])]
+        assert len(found) == 3
+        assert all(f"{0.5 + i:.3f}" in row for row in found[:2])
+        assert "–" in found[2]
+    assert "– sp-bpe not reached: 200k; the text gives 150,000 tokens." in shown
+    assert "compare them only within the same cut" in shown
+    # Seven columns have room for one size: the largest that all reach.
+    assert [row for row in rows if row[:1] == ["en"]] == [
+        ["en", *(f"{20 + i}.0" for i in range(7))]
+    ]
+    assert "50k" not in shown[shown.index("tokens per parallel line") :]
+
+
+def test_two_families_show_several_sizes_of_each_language() -> None:
+    sizes = [8000, 16_000, 32_000, 50_000, 64_000, 100_000, 128_000]
+    records = [
+        record(s, "tokens_per_line", g, s / 1000 + i, family=f, trainer="bpe")
+        for i, f in enumerate(("bpe", "bpe-greedy"))
+        for s in sizes
+        for g in ("en", "am")
+    ]
+    shown = show(records, width=100)
+    rows = [line.split() for line in shown.splitlines()]
+    sizes_shown = "8.0 9.0 32.0 33.0 64.0 65.0 128.0 129.0"
+    assert ["en", *sizes_shown.split()] in rows
+    assert ["group", *["8k"] * 2, *["32k"] * 2, *["64k"] * 2, *["128k"] * 2] in rows
+    assert "bpe-greedy" in shown
+    assert "compare them only" not in shown
+
+
+def test_families_without_a_size_in_common_show_their_largest_each() -> None:
+    records = [
+        record(s, "bytes_per_token", g, s / 1000, family=f, trainer=f)
+        for f, s in (("bpe", 8000), ("unigram", 16_000))
+        for g in ("en", "am")
+    ]
+    rows = [line.split() for line in show(records).splitlines()]
+    assert ["en", "8.000", "16.000"] in rows
+
+
+def test_more_families_than_fit_get_a_table_of_their_own() -> None:
+    names = [f"t{i}" for i in range(11)]
+    records = [
+        record(300, "bytes_per_token", g, 1.0, family=n, trainer=n) for n in names for g in "ab"
+    ]
+    shown = show(records, width=100)
+    assert sum(line.startswith("a ") for line in shown.splitlines()) == 2

@@ -8,7 +8,6 @@ from library_corpus import data_of, languages, training_slice
 
 from toktk.errors import TrainingError
 from toktk.testing import _default_documents
-from toktk.trainers import sentencepiece as trainers
 from toktk.trainers.sentencepiece import SpBpeTrainer, SpUnigramTrainer
 
 SPECIALS = ("<pad>", "a,b", "東")
@@ -136,16 +135,6 @@ class TestSizes:
 def test_options_that_make_no_sense(options, message):
     with pytest.raises(TrainingError, match=message):
         SpBpeTrainer(**options)
-
-
-def test_a_missing_library_is_named(monkeypatch, train):
-    import sys
-
-    from toktk.errors import MissingExtraError
-
-    monkeypatch.setitem(sys.modules, "sentencepiece", None)
-    with pytest.raises(MissingExtraError, match="pip install 'toktk\\[sentencepiece\\]'"):
-        train(trainers.SpBpeTrainer(), [400])
 
 
 def test_why_there_is_no_pretokenizer_is_said(corpus_of):

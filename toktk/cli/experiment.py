@@ -96,7 +96,7 @@ def run(plan: SweepPlan, output: Path | None, format: str, quiet: bool) -> None:
     from toktk.errors import StorageError
     from toktk.lab.cost import Meter
     from toktk.lab.run import RunDirectory
-    from toktk.lab.sweep import fingerprint, sweep
+    from toktk.lab.sweep import failure, fingerprint, sweep
     from toktk.report.progress import ProgressBars, costs_line
 
     plan.check()
@@ -129,6 +129,8 @@ def run(plan: SweepPlan, output: Path | None, format: str, quiet: bool) -> None:
                 "This run is complete; nothing was computed (--force does it anew).", err=True
             )
         click.echo(f"{costs_line(document['steps'])}\n{directory.path}", err=True)
+    if document.get("failed"):
+        raise failure(document["failed"])
 
 
 def _default_directory(plan: SweepPlan, signature: str) -> Path:

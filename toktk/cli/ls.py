@@ -28,10 +28,23 @@ Listing = tuple[Row, list[Row]]  # column names, rows
 def command(kind: str, format: str, output: Path | None) -> None:
     """List what toktk and the installed packages offer: name, what it is, where it comes from."""
     columns, rows = _LISTS[kind]()
-    if kind == "trainers" and format == "table":
-        # A table has no room for sentences.
-        rows = [(*row[:-2], "see -f json" if row[-2] else "", row[-1]) for row in rows]
-    emit_rows(columns, rows, format, output)
+    if kind != "trainers" or format != "table":
+        emit_rows(columns, rows, format, output)
+        return
+    # A table has no room for sentences: they follow it.
+    at = columns.index("notes")
+    heads = [_TWO_LINES.get(column, column) for column in (*columns[:at], *columns[at + 1 :])]
+    notes = "".join(f"{row[0]}: {row[at]}\n" for row in rows if row[at])
+    cells = [(*row[:at], *row[at + 1 :]) for row in rows]
+    emit_rows(heads, cells, format, output, below=f"\n{notes}" if notes else "")
+
+
+_TWO_LINES = {
+    "pretokenizer": "pre-\ntokenizer",
+    "exact size": "exact\nsize",
+    "deterministic": "deter-\nministic",
+    "one training": "one\ntraining",
+}
 
 
 def _trainers() -> Listing:

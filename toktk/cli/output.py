@@ -33,10 +33,11 @@ def emit_rows(
     rows: Sequence[Sequence[tabular.Cell]],
     format: str,
     output: Path | None = None,
+    below: str = "",
 ) -> None:
     """Write rows under column names in one of `toktk.cli.options.FORMATS`.
 
-    JSON is a list of objects.
+    JSON is a list of objects. `below` follows a table.
 
     Raises:
         StorageError: the file cannot be written.
@@ -52,7 +53,11 @@ def emit_rows(
         text = tabular.to_latex(columns, rows)
     else:
         text = _table(columns, rows, on_screen=output is None and sys.stdout.isatty())
+        text += below
     emit(text, output)
+
+
+_SHORT = 14
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[tabular.Cell]], on_screen: bool) -> str:
@@ -61,9 +66,11 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[tabular.Cell]], on_sc
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    for i, column in enumerate(columns):
+        # Only what is long is folded on a narrow screen, not names and numbers.
+        longest = max((len(tabular.shown(row[i])) for row in rows), default=0)
+        table.add_column(column, overflow="fold", no_wrap=longest <= _SHORT)
     for row in rows:
         # Text, not str: rich would read the brackets of "fertility[ws]" as markup.
         table.add_row(*(Text(tabular.shown(cell)) for cell in row))

@@ -39,7 +39,7 @@ SIZES = "8k,16k,32k,50k,64k,100k,128k"
     "--trainer",
     "trainers",
     multiple=True,
-    default=["bpe"],
+    default=["bpe", "unigram"],
     show_default=True,
     metavar="NAME",
     help="What to train: `toktk ls trainers`. Repeatable.",
@@ -50,7 +50,7 @@ SIZES = "8k,16k,32k,50k,64k,100k,128k"
     "inference",
     multiple=True,
     metavar="NAME",
-    help="How to run the vocabularies: `toktk ls inference`. Repeatable.  [default: as trained]",
+    help="How to run the vocabularies: `toktk ls inference`. Repeatable.  [default: own]",
 )
 @sizes_option(SIZES)
 @click.option(
@@ -75,10 +75,11 @@ def command(**options: Any) -> None:
     \b
     toktk sweep
     toktk sweep -c news.parquet --group-column lang -s 8k,32k,128k -o runs/news
+    toktk sweep -c corpus/ -t bpe -t sp-bpe -t hf-bpe -s 50k
     toktk sweep -c corpus/ -p o200k -p llama3 --eval other.txt
 
-    Text is counted once and one training serves every size. What is finished is kept: after an
-    interruption, the same command goes on where it stopped.
+    Text is counted once, and one training of bpe or unigram serves every size. What is finished is
+    kept: after an interruption, the same command goes on where it stopped.
     """  # noqa: D301 - click wants the backspace itself
     from toktk.cli.experiment import corpora, named_pretokenizers, run
     from toktk.lab.plan import SweepPlan

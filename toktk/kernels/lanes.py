@@ -1,7 +1,7 @@
 """Viterbi encoding under several vocabularies at once.
 
-To walk along the trie costs more than to add scores: memory is slow. So the tokens of LANES vocabularies share
-one trie, and at each token the scores of all are added, in one instruction where the machine has it.
+To walk along the trie costs more than to add scores: memory is slow. So the tokens of LANES vocabularies
+share one trie, and at each token the scores of all are added, in one instruction where the machine has it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def count_lanes(data, offsets, first_piece, last_piece, rows, groups, counts, is
         is_word: uint8[pieces], whether the piece holds a letter.
         row_at: int64 by node of the trie: the row of the token that ends there.
         scores: float64[rows, LANES]; minus infinity where a vocabulary does not have the token.
-        byte_row: int64[256], the row of each byte's token, if it spells characters that are no token; else -1.
+        byte_row: int64[256], the row of each byte's token if it spells characters that are no token; or -1.
         unknown: float64[5, LANES], the score of such a character by its number of bytes.
         n_lanes: how many vocabularies there are; lanes beyond are computed and not looked at.
         tokens, single: int64[G, LANES], out: tokens, and word pieces that are one token, of each group.

@@ -17,6 +17,7 @@ from toktk.lab.store import code_digest
 from toktk.metrics.base import Metric
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.registry import INFERENCE, METRICS, PAIR_SCORES, TRAINERS
+from toktk.tokenizer.inference import cannot_run
 from toktk.tokenizer.tokenizer import Tokenizer
 from toktk.trainers.base import card_of
 
@@ -32,10 +33,10 @@ class SweepPlan:
         evaluation: text to measure on; None measures nothing.
         sizes: vocabulary sizes, special tokens and alphabet included; kept ascending, each once.
         trainers: names known to `toktk.registry.TRAINERS`.
-        pretokenizers: none means o200k, for those trainers that take one.
+        pretokenizers: none means o200k; for those trainers that take one, which one at least must.
         parameters: further parameters of the trainers, by name, only those that were asked for.
         inference: names known to `toktk.registry.INFERENCE`, with each of which every vocabulary is run;
-            none means as its trainer made it.
+            none means "own", as its trainer made it.
         metrics: names known to `toktk.registry.METRICS`; none means all that the text can carry.
         reference: the group that parity divides by.
         seed: given to trainers that take one.
@@ -74,7 +75,9 @@ class SweepPlan:
             return families
         methods = {name: INFERENCE.load(name) for name in self.inference}
         return [
-            replace(family, label=file_name(f"{family.label}-{name}"), method=method)
+            family
+            if name == "own"
+            else replace(family, label=file_name(f"{family.label}-{name}"), method=method)
             for family in families
             for name, method in methods.items()
         ]
@@ -84,22 +87,23 @@ class SweepPlan:
         origin = TRAINERS.names()[name]
         takes, anything = _parameters(build)
         unknown = [] if anything else [p for p in self.parameters if p not in takes]
-        if self.pretokenizers and "pretokenizer" not in takes and not anything:
+        cuts = "pretokenizer" in takes or (anything and bool(self.pretokenizers))
+        if self.pretokenizers and not cuts and not self._some_cut:
             unknown.append("pretokenizer")
         if unknown:
             # SentencePiece's trainers cut at their own spaces; a plug-in may cut as it likes.
             spaces = "pretokenizer" in unknown and card_of(build).pretokenizer == "metaspace"
             why = ["It cuts text at spaces alone, whatever the pattern."] if spaces else []
             raise TrainingError(
-                f"the trainer {name!r} takes no {' and no '.join(unknown)}.",
+                f"the trainer {name!r} takes no {' and no '.join(map(_in_words, unknown))}.",
                 *why,
-                f"It takes: {', '.join(takes) or 'nothing'}.",
-                "Leave the option out, or run this trainer by itself.",
+                f"It takes: {', '.join(map(_in_words, takes)) or 'nothing'}.",
+                "Leave the option out, or name with -t only trainers that take it.",
             )
         given = dict(self.parameters)
         if "seed" in takes:
             given["seed"] = self.seed
-        if "pretokenizer" not in takes and not self.pretokenizers:
+        if not cuts:
             return [Family(name, name, origin, build, None, given)]
         chosen = self.pretokenizers or (Pretokenizer.of(DEFAULT_PRETOKENIZER),)
         return [
@@ -113,6 +117,12 @@ class SweepPlan:
             )
             for pretokenizer in chosen
         ]
+
+    @functools.cached_property
+    def _some_cut(self) -> bool:
+        """Whether a pretokenizer means something to one of the trainers; the others go without."""
+        found = [_parameters(TRAINERS.load(name)) for name in self.trainers]
+        return any("pretokenizer" in takes or anything for takes, anything in found)
 
     @functools.cached_property
     def measures(self) -> dict[str, tuple[Metric, str]]:
@@ -134,6 +144,7 @@ class SweepPlan:
         """
         for family in self.families:
             family.trainer()
+            family.check_method()
         if self.evaluation is not None and not self.measures:
             raise MetricError("a sweep needs at least one metric.")
 
@@ -190,6 +201,21 @@ class Family:
             given["pretokenizer"] = self.pretokenizer
         return self.build(**given)
 
+    def check_method(self) -> None:
+        """Refuse an inference method that cannot run what the trainer makes, where both are known.
+
+        Raises:
+            TrainingError: it cannot.
+        """
+        kind = card_of(self.build).model
+        why = "" if kind is None else cannot_run(self.method, kind)
+        if why:
+            raise TrainingError(
+                f"{self.label}: the vocabularies of {self.name} cannot be run so.",
+                why,
+                "Leave the trainer or the inference method out, or sweep them apart.",
+            )
+
     def key(self) -> dict[str, Any]:
         """Return what determines the trainer, JSON-able."""
         package = self.build.__module__.partition(".")[0]
@@ -202,6 +228,10 @@ class Family:
             "given": dict(self.given),
             "pair_score": _score_key(self.given.get("score")),
         }
+
+
+def _in_words(parameter: str) -> str:
+    return "pair score" if parameter == "score" else parameter.replace("_", " ")
 
 
 def _score_key(name: Any) -> list[str]:

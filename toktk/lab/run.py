@@ -25,7 +25,7 @@ from toktk.paths import atomic_write
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from toktk.lab.sweep import SweepResult
+    from toktk.lab.outcome import SweepResult
     from toktk.tokenizer.tokenizer import Tokenizer
 
 SCHEMA = 1
@@ -91,6 +91,8 @@ class RunDirectory:
             )
 
     def _complete(self, found: dict[str, Any]) -> bool:
+        if found.get("failed"):
+            return False
         try:
             if found["evaluation"] is not None:
                 self.results()

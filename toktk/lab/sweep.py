@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from toktk.corpus import Corpus
-from toktk.errors import TrainingError
+from toktk.errors import FormatError, TrainingError
 from toktk.lab.cells import Measured, Pieces, Reading, Training
-from toktk.lab.cost import Cost, Meter
+from toktk.lab.cost import Meter
 from toktk.lab.figures import curve, curve_sizes, records
+from toktk.lab.outcome import SweepResult, Unreached
 from toktk.lab.plan import Family, SweepPlan
 from toktk.lab.results import Record, Results
 from toktk.lab.signature import digest
@@ -28,63 +29,6 @@ if TYPE_CHECKING:
     from toktk.pieces.table import PieceTable
 
 
-@dataclass(frozen=True)
-class Unreached:
-    """Sizes that the text did not fill.
-
-    `available` is how many ids it gives, None where the trainer did not tell.
-    """
-
-    family: str
-    sizes: tuple[int, ...]
-    available: int | None
-
-
-@dataclass(frozen=True)
-class SweepResult:
-    """What a sweep found.
-
-    Attributes:
-        plan: what was asked.
-        results: the figures; none if nothing was to be measured.
-        curves: tokens by group and size, or None; columns as in `toktk.lab.cells.Measured`.
-        tokenizers: by label, such as ``bpe-50k``.
-        trainers: label -> name of the trainer.
-        unreached: the sizes left out.
-        readings: what the passes over training and evaluation text met, where one was made.
-        costs: of each step so far.
-    """
-
-    plan: SweepPlan
-    results: Results
-    curves: pa.Table | None
-    tokenizers: dict[str, Tokenizer]
-    trainers: dict[str, str]
-    unreached: tuple[Unreached, ...]
-    readings: dict[str, Reading | None]
-    costs: list[Cost]
-
-    def describe(self) -> dict[str, Any]:
-        """Return what the sweep did, JSON-able, for run.json."""
-        plan = self.plan
-        evaluation = None
-        if plan.evaluation is not None:
-            evaluation = _described(plan.evaluation, self.readings["evaluation"])
-        return {
-            "training": _described(plan.training, self.readings["training"]),
-            "evaluation": evaluation,
-            "options": {**plan.describe(), "jobs": plan.jobs},
-            "unreached": [asdict(missing) for missing in self.unreached],
-            "steps": [cost.describe() for cost in self.costs],
-        }
-
-
-def _described(corpus: Corpus, reading: Reading | None) -> dict[str, Any]:
-    # What the pass met that made the figures: this process may have made none.
-    met = {"replaced": None, "null_rows": None} if reading is None else asdict(reading)
-    return {**corpus.describe(), **met}
-
-
 def fingerprint(plan: SweepPlan, meter: Meter) -> str:
     """Return the plan's signature, noting what reading the corpora costs."""
     corpora = {"training": plan.training, "evaluation": plan.evaluation}
@@ -98,8 +42,10 @@ def fingerprint(plan: SweepPlan, meter: Meter) -> str:
 def sweep(plan: SweepPlan, meter: Meter | None = None) -> SweepResult:
     """Train and measure all that `plan` asks for, taking from the store what is there.
 
+    Where one trainer of several cannot do it, the others still do; the result names it.
+
     Raises:
-        TrainingError: no size can be reached, or a parameter is impossible.
+        TrainingError: no trainer reaches any size, or a parameter is impossible.
         MetricError: the text cannot carry a metric that was asked for.
         CorpusError: a text cannot be read.
     """
@@ -115,34 +61,48 @@ class _Sweep:
         self._counted: dict[tuple[str, str, bool], Pieces] = {}
         self._slow: set[str] = set()
         self._last: tuple[str, Training] | None = None
+        # What goes into the result.
+        self.found: list[Record] = []
+        self.curves: list[pa.Table] = []
+        self.tokenizers: dict[str, Tokenizer] = {}
+        self.trainers: dict[str, str] = {}
+        self.unreached: list[Unreached] = []
+        self.failed: dict[str, str] = {}
+        self.readings: dict[str, Reading | None] = {"training": None, "evaluation": None}
 
     def run(self) -> SweepResult:
-        """Go through the families."""
-        found: list[Record] = []
-        curves: list[pa.Table] = []
-        tokenizers: dict[str, Tokenizer] = {}
-        trainers: dict[str, str] = {}
-        unreached: list[Unreached] = []
-        readings: dict[str, Reading | None] = {"training": None, "evaluation": None}
+        """Go through the families; one that fails takes no other's figures away."""
         for family in self.plan.families:
-            training = self.infer(family, self.train(family))
-            readings["training"] = training.reading or readings["training"]
-            missing = self._missing(family, training)
-            if missing is not None:
-                unreached.append(missing)
-            for tokenizer in training.tokenizers:
-                label = f"{family.label}-{size_label(tokenizer.vocab_size)}"
-                tokenizers[label] = replace(tokenizer, name=label)
-                trainers[label] = family.name
-            if self.plan.evaluation is not None:
-                measured = self.measure(family, training)
-                readings["evaluation"] = measured.reading
-                found += measured.results
-                curves.append(measured.curves)
+            try:
+                self._go_through(family)
+            except (TrainingError, FormatError) as error:
+                if len(self.plan.families) == 1:
+                    raise
+                self.failed[family.label] = str(error)
+                self.meter.watcher.remark(f"{family.label} is left out: {_in_a_line(error)}")
+        if not self.tokenizers:
+            raise TrainingError("no trainer can do this.", *_reasons(self.failed))
         return SweepResult(
-            self.plan, Results(tuple(found)), _joined(curves), tokenizers, trainers,
-            tuple(unreached), readings, self.meter.costs,
+            self.plan, Results(tuple(self.found)), _joined(self.curves), self.tokenizers,
+            self.trainers, tuple(self.unreached), self.failed, self.readings, self.meter.costs,
         )  # fmt: skip
+
+    def _go_through(self, family: Family) -> None:
+        training = self.infer(family, self.train(family))
+        measured = None if self.plan.evaluation is None else self.measure(family, training)
+        # From here on nothing fails: a family is in the results with all it has, or not at all.
+        self.readings["training"] = training.reading or self.readings["training"]
+        missing = self._missing(family, training)
+        if missing is not None:
+            self.unreached.append(missing)
+        for tokenizer in training.tokenizers:
+            label = f"{family.label}-{size_label(tokenizer.vocab_size)}"
+            self.tokenizers[label] = replace(tokenizer, name=label)
+            self.trainers[label] = family.name
+        if measured is not None:
+            self.readings["evaluation"] = measured.reading
+            self.found += measured.results
+            self.curves.append(measured.curves)
 
     def _missing(self, family: Family, training: Training) -> Unreached | None:
         reached = {tokenizer.vocab_size for tokenizer in training.tokenizers}
@@ -337,6 +297,23 @@ def _checked(family: Family, made: object, sizes: tuple[int, ...]) -> tuple[Toke
             f"Asked: {', '.join(map(str, sizes))}. Found: {', '.join(map(str, found))}.",
         )
     return tuple(sorted(made, key=lambda tokenizer: tokenizer.vocab_size))
+
+
+def _in_a_line(error: object) -> str:
+    return " ".join(str(error).split())
+
+
+def _reasons(failed: dict[str, str]) -> list[str]:
+    return [f"{label}: {_in_a_line(why)}" for label, why in failed.items()]
+
+
+def failure(failed: dict[str, str]) -> TrainingError:
+    """Return the error for what a sweep went without, other families being there."""
+    return TrainingError(
+        f"without figures: {', '.join(failed)}.",
+        *_reasons(failed),
+        "All else is there. The same command tries only these again.",
+    )
 
 
 def _metric_key(metric: Metric, origin: str) -> list[str]:

@@ -131,7 +131,7 @@ def _counted(
 
     with ThreadPoolExecutor(jobs) as pool:
         parts = list(pool.map(run, cuts, cuts[1:]))
-    tokens, single, by_row = (sum(part[i] for part in parts) for i in range(3))
+    tokens, single, by_row = (np.sum([part[i] for part in parts], axis=0) for i in range(3))
     found = {}
     for lane, (model, own) in enumerate(zip(models, union.row_of, strict=True)):
         counts = np.zeros(model.vocab_size, dtype=np.int64)

@@ -32,6 +32,7 @@ class Card:
         shared: one training serves every size.
         lossless: ``decode(encode(text)) == text``, `reserved` left out.
         reserved: characters that do not round trip.
+        model: the kind of its models, which decides how they can be run; None where it does not say.
         notes: known defects, and what else a user should know; a sentence each.
     """
 
@@ -43,6 +44,7 @@ class Card:
     shared: bool = False
     lossless: bool = True
     reserved: str = ""
+    model: str | None = None
     notes: tuple[str, ...] = ()
 
 

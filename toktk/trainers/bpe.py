@@ -42,7 +42,7 @@ class BpeTrainer:
             says. "count" is several times faster than any other.
     """
 
-    card = Card(pretokenizer="any", nested=True, shared=True)
+    card = Card(pretokenizer="any", nested=True, shared=True, model="bpe")
 
     def __init__(
         self,

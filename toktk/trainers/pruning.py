@@ -7,6 +7,7 @@ often is the trainer's business (toktk.trainers.unigram).
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,10 @@ Float64 = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 MIN_EXPECTED = 0.5
 """A token expected less often is dropped by the maximization step (SentencePiece's constant)."""
+LEAST = math.exp(-26.0)
+"""No probability is taken to be less, so that those of short pieces stay in the range of a float64."""
+TOGETHER = 4096
+"""So many pieces share their prefixes; a thread takes some times as many."""
 COMPACT = 0.9
 """Tokens are renumbered when less than this share of them is left."""
 
@@ -34,49 +39,79 @@ def digamma(x: Float64) -> Float64:
 
 @dataclass
 class Lattices:
-    """The edges of all pieces (toktk.kernels.lattice), cut into one slice of pieces for each thread.
+    """The edges of all pieces (toktk.kernels.lattice), cut into slices, one for each thread.
+
+    The pieces must be sorted, those of more than SHORT characters at the end.
 
     Attributes:
         characters: the pieces.
+        shared: int32 by piece: characters in common with the piece before. bases: int64[pieces + 1]: the
+            first node of each.
+        parent: int32 by node: the node before.
         fan, edges: uint8 by node, uint32: see the kernels.
         cuts: int[slices + 1], the first piece of each slice. starts: its first edge.
+        n_short: pieces before the long ones.
         new_id: int32 by id: what it is by now, -1 if it is gone; None: edges are up to date.
     """
 
     characters: Characters
+    shared: Int32
+    bases: Int64
+    parent: Int32
     fan: npt.NDArray[np.uint8]
     edges: npt.NDArray[np.uint32]
     cuts: list[int]
     starts: list[int]
+    n_short: int
     new_id: Int32 | None = None
     _first: Int64 | None = None
 
     @classmethod
-    def build(cls, characters: Characters, seeds: Seeds, id_of: Int32, jobs: int) -> Lattices:
-        """Lay out the edges of all seeds; `id_of` (by code point) are those of one character."""
-        codes, heads = characters.codes, characters.heads
-        fan = seeds.fan + (codes >= 0)
-        ends = np.cumsum(fan, dtype=np.int64)
-        edges = np.empty(int(ends[-1]) if ends.size else 0, dtype=np.uint32)
-        goals = np.linspace(0, edges.size, jobs + 1)[1:-1]
-        # The end of a piece has no edges, so there is one before the first edge of the next.
-        firsts = np.append(ends[heads[1:-1] - 1], edges.size)
-        inner = np.minimum(np.searchsorted(firsts, goals) + 1, heads.size - 1)  # none of no pieces
-        cuts = [0, *inner.tolist(), heads.size - 1]
-        starts = np.concatenate([[0], firsts])[cuts[:-1]].tolist()
+    def build(
+        cls, characters: Characters, seeds: Seeds, id_of: Int32, jobs: int
+    ) -> tuple[Lattices, Int32]:
+        """Lay out the edges of all seeds; `id_of` (by code point) are the ids of single characters.
 
-        def run(first: int, last: int, start: int) -> None:
+        Returns the lattices, and int32: a node at which each seed ends.
+        """
+        heads = characters.heads
+        sizes = np.diff(heads) - 1
+        long = np.flatnonzero(sizes > k.SHORT)
+        n_short = int(long[0]) if long.size else sizes.size
+        shared = np.empty(sizes.size, dtype=np.int32)
+        k.share_prefixes(characters.codes, heads, n_short, TOGETHER, shared)
+        bases = np.concatenate([[0], np.cumsum(sizes - shared)])
+        cuts = _cuts(bases, n_short, jobs)
+        fan = np.zeros(int(bases[-1]), dtype=np.uint8)
+
+        def count(first: int, last: int) -> int:
+            n = k.count_edges(
+                first, last, heads, shared, bases, seeds.longest, seeds.shorter, seeds.length, fan
+            )
+            return int(n)
+
+        starts = np.cumsum([0, *in_threads(count, list(itertools.pairwise(cuts)))]).tolist()
+        edges = np.empty(starts[-1], dtype=np.uint32)
+        end = np.full(seeds.home.size, -1, dtype=np.int32)
+        room = int(sizes.max(initial=0)) + 1
+
+        def fill(first: int, last: int, start: int) -> None:
             k.fill_edges(
-                heads[first], heads[last], start, codes, id_of, seeds.longest, seeds.shorter,
-                seeds.length, edges,
+                first, last, start, heads, shared, bases, characters.codes, id_of, seeds.longest,
+                seeds.shorter, seeds.length, fan, edges, end, np.empty(room, dtype=np.int64),
             )  # fmt: skip
 
-        made = cls(characters, fan, edges, cuts, starts)
-        in_threads(run, [one[1:] for one in made._slices()])
-        return made
+        spans = zip(itertools.pairwise(cuts), starts, strict=False)
+        in_threads(fill, [(*pieces, start) for pieces, start in spans])
+        parent = np.empty(fan.size, dtype=np.int32)
+        k.find_parents(heads, shared, bases, np.empty(room, dtype=np.int32), parent)
+        made = cls(
+            characters, shared, bases, parent, fan, edges, cuts, starts[:-1], n_short
+        )  # fmt: skip
+        return made, end
 
     def __post_init__(self) -> None:
-        self._room = int(np.diff(self.characters.heads).max(initial=1)) + 2 * k.LONGEST
+        self._room = int(np.diff(self.characters.heads).max(initial=0)) + k.SHORT + 1
 
     def _slices(self) -> list[tuple[int, int, int, int]]:
         """Return (slice, first piece, last piece, first edge) of each slice."""
@@ -87,21 +122,26 @@ class Lattices:
         """Return float64: the expected occurrences of each id, times `scale`."""
         self.renumber()
         tables = np.zeros((len(self.starts), p.size, 2))
-        tables[:, :, 0] = p
-        heads, counts = self.characters.heads, self.characters.counts
+        tables[:, :, 0] = np.maximum(p, LEAST)
+        tables[:, :, 0][:, p == 0] = 0
+        characters = self.characters
 
         def run(j: int, first: int, last: int, start: int) -> None:
-            alpha, beta = np.empty(self._room), np.empty(self._room)
+            stacks = np.empty(self._room), np.empty(self._room)
             shifts = np.empty((self._room, 2), dtype=np.int64)
-            long = np.empty(2 * (last - first), dtype=np.int64)
-            n = k.expect(
-                first, last, start, heads, counts, self.fan, self.edges, tables[j], scale, alpha,
-                beta, long,
-            )  # fmt: skip
-            for piece, edge in long[: 2 * n].reshape(-1, 2).tolist():
-                k.expect_long(
-                    piece, edge, heads, counts, self.fan, self.edges, tables[j], scale, alpha,
-                    beta, shifts,
+            short = min(last, self.n_short)
+            nodes = max(int(self.bases[short] - self.bases[first]), 0)
+            edge = start
+            if first < short:
+                edge = k.expect(
+                    first, short, start, characters.heads, self.shared, self.bases,
+                    characters.counts, self.fan, self.edges, tables[j], scale, *stacks,
+                    np.empty(nodes),
+                )  # fmt: skip
+            for piece in range(max(first, short), last):
+                edge = k.expect_long(
+                    piece, edge, characters.heads, self.bases, characters.counts, self.fan,
+                    self.edges, tables[j], scale, *stacks, shifts,
                 )  # fmt: skip
 
         in_threads(run, self._slices())
@@ -113,10 +153,12 @@ class Lattices:
         sums = np.zeros((len(self.starts), score.size), dtype=np.int64)
 
         def run(j: int, first: int, last: int, start: int) -> None:
+            nodes = int(self.bases[last] - self.bases[first])
             k.count_best(
-                first, last, start, self.characters.heads, self.characters.counts, self.fan,
-                self.edges, score, sums[j], np.empty(self._room),
-                np.empty(self._room, dtype=np.int32), np.empty(self._room, dtype=np.int32),
+                first, last, start, self.characters.heads, self.shared, self.bases,
+                self.characters.counts, self.fan, self.edges, score, sums[j],
+                np.empty(self._room), np.zeros(self._room, dtype=np.int64),
+                np.empty(nodes, dtype=np.uint32),
             )  # fmt: skip
 
         in_threads(run, self._slices())
@@ -130,8 +172,8 @@ class Lattices:
         first = np.cumsum(self.fan, dtype=np.int64)
         first -= self.fan
         for j, piece, last, start in self._slices():
-            nodes = slice(*self.characters.heads[[piece, last]].tolist())
-            if j and piece < last:  # what was dropped has left a gap at the end of each slice
+            nodes = slice(*self.bases[[piece, last]].tolist())
+            if j and nodes.start < nodes.stop:  # what was dropped has left a gap after each slice
                 first[nodes] += start - int(first[nodes.start])
         self._first = first
         return first
@@ -146,13 +188,21 @@ class Lattices:
         """Write the new ids to the edges."""
         if self.new_id is None:
             return
-        heads, new_id = self.characters.heads, self.new_id
+        new_id = self.new_id
 
         def run(j: int, first: int, last: int, start: int) -> None:
-            k.renumber(heads[first], heads[last], start, new_id, self.fan, self.edges)
+            k.renumber(self.bases[first], self.bases[last], start, new_id, self.fan, self.edges)
 
         in_threads(run, self._slices())
         self.new_id = self._first = None
+
+
+def _cuts(bases: Int64, n_short: int, jobs: int) -> list[int]:
+    """Return the first piece of each of `jobs` slices of nearly equal nodes, where a thread may begin."""
+    goals = np.linspace(0, bases[-1], jobs + 1)[1:-1]
+    cuts = np.searchsorted(bases, goals)
+    cuts = np.where(cuts < n_short, cuts // TOGETHER * TOGETHER, cuts)
+    return [0, *cuts.tolist(), bases.size - 1]
 
 
 @dataclass
@@ -164,7 +214,8 @@ class UnigramState:
     takes longer than to go over some that have the probability 0.
 
     Attributes:
-        home: int32[n]: a node at which the token begins; its index in `distinct` if it is one character.
+        home: int32[n]: where the token begins in `Characters.codes`; its index in `distinct` if it is one
+            character. end: int32[n]: the node of the lattices at which it ends, if it is more.
         length: uint8[n], in characters.
         score: float64[n]: natural log of the probability; not to be read where not `alive`.
         alive: bool[n]: the token has not been dropped.
@@ -177,6 +228,7 @@ class UnigramState:
 
     lattices: Lattices
     home: Int32
+    end: Int32
     length: npt.NDArray[np.uint8]
     score: Float64
     alive: Bool
@@ -234,10 +286,10 @@ class UnigramState:
 
         def run(first: int, last: int) -> None:
             k.losses(
-                first, last, self.home, self.length, self.alive, first_edge, lattices.fan,
-                lattices.edges, scores, times, total, self.spelling, byte_times,
-                np.empty(k.LONGEST + 1), np.empty(k.LONGEST + 1, dtype=np.int32),
-                np.empty(k.LONGEST + 1, dtype=np.int32), loss,
+                first, last, self.home, self.end, self.length, self.alive, lattices.parent,
+                first_edge, lattices.fan, lattices.edges, scores, times, total, self.spelling,
+                byte_times, np.empty(k.LONGEST + 1), np.empty(k.LONGEST + 1, dtype=np.int64),
+                np.empty(k.LONGEST + 1, dtype=np.int64), loss,
             )  # fmt: skip
 
         in_threads(run, self._parts())
@@ -268,9 +320,9 @@ class UnigramState:
 
         def run(first: int, last: int) -> None:
             k.mark_reachable(
-                first, last, self.home, self.length, kept, first_edge, lattices.fan,
-                lattices.edges, scores, np.empty(k.LONGEST + 1),
-                np.empty(k.LONGEST + 1, dtype=np.int32), np.empty(k.LONGEST + 1, dtype=np.int32),
+                first, last, self.end, self.length, kept, lattices.parent, first_edge,
+                lattices.fan, lattices.edges, scores, np.empty(k.LONGEST + 1),
+                np.empty(k.LONGEST + 1, dtype=np.int64), np.empty(k.LONGEST + 1, dtype=np.int64),
                 found,
             )  # fmt: skip
 
@@ -334,6 +386,7 @@ class UnigramState:
         new_id[dropped] = left + self.home[dropped]
         around = left + np.arange(n_characters, dtype=np.int32)
         self.lattices.keep(np.concatenate([new_id, around]))
-        self.home, self.length = self.home[self.alive], self.length[self.alive]
+        self.home, self.end = self.home[self.alive], self.end[self.alive]
+        self.length = self.length[self.alive]
         self.score, self.required = self.score[self.alive], self.required[self.alive]
         self.alive = np.ones(left, dtype=np.bool_)

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from toktk import arrow
 from toktk.kernels import seeds as k
+from toktk.kernels.lattice import SHORT
 from toktk.trainers.threads import in_threads, parts
 
 Int32 = npt.NDArray[np.int32]
@@ -35,7 +37,8 @@ class Characters:
 
     @classmethod
     def of(cls, data: npt.NDArray[np.uint8], offsets: Int64, counts: Int64) -> Characters:
-        """Decode the pieces ``data[offsets[p]:offsets[p + 1]]``."""
+        """Decode the pieces ``data[offsets[p]:offsets[p + 1]]``; sort them by text, the long ones last."""
+        data, offsets, counts = _sorted(data, offsets, counts)
         room = np.empty(data.size + counts.size, dtype=np.int32)
         heads = np.empty(offsets.size, dtype=np.int64)
         n = k.decode(data, offsets, room, heads)
@@ -53,6 +56,24 @@ class Characters:
         table = np.full(k.N_CODES, missing, dtype=np.int32)
         table[self.distinct] = values
         return table
+
+
+def _sorted(
+    data: npt.NDArray[np.uint8], offsets: Int64, counts: Int64
+) -> tuple[npt.NDArray[np.uint8], Int64, Int64]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+    pieces = pa.Array.from_buffers(pa.large_binary(), counts.size, buffers)
+    order = arrow.to_numpy(pc.sort_indices(pieces)).astype(np.int64)
+    begins = np.append(0, np.cumsum(data & 0xC0 != 0x80))  # characters before each byte
+    long = np.diff(begins[offsets])[order] > SHORT
+    order = np.concatenate([order[~long], order[long]])
+    _, ends, sorted_data = pieces.take(arrow.from_numpy(order)).buffers()
+    moved = np.frombuffer(ends, dtype=np.int64, count=offsets.size)
+    raw = np.frombuffer(sorted_data, dtype=np.uint8)[: data.size]
+    return raw, moved, counts[order]
 
 
 @dataclass(frozen=True)

@@ -109,11 +109,13 @@ class _SentencePieceTrainer:
 
     def _train(self, data: TrainingData, lines: Sequence[str], size: int) -> Any:
         """Return the model, or None where the text gives fewer tokens."""
-        from toktk.tokenizer.engines.sentencepiece import SentencePieceModel, sentencepiece
+        from sentencepiece import SentencePieceTrainer
 
-        library, written = sentencepiece(), io.BytesIO()
+        from toktk.tokenizer.engines.sentencepiece import SentencePieceModel
+
+        written = io.BytesIO()
         try:
-            library.SentencePieceTrainer.Train(
+            SentencePieceTrainer.Train(
                 sentence_iterator=iter(lines),
                 model_writer=written,
                 input_format="tsv",
@@ -182,7 +184,7 @@ class SpBpeTrainer(_SentencePieceTrainer):
 
     model_type = "bpe"
     name = "sp-bpe"
-    card = Card(pretokenizer="metaspace", lossless=True, reserved="\u2581", notes=_NOTES)
+    card = Card(pretokenizer="metaspace", reserved="\u2581", model="sentencepiece", notes=_NOTES)
 
 
 class SpUnigramTrainer(_SentencePieceTrainer):
@@ -199,8 +201,8 @@ class SpUnigramTrainer(_SentencePieceTrainer):
     name = "sp-unigram"
     card = Card(
         pretokenizer="metaspace",
-        lossless=True,
         reserved="\u2581",
+        model="sentencepiece",
         notes=(
             *_NOTES,
             "The library adds scores in float32 along the whole text: in a long one it may miss the "

@@ -248,7 +248,7 @@ class UnigramTrainer:
         n = seeds.home.size + int(alone.sum())
         id_of = n + np.arange(distinct.size)
         id_of[alone] = seeds.home.size + np.arange(n - seeds.home.size)
-        lattices = Lattices.build(
+        lattices, end = Lattices.build(
             characters, seeds, characters.by_code(id_of.astype(np.int32)), jobs
         )
         covered = np.concatenate([seeds.times * seeds.length, characters.times[alone]])
@@ -256,6 +256,7 @@ class UnigramTrainer:
         state = UnigramState(
             lattices,
             home=np.concatenate([seeds.home, np.flatnonzero(alone)]).astype(np.int32),
+            end=np.concatenate([end, np.full(n - end.size, -1, dtype=np.int32)]),
             length=np.concatenate([seeds.length, np.ones(int(alone.sum()), dtype=np.uint8)]),
             score=np.zeros(n),
             alive=np.ones(n, dtype=np.bool_),
