@@ -61,7 +61,8 @@ def count_edges(first_piece, last_piece, heads, shared, bases, longest, shorter,
     total = np.int64(0)
     for q in range(first_piece, last_piece):
         size, known = heads[q + 1] - heads[q] - 1, np.int64(shared[q])
-        for i in range(max(0, known + 1 - LONGEST), size):
+        first = known - MASK if known > MASK else np.int64(0)
+        for i in range(first, size):
             if i >= known:
                 fan[bases[q] + i - known] += 1
                 total += 1
@@ -88,8 +89,9 @@ def fill_edges(first_piece, last_piece, start, heads, shared, bases, codes, id_o
         size, known = heads[q + 1] - heads[q] - 1, np.int64(shared[q])
         for i in range(known, size):
             places[i] = at
-            at += fan[bases[q] + i - known]
-        for i in range(max(0, known + 1 - LONGEST), size):
+            at += np.int64(fan[bases[q] + i - known])
+        first = known - MASK if known > MASK else np.int64(0)
+        for i in range(first, size):
             token = np.int64(longest[heads[q] + i])
             while token >= 0:
                 last = i + length[token] - 1
@@ -271,9 +273,9 @@ def count_best(first_piece, last_piece, start, heads, shared, bases, counts, fan
             n = times[depth]
             times[depth] = 0
             if n > 0:
-                edge = np.int64(taken[node - base])
-                sums[edge >> BITS] += n
-                times[depth - 1 - (edge & MASK)] += n
+                chosen = np.uint64(taken[node - base])
+                sums[chosen >> _BITS] += n
+                times[np.uint64(depth - 1) - (chosen & _MASK)] += n
     times[0] = 0
 
 

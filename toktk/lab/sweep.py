@@ -18,9 +18,11 @@ from toktk.lab.signature import digest
 from toktk.lab.store import Store, code_digest
 from toktk.metrics.base import Metric, MetricOptions
 from toktk.metrics.evaluation import Evaluation, evaluate
+from toktk.metrics.viterbi_evaluation import evaluate_viterbi
 from toktk.pieces.counting import count_corpus
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.tokenizer.tokenizer import Tokenizer
+from toktk.tokenizer.unigram import UnigramModel
 from toktk.trainers.base import TrainingData, size_label
 
 if TYPE_CHECKING:
@@ -246,8 +248,7 @@ class _Sweep:
     ) -> Measured:
         tokenizers = training.tokenizers
         options = MetricOptions(reference=self.plan.reference)
-        nested = training.nested
-        shared = self._evaluate(tokenizers[-1], corpus, tokenizers) if nested else None
+        shared = self._evaluate_together(training, corpus)
         found: list[Record] = []
         by_size: list[tuple[Evaluation, list[int]]] = []
         for tokenizer in tokenizers:
@@ -272,6 +273,18 @@ class _Sweep:
             curve(by_size, family.label, family.name, pretokenizer.name),
             self.pieces(corpus, pretokenizer, by_group=True).reading,
         )
+
+    def _evaluate_together(self, training: Training, corpus: Corpus) -> Evaluation | None:
+        """Return an evaluation that serves all sizes, or None where each needs its own."""
+        *smaller, largest = training.tokenizers
+        if training.nested:
+            return self._evaluate(largest, corpus, training.tokenizers)
+        models = [one.model for one in training.tokenizers if isinstance(one.model, UnigramModel)]
+        alike = all(one.pretokenizer == largest.pretokenizer for one in smaller)
+        if not alike or len(models) < len(training.tokenizers):
+            return None
+        table = self.pieces(corpus, largest.pretokenizer, by_group=True).table
+        return evaluate_viterbi(table, models, jobs=self.plan.jobs)
 
     def _evaluate(
         self, tokenizer: Tokenizer, corpus: Corpus, tokenizers: tuple[Tokenizer, ...]
