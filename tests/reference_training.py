@@ -140,18 +140,18 @@ class State:
             found[token] = f / total * (math.log(f / total) - rest)
         return found
 
-    def prune(self, size: int, flat: bool) -> None:
+    def prune(self, size: int, flat: bool, required: set[str]) -> None:
         value = dict(self.score) if flat else self.losses()
-        order = [t for t in self.score if flat or value[t] >= 0 or t in self.required]
-        order.sort(key=lambda t: -math.inf if t in self.required else -value[t])
-        kept = {*order[: max(size, 0)], *self.required}
+        order = [t for t in self.score if flat or value[t] >= 0 or t in required]
+        order.sort(key=lambda t: -math.inf if t in required else -value[t])
+        kept = {*order[: max(size, 0)], *required}
         self.score = {t: s for t, s in self.score.items() if t in kept}
 
     def drop_unreachable(self) -> None:
         gone = {
             t
             for t in self.score
-            if len(t) > 1 and t not in self.required and self.best(t, without=t)[0] > self.score[t]
+            if len(t) > 1 and self.best(t, without=t)[0] > self.score[t]
         }
         self.score = {t: s for t, s in self.score.items() if t not in gone}
 
@@ -197,24 +197,43 @@ def train(
         {t: math.log(n) - total for t, n in covered.items()},
         [math.log(n) - total for n in by_byte],
         by_bytes,
-        required or set(),
+        required or frequent(times),
     )
     alphabet = specials + 256
+    at_size = state.required
+    if by_bytes:
+        most = (size - alphabet) // 8
+        at_size = set(sorted(state.required, key=lambda c: (-times[c], c))[:most])
     goal = int(1.1 * size)
     while True:
         for _ in range(sub_iterations):
             state.reestimate()
         target = int(0.75 * (alphabet + len(state.score)))
         before = len(state.score)
-        state.prune(max(goal, target) - alphabet, flat)
+        state.prune(max(goal, target) - alphabet, flat, at_size if goal >= target else state.required)
         if alphabet + len(state.score) <= goal or (len(state.score) == before and target > goal):
             break
     state.drop_unreachable()
     room = size - alphabet
     if len(state.score) < room:
         return alphabet + len(state.score)
-    order = sorted(state.score, key=lambda t: (t not in state.required, -state.score[t]))
+    order = sorted(state.score, key=lambda t: (t not in at_size, -state.score[t]))
     scores = {t: state.score[t] for t in order[:room]}
     if by_bytes:
+        for c in scores:
+            if len(c) == 1:
+                scores[c] = max(scores[c], state.around(c) + 1 / 1024)
         scores |= {bytes([b]): s for b, s in enumerate(state.byte_score)}
     return scores
+
+
+def frequent(times: dict[str, int], coverage: float = 0.9995) -> set[str]:
+    """Return the characters of two bytes and more among the most frequent, which cover so much."""
+    found: set[str] = set()
+    covered = 0
+    for c in sorted(times, key=lambda c: (-times[c], c)):
+        found.add(c)
+        covered += times[c]
+        if covered >= coverage * sum(times.values()):
+            break
+    return {c for c in found if ord(c) > 127}

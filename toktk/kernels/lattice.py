@@ -68,7 +68,7 @@ def count_edges(first_piece, last_piece, heads, shared, bases, longest, shorter,
                 total += 1
             token = np.int64(longest[heads[q] + i])
             while token >= 0:
-                depth = i + length[token]
+                depth = i + np.int64(length[token])
                 if depth > known:
                     fan[bases[q] + depth - known - 1] += 1
                     total += 1
@@ -94,7 +94,7 @@ def fill_edges(first_piece, last_piece, start, heads, shared, bases, codes, id_o
         for i in range(first, size):
             token = np.int64(longest[heads[q] + i])
             while token >= 0:
-                last = i + length[token] - 1
+                last = i + np.int64(length[token]) - 1
                 if last >= known:
                     edges[places[last]] = token << BITS | (np.int64(length[token]) - 1)
                     places[last] += 1

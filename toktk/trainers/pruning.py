@@ -220,7 +220,7 @@ class UnigramState:
         score: float64[n]: natural log of the probability; not to be read where not `alive`.
         alive: bool[n]: the token has not been dropped.
         byte_score: float64[256].
-        required: bool[n]: never dropped.
+        required: bool[n]: characters that are never dropped here.
         spelling: int16[C, 4]: the bytes of each character, -1 after the last; all -1 where it is unknown.
         by_bytes: bytes are tokens like others; else a character that is no token is unknown.
         scale: what expectations are multiplied by, to be added as whole numbers.
@@ -272,9 +272,7 @@ class UnigramState:
             self._compact()
 
     def losses(self) -> Float64:
-        """Return float64[n]: what the likelihood loses with each token; inf for required ones.
-
-        -1 where no best segmentation holds the token: it goes in any case.
+        """Return float64[n]: what the likelihood loses with each token; -1 where no best segmentation holds it.
         """
         scores = self._scores(self.alive)
         times = self.lattices.count_best(scores)
@@ -293,14 +291,13 @@ class UnigramState:
             )  # fmt: skip
 
         in_threads(run, self._parts())
-        loss[self.required] = np.inf
         return loss
 
-    def best(self, value: Float64, size: int) -> Bool:
-        """Return bool[n]: the `size` tokens of greatest `value`, those below 0 and dropped ones aside."""
-        candidates = np.flatnonzero(self.alive & (value >= 0))
-        order = candidates[np.argsort(-value[candidates], kind="stable")]
-        kept = self.required.copy()
+    def best(self, value: Float64, size: int, required: Bool) -> Bool:
+        """Return bool[n]: the required and the `size` tokens of greatest `value` in all, none below 0."""
+        candidates = np.flatnonzero(self.alive & ((value >= 0) | required))
+        order = candidates[np.lexsort((-value[candidates], ~required[candidates]))]
+        kept = required.copy()
         kept[order[: max(size, 0)]] = True
         return kept
 
@@ -312,7 +309,7 @@ class UnigramState:
     def reachable(self, kept: Bool) -> Bool:
         """Return those of `kept` that are the best segmentation of their own text, if `kept` were all.
 
-        By the others nothing is encoded. Required ones are returned in any case.
+        By the others nothing is encoded.
         """
         found = np.empty(self.home.size, dtype=np.bool_)
         scores, lattices = self._scores(kept), self.lattices
@@ -327,7 +324,7 @@ class UnigramState:
             )  # fmt: skip
 
         in_threads(run, self._parts())
-        return found | (kept & self.required)
+        return found
 
     def texts(self, tokens: Int64) -> tuple[npt.NDArray[np.uint8], Int64]:
         """Return the bytes of `tokens`, one after the other, and the length of each in bytes."""

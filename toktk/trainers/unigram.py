@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 UNKNOWN = "<unk>"
 HEADROOM = 1.1
 """The likelihood prunes to this many times the size; the rest goes by score (SentencePiece's constant)."""
+CHARACTER_SHARE = 8
+"""Frequent characters are tokens in any case as long as they take no more than one in so many ids."""
 STEPS = 1024
 """Scores are multiples of 1 / STEPS, so that sums of thousands are exact in float32."""
 # Not in tokens of a character alphabet: SentencePiece writes U+2581 for a space, and ends strings with NUL.
@@ -46,9 +48,9 @@ class UnigramTrainer:
         pretokenizer: a name or a pattern.
         special_tokens: get the first ids; text is never encoded by them.
         alphabet: "bytes": the 256 bytes are tokens like others, and what no longer token covers is spelled by
-            them. "characters", as in SentencePiece: characters are tokens, bytes stand in for rare
+            them; frequent characters are tokens as long as they take no more than an eighth of the ids. "characters", as in SentencePiece: characters are tokens, bytes stand in for rare
             ones only, and "<unk>" is the first special token. None: characters for metaspace, else bytes.
-        character_coverage: share of the text whose characters are all tokens; alphabet "characters" only.
+        character_coverage: share of the text that these characters make up.
         seed_size: most seeds, whole pieces aside.
         min_frequency: a seed occurs so often.
         max_token_length: most bytes of a token.
@@ -131,8 +133,8 @@ class UnigramTrainer:
         self._refuse_below(sizes, 256, "256 bytes")
         table = data.pieces(self.pretokenizer)
         characters = Characters.of(table.data, table.offsets, table.counts)
-        required = self._required(characters)
-        n_required = int(required.sum())
+        required = self._frequent(characters)
+        n_required = int(required.sum()) if self.alphabet == "characters" else 0
         self._refuse_below(
             sizes,
             256 + n_required,
@@ -165,16 +167,25 @@ class UnigramTrainer:
                 f"Ask for {smallest:,} or more{instead}.",
             )
 
-    def _required(self, characters: Characters) -> npt.NDArray[np.bool_]:
-        """Return bool[C]: the characters that are tokens whatever happens."""
-        required = np.zeros(characters.distinct.size, dtype=np.bool_)
-        if self.alphabet == "bytes":
-            return required
+    def _frequent(self, characters: Characters) -> npt.NDArray[np.bool_]:
+        """Return bool[C]: the most frequent characters, which cover so much of the text, as far as allowed."""
         order = np.argsort(-characters.times, kind="stable")
         covered = np.cumsum(characters.times[order])
         goal = self.character_coverage * float(covered[-1]) if covered.size else 0.0
-        required[order[: int(np.searchsorted(covered, goal)) + 1]] = True
-        return required & _allowed(characters, _RESERVED)
+        frequent = np.zeros(characters.distinct.size, dtype=np.bool_)
+        frequent[order[: int(np.searchsorted(covered, goal)) + 1]] = True
+        return frequent & _allowed(characters, _RESERVED if self.alphabet == "characters" else ())
+
+    def _required_at(self, state: UnigramState, size: int) -> npt.NDArray[np.bool_]:
+        """Return bool[n]: the characters that a vocabulary of `size` ids has whatever happens."""
+        if self.alphabet == "characters":
+            return state.required
+        candidates = np.flatnonzero(state.required)
+        times = state.lattices.characters.times[state.home[candidates]]
+        most = (size - len(self.special_tokens) - 256) // CHARACTER_SHARE
+        required = np.zeros(state.required.size, dtype=np.bool_)
+        required[candidates[np.argsort(-times, kind="stable")[:most]]] = True
+        return required
 
     def _path(
         self,
@@ -198,13 +209,14 @@ class UnigramTrainer:
             value = state.losses() if self.prune == "loss" else state.score - state.score.min()
             due = [size for size in pending if int(HEADROOM * size) >= smaller]
             for size in due:
-                kept = state.best(value, int(HEADROOM * size) - alphabet)
+                required_at = self._required_at(state, size)
+                kept = state.best(value, int(HEADROOM * size) - alphabet, required_at)
                 available = max(available, self._finish(state, kept, size, models))
             pending = pending[len(due) :]
             if not pending:
                 break
             before = len(state)
-            state.prune(state.best(value, smaller - alphabet))
+            state.prune(state.best(value, smaller - alphabet, state.required))
             # Where a prune drops more than it was asked to, it may have been the last one.
             stuck = len(state) == before
             due = [s for s in pending if stuck or alphabet + len(state) <= int(HEADROOM * s)]
@@ -225,7 +237,7 @@ class UnigramTrainer:
         tokens = np.flatnonzero(state.reachable(kept))
         room = size - len(self.special_tokens) - 256
         if tokens.size >= room:
-            models[size] = self._model(state, tokens, room)
+            models[size] = self._model(state, tokens, room, self._required_at(state, size))
         return len(self.special_tokens) + 256 + tokens.size
 
     def _seeded(
@@ -277,21 +289,31 @@ class UnigramTrainer:
         most = self.max_token_length or 4
         return np.asarray(utf8_lengths(characters.distinct) <= most)
 
-    def _model(self, state: UnigramState, tokens: npt.NDArray[np.int64], room: int) -> UnigramModel:
+    def _model(
+        self,
+        state: UnigramState,
+        tokens: npt.NDArray[np.int64],
+        room: int,
+        required: npt.NDArray[np.bool_],
+    ) -> UnigramModel:
         """Return the model of the required `tokens` and the most likely others, `room` in all, by score."""
-        order = tokens[np.lexsort((-state.score[tokens], ~state.required[tokens]))][:room]
+        order = tokens[np.lexsort((-state.score[tokens], ~required[tokens]))][:room]
         order = order[np.argsort(-state.score[order], kind="stable")]
         data, lengths = state.texts(order)
         by_bytes = self.alphabet == "bytes"
-        scores = np.concatenate(
-            [state.byte_score if by_bytes else np.zeros(256), state.score[order]]
-        )
+        bytes_ = np.rint(state.byte_score * STEPS) / STEPS if by_bytes else np.zeros(256)
+        scores = np.rint(state.score[order] * STEPS) / STEPS
+        if by_bytes:  # a character that is a token is not spelled by bytes, however rare it was
+            alone = state.length[order] == 1
+            spelling = state.spelling[state.home[order[alone]]]
+            around = np.append(bytes_, 0.0)[spelling].sum(axis=1)
+            scores[alone] = np.maximum(scores[alone], around + 1 / STEPS)
         first = len(self.special_tokens)
         return UnigramModel(
             self.special_tokens,
             np.concatenate([np.arange(256, dtype=np.uint8), data]),
             np.concatenate([np.arange(257), 256 + np.cumsum(lengths)]).astype(np.int64),
-            np.rint(scores * STEPS) / STEPS,
+            np.concatenate([bytes_, scores]),
             None if by_bytes else np.arange(first, first + 256),
         )
 
