@@ -148,11 +148,7 @@ class State:
         self.score = {t: s for t, s in self.score.items() if t in kept}
 
     def drop_unreachable(self) -> None:
-        gone = {
-            t
-            for t in self.score
-            if len(t) > 1 and self.best(t, without=t)[0] > self.score[t]
-        }
+        gone = {t for t in self.score if len(t) > 1 and self.best(t, without=t)[0] > self.score[t]}
         self.score = {t: s for t, s in self.score.items() if t not in gone}
 
 
@@ -205,16 +201,25 @@ def train(
         most = (size - alphabet) // 8
         at_size = set(sorted(state.required, key=lambda c: (-times[c], c))[:most])
     goal = int(1.1 * size)
+    room = size - alphabet
     while True:
         for _ in range(sub_iterations):
             state.reestimate()
         target = int(0.75 * (alphabet + len(state.score)))
-        before = len(state.score)
-        state.prune(max(goal, target) - alphabet, flat, at_size if goal >= target else state.required)
-        if alphabet + len(state.score) <= goal or (len(state.score) == before and target > goal):
+        if goal >= target:
+            before = dict(state.score)
+            for headroom in (1.1, 1.3, 1.6, 2.0):
+                state.score = dict(before)
+                state.prune(int(headroom * size) - alphabet, flat, at_size)
+                state.drop_unreachable()
+                if len(state.score) >= room:
+                    break
             break
-    state.drop_unreachable()
-    room = size - alphabet
+        n = len(state.score)
+        state.prune(target - alphabet, flat, state.required)
+        if alphabet + len(state.score) <= goal or len(state.score) == n:
+            state.drop_unreachable()
+            break
     if len(state.score) < room:
         return alphabet + len(state.score)
     order = sorted(state.score, key=lambda t: (t not in at_size, -state.score[t]))

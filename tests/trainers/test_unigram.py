@@ -140,16 +140,17 @@ def test_neither_threads_nor_order_change_anything(train, real_texts, pretokeniz
     texts = nasty_and_real(real_texts)
     backwards = texts[::-1]
     options = {"character_coverage": 0.9} if pretokenizer == "metaspace" else {}
-    first = train(texts, [400, 1500], pretokenizer, **options)
+    first = train(texts, [400, 900], pretokenizer, **options)
     for jobs, corpus in ((1, backwards), (2, texts), (3, backwards)):
-        again = train(corpus, [400, 1500], pretokenizer, jobs=jobs, **options)
+        again = train(corpus, [400, 900], pretokenizer, jobs=jobs, **options)
         assert [t.signature for t in again] == [t.signature for t in first]
 
 
 @pytest.mark.parametrize("pretokenizer", ["gpt2", "metaspace", "none"])
 def test_every_text_comes_back(train, real_texts, pretokenizer):
     options = {"character_coverage": 0.8} if pretokenizer == "metaspace" else {}
-    (made,) = train(nasty_and_real(real_texts), [1000], pretokenizer, **options)
+    # The larger one only where there is text enough.
+    *_, made = train(nasty_and_real(real_texts), [400, 1000], pretokenizer, **options)
     for text in [*NASTY_TEXTS, "".join(map(chr, range(0x250))), "▁ \u2581\0", "unseen 𓀀"]:
         assert made.decode(made.encode(text)) == text
 

@@ -272,7 +272,9 @@ class UnigramState:
             self._compact()
 
     def losses(self) -> Float64:
-        """Return float64[n]: what the likelihood loses with each token; -1 where no best segmentation holds it.
+        """Return float64[n]: what the likelihood loses with each token.
+
+        -1 where no best segmentation holds it.
         """
         scores = self._scores(self.alive)
         times = self.lattices.count_best(scores)

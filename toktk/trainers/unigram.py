@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 UNKNOWN = "<unk>"
 HEADROOM = 1.1
 """The likelihood prunes to this many times the size; the rest goes by score (SentencePiece's constant)."""
+MORE_HEADROOM = (1.3, 1.6, 2.0)
+"""What is tried where the tokens that text is encoded by turn out fewer than the size."""
 CHARACTER_SHARE = 8
 """Frequent characters are tokens in any case as long as they take no more than one in so many ids."""
 STEPS = 1024
@@ -48,8 +50,9 @@ class UnigramTrainer:
         pretokenizer: a name or a pattern.
         special_tokens: get the first ids; text is never encoded by them.
         alphabet: "bytes": the 256 bytes are tokens like others, and what no longer token covers is spelled by
-            them; frequent characters are tokens as long as they take no more than an eighth of the ids. "characters", as in SentencePiece: characters are tokens, bytes stand in for rare
-            ones only, and "<unk>" is the first special token. None: characters for metaspace, else bytes.
+            them; frequent characters are tokens as long as they take no more than an eighth of the ids.
+            "characters", as in SentencePiece: frequent characters are tokens, bytes stand in for rare ones
+            only, and "<unk>" is the first special token. None: characters for metaspace, else bytes.
         character_coverage: share of the text that these characters make up.
         seed_size: most seeds, whole pieces aside.
         min_frequency: a seed occurs so often.
@@ -168,7 +171,7 @@ class UnigramTrainer:
             )
 
     def _frequent(self, characters: Characters) -> npt.NDArray[np.bool_]:
-        """Return bool[C]: the most frequent characters, which cover so much of the text, as far as allowed."""
+        """Return bool[C]: the most frequent characters, which make up `character_coverage` of the text."""
         order = np.argsort(-characters.times, kind="stable")
         covered = np.cumsum(characters.times[order])
         goal = self.character_coverage * float(covered[-1]) if covered.size else 0.0
@@ -210,8 +213,12 @@ class UnigramTrainer:
             due = [size for size in pending if int(HEADROOM * size) >= smaller]
             for size in due:
                 required_at = self._required_at(state, size)
-                kept = state.best(value, int(HEADROOM * size) - alphabet, required_at)
-                available = max(available, self._finish(state, kept, size, models))
+                for headroom in (HEADROOM, *MORE_HEADROOM):
+                    kept = state.best(value, int(headroom * size) - alphabet, required_at)
+                    reached = self._finish(state, kept, size, models)
+                    available = max(available, reached)
+                    if size in models:
+                        break
             pending = pending[len(due) :]
             if not pending:
                 break
