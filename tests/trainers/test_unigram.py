@@ -261,3 +261,27 @@ def test_progress_comes_to_the_largest_size(train, real_texts):
     assert sum(seen) == 1000
     assert len(seen) > 2
     assert min(seen) >= 0
+
+
+@pytest.mark.parametrize("pretokenizer", ["o200k", "metaspace"])
+def test_the_libraries_give_the_same_ids(train, real_texts, pretokenizer, tmp_path):
+    import sentencepiece
+    from tokenizers import Tokenizer as Library
+
+    training = documents([t for texts in real_texts.values() for t in texts[:60]])
+    (made,) = train(training, [4000], pretokenizer)
+    made.save(tmp_path)
+    others = [
+        lambda text, of=Library.from_file(str(tmp_path / "tokenizer.json")): of.encode(text).ids
+    ]
+    if pretokenizer == "metaspace":
+        model = sentencepiece.SentencePieceProcessor(
+            model_file=str(tmp_path / f"{made.name}.model")
+        )
+        others.append(model.encode)
+    for texts in real_texts.values():
+        for text in texts[60:100]:
+            ids = made.encode(text).tolist()
+            assert made.decode(ids) == text
+            for encode in others:
+                assert encode(text) == ids
