@@ -7,7 +7,7 @@ import os
 import random
 from pathlib import Path
 
-from conftest import NASTY_TEXTS
+from nasty import NASTY_TEXTS
 
 _SYLLABLES = {
     "en": "the re and ing ca ter ban low shi pro ton est wi der of",

@@ -6,9 +6,9 @@ import random
 import numpy as np
 import pytest
 import reference_training
-from conftest import NASTY_TEXTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nasty import NASTY_TEXTS
 
 from toktk.errors import TrainingError
 from toktk.pieces.counting import count_corpus
@@ -271,16 +271,14 @@ def test_the_libraries_give_the_same_ids(train, real_texts, pretokenizer, tmp_pa
     training = documents([t for texts in real_texts.values() for t in texts[:60]])
     (made,) = train(training, [4000], pretokenizer)
     made.save(tmp_path)
-    others = [
-        lambda text, of=Library.from_file(str(tmp_path / "tokenizer.json")): of.encode(text).ids
-    ]
+    library = Library.from_file(str(tmp_path / "tokenizer.json"))
+    others = [lambda text: library.encode(text).ids]
     if pretokenizer == "metaspace":
-        model = sentencepiece.SentencePieceProcessor(
-            model_file=str(tmp_path / f"{made.name}.model")
-        )
-        others.append(model.encode)
+        path = tmp_path / f"{made.name}.model"
+        others.append(sentencepiece.SentencePieceProcessor(model_file=str(path)).encode)
     for texts in real_texts.values():
-        for text in texts[60:100]:
+        # SentencePiece adds in float32, which is exact for some thousand tokens from the start of a text.
+        for text in (text[:2000] for text in texts[60:100]):
             ids = made.encode(text).tolist()
             assert made.decode(ids) == text
             for encode in others:
