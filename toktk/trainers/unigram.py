@@ -209,7 +209,9 @@ class UnigramTrainer:
                 state.reestimate()
             advance.to(alphabet + len(state))
             smaller = int(self.shrinking_factor * (alphabet + len(state)))
-            value = state.losses() if self.prune == "loss" else state.score - state.score.min()
+            value = state.score - state.score.min(initial=0.0)
+            if self.prune == "loss":
+                value = state.losses()
             due = [size for size in pending if int(HEADROOM * size) >= smaller]
             for size in due:
                 required_at = self._required_at(state, size)
