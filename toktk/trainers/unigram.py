@@ -253,7 +253,8 @@ class UnigramTrainer:
         self, characters: Characters, required: npt.NDArray[np.bool_], jobs: int
     ) -> UnigramState:
         """Return the state before the first step."""
-        from toktk.trainers.pruning import Lattices, UnigramState
+        from toktk.trainers.lattices import Lattices
+        from toktk.trainers.pruning import UnigramState
         from toktk.trainers.seeding import find_seeds
 
         by_bytes = self.alphabet == "bytes"
