@@ -145,7 +145,7 @@ for record in Results.read_parquet(Path({str(tmp_path / "run" / "results.parquet
     ("args", "expected"),
     [
         (("-t", "unrelated", "-p", "gpt2", "-s", "300"), "takes no pretokenizer"),
-        (("-t", "backwards", "--special", "<s>", "-s", "300"), "takes no special_tokens"),
+        (("-t", "backwards", "--special", "<s>", "-s", "300"), "takes no special tokens"),
         (("-t", "unrelated", "-s", "500"), "reaches none of the sizes"),
         (("-t", "broken", "-s", "350"), "returned sizes that were not asked for"),
     ],
