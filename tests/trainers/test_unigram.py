@@ -243,6 +243,12 @@ def test_a_size_below_the_alphabet(train):
         train(documents(["abc"]), [257], "metaspace")
 
 
+def test_more_text_than_can_be_numbered(train, monkeypatch):
+    monkeypatch.setattr("toktk.trainers.seeding.MOST", 20)
+    with pytest.raises(TrainingError, match="19 bytes in 4 pieces, of at most 20"):
+        train(documents(["four pieces of text"]), [300], "whitespace")
+
+
 def test_special_tokens_come_first_and_text_never_makes_them(train):
     texts = documents(["<s> and <s> and </s>"] * 9)
     (made,) = train(texts, [270], "metaspace", special_tokens=["<s>", "</s>"])

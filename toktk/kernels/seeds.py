@@ -251,17 +251,10 @@ def link(seed_of, parent, which, shorter):
 
 
 @kernel
-def find_longest(first, last, deepest, seed_of, parent, shorter, fan):
-    """Replace the interval at a range of nodes by the longest seed that begins there, -1 if there is none.
-
-    Adds to `fan` (uint8) how many seeds begin there; `shorter` (int32) leads from each to the next.
-    """
+def find_longest(first, last, deepest, seed_of, parent):
+    """Replace the interval at a range of nodes by the longest seed that begins there, -1 if there is none."""
     for node in range(first, last):
         x = np.int64(deepest[node])
         while x > 0 and seed_of[x] < 0:
             x = np.int64(parent[x])
-        seed = np.int64(seed_of[x]) if x > 0 else -1
-        deepest[node] = seed
-        while seed >= 0:
-            fan[node] += 1
-            seed = np.int64(shorter[seed])
+        deepest[node] = seed_of[x] if x > 0 else -1

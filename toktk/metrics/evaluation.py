@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from toktk.errors import MetricError
 from toktk.metrics.totals import Totals, totals_of
 from toktk.pieces.table import Int64, PieceTable
+from toktk.threads import in_threads
 from toktk.tokenizer.bpe import BpeModel
 from toktk.tokenizer.model import Ids, Model
 
@@ -239,9 +240,8 @@ def _encode(
     longest = max(SHORT, int(np.diff(table.offsets).max(initial=0)))
     cuts = slices(table, jobs)
     model.pair_table, model.byte_ids  # noqa: B018 - made here, not by two threads at once
-    results: list[tuple[list[Int64], Int64] | None] = [None] * jobs
 
-    def run(j: int) -> None:
+    def run(first: int, last: int) -> tuple[list[Int64], Int64]:
         room = 1 << 16
         while True:
             sums = [
@@ -254,24 +254,15 @@ def _encode(
             merged, single, single_bytes, applied, byte_counts = sums
             late = np.empty((room, 3), dtype=np.int64)
             n_late = sweep_pieces(
-                table.data, table.offsets, cuts[j], cuts[j + 1], table.rows, table.entry_group,
+                table.data, table.offsets, first, last, table.rows, table.entry_group,
                 table.entry_count, marked, model.byte_ids, model.pair_table, bin_of, merged, single,
                 single_bytes, applied, byte_counts, late, np.empty(8 * longest, dtype=np.int64),
             )  # fmt: skip
             if n_late <= room:
-                results[j] = sums, late[:n_late]
-                return
+                return sums, late[:n_late]
             room = n_late
 
-    threads = [threading.Thread(target=run, args=(j,)) for j in range(1, jobs)]
-    for thread in threads:
-        thread.start()
-    run(0)
-    for thread in threads:
-        thread.join()
-    done = [result for result in results if result is not None]
-    if len(done) < jobs:
-        raise MemoryError("a thread of the evaluation stopped early")
+    done = in_threads(run, list(pairwise(cuts)))
     sums = done[0][0]
     for other, _ in done[1:]:
         for mine, theirs in zip(sums, other, strict=True):

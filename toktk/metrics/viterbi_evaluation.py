@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from toktk.errors import MetricError
 from toktk.metrics.evaluation import Evaluation, slices
 from toktk.metrics.totals import totals_of
 from toktk.pieces.table import Int64, PieceTable
+from toktk.threads import in_threads
 from toktk.tokenizer.unigram import UnigramModel
 from toktk.tokenizer.vocabulary import build_trie, packed
 
@@ -129,8 +130,7 @@ def _counted(
         )  # fmt: skip
         return sums
 
-    with ThreadPoolExecutor(jobs) as pool:
-        parts = list(pool.map(run, cuts, cuts[1:]))
+    parts = in_threads(run, list(pairwise(cuts)))
     tokens, single, by_row = (np.sum([part[i] for part in parts], axis=0) for i in range(3))
     found = {}
     for lane, (model, own) in enumerate(zip(models, union.row_of, strict=True)):

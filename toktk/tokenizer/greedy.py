@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from toktk.tokenizer.model import (
     Arrays,
@@ -16,7 +13,6 @@ from toktk.tokenizer.model import (
     Ids,
     Int64,
     checked_pieces,
-    pack_names,
     unpack_names,
 )
 from toktk.tokenizer.vocabulary import Vocabulary
@@ -59,31 +55,6 @@ class GreedyModel(Vocabulary):
             data, offsets, table, token_at, self._spelling, len(self.special_tokens), ids, ends
         )
         return ids[:n].copy(), ends
-
-    def begins(self, other: object) -> bool:
-        """Tell whether `other` is the same: no vocabulary is read off another's paths."""
-        return other is self or (
-            isinstance(other, GreedyModel) and other.signature == self.signature
-        )
-
-    @functools.cached_property
-    def signature(self) -> str:
-        """The sha256, in hex, of all that determines the ids."""
-        digest = hashlib.sha256(b"greedy")
-        for name, array in sorted(self.to_arrays().items()):
-            digest.update(f"{name} {array.size} ".encode() + array.tobytes())
-        return digest.hexdigest()
-
-    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """See `toktk.tokenizer.model.Model`."""
-        arrays: dict[str, npt.NDArray[Any]] = {
-            "special_tokens": pack_names(self.special_tokens),
-            "data": self.data,
-            "offsets": self.offsets,
-        }
-        if self.fallback is not None:
-            arrays["fallback"] = self.fallback
-        return arrays
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> GreedyModel:

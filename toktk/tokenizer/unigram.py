@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -17,7 +16,6 @@ from toktk.tokenizer.model import (
     Ids,
     Int64,
     checked_pieces,
-    pack_names,
     read_only,
     unpack_names,
 )
@@ -124,30 +122,9 @@ class UnigramModel(Vocabulary):
         )  # fmt: skip
         return found
 
-    def begins(self, other: object) -> bool:
-        """Tell whether `other` is the same: no vocabulary is read off another's paths."""
-        return other is self or (
-            isinstance(other, UnigramModel) and other.signature == self.signature
-        )
-
-    @functools.cached_property
-    def signature(self) -> str:
-        """The sha256, in hex, of all that determines the ids."""
-        digest = hashlib.sha256(b"unigram")
-        for name, array in sorted(self.to_arrays().items()):
-            digest.update(f"{name} {array.size} ".encode() + array.tobytes())
-        return digest.hexdigest()
-
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """See `toktk.tokenizer.model.Model`."""
-        arrays: dict[str, npt.NDArray[Any]] = {
-            "special_tokens": pack_names(self.special_tokens),
-            "data": self.data,
-            "offsets": self.offsets,
-            "scores": self.scores,
-        }
-        if self.fallback is not None:
-            arrays["fallback"] = self.fallback
+        arrays = super().to_arrays() | {"scores": self.scores}
         if self.byte_score is not None:
             arrays["byte_score"] = np.array([self.byte_score])
         return arrays

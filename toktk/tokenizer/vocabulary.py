@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from toktk.errors import FormatError
-from toktk.tokenizer.model import Bytes, Int64, read_only
+from toktk.tokenizer.model import Bytes, Int64, pack_names, read_only
 
 
 def packed(tokens: Sequence[bytes]) -> tuple[Bytes, Int64]:
@@ -70,6 +72,7 @@ class Vocabulary:
             byte; these are not matched, but spell characters for which there is no token.
     """
 
+    kind: ClassVar[str]
     special_tokens: tuple[str, ...]
     data: Bytes
     offsets: Int64
@@ -185,6 +188,29 @@ class Vocabulary:
         if self.fallback is not None:
             matched[self.fallback - len(self.special_tokens)] = False
         return build_trie(self.data, self.offsets, matched, len(self.special_tokens))
+
+    def begins(self, other: object) -> bool:
+        """Tell whether `other` is the same: no vocabulary is read off another's paths."""
+        return other is self or (type(other) is type(self) and other.signature == self.signature)
+
+    @functools.cached_property
+    def signature(self) -> str:
+        """The sha256, in hex, of all that determines the ids."""
+        digest = hashlib.sha256(self.kind.encode())
+        for name, array in sorted(self.to_arrays().items()):
+            digest.update(f"{name} {array.size} ".encode() + array.tobytes())
+        return digest.hexdigest()
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """See `toktk.tokenizer.model.Model`."""
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "special_tokens": pack_names(self.special_tokens),
+            "data": self.data,
+            "offsets": self.offsets,
+        }
+        if self.fallback is not None:
+            arrays["fallback"] = self.fallback
+        return arrays
 
     @functools.cached_property
     def _spelling(self) -> Int64:

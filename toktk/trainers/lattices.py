@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.kernels import lattice as k
+from toktk.threads import in_threads
 from toktk.trainers.seeding import Characters, Int32, Int64, Seeds
-from toktk.trainers.threads import in_threads
 
 Float64 = npt.NDArray[np.float64]
 LEAST = math.exp(-26.0)

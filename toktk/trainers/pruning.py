@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.kernels import lattice as k
+from toktk.threads import in_threads, parts
 from toktk.trainers.lattices import Float64, Lattices
 from toktk.trainers.seeding import Int32, Int64, utf8_lengths
-from toktk.trainers.threads import in_threads, parts
 
 Bool = npt.NDArray[np.bool_]
 MIN_EXPECTED = 0.5

@@ -9,12 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk import arrow
+from toktk.errors import TrainingError
 from toktk.kernels import seeds as k
 from toktk.kernels.lattice import SHORT
-from toktk.trainers.threads import in_threads, parts
+from toktk.threads import in_threads, parts
 
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
+
+
+MOST = 2**30
+"""Places in the pieces; twice as many intervals are numbered with int32."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,17 @@ class Characters:
 
     @classmethod
     def of(cls, data: npt.NDArray[np.uint8], offsets: Int64, counts: Int64) -> Characters:
-        """Decode the pieces ``data[offsets[p]:offsets[p + 1]]``; sort them by text, the long ones last."""
+        """Decode the pieces ``data[offsets[p]:offsets[p + 1]]``; sort them by text, the long ones last.
+
+        Raises:
+            TrainingError: more text than int32 can number.
+        """
+        if data.size + counts.size > MOST:
+            raise TrainingError(
+                "the distinct pieces are too much text for a unigram training.",
+                f"Found: {data.size:,} bytes in {counts.size:,} pieces, of at most {MOST:,} in all.",
+                "Train on less text, or cut it into shorter pieces.",
+            )
         data, offsets, counts = _sorted(data, offsets, counts)
         room = np.empty(data.size + counts.size, dtype=np.int32)
         heads = np.empty(offsets.size, dtype=np.int64)
@@ -86,7 +101,6 @@ class Seeds:
         times: int64[n]: occurrences, overlapping ones too.
         shorter: int32[n]: the longest other seed that it begins with, or -1.
         longest: int32 by node: the longest seed that begins there, or -1.
-        fan: uint8 by node: how many seeds begin there.
     """
 
     home: Int32
@@ -94,7 +108,6 @@ class Seeds:
     times: Int64
     shorter: Int32
     longest: Int32
-    fan: npt.NDArray[np.uint8]
 
 
 def find_seeds(
@@ -134,15 +147,14 @@ def find_seeds(
     seed_of[chosen] = np.arange(chosen.size)
     shorter = np.empty(chosen.size, dtype=np.int32)
     k.link(seed_of, intervals.parent, chosen, shorter)
-    fan = np.zeros(characters.codes.size, dtype=np.uint8)
 
     def run(first: int, last: int) -> None:
-        k.find_longest(first, last, intervals.deepest, seed_of, intervals.parent, shorter, fan)
+        k.find_longest(first, last, intervals.deepest, seed_of, intervals.parent)
 
-    in_threads(run, parts(fan.size, jobs))
+    in_threads(run, parts(characters.codes.size, jobs))
     home = suffixes.nodes[intervals.begin[chosen]]
     length, times = intervals.length[chosen], intervals.times[chosen]
-    return Seeds(home, length, times, shorter, intervals.deepest, fan)
+    return Seeds(home, length, times, shorter, intervals.deepest)
 
 
 @dataclass(frozen=True)
