@@ -14,7 +14,7 @@ from nasty import NASTY_TEXTS
 # Set before any kernel is imported, for that is when the folder of compiled code is chosen.
 _KEPT = os.environ.get("TOKTK_TEST_HOME")
 _HOME = Path(_KEPT or tempfile.mkdtemp(prefix="toktk-test-"))
-os.environ["TOKTK_HOME"] = str(_HOME)
+os.environ["TOKTK_HOME"] = os.environ["TOKTK_TEST_HOME"] = str(_HOME)  # for workers too
 
 # The first call of a kernel compiles it, which no deadline allows for.
 settings.register_profile(
