@@ -27,7 +27,7 @@ Work = Callable[[], Any]
 Check = Callable[[Any], Figures]
 
 CUT = {
-    "toktk cut": "kernels.scanning.cut_document; output: int64 piece ends",
+    "toktk cut": "kernels.scanning.cut_batch; output: int64 piece ends",
     "regex cut": "regex.findall; output: list of str",
     "hf cut": "Split(…).pre_tokenize_str; output: list of (str, span)",
     "gigatoken cut": "gigatoken.pretokenizer; output: list of bytes; gpt2 only",
@@ -43,7 +43,8 @@ COUNT = {
 GPT2_ONLY = ("gigatoken cut", "gigatoken count", "gigabpe count")
 LINES_ONLY = ("gigabpe count",)
 REMARKS = (
-    "lines: every line is a document, without its line feed. whole: the file is one document.",
+    "lines: every line is a document, without its line feed. whole: the file is one document. "
+    "A number: documents of so many characters.",
     "tiktoken, rustbpe and bpeasy do not show their pieces, Hugging Face tokenizers counts none, "
     "gigabpe has no call that only counts.",
 )
@@ -66,27 +67,19 @@ def toktk_cut(arguments: Arguments, step: Steps) -> tuple[Figures, Callable[[], 
     """Cut with toktk's kernel."""
     import numpy as np
 
-    from toktk.kernels import kernel
-    from toktk.kernels.scanning import cut_document
+    from toktk.kernels.scanning import cut_batch, workspace
     from toktk.pretokenizers.pretokenizer import Pretokenizer
-
-    @kernel
-    def cut_documents(data: Any, offsets: Any, tables: Any, resume: Any, ends: Any) -> int:
-        k = 0
-        for d in range(offsets.size - 1):
-            k += cut_document(data, offsets[d], offsets[d + 1], tables, resume, ends[k:])
-        return k
 
     data, offsets = _documents(arguments)
     transducer = Pretokenizer.of(arguments["pattern"]).transducer
     if transducer is None:
         raise SystemExit(f"the pattern {arguments['pattern']} does not compile")
-    tables = transducer.tables
-    resume = np.empty(4, dtype=np.int64)
+    tables, scratch = transducer.tables, workspace()
+    firsts = np.empty(offsets.size, dtype=np.int64)
 
     def work() -> Any:
-        ends = np.empty(data.size + 2, dtype=np.int64)
-        n = cut_documents(data, offsets, tables, resume, ends)
+        ends = np.empty(data.size, dtype=np.int64)
+        n = cut_batch(data, offsets, tables, scratch, ends, firsts)
         return ends[:n]
 
     return passes(arguments, work, lambda ends: _ends(ends))
@@ -211,7 +204,10 @@ CONTENDERS: dict[str, harness.Contender] = {
 
 
 def _documents(arguments: Arguments) -> tuple[Any, Any]:
-    """Return (data, offsets) of all documents, without line feeds where lines are documents."""
+    """Return (data, offsets) of all documents, without line feeds where lines are documents.
+
+    A number cuts the text into documents of so many characters.
+    """
     import numpy as np
 
     from toktk.kernels.lines import split_lines
@@ -219,6 +215,9 @@ def _documents(arguments: Arguments) -> tuple[Any, Any]:
     data = np.fromfile(arguments["file"], dtype=np.uint8)
     if arguments["documents"] == "lines":
         return split_lines(data)
+    if arguments["documents"].isdigit():
+        begins = np.flatnonzero(data & 0xC0 != 0x80)[:: int(arguments["documents"])]
+        return data, np.append(begins, data.size)
     return data, np.array([0, data.size], dtype=np.int64)
 
 
@@ -230,6 +229,9 @@ def _copied(batch: Any) -> list[Any]:
 
 def _texts(arguments: Arguments) -> list[str]:
     text = Path(arguments["file"]).read_bytes().decode()
+    if arguments["documents"].isdigit():
+        size = int(arguments["documents"])
+        return [text[at : at + size] for at in range(0, len(text), size)]
     return text.removesuffix("\n").split("\n") if arguments["documents"] == "lines" else [text]
 
 
@@ -264,7 +266,11 @@ def options() -> argparse.Namespace:
     add("--corpus", action="append", type=Path, required=True, help="text file or folder of .txt")
     add("--bytes", type=harness.size, default=20_000_000, help="of each corpus (20M)")
     add("--patterns", default="gpt2,cl100k,o200k")
-    add("--documents", default="lines,whole", help="lines, whole or both")
+    add(
+        "--documents",
+        default="lines,whole,200,4000",
+        help="lines, whole, or so many characters each",
+    )
     add("--contenders", default=",".join([*CUT, *COUNT]), help="such as 'toktk cut,regex cut'")
     add("--repeats", type=int, default=5, help="processes of each contender")
     add("--passes", type=int, default=3, help="timed passes in a process, at least")
@@ -356,6 +362,8 @@ def main() -> None:
                     continue
                 for pattern in harness.names(chosen.patterns):
                     for documents in harness.names(chosen.documents):
+                        if kind is COUNT and documents.isdigit():
+                            continue  # the readers of text files make no such documents
                         table, found = one_table(
                             Path(__file__), file, facts, pattern, documents, kind, chosen
                         )

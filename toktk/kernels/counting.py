@@ -11,15 +11,16 @@ import numpy as np
 
 from toktk.kernels import inlined, kernel
 from toktk.kernels.memory import load64, prefetch, tail64
-from toktk.kernels.scanning import SEGMENT, cut_rest, cut_segment
+from toktk.kernels.scanning import BEGIN, DOCUMENT, FIRST, LAST, cut_block, rewind
 
 INLINE = 16
 BLOCK = 64
 MAX_LENGTH = 2**32 - 1
 
-# Fields of the int64 state vector: entries, bytes in the arena; where `count_documents` goes on.
-USED, ARENA_USED, DOCUMENT, IS_OPEN, PENDING, START = range(6)
-STATE_SIZE = 6
+# Fields of the int64 state vector: entries, bytes in the arena; where counting goes on: whether it has begun,
+# the span or part that is next, how many parts there are. All from `BEGUN` on are 0 before a new batch.
+USED, ARENA_USED, BEGUN, NEXT, N_PARTS = range(5)
+STATE_SIZE = 5
 
 # Why `count_documents` or `count_spans` came back.
 DONE, GROW_SLOTS, GROW_ARENA = range(3)
@@ -141,8 +142,8 @@ def add_piece(data, start, n, group, weight, slots, arena, state):
 
 
 @kernel
-def _count_ends(data, start, ends, n_ends, group, weight, slots, arena, state, keys):
-    """Count the pieces that end at ``ends[:n_ends]``, the first of them beginning at `start`.
+def _count_ends(data, start, ends, begin, stop, group, weight, slots, arena, state, keys):
+    """Count the pieces that end at ``ends[begin:stop]``, the first of them beginning at `start`.
 
     In blocks, twice over: first the keys, asking the memory for their slots, then the slots, which by then
     have arrived. `keys` is uint64[4 * BLOCK], scratch.
@@ -151,8 +152,8 @@ def _count_ends(data, start, ends, n_ends, group, weight, slots, arena, state, k
     high = np.uint64(group) << np.uint64(32)
     add = np.uint64(weight)
     safe = data.size - 16
-    for first in range(0, n_ends, BLOCK):
-        last = min(first + BLOCK, n_ends)
+    for first in range(begin, stop, BLOCK):
+        last = min(first + BLOCK, stop)
         n_keys = 0
         for k in range(first, last):
             end = ends[k]
@@ -186,47 +187,50 @@ def _count_ends(data, start, ends, n_ends, group, weight, slots, arena, state, k
 
 
 @kernel
-def count_documents(data, offsets, groups, weights, tables, slots, arena, state, resume, ends,
+def count_documents(data, offsets, groups, weights, tables, slots, arena, state, work, ends,
                     keys):  # fmt: skip
     """Cut and count documents ``data[offsets[d]:offsets[d + 1]]``.
 
     Comes back with GROW_SLOTS or GROW_ARENA when the table is too small: grow it and call again with the
-    same arguments, and again until DONE. Before a new batch set ``state[DOCUMENT:]`` to 0.
+    same arguments, and again until DONE. Before a new batch set ``state[BEGUN:]`` to 0.
 
     Args:
         data: uint8, UTF-8. offsets: int64[D + 1]. groups: int32[D]. weights: int64[D], >= 0.
-        tables: `Transducer.tables`. resume: int64[4], ends: int64[SEGMENT + 2]: kept between calls.
+        tables: `Transducer.tables`. work: of `scanning.workspace`, ends: int64[scanning.BLOCK]: kept between
+            calls.
         keys: uint64[4 * BLOCK], scratch.
         slots, arena, state: the table.
     """
-    while state[DOCUMENT] < offsets.size - 1:
-        d = state[DOCUMENT]
-        stop = offsets[d + 1]
-        if state[IS_OPEN] == 0:
-            begin = offsets[d]
-            if begin == stop or weights[d] == 0:
-                state[DOCUMENT] += 1
-                continue
-            resume[0], resume[1], resume[2], resume[3] = begin, 0, 0, begin
-            state[START], state[IS_OPEN] = begin, 1
-        if state[PENDING] == 0:
-            if resume[0] < stop:
-                segment_end = min(resume[0] + SEGMENT, stop)
-                state[PENDING] = cut_segment(data, resume, segment_end, stop, tables, ends)
-            elif resume[3] < stop:
-                state[PENDING] = cut_rest(data, resume, stop, tables, ends)
-            else:
-                state[IS_OPEN] = 0
-                state[DOCUMENT] += 1
-            if state[PENDING] == 0:
-                continue
-        n, start = state[PENDING], state[START]
-        lack = _lacks(slots, arena, state, n, ends[n - 1] - start)
-        if lack != DONE:
-            return lack
-        _count_ends(data, start, ends, n, groups[d], weights[d], slots, arena, state, keys)
-        state[START], state[PENDING] = ends[n - 1], 0
-    return DONE
+    _, parts, _, _ = work
+    if state[BEGUN] == 0:
+        rewind(offsets, work)
+        state[BEGUN] = 1
+    while True:
+        if state[NEXT] == state[N_PARTS]:
+            state[NEXT], state[N_PARTS] = 0, cut_block(data, offsets, tables, work, ends, 0)
+            if state[N_PARTS] == 0:
+                return DONE
+        part = parts[state[NEXT]]
+        d, start = part[DOCUMENT], part[BEGIN]
+        if weights[d] > 0:
+            n, n_bytes = part[LAST] - part[FIRST], ends[part[LAST] - 1] - start
+            lack = _lacks(slots, arena, state, n, n_bytes)
+            if lack != DONE:
+                return lack
+            _count_ends(
+                data,
+                start,
+                ends,
+                part[FIRST],
+                part[LAST],
+                groups[d],
+                weights[d],
+                slots,
+                arena,
+                state,
+                keys,
+            )
+        state[NEXT] += 1
 
 
 @kernel
@@ -235,8 +239,8 @@ def count_spans(data, offsets, rows, groups, counts, slots, arena, state):
 
     Comes back to have the table grown, as `count_documents` does.
     """
-    while state[DOCUMENT] < offsets.size - 1:
-        p = state[DOCUMENT]
+    while state[NEXT] < offsets.size - 1:
+        p = state[NEXT]
         start, n = offsets[p], offsets[p + 1] - offsets[p]
         n_entries = rows[p + 1] - rows[p]
         lack = _lacks(slots, arena, state, n_entries, n_entries * n)
@@ -245,7 +249,7 @@ def count_spans(data, offsets, rows, groups, counts, slots, arena, state):
         for e in range(rows[p], rows[p + 1]):
             if n > 0 and counts[e] > 0:
                 add_piece(data, start, n, groups[e], counts[e], slots, arena, state)
-        state[DOCUMENT] += 1
+        state[NEXT] += 1
     return DONE
 
 

@@ -1,7 +1,12 @@
-"""Cutting: UTF-8 bytes in, piece ends out.
+"""Cutting: UTF-8 bytes in, piece ends out, four texts at a time.
+
+One text waits for a table look-up at each byte, so four are stepped in turn, in *lanes*. Where a batch has
+no four documents, long ones are cut at certain boundaries into *parts*: between two characters where
+every piece ends, whatever came before. A part is then a text of its own, and a lane that has finished one
+takes the next. Parts are planned and cut a block at a time, which keeps memory bounded and warm.
 
 `tables` is `Transducer.tables`; toktk.pretokenizers.transducer says how they work. Bytes that are not
-UTF-8 never lead out of the tables, but where they are cut is undefined: readers validate.
+UTF-8 never lead out of an array, but where they are cut is undefined: readers validate.
 """
 
 from __future__ import annotations
@@ -10,17 +15,39 @@ import numpy as np
 
 from toktk.kernels import kernel
 
-_NODE, _SYMBOL, _ROW = np.uint64(0xFFFFFF00), np.uint64(0xFF), np.uint64(0xFFFFF)
-_FIRST, _SECOND, _ENDS = np.uint64(20), np.uint64(26), np.uint64(28)
-_ONE, _TWO_BITS, _SIX_BITS = np.uint64(1), np.uint64(3), np.uint64(63)
+LANES = 4
+BLOCK = 65536  # bytes in the parts of a block, at most
+PART = 1024  # bytes after which a document is cut at the next certain boundary
+PARTS = 512  # in a block, at most
+_CHUNK = 256  # bytes between two looks at the lanes
+MAX_BACK = 8  # ends that a byte may take back
+# A lane writes its ends to a region of its own. Invalid text may take back more ends than there are.
+_GUARD, _SLACK = MAX_BACK * (_CHUNK + 1), 4
 
-SEGMENT = 16384  # bytes between two calls; the ends of a segment stay in the first-level cache
+# Fields of a part: where it lies; how far its last piece may reach, beyond `STOP` where no boundary is
+# certain; its document; its pieces, in the order of the text. Then what only cutting looks at: its raw ends,
+# of which those before `_OPEN` are positions, up to `_FROM`, and others steps, `_SHIFT` less.
+BEGIN, STOP, LIMIT, DOCUMENT, FIRST, LAST, _RAW, _OPEN, _RAW_LAST, _SHIFT, _FROM = range(11)
+# Fields of a lane: row of the tables, next end, position less steps made, part.
+_ROW, _END, _LANE_SHIFT, _PART = range(4)
+# Fields of the cursor. The rest of the text is ``data[POSITION:offsets[DOCUMENT + 1]]`` and on.
+_AT_DOCUMENT, _AT_POSITION = range(2)
+
+_ONE = np.uint64(1)
+
+
+def workspace() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return what cutting keeps between calls, for one thread: cursor, parts, lanes and raw ends."""
+    raw = np.empty(LANES * (_GUARD + BLOCK + _SLACK), dtype=np.int64)
+    sizes = (2,), (PARTS, _FROM + 1), (LANES, _PART + 1)
+    cursor, parts, lanes = (np.zeros(size, dtype=np.int64) for size in sizes)
+    return cursor, parts, lanes, raw
 
 
 @kernel
 def match_end(data, p, stop, tables):
     """Return where the leftmost-first match that begins at `p` ends, or -1: the plain automaton."""
-    bytes_table, _, _, symbol_class, next_state, accept, _, _ = tables
+    _, _, _, bytes_table, next_state, accept, _ = tables
     n_classes = next_state.size // (accept.size - next_state.size)
     state, node = np.int64(0), np.int64(0)
     i = here = p
@@ -28,11 +55,10 @@ def match_end(data, p, stop, tables):
     while i < stop:
         entry = bytes_table[(node << 8) | data[i]]
         node = np.int64(entry >> 8)
-        symbol = entry & 255
+        c = np.int64(entry & 255) - 1
         i += 1
-        if symbol == 0:
+        if c < 0:
             continue
-        c = symbol_class[symbol]
         if accept[state * (n_classes + 1) + c]:
             last = here
         state = np.int64(next_state[state * n_classes + c])
@@ -61,73 +87,293 @@ def piece_end(data, p, stop, tables):
 
 
 @kernel
-def cut_segment(data, resume, segment_end, stop, tables, ends):
-    """Cut from where `resume` (int64[4]: position, row, node, piece start) says up to `segment_end`.
+def certain_boundary(data, p, stop, tables):
+    """Return the first certain boundary after the first character from `p` on, or -1."""
+    _, _, _, bytes_table, _, _, certain = tables
+    while p < stop and data[p] & 0xC0 == 0x80:
+        p += 1
+    node, before = np.int64(0), np.int64(0)
+    here = p
+    for i in range(p, stop):
+        entry = np.int64(bytes_table[(node << 8) | data[i]])
+        node, symbol = entry >> 8, entry & 255
+        if symbol > 0:
+            if certain[before << 8 | symbol]:
+                return here
+            before, here = symbol, i + 1
+    return -1
 
-    Writes the end of each piece to `ends`, which has room for the segment's bytes and 16 more; returns how
-    many. A piece is reported once its end is known, which may be after the segment; reading may stop before
-    the end of the segment, so look at ``resume[0]``.
+
+@kernel
+def split_documents(data, offsets, target, tables, new_offsets, owner):
+    """Split documents at certain boundaries into parts whose pieces are the document's; return how many.
+
+    A part has `target` bytes or a little more; a document without such boundaries stays in one part.
+
+    Args:
+        data: uint8. offsets: int64[D + 1].
+        new_offsets: int64[n + 1], owner: int64[n], where n is D plus one for each `target` bytes: the parts,
+            and the document of each.
     """
-    bytes_table, step_table, _, _, _, _, _, bail_row = tables
-    # Unsigned indices spare the test for negative ones; numba would turn a mixture into floats.
-    i, row, node = np.uint64(resume[0]), np.uint64(resume[1]), np.uint64(resume[2])
-    start, k = resume[3], np.uint64(0)
-    bail, until = np.uint64(bail_row), np.uint64(segment_end)
-    while True:
-        while i < until:
-            entry = np.uint64(bytes_table[node | np.uint64(data[i])])
-            node = entry & _NODE
-            step = np.uint64(step_table[row | (entry & _SYMBOL)])
-            row = step & _ROW
-            ends[k] = i - ((step >> _FIRST) & _SIX_BITS)
-            ends[k + _ONE] = i - ((step >> _SECOND) & _TWO_BITS)
-            k += step >> _ENDS
-            i += _ONE
-            if row == bail:
+    n = 0
+    for d in range(offsets.size - 1):
+        p = offsets[d]
+        while p >= 0:
+            new_offsets[n], owner[n] = p, d
+            n += 1
+            p = certain_boundary(data, p + target, offsets[d + 1], tables)
+    new_offsets[n] = offsets[offsets.size - 1]
+    return n
+
+
+@kernel
+def _plan(data, offsets, tables, cursor, parts):
+    """Enter the parts of the next block; return how many, 0 at the end of the text."""
+    n = np.int64(0)
+    d, p = cursor[_AT_DOCUMENT], cursor[_AT_POSITION]
+    room = np.int64(BLOCK)
+    while d < offsets.size - 1 and n < PARTS:
+        stop = limit = offsets[d + 1]
+        if p < stop:
+            if stop - p > 2 * PART:
+                boundary = certain_boundary(data, p + PART, min(stop, p + BLOCK), tables)
+                if boundary > 0:
+                    stop = limit = boundary
+                elif stop - p > BLOCK:
+                    stop = p + BLOCK
+            if stop - p > room:
                 break
-        if row != bail:
-            break
-        if k > 0:
-            start = ends[k - _ONE]
-        start = piece_end(data, start, stop, tables)
-        ends[k] = start
-        k += _ONE
-        i, row, node = np.uint64(start), np.uint64(0), np.uint64(0)
-        # That piece may end long before the segment: read no more bytes than there is room for ends.
-        until = np.uint64(min(segment_end, start + ends.size - 2 - np.int64(k)))
-    if k > 0:
-        start = ends[k - _ONE]
-    resume[0], resume[1], resume[2], resume[3] = i, row, node, start
-    return np.int64(k)
+            room -= stop - p
+            parts[n, BEGIN], parts[n, STOP], parts[n, LIMIT] = p, stop, limit
+            parts[n, DOCUMENT] = d
+            n += 1
+            p = stop
+            if stop < limit:
+                break
+        if p == offsets[d + 1]:
+            d += 1
+    cursor[_AT_DOCUMENT], cursor[_AT_POSITION] = d, p
+    return n
 
 
 @kernel
-def cut_rest(data, resume, stop, tables, ends):
-    """Report the pieces still open at the end of the document; return how many.
+def _step(data, tables, lanes, t, n, raw):
+    """Step every lane over `n` bytes. An end is written as the number of the step.
 
-    At most ``ends.size`` >= 2 at a time: call again until ``resume[3] == stop``.
+    Unsigned indices spare the test for negative ones; numba would turn a mixture into floats.
     """
-    _, _, end_table, _, _, _, stride, bail_row = tables
-    step = np.int64(end_table[resume[1] // stride])
-    k = np.int64(0)
-    if step != bail_row:
-        ends[0] = stop - ((step >> 20) & 63)
-        ends[1] = stop
-        k = step >> 28
-        resume[3] = stop
-    while resume[3] < stop and k < ends.size:
-        resume[3] = piece_end(data, resume[3], stop, tables)
-        ends[k] = resume[3]
+    rows, moves, _, _, _, _, _ = tables
+    a, b, c, d = lanes[0], lanes[1], lanes[2], lanes[3]
+    row_a, end_a, shift_a = np.uint64(a[_ROW]), np.uint64(a[_END]), np.uint64(a[_LANE_SHIFT])
+    row_b, end_b, shift_b = np.uint64(b[_ROW]), np.uint64(b[_END]), np.uint64(b[_LANE_SHIFT])
+    row_c, end_c, shift_c = np.uint64(c[_ROW]), np.uint64(c[_END]), np.uint64(c[_LANE_SHIFT])
+    row_d, end_d, shift_d = np.uint64(d[_ROW]), np.uint64(d[_END]), np.uint64(d[_LANE_SHIFT])
+    i, until = np.uint64(t), np.uint64(t + n)
+    while i < until:
+        at_a = row_a + np.uint64(data[shift_a + i])
+        at_b = row_b + np.uint64(data[shift_b + i])
+        at_c = row_c + np.uint64(data[shift_c + i])
+        at_d = row_d + np.uint64(data[shift_d + i])
+        row_a, row_b = np.uint64(rows[at_a]), np.uint64(rows[at_b])
+        row_c, row_d = np.uint64(rows[at_c]), np.uint64(rows[at_d])
+        end_a += np.uint64(np.int64(moves[at_a]))
+        end_b += np.uint64(np.int64(moves[at_b]))
+        end_c += np.uint64(np.int64(moves[at_c]))
+        end_d += np.uint64(np.int64(moves[at_d]))
+        raw[end_a] = raw[end_b] = raw[end_c] = raw[end_d] = i
+        i += _ONE
+    a[_ROW], a[_END] = row_a, end_a
+    b[_ROW], b[_END] = row_b, end_b
+    c[_ROW], c[_END] = row_c, end_c
+    d[_ROW], d[_END] = row_d, end_d
+
+
+@kernel
+def _settle(data, part, raw, last, ends, n):
+    """Turn the open raw ends of a part, up to `last`, into positions at ``ends[n:]``.
+
+    An end is where the character begins whose last byte was read in that step. Returns the last end. In text
+    that is not UTF-8 they may not follow one another; then -1.
+    """
+    first, shift = np.uint64(part[_OPEN]), part[_SHIFT]
+    previous = part[_FROM]
+    stop, at = part[STOP], np.uint64(n)
+    for k in range(first, np.uint64(last)):
+        end = raw[k] + shift
+        if end <= previous or end >= stop:
+            return np.int64(-1)
+        if data[np.uint64(end)] & 0x80 != 0:
+            while data[np.uint64(end)] & 0xC0 == 0x80 and end > previous:
+                end -= 1
+            if end == previous:
+                return np.int64(-1)
+        ends[at] = previous = end
+        at += _ONE
+    return previous
+
+
+@kernel
+def _leave(data, tables, part, lane, t, raw):
+    """Take a lane to the end of its part, or past the piece where it must bail; return whether it is through.
+
+    The last end of a part that ends at a certain boundary is left out.
+    """
+    _, _, finish, _, _, _, _ = tables
+    stop, limit = part[STOP], part[LIMIT]
+    bail = finish.shape[0] << 8
+    row, k = lane[_ROW], lane[_END]
+    is_end = lane[_LANE_SHIFT] + t >= stop
+    is_found = False
+    if row >= bail:
+        k += np.int64(row == bail)
+    elif limit > stop:
+        k += finish[row >> 8, 2]
+        is_found = k > part[_RAW]
+    else:
+        k += finish[row >> 8, 0]
+        is_found = finish[row >> 8, 1] != 0
+    k = max(k, part[_OPEN])
+    part[_SHIFT] = lane[_LANE_SHIFT]
+    if is_end and is_found:
+        lane[_END] = k
+        return True
+    last = _settle(data, part, raw, k, raw, part[_OPEN])
+    if last < 0:  # not UTF-8
+        k, last = part[_OPEN], part[_FROM]
+    last = piece_end(data, last, limit, tables)
+    if last < stop or limit > stop:
+        raw[k] = last
         k += 1
-    return k
+    lane[_ROW], lane[_END], lane[_LANE_SHIFT] = 0, k, last - t
+    part[_OPEN], part[_FROM] = k, last
+    return last >= stop
 
 
 @kernel
-def cut_document(data, begin, stop, tables, resume, ends):
-    """Cut one document into `ends` (int64, room for its bytes and 2 more); return how many pieces.
+def _cut_parts(data, tables, parts, n_parts, lanes, raw):
+    """Cut the parts of a block in lanes, and leave their raw ends."""
+    _, _, finish, _, _, _, _ = tables
+    bail = finish.shape[0] << 8
+    room = raw.size // LANES
+    following = t = np.int64(0)
+    for lane in range(LANES):
+        lanes[lane, _PART], lanes[lane, _END] = -1, lane * room + _GUARD
+    while True:
+        n = np.int64(_CHUNK)
+        active = 0
+        for lane in range(LANES):
+            i = lanes[lane, _PART]
+            if i < 0 and following < n_parts:
+                i = following
+                following += 1
+                lanes[lane, _PART], lanes[lane, _ROW] = i, 0
+                lanes[lane, _LANE_SHIFT] = parts[i, BEGIN] - t
+                parts[i, _RAW] = parts[i, _OPEN] = lanes[lane, _END]
+                parts[i, _FROM] = parts[i, BEGIN]
+            if i < 0:  # idle: it reads what another lane has room to read, and moves nowhere
+                lanes[lane, _ROW] = bail + 256
+                lanes[lane, _END] = lane * room + _GUARD - _CHUNK - 1
+                lanes[lane, _LANE_SHIFT] = parts[0, BEGIN] - t
+            else:
+                active += 1
+                n = min(n, parts[i, STOP] - lanes[lane, _LANE_SHIFT] - t)
+        if active == 0:
+            return
+        _step(data, tables, lanes, t, n, raw)
+        t += n
+        for lane in range(LANES):
+            i = lanes[lane, _PART]
+            if i < 0:
+                continue
+            # Beyond the two that bail are the rows inside a character.
+            has_bailed = bail <= lanes[lane, _ROW] <= bail + 256
+            if has_bailed or lanes[lane, _LANE_SHIFT] + t >= parts[i, STOP]:
+                if _leave(data, tables, parts[i], lanes[lane], t, raw):
+                    parts[i, _RAW_LAST] = lanes[lane, _END]
+                    lanes[lane, _PART] = -1
+            else:
+                lanes[lane, _END] = max(lanes[lane, _END], parts[i, _OPEN])
 
-    `resume` (int64[4]) is scratch.
+
+@kernel
+def _gather(data, tables, parts, n_parts, raw, ends, n):
+    """Write the ends of all parts to ``ends[n:]``, one part after the other; return the next free one."""
+    for i in range(n_parts):
+        part = parts[i]
+        part[FIRST] = n
+        previous, is_sound = part[BEGIN], True
+        for k in range(np.uint64(part[_RAW]), np.uint64(part[_OPEN])):
+            is_sound &= previous < raw[k] <= part[_FROM]
+            ends[n] = previous = raw[k]
+            n += 1
+        if is_sound and _settle(data, part, raw, part[_RAW_LAST], ends, n) >= 0:
+            n += part[_RAW_LAST] - part[_OPEN]
+            if part[STOP] == part[LIMIT]:
+                ends[n] = part[STOP]
+                n += 1
+        else:  # not UTF-8
+            n, end = part[FIRST], part[BEGIN]
+            while end < part[STOP]:
+                end = piece_end(data, end, part[LIMIT], tables)
+                ends[n] = end
+                n += 1
+        part[LAST] = n
+    return n
+
+
+@kernel
+def cut_block(data, offsets, tables, work, ends, n):
+    """Cut the next block of a batch; return its number of parts, 0 when all is cut.
+
+    Part i is of document ``parts[i, DOCUMENT]``, begins at ``parts[i, BEGIN]``, and its pieces end at
+    ``ends[parts[i, FIRST]:parts[i, LAST]]``. Every part has one at least; parts are in order and leave
+    nothing out. Before a new batch call `rewind`.
+
+    Args:
+        data: uint8, UTF-8. offsets: int64[D + 1]. work: of `workspace`.
+        ends: int64, with room for `BLOCK` from `n` on; the first part's `FIRST` is `n`.
     """
-    resume[0], resume[1], resume[2], resume[3] = begin, 0, 0, begin
-    k = cut_segment(data, resume, stop, stop, tables, ends)
-    return k + cut_rest(data, resume, stop, tables, ends[k:])
+    cursor, parts, lanes, raw = work
+    n_parts = _plan(data, offsets, tables, cursor, parts)
+    if n_parts > 0:
+        _cut_parts(data, tables, parts, n_parts, lanes, raw)
+        n = _gather(data, tables, parts, n_parts, raw, ends, n)
+        # Where no boundary is certain, the last piece found says where to go on.
+        cursor[_AT_POSITION] = ends[n - 1]
+        if ends[n - 1] == offsets[parts[n_parts - 1, DOCUMENT] + 1]:
+            cursor[_AT_DOCUMENT] = parts[n_parts - 1, DOCUMENT] + 1
+    return n_parts
+
+
+@kernel
+def rewind(offsets, work):
+    """Let `cut_block` begin with the first document."""
+    cursor, _, _, _ = work
+    cursor[_AT_DOCUMENT], cursor[_AT_POSITION] = 0, offsets[0]
+
+
+@kernel
+def cut_batch(data, offsets, tables, work, ends, firsts):
+    """Cut documents ``data[offsets[d]:offsets[d + 1]]``; return the number of pieces.
+
+    Args:
+        data: uint8, UTF-8. offsets: int64[D + 1]. work: of `workspace`.
+        ends: int64, with room for each byte: where the pieces end, one document after the other.
+        firsts: int64[D + 1]: the first piece of each document.
+    """
+    _, parts, _, _ = work
+    rewind(offsets, work)
+    n = d = np.int64(0)
+    while True:
+        n_parts = cut_block(data, offsets, tables, work, ends, n)
+        if n_parts == 0:
+            break
+        for i in range(n_parts):
+            while d <= parts[i, DOCUMENT]:
+                firsts[d] = parts[i, FIRST]
+                d += 1
+        n = parts[n_parts - 1, LAST]
+    while d < offsets.size:
+        firsts[d] = n
+        d += 1
+    return n

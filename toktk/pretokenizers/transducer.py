@@ -1,17 +1,23 @@
-"""Automaton -> boundary transducer: one table look-up per byte, piece ends as output, no re-reading.
+"""Automaton -> boundary transducer: two table look-ups per byte, piece ends as output, no re-reading.
 
-Two small machines run side by side. The first walks the UTF-8 bytes and says, at the last byte of a
-character, which *symbol* it is (its class and its width in bytes). The second steps once per symbol
-through *composite* states. A composite is the automaton's state in the current piece together with a
-second run of the automaton, restarted where the piece may last have ended, and the distance back to that
-place. When the first run dies, the piece ends there and the second run takes over, so no byte is read
-twice. Where more than that would have to be remembered, the composite is `LOST`; should the first run die
-then, the transducer *bails*: the caller finds this one piece with the plain automaton and goes on behind
-it. That keeps every pattern exact and the tables small.
+A *composite* state is a queue of runs of the automaton. Run 0 is at work on the current piece. Whenever a
+run passes a place where its piece may end, that end is written down, and a fresh run begins there, as the
+next of the queue. A run that may end later after all takes back the ends behind its own. When run 0 dies,
+the end that it wrote last stays, and the run behind it takes its place. So nothing is read twice.
+
+With each byte, the transducer moves the place of the next end and writes the position there. Most of the
+time the next end is not used yet, and what is written is written over: there is nothing to decide.
+Few composites are reachable. Where a queue would become longer than `MAX_RUNS`, or a run dies without a
+match, that run is `LOST`; should it come to be run 0, the transducer *bails*: the caller finds this one
+piece with the plain automaton and goes on behind it. That keeps every pattern exact and the tables small.
+
+The composites are then spelled out over the bytes of UTF-8. Inside a character, states that treat all
+characters of more than one byte alike share their rows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -21,15 +27,19 @@ import numpy.typing as npt
 from toktk.errors import PatternError
 from toktk.pretokenizers.automaton import Automaton
 
-MAX_DISTANCE = 12  # bytes; a piece that ended further back is found by the plain automaton
+MAX_RUNS = 4  # ends that can be taken back, and one
 MAX_STATES = 4096
-NO_PENDING, LOST = (-1, 0), (-2, 0)
+MAX_ROWS = 1 << 16  # of 64 bytes inside a character
+CLOSED, LOST = -1, -2
 
-# A step packs: where the next state's row begins, bits 0-19; the distance back to the first end, bits
-# 20-25, and to the second, bits 26-27; how many ends there are, bits 28-29.
-FIRST, SECOND, ENDS = 20, 26, 28
+# Columns of `finish`: how the next end moves; whether the text's end is the end of a piece, and not a
+# matter of the plain automaton; how far behind the next end those begin that may be taken back.
+_MOVE, _IS_PIECE, _SETTLED = range(3)
 
-Pending = tuple[int, int]
+Int64 = npt.NDArray[np.int64]
+# The runs, oldest first, and whether the next end is in use. All but the last run have an end; one that
+# is `CLOSED` keeps it unless an older run takes it back.
+Composite = tuple[tuple[int, ...], bool]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,37 +47,35 @@ class Transducer:
     """The tables that the scanning kernels read.
 
     Attributes:
-        bytes_table: uint32[nodes * 256]; (next node << 8 | symbol) for a byte, symbol 0 inside a character.
-        step_table: uint32[states * stride]; a packed step for a symbol. The last state is the bail state.
-        end_table: uint32[states]; the packed step for the end of the text.
-        symbol_class: int16[symbols]; the automaton's class of a symbol (symbol 0: unused).
-        next_state: int16[S * C], accept: uint8[S * (C + 1)]: the automaton itself, flat.
-        stride: symbols per state in `step_table`, a power of two.
+        rows: uint32[n]; the row of the next state for row + byte. State s has row 256 * s. The last two
+            states bail; the next end is in use in the first of them, and not in the second.
+        moves: int8[n]; how the next end moves for row + byte, before the position is written there.
+        finish: int8[S, 3]; what the end of the text does to a state that does not bail.
+        bytes_table: uint32[nodes * 256]; (next node << 8 | class + 1) for a byte, 0 inside a character.
+        next_state: int16[A * C], accept: uint8[A * (C + 1)]: the automaton itself, flat.
+        certain: bool[65536]; whether a piece ends between characters, whatever came before them, for
+            (class + 1) << 8 | (class + 1).
     """
 
+    rows: npt.NDArray[np.uint32]
+    moves: npt.NDArray[np.int8]
+    finish: npt.NDArray[np.int8]
     bytes_table: npt.NDArray[np.uint32]
-    step_table: npt.NDArray[np.uint32]
-    end_table: npt.NDArray[np.uint32]
-    symbol_class: npt.NDArray[np.int16]
     next_state: npt.NDArray[np.int16]
     accept: npt.NDArray[np.uint8]
-    stride: int
+    certain: npt.NDArray[np.bool_]
 
     @property
     def tables(self) -> tuple[Any, ...]:
-        """What the kernels take: the arrays above, the stride and the bail state."""
-        arrays = (self.bytes_table, self.step_table, self.end_table, self.symbol_class)
-        return (*arrays, self.next_state, self.accept, self.stride, self.bail)
+        """What the kernels take: the arrays in the order above."""
+        return tuple(getattr(self, field.name) for field in fields(self))
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the tables by name, for storing."""
-        named = {field.name: getattr(self, field.name) for field in fields(self)}
-        return named | {"stride": np.array(self.stride)}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
-    @property
-    def bail(self) -> int:
-        """The row of the state that asks the caller to find one piece with the plain automaton."""
-        return (self.end_table.size - 1) * self.stride
+
+_TYPES = ("<u4", "|i1", "|i1", "<u4", "<i2", "|u1", "|b1")
 
 
 def from_arrays(arrays: dict[str, npt.NDArray[Any]]) -> Transducer:
@@ -77,178 +85,259 @@ def from_arrays(arrays: dict[str, npt.NDArray[Any]]) -> Transducer:
         ValueError: they could lead a kernel out of bounds, which looks at nothing twice.
         KeyError: one is missing.
     """
-    stride = int(arrays["stride"])
-    named: dict[str, Any] = {field.name: arrays[field.name] for field in fields(Transducer)}
-    made = Transducer(**named | {"stride": stride})
-    n_states, n_symbols = made.end_table.size, made.symbol_class.size
-    rows = np.concatenate([made.step_table & 0xFFFFF, made.end_table & 0xFFFFF])
-    n_automaton = made.accept.size - made.next_state.size
-    sound = (
-        made.bytes_table.dtype == made.step_table.dtype == made.end_table.dtype == np.uint32
-        and made.symbol_class.dtype == made.next_state.dtype == np.int16
-        and made.accept.dtype == np.uint8
-        and n_symbols <= stride <= 256
-        and made.step_table.size == n_states * stride
-        and bool((rows % stride == 0).all())
-        and int(rows.max()) < n_states * stride
-        and int((made.bytes_table >> 8).max()) < made.bytes_table.size >> 8
-        and int((made.bytes_table & 255).max()) < n_symbols
-        and n_automaton > 0
-        and made.next_state.size % n_automaton == 0
-        and int(made.symbol_class.max()) < made.next_state.size // n_automaton
-        and int(made.next_state.min()) >= -1
-        and int(made.next_state.max()) < n_automaton
-    )
-    if not sound:
+    made = Transducer(**{field.name: arrays[field.name] for field in fields(Transducer)})
+    if not _is_sound(made):
         raise ValueError("not a transducer")
     return made
+
+
+def _is_sound(made: Transducer) -> bool:
+    if tuple(a.dtype.str for a in made.tables) != _TYPES:
+        return False
+    if not all(a.flags.c_contiguous and a.size for a in made.tables):
+        return False
+    if made.finish.shape[1:] != (3,) or any(
+        a.ndim != 1 for a in made.tables if a is not made.finish
+    ):
+        return False
+    n_automaton = made.accept.size - made.next_state.size
+    if n_automaton <= 0 or made.next_state.size % n_automaton:
+        return False
+    return bool(
+        made.rows.size == made.moves.size
+        and int(made.rows.max()) + 256 <= made.rows.size
+        and (len(made.finish) + 2) * 256 <= made.rows.size
+        and -MAX_RUNS <= int(made.moves.min()) <= int(made.moves.max()) <= 1
+        and -MAX_RUNS <= int(made.finish.min()) <= int(made.finish.max()) <= 1
+        and int((made.bytes_table >> 8).max()) < made.bytes_table.size >> 8
+        and int((made.bytes_table & 255).max()) <= made.next_state.size // n_automaton
+        and int(made.next_state.min()) >= -1
+        and int(made.next_state.max()) < n_automaton
+        and made.certain.size == 65536
+    )
 
 
 def build(automaton: Automaton) -> Transducer:
     """Turn an automaton into a transducer.
 
     Raises:
-        PatternError: the pattern needs more symbols or composite states than the tables hold.
+        PatternError: the pattern needs more classes, composite states or rows than the tables hold.
     """
-    bytes_table, symbols = _bytes_table(automaton.class_of)
-    step_table, end_table, stride = _step_table(automaton, symbols)
+    bytes_table = _bytes_table(automaton.class_of)
+    composites = _Composites(automaton)
+    rows, moves = _spell_out(composites, bytes_table)
     return Transducer(
-        bytes_table.astype(np.uint32),
-        step_table.astype(np.uint32),
-        end_table.astype(np.uint32),
-        np.array([0] + [c for c, _ in symbols], dtype=np.int16),
+        rows,
+        moves,
+        composites.finish,
+        bytes_table.ravel(),
         np.ascontiguousarray(automaton.next_state).ravel(),
         np.ascontiguousarray(automaton.accept).astype(np.uint8).ravel(),
-        stride,
+        _certain(automaton),
     )
 
 
-def _bytes_table(
-    class_of: npt.NDArray[np.uint8],
-) -> tuple[npt.NDArray[np.int32], list[tuple[int, int]]]:
-    """Build the UTF-8 machine, sharing equal nodes; return it with the (class, width) of each symbol."""
-    width = np.ones(class_of.size, dtype=np.int32)
-    for first, bytes_ in ((0x80, 2), (0x800, 3), (0x10000, 4)):
-        width[first:] = bytes_
-    kinds, symbol_of = np.unique(class_of.astype(np.int32) * 8 + width, return_inverse=True)
-    symbols = [(int(kind) // 8, int(kind) % 8) for kind in kinds]
-    if len(symbols) > 255:
-        raise PatternError(f"the pattern tells {len(symbols)} kinds of characters apart; 255 fit.")
-    symbol_of = (symbol_of + 1).astype(np.int32)
+def _bytes_table(class_of: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
+    """Build the UTF-8 machine, uint32[nodes, 256], sharing equal nodes; a node comes behind its children."""
+    if class_of.max() >= 255:
+        raise PatternError(
+            f"the pattern tells {class_of.max() + 1} kinds of characters apart; 255 fit."
+        )
+    symbol_of = class_of.astype(np.uint32) + 1
     nodes: dict[bytes, int] = {}
-    rows: list[npt.NDArray[np.int32]] = [np.zeros(256, dtype=np.int32)]
+    table: list[npt.NDArray[np.uint32]] = [np.zeros(256, dtype=np.uint32)]
 
-    def node(entries: npt.NDArray[np.int32]) -> int:
+    def node(entries: npt.NDArray[np.uint32]) -> int:
         """Return the node whose 64 continuation bytes lead to `entries`."""
         key = entries.tobytes()
         if key not in nodes:
-            row = np.zeros(256, dtype=np.int32)
+            row = np.zeros(256, dtype=np.uint32)
             row[0x80:0xC0] = entries
-            nodes[key] = len(rows)
-            rows.append(row)
+            nodes[key] = len(table)
+            table.append(row)
         return nodes[key] << 8
 
     leaves = [node(entries) for entries in symbol_of.reshape(-1, 64)]
-    inner = np.array(leaves, dtype=np.int32)
-    rows[0][:0x80] = symbol_of[:0x80]
-    rows[0][0xC2:0xE0] = inner[2:32]
-    rows[0][0xE0:0xF0] = [node(inner[lead * 64 : lead * 64 + 64]) for lead in range(16)]
+    inner = np.array(leaves, dtype=np.uint32)
+    table[0][:0x80] = symbol_of[:0x80]
+    table[0][0xC2:0xE0] = inner[2:32]
+    table[0][0xE0:0xF0] = [node(inner[lead * 64 : lead * 64 + 64]) for lead in range(16)]
     for lead in range(5):
         planes = [
             node(inner[at * 64 : at * 64 + 64]) if 16 <= at < 272 else 0
             for at in range(lead * 64, lead * 64 + 64)
         ]
-        rows[0][0xF0 + lead] = node(np.array(planes, dtype=np.int32))
-    return np.concatenate(rows), symbols
+        table[0][0xF0 + lead] = node(np.array(planes, dtype=np.uint32))
+    return np.array(table)
 
 
-def _step_table(
-    automaton: Automaton, symbols: list[tuple[int, int]]
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], int]:
-    """Explore the composite states reachable from the start."""
-    runs = _Runs(automaton)
-    stride = 1 << len(symbols).bit_length()
-    start = (0, NO_PENDING)
-    index = {start: 0}
-    steps: list[list[tuple[tuple[int, Pending] | None, int]]] = []
-    frontier = [start]
-    for composite in frontier:
-        row = []
-        for class_, width in symbols:
-            following, packed = runs.step(composite, class_, width)
-            if following is not None and following not in index:
-                index[following] = len(frontier)
-                frontier.append(following)
-            row.append((following, packed))
-        steps.append(row)
-        if len(frontier) > MAX_STATES:
-            raise PatternError(f"the pattern needs more than {MAX_STATES} composite states.")
-    bail = len(frontier)
-    table = np.full((bail + 1, stride), bail * stride, dtype=np.int32)
-    table[:, 0] = np.arange(bail + 1) * stride
-    ends = np.full(bail + 1, bail * stride, dtype=np.int32)
-    for i, row in enumerate(steps):
-        for symbol, (following, packed) in enumerate(row):
-            if following is not None:
-                table[i, symbol + 1] = packed | index[following] * stride
-        following, packed = runs.step(frontier[i], automaton.next_state.shape[1], 1)
-        ends[i] = packed if following is not None else bail * stride
-    return table.ravel(), ends, stride
+def _certain(automaton: Automaton) -> npt.NDArray[np.bool_]:
+    """Find the pairs of classes between which a piece ends, whatever came before.
+
+    A match that has read the first class must be able to end before the second one and before the end of
+    the text, and unable to go on; and one can begin with the first class, which so lies in no gap.
+    """
+    n_classes = automaton.next_state.shape[1]
+    dead = automaton.next_state < 0
+    ends = np.asarray(automaton.accept[:, :-1] & automaton.accept[:, -1:] & dead)
+    certain = np.zeros((256, 256), dtype=np.bool_)
+    for class_ in range(n_classes):
+        reached = np.unique(automaton.next_state[:, class_])
+        if automaton.next_state[0, class_] >= 0:
+            pairs = np.all(ends[reached[reached >= 0]], axis=0)
+            certain[class_ + 1, 1 : n_classes + 1] = pairs
+    return certain.ravel()
 
 
-class _Runs:
-    """Two runs of the automaton, the second where the piece may last have ended."""
+class _Composites:
+    """The composite states reachable from the start.
+
+    Attributes:
+        in_use: int64[S]; whether the next end is in use, 1 or 0.
+        following: int64[S, C], move: int64[S, C]: the next state, and how the next end moves.
+        finish: as in `Transducer`.
+    """
 
     def __init__(self, automaton: Automaton) -> None:
-        self.next_state = automaton.next_state.tolist()
-        self.accept = automaton.accept.tolist()
+        self._next_state = automaton.next_state.tolist()
+        self._accept = automaton.accept.tolist()
         # Coming back to the start state, inside a piece, is not being at the start of one: a copy of the
         # state stands for that.
-        again = len(self.next_state)
-        self.next_state = [[following or again for following in row] for row in self.next_state]
-        self.next_state.append(self.next_state[0])
-        self.accept.append(self.accept[0])
-        self.end_of_text = automaton.next_state.shape[1]
+        again = len(self._next_state)
+        self._next_state = [[after or again for after in row] for row in self._next_state]
+        self._next_state.append(self._next_state[0])
+        self._accept.append(self._accept[0])
+        self._n_classes = automaton.next_state.shape[1]
+        found = list(self._explore())
+        bail = len(found)
+        self.in_use = np.array([in_use for (_, in_use), _, _ in found], dtype=np.int64)
+        self.finish = np.array([end for _, _, end in found], dtype=np.int8)
+        steps = np.array([row for _, row, _ in found], dtype=np.int64)
+        self.following, self.move = steps[:, :, 0], steps[:, :, 1]
+        # Those that bail are numbered from the end.
+        self.following[self.following < 0] += bail + 2
 
-    def _next(self, state: int, class_: int) -> int:
-        return -1 if class_ == self.end_of_text else self.next_state[state][class_]
+    def _explore(self) -> Iterator[tuple[Composite, list[tuple[int, int]], tuple[int, int, int]]]:
+        """Yield each composite, its row of (number of the next, move) and its row of `finish`."""
+        start: Composite = ((0,), False)
+        number = {start: 0}
+        frontier = [start]
+        for composite in frontier:
+            row = []
+            for class_ in range(self._n_classes):
+                after, move = self._step(composite, class_)
+                if after[0] == (LOST,):
+                    row.append((-2 if after[1] else -1, move))
+                    continue
+                if after not in number:
+                    number[after] = len(frontier)
+                    frontier.append(after)
+                row.append((number[after], move))
+            yield composite, row, self._finish(composite)
+            if len(frontier) > MAX_STATES:
+                raise PatternError(f"the pattern needs more than {MAX_STATES} composite states.")
 
-    def _second(self, pending: Pending, class_: int, width: int) -> Pending:
-        """Advance the second run; it is lost when it would need a third."""
-        state, distance = pending
-        if state < 0:
-            return pending
-        following = self._next(state, class_)
-        if self.accept[state][class_] or following < 0 or distance + width > MAX_DISTANCE:
-            return LOST
-        return following, distance + width
+    def _accepting(self, runs: tuple[int, ...], class_: int) -> int:
+        """Return the oldest run that may end before this class, or -1."""
+        accept = self._accept
+        found = (i for i, state in enumerate(runs) if state >= 0 and accept[state][class_])
+        return next(found, -1)
 
-    def step(
-        self, composite: tuple[int, Pending], class_: int, width: int
-    ) -> tuple[tuple[int, Pending] | None, int]:
-        """Read one symbol (or the end of the text); return the next composite, None to bail."""
-        state, pending = composite
-        if state == 0 and class_ == self.end_of_text:
-            return (0, NO_PENDING), 0
-        distances: list[int] = []
-        while True:
-            if self.accept[state][class_]:
-                pending = (0, 0)
-            following = self._next(state, class_)
-            if following >= 0:
-                break
-            if pending[0] < 0 or len(distances) == 2:
-                return None, 0
-            distances.append(pending[1])
-            state, pending = pending[0], NO_PENDING
-            if state == 0 and class_ == self.end_of_text:
-                following = 0
-                break
-        if len(distances) == 2 and distances[1] != 0:
-            return None, 0
-        packed = len(distances) << ENDS
-        if distances:
-            packed |= (distances[0] + width - 1) << FIRST | (width - 1) << SECOND
-        if class_ == self.end_of_text:
-            return (0, NO_PENDING), packed
-        return (following, self._second(pending, class_, width)), packed
+    def _step(self, composite: Composite, class_: int) -> tuple[Composite, int]:
+        """Read one character; return the next composite and how the next end moves."""
+        runs, in_use = composite
+        ended = self._accepting(runs, class_)
+        after = list(runs if ended < 0 else (*runs[: ended + 1], 0))
+        after = [state if state < 0 else self._next_state[state][class_] for state in after]
+        if after[-1] == CLOSED:
+            after[-1] = LOST
+        if len(after) > MAX_RUNS:
+            after = [*after[: MAX_RUNS - 1], LOST]
+            ended = -1
+        # Ends count from the first that may be taken back; the next end is behind them, or the last.
+        at = len(runs) - 1 - in_use
+        to = len(after) - 1 if ended < 0 else ended
+        while after[0] == CLOSED:
+            after.pop(0)
+        return (tuple(after), ended >= 0), to - at
+
+    def _finish(self, composite: Composite) -> tuple[int, int, int]:
+        runs, in_use = composite
+        n_ends = len(runs) - 1
+        ended = self._accepting(runs, self._n_classes)
+        settled = in_use - n_ends
+        return (in_use, 0, settled) if ended < 0 else (ended - n_ends + in_use, 1, settled)
+
+
+def _spell_out(
+    composites: _Composites, bytes_table: npt.NDArray[np.uint32]
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int8]]:
+    """Turn steps over classes into steps over bytes: return `rows` and `moves` of the transducer."""
+    n_states, bail = len(composites.in_use), len(composites.in_use) << 8
+    rows = np.full((n_states + 2, 256), bail + 256, dtype=np.int64)
+    moves = np.zeros((n_states + 2, 256), dtype=np.int64)
+    moves[n_states] = 1
+    root = bytes_table[0].astype(np.int64)
+    classes = root[:0x80] - 1
+    rows[:n_states, :0x80] = composites.following[:, classes] << 8
+    moves[:n_states, :0x80] = composites.move[:, classes]
+    # Reading a lead byte, all go to the next end that is not in use.
+    moves[:n_states, 0x80:] = composites.in_use[:, None]
+    spelled = _Inside(bytes_table[1:, 0x80:0xC0].astype(np.int64), rows.size, bail + 256)
+    leads = np.flatnonzero(root[0x80:]) + 0x80
+    for state in range(n_states):
+        heads = spelled.heads(
+            composites.following[state], composites.move[state] - composites.in_use[state]
+        )
+        rows[state, leads] = heads[root[leads] >> 8]
+    inside = [np.array(part, dtype=np.int64).reshape(-1, 64) for part in spelled.parts()]
+    # Behind the last row, for a byte that is no continuation.
+    padding = np.full(256, bail + 256)
+    all_rows = np.concatenate([rows.ravel(), inside[0].ravel(), padding])
+    all_moves = np.concatenate([moves.ravel(), inside[1].ravel(), np.zeros(256, dtype=np.int64)])
+    return all_rows.astype(np.uint32), all_moves.astype(np.int8)
+
+
+class _Inside:
+    """Rows for the states inside a character: 64 entries each, for the continuation bytes."""
+
+    def __init__(self, entries: Int64, start: int, invalid: int) -> None:
+        self._symbols = entries & 255  # entries: the nodes of the bytes table but for the root
+        self._children = entries >> 8
+        self._is_leaf = np.asarray(self._symbols.max(axis=1)) > 0
+        self._present = np.unique(self._symbols[self._symbols > 0]) - 1  # classes
+        self._start, self._invalid = start, invalid
+        self._row_of: dict[bytes, int] = {}
+        self._parts: tuple[list[Int64], list[Int64]] = ([], [])
+        self._known: dict[bytes, Int64] = {}
+
+    def heads(self, following: Int64, move: Int64) -> Int64:
+        """Return the row of every node for a state that so steps over the classes."""
+        steps = np.concatenate([following[self._present], move[self._present]])
+        known = self._known.get(steps.tobytes())
+        if known is not None:
+            return known
+        # Index 0 is for bytes that are no UTF-8.
+        to: Int64 = np.concatenate([[self._invalid], following << 8])[self._symbols]
+        by: Int64 = np.concatenate([[0], move])[self._symbols]
+        heads = np.full(len(to) + 1, self._invalid, dtype=np.int64)
+        for node in range(len(to)):
+            target: Int64 = heads[self._children[node]]
+            heads[node + 1] = self._row(to[node] if self._is_leaf[node] else target, by[node])
+        self._known[steps.tobytes()] = heads
+        return heads
+
+    def _row(self, to: Int64, by: Int64) -> int:
+        key = to.tobytes() + by.tobytes()
+        if key not in self._row_of:
+            if len(self._row_of) == MAX_ROWS:
+                raise PatternError(f"the pattern needs more than {MAX_ROWS} rows of tables.")
+            # The first entry is that of the byte 0x80.
+            self._row_of[key] = self._start + 64 * len(self._row_of) - 0x80
+            self._parts[0].append(to)
+            self._parts[1].append(by)
+        return self._row_of[key]
+
+    def parts(self) -> tuple[list[Int64], list[Int64]]:
+        """Return where the rows lead, and the moves."""
+        return self._parts
