@@ -43,6 +43,8 @@ PATTERNS: dict[str, str] = {
     "whitespace": r" ?\S+|\s+(?!\S)|\s+",
     # SentencePiece's units: a space begins a piece, every space, and nothing else does.
     "metaspace": r" [^ ]*|[^ ]+",
+    # Cuts where a space follows another character, and nowhere else.
+    "spaces": r" +[^ ]*|[^ ]+",
     # The whole document is one piece.
     "none": r"(?s:.+)",
 }

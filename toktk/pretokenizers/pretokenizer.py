@@ -6,36 +6,93 @@ import contextlib
 import functools
 import hashlib
 import itertools
+import json
+import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import regex
 
 from toktk import paths
 from toktk.errors import PatternError, StorageError
+from toktk.normalizers.normalizer import IDENTITY, Normalizer
 from toktk.pretokenizers import automaton, patterns, transducer
+from toktk.pretokenizers.added import added_strings
 
-_FORMAT = 2
+_THREAD = threading.local()  # what cutting keeps between calls
+_FORMAT = 3
+
+Bytes = npt.NDArray[np.uint8]
+Int64 = npt.NDArray[np.int64]
+
+
+class Prepared(NamedTuple):
+    """Documents, or parts of them, ready for the last pattern.
+
+    Attributes:
+        data: uint8, UTF-8. offsets: int64[n + 1]: part i is ``data[offsets[i]:offsets[i + 1]]``.
+        owner: int64[n], ascending: the document that each part belongs to; None: part i is document i.
+        atoms: bool[n]: the part is an added string, and a piece as it is; None: no part is.
+    """
+
+    data: Bytes
+    offsets: Int64
+    owner: Int64 | None
+    atoms: npt.NDArray[np.bool_] | None
+
+
+class Pieces(NamedTuple):
+    """The pieces of all documents, one after the other.
+
+    Attributes:
+        data: uint8, UTF-8. offsets: int64[n + 1]: piece p is ``data[offsets[p]:offsets[p + 1]]``.
+        documents: int64[D + 1]: document d has the pieces from ``documents[d]`` to ``documents[d + 1]``.
+    """
+
+    data: Bytes
+    offsets: Int64
+    documents: Int64
 
 
 @dataclass(frozen=True)
 class Pretokenizer:
     """A split pattern: matches are pieces, and what lies between two matches is a piece too.
 
-    Nothing is dropped: the pieces of a text, joined, are the text.
+    Nothing is dropped: the pieces of a text, joined, are the normalized text. With the pattern alone,
+    which is what trainers use, that is the text. Published tokenizers may do more before.
 
     Attributes:
         name: as listed by ``toktk ls pretokenizers``, or ``regex-<hash>``.
         pattern: a regular expression in the syntax of the `regex` library.
+        before: patterns that cut first, in turn. Each piece of one, match or gap, is to the next a text
+            of its own. So Hugging Face's Sequence of Split, "isolated".
+        normalizer: changes the text before it is cut.
+        added: strings that are pieces wherever they occur in the raw document, leftmost and then
+            longest. What lies between them is normalized and cut as documents of their own.
+
+    Raises:
+        PatternError: an added string is empty, or holds a lone surrogate.
     """
 
     name: str
     pattern: str
+    before: tuple[str, ...] = ()
+    normalizer: Normalizer = IDENTITY
+    added: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for string in self.added:
+            if not string or regex.search("[\ud800-\udfff]", string):
+                raise PatternError(
+                    f"{string!r} cannot be a piece by itself.",
+                    "An added string is not empty, and holds no lone surrogate.",
+                )
 
     @classmethod
     def of(cls, name_or_regex: str) -> Pretokenizer:
@@ -56,6 +113,35 @@ class Pretokenizer:
                 )
             return made
         return cls(*patterns.resolve(name_or_regex))
+
+    @classmethod
+    def from_json(cls, parts: list[Any]) -> Pretokenizer:
+        """Return the pretokenizer of which `to_json` gave `parts`."""
+        name, pattern, *rest = parts
+        if not rest:
+            return cls(name, pattern)
+        before, normalizer, added = rest
+        return cls(name, pattern, tuple(before), Normalizer(**normalizer), tuple(added))
+
+    def to_json(self) -> list[Any]:
+        """Return the attributes, JSON-able; those after the pattern are left out if all are default."""
+        parts = [self.name, self.pattern]
+        if self.is_plain:
+            return parts
+        return [*parts, list(self.before), asdict(self.normalizer), list(self.added)]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the pattern alone determines the pieces."""
+        return not self.before and not self.added and self.normalizer.is_identity
+
+    @functools.cached_property
+    def key(self) -> str:
+        """All that determines the pieces: the pattern alone where the rest is default."""
+        if self.is_plain:
+            return self.pattern
+        rest = json.dumps([self.before, asdict(self.normalizer), sorted(set(self.added))])
+        return f"{self.pattern}\0{hashlib.sha256(rest.encode()).hexdigest()}"
 
     @functools.cached_property
     def transducer(self) -> transducer.Transducer | None:
@@ -79,12 +165,13 @@ class Pretokenizer:
 
     @property
     def signature(self) -> str:
-        """Name, hash of the pattern and version of the character tables."""
-        digest = hashlib.sha256(self.pattern.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-        return f"{self.name}@{digest}|regex:{regex.__version__}"
+        """Name, hash of the key and versions of the character tables."""
+        digest = hashlib.sha256(self.key.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        normalizer = "" if self.normalizer.is_identity else f"|{self.normalizer.signature}"
+        return f"{self.name}@{digest}|regex:{regex.__version__}{normalizer}"
 
     def cut(self, text: str) -> list[str]:
-        """Return the pieces of `text`.
+        """Return the pieces of `text`, which joined are the normalized text.
 
         Raises:
             PatternError: the text holds a lone surrogate, which has no UTF-8.
@@ -100,20 +187,85 @@ class Pretokenizer:
 
     def cut_bytes(self, text: bytes) -> list[bytes]:
         """Return the pieces of `text`, which must be UTF-8."""
+        data = np.frombuffer(text, dtype=np.uint8)
+        pieces = self.cut_batch(data, np.array([0, data.size], dtype=np.int64))
+        raw = text if pieces.data is data else pieces.data.tobytes()
+        return [raw[a:b] for a, b in itertools.pairwise(pieces.offsets.tolist())]
+
+    def cut_batch(self, data: Bytes, offsets: Int64) -> Pieces:
+        """Return the pieces of the documents ``data[offsets[d]:offsets[d + 1]]``.
+
+        Args:
+            data: uint8, UTF-8. offsets: int64[D + 1].
+        """
+        data, parts, owner, atoms = self.prepare(data, offsets)
+        cuts, firsts = self.cut_parts(data, parts, atoms)
+        if owner is not None:
+            firsts = firsts[np.searchsorted(owner, np.arange(offsets.size))]
+        return Pieces(data, cuts, firsts)
+
+    def prepare(self, data: Bytes, offsets: Int64) -> Prepared:
+        """Return the parts of documents on which the last pattern works.
+
+        The objects given come back where there is nothing to do. No part is cut by `pattern` yet, and
+        atoms must not be.
+
+        Args:
+            data: uint8, UTF-8. offsets: int64[D + 1].
+        """
+        owner = atoms = None
+        if self.added:
+            split = added_strings(self.added).split(data, offsets)
+            if split is not None:
+                offsets, owner, atoms = split
+        if not self.normalizer.is_identity:
+            data, offsets = self.normalizer.apply(data, offsets, atoms)
+        for stage in self._stages:
+            offsets, firsts = stage.cut_parts(data, offsets, atoms)
+            lengths = np.diff(firsts)
+            owner = np.repeat(np.arange(lengths.size) if owner is None else owner, lengths)
+            atoms = None if atoms is None else np.repeat(atoms, lengths)
+        return Prepared(data, offsets, owner, atoms)
+
+    @functools.cached_property
+    def _stages(self) -> tuple[Pretokenizer, ...]:
+        return tuple(Pretokenizer(self.name, pattern) for pattern in self.before)
+
+    def cut_parts(
+        self, data: Bytes, offsets: Int64, atoms: npt.NDArray[np.bool_] | None
+    ) -> tuple[Int64, Int64]:
+        """Cut what `prepare` gave by the last pattern.
+
+        Returns:
+            Offsets int64[n + 1] of the pieces in `data`, and the first piece of each part, int64[parts + 1].
+        """
         tables = self.transducer
         if tables is None:
-            return [piece.encode() for piece in self.spans(text.decode())]
-        from toktk.kernels.scanning import cut_document
+            ends, firsts = self._cut_by_regex(data, offsets)
+        else:
+            ends, firsts = _cut_documents(data, offsets, tables)
+        if atoms is not None:  # they were cut like the rest: leave their last end alone
+            kept = np.repeat(~atoms, np.diff(firsts))
+            kept[firsts[1:][atoms] - 1] = True
+            ends = ends[kept]
+            firsts = np.concatenate([[0], np.cumsum(kept)])[firsts]
+        return np.concatenate([offsets[:1], ends]), firsts
 
-        data = np.frombuffer(text, dtype=np.uint8)
-        ends = np.empty(data.size + 2, dtype=np.int64)
-        resume = np.empty(4, dtype=np.int64)
-        n = cut_document(data, 0, data.size, tables.tables, resume, ends)
-        starts = [0, *ends[:n].tolist()]
-        return [text[a:b] for a, b in itertools.pairwise(starts)]
+    def _cut_by_regex(self, data: Bytes, offsets: Int64) -> tuple[Int64, Int64]:
+        """Return the ends of pieces, and the first piece of each part."""
+        raw, starts = data.tobytes(), offsets.tolist()
+        lengths = [starts[0]]
+        firsts = [0]
+        for a, b in itertools.pairwise(starts):
+            lengths += [len(piece.encode()) for piece in self.spans(raw[a:b].decode())]
+            firsts.append(len(lengths) - 1)
+        return np.cumsum(lengths, dtype=np.int64)[1:], np.array(firsts, dtype=np.int64)
 
     def spans(self, text: str) -> Iterator[str]:
-        """Yield the pieces by the `regex` library: slower, for patterns that do not compile."""
+        """Yield what `pattern` alone makes of `text`, by the `regex` library.
+
+        Slower than the tables; for patterns that do not compile.
+        """
         match: Callable[..., Any] = self.matcher.match
         gap = at = 0
         while at < len(text):
@@ -127,6 +279,22 @@ class Pretokenizer:
             gap = at = found.end()
         if gap < at:
             yield text[gap:at]
+
+
+def _cut_documents(
+    data: Bytes, offsets: Int64, compiled: transducer.Transducer
+) -> tuple[Int64, Int64]:
+    """Return the ends of pieces, and the first piece of each document (int64[D + 1])."""
+    from toktk.kernels.scanning import cut_batch, workspace
+
+    if not hasattr(_THREAD, "work"):
+        _THREAD.work = workspace()
+    data, offsets = data.view(), offsets.view()
+    data.flags.writeable = offsets.flags.writeable = False  # so that the kernel compiles once
+    ends = np.empty(int(offsets[-1] - offsets[0]) + 1, dtype=np.int64)
+    firsts = np.empty(offsets.size, dtype=np.int64)
+    n = int(cut_batch(data, offsets, compiled.tables, _THREAD.work, ends, firsts))
+    return ends[:n], firsts
 
 
 @functools.lru_cache(maxsize=32)

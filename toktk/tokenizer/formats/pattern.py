@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 from toktk.errors import FormatError, PatternError
 from toktk.pretokenizers import syntax
@@ -18,10 +19,17 @@ def exported_pattern(pretokenizer: Pretokenizer) -> str:
     the last years may be a letter to one and nothing to another.
 
     Raises:
-        FormatError: the pattern runs on the `regex` library alone, or can match the empty string,
-            after which every library goes on in its own way.
+        FormatError: more than the pattern determines the pieces; or the pattern runs on the `regex`
+            library alone, or can match the empty string, after which every library goes on in its
+            own way.
     """
     pattern = pretokenizer.pattern
+    if not pretokenizer.is_plain:
+        raise FormatError(
+            f"cannot export the pretokenizer {pretokenizer.name}: its split pattern is not all.",
+            f"Found: {_beside_the_pattern(pretokenizer)}.",
+            "Keep the file that it was read from.",
+        )
     compiled = pretokenizer.transducer is not None
     if not compiled:
         reason = "it does not compile, so nothing says that another library reads it alike"
@@ -68,6 +76,16 @@ def canonical_pattern(pattern: str) -> str:
         return pattern
 
 
+def canonical_key(pretokenizer: Pretokenizer) -> str:
+    """Return `Pretokenizer.key` with canonical patterns; of a plain one, the canonical pattern."""
+    canonical = replace(
+        pretokenizer,
+        pattern=canonical_pattern(pretokenizer.pattern),
+        before=tuple(map(canonical_pattern, pretokenizer.before)),
+    )
+    return canonical.key
+
+
 def leaves_gaps(automaton: Automaton) -> bool:
     """Tell whether some text has a place at which the pattern does not match.
 
@@ -86,6 +104,17 @@ def leaves_gaps(automaton: Automaton) -> bool:
             if target not in unmatched:
                 unmatched.append(target)
     return False
+
+
+def _beside_the_pattern(pretokenizer: Pretokenizer) -> str:
+    found = []
+    if pretokenizer.before:
+        found.append(f"{len(pretokenizer.before)} patterns that cut before it")
+    if not pretokenizer.normalizer.is_identity:
+        found.append(f"the normalizer {pretokenizer.normalizer.signature}")
+    if pretokenizer.added:
+        found.append(f"{len(pretokenizer.added):,} added strings")
+    return ", ".join(found)
 
 
 def _matches_nothing(node: syntax.Node) -> bool:

@@ -1,0 +1,166 @@
+"""Normalizer: what happens to a document before it is cut."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from toktk.errors import PatternError
+from toktk.normalizers.stability import Form, plain_characters, stability
+
+Prefix = Literal["never", "always", "unless_space"]
+
+Bytes = npt.NDArray[np.uint8]
+Int64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Normalizer:
+    """Changes to a document, in this order; by default none.
+
+    Attributes:
+        form: a Unicode normalization form as Hugging Face's `tokenizers` has it, by whose Unicode tables
+            the youngest characters are plain. Only the few characters around one that may change go
+            through `unicodedata`.
+        marks: U+2581, SentencePiece's space, becomes a space: toktk's models hold spaces alone.
+        prefix: a space in front of every document that is not empty; ``unless_space``: and does not
+            begin with one.
+
+    Raises:
+        PatternError: an unknown form or prefix.
+    """
+
+    form: Form | None = None
+    marks: bool = False
+    prefix: Prefix = "never"
+
+    def __post_init__(self) -> None:
+        if self.form not in (None, *get_args(Form)):
+            raise PatternError(
+                f"unknown normalization form {self.form!r}.",
+                f"Known are: {', '.join(get_args(Form))}.",
+            )
+        if self.prefix not in get_args(Prefix):
+            raise PatternError(
+                f"unknown prefix {self.prefix!r}.", f"Known are: {', '.join(get_args(Prefix))}."
+            )
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether every text stays as it is."""
+        return self == IDENTITY
+
+    @property
+    def signature(self) -> str:
+        """What changes, and by which Unicode tables; an empty string for the identity."""
+        tables = f"unicode{unicodedata.unidata_version}:tokenizers{version('tokenizers')}"
+        form = f"{self.form}:{tables}" if self.form else ""
+        prefix = f"prefix:{self.prefix}" if self.prefix != "never" else ""
+        return "+".join(filter(None, (form, "marks" if self.marks else "", prefix)))
+
+    def apply(
+        self, data: Bytes, offsets: Int64, atoms: npt.NDArray[np.bool_] | None = None
+    ) -> tuple[Bytes, Int64]:
+        """Return the normalized documents as ``(data, offsets)``.
+
+        These are the objects given where nothing changes; what changes is copied.
+
+        Args:
+            data: uint8, UTF-8.
+            offsets: int64[D + 1]; document d is ``data[offsets[d]:offsets[d + 1]]``.
+            atoms: bool[D], documents of which nothing but U+2581 may change.
+        """
+        if self.form is not None:
+            data, offsets = _to_form(data, offsets, self.form, atoms)
+        if self.marks:
+            data, offsets = _without_marks(data, offsets)
+        if self.prefix != "never":
+            data, offsets = self._prefixed(data, offsets, atoms)
+        return data, offsets
+
+    def _prefixed(
+        self, data: Bytes, offsets: Int64, atoms: npt.NDArray[np.bool_] | None
+    ) -> tuple[Bytes, Int64]:
+        from toktk.kernels.normalizing import SPACE, prefix_spaces
+
+        starts = offsets[:-1]
+        gains = offsets[1:] > starts
+        if atoms is not None:
+            gains &= ~atoms
+        if self.prefix == "unless_space":
+            gains[gains] = data[starts[gains]] != SPACE
+        n = int(np.count_nonzero(gains))
+        if n == 0:
+            return data, offsets
+        changed = np.empty(int(offsets[-1] - offsets[0]) + n, dtype=np.uint8)
+        new_offsets = np.empty(offsets.size, dtype=np.int64)
+        prefix_spaces(data, offsets, gains.view(np.uint8), changed, new_offsets)
+        return changed, new_offsets
+
+
+IDENTITY = Normalizer()
+
+
+def _to_form(
+    data: Bytes, offsets: Int64, form: Form, atoms: npt.NDArray[np.bool_] | None
+) -> tuple[Bytes, Int64]:
+    spots = _doubtful_parts(data, offsets, form)
+    if atoms is not None:
+        spots = spots[~atoms[np.searchsorted(offsets, spots[:, 0], side="right") - 1]]
+    if spots.size == 0:
+        return data, offsets
+    first = int(offsets[0])
+    raw = data[first : int(offsets[-1])].tobytes()
+    normalized: dict[bytes, bytes] = {}  # the same few parts again and again
+    parts, gains, at = [], [], 0
+    for begin, end in (spots - first).tolist():
+        part = raw[begin:end]
+        if part not in normalized:
+            normalized[part] = _normalized(part.decode(), form).encode()
+        if normalized[part] == part:
+            gains.append(0)
+            continue
+        parts += [raw[at:begin], normalized[part]]
+        gains.append(len(normalized[part]) - (end - begin))
+        at = end
+    if not parts:
+        return data, offsets
+    changed = np.frombuffer(b"".join([*parts, raw[at:]]), dtype=np.uint8)
+    gained = np.concatenate([[0], np.cumsum(gains)])
+    return changed, offsets - first + gained[np.searchsorted(spots[:, 1], offsets, side="right")]
+
+
+def _normalized(part: str, form: Form) -> str:
+    """Return a part in `form`; one of the `plain_characters` can only be its first, and stays as it is."""
+    plain = part[:1] if part[:1] in plain_characters() else ""
+    return plain + unicodedata.normalize(form, part[len(plain) :])
+
+
+def _doubtful_parts(data: Bytes, offsets: Int64, form: Form) -> Int64:
+    """Return begin and end of the parts that the form may change, int64[n, 2]."""
+    from toktk.kernels.normalizing import find_doubtful
+
+    values = stability(form)
+    spots = np.empty(2048 + int(offsets[-1] - offsets[0]) // 32, dtype=np.int64)
+    while True:
+        n = int(find_doubtful(data, offsets, values, spots))
+        if 2 * n <= spots.size:
+            return spots[: 2 * n].reshape(n, 2)
+        spots = np.empty(2 * n, dtype=np.int64)
+
+
+def _without_marks(data: Bytes, offsets: Int64) -> tuple[Bytes, Int64]:
+    from toktk.kernels.normalizing import holds_mark, replace_marks
+
+    first, last = int(offsets[0]), int(offsets[-1])
+    if not holds_mark(data, first, last):
+        return data, offsets
+    changed = np.empty(last - first, dtype=np.uint8)
+    new_offsets = np.empty(offsets.size, dtype=np.int64)
+    replace_marks(data, offsets, changed, new_offsets)
+    return changed[: new_offsets[-1]], new_offsets
