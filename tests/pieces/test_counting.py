@@ -1,14 +1,17 @@
 import random
+from collections import Counter
 
 import numpy as np
 import pytest
 import reference
+import reference_pretokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toktk.errors import CorpusError
-from toktk.kernels.scanning import SEGMENT
-from toktk.pieces import counting
+from toktk.kernels.scanning import BLOCK
+from toktk.normalizers.normalizer import Normalizer
+from toktk.pieces import counter, counting
 from toktk.pieces.counting import count_corpus, merge
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -22,6 +25,15 @@ documents = st.lists(st.tuples(texts, groups, st.integers(0, 2**40)), min_size=1
 # Compiles; leaves gaps; runs on the `regex` library (look-behind, and a possessive that is not exact).
 PATTERNS_TRIED = [PATTERNS["cl100k"], PATTERNS["o200k"], r"\p{L}+|\d", r"(?<=a)b+|[^b]", r"\w++a|."]
 
+ADDED = ("a", "ab", "\n", "😀")
+MORE = [
+    Pretokenizer("before", PATTERNS["gpt2"], (r"\d", "b+")),
+    Pretokenizer("added", PATTERNS["o200k"], added=ADDED),
+    Pretokenizer("normalizer", r"\w++a|.", (), Normalizer("NFD", True, "always")),
+    Pretokenizer("all", PATTERNS["metaspace"], ("b",), Normalizer("NFC", True, "always"), ADDED),
+    Pretokenizer("uncompiled", r"(?<=a)b+|[^b]", ("B",), Normalizer(), ADDED),
+]
+
 
 def expected_totals(documents):
     sums = {}
@@ -34,7 +46,7 @@ def expected_totals(documents):
 @pytest.fixture(scope="module", autouse=True)
 def small_tables():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(counting, "_FIRST_SLOTS", 4)
+        patch.setattr(counter, "_FIRST_SLOTS", 4)
         yield
 
 
@@ -46,6 +58,20 @@ def test_equals_the_reference(corpus_of, pattern, documents, batch_rows):
     assert table.to_dict() == reference.count_pieces(pattern, documents)
     assert table.groups == tuple(sorted({group for _, group, _ in documents}))
     assert table.totals.tolist() == expected_totals(documents)
+
+
+@pytest.mark.parametrize("pretokenizer", MORE, ids=lambda one: one.name)
+@settings(max_examples=30)
+@given(documents=documents, batch_rows=st.integers(1, 4))
+def test_more_than_a_pattern(corpus_of, pretokenizer, documents, batch_rows):
+    expected = Counter()
+    for text, group, weight in documents:
+        for piece in reference_pretokenizer.cut(pretokenizer, text):
+            expected[piece.encode(), group] += weight
+    table = count_corpus(corpus_of(documents, batch_rows), pretokenizer)
+    assert table.to_dict() == +expected
+    assert table.totals.tolist() == expected_totals(documents)
+    assert table.pretokenizer == pretokenizer.signature
 
 
 @given(documents, st.integers(1, 4), st.integers(1, 4), st.randoms(use_true_random=False))
@@ -72,11 +98,10 @@ def test_pieces_of_all_lengths(corpus_of):
         63,
         64,
         65,
-        SEGMENT - 1,
-        SEGMENT,
-        SEGMENT + 1,
-        65_536,
-        65_537,
+        BLOCK - 1,
+        BLOCK,
+        BLOCK + 1,
+        BLOCK + 4000,
         300_000,
     ]
     chance = random.Random(1)
@@ -135,7 +160,7 @@ def test_an_error_in_a_thread_is_raised(corpus_of, monkeypatch):
     def fail(self, batch):
         raise CorpusError("as planned")
 
-    monkeypatch.setattr(counting._Counter, "add", fail)
+    monkeypatch.setattr(counting._Tally, "add", fail)
     with pytest.raises(CorpusError, match="as planned"):
         count_corpus(corpus_of([("a", "g", 1)] * 50, 1), GPT2, jobs=3)
 
