@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-
 import reference
+import tokenizers
 
 
 def split_added(text, added):

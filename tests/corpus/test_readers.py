@@ -343,6 +343,17 @@ def test_invalid_utf8_in_json(tmp_path):
     assert documents(path, errors="replace") == ["a", "\ufffd"]
 
 
+@pytest.mark.parametrize("null", ["null", " null\t"])
+@pytest.mark.parametrize("other", ['"b"', r'"\ud800"'])  # by Arrow, and by Python's json
+def test_a_null_instead_of_an_object(tmp_path, null, other):
+    lines = f'{{"text": "a"}}\n{null}\n{{"text": {other}}}\n'
+    path = write(tmp_path / "x.jsonl", lines)
+    with pytest.raises(CorpusError, match="line 2, is not a JSON object"):
+        documents(path, errors="replace")
+    path = write(tmp_path / "x.jsonl", lines.replace(null, '{"text": null}'))
+    assert len(documents(path, errors="replace")) == 2
+
+
 # --- files that are not what they seem
 
 
@@ -352,6 +363,48 @@ def test_corrupt_files(tmp_path, name, content):
     path = write(tmp_path / name, content)
     with pytest.raises(CorpusError, match=r"x\."):
         documents(path)
+
+
+def damaged(kind, data, ends):
+    """Return an Arrow file's only column of which the last offset is past all data."""
+    width = np.int64 if kind in ("large_string", "large_binary") else np.int32
+    offsets = np.array([0, *ends], width)
+    marked, raw = np.array([0, *ends[:-1], 77_777_777], width).tobytes(), offsets.tobytes()
+    buffers = [None, pa.py_buffer(raw), pa.py_buffer(data)]
+    values = pa.Array.from_buffers(getattr(pa, kind)(), len(ends), buffers)
+    return values, raw, marked
+
+
+@pytest.mark.parametrize("kind", ["string", "large_string"])
+@pytest.mark.parametrize("column", ["text", "group", "dictionary"])
+def test_offsets_that_lead_out_of_the_data(tmp_path, kind, column):
+    values, raw, marked = damaged(kind, b"abcde", [1, 3, 3, 5])
+    sound = pa.array(["a", None, "b", "c"])
+    if column == "dictionary":
+        values = pa.DictionaryArray.from_arrays(pa.array([0, 3, None, 2]), values)
+    table = pa.table(
+        {"text": sound, "group": sound} | {column.replace("dictionary", "group"): values}
+    )
+    with pa.ipc.new_file(tmp_path / "x.arrow", table.schema) as file:
+        file.write_table(table)
+    whole = (tmp_path / "x.arrow").read_bytes()
+    assert whole.count(raw) == 1
+    options = ReaderOptions(group_column="group")
+    assert len(rows(load_corpus(str(tmp_path / "x.arrow"), options))) in (3, 4)
+    write(tmp_path / "y.arrow", whole.replace(raw, marked))
+    name = "text" if column == "text" else "group"
+    with pytest.raises(CorpusError, match=rf"column '{name}' of .*y\.arrow is damaged"):
+        rows(load_corpus(str(tmp_path / "y.arrow"), options))
+
+
+def test_indices_that_lead_out_of_the_dictionary(tmp_path):
+    indices = pa.array([0, 1, 9], pa.int32())
+    values = pa.DictionaryArray.from_arrays(indices, pa.array(["a", "b"]), safe=False)
+    table = pa.table({"text": values})
+    with pa.ipc.new_file(tmp_path / "x.arrow", table.schema) as file:
+        file.write_table(table)
+    with pytest.raises(CorpusError, match=r"column 'text' of .*x\.arrow is damaged"):
+        documents(tmp_path / "x.arrow")
 
 
 def test_truncated_files(tmp_path):

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from toktk.kernels.encoding import (
     NO_RANK,
     SHORT,
+    empty_pair_table,
     encode_piece,
-    encode_spans,
     fill_pair_table,
     find_merge,
     sweep_pieces,
@@ -32,8 +32,9 @@ def merge_lists(draw, alphabet=b"ab "):
 
 
 def table_of(merges):
-    table = np.full(4 << max(len(merges), 1).bit_length(), -1)
-    fill_pair_table(np.array(merges, np.int64).reshape(-1, 3), table)
+    table = empty_pair_table(len(merges))
+    pairs = [(*merge, rank) for rank, merge in enumerate(merges)]
+    fill_pair_table(np.array(pairs, np.int64).reshape(-1, 4), table)
     return table
 
 
@@ -90,19 +91,6 @@ def test_ranks_are_those_of_the_merges_applied_in_order():
         assert sorted(ranks) == sorted([1] * (n // 2) + [0] * (n // 4) + [2])
         assert ranks[:3] == [1, 1, 0]
         assert ids[-1] == 258
-
-
-@given(
-    st.lists(st.lists(st.sampled_from(b"ab "), max_size=12).map(bytes), max_size=6), merge_lists()
-)
-def test_spans(parts, merges):
-    data = np.frombuffer(b"".join(parts), np.uint8)
-    offsets = np.cumsum([0, *map(len, parts)], dtype=np.int64)
-    ids, ends = np.empty(data.size, np.uint32), np.empty(len(parts), np.int64)
-    n = encode_spans(data, offsets, BYTE_IDS, table_of(merges), ids, ends, scratch_for(12))
-    expected = [reference.encode(part, merges) for part in parts]
-    assert ids[:n].tolist() == [i for part in expected for i in part]
-    assert ends.tolist() == np.cumsum([len(part) for part in expected], dtype=int).tolist()
 
 
 pieces = st.dictionaries(

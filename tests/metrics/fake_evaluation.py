@@ -41,3 +41,9 @@ class FakeEvaluation:
 
     def token_counts(self, size: int) -> np.ndarray:
         return self._counts
+
+    def n_ids(self, size: int) -> int:
+        return size
+
+    def unknown(self, size: int) -> None:
+        return None

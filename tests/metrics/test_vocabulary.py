@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from toktk.errors import MetricError
 from toktk.metrics.vocabulary import renyi_efficiency, renyi_entropy
 
-# "pick @@ed pick @@l @@ed pick @@les": the published unit values of tokenization-scorer.
+# "pick @@ed pick @@l @@ed pick @@les", then "pick @@e @@d pick @@l @@e @@d pick @@l @@e @@s": the
+# published unit values of tokenization-scorer.
 PICKED = [3, 2, 1, 1]
+PICKED_SMALLER = [3, 3, 2, 2, 1]
 
 COUNTS = st.lists(st.integers(0, 10**6), min_size=2, max_size=50).filter(any)
 
@@ -20,6 +22,9 @@ def test_renyi_reproduces_the_published_unit_values() -> None:
     assert renyi_entropy(PICKED, 2.5) == pytest.approx(1.653013, abs=5e-7)
     assert renyi_efficiency(PICKED, 2.5, "observed") == pytest.approx(0.826506, abs=5e-7)
     assert renyi_efficiency(PICKED, 1, "observed") == pytest.approx(0.921185, abs=5e-7)
+    assert renyi_entropy(PICKED_SMALLER, 2.5) == pytest.approx(2.137298, abs=5e-7)
+    assert renyi_efficiency(PICKED_SMALLER, 2.5, "observed") == pytest.approx(0.920484, abs=5e-7)
+    assert renyi_efficiency(PICKED_SMALLER, 1, "observed") == pytest.approx(0.960956, abs=5e-7)
 
 
 def test_renyi_normalizers_differ_by_the_unused_vocabulary() -> None:

@@ -15,7 +15,9 @@ YOUNG = sorted(plain_characters())
 RESTLESS = [chr(c) for c in range(END) if any(stability(form)[c] for form in FORMS)] + YOUNG
 MARKS = "\u0301\u0316\u0334\u0345\u0327"
 restless = st.text(
-    st.sampled_from(RESTLESS) | st.sampled_from(YOUNG) | st.sampled_from("ae가각क👍\U00011930" + MARKS),
+    st.sampled_from(RESTLESS)
+    | st.sampled_from(YOUNG)
+    | st.sampled_from("ae가각क👍\U00011930" + MARKS),
     max_size=12,
 )
 

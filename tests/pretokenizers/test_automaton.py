@@ -246,7 +246,8 @@ class TestCache:
         assert len(self.stored(home)) == 2
 
     @pytest.mark.parametrize(
-        "damage", ["empty", "noise", "truncated", "npy", "pickle", "other", "range"]
+        "damage",
+        ["empty", "noise", "truncated", "method", "encrypted", "npy", "pickle", "other", "range"],
     )
     def test_damaged_file_is_replaced(self, home, damage):
         expected = compile_pattern(self.PATTERN)
@@ -258,6 +259,9 @@ class TestCache:
             path.write_bytes(b"PK\x03\x04" + bytes(range(256)))
         elif damage == "truncated":
             path.write_bytes(content[: len(content) // 2])
+        elif damage in ("method", "encrypted"):  # says the zip file's directory
+            at = content.index(b"PK\x01\x02") + (10 if damage == "method" else 8)
+            path.write_bytes(content[:at] + b"\x63\0" + content[at + 2 :])
         elif damage == "npy":
             with path.open("wb") as file:
                 np.save(file, np.arange(3))

@@ -279,7 +279,9 @@ class TestStored:
         monkeypatch.setattr(module.transducer, "build", None)
         assert self.cut() == pieces == ["ab", "c", " ", " ", "ba"]
 
-    @pytest.mark.parametrize("damage", ["empty", "noise", "truncated", "other", "range"])
+    @pytest.mark.parametrize(
+        "damage", ["empty", "noise", "truncated", "method", "encrypted", "other", "range"]
+    )
     def test_damaged_file_is_replaced(self, home, damage):
         pieces = self.cut()
         path = self.stored(home)
@@ -292,6 +294,9 @@ class TestStored:
             path.write_bytes(b"PK\x03\x04" + bytes(range(256)))
         elif damage == "truncated":
             path.write_bytes(content[: len(content) // 2])
+        elif damage in ("method", "encrypted"):  # says the zip file's directory
+            at = content.index(b"PK\x01\x02") + (10 if damage == "method" else 8)
+            path.write_bytes(content[:at] + b"\x63\0" + content[at + 2 :])
         elif damage == "other":
             np.savez(path, x=np.arange(3))
         else:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import itertools
+
 import numpy as np
 import pytest
 import sentencepiece
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tokenizer_samples import HELP
+from tokenizer_samples import HELP, TEXT
 from unigram_samples import (
     LETTERS,
     TEXTS,
@@ -22,7 +25,12 @@ from unigram_samples import (
 
 from toktk.errors import FormatError
 from toktk.tokenizer.formats import wire
-from toktk.tokenizer.formats.sentencepiece import read_sentencepiece, write_sentencepiece
+from toktk.tokenizer.formats.sentencepiece import (
+    read_sentencepiece,
+    read_sentencepiece_unigram,
+    write_sentencepiece,
+)
+from toktk.tokenizer.loading import check, load
 from toktk.tokenizer.unigram import UnigramModel
 
 WORD_LIST = dict.fromkeys(LETTERS, -3.0) | {"ab": -4.0, " a": -2.0, "東é": -5.0}
@@ -99,6 +107,96 @@ def test_long_lines(path):
     line *= 30
     beyond = theirs.Encode(line)
     assert theirs.Decode(beyond) == line
+
+
+# As the library runs any such model
+
+
+TRAINED = {
+    "prefix": {},
+    "as it is": {"add_dummy_prefix": False},
+    "across spaces": {"split_by_whitespace": False},
+    "special": {
+        "control_symbols": ["<a>", "<b>"],
+        "pad_id": 3,
+        "unk_id": 2,
+        "bos_id": 0,
+        "eos_id": 1,
+    },
+}
+
+
+@pytest.fixture(scope="module", params=TRAINED)
+def public(request, tmp_path_factory):
+    file = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(TEXT.splitlines() * 3), model_writer=file, vocab_size=600,
+        model_type="unigram", byte_fallback=True, normalization_rule_name="identity",
+        remove_extra_whitespaces=False, hard_vocab_limit=False, minloglevel=2,
+        **TRAINED[request.param],
+    )  # fmt: skip
+    path = tmp_path_factory.mktemp("public") / "made.model"
+    path.write_bytes(file.getvalue())
+    theirs = sentencepiece.SentencePieceProcessor(model_proto=file.getvalue())
+    return request.param, theirs, read_sentencepiece_unigram(path)
+
+
+def encoded(tokenizer, texts):
+    ids, offsets = tokenizer.encode_batch(texts)
+    return [ids[a:b].tolist() for a, b in itertools.pairwise(offsets.tolist())]
+
+
+def test_published_models(public, nasty_texts):
+    kind, theirs, ours = public
+    texts = [*nasty_texts, *TEXT.splitlines(), TEXT, " ", "  x", "\u2581", "a\u2581b \u2581 c"]
+    texts += ["<s></s><unk><a><b>", "<0x41>", "a  b ", "\u2581\u2581"]
+    assert encoded(ours, texts) == theirs.Encode(texts)
+    assert ours.pretokenizer.normalizer.prefix == ("never" if kind == "as it is" else "always")
+    assert ours.vocab_size == theirs.GetPieceSize()
+    again = UnigramModel.from_arrays(ours.model.to_arrays())
+    assert again.single
+    assert again.signature == ours.model.signature
+
+
+@given(st.lists(st.text(st.sampled_from("the fox lazy  <a>x語.ab*c0é\u2581\n"), max_size=40)))
+def test_published_models_and_any_text(public, texts):
+    _, theirs, ours = public
+    assert encoded(ours, texts) == theirs.Encode(texts)
+
+
+def test_published_models_load(public, tmp_path):
+    path = tmp_path / "made.model"
+    path.write_bytes(public[1].serialized_model_proto())
+    loaded = load(str(path), cache=False)
+    assert check(loaded, TEXT.splitlines(), cache=False).engine == "native"
+    path.write_bytes(path.read_bytes() + _piece("<u>", 0.0, 4))
+    loaded = load(str(path), cache=False)
+    assert loaded.native is None
+    assert "USER_DEFINED" in loaded.why
+
+
+def _piece(name, score, kind):
+    parts = (wire.field(1, name), wire.field(2, score), wire.field(3, kind))
+    return wire.field(1, b"".join(parts))
+
+
+def test_sums_are_float32_as_there(path):
+    words = {
+        "a": -3.1,
+        "b": -3.3,
+        "ab": -6.4,
+        "ba": -6.4001,
+        "aa": -6.2001,
+        "aab": -9.5,
+        " a": -7.1,
+    }
+    words = {word: float(np.float32(score)) for word, score in words.items()}
+    tokenizer = made(of_characters(words | {"<": -9.0, " ": -4.0}), "none")
+    theirs, _ = library(tokenizer, path)
+    rng = np.random.default_rng(0)
+    line = "".join(rng.choice(["a", "b", " a"], size=2500))
+    assert encoded(read_sentencepiece_unigram(path), [line]) == [theirs.Encode(line)]
+    assert tokenizer.encode(line).tolist() != theirs.Encode(line)
 
 
 # What it cannot hold

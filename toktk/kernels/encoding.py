@@ -14,70 +14,134 @@ from toktk.kernels import inlined, kernel
 NO_RANK = 2**31 - 1
 SHORT = 96  # symbols; longer pieces keep a heap, so that the time grows as n log n
 
+UNKNOWN = -1  # of the merge of two symbols
+_NONE = np.int64(NO_RANK) << 32
+_M1, _M2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
+_ONE, _TWO, _THREE, _FOUR = (np.uint64(n) for n in (1, 2, 3, 4))
+_SIX, _EIGHT, _HALF, _LAST = (np.uint64(n) for n in (6, 8, 32, 63))
+_HIGH = ~np.int64(0xFFFFFFFF)
+_NO_SYMBOL = np.int64(0xFFFFFFFF)
+
+
+def empty_pair_table(n_pairs: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a table for `n_pairs` at most: (slots, filter).
+
+    Slots, int64[2 * power of two], hold left << 32 | right and rank << 32 | id; -1 where free. The filter,
+    uint64, has a bit for each fourth of a slot, set where a pair may be: most that are looked for are none,
+    and it is small enough for the second-level cache.
+    """
+    n_slots = 1 << max(2 * n_pairs, 16).bit_length()
+    return np.full(2 * n_slots, -1, dtype=np.int64), np.zeros(n_slots // 16, dtype=np.uint64)
+
 
 @inlined
-def _pair_slot(key, n_slots):
-    h = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
-    return np.int64((h ^ (h >> np.uint64(32))) & np.uint64(n_slots - 1))
+def _hash(a, b):
+    return (np.uint64(a) * _M1 + np.uint64(b) * _M2) >> _HALF
 
 
 @kernel
-def fill_pair_table(merges, table):
-    """Enter (left, right) -> (rank, new id) for each row of `merges` (int64[n, >=3]).
+def enter_pair(table, left, right, rank, new):
+    """Enter (left, right) -> (rank, new) unless the pair is there."""
+    slots, bits = table
+    key = (np.int64(left) << 32) | np.int64(right)
+    h = _hash(left, right)
+    mask = np.uint64((slots.size >> 1) - 1)
+    s = h & mask
+    while slots[s + s] != -1 and slots[s + s] != key:
+        s = (s + _ONE) & mask
+    if slots[s + s] == -1:
+        slots[s + s] = key
+        slots[s + s + _ONE] = (np.int64(rank) << 32) | np.int64(new)
+        f = h & np.uint64((bits.size << 6) - 1)
+        bits[f >> _SIX] |= _ONE << (f & _LAST)
 
-    `table` (int64[2 * slots], slots a power of two > n) holds key and rank << 32 | id; -1 where free.
-    The first of two equal pairs counts.
-    """
-    for rank in range(merges.shape[0]):
-        key = (merges[rank, 0] << 32) | merges[rank, 1]
-        s = _pair_slot(key, table.size >> 1)
-        while table[2 * s] != -1 and table[2 * s] != key:
-            s = (s + 1) & ((table.size >> 1) - 1)
-        if table[2 * s] == -1:
-            table[2 * s] = key
-            table[2 * s + 1] = (np.int64(rank) << 32) | merges[rank, 2]
+
+@kernel
+def fill_pair_table(pairs, table):
+    """Enter each row (left, right, new, rank) of `pairs`; the first of two equal pairs counts."""
+    for i in range(pairs.shape[0]):
+        enter_pair(table, pairs[i, 0], pairs[i, 1], pairs[i, 3], pairs[i, 2])
+
+
+@inlined
+def _find(table, a, b):
+    slots, bits = table
+    h = _hash(a, b)
+    f = h & np.uint64((bits.size << 6) - 1)
+    value = _NONE
+    if (bits[f >> _SIX] >> (f & _LAST)) & _ONE:
+        key = (np.int64(a) << 32) | np.int64(b)
+        mask = np.uint64((slots.size >> 1) - 1)
+        s = h & mask
+        while slots[s + s] != -1:
+            if slots[s + s] == key:
+                value = slots[s + s + _ONE]
+                break
+            s = (s + _ONE) & mask
+    return value
 
 
 @kernel
 def find_merge(table, a, b):
     """Return rank << 32 | id of the merge of (a, b), or NO_RANK << 32."""
-    key = (np.int64(a) << 32) | np.int64(b)
-    s = _pair_slot(key, table.size >> 1)
-    while True:
-        at = table[2 * s]
-        if at == key:
-            return table[2 * s + 1]
-        if at == -1:
-            return np.int64(NO_RANK) << 32
-        s = (s + 1) & ((table.size >> 1) - 1)
+    return _find(table, a, b)
+
+
+@inlined
+def _least_of_eight(keys, i):
+    a = min(keys[i], keys[i + _ONE])
+    b = min(keys[i + _TWO], keys[i + _THREE])
+    i += _FOUR
+    c = min(keys[i], keys[i + _ONE])
+    d = min(keys[i + _TWO], keys[i + _THREE])
+    return min(min(a, b), min(c, d))
 
 
 @kernel
-def _encode_short(table, symbols, n, values, applied):
-    """Merge `symbols[:n]` in place; `values[i]` caches the merge of (i, i + 1). Return (n, merges)."""
-    for i in range(n - 1):
-        values[i] = find_merge(table, symbols[i], symbols[i + 1])
-    n_applied = 0
-    while n > 1:
-        at = 0
-        for i in range(1, n - 1):
-            if values[i] >> 32 < values[at] >> 32:
-                at = i
-        best = values[at]
-        if best >> 32 == NO_RANK:
+def _encode_short(table, symbols, n, values, applied, previous, following, keys):
+    """Merge `symbols[:n]`, n < SHORT, in place; ``values[i]`` is the merge with the next, or UNKNOWN.
+
+    ``keys[i]`` is its rank << 32 | i, and the least is found without a branch, eight at a time. The symbols
+    are linked in a ring, which a symbol that merges with none closes. Indices are unsigned, so that numba
+    need not ask whether they count from the end. Returns (symbols, merges).
+    """
+    width = (np.uint64(n) + np.uint64(8)) >> _THREE << _THREE
+    end = np.uint64(n)
+    symbols[end] = _NO_SYMBOL
+    for i in range(end):
+        if values[i] == UNKNOWN:
+            values[i] = _find(table, symbols[i], symbols[i + _ONE])
+        keys[i] = (values[i] & _HIGH) | np.int64(i)
+        previous[i + _ONE], following[i] = np.int64(i), np.int64(i + _ONE)
+    previous[np.uint64(0)], following[end] = n, 0
+    for i in range(end, width):
+        keys[i] = _NONE
+    n_applied = np.uint64(0)
+    while True:
+        best = _NONE
+        for group in range(np.uint64(0), width, _EIGHT):
+            best = min(best, _least_of_eight(keys, group))
+        if best >= _NONE:
             break
-        symbols[at] = best & 0xFFFFFFFF
-        for i in range(at + 1, n - 1):
-            symbols[i] = symbols[i + 1]
-            values[i - 1] = values[i]
-        n -= 1
-        if at > 0:
-            values[at - 1] = find_merge(table, symbols[at - 1], symbols[at])
-        if at < n - 1:
-            values[at] = find_merge(table, symbols[at], symbols[at + 1])
+        at = np.uint64(best & 0xFFFFFFFF)
+        gone = np.uint64(following[at])
+        right, left = np.uint64(following[gone]), np.uint64(previous[at])
+        new = values[at] & 0xFFFFFFFF
+        symbols[at] = new
+        keys[gone] = _NONE
+        following[at], previous[right] = np.int64(right), np.int64(at)
+        after = _find(table, new, symbols[right])
+        before = _find(table, symbols[left], new)
+        values[at], keys[at] = after, (after & _HIGH) | np.int64(at)
+        values[left], keys[left] = before, (before & _HIGH) | np.int64(left)
         applied[n_applied] = best >> 32
-        n_applied += 1
-    return n, n_applied
+        n_applied += _ONE
+    n_left = n - np.int64(n_applied)
+    at = np.uint64(0)
+    for i in range(np.uint64(n_left)):
+        symbols[i] = symbols[at]
+        at = np.uint64(following[at])
+    return n_left, np.int64(n_applied)
 
 
 @kernel
@@ -116,7 +180,7 @@ def _encode_long(table, symbols, n, applied, previous, following, heap):
         previous[i], following[i] = i - 1, i + 1
     size = 0
     for i in range(n - 1):
-        rank = find_merge(table, symbols[i], symbols[i + 1]) >> 32
+        rank = _find(table, symbols[i], symbols[i + 1]) >> 32
         if rank != NO_RANK:
             heap[size] = (rank << 32) | i
             size += 1
@@ -130,7 +194,7 @@ def _encode_long(table, symbols, n, applied, previous, following, heap):
         j = following[i]
         if symbols[i] < 0 or j >= n:
             continue
-        value = find_merge(table, symbols[i], symbols[j])
+        value = _find(table, symbols[i], symbols[j])
         if value >> 32 != rank:
             continue
         symbols[i] = value & 0xFFFFFFFF
@@ -142,7 +206,7 @@ def _encode_long(table, symbols, n, applied, previous, following, heap):
         n_applied += 1
         for left in (previous[i], i):
             if left >= 0 and following[left] < n:
-                new = find_merge(table, symbols[left], symbols[following[left]]) >> 32
+                new = _find(table, symbols[left], symbols[following[left]]) >> 32
                 if new != NO_RANK:
                     heap[size] = (new << 32) | left
                     size += 1
@@ -162,33 +226,31 @@ def encode_piece(data, start, n, byte_ids, table, scratch):
     Afterwards the ids begin `scratch` and the ranks of the merges, in order, begin its second eighth.
     `scratch` is int64[8 * room], room >= max(n, SHORT).
     """
-    room = scratch.size >> 3
-    symbols, applied = scratch[:room], scratch[room : 2 * room]
+    values = merges_of(scratch)
     for i in range(n):
-        symbols[i] = byte_ids[data[start + i]]
-    if n <= SHORT:
-        return _encode_short(table, symbols, n, scratch[2 * room : 3 * room], applied)
-    return _encode_long(
-        table, symbols, n, applied, scratch[3 * room : 4 * room], scratch[4 * room : 5 * room],
-        scratch[5 * room :],
-    )  # fmt: skip
+        scratch[i] = byte_ids[data[start + i]]
+        values[i] = UNKNOWN
+    return merge_symbols(table, n, scratch)
+
+
+@inlined
+def merges_of(scratch):
+    """Return the part of `scratch` for what `find_merge` says of each symbol and the next, or UNKNOWN."""
+    return scratch[2 * (scratch.size >> 3) : 3 * (scratch.size >> 3)]
 
 
 @kernel
-def encode_spans(data, offsets, byte_ids, table, ids, ends, scratch):
-    """Encode each span; write ids one after the other and where each span's ids end; return how many.
-
-    `ids` (uint32) has room for all bytes; `scratch` is as for `encode_piece`.
-    """
-    k = 0
-    for p in range(offsets.size - 1):
-        start = offsets[p]
-        n, _ = encode_piece(data, start, offsets[p + 1] - start, byte_ids, table, scratch)
-        for i in range(n):
-            ids[k] = scratch[i]
-            k += 1
-        ends[p] = k
-    return k
+def merge_symbols(table, n, scratch):
+    """Merge the `n` symbols that begin `scratch`, of which `merges_of` tells; see `encode_piece`."""
+    room = scratch.size >> 3
+    symbols, applied = scratch[:room], scratch[room : 2 * room]
+    previous, following = scratch[3 * room : 4 * room], scratch[4 * room : 5 * room]
+    rest = scratch[5 * room :]
+    if n < SHORT:
+        return _encode_short(
+            table, symbols, n, merges_of(scratch), applied, previous, following, rest
+        )
+    return _encode_long(table, symbols, n, applied, previous, following, rest)
 
 
 @kernel

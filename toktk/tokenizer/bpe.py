@@ -23,10 +23,11 @@ from toktk.tokenizer.model import (
     Bytes,
     Ids,
     Int64,
-    checked_pieces,
     pack_names,
+    read_only,
     unpack_names,
 )
+from toktk.tokenizer.ranked import PairTable, Spelling, byte_spelling, encode_ranked, pair_table
 
 
 @functools.cache
@@ -124,25 +125,24 @@ class BpeModel:
         return tokens
 
     @functools.cached_property
-    def pair_table(self) -> Int64:
+    def pair_table(self) -> PairTable:
         """The merges as a hash table for the kernels (toktk.kernels.encoding)."""
-        from toktk.kernels.encoding import fill_pair_table
+        return pair_table(self._pairs)
 
-        slots = 1 << max(2 * len(self.merges), 2).bit_length()
-        table = np.full(2 * slots, -1, dtype=np.int64)
-        fill_pair_table(self.merges, table)
-        return table
+    @property
+    def _pairs(self) -> Int64:
+        ranks = np.arange(len(self.merges))
+        return read_only(np.column_stack([self.merges[:, :3], ranks]), np.int64)
+
+    @functools.cached_property
+    def _spelling(self) -> Spelling:
+        return byte_spelling(self._pairs, self.pair_table, self.byte_ids, self.vocab_size)
 
     def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
         """See `toktk.tokenizer.model.Model`."""
-        from toktk.kernels.encoding import SHORT, encode_spans
-
-        data, offsets, longest = checked_pieces(data, offsets)
-        ids = np.empty(data.size, dtype=np.uint32)
-        ends = np.empty(offsets.size - 1, dtype=np.int64)
-        scratch = np.empty(8 * max(SHORT, longest), dtype=np.int64)
-        n = encode_spans(data, offsets, self.byte_ids, self.pair_table, ids, ends, scratch)
-        return ids[:n].copy(), ends
+        none = read_only(np.empty(0), np.int64)
+        whole = (none, -1, read_only(none, np.uint8), none)
+        return encode_ranked(data, offsets, self._spelling, self.pair_table, whole)
 
     @property
     def signature(self) -> str:

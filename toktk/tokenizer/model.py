@@ -20,10 +20,16 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 # What can be kept in the store, by kind; imported when one is read.
 KINDS = {
     "bpe": "toktk.tokenizer.bpe:BpeModel",
+    "pairs": "toktk.tokenizer.pairs:PairModel",
     "unigram": "toktk.tokenizer.unigram:UnigramModel",
     "greedy": "toktk.tokenizer.greedy:GreedyModel",
     "hf": "toktk.tokenizer.engines.huggingface:HfModel",
     "sentencepiece": "toktk.tokenizer.engines.sentencepiece:SentencePieceModel",
+    "hf-documents": "toktk.tokenizer.engines.hf_documents:HfDocumentsModel",
+    "tiktoken-documents": "toktk.tokenizer.engines.tiktoken_documents:TiktokenDocumentsModel",
+    "sentencepiece-documents": (
+        "toktk.tokenizer.engines.sentencepiece_documents:SentencePieceDocumentsModel"
+    ),
 }
 
 
@@ -32,8 +38,9 @@ class Model(Protocol):
 
     Attributes:
         kind: names the class in the store and in files.
-        special_tokens: ids 0, 1, …; never found in text.
-        vocab_size: number of ids, special tokens and alphabet included.
+        special_tokens: names of ids that are never found in text: 0, 1, … in what is trained here,
+            anywhere in published vocabularies.
+        vocab_size: number of ids, special tokens and alphabet included: the highest and one.
         base_size: special tokens and alphabet: what there is before anything is learned.
         tokens: the bytes of each id; a special token's are its name in UTF-8.
         signature: the sha256, in hex, of all that determines ids.
@@ -43,7 +50,7 @@ class Model(Protocol):
 
     @property
     def special_tokens(self) -> tuple[str, ...]:
-        """Names of the ids 0, 1, … in order."""
+        """Names of ids that are never found in text."""
 
     @property
     def vocab_size(self) -> int:

@@ -32,7 +32,7 @@ class UnigramModel(Vocabulary):
 
     Sums are float64, added from left to right; of two equal sums at a position the one whose last token
     begins first stays. SentencePiece and Hugging Face's Unigram decide alike, so ids are equal as long as
-    SentencePiece's float32 sums are exact.
+    SentencePiece's float32 sums are exact, or with `single`.
 
     Attributes:
         special_tokens: ids 0, 1, …; never matched in text.
@@ -42,6 +42,7 @@ class UnigramModel(Vocabulary):
             tokens of the bytes, which are not matched in text; a character that is no token by itself may be
             spelled by them, for 10 less than the lowest score of the other tokens.
         byte_score: what each byte of such a character costs instead; None: as said.
+        single: sums are kept in float32, as SentencePiece does; so a piece must be a whole document.
 
     Raises:
         FormatError: scores that are no finite numbers; tokens that are empty or no complete alphabet. Equal
@@ -54,6 +55,7 @@ class UnigramModel(Vocabulary):
     scores: Float64
     fallback: Int64 | None = None
     byte_score: float | None = None
+    single: bool = False
 
     kind: ClassVar[str] = "unigram"
 
@@ -97,12 +99,13 @@ class UnigramModel(Vocabulary):
 
         data, offsets, longest = checked_pieces(data, offsets)
         table, token_at = self.trie
+        kept = np.float32 if self.single else np.float64
         ids = np.empty(data.size, dtype=np.uint32)
         ends = np.empty(offsets.size - 1, dtype=np.int64)
         n = viterbi_spans(
-            data, offsets, table, token_at, self._score_at, self._spelling, self.unknown,
-            len(self.special_tokens), ids, ends,
-            np.empty(longest + 1), np.empty(longest + 1, dtype=np.int64),
+            data, offsets, table, token_at, self._score_at.astype(kept, copy=False), self._spelling,
+            self.unknown.astype(kept, copy=False), len(self.special_tokens), ids, ends,
+            np.empty(longest + 1, dtype=kept), np.empty(longest + 1, dtype=np.int64),
         )  # fmt: skip
         return ids[:n].copy(), ends
 
@@ -127,6 +130,8 @@ class UnigramModel(Vocabulary):
         arrays = super().to_arrays() | {"scores": self.scores}
         if self.byte_score is not None:
             arrays["byte_score"] = np.array([self.byte_score])
+        if self.single:
+            arrays["single"] = np.ones(1, dtype=np.bool_)
         return arrays
 
     @classmethod
@@ -139,4 +144,5 @@ class UnigramModel(Vocabulary):
             arrays["scores"],
             arrays.get("fallback"),
             float(arrays["byte_score"][0]) if "byte_score" in arrays else None,
+            "single" in arrays,
         )

@@ -93,4 +93,10 @@ def check_distinct(names: Sequence[str], special_tokens: Sequence[str], file: st
 
 def has_surrogate(text: str) -> bool:
     """Tell whether `text` holds a surrogate, for which UTF-8 has no bytes."""
-    return any("\ud800" <= character <= "\udfff" for character in text)
+    if text.isascii():
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False

@@ -17,10 +17,8 @@ token is the product of just such merges.
 from __future__ import annotations
 
 import base64
-import binascii
 import itertools
 import json
-import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +30,9 @@ from toktk.paths import atomic_write
 from toktk.pretokenizers.automaton import compile_pattern
 from toktk.tokenizer.bpe import BpeModel, byte_order
 from toktk.tokenizer.formats.fields import check_special_tokens
+from toktk.tokenizer.formats.files import read_json
 from toktk.tokenizer.formats.pattern import exported_pattern, exported_pretokenizer, leaves_gaps
+from toktk.tokenizer.formats.ranks import parse_ranks
 
 if TYPE_CHECKING:
     import tiktoken
@@ -191,7 +191,7 @@ def _load(path: Path) -> tuple[Path, dict[str, Any], dict[bytes, int]]:
             )
         path = found[0]
     beside = path.with_name(f"{path.name}.json")
-    ranks = _read_ranks(path)
+    ranks = parse_ranks(path)
     arguments = _read_arguments(beside, len(ranks))
     size = arguments["explicit_n_vocab"]
     ids = sorted([*ranks.values(), *arguments["special_tokens"].values()])
@@ -207,38 +207,8 @@ def _load(path: Path) -> tuple[Path, dict[str, Any], dict[bytes, int]]:
     return path, arguments, ranks
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise FormatError(f"cannot read {path}.", f"Found: {error.strerror or error}.") from error
-
-
-def _read_ranks(path: Path) -> dict[bytes, int]:
-    ranks: dict[bytes, int] = {}
-    for number, line in enumerate(_read(path).splitlines(), start=1):
-        token, _, rank = line.partition(b" ")
-        try:
-            piece = base64.b64decode(token, validate=True)
-        except binascii.Error:
-            piece = b""
-        if not piece or piece in ranks or not re.fullmatch(rb"\d{1,9}", rank):
-            raise FormatError(
-                f"{path} is damaged: line {number}.",
-                f"Found: {line[:80]!r}.",
-                "Each line is a new token in base64, a space and its rank.",
-            )
-        ranks[piece] = int(rank)
-    return ranks
-
-
 def _read_arguments(path: Path, n_ranks: int) -> dict[str, Any]:
-    try:
-        arguments = json.loads(_read(path))
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path} is not valid JSON.", f"Found: {error}.") from error
-    if not isinstance(arguments, dict):
-        arguments = {}
+    arguments = read_json(path)
     special_tokens = arguments.get("special_tokens")
     sound = {
         "name": isinstance(arguments.get("name"), str),

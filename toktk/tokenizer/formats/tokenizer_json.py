@@ -113,6 +113,15 @@ def read_tokenizer_json(path: Path | str, name: str | None = None) -> Tokenizer:
         raise FormatError(f"cannot read {path}.", f"Found: {error.strerror or error}.") from error
     except (ValueError, RecursionError) as error:
         raise FormatError(f"{path} is not valid JSON.", f"Found: {error}.") from error
+    return tokenizer_of(document, path, name)
+
+
+def tokenizer_of(document: Any, path: Path, name: str | None = None) -> Tokenizer:
+    """Return what `read_tokenizer_json` reads, of a file that was parsed before.
+
+    Raises:
+        FormatError: another shape; the error names the field.
+    """
     reader = _Reader(path)
     top = reader.as_object(document, "the file")
     reader.check_neutral(top, _NEUTRAL, "")

@@ -32,22 +32,22 @@ def fields(message: bytes) -> dict[int, list[Value]]:
         ValueError: bytes that are no message.
     """
     found: dict[int, list[Value]] = {}
-    at = 0
-    while at < len(message):
+    at, end = 0, len(message)
+    while at < end:
         key, at = _read_varint(message, at)
+        kind = key & 7
         value: Value
-        match key & 7:
-            case 0:
-                value, at = _read_varint(message, at)
-            case 1 | 2 | 5 as kind:
-                length = {_FIXED64: 8, _FIXED32: 4}.get(kind)
-                if length is None:
-                    length, at = _read_varint(message, at)
-                value, at = message[at : at + length], at + length
-                if at > len(message):
-                    raise ValueError(f"field {key >> 3} goes beyond the end")
-            case kind:
-                raise ValueError(f"wire type {kind} at byte {at}")
+        if kind == _VARINT:
+            value, at = _read_varint(message, at)
+        elif kind in (_BYTES, _FIXED64, _FIXED32):
+            length = 8 if kind == _FIXED64 else 4
+            if kind == _BYTES:
+                length, at = _read_varint(message, at)
+            value, at = message[at : at + length], at + length
+            if at > end:
+                raise ValueError(f"field {key >> 3} goes beyond the end")
+        else:
+            raise ValueError(f"wire type {kind} at byte {at}")
         found.setdefault(key >> 3, []).append(value)
     return found
 
@@ -61,6 +61,8 @@ def _varint(value: int) -> bytes:
 
 
 def _read_varint(message: bytes, at: int) -> tuple[int, int]:
+    if at < len(message) and message[at] < 0x80:
+        return message[at], at + 1
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(message):

@@ -1,0 +1,346 @@
+"""The bench as a library: figures of a slow oracle, from one reading of the text."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tokenizers
+from nasty import NASTY_TEXTS
+from small_corpora import fresh_home, lines, write_nasty, write_parallel
+
+from toktk.corpus import Corpus, ReaderOptions, load_corpus
+from toktk.errors import CorpusError, FormatError, MetricError, ToktkError
+from toktk.lab import bench as module
+from toktk.lab import pieces as counted
+from toktk.lab.bench import BenchPlan, bench, check_engines, load_all
+from toktk.lab.cost import Meter
+from toktk.lab.figures import NO_PIECES
+from toktk.lab.plan import SweepPlan
+from toktk.lab.results import Record
+from toktk.lab.sample import BYTES, DOCUMENTS, PER_GROUP, first_documents
+from toktk.lab.store import Store
+from toktk.lab.sweep import sweep
+from toktk.metrics.base import POOLED, MetricOptions
+from toktk.metrics.evaluation import evaluate_plainly
+from toktk.metrics.vocabulary import UNKNOWN, UTILIZATION
+from toktk.pieces.counting import count_corpus, count_corpus_many
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.tokenizer.loading import Checked, Loaded
+from toktk.trainers.base import TrainingData
+from toktk.trainers.bpe import BpeTrainer
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = fresh_home(tmp_path / "home")
+    monkeypatch.setenv("TOKTK_HOME", str(home))
+    return home
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Corpus:
+    options = ReaderOptions(group_column="lang", align_column="id")
+    return load_corpus(str(write_parallel(tmp_path / "four.jsonl", 40)), options)
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Two tokenizers that cut alike and one that does not, as files."""
+    folder = tmp_path_factory.mktemp("tokenizers")
+    text = folder / "text.txt"
+    text.write_text("\n".join(lines("en") + lines("ru")), encoding="utf-8")
+    found = {}
+    for cut, sizes in (("o200k", (300, 340)), ("gpt2", (320,))):
+        corpus = load_corpus(str(text))
+        data = TrainingData(corpus, lambda p, corpus=corpus: count_corpus(corpus, p))
+        for made in BpeTrainer(cut).train(data, list(sizes)):
+            made.save(folder / f"{cut}-{made.vocab_size}")
+            found[f"{cut}-{made.vocab_size}"] = folder / f"{cut}-{made.vocab_size}"
+    return found
+
+
+@pytest.fixture
+def specs(files: dict[str, Path]) -> list[str]:
+    return [f"{label}={folder / 'tokenizer.json'}" for label, folder in files.items()]
+
+
+@pytest.fixture
+def plan(specs: list[str], corpus: Corpus) -> BenchPlan:
+    return BenchPlan(load_all(specs), corpus)
+
+
+def by_library(loaded: Loaded, documents: list[str]) -> Checked:
+    return Checked(loaded.reference.tokenizer, loaded.reference.library, "for the test")
+
+
+def figures(records: object, metric: str) -> dict[tuple[str, str], float | None]:
+    return {(r.tokenizer, r.group): r.value for r in records if r.metric == metric}  # type: ignore[attr-defined]
+
+
+def steps(meter: Meter) -> list[tuple[str, bool]]:
+    return [(c.step, c.reused) for c in meter.costs if c.step in ("count", "measure")]
+
+
+def oracle(path: Path, corpus: Corpus) -> dict[str, Counter[str]]:
+    """Encode every document with the library, and count."""
+    library = tokenizers.Tokenizer.from_file(str(path / "tokenizer.json"))
+    found: dict[str, Counter[str]] = {}
+    for batch in corpus.batches():
+        for text, group in zip(*(batch.column(i).to_pylist() for i in (0, 1)), strict=True):
+            ids = library.encode(text, add_special_tokens=False).ids
+            counts = found.setdefault(group, Counter())
+            counts["tokens"] += len(ids)
+            counts["bytes"] += len(text.encode())
+            counts["words"] += len(text.split())
+    return found
+
+
+def test_figures_are_what_encoding_every_document_gives(
+    plan: BenchPlan, files: dict[str, Path]
+) -> None:
+    result = bench(plan)
+    assert [engine.engine for engine in result.engines] == ["native"] * 3
+    assert list(dict.fromkeys(r.tokenizer for r in result.results)) == list(files)
+    tokens, ratios = figures(result.results, "tokens"), figures(result.results, "bytes_per_token")
+    parity = figures(result.results, "parity[en]")
+    words = figures(result.results, "fertility[ws]")
+    for label, folder in files.items():
+        expected = oracle(folder, plan.corpus)
+        assert tokens[label, POOLED] == sum(c["tokens"] for c in expected.values())
+        for group, counts in expected.items():
+            assert tokens[label, group] == counts["tokens"]
+            assert ratios[label, group] == counts["bytes"] / counts["tokens"]
+            assert parity[label, group] == counts["tokens"] / expected["en"]["tokens"]
+            if group != "ja":
+                assert words[label, group] == counts["tokens"] / counts["words"]
+
+
+def test_nasty_text(specs: list[str], files: dict[str, Path], tmp_path: Path) -> None:
+    corpus = load_corpus(
+        str(write_nasty(tmp_path / "nasty.jsonl")), ReaderOptions(group_column="lang")
+    )
+    tokens = figures(bench(BenchPlan(load_all(specs), corpus)).results, "tokens")
+    for label, folder in files.items():
+        for group, counts in oracle(folder, corpus).items():
+            assert tokens[label, group] == counts["tokens"]
+
+
+def test_text_is_counted_once_for_all_that_cut_alike(
+    plan: BenchPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = []
+
+    def count(corpus: Corpus, pretokenizers: list[Pretokenizer], **options: object) -> object:
+        cut.append([pretokenizer.name for pretokenizer in pretokenizers])
+        return count_corpus_many(corpus, pretokenizers, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(counted, "count_corpus_many", count)
+    meter = Meter()
+    bench(plan, meter)
+    assert cut == [["o200k", "gpt2"]]
+    assert [step for step, _ in steps(meter)] == ["count", *["measure"] * 3]
+
+
+def test_a_second_bench_reads_the_store(plan: BenchPlan) -> None:
+    first, second, third = Meter(), Meter(), Meter()
+    one = bench(plan, first)
+    two = bench(plan, second)
+    assert steps(second) == [("measure", True)] * 3
+    assert one.results == two.results
+    assert one.reading == two.reading
+    forced = bench(dataclasses.replace(plan, force=True), third)
+    assert not any(reused for _, reused in steps(third))
+    assert forced.results == one.results
+
+
+def test_one_more_tokenizer_costs_its_own_pieces_only(plan: BenchPlan) -> None:
+    bench(dataclasses.replace(plan, tokenizers=plan.tokenizers[::2]))
+    meter = Meter()
+    found = bench(plan, meter)
+    assert sorted(steps(meter)) == [
+        ("count", True), ("measure", False), ("measure", True), ("measure", True),
+    ]  # fmt: skip
+    assert found.results == bench(plan).results
+
+
+def test_a_sweep_and_a_bench_share_piece_tables(plan: BenchPlan) -> None:
+    train, test = plan.corpus.split(0.2)
+    sweep(SweepPlan(train, test, (300,)))
+    meter = Meter()
+    bench(dataclasses.replace(plan, corpus=test, tokenizers=plan.tokenizers[:2]), meter)
+    assert [one for one in steps(meter) if one[0] == "count"] == [("count", True)]
+
+
+def test_a_library_gives_the_same_but_for_pieces(
+    plan: BenchPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    native = bench(plan)
+    monkeypatch.setattr(module, "check", by_library)
+    library = bench(plan)
+    assert {engine.engine for engine in library.engines} == {plan.tokenizers[0].reference.library}
+    pieces = {"pieces", "bytes_per_piece", "headroom", "single_token_words[piece]"}
+    for one, other in zip(native.results, library.results, strict=True):
+        assert (one.tokenizer, one.group, one.metric) == (
+            other.tokenizer,
+            other.group,
+            other.metric,
+        )
+        if one.metric in pieces:
+            assert (other.value, other.note) == (None, NO_PIECES)
+        else:
+            assert one.value == other.value, one
+        assert other.pretokenizer is None
+    described = library.describe()["tokenizers"]["gpt2-320"]
+    assert described["why"] == "for the test"
+    assert described["pretokenizer"] is None
+    json.dumps(library.describe())
+
+
+def test_what_is_finished_survives_an_interruption(
+    plan: BenchPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = []
+
+    def measure(*args: object, **options: object) -> object:
+        if done:
+            raise KeyboardInterrupt
+        done.append(1)
+        return evaluate_plainly(*args, **options)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "evaluate_plainly", measure)
+        with pytest.raises(KeyboardInterrupt):
+            bench(plan)
+    meter = Meter()
+    bench(plan, meter)
+    assert steps(meter).count(("measure", True)) == 1
+
+
+def test_threads_metrics_and_reference(plan: BenchPlan) -> None:
+    expected = bench(plan).results
+    assert bench(dataclasses.replace(plan, jobs=3, force=True)).results == expected
+    asked = bench(dataclasses.replace(plan, metrics=("parity",), reference="de")).results
+    assert {r.metric for r in asked} == {"parity[de]", "parity[de]|macro", "parity[de]|max"}
+
+
+def test_labels_are_unique(specs: list[str]) -> None:
+    twice = [specs[0], specs[1].replace("o200k-340=", "o200k-300=")]
+    with pytest.raises(FormatError, match="2 tokenizers are called 'o200k-300'") as raised:
+        load_all(twice)
+    assert "o200k-300-2=" in str(raised.value)
+
+
+def test_what_is_wrong_is_said_before_anything_is_counted(
+    plan: BenchPlan, specs: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(ToktkError, match="no-such-file"):
+        load_all([*specs, str(tmp_path / "no-such-file.json")])
+    for wrong in ({"metrics": ("fertilty",)}, {"tokenizers": ()}):
+        with pytest.raises(ToktkError):
+            bench(dataclasses.replace(plan, **wrong))  # type: ignore[arg-type]
+
+
+def test_text_that_cannot_be_measured_on(specs: list[str], tmp_path: Path) -> None:
+    tokenizers_ = load_all(specs[:1])
+    empty = tmp_path / "empty.txt"
+    empty.write_text("")
+    with pytest.raises(CorpusError, match="no documents"):
+        bench(BenchPlan(tokenizers_, load_corpus(str(empty))))
+    plain = tmp_path / "plain.txt"
+    plain.write_text("no line is aligned\n")
+    with pytest.raises(MetricError, match="parallel"):
+        bench(BenchPlan(tokenizers_, load_corpus(str(plain)), metrics=("parity",)))
+    with pytest.raises(MetricError, match="parallel"):
+        bench(BenchPlan(tokenizers_, load_corpus(str(plain)), reference="en"))
+    blank = tmp_path / "blank.jsonl"
+    blank.write_text('{"text": ""}\n')
+    found = bench(BenchPlan(tokenizers_, load_corpus(str(blank)))).results
+    assert figures(found, "tokens")["o200k-300", POOLED] == 0
+    assert figures(found, "bytes_per_token")["o200k-300", POOLED] is None
+
+
+class _Words:
+    """A model for tests: letters a, b, c; all else is unknown. Id 2 is a hole, 5 is special."""
+
+    kind = "test"
+    vocab_size = 6
+    unknown_id = 0
+    tokens = (b"?", b"a", b"", b"b", b"c", b"<s>")
+
+    def encode_pieces(self, data: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        known = {ord("a"): 1, ord("b"): 3, ord("c"): 4}
+        return np.array([known.get(b, 0) for b in data.tolist()], dtype=np.uint32), offsets[1:]
+
+
+def test_holes_are_no_ids_and_lost_text_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    rows = [
+        {"text": "ab aab", "lang": "x"},
+        {"text": "a?a!", "lang": "y"},
+        {"text": "", "lang": "z"},
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    table = count_corpus(
+        load_corpus(str(path), ReaderOptions(group_column="lang")), Pretokenizer.of("gpt2")
+    )
+    evaluation = evaluate_plainly(table, _Words())  # type: ignore[arg-type]
+    (used,) = UTILIZATION.compute(evaluation, 6, MetricOptions())
+    assert used.value == 3 / 5  # ?, a, b of ?, a, b, c, <s>
+    lost = {f.group: f.value for f in UNKNOWN.compute(evaluation, 6, MetricOptions())}
+    assert lost == {"x": 1 / 6, "y": 2 / 4, "z": None, POOLED: 3 / 10}
+
+
+def test_text_that_a_published_vocabulary_loses(tmp_path: Path) -> None:
+    vocab = {"<unk>": 0, "a": 1, "b": 2, "<s>": 4}
+    made = tokenizers.Tokenizer(tokenizers.models.BPE(vocab, [], unk_token="<unk>"))
+    made.add_special_tokens(["<s>"])
+    made.save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "x.txt").write_text("abба\n", encoding="utf-8")
+    found = bench(
+        BenchPlan(
+            load_all([f"x={tmp_path / 'tokenizer.json'}"]), load_corpus(str(tmp_path / "x.txt"))
+        )
+    )
+    assert found.engines[0].engine.startswith("tokenizers ")
+    assert figures(found.results, "unknown")["x", POOLED] == 2 / 4
+    assert figures(found.results, "utilization")["x", POOLED] == 3 / 4  # id 3 is a hole
+
+
+def test_the_sample_takes_groups_in_turn(corpus: Corpus, tmp_path: Path) -> None:
+    sample = first_documents(corpus, Store())
+    assert len(sample) == 4 * PER_GROUP
+    of_group = [set(lines(language, PER_GROUP)) for language in ("en", "de", "ru", "ja")]
+    assert all(sample[i] in of_group[i % 4] for i in range(len(sample)))
+    assert first_documents(corpus, Store()) == sample
+    many = tmp_path / "many.jsonl"
+    rows = [
+        {"text": f"{i} {NASTY_TEXTS[i % len(NASTY_TEXTS)]}", "lang": str(i % 30)}
+        for i in range(900)
+    ]
+    many.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    sample = first_documents(
+        load_corpus(str(many), ReaderOptions(group_column="lang")), Store(force=True)
+    )
+    assert len(sample) <= DOCUMENTS
+    assert sum(len(text.encode()) for text in sample) <= BYTES
+    book = tmp_path / "book.jsonl"
+    book.write_text(json.dumps({"text": "é" * 300_000}) + "\n")
+    (cut,) = first_documents(load_corpus(str(book)), Store())
+    assert 0 < len(cut.encode()) <= BYTES
+
+
+def test_records_say_what_they_depend_on(plan: BenchPlan) -> None:
+    result = bench(plan)
+    record: Record = next(r for r in result.results if r.tokenizer == "gpt2-320")
+    assert (record.trainer, record.pretokenizer, record.size) == (None, "gpt2", 320)
+    signature = result.engines[2].tokenizer.signature[:8]
+    assert f"|tok:{signature}|" in record.signature
+    one, other = plan.signature(check_engines(plan)), plan.signature(check_engines(plan))
+    assert one == other
+    fewer = dataclasses.replace(plan, tokenizers=plan.tokenizers[:2])
+    assert fewer.signature(check_engines(fewer)) != one

@@ -1,0 +1,263 @@
+"""Encoding by pairs with ranks of their own: pieces that begin as bytes or characters, whole tokens.
+
+A spelling is how a piece becomes its first symbols: ``(byte_ids, characters, anywhere, first)``. ``byte_ids``
+(int64[256]) has the symbol of each byte, ``characters`` (int32, by code point) that of each character above
+U+007F which is one, -1 elsewhere. Where `anywhere` is not set it counts only at the beginning or after a byte
+above 0x7F: so `find_certain` finds them. All else begins as its bytes, and so does what is no UTF-8.
+``first`` (int64[128 * 128]) knows the merge of any two ASCII bytes, or says UNKNOWN.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from toktk.kernels import inlined, kernel
+from toktk.kernels.encoding import (
+    NO_RANK,
+    UNKNOWN,
+    enter_pair,
+    find_merge,
+    merge_symbols,
+    merges_of,
+)
+
+_LEAST = np.array([0, 0, 0x80, 0x800, 0x10000])  # of code points, by bytes
+
+
+@inlined
+def _span_slot(data, start, n, n_slots):
+    h = np.uint64(n)
+    for i in range(n):
+        h = (h ^ np.uint64(data[start + i])) * np.uint64(0x9E3779B97F4A7C15)
+        h ^= h >> np.uint64(29)
+    return np.int64(h & np.uint64(n_slots - 1))
+
+
+@kernel
+def fill_token_table(entered, data, offsets, table):
+    """Enter the tokens of the ids `entered`, by their bytes ``data[offsets[id]:offsets[id + 1]]``.
+
+    `table` (int64, a power of two > entered.size) holds ids, -1 where free. Returns the first id whose
+    bytes are there already, or -1.
+    """
+    for i in range(entered.size):
+        start = offsets[entered[i]]
+        n = offsets[entered[i] + 1] - start
+        s = _span_slot(data, start, n, table.size)
+        while table[s] != -1:
+            if _equal(data, start, n, data, offsets, table[s]):
+                return entered[i]
+            s = (s + 1) & (table.size - 1)
+        table[s] = entered[i]
+    return -1
+
+
+@kernel
+def find_token(data, start, n, table, token_data, offsets):
+    """Return the id of the token ``data[start:start + n]``, or -1; `table` by `fill_token_table`."""
+    s = _span_slot(data, start, n, table.size)
+    while table[s] != -1:
+        if _equal(data, start, n, token_data, offsets, table[s]):
+            return table[s]
+        s = (s + 1) & (table.size - 1)
+    return -1
+
+
+@kernel
+def find_tokens(data, starts, table, token_data, offsets, found):
+    """Look up each span ``data[starts[i]:starts[i + 1]]``; write its id, or -1, to `found`."""
+    for i in range(found.size):
+        found[i] = find_token(
+            data, starts[i], starts[i + 1] - starts[i], table, token_data, offsets
+        )
+
+
+@kernel
+def _equal(data, start, n, token_data, offsets, token):
+    begin = offsets[token]
+    if offsets[token + 1] - begin != n:
+        return False
+    i = 0
+    while i < n and data[start + i] == token_data[begin + i]:
+        i += 1
+    return i == n
+
+
+@kernel
+def _character(data, start, stop):
+    """Return code point and bytes of the character, not ASCII, at `start`; -1 and 1 where there is none."""
+    code = np.int64(data[start])
+    width = 2 if code < 0xE0 else 3 if code < 0xF0 else 4
+    if code < 0xC0 or code >= 0xF8 or start + width > stop:
+        return np.int64(-1), 1
+    code &= 0x7F >> width
+    wrong = np.int64(0)
+    for k in range(1, width):
+        byte = np.int64(data[start + k])
+        wrong |= (byte & 0xC0) ^ 0x80
+        code = (code << 6) | (byte & 0x3F)
+    if wrong or code < _LEAST[width]:
+        return np.int64(-1), 1
+    return code, width
+
+
+@kernel
+def _spell(data, start, n, spelling, scratch):
+    """Write the first symbols of a piece and what merges them (see `merge_symbols`); return how many."""
+    byte_ids, characters, anywhere, first = spelling
+    values = merges_of(scratch)
+    i, stop, m = start, start + n, 0
+    while i < stop:
+        byte = np.int64(data[i])
+        if byte < 0x80:
+            scratch[m], values[m] = byte_ids[byte], UNKNOWN
+            if i + 1 < stop and data[i + 1] < 0x80:
+                values[m] = first[byte << 7 | np.int64(data[i + 1])]
+            m += 1
+            i += 1
+            continue
+        width, found = 1, np.int64(-1)
+        if anywhere or i == start or data[i - 1] >= 0x80:
+            code, width = _character(data, i, stop)
+            if 0 <= code < characters.size:
+                found = np.int64(characters[code])
+        if found >= 0:
+            scratch[m], values[m] = found, UNKNOWN
+            m += 1
+        else:
+            for k in range(width):
+                scratch[m], values[m] = byte_ids[data[i + k]], UNKNOWN
+                m += 1
+        i += width
+    return m
+
+
+@kernel
+def find_first(table, byte_ids, first):
+    """Fill the last part of a spelling: what `find_merge` says of any two ASCII bytes."""
+    for a in range(128):
+        for b in range(128):
+            first[a << 7 | b] = find_merge(table, byte_ids[a], byte_ids[b])
+
+
+@kernel
+def find_certain(pairs, table, byte_ids, ends, as_left, as_right, characters):
+    """Find the characters that the merges of pieces of bytes always make, except after ASCII.
+
+    Such a character can be there from the beginning. While its bytes are not one symbol yet, the lowest rank
+    among them is below that of any pair of its first or last symbol with a neighbor; so no neighbor takes a
+    part of it. Nor does it come too early: what would merge with it has a higher rank than the merges that
+    make it, so all that merges before them does so before it. After an ASCII byte, most of all a space, some
+    first byte often merges with that; hence the exception.
+
+    Args:
+        pairs: int64[n, 4], all in `table`.
+        ends: bool[ids], all False: whether a symbol may end in a byte above 0x7F.
+        as_left, as_right: int64[ids], all NO_RANK: the least rank of a symbol's pairs on either side.
+        characters: int32, all -1: the symbol of each code point that is such a character.
+    """
+    for byte in range(0x80, 0x100):
+        ends[byte_ids[byte]] = True
+    is_changing = True
+    while is_changing:
+        is_changing = False
+        for i in range(pairs.shape[0]):
+            if ends[pairs[i, 1]] and not ends[pairs[i, 2]]:
+                ends[pairs[i, 2]] = is_changing = True
+    for i in range(pairs.shape[0]):
+        left, right, rank = pairs[i, 0], pairs[i, 1], pairs[i, 3]
+        as_left[left] = min(as_left[left], rank)
+        if ends[left]:
+            as_right[right] = min(as_right[right], rank)
+    for code in range(0x80, characters.size):
+        characters[code] = _certain(code, table, byte_ids, as_left, as_right)
+
+
+@kernel
+def _certain(code, table, byte_ids, as_left, as_right):
+    """Return the symbol that the bytes of a character always become, or -1."""
+    width = 2 if code < 0x800 else 3 if code < 0x10000 else 4
+    lead = (0xF00 >> width) & 0xFF
+    a = byte_ids[lead | (code >> (6 * (width - 1)))]
+    b = c = d = np.int64(-1)
+    b = byte_ids[0x80 | ((code >> (6 * (width - 2))) & 0x3F)]
+    if width > 2:
+        c = byte_ids[0x80 | ((code >> (6 * (width - 3))) & 0x3F)]
+    if width > 3:
+        d = byte_ids[0x80 | (code & 0x3F)]
+    top, last = np.int64(-1), d if width > 3 else c if width > 2 else b
+    for n in range(width, 1, -1):
+        best, at = find_merge(table, a, b), 0
+        if n > 2:
+            value = find_merge(table, b, c)
+            if value >> 32 < best >> 32:
+                best, at = value, 1
+        if n > 3:
+            value = find_merge(table, c, d)
+            if value >> 32 < best >> 32:
+                best, at = value, 2
+        rank, new = best >> 32, best & 0xFFFFFFFF
+        if rank == NO_RANK or rank >= as_right[a] or rank >= as_left[last]:
+            return np.int64(-1)
+        top = max(top, rank)
+        if at + 2 == n:
+            last = new
+        if at == 0:
+            a, b, c = new, c, d
+        elif at == 1:
+            b, c = new, d
+        else:
+            c = new
+    return a if top < min(as_left[a], as_right[a]) else np.int64(-1)
+
+
+@kernel
+def encode_ranked_spans(data, offsets, spelling, table, whole, longest, token_data, token_offsets, ids,
+                        ends, scratch):  # fmt: skip
+    """Encode each span; write ids one after the other and where each span's ids end; return how many.
+
+    A span of at most `longest` bytes that equals a token of `whole` (by `fill_token_table`) is that token.
+    `ids` (uint32) has room for all bytes; `scratch` is as for `encode_piece`.
+    """
+    k = 0
+    for p in range(offsets.size - 1):
+        start, n = offsets[p], offsets[p + 1] - offsets[p]
+        found = np.int64(-1)
+        if n <= longest:
+            found = np.int64(find_token(data, start, n, whole, token_data, token_offsets))
+        if found >= 0:
+            ids[k] = found
+            k += 1
+        else:
+            m = _spell(data, start, n, spelling, scratch)
+            m, _ = merge_symbols(table, m, scratch)
+            for i in range(m):
+                ids[k] = scratch[i]
+                k += 1
+        ends[p] = k
+    return k
+
+
+@kernel
+def list_last_pairs(order, data, offsets, ranks, spelling, table, pairs, scratch):
+    """Find the pair that makes each token, under the rule that any two neighbors merge that spell one.
+
+    `order` holds the ids that merging may make, shorter tokens first; those of one symbol are passed
+    over. Each token is encoded by the pairs found so far; where two symbols are left, they are its pair.
+    toktk.tokenizer.neighbors says why no other is needed. `table` (by `empty_pair_table`) must be empty
+    and large enough for `order`; `pairs` is int64[order.size, 4]. Returns how many pairs there are.
+    """
+    n_pairs = 0
+    for at in range(order.size):
+        token = order[at]
+        start = offsets[token]
+        n = _spell(data, start, offsets[token + 1] - start, spelling, scratch)
+        if n < 2:
+            continue
+        n, _ = merge_symbols(table, n, scratch)
+        if n == 2:
+            pairs[n_pairs, 0], pairs[n_pairs, 1] = scratch[0], scratch[1]
+            pairs[n_pairs, 2], pairs[n_pairs, 3] = token, ranks[token]
+            enter_pair(table, scratch[0], scratch[1], ranks[token], token)
+            n_pairs += 1
+    return n_pairs

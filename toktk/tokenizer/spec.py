@@ -1,0 +1,124 @@
+"""What a user writes to name a tokenizer: ``tiktoken:o200k_base``, ``hf:org/name@rev``, a path."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from toktk.errors import FormatError, did_you_mean
+
+Source = Literal["hf", "tiktoken", "spm", "path"]
+
+_LABEL = re.compile(r"(?P<label>[^/\\:=\s]+)=(?P<rest>.+)", re.DOTALL)
+_HF = re.compile(r"(?P<name>[\w.-]+(/[\w.-]+)?)(@(?P<revision>.+))?", re.ASCII)
+FOLDER_FILES = ("tokenizer.json", "tekken.json", "tokenizer.model")
+_USE = (
+    "Use tiktoken:{}, hf:<org>/<name>, spm:<file.model>, or a path to tokenizer.json, tekken.json, a "
+    ".model, a .tiktoken, or a folder with one of them."
+)
+# The encodings of tiktoken 0.14, so that an error need not import it.
+ENCODINGS = (
+    "cl100k_base", "gpt2", "o200k_base", "o200k_harmony", "p50k_base", "p50k_edit", "r50k_base",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Where a tokenizer is.
+
+    Attributes:
+        text: what was written, without the label.
+        label: what tables call it.
+        source: ``hf``: a repository on the Hugging Face hub; ``tiktoken``: an encoding that the library
+            knows; ``spm``: a SentencePiece model; ``path``: a file or a folder.
+        target: the repository, the encoding or the path.
+        revision: of the repository: a branch, a tag or a commit.
+    """
+
+    text: str
+    label: str
+    source: Source
+    target: str
+    revision: str | None = None
+
+    @property
+    def path(self) -> Path:
+        """The path, where `source` is ``spm`` or ``path``."""
+        return Path(self.target).expanduser()
+
+
+def parse_spec(text: str) -> Spec:
+    """Return the parts of ``spec`` or ``label=spec``.
+
+    A label has no ``/``, ``:``, ``=`` or white space. A path that holds ``=`` and exists is a path.
+    Nothing is opened.
+
+    Raises:
+        FormatError: an empty text, or no such name, encoding, file or folder.
+    """
+    label = ""
+    found = _LABEL.fullmatch(text)
+    if found and not _exists(text):
+        label, text = found["label"], found["rest"]
+    kind, _, target = text.partition(":")
+    if kind == "hf" and target:
+        return _hub(text, label, target)
+    if kind == "tiktoken" and target:
+        if target not in ENCODINGS and target not in _encodings():
+            raise _unknown(text, target)
+        return Spec(text, label or target, "tiktoken", target)
+    if kind == "spm" and target:
+        if not _exists(target):
+            raise FormatError(f"no SentencePiece model {target!r}.", "Found: no such file.")
+        return Spec(text, label or default_label(Path(target)), "spm", target)
+    if not text or not _exists(text):
+        raise _unknown(text, target or text)
+    return Spec(text, label or default_label(Path(text)), "path", text)
+
+
+def default_label(path: Path) -> str:
+    """Return the part of `path` that tells it apart: of a folder's usual file the folder's name."""
+    path = path.expanduser()
+    if path.name in FOLDER_FILES or path.name in ("", ".", ".."):
+        path = path.resolve()
+    if path.name in FOLDER_FILES and not path.is_dir():
+        return path.parent.name or path.stem
+    if path.suffix in (".json", ".model", ".tiktoken") and not path.is_dir():
+        return path.stem
+    return path.name
+
+
+def _hub(text: str, label: str, target: str) -> Spec:
+    found = _HF.fullmatch(target)
+    if found is None:
+        raise FormatError(
+            f"cannot understand {text!r}.", "Write hf:<org>/<name>, then if needed @<revision>."
+        )
+    name = found["name"]
+    return Spec(text, label or name.rpartition("/")[2], "hf", name, found["revision"])
+
+
+def _exists(text: str) -> bool:
+    try:
+        return bool(text) and Path(text).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):  # too long a name, a NUL, a user without a home
+        return False
+
+
+def _encodings() -> list[str]:
+    """Return the encodings that tiktoken knows, those of plug-ins included."""
+    import tiktoken
+
+    return list(tiktoken.list_encoding_names())
+
+
+def _unknown(text: str, name: str) -> FormatError:
+    guess = did_you_mean(name, ENCODINGS) or " (none)"
+    close = re.search(r"'(.+)'", guess)
+    return FormatError(
+        f"unknown tokenizer {text!r}.",
+        f"Tried: file (none), tiktoken encodings{guess}.",
+        _USE.format(close[1] if close else "cl100k_base"),
+    )
