@@ -7,6 +7,7 @@ second: as long as counting 100 MB of text.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +35,19 @@ def to_numpy(array: pa.Array) -> npt.NDArray[Any]:
     if buffer is None:
         return np.empty(0, dtype)
     return np.frombuffer(buffer, dtype)[array.offset : array.offset + len(array)]
+
+
+def read_parquet(path: Path) -> pa.Table:
+    """Return the table in a Parquet file; `pyarrow.parquet.read_table` imports pandas as well.
+
+    Raises:
+        OSError: it cannot be read.
+        pyarrow.ArrowInvalid: it is damaged.
+    """
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        return file.read()
 
 
 def is_valid(array: pa.Array) -> npt.NDArray[np.bool_]:

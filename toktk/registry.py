@@ -188,6 +188,7 @@ METRICS = Registry(
         "utilization": "toktk.metrics.vocabulary:UTILIZATION",
         "renyi_efficiency": "toktk.metrics.vocabulary:RENYI_EFFICIENCY",
         "single_token_words[piece]": "toktk.metrics.vocabulary:SINGLE_TOKEN_WORDS",
+        "unknown": "toktk.metrics.vocabulary:UNKNOWN",
     },
     accepts=_is_metric,
     expected="a toktk.metrics.base.Metric",

@@ -20,6 +20,7 @@ from toktk.errors import ToktkError, did_you_mean
 COMMANDS = {
     "sweep": ("toktk.cli.sweep:command", "Train at many vocabulary sizes and measure every one."),
     "train": ("toktk.cli.train:command", "Train one tokenizer and write it."),
+    "bench": ("toktk.cli.bench:command", "Measure tokenizers on text that none of them has seen."),
     "convert": ("toktk.cli.convert:command", "Write a tokenizer in another library's format."),
     "ls": ("toktk.cli.ls:command", "List trainers, pretokenizers, metrics and corpora."),
     "env": ("toktk.cli.env:command", "Show versions, machine and cache."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,8 @@ import click
 from toktk.cli.output import emit, emit_rows
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from toktk.corpus import Corpus, ReaderOptions
     from toktk.lab.cost import Meter
     from toktk.lab.plan import SweepPlan
@@ -23,8 +25,8 @@ HELD_OUT = 0.1
 _PIPE_WIDTH = 100
 
 
-def training_corpus(specs: Sequence[str], options: ReaderOptions) -> Corpus:
-    """Return all of the corpora, to train on.
+def whole_corpus(specs: Sequence[str], options: ReaderOptions) -> Corpus:
+    """Return all of the corpora as one.
 
     Raises:
         CorpusError: a spec names nothing.
@@ -48,7 +50,7 @@ def corpora(
     from toktk.corpus import load_corpus
 
     if evals:
-        return training_corpus(specs, options), training_corpus(evals, options)
+        return whole_corpus(specs, options), whole_corpus(evals, options)
     training, evaluation = [], []
     for spec in specs:
         corpus = load_corpus(spec, options)
@@ -103,7 +105,7 @@ def run(plan: SweepPlan, output: Path | None, format: str, quiet: bool) -> None:
     trouble: StorageError | None = None
     with ProgressBars(quiet) as bars:
         meter = Meter(bars)
-        _remark_on_kernels(meter)
+        remark_on_kernels(meter)
         signature = fingerprint(plan, meter)
         directory = RunDirectory(output or _default_directory(plan, signature))
         found = None if plan.force else directory.find(signature)
@@ -140,7 +142,8 @@ def _default_directory(plan: SweepPlan, signature: str) -> Path:
     return Path("runs") / f"{file_name(name)[:60]}-{signature[:8]}"
 
 
-def _remark_on_kernels(meter: Meter) -> None:
+def remark_on_kernels(meter: Meter) -> None:
+    """Say that a first run compiles, so that nobody takes the wait for the work."""
     from toktk.kernels import cache_directory
 
     folder = cache_directory()
@@ -156,7 +159,18 @@ def _remark_on_overlap(plan: SweepPlan, meter: Meter) -> None:
 def _show(results: Results | None, document: dict[str, Any], format: str) -> None:
     if results is None:
         _show_tokenizers(document.get("tokenizers", {}), format)
-    elif format == "json":
+        return
+    from toktk.report.tables import sweep_tables
+
+    show(results, format, lambda width: sweep_tables(results, document["unreached"]))
+
+
+def show(results: Results, format: str, tables: Callable[[int], Sequence[RenderableType]]) -> None:
+    """Write figures to standard output in one of `toktk.cli.options.FORMATS`.
+
+    `tables` makes what the terminal shows, given its width in characters.
+    """
+    if format == "json":
         emit(results.to_json(), None)
     elif format == "csv":
         emit(results.to_csv(), None)
@@ -165,21 +179,20 @@ def _show(results: Results | None, document: dict[str, Any], format: str) -> Non
     elif format == "latex":
         emit(results.to_latex(), None)
     else:
-        _show_tables(results, document)
+        show_tables(tables)
 
 
-def _show_tables(results: Results, document: dict[str, Any]) -> None:
+def show_tables(tables: Callable[[int], Sequence[RenderableType]]) -> None:
+    """Write tables to standard output, as wide as the terminal; `tables` is given that width."""
     import io
 
     from rich.console import Console
-
-    from toktk.report.tables import sweep_tables
 
     on_screen = sys.stdout.isatty()
     text = io.StringIO()
     width = None if on_screen else _PIPE_WIDTH
     console = Console(file=text, force_terminal=on_screen, width=width, highlight=False)
-    for table in sweep_tables(results, document["unreached"]):
+    for table in tables(console.width):
         console.print(table)
     lines = text.getvalue().splitlines()
     click.echo("".join(f"{line.rstrip()}\n" for line in lines), nl=False, color=on_screen)

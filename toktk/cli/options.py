@@ -137,20 +137,29 @@ def jobs_option(function: F) -> F:
 
 
 def corpus_options(function: F) -> F:
+    """Add ``-c/--corpus``, text to train on; else as `measured_corpus_options`."""
+    return _corpus_options(function, "starter", "Text to train on")
+
+
+def measured_corpus_options(function: F) -> F:
     """Add ``-c/--corpus`` and how to read it: the command gets `corpora` and the rest by name.
 
     `reader_options` makes a ReaderOptions of the rest.
     """
+    return _corpus_options(function, "starter:eval", "Text to measure on")
+
+
+def _corpus_options(function: F, default: str, what: str) -> F:
     options = [
         click.option(
             "-c",
             "--corpus",
             "corpora",
             multiple=True,
-            default=["starter"],
+            default=[default],
             show_default=True,
             metavar="SPEC",
-            help="Text to train on: a file, folder, quoted glob, hub:<org>/<name>, or a name from"
+            help=f"{what}: a file, folder, quoted glob, hub:<org>/<name>, or a name from"
             " `toktk ls corpora`. Repeatable.",
         ),
         click.option(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from toktk.corpus.readers import FileReader
+
+_NULL = re.compile(rb"^[ \t\r]*null[ \t\r]*$", re.MULTILINE)
 
 
 def read_jsonl(reader: FileReader) -> Iterator[tuple[pa.RecordBatch, int]]:
@@ -85,7 +88,10 @@ def _parse_fast(raw: bytes, types: dict[str, pa.DataType]) -> dict[str, pa.Array
             table = arrow_json.read_json(pa.BufferReader(raw), read, parse)
         except pa.ArrowInvalid:
             continue
-        return {name: _one_chunk(table.column(name)) for name in types}
+        columns = {name: _one_chunk(table.column(name)) for name in types}
+        # Arrow takes a line that is null for an object with nothing in it.
+        nulls = any(column.null_count for column in columns.values())
+        return None if nulls and _NULL.search(raw) else columns
     return None
 
 

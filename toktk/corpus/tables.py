@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # A column that is null throughout has no type of its own.
 _TEXT_TYPES = ("string", "large_string", "string_view", "null")
 
+_BYTES = {"string": "binary", "large_string": "large_binary", "string_view": "binary_view"}
+
 
 def wanted_columns(options: ReaderOptions, found: Sequence[str], source: str) -> list[str]:
     """Return the columns that `options` name, each once.
@@ -57,10 +59,12 @@ def rows_to_batch(
     """Return ``(batch, null rows skipped, sequences replaced)`` for rows of a table.
 
     Raises:
-        CorpusError: the text column does not hold strings, or not UTF-8.
+        CorpusError: the text column does not hold strings, or not UTF-8; a column is damaged.
     """
     import pyarrow as pa
 
+    for name, column in columns.items():
+        _check_layout(column, name, source)
     text = columns[options.text_column]
     if pa.types.is_dictionary(text.type):
         text = text.dictionary_decode()
@@ -88,6 +92,33 @@ def rows_to_batch(
     if options.align_column is not None:
         align = align_column(columns[options.align_column], f"column {options.align_column!r}")
     return make_batch(text, groups, align), nulls, replaced
+
+
+def _check_layout(column: pa.Array, name: str, source: str) -> None:
+    """Refuse a column whose offsets or indices lead out of its data: Arrow follows them unchecked.
+
+    Raises:
+        CorpusError: naming file and column.
+    """
+    import pyarrow as pa
+
+    try:
+        if pa.types.is_dictionary(column.type):
+            values = column.dictionary
+            _check_layout(values, name, source)
+            column = pa.DictionaryArray.from_arrays(
+                column.indices, pa.nulls(len(values)), safe=False
+            )
+        # As bytes: whether they are UTF-8 is asked elsewhere, where they may be replaced.
+        elif str(column.type) in _BYTES:
+            column = column.view(_BYTES[str(column.type)])
+        column.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise CorpusError(
+            f"column {name!r} of {source} is damaged.",
+            f"Found: {str(error).splitlines()[0]}.",
+            "Write the file anew.",
+        ) from error
 
 
 def _batch(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from toktk import arrow
 from toktk.lab.results import Results
 from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -50,7 +51,7 @@ class Pieces:
                 totals=table.totals,
                 aligned=table.aligned,
             )
-        _write_json(
+        write_json(
             folder,
             groups=table.groups,
             pretokenizer=table.pretokenizer,
@@ -60,7 +61,7 @@ class Pieces:
     @classmethod
     def load(cls, folder: Path) -> Pieces:
         """Read what `save` wrote."""
-        meta = _read_json(folder)
+        meta = read_json(folder)
         with np.load(folder / "pieces.npz", allow_pickle=False) as arrays:
             table = PieceTable(
                 arrays["data"],
@@ -116,14 +117,14 @@ class Training:
                 for name, array in tokenizer.model.to_arrays().items()
             }
             np.savez(file, **arrays)
-        _write_json(
+        write_json(
             folder,
             available=self.available,
             reading=None if self.reading is None else vars(self.reading),
             tokenizers=[
                 {
                     "name": tokenizer.name,
-                    "pretokenizer": [tokenizer.pretokenizer.name, tokenizer.pretokenizer.pattern],
+                    "pretokenizer": tokenizer.pretokenizer.to_json(),
                     "kind": tokenizer.model.kind,
                     "stored": 0 if one_list else i,
                     "merges": _n_merges(tokenizer.model) if one_list else None,
@@ -135,7 +136,7 @@ class Training:
     @classmethod
     def load(cls, folder: Path) -> Training:
         """Read what `save` wrote."""
-        meta = _read_json(folder)
+        meta = read_json(folder)
         stored: dict[int, dict[str, npt.NDArray[Any]]] = {}
         with np.load(folder / "models.npz", allow_pickle=False) as arrays:
             for name in arrays.files:
@@ -147,7 +148,8 @@ class Training:
             if one["merges"] is not None:
                 parts = {**parts, "merges": parts["merges"][: one["merges"]]}
             model = model_from_arrays(one["kind"], parts)
-            tokenizers.append(Tokenizer(one["name"], Pretokenizer(*one["pretokenizer"]), model))
+            pretokenizer = Pretokenizer.from_json(one["pretokenizer"])
+            tokenizers.append(Tokenizer(one["name"], pretokenizer, model))
         reading = meta["reading"]
         return cls(
             tuple(tokenizers), meta["available"], None if reading is None else Reading(**reading)
@@ -175,17 +177,15 @@ class Measured:
 
         self.results.write_parquet(folder / "results.parquet")
         pq.write_table(self.curves, folder / "curves.parquet", compression="zstd")
-        _write_json(folder, reading=vars(self.reading))
+        write_json(folder, reading=vars(self.reading))
 
     @classmethod
     def load(cls, folder: Path) -> Measured:
         """Read what `save` wrote."""
-        import pyarrow.parquet as pq
-
         return cls(
             Results.read_parquet(folder / "results.parquet"),
-            pq.read_table(folder / "curves.parquet"),
-            Reading(**_read_json(folder)["reading"]),
+            arrow.read_parquet(folder / "curves.parquet"),
+            Reading(**read_json(folder)["reading"]),
         )
 
 
@@ -200,10 +200,12 @@ def _offsets(lengths: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     return offsets
 
 
-def _write_json(folder: Path, **meta: Any) -> None:
+def write_json(folder: Path, **meta: Any) -> None:
+    """Write what a cell holds besides arrays."""
     (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
 
 
-def _read_json(folder: Path) -> dict[str, Any]:
+def read_json(folder: Path) -> dict[str, Any]:
+    """Read what `write_json` wrote."""
     meta: dict[str, Any] = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     return meta

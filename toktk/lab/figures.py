@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ from toktk.tokenizer.tokenizer import Tokenizer
 if TYPE_CHECKING:
     import pyarrow as pa
 
+NO_PIECES = "whole documents are encoded: there are no pieces to see"
 CURVE_POINTS = 400
 """Sizes of a curve besides those asked for, a constant factor apart."""
 
@@ -25,11 +27,12 @@ def records(
     evaluation: Evaluation,
     tokenizer: Tokenizer,
     label: str,
-    trainer: str,
+    trainer: str | None,
     corpus: tuple[str, str],
     metrics: Sequence[Metric],
     options: MetricOptions,
     asked: bool,
+    pieces: bool = True,
 ) -> list[Record]:
     """Return the figures of one tokenizer.
 
@@ -37,11 +40,13 @@ def records(
         evaluation: at the tokenizer's size or beyond.
         tokenizer: what is measured.
         label: what the records call it.
-        trainer: its trainer's name.
+        trainer: its trainer's name; None for one that was not trained here.
         corpus: name and fingerprint of the text.
         metrics: what to compute.
         options: the metrics' options.
         asked: the metrics were named by the user: one that the text cannot carry is then an error.
+        pieces: the evaluation's pieces are those of the tokenizer, not whole documents; else figures
+            about pieces are null.
 
     Raises:
         MetricError: the text cannot carry a metric that was asked for.
@@ -55,6 +60,8 @@ def records(
         if not (wanted or metric.applies(evaluation)):
             continue
         for figure in metric.compute(evaluation, size, options):
+            if metric.pieces and not pieces:
+                figure = replace(figure, value=None, note=NO_PIECES)
             signed = signature(
                 tok=tokenizer.signature,
                 corpus=fingerprint,

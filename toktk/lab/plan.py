@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -131,10 +131,7 @@ class SweepPlan:
         Raises:
             ToktkError: an unknown metric, or a plug-in that is broken.
         """
-        origins = METRICS.names()
-        return {
-            name: (METRICS.load(name), origins[name]) for name in self.metrics or tuple(origins)
-        }
+        return measures(self.metrics)
 
     def check(self) -> None:
         """Find what can be found wrong without reading text.
@@ -228,6 +225,26 @@ class Family:
             "given": dict(self.given),
             "pair_score": _score_key(self.given.get("score")),
         }
+
+
+def measures(names: Sequence[str]) -> dict[str, tuple[Metric, str]]:
+    """Return the metrics of these names, or all, each with where it comes from.
+
+    Raises:
+        ToktkError: an unknown metric, or a plug-in that is broken.
+    """
+    origins = METRICS.names()
+    return {name: (METRICS.load(name), origins[name]) for name in names or tuple(origins)}
+
+
+def measures_key(measures: Mapping[str, tuple[Metric, str]]) -> dict[str, list[str]]:
+    """Return what determines the metrics, JSON-able: where each is from, and a plug-in's code."""
+    return {name: _metric_key(*measure) for name, measure in measures.items()}
+
+
+def _metric_key(metric: Metric, origin: str) -> list[str]:
+    package = metric.compute.__module__.partition(".")[0]
+    return [origin, "" if package == "toktk" else code_digest(package)]
 
 
 def _in_words(parameter: str) -> str:

@@ -129,10 +129,9 @@ class Results:
             StorageError: the file is missing, damaged, or of another schema.
         """
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         try:
-            table = pq.read_table(path)
+            table = arrow.read_parquet(path)
         except (OSError, pa.ArrowInvalid) as error:
             raise StorageError(f"cannot read results from {path}.", f"Found: {error}") from error
         found = (table.schema.metadata or {}).get(_SCHEMA_KEY, b"none").decode()

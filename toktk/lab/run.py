@@ -1,4 +1,4 @@
-"""A run directory: what a sweep found, with all that is needed to judge and repeat it.
+"""A run directory: what a sweep or a bench found, with all that is needed to judge and repeat it.
 
 ``run.json`` is written last: a directory without it holds an unfinished run.
 """
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toktk import __version__
+from toktk import __version__, arrow
 from toktk.errors import FormatError, StorageError
 from toktk.lab.cost import Meter
 from toktk.lab.environment import environment
@@ -25,6 +25,7 @@ from toktk.paths import atomic_write
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from toktk.lab.bench import BenchResult
     from toktk.lab.outcome import SweepResult
     from toktk.tokenizer.tokenizer import Tokenizer
 
@@ -96,10 +97,11 @@ class RunDirectory:
         try:
             if found["evaluation"] is not None:
                 self.results()
-                self.curves()
+                if found.get("verb") != "bench":
+                    self.curves()
         except StorageError:
             return False
-        folders = [one["folder"] for one in found["tokenizers"].values()]
+        folders = [one.get("folder") for one in found["tokenizers"].values()]
         return all((self.path / folder).is_dir() for folder in folders if folder)
 
     def prepare(self) -> None:
@@ -142,15 +144,41 @@ class RunDirectory:
                     **self._save(label, tokenizer, meter),
                 }
                 advance(1)
+        return self._finish({**result.describe(), "tokenizers": tokenizers}, signature)
+
+    def write_bench(self, result: BenchResult, signature: str, meter: Meter) -> dict[str, Any]:
+        """Write a bench in the same way; what it measured is somebody else's, and stays there.
+
+        Raises:
+            StorageError: the disk is full, or the folder cannot be written.
+        """
+        self.prepare()
+        with meter.step("write", "", len(result.results), "figures"):
+            self._clear()
+            result.results.write_parquet(self.path / "results.parquet")
+        return self._finish(result.describe(), signature)
+
+    def _finish(self, described: dict[str, Any], signature: str) -> dict[str, Any]:
+        """Write run.json and return it."""
         document = {
             "schema": SCHEMA,
             "toktk": __version__,
             "signature": signature,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            **result.describe(),
-            "tokenizers": tokenizers,
+            **described,
             "environment": environment(),
         }
+        return self._write_json(document)
+
+    def add(self, document: dict[str, Any], **more: Any) -> dict[str, Any]:
+        """Write run.json once more with `more` in it, and return it.
+
+        Raises:
+            StorageError: the disk is full, or the folder cannot be written.
+        """
+        return self._write_json({**document, **more})
+
+    def _write_json(self, document: dict[str, Any]) -> dict[str, Any]:
         with atomic_write(self.path / "run.json") as temporary:
             text = json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n"
             temporary.write_text(text, encoding="utf-8")
@@ -197,11 +225,10 @@ class RunDirectory:
             StorageError: they are missing or damaged.
         """
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         path = self.path / "curves.parquet"
         try:
-            return pq.read_table(path)
+            return arrow.read_parquet(path)
         except (OSError, pa.ArrowInvalid) as error:
             raise StorageError(f"cannot read curves from {path}.", f"Found: {error}") from error
 

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from toktk.corpus import Corpus
 from toktk.errors import FormatError, TrainingError
-from toktk.lab.cells import Measured, Pieces, Reading, Training
+from toktk.lab.cells import Measured, Reading, Training
 from toktk.lab.cost import Meter
 from toktk.lab.figures import curve, curve_sizes, records
 from toktk.lab.outcome import SweepResult, Unreached
-from toktk.lab.plan import Family, SweepPlan
+from toktk.lab.pieces import CountedCorpora
+from toktk.lab.plan import Family, SweepPlan, measures_key
 from toktk.lab.results import Record, Results
 from toktk.lab.signature import digest
-from toktk.lab.store import Store, code_digest
-from toktk.metrics.base import Metric, MetricOptions
+from toktk.lab.store import Store
+from toktk.metrics.base import MetricOptions
 from toktk.metrics.evaluation import Evaluation, evaluate
 from toktk.metrics.viterbi_evaluation import evaluate_viterbi
-from toktk.pieces.counting import count_corpus
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.tokenizer.tokenizer import Tokenizer
 from toktk.tokenizer.unigram import UnigramModel
@@ -60,8 +60,7 @@ class _Sweep:
         self.plan = plan
         self.meter = meter
         self.store = Store(meter.watcher.remark, force=plan.force)
-        self._counted: dict[tuple[str, str, bool], Pieces] = {}
-        self._slow: set[str] = set()
+        self._pieces = CountedCorpora(self.store, self.meter, plan.jobs)
         self._last: tuple[str, Training] | None = None
         # What goes into the result.
         self.found: list[Record] = []
@@ -118,43 +117,6 @@ class _Sweep:
         )
         return Unreached(family.label, sizes, available)
 
-    # -- counting ---------------------------------------------------------------------------------
-
-    def pieces(self, corpus: Corpus, pretokenizer: Pretokenizer, by_group: bool) -> Pieces:
-        """Return the counted corpus: from this run, from the store, or by reading it."""
-        known = corpus.fingerprint, pretokenizer.pattern, by_group
-        if known in self._counted:
-            return self._counted[known]
-        key = {
-            "corpus": corpus.fingerprint,
-            "pattern": pretokenizer.pattern,
-            "cut": pretokenizer.signature,
-            "by_group": by_group,
-        }
-        what = f"{corpus.name}, {pretokenizer.name}"
-        pieces = self.store.read("pieces", key, Pieces.load)
-        if pieces is not None:
-            self.meter.reused("count", what)
-        else:
-            self._say_if_slow(pretokenizer)
-            with self.meter.step("count", what, corpus.size, corpus.unit) as progress:
-                table = count_corpus(
-                    corpus, pretokenizer, jobs=self.plan.jobs, by_group=by_group, progress=progress
-                )
-                pieces = Pieces(table, Reading(corpus.replaced, corpus.null_rows))
-            self.store.write("pieces", key, pieces.save)
-        if by_group:  # several trainers are measured on it; training data keeps its own
-            self._counted[known] = pieces
-        return pieces
-
-    def _say_if_slow(self, pretokenizer: Pretokenizer) -> None:
-        if pretokenizer.transducer is None and pretokenizer.pattern not in self._slow:
-            self._slow.add(pretokenizer.pattern)
-            self.meter.watcher.remark(
-                f"the pattern of {pretokenizer.name} does not compile to tables; the regex library "
-                "cuts instead: slower, same result."
-            )
-
     # -- training ---------------------------------------------------------------------------------
 
     def train(self, family: Family) -> Training:
@@ -172,7 +134,7 @@ class _Sweep:
         evaluation = self.plan.evaluation
         if evaluation is not None and family.pretokenizer is not None:
             # Text that cannot be measured on is better found before the training than after it.
-            self.pieces(evaluation, family.pretokenizer, by_group=True)
+            self._pieces.get(evaluation, family.pretokenizer, by_group=True)
         training = self._trained(family, corpus)
         if training.storable:
             self.store.write("training", key, training.save)
@@ -183,7 +145,7 @@ class _Sweep:
         readings: list[Reading] = []
 
         def count(pretokenizer: Pretokenizer) -> Any:
-            pieces = self.pieces(corpus, pretokenizer, by_group=False)
+            pieces = self._pieces.get(corpus, pretokenizer, by_group=False)
             readings.append(pieces.reading)
             return pieces.table
 
@@ -210,7 +172,7 @@ class _Sweep:
             for tokenizer in training.tokenizers:
                 cut = tokenizer.pretokenizer
                 if cut not in tables and getattr(method, "reads_pieces", True):
-                    tables[cut] = self.pieces(self.plan.training, cut, by_group=False).table
+                    tables[cut] = self._pieces.get(self.plan.training, cut, by_group=False).table
                 made.append(method(tokenizer, tables.get(cut)))
                 advance(1)
         return replace(training, tokenizers=tuple(made))
@@ -226,7 +188,7 @@ class _Sweep:
             "tokenizers": [tokenizer.signature for tokenizer in training.tokenizers],
             "label": [family.label, family.name],
             "corpus": [plan.evaluation.name, plan.evaluation.fingerprint],
-            "metrics": {name: _metric_key(*measure) for name, measure in plan.measures.items()},
+            "metrics": measures_key(plan.measures),
             "asked": bool(plan.metrics),
             "reference": plan.reference,
         }
@@ -271,7 +233,7 @@ class _Sweep:
         return Measured(
             Results(tuple(found)),
             curve(by_size, family.label, family.name, pretokenizer.name),
-            self.pieces(corpus, pretokenizer, by_group=True).reading,
+            self._pieces.get(corpus, pretokenizer, by_group=True).reading,
         )
 
     def _evaluate_together(self, training: Training, corpus: Corpus) -> Evaluation | None:
@@ -283,13 +245,13 @@ class _Sweep:
         alike = all(one.pretokenizer == largest.pretokenizer for one in smaller)
         if not alike or len(models) < len(training.tokenizers):
             return None
-        table = self.pieces(corpus, largest.pretokenizer, by_group=True).table
+        table = self._pieces.get(corpus, largest.pretokenizer, by_group=True).table
         return evaluate_viterbi(table, models, jobs=self.plan.jobs)
 
     def _evaluate(
         self, tokenizer: Tokenizer, corpus: Corpus, tokenizers: tuple[Tokenizer, ...]
     ) -> Evaluation:
-        table = self.pieces(corpus, tokenizer.pretokenizer, by_group=True).table
+        table = self._pieces.get(corpus, tokenizer.pretokenizer, by_group=True).table
         sizes = [t.vocab_size for t in tokenizers]
         return evaluate(table, tokenizer.model, sizes, jobs=self.plan.jobs)
 
@@ -327,11 +289,6 @@ def failure(failed: dict[str, str]) -> TrainingError:
         *_reasons(failed),
         "All else is there. The same command tries only these again.",
     )
-
-
-def _metric_key(metric: Metric, origin: str) -> list[str]:
-    package = metric.compute.__module__.partition(".")[0]
-    return [origin, "" if package == "toktk" else code_digest(package)]
 
 
 def _joined(curves: list[pa.Table]) -> pa.Table | None:

@@ -65,7 +65,8 @@ class Metric:
 
     `better` is the direction of improvement, None where neither is. `description` states the
     formula and its source. `parallel` marks a metric that only parallel text can carry: asked of
-    other text, `compute` raises MetricError; `applies` tells beforehand.
+    other text, `compute` raises MetricError; `applies` tells beforehand. `pieces` marks one about the
+    pretokenizer's pieces: a bench has null for a tokenizer that takes whole documents.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Metric:
     description: str
     compute: Compute
     parallel: bool = False
+    pieces: bool = False
 
     def applies(self, evaluation: Evaluation) -> bool:
         """Return whether this text can carry the metric at all."""

@@ -71,7 +71,12 @@ BYTES = Metric("bytes", "bytes", None, "UTF-8 bytes in the text.", _bytes)
 CHARS = Metric("chars", "chars", None, "Unicode scalar values in the text.", _chars)
 DOCUMENTS = Metric("documents", "documents", None, "Documents in the text.", _documents)
 PIECES = Metric(
-    "pieces", "pieces", None, "Pieces that the pretokenizer cuts the text into.", _pieces
+    "pieces",
+    "pieces",
+    None,
+    "Pieces that the pretokenizer cuts the text into.",
+    _pieces,
+    pieces=True,
 )
 BYTES_PER_TOKEN = Metric(
     "bytes_per_token",
@@ -88,6 +93,7 @@ BYTES_PER_PIECE = Metric(
     "Ceiling of bytes_per_token: sum of bytes / sum of pieces. No vocabulary on this pretokenizer"
     " passes it, because a token never spans two pieces.",
     _bytes_per_piece,
+    pieces=True,
 )
 HEADROOM = Metric(
     "headroom",
@@ -96,4 +102,5 @@ HEADROOM = Metric(
     "1 - bytes_per_token / bytes_per_piece: what a larger vocabulary could still gain under this"
     " pretokenizer.",
     _headroom,
+    pieces=True,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -47,6 +47,14 @@ class Evaluation(Totals, ABC):
     def token_counts(self, size: int) -> Int64:
         """Return int64[size]: how often each id occurs, over all groups."""
 
+    def n_ids(self, size: int) -> int:
+        """Return how many ids have a token, special tokens among them: `size` less the holes."""
+        return size
+
+    def unknown(self, size: int) -> Int64 | None:
+        """Return int64[G]: tokens that stand for text the vocabulary lacks; None: it lacks none."""
+        return None
+
 
 @dataclass(frozen=True, eq=False)
 class MergeEvaluation(Evaluation):
@@ -55,6 +63,8 @@ class MergeEvaluation(Evaluation):
     model: BpeModel
     edges: Int64
     """int64[E], ascending: the merge counts at which `tokens` is known."""
+    _unmerged: Int64
+    """int64[G]: bytes of the pieces, which a normalizer may have made more or fewer than the text's."""
     _merged: Int64
     """int64[G, E]: merges applied once the first ``edges[e]`` are known, cumulative."""
     _single: Int64
@@ -77,7 +87,7 @@ class MergeEvaluation(Evaluation):
 
     def tokens(self, size: int) -> Int64:
         """See `Evaluation`."""
-        return np.asarray(self.bytes - self._merged[:, self._edge(size)])
+        return np.asarray(self._unmerged - self._merged[:, self._edge(size)])
 
     @property
     def sizes(self) -> Int64:
@@ -114,6 +124,8 @@ class PlainEvaluation(Evaluation):
     """int64[G]"""
     _counts: Int64
     """int64[ids]"""
+    _unknown: Int64 | None = None
+    """int64[G]"""
 
     def _check(self, size: int) -> None:
         if size != self.model.vocab_size:
@@ -141,6 +153,16 @@ class PlainEvaluation(Evaluation):
         """See `Evaluation`."""
         self._check(size)
         return self._counts
+
+    def n_ids(self, size: int) -> int:
+        """See `Evaluation`."""
+        self._check(size)
+        return sum(map(bool, self.model.tokens))
+
+    def unknown(self, size: int) -> Int64 | None:
+        """See `Evaluation`."""
+        self._check(size)
+        return self._unknown
 
 
 def evaluate(
@@ -174,6 +196,7 @@ def evaluate_merges(
         **vars(totals),
         model=model,
         edges=edges,
+        _unmerged=_by_group(table, np.diff(table.offsets)),
         _merged=np.cumsum(merged, axis=1),
         _single=np.cumsum(single, axis=1) + single_bytes[:, None],
         _applied=applied,
@@ -182,12 +205,28 @@ def evaluate_merges(
     )
 
 
-def evaluate_plainly(table: PieceTable, model: Model, *, jobs: int = 1) -> PlainEvaluation:
-    """Do as `evaluate` does with any model: what it makes of each piece is counted."""
-    totals, marked = totals_of(table)
-    lengths = np.zeros(len(table), dtype=np.int64)
+def evaluate_plainly(
+    table: PieceTable,
+    model: Model,
+    *,
+    jobs: int = 1,
+    known: tuple[Totals, npt.NDArray[np.uint8]] | None = None,
+    progress: Callable[[int], None] = lambda pieces: None,
+) -> PlainEvaluation:
+    """Do as `evaluate` does with any model: what it makes of each piece is counted.
+
+    Args:
+        table: the text to measure on.
+        model: any.
+        jobs: threads.
+        known: `totals_of` the table, where several models are measured on it.
+        progress: called with pieces encoded since the last call.
+    """
+    totals, marked = known or totals_of(table)
+    lengths, unknown = np.zeros((2, len(table)), dtype=np.int64)
     counts = np.zeros(model.vocab_size, dtype=np.int64)
     cuts = slices(table, max(jobs, int(table.offsets[-1]) // _SLICE))
+    lost: int | None = getattr(model, "unknown_id", None)
 
     def run(first: int, last: int) -> tuple[Ids, Int64]:
         begin, end = table.offsets[first], table.offsets[last]
@@ -196,17 +235,33 @@ def evaluate_plainly(table: PieceTable, model: Model, *, jobs: int = 1) -> Plain
     with ThreadPoolExecutor(jobs) as pool:
         for first, (ids, ends) in zip(cuts, pool.map(run, cuts, cuts[1:]), strict=False):
             per_piece = np.diff(ends, prepend=0)
-            lengths[first : first + per_piece.size] = per_piece
-            weights = table.counts[first : first + per_piece.size]
-            np.add.at(counts, ids, np.repeat(weights, per_piece))
-    per_entry = np.diff(table.rows)
-    tokens, single = np.zeros((2, len(table.groups)), dtype=np.int64)
-    np.add.at(tokens, table.entry_group, table.entry_count * np.repeat(lengths, per_entry))
-    one = np.repeat((lengths == 1) & (marked != 0), per_entry)
-    np.add.at(single, table.entry_group[one], table.entry_count[one])
+            last = first + per_piece.size
+            lengths[first:last] = per_piece
+            np.add.at(counts, ids, np.repeat(table.counts[first:last], per_piece))
+            if lost is not None:
+                np.add.at(
+                    unknown[first:last],
+                    np.searchsorted(ends, np.flatnonzero(ids == lost), "right"),
+                    1,
+                )
+            progress(per_piece.size)
     return PlainEvaluation(
-        **vars(totals), model=model, _tokens=tokens, _single=single, _counts=counts
+        **vars(totals),
+        model=model,
+        _tokens=_by_group(table, lengths),
+        _single=_by_group(table, ((lengths == 1) & (marked != 0)).astype(np.int64)),
+        _counts=counts,
+        _unknown=None if lost is None else _by_group(table, unknown),
     )
+
+
+def _by_group(table: PieceTable, per_piece: Int64) -> Int64:
+    """Return int64[G]: the sum over the occurrences of pieces in each group."""
+    sums = np.zeros(len(table.groups), dtype=np.int64)
+    np.add.at(
+        sums, table.entry_group, table.entry_count * np.repeat(per_piece, np.diff(table.rows))
+    )
+    return sums
 
 
 def slices(table: PieceTable, n: int) -> list[int]:

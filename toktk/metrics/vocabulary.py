@@ -84,14 +84,18 @@ def renyi_efficiency(
 
 def _utilization(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:
     used = int(np.count_nonzero(evaluation.token_counts(size)))
-    n = int(evaluation.documents.sum())
-    note = None if size else "empty vocabulary"
-    return [Figure(POOLED, "utilization", ratio(used, size), "share", n, note)]
+    n, there = int(evaluation.documents.sum()), evaluation.n_ids(size)
+    note = None if there else "empty vocabulary"
+    return [Figure(POOLED, "utilization", ratio(used, there), "share", n, note)]
 
 
 def _renyi_efficiency(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:
     alpha, normalizer = options.renyi_alpha, options.renyi_normalizer
-    value = renyi_efficiency(evaluation.token_counts(size), alpha, normalizer)
+    counts = evaluation.token_counts(size)
+    used = counts[counts > 0]
+    # V, as in utilization, is ids that have a token: a hole is none of the possible outcomes.
+    possible = np.pad(used, (0, max(0, evaluation.n_ids(size) - used.size)))
+    value = renyi_efficiency(possible, alpha, normalizer)
     name = f"renyi_efficiency[a={alpha:g},{normalizer}]"
     n = int(evaluation.documents.sum())
     return [Figure(POOLED, name, value, "share", n, "no tokens" if value is None else None)]
@@ -108,12 +112,21 @@ def _single_token_words(evaluation: Evaluation, size: int, options: MetricOption
     )
 
 
+def _unknown(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:
+    unknown = evaluation.unknown(size)
+    if unknown is None:
+        unknown = np.zeros(len(evaluation.groups), dtype=np.int64)
+    tokens = evaluation.tokens(size)
+    return ratio_figures(evaluation, "unknown", "share", unknown, tokens, "no tokens")
+
+
 UTILIZATION = Metric(
     "utilization",
     "share",
     "higher",
-    "Vocabulary entries used at least once / vocabulary size, over all groups. Grows with the"
-    " amount of text: compare on the same text only.",
+    "Ids used at least once / ids that have a token, over all groups. Special tokens, which text"
+    " never uses, count as ids; holes, ids without a token, do not. Grows with the amount of text:"
+    " compare on the same text only.",
     _utilization,
 )
 RENYI_EFFICIENCY = Metric(
@@ -131,4 +144,13 @@ SINGLE_TOKEN_WORDS = Metric(
     "Share of letter-bearing piece occurrences that are one token (single-token retention rate,"
     " with the pretokenizer's pieces, leading space included, as words).",
     _single_token_words,
+    pieces=True,
+)
+UNKNOWN = Metric(
+    "unknown",
+    "share",
+    "lower",
+    "Share of tokens that are the unknown token: text that the vocabulary cannot spell and loses. 0"
+    " where bytes spell everything. One such token may stand for several characters.",
+    _unknown,
 )

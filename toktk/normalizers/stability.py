@@ -32,8 +32,8 @@ _JAMO = [*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)]
 def stability(form: Form) -> npt.NDArray[np.uint8]:
     """Return a value for each code point below `END`.
 
-    `STABLE`, as all `plain_characters` are; the combining class of one that may be moved but does not change otherwise; or `DOUBTFUL`, where
-    only normalizing tells.
+    `STABLE`, as all `plain_characters` are; the combining class of one that may be moved but does not change
+    otherwise; or `DOUBTFUL`, where only normalizing tells.
     """
     values = np.zeros(END, dtype=np.uint8)
     for code in range(0x80, END):

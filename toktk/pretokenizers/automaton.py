@@ -99,7 +99,9 @@ def _load(path: Path, pattern: str, version: str) -> Automaton | None:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             tables = arrays["class_of"], arrays["next_state"], arrays["accept"]
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+    except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError):
+        return None  # RuntimeError: what zipfile does not do, encryption for one
+    except (zipfile.BadZipFile, zlib.error):
         return None
     automaton = Automaton(*tables, pattern, version)
     return automaton if _is_sound(automaton) else None

@@ -318,5 +318,7 @@ def _load(path: Path) -> transducer.Transducer | None:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return transducer.from_arrays(dict(arrays))
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+    except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError):
+        return None  # RuntimeError: what zipfile does not do, encryption for one
+    except (zipfile.BadZipFile, zlib.error):
         return None

@@ -17,6 +17,7 @@ characters of more than one byte alike share their rows.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
@@ -65,7 +66,7 @@ class Transducer:
     accept: npt.NDArray[np.uint8]
     certain: npt.NDArray[np.bool_]
 
-    @property
+    @functools.cached_property
     def tables(self) -> tuple[Any, ...]:
         """What the kernels take: the arrays in the order above."""
         return tuple(getattr(self, field.name) for field in fields(self))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,10 +51,28 @@ class Family:
 
 def families(results: Results, unreached: Sequence[dict[str, Any]]) -> list[Family]:
     """Return the families in the order of the records; `unreached` as in run.json."""
+
+    def label_of(record: Record) -> str:
+        return record.tokenizer.removesuffix(f"-{size_label(record.size or 0)}")
+
+    found = _by_label(results, label_of)
+    for one in unreached:
+        if one["family"] in found:
+            found[one["family"]].missing = list(one["sizes"])
+            found[one["family"]].available = one["available"]
+    return list(found.values())
+
+
+def tokenizers(results: Results) -> list[Family]:
+    """Return a family of one for each tokenizer, in the order of the records."""
+    return list(_by_label(results, lambda record: record.tokenizer).values())
+
+
+def _by_label(results: Results, label_of: Callable[[Record], str]) -> dict[str, Family]:
     found: dict[str, Family] = {}
     for record in results:
         size = record.size or 0
-        label = record.tokenizer.removesuffix(f"-{size_label(size)}")
+        label = label_of(record)
         family = found.setdefault(
             label,
             Family(label, record.trainer or "", record.pretokenizer or "", record.corpus),
@@ -65,8 +83,4 @@ def families(results: Results, unreached: Sequence[dict[str, Any]]) -> list[Fami
             family.groups.append(record.group)
         family.metrics[record.metric] = None
         family.by_key[size, record.metric, record.group] = record
-    for one in unreached:
-        if one["family"] in found:
-            found[one["family"]].missing = list(one["sizes"])
-            found[one["family"]].available = one["available"]
-    return list(found.values())
+    return found

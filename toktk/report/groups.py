@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,15 @@ if TYPE_CHECKING:
 _MOST_ACROSS = 8  # more do not fit 100 columns
 _MOST_GROUPS = 60
 _LONGEST_NAME = 24
+_BETWEEN = "-_ "  # what a line of a name need not end in
+_LONGEST_HEAD = 8  # of a line of a tokenizer's name above its column
 
 Across = Sequence[tuple[Family, int]]  # what a column shows: a family at a size
 
 
-def groups_tables(families: Sequence[Family]) -> tuple[str, list[Table]] | None:
+def groups_tables(
+    families: Sequence[Family], most_across: int = _MOST_ACROSS, sized: bool = True
+) -> tuple[str, list[Table]] | None:
     """Return what the tables hold, tokens per parallel line or bytes, and the tables.
 
     One family gets as many sizes as fit and its parity. Several stand side by side at each size, as many
@@ -35,9 +40,10 @@ def groups_tables(families: Sequence[Family]) -> tuple[str, list[Table]] | None:
     if not parallel and not others:
         return None
     tables = []
-    for at in range(0, len(families), _MOST_ACROSS):
-        together = families[at : at + _MOST_ACROSS]
-        table = _groups_table(_across(together), parallel, others)
+    for at in range(0, len(families), most_across):
+        together = families[at : at + most_across]
+        across = _across(together) if sized else [(family, family.sizes[-1]) for family in together]
+        table = _groups_table(across, parallel, others, sized)
         tables.append(table)
     return "tokens per parallel line" if parallel else "bytes per token", tables
 
@@ -70,7 +76,9 @@ def _spread(sizes: list[int], most: int) -> list[int]:
     return [sizes[round(i * step)] for i in range(most)]
 
 
-def _groups_table(across: Across, parallel: list[str], others: list[str]) -> Table:
+def _groups_table(across: Across, parallel: list[str], others: list[str], sized: bool) -> Table:
+    from rich.text import Text
+
     family, last = across[-1]
     several = any(one is not family for one, _ in across)
     parity = next((m for m in family.metrics if m.startswith("parity[") and m.endswith("]")), None)
@@ -79,8 +87,11 @@ def _groups_table(across: Across, parallel: list[str], others: list[str]) -> Tab
     table = new_table()
     table.add_column("group", no_wrap=True, style="bold")
     for one, size in across:
-        head = [*one.label.split("-"), size_label(size)] if several else [size_label(size)]
-        table.add_column("\n".join(head), justify="right", vertical="bottom", no_wrap=True)
+        if sized:
+            head = [*one.label.split("-"), size_label(size)] if several else [size_label(size)]
+        else:
+            head = folded(one.label, _LONGEST_HEAD)
+        table.add_column(Text("\n".join(head)), justify="right", vertical="bottom", no_wrap=True)
     if parity:
         table.add_column("parity", justify="right", no_wrap=True)
     for group in _ends(parallel):
@@ -97,6 +108,20 @@ def _groups_table(across: Across, parallel: list[str], others: list[str]) -> Tab
         row = [shown(value, "{:.3f}".format) for value in figures]
         _add(table, group, [*row, ""] if parity else row, len(others))
     return table
+
+
+def folded(label: str, longest: int) -> list[str]:
+    """Return the label in lines at most `longest` characters wide, cut where its words end, if it can."""
+    from rich.cells import cell_len, chop_cells
+
+    lines = [""]
+    for word in re.findall(r"[^-_./ ]+[-_./ ]*|[-_./ ]+", label):
+        if lines[-1] and cell_len((lines[-1] + word).rstrip(_BETWEEN)) > longest:
+            lines.append("")
+        lines[-1] += word
+        if cell_len(word.rstrip(_BETWEEN)) > longest:
+            lines[-1:] = chop_cells(lines[-1], longest)
+    return [line.rstrip(_BETWEEN) or line for line in lines]
 
 
 def _add(table: Table, group: str | None, cells: list[str], of: int) -> None:

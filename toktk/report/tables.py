@@ -41,11 +41,11 @@ def sweep_tables(results: Results, unreached: Sequence[dict[str, Any]]) -> list[
     name = _name(found[0]) if len(found) == 1 else f"{len(found)} tokenizers side by side"
     made = _sizes_table(found[0]) if len(found) == 1 else _comparison(found)
     table, words, lacks = made
-    shown: list[RenderableType] = [_title(name, _measured_on(found[0])), table]
+    shown: list[RenderableType] = [title(name, measured_on(found[0])), table]
     shown += [*(Text(note, style="yellow") for note in lacks), Text()]
     by_group = groups_tables(found)
     if by_group is not None:
-        shown.append(_title(name, by_group[0]))
+        shown.append(title(name, by_group[0]))
         for one in by_group[1]:
             shown += [one, Text()]
     return shown + [Text(line, style="dim") for line in dict.fromkeys(words) if line]
@@ -108,7 +108,8 @@ def _tokenizer(family: Family) -> str:
     return short(name or family.label, _LONGEST_NAME)
 
 
-def _measured_on(family: Family) -> str:
+def measured_on(family: Family) -> str:
+    """Return which text a family was measured on, and how much of it there is."""
     documents = family.value(family.sizes[0], "documents")
     amount = [] if documents is None else [f"{documents:,.0f} documents"]
     if len(family.groups) > 1:
@@ -121,7 +122,8 @@ def _name(family: Family) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _title(name: str, detail: str) -> Text:
+def title(name: str, detail: str) -> Text:
+    """Return the line above a table."""
     # A line of its own: rich folds a table's title to the width of the table.
     from rich.text import Text
 

@@ -1,0 +1,1 @@
+"""How fast tokenizers are, timed so that the figures can be compared."""
