@@ -1,0 +1,381 @@
+"""Check toktk against figures that others published, and write a table of both.
+
+    python benchmarks/truth.py --ranks folder/ --nanochat tok_eval.py
+    python benchmarks/truth.py --flores flores200_dataset/ --lengths tokenization_lengths.csv
+
+`--ranks` is a folder with OpenAI's r50k_base.tiktoken, cl100k_base.tiktoken and o200k_base.tiktoken;
+`--nanochat` is a copy of scripts/tok_eval.py of nanochat, whose five texts are read and not run. Neither
+is part of this repository. The table goes to results/truth.md; the exit code is 1 if a figure differs.
+
+The second form needs the text of FLORES-200 and the table of tokens that Petrov et al. published; see
+README.md. It prints what `toktk bench` gives beside that table, language by language.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import csv
+import dataclasses
+import json
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import harness
+import numpy as np
+from harness import Table
+
+if TYPE_CHECKING:
+    from toktk.tokenizer.tokenizer import Tokenizer
+
+TIKTOKEN = "OpenAI's rank files, counted with tiktoken 0.14"
+NANOCHAT = "nanochat, scripts/tok_eval.py"
+OWN_NOTE = "tiktoken 0.14 on nanochat's texts"
+SCORER = "tokenization-scorer, test.py"
+
+ENCODINGS = ("r50k_base", "cl100k_base", "o200k_base")
+
+# Text -> its bytes of UTF-8, then tokens by r50k, cl100k, o200k.
+NANOCHAT_TEXTS = {
+    "news": (1819, 404, 387, 379),
+    "korean": (893, 745, 364, 219),
+    "code": (1259, 576, 309, 307),
+    "math": (1834, 936, 832, 836),
+    "science": (1112, 260, 249, 239),
+}
+
+# Encoding -> ranks, tokens that are no UTF-8, unreachable through the pattern, unreachable by merging.
+VOCABULARIES = {
+    "r50k_base": (50_256, 344, 0, 0),
+    "cl100k_base": (100_256, 773, 0, 0),
+    "o200k_base": (199_998, 1562, 12, 0),
+}
+
+# Text, then its entropy in bits and its efficiency over the types seen, of order 2.5; the same of order 1.
+SCORED = (
+    ("pick @@ed pick @@l @@ed pick @@les", 1.653012966845049, 0.8265064834225245,
+     1.8423709931771088, 0.9211854965885544),
+    ("pick @@e @@d pick @@l @@e @@d pick @@l @@e @@s", 2.1372977167241545, 0.9204840242168808,
+     2.2312702546075758, 0.9609557933859342),
+)  # fmt: skip
+NEAR = 1e-12
+
+
+@dataclass(frozen=True)
+class Check:
+    """A published figure and ours."""
+
+    figure: str
+    published: float
+    source: str
+    ours: float
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether counts are the same, and real numbers but for rounding."""
+        if isinstance(self.published, int):
+            return self.ours == self.published
+        return abs(self.ours - self.published) < NEAR
+
+    def row(self) -> tuple[str, ...]:
+        """Return the cells of its row."""
+        shown = [
+            f"{number:,}" if isinstance(number, int) else f"{number:.9f}"
+            for number in (self.published, self.ours)
+        ]
+        return self.figure, shown[0], self.source, shown[1], "yes" if self.is_equal else "NO"
+
+
+# The checks ---------------------------------------------------------------------------------------
+
+
+def encoding_of(folder: Path, name: str) -> Tokenizer:
+    """Return an encoding by toktk's own engine, from its rank file."""
+    from toktk.tokenizer.loading import load
+
+    loaded = load(str(folder / f"{name}.tiktoken"))
+    if loaded.native is None:
+        raise SystemExit(f"{name} does not run on toktk's engine: {loaded.why}")
+    return loaded.native
+
+
+def nanochat_texts(path: Path) -> dict[str, str]:
+    """Return the texts of nanochat's script by name: every ``<name>_text = "…".strip()`` of the file."""
+    texts = {}
+    for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+        if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
+            continue
+        name, stem, rest = statement.targets[0].id.partition("_text")
+        value = statement.value
+        strip = isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute)
+        if strip and value.func.attr == "strip" and not value.args:
+            value = value.func.value
+        if stem and not rest and isinstance(value, ast.Constant) and isinstance(value.value, str):
+            texts[name] = value.value.strip() if strip else value.value
+    missing = [name for name in NANOCHAT_TEXTS if name not in texts]
+    if missing:
+        raise SystemExit(f"{path} has no {missing[0]}_text. Give nanochat's scripts/tok_eval.py.")
+    return texts
+
+
+def check_nanochat(path: Path, encodings: dict[str, Tokenizer]) -> list[Check]:
+    """Count the tokens of nanochat's five texts."""
+    found, texts = [], nanochat_texts(path)
+    for name, (size, *published) in NANOCHAT_TEXTS.items():
+        text = texts[name]
+        found.append(Check(f"{name}: bytes", size, NANOCHAT, len(text.encode())))
+        for (encoding, tokenizer), n in zip(encodings.items(), published, strict=True):
+            # nanochat reports GPT-2, which is r50k, and GPT-4, which is cl100k.
+            source = OWN_NOTE if encoding == "o200k_base" else NANOCHAT
+            found.append(
+                Check(f"{name}: tokens of {encoding}", n, source, len(tokenizer.encode(text)))
+            )
+    return found
+
+
+def check_vocabularies(encodings: dict[str, Tokenizer]) -> list[Check]:
+    """Count the tokens of each vocabulary, those that are no UTF-8 and those no text gives."""
+    found = []
+    for encoding, (ranks, invalid, by_text, by_merging) in VOCABULARIES.items():
+        tokenizer = encodings[encoding]
+        ids, texts = ranked(tokenizer), whole_texts(tokenizer)
+        for what, published, ours in (
+            ("ranks", ranks, len(ids)),
+            ("tokens that are no UTF-8", invalid, len(ids) - len(texts)),
+            ("tokens unreachable through the pattern", by_text, len(unreachable(tokenizer))),
+            ("tokens unreachable by merging", by_merging, len(unmergeable(tokenizer))),
+        ):
+            found.append(Check(f"{encoding}: {what}", published, TIKTOKEN, ours))
+    return found
+
+
+def ranked(tokenizer: Tokenizer) -> list[int]:
+    """Return the ids that have bytes of their own: all but special tokens and holes."""
+    special = set(tokenizer.model.special_ids.tolist())
+    return [i for i, token in enumerate(tokenizer.model.tokens) if token and i not in special]
+
+
+def whole_texts(tokenizer: Tokenizer) -> list[int]:
+    """Return the ids whose bytes are UTF-8."""
+    ids = []
+    for i in ranked(tokenizer):
+        try:
+            tokenizer.model.tokens[i].decode()
+        except UnicodeDecodeError:
+            continue
+        ids.append(i)
+    return ids
+
+
+def unreachable(tokenizer: Tokenizer) -> list[int]:
+    """Return the tokens that their own text does not give.
+
+    The token's bytes are a document, cut by the pattern and encoded. Tokens that are no UTF-8 are left
+    out: no document consists of one.
+    """
+    ids = whole_texts(tokenizer)
+    data, offsets = _packed(tokenizer, ids)
+    pieces = tokenizer.pretokenizer.cut_batch(data, offsets)
+    found, ends = tokenizer.model.encode_pieces(pieces.data, pieces.offsets)
+    after = np.concatenate([[0], ends])[pieces.documents]
+    return _others(ids, found, after)
+
+
+def unmergeable(tokenizer: Tokenizer) -> list[int]:
+    """Return the tokens that merging alone, from single bytes and without a pattern, does not give."""
+    whole = np.zeros_like(tokenizer.model.whole)
+    ids = ranked(tokenizer)
+    model = dataclasses.replace(tokenizer.model, whole=whole)
+    found, ends = model.encode_pieces(*_packed(tokenizer, ids))
+    return _others(ids, found, np.concatenate([[0], ends]))
+
+
+def _packed(tokenizer: Tokenizer, ids: list[int]) -> tuple[Any, Any]:
+    tokens = [tokenizer.model.tokens[i] for i in ids]
+    data = np.frombuffer(b"".join(tokens), dtype=np.uint8)
+    return data, np.cumsum([0, *map(len, tokens)], dtype=np.int64)
+
+
+def _others(ids: list[int], found: Any, ends: Any) -> list[int]:
+    """Return the ids whose document, ``found[ends[d]:ends[d + 1]]``, is not the id alone."""
+    wanted = np.array(ids)
+    same = np.diff(ends) == 1
+    same[same] = found[ends[:-1][same]] == wanted[same]
+    return wanted[~same].tolist()
+
+
+def check_entropies() -> list[Check]:
+    """Compute the unit values of tokenization-scorer."""
+    from toktk.metrics.vocabulary import renyi_efficiency, renyi_entropy
+
+    found = []
+    for text, bits, efficiency, shannon, shannon_efficiency in SCORED:
+        counts = list(Counter(text.split()).values())
+        for what, published, ours in (
+            ("Rényi entropy, a = 2.5, bits", bits, renyi_entropy(counts, 2.5)),
+            ("Rényi efficiency, a = 2.5, of types seen", efficiency,
+             renyi_efficiency(counts, 2.5, "observed")),
+            ("Shannon entropy, bits", shannon, renyi_entropy(counts, 1)),
+            ("Shannon efficiency, of types seen", shannon_efficiency,
+             renyi_efficiency(counts, 1, "observed")),
+        ):  # fmt: skip
+            found.append(Check(f"“{text}”: {what}", published, SCORER, ours or 0.0))
+    return found
+
+
+# FLORES-200 ---------------------------------------------------------------------------------------
+
+
+def prepare_flores(source: Path, target: Path) -> list[str]:
+    """Write each language as Petrov et al. read it: dev and devtest, every line end a space.
+
+    A file of one line for each language, without a line feed at its end; the space of the files' own
+    last line feeds stays, as it does there. Returns the languages, sorted as there.
+    """
+    languages = sorted(file.stem for file in (source / "dev").glob("*.dev"))
+    if not languages:
+        raise SystemExit(f"{source} has no dev/<language>.dev. Give the folder flores200_dataset.")
+    target.mkdir(parents=True, exist_ok=True)
+    for language in languages:
+        # As text, so that CR LF and CR are line ends as well.
+        parts = [
+            (source / split / f"{language}.{split}").read_text(encoding="utf-8")
+            for split in ("dev", "devtest")
+        ]
+        joined = "\n".join(parts).replace("\n", " ")
+        (target / f"{language}.txt").write_text(joined, encoding="utf-8", newline="")
+    return languages
+
+
+def published_lengths(path: Path) -> list[dict[str, int | str]]:
+    """Return the rows of tokenization_lengths.csv, in its order: by the code of the language."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [
+        {key: value if key == "Language" else int(value) for key, value in row.items()}
+        for row in rows
+    ]
+
+
+def bench_command(tokenizers: list[str], folder: Path) -> list[str]:
+    """Return the `toktk bench` that measures prepared text: one document, one aligned line, a language."""
+    return [
+        *("toktk", "bench", *tokenizers, "-c", str(folder)),
+        *("--align-column", "line", "--reference", "eng_Latn"),
+    ]
+
+
+def check_flores(
+    source: Path, lengths: Path, ranks: Path | None, folder: Path, columns: list[str]
+) -> list[Check]:
+    """Compare bytes and tokens of every language with the published table."""
+    languages = prepare_flores(source, folder)
+    rows = published_lengths(lengths)
+    if len(rows) != len(languages):
+        raise SystemExit(f"{lengths} has {len(rows)} languages, {source} {len(languages)}.")
+    specs = [
+        f"{name}={ranks / f'{name}.tiktoken'}" if ranks else f"tiktoken:{name}" for name in columns
+    ]
+    verb = bench_command(specs, folder)
+    harness.say(" ".join(["+", *verb]))
+    runs = folder.parent / "run"
+    command = [sys.executable, "-m", *verb, "-q", "-f", "json", "-m", "tokens", "-o", str(runs)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    ours = {
+        (record["tokenizer"], record["group"]): int(record["value"])
+        for record in json.loads(done.stdout)["records"]
+        if record["metric"] == "tokens"
+    }
+    table = "Petrov et al. 2023, tokenization_lengths.csv"
+    found = []
+    for language, row in zip(languages, rows, strict=True):
+        size = (folder / f"{language}.txt").stat().st_size
+        shown = f"{row['Language']} ({language})"
+        # ByT5 counts bytes and an end of text: that row and file are the same language.
+        found.append(Check(f"{shown}: bytes", int(row["ByT5"]) - 1, table, size))
+        for name in columns:
+            published = int(row[name])
+            found.append(Check(f"{shown}: {name}", published, table, ours[name, language]))
+    return found
+
+
+# The command line ---------------------------------------------------------------------------------
+
+
+def options() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    add = parser.add_argument
+    add("--ranks", type=Path, help="folder with the .tiktoken files")
+    add("--nanochat", type=Path, help="nanochat's scripts/tok_eval.py")
+    add("--flores", type=Path, help="folder flores200_dataset, with dev/ and devtest/")
+    add("--lengths", type=Path, help="assets/tokenization_lengths.csv of tokenization-fairness")
+    add("--prepared", type=Path, help="keep the prepared text of FLORES-200 in this folder")
+    chosen = parser.parse_args()
+    if bool(chosen.flores) != bool(chosen.lengths):
+        parser.error("--flores and --lengths go together")
+    if not chosen.flores and not chosen.ranks:
+        parser.error("give --ranks, or --flores with --lengths")
+    return chosen
+
+
+def markdown(checks: list[Check], head: dict[str, Any]) -> str:
+    """Return the page."""
+    differing = [check for check in checks if not check.is_equal]
+    commit = f" ({head['commit']})" if head["commit"] else ""
+    return "\n".join(
+        [
+            "# truth",
+            "",
+            f"Published figures beside toktk's. {head['date']}, toktk {head['versions']['toktk']}"
+            f"{commit}. Command: `{harness.command_line()}`",
+            "",
+            f"{len(checks) - len(differing)} of {len(checks)} are equal.",
+            "",
+            "| figure | published | source | toktk | equal |",
+            "|---|---|---|---|---|",
+            *("| " + " | ".join(check.row()) + " |" for check in checks),
+            "",
+            "A token is unreachable through the pattern if its bytes, taken as a document, do not give it"
+            " alone; tokens that are no UTF-8 are left out there. It is unreachable by merging if its bytes,"
+            " taken as a piece, do not merge into it when no piece is taken whole. The figures of o200k_base"
+            " on nanochat's texts are ours, by tiktoken: nanochat has none.",
+            "",
+        ]
+    )
+
+
+def main() -> None:
+    """Compare everything for which files were given."""
+    chosen = options()
+    checks: list[Check] = []
+    if chosen.ranks:
+        encodings = {name: encoding_of(chosen.ranks, name) for name in ENCODINGS}
+        if chosen.nanochat:
+            checks += check_nanochat(chosen.nanochat, encodings)
+        checks += check_vocabularies(encodings)
+        checks += check_entropies()
+        page = harness.RESULTS / "truth.md"
+        page.write_text(markdown(checks, harness.facts()), encoding="utf-8")
+    if chosen.flores:
+        with tempfile.TemporaryDirectory() as name:
+            folder = chosen.prepared or Path(name) / "flores"
+            columns = ["r50k_base", "cl100k_base"]
+            checks += check_flores(chosen.flores, chosen.lengths, chosen.ranks, folder, columns)
+    table = Table("", ("figure", "published", "source", "toktk", "equal"))
+    table.rows = [check.row() for check in checks]
+    print(harness._plain(table))
+    wrong = sum(not check.is_equal for check in checks)
+    harness.say(f"{len(checks) - wrong} of {len(checks)} figures are equal")
+    raise SystemExit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
