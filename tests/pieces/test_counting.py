@@ -12,7 +12,7 @@ from toktk.errors import CorpusError
 from toktk.kernels.scanning import BLOCK
 from toktk.normalizers.normalizer import Normalizer
 from toktk.pieces import counter, counting
-from toktk.pieces.counting import count_corpus, merge
+from toktk.pieces.counting import count_corpus, count_corpus_many, merge
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
@@ -154,6 +154,17 @@ def test_alignment_ids_are_summed(corpus_of):
     assert de == fr
     assert de[0] == it[0] == 2
     assert de[1] != it[1]
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_several_pretokenizers_in_one_reading(corpus_of, nasty_texts, jobs):
+    corpus = corpus_of([(text, "ab"[i % 2], 1 + i % 3) for i, text in enumerate(nasty_texts)], 7)
+    cuts = [GPT2, Pretokenizer.of("metaspace")]
+    for cut, table in zip(cuts, count_corpus_many(corpus, cuts, jobs=jobs), strict=True):
+        alone = count_corpus(corpus, cut)
+        assert table.to_dict() == alone.to_dict()
+        assert table.groups == alone.groups
+        assert (table.totals == alone.totals).all()
 
 
 def test_an_error_in_a_thread_is_raised(corpus_of, monkeypatch):

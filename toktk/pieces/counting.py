@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from toktk import arrow
@@ -68,14 +69,10 @@ def count_corpus_many(
 
     Arguments and errors are those of `count_corpus`; the tables are held together.
     """
-    tallies = [_Tally(pretokenizers, by_group) for _ in range(jobs)]
-    if jobs == 1:
-        for batch in corpus.batches(progress):
-            tallies[0].add(batch)
+    if len(pretokenizers) >= jobs > 1:
+        tables = _by_pretokenizer(corpus.batches(progress), pretokenizers, by_group, jobs)
     else:
-        _in_threads(corpus.batches(progress), tallies)
-    of_threads = zip(*(tally.tables() for tally in tallies), strict=True)
-    tables = [merge(list(some)) if jobs > 1 else some[0] for some in of_threads]
+        tables = _by_batch(corpus.batches(progress), pretokenizers, by_group, jobs)
     for table in tables:
         if by_group and POOLED in table.groups:
             raise CorpusError(
@@ -83,6 +80,45 @@ def count_corpus_many(
                 "Rename the group (or the file it is named after).",
             )
     return tables
+
+
+def _by_pretokenizer(
+    batches: Iterable[pa.RecordBatch],
+    pretokenizers: Sequence[Pretokenizer],
+    by_group: bool,
+    jobs: int,
+) -> list[PieceTable]:
+    """Count with one table for each pretokenizer, so that there is nothing to merge."""
+    totals = GroupTotals(by_group)
+    counters = [Counter(pretokenizer) for pretokenizer in pretokenizers]
+    with ThreadPoolExecutor(jobs) as pool:
+        pending: list[Future[None]] = []
+        for batch in batches:
+            for one in pending:
+                one.result()
+            groups = totals.add(batch)
+            of_batch = (*spans(batch.column(0)), groups, arrow.to_numpy(batch.column(3)))
+            pending = [pool.submit(counter.add, *of_batch) for counter in counters]
+        for one in pending:
+            one.result()
+        return list(pool.map(lambda counter: counter.table(totals), counters))
+
+
+def _by_batch(
+    batches: Iterable[pa.RecordBatch],
+    pretokenizers: Sequence[Pretokenizer],
+    by_group: bool,
+    jobs: int,
+) -> list[PieceTable]:
+    """Count with tables for each thread, which takes a batch at a time; then merge them."""
+    tallies = [_Tally(pretokenizers, by_group) for _ in range(jobs)]
+    if jobs == 1:
+        for batch in batches:
+            tallies[0].add(batch)
+    else:
+        _in_threads(batches, tallies)
+    of_threads = zip(*(tally.tables() for tally in tallies), strict=True)
+    return [merge(list(some)) if jobs > 1 else some[0] for some in of_threads]
 
 
 class _Tally:
