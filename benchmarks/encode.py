@@ -134,7 +134,7 @@ def one_table(
     table = Table(
         f"{loaded.label}: {facts['name']}, {facts['bytes'] / 1e6:,.1f} MB, documents: {documents}",
         ("engine", *(f"{kind}{what}" for kind in KINDS for what in (", MB/s", ": time × toktk")),
-         "peak, MB", "ids"),
+         "ids"),
     )  # fmt: skip
     jobs = [
         Job(c.engine, "encode", {
@@ -152,14 +152,13 @@ def one_table(
     for job in jobs:
         done = runs[job.label]
         if why := harness.failed(done):
-            table.rows.append((job.label, f"failed: {why}", *["–"] * 5))
+            table.rows.append((job.label, f"failed: {why}", *["–"] * 4))
             continue
         cells = []
         for kind in KINDS:
             cells.append(harness.spread([speed(run, kind) for run in done], 1))
             cells.append(harness.ratio_cell(done, runs.get("toktk", []), seconds(kind)))
-        peak = harness.spread([run["process"]["peak"] / 1e6 for run in done], 0)
-        table.rows.append((job.label, *cells, peak, verdict(done[0], expected)))
+        table.rows.append((job.label, *cells, verdict(done[0], expected)))
     return table, {"text": facts, "tokenizer": loaded.label, "documents": documents, "runs": runs}
 
 

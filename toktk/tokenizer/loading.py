@@ -32,6 +32,7 @@ from toktk.tokenizer.tokenizer import Tokenizer
 
 __all__ = ["NATIVE", "Checked", "Loaded", "Reference", "check", "load"]
 
+_PROTO = b"\n"  # the tag of the first piece
 _RANKS = re.compile(rb"[A-Za-z0-9+/]+={0,2} \d{1,9}\r?\n")
 _PACKAGES = {
     "tokenizer.json": "tokenizers",
@@ -179,8 +180,15 @@ def _read(path: Path, raw: bytes, spec: Spec) -> Parsed:
     name = spec.label
     if _is_ranks(raw) or path.suffix == ".tiktoken":
         return _ranked("tiktoken", rank_file(path), name)
-    if spec.source == "spm" or raw[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"{":
+    is_json = raw[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
+    if spec.source == "spm" or (raw.startswith(_PROTO) and not is_json):
         return _sentencepiece(path, name)
+    if not is_json:
+        raise FormatError(
+            f"cannot tell what {path} is.",
+            f"Found: it begins with {raw[:24]!r}.",
+            "Readable are tokenizer.json, tekken.json, .tiktoken files and SentencePiece models.",
+        )
     if b'"config"' in raw and b'"token_bytes"' in raw[:100_000]:
         return _ranked("tekken", tekken_file(path), name)
     document = parse_json(raw, path)
@@ -221,7 +229,11 @@ def _build(path: Path, raw: bytes, kind: str) -> Model:
     if kind == "sentencepiece":
         from toktk.tokenizer.engines.sentencepiece_documents import SentencePieceDocumentsModel
 
-        return SentencePieceDocumentsModel(raw)
+        try:
+            return SentencePieceDocumentsModel(raw)
+        except FormatError as error:
+            why = [line.strip() for line in str(error).splitlines()[1:]]
+            raise FormatError(f"cannot read {path}.", *why) from error
     if kind == "tokenizer.json":
         from toktk.tokenizer.engines.hf_documents import HfDocumentsModel
 
