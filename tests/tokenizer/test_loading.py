@@ -133,6 +133,23 @@ def test_what_toktk_does_not_do_the_library_does(tmp_path):
     assert load(str(tmp_path / "lower")).why == loaded.why  # as it was kept
 
 
+def test_where_only_toktk_finds_fault_the_library_runs_it(tmp_path):
+    odd = {**GPT2, "normalizer": {"type": None, "normalizers": []}}
+    loaded = load(str(write(tmp_path / "odd" / "tokenizer.json", odd)))
+    assert loaded.native is None
+    assert "normalizer" in loaded.why
+    assert check(loaded, DOCUMENTS).engine == loaded.reference.library
+
+
+def test_a_file_that_is_no_tokenizer(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("these are notes")
+    with pytest.raises(FormatError, match=r"cannot tell what .*notes.txt is"):
+        load(str(path))
+    with pytest.raises(FormatError, match=r"cannot read .*notes.txt"):
+        load(f"spm:{path}")
+
+
 def test_a_difference_is_shown_and_the_library_chosen(tmp_path, monkeypatch):
     loaded = load(str(write(tmp_path / "g" / "tokenizer.json", GPT2)))
     pairs = loaded.native.model.pairs[:-40]

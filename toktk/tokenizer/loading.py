@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -195,7 +196,19 @@ def _read(path: Path, raw: bytes, spec: Spec) -> Parsed:
     try:
         return Parsed("tokenizer.json", tokenizer_of(document, path, name), "")
     except FormatError:  # not one that toktk wrote
+        return _public_json(document, path, raw, name)
+
+
+def _public_json(document: dict[str, Any], path: Path, raw: bytes, name: str) -> Parsed:
+    """Return what a tokenizer.json holds; where toktk finds fault and the library does not, that runs it."""
+    try:
         return Parsed("tokenizer.json", *read_public_json(document, path, name))
+    except FormatError as error:
+        try:
+            _build(path, raw, "tokenizer.json")
+        except FormatError:
+            raise error from None  # it names the field
+        return Parsed("tokenizer.json", None, _reason(error, path))
 
 
 def _ranked(kind: str, file: RankFile, name: str) -> Parsed:
