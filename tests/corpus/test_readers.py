@@ -320,7 +320,17 @@ def test_a_row_longer_than_arrows_block(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "bad", ["{", "[1]", "7", '"text"', '{"text": ["a"]}', '{"text": "a"} x', '{"text": "\\ud800"}']
+    "bad",
+    [
+        "{",
+        "[1]",
+        "7",
+        '"text"',
+        '{"text": ["a"]}',
+        '{"text": "a"} x',
+        '{"text": "a"}{"text": "b"}',
+        '{"text": "\\ud800"}',
+    ],
 )
 @pytest.mark.usefixtures("small_blocks")
 def test_bad_json_names_its_line(tmp_path, bad):

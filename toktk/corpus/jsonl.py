@@ -88,6 +88,9 @@ def _parse_fast(raw: bytes, types: dict[str, pa.DataType]) -> dict[str, pa.Array
             table = arrow_json.read_json(pa.BufferReader(raw), read, parse)
         except pa.ArrowInvalid:
             continue
+        # Arrow takes two objects on a line for two rows.
+        if table.num_rows != raw.rstrip().count(b"\n") + 1:
+            return None
         columns = {name: _one_chunk(table.column(name)) for name in types}
         # Arrow takes a line that is null for an object with nothing in it.
         nulls = any(column.null_count for column in columns.values())
