@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toktk import __version__, arrow
+from toktk.collection import no_collection
 from toktk.errors import FormatError, StorageError
 from toktk.lab.cost import Meter
 from toktk.lab.environment import environment
@@ -129,7 +127,7 @@ class RunDirectory:
         """
         self.prepare()
         writing = meter.step("write", "", len(result.tokenizers), "tokenizers")
-        with writing as advance, _without_garbage_collection():
+        with writing as advance, no_collection():
             self._clear()
             if result.curves is not None:
                 result.results.write_parquet(self.path / "results.parquet")
@@ -231,19 +229,6 @@ class RunDirectory:
             return arrow.read_parquet(path)
         except (OSError, pa.ArrowInvalid) as error:
             raise StorageError(f"cannot read curves from {path}.", f"Found: {error}") from error
-
-
-@contextlib.contextmanager
-def _without_garbage_collection() -> Iterator[None]:
-    # Vocabularies are hundreds of thousands of small lists and strings, none of them in a cycle: to
-    # look for cycles among them over and over takes twice as long as all the rest of writing.
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _write_table(table: pa.Table, path: Path) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import gc
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from toktk.collection import no_collection
 from toktk.errors import FormatError
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.tokenizer.checking import NATIVE, Checked, check
@@ -121,7 +120,7 @@ def _loaded(
     parsed = read_parsed(source, spec.label) if cache else None
     stored = parsed is not None
     if parsed is None:
-        with _no_collection():
+        with no_collection():
             parsed = read()
     package = _PACKAGES[parsed.format]
     library = f"{package} {version(package)}"
@@ -131,18 +130,6 @@ def _loaded(
     if cache and not stored:
         write_parsed(source, parsed)
     return Loaded(spec.label, spec.text, source, parsed.native, parsed.why, reference)
-
-
-@contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
-    """Keep the search for cycles from going through half a million lists that have none, again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _file_of(path: Path) -> Path:
