@@ -346,6 +346,14 @@ def test_lone_surrogates_are_replaced_if_asked(tmp_path):
     assert corpus.replaced == 2
 
 
+def test_lone_surrogates_in_a_group(tmp_path):
+    path = write(tmp_path / "x.jsonl", '{"text": "a", "g": "\\ud83d"}\n')
+    with pytest.raises(CorpusError, match="line 1, holds half a character"):
+        rows(load_corpus(str(path), ReaderOptions(group_column="g")))
+    options = ReaderOptions(group_column="g", errors="replace")
+    assert rows(load_corpus(str(path), options)) == [("a", "\ufffd", None)]
+
+
 def test_invalid_utf8_in_json(tmp_path):
     path = write(tmp_path / "x.jsonl", b'{"text": "a"}\n{"text": "\xff"}\n')
     with pytest.raises(CorpusError, match="at byte 24"):

@@ -133,7 +133,11 @@ def _parse_slow(
             replaced += count
         texts.append(value)
         for name, values in others.items():
-            values.append(_label(row.get(name), name, source, line))
+            label = _label(row.get(name), name, source, line)
+            if label is not None:
+                label, count = _whole_characters(label, options, source, line)
+                replaced += count
+            values.append(label)
     columns = {name: pa.array(values, pa.string()) for name, values in others.items()}
     columns[options.text_column] = pa.array(texts, pa.large_string())
     return columns, replaced

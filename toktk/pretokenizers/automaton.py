@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import tokenize
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -101,7 +102,7 @@ def _load(path: Path, pattern: str, version: str) -> Automaton | None:
             tables = arrays["class_of"], arrays["next_state"], arrays["accept"]
     except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError):
         return None  # RuntimeError: what zipfile does not do, encryption for one
-    except (zipfile.BadZipFile, zlib.error):
+    except (zipfile.BadZipFile, zlib.error, tokenize.TokenError):
         return None
     automaton = Automaton(*tables, pattern, version)
     return automaton if _is_sound(automaton) else None

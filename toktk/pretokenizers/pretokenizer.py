@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import json
 import threading
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -320,5 +321,5 @@ def _load(path: Path) -> transducer.Transducer | None:
             return transducer.from_arrays(dict(arrays))
     except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError):
         return None  # RuntimeError: what zipfile does not do, encryption for one
-    except (zipfile.BadZipFile, zlib.error):
+    except (zipfile.BadZipFile, zlib.error, tokenize.TokenError):
         return None

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import hashlib
 import json
+import tokenize
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -64,8 +65,8 @@ def read_parsed(source: str, name: str) -> Parsed | None:
         return Parsed(str(about["format"]), Tokenizer(name, pretokenizer, model), "")
     except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, ToktkError):
         return None
-    except (zipfile.BadZipFile, zlib.error, RuntimeError):  # what zipfile does not do is the last
-        return None
+    except (zipfile.BadZipFile, zlib.error, tokenize.TokenError, RuntimeError):
+        return None  # RuntimeError: what zipfile does not do
 
 
 def write_parsed(source: str, parsed: Parsed) -> None:
