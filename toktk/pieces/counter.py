@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from toktk.pieces.totals import GroupTotals
     from toktk.pretokenizers.pretokenizer import Pretokenizer
 
+Bytes = npt.NDArray[np.uint8]
+Groups = npt.NDArray[np.int32]
+"""The number of each document's or piece's group."""
+
 _FIRST_SLOTS = 1 << 16
 
 
@@ -33,13 +37,7 @@ class Counter:
         self._ends = np.empty(BLOCK, dtype=np.int64)
         self._keys = np.empty(4 * k.BLOCK, dtype=np.uint64)
 
-    def add(
-        self,
-        data: npt.NDArray[np.uint8],
-        offsets: Int64,
-        groups: npt.NDArray[np.int32],
-        weights: Int64,
-    ) -> None:
+    def add(self, data: Bytes, offsets: Int64, groups: Groups, weights: Int64) -> None:
         """Count documents; each has a group, by number, and a weight."""
         data, parts, owner, atoms = self._pretokenizer.prepare(data, offsets)
         if owner is not None:
@@ -50,13 +48,7 @@ class Counter:
             weights = np.where(atoms, 0, weights)  # not again
         self._cut_and_add(data, parts, groups, weights)
 
-    def _cut_and_add(
-        self,
-        data: npt.NDArray[np.uint8],
-        offsets: Int64,
-        groups: npt.NDArray[np.int32],
-        weights: Int64,
-    ) -> None:
+    def _cut_and_add(self, data: Bytes, offsets: Int64, groups: Groups, weights: Int64) -> None:
         """Cut documents by the pretokenizer's last pattern and count the pieces."""
         tables = self._pretokenizer.transducer
         if tables is None:
@@ -91,13 +83,7 @@ class Counter:
             self._arena = arena
         return bool(lack != k.DONE)
 
-    def _add_by_regex(
-        self,
-        data: npt.NDArray[np.uint8],
-        offsets: Int64,
-        groups: npt.NDArray[np.int32],
-        weights: Int64,
-    ) -> None:
+    def _add_by_regex(self, data: Bytes, offsets: Int64, groups: Groups, weights: Int64) -> None:
         """Cut with the `regex` library, for a pattern that does not compile."""
         counts: Counts[tuple[str, int]] = Counts()
         for d in np.flatnonzero(weights).tolist():
@@ -115,10 +101,10 @@ class Counter:
 
     def _add_some(
         self,
-        data: npt.NDArray[np.uint8],
+        data: Bytes,
         offsets: Int64,
         chosen: Int64,
-        groups: npt.NDArray[np.int32],
+        groups: Groups,
         counts: Int64,
     ) -> None:
         """Count the chosen spans as they are."""
@@ -130,22 +116,16 @@ class Counter:
         gather_spans(data, offsets, chosen, packed_offsets, packed)
         self._add_spans(packed, packed_offsets, groups, counts)
 
-    def _add_spans(
-        self,
-        data: npt.NDArray[np.uint8],
-        offsets: Int64,
-        groups: npt.NDArray[np.int32],
-        counts: Int64,
-    ) -> None:
+    def _add_spans(self, data: Bytes, offsets: Int64, groups: Groups, counts: Int64) -> None:
         rows = np.arange(offsets.size)
         self._add_entries(data, offsets, rows, groups, counts)
 
     def _add_entries(
         self,
-        data: npt.NDArray[np.uint8],
+        data: Bytes,
         offsets: Int64,
         rows: Int64,
-        groups: npt.NDArray[np.int32],
+        groups: Groups,
         counts: Int64,
     ) -> None:
         self._state[self._kernels.BEGUN :] = 0
@@ -158,7 +138,7 @@ class Counter:
         ):
             pass
 
-    def add_table(self, table: PieceTable, groups: npt.NDArray[np.int32]) -> None:
+    def add_table(self, table: PieceTable, groups: Groups) -> None:
         """Add a finished table, whose groups have these numbers here."""
         of_entry = groups[table.entry_group]
         self._add_entries(table.data, table.offsets, table.rows, of_entry, table.entry_count)
@@ -189,9 +169,7 @@ class Counter:
         )
 
 
-def _unite(
-    data: npt.NDArray[np.uint8], offsets: Int64, several_groups: bool
-) -> tuple[npt.NDArray[np.uint8], Int64, Int64, Int64]:
+def _unite(data: Bytes, offsets: Int64, several_groups: bool) -> tuple[Bytes, Int64, Int64, Int64]:
     """Give equal spans of different groups one piece; return data, offsets, rows, order of entries."""
     from toktk.kernels import counting as k
     from toktk.kernels.reduction import gather_spans
