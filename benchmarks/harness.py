@@ -29,7 +29,16 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-PEERS = ("gigabpe", "rustbpe", "bpeasy", "gigatoken", "quicktok-v1", "sentencepiece", "tokenizers", "regex")
+PEERS = (
+    "gigabpe",
+    "rustbpe",
+    "bpeasy",
+    "gigatoken",
+    "quicktok-v1",
+    "sentencepiece",
+    "tokenizers",
+    "regex",
+)
 _CHUNK = 1 << 20
 _ERROR = re.compile(r"[\w.]*(Error|Exception)\b")  # where a traceback says what happened
 
