@@ -147,14 +147,15 @@ def one_more(arguments: Arguments, step: Steps) -> tuple[Figures, None]:
     """Measure with one tokenizer, then see what a second one adds that cuts alike."""
     os.environ["TOKTK_HOME"] = arguments["home"]
     with step("import"):
-        import toktk.kernels.encoding
+        import toktk.kernels.bpe_encode
         import toktk.kernels.pairs  # noqa: F401
+        from toktk.cache import Store
         from toktk.corpus import ReaderOptions, load_corpus
         from toktk.lab.bench import BenchPlan, bench
-        from toktk.lab.cost import Meter
-        from toktk.lab.sample import first_documents
-        from toktk.lab.store import Store
-        from toktk.tokenizer.loading import check, load
+        from toktk.lab.meter import Meter
+        from toktk.loading.load import load
+        from toktk.loading.sample import first_documents
+        from toktk.loading.verify import check
 
     corpus = load_corpus(arguments["text"], ReaderOptions(align_column="line"))
     with step("fingerprint and sample of the text"):

@@ -4,7 +4,7 @@
 
 Every corpus is halved, 64 KB here and 64 KB there. *cold* is the first pass of a fresh engine over one half,
 *unseen* its first pass over that half after the other one. A contender runs in a process of its own. Its
-engine and what it is given are those of ``toktk bench`` (toktk.throughput.engines); loading the tokenizer
+engine and what it is given are those of ``toktk bench`` (toktk.timing.engines); loading the tokenizer
 is outside the time, as is the first call, on a few words. Ids are compared with the reference's.
 """
 
@@ -82,7 +82,7 @@ def halves(text: str, length: int) -> tuple[list[str], list[str]]:
 
 def flat(texts: list[str]) -> tuple[Any, Any]:
     """Return uint8[N] and int64[D + 1]."""
-    from toktk.tokenizer.texts import flat
+    from toktk.texts import flat
 
     return flat(texts)
 
@@ -164,8 +164,8 @@ def one_table(
 
 def main() -> None:
     """Run everything that was asked for."""
-    from toktk.throughput.contenders import contenders
-    from toktk.tokenizer.loading import load
+    from toktk.loading.load import load
+    from toktk.timing.contenders import contenders
 
     chosen = options()
     head = harness.facts() | {"command": harness.command_line()}

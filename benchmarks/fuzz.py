@@ -568,7 +568,8 @@ class Cases:
     def _tokenizer(self, spec: str, texts: list[str]) -> Found:
         """Load, check, and compare engine and library on texts that `check` does not know."""
         from toktk.errors import ToktkError
-        from toktk.tokenizer.loading import NATIVE, check, load
+        from toktk.loading.load import load
+        from toktk.loading.verify import NATIVE, check
 
         try:
             loaded = load(spec, cache=False)
@@ -614,7 +615,8 @@ class Cases:
     def _cache(self, place: Path, chance: random.Random) -> Found:
         """Damage what loading keeps, and load again."""
         from toktk import paths
-        from toktk.tokenizer.loading import check, load
+        from toktk.loading.load import load
+        from toktk.loading.verify import check
 
         name = chance.choice(
             ("gpt2", "llama3", "digits", "deepseek", "llama2", "own", "own-unigram")
@@ -758,10 +760,12 @@ def _use(tokenizer: Any, documents: list[str]) -> None:
 def _batch(tokenizer: Any, text: str) -> list[int]:
     import numpy as np
 
-    from toktk.tokenizer.encoder import Encoder
+    from toktk.encoder import Encoder
 
     data = np.frombuffer(text.encode(), dtype=np.uint8)
-    ids, _ = Encoder(tokenizer).encode_batch(data, np.array([0, data.size], dtype=np.int64))
+    ids, _ = Encoder(tokenizer.pretokenizer, tokenizer.model).encode_batch(
+        data, np.array([0, data.size], dtype=np.int64)
+    )
     return list(ids.tolist())
 
 

@@ -154,10 +154,10 @@ def own_jsons(folder: Path) -> dict[str, Any]:
     """Return documents of tokenizer.json as toktk writes them, by name."""
     import numpy as np
 
+    from toktk.formats.sentencepiece import read_sentencepiece
+    from toktk.models.bpe import BpeModel
     from toktk.pretokenizers.pretokenizer import Pretokenizer
-    from toktk.tokenizer.bpe import BpeModel
-    from toktk.tokenizer.formats.sentencepiece import read_sentencepiece
-    from toktk.tokenizer.tokenizer import Tokenizer
+    from toktk.tokenizer import Tokenizer
 
     folder.mkdir(exist_ok=True)
     empty = BpeModel((), np.empty((0, 3), dtype=np.int64))

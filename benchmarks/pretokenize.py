@@ -67,7 +67,7 @@ def toktk_cut(arguments: Arguments, step: Steps) -> tuple[Figures, Callable[[], 
     """Cut with toktk's kernel."""
     import numpy as np
 
-    from toktk.kernels.scanning import cut_batch, workspace
+    from toktk.kernels.scan import cut_batch, workspace
     from toktk.pretokenizers.pretokenizer import Pretokenizer
 
     data, offsets = _documents(arguments)

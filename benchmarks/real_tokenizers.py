@@ -25,8 +25,8 @@ import harness
 import numpy as np
 
 if TYPE_CHECKING:
+    from toktk.loading.load import Loaded
     from toktk.pretokenizers.pretokenizer import Pretokenizer
-    from toktk.tokenizer.loading import Loaded
 
 RECORD = harness.RESULTS / "real-tokenizers.json"
 COLUMNS = ("tokenizer", "ids", "cut by", "library", "engine", "tokens compared", "equal")
@@ -64,10 +64,10 @@ def blocks(file: Path) -> Iterator[list[bytes]]:
 
 def compare(loaded: Loaded, texts: list[Path]) -> Row:
     """Return how many tokens were compared, and the first difference in words, "" for none."""
-    from toktk.tokenizer.encoder import Encoder
-    from toktk.tokenizer.loading import NATIVE, check
-    from toktk.tokenizer.torture import TORTURE
-    from toktk.tokenizer.vocabulary import packed
+    from toktk.encoder import Encoder
+    from toktk.loading.torture import TORTURE
+    from toktk.loading.verify import NATIVE, check
+    from toktk.models.vocabulary import packed
 
     native, reference = loaded.native, loaded.reference
     row: Row = {"library": reference.library, "engine": "library", "why": loaded.why}
@@ -79,7 +79,7 @@ def compare(loaded: Loaded, texts: list[Path]) -> Row:
     row["engine"] = "native" if checked.engine == NATIVE else "library"
     if checked.engine != NATIVE:
         return row | {"differs": checked.why}
-    encoder = Encoder(native)
+    encoder = Encoder(native.pretokenizer, native.model)
     torture = [[text.encode() for text in TORTURE]]
     for name, groups in [
         ("torture", iter(torture)),
@@ -122,7 +122,7 @@ def cutting(pretokenizer: Pretokenizer) -> str:
 
 def key(loaded: Loaded, texts: list[dict[str, Any]]) -> str:
     """Return a hash of all that decides a row."""
-    from toktk.tokenizer.parsed import code_version
+    from toktk.loading.parsed import code_version
 
     digests = [text["sha256"] for text in texts]
     parts = (loaded.source, loaded.reference.library, code_version(), *digests)
@@ -154,7 +154,7 @@ def texts_of(source: Path, limit: int | None, folder: Path) -> list[Path]:
 
 def compare_all(chosen: argparse.Namespace, texts: list[Path], head: dict[str, Any]) -> list[Row]:
     """Return a row for each tokenizer; write table and record after each."""
-    from toktk.tokenizer.loading import load
+    from toktk.loading.load import load
 
     known = {}
     if RECORD.exists() and not chosen.fresh:
@@ -207,7 +207,7 @@ def markdown(head: dict[str, Any], rows: list[Row]) -> str:
             f"Command: `{head['command']}`",
             "",
             f"{len(rows)} tokenizers, {len(native)} by toktk's own engine; {tokens:,} tokens compared one by"
-            f" one, {differing} tokenizers differ. The text of traps (toktk.tokenizer.torture) comes first;"
+            f" one, {differing} tokenizers differ. The text of traps (toktk.loading.torture) comes first;"
             " documents are whole lines, some 2,000 bytes together.",
             "",
             "| text | bytes | sha256 |",

@@ -68,10 +68,10 @@ def figures(
 def toktk(arguments: Arguments, step: Steps) -> tuple[Figures, None]:
     """Sweep with toktk's Python API."""
     with step("import"):
-        import toktk.kernels.encoding
-        import toktk.kernels.merging  # noqa: F401
+        import toktk.kernels.bpe_encode
+        import toktk.kernels.bpe_train  # noqa: F401
         from toktk.corpus import ReaderOptions, load_corpus
-        from toktk.metrics.evaluation import evaluate
+        from toktk.evaluation.evaluation import evaluate
         from toktk.pieces.counting import count_corpus
         from toktk.pieces.table import PieceTable
         from toktk.pretokenizers.pretokenizer import Pretokenizer

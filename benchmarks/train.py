@@ -55,8 +55,6 @@ def toktk(arguments: Arguments, step: Steps) -> tuple[Figures, Check]:
     with step("import"):
         # toktk imports numba when it is first needed; here that is not part of the work, as a
         # compiled peer's import is not. Loading the compiled kernels from the cache is.
-        import toktk.kernels.counting
-        import toktk.kernels.merging  # noqa: F401
         from toktk.corpus import ReaderOptions, load_corpus
         from toktk.pieces.counting import count_corpus
         from toktk.pieces.table import PieceTable
@@ -257,7 +255,7 @@ def _by_rank(ids: dict[bytes, int]) -> list[bytes]:
 
 def _store_strings(arguments: Arguments, vocabulary: dict[str, int], merges: Any) -> Figures:
     """Store a byte-level vocabulary written in GPT-2's characters."""
-    from toktk.tokenizer.bpe import byte_characters
+    from toktk.models.bpe import byte_characters
 
     byte_of = {ord(character): b for b, character in enumerate(byte_characters())}
 

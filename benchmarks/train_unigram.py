@@ -52,7 +52,7 @@ def toktk(arguments: Arguments, step: Steps) -> tuple[Figures, Check]:
     """Train with toktk's Python API, one size or several in one training."""
     with step("import"):
         # As in train.py: importing numba is no part of the work, loading kernels from the cache is.
-        import toktk.kernels.counting
+        import toktk.kernels.count
         import toktk.trainers.pruning  # noqa: F401
         from toktk.corpus import ReaderOptions, load_corpus
         from toktk.pieces.counting import count_corpus
@@ -157,10 +157,10 @@ def quality(arguments: Arguments, step: Steps) -> tuple[Figures, None]:
     import numpy as np
 
     from toktk.corpus import ReaderOptions, load_corpus
+    from toktk.models.unigram import UnigramModel
+    from toktk.models.vocabulary import packed
     from toktk.pieces.counting import count_corpus
     from toktk.pretokenizers.pretokenizer import Pretokenizer
-    from toktk.tokenizer.unigram import UnigramModel
-    from toktk.tokenizer.vocabulary import packed
 
     corpus = load_corpus(arguments["held_out"], ReaderOptions(sample_by="line"))
     pieces = count_corpus(corpus, Pretokenizer.of("metaspace"), by_group=False)

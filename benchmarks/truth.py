@@ -31,7 +31,7 @@ import numpy as np
 from harness import Table
 
 if TYPE_CHECKING:
-    from toktk.tokenizer.tokenizer import Tokenizer
+    from toktk.tokenizer import Tokenizer
 
 TIKTOKEN = "OpenAI's rank files, counted with tiktoken 0.14"
 NANOCHAT = "nanochat, scripts/tok_eval.py"
@@ -96,7 +96,7 @@ class Check:
 
 def encoding_of(folder: Path, name: str) -> Tokenizer:
     """Return an encoding by toktk's own engine, from its rank file."""
-    from toktk.tokenizer.loading import load
+    from toktk.loading.load import load
 
     loaded = load(str(folder / f"{name}.tiktoken"))
     if loaded.native is None:

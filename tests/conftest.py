@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 from nasty import NASTY_TEXTS
+
+if TYPE_CHECKING:
+    from toktk.tokenizer import Tokenizer
 
 # Set before any kernel is imported, for that is when the folder of compiled code is chosen.
 _KEPT = os.environ.get("TOKTK_TEST_HOME")
@@ -87,3 +92,56 @@ def real_texts() -> dict[str, list[str]]:
             if len(lines) < 400:
                 lines.append(text)
     return texts
+
+
+@pytest.fixture(scope="session")
+def train(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Tokenizer]:
+    """Train a tokenizer on `text`; options are the trainer's."""
+    from tokenizer_samples import TEXT
+
+    from toktk.corpus import ReaderOptions, load_corpus
+    from toktk.pieces.counting import count_corpus
+    from toktk.trainers.base import TrainingData
+    from toktk.trainers.bpe import BpeTrainer
+
+    def run(text: str = TEXT, size: int = 700, **options: object) -> Tokenizer:
+        path = tmp_path_factory.mktemp("corpus") / "text.txt"
+        path.write_text(text, encoding="utf-8", newline="")
+        corpus = load_corpus(str(path), ReaderOptions(sample_by="document"))
+        data = TrainingData(corpus, lambda p: count_corpus(corpus, p, by_group=False))
+        return BpeTrainer(**options).train(data, [size])[0]  # type: ignore[arg-type]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tokenizer(train: Callable[..., Tokenizer]) -> Tokenizer:
+    """A small tokenizer of the default pattern, with two special tokens."""
+    return train(special_tokens=["<|endoftext|>", "<|填|>"])
+
+
+@pytest.fixture
+def crafted() -> Callable[..., Tokenizer]:
+    """Build a tokenizer from pairs of strings, by rank; repeated spellings keep their first id."""
+    import numpy as np
+
+    from toktk.models.bpe import BpeModel
+    from toktk.pretokenizers.pretokenizer import Pretokenizer
+    from toktk.tokenizer import Tokenizer
+
+    def build(
+        pairs: Sequence[tuple[str | bytes, str | bytes]],
+        special_tokens: tuple[str, ...] = (),
+        pattern: str = "none",
+    ) -> Tokenizer:
+        empty = BpeModel(special_tokens, np.empty((0, 3), dtype=np.int64))
+        ids = {bytes([b]): int(i) for b, i in enumerate(empty.byte_ids)}
+        merges = []
+        for pair in pairs:
+            left, right = (part.encode() if isinstance(part, str) else part for part in pair)
+            new = ids.setdefault(left + right, empty.base_size - 256 + len(ids))
+            merges.append((ids[left], ids[right], new))
+        model = BpeModel(special_tokens, np.array(merges, dtype=np.int64).reshape(-1, 3))
+        return Tokenizer("crafted", Pretokenizer.of(pattern), model)
+
+    return build

@@ -17,8 +17,8 @@ PLUGIN = '''
 """Trainers for the tests."""
 import numpy as np
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.tokenizer.bpe import BpeModel
-from toktk.tokenizer.tokenizer import Tokenizer
+from toktk.models.bpe import BpeModel
+from toktk.tokenizer import Tokenizer
 from toktk.trainers.bpe import BpeTrainer
 
 
@@ -122,7 +122,7 @@ def test_unrelated_vocabularies_are_measured_one_by_one(toktk, tmp_path: Path) -
     check = f"""
 import tokenizers
 from toktk.corpus import ReaderOptions, load_corpus
-from toktk.lab.results import Results
+from toktk.report.results import Results
 options = ReaderOptions(group_column="lang", align_column="id")
 _, test = load_corpus({str(tmp_path / "four.jsonl")!r}, options).split(0.1)
 texts = [text for batch in test.batches() for text in batch.column(0).to_pylist()]

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from toktk.errors import ToktkError
-from toktk.registry import METRICS, PRETOKENIZERS, TRAINERS, Registry
+from toktk.metrics import METRICS
+from toktk.pretokenizers.patterns import PRETOKENIZERS
+from toktk.registry import Registry
+from toktk.trainers import TRAINERS
 
 
 def install(site: Path, name: str, entries: str, source: str = "") -> None:

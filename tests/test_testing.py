@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from toktk.errors import TrainingError
+from toktk.models.bpe import BpeModel
+from toktk.models.unigram import UnigramModel
+from toktk.models.vocabulary import packed
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.registry import TRAINERS
 from toktk.testing import ConformanceError, check_trainer
-from toktk.tokenizer.bpe import BpeModel
-from toktk.tokenizer.tokenizer import Tokenizer
-from toktk.tokenizer.unigram import UnigramModel
-from toktk.tokenizer.vocabulary import packed
+from toktk.tokenizer import Tokenizer
+from toktk.trainers import TRAINERS
 from toktk.trainers.base import Card, card_of
 from toktk.trainers.bpe import BpeTrainer
 

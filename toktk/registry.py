@@ -1,7 +1,10 @@
-"""Trainers, pretokenizers, metrics and more by name: toktk's own and those of installed packages.
+"""Registry: objects of one kind by name, toktk's own and those of installed packages.
 
-A package adds one under the entry-point group of its kind, such as ``toktk.trainers``. Listing names
-imports no target; `Registry.load` does. ``TOKTK_PLUGINS=0`` leaves toktk's own.
+Each kind's registry lies in the room whose things it lists: `TRAINERS` in toktk.trainers, `METRICS` in
+toktk.metrics, `PRETOKENIZERS` in toktk.pretokenizers.patterns, `INFERENCE` in toktk.models.inference,
+`PAIR_SCORES` in toktk.trainers.pair_scores. A package adds an object under the entry-point group of its
+kind, such as ``toktk.trainers``. Listing names imports no target; `Registry.load` does.
+``TOKTK_PLUGINS=0`` leaves toktk's own.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import functools
 import importlib
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
@@ -17,6 +21,8 @@ from typing import Any
 from toktk.errors import ToktkError, did_you_mean
 
 OWN = "toktk"
+
+_LAZY = re.compile(r"toktk(\.\w+)+:\w+")
 
 # Told apart by `callable`: where the package importlib_metadata is loaded, as numba does when it
 # compiles, the entry points that are found are of its class, not of the standard library's.
@@ -28,8 +34,7 @@ class Registry:
 
     Args:
         group: the entry-point group, also what names the kind in errors.
-        builtin: toktk's own, each as "module:attribute".
-        table: "module:attribute" of a mapping whose entries are toktk's own as well.
+        builtin: toktk's own; a string "module:attribute" of toktk is imported when it is asked for.
         accepts: whether a loaded object is of this kind.
         expected: what `accepts` wants, in words.
     """
@@ -37,16 +42,14 @@ class Registry:
     def __init__(
         self,
         group: str,
-        builtin: Mapping[str, str],
+        builtin: Mapping[str, object],
         *,
-        table: str | None = None,
         accepts: Callable[[Any], bool] = callable,
         expected: str = "a callable",
     ) -> None:
         self.group = group
         self.kind = group.rpartition(".")[2].removesuffix("s").replace("_", " ")
         self._builtin = builtin
-        self._table = table
         self._accepts = accepts
         self._expected = expected
 
@@ -95,17 +98,13 @@ class Registry:
         return known[name][0]
 
     def _providers(self) -> dict[str, list[Provider]]:
-        found: dict[str, list[Provider]] = {
-            name: [lambda target=target: _resolve(target)]  # type: ignore[misc]
-            for name, target in self._builtin.items()
+        providers: dict[str, list[Provider]] = {
+            name: [functools.partial(_resolve, target)] for name, target in self._builtin.items()
         }
-        if self._table:
-            for name, value in _resolve(self._table).items():
-                found[name] = [lambda value=value: value]  # type: ignore[misc]
         if os.environ.get("TOKTK_PLUGINS") != "0":
             for entry in _installed(self.group, tuple(sys.path)):
-                found.setdefault(entry.name, []).append(entry)
-        return found
+                providers.setdefault(entry.name, []).append(entry)
+        return providers
 
     def _load_plugin(self, entry: EntryPoint) -> Any:
         try:
@@ -114,7 +113,7 @@ class Registry:
             raise ToktkError(
                 f"the {self.kind} {entry.name!r} of {_origin(entry)} cannot be loaded.",
                 f"Found: {type(error).__name__}: {error} (importing {entry.value}).",
-                "Mend or uninstall that package, or set TOKTK_PLUGINS=0 to go without plugins.",
+                "Update or uninstall that package, or set TOKTK_PLUGINS=0 to go without plugins.",
             ) from error
         if not self._accepts(target):
             raise ToktkError(
@@ -130,7 +129,9 @@ def _installed(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
     return tuple(entry_points(group=group))
 
 
-def _resolve(target: str) -> Any:
+def _resolve(target: object) -> Any:
+    if not isinstance(target, str) or not _LAZY.fullmatch(target):
+        return target
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)
 
@@ -141,75 +142,3 @@ def _origin(provider: Provider) -> str:
     if provider.dist is None or not provider.dist.name:
         return "an unnamed distribution"
     return f"{provider.dist.name} {provider.dist.version}"
-
-
-def _is_metric(target: Any) -> bool:
-    from toktk.metrics.base import Metric
-
-    return isinstance(target, Metric)
-
-
-TRAINERS = Registry(
-    "toktk.trainers",
-    {
-        "bpe": "toktk.trainers.bpe:BpeTrainer",
-        "unigram": "toktk.trainers.unigram:UnigramTrainer",
-        "hf-bpe": "toktk.trainers.huggingface:HfBpeTrainer",
-        "hf-unigram": "toktk.trainers.huggingface:HfUnigramTrainer",
-        "hf-wordpiece": "toktk.trainers.huggingface:HfWordPieceTrainer",
-        "sp-bpe": "toktk.trainers.sentencepiece:SpBpeTrainer",
-        "sp-unigram": "toktk.trainers.sentencepiece:SpUnigramTrainer",
-    },
-)
-
-PRETOKENIZERS = Registry(
-    "toktk.pretokenizers",
-    {},
-    table="toktk.pretokenizers.patterns:PATTERNS",
-    accepts=lambda target: isinstance(target, str) or callable(target),
-    expected="a pattern (str) or a callable that returns a Pretokenizer",
-)
-
-METRICS = Registry(
-    "toktk.metrics",
-    {
-        "tokens": "toktk.metrics.compression:TOKENS",
-        "bytes": "toktk.metrics.compression:BYTES",
-        "chars": "toktk.metrics.compression:CHARS",
-        "documents": "toktk.metrics.compression:DOCUMENTS",
-        "pieces": "toktk.metrics.compression:PIECES",
-        "bytes_per_token": "toktk.metrics.compression:BYTES_PER_TOKEN",
-        "bytes_per_piece": "toktk.metrics.compression:BYTES_PER_PIECE",
-        "headroom": "toktk.metrics.compression:HEADROOM",
-        "tokens_per_line": "toktk.metrics.multilingual:TOKENS_PER_LINE",
-        "parity": "toktk.metrics.multilingual:PARITY",
-        "fertility[ws]": "toktk.metrics.multilingual:FERTILITY",
-        "gini[tokens_per_line]": "toktk.metrics.multilingual:GINI",
-        "utilization": "toktk.metrics.vocabulary:UTILIZATION",
-        "renyi_efficiency": "toktk.metrics.vocabulary:RENYI_EFFICIENCY",
-        "single_token_words[piece]": "toktk.metrics.vocabulary:SINGLE_TOKEN_WORDS",
-        "unknown": "toktk.metrics.vocabulary:UNKNOWN",
-    },
-    accepts=_is_metric,
-    expected="a toktk.metrics.base.Metric",
-)
-
-PAIR_SCORES = Registry(
-    "toktk.pair_scores",
-    {
-        "count": "toktk.trainers.pair_scores:count",
-        "ratio": "toktk.trainers.pair_scores:ratio",
-        "count*length": "toktk.trainers.pair_scores:count_times_length",
-    },
-)
-
-INFERENCE = Registry(
-    "toktk.inference",
-    {
-        "own": "toktk.tokenizer.inference:own",
-        "merges": "toktk.tokenizer.inference:merges",
-        "greedy": "toktk.tokenizer.inference:greedy",
-        "fewest": "toktk.tokenizer.inference:fewest",
-        "viterbi": "toktk.tokenizer.inference:viterbi",
-    },
-)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from toktk.corpus import Corpus
-    from toktk.tokenizer.tokenizer import Tokenizer
+    from toktk.tokenizer import Tokenizer
 
 Documents = list[tuple[str, int]]  # text, weight
 
@@ -91,7 +91,7 @@ class _Check:
         return self.make().train(data, list(sizes)), data
 
     def exact_size(self, made: Any, data: TrainingData) -> None:
-        from toktk.tokenizer.tokenizer import Tokenizer
+        from toktk.tokenizer import Tokenizer
 
         rule = "exact size"
         if not isinstance(made, list) or not all(isinstance(one, Tokenizer) for one in made):
@@ -236,7 +236,7 @@ class _Check:
 
 def _exportable(tokenizer: Tokenizer) -> bool:
     from toktk.errors import FormatError
-    from toktk.tokenizer.formats.pattern import exported_pattern
+    from toktk.pretokenizers.export import exported_pattern
 
     try:
         exported_pattern(tokenizer.pretokenizer)

@@ -15,11 +15,11 @@ from small_corpora import PARALLEL, fresh_home, lines, write_nasty, write_parall
 
 from toktk.cli import main
 from toktk.corpus import load_corpus
-from toktk.lab.results import Record, Results
+from toktk.loading.load import Loaded
 from toktk.pieces.counting import count_corpus
 from toktk.report.bench import bench_tables
-from toktk.throughput.timing import Timing
-from toktk.tokenizer.loading import Loaded
+from toktk.report.results import Record, Results
+from toktk.timing.timing import Timing
 from toktk.trainers.base import TrainingData
 from toktk.trainers.bpe import BpeTrainer
 
@@ -134,7 +134,7 @@ def test_timings_are_shown_kept_and_not_taken_twice(
             Timing(*who, "cold", None, None, None, "MB/s", None, "too little text", True),
         ]
 
-    monkeypatch.setattr("toktk.throughput.protocol.measure", measure)
+    monkeypatch.setattr("toktk.timing.protocol.measure", measure)
     first = good(*files, *corpus, "--throughput", "--threads", 2, "-o", "run")
     assert taken == [
         (label, {"jobs": 2, "seed": 0, "growth": False}) for label in ("bpe-300", "bpe-400")

@@ -14,11 +14,11 @@ from click.testing import CliRunner
 
 from toktk.cli import main
 from toktk.errors import FormatError
+from toktk.formats.tiktoken import load_tiktoken, read_tiktoken
+from toktk.formats.tokenizer_json import read_tokenizer_json
+from toktk.models.bpe import BpeModel
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.tokenizer.bpe import BpeModel
-from toktk.tokenizer.formats.tiktoken import load_tiktoken, read_tiktoken
-from toktk.tokenizer.formats.tokenizer_json import read_tokenizer_json
-from toktk.tokenizer.tokenizer import Tokenizer
+from toktk.tokenizer import Tokenizer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tokenizer"))
 

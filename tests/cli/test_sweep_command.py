@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from small_corpora import PARALLEL, fresh_home, write_nasty, write_parallel
 
 from toktk.cli import main
-from toktk.lab.results import Results
+from toktk.report.results import Results
 
 SIZES = "300,340,400"
 

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from reference_encoding import encode_by_pairs
 
-from toktk.kernels.encoding import (
+from toktk.kernels.bpe_encode import (
     NO_RANK,
     SHORT,
     UNKNOWN,

@@ -13,24 +13,25 @@ import tokenizers
 from nasty import NASTY_TEXTS
 from small_corpora import fresh_home, lines, write_nasty, write_parallel
 
+from toktk.cache import Store
 from toktk.corpus import Corpus, ReaderOptions, load_corpus
 from toktk.errors import CorpusError, FormatError, MetricError, ToktkError
+from toktk.evaluation.evaluation import evaluate_plainly
 from toktk.lab import bench as module
 from toktk.lab import pieces as counted
 from toktk.lab.bench import BenchPlan, bench, check_engines, load_all
-from toktk.lab.cost import Meter
 from toktk.lab.figures import NO_PIECES
+from toktk.lab.meter import Meter
 from toktk.lab.plan import SweepPlan
-from toktk.lab.results import Record
-from toktk.lab.sample import BYTES, DOCUMENTS, PER_GROUP, first_documents
-from toktk.lab.store import Store
 from toktk.lab.sweep import sweep
+from toktk.loading.load import Loaded
+from toktk.loading.sample import BYTES, DOCUMENTS, PER_GROUP, first_documents
+from toktk.loading.verify import Checked
 from toktk.metrics.base import POOLED, MetricOptions
-from toktk.metrics.evaluation import evaluate_plainly
 from toktk.metrics.vocabulary import UNKNOWN, UTILIZATION
 from toktk.pieces.counting import count_corpus, count_corpus_many
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.tokenizer.loading import Checked, Loaded
+from toktk.report.results import Record
 from toktk.trainers.base import TrainingData
 from toktk.trainers.bpe import BpeTrainer
 

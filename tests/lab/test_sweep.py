@@ -11,19 +11,19 @@ from small_corpora import fresh_home, write_nasty, write_parallel
 
 from toktk.corpus import Corpus, ReaderOptions, load_corpus
 from toktk.errors import CorpusError, MetricError, ToktkError, TrainingError
+from toktk.evaluation.evaluation import evaluate
 from toktk.lab.cells import Measured, Pieces, Reading, Training
-from toktk.lab.cost import Meter
+from toktk.lab.meter import Meter
 from toktk.lab.plan import SweepPlan
 from toktk.lab.sweep import sweep
 from toktk.metrics.base import POOLED
-from toktk.metrics.evaluation import evaluate
+from toktk.models.bpe import BpeModel
+from toktk.models.greedy import GreedyModel
+from toktk.models.unigram import UnigramModel
+from toktk.models.vocabulary import packed
 from toktk.pieces.counting import count_corpus
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.tokenizer.bpe import BpeModel
-from toktk.tokenizer.greedy import GreedyModel
-from toktk.tokenizer.tokenizer import Tokenizer
-from toktk.tokenizer.unigram import UnigramModel
-from toktk.tokenizer.vocabulary import packed
+from toktk.tokenizer import Tokenizer
 from toktk.trainers.base import TrainingData
 from toktk.trainers.bpe import BpeTrainer
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from fake_evaluation import FakeEvaluation
 
+from toktk.metrics import METRICS
 from toktk.metrics.base import Figure, MetricOptions
-from toktk.registry import METRICS
 
 Measure = Callable[..., dict[tuple[str, str], Figure]]
 

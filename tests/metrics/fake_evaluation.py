@@ -1,4 +1,4 @@
-"""A small stand-in for `toktk.metrics.evaluation.Evaluation`, filled by hand."""
+"""A small stand-in for `toktk.evaluation.evaluation.Evaluation`, filled by hand."""
 
 from __future__ import annotations
 

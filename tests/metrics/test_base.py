@@ -6,8 +6,8 @@ import pytest
 from fake_evaluation import FakeEvaluation
 
 from toktk.errors import MetricError
+from toktk.metrics import METRICS
 from toktk.metrics.base import Figure, MetricOptions, macro_max, macro_mean
-from toktk.registry import METRICS
 
 
 def figures(**values: float | None) -> list[Figure]:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toktk.errors import CorpusError
-from toktk.kernels.scanning import BLOCK
+from toktk.kernels.scan import BLOCK
 from toktk.normalizers.normalizer import Normalizer
 from toktk.pieces import counter, counting
 from toktk.pieces.counting import count_corpus, count_corpus_many, merge

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from toktk.errors import PatternError
 from toktk.kernels import kernel
-from toktk.kernels.scanning import BLOCK, cut_batch, piece_end, split_documents, workspace
+from toktk.kernels.scan import BLOCK, cut_batch, piece_end, split_documents, workspace
 from toktk.pretokenizers import transducer
 from toktk.pretokenizers.automaton import Automaton, compile_pattern
 from toktk.pretokenizers.construction import construct

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from toktk.lab.cost import Cost
-from toktk.lab.results import Record, Results
+from toktk.lab.meter import Cost
 from toktk.report.progress import ProgressBars, costs_line
+from toktk.report.results import Record, Results
 from toktk.report.tables import sweep_tables
 from toktk.trainers.base import size_label
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from toktk.errors import TrainingError
+from toktk.models.bpe import byte_characters
 from toktk.pieces.counting import count_corpus
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.syntax import portable
-from toktk.tokenizer.bpe import byte_characters
 from toktk.trainers.base import TrainingData
 from toktk.trainers.bpe import BpeTrainer
 

@@ -9,8 +9,8 @@ import tokenizers
 from library_corpus import data_of, languages, training_slice
 
 from toktk.errors import TrainingError
+from toktk.models.bpe import BpeModel
 from toktk.testing import _default_documents
-from toktk.tokenizer.bpe import BpeModel
 from toktk.trainers import huggingface
 from toktk.trainers.bpe import BpeTrainer
 from toktk.trainers.huggingface import HfBpeTrainer, HfUnigramTrainer, HfWordPieceTrainer

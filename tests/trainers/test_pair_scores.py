@@ -12,15 +12,15 @@ import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toktk.cache import code_digest
 from toktk.errors import ToktkError, TrainingError
 from toktk.lab.plan import SweepPlan
-from toktk.lab.store import code_digest
 from toktk.pieces.counting import count_corpus
 from toktk.pretokenizers.patterns import PATTERNS
-from toktk.registry import PAIR_SCORES
 from toktk.trainers import pair_scores
 from toktk.trainers.base import TrainingData
 from toktk.trainers.bpe import BpeTrainer
+from toktk.trainers.pair_scores import PAIR_SCORES
 
 FORMULAS = {
     "ratio": reference_scores.ratio,

@@ -22,8 +22,8 @@ from toktk.cli.options import (
 if TYPE_CHECKING:
     from toktk.lab.bench import BenchPlan
     from toktk.lab.run import RunDirectory
-    from toktk.throughput.timing import Timing
-    from toktk.tokenizer.loading import Checked
+    from toktk.loading.verify import Checked
+    from toktk.timing.timing import Timing
 
 
 @click.command("bench")
@@ -77,12 +77,12 @@ def command(**options: Any) -> None:
     from toktk.cli.experiment import remark_on_kernels, show, whole_corpus
     from toktk.errors import StorageError
     from toktk.lab.bench import BenchPlan, bench, check_engines, load_all
-    from toktk.lab.cost import Meter
-    from toktk.lab.results import Results
+    from toktk.lab.meter import Meter
     from toktk.lab.run import RunDirectory
     from toktk.lab.timings import timing_records
     from toktk.report.bench import bench_tables
     from toktk.report.progress import ProgressBars, costs_line
+    from toktk.report.results import Results
 
     quiet, format = options["quiet"], options["format"]
     trouble: StorageError | None = None
@@ -138,7 +138,7 @@ def _timings(
 ) -> list[Timing]:
     """Return timings, and show them if tables are shown: those of the run, or new ones, if wanted."""
     from toktk.cli.experiment import show_tables
-    from toktk.lab.cost import Meter
+    from toktk.lab.meter import Meter
     from toktk.lab.timings import asked, describe_timings, read_timings, time_tokenizers
     from toktk.report.progress import ProgressBars
     from toktk.report.throughput import throughput_tables

@@ -29,7 +29,7 @@ def command(source: Path, target: Path, force: bool) -> None:
 
     SOURCE is a tokenizer's folder, a tokenizer.json, a .model or a .tiktoken with its .json.
     """  # noqa: D301 - click wants the backspace itself
-    from toktk.tokenizer.formats.converting import read_tokenizer, targets, write_as
+    from toktk.formats.converting import read_tokenizer, targets, write_as
 
     there = [path.name for path in targets(target) if path.exists()]
     if there and not force:

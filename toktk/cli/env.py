@@ -9,7 +9,7 @@ import click
 
 from toktk.cli.options import format_option, output_option
 from toktk.cli.output import emit, emit_rows
-from toktk.lab.tabular import Cell
+from toktk.report.tabular import Cell
 
 
 @click.command("env")

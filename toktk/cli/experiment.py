@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from toktk.corpus import Corpus, ReaderOptions
-    from toktk.lab.cost import Meter
+    from toktk.lab.meter import Meter
     from toktk.lab.plan import SweepPlan
-    from toktk.lab.results import Results
     from toktk.pretokenizers.pretokenizer import Pretokenizer
+    from toktk.report.results import Results
 
 HELD_OUT = 0.1
 _PIPE_WIDTH = 100
@@ -96,7 +96,7 @@ def run(plan: SweepPlan, output: Path | None, format: str, quiet: bool) -> None:
         ToktkError: whatever is wrong with plan, text or folder.
     """
     from toktk.errors import StorageError
-    from toktk.lab.cost import Meter
+    from toktk.lab.meter import Meter
     from toktk.lab.run import RunDirectory
     from toktk.lab.sweep import failure, fingerprint, sweep
     from toktk.report.progress import ProgressBars, costs_line

@@ -48,10 +48,11 @@ _TWO_LINES = {
 
 
 def _trainers() -> Listing:
+    from toktk.trainers import TRAINERS
     from toktk.trainers.base import card_of
 
     rows: list[Row] = []
-    for name, target, origin in _loaded(registry.TRAINERS):
+    for name, target, origin in _loaded(TRAINERS):
         trouble = _trouble(target)
         if trouble:
             rows.append((name, trouble, *[""] * 6, origin))
@@ -75,29 +76,35 @@ def _trainers() -> Listing:
 
 
 def _pretokenizers() -> Listing:
+    from toktk.pretokenizers.patterns import PRETOKENIZERS
+
     rows: list[Row] = [
         (
             name,
             "split pattern" if isinstance(target, str) else _trouble(target) or _first_line(target),
             origin,
         )
-        for name, target, origin in _loaded(registry.PRETOKENIZERS)
+        for name, target, origin in _loaded(PRETOKENIZERS)
     ]
     return ("name", "what", "origin"), rows
 
 
 def _patterns() -> Listing:
+    from toktk.pretokenizers.patterns import PRETOKENIZERS
+
     rows: list[Row] = [
         (name, target, origin)
-        for name, target, origin in _loaded(registry.PRETOKENIZERS)
+        for name, target, origin in _loaded(PRETOKENIZERS)
         if isinstance(target, str)
     ]
     return ("name", "pattern", "origin"), rows
 
 
 def _metrics() -> Listing:
+    from toktk.metrics import METRICS
+
     rows: list[Row] = []
-    for name, target, origin in _loaded(registry.METRICS):
+    for name, target, origin in _loaded(METRICS):
         trouble = _trouble(target)
         if trouble:
             rows.append((name, "", "", trouble, origin))
@@ -109,17 +116,21 @@ def _metrics() -> Listing:
 
 
 def _pair_scores() -> Listing:
+    from toktk.trainers.pair_scores import PAIR_SCORES
+
     rows: list[Row] = [
         (name, _trouble(target) or _first_line(target), origin)
-        for name, target, origin in _loaded(registry.PAIR_SCORES)
+        for name, target, origin in _loaded(PAIR_SCORES)
     ]
     return ("name", "what", "origin"), rows
 
 
 def _inference() -> Listing:
+    from toktk.models.inference import INFERENCE
+
     rows: list[Row] = [
-        (name, _trouble(target) or _first_line(target), origin)
-        for name, target, origin in _loaded(registry.INFERENCE)
+        (name, _trouble(target) or getattr(target, "description", ""), origin)
+        for name, target, origin in _loaded(INFERENCE)
     ]
     return ("name", "what", "origin"), rows
 

@@ -123,7 +123,7 @@ def jobs_option(function: F) -> F:
     """Add ``--jobs``: the command gets `jobs`, all usable cores unless given."""
 
     def usable(ctx: click.Context, param: click.Parameter, value: int | None) -> int:
-        from toktk.lab.environment import usable_cores
+        from toktk.runtime import usable_cores
 
         return usable_cores() if value is None else value
 

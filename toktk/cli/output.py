@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from toktk.lab import tabular
+from toktk.report import tabular
 
 
 def emit(text: str, output: Path | None) -> None:

@@ -35,7 +35,7 @@ def units(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
     """
     import pyarrow as pa
 
-    from toktk.kernels.hashing import hash_spans
+    from toktk.kernels.hash import hash_spans
 
     align = batch.column(2)
     aligned = np.zeros(batch.num_rows, np.bool_)
@@ -66,7 +66,7 @@ class Split:
 
     def start(self, read: Pass) -> Select:
         """Begin a pass; nothing needs to be looked at first."""
-        from toktk.kernels.hashing import mix
+        from toktk.kernels.hash import mix
 
         threshold = np.uint64(min(int(self.test * 2.0**64), 2**64 - 1))
 
@@ -119,7 +119,7 @@ class Limit:
         return select
 
     def _sample(self, read: Pass, seed: int) -> Select:
-        from toktk.kernels.hashing import mix
+        from toktk.kernels.hash import mix
 
         # Salts of splits are small and positive: keep clear of them, or a split of a sample
         # would ask which documents have a small hash of those that have.

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from toktk.kernels import inlined, kernel
-from toktk.kernels.encoding import (
+from toktk.kernels.bpe_encode import (
     NO_RANK,
     UNKNOWN,
     enter_pair,
@@ -244,7 +244,7 @@ def list_last_pairs(order, data, offsets, ranks, spelling, table, pairs, scratch
 
     `order` holds the ids that merging may make, shorter tokens first; those of one symbol are passed
     over. Each token is encoded by the pairs found so far; where two symbols are left, they are its pair.
-    toktk.tokenizer.neighbors says why no other is needed. `table` (by `empty_pair_table`) must be empty
+    toktk.models.neighbors says why no other is needed. `table` (by `empty_pair_table`) must be empty
     and large enough for `order`; `pairs` is int64[order.size, 4]. Returns how many pairs there are.
     """
     n_pairs = 0

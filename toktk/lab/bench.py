@@ -10,23 +10,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toktk import __version__
+from toktk.cache import Store, digest
 from toktk.corpus import Corpus
 from toktk.errors import FormatError, MetricError
+from toktk.evaluation.evaluation import evaluate_plainly
+from toktk.evaluation.totals import totals_of
 from toktk.lab.cells import Reading, read_json, write_json
-from toktk.lab.cost import Cost, Meter
 from toktk.lab.figures import records
+from toktk.lab.meter import Cost, Meter
 from toktk.lab.pieces import CountedCorpora
 from toktk.lab.plan import measures, measures_key
-from toktk.lab.results import Record, Results
-from toktk.lab.sample import first_documents
-from toktk.lab.signature import digest
-from toktk.lab.store import Store
+from toktk.loading.load import Loaded, load
+from toktk.loading.sample import first_documents
+from toktk.loading.spec import Spec, parse_spec
+from toktk.loading.verify import NATIVE, Checked, check
 from toktk.metrics.base import Metric, MetricOptions
-from toktk.metrics.evaluation import evaluate_plainly
-from toktk.metrics.totals import totals_of
 from toktk.pretokenizers.patterns import PATTERNS
-from toktk.tokenizer.loading import NATIVE, Checked, Loaded, check, load
-from toktk.tokenizer.spec import Spec, parse_spec
+from toktk.report.results import Record, Results
 
 if TYPE_CHECKING:
     from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -39,7 +39,7 @@ class BenchPlan:
     Args:
         tokenizers: as `load_all` gives them; no two of one label.
         corpus: text to measure on.
-        metrics: names known to `toktk.registry.METRICS`; none means all that the text can carry.
+        metrics: names known to `toktk.metrics.METRICS`; none means all that the text can carry.
         reference: the group that parity divides by.
         jobs: threads; they change no result.
         force: compute everything anew.

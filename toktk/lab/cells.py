@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk import arrow
-from toktk.lab.results import Results
+from toktk.models.bpe import BpeModel
+from toktk.models.model import Model, is_storable, model_from_arrays
 from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.tokenizer.bpe import BpeModel
-from toktk.tokenizer.model import Model, is_storable, model_from_arrays
-from toktk.tokenizer.tokenizer import Tokenizer
+from toktk.report.results import Results
+from toktk.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     import pyarrow as pa

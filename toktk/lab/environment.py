@@ -13,6 +13,7 @@ from typing import Any
 
 from toktk import __version__, registry
 from toktk.paths import home
+from toktk.runtime import usable_cores
 
 # Every package that can change a figure or its cost, in the order shown.
 PACKAGES = (
@@ -56,13 +57,6 @@ def environment() -> dict[str, Any]:
     }
 
 
-def usable_cores() -> int:
-    """Return how many cores this process may run on; containers often grant fewer than exist."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _version(package: str) -> str | None:
     try:
         return version(package)
@@ -71,7 +65,11 @@ def _version(package: str) -> str | None:
 
 
 def _plugins() -> dict[str, dict[str, str]]:
-    kinds = (registry.TRAINERS, registry.PRETOKENIZERS, registry.METRICS)
+    from toktk.metrics import METRICS
+    from toktk.pretokenizers.patterns import PRETOKENIZERS
+    from toktk.trainers import TRAINERS
+
+    kinds = (TRAINERS, PRETOKENIZERS, METRICS)
     return {
         kind.group: {n: origin for n, origin in kind.names().items() if origin != registry.OWN}
         for kind in kinds

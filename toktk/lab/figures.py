@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toktk import arrow
-from toktk.lab.results import Record
-from toktk.lab.signature import signature
+from toktk.evaluation.evaluation import Evaluation
 from toktk.metrics.base import POOLED, Metric, MetricOptions
-from toktk.metrics.evaluation import Evaluation
-from toktk.tokenizer.tokenizer import Tokenizer
+from toktk.report.results import Record
+from toktk.report.signature import signature
+from toktk.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from toktk.corpus import Corpus
 from toktk.lab.cells import Reading
-from toktk.lab.cost import Cost
+from toktk.lab.meter import Cost
 from toktk.lab.plan import SweepPlan
-from toktk.lab.results import Results
-from toktk.tokenizer.tokenizer import Tokenizer
+from toktk.report.results import Results
+from toktk.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     import pyarrow as pa

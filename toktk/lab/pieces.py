@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from toktk.lab.cells import Pieces, Reading
-from toktk.lab.cost import Meter
+from toktk.lab.meter import Meter
 from toktk.pieces.counting import count_corpus_many
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 if TYPE_CHECKING:
+    from toktk.cache import Store
     from toktk.corpus import Corpus
-    from toktk.lab.store import Store
 
 
 class CountedCorpora:

@@ -10,16 +10,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from toktk import __version__
+from toktk.cache import code_digest, digest
 from toktk.corpus import Corpus
 from toktk.errors import MetricError, TrainingError
-from toktk.lab.signature import digest
-from toktk.lab.store import code_digest
+from toktk.metrics import METRICS
 from toktk.metrics.base import Metric
+from toktk.models.inference import INFERENCE, Inference, cannot_run
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.registry import INFERENCE, METRICS, PAIR_SCORES, TRAINERS
-from toktk.tokenizer.inference import cannot_run
-from toktk.tokenizer.tokenizer import Tokenizer
+from toktk.trainers import TRAINERS
 from toktk.trainers.base import card_of
+from toktk.trainers.pair_scores import PAIR_SCORES
 
 DEFAULT_PRETOKENIZER = "o200k"
 
@@ -32,12 +32,12 @@ class SweepPlan:
         training: text to train on.
         evaluation: text to measure on; None measures nothing.
         sizes: vocabulary sizes, special tokens and alphabet included; kept ascending, each once.
-        trainers: names known to `toktk.registry.TRAINERS`.
+        trainers: names known to `toktk.trainers.TRAINERS`.
         pretokenizers: none means o200k; for those trainers that take one, which one at least must.
         parameters: further parameters of the trainers, by name, only those that were asked for.
-        inference: names known to `toktk.registry.INFERENCE`, with each of which every vocabulary is run;
-            none means "own", as its trainer made it.
-        metrics: names known to `toktk.registry.METRICS`; none means all that the text can carry.
+        inference: names known to `toktk.models.inference.INFERENCE`; every vocabulary is run by each. None
+            means "own", as its trainer made it.
+        metrics: names known to `toktk.metrics.METRICS`; none means all that the text can carry.
         reference: the group that parity divides by.
         seed: given to trainers that take one.
         jobs: threads; they change no result.
@@ -189,7 +189,7 @@ class Family:
     build: Callable[..., Any]
     pretokenizer: Pretokenizer | None
     given: Mapping[str, Any]
-    method: Callable[..., Tokenizer] | None = None
+    method: Inference | None = None
 
     def trainer(self) -> Any:
         """Make the trainer."""
@@ -205,7 +205,7 @@ class Family:
             TrainingError: it cannot.
         """
         kind = card_of(self.build).model
-        why = "" if kind is None else cannot_run(self.method, kind)
+        why = cannot_run(self.method.run, kind) if kind and self.method else ""
         if why:
             raise TrainingError(
                 f"{self.label}: the vocabularies of {self.name} cannot be run so.",

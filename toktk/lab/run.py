@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toktk import __version__, arrow
-from toktk.collection import no_collection
 from toktk.errors import FormatError, StorageError
-from toktk.lab.cost import Meter
 from toktk.lab.environment import environment
-from toktk.lab.results import Results
+from toktk.lab.meter import Meter
 from toktk.paths import atomic_write
+from toktk.report.results import Results
+from toktk.runtime import gc_off
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from toktk.lab.bench import BenchResult
     from toktk.lab.outcome import SweepResult
-    from toktk.tokenizer.tokenizer import Tokenizer
+    from toktk.tokenizer import Tokenizer
 
 SCHEMA = 1
 _OWN = {"run.json", "results.parquet", "curves.parquet", "tokenizers", "report.html"}
@@ -127,7 +127,7 @@ class RunDirectory:
         """
         self.prepare()
         writing = meter.step("write", "", len(result.tokenizers), "tokenizers")
-        with writing as advance, no_collection():
+        with writing as advance, gc_off():
             self._clear()
             if result.curves is not None:
                 result.results.write_parquet(self.path / "results.parquet")

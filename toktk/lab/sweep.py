@@ -6,23 +6,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from toktk.cache import Store, digest
 from toktk.corpus import Corpus
 from toktk.errors import FormatError, TrainingError
+from toktk.evaluation.evaluation import Evaluation, evaluate
+from toktk.evaluation.viterbi import evaluate_viterbi
 from toktk.lab.cells import Measured, Reading, Training
-from toktk.lab.cost import Meter
 from toktk.lab.figures import curve, curve_sizes, records
+from toktk.lab.meter import Meter
 from toktk.lab.outcome import SweepResult, Unreached
 from toktk.lab.pieces import CountedCorpora
 from toktk.lab.plan import Family, SweepPlan, measures_key
-from toktk.lab.results import Record, Results
-from toktk.lab.signature import digest
-from toktk.lab.store import Store
 from toktk.metrics.base import MetricOptions
-from toktk.metrics.evaluation import Evaluation, evaluate
-from toktk.metrics.viterbi_evaluation import evaluate_viterbi
+from toktk.models.unigram import UnigramModel
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.tokenizer.tokenizer import Tokenizer
-from toktk.tokenizer.unigram import UnigramModel
+from toktk.report.results import Record, Results
+from toktk.tokenizer import Tokenizer
 from toktk.trainers.base import TrainingData, size_label
 
 if TYPE_CHECKING:
@@ -171,9 +170,10 @@ class _Sweep:
         with self.meter.step("infer", family.label, total, "sizes") as advance:
             for tokenizer in training.tokenizers:
                 cut = tokenizer.pretokenizer
-                if cut not in tables and getattr(method, "reads_pieces", True):
+                if cut not in tables and method.reads_pieces:
                     tables[cut] = self._pieces.get(self.plan.training, cut, by_group=False).table
-                made.append(method(tokenizer, tables.get(cut)))
+                model = method.run(tokenizer.model, tables.get(cut))
+                made.append(replace(tokenizer, model=model))
                 advance(1)
         return replace(training, tokenizers=tuple(made))
 

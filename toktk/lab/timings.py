@@ -7,15 +7,15 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from toktk.lab.bench import BenchPlan
-from toktk.lab.cost import Meter
-from toktk.lab.results import Record
-from toktk.lab.signature import signature
+from toktk.lab.meter import Meter
+from toktk.loading.verify import NATIVE
 from toktk.metrics.base import POOLED
-from toktk.tokenizer.loading import NATIVE
+from toktk.report.results import Record
+from toktk.report.signature import signature
 
 if TYPE_CHECKING:
-    from toktk.throughput.timing import Timing
-    from toktk.tokenizer.loading import Checked
+    from toktk.loading.verify import Checked
+    from toktk.timing.timing import Timing
 
 
 def time_tokenizers(
@@ -41,8 +41,8 @@ def time_tokenizers(
         CorpusError: the text cannot be read, or not be written for the engines' processes.
         StorageError: a tokenizer cannot be written for them.
     """
-    from toktk.throughput.protocol import measure
-    from toktk.throughput.slices import draw
+    from toktk.timing.protocol import measure
+    from toktk.timing.slices import draw
 
     found: list[Timing] = []
     with meter.step("time", "", len(plan.tokenizers), "tokenizers") as advance:
@@ -66,7 +66,7 @@ def describe_timings(timings: Sequence[Timing]) -> list[dict[str, Any]]:
 
 def read_timings(described: Sequence[dict[str, Any]]) -> list[Timing]:
     """Return what `describe_timings` was given."""
-    from toktk.throughput.timing import Timing
+    from toktk.timing.timing import Timing
 
     return [Timing(**one) for one in described]
 

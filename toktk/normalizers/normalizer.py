@@ -86,7 +86,7 @@ class Normalizer:
     def _prefixed(
         self, data: Bytes, offsets: Int64, atoms: npt.NDArray[np.bool_] | None
     ) -> tuple[Bytes, Int64]:
-        from toktk.kernels.normalizing import SPACE, prefix_spaces
+        from toktk.kernels.normalize import SPACE, prefix_spaces
 
         starts = offsets[:-1]
         gains = offsets[1:] > starts
@@ -143,7 +143,7 @@ def _normalized(part: str, form: Form) -> str:
 
 def _doubtful_parts(data: Bytes, offsets: Int64, form: Form) -> Int64:
     """Return begin and end of the parts that the form may change, int64[n, 2]."""
-    from toktk.kernels.normalizing import find_doubtful
+    from toktk.kernels.normalize import find_doubtful
 
     values = stability(form)
     spots = np.empty(2048 + int(offsets[-1] - offsets[0]) // 32, dtype=np.int64)
@@ -155,7 +155,7 @@ def _doubtful_parts(data: Bytes, offsets: Int64, form: Form) -> Int64:
 
 
 def _without_marks(data: Bytes, offsets: Int64) -> tuple[Bytes, Int64]:
-    from toktk.kernels.normalizing import holds_mark, replace_marks
+    from toktk.kernels.normalize import holds_mark, replace_marks
 
     first, last = int(offsets[0]), int(offsets[-1])
     if not holds_mark(data, first, last):

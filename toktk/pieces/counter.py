@@ -25,8 +25,8 @@ class Counter:
     """The pieces of one pretokenizer, counted by one thread."""
 
     def __init__(self, pretokenizer: Pretokenizer) -> None:
-        from toktk.kernels import counting as k
-        from toktk.kernels.scanning import BLOCK, workspace
+        from toktk.kernels import count as k
+        from toktk.kernels.scan import BLOCK, workspace
 
         self._kernels = k
         self._pretokenizer = pretokenizer
@@ -108,7 +108,7 @@ class Counter:
         counts: Int64,
     ) -> None:
         """Count the chosen spans as they are."""
-        from toktk.kernels.reduction import gather_spans
+        from toktk.kernels.text_totals import gather_spans
 
         lengths = offsets[chosen + 1] - offsets[chosen]
         packed_offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
@@ -171,8 +171,8 @@ class Counter:
 
 def _unite(data: Bytes, offsets: Int64, several_groups: bool) -> tuple[Bytes, Int64, Int64, Int64]:
     """Give equal spans of different groups one piece; return data, offsets, rows, order of entries."""
-    from toktk.kernels import counting as k
-    from toktk.kernels.reduction import gather_spans
+    from toktk.kernels import count as k
+    from toktk.kernels.text_totals import gather_spans
 
     n = offsets.size - 1
     if not several_groups:

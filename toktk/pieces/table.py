@@ -30,7 +30,7 @@ class PieceTable:
         entry_group: int32[entries], index into `groups`.
         entry_count: int64[entries], occurrences, > 0.
         groups: the G names, sorted.
-        totals: int64[G, 7]; columns as in toktk.kernels.reduction.
+        totals: int64[G, 7]; columns as in toktk.kernels.text_totals.
         aligned: int64[G, 2]; documents with an alignment id, and the sum (modulo 2**64) of the hashes
             of those ids, so that two groups with the same ids have equal rows.
         pretokenizer: signature of what cut the text.
@@ -229,7 +229,7 @@ def _ramps(lengths: Int64) -> Int64:
 
 def _first_of_each(data: npt.NDArray[np.uint8], offsets: Int64) -> Int64:
     """Return the index of the first of each run of equal neighbors."""
-    from toktk.kernels.counting import mark_new_spans
+    from toktk.kernels.count import mark_new_spans
 
     new = np.zeros(offsets.size - 1, dtype=np.uint8)
     mark_new_spans(data, offsets, new)

@@ -19,14 +19,14 @@ ONE_GROUP = "text"
 
 
 class GroupTotals:
-    """Groups in order of appearance, with the totals of `toktk.kernels.reduction` and the alignment of each.
+    """Groups in order of appearance, with the totals (toktk.kernels.text_totals) and the alignment of each.
 
     Args:
         by_group: tell groups apart; else there is one, and its totals stay 0.
     """
 
     def __init__(self, by_group: bool) -> None:
-        from toktk.kernels.reduction import N_TOTALS
+        from toktk.kernels.text_totals import N_TOTALS
 
         self._by_group = by_group
         self._numbers: dict[str, int] = {}
@@ -40,7 +40,7 @@ class GroupTotals:
         if not self._by_group:
             self._numbered([ONE_GROUP])
             return np.zeros(len(group), dtype=np.int32)
-        from toktk.kernels.reduction import add_totals
+        from toktk.kernels.text_totals import add_totals
 
         known = self._numbered(group.dictionary.to_pylist())
         groups: npt.NDArray[np.int32] = known[arrow.to_numpy(group.indices)]
@@ -78,7 +78,7 @@ class GroupTotals:
     def _add_alignment(self, align: pa.Array, groups: npt.NDArray[np.int32]) -> None:
         import pyarrow as pa
 
-        from toktk.kernels.hashing import hash_spans
+        from toktk.kernels.hash import hash_spans
 
         valid = arrow.is_valid(align)
         hashes = hash_spans(*spans(align.drop_null().cast(pa.large_string()))).view(np.int64)

@@ -20,7 +20,7 @@ class AddedStrings:
     """
 
     def __init__(self, strings: tuple[str, ...]) -> None:
-        from toktk.kernels.trie import fill_trie
+        from toktk.kernels.unigram_encode import fill_trie
 
         raw = [string.encode() for string in sorted(set(strings))]
         data = np.frombuffer(b"".join(raw), dtype=np.uint8)
@@ -50,7 +50,7 @@ class AddedStrings:
 
     def _spots(self, data: Bytes, offsets: Int64) -> Int64:
         """Return begin and end of each occurrence, one after the other."""
-        from toktk.kernels.normalizing import find_strings
+        from toktk.kernels.normalize import find_strings
 
         spots = np.empty(2048 + int(offsets[-1] - offsets[0]) // 32, dtype=np.int64)
         while True:

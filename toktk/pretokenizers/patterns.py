@@ -10,6 +10,7 @@ import hashlib
 import re
 
 from toktk.errors import PatternError, did_you_mean
+from toktk.registry import Registry
 
 PATTERNS: dict[str, str] = {
     # The GPT-2 release, src/encoder.py; the ByteLevel pretokenizer of Hugging Face tokenizers.
@@ -48,6 +49,13 @@ PATTERNS: dict[str, str] = {
     # The whole document is one piece.
     "none": r"(?s:.+)",
 }
+
+PRETOKENIZERS = Registry(
+    "toktk.pretokenizers",
+    PATTERNS,
+    accepts=lambda target: isinstance(target, str) or callable(target),
+    expected="a pattern (str) or a callable that returns a Pretokenizer",
+)
 
 _NAME = re.compile(r"[\w.:/-]+", re.ASCII)
 

@@ -102,7 +102,7 @@ class Pretokenizer:
         Raises:
             PatternError: an unknown name, or a pattern that even the `regex` library refuses.
         """
-        from toktk.registry import PRETOKENIZERS
+        from toktk.pretokenizers.patterns import PRETOKENIZERS
 
         if name_or_regex not in patterns.PATTERNS and name_or_regex in PRETOKENIZERS.names():
             target = PRETOKENIZERS.load(name_or_regex)
@@ -286,7 +286,7 @@ def _cut_documents(
     data: Bytes, offsets: Int64, compiled: transducer.Transducer
 ) -> tuple[Int64, Int64]:
     """Return the ends of pieces, and the first piece of each document (int64[D + 1])."""
-    from toktk.kernels.scanning import cut_batch, workspace
+    from toktk.kernels.scan import cut_batch, workspace
 
     if not hasattr(_THREAD, "work"):
         _THREAD.work = workspace()

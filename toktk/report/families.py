@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from toktk.lab.results import Record, Results
 from toktk.metrics.base import POOLED
+from toktk.report.results import Record, Results
 from toktk.trainers.base import size_label
 
 

@@ -6,7 +6,7 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from toktk.lab.cost import Cost
+from toktk.lab.meter import Cost
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

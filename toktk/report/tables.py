@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from toktk.lab.results import Results
 from toktk.report.columns import NULL, Column, columns, new_table, notes, short
 from toktk.report.families import Family, families
 from toktk.report.groups import groups_tables
+from toktk.report.results import Results
 from toktk.trainers.base import size_label
 
 if TYPE_CHECKING:

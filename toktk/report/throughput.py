@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from toktk.report.columns import NULL, new_table, short
-from toktk.throughput.figures import is_level
-from toktk.throughput.timing import Timing
+from toktk.timing.figures import is_level
+from toktk.timing.timing import Timing
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

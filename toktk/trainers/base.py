@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from toktk.corpus import Corpus
     from toktk.pieces.table import PieceTable
     from toktk.pretokenizers.pretokenizer import Pretokenizer
-    from toktk.tokenizer.tokenizer import Tokenizer
+    from toktk.tokenizer import Tokenizer
 
 Progress = Callable[[int], None]
 CountPieces = Callable[["Pretokenizer"], "PieceTable"]

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toktk.errors import TrainingError
+from toktk.models.bpe import BpeModel
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.registry import PAIR_SCORES
-from toktk.tokenizer.bpe import BpeModel
-from toktk.tokenizer.tokenizer import Tokenizer
+from toktk.tokenizer import Tokenizer
 from toktk.trainers.base import Card, TrainingData, size_label
-from toktk.trainers.pair_scores import Int64, PairScore
+from toktk.trainers.pair_scores import PAIR_SCORES, Int64, PairScore
 
 if TYPE_CHECKING:
     from toktk.pieces.table import PieceTable
@@ -38,8 +37,8 @@ class BpeTrainer:
         special_tokens: get the first ids; text is never merged into them.
         min_frequency: stop when the best pair occurs less often; 0 and 1 mean the same.
         max_token_length: most bytes of a token. (Hugging Face's option of this name allows one less.)
-        score: a name known to `toktk.registry.PAIR_SCORES`, or a function as `toktk.trainers.pair_scores`
-            says. "count" is several times faster than any other.
+        score: a name known to `toktk.trainers.pair_scores.PAIR_SCORES`, or a function as that module says.
+            "count" is several times faster than any other.
     """
 
     card = Card(pretokenizer="any", nested=True, shared=True, model="bpe")

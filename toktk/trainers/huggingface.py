@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from toktk.errors import TrainingError
+from toktk.models.bpe import BpeModel, byte_characters
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.tokenizer.bpe import BpeModel, byte_characters
-from toktk.tokenizer.tokenizer import Tokenizer
+from toktk.tokenizer import Tokenizer
 from toktk.trainers.base import (
     Card,
     TrainingData,
@@ -46,7 +46,7 @@ class _HfTrainer:
         from tokenizers import Regex, decoders, pre_tokenizers
         from tokenizers import Tokenizer as Library
 
-        from toktk.tokenizer.formats.pattern import exported_pattern
+        from toktk.pretokenizers.export import exported_pattern
 
         split = Regex(exported_pattern(self.pretokenizer))
         library = Library(model)
@@ -224,8 +224,8 @@ class HfUnigramTrainer(_HfTrainer):
         """Return the model, or None where the text gives fewer tokens."""
         from tokenizers import models, trainers
 
-        from toktk.tokenizer.unigram import UnigramModel
-        from toktk.tokenizer.vocabulary import packed
+        from toktk.models.unigram import UnigramModel
+        from toktk.models.vocabulary import packed
 
         options = {
             **self._options(size),
@@ -295,7 +295,7 @@ class HfWordPieceTrainer(_HfTrainer):
         """See `toktk.trainers.base.Trainer`."""
         from tokenizers import models, trainers
 
-        from toktk.tokenizer.engines.huggingface import HfModel
+        from toktk.libraries.huggingface import HfModel
 
         self._check_sizes(sizes, 512, "256 bytes, at the start of a piece and inside")
         trainer = trainers.WordPieceTrainer(

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from toktk.kernels import lattice as k
-from toktk.threads import in_threads
+from toktk.kernels import unigram_train as k
+from toktk.runtime import in_threads
 from toktk.trainers.seeding import Characters, Int32, Int64, Seeds
 
 Float64 = npt.NDArray[np.float64]
@@ -22,7 +22,7 @@ TOGETHER = 4096
 
 @dataclass
 class Lattices:
-    """The edges of all pieces (toktk.kernels.lattice), cut into slices, one for each thread.
+    """The edges of all pieces (toktk.kernels.unigram_train), cut into slices, one for each thread.
 
     The pieces must be sorted, those of more than SHORT characters at the end.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from toktk.kernels import merging as k
+from toktk.kernels import bpe_train as k
 
 Int64 = npt.NDArray[np.int64]
 

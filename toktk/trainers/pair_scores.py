@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.errors import TrainingError
+from toktk.registry import Registry
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
@@ -61,6 +62,12 @@ def count_times_length(
 ) -> Float64:
     """Count times the bytes of the merged token: how much of the text it covers."""
     return pair_count.astype(np.float64) * (left_length + right_length)
+
+
+PAIR_SCORES = Registry(
+    "toktk.pair_scores",
+    {"count": count, "ratio": ratio, "count*length": count_times_length},
+)
 
 
 def scores_of(score: PairScore, name: str, features: Int64) -> Float64:

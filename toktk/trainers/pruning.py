@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from toktk.kernels import lattice as k
-from toktk.threads import in_threads, parts
+from toktk.kernels import unigram_train as k
+from toktk.runtime import in_threads, parts
 from toktk.trainers.lattices import Float64, Lattices
 from toktk.trainers.seeding import Int32, Int64, utf8_lengths
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from toktk.kernels import merging, scored
+from toktk.kernels import bpe_train, bpe_train_scored
 from toktk.trainers.merge_loop import Int64, MergeLoop
 from toktk.trainers.pair_scores import PairScore, scores_of
 
@@ -39,23 +39,23 @@ class ScoredMerges(MergeLoop):
         self.score, self.name = score, name
         super().__init__(data, offsets, counts, byte_ids, max_size, floor, longest)
         self.symbols = np.zeros(self.merges.shape[0], dtype=np.int64)
-        scored.count_symbols(data, offsets, counts, byte_ids, self.symbols)
-        self._score(int(self.state[merging.N_PAIRS]))
+        bpe_train_scored.count_symbols(data, offsets, counts, byte_ids, self.symbols)
+        self._score(int(self.state[bpe_train.N_PAIRS]))
 
     def _queue(self) -> None:
-        capacity, n = self.pairs.shape[0], self.state[merging.N_PAIRS]
+        capacity, n = self.pairs.shape[0], self.state[bpe_train.N_PAIRS]
         self.links = np.empty((capacity, 2), dtype=np.int32)
         self.heads = np.full((self.merges.shape[0], 2), -1, dtype=np.int32)
         self.seen = np.zeros(capacity, dtype=np.int32)
         self.changed = np.empty(capacity, dtype=np.int32)
         self.scores = np.full(capacity, -np.inf)
         self.features = np.empty((5, 1024), dtype=np.int64)
-        scored.link_first(self.links, self.heads, self.pairs, self.changed, n)
+        bpe_train_scored.link_first(self.links, self.heads, self.pairs, self.changed, n)
         self._plant()
 
     def _plant(self) -> None:
         self.tree = np.empty(2 * self.pairs.shape[0], dtype=np.int32)
-        scored.build_tree(self.tree, self.scores, self.pairs)
+        bpe_train_scored.build_tree(self.tree, self.scores, self.pairs)
 
     def run(self, target: int, progress: Callable[[int], None] | None = None) -> bool:
         """Merge until `target` ids exist; return False when no pair reaches the floor before.
@@ -65,17 +65,17 @@ class ScoredMerges(MergeLoop):
         """
         reported = self.n_tokens
         while self.n_tokens < target:
-            why, n = scored.merge_best(
+            why, n = bpe_train_scored.merge_best(
                 self.cells, self.weights, self.pool, self.table, self.pairs, self.links,
                 self.heads, self.seen, self.tree, self.scores, self.merges, self.left, self.right,
                 self.touched, self.births, self.symbols, self.changed, self.state, self.floor,
                 self.longest,
             )  # fmt: skip
-            if why == merging.DONE:
+            if why == bpe_train.DONE:
                 self._score(n)
-            elif why == merging.GROW_POOL:
+            elif why == bpe_train.GROW_POOL:
                 self._grow_pool(3 * self.births.shape[0])
-            elif why == merging.GROW_PAIRS:
+            elif why == bpe_train.GROW_PAIRS:
                 self._grow_pairs()
             else:
                 break
@@ -92,9 +92,11 @@ class ScoredMerges(MergeLoop):
             return
         if n > self.features.shape[1]:
             self.features = np.empty((5, 2 * n), dtype=np.int64)
-        scored.describe(self.pairs, self.symbols, self.left, self.changed, n, self.features)
+        bpe_train_scored.describe(
+            self.pairs, self.symbols, self.left, self.changed, n, self.features
+        )
         new = scores_of(self.score, self.name, self.features[:, :n])
-        scored.enter_scores(self.tree, self.scores, self.pairs, self.changed, n, new)
+        bpe_train_scored.enter_scores(self.tree, self.scores, self.pairs, self.changed, n, new)
 
     def _grow_pairs(self) -> None:
         rows = 2 * self.pairs.shape[0]

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from toktk import arrow
 from toktk.errors import TrainingError
-from toktk.kernels import seeds as k
-from toktk.kernels.lattice import SHORT
-from toktk.threads import in_threads, parts
+from toktk.kernels import suffixes as k
+from toktk.kernels.unigram_train import SHORT
+from toktk.runtime import in_threads, parts
 
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
@@ -27,7 +27,7 @@ class Characters:
     """The pieces as characters.
 
     Attributes:
-        codes: int32 by node: the code point, -1 at the end of a piece (see toktk.kernels.seeds).
+        codes: int32 by node: the code point, -1 at the end of a piece (see toktk.kernels.suffixes).
         heads: int64[pieces + 1]: the first node of each piece.
         counts: int64[pieces].
         distinct: int32[C]: the code points that occur, ascending.
@@ -159,7 +159,7 @@ def find_seeds(
 
 @dataclass(frozen=True)
 class _Intervals:
-    """See toktk.kernels.seeds. By interval; `deepest` by node."""
+    """See toktk.kernels.suffixes. By interval; `deepest` by node."""
 
     parent: Int32
     length: npt.NDArray[np.uint8]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from toktk.errors import TrainingError
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.tokenizer.tokenizer import Tokenizer
+from toktk.tokenizer import Tokenizer
 from toktk.trainers.base import (
     Card,
     TrainingData,
@@ -111,7 +111,7 @@ class _SentencePieceTrainer:
         """Return the model, or None where the text gives fewer tokens."""
         from sentencepiece import SentencePieceTrainer
 
-        from toktk.tokenizer.engines.sentencepiece import SentencePieceModel
+        from toktk.libraries.sentencepiece import SentencePieceModel
 
         written = io.BytesIO()
         try:

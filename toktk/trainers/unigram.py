@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.errors import TrainingError
+from toktk.models.unigram import UnigramModel
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.tokenizer.tokenizer import Tokenizer
-from toktk.tokenizer.unigram import UnigramModel
+from toktk.tokenizer import Tokenizer
 from toktk.trainers.base import Card, TrainingData, size_label
 
 if TYPE_CHECKING:
@@ -351,7 +351,7 @@ class _Advance:
 
 
 def _allowed(characters: Characters, reserved: Sequence[int] = ()) -> npt.NDArray[np.bool_]:
-    from toktk.kernels.seeds import INVALID
+    from toktk.kernels.suffixes import INVALID
 
     distinct = characters.distinct
     return np.asarray((distinct < INVALID) & ~np.isin(distinct, reserved))
@@ -359,7 +359,7 @@ def _allowed(characters: Characters, reserved: Sequence[int] = ()) -> npt.NDArra
 
 def _spelling(distinct: npt.NDArray[np.int32]) -> npt.NDArray[np.int16]:
     """Return int16[C, 4]: the bytes of each character, -1 after the last."""
-    from toktk.kernels.seeds import INVALID
+    from toktk.kernels.suffixes import INVALID
 
     spelling = np.full((distinct.size, 4), -1, dtype=np.int16)
     for c, code in enumerate(distinct.tolist()):

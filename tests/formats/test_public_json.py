@@ -1,0 +1,280 @@
+"""Any tokenizer.json: ids equal the library's, or the reader says what it does not do."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nasty import NASTY_TEXTS
+from public_samples import (
+    LLAMA3,
+    MARK,
+    PREPEND,
+    REPLACE,
+    added,
+    byte_level,
+    byte_model,
+    character_model,
+    document,
+    metaspace,
+    normalizers,
+    sequence,
+    split,
+)
+
+from toktk.errors import FormatError
+from toktk.formats.public_json import parse_json, read_public_json
+from toktk.libraries.huggingface_documents import HfDocumentsModel
+from toktk.loading.torture import TORTURE
+from toktk.models.vocabulary import packed
+
+PATH = Path("some/tokenizer.json")
+
+SPECIAL = [added(0, "<unk>", True), added(1, "<s>", True), added(2, "</s>", True)]
+SPACES_INSIDE = ["e" + MARK, *[MARK + "the" + MARK + "c"] * 9]
+BYTES, CHARACTERS = byte_model(), character_model()
+N_BYTES, N_CHARACTERS = len(BYTES["vocab"]), len(CHARACTERS["vocab"])
+RAW = {"normalized": False}
+TOOLS = [
+    added(N_BYTES, "<|im_start|>", True),
+    added(N_BYTES + 1, "<tool>", **RAW),
+    added(N_BYTES + 2, "</tool>", **RAW),
+    added(N_BYTES + 3, "<too", **RAW),
+]
+ATOMS = [
+    *SPECIAL,
+    added(CHARACTERS["vocab"]["\n"], "\n"),
+    added(CHARACTERS["vocab"][MARK * 2], MARK * 2),
+    added(N_CHARACTERS, "<b>"),
+]
+ORDERED = {**BYTES, "vocab": {name: i for i, name in enumerate(BYTES["vocab"])}}
+
+EQUAL = {
+    "gpt2": document(BYTES, pre_tokenizer=byte_level()),
+    "prefix": document(BYTES, pre_tokenizer=byte_level(add_prefix_space=True)),
+    "whole text": document(BYTES, pre_tokenizer=byte_level(use_regex=False)),
+    "llama3": document(
+        {**BYTES, "ignore_merges": True},
+        pre_tokenizer=sequence(split(LLAMA3), byte_level(use_regex=False)),
+    ),
+    "removed": document(
+        BYTES, pre_tokenizer=sequence(split(LLAMA3, "Removed", True), byte_level(use_regex=False))
+    ),
+    "several splits": document(
+        BYTES,
+        normalizers(),
+        sequence(
+            split(r"\p{N}{1,3}"), split("[一-龥]+"), split(LLAMA3), byte_level(use_regex=False)
+        ),
+    ),
+    "possessive": document(
+        BYTES, pre_tokenizer=sequence(split(r" ?\p{L}++|[^\p{L}]"), byte_level(use_regex=False))
+    ),
+    "digits": document(
+        BYTES,
+        {"type": "NFC"},
+        sequence({"type": "Digits", "individual_digits": True}, byte_level()),
+    ),
+    "digits in runs": document(
+        BYTES, pre_tokenizer=sequence({"type": "Digits", "individual_digits": False}, byte_level())
+    ),
+    "NFD": document(BYTES, {"type": "NFD"}, byte_level()),
+    "added": document(ORDERED, {"type": "NFC"}, byte_level(), TOOLS),
+    "added normalized": document(
+        ORDERED, None, byte_level(), [{**token, "normalized": True} for token in TOOLS]
+    ),
+    "llama2": document(CHARACTERS, normalizers(PREPEND, REPLACE), None, SPECIAL),
+    "gemma": document(CHARACTERS, REPLACE, None, SPECIAL),
+    "gemma2": document(
+        CHARACTERS,
+        REPLACE,
+        {
+            "type": "Split",
+            "pattern": {"String": " "},
+            "behavior": "MergedWithPrevious",
+            "invert": False,
+        },
+        ATOMS,
+    ),
+    "llama2 added": document(CHARACTERS, normalizers(PREPEND, REPLACE), None, ATOMS),
+    "spaces inside": document(character_model(SPACES_INSIDE), REPLACE, None, SPECIAL),
+    "characters, digits": document(
+        CHARACTERS, REPLACE, {"type": "Digits", "individual_digits": True}, SPECIAL
+    ),
+    **{
+        f"metaspace {scheme} {cut}": document(CHARACTERS, None, metaspace(scheme, cut), SPECIAL)
+        for scheme in ("always", "first", "never")
+        for cut in (True, False)
+    },
+    "metaspace added": document(CHARACTERS, None, metaspace("always"), ATOMS),
+    "no spaces": document(CHARACTERS, None, None, SPECIAL),
+}
+
+TEXTS = [*NASTY_TEXTS, *TORTURE, "<tool>a<|im_start|></tool> <too <tool", "x<b>\n\n<b> <b>y"]
+STRINGS = st.text(st.sampled_from("the cat  \n\r\t1²３é\u0301éж京▁'s<tool>b🙂\0A.,"), max_size=40)
+
+
+def read(value):
+    return read_public_json(value, PATH, "public")
+
+
+def both_encode(native, reference, texts):
+    data, offsets = packed([text.encode() for text in texts])
+    pieces = native.pretokenizer.cut_batch(data, offsets)
+    found, ends = native.model.encode_pieces(pieces.data, pieces.offsets)
+    ours = np.append(0, ends)[pieces.documents]
+    wanted, ends = reference.encode_pieces(data, offsets)
+    theirs = np.append(0, ends)
+    for d, text in enumerate(texts):
+        mine = found[ours[d] : ours[d + 1]].tolist()
+        assert mine == wanted[theirs[d] : theirs[d + 1]].tolist(), text
+
+
+@pytest.fixture(scope="module")
+def engines():
+    kept = {}
+
+    def of(name):
+        if name not in kept:
+            native, why = read(EQUAL[name])
+            assert native is not None, why
+            kept[name] = native, HfDocumentsModel(json.dumps(EQUAL[name]))
+        return kept[name]
+
+    return of
+
+
+@pytest.mark.parametrize("name", EQUAL)
+def test_ids_equal_the_librarys_on_nasty_texts(engines, name):
+    native, reference = engines(name)
+    both_encode(native, reference, TEXTS)
+    assert native.vocab_size == reference.vocab_size
+    assert native.model.tokens == reference.tokens
+    assert native.model.special_tokens == reference.special_tokens
+
+
+@pytest.mark.parametrize(
+    "name", ["prefix", "several splits", "added", "llama2", "llama2 added", "metaspace always True"]
+)
+@given(texts=st.lists(STRINGS, max_size=6))
+def test_ids_equal_the_librarys_on_any_text(engines, name, texts):
+    both_encode(*engines(name), texts)
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"), [("llama2", "spaces"), ("spaces inside", "none"), ("gpt2", "gpt2")]
+)
+def test_character_models_are_cut_where_nothing_merges(engines, name, pattern):
+    assert engines(name)[0].pretokenizer.name == pattern
+
+
+def altered(base, **fields):
+    return {**EQUAL[base], **fields}
+
+
+def with_model(base, **fields):
+    return altered(base, model={**EQUAL[base]["model"], **fields})
+
+
+OTHERS = {
+    "normalizer Lowercase": altered("gpt2", normalizer={"type": "Lowercase"}),
+    "normalizer Prepend without Replace": altered("llama2", normalizer=PREPEND),
+    "normalizer NFC": altered("llama2", normalizer=normalizers(REPLACE, {"type": "NFC"})),
+    "pretokenizer WhitespaceSplit": altered("gpt2", pre_tokenizer={"type": "WhitespaceSplit"}),
+    "pretokenizer Split Removed": altered("gpt2", pre_tokenizer=split("a", "Removed")),
+    "pretokenizer Split that drops text": altered(
+        "gpt2", pre_tokenizer=split("a+", "Removed", True)
+    ),
+    "pretokenizer ByteLevel with add_prefix_space after others": altered(
+        "gpt2", pre_tokenizer=sequence(split(LLAMA3), byte_level(True, False))
+    ),
+    "pretokenizer Digits after ByteLevel": altered(
+        "gpt2", pre_tokenizer=sequence(byte_level(), {"type": "Digits", "individual_digits": True})
+    ),
+    "pretokenizer Split: ": altered("gpt2", pre_tokenizer=split(r"(?<=a)b|[^b]")),
+    r"pretokenizer Split with \w": altered("gpt2", pre_tokenizer=split(r"[^\w]+|\w+")),
+    "normalizer.type null": altered("gpt2", normalizer={"type": None}),
+    "model.vocab with an id given twice": with_model("gpt2", vocab={**BYTES["vocab"], "zz": 5}),
+    "model WordPiece": with_model("gpt2", type="WordPiece"),
+    "model.dropout 0.1": with_model("gpt2", dropout=0.1),
+    'model.end_of_word_suffix "</w>"': with_model("gpt2", end_of_word_suffix="</w>"),
+    "model.ignore_merges over characters": with_model("llama2", ignore_merges=True),
+    "model BPE over characters": with_model("llama2", byte_fallback=False),
+    "model BPE without a token for the byte 0xFF": with_model(
+        "llama2", vocab={k: v for k, v in CHARACTERS["vocab"].items() if k != "<0xFF>"}
+    ),
+    "added token '<tool>' with lstrip": altered(
+        "added", added_tokens=[added(N_BYTES, "<tool>", lstrip=True)]
+    ),
+    "added token '<tool>', sought in normalized text": altered(
+        "added", added_tokens=[added(N_BYTES, "<tool>", normalized=True)]
+    ),
+    "added token 'ool', which another can hide": altered(
+        "added", added_tokens=[added(N_BYTES, "<tool>", True), added(N_BYTES + 1, "ool")]
+    ),
+    "added token '<tool>': the file says id 9999": altered(
+        "added", added_tokens=[added(9999, "<tool>")]
+    ),
+    "added token '<b>' behind Metaspace first": altered(
+        "metaspace first True", added_tokens=[added(N_CHARACTERS, "<b>")]
+    ),
+}
+
+
+@pytest.mark.parametrize("reason", OTHERS)
+def test_what_is_not_done_is_named(reason):
+    native, why = read(OTHERS[reason])
+    assert native is None
+    assert why.startswith(reason)
+
+
+BROKEN = {
+    "normalizer": altered("gpt2", normalizer="NFC"),
+    "normalizer.type": altered("gpt2", normalizer={}),
+    "normalizer.normalizers": altered("gpt2", normalizer={"type": "Sequence"}),
+    "pre_tokenizer.pretokenizers[0]": altered("gpt2", pre_tokenizer=sequence(3)),
+    "ByteLevel.use_regex": altered("gpt2", pre_tokenizer=byte_level(use_regex=1)),
+    "Split.pattern": altered("gpt2", pre_tokenizer={"type": "Split", "pattern": "a"}),
+    "Metaspace.prepend_scheme": altered("llama2", pre_tokenizer=metaspace("often")),
+    "model.type": with_model("gpt2", type=3),
+    "model.vocab": with_model("gpt2", vocab=[]),
+    'model.vocab["a"]': with_model("gpt2", vocab={"a": -1}),
+    'model.vocab["b"]': with_model("gpt2", vocab={"b": 2**40}),
+    'model.vocab["c"]': with_model("gpt2", vocab={"c": True}),
+    "model.merges": with_model("gpt2", merges=None),
+    "model.merges[0]": with_model("gpt2", merges=["a"]),
+    "model.merges[1]": with_model("gpt2", merges=[BYTES["merges"][0], ["q", "zz"]]),
+    "model.byte_fallback": with_model("gpt2", byte_fallback="yes"),
+    "added_tokens": altered("gpt2", added_tokens={}),
+    "added_tokens[0].content": altered("gpt2", added_tokens=[{"id": 1}]),
+    "added_tokens[0].id": altered("gpt2", added_tokens=[{"id": "1", "content": "a"}]),
+    "added_tokens[0].special": altered(
+        "gpt2", added_tokens=[{"id": 1, "content": "a", "special": 1}]
+    ),
+}
+
+
+@pytest.mark.parametrize("field", BROKEN)
+def test_a_malformed_field_is_named(field):
+    with pytest.raises(FormatError, match=str(PATH)) as error:
+        read(BROKEN[field])
+    assert field in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"[]", b"{", b"\xff", b"[" * 100_000, b"{}", b'{"model": 3}', b'{"a": 1' + b"0" * 5000],
+)
+def test_what_is_no_tokenizer_is_an_error(raw):
+    with pytest.raises(FormatError, match="some/tokenizer"):
+        parse_json(raw, PATH)
+
+
+def test_nesting_has_no_end_that_matters():
+    nested = byte_level()
+    for _ in range(900):  # json reads no deeper
+        nested = {"type": "Sequence", "pretokenizers": [nested]}
+    native, why = read(altered("gpt2", pre_tokenizer=nested))
+    assert native is not None, why

@@ -1,0 +1,160 @@
+"""Published .tiktoken files: the ids of tiktoken, and errors that say what is missing."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import numpy as np
+import pytest
+import tiktoken
+from hypothesis import given
+from hypothesis import strategies as st
+from pair_samples import encode_documents, ranked
+
+from toktk.errors import FormatError
+from toktk.formats.ranks import ENCODINGS, read_ranks
+from toktk.formats.tiktoken import mergeable_ranks
+from toktk.pretokenizers.patterns import PATTERNS
+
+# Tokens that merging does not make, and one that hides another.
+EXTRA = [b"hat that", b"\xe6\x9d\xb1\xe4", b"aaaaaaa", b"  \n", "ß, na".encode(), b"qzx"]
+
+
+def write(path, ranks):
+    path.write_bytes(b"".join(b"%s %d\n" % (base64.b64encode(t), r) for t, r in ranks.items()))
+    return path
+
+
+def published(tokenizer):
+    """Ranks as they are published: no special tokens among them, holes, and the extra tokens."""
+    words = [token for token in mergeable_ranks(tokenizer.model) if len(token) > 1]
+    return ranked([*words[:200], *EXTRA, *words[200:]], step=2)
+
+
+@pytest.mark.parametrize("stem", ["gpt2", "p50k_edit", "cl100k_base", "o200k_base"])
+def test_same_ids_as_tiktoken(tokenizer, nasty_texts, tmp_path, stem):
+    ranks = published(tokenizer)
+    read = read_ranks(write(tmp_path / f"{stem}.tiktoken", ranks))
+    pattern, special_tokens = ENCODINGS[stem]
+    assert (read.name, read.pretokenizer.name) == (stem, pattern)
+    theirs = tiktoken.Encoding(
+        stem,
+        pat_str=PATTERNS[pattern],
+        mergeable_ranks=ranks,
+        special_tokens=dict(special_tokens),
+    )
+    texts = [*nasty_texts, "<|endoftext|>", "that hat that qzx 東京 aaaaaaaa"]
+    assert encode_documents(read, texts) == [theirs.encode_ordinary(text) for text in texts]
+    assert read.vocab_size == theirs.n_vocab
+    assert read.model.whole.any()
+    for i in (*ranks.values(), *special_tokens.values()):
+        assert read.model.tokens[i] == theirs.decode_single_token_bytes(i)
+
+
+@given(st.lists(st.text(max_size=60), max_size=10))
+def test_any_text(tokenizer, tmp_path_factory, texts):
+    if not CACHE:
+        ranks = published(tokenizer)
+        path = tmp_path_factory.mktemp("ranks") / "cl100k_base.tiktoken"
+        CACHE["toktk"] = read_ranks(write(path, ranks))
+        CACHE["theirs"] = tiktoken.Encoding(
+            "x", pat_str=PATTERNS["cl100k"], mergeable_ranks=ranks, special_tokens={}
+        )
+    expected = [CACHE["theirs"].encode_ordinary(text) for text in texts]
+    assert encode_documents(CACHE["toktk"], texts) == expected
+
+
+CACHE = {}
+
+
+def test_pattern_and_special_tokens_beside(tokenizer, tmp_path):
+    path = write(tmp_path / "mine.tiktoken", ranked([b"ab", b"abc"]))
+    beside = tmp_path / "mine.tiktoken.json"
+    beside.write_text(json.dumps({"pat_str": PATTERNS["llama3"], "special_tokens": {"<s>": 999}}))
+    read = read_ranks(path)
+    assert (read.name, read.pretokenizer.name, read.vocab_size) == ("mine", "llama3", 1000)
+    tokenizer.save(tmp_path / "saved")
+    saved = next((tmp_path / "saved").glob("*.tiktoken"))
+    again = read_ranks(saved, "again")
+    assert (again.name, again.pretokenizer.pattern) == ("again", tokenizer.pretokenizer.pattern)
+    texts = ["The quick brown fox", "Größe 東京"]
+    assert encode_documents(again, texts) == [tokenizer.encode(text).tolist() for text in texts]
+
+
+def test_harmony_has_every_id_once():
+    special_tokens = ENCODINGS["o200k_harmony"][1]
+    assert sorted(special_tokens.values()) == list(range(199_998, 201_088))
+
+
+def test_without_its_pattern(tmp_path):
+    with pytest.raises(FormatError, match="without its pattern") as caught:
+        read_ranks(write(tmp_path / "mine.tiktoken", ranked([])))
+    assert "mine.tiktoken.json" in str(caught.value)
+    assert "cl100k_base" in str(caught.value)
+
+
+GOOD = b"".join(b"%s %d\n" % (base64.b64encode(bytes([b])), b) for b in range(256))
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (b"", "no rank for the byte 0x00"),
+        (GOOD[:-36], "no rank for the byte"),
+        (GOOD + b"YWI 256\n", "line 257"),
+        (GOOD + b"Y\0I= 256\n", "line 257"),
+        (GOOD + b"YWI=\n", "line 257"),
+        (GOOD + b"YWI= 2.5\n", "line 257"),
+        (GOOD + b"YWI= -3\n", "line 257"),
+        (GOOD + b"YWI= " + b"9" * 40, "line 257"),
+        (GOOD + b"YWI= 256\nYWI= 257\n", "line 258"),
+        (GOOD + b"YWI= 7\n", "7 is given twice"),
+        (GOOD + b"YWI= 100257\n", "100257 is given twice"),
+        (GOOD + b"YWI= 999999999\n", "999999999 is outside"),
+        (b"\x00\x01\x02 not text", "line 1"),
+    ],
+)
+def test_damaged(tmp_path, raw, message):
+    path = tmp_path / "cl100k_base.tiktoken"
+    path.write_bytes(raw)
+    with pytest.raises(FormatError, match=message) as caught:
+        read_ranks(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not valid JSON"),
+        ("[" * 100_000, "not valid JSON"),
+        ("[]", "pat_str"),
+        ('{"pat_str": 3}', "pat_str"),
+        ('{"pat_str": "\\ud800"}', "pat_str"),
+        ('{"pat_str": "("}', "cannot compile"),
+        ('{"pat_str": "a+"}', "does not match everywhere"),
+        ('{"pat_str": "(?<=a)b|.", "special_tokens": {}}', "compile"),
+        ('{"pat_str": ".|\\\\s", "special_tokens": {"<s>": "1"}}', "special_tokens"),
+        ('{"pat_str": ".|\\\\s", "special_tokens": {"<s>": true}}', "special_tokens"),
+        ('{"pat_str": ".|\\\\s", "special_tokens": {"<s>": 3}}', "3 is given twice"),
+        ('{"pat_str": ".|\\\\s", "special_tokens": {"<s>": 1e400}}', "special_tokens"),
+        ('{"pat_str": ".|\\\\s", "name": ["x"]}', "name"),
+    ],
+)
+def test_damaged_arguments(tmp_path, text, message):
+    path = tmp_path / "mine.tiktoken"
+    path.write_bytes(GOOD)
+    path.with_name("mine.tiktoken.json").write_text(text)
+    with pytest.raises(FormatError, match=message):
+        read_ranks(path)
+
+
+def test_missing(tmp_path):
+    with pytest.raises(FormatError, match="No such file"):
+        read_ranks(tmp_path / "cl100k_base.tiktoken")
+
+
+def test_bytes_that_are_no_text_are_pieces_too(tmp_path):
+    read = read_ranks(write(tmp_path / "gpt2.tiktoken", ranked([b"\xff\xfe"])))
+    ids, _ = read.model.encode_pieces(np.array([255, 254], dtype=np.uint8), np.array([0, 2]))
+    assert ids.tolist() == [256]

@@ -1,0 +1,136 @@
+"""The merge loop's parts, and the loop as a whole on small pieces; real text is in tests/trainers."""
+
+import numpy as np
+import pytest
+import reference
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from toktk.kernels import bpe_train as merging
+from toktk.trainers.merge_loop import MergeLoop
+
+# Few letters force ties, overlaps and long runs; the counts straddle 32 bits and the buckets.
+letters = st.sampled_from([b"a", b"b", b"ab", b"aaa", b" ", b"\n"])
+words = st.lists(letters, min_size=1, max_size=8).map(b"".join)
+counts = st.one_of(st.integers(1, 3), st.integers(1, 5000), st.integers(1, 2**50))
+tables = st.dictionaries(words, counts, max_size=8)
+
+
+def arrays(pieces):
+    data = np.frombuffer(b"".join(pieces), np.uint8)
+    offsets = np.cumsum([0, *map(len, pieces)], dtype=np.int64)
+    return data, offsets, np.array(list(pieces.values()), np.int64)
+
+
+def loop_over(pieces, size, specials=0, floor=1, longest=2**31):
+    ids = np.array(reference.byte_ids(specials))
+    return MergeLoop(*arrays(pieces), ids, size, floor, longest)
+
+
+def learned(loop):
+    return [tuple(row) for row in loop.learned.tolist()]
+
+
+@given(tables, st.integers(256, 290), st.sampled_from([0, 3]))
+@example({b"a" * 40: 1}, 270, 0)
+@example({b"aaa": 1, b"aaaa": 2, b"baaa": 3, b"aaab": 4}, 270, 0)
+@example({b"abab" * 4: 2, b"ababa": 2, b"bab": 2}, 270, 0)
+def test_merges_equal_the_reference(pieces, size, specials):
+    loop = loop_over(pieces, size + specials, specials)
+    expected = reference.train_bpe(pieces, size + specials, specials)
+    assert loop.run(size + specials) == (len(expected) == size - 256)
+    assert learned(loop) == expected
+    assert loop.n_tokens == 256 + specials + len(expected)
+
+
+@given(tables, st.integers(1, 6), st.sampled_from([1, 2, 3, 5]))
+def test_floor_and_length_equal_the_reference(pieces, floor, longest):
+    loop = loop_over(pieces, 290, 0, floor, longest)
+    loop.run(290)
+    assert learned(loop) == reference.train_bpe(pieces, 290, 0, floor, longest)
+
+
+@given(tables, st.lists(st.integers(256, 290), min_size=1, max_size=4))
+def test_stopping_on_the_way_changes_nothing(pieces, stops):
+    whole, halting = loop_over(pieces, 290), loop_over(pieces, 290)
+    whole.run(290)
+    for stop in [*sorted(stops), 290]:
+        halting.run(stop)
+        assert learned(halting) == learned(whole)[: stop - 256]
+
+
+@given(tables)
+def test_order_of_the_pieces_does_not_matter(pieces):
+    one, other = loop_over(pieces, 280), loop_over(dict(reversed(pieces.items())), 280)
+    one.run(280)
+    other.run(280)
+    assert learned(one) == learned(other)
+
+
+@given(tables)
+def test_arrays_that_must_grow(pieces):
+    loop = loop_over(pieces, 290)
+    # No room to spare: whatever the layout, the loop must ask for more and go on alike.
+    loop.pool = loop.pool[: max(int(loop.state[merging.POOL_USED]), 1)].copy()
+    rows = merging_rows(int(loop.state[merging.N_PAIRS]))
+    loop.pairs, loop.heap, loop.links = loop.pairs[:rows], loop.heap[:rows], loop.links[:rows]
+    loop._rehash()
+    loop.run(290)
+    assert learned(loop) == reference.train_bpe(pieces, 290)
+
+
+def merging_rows(n):
+    return 1 << max(n, 1).bit_length()
+
+
+def test_nothing_to_merge():
+    for pieces in ({}, {b"a": 5}, {b"a": 1, b"b": 2}):
+        loop = loop_over(pieces, 300)
+        assert not loop.run(300)
+        assert learned(loop) == []
+
+
+def test_counts_above_32_bits_do_not_wrap():
+    pieces = {b"ab": 2**40, b"cd": 2**40 + 1, b"ef": 2**32, b"gh": 1}
+    loop = loop_over(pieces, 260)
+    loop.run(260)
+    assert [row[3] for row in learned(loop)] == [2**40 + 1, 2**40, 2**32, 1]
+
+
+def test_progress_adds_up():
+    steps = []
+    loop = loop_over({b"abcdefgh" * 3: 4}, 275)
+    assert not loop.run(270, steps.append)
+    assert sum(steps) == loop.n_tokens - 256 == 9
+
+
+@given(st.integers(1, 2**62), st.integers(1, 2**62))
+@example(2**11 - 1, 2**11)
+@example(2**53, 2**53 + 1)
+def test_buckets_rise_with_the_count(one, other):
+    low, high = sorted((one, other))
+    assert 0 <= merging.bucket_of(low) <= merging.bucket_of(high) < merging.N_BUCKETS
+
+
+def test_small_counts_have_a_bucket_each():
+    buckets = [int(merging.bucket_of(count)) for count in range(1, 2 ** (merging.MANTISSA + 1))]
+    assert len(set(buckets)) == len(buckets)
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=40))
+def test_heap_gives_the_largest_count_and_then_the_smallest_key(entries):
+    heap = np.empty((max(len(entries), 1), 3), np.int64)
+    for index, (count, key) in enumerate(entries):
+        merging.push(heap, index, count, key, index)
+    popped = []
+    for size in range(len(entries), 0, -1):
+        popped.append(tuple(heap[0, :2].tolist()))
+        merging.drop_top(heap, size)
+    assert popped == sorted(entries, key=lambda entry: (-entry[0], entry[1]))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 64, 127])
+def test_a_run_of_one_letter(n):
+    loop = loop_over({b"a" * n: 1}, 300)
+    loop.run(300)
+    assert learned(loop) == reference.train_bpe({b"a" * n: 1}, 300)

@@ -1,0 +1,380 @@
+"""Expectations and best paths, against sums of logarithms and the slow training."""
+
+import math
+import random
+from collections import Counter
+from itertools import pairwise, takewhile
+
+import numpy as np
+import pytest
+import reference_training as slow
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from toktk.kernels import unigram_train as k
+from toktk.trainers import lattices
+from toktk.trainers.seeding import Characters
+from toktk.trainers.unigram import UnigramTrainer
+
+LETTERS = "aab \0é́東🙂𠀀"
+texts = st.text(st.sampled_from(LETTERS), min_size=1, max_size=20)
+substrings = st.lists(st.tuples(st.integers(0), st.integers(0), st.integers(2, 32)), max_size=12)
+SCALE = 2.0**30
+
+
+@st.composite
+def piece_counts(draw, most=2000):
+    """Return pieces with their counts, many of which begin alike; some are longer than SHORT."""
+    stem = draw(texts)
+    tails = st.tuples(st.integers(0, 20), texts, st.integers(1, most))
+    return {stem[:i] + tail: n for i, tail, n in draw(st.lists(tails, min_size=1, max_size=8))}
+
+
+def in_common(a, b):
+    return sum(1 for _ in takewhile(lambda two: two[0] == two[1], zip(a, b, strict=False)))
+
+
+class Lattices:
+    """The arrays of the kernels, laid out the slow way; ids are tokens, then single characters."""
+
+    def __init__(self, pieces, tokens, every=4096):
+        order = sorted(pieces, key=lambda p: (len(p) > k.SHORT, p))
+        self.pieces, self.tokens = {p: pieces[p] for p in order}, list(tokens)
+        self.n_short = sum(len(p) <= k.SHORT for p in order)
+        self.names = [*self.tokens, *sorted(set("".join(order)))]
+        self.id_of = {name: i for i, name in enumerate(self.names)}
+        shared, fan, edges, self.texts = [], [], [], []
+        self.starts, bases = [], []
+        for q, piece in enumerate(order):
+            alike = q % every and q < self.n_short
+            shared.append(in_common(order[q - 1], piece) if alike else 0)
+            self.starts.append(len(edges))
+            bases.append(len(fan))
+            for depth in range(shared[q] + 1, len(piece) + 1):
+                here = self.edges_at(piece, depth)
+                edges += [t << k.BITS | len(self.names[t]) - 1 for t in here]
+                fan.append(len(here))
+                self.texts.append(piece[:depth])
+        self.starts.append(len(edges))
+        self.begins = [q for q in range(len(order)) if q % every == 0 or q >= self.n_short]
+        self.bases = np.array([*bases, len(fan)], dtype=np.int64)
+        self.heads = np.cumsum([0, *(len(p) + 1 for p in order)], dtype=np.int64)
+        self.shared = np.array(shared, dtype=np.int32)
+        self.counts = np.array([*self.pieces.values()], dtype=np.int64)
+        self.fan = np.array(fan, dtype=np.uint8)
+        self.edges = np.array(edges, dtype=np.uint32)
+        self.room = max(max(map(len, order)), k.SHORT) + 1
+
+    def edges_at(self, piece, end):
+        """Return the ids that end at `end`: tokens from the longest on, then the character."""
+        begins = range(max(0, end - k.LONGEST), end - 1)
+        found = [self.id_of[piece[i:end]] for i in begins if piece[i:end] in self.id_of]
+        return [*found, self.id_of[piece[end - 1]]]
+
+    def expected(self, logs):
+        """Return the expected occurrences of each id, by logarithms."""
+        sums = [0.0] * len(self.names)
+        for piece, count in self.pieces.items():
+            n = len(piece)
+            edges = [
+                [(t, j - len(self.names[t])) for t in self.edges_at(piece, j)]
+                for j in range(1, n + 1)
+            ]
+            alpha, beta = [-math.inf] * (n + 1), [-math.inf] * (n + 1)
+            alpha[0] = beta[n] = 0.0
+            for j in range(1, n + 1):
+                for t, i in edges[j - 1]:
+                    alpha[j] = slow.log_add(alpha[j], alpha[i] + logs[t])
+            for j in range(n, 0, -1):
+                for t, i in edges[j - 1]:
+                    beta[i] = slow.log_add(beta[i], logs[t] + beta[j])
+                    sums[t] += count * math.exp(alpha[i] + logs[t] + beta[j] - alpha[n])
+        return sums
+
+    def run(self, logs, cuts=None):
+        """Return what the kernels expect; `cuts` are the first pieces of the slices."""
+        table = np.zeros((len(self.names), 2))
+        table[:, 0] = np.exp(logs)
+        alpha, beta = np.full(self.room, np.nan), np.full(self.room, np.nan)
+        shifts = np.full((self.room, 2), 99, dtype=np.int64)
+        places = self.heads, self.shared, self.bases
+        arrays = self.counts, self.fan, self.edges, table, SCALE, alpha, beta
+        for first, last in pairwise([*(cuts or [0]), len(self.pieces)]):
+            short = min(last, self.n_short)
+            at = self.starts[first]
+            if first < short:
+                undo = np.full(self.bases[short] - self.bases[first], np.nan)
+                at = k.expect(first, short, at, *places, *arrays, undo)
+                assert at == self.starts[short]
+            for q in range(max(first, short), last):
+                at = k.expect_long(q, at, self.heads, self.bases, *arrays, shifts)
+                assert at == self.starts[q + 1]
+        return (table[:, 1] / SCALE).tolist()
+
+    def run_long(self, logs):
+        """Return what `expect_long` expects of pieces that share nothing."""
+        apart = Lattices(self.pieces, self.tokens, every=1)
+        apart.n_short = 0
+        return apart.run(logs)
+
+
+def chosen_from(pieces, places):
+    """Return substrings of the pieces: one of each (piece, begin, length), where it has two characters."""
+    stock = list(pieces)
+    found = {}
+    for p, begin, n in places:
+        piece = stock[p % len(stock)]
+        begin %= len(piece)
+        if len(text := piece[begin : begin + n]) > 1:
+            found[text] = None
+    return list(found)
+
+
+def some_of(data, n):
+    return np.array(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)), dtype=np.bool_)
+
+
+@given(piece_counts(), substrings, st.integers(1, 4), st.data())
+def test_expect_equals_logarithms(pieces, places, every, data):
+    made = Lattices(pieces, chosen_from(pieces, places), every)
+    n = len(made.names)
+    logs = np.array(data.draw(st.lists(st.floats(-26.0, -0.01), min_size=n, max_size=n)))
+    logs[: len(made.tokens)][some_of(data, len(made.tokens))] = -np.inf  # dropped
+    found = made.run(logs)
+    expected = made.expected(logs.tolist())
+    assert found == pytest.approx(expected, rel=1e-9, abs=1e-6)
+    assert made.run_long(logs) == pytest.approx(expected, rel=1e-9, abs=1e-6)
+    assert made.run(logs, made.begins) == found  # exactly
+    whole = sum(n * len(name) for n, name in zip(found, made.names, strict=True))
+    assert whole == pytest.approx(sum(len(p) * n for p, n in pieces.items()))
+
+
+def test_the_least_probabilities_of_short_pieces():
+    """The range of a float64 is enough for SHORT characters, each as improbable as can be."""
+    pieces = {"a" * k.SHORT: 2**22, "a" * (k.SHORT - 1) + "b": 1, "a" * 9 + "b" * 15: 3}
+    made = Lattices(pieces, ["aa", "aaa", "a" * 23, "ab", "bb"])
+    for least in (-28.0, math.log(lattices.LEAST)):
+        logs = [least] * len(made.names)
+        assert made.run(logs) == pytest.approx(made.expected(logs), rel=1e-9, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_long_pieces_equal_logarithms(seed):
+    chance = random.Random(seed)
+    joined = "".join(chance.choices(LETTERS, k=chance.randint(1, 50)))
+    pieces = {(joined * 500)[:500]: 3, "a" * 300 + joined: 1}
+    places = [(0, chance.randrange(99), chance.choice([2, 3, 5, 16, 32])) for _ in range(12)]
+    made = Lattices(pieces, chosen_from({joined * 4: 1}, places))
+    # As low as four bytes of the rarest kind.
+    logs = [chance.uniform(chance.choice([-8, -40, -145]), -4.0) for _ in made.names]
+    assert made.run(logs) == pytest.approx(made.expected(logs), rel=1e-7, abs=1e-5)
+
+
+@pytest.mark.parametrize("rare", [-5.0, -20.0, -70.0, -145.0])
+def test_long_tokens_over_rare_characters(rare):
+    """Between the ends of a likely token, sums can be smaller than any float64."""
+    word = "ក្រុមប្រឹក្សាស្រុកទាំងអស់កម្ពុជា"[:32]
+    assert len(word) > 25
+    made = Lattices({(word + "a") * 100 + "a" * 40: 2, "a" * 9 + word * 160: 1}, [word, "aa"])
+    logs = [-4.0, -6.0, *[rare] * (len(made.names) - 2)]
+    logs[made.id_of["a"]] = -3.0
+    assert made.run(logs) == pytest.approx(made.expected(logs), rel=1e-7, abs=1e-5)
+
+
+def test_thousands_of_improbable_characters():
+    made = Lattices({"ab" * 2500 + "ccc": 5}, ["ab", "aba", "babab"])
+    logs = [-50.0, -60.0, -140.0, *(math.log(p) for p in (1e-9, 1e-12, 1e-60))]
+    assert made.run(logs) == pytest.approx(made.expected(logs), rel=1e-6, abs=1e-4)
+    alone = Lattices({"東" * 5000: 2}, [])
+    assert alone.run([-500.0]) == [10_000]
+
+
+def seeds_of(made):
+    """Return `longest`, `shorter` and `length` of toktk.kernels.suffixes for the tokens."""
+    longest = np.full(made.heads[-1], -1, dtype=np.int32)
+    for q, piece in enumerate(made.pieces):
+        for i in range(len(piece)):
+            begin = [t for t in made.tokens if piece.startswith(t, i)]
+            longest[made.heads[q] + i] = made.id_of[max(begin, key=len)] if begin else -1
+    prefixes = [
+        [t for t in made.tokens if text.startswith(t) and t != text] for text in made.tokens
+    ]
+    shorter = [made.id_of[max(some, key=len)] if some else -1 for some in prefixes]
+    length = np.array([len(t) for t in made.tokens], dtype=np.uint8)
+    return longest, np.array(shorter, dtype=np.int32), length
+
+
+def characters_of(pieces):
+    raw = [p.encode() for p in pieces]
+    offsets = np.cumsum([0, *map(len, raw)], dtype=np.int64)
+    counts = np.array([*pieces.values()], dtype=np.int64)
+    return Characters.of(np.frombuffer(b"".join(raw), np.uint8), offsets, counts)
+
+
+@given(piece_counts(), substrings, st.integers(1, 4), st.booleans())
+@example({"b" * 400: 1, "b" * 300 + "a": 2}, [(0, 0, 32), (1, 290, 11)], 4, True)
+def test_layout_and_renumber(pieces, places, every, together):
+    made = Lattices(pieces, chosen_from(pieces, places), every)
+    characters = characters_of(pieces)
+    heads, shared, bases = made.heads, np.full_like(made.shared, -7), made.bases
+    assert characters.heads.tolist() == heads.tolist()
+    k.share_prefixes(characters.codes, heads, made.n_short, every, shared)
+    assert shared.tolist() == made.shared.tolist()
+
+    slices = list(pairwise([*([0] if together else made.begins), len(pieces)]))
+    longest, shorter, length = seeds_of(made)
+    fan, edges = np.zeros_like(made.fan), np.zeros_like(made.edges)
+    end = np.full(len(made.tokens), -1, dtype=np.int32)
+    id_of = characters.by_code(len(made.tokens) + np.arange(characters.distinct.size))
+    room = np.full(made.room, -7, dtype=np.int64)
+    for a, b in slices:
+        n = k.count_edges(a, b, heads, shared, bases, longest, shorter, length, fan)
+        assert n == made.starts[b] - made.starts[a]
+        k.fill_edges(
+            a, b, made.starts[a], heads, shared, bases, characters.codes, id_of, longest, shorter,
+            length, fan, edges, end, room,
+        )  # fmt: skip
+    assert fan.tolist() == made.fan.tolist()
+    assert edges.tolist() == made.edges.tolist()
+    assert all(made.texts[end[i]].endswith(token) for i, token in enumerate(made.tokens))
+
+    parent = np.full(fan.size, -7, dtype=np.int32)
+    k.find_parents(heads, shared, bases, np.empty(made.room, dtype=np.int32), parent)
+    before = [made.texts[p] if p >= 0 else "" for p in parent]
+    assert before == [text[:-1] for text in made.texts]
+
+    kept = [t for i, t in enumerate(made.tokens) if i % 3]
+    smaller = Lattices(pieces, kept, every)
+    new_id = np.array([smaller.id_of.get(t, -1) for t in made.names], dtype=np.int32)
+    for a, b in slices:
+        k.renumber(bases[a], bases[b], made.starts[a], new_id, fan, edges)
+        expected = smaller.edges[smaller.starts[a] : smaller.starts[b]].tolist()
+        assert edges[made.starts[a] :][: len(expected)].tolist() == expected
+    assert fan.tolist() == smaller.fan.tolist()
+
+
+class States:
+    """The same tokens with the same scores, for the trainer's kernels and for the slow training."""
+
+    def __init__(self, pieces, by_bytes, jobs, data):
+        characters = characters_of(pieces)
+        alphabet = "bytes" if by_bytes else "characters"
+        trainer = UnigramTrainer("none", alphabet=alphabet, min_frequency=1, max_token_chars=32)
+        required = np.full(characters.distinct.size, not by_bytes)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(lattices, "TOGETHER", data.draw(st.integers(1, 3)))
+            self.fast = trainer._seeded(characters, required, jobs)
+        # Few values, sums of which are exact and often equal.
+        scores = st.integers(-20, -1).map(float)
+        n = self.fast.home.size
+        self.fast.score[:] = data.draw(st.lists(scores, min_size=n, max_size=n))
+        self.fast.byte_score[:] = data.draw(st.lists(scores, min_size=8, max_size=8)) * 32
+        self.slow = slow.State(
+            pieces,
+            dict(zip(self.names, self.fast.score.tolist(), strict=True)),
+            self.fast.byte_score.tolist(),
+            by_bytes,
+            set() if by_bytes else set("".join(pieces)),
+        )
+
+    @property
+    def names(self):
+        raw, lengths = self.fast.texts(np.arange(self.fast.home.size))
+        ends = np.cumsum(lengths)
+        return [raw[e - n : e].tobytes().decode() for e, n in zip(ends, lengths, strict=True)]
+
+    def by_name(self, values):
+        """Return token -> value, of those not dropped."""
+        found = zip(self.names, values.tolist(), self.fast.alive, strict=True)
+        return {name: value for name, value, alive in found if alive}
+
+    def drop(self, data):
+        """Drop some tokens of both, with new ids for the others or without."""
+        kept = some_of(data, self.fast.home.size) | self.fast.required
+        if data.draw(st.booleans()):
+            self.fast.prune(kept)
+        else:
+            self.fast.alive &= kept
+        left = self.by_name(self.fast.score)
+        self.slow.score = {t: s for t, s in self.slow.score.items() if t in left}
+        assert self.slow.score == left
+        assert list(self.slow.score) == list(left)
+
+
+states = given(piece_counts(50), st.booleans(), st.integers(1, 3), st.data())
+
+
+@states
+def test_best_segmentations(pieces, by_bytes, jobs, data):
+    both = States(pieces, by_bytes, jobs, data)
+    for _ in range(3):
+        fast = both.fast
+        sums = fast.lattices.count_best(fast._scores(fast.alive))
+        times, byte_times = fast._split(sums)
+        expected, by_byte = Counter(), [0] * 256
+        for piece, count in pieces.items():
+            for token, text in both.slow.best(piece)[1]:
+                if token is not None:
+                    expected[token] += count
+                elif by_bytes:
+                    for b in text.encode():
+                        by_byte[b] += count
+        assert both.by_name(times) == {t: expected[t] for t in both.slow.score}
+        assert times[~fast.alive].tolist() == [0] * int((~fast.alive).sum())
+        assert byte_times.tolist() == by_byte
+        both.drop(data)
+
+
+@states
+def test_losses(pieces, by_bytes, jobs, data):
+    both = States(pieces, by_bytes, jobs, data)
+    for _ in range(3):
+        found = both.by_name(both.fast.losses())
+        for token, loss in both.slow.losses().items():
+            assert found[token] == pytest.approx(loss, rel=1e-9, abs=1e-12), token
+        both.drop(data)
+
+
+@states
+def test_reachable(pieces, by_bytes, jobs, data):
+    both = States(pieces, by_bytes, jobs, data)
+    both.drop(data)
+    fast, names = both.fast, both.names
+    kept = some_of(data, len(names)) & fast.alive | fast.required
+    found = fast.reachable(kept)
+    both.slow.score = {
+        t: s for t, s, one in zip(names, fast.score.tolist(), kept, strict=True) if one
+    }
+    both.slow.drop_unreachable()
+    assert [t for t, one in zip(names, found, strict=True) if one] == list(both.slow.score)
+
+
+@given(piece_counts(50), st.booleans(), st.integers(1, 3), st.data())
+def test_expectations_of_a_state(pieces, by_bytes, jobs, data):
+    both = States(pieces, by_bytes, jobs, data)
+    both.fast.byte_score[:] = both.slow.byte_score[:] = np.full(256, -6.0)
+    for _ in range(2):
+        fast = both.fast
+        sums = fast.lattices.expect(np.exp(fast._scores(fast.alive)), fast.scale)
+        tokens, by_byte = fast._split(sums / fast.scale)
+        expected, expected_by_byte = both.slow.expected()
+        wanted = {t: expected[t] for t in both.slow.score}
+        assert both.by_name(tokens) == pytest.approx(wanted, rel=1e-9, abs=1e-6)
+        assert by_byte.tolist() == pytest.approx(expected_by_byte, rel=1e-9, abs=1e-6)
+        both.drop(data)
+
+
+@given(st.lists(st.floats(0.5, 1e15), max_size=50))
+@example([0.5, 1.0, 1.5, 2.0, 7.999999999, 8.0, 8.000000001, 1e6, 2.0**53])
+def test_digamma(values):
+    x = np.array(values)
+    found = np.empty_like(x)
+    k.digamma(x, found)
+    assert found.tolist() == pytest.approx([slow.digamma(v) for v in values], rel=1e-10, abs=1e-9)
+
+
+def test_digamma_at_known_points():
+    x, found = np.array([1.0, 0.5]), np.empty(2)
+    k.digamma(x, found)
+    gamma = 0.57721566490153286
+    assert found.tolist() == pytest.approx([-gamma, -gamma - 2 * math.log(2)], abs=1e-12)

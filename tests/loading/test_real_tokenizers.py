@@ -1,0 +1,89 @@
+"""Published tokenizers: each loads, and its ids are the library's.
+
+Those that mistral-common carries, where it is installed (the extra `real`), and those of a folder:
+``TOKTK_REAL_TOKENIZERS`` names one of tokenizer files, and of folders with a tokenizer.json each.
+By default each is tried on a few lines of every language at hand, code and the torture text;
+with ``TOKTK_REAL_FULL=1`` on all.
+"""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from nasty import NASTY_TEXTS
+from tokenizer_samples import HELP
+
+from toktk.encoder import Encoder
+from toktk.loading.load import load
+from toktk.loading.torture import TORTURE
+from toktk.loading.verify import check
+from toktk.models.vocabulary import packed
+
+FOLDER = os.environ.get("TOKTK_REAL_TOKENIZERS", "")
+FULL = os.environ.get("TOKTK_REAL_FULL") == "1"
+ENDINGS = (".json", ".tiktoken", ".model", ".v1", ".v2", ".v3", ".v7", ".v7m1")
+
+
+def found():
+    folders = [Path(FOLDER)] if FOLDER else []
+    spec = find_spec("mistral_common")  # not imported
+    folders += [Path(place) / "data" for place in (spec and spec.submodule_search_locations) or []]
+    return [path for folder in folders for path in in_folder(folder)]
+
+
+def in_folder(folder):
+    entries = sorted(folder.iterdir())
+    folders = [path for path in entries if (path / "tokenizer.json").exists()]
+    return folders + [path for path in entries if path.is_file() and path.suffix in ENDINGS]
+
+
+def lines():
+    texts: dict[str, list[str]] = {}
+    if HELP.exists():
+        import pyarrow.parquet as parquet
+
+        table = parquet.read_table(HELP, columns=["lang", "text"]).to_pydict()
+        for language, text in zip(table["lang"], table["text"], strict=True):
+            texts.setdefault(language, []).append(text)
+    code = [
+        path.read_text(encoding="utf-8") for path in sorted(Path(os.__file__).parent.glob("*.py"))
+    ]
+    if FULL:
+        return {"code": code, **texts}
+    few = {language: rows[:: max(1, len(rows) // 20)][:20] for language, rows in texts.items()}
+    return {"code": [text[:3000] for text in code[::12]], **few}
+
+
+@pytest.fixture(scope="module")
+def texts():
+    return {"torture": [*TORTURE, *NASTY_TEXTS], **lines()}
+
+
+@pytest.mark.skipif(
+    not found(), reason="no mistral-common, and TOKTK_REAL_TOKENIZERS names no folder"
+)
+@pytest.mark.parametrize("path", found(), ids=lambda path: path.name)
+def test_ids_equal_the_librarys(path, texts, record_property):
+    loaded = load(str(path))
+    checked = check(loaded, [rows[0] for rows in texts.values()])
+    record_property("engine", checked.engine)
+    record_property("why", checked.why)
+    print(f"{loaded.label}: {checked.engine} {checked.why}")
+    if loaded.native is None:
+        assert loaded.why
+        return
+    assert checked.engine == "native", checked.why
+    encoder, reference = (
+        Encoder(loaded.native.pretokenizer, loaded.native.model),
+        loaded.reference.tokenizer.model,
+    )
+    for group, rows in texts.items():
+        data, offsets = packed([text.encode() for text in rows])
+        ids, ours = encoder.encode_batch(data, offsets)
+        wanted, ends = reference.encode_pieces(data, offsets)
+        theirs = np.append(0, ends)
+        for d, text in enumerate(rows):
+            mine, others = ids[ours[d] : ours[d + 1]], wanted[theirs[d] : theirs[d + 1]]
+            assert np.array_equal(mine, others), (group, text[:200])

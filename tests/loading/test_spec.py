@@ -1,0 +1,90 @@
+"""Spec strings: what they mean, and what is said of those that mean nothing."""
+
+import pytest
+
+from toktk.errors import FormatError
+from toktk.formats.ranks import ENCODINGS as READ
+from toktk.loading.spec import ENCODINGS, Spec, parse_spec
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("hf:gpt2", ("hf:gpt2", "gpt2", "hf", "gpt2", None)),
+        ("hf:a-b/c.d", ("hf:a-b/c.d", "c.d", "hf", "a-b/c.d", None)),
+        ("hf:a/b@v1.0", ("hf:a/b@v1.0", "b", "hf", "a/b", "v1.0")),
+        ("hf:a/b@refs/pr/1", ("hf:a/b@refs/pr/1", "b", "hf", "a/b", "refs/pr/1")),
+        ("x=hf:a/b", ("hf:a/b", "x", "hf", "a/b", None)),
+        ("tiktoken:gpt2", ("tiktoken:gpt2", "gpt2", "tiktoken", "gpt2", None)),
+        (
+            "mine=tiktoken:o200k_base",
+            ("tiktoken:o200k_base", "mine", "tiktoken", "o200k_base", None),
+        ),
+    ],
+)
+def test_names(text, wanted):
+    assert parse_spec(text) == Spec(*wanted)
+
+
+@pytest.mark.parametrize(
+    ("file", "label"),
+    [
+        ("llama/tokenizer.json", "llama"),
+        ("nemo/tekken.json", "nemo"),
+        ("nemo/tekken_240911.json", "tekken_240911"),
+        ("m/tokenizer.model", "m"),
+        ("m/spm.model", "spm"),
+        ("m/tokenizer.model.v3", "tokenizer.model.v3"),
+        ("t/cl100k_base.tiktoken", "cl100k_base"),
+        ("folder", "folder"),
+        ("with.dots-1.5", "with.dots-1.5"),
+        ("a=b/tokenizer.json", "a=b"),
+        ("a:b/x.json", "x"),
+    ],
+)
+def test_paths_and_their_labels(tmp_path, monkeypatch, file, label):
+    path = tmp_path / file
+    path.parent.mkdir(exist_ok=True)
+    if path.suffix in ("", ".5"):
+        path.mkdir()
+    else:
+        path.touch()
+    monkeypatch.chdir(tmp_path)
+    for text in (file, f"./{file}", str(path)):
+        spec = parse_spec(text)
+        assert (spec.label, spec.source, spec.path) == (label, "path", type(path)(text))
+        assert parse_spec(f"x={text}").label == "x"
+    if path.is_file():
+        assert parse_spec(f"spm:{file}").source == "spm"
+
+
+def test_the_current_folder_has_its_name(tmp_path, monkeypatch):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "tokenizer.json").touch()
+    monkeypatch.chdir(tmp_path / "run")
+    assert parse_spec(".").label == parse_spec("tokenizer.json").label == "run"
+
+
+def test_an_unknown_name_says_what_was_tried():
+    with pytest.raises(FormatError) as error:
+        parse_spec("cl100k_bse")
+    lines = str(error.value).split("\n  ")
+    assert lines[0] == "unknown tokenizer 'cl100k_bse'."
+    assert lines[1] == "Tried: file (none), tiktoken encodings (did you mean 'cl100k_base'?)."
+    assert lines[2].startswith("Use tiktoken:cl100k_base, hf:<org>/<name>, spm:<file.model>, or")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "=", "x=", "=x", "hf:", "hf:a b", "hf:a/b/c", "hf:/b", "tiktoken:", "tiktoken:no", "spm:no.model",
+     "no/such/tokenizer.json", "gpt:4", "a\0b", "x" * 5000, "~nobody-here/x", "label=hf:", "o200k_base "],
+)  # fmt: skip
+def test_what_is_no_tokenizer_is_an_error(text):
+    with pytest.raises(FormatError):
+        parse_spec(text)
+
+
+def test_encodings_are_those_of_the_library():
+    import tiktoken
+
+    assert set(ENCODINGS) == set(tiktoken.list_encoding_names()) == set(READ)

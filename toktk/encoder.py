@@ -1,0 +1,371 @@
+"""Encoder: many documents to ids, each distinct piece through the model once.
+
+Text goes block by block: cut the block, look its pieces up in a table, give those that are not there to the
+model in one call. The table knows nothing of the model, so all models are served alike.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from toktk.models.model import Bytes, Ids, Int64, read_only
+from toktk.runtime import in_threads
+
+if TYPE_CHECKING:
+    from toktk.pretokenizers.pretokenizer import Pretokenizer
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large the parts of an encoder get; tests make them small.
+
+    Attributes:
+        first_slots, max_slots: of the table, powers of two; it grows at half full. When it cannot, or the
+            bytes of long pieces or the ids that no slot holds take more than `max_arena` bytes or
+            `max_pool` ids, it is emptied and filled anew: that costs time, and bounds the memory.
+        longest: bytes; longer pieces go to the model each time.
+        block: pieces, nearly enough, that are cut before they are looked up.
+        split: bytes; where threads lack work, longer documents are split.
+        todo: pieces that wait for the model at once, at most.
+    """
+
+    first_slots: int = 1 << 12
+    max_slots: int = 1 << 22
+    max_arena: int = 1 << 26
+    max_pool: int = 1 << 24
+    longest: int = 1 << 16
+    block: int = 24_000
+    split: int = 1 << 16
+    todo: int = 1 << 14
+
+
+class EncodesPieces(Protocol):
+    """Any model, as far as the encoder needs one."""
+
+    def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
+        """See `toktk.models.model.Model`."""
+
+
+class Encoder:
+    """A tokenizer's tables from pieces to ids, kept between calls; calls from several threads are safe."""
+
+    def __init__(
+        self, pretokenizer: Pretokenizer, model: EncodesPieces, limits: Limits | None = None
+    ) -> None:
+        self._pretokenizer = pretokenizer
+        self._model = model
+        self._limits = limits or Limits()
+        self._idle: list[_Table] = []
+        self._lock = threading.Lock()
+
+    def encode_batch(self, data: Bytes, offsets: Int64, jobs: int = 1) -> tuple[Ids, Int64]:
+        """Encode the documents ``data[offsets[d]:offsets[d + 1]]``.
+
+        Args:
+            data: uint8, UTF-8; that is not checked here.
+            offsets: int64[D + 1], ascending; need not begin at 0.
+            jobs: threads, each with a table of its own; the ids do not depend on them.
+
+        Returns:
+            uint32[N], the ids of all documents, and int64[D + 1], where those of each begin and end.
+        """
+        return self._encode(data, offsets, jobs, True)
+
+    def count_batch(self, data: Bytes, offsets: Int64, jobs: int = 1) -> Int64:
+        """Return int64[D], how many ids each document takes; memory does not grow with the text."""
+        return np.diff(self._encode(data, offsets, jobs, False)[1])
+
+    def intern_batch(
+        self, data: Bytes, offsets: Int64
+    ) -> tuple[npt.NDArray[np.int32], Int64, Bytes, Int64]:
+        """Give the distinct pieces of documents numbers, in order of first appearance.
+
+        Returns:
+            int32[P], the number of the piece at each position; int64[D + 1], where the positions of each
+            document begin and end; the distinct pieces: uint8 and int64[n + 1], their offsets.
+        """
+        numbers = _Numbers()
+        unbounded = Limits(max_slots=1 << 40, max_arena=1 << 62, max_pool=1 << 32, longest=1 << 50)
+        table = _Table(numbers, unbounded)
+        source = _Source(self._pretokenizer, data, offsets, self._limits, 1)
+        ids, ends = table.encode(source, 0, source.n, True)
+        return ids.view(np.int32), source.by_document(ends), *numbers.pieces()
+
+    def _encode(self, data: Bytes, offsets: Int64, jobs: int, keep: bool) -> tuple[Ids, Int64]:
+        source = _Source(self._pretokenizer, data, offsets, self._limits, jobs)
+        bounds = source.deal(jobs)
+        tables = [self._take() for _ in bounds]
+        try:
+            found = in_threads(
+                lambda table, first, last: table.encode(source, first, last, keep),
+                [(table, *bound) for table, bound in zip(tables, bounds, strict=True)],
+            )
+        finally:
+            with self._lock:
+                self._idle += tables
+        if len(found) == 1:
+            return found[0][0], source.by_document(found[0][1])
+        ends = np.concatenate([ends for _, ends in found])
+        at = 0
+        for (first, last), (_, own) in zip(bounds, found, strict=True):
+            ends[first:last] += at
+            at += int(own[-1]) if own.size else 0
+        return np.concatenate([ids for ids, _ in found]), source.by_document(ends)
+
+    def _take(self) -> _Table:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        return _Table(self._model, self._limits)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """The next pieces of a text.
+
+    Attributes:
+        data, start: the first piece begins there.
+        ends: int64[n], where they end.
+        part, lasts: how many pieces there are up to the end of part ``part + i``, or so far, is ``lasts[i]``.
+    """
+
+    data: Bytes
+    start: int
+    ends: Int64
+    part: int
+    lasts: Int64
+
+
+class _Source:
+    """Documents, and how to cut them block by block.
+
+    What the encoder calls a part is a document, or what the pretokenizer's earlier steps made of it, or,
+    so that `jobs` threads have work, a piece of that.
+    """
+
+    def __init__(
+        self, pretokenizer: Pretokenizer, data: Bytes, offsets: Int64, limits: Limits, jobs: int
+    ) -> None:
+        self._pretokenizer = pretokenizer
+        self._n_documents = offsets.size - 1
+        data, offsets, self._owner, self._atoms = pretokenizer.prepare(data, offsets)
+        self._data, self._offsets = read_only(data, np.uint8), read_only(offsets, np.int64)
+        self._limits = limits
+        compiled = pretokenizer.transducer
+        self._compiled = None if compiled is None or self._atoms is not None else compiled
+        if jobs > 1 and self._compiled is not None:
+            self._split(jobs)
+        self.n = self._offsets.size - 1
+
+    def _split(self, jobs: int) -> None:
+        """Split parts that are too long to be dealt evenly."""
+        from toktk.kernels.scan import split_documents
+
+        n = int(self._offsets[-1] - self._offsets[0])
+        target = max(n // (4 * jobs), self._limits.split)
+        if n == 0 or int(np.diff(self._offsets).max()) < 2 * target:
+            return
+        room = self._offsets.size + n // target
+        offsets, owner = np.empty(room + 1, dtype=np.int64), np.empty(room, dtype=np.int64)
+        tables = self._compiled.tables if self._compiled else ()
+        k = int(split_documents(self._data, self._offsets, target, tables, offsets, owner))
+        self._offsets = read_only(offsets[: k + 1], np.int64)
+        self._owner = owner[:k] if self._owner is None else self._owner[owner[:k]]
+
+    def deal(self, jobs: int) -> list[tuple[int, int]]:
+        """Return (first, last) of at most `jobs` ranges of parts of nearly equal bytes."""
+        begin, end = self._offsets[0], self._offsets[-1]
+        cuts = [begin + (end - begin) * j // jobs for j in range(1, jobs)]
+        inner = np.searchsorted(self._offsets, cuts).tolist()
+        edges = [0, *inner, self.n]
+        return [(a, b) for a, b in itertools.pairwise(edges) if a < b] or [(0, self.n)]
+
+    def bytes(self, first: int, last: int) -> int:
+        """Return how many bytes parts first..last - 1 have."""
+        return int(self._offsets[last] - self._offsets[first])
+
+    def blocks(self, first: int, last: int, work: Any, ends: Int64) -> Iterator[_Block]:
+        """Cut parts first..last - 1, which count from 0 here; a block is valid until the next one.
+
+        `work` and `ends` are scratch of the caller's thread, for the kernel.
+        """
+        if self._compiled is None:
+            return self._by_pretokenizer(first, last)
+        return self._by_tables(first, last, self._compiled.tables, work, ends)
+
+    def _by_tables(
+        self, first: int, last: int, tables: tuple[Any, ...], work: Any, ends: Int64
+    ) -> Iterator[_Block]:
+        from toktk.kernels.piece_lookup import cut_blocks
+        from toktk.kernels.scan import rewind
+
+        offsets = self._offsets[first : last + 1]
+        rewind(offsets, work)
+        lasts = np.zeros(last - first, dtype=np.int64)
+        part, start = 0, int(offsets[0])
+        while part < last - first:
+            n, stop = cut_blocks(self._data, offsets, tables, work, ends, part, lasts)
+            yield _Block(self._data, start, read_only(ends[:n], np.int64), part, lasts[part:stop])
+            if n == 0:
+                return
+            part, start = stop - 1, int(ends[n - 1])
+
+    def _by_pretokenizer(self, first: int, last: int) -> Iterator[_Block]:
+        begin = first
+        while first < last:
+            at = self._offsets[first] + 4 * self._limits.block
+            stop = int(np.searchsorted(self._offsets[first : last + 1], at, side="right")) - 1
+            stop = first + max(stop, 1)
+            offsets = self._offsets[first : stop + 1]
+            data = self._data[offsets[0] : offsets[-1]]
+            atoms = None if self._atoms is None else self._atoms[first:stop]
+            cuts, firsts = self._pretokenizer.cut_parts(data, offsets - offsets[0], atoms)
+            yield _Block(data, 0, read_only(cuts[1:], np.int64), first - begin, firsts[1:])
+            first = stop
+
+    def by_document(self, ends: Int64) -> Int64:
+        """Return int64[D + 1] from where the ids of each part end."""
+        ends = np.concatenate([np.zeros(1, dtype=np.int64), ends])
+        if self._owner is None:
+            return ends
+        return ends[np.searchsorted(self._owner, np.arange(self._n_documents + 1))]
+
+
+class _Table:
+    """One thread's table from pieces to ids (toktk.kernels.piece_lookup)."""
+
+    def __init__(self, model: EncodesPieces, limits: Limits) -> None:
+        from toktk.kernels import piece_lookup as cache
+        from toktk.kernels.scan import BLOCK, workspace
+
+        self._kernels: Any = cache
+        self._work = workspace()
+        self._ends = np.empty(BLOCK + limits.block, dtype=np.int64)
+        self._model = model
+        self._limits = limits
+        self._slots = np.zeros(4 * limits.first_slots, dtype=np.uint64)
+        self._arena = np.empty(256, dtype=np.uint8)
+        self._pool = np.empty(256, dtype=np.uint32)
+        self._todo = np.empty((max(limits.todo, cache.BLOCK), 5), dtype=np.int64)
+        self._keys = np.empty(4 * cache.BLOCK, dtype=np.uint64)
+        self._positions = np.zeros(1, dtype=np.int64)
+        self._state = np.zeros(cache.STATE_SIZE, dtype=np.int64)
+
+    def encode(self, source: _Source, first: int, last: int, keep: bool) -> tuple[Ids, Int64]:
+        """Return the ids of parts first..last - 1 (none unless `keep`), and where each's end."""
+        n = source.bytes(first, last)
+        k, state = self._kernels, self._state
+        out = np.empty((n // 2 if keep else 2 * self._limits.block) + 1024, dtype=np.uint32)
+        ends = np.empty(last - first, dtype=np.int64)
+        written = 0
+        state[k.WRITTEN] = 0
+        for block in source.blocks(first, last, self._work, self._ends):
+            if not keep:
+                written += int(state[k.WRITTEN])
+                state[k.WRITTEN] = 0
+            out = self._walk(block.data, block.start, block.ends, out)
+            found = self._positions[block.lasts] + written
+            ends[block.part : block.part + found.size] = found
+        # In place: of the room that was not needed, nothing was ever touched.
+        out.resize(int(state[k.WRITTEN]) if keep else 0, refcheck=False)
+        return out, ends
+
+    def _walk(self, data: Bytes, start: int, ends: Int64, out: Ids) -> Ids:
+        """Append the ids of the pieces to `out`, and return it or what took its place.
+
+        Afterwards ``positions[i]`` says how much was written before piece i.
+        """
+        k, state = self._kernels, self._state
+        if self._positions.size <= ends.size:
+            self._positions = np.empty(2 * ends.size + 1, dtype=np.int64)
+        self._positions[0] = state[k.WRITTEN]
+        state[k.PIECE], state[k.START] = 0, start
+        while True:
+            k.walk(
+                data, ends, ends.size, self._limits.longest, self._slots, self._shift, self._arena,
+                self._pool, out, self._positions[1:], self._todo, self._keys, state,
+            )  # fmt: skip
+            if state[k.PATCHES]:
+                out = self._settle(data, out)
+            if state[k.PIECE] == ends.size:
+                return out
+            n = min(k.BLOCK, ends.size - int(state[k.PIECE]))
+            if state[k.USED] + n > self._slots.size // 8:
+                self._grow()
+            out = _at_least(out, int(state[k.WRITTEN]) + n * max(int(state[k.MOST]), 3) + 4)
+
+    @property
+    def _shift(self) -> np.uint64:
+        return np.uint64(64 - (self._slots.size // 4).bit_length() + 1)
+
+    def _settle(self, data: Bytes, out: Ids) -> Ids:
+        """Have the model encode the new pieces, and enter them."""
+        k, state, todo = self._kernels, self._state, self._todo
+        n, n_patches = int(state[k.MISSES]), int(state[k.PATCHES])
+        packed = np.empty(int(todo[:n, k.LENGTH].sum()), dtype=np.uint8)
+        offsets = np.empty(n + 1, dtype=np.int64)
+        k.gather(data, todo, n, packed, offsets)
+        ids, ends = self._model.encode_pieces(packed, offsets)
+        counts = np.diff(ends, prepend=0)
+        self._arena = _at_least(self._arena, int(state[k.ARENA_USED]) + packed.size)
+        self._pool = _at_least(self._pool, int(state[k.POOL_USED]) + ids.size)
+        out = _at_least(out, int(state[k.WRITTEN] + counts[todo[:n_patches, k.ROW]].sum()))
+        k.settle(
+            packed, offsets, ids, ends, self._slots, self._arena, self._pool, out,
+            self._positions[1:], todo, state,
+        )  # fmt: skip
+        full = state[k.ARENA_USED] > self._limits.max_arena
+        if full or state[k.POOL_USED] > self._limits.max_pool:
+            self._empty()
+        return out
+
+    def _grow(self) -> None:
+        if self._slots.size // 4 >= self._limits.max_slots and self._state[self._kernels.USED]:
+            self._empty()
+            return
+        grown = np.zeros(2 * self._slots.size, dtype=np.uint64)
+        slots, self._slots = self._slots, grown
+        self._kernels.rehash(slots, grown, self._shift)
+
+    def _empty(self) -> None:
+        self._slots[:] = 0
+        self._state[: self._kernels.WRITTEN] = 0
+
+
+def _at_least(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
+    """Return `array`, or a larger copy of it."""
+    if array.size >= size:
+        return array
+    grown = np.empty(max(size, 2 * array.size), dtype=array.dtype)
+    grown[: array.size] = array
+    return grown
+
+
+class _Numbers:
+    """A model whose ids are the numbers of the pieces, in order of first appearance."""
+
+    def __init__(self) -> None:
+        self._data: list[Bytes] = []
+        self._lengths: list[Int64] = []
+        self._n = 0
+
+    def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
+        """Give each piece the next number; all are new."""
+        n = offsets.size - 1
+        self._data.append(data)
+        self._lengths.append(np.diff(offsets))
+        self._n += n
+        return np.arange(self._n - n, self._n, dtype=np.uint32), np.arange(1, n + 1)
+
+    def pieces(self) -> tuple[Bytes, Int64]:
+        """Return the bytes of all pieces and their offsets."""
+        data = np.concatenate([np.empty(0, dtype=np.uint8), *self._data])
+        lengths = np.concatenate([np.zeros(1, dtype=np.int64), *self._lengths])
+        return data, np.cumsum(lengths)

@@ -1,0 +1,1 @@
+"""Evaluation: tokens of each group at every vocabulary size, and counts of each id."""

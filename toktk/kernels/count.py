@@ -1,0 +1,335 @@
+"""Counting pieces: a hash table whose keys of up to 16 bytes lie in the slots themselves.
+
+A slot is four uint64: the first and second eight bytes of the piece, zero-padded; group << 32 | length;
+the count. A longer piece has its content hash in the first word and its place in the arena in the second.
+A free slot has length 0. One cache line answers almost every look-up.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from toktk.kernels import inlined, kernel
+from toktk.kernels.memory import load64, prefetch, tail64
+from toktk.kernels.scan import BEGIN, DOCUMENT, FIRST, LAST, cut_block, rewind
+
+INLINE = 16
+BLOCK = 64
+MAX_LENGTH = 2**32 - 1
+
+# Fields of the int64 state vector: entries, bytes in the arena; where counting goes on: whether it has begun,
+# the span or part that is next, how many parts there are. All from `BEGUN` on are 0 before a new batch.
+USED, ARENA_USED, BEGUN, NEXT, N_PARTS = range(5)
+STATE_SIZE = 5
+
+# Why `count_documents` or `count_spans` came back.
+DONE, GROW_SLOTS, GROW_ARENA = range(3)
+
+_M1 = np.uint64(0x9E3779B97F4A7C15)
+_M2 = np.uint64(0xC2B2AE3D27D4EB4F)
+_M3 = np.uint64(0x165667B19E3779F9)
+
+# What to keep of the first and the second eight bytes of a piece of 0..16 bytes.
+_FIRST_MASK = np.array([(1 << 8 * min(n, 8)) - 1 for n in range(17)], dtype=np.uint64)
+_SECOND_MASK = np.array([(1 << 8 * max(n - 8, 0)) - 1 for n in range(17)], dtype=np.uint64)
+
+
+@inlined
+def _mix(a, b, c):
+    h = (a * _M1) ^ (b * _M2) ^ (c * _M3)
+    h = (h ^ (h >> np.uint64(29))) * _M1
+    return h ^ (h >> np.uint64(32))
+
+
+@kernel
+def _word(data, i, n):
+    """Return the first `n` <= 8 bytes at `i` as a word."""
+    if n <= 0:
+        return np.uint64(0)
+    word = load64(data, i) if i + 8 <= data.size else tail64(data, i)
+    return word if n >= 8 else word & ((np.uint64(1) << np.uint64(8 * n)) - np.uint64(1))
+
+
+@kernel
+def hash_long(data, i, n):
+    """Hash `n` bytes at `i`, eight at a time."""
+    h = np.uint64(n) * _M3
+    for k in range(0, n, 8):
+        h = (h ^ _word(data, i + k, min(8, n - k))) * _M1
+        h ^= h >> np.uint64(31)
+    return h
+
+
+@kernel
+def _same(arena, at, data, i, n):
+    for k in range(0, n, 8):
+        if _word(arena, at + k, min(8, n - k)) != _word(data, i + k, min(8, n - k)):
+            return False
+    return True
+
+
+@kernel
+def rehash(slots, grown):
+    """Enter every slot into `grown`, which is free and larger."""
+    mask = grown.size // 4 - 1
+    for s in range(0, slots.size, 4):
+        if slots[s + 2] == 0:
+            continue
+        at = np.int64(_mix(slots[s], _second_word(slots, s), slots[s + 2])) & mask
+        while grown[4 * at + 2] != 0:
+            at = (at + 1) & mask
+        for f in range(4):
+            grown[4 * at + f] = slots[s + f]
+
+
+@kernel
+def _second_word(slots, s):
+    """Return the second hashed word of a slot; a long piece is hashed by content, not by place."""
+    if slots[s + 2] & np.uint64(MAX_LENGTH) > np.uint64(INLINE):
+        return np.uint64(0)
+    return slots[s + 1]
+
+
+@inlined
+def _lacks(slots, arena, state, n_pieces, n_bytes):
+    """Tell what must grow before pieces of so many bytes in all can be entered."""
+    if 5 * (state[USED] + n_pieces) > 3 * (slots.size // 4):
+        return GROW_SLOTS
+    if state[ARENA_USED] + n_bytes > arena.size:
+        return GROW_ARENA
+    return DONE
+
+
+@kernel
+def _find_long(slots, arena, data, start, n, meta):
+    """Return (slot, hash) of a piece longer than a slot: where it is, or the free slot to put it."""
+    mask = slots.size // 4 - 1
+    h = hash_long(data, start, n)
+    at = np.int64(_mix(h, np.uint64(0), meta)) & mask
+    while slots[4 * at + 2] != 0:
+        like = slots[4 * at + 2] == meta and slots[4 * at] == h
+        if like and _same(arena, np.int64(slots[4 * at + 1]), data, start, n):
+            break
+        at = (at + 1) & mask
+    return at, h
+
+
+@kernel
+def add_piece(data, start, n, group, weight, slots, arena, state):
+    """Count one piece. A free slot and room in the arena must exist."""
+    meta = (np.uint64(group) << np.uint64(32)) | np.uint64(n)
+    if n <= INLINE:
+        k0, k1 = _word(data, start, n), _word(data, start + 8, n - 8)
+        mask = slots.size // 4 - 1
+        at = np.int64(_mix(k0, k1, meta)) & mask
+        while slots[4 * at + 2] != 0:
+            if slots[4 * at] == k0 and slots[4 * at + 1] == k1 and slots[4 * at + 2] == meta:
+                break
+            at = (at + 1) & mask
+    else:
+        at, k0 = _find_long(slots, arena, data, start, n, meta)
+        if slots[4 * at + 2] == 0:
+            k1 = np.uint64(state[ARENA_USED])
+            for i in range(n):
+                arena[state[ARENA_USED] + i] = data[start + i]
+            state[ARENA_USED] += n
+        else:
+            k1 = slots[4 * at + 1]
+    if slots[4 * at + 2] == 0:
+        slots[4 * at], slots[4 * at + 1], slots[4 * at + 2] = k0, k1, meta
+        state[USED] += 1
+    slots[4 * at + 3] += np.uint64(weight)
+
+
+@kernel
+def _count_ends(data, start, ends, begin, stop, group, weight, slots, arena, state, keys):
+    """Count the pieces that end at ``ends[begin:stop]``, the first of them beginning at `start`.
+
+    In blocks, twice over: first the keys, asking the memory for their slots, then the slots, which by then
+    have arrived. `keys` is uint64[4 * BLOCK], scratch.
+    """
+    mask = slots.size // 4 - 1
+    high = np.uint64(group) << np.uint64(32)
+    add = np.uint64(weight)
+    safe = data.size - 16
+    for first in range(begin, stop, BLOCK):
+        last = min(first + BLOCK, stop)
+        n_keys = 0
+        for k in range(first, last):
+            end = ends[k]
+            n = end - start
+            if n > INLINE or start > safe:
+                add_piece(data, start, n, group, weight, slots, arena, state)
+            else:
+                k0, k1 = load64(data, start), load64(data, start + 8)
+                k0 &= _FIRST_MASK[n]
+                k1 &= _SECOND_MASK[n]
+                meta = high | np.uint64(n)
+                at = np.int64(_mix(k0, k1, meta)) & mask
+                prefetch(slots, 4 * at)
+                keys[n_keys], keys[n_keys + 1], keys[n_keys + 2] = k0, k1, meta
+                keys[n_keys + 3] = at
+                n_keys += 4
+            start = end
+        for j in range(0, n_keys, 4):
+            k0, k1, meta = keys[j], keys[j + 1], keys[j + 2]
+            at = np.int64(keys[j + 3])
+            while True:
+                s = 4 * at
+                if slots[s] == k0 and slots[s + 1] == k1 and slots[s + 2] == meta:
+                    slots[s + 3] += add
+                    break
+                if slots[s + 2] == 0:
+                    slots[s], slots[s + 1], slots[s + 2], slots[s + 3] = k0, k1, meta, add
+                    state[USED] += 1
+                    break
+                at = (at + 1) & mask
+
+
+@kernel
+def count_documents(data, offsets, groups, weights, tables, slots, arena, state, work, ends,
+                    keys):  # fmt: skip
+    """Cut and count documents ``data[offsets[d]:offsets[d + 1]]``.
+
+    Comes back with GROW_SLOTS or GROW_ARENA when the table is too small: grow it and call again with the
+    same arguments, and again until DONE. Before a new batch set ``state[BEGUN:]`` to 0.
+
+    Args:
+        data: uint8, UTF-8. offsets: int64[D + 1]. groups: int32[D]. weights: int64[D], >= 0.
+        tables: `Transducer.tables`. work: of `scanning.workspace`, ends: int64[scanning.BLOCK]: kept between
+            calls.
+        keys: uint64[4 * BLOCK], scratch.
+        slots, arena, state: the table.
+    """
+    _, parts, _, _ = work
+    if state[BEGUN] == 0:
+        rewind(offsets, work)
+        state[BEGUN] = 1
+    while True:
+        if state[NEXT] == state[N_PARTS]:
+            state[NEXT], state[N_PARTS] = 0, cut_block(data, offsets, tables, work, ends, 0)
+            if state[N_PARTS] == 0:
+                return DONE
+        part = parts[state[NEXT]]
+        d, start = part[DOCUMENT], part[BEGIN]
+        if weights[d] > 0:
+            n, n_bytes = part[LAST] - part[FIRST], ends[part[LAST] - 1] - start
+            lack = _lacks(slots, arena, state, n, n_bytes)
+            if lack != DONE:
+                return lack
+            _count_ends(
+                data,
+                start,
+                ends,
+                part[FIRST],
+                part[LAST],
+                groups[d],
+                weights[d],
+                slots,
+                arena,
+                state,
+                keys,
+            )
+        state[NEXT] += 1
+
+
+@kernel
+def count_spans(data, offsets, rows, groups, counts, slots, arena, state):
+    """Count pieces that are already cut: span p has the groups and counts ``rows[p]:rows[p + 1]``.
+
+    Comes back to have the table grown, as `count_documents` does.
+    """
+    while state[NEXT] < offsets.size - 1:
+        p = state[NEXT]
+        start, n = offsets[p], offsets[p + 1] - offsets[p]
+        n_entries = rows[p + 1] - rows[p]
+        lack = _lacks(slots, arena, state, n_entries, n_entries * n)
+        if lack != DONE:
+            return lack
+        for e in range(rows[p], rows[p + 1]):
+            if n > 0 and counts[e] > 0:
+                add_piece(data, start, n, groups[e], counts[e], slots, arena, state)
+        state[NEXT] += 1
+    return DONE
+
+
+@kernel
+def slot_lengths(slots, lengths, groups, counts):
+    """Write length, group and count of every entry in slot order."""
+    k = 0
+    for s in range(0, slots.size, 4):
+        if slots[s + 2] != 0:
+            lengths[k] = slots[s + 2] & np.uint64(MAX_LENGTH)
+            groups[k] = slots[s + 2] >> np.uint64(32)
+            counts[k] = slots[s + 3]
+            k += 1
+
+
+@kernel
+def slot_bytes(slots, arena, offsets, data):
+    """Write the bytes of every entry in slot order."""
+    k = 0
+    for s in range(0, slots.size, 4):
+        if slots[s + 2] == 0:
+            continue
+        at, n = offsets[k], offsets[k + 1] - offsets[k]
+        if n <= INLINE:
+            for i in range(min(n, 8)):
+                data[at + i] = (slots[s] >> np.uint64(8 * i)) & np.uint64(255)
+            for i in range(8, n):
+                data[at + i] = (slots[s + 1] >> np.uint64(8 * (i - 8))) & np.uint64(255)
+        else:
+            start = np.int64(slots[s + 1])
+            for i in range(n):
+                data[at + i] = arena[start + i]
+        k += 1
+
+
+@kernel
+def number_pieces(data, offsets, heads, following, first, piece_of):
+    """Give equal spans the same number, in order of first appearance; return how many numbers.
+
+    Args:
+        heads: int32[power of two], all -1. following, first: int32[n], scratch.
+        piece_of: int32[n], the result.
+    """
+    mask = heads.size - 1
+    n_pieces = 0
+    for e in range(offsets.size - 1):
+        start, n = offsets[e], offsets[e + 1] - offsets[e]
+        h = np.int64(hash_long(data, start, n)) & mask
+        p = heads[h]
+        while p >= 0:
+            f = first[p]
+            if offsets[f + 1] - offsets[f] == n and _same(data, offsets[f], data, start, n):
+                break
+            p = following[p]
+        if p < 0:
+            p = n_pieces
+            first[p] = e
+            following[p] = heads[h]
+            heads[h] = p
+            n_pieces += 1
+        piece_of[e] = p
+    return n_pieces
+
+
+@kernel
+def mark_new_spans(data, offsets, new):
+    """Set ``new[i]`` where span i differs from the one before it."""
+    for i in range(offsets.size - 1):
+        n = offsets[i + 1] - offsets[i]
+        if (
+            i == 0
+            or offsets[i] - offsets[i - 1] != n
+            or not _same(data, offsets[i - 1], data, offsets[i], n)
+        ):
+            new[i] = 1
+
+
+@kernel
+def counting_sort(keys, cursor, order):
+    """Write to `order` the indices of `keys` sorted by key, stably; `cursor` says where each begins."""
+    for i in range(keys.size):
+        order[cursor[keys[i]]] = i
+        cursor[keys[i]] += 1

@@ -1,0 +1,391 @@
+"""Lattices of all pieces: for each place in a piece, the tokens that end there.
+
+Sorted pieces begin alike, so their lattices are kept as a trie: piece q adds nodes for its characters
+from ``shared[q]`` on, what comes before being that of the piece before it. A node stands for all pieces
+that begin with its text, hence what is summed up to it is computed once. The nodes follow each other, and
+so do their edges in `edges` (uint32); ``fan[v]`` (uint8) says how many end at node v. An edge is
+``id << 5 | length - 1`` with the length in characters, the longest first. The last is of one character: a
+token, or the way around by bytes.
+
+A walk over the nodes keeps one value for each depth. Going back undoes what going forth has done.
+Expectations are added as whole multiples of ``1 / scale``: such sums are exact in float64, so they depend
+neither on the order nor on the number of threads.
+
+The inner loops count in uint64, which spares a test for negative indices at each access.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from toktk.kernels import inlined, kernel
+
+BITS = 5
+LONGEST = 1 << BITS
+"""Most characters of a token."""
+MASK = LONGEST - 1
+SHORT = 24
+"""Most characters of a piece whose probability a float64 holds, if that of a token is at least e**-28."""
+_ZERO, _ONE, _BITS, _MASK = np.uint64(0), np.uint64(1), np.uint64(BITS), np.uint64(MASK)
+# Sums over long pieces are kept between _LOW and 1 by factors of 2**256.
+_LOW, _UP = 2.0**-256, 2.0**256
+
+
+@kernel
+def share_prefixes(codes, heads, n_short, every, shared):
+    """Write how many characters each piece has in common with the one before (int32).
+
+    0 from piece `n_short` on, and for each piece whose index is a multiple of `every`, where a thread may
+    begin.
+    """
+    for q in range(heads.size - 1):
+        shared[q] = 0
+        if q % every == 0 or q >= n_short:
+            continue
+        size = heads[q + 1] - heads[q] - 1
+        before = heads[q] - heads[q - 1] - 1
+        n = 0
+        while n < min(size, before) and codes[heads[q] + n] == codes[heads[q - 1] + n]:
+            n += 1
+        shared[q] = n
+
+
+@kernel
+def count_edges(first_piece, last_piece, heads, shared, bases, longest, shorter, length, fan):
+    """Count in `fan` (all 0 at first) the edges that end at the nodes of a range of pieces.
+
+    ``longest[i]`` (int32) is the longest token that begins at place i of the pieces (toktk.kernels.suffixes),
+    -1 if there is none, and ``shorter[token]`` the next; `length` (uint8) is by token. One edge of each node
+    is of one character. The first node of a piece is ``bases[q]``. Returns how many edges there are.
+    """
+    total = np.int64(0)
+    for q in range(first_piece, last_piece):
+        size, known = heads[q + 1] - heads[q] - 1, np.int64(shared[q])
+        first = known - MASK if known > MASK else np.int64(0)
+        for i in range(first, size):
+            if i >= known:
+                fan[bases[q] + i - known] += 1
+                total += 1
+            token = np.int64(longest[heads[q] + i])
+            while token >= 0:
+                depth = i + np.int64(length[token])
+                if depth > known:
+                    fan[bases[q] + depth - known - 1] += 1
+                    total += 1
+                token = np.int64(shorter[token])
+    return total
+
+
+@kernel
+def fill_edges(first_piece, last_piece, start, heads, shared, bases, codes, id_of, longest, shorter, length,
+               fan, edges, end, places):  # fmt: skip
+    """Write the edges that `count_edges` has counted, from `start` on.
+
+    ``end[token]`` (int32) becomes a node at which it ends. A character has the id ``id_of[code]`` (int32).
+    `places` (int64) has room for the characters of a piece.
+    """
+    at = np.int64(start)
+    for q in range(first_piece, last_piece):
+        size, known = heads[q + 1] - heads[q] - 1, np.int64(shared[q])
+        for i in range(known, size):
+            places[i] = at
+            at += np.int64(fan[bases[q] + i - known])
+        first = known - MASK if known > MASK else np.int64(0)
+        for i in range(first, size):
+            token = np.int64(longest[heads[q] + i])
+            while token >= 0:
+                last = i + np.int64(length[token]) - 1
+                if last >= known:
+                    edges[places[last]] = token << BITS | (np.int64(length[token]) - 1)
+                    places[last] += 1
+                    end[token] = bases[q] + last - known
+                token = np.int64(shorter[token])
+            if i >= known:
+                edges[places[i]] = np.int64(id_of[codes[heads[q] + i]]) << BITS
+                places[i] += 1
+
+
+@kernel
+def find_parents(heads, shared, bases, path, parent):
+    """Write the node before each node (int32), -1 at the beginning; `path` (int32) is one piece long."""
+    for q in range(heads.size - 1):
+        for depth in range(shared[q], heads[q + 1] - heads[q] - 1):
+            node = bases[q] + depth - shared[q]
+            parent[node] = path[depth - 1] if depth else -1
+            path[depth] = node
+
+
+@kernel
+def renumber(first_node, last_node, start, new_id, fan, edges):
+    """Give the edges of a range of nodes, from `start` on, their new ids (int32, by id); those with -1 go."""
+    source = np.uint64(start)
+    at = np.uint64(start)
+    for i in range(first_node, last_node):
+        node = np.uint64(i)
+        stop, begin = source + np.uint64(fan[node]), at
+        while source < stop:
+            edge = np.uint64(edges[source])
+            new = np.int64(new_id[edge >> _BITS])
+            edges[at] = new << BITS | np.int64(edge & _MASK)
+            at += np.uint64(new >= 0)  # no branch: which edges go cannot be predicted
+            source += _ONE
+        fan[node] = at - begin
+
+
+@kernel
+def expect(first_piece, last_piece, start, heads, shared, bases, counts, fan, edges, table, scale, alpha,
+           beta, undo):  # fmt: skip
+    """Add the expected occurrences of each id, times `scale`, to ``table[id, 1]``.
+
+    The expectation is over all segmentations of a piece, each as likely as the product of its tokens'
+    probabilities ``table[id, 0]`` (float64), by the forward-backward algorithm. The pieces have SHORT
+    characters at most. `alpha` and `beta` (float64) have SHORT + 1 places, `undo` (float64) one for each node
+    of the range. Returns where the edges end.
+    """
+    node = np.uint64(bases[first_piece])
+    base = node
+    at = np.uint64(start)
+    alpha[0] = 1.0
+    for q in range(first_piece, last_piece):
+        for depth in range(shared[q] + 1, heads[q + 1] - heads[q]):
+            total = 0.0
+            last = np.uint64(depth - 1)
+            stop = at + np.uint64(fan[node])
+            while at < stop:
+                edge = np.uint64(edges[at])
+                total += alpha[last - (edge & _MASK)] * table[edge >> _BITS, _ZERO]
+                at += _ONE
+            undo[node - base] = alpha[last + _ONE]
+            alpha[last + _ONE] = total
+            node += _ONE
+    end = at
+    for depth in range(SHORT + 1):
+        beta[depth] = 0.0
+    for q in range(last_piece - 1, first_piece - 1, -1):
+        size = heads[q + 1] - heads[q] - 1
+        beta[size] += counts[q] * scale / alpha[size]
+        for depth in range(size, shared[q], -1):
+            node -= _ONE
+            last = np.uint64(depth - 1)
+            here = beta[last + _ONE]
+            beta[last + _ONE] = 0.0
+            stop = at - np.uint64(fan[node])
+            while at > stop:
+                at -= _ONE
+                edge = np.uint64(edges[at])
+                begin = last - (edge & _MASK)
+                share = table[edge >> _BITS, _ZERO] * here
+                beta[begin] += share
+                table[edge >> _BITS, _ONE] += np.floor(alpha[begin] * share + 0.5)
+            alpha[last + _ONE] = undo[node - base]
+    return np.int64(end)
+
+
+@inlined
+def _add(values, shifts, side, j, value, shift):
+    """Add ``value * 2**(-256 * shift)`` to the sum at `j`; what is 2**512 times smaller does not count."""
+    if value > 0.0:
+        while value < _LOW:
+            value *= _UP
+            shift += 1
+        later = shift - shifts[j, side]
+        if values[j] == 0.0 or later < -1:
+            values[j], shifts[j, side] = value, shift
+        elif later == -1:
+            values[j], shifts[j, side] = values[j] * _LOW + value, shift
+        elif later == 0:
+            values[j] += value
+        elif later == 1:
+            values[j] += value * _LOW
+
+
+@kernel
+def expect_long(piece, start, heads, bases, counts, fan, edges, table, scale, alpha, beta, shifts):
+    """Do what `expect` does for one piece that shares no nodes, however improbable.
+
+    The true sums at depth i are ``alpha[i] * 2**(-256 * shifts[i, 0])``, and so for beta with
+    ``shifts[i, 1]`` (int64): inside a likely token, they can be far smaller than before and after. All have
+    room for the characters of the piece and one more. Returns where its edges end.
+    """
+    n = heads[piece + 1] - heads[piece] - 1
+    base = bases[piece]
+    for i in range(n + 1):
+        alpha[i] = beta[i] = 0.0
+    alpha[0] = beta[n] = 1.0
+    shifts[0, 0] = shifts[n, 1] = 0
+    at = np.int64(start)
+    for i in range(1, n + 1):
+        for e in range(at, at + fan[base + i - 1]):
+            edge = np.int64(edges[e])
+            begin = i - 1 - (edge & MASK)
+            value = alpha[begin] * table[edge >> BITS, 0]
+            _add(alpha, shifts, 0, i, value, shifts[begin, 0])
+        at += fan[base + i - 1]
+    stop = at
+    weight = counts[piece] * scale / alpha[n]
+    for i in range(n, 0, -1):
+        at -= fan[base + i - 1]
+        for e in range(at, at + fan[base + i - 1]):
+            edge = np.int64(edges[e])
+            begin = i - 1 - (edge & MASK)
+            share = table[edge >> BITS, 0] * beta[i]
+            _add(beta, shifts, 1, begin, share, shifts[i, 1])
+            # The three exponents cancel, but for what the factors are below 1.
+            rest = shifts[n, 0] - shifts[begin, 0] - shifts[i, 1]
+            if rest >= -2 and rest <= 3:
+                occurs = alpha[begin] * share * _UP ** np.float64(rest)
+                table[edge >> BITS, 1] += np.floor(occurs * weight + 0.5)
+    return stop
+
+
+@kernel
+def count_best(first_piece, last_piece, start, heads, shared, bases, counts, fan, edges, score, sums, best,
+               times, taken):  # fmt: skip
+    """Add to `sums` (int64, by id) how often each id occurs in the best segmentations.
+
+    The best has the greatest sum of `score` (float64, by id); of equals at a node, the one whose last token
+    is the longest. `best` (float64) and `times` (int64, all 0) have room for the characters of a piece and
+    one more, `taken` (uint32) for the nodes of the range.
+    """
+    node = np.uint64(bases[first_piece])
+    base = node
+    at = np.uint64(start)
+    best[0] = 0.0
+    for q in range(first_piece, last_piece):
+        for depth in range(shared[q] + 1, heads[q + 1] - heads[q]):
+            highest, chosen = -np.inf, _ZERO
+            last = np.uint64(depth - 1)
+            stop = at + np.uint64(fan[node])
+            while at < stop:
+                edge = np.uint64(edges[at])
+                value = best[last - (edge & _MASK)] + score[edge >> _BITS]
+                if value > highest:
+                    highest, chosen = value, edge
+                at += _ONE
+            best[last + _ONE] = highest
+            taken[node - base] = chosen
+            node += _ONE
+    for q in range(last_piece - 1, first_piece - 1, -1):
+        size = heads[q + 1] - heads[q] - 1
+        times[size] += counts[q]
+        for depth in range(size, shared[q], -1):
+            node -= _ONE
+            n = times[depth]
+            times[depth] = 0
+            if n > 0:
+                chosen = np.uint64(taken[node - base])
+                sums[chosen >> _BITS] += n
+                times[np.uint64(depth - 1) - (chosen & _MASK)] += n
+    times[0] = 0
+
+
+@inlined
+def _best_other(node, n, token, parent, first, fan, edges, score, best, taken, path):
+    """Return the best score of the `n` characters up to `node` without the edge `token`."""
+    for i in range(n, 0, -1):
+        path[i] = node
+        node = np.int64(parent[node])
+    best[0] = 0.0
+    for i in range(1, n + 1):
+        best[i] = -np.inf
+        at = np.uint64(first[path[i]])
+        stop = at + np.uint64(fan[path[i]])
+        while at < stop:
+            edge = np.int64(edges[at])
+            at += _ONE
+            begin = i - 1 - (edge & MASK)
+            if begin >= 0 and not (i - begin == n and edge >> BITS == token):
+                value = best[begin] + score[np.uint64(edge >> BITS)]
+                if value > best[i]:
+                    best[i], taken[i] = value, edge
+    return best[n]
+
+
+@kernel
+def mark_reachable(first_token, last_token, end, length, kept, parent, first, fan, edges, score, best, taken,
+                   path, reachable):  # fmt: skip
+    """Set ``reachable[k]`` (bool) to whether token k is kept and the best segmentation of its own text.
+
+    `end` (int32) is a node at which a token ends, `parent` (int32) the node before a node. `best` (float64),
+    `taken` and `path` (int64) have LONGEST + 1 places.
+    """
+    for k in range(first_token, last_token):
+        reachable[k] = kept[k]
+        if kept[k] and length[k] > 1:
+            n = np.int64(length[k])
+            node = np.int64(end[k])
+            other = _best_other(node, n, k, parent, first, fan, edges, score, best, taken, path)
+            reachable[k] = other <= score[k]
+
+
+@kernel
+def losses(first_token, last_token, home, end, length, alive, parent, first, fan, edges, score, times, total,
+           spelling, byte_times, best, taken, path, loss):  # fmt: skip
+    """Write what the likelihood loses if a token goes and its occurrences are spelled otherwise.
+
+    With f occurrences of the token in best segmentations of N tokens, and a1..am the tokens of the next best
+    segmentation of its text, the loss is ``f/N (ln f/N - sum_i ln (f_ai + f)/(N + f (m - 1)))``:
+    SentencePiece 0.2.3's. `times` are the occurrences by id, `byte_times` by byte; a character that is no
+    token is spelled by the bytes ``spelling[c]`` (int16[:, 4], -1 at the end). The loss is -1 where f is 0 or
+    the token is not the best segmentation of its own text.
+
+    Ids from ``alive.size`` on are characters; of a token of one character ``home[k]`` is that character. The
+    others are as for `mark_reachable`.
+    """
+    for k in range(first_token, last_token):
+        loss[k] = -1.0
+        f = np.float64(times[k])
+        if f == 0.0:
+            continue
+        parts = 0
+        logs = 0.0
+        n = np.int64(length[k])
+        if n == 1:
+            parts, logs = _spell(home[k], f, spelling, byte_times)
+        else:
+            node = np.int64(end[k])
+            other = _best_other(node, n, k, parent, first, fan, edges, score, best, taken, path)
+            if other > score[k]:
+                continue
+            while n > 0:
+                part = taken[n] >> BITS
+                if part < alive.size and alive[part]:
+                    parts += 1
+                    logs += np.log(times[part] + f)
+                else:
+                    c = np.int64(home[part]) if part < alive.size else part - alive.size
+                    more, log = _spell(c, f, spelling, byte_times)
+                    parts += more
+                    logs += log
+                n -= 1 + (taken[n] & MASK)
+        rest = logs - parts * np.log(total + f * (parts - 1)) if parts > 0 else 0.0
+        loss[k] = f / total * (np.log(f / total) - rest)
+
+
+@kernel
+def _spell(c, f, spelling, byte_times):
+    """Return how many bytes spell character `c`, and the sum of the logs of their occurrences plus `f`."""
+    parts = 0
+    logs = 0.0
+    for i in range(4):
+        if spelling[c, i] >= 0:
+            parts += 1
+            logs += np.log(byte_times[spelling[c, i]] + f)
+    return parts, logs
+
+
+@kernel
+def digamma(x, result):
+    """Write the digamma function of each x > 0 (float64): the recurrence up to 8, then the asymptotic series.
+
+    (Abramowitz and Stegun 1964, 6.3.5 and 6.3.18; off by less than 1e-12 from 0.5 on.)
+    """
+    for i in range(x.size):
+        value = x[i]
+        below = 0.0
+        while value < 8.0:
+            below -= 1.0 / value
+            value += 1.0
+        y = 1.0 / (value * value)
+        series = y * (1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y / 132))))
+        result[i] = below + np.log(value) - 0.5 / value - series

@@ -1,0 +1,1 @@
+"""Loading: from what a user writes to a tokenizer whose ids are the library's."""

@@ -1,0 +1,76 @@
+"""The first documents of a corpus: what a tokenizer is checked on before it is believed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from toktk import arrow
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from toktk.cache import Store
+    from toktk.corpus import Corpus
+
+DOCUMENTS = 100
+PER_GROUP = 20
+BYTES = 200_000
+_LONGEST = 8_000  # characters of one document: one book must not be all of the sample
+_BATCHES = 4  # of at most 16 MiB: groups that begin later in the text are not looked for
+
+
+def first_documents(corpus: Corpus, store: Store) -> list[str]:
+    """Return some documents of each group: at most 20 of one, 100 in all, and 200 kB of UTF-8.
+
+    They are taken in turn from the groups that the first 64 MiB of text hold. A long document is cut.
+
+    Raises:
+        CorpusError: the text cannot be read, or there is none.
+    """
+    from pathlib import Path
+
+    def load(folder: Path) -> list[str]:
+        found: list[str] = json.loads((folder / "sample.json").read_text(encoding="utf-8"))
+        return found
+
+    def save(folder: Path) -> None:
+        (folder / "sample.json").write_text(json.dumps(sample), encoding="utf-8")
+
+    key = {"corpus": corpus.fingerprint}
+    sample = store.read("sample", key, load)
+    if sample is None:
+        sample = list(_in_turn(_by_group(corpus.batches())))
+        store.write("sample", key, save)
+    return sample
+
+
+def _by_group(batches: Iterator[pa.RecordBatch]) -> list[list[str]]:
+    """Return the first documents of each group, in the order in which the groups appear."""
+    import numpy as np
+
+    found: dict[str, list[str]] = {}
+    for _, batch in zip(range(_BATCHES), batches, strict=False):
+        text, group = batch.column(0), batch.column(1)
+        names = group.dictionary.to_pylist()
+        indices = arrow.to_numpy(group.indices)
+        for i in dict.fromkeys(indices[np.sort(np.unique(indices, return_index=True)[1])].tolist()):
+            kept = found.setdefault(names[i], [])
+            for at in np.flatnonzero(indices == i)[: PER_GROUP - len(kept)].tolist():
+                kept.append(text[at].as_py()[:_LONGEST])
+    return list(found.values())
+
+
+def _in_turn(groups: Iterable[list[str]]) -> Iterator[str]:
+    documents, size = 0, 0
+    for of_each in zip_longest(*groups):
+        for document in of_each:
+            if document is None:
+                continue
+            size += len(document.encode())
+            if documents == DOCUMENTS or size > BYTES:
+                return
+            documents += 1
+            yield document

@@ -1,0 +1,161 @@
+"""The BPE model: bytes, merges in order of rank, special tokens.
+
+Ids are laid out as Hugging Face's trainer does: special tokens, then the 256 bytes in the order of
+the characters that stand for them in byte-level vocabularies, then one id for each merge that
+spells something new. Hence ties between equally frequent pairs, which go to the smaller pair of
+ids, fall alike.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from toktk.errors import TrainingError
+from toktk.models.model import (
+    Arrays,
+    Bytes,
+    Ids,
+    Int64,
+    pack_names,
+    read_only,
+    unpack_names,
+)
+from toktk.models.ranked import PairTable, Spelling, byte_spelling, encode_ranked, pair_table
+
+
+@functools.cache
+def byte_characters() -> tuple[str, ...]:
+    """Return the character that stands for each byte 0..255 in GPT-2's byte-level vocabularies.
+
+    Printable Latin-1 characters stand for themselves, the others for U+0100 onwards, in byte order
+    (Radford et al. 2019, the mapping of the published GPT-2 encoder).
+    """
+    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    shifted = iter(range(0x100, 0x200))
+    return tuple(chr(b) if b in printable else chr(next(shifted)) for b in range(256))
+
+
+def byte_order() -> list[int]:
+    """Return the 256 bytes in the order of their ids: that of their characters."""
+    characters = byte_characters()
+    return sorted(range(256), key=lambda b: characters[b])
+
+
+@dataclass(frozen=True, eq=False)
+class BpeModel:
+    """Ranked merges over the complete byte alphabet.
+
+    Attributes:
+        special_tokens: ids 0, 1, …; never made by merging, never matched in text.
+        merges: int64[n, 3]: left id, right id, new id, by rank.
+    """
+
+    special_tokens: tuple[str, ...]
+    merges: Int64
+
+    kind: ClassVar[str] = "bpe"
+
+    @functools.cached_property
+    def byte_ids(self) -> Int64:
+        """int64[256]: the id of each byte."""
+        ids = np.empty(256, dtype=np.int64)
+        ids[byte_order()] = np.arange(256) + len(self.special_tokens)
+        return ids
+
+    @property
+    def base_size(self) -> int:
+        """Ids before the first merge: special tokens and bytes."""
+        return len(self.special_tokens) + 256
+
+    @functools.cached_property
+    def size_after(self) -> Int64:
+        """int64[n + 1]: the vocabulary size after the first i merges.
+
+        Not always ``base_size + i``: a merge may spell a token that exists.
+        """
+        highest = np.maximum.accumulate(np.append(self.base_size - 1, self.merges[:, 2]))
+        return np.asarray(highest + 1, dtype=np.int64)
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids, special tokens and bytes included."""
+        return int(self.size_after[-1])
+
+    def merges_at(self, size: int) -> int:
+        """Return how many merges a vocabulary of `size` ids has: the first that reach it.
+
+        Raises:
+            TrainingError: `size` is below the alphabet or above the vocabulary.
+        """
+        if not self.base_size <= size <= self.vocab_size:
+            raise TrainingError(
+                f"there is no vocabulary of {size:,} tokens here.",
+                f"Found: {self.base_size:,} (special tokens and bytes) to {self.vocab_size:,}.",
+            )
+        return int(np.searchsorted(self.size_after, size))
+
+    def cut(self, size: int) -> BpeModel:
+        """Return the model of the first `size` ids: what training to that size gives."""
+        return BpeModel(self.special_tokens, self.merges[: self.merges_at(size)])
+
+    def begins(self, other: object) -> bool:
+        """Tell whether `other` is this model, trained further."""
+        return (
+            isinstance(other, BpeModel)
+            and self.special_tokens == other.special_tokens
+            and len(self.merges) <= len(other.merges)
+            and np.array_equal(self.merges, other.merges[: len(self.merges)])
+        )
+
+    @functools.cached_property
+    def tokens(self) -> list[bytes]:
+        """The bytes of each id; a special token's are its name in UTF-8."""
+        tokens = [name.encode() for name in self.special_tokens]
+        tokens += [bytes([b]) for b in byte_order()]
+        for left, right, new in self.merges.tolist():
+            if new == len(tokens):
+                tokens.append(tokens[left] + tokens[right])
+        return tokens
+
+    @functools.cached_property
+    def pair_table(self) -> PairTable:
+        """The merges as a hash table for the kernels (toktk.kernels.bpe_encode)."""
+        return pair_table(self._pairs)
+
+    @property
+    def _pairs(self) -> Int64:
+        ranks = np.arange(len(self.merges))
+        return read_only(np.column_stack([self.merges[:, :3], ranks]), np.int64)
+
+    @functools.cached_property
+    def _spelling(self) -> Spelling:
+        return byte_spelling(self._pairs, self.pair_table, self.byte_ids, self.vocab_size)
+
+    def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
+        """See `toktk.models.model.Model`."""
+        none = read_only(np.empty(0), np.int64)
+        whole = (none, -1, read_only(none, np.uint8), none)
+        return encode_ranked(data, offsets, self._spelling, self.pair_table, whole)
+
+    @property
+    def signature(self) -> str:
+        """The sha256, in hex, of all that determines the ids."""
+        digest = hashlib.sha256(json.dumps(self.special_tokens).encode())
+        digest.update(np.ascontiguousarray(self.merges).tobytes())
+        return digest.hexdigest()
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """See `toktk.models.model.Model`."""
+        return {"special_tokens": pack_names(self.special_tokens), "merges": self.merges}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> BpeModel:
+        """See `toktk.models.model.Model`."""
+        return cls(unpack_names(arrays["special_tokens"]), arrays["merges"])

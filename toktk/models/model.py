@@ -1,0 +1,146 @@
+"""What a model is: the part of a tokenizer that turns a piece into ids."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from toktk.errors import FormatError
+
+Bytes = npt.NDArray[np.uint8]
+Ids = npt.NDArray[np.uint32]
+Int64 = npt.NDArray[np.int64]
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+# What can be kept in the store, by kind; imported when one is read.
+KINDS = {
+    "bpe": "toktk.models.bpe:BpeModel",
+    "pairs": "toktk.models.pairs:PairModel",
+    "unigram": "toktk.models.unigram:UnigramModel",
+    "greedy": "toktk.models.greedy:GreedyModel",
+    "hf": "toktk.libraries.huggingface:HfModel",
+    "sentencepiece": "toktk.libraries.sentencepiece:SentencePieceModel",
+    "hf-documents": "toktk.libraries.huggingface_documents:HfDocumentsModel",
+    "tiktoken-documents": "toktk.libraries.tiktoken:TiktokenDocumentsModel",
+    "sentencepiece-documents": (
+        "toktk.libraries.sentencepiece_documents:SentencePieceDocumentsModel"
+    ),
+}
+
+
+class Model(Protocol):
+    """Pieces to ids over a fixed vocabulary.
+
+    Attributes:
+        kind: names the class in the store and in files.
+        special_tokens: names of ids that are never found in text: 0, 1, … in what is trained here,
+            anywhere in published vocabularies.
+        vocab_size: number of ids, special tokens and alphabet included: the highest and one.
+        base_size: special tokens and alphabet: what there is before anything is learned.
+        tokens: the bytes of each id; a special token's are its name in UTF-8.
+        signature: the sha256, in hex, of all that determines ids.
+    """
+
+    kind: ClassVar[str]
+
+    @property
+    def special_tokens(self) -> tuple[str, ...]:
+        """Names of ids that are never found in text."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids."""
+
+    @property
+    def base_size(self) -> int:
+        """Special tokens and alphabet."""
+
+    @property
+    def tokens(self) -> list[bytes]:
+        """The bytes of each id."""
+
+    @property
+    def signature(self) -> str:
+        """The sha256, in hex."""
+
+    def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
+        """Encode the pieces ``data[offsets[p]:offsets[p + 1]]``.
+
+        Returns:
+            The ids of all pieces, one after the other, and int64[n]: where those of each piece end.
+
+        Raises:
+            ValueError: offsets that do not ascend from 0 to ``data.size``.
+        """
+
+    def begins(self, other: Any) -> bool:
+        """Tell whether one evaluation of `other` gives this model's figures too.
+
+        So it is where `other` was trained further from here and both encode by ranked merges, and where
+        the two are the same.
+        """
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return all there is to know, for the store; no array holds objects."""
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Model:
+        """Return the model whose `to_arrays` gave these."""
+
+
+def model_from_arrays(kind: str, arrays: Arrays) -> Model:
+    """Return the model that `to_arrays` of a model of this kind described.
+
+    Raises:
+        FormatError: an unknown kind, or arrays that describe no model.
+    """
+    if kind not in KINDS:
+        raise FormatError(f"no model is of the kind {kind!r}.", f"Known: {', '.join(KINDS)}.")
+    model: Model = _class_of(kind).from_arrays(arrays)
+    return model
+
+
+def is_storable(model: object) -> bool:
+    """Tell whether `model_from_arrays` can bring `model` back; a plug-in's own it cannot."""
+    kind = getattr(model, "kind", None)
+    return kind in KINDS and type(model) is _class_of(kind)
+
+
+def _class_of(kind: str) -> Any:
+    module, _, name = KINDS[kind].partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def pack_names(names: tuple[str, ...]) -> Bytes:
+    """Return strings as uint8: an array of strings would lose NULs at their ends."""
+    return np.frombuffer(json.dumps(names).encode("ascii"), dtype=np.uint8)
+
+
+def unpack_names(packed: npt.NDArray[Any]) -> tuple[str, ...]:
+    """Return what `pack_names` packed."""
+    return tuple(json.loads(packed.tobytes()))
+
+
+def read_only(array: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Return a view that cannot be written: one type of argument, so that kernels compile once."""
+    view = np.ascontiguousarray(array, dtype=dtype).view()
+    view.flags.writeable = False
+    return view
+
+
+def checked_pieces(data: Bytes, offsets: Int64) -> tuple[Bytes, Int64, int]:
+    """Return pieces as kernels take them, and the length of the longest.
+
+    Raises:
+        ValueError: offsets that do not ascend from 0 to ``data.size``.
+    """
+    data, offsets = read_only(data, np.uint8), read_only(offsets, np.int64)
+    lengths = np.diff(offsets)
+    if not offsets.size or offsets[0] or offsets[-1] != data.size or (lengths < 0).any():
+        raise ValueError(f"offsets must ascend from 0 to {data.size}")
+    return data, offsets, int(lengths.max(initial=0))

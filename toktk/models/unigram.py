@@ -1,0 +1,148 @@
+"""The unigram model: tokens with scores, and the best path through a piece (Kudo 2018)."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from toktk.errors import FormatError
+from toktk.models.model import (
+    Arrays,
+    Bytes,
+    Ids,
+    Int64,
+    checked_pieces,
+    read_only,
+    unpack_names,
+)
+from toktk.models.vocabulary import Vocabulary
+
+Float64 = npt.NDArray[np.float64]
+
+UNKNOWN_PENALTY = 10.0  # SentencePiece's; a part of the model, for it decides ids
+
+
+@dataclass(frozen=True, eq=False)
+class UnigramModel(Vocabulary):
+    """Scores of tokens; a piece is encoded by the path of greatest score sum.
+
+    Sums are float64, added from left to right; of two equal sums at a position the one whose last token
+    begins first stays. SentencePiece and Hugging Face's Unigram decide alike, so ids are equal as long as
+    SentencePiece's float32 sums are exact, or with `single`.
+
+    Attributes:
+        special_tokens: ids 0, 1, …; never matched in text.
+        data, offsets: uint8[N], int64[n + 1]: the bytes of the ordinary tokens, whose ids follow.
+        scores: float64[n], logarithms of probabilities.
+        fallback: None where every single byte is a token like any other. Else int64[256]: the ids of the
+            tokens of the bytes, which are not matched in text; a character that is no token by itself may be
+            spelled by them, for 10 less than the lowest score of the other tokens.
+        byte_score: what each byte of such a character costs instead; None: as said.
+        single: sums are kept in float32, as SentencePiece does; so a piece must be a whole document.
+
+    Raises:
+        FormatError: scores that are no finite numbers; tokens that are empty or no complete alphabet. Equal
+            tokens are found when `trie` is first used.
+    """
+
+    special_tokens: tuple[str, ...]
+    data: Bytes
+    offsets: Int64
+    scores: Float64
+    fallback: Int64 | None = None
+    byte_score: float | None = None
+    single: bool = False
+
+    kind: ClassVar[str] = "unigram"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scores", read_only(self.scores, np.float64))
+        self._freeze()
+        if self.scores.shape != (self.offsets.size - 1,):
+            raise FormatError(
+                "every token needs one score.",
+                f"Found: {self.scores.size:,} scores, {self.offsets.size - 1:,} tokens.",
+            )
+        wrong = np.flatnonzero(~np.isfinite(self.scores))
+        if wrong.size:
+            raise FormatError(
+                "scores must be finite numbers.",
+                f"Found: {self.scores[wrong[0]]} for token {self._named(int(wrong[0]))}.",
+            )
+
+    @functools.cached_property
+    def _score_at(self) -> Float64:
+        """float64[nodes]: the score of the token that ends at each node of the trie."""
+        token_at = self.trie[1]
+        return read_only(np.where(token_at < 0, 0.0, self.scores[token_at]), np.float64)
+
+    @functools.cached_property
+    def unknown(self) -> Float64:
+        """float64[5]: the score of a character spelled by its bytes, by their number."""
+        if self.byte_score is not None:
+            return read_only(np.arange(5) * self.byte_score, np.float64)
+        scores = self.scores
+        if self.fallback is not None:
+            matched = np.ones(scores.size, dtype=np.bool_)
+            matched[self.fallback - len(self.special_tokens)] = False
+            scores = scores[matched]
+        lowest = float(scores.min()) if scores.size else 0.0
+        return read_only(np.full(5, lowest - UNKNOWN_PENALTY), np.float64)
+
+    def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
+        """See `toktk.models.model.Model`."""
+        from toktk.kernels.unigram_encode import viterbi_spans
+
+        data, offsets, longest = checked_pieces(data, offsets)
+        table, token_at = self.trie
+        kept = np.float32 if self.single else np.float64
+        ids = np.empty(data.size, dtype=np.uint32)
+        ends = np.empty(offsets.size - 1, dtype=np.int64)
+        n = viterbi_spans(
+            data, offsets, table, token_at, self._score_at.astype(kept, copy=False), self._spelling,
+            self.unknown.astype(kept, copy=False), len(self.special_tokens), ids, ends,
+            np.empty(longest + 1, dtype=kept), np.empty(longest + 1, dtype=np.int64),
+        )  # fmt: skip
+        return ids[:n].copy(), ends
+
+    def log_likelihood(self, data: Bytes, offsets: Int64) -> Float64:
+        """Return float64[n]: the log of the probability of each piece, summed over its segmentations.
+
+        Raises:
+            ValueError: offsets that do not ascend from 0 to ``data.size``.
+        """
+        from toktk.kernels.unigram_encode import log_likelihood_spans
+
+        data, offsets, longest = checked_pieces(data, offsets)
+        found = np.empty(offsets.size - 1)
+        log_likelihood_spans(
+            data, offsets, self.trie[0], self._score_at, self._spelling, self.unknown, found,
+            np.empty(longest + 1),
+        )  # fmt: skip
+        return found
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """See `toktk.models.model.Model`."""
+        arrays = super().to_arrays() | {"scores": self.scores}
+        if self.byte_score is not None:
+            arrays["byte_score"] = np.array([self.byte_score])
+        if self.single:
+            arrays["single"] = np.ones(1, dtype=np.bool_)
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> UnigramModel:
+        """See `toktk.models.model.Model`."""
+        return cls(
+            unpack_names(arrays["special_tokens"]),
+            arrays["data"],
+            arrays["offsets"],
+            arrays["scores"],
+            arrays.get("fallback"),
+            float(arrays["byte_score"][0]) if "byte_score" in arrays else None,
+            "single" in arrays,
+        )

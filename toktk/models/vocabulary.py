@@ -1,0 +1,218 @@
+"""A list of tokens that can spell every text, as the kernels of toktk.kernels.unigram_encode read it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from toktk.errors import FormatError
+from toktk.models.model import Bytes, Int64, pack_names, read_only
+
+
+def packed(tokens: Sequence[bytes]) -> tuple[Bytes, Int64]:
+    """Return the bytes of all tokens, and int64[n + 1]: where each begins and the last ends."""
+    offsets = np.cumsum([0, *map(len, tokens)], dtype=np.int64)
+    return np.frombuffer(b"".join(tokens), dtype=np.uint8), offsets
+
+
+def build_trie(
+    data: Bytes, offsets: Int64, matched: npt.NDArray[np.bool_] | None = None, first_id: int = 0
+) -> tuple[Int64, Int64]:
+    """Return the hash table of toktk.kernels.unigram_encode, and int64[nodes]: the token ending there, or -1.
+
+    Args:
+        data, offsets: the bytes of the tokens.
+        matched: bool[n], which tokens take part; all by default.
+        first_id: the id of the first token, for errors.
+
+    Raises:
+        FormatError: two tokens are equal, or there are too many bytes.
+    """
+    from toktk.kernels.unigram_encode import MAX_NODES, fill_trie
+
+    # By length: the nodes near the root, which every walk visits, get neighboring numbers.
+    entered = np.argsort(np.diff(offsets), kind="stable")
+    if matched is not None:
+        entered = entered[matched[entered]]
+    if data.size >= MAX_NODES:
+        raise FormatError(
+            "the vocabulary is too large.",
+            f"Found: {data.size:,} bytes of tokens, of at most {MAX_NODES - 1:,}.",
+        )
+    room = data.size + 1
+    while True:  # the second time around the nodes are counted, and the table is small
+        table = np.full(max(512, 1 << (2 * room).bit_length()), -1, dtype=np.int64)
+        token_at = np.full(room, -1, dtype=np.int64)
+        n_nodes = int(fill_trie(data, offsets, entered, table, token_at))
+        if n_nodes < 0:
+            t = -1 - n_nodes
+            raw = data[offsets[t] : offsets[t + 1]].tobytes()
+            raise FormatError(
+                "tokens must differ from each other.",
+                f"Found: token {first_id + t} (of {first_id + offsets.size - 1}) is {raw!r} once more.",
+            )
+        if n_nodes == room:
+            return read_only(table, np.int64), read_only(token_at, np.int64)
+        room = n_nodes
+
+
+class Vocabulary:
+    """What models have in common that look tokens up by their bytes.
+
+    Attributes:
+        special_tokens: ids 0, 1, …; never matched in text.
+        data, offsets: uint8[N], int64[n + 1]: the bytes of the ordinary tokens, whose ids follow.
+        fallback: None where every single byte is a token. Else int64[256]: the id of the token of each
+            byte; these are not matched, but spell characters for which there is no token.
+    """
+
+    kind: ClassVar[str]
+    special_tokens: tuple[str, ...]
+    data: Bytes
+    offsets: Int64
+    fallback: Int64 | None
+
+    def _freeze(self) -> None:
+        """Make the arrays what kernels take, and check them.
+
+        Raises:
+            FormatError: tokens that are empty, cut inside a character, or no complete alphabet.
+        """
+        object.__setattr__(self, "special_tokens", tuple(self.special_tokens))
+        object.__setattr__(self, "data", read_only(self.data, np.uint8))
+        object.__setattr__(self, "offsets", read_only(self.offsets, np.int64))
+        if self.fallback is not None:
+            object.__setattr__(self, "fallback", read_only(self.fallback, np.int64))
+        names = self.special_tokens
+        if len(set(names)) < len(names) or "" in names:
+            raise FormatError(
+                "special tokens must be different from each other and not empty.",
+                f"Found: {', '.join(map(repr, names))}.",
+            )
+        if not self.offsets.size or self.offsets[0] or self.offsets[-1] != self.data.size:
+            raise FormatError(f"the tokens' offsets must go from 0 to {self.data.size}.")
+        empty = np.flatnonzero(np.diff(self.offsets) <= 0)
+        if empty.size:
+            raise FormatError(f"token {self._named(int(empty[0]))} is empty.")
+        if self.fallback is None:
+            self._check_bytes()
+        else:
+            self._check_fallback(self.fallback)
+
+    def _check_bytes(self) -> None:
+        present = np.zeros(256, dtype=np.bool_)
+        present[self.data[self.offsets[:-1][np.diff(self.offsets) == 1]]] = True
+        missing = np.flatnonzero(~present)
+        if missing.size:
+            raise FormatError(
+                "a vocabulary without byte fallback needs all 256 bytes as tokens.",
+                f"Found: {missing.size} missing, the first is 0x{missing[0]:02X}.",
+            )
+
+    def _check_fallback(self, fallback: Int64) -> None:
+        tokens = fallback - len(self.special_tokens)
+        n = self.offsets.size - 1
+        if fallback.shape != (256,) or not ((tokens >= 0) & (tokens < n)).all():
+            raise FormatError(
+                "byte fallback needs 256 ids of ordinary tokens.",
+                f"Found: {fallback.size} from {fallback.min(initial=0)} to "
+                f"{fallback.max(initial=0)}, where ordinary tokens have the ids "
+                f"{len(self.special_tokens)} to {self.vocab_size - 1}.",
+            )
+        lengths = np.diff(self.offsets)
+        spelled = self.data[self.offsets[tokens]] == np.arange(256)
+        wrong = np.flatnonzero(~spelled | (lengths[tokens] != 1))
+        if wrong.size:
+            raise FormatError(
+                f"the fallback of byte 0x{wrong[0]:02X} is another token.",
+                f"Found: id {fallback[wrong[0]]}, {self.tokens[fallback[wrong[0]]]!r}.",
+            )
+        # Whole characters one after the other, each token beginning with one: so each is whole.
+        ordinary = np.ones(n, dtype=np.bool_)
+        ordinary[tokens] = False
+        inside = ordinary & (self.data[self.offsets[:-1]] & 0xC0 == 0x80)
+        try:
+            self.data[np.repeat(ordinary, lengths)].tobytes().decode()
+            broken = np.flatnonzero(inside)
+        except UnicodeDecodeError:
+            broken = np.flatnonzero(ordinary)
+        for t in broken.tolist():
+            raw = self.tokens[len(self.special_tokens) + t]
+            if inside[t] or raw.decode(errors="replace").encode() != raw:
+                raise FormatError(
+                    "with byte fallback, tokens are whole characters.",
+                    f"Found: token {self._named(t)} is {raw!r}.",
+                )
+
+    def _named(self, token: int) -> str:
+        return f"{len(self.special_tokens) + token} (of {self.vocab_size})"
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids, special tokens and bytes included."""
+        return len(self.special_tokens) + self.offsets.size - 1
+
+    @property
+    def base_size(self) -> int:
+        """Special tokens and alphabet: the bytes; with fallback also tokens of one character."""
+        if self.fallback is None:
+            return len(self.special_tokens) + 256
+        begins_character = np.flatnonzero(self.data & 0xC0 != 0x80)
+        n_chars = np.diff(np.searchsorted(begins_character, self.offsets))
+        single = n_chars == 1
+        single[self.fallback - len(self.special_tokens)] = True
+        return len(self.special_tokens) + int(single.sum())
+
+    @functools.cached_property
+    def tokens(self) -> list[bytes]:
+        """The bytes of each id; a special token's are its name in UTF-8."""
+        raw, ends = self.data.tobytes(), self.offsets.tolist()
+        found = [name.encode() for name in self.special_tokens]
+        found += [raw[a:b] for a, b in pairwise(ends)]
+        return found
+
+    @functools.cached_property
+    def trie(self) -> tuple[Int64, Int64]:
+        """The hash table of the kernels, and int64[nodes]: the token that ends at each node, or -1.
+
+        Raises:
+            FormatError: two tokens are equal. Files are read with this; a trainer's tokens differ.
+        """
+        matched = np.ones(self.offsets.size - 1, dtype=np.bool_)
+        if self.fallback is not None:
+            matched[self.fallback - len(self.special_tokens)] = False
+        return build_trie(self.data, self.offsets, matched, len(self.special_tokens))
+
+    def begins(self, other: object) -> bool:
+        """Tell whether `other` is the same: no vocabulary is read off another's paths."""
+        return other is self or (type(other) is type(self) and other.signature == self.signature)
+
+    @functools.cached_property
+    def signature(self) -> str:
+        """The sha256, in hex, of all that determines the ids."""
+        digest = hashlib.sha256(self.kind.encode())
+        for name, array in sorted(self.to_arrays().items()):
+            digest.update(f"{name} {array.size} ".encode() + array.tobytes())
+        return digest.hexdigest()
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """See `toktk.models.model.Model`."""
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "special_tokens": pack_names(self.special_tokens),
+            "data": self.data,
+            "offsets": self.offsets,
+        }
+        if self.fallback is not None:
+            arrays["fallback"] = self.fallback
+        return arrays
+
+    @functools.cached_property
+    def _spelling(self) -> Int64:
+        none: npt.NDArray[np.int64] = np.full(256, -1, dtype=np.int64)
+        return read_only(none if self.fallback is None else self.fallback, np.int64)

@@ -1,0 +1,143 @@
+"""The text that is timed: slices of about equal size that share no document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from toktk.errors import CorpusError
+from toktk.models.model import Bytes, Int64
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SMALLEST = 200_000
+"""Bytes of a slice, at least: a fast engine is through with less before the clock has moved."""
+
+LARGEST = 500_000
+"""Bytes of a slice, at most, but for what the last document of a slice is longer."""
+
+
+SAMPLE = 20 * LARGEST
+"""Bytes of text that are drawn from a corpus."""
+
+
+def draw(batches: Iterable[pa.RecordBatch], seed: int = 0) -> tuple[Bytes, Int64]:
+    """Return documents drawn evenly from all of a corpus, some `SAMPLE` bytes, and their offsets.
+
+    One pass, at most twice `SAMPLE` bytes held. Of a document longer than a quarter of `SAMPLE` its
+    beginning is taken.
+
+    Args:
+        batches: their first column is large_string, as `Corpus.batches` gives them.
+        seed: of the choice.
+
+    Returns:
+        uint8 and int64[D + 1], as `toktk.timing.protocol.measure` takes them.
+    """
+    from toktk.corpus.batch import spans
+
+    chance = np.random.default_rng(seed)
+    kept: list[tuple[float, bytes]] = []
+    held, share = 0, 1.0
+    for batch in batches:
+        data, offsets = spans(batch.column(0))
+        drawn = chance.random(offsets.size - 1)
+        for d in np.flatnonzero(drawn < share).tolist():
+            document = _beginning(data[offsets[d] : offsets[d + 1]], SAMPLE // 4)
+            kept.append((float(drawn[d]), document))
+            held += len(document)
+            if held > 2 * SAMPLE:
+                kept.sort()
+                while held > SAMPLE:
+                    share, document = kept.pop()
+                    held -= len(document)
+    documents = [document for _, document in sorted(kept)]
+    data = np.frombuffer(b"".join(documents), dtype=np.uint8)
+    return data, np.cumsum([0, *map(len, documents)], dtype=np.int64)
+
+
+def _beginning(document: Bytes, longest: int) -> bytes:
+    if document.size <= longest:
+        return document.tobytes()
+    return document[:longest].tobytes().decode(errors="ignore").encode()
+
+
+def cut_slices(data: Bytes, offsets: Int64, wanted: int, seed: int = 0) -> list[list[bytes]]:
+    """Return at most `wanted` slices, each a list of documents; none where the text is too short.
+
+    Documents come in random order, so that every slice is a sample of the whole. One that occurs twice
+    is taken once, for an engine that remembers it would be timed at remembering; empty ones are left
+    out. `wanted` slices of `LARGEST` bytes is all that is read.
+
+    Args:
+        data: uint8, UTF-8 of all documents.
+        offsets: int64[D + 1]: where each begins, and the end of the last.
+        wanted: how many would be best.
+        seed: of the order.
+    """
+    documents = _documents(data, offsets, wanted * LARGEST, seed)
+    size = min(LARGEST, sum(map(len, documents)) // max(wanted, 1))
+    slices: list[list[bytes]] = []
+    current: list[bytes] = []
+    held = 0
+    for document in documents:
+        current.append(document)
+        held += len(document)
+        if held >= max(size, SMALLEST):
+            slices.append(current)
+            current, held = [], 0
+    return slices[:wanted]
+
+
+def _documents(data: Bytes, offsets: Int64, most: int, seed: int) -> list[bytes]:
+    order = np.random.default_rng(seed).permutation(offsets.size - 1).tolist()
+    found: dict[bytes, None] = {}
+    held = 0
+    for d in order:
+        for part in _parts(data[offsets[d] : offsets[d + 1]].tobytes()):
+            if part and part not in found:
+                found[part] = None
+                held += len(part)
+        if held >= most:
+            break
+    return list(found)
+
+
+def _parts(document: bytes) -> Iterator[bytes]:
+    """Yield a document, in parts if it is longer than the smallest slice; cut at a line feed if any."""
+    while len(document) > SMALLEST:
+        cut = document.rfind(b"\n", 0, SMALLEST) + 1
+        if not cut:
+            cut = SMALLEST
+            while document[cut] & 0xC0 == 0x80:  # inside a character
+                cut -= 1
+        yield document[:cut]
+        document = document[cut:]
+    yield document
+
+
+def write_text(path: Path, documents: Sequence[bytes]) -> Path:
+    """Write documents where a child can read them; return `path`.
+
+    Raises:
+        CorpusError: the disk is full or cannot be written.
+    """
+    try:
+        np.savez(
+            path,
+            data=np.frombuffer(b"".join(documents), dtype=np.uint8),
+            offsets=np.cumsum([0, *map(len, documents)], dtype=np.int64),
+        )
+    except OSError as error:
+        raise CorpusError("cannot write the text to be timed.", f"Found: {error}.") from error
+    return path
+
+
+def read_text(path: Path) -> tuple[Bytes, Int64]:
+    """Return what `write_text` wrote: uint8 and int64[D + 1]."""
+    with np.load(path) as arrays:
+        return arrays["data"], arrays["offsets"]

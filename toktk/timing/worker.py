@@ -1,0 +1,153 @@
+"""The child process: it holds one engine, encodes what it is told to, and keeps the time itself.
+
+Requests come as lines of JSON on standard input, answers go out as lines of JSON. What a library prints
+goes to standard error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import hashlib
+import importlib
+import itertools
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toktk.models.model import Ids, Int64
+from toktk.timing.slices import read_text
+
+# Encoded once as part of loading: an engine that puts off work until its first text, as one that loads
+# compiled code does, is to have done it. Long pieces and short ones, several scripts.
+_FIRST = ("It's 2026. Größe, приве́т, 東京タワー, สวัสดี 👩‍👩‍👧\r\n\tx += 1;  \n", "ab" * 700, "")
+
+
+class Session:
+    """What a child can be asked; every argument and answer is JSON-able."""
+
+    def __init__(self) -> None:
+        self._engine: Any = None
+        self._before = 0
+
+    def load(self, adapter: str, source: Mapping[str, Any], jobs: int) -> dict[str, Any]:
+        """Build the engine; return seconds of importing its library, and of loading.
+
+        Loading is from the file to the ids of a first short text.
+        """
+        module, _, name = adapter.partition(":")
+        kind = getattr(importlib.import_module(module), name)
+        start = time.perf_counter()
+        for needed in kind.imports:
+            importlib.import_module(needed)
+        imported = time.perf_counter() - start
+        if hasattr(kind, "prepare"):
+            kind.prepare(source)
+        raw = [text.encode() for text in _FIRST]
+        data = np.frombuffer(b"".join(raw), dtype=np.uint8)
+        offsets = np.cumsum([0, *map(len, raw)], dtype=np.int64)
+        gc.collect()
+        gc.freeze()
+        self._before = _from_now()
+        start = time.perf_counter()
+        self._engine = kind(source, jobs)
+        self._engine.encode(self._engine.take(data, offsets))
+        loaded = time.perf_counter() - start
+        return {"import": imported, "load": loaded, "call": kind.call, "loads": kind.loads}
+
+    def encode(self, text: str, check: bool = False) -> dict[str, Any]:
+        """Encode a text once; return its bytes, and the seconds it took by the clock and of CPU.
+
+        With `check`, also a hash of the ids, computed after the clock has stopped.
+        """
+        data, offsets = read_text(Path(text))
+        documents = self._engine.take(data, offsets)
+        gc.collect()
+        gc.disable()
+        cpu, start = time.process_time(), time.perf_counter()
+        output = self._engine.encode(documents)
+        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+        gc.enable()
+        found: dict[str, Any] = {"bytes": data.size, "seconds": seconds, "cpu": cpu}
+        if check:
+            found["digest"] = _digest(*self._ids(output))
+        return found
+
+    def digests(self, text: str) -> list[str]:
+        """Encode a text; return a hash of the ids of each document."""
+        ids, offsets = self._encoded(text)
+        spans = itertools.pairwise(offsets.tolist())
+        return [_digest(ids[a:b]) for a, b in spans]
+
+    def ids(self, text: str, document: int) -> list[int]:
+        """Encode a text; return the ids of one document."""
+        ids, offsets = self._encoded(text)
+        found: list[int] = ids[offsets[document] : offsets[document + 1]].tolist()
+        return found
+
+    def memory(self) -> int:
+        """Return by how many bytes the peak has risen since before loading."""
+        return peak() - self._before
+
+    def _encoded(self, text: str) -> tuple[Ids, Int64]:
+        documents = self._engine.take(*read_text(Path(text)))
+        return self._ids(self._engine.encode(documents))
+
+    def _ids(self, output: Any) -> tuple[Ids, Int64]:
+        ids, offsets = self._engine.ids(output)
+        return np.asarray(ids, dtype="<u4"), np.asarray(offsets, dtype=np.int64)
+
+
+def _digest(ids: Ids, offsets: Int64 | None = None) -> str:
+    digest = hashlib.blake2b(np.ascontiguousarray(ids).tobytes(), digest_size=12)
+    if offsets is not None:
+        digest.update(np.ascontiguousarray(offsets, dtype="<i8").tobytes())
+    return digest.hexdigest()
+
+
+def _from_now() -> int:
+    """Forget the peak so far, where that is possible; return the peak, in bytes."""
+    # Linux alone; what importing took and gave back would hide what loading takes.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    return peak()
+
+
+def peak() -> int:
+    """Return the most memory that this process has held, in bytes; 0 where nobody knows.
+
+    On Linux not from getrusage: a child takes over its parent's peak there.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return 1024 * int(line.split()[1])
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else 1024 * most
+
+
+def main() -> None:
+    """Answer requests until standard input ends."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    session = Session()
+    for line in sys.stdin:
+        request = json.loads(line)
+        answer = getattr(session, request["what"])(**request["arguments"])
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

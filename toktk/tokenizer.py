@@ -1,0 +1,158 @@
+"""Tokenizer: text to ids and back."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from toktk.errors import FormatError
+from toktk.models.model import Bytes, Ids, Int64, Model
+from toktk.pretokenizers.export import canonical_key
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.texts import Texts, flat, utf8
+
+if TYPE_CHECKING:
+    from toktk.encoder import Encoder
+    from toktk.formats.saving import Saved
+    from toktk.pieces.table import PieceTable
+
+_SHORT = 1024  # bytes; below that the table costs more than it saves
+
+
+@dataclass(frozen=True, eq=False)
+class Tokenizer:
+    """A pretokenizer and a model.
+
+    Attributes:
+        name: what tables call it, such as ``bpe-50k``.
+        pretokenizer: cuts text into pieces.
+        model: encodes a piece.
+    """
+
+    name: str
+    pretokenizer: Pretokenizer
+    model: Model
+
+    def __repr__(self) -> str:
+        return f"Tokenizer({self.name!r}, {self.vocab_size:,} tokens, {self.pretokenizer.name})"
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of ids, special tokens and bytes included."""
+        return self.model.vocab_size
+
+    @functools.cached_property
+    def signature(self) -> str:
+        """The sha256, in hex, of pretokenizer and model; the name does not enter."""
+        text = f"{canonical_key(self.pretokenizer)}\0{self.model.signature}"
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def encode(self, text: str) -> npt.NDArray[np.uint32]:
+        """Return the ids of `text`; special tokens in the text are ordinary text.
+
+        Raises:
+            FormatError: the text holds a lone surrogate, which has no UTF-8.
+        """
+        data = np.frombuffer(utf8(text), dtype=np.uint8)
+        offsets = np.array([0, data.size], dtype=np.int64)
+        if data.size > _SHORT:
+            return self._encoder.encode_batch(data, offsets)[0]
+        pieces = self.pretokenizer.cut_batch(data, offsets)
+        return self.model.encode_pieces(pieces.data, pieces.offsets)[0]
+
+    def encode_batch(self, texts: Texts, jobs: int = 1) -> tuple[Ids, Int64]:
+        """Return the ids of many documents.
+
+        Args:
+            texts: strings; an Arrow array of strings, which is not copied if they are large; or
+                (data, offsets): uint8[N], UTF-8, and int64[D + 1].
+            jobs: threads. The ids do not depend on them.
+
+        Returns:
+            uint32[n], the ids of all documents one after the other, and int64[D + 1]: those of document d
+            are ``ids[offsets[d]:offsets[d + 1]]``.
+
+        Raises:
+            FormatError: a lone surrogate; something that is no batch of texts.
+            CorpusError: a null, or invalid UTF-8; it names the document, from 0.
+        """
+        return self._encoder.encode_batch(*flat(texts), jobs)
+
+    def count(self, text: str) -> int:
+        """Return how many ids `text` takes."""
+        return len(self.encode(text))
+
+    def count_batch(self, texts: Texts, jobs: int = 1) -> Int64:
+        """Return int64[D], how many ids each document takes; see `encode_batch`.
+
+        The ids are not kept, so memory does not grow with the text.
+        """
+        return self._encoder.count_batch(*flat(texts), jobs)
+
+    def intern_batch(self, texts: Texts) -> tuple[npt.NDArray[np.int32], Int64, Bytes, Int64]:
+        """Give the distinct pieces of documents numbers, in order of first appearance.
+
+        `texts` is as for `encode_batch`.
+
+        Returns:
+            int32[P], the number of the piece at each position; int64[D + 1], where the positions of each
+            document begin and end; the distinct pieces: uint8 and int64[n + 1], their offsets.
+        """
+        return self._encoder.intern_batch(*flat(texts))
+
+    @functools.cached_property
+    def _encoder(self) -> Encoder:
+        from toktk.encoder import Encoder
+
+        return Encoder(self.pretokenizer, self.model)
+
+    def decode_bytes(self, ids: npt.NDArray[np.uint32] | list[int]) -> bytes:
+        """Return the bytes of `ids`.
+
+        Raises:
+            FormatError: an id outside the vocabulary.
+        """
+        tokens = self.model.tokens
+        numbers = np.asarray(ids).tolist()
+        if numbers and (min(numbers) < 0 or max(numbers) >= len(tokens)):
+            wrong = next(i for i in numbers if not 0 <= i < len(tokens))
+            raise FormatError(
+                f"id {wrong} is not in the vocabulary of {self.name}.",
+                f"Found: ids 0 to {len(tokens) - 1:,}.",
+            )
+        return b"".join([tokens[i] for i in numbers])
+
+    def decode(self, ids: npt.NDArray[np.uint32] | list[int]) -> str:
+        """Return the text of `ids`; bytes that are no UTF-8 become U+FFFD."""
+        return self.decode_bytes(ids).decode(errors="replace")
+
+    def decode_batch(self, ids: Ids, offsets: Int64) -> list[str]:
+        """Return the texts of documents, from what `encode_batch` returns.
+
+        Raises:
+            FormatError: an id outside the vocabulary.
+        """
+        return [self.decode(ids[a:b]) for a, b in itertools.pairwise(offsets.tolist())]
+
+    def save(self, folder: Path | str, pieces: PieceTable | None = None) -> Saved:
+        """Write ``tokenizer.json`` and what else can hold it: ``<name>.tiktoken`` or ``.model``.
+
+        Hugging Face tokenizers loads the first, tiktoken the second (`load_tiktoken` in
+        toktk.formats.tiktoken builds its Encoding), SentencePiece the third. Where equal
+        ids on every text cannot be proven for tiktoken, the two are compared on `pieces`; what was
+        found is returned. A model that a library runs is written as that library's file alone.
+
+        Raises:
+            FormatError: no file can hold the pattern, the model or a special token.
+            StorageError: a file cannot be written.
+        """
+        from toktk.formats.saving import save
+
+        return save(self, Path(folder), pieces)

@@ -1,1 +1,0 @@
-"""What a tokenizer is: a pretokenizer, a model and a vocabulary."""
