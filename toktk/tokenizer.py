@@ -34,11 +34,15 @@ class Tokenizer:
         name: what tables call it, such as ``bpe-50k``.
         pretokenizer: cuts text into pieces.
         model: encodes a piece.
+        engine: what runs it: "native", or a library and its version.
+        why: why it is not the native engine; empty if it is.
     """
 
     name: str
     pretokenizer: Pretokenizer
     model: Model
+    engine: str = "native"
+    why: str = ""
 
     def __repr__(self) -> str:
         return f"Tokenizer({self.name!r}, {self.vocab_size:,} tokens, {self.pretokenizer.name})"

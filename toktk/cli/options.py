@@ -1,7 +1,8 @@
-"""Flags that mean the same under every verb, and the SIZE type."""
+"""Options that mean the same under every verb; each decorator says what it gives the command."""
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from fractions import Fraction
@@ -10,12 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from toktk.cli.output import FORMATS
+
 if TYPE_CHECKING:
-    from toktk.corpus.options import ReaderOptions
+    from toktk.corpus import ReaderOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-FORMATS = ("table", "json", "csv", "md", "latex")
 
 _SIZE = re.compile(r"([0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?)(k|m|ki|mi)?", re.IGNORECASE)
 _SCALE = {"": 1, "k": 1000, "m": 1000_000, "ki": 1024, "mi": 1024 * 1024}
@@ -136,25 +137,39 @@ def jobs_option(function: F) -> F:
     )(function)
 
 
-def corpus_options(function: F) -> F:
-    """Add ``-c/--corpus``, text to train on; else as `measured_corpus_options`."""
-    return _corpus_options(function, "starter", "Text to train on")
+def stacked(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Return the decorator that adds options in this order."""
+
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
 
 
-def measured_corpus_options(function: F) -> F:
-    """Add ``-c/--corpus`` and how to read it: the command gets `corpora` and the rest by name.
+def gathered(names: tuple[str, ...], into: str, make: Callable[..., Any]) -> Callable[[F], F]:
+    """Return the decorator that gives a command ``into=make(name=value, …)`` in place of those options."""
 
-    `reader_options` makes a ReaderOptions of the rest.
-    """
-    return _corpus_options(function, "starter:eval", "Text to measure on")
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def command(**options: Any) -> Any:
+            values = {name: options.pop(name) for name in names}
+            return function(**options, **{into: make(**values)})
+
+        return command  # type: ignore[return-value]
+
+    return decorate
 
 
-def _corpus_options(function: F, default: str, what: str) -> F:
-    options = [
+def corpus_options(default: str, what: str) -> Callable[[F], F]:
+    """Add ``-c/--corpus`` and how to read it: the command gets `specs` and `reader`, a ReaderOptions."""
+    names = ("text_column", "group_column", "align_column", "sample_by", "limit", "errors")
+    return stacked(
         click.option(
             "-c",
             "--corpus",
-            "corpora",
+            "specs",
             multiple=True,
             default=[default],
             show_default=True,
@@ -189,51 +204,59 @@ def _corpus_options(function: F, default: str, what: str) -> F:
             show_default=True,
             help="Invalid UTF-8 is an error, or becomes U+FFFD.",
         ),
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
+        gathered(names, "reader", _reader_options),
+    )
 
 
-def reader_options() -> ReaderOptions:
+def _reader_options(**values: Any) -> ReaderOptions:
     """Return how the command line says that text is read.
 
     A seed makes a limit a sample only where it was given: 0 by default means the first documents.
     """
-    from toktk.corpus.options import ReaderOptions
+    from toktk.corpus import ReaderOptions
 
-    names = (
-        "text_column", "group_column", "align_column", "sample_by", "limit", "errors",
-    )  # fmt: skip
     ctx = click.get_current_context()
-    given = {name: ctx.params[name] for name in names}
     if ctx.get_parameter_source("seed") is not click.core.ParameterSource.DEFAULT:
-        given["seed"] = ctx.params["seed"]
-    return ReaderOptions(**given)
+        values["seed"] = ctx.params["seed"]
+    return ReaderOptions(**values)
 
 
 def pretokenizer_options(function: F) -> F:
-    """Add ``-p/--pretokenizer`` and ``--pattern``: the command gets `names` and `patterns`."""
-    function = click.option(
-        "--pattern",
-        "patterns",
-        multiple=True,
-        metavar="REGEX",
-        help="A split pattern of your own, instead of a name. Repeatable.",
-    )(function)
-    return click.option(
-        "-p",
-        "--pretokenizer",
-        "names",
-        multiple=True,
-        metavar="NAME",
-        help="How text is cut: `toktk ls pretokenizers`. Repeatable.  [default: o200k]",
+    """Add ``-p/--pretokenizer`` and ``--pattern``: the command gets `pretokenizers`, each once."""
+
+    def make(names: tuple[str, ...], patterns: tuple[str, ...]) -> Any:
+        from toktk.pretokenizers.pretokenizer import pretokenizers_of
+
+        return pretokenizers_of(names, patterns)
+
+    return stacked(
+        click.option(
+            "-p",
+            "--pretokenizer",
+            "names",
+            multiple=True,
+            metavar="NAME",
+            help="How text is cut: `toktk ls pretokenizers`. Repeatable.  [default: o200k]",
+        ),
+        click.option(
+            "--pattern",
+            "patterns",
+            multiple=True,
+            metavar="REGEX",
+            help="A split pattern of your own, instead of a name. Repeatable.",
+        ),
+        gathered(("names", "patterns"), "pretokenizers", make),
     )(function)
 
 
 def training_options(function: F) -> F:
-    """Add what trainers take; `trainer_parameters` has what of it was given."""
-    options = [
+    """Add what trainers take: the command gets `parameters`, those that were given, by name."""
+
+    def make(**values: Any) -> dict[str, Any]:
+        values["special_tokens"] = list(values["special_tokens"]) or None
+        return {name: value for name, value in values.items() if value is not None}
+
+    return stacked(
         click.option(
             "--min-frequency",
             type=click.IntRange(min=0),
@@ -244,32 +267,45 @@ def training_options(function: F) -> F:
         ),
         click.option(
             "--pair-score",
+            "score",
             metavar="NAME",
             help="What BPE merges first: `toktk ls pair-scores`.  [default: count]",
         ),
         click.option(
             "--special",
-            "specials",
+            "special_tokens",
             multiple=True,
             metavar="TOKEN",
             help="A special token; takes one of the ids. Repeatable.",
         ),
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
+        gathered(
+            ("min_frequency", "max_token_length", "score", "special_tokens"), "parameters", make
+        ),
+    )(function)
 
 
-def trainer_parameters() -> dict[str, Any]:
-    """Return the parameters of trainers that the user set, by name."""
-    ctx = click.get_current_context()
-    given = {
-        "min_frequency": ctx.params["min_frequency"],
-        "max_token_length": ctx.params["max_token_length"],
-        "special_tokens": list(ctx.params["specials"]) or None,
-        "score": ctx.params["pair_score"],
-    }
-    return {name: value for name, value in given.items() if value is not None}
+def measuring_options(function: F) -> F:
+    """Add ``-m/--metric`` and ``--reference``: the command gets `measures`, a Measures."""
+
+    def make(metrics: tuple[str, ...], reference: str | None) -> Any:
+        from toktk.lab.plan import Measures
+
+        return Measures(tuple(dict.fromkeys(metrics)), reference)
+
+    return stacked(
+        click.option(
+            "-m",
+            "--metric",
+            "metrics",
+            multiple=True,
+            metavar="NAME",
+            help="What to measure: `toktk ls metrics`. Repeatable.  [default: all that the text allows]",
+        ),
+        click.option(
+            "--reference", metavar="GROUP", help="Parity's reference.  [default: English]"
+        ),
+        gathered(("metrics", "reference"), "measures", make),
+    )(function)
 
 
 def force_option(function: F) -> F:

@@ -1,18 +1,20 @@
-"""What a sweep is asked to do, checked before any text is read."""
+"""What a sweep and a bench are asked to do, checked before any text is read."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from toktk import __version__
 from toktk.cache import code_digest, digest
 from toktk.corpus import Corpus
-from toktk.errors import MetricError, TrainingError
+from toktk.errors import FormatError, MetricError, ToktkError, TrainingError
+from toktk.loading.spec import parse_spec
 from toktk.metrics import METRICS
 from toktk.metrics.base import Metric
 from toktk.models.inference import INFERENCE, Inference, cannot_run
@@ -25,20 +27,72 @@ DEFAULT_PRETOKENIZER = "o200k"
 
 
 @dataclass(frozen=True)
+class Measures:
+    """What is to be measured.
+
+    Attributes:
+        metrics: names known to `toktk.metrics.METRICS`; none means all that the text can carry.
+        reference: the group that parity divides by.
+    """
+
+    metrics: tuple[str, ...] = ()
+    reference: str | None = None
+
+    @functools.cached_property
+    def _by_name(self) -> dict[str, tuple[Metric, str]]:
+        origins = METRICS.names()
+        names = self.metrics or tuple(origins)
+        return {name: (METRICS.load(name), origins[name]) for name in names}
+
+    @property
+    def definitions(self) -> list[Metric]:
+        """The metrics asked for, or all.
+
+        Raises:
+            ToktkError: an unknown metric, or a plug-in that is broken.
+        """
+        return [metric for metric, _ in self._by_name.values()]
+
+    @property
+    def asked(self) -> bool:
+        """Whether the user named metrics: one that the text cannot carry is then an error."""
+        return bool(self.metrics)
+
+    def check(self) -> None:
+        """Find what can be found wrong without reading text.
+
+        Raises:
+            MetricError: there is no metric.
+            ToktkError: an unknown metric, or a plug-in that is broken.
+        """
+        if not self.definitions:
+            raise MetricError("nothing can be measured: at least one metric is needed.")
+
+    def describe(self) -> dict[str, Any]:
+        """Return the metrics' origins and the reference, JSON-able."""
+        origins = {name: origin for name, (_, origin) in self._by_name.items()}
+        return {"metrics": origins, "reference": self.reference}
+
+    def key(self) -> dict[str, Any]:
+        """Return all that determines the figures, JSON-able: a plug-in's code too."""
+        code = {name: _code_of(metric.compute) for name, (metric, _) in self._by_name.items()}
+        return {**self.describe(), "asked": self.asked, "code": code}
+
+
+@dataclass(frozen=True)
 class SweepPlan:
     """A sweep: trainers x pretokenizers x sizes, on one text, measured on another.
 
     Args:
         training: text to train on.
         evaluation: text to measure on; None measures nothing.
-        sizes: vocabulary sizes, special tokens and alphabet included; kept ascending, each once.
+        sizes: vocabulary sizes, special tokens and alphabet included, ascending, each once.
         trainers: names known to `toktk.trainers.TRAINERS`.
         pretokenizers: none means o200k; for those trainers that take one, which one at least must.
         parameters: further parameters of the trainers, by name, only those that were asked for.
         inference: names known to `toktk.models.inference.INFERENCE`; every vocabulary is run by each. None
             means "own", as its trainer made it.
-        metrics: names known to `toktk.metrics.METRICS`; none means all that the text can carry.
-        reference: the group that parity divides by.
+        measures: what to measure.
         seed: given to trainers that take one.
         jobs: threads; they change no result.
         force: compute everything anew.
@@ -51,14 +105,10 @@ class SweepPlan:
     pretokenizers: tuple[Pretokenizer, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     inference: tuple[str, ...] = ()
-    metrics: tuple[str, ...] = ()
-    reference: str | None = None
+    measures: Measures = field(default_factory=Measures)
     seed: int = 0
     jobs: int = 1
     force: bool = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "sizes", tuple(sorted(set(self.sizes))))
 
     @functools.cached_property
     def families(self) -> list[Family]:
@@ -77,7 +127,9 @@ class SweepPlan:
         return [
             family
             if name == "own"
-            else replace(family, label=file_name(f"{family.label}-{name}"), method=method)
+            else replace(
+                family, label=file_name(f"{family.label}-{name}"), inference=name, method=method
+            )
             for family in families
             for name, method in methods.items()
         ]
@@ -121,17 +173,8 @@ class SweepPlan:
     @functools.cached_property
     def _some_cut(self) -> bool:
         """Whether a pretokenizer means something to one of the trainers; the others go without."""
-        found = [_parameters(TRAINERS.load(name)) for name in self.trainers]
-        return any("pretokenizer" in takes or anything for takes, anything in found)
-
-    @functools.cached_property
-    def measures(self) -> dict[str, tuple[Metric, str]]:
-        """The metrics asked for, or all, by name, each with where it comes from.
-
-        Raises:
-            ToktkError: an unknown metric, or a plug-in that is broken.
-        """
-        return measures(self.metrics)
+        options = [_parameters(TRAINERS.load(name)) for name in self.trainers]
+        return any("pretokenizer" in takes or anything for takes, anything in options)
 
     def check(self) -> None:
         """Find what can be found wrong without reading text.
@@ -139,11 +182,15 @@ class SweepPlan:
         Raises:
             ToktkError: an unknown name or an impossible parameter.
         """
+        if list(self.sizes) != sorted(set(self.sizes)):
+            raise TrainingError(
+                "the sizes of a plan must ascend, each once.", f"Found: {self.sizes}."
+            )
         for family in self.families:
             family.trainer()
-            family.check_method()
-        if self.evaluation is not None and not self.measures:
-            raise MetricError("a sweep needs at least one metric.")
+            family.check_inference()
+        if self.evaluation is not None:
+            self.measures.check()
 
     def describe(self) -> dict[str, Any]:
         """Return what determines the results, corpora left out, JSON-able."""
@@ -157,8 +204,7 @@ class SweepPlan:
             "parameters": dict(self.parameters),
             "pair_score": PAIR_SCORES.names().get(self.parameters.get("score", "")),
             "inference": {name: INFERENCE.names()[name] for name in self.inference},
-            "metrics": {name: origin for name, (_, origin) in self.measures.items()},
-            "reference": self.reference,
+            **self.measures.describe(),
             "seed": self.seed,
         }
 
@@ -166,6 +212,66 @@ class SweepPlan:
         """Return the sha256 (hex) of all that determines the results; reads the corpora."""
         evaluation = None if self.evaluation is None else self.evaluation.fingerprint
         return digest([__version__, self.describe(), self.training.fingerprint, evaluation])
+
+    @property
+    def folder_name(self) -> str:
+        """What the run directory is called unless the user names it, before a hash."""
+        return file_name(self.training.name.removesuffix(" (train)"))[:60]
+
+
+@dataclass(frozen=True)
+class BenchPlan:
+    """Tokenizers that exist, on a text.
+
+    Args:
+        specs: as `toktk.loading.spec.parse_spec` reads them; no two of one label.
+        corpus: text to measure on.
+        measures: what to measure.
+        jobs: threads; they change no result.
+        force: compute everything anew.
+    """
+
+    specs: tuple[str, ...]
+    corpus: Corpus
+    measures: Measures = field(default_factory=Measures)
+    jobs: int = 1
+    force: bool = False
+
+    @functools.cached_property
+    def labels(self) -> dict[str, str]:
+        """{label: spec}, in order; a spec that cannot be understood is its own label."""
+        return {_label_of(spec): spec for spec in self.specs}
+
+    def check(self) -> None:
+        """Find what can be found wrong without reading text.
+
+        Raises:
+            ToktkError: no tokenizer, two of one label, or an unknown metric.
+        """
+        if not self.specs:
+            raise FormatError("a bench needs at least one tokenizer.", "Name a file or a folder.")
+        (label, n), *_ = Counter(map(_label_of, self.specs)).most_common(1)
+        if n > 1:
+            alike = [spec for spec in self.specs if _label_of(spec) == label]
+            texts = [spec.removeprefix(f"{label}=") for spec in alike]
+            raise FormatError(
+                f"{n} tokenizers are called {label!r}.",
+                f"Found: {', '.join(texts)}.",
+                f"Give each a label of its own: {label}-2={texts[1]}",
+            )
+        self.measures.check()
+
+    @property
+    def folder_name(self) -> str:
+        """What the run directory is called unless the user names it, before a hash."""
+        return f"bench-{file_name(self.corpus.name)[:60]}"
+
+
+def _label_of(spec: str) -> str:
+    try:
+        return parse_spec(spec).label
+    except ToktkError:  # it will be named when it is loaded, beside what the others give
+        return spec
 
 
 @dataclass(frozen=True)
@@ -179,8 +285,8 @@ class Family:
         build: makes the trainer.
         pretokenizer: given to the trainer; None where it takes none.
         given: the other parameters.
-        method: how the vocabularies are run; None: as the trainer made them. Not part of `key`: methods
-            share a training.
+        inference, method: how the vocabularies are run; "own" and None: as the trainer made them. Not part
+            of `key`, for the methods share a training.
     """
 
     label: str
@@ -189,6 +295,7 @@ class Family:
     build: Callable[..., Any]
     pretokenizer: Pretokenizer | None
     given: Mapping[str, Any]
+    inference: str = "own"
     method: Inference | None = None
 
     def trainer(self) -> Any:
@@ -198,7 +305,7 @@ class Family:
             given["pretokenizer"] = self.pretokenizer
         return self.build(**given)
 
-    def check_method(self) -> None:
+    def check_inference(self) -> None:
         """Refuse an inference method that cannot run what the trainer makes, where both are known.
 
         Raises:
@@ -215,11 +322,10 @@ class Family:
 
     def key(self) -> dict[str, Any]:
         """Return what determines the trainer, JSON-able."""
-        package = self.build.__module__.partition(".")[0]
         return {
             "trainer": self.name,
             "origin": self.origin,
-            "code": "" if package == "toktk" else code_digest(package),
+            "code": _code_of(self.build),
             "pretokenizer": None if self.pretokenizer is None else self.pretokenizer.signature,
             "pattern": None if self.pretokenizer is None else self.pretokenizer.pattern,
             "given": dict(self.given),
@@ -227,24 +333,10 @@ class Family:
         }
 
 
-def measures(names: Sequence[str]) -> dict[str, tuple[Metric, str]]:
-    """Return the metrics of these names, or all, each with where it comes from.
-
-    Raises:
-        ToktkError: an unknown metric, or a plug-in that is broken.
-    """
-    origins = METRICS.names()
-    return {name: (METRICS.load(name), origins[name]) for name in names or tuple(origins)}
-
-
-def measures_key(measures: Mapping[str, tuple[Metric, str]]) -> dict[str, list[str]]:
-    """Return what determines the metrics, JSON-able: where each is from, and a plug-in's code."""
-    return {name: _metric_key(*measure) for name, measure in measures.items()}
-
-
-def _metric_key(metric: Metric, origin: str) -> list[str]:
-    package = metric.compute.__module__.partition(".")[0]
-    return [origin, "" if package == "toktk" else code_digest(package)]
+def _code_of(target: Callable[..., Any]) -> str:
+    """Return a hash of the code of a plug-in; nothing for toktk's own, which every key holds."""
+    package = target.__module__.partition(".")[0]
+    return "" if package == "toktk" else code_digest(package)
 
 
 def _in_words(parameter: str) -> str:

@@ -11,7 +11,7 @@ import threading
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -280,6 +280,24 @@ class Pretokenizer:
             gap = at = found.end()
         if gap < at:
             yield text[gap:at]
+
+
+def pretokenizers_of(
+    names: Sequence[str], own_patterns: Sequence[str] = ()
+) -> tuple[Pretokenizer, ...]:
+    """Return the pretokenizers of these names and patterns, each once.
+
+    Raises:
+        PatternError: an unknown name, or a pattern that nobody understands.
+    """
+    known = {pattern: name for name, pattern in patterns.PATTERNS.items()}
+    chosen = [Pretokenizer.of(name) for name in names]
+    for pattern in own_patterns:
+        digest = hashlib.sha256(pattern.encode("utf-8", "surrogatepass")).hexdigest()
+        chosen.append(Pretokenizer(known.get(pattern, f"regex-{digest[:8]}"), pattern))
+    for pretokenizer in chosen:
+        pretokenizer.transducer  # noqa: B018 - compiled here, where an error comes early
+    return tuple(dict.fromkeys(chosen))
 
 
 def _cut_documents(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from toktk.report.columns import NULL, new_table, short
+from toktk.report.table import NULL, new_table, rendered
+from toktk.report.table import shortened as short
 from toktk.timing.figures import is_level
 from toktk.timing.timing import Timing
 
@@ -32,6 +33,11 @@ _BUSY = (
 )
 
 Timed = dict[tuple[str, str], dict[tuple[str, str], Timing]]
+
+
+def throughput_text(timings: Sequence[Timing], width: int, color: bool = False) -> str:
+    """Return the tables of timings as text for a terminal of this width."""
+    return rendered(throughput_tables(timings), width, color)
 
 
 def throughput_tables(timings: Sequence[Timing]) -> list[RenderableType]:
