@@ -9,7 +9,7 @@ from toktk.lab.meter import Cost
 from toktk.report.progress import ProgressBars, costs_line
 from toktk.report.results import Record, Results
 from toktk.report.tables import sweep_tables
-from toktk.trainers.base import size_label
+from toktk.sizes import size_label
 
 
 def record(

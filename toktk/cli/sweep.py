@@ -21,8 +21,8 @@ from toktk.cli.options import (
     trainer_parameters,
     training_options,
 )
-
-SIZES = "8k,16k,32k,50k,64k,100k,128k"
+from toktk.sizes import DEFAULT_SIZES
+from toktk.trainers import DEFAULT_TRAINERS
 
 
 @click.command("sweep")
@@ -39,7 +39,7 @@ SIZES = "8k,16k,32k,50k,64k,100k,128k"
     "--trainer",
     "trainers",
     multiple=True,
-    default=["bpe", "unigram"],
+    default=DEFAULT_TRAINERS,
     show_default=True,
     metavar="NAME",
     help="What to train: `toktk ls trainers`. Repeatable.",
@@ -52,7 +52,7 @@ SIZES = "8k,16k,32k,50k,64k,100k,128k"
     metavar="NAME",
     help="How to run the vocabularies: `toktk ls inference`. Repeatable.  [default: own]",
 )
-@sizes_option(SIZES)
+@sizes_option(DEFAULT_SIZES)
 @click.option(
     "-m",
     "--metric",

@@ -21,8 +21,9 @@ from toktk.metrics.base import MetricOptions
 from toktk.models.unigram import UnigramModel
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.report.results import Record, Results
+from toktk.sizes import size_label
 from toktk.tokenizer import Tokenizer
-from toktk.trainers.base import TrainingData, size_label
+from toktk.trainers.base import Trained, TrainingData
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -150,9 +151,9 @@ class _Sweep:
 
         with self.meter.step("train", family.label, max(self.plan.sizes), "tokens") as advance:
             data = TrainingData(corpus, count, advance, self.plan.jobs)
-            made = family.trainer().train(data, list(self.plan.sizes))
-        tokenizers = _checked(family, made, self.plan.sizes)
-        available = data.available if len(tokenizers) < len(self.plan.sizes) else None
+            trained = family.trainer().train(data, list(self.plan.sizes))
+        tokenizers = _checked(family, trained, self.plan.sizes)
+        available = trained.available if len(tokenizers) < len(self.plan.sizes) else None
         return Training(tokenizers, available, readings[0] if readings else None)
 
     def infer(self, family: Family, training: Training) -> Training:
@@ -256,14 +257,16 @@ class _Sweep:
         return evaluate(table, tokenizer.model, sizes, jobs=self.plan.jobs)
 
 
-def _checked(family: Family, made: object, sizes: tuple[int, ...]) -> tuple[Tokenizer, ...]:
+def _checked(family: Family, trained: object, sizes: tuple[int, ...]) -> tuple[Tokenizer, ...]:
     """Return what a trainer made, by size, or say how it broke its promise."""
-    if not isinstance(made, list) or not all(isinstance(one, Tokenizer) for one in made):
+    if not isinstance(trained, Trained) or not all(
+        isinstance(tokenizer, Tokenizer) for tokenizer in trained.tokenizers
+    ):
         raise TrainingError(
-            f"the trainer {family.name!r} is broken: train() must return a list of Tokenizer.",
-            f"Found: {made!r:.200}.",
+            f"the trainer {family.name!r} is broken: train() must return Trained, of Tokenizer.",
+            f"Found: {trained!r:.200}.",
         )
-    found = [tokenizer.vocab_size for tokenizer in made]
+    found = [tokenizer.vocab_size for tokenizer in trained.tokenizers]
     if not found:
         raise TrainingError(f"the trainer {family.name!r} reaches none of the sizes.")
     if len(set(found)) < len(found) or not set(found) <= set(sizes):
@@ -271,7 +274,7 @@ def _checked(family: Family, made: object, sizes: tuple[int, ...]) -> tuple[Toke
             f"the trainer {family.name!r} is broken: it returned sizes that were not asked for.",
             f"Asked: {', '.join(map(str, sizes))}. Found: {', '.join(map(str, found))}.",
         )
-    return tuple(sorted(made, key=lambda tokenizer: tokenizer.vocab_size))
+    return tuple(sorted(trained.tokenizers, key=lambda tokenizer: tokenizer.vocab_size))
 
 
 def _in_a_line(error: object) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from toktk.metrics.base import POOLED
 from toktk.report.families import Family
-from toktk.trainers.base import size_label
+from toktk.sizes import size_label
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -8,7 +8,7 @@ from typing import Any
 
 from toktk.metrics.base import POOLED
 from toktk.report.results import Record, Results
-from toktk.trainers.base import size_label
+from toktk.sizes import size_label
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from toktk.report.columns import new_table, short, shown
 from toktk.report.families import Family
-from toktk.trainers.base import size_label
+from toktk.sizes import size_label
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -12,7 +12,7 @@ from toktk.report.columns import NULL, Column, columns, new_table, notes, short
 from toktk.report.families import Family, families
 from toktk.report.groups import groups_tables
 from toktk.report.results import Results
-from toktk.trainers.base import size_label
+from toktk.sizes import size_label
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
