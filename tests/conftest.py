@@ -100,16 +100,15 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Tokenizer]:
     from tokenizer_samples import TEXT
 
     from toktk.corpus import ReaderOptions, load_corpus
-    from toktk.pieces.counting import count_corpus
     from toktk.trainers.base import TrainingData
     from toktk.trainers.bpe import BpeTrainer
 
     def run(text: str = TEXT, size: int = 700, **options: object) -> Tokenizer:
         path = tmp_path_factory.mktemp("corpus") / "text.txt"
         path.write_text(text, encoding="utf-8", newline="")
-        corpus = load_corpus(str(path), ReaderOptions(sample_by="document"))
-        data = TrainingData(corpus, lambda p: count_corpus(corpus, p, by_group=False))
-        return BpeTrainer(**options).train(data, [size])[0]  # type: ignore[arg-type]
+        data = TrainingData(load_corpus(str(path), ReaderOptions(sample_by="document")))
+        trainer = BpeTrainer(**options)  # type: ignore[arg-type]
+        return trainer.train(data, [size]).tokenizers[0]
 
     return run
 

@@ -12,12 +12,11 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 from small_corpora import PARALLEL, fresh_home, lines, write_nasty, write_parallel
+from toktk.report.bench import bench_tables
 
 from toktk.cli import main
 from toktk.corpus import load_corpus
 from toktk.loading.load import Loaded
-from toktk.pieces.counting import count_corpus
-from toktk.report.bench import bench_tables
 from toktk.report.results import Record, Results
 from toktk.timing.timing import Timing
 from toktk.trainers.base import TrainingData
@@ -57,9 +56,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     folder = tmp_path_factory.mktemp("benched")
     (folder / "text.txt").write_text("\n".join(lines("en") + lines("de")), encoding="utf-8")
-    corpus = load_corpus(str(folder / "text.txt"))
-    data = TrainingData(corpus, lambda p: count_corpus(corpus, p))
-    for made in BpeTrainer("o200k").train(data, [300, 400]):
+    data = TrainingData(load_corpus(str(folder / "text.txt")))
+    for made in BpeTrainer("o200k").train(data, [300, 400]).tokenizers:
         made.save(folder / f"bpe-{made.vocab_size}")
     return [f"bpe-{n}={folder / f'bpe-{n}' / 'tokenizer.json'}" for n in (300, 400)]
 

@@ -161,8 +161,7 @@ def test_real_vocabulary_equals_huggingface(corpus_of, real_texts, name):
     documents = [(text, group, 1) for group, texts in real_texts.items() for text in texts[::12]]
     other = [(text, group, 1) for group, texts in real_texts.items() for text in texts[1::12]]
     trainer = BpeTrainer(name, SPECIALS)
-    data = TrainingData(corpus_of(documents), lambda p: count_corpus(corpus_of(documents), p))
-    (tokenizer,) = trainer.train(data, [6000])
+    (tokenizer,) = trainer.train(TrainingData(corpus_of(documents)), [6000]).tokenizers
     table = count_corpus(corpus_of(other), trainer.pretokenizer)
     check_against_huggingface(table, tokenizer.model, [258, 259, 1000, 3333, 5999, 6000])
 

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from toktk.kernels import unigram_train as k
-from toktk.trainers import lattices
+from toktk.trainers import unigram_state
 from toktk.trainers.seeding import Characters
 from toktk.trainers.unigram import UnigramTrainer
 
@@ -153,7 +153,7 @@ def test_the_least_probabilities_of_short_pieces():
     """The range of a float64 is enough for SHORT characters, each as improbable as can be."""
     pieces = {"a" * k.SHORT: 2**22, "a" * (k.SHORT - 1) + "b": 1, "a" * 9 + "b" * 15: 3}
     made = Lattices(pieces, ["aa", "aaa", "a" * 23, "ab", "bb"])
-    for least in (-28.0, math.log(lattices.LEAST)):
+    for least in (-28.0, math.log(unigram_state.LEAST)):
         logs = [least] * len(made.names)
         assert made.run(logs) == pytest.approx(made.expected(logs), rel=1e-9, abs=1e-6)
 
@@ -262,7 +262,7 @@ class States:
         trainer = UnigramTrainer("none", alphabet=alphabet, min_frequency=1, max_token_chars=32)
         required = np.full(characters.distinct.size, not by_bytes)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(lattices, "TOGETHER", data.draw(st.integers(1, 3)))
+            patch.setattr(unigram_state, "TOGETHER", data.draw(st.integers(1, 3)))
             self.fast = trainer._seeded(characters, required, jobs)
         # Few values, sums of which are exact and often equal.
         scores = st.integers(-20, -1).map(float)

@@ -12,6 +12,7 @@ import pytest
 import tokenizers
 from nasty import NASTY_TEXTS
 from small_corpora import fresh_home, lines, write_nasty, write_parallel
+from toktk.lab.figures import NO_PIECES
 
 from toktk.cache import Store
 from toktk.corpus import Corpus, ReaderOptions, load_corpus
@@ -20,7 +21,6 @@ from toktk.evaluation.evaluation import evaluate_plainly
 from toktk.lab import bench as module
 from toktk.lab import pieces as counted
 from toktk.lab.bench import BenchPlan, bench, check_engines, load_all
-from toktk.lab.figures import NO_PIECES
 from toktk.lab.meter import Meter
 from toktk.lab.plan import SweepPlan
 from toktk.lab.sweep import sweep
@@ -57,9 +57,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     text.write_text("\n".join(lines("en") + lines("ru")), encoding="utf-8")
     found = {}
     for cut, sizes in (("o200k", (300, 340)), ("gpt2", (320,))):
-        corpus = load_corpus(str(text))
-        data = TrainingData(corpus, lambda p, corpus=corpus: count_corpus(corpus, p))
-        for made in BpeTrainer(cut).train(data, list(sizes)):
+        data = TrainingData(load_corpus(str(text)))
+        for made in BpeTrainer(cut).train(data, list(sizes)).tokenizers:
             made.save(folder / f"{cut}-{made.vocab_size}")
             found[f"{cut}-{made.vocab_size}"] = folder / f"{cut}-{made.vocab_size}"
     return found
@@ -171,7 +170,7 @@ def test_one_more_tokenizer_costs_its_own_pieces_only(plan: BenchPlan) -> None:
 
 def test_a_sweep_and_a_bench_share_piece_tables(plan: BenchPlan) -> None:
     train, test = plan.corpus.split(0.2)
-    sweep(SweepPlan(train, test, (300,)))
+    sweep(SweepPlan(train, test, (300,), ("bpe",)))
     meter = Meter()
     bench(dataclasses.replace(plan, corpus=test, tokenizers=plan.tokenizers[:2]), meter)
     assert [one for one in steps(meter) if one[0] == "count"] == [("count", True)]

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from small_corpora import fresh_home, write_nasty, write_parallel
+from toktk.lab.cells import Measured, Pieces, Reading, Training
 
 from toktk.corpus import Corpus, ReaderOptions, load_corpus
 from toktk.errors import CorpusError, MetricError, ToktkError, TrainingError
 from toktk.evaluation.evaluation import evaluate
-from toktk.lab.cells import Measured, Pieces, Reading, Training
 from toktk.lab.meter import Meter
 from toktk.lab.plan import SweepPlan
 from toktk.lab.sweep import sweep
@@ -46,7 +46,7 @@ def corpus(tmp_path: Path) -> Corpus:
 @pytest.fixture
 def plan(corpus: Corpus) -> SweepPlan:
     train, test = corpus.split(0.2)
-    return SweepPlan(train, test, SIZES)
+    return SweepPlan(train, test, SIZES, ("bpe",))
 
 
 def steps(meter: Meter) -> list[tuple[str, bool]]:
@@ -60,8 +60,7 @@ def test_every_size_is_what_training_and_measuring_it_alone_gives(plan: SweepPla
     assert test is not None
     for size in SIZES:
         trainer = BpeTrainer("o200k")
-        data = TrainingData(train, lambda p: count_corpus(train, p))
-        (alone,) = trainer.train(data, [size])
+        (alone,) = trainer.train(TrainingData(train), [size]).tokenizers
         assert result.tokenizers[f"bpe-{size}"].signature == alone.signature
         counts = evaluate(count_corpus(test, trainer.pretokenizer), alone.model).tokens(size)
         found = {
@@ -162,7 +161,7 @@ def test_nasty_text_and_a_pattern_that_does_not_compile(tmp_path: Path) -> None:
     meter = Meter()
     meter.watcher.remark = remarks.append  # type: ignore[method-assign]
     backwards = Pretokenizer("backwards", r"(?<=a)b+|\S+|\s+")
-    result = sweep(SweepPlan(nasty, nasty, (256, 280), pretokenizers=(backwards,)), meter)
+    result = sweep(SweepPlan(nasty, nasty, (256, 280), ("bpe",), pretokenizers=(backwards,)), meter)
     assert sum("regex library" in remark for remark in remarks) == 1
     (total,) = (
         r for r in result.results if r.metric == "tokens" and r.size == 256 and r.group == POOLED
@@ -180,7 +179,7 @@ def test_sizes_out_of_reach_are_left_out_and_named(plan: SweepPlan) -> None:
     assert list(result.tokenizers) == ["bpe-300"]
     (missing,) = result.unreached
     assert missing.sizes == (900_000,)
-    data = TrainingData(plan.training, lambda p: count_corpus(plan.training, p))
+    data = TrainingData(plan.training)
     with pytest.raises(TrainingError) as error:
         BpeTrainer("o200k").train(data, [900_000])
     assert f"gives {missing.available:,} before" in str(error.value)
@@ -210,10 +209,10 @@ def test_a_metric_asked_for_by_name_must_apply(tmp_path: Path) -> None:
     text.write_text("a cat and a hat and a bat\n" * 9)
     corpus = load_corpus(str(text))
     with pytest.raises(MetricError, match="needs parallel text"):
-        sweep(SweepPlan(corpus, corpus, (260,), metrics=("parity",)))
+        sweep(SweepPlan(corpus, corpus, (260,), ("bpe",), metrics=("parity",)))
     with pytest.raises(MetricError, match="needs parallel text"):
-        sweep(SweepPlan(corpus, corpus, (260,), reference="en"))
-    assert len(sweep(SweepPlan(corpus, corpus, (260,))).results)
+        sweep(SweepPlan(corpus, corpus, (260,), ("bpe",), reference="en"))
+    assert len(sweep(SweepPlan(corpus, corpus, (260,), ("bpe",))).results)
 
 
 def test_a_group_called_all_is_refused(tmp_path: Path) -> None:
@@ -221,7 +220,7 @@ def test_a_group_called_all_is_refused(tmp_path: Path) -> None:
         (tmp_path / f"{name}.txt").write_text("a cat and a hat and a bat\n" * 9)
     corpus = load_corpus(str(tmp_path / "*.txt"))
     with pytest.raises(CorpusError, match="'all'"):
-        sweep(SweepPlan(corpus, corpus, (260,)))
+        sweep(SweepPlan(corpus, corpus, (260,), ("bpe",)))
 
 
 def test_without_evaluation_nothing_is_measured(plan: SweepPlan) -> None:

@@ -72,7 +72,7 @@ def test_arrays_bring_a_model_back(models, kind):
         again = model_from_arrays(model.kind, arrays)
     assert type(again) is kind
     assert again.signature == model.signature
-    assert again.begins(model)
+    assert again.is_prefix_of(model)
     assert again.tokens == model.tokens
 
 

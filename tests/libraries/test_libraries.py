@@ -11,7 +11,6 @@ from toktk.libraries.huggingface import HfModel
 from toktk.libraries.sentencepiece import SentencePieceModel
 from toktk.models.model import is_storable, model_from_arrays
 from toktk.models.vocabulary import packed
-from toktk.pieces.counting import count_corpus
 from toktk.trainers.base import TrainingData
 from toktk.trainers.huggingface import HfWordPieceTrainer
 from toktk.trainers.sentencepiece import SpBpeTrainer
@@ -25,10 +24,7 @@ def models(corpus_of):
     corpus = corpus_of([(text, "text", 1) for text in TEXTS])
 
     def train(trainer, size):
-        def count(pretokenizer):
-            return count_corpus(corpus, pretokenizer, by_group=False)
-
-        (made,) = trainer.train(TrainingData(corpus, count, None, 1), [size])
+        (made,) = trainer.train(TrainingData(corpus), [size]).tokenizers
         return made.model
 
     return {
@@ -51,9 +47,9 @@ def test_arrays_bring_a_model_back(models, kind):
     with np.load(file, allow_pickle=False) as arrays:
         again = model_from_arrays(model.kind, arrays)
     assert type(again) is kind
-    for name in ("signature", "special_tokens", "tokens", "vocab_size", "base_size"):
+    for name in ("signature", "special_tokens", "tokens", "vocab_size"):
         assert getattr(again, name) == getattr(model, name)
-    assert again.begins(model)
+    assert again.is_prefix_of(model)
     data, offsets = packed([piece.encode() for piece in PIECES])
     for mine, theirs in zip(
         again.encode_pieces(data, offsets), model.encode_pieces(data, offsets), strict=True
@@ -65,8 +61,8 @@ def test_arrays_bring_a_model_back(models, kind):
 @KINDS
 def test_neither_begins_the_other(models, kind):
     for other in models:
-        assert models[kind].begins(models[other]) == (kind is other)
-    assert not models[kind].begins(object())
+        assert models[kind].is_prefix_of(models[other]) == (kind is other)
+    assert not models[kind].is_prefix_of(object())
 
 
 @KINDS

@@ -4,12 +4,12 @@ import io
 from collections.abc import Sequence
 
 from rich.console import Console
+from toktk.report.progress import ProgressBars, costs_line
 
 from toktk.lab.meter import Cost
-from toktk.report.progress import ProgressBars, costs_line
 from toktk.report.results import Record, Results
 from toktk.report.tables import sweep_tables
-from toktk.trainers.base import size_label
+from toktk.sizes import size_label
 
 
 def record(

@@ -1,6 +1,5 @@
 """BPE by scores of pairs: against the fast path, the reference, and Hugging Face's encoding."""
 
-import functools
 import importlib
 import sys
 
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 from toktk.cache import code_digest
 from toktk.errors import ToktkError, TrainingError
 from toktk.lab.plan import SweepPlan
-from toktk.pieces.counting import count_corpus
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.trainers import pair_scores
 from toktk.trainers.base import TrainingData
@@ -31,9 +29,8 @@ FORMULAS = {
 @pytest.fixture(scope="module")
 def train(corpus_of):
     def run(documents, sizes, *args, progress=None, **options):
-        count = functools.partial(count_corpus, corpus_of(documents), jobs=1, by_group=False)
-        data = TrainingData(corpus_of(documents), count, progress)
-        return BpeTrainer(*args, **options).train(data, sizes)
+        data = TrainingData(corpus_of(documents), progress=progress)
+        return BpeTrainer(*args, **options).train(data, sizes).tokenizers
 
     return run
 
@@ -214,7 +211,7 @@ def test_a_score_of_another_package(plugin, train):
 
 def key_of(corpus, score):
     parameters = {} if score is None else {"score": score}
-    plan = SweepPlan(corpus, None, (300,), parameters=parameters)
+    plan = SweepPlan(corpus, None, (300,), ("bpe",), parameters=parameters)
     (family,) = plan.families
     return family.key(), plan.describe()
 

@@ -1,6 +1,5 @@
 """Unigram training against the reference, against itself for single sizes, and on nasty text."""
 
-import functools
 import random
 
 import numpy as np
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 from nasty import NASTY_TEXTS
 
 from toktk.errors import TrainingError
-from toktk.pieces.counting import count_corpus
 from toktk.trainers.base import TrainingData
 from toktk.trainers.unigram import STEPS, UnigramTrainer
 
@@ -19,11 +17,10 @@ from toktk.trainers.unigram import STEPS, UnigramTrainer
 @pytest.fixture(scope="module")
 def train(corpus_of):
     def run(documents, sizes, *args, jobs=1, progress=None, **options):
-        corpus = corpus_of(documents)
-        count = functools.partial(count_corpus, corpus, jobs=jobs, by_group=False)
-        data = TrainingData(corpus, count, progress, jobs)
-        run.data = data
-        return UnigramTrainer(*args, **options).train(data, sizes)
+        data = TrainingData(corpus_of(documents), progress=progress, jobs=jobs)
+        trained = UnigramTrainer(*args, **options).train(data, sizes)
+        run.available = trained.available
+        return trained.tokenizers
 
     return run
 
@@ -211,8 +208,8 @@ def test_sizes_out_of_reach_are_left_out(train):
     texts = documents(words(5, 30))
     made = train(texts, [270, 50_000], "gpt2")
     assert [one.vocab_size for one in made] == [270]
-    assert 270 < train.data.available < 50_000
-    (most,) = train(texts, [train.data.available], "gpt2")
+    assert 270 < train.available < 50_000
+    (most,) = train(texts, [train.available], "gpt2")
     with pytest.raises(TrainingError, match=f"gives {most.vocab_size:,}"):
         train(texts, [50_000], "gpt2")
 

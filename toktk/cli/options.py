@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import functools
-import re
-from collections.abc import Callable
-from fractions import Fraction
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from toktk.cli.output import FORMATS
+from toktk.sizes import parse_size, size_label
 
 if TYPE_CHECKING:
     from toktk.corpus import ReaderOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_SIZE = re.compile(r"([0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?)(k|m|ki|mi)?", re.IGNORECASE)
-_SCALE = {"": 1, "k": 1000, "m": 1000_000, "ki": 1024, "mi": 1024 * 1024}
-# Token ids are int32 wherever they are stored.
-MAX_SIZE = 2**31 - 1
 
 
 class SizeType(click.ParamType):  # type: ignore[type-arg] # older clicks cannot subscript it
@@ -35,34 +29,16 @@ class SizeType(click.ParamType):  # type: ignore[type-arg] # older clicks cannot
         """Return the sizes of one option value, in the order written."""
         if isinstance(value, tuple):
             return value
-        return tuple(self._size(item.strip(), param, ctx) for item in str(value).split(","))
-
-    def _size(self, text: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        match = _SIZE.fullmatch(text)
-        if match is None:
-            self.fail(
-                f"{text!r} is not a vocabulary size; write 32000, 32k, 1.5k, 1M or 50Ki, and"
-                " several as 8k,16k.",
-                param,
-                ctx,
-            )
-        number = Fraction(match[1].replace("_", "")) * _SCALE[(match[2] or "").lower()]
-        if number.denominator != 1:
-            self.fail(f"{text!r} is {float(number):g} tokens, not a whole number.", param, ctx)
-        if not 1 <= number <= MAX_SIZE:
-            hint = "; a comma separates sizes, 50,000 is written 50000 or 50k" if not number else ""
-            self.fail(
-                f"{text!r} is not between 1 and {MAX_SIZE:,} tokens{hint}.",
-                param,
-                ctx,
-            )
-        return int(number)
+        try:
+            return tuple(parse_size(item.strip()) for item in str(value).split(","))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 SIZE = SizeType()
 
 
-def sizes_option(default: str | None = None, **attributes: Any) -> Callable[[F], F]:
+def sizes_option(default: Sequence[int] | None = None, **attributes: Any) -> Callable[[F], F]:
     """Add ``-s/--size``, repeatable: the command gets `sizes`, ascending and without repeats."""
 
     def merge(
@@ -76,7 +52,7 @@ def sizes_option(default: str | None = None, **attributes: Any) -> Callable[[F],
         "sizes",
         type=SIZE,
         multiple=True,
-        default=None if default is None else [default],
+        default=None if default is None else [",".join(map(size_label, default))],
         show_default=default is not None,
         callback=merge,
         metavar="SIZE[,SIZE...]",

@@ -20,13 +20,13 @@ from toktk.cli.options import (
     sizes_option,
     training_options,
 )
+from toktk.sizes import DEFAULT_SIZES
+from toktk.trainers import DEFAULT_TRAINERS
 
 if TYPE_CHECKING:
     from toktk.corpus import ReaderOptions
     from toktk.lab.plan import Measures
     from toktk.pretokenizers.pretokenizer import Pretokenizer
-
-SIZES = "8k,16k,32k,50k,64k,100k,128k"
 
 
 @click.command("sweep")
@@ -43,7 +43,7 @@ SIZES = "8k,16k,32k,50k,64k,100k,128k"
     "--trainer",
     "trainers",
     multiple=True,
-    default=["bpe", "unigram"],
+    default=DEFAULT_TRAINERS,
     show_default=True,
     metavar="NAME",
     help="What to train: `toktk ls trainers`. Repeatable.",
@@ -55,7 +55,7 @@ SIZES = "8k,16k,32k,50k,64k,100k,128k"
     metavar="NAME",
     help="How to run the vocabularies: `toktk ls inference`. Repeatable.  [default: own]",
 )
-@sizes_option(SIZES)
+@sizes_option(DEFAULT_SIZES)
 @measuring_options
 @training_options
 @output_option("The run directory.  [default: runs/<corpus>-<hash>]")

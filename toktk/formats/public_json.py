@@ -31,8 +31,7 @@ from toktk.formats.public_steps import (
 from toktk.formats.public_tokens import Tokens
 from toktk.formats.unigram_json import read_unigram
 from toktk.models.model import Int64, Model
-from toktk.models.pairs import PairModel
-from toktk.models.spelling import MAX_ID
+from toktk.models.pairs import MAX_ID, PairModel
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.tokenizer import Tokenizer

@@ -240,7 +240,7 @@ class _Reader(proto.ProtoFields):
         fallback = np.array([byte_at[byte] for byte in range(256)], dtype=np.int64)
         try:
             model = UnigramModel(special_tokens, *packed(tokens), np.array(scores), fallback)
-            model.trie  # noqa: B018 - refuses tokens listed twice
+            model.check()
             _check_tokens(model, whole_lines=True)
         except FormatError as error:
             wanted = "pieces that mean the same to toktk"

@@ -15,7 +15,7 @@ from typing import Any
 from toktk.formats.fields import Fields, short
 from toktk.formats.files import is_text, read_json
 from toktk.formats.ranks import RankFile
-from toktk.models.spelling import MAX_ID
+from toktk.models.pairs import MAX_ID
 from toktk.tokenizer import Tokenizer
 
 # Of files that list none, as versions up to v7; the rest is called <SPECIAL_20> and so on.

@@ -136,7 +136,7 @@ def read_unigram(
     try:
         read = _read_byte_level if byte_level else _read_with_fallback
         model = read(fields, names, scores, special_tokens)
-        model.trie  # noqa: B018 - refuses tokens listed twice
+        model.check()
         return model
     except FormatError as error:
         if str(fields.path) in str(error):

@@ -78,7 +78,7 @@ def read_wordpiece(
     tokens = [bytes([byte_of[character] for character in name]) for name in names[n:]]
     try:
         model = GreedyModel(special_tokens, *packed(tokens))
-        model.trie  # noqa: B018 - refuses tokens listed twice
+        model.check()
         write_wordpiece(model)
     except FormatError as error:
         raise fields.error("model.vocab", str(error), "a vocabulary as toktk writes it") from error

@@ -244,7 +244,7 @@ def list_last_pairs(order, data, offsets, ranks, spelling, table, pairs, scratch
 
     `order` holds the ids that merging may make, shorter tokens first; those of one symbol are passed
     over. Each token is encoded by the pairs found so far; where two symbols are left, they are its pair.
-    toktk.models.neighbors says why no other is needed. `table` (by `empty_pair_table`) must be empty
+    `toktk.models.pairs.last_pairs` says why no other is needed. `table` (by `empty_pair_table`) must be empty
     and large enough for `order`; `pairs` is int64[order.size, 4]. Returns how many pairs there are.
     """
     n_pairs = 0

@@ -251,7 +251,7 @@ class Measurer:
         jobs = self._counted.jobs
         if all(t.pretokenizer == largest.pretokenizer for t in smaller):
             table, _ = self._pieces_of(largest)
-            if all(t.model.begins(largest.model) for t in smaller):
+            if all(t.model.is_prefix_of(largest.model) for t in smaller):
                 sizes = [t.vocab_size for t in tokenizers]
                 return [evaluate_table(table, largest.model, sizes, jobs=jobs)] * len(tokenizers)
             models = [t.model for t in tokenizers if isinstance(t.model, UnigramModel)]

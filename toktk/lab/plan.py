@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -18,12 +17,11 @@ from toktk.loading.spec import parse_spec
 from toktk.metrics import METRICS
 from toktk.metrics.base import Metric
 from toktk.models.inference import INFERENCE, Inference, cannot_run
+from toktk.pretokenizers.patterns import DEFAULT_PRETOKENIZER
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.trainers import TRAINERS
-from toktk.trainers.base import card_of
+from toktk.trainers import DEFAULT_TRAINERS, TRAINERS
+from toktk.trainers.base import card_of, options_of
 from toktk.trainers.pair_scores import PAIR_SCORES
-
-DEFAULT_PRETOKENIZER = "o200k"
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ class SweepPlan:
     training: Corpus
     evaluation: Corpus | None
     sizes: tuple[int, ...]
-    trainers: tuple[str, ...] = ("bpe",)
+    trainers: tuple[str, ...] = DEFAULT_TRAINERS
     pretokenizers: tuple[Pretokenizer, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     inference: tuple[str, ...] = ()
@@ -137,7 +135,7 @@ class SweepPlan:
     def _families_of(self, name: str) -> list[Family]:
         build = TRAINERS.load(name)
         origin = TRAINERS.names()[name]
-        takes, anything = _parameters(build)
+        takes, anything = options_of(build)
         unknown = [] if anything else [p for p in self.parameters if p not in takes]
         cuts = "pretokenizer" in takes or (anything and bool(self.pretokenizers))
         if self.pretokenizers and not cuts and not self._some_cut:
@@ -173,7 +171,7 @@ class SweepPlan:
     @functools.cached_property
     def _some_cut(self) -> bool:
         """Whether a pretokenizer means something to one of the trainers; the others go without."""
-        options = [_parameters(TRAINERS.load(name)) for name in self.trainers]
+        options = [options_of(TRAINERS.load(name)) for name in self.trainers]
         return any("pretokenizer" in takes or anything for takes, anything in options)
 
     def check(self) -> None:
@@ -347,16 +345,6 @@ def _score_key(name: Any) -> list[str]:
     """Return origin and code of a pair score; nothing for toktk's own and other trainers' scores."""
     origin = PAIR_SCORES.names().get(name, "toktk")
     return [] if origin == "toktk" else [origin, code_digest(PAIR_SCORES.package(name))]
-
-
-def _parameters(build: Callable[..., Any]) -> tuple[list[str], bool]:
-    """Return the names that a trainer takes, and whether it takes any other."""
-    try:
-        parameters = inspect.signature(build).parameters.values()
-    except (TypeError, ValueError):  # something built in C
-        return [], True
-    takes = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    return takes, any(p.kind == p.VAR_KEYWORD for p in parameters)
 
 
 def file_name(text: str) -> str:

@@ -23,7 +23,7 @@ from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.runtime import usable_cores
 from toktk.sizes import size_label
 from toktk.tokenizer import Tokenizer
-from toktk.trainers.base import TrainingData
+from toktk.trainers.base import Trained, TrainingData
 
 if TYPE_CHECKING:
     from toktk.pieces.table import PieceTable
@@ -119,7 +119,7 @@ class Training:
         """Whether each tokenizer is the beginning of the last: then one encoding serves all."""
         last = self.tokenizers[-1]
         return all(
-            tokenizer.pretokenizer == last.pretokenizer and tokenizer.model.begins(last.model)
+            tokenizer.pretokenizer == last.pretokenizer and tokenizer.model.is_prefix_of(last.model)
             for tokenizer in self.tokenizers
         )
 
@@ -245,7 +245,7 @@ class Trainings:
             data = TrainingData(corpus, count, advance, self._plan.jobs)
             trained = family.trainer().train(data, list(sizes))
         tokenizers = _checked(family, trained, sizes)
-        available = data.available if len(tokenizers) < len(sizes) else None
+        available = trained.available if len(tokenizers) < len(sizes) else None
         return Training(tokenizers, available, readings[0] if readings else None)
 
     def _inferred(self, family: Family, training: Training) -> Training:
@@ -268,12 +268,14 @@ class Trainings:
 
 def _checked(family: Family, trained: object, sizes: tuple[int, ...]) -> tuple[Tokenizer, ...]:
     """Return what a trainer gave, by size, or say how it broke its promise."""
-    if not isinstance(trained, list) or not all(isinstance(t, Tokenizer) for t in trained):
+    if not isinstance(trained, Trained) or not all(
+        isinstance(tokenizer, Tokenizer) for tokenizer in trained.tokenizers
+    ):
         raise TrainingError(
-            f"the trainer {family.name!r} is broken: train() must return a list of Tokenizer.",
+            f"the trainer {family.name!r} is broken: train() must return Trained, of Tokenizer.",
             f"Found: {trained!r:.200}.",
         )
-    reached = [tokenizer.vocab_size for tokenizer in trained]
+    reached = [tokenizer.vocab_size for tokenizer in trained.tokenizers]
     if not reached:
         raise TrainingError(f"the trainer {family.name!r} reaches none of the sizes.")
     if len(set(reached)) < len(reached) or not set(reached) <= set(sizes):
@@ -281,4 +283,4 @@ def _checked(family: Family, trained: object, sizes: tuple[int, ...]) -> tuple[T
             f"the trainer {family.name!r} is broken: it returned sizes that were not asked for.",
             f"Asked: {', '.join(map(str, sizes))}. Found: {', '.join(map(str, reached))}.",
         )
-    return tuple(sorted(trained, key=lambda tokenizer: tokenizer.vocab_size))
+    return tuple(sorted(trained.tokenizers, key=lambda tokenizer: tokenizer.vocab_size))

@@ -127,7 +127,7 @@ class HfModel:
                 ends[i] = len(ids)
         return np.array(ids, dtype=np.uint32), ends
 
-    def begins(self, other: object) -> bool:
+    def is_prefix_of(self, other: object) -> bool:
         """Tell whether the two are the same: the library encodes by each vocabulary anew."""
         return isinstance(other, HfModel) and self.signature == other.signature
 

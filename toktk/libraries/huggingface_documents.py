@@ -164,7 +164,7 @@ class HfDocumentsModel:
             ids += [encoding.ids for encoding in found]
         return flat(ids)
 
-    def begins(self, other: object) -> bool:
+    def is_prefix_of(self, other: object) -> bool:
         """Tell whether the two are the same: a library's ids are not read off another's."""
         return isinstance(other, HfDocumentsModel) and self.signature == other.signature
 

@@ -114,7 +114,7 @@ class SentencePieceModel:
                 ends[i] = len(ids)
         return np.array(ids, dtype=np.uint32), ends
 
-    def begins(self, other: object) -> bool:
+    def is_prefix_of(self, other: object) -> bool:
         """Tell whether the two are the same: each size is a training of its own."""
         return isinstance(other, SentencePieceModel) and self.signature == other.signature
 

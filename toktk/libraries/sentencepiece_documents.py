@@ -114,7 +114,7 @@ class SentencePieceDocumentsModel:
                 ids += self._library.Encode(documents[at : at + _BATCH])
         return flat(ids)
 
-    def begins(self, other: object) -> bool:
+    def is_prefix_of(self, other: object) -> bool:
         """Tell whether the two are the same: a library's ids are not read off another's."""
         return isinstance(other, SentencePieceDocumentsModel) and self.signature == other.signature
 

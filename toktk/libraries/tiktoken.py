@@ -25,7 +25,7 @@ from toktk.models.model import (
     pack_names,
     unpack_names,
 )
-from toktk.models.spelling import MAX_ID
+from toktk.models.pairs import MAX_ID
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +120,7 @@ class TiktokenDocumentsModel:
         with refusals("tiktoken", "cannot encode this text"):
             return flat([self._library.encode_ordinary(text) for text in documents])
 
-    def begins(self, other: object) -> bool:
+    def is_prefix_of(self, other: object) -> bool:
         """Tell whether the two are the same: a library's ids are not read off another's."""
         return isinstance(other, TiktokenDocumentsModel) and self.signature == other.signature
 

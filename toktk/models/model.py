@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ Ids = npt.NDArray[np.uint32]
 Int64 = npt.NDArray[np.int64]
 Arrays = Mapping[str, npt.NDArray[Any]]
 
-# What can be kept in the store, by kind; imported when one is read.
+# The classes of models that the store can keep, by kind; imported when a model is read.
 KINDS = {
     "bpe": "toktk.models.bpe:BpeModel",
     "pairs": "toktk.models.pairs:PairModel",
@@ -40,8 +41,7 @@ class Model(Protocol):
         kind: names the class in the store and in files.
         special_tokens: names of ids that are never found in text: 0, 1, … in what is trained here,
             anywhere in published vocabularies.
-        vocab_size: number of ids, special tokens and alphabet included: the highest and one.
-        base_size: special tokens and alphabet: what there is before anything is learned.
+        vocab_size: number of ids, special tokens and alphabet included: the highest id plus one.
         tokens: the bytes of each id; a special token's are its name in UTF-8.
         signature: the sha256, in hex, of all that determines ids.
     """
@@ -55,10 +55,6 @@ class Model(Protocol):
     @property
     def vocab_size(self) -> int:
         """Number of ids."""
-
-    @property
-    def base_size(self) -> int:
-        """Special tokens and alphabet."""
 
     @property
     def tokens(self) -> list[bytes]:
@@ -78,11 +74,11 @@ class Model(Protocol):
             ValueError: offsets that do not ascend from 0 to ``data.size``.
         """
 
-    def begins(self, other: Any) -> bool:
+    def is_prefix_of(self, other: Any) -> bool:
         """Tell whether one evaluation of `other` gives this model's figures too.
 
-        So it is where `other` was trained further from here and both encode by ranked merges, and where
-        the two are the same.
+        It does where the two are the same, and where `other` is this model trained further and both encode by
+        ranked merges.
         """
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -106,7 +102,7 @@ def model_from_arrays(kind: str, arrays: Arrays) -> Model:
 
 
 def is_storable(model: object) -> bool:
-    """Tell whether `model_from_arrays` can bring `model` back; a plug-in's own it cannot."""
+    """Tell whether `model_from_arrays` can bring `model` back; it cannot for a class of a plug-in."""
     kind = getattr(model, "kind", None)
     return kind in KINDS and type(model) is _class_of(kind)
 
@@ -124,6 +120,14 @@ def pack_names(names: tuple[str, ...]) -> Bytes:
 def unpack_names(packed: npt.NDArray[Any]) -> tuple[str, ...]:
     """Return what `pack_names` packed."""
     return tuple(json.loads(packed.tobytes()))
+
+
+def signature_of(kind: str, arrays: Arrays) -> str:
+    """Return the sha256, in hex, of a model whose arrays determine its ids."""
+    digest = hashlib.sha256(kind.encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.size} ".encode() + array.tobytes())
+    return digest.hexdigest()
 
 
 def read_only(array: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
