@@ -63,7 +63,8 @@ def test_every_size_is_what_training_and_measuring_it_alone_gives(plan: SweepPla
         data = TrainingData(train, lambda p: count_corpus(train, p))
         (alone,) = trainer.train(data, [size])
         assert result.tokenizers[f"bpe-{size}"].signature == alone.signature
-        counts = evaluate(count_corpus(test, trainer.pretokenizer), alone.model).tokens(size)
+        (evaluation,) = evaluate(count_corpus(test, trainer.pretokenizer), [alone.model])
+        counts = evaluation.tokens(size)
         found = {
             record.group: record.value
             for record in result.results

@@ -13,8 +13,8 @@ from toktk import __version__
 from toktk.cache import Store, digest
 from toktk.corpus import Corpus
 from toktk.errors import FormatError, MetricError
-from toktk.evaluation.evaluation import evaluate_plainly
-from toktk.evaluation.totals import totals_of
+from toktk.evaluation.base import totals_of
+from toktk.evaluation.evaluation import evaluate
 from toktk.lab.cells import Reading, read_json, write_json
 from toktk.lab.figures import records
 from toktk.lab.meter import Cost, Meter
@@ -284,8 +284,12 @@ class _Bench:
             loaded, engine = self.plan.tokenizers[i], self.engines[i]
             n = len(pieces.table)
             with self.meter.step("measure", loaded.label, n, "pieces") as advance:
-                evaluation = evaluate_plainly(
-                    pieces.table, engine.tokenizer.model, jobs=jobs, known=known, progress=advance
+                (evaluation,) = evaluate(
+                    pieces.table,
+                    [engine.tokenizer.model],
+                    jobs=jobs,
+                    totals=known,
+                    progress=advance,
                 )
                 found: list[Record] = records(
                     evaluation,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toktk import arrow
-from toktk.evaluation.evaluation import Evaluation
+from toktk.evaluation.base import Evaluation
 from toktk.metrics.base import POOLED, Metric, MetricOptions
 from toktk.report.results import Record
 from toktk.report.signature import signature

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from toktk.cache import Store, digest
 from toktk.corpus import Corpus
 from toktk.errors import FormatError, TrainingError
-from toktk.evaluation.evaluation import Evaluation, evaluate
-from toktk.evaluation.viterbi import evaluate_viterbi
+from toktk.evaluation.base import Evaluation
+from toktk.evaluation.evaluation import evaluate
 from toktk.lab.cells import Measured, Reading, Training
 from toktk.lab.figures import curve, curve_sizes, records
 from toktk.lab.meter import Meter
@@ -18,7 +18,6 @@ from toktk.lab.outcome import SweepResult, Unreached
 from toktk.lab.pieces import CountedCorpora
 from toktk.lab.plan import Family, SweepPlan, measures_key
 from toktk.metrics.base import MetricOptions
-from toktk.models.unigram import UnigramModel
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.report.results import Record, Results
 from toktk.tokenizer import Tokenizer
@@ -210,11 +209,10 @@ class _Sweep:
     ) -> Measured:
         tokenizers = training.tokenizers
         options = MetricOptions(reference=self.plan.reference)
-        shared = self._evaluate_together(training, corpus)
+        evaluations = self._evaluate(tokenizers, corpus)
         found: list[Record] = []
         by_size: list[tuple[Evaluation, list[int]]] = []
-        for tokenizer in tokenizers:
-            evaluation = shared or self._evaluate(tokenizer, corpus, (tokenizer,))
+        for tokenizer, evaluation in zip(tokenizers, evaluations, strict=True):
             found += records(
                 evaluation,
                 tokenizer,
@@ -227,7 +225,8 @@ class _Sweep:
             )
             by_size.append((evaluation, [tokenizer.vocab_size]))
             advance(1)
-        if shared is not None:
+        shared = evaluations[0]
+        if all(evaluation is shared for evaluation in evaluations):
             by_size = [(shared, curve_sizes(shared, [t.vocab_size for t in tokenizers]))]
         pretokenizer = tokenizers[-1].pretokenizer
         return Measured(
@@ -236,24 +235,15 @@ class _Sweep:
             self._pieces.get(corpus, pretokenizer, by_group=True).reading,
         )
 
-    def _evaluate_together(self, training: Training, corpus: Corpus) -> Evaluation | None:
-        """Return an evaluation that serves all sizes, or None where each needs its own."""
-        *smaller, largest = training.tokenizers
-        if training.nested:
-            return self._evaluate(largest, corpus, training.tokenizers)
-        models = [one.model for one in training.tokenizers if isinstance(one.model, UnigramModel)]
-        alike = all(one.pretokenizer == largest.pretokenizer for one in smaller)
-        if not alike or len(models) < len(training.tokenizers):
-            return None
-        table = self._pieces.get(corpus, largest.pretokenizer, by_group=True).table
-        return evaluate_viterbi(table, models, jobs=self.plan.jobs)
-
-    def _evaluate(
-        self, tokenizer: Tokenizer, corpus: Corpus, tokenizers: tuple[Tokenizer, ...]
-    ) -> Evaluation:
-        table = self._pieces.get(corpus, tokenizer.pretokenizer, by_group=True).table
-        sizes = [t.vocab_size for t in tokenizers]
-        return evaluate(table, tokenizer.model, sizes, jobs=self.plan.jobs)
+    def _evaluate(self, tokenizers: Sequence[Tokenizer], corpus: Corpus) -> list[Evaluation]:
+        """Return the evaluation of each tokenizer; those that cut alike may share one."""
+        evaluations: dict[int, Evaluation] = {}
+        for cut in dict.fromkeys(tokenizer.pretokenizer for tokenizer in tokenizers):
+            alike = [i for i, tokenizer in enumerate(tokenizers) if tokenizer.pretokenizer == cut]
+            table = self._pieces.get(corpus, cut, by_group=True).table
+            models = [tokenizers[i].model for i in alike]
+            evaluations |= zip(alike, evaluate(table, models, jobs=self.plan.jobs), strict=True)
+        return [evaluations[i] for i in range(len(tokenizers))]
 
 
 def _checked(family: Family, made: object, sizes: tuple[int, ...]) -> tuple[Tokenizer, ...]:
