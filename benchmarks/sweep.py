@@ -90,7 +90,7 @@ def toktk(arguments: Arguments, step: Steps) -> tuple[Figures, None]:
         corpus = load_corpus(arguments["eval"], options)
         table = count_corpus(corpus, trainer.pretokenizer, jobs=jobs)
     with step("evaluate"):
-        evaluation = evaluate(table, largest.model, sizes, jobs=jobs)
+        (evaluation,) = evaluate(table, [largest.model], sizes=sizes, jobs=jobs)
         tokens = {
             str(size): dict(zip(evaluation.groups, evaluation.tokens(size).tolist(), strict=True))
             for size in sizes

@@ -1,5 +1,7 @@
 """One evaluation, every size: against truncated tokenizers, slow and by Hugging Face."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import reference
@@ -8,8 +10,8 @@ from hypothesis import strategies as st
 from tokenizers import models
 
 from toktk.errors import CorpusError, MetricError, TrainingError
-from toktk.evaluation import evaluation
-from toktk.evaluation.evaluation import evaluate
+from toktk.evaluation import evaluation, merges
+from toktk.evaluation.base import Totals, totals_of
 from toktk.models.bpe import BpeModel, byte_characters
 from toktk.models.unigram import UnigramModel
 from toktk.models.vocabulary import packed
@@ -26,6 +28,31 @@ documents = st.lists(
     max_size=4,
 )
 SPECIALS = ("<s>", "ab")
+
+
+def evaluate(table, model, sizes=(), jobs=1):
+    (found,) = evaluation.evaluate(table, [model], sizes=sizes, jobs=jobs)
+    return found
+
+
+class Plainly:
+    """A model that is evaluated by what it makes of each piece, whatever is known of its kind."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def __getattr__(self, name):
+        return getattr(self.model, name)
+
+
+def assert_equal(one, other, size):
+    for field in dataclasses.fields(Totals):
+        assert np.array_equal(getattr(one, field.name), getattr(other, field.name)), field.name
+    assert one.tokens(size).tolist() == other.tokens(size).tolist()
+    assert one.single_token_words(size).tolist() == other.single_token_words(size).tolist()
+    assert one.token_counts(size).tolist() == other.token_counts(size).tolist()
+    assert one.n_ids(size) == other.n_ids(size)
+    assert one.unknown(size) is other.unknown(size) is None
 
 
 @st.composite
@@ -100,7 +127,7 @@ def test_merges_that_wait_are_met(corpus_of):
     merges = [(b, a, 256), (a, b, 257), (257, a, 258), (258, c, 259), (a, 256, 258), (c, c, 260)]
     table = count_corpus(corpus_of([("abac", "x", 5)]), GPT2)
     found = check_every_size(table, merges, (), 1)
-    assert found._late.tolist() == [[4, 3, 5]]
+    assert found.late.tolist() == [[4, 3, 5]]
     # A size counts ids: 260 has the first four merges, 261 all six.
     assert found.tokens(260).tolist() == [15]
     assert found.tokens(261).tolist() == [5]
@@ -195,12 +222,12 @@ def test_with_many_groups_only_some_sizes_are_kept(corpus_of, monkeypatch):
     documents = [(" ".join(words[i : i + 7]), f"g{i:02}", i) for i in range(20)]
     table = count_corpus(corpus_of(documents), GPT2)
     pieces = {table.piece(p): int(count) for p, count in enumerate(table.counts)}
-    merges = reference.train_bpe(pieces, 340)
-    dense = evaluate(table, model_of(merges))
-    monkeypatch.setattr(evaluation, "_DENSE", 0)
-    monkeypatch.setattr(evaluation.np, "geomspace", lambda low, high, n: np.array([low, 5, high]))
-    sparse = evaluate(table, model_of(merges), [300, 333], jobs=2)
-    last = 256 + len(merges)
+    trained = reference.train_bpe(pieces, 340)
+    dense = evaluate(table, model_of(trained))
+    monkeypatch.setattr(merges, "_DENSE", 0)
+    monkeypatch.setattr(merges.np, "geomspace", lambda low, high, n: np.array([low, 5, high]))
+    sparse = evaluate(table, model_of(trained), [300, 333], jobs=2)
+    last = 256 + len(trained)
     assert sparse.sizes.tolist() == [256, 257, 261, *(s for s in (300, 333, last) if s <= last)]
     for size in sparse.sizes.tolist():
         assert sparse.tokens(size).tolist() == dense.tokens(size).tolist()
@@ -233,16 +260,9 @@ def test_parallel_groups(corpus_of):
 def test_any_model_is_measured_as_merges_are(corpus_of, documents, merges, jobs):
     table = count_corpus(corpus_of(documents), GPT2)
     model = model_of(merges, SPECIALS)
-    with_merges = evaluation.evaluate_merges(table, model)
-    plain = evaluation.evaluate_plainly(table, model, jobs=jobs)
-    size = model.vocab_size
-    for name in vars(with_merges):
-        if not name.startswith("_") and name not in ("model", "edges"):
-            assert np.array_equal(getattr(plain, name), getattr(with_merges, name)), name
-    assert plain.sizes.tolist() == [size]
-    assert plain.tokens(size).tolist() == with_merges.tokens(size).tolist()
-    assert plain.single_token_words(size).tolist() == with_merges.single_token_words(size).tolist()
-    assert plain.token_counts(size).tolist() == with_merges.token_counts(size).tolist()
+    plain = evaluate(table, Plainly(model), jobs=jobs)
+    assert plain.sizes.tolist() == [model.vocab_size]
+    assert_equal(evaluate(table, model), plain, model.vocab_size)
 
 
 def test_one_model_has_one_size(corpus_of, monkeypatch):
@@ -258,3 +278,46 @@ def test_one_model_has_one_size(corpus_of, monkeypatch):
     for read in (found.tokens, found.single_token_words, found.token_counts):
         with pytest.raises(MetricError, match=r"257 tokens were not evaluated"):
             read(257)
+
+
+def unigram(size, lowest=-9.0, **options):
+    tokens = [bytes([b]) for b in range(256)]
+    tokens += [b"%c%c" % (97 + i // 9, 97 + i % 9) for i in range(size - 256)]
+    return UnigramModel((), *packed(tokens), np.linspace(lowest, -1.0, size), **options)
+
+
+def test_mixed_models_equal_each_by_itself(corpus_of):
+    table = count_corpus(corpus_of([("abc abac aab", "x", 2), ("ad dada", "y", 1)]), GPT2)
+    trained = reference.train_bpe({b"abac": 3, b"dada": 2, b" aab": 1}, 264)
+    other = reference.train_bpe({b"bcbc": 3}, 258)
+    models = [
+        model_of(trained[:3]),
+        unigram(300),
+        model_of(other),
+        model_of(trained),
+        Plainly(unigram(280)),
+        unigram(290),
+        unigram(300, -5.0),
+        unigram(285, single=True),
+        model_of(trained[:5]),
+        model_of(trained),
+    ]
+    heard = []
+    found = evaluation.evaluate(table, models, jobs=2, progress=heard.append)
+    assert sum(heard) == len(table) * len(models)
+    for each, model in zip(found, models, strict=True):
+        assert_equal(each, evaluate(table, Plainly(model)), model.vocab_size)
+    shared = [[i for i, other in enumerate(found) if other is each] for each in found]
+    assert [shared[i] for i in (0, 1, 2, 4, 6, 7)] == [[0, 3, 8, 9], [1, 5], [2], [4], [6], [7]]
+    known = totals_of(table)
+    again = evaluation.evaluate(table, models[:2], totals=known)
+    assert again[1].documents is known[0].documents
+    assert evaluation.evaluate(table, []) == []
+
+
+def test_sizes_that_a_merge_list_lacks_are_left_out(corpus_of, monkeypatch):
+    monkeypatch.setattr(merges, "_DENSE", 0)
+    table = count_corpus(corpus_of([("abab", "x", 1)]), GPT2)
+    trained = reference.train_bpe({b"abab": 1}, 258)
+    found = evaluate(table, model_of(trained), [100, 257, 10**6])
+    assert found.sizes.tolist() == [256, 257, 258]

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from toktk.errors import MetricError
-from toktk.evaluation.evaluation import evaluate_plainly
-from toktk.evaluation.viterbi import evaluate_viterbi
+from toktk.evaluation.evaluation import evaluate
 from toktk.models.inference import fewest
 from toktk.pieces.counting import count_corpus
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -30,6 +29,12 @@ def trained(request, corpus_of, documents):
     return tokenizers, table
 
 
+def share(table, models, **options):
+    together, *others = evaluate(table, models, **options)
+    assert all(each is together for each in others)
+    return together
+
+
 def assert_equal(together, alone, size):
     assert np.array_equal(together.tokens(size), alone.tokens(size))
     assert np.array_equal(together.single_token_words(size), alone.single_token_words(size))
@@ -41,22 +46,22 @@ def assert_equal(together, alone, size):
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_together_equals_alone(trained, jobs):
     tokenizers, table = trained
-    together = evaluate_viterbi(table, [t.model for t in tokenizers], jobs=jobs)
+    together = share(table, [t.model for t in tokenizers], jobs=jobs)
     assert together.sizes.tolist() == SIZES
     for tokenizer in tokenizers:
-        assert_equal(together, evaluate_plainly(table, tokenizer.model), tokenizer.vocab_size)
+        assert_equal(together, evaluate(table, [tokenizer.model])[0], tokenizer.vocab_size)
 
 
 def test_equal_sums_fall_alike(trained):
     tokenizers, table = trained
-    models = [fewest(tokenizer).model for tokenizer in tokenizers]
-    together = evaluate_viterbi(table, models)
+    models = [fewest(tokenizer.model) for tokenizer in tokenizers]
+    together = share(table, models)
     for model in models:
-        assert_equal(together, evaluate_plainly(table, model), model.vocab_size)
+        assert_equal(together, evaluate(table, [model])[0], model.vocab_size)
 
 
 def test_a_size_that_was_not_asked_for(trained):
     tokenizers, table = trained
-    evaluation = evaluate_viterbi(table, [tokenizers[0].model])
+    evaluation = share(table, [tokenizer.model for tokenizer in tokenizers])
     with pytest.raises(MetricError, match="701 tokens were not evaluated"):
         evaluation.tokens(701)

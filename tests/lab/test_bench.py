@@ -17,7 +17,7 @@ from toktk.lab.figures import NO_PIECES
 from toktk.cache import Store
 from toktk.corpus import Corpus, ReaderOptions, load_corpus
 from toktk.errors import CorpusError, FormatError, MetricError, ToktkError
-from toktk.evaluation.evaluation import evaluate_plainly
+from toktk.evaluation.evaluation import evaluate
 from toktk.lab import bench as module
 from toktk.lab import pieces as counted
 from toktk.lab.bench import BenchPlan, bench, check_engines, load_all
@@ -210,10 +210,10 @@ def test_what_is_finished_survives_an_interruption(
         if done:
             raise KeyboardInterrupt
         done.append(1)
-        return evaluate_plainly(*args, **options)  # type: ignore[arg-type]
+        return evaluate(*args, **options)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
-        patched.setattr(module, "evaluate_plainly", measure)
+        patched.setattr(module, "evaluate", measure)
         with pytest.raises(KeyboardInterrupt):
             bench(plan)
     meter = Meter()
@@ -288,7 +288,7 @@ def test_holes_are_no_ids_and_lost_text_is_counted(tmp_path: Path) -> None:
     table = count_corpus(
         load_corpus(str(path), ReaderOptions(group_column="lang")), Pretokenizer.of("gpt2")
     )
-    evaluation = evaluate_plainly(table, _Words())  # type: ignore[arg-type]
+    (evaluation,) = evaluate(table, [_Words()])  # type: ignore[arg-type]
     (used,) = UTILIZATION.compute(evaluation, 6, MetricOptions())
     assert used.value == 3 / 5  # ?, a, b of ?, a, b, c, <s>
     lost = {f.group: f.value for f in UNKNOWN.compute(evaluation, 6, MetricOptions())}

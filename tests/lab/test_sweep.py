@@ -62,7 +62,8 @@ def test_every_size_is_what_training_and_measuring_it_alone_gives(plan: SweepPla
         trainer = BpeTrainer("o200k")
         (alone,) = trainer.train(TrainingData(train), [size]).tokenizers
         assert result.tokenizers[f"bpe-{size}"].signature == alone.signature
-        counts = evaluate(count_corpus(test, trainer.pretokenizer), alone.model).tokens(size)
+        (evaluation,) = evaluate(count_corpus(test, trainer.pretokenizer), [alone.model])
+        counts = evaluation.tokens(size)
         found = {
             record.group: record.value
             for record in result.results

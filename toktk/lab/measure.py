@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,14 +13,12 @@ from toktk import arrow
 from toktk.cache import Store
 from toktk.corpus import Corpus
 from toktk.errors import FormatError, ToktkError
-from toktk.evaluation.evaluation import Evaluation
-from toktk.evaluation.evaluation import evaluate as evaluate_table
-from toktk.evaluation.viterbi import evaluate_viterbi
-from toktk.lab.counted import CountedCorpora, Reading, read_json, write_json
+from toktk.evaluation.base import Evaluation, Flags, Totals, totals_of
+from toktk.evaluation.evaluation import evaluate as evaluate_models
+from toktk.lab.counted import CountedCorpora, CountedCorpus, Reading, read_json, write_json
 from toktk.lab.meter import Meter
 from toktk.lab.plan import Measures
 from toktk.metrics.base import Figure, MetricOptions
-from toktk.models.unigram import UnigramModel
 from toktk.pieces.counting import POOLED
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.report.records import Record, signature
@@ -175,6 +173,7 @@ class Measurer:
         self._store = store
         self._counted = counted
         self._meter = meter
+        self._totals: tuple[PieceTable, tuple[Totals, Flags]] | None = None
 
     def measure(
         self, families: Sequence[TokenizerFamily], drop: bool = True
@@ -222,45 +221,41 @@ class Measurer:
         }
 
     def _measured(self, family: TokenizerFamily) -> FamilyFigures | ToktkError:
-        total = len(family.tokenizers)
+        total = sum(len(self._counted_under(t).table) for t in family.tokenizers.values())
         try:
-            with self._meter.step("measure", family.label, total, "tokenizers") as advance:
-                evaluations = self._evaluations(family)
+            with self._meter.step("measure", family.label, total, "pieces") as advance:
+                evaluations = self._evaluations(family, advance)
                 records: list[Record] = []
                 for label, evaluation in zip(family.tokenizers, evaluations, strict=True):
                     records += self._records(family, label, evaluation)
-                    advance(1)
-                largest = [*family.tokenizers.values()][-1]
-                figures = FamilyFigures(
-                    Results(tuple(records)),
-                    _curves(family, evaluations),
-                    self._pieces_of(largest)[1],
-                )
+                reading = self._counted_under(next(iter(family.tokenizers.values()))).reading
+                curves = _curves(family, evaluations)
+                figures = FamilyFigures(Results(tuple(records)), curves, reading)
         except FormatError as error:  # a library that fails at the text
             return error
         self._store.write("figures", self._key(family), figures.save)
         return figures
 
-    def _pieces_of(self, tokenizer: Tokenizer) -> tuple[PieceTable, Reading]:
-        counted = self._counted.get(self._corpus, tokenizer.pretokenizer, by_group=True)
-        return counted.table, counted.reading
+    def _counted_under(self, tokenizer: Tokenizer) -> CountedCorpus:
+        return self._counted.get(self._corpus, tokenizer.pretokenizer, by_group=True)
 
-    def _evaluations(self, family: TokenizerFamily) -> list[Evaluation]:
-        """Return the evaluation of each tokenizer; nested ones share one, and so do unigram vocabularies."""
-        *smaller, largest = tokenizers = list(family.tokenizers.values())
-        jobs = self._counted.jobs
-        if all(t.pretokenizer == largest.pretokenizer for t in smaller):
-            table, _ = self._pieces_of(largest)
-            if all(t.model.is_prefix_of(largest.model) for t in smaller):
-                sizes = [t.vocab_size for t in tokenizers]
-                return [evaluate_table(table, largest.model, sizes, jobs=jobs)] * len(tokenizers)
-            models = [t.model for t in tokenizers if isinstance(t.model, UnigramModel)]
-            if len(models) == len(tokenizers):
-                return [evaluate_viterbi(table, models, jobs=jobs)] * len(tokenizers)
-        return [
-            evaluate_table(self._pieces_of(t)[0], t.model, [t.vocab_size], jobs=jobs)
-            for t in tokenizers
-        ]
+    def _evaluations(
+        self, family: TokenizerFamily, progress: Callable[[int], None]
+    ) -> list[Evaluation]:
+        """Return the evaluation of each tokenizer; those that cut alike share encodings."""
+        tokenizers = list(family.tokenizers.values())
+        evaluations: dict[int, Evaluation] = {}
+        for cut in family.cuts:
+            alike = [i for i, t in enumerate(tokenizers) if t.pretokenizer.key == cut]
+            table = self._counted_under(tokenizers[alike[0]]).table
+            if self._totals is None or self._totals[0] is not table:
+                self._totals = table, totals_of(table)
+            models = [tokenizers[i].model for i in alike]
+            shared = evaluate_models(
+                table, models, jobs=self._counted.jobs, totals=self._totals[1], progress=progress
+            )
+            evaluations |= dict(zip(alike, shared, strict=True))
+        return [evaluations[i] for i in range(len(tokenizers))]
 
     def _records(
         self, family: TokenizerFamily, label: str, evaluation: Evaluation

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from toktk.errors import MetricError
 
 if TYPE_CHECKING:
-    from toktk.evaluation.evaluation import Evaluation
+    from toktk.evaluation.base import Evaluation
 
 POOLED = "all"
 

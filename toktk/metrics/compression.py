@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from toktk.metrics.base import Figure, Metric, MetricOptions, ratio_figures, total_figures
 
 if TYPE_CHECKING:
-    from toktk.evaluation.evaluation import Evaluation
+    from toktk.evaluation.base import Evaluation
 
 
 def _tokens(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:

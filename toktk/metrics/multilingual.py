@@ -25,7 +25,7 @@ from toktk.metrics.base import (
 )
 
 if TYPE_CHECKING:
-    from toktk.evaluation.evaluation import Evaluation
+    from toktk.evaluation.base import Evaluation
 
 # Parity's reference where none is named: the first of these that the text holds.
 ENGLISH = ("en", "en-us", "eng", "eng_Latn", "english")

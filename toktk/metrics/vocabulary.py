@@ -24,7 +24,7 @@ from toktk.metrics.base import (
 )
 
 if TYPE_CHECKING:
-    from toktk.evaluation.evaluation import Evaluation
+    from toktk.evaluation.base import Evaluation
 
 
 def renyi_entropy(counts: npt.ArrayLike, alpha: float) -> float | None:

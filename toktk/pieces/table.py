@@ -15,6 +15,9 @@ import numpy.typing as npt
 from toktk import arrow
 from toktk.errors import CorpusError, StorageError
 
+POOLED = "all"
+"""The group that stands for all groups together; no group of a corpus may have this name."""
+
 Int64 = npt.NDArray[np.int64]
 _FORMAT = 1
 
