@@ -74,7 +74,8 @@ def command(**options: Any) -> None:
     Each tokenizer is held against its own library first; where ids differ, the library runs it. Text
     is cut once for all tokenizers that cut alike. What is finished is kept, as in a sweep.
     """  # noqa: D301 - click wants the backspace itself
-    from toktk.cli.experiment import remark_on_kernels, show, whole_corpus
+    from toktk.cli.experiment import remark_on_kernels, show
+    from toktk.corpus import load_corpus
     from toktk.errors import StorageError
     from toktk.lab.bench import BenchPlan, bench, check_engines, load_all
     from toktk.lab.meter import Meter
@@ -91,7 +92,7 @@ def command(**options: Any) -> None:
         remark_on_kernels(meter)
         plan = BenchPlan(
             tokenizers=load_all(options["specs"], meter),
-            corpus=whole_corpus(options["corpora"], reader_options()),
+            corpus=load_corpus(options["corpora"], reader_options()),
             metrics=tuple(dict.fromkeys(options["metrics"])),
             reference=options["reference"],
             jobs=options["jobs"],

@@ -15,59 +15,12 @@ from toktk.cli.output import emit, emit_rows
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from toktk.corpus import Corpus, ReaderOptions
     from toktk.lab.meter import Meter
     from toktk.lab.plan import SweepPlan
     from toktk.pretokenizers.pretokenizer import Pretokenizer
     from toktk.report.results import Results
 
-HELD_OUT = 0.1
 _PIPE_WIDTH = 100
-
-
-def whole_corpus(specs: Sequence[str], options: ReaderOptions) -> Corpus:
-    """Return all of the corpora as one.
-
-    Raises:
-        CorpusError: a spec names nothing.
-    """
-    from toktk.corpus import load_corpus
-
-    return _joined([load_corpus(spec, options) for spec in specs])
-
-
-def corpora(
-    specs: Sequence[str], evals: Sequence[str], options: ReaderOptions
-) -> tuple[Corpus, Corpus]:
-    """Return the text to train on and the text to measure on.
-
-    Without the latter a tenth of each corpus is held out, by a hash of each document; the starter
-    corpus has a part of its own for that.
-
-    Raises:
-        CorpusError: a spec names nothing.
-    """
-    from toktk.corpus import load_corpus
-
-    if evals:
-        return whole_corpus(specs, options), whole_corpus(evals, options)
-    training, evaluation = [], []
-    for spec in specs:
-        corpus = load_corpus(spec, options)
-        if spec in ("starter", "starter:train"):
-            training.append(corpus)
-            evaluation.append(load_corpus("starter:eval", options))
-        else:
-            train, test = corpus.split(HELD_OUT)
-            training.append(train)
-            evaluation.append(test)
-    return _joined(training), _joined(evaluation)
-
-
-def _joined(found: list[Corpus]) -> Corpus:
-    from toktk.corpus import concat
-
-    return found[0] if len(found) == 1 else concat(found, " + ".join(one.name for one in found))
 
 
 def named_pretokenizers(names: Sequence[str], patterns: Sequence[str]) -> tuple[Pretokenizer, ...]:

@@ -81,10 +81,11 @@ def command(**options: Any) -> None:
     Text is counted once, and one training of bpe or unigram serves every size. What is finished is
     kept: after an interruption, the same command goes on where it stopped.
     """  # noqa: D301 - click wants the backspace itself
-    from toktk.cli.experiment import corpora, named_pretokenizers, run
+    from toktk.cli.experiment import named_pretokenizers, run
+    from toktk.corpus import train_and_test
     from toktk.lab.plan import SweepPlan
 
-    training, evaluation = corpora(options["corpora"], options["evals"], reader_options())
+    training, evaluation = train_and_test(options["corpora"], options["evals"], reader_options())
     plan = SweepPlan(
         training=training,
         evaluation=evaluation,

@@ -50,7 +50,8 @@ def command(**options: Any) -> None:
 
     Each size is a folder below OUTPUT/tokenizers, such as bpe-50k, with a tokenizer.json.
     """  # noqa: D301 - click wants the backspace itself
-    from toktk.cli.experiment import named_pretokenizers, run, whole_corpus
+    from toktk.cli.experiment import named_pretokenizers, run
+    from toktk.corpus import load_corpus
     from toktk.lab.plan import SweepPlan
 
     if options["output"] is None:
@@ -63,7 +64,7 @@ def command(**options: Any) -> None:
             "Use toktk sweep to train with several.",
         )
     plan = SweepPlan(
-        training=whole_corpus(options["corpora"], reader_options()),
+        training=load_corpus(options["corpora"], reader_options()),
         evaluation=None,
         sizes=options["sizes"],
         trainers=(options["trainer"],),

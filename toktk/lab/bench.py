@@ -180,7 +180,7 @@ def check_engines(plan: BenchPlan, meter: Meter | None = None) -> tuple[Checked,
     plan.check()
     meter = meter or Meter()
     with meter.step("fingerprint", plan.corpus.name):
-        plan.corpus.fingerprint  # noqa: B018 - computed on first use
+        plan.corpus.hash_contents()
     documents = first_documents(plan.corpus, Store(meter.watcher.remark))
     found = []
     with meter.step("check", "", len(plan.tokenizers), "tokenizers") as advance:

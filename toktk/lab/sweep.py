@@ -36,7 +36,7 @@ def fingerprint(plan: SweepPlan, meter: Meter) -> str:
     for role, corpus in corpora.items():
         if corpus is not None:
             with meter.step("fingerprint", role):
-                corpus.fingerprint  # noqa: B018 - computed on first use
+                corpus.hash_contents()
     return plan.signature()
 
 

@@ -10,11 +10,12 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from toktk.arrays import Bytes as Bytes
+from toktk.arrays import Ids as Ids
+from toktk.arrays import Int64 as Int64
+from toktk.arrays import read_only as read_only
 from toktk.errors import FormatError
 
-Bytes = npt.NDArray[np.uint8]
-Ids = npt.NDArray[np.uint32]
-Int64 = npt.NDArray[np.int64]
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 # What can be kept in the store, by kind; imported when one is read.
@@ -124,13 +125,6 @@ def pack_names(names: tuple[str, ...]) -> Bytes:
 def unpack_names(packed: npt.NDArray[Any]) -> tuple[str, ...]:
     """Return what `pack_names` packed."""
     return tuple(json.loads(packed.tobytes()))
-
-
-def read_only(array: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Return a view that cannot be written: one type of argument, so that kernels compile once."""
-    view = np.ascontiguousarray(array, dtype=dtype).view()
-    view.flags.writeable = False
-    return view
 
 
 def checked_pieces(data: Bytes, offsets: Int64) -> tuple[Bytes, Int64, int]:
