@@ -41,39 +41,23 @@ def nasty_texts() -> list[str]:
     return list(NASTY_TEXTS)
 
 
-class Documents:
-    """A part of a corpus, held in memory: (text, group, weight) or (text, group, weight, align)."""
-
-    size, unit, replaced, null_rows, fingerprint = None, "rows", 0, 0, "0" * 64
-
-    def __init__(self, documents, batch_rows=1000):
-        self.documents, self.batch_rows = documents, batch_rows
-
-    def batches(self, progress=None):
-        import pyarrow as pa
-
-        from toktk.corpus.batch import group_column, make_batch
-
-        for at in range(0, len(self.documents), self.batch_rows):
-            rows = self.documents[at : at + self.batch_rows]
-            aligned = [row[3] if len(row) > 3 else None for row in rows]
-            yield make_batch(
-                pa.array([row[0] for row in rows], pa.large_string()),
-                group_column(pa.array([row[1] for row in rows]), "here"),
-                pa.array(aligned, pa.string()),
-                pa.array([row[2] for row in rows], pa.int64()),
-            )
-
-    def describe(self):
-        return {}
-
-
 @pytest.fixture(scope="session")
 def corpus_of():
-    """Make a corpus of documents at hand: ``corpus_of(documents, batch_rows=1000)``."""
-    from toktk.corpus import Corpus
+    """Make a corpus of documents at hand: ``corpus_of(documents, batch_rows=1000)``.
 
-    return lambda documents, batch_rows=1000: Corpus("tested", [Documents(documents, batch_rows)])
+    A document is (text, group, weight) or (text, group, weight, align).
+    """
+    from toktk.corpus import Corpus, concat
+
+    def of(rows):
+        texts, groups, weights, align = zip(*((*row, None)[:4] for row in rows), strict=True)
+        return Corpus.of(texts, groups, align, weights)
+
+    def build(documents, batch_rows=1000):
+        starts = range(0, len(documents), batch_rows)
+        return concat([of(documents[at : at + batch_rows]) for at in starts], "tested")
+
+    return build
 
 
 @pytest.fixture(scope="session")

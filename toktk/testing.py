@@ -6,7 +6,7 @@ import functools
 import itertools
 import tempfile
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,6 @@ from toktk.errors import ToktkError, TrainingError
 from toktk.trainers.base import Card, Trained, Trainer, TrainingData, card_of
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from toktk.corpus import Corpus
     from toktk.tokenizer import Tokenizer
 
@@ -253,47 +251,22 @@ def _library_encode(folder: Path) -> Callable[[str], list[int]] | None:
     return None
 
 
-class _Documents:
-    """Documents at hand, as a part of a corpus."""
-
-    size: int | None = None
-    unit = "rows"
-    replaced = null_rows = 0
-    fingerprint = "0" * 64
-
-    def __init__(self, documents: Documents) -> None:
-        self.documents = documents
-
-    def batches(self, progress: Callable[[int], None] | None = None) -> Iterator[pa.RecordBatch]:
-        """See `toktk.corpus.corpus.Part`."""
-        import pyarrow as pa
-
-        from toktk.corpus.batch import group_column, make_batch
-
-        n = len(self.documents)
-        yield make_batch(
-            pa.array([text for text, _ in self.documents], pa.large_string()),
-            group_column(pa.array(["all"] * n), "here"),
-            pa.nulls(n, pa.string()),
-            pa.array([weight for _, weight in self.documents], pa.int64()),
-        )
-
-    def describe(self) -> dict[str, Any]:
-        """See `toktk.corpus.corpus.Part`."""
-        return {}
-
-
 def _corpus(documents: Documents) -> Corpus:
     from toktk.corpus import Corpus
 
-    return Corpus("the text of check_trainer", [_Documents(documents)])
+    texts, weights = zip(*documents, strict=True)
+    return Corpus.of(texts, weights=weights, name="the text of check_trainer")
 
 
 def _documents(corpus: Corpus) -> Documents:
+    from toktk.corpus import TEXT, WEIGHT
+
     return [
-        pair
+        document
         for batch in corpus.batches()
-        for pair in zip(batch.column(0).to_pylist(), batch.column(3).to_pylist(), strict=True)
+        for document in zip(
+            batch.column(TEXT).to_pylist(), batch.column(WEIGHT).to_pylist(), strict=True
+        )
     ]
 
 

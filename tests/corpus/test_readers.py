@@ -60,7 +60,7 @@ def text_lines(text):
 def small_blocks(monkeypatch):
     monkeypatch.setattr("toktk.corpus.text.BATCH_BYTES", 7)
     monkeypatch.setattr("toktk.corpus.batch.BATCH_BYTES", 7)
-    monkeypatch.setattr("toktk.corpus.tables.BATCH_BYTES", 7)
+    monkeypatch.setattr("toktk.corpus.columnar.BATCH_BYTES", 7)
 
 
 # --- plain text

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from toktk.errors import CorpusError
 from toktk.kernels.scan import BLOCK
 from toktk.normalizers.normalizer import Normalizer
-from toktk.pieces import counter, counting
+from toktk.pieces import counting
 from toktk.pieces.counting import count_corpus, count_corpus_many, merge
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -46,7 +46,7 @@ def expected_totals(documents):
 @pytest.fixture(scope="module", autouse=True)
 def small_tables():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(counter, "_FIRST_SLOTS", 4)
+        patch.setattr(counting, "_FIRST_SLOTS", 4)
         yield
 
 

@@ -135,24 +135,15 @@ def _inference() -> Listing:
     return ("name", "what", "origin"), rows
 
 
-# What ships with toktk; the code is whichever Python runs.
-_STARTER = {
-    "train": ("To train on: nine tenths of the code, and the words", "see its parts"),
-    "eval": ("To measure on: the parallel texts, and the other tenth of the code", "see its parts"),
-    "parallel": ("Short texts written for toktk, line by line in every language", "Apache-2.0"),
-    "code": ("Python's standard library", "PSF-2.0"),
-    "words": ("Word frequencies of many languages, from wordfreq", "CC-BY-SA-4.0"),
-}
-
-
 def _corpora() -> Listing:
     from toktk.corpus.cards import cards
+    from toktk.corpus.starter import PARTS
 
     rows: list[Row] = [
         (f"starter:{part}", what, "ships with toktk", license)
-        for part, (what, license) in _STARTER.items()
+        for part, (what, license) in PARTS.items()
     ]
-    rows += [(name, card.title, card.spec, card.licence) for name, card in cards().items()]
+    rows += [(name, card.title, card.spec, card.license) for name, card in cards().items()]
     return ("name", "what", "spec", "license"), rows
 
 

@@ -14,6 +14,9 @@ from toktk.errors import CorpusError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+TEXT, GROUP, ALIGN, WEIGHT = range(4)
+"""The columns of a batch, by number."""
+
 BATCH_BYTES = 1 << 24
 """Text in one batch, at most; a longer document is a batch of its own."""
 
@@ -135,7 +138,7 @@ def strings(data: np.ndarray, offsets: np.ndarray) -> pa.Array:
 
 def slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     """Yield `batch` in pieces of at most `BATCH_BYTES` of text; an empty batch yields nothing."""
-    _, offsets = spans(batch.column(0))
+    _, offsets = spans(batch.column(TEXT))
     start, rows = 0, batch.num_rows
     while start < rows:
         limit = offsets[start] + BATCH_BYTES

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 from toktk.corpus.batch import slices
+from toktk.corpus.columnar import rows_to_batch, wanted_columns
 from toktk.corpus.corpus import Corpus
-from toktk.corpus.options import ReaderOptions
-from toktk.corpus.tables import rows_to_batch, wanted_columns
+from toktk.corpus.options import ReaderOptions, Source
 from toktk.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -81,9 +81,9 @@ def hub_corpus(spec: str | HubSpec, options: ReaderOptions) -> Corpus:
     """
     parsed = parse_hub(spec) if isinstance(spec, str) else spec
     configs = parsed.config.split(",") if parsed.config else [None]
-    each = [dataclasses.replace(parsed, config=config) for config in configs]
+    parts = [HubReader(dataclasses.replace(parsed, config=config), options) for config in configs]
     name = str(parsed).removeprefix("hub:")
-    return Corpus(name, [HubReader(one, options) for one in each], options=options.changed())
+    return Corpus(name, parts, options=options.changed())
 
 
 class HubReader:
@@ -94,13 +94,26 @@ class HubReader:
     def __init__(self, spec: HubSpec, options: ReaderOptions) -> None:
         self.spec = spec
         self.options = options
-        self.replaced = 0
-        self.null_rows = 0
+        self._source = self._start()
         if options.sample_by not in (None, "document"):
             raise CorpusError(
                 f"cannot read {spec} by {options.sample_by}: each row of it is a document.",
                 "Leave sample_by out.",
             )
+
+    def _start(self) -> Source:
+        group = self.spec.config or self.spec.dataset.rpartition("/")[2]
+        return Source(str(self.spec), group, self.options)
+
+    @property
+    def replaced(self) -> int:
+        """Invalid sequences replaced in the latest pass."""
+        return self._source.replaced
+
+    @property
+    def null_rows(self) -> int:
+        """Rows without text, skipped in the latest pass."""
+        return self._source.null_rows
 
     @property
     def size(self) -> int | None:
@@ -140,21 +153,15 @@ class HubReader:
         Raises:
             CorpusError: the network failed, or a column is missing, not text, or not UTF-8.
         """
-        self.replaced = self.null_rows = 0
+        self._source = source = self._start()
         row = 0
         tables = self._attempt(self._tables)
         while (table := self._attempt(lambda: next(tables, None))) is not None:
             for rows in table.combine_chunks().to_batches():
                 columns = dict(zip(rows.schema.names, rows.columns, strict=True))
-                wanted_columns(self.options, list(columns), str(self.spec))
-                group = self.spec.config or self.spec.dataset.rpartition("/")[2]
-                batch, nulls, replaced = rows_to_batch(
-                    columns, self.options, str(self.spec), row, group
-                )
-                self.null_rows += nulls
-                self.replaced += replaced
+                wanted_columns(self.options, list(columns), source.where)
+                yield from slices(rows_to_batch(source, columns, row))
                 row += rows.num_rows
-                yield from slices(batch)
                 if progress is not None:
                     progress(rows.num_rows)
 
@@ -193,7 +200,7 @@ class HubReader:
         try:
             return action()
         except (OSError, *failures, *HfHubHTTPError.__bases__) as error:
-            found = " ".join(str(error).split()) or type(error).__name__
+            reason = " ".join(str(error).split()) or type(error).__name__
             advice = ["Check name, revision, config and split: hub:org/name@rev/config:split."]
             if isinstance(error, (OSError, *HfHubHTTPError.__bases__)):
                 advice += [
@@ -203,7 +210,7 @@ class HubReader:
                 ]
             raise CorpusError(
                 f"cannot read {self.spec}.",
-                f"Found: {found[:400]}{'…' if len(found) > 400 else ''}",
+                f"Found: {reason[:400]}{'…' if len(reason) > 400 else ''}",
                 *advice,
             ) from error
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from toktk import arrow
-from toktk.corpus.batch import spans
+from toktk.corpus.batch import ALIGN, TEXT, spans
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,15 +37,15 @@ def units(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
 
     from toktk.kernels.hash import hash_spans
 
-    align = batch.column(2)
+    align = batch.column(ALIGN)
     aligned = np.zeros(batch.num_rows, np.bool_)
     if align.null_count < len(align):
         aligned = arrow.is_valid(align)
         keys = hash_spans(*spans(align.fill_null("").cast(pa.large_string())))
         if aligned.all():
             return keys, aligned
-        return np.where(aligned, keys, hash_spans(*spans(batch.column(0)))), aligned
-    return hash_spans(*spans(batch.column(0))), aligned
+        return np.where(aligned, keys, hash_spans(*spans(batch.column(TEXT)))), aligned
+    return hash_spans(*spans(batch.column(TEXT))), aligned
 
 
 def _filter(batch: pa.RecordBatch, keep: np.ndarray) -> pa.RecordBatch:

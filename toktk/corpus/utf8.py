@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from toktk.arrays import Bytes, offsets_of
 from toktk.corpus.batch import spans, strings
 from toktk.errors import CorpusError
 
@@ -33,19 +34,19 @@ def _replace(raw: bytes) -> tuple[bytes, int]:
     return fixed, fixed.count(_MARK) - raw.count(_MARK)
 
 
-def check_block(data: np.ndarray, source: str, start: int, errors: str) -> tuple[np.ndarray, int]:
+def check_block(data: Bytes, where: str, start: int, errors: str) -> tuple[Bytes, int]:
     """Return `data` (uint8) as valid UTF-8, and how many invalid sequences were replaced.
 
     Args:
         data: a block that neither begins nor ends inside a character.
-        source: the file's name, for the error.
+        where: the file's name, for the error.
         start: the offset of the block in the uncompressed file.
         errors: "strict" or "replace".
 
     Raises:
         CorpusError: invalid UTF-8 and ``errors="strict"``; it names the byte offset.
     """
-    if _is_valid(strings(data, np.array([0, data.size], np.int64))):
+    if _is_valid(strings(data, offsets_of([data.size]))):
         return data, 0
     raw = data.tobytes()
     if errors == "replace":
@@ -55,7 +56,7 @@ def check_block(data: np.ndarray, source: str, start: int, errors: str) -> tuple
         raw.decode()
     except UnicodeDecodeError as error:
         raise CorpusError(
-            f"invalid UTF-8 in {source} at byte {start + error.start}.",
+            f"invalid UTF-8 in {where} at byte {start + error.start}.",
             f"Found: {raw[error.start : error.end + 4].hex(' ')} ({error.reason}).",
             _HINT,
         ) from error
@@ -63,7 +64,7 @@ def check_block(data: np.ndarray, source: str, start: int, errors: str) -> tuple
 
 
 def check_rows(
-    array: pa.Array, source: str, rows: Sequence[int], errors: str
+    array: pa.Array, where: str, rows: Sequence[int], errors: str
 ) -> tuple[pa.Array, int]:
     """Return a large_string array, no nulls, as valid UTF-8, and how many sequences were replaced.
 
@@ -86,7 +87,7 @@ def check_rows(
         except UnicodeDecodeError as error:
             if errors == "strict":
                 raise CorpusError(
-                    f"invalid UTF-8 in {source}, row {rows[row]}, byte {error.start}.",
+                    f"invalid UTF-8 in {where}, row {rows[row]}, byte {error.start}.",
                     f"Found: {raw[error.start : error.end + 4].hex(' ')} ({error.reason}).",
                     _HINT,
                 ) from error

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from toktk.arrays import offsets_of
 from toktk.cache import Store
 from toktk.lab.meter import Meter
 from toktk.pieces.counting import count_corpus_many
@@ -65,8 +66,8 @@ class CountedCorpus:
         with np.load(folder / "pieces.npz", allow_pickle=False) as arrays:
             table = PieceTable(
                 arrays["data"],
-                _offsets(arrays["lengths"]),
-                _offsets(arrays["entries"]),
+                offsets_of(arrays["lengths"]),
+                offsets_of(arrays["entries"]),
                 arrays["entry_group"].astype(np.int32),
                 arrays["entry_count"].astype(np.int64),
                 tuple(meta["groups"]),
@@ -187,12 +188,6 @@ def _worth_keeping(pretokenizer: Pretokenizer) -> bool:
 def _narrow(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return non-negative integers in the narrowest type that holds them: half a cell's bytes."""
     return array.astype(np.min_scalar_type(int(array.max(initial=0))))
-
-
-def _offsets(lengths: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    offsets = np.zeros(lengths.size + 1, dtype=np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    return offsets
 
 
 def write_json(folder: Path, **meta: Any) -> None:

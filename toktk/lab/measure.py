@@ -19,7 +19,7 @@ from toktk.lab.counted import CountedCorpora, CountedCorpus, Reading, read_json,
 from toktk.lab.meter import Meter
 from toktk.lab.plan import Measures
 from toktk.metrics.base import Figure, MetricOptions
-from toktk.pieces.counting import POOLED
+from toktk.pieces.table import POOLED
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.report.records import Record, signature
 from toktk.report.results import Results

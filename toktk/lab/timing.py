@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 
 from toktk.lab.bench import Bench
 from toktk.lab.run import Run
-from toktk.pieces.counting import POOLED
+from toktk.pieces.table import POOLED
 from toktk.report.records import Record, signature
 from toktk.report.results import Results
 from toktk.report.tables import NATIVE

@@ -16,11 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.errors import MetricError
+from toktk.pieces.table import POOLED as POOLED
 
 if TYPE_CHECKING:
     from toktk.evaluation.base import Evaluation
-
-POOLED = "all"
 
 Normalizer = Literal["V", "observed"]
 Counts = npt.NDArray[np.int64]

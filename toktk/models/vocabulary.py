@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from toktk.arrays import Bytes, Int64, read_only
+from toktk.arrays import packed as packed
 from toktk.errors import FormatError
-from toktk.models.model import Bytes, Int64, pack_names, read_only, signature_of
-
-
-def packed(tokens: Sequence[bytes]) -> tuple[Bytes, Int64]:
-    """Return the bytes of all tokens, and int64[n + 1]: where each begins and the last ends."""
-    offsets = np.cumsum([0, *map(len, tokens)], dtype=np.int64)
-    return np.frombuffer(b"".join(tokens), dtype=np.uint8), offsets
+from toktk.models.model import pack_names, signature_of
 
 
 def unpacked(data: Bytes, offsets: Int64) -> list[bytes]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from toktk.errors import MetricError, did_you_mean
-from toktk.pieces.counting import POOLED
+from toktk.pieces.table import POOLED
 from toktk.report.records import Record
 
 

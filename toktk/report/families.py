@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from toktk.pieces.counting import POOLED
+from toktk.pieces.table import POOLED
 from toktk.report.records import Record
 
 

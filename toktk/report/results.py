@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from toktk import arrow
 from toktk.errors import StorageError, ToktkError
 from toktk.paths import atomic_write
-from toktk.pieces.counting import POOLED
+from toktk.pieces.table import POOLED
 from toktk.report import tabular
 from toktk.report.charts import chart
 from toktk.report.records import COLUMNS, NUMBERS, SCHEMA, Record

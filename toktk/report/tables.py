@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from toktk.pieces.counting import POOLED
+from toktk.pieces.table import POOLED
 from toktk.report.columns import ABOUT_PIECES, COLUMNS, Column, columns_of
 from toktk.report.families import FamilyRecords, families
 from toktk.report.groups import groups_tables

@@ -38,13 +38,13 @@ def draw(batches: Iterable[pa.RecordBatch], seed: int = 0) -> tuple[Bytes, Int64
     Returns:
         uint8 and int64[D + 1], as `toktk.timing.protocol.measure` takes them.
     """
-    from toktk.corpus.batch import spans
+    from toktk.corpus.batch import TEXT, spans
 
     chance = np.random.default_rng(seed)
     kept: list[tuple[float, bytes]] = []
     held, share = 0, 1.0
     for batch in batches:
-        data, offsets = spans(batch.column(0))
+        data, offsets = spans(batch.column(TEXT))
         drawn = chance.random(offsets.size - 1)
         for d in np.flatnonzero(drawn < share).tolist():
             document = _beginning(data[offsets[d] : offsets[d + 1]], SAMPLE // 4)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from toktk import arrow
+from toktk.corpus.batch import TEXT, WEIGHT
 from toktk.errors import TrainingError
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.sizes import size_label
@@ -129,14 +130,14 @@ class TrainingData:
             TrainingError: the corpus is word counts, not running text.
         """
         for batch in self.corpus.batches():
-            weights = arrow.to_numpy(batch.column(3))
+            weights = arrow.to_numpy(batch.column(WEIGHT))
             if (weights != 1).any():
                 raise TrainingError(
                     f"cannot train on {self.corpus.name}: this trainer reads running text.",
                     "Found: word frequencies, documents that count more or less than once.",
                     "Choose a trainer that reads pieces (toktk ls trainers), or give running text.",
                 )
-            yield from batch.column(0).to_pylist()
+            yield from batch.column(TEXT).to_pylist()
 
     def advance(self, ids: int) -> None:
         """Report progress, if anyone wants to know."""
