@@ -85,7 +85,7 @@ def named_pretokenizers(names: Sequence[str], patterns: Sequence[str]) -> tuple[
         digest = hashlib.sha256(pattern.encode("utf-8", "surrogatepass")).hexdigest()
         found.append(Pretokenizer(known.get(pattern, f"regex-{digest[:8]}"), pattern))
     for pretokenizer in found:
-        pretokenizer.transducer  # noqa: B018 - compiled here, where an error comes early
+        pretokenizer.compile()  # an error comes early
     return tuple(dict.fromkeys(found))
 
 

@@ -64,12 +64,10 @@ def totals_of(table: PieceTable) -> tuple[Totals, npt.NDArray[np.uint8]]:
 
 def _holds_letter(table: PieceTable) -> npt.NDArray[np.uint8]:
     from toktk.kernels.text_totals import mark_pieces
-    from toktk.pretokenizers.automaton import compile_pattern
+    from toktk.pretokenizers.unicode import is_letter_table
 
-    class_of = compile_pattern(r"\p{L}").class_of
     marked = np.zeros(len(table), dtype=np.uint8)
-    is_letter = (class_of == class_of[ord("a")]).astype(np.uint8)
-    mark_pieces(table.data, table.offsets, is_letter, marked)
+    mark_pieces(table.data, table.offsets, is_letter_table(), marked)
     return marked
 
 

@@ -50,7 +50,7 @@ class Counter:
 
     def _cut_and_add(self, data: Bytes, offsets: Int64, groups: Groups, weights: Int64) -> None:
         """Cut documents by the pretokenizer's last pattern and count the pieces."""
-        tables = self._pretokenizer.transducer
+        tables = self._pretokenizer.compile()
         if tables is None:
             self._add_by_regex(data, offsets, groups, weights)
             return

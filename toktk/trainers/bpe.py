@@ -51,9 +51,7 @@ class BpeTrainer:
         max_token_length: int | None = None,
         score: str | PairScore = "count",
     ) -> None:
-        self.pretokenizer = (
-            Pretokenizer.of(pretokenizer) if isinstance(pretokenizer, str) else pretokenizer
-        )
+        self.pretokenizer = Pretokenizer.of(pretokenizer)
         self.special_tokens = tuple(special_tokens)
         self.min_frequency = min_frequency
         self.max_token_length = max_token_length

@@ -32,9 +32,7 @@ class _HfTrainer:
     def __init__(
         self, pretokenizer: str | Pretokenizer = "o200k", special_tokens: Sequence[str] = ()
     ) -> None:
-        self.pretokenizer = (
-            Pretokenizer.of(pretokenizer) if isinstance(pretokenizer, str) else pretokenizer
-        )
+        self.pretokenizer = Pretokenizer.of(pretokenizer)
         self.special_tokens = check_special_tokens(special_tokens)
 
     def _check_sizes(self, sizes: Sequence[int], alphabet: int, what: str) -> None:

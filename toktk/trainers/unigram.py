@@ -85,9 +85,7 @@ class UnigramTrainer:
         shrinking_factor: float = 0.75,
         sub_iterations: int = 2,
     ) -> None:
-        self.pretokenizer = (
-            Pretokenizer.of(pretokenizer) if isinstance(pretokenizer, str) else pretokenizer
-        )
+        self.pretokenizer = Pretokenizer.of(pretokenizer)
         by_name = "characters" if self.pretokenizer.name == "metaspace" else "bytes"
         self.alphabet = alphabet or by_name
         self.special_tokens = tuple(special_tokens)
