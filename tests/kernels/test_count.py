@@ -51,7 +51,7 @@ class ByArrays(counting.Counter):
         return self
 
     def _run(self, kernel, data, offsets, groups, weights):
-        tables = self._pretokenizer.transducer.tables
+        tables = self._pretokenizer.compile().tables
         while self._grow(
             kernel(
                 data, offsets, groups, weights, tables, self._slots, self._arena, self._state,

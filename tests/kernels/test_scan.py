@@ -42,7 +42,7 @@ patterns = st.sampled_from(CHOSEN)
 
 @cache
 def tables(pattern):
-    made = Pretokenizer("tested", pattern).transducer
+    made = Pretokenizer("tested", pattern).compile()
     assert made is not None
     return made.tables
 

@@ -201,7 +201,7 @@ class TestCut:
     @given(text=texts)
     def test_named(self, name, text):
         pretokenizer = Pretokenizer.of(name)
-        assert pretokenizer.transducer is not None
+        assert pretokenizer.compile() is not None
         assert pretokenizer.cut(text) == regex.findall(PATTERNS[name], text, regex.V0)
 
     @pytest.mark.parametrize("pattern", [*UNCOMPILED, *GAPPED])
@@ -210,7 +210,7 @@ class TestCut:
     def test_any_pattern_and_nothing_is_lost(self, pattern, text):
         pretokenizer = Pretokenizer.of(pattern)
         pieces = pretokenizer.cut(text)
-        assert (pretokenizer.transducer is None) == (pattern in UNCOMPILED)
+        assert (pretokenizer.compile() is None) == (pattern in UNCOMPILED)
         assert pieces == reference.cut(pattern, text) == list(pretokenizer.spans(text))
         assert "".join(pieces) == text
         assert pretokenizer.cut_bytes(text.encode()) == [piece.encode() for piece in pieces]
@@ -261,12 +261,12 @@ class TestStored:
     @pytest.fixture(autouse=True)
     def home(self, tmp_path, monkeypatch):
         monkeypatch.setenv("TOKTK_HOME", str(tmp_path / "home"))
-        module._transducer.cache_clear()
+        module._compiled.cache_clear()
         yield tmp_path / "home"
-        module._transducer.cache_clear()
+        module._compiled.cache_clear()
 
     def cut(self):
-        module._transducer.cache_clear()
+        module._compiled.cache_clear()
         return Pretokenizer("tested", self.PATTERN).cut("abc  ba")
 
     def stored(self, home):

@@ -150,12 +150,10 @@ def totals_of(table: PieceTable) -> tuple[Totals, Flags]:
 
 def _holds_letter(table: PieceTable) -> Flags:
     from toktk.kernels.text_totals import mark_pieces
-    from toktk.pretokenizers.automaton import compile_pattern
+    from toktk.pretokenizers.unicode import is_letter_table
 
-    class_of = compile_pattern(r"\p{L}").class_of
     is_word = np.zeros(len(table), dtype=np.uint8)
-    is_letter = (class_of == class_of[ord("a")]).astype(np.uint8)
-    mark_pieces(table.data, table.offsets, is_letter, is_word)
+    mark_pieces(table.data, table.offsets, is_letter_table(), is_word)
     return is_word
 
 

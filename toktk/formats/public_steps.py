@@ -226,7 +226,7 @@ def _read_alike(text: str) -> Pretokenizer:
         greedy = greedy.replace(f"{mark}+", mark)
     found = Pretokenizer("", text)
     possessive = greedy != text and not _REPEATED.search(text)
-    if possessive and syntax.portable(greedy) == greedy and found.transducer is not None:
+    if possessive and syntax.portable(greedy) == greedy and found.compile() is not None:
         return found
     return exported_pretokenizer(text)
 

@@ -162,7 +162,7 @@ class CountedCorpora:
 
     def _say_if_slow(self, pretokenizer: Pretokenizer) -> None:
         key = pretokenizer.key
-        if pretokenizer.transducer is None and key not in self._slow:
+        if pretokenizer.compile() is None and key not in self._slow:
             self._slow.add(key)
             self._meter.remark(
                 f"the pattern of {pretokenizer.name} does not compile to tables; the regex library "

@@ -392,7 +392,7 @@ class Counter(SpanCounter):
 
     def _cut_and_add(self, data: Bytes, offsets: Int64, groups: Groups, weights: Int64) -> None:
         """Cut documents by the pretokenizer's last pattern and count the pieces."""
-        transducer = self._pretokenizer.transducer
+        transducer = self._pretokenizer.compile()
         if transducer is None:
             self._add_by_regex(data, offsets, groups, weights)
             return

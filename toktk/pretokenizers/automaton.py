@@ -9,27 +9,32 @@ the character that follows.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import tokenize
-import zipfile
-import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import regex
 
-from toktk import paths
-from toktk.errors import PatternError, StorageError
+from toktk.cache import Store
+from toktk.errors import PatternError
 from toktk.pretokenizers import syntax
 from toktk.pretokenizers.construction import construct
-from toktk.pretokenizers.unicode import partition_unicode
+from toktk.pretokenizers.unicode import CODE_POINTS, partition_unicode
 from toktk.pretokenizers.verification import verify
 
-_FORMAT = 1
-_UNICODE = 0x110000
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+class _HasArrays(Protocol):
+    def arrays(self) -> Arrays: ...
+
+
+Tables = TypeVar("Tables", bound=_HasArrays)
+
+_FORMAT = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,25 +59,59 @@ class Automaton:
     pattern: str
     unicode_version: str
 
+    def arrays(self) -> Arrays:
+        """Return the tables by name, for storing."""
+        return {name: getattr(self, name) for name in ("class_of", "next_state", "accept")}
+
 
 def compile_pattern(pattern: str) -> Automaton:
     """Compile `pattern` to an automaton, or load what an earlier call stored.
 
     A match that is empty counts as no match, as if the pattern did not apply there.
-    Results are kept under `toktk.paths.home()`; a copy that cannot be read or written is ignored.
 
     Raises:
         PatternError: the pattern is outside the subset of `toktk.pretokenizers.syntax`, too large,
             or does not match what the `regex` library matches (some possessive quantifiers).
     """
-    version = f"regex {regex.__version__}"
-    key = hashlib.sha256(f"{_FORMAT}\0{version}\0{pattern}".encode("utf-8", "surrogatepass"))
-    path = paths.home() / "patterns" / f"{key.hexdigest()}.npz"
-    automaton = _load(path, pattern, version)
-    if automaton is None:
-        automaton = _compile(pattern, version)
-        _store(path, automaton)
-    return automaton
+    version = unicode_version()
+
+    def load(arrays: Arrays) -> Automaton:
+        automaton = Automaton(**arrays, pattern=pattern, unicode_version=version)
+        if not _is_sound(automaton):
+            raise ValueError("not an automaton")
+        return automaton
+
+    key = ["automaton", _FORMAT, version, pattern]
+    return stored(key, load, lambda: _compile(pattern, version))
+
+
+def unicode_version() -> str:
+    """Return whose character tables patterns are compiled with."""
+    return f"regex {regex.__version__}"
+
+
+def stored(key: list[Any], load: Callable[[Arrays], Tables], make: Callable[[], Tables]) -> Tables:
+    """Return the tables stored under `key`, or make and store them.
+
+    The key holds a format's number instead of a hash of toktk's sources: to compile a pattern again takes
+    up to a second, which an edit anywhere else is no reason for.
+    """
+
+    def read(folder: Path) -> Tables:
+        with np.load(folder / "tables.npz", allow_pickle=False) as arrays:
+            return load(dict(arrays))
+
+    store = Store()
+    tables = store.read("patterns", key, read, code=None)
+    if tables is not None:
+        return tables
+    made = make()
+
+    def save(folder: Path) -> None:
+        np.savez_compressed(folder / "tables.npz", allow_pickle=False, **made.arrays())
+
+    store.write("patterns", key, save, code=None)
+    return made
 
 
 def _compile(pattern: str, version: str) -> Automaton:
@@ -96,18 +135,6 @@ def _compile(pattern: str, version: str) -> Automaton:
     return automaton
 
 
-def _load(path: Path, pattern: str, version: str) -> Automaton | None:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            tables = arrays["class_of"], arrays["next_state"], arrays["accept"]
-    except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError):
-        return None  # RuntimeError: what zipfile does not do, encryption for one
-    except (zipfile.BadZipFile, zlib.error, tokenize.TokenError):
-        return None
-    automaton = Automaton(*tables, pattern, version)
-    return automaton if _is_sound(automaton) else None
-
-
 def _is_sound(automaton: Automaton) -> bool:
     """Check layouts, types and ranges: kernels index with these tables unchecked."""
     class_of, next_state, accept = automaton.class_of, automaton.next_state, automaton.accept
@@ -115,7 +142,7 @@ def _is_sound(automaton: Automaton) -> bool:
         return False
     if [a.dtype.str for a in (class_of, next_state, accept)] != ["|u1", "<i2", "|b1"]:
         return False
-    if class_of.shape != (_UNICODE,) or next_state.ndim != 2 or 0 in next_state.shape:
+    if class_of.shape != (CODE_POINTS,) or next_state.ndim != 2 or 0 in next_state.shape:
         return False
     states, classes = next_state.shape
     return bool(
@@ -124,13 +151,3 @@ def _is_sound(automaton: Automaton) -> bool:
         and next_state.min() >= -1
         and next_state.max() < states
     )
-
-
-def _store(path: Path, automaton: Automaton) -> None:
-    tables = {name: getattr(automaton, name) for name in ("class_of", "next_state", "accept")}
-    with (
-        contextlib.suppress(StorageError),
-        paths.atomic_write(path) as temporary,
-        temporary.open("wb") as file,
-    ):
-        np.savez_compressed(file, **tables)

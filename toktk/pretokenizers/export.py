@@ -30,7 +30,7 @@ def exported_pattern(pretokenizer: Pretokenizer) -> str:
             f"Found: {_beside_the_pattern(pretokenizer)}.",
             "Keep the file that it was read from.",
         )
-    compiled = pretokenizer.transducer is not None
+    compiled = pretokenizer.compile() is not None
     if not compiled:
         reason = "it does not compile, so nothing says that another library reads it alike"
     elif _matches_nothing(syntax.parse(pattern)):

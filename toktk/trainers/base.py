@@ -178,11 +178,6 @@ class Trainer(Protocol):
         """
 
 
-def pretokenizer_of(pretokenizer: str | Pretokenizer) -> Pretokenizer:
-    """Return the pretokenizer of a name or a pattern; a pretokenizer as it is."""
-    return Pretokenizer.of(pretokenizer) if isinstance(pretokenizer, str) else pretokenizer
-
-
 def check_special_tokens(names: Sequence[str]) -> tuple[str, ...]:
     """Return the names.
 

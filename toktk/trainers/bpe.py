@@ -17,7 +17,6 @@ from toktk.trainers.base import (
     check_reached,
     check_sizes,
     check_special_tokens,
-    pretokenizer_of,
     trained,
 )
 from toktk.trainers.pair_scores import PAIR_SCORES, Int64, PairScore
@@ -60,7 +59,7 @@ class BpeTrainer:
         max_token_length: int | None = None,
         score: str | PairScore = "count",
     ) -> None:
-        self.pretokenizer = pretokenizer_of(pretokenizer)
+        self.pretokenizer = Pretokenizer.of(pretokenizer)
         self.special_tokens = check_special_tokens(special_tokens)
         check_range("min_frequency", min_frequency, 0)
         check_range("max_token_length", max_token_length, 1)

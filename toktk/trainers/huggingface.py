@@ -21,7 +21,6 @@ from toktk.trainers.base import (
     check_reached,
     check_sizes,
     check_special_tokens,
-    pretokenizer_of,
     train_each,
     trained,
 )
@@ -39,7 +38,7 @@ class _HfTrainer:
         pretokenizer: str | Pretokenizer = DEFAULT_PRETOKENIZER,
         special_tokens: Sequence[str] = (),
     ) -> None:
-        self.pretokenizer = pretokenizer_of(pretokenizer)
+        self.pretokenizer = Pretokenizer.of(pretokenizer)
         self.special_tokens = check_special_tokens(special_tokens)
 
     def _check_sizes(self, sizes: Sequence[int], alphabet: int, what: str) -> None:

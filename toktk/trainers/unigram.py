@@ -20,7 +20,6 @@ from toktk.trainers.base import (
     check_reached,
     check_sizes,
     check_special_tokens,
-    pretokenizer_of,
     trained,
 )
 
@@ -99,7 +98,7 @@ class UnigramTrainer:
         shrinking_factor: float = 0.75,
         sub_iterations: int = 2,
     ) -> None:
-        self.pretokenizer = pretokenizer_of(pretokenizer)
+        self.pretokenizer = Pretokenizer.of(pretokenizer)
         by_name = "characters" if self.pretokenizer.name == "metaspace" else "bytes"
         self.alphabet = alphabet or by_name
         self.special_tokens = check_special_tokens(special_tokens)
