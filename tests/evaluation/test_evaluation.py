@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import models
 
+from toktk import educational
 from toktk.errors import CorpusError, MetricError, TrainingError
 from toktk.evaluation import evaluation, merges
 from toktk.evaluation.base import Totals, totals_of
@@ -58,7 +59,7 @@ def assert_equal(one, other, size):
 @st.composite
 def any_merges(draw, specials=0):
     """A list as a file may hold it: strings spelled twice, ranks that wait for later ones."""
-    ids = reference.byte_ids(specials)
+    ids = educational.byte_ids(specials)
     tokens = {bytes([b]): ids[b] for b in b"ab "}
     size = 256 + specials
     merges = []
@@ -85,7 +86,7 @@ def check_every_size(table, merges, specials, jobs):
         tokens, single = np.zeros(len(table.groups), int), np.zeros(len(table.groups), int)
         counts = np.zeros(size, int)
         for (piece, group), count in table.to_dict().items():
-            encoded = reference.encode(piece, cut, n)
+            encoded = educational.encode(piece, cut, n)
             g = table.groups.index(group)
             tokens[g] += len(encoded) * count
             single[g] += (len(encoded) == 1 and reference.holds_letter(piece)) * count
@@ -101,7 +102,7 @@ def check_every_size(table, merges, specials, jobs):
 def test_every_size_of_a_training(corpus_of, documents, specials, jobs):
     table = count_corpus(corpus_of(documents), GPT2)
     pieces = {table.piece(p): int(count) for p, count in enumerate(table.counts)}
-    merges = reference.train_bpe(pieces, 280 + len(specials), len(specials))
+    merges = educational.train_bpe(pieces, 280 + len(specials), len(specials))
     check_every_size(table, merges, specials, jobs)
 
 
@@ -123,7 +124,7 @@ def test_every_size_of_any_merge_list_with_specials(corpus_of, documents, merges
 
 def test_merges_that_wait_are_met(corpus_of):
     # "abac" is merged by rank 3, but its "aba" is spelled a + ba here, which is rank 4.
-    a, b, c = (reference.byte_ids()[letter] for letter in b"abc")
+    a, b, c = (educational.byte_ids()[letter] for letter in b"abc")
     merges = [(b, a, 256), (a, b, 257), (257, a, 258), (258, c, 259), (a, 256, 258), (c, c, 260)]
     table = count_corpus(corpus_of([("abac", "x", 5)]), GPT2)
     found = check_every_size(table, merges, (), 1)
@@ -210,7 +211,7 @@ def test_plain_figures(corpus_of):
 
 def test_sizes_out_of_reach(corpus_of):
     table = count_corpus(corpus_of([("aaaa", "x", 1)]), GPT2)
-    found = evaluate(table, model_of(reference.train_bpe({b"aaaa": 1}, 300)))
+    found = evaluate(table, model_of(educational.train_bpe({b"aaaa": 1}, 300)))
     assert found.sizes.tolist() == [256, 257, 258]
     for size in (0, 255, 259, 10**6):
         with pytest.raises(TrainingError, match="no vocabulary"):
@@ -222,7 +223,7 @@ def test_with_many_groups_only_some_sizes_are_kept(corpus_of, monkeypatch):
     documents = [(" ".join(words[i : i + 7]), f"g{i:02}", i) for i in range(20)]
     table = count_corpus(corpus_of(documents), GPT2)
     pieces = {table.piece(p): int(count) for p, count in enumerate(table.counts)}
-    trained = reference.train_bpe(pieces, 340)
+    trained = educational.train_bpe(pieces, 340)
     dense = evaluate(table, model_of(trained))
     monkeypatch.setattr(merges, "_DENSE", 0)
     monkeypatch.setattr(merges.np, "geomspace", lambda low, high, n: np.array([low, 5, high]))

@@ -11,7 +11,7 @@ import tiktoken
 import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
-from reference_encoding import encode_by_strings
+from reference import encode_by_strings
 from tokenizer_samples import HELP, PAIRS, TEXT, model_of
 
 from toktk.corpus import ReaderOptions, load_corpus

@@ -11,7 +11,7 @@ import tokenizers
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pair_samples import BYTES, encode, ranked
-from reference_encoding import encode_by_pairs, encode_by_strings
+from reference import encode_by_pairs, encode_by_strings
 
 from toktk.errors import FormatError
 from toktk.models.model import is_storable, model_from_arrays

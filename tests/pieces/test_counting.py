@@ -4,7 +4,6 @@ from collections import Counter
 import numpy as np
 import pytest
 import reference
-import reference_pretokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -66,7 +65,7 @@ def test_equals_the_reference(corpus_of, pattern, documents, batch_rows):
 def test_more_than_a_pattern(corpus_of, pretokenizer, documents, batch_rows):
     expected = Counter()
     for text, group, weight in documents:
-        for piece in reference_pretokenizer.cut(pretokenizer, text):
+        for piece in reference.cut_with(pretokenizer, text):
             expected[piece.encode(), group] += weight
     table = count_corpus(corpus_of(documents, batch_rows), pretokenizer)
     assert table.to_dict() == +expected

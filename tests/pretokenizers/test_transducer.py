@@ -6,11 +6,11 @@ import random
 
 import numpy as np
 import pytest
-import reference
 import regex
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from toktk import educational
 from toktk.errors import PatternError
 from toktk.kernels import kernel
 from toktk.kernels.scan import BLOCK, cut_batch, piece_end, split_documents, workspace
@@ -117,20 +117,20 @@ def test_short_strings_of_classes_equal_regex(pattern):
     texts = ["".join(pair) for pair in itertools.product(characters, repeat=2)]
     texts += ["".join(chance.choices(characters, k=chance.randint(3, 12))) for _ in range(1500)]
     for text in texts:
-        assert cut(text, tables(pattern)) == reference.cut(pattern, text), text
+        assert cut(text, tables(pattern)) == educational.cut(pattern, text), text
 
 
 @pytest.mark.parametrize("pattern", ALL, ids=IDS)
 def test_every_short_white_space_ending_equals_regex(pattern):
     for length in range(6):
         for text in map("".join, itertools.product("a \n\r", repeat=length)):
-            assert cut(text, tables(pattern)) == reference.cut(pattern, text), repr(text)
+            assert cut(text, tables(pattern)) == educational.cut(pattern, text), repr(text)
 
 
 @pytest.mark.parametrize("pattern", ALL, ids=IDS)
 def test_nasty_texts_equal_regex(pattern, nasty_texts):
     for text in [*nasty_texts, "".join(nasty_texts), "\n".join(reversed(nasty_texts))]:
-        expected = reference.cut(pattern, text)
+        expected = educational.cut(pattern, text)
         assert cut(text, tables(pattern)) == expected
         assert cut(text, tables(pattern), 7) == expected
 
@@ -143,7 +143,7 @@ def test_nasty_texts_equal_regex(pattern, nasty_texts):
     st.integers(0, 20),
 )
 def test_any_text_in_parts_of_any_size(pattern, text, target):
-    assert cut(text, tables(pattern), target) == reference.cut(pattern, text)
+    assert cut(text, tables(pattern), target) == educational.cut(pattern, text)
 
 
 LONG = {
@@ -181,7 +181,7 @@ def test_pieces_that_straddle_a_block(pattern):
 @pytest.mark.parametrize("pattern", ["a*b|a|c", "(?:a{7}|a)(?:b{9}c)?|[^ab]", "a+?(?!a)|a{5}b|c"])
 def test_a_run_given_up_long_after_its_beginning(pattern):
     for text in ("a" * 300 + "c", "ab" * 150 + "c", "c" + "a" * 100 + "bc" * 20):
-        assert cut(text, tables(pattern)) == reference.cut(pattern, text)
+        assert cut(text, tables(pattern)) == educational.cut(pattern, text)
 
 
 @pytest.mark.parametrize("pattern", ["a*b", "a*?b", r"\s*\p{L}", "(?:ab)*c", "(?:ab)*c|a"])
@@ -189,7 +189,7 @@ def test_a_loop_through_the_start_that_the_text_breaks_off(pattern):
     # The automaton is in its start state there, but the piece is open.
     for text in map("".join, itertools.product("ab c", repeat=5)):
         for end in range(1, 6):
-            assert cut(text[:end], tables(pattern), 0) == reference.cut(pattern, text[:end])
+            assert cut(text[:end], tables(pattern), 0) == educational.cut(pattern, text[:end])
 
 
 def test_a_run_given_up_in_the_next_block():
@@ -232,7 +232,7 @@ def test_random_pattern_equals_regex(pattern):
     except PatternError:
         assume(False)
     for text in [*TEXTS[::7], *LONGER]:
-        expected = reference.cut(pattern, text)
+        expected = educational.cut(pattern, text)
         assert cut(text, found) == expected, (pattern, text)
         assert cut(text, found, 0) == expected, (pattern, text)
 

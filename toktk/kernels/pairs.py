@@ -5,6 +5,8 @@ A spelling is how a piece becomes its first symbols: ``(byte_ids, characters, an
 U+007F which is one, -1 elsewhere. Where `anywhere` is not set it counts only at the beginning or after a byte
 above 0x7F: so `find_certain` finds them. All else begins as its bytes, and so does what is no UTF-8.
 ``first`` (int64[128 * 128]) knows the merge of any two ASCII bytes, or says UNKNOWN.
+
+The slow twin is `toktk.educational.apply_merges`.
 """
 
 from __future__ import annotations

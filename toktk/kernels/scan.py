@@ -7,6 +7,8 @@ takes the next. Parts are planned and cut a block at a time, which keeps memory 
 
 `tables` is `Transducer.tables`; toktk.pretokenizers.transducer says how they work. Bytes that are not
 UTF-8 never lead out of an array, but where they are cut is undefined: readers validate.
+
+The slow twin is `toktk.educational.cut`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Pretokenizer: a named split pattern, compiled to tables or run by the `regex` library."""
+"""Pretokenizer: a named split pattern, compiled to tables or run by the `regex` library.
+
+The slow twin is `toktk.educational.cut`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Byte-level BPE, from piece counts."""
+"""Byte-level BPE, from piece counts.
+
+The slow twin is `toktk.educational.train_bpe`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Unigram vocabularies (Kudo 2018), from piece counts."""
+"""Unigram vocabularies (Kudo 2018), from piece counts.
+
+The slow twins of its steps are `toktk.educational.reestimate`, `losses` and `prune`.
+"""
 
 from __future__ import annotations
 
