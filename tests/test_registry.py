@@ -30,7 +30,9 @@ def run(site: Path, code: str, **variables: str) -> str:
     env = {**os.environ, "PYTHONPATH": str(site), "TOKTK_DEBUG": "0", **variables}
     prelude = (
         "import sys\nfrom toktk.errors import ToktkError\n"
-        "from toktk.registry import METRICS, PRETOKENIZERS, TRAINERS\n"
+        "from toktk.metrics import METRICS\n"
+        "from toktk.pretokenizers.patterns import PRETOKENIZERS\n"
+        "from toktk.trainers import TRAINERS\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", prelude + code],

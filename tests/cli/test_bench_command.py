@@ -10,14 +10,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from rich.console import Console
 from small_corpora import PARALLEL, fresh_home, lines, write_nasty, write_parallel
-from toktk.report.bench import bench_tables
 
 from toktk.cli import main
 from toktk.corpus import load_corpus
 from toktk.loading.load import Loaded
-from toktk.report.results import Record, Results
+from toktk.report.records import Record
+from toktk.report.results import Results
 from toktk.timing.timing import Timing
 from toktk.trainers.base import TrainingData
 from toktk.trainers.bpe import BpeTrainer
@@ -98,7 +97,7 @@ def test_a_run_is_found_again(files: list[str], corpus: list[str], tmp_path: Pat
     assert re.fullmatch(r"bench-four\.jsonl-[0-9a-f]{8}", folder.name)
     again = good(*files, *corpus)
     assert again.stdout == first.stdout
-    assert "none was computed" in again.stderr
+    assert "nothing was computed" in again.stderr
     assert good(*files, *corpus, "-q").stderr == ""
     assert "holds another run" in fails(files[0], *corpus, "-o", folder)
     forced = good(files[0], *corpus, "-o", folder, "--force")
@@ -107,7 +106,7 @@ def test_a_run_is_found_again(files: list[str], corpus: list[str], tmp_path: Pat
 
 def test_every_format_has_the_same_figures(files: list[str], corpus: list[str]) -> None:
     found = json.loads(good(*files, *corpus, "-q", "-f", "json").stdout)
-    assert found["schema"] == 1
+    assert found["schema"] == 2
     rows = list(csv.DictReader(io.StringIO(good(*files, *corpus, "-q", "-f", "csv").stdout)))
     assert len(rows) == len(found["records"])
     for row, record in zip(rows, found["records"], strict=True):
@@ -132,7 +131,7 @@ def test_timings_are_shown_kept_and_not_taken_twice(
             Timing(*who, "cold", None, None, None, "MB/s", None, "too little text", True),
         ]
 
-    monkeypatch.setattr("toktk.timing.protocol.measure", measure)
+    monkeypatch.setattr("toktk.lab.timing.measure", measure)
     first = good(*files, *corpus, "--throughput", "--threads", 2, "-o", "run")
     assert taken == [
         (label, {"jobs": 2, "seed": 0, "growth": False}) for label in ("bpe-300", "bpe-400")
@@ -198,7 +197,17 @@ def test_specs_that_are_wrong(files: list[str], corpus: list[str], tmp_path: Pat
 
 def record(label: str, metric: str, group: str, value: float | None, size: int = 50_257) -> Record:
     return Record(
-        label, None, "o200k", size, "text", group, metric, value, None, None, "unit", 7, None, "s"
+        tokenizer=label,
+        family=label,
+        pretokenizer="o200k",
+        size=size,
+        corpus="text",
+        group=group,
+        metric=metric,
+        value=value,
+        unit="unit",
+        n=7,
+        signature="s",
     )
 
 
@@ -222,13 +231,9 @@ def test_tables_fit_the_screen(width: int, labels: list[str]) -> None:
         found += [record(label, metric, "all", value) for metric, value in metrics.items()]
         found += [record(label, "tokens_per_line", g, 1000 + i) for g in ("en", "de", "pt-br")]
     why = "it does this and that. " * 5
-    made = {label: {"engine": "native", "why": ""} for label in labels}
-    made[labels[0]] = {"engine": "sentencepiece 0.2.1", "why": why}
-    text = io.StringIO()
-    console = Console(file=text, width=width, highlight=False)
-    for table in bench_tables(Results(tuple(found)), made, width):
-        console.print(table)
-    shown = text.getvalue()
+    engines = {label: ["native", ""] for label in labels}
+    engines[labels[0]] = ["sentencepiece 0.2.1", why]
+    shown = Results(tuple(found), {"engines": engines}).page(width).text(width)
     rows = shown.split("tokens per parallel line")[0]
     for number in ("3.210", "2.50", "1.52", "0.300", "12.3%", "50.0%", "1.00%", "50,257"):
         assert rows.count(number) == len(labels), shown

@@ -25,6 +25,7 @@ from toktk.report.records import Record, signature
 from toktk.report.results import Results
 from toktk.report.tables import NATIVE
 from toktk.runtime import usable_cores
+from toktk.sizes import size_label
 from toktk.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -198,6 +199,7 @@ class Measurer:
                 by_cut.setdefault(family.cuts[0], []).append(family)
                 continue
             self._meter.reused("measure", family.label)
+            self._meter.remark(_line(family, figures))
             yield family, figures
         missing = [family for alike in by_cut.values() for family in alike]
         cuts = {t.pretokenizer.key: t.pretokenizer for f in missing for t in f.tokenizers.values()}
@@ -234,6 +236,7 @@ class Measurer:
         except FormatError as error:  # a library that fails at the text
             return error
         self._store.write("figures", self._key(family), figures.save)
+        self._meter.remark(_line(family, figures))
         return figures
 
     def _counted_under(self, tokenizer: Tokenizer) -> CountedCorpus:
@@ -297,6 +300,16 @@ class Measurer:
         aggregation = figure.metric.partition("|")[2] or "sum"
         corpus = self._corpus.fingerprint
         return signature(tok=tokenizer.signature, corpus=corpus, unit=figure.unit, agg=aggregation)
+
+
+def _line(family: TokenizerFamily, figures: FamilyFigures) -> str:
+    """Return what is said of a family as soon as it is measured: its first figure at each size."""
+    pooled = [r for r in figures.results if r.group == POOLED and r.value is not None]
+    metric = "bytes_per_token"
+    if pooled and metric not in {record.metric for record in pooled}:
+        metric = pooled[0].metric
+    values = [f"{r.value:.4g} ({size_label(r.size or 0)})" for r in pooled if r.metric == metric]
+    return f"{family.label}: {metric} {', '.join(values) or 'not measured'}"
 
 
 def _curve_sizes(evaluation: Evaluation, asked: Sequence[int]) -> list[int]:

@@ -39,7 +39,7 @@ class Column:
     def cell(self, family: FamilyRecords, size: int) -> str:
         """Return what stands there for the family at a size."""
         record = family.get(size, family.named(self.metric) or "")
-        if record is None or record.value is None or not self.applies(family):
+        if record is None or record.value is None:
             return NULL
         return self.show(family, record)
 

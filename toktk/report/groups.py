@@ -90,24 +90,28 @@ def _groups_table(
     if parity:
         heads.append(Head("parity"))
 
-    def row(group: str, metric: str, form: str) -> Row:
+    def row(group: str, metric: str, digits: int) -> Row:
         figures = [column.value(size, metric, group) for column, size in across]
-        cells = [NULL if figure is None else form.format(figure) for figure in figures]
+        cells = [NULL if figure is None else _written(figure, digits) for figure in figures]
         if parity:
             value = family.value(last, parity, group) if metric == "tokens_per_line" else None
             cells.append("" if value is None else f"{value:.2f}")
         return Row((shortened(group, _LONGEST_GROUP), *cells))
 
     empty = ("",) * (len(heads) - 1)
-    rows = [row(group, "tokens_per_line", "{:,.1f}") for group in _ends(parallel)]
+    rows = [row(group, "tokens_per_line", 1) for group in _ends(parallel)]
     if parallel and others:
         rows.append(Row(("bytes per token", *empty), rule_above=True, style="dim italic"))
-    rows += [row(group, "bytes_per_token", "{:.3f}") for group in _ends(others)]
+    rows += [row(group, "bytes_per_token", 3) for group in _ends(others)]
     for groups, at in ((parallel, 0), (others, len(rows) - min(len(others), _MOST_GROUPS))):
         left_out = len(groups) - _MOST_GROUPS
         if left_out > 0:
             rows.insert(at + _FIRST, Row((f"… {left_out} more …", *empty), style="dim"))
     return heads, rows
+
+
+def _written(figure: float, digits: int) -> str:
+    return f"{figure:.{digits}f}" if figure < 1000 else f"{figure:,.0f}"
 
 
 def _ends(groups: list[str]) -> list[str]:

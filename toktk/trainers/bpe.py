@@ -12,6 +12,7 @@ import numpy as np
 
 from toktk.models.bpe import BpeModel
 from toktk.pretokenizers.patterns import DEFAULT_PRETOKENIZER
+from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.trainers.base import (
     Card,
     Trained,
@@ -26,7 +27,6 @@ from toktk.trainers.pair_scores import PAIR_SCORES, Int64, PairScore
 
 if TYPE_CHECKING:
     from toktk.pieces.table import PieceTable
-    from toktk.pretokenizers.pretokenizer import Pretokenizer
     from toktk.trainers.merge_loop import MergeLoop
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from toktk.errors import TrainingError
 from toktk.models.unigram import UnigramModel
 from toktk.pretokenizers.patterns import DEFAULT_PRETOKENIZER
+from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.trainers.base import (
     Card,
     Trained,
@@ -27,7 +28,6 @@ from toktk.trainers.base import (
 )
 
 if TYPE_CHECKING:
-    from toktk.pretokenizers.pretokenizer import Pretokenizer
     from toktk.trainers.seeding import Characters
     from toktk.trainers.unigram_state import UnigramState
 
