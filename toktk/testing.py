@@ -176,7 +176,7 @@ class _Check:
     def nested(self, made: list[Tokenizer]) -> None:
         by_size = sorted(made, key=lambda tokenizer: tokenizer.vocab_size)
         for small, large in itertools.pairwise(by_size):
-            claimed = self.card.nested or small.model.begins(large.model)
+            claimed = self.card.nested or small.model.is_prefix_of(large.model)
             if claimed and small.model.tokens != large.model.tokens[: small.vocab_size]:
                 raise ConformanceError(
                     "nested",

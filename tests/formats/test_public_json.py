@@ -26,7 +26,7 @@ from public_samples import (
 
 from toktk.errors import FormatError
 from toktk.formats.public_json import parse_json, read_public_json
-from toktk.libraries.huggingface_documents import HfDocumentsModel
+from toktk.libraries.huggingface import HfDocumentsModel
 from toktk.loading.torture import TORTURE
 from toktk.models.vocabulary import packed
 

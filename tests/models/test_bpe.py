@@ -97,13 +97,13 @@ def test_a_cut_begins_the_whole(tokenizer, size):
     cut = model.cut(size)
     assert cut.vocab_size == size
     assert cut.tokens == model.tokens[:size]
-    assert cut.begins(model)
-    assert model.begins(cut) == (size == model.vocab_size)
+    assert cut.is_prefix_of(model)
+    assert model.is_prefix_of(cut) == (size == model.vocab_size)
 
 
 def test_begins_looks_at_special_tokens(crafted):
     pairs = [("a", "b"), ("ab", "c")]
-    assert not crafted(pairs[:1]).model.begins(crafted(pairs, ("<s>",)).model)
+    assert not crafted(pairs[:1]).model.is_prefix_of(crafted(pairs, ("<s>",)).model)
 
 
 def test_signature_names_what_determines_ids(crafted):

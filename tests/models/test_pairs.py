@@ -203,7 +203,7 @@ def test_goes_to_the_store_and_back(tmp_path):
         again = model_from_arrays("pairs", dict(arrays))
     assert is_storable(again)
     assert again.signature == model.signature
-    assert again.begins(model)
+    assert again.is_prefix_of(model)
     assert again.tokens == model.tokens
     assert encode(again, b"abcxyz", b"xyz") == encode(model, b"abcxyz", b"xyz")
     others = [
@@ -212,7 +212,7 @@ def test_goes_to_the_store_and_back(tmp_path):
         PairModel.from_ranks(ranked([b"ab", b"abc"]), {"<s>": 300, "\0": 400}),
     ]
     assert len({model.signature, *(other.signature for other in others)}) == 4
-    assert not model.begins(others[0])
+    assert not model.is_prefix_of(others[0])
 
 
 def test_two_tokens_for_one_character():

@@ -189,11 +189,11 @@ def test_arrays_bring_a_model_back():
         again = store(model)
         assert type(again) is type(model)
         assert (again.signature, again.tokens) == (model.signature, model.tokens)
-        assert again.begins(model)
+        assert again.is_prefix_of(model)
         assert is_storable(model)
     assert len({model.signature for model in kept}) == len(kept)
     for model in kept:
-        assert [model.begins(other) for other in kept] == [model is other for other in kept]
+        assert [model.is_prefix_of(other) for other in kept] == [model is other for other in kept]
 
 
 def test_an_unknown_kind():

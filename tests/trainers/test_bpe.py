@@ -162,7 +162,7 @@ def test_every_size_of_one_training_equals_training_to_it(train, documents, opti
         (alone,) = train(documents, [size], "gpt2", **options)
         assert tokenizer.vocab_size == alone.vocab_size == size
         assert tokenizer.signature == alone.signature
-        assert tokenizer.model.begins(largest.model)
+        assert tokenizer.model.is_prefix_of(largest.model)
         assert largest.model.cut(size).signature == alone.model.signature
 
 

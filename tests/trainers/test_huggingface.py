@@ -74,7 +74,7 @@ def test_cut_merges_equal_separate_trainings(train, real_texts, options):
         (alone,), _ = train(HfBpeTrainer("gpt2", SPECIALS, **options), [size], texts)
         assert tokenizer.vocab_size == alone.vocab_size == size
         assert np.array_equal(tokenizer.model.merges, alone.model.merges)
-        assert tokenizer.model.begins(together[-1].model)
+        assert tokenizer.model.is_prefix_of(together[-1].model)
 
 
 def test_bpe_is_the_model_of_toktks_own(train, real_texts):

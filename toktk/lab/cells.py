@@ -96,7 +96,7 @@ class Training:
         """Whether each tokenizer is the beginning of the last: then one encoding serves all."""
         last = self.tokenizers[-1]
         return all(
-            tokenizer.pretokenizer == last.pretokenizer and tokenizer.model.begins(last.model)
+            tokenizer.pretokenizer == last.pretokenizer and tokenizer.model.is_prefix_of(last.model)
             for tokenizer in self.tokenizers
         )
 

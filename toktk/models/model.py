@@ -25,11 +25,9 @@ KINDS = {
     "greedy": "toktk.models.greedy:GreedyModel",
     "hf": "toktk.libraries.huggingface:HfModel",
     "sentencepiece": "toktk.libraries.sentencepiece:SentencePieceModel",
-    "hf-documents": "toktk.libraries.huggingface_documents:HfDocumentsModel",
+    "hf-documents": "toktk.libraries.huggingface:HfDocumentsModel",
     "tiktoken-documents": "toktk.libraries.tiktoken:TiktokenDocumentsModel",
-    "sentencepiece-documents": (
-        "toktk.libraries.sentencepiece_documents:SentencePieceDocumentsModel"
-    ),
+    "sentencepiece-documents": "toktk.libraries.sentencepiece:SentencePieceDocumentsModel",
 }
 
 
@@ -40,8 +38,7 @@ class Model(Protocol):
         kind: names the class in the store and in files.
         special_tokens: names of ids that are never found in text: 0, 1, … in what is trained here,
             anywhere in published vocabularies.
-        vocab_size: number of ids, special tokens and alphabet included: the highest and one.
-        base_size: special tokens and alphabet: what there is before anything is learned.
+        vocab_size: number of ids, special tokens and alphabet included: the highest id, plus one.
         tokens: the bytes of each id; a special token's are its name in UTF-8.
         signature: the sha256, in hex, of all that determines ids.
     """
@@ -55,10 +52,6 @@ class Model(Protocol):
     @property
     def vocab_size(self) -> int:
         """Number of ids."""
-
-    @property
-    def base_size(self) -> int:
-        """Special tokens and alphabet."""
 
     @property
     def tokens(self) -> list[bytes]:
@@ -78,7 +71,7 @@ class Model(Protocol):
             ValueError: offsets that do not ascend from 0 to ``data.size``.
         """
 
-    def begins(self, other: Any) -> bool:
+    def is_prefix_of(self, other: Any) -> bool:
         """Tell whether one evaluation of `other` gives this model's figures too.
 
         So it is where `other` was trained further from here and both encode by ranked merges, and where
