@@ -20,8 +20,7 @@ from toktk.texts import Texts, flat, utf8
 
 if TYPE_CHECKING:
     from toktk.encoder import Encoder
-    from toktk.formats.saving import Saved
-    from toktk.pieces.table import PieceTable
+    from toktk.formats.save import Saved
 
 _SHORT = 1024  # bytes; below that the table costs more than it saves
 
@@ -145,18 +144,18 @@ class Tokenizer:
         """
         return [self.decode(ids[a:b]) for a, b in itertools.pairwise(offsets.tolist())]
 
-    def save(self, folder: Path | str, pieces: PieceTable | None = None) -> Saved:
+    def save(self, folder: Path | str) -> Saved:
         """Write ``tokenizer.json`` and what else can hold it: ``<name>.tiktoken`` or ``.model``.
 
         Hugging Face tokenizers loads the first, tiktoken the second (`load_tiktoken` in
-        toktk.formats.tiktoken builds its Encoding), SentencePiece the third. Where equal
-        ids on every text cannot be proven for tiktoken, the two are compared on `pieces`; what was
-        found is returned. A model that a library runs is written as that library's file alone.
+        toktk.formats.tiktoken_write builds its Encoding), SentencePiece the third. Whether tiktoken gives
+        equal ids on every text is returned. A model that a library runs is written as that library's file
+        alone.
 
         Raises:
             FormatError: no file can hold the pattern, the model or a special token.
             StorageError: a file cannot be written.
         """
-        from toktk.formats.saving import save
+        from toktk.formats.save import save
 
-        return save(self, Path(folder), pieces)
+        return save(self.name, self.pretokenizer, self.model, Path(folder))

@@ -23,10 +23,10 @@ from public_samples import (
     sequence,
     split,
 )
+from toktk.formats.public_json import parse_json, read_public_json
 
 from toktk.errors import FormatError
-from toktk.formats.public_json import parse_json, read_public_json
-from toktk.libraries.huggingface_documents import HfDocumentsModel
+from toktk.libraries.huggingface import HfDocumentsModel
 from toktk.loading.torture import TORTURE
 from toktk.models.vocabulary import packed
 

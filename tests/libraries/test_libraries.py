@@ -59,7 +59,7 @@ def test_arrays_bring_a_model_back(models, kind):
 
 
 @KINDS
-def test_neither_begins_the_other(models, kind):
+def test_neither_is_a_prefix_of_the_other(models, kind):
     for other in models:
         assert models[kind].is_prefix_of(models[other]) == (kind is other)
     assert not models[kind].is_prefix_of(object())

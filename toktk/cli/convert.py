@@ -27,21 +27,21 @@ def command(source: Path, target: Path, force: bool) -> None:
     \b
     toktk convert mine/tokenizers/unigram-50k -o mine.model
 
-    SOURCE is a tokenizer's folder, a tokenizer.json, a .model or a .tiktoken with its .json.
+    SOURCE is any file that toktk bench reads, or a folder with one: a tokenizer.json, a tekken.json, a
+    SentencePiece .model, or a .tiktoken of a known name or with its .json.
     """  # noqa: D301 - click wants the backspace itself
-    from toktk.formats.converting import read_tokenizer, targets, write_as
+    from toktk.formats.save import read_to_convert, targets, write_as
 
     there = [path.name for path in targets(target) if path.exists()]
     if there and not force:
         raise StorageError(
             f"{target} exists.", f"Found: {', '.join(there)}.", "Overwrite with --force."
         )
-    tokenizer, notes = read_tokenizer(source)
-    files, more = write_as(tokenizer, target)
+    (pretokenizer, model), notes = read_to_convert(source)
+    files, more = write_as(pretokenizer, model, target)
     names = " and ".join(path.name for path in files)
     click.echo(
-        f"Wrote {names}: {tokenizer.model.kind}, {tokenizer.vocab_size:,} tokens, "
-        f"pretokenizer {tokenizer.pretokenizer.name}.",
+        f"Wrote {names}: {model.kind}, {model.vocab_size:,} tokens, pretokenizer {pretokenizer.name}.",
         err=True,
     )
     for note in dict.fromkeys([*notes, *more]):

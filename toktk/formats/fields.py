@@ -1,13 +1,24 @@
-"""Checks of what a file holds, field by field, so that every complaint names its field."""
+"""What readers of files share: bytes, JSON, and checks of fields, so that every complaint names its field."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from toktk.errors import FormatError
+from toktk.models.model import Model
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+
+Parts = tuple[Pretokenizer, Model]
+
+
+class NotNative(Exception):
+    """Something in a file that toktk does not do itself; a library does, so it is no error.
+
+    Its text is one line, such as ``normalizer Lowercase``.
+    """
 
 
 class Fields:
@@ -38,57 +49,11 @@ class Fields:
             raise self.error(field, short(value), "a list")
         return value
 
-    def check_neutral(
-        self, holder: dict[str, Any], neutral: dict[str, object], prefix: str
-    ) -> None:
-        """Refuse a field of `neutral` that is neither absent, null nor what stands there."""
-        for key, nothing in neutral.items():
-            value = holder.get(key)
-            if value is not None and (type(value) is not type(nothing) or value != nothing):
-                raise self.error(prefix + key, short(value), json.dumps(nothing))
-
 
 def short(value: Any) -> str:
     """Return `value` as JSON, cut to a line."""
     text = json.dumps(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def check_special_tokens(names: Sequence[str]) -> None:
-    """Refuse special tokens that no file in UTF-8 can hold.
-
-    Raises:
-        FormatError: a name holds a lone surrogate.
-    """
-    for name in names:
-        if has_surrogate(name):
-            raise FormatError(
-                f"cannot write the special token {name!r}.",
-                "Found: a lone surrogate, which has no UTF-8.",
-            )
-
-
-def check_distinct(names: Sequence[str], special_tokens: Sequence[str], file: str) -> None:
-    """Refuse a vocabulary in which two ids have one name; special tokens come first in `names`.
-
-    Raises:
-        FormatError: naming the first that is double.
-    """
-    if len(set(names)) == len(names):
-        return
-    n, ordinary = len(special_tokens), set(names[len(special_tokens) :])
-    for name in special_tokens:
-        if name in ordinary:
-            raise FormatError(
-                f"cannot write {file}: the special token {name!r} is also an ordinary token.",
-                "Found: the format keeps both in one dictionary.",
-                "Give the special token a name that text does not hold.",
-            )
-    double = next(name for i, name in enumerate(names[n:]) if name in names[n : n + i])
-    raise FormatError(
-        f"cannot write {file}: two tokens would have the name {double!r}.",
-        "Found: the name of a byte's token, which is a token of text as well.",
-    )
 
 
 def has_surrogate(text: str) -> bool:
@@ -100,3 +65,33 @@ def has_surrogate(text: str) -> bool:
     except UnicodeEncodeError:
         return True
     return False
+
+
+def is_text(value: Any) -> TypeGuard[str]:
+    """Tell whether a value of a JSON file is a string that has UTF-8 and is not empty."""
+    return isinstance(value, str) and value != "" and not has_surrogate(value)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        FormatError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FormatError(f"cannot read {path}.", f"Found: {error.strerror or error}.") from error
+
+
+def parse_json(raw: bytes, path: Path) -> dict[str, Any]:
+    """Return the object that a JSON file holds.
+
+    Raises:
+        FormatError: it is not JSON, or something else than an object.
+    """
+    try:
+        document = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{path} is not valid JSON.", f"Found: {error}.") from error
+    return Fields(path).as_object(document, "the file")

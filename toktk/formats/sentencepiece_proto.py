@@ -1,4 +1,7 @@
-"""What readers of SentencePiece models have in common: field numbers, and checks of fields."""
+"""Messages of SentencePiece models: the wire format of protocol buffers, and checks of their fields.
+
+SentencePiece's own generated module works with one version of the protobuf package alone.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ import re
 import struct
 from typing import Any
 
-from toktk.formats import wire
 from toktk.formats.fields import Fields, has_surrogate
 
 SPACE = "\u2581"
@@ -19,13 +21,80 @@ MODEL_TYPE, VOCAB_SIZE, SPLIT_BY_WHITESPACE, SUFFIX, BYTE_FALLBACK = 3, 4, 22, 2
 IDS = {"<unk>": 40, "<s>": 41, "</s>": 42, "<pad>": 43}
 NAME, CHARSMAP, DUMMY_PREFIX, REMOVE_WHITESPACES, ESCAPE = 1, 2, 3, 4, 5
 TYPES = {1: "NORMAL", 2: "UNKNOWN", 3: "CONTROL", 4: "USER_DEFINED", 5: "UNUSED", 6: "BYTE"}
-NORMAL, UNKNOWN, CONTROL, USER_DEFINED, BYTE = 1, 2, 3, 4, 6
-MODEL_TYPES = {1: "unigram", 2: "bpe", 3: "word", 4: "char"}
+NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
+UNIGRAM, BPE = 1, 2
+MODEL_TYPES = {UNIGRAM: "unigram", BPE: "bpe", 3: "word", 4: "char"}
 
 # A piece as SentencePiece writes it: a short text, its score, and a type if that is not the usual one.
 _PLAIN = re.compile(rb"\n([\x01-\x7f])(.+)\x15(.{4})(?:\x18([\0-\x7f]))?", re.DOTALL)
 
-Message = dict[int, list[wire.Value]]
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+Value = int | bytes
+Message = dict[int, list[Value]]
+
+
+def encode_field(number: int, value: int | bool | float | bytes | str) -> bytes:
+    """Return one field: an integer or bool as varint, a float in 32 bits, a string in UTF-8.
+
+    Negative integers take ten bytes, as int32 and int64 do.
+    """
+    if isinstance(value, int):
+        return _varint(number << 3 | _VARINT) + _varint(value & 0xFFFF_FFFF_FFFF_FFFF)
+    if isinstance(value, float):
+        return _varint(number << 3 | _FIXED32) + struct.pack("<f", value)
+    raw = value.encode() if isinstance(value, str) else value
+    return _varint(number << 3 | _BYTES) + _varint(len(raw)) + raw
+
+
+def decode_message(message: bytes) -> Message:
+    """Return {number: values in order}: varints as integers, everything else as its bytes.
+
+    Raises:
+        ValueError: bytes that are no message.
+    """
+    values: Message = {}
+    at, end = 0, len(message)
+    while at < end:
+        key, at = _read_varint(message, at)
+        kind = key & 7
+        value: Value
+        if kind == _VARINT:
+            value, at = _read_varint(message, at)
+        elif kind in (_BYTES, _FIXED64, _FIXED32):
+            length = 8 if kind == _FIXED64 else 4
+            if kind == _BYTES:
+                length, at = _read_varint(message, at)
+            value, at = message[at : at + length], at + length
+            if at > end:
+                raise ValueError(f"field {key >> 3} goes beyond the end")
+        else:
+            raise ValueError(f"wire type {kind} at byte {at}")
+        values.setdefault(key >> 3, []).append(value)
+    return values
+
+
+def _varint(value: int) -> bytes:
+    groups = []
+    while value > 0x7F:
+        groups.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*groups, value])
+
+
+def _read_varint(message: bytes, at: int) -> tuple[int, int]:
+    if at < len(message) and message[at] < 0x80:
+        return message[at], at + 1
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= len(message):
+            raise ValueError("the end comes within a number")
+        byte = message[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    raise ValueError(f"a number of more than 64 bits at byte {at}")
 
 
 class ProtoFields(Fields):
@@ -34,7 +103,7 @@ class ProtoFields(Fields):
     def message(self, raw: Any, field: str) -> Message:
         """Return the fields of a message."""
         try:
-            return wire.fields(raw)
+            return decode_message(raw)
         except ValueError as error:
             raise self.error(field, str(error), "a SentencePiece model") from error
 
@@ -48,42 +117,6 @@ class ProtoFields(Fields):
     def part(self, top: Message, number: int, name: str) -> Message:
         """Return a message within the file's, empty where it is missing."""
         return self.message(self.last(top, number, b"", name), name)
-
-    def check_flag(
-        self, message: Message, spec: str, field: str, number: int, default: int, wanted: int
-    ) -> None:
-        """Refuse a flag that is not `wanted`; absent, it is `default`."""
-        if self.last(message, number, default, f"{spec}.{field}") != wanted:
-            raise self.error(f"{spec}.{field}", _flag(1 - wanted), f"{field}={_flag(wanted)}")
-
-    def check_kind(self, trainer: Message, wanted: int) -> None:
-        """Refuse a model of another type."""
-        kind = self.last(trainer, MODEL_TYPE, 1, "trainer_spec.model_type")
-        if kind != wanted:
-            found = MODEL_TYPES.get(kind, kind)
-            raise self.error("trainer_spec.model_type", found, MODEL_TYPES[wanted])
-
-    def check_trainer(self, trainer: Message) -> None:
-        """Refuse a model without byte fallback, or one that puts spaces after words."""
-        self.check_flag(trainer, "trainer_spec", "byte_fallback", BYTE_FALLBACK, 0, 1)
-        self.check_flag(trainer, "trainer_spec", "treat_whitespace_as_suffix", SUFFIX, 0, 0)
-
-    def normalizer(self, top: Message) -> Message:
-        """Return the normalizer's message; refuse all that changes text but a space in front."""
-        for spec, number in (("normalizer_spec", NORMALIZER), ("denormalizer_spec", DENORMALIZER)):
-            message = self.part(top, number, spec)
-            rule = self.last(message, NAME, b"", f"{spec}.name").decode(errors="replace")
-            if self.last(message, CHARSMAP, b"", f"{spec}.precompiled_charsmap"):
-                found = f"the normalizer {rule or 'without a name'}"
-                wanted = "none: normalization_rule_name=identity"
-                raise self.error(f"{spec}.precompiled_charsmap", found, wanted)
-        return self.part(top, NORMALIZER, "normalizer_spec")
-
-    def check_spaces(self, normalizer: Message) -> None:
-        """Refuse a model that drops spaces or does not write them as U+2581."""
-        spec = "normalizer_spec"
-        self.check_flag(normalizer, spec, "remove_extra_whitespaces", REMOVE_WHITESPACES, 1, 0)
-        self.check_flag(normalizer, spec, "escape_whitespaces", ESCAPE, 1, 1)
 
     def piece(self, raw: Any, field: str) -> tuple[str, float, int]:
         """Return name, score and type of a piece."""
@@ -100,7 +133,3 @@ class ProtoFields(Fields):
         if not name or has_surrogate(name) or len(score) != 4:
             raise self.error(field, f"{text!r:.60}, {len(score)} bytes of score", "text and score")
         return name, struct.unpack("<f", score)[0], kind
-
-
-def _flag(value: int) -> str:
-    return "true" if value else "false"

@@ -12,11 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from toktk.formats.fields import Fields, short
-from toktk.formats.files import is_text, read_json
-from toktk.formats.ranks import RankFile
+from toktk.formats.fields import Fields, is_text, parse_json, read_bytes, short
+from toktk.formats.tiktoken_read import RankFile
 from toktk.models.pairs import MAX_ID
-from toktk.tokenizer import Tokenizer
 
 # Of files that list none, as versions up to v7; the rest is called <SPECIAL_20> and so on.
 _SPECIAL_TOKENS = (
@@ -26,27 +24,18 @@ _SPECIAL_TOKENS = (
 )  # fmt: skip
 
 
-def read_tekken(path: Path | str, name: str | None = None) -> Tokenizer:
-    """Read a ``tekken.json``; every id is given as mistral-common gives it.
+def tekken_file(path: Path, raw: bytes | None = None) -> RankFile:
+    """Return what a ``tekken.json`` holds.
 
     Args:
         path: the file.
-        name: by default that of the file, without its ending.
-
-    Raises:
-        FormatError: see `tekken_file` and `RankFile.tokenizer`.
-    """
-    return tekken_file(Path(path)).tokenizer(name)
-
-
-def tekken_file(path: Path) -> RankFile:
-    """Return what a ``tekken.json`` holds.
+        raw: its bytes, where they were read before.
 
     Raises:
         FormatError: the file is missing or damaged; the error names the field.
     """
     reader = _Reader(path)
-    top = read_json(path)
+    top = parse_json(read_bytes(path) if raw is None else raw, path)
     config = reader.as_object(top.get("config"), "config")
     if not is_text(config.get("pattern")):
         raise reader.error("config.pattern", short(config.get("pattern")), "a split pattern")
@@ -58,7 +47,7 @@ def tekken_file(path: Path) -> RankFile:
         raise reader.error("config.default_vocab_size", found, "at least the 256 bytes")
     ranks = reader.ranks(vocab[: size - n_special])
     special_tokens = reader.special_tokens(top.get("special_tokens"), n_special)
-    return RankFile(path, path.stem, config["pattern"], ranks, special_tokens, n_special)
+    return RankFile(path, config["pattern"], ranks, special_tokens, n_special)
 
 
 class _Reader(Fields):
@@ -117,7 +106,7 @@ class _Reader(Fields):
                 wanted = f"new ids below {n}, with their names"
                 raise self.error(f"special_tokens[{i}]", short(entry), wanted)
             names[rank] = name
-        found = {names.get(i, f"<SPECIAL_{i}>"): i for i in range(n)}
-        if len(found) < n:
+        ids = {names.get(i, f"<SPECIAL_{i}>"): i for i in range(n)}
+        if len(ids) < n:
             raise self.error("special_tokens", "a name given twice", "different names")
-        return found
+        return ids

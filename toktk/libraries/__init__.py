@@ -1,1 +1,1 @@
-"""Models that another library runs: its training, its rules of encoding."""
+"""The libraries that define public tokenizers, behind the face of a model."""

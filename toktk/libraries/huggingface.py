@@ -1,11 +1,12 @@
-"""A model that Hugging Face tokenizers runs: pieces go to the library, ids come back."""
+"""Models that Hugging Face tokenizers runs: a whole ``tokenizer.json``, or its model alone."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import itertools
 import json
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,35 +15,165 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.errors import FormatError
+from toktk.libraries.library import BYTE, MARK, LibraryModel, refusals
 from toktk.models.bpe import byte_characters
-from toktk.models.model import Arrays, Bytes, Ids, Int64, checked_pieces
+from toktk.models.model import Arrays
 from toktk.paths import atomic_write
 
-_BATCH = 4096  # pieces; the library's Encoding of one takes hundreds of bytes
+_MODEL_SETTINGS = ("continuing_subword_prefix", "unk_id", "unk_token")
 
-_BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
+_PREFIXED = re.compile(r'"continuing_subword_prefix"\s*:\s*"[^"]')
 
 
 @dataclass(frozen=True, eq=False)
-class HfModel:
-    """The model of a byte-level ``tokenizer.json``, encoding one piece at a time.
+class HfDocumentsModel(LibraryModel):
+    """A ``tokenizer.json`` as the library runs it; a piece is a document.
+
+    No special token is added, and none is found in text; other added tokens are. Truncation and
+    padding are off.
 
     Attributes:
-        document: the file's text; its pretokenizer is a Split and ByteLevel, of which toktk does the
-            first.
+        document: the file's text.
+
+    Raises:
+        FormatError: the library refuses it.
+    """
+
+    document: str
+
+    kind: ClassVar[str] = "hf-documents"
+    library: ClassVar[str] = "tokenizers"
+    batch: ClassVar[int] = 256  # the library's Encoding of one takes some hundred bytes per token
+
+    def __post_init__(self) -> None:
+        self.check()
+
+    def _load(self) -> Any:
+        return self._run(self.document)
+
+    def _run(self, document: str) -> Any:
+        from tokenizers import Tokenizer
+
+        _check_merges(document)
+        with refusals(self.library, "cannot run this tokenizer.json"):
+            tokenizer = Tokenizer.from_str(document)
+            tokenizer.encode_special_tokens = True
+            tokenizer.no_truncation()
+            tokenizer.no_padding()
+        return tokenizer
+
+    def _encode(self, texts: list[str]) -> list[list[int]]:
+        encodings = self._library.encode_batch_fast(texts, add_special_tokens=False)
+        return [encoding.ids for encoding in encodings]
+
+    @functools.cached_property
+    def _added(self) -> dict[int, Any]:
+        return dict(self._library.get_added_tokens_decoder())
+
+    @functools.cached_property
+    def _settings(self) -> dict[str, Any]:
+        """The file without its long lists."""
+        parsed = json.loads(self.document)
+        keys = ("normalizer", "pre_tokenizer", "decoder")
+        model = {key: parsed["model"].get(key) for key in _MODEL_SETTINGS}
+        return {"model": model, **{key: parsed.get(key) for key in keys}}
+
+    @functools.cached_property
+    def special_tokens(self) -> tuple[str, ...]:
+        """Names of the added tokens that are special, by id."""
+        return tuple(token.content for _, token in sorted(self._added.items()) if token.special)
+
+    @functools.cached_property
+    def vocab_size(self) -> int:
+        """The highest id, plus one."""
+        return max(self._library.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+
+    @functools.cached_property
+    def names(self) -> list[str]:
+        """The library's string for each id of the model; empty for other ids."""
+        names = [""] * self.vocab_size
+        for name, i in self._library.get_vocab(with_added_tokens=False).items():
+            names[i] = name
+        return names
+
+    @functools.cached_property
+    def tokens(self) -> list[bytes]:
+        """The bytes of each id: a special token's are its name, an id without a token has none."""
+        tokens = list(map(self._spelling(), self.names))
+        marks = MARK in self._steps
+        for i, token in self._added.items():
+            name = token.content
+            tokens[i] = (name.replace(MARK, " ") if marks and not token.special else name).encode()
+        return tokens
+
+    @functools.cached_property
+    def _steps(self) -> str:
+        """Those parts of the file, as JSON, that say how tokens are spelled."""
+        steps = {key: step for key, step in self._settings.items() if key != "model"}
+        return json.dumps(steps, ensure_ascii=False)
+
+    def _spelling(self) -> Callable[[str], bytes]:
+        """Return what gives the bytes of a token of the model from its name."""
+        prefix = self._settings["model"]["continuing_subword_prefix"]
+        if not isinstance(prefix, str):  # in a model that has none, it is anything
+            prefix = ""
+        byte_of = {character: b for b, character in enumerate(byte_characters())}
+        byte_level = '"ByteLevel"' in self._steps
+        metaspace = MARK in self._steps or '"Metaspace"' in self._steps
+
+        def spelled(name: str) -> bytes:
+            name = name.removeprefix(prefix) or name
+            if byte_level and byte_of.keys() >= set(name):
+                return bytes([byte_of[character] for character in name])
+            if not byte_level and (byte := BYTE.fullmatch(name)):
+                return bytes([int(byte[1], 16)])
+            return (name.replace(MARK, " ") if metaspace else name).encode()
+
+        return spelled
+
+    @functools.cached_property
+    def unknown_id(self) -> int | None:
+        """The id of text that the vocabulary lacks; None where it lacks none."""
+        unk_id, name = (self._settings["model"][key] for key in ("unk_id", "unk_token"))
+        if isinstance(unk_id, int):
+            return unk_id
+        unknown: int | None = self._library.token_to_id(name) if isinstance(name, str) else None
+        return unknown
+
+    @functools.cached_property
+    def signature(self) -> str:
+        """The sha256, in hex, of the file's text."""
+        raw = self.document.encode("utf-8", "surrogatepass")
+        return hashlib.sha256(b"hf-documents\0" + raw).hexdigest()
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """See `toktk.models.model.Model`."""
+        return {"document": np.frombuffer(self.document.encode(), dtype=np.uint8)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> HfDocumentsModel:
+        """See `toktk.models.model.Model`."""
+        return cls(arrays["document"].tobytes().decode())
+
+
+@dataclass(frozen=True, eq=False)
+class HfModel(HfDocumentsModel):
+    """The model of a byte-level ``tokenizer.json`` that toktk's trainers wrote; a piece is a piece.
+
+    The file's pretokenizer is a Split and ByteLevel, of which toktk does the first.
 
     Raises:
         FormatError: text that is no such file, or whose special tokens are not the first ids.
     """
 
-    document: str
-
     kind: ClassVar[str] = "hf"
+    batch: ClassVar[int] = 4096
 
     def __post_init__(self) -> None:
         try:
-            special = [(token["id"], token["special"]) for token in self._parsed["added_tokens"]]
-            steps = [step["type"] for step in self._parsed["pre_tokenizer"]["pretokenizers"]]
+            parsed = json.loads(self.document)
+            special = [(token["id"], token["special"]) for token in parsed["added_tokens"]]
+            steps = [step["type"] for step in parsed["pre_tokenizer"]["pretokenizers"]]
         except (ValueError, KeyError, TypeError) as error:
             raise FormatError(
                 "cannot run this tokenizer.json.", f"Found: {type(error).__name__}: {error}."
@@ -54,82 +185,18 @@ class HfModel:
                 "Readable is: Split and ByteLevel; special tokens that have the first ids.",
             )
 
-    @functools.cached_property
-    def _parsed(self) -> dict[str, Any]:
-        parsed: dict[str, Any] = json.loads(self.document)
-        return parsed
-
-    @functools.cached_property
-    def special_tokens(self) -> tuple[str, ...]:
-        """Names of the ids 0, 1, … in order."""
-        return tuple(token["content"] for token in self._parsed["added_tokens"])
-
-    @functools.cached_property
-    def names(self) -> list[str]:
-        """The library's string for each id."""
-        vocab = self._parsed["model"]["vocab"]
-        if isinstance(vocab, list):
-            return [name for name, _ in vocab]
-        return sorted(vocab, key=vocab.__getitem__)
-
-    @functools.cached_property
-    def tokens(self) -> list[bytes]:
-        """The bytes of each id, without the prefix that marks the inside of a piece."""
-        byte_of = {character: b for b, character in enumerate(byte_characters())}
-        prefix = self._parsed["model"].get("continuing_subword_prefix") or ""
-        n = len(self.special_tokens)
-        tokens = [name.encode() for name in self.special_tokens]
-        for name in self.names[n:]:
-            inside = name.removeprefix(prefix) or name
-            tokens.append(bytes([byte_of[character] for character in inside]))
-        return tokens
-
-    @property
-    def vocab_size(self) -> int:
-        """Number of ids."""
-        return len(self.names)
-
-    @functools.cached_property
-    def base_size(self) -> int:
-        """Special tokens and bytes; those at the start and those inside a piece, if they differ."""
-        n = len(self.special_tokens)
-        return n + sum(len(token) == 1 for token in self.tokens[n:])
+    def _load(self) -> Any:
+        # The pieces are cut already; cutting one again could cut it further.
+        step = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
+        document = {**json.loads(self.document), "pre_tokenizer": {**step, "use_regex": False}}
+        return self._run(json.dumps(document))
 
     @functools.cached_property
     def signature(self) -> str:
         """The sha256, in hex, of the model as the library reads it; the split is not part of it."""
-        relevant = {key: self._parsed[key] for key in ("added_tokens", "model")}
+        parsed = json.loads(self.document)
+        relevant = {key: parsed[key] for key in ("added_tokens", "model")}
         return hashlib.sha256(json.dumps(["hf", relevant]).encode()).hexdigest()
-
-    @functools.cached_property
-    def _library(self) -> Any:
-        from tokenizers import Tokenizer
-
-        # The pieces are cut already; cutting one again could cut it further.
-        document = {**self._parsed, "pre_tokenizer": {**_BYTE_LEVEL, "use_regex": False}}
-        library = Tokenizer.from_str(json.dumps(document))
-        library.encode_special_tokens = True
-        return library
-
-    def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
-        """See `toktk.models.model.Model`.
-
-        Raises:
-            FormatError: a piece that is no UTF-8.
-        """
-        pieces = texts_of(*checked_pieces(data, offsets)[:2])
-        ids: list[int] = []
-        ends = np.empty(len(pieces), dtype=np.int64)
-        for at in range(0, len(pieces), _BATCH):
-            batch = pieces[at : at + _BATCH]
-            for i, encoding in enumerate(self._library.encode_batch_fast(batch), at):
-                ids += encoding.ids
-                ends[i] = len(ids)
-        return np.array(ids, dtype=np.uint32), ends
-
-    def is_prefix_of(self, other: object) -> bool:
-        """Tell whether the two are the same: the library encodes by each vocabulary anew."""
-        return isinstance(other, HfModel) and self.signature == other.signature
 
     def write(self, folder: Path, name: str) -> Path:
         """Write the library's file, as it is, and return its path.
@@ -142,28 +209,30 @@ class HfModel:
             temporary.write_text(self.document, encoding="utf-8", newline="\n")
         return path
 
-    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """See `toktk.models.model.Model`."""
-        return {"document": np.frombuffer(self.document.encode(), dtype=np.uint8)}
 
-    @classmethod
-    def from_arrays(cls, arrays: Arrays) -> HfModel:
-        """See `toktk.models.model.Model`."""
-        return cls(arrays["document"].tobytes().decode())
+def _check_merges(document: str) -> None:
+    """Refuse merges at which the library ends the process instead of complaining.
 
-
-def texts_of(data: Bytes, offsets: Int64) -> list[str]:
-    """Return the pieces as strings, for a library that reads no bytes.
-
-    Raises:
-        FormatError: a piece that is no UTF-8.
+    It cuts the bytes of the prefix off the right part of each merge, whether they are there or not.
     """
-    raw, ends = data.tobytes(), offsets.tolist()
+    if not _PREFIXED.search(document):
+        return
     try:
-        return [raw[a:b].decode() for a, b in itertools.pairwise(ends)]
-    except UnicodeDecodeError as error:
-        raise FormatError(
-            "a tokenizer that a library runs encodes text, not bytes.",
-            f"Found: the piece {error.object!r:.60}, which is no UTF-8.",
-            "Choose a pretokenizer that cuts between characters.",
-        ) from error
+        model = json.loads(document)["model"]
+        prefix, merges = model["continuing_subword_prefix"], model["merges"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return  # the library says what is wrong
+    if not isinstance(prefix, str) or not isinstance(merges, list):
+        return
+    width = len(prefix.encode("utf-8", "surrogatepass"))
+    for rank, entry in enumerate(merges):
+        parts = entry.split(" ") if isinstance(entry, str) else entry
+        if not isinstance(parts, list) or len(parts) != 2 or not isinstance(parts[1], str):
+            continue
+        right = parts[1].encode("utf-8", "surrogatepass")
+        if len(right) < width or (right[width : width + 1] or b"-")[0] & 0xC0 == 0x80:
+            raise FormatError(
+                f"cannot run this tokenizer.json: model.merges[{rank}].",
+                f"Found: {parts[1]!r:.60}, of which the prefix {prefix!r:.60} cannot be cut off.",
+                "Readable is: right parts that begin with model.continuing_subword_prefix.",
+            )

@@ -14,22 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.errors import FormatError
-from toktk.libraries.huggingface import texts_of
-from toktk.libraries.whole import flat, refusals
-from toktk.models.model import (
-    Arrays,
-    Bytes,
-    Ids,
-    Int64,
-    checked_pieces,
-    pack_names,
-    unpack_names,
-)
+from toktk.libraries.library import LibraryModel, refusals
+from toktk.models.model import Arrays, pack_names, unpack_names
 from toktk.models.pairs import MAX_ID
 
 
 @dataclass(frozen=True, eq=False)
-class TiktokenDocumentsModel:
+class TiktokenDocumentsModel(LibraryModel):
     """An encoding of tiktoken; a piece is a document. Special tokens in text are ordinary text.
 
     Attributes:
@@ -46,25 +37,28 @@ class TiktokenDocumentsModel:
     special: Mapping[str, int]
 
     kind: ClassVar[str] = "tiktoken-documents"
+    library: ClassVar[str] = "tiktoken"
+    batch: ClassVar[int] = 256
 
     def __post_init__(self) -> None:
-        self._library  # noqa: B018 - refuses what is no encoding
+        self.check()
 
-    @functools.cached_property
-    def _library(self) -> Any:
+    def _load(self) -> Any:
         import tiktoken
 
         ids = [*self.ranks.values(), *self.special.values()]
         missing = next((b for b in range(256) if bytes([b]) not in self.ranks), None)
         outside = next((i for i in ids if not 0 <= i <= MAX_ID), None)
+        fault = ""
         if outside is not None:
-            found = f"the id {outside:,}; readable are 0 to {MAX_ID:,}"
-            raise FormatError("tiktoken cannot run this encoding.", f"Found: {found}.")
-        if missing is not None or len(set(ids)) < len(ids):
-            # tiktoken would break down at the first text with that byte.
-            found = "an id given twice" if missing is None else f"no rank for 0x{missing:02X}"
-            raise FormatError("tiktoken cannot run this encoding.", f"Found: {found}.")
-        with refusals("tiktoken", "cannot run this encoding"):
+            fault = f"the id {outside:,}; readable are 0 to {MAX_ID:,}"
+        elif missing is not None:  # tiktoken would break down at the first text with that byte
+            fault = f"no rank for 0x{missing:02X}"
+        elif len(set(ids)) < len(ids):
+            fault = "an id given twice"
+        if fault:
+            raise FormatError("tiktoken cannot run this encoding.", f"Found: {fault}.")
+        with refusals(self.library, "cannot run this encoding"):
             return tiktoken.Encoding(
                 "reference",
                 pat_str=self.pattern,
@@ -72,15 +66,13 @@ class TiktokenDocumentsModel:
                 special_tokens=dict(self.special),
             )
 
+    def _encode(self, texts: list[str]) -> list[list[int]]:
+        return [self._library.encode_ordinary(text) for text in texts]
+
     @functools.cached_property
     def special_tokens(self) -> tuple[str, ...]:
         """Names of the special tokens, by id."""
         return tuple(sorted(self.special, key=self.special.__getitem__))
-
-    @functools.cached_property
-    def special_ids(self) -> Int64:
-        """int64: the ids of `special_tokens`."""
-        return np.array(sorted(self.special.values()), dtype=np.int64)
 
     @functools.cached_property
     def tokens(self) -> list[bytes]:
@@ -97,11 +89,6 @@ class TiktokenDocumentsModel:
         """The highest id, plus one."""
         return max([*self.ranks.values(), *self.special.values()]) + 1
 
-    @property
-    def base_size(self) -> int:
-        """Special tokens and bytes."""
-        return len(self.special) + 256
-
     @functools.cached_property
     def signature(self) -> str:
         """The sha256, in hex, of pattern, ranks and special tokens."""
@@ -109,20 +96,6 @@ class TiktokenDocumentsModel:
         for array in self.to_arrays().values():
             digest.update(f"{array.size} ".encode() + array.tobytes())
         return digest.hexdigest()
-
-    def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
-        """See `toktk.models.model.Model`; a piece is a document.
-
-        Raises:
-            FormatError: a document that is no UTF-8.
-        """
-        documents = texts_of(*checked_pieces(data, offsets)[:2])
-        with refusals("tiktoken", "cannot encode this text"):
-            return flat([self._library.encode_ordinary(text) for text in documents])
-
-    def is_prefix_of(self, other: object) -> bool:
-        """Tell whether the two are the same: a library's ids are not read off another's."""
-        return isinstance(other, TiktokenDocumentsModel) and self.signature == other.signature
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """See `toktk.models.model.Model`."""

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from toktk.errors import FormatError
-from toktk.formats.files import read_bytes
-from toktk.formats.public_json import parse_json, read_public_json
-from toktk.formats.ranks import ENCODINGS, RankFile, rank_file
-from toktk.formats.sentencepiece import read_sentencepiece_unigram
-from toktk.formats.sentencepiece_bpe import read_sentencepiece_bpe
+from toktk.formats.fields import NotNative, Parts, read_bytes
+from toktk.formats.read import beside, file_of, format_of, read
 from toktk.formats.tekken import tekken_file
-from toktk.formats.tokenizer_json import tokenizer_of
+from toktk.formats.tiktoken_read import RankFile, rank_file
 from toktk.loading.downloads import hub_file, tiktoken_ranks
 from toktk.loading.parsed import Parsed, read_parsed, write_parsed
-from toktk.loading.spec import FOLDER_FILES, Spec, parse_spec
+from toktk.loading.spec import Spec, parse_spec
 from toktk.models.model import Model
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.runtime import gc_off
 from toktk.tokenizer import Tokenizer
 
-_PROTO = b"\n"  # the tag of the first piece
-_RANKS = re.compile(rb"[A-Za-z0-9+/]+={0,2} \d{1,9}\r?\n")
 _PACKAGES = {
     "tokenizer.json": "tokenizers",
     "tiktoken": "tiktoken",
@@ -101,14 +94,16 @@ def load(text: str, cache: bool = True) -> Loaded:
     spec = parse_spec(text)
     if spec.source == "tiktoken":
         return _from_tiktoken(spec, cache)
-    path = hub_file(spec) if spec.source == "hf" else _file_of(spec.path)
+    path = hub_file(spec) if spec.source == "hf" else file_of(spec.path)
     raw = read_bytes(path)
-    source = _digest(raw, *_beside(path, raw))
+    format = "sentencepiece" if spec.source == "spm" else format_of(raw, path)
+    source = _digest(raw, *beside(raw, path, format))
+    build = functools.partial(_build, path, raw)
 
-    def read() -> Parsed:
-        return _read(path, raw, spec)
+    def parse() -> Parsed:
+        return _parsed(format, spec, lambda: read(raw, path, format), build)
 
-    return _loaded(spec, source, read, functools.partial(_build, path, raw), cache)
+    return _loaded(spec, source, parse, build, cache)
 
 
 def _loaded(
@@ -129,96 +124,20 @@ def _loaded(
     return Loaded(spec.label, spec.text, source, parsed.native, parsed.why, reference)
 
 
-def _file_of(path: Path) -> Path:
-    """Return the file that `path` means: itself, or the first known one in a folder."""
-    if not path.is_dir():
-        return path
-    for name in FOLDER_FILES:
-        if (path / name).is_file():
-            return path / name
-    for ending in ("*.tiktoken", "*.model"):
-        found = sorted(path.glob(ending))
-        if len(found) == 1:
-            return found[0]
-        if found:
-            names = ", ".join(one.name for one in found[:5])
-            raise FormatError(f"cannot choose a tokenizer in {path}.", f"Found: {names}.")
-    raise FormatError(
-        f"no tokenizer in {path}.",
-        f"Looked for: {', '.join(FOLDER_FILES)}, one .tiktoken, one .model.",
-    )
-
-
-def _beside(path: Path, raw: bytes) -> list[bytes]:
-    """Return what else decides the ids of a ``.tiktoken``, which holds neither pattern nor special tokens."""
-    beside = path.with_name(f"{path.name}.json")
-    if not _is_ranks(raw):
-        return []
-    return [read_bytes(beside) if beside.exists() else repr(ENCODINGS.get(path.stem)).encode()]
-
-
-def _is_ranks(raw: bytes) -> bool:
-    return _RANKS.match(raw) is not None
-
-
-def _read(path: Path, raw: bytes, spec: Spec) -> Parsed:
-    name = spec.label
-    if _is_ranks(raw) or path.suffix == ".tiktoken":
-        return _ranked("tiktoken", rank_file(path), name)
-    is_json = raw[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
-    if spec.source == "spm" or (raw.startswith(_PROTO) and not is_json):
-        return _sentencepiece(path, name)
-    if not is_json:
-        raise FormatError(
-            f"cannot tell what {path} is.",
-            f"Found: it begins with {raw[:24]!r}.",
-            "Readable are tokenizer.json, tekken.json, .tiktoken files and SentencePiece models.",
-        )
-    if b'"config"' in raw and b'"token_bytes"' in raw[:100_000]:
-        return _ranked("tekken", tekken_file(path), name)
-    document = parse_json(raw, path)
+def _parsed(
+    format: str, spec: Spec, read: Callable[[], Parts], build: Callable[[str], Model]
+) -> Parsed:
+    """Return what a file holds; where toktk finds fault and the library does not, that runs it."""
     try:
-        return Parsed("tokenizer.json", tokenizer_of(document, path, name), "")
-    except FormatError:  # not one that toktk wrote
-        return _public_json(document, path, raw, name)
-
-
-def _public_json(document: dict[str, Any], path: Path, raw: bytes, name: str) -> Parsed:
-    """Return what a tokenizer.json holds; where toktk finds fault and the library does not, that runs it."""
-    try:
-        return Parsed("tokenizer.json", *read_public_json(document, path, name))
+        return Parsed(format, Tokenizer(spec.label, *read()), "")
+    except NotNative as reason:
+        return Parsed(format, None, str(reason))
     except FormatError as error:
         try:
-            _build(path, raw, "tokenizer.json")
+            build(format)
         except FormatError:
             raise error from None  # it names the field
-        return Parsed("tokenizer.json", None, _reason(error, path))
-
-
-def _ranked(kind: str, file: RankFile, name: str) -> Parsed:
-    try:
-        return Parsed(kind, file.tokenizer(name), "")
-    except FormatError as error:
-        return Parsed(kind, None, _reason(error, file.path))
-
-
-def _sentencepiece(path: Path, name: str) -> Parsed:
-    try:
-        return Parsed("sentencepiece", read_sentencepiece_unigram(path, name), "")
-    except FormatError as error:
-        why = _reason(error, path)
-    try:
-        return Parsed("sentencepiece", read_sentencepiece_bpe(path, name), "")
-    except FormatError as error:
-        if "trainer_spec.model_type" not in str(error):  # else it is a unigram model
-            why = _reason(error, path)
-    return Parsed("sentencepiece", None, why)
-
-
-def _reason(error: FormatError, path: Path) -> str:
-    """Return what a reader complained about, in one line and without the path."""
-    text = " ".join(str(error).split())
-    return text.removeprefix(f"cannot read {path}").lstrip(".: ") or text
+        return Parsed(format, None, " ".join(str(error).split()))
 
 
 def _build(path: Path, raw: bytes, kind: str) -> Model:
@@ -244,21 +163,20 @@ def _build(path: Path, raw: bytes, kind: str) -> Model:
 def _encoding(file: RankFile) -> Model:
     from toktk.libraries.tiktoken import TiktokenDocumentsModel
 
-    ids = {token: rank + file.shift for token, rank in file.ranks.items()}
-    return TiktokenDocumentsModel(file.pattern, ids, file.special_tokens)
+    return TiktokenDocumentsModel(file.pattern, file.ids, file.special_tokens)
 
 
 def _from_tiktoken(spec: Spec, cache: bool) -> Loaded:
     pattern, ranks, special_tokens = tiktoken_ranks(spec)
-    file = RankFile(Path(spec.target), spec.target, pattern, ranks, special_tokens)
-
-    def read() -> Parsed:
-        return _ranked("tiktoken", file, spec.label)
+    file = RankFile(Path(spec.target), pattern, ranks, special_tokens)
 
     def build(kind: str) -> Model:
         return _encoding(file)
 
-    return _loaded(spec, _digest_ranks(file), read, build, cache)
+    def parse() -> Parsed:
+        return _parsed("tiktoken", spec, file.parts, build)
+
+    return _loaded(spec, _digest_ranks(file), parse, build, cache)
 
 
 def _digest_ranks(file: RankFile) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from toktk.errors import FormatError, did_you_mean
+from toktk.formats.tiktoken_read import ENCODINGS
 
 Source = Literal["hf", "tiktoken", "spm", "path"]
 
@@ -18,10 +19,6 @@ _USE = (
     "Use tiktoken:{}, hf:<org>/<name>, spm:<file.model>, or a path to tokenizer.json, tekken.json, a "
     ".model, a .tiktoken, or a folder with one of them."
 )
-# The encodings of tiktoken 0.14, so that an error need not import it.
-ENCODINGS = (
-    "cl100k_base", "gpt2", "o200k_base", "o200k_harmony", "p50k_base", "p50k_edit", "r50k_base",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,9 @@ KINDS = {
     "greedy": "toktk.models.greedy:GreedyModel",
     "hf": "toktk.libraries.huggingface:HfModel",
     "sentencepiece": "toktk.libraries.sentencepiece:SentencePieceModel",
-    "hf-documents": "toktk.libraries.huggingface_documents:HfDocumentsModel",
+    "hf-documents": "toktk.libraries.huggingface:HfDocumentsModel",
     "tiktoken-documents": "toktk.libraries.tiktoken:TiktokenDocumentsModel",
-    "sentencepiece-documents": (
-        "toktk.libraries.sentencepiece_documents:SentencePieceDocumentsModel"
-    ),
+    "sentencepiece-documents": "toktk.libraries.sentencepiece:SentencePieceDocumentsModel",
 }
 
 
@@ -42,7 +40,7 @@ class Model(Protocol):
         kind: names the class in the store and in files.
         special_tokens: names of ids that are never found in text: 0, 1, … in what is trained here,
             anywhere in published vocabularies.
-        vocab_size: number of ids, special tokens and alphabet included: the highest id plus one.
+        vocab_size: number of ids, special tokens and alphabet included: the highest id, plus one.
         tokens: the bytes of each id; a special token's are its name in UTF-8.
         signature: the sha256, in hex, of all that determines ids.
     """

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from toktk.errors import FormatError, PatternError
 from toktk.pretokenizers import syntax
-from toktk.pretokenizers.automaton import Automaton
+from toktk.pretokenizers.automaton import Automaton, compile_pattern
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
@@ -15,54 +15,74 @@ from toktk.pretokenizers.pretokenizer import Pretokenizer
 def exported_pattern(pretokenizer: Pretokenizer) -> str:
     """Return the pattern as Oniguruma and Rust's engines read it.
 
-    Equal on all characters that the libraries' Unicode tables know alike; a character assigned in
-    the last years may be a letter to one and nothing to another.
+    All cut alike at characters that their Unicode tables know alike. A character assigned in the last
+    years may be a letter to one and nothing to another.
 
     Raises:
-        FormatError: more than the pattern determines the pieces; or the pattern runs on the `regex`
-            library alone, or can match the empty string, after which every library goes on in its
-            own way.
+        FormatError: more than the pattern determines the pieces; or only the `regex` library runs the
+            pattern; or it can match the empty string, after which every library goes on in its own way.
     """
     pattern = pretokenizer.pattern
     if not pretokenizer.is_plain:
         raise FormatError(
             f"cannot export the pretokenizer {pretokenizer.name}: its split pattern is not all.",
-            f"Found: {_beside_the_pattern(pretokenizer)}.",
+            f"Found: {beside_the_pattern(pretokenizer)}.",
             "Keep the file that it was read from.",
         )
-    compiled = pretokenizer.compile() is not None
-    if not compiled:
-        reason = "it does not compile, so nothing says that another library reads it alike"
-    elif _matches_nothing(syntax.parse(pattern)):
-        reason = "it can match the empty string"
-    else:
-        return syntax.portable(pattern)
-    raise FormatError(
-        f"cannot export the split pattern {pattern!r}: {reason}.",
-        "Write + instead of *, or leave out the optional whole."
-        if compiled
-        else _why_not_compiled(pattern),
-    )
+    if pretokenizer.compile() is None:
+        raise FormatError(
+            f"cannot export the split pattern {pattern!r}: it does not compile, so nothing says that "
+            "another library reads it alike.",
+            _why_not_compiled(pattern),
+        )
+    if _matches_nothing(syntax.parse(pattern)):
+        raise FormatError(
+            f"cannot export the split pattern {pattern!r}: it can match the empty string.",
+            "Write + instead of *, or leave out the optional whole.",
+        )
+    return syntax.portable(pattern)
+
+
+def beside_the_pattern(pretokenizer: Pretokenizer) -> str:
+    """Return what else than the pattern determines the pieces; empty for a plain pretokenizer."""
+    steps = []
+    if pretokenizer.before:
+        steps.append(f"{len(pretokenizer.before)} patterns that cut before it")
+    if not pretokenizer.normalizer.is_identity:
+        steps.append(f"the normalizer {pretokenizer.normalizer.signature}")
+    if pretokenizer.added:
+        steps.append(f"{len(pretokenizer.added):,} added strings")
+    return ", ".join(steps)
 
 
 def exported_pretokenizer(text: str) -> Pretokenizer:
-    """Return the pretokenizer whose `exported_pattern` is `text`; a known one has its name again.
+    """Return the pretokenizer whose `exported_pattern` is `text`; see `named_pretokenizer`.
 
     Raises:
         FormatError: libraries may read this pattern differently.
     """
-    for name, known in PATTERNS.items():
-        if canonical_pattern(known) == text:
-            return Pretokenizer(name, known)
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    found = Pretokenizer(f"regex-{digest[:8]}", text)
+    pretokenizer = named_pretokenizer(text)
     try:
-        again = exported_pattern(found)
+        exported = exported_pattern(pretokenizer)
     except PatternError as error:
         raise FormatError(str(error)) from error
-    if again != text:
+    if exported != text:
         raise FormatError(f"libraries may read the split pattern {text!r} differently.")
-    return found
+    return pretokenizer
+
+
+def named_pretokenizer(text: str) -> Pretokenizer:
+    """Return the pretokenizer of a pattern; a known one, as it is or as exported, has its name again."""
+    for name, known in PATTERNS.items():
+        if text in (known, canonical_pattern(known)):
+            return Pretokenizer(name, known)
+    return Pretokenizer(pattern_name(text), text)
+
+
+def pattern_name(text: str) -> str:
+    """Return the name of a pattern, or of something else, that has no known one: after its hash."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"regex-{digest[:8]}"
 
 
 def canonical_pattern(pattern: str) -> str:
@@ -89,32 +109,21 @@ def canonical_key(pretokenizer: Pretokenizer) -> str:
 def leaves_gaps(automaton: Automaton) -> bool:
     """Tell whether some text has a place at which the pattern does not match.
 
-    There is one if and only if the automaton can die, or the text end, before a match is accepted.
+    There is one if and only if the automaton can die, or the text can end, before a match is accepted.
     """
     next_state, accept = automaton.next_state.tolist(), automaton.accept.tolist()
-    unmatched = [0]
+    unmatched = [0]  # states that are reached before any match; the loop appends to them
     for state in unmatched:
         if state != 0 and not accept[state][-1]:
             return True
-        for target, accepted in zip(next_state[state], accept[state], strict=False):
-            if accepted:
+        for target, is_accepted in zip(next_state[state], accept[state], strict=False):
+            if is_accepted:
                 continue
             if target < 0:
                 return True
             if target not in unmatched:
                 unmatched.append(target)
     return False
-
-
-def _beside_the_pattern(pretokenizer: Pretokenizer) -> str:
-    found = []
-    if pretokenizer.before:
-        found.append(f"{len(pretokenizer.before)} patterns that cut before it")
-    if not pretokenizer.normalizer.is_identity:
-        found.append(f"the normalizer {pretokenizer.normalizer.signature}")
-    if pretokenizer.added:
-        found.append(f"{len(pretokenizer.added):,} added strings")
-    return ", ".join(found)
 
 
 def _matches_nothing(node: syntax.Node) -> bool:
@@ -131,8 +140,6 @@ def _matches_nothing(node: syntax.Node) -> bool:
 
 
 def _why_not_compiled(pattern: str) -> str:
-    from toktk.pretokenizers.automaton import compile_pattern
-
     try:
         compile_pattern(pattern)
     except PatternError as error:

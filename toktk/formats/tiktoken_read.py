@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from toktk.errors import FormatError, PatternError
-from toktk.formats.files import is_text, read_bytes, read_json
+from toktk.formats.fields import NotNative, Parts, is_text, parse_json, read_bytes, short
+from toktk.formats.tokens import in_own_order
 from toktk.models.pairs import PairModel
 from toktk.pretokenizers.automaton import compile_pattern
-from toktk.pretokenizers.export import exported_pretokenizer, leaves_gaps
-from toktk.pretokenizers.patterns import PATTERNS, resolve
+from toktk.pretokenizers.export import leaves_gaps, named_pretokenizer
+from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.tokenizer import Tokenizer
 
 _END, _PROMPT = "<|endoftext|>", "<|endofprompt|>"
 _MIDDLE = ("<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>")
@@ -65,7 +64,6 @@ class RankFile:
 
     Attributes:
         path: the file, for messages.
-        name: by default that of the tokenizer.
         pattern: the split pattern.
         ranks: {token: rank}; the rank is the id, less `shift`.
         special_tokens: {name: id}.
@@ -73,60 +71,70 @@ class RankFile:
     """
 
     path: Path
-    name: str
     pattern: str
     ranks: Mapping[bytes, int]
     special_tokens: Mapping[str, int]
     shift: int = 0
 
-    def tokenizer(self, name: str | None = None) -> Tokenizer:
-        """Return the tokenizer that gives the ids that tiktoken gives.
+    @property
+    def ids(self) -> Mapping[bytes, int]:
+        """{token: id}."""
+        if not self.shift:
+            return self.ranks
+        return {token: rank + self.shift for token, rank in self.ranks.items()}
+
+    def parts(self) -> Parts:
+        """Return the pretokenizer and the model that give the ids that tiktoken gives.
+
+        The model is a BpeModel where ids lie as toktk lays them out, and merging makes every token.
 
         Raises:
-            FormatError: no such vocabulary, or a pattern that leaves text between its matches, which
+            NotNative: a pattern that toktk cannot run, or one that leaves text between its matches, which
                 tiktoken drops.
+            FormatError: ids that are no vocabulary.
         """
-        ids = {token: rank + self.shift for token, rank in self.ranks.items()}
         try:
-            model = PairModel.from_ranks(ids, self.special_tokens)
-            pretokenizer = _pretokenizer(self.pattern)
-        except (FormatError, PatternError) as error:
+            model = PairModel.from_ranks(self.ids, self.special_tokens)
+        except FormatError as error:
             raise FormatError(f"cannot read {self.path}.", f"Found: {error}") from error
-        return Tokenizer(name or self.name, pretokenizer, model)
+        pretokenizer = _pretokenizer(self.pattern)
+        own = None
+        if not model.whole.any():
+            merges = model.pairs[:, :3]
+            own = in_own_order(self.special_tokens, model.byte_ids, merges, model.vocab_size)
+        return pretokenizer, own or model
 
 
 def _pretokenizer(pattern: str) -> Pretokenizer:
-    if leaves_gaps(compile_pattern(pattern)):
-        raise FormatError(f"the pattern {pattern!r} does not match everywhere.")
     try:
-        return exported_pretokenizer(pattern)
-    except FormatError:
-        return Pretokenizer(*resolve(pattern))
+        gaps = leaves_gaps(compile_pattern(pattern))
+    except PatternError as error:
+        raise NotNative(f"pat_str: {str(error).splitlines()[0]}") from error
+    if gaps:
+        raise NotNative(f"pat_str: the pattern {pattern!r} does not match everywhere")
+    return named_pretokenizer(pattern)
 
 
-def read_ranks(path: Path | str, name: str | None = None) -> Tokenizer:
-    """Read a published ``.tiktoken`` file; every id is given as tiktoken gives it.
+def arguments_path(path: Path) -> Path:
+    """Return the file beside a ``.tiktoken`` that holds the other arguments of ``tiktoken.Encoding``."""
+    return path.with_name(f"{path.name}.json")
+
+
+def rank_file(path: Path, raw: bytes | None = None) -> RankFile:
+    """Return what a ``.tiktoken`` file holds, with pattern and special tokens.
 
     Args:
         path: the file.
-        name: by default that of the encoding.
-
-    Raises:
-        FormatError: see `rank_file` and `RankFile.tokenizer`.
-    """
-    return rank_file(Path(path)).tokenizer(name)
-
-
-def rank_file(path: Path) -> RankFile:
-    """Return what a ``.tiktoken`` file holds, with pattern and special tokens.
+        raw: its bytes, where they were read before.
 
     Raises:
         FormatError: the file is missing or damaged, or nothing says what its pattern is.
     """
-    beside = path.with_name(f"{path.name}.json")
-    ranks = parse_ranks(path)
+    ranks = parse_ranks(read_bytes(path) if raw is None else raw, path)
+    beside = arguments_path(path)
     if beside.exists():
-        return _with_arguments(path, beside, ranks)
+        arguments = read_arguments(beside, ranks)
+        return RankFile(path, arguments["pat_str"], ranks, arguments.get("special_tokens", {}))
     if path.stem not in ENCODINGS:
         raise FormatError(
             f"cannot read {path}: a .tiktoken file without its pattern.",
@@ -134,34 +142,55 @@ def rank_file(path: Path) -> RankFile:
             f'Write {{"pat_str": "…", "special_tokens": {{"<|endoftext|>": {len(ranks)}}}}} there.',
         )
     pattern, special_tokens = ENCODINGS[path.stem]
-    return RankFile(path, path.stem, PATTERNS[pattern], ranks, special_tokens)
+    return RankFile(path, PATTERNS[pattern], ranks, special_tokens)
 
 
-def _with_arguments(path: Path, beside: Path, ranks: dict[bytes, int]) -> RankFile:
-    arguments = read_json(beside)
-    name = arguments.get("name", path.stem)
-    pattern: Any = arguments.get("pat_str")
+def read_arguments(path: Path, ranks: Mapping[bytes, int]) -> dict[str, Any]:
+    """Return the arguments of ``tiktoken.Encoding`` other than `ranks`; but for `pat_str` all are optional.
+
+    Raises:
+        FormatError: the file is missing or damaged; the error names the field.
+    """
+    arguments = parse_json(read_bytes(path), path)
     special_tokens = arguments.get("special_tokens", {})
     sound = {
-        "name": is_text(name),
-        "pat_str": is_text(pattern),
+        "name": is_text(arguments.get("name", "x")),
+        "pat_str": is_text(arguments.get("pat_str")),
         "special_tokens": isinstance(special_tokens, dict)
         and all(is_text(key) and type(i) is int for key, i in special_tokens.items()),
+        "explicit_n_vocab": type(arguments.get("explicit_n_vocab") or 0) is int,
     }
     for field, is_sound in sound.items():
         if not is_sound:
-            found = json.dumps(arguments.get(field))[:80]
-            raise FormatError(f"{beside} is damaged: {field}.", f"Found: {found}.")
-    return RankFile(path, name, pattern, ranks, special_tokens)
+            raise FormatError(
+                f"{path} is damaged: {field}.", f"Found: {short(arguments.get(field))}."
+            )
+    size = arguments.get("explicit_n_vocab")
+    ids = {*ranks.values(), *special_tokens.values()}
+    n = len(ranks) + len(special_tokens)
+    if size and (size != n or len(ids) != n or not 0 <= min(ids) <= max(ids) < n):
+        raise FormatError(
+            f"{path.stem} and {path.name} do not belong together.",
+            f"Found: {len(ranks):,} ranks and {len(special_tokens):,} special tokens.",
+            f"Together they must be the ids 0 to {size - 1:,}, each once.",
+        )
+    return arguments
 
 
-def parse_ranks(path: Path) -> dict[bytes, int]:
+def parse_ranks(raw: bytes, path: Path) -> dict[bytes, int]:
     """Return {token: rank} of a ``.tiktoken`` file.
 
     Raises:
-        FormatError: it is missing, or a line is no new token with its rank; the error names the line.
+        FormatError: a line is no new token with its rank, which the error names; or a byte has none.
     """
-    lines = read_bytes(path).splitlines()
+    ranks = _all_ranks(raw.splitlines(), path)
+    missing = next((b for b in range(256) if bytes([b]) not in ranks), None)
+    if missing is not None:
+        raise FormatError(f"{path} is damaged.", f"Found: no rank for the byte {missing:#04x}.")
+    return ranks
+
+
+def _all_ranks(lines: list[bytes], path: Path) -> dict[bytes, int]:
     if not lines or {line.count(b" ") for line in lines} != {1}:
         return _each_rank(path, lines)
     flat = b" ".join(lines).split(b" ")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from toktk.errors import FormatError, PatternError
-from toktk.formats.fields import Fields, short
+from toktk.formats.fields import Fields, NotNative, short
 from toktk.normalizers.normalizer import Normalizer
 from toktk.pretokenizers import syntax
 from toktk.pretokenizers.automaton import compile_pattern
-from toktk.pretokenizers.export import exported_pretokenizer, leaves_gaps
+from toktk.pretokenizers.export import exported_pretokenizer, leaves_gaps, pattern_name
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
@@ -24,18 +23,13 @@ MARK = "\u2581"  # SentencePiece's space; where toktk's models have a space
 _DIGITS = {True: r"\p{N}", False: r"\p{N}+"}
 # A plus after these repeats them in Oniguruma, where elsewhere it makes them possessive.
 _REPEATED = re.compile(r"\{[\d,]*\}\+")
-# Oniguruma has ² and ½ among them, the `regex` library has not.
 _WORDS = re.compile(r"(?<!\\)(?:\\\\)*\\[wWbB]")
 _FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 
 
-class NotNative(Exception):
-    """Something in the file that toktk does not do itself; a library does, so it is no error."""
-
-
 @dataclass
 class Steps:
-    """What happens to a text before the model sees it.
+    r"""What happens to a text before the model sees it.
 
     Attributes:
         normalizer: what happens to the text as a whole.
@@ -43,18 +37,18 @@ class Steps:
         byte_level: whether each byte becomes a character at last.
         first_alone: whether the prefix goes to the beginning of the text, but not to what follows an added
             token.
+        words: whether a pattern asks for ``\w`` or ``\b``. In the library, ² and ½ are among the former.
     """
 
     normalizer: Normalizer = field(default_factory=Normalizer)
     cuts: list[str] = field(default_factory=list)
     byte_level: bool = False
     first_alone: bool = False
+    words: bool = False
 
     def change(self, **changes: Any) -> None:
         """Set fields of the normalizer."""
-        fields = ("form", "marks", "prefix")
-        now = {name: getattr(self.normalizer, name) for name in fields}
-        self.normalizer = Normalizer(**{**now, **changes})
+        self.normalizer = replace(self.normalizer, **changes)
 
 
 def read_steps(path: Path, normalizer: Any, pretokenizer: Any) -> Steps:
@@ -79,8 +73,7 @@ def pretokenizer_of(steps: Steps, last: str, added: tuple[str, ...]) -> Pretoken
     *before, pattern = cuts
     name = next((name for name, known in PATTERNS.items() if known == pattern), "")
     if before or not name:
-        text = json.dumps(cuts) if before else pattern
-        name = f"regex-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+        name = pattern_name(json.dumps(cuts) if before else pattern)
     return Pretokenizer(
         name, pattern, before=tuple(before), normalizer=steps.normalizer, added=added
     )
@@ -91,22 +84,21 @@ class _Reader(Fields):
         """Return the steps of a field: none, one, or those of a Sequence, however deep."""
         if value is None:
             return []
-        found: list[dict[str, Any]] = []
+        steps: list[dict[str, Any]] = []
         waiting = [(value, name)]
         while waiting:
-            one, at = waiting.pop()
-            one = self.as_object(one, at)
-            if one.get("type", "") is None:
+            step, at = waiting.pop()
+            step = self.as_object(step, at)
+            if step.get("type", "") is None:
                 raise NotNative(f"{at}.type null")
-            if not isinstance(one.get("type"), str):
-                raise self.error(f"{at}.type", short(one.get("type")), "the name of a step")
-            if one["type"] != "Sequence":
-                found.append(one)
+            if not isinstance(step.get("type"), str):
+                raise self.error(f"{at}.type", short(step.get("type")), "the name of a step")
+            if step["type"] != "Sequence":
+                steps.append(step)
                 continue
-            inner = self.as_list(one.get(parts), f"{at}.{parts}")
-            each = [(step, f"{at}.{parts}[{i}]") for i, step in enumerate(inner)]
-            waiting += reversed(each)
-        return found
+            inner = self.as_list(step.get(parts), f"{at}.{parts}")
+            waiting += [(inner[i], f"{at}.{parts}[{i}]") for i in reversed(range(len(inner)))]
+        return steps
 
     def flag(self, step: dict[str, Any], name: str, default: bool) -> bool:
         value = step.get(name, default)
@@ -195,6 +187,7 @@ class _Reader(Fields):
         if kind == "String":
             raise NotNative("pretokenizer Split at a string")
         steps.cuts.append(_isolating(text, behavior, invert))
+        steps.words |= _WORDS.search(text) is not None
 
 
 def _isolating(text: str, behavior: str, invert: bool) -> str:
@@ -202,19 +195,17 @@ def _isolating(text: str, behavior: str, invert: bool) -> str:
     drops = (behavior, invert) == ("Removed", True)
     if behavior != "Isolated" and not drops:
         raise NotNative(f"pretokenizer Split {behavior}{' inverted' if invert else ''}")
-    if _WORDS.search(text):
-        raise NotNative("pretokenizer Split with \\w, of which libraries have different tables")
     try:
-        found = _read_alike(text)
-        if drops and leaves_gaps(compile_pattern(found.pattern)):
+        pattern = _read_alike(text)
+        if drops and leaves_gaps(compile_pattern(pattern)):
             raise NotNative("pretokenizer Split that drops text")
     except (FormatError, PatternError) as error:
         raise NotNative(f"pretokenizer Split: {str(error).splitlines()[0]}") from error
-    return found.pattern
+    return pattern
 
 
-def _read_alike(text: str) -> Pretokenizer:
-    """Return the pretokenizer of a pattern that Oniguruma reads like the `regex` library.
+def _read_alike(text: str) -> str:
+    """Return a pattern that Oniguruma reads like the `regex` library.
 
     Possessive quantifiers are among these, but for those after braces.
 
@@ -224,11 +215,10 @@ def _read_alike(text: str) -> Pretokenizer:
     greedy = text
     for mark in "?*+":
         greedy = greedy.replace(f"{mark}+", mark)
-    found = Pretokenizer("", text)
     possessive = greedy != text and not _REPEATED.search(text)
-    if possessive and syntax.portable(greedy) == greedy and found.compile() is not None:
-        return found
-    return exported_pretokenizer(text)
+    if possessive and syntax.portable(greedy) == greedy and Pretokenizer("", text).compile():
+        return text
+    return exported_pretokenizer(text).pattern
 
 
 def _replaces_spaces(step: dict[str, Any]) -> bool:

@@ -1,0 +1,254 @@
+"""``tokenizer.json``, the format of Hugging Face tokenizers, as toktk writes it.
+
+Special tokens are the one difference by design: in text the library takes them for themselves,
+unless its ``encode_special_tokens`` is set, and toktk takes them for text.
+
+BPE: the library encodes by the same rule as toktk (lowest rank first, listed pairs only), so ids are
+equal by construction.
+
+WordPiece without a prefix holds greedy models. It looks for the longest entry from the left, as toktk
+does, and over all bytes it always finds one. It finds special tokens too, if characters that stand for
+bytes spell their names; those are refused. (Its search takes time with the square of a piece's length,
+and more.)
+
+Unigram: the library searches the best path as toktk does: float64 sums from left to right, the first of
+equal paths stays. But it looks for *every* entry of its vocabulary in text, by its score: the names of
+special tokens, and with byte fallback also ``<0x41>``. No path may ever use those.
+
+Byte-level, a score far below all others does it: the path over single bytes, which always exists,
+is better. With byte fallback it would not do, since an unknown character costs 10 less than the
+lowest score in the file, whatever entry has that score. There scores are lifted: each token's by
+256 for each of its characters. All paths through a piece gain the same, so the best stays the best.
+The lowest lifted score is to be the lowest real score plus 256, so that an unknown character, being
+one character, has its cost. Entries of that score whose names have two characters or more are below
+any path over single characters, since each of their other characters lacks 256.
+
+Then the library joins neighboring unknown characters and looks *them* up by name before it spells
+them by bytes. So of each such name at least one character must be a token.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toktk.errors import FormatError
+from toktk.formats.tokens import (
+    byte_level_names,
+    byte_names,
+    check_distinct,
+    check_special_tokens,
+    fallback_names,
+    is_matched,
+    on_grid,
+)
+from toktk.models.bpe import BpeModel, byte_characters
+from toktk.models.greedy import GreedyModel
+from toktk.models.model import Model
+from toktk.models.unigram import UNKNOWN_PENALTY, UnigramModel
+from toktk.paths import atomic_write
+from toktk.pretokenizers.export import exported_pattern
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+
+LIFT = 256.0  # what each character of a token adds to its score, with byte fallback
+UNBOUNDED = 2**62  # a word of more characters would be unknown to WordPiece
+_NEVER = -1e9
+_FILE = "tokenizer.json"
+_BYTE_LEVEL = {
+    "type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False,
+}  # fmt: skip
+
+
+def write_tokenizer_json(pretokenizer: Pretokenizer, model: Model, path: Path) -> tuple[str, ...]:
+    """Write a tokenizer for Hugging Face tokenizers. Equal tokenizers give equal files.
+
+    Returns:
+        Where ids can differ there; empty: nowhere.
+
+    Raises:
+        FormatError: the format cannot hold it.
+        StorageError: the file cannot be written.
+    """
+    text = json.dumps(_document(pretokenizer, model), ensure_ascii=False)
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+    if not isinstance(model, UnigramModel) or on_grid(model.scores[is_matched(model)]):
+        return ()
+    return (
+        "tokenizer.json: the scores are no multiples of 2**-10. Hugging Face tokenizers reads long "
+        "decimals to within their last digit, so where two paths have equal sums, ids can differ.",
+    )
+
+
+def _document(pretokenizer: Pretokenizer, model: Model) -> dict[str, Any]:
+    check_special_tokens(model.special_tokens)
+    split = {"Regex": exported_pattern(pretokenizer)}
+    steps: list[dict[str, Any]] = [
+        {"type": "Split", "pattern": split, "behavior": "Isolated", "invert": False}
+    ]
+    decoder: dict[str, Any] = _BYTE_LEVEL
+    if getattr(model, "fallback", None) is None:
+        steps.append(_BYTE_LEVEL)
+    else:
+        parts = [{"type": "ByteFallback"}, {"type": "Fuse"}]
+        decoder = {"type": "Sequence", "decoders": parts}
+    flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [
+            {"id": i, "content": name, **flags, "special": True}
+            for i, name in enumerate(model.special_tokens)
+        ],
+        "normalizer": None,
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": steps},
+        "post_processor": None,
+        "decoder": decoder,
+        "model": _model(model),
+    }
+
+
+def _model(model: Model) -> dict[str, Any]:
+    """Return the object under ``model``."""
+    if isinstance(model, BpeModel):
+        return _bpe(model)
+    if isinstance(model, UnigramModel):
+        return _unigram(model)
+    if isinstance(model, GreedyModel):
+        return _wordpiece(model)
+    raise FormatError(
+        f"tokenizer.json cannot hold a model of the kind {model.kind!r}.",
+        "Found: nothing there encodes by its rule.",
+    )
+
+
+def _bpe(model: BpeModel) -> dict[str, Any]:
+    names = byte_level_names(model)
+    check_distinct(names, model.special_tokens, _FILE)
+    return {
+        "type": "BPE",
+        "dropout": None,
+        "unk_token": None,
+        "continuing_subword_prefix": None,
+        "end_of_word_suffix": None,
+        "fuse_unk": False,
+        "byte_fallback": False,
+        "ignore_merges": False,
+        "vocab": dict(zip(names, range(len(names)), strict=True)),
+        "merges": [[names[left], names[right]] for left, right, _ in model.merges.tolist()],
+    }
+
+
+def _wordpiece(model: GreedyModel) -> dict[str, Any]:
+    if model.fallback is not None:
+        raise FormatError(
+            "tokenizer.json cannot hold a greedy model with byte fallback.",
+            "Found: WordPiece has a token for unknown words, and none for bytes.",
+        )
+    spelled = spelled_by_bytes(model.special_tokens)
+    if spelled:
+        name = model.special_tokens[spelled[0]]
+        raise FormatError(
+            f"tokenizer.json cannot hold a greedy model with the special token {name!r}.",
+            "Found: WordPiece would take its name in text for the special token.",
+            "Give it a name with a character that no byte stands for, such as a space or 填.",
+        )
+    names = byte_level_names(model)
+    check_distinct(names, model.special_tokens, _FILE)
+    return {
+        "type": "WordPiece",
+        "unk_token": "<unk>",
+        "continuing_subword_prefix": "",
+        "max_input_chars_per_word": UNBOUNDED,
+        "vocab": {name: i for i, name in enumerate(names)},
+    }
+
+
+def spelled_by_bytes(special_tokens: tuple[str, ...]) -> list[int]:
+    """Return the ids of special tokens whose names byte-level text can hold."""
+    characters = set(byte_characters())
+    return [i for i, name in enumerate(special_tokens) if characters.issuperset(name)]
+
+
+def _unigram(model: UnigramModel) -> dict[str, Any]:
+    if model.single:
+        raise FormatError(
+            "tokenizer.json cannot hold a model whose sums are float32.",
+            "Found: SentencePiece's own reading of a .model; there, sums are float64.",
+        )
+    write = _byte_level_unigram if model.fallback is None else _fallback_unigram
+    names, scores = write(model)
+    check_distinct(names, model.special_tokens, _FILE)
+    return {
+        "type": "Unigram",
+        "unk_id": _unknown_id(model),
+        "vocab": [list(entry) for entry in zip(names, scores, strict=True)],
+        "byte_fallback": model.fallback is not None,
+    }
+
+
+def _byte_level_unigram(model: UnigramModel) -> tuple[list[str], list[float]]:
+    lowest = float(model.scores.min())
+    if any(len(name) * lowest <= _NEVER for name in model.special_tokens):
+        raise FormatError(
+            f"cannot write {_FILE}: scores are too low.", f"Found: {lowest}, at least {_NEVER}."
+        )
+    return byte_level_names(model), [_NEVER] * len(model.special_tokens) + model.scores.tolist()
+
+
+def _fallback_unigram(model: UnigramModel) -> tuple[list[str], list[float]]:
+    names = fallback_names(model)
+    fault = fallback_fault(model, names)
+    if fault:
+        raise FormatError(f"cannot write {_FILE}: {fault[0]}", *fault[1:])
+    matched = is_matched(model)
+    n = len(model.special_tokens)
+    lengths = np.array([len(name) for name in names[n:]])
+    lowest = float(model.scores[matched].min(initial=0.0))
+    scores = np.where(matched, model.scores + LIFT * lengths, lowest + LIFT)
+    return names, [lowest + LIFT] * n + scores.tolist()
+
+
+def fallback_fault(model: UnigramModel, names: list[str]) -> tuple[str, ...]:
+    """Say why the library would use a special token or a byte's token for text; empty: it never does.
+
+    Returns:
+        Sentences: what is wrong, what was found, what to do.
+    """
+    scores = model.scores[is_matched(model)]
+    # Two unknown characters must cost more than any token of two, and 256 for each further
+    # character more than unknown characters do.
+    bound = 2 * UNKNOWN_PENALTY - LIFT
+    if scores.max(initial=0.0) > 0 or scores.min(initial=0.0) <= bound:
+        return (
+            f"scores with byte fallback must be above {bound:g} and at most 0.",
+            f"Found: {scores.min():g} to {scores.max():g}.",
+        )
+    single = {name for name in names[len(model.special_tokens) :] if len(name) == 1}
+    for name in (*model.special_tokens, *byte_names()):
+        if len(name) == 1:
+            return (
+                f"the special token {name!r} is a single character.",
+                "Found: Hugging Face's Unigram would take it for a token of text.",
+            )
+        if single.isdisjoint(name):
+            return (
+                f"no character of {name} is a token by itself.",
+                "Found: Hugging Face's Unigram joins unknown characters, and would take these for "
+                "the token of that name.",
+                "Train with a character coverage that includes one of them.",
+            )
+    return ()
+
+
+def _unknown_id(model: UnigramModel) -> int | None:
+    """Return the id that marks unknown characters; never given out, for bytes take their place."""
+    if model.fallback is None:
+        return None
+    if "<unk>" in model.special_tokens:
+        return model.special_tokens.index("<unk>")
+    return int(model.fallback[0])

@@ -1,0 +1,169 @@
+"""A tokenizer as a folder of standard files, and from one standard file to another."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from toktk.errors import FormatError
+from toktk.formats.fields import NotNative, read_bytes
+from toktk.formats.hf_write import write_tokenizer_json
+from toktk.formats.read import Parts, file_of, format_of, read
+from toktk.formats.sentencepiece_read import by_pieces
+from toktk.formats.sentencepiece_write import sentencepiece_notes, write_sentencepiece
+from toktk.formats.tiktoken_read import arguments_path
+from toktk.formats.tiktoken_write import Agreement, agreement, write_tiktoken
+from toktk.models.bpe import BpeModel
+from toktk.models.model import Model
+from toktk.models.unigram import UnigramModel
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+
+_SUFFIXES = "tokenizer.json, x.model, x.tiktoken"
+
+
+@runtime_checkable
+class LibraryModel(Protocol):
+    """A model that a library runs, and that is written as that library's file alone."""
+
+    def write(self, folder: Path, name: str) -> Path:
+        """Write the file, and return its path."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What was written, and what was found out about it.
+
+    Attributes:
+        files: in the order written.
+        tiktoken: whether tiktoken gives the same ids; None if it has no file.
+        notes: why a format was left out, and where ids can differ in another.
+    """
+
+    files: tuple[Path, ...]
+    tiktoken: Agreement | None
+    notes: tuple[str, ...]
+
+    def describe(self) -> dict[str, Any]:
+        """Return file names, agreement and notes, for run.json."""
+        return {
+            "files": [path.name for path in self.files],
+            "tiktoken": self.tiktoken.describe() if self.tiktoken else None,
+            "notes": list(self.notes),
+        }
+
+
+def save(name: str, pretokenizer: Pretokenizer, model: Model, folder: Path) -> Saved:
+    """Write ``tokenizer.json`` and what else can hold a tokenizer: ``<name>.tiktoken`` or ``.model``.
+
+    Raises:
+        FormatError: no file can hold the pattern, the model or a special token.
+        StorageError: a file cannot be written.
+    """
+    stem = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "tokenizer"
+    if isinstance(model, LibraryModel):
+        path = model.write(folder, stem)
+        return Saved((path,), None, ("no .tiktoken: the model runs on its library.",))
+    path = folder / "tokenizer.json"
+    ranks, proto = folder / f"{stem}.tiktoken", folder / f"{stem}.model"
+    # What an earlier tokenizer of this name left here would not belong to this one.
+    _remove(*targets(ranks), proto)
+    if isinstance(model, UnigramModel) and model.fallback is not None:
+        return _save_with_fallback(pretokenizer, model, path, proto)
+    notes = write_tokenizer_json(pretokenizer, model, path)
+    if not isinstance(model, BpeModel):
+        return Saved((path,), None, notes)
+    try:
+        files = write_tiktoken(name, pretokenizer, model, ranks)
+    except FormatError as error:
+        return Saved((path,), None, (*notes, str(error)))
+    return Saved((path, *files), agreement(model), notes)
+
+
+def _save_with_fallback(
+    pretokenizer: Pretokenizer, model: UnigramModel, path: Path, proto: Path
+) -> Saved:
+    """Write tokenizer.json and .model, or the one that can hold it."""
+    files: list[Path] = []
+    notes: list[str] = []
+    refused: list[FormatError] = []
+    for file, write in ((path, write_tokenizer_json), (proto, write_sentencepiece)):
+        try:
+            notes += write(pretokenizer, model, file)
+        except FormatError as error:
+            refused.append(error)
+            _remove(file)
+        else:
+            files.append(file)
+    if not files:
+        raise refused[0]
+    return Saved(tuple(files), None, (*notes, *map(str, refused)))
+
+
+def _remove(*paths: Path) -> None:
+    with contextlib.suppress(OSError):
+        for path in paths:
+            path.unlink(missing_ok=True)
+
+
+def read_to_convert(path: Path) -> tuple[Parts, tuple[str, ...]]:
+    """Read a file of any of the formats, or a folder that holds one, in a form that others can hold.
+
+    Returns:
+        Pretokenizer and model, and where its ids can differ from those of the library that owns the format.
+
+    Raises:
+        FormatError: nothing there can be read; the error names the field.
+    """
+    path = file_of(path)
+    raw = read_bytes(path)
+    format = format_of(raw, path)
+    try:
+        parts = read(raw, path, format)
+    except NotNative as reason:
+        raise FormatError(
+            f"cannot convert {path}.",
+            f"Found: {reason}.",
+            "toktk leaves that to the file's library.",
+        ) from reason
+    if format != "sentencepiece":
+        return parts, ()
+    pretokenizer, model = by_pieces(raw, path, parts)
+    notes = sentencepiece_notes(model) if isinstance(model, UnigramModel) else ()
+    return (pretokenizer, model), notes
+
+
+def write_as(
+    pretokenizer: Pretokenizer, model: Model, path: Path
+) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Write a tokenizer in the format that the suffix of `path` names.
+
+    Returns:
+        The files, and where ids can differ in the library that owns the format.
+
+    Raises:
+        FormatError: the format cannot hold it with the ids it gives.
+        StorageError: a file cannot be written.
+    """
+    if path.suffix == ".json":
+        return (path,), write_tokenizer_json(pretokenizer, model, path)
+    if path.suffix == ".model":
+        return (path,), write_sentencepiece(pretokenizer, model, path)
+    if path.suffix != ".tiktoken":
+        raise FormatError(f"cannot tell the format of {path}.", f"Known are: {_SUFFIXES}.")
+    if isinstance(model, BpeModel):
+        agrees = agreement(model)
+        if not agrees.proven:
+            raise FormatError(
+                "cannot write .tiktoken: tiktoken would give other ids.",
+                f"Found: {agrees.tokens:,} tokens that do not encode to themselves, "
+                f"{agrees.repeated:,} merges that spell a token anew.",
+            )
+    return write_tiktoken(path.stem, pretokenizer, model, path), ()
+
+
+def targets(path: Path) -> tuple[Path, ...]:
+    """Return the files that `write_as` would write."""
+    return (path, arguments_path(path)) if path.suffix == ".tiktoken" else (path,)

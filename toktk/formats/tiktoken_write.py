@@ -1,0 +1,183 @@
+"""``.tiktoken``, the format of OpenAI's library: a token in base64 and its rank on each line.
+
+The file holds ranks alone; pattern and special tokens go to ``<name>.tiktoken.json`` beside it,
+whose keys are the arguments of ``tiktoken.Encoding`` other than the ranks.
+
+Two rules, one result. toktk and Hugging Face tokenizers merge *listed* pairs, the lowest rank
+first. tiktoken merges any two neighbors that together spell a token, the lowest rank first, and
+takes a piece that is a token for that token at once. If every token, encoded by the first rule,
+gives itself, and no two merges spell the same, the two agree on every text: suppose neighbors a and
+b spell the token t. What happened so far between the ends of a and b is what happens, step by step,
+when t is encoded alone, for no merge crossed those ends. There each step leaves one symbol less, so
+two symbols are left just once, right before the last merge, which is t's own: (a, b) is that listed
+pair. `agreement` checks the condition. Every vocabulary trained here meets it, since a trained
+token is the product of just such merges.
+
+A file is read back by tiktoken's rule (toktk.formats.tiktoken_read).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toktk.errors import FormatError
+from toktk.formats.fields import read_bytes
+from toktk.formats.tiktoken_read import arguments_path, rank_file, read_arguments
+from toktk.formats.tokens import check_special_tokens
+from toktk.models.bpe import BpeModel
+from toktk.models.model import Model
+from toktk.models.vocabulary import packed
+from toktk.paths import atomic_write
+from toktk.pretokenizers.automaton import compile_pattern
+from toktk.pretokenizers.export import exported_pattern, leaves_gaps
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+
+if TYPE_CHECKING:
+    import tiktoken
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How tiktoken's ids compare with a tokenizer's, pieces being cut alike.
+
+    Attributes:
+        proven: equal on every text; the rest is then zero.
+        tokens: how many tokens do not encode to themselves.
+        repeated: how many merges spell a token that exists.
+    """
+
+    proven: bool
+    tokens: int
+    repeated: int
+
+    def describe(self) -> dict[str, Any]:
+        """Return the attributes, for run.json."""
+        return asdict(self)
+
+
+def write_tiktoken(
+    name: str, pretokenizer: Pretokenizer, model: Model, path: Path
+) -> tuple[Path, Path]:
+    """Write the ranks to `path`, pattern and special tokens to the same name with ``.json`` added.
+
+    Equal tokenizers of one name give equal files. Ranks are ids; special tokens have none.
+
+    Returns:
+        The two files.
+
+    Raises:
+        FormatError: tiktoken cannot run the model or the pattern, or would lose the text that the
+            pattern leaves between two matches.
+        StorageError: a file cannot be written.
+    """
+    if not isinstance(model, BpeModel):
+        raise FormatError(
+            "cannot write .tiktoken: tiktoken knows ranked merges alone.",
+            f"Found: a model of the kind {model.kind!r}, which encodes by another rule.",
+        )
+    arguments = {
+        "name": name,
+        "pat_str": _exported(pretokenizer),
+        "special_tokens": {name: i for i, name in enumerate(model.special_tokens)},
+        "explicit_n_vocab": model.vocab_size,
+    }
+    check_special_tokens(model.special_tokens)
+    lines = [
+        b"%s %d\n" % (base64.b64encode(token), rank)
+        for token, rank in mergeable_ranks(model).items()
+    ]
+    beside = arguments_path(path)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(b"".join(lines))
+    with atomic_write(beside) as temporary:
+        text = json.dumps(arguments, ensure_ascii=False, indent=2) + "\n"
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+    return path, beside
+
+
+def _exported(pretokenizer: Pretokenizer) -> str:
+    """Return the pattern for tiktoken, if it cuts as toktk does."""
+    pattern = exported_pattern(pretokenizer)
+    if leaves_gaps(compile_pattern(pretokenizer.pattern)):
+        raise FormatError(
+            "cannot write .tiktoken: the split pattern does not match everywhere: "
+            f"{pretokenizer.pattern!r}.",
+            "Found: tiktoken drops the text between two matches; toktk makes it a piece.",
+            r"Add an alternative that matches the rest, such as |\s+|\S.",
+        )
+    alphabet = {bytes([b]): b for b in range(256)}
+    _encoding("pattern", {"pat_str": pattern}, alphabet)
+    return pattern
+
+
+def mergeable_ranks(model: BpeModel) -> dict[bytes, int]:
+    """Return {token: id} without the special tokens, in the order of ids."""
+    n = len(model.special_tokens)
+    return {token: i for i, token in enumerate(model.tokens[n:], start=n)}
+
+
+def load_tiktoken(path: Path | str) -> tiktoken.Encoding:
+    """Return the encoding of a ``.tiktoken`` file; the network is not asked.
+
+    tiktoken's own ``load_tiktoken_bpe`` reads the ranks as well, but keeps a copy by path, so that
+    a file written anew at the same place is not seen.
+
+    Args:
+        path: the ``.tiktoken`` file, or a folder that holds one.
+
+    Raises:
+        FormatError: a file is missing or damaged; the error names the line or field.
+    """
+    path = Path(path)
+    if path.is_dir():
+        files = sorted(path.glob("*.tiktoken"))
+        if len(files) != 1:
+            raise FormatError(
+                f"cannot choose a .tiktoken file in {path}.",
+                f"Found: {', '.join(file.name for file in files) or 'none'}.",
+            )
+        path = files[0]
+    file = rank_file(path, read_bytes(path))
+    beside = arguments_path(path)
+    arguments = read_arguments(beside, file.ranks) if beside.exists() else {}
+    arguments |= {"pat_str": file.pattern, "special_tokens": dict(file.special_tokens)}
+    return _encoding(arguments.get("name", path.stem), arguments, dict(file.ranks))
+
+
+def _encoding(name: str, arguments: dict[str, Any], ranks: dict[bytes, int]) -> tiktoken.Encoding:
+    import tiktoken
+
+    try:
+        return tiktoken.Encoding(
+            name,
+            pat_str=arguments["pat_str"],
+            mergeable_ranks=ranks,
+            special_tokens=arguments.get("special_tokens", {}),
+            explicit_n_vocab=arguments.get("explicit_n_vocab"),
+        )
+    except ValueError as error:
+        raise FormatError(
+            f"tiktoken cannot run the split pattern {arguments['pat_str']!r}.", f"Found: {error}."
+        ) from error
+
+
+def agreement(model: BpeModel) -> Agreement:
+    """Find out by proof (see the module) whether tiktoken gives equal ids on every text."""
+    repeated = len(model.merges) - (model.vocab_size - model.base_size)
+    tokens = len(differing_tokens(model))
+    return Agreement(not (repeated or tokens), tokens, repeated)
+
+
+def differing_tokens(model: BpeModel) -> list[int]:
+    """Return the ids of the ordinary tokens that do not encode to themselves."""
+    n = len(model.special_tokens)
+    ids, ends = model.encode_pieces(*packed(model.tokens[n:]))
+    whole = np.diff(ends, prepend=0) == 1
+    whole &= ids[ends - 1] == np.arange(n, model.vocab_size)
+    return (np.flatnonzero(~whole) + n).tolist()

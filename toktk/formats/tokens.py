@@ -1,0 +1,136 @@
+"""Tokens as files hold them: their names, and the order of their ids."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from toktk.errors import FormatError
+from toktk.formats.fields import has_surrogate
+from toktk.models.bpe import BpeModel, byte_characters, byte_order
+from toktk.models.model import Int64, Model
+from toktk.models.unigram import UnigramModel
+
+# Scores that are multiples of 1 / _GRID have exact sums and short decimals.
+_GRID = 1024.0
+
+
+def byte_level_names(model: Model) -> list[str]:
+    """Return the name of every id of a byte-level vocabulary, where a character stands for each byte."""
+    characters = byte_characters()
+    names = list(model.special_tokens)
+    names += ["".join([characters[b] for b in token]) for token in model.tokens[len(names) :]]
+    return names
+
+
+@functools.cache
+def byte_names() -> tuple[str, ...]:
+    """Return the names by which libraries look up the tokens of bytes that byte fallback uses."""
+    return tuple(f"<0x{b:02X}>" for b in range(256))
+
+
+def fallback_names(model: UnigramModel) -> list[str]:
+    """Return the name of every id: special tokens and bytes by theirs, the others as text.
+
+    Raises:
+        FormatError: what an unknown character costs is not what the libraries have it cost, or the
+            model has no byte fallback.
+    """
+    if model.fallback is None or model.byte_score is not None:
+        raise FormatError(
+            "the libraries spell unknown characters by bytes, at 10 below the lowest score.",
+            "Found: a model that does otherwise.",
+        )
+    names = list(model.special_tokens)
+    names += ["" for _ in range(model.vocab_size - len(names))]
+    for byte, i in enumerate(model.fallback.tolist()):
+        names[i] = byte_names()[byte]
+    return [name or token.decode() for name, token in zip(names, model.tokens, strict=True)]
+
+
+def is_matched(model: UnigramModel) -> npt.NDArray[np.bool_]:
+    """Return bool[n]: which ordinary tokens are looked for in text: all but those of bytes."""
+    matched = np.ones(model.scores.size, dtype=np.bool_)
+    if model.fallback is not None:
+        matched[model.fallback - len(model.special_tokens)] = False
+    return matched
+
+
+def on_grid(scores: npt.NDArray[np.float64]) -> bool:
+    """Tell whether scores are multiples of 2**-10, as toktk's trainer makes them."""
+    steps = scores * _GRID
+    return bool((steps == np.round(steps)).all() and (np.abs(scores) < 2.0**20).all())
+
+
+def check_special_tokens(names: Sequence[str]) -> None:
+    """Refuse special tokens that no file in UTF-8 can hold.
+
+    Raises:
+        FormatError: a name holds a lone surrogate.
+    """
+    for name in names:
+        if has_surrogate(name):
+            raise FormatError(
+                f"cannot write the special token {name!r}.",
+                "Found: a lone surrogate, which has no UTF-8.",
+            )
+
+
+def check_distinct(names: Sequence[str], special_tokens: Sequence[str], file: str) -> None:
+    """Refuse a vocabulary in which two ids have one name; special tokens come first in `names`.
+
+    Raises:
+        FormatError: naming the first that is double.
+    """
+    if len(set(names)) == len(names):
+        return
+    n, ordinary = len(special_tokens), set(names[len(special_tokens) :])
+    for name in special_tokens:
+        if name in ordinary:
+            raise FormatError(
+                f"cannot write {file}: the special token {name!r} is also an ordinary token.",
+                "Found: the format keeps both in one dictionary.",
+                "Give the special token a name that text does not hold.",
+            )
+    double = next(name for i, name in enumerate(names[n:]) if name in names[n : n + i])
+    raise FormatError(
+        f"cannot write {file}: two tokens would have the name {double!r}.",
+        "Found: the name of a byte's token, which is a token of text as well.",
+    )
+
+
+def in_own_order(
+    special_tokens: Mapping[str, int], byte_ids: Int64, merges: Int64, n_ids: int
+) -> BpeModel | None:
+    """Return the model of `merges` if ids lie as toktk.models.bpe lays them out, else None.
+
+    That is: special tokens, bytes in the order of their characters, then a token for each merge. A merge
+    may spell a token again, and no pair is listed twice.
+
+    Args:
+        special_tokens: {name: id}.
+        byte_ids: int64[256].
+        merges: int64[n, 3]: left, right and new id, by rank.
+        n_ids: the highest id and one.
+    """
+    names = sorted(special_tokens, key=special_tokens.__getitem__)
+    n = len(names)
+    base = n + 256
+    if sorted(special_tokens.values()) != list(range(n)):
+        return None
+    if not np.array_equal(byte_ids[byte_order()], np.arange(n, base)):
+        return None
+    # What is the highest id before the first merge, and after each?
+    highest = np.maximum.accumulate(np.append(base - 1, merges[:, 2]))
+    before = highest[:-1]
+    in_order = (
+        highest[-1] == n_ids - 1
+        and bool((merges >= n).all())
+        and bool((merges[:, :2] <= before[:, None]).all())
+        and bool((merges[:, 2] <= before + 1).all())
+        and np.unique(merges[:, 0] << 32 | merges[:, 1]).size == len(merges)
+    )
+    return BpeModel(tuple(names), merges) if in_order else None

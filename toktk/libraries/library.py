@@ -1,0 +1,120 @@
+"""What the models have in common whose text a library encodes."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from toktk.errors import FormatError
+from toktk.models.model import Bytes, Ids, Int64, checked_pieces
+
+MARK = "\u2581"
+"""How a token spells a space."""
+
+BYTE = re.compile(r"<0x([0-9A-F]{2})>")
+"""How a token spells a byte."""
+
+_COMPLAINTS = (Exception, ValueError, RuntimeError, UnicodeDecodeError)
+
+
+class LibraryModel:
+    """A model that a library runs; a "piece" of it is what the library is given as one text.
+
+    Attributes:
+        kind: see `toktk.models.model.Model`.
+        library: its name in errors.
+        batch: how many texts one call takes.
+    """
+
+    kind: ClassVar[str]
+    library: ClassVar[str]
+    batch: ClassVar[int]
+
+    @property
+    def signature(self) -> str:
+        """The sha256, in hex, of all that determines ids."""
+        raise NotImplementedError
+
+    def _load(self) -> Any:
+        """Return the library's own object.
+
+        Raises:
+            FormatError: the library refuses the tokenizer.
+        """
+        raise NotImplementedError
+
+    def _encode(self, texts: list[str]) -> Sequence[Sequence[int]]:
+        """Return the ids of each text."""
+        raise NotImplementedError
+
+    @functools.cached_property
+    def _library(self) -> Any:
+        return self._load()
+
+    def check(self) -> None:
+        """Load the library's own object.
+
+        Raises:
+            FormatError: the library refuses the tokenizer.
+        """
+        _ = self._library
+
+    def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
+        """See `toktk.models.model.Model`.
+
+        Raises:
+            FormatError: a text that is no UTF-8, or the library fails at it.
+        """
+        texts = texts_of(*checked_pieces(data, offsets)[:2])
+        ids, lengths = [np.empty(0, dtype=np.uint32)], []
+        for at in range(0, len(texts), self.batch):
+            with refusals(self.library, "cannot encode this text"):
+                lists = self._encode(texts[at : at + self.batch])
+            lengths.append(np.fromiter(map(len, lists), dtype=np.int64, count=len(lists)))
+            flat = itertools.chain.from_iterable(lists)
+            ids.append(np.fromiter(flat, dtype=np.uint32, count=int(lengths[-1].sum())))
+        return np.concatenate(ids), np.cumsum(np.concatenate([np.empty(0, np.int64), *lengths]))
+
+    def is_prefix_of(self, other: object) -> bool:
+        """Tell whether the two are the same: a library's ids are not read off another's."""
+        return isinstance(other, type(self)) and self.signature == other.signature
+
+
+def texts_of(data: Bytes, offsets: Int64) -> list[str]:
+    """Return the pieces as strings, for a library that reads no bytes.
+
+    Raises:
+        FormatError: a piece that is no UTF-8.
+    """
+    raw, ends = data.tobytes(), offsets.tolist()
+    try:
+        return [raw[a:b].decode() for a, b in itertools.pairwise(ends)]
+    except UnicodeDecodeError as error:
+        raise FormatError(
+            "a tokenizer that a library runs encodes text, not bytes.",
+            f"Found: the piece {error.object!r:.60}, which is no UTF-8.",
+            "Choose a pretokenizer that cuts between characters.",
+        ) from error
+
+
+@contextlib.contextmanager
+def refusals(library: str, what: str) -> Iterator[None]:
+    """Turn a library's complaints into a FormatError.
+
+    Libraries written in Rust raise plain Exception or ValueError. Where their own code panics, they raise
+    a class that derives from BaseException and cannot be imported. A message that is no UTF-8 comes as
+    UnicodeDecodeError.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if type(error) not in _COMPLAINTS and type(error).__name__ != "PanicException":
+            raise
+        message = " ".join(str(error).split())
+        raise FormatError(f"{what}.", f"{library} says: {message:.300}") from error
