@@ -10,7 +10,8 @@ import numpy as np
 
 from toktk import arrow
 from toktk.evaluation.base import Evaluation
-from toktk.metrics.base import POOLED, Metric, MetricOptions
+from toktk.metrics.base import Metric, MetricOptions
+from toktk.pieces.table import POOLED
 from toktk.report.results import Record
 from toktk.report.signature import signature
 from toktk.tokenizer import Tokenizer
@@ -61,7 +62,7 @@ def records(
             continue
         for figure in metric.compute(evaluation, size, options):
             if metric.pieces and not pieces:
-                figure = replace(figure, value=None, note=NO_PIECES)
+                figure = replace(figure, value=None, note=NO_PIECES, reason="no pieces")
             signed = signature(
                 tok=tokenizer.signature,
                 corpus=fingerprint,

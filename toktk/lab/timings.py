@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from toktk.lab.bench import BenchPlan
 from toktk.lab.meter import Meter
 from toktk.loading.verify import NATIVE
-from toktk.metrics.base import POOLED
+from toktk.pieces.table import POOLED
 from toktk.report.results import Record
 from toktk.report.signature import signature
 

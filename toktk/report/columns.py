@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toktk.metrics.base import POOLED
+from toktk.pieces.table import POOLED
 from toktk.report.families import Family
 from toktk.trainers.base import size_label
 

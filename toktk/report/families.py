@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from toktk.metrics.base import POOLED
+from toktk.pieces.table import POOLED
 from toktk.report.results import Record, Results
 from toktk.trainers.base import size_label
 
