@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from toktk.lab.bench import BenchPlan
     from toktk.lab.run import RunDirectory
     from toktk.loading.verify import Checked
-    from toktk.timing.timing import Timing
+    from toktk.timing.figures import Timing
 
 
 @click.command("bench")

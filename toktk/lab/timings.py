@@ -15,7 +15,7 @@ from toktk.report.signature import signature
 
 if TYPE_CHECKING:
     from toktk.loading.verify import Checked
-    from toktk.timing.timing import Timing
+    from toktk.timing.figures import Timing
 
 
 def time_tokenizers(
@@ -66,7 +66,7 @@ def describe_timings(timings: Sequence[Timing]) -> list[dict[str, Any]]:
 
 def read_timings(described: Sequence[dict[str, Any]]) -> list[Timing]:
     """Return what `describe_timings` was given."""
-    from toktk.timing.timing import Timing
+    from toktk.timing.figures import Timing
 
     return [Timing(**one) for one in described]
 
