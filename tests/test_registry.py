@@ -167,3 +167,16 @@ def test_two_plugins_cannot_share_a_name(tmp_path: Path) -> None:
 def test_listing_imports_no_target() -> None:
     listed = Registry("toktk.trainers", {"ghost": "no_such_module:Ghost"}).names()
     assert listed["ghost"] == "toktk"
+
+
+def test_what_toktk_has_is_asked_for_when_needed() -> None:
+    asked = []
+
+    def own() -> dict[str, object]:
+        asked.append(1)
+        return {"length": len}
+
+    registry = Registry("toktk.trainers", own)
+    assert not asked
+    assert registry.names()["length"] == "toktk"
+    assert registry.load("length") is len

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import json
 import re
@@ -17,7 +18,7 @@ from toktk.corpus import load_corpus
 from toktk.loading.load import Loaded
 from toktk.report.records import Record
 from toktk.report.results import Results
-from toktk.timing.timing import Timing
+from toktk.timing.figures import Timing
 from toktk.trainers.base import TrainingData
 from toktk.trainers.bpe import BpeTrainer
 
@@ -125,10 +126,18 @@ def test_timings_are_shown_kept_and_not_taken_twice(
 
     def measure(loaded: list[Loaded], documents: object, **options: object) -> list[Timing]:
         taken.append((loaded[0].label, options))
-        who = (loaded[0].label, "toktk", "1.0", int(str(options["jobs"])))
+        timing = functools.partial(
+            Timing,
+            tokenizer=loaded[0].label,
+            engine="toktk",
+            version="1.0",
+            threads=int(str(options["jobs"])),
+            unit="MB/s",
+            verified=True,
+        )
         return [
-            Timing(*who, "warm", 123.0, 120.0, 125.0, "MB/s", 9, "", True),
-            Timing(*who, "cold", None, None, None, "MB/s", None, "too little text", True),
+            timing(what="warm", value=123.0, low=120.0, high=125.0, n=9),
+            timing(what="cold", note="too little text"),
         ]
 
     monkeypatch.setattr("toktk.lab.timing.measure", measure)

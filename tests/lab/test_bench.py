@@ -27,9 +27,10 @@ from toktk.lab.plan import BenchPlan, Measures, SweepPlan
 from toktk.lab.sweep import Sweep
 from toktk.loading.load import Loaded
 from toktk.loading.sample import BYTES, DOCUMENTS, PER_GROUP, first_documents
-from toktk.metrics.base import POOLED, MetricOptions
-from toktk.metrics.vocabulary import UNKNOWN, UTILIZATION
+from toktk.metrics.base import MetricOptions
+from toktk.metrics.vocabulary import unknown, utilization
 from toktk.pieces.counting import count_corpus, count_corpus_many
+from toktk.pieces.table import POOLED
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.report.records import Record
 from toktk.tokenizer import Tokenizer
@@ -300,9 +301,9 @@ def test_holes_are_no_ids_and_lost_text_is_counted(tmp_path: Path) -> None:
         load_corpus(str(path), ReaderOptions(group_column="lang")), Pretokenizer.of("gpt2")
     )
     (evaluation,) = evaluate(table, [_Words()])  # type: ignore[arg-type]
-    (used,) = UTILIZATION.compute(evaluation, 6, MetricOptions())
+    (used,) = utilization.compute(evaluation, 6, MetricOptions())
     assert used.value == 3 / 5  # ?, a, b of ?, a, b, c, <s>
-    lost = {f.group: f.value for f in UNKNOWN.compute(evaluation, 6, MetricOptions())}
+    lost = {f.group: f.value for f in unknown.compute(evaluation, 6, MetricOptions())}
     assert lost == {"x": 1 / 6, "y": 2 / 4, "z": None, POOLED: 3 / 10}
 
 

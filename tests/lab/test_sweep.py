@@ -19,12 +19,12 @@ from toktk.lab.outcome import Outcome
 from toktk.lab.plan import Measures, SweepPlan
 from toktk.lab.sweep import Sweep
 from toktk.lab.train import Training
-from toktk.metrics.base import POOLED
 from toktk.models.bpe import BpeModel
 from toktk.models.greedy import GreedyModel
 from toktk.models.unigram import UnigramModel
 from toktk.models.vocabulary import packed
 from toktk.pieces.counting import count_corpus
+from toktk.pieces.table import POOLED
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.tokenizer import Tokenizer
 from toktk.trainers.base import TrainingData

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from toktk.lab.bench import Bench
     from toktk.lab.run import Experiment, Run
     from toktk.lab.timing import TimingPlan
-    from toktk.timing.timing import Timing
+    from toktk.timing.figures import Timing
 
 
 def carried_out(experiment: Experiment, output: Path | None, quiet: bool) -> Run:

@@ -11,9 +11,9 @@ from toktk.pieces.table import POOLED
 from toktk.report.records import Record, signature
 from toktk.report.results import Results
 from toktk.report.tables import NATIVE
+from toktk.timing.figures import Timing
 from toktk.timing.protocol import measure
 from toktk.timing.slices import draw
-from toktk.timing.timing import Timing
 
 
 @dataclass(frozen=True)

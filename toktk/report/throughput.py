@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from toktk.report.table import NULL, new_table, rendered
 from toktk.report.table import shortened as short
-from toktk.timing.figures import is_level
-from toktk.timing.timing import Timing
+from toktk.timing.figures import Interval, Timing, is_level
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -145,7 +144,7 @@ def _with_ends(timing: Timing | None) -> str:
 def _ratio(timing: Timing | None) -> str:
     if timing is None or timing.value is None or timing.low is None or timing.high is None:
         return NULL
-    level = is_level((timing.value, timing.low, timing.high))
+    level = is_level(Interval(timing.value, timing.low, timing.high))
     return f"{'level ' * level}{_with_ends(timing)}"
 
 
