@@ -19,7 +19,7 @@ import numpy as np
 from toktk.corpus.columnar import rows_to_batch, wanted_columns
 from toktk.corpus.options import ReaderOptions, Source
 from toktk.corpus.text import blocks, line_end
-from toktk.corpus.utf8 import check_block
+from toktk.corpus.utf8 import check_block, whole_characters
 from toktk.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -126,10 +126,10 @@ def _parse_slow(raw: bytes, source: Source, first_line: int) -> dict[str, pa.Arr
                 f"Found: {json.dumps(value)[:80]}.",
                 "Name a text column with --text-column.",
             )
-        texts.append(_whole_characters(value, source, line))
+        texts.append(_whole(value, source, line))
         for name, values in labels.items():
             label = _label(row.get(name), name, source.where, line)
-            values.append(_whole_characters(label, source, line))
+            values.append(_whole(label, source, line))
     columns = {name: pa.array(values, pa.string()) for name, values in labels.items()}
     columns[options.text_column] = pa.array(texts, pa.large_string())
     return columns
@@ -165,23 +165,9 @@ def _label(value: object, name: str, where: str, line: int) -> str | None:
     )
 
 
-def _whole_characters(text: str | None, source: Source, line: int) -> str | None:
-    """Return `text` without lone surrogates; count those replaced in `source`."""
+def _whole(text: str | None, source: Source, line: int) -> str | None:
     if text is None:
         return None
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        if source.options.errors == "strict":
-            raise CorpusError(
-                f"{source.where}, line {line}, holds half a character.",
-                f"Found: \\u{ord(text[error.start]):04x}, a surrogate without its partner.",
-                'Repair the line, or read it with errors="replace".',
-            ) from error
-    else:
-        return text
-    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).copy()
-    lone = (points >= 0xD800) & (points <= 0xDFFF)
-    points[lone] = 0xFFFD
-    source.replaced += int(lone.sum())
-    return points.tobytes().decode("utf-32-le")
+    text, replaced = whole_characters(text, f"{source.where}, line {line},", source.options.errors)
+    source.replaced += replaced
+    return text
