@@ -76,7 +76,7 @@ def rows_to_batch(
         keep = text.is_valid()
         rows = (np.flatnonzero(arrow.is_valid(text)) + first_row).tolist()
         text = text.filter(keep)
-        columns = {name: column.filter(keep) for name, column in columns.items()}
+        columns = {name: _filtered(column, keep) for name, column in columns.items()}
         weight = None if weight is None else weight.filter(keep)
     text, replaced = check_rows(text, where, rows, options.errors)
     source.replaced += replaced
@@ -89,6 +89,14 @@ def rows_to_batch(
     if options.align_column is not None:
         align = align_column(columns[options.align_column], f"column {options.align_column!r}")
     return make_batch(text, groups, align, weight)
+
+
+def _filtered(column: pa.Array, keep: pa.Array) -> pa.Array:
+    import pyarrow as pa
+
+    if pa.types.is_string_view(column.type):  # which Arrow cannot filter
+        column = column.cast(pa.large_string())
+    return column.filter(keep)
 
 
 def _check_layout(column: pa.Array, name: str, where: str) -> None:

@@ -25,6 +25,7 @@ from toktk.errors import CorpusError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_BLANK = re.compile(rb"\n[ \t\r]*\n")
 _NULL = re.compile(rb"^[ \t\r]*null[ \t\r]*$", re.MULTILINE)
 
 
@@ -88,8 +89,10 @@ def _parse_fast(raw: bytes, types: dict[str, pa.DataType]) -> dict[str, pa.Array
             table = arrow_json.read_json(pa.BufferReader(raw), read, parse)
         except pa.ArrowInvalid:
             continue
-        # Arrow takes two objects on a line for two rows.
-        if table.num_rows != raw.rstrip().count(b"\n") + 1:
+        # Arrow takes two objects on a line for two rows, and a blank line would make up for it.
+        lines = raw.strip()
+        n_lines = int(np.count_nonzero(np.frombuffer(lines, np.uint8) == 10)) + 1
+        if table.num_rows != n_lines or _BLANK.search(lines):
             return None
         columns = {name: _one_chunk(table.column(name)) for name in types}
         # Arrow takes a line that is null for an object with nothing in it.

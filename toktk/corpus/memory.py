@@ -85,11 +85,11 @@ class Texts(InMemory):
     def __init__(self, texts: Any, groups: Any, align: Any, weights: Any, name: str) -> None:
         columns = {"text": _column(texts, "texts")}
         n = len(columns["text"])
+        group = groups if isinstance(groups, str) else name
         options = ReaderOptions()
-        group = name if groups is None else groups
-        if not isinstance(group, str):
+        if groups is not None and not isinstance(groups, str):
             columns["group"] = _column(groups, "groups", n)
-            options, group = dataclasses.replace(options, group_column="group"), ""
+            options = dataclasses.replace(options, group_column="group")
         if align is not None:
             columns["align"] = _column(align, "align", n)
             options = dataclasses.replace(options, align_column="align")
@@ -151,12 +151,13 @@ def _from_list(values: list[Any], name: str) -> pa.Array:
 
 
 def _weights(values: Any, n: int) -> Int64:
-    weights = np.asarray(values)
+    weights = np.asarray(values if hasattr(values, "__array__") else list(values))
     _check_length("weights", weights.size, n)
-    if n and (weights.ndim != 1 or weights.dtype.kind not in "iu" or weights.min() < 0):
+    whole = weights.ndim == 1 and weights.dtype.kind in "iu"
+    if n and not (whole and weights.min() >= 0):
         raise CorpusError(
             "cannot make a corpus: a weight says how often a document counts.",
-            f"Found: {weights.dtype}{list(weights.shape)}, the least is {weights.min()}.",
+            f"Found: {weights.min() if whole else f'{weights.dtype}{list(weights.shape)}'}.",
             "Give whole numbers of 0 or more.",
         )
     return weights.astype(np.int64)
