@@ -411,7 +411,7 @@ def test_the_fast_parser_says_what_the_slow_one_says(tmp_path_factory, lines):
 
     both = outcome()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("toktk.corpus.jsonl._parse_fast", lambda raw, types: None)
+        patch.setattr("toktk.corpus.jsonl._parse_fast", lambda *_: None)
         assert outcome() == both
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from toktk.arrays import Int64
 from toktk.corpus.columnar import rows_to_batch, wanted_columns
 from toktk.corpus.options import ReaderOptions, Source
 from toktk.corpus.text import blocks, line_end
@@ -25,7 +26,6 @@ from toktk.errors import CorpusError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BLANK = re.compile(rb"\n[ \t\r]*\n")
 _NULL = re.compile(rb"^[ \t\r]*null[ \t\r]*$", re.MULTILINE)
 
 
@@ -43,13 +43,16 @@ def read_jsonl(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:
         data, replaced = check_block(data, source.where, start, options.errors)
         source.replaced += replaced
         raw = data.tobytes()
+        feeds = np.flatnonzero(data == ord("\n"))
+        starts = np.append(0, feeds + 1)
+        starts = starts[starts < data.size]
         types = types or _column_types(raw, options, source.where, line)
         if types:
-            columns = _parse_fast(raw, types)
+            columns = _parse_fast(raw, starts, types)
             if columns is None:
                 columns = _parse_slow(raw, source, line)
             yield rows_to_batch(source, columns, 0), position
-        line += int(np.count_nonzero(data == 10))
+        line += feeds.size
 
 
 def _column_types(
@@ -71,8 +74,13 @@ def _column_types(
     return {}
 
 
-def _parse_fast(raw: bytes, types: dict[str, pa.DataType]) -> dict[str, pa.Array] | None:
-    """Return the columns, or None where only the slow parser can say what is wrong, if anything."""
+def _parse_fast(
+    raw: bytes, starts: Int64, types: dict[str, pa.DataType]
+) -> dict[str, pa.Array] | None:
+    """Return the columns, or None where only the slow parser can say what is wrong, if anything.
+
+    `starts` are the positions where a line begins.
+    """
     import pyarrow as pa
     from pyarrow import json as arrow_json
 
@@ -89,16 +97,21 @@ def _parse_fast(raw: bytes, types: dict[str, pa.DataType]) -> dict[str, pa.Array
             table = arrow_json.read_json(pa.BufferReader(raw), read, parse)
         except pa.ArrowInvalid:
             continue
-        # Arrow takes two objects on a line for two rows, and a blank line would make up for it.
-        lines = raw.strip()
-        n_lines = int(np.count_nonzero(np.frombuffer(lines, np.uint8) == 10)) + 1
-        if table.num_rows != n_lines or _BLANK.search(lines):
+        # Arrow takes two objects on a line for two rows.
+        if table.num_rows != _count_rows(raw, starts):
             return None
         columns = {name: _one_chunk(table.column(name)) for name in types}
         # Arrow takes a line that is null for an object with nothing in it.
         nulls = any(column.null_count for column in columns.values())
         return None if nulls and _NULL.search(raw) else columns
     return None
+
+
+def _count_rows(raw: bytes, starts: Int64) -> int:
+    """Return how many lines are not blank."""
+    if (np.frombuffer(raw, np.uint8)[starts] > ord(" ")).all():
+        return starts.size
+    return sum(1 for line in io.BytesIO(raw) if line.strip())
 
 
 def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
