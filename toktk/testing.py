@@ -259,7 +259,7 @@ def _corpus(documents: Documents) -> Corpus:
 
 
 def _documents(corpus: Corpus) -> Documents:
-    from toktk.corpus import TEXT, WEIGHT
+    from toktk.corpus.batch import TEXT, WEIGHT
 
     return [
         document

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toktk import arrow
+from toktk.arrays import Bytes, Int64
 from toktk.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -114,22 +115,22 @@ def make_batch(
     return pa.RecordBatch.from_arrays([text, group, align, weight], schema=schema())
 
 
-def spans(array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``(data, offsets)`` of a large_string array as NumPy views, nothing copied.
+def spans(array: pa.Array) -> tuple[Bytes, Int64]:
+    """Return ``(data, offsets)`` of large strings or large binary as NumPy views, nothing copied.
 
     Value `i` is ``data[offsets[i]:offsets[i + 1]]``. The array may be a slice: `offsets` then
     need not start at 0, nor end at ``data.size``.
     """
-    _, offsets, data = array.buffers()
-    bytes_ = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+    _, ends, text = array.buffers()
+    data = np.frombuffer(text, np.uint8) if text is not None else np.empty(0, np.uint8)
     if not len(array):
-        return bytes_, np.zeros(1, np.int64)
-    ends = np.frombuffer(offsets, np.int64)
-    return bytes_, ends[array.offset : array.offset + len(array) + 1]
+        return data, np.zeros(1, np.int64)
+    offsets = np.frombuffer(ends, np.int64)
+    return data, offsets[array.offset : array.offset + len(array) + 1]
 
 
-def strings(data: np.ndarray, offsets: np.ndarray) -> pa.Array:
-    """Return a large_string array over `data` (uint8, valid UTF-8) and `offsets` (int64)."""
+def strings(data: Bytes, offsets: Int64) -> pa.Array:
+    """Return a large_string array over `data`, which is valid UTF-8, and `offsets`."""
     import pyarrow as pa
 
     buffers = pa.py_buffer(offsets), pa.py_buffer(data)

@@ -47,7 +47,9 @@ def wanted_columns(options: ReaderOptions, columns: Sequence[str], where: str) -
     return wanted
 
 
-def rows_to_batch(source: Source, columns: dict[str, pa.Array], first_row: int) -> pa.RecordBatch:
+def rows_to_batch(
+    source: Source, columns: dict[str, pa.Array], first_row: int, weight: pa.Array | None = None
+) -> pa.RecordBatch:
     """Return rows of a table as a batch; count null rows and replaced sequences in `source`.
 
     Raises:
@@ -74,7 +76,8 @@ def rows_to_batch(source: Source, columns: dict[str, pa.Array], first_row: int) 
         keep = text.is_valid()
         rows = (np.flatnonzero(arrow.is_valid(text)) + first_row).tolist()
         text = text.filter(keep)
-        columns = {name: column.filter(keep) for name, column in columns.items()}
+        columns = {name: _filtered(column, keep) for name, column in columns.items()}
+        weight = None if weight is None else weight.filter(keep)
     text, replaced = check_rows(text, where, rows, options.errors)
     source.replaced += replaced
     groups = (
@@ -85,7 +88,15 @@ def rows_to_batch(source: Source, columns: dict[str, pa.Array], first_row: int) 
     align = None
     if options.align_column is not None:
         align = align_column(columns[options.align_column], f"column {options.align_column!r}")
-    return make_batch(text, groups, align)
+    return make_batch(text, groups, align, weight)
+
+
+def _filtered(column: pa.Array, keep: pa.Array) -> pa.Array:
+    import pyarrow as pa
+
+    if pa.types.is_string_view(column.type):  # which Arrow cannot filter
+        column = column.cast(pa.large_string())
+    return column.filter(keep)
 
 
 def _check_layout(column: pa.Array, name: str, where: str) -> None:

@@ -70,14 +70,11 @@ def parse_hub(spec: str) -> HubSpec:
 
 
 def hub_corpus(spec: str | HubSpec, options: ReaderOptions) -> Corpus:
-    """Return a streamed hub dataset as a corpus; without a group column, the config is the group.
+    """Return a streamed hub dataset as a corpus.
 
     `limit` and `seed` are honored here, so that a sample need not read the whole dataset: the limit
     counts rows of each config, and a seed shuffles the shards and a buffer of 10,000 rows. Nothing
     is fetched yet.
-
-    Raises:
-        CorpusError: `spec` does not follow the grammar of `HubSpec`.
     """
     parsed = parse_hub(spec) if isinstance(spec, str) else spec
     configs = parsed.config.split(",") if parsed.config else [None]
@@ -86,34 +83,19 @@ def hub_corpus(spec: str | HubSpec, options: ReaderOptions) -> Corpus:
     return Corpus(name, parts, options=options.changed())
 
 
-class HubReader:
-    """The rows of one split of a hub dataset; `size` is in rows, None unless the hub says."""
+class HubReader(Source):
+    """The rows of one split of a hub dataset; without a group column, the config is the group."""
 
     unit = "rows"
 
     def __init__(self, spec: HubSpec, options: ReaderOptions) -> None:
+        super().__init__(str(spec), spec.config or spec.dataset.rpartition("/")[2], options)
         self.spec = spec
-        self.options = options
-        self._source = self._start()
         if options.sample_by not in (None, "document"):
             raise CorpusError(
                 f"cannot read {spec} by {options.sample_by}: each row of it is a document.",
                 "Leave sample_by out.",
             )
-
-    def _start(self) -> Source:
-        group = self.spec.config or self.spec.dataset.rpartition("/")[2]
-        return Source(str(self.spec), group, self.options)
-
-    @property
-    def replaced(self) -> int:
-        """Invalid sequences replaced in the latest pass."""
-        return self._source.replaced
-
-    @property
-    def null_rows(self) -> int:
-        """Rows without text, skipped in the latest pass."""
-        return self._source.null_rows
 
     @property
     def size(self) -> int | None:
@@ -153,14 +135,14 @@ class HubReader:
         Raises:
             CorpusError: the network failed, or a column is missing, not text, or not UTF-8.
         """
-        self._source = source = self._start()
+        self.replaced = self.null_rows = 0
         row = 0
         tables = self._attempt(self._tables)
         while (table := self._attempt(lambda: next(tables, None))) is not None:
             for rows in table.combine_chunks().to_batches():
                 columns = dict(zip(rows.schema.names, rows.columns, strict=True))
-                wanted_columns(self.options, list(columns), source.where)
-                yield from slices(rows_to_batch(source, columns, row))
+                wanted_columns(self.options, list(columns), self.where)
+                yield from slices(rows_to_batch(self, columns, row))
                 row += rows.num_rows
                 if progress is not None:
                     progress(rows.num_rows)
@@ -174,7 +156,7 @@ class HubReader:
         )
         names: dict[str, list[str]] = {}
         if rows.features is not None:
-            wanted = wanted_columns(options, list(rows.features), str(spec))
+            wanted = wanted_columns(options, list(rows.features), self.where)
             # Class labels arrive as numbers; their names are in the features.
             names = {
                 name: rows.features[name].names

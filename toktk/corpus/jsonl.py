@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from toktk.arrays import Int64
 from toktk.corpus.columnar import rows_to_batch, wanted_columns
 from toktk.corpus.options import ReaderOptions, Source
 from toktk.corpus.text import blocks, line_end
-from toktk.corpus.utf8 import check_block
+from toktk.corpus.utf8 import check_block, whole_characters
 from toktk.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -42,13 +43,16 @@ def read_jsonl(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:
         data, replaced = check_block(data, source.where, start, options.errors)
         source.replaced += replaced
         raw = data.tobytes()
+        feeds = np.flatnonzero(data == ord("\n"))
+        starts = np.append(0, feeds + 1)
+        starts = starts[starts < data.size]
         types = types or _column_types(raw, options, source.where, line)
         if types:
-            columns = _parse_fast(raw, types)
+            columns = _parse_fast(raw, starts, types)
             if columns is None:
                 columns = _parse_slow(raw, source, line)
             yield rows_to_batch(source, columns, 0), position
-        line += int(np.count_nonzero(data == 10))
+        line += feeds.size
 
 
 def _column_types(
@@ -70,8 +74,13 @@ def _column_types(
     return {}
 
 
-def _parse_fast(raw: bytes, types: dict[str, pa.DataType]) -> dict[str, pa.Array] | None:
-    """Return the columns, or None where only the slow parser can say what is wrong, if anything."""
+def _parse_fast(
+    raw: bytes, starts: Int64, types: dict[str, pa.DataType]
+) -> dict[str, pa.Array] | None:
+    """Return the columns, or None where only the slow parser can say what is wrong, if anything.
+
+    `starts` are the positions where a line begins.
+    """
     import pyarrow as pa
     from pyarrow import json as arrow_json
 
@@ -89,13 +98,20 @@ def _parse_fast(raw: bytes, types: dict[str, pa.DataType]) -> dict[str, pa.Array
         except pa.ArrowInvalid:
             continue
         # Arrow takes two objects on a line for two rows.
-        if table.num_rows != raw.rstrip().count(b"\n") + 1:
+        if table.num_rows != _count_rows(raw, starts):
             return None
         columns = {name: _one_chunk(table.column(name)) for name in types}
         # Arrow takes a line that is null for an object with nothing in it.
         nulls = any(column.null_count for column in columns.values())
         return None if nulls and _NULL.search(raw) else columns
     return None
+
+
+def _count_rows(raw: bytes, starts: Int64) -> int:
+    """Return how many lines are not blank."""
+    if (np.frombuffer(raw, np.uint8)[starts] > ord(" ")).all():
+        return starts.size
+    return sum(1 for line in io.BytesIO(raw) if line.strip())
 
 
 def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
@@ -126,10 +142,10 @@ def _parse_slow(raw: bytes, source: Source, first_line: int) -> dict[str, pa.Arr
                 f"Found: {json.dumps(value)[:80]}.",
                 "Name a text column with --text-column.",
             )
-        texts.append(_whole_characters(value, source, line))
+        texts.append(_whole(value, source, line))
         for name, values in labels.items():
             label = _label(row.get(name), name, source.where, line)
-            values.append(_whole_characters(label, source, line))
+            values.append(_whole(label, source, line))
     columns = {name: pa.array(values, pa.string()) for name, values in labels.items()}
     columns[options.text_column] = pa.array(texts, pa.large_string())
     return columns
@@ -165,23 +181,9 @@ def _label(value: object, name: str, where: str, line: int) -> str | None:
     )
 
 
-def _whole_characters(text: str | None, source: Source, line: int) -> str | None:
-    """Return `text` without lone surrogates; count those replaced in `source`."""
+def _whole(text: str | None, source: Source, line: int) -> str | None:
     if text is None:
         return None
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        if source.options.errors == "strict":
-            raise CorpusError(
-                f"{source.where}, line {line}, holds half a character.",
-                f"Found: \\u{ord(text[error.start]):04x}, a surrogate without its partner.",
-                'Repair the line, or read it with errors="replace".',
-            ) from error
-    else:
-        return text
-    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).copy()
-    lone = (points >= 0xD800) & (points <= 0xDFFF)
-    points[lone] = 0xFFFD
-    source.replaced += int(lone.sum())
-    return points.tobytes().decode("utf-32-le")
+    text, replaced = whole_characters(text, f"{source.where}, line {line},", source.options.errors)
+    source.replaced += replaced
+    return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import glob
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -172,18 +173,9 @@ def _is_hidden(path: Path, folder: Path) -> bool:
 
 
 def _glob(pattern: Path) -> list[tuple[Path, str | None]]:
-    fixed = Path(*_fixed_parts(pattern.parts[:-1]))
+    fixed = Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts[:-1]))
     paths = map(Path, glob.glob(str(pattern), recursive=True))  # noqa: PTH207
     return _grouped([path for path in paths if path.is_file()], fixed)
-
-
-def _fixed_parts(parts: tuple[str, ...]) -> list[str]:
-    fixed: list[str] = []
-    for part in parts:
-        if glob.has_magic(part):
-            break
-        fixed.append(part)
-    return fixed
 
 
 def _grouped(files: list[Path], folder: Path) -> list[tuple[Path, str | None]]:

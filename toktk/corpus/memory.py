@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
@@ -11,9 +12,10 @@ import numpy as np
 
 from toktk import arrow
 from toktk.arrays import Int64
-from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, make_batch, slices, spans
+from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, slices, spans
 from toktk.corpus.columnar import rows_to_batch
 from toktk.corpus.options import ReaderOptions, Source
+from toktk.corpus.utf8 import whole_characters
 from toktk.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -81,31 +83,20 @@ class Texts(InMemory):
     """Documents at hand: see `toktk.corpus.Corpus.of`."""
 
     def __init__(self, texts: Any, groups: Any, align: Any, weights: Any, name: str) -> None:
-        columns = {"text": _column(texts, "texts", strings_only=True)}
+        columns = {"text": _column(texts, "texts")}
         n = len(columns["text"])
-        one_group = groups is None or isinstance(groups, str)
-        if not one_group:
-            columns["group"] = _column(groups, "groups")
+        group = groups if isinstance(groups, str) else name
+        options = ReaderOptions()
+        if groups is not None and not isinstance(groups, str):
+            columns["group"] = _column(groups, "groups", n)
+            options = dataclasses.replace(options, group_column="group")
         if align is not None:
-            columns["align"] = _column(align, "align")
-        for column, values in columns.items():
-            _check_length(column, len(values), n)
-        options = ReaderOptions(
-            group_column=None if one_group else "group",
-            align_column=None if align is None else "align",
-        )
-        source = Source(name, (groups or name) if one_group else name, options)
-        batch = rows_to_batch(source, columns, 0)
-        if weights is not None:
-            of_rows = _weights(weights, n)[arrow.is_valid(columns["text"])]
-            batch = make_batch(
-                batch.column(TEXT),
-                batch.column(GROUP),
-                batch.column(ALIGN),
-                arrow.from_numpy(of_rows),
-            )
+            columns["align"] = _column(align, "align", n)
+            options = dataclasses.replace(options, align_column="align")
+        source = Source(name, group, options)
+        weight = None if weights is None else arrow.from_numpy(_weights(weights, n))
+        self._batch = rows_to_batch(source, columns, 0, weight)
         self.null_rows = source.null_rows
-        self._batch = batch
 
     def _build(self) -> Iterator[pa.RecordBatch]:
         yield self._batch
@@ -115,65 +106,65 @@ class Texts(InMemory):
         return {"texts": self._batch.num_rows, "bytes": self.size}
 
 
-def _column(values: Any, name: str, strings_only: bool = False) -> pa.Array:
-    """Return Arrow data, a column of a data frame or Python values as one Arrow array."""
+def _column(values: Any, name: str, n: int | None = None) -> pa.Array:
+    """Return Arrow data, a column of a data frame or Python values as one Arrow array, n long."""
     import pyarrow as pa
 
     if hasattr(values, "__arrow_c_stream__"):
-        return _one_array(pa.chunked_array(values))
-    if hasattr(values, "__arrow_c_array__"):
-        return _one_array(pa.chunked_array([pa.array(values)]))
-    if isinstance(values, str) or not isinstance(values, Iterable):
+        column = _one_array(pa.chunked_array(values))
+    elif hasattr(values, "__arrow_c_array__"):
+        column = pa.array(values)
+    elif isinstance(values, Iterable) and not isinstance(values, str):
+        column = _from_list(list(values), name)
+    else:
         raise CorpusError(
             f"cannot make a corpus: {name} must be a list or an array.",
             f"Found: one {type(values).__name__}.",
         )
-    items = list(values)
-    allowed = (str, type(None)) if strings_only else (str, int, float, type(None))
-    for i, item in enumerate(items):
-        if not isinstance(item, allowed):
-            raise CorpusError(
-                f"cannot make a corpus: {name}[{i}] is a {type(item).__name__}.",
-                f"Give {'strings' if strings_only else 'strings or numbers'}, or None for none.",
-            )
-    try:
-        return arrow.from_list(items, pa.large_string())
-    except UnicodeEncodeError as error:
-        at = next(i for i, item in enumerate(items) if str(item) == error.object)
-        raise CorpusError(
-            f"cannot make a corpus: {name}[{at}] holds half a character.",
-            f"Found: \\u{ord(error.object[error.start]):04x}, a surrogate without its partner.",
-        ) from error
+    _check_length(name, len(column), n)
+    return column
 
 
 def _one_array(chunked: pa.ChunkedArray) -> pa.Array:
     import pyarrow as pa
 
-    chunks = chunked.chunks
-    if pa.types.is_dictionary(chunked.type):
-        chunks = [chunk.dictionary_decode() for chunk in chunks]
-    elif pa.types.is_string(chunked.type) and len(chunks) > 1:  # together they may exceed 2 GiB
-        chunks = [chunk.cast(pa.large_string()) for chunk in chunks]
-    if len(chunks) == 1:
-        return chunks[0]
-    return pa.concat_arrays(chunks) if chunks else pa.array([], pa.large_string())
+    if pa.types.is_string(chunked.type):  # whose chunks may hold more than 2 GiB together
+        chunked = chunked.cast(pa.large_string())
+    return chunked.combine_chunks()
+
+
+def _from_list(values: list[Any], name: str) -> pa.Array:
+    import pyarrow as pa
+
+    allowed = (str, type(None)) if name == "texts" else (str, int, float, type(None))
+    for i, value in enumerate(values):
+        if not isinstance(value, allowed):
+            raise CorpusError(
+                f"cannot make a corpus: {name}[{i}] is no string.", f"Found: {value!r:.80}."
+            )
+    try:
+        return arrow.from_list(values, pa.large_string())
+    except UnicodeEncodeError:
+        for i, value in enumerate(values):
+            whole_characters(str(value), f"{name}[{i}]", "strict")
+        raise
 
 
 def _weights(values: Any, n: int) -> Int64:
-    weights = np.asarray(values)
+    weights = np.asarray(values if hasattr(values, "__array__") else list(values))
     _check_length("weights", weights.size, n)
-    counts = weights.astype(np.int64) if weights.dtype.kind in "iu" or not n else None
-    if weights.ndim != 1 or counts is None or (counts < 0).any():
+    whole = weights.ndim == 1 and weights.dtype.kind in "iu"
+    if n and not (whole and weights.min() >= 0):
         raise CorpusError(
             "cannot make a corpus: a weight says how often a document counts.",
-            f"Found: {weights.dtype}{list(weights.shape)}, the least is {weights.min()}.",
+            f"Found: {weights.min() if whole else f'{weights.dtype}{list(weights.shape)}'}.",
             "Give whole numbers of 0 or more.",
         )
-    return counts
+    return weights.astype(np.int64)
 
 
-def _check_length(what: str, length: int, n: int) -> None:
-    if length != n:
+def _check_length(name: str, length: int, n: int | None) -> None:
+    if n is not None and length != n:
         raise CorpusError(
-            f"cannot make a corpus: {length:,} {what} for {n:,} texts.", "Give one for each text."
+            f"cannot make a corpus: {length:,} {name} for {n:,} texts.", "Give one for each text."
         )

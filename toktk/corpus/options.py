@@ -49,17 +49,17 @@ class ReaderOptions:
         return {name: value for name, (value, default) in values.items() if value != default}
 
 
-@dataclass
+@dataclass(eq=False)
 class Source:
-    """One pass over a file, a hub dataset or strings in memory.
+    """A file, a hub dataset or a table in memory, and what the latest pass over it left out.
 
     Attributes:
         where: the path of the file, or what else errors call it.
         group: the group of every document, unless a column names the group.
         options: how to read it; `limit` and `seed` are the business of the corpus.
         compression: of the whole file, as pyarrow names it.
-        replaced: invalid sequences replaced so far.
-        null_rows: rows without text skipped so far.
+        replaced: invalid sequences that were replaced.
+        null_rows: rows without text that were skipped.
     """
 
     where: str

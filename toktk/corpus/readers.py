@@ -37,7 +37,7 @@ READERS: dict[str, tuple[str, Read]] = {
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 
 
-class FileReader:
+class FileReader(Source):
     """The documents of one file.
 
     The file's extensions say what it is. Its stem loses the compression's and the format's, no
@@ -45,21 +45,19 @@ class FileReader:
 
     Args:
         path: the file.
-        options: how to read it; `limit` and `seed` are the corpus's business.
+        options: how to read it.
         group: the group where no column names one; the file's stem, unless given.
     """
 
     unit = "bytes"
 
     def __init__(self, path: Path, options: ReaderOptions, group: str | None = None) -> None:
+        compression = COMPRESSIONS.get(path.suffix.lower())
+        bare = Path(path.stem) if compression else Path(path.name)
+        super().__init__(str(path), group or bare.stem or path.name, options, compression)
         self.path = path
-        self.options = options
-        self.compression = COMPRESSIONS.get(path.suffix.lower())
-        bare = Path(path.stem) if self.compression else Path(path.name)
         self.format, self._read = READERS.get(bare.suffix.lower(), PLAIN_TEXT)
-        self.group = group or bare.stem or path.name
-        self._source = self._start()
-        if self.format in ("parquet", "arrow") and self.compression:
+        if self.format in ("parquet", "arrow") and compression:
             raise CorpusError(
                 f"cannot read {path}: {self.format} files are compressed inside.",
                 f"Decompress it, and name it {path.with_suffix('').name}.",
@@ -69,19 +67,6 @@ class FileReader:
                 f"cannot read {path} by {options.sample_by}: each row of it is a document.",
                 "Leave sample_by out, or give plain text.",
             )
-
-    def _start(self) -> Source:
-        return Source(str(self.path), self.group, self.options, self.compression)
-
-    @property
-    def replaced(self) -> int:
-        """Invalid sequences replaced in the latest pass."""
-        return self._source.replaced
-
-    @property
-    def null_rows(self) -> int:
-        """Rows without text, skipped in the latest pass."""
-        return self._source.null_rows
 
     @functools.cached_property
     def size(self) -> int:
@@ -122,9 +107,9 @@ class FileReader:
         Raises:
             CorpusError: the file is missing, corrupt, not UTF-8, or lacks a column.
         """
-        self._source = self._start()
+        self.replaced = self.null_rows = 0
         done = 0
-        for batch, position in self._translated(self._read(self._source)):
+        for batch, position in self._translated(self._read(self)):
             yield from slices(batch)
             if progress is not None and position > done:
                 progress(position - done)

@@ -97,24 +97,24 @@ class Limit:
         return self._first() if self.seed is None else self._sample(read, self.seed)
 
     def _first(self) -> Select:
-        known = np.empty(0, np.uint64)
+        taken = np.empty(0, np.uint64)  # the hashes of alignment ids
         left = self.documents
 
         def select(batch: pa.RecordBatch) -> pa.RecordBatch | None:
-            nonlocal known, left
-            if left == 0 and not known.size:
+            nonlocal taken, left
+            if left == 0 and not taken.size:
                 return None
             keys, aligned = units(batch)
             # A unit is new at a row without id, and at the first row of an id not seen before.
             new = ~aligned
             rows = np.flatnonzero(aligned)
-            rows = rows[~np.isin(keys[rows], known)]
+            rows = rows[~np.isin(keys[rows], taken)]
             _, first = np.unique(keys[rows], return_index=True)
             new[rows[first]] = True
             new &= np.cumsum(new) <= left
             left -= int(new.sum())
-            known = np.union1d(known, keys[new & aligned])
-            return _filter(batch, np.where(aligned, np.isin(keys, known), new))
+            taken = np.union1d(taken, keys[new & aligned])
+            return _filter(batch, np.where(aligned, np.isin(keys, taken), new))
 
         return select
 
