@@ -267,7 +267,7 @@ def stopped(args: list[object], home: Path, how: signal.Signals) -> tuple[int, s
         text=True,
     )
     end = time.monotonic() + 120
-    while not list((home / "cells").glob("*/[0-9a-f]*/cell.json")):
+    while not list((home / "cells").glob("pieces/[0-9a-f]*/cell.json")):
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < end
         time.sleep(0.002)

@@ -2,6 +2,7 @@ import functools
 import itertools
 import os
 import re
+import shutil
 import zipfile
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from reference_automaton import AutomatonCutter, compiled, cut_with_regex
 
+from toktk import cache
 from toktk.errors import PatternError
 from toktk.pretokenizers import automaton as automaton_module
 from toktk.pretokenizers.automaton import compile_pattern
@@ -227,31 +229,39 @@ class TestCache:
         return tmp_path / "home"
 
     def stored(self, home):
-        return list((home / "patterns").iterdir())
+        return list((home / "cells" / "patterns").iterdir())
 
     def test_second_call_loads(self, home, monkeypatch):
         first = compile_pattern(self.PATTERN)
-        (path,) = self.stored(home)
-        assert path.suffix == ".npz"
+        assert len(self.stored(home)) == 1
         monkeypatch.setattr(automaton_module, "_compile", None)
         second = compile_pattern(self.PATTERN)
         for name in ("class_of", "next_state", "accept"):
             np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
         assert (second.pattern, second.unicode_version) == (first.pattern, first.unicode_version)
 
-    def test_other_unicode_tables_get_another_file(self, home, monkeypatch):
+    def test_an_edit_of_the_sources_changes_nothing(self, home, monkeypatch):
+        compile_pattern(self.PATTERN)
+        monkeypatch.setattr(cache, "code_digest", lambda package: "other")
+        monkeypatch.setattr(cache, "__version__", "99")
+        monkeypatch.setattr(automaton_module, "_compile", None)
+        compile_pattern(self.PATTERN)
+
+    def test_other_unicode_tables_get_another_entry(self, home, monkeypatch):
         compile_pattern(self.PATTERN)
         monkeypatch.setattr(automaton_module.regex, "__version__", "1.2.3")
         compile_pattern(self.PATTERN)
         assert len(self.stored(home)) == 2
 
+    @pytest.mark.parametrize("sealed", [True, False])
     @pytest.mark.parametrize(
         "damage",
         ["empty", "noise", "truncated", "method", "encrypted", "npy", "pickle", "other", "range"],
     )
-    def test_damaged_file_is_replaced(self, home, damage):
+    def test_a_damaged_entry_is_replaced(self, home, damage, sealed):
         expected = compile_pattern(self.PATTERN)
-        (path,) = self.stored(home)
+        (folder,) = self.stored(home)
+        path = folder / "tables.npz"
         content = path.read_bytes()
         if damage == "empty":
             path.write_bytes(b"")
@@ -276,6 +286,8 @@ class TestCache:
                 next_state = np.full_like(expected.next_state, 99)
                 tables = {"class_of": expected.class_of, "accept": expected.accept}
                 np.savez(file, next_state=next_state, **tables)
+        if sealed:  # as if it had been written so
+            cache._seal(folder, None)
         again = compile_pattern(self.PATTERN)
         np.testing.assert_array_equal(again.next_state, expected.next_state)
         with np.load(path) as arrays:
@@ -291,9 +303,10 @@ class TestCache:
         assert compile_pattern(self.PATTERN).next_state.shape[0] > 1
         assert list(home.iterdir()) == []
 
-    def test_path_that_is_a_directory(self, home):
+    def test_a_file_in_the_place_of_an_entry(self, home):
         compile_pattern(self.PATTERN)
-        (path,) = self.stored(home)
-        path.unlink()
-        path.mkdir()
+        (folder,) = self.stored(home)
+        shutil.rmtree(folder)
+        folder.write_text("in the way")
         assert compile_pattern(self.PATTERN).next_state.shape[0] > 1
+        assert [path.is_dir() for path in self.stored(home)] == [True]
