@@ -15,13 +15,12 @@ from toktk.errors import PatternError
 from toktk.kernels import kernel
 from toktk.kernels.scan import BLOCK, cut_batch, piece_end, split_documents, workspace
 from toktk.pretokenizers import transducer
-from toktk.pretokenizers.automaton import Automaton, compile_pattern
+from toktk.pretokenizers.automaton import Automaton, compile_pattern, verify
 from toktk.pretokenizers.construction import construct
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.syntax import character_sets, parse
 from toktk.pretokenizers.transducer import MAX_RUNS, build, from_arrays
 from toktk.pretokenizers.unicode import partition_unicode
-from toktk.pretokenizers.verification import verify
 
 WORK = workspace()
 # Besides the named ones: gaps, ends far back, and more runs than a queue holds.
@@ -226,7 +225,7 @@ def test_random_pattern_equals_regex(pattern):
         class_of, next_state, accept = made
         automaton = Automaton(
             np.ascontiguousarray(class_of, np.uint8), np.ascontiguousarray(next_state, np.int16),
-            np.ascontiguousarray(accept), pattern, "tested",
+            np.ascontiguousarray(accept),
         )  # fmt: skip
         found = build(automaton).tables
     except PatternError:
@@ -246,14 +245,13 @@ def test_too_many_composite_states(monkeypatch):
 @pytest.mark.parametrize("name", PATTERNS)
 def test_tables_stay_small(name):
     made = build(compile_pattern(PATTERNS[name]))
-    sizes = {key: value.nbytes for key, value in made.arrays().items()}
-    assert sizes["rows"] < 3 * 2**19
-    assert sizes["bytes_table"] < 2**19
+    assert made.rows.nbytes < 3 * 2**19
+    assert made.bytes_table.nbytes < 2**19
 
 
 @pytest.fixture(scope="module")
 def arrays():
-    return build(compile_pattern(PATTERNS["gpt2"])).arrays()
+    return dict(vars(build(compile_pattern(PATTERNS["gpt2"]))))
 
 
 class TestStored:

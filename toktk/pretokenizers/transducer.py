@@ -71,10 +71,6 @@ class Transducer:
         """What the kernels take: the arrays in the order above."""
         return tuple(getattr(self, field.name) for field in fields(self))
 
-    def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the tables by name, for storing."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
 
 _TYPES = ("<u4", "|i1", "|i1", "<u4", "<i2", "|u1", "|b1")
 
