@@ -287,12 +287,12 @@ class TestStored:
     def test_second_use_loads(self, home, monkeypatch):
         pieces = self.cut()
         assert self.stored(home).exists()
-        monkeypatch.setattr(module.transducer, "build", None)
-        monkeypatch.setattr(module.automaton, "compile_pattern", None)
+        monkeypatch.setattr(module, "build", None)
+        monkeypatch.setattr(module, "compile_pattern", None)
         assert self.cut() == pieces == ["ab", "c", " ", " ", "ba"]
 
     @pytest.mark.parametrize("sealed", [True, False])
-    @pytest.mark.parametrize("damage", ["truncated", "other", "range"])
+    @pytest.mark.parametrize("damage", ["truncated", "other"])
     def test_a_damaged_entry_is_replaced(self, home, damage, sealed):
         pieces = self.cut()
         folder = self.stored(home)
@@ -302,16 +302,13 @@ class TestStored:
             arrays = dict(file)
         if damage == "truncated":
             path.write_bytes(content[: len(content) // 2])
-        elif damage == "other":
-            np.savez(path, x=np.arange(3))
         else:
-            np.savez(path, **{**arrays, "rows": arrays["rows"] | 0xFFFF0})
+            np.savez(path, x=np.arange(3))
         if sealed:  # as if it had been written so
             cache._seal(folder, None)
         assert self.cut() == pieces
         with np.load(path) as file:
             assert dict(file).keys() == arrays.keys()
-            assert file["rows"].max() < file["rows"].size
 
     def test_home_that_cannot_hold_files(self, home):
         home.write_text("in the way")

@@ -19,7 +19,7 @@ from toktk.pretokenizers.automaton import Automaton, compile_pattern, verify
 from toktk.pretokenizers.construction import construct
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.syntax import character_sets, parse
-from toktk.pretokenizers.transducer import MAX_RUNS, build, from_arrays
+from toktk.pretokenizers.transducer import build
 from toktk.pretokenizers.unicode import partition_unicode
 
 WORK = workspace()
@@ -247,84 +247,3 @@ def test_tables_stay_small(name):
     made = build(compile_pattern(PATTERNS[name]))
     assert made.rows.nbytes < 3 * 2**19
     assert made.bytes_table.nbytes < 2**19
-
-
-@pytest.fixture(scope="module")
-def arrays():
-    return dict(vars(build(compile_pattern(PATTERNS["gpt2"]))))
-
-
-class TestStored:
-    ARRAYS = ("rows", "moves", "finish", "bytes_table", "next_state", "accept", "certain")
-
-    def test_round_trip(self, arrays):
-        again = from_arrays(arrays)
-        for name in self.ARRAYS:
-            np.testing.assert_array_equal(getattr(again, name), arrays[name])
-
-    @pytest.mark.parametrize("name", ARRAYS)
-    def test_one_is_missing(self, arrays, name):
-        with pytest.raises(KeyError):
-            from_arrays({key: value for key, value in arrays.items() if key != name})
-
-    @pytest.mark.parametrize("name", ARRAYS)
-    def test_another_type(self, arrays, name):
-        with pytest.raises(ValueError, match="not a transducer"):
-            from_arrays(arrays | {name: arrays[name].astype(np.float64)})
-
-    @pytest.mark.parametrize("name", ARRAYS)
-    def test_another_shape(self, arrays, name):
-        with pytest.raises(ValueError, match="not a transducer"):
-            from_arrays(arrays | {name: arrays[name].reshape(1, 1, -1)})
-
-    @pytest.mark.parametrize("name", [name for name in ARRAYS if name != "finish"])
-    def test_truncated(self, arrays, name):
-        with pytest.raises(ValueError, match="not a transducer"):
-            from_arrays(arrays | {name: arrays[name][:-1]})
-
-    @pytest.mark.parametrize("name", ARRAYS)
-    def test_empty(self, arrays, name):
-        with pytest.raises(ValueError, match="not a transducer"):
-            from_arrays(arrays | {name: arrays[name][:0]})
-
-    def test_more_states_than_rows(self, arrays):
-        states = arrays["rows"].size // 256 - 1
-        with pytest.raises(ValueError, match="not a transducer"):
-            from_arrays(arrays | {"finish": np.zeros((states, 3), np.int8)})
-
-    @pytest.mark.parametrize(
-        ("name", "value"),
-        [
-            ("bytes_table", 2**32 - 256),  # a node outside
-            ("bytes_table", 255),  # a class outside
-            ("rows", 2**32 - 1),
-            ("moves", 2),
-            ("moves", -MAX_RUNS - 1),
-            ("finish", 2),
-            ("finish", -MAX_RUNS - 1),
-            ("next_state", 200),
-            ("next_state", -2),
-        ],
-    )
-    def test_values_that_lead_outside(self, arrays, name, value):
-        changed = arrays[name].copy()
-        changed.ravel()[changed.size // 2] = value
-        with pytest.raises(ValueError, match="not a transducer"):
-            from_arrays(arrays | {name: changed})
-
-    @given(st.integers(0, 2**32), st.lists(st.binary(max_size=40), max_size=6))
-    def test_wrong_values_leave_nothing_out(self, arrays, seed, documents):
-        # Tables that pass may cut wrongly, but the kernels come to an end and write nowhere else.
-        changed = {name: value.copy() for name, value in arrays.items()}
-        chance = np.random.default_rng(seed)
-        for name in ("rows", "moves", "finish"):
-            flat = changed[name].ravel()
-            chosen = chance.random(flat.size) < 0.3
-            flat[chosen] = chance.permutation(flat[chosen])
-        made = from_arrays(changed).tables
-        data = np.frombuffer(b"".join(documents), np.uint8)
-        offsets = np.cumsum([0, *map(len, documents)])
-        ends, firsts = np.empty(data.size, np.int64), np.empty(offsets.size, np.int64)
-        found = ends[: cut_batch(data, offsets, made, WORK, ends, firsts)].tolist()
-        assert found == sorted(set(found))
-        assert {int(offset) for offset in offsets} <= {0, *found}

@@ -3,8 +3,8 @@
 A pattern is parsed, Unicode is partitioned into the classes that it tells apart, the tables are
 constructed and compared with the `regex` library, and the result is stored for the next time.
 
-Look-ahead over one character costs nothing, for whether a match may end is asked of a state *and*
-the character that follows.
+Look-ahead over one character costs nothing: whether a match may end depends on the state *and* the
+character that follows.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ from toktk.errors import PatternError
 from toktk.pretokenizers import syntax
 from toktk.pretokenizers.construction import construct
 from toktk.pretokenizers.unicode import Partition, partition_unicode
-
-Arrays = dict[str, npt.NDArray[Any]]
 
 Tables = TypeVar("Tables")
 
@@ -50,8 +48,8 @@ class Automaton:
             follow. State 0 is the start.
         accept: bool[S, C + 1]: in this state, a match may end before a character of this class
             (column C: before the end of the text). Never true of the start state: a match holds
-            at least one character. The last position so accepted ends the match; a position
-            after which another is certain to be accepted is not marked.
+            at least one character. The last accepted position ends the match; a position is not
+            marked where a later one is certain to be accepted.
     """
 
     class_of: npt.NDArray[np.uint8]
@@ -69,7 +67,7 @@ def compile_pattern(pattern: str) -> Automaton:
             or does not match what the `regex` library matches (some possessive quantifiers).
     """
     key = ["automaton", _FORMAT, unicode_version(), pattern]
-    return stored(key, lambda arrays: Automaton(**arrays), lambda: _compile(pattern))
+    return stored(key, Automaton, lambda: _compile(pattern))
 
 
 def unicode_version() -> str:
@@ -77,11 +75,11 @@ def unicode_version() -> str:
     return f"regex {regex.__version__}"
 
 
-def stored(key: list[Any], load: Callable[[Arrays], Tables], make: Callable[[], Tables]) -> Tables:
-    """Return the tables stored under `key`, or make and store them.
+def stored(key: list[Any], kind: type[Tables], make: Callable[[], Tables]) -> Tables:
+    """Return the tables stored under `key`, or make and store them; `kind` is a dataclass of arrays.
 
-    The key holds a format's number instead of a hash of toktk's sources: to compile a pattern again takes
-    up to a second, which an edit anywhere else is no reason for.
+    The key holds the number of a format instead of a hash of toktk's sources: compiling a pattern takes
+    up to a second, and an edit anywhere else is no reason to do it again.
     """
 
     def read(folder: Path) -> Tables:
@@ -90,7 +88,7 @@ def stored(key: list[Any], load: Callable[[Arrays], Tables], make: Callable[[], 
             (folder / "tables.npz").open("rb") as file,
             np.load(file, allow_pickle=False) as arrays,
         ):
-            return load(dict(arrays))
+            return kind(**arrays)
 
     store = Store()
     tables = store.read("patterns", key, read, code=None)
@@ -163,8 +161,8 @@ def verify(
     }
     for symbols in _texts(rows, [to_class[group[0]] for group in samples], chance):
         text = "".join(chance.choice(samples[symbol]) for symbol in symbols)
-        found = matcher.match(text)
-        expected = found.end() if found else 0
+        match = matcher.match(text)
+        expected = match.end() if match else 0
         length = match_length(rows, ends, [to_class[character] for character in text])
         if length != expected:
             raise PatternError(
