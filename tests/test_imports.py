@@ -50,6 +50,6 @@ def test_help_loads_nothing_it_does_not_need(args: list[str]) -> None:
     assert not {name for name in loaded if name.startswith("toktk.cli.")}
 
 
-@pytest.mark.parametrize("args", [["ls", "metrics"], ["ls", "patterns"], ["env"]])
+@pytest.mark.parametrize("args", [["ls", "metrics"], ["ls", "patterns"], ["env"], ["cache"]])
 def test_listing_loads_neither_numba_nor_arrow(args: list[str]) -> None:
     assert not modules(COMMAND.format(args=args)) & HEAVY

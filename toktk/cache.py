@@ -18,6 +18,7 @@ finds half of an entry. The system drops the locks of a killed process. Where lo
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import importlib.util
@@ -243,7 +244,7 @@ def _locked(path: Path, exclusive: bool = False, create: bool = False) -> Iterat
 
 
 def _remove(folder: Path, lock: str) -> bool:
-    """Delete a folder that nobody uses; return whether it is gone."""
+    """Delete a folder, or a file in its place, that nobody uses; return whether it is gone."""
     hidden = paths.beside(folder)
     with contextlib.ExitStack() as stack:
         try:
@@ -256,6 +257,8 @@ def _remove(folder: Path, lock: str) -> bool:
         except OSError:
             return False
     shutil.rmtree(hidden, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        hidden.unlink()  # a file in the place of a folder
     return True
 
 
@@ -307,7 +310,8 @@ def _move(temporary: Path, folder: Path) -> None:
     try:
         temporary.replace(folder)
     except OSError as error:
-        if folder.is_dir():
+        # It may be gone again by now.
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST) or folder.is_dir():
             raise FileExistsError from error
         raise
 
@@ -331,14 +335,9 @@ class Entry:
     def remove(self) -> bool:
         """Delete the entry if nobody uses it; return whether it is gone."""
         lock = _lock_name(self.kind)
-        if self.kind == "earlier versions":
-            with contextlib.suppress(OSError):
-                self.path.unlink(missing_ok=True)
-            return not self.path.exists()
-        # Versions that did not lock machine code may be running.
-        old_enough = time.time() - self.used > _DAY
-        if self.kind == "kernels" and not (self.path / lock).exists() and not old_enough:
-            return False
+        if self.kind == "kernels" and not (self.path / lock).exists():
+            # Versions that do not lock machine code may be running.
+            return time.time() - self.used > _DAY and _remove(self.path, lock)
         return _remove(self.path, lock)
 
 

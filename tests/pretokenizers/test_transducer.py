@@ -15,13 +15,12 @@ from toktk.errors import PatternError
 from toktk.kernels import kernel
 from toktk.kernels.scan import BLOCK, cut_batch, piece_end, split_documents, workspace
 from toktk.pretokenizers import transducer
-from toktk.pretokenizers.automaton import Automaton, compile_pattern
+from toktk.pretokenizers.automaton import Automaton, compile_pattern, verify
 from toktk.pretokenizers.construction import construct
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.syntax import character_sets, parse
-from toktk.pretokenizers.transducer import MAX_RUNS, build, from_arrays
+from toktk.pretokenizers.transducer import build
 from toktk.pretokenizers.unicode import partition_unicode
-from toktk.pretokenizers.verification import verify
 
 WORK = workspace()
 # Besides the named ones: gaps, ends far back, and more runs than a queue holds.
@@ -226,7 +225,7 @@ def test_random_pattern_equals_regex(pattern):
         class_of, next_state, accept = made
         automaton = Automaton(
             np.ascontiguousarray(class_of, np.uint8), np.ascontiguousarray(next_state, np.int16),
-            np.ascontiguousarray(accept), pattern, "tested",
+            np.ascontiguousarray(accept),
         )  # fmt: skip
         found = build(automaton).tables
     except PatternError:
@@ -246,87 +245,5 @@ def test_too_many_composite_states(monkeypatch):
 @pytest.mark.parametrize("name", PATTERNS)
 def test_tables_stay_small(name):
     made = build(compile_pattern(PATTERNS[name]))
-    sizes = {key: value.nbytes for key, value in made.arrays().items()}
-    assert sizes["rows"] < 3 * 2**19
-    assert sizes["bytes_table"] < 2**19
-
-
-@pytest.fixture(scope="module")
-def arrays():
-    return build(compile_pattern(PATTERNS["gpt2"])).arrays()
-
-
-class TestStored:
-    ARRAYS = ("rows", "moves", "finish", "bytes_table", "next_state", "accept", "certain")
-
-    def test_round_trip(self, arrays):
-        again = from_arrays(arrays)
-        for name in self.ARRAYS:
-            np.testing.assert_array_equal(getattr(again, name), arrays[name])
-
-    @pytest.mark.parametrize("name", ARRAYS)
-    def test_one_is_missing(self, arrays, name):
-        with pytest.raises(KeyError):
-            from_arrays({key: value for key, value in arrays.items() if key != name})
-
-    @pytest.mark.parametrize("name", ARRAYS)
-    def test_another_type(self, arrays, name):
-        with pytest.raises(ValueError, match="not a transducer"):
-            from_arrays(arrays | {name: arrays[name].astype(np.float64)})
-
-    @pytest.mark.parametrize("name", ARRAYS)
-    def test_another_shape(self, arrays, name):
-        with pytest.raises(ValueError, match="not a transducer"):
-            from_arrays(arrays | {name: arrays[name].reshape(1, 1, -1)})
-
-    @pytest.mark.parametrize("name", [name for name in ARRAYS if name != "finish"])
-    def test_truncated(self, arrays, name):
-        with pytest.raises(ValueError, match="not a transducer"):
-            from_arrays(arrays | {name: arrays[name][:-1]})
-
-    @pytest.mark.parametrize("name", ARRAYS)
-    def test_empty(self, arrays, name):
-        with pytest.raises(ValueError, match="not a transducer"):
-            from_arrays(arrays | {name: arrays[name][:0]})
-
-    def test_more_states_than_rows(self, arrays):
-        states = arrays["rows"].size // 256 - 1
-        with pytest.raises(ValueError, match="not a transducer"):
-            from_arrays(arrays | {"finish": np.zeros((states, 3), np.int8)})
-
-    @pytest.mark.parametrize(
-        ("name", "value"),
-        [
-            ("bytes_table", 2**32 - 256),  # a node outside
-            ("bytes_table", 255),  # a class outside
-            ("rows", 2**32 - 1),
-            ("moves", 2),
-            ("moves", -MAX_RUNS - 1),
-            ("finish", 2),
-            ("finish", -MAX_RUNS - 1),
-            ("next_state", 200),
-            ("next_state", -2),
-        ],
-    )
-    def test_values_that_lead_outside(self, arrays, name, value):
-        changed = arrays[name].copy()
-        changed.ravel()[changed.size // 2] = value
-        with pytest.raises(ValueError, match="not a transducer"):
-            from_arrays(arrays | {name: changed})
-
-    @given(st.integers(0, 2**32), st.lists(st.binary(max_size=40), max_size=6))
-    def test_wrong_values_leave_nothing_out(self, arrays, seed, documents):
-        # Tables that pass may cut wrongly, but the kernels come to an end and write nowhere else.
-        changed = {name: value.copy() for name, value in arrays.items()}
-        chance = np.random.default_rng(seed)
-        for name in ("rows", "moves", "finish"):
-            flat = changed[name].ravel()
-            chosen = chance.random(flat.size) < 0.3
-            flat[chosen] = chance.permutation(flat[chosen])
-        made = from_arrays(changed).tables
-        data = np.frombuffer(b"".join(documents), np.uint8)
-        offsets = np.cumsum([0, *map(len, documents)])
-        ends, firsts = np.empty(data.size, np.int64), np.empty(offsets.size, np.int64)
-        found = ends[: cut_batch(data, offsets, made, WORK, ends, firsts)].tolist()
-        assert found == sorted(set(found))
-        assert {int(offset) for offset in offsets} <= {0, *found}
+    assert made.rows.nbytes < 3 * 2**19
+    assert made.bytes_table.nbytes < 2**19

@@ -3,16 +3,18 @@
 A pattern is parsed, Unicode is partitioned into the classes that it tells apart, the tables are
 constructed and compared with the `regex` library, and the result is stored for the next time.
 
-Look-ahead over one character costs nothing, for whether a match may end is asked of a state *and*
-the character that follows.
+Look-ahead over one character costs nothing: whether a match may end depends on the state *and* the
+character that follows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import itertools
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,19 +24,18 @@ from toktk.cache import Store
 from toktk.errors import PatternError
 from toktk.pretokenizers import syntax
 from toktk.pretokenizers.construction import construct
-from toktk.pretokenizers.unicode import CODE_POINTS, partition_unicode
-from toktk.pretokenizers.verification import verify
+from toktk.pretokenizers.unicode import Partition, partition_unicode
 
-Arrays = dict[str, npt.NDArray[Any]]
-
-
-class _HasArrays(Protocol):
-    def arrays(self) -> Arrays: ...
-
-
-Tables = TypeVar("Tables", bound=_HasArrays)
+Tables = TypeVar("Tables")
 
 _FORMAT = 2
+
+# How many texts the check of an automaton tries.
+_EXHAUSTIVE = 5000
+_AFTER_STATES = 5000
+_RANDOM = 2000
+_LONGEST = 12  # characters
+_SAMPLES = 4  # characters of a class
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,21 +48,13 @@ class Automaton:
             follow. State 0 is the start.
         accept: bool[S, C + 1]: in this state, a match may end before a character of this class
             (column C: before the end of the text). Never true of the start state: a match holds
-            at least one character. The last position so accepted ends the match; a position
-            after which another is certain to be accepted is not marked.
-        pattern: what was compiled.
-        unicode_version: whose character tables the classes are.
+            at least one character. The last accepted position ends the match; a position is not
+            marked where a later one is certain to be accepted.
     """
 
     class_of: npt.NDArray[np.uint8]
     next_state: npt.NDArray[np.int16]
     accept: npt.NDArray[np.bool_]
-    pattern: str
-    unicode_version: str
-
-    def arrays(self) -> Arrays:
-        """Return the tables by name, for storing."""
-        return {name: getattr(self, name) for name in ("class_of", "next_state", "accept")}
 
 
 def compile_pattern(pattern: str) -> Automaton:
@@ -73,16 +66,8 @@ def compile_pattern(pattern: str) -> Automaton:
         PatternError: the pattern is outside the subset of `toktk.pretokenizers.syntax`, too large,
             or does not match what the `regex` library matches (some possessive quantifiers).
     """
-    version = unicode_version()
-
-    def load(arrays: Arrays) -> Automaton:
-        automaton = Automaton(**arrays, pattern=pattern, unicode_version=version)
-        if not _is_sound(automaton):
-            raise ValueError("not an automaton")
-        return automaton
-
-    key = ["automaton", _FORMAT, version, pattern]
-    return stored(key, load, lambda: _compile(pattern, version))
+    key = ["automaton", _FORMAT, unicode_version(), pattern]
+    return stored(key, Automaton, lambda: _compile(pattern))
 
 
 def unicode_version() -> str:
@@ -90,31 +75,36 @@ def unicode_version() -> str:
     return f"regex {regex.__version__}"
 
 
-def stored(key: list[Any], load: Callable[[Arrays], Tables], make: Callable[[], Tables]) -> Tables:
-    """Return the tables stored under `key`, or make and store them.
+def stored(key: list[Any], kind: type[Tables], make: Callable[[], Tables]) -> Tables:
+    """Return the tables stored under `key`, or make and store them; `kind` is a dataclass of arrays.
 
-    The key holds a format's number instead of a hash of toktk's sources: to compile a pattern again takes
-    up to a second, which an edit anywhere else is no reason for.
+    The key holds the number of a format instead of a hash of toktk's sources: compiling a pattern takes
+    up to a second, and an edit anywhere else is no reason to do it again.
     """
 
     def read(folder: Path) -> Tables:
-        with np.load(folder / "tables.npz", allow_pickle=False) as arrays:
-            return load(dict(arrays))
+        # Given a path, numpy would not close a file that is no zip file.
+        with (
+            (folder / "tables.npz").open("rb") as file,
+            np.load(file, allow_pickle=False) as arrays,
+        ):
+            return kind(**arrays)
 
     store = Store()
     tables = store.read("patterns", key, read, code=None)
     if tables is not None:
         return tables
-    made = make()
+    made: Any = make()
 
     def save(folder: Path) -> None:
-        np.savez_compressed(folder / "tables.npz", allow_pickle=False, **made.arrays())
+        arrays = {field.name: getattr(made, field.name) for field in fields(made)}
+        np.savez_compressed(folder / "tables.npz", allow_pickle=False, **arrays)
 
     store.write("patterns", key, save, code=None)
-    return made
+    return cast(Tables, made)
 
 
-def _compile(pattern: str, version: str) -> Automaton:
+def _compile(pattern: str) -> Automaton:
     tree = syntax.parse(pattern)
     try:
         matcher = regex.compile(pattern, regex.V0)
@@ -128,26 +118,112 @@ def _compile(pattern: str, version: str) -> Automaton:
         np.ascontiguousarray(class_of, dtype=np.uint8),
         np.ascontiguousarray(next_state, dtype=np.int16),
         np.ascontiguousarray(accept),
-        pattern,
-        version,
     )
     verify(automaton.class_of, automaton.next_state, automaton.accept, unicode, matcher)
     return automaton
 
 
-def _is_sound(automaton: Automaton) -> bool:
-    """Check layouts, types and ranges: kernels index with these tables unchecked."""
-    class_of, next_state, accept = automaton.class_of, automaton.next_state, automaton.accept
-    if not all(a.flags.c_contiguous for a in (class_of, next_state, accept)):
-        return False
-    if [a.dtype.str for a in (class_of, next_state, accept)] != ["|u1", "<i2", "|b1"]:
-        return False
-    if class_of.shape != (CODE_POINTS,) or next_state.ndim != 2 or 0 in next_state.shape:
-        return False
-    states, classes = next_state.shape
-    return bool(
-        accept.shape == (states, classes + 1)
-        and class_of.max() < classes
-        and next_state.min() >= -1
-        and next_state.max() < states
-    )
+def match_length(
+    next_state: Sequence[Sequence[int]], accept: Sequence[Sequence[bool]], classes: Sequence[int]
+) -> int:
+    """Return how many characters the match at the start of `classes` holds; 0 is no match."""
+    state = 0
+    length = 0
+    for position, symbol in enumerate(classes):
+        if accept[state][symbol]:
+            length = position
+        state = next_state[state][symbol]
+        if state < 0:
+            return length
+    return len(classes) if accept[state][-1] else length
+
+
+def verify(
+    class_of: npt.NDArray[np.uint8],
+    next_state: npt.NDArray[np.int16],
+    accept: npt.NDArray[np.bool_],
+    unicode: Partition,
+    matcher: Any,
+) -> None:
+    """Compare the automaton with `matcher`, a compiled regex, on some 10,000 short texts.
+
+    They are all texts of a few characters, all pairs of characters after every state, and random
+    walks, with several representatives of each class of `unicode`. The choice is always the same.
+
+    Raises:
+        PatternError: the two differ.
+    """
+    rows, ends = next_state.tolist(), accept.tolist()
+    samples = _representatives(unicode)
+    chance = random.Random(0)
+    to_class = {
+        character: int(class_of[ord(character)]) for group in samples for character in group
+    }
+    for symbols in _texts(rows, [to_class[group[0]] for group in samples], chance):
+        text = "".join(chance.choice(samples[symbol]) for symbol in symbols)
+        match = matcher.match(text)
+        expected = match.end() if match else 0
+        length = match_length(rows, ends, [to_class[character] for character in text])
+        if length != expected:
+            raise PatternError(
+                f"the pattern {matcher.pattern!r} cannot be compiled exactly.",
+                f"Found: of {text!r} the regex library matches {text[:expected]!r}, the automaton "
+                f"{text[:length]!r}.",
+                "A possessive quantifier that keeps what the rest would need, or '$' before a "
+                "final line feed, does this (write '\\z'); or let the regex library run it.",
+            )
+
+
+def _representatives(unicode: Partition) -> list[list[str]]:
+    """Return up to four characters of each class: the first, the last, and two between."""
+    groups = []
+    by_class = np.argsort(unicode.class_of, kind="stable")
+    sizes = np.bincount(unicode.class_of, minlength=unicode.size)
+    for end, size in zip(np.cumsum(sizes), sizes, strict=True):
+        places = np.unique(np.linspace(end - size, end - 1, _SAMPLES).astype(np.int64))
+        groups.append([chr(code) for code in by_class[places]])
+    return groups
+
+
+def _texts(
+    next_state: list[list[int]], to_class: list[int], chance: random.Random
+) -> Iterator[Sequence[int]]:
+    """Yield texts as classes of the partition; `to_class` maps those to the automaton's."""
+    symbols = range(len(to_class))
+    length = 1
+    while len(symbols) ** length <= _EXHAUSTIVE and length <= _LONGEST:
+        yield from itertools.product(symbols, repeat=length)
+        length += 1
+    access = _access_texts(next_state, to_class)
+    pairs = list(itertools.product(symbols, repeat=2))
+    for text in access:
+        for pair in chance.sample(pairs, min(len(pairs), 1 + _AFTER_STATES // len(access))):
+            yield (*text, *pair)
+    for _ in range(_RANDOM):
+        yield _walk(next_state, to_class, chance)
+
+
+def _access_texts(next_state: list[list[int]], to_class: list[int]) -> list[tuple[int, ...]]:
+    """Return a shortest text that leads to each state."""
+    access: dict[int, tuple[int, ...]] = {0: ()}
+    queue = [0]
+    for state in queue:
+        for symbol, column in enumerate(to_class):
+            target = next_state[state][column]
+            if target >= 0 and target not in access:
+                access[target] = (*access[state], symbol)
+                queue.append(target)
+    return list(access.values())
+
+
+def _walk(next_state: list[list[int]], to_class: list[int], chance: random.Random) -> Sequence[int]:
+    """Return a random text that mostly keeps the automaton alive."""
+    text: list[int] = []
+    state = 0
+    for _ in range(chance.randint(1, _LONGEST)):
+        alive = [s for s, column in enumerate(to_class) if next_state[state][column] >= 0]
+        if not alive or chance.random() < 0.1:
+            alive = list(range(len(to_class)))
+        text.append(chance.choice(alive))
+        state = max(next_state[state][to_class[text[-1]]], 0)
+    return text

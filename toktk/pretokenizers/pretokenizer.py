@@ -18,10 +18,10 @@ import numpy.typing as npt
 import regex
 
 from toktk.errors import PatternError
-from toktk.normalizers.normalizer import IDENTITY, Normalizer
-from toktk.pretokenizers import automaton, patterns, transducer
-from toktk.pretokenizers.added import added_strings
-from toktk.pretokenizers.transducer import Transducer
+from toktk.normalizers.normalizer import IDENTITY, Normalizer, find_parts
+from toktk.pretokenizers import patterns
+from toktk.pretokenizers.automaton import compile_pattern, stored, unicode_version
+from toktk.pretokenizers.transducer import Transducer, build
 
 _FORMAT = 4  # of the stored tables
 _KEPT = 128  # compiled patterns in memory
@@ -62,17 +62,17 @@ class Pieces(NamedTuple):
 class Pretokenizer:
     """A split pattern: matches are pieces, and what lies between two matches is a piece too.
 
-    Nothing is dropped: the pieces of a text, joined, are the normalized text. With the pattern alone,
-    which is what trainers use, that is the text. Published tokenizers may do more before.
+    Nothing is dropped: joined, the pieces of a text are the normalized text. Trainers use the pattern
+    alone, which normalizes nothing. Published tokenizers may do more before.
 
     Attributes:
         name: as listed by ``toktk ls pretokenizers``, or ``regex-<hash>``.
         pattern: a regular expression in the syntax of the `regex` library.
-        before: patterns that cut first, in turn. Each piece of one, match or gap, is to the next a text
-            of its own. So Hugging Face's Sequence of Split, "isolated".
+        before: patterns that cut first, in turn. Each one cuts the pieces of the last, matches and gaps, as
+            texts of their own, like Hugging Face's Sequence of Split "isolated".
         normalizer: changes the text before it is cut.
         added: strings that are pieces wherever they occur in the raw document, leftmost and then
-            longest. What lies between them is normalized and cut as documents of their own.
+            longest. The text between them is normalized and cut as documents of its own.
 
     Raises:
         PatternError: an added string is empty, or holds a lone surrogate.
@@ -191,17 +191,16 @@ class Pretokenizer:
         return Pieces(data, cuts, firsts)
 
     def prepare(self, data: Bytes, offsets: Int64) -> Prepared:
-        """Return the parts of documents on which the last pattern works.
+        """Return the parts of documents that `pattern` is to cut, all but the atoms.
 
-        The objects given come back where there is nothing to do. No part is cut by `pattern` yet, and
-        atoms must not be.
+        Where there is nothing to do, the objects given come back.
 
         Args:
             data: uint8, UTF-8. offsets: int64[D + 1].
         """
         owner = atoms = None
         if self.added:
-            split = added_strings(self.added).split(data, offsets)
+            split = _added_strings(self.added).split(data, offsets)
             if split is not None:
                 offsets, owner, atoms = split
         if not self.normalizer.is_identity:
@@ -285,6 +284,54 @@ def pretokenizers_of(
     return tuple(dict.fromkeys(chosen))
 
 
+class _AddedStrings:
+    """Finds strings, leftmost and then longest, and splits documents around them.
+
+    Args:
+        strings: none empty.
+    """
+
+    def __init__(self, strings: tuple[str, ...]) -> None:
+        from toktk.kernels.unigram_encode import fill_trie
+
+        raw = [string.encode() for string in sorted(set(strings))]
+        data = np.frombuffer(b"".join(raw), dtype=np.uint8)
+        offsets = np.cumsum([0, *map(len, raw)], dtype=np.int64)
+        self._table = np.full(max(512, 1 << data.size.bit_length() + 1), -1, dtype=np.int64)
+        ends = np.full(data.size + 1, -1, dtype=np.int64)
+        fill_trie(data, offsets, np.arange(len(raw)), self._table, ends)
+        self._begins = np.zeros(256, dtype=np.uint8)
+        self._begins[data[offsets[:-1]]] = 1
+
+    def split(
+        self, data: Bytes, offsets: Int64
+    ) -> tuple[Int64, Int64, npt.NDArray[np.bool_]] | None:
+        """Return the parts of the documents, or None where no document holds an added string.
+
+        Returns:
+            Offsets int64[n + 1] of the parts in `data`, none of them empty; the document of each, int64[n];
+            whether it is an added string, bool[n].
+        """
+        from toktk.kernels.normalize import find_strings
+
+        places = find_parts(find_strings, data, offsets, self._table, self._begins)
+        if places.size == 0:
+            return None
+        # A stable sort merges two sorted runs.
+        parts = np.sort(np.concatenate([offsets, places.ravel()]), kind="stable")
+        parts = parts[np.concatenate([[True], parts[1:] != parts[:-1]])]
+        owner = np.searchsorted(offsets, parts[:-1], side="right") - 1
+        atoms = np.zeros(owner.size, dtype=np.bool_)
+        atoms[np.searchsorted(parts, places[:, 0])] = True
+        return parts, owner, atoms
+
+
+@functools.lru_cache(maxsize=32)
+def _added_strings(strings: tuple[str, ...]) -> _AddedStrings:
+    """Return the finder for `strings`; threads share it."""
+    return _AddedStrings(strings)
+
+
 def _cut_by_tables(data: Bytes, offsets: Int64, compiled: Transducer) -> tuple[Int64, Int64]:
     """Return the ends of pieces, and the first piece of each document (int64[D + 1])."""
     from toktk.kernels.scan import cut_batch, own_workspace
@@ -299,13 +346,9 @@ def _cut_by_tables(data: Bytes, offsets: Int64, compiled: Transducer) -> tuple[I
 
 @functools.lru_cache(maxsize=_KEPT)
 def _compiled(pattern: str) -> Transducer | None:
-    key = ["transducer", _FORMAT, automaton.unicode_version(), pattern]
+    key = ["transducer", _FORMAT, unicode_version(), pattern]
     try:
-        return automaton.stored(
-            key,
-            transducer.from_arrays,
-            lambda: transducer.build(automaton.compile_pattern(pattern)),
-        )
+        return stored(key, Transducer, lambda: build(compile_pattern(pattern)))
     except PatternError:
         _matcher(pattern)  # an error for the user, if the regex library cannot run it either
         return None

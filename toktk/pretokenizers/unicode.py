@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,19 +48,27 @@ def partition_unicode(sets: Iterable[CharacterSet], boundaries: str = "") -> Par
     starts = starts[starts < CODE_POINTS]
     inside = np.zeros((len(starts), len(distinct)), dtype=bool)
     for column, span in enumerate(spans):
-        begun = np.searchsorted(span[:, 0], starts, side="right")
-        ended = np.searchsorted(span[:, 1], starts, side="right")
-        inside[:, column] = begun > ended
-    _, first, class_of = np.unique(inside, axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
+        n_begun = np.searchsorted(span[:, 0], starts, side="right")
+        n_ended = np.searchsorted(span[:, 1], starts, side="right")
+        inside[:, column] = n_begun > n_ended
+    firsts, class_of = number_rows(inside)
     lengths = np.diff(np.append(starts, CODE_POINTS))
     members = {
-        item: sum(1 << number for number, segment in enumerate(first[order]) if inside[segment, i])
+        item: sum(1 << number for number, segment in enumerate(firsts) if inside[segment, i])
         for i, item in enumerate(distinct)
     }
-    return Partition(np.repeat(rank[class_of], lengths), len(order), members)
+    return Partition(np.repeat(class_of, lengths), len(firsts), members)
+
+
+def number_rows(rows: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Give each row a number, equal rows the same, in the order of their first occurrence.
+
+    Returns:
+        The first row with each number, and the number of each row.
+    """
+    _, firsts, numbers = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(firsts)
+    return firsts[order], np.argsort(order)[numbers]
 
 
 @functools.cache
