@@ -9,13 +9,9 @@ import click
 
 from toktk.cli.options import (
     corpus_options,
-    force_option,
-    format_option,
-    jobs_option,
     measuring_options,
     output_option,
-    quiet_option,
-    seed_option,
+    run_options,
 )
 
 if TYPE_CHECKING:
@@ -44,11 +40,7 @@ if TYPE_CHECKING:
     help="Threads that an engine may use when it is timed.",
 )
 @output_option("The run directory.  [default: runs/bench-<corpus>-<hash>]")
-@format_option
-@quiet_option
-@seed_option
-@jobs_option
-@force_option
+@run_options
 def command(
     tokenizers: tuple[str, ...],
     specs: tuple[str, ...],

@@ -9,14 +9,10 @@ import click
 
 from toktk.cli.options import (
     corpus_options,
-    force_option,
-    format_option,
-    jobs_option,
     measuring_options,
     output_option,
     pretokenizer_options,
-    quiet_option,
-    seed_option,
+    run_options,
     sizes_option,
     training_options,
 )
@@ -59,11 +55,7 @@ if TYPE_CHECKING:
 @measuring_options
 @training_options
 @output_option("The run directory.  [default: runs/<corpus>-<hash>]")
-@format_option
-@quiet_option
-@seed_option
-@jobs_option
-@force_option
+@run_options
 def command(
     specs: tuple[str, ...],
     reader: ReaderOptions,

@@ -9,13 +9,9 @@ import click
 
 from toktk.cli.options import (
     corpus_options,
-    force_option,
-    format_option,
-    jobs_option,
     output_option,
     pretokenizer_options,
-    quiet_option,
-    seed_option,
+    run_options,
     sizes_option,
     training_options,
 )
@@ -40,11 +36,7 @@ if TYPE_CHECKING:
 @sizes_option(required=True)
 @training_options
 @output_option("The folder to write to; required.")
-@format_option
-@quiet_option
-@seed_option
-@jobs_option
-@force_option
+@run_options
 def command(
     specs: tuple[str, ...],
     reader: ReaderOptions,
