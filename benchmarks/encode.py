@@ -164,7 +164,7 @@ def one_table(
 
 def main() -> None:
     """Run everything that was asked for."""
-    from toktk.loading.load import load
+    from toktk.loading.load import open_tokenizer
     from toktk.timing.contenders import contenders
 
     chosen = options()
@@ -174,7 +174,7 @@ def main() -> None:
         for number, spec in enumerate(chosen.tokenizer):
             folder = Path(name) / str(number)
             folder.mkdir()
-            loaded = load(spec)
+            loaded = open_tokenizer(spec)
             found = contenders(loaded, folder)
             for corpus in chosen.corpus:
                 file = harness.material(corpus, chosen.bytes, folder)

@@ -26,12 +26,12 @@ from toktk.lab.plan import SweepPlan
 from toktk.lab.sweep import sweep
 from toktk.loading.load import Loaded
 from toktk.loading.sample import BYTES, DOCUMENTS, PER_GROUP, first_documents
-from toktk.loading.verify import Checked
 from toktk.metrics.base import POOLED, MetricOptions
 from toktk.metrics.vocabulary import UNKNOWN, UTILIZATION
 from toktk.pieces.counting import count_corpus, count_corpus_many
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.report.results import Record
+from toktk.tokenizer import Tokenizer
 from toktk.trainers.base import TrainingData
 from toktk.trainers.bpe import BpeTrainer
 
@@ -75,8 +75,8 @@ def plan(specs: list[str], corpus: Corpus) -> BenchPlan:
     return BenchPlan(load_all(specs), corpus)
 
 
-def by_library(loaded: Loaded, documents: list[str]) -> Checked:
-    return Checked(loaded.reference.tokenizer, loaded.reference.library, "for the test")
+def by_library(loaded: Loaded, documents: list[str]) -> Tokenizer:
+    return dataclasses.replace(loaded.reference, why="for the test")
 
 
 def figures(records: object, metric: str) -> dict[tuple[str, str], float | None]:
@@ -181,9 +181,9 @@ def test_a_library_gives_the_same_but_for_pieces(
     plan: BenchPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     native = bench(plan)
-    monkeypatch.setattr(module, "check", by_library)
+    monkeypatch.setattr(Loaded, "checked", by_library)
     library = bench(plan)
-    assert {engine.engine for engine in library.engines} == {plan.tokenizers[0].reference.library}
+    assert {engine.engine for engine in library.engines} == {plan.tokenizers[0].library}
     pieces = {"pieces", "bytes_per_piece", "headroom", "single_token_words[piece]"}
     for one, other in zip(native.results, library.results, strict=True):
         assert (one.tokenizer, one.group, one.metric) == (
@@ -339,7 +339,7 @@ def test_records_say_what_they_depend_on(plan: BenchPlan) -> None:
     result = bench(plan)
     record: Record = next(r for r in result.results if r.tokenizer == "gpt2-320")
     assert (record.trainer, record.pretokenizer, record.size) == (None, "gpt2", 320)
-    signature = result.engines[2].tokenizer.signature[:8]
+    signature = result.engines[2].signature[:8]
     assert f"|tok:{signature}|" in record.signature
     one, other = plan.signature(check_engines(plan)), plan.signature(check_engines(plan))
     assert one == other

@@ -32,7 +32,7 @@ def test_ids_equal_the_library_in_every_language(kind, train, real_texts):
     library = sentencepiece.SentencePieceProcessor(model_proto=tokenizer.model.proto)
     for language, texts in languages(real_texts).items():
         for text in texts[60:160] or texts:
-            ids = tokenizer.encode(text).tolist()
+            ids = tokenizer.encode(text)
             assert ids == library.Encode(text), language
             assert tokenizer.decode(ids) == text.replace("\u2581", " ") == library.Decode(ids)
 

@@ -22,8 +22,8 @@ from toktk.cli.options import (
 if TYPE_CHECKING:
     from toktk.lab.bench import BenchPlan
     from toktk.lab.run import RunDirectory
-    from toktk.loading.verify import Checked
     from toktk.timing.timing import Timing
+    from toktk.tokenizer import Tokenizer
 
 
 @click.command("bench")
@@ -131,7 +131,7 @@ def command(**options: Any) -> None:
 
 def _timings(
     plan: BenchPlan,
-    engines: Sequence[Checked],
+    engines: Sequence[Tokenizer],
     options: dict[str, Any],
     directory: RunDirectory | None,
     document: dict[str, Any],

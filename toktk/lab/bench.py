@@ -20,13 +20,13 @@ from toktk.lab.figures import records
 from toktk.lab.meter import Cost, Meter
 from toktk.lab.pieces import CountedCorpora
 from toktk.lab.plan import measures, measures_key
-from toktk.loading.load import Loaded, load
+from toktk.loading.load import Loaded, open_tokenizer
 from toktk.loading.sample import first_documents
 from toktk.loading.spec import Spec, parse_spec
-from toktk.loading.verify import NATIVE, Checked, check
 from toktk.metrics.base import Metric, MetricOptions
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.report.results import Record, Results
+from toktk.tokenizer import NATIVE, Tokenizer
 
 if TYPE_CHECKING:
     from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -80,10 +80,10 @@ class BenchPlan:
             "reference": self.reference,
         }
 
-    def signature(self, engines: Sequence[Checked]) -> str:
+    def signature(self, engines: Sequence[Tokenizer]) -> str:
         """Return the sha256 (hex) of all that determines the results."""
         tokenizers = [
-            [loaded.label, loaded.source, engine.tokenizer.signature, engine.engine]
+            [loaded.label, loaded.digest, engine.signature, engine.engine]
             for loaded, engine in zip(self.tokenizers, engines, strict=True)
         ]
         corpus = [self.corpus.name, self.corpus.fingerprint]
@@ -101,7 +101,7 @@ def load_all(specs: Sequence[str], meter: Meter | None = None) -> tuple[Loaded, 
     loaded = []
     with meter.step("load", "", len(specs), "tokenizers") as advance:
         for spec in specs:
-            loaded.append(load(spec))
+            loaded.append(open_tokenizer(spec))
             advance(1)
     return tuple(loaded)
 
@@ -135,7 +135,7 @@ class BenchResult:
     """
 
     plan: BenchPlan
-    engines: tuple[Checked, ...]
+    engines: tuple[Tokenizer, ...]
     results: Results
     reading: Reading
     costs: list[Cost]
@@ -150,13 +150,13 @@ class BenchResult:
             "tokenizers": {
                 loaded.label: {
                     "spec": loaded.spec,
-                    "source": loaded.source,
-                    "library": loaded.reference.library,
+                    "source": loaded.digest,
+                    "library": loaded.library,
                     "engine": engine.engine,
                     "why": engine.why,
                     "pretokenizer": _cut_of(engine),
-                    "size": engine.tokenizer.vocab_size,
-                    "signature": engine.tokenizer.signature,
+                    "size": engine.vocab_size,
+                    "signature": engine.signature,
                 }
                 for loaded, engine in zip(plan.tokenizers, self.engines, strict=True)
             },
@@ -164,11 +164,11 @@ class BenchResult:
         }
 
 
-def _cut_of(engine: Checked) -> str | None:
-    return engine.tokenizer.pretokenizer.name if engine.engine == NATIVE else None
+def _cut_of(engine: Tokenizer) -> str | None:
+    return engine.pretokenizer.name if engine.engine == NATIVE else None
 
 
-def check_engines(plan: BenchPlan, meter: Meter | None = None) -> tuple[Checked, ...]:
+def check_engines(plan: BenchPlan, meter: Meter | None = None) -> tuple[Tokenizer, ...]:
     """Return what is to run each tokenizer: toktk's engine where it equals the library's.
 
     They are compared on a fixed text of traps and on the first documents of the corpus.
@@ -185,13 +185,13 @@ def check_engines(plan: BenchPlan, meter: Meter | None = None) -> tuple[Checked,
     found = []
     with meter.step("check", "", len(plan.tokenizers), "tokenizers") as advance:
         for loaded in plan.tokenizers:
-            found.append(check(loaded, documents))
+            found.append(loaded.checked(documents))
             advance(1)
     return tuple(found)
 
 
 def bench(
-    plan: BenchPlan, meter: Meter | None = None, engines: tuple[Checked, ...] | None = None
+    plan: BenchPlan, meter: Meter | None = None, engines: tuple[Tokenizer, ...] | None = None
 ) -> BenchResult:
     """Measure all that `plan` asks for, taking from the store what is there.
 
@@ -230,7 +230,7 @@ class _Figures:
 
 
 class _Bench:
-    def __init__(self, plan: BenchPlan, engines: tuple[Checked, ...], meter: Meter) -> None:
+    def __init__(self, plan: BenchPlan, engines: tuple[Tokenizer, ...], meter: Meter) -> None:
         self.plan = plan
         self.engines = engines
         self.meter = meter
@@ -247,8 +247,8 @@ class _Bench:
         alike: dict[str, list[int]] = {}
         for i, engine in enumerate(self.engines):
             if i not in self.found:
-                alike.setdefault(engine.tokenizer.pretokenizer.key, []).append(i)
-        cuts = [self.engines[some[0]].tokenizer.pretokenizer for some in alike.values()]
+                alike.setdefault(engine.pretokenizer.key, []).append(i)
+        cuts = [self.engines[some[0]].pretokenizer for some in alike.values()]
         self.pieces.count_together(self.plan.corpus, cuts)
         for cut, some in zip(cuts, alike.values(), strict=True):
             self._measure(cut, some)
@@ -265,9 +265,9 @@ class _Bench:
     def _key(self, i: int) -> dict[str, Any]:
         loaded, engine = self.plan.tokenizers[i], self.engines[i]
         return {
-            "tokenizer": engine.tokenizer.signature,
+            "tokenizer": engine.signature,
             "engine": engine.engine,
-            "cut": engine.tokenizer.pretokenizer.signature,
+            "cut": engine.pretokenizer.signature,
             "label": loaded.label,
             "corpus": [self.plan.corpus.name, self.plan.corpus.fingerprint],
             "metrics": measures_key(self.plan.measures),
@@ -285,11 +285,11 @@ class _Bench:
             n = len(pieces.table)
             with self.meter.step("measure", loaded.label, n, "pieces") as advance:
                 evaluation = evaluate_plainly(
-                    pieces.table, engine.tokenizer.model, jobs=jobs, known=known, progress=advance
+                    pieces.table, engine.model, jobs=jobs, known=known, progress=advance
                 )
                 found: list[Record] = records(
                     evaluation,
-                    engine.tokenizer,
+                    engine,
                     loaded.label,
                     None,
                     (corpus.name, corpus.fingerprint),

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from toktk.lab.bench import BenchPlan
 from toktk.lab.meter import Meter
-from toktk.loading.verify import NATIVE
 from toktk.metrics.base import POOLED
 from toktk.report.results import Record
 from toktk.report.signature import signature
+from toktk.tokenizer import NATIVE
 
 if TYPE_CHECKING:
-    from toktk.loading.verify import Checked
     from toktk.timing.timing import Timing
+    from toktk.tokenizer import Tokenizer
 
 
 def time_tokenizers(
     plan: BenchPlan,
-    engines: Sequence[Checked],
+    engines: Sequence[Tokenizer],
     meter: Meter,
     *,
     threads: int = 1,
@@ -76,7 +76,7 @@ def timing_records(timings: Sequence[Timing], plan: BenchPlan) -> list[Record]:
 
     A ratio's metric ends in the library that it is relative to.
     """
-    sources = {loaded.label: loaded.source for loaded in plan.tokenizers}
+    sources = {loaded.label: loaded.digest for loaded in plan.tokenizers}
     sizes = {loaded.label: loaded.native.vocab_size for loaded in plan.tokenizers if loaded.native}
     found = []
     for one in timings:

@@ -105,7 +105,7 @@ class BpeModel:
         """Return the model of the first `size` ids: what training to that size gives."""
         return BpeModel(self.special_tokens, self.merges[: self.merges_at(size)])
 
-    def begins(self, other: object) -> bool:
+    def is_prefix_of(self, other: object) -> bool:
         """Tell whether `other` is this model, trained further."""
         return (
             isinstance(other, BpeModel)

@@ -316,7 +316,7 @@ class PairModel:
         whole = (*self._whole_table, self.data, self.offsets)
         return encode_ranked(data, offsets, self._spelling, self._pair_table, whole)
 
-    def begins(self, other: object) -> bool:
+    def is_prefix_of(self, other: object) -> bool:
         """Tell whether `other` is the same: ranks need not follow ids, so no size is read off another."""
         return other is self or (isinstance(other, PairModel) and other.signature == self.signature)
 

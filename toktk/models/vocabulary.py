@@ -189,7 +189,7 @@ class Vocabulary:
             matched[self.fallback - len(self.special_tokens)] = False
         return build_trie(self.data, self.offsets, matched, len(self.special_tokens))
 
-    def begins(self, other: object) -> bool:
+    def is_prefix_of(self, other: object) -> bool:
         """Tell whether `other` is the same: no vocabulary is read off another's paths."""
         return other is self or (type(other) is type(self) and other.signature == self.signature)
 

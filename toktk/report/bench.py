@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from toktk.loading.verify import NATIVE
 from toktk.report.columns import NULL, Column, columns, new_table, notes, short, shown
 from toktk.report.families import Family, tokenizers
 from toktk.report.groups import folded, groups_tables
 from toktk.report.results import Results
 from toktk.report.tables import measured_on, title
+from toktk.tokenizer import NATIVE
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -50,7 +50,7 @@ def contenders(loaded: Loaded, folder: Path) -> list[Contender]:
         FormatError: the reference library is none that can be timed.
         StorageError: a file cannot be written.
     """
-    model: Any = loaded.reference.tokenizer.model
+    model: Any = loaded.reference.model
     write = {
         "hf-documents": _tokenizer_json,
         "tiktoken-documents": _tiktoken,

@@ -55,9 +55,9 @@ class Native:
     loads = "from what toktk keeps of a file it has parsed"
 
     def __init__(self, source: Source, jobs: int) -> None:
-        from toktk.loading.load import load
+        from toktk.loading.load import open_tokenizer
 
-        loaded = load(source["spec"])
+        loaded = open_tokenizer(source["spec"])
         if loaded.native is None:
             raise FormatError("toktk has no engine of its own for this tokenizer.", loaded.why)
         self._tokenizer: Any = loaded.native
