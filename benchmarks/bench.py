@@ -153,9 +153,8 @@ def one_more(arguments: Arguments, step: Steps) -> tuple[Figures, None]:
         from toktk.corpus import ReaderOptions, load_corpus
         from toktk.lab.bench import BenchPlan, bench
         from toktk.lab.meter import Meter
-        from toktk.loading.load import load
+        from toktk.loading.load import open_tokenizer
         from toktk.loading.sample import first_documents
-        from toktk.loading.verify import check
 
     corpus = load_corpus(arguments["text"], ReaderOptions(align_column="line"))
     with step("fingerprint and sample of the text"):
@@ -163,10 +162,10 @@ def one_more(arguments: Arguments, step: Steps) -> tuple[Figures, None]:
     loaded, engines = [], []
     for which, spec in zip(("first", "one more"), arguments["specs"], strict=True):
         with step(f"load, {which}"):
-            loaded.append(load(spec))
+            loaded.append(open_tokenizer(spec))
         with step(f"check, {which}"):
-            engines.append(check(loaded[-1], documents))
-    cuts = {engine.tokenizer.pretokenizer.key for engine in engines}
+            engines.append(loaded[-1].checked(documents))
+    cuts = {engine.pretokenizer.key for engine in engines}
     if len(cuts) > 1:
         raise ValueError("the two tokenizers of --more do not cut text alike")
     meter = Meter()

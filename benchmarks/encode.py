@@ -163,7 +163,7 @@ def one_table(
 
 def main() -> None:
     """Run everything that was asked for."""
-    from toktk.loading.load import load
+    from toktk.loading.load import open_tokenizer
     from toktk.timing.engines import engines_for
 
     chosen = options()
@@ -173,7 +173,7 @@ def main() -> None:
         for number, spec in enumerate(chosen.tokenizer):
             folder = Path(name) / str(number)
             folder.mkdir()
-            loaded = load(spec)
+            loaded = open_tokenizer(spec)
             found = engines_for(loaded, folder)
             for corpus in chosen.corpus:
                 file = harness.material(corpus, chosen.bytes, folder)

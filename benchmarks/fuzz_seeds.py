@@ -153,8 +153,8 @@ def _unigram() -> Any:
 def own_jsons(folder: Path) -> dict[str, Any]:
     """Return documents of tokenizer.json as toktk writes them, by name."""
     import numpy as np
-
     from toktk.formats.sentencepiece import read_sentencepiece
+
     from toktk.models.bpe import BpeModel
     from toktk.pretokenizers.pretokenizer import Pretokenizer
     from toktk.tokenizer import Tokenizer

@@ -66,15 +66,15 @@ def compare(loaded: Loaded, texts: list[Path]) -> Row:
     """Return how many tokens were compared, and the first difference in words, "" for none."""
     from toktk.encoder import Encoder
     from toktk.loading.torture import TORTURE
-    from toktk.loading.verify import NATIVE, check
     from toktk.models.vocabulary import packed
+    from toktk.tokenizer import NATIVE
 
     native, reference = loaded.native, loaded.reference
-    row: Row = {"library": reference.library, "engine": "library", "why": loaded.why}
-    row |= {"ids": reference.tokenizer.vocab_size, "tokens": 0, "cut": "", "differs": ""}
+    row: Row = {"library": loaded.library, "engine": "library", "why": loaded.why}
+    row |= {"ids": reference.vocab_size, "tokens": 0, "cut": "", "differs": ""}
     if native is None:
         return row
-    checked = check(loaded, (), cache=False)
+    checked = loaded.checked(cache=False)
     row |= {"ids": native.vocab_size, "cut": cutting(native.pretokenizer), "why": ""}
     row["engine"] = "native" if checked.engine == NATIVE else "library"
     if checked.engine != NATIVE:
@@ -88,7 +88,7 @@ def compare(loaded: Loaded, texts: list[Path]) -> Row:
         for documents in groups:
             data, offsets = packed(documents)
             ids, ours = encoder.encode_batch(data, offsets)
-            wanted, ends = reference.tokenizer.model.encode_pieces(data, offsets)
+            wanted, ends = reference.model.encode_pieces(data, offsets)
             row["tokens"] += int(wanted.size)
             theirs = np.append(0, ends)
             if np.array_equal(ids, wanted) and np.array_equal(ours, theirs):
@@ -122,10 +122,10 @@ def cutting(pretokenizer: Pretokenizer) -> str:
 
 def key(loaded: Loaded, texts: list[dict[str, Any]]) -> str:
     """Return a hash of all that decides a row."""
-    from toktk.loading.parsed import code_version
+    from toktk.cache import code_digest
 
     digests = [text["sha256"] for text in texts]
-    parts = (loaded.source, loaded.reference.library, code_version(), *digests)
+    parts = (loaded.digest, loaded.library, code_digest("toktk"), *digests)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -154,14 +154,14 @@ def texts_of(source: Path, limit: int | None, folder: Path) -> list[Path]:
 
 def compare_all(chosen: argparse.Namespace, texts: list[Path], head: dict[str, Any]) -> list[Row]:
     """Return a row for each tokenizer; write table and record after each."""
-    from toktk.loading.load import load
+    from toktk.loading.load import open_tokenizer
 
     known = {}
     if RECORD.exists() and not chosen.fresh:
         known = {row["key"]: row for row in json.loads(RECORD.read_text())["rows"]}
     rows: list[Row] = []
     for path in found(chosen.tokenizers):
-        loaded = load(f"{path.name.removesuffix('.json')}={path}")
+        loaded = open_tokenizer(f"{path.name.removesuffix('.json')}={path}")
         made = key(loaded, head["texts"])
         start = time.perf_counter()
         row = known.get(made) or compare(loaded, texts) | {"key": made}

@@ -96,9 +96,9 @@ class Check:
 
 def encoding_of(folder: Path, name: str) -> Tokenizer:
     """Return an encoding by toktk's own engine, from its rank file."""
-    from toktk.loading.load import load
+    from toktk.loading.load import open_tokenizer
 
-    loaded = load(str(folder / f"{name}.tiktoken"))
+    loaded = open_tokenizer(str(folder / f"{name}.tiktoken"))
     if loaded.native is None:
         raise SystemExit(f"{name} does not run on toktk's engine: {loaded.why}")
     return loaded.native

@@ -30,9 +30,13 @@ def reference(tokenizer, text):
 @given(st.text() | st.text(ALPHABETS) | st.text("aehnrst .\n"))
 def test_encodes_as_the_definition_says_and_back(tokenizer, text):
     ids = tokenizer.encode(text)
-    assert ids.dtype == np.uint32
-    assert ids.tolist() == reference(tokenizer, text)
+    assert {type(i) for i in ids} <= {int}
+    assert ids == reference(tokenizer, text)
     assert tokenizer.decode(ids) == text
+    array = tokenizer.encode_to_numpy(text)
+    assert array.dtype == np.uint32
+    assert array.tolist() == ids
+    assert tokenizer.decode(array) == text
     assert tokenizer.count(text) == len(ids)
 
 
@@ -40,7 +44,7 @@ def test_nasty_texts(tokenizer, nasty_texts):
     for text in nasty_texts:
         ids = tokenizer.encode(text)
         assert tokenizer.decode(ids) == text
-        assert ids.tolist() == reference(tokenizer, text)
+        assert ids == reference(tokenizer, text)
 
 
 @pytest.mark.parametrize("pretokenizer", [*PATTERNS, r"\p{L}+", r"(?<=\s)\S+|\s"])
@@ -50,7 +54,7 @@ def test_every_pretokenizer(train, nasty_texts, pretokenizer):
         ids = tokenizer.encode(text)
         assert tokenizer.decode(ids) == text
         if len(text) < 500:
-            assert ids.tolist() == reference(tokenizer, text)
+            assert ids == reference(tokenizer, text)
 
 
 @pytest.mark.parametrize("unit", ["a", "ab", " ", "\n", "é", "京"])
@@ -67,11 +71,11 @@ def test_a_megabyte_of_one_letter_is_quick(train, unit):
 
 def test_special_tokens_in_text_are_text(tokenizer, train):
     ids = tokenizer.encode("a<|endoftext|>b")
-    assert not {0, 1} & set(ids.tolist())
+    assert not {0, 1} & set(ids)
     assert tokenizer.decode([0, 1]) == "<|endoftext|><|填|>"
     without = train()
     text = "the special tokens only shift ids"
-    assert (without.encode(text)[:5] + 2).tolist() == tokenizer.encode(text)[:5].tolist()
+    assert [i + 2 for i in without.encode(text)[:5]] == tokenizer.encode(text)[:5]
 
 
 def test_a_lone_surrogate_is_an_error(tokenizer):

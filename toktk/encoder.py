@@ -92,8 +92,7 @@ class Encoder:
             document begin and end; the distinct pieces: uint8 and int64[n + 1], their offsets.
         """
         numbers = _Numbers()
-        unbounded = Limits(max_slots=1 << 40, max_arena=1 << 62, max_pool=1 << 32, longest=1 << 50)
-        table = _Table(numbers, unbounded)
+        table = _Table(numbers, self._limits, bounded=False)
         source = _Source(self._pretokenizer, data, offsets, self._limits, 1)
         ids, ends = table.encode(source, 0, source.n, True)
         return ids.view(np.int32), source.by_document(ends), *numbers.pieces()
@@ -103,21 +102,21 @@ class Encoder:
         bounds = source.deal(jobs)
         tables = [self._take() for _ in bounds]
         try:
-            found = in_threads(
+            encoded = in_threads(
                 lambda table, first, last: table.encode(source, first, last, keep),
                 [(table, *bound) for table, bound in zip(tables, bounds, strict=True)],
             )
         finally:
             with self._lock:
                 self._idle += tables
-        if len(found) == 1:
-            return found[0][0], source.by_document(found[0][1])
-        ends = np.concatenate([ends for _, ends in found])
+        if len(encoded) == 1:
+            return encoded[0][0], source.by_document(encoded[0][1])
+        ends = np.concatenate([ends for _, ends in encoded])
         at = 0
-        for (first, last), (_, own) in zip(bounds, found, strict=True):
+        for (first, last), (_, own) in zip(bounds, encoded, strict=True):
             ends[first:last] += at
             at += int(own[-1]) if own.size else 0
-        return np.concatenate([ids for ids, _ in found]), source.by_document(ends)
+        return np.concatenate([ids for ids, _ in encoded]), source.by_document(ends)
 
     def _take(self) -> _Table:
         with self._lock:
@@ -239,13 +238,18 @@ class _Source:
 
 
 class _Table:
-    """One thread's table from pieces to ids (toktk.kernels.piece_lookup)."""
+    """One thread's table from pieces to ids (toktk.kernels.piece_lookup).
 
-    def __init__(self, model: EncodesPieces, limits: Limits) -> None:
-        from toktk.kernels import piece_lookup as cache
+    One that is not `bounded` grows without end, so it knows every piece that it has seen.
+    """
+
+    def __init__(self, model: EncodesPieces, limits: Limits, bounded: bool = True) -> None:
+        from toktk.kernels import piece_lookup
         from toktk.kernels.scan import BLOCK, workspace
 
-        self._kernels: Any = cache
+        self._kernels: Any = piece_lookup
+        self._bounded = bounded
+        self._longest = limits.longest if bounded else 1 << 50
         self._work = workspace()
         self._ends = np.empty(BLOCK + limits.block, dtype=np.int64)
         self._model = model
@@ -253,10 +257,10 @@ class _Table:
         self._slots = np.zeros(4 * limits.first_slots, dtype=np.uint64)
         self._arena = np.empty(256, dtype=np.uint8)
         self._pool = np.empty(256, dtype=np.uint32)
-        self._todo = np.empty((max(limits.todo, cache.BLOCK), 5), dtype=np.int64)
-        self._keys = np.empty(4 * cache.BLOCK, dtype=np.uint64)
+        self._todo = np.empty((max(limits.todo, piece_lookup.BLOCK), 5), dtype=np.int64)
+        self._keys = np.empty(4 * piece_lookup.BLOCK, dtype=np.uint64)
         self._positions = np.zeros(1, dtype=np.int64)
-        self._state = np.zeros(cache.STATE_SIZE, dtype=np.int64)
+        self._state = np.zeros(piece_lookup.STATE_SIZE, dtype=np.int64)
 
     def encode(self, source: _Source, first: int, last: int, keep: bool) -> tuple[Ids, Int64]:
         """Return the ids of parts first..last - 1 (none unless `keep`), and where each's end."""
@@ -271,8 +275,8 @@ class _Table:
                 written += int(state[k.WRITTEN])
                 state[k.WRITTEN] = 0
             out = self._walk(block.data, block.start, block.ends, out)
-            found = self._positions[block.lasts] + written
-            ends[block.part : block.part + found.size] = found
+            part_ends = self._positions[block.lasts] + written
+            ends[block.part : block.part + part_ends.size] = part_ends
         # In place: of the room that was not needed, nothing was ever touched.
         out.resize(int(state[k.WRITTEN]) if keep else 0, refcheck=False)
         return out, ends
@@ -289,7 +293,7 @@ class _Table:
         state[k.PIECE], state[k.START] = 0, start
         while True:
             k.walk(
-                data, ends, ends.size, self._limits.longest, self._slots, self._shift, self._arena,
+                data, ends, ends.size, self._longest, self._slots, self._shift, self._arena,
                 self._pool, out, self._positions[1:], self._todo, self._keys, state,
             )  # fmt: skip
             if state[k.PATCHES]:
@@ -321,13 +325,15 @@ class _Table:
             packed, offsets, ids, ends, self._slots, self._arena, self._pool, out,
             self._positions[1:], todo, state,
         )  # fmt: skip
-        full = state[k.ARENA_USED] > self._limits.max_arena
-        if full or state[k.POOL_USED] > self._limits.max_pool:
+        limits = self._limits
+        is_full = state[k.ARENA_USED] > limits.max_arena or state[k.POOL_USED] > limits.max_pool
+        if self._bounded and is_full:
             self._empty()
         return out
 
     def _grow(self) -> None:
-        if self._slots.size // 4 >= self._limits.max_slots and self._state[self._kernels.USED]:
+        is_full = self._slots.size // 4 >= self._limits.max_slots
+        if self._bounded and is_full and self._state[self._kernels.USED]:
             self._empty()
             return
         grown = np.zeros(2 * self._slots.size, dtype=np.uint64)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from toktk.encoder import Encoder
 from toktk.errors import FormatError
 from toktk.models.model import Bytes, Ids, Int64, Model
 from toktk.pretokenizers.export import canonical_key
@@ -19,8 +21,10 @@ from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.texts import Texts, flat, utf8
 
 if TYPE_CHECKING:
-    from toktk.encoder import Encoder
     from toktk.formats.save import Saved
+
+NATIVE = "native"
+"""The engine of a tokenizer that toktk itself runs."""
 
 _SHORT = 1024  # bytes; below that the table costs more than it saves
 
@@ -33,14 +37,14 @@ class Tokenizer:
         name: what tables call it, such as ``bpe-50k``.
         pretokenizer: cuts text into pieces.
         model: encodes a piece.
-        engine: what runs it: "native", or a library and its version.
+        engine: what runs a tokenizer that was loaded: ``native``, or a library and its version.
         why: why it is not the native engine; empty if it is.
     """
 
     name: str
     pretokenizer: Pretokenizer
     model: Model
-    engine: str = "native"
+    engine: str = NATIVE
     why: str = ""
 
     def __repr__(self) -> str:
@@ -57,12 +61,17 @@ class Tokenizer:
         text = f"{canonical_key(self.pretokenizer)}\0{self.model.signature}"
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
-    def encode(self, text: str) -> npt.NDArray[np.uint32]:
+    def encode(self, text: str) -> list[int]:
         """Return the ids of `text`; special tokens in the text are ordinary text.
 
         Raises:
             FormatError: the text holds a lone surrogate, which has no UTF-8.
         """
+        ids: list[int] = self.encode_to_numpy(text).tolist()
+        return ids
+
+    def encode_to_numpy(self, text: str) -> Ids:
+        """Return uint32[n], the ids of `text`; see `encode`."""
         data = np.frombuffer(utf8(text), dtype=np.uint8)
         offsets = np.array([0, data.size], dtype=np.int64)
         if data.size > _SHORT:
@@ -90,7 +99,7 @@ class Tokenizer:
 
     def count(self, text: str) -> int:
         """Return how many ids `text` takes."""
-        return len(self.encode(text))
+        return int(self.encode_to_numpy(text).size)
 
     def count_batch(self, texts: Texts, jobs: int = 1) -> Int64:
         """Return int64[D], how many ids each document takes; see `encode_batch`.
@@ -112,11 +121,9 @@ class Tokenizer:
 
     @functools.cached_property
     def _encoder(self) -> Encoder:
-        from toktk.encoder import Encoder
-
         return Encoder(self.pretokenizer, self.model)
 
-    def decode_bytes(self, ids: npt.NDArray[np.uint32] | list[int]) -> bytes:
+    def decode_bytes(self, ids: Sequence[int] | npt.NDArray[Any]) -> bytes:
         """Return the bytes of `ids`.
 
         Raises:
@@ -132,7 +139,7 @@ class Tokenizer:
             )
         return b"".join([tokens[i] for i in numbers])
 
-    def decode(self, ids: npt.NDArray[np.uint32] | list[int]) -> str:
+    def decode(self, ids: Sequence[int] | npt.NDArray[Any]) -> str:
         """Return the text of `ids`; bytes that are no UTF-8 become U+FFFD."""
         return self.decode_bytes(ids).decode(errors="replace")
 

@@ -13,9 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reference import encode_by_strings
 from tokenizer_samples import HELP, PAIRS, TEXT, model_of
-
-from toktk.corpus import ReaderOptions, load_corpus
-from toktk.errors import FormatError
 from toktk.formats.tiktoken import (
     agreement,
     differing_pieces,
@@ -24,6 +21,9 @@ from toktk.formats.tiktoken import (
     mergeable_ranks,
 )
 from toktk.formats.tokenizer_json import read_tokenizer_json
+
+from toktk.corpus import ReaderOptions, load_corpus
+from toktk.errors import FormatError
 from toktk.pieces.counting import count_corpus
 from toktk.pretokenizers.automaton import compile_pattern
 from toktk.pretokenizers.export import leaves_gaps
@@ -90,7 +90,7 @@ def test_both_libraries_give_the_same_ids(
     assert saved.tiktoken is not None
     assert saved.tiktoken.proven
     for text in [*TEXTS, *nasty_texts]:
-        ids = tokenizer.encode(text).tolist()
+        ids = tokenizer.encode(text)
         assert theirs.encode(text, add_special_tokens=False).ids == ids
         assert tik.encode_ordinary(text) == ids
         assert theirs.decode(ids, skip_special_tokens=False) == text
@@ -101,7 +101,7 @@ def test_both_libraries_give_the_same_ids(
 def test_any_text_gives_the_same_ids(tokenizer, folder, text):
     theirs = CACHE.setdefault("hf", hugging_face(folder))
     tik = CACHE.setdefault("tik", load_tiktoken(folder))
-    ids = tokenizer.encode(text).tolist()
+    ids = tokenizer.encode(text)
     assert theirs.encode(text).ids == ids
     assert tik.encode_ordinary(text) == ids
 
@@ -117,7 +117,7 @@ def test_special_tokens_there(tokenizer, folder):
     assert tik.encode(text, allowed_special="all") == ids
     # Taken for text, as toktk takes them.
     theirs.encode_special_tokens = True
-    assert theirs.encode(text).ids == tik.encode_ordinary(text) == tokenizer.encode(text).tolist()
+    assert theirs.encode(text).ids == tik.encode_ordinary(text) == tokenizer.encode(text)
     assert theirs.decode([0, 1], skip_special_tokens=False) == tik.decode([0, 1])
     assert tik.eot_token == 0
 
@@ -133,7 +133,7 @@ def test_a_cut_equals_their_model_truncated(tokenizer, document, tmp_path, size)
     cut.save(tmp_path)
     tik = load_tiktoken(tmp_path)
     for text in TEXTS:
-        ids = cut.encode(text).tolist()
+        ids = cut.encode(text)
         assert theirs.encode(text).ids == ids
         assert tik.encode_ordinary(text) == ids
 
@@ -151,7 +151,7 @@ def test_twenty_languages(tmp_path):
     texts = [text for batch in corpus.batches() for text in batch.column(0).to_pylist()]
     languages = {name for batch in corpus.batches() for name in batch.column(1).to_pylist()}
     assert len(languages) == 20
-    ours = [tokenizer.encode(text).tolist() for text in texts]
+    ours = [tokenizer.encode(text) for text in texts]
     assert [found.ids for found in theirs.encode_batch(texts)] == ours
     assert [tik.encode_ordinary(text) for text in texts] == ours
     table = count_corpus(corpus, tokenizer.pretokenizer, by_group=False)
@@ -181,10 +181,8 @@ def test_tiktoken_differs_where_a_token_does_not_encode_to_itself(crafted, tmp_p
         "examples": ("xabcx",),
     }
     # Hugging Face tokenizers keeps to the listed pairs.
-    assert (
-        hugging_face(tmp_path / "saved").encode("xabcx").ids == tokenizer.encode("xabcx").tolist()
-    )
-    assert load_tiktoken(tmp_path / "saved").encode("xabcx") != tokenizer.encode("xabcx").tolist()
+    assert hugging_face(tmp_path / "saved").encode("xabcx").ids == tokenizer.encode("xabcx")
+    assert load_tiktoken(tmp_path / "saved").encode("xabcx") != tokenizer.encode("xabcx")
 
 
 def test_a_repeated_spelling_is_never_called_proven(crafted, tmp_path):
@@ -195,7 +193,7 @@ def test_a_repeated_spelling_is_never_called_proven(crafted, tmp_path):
     tokenizer.save(tmp_path)
     again = read_tokenizer_json(tmp_path)
     assert again.signature == tokenizer.signature
-    assert hugging_face(tmp_path).encode("abcbc").ids == tokenizer.encode("abcbc").tolist()
+    assert hugging_face(tmp_path).encode("abcbc").ids == tokenizer.encode("abcbc")
 
 
 @given(PAIRS, st.lists(st.text("abc", min_size=1, max_size=14), min_size=1, max_size=20))
@@ -210,10 +208,10 @@ def test_what_is_proven_holds(choices, texts):
         theirs = tik.encode_ordinary(text)
         assert theirs == encode_by_strings(text.encode(), ranks)
         if proven:
-            assert theirs == tokenizer.encode(text).tolist()
+            assert theirs == tokenizer.encode(text)
     for i in differing_tokens(model):
         token = model.tokens[i].decode()
-        assert tik.encode_ordinary(token) == [i] != tokenizer.encode(token).tolist()
+        assert tik.encode_ordinary(token) == [i] != tokenizer.encode(token)
 
 
 def test_exactly_the_differing_pieces_differ(crafted, tmp_path):
@@ -230,7 +228,7 @@ def test_exactly_the_differing_pieces_differ(crafted, tmp_path):
     tik = load_tiktoken(tokenizer.save(tmp_path / "saved").files[0].parent)
     for p in range(len(table)):
         text = table.piece(p).decode()
-        same = tik.encode_ordinary(text) == tokenizer.encode(text).tolist()
+        same = tik.encode_ordinary(text) == tokenizer.encode(text)
         assert same == (text.encode() not in differing)
     found = agreement(tokenizer, table)
     assert not found.proven
@@ -240,7 +238,7 @@ def test_exactly_the_differing_pieces_differ(crafted, tmp_path):
     assert {example.encode() for example in found.examples} <= differing
     # Whole lines differ just where a piece of them does.
     for text in TEXTS:
-        same = tik.encode_ordinary(text) == tokenizer.encode(text).tolist()
+        same = tik.encode_ordinary(text) == tokenizer.encode(text)
         assert same == differing.isdisjoint(tokenizer.pretokenizer.cut_bytes(text.encode()))
 
 
@@ -276,7 +274,7 @@ def test_a_pattern_with_gaps_is_saved_without_tiktoken(train, tmp_path, nasty_te
     assert [path.name for path in tmp_path.iterdir()] == ["tokenizer.json"]
     theirs = hugging_face(tmp_path)
     for text in [*TEXTS, *nasty_texts]:
-        assert theirs.encode(text).ids == tokenizer.encode(text).tolist()
+        assert theirs.encode(text).ids == tokenizer.encode(text)
     assert read_tokenizer_json(tmp_path).signature == tokenizer.signature
 
 
@@ -346,7 +344,7 @@ def test_reads_what_hugging_face_trains(tmp_path, nasty_texts, use_regex):
     assert ours.pretokenizer.name == ("gpt2" if use_regex else "none")
     assert ours.vocab_size == 400
     for text in [*TEXTS, *nasty_texts]:
-        assert ours.encode(text).tolist() == theirs.encode(text).ids
+        assert ours.encode(text) == theirs.encode(text).ids
 
 
 def test_reads_merges_as_strings(tokenizer, document, tmp_path):
@@ -492,7 +490,7 @@ def test_tiktokens_own_reader_reads_the_ranks(tokenizer, folder, monkeypatch):
     assert ranks == mergeable_ranks(tokenizer.model)
     arguments = json.loads(path.with_name(f"{path.name}.json").read_text(encoding="utf-8"))
     encoding = tiktoken.Encoding(mergeable_ranks=ranks, **arguments)
-    assert encoding.encode_ordinary(TEXT) == tokenizer.encode(TEXT).tolist()
+    assert encoding.encode_ordinary(TEXT) == tokenizer.encode(TEXT)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,11 @@ import sentencepiece
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizer_samples import HELP, TEXT
+from toktk.formats.sentencepiece import (
+    read_sentencepiece,
+    read_sentencepiece_unigram,
+    write_sentencepiece,
+)
 from unigram_samples import (
     LETTERS,
     TEXTS,
@@ -25,13 +30,7 @@ from unigram_samples import (
 
 from toktk.errors import FormatError
 from toktk.formats import wire
-from toktk.formats.sentencepiece import (
-    read_sentencepiece,
-    read_sentencepiece_unigram,
-    write_sentencepiece,
-)
-from toktk.loading.load import load
-from toktk.loading.verify import check
+from toktk.loading.load import open_tokenizer
 from toktk.models.unigram import UnigramModel
 
 WORD_LIST = dict.fromkeys(LETTERS, -3.0) | {"ab": -4.0, " a": -2.0, "東é": -5.0}
@@ -58,7 +57,7 @@ def test_any_vocabulary_any_text(path, words, texts, pretokenizer):
     assert theirs.GetPieceSize() == tokenizer.vocab_size
     assert (theirs.unk_id(), theirs.bos_id(), theirs.eos_id()) == (0, 1, -1)
     for text in texts:
-        ids = tokenizer.encode(text).tolist()
+        ids = tokenizer.encode(text)
         assert theirs.Encode(text) == ids
         assert theirs.Decode(ids) == text
     again = read_sentencepiece(path)
@@ -70,14 +69,14 @@ def test_nasty_texts(path, nasty_texts):
     tokenizer = made(of_characters(WORD_LIST | {"aa": -6.0, "aaa": -9.0, "\r\n": -2.0}))
     theirs, _ = library(tokenizer, path)
     for text in nasty_texts:
-        assert theirs.Encode(text) == tokenizer.encode(text).tolist()
+        assert theirs.Encode(text) == tokenizer.encode(text)
 
 
 def test_the_one_character_that_differs(path):
     tokenizer = made(of_characters(WORD_LIST))
     theirs, notes = library(tokenizer, path)
     assert "U+2581" in notes[0]
-    assert theirs.Encode("a\u2581a") == tokenizer.encode("a a").tolist()
+    assert theirs.Encode("a\u2581a") == tokenizer.encode("a a")
     assert tokenizer.decode(tokenizer.encode("a\u2581a")) == "a\u2581a"
 
 
@@ -92,7 +91,7 @@ def test_twenty_languages(path, rounded):
     theirs, notes = library(tokenizer, path)
     assert ("-16,384" in notes[1]) is rounded
     texts = [text for _, text in lines()]
-    ours = [tokenizer.encode(text).tolist() for text in texts]
+    ours = [tokenizer.encode(text) for text in texts]
     assert theirs.Encode(texts) == ours
     assert read_sentencepiece(path).signature == tokenizer.signature
 
@@ -104,7 +103,7 @@ def test_long_lines(path):
     theirs, _ = library(tokenizer, path)
     rng = np.random.default_rng(0)
     line = "".join(rng.choice(["a", "b", " a"], size=3500))
-    assert theirs.Encode(line) == tokenizer.encode(line).tolist()
+    assert theirs.Encode(line) == tokenizer.encode(line)
     line *= 30
     beyond = theirs.Encode(line)
     assert theirs.Decode(beyond) == line
@@ -168,10 +167,10 @@ def test_published_models_and_any_text(public, texts):
 def test_published_models_load(public, tmp_path):
     path = tmp_path / "made.model"
     path.write_bytes(public[1].serialized_model_proto())
-    loaded = load(str(path), cache=False)
-    assert check(loaded, TEXT.splitlines(), cache=False).engine == "native"
+    loaded = open_tokenizer(str(path), cache=False)
+    assert loaded.checked(TEXT.splitlines(), cache=False).engine == "native"
     path.write_bytes(path.read_bytes() + _piece("<u>", 0.0, 4))
-    loaded = load(str(path), cache=False)
+    loaded = open_tokenizer(str(path), cache=False)
     assert loaded.native is None
     assert "USER_DEFINED" in loaded.why
 
@@ -197,7 +196,7 @@ def test_sums_are_float32_as_there(path):
     rng = np.random.default_rng(0)
     line = "".join(rng.choice(["a", "b", " a"], size=2500))
     assert encoded(read_sentencepiece_unigram(path), [line]) == [theirs.Encode(line)]
-    assert tokenizer.encode(line).tolist() != theirs.Encode(line)
+    assert tokenizer.encode(line) != theirs.Encode(line)
 
 
 # What it cannot hold
@@ -267,7 +266,7 @@ def test_a_model_that_does_not_split_at_spaces(path):
     assert tokenizer.pretokenizer.name == "none"
     theirs = sentencepiece.SentencePieceProcessor(model_file=str(path))
     for _, text in lines()[::5]:
-        assert theirs.Encode(text) == tokenizer.encode(text).tolist()
+        assert theirs.Encode(text) == tokenizer.encode(text)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ import tokenizers
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizer_samples import HELP
+from toktk.formats.sentencepiece import read_sentencepiece
+from toktk.formats.tokenizer_json import read_tokenizer_json, write_tokenizer_json
 from unigram_samples import (
     LETTERS,
     SPECIAL,
@@ -25,8 +27,6 @@ from unigram_samples import (
 )
 
 from toktk.errors import FormatError
-from toktk.formats.sentencepiece import read_sentencepiece
-from toktk.formats.tokenizer_json import read_tokenizer_json, write_tokenizer_json
 from toktk.models.unigram import UnigramModel
 from toktk.pretokenizers.patterns import PATTERNS
 
@@ -57,7 +57,7 @@ def test_any_vocabulary_any_text(path, kind, words, texts, pretokenizer):
     assert notes == ()
     assert theirs.get_vocab_size() == tokenizer.vocab_size
     for text in texts:
-        ids = tokenizer.encode(text).tolist()
+        ids = tokenizer.encode(text)
         assert theirs.encode(text).ids == ids
         assert theirs.decode(ids, skip_special_tokens=False) == text
         assert tokenizer.decode(ids) == text
@@ -73,7 +73,7 @@ def test_nasty_texts(path, nasty_texts, kind, pretokenizer):
     tokenizer = made(kind(words), pretokenizer)
     theirs, _ = library(tokenizer, path)
     for text in nasty_texts:
-        ids = tokenizer.encode(text).tolist()
+        ids = tokenizer.encode(text)
         assert theirs.encode(text).ids == ids
         assert theirs.decode(ids, skip_special_tokens=False) == text
     assert read_tokenizer_json(path).pretokenizer == tokenizer.pretokenizer
@@ -84,7 +84,7 @@ def test_special_tokens_there(path, kind):
     tokenizer = made(kind(WORD_LIST))
     theirs, _ = library(tokenizer, path)
     theirs.encode_special_tokens = False
-    ab = tokenizer.encode("ab").tolist()
+    ab = tokenizer.encode("ab")
     assert theirs.encode("ab<s>ab").ids == [*ab, 1, *ab]
     assert theirs.decode([1, *ab], skip_special_tokens=False) == "<s>ab"
     assert theirs.decode([1, *ab]) == "ab"
@@ -96,7 +96,7 @@ def test_any_special_tokens(path, kind, special_tokens):
     tokenizer = made(kind(WORD_LIST, special_tokens), "none")
     theirs, _ = library(tokenizer, path)
     for text in ("<|a|>", "東ж<", "x  <", "ж", "<0x0A>\n"):
-        assert theirs.encode(text).ids == tokenizer.encode(text).tolist()
+        assert theirs.encode(text).ids == tokenizer.encode(text)
     assert read_tokenizer_json(path).signature == tokenizer.signature
 
 
@@ -112,7 +112,7 @@ def test_twenty_languages(path, rounded):
     assert len({language for language, _ in lines()}) == 20
     texts = [text for _, text in lines()]
     texts += ["\n".join(texts[:300])]
-    ours = [tokenizer.encode(text).tolist() for text in texts]
+    ours = [tokenizer.encode(text) for text in texts]
     assert [found.ids for found in theirs.encode_batch(texts)] == ours
     assert read_tokenizer_json(path).signature == tokenizer.signature
 
@@ -233,7 +233,7 @@ def test_what_is_read_is_what_the_library_reads(path, which, i, name, score):
     theirs = tokenizers.Tokenizer.from_file(str(path))
     theirs.encode_special_tokens = True
     for text in ("ab <0x41> ж東é", "<s><unk>A\n", *SPECIAL):
-        assert theirs.encode(text).ids == found.encode(text).tolist()
+        assert theirs.encode(text).ids == found.encode(text)
 
 
 def test_save_writes_what_fits(tmp_path):

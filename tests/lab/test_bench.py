@@ -83,9 +83,7 @@ def bench(plan: BenchPlan, meter: Meter | None = None) -> Outcome:
 
 
 def by_library(loaded: Loaded, documents: list[str]) -> Tokenizer:
-    return dataclasses.replace(
-        loaded.reference.tokenizer, engine=loaded.reference.library, why="for the test"
-    )
+    return dataclasses.replace(loaded.reference, why="for the test")
 
 
 def figures(records: object, metric: str) -> dict[tuple[str, str], float | None]:

@@ -16,9 +16,8 @@ from nasty import NASTY_TEXTS
 from tokenizer_samples import HELP
 
 from toktk.encoder import Encoder
-from toktk.loading.load import load
+from toktk.loading.load import open_tokenizer
 from toktk.loading.torture import TORTURE
-from toktk.loading.verify import check
 from toktk.models.vocabulary import packed
 
 FOLDER = os.environ.get("TOKTK_REAL_TOKENIZERS", "")
@@ -66,8 +65,8 @@ def texts():
 )
 @pytest.mark.parametrize("path", found(), ids=lambda path: path.name)
 def test_ids_equal_the_librarys(path, texts, record_property):
-    loaded = load(str(path))
-    checked = check(loaded, [rows[0] for rows in texts.values()])
+    loaded = open_tokenizer(str(path))
+    checked = loaded.checked([rows[0] for rows in texts.values()])
     record_property("engine", checked.engine)
     record_property("why", checked.why)
     print(f"{loaded.label}: {checked.engine} {checked.why}")
@@ -77,7 +76,7 @@ def test_ids_equal_the_librarys(path, texts, record_property):
     assert checked.engine == "native", checked.why
     encoder, reference = (
         Encoder(loaded.native.pretokenizer, loaded.native.model),
-        loaded.reference.tokenizer.model,
+        loaded.reference.model,
     )
     for group, rows in texts.items():
         data, offsets = packed([text.encode() for text in rows])

@@ -36,14 +36,14 @@ def documents():
 
 
 def test_from_end_to_end(folder, documents, monkeypatch):
-    from toktk.loading.load import load
+    from toktk.loading.load import open_tokenizer
 
     monkeypatch.setattr("toktk.timing.slices.SMALLEST", 2000)
     own = ("tokenizers", "tiktoken")  # a process for each peer as well would take seconds
     monkeypatch.setattr("toktk.timing.engines._version", lambda name: name in own and "1")
     said = []
     found = measure(
-        [load(str(folder / "tokenizer.json"))],
+        [open_tokenizer(str(folder / "tokenizer.json"))],
         documents,
         repeats=1,
         growth=False,
@@ -60,7 +60,7 @@ def test_from_end_to_end(folder, documents, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # a peer leaves its file to the collector
 def test_every_engine_runs_and_toktk_equals_the_library(folder, tmp_path):
-    from toktk.loading.load import load
+    from toktk.loading.load import open_tokenizer
     from toktk.timing.slices import write_text
 
     text = write_text(tmp_path / "t.npz", [one.encode() for one in NASTY_TEXTS] + [b"aab cab"])
@@ -68,7 +68,7 @@ def test_every_engine_runs_and_toktk_equals_the_library(folder, tmp_path):
         place = tmp_path / file.replace(".", "-")
         place.mkdir()
         found = {}
-        for one in engines_for(load(str(folder / file)), place):
+        for one in engines_for(open_tokenizer(str(folder / file)), place):
             session = Session()
             try:
                 session.load(one.adapter, one.source, 1)

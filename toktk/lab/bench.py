@@ -16,8 +16,7 @@ from toktk.lab.plan import BenchPlan
 from toktk.loading.load import Loaded, open_tokenizer
 from toktk.loading.sample import first_documents
 from toktk.report.results import Results
-from toktk.report.tables import NATIVE
-from toktk.tokenizer import Tokenizer
+from toktk.tokenizer import NATIVE, Tokenizer
 
 
 class Bench:
@@ -129,7 +128,7 @@ class Bench:
         return {
             "spec": loaded.spec,
             "source": loaded.digest,
-            "library": loaded.reference.library,
+            "library": loaded.library,
             "engine": tokenizer.engine,
             "why": tokenizer.why,
             "pretokenizer": tokenizer.pretokenizer.name if native else None,

@@ -23,10 +23,9 @@ from toktk.pieces.table import POOLED
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.report.records import Record, signature
 from toktk.report.results import Results
-from toktk.report.tables import NATIVE
 from toktk.runtime import usable_cores
 from toktk.sizes import size_label
-from toktk.tokenizer import Tokenizer
+from toktk.tokenizer import NATIVE, Tokenizer
 
 if TYPE_CHECKING:
     import pyarrow as pa

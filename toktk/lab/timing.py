@@ -10,10 +10,10 @@ from toktk.lab.run import Run
 from toktk.pieces.table import POOLED
 from toktk.report.records import Record, signature
 from toktk.report.results import Results
-from toktk.report.tables import NATIVE
 from toktk.timing.figures import Timing
 from toktk.timing.protocol import measure
 from toktk.timing.slices import draw
+from toktk.tokenizer import NATIVE
 
 
 @dataclass(frozen=True)

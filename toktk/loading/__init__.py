@@ -1,1 +1,1 @@
-"""Loading: from what a user writes to a tokenizer whose ids are the library's."""
+"""Loading: find a tokenizer by its spec, read it, verify it against its library."""

@@ -1,30 +1,33 @@
-"""Loading any tokenizer by its spec string, for toktk's own engine and for the library it belongs to."""
+"""Loading any tokenizer: its spec is found (find), read, and verified against its library (verify)."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from toktk.cache import Store
 from toktk.errors import FormatError
 from toktk.formats.fields import NotNative, Parts, read_bytes
-from toktk.formats.read import beside, file_of, format_of, read
+from toktk.formats.read import Format, beside, format_of, read
 from toktk.formats.tekken import tekken_file
 from toktk.formats.tiktoken_read import RankFile, rank_file
-from toktk.loading.downloads import hub_file, tiktoken_ranks
-from toktk.loading.parsed import Parsed, read_parsed, write_parsed
-from toktk.loading.spec import Spec, parse_spec
-from toktk.models.model import Model
+from toktk.loading.find import find_encoding, find_file
+from toktk.loading.spec import parse_spec
+from toktk.loading.verify import verify
+from toktk.models.model import Model, is_storable, model_from_arrays
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.runtime import gc_off
 from toktk.tokenizer import Tokenizer
 
-_PACKAGES = {
+_PACKAGES: dict[Format, str] = {
     "tokenizer.json": "tokenizers",
     "tiktoken": "tiktoken",
     "tekken": "tiktoken",
@@ -33,56 +36,76 @@ _PACKAGES = {
 
 
 @dataclass(frozen=True, eq=False)
-class Reference:
-    """The library to which a tokenizer's format belongs.
-
-    Attributes:
-        library: its name and version, such as ``tokenizers 0.23.3``.
-        name: of the tokenizer.
-        build: loads it there.
-    """
-
-    library: str
-    name: str
-    build: Callable[[], Model]
-
-    @functools.cached_property
-    def tokenizer(self) -> Tokenizer:
-        """A tokenizer that hands whole documents to the library; loaded at first use.
-
-        Raises:
-            FormatError: the library refuses it.
-        """
-        return Tokenizer(self.name, Pretokenizer.of("none"), self.build())
-
-
-@dataclass(frozen=True, eq=False)
 class Loaded:
-    """A tokenizer, as a user named it.
+    """A tokenizer as a user named it: on toktk's own engine, and on the library of its format.
 
     Attributes:
         label: what tables call it.
         spec: what was written, without the label.
-        source: the sha256 of the file's contents.
-        native: toktk's own; None where it has none for this.
-        why: what it is that toktk does not do; empty if it does all.
-        reference: the library's.
+        digest: the sha256, in hex, of the file's contents.
+        native: toktk's own; None where toktk does not do all that the file asks for.
+        why: what that is; empty where `native` is there.
+        library: the library's name and version, such as ``tokenizers 0.23.3``.
+        build: returns the library's model; loads it at the first call.
     """
 
     label: str
     spec: str
-    source: str
+    digest: str
     native: Tokenizer | None
     why: str
-    reference: Reference
+    library: str
+    build: Callable[[], Model]
+
+    @functools.cached_property
+    def reference(self) -> Tokenizer:
+        """A tokenizer that hands whole documents to the library.
+
+        Raises:
+            FormatError: the library refuses it.
+        """
+        model = self.build()
+        return Tokenizer(self.label, Pretokenizer.of("none"), model, self.library, self.why)
+
+    def checked(self, documents: Sequence[str] = (), cache: bool = True) -> Tokenizer:
+        """Return toktk's own tokenizer if its ids equal the library's, else the library's.
+
+        Compared are a fixed text of traps, the tokenizer's own special and added tokens as text, and
+        `documents`.
+
+        Args:
+            documents: the first ones of the text at hand.
+            cache: whether to look up what an earlier check found, and to keep what this one does.
+
+        Raises:
+            FormatError: a document holds a lone surrogate; the library cannot run the tokenizer.
+        """
+        if self.native is None:
+            return self.reference
+        store = Store() if cache else None
+        difference = verify(self.native, self.library, self.build, documents, self.digest, store)
+        return replace(self.reference, why=difference) if difference else self.native
 
 
-def load(text: str, cache: bool = True) -> Loaded:
+def load(spec: str, documents: Sequence[str] = ()) -> Tokenizer:
     """Load a tokenizer: ``hf:org/name[@revision]``, ``tiktoken:name``, ``spm:file.model``, or a path.
 
     A path is that of a tokenizer.json, a tekken.json, a SentencePiece model or a .tiktoken file, which are
     told apart by their contents, or of a folder with one of them. ``label=`` in front names it. The
     network is asked for ``hf:`` and ``tiktoken:`` alone, and only for what is not there yet.
+
+    The tokenizer runs on toktk's own engine where that gives the ids of the library to which the format
+    belongs, on a text of traps and on `documents`; otherwise that library runs it. ``engine`` and ``why``
+    of the tokenizer say which and why.
+
+    Raises:
+        FormatError: there is no such tokenizer, or it is damaged; the error names the field.
+    """
+    return open_tokenizer(spec).checked(documents)
+
+
+def open_tokenizer(text: str, cache: bool = True) -> Loaded:
+    """Find and read the tokenizer of a spec, as `load` does, but verify nothing.
 
     Args:
         text: the spec.
@@ -92,102 +115,117 @@ def load(text: str, cache: bool = True) -> Loaded:
         FormatError: there is no such tokenizer, or it is damaged; the error names the field.
     """
     spec = parse_spec(text)
+    format: Format
+    parse: Callable[[], Parts]
+    build: Callable[[], Model]
     if spec.source == "tiktoken":
-        return _from_tiktoken(spec, cache)
-    path = hub_file(spec) if spec.source == "hf" else file_of(spec.path)
-    raw = read_bytes(path)
-    format = "sentencepiece" if spec.source == "spm" else format_of(raw, path)
-    source = _digest(raw, *beside(raw, path, format))
-    build = functools.partial(_build, path, raw)
-
-    def parse() -> Parsed:
-        return _parsed(format, spec, lambda: read(raw, path, format), build)
-
-    return _loaded(spec, source, parse, build, cache)
-
-
-def _loaded(
-    spec: Spec, source: str, read: Callable[[], Parsed], build: Callable[[str], Model], cache: bool
-) -> Loaded:
-    parsed = read_parsed(source, spec.label) if cache else None
-    stored = parsed is not None
-    if parsed is None:
+        encoding = find_encoding(spec)
+        path, format, digest = encoding.path, "tiktoken", _digest_of(encoding)
+        parse, build = encoding.parts, functools.partial(_tiktoken_model, encoding)
+    else:
+        path = find_file(spec)
+        raw = read_bytes(path)
+        format = "sentencepiece" if spec.source == "spm" else format_of(raw, path)
+        digest = _sha256(raw, *beside(raw, path, format))
+        parse = functools.partial(read, raw, path, format)
+        build = functools.partial(_library_model, raw, path, format)
+    build = functools.cache(build)
+    store, key = (Store() if cache else None), [digest, format]
+    contents = store.read("tokenizers", key, _read_contents) if store else None
+    if contents is None:
         with gc_off():
-            parsed = read()
-    package = _PACKAGES[parsed.format]
+            contents = _parse(path, parse, build)
+        if store and (contents.parts is None or is_storable(contents.parts[1])):
+            store.write("tokenizers", key, functools.partial(_write_contents, contents))
+    native = Tokenizer(spec.label, *contents.parts) if contents.parts else None
+    package = _PACKAGES[format]
     library = f"{package} {version(package)}"
-    reference = Reference(library, spec.label, functools.partial(build, parsed.format))
-    if parsed.native is None:
-        reference.tokenizer  # noqa: B018 - what neither can read is an error here
-    if cache and not stored:
-        write_parsed(source, parsed)
-    return Loaded(spec.label, spec.text, source, parsed.native, parsed.why, reference)
+    return Loaded(spec.label, spec.text, digest, native, contents.why, library, build)
 
 
-def _parsed(
-    format: str, spec: Spec, read: Callable[[], Parts], build: Callable[[str], Model]
-) -> Parsed:
-    """Return what a file holds; where toktk finds fault and the library does not, that runs it."""
+class _Contents(NamedTuple):
+    """Pretokenizer and model of a file, or None and why the library has to run it."""
+
+    parts: Parts | None
+    why: str
+
+
+def _parse(path: Path, parse: Callable[[], Parts], build: Callable[[], Model]) -> _Contents:
+    """Return what a file holds; where toktk finds fault and the library does not, the library runs it.
+
+    Raises:
+        FormatError: the library finds fault too.
+    """
+    fault = None
     try:
-        return Parsed(format, Tokenizer(spec.label, *read()), "")
+        return _Contents(parse(), "")
     except NotNative as reason:
-        return Parsed(format, None, str(reason))
+        why = str(reason)
     except FormatError as error:
-        try:
-            build(format)
-        except FormatError:
-            raise error from None  # it names the field
-        return Parsed(format, None, " ".join(str(error).split()))
+        fault, text = error, " ".join(str(error).split())
+        why = text.removeprefix(f"cannot read {path}").lstrip(".: ") or text
+    try:
+        build()
+    except FormatError as error:
+        refusal = FormatError(
+            f"cannot load {path}.",
+            f"Found: {why}, which toktk leaves to the library.",
+            *map(str.strip, str(error).splitlines()),
+        )
+        raise fault or refusal from error  # the fault names the field
+    return _Contents(None, why)
 
 
-def _build(path: Path, raw: bytes, kind: str) -> Model:
-    """Return the library's model of a file."""
-    if kind == "sentencepiece":
-        from toktk.libraries.sentencepiece_documents import SentencePieceDocumentsModel
+def _read_contents(folder: Path) -> _Contents:
+    about = json.loads((folder / "about.json").read_bytes())
+    if about["kind"] is None:
+        return _Contents(None, str(about["why"]))
+    arrays = {path.stem: np.load(path, allow_pickle=False) for path in folder.glob("*.npy")}
+    pretokenizer = Pretokenizer.from_json(about["pretokenizer"])
+    return _Contents((pretokenizer, model_from_arrays(about["kind"], arrays)), "")
 
-        try:
-            return SentencePieceDocumentsModel(raw)
-        except FormatError as error:
-            why = [line.strip() for line in str(error).splitlines()[1:]]
-            raise FormatError(f"cannot read {path}.", *why) from error
-    if kind == "tokenizer.json":
-        from toktk.libraries.huggingface_documents import HfDocumentsModel
+
+def _write_contents(contents: _Contents, folder: Path) -> None:
+    about: dict[str, object] = {"why": contents.why, "kind": None}
+    if contents.parts is not None:
+        pretokenizer, model = contents.parts
+        about |= {"kind": model.kind, "pretokenizer": pretokenizer.to_json()}
+        for name, array in model.to_arrays().items():
+            np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    (folder / "about.json").write_text(json.dumps(about), encoding="utf-8")
+
+
+def _library_model(raw: bytes, path: Path, format: Format) -> Model:
+    """Return the model of the library to which a file's format belongs."""
+    if format == "sentencepiece":
+        from toktk.libraries.sentencepiece import SentencePieceDocumentsModel
+
+        return SentencePieceDocumentsModel(raw)
+    if format == "tokenizer.json":
+        from toktk.libraries.huggingface import HfDocumentsModel
 
         try:
             return HfDocumentsModel(raw.decode("utf-8-sig"))
         except UnicodeDecodeError as error:
             raise FormatError(f"{path} is not UTF-8.", f"Found: {error}.") from error
-    return _encoding(rank_file(path) if kind == "tiktoken" else tekken_file(path))
+    return _tiktoken_model(tekken_file(path, raw) if format == "tekken" else rank_file(path, raw))
 
 
-def _encoding(file: RankFile) -> Model:
+def _tiktoken_model(file: RankFile) -> Model:
     from toktk.libraries.tiktoken import TiktokenDocumentsModel
 
     return TiktokenDocumentsModel(file.pattern, file.ids, file.special_tokens)
 
 
-def _from_tiktoken(spec: Spec, cache: bool) -> Loaded:
-    pattern, ranks, special_tokens = tiktoken_ranks(spec)
-    file = RankFile(Path(spec.target), pattern, ranks, special_tokens)
-
-    def build(kind: str) -> Model:
-        return _encoding(file)
-
-    def parse() -> Parsed:
-        return _parsed("tiktoken", spec, file.parts, build)
-
-    return _loaded(spec, _digest_ranks(file), parse, build, cache)
-
-
-def _digest_ranks(file: RankFile) -> str:
+def _digest_of(file: RankFile) -> str:
     tokens = sorted(file.ranks, key=file.ranks.__getitem__)
     ids = np.array([file.ranks[token] for token in tokens], dtype=np.int64)
     special = repr(sorted(file.special_tokens.items())).encode()
     lengths = np.array([len(token) for token in tokens], dtype=np.int64)
-    return _digest(file.pattern.encode(), special, ids.tobytes(), lengths.tobytes(), *tokens)
+    return _sha256(file.pattern.encode(), special, ids.tobytes(), lengths.tobytes(), *tokens)
 
 
-def _digest(*parts: bytes) -> str:
+def _sha256(*parts: bytes) -> str:
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part)

@@ -1,10 +1,11 @@
-"""The first documents of a corpus: what a tokenizer is checked on before it is believed."""
+"""The first documents of a corpus: the text on which a tokenizer is verified first."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
 from itertools import zip_longest
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toktk import arrow
@@ -26,16 +27,15 @@ _BATCHES = 4  # of at most 16 MiB: groups that begin later in the text are not l
 def first_documents(corpus: Corpus, store: Store) -> list[str]:
     """Return some documents of each group: at most 20 of one, 100 in all, and 200 kB of UTF-8.
 
-    They are taken in turn from the groups that the first 64 MiB of text hold. A long document is cut.
+    They come in turn from the groups that the first 64 MiB of text hold. A long document is cut.
 
     Raises:
         CorpusError: the text cannot be read, or there is none.
     """
-    from pathlib import Path
 
     def load(folder: Path) -> list[str]:
-        found: list[str] = json.loads((folder / "sample.json").read_text(encoding="utf-8"))
-        return found
+        documents: list[str] = json.loads((folder / "sample.json").read_text(encoding="utf-8"))
+        return documents
 
     def save(folder: Path) -> None:
         (folder / "sample.json").write_text(json.dumps(sample), encoding="utf-8")
@@ -52,16 +52,16 @@ def _by_group(batches: Iterator[pa.RecordBatch]) -> list[list[str]]:
     """Return the first documents of each group, in the order in which the groups appear."""
     import numpy as np
 
-    found: dict[str, list[str]] = {}
+    documents: dict[str, list[str]] = {}
     for _, batch in zip(range(_BATCHES), batches, strict=False):
         text, group = batch.column(TEXT), batch.column(GROUP)
         names = group.dictionary.to_pylist()
         indices = arrow.to_numpy(group.indices)
         for i in dict.fromkeys(indices[np.sort(np.unique(indices, return_index=True)[1])].tolist()):
-            kept = found.setdefault(names[i], [])
-            for at in np.flatnonzero(indices == i)[: PER_GROUP - len(kept)].tolist():
-                kept.append(text[at].as_py()[:_LONGEST])
-    return list(found.values())
+            of_group = documents.setdefault(names[i], [])
+            for at in np.flatnonzero(indices == i)[: PER_GROUP - len(of_group)].tolist():
+                of_group.append(text[at].as_py()[:_LONGEST])
+    return list(documents.values())
 
 
 def _in_turn(groups: Iterable[list[str]]) -> Iterator[str]:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 from toktk.errors import FormatError, did_you_mean
+from toktk.formats.read import FOLDER_FILES
 from toktk.formats.tiktoken_read import ENCODINGS
 
 Source = Literal["hf", "tiktoken", "spm", "path"]
 
 _LABEL = re.compile(r"(?P<label>[^/\\:=\s]+)=(?P<rest>.+)", re.DOTALL)
 _HF = re.compile(r"(?P<name>[\w.-]+(/[\w.-]+)?)(@(?P<revision>.+))?", re.ASCII)
-FOLDER_FILES = ("tokenizer.json", "tekken.json", "tokenizer.model")
 _USE = (
     "Use tiktoken:{}, hf:<org>/<name>, spm:<file.model>, or a path to tokenizer.json, tekken.json, a "
     ".model, a .tiktoken, or a folder with one of them."
@@ -56,9 +56,9 @@ def parse_spec(text: str) -> Spec:
         FormatError: an empty text, or no such name, encoding, file or folder.
     """
     label = ""
-    found = _LABEL.fullmatch(text)
-    if found and not _exists(text):
-        label, text = found["label"], found["rest"]
+    labeled = _LABEL.fullmatch(text)
+    if labeled and not _exists(text):
+        label, text = labeled["label"], labeled["rest"]
     kind, _, target = text.partition(":")
     if kind == "hf" and target:
         return _hub(text, label, target)
@@ -88,13 +88,13 @@ def default_label(path: Path) -> str:
 
 
 def _hub(text: str, label: str, target: str) -> Spec:
-    found = _HF.fullmatch(target)
-    if found is None:
+    repository = _HF.fullmatch(target)
+    if repository is None:
         raise FormatError(
             f"cannot understand {text!r}.", "Write hf:<org>/<name>, then if needed @<revision>."
         )
-    name = found["name"]
-    return Spec(text, label or name.rpartition("/")[2], "hf", name, found["revision"])
+    name = repository["name"]
+    return Spec(text, label or name.rpartition("/")[2], "hf", name, repository["revision"])
 
 
 def _exists(text: str) -> bool:

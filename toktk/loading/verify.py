@@ -2,80 +2,70 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toktk import paths
+from toktk.cache import Store
 from toktk.encoder import Encoder
-from toktk.errors import FormatError, StorageError, ToktkError
-from toktk.loading.parsed import code_version
+from toktk.errors import ToktkError
 from toktk.loading.torture import TORTURE
-from toktk.models.model import Bytes, Ids, Int64
+from toktk.models.model import Ids, Model
 from toktk.models.vocabulary import packed
+from toktk.texts import utf8
 from toktk.tokenizer import Tokenizer
-
-if TYPE_CHECKING:
-    from toktk.loading.load import Loaded
-
-NATIVE = "native"
 
 _NAMES = 200  # of its added and special tokens, so many are tried
 
 
-@dataclass(frozen=True, eq=False)
-class Checked:
-    """What runs a tokenizer.
-
-    Attributes:
-        tokenizer: toktk's own, or one that hands whole documents to the library.
-        engine: ``native``, or the library and its version.
-        why: why it is not the native one; empty if it is.
-    """
-
-    tokenizer: Tokenizer
-    engine: str
-    why: str
-
-
-def check(loaded: Loaded, documents: Sequence[str], cache: bool = True) -> Checked:
-    """Return toktk's engine if its ids equal the library's, else the library.
+def verify(
+    native: Tokenizer,
+    library: str,
+    build: Callable[[], Model],
+    documents: Sequence[str],
+    digest: str,
+    store: Store | None = None,
+) -> str:
+    """Return the first difference between toktk's ids and the library's in words, empty if there is none.
 
     Compared are a fixed text of traps, the tokenizer's own special and added tokens as text, and
-    `documents`. What was found is kept under a hash of all that enters.
+    `documents`.
 
     Args:
-        loaded: as `toktk.loading.load.load` gives it.
-        documents: the first ones of the text at hand.
-        cache: whether to look up what an earlier check found, and to keep what this one does.
+        native: the tokenizer on toktk's engine.
+        library: the library's name and version.
+        build: returns the library's model; not called where the store has the verdict.
+        documents: texts, apart from the fixed ones.
+        digest: the sha256 of the tokenizer's file.
+        store: where verdicts are kept, under a hash of all that enters.
 
     Raises:
         FormatError: a document holds a lone surrogate; the library cannot run the tokenizer.
     """
-    native, reference = loaded.native, loaded.reference
-    if native is None:
-        return Checked(reference.tokenizer, reference.library, loaded.why)
     texts = [*TORTURE, *_names(native), *documents]
-    data, offsets = packed([_utf8(text) for text in texts])
-    parts = (loaded.source, native.signature, reference.library, code_version())
-    key = hashlib.sha256("\0".join(parts).encode())
-    for array in (offsets, data):
-        key.update(array.tobytes())
-    path = paths.home() / "verdicts" / f"{key.hexdigest()}.json"
-    why = _read(path) if cache else None
-    if why is None:
-        why = _difference(loaded, native, texts, data, offsets)
-        if cache:
-            _write(path, why)
-    if why:
-        return Checked(reference.tokenizer, reference.library, why)
-    return Checked(native, NATIVE, "")
+    encoded = [utf8(text) for text in texts]
+    sizes = json.dumps([len(raw) for raw in encoded]).encode()
+    text_digest = hashlib.sha256(b"".join([sizes, *encoded])).hexdigest()
+    key = [digest, native.signature, library, text_digest]
+    difference = store.read("verdicts", key, _read) if store else None
+    if difference is None:
+        difference = _difference(native, library, build(), encoded)
+        if store:
+            store.write("verdicts", key, functools.partial(_write, difference))
+    return difference
+
+
+def _read(folder: Path) -> str:
+    return str(json.loads((folder / "verdict.json").read_bytes())["difference"])
+
+
+def _write(difference: str, folder: Path) -> None:
+    text = json.dumps({"difference": difference})
+    (folder / "verdict.json").write_text(text, encoding="utf-8")
 
 
 def _names(native: Tokenizer) -> list[str]:
@@ -84,35 +74,19 @@ def _names(native: Tokenizer) -> list[str]:
     return ["".join(names), " ".join(names), *each]
 
 
-def _utf8(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        raise FormatError(
-            "cannot encode text that holds a lone surrogate.",
-            f"Found: U+{ord(text[error.start]):04X} at character {error.start}.",
-            "Decode the text with errors='replace'.",
-        ) from error
-
-
-def _difference(
-    loaded: Loaded, native: Tokenizer, texts: Sequence[str], data: Bytes, offsets: Int64
-) -> str:
-    """Return the first difference in words, empty if there is none."""
-    library = loaded.reference.library
-    wanted, ends = loaded.reference.tokenizer.model.encode_pieces(data, offsets)
+def _difference(native: Tokenizer, library: str, model: Model, texts: Sequence[bytes]) -> str:
+    data, offsets = packed(texts)
+    wanted, ends = model.encode_pieces(data, offsets)
     theirs = np.append(0, ends)
     try:
-        found, ours = Encoder(native.pretokenizer, native.model).encode_batch(data, offsets)
+        ids, ours = Encoder(native.pretokenizer, native.model).encode_batch(data, offsets)
     except ToktkError as error:
         return f"toktk's engine fails: {' '.join(str(error).split())}"
-    if np.array_equal(found, wanted) and np.array_equal(ours, theirs):
-        return ""
     for d, text in enumerate(texts):
-        mine, others = found[ours[d] : ours[d + 1]], wanted[theirs[d] : theirs[d + 1]]
+        mine, others = ids[ours[d] : ours[d + 1]], wanted[theirs[d] : theirs[d + 1]]
         if not np.array_equal(mine, others):
-            return _described(native, text, mine, others, library)
-    raise AssertionError("equal documents have equal ids")
+            return _described(native, text.decode(), mine, others, library)
+    return ""
 
 
 def _described(native: Tokenizer, text: str, mine: Ids, others: Ids, library: str) -> str:
@@ -131,18 +105,3 @@ def _listed(ids: Ids, at: int) -> str:
     rest = ids[at : at + 4].tolist()
     more = ", …" if ids.size > at + 4 else ""
     return f"[{', '.join(map(str, rest))}{more}]"
-
-
-def _read(path: Path) -> str | None:
-    """Return why an earlier check chose the library, empty if it did not; None without such a check."""
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    why = found.get("why") if isinstance(found, dict) else None
-    return why if isinstance(why, str) else None
-
-
-def _write(path: Path, why: str) -> None:
-    with contextlib.suppress(StorageError), paths.atomic_write(path) as temporary:
-        temporary.write_text(json.dumps({"why": why}), encoding="utf-8")

@@ -18,11 +18,10 @@ from toktk.report.groups import groups_tables
 from toktk.report.records import Record
 from toktk.report.table import NULL, Head, Row, Table, rendered, shortened
 from toktk.sizes import size_label
+from toktk.tokenizer import NATIVE
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-NATIVE = "native"
 
 _LONGEST_CUT = 14
 _LONGEST_WHY = 300

@@ -88,7 +88,7 @@ def _version(package: str) -> str:
 
 def _reference(loaded: Loaded, folder: Path) -> Engine:
     """Return the library that a tokenizer belongs to, with the tokenizer in a file of the library's."""
-    model: Any = loaded.reference.tokenizer.model
+    model: Any = loaded.reference.model
     if model.kind == "hf-documents":
         path = _written(folder / "tokenizer.json", model.document.encode())
         return _library("tokenizers", HuggingFace, path)
@@ -163,9 +163,9 @@ class Native(Adapter):
     loads = "from what toktk keeps of a file it has parsed"
 
     def __init__(self, source: Source, jobs: int) -> None:
-        from toktk.loading.load import load
+        from toktk.loading.load import open_tokenizer
 
-        loaded = load(source["spec"])
+        loaded = open_tokenizer(source["spec"])
         if loaded.native is None:
             raise FormatError("toktk has no engine of its own for this tokenizer.", loaded.why)
         self.encode = functools.partial(loaded.native.encode_batch, jobs=jobs)
