@@ -197,7 +197,7 @@ def test_what_was_parsed_is_kept_by_contents(tmp_path, home, monkeypatch):
     (kept,) = (home / "tokenizers").iterdir()
     assert kept.name.startswith(first.source)
     write(tmp_path / "elsewhere" / "tokenizer.json", LLAMA2)
-    monkeypatch.setattr("toktk.loading.load._read", None)
+    monkeypatch.setattr("toktk.loading.load.read", None)
     again = load(f"again={tmp_path / 'elsewhere'}")
     assert again.source == first.source
     assert again.native.name == again.label == "again"
