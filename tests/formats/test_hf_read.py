@@ -277,6 +277,8 @@ def test_what_is_no_tokenizer_is_an_error(raw):
 
 def test_nesting_has_no_end_that_matters():
     depth = 400  # json reads little deeper
-    nested = '{"type": "Sequence", "pretokenizers": [' * depth + json.dumps(byte_level()) + "]}" * depth
+    nested = (
+        '{"type": "Sequence", "pretokenizers": [' * depth + json.dumps(byte_level()) + "]}" * depth
+    )
     raw = json.dumps(altered("gpt2", pre_tokenizer="nested")).replace('"nested"', nested)
     assert read_tokenizer_json(raw.encode(), PATH)[0].name == "gpt2"

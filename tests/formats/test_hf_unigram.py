@@ -214,7 +214,7 @@ def test_bpe_needs_byte_level(path, tokenizer):
     document = json.loads(path.read_text(encoding="utf-8"))
     document["pre_tokenizer"]["pretokenizers"].pop()
     path.write_text(json.dumps(document))
-    with pytest.raises(UNREAD, match="model BPE over characters|without a token for the byte"):
+    with pytest.raises(UNREAD, match="without a token for the byte"):
         read_file(path)
 
 

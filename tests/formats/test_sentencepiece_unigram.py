@@ -291,7 +291,10 @@ def piece(name, score=-1.0, kind=None):
         (encode_field(1, encode_field(1, "x") + encode_field(2, 3)), "score"),
         (encode_field(1, 5), r"pieces\[\d+\]"),
         (encode_field(2, encode_field(3, 4)), "model_type char"),
-        (encode_field(3, encode_field(5, False) + encode_field(3, 0) + encode_field(4, 0)), "escape"),
+        (
+            encode_field(3, encode_field(5, False) + encode_field(3, 0) + encode_field(4, 0)),
+            "escape",
+        ),
         (encode_field(5, encode_field(2, b"abc")), "denormalizer_spec.precompiled_charsmap"),
         (encode_field(3, 7), "normalizer_spec"),
         (b"\xff", "the file"),

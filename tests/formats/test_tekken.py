@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import json
 
 import pytest
 import tiktoken
 from pair_samples import encode_documents
+from rank_samples import WORDS, content
 from reading import UNREAD, read_file
 
 from toktk.errors import FormatError
 from toktk.formats.tekken import tekken_file
 from toktk.pretokenizers.patterns import PATTERNS
-
-WORDS = [b"ab", b"abc", b"the", b" the", b"he", b"th", b"\xe6\x9d", b"\xe6\x9d\xb1", b"unreached"]
-
-
-def content(words=WORDS, n_special=30, cut=2, **rest):
-    tokens = [bytes([b]) for b in range(256)] + list(words)
-    vocab = [
-        {"rank": i, "token_bytes": base64.b64encode(token).decode(), "token_str": None}
-        for i, token in enumerate(tokens)
-    ]
-    config = {
-        "pattern": PATTERNS["o200k"],
-        "num_vocab_tokens": len(vocab),
-        "default_vocab_size": len(vocab) - cut + n_special,
-        "default_num_special_tokens": n_special,
-        "version": "v3",
-    }
-    return {"config": config, "vocab": vocab} | rest
 
 
 def write(path, found):

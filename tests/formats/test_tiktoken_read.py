@@ -11,26 +11,12 @@ import tiktoken
 from hypothesis import given
 from hypothesis import strategies as st
 from pair_samples import encode_documents, ranked
+from rank_samples import published, write
 from reading import UNREAD, read_file
 
 from toktk.errors import FormatError
 from toktk.formats.tiktoken_read import ENCODINGS
-from toktk.formats.tiktoken_write import mergeable_ranks
 from toktk.pretokenizers.patterns import PATTERNS
-
-# Tokens that merging does not make, and one that hides another.
-EXTRA = [b"hat that", b"\xe6\x9d\xb1\xe4", b"aaaaaaa", b"  \n", "ß, na".encode(), b"qzx"]
-
-
-def write(path, ranks):
-    path.write_bytes(b"".join(b"%s %d\n" % (base64.b64encode(t), r) for t, r in ranks.items()))
-    return path
-
-
-def published(tokenizer):
-    """Ranks as they are published: no special tokens among them, holes, and the extra tokens."""
-    words = [token for token in mergeable_ranks(tokenizer.model) if len(token) > 1]
-    return ranked([*words[:200], *EXTRA, *words[200:]], step=2)
 
 
 @pytest.mark.parametrize("stem", ["gpt2", "p50k_edit", "cl100k_base", "o200k_base"])

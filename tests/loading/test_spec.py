@@ -86,4 +86,4 @@ def test_what_is_no_tokenizer_is_an_error(text):
 def test_encodings_are_those_of_the_library():
     import tiktoken
 
-    assert set(ENCODINGS) == set(tiktoken.list_encoding_names()) 
+    assert set(ENCODINGS) == set(tiktoken.list_encoding_names())

@@ -146,7 +146,7 @@ def rank_file(path: Path, raw: bytes | None = None) -> RankFile:
 
 
 def read_arguments(path: Path, ranks: Mapping[bytes, int]) -> dict[str, Any]:
-    """Return the arguments of ``tiktoken.Encoding`` other than `ranks`, of which only `pat_str` must be there.
+    """Return the arguments of ``tiktoken.Encoding`` other than `ranks`; only `pat_str` must be there.
 
     Raises:
         FormatError: the file is missing or damaged; the error names the field.
