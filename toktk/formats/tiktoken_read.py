@@ -109,9 +109,9 @@ def _pretokenizer(pattern: str) -> Pretokenizer:
     try:
         gaps = leaves_gaps(compile_pattern(pattern))
     except PatternError as error:
-        raise NotNative(f"pat_str: {str(error).splitlines()[0]}") from error
+        raise NotNative(f"split pattern: {str(error).splitlines()[0]}") from error
     if gaps:
-        raise NotNative(f"pat_str: the pattern {pattern!r} does not match everywhere")
+        raise NotNative(f"the split pattern {pattern!r} does not match everywhere")
     return named_pretokenizer(pattern)
 
 
@@ -146,7 +146,7 @@ def rank_file(path: Path, raw: bytes | None = None) -> RankFile:
 
 
 def read_arguments(path: Path, ranks: Mapping[bytes, int]) -> dict[str, Any]:
-    """Return the arguments of ``tiktoken.Encoding`` other than `ranks`; but for `pat_str` all are optional.
+    """Return the arguments of ``tiktoken.Encoding`` other than `ranks`; only `pat_str` must be there.
 
     Raises:
         FormatError: the file is missing or damaged; the error names the field.
@@ -154,7 +154,7 @@ def read_arguments(path: Path, ranks: Mapping[bytes, int]) -> dict[str, Any]:
     arguments = parse_json(read_bytes(path), path)
     special_tokens = arguments.get("special_tokens", {})
     sound = {
-        "name": is_text(arguments.get("name", "x")),
+        "name": isinstance(arguments.get("name", ""), str),
         "pat_str": is_text(arguments.get("pat_str")),
         "special_tokens": isinstance(special_tokens, dict)
         and all(is_text(key) and type(i) is int for key, i in special_tokens.items()),

@@ -29,7 +29,7 @@ import numpy as np
 from toktk.errors import FormatError
 from toktk.formats.fields import read_bytes
 from toktk.formats.tiktoken_read import arguments_path, rank_file, read_arguments
-from toktk.formats.tokens import check_special_tokens
+from toktk.formats.tokens import check_special_tokens, why_unheld
 from toktk.models.bpe import BpeModel
 from toktk.models.model import Model
 from toktk.models.vocabulary import packed
@@ -78,8 +78,7 @@ def write_tiktoken(
     """
     if not isinstance(model, BpeModel):
         raise FormatError(
-            "cannot write .tiktoken: tiktoken knows ranked merges alone.",
-            f"Found: a model of the kind {model.kind!r}, which encodes by another rule.",
+            "cannot write .tiktoken: tiktoken knows ranked merges alone.", why_unheld(model)
         )
     arguments = {
         "name": name,
