@@ -152,9 +152,9 @@ def test_a_process_reports_and_its_end_is_told(texts, log):
         ({"die": 1}, "exit code 7"),
         ({"sleep": 30}, r"^stopped after 2 s$"),
     ):
-        with contextlib.closing(EngineProcess(fake("lib", **source), 1)) as process:
-            with pytest.raises(EngineError, match=why):
-                process.load(60 if "sleep" not in source else 2)
+        process = EngineProcess(fake("lib", **source), 1)
+        with contextlib.closing(process), pytest.raises(EngineError, match=why):
+            process.load(2 if "sleep" in source else 60)
 
 
 # Slices -------------------------------------------------------------------------------------------
