@@ -287,6 +287,7 @@ class _Bench:
                 (evaluation,) = evaluate(
                     pieces.table,
                     [engine.tokenizer.model],
+                    every_size=False,
                     jobs=jobs,
                     totals=known,
                     progress=advance,
