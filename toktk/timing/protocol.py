@@ -34,7 +34,9 @@ from toktk.timing.slices import SMALLEST, cut_slices, write_text
 if TYPE_CHECKING:
     from toktk.loading.load import Loaded
 
-Progress = Callable[[str], None]
+# What one tokenizer may take for steps 1 to 4. It takes longer where engines load slowly, since three rounds
+# and `repeats` warm slices are always run.
+_SECONDS = 15.0
 
 _FEWEST = 3  # rounds: with less there is no interval worth the name
 _BUSY = 0.9  # of the time on a core: an engine that had less waited for other programs
@@ -47,9 +49,7 @@ def measure(
     jobs: int = 1,
     repeats: int = 5,
     seed: int = 0,
-    seconds: float = 15.0,
     growth: bool = True,
-    progress: Progress | None = None,
 ) -> list[Timing]:
     """Time each tokenizer in every engine that can run it.
 
@@ -60,10 +60,7 @@ def measure(
         jobs: threads that each engine may use.
         repeats: fresh processes for each engine, and half the warm slices.
         seed: of the order of documents.
-        seconds: what one tokenizer may take for steps 1 to 4. It takes longer where engines load slowly,
-            since three rounds and `repeats` warm slices are always run.
         growth: also step 5, which takes some 5 to 20 seconds more.
-        progress: told in a line what begins.
 
     Raises:
         CorpusError: the text to be timed cannot be written for the processes.
@@ -91,11 +88,11 @@ def measure(
                 )
                 timings.append(nothing)
                 continue
-            contest = Contest(label, engines, texts, jobs, repeats, seconds, progress)
+            contest = Contest(label, engines, texts, jobs, repeats)
             timings += contest.run()
             equal = contest.equal()
             if growth and engines[0] in equal:
-                timings += pathological(label, equal, folder, jobs, progress=progress)
+                timings += pathological(label, equal, folder, jobs)
     return timings
 
 
@@ -109,8 +106,6 @@ class Contest:
         texts: slices, as `write_text` wrote them; too few of them are not timed.
         jobs: threads.
         repeats: rounds.
-        seconds: when to stop beginning rounds.
-        progress: told what begins.
         start: makes an engine's process.
         timings: what came out so far.
     """
@@ -120,8 +115,6 @@ class Contest:
     texts: Sequence[Path]
     jobs: int = 1
     repeats: int = 5
-    seconds: float = 15.0
-    progress: Progress | None = None
     start: Callable[[Engine, int], EngineProcess] = EngineProcess
     timings: list[Timing] = field(default_factory=list, init=False)
 
@@ -162,12 +155,8 @@ class Contest:
         at = i % max(len(left), 1)
         return left[at:] + left[:at]
 
-    def _say(self, what: str) -> None:
-        if self.progress:
-            self.progress(f"{self.label}: {what}")
-
     def _late(self, share: float) -> bool:
-        return time.monotonic() - self._began > share * self.seconds
+        return time.monotonic() - self._began > share * _SECONDS
 
     @contextlib.contextmanager
     def _watched(self, engine: _TimedEngine, what: str, unit: str) -> Iterator[None]:
@@ -183,7 +172,6 @@ class Contest:
         """Return the slices whose ids are known to be equal; as many as a quarter of the time allows."""
         truth: dict[Path, list[str]] = {}
         for engine in self._timed:
-            self._say(f"ids of {engine.name}")
             if self._reference.failed:  # without it nothing is known to be right
                 engine.failed = f"not compared: {self._reference.name} failed"
                 self._add(engine, what="ids", unit="documents", note=engine.failed)
@@ -240,7 +228,6 @@ class Contest:
         for i in range(rounds):
             if i >= self._fewest and self._late(0.6):
                 break
-            self._say(f"loading, and cold text, {i + 1} of {rounds}")
             for engine in self._in_turn(i):
                 with self._watched(engine, "cold", "MB/s"):
                     engine.load()
@@ -254,7 +241,6 @@ class Contest:
         for i, text in enumerate(texts):
             if i >= self.repeats and self._late(1.0):
                 break
-            self._say(f"warm text, {i + 1} of {len(texts)}")
             for engine in self._in_turn(i):
                 with self._watched(engine, "warm", "MB/s"):
                     engine.encode(text, "warm")
