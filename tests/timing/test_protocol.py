@@ -154,7 +154,7 @@ def test_a_process_reports_and_its_end_is_told(texts, log):
     ):
         process = EngineProcess(fake("lib", **source), 1)
         with contextlib.closing(process), pytest.raises(EngineError, match=why):
-            process.load(60 if "sleep" not in source else 2)
+            process.load(2 if "sleep" in source else 60)
 
 
 # Slices -------------------------------------------------------------------------------------------

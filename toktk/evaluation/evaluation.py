@@ -34,6 +34,7 @@ def evaluate(
     table: PieceTable,
     models: Sequence[Model],
     *,
+    every_size: bool = True,
     sizes: Sequence[int] = (),
     jobs: int = 1,
     totals: tuple[Totals, Flags] | None = None,
@@ -47,8 +48,9 @@ def evaluate(
     Args:
         table: the text to measure on, cut as the models want it.
         models: in any order.
-        sizes: further sizes at which merge lists are to be known. All are, but with very many groups only
-            these, those of `models` and 256 others.
+        every_size: whether merge lists are to be known at all sizes. If not, one that serves no other model
+            is encoded at its own size alone, in about half the time.
+        sizes: of all sizes, those that are kept with very many groups, besides those of `models` and 256.
         jobs: threads; they change no figure.
         totals: `totals_of` the table, where it is known already.
         progress: called with pieces encoded since the last call, ``len(table) * len(models)`` in all.
@@ -61,7 +63,7 @@ def evaluate(
     evaluations: dict[int, Evaluation] = {}
     for served in _sharing(models):
         first = models[served[0]]
-        if isinstance(first, BpeModel):
+        if isinstance(first, BpeModel) and (every_size or len(served) > 1):
             wanted = sorted({*sizes, *(models[i].vocab_size for i in served)})
             reached = [size for size in wanted if first.base_size <= size <= first.vocab_size]
             evaluation: Evaluation = evaluate_merges(table, first, reached, is_word, jobs, known)

@@ -1,4 +1,7 @@
-"""Evaluation of ranked merges: one encoding of the pieces serves every vocabulary size."""
+"""Evaluation of ranked merges: one encoding of the pieces serves every vocabulary size.
+
+The slow twin is `toktk.educational.tokens_at_every_size`.
+"""
 
 from __future__ import annotations
 

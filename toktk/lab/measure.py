@@ -254,7 +254,12 @@ class Measurer:
                 self._totals = table, totals_of(table)
             models = [tokenizers[i].model for i in alike]
             shared = evaluate_models(
-                table, models, jobs=self._counted.jobs, totals=self._totals[1], progress=progress
+                table,
+                models,
+                every_size=family.trainer is not None,  # for its curve
+                jobs=self._counted.jobs,
+                totals=self._totals[1],
+                progress=progress,
             )
             evaluations |= dict(zip(alike, shared, strict=True))
         return [evaluations[i] for i in range(len(tokenizers))]

@@ -46,7 +46,6 @@ def pathological(
     folder: Path,
     jobs: int,
     start: Callable[[Engine, int], EngineProcess] = EngineProcess,
-    progress: Callable[[str], None] | None = None,
 ) -> list[Timing]:
     """Time toktk's engine and the reference library on each kind, at doubling lengths, in CPU seconds.
 
@@ -56,7 +55,6 @@ def pathological(
         folder: where texts are written for the engines' processes.
         jobs: threads.
         start: makes an engine's process.
-        progress: told what begins.
     """
     chosen = [engine for engine in engines if engine is engines[0] or engine.name == "toktk"]
     runs = [_Run(label, start(engine, jobs), folder) for engine in chosen]
@@ -65,8 +63,6 @@ def pathological(
         for kind in KINDS:
             truth: _Digests = {}
             for run in runs:
-                if progress:
-                    progress(f"{label}: {kind} in {run.process.engine.name}")
                 timings += run.kind(kind, truth, is_reference=run is runs[0])
     finally:
         for run in runs:

@@ -19,6 +19,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,9 @@ from toktk.timing.slices import SMALLEST, cut_slices, write_text
 if TYPE_CHECKING:
     from toktk.loading.load import Loaded
 
-Progress = Callable[[str], None]
+# What one tokenizer may take for steps 1 to 4. It takes longer where engines load slowly, since three rounds
+# and `repeats` warm slices are always run.
+_SECONDS = 15.0
 
 _FEWEST = 3  # rounds: with less there is no interval worth the name
 _BUSY = 0.9  # of the time on a core: an engine that had less waited for other programs
@@ -46,9 +49,7 @@ def measure(
     jobs: int = 1,
     repeats: int = 5,
     seed: int = 0,
-    seconds: float = 15.0,
     growth: bool = True,
-    progress: Progress | None = None,
 ) -> list[Timing]:
     """Time each tokenizer in every engine that can run it.
 
@@ -59,10 +60,7 @@ def measure(
         jobs: threads that each engine may use.
         repeats: fresh processes for each engine, and half the warm slices.
         seed: of the order of documents.
-        seconds: what one tokenizer may take for steps 1 to 4. It takes longer where engines load slowly,
-            since three rounds and `repeats` warm slices are always run.
         growth: also step 5, which takes some 5 to 20 seconds more.
-        progress: told in a line what begins.
 
     Raises:
         CorpusError: the text to be timed cannot be written for the processes.
@@ -90,54 +88,48 @@ def measure(
                 )
                 timings.append(nothing)
                 continue
-            contest = Contest(label, engines, texts, jobs, repeats, seconds, progress)
+            contest = Contest(label, engines, texts, jobs, repeats)
             timings += contest.run()
             equal = contest.equal()
             if growth and engines[0] in equal:
-                timings += pathological(label, equal, folder, jobs, progress=progress)
+                timings += pathological(label, equal, folder, jobs)
     return timings
 
 
+@dataclass
 class Contest:
     """The engines of one tokenizer, on one text.
 
-    Args:
+    Attributes:
         label: the tokenizer's.
         engines: the first is the reference library.
         texts: slices, as `write_text` wrote them; too few of them are not timed.
         jobs: threads.
         repeats: rounds.
-        seconds: when to stop beginning rounds.
-        progress: told what begins.
         start: makes an engine's process.
+        timings: what came out so far.
     """
 
-    def __init__(
-        self,
-        label: str,
-        engines: Sequence[Engine],
-        texts: Sequence[Path],
-        jobs: int = 1,
-        repeats: int = 5,
-        seconds: float = 15.0,
-        progress: Progress | None = None,
-        start: Callable[[Engine, int], EngineProcess] = EngineProcess,
-    ) -> None:
-        self.label, self.texts, self.jobs = label, tuple(texts), jobs
-        self.repeats, self.fewest, self.seconds = repeats, min(_FEWEST, repeats), seconds
-        self.progress = progress or (lambda line: None)
-        self.engines = [_TimedEngine(start(engine, jobs)) for engine in engines]
-        self.reference = self.engines[0]
-        self.timings: list[Timing] = []
-        self._began = 0.0
+    label: str
+    engines: Sequence[Engine]
+    texts: Sequence[Path]
+    jobs: int = 1
+    repeats: int = 5
+    start: Callable[[Engine, int], EngineProcess] = EngineProcess
+    timings: list[Timing] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        self._timed = [_TimedEngine(self.start(engine, self.jobs)) for engine in self.engines]
+        self._reference = self._timed[0]
+        self._fewest = min(_FEWEST, self.repeats)
+        self._began = time.monotonic()
 
     def run(self) -> list[Timing]:
         """Go through steps 1 to 4; an engine that fails takes no other's figures away."""
-        self._began = time.monotonic()
         try:
             texts = self._verify()
-            enough = len(texts) > 2 * self.fewest
-            rounds = min(self.repeats, max(self.fewest, (len(texts) - 1) // 3))
+            enough = len(texts) > 2 * self._fewest
+            rounds = min(self.repeats, max(self._fewest, (len(texts) - 1) // 3))
             self._cold(texts[:rounds] if enough else [], rounds)
             if enough:
                 self._warm(texts[rounds], texts[rounds + 1 :])
@@ -147,7 +139,7 @@ class Contest:
                     note = "" if rise is not None else "the system does not tell"
                     self._add(engine, what="memory", unit="bytes", value=rise, n=1, note=note)
         finally:
-            for engine in self.engines:
+            for engine in self._timed:
                 engine.process.close()
         for engine in self._in_turn():
             self._add_figures(engine, enough)
@@ -159,12 +151,12 @@ class Contest:
 
     def _in_turn(self, i: int = 0) -> list[_TimedEngine]:
         """Return those that are still in, beginning with another one for each `i`."""
-        left = [engine for engine in self.engines if not engine.failed]
+        left = [engine for engine in self._timed if not engine.failed]
         at = i % max(len(left), 1)
         return left[at:] + left[:at]
 
     def _late(self, share: float) -> bool:
-        return time.monotonic() - self._began > share * self.seconds
+        return time.monotonic() - self._began > share * _SECONDS
 
     @contextlib.contextmanager
     def _watched(self, engine: _TimedEngine, what: str, unit: str) -> Iterator[None]:
@@ -178,51 +170,47 @@ class Contest:
 
     def _verify(self) -> list[Path]:
         """Return the slices whose ids are known to be equal; as many as a quarter of the time allows."""
-        texts: list[Path] = []
-        truth: list[list[str]] = []
-        for engine in self.engines:
-            self.progress(f"{self.label}: ids of {engine.name}")
-            if self.reference.failed:  # without it nothing is known to be right
-                engine.failed = f"not compared: {self.reference.name} failed"
+        truth: dict[Path, list[str]] = {}
+        for engine in self._timed:
+            if self._reference.failed:  # without it nothing is known to be right
+                engine.failed = f"not compared: {self._reference.name} failed"
                 self._add(engine, what="ids", unit="documents", note=engine.failed)
                 continue
             with self._watched(engine, "ids", "documents"):
                 engine.process.load()
-                if engine is self.reference:
-                    self._encode_all(texts, truth)
+                if engine is self._reference:
+                    truth = self._reference_digests()
                 else:
-                    self._compare(engine, texts, truth)
+                    self._compare(engine, truth)
             engine.process.close()
-        return texts
+        return list(truth)
 
-    def _encode_all(self, texts: list[Path], truth: list[list[str]]) -> None:
-        """Append slices, and the hashes of the reference's ids of each document, while there is time."""
+    def _reference_digests(self) -> dict[Path, list[str]]:
+        """Return the hashes of the reference's ids of each document, by slice."""
+        truth: dict[Path, list[str]] = {}
         for text in self.texts:
-            truth.append(self.reference.process.ask("digests", text=str(text)))
-            texts.append(text)
-            if self._late(0.25) and len(texts) > 2 * self.fewest:
+            truth[text] = self._reference.process.ask("digests", text=str(text))
+            if self._late(0.25) and len(truth) > 2 * self._fewest:
                 break
-        n = sum(map(len, truth))
-        note = "the reference"
-        self._add(self.reference, what="ids", unit="documents", value=n, n=n, note=note)
+        n, note = sum(map(len, truth.values())), "the reference"
+        self._add(self._reference, what="ids", unit="documents", value=n, n=n, note=note)
+        return truth
 
-    def _compare(
-        self, engine: _TimedEngine, texts: Sequence[Path], truth: Sequence[list[str]]
-    ) -> None:
+    def _compare(self, engine: _TimedEngine, truth: dict[Path, list[str]]) -> None:
         equal, note = 0, ""
-        for text, right in zip(texts, truth, strict=True):
+        for text, right in truth.items():
             digests = engine.process.ask("digests", text=str(text))
             same = [a == b for a, b in itertools.zip_longest(digests, right)]
             equal += sum(same)
             if not note and not all(same):
                 note = f"not timed; {self._difference(engine, text, same.index(False))}"
         engine.failed = note
-        n = sum(map(len, truth))
+        n = sum(map(len, truth.values()))
         self._add(engine, what="ids", unit="documents", value=equal, n=n, note=note)
 
     def _difference(self, engine: _TimedEngine, text: Path, document: int) -> str:
         """Return the first ids that differ."""
-        reference = self.reference.process
+        reference = self._reference.process
         reference.load()
         try:
             right = reference.ask("ids", text=str(text), document=document)
@@ -233,14 +221,13 @@ class Contest:
         at = next((i for i, (a, b) in pairs if a != b), min(len(ids), len(right)))
         return (
             f"first difference at token {at} of a document: {ids[at : at + 3]}, "
-            f"{self.reference.name} has {right[at : at + 3]}"
+            f"{self._reference.name} has {right[at : at + 3]}"
         )
 
     def _cold(self, texts: Sequence[Path], rounds: int) -> None:
         for i in range(rounds):
-            if i >= self.fewest and self._late(0.6):
+            if i >= self._fewest and self._late(0.6):
                 break
-            self.progress(f"{self.label}: loading, and cold text, {i + 1} of {rounds}")
             for engine in self._in_turn(i):
                 with self._watched(engine, "cold", "MB/s"):
                     engine.load()
@@ -254,7 +241,6 @@ class Contest:
         for i, text in enumerate(texts):
             if i >= self.repeats and self._late(1.0):
                 break
-            self.progress(f"{self.label}: warm text, {i + 1} of {len(texts)}")
             for engine in self._in_turn(i):
                 with self._watched(engine, "warm", "MB/s"):
                     engine.encode(text, "warm")
@@ -266,15 +252,15 @@ class Contest:
         add(what="load", unit="s", n=len(loads), note=engine.loading, **ends(spread(loads)))
         for what, speeds in engine.speeds.items():
             if not enough:
-                least = SMALLEST * (2 * self.fewest + 1) / 1e6
+                least = SMALLEST * (2 * self._fewest + 1) / 1e6
                 note = f"too little text to time: {least:.1f} MB of distinct documents are needed"
                 add(what=what, unit="MB/s", note=note)
                 continue
             n, note = len(speeds), engine.note(what)
             add(what=what, unit="MB/s", n=n, note=note, **ends(spread(speeds)))
-            if engine is self.reference or self.reference.failed:
+            if engine is self._reference or self._reference.failed:
                 continue
-            quotient = ratio(speeds, self.reference.speeds[what])
+            quotient = ratio(speeds, self._reference.speeds[what])
             note = "level" if quotient and is_level(quotient) else ""
             add(what=f"{what}_ratio", unit="ratio", n=n, note=note, **ends(quotient))
 
