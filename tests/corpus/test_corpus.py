@@ -247,6 +247,7 @@ def test_a_tenth_of_each_corpus_is_held_out(lines, parallel, tmp_path):
     parts = [load_corpus(spec).split(HELD_OUT) for spec in specs]
     assert texts(train) == texts(parts[0][0]) + texts(parts[1][0])
     assert texts(test) == texts(parts[0][1]) + texts(parts[1][1])
+    assert texts(train_and_test(lines)[1]) == texts(parts[0][1])
     (alone,) = {side.fingerprint for side in (train_and_test(specs[:1])[1], parts[0][1])}
     assert alone == load_corpus(specs[0]).split()[1].fingerprint
 

@@ -61,9 +61,6 @@ def group_column(values: pa.Array, where: str) -> pa.DictionaryArray:
     """Return `values` (strings, numbers or a dictionary of them) as a group column.
 
     A null becomes the group ``(none)``.
-
-    Raises:
-        CorpusError: the values are of another kind, a list for example.
     """
     import pyarrow as pa
 
@@ -76,11 +73,7 @@ def group_column(values: pa.Array, where: str) -> pa.DictionaryArray:
 
 
 def align_column(values: pa.Array, where: str) -> pa.Array:
-    """Return `values` as alignment ids; a null means that the row is not aligned.
-
-    Raises:
-        CorpusError: the values are neither strings nor numbers.
-    """
+    """Return `values` as alignment ids; a null means that the row is not aligned."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(values.type):

@@ -81,7 +81,7 @@ class Corpus:
         weights: Iterable[int] | None = None,
         name: str = "texts",
     ) -> Corpus:
-        """Return a corpus of documents at hand.
+        """Return a corpus of documents at hand: ``Corpus.of(["ja", "yes"], groups=["de", "en"])``.
 
         Each argument but `name` may also be Arrow data, or a column of pandas or polars. A text
         that is None is skipped.

@@ -104,11 +104,7 @@ class HubReader(Source):
 
     @functools.cached_property
     def commit(self) -> str:
-        """The commit that the revision names now; every pass of this object reads that one.
-
-        Raises:
-            CorpusError: the hub cannot be reached, or has no such dataset or revision.
-        """
+        """The commit that the revision names now; every pass of this object reads that one."""
         import huggingface_hub
 
         def resolve() -> str:
@@ -130,11 +126,7 @@ class HubReader(Source):
         return {**dataclasses.asdict(self.spec), "commit": self.commit}
 
     def batches(self, progress: Callable[[int], None] | None = None) -> Iterator[pa.RecordBatch]:
-        """Yield the rows; `progress` gets how many were read since the last call.
-
-        Raises:
-            CorpusError: the network failed, or a column is missing, not text, or not UTF-8.
-        """
+        """Yield the rows; `progress` gets how many were read since the last call."""
         self.replaced = self.null_rows = 0
         row = 0
         tables = self._attempt(self._tables)

@@ -100,7 +100,7 @@ def _parse_fast(
         # Arrow takes two objects on a line for two rows.
         if table.num_rows != _count_rows(raw, starts):
             return None
-        columns = {name: _one_chunk(table.column(name)) for name in types}
+        columns = {name: table.column(name).combine_chunks() for name in types}
         # Arrow takes a line that is null for an object with nothing in it.
         nulls = any(column.null_count for column in columns.values())
         return None if nulls and _NULL.search(raw) else columns
@@ -112,14 +112,6 @@ def _count_rows(raw: bytes, starts: Int64) -> int:
     if (np.frombuffer(raw, np.uint8)[starts] > ord(" ")).all():
         return starts.size
     return sum(1 for line in io.BytesIO(raw) if line.strip())
-
-
-def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    import pyarrow as pa
-
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
 def _parse_slow(raw: bytes, source: Source, first_line: int) -> dict[str, pa.Array]:

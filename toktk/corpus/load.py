@@ -17,10 +17,10 @@ from toktk.corpus.readers import COMPRESSIONS, READERS, FileReader
 from toktk.corpus.starter import PARTS, starter
 from toktk.errors import CorpusError, did_you_mean
 
+Specs = str | Path | Sequence[str | Path]
 
-def load_corpus(
-    spec: str | Path | Sequence[str | Path], options: ReaderOptions | None = None, **changes: Any
-) -> Corpus:
+
+def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: Any) -> Corpus:
     """Return the corpus that `spec` names; text is not read before `Corpus.batches`.
 
     In this order, `spec` is one of
@@ -48,12 +48,11 @@ def load_corpus(
         MissingExtraError: the starter corpus's word frequencies need the extra ``starter``.
     """
     options = _changed(options or ReaderOptions(), changes)
-    specs = [spec] if isinstance(spec, (str, Path)) else spec
-    return _joined([_load(str(each), options) for each in specs])
+    return _joined([_load(each, options) for each in _listed(spec)])
 
 
 def train_and_test(
-    specs: Sequence[str], evals: Sequence[str] = (), options: ReaderOptions | None = None
+    specs: Specs, evals: Specs = (), options: ReaderOptions | None = None
 ) -> tuple[Corpus, Corpus]:
     """Return the text to train on and the text to measure on.
 
@@ -62,14 +61,11 @@ def train_and_test(
         evals: what to measure on. Without it `HELD_OUT` of each corpus is held out, by a hash of
             each document; the starter corpus has a part of its own for that.
         options: how to read all of them.
-
-    Raises:
-        CorpusError: a spec names nothing.
     """
     if evals:
         return load_corpus(specs, options), load_corpus(evals, options)
     training, evaluation = [], []
-    for spec in specs:
+    for spec in _listed(specs):
         corpus = load_corpus(spec, options)
         if spec in ("starter", "starter:train"):
             sides = corpus, load_corpus("starter:eval", options)
@@ -78,6 +74,10 @@ def train_and_test(
         training.append(sides[0])
         evaluation.append(sides[1])
     return _joined(training), _joined(evaluation)
+
+
+def _listed(specs: Specs) -> list[str]:
+    return [str(spec) for spec in ([specs] if isinstance(specs, (str, Path)) else specs)]
 
 
 def _joined(corpora: Sequence[Corpus]) -> Corpus:
@@ -131,11 +131,7 @@ def _resolve(spec: str, options: ReaderOptions) -> Corpus:
 
 
 def from_files(name: str, files: list[tuple[Path, str | None]], options: ReaderOptions) -> Corpus:
-    """Return the corpus of `files`, each with its group, or None for the file's stem.
-
-    Raises:
-        CorpusError: there are no files.
-    """
+    """Return the corpus of `files`, each with its group, or None for the file's stem."""
     if not files:
         extensions = set(READERS) - {".json"}
         extensions |= {f"{kind}{end}" for kind in (".txt", ".jsonl") for end in COMPRESSIONS}

@@ -70,11 +70,7 @@ class FileReader(Source):
 
     @functools.cached_property
     def size(self) -> int:
-        """Bytes on disk.
-
-        Raises:
-            CorpusError: the file is gone.
-        """
+        """Bytes on disk."""
         try:
             return self.path.stat().st_size
         except OSError as error:
@@ -82,11 +78,7 @@ class FileReader(Source):
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """The sha256 of the file's bytes, its group and the options that change what is read.
-
-        Raises:
-            CorpusError: the file cannot be read.
-        """
+        """The sha256 of the file's bytes, its group and the options that change what is read."""
         options = self.options
         relevant = [self.format, self.group, options.align_column, options.errors]
         if self.format == "text":

@@ -100,7 +100,7 @@ def _code() -> Corpus:
 class StandardLibrary(InMemory):
     """The source of the running Python's standard library: one document a file, group "python".
 
-    Tests, installed packages, build configuration and files that are not UTF-8 are left out.
+    It leaves out tests, installed packages, build configuration and files that are not UTF-8.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -140,22 +140,18 @@ class StandardLibrary(InMemory):
 
 
 def _is_build_data(below: Path) -> bool:
-    # Paths and flags of the machine that built this Python: they differ between equal Pythons.
+    # Paths and flags of the machine that built this Python differ between equal Pythons.
     return below.name.startswith("_sysconfigdata") or below.parts[0].startswith("config-")
 
 
 class WordFrequencies(InMemory):
     """Words of 42 languages, each a document that counts as often as it occurs in three million words.
 
-    A word carries the space before it that running text has, but for Chinese, Japanese and Thai.
+    A word has a space before it, as in running text, except in Chinese, Japanese and Thai.
     """
 
     def languages(self) -> list[str]:
-        """Return the codes of the languages, sorted.
-
-        Raises:
-            MissingExtraError: wordfreq is not installed.
-        """
+        """Return the codes of the languages, sorted."""
         return sorted(_wordfreq().available_languages("small"))
 
     def _build(self) -> Iterator[pa.RecordBatch]:
@@ -164,8 +160,8 @@ class WordFrequencies(InMemory):
 
         wordfreq = _wordfreq()
         for language in self.languages():
-            # The list of buckets, not the dictionary: a bucket is a frequency, so that no number
-            # is made per word, and no segmenter is asked for. Bucket i holds 10 ** (-i / 100).
+            # The list of buckets, not the dictionary: no Python number for each word, and no need of a
+            # segmenter. The words of bucket i have the frequency 10 ** (-i / 100).
             buckets = wordfreq.get_frequency_list(language, "small")
             words = pa.array([word for bucket in buckets for word in bucket], pa.large_string())
             if language not in _UNSPACED:

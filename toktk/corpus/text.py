@@ -22,11 +22,7 @@ _BLANK_LINE = (b"\n\n", b"\n\r\n")
 
 
 def read_text(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:
-    """Yield ``(batch, bytes consumed)`` of a plain text file, by line, paragraph or document.
-
-    Raises:
-        CorpusError: invalid UTF-8, or an `align_column` other than ``"line"``.
-    """
+    """Yield ``(batch, bytes consumed)`` of a plain text file, by line, paragraph or document."""
     import pyarrow as pa
 
     options = source.options

@@ -51,11 +51,8 @@ def _repaired(raw: bytes, errors: str, place: Callable[[int], str]) -> tuple[byt
 def check_block(data: Bytes, where: str, start: int, errors: str) -> tuple[Bytes, int]:
     """Return `data` as valid UTF-8, and how many invalid sequences were replaced.
 
-    Args:
-        data: a block that neither begins nor ends inside a character.
-        where: the file's name, for the error.
-        start: the offset of the block in the uncompressed file.
-        errors: "strict" or "replace".
+    `data` neither begins nor ends inside a character. It begins at the byte `start` of the
+    uncompressed file.
 
     Raises:
         CorpusError: invalid UTF-8 and ``errors="strict"``; it names the byte offset.
