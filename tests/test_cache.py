@@ -298,7 +298,7 @@ def test_kernels_in_use_stay(tmp_path: Path) -> None:
     for name in (free, unlocked, old):
         (tmp_path / "kernels" / name / "below").mkdir(parents=True)
         (tmp_path / "kernels" / name / "below" / "code.nbc").write_bytes(b"code")
-    (tmp_path / "kernels" / free / ".lock").touch()
+    (tmp_path / "kernels" / free / "cell.json").touch()
     os.utime(tmp_path / "kernels" / old, (0, 0))
     with process(tmp_path, used) as end:
         removed, left = shrink(-1, tmp_path)
@@ -404,8 +404,8 @@ def test_machine_code_and_earlier_versions_count(tmp_path: Path) -> None:
     cache.hold(tmp_path / "kernels" / "ffffffffffffffff")
     (kernels / "deep").mkdir(parents=True)
     (kernels / "deep" / "code.nbc").write_bytes(bytes(5000))
-    (kernels / ".lock").touch()
-    os.utime(kernels / ".lock", (5e8, 5e8))
+    (kernels / "cell.json").touch()
+    os.utime(kernels / "cell.json", (5e8, 5e8))
     earlier = tmp_path / "patterns" / f"{'0' * 64}-transducer.npz"
     earlier.parent.mkdir()
     earlier.write_bytes(bytes(100))
@@ -438,7 +438,7 @@ def test_the_limit_applies_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyP
     Store(root=tmp_path).write("kind", 9, save("x" * 1000), code=None)
     left = [entry.path.name for entry in entries(tmp_path)]
     assert left == [names[4], cache.digest(9)]
-    monkeypatch.setattr(cache, "_LOOK_AGAIN", 1500)
+    monkeypatch.setattr(cache, "_WRITTEN_BETWEEN_LOOKS", 1500)
     for i in (10, 11):
         Store(root=tmp_path).write("kind", i, save("x" * 1000), code=None)
     left = [entry.path.name for entry in entries(tmp_path)]
