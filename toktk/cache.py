@@ -71,7 +71,9 @@ DAMAGE = (
 
 DEFAULT_LIMIT = "20GB"
 _MANIFEST = "cell.json"
-_WRITTEN_BETWEEN_LOOKS = 256 * 10**6  # bytes, between two looks at the size of all entries
+_LOOKED = "looked"  # a file, as old as the last look at the size of all entries
+_LOOK_AFTER_SECONDS = 3600
+_LOOK_AFTER_BYTES = 256 * 10**6  # written by one process
 _YOUNG = 60  # seconds in which a folder may exist before its writer has locked it
 _DAY = 24 * 3600  # seconds after which a folder without a lock is surely not in use
 _TRIES = 20
@@ -177,14 +179,18 @@ class Store:
         return self.root / "cells" / kind / digest(key)
 
     def _look_at_size(self, size: int) -> None:
-        """Keep all entries below the limit; the look at them is rare, as it takes a while."""
+        """Keep all entries below the limit; looking at thousands takes a second, so it is rare."""
         if self._limit is None:
             return
-        since_last_look = _written.get(self.root, _WRITTEN_BETWEEN_LOOKS) + size
-        is_due = since_last_look >= _WRITTEN_BETWEEN_LOOKS
-        _written[self.root] = 0 if is_due else since_last_look
-        if is_due:
-            shrink(self._limit, self.root)
+        looked = self.root / "cells" / _LOOKED
+        _written[self.root] = _written.get(self.root, 0) + size
+        if _written[self.root] < _LOOK_AFTER_BYTES:
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - looked.stat().st_mtime < _LOOK_AFTER_SECONDS:
+                    return
+        _written[self.root] = 0
+        looked.touch()
+        shrink(self._limit, self.root)
 
 
 def hold(folder: Path) -> None:
@@ -416,15 +422,20 @@ def _children(folder: Path) -> list[Path]:
         return []
 
 
-def size_of(path: Path) -> int:
+def size_of(path: Path | str) -> int:
     """Return the bytes of a file, or of all files in a folder and those below it."""
-    if path.is_file():
-        return path.stat().st_size
     total = 0
-    for parent, _, names in os.walk(path):
-        for name in names:
-            with contextlib.suppress(OSError):  # another process may have replaced it just now
-                total += (Path(parent) / name).stat().st_size
+    try:
+        with os.scandir(path) as children:  # three times as fast as os.walk
+            for child in children:
+                if child.is_dir(follow_symlinks=False):
+                    total += size_of(child.path)
+                else:
+                    total += child.stat(follow_symlinks=False).st_size
+    except NotADirectoryError:
+        return Path(path).stat().st_size
+    except OSError:
+        pass  # another process removes it
     return total
 
 
