@@ -298,7 +298,7 @@ def test_kernels_in_use_stay(tmp_path: Path) -> None:
     for name in (free, unlocked, old):
         (tmp_path / "kernels" / name / "below").mkdir(parents=True)
         (tmp_path / "kernels" / name / "below" / "code.nbc").write_bytes(b"code")
-    (tmp_path / "kernels" / free / ".lock").touch()
+    (tmp_path / "kernels" / free / "cell.json").touch()
     os.utime(tmp_path / "kernels" / old, (0, 0))
     with process(tmp_path, used) as end:
         removed, left = shrink(-1, tmp_path)
@@ -404,8 +404,8 @@ def test_machine_code_and_earlier_versions_count(tmp_path: Path) -> None:
     cache.hold(tmp_path / "kernels" / "ffffffffffffffff")
     (kernels / "deep").mkdir(parents=True)
     (kernels / "deep" / "code.nbc").write_bytes(bytes(5000))
-    (kernels / ".lock").touch()
-    os.utime(kernels / ".lock", (5e8, 5e8))
+    (kernels / "cell.json").touch()
+    os.utime(kernels / "cell.json", (5e8, 5e8))
     earlier = tmp_path / "patterns" / f"{'0' * 64}-transducer.npz"
     earlier.parent.mkdir()
     earlier.write_bytes(bytes(100))
@@ -433,22 +433,23 @@ def test_the_limit_applies_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyP
     names = fill(tmp_path, 5)
     monkeypatch.setenv("TOKTK_CACHE_LIMIT", "3kB")
     fill(tmp_path, 1)
-    assert len(entries(tmp_path)) == 5  # this process has looked a moment ago
-    monkeypatch.setattr(cache, "_written", {})
+    assert len(entries(tmp_path)) == 5  # a process has looked a moment ago
+    os.utime(tmp_path / "cells" / "looked", (1e9, 1e9))
     Store(root=tmp_path).write("kind", 9, save("x" * 1000), code=None)
     left = [entry.path.name for entry in entries(tmp_path)]
     assert left == [names[4], cache.digest(9)]
-    monkeypatch.setattr(cache, "_LOOK_AGAIN", 1500)
-    for i in (10, 11):
+    Store(root=tmp_path).write("kind", 10, save("x" * 1000), code=None)
+    assert len(entries(tmp_path)) == 3
+    monkeypatch.setattr(cache, "_LOOK_AFTER_BYTES", 2500)
+    for i in (11, 12):  # after 1000 bytes before
         Store(root=tmp_path).write("kind", i, save("x" * 1000), code=None)
     left = [entry.path.name for entry in entries(tmp_path)]
-    assert left == [cache.digest(10), cache.digest(11)]
+    assert left == [cache.digest(11), cache.digest(12)]
 
 
 @pytest.mark.parametrize("text", ["0", "0 GB"])
 def test_no_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("TOKTK_CACHE_LIMIT", text)
-    monkeypatch.setattr(cache, "_written", {})
     assert cache.limit() is None
     assert len(fill(tmp_path, 3)) == len(entries(tmp_path)) == 3
 

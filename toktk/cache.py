@@ -8,10 +8,10 @@ One that was damaged later is made anew. A home that cannot be written costs the
 ``TOKTK_CACHE_LIMIT``), those that were not used for the longest time go. Machine code of kernels, in
 ``kernels/<hash>``, counts as well.
 
-**Several processes.** Each folder has a lock file: the manifest, or ``.lock`` beside machine code. Who
-reads or writes the folder holds a shared lock on it. Who deletes takes an exclusive lock without waiting,
-leaves alone what it cannot lock, and moves the folder out of sight before it deletes the files. So nobody
-finds half of an entry. The system drops the locks of a killed process. Where locks do not exist
+**Several processes.** The manifest is also what is locked; a folder of machine code has an empty one for
+that. Who reads or writes a folder holds a shared lock. Who deletes takes an exclusive lock without
+waiting, leaves alone what it cannot lock, and moves the folder out of sight before it deletes the files.
+So nobody finds half of an entry. The system drops the locks of a killed process. Where locks do not exist
 (Windows), a folder with an open file cannot be moved, which protects it as well.
 """
 
@@ -71,10 +71,9 @@ DAMAGE = (
 
 DEFAULT_LIMIT = "20GB"
 _MANIFEST = "cell.json"
-_LOCK = ".lock"
-_LOOK_AGAIN = (
-    256 * 10**6
-)  # bytes that a process writes between two looks at the size of all entries
+_LOOKED = "looked"  # a file, as old as the last look at the size of all entries
+_LOOK_AFTER_SECONDS = 3600
+_LOOK_AFTER_BYTES = 256 * 10**6  # written by one process
 _YOUNG = 60  # seconds in which a folder may exist before its writer has locked it
 _DAY = 24 * 3600  # seconds after which a folder without a lock is surely not in use
 _TRIES = 20
@@ -122,9 +121,9 @@ class Store:
         Args:
             kind: one of `KINDS`.
             key: all that determines the entry, JSON-able.
-            load: reads the folder; whatever is in `DAMAGE` may leave it.
-            code: the package whose sources are part of the key, and toktk's version with them. None:
-                the key says it all.
+            load: reads the folder; what it raises of `DAMAGE` means a damaged entry.
+            code: a package whose sources become part of the key, as does toktk's version. None: neither
+                does.
         """
         if self._force:
             return None
@@ -138,7 +137,7 @@ class Store:
         except BlockingIOError:
             return None  # another process removes it
         except DAMAGE:
-            _remove(folder, _MANIFEST)
+            _remove(folder)
             return None
 
     def write(
@@ -153,13 +152,13 @@ class Store:
         folder = self._folder(kind, key, code)
         temporary = paths.beside(folder)
         try:
-            _sweep_out(folder.parent, _MANIFEST)
+            _sweep_out(folder.parent)
             temporary.mkdir(parents=True)
             with _locked(temporary / _MANIFEST, create=True):
                 save(temporary)
                 size = _seal(temporary, key)
             if self._force:
-                _remove(folder, _MANIFEST)
+                _remove(folder)
             # Another process may have finished the same entry just now: then its copy stays.
             with contextlib.suppress(FileExistsError):
                 _move(temporary, folder)
@@ -180,18 +179,22 @@ class Store:
         return self.root / "cells" / kind / digest(key)
 
     def _look_at_size(self, size: int) -> None:
-        """Keep all entries below the limit; the look at them is rare, as it takes a while."""
+        """Keep all entries below the limit; looking at thousands takes a second, so it is rare."""
         if self._limit is None:
             return
-        since_last_look = _written.get(self.root, _LOOK_AGAIN) + size
-        is_due = since_last_look >= _LOOK_AGAIN
-        _written[self.root] = 0 if is_due else since_last_look
-        if is_due:
-            shrink(self._limit, self.root)
+        looked = self.root / "cells" / _LOOKED
+        _written[self.root] = _written.get(self.root, 0) + size
+        if _written[self.root] < _LOOK_AFTER_BYTES:
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - looked.stat().st_mtime < _LOOK_AFTER_SECONDS:
+                    return
+        _written[self.root] = 0
+        looked.touch()
+        shrink(self._limit, self.root)
 
 
 def hold(folder: Path) -> None:
-    """Make a folder for machine code, and keep it from being deleted until this process ends.
+    """Make a folder for machine code, and lock it until this process ends: so it is not deleted.
 
     Raises:
         OSError: the folder cannot be made.
@@ -199,13 +202,13 @@ def hold(folder: Path) -> None:
     for _ in range(_TRIES):
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            _lock(folder / _LOCK, create=True)
+            _lock(folder / _MANIFEST, create=True)  # never closed
         except (BlockingIOError, FileNotFoundError):
             time.sleep(0.01)  # another process removes it
             continue
         except OSError:
             return  # what cannot be written cannot be deleted either
-        _mark_as_used(folder / _LOCK)
+        _mark_as_used(folder / _MANIFEST)
         return
 
 
@@ -243,14 +246,14 @@ def _locked(path: Path, exclusive: bool = False, create: bool = False) -> Iterat
         os.close(descriptor)
 
 
-def _remove(folder: Path, lock: str) -> bool:
+def _remove(folder: Path) -> bool:
     """Delete a folder, or a file in its place, that nobody uses; return whether it is gone."""
     hidden = paths.beside(folder)
     with contextlib.ExitStack() as stack:
         try:
             # Windows cannot move a folder with an open file, so there this process opens none.
-            if fcntl is not None and (folder / lock).exists():
-                stack.enter_context(_locked(folder / lock, exclusive=True))
+            if fcntl is not None and (folder / _MANIFEST).exists():
+                stack.enter_context(_locked(folder / _MANIFEST, exclusive=True))
             folder.rename(hidden)
         except FileNotFoundError:
             return True
@@ -262,14 +265,13 @@ def _remove(folder: Path, lock: str) -> bool:
     return True
 
 
-def _sweep_out(parent: Path, lock: str) -> None:
+def _sweep_out(parent: Path) -> None:
     """Remove what killed processes left half-written or half-deleted."""
     for folder in parent.glob(".*"):
         with contextlib.suppress(OSError):
-            has_lock = (folder / lock).exists()
-            unchanged = time.time() - _last_used(folder, lock)
-            if unchanged > (_YOUNG if has_lock else _DAY):
-                _remove(folder, lock)
+            age = time.time() - _last_used(folder)
+            if age > (_YOUNG if (folder / _MANIFEST).exists() else _DAY):
+                _remove(folder)
 
 
 def _mark_as_used(path: Path) -> None:
@@ -277,10 +279,10 @@ def _mark_as_used(path: Path) -> None:
         os.utime(path)
 
 
-def _last_used(folder: Path, lock: str) -> float:
+def _last_used(folder: Path) -> float:
     """Return seconds since the epoch."""
     try:
-        return (folder / lock).stat().st_mtime
+        return (folder / _MANIFEST).stat().st_mtime
     except OSError:
         return folder.stat().st_mtime
 
@@ -334,30 +336,32 @@ class Entry:
 
     def remove(self) -> bool:
         """Delete the entry if nobody uses it; return whether it is gone."""
-        lock = _lock_name(self.kind)
-        if self.kind == "kernels" and not (self.path / lock).exists():
+        if self.kind == "kernels" and not (self.path / _MANIFEST).exists():
             # Versions that do not lock machine code may be running.
-            return time.time() - self.used > _DAY and _remove(self.path, lock)
-        return _remove(self.path, lock)
+            return time.time() - self.used > _DAY and _remove(self.path)
+        return _remove(self.path)
 
 
 def entries(home: Path | None = None) -> list[Entry]:
     """Return all entries in toktk's home, or another, the least recently used first."""
     home = home or paths.home()
-    found = []
-    for kind, parent in _places(home):
-        for path in _children(parent):
-            if _ENTRY.fullmatch(path.name):
-                with contextlib.suppress(OSError):  # another process may have removed it just now
-                    used = _last_used(path, _lock_name(kind))
-                    found.append(Entry(kind, path, size_of(path), used))
-    for name in _EARLIER:
-        for path in _children(home / name):
-            if _EARLIER_FILE.fullmatch(path.name):
-                with contextlib.suppress(OSError):
-                    status = path.stat()
-                    found.append(Entry("earlier versions", path, status.st_size, status.st_mtime))
-    return sorted(found, key=lambda entry: (entry.used, entry.path))
+    candidates = [
+        (kind, path)
+        for kind, parent in _places(home)
+        for path in _children(parent)
+        if _ENTRY.fullmatch(path.name)
+    ]
+    candidates += [
+        ("earlier versions", path)
+        for name in _EARLIER
+        for path in _children(home / name)
+        if _EARLIER_FILE.fullmatch(path.name)
+    ]
+    stored = []
+    for kind, path in candidates:
+        with contextlib.suppress(OSError):  # another process may have removed it just now
+            stored.append(Entry(kind, path, size_of(path), _last_used(path)))
+    return sorted(stored, key=lambda entry: (entry.used, entry.path))
 
 
 def by_kind(stored: Sequence[Entry]) -> list[dict[str, Any]]:
@@ -382,20 +386,20 @@ def _iso_time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds")
 
 
-def shrink(limit: int, home: Path | None = None) -> tuple[list[Entry], list[Entry]]:
-    """Remove the least recently used entries until the rest has at most `limit` bytes.
+def shrink(most: int, home: Path | None = None) -> tuple[list[Entry], list[Entry]]:
+    """Remove the least recently used entries until the rest has at most `most` bytes.
 
     Returns:
         What was removed, and what had to be left since it is in use or cannot be deleted.
     """
     home = home or paths.home()
-    for kind, parent in _places(home):
-        _sweep_out(parent, _lock_name(kind))
+    for _, parent in _places(home):
+        _sweep_out(parent)
     stored = entries(home)
     total = sum(entry.size for entry in stored)
     removed, left = [], []
     for entry in stored:
-        if total <= limit:
+        if total <= most:
             break
         if entry.remove():
             removed.append(entry)
@@ -411,10 +415,6 @@ def _places(home: Path) -> list[tuple[str, Path]]:
     return [*kinds, ("kernels", home / "kernels")]
 
 
-def _lock_name(kind: str) -> str:
-    return _LOCK if kind == "kernels" else _MANIFEST
-
-
 def _children(folder: Path) -> list[Path]:
     try:
         return sorted(folder.iterdir())
@@ -422,13 +422,20 @@ def _children(folder: Path) -> list[Path]:
         return []
 
 
-def size_of(folder: Path) -> int:
-    """Return the bytes of all files in a folder and those below it."""
+def size_of(path: Path | str) -> int:
+    """Return the bytes of a file, or of all files in a folder and those below it."""
     total = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            with contextlib.suppress(OSError):  # another process may have replaced it just now
-                total += (Path(parent) / name).stat().st_size
+    try:
+        with os.scandir(path) as children:  # three times as fast as os.walk
+            for child in children:
+                if child.is_dir(follow_symlinks=False):
+                    total += size_of(child.path)
+                else:
+                    total += child.stat(follow_symlinks=False).st_size
+    except NotADirectoryError:
+        return Path(path).stat().st_size
+    except OSError:
+        pass  # another process removes it
     return total
 
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -90,18 +90,16 @@ def stored(key: list[Any], kind: type[Tables], make: Callable[[], Tables]) -> Ta
         ):
             return kind(**arrays)
 
-    store = Store()
-    tables = store.read("patterns", key, read, code=None)
-    if tables is not None:
-        return tables
-    made: Any = make()
-
     def save(folder: Path) -> None:
-        arrays = {field.name: getattr(made, field.name) for field in fields(made)}
+        arrays = {name: getattr(tables, name) for name in kind.__annotations__}
         np.savez_compressed(folder / "tables.npz", allow_pickle=False, **arrays)
 
-    store.write("patterns", key, save, code=None)
-    return cast(Tables, made)
+    store = Store()
+    tables = store.read("patterns", key, read, code=None)
+    if tables is None:
+        tables = make()
+        store.write("patterns", key, save, code=None)
+    return tables
 
 
 def _compile(pattern: str) -> Automaton:

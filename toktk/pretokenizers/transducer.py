@@ -156,8 +156,8 @@ class _Composites:
     def __init__(self, automaton: Automaton) -> None:
         self._next_state = automaton.next_state.tolist()
         self._accept = automaton.accept.tolist()
-        # Coming back to the start state, inside a piece, is not being at the start of one: a copy of the
-        # state stands for that.
+        # A run that comes back to the start state is inside a piece, not at the start of one: a copy of
+        # the state stands for that.
         again = len(self._next_state)
         self._next_state = [[after or again for after in row] for row in self._next_state]
         self._next_state.append(self._next_state[0])
