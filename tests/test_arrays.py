@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ def test_packed_items_come_out_again(items):
     assert (data.dtype, offsets.dtype) == (np.uint8, np.int64)
     assert offsets.tolist() == offsets_of([len(item) for item in items]).tolist()
     assert offsets[-1] == data.size
-    assert [bytes(data[a:b]) for a, b in zip(offsets, offsets[1:], strict=False)] == items
+    assert [bytes(data[a:b]) for a, b in pairwise(offsets)] == items
 
 
 def test_read_only_is_a_view_that_cannot_be_written():
