@@ -50,8 +50,7 @@ T = TypeVar("T")
 KINDS = {
     "pieces": "counted corpora",
     "training": "trained tokenizers",
-    "evaluation": "figures of sweeps",
-    "bench": "figures of benches",
+    "figures": "figures of tokenizers on a text",
     "sample": "first documents of corpora",
     "tokenizers": "tokenizer files, parsed",
     "verdicts": "checks of tokenizers against their libraries",

@@ -11,12 +11,13 @@ from toktk.cli.output import emit_rows, show
 
 if TYPE_CHECKING:
     from toktk.lab.bench import Bench
-    from toktk.lab.run import Experiment, Run
+    from toktk.lab.run import Run
+    from toktk.lab.sweep import Sweep
     from toktk.lab.timing import TimingPlan
     from toktk.timing.figures import Timing
 
 
-def carried_out(experiment: Experiment, output: Path | None, quiet: bool) -> Run:
+def carried_out(experiment: Sweep | Bench, output: Path | None, quiet: bool) -> Run:
     """Carry out an experiment, with progress bars unless `quiet`."""
     from toktk.cli.progress import ProgressBars
     from toktk.lab.run import carry_out

@@ -85,9 +85,8 @@ class Bench:
             ToktkError: every tokenizer fails at the text.
         """
         plan, meter = self.plan, self.meter
-        store = Store(meter.remark, force=plan.force)
-        counted = CountedCorpora(store, meter, plan.jobs)
-        measurer = Measurer(plan.corpus, plan.measures, store, counted, meter)
+        counted = CountedCorpora(meter, plan.jobs, plan.force)
+        measurer = Measurer(plan.corpus, plan.measures, counted)
         figures: dict[str, FamilyFigures] = {}
         families = [TokenizerFamily(label, {label: t}) for label, t in self.tokenizers.items()]
         for family, outcome in measurer.measure(families):

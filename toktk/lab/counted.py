@@ -82,14 +82,17 @@ class CountedCorpora:
     """The pieces of texts under pretokenizers, each counted once.
 
     Args:
-        store: where they are kept.
         meter: is told what is counted, and what was there.
         jobs: threads; they change no result.
+        force: count everything anew.
+
+    Attributes:
+        store: where they are kept, and all else that is stored.
     """
 
-    def __init__(self, store: Store, meter: Meter, jobs: int = 1) -> None:
-        self._store = store
-        self._meter = meter
+    def __init__(self, meter: Meter, jobs: int = 1, force: bool = False) -> None:
+        self.store = Store(meter.remark, force=force)
+        self.meter = meter
         self.jobs = jobs
         self._held: dict[tuple[str, str], CountedCorpus] = {}
         self._slow: set[str] = set()
@@ -136,9 +139,9 @@ class CountedCorpora:
         self, corpus: Corpus, pretokenizer: Pretokenizer, by_group: bool
     ) -> CountedCorpus | None:
         key = _cell_key(corpus, pretokenizer, by_group)
-        pieces = self._store.read("pieces", key, CountedCorpus.load)
+        pieces = self.store.read("pieces", key, CountedCorpus.load)
         if pieces is not None:
-            self._meter.reused("count", f"{corpus.name}, {pretokenizer.name}")
+            self.meter.reused("count", f"{corpus.name}, {pretokenizer.name}")
         return pieces
 
     def _counted(
@@ -148,7 +151,7 @@ class CountedCorpora:
             self._say_if_slow(pretokenizer)
         names = ", ".join(pretokenizer.name for pretokenizer in pretokenizers)
         what = f"{corpus.name}, {names}"
-        with self._meter.step("count", what, corpus.size, corpus.unit) as progress:
+        with self.meter.step("count", what, corpus.size, corpus.unit) as progress:
             tables = count_corpus_many(
                 corpus, pretokenizers, jobs=self.jobs, by_group=by_group, progress=progress
             )
@@ -157,14 +160,14 @@ class CountedCorpora:
         for pretokenizer, pieces in zip(pretokenizers, counted, strict=True):
             if _worth_keeping(pretokenizer):
                 key = _cell_key(corpus, pretokenizer, by_group)
-                self._store.write("pieces", key, pieces.save)
+                self.store.write("pieces", key, pieces.save)
         return counted
 
     def _say_if_slow(self, pretokenizer: Pretokenizer) -> None:
         key = pretokenizer.key
         if pretokenizer.compile() is None and key not in self._slow:
             self._slow.add(key)
-            self._meter.remark(
+            self.meter.remark(
                 f"the pattern of {pretokenizer.name} does not compile to tables; the regex library "
                 "cuts instead: slower, same result."
             )

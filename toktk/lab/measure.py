@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toktk import arrow
-from toktk.cache import Store
 from toktk.corpus import Corpus
 from toktk.errors import FormatError, ToktkError
 from toktk.evaluation.base import Evaluation, Flags, Totals, totals_of
@@ -131,9 +130,7 @@ def evaluate(
         )
     measures = Measures(tuple(metrics), reference)
     measures.check()
-    meter, store = Meter(), Store()
-    counted = CountedCorpora(store, meter, jobs or usable_cores())
-    measurer = Measurer(corpus, measures, store, counted, meter)
+    measurer = Measurer(corpus, measures, CountedCorpora(Meter(), jobs or usable_cores()))
     families = [TokenizerFamily(label, {label: t}) for label, t in labelled.items()]
     figures: dict[str, FamilyFigures] = {}
     for family, outcome in measurer.measure(families):
@@ -155,24 +152,14 @@ class Measurer:
     Args:
         corpus: text to measure on.
         measures: what to measure.
-        store: where figures are kept.
-        counted: the counted corpora.
-        meter: is told what is measured, and what was there.
+        counted: the counted corpora; its store keeps the figures, its meter is told what is measured.
     """
 
-    def __init__(
-        self,
-        corpus: Corpus,
-        measures: Measures,
-        store: Store,
-        counted: CountedCorpora,
-        meter: Meter,
-    ) -> None:
+    def __init__(self, corpus: Corpus, measures: Measures, counted: CountedCorpora) -> None:
         self._corpus = corpus
         self._measures = measures
-        self._store = store
         self._counted = counted
-        self._meter = meter
+        self._store, self._meter = counted.store, counted.meter
         self._totals: tuple[PieceTable, tuple[Totals, Flags]] | None = None
 
     def measure(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -78,6 +78,64 @@ class Measures:
 
 
 @dataclass(frozen=True)
+class Family:
+    """One trainer with its parameters: the tokenizers that differ in size alone.
+
+    Attributes:
+        label: what tables call it; with a size appended, a tokenizer.
+        name, origin: the trainer's name, and where it comes from.
+        build: makes the trainer.
+        pretokenizer: given to the trainer; None where it takes none.
+        given: the other parameters.
+        inference, method: how the vocabularies are run; "own" and None: as trained. Not part of `key`, for
+            the methods share a training.
+    """
+
+    label: str
+    name: str
+    origin: str
+    build: Callable[..., Any]
+    pretokenizer: Pretokenizer | None
+    given: Mapping[str, Any]
+    inference: str = "own"
+    method: Inference | None = None
+
+    def trainer(self) -> Any:
+        """Make the trainer."""
+        cut = {} if self.pretokenizer is None else {"pretokenizer": self.pretokenizer}
+        return self.build(**self.given, **cut)
+
+    def check_inference(self) -> None:
+        """Refuse an inference method that cannot run what the trainer makes, where both are known.
+
+        Raises:
+            TrainingError: it cannot.
+        """
+        kind = card_of(self.build).model
+        why = cannot_run(self.method.run, kind) if kind and self.method else ""
+        if why:
+            raise TrainingError(
+                f"{self.label}: the vocabularies of {self.name} cannot be run so.",
+                why,
+                "Leave the trainer or the inference method out, or sweep them apart.",
+            )
+
+    def key(self) -> dict[str, Any]:
+        """Return what determines the trainer, JSON-able."""
+        cut, score = self.pretokenizer, self.given.get("score", "")
+        origin = PAIR_SCORES.names().get(score, "toktk")
+        own = origin == "toktk"  # or another trainer's score
+        return {
+            "trainer": self.name,
+            "origin": self.origin,
+            "code": _code_of(self.build),
+            "pretokenizer": None if cut is None else [cut.signature, cut.pattern],
+            "given": dict(self.given),
+            "pair_score": [] if own else [origin, code_digest(PAIR_SCORES.package(score))],
+        }
+
+
+@dataclass(frozen=True)
 class SweepPlan:
     """A sweep: trainers x pretokenizers x sizes, on one text, measured on another.
 
@@ -86,7 +144,7 @@ class SweepPlan:
         evaluation: text to measure on; None measures nothing.
         sizes: vocabulary sizes, special tokens and alphabet included, ascending, each once.
         trainers: names known to `toktk.trainers.TRAINERS`.
-        pretokenizers: none means o200k; for those trainers that take one, which one at least must.
+        pretokenizers: for those trainers that take one, which one at least must; none means o200k.
         parameters: further parameters of the trainers, by name, only those that were asked for.
         inference: names known to `toktk.models.inference.INFERENCE`; every vocabulary is run by each. None
             means "own", as its trainer made it.
@@ -118,61 +176,39 @@ class SweepPlan:
         """
         if not self.sizes:
             raise TrainingError("a sweep needs at least one size.", "Give sizes, such as 8k,32k.")
-        families = [family for name in self.trainers for family in self._families_of(name)]
+        options = {name: options_of(TRAINERS.load(name)) for name in self.trainers}
+        # A pretokenizer must mean something to one of the trainers; the others go without.
+        some_cut = any("pretokenizer" in names or more for names, more in options.values())
+        families = []
+        for name, (takes, takes_any) in options.items():
+            unknown = [] if takes_any else [p for p in self.parameters if p not in takes]
+            if self.pretokenizers and not some_cut:
+                unknown.append("pretokenizer")
+            if unknown:
+                raise _not_taken(name, unknown, takes)
+            cuts = "pretokenizer" in takes or (takes_any and bool(self.pretokenizers))
+            seed = {"seed": self.seed} if "seed" in takes else {}
+            families += self._families_of(name, cuts, {**self.parameters, **seed})
         if not self.inference:
             return families
         methods = {name: INFERENCE.load(name) for name in self.inference}
         return [
-            family
-            if name == "own"
-            else replace(
-                family, label=file_name(f"{family.label}-{name}"), inference=name, method=method
-            )
+            family if name == "own" else _run_by(family, name, method)
             for family in families
             for name, method in methods.items()
         ]
 
-    def _families_of(self, name: str) -> list[Family]:
-        build = TRAINERS.load(name)
-        origin = TRAINERS.names()[name]
-        takes, anything = options_of(build)
-        unknown = [] if anything else [p for p in self.parameters if p not in takes]
-        cuts = "pretokenizer" in takes or (anything and bool(self.pretokenizers))
-        if self.pretokenizers and not cuts and not self._some_cut:
-            unknown.append("pretokenizer")
-        if unknown:
-            # SentencePiece's trainers cut at their own spaces; a plug-in may cut as it likes.
-            spaces = "pretokenizer" in unknown and card_of(build).pretokenizer == "metaspace"
-            why = ["It cuts text at spaces alone, whatever the pattern."] if spaces else []
-            raise TrainingError(
-                f"the trainer {name!r} takes no {' and no '.join(map(_in_words, unknown))}.",
-                *why,
-                f"It takes: {', '.join(map(_in_words, takes)) or 'nothing'}.",
-                "Leave the option out, or name with -t only trainers that take it.",
-            )
-        given = dict(self.parameters)
-        if "seed" in takes:
-            given["seed"] = self.seed
+    def _families_of(self, name: str, cuts: bool, given: Mapping[str, Any]) -> list[Family]:
+        """Return the families of one trainer: one for each pretokenizer, if it takes one."""
+        build, origin = TRAINERS.load(name), TRAINERS.names()[name]
         if not cuts:
             return [Family(name, name, origin, build, None, given)]
         chosen = self.pretokenizers or (Pretokenizer.of(DEFAULT_PRETOKENIZER),)
+        labels = [name] if len(chosen) == 1 else [f"{name}-{cut.name}" for cut in chosen]
         return [
-            Family(
-                file_name(name if len(chosen) == 1 else f"{name}-{pretokenizer.name}"),
-                name,
-                origin,
-                build,
-                pretokenizer,
-                given,
-            )
-            for pretokenizer in chosen
+            Family(file_name(label), name, origin, build, cut, given)
+            for label, cut in zip(labels, chosen, strict=True)
         ]
-
-    @functools.cached_property
-    def _some_cut(self) -> bool:
-        """Whether a pretokenizer means something to one of the trainers; the others go without."""
-        options = [options_of(TRAINERS.load(name)) for name in self.trainers]
-        return any("pretokenizer" in takes or anything for takes, anything in options)
 
     def check(self) -> None:
         """Find what can be found wrong without reading text.
@@ -192,12 +228,10 @@ class SweepPlan:
 
     def describe(self) -> dict[str, Any]:
         """Return what determines the results, corpora left out, JSON-able."""
+        cuts = [family.pretokenizer for family in self.families]
         return {
             "trainers": {family.name: family.origin for family in self.families},
-            "pretokenizers": [
-                None if family.pretokenizer is None else family.pretokenizer.signature
-                for family in self.families
-            ],
+            "pretokenizers": [None if cut is None else cut.signature for cut in cuts],
             "sizes": list(self.sizes),
             "parameters": dict(self.parameters),
             "pair_score": PAIR_SCORES.names().get(self.parameters.get("score", "")),
@@ -215,6 +249,27 @@ class SweepPlan:
     def folder_name(self) -> str:
         """What the run directory is called unless the user names it, before a hash."""
         return file_name(self.training.name.removesuffix(" (train)"))[:60]
+
+
+def _run_by(family: Family, name: str, method: Inference) -> Family:
+    label = file_name(f"{family.label}-{name}")
+    return replace(family, label=label, inference=name, method=method)
+
+
+def _not_taken(name: str, unknown: Sequence[str], takes: Sequence[str]) -> TrainingError:
+    def words(options: Sequence[str]) -> list[str]:
+        return ["pair score" if o == "score" else o.replace("_", " ") for o in options]
+
+    # SentencePiece's trainers cut at their own spaces; a plug-in may cut as it likes.
+    metaspace = card_of(TRAINERS.load(name)).pretokenizer == "metaspace"
+    spaces = "pretokenizer" in unknown and metaspace
+    why = ["It cuts text at spaces alone, whatever the pattern."] if spaces else []
+    return TrainingError(
+        f"the trainer {name!r} takes no {' and no '.join(words(unknown))}.",
+        *why,
+        f"It takes: {', '.join(words(takes)) or 'nothing'}.",
+        "Leave the option out, or name with -t only trainers that take it.",
+    )
 
 
 @dataclass(frozen=True)
@@ -272,79 +327,10 @@ def _label_of(spec: str) -> str:
         return spec
 
 
-@dataclass(frozen=True)
-class Family:
-    """One trainer with its parameters: the tokenizers that differ in size alone.
-
-    Attributes:
-        label: what tables call it; with a size appended, a tokenizer.
-        name: the trainer's name.
-        origin: where it comes from: "toktk", or a distribution and its version.
-        build: makes the trainer.
-        pretokenizer: given to the trainer; None where it takes none.
-        given: the other parameters.
-        inference, method: how the vocabularies are run; "own" and None: as the trainer made them. Not part
-            of `key`, for the methods share a training.
-    """
-
-    label: str
-    name: str
-    origin: str
-    build: Callable[..., Any]
-    pretokenizer: Pretokenizer | None
-    given: Mapping[str, Any]
-    inference: str = "own"
-    method: Inference | None = None
-
-    def trainer(self) -> Any:
-        """Make the trainer."""
-        given = dict(self.given)
-        if self.pretokenizer is not None:
-            given["pretokenizer"] = self.pretokenizer
-        return self.build(**given)
-
-    def check_inference(self) -> None:
-        """Refuse an inference method that cannot run what the trainer makes, where both are known.
-
-        Raises:
-            TrainingError: it cannot.
-        """
-        kind = card_of(self.build).model
-        why = cannot_run(self.method.run, kind) if kind and self.method else ""
-        if why:
-            raise TrainingError(
-                f"{self.label}: the vocabularies of {self.name} cannot be run so.",
-                why,
-                "Leave the trainer or the inference method out, or sweep them apart.",
-            )
-
-    def key(self) -> dict[str, Any]:
-        """Return what determines the trainer, JSON-able."""
-        return {
-            "trainer": self.name,
-            "origin": self.origin,
-            "code": _code_of(self.build),
-            "pretokenizer": None if self.pretokenizer is None else self.pretokenizer.signature,
-            "pattern": None if self.pretokenizer is None else self.pretokenizer.pattern,
-            "given": dict(self.given),
-            "pair_score": _score_key(self.given.get("score")),
-        }
-
-
 def _code_of(target: Callable[..., Any]) -> str:
     """Return a hash of the code of a plug-in; nothing for toktk's own, which every key holds."""
     package = target.__module__.partition(".")[0]
     return "" if package == "toktk" else code_digest(package)
-
-
-def _in_words(parameter: str) -> str:
-    return "pair score" if parameter == "score" else parameter.replace("_", " ")
-
-
-def _score_key(name: Any) -> list[str]:
-    """Return origin and code of a pair score; nothing for toktk's own and other trainers' scores."""
-    origin = PAIR_SCORES.names().get(name, "toktk")
-    return [] if origin == "toktk" else [origin, code_digest(PAIR_SCORES.package(name))]
 
 
 def file_name(text: str) -> str:

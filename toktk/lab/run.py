@@ -12,14 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from toktk import __version__, arrow
 from toktk.errors import FormatError, StorageError
 from toktk.kernels import cache_directory
+from toktk.lab.bench import Bench
 from toktk.lab.environment import environment
 from toktk.lab.meter import Meter
 from toktk.lab.outcome import Outcome, in_a_line
+from toktk.lab.sweep import Sweep
 from toktk.paths import atomic_write
 from toktk.report.records import SCHEMA
 from toktk.report.results import Results
@@ -30,36 +32,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _OWN = {"run.json", "results.parquet", "curves.parquet", "tokenizers", "report.html"}
-
-
-class Plan(Protocol):
-    """What a run needs to know of a plan."""
-
-    @property
-    def folder_name(self) -> str:
-        """What the run directory is called unless the user names it, before a hash."""
-
-    @property
-    def force(self) -> bool:
-        """Whether everything is computed anew."""
-
-
-class Experiment(Protocol):
-    """A plan that can be carried out: a sweep or a bench."""
-
-    @property
-    def plan(self) -> Plan:
-        """What to do."""
-
-    @property
-    def meter(self) -> Meter:
-        """Is told what is done."""
-
-    def prepare(self) -> str:
-        """Check what can be checked, and return the signature of the run."""
-
-    def run(self) -> Outcome:
-        """Do the work."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +53,7 @@ class Run:
     trouble: StorageError | None = None
 
 
-def carry_out(experiment: Experiment, path: Path | None = None) -> Run:
+def carry_out(experiment: Sweep | Bench, path: Path | None = None) -> Run:
     """Return the run of an experiment: the one that its directory holds, or else do it and write it.
 
     Args:

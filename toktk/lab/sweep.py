@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from toktk.cache import Store
 from toktk.corpus import Corpus
 from toktk.errors import FormatError, ToktkError, TrainingError
 from toktk.lab.counted import CountedCorpora, Reading
@@ -21,18 +20,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-@dataclass(frozen=True)
-class Unreached:
-    """Sizes that the text did not fill.
-
-    `available` is how many ids it gives, None where the trainer did not tell.
-    """
-
-    family: str
-    sizes: tuple[int, ...]
-    available: int | None
-
-
 class Sweep:
     """Carries out a plan, taking from the store what is there.
 
@@ -46,7 +33,7 @@ class Sweep:
     def __init__(self, plan: SweepPlan, meter: Meter | None = None) -> None:
         self.plan = plan
         self.meter = meter or Meter()
-        self._unreached: list[Unreached] = []
+        self._unreached: list[dict[str, Any]] = []  # as in run.json
         self._readings: dict[str, Reading | None] = {"training": None, "evaluation": None}
 
     def prepare(self) -> str:
@@ -77,12 +64,11 @@ class Sweep:
                 "The text that is measured is the text that is trained on: the figures are better than on "
                 "other text."
             )
-        store = Store(meter.remark, force=plan.force)
-        counted = CountedCorpora(store, meter, plan.jobs)
-        trainings = Trainings(plan, store, counted, meter)
+        counted = CountedCorpora(meter, plan.jobs, plan.force)
+        trainings = Trainings(plan, counted)
         measurer = None
         if plan.evaluation is not None:
-            measurer = Measurer(plan.evaluation, plan.measures, store, counted, meter)
+            measurer = Measurer(plan.evaluation, plan.measures, counted)
         trained: dict[str, tuple[Family, Tokenizer]] = {}
         figures: list[FamilyFigures] = []
         failed: dict[str, str] = {}
@@ -117,9 +103,10 @@ class Sweep:
             self._readings["evaluation"] = measured.reading
         self._readings["training"] = training.reading or self._readings["training"]
         reached = {tokenizer.vocab_size for tokenizer in training.tokenizers}
-        missing = tuple(size for size in self.plan.sizes if size not in reached)
+        missing = [size for size in self.plan.sizes if size not in reached]
         if missing:
-            self._unreached.append(Unreached(family.label, missing, training.available))
+            unreached = {"family": family.label, "sizes": missing, "available": training.available}
+            self._unreached.append(unreached)
             self.meter.remark(unreached_line(family, missing, training.available))
         return tokenizers, measured
 
@@ -130,7 +117,6 @@ class Sweep:
         failed: dict[str, str],
     ) -> Outcome:
         plan = self.plan
-        unreached = [asdict(missing) for missing in self._unreached]
         evaluation = None
         if plan.evaluation is not None:
             evaluation = _described(plan.evaluation, self._readings["evaluation"])
@@ -138,7 +124,7 @@ class Sweep:
             "training": _described(plan.training, self._readings["training"]),
             "evaluation": evaluation,
             "options": {**plan.describe(), "jobs": plan.jobs},
-            "unreached": unreached,
+            "unreached": self._unreached,
         }
         facts = {
             label: {
@@ -152,7 +138,7 @@ class Sweep:
         results = None
         if plan.evaluation is not None:
             records = tuple(record for measured in figures for record in measured.results)
-            results = Results(records, {"unreached": unreached})
+            results = Results(records, {"unreached": self._unreached})
         tokenizers = {label: tokenizer for label, (_, tokenizer) in trained.items()}
         return Outcome(results, facts, described, tokenizers, _joined(figures), failed)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from toktk.cache import Store, digest
+from toktk.cache import digest
 from toktk.corpus import Corpus
 from toktk.errors import TrainingError
 from toktk.lab.counted import CountedCorpora, Reading, read_json, write_json
@@ -73,11 +73,8 @@ def train(
         jobs=jobs or usable_cores(),
     )
     plan.check()
-    meter = Meter()
-    store = Store()
-    trainings = Trainings(plan, store, CountedCorpora(store, meter, plan.jobs), meter)
     (family,) = plan.families
-    training = trainings.of(family)
+    training = Trainings(plan, CountedCorpora(Meter(), plan.jobs)).of(family)
     by_size = {t.vocab_size: t for t in labelled(family, training.tokenizers).values()}
     missing = [size for size in plan.sizes if size not in by_size]
     if missing:
@@ -188,18 +185,13 @@ class Trainings:
 
     Args:
         plan: what is asked for.
-        store: where trainings are kept.
-        counted: the counted corpora.
-        meter: is told what is trained, and what was there.
+        counted: the counted corpora; its store keeps the trainings, its meter is told what is trained.
     """
 
-    def __init__(
-        self, plan: SweepPlan, store: Store, counted: CountedCorpora, meter: Meter
-    ) -> None:
+    def __init__(self, plan: SweepPlan, counted: CountedCorpora) -> None:
         self._plan = plan
-        self._store = store
         self._counted = counted
-        self._meter = meter
+        self._store, self._meter = counted.store, counted.meter
         self._last: tuple[str, Training] | None = None
 
     def of(self, family: Family) -> Training:
