@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,10 +55,6 @@ class Agreement:
     proven: bool
     tokens: int
     repeated: int
-
-    def describe(self) -> dict[str, Any]:
-        """Return the attributes, for run.json."""
-        return asdict(self)
 
 
 def write_tiktoken(
