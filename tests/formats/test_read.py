@@ -98,7 +98,7 @@ def test_each_other_file_reads_back_equal(tokenizer, tmp_path):
 
 
 def test_a_malformed_bpe_model_names_its_field(tmp_path):
-    raw = trained(600, model_type="bpe", character_coverage=0.98)
+    raw = trained(1500, model_type="bpe", character_coverage=0.98)
     piece = proto.encode_field(proto.TEXT, "zzz") + proto.encode_field(proto.TYPE, 9)
     with pytest.raises(FormatError, match=r"pieces\[\d+\].type"):
         read(raw + proto.encode_field(proto.PIECE, piece), tmp_path / "x", "sentencepiece")

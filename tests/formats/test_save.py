@@ -158,7 +158,7 @@ def test_tiktoken_differs_where_a_token_does_not_encode_to_itself(crafted, tmp_p
     assert [tokenizer.model.tokens[i] for i in differing_tokens(tokenizer.model)] == [b"abc"]
     saved = tokenizer.save(tmp_path / "saved")
     assert saved.tiktoken is not None
-    assert saved.tiktoken.describe() == {"proven": False, "tokens": 1, "repeated": 0}
+    assert saved.describe()["tiktoken"] == {"proven": False, "tokens": 1, "repeated": 0}
     # Hugging Face tokenizers keeps to the listed pairs.
     assert hugging_face(tmp_path / "saved").encode("xabcx").ids == tokenizer.encode("xabcx")
     assert load_tiktoken(tmp_path / "saved").encode("xabcx") != tokenizer.encode("xabcx")

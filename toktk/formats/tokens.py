@@ -141,4 +141,4 @@ def in_own_order(
         and bool((merges[:, 2] <= before + 1).all())
         and np.unique(merges[:, 0] << 32 | merges[:, 1]).size == len(merges)
     )
-    return BpeModel(tuple(names), merges) if in_order else None
+    return BpeModel(tuple(names), np.ascontiguousarray(merges)) if in_order else None
