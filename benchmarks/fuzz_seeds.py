@@ -153,8 +153,8 @@ def _unigram() -> Any:
 def own_jsons(folder: Path) -> dict[str, Any]:
     """Return documents of tokenizer.json as toktk writes them, by name."""
     import numpy as np
-    from toktk.formats.sentencepiece import read_sentencepiece
 
+    from toktk.formats.save import read_to_convert
     from toktk.models.bpe import BpeModel
     from toktk.pretokenizers.pretokenizer import Pretokenizer
     from toktk.tokenizer import Tokenizer
@@ -167,7 +167,8 @@ def own_jsons(folder: Path) -> dict[str, Any]:
     made = Tokenizer("own", Pretokenizer.of("o200k"), BpeModel(("<|end|>",), merges + 1))
     made.save(folder / "own")
     (folder / "unigram.model").write_bytes(sentencepiece_models()["unigram"])
-    read_sentencepiece(folder / "unigram.model").save(folder / "own-unigram")
+    parts, _ = read_to_convert(folder / "unigram.model")
+    Tokenizer("unigram", *parts).save(folder / "own-unigram")
     return {
         name: json.loads((folder / name / "tokenizer.json").read_text(encoding="utf-8"))
         for name in ("own", "own-unigram")

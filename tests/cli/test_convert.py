@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import base64
-import sys
-from pathlib import Path
+import json
 
 import numpy as np
 import pytest
 import sentencepiece
 import tokenizers
 from click.testing import CliRunner
-from toktk.formats.tiktoken import load_tiktoken, read_tiktoken
-from toktk.formats.tokenizer_json import read_tokenizer_json
+from public_samples import byte_level, byte_model, document, write
+from rank_samples import content, published
+from rank_samples import write as write_ranks
+from reading import read_file
+from unigram_samples import LETTERS, made, of_bytes, of_characters
 
 from toktk.cli import main
-from toktk.errors import FormatError
+from toktk.formats.tiktoken_write import load_tiktoken
 from toktk.models.bpe import BpeModel
+from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.tokenizer import Tokenizer
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tokenizer"))
-
-from unigram_samples import LETTERS, made, of_bytes, of_characters
-
 TEXTS = ["", "abab <0x0A> ab\r\n", "東é😀 ж  ab", "<s>ab<unk>", "a" * 50]
 WORDS = dict.fromkeys(LETTERS, -3.0) | {"ab": -4.0, " a": -2.0}
+
+
+BYTE_LEVEL = document(byte_model(), pre_tokenizer=byte_level())
 
 
 def convert(source, target, *options):
@@ -67,10 +69,10 @@ def test_bpe_there_and_back(bpe, tmp_path):
     result = convert(tmp_path / "bpe", tmp_path / "x.tiktoken")
     assert result.exit_code == 0
     assert "Wrote x.tiktoken and x.tiktoken.json: bpe, 260 tokens" in result.stderr
-    assert read_tiktoken(tmp_path / "x.tiktoken").signature == bpe.signature
+    assert read_file(tmp_path / "x.tiktoken").signature == bpe.signature
     for source in ("x.tiktoken", "x.tiktoken.json", "bpe/bpe.tiktoken"):
         assert convert(tmp_path / source, tmp_path / "y.json", "--force").exit_code == 0
-    assert read_tokenizer_json(tmp_path / "y.json").signature == bpe.signature
+    assert read_file(tmp_path / "y.json").signature == bpe.signature
     for text in TEXTS:
         ids = bpe.encode(text)
         assert load_tiktoken(tmp_path / "x.tiktoken").encode_ordinary(text) == ids
@@ -84,7 +86,7 @@ def test_unigram_there_and_back(unigram, tmp_path):
     result = convert(tmp_path / "x.model", tmp_path / "there" / "tokenizer.json")
     assert result.exit_code == 0
     assert "Note: .model: U+2581" in result.stderr
-    assert read_tokenizer_json(tmp_path / "there").signature == unigram.signature
+    assert read_file(tmp_path / "there").signature == unigram.signature
     theirs = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "x.model"))
     for text in TEXTS:
         ids = unigram.encode(text)
@@ -104,8 +106,8 @@ def test_unigram_there_and_back(unigram, tmp_path):
         ("nowhere.model", "x.json", "nowhere.model"),
         ("nowhere.tiktoken", "x.json", "nowhere.tiktoken"),
         ("nowhere.json", "x.json", "nowhere.json"),
-        ("nowhere", "x.json", "cannot tell the format"),
-        ("empty", "x.json", "cannot choose a tokenizer"),
+        ("nowhere", "x.json", "No such file"),
+        ("empty", "x.json", "no tokenizer in"),
         ("unproven", "x.tiktoken", "other ids"),
     ],
 )
@@ -130,22 +132,25 @@ def unproven():
 def test_tiktoken_files_are_read_by_tiktokens_rule(tmp_path):
     unproven().save(tmp_path)
     path = tmp_path / "unproven.tiktoken"
-    read = read_tiktoken(path)
+    read = read_file(path)
     assert unproven().encode("abc") != [258]
     assert read.encode("abc") == load_tiktoken(path).encode("abc") == [258]
     # A token that no two others make.
     path.write_bytes(path.read_bytes() + base64.b64encode(b"xyz") + b" 259\n")
     beside = tmp_path / "unproven.tiktoken.json"
     beside.write_text(beside.read_text().replace("259", "260"))
-    with pytest.raises(FormatError, match="merging listed pairs gives other ids"):
-        read_tiktoken(path)
+    read = read_file(path)
+    assert read.model.kind == "pairs"
+    assert read.encode("xyz") == load_tiktoken(path).encode("xyz") == [259]
 
 
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
         ({"normalization_rule_name": "nmt_nfkc"}, "nmt_nfkc"),
-        ({"add_dummy_prefix": True}, "add_dummy_prefix"),
+        ({"add_dummy_prefix": True}, "prefix:always"),
+        ({"treat_whitespace_as_suffix": True}, "treat_whitespace_as_suffix"),
+        ({"model_type": "bpe"}, "marks"),
         ({"byte_fallback": False}, "byte_fallback"),
     ],
 )
@@ -166,14 +171,69 @@ def test_what_is_there_stays_without_force(bpe, tmp_path):
     assert "--force" in result.stderr
     assert (tmp_path / "x.tiktoken.json").read_text() == "mine"
     assert convert(tmp_path / "bpe", tmp_path / "x.tiktoken", "--force").exit_code == 0
-    assert read_tiktoken(tmp_path / "x.tiktoken").signature == bpe.signature
+    assert read_file(tmp_path / "x.tiktoken").signature == bpe.signature
 
 
 def test_a_folder_with_one_file_of_another_format(unigram, tmp_path):
     (tmp_path / "unigram" / "tokenizer.json").unlink()
     assert convert(tmp_path / "unigram", tmp_path / "y.json").exit_code == 0
-    assert read_tokenizer_json(tmp_path / "y.json").signature == unigram.signature
+    assert read_file(tmp_path / "y.json").signature == unigram.signature
 
 
 def test_usage(tmp_path):
     assert CliRunner().invoke(main, ["convert", str(tmp_path)]).exit_code == 2
+
+
+def test_published_files_say_why_no_other_format_holds_them(tmp_path, tokenizer):
+    write(tmp_path / "hf" / "tokenizer.json", BYTE_LEVEL)
+    write(
+        tmp_path / "lower" / "tokenizer.json", {**BYTE_LEVEL, "normalizer": {"type": "Lowercase"}}
+    )
+    write(tmp_path / "nfc" / "tokenizer.json", {**BYTE_LEVEL, "normalizer": {"type": "NFC"}})
+    write(tmp_path / "tekken" / "tekken.json", content())
+    write_ranks(tmp_path / "cl100k_base.tiktoken", published(tokenizer))
+    for source, target, reason in [
+        ("hf", "x.tiktoken", "a published vocabulary"),
+        ("hf", "x.json", "a published vocabulary"),
+        ("hf", "x.model", "a pairs model"),
+        ("lower", "x.json", "normalizer Lowercase"),
+        ("nfc", "x.json", "the normalizer NFC"),
+        ("tekken", "x.tiktoken", "a published vocabulary"),
+        ("cl100k_base.tiktoken", "x.json", "a published vocabulary"),
+    ]:
+        result = convert(tmp_path / source, tmp_path / target)
+        assert result.exit_code == 1
+        assert reason in result.stderr
+        assert not (tmp_path / target).exists()
+
+
+def test_ranks_without_their_own_layout_file(bpe, tmp_path):
+    """Published ranks whose ids lie as toktk's do go to any format that holds BPE."""
+    (tmp_path / "mine.tiktoken").write_bytes((tmp_path / "bpe" / "bpe.tiktoken").read_bytes())
+    arguments = {"pat_str": PATTERNS["gpt2"], "special_tokens": {"<s>": 0}}
+    (tmp_path / "mine.tiktoken.json").write_text(json.dumps(arguments))
+    assert convert(tmp_path / "mine.tiktoken", tmp_path / "y.json").exit_code == 0
+    assert read_file(tmp_path / "y.json").signature == bpe.signature
+
+
+def test_the_model_of_another_trainer(tmp_path):
+    theirs = tokenizers.Tokenizer(tokenizers.models.BPE())
+    byte_level = tokenizers.pre_tokenizers.ByteLevel
+    theirs.pre_tokenizer = byte_level(add_prefix_space=False)
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=300, initial_alphabet=byte_level.alphabet(), show_progress=False
+    )
+    theirs.train_from_iterator(TEXTS * 9, trainer)
+    theirs.save(str(tmp_path / "tokenizer.json"))
+    assert convert(tmp_path / "tokenizer.json", tmp_path / "x.tiktoken").exit_code == 0
+    for text in TEXTS:
+        assert (
+            load_tiktoken(tmp_path / "x.tiktoken").encode_ordinary(text) == theirs.encode(text).ids
+        )
+
+
+def test_a_missing_file(tmp_path):
+    result = convert(tmp_path / "nope", tmp_path / "x.json")
+    assert result.exit_code == 1
+    assert "nope" in result.stderr
+    assert "No such file" in result.stderr

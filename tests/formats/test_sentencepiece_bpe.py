@@ -9,12 +9,12 @@ import sentencepiece
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pair_samples import encode_documents
+from reading import UNREAD, read_file
 from tokenizer_samples import TEXT
 
 from toktk.errors import FormatError
 from toktk.formats import sentencepiece_proto as proto
-from toktk.formats import wire
-from toktk.formats.sentencepiece_bpe import read_sentencepiece_bpe
+from toktk.formats.fields import NotNative
 
 SYMBOLS = ["[REF]", "[REF", "]x", "\u2581lazy", "語", "a.b*c"]
 OPTIONS = {
@@ -35,7 +35,7 @@ def model(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("bpe") / "small.model"
     path.write_bytes(trained(**OPTIONS[request.param]))
     theirs = sentencepiece.SentencePieceProcessor(model_file=str(path))
-    return request.param, theirs, read_sentencepiece_bpe(path)
+    return request.param, theirs, read_file(path)
 
 
 def trained(**options):
@@ -83,8 +83,8 @@ def pieces_of(found):
     base = [("<unk>", 0.0, proto.UNKNOWN), *((f"<0x{b:02X}>", 0.0, proto.BYTE) for b in range(256))]
     parts = []
     for name, score, kind in [*base, *found]:
-        piece = wire.field(proto.TEXT, name) + wire.field(proto.SCORE, score)
-        parts.append(wire.field(proto.PIECE, piece + wire.field(proto.TYPE, kind)))
+        piece = proto.encode_field(proto.TEXT, name) + proto.encode_field(proto.SCORE, score)
+        parts.append(proto.encode_field(proto.PIECE, piece + proto.encode_field(proto.TYPE, kind)))
     return b"".join(parts)
 
 
@@ -93,7 +93,7 @@ def settings(trainer=(), normalizer=()):
     normalizer = {proto.NAME: "identity", proto.REMOVE_WHITESPACES: 0} | dict(normalizer)
     specs = ((proto.TRAINER, trainer), (proto.NORMALIZER, normalizer))
     return b"".join(
-        wire.field(number, b"".join(wire.field(*entry) for entry in spec.items()))
+        proto.encode_field(number, b"".join(proto.encode_field(*entry) for entry in spec.items()))
         for number, spec in specs
     )
 
@@ -115,7 +115,7 @@ def test_any_scores(tmp_path_factory, words, texts):
     path.write_bytes(pieces_of(found) + settings())
     theirs = sentencepiece.SentencePieceProcessor(model_file=str(path))
     expected = [theirs.Encode(text) for text in texts]
-    assert encode_documents(read_sentencepiece_bpe(path), texts) == expected
+    assert encode_documents(read_file(path), texts) == expected
 
 
 FOLDER = []
@@ -124,10 +124,10 @@ FOLDER = []
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        (b"", "model_type.*\n.*unigram"),
         (b"\xff", "the file"),
         (settings(), "no piece <0x00>"),
-        (pieces_of([]) + settings({proto.MODEL_TYPE: 1}), "model_type"),
+        (pieces_of([]) + settings({proto.MODEL_TYPE: 3}), "model_type word"),
+        (settings({proto.MODEL_TYPE: b"bpe"}), "trainer_spec.model_type"),
         (pieces_of([]) + settings({proto.BYTE_FALLBACK: 0}), "byte_fallback"),
         (pieces_of([]) + settings({proto.SUFFIX: 1}), "treat_whitespace_as_suffix"),
         (pieces_of([]) + settings((), {proto.REMOVE_WHITESPACES: 1}), "remove_extra_whitespaces"),
@@ -139,22 +139,22 @@ FOLDER = []
         (pieces_of([("a", 0.0, 9)]) + settings(), r"pieces\[257\].type"),
         (pieces_of([("a", 0.0, 1), ("a", 0.0, 1)]) + settings(), "once more"),
         (pieces_of([("a b", 0.0, 1)]) + settings(), "U.2581"),
-        (pieces_of([("x", 0.0, proto.CONTROL)]) + settings(), "two characters"),
+        (pieces_of([("x", 0.0, proto.CONTROL)]) + settings(), "of one character"),
         (pieces_of([("<0xZZ>", 0.0, proto.BYTE)]) + settings(), "<0x00> to <0xFF>"),
         (pieces_of([("", 0.0, 1)]) + settings(), r"pieces\[257\]"),
-        (pieces_of([]) + wire.field(proto.PIECE, b"\x0a\x02\xff\xfe") + settings(), "257"),
-        (pieces_of([]) + wire.field(proto.PIECE, 7) + settings(), r"pieces\[257\]"),
+        (pieces_of([]) + proto.encode_field(proto.PIECE, b"\x0a\x02\xff\xfe") + settings(), "257"),
+        (pieces_of([]) + proto.encode_field(proto.PIECE, 7) + settings(), r"pieces\[257\]"),
         ((pieces_of([]) + settings())[:-3], "the file|spec"),
     ],
 )
 def test_damaged_or_of_another_kind(tmp_path, raw, message):
     path = tmp_path / "x.model"
     path.write_bytes(raw)
-    with pytest.raises(FormatError, match=message) as caught:
-        read_sentencepiece_bpe(path)
-    assert str(path) in str(caught.value)
+    with pytest.raises(UNREAD, match=message) as caught:
+        read_file(path, "sentencepiece")
+    assert str(path) in str(caught.value) or isinstance(caught.value, NotNative)
 
 
 def test_missing(tmp_path):
     with pytest.raises(FormatError, match="No such file"):
-        read_sentencepiece_bpe(tmp_path / "none.model")
+        read_file(tmp_path / "none.model")

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import json
 
 import pytest
 import tiktoken
 from pair_samples import encode_documents
+from rank_samples import WORDS, content
+from reading import UNREAD, read_file
 
 from toktk.errors import FormatError
-from toktk.formats.tekken import read_tekken, tekken_file
+from toktk.formats.tekken import tekken_file
 from toktk.pretokenizers.patterns import PATTERNS
-
-WORDS = [b"ab", b"abc", b"the", b" the", b"he", b"th", b"\xe6\x9d", b"\xe6\x9d\xb1", b"unreached"]
-
-
-def content(words=WORDS, n_special=30, cut=2, **rest):
-    tokens = [bytes([b]) for b in range(256)] + list(words)
-    vocab = [
-        {"rank": i, "token_bytes": base64.b64encode(token).decode(), "token_str": None}
-        for i, token in enumerate(tokens)
-    ]
-    config = {
-        "pattern": PATTERNS["o200k"],
-        "num_vocab_tokens": len(vocab),
-        "default_vocab_size": len(vocab) - cut + n_special,
-        "default_num_special_tokens": n_special,
-        "version": "v3",
-    }
-    return {"config": config, "vocab": vocab} | rest
 
 
 def write(path, found):
@@ -38,7 +21,7 @@ def write(path, found):
 
 
 def test_same_ids_as_tiktoken_and_the_shift(tmp_path, nasty_texts):
-    read = read_tekken(write(tmp_path / "tekken.json", content()))
+    read = read_file(write(tmp_path / "tekken.json", content()))
     ranks = {bytes([b]): b for b in range(256)} | {w: 256 + i for i, w in enumerate(WORDS[:-2])}
     theirs = tiktoken.Encoding(
         "x", pat_str=PATTERNS["o200k"], mergeable_ranks=ranks, special_tokens={}
@@ -58,7 +41,7 @@ def test_special_tokens_that_are_listed(tmp_path):
     assert found.special_tokens == {"<a>": 0, "<b>": 1, "<SPECIAL_2>": 2}
     assert found.shift == 3
     assert found.ranks[b"ab"] == 256
-    assert found.tokenizer("mine").name == "mine"
+    assert found.ids[b"ab"] == 259
 
 
 def changed(*path_and_value):
@@ -102,12 +85,12 @@ def changed(*path_and_value):
 def test_damaged(tmp_path, change, message):
     found = content()
     change(found)
-    with pytest.raises(FormatError, match=message):
-        read_tekken(write(tmp_path / "tekken.json", found))
+    with pytest.raises(UNREAD, match=message):
+        read_file(write(tmp_path / "tekken.json", found), "tekken")
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"\xff\xfe", b"[]", b"null", b'"x'])
 def test_no_json(tmp_path, raw):
     (tmp_path / "tekken.json").write_bytes(raw)
     with pytest.raises(FormatError, match=r"tekken\.json"):
-        read_tekken(tmp_path / "tekken.json")
+        read_file(tmp_path / "tekken.json", "tekken")

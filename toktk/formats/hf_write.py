@@ -44,6 +44,7 @@ from toktk.formats.tokens import (
     fallback_names,
     is_matched,
     on_grid,
+    why_unheld,
 )
 from toktk.models.bpe import BpeModel, byte_characters
 from toktk.models.greedy import GreedyModel
@@ -121,8 +122,7 @@ def _model(model: Model) -> dict[str, Any]:
     if isinstance(model, GreedyModel):
         return _wordpiece(model)
     raise FormatError(
-        f"tokenizer.json cannot hold a model of the kind {model.kind!r}.",
-        "Found: nothing there encodes by its rule.",
+        f"tokenizer.json cannot hold a model of the kind {model.kind!r}.", why_unheld(model)
     )
 
 

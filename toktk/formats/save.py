@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -50,7 +50,7 @@ class Saved:
         """Return file names, agreement and notes, for run.json."""
         return {
             "files": [path.name for path in self.files],
-            "tiktoken": self.tiktoken.describe() if self.tiktoken else None,
+            "tiktoken": asdict(self.tiktoken) if self.tiktoken else None,
             "notes": list(self.notes),
         }
 

@@ -205,7 +205,7 @@ class _Reader(proto.ProtoFields):
             raise self.error("pieces", str(error), wanted) from error
         fault = token_fault(model)
         if fault:
-            raise NotNative(f"pieces with {fault[0]}")
+            raise NotNative(f"pieces: {fault[0]}, where toktk needs {fault[1]}")
         return model
 
     def bpe(self, pieces: _Pieces, normalizer: Normalizer) -> Parts:

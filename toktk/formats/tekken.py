@@ -6,14 +6,13 @@ listed, the first ``default_vocab_size - default_num_special_tokens`` count.
 
 from __future__ import annotations
 
-import base64
 import binascii
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from toktk.formats.fields import Fields, is_text, parse_json, read_bytes, short
-from toktk.formats.tiktoken_read import RankFile
+from toktk.formats.tiktoken_read import RankFile, base64_token
 from toktk.models.spelling import MAX_ID
 
 # Of files that list none, as versions up to v7; the rest is called <SPECIAL_20> and so on.
@@ -58,8 +57,8 @@ class _Reader(Fields):
         return value
 
     def ranks(self, vocab: Sequence[Any]) -> dict[bytes, int]:
-        """Return {token: rank} of all entries."""
-        try:  # all at once; what is wrong is found one by one
+        """Return {token: rank} of all entries, read at once; what is wrong is found one by one."""
+        try:
             numbers = [entry["rank"] for entry in vocab]
             tokens = [
                 binascii.a2b_base64(entry["token_bytes"], strict_mode=True) for entry in vocab
@@ -68,31 +67,24 @@ class _Reader(Fields):
             return self.each_rank(vocab)
         ranks = dict(zip(tokens, numbers, strict=True))
         ordered = numbers == list(range(len(vocab))) and set(map(type, numbers)) <= {int}
-        if not ordered or len(ranks) < len(vocab) or b"" in ranks:
-            return self.each_rank(vocab)
-        return ranks
+        sound = ordered and len(ranks) == len(vocab) and b"" not in ranks
+        return ranks if sound else self.each_rank(vocab)
 
     def each_rank(self, vocab: Sequence[Any]) -> dict[bytes, int]:
         """Read entry by entry, which takes longer, to name the one that is damaged."""
         ranks: dict[bytes, int] = {}
         for i, entry in enumerate(vocab):
-            token = self.token(entry, i)
+            field = f"vocab[{i}]"
+            entry = self.as_object(entry, field)
+            if type(entry.get("rank")) is not int or entry["rank"] != i:
+                raise self.error(f"{field}.rank", short(entry.get("rank")), f"{i}")
+            text = entry.get("token_bytes")
+            token = base64_token(text.encode()) if is_text(text) else b""
+            if not token:
+                raise self.error(f"{field}.token_bytes", short(text), "bytes in base64")
             if ranks.setdefault(token, i) != i:
-                raise self.error(f"vocab[{i}].token_bytes", f"{token!r} once more", "new tokens")
+                raise self.error(f"{field}.token_bytes", f"{token!r} once more", "new tokens")
         return ranks
-
-    def token(self, entry: Any, rank: int) -> bytes:
-        entry = self.as_object(entry, f"vocab[{rank}]")
-        if type(entry.get("rank")) is not int or entry["rank"] != rank:
-            raise self.error(f"vocab[{rank}].rank", short(entry.get("rank")), f"{rank}")
-        text = entry.get("token_bytes")
-        try:
-            token = base64.b64decode(text, validate=True) if is_text(text) else b""
-        except (ValueError, binascii.Error):
-            token = b""
-        if not token:
-            raise self.error(f"vocab[{rank}].token_bytes", short(text), "bytes in base64")
-        return token
 
     def special_tokens(self, listed: Any, n: int) -> dict[str, int]:
         """Return {name: id} of all `n`: those listed, the others by number."""

@@ -109,9 +109,9 @@ def _pretokenizer(pattern: str) -> Pretokenizer:
     try:
         gaps = leaves_gaps(compile_pattern(pattern))
     except PatternError as error:
-        raise NotNative(f"pat_str: {str(error).splitlines()[0]}") from error
+        raise NotNative(f"split pattern: {str(error).splitlines()[0]}") from error
     if gaps:
-        raise NotNative(f"pat_str: the pattern {pattern!r} does not match everywhere")
+        raise NotNative(f"the split pattern {pattern!r} does not match everywhere")
     return named_pretokenizer(pattern)
 
 
@@ -146,7 +146,7 @@ def rank_file(path: Path, raw: bytes | None = None) -> RankFile:
 
 
 def read_arguments(path: Path, ranks: Mapping[bytes, int]) -> dict[str, Any]:
-    """Return the arguments of ``tiktoken.Encoding`` other than `ranks`; but for `pat_str` all are optional.
+    """Return the arguments of ``tiktoken.Encoding`` other than `ranks`; only `pat_str` must be there.
 
     Raises:
         FormatError: the file is missing or damaged; the error names the field.
@@ -154,7 +154,7 @@ def read_arguments(path: Path, ranks: Mapping[bytes, int]) -> dict[str, Any]:
     arguments = parse_json(read_bytes(path), path)
     special_tokens = arguments.get("special_tokens", {})
     sound = {
-        "name": is_text(arguments.get("name", "x")),
+        "name": isinstance(arguments.get("name", ""), str),
         "pat_str": is_text(arguments.get("pat_str")),
         "special_tokens": isinstance(special_tokens, dict)
         and all(is_text(key) and type(i) is int for key, i in special_tokens.items()),
@@ -183,26 +183,28 @@ def parse_ranks(raw: bytes, path: Path) -> dict[bytes, int]:
     Raises:
         FormatError: a line is no new token with its rank, which the error names; or a byte has none.
     """
-    ranks = _all_ranks(raw.splitlines(), path)
+    lines = raw.splitlines()
+    ranks = _all_ranks(lines) or _each_rank(path, lines)
     missing = next((b for b in range(256) if bytes([b]) not in ranks), None)
     if missing is not None:
         raise FormatError(f"{path} is damaged.", f"Found: no rank for the byte {missing:#04x}.")
     return ranks
 
 
-def _all_ranks(lines: list[bytes], path: Path) -> dict[bytes, int]:
-    if not lines or {line.count(b" ") for line in lines} != {1}:
-        return _each_rank(path, lines)
+def _all_ranks(lines: list[bytes]) -> dict[bytes, int] | None:
+    """Read all lines at once; None if one is damaged."""
     flat = b" ".join(lines).split(b" ")
     numbers = flat[1::2]
-    if not b"".join(numbers).isdigit() or not set(map(len, numbers)) <= set(range(1, 10)):
-        return _each_rank(path, lines)
+    if {line.count(b" ") for line in lines} != {1} or not b"".join(numbers).isdigit():
+        return None
+    if not set(map(len, numbers)) <= set(range(1, 10)):
+        return None
     try:
         tokens = [binascii.a2b_base64(token, strict_mode=True) for token in flat[::2]]
     except binascii.Error:
-        return _each_rank(path, lines)
+        return None
     ranks = dict(zip(tokens, map(int, numbers), strict=True))
-    return ranks if len(ranks) == len(lines) and b"" not in ranks else _each_rank(path, lines)
+    return ranks if len(ranks) == len(lines) and b"" not in ranks else None
 
 
 def _each_rank(path: Path, lines: list[bytes]) -> dict[bytes, int]:
@@ -210,10 +212,7 @@ def _each_rank(path: Path, lines: list[bytes]) -> dict[bytes, int]:
     ranks: dict[bytes, int] = {}
     for number, line in enumerate(lines, start=1):
         token, _, rank = line.partition(b" ")
-        try:
-            piece = base64.b64decode(token, validate=True)
-        except binascii.Error:
-            piece = b""
+        piece = base64_token(token)
         if not piece or piece in ranks or not re.fullmatch(rb"\d{1,9}", rank):
             raise FormatError(
                 f"{path} is damaged: line {number}.",
@@ -222,3 +221,11 @@ def _each_rank(path: Path, lines: list[bytes]) -> dict[bytes, int]:
             )
         ranks[piece] = int(rank)
     return ranks
+
+
+def base64_token(text: bytes) -> bytes:
+    """Return the token that base64 stands for; empty where it is malformed."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return b""

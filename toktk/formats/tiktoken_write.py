@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ import numpy as np
 from toktk.errors import FormatError
 from toktk.formats.fields import read_bytes
 from toktk.formats.tiktoken_read import arguments_path, rank_file, read_arguments
-from toktk.formats.tokens import check_special_tokens
+from toktk.formats.tokens import check_special_tokens, why_unheld
 from toktk.models.bpe import BpeModel
 from toktk.models.model import Model
 from toktk.models.vocabulary import packed
@@ -56,10 +56,6 @@ class Agreement:
     tokens: int
     repeated: int
 
-    def describe(self) -> dict[str, Any]:
-        """Return the attributes, for run.json."""
-        return asdict(self)
-
 
 def write_tiktoken(
     name: str, pretokenizer: Pretokenizer, model: Model, path: Path
@@ -78,8 +74,7 @@ def write_tiktoken(
     """
     if not isinstance(model, BpeModel):
         raise FormatError(
-            "cannot write .tiktoken: tiktoken knows ranked merges alone.",
-            f"Found: a model of the kind {model.kind!r}, which encodes by another rule.",
+            "cannot write .tiktoken: tiktoken knows ranked merges alone.", why_unheld(model)
         )
     arguments = {
         "name": name,

@@ -12,6 +12,7 @@ from toktk.errors import FormatError
 from toktk.formats.fields import has_surrogate
 from toktk.models.bpe import BpeModel, byte_characters, byte_order
 from toktk.models.model import Int64, Model
+from toktk.models.pairs import PairModel
 from toktk.models.unigram import UnigramModel
 
 # Scores that are multiples of 1 / _GRID have exact sums and short decimals.
@@ -63,6 +64,13 @@ def on_grid(scores: npt.NDArray[np.float64]) -> bool:
     """Tell whether scores are multiples of 2**-10, as toktk's trainer makes them."""
     steps = scores * _GRID
     return bool((steps == np.round(steps)).all() and (np.abs(scores) < 2.0**20).all())
+
+
+def why_unheld(model: Model) -> str:
+    """Return what to say of a model for which a format has no rule."""
+    if isinstance(model, PairModel):
+        return "Found: a published vocabulary, whose ids lie in no order that toktk writes."
+    return f"Found: a model of the kind {model.kind!r}, which encodes by another rule."
 
 
 def check_special_tokens(names: Sequence[str]) -> None:
@@ -133,4 +141,4 @@ def in_own_order(
         and bool((merges[:, 2] <= before + 1).all())
         and np.unique(merges[:, 0] << 32 | merges[:, 1]).size == len(merges)
     )
-    return BpeModel(tuple(names), merges) if in_order else None
+    return BpeModel(tuple(names), np.ascontiguousarray(merges)) if in_order else None

@@ -11,19 +11,18 @@ import tiktoken
 import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
+from reading import UNREAD, read_file
 from reference_encoding import encode_by_strings
 from tokenizer_samples import HELP, PAIRS, TEXT, model_of
-from toktk.formats.tiktoken import (
+
+from toktk.corpus import ReaderOptions, load_corpus
+from toktk.errors import FormatError
+from toktk.formats.tiktoken_write import (
     agreement,
-    differing_pieces,
     differing_tokens,
     load_tiktoken,
     mergeable_ranks,
 )
-from toktk.formats.tokenizer_json import read_tokenizer_json
-
-from toktk.corpus import ReaderOptions, load_corpus
-from toktk.errors import FormatError
 from toktk.pieces.counting import count_corpus
 from toktk.pretokenizers.automaton import compile_pattern
 from toktk.pretokenizers.export import leaves_gaps
@@ -50,13 +49,6 @@ def document(folder):
 
 def hugging_face(folder):
     return tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-
-
-def pieces_of(tmp_path, pretokenizer, text):
-    path = tmp_path / "text.txt"
-    path.write_bytes(text.encode())
-    corpus = load_corpus(str(path), ReaderOptions(sample_by="document"))
-    return count_corpus(corpus, pretokenizer, by_group=False)
 
 
 # What is written, and what other libraries make of it
@@ -155,10 +147,8 @@ def test_twenty_languages(tmp_path):
     ours = [tokenizer.encode(text) for text in texts]
     assert [found.ids for found in theirs.encode_batch(texts)] == ours
     assert [tik.encode_ordinary(text) for text in texts] == ours
-    table = count_corpus(corpus, tokenizer.pretokenizer, by_group=False)
     assert saved.tiktoken is not None
     assert saved.tiktoken.proven
-    assert differing_pieces(tokenizer, table) == []
 
 
 # Where tiktoken's rule gives other ids
@@ -168,19 +158,9 @@ def test_tiktoken_differs_where_a_token_does_not_encode_to_itself(crafted, tmp_p
     # "abc" comes from (ab, c) alone, but (b, c) is merged first: only tiktoken ever makes it.
     tokenizer = crafted([("b", "c"), ("a", "b"), ("ab", "c")])
     assert [tokenizer.model.tokens[i] for i in differing_tokens(tokenizer.model)] == [b"abc"]
-    table = pieces_of(tmp_path, tokenizer.pretokenizer, "xabcx")
-    assert differing_pieces(tokenizer, table) == [b"xabcx"]
-    saved = tokenizer.save(tmp_path / "saved", table)
+    saved = tokenizer.save(tmp_path / "saved")
     assert saved.tiktoken is not None
-    assert saved.tiktoken.describe() == {
-        "proven": False,
-        "tokens": 1,
-        "repeated": 0,
-        "pieces": 1,
-        "differing": 1,
-        "occurrences": 1,
-        "examples": ("xabcx",),
-    }
+    assert saved.describe()["tiktoken"] == {"proven": False, "tokens": 1, "repeated": 0}
     # Hugging Face tokenizers keeps to the listed pairs.
     assert hugging_face(tmp_path / "saved").encode("xabcx").ids == tokenizer.encode("xabcx")
     assert load_tiktoken(tmp_path / "saved").encode("xabcx") != tokenizer.encode("xabcx")
@@ -189,10 +169,10 @@ def test_tiktoken_differs_where_a_token_does_not_encode_to_itself(crafted, tmp_p
 def test_a_repeated_spelling_is_never_called_proven(crafted, tmp_path):
     tokenizer = crafted([("a", "b"), ("b", "c"), ("ab", "c"), ("a", "bc")])
     assert differing_tokens(tokenizer.model) == []
-    found = agreement(tokenizer)
-    assert (found.proven, found.repeated, found.pieces) == (False, 1, 0)
+    found = agreement(tokenizer.model)
+    assert (found.proven, found.repeated) == (False, 1)
     tokenizer.save(tmp_path)
-    again = read_tokenizer_json(tmp_path)
+    again = read_file(tmp_path)
     assert again.signature == tokenizer.signature
     assert hugging_face(tmp_path).encode("abcbc").ids == tokenizer.encode("abcbc")
 
@@ -201,7 +181,7 @@ def test_a_repeated_spelling_is_never_called_proven(crafted, tmp_path):
 def test_what_is_proven_holds(choices, texts):
     model = model_of(choices)
     tokenizer = Tokenizer("any", Pretokenizer.of("none"), model)
-    proven = agreement(tokenizer).proven
+    proven = agreement(tokenizer.model).proven
     ranks = mergeable_ranks(model)
     tik = tiktoken.Encoding("any", pat_str=r"[\s\S]+", mergeable_ranks=ranks, special_tokens={})
     tokens = [model.tokens[i].decode() for i in range(256, model.vocab_size)]
@@ -215,7 +195,7 @@ def test_what_is_proven_holds(choices, texts):
         assert tik.encode_ordinary(token) == [i] != tokenizer.encode(token)
 
 
-def test_exactly_the_differing_pieces_differ(crafted, tmp_path):
+def test_what_merging_listed_pairs_never_makes_is_read_by_tiktokens_rule(crafted, tmp_path):
     """Of three bytes in a row the last two are merged first: no training would go on as here."""
     raw = TEXT.encode()
     triples = [raw[i : i + 3] for i in range(0, len(raw) - 3, 5)]
@@ -223,24 +203,14 @@ def test_exactly_the_differing_pieces_differ(crafted, tmp_path):
     pairs += [(x[:1], x[1:2]) for x in triples]
     pairs += [(x[:2], x[2:]) for x in triples]
     tokenizer = crafted(list(dict.fromkeys(pairs)), pattern="o200k")
-    table = pieces_of(tmp_path, tokenizer.pretokenizer, TEXT)
-    differing = set(differing_pieces(tokenizer, table))
-    assert 0 < len(differing) < len(table)
-    tik = load_tiktoken(tokenizer.save(tmp_path / "saved").files[0].parent)
-    for p in range(len(table)):
-        text = table.piece(p).decode()
-        same = tik.encode_ordinary(text) == tokenizer.encode(text)
-        assert same == (text.encode() not in differing)
-    found = agreement(tokenizer, table)
-    assert not found.proven
-    assert found.tokens > 0
-    assert (found.pieces, found.differing) == (len(table), len(differing))
-    assert found.occurrences >= found.differing
-    assert {example.encode() for example in found.examples} <= differing
-    # Whole lines differ just where a piece of them does.
-    for text in TEXTS:
-        same = tik.encode_ordinary(text) == tokenizer.encode(text)
-        assert same == differing.isdisjoint(tokenizer.pretokenizer.cut_bytes(text.encode()))
+    saved = tokenizer.save(tmp_path)
+    assert saved.tiktoken is not None
+    assert not saved.tiktoken.proven
+    assert saved.tiktoken.tokens > 0
+    tik, read = load_tiktoken(tmp_path), read_file(saved.files[1])
+    theirs = [tik.encode_ordinary(text) for text in TEXTS]
+    assert [read.encode(text) for text in TEXTS] == theirs
+    assert [tokenizer.encode(text) for text in TEXTS] != theirs
 
 
 # Patterns that cannot be exported
@@ -276,7 +246,7 @@ def test_a_pattern_with_gaps_is_saved_without_tiktoken(train, tmp_path, nasty_te
     theirs = hugging_face(tmp_path)
     for text in [*TEXTS, *nasty_texts]:
         assert theirs.encode(text).ids == tokenizer.encode(text)
-    assert read_tokenizer_json(tmp_path).signature == tokenizer.signature
+    assert read_file(tmp_path).signature == tokenizer.signature
 
 
 @pytest.mark.parametrize(
@@ -318,9 +288,7 @@ def test_any_name_makes_a_file_in_the_folder(tokenizer, tmp_path, name):
 def test_round_trip(train, tmp_path, pretokenizer, special_tokens):
     tokenizer = train(size=320, pretokenizer=pretokenizer, special_tokens=special_tokens)
     tokenizer.save(tmp_path / "mine")
-    again = read_tokenizer_json(tmp_path / "mine")
-    assert again.name == "mine"
-    assert read_tokenizer_json(tmp_path / "mine" / "tokenizer.json", "x").name == "x"
+    again = read_file(tmp_path / "mine")
     assert again.signature == tokenizer.signature
     assert again.model.tokens == tokenizer.model.tokens
     if pretokenizer in PATTERNS:
@@ -341,7 +309,7 @@ def test_reads_what_hugging_face_trains(tmp_path, nasty_texts, use_regex):
     )
     theirs.train_from_iterator(TEXTS, trainer)
     theirs.save(str(tmp_path / "tokenizer.json"))
-    ours = read_tokenizer_json(tmp_path)
+    ours = read_file(tmp_path)
     assert ours.pretokenizer.name == ("gpt2" if use_regex else "none")
     assert ours.vocab_size == 400
     for text in [*TEXTS, *nasty_texts]:
@@ -352,48 +320,45 @@ def test_reads_merges_as_strings(tokenizer, document, tmp_path):
     changed = copy.deepcopy(document)
     changed["model"]["merges"] = [" ".join(pair) for pair in document["model"]["merges"]]
     (tmp_path / "tokenizer.json").write_text(json.dumps(changed))
-    assert read_tokenizer_json(tmp_path).signature == tokenizer.signature
+    assert read_file(tmp_path).signature == tokenizer.signature
 
 
 SPLIT = ("pre_tokenizer", "pretokenizers", 0)
 LEVEL = ("pre_tokenizer", "pretokenizers", 1)
 
 
+def altered(document, path, value):
+    changed = copy.deepcopy(document)
+    holder = changed
+    for key in path[:-1]:
+        holder = holder[key]
+    holder[path[-1]] = value
+    return changed
+
+
 @pytest.mark.parametrize(
-    ("path", "value", "field"),
+    ("path", "value", "reason"),
     [
-        (("normalizer",), {"type": "NFC"}, "normalizer"),
-        (("truncation",), {"max_length": 5}, "truncation"),
-        (("post_processor",), {"type": "TemplateProcessing"}, "post_processor"),
-        (("pre_tokenizer",), None, "pre_tokenizer"),
-        (("pre_tokenizer",), {"type": "Metaspace"}, "pre_tokenizer"),
-        (("pre_tokenizer", "pretokenizers"), [], "pre_tokenizer.pretokenizers"),
+        (("pre_tokenizer",), None, "without a token for the byte"),
+        (("pre_tokenizer",), {"type": "Metaspace"}, "without a token for the byte"),
         (("pre_tokenizer", "pretokenizers"), "x", "pre_tokenizer.pretokenizers"),
-        (SPLIT, {"type": "Digits"}, "pre_tokenizer.pretokenizers"),
-        ((*SPLIT, "behavior"), "Removed", "Split.behavior"),
-        ((*SPLIT, "invert"), True, "Split.invert"),
-        ((*SPLIT, "pattern"), {"String": " "}, "Split.pattern"),
-        ((*SPLIT, "pattern"), {"Regex": "(?<=a)b"}, "Split.pattern"),
-        ((*SPLIT, "pattern"), {"Regex": "a*"}, "Split.pattern"),
-        ((*SPLIT, "pattern"), {"Regex": "("}, "Split.pattern"),
-        ((*SPLIT, "pattern"), {"Regex": "a$|a"}, "Split.pattern"),
-        ((*LEVEL, "add_prefix_space"), True, "ByteLevel.add_prefix_space"),
-        ((*LEVEL, "use_regex"), True, "ByteLevel.use_regex"),
+        ((*SPLIT, "behavior"), "Removed", "Split Removed"),
+        ((*SPLIT, "pattern"), {"String": " "}, "Split at a string"),
+        ((*SPLIT, "pattern"), {"Regex": "(?<=a)b"}, "Split: .*does not compile"),
+        ((*SPLIT, "pattern"), {"Regex": "a*"}, "Split: .*empty string"),
+        ((*SPLIT, "pattern"), {"Regex": "("}, "Split: cannot compile"),
+        ((*SPLIT, "pattern"), {"Regex": "a$|a"}, "Split: libraries may read"),
+        ((*LEVEL, "add_prefix_space"), True, "ByteLevel with add_prefix_space"),
         (("added_tokens",), {"a": 1}, "added_tokens"),
         (("added_tokens", 0), 7, r"added_tokens\[0\]"),
-        (("added_tokens", 1, "id"), 700, r"added_tokens\[1\].id"),
-        (("added_tokens", 1, "content"), "<|endoftext|>", r"added_tokens\[1\].content"),
+        (("added_tokens", 1, "id"), 700, "file says id 700"),
+        (("added_tokens", 1, "content"), "<|endoftext|>", "listed twice"),
         (("added_tokens", 1, "content"), "\ud800", r"added_tokens\[1\].content"),
-        (("added_tokens", 0, "special"), False, r"added_tokens\[0\].special"),
-        (("added_tokens", 0, "lstrip"), True, r"added_tokens\[0\].lstrip"),
-        (("added_tokens",), [], "model.vocab"),
         (("model",), None, "model"),
-        (("model", "type"), "WordLevel", "model.type"),
+        (("model", "type"), "WordLevel", "model WordLevel"),
         (("model", "type"), "WordPiece", "model.continuing_subword_prefix"),
         (("model", "type"), "Unigram", "model.vocab"),
         (("model", "dropout"), 0.1, "model.dropout"),
-        (("model", "unk_token"), "<unk>", "model.unk_token"),
-        (("model", "byte_fallback"), True, "model.byte_fallback"),
         (("model", "ignore_merges"), True, "model.ignore_merges"),
         (("model", "end_of_word_suffix"), "</w>", "model.end_of_word_suffix"),
         (("model", "vocab"), [], "model.vocab"),
@@ -401,11 +366,8 @@ LEVEL = ("pre_tokenizer", "pretokenizers", 1)
         (("model", "vocab", "Ġ"), True, "model.vocab"),
         (("model", "vocab", "Ġ"), -1, "model.vocab"),
         (("model", "vocab", "Ġ"), 10**30, "model.vocab"),
-        (("model", "vocab", "Ġ"), 5, "model.vocab: an id|model.vocab"),
-        (("model", "vocab", "qqqq"), 700, "model.vocab"),
-        (("model", "vocab", "qqqq"), 701, "model.vocab"),
+        (("model", "vocab", "Ġ"), 5, "model.vocab with an id given twice"),
         (("model", "merges"), None, "model.merges"),
-        (("model", "merges"), [], "model.vocab"),
         (("model", "merges", 0), ["a"], r"model.merges\[0\]"),
         (("model", "merges", 0), "a b c", r"model.merges\[0\]"),
         (("model", "merges", 0), ["a", 1], r"model.merges\[0\]"),
@@ -414,24 +376,67 @@ LEVEL = ("pre_tokenizer", "pretokenizers", 1)
         (("model", "merges", 3), ["q", "q"], r"model.merges\[3\]"),
     ],
 )
-def test_other_shapes_are_refused_by_field(document, tmp_path, path, value, field):
-    changed = copy.deepcopy(document)
-    holder = changed
-    for key in path[:-1]:
-        holder = holder[key]
-    holder[path[-1]] = value
+def test_what_is_not_read_is_named(document, tmp_path, path, value, reason):
+    (tmp_path / "tokenizer.json").write_text(json.dumps(altered(document, path, value)))
+    with pytest.raises(UNREAD, match=reason):
+        read_file(tmp_path)
+
+
+TEMPLATE = [{"Sequence": {"id": "A", "type_id": 0}}]
+SHORT = {"max_length": 5, "strategy": "LongestFirst", "stride": 0, "direction": "Right"}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "kind"),
+    [
+        (("normalizer",), {"type": "NFC"}, "bpe"),
+        (("truncation",), SHORT, "bpe"),
+        (
+            ("post_processor",),
+            {
+                "type": "TemplateProcessing",
+                "single": TEMPLATE,
+                "pair": TEMPLATE,
+                "special_tokens": {},
+            },
+            "bpe",
+        ),
+        (SPLIT, {"type": "Digits", "individual_digits": True}, "bpe"),
+        ((*SPLIT, "invert"), True, "bpe"),
+        ((*LEVEL, "use_regex"), True, "bpe"),
+        (("added_tokens", 0, "special"), False, "pairs"),
+        (("added_tokens", 0, "lstrip"), True, "bpe"),
+        (("added_tokens",), [], "pairs"),
+        (("model", "unk_token"), "<|endoftext|>", "bpe"),
+        (("model", "byte_fallback"), True, "bpe"),
+        (("model", "vocab", "qqqq"), 700, "pairs"),
+        (("model", "vocab", "qqqq"), 701, "pairs"),
+        (("model", "merges"), [], "pairs"),
+    ],
+)
+def test_other_files_are_read_as_the_library_reads_them(
+    document, tmp_path, nasty_texts, path, value, kind
+):
+    changed = altered(document, path, value)
     (tmp_path / "tokenizer.json").write_text(json.dumps(changed))
-    with pytest.raises(FormatError, match=field):
-        read_tokenizer_json(tmp_path)
+    assert_read_as_there(tmp_path, nasty_texts, kind)
 
 
-def test_merges_out_of_order_or_repeated_are_refused(document, tmp_path):
+def assert_read_as_there(folder, nasty_texts, kind):
+    ours, theirs = read_file(folder), hugging_face(folder)
+    assert ours.model.kind == kind
+    theirs.encode_special_tokens = True
+    theirs.no_truncation()
+    for text in [*TEXTS, *nasty_texts]:
+        assert ours.encode(text) == theirs.encode(text, add_special_tokens=False).ids
+
+
+def test_merges_out_of_order_or_repeated(document, tmp_path, nasty_texts):
     merges = document["model"]["merges"]
     for changed in (merges[::-1], [*merges, merges[0]], merges[1:], merges[:-1]):
         other = {**document, "model": {**document["model"], "merges": changed}}
         (tmp_path / "tokenizer.json").write_text(json.dumps(other))
-        with pytest.raises(FormatError, match=r"model\.(merges\[\d+\]|vocab)"):
-            read_tokenizer_json(tmp_path)
+        assert_read_as_there(tmp_path, nasty_texts, "pairs")
 
 
 @pytest.mark.parametrize(
@@ -439,12 +444,12 @@ def test_merges_out_of_order_or_repeated_are_refused(document, tmp_path):
 )
 def test_broken_files_are_format_errors(tmp_path, content):
     (tmp_path / "tokenizer.json").write_bytes(content)
-    with pytest.raises(FormatError):
-        read_tokenizer_json(tmp_path)
+    with pytest.raises(UNREAD):
+        read_file(tmp_path)
 
 
 def test_missing_files_are_format_errors(tmp_path):
-    for read in (read_tokenizer_json, load_tiktoken):
+    for read in (read_file, load_tiktoken):
         with pytest.raises(FormatError):
             read(tmp_path)
         with pytest.raises(FormatError, match="nowhere"):
@@ -476,8 +481,8 @@ def test_no_change_ends_in_a_traceback(document, tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "changed.json"
     path.write_text(json.dumps(changed))
     try:
-        found = read_tokenizer_json(path)
-    except FormatError:
+        found = read_file(path)
+    except UNREAD:
         return
     assert found.decode(found.encode("the brown fox")) == "the brown fox"
 
@@ -534,7 +539,6 @@ def test_damaged_ranks_are_format_errors(folder, tmp_path, line, new):
         ("special_tokens", {"a": 0, "b": 300}),
         ("explicit_n_vocab", 699),
         ("explicit_n_vocab", 10**12),
-        ("explicit_n_vocab", None),
         (None, []),
         (None, "{"),
     ],

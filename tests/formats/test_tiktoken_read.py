@@ -11,31 +11,18 @@ import tiktoken
 from hypothesis import given
 from hypothesis import strategies as st
 from pair_samples import encode_documents, ranked
-from toktk.formats.ranks import ENCODINGS, read_ranks
-from toktk.formats.tiktoken import mergeable_ranks
+from rank_samples import published, write
+from reading import UNREAD, read_file
 
 from toktk.errors import FormatError
+from toktk.formats.tiktoken_read import ENCODINGS
 from toktk.pretokenizers.patterns import PATTERNS
-
-# Tokens that merging does not make, and one that hides another.
-EXTRA = [b"hat that", b"\xe6\x9d\xb1\xe4", b"aaaaaaa", b"  \n", "ß, na".encode(), b"qzx"]
-
-
-def write(path, ranks):
-    path.write_bytes(b"".join(b"%s %d\n" % (base64.b64encode(t), r) for t, r in ranks.items()))
-    return path
-
-
-def published(tokenizer):
-    """Ranks as they are published: no special tokens among them, holes, and the extra tokens."""
-    words = [token for token in mergeable_ranks(tokenizer.model) if len(token) > 1]
-    return ranked([*words[:200], *EXTRA, *words[200:]], step=2)
 
 
 @pytest.mark.parametrize("stem", ["gpt2", "p50k_edit", "cl100k_base", "o200k_base"])
 def test_same_ids_as_tiktoken(tokenizer, nasty_texts, tmp_path, stem):
     ranks = published(tokenizer)
-    read = read_ranks(write(tmp_path / f"{stem}.tiktoken", ranks))
+    read = read_file(write(tmp_path / f"{stem}.tiktoken", ranks))
     pattern, special_tokens = ENCODINGS[stem]
     assert (read.name, read.pretokenizer.name) == (stem, pattern)
     theirs = tiktoken.Encoding(
@@ -57,7 +44,7 @@ def test_any_text(tokenizer, tmp_path_factory, texts):
     if not CACHE:
         ranks = published(tokenizer)
         path = tmp_path_factory.mktemp("ranks") / "cl100k_base.tiktoken"
-        CACHE["toktk"] = read_ranks(write(path, ranks))
+        CACHE["toktk"] = read_file(write(path, ranks))
         CACHE["theirs"] = tiktoken.Encoding(
             "x", pat_str=PATTERNS["cl100k"], mergeable_ranks=ranks, special_tokens={}
         )
@@ -72,12 +59,12 @@ def test_pattern_and_special_tokens_beside(tokenizer, tmp_path):
     path = write(tmp_path / "mine.tiktoken", ranked([b"ab", b"abc"]))
     beside = tmp_path / "mine.tiktoken.json"
     beside.write_text(json.dumps({"pat_str": PATTERNS["llama3"], "special_tokens": {"<s>": 999}}))
-    read = read_ranks(path)
-    assert (read.name, read.pretokenizer.name, read.vocab_size) == ("mine", "llama3", 1000)
+    read = read_file(path)
+    assert (read.pretokenizer.name, read.vocab_size) == ("llama3", 1000)
     tokenizer.save(tmp_path / "saved")
     saved = next((tmp_path / "saved").glob("*.tiktoken"))
-    again = read_ranks(saved, "again")
-    assert (again.name, again.pretokenizer.pattern) == ("again", tokenizer.pretokenizer.pattern)
+    again = read_file(saved)
+    assert again.signature == tokenizer.signature
     texts = ["The quick brown fox", "Größe 東京"]
     assert encode_documents(again, texts) == [tokenizer.encode(text) for text in texts]
 
@@ -89,7 +76,7 @@ def test_harmony_has_every_id_once():
 
 def test_without_its_pattern(tmp_path):
     with pytest.raises(FormatError, match="without its pattern") as caught:
-        read_ranks(write(tmp_path / "mine.tiktoken", ranked([])))
+        read_file(write(tmp_path / "mine.tiktoken", ranked([])))
     assert "mine.tiktoken.json" in str(caught.value)
     assert "cl100k_base" in str(caught.value)
 
@@ -119,7 +106,7 @@ def test_damaged(tmp_path, raw, message):
     path = tmp_path / "cl100k_base.tiktoken"
     path.write_bytes(raw)
     with pytest.raises(FormatError, match=message) as caught:
-        read_ranks(path)
+        read_file(path)
     assert str(path) in str(caught.value)
 
 
@@ -128,7 +115,8 @@ def test_damaged(tmp_path, raw, message):
     [
         ("{", "not valid JSON"),
         ("[" * 100_000, "not valid JSON"),
-        ("[]", "pat_str"),
+        ("[]", "the file"),
+        ("{}", "pat_str"),
         ('{"pat_str": 3}', "pat_str"),
         ('{"pat_str": "\\ud800"}', "pat_str"),
         ('{"pat_str": "("}', "cannot compile"),
@@ -139,22 +127,24 @@ def test_damaged(tmp_path, raw, message):
         ('{"pat_str": ".|\\\\s", "special_tokens": {"<s>": 3}}', "3 is given twice"),
         ('{"pat_str": ".|\\\\s", "special_tokens": {"<s>": 1e400}}', "special_tokens"),
         ('{"pat_str": ".|\\\\s", "name": ["x"]}', "name"),
+        ('{"pat_str": ".|\\\\s", "explicit_n_vocab": 300}', "do not belong together"),
+        ('{"pat_str": ".|\\\\s", "explicit_n_vocab": "256"}', "explicit_n_vocab"),
     ],
 )
 def test_damaged_arguments(tmp_path, text, message):
     path = tmp_path / "mine.tiktoken"
     path.write_bytes(GOOD)
     path.with_name("mine.tiktoken.json").write_text(text)
-    with pytest.raises(FormatError, match=message):
-        read_ranks(path)
+    with pytest.raises(UNREAD, match=message):
+        read_file(path)
 
 
 def test_missing(tmp_path):
     with pytest.raises(FormatError, match="No such file"):
-        read_ranks(tmp_path / "cl100k_base.tiktoken")
+        read_file(tmp_path / "cl100k_base.tiktoken")
 
 
 def test_bytes_that_are_no_text_are_pieces_too(tmp_path):
-    read = read_ranks(write(tmp_path / "gpt2.tiktoken", ranked([b"\xff\xfe"])))
+    read = read_file(write(tmp_path / "gpt2.tiktoken", ranked([b"\xff\xfe"])))
     ids, _ = read.model.encode_pieces(np.array([255, 254], dtype=np.uint8), np.array([0, 2]))
     assert ids.tolist() == [256]

@@ -1,0 +1,36 @@
+"""Files of any format as tokenizers, and tokenizers as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from toktk.errors import FormatError
+from toktk.formats.fields import read_bytes
+from toktk.formats.hf_write import write_tokenizer_json
+from toktk.formats.read import NotNative, file_of, format_of, read
+from toktk.formats.save import read_to_convert
+from toktk.formats.sentencepiece_write import write_sentencepiece
+from toktk.tokenizer import Tokenizer
+
+# What a reader raises about a file that toktk does not read.
+UNREAD = (FormatError, NotNative)
+
+
+def read_file(path, format=None):
+    """Read a file, or a folder with one, as `toktk bench` does."""
+    path = file_of(Path(path))
+    raw = read_bytes(path)
+    return Tokenizer(path.stem, *read(raw, path, format or format_of(raw, path)))
+
+
+def read_by_pieces(path):
+    """Read a file as `toktk convert` does."""
+    return Tokenizer(Path(path).stem, *read_to_convert(Path(path))[0])
+
+
+def write_json(tokenizer, path):
+    return write_tokenizer_json(tokenizer.pretokenizer, tokenizer.model, path)
+
+
+def write_model(tokenizer, path):
+    return write_sentencepiece(tokenizer.pretokenizer, tokenizer.model, path)
