@@ -173,8 +173,8 @@ class _Reader(Fields):
     def split(self, steps: Steps, step: dict[str, Any]) -> None:
         pattern = step.get("pattern")
         behavior, invert = step.get("behavior"), self.flag(step, "invert", False)
-        single = isinstance(pattern, dict) and len(pattern) == 1
-        kind, text = next(iter(pattern.items())) if single else (None, None)
+        entries = list(pattern.items()) if isinstance(pattern, dict) else []
+        kind, text = entries[0] if len(entries) == 1 else (None, None)
         if kind not in ("Regex", "String") or not isinstance(text, str):
             raise self.error("Split.pattern", short(pattern), '{"Regex": …} or {"String": …}')
         if not isinstance(behavior, str):

@@ -68,6 +68,7 @@ class RankFile:
         ranks: {token: rank}; the rank is the id, less `shift`.
         special_tokens: {name: id}.
         shift: what is added to each rank.
+        name: of the encoding, where the file says one.
     """
 
     path: Path
@@ -75,6 +76,7 @@ class RankFile:
     ranks: Mapping[bytes, int]
     special_tokens: Mapping[str, int]
     shift: int = 0
+    name: str = ""
 
     @property
     def ids(self) -> Mapping[bytes, int]:
@@ -133,8 +135,7 @@ def rank_file(path: Path, raw: bytes | None = None) -> RankFile:
     ranks = parse_ranks(read_bytes(path) if raw is None else raw, path)
     beside = arguments_path(path)
     if beside.exists():
-        arguments = read_arguments(beside, ranks)
-        return RankFile(path, arguments["pat_str"], ranks, arguments.get("special_tokens", {}))
+        return _with_arguments(path, beside, ranks)
     if path.stem not in ENCODINGS:
         raise FormatError(
             f"cannot read {path}: a .tiktoken file without its pattern.",
@@ -142,39 +143,36 @@ def rank_file(path: Path, raw: bytes | None = None) -> RankFile:
             f'Write {{"pat_str": "…", "special_tokens": {{"<|endoftext|>": {len(ranks)}}}}} there.',
         )
     pattern, special_tokens = ENCODINGS[path.stem]
-    return RankFile(path, PATTERNS[pattern], ranks, special_tokens)
+    return RankFile(path, PATTERNS[pattern], ranks, special_tokens, name=path.stem)
 
 
-def read_arguments(path: Path, ranks: Mapping[bytes, int]) -> dict[str, Any]:
-    """Return the arguments of ``tiktoken.Encoding`` other than `ranks`; only `pat_str` must be there.
-
-    Raises:
-        FormatError: the file is missing or damaged; the error names the field.
-    """
-    arguments = parse_json(read_bytes(path), path)
+def _with_arguments(path: Path, beside: Path, ranks: Mapping[bytes, int]) -> RankFile:
+    """Return `ranks` with the other arguments of ``tiktoken.Encoding``; only `pat_str` must be there."""
+    arguments = parse_json(read_bytes(beside), beside)
+    name = arguments.get("name", path.stem)
+    pattern: Any = arguments.get("pat_str")
     special_tokens = arguments.get("special_tokens", {})
     sound = {
-        "name": isinstance(arguments.get("name", ""), str),
-        "pat_str": is_text(arguments.get("pat_str")),
+        "name": isinstance(name, str),
+        "pat_str": is_text(pattern),
         "special_tokens": isinstance(special_tokens, dict)
         and all(is_text(key) and type(i) is int for key, i in special_tokens.items()),
         "explicit_n_vocab": type(arguments.get("explicit_n_vocab") or 0) is int,
     }
     for field, is_sound in sound.items():
         if not is_sound:
-            raise FormatError(
-                f"{path} is damaged: {field}.", f"Found: {short(arguments.get(field))}."
-            )
+            found = short(arguments.get(field))
+            raise FormatError(f"{beside} is damaged: {field}.", f"Found: {found}.")
     size = arguments.get("explicit_n_vocab")
     ids = {*ranks.values(), *special_tokens.values()}
     n = len(ranks) + len(special_tokens)
     if size and (size != n or len(ids) != n or not 0 <= min(ids) <= max(ids) < n):
         raise FormatError(
-            f"{path.stem} and {path.name} do not belong together.",
+            f"{path} and {beside.name} do not belong together.",
             f"Found: {len(ranks):,} ranks and {len(special_tokens):,} special tokens.",
             f"Together they must be the ids 0 to {size - 1:,}, each once.",
         )
-    return arguments
+    return RankFile(path, pattern, ranks, special_tokens, name=name)
 
 
 def parse_ranks(raw: bytes, path: Path) -> dict[bytes, int]:

@@ -22,13 +22,12 @@ import base64
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from toktk.errors import FormatError
-from toktk.formats.fields import read_bytes
-from toktk.formats.tiktoken_read import arguments_path, rank_file, read_arguments
+from toktk.formats.tiktoken_read import RankFile, arguments_path, rank_file
 from toktk.formats.tokens import check_special_tokens, why_unheld
 from toktk.models.bpe import BpeModel
 from toktk.models.model import Model
@@ -106,8 +105,7 @@ def _exported(pretokenizer: Pretokenizer) -> str:
             "Found: tiktoken drops the text between two matches; toktk makes it a piece.",
             r"Add an alternative that matches the rest, such as |\s+|\S.",
         )
-    alphabet = {bytes([b]): b for b in range(256)}
-    _encoding("pattern", {"pat_str": pattern}, alphabet)
+    _encoding(RankFile(Path(), pattern, {bytes([b]): b for b in range(256)}, {}))
     return pattern
 
 
@@ -138,27 +136,22 @@ def load_tiktoken(path: Path | str) -> tiktoken.Encoding:
                 f"Found: {', '.join(file.name for file in files) or 'none'}.",
             )
         path = files[0]
-    file = rank_file(path, read_bytes(path))
-    beside = arguments_path(path)
-    arguments = read_arguments(beside, file.ranks) if beside.exists() else {}
-    arguments |= {"pat_str": file.pattern, "special_tokens": dict(file.special_tokens)}
-    return _encoding(arguments.get("name", path.stem), arguments, dict(file.ranks))
+    return _encoding(rank_file(path))
 
 
-def _encoding(name: str, arguments: dict[str, Any], ranks: dict[bytes, int]) -> tiktoken.Encoding:
+def _encoding(file: RankFile) -> tiktoken.Encoding:
     import tiktoken
 
     try:
         return tiktoken.Encoding(
-            name,
-            pat_str=arguments["pat_str"],
-            mergeable_ranks=ranks,
-            special_tokens=arguments.get("special_tokens", {}),
-            explicit_n_vocab=arguments.get("explicit_n_vocab"),
+            file.name,
+            pat_str=file.pattern,
+            mergeable_ranks=dict(file.ranks),
+            special_tokens=dict(file.special_tokens),
         )
     except ValueError as error:
         raise FormatError(
-            f"tiktoken cannot run the split pattern {arguments['pat_str']!r}.", f"Found: {error}."
+            f"tiktoken cannot run the split pattern {file.pattern!r}.", f"Found: {error}."
         ) from error
 
 
