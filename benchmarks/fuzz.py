@@ -751,10 +751,8 @@ def _read_by_library(path: str) -> bool:
 def _use(tokenizer: Any, documents: list[str]) -> None:
     """Touch all that a bench touches."""
     model = tokenizer.model
-    if model.base_size < 0 or len(model.tokens) != model.vocab_size:
-        raise ValueError(
-            f"{len(model.tokens)} tokens, of {model.vocab_size}, {model.base_size} basic"
-        )
+    if len(model.tokens) != model.vocab_size:
+        raise ValueError(f"{len(model.tokens)} tokens, of {model.vocab_size}")
     model.special_tokens, model.signature  # noqa: B018 - computed on first use
     tokenizer.decode(tokenizer.encode(documents[0]))
 

@@ -127,7 +127,7 @@ def test_files_of_each_format_load_and_pass(tmp_path, name, make, library):
         ("lower/tokenizer.json", lambda path: write(path, LOWER), "normalizer Lowercase"),
         ("c/tekken.json", tekken, ""),
         ("d/cl100k_base.tiktoken", ranks, ""),
-        ("gaps/mine.tiktoken", gaps, "pat_str: the pattern "),
+        ("gaps/mine.tiktoken", gaps, "the split pattern "),
         ("e/tokenizer.model", proto, ""),
     ],
 )
