@@ -74,9 +74,8 @@ class HfDocumentsModel(LibraryModel):
     def _settings(self) -> dict[str, Any]:
         """The file without its long lists."""
         parsed = json.loads(self.document)
-        keys = ("normalizer", "pre_tokenizer", "decoder")
-        model = {key: parsed["model"].get(key) for key in _MODEL_SETTINGS}
-        return {"model": model, **{key: parsed.get(key) for key in keys}}
+        steps = [parsed.get(key) for key in ("normalizer", "pre_tokenizer", "decoder")]
+        return {"steps": steps, **{key: parsed["model"].get(key) for key in _MODEL_SETTINGS}}
 
     @functools.cached_property
     def special_tokens(self) -> tuple[str, ...]:
@@ -109,12 +108,11 @@ class HfDocumentsModel(LibraryModel):
     @functools.cached_property
     def _steps(self) -> str:
         """Those parts of the file, as JSON, that say how tokens are spelled."""
-        steps = {key: step for key, step in self._settings.items() if key != "model"}
-        return json.dumps(steps, ensure_ascii=False)
+        return json.dumps(self._settings["steps"], ensure_ascii=False)
 
     def _spelling(self) -> Callable[[str], bytes]:
         """Return what gives the bytes of a token of the model from its name."""
-        prefix = self._settings["model"]["continuing_subword_prefix"]
+        prefix = self._settings["continuing_subword_prefix"]
         if not isinstance(prefix, str):  # in a model that has none, it is anything
             prefix = ""
         byte_of = {character: b for b, character in enumerate(byte_characters())}
@@ -134,7 +132,7 @@ class HfDocumentsModel(LibraryModel):
     @functools.cached_property
     def unknown_id(self) -> int | None:
         """The id of text that the vocabulary lacks; None where it lacks none."""
-        unk_id, name = (self._settings["model"][key] for key in ("unk_id", "unk_token"))
+        unk_id, name = self._settings["unk_id"], self._settings["unk_token"]
         if isinstance(unk_id, int):
             return unk_id
         unknown: int | None = self._library.token_to_id(name) if isinstance(name, str) else None

@@ -24,7 +24,7 @@ _COMPLAINTS = (Exception, ValueError, RuntimeError, UnicodeDecodeError)
 
 
 class LibraryModel:
-    """A model that a library runs; a "piece" of it is what the library is given as one text.
+    """A model that a library runs. A piece is what the library is given as one text.
 
     Attributes:
         kind: see `toktk.models.model.Model`.
@@ -38,31 +38,22 @@ class LibraryModel:
 
     @property
     def signature(self) -> str:
-        """The sha256, in hex, of all that determines ids."""
+        """See `toktk.models.model.Model`."""
         raise NotImplementedError
 
     def _load(self) -> Any:
-        """Return the library's own object.
-
-        Raises:
-            FormatError: the library refuses the tokenizer.
-        """
         raise NotImplementedError
 
     def _encode(self, texts: list[str]) -> Sequence[Sequence[int]]:
-        """Return the ids of each text."""
         raise NotImplementedError
 
     @functools.cached_property
     def _library(self) -> Any:
+        """The library's own object, which `_load` returns and `_encode` uses."""
         return self._load()
 
     def check(self) -> None:
-        """Load the library's own object.
-
-        Raises:
-            FormatError: the library refuses the tokenizer.
-        """
+        """Load the library's own object; raise FormatError where the library refuses that."""
         _ = self._library
 
     def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:

@@ -1,4 +1,4 @@
-"""tiktoken as a reference: whole documents go to the library, ids come back."""
+"""Models that tiktoken runs, on whole documents."""
 
 from __future__ import annotations
 
