@@ -71,9 +71,12 @@ def test_order_of_the_pieces_does_not_matter(pieces):
 def test_arrays_that_must_grow(pieces):
     loop = loop_over(pieces, 290)
     # No room to spare: whatever the layout, the loop must ask for more and go on alike.
-    loop.pool = loop.pool[: max(int(loop.state[merging.POOL_USED]), 1)].copy()
+    pool = loop.text.pool[: max(int(loop.state[merging.POOL_USED]), 1)].copy()
+    loop.text = loop.text._replace(pool=pool)
     rows = merging_rows(int(loop.state[merging.N_PAIRS]))
-    loop.pairs, loop.heap, loop.links = loop.pairs[:rows], loop.heap[:rows], loop.links[:rows]
+    loop.pairs = loop.pairs._replace(rows=loop.pairs.rows[:rows])
+    heap, links = loop.queue.heap[:rows], loop.queue.links[:rows]
+    loop.queue = loop.queue._replace(heap=heap, links=links)
     loop._rehash()
     loop.run(290)
     assert learned(loop) == educational.train_bpe(pieces, 290)

@@ -78,11 +78,11 @@ def test_floor_and_length_equal_the_reference(name, pieces, floor, longest):
 def test_symbols_are_counted_as_the_text_is_cut(name, pieces):
     loop = loop_over(name, pieces, 275)
     loop.run(275)
-    counts = np.zeros(loop.symbols.size, np.int64)
+    counts = np.zeros(loop.ranking.symbols.size, np.int64)
     for piece, count in pieces.items():
         for symbol in educational.encode(piece, learned(loop)):
             counts[symbol] += count
-    assert counts.tolist() == loop.symbols.tolist()
+    assert counts.tolist() == loop.ranking.symbols.tolist()
 
 
 @given(names, tables, st.lists(st.integers(256, 290), min_size=1, max_size=4))
@@ -106,11 +106,17 @@ def test_order_of_the_pieces_does_not_matter(name, pieces):
 def test_arrays_that_must_grow(name, pieces):
     loop = loop_over(name, pieces, 290)
     # No room to spare: whatever the layout, the loop must ask for more and go on alike.
-    loop.pool = loop.pool[: max(int(loop.state[bpe_train.POOL_USED]), 1)].copy()
+    pool = loop.text.pool[: max(int(loop.state[bpe_train.POOL_USED]), 1)].copy()
+    loop.text = loop.text._replace(pool=pool)
     rows = 1 << max(int(loop.state[bpe_train.N_PAIRS]), 1).bit_length()
-    for array in ("pairs", "links", "seen", "changed", "scores"):
-        setattr(loop, array, getattr(loop, array)[:rows].copy())
-    loop.features = loop.features[:, :1].copy()
+    loop.pairs = loop.pairs._replace(rows=loop.pairs.rows[:rows].copy())
+    shorter = {
+        name: getattr(loop.ranking, name)[:rows].copy()
+        for name in ("links", "seen", "changed", "scores")
+    }
+    features = loop.ranking.features[:, :rows].copy()
+    tree = np.empty(2 * rows, np.int32)
+    loop.ranking = loop.ranking._replace(tree=tree, features=features, **shorter)
     loop._rehash()
     loop._plant()
     loop.run(290)

@@ -1,28 +1,28 @@
-"""BPE training: the merge loop over flattened pieces.
+"""BPE training: the merge loop over flattened pieces. Its slow twin is `toktk.educational.train_bpe`.
 
 Layout. All pieces lie in one row of *cells*, a sentinel before, between and after them. A cell is two
-int32: a symbol and a weight class. The first cell of a token holds its id, the last one ``~id`` (for a
-one-byte token the one cell holds the id), so both neighbors of a token are found without links. The
-weight class indexes the distinct counts, a table small enough for the first-level cache, while a count
-per piece would cost a cache miss per occurrence.
+int32: a symbol and a weight class. The first cell of a token holds its id, the last one ``~id`` (the one
+cell of a one-byte token holds the id), so both neighbors of a token are found without links. The weight
+class indexes the distinct counts. That table is small enough for the first-level cache; a count per piece
+would cost a cache miss per occurrence.
 
-Why it is exact with so little bookkeeping: all occurrences of a pair come into being in the one step
-that creates its newer symbol, so they form one contiguous run of the pool; afterwards its count only
-falls, so a heap with lazy re-insertion is exact and a pair born below the floor can be dropped.
+Why so little bookkeeping is exact: all occurrences of a pair appear in the one step that creates its newer
+symbol, so they form one contiguous *run* of the pool. Afterwards the count of the pair only falls. So a heap
+with lazy re-insertion is exact, and a pair born below the floor can be dropped.
 
-No merge ever spells a token that exists, so there is nothing to look up. Say two occurrences of a string
-end up as two adjacent tokens each, with token borders at both ends. Borders never come back, so no merge
-ever crossed them; inside, both are cut alike after every merge (a run of x x x … that reaches in from the
-left brings an even number of x, else a merge would cross the border). So both become one token in the
+No merge ever spells a token that exists, so nothing needs to be looked up. Proof: suppose two occurrences of
+a string end up as two adjacent tokens each, with token borders at both ends. Borders never come back, so no
+merge ever crossed them. Inside, both are cut alike after every merge: a run of x x x … that reaches in from
+the left brings an even number of x, else a merge would cross the border. So both become one token in the
 same step. Length limit and floor are properties of the pair and change nothing.
 
-The heap holds only the pairs of the highest bucket of counts; all others wait in linked lists, one for
-each bucket, so that a pair which is never reached costs O(1) and the heap stays in the cache.
-
-The slow twin is `toktk.educational.train_bpe`.
+The heap holds only the pairs of the highest bucket of counts. All others wait in linked lists, one for each
+bucket, so that a pair which is never reached costs O(1) and the heap stays in the cache.
 """
 
 from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,7 +33,7 @@ SENTINEL = -(2**31)
 INTERIOR = SENTINEL + 1
 AHEAD = 12  # occurrences between a prefetch and its use
 
-# Fields of the int64 state vector shared with toktk.trainers.bpe.
+# Fields of the int64 state vector.
 N_TOKENS, N_MERGES, N_PAIRS, POOL_USED, HEAP_SIZE, BUCKET = range(6)
 STATE_SIZE = 6
 
@@ -42,6 +42,76 @@ N_BUCKETS = 63 << MANTISSA
 
 # Why `merge_steps` came back.
 DONE, EXHAUSTED, PAUSED, GROW_POOL, GROW_PAIRS = range(5)
+
+
+class Text(NamedTuple):
+    """The text as it is cut so far.
+
+    Attributes:
+        cells: int32[2 * cells], see above.
+        weights: int64, the distinct counts of pieces.
+        pool: int32 or int64, the places of all pairs, a run for each.
+        births: like `pool`, [merges of the step, 4]: what stands around each merge, columns BEFORE to HERE.
+    """
+
+    cells: Any
+    weights: Any
+    pool: Any
+    births: Any
+
+
+BEFORE, BEFORE_AT, AFTER, HERE = range(
+    4
+)  # left neighbor, its place, right neighbor, place of the merge
+
+
+class Pairs(NamedTuple):
+    """All pairs that may still be merged.
+
+    Attributes:
+        table: int32, a hash table of indices into `rows`, -1 where free.
+        rows: int64[capacity, 4], columns KEY to PLACES.
+    """
+
+    table: Any
+    rows: Any
+
+
+KEY, COUNT, START, PLACES = range(
+    4
+)  # left << 32 | right, count, begin of the run (-1: gone), its length
+
+
+class Queue(NamedTuple):
+    """The pairs by count.
+
+    Attributes:
+        heap: int64[capacity, 3]: count, key, index of a pair.
+        links: int32[capacity], the next pair of the same bucket.
+        buckets: int32[N_BUCKETS], the first pair of each. -1 ends a list.
+    """
+
+    heap: Any
+    links: Any
+    buckets: Any
+
+
+class Sides(NamedTuple):
+    """What a merge gathers about its neighbors.
+
+    Attributes:
+        left, right: int64[V, 4] by neighbor, columns WEIGHT to LENGTH.
+        touched: int32[2, V], the left and the right neighbors met.
+    """
+
+    left: Any
+    right: Any
+    touched: Any
+
+
+WEIGHT, OCCURRENCES, RUN, LENGTH = range(
+    4
+)  # of a neighbor; begin of its run or -1; its length in bytes
 
 
 @kernel
@@ -65,23 +135,23 @@ def lay_out(data, offsets, weight_class, ids, cells):
 
 
 @kernel
-def count_byte_pairs(cells, n, weights, base, size, totals, occurrences):
-    """Add up weight and occurrences of each pair of one-byte tokens; ids lie in base..base+size."""
+def count_byte_pairs(cells, n, weights, base, totals, occurrences):
+    """Add up weight and occurrences of each pair of bytes (int64[256 * 256]), whose ids begin at `base`."""
     for p in range(n - 1):
         a, b = cells[2 * p], cells[2 * p + 2]
         if a >= 0 and b >= 0:
-            k = (a - base) * size + b - base
+            k = (a - base) * 256 + b - base
             totals[k] += weights[cells[2 * p + 1]]
             occurrences[k] += 1
 
 
 @kernel
-def fill_byte_pairs(cells, n, base, size, cursor, pool):
+def fill_byte_pairs(cells, n, base, cursor, pool):
     """Write the position of each occurrence to its pair's run; `cursor` is -1 for dropped pairs."""
     for p in range(n - 1):
         a, b = cells[2 * p], cells[2 * p + 2]
         if a >= 0 and b >= 0:
-            k = (a - base) * size + b - base
+            k = (a - base) * 256 + b - base
             if cursor[k] >= 0:
                 pool[cursor[k]] = p
                 cursor[k] += 1
@@ -94,31 +164,31 @@ def _slot_of(key, table):
 
 
 @inlined
-def find_pair(table, pairs, key):
+def _find_pair(pairs, key):
     """Return the index of pair `key`, or -1."""
-    h = _slot_of(key, table)
-    while table[h] >= 0:
-        if pairs[table[h], 0] == key:
-            return np.int64(table[h])
-        h = (h + 1) & (table.size - 1)
+    h = _slot_of(key, pairs.table)
+    while pairs.table[h] >= 0:
+        if pairs.rows[pairs.table[h], KEY] == key:
+            return np.int64(pairs.table[h])
+        h = (h + 1) & (pairs.table.size - 1)
     return np.int64(-1)
 
 
 @inlined
-def insert_pair(table, pairs, key, index):
+def _insert_pair(pairs, key, index):
     """Enter a pair that is known to be absent."""
-    h = _slot_of(key, table)
-    while table[h] >= 0:
-        h = (h + 1) & (table.size - 1)
-    table[h] = index
-    pairs[index, 0] = key
+    h = _slot_of(key, pairs.table)
+    while pairs.table[h] >= 0:
+        h = (h + 1) & (pairs.table.size - 1)
+    pairs.table[h] = index
+    pairs.rows[index, KEY] = key
 
 
 @kernel
-def rehash(table, pairs, n):
-    """Enter the first `n` pairs into an empty `table` (all -1, a power of two long)."""
+def rehash(pairs, n):
+    """Enter the first `n` pairs into the empty table (all -1, a power of two long)."""
     for index in range(n):
-        insert_pair(table, pairs, pairs[index, 0], index)
+        _insert_pair(pairs, pairs.rows[index, KEY], index)
 
 
 @kernel
@@ -176,53 +246,67 @@ def bucket_of(count):
 
 
 @inlined
-def enqueue(queue, heap, links, buckets, index, count, key):
+def _enqueue(queue, state, index, count, key):
     """Put a pair into the heap if it belongs to the bucket at hand (or above), else into its list."""
     b = bucket_of(count)
-    if b >= queue[BUCKET]:
-        push(heap, queue[HEAP_SIZE], count, key, index)
-        queue[HEAP_SIZE] += 1
+    if b >= state[BUCKET]:
+        push(queue.heap, state[HEAP_SIZE], count, key, index)
+        state[HEAP_SIZE] += 1
     else:
-        links[index] = buckets[b]
-        buckets[b] = index
+        queue.links[index] = queue.buckets[b]
+        queue.buckets[b] = index
 
 
 @kernel
-def next_bucket(state, heap, links, buckets, pairs, floor):
+def enqueue_new(queue, pairs, state, first):
+    """Queue the pairs from `first` on."""
+    for index in range(first, state[N_PAIRS]):
+        _enqueue(queue, state, index, pairs.rows[index, COUNT], pairs.rows[index, KEY])
+
+
+@kernel
+def _next_bucket(queue, pairs, state, floor):
     """Load the heap from the highest bucket that holds a pair; return False when there is none."""
+    rows = pairs.rows
     lowest = bucket_of(floor)
     while state[HEAP_SIZE] == 0 and state[BUCKET] > lowest:
         state[BUCKET] -= 1
-        index = np.int64(buckets[state[BUCKET]])
-        buckets[state[BUCKET]] = -1
+        index = np.int64(queue.buckets[state[BUCKET]])
+        queue.buckets[state[BUCKET]] = -1
         while index >= 0:
-            following = np.int64(links[index])
-            if pairs[index, 1] >= floor and pairs[index, 2] >= 0:
-                enqueue(state, heap, links, buckets, index, pairs[index, 1], pairs[index, 0])
+            following = np.int64(queue.links[index])
+            if rows[index, COUNT] >= floor and rows[index, START] >= 0:
+                _enqueue(queue, state, index, rows[index, COUNT], rows[index, KEY])
             index = following
     return state[HEAP_SIZE] > 0
 
 
-@kernel
-def enqueue_first(state, heap, links, buckets, pairs):
-    """Queue the pairs of bytes."""
-    state[BUCKET] = buckets.size
-    for index in range(state[N_PAIRS]):
-        enqueue(state, heap, links, buckets, index, pairs[index, 1], pairs[index, 0])
+@inlined
+def begin_merge(pairs, sides, merges, state, index):
+    """Write pair `index` down as the next merge and take it out of the pairs; return left, right, new id."""
+    key, c, m = pairs.rows[index, KEY], state[N_TOKENS], state[N_MERGES]
+    a, b = key >> 32, key & 0xFFFFFFFF
+    merges[m, 0], merges[m, 1], merges[m, 2], merges[m, 3] = a, b, c, pairs.rows[index, COUNT]
+    length = sides.left[a, LENGTH] + sides.left[b, LENGTH]
+    sides.left[c, LENGTH] = sides.right[c, LENGTH] = length
+    state[N_TOKENS] += 1
+    state[N_MERGES] += 1
+    pairs.rows[index, COUNT], pairs.rows[index, START] = 0, -1
+    return a, b, c
 
 
 @kernel
-def apply_merge(cells, weights, pool, start, n, a, b, c, left, right, touched, births):
-    """Merge (a, b) into c at the `n` positions of one run.
+def apply_merge(text, sides, start, n, a, b, c):
+    """Merge (a, b) into c at the `n` places of one run, and gather what stands around the merges.
 
-    `left` and `right` (int64[V, 4]) gather weight and occurrences by neighbor; `touched` (int32[2, n])
-    lists the neighbors met; `births` (int32[n, 4]) holds, per merge, the left neighbor and where it
-    starts, the right neighbor (or -1) and where c starts. Returns the numbers of left neighbors, right
-    neighbors, merges, and the weights of (c, c) and of the (c, a) that a following merge undid.
+    Returns the numbers of left neighbors, right neighbors and merges, and the weight of (c, c), which is also
+    that of the (c, a) that a following merge undid.
     """
+    cells, weights, pool, births = text
+    left, right, touched = sides
     n_left = n_right = n_births = np.int64(0)
     twin = np.int64(0)
-    la, lb = left[a, 3], left[b, 3]
+    la, lb = left[a, LENGTH], left[b, LENGTH]
     lc = la + lb
     for k in range(start, start + n):
         if k + AHEAD < start + n:
@@ -238,169 +322,149 @@ def apply_merge(cells, weights, pool, start, n, a, b, c, left, right, touched, b
             cells[2 * q] = INTERIOR
         cells[2 * p] = c
         cells[2 * r - 2] = ~c
-        births[n_births, 0] = -1
-        births[n_births, 2] = -1
-        births[n_births, 3] = p
+        births[n_births, BEFORE] = -1
+        births[n_births, AFTER] = -1
+        births[n_births, HERE] = p
         if before != SENTINEL:
             neighbor = before if before >= 0 else ~before
             if neighbor == c:
                 twin += w
-                births[n_births, 0] = c
-                births[n_births, 1] = p - lc
+                births[n_births, BEFORE] = c
+                births[n_births, BEFORE_AT] = p - lc
             else:
-                if left[neighbor, 1] == 0:
+                if left[neighbor, OCCURRENCES] == 0:
                     touched[0, n_left] = neighbor
                     n_left += 1
-                left[neighbor, 0] += w
-                left[neighbor, 1] += 1
-                births[n_births, 0] = neighbor
-                births[n_births, 1] = p - left[neighbor, 3]
+                left[neighbor, WEIGHT] += w
+                left[neighbor, OCCURRENCES] += 1
+                births[n_births, BEFORE] = neighbor
+                births[n_births, BEFORE_AT] = p - left[neighbor, LENGTH]
         if after >= 0:
-            if right[after, 1] == 0:
+            if right[after, OCCURRENCES] == 0:
                 touched[1, n_right] = after
                 n_right += 1
-            right[after, 0] += w
-            right[after, 1] += 1
-            births[n_births, 2] = after
+            right[after, WEIGHT] += w
+            right[after, OCCURRENCES] += 1
+            births[n_births, AFTER] = after
         n_births += 1
     return n_left, n_right, n_births, twin
 
 
 @inlined
-def _add(table, pairs, heap, links, buckets, state, key, count, room):
-    """Make a pair with a run of `room` places; return where the run starts."""
-    index = state[N_PAIRS]
-    insert_pair(table, pairs, key, index)
-    start = state[POOL_USED]
-    pairs[index, 1], pairs[index, 2], pairs[index, 3] = count, start, room
-    enqueue(state, heap, links, buckets, index, count, key)
+def _add_pair(pairs, state, key, count, places):
+    """Make a pair with a run of `places`; return where the run starts."""
+    index, start = state[N_PAIRS], state[POOL_USED]
+    _insert_pair(pairs, key, index)
+    pairs.rows[index, COUNT], pairs.rows[index, START] = count, start
+    pairs.rows[index, PLACES] = places
     state[N_PAIRS] += 1
-    state[POOL_USED] += room
+    state[POOL_USED] += places
     return start
 
 
 @inlined
-def lower(table, pairs, a, b, weight):
+def _lower(pairs, a, b, weight):
     """Take `weight` off the count of (a, b), if that pair is still of interest."""
-    index = find_pair(table, pairs, (a << 32) | b)
-    if index >= 0 and pairs[index, 2] >= 0:
-        pairs[index, 1] -= weight
+    index = _find_pair(pairs, (a << 32) | b)
+    if index >= 0 and pairs.rows[index, START] >= 0:
+        pairs.rows[index, COUNT] -= weight
 
 
 @kernel
-def _renew(
-    table, pairs, heap, links, buckets, state, side, neighbors, n, old, new, is_left, twin, limits
-):
-    """Lower the pairs that lost occurrences to one merge and make those that it gave birth to.
+def settle(text, pairs, sides, state, merge, gathered, floor, longest):
+    """Turn what `apply_merge` gathered for `merge` (a, b, c) into counts, new pairs and their runs.
 
-    After it ``side[x, 2]`` is where the run of neighbor x begins, -1 if there is none; ``side[x, 3]``
-    is the length of x in bytes.
+    The new pairs follow those that there were; whoever calls this queues them.
     """
-    for i in range(n):
-        x = np.int64(neighbors[i])
-        weight = side[x, 0]
-        if is_left:
-            lower(table, pairs, x, old, weight)
-            key = (x << 32) | new
-        else:
-            lower(table, pairs, old, x, weight)
-            key = (new << 32) | x
-            if x == limits[2]:
-                weight -= twin
-        side[x, 2] = -1
-        if weight >= limits[0] and side[x, 3] <= limits[1]:
-            side[x, 2] = _add(table, pairs, heap, links, buckets, state, key, weight, side[x, 1])
-
-
-@kernel
-def place_births(pool, births, touched, left, right, c, both, found):
-    """Write where the new pairs occur into their runs, and clear the gathering arrays.
-
-    The run of neighbor x begins at ``left[x, 2]`` or ``right[x, 2]``, that of (c, c) at `both`; -1 means
-    there is none. `found` holds the numbers of left neighbors, right neighbors and merges. Returns where
-    the run of (c, c) ends.
-    """
-    n_left, n_right, n_births = found
-    for i in range(n_births):
-        x = births[i, 0]
-        if x == c:
-            if both >= 0:
-                pool[both] = births[i, 1]
-                both += 1
-        elif x >= 0 and left[x, 2] >= 0:
-            pool[left[x, 2]] = births[i, 1]
-            left[x, 2] += 1
-        x = births[i, 2]
-        if x >= 0 and right[x, 2] >= 0:
-            pool[right[x, 2]] = births[i, 3]
-            right[x, 2] += 1
+    left, right, touched = sides
+    a, b, c = merge
+    n_left, n_right, n_births, twin = gathered
+    room = longest - left[c, LENGTH]
     for i in range(n_left):
-        left[touched[0, i], 0] = 0
-        left[touched[0, i], 1] = 0
+        x = np.int64(touched[0, i])
+        weight = left[x, WEIGHT]
+        _lower(pairs, x, a, weight)
+        left[x, RUN] = -1
+        if weight >= floor and left[x, LENGTH] <= room:
+            left[x, RUN] = _add_pair(pairs, state, (x << 32) | c, weight, left[x, OCCURRENCES])
     for i in range(n_right):
-        right[touched[1, i], 0] = 0
-        right[touched[1, i], 1] = 0
-    return both
-
-
-@kernel
-def _settle(table, pairs, heap, links, buckets, state, pool, a, b, c, found, left, right, touched,
-            births, floor, longest):  # fmt: skip
-    """Turn what `apply_merge` gathered into pairs, runs and heap entries, and clear the gathering arrays."""
-    n_left, n_right, n_births, twin = found
-    length = left[c, 3]
-    limits = (floor, longest - length, a)
-    _renew(
-        table, pairs, heap, links, buckets, state, left, touched[0], n_left, a, c, 1, twin, limits
-    )
-    _renew(
-        table, pairs, heap, links, buckets, state, right, touched[1], n_right, b, c, 0, twin, limits
-    )
+        x = np.int64(touched[1, i])
+        weight = right[x, WEIGHT]
+        _lower(pairs, b, x, weight)
+        if x == a:
+            weight -= twin  # a following merge undid as many (c, a) as there are (c, c)
+        right[x, RUN] = -1
+        if weight >= floor and right[x, LENGTH] <= room:
+            right[x, RUN] = _add_pair(pairs, state, (c << 32) | x, weight, right[x, OCCURRENCES])
     both = np.int64(-1)
-    if twin >= floor and 2 * length <= longest:
-        both = _add(table, pairs, heap, links, buckets, state, (c << 32) | c, twin, n_births)
-    both = place_births(pool, births, touched, left, right, c, both, (n_left, n_right, n_births))
+    if twin >= floor and left[c, LENGTH] <= room:
+        both = _add_pair(pairs, state, (c << 32) | c, twin, n_births)
+    both = _place_births(text, sides, c, both, gathered)
     if both >= 0:
-        pairs[state[N_PAIRS] - 1, 3] = both - pairs[state[N_PAIRS] - 1, 2]
+        pairs.rows[state[N_PAIRS] - 1, PLACES] = both - pairs.rows[state[N_PAIRS] - 1, START]
         state[POOL_USED] = both
 
 
 @kernel
-def merge_steps(cells, weights, pool, table, pairs, heap, links, buckets, merges, left, right, touched,
-                births, state, target, floor, longest, budget):  # fmt: skip
+def _place_births(text, sides, c, both, gathered):
+    """Write where the new pairs occur into their runs, and clear the gathering arrays.
+
+    The run of (c, c) begins at `both`; -1 means that there is none. Returns where it ends.
+    """
+    births, pool = text.births, text.pool
+    left, right, touched = sides
+    for i in range(gathered[2]):
+        x = births[i, BEFORE]
+        if x == c:
+            if both >= 0:
+                pool[both] = births[i, BEFORE_AT]
+                both += 1
+        elif x >= 0 and left[x, RUN] >= 0:
+            pool[left[x, RUN]] = births[i, BEFORE_AT]
+            left[x, RUN] += 1
+        x = births[i, AFTER]
+        if x >= 0 and right[x, RUN] >= 0:
+            pool[right[x, RUN]] = births[i, HERE]
+            right[x, RUN] += 1
+    for i in range(gathered[0]):
+        left[touched[0, i], WEIGHT] = left[touched[0, i], OCCURRENCES] = 0
+    for i in range(gathered[1]):
+        right[touched[1, i], WEIGHT] = right[touched[1, i], OCCURRENCES] = 0
+    return both
+
+
+@kernel
+def merge_steps(text, pairs, queue, sides, merges, state, target, floor, longest, budget):
     """Merge until `target` tokens exist; come back early to grow an array or after `budget` merges.
 
     `merges` (int64[:, 4]) receives left id, right id, new id and the count at the merge.
     """
+    heap, rows = queue.heap, pairs.rows
     stop = state[N_MERGES] + budget
     while state[N_TOKENS] < target:
-        if state[HEAP_SIZE] == 0 and not next_bucket(state, heap, links, buckets, pairs, floor):
+        if state[HEAP_SIZE] == 0 and not _next_bucket(queue, pairs, state, floor):
             return EXHAUSTED
         count, key, index = heap[0, 0], heap[0, 1], heap[0, 2]
-        now = pairs[index, 1]
+        now = rows[index, COUNT]
         if count != now:
             drop_top(heap, state[HEAP_SIZE])
             state[HEAP_SIZE] -= 1
             if now >= floor:
-                enqueue(state, heap, links, buckets, index, now, key)
+                _enqueue(queue, state, index, now, key)
             continue
-        start, n = pairs[index, 2], pairs[index, 3]
-        if state[POOL_USED] + 3 * n > pool.size:
+        start, n = rows[index, START], rows[index, PLACES]
+        if state[POOL_USED] + 3 * n > text.pool.size:
             return GROW_POOL
-        room = 2 * min(n, state[N_TOKENS]) + 1
-        if max(state[N_PAIRS], state[HEAP_SIZE]) + room > heap.shape[0]:
+        most_new = 2 * min(n, state[N_TOKENS]) + 1
+        if max(state[N_PAIRS], state[HEAP_SIZE]) + most_new > heap.shape[0]:
             return GROW_PAIRS
         if state[N_MERGES] == stop:
             return PAUSED
         drop_top(heap, state[HEAP_SIZE])
         state[HEAP_SIZE] -= 1
-        a, b, c, m = key >> 32, key & 0xFFFFFFFF, state[N_TOKENS], state[N_MERGES]
-        merges[m, 0], merges[m, 1], merges[m, 2], merges[m, 3] = a, b, c, count
-        left[c, 3] = right[c, 3] = left[a, 3] + left[b, 3]
-        state[N_TOKENS] += 1
-        state[N_MERGES] += 1
-        pairs[index, 1], pairs[index, 2] = 0, -1
-        found = apply_merge(cells, weights, pool, start, n, a, b, c, left, right, touched, births)
-        _settle(table, pairs, heap, links, buckets, state, pool, a, b, c, found, left, right, touched,
-                births, floor, longest)  # fmt: skip
+        first_new = state[N_PAIRS]
+        a, b, c = begin_merge(pairs, sides, merges, state, index)
+        gathered = apply_merge(text, sides, start, n, a, b, c)
+        settle(text, pairs, sides, state, (a, b, c), gathered, floor, longest)
+        enqueue_new(queue, pairs, state, first_new)
     return DONE

@@ -19,23 +19,58 @@ The slow twin is `toktk.educational.train_bpe`, given a score.
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from toktk.kernels import inlined, kernel
 from toktk.kernels.bpe_train import (
+    COUNT,
     DONE,
     EXHAUSTED,
     GROW_PAIRS,
     GROW_POOL,
+    HERE,
+    KEY,
+    LENGTH,
     N_MERGES,
     N_PAIRS,
     N_TOKENS,
+    PLACES,
     POOL_USED,
+    START,
+    Pairs,
+    Sides,
+    Text,
     apply_merge,
-    insert_pair,
-    lower,
-    place_births,
+    begin_merge,
+    settle,
 )
+
+
+class Ranking(NamedTuple):
+    """The pairs by score, and by symbol.
+
+    Attributes:
+        tree: int32[2 * capacity], see above.
+        scores: float64[capacity], minus infinity where there is no pair.
+        links: int32[capacity, 2], the next pair that begins, and that ends, with the same symbol.
+        heads: int32[V, 2], the first such pair of each symbol. -1 ends a list.
+        seen: int32[capacity], the merge that listed a pair last.
+        changed: int32[capacity], the pairs that must be scored before the next merge.
+        features: int64[5, capacity], what their scores are made of: count of the pair, of its left and of its
+            right symbol, and the lengths of the two in bytes.
+        symbols: int64[V], how often each symbol occurs.
+    """
+
+    tree: Any
+    scores: Any
+    links: Any
+    heads: Any
+    seen: Any
+    changed: Any
+    features: Any
+    symbols: Any
 
 
 @kernel
@@ -47,20 +82,20 @@ def count_symbols(data, offsets, counts, byte_ids, symbols):
 
 
 @kernel
-def _better(scores, pairs, i, j):
+def _better(scores, rows, i, j):
     """Return the pair to be merged first: the higher score, then the smaller pair of ids."""
     if scores[i] != scores[j]:
         return i if scores[i] > scores[j] else j
-    return i if pairs[i, 0] < pairs[j, 0] else j
+    return i if rows[i, KEY] < rows[j, KEY] else j
 
 
 @kernel
-def set_score(tree, scores, pairs, pair, score):
-    """Give one pair a score and mend the tree above it."""
+def set_score(tree, scores, rows, pair, score):
+    """Give one pair a score and mend the tree above it; `rows` are those of `Pairs`."""
     scores[pair] = score
     node = ((tree.size >> 1) + pair) >> 1
     while node > 0:
-        best = _better(scores, pairs, np.int64(tree[2 * node]), np.int64(tree[2 * node + 1]))
+        best = _better(scores, rows, np.int64(tree[2 * node]), np.int64(tree[2 * node + 1]))
         if best == tree[node] and best != pair:
             break
         tree[node] = best
@@ -68,157 +103,108 @@ def set_score(tree, scores, pairs, pair, score):
 
 
 @kernel
-def build_tree(tree, scores, pairs):
-    """Fill the tree; `scores` (float64[capacity]) is minus infinity where there is no pair."""
+def build_tree(tree, scores, rows):
+    """Fill the tree."""
     capacity = tree.size >> 1
     for pair in range(capacity):
         tree[capacity + pair] = pair
     for node in range(capacity - 1, 0, -1):
-        tree[node] = _better(scores, pairs, np.int64(tree[2 * node]), np.int64(tree[2 * node + 1]))
-
-
-@kernel
-def enter_scores(tree, scores, pairs, changed, n, new):
-    """Give the first `n` of the `changed` pairs their `new` scores (float64[n])."""
-    for i in range(n):
-        set_score(tree, scores, pairs, np.int64(changed[i]), new[i])
+        tree[node] = _better(scores, rows, np.int64(tree[2 * node]), np.int64(tree[2 * node + 1]))
 
 
 @inlined
-def _link(links, heads, pair, a, b):
+def _link(ranking, rows, pair):
+    """List a new pair by its symbols."""
+    a, b = rows[pair, KEY] >> 32, rows[pair, KEY] & 0xFFFFFFFF
+    links, heads = ranking.links, ranking.heads
     links[pair, 0], links[pair, 1] = heads[a, 0], heads[b, 1]
     heads[a, 0] = pair
     heads[b, 1] = pair
 
 
 @kernel
-def link_first(links, heads, pairs, changed, n):
+def link_first(ranking, rows, n):
     """List the pairs of bytes by their symbols, and all of them as changed."""
     for pair in range(n):
-        _link(links, heads, pair, pairs[pair, 0] >> 32, pairs[pair, 0] & 0xFFFFFFFF)
-        changed[pair] = pair
+        _link(ranking, rows, pair)
+        ranking.changed[pair] = pair
 
 
 @kernel
-def describe(pairs, symbols, left, changed, n, features):
-    """Write what a score is made of, for each of the first `n` changed pairs.
-
-    `features` (int64[5, >=n]): count of the pair, of its left and of its right symbol, and the lengths of
-    the two in bytes.
-    """
+def describe(ranking, rows, left, n):
+    """Write the features of the first `n` changed pairs; `left` as in `Sides`."""
+    features, symbols = ranking.features, ranking.symbols
     for i in range(n):
-        pair = changed[i]
-        a, b = pairs[pair, 0] >> 32, pairs[pair, 0] & 0xFFFFFFFF
-        features[0, i] = pairs[pair, 1]
+        pair = ranking.changed[i]
+        a, b = rows[pair, KEY] >> 32, rows[pair, KEY] & 0xFFFFFFFF
+        features[0, i] = rows[pair, COUNT]
         features[1, i], features[2, i] = symbols[a], symbols[b]
-        features[3, i], features[4, i] = left[a, 3], left[b, 3]
+        features[3, i], features[4, i] = left[a, LENGTH], left[b, LENGTH]
 
 
 @kernel
-def _add(table, pairs, links, heads, state, a, b, count, room):
-    """Make pair (a, b) with a run of `room` places; return where the run starts."""
-    pair, start = state[N_PAIRS], state[POOL_USED]
-    insert_pair(table, pairs, (a << 32) | b, pair)
-    pairs[pair, 1], pairs[pair, 2], pairs[pair, 3] = count, start, room
-    _link(links, heads, pair, a, b)
-    state[N_PAIRS] += 1
-    state[POOL_USED] += room
-    return start
-
-
-@kernel
-def _settle(table, pairs, links, heads, state, pool, a, b, c, found, left, right, touched, births,
-            floor, longest):  # fmt: skip
-    """Turn what `apply_merge` gathered into counts, new pairs and their runs."""
-    n_left, n_right, n_births, twin = found
-    room = longest - left[c, 3]
-    for i in range(n_left):
-        x = np.int64(touched[0, i])
-        lower(table, pairs, x, a, left[x, 0])
-        left[x, 2] = -1
-        if left[x, 0] >= floor and left[x, 3] <= room:
-            left[x, 2] = _add(table, pairs, links, heads, state, x, c, left[x, 0], left[x, 1])
-    for i in range(n_right):
-        x = np.int64(touched[1, i])
-        lower(table, pairs, b, x, right[x, 0])
-        # A following merge undid as many (c, a) as there are (c, c).
-        count = right[x, 0] - twin if x == a else right[x, 0]
-        right[x, 2] = -1
-        if count >= floor and right[x, 3] <= room:
-            right[x, 2] = _add(table, pairs, links, heads, state, c, x, count, right[x, 1])
-    both = np.int64(-1)
-    if twin >= floor and left[c, 3] <= room:
-        both = _add(table, pairs, links, heads, state, c, c, twin, n_births)
-    both = place_births(pool, births, touched, left, right, c, both, (n_left, n_right, n_births))
-    if both >= 0:
-        pairs[state[N_PAIRS] - 1, 3] = both - pairs[state[N_PAIRS] - 1, 2]
-        state[POOL_USED] = both
-
-
-@kernel
-def _gather(pairs, links, heads, seen, tree, scores, changed, n, symbol, stamp, floor):
+def _gather(ranking, rows, n, symbol, stamp, floor):
     """Append the pairs of `symbol` to the `n` changed ones, drop those below the floor; return n."""
+    links, heads = ranking.links, ranking.heads
     for side in range(2):
         previous, pair = np.int64(-1), np.int64(heads[symbol, side])
         while pair >= 0:
             following = np.int64(links[pair, side])
-            if pairs[pair, 1] < floor:
+            if rows[pair, COUNT] < floor:
                 if previous < 0:
                     heads[symbol, side] = following
                 else:
                     links[previous, side] = following
-                set_score(tree, scores, pairs, pair, -np.inf)
+                set_score(ranking.tree, ranking.scores, rows, pair, -np.inf)
             else:
                 previous = pair
-                if seen[pair] != stamp:
-                    seen[pair] = stamp
-                    changed[n] = pair
+                if ranking.seen[pair] != stamp:
+                    ranking.seen[pair] = stamp
+                    ranking.changed[n] = pair
                     n += 1
             pair = following
     return n
 
 
 @kernel
-def merge_best(cells, weights, pool, table, pairs, links, heads, seen, tree, scores, merges, left,
-               right, touched, births, symbols, changed, state, floor, longest):  # fmt: skip
-    """Apply the best merge and list the pairs that must be scored before the next one.
+def merge_best(arrays, merges, new_scores, state, floor, longest):
+    """Enter the scores of the changed pairs, apply the best merge, and describe the pairs that it changed.
 
-    Args:
-        links: int32[capacity, 2], the next pair that begins, and that ends, with the same symbol.
-        heads: int32[V, 2], the first such pair of each symbol. -1 ends a list.
-        seen: int32[capacity], the merge that listed a pair last.
-        symbols: int64[V], how often each symbol occurs.
-        changed: int32[capacity], filled.
-        The others are those of `toktk.kernels.bpe_train.merge_steps`.
+    A call costs as much as a rare merge. So one call does all this, and `arrays` holds Text, Pairs, Ranking and
+    Sides as plain tuples, which numba takes several times faster than named ones.
 
-    Returns why it came back, and how many pairs have changed. It returns early to grow an array.
+    `new_scores` is float64, empty if none are new; the other arguments are those of
+    `toktk.kernels.bpe_train.merge_steps`. Returns why it came back, and how many pairs have changed. It
+    returns before the merge to grow an array.
     """
-    best = np.int64(tree[1])
-    if scores[best] == -np.inf:
+    text, pairs = Text(*arrays[0]), Pairs(*arrays[1])
+    ranking, sides = Ranking(*arrays[2]), Sides(*arrays[3])
+    rows, symbols = pairs.rows, ranking.symbols
+    for i in range(new_scores.size):
+        pair = np.int64(ranking.changed[i])
+        set_score(ranking.tree, ranking.scores, rows, pair, new_scores[i])
+    best = np.int64(ranking.tree[1])
+    if ranking.scores[best] == -np.inf:
         return EXHAUSTED, 0
-    key, count, start, n = pairs[best, 0], pairs[best, 1], pairs[best, 2], pairs[best, 3]
-    if state[POOL_USED] + 3 * n > pool.size:
+    start, n = rows[best, START], rows[best, PLACES]
+    if state[POOL_USED] + 3 * n > text.pool.size:
         return GROW_POOL, 0
-    if state[N_PAIRS] + 2 * min(n, state[N_TOKENS]) + 1 > pairs.shape[0]:
+    if state[N_PAIRS] + 2 * min(n, state[N_TOKENS]) + 1 > rows.shape[0]:
         return GROW_PAIRS, 0
-    a, b, c, m = key >> 32, key & 0xFFFFFFFF, state[N_TOKENS], state[N_MERGES]
-    merges[m, 0], merges[m, 1], merges[m, 2], merges[m, 3] = a, b, c, count
-    left[c, 3] = right[c, 3] = left[a, 3] + left[b, 3]
-    state[N_TOKENS] += 1
-    state[N_MERGES] += 1
-    pairs[best, 1], pairs[best, 2] = 0, -1
-    found = apply_merge(cells, weights, pool, start, n, a, b, c, left, right, touched, births)
-    total = np.int64(0)  # not `count`: that of (a, a) counts overlaps
-    for i in range(found[2]):
-        total += weights[cells[2 * births[i, 3] + 1]]
+    first_new = state[N_PAIRS]
+    a, b, c = begin_merge(pairs, sides, merges, state, best)
+    gathered = apply_merge(text, sides, start, n, a, b, c)
+    total = np.int64(0)  # not the pair's count: that of (a, a) counts overlaps
+    for i in range(gathered[2]):
+        total += text.weights[text.cells[2 * text.births[i, HERE] + 1]]
     symbols[a] -= total
     symbols[b] -= total
     symbols[c] = total
-    _settle(table, pairs, links, heads, state, pool, a, b, c, found, left, right, touched, births,
-            floor, longest)  # fmt: skip
+    settle(text, pairs, sides, state, (a, b, c), gathered, floor, longest)
+    for pair in range(first_new, state[N_PAIRS]):
+        _link(ranking, rows, pair)
     n_changed = 0
     for symbol in (a, b, c):
-        n_changed = _gather(
-            pairs, links, heads, seen, tree, scores, changed, n_changed, symbol, m + 1, floor
-        )
+        n_changed = _gather(ranking, rows, n_changed, symbol, state[N_MERGES], floor)
+    describe(ranking, rows, sides.left, n_changed)
     return DONE, n_changed

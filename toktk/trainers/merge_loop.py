@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,15 @@ import numpy.typing as npt
 from toktk.kernels import bpe_train as k
 
 Int64 = npt.NDArray[np.int64]
+
+_BUDGET = 4096  # merges between two reports
+
+
+def grown(array: npt.NDArray[Any], rows: int, fill: float = 0) -> npt.NDArray[Any]:
+    """Return a longer copy of an array, its new rows `fill`."""
+    longer = np.full((rows, *array.shape[1:]), fill, dtype=array.dtype)
+    longer[: array.shape[0]] = array
+    return longer
 
 
 def power_of_two(n: int) -> int:
@@ -42,67 +52,66 @@ class MergeLoop:
     ) -> None:
         self.floor, self.longest = floor, longest
         self.base = int(byte_ids.min())
-        self._lay_out(data, offsets, counts, byte_ids)
-        self._tokens(byte_ids, max(max_size, self.base + 256))
-        self._first_pairs()
-
-    def _lay_out(
-        self, data: npt.NDArray[np.uint8], offsets: Int64, counts: Int64, byte_ids: Int64
-    ) -> None:
-        values, weight_class = np.unique(counts, return_inverse=True)
-        self.weights = np.ascontiguousarray(values, dtype=np.int64)
-        n = int(offsets[-1] - offsets[0]) + offsets.size + 1
-        self.cells = np.empty(2 * n, dtype=np.int32)
-        self.n_cells = int(
-            k.lay_out(data, offsets, weight_class.astype(np.int32), byte_ids, self.cells)
-        )
-
-    def _tokens(self, byte_ids: Int64, max_size: int) -> None:
-        self.left = np.zeros((max_size, 4), dtype=np.int64)
-        self.left[byte_ids, 3] = 1
-        self.right = self.left.copy()
-        self.merges = np.empty((max_size, 4), dtype=np.int64)
+        max_size = max(max_size, self.base + 256)
         self.state = np.zeros(k.STATE_SIZE, dtype=np.int64)
         self.state[k.N_TOKENS] = self.base + 256
-
-    def _first_pairs(self) -> None:
-        totals = np.zeros(256 * 256, dtype=np.int64)
-        occurrences = np.zeros(256 * 256, dtype=np.int64)
-        k.count_byte_pairs(
-            self.cells, self.n_cells, self.weights, self.base, 256, totals, occurrences
-        )
-        wanted = np.flatnonzero((totals >= self.floor) & (self.longest >= 2))
-        ends = np.cumsum(occurrences[wanted])
-        n, room = wanted.size, int(ends[-1]) if wanted.size else 0
-        position = np.int32 if self.cells.size // 2 < 2**31 else np.int64
-        self.pool = np.empty(room + room // 2 + 1024, dtype=position)
-        cursor = np.full(256 * 256, -1, dtype=np.int64)
-        cursor[wanted] = ends - occurrences[wanted]
-        starts = cursor[wanted]
-        k.fill_byte_pairs(self.cells, self.n_cells, self.base, 256, cursor, self.pool)
-        most = int(occurrences[wanted].max()) if n else 1
-        self.births = np.empty((most, 4), dtype=position)
-        self.touched = np.empty((2, self.merges.shape[0]), dtype=np.int32)
-        capacity = power_of_two(max(4 * n, self.n_cells // 8, 4096))
-        self.pairs = np.empty((capacity, 4), dtype=np.int64)
-        self.pairs[:n, 0] = ((wanted // 256 + self.base) << 32) | (wanted % 256 + self.base)
-        self.pairs[:n, 1] = totals[wanted]
-        self.pairs[:n, 2] = starts
-        self.pairs[:n, 3] = occurrences[wanted]
-        self.state[k.N_PAIRS] = n
-        self.state[k.POOL_USED] = room
-        self._queue()
+        self.merges = np.empty((max_size, 4), dtype=np.int64)
+        left = np.zeros((max_size, 4), dtype=np.int64)
+        left[byte_ids, k.LENGTH] = 1
+        self.sides = k.Sides(left, left.copy(), np.empty((2, max_size), dtype=np.int32))
+        self._first_pairs(*self._laid_out(data, offsets, counts, byte_ids))
+        self._queue_pairs()
         self._rehash()
 
-    def _queue(self) -> None:
-        self.heap = np.empty((self.pairs.shape[0], 3), dtype=np.int64)
-        self.links = np.empty(self.pairs.shape[0], dtype=np.int32)
-        self.buckets = np.full(k.N_BUCKETS, -1, dtype=np.int32)
-        k.enqueue_first(self.state, self.heap, self.links, self.buckets, self.pairs)
+    def _laid_out(
+        self, data: npt.NDArray[np.uint8], offsets: Int64, counts: Int64, byte_ids: Int64
+    ) -> tuple[npt.NDArray[np.int32], int, Int64]:
+        """Return the cells, how many are used, and the distinct counts."""
+        weights, weight_class = np.unique(counts, return_inverse=True)
+        n = int(offsets[-1] - offsets[0]) + offsets.size + 1
+        cells = np.empty(2 * n, dtype=np.int32)
+        n_cells = k.lay_out(data, offsets, weight_class.astype(np.int32), byte_ids, cells)
+        return cells, int(n_cells), np.ascontiguousarray(weights, dtype=np.int64)
+
+    def _first_pairs(self, cells: npt.NDArray[np.int32], n_cells: int, weights: Int64) -> None:
+        """Make the pairs of bytes and their runs."""
+        totals, occurrences = np.zeros((2, 256 * 256), dtype=np.int64)
+        k.count_byte_pairs(cells, n_cells, weights, self.base, totals, occurrences)
+        wanted = np.flatnonzero((totals >= self.floor) & (self.longest >= 2))
+        ends = np.cumsum(occurrences[wanted])
+        starts = ends - occurrences[wanted]
+        n, n_places = wanted.size, int(ends[-1]) if wanted.size else 0
+        position = np.int32 if cells.size // 2 < 2**31 else np.int64
+        pool = np.empty(n_places + n_places // 2 + 1024, dtype=position)
+        cursor = np.full(256 * 256, -1, dtype=np.int64)
+        cursor[wanted] = starts
+        k.fill_byte_pairs(cells, n_cells, self.base, cursor, pool)
+        births = np.empty((int(occurrences[wanted].max(initial=1)), 4), dtype=position)
+        self.text = k.Text(cells, weights, pool, births)
+        capacity = power_of_two(max(4 * n, n_cells // 8, 4096))
+        rows = np.empty((capacity, 4), dtype=np.int64)
+        rows[:n, k.KEY] = ((wanted // 256 + self.base) << 32) | (wanted % 256 + self.base)
+        rows[:n, k.COUNT] = totals[wanted]
+        rows[:n, k.START] = starts
+        rows[:n, k.PLACES] = occurrences[wanted]
+        self.pairs = k.Pairs(np.empty(0, dtype=np.int32), rows)
+        self.state[k.N_PAIRS] = n
+        self.state[k.POOL_USED] = n_places
+
+    def _queue_pairs(self) -> None:
+        capacity = self.pairs.rows.shape[0]
+        self.queue = k.Queue(
+            np.empty((capacity, 3), dtype=np.int64),
+            np.empty(capacity, dtype=np.int32),
+            np.full(k.N_BUCKETS, -1, dtype=np.int32),
+        )
+        self.state[k.BUCKET] = k.N_BUCKETS
+        k.enqueue_new(self.queue, self.pairs, self.state, 0)
 
     def _rehash(self) -> None:
-        self.table = np.full(2 * self.pairs.shape[0], -1, dtype=np.int32)
-        k.rehash(self.table, self.pairs, self.state[k.N_PAIRS])
+        table = np.full(2 * self.pairs.rows.shape[0], -1, dtype=np.int32)
+        self.pairs = self.pairs._replace(table=table)
+        k.rehash(self.pairs, self.state[k.N_PAIRS])
 
     @property
     def n_tokens(self) -> int:
@@ -119,10 +128,17 @@ class MergeLoop:
         while True:
             before = self.n_tokens
             why = k.merge_steps(
-                self.cells, self.weights, self.pool, self.table, self.pairs, self.heap,
-                self.links, self.buckets, self.merges, self.left, self.right, self.touched,
-                self.births, self.state, target, self.floor, self.longest, 4096,
-            )  # fmt: skip
+                self.text,
+                self.pairs,
+                self.queue,
+                self.sides,
+                self.merges,
+                self.state,
+                target,
+                self.floor,
+                self.longest,
+                _BUDGET,
+            )
             if progress is not None:
                 progress(self.n_tokens - before)
             if why == k.DONE:
@@ -130,22 +146,21 @@ class MergeLoop:
             if why == k.EXHAUSTED:
                 return False
             if why == k.GROW_POOL:
-                self._grow_pool(3 * self.births.shape[0])
+                self._grow_pool()
             elif why == k.GROW_PAIRS:
                 self._grow_pairs()
 
-    def _grow_pool(self, room: int) -> None:
-        size = max(self.pool.size + self.pool.size // 2, self.state[k.POOL_USED] + room)
-        grown = np.empty(size, dtype=self.pool.dtype)
-        grown[: self.pool.size] = self.pool
-        self.pool = grown
+    def _grow_pool(self) -> None:
+        pool = self.text.pool
+        needed = self.state[k.POOL_USED] + 3 * self.text.births.shape[0]
+        self.text = self.text._replace(pool=grown(pool, max(pool.size + pool.size // 2, needed)))
 
     def _grow_pairs(self) -> None:
-        rows = 2 * self.pairs.shape[0]
-        for name in ("pairs", "heap"):
-            old = getattr(self, name)
-            grown = np.empty((rows, old.shape[1]), dtype=np.int64)
-            grown[: old.shape[0]] = old
-            setattr(self, name, grown)
-        self.links = np.resize(self.links, rows)
+        capacity = 2 * self.pairs.rows.shape[0]
+        self.pairs = self.pairs._replace(rows=grown(self.pairs.rows, capacity))
+        self._grow_queue(capacity)
         self._rehash()
+
+    def _grow_queue(self, capacity: int) -> None:
+        heap, links = grown(self.queue.heap, capacity), grown(self.queue.links, capacity)
+        self.queue = self.queue._replace(heap=heap, links=links)

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from toktk.kernels import bpe_train, bpe_train_scored
-from toktk.trainers.merge_loop import Int64, MergeLoop
+from toktk.kernels import bpe_train_scored as k
+from toktk.kernels.bpe_train import N_PAIRS
+from toktk.trainers.merge_loop import Int64, MergeLoop, grown
 from toktk.trainers.pair_scores import PairScore, scores_of
 
 _PROGRESS = 256  # merges between two reports
@@ -38,24 +39,28 @@ class ScoredMerges(MergeLoop):
     ) -> None:
         self.score, self.name = score, name
         super().__init__(data, offsets, counts, byte_ids, max_size, floor, longest)
-        self.symbols = np.zeros(self.merges.shape[0], dtype=np.int64)
-        bpe_train_scored.count_symbols(data, offsets, counts, byte_ids, self.symbols)
-        self._score(int(self.state[bpe_train.N_PAIRS]))
+        k.count_symbols(data, offsets, counts, byte_ids, self.ranking.symbols)
+        n = int(self.state[N_PAIRS])
+        k.describe(self.ranking, self.pairs.rows, self.sides.left, n)
+        self._new_scores = self._scored(n)
 
-    def _queue(self) -> None:
-        capacity, n = self.pairs.shape[0], self.state[bpe_train.N_PAIRS]
-        self.links = np.empty((capacity, 2), dtype=np.int32)
-        self.heads = np.full((self.merges.shape[0], 2), -1, dtype=np.int32)
-        self.seen = np.zeros(capacity, dtype=np.int32)
-        self.changed = np.empty(capacity, dtype=np.int32)
-        self.scores = np.full(capacity, -np.inf)
-        self.features = np.empty((5, 1024), dtype=np.int64)
-        bpe_train_scored.link_first(self.links, self.heads, self.pairs, self.changed, n)
+    def _queue_pairs(self) -> None:
+        capacity = self.pairs.rows.shape[0]
+        self.ranking = k.Ranking(
+            tree=np.empty(2 * capacity, dtype=np.int32),
+            scores=np.full(capacity, -np.inf),
+            links=np.empty((capacity, 2), dtype=np.int32),
+            heads=np.full((self.merges.shape[0], 2), -1, dtype=np.int32),
+            seen=np.zeros(capacity, dtype=np.int32),
+            changed=np.empty(capacity, dtype=np.int32),
+            features=np.empty((5, capacity + 520), dtype=np.int64),
+            symbols=np.zeros(self.merges.shape[0], dtype=np.int64),
+        )
+        k.link_first(self.ranking, self.pairs.rows, self.state[N_PAIRS])
         self._plant()
 
     def _plant(self) -> None:
-        self.tree = np.empty(2 * self.pairs.shape[0], dtype=np.int32)
-        bpe_train_scored.build_tree(self.tree, self.scores, self.pairs)
+        k.build_tree(self.ranking.tree, self.ranking.scores, self.pairs.rows)
 
     def run(self, target: int, progress: Callable[[int], None] | None = None) -> bool:
         """Merge until `target` ids exist; return False when no pair reaches the floor before.
@@ -65,17 +70,16 @@ class ScoredMerges(MergeLoop):
         """
         reported = self.n_tokens
         while self.n_tokens < target:
-            why, n = bpe_train_scored.merge_best(
-                self.cells, self.weights, self.pool, self.table, self.pairs, self.links,
-                self.heads, self.seen, self.tree, self.scores, self.merges, self.left, self.right,
-                self.touched, self.births, self.symbols, self.changed, self.state, self.floor,
-                self.longest,
-            )  # fmt: skip
-            if why == bpe_train.DONE:
-                self._score(n)
-            elif why == bpe_train.GROW_POOL:
-                self._grow_pool(3 * self.births.shape[0])
-            elif why == bpe_train.GROW_PAIRS:
+            arrays = tuple(map(tuple, (self.text, self.pairs, self.ranking, self.sides)))
+            why, n_changed = k.merge_best(
+                arrays, self.merges, self._new_scores, self.state, self.floor, self.longest
+            )
+            self._new_scores = np.empty(0)
+            if why == k.DONE:
+                self._new_scores = self._scored(n_changed)
+            elif why == k.GROW_POOL:
+                self._grow_pool()
+            elif why == k.GROW_PAIRS:
                 self._grow_pairs()
             else:
                 break
@@ -86,25 +90,20 @@ class ScoredMerges(MergeLoop):
             progress(self.n_tokens - reported)
         return self.n_tokens >= target
 
-    def _score(self, n: int) -> None:
-        """Score the first `n` changed pairs."""
+    def _scored(self, n: int) -> npt.NDArray[np.float64]:
+        """Return the scores of the first `n` changed pairs."""
         if n == 0:
-            return
-        if n > self.features.shape[1]:
-            self.features = np.empty((5, 2 * n), dtype=np.int64)
-        bpe_train_scored.describe(
-            self.pairs, self.symbols, self.left, self.changed, n, self.features
-        )
-        new = scores_of(self.score, self.name, self.features[:, :n])
-        bpe_train_scored.enter_scores(self.tree, self.scores, self.pairs, self.changed, n, new)
+            return np.empty(0)
+        return scores_of(self.score, self.name, self.ranking.features[:, :n])
 
-    def _grow_pairs(self) -> None:
-        rows = 2 * self.pairs.shape[0]
-        for name in ("pairs", "links", "seen", "changed", "scores"):
-            old = getattr(self, name)
-            grown = np.zeros((rows, *old.shape[1:]), dtype=old.dtype)
-            grown[: old.shape[0]] = old
-            setattr(self, name, grown)
-        self.scores[rows // 2 :] = -np.inf
-        self._rehash()
+    def _grow_queue(self, capacity: int) -> None:
+        ranking = self.ranking
+        self.ranking = ranking._replace(
+            tree=np.empty(2 * capacity, dtype=np.int32),
+            scores=grown(ranking.scores, capacity, -np.inf),
+            links=grown(ranking.links, capacity),
+            seen=grown(ranking.seen, capacity),
+            changed=grown(ranking.changed, capacity),
+            features=np.empty((5, capacity + 520), dtype=np.int64),
+        )
         self._plant()
