@@ -198,10 +198,34 @@ def test_text_that_cannot_be_measured_on(
 
 
 def test_specs_that_are_wrong(files: list[str], corpus: list[str], tmp_path: Path) -> None:
-    assert "no-such" in fails(*files, tmp_path / "no-such.json", *corpus)
+    assert "no-such" in fails(tmp_path / "no-such.json", *corpus)
     assert "2 tokenizers are called 'bpe-300'" in fails(files[0], files[0], *corpus)
     assert not (tmp_path / "runs").exists()
     assert "Missing argument" in fails(*corpus, code=2)
+
+
+def test_one_broken_tokenizer_of_ten_takes_no_other_away(
+    files: list[str], corpus: list[str], tmp_path: Path
+) -> None:
+    folder = files[0].partition("=")[2]
+    broken = tmp_path / "broken" / "tokenizer.json"
+    broken.parent.mkdir()
+    document = json.loads(Path(folder).read_text(encoding="utf-8"))
+    document["model"]["merges"][3] = ["nothing", "like this"]
+    broken.write_text(json.dumps(document), encoding="utf-8")
+    nine = [f"t{i}={folder}" for i in range(9)]
+    result = run(*nine[:4], f"tenth={broken}", *nine[4:], *corpus, "-o", "run")
+    assert result.exit_code == 1
+    rows = re.findall(r"^(t\d) +300 +native", result.stdout, re.M)
+    assert rows == [f"t{i}" for i in range(9)]
+    assert "tenth" not in result.stdout
+    (line,) = (line for line in result.stderr.splitlines() if line.startswith("  tenth: "))
+    assert "model.merges[3]" in line
+    assert "Error: without figures: tenth." in result.stderr
+    stored = Results.read_parquet(tmp_path / "run" / "results.parquet")
+    assert len({record.tokenizer for record in stored}) == 9
+    document = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    assert list(document["failed"]) == ["tenth"]
 
 
 def record(label: str, metric: str, group: str, value: float | None, size: int = 50_257) -> Record:
