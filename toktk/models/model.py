@@ -17,7 +17,7 @@ Ids = npt.NDArray[np.uint32]
 Int64 = npt.NDArray[np.int64]
 Arrays = Mapping[str, npt.NDArray[Any]]
 
-# What can be kept in the store, by kind; imported when one is read.
+# The classes of models that the store can keep, by kind; imported when a model is read.
 KINDS = {
     "bpe": "toktk.models.bpe:BpeModel",
     "pairs": "toktk.models.pairs:PairModel",
@@ -38,7 +38,7 @@ class Model(Protocol):
         kind: names the class in the store and in files.
         special_tokens: names of ids that are never found in text: 0, 1, … in what is trained here,
             anywhere in published vocabularies.
-        vocab_size: number of ids, special tokens and alphabet included: the highest id, plus one.
+        vocab_size: number of ids, special tokens and alphabet included: the highest id plus one.
         tokens: the bytes of each id; a special token's are its name in UTF-8.
         signature: the sha256, in hex, of all that determines ids.
     """
@@ -74,8 +74,8 @@ class Model(Protocol):
     def is_prefix_of(self, other: Any) -> bool:
         """Tell whether one evaluation of `other` gives this model's figures too.
 
-        So it is where `other` was trained further from here and both encode by ranked merges, and where
-        the two are the same.
+        It does where the two are the same, and where `other` is this model trained further and both encode by
+        ranked merges.
         """
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -99,7 +99,7 @@ def model_from_arrays(kind: str, arrays: Arrays) -> Model:
 
 
 def is_storable(model: object) -> bool:
-    """Tell whether `model_from_arrays` can bring `model` back; a plug-in's own it cannot."""
+    """Tell whether `model_from_arrays` can bring `model` back; it cannot for a class of a plug-in."""
     kind = getattr(model, "kind", None)
     return kind in KINDS and type(model) is _class_of(kind)
 
