@@ -36,8 +36,7 @@ def encode(arguments: dict[str, Any], step: Steps) -> tuple[Figures, Callable[[]
     with step("import"):
         for needed in adapter.imports:
             importlib.import_module(needed)
-        if hasattr(adapter, "prepare"):
-            adapter.prepare(arguments["source"])
+        adapter.prepare(arguments["source"])
     seen, timed = halves(Path(arguments["file"]).read_bytes().decode(), arguments["length"])
 
     def fresh() -> Any:
@@ -137,7 +136,7 @@ def one_table(
          "ids"),
     )  # fmt: skip
     jobs = [
-        Job(c.engine, "encode", {
+        Job(c.name, "encode", {
             **{k: v for k, v in dataclasses.asdict(c).items() if k in ("adapter", "source")},
             "file": str(file), "length": LENGTHS[documents],
         })
@@ -165,7 +164,7 @@ def one_table(
 def main() -> None:
     """Run everything that was asked for."""
     from toktk.loading.load import open_tokenizer
-    from toktk.timing.contenders import contenders
+    from toktk.timing.engines import engines_for
 
     chosen = options()
     head = harness.facts() | {"command": harness.command_line()}
@@ -175,7 +174,7 @@ def main() -> None:
             folder = Path(name) / str(number)
             folder.mkdir()
             loaded = open_tokenizer(spec)
-            found = contenders(loaded, folder)
+            found = engines_for(loaded, folder)
             for corpus in chosen.corpus:
                 file = harness.material(corpus, chosen.bytes, folder)
                 facts = harness.text_facts(file)

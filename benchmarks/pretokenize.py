@@ -71,7 +71,7 @@ def toktk_cut(arguments: Arguments, step: Steps) -> tuple[Figures, Callable[[], 
     from toktk.pretokenizers.pretokenizer import Pretokenizer
 
     data, offsets = _documents(arguments)
-    transducer = Pretokenizer.of(arguments["pattern"]).transducer
+    transducer = Pretokenizer.of(arguments["pattern"]).compile()
     if transducer is None:
         raise SystemExit(f"the pattern {arguments['pattern']} does not compile")
     tables, scratch = transducer.tables, workspace()

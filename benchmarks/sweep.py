@@ -73,29 +73,24 @@ def toktk(arguments: Arguments, step: Steps) -> tuple[Figures, None]:
         from toktk.corpus import ReaderOptions, load_corpus
         from toktk.evaluation.evaluation import evaluate
         from toktk.pieces.counting import count_corpus
-        from toktk.pieces.table import PieceTable
-        from toktk.pretokenizers.pretokenizer import Pretokenizer
         from toktk.trainers.base import TrainingData
         from toktk.trainers.bpe import BpeTrainer
 
     jobs, sizes = arguments["threads"], arguments["sizes"]
     options = ReaderOptions(sample_by="line")
 
-    def count(pretokenizer: Pretokenizer) -> PieceTable:
-        return count_corpus(sample, pretokenizer, jobs=jobs, by_group=False)
-
     with step("count training text"):
         trainer = BpeTrainer(arguments["pattern"])
         sample = load_corpus(arguments["sample"], options)
-        data = TrainingData(sample, count)
+        data = TrainingData(sample, jobs=jobs)
         data.pieces(trainer.pretokenizer)
     with step("train"):
-        largest = trainer.train(data, sizes)[-1]
+        largest = trainer.train(data, sizes).tokenizers[-1]
     with step("count evaluation text"):
         corpus = load_corpus(arguments["eval"], options)
         table = count_corpus(corpus, trainer.pretokenizer, jobs=jobs)
     with step("evaluate"):
-        evaluation = evaluate(table, largest.model, sizes, jobs=jobs)
+        (evaluation,) = evaluate(table, [largest.model], sizes=sizes, jobs=jobs)
         tokens = {
             str(size): dict(zip(evaluation.groups, evaluation.tokens(size).tolist(), strict=True))
             for size in sizes

@@ -56,24 +56,16 @@ def toktk(arguments: Arguments, step: Steps) -> tuple[Figures, Check]:
         # toktk imports numba when it is first needed; here that is not part of the work, as a
         # compiled peer's import is not. Loading the compiled kernels from the cache is.
         from toktk.corpus import ReaderOptions, load_corpus
-        from toktk.pieces.counting import count_corpus
-        from toktk.pieces.table import PieceTable
-        from toktk.pretokenizers.pretokenizer import Pretokenizer
         from toktk.trainers.base import TrainingData
         from toktk.trainers.bpe import BpeTrainer
-
-    jobs = arguments["threads"]
-
-    def count(pretokenizer: Pretokenizer) -> PieceTable:
-        return count_corpus(corpus, pretokenizer, jobs=jobs, by_group=False)
 
     with step("count"):
         trainer = BpeTrainer(arguments["pattern"])
         corpus = load_corpus(arguments["file"], ReaderOptions(sample_by="line"))
-        data = TrainingData(corpus, count)
+        data = TrainingData(corpus, jobs=arguments["threads"])
         table = data.pieces(trainer.pretokenizer)
     with step("merge"):
-        (tokenizer,) = trainer.train(data, [arguments["size"]])
+        (tokenizer,) = trainer.train(data, [arguments["size"]]).tokenizers
 
     def check() -> Figures:
         tokens = tokenizer.model.tokens

@@ -53,31 +53,27 @@ def toktk(arguments: Arguments, step: Steps) -> tuple[Figures, Check]:
     with step("import"):
         # As in train.py: importing numba is no part of the work, loading kernels from the cache is.
         import toktk.kernels.count
-        import toktk.trainers.pruning  # noqa: F401
+        import toktk.trainers.unigram_state  # noqa: F401
         from toktk.corpus import ReaderOptions, load_corpus
-        from toktk.pieces.counting import count_corpus
-        from toktk.pieces.table import PieceTable
-        from toktk.pretokenizers.pretokenizer import Pretokenizer
         from toktk.trainers.base import TrainingData
         from toktk.trainers.unigram import UnigramTrainer
 
     jobs, sizes = arguments["threads"], arguments["sizes"]
 
-    def count(pretokenizer: Pretokenizer) -> PieceTable:
-        return count_corpus(corpus, pretokenizer, jobs=jobs, by_group=False)
-
     with step("count"):
         trainer = UnigramTrainer("metaspace")
         corpus = load_corpus(arguments["file"], ReaderOptions(sample_by="line"))
-        data = TrainingData(corpus, count, jobs=jobs)
+        data = TrainingData(corpus, jobs=jobs)
         table = data.pieces(trainer.pretokenizer)
     with step("train"):
-        tokenizers = trainer.train(data, sizes)
+        trained = trainer.train(data, sizes)
 
     def check() -> Figures:
-        if len(tokenizers) < len(sizes):
-            raise RuntimeError(f"the text gives {data.available:,} tokens, not {max(sizes):,}")
-        model = max((tokenizer.model for tokenizer in tokenizers), key=lambda m: m.vocab_size)
+        if len(trained.tokenizers) < len(sizes):
+            raise RuntimeError(f"the text gives {trained.available:,} tokens, not {max(sizes):,}")
+        model = max(
+            (tokenizer.model for tokenizer in trained.tokenizers), key=lambda m: m.vocab_size
+        )
         n = len(model.special_tokens)
         byte_ids = set(model.fallback.tolist())
         scored = zip(model.tokens[n:], model.scores.tolist(), strict=True)

@@ -219,10 +219,10 @@ def check_entropies() -> list[Check]:
         for what, published, ours in (
             ("Rényi entropy, a = 2.5, bits", bits, renyi_entropy(counts, 2.5)),
             ("Rényi efficiency, a = 2.5, of types seen", efficiency,
-             renyi_efficiency(counts, 2.5, "observed")),
+             renyi_efficiency(counts, 2.5)),
             ("Shannon entropy, bits", shannon, renyi_entropy(counts, 1)),
             ("Shannon efficiency, of types seen", shannon_efficiency,
-             renyi_efficiency(counts, 1, "observed")),
+             renyi_efficiency(counts, 1)),
         ):  # fmt: skip
             found.append(Check(f"“{text}”: {what}", published, SCORER, ours or 0.0))
     return found

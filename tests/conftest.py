@@ -41,39 +41,23 @@ def nasty_texts() -> list[str]:
     return list(NASTY_TEXTS)
 
 
-class Documents:
-    """A part of a corpus, held in memory: (text, group, weight) or (text, group, weight, align)."""
-
-    size, unit, replaced, null_rows, fingerprint = None, "rows", 0, 0, "0" * 64
-
-    def __init__(self, documents, batch_rows=1000):
-        self.documents, self.batch_rows = documents, batch_rows
-
-    def batches(self, progress=None):
-        import pyarrow as pa
-
-        from toktk.corpus.batch import group_column, make_batch
-
-        for at in range(0, len(self.documents), self.batch_rows):
-            rows = self.documents[at : at + self.batch_rows]
-            aligned = [row[3] if len(row) > 3 else None for row in rows]
-            yield make_batch(
-                pa.array([row[0] for row in rows], pa.large_string()),
-                group_column(pa.array([row[1] for row in rows]), "here"),
-                pa.array(aligned, pa.string()),
-                pa.array([row[2] for row in rows], pa.int64()),
-            )
-
-    def describe(self):
-        return {}
-
-
 @pytest.fixture(scope="session")
 def corpus_of():
-    """Make a corpus of documents at hand: ``corpus_of(documents, batch_rows=1000)``."""
-    from toktk.corpus import Corpus
+    """Make a corpus of documents at hand: ``corpus_of(documents, batch_rows=1000)``.
 
-    return lambda documents, batch_rows=1000: Corpus("tested", [Documents(documents, batch_rows)])
+    A document is (text, group, weight) or (text, group, weight, align).
+    """
+    from toktk.corpus import Corpus, concat
+
+    def of(rows):
+        texts, groups, weights, align = zip(*((*row, None)[:4] for row in rows), strict=True)
+        return Corpus.of(texts, groups, align, weights)
+
+    def build(documents, batch_rows=1000):
+        starts = range(0, len(documents), batch_rows)
+        return concat([of(documents[at : at + batch_rows]) for at in starts], "tested")
+
+    return build
 
 
 @pytest.fixture(scope="session")
@@ -100,16 +84,15 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Tokenizer]:
     from tokenizer_samples import TEXT
 
     from toktk.corpus import ReaderOptions, load_corpus
-    from toktk.pieces.counting import count_corpus
     from toktk.trainers.base import TrainingData
     from toktk.trainers.bpe import BpeTrainer
 
     def run(text: str = TEXT, size: int = 700, **options: object) -> Tokenizer:
         path = tmp_path_factory.mktemp("corpus") / "text.txt"
         path.write_text(text, encoding="utf-8", newline="")
-        corpus = load_corpus(str(path), ReaderOptions(sample_by="document"))
-        data = TrainingData(corpus, lambda p: count_corpus(corpus, p, by_group=False))
-        return BpeTrainer(**options).train(data, [size])[0]  # type: ignore[arg-type]
+        data = TrainingData(load_corpus(str(path), ReaderOptions(sample_by="document")))
+        trainer = BpeTrainer(**options)  # type: ignore[arg-type]
+        return trainer.train(data, [size]).tokenizers[0]
 
     return run
 

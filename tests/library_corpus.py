@@ -1,8 +1,5 @@
 """A slice of the help pages that the library trainers are trained on and compared on."""
 
-import functools
-
-from toktk.pieces.counting import count_corpus
 from toktk.trainers.base import TrainingData
 
 
@@ -17,4 +14,4 @@ def training_slice(real_texts):
 
 
 def data_of(corpus, progress=None):
-    return TrainingData(corpus, functools.partial(count_corpus, corpus, by_group=False), progress)
+    return TrainingData(corpus, progress=progress)

@@ -55,7 +55,8 @@ def fresh_home(folder: Path) -> Path:
     """Make a home without cells that shares the compiled kernels and patterns of the session."""
     folder.mkdir()
     session = Path(os.environ["TOKTK_HOME"])
-    for name in ("kernels", "patterns"):
-        (session / name).mkdir(exist_ok=True)
+    (folder / "cells").mkdir()
+    for name in ("kernels", "cells/patterns"):
+        (session / name).mkdir(parents=True, exist_ok=True)
         (folder / name).symlink_to(session / name)
     return folder

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-
-import toktk
 
 HEAVY = {"numba", "llvmlite", "datasets", "pyarrow", "pandas", "tokenizers", "tiktoken", "regex"}
 HEAVY |= {"sentencepiece"}
@@ -54,47 +50,6 @@ def test_help_loads_nothing_it_does_not_need(args: list[str]) -> None:
     assert not {name for name in loaded if name.startswith("toktk.cli.")}
 
 
-@pytest.mark.parametrize("args", [["ls", "metrics"], ["ls", "patterns"], ["env"]])
+@pytest.mark.parametrize("args", [["ls", "metrics"], ["ls", "patterns"], ["env"], ["cache"]])
 def test_listing_loads_neither_numba_nor_arrow(args: list[str]) -> None:
     assert not modules(COMMAND.format(args=args)) & HEAVY
-
-
-# Data flows from left to right; a room imports from those before it alone.
-ROOMS = [
-    "kernels",
-    "normalizers",
-    "pretokenizers",
-    "corpus",
-    "pieces",
-    "tokenizer",
-    "trainers",
-    "metrics",
-    "throughput",
-    "lab",
-    "report",
-    "cli",
-]
-
-
-def imported(path: Path) -> set[str]:
-    """Return the rooms that a module imports from, inside functions too."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom):
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-    return {name.split(".")[1] for name in names if name.startswith("toktk.")} & set(ROOMS)
-
-
-@pytest.mark.parametrize("room", ROOMS)
-def test_rooms_import_from_those_before_them(room: str) -> None:
-    later = set(ROOMS[ROOMS.index(room) + 1 :])
-    modules = sorted((Path(toktk.__file__).parent / room).rglob("*.py"))
-    assert modules
-    assert {path.stem: imported(path) & later for path in modules if imported(path) & later} == {}
-
-
-def test_every_room_has_its_place() -> None:
-    found = {path.parent.name for path in Path(toktk.__file__).parent.glob("*/__init__.py")}
-    assert found == set(ROOMS)

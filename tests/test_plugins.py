@@ -19,6 +19,7 @@ import numpy as np
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.models.bpe import BpeModel
 from toktk.tokenizer import Tokenizer
+from toktk.trainers.base import Trained
 from toktk.trainers.bpe import BpeTrainer
 
 
@@ -47,7 +48,7 @@ class Unrelated:
             n = np.arange(size - 256)
             model = BpeModel((), np.stack([n % 256, (n * 7 + size) % 256, 256 + n], axis=1))
             made.append(Tokenizer(f"unrelated-{size}", self.pretokenizer, model))
-        return made
+        return Trained(tuple(made))
 
 
 class Broken:

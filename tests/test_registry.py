@@ -30,7 +30,9 @@ def run(site: Path, code: str, **variables: str) -> str:
     env = {**os.environ, "PYTHONPATH": str(site), "TOKTK_DEBUG": "0", **variables}
     prelude = (
         "import sys\nfrom toktk.errors import ToktkError\n"
-        "from toktk.registry import METRICS, PRETOKENIZERS, TRAINERS\n"
+        "from toktk.metrics import METRICS\n"
+        "from toktk.pretokenizers.patterns import PRETOKENIZERS\n"
+        "from toktk.trainers import TRAINERS\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", prelude + code],
@@ -165,3 +167,16 @@ def test_two_plugins_cannot_share_a_name(tmp_path: Path) -> None:
 def test_listing_imports_no_target() -> None:
     listed = Registry("toktk.trainers", {"ghost": "no_such_module:Ghost"}).names()
     assert listed["ghost"] == "toktk"
+
+
+def test_what_toktk_has_is_asked_for_when_needed() -> None:
+    asked = []
+
+    def own() -> dict[str, object]:
+        asked.append(1)
+        return {"length": len}
+
+    registry = Registry("toktk.trainers", own)
+    assert not asked
+    assert registry.names()["length"] == "toktk"
+    assert registry.load("length") is len

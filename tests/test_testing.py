@@ -16,7 +16,7 @@ from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.testing import ConformanceError, check_trainer
 from toktk.tokenizer import Tokenizer
 from toktk.trainers import TRAINERS
-from toktk.trainers.base import Card, card_of
+from toktk.trainers.base import Card, Trained, card_of
 from toktk.trainers.bpe import BpeTrainer
 
 README = Path(__file__).parents[1] / "README.md"
@@ -46,9 +46,10 @@ class Good:
     card = Card(nested=True, shared=True)
 
     def train(self, data, sizes):
-        return self.change(BpeTrainer("gpt2").train(data, sizes), data, sizes)
+        trained = BpeTrainer("gpt2").train(data, sizes)
+        return replace(trained, tokenizers=tuple(self.change(trained.tokenizers)))
 
-    def change(self, made, data, sizes):
+    def change(self, made):
         return made
 
 
@@ -57,23 +58,22 @@ def test_the_trainer_that_the_others_break_conforms():
 
 
 class OtherSize(Good):
-    def change(self, made, data, sizes):
+    def change(self, made):
         return [replace(one, model=one.model.cut(one.vocab_size - 1)) for one in made]
 
 
 class Silent(Good):
-    def change(self, made, data, sizes):
-        data.available = None
+    def change(self, made):
         return made[1:]
 
 
-class NoList(Good):
-    def change(self, made, data, sizes):
-        return {one.vocab_size: one for one in made}
+class NoTrained(Good):
+    def train(self, data, sizes):
+        return list(super().train(data, sizes).tokenizers)
 
 
 class Gap(Good):
-    def change(self, made, data, sizes):
+    def change(self, made):
         return [replace(one, model=Sparse(one.model)) for one in made]
 
 
@@ -103,7 +103,7 @@ class Shout(Wrapped):
 
 
 class Lossy(Good):
-    def change(self, made, data, sizes):
+    def change(self, made):
         return [replace(one, model=Shout(one.model)) for one in made]
 
 
@@ -116,29 +116,28 @@ class Deaf(Wrapped):
 
 
 class NoByte(Good):
-    def change(self, made, data, sizes):
+    def change(self, made):
         return [replace(one, model=Deaf(one.model)) for one in made]
 
 
 class NoFile(Good):
-    def change(self, made, data, sizes):
+    def change(self, made):
         cut = Pretokenizer.of("(?<=a)b|.")  # looks behind, which no table does
         return [replace(one, pretokenizer=cut) for one in made]
 
 
 class Unrelated(Good):
-    def change(self, made, data, sizes):
+    def change(self, made):
         for i, one in enumerate(made):
             n = np.arange(one.vocab_size - 256)
             merges = np.stack([n % 256, (n // 256 + 7 * i) % 256, 256 + n], axis=1)
-            made[i] = replace(one, model=BpeModel((), merges))
-        return made
+            yield replace(one, model=BpeModel((), merges))
 
 
 class Moody(Good):
     runs = 0
 
-    def change(self, made, data, sizes):
+    def change(self, made):
         Moody.runs += 1
         cut = Pretokenizer.of(("gpt2", "cl100k")[Moody.runs % 2])
         return [replace(one, pretokenizer=cut) for one in made]
@@ -154,14 +153,14 @@ class FirstCome(Good):
             bytes([b, c]) for b in range(0xC0, 0xC8) for c in range(256)
         ]
         tokens = list(dict.fromkeys([bytes([b]) for b in range(256)] + words))
-        data.available = len(tokens)
-        return [
+        made = [
             Tokenizer(
                 "x", Pretokenizer.of("gpt2"), UnigramModel((), *packed(tokens[:n]), -np.ones(n))
             )
             for n in sizes
             if n <= len(tokens)
         ]
+        return Trained(tuple(made), len(tokens))
 
 
 class Reader(Good):
@@ -181,15 +180,15 @@ class Generous(Good):
 
 class Forgetful(Good):
     def train(self, data, sizes):
-        made = super().train(data, sizes)
-        return made[:1] if max(sizes) > 100_000 else made
+        trained = super().train(data, sizes)
+        if max(sizes) < 100_000:
+            return trained
+        return replace(trained, tokenizers=trained.tokenizers[:1])
 
 
 class Mute(Good):
     def train(self, data, sizes):
-        made = super().train(data, sizes)
-        data.available = None
-        return made
+        return replace(super().train(data, sizes), available=None)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +196,7 @@ class Mute(Good):
     [
         (OtherSize, "exact size"),
         (Silent, "exact size"),
-        (NoList, "exact size"),
+        (NoTrained, "exact size"),
         (Gap, "dense ids"),
         (NoByte, "alphabet"),
         (Lossy, "round trip"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference_encoding import encode_by_pairs
+from reference import encode_by_pairs
 
 from toktk.errors import FormatError
 from toktk.pretokenizers.patterns import PATTERNS

@@ -1,3 +1,39 @@
-"""toktk: train tokenizers at every vocabulary size and measure what each costs."""
+"""toktk: train tokenizers at every vocabulary size and measure what each costs in every language."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from toktk.corpus import Corpus, load_corpus
+    from toktk.lab.measure import evaluate
+    from toktk.lab.train import train
+    from toktk.loading.load import load
+    from toktk.report.results import Results
+    from toktk.tokenizer import Tokenizer
 
 __version__ = "0.1.0"
+
+__all__ = ["Corpus", "Results", "Tokenizer", "evaluate", "load", "load_corpus", "train"]
+
+# Imported when they are first used, so that `import toktk` is quick.
+_PLACES = {
+    "Corpus": "toktk.corpus",
+    "Results": "toktk.report.results",
+    "Tokenizer": "toktk.tokenizer",
+    "evaluate": "toktk.lab.measure",
+    "load": "toktk.loading.load",
+    "load_corpus": "toktk.corpus",
+    "train": "toktk.lab.train",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'toktk' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PLACES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PLACES})

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from toktk.arrays import packed
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -60,15 +62,15 @@ def is_valid(array: pa.Array) -> npt.NDArray[np.bool_]:
 
 
 def from_list(values: Sequence[str | int | float | None], kind: pa.DataType) -> pa.Array:
-    """Return `values` as an array of `kind`: string, int64 or float64; None becomes null."""
+    """Return `values` as an array of `kind`: (large) string, int64 or float64; None becomes null."""
     import pyarrow as pa
 
     present = np.array([value is not None for value in values], dtype=np.bool_)
     validity = None if present.all() else _bits(present)
-    if pa.types.is_string(kind):
-        encoded = [b"" if value is None else str(value).encode() for value in values]
-        offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
-        buffers = [validity, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        data, ends = packed([b"" if value is None else str(value).encode() for value in values])
+        offsets = ends if pa.types.is_large_string(kind) else ends.astype(np.int32)
+        buffers = [validity, pa.py_buffer(offsets), pa.py_buffer(data)]
     else:
         numbers = np.array([value or 0 for value in values], dtype=np.dtype(_DTYPES[str(kind)]))
         buffers = [validity, pa.py_buffer(numbers)]

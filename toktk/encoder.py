@@ -157,7 +157,7 @@ class _Source:
         data, offsets, self._owner, self._atoms = pretokenizer.prepare(data, offsets)
         self._data, self._offsets = read_only(data, np.uint8), read_only(offsets, np.int64)
         self._limits = limits
-        compiled = pretokenizer.transducer
+        compiled = pretokenizer.compile()
         self._compiled = None if compiled is None or self._atoms is not None else compiled
         if jobs > 1 and self._compiled is not None:
             self._split(jobs)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +20,15 @@ def home() -> Path:
     return Path(platformdirs.user_cache_dir("toktk"))
 
 
+def beside(path: Path) -> Path:
+    """Return a hidden path beside `path` that nobody else uses.
+
+    `tempfile` is not for what is moved into place later: it makes private files, and the umask, which
+    says how public they should be, cannot be read without setting it for all threads.
+    """
+    return path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+
+
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it replaces `path`, on failure it vanishes.
@@ -28,17 +36,11 @@ def atomic_write(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: the directory cannot be written, or the disk is full.
     """
-    temporary: Path | None = None
+    temporary = beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        temporary.touch(exist_ok=False)
         yield temporary
-        # mkstemp makes private files; results are meant to be shared like any other file.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
     except OSError as error:
         raise StorageError(
@@ -47,5 +49,5 @@ def atomic_write(path: Path) -> Iterator[Path]:
             "Free space, or choose another place with -o DIR or TOKTK_HOME=DIR.",
         ) from error
     finally:
-        if temporary is not None:
+        with contextlib.suppress(OSError):  # such as a folder that is a file
             temporary.unlink(missing_ok=True)

@@ -34,7 +34,8 @@ class Registry:
 
     Args:
         group: the entry-point group, also what names the kind in errors.
-        builtin: toktk's own; a string "module:attribute" of toktk is imported when it is asked for.
+        builtin: toktk's own, or what returns them when it is asked for; a string "module:attribute" of
+            toktk is imported when it is loaded.
         accepts: whether a loaded object is of this kind.
         expected: what `accepts` wants, in words.
     """
@@ -42,7 +43,7 @@ class Registry:
     def __init__(
         self,
         group: str,
-        builtin: Mapping[str, object],
+        builtin: Mapping[str, object] | Callable[[], Mapping[str, object]],
         *,
         accepts: Callable[[Any], bool] = callable,
         expected: str = "a callable",
@@ -98,8 +99,9 @@ class Registry:
         return known[name][0]
 
     def _providers(self) -> dict[str, list[Provider]]:
+        builtin = self._builtin() if callable(self._builtin) else self._builtin
         providers: dict[str, list[Provider]] = {
-            name: [functools.partial(_resolve, target)] for name, target in self._builtin.items()
+            name: [functools.partial(_resolve, target)] for name, target in builtin.items()
         }
         if os.environ.get("TOKTK_PLUGINS") != "0":
             for entry in _installed(self.group, tuple(sys.path)):

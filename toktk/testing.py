@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import tempfile
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toktk.errors import ToktkError, TrainingError
-from toktk.trainers.base import Card, Trainer, TrainingData, card_of
+from toktk.trainers.base import Card, Trained, Trainer, TrainingData, card_of
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from toktk.corpus import Corpus
     from toktk.tokenizer import Tokenizer
 
@@ -67,52 +66,46 @@ class _Check:
         self.card: Card = card_of(make())
 
     def run(self) -> None:
-        """Go through the rules, those that others rest on first."""
-        made, data = self.train(self.documents, self.sizes)
-        self.exact_size(made, data)
-        for tokenizer in made:
+        """Go through the rules; those that others rest on come first."""
+        trained = self.train(self.documents, self.sizes)
+        self.exact_size(trained)
+        for tokenizer in trained.tokenizers:
             self.dense_ids(tokenizer)
             self.alphabet(tokenizer)
             self.round_trip(tokenizer)
             self.export(tokenizer)
-        self.nested(made)
-        self.determinism(made)
+        self.nested(trained.tokenizers)
+        self.determinism(trained.tokenizers)
         self.reads()
         self.too_small()
         self.too_large()
 
-    def train(
-        self, documents: Documents, sizes: Sequence[int]
-    ) -> tuple[list[Tokenizer], TrainingData]:
-        from toktk.pieces.counting import count_corpus
+    def train(self, documents: Documents, sizes: Sequence[int]) -> Trained:
+        return self.make().train(TrainingData(_corpus(documents)), list(sizes))
 
-        corpus = _corpus(documents)
-        data = TrainingData(corpus, lambda cut: count_corpus(corpus, cut, by_group=False))
-        return self.make().train(data, list(sizes)), data
-
-    def exact_size(self, made: Any, data: TrainingData) -> None:
+    def exact_size(self, trained: Any) -> None:
         from toktk.tokenizer import Tokenizer
 
         rule = "exact size"
-        if not isinstance(made, list) or not all(isinstance(one, Tokenizer) for one in made):
-            raise ConformanceError(rule, "a list of Tokenizer", f"{made!r:.100}")
-        found = [tokenizer.vocab_size for tokenizer in made]
-        expected = [size for size in self.sizes if size in found]
-        missing = [size for size in self.sizes if size not in found]
-        if found != expected or not found:
+        if not isinstance(trained, Trained) or not all(
+            isinstance(tokenizer, Tokenizer) for tokenizer in trained.tokenizers
+        ):
+            raise ConformanceError(rule, "Trained, of Tokenizer", f"{trained!r:.100}")
+        reached = [tokenizer.vocab_size for tokenizer in trained.tokenizers]
+        expected = [size for size in self.sizes if size in reached]
+        missing = [size for size in self.sizes if size not in reached]
+        if reached != expected or not reached:
             raise ConformanceError(
-                rule, f"one tokenizer for each of {self.sizes}, in this order", f"sizes {found}"
+                rule, f"one tokenizer for each of {self.sizes}, in this order", f"sizes {reached}"
             )
         if self.card.exact_size and missing:
-            self.stated(rule, missing, data)
+            self.stated(rule, missing, trained.available)
 
-    def stated(self, rule: str, missing: Sequence[int], data: TrainingData) -> None:
+    def stated(self, rule: str, missing: Sequence[int], available: int | None) -> None:
         """Check that sizes left out are out of reach by what the trainer says."""
-        if data.available is None or data.available >= min(missing):
+        if available is None or available >= min(missing):
             raise ConformanceError(
-                rule,
-                f"data.available below {min(missing)}, a size that was left out",
-                f"{data.available}",
+                rule, f"available below {min(missing)}, a size that was left out", f"{available}"
             )
 
     def dense_ids(self, tokenizer: Tokenizer) -> None:
@@ -124,7 +117,7 @@ class _Check:
             raise ConformanceError(
                 rule, f"the special tokens {names} first", f"{tokens[: len(names)]}"
             )
-        for text in _torture():
+        for text in _texts():
             highest = max(tokenizer.encode(text), default=0)
             if highest >= size:
                 raise ConformanceError(rule, f"ids 0 to {size - 1}", f"{highest} in {text!r:.60}")
@@ -132,21 +125,17 @@ class _Check:
     def alphabet(self, tokenizer: Tokenizer) -> None:
         rule, first = "alphabet", len(tokenizer.model.special_tokens)
         ordinary = set(tokenizer.model.tokens[first:])
-        lacking = [b for b in range(256) if bytes([b]) not in ordinary]
-        if lacking:
-            raise ConformanceError(
-                rule,
-                "a token for every byte",
-                f"none for {', '.join(f'0x{b:02X}' for b in lacking)}",
-            )
-        for text in _torture():
+        missing = [f"0x{b:02X}" for b in range(256) if bytes([b]) not in ordinary]
+        if missing:
+            raise ConformanceError(rule, "a token for every byte", f"none for {', '.join(missing)}")
+        for text in _texts():
             if text and not tokenizer.encode(text):
                 raise ConformanceError(rule, f"ids for {text!r:.60}", "none")
 
     def round_trip(self, tokenizer: Tokenizer) -> None:
         if not self.card.lossless:
             return
-        for text in _torture():
+        for text in _texts():
             kept = "".join(c for c in text if c not in self.card.reserved)
             back = tokenizer.decode(tokenizer.encode(kept))
             if back != kept:
@@ -164,7 +153,7 @@ class _Check:
             if encode is None:
                 names = sorted(path.name for path in Path(folder).iterdir())
                 raise ConformanceError("export", "a tokenizer.json or a .model", f"{names}")
-            for text in _torture():
+            for text in _texts():
                 mine, theirs = tokenizer.encode(text), encode(text)
                 if mine != theirs:
                     raise ConformanceError(
@@ -173,8 +162,8 @@ class _Check:
                         f"{theirs[:20]}, from the file",
                     )
 
-    def nested(self, made: list[Tokenizer]) -> None:
-        by_size = sorted(made, key=lambda tokenizer: tokenizer.vocab_size)
+    def nested(self, tokenizers: Sequence[Tokenizer]) -> None:
+        by_size = sorted(tokenizers, key=lambda tokenizer: tokenizer.vocab_size)
         for small, large in itertools.pairwise(by_size):
             claimed = self.card.nested or small.model.is_prefix_of(large.model)
             if claimed and small.model.tokens != large.model.tokens[: small.vocab_size]:
@@ -184,20 +173,20 @@ class _Check:
                     "other ones",
                 )
 
-    def determinism(self, made: list[Tokenizer]) -> None:
+    def determinism(self, tokenizers: Sequence[Tokenizer]) -> None:
         if not self.card.deterministic:
             return
         for order, documents in (
             ("in a second training", self.documents),
             ("with the documents in another order", self.documents[::-1]),
         ):
-            again, _ = self.train(documents, self.sizes)
-            for one, other in zip(made, again, strict=False):
-                if one.signature != other.signature:
+            again = self.train(documents, self.sizes).tokenizers
+            for first, second in zip(tokenizers, again, strict=False):
+                if first.signature != second.signature:
                     raise ConformanceError(
                         "determinism",
                         "equal ids, or a card with deterministic=False",
-                        f"others {order}, at {one.vocab_size} tokens",
+                        f"others {order}, at {first.vocab_size} tokens",
                     )
 
     def reads(self) -> None:
@@ -217,21 +206,22 @@ class _Check:
 
     def too_small(self) -> None:
         try:
-            made, _ = self.train(self.documents, [1])
+            trained = self.train(self.documents, [1])
         except TrainingError:
             return
-        raise ConformanceError("too small", "TrainingError for 1 token", f"{made!r:.100}")
+        raise ConformanceError("too small", "TrainingError for 1 token", f"{trained!r:.100}")
 
     def too_large(self) -> None:
         try:
-            made, data = self.train(self.documents, [*self.sizes, UNREACHABLE])
+            trained = self.train(self.documents, [*self.sizes, UNREACHABLE])
         except TrainingError:
             return
-        if any(tokenizer.vocab_size == UNREACHABLE for tokenizer in made):
+        reached = [tokenizer.vocab_size for tokenizer in trained.tokenizers]
+        if UNREACHABLE in reached:
             return
-        if [tokenizer.vocab_size for tokenizer in made] != list(self.sizes):
-            raise ConformanceError("too large", f"the other sizes, {self.sizes}", f"{made}")
-        self.stated("too large", [UNREACHABLE], data)
+        if reached != list(self.sizes):
+            raise ConformanceError("too large", f"the other sizes, {self.sizes}", f"{reached}")
+        self.stated("too large", [UNREACHABLE], trained.available)
 
 
 def _exportable(tokenizer: Tokenizer) -> bool:
@@ -246,13 +236,13 @@ def _exportable(tokenizer: Tokenizer) -> bool:
 
 
 def _library_encode(folder: Path) -> Callable[[str], list[int]] | None:
-    """Return the encoder of the library that owns the file in `folder`."""
+    """Return the encoder of the library that the file in `folder` belongs to."""
     if (folder / "tokenizer.json").exists():
         import tokenizers
 
-        loaded = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-        loaded.encode_special_tokens = True
-        return lambda text: list(loaded.encode(text).ids)
+        tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+        tokenizer.encode_special_tokens = True
+        return lambda text: list(tokenizer.encode(text).ids)
     for path in folder.glob("*.model"):
         from sentencepiece import SentencePieceProcessor
 
@@ -261,47 +251,22 @@ def _library_encode(folder: Path) -> Callable[[str], list[int]] | None:
     return None
 
 
-class _Documents:
-    """Documents at hand, as a part of a corpus."""
-
-    size: int | None = None
-    unit = "rows"
-    replaced = null_rows = 0
-    fingerprint = "0" * 64
-
-    def __init__(self, documents: Documents) -> None:
-        self.documents = documents
-
-    def batches(self, progress: Callable[[int], None] | None = None) -> Iterator[pa.RecordBatch]:
-        """See `toktk.corpus.corpus.Part`."""
-        import pyarrow as pa
-
-        from toktk.corpus.batch import group_column, make_batch
-
-        n = len(self.documents)
-        yield make_batch(
-            pa.array([text for text, _ in self.documents], pa.large_string()),
-            group_column(pa.array(["all"] * n), "here"),
-            pa.nulls(n, pa.string()),
-            pa.array([weight for _, weight in self.documents], pa.int64()),
-        )
-
-    def describe(self) -> dict[str, Any]:
-        """See `toktk.corpus.corpus.Part`."""
-        return {}
-
-
 def _corpus(documents: Documents) -> Corpus:
     from toktk.corpus import Corpus
 
-    return Corpus("the text of check_trainer", [_Documents(documents)])
+    texts, weights = zip(*documents, strict=True)
+    return Corpus.of(texts, weights=weights, name="the text of check_trainer")
 
 
 def _documents(corpus: Corpus) -> Documents:
+    from toktk.corpus.batch import TEXT, WEIGHT
+
     return [
-        pair
+        document
         for batch in corpus.batches()
-        for pair in zip(batch.column(0).to_pylist(), batch.column(3).to_pylist(), strict=True)
+        for document in zip(
+            batch.column(TEXT).to_pylist(), batch.column(WEIGHT).to_pylist(), strict=True
+        )
     ]
 
 
@@ -323,22 +288,19 @@ def _default_documents() -> Documents:
     return documents
 
 
-def _torture() -> list[str]:
+@functools.cache
+def _texts() -> list[str]:
     """Return texts that break tokenizers, every byte that UTF-8 has among them."""
-    # Libraries disagree on what the characters of the last years are, and hence on where to cut.
-    old = (c for c in map(chr, range(0x800)) if unicodedata.ucd_3_2_0.category(c) != "Cn")
+    from toktk.loading.torture import TORTURE
+
     return [
-        "",
-        " ",
-        "a",
-        "Words, and  two  spaces;\ta tab\r\nand lines\n\n\n  of 1234567 numbers. ",
-        "\0 \x01\x7f a\0b",
-        "cafe\u0301 na\u00efve Größe ΣΊΣΥΦΟΣ Москва İ ǅ",
-        "東京都は日本の首都です。我爱北京 한국어 ภาษาไทย हिन्दी العربية עברית",
-        "😀👨‍👩‍👧‍👦🏳️‍🌈🇩🇪 \U00010000\U0010ffff\ue000\ufffd\ufeff\u200b",
-        "a" * 500 + " " * 200 + "\n" * 100,
-        "## a ###b # ▁x ▁▁ <unk> <0x41> <s> [UNK] </w> @@",
-        "".join(old) + "ߊߋ",
+        *filter(_is_old, TORTURE),
+        "".join(filter(_is_old, map(chr, range(0x800)))) + "ߊߋ",
         "".join(chr(lead << 12 | 0x841) for lead in range(16) if lead != 0xD),
         "".join(chr(lead << 18 | 0x10041) for lead in range(4)),
     ]
+
+
+def _is_old(text: str) -> bool:
+    """Tell whether all characters are old: libraries disagree on new ones, and hence on where to cut."""
+    return all(unicodedata.ucd_3_2_0.category(character) != "Cn" for character in text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import json
 import re
@@ -10,16 +11,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from rich.console import Console
 from small_corpora import PARALLEL, fresh_home, lines, write_nasty, write_parallel
 
 from toktk.cli import main
 from toktk.corpus import load_corpus
 from toktk.loading.load import Loaded
-from toktk.pieces.counting import count_corpus
-from toktk.report.bench import bench_tables
-from toktk.report.results import Record, Results
-from toktk.timing.timing import Timing
+from toktk.report.records import Record
+from toktk.report.results import Results
+from toktk.timing.figures import Timing
 from toktk.trainers.base import TrainingData
 from toktk.trainers.bpe import BpeTrainer
 
@@ -57,9 +56,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     folder = tmp_path_factory.mktemp("benched")
     (folder / "text.txt").write_text("\n".join(lines("en") + lines("de")), encoding="utf-8")
-    corpus = load_corpus(str(folder / "text.txt"))
-    data = TrainingData(corpus, lambda p: count_corpus(corpus, p))
-    for made in BpeTrainer("o200k").train(data, [300, 400]):
+    data = TrainingData(load_corpus(str(folder / "text.txt")))
+    for made in BpeTrainer("o200k").train(data, [300, 400]).tokenizers:
         made.save(folder / f"bpe-{made.vocab_size}")
     return [f"bpe-{n}={folder / f'bpe-{n}' / 'tokenizer.json'}" for n in (300, 400)]
 
@@ -100,7 +98,7 @@ def test_a_run_is_found_again(files: list[str], corpus: list[str], tmp_path: Pat
     assert re.fullmatch(r"bench-four\.jsonl-[0-9a-f]{8}", folder.name)
     again = good(*files, *corpus)
     assert again.stdout == first.stdout
-    assert "none was computed" in again.stderr
+    assert "nothing was computed" in again.stderr
     assert good(*files, *corpus, "-q").stderr == ""
     assert "holds another run" in fails(files[0], *corpus, "-o", folder)
     forced = good(files[0], *corpus, "-o", folder, "--force")
@@ -109,7 +107,7 @@ def test_a_run_is_found_again(files: list[str], corpus: list[str], tmp_path: Pat
 
 def test_every_format_has_the_same_figures(files: list[str], corpus: list[str]) -> None:
     found = json.loads(good(*files, *corpus, "-q", "-f", "json").stdout)
-    assert found["schema"] == 1
+    assert found["schema"] == 2
     rows = list(csv.DictReader(io.StringIO(good(*files, *corpus, "-q", "-f", "csv").stdout)))
     assert len(rows) == len(found["records"])
     for row, record in zip(rows, found["records"], strict=True):
@@ -128,13 +126,21 @@ def test_timings_are_shown_kept_and_not_taken_twice(
 
     def measure(loaded: list[Loaded], documents: object, **options: object) -> list[Timing]:
         taken.append((loaded[0].label, options))
-        who = (loaded[0].label, "toktk", "1.0", int(str(options["jobs"])))
+        timing = functools.partial(
+            Timing,
+            tokenizer=loaded[0].label,
+            engine="toktk",
+            version="1.0",
+            threads=int(str(options["jobs"])),
+            unit="MB/s",
+            verified=True,
+        )
         return [
-            Timing(*who, "warm", 123.0, 120.0, 125.0, "MB/s", 9, "", True),
-            Timing(*who, "cold", None, None, None, "MB/s", None, "too little text", True),
+            timing(what="warm", value=123.0, low=120.0, high=125.0, n=9),
+            timing(what="cold", note="too little text"),
         ]
 
-    monkeypatch.setattr("toktk.timing.protocol.measure", measure)
+    monkeypatch.setattr("toktk.lab.timing.measure", measure)
     first = good(*files, *corpus, "--throughput", "--threads", 2, "-o", "run")
     assert taken == [
         (label, {"jobs": 2, "seed": 0, "growth": False}) for label in ("bpe-300", "bpe-400")
@@ -200,7 +206,17 @@ def test_specs_that_are_wrong(files: list[str], corpus: list[str], tmp_path: Pat
 
 def record(label: str, metric: str, group: str, value: float | None, size: int = 50_257) -> Record:
     return Record(
-        label, None, "o200k", size, "text", group, metric, value, None, None, "unit", 7, None, "s"
+        tokenizer=label,
+        family=label,
+        pretokenizer="o200k",
+        size=size,
+        corpus="text",
+        group=group,
+        metric=metric,
+        value=value,
+        unit="unit",
+        n=7,
+        signature="s",
     )
 
 
@@ -224,13 +240,9 @@ def test_tables_fit_the_screen(width: int, labels: list[str]) -> None:
         found += [record(label, metric, "all", value) for metric, value in metrics.items()]
         found += [record(label, "tokens_per_line", g, 1000 + i) for g in ("en", "de", "pt-br")]
     why = "it does this and that. " * 5
-    made = {label: {"engine": "native", "why": ""} for label in labels}
-    made[labels[0]] = {"engine": "sentencepiece 0.2.1", "why": why}
-    text = io.StringIO()
-    console = Console(file=text, width=width, highlight=False)
-    for table in bench_tables(Results(tuple(found)), made, width):
-        console.print(table)
-    shown = text.getvalue()
+    engines = {label: ["native", ""] for label in labels}
+    engines[labels[0]] = ["sentencepiece 0.2.1", why]
+    shown = Results(tuple(found), {"engines": engines}).page(width).text(width)
     rows = shown.split("tokens per parallel line")[0]
     for number in ("3.210", "2.50", "1.52", "0.300", "12.3%", "50.0%", "1.00%", "50,257"):
         assert rows.count(number) == len(labels), shown

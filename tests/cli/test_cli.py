@@ -140,7 +140,7 @@ def test_python_m_toktk() -> None:
 )
 def test_sizes(add, args: list[str], expected: list[int]) -> None:
     @click.command("probe")
-    @sizes_option("8k,16k")
+    @sizes_option((8_000, 16_000))
     def probe(sizes: tuple[int, ...]) -> None:
         click.echo(json.dumps(sizes))
 

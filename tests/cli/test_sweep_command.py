@@ -91,7 +91,7 @@ def test_formats_hold_the_same_records(corpus: list[str], tmp_path: Path) -> Non
     }
     assert all(result.stderr == "" for result in shown.values())
     found = json.loads(shown["json"].stdout)
-    assert found["schema"] == 1
+    assert found["schema"] == 2
     assert (
         found["records"] == Results.read_parquet(folder / "results.parquet").to_arrow().to_pylist()
     )
@@ -198,7 +198,7 @@ def test_nasty_text_on_its_own(tmp_path: Path) -> None:
     path = write_nasty(tmp_path / "nasty.jsonl")
     args = ["-c", path, "--eval", path, "--group-column", "lang", "-s", "256,300"]
     result = good("sweep", *args, "-o", tmp_path / "run")
-    assert "measuring on the text that is trained on" in result.stderr
+    assert "the text that is trained on" in result.stderr
     assert "bytes per token" in result.stdout
 
 
@@ -258,7 +258,7 @@ MANY = ["-s", SIZES, "-p", "gpt2", "-p", "o200k", "-p", "llama3", "-p", "qwen2",
 
 
 def stopped(args: list[object], home: Path, how: signal.Signals) -> tuple[int, str]:
-    """Start toktk, signal it when the first cell is there; return its exit code and stderr."""
+    """Start toktk, signal it when the first counted text is stored; return its exit code and stderr."""
     process = subprocess.Popen(
         [sys.executable, "-m", "toktk", *map(str, args)],
         env={**os.environ, "TOKTK_HOME": str(home)},
@@ -267,7 +267,7 @@ def stopped(args: list[object], home: Path, how: signal.Signals) -> tuple[int, s
         text=True,
     )
     end = time.monotonic() + 120
-    while not list((home / "cells").glob("*/[0-9a-f]*/cell.json")):
+    while not list((home / "cells").glob("pieces/[0-9a-f]*/cell.json")):
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < end
         time.sleep(0.002)

@@ -8,7 +8,7 @@ from toktk.errors import CorpusError
 CARD = """
 name = "mine"
 title = "My corpus"
-licence = "CC0-1.0"
+license = "CC0-1.0"
 spec = "data/*.jsonl"
 text_column = "content"
 """
@@ -33,7 +33,7 @@ def test_the_cards_that_ship_are_well_formed():
     assert {"fineweb-2", "flores-plus", "wikipedia", "codeparrot"} <= set(found)
     for name, card in found.items():
         assert name == card.name
-        assert card.licence
+        assert card.license
         parse_hub(card.spec)
 
 
@@ -55,7 +55,7 @@ def test_a_card_names_a_hub_dataset():
     ("change", "message"),
     [
         (('title = "My corpus"\n', ""), "lacks title"),
-        (("licence", "license"), r"unknown key 'license'.*\(did you mean 'licence'\?\)"),
+        (("license", "licence"), r"unknown key 'licence'.*\(did you mean 'license'\?\)"),
         (('"CC0-1.0"', "7"), "must be a string"),
         (('"CC0-1.0"', "CC0"), "cannot read the corpus card"),
     ],

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toktk.corpus import ReaderOptions, concat, load_corpus
+from toktk.corpus import ReaderOptions, concat, load_corpus, train_and_test
+from toktk.corpus.corpus import HELD_OUT
 from toktk.errors import CorpusError
 
 
@@ -205,6 +206,67 @@ def test_describe_is_json(lines):
 
 
 # --- specs
+
+
+def test_options_by_name(tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_text('{"text": "a", "t": "b", "lang": "de"}\n')
+    assert rows(load_corpus(path, group_column="lang")) == [("a", "de", None)]
+    base = ReaderOptions(text_column="t", group_column="t")
+    assert rows(load_corpus(str(path), base, group_column="lang")) == [("b", "de", None)]
+    assert rows(load_corpus(path, base)) == [("b", "b", None)]
+    assert load_corpus(path, limit=1).describe()["selection"] == "the first 1"
+    with pytest.raises(CorpusError, match=r"'group_colum' \(did you mean 'group_column'"):
+        load_corpus(path, group_colum="lang")
+    with pytest.raises(CorpusError, match="unknown errors"):
+        load_corpus(path, errors="ignore")
+
+
+def test_several_specs_are_one_corpus(tmp_path):
+    for name in "ab":
+        (tmp_path / f"{name}.txt").write_text(f"{name}1\n{name}2\n")
+    specs = [str(tmp_path / "a.txt"), tmp_path / "b.txt"]
+    both = load_corpus(specs)
+    assert both.name == "a.txt + b.txt"
+    assert texts(both) == ["a1", "a2", "b1", "b2"]
+    assert texts(load_corpus(specs, limit=1)) == ["a1", "b1"]
+    alone = load_corpus(specs[:1])
+    assert (alone.name, alone.fingerprint) == ("a.txt", load_corpus(specs[0]).fingerprint)
+    with pytest.raises(CorpusError, match="no corpus given"):
+        load_corpus([])
+
+
+# --- what is held out
+
+
+def test_a_tenth_of_each_corpus_is_held_out(lines, parallel, tmp_path):
+    specs = [str(lines), str(tmp_path / "de.txt")]
+    train, test = train_and_test(specs)
+    assert train.name == "lines.txt (train) + de.txt (train)"
+    assert test.name == "lines.txt (test) + de.txt (test)"
+    parts = [load_corpus(spec).split(HELD_OUT) for spec in specs]
+    assert texts(train) == texts(parts[0][0]) + texts(parts[1][0])
+    assert texts(test) == texts(parts[0][1]) + texts(parts[1][1])
+    assert texts(train_and_test(lines)[1]) == texts(parts[0][1])
+    (alone,) = {side.fingerprint for side in (train_and_test(specs[:1])[1], parts[0][1])}
+    assert alone == load_corpus(specs[0]).split()[1].fingerprint
+
+
+def test_text_to_measure_on_is_read_whole(lines, parallel, tmp_path):
+    options = ReaderOptions(limit=7)
+    train, test = train_and_test([str(lines)], [str(tmp_path / "de.txt")] * 2, options)
+    assert texts(train) == texts(load_corpus(lines))[:7]
+    assert texts(test) == 2 * texts(load_corpus(tmp_path / "de.txt"))[:7]
+    assert test.name == "de.txt + de.txt"
+
+
+@pytest.mark.parametrize("spec", ["starter", "starter:train"])
+def test_the_starter_corpus_has_a_part_to_measure_on(spec, lines):
+    pytest.importorskip("wordfreq")
+    train, test = train_and_test([spec, str(lines)])
+    assert train.name == "starter + lines.txt (train)"
+    assert test.name == "starter:eval + lines.txt (test)"
+    assert train_and_test(["starter:code"])[1].name == "starter:code (test)"
 
 
 def test_a_folder_is_read_sorted_with_subfolders_as_groups(tmp_path):

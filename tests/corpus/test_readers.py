@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from toktk.corpus import ReaderOptions, load_corpus, spans
 from toktk.corpus import batch as batch_module
+from toktk.corpus.readers import COMPRESSIONS, READERS
 from toktk.errors import CorpusError
 
 NASTY = [
@@ -60,7 +61,7 @@ def text_lines(text):
 def small_blocks(monkeypatch):
     monkeypatch.setattr("toktk.corpus.text.BATCH_BYTES", 7)
     monkeypatch.setattr("toktk.corpus.batch.BATCH_BYTES", 7)
-    monkeypatch.setattr("toktk.corpus.tables.BATCH_BYTES", 7)
+    monkeypatch.setattr("toktk.corpus.columnar.BATCH_BYTES", 7)
 
 
 # --- plain text
@@ -229,6 +230,13 @@ def test_null_texts_are_skipped_and_counted(tmp_path, name):
         assert corpus.null_rows == corpus.describe()["null_rows"] == 2
 
 
+def test_string_views_beside_null_texts(tmp_path):
+    view = pa.string_view()
+    table = pa.table({"text": pa.array(["a", None], view), "g": pa.array(["x", "y"], view)})
+    path = write_table(tmp_path / "x.arrow", table)
+    assert rows(load_corpus(path, group_column="g")) == [("a", "x", None)]
+
+
 def test_a_null_group_and_a_number_as_group(tmp_path):
     table = pa.table({"text": ["a", "b"], "g": ["x", None], "n": [1, None]})
     path = write_table(tmp_path / "x.parquet", table)
@@ -370,6 +378,86 @@ def test_a_null_instead_of_an_object(tmp_path, null, other):
         documents(path, errors="replace")
     path = write(tmp_path / "x.jsonl", lines.replace(null, '{"text": null}'))
     assert len(documents(path, errors="replace")) == 2
+
+
+line = st.one_of(
+    st.builds(json.dumps, st.fixed_dictionaries({"text": st.text() | st.none()})),
+    st.builds(
+        json.dumps,
+        st.fixed_dictionaries(
+            {"text": st.text(st.characters(codec="utf-8")), "g": st.text("ab") | st.integers(0, 9)}
+        ),
+        ensure_ascii=st.just(False),
+    ),
+    st.sampled_from(
+        ["", " ", "{}", '{"text": "a", "text": "b"}', '{"n": [1, {"a": 1e999}]}', "null"]
+    ),
+    st.sampled_from(['{"text": "a"}{"text": "b"}', "[1]", '{"text": 1}', '{"text": "\\ud800"}']),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(line, min_size=1, max_size=6))
+def test_the_fast_parser_says_what_the_slow_one_says(tmp_path_factory, lines):
+    path = write(
+        tmp_path_factory.mktemp("t") / "x.jsonl", '{"text": "", "g": "z"}\n' + "\n".join(lines)
+    )
+
+    def outcome():
+        try:
+            return rows(load_corpus(path, group_column="g"))
+        except CorpusError as error:
+            return str(error)
+
+    both = outcome()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("toktk.corpus.jsonl._parse_fast", lambda *_: None)
+        assert outcome() == both
+
+
+# --- which function reads which file
+
+
+def content(suffix):
+    """Return a file of this kind that holds the texts "a" and "東"."""
+    table = pa.table({"text": ["a", "東"]})
+    sink = pa.BufferOutputStream()
+    if suffix == ".txt":
+        sink.write("a\n東\n".encode())
+    elif suffix == ".parquet":
+        pq.write_table(table, sink)
+    elif suffix in (".arrow", ".feather"):
+        with pa.ipc.new_file(sink, table.schema) as out:
+            out.write_table(table)
+    else:
+        sink.write('{"text": "a"}\n{"text": "東"}\n'.encode())
+    return sink.getvalue().to_pybytes()
+
+
+@pytest.mark.parametrize("suffix", READERS)
+@pytest.mark.parametrize("change", [str, str.upper])
+def test_every_extension_is_read(tmp_path, suffix, change):
+    path = write(tmp_path / f"news.2024{change(suffix)}", content(suffix))
+    assert rows(load_corpus(path)) == [("a", "news.2024", None), ("東", "news.2024", None)]
+
+
+@pytest.mark.parametrize("end", COMPRESSIONS)
+@pytest.mark.parametrize("suffix", READERS)
+def test_text_and_lines_may_be_compressed(tmp_path, suffix, end):
+    path = tmp_path / f"news{suffix}{end}"
+    with pa.output_stream(str(path), compression=COMPRESSIONS[end]) as file:
+        file.write(content(suffix))
+    if READERS[suffix][0] in ("text", "jsonl"):
+        assert rows(load_corpus(path)) == [("a", "news", None), ("東", "news", None)]
+    else:
+        with pytest.raises(CorpusError, match=f"name it news{suffix}"):
+            load_corpus(path)
+
+
+@pytest.mark.parametrize("name", ["x", "x.c", "x.csv", ".txt"])
+def test_anything_else_is_plain_text(tmp_path, name):
+    path = write(tmp_path / name, '{"text": "a"}\n')
+    assert documents(path) == ['{"text": "a"}']
 
 
 # --- files that are not what they seem

@@ -1,5 +1,7 @@
 """One evaluation, every size: against truncated tokenizers, slow and by Hugging Face."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import reference
@@ -7,9 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import models
 
+from toktk import educational
 from toktk.errors import CorpusError, MetricError, TrainingError
-from toktk.evaluation import evaluation
-from toktk.evaluation.evaluation import evaluate
+from toktk.evaluation import evaluation, merges
+from toktk.evaluation.base import Totals, totals_of
 from toktk.models.bpe import BpeModel, byte_characters
 from toktk.models.unigram import UnigramModel
 from toktk.models.vocabulary import packed
@@ -28,10 +31,35 @@ documents = st.lists(
 SPECIALS = ("<s>", "ab")
 
 
+def evaluate(table, model, sizes=(), jobs=1):
+    (found,) = evaluation.evaluate(table, [model], sizes=sizes, jobs=jobs)
+    return found
+
+
+class Plainly:
+    """A model that is evaluated by what it makes of each piece, whatever is known of its kind."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def __getattr__(self, name):
+        return getattr(self.model, name)
+
+
+def assert_equal(one, other, size):
+    for field in dataclasses.fields(Totals):
+        assert np.array_equal(getattr(one, field.name), getattr(other, field.name)), field.name
+    assert one.tokens(size).tolist() == other.tokens(size).tolist()
+    assert one.single_token_words(size).tolist() == other.single_token_words(size).tolist()
+    assert one.token_counts(size).tolist() == other.token_counts(size).tolist()
+    assert one.n_ids(size) == other.n_ids(size)
+    assert one.unknown(size) is other.unknown(size) is None
+
+
 @st.composite
 def any_merges(draw, specials=0):
     """A list as a file may hold it: strings spelled twice, ranks that wait for later ones."""
-    ids = reference.byte_ids(specials)
+    ids = educational.byte_ids(specials)
     tokens = {bytes([b]): ids[b] for b in b"ab "}
     size = 256 + specials
     merges = []
@@ -58,7 +86,7 @@ def check_every_size(table, merges, specials, jobs):
         tokens, single = np.zeros(len(table.groups), int), np.zeros(len(table.groups), int)
         counts = np.zeros(size, int)
         for (piece, group), count in table.to_dict().items():
-            encoded = reference.encode(piece, cut, n)
+            encoded = educational.encode(piece, cut, n)
             g = table.groups.index(group)
             tokens[g] += len(encoded) * count
             single[g] += (len(encoded) == 1 and reference.holds_letter(piece)) * count
@@ -74,7 +102,7 @@ def check_every_size(table, merges, specials, jobs):
 def test_every_size_of_a_training(corpus_of, documents, specials, jobs):
     table = count_corpus(corpus_of(documents), GPT2)
     pieces = {table.piece(p): int(count) for p, count in enumerate(table.counts)}
-    merges = reference.train_bpe(pieces, 280 + len(specials), len(specials))
+    merges = educational.train_bpe(pieces, 280 + len(specials), len(specials))
     check_every_size(table, merges, specials, jobs)
 
 
@@ -96,11 +124,11 @@ def test_every_size_of_any_merge_list_with_specials(corpus_of, documents, merges
 
 def test_merges_that_wait_are_met(corpus_of):
     # "abac" is merged by rank 3, but its "aba" is spelled a + ba here, which is rank 4.
-    a, b, c = (reference.byte_ids()[letter] for letter in b"abc")
+    a, b, c = (educational.byte_ids()[letter] for letter in b"abc")
     merges = [(b, a, 256), (a, b, 257), (257, a, 258), (258, c, 259), (a, 256, 258), (c, c, 260)]
     table = count_corpus(corpus_of([("abac", "x", 5)]), GPT2)
     found = check_every_size(table, merges, (), 1)
-    assert found._late.tolist() == [[4, 3, 5]]
+    assert found.late.tolist() == [[4, 3, 5]]
     # A size counts ids: 260 has the first four merges, 261 all six.
     assert found.tokens(260).tolist() == [15]
     assert found.tokens(261).tolist() == [5]
@@ -161,8 +189,7 @@ def test_real_vocabulary_equals_huggingface(corpus_of, real_texts, name):
     documents = [(text, group, 1) for group, texts in real_texts.items() for text in texts[::12]]
     other = [(text, group, 1) for group, texts in real_texts.items() for text in texts[1::12]]
     trainer = BpeTrainer(name, SPECIALS)
-    data = TrainingData(corpus_of(documents), lambda p: count_corpus(corpus_of(documents), p))
-    (tokenizer,) = trainer.train(data, [6000])
+    (tokenizer,) = trainer.train(TrainingData(corpus_of(documents)), [6000]).tokenizers
     table = count_corpus(corpus_of(other), trainer.pretokenizer)
     check_against_huggingface(table, tokenizer.model, [258, 259, 1000, 3333, 5999, 6000])
 
@@ -184,7 +211,7 @@ def test_plain_figures(corpus_of):
 
 def test_sizes_out_of_reach(corpus_of):
     table = count_corpus(corpus_of([("aaaa", "x", 1)]), GPT2)
-    found = evaluate(table, model_of(reference.train_bpe({b"aaaa": 1}, 300)))
+    found = evaluate(table, model_of(educational.train_bpe({b"aaaa": 1}, 300)))
     assert found.sizes.tolist() == [256, 257, 258]
     for size in (0, 255, 259, 10**6):
         with pytest.raises(TrainingError, match="no vocabulary"):
@@ -196,12 +223,12 @@ def test_with_many_groups_only_some_sizes_are_kept(corpus_of, monkeypatch):
     documents = [(" ".join(words[i : i + 7]), f"g{i:02}", i) for i in range(20)]
     table = count_corpus(corpus_of(documents), GPT2)
     pieces = {table.piece(p): int(count) for p, count in enumerate(table.counts)}
-    merges = reference.train_bpe(pieces, 340)
-    dense = evaluate(table, model_of(merges))
-    monkeypatch.setattr(evaluation, "_DENSE", 0)
-    monkeypatch.setattr(evaluation.np, "geomspace", lambda low, high, n: np.array([low, 5, high]))
-    sparse = evaluate(table, model_of(merges), [300, 333], jobs=2)
-    last = 256 + len(merges)
+    trained = educational.train_bpe(pieces, 340)
+    dense = evaluate(table, model_of(trained))
+    monkeypatch.setattr(merges, "_DENSE", 0)
+    monkeypatch.setattr(merges.np, "geomspace", lambda low, high, n: np.array([low, 5, high]))
+    sparse = evaluate(table, model_of(trained), [300, 333], jobs=2)
+    last = 256 + len(trained)
     assert sparse.sizes.tolist() == [256, 257, 261, *(s for s in (300, 333, last) if s <= last)]
     for size in sparse.sizes.tolist():
         assert sparse.tokens(size).tolist() == dense.tokens(size).tolist()
@@ -234,16 +261,9 @@ def test_parallel_groups(corpus_of):
 def test_any_model_is_measured_as_merges_are(corpus_of, documents, merges, jobs):
     table = count_corpus(corpus_of(documents), GPT2)
     model = model_of(merges, SPECIALS)
-    with_merges = evaluation.evaluate_merges(table, model)
-    plain = evaluation.evaluate_plainly(table, model, jobs=jobs)
-    size = model.vocab_size
-    for name in vars(with_merges):
-        if not name.startswith("_") and name not in ("model", "edges"):
-            assert np.array_equal(getattr(plain, name), getattr(with_merges, name)), name
-    assert plain.sizes.tolist() == [size]
-    assert plain.tokens(size).tolist() == with_merges.tokens(size).tolist()
-    assert plain.single_token_words(size).tolist() == with_merges.single_token_words(size).tolist()
-    assert plain.token_counts(size).tolist() == with_merges.token_counts(size).tolist()
+    plain = evaluate(table, Plainly(model), jobs=jobs)
+    assert plain.sizes.tolist() == [model.vocab_size]
+    assert_equal(evaluate(table, model), plain, model.vocab_size)
 
 
 def test_one_model_has_one_size(corpus_of, monkeypatch):
@@ -259,3 +279,51 @@ def test_one_model_has_one_size(corpus_of, monkeypatch):
     for read in (found.tokens, found.single_token_words, found.token_counts):
         with pytest.raises(MetricError, match=r"257 tokens were not evaluated"):
             read(257)
+
+
+def unigram(size, lowest=-9.0, **options):
+    tokens = [bytes([b]) for b in range(256)]
+    tokens += [b"%c%c" % (97 + i // 9, 97 + i % 9) for i in range(size - 256)]
+    return UnigramModel((), *packed(tokens), np.linspace(lowest, -1.0, size), **options)
+
+
+def test_mixed_models_equal_each_by_itself(corpus_of):
+    table = count_corpus(corpus_of([("abc abac aab", "x", 2), ("ad dada", "y", 1)]), GPT2)
+    trained = reference.train_bpe({b"abac": 3, b"dada": 2, b" aab": 1}, 264)
+    other = reference.train_bpe({b"bcbc": 3}, 258)
+    models = [
+        model_of(trained[:3]),
+        unigram(300),
+        model_of(other),
+        model_of(trained),
+        Plainly(unigram(280)),
+        unigram(290),
+        unigram(300, -5.0),
+        unigram(285, single=True),
+        model_of(trained[:5]),
+        model_of(trained),
+    ]
+    heard = []
+    found = evaluation.evaluate(table, models, jobs=2, progress=heard.append)
+    assert sum(heard) == len(table) * len(models)
+    for each, model in zip(found, models, strict=True):
+        assert_equal(each, evaluate(table, Plainly(model)), model.vocab_size)
+    shared = [[i for i, other in enumerate(found) if other is each] for each in found]
+    assert [shared[i] for i in (0, 1, 2, 4, 6, 7)] == [[0, 3, 8, 9], [1, 5], [2], [4], [6], [7]]
+    alone = evaluation.evaluate(table, models[:4], every_size=False)
+    assert alone[0] is alone[3]
+    assert alone[2].sizes.tolist() == [models[2].vocab_size]
+    for each, model in zip(alone, models[:4], strict=True):
+        assert_equal(each, evaluate(table, Plainly(model)), model.vocab_size)
+    known = totals_of(table)
+    again = evaluation.evaluate(table, models[:2], totals=known)
+    assert again[1].documents is known[0].documents
+    assert evaluation.evaluate(table, []) == []
+
+
+def test_sizes_that_a_merge_list_lacks_are_left_out(corpus_of, monkeypatch):
+    monkeypatch.setattr(merges, "_DENSE", 0)
+    table = count_corpus(corpus_of([("abab", "x", 1)]), GPT2)
+    trained = reference.train_bpe({b"abab": 1}, 258)
+    found = evaluate(table, model_of(trained), [100, 257, 10**6])
+    assert found.sizes.tolist() == [256, 257, 258]

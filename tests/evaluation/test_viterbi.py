@@ -1,13 +1,10 @@
 """Several unigram vocabularies in one pass, against each by itself."""
 
-import functools
-
 import numpy as np
 import pytest
 
 from toktk.errors import MetricError
-from toktk.evaluation.evaluation import evaluate_plainly
-from toktk.evaluation.viterbi import evaluate_viterbi
+from toktk.evaluation.evaluation import evaluate
 from toktk.models.inference import fewest
 from toktk.pieces.counting import count_corpus
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -26,11 +23,16 @@ def documents(nasty_texts, real_texts):
 @pytest.fixture(scope="module", params=["o200k", "metaspace"])
 def trained(request, corpus_of, documents):
     corpus = corpus_of([(t[0], t[1], 1) for t in documents])
-    count = functools.partial(count_corpus, corpus, by_group=False)
     trainer = UnigramTrainer(request.param, character_coverage=0.8)
-    tokenizers = trainer.train(TrainingData(corpus, count), SIZES)
+    tokenizers = trainer.train(TrainingData(corpus), SIZES).tokenizers
     table = count_corpus(corpus_of(documents), Pretokenizer.of(request.param))
     return tokenizers, table
+
+
+def share(table, models, **options):
+    together, *others = evaluate(table, models, **options)
+    assert all(each is together for each in others)
+    return together
 
 
 def assert_equal(together, alone, size):
@@ -44,22 +46,22 @@ def assert_equal(together, alone, size):
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_together_equals_alone(trained, jobs):
     tokenizers, table = trained
-    together = evaluate_viterbi(table, [t.model for t in tokenizers], jobs=jobs)
+    together = share(table, [t.model for t in tokenizers], jobs=jobs)
     assert together.sizes.tolist() == SIZES
     for tokenizer in tokenizers:
-        assert_equal(together, evaluate_plainly(table, tokenizer.model), tokenizer.vocab_size)
+        assert_equal(together, evaluate(table, [tokenizer.model])[0], tokenizer.vocab_size)
 
 
 def test_equal_sums_fall_alike(trained):
     tokenizers, table = trained
-    models = [fewest(tokenizer).model for tokenizer in tokenizers]
-    together = evaluate_viterbi(table, models)
+    models = [fewest(tokenizer.model) for tokenizer in tokenizers]
+    together = share(table, models)
     for model in models:
-        assert_equal(together, evaluate_plainly(table, model), model.vocab_size)
+        assert_equal(together, evaluate(table, [model])[0], model.vocab_size)
 
 
 def test_a_size_that_was_not_asked_for(trained):
     tokenizers, table = trained
-    evaluation = evaluate_viterbi(table, [tokenizers[0].model])
+    evaluation = share(table, [tokenizer.model for tokenizer in tokenizers])
     with pytest.raises(MetricError, match="701 tokens were not evaluated"):
         evaluation.tokens(701)

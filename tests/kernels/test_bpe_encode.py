@@ -1,8 +1,8 @@
 import numpy as np
-import reference
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from toktk import educational
 from toktk.kernels.bpe_encode import (
     NO_RANK,
     SHORT,
@@ -13,7 +13,7 @@ from toktk.kernels.bpe_encode import (
     sweep_pieces,
 )
 
-BYTE_IDS = np.array(reference.byte_ids())
+BYTE_IDS = np.array(educational.byte_ids())
 
 
 @st.composite
@@ -68,7 +68,7 @@ def test_first_of_two_equal_pairs_counts():
 
 @given(st.lists(st.sampled_from(b"ab "), max_size=40).map(bytes), merge_lists())
 def test_short_piece_equals_the_reference(piece, merges):
-    assert encode(piece, merges)[0] == reference.encode(piece, merges)
+    assert encode(piece, merges)[0] == educational.encode(piece, merges)
 
 
 @given(
@@ -80,7 +80,7 @@ def test_short_piece_equals_the_reference(piece, merges):
 def test_long_piece_equals_the_reference(parts, length, merges):
     # On both sides of the length at which the heap takes over.
     piece = (b"".join(parts) * 4)[:length]
-    assert encode(piece, merges)[0] == reference.encode(piece, merges)
+    assert encode(piece, merges)[0] == educational.encode(piece, merges)
 
 
 def test_ranks_are_those_of_the_merges_applied_in_order():
@@ -106,7 +106,7 @@ def test_sweep_equals_one_encoding_for_each_number_of_merges(pieces, merges, roo
     for k in range(len(merges) + 1):
         tokens, single, ids = np.zeros(3, int), np.zeros(3, int), np.zeros(300, int)
         for piece, counts in pieces.items():
-            encoded = reference.encode(piece, merges[:k])
+            encoded = educational.encode(piece, merges[:k])
             for group, count in counts.items():
                 tokens[group] += len(encoded) * count
                 single[group] += (len(encoded) == 1 and b"a" in piece) * count

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import reference
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from toktk import educational
 from toktk.kernels import bpe_train as merging
 from toktk.trainers.merge_loop import MergeLoop
 
@@ -23,7 +23,7 @@ def arrays(pieces):
 
 
 def loop_over(pieces, size, specials=0, floor=1, longest=2**31):
-    ids = np.array(reference.byte_ids(specials))
+    ids = np.array(educational.byte_ids(specials))
     return MergeLoop(*arrays(pieces), ids, size, floor, longest)
 
 
@@ -37,7 +37,7 @@ def learned(loop):
 @example({b"abab" * 4: 2, b"ababa": 2, b"bab": 2}, 270, 0)
 def test_merges_equal_the_reference(pieces, size, specials):
     loop = loop_over(pieces, size + specials, specials)
-    expected = reference.train_bpe(pieces, size + specials, specials)
+    expected = educational.train_bpe(pieces, size + specials, specials)
     assert loop.run(size + specials) == (len(expected) == size - 256)
     assert learned(loop) == expected
     assert loop.n_tokens == 256 + specials + len(expected)
@@ -47,7 +47,7 @@ def test_merges_equal_the_reference(pieces, size, specials):
 def test_floor_and_length_equal_the_reference(pieces, floor, longest):
     loop = loop_over(pieces, 290, 0, floor, longest)
     loop.run(290)
-    assert learned(loop) == reference.train_bpe(pieces, 290, 0, floor, longest)
+    assert learned(loop) == educational.train_bpe(pieces, 290, 0, floor, longest)
 
 
 @given(tables, st.lists(st.integers(256, 290), min_size=1, max_size=4))
@@ -76,7 +76,7 @@ def test_arrays_that_must_grow(pieces):
     loop.pairs, loop.heap, loop.links = loop.pairs[:rows], loop.heap[:rows], loop.links[:rows]
     loop._rehash()
     loop.run(290)
-    assert learned(loop) == reference.train_bpe(pieces, 290)
+    assert learned(loop) == educational.train_bpe(pieces, 290)
 
 
 def merging_rows(n):
@@ -133,4 +133,4 @@ def test_heap_gives_the_largest_count_and_then_the_smallest_key(entries):
 def test_a_run_of_one_letter(n):
     loop = loop_over({b"a" * n: 1}, 300)
     loop.run(300)
-    assert learned(loop) == reference.train_bpe({b"a" * n: 1}, 300)
+    assert learned(loop) == educational.train_bpe({b"a" * n: 1}, 300)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import reference
-import reference_scores
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from toktk import educational
 from toktk.kernels import bpe_train, bpe_train_scored
 from toktk.trainers import pair_scores
 from toktk.trainers.scored_merges import ScoredMerges
@@ -28,8 +28,8 @@ def constant(pair, left, right, left_length, right_length):
 
 SCORES = {
     "count": (pair_scores.count, lambda pair, *_: pair),
-    "ratio": (pair_scores.ratio, reference_scores.ratio),
-    "count*length": (pair_scores.count_times_length, reference_scores.count_times_length),
+    "ratio": (pair_scores.ratio, educational.ratio),
+    "count*length": (pair_scores.count_times_length, reference.count_times_length),
     "rising": (rising, rising),
     "constant": (constant, constant),
 }
@@ -43,7 +43,7 @@ def loop_over(name, pieces, size, specials=0, floor=1, longest=2**31):
         np.frombuffer(b"".join(pieces), np.uint8),
         np.cumsum([0, *map(len, pieces)], dtype=np.int64),
         np.array(list(pieces.values()), np.int64),
-        np.array(reference.byte_ids(specials)),
+        np.array(educational.byte_ids(specials)),
         size,
         floor,
         longest,
@@ -60,7 +60,7 @@ def learned(loop):
 @example("ratio", {b"abab" * 4: 2, b"ababa": 2, b"bab": 2, b"a": 7}, 270, 0)
 def test_merges_equal_the_reference(name, pieces, size, specials):
     loop = loop_over(name, pieces, size + specials, specials)
-    expected = reference_scores.train_scored(pieces, size + specials, SCORES[name][1], specials)
+    expected = educational.train_bpe(pieces, size + specials, specials, score=SCORES[name][1])
     assert loop.run(size + specials) == (len(expected) == size - 256)
     assert learned(loop) == expected
     assert loop.n_tokens == 256 + specials + len(expected)
@@ -70,7 +70,7 @@ def test_merges_equal_the_reference(name, pieces, size, specials):
 def test_floor_and_length_equal_the_reference(name, pieces, floor, longest):
     loop = loop_over(name, pieces, 290, 0, floor, longest)
     loop.run(290)
-    expected = reference_scores.train_scored(pieces, 290, SCORES[name][1], 0, floor, longest)
+    expected = educational.train_bpe(pieces, 290, 0, floor, longest, SCORES[name][1])
     assert learned(loop) == expected
 
 
@@ -80,7 +80,7 @@ def test_symbols_are_counted_as_the_text_is_cut(name, pieces):
     loop.run(275)
     counts = np.zeros(loop.symbols.size, np.int64)
     for piece, count in pieces.items():
-        for symbol in reference.encode(piece, learned(loop)):
+        for symbol in educational.encode(piece, learned(loop)):
             counts[symbol] += count
     assert counts.tolist() == loop.symbols.tolist()
 
@@ -114,13 +114,13 @@ def test_arrays_that_must_grow(name, pieces):
     loop._rehash()
     loop._plant()
     loop.run(290)
-    assert learned(loop) == reference_scores.train_scored(pieces, 290, SCORES[name][1])
+    assert learned(loop) == educational.train_bpe(pieces, 290, score=SCORES[name][1])
 
 
 @given(names, tables)
 def test_no_string_is_spelled_twice(name, pieces):
     # The proof in toktk.kernels.bpe_train says nothing of the order of merges.
-    spelling = {i: bytes([b]) for b, i in enumerate(reference.byte_ids())}
+    spelling = {i: bytes([b]) for b, i in enumerate(educational.byte_ids())}
     loop = loop_over(name, pieces, 300)
     loop.run(300)
     for left, right, new, _ in learned(loop):
@@ -147,7 +147,7 @@ def test_progress_adds_up():
 def test_a_run_of_one_letter(name, n):
     loop = loop_over(name, {b"a" * n: 1}, 300)
     loop.run(300)
-    expected = reference_scores.train_scored({b"a" * n: 1}, 300, SCORES[name][1])
+    expected = educational.train_bpe({b"a" * n: 1}, 300, score=SCORES[name][1])
     assert learned(loop) == expected
 
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from toktk.kernels import count as k
 from toktk.kernels.scan import BLOCK
-from toktk.pieces import counter
+from toktk.pieces import counting
+from toktk.pieces.counting import GroupTotals
 from toktk.pieces.table import PieceTable
-from toktk.pieces.totals import GroupTotals
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 SLOW = bool(numba.config.DISABLE_JIT)
@@ -23,7 +23,7 @@ documents = st.lists(st.tuples(texts, st.integers(0, 2), st.integers(0, 2**33)),
 @pytest.fixture(autouse=True)
 def tiny_tables(monkeypatch):
     """Begin with room for next to nothing, so that every test goes through growth."""
-    monkeypatch.setattr(counter, "_FIRST_SLOTS", 1)
+    monkeypatch.setattr(counting, "_FIRST_SLOTS", 1)
 
 
 def span_arrays(parts):
@@ -32,7 +32,7 @@ def span_arrays(parts):
     )
 
 
-class ByArrays(counter.Counter):
+class ByArrays(counting.Counter):
     """A counter driven by arrays instead of record batches."""
 
     def __init__(self, pretokenizer=WORDS):
@@ -51,7 +51,7 @@ class ByArrays(counter.Counter):
         return self
 
     def _run(self, kernel, data, offsets, groups, weights):
-        tables = self._pretokenizer.transducer.tables
+        tables = self._pretokenizer.compile().tables
         while self._grow(
             kernel(
                 data, offsets, groups, weights, tables, self._slots, self._arena, self._state,
@@ -68,7 +68,7 @@ class ByArrays(counter.Counter):
 
     def spans(self, parts, groups, counts):
         data, offsets = span_arrays(parts)
-        self._add_spans(data, offsets, np.array(groups, np.int32), np.array(counts, np.int64))
+        self.add_spans(data, offsets, np.array(groups, np.int32), np.array(counts, np.int64))
         return self
 
 

@@ -1,7 +1,7 @@
 from itertools import pairwise
 
 import numpy as np
-import reference_pretokenizer as reference
+import reference
 from hypothesis import given
 from hypothesis import strategies as st
 

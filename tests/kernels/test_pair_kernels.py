@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from reference_encoding import encode_by_pairs
+from reference import encode_by_pairs
 
 from toktk.kernels.bpe_encode import (
     NO_RANK,

@@ -4,10 +4,11 @@ from functools import cache
 import numba
 import numpy as np
 import pytest
-import reference
+import regex
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from toktk import educational
 from toktk.kernels.scan import (
     BLOCK,
     LANES,
@@ -42,7 +43,7 @@ patterns = st.sampled_from(CHOSEN)
 
 @cache
 def tables(pattern):
-    made = Pretokenizer("tested", pattern).transducer
+    made = Pretokenizer("tested", pattern).compile()
     assert made is not None
     return made.tables
 
@@ -79,7 +80,7 @@ def cut(documents, pattern, before=b"", after=b""):
 
 
 def expected(documents, pattern):
-    return [[piece.encode() for piece in reference.cut(pattern, text)] for text in documents]
+    return [[piece.encode() for piece in educational.cut(pattern, text)] for text in documents]
 
 
 @given(texts, patterns)
@@ -98,14 +99,14 @@ def test_documents_anywhere_in_a_buffer_equal_regex(documents, pattern, before, 
 @given(texts, patterns)
 def test_plain_automaton_equals_regex(text, pattern):
     data = array(text)
-    assert pieces(data, by_automaton(data, pattern)) == reference.cut(pattern, text)
+    assert pieces(data, by_automaton(data, pattern)) == educational.cut(pattern, text)
 
 
 @given(texts, patterns, st.integers(0, 8))
 def test_match_end_equals_regex(text, pattern, at):
     at = min(at, len(text))
     before, data = len(text[:at].encode()), array(text)
-    found = reference.regex.compile(pattern, reference.regex.V0).match(text, at)
+    found = regex.compile(pattern, regex.V0).match(text, at)
     end = match_end(data, before, data.size, tables(pattern))
     if found is None or found.end() == at:
         assert end == -1

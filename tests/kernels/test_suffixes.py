@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-import reference_training as slow
+import reference
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -243,7 +243,7 @@ def test_seeds_equal_the_reference(pieces, refused, size, least, longest, max_by
     chosen = np.array([chr(c) in allowed for c in characters.distinct.tolist()], dtype=np.bool_)
     made = find_seeds(characters, chosen, size, least, longest, max_bytes, jobs)
     limit = {} if max_bytes is None else {"max_bytes": max_bytes}
-    expected = slow.seeds(pieces, allowed, size, least, longest, **limit)
+    expected = reference.seeds(pieces, allowed, size, least, longest, **limit)
     assert_seeds(pieces, characters, made, expected)
 
 
@@ -254,7 +254,7 @@ def test_no_seed_holds_what_is_not_text(pieces):
     made = find_seeds(characters, characters.distinct < k.INVALID, 1000, 2, 16)
     as_text = {p.decode(errors="surrogateescape"): n for p, n in counted.items()}
     allowed = {c for p in as_text for c in p if not 0xDC80 <= ord(c) <= 0xDCFF}
-    expected = slow.seeds(as_text, allowed, 1000, 2, 16)
+    expected = reference.seeds(as_text, allowed, 1000, 2, 16)
     assert_seeds(as_text, characters, made, expected)
 
 

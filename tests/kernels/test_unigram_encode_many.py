@@ -3,8 +3,8 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from reference_unigram import viterbi
 
+from toktk.educational import viterbi
 from toktk.kernels.unigram_encode_many import LANES, count_lanes
 from toktk.models.vocabulary import build_trie, packed
 
@@ -38,7 +38,7 @@ class Union:
         for piece, some, word in zip(pieces, entries, is_word, strict=True):
             for lane, vocabulary in enumerate(self.vocabularies):
                 unknown = None if self.unknown is None else self.unknown[lane]
-                path = viterbi(piece, vocabulary, unknown)
+                _, path = viterbi(piece, vocabulary, unknown)
                 for group, count in some:
                     sums[0][group, lane] += len(path) * count
                     sums[1][group, lane] += (len(path) == 1 and word) * count

@@ -7,12 +7,13 @@ from itertools import pairwise, takewhile
 
 import numpy as np
 import pytest
-import reference_training as slow
+import reference
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from toktk import educational as slow
 from toktk.kernels import unigram_train as k
-from toktk.trainers import lattices
+from toktk.trainers import unigram_state
 from toktk.trainers.seeding import Characters
 from toktk.trainers.unigram import UnigramTrainer
 
@@ -84,10 +85,10 @@ class Lattices:
             alpha[0] = beta[n] = 0.0
             for j in range(1, n + 1):
                 for t, i in edges[j - 1]:
-                    alpha[j] = slow.log_add(alpha[j], alpha[i] + logs[t])
+                    alpha[j] = np.logaddexp(alpha[j], alpha[i] + logs[t])
             for j in range(n, 0, -1):
                 for t, i in edges[j - 1]:
-                    beta[i] = slow.log_add(beta[i], logs[t] + beta[j])
+                    beta[i] = np.logaddexp(beta[i], logs[t] + beta[j])
                     sums[t] += count * math.exp(alpha[i] + logs[t] + beta[j] - alpha[n])
         return sums
 
@@ -153,7 +154,7 @@ def test_the_least_probabilities_of_short_pieces():
     """The range of a float64 is enough for SHORT characters, each as improbable as can be."""
     pieces = {"a" * k.SHORT: 2**22, "a" * (k.SHORT - 1) + "b": 1, "a" * 9 + "b" * 15: 3}
     made = Lattices(pieces, ["aa", "aaa", "a" * 23, "ab", "bb"])
-    for least in (-28.0, math.log(lattices.LEAST)):
+    for least in (-28.0, math.log(unigram_state.LEAST)):
         logs = [least] * len(made.names)
         assert made.run(logs) == pytest.approx(made.expected(logs), rel=1e-9, abs=1e-6)
 
@@ -262,26 +263,30 @@ class States:
         trainer = UnigramTrainer("none", alphabet=alphabet, min_frequency=1, max_token_chars=32)
         required = np.full(characters.distinct.size, not by_bytes)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(lattices, "TOGETHER", data.draw(st.integers(1, 3)))
+            patch.setattr(unigram_state, "TOGETHER", data.draw(st.integers(1, 3)))
             self.fast = trainer._seeded(characters, required, jobs)
         # Few values, sums of which are exact and often equal.
         scores = st.integers(-20, -1).map(float)
         n = self.fast.home.size
         self.fast.score[:] = data.draw(st.lists(scores, min_size=n, max_size=n))
         self.fast.byte_score[:] = data.draw(st.lists(scores, min_size=8, max_size=8)) * 32
-        self.slow = slow.State(
-            pieces,
-            dict(zip(self.names, self.fast.score.tolist(), strict=True)),
-            self.fast.byte_score.tolist(),
-            by_bytes,
-            set() if by_bytes else set("".join(pieces)),
-        )
+        self.by_bytes = by_bytes
+        self.scores = dict(zip(self.names, self.fast.score.tolist(), strict=True))
+        if by_bytes:
+            self.scores |= dict(enumerate(self.fast.byte_score.tolist()))
 
     @property
     def names(self):
         raw, lengths = self.fast.texts(np.arange(self.fast.home.size))
         ends = np.cumsum(lengths)
         return [raw[e - n : e].tobytes().decode() for e, n in zip(ends, lengths, strict=True)]
+
+    def tokens(self, values):
+        """Leave out the bytes."""
+        return {token: value for token, value in values.items() if isinstance(token, str)}
+
+    def bytes(self, values):
+        return [values[b] if self.by_bytes else 0 for b in range(256)]
 
     def by_name(self, values):
         """Return token -> value, of those not dropped."""
@@ -296,9 +301,8 @@ class States:
         else:
             self.fast.alive &= kept
         left = self.by_name(self.fast.score)
-        self.slow.score = {t: s for t, s in self.slow.score.items() if t in left}
-        assert self.slow.score == left
-        assert list(self.slow.score) == list(left)
+        self.scores = {t: s for t, s in self.scores.items() if t in left or isinstance(t, int)}
+        assert list(self.tokens(self.scores).items()) == list(left.items())
 
 
 states = given(piece_counts(50), st.booleans(), st.integers(1, 3), st.data())
@@ -311,17 +315,13 @@ def test_best_segmentations(pieces, by_bytes, jobs, data):
         fast = both.fast
         sums = fast.lattices.count_best(fast._scores(fast.alive))
         times, byte_times = fast._split(sums)
-        expected, by_byte = Counter(), [0] * 256
+        expected = Counter(dict.fromkeys(both.scores, 0))
         for piece, count in pieces.items():
-            for token, text in both.slow.best(piece)[1]:
-                if token is not None:
-                    expected[token] += count
-                elif by_bytes:
-                    for b in text.encode():
-                        by_byte[b] += count
-        assert both.by_name(times) == {t: expected[t] for t in both.slow.score}
+            for token in slow.viterbi(piece, both.scores, slow.UNKNOWN)[1]:
+                expected[token] += count
+        assert both.by_name(times) == {t: expected[t] for t in both.tokens(both.scores)}
         assert times[~fast.alive].tolist() == [0] * int((~fast.alive).sum())
-        assert byte_times.tolist() == by_byte
+        assert byte_times.tolist() == both.bytes(expected)
         both.drop(data)
 
 
@@ -330,7 +330,7 @@ def test_losses(pieces, by_bytes, jobs, data):
     both = States(pieces, by_bytes, jobs, data)
     for _ in range(3):
         found = both.by_name(both.fast.losses())
-        for token, loss in both.slow.losses().items():
+        for token, loss in slow.losses(pieces, both.scores).items():
             assert found[token] == pytest.approx(loss, rel=1e-9, abs=1e-12), token
         both.drop(data)
 
@@ -342,25 +342,25 @@ def test_reachable(pieces, by_bytes, jobs, data):
     fast, names = both.fast, both.names
     kept = some_of(data, len(names)) & fast.alive | fast.required
     found = fast.reachable(kept)
-    both.slow.score = {
-        t: s for t, s, one in zip(names, fast.score.tolist(), kept, strict=True) if one
-    }
-    both.slow.drop_unreachable()
-    assert [t for t, one in zip(names, found, strict=True) if one] == list(both.slow.score)
+    scores = {t: s for t, s, one in zip(names, fast.score.tolist(), kept, strict=True) if one}
+    scores |= {b: score for b, score in both.scores.items() if isinstance(b, int)}
+    reachable = both.tokens(reference.drop_unreachable(scores))
+    assert [t for t, one in zip(names, found, strict=True) if one] == list(reachable)
 
 
 @given(piece_counts(50), st.booleans(), st.integers(1, 3), st.data())
 def test_expectations_of_a_state(pieces, by_bytes, jobs, data):
     both = States(pieces, by_bytes, jobs, data)
-    both.fast.byte_score[:] = both.slow.byte_score[:] = np.full(256, -6.0)
+    both.fast.byte_score[:] = -6.0
+    if by_bytes:
+        both.scores |= dict.fromkeys(range(256), -6.0)
     for _ in range(2):
         fast = both.fast
         sums = fast.lattices.expect(np.exp(fast._scores(fast.alive)), fast.scale)
         tokens, by_byte = fast._split(sums / fast.scale)
-        expected, expected_by_byte = both.slow.expected()
-        wanted = {t: expected[t] for t in both.slow.score}
-        assert both.by_name(tokens) == pytest.approx(wanted, rel=1e-9, abs=1e-6)
-        assert by_byte.tolist() == pytest.approx(expected_by_byte, rel=1e-9, abs=1e-6)
+        expected = slow.expected(pieces, both.scores)
+        assert both.by_name(tokens) == pytest.approx(both.tokens(expected), rel=1e-9, abs=1e-6)
+        assert by_byte.tolist() == pytest.approx(both.bytes(expected), rel=1e-9, abs=1e-6)
         both.drop(data)
 
 

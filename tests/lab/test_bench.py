@@ -16,21 +16,23 @@ from small_corpora import fresh_home, lines, write_nasty, write_parallel
 from toktk.cache import Store
 from toktk.corpus import Corpus, ReaderOptions, load_corpus
 from toktk.errors import CorpusError, FormatError, MetricError, ToktkError
-from toktk.evaluation.evaluation import evaluate_plainly
-from toktk.lab import bench as module
-from toktk.lab import pieces as counted
-from toktk.lab.bench import BenchPlan, bench, check_engines, load_all
-from toktk.lab.figures import NO_PIECES
+from toktk.evaluation.evaluation import evaluate
+from toktk.lab import counted
+from toktk.lab import measure as module
+from toktk.lab.bench import Bench
+from toktk.lab.measure import NO_PIECES
 from toktk.lab.meter import Meter
-from toktk.lab.plan import SweepPlan
-from toktk.lab.sweep import sweep
+from toktk.lab.outcome import Outcome
+from toktk.lab.plan import BenchPlan, Measures, SweepPlan
+from toktk.lab.sweep import Sweep
 from toktk.loading.load import Loaded
 from toktk.loading.sample import BYTES, DOCUMENTS, PER_GROUP, first_documents
-from toktk.metrics.base import POOLED, MetricOptions
-from toktk.metrics.vocabulary import UNKNOWN, UTILIZATION
+from toktk.metrics.base import MetricOptions
+from toktk.metrics.vocabulary import unknown, utilization
 from toktk.pieces.counting import count_corpus, count_corpus_many
+from toktk.pieces.table import POOLED
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.report.results import Record
+from toktk.report.records import Record
 from toktk.tokenizer import Tokenizer
 from toktk.trainers.base import TrainingData
 from toktk.trainers.bpe import BpeTrainer
@@ -57,9 +59,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     text.write_text("\n".join(lines("en") + lines("ru")), encoding="utf-8")
     found = {}
     for cut, sizes in (("o200k", (300, 340)), ("gpt2", (320,))):
-        corpus = load_corpus(str(text))
-        data = TrainingData(corpus, lambda p, corpus=corpus: count_corpus(corpus, p))
-        for made in BpeTrainer(cut).train(data, list(sizes)):
+        data = TrainingData(load_corpus(str(text)))
+        for made in BpeTrainer(cut).train(data, list(sizes)).tokenizers:
             made.save(folder / f"{cut}-{made.vocab_size}")
             found[f"{cut}-{made.vocab_size}"] = folder / f"{cut}-{made.vocab_size}"
     return found
@@ -72,7 +73,13 @@ def specs(files: dict[str, Path]) -> list[str]:
 
 @pytest.fixture
 def plan(specs: list[str], corpus: Corpus) -> BenchPlan:
-    return BenchPlan(load_all(specs), corpus)
+    return BenchPlan(tuple(specs), corpus)
+
+
+def bench(plan: BenchPlan, meter: Meter | None = None) -> Outcome:
+    experiment = Bench(plan, meter)
+    experiment.prepare()
+    return experiment.run()
 
 
 def by_library(loaded: Loaded, documents: list[str]) -> Tokenizer:
@@ -105,7 +112,7 @@ def test_figures_are_what_encoding_every_document_gives(
     plan: BenchPlan, files: dict[str, Path]
 ) -> None:
     result = bench(plan)
-    assert [engine.engine for engine in result.engines] == ["native"] * 3
+    assert [t["engine"] for t in result.tokenizers.values()] == ["native"] * 3
     assert list(dict.fromkeys(r.tokenizer for r in result.results)) == list(files)
     tokens, ratios = figures(result.results, "tokens"), figures(result.results, "bytes_per_token")
     parity = figures(result.results, "parity[en]")
@@ -125,7 +132,7 @@ def test_nasty_text(specs: list[str], files: dict[str, Path], tmp_path: Path) ->
     corpus = load_corpus(
         str(write_nasty(tmp_path / "nasty.jsonl")), ReaderOptions(group_column="lang")
     )
-    tokens = figures(bench(BenchPlan(load_all(specs), corpus)).results, "tokens")
+    tokens = figures(bench(BenchPlan(tuple(specs), corpus)).results, "tokens")
     for label, folder in files.items():
         for group, counts in oracle(folder, corpus).items():
             assert tokens[label, group] == counts["tokens"]
@@ -153,14 +160,14 @@ def test_a_second_bench_reads_the_store(plan: BenchPlan) -> None:
     two = bench(plan, second)
     assert steps(second) == [("measure", True)] * 3
     assert one.results == two.results
-    assert one.reading == two.reading
+    assert one.described == two.described
     forced = bench(dataclasses.replace(plan, force=True), third)
     assert not any(reused for _, reused in steps(third))
     assert forced.results == one.results
 
 
 def test_one_more_tokenizer_costs_its_own_pieces_only(plan: BenchPlan) -> None:
-    bench(dataclasses.replace(plan, tokenizers=plan.tokenizers[::2]))
+    bench(dataclasses.replace(plan, specs=plan.specs[::2]))
     meter = Meter()
     found = bench(plan, meter)
     assert sorted(steps(meter)) == [
@@ -171,9 +178,9 @@ def test_one_more_tokenizer_costs_its_own_pieces_only(plan: BenchPlan) -> None:
 
 def test_a_sweep_and_a_bench_share_piece_tables(plan: BenchPlan) -> None:
     train, test = plan.corpus.split(0.2)
-    sweep(SweepPlan(train, test, (300,)))
+    Sweep(SweepPlan(train, test, (300,), ("bpe",))).run()
     meter = Meter()
-    bench(dataclasses.replace(plan, corpus=test, tokenizers=plan.tokenizers[:2]), meter)
+    bench(dataclasses.replace(plan, corpus=test, specs=plan.specs[:2]), meter)
     assert [one for one in steps(meter) if one[0] == "count"] == [("count", True)]
 
 
@@ -181,9 +188,10 @@ def test_a_library_gives_the_same_but_for_pieces(
     plan: BenchPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     native = bench(plan)
+    library_name = native.tokenizers["gpt2-320"]["library"]
     monkeypatch.setattr(Loaded, "checked", by_library)
     library = bench(plan)
-    assert {engine.engine for engine in library.engines} == {plan.tokenizers[0].library}
+    assert {t["engine"] for t in library.tokenizers.values()} == {library_name}
     pieces = {"pieces", "bytes_per_piece", "headroom", "single_token_words[piece]"}
     for one, other in zip(native.results, library.results, strict=True):
         assert (one.tokenizer, one.group, one.metric) == (
@@ -196,10 +204,10 @@ def test_a_library_gives_the_same_but_for_pieces(
         else:
             assert one.value == other.value, one
         assert other.pretokenizer is None
-    described = library.describe()["tokenizers"]["gpt2-320"]
+    described = library.tokenizers["gpt2-320"]
     assert described["why"] == "for the test"
     assert described["pretokenizer"] is None
-    json.dumps(library.describe())
+    json.dumps([library.described, library.tokenizers])
 
 
 def test_what_is_finished_survives_an_interruption(
@@ -211,10 +219,10 @@ def test_what_is_finished_survives_an_interruption(
         if done:
             raise KeyboardInterrupt
         done.append(1)
-        return evaluate_plainly(*args, **options)  # type: ignore[arg-type]
+        return evaluate(*args, **options)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
-        patched.setattr(module, "evaluate_plainly", measure)
+        patched.setattr(module, "evaluate_models", measure)
         with pytest.raises(KeyboardInterrupt):
             bench(plan)
     meter = Meter()
@@ -225,29 +233,30 @@ def test_what_is_finished_survives_an_interruption(
 def test_threads_metrics_and_reference(plan: BenchPlan) -> None:
     expected = bench(plan).results
     assert bench(dataclasses.replace(plan, jobs=3, force=True)).results == expected
-    asked = bench(dataclasses.replace(plan, metrics=("parity",), reference="de")).results
+    asked = bench(dataclasses.replace(plan, measures=Measures(("parity",), "de"))).results
     assert {r.metric for r in asked} == {"parity[de]", "parity[de]|macro", "parity[de]|max"}
 
 
-def test_labels_are_unique(specs: list[str]) -> None:
+def test_labels_are_unique(specs: list[str], corpus: Corpus) -> None:
     twice = [specs[0], specs[1].replace("o200k-340=", "o200k-300=")]
     with pytest.raises(FormatError, match="2 tokenizers are called 'o200k-300'") as raised:
-        load_all(twice)
+        bench(BenchPlan(tuple(twice), corpus))
     assert "o200k-300-2=" in str(raised.value)
 
 
 def test_what_is_wrong_is_said_before_anything_is_counted(
     plan: BenchPlan, specs: list[str], tmp_path: Path
 ) -> None:
+    missing = str(tmp_path / "no-such-file.json")
     with pytest.raises(ToktkError, match="no-such-file"):
-        load_all([*specs, str(tmp_path / "no-such-file.json")])
-    for wrong in ({"metrics": ("fertilty",)}, {"tokenizers": ()}):
+        bench(dataclasses.replace(plan, specs=(missing,)))
+    for wrong in ({"measures": Measures(("fertilty",))}, {"specs": ()}):
         with pytest.raises(ToktkError):
             bench(dataclasses.replace(plan, **wrong))  # type: ignore[arg-type]
 
 
 def test_text_that_cannot_be_measured_on(specs: list[str], tmp_path: Path) -> None:
-    tokenizers_ = load_all(specs[:1])
+    tokenizers_ = tuple(specs[:1])
     empty = tmp_path / "empty.txt"
     empty.write_text("")
     with pytest.raises(CorpusError, match="no documents"):
@@ -255,9 +264,9 @@ def test_text_that_cannot_be_measured_on(specs: list[str], tmp_path: Path) -> No
     plain = tmp_path / "plain.txt"
     plain.write_text("no line is aligned\n")
     with pytest.raises(MetricError, match="parallel"):
-        bench(BenchPlan(tokenizers_, load_corpus(str(plain)), metrics=("parity",)))
+        bench(BenchPlan(tokenizers_, load_corpus(str(plain)), measures=Measures(("parity",))))
     with pytest.raises(MetricError, match="parallel"):
-        bench(BenchPlan(tokenizers_, load_corpus(str(plain)), reference="en"))
+        bench(BenchPlan(tokenizers_, load_corpus(str(plain)), measures=Measures(reference="en")))
     blank = tmp_path / "blank.jsonl"
     blank.write_text('{"text": ""}\n')
     found = bench(BenchPlan(tokenizers_, load_corpus(str(blank)))).results
@@ -289,10 +298,10 @@ def test_holes_are_no_ids_and_lost_text_is_counted(tmp_path: Path) -> None:
     table = count_corpus(
         load_corpus(str(path), ReaderOptions(group_column="lang")), Pretokenizer.of("gpt2")
     )
-    evaluation = evaluate_plainly(table, _Words())  # type: ignore[arg-type]
-    (used,) = UTILIZATION.compute(evaluation, 6, MetricOptions())
+    (evaluation,) = evaluate(table, [_Words()])  # type: ignore[arg-type]
+    (used,) = utilization.compute(evaluation, 6, MetricOptions())
     assert used.value == 3 / 5  # ?, a, b of ?, a, b, c, <s>
-    lost = {f.group: f.value for f in UNKNOWN.compute(evaluation, 6, MetricOptions())}
+    lost = {f.group: f.value for f in unknown.compute(evaluation, 6, MetricOptions())}
     assert lost == {"x": 1 / 6, "y": 2 / 4, "z": None, POOLED: 3 / 10}
 
 
@@ -303,11 +312,9 @@ def test_text_that_a_published_vocabulary_loses(tmp_path: Path) -> None:
     made.save(str(tmp_path / "tokenizer.json"))
     (tmp_path / "x.txt").write_text("abба\n", encoding="utf-8")
     found = bench(
-        BenchPlan(
-            load_all([f"x={tmp_path / 'tokenizer.json'}"]), load_corpus(str(tmp_path / "x.txt"))
-        )
+        BenchPlan((f"x={tmp_path / 'tokenizer.json'}",), load_corpus(str(tmp_path / "x.txt")))
     )
-    assert found.engines[0].engine.startswith("tokenizers ")
+    assert found.tokenizers["x"]["engine"].startswith("tokenizers ")
     assert figures(found.results, "unknown")["x", POOLED] == 2 / 4
     assert figures(found.results, "utilization")["x", POOLED] == 3 / 4  # id 3 is a hole
 
@@ -339,9 +346,9 @@ def test_records_say_what_they_depend_on(plan: BenchPlan) -> None:
     result = bench(plan)
     record: Record = next(r for r in result.results if r.tokenizer == "gpt2-320")
     assert (record.trainer, record.pretokenizer, record.size) == (None, "gpt2", 320)
-    signature = result.engines[2].signature[:8]
+    signature = result.tokenizers["gpt2-320"]["signature"][:8]
     assert f"|tok:{signature}|" in record.signature
-    one, other = plan.signature(check_engines(plan)), plan.signature(check_engines(plan))
-    assert one == other
-    fewer = dataclasses.replace(plan, tokenizers=plan.tokenizers[:2])
-    assert fewer.signature(check_engines(fewer)) != one
+    signature = Bench(plan).prepare()
+    assert Bench(plan).prepare() == signature
+    fewer = dataclasses.replace(plan, specs=plan.specs[:2])
+    assert Bench(fewer).prepare() != signature

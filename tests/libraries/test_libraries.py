@@ -11,7 +11,6 @@ from toktk.libraries.huggingface import HfModel
 from toktk.libraries.sentencepiece import SentencePieceModel
 from toktk.models.model import is_storable, model_from_arrays
 from toktk.models.vocabulary import packed
-from toktk.pieces.counting import count_corpus
 from toktk.trainers.base import TrainingData
 from toktk.trainers.huggingface import HfWordPieceTrainer
 from toktk.trainers.sentencepiece import SpBpeTrainer
@@ -25,10 +24,7 @@ def models(corpus_of):
     corpus = corpus_of([(text, "text", 1) for text in TEXTS])
 
     def train(trainer, size):
-        def count(pretokenizer):
-            return count_corpus(corpus, pretokenizer, by_group=False)
-
-        (made,) = trainer.train(TrainingData(corpus, count, None, 1), [size])
+        (made,) = trainer.train(TrainingData(corpus), [size]).tokenizers
         return made.model
 
     return {

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 from fake_evaluation import FakeEvaluation
 
 from toktk.errors import MetricError
 from toktk.metrics import METRICS
-from toktk.metrics.base import Figure, MetricOptions, macro_max, macro_mean
+from toktk.metrics.base import Case, Figure, MetricOptions, metric, over_groups
 
 
 def figures(**values: float | None) -> list[Figure]:
@@ -16,14 +17,14 @@ def figures(**values: float | None) -> list[Figure]:
 
 def test_summaries_skip_the_pooled_figure_nulls_and_what_is_left_out() -> None:
     given = figures(de=2.0, en=1.0, ja=None, fi=4.0, all=99.0)
-    mean = macro_mean(given, leave_out=("en",))
+    mean, _ = over_groups(given, leave_out=("en",))
     assert (mean.group, mean.metric, mean.value, mean.n) == ("all", "m|macro", 3.0, 2)
-    worst = macro_max(given)
+    _, worst = over_groups(given)
     assert (worst.metric, worst.value, worst.n, worst.note) == ("m|max", 4.0, 3, "fi")
 
 
 def test_a_summary_of_nothing_defined_is_null() -> None:
-    for summary in (macro_mean(figures(ja=None)), macro_max(figures(ja=None))):
+    for summary in over_groups(figures(ja=None)):
         assert summary.value is None
         assert summary.n == 0
         assert summary.note == "defined for no group"
@@ -34,7 +35,7 @@ def test_a_summary_of_nothing_defined_is_null() -> None:
 )
 def test_a_summary_needs_exactly_one_metric(given: list[Figure]) -> None:
     with pytest.raises(MetricError, match="exactly one metric"):
-        macro_mean(given)
+        over_groups(given)
 
 
 @pytest.mark.parametrize("name", METRICS.names())
@@ -52,6 +53,7 @@ def test_every_metric_stays_defined_or_null_on_empty_text(name: str) -> None:
         if metric.unit != name and name != "utilization":
             assert figure.value is None
             assert figure.note
+            assert figure.reason == "empty"
 
 
 @pytest.mark.parametrize("name", METRICS.names())
@@ -60,3 +62,37 @@ def test_every_metric_is_named_as_registered_and_described(name: str) -> None:
     assert metric.name == name
     assert metric.description.endswith(".")
     assert metric.better in ("higher", "lower", None)
+
+
+@pytest.mark.parametrize("name", METRICS.names())
+@pytest.mark.parametrize("groups", [("en", "ja"), ("de", "ja")])
+def test_every_figure_is_named_after_its_metric(name: str, groups: tuple[str, ...]) -> None:
+    evaluation = FakeEvaluation(groups, [4, 9], aligned_lines=2, unspaced=[0, 90])
+    metric = METRICS.load(name)
+    found = metric.compute(evaluation, 1, MetricOptions())
+    assert found
+    for figure in found:
+        assert re.fullmatch(re.escape(name) + r"(\[[^]]+\])?(\|macro|\|max)?", figure.metric)
+        assert figure.unit == metric.unit
+        assert (figure.reason is None) == (figure.value is not None)
+
+
+def test_a_definition_states_its_name_once() -> None:
+    @metric("pairs", "pairs/token", None, pieces=True)
+    def pairs(case: Case) -> list[Figure]:
+        """Half the tokens.
+
+        Nothing else.
+        """
+        return case.ratios(case.tokens, 2 * case.tokens, "no tokens")
+
+    assert pairs.description == "Half the tokens. Nothing else."
+    assert pairs.pieces
+    assert not pairs.parallel
+    assert pairs.compute.__module__ == __name__  # what the store knows a plug-in's code by
+    found = pairs.compute(FakeEvaluation(["en", "de"], [3, 0]), 9, MetricOptions())
+    assert found == [
+        Figure("en", "pairs", 0.5, "pairs/token", 1),
+        Figure("de", "pairs", None, "pairs/token", 1, "no tokens", "empty"),
+        Figure("all", "pairs", 0.5, "pairs/token", 2),
+    ]

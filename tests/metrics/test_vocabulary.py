@@ -20,24 +20,21 @@ COUNTS = st.lists(st.integers(0, 10**6), min_size=2, max_size=50).filter(any)
 
 def test_renyi_reproduces_the_published_unit_values() -> None:
     assert renyi_entropy(PICKED, 2.5) == pytest.approx(1.653013, abs=5e-7)
-    assert renyi_efficiency(PICKED, 2.5, "observed") == pytest.approx(0.826506, abs=5e-7)
-    assert renyi_efficiency(PICKED, 1, "observed") == pytest.approx(0.921185, abs=5e-7)
+    assert renyi_efficiency(PICKED, 2.5) == pytest.approx(0.826506, abs=5e-7)
+    assert renyi_efficiency(PICKED, 1) == pytest.approx(0.921185, abs=5e-7)
     assert renyi_entropy(PICKED_SMALLER, 2.5) == pytest.approx(2.137298, abs=5e-7)
-    assert renyi_efficiency(PICKED_SMALLER, 2.5, "observed") == pytest.approx(0.920484, abs=5e-7)
-    assert renyi_efficiency(PICKED_SMALLER, 1, "observed") == pytest.approx(0.960956, abs=5e-7)
+    assert renyi_efficiency(PICKED_SMALLER, 2.5) == pytest.approx(0.920484, abs=5e-7)
+    assert renyi_efficiency(PICKED_SMALLER, 1) == pytest.approx(0.960956, abs=5e-7)
 
 
-def test_renyi_normalizers_differ_by_the_unused_vocabulary() -> None:
-    padded = [*PICKED, 0, 0, 0, 0]
-    assert renyi_efficiency(padded, 2.5, "observed") == renyi_efficiency(PICKED, 2.5)
-    assert renyi_efficiency(padded, 2.5, "V") == pytest.approx(1.653013 / 3, abs=5e-7)
+def test_renyi_divides_by_the_whole_vocabulary() -> None:
+    assert renyi_efficiency([*PICKED, 0, 0, 0, 0], 2.5) == pytest.approx(1.653013 / 3, abs=5e-7)
 
 
-@pytest.mark.parametrize("normalizer", ["V", "observed"])
-def test_renyi_of_one_type_is_zero(normalizer) -> None:
+def test_renyi_of_one_type_is_zero() -> None:
     for counts in ([7], [0, 7, 0]):
         assert math.copysign(1, renyi_entropy(counts, 2.5)) == 1
-        assert renyi_efficiency(counts, 2.5, normalizer) == 0.0
+        assert renyi_efficiency(counts, 2.5) == 0.0
 
 
 def test_renyi_of_nothing_is_null() -> None:
@@ -72,19 +69,12 @@ def test_renyi_refuses_impossible_orders(alpha) -> None:
         renyi_entropy([1, 2], alpha)
 
 
-def test_renyi_refuses_an_unknown_normalizer() -> None:
-    with pytest.raises(MetricError, match="'V' or 'observed'"):
-        renyi_efficiency([1, 2], 2.5, "size")
-
-
 def test_renyi_metric_names_order_and_divisor(measure) -> None:
     evaluation = FakeEvaluation(["en"], [7], token_counts=[*PICKED, 0, 0, 0, 0], documents=[4])
     found = measure("renyi_efficiency", evaluation, 8)
     figure = found["all", "renyi_efficiency[a=2.5,V]"]
     assert figure.value == pytest.approx(0.551004, abs=5e-7)
     assert figure.n == 4
-    found = measure("renyi_efficiency", evaluation, 8, renyi_alpha=1, renyi_normalizer="observed")
-    assert found["all", "renyi_efficiency[a=1,observed]"].value == pytest.approx(0.921185, abs=5e-7)
 
 
 def test_utilization_counts_the_ids_used(measure) -> None:

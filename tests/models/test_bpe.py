@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference_encoding import encode_by_pairs
+from reference import encode_by_pairs
 from tokenizer_samples import PAIRS, model_of
 
 from toktk.errors import TrainingError

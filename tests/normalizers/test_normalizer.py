@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
-import reference_pretokenizer as reference
+import reference
 from hypothesis import given
 from hypothesis import strategies as st
 

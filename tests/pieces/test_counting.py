@@ -4,14 +4,13 @@ from collections import Counter
 import numpy as np
 import pytest
 import reference
-import reference_pretokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toktk.errors import CorpusError
 from toktk.kernels.scan import BLOCK
 from toktk.normalizers.normalizer import Normalizer
-from toktk.pieces import counter, counting
+from toktk.pieces import counting
 from toktk.pieces.counting import count_corpus, count_corpus_many, merge
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -46,7 +45,7 @@ def expected_totals(documents):
 @pytest.fixture(scope="module", autouse=True)
 def small_tables():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(counter, "_FIRST_SLOTS", 4)
+        patch.setattr(counting, "_FIRST_SLOTS", 4)
         yield
 
 
@@ -66,7 +65,7 @@ def test_equals_the_reference(corpus_of, pattern, documents, batch_rows):
 def test_more_than_a_pattern(corpus_of, pretokenizer, documents, batch_rows):
     expected = Counter()
     for text, group, weight in documents:
-        for piece in reference_pretokenizer.cut(pretokenizer, text):
+        for piece in reference.cut_with(pretokenizer, text):
             expected[piece.encode(), group] += weight
     table = count_corpus(corpus_of(documents, batch_rows), pretokenizer)
     assert table.to_dict() == +expected

@@ -6,22 +6,21 @@ import random
 
 import numpy as np
 import pytest
-import reference
 import regex
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from toktk import educational
 from toktk.errors import PatternError
 from toktk.kernels import kernel
 from toktk.kernels.scan import BLOCK, cut_batch, piece_end, split_documents, workspace
 from toktk.pretokenizers import transducer
-from toktk.pretokenizers.automaton import Automaton, compile_pattern
+from toktk.pretokenizers.automaton import Automaton, compile_pattern, verify
 from toktk.pretokenizers.construction import construct
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.syntax import character_sets, parse
-from toktk.pretokenizers.transducer import MAX_RUNS, build, from_arrays
+from toktk.pretokenizers.transducer import build
 from toktk.pretokenizers.unicode import partition_unicode
-from toktk.pretokenizers.verification import verify
 
 WORK = workspace()
 # Besides the named ones: gaps, ends far back, and more runs than a queue holds.
@@ -117,20 +116,20 @@ def test_short_strings_of_classes_equal_regex(pattern):
     texts = ["".join(pair) for pair in itertools.product(characters, repeat=2)]
     texts += ["".join(chance.choices(characters, k=chance.randint(3, 12))) for _ in range(1500)]
     for text in texts:
-        assert cut(text, tables(pattern)) == reference.cut(pattern, text), text
+        assert cut(text, tables(pattern)) == educational.cut(pattern, text), text
 
 
 @pytest.mark.parametrize("pattern", ALL, ids=IDS)
 def test_every_short_white_space_ending_equals_regex(pattern):
     for length in range(6):
         for text in map("".join, itertools.product("a \n\r", repeat=length)):
-            assert cut(text, tables(pattern)) == reference.cut(pattern, text), repr(text)
+            assert cut(text, tables(pattern)) == educational.cut(pattern, text), repr(text)
 
 
 @pytest.mark.parametrize("pattern", ALL, ids=IDS)
 def test_nasty_texts_equal_regex(pattern, nasty_texts):
     for text in [*nasty_texts, "".join(nasty_texts), "\n".join(reversed(nasty_texts))]:
-        expected = reference.cut(pattern, text)
+        expected = educational.cut(pattern, text)
         assert cut(text, tables(pattern)) == expected
         assert cut(text, tables(pattern), 7) == expected
 
@@ -143,7 +142,7 @@ def test_nasty_texts_equal_regex(pattern, nasty_texts):
     st.integers(0, 20),
 )
 def test_any_text_in_parts_of_any_size(pattern, text, target):
-    assert cut(text, tables(pattern), target) == reference.cut(pattern, text)
+    assert cut(text, tables(pattern), target) == educational.cut(pattern, text)
 
 
 LONG = {
@@ -181,7 +180,7 @@ def test_pieces_that_straddle_a_block(pattern):
 @pytest.mark.parametrize("pattern", ["a*b|a|c", "(?:a{7}|a)(?:b{9}c)?|[^ab]", "a+?(?!a)|a{5}b|c"])
 def test_a_run_given_up_long_after_its_beginning(pattern):
     for text in ("a" * 300 + "c", "ab" * 150 + "c", "c" + "a" * 100 + "bc" * 20):
-        assert cut(text, tables(pattern)) == reference.cut(pattern, text)
+        assert cut(text, tables(pattern)) == educational.cut(pattern, text)
 
 
 @pytest.mark.parametrize("pattern", ["a*b", "a*?b", r"\s*\p{L}", "(?:ab)*c", "(?:ab)*c|a"])
@@ -189,7 +188,7 @@ def test_a_loop_through_the_start_that_the_text_breaks_off(pattern):
     # The automaton is in its start state there, but the piece is open.
     for text in map("".join, itertools.product("ab c", repeat=5)):
         for end in range(1, 6):
-            assert cut(text[:end], tables(pattern), 0) == reference.cut(pattern, text[:end])
+            assert cut(text[:end], tables(pattern), 0) == educational.cut(pattern, text[:end])
 
 
 def test_a_run_given_up_in_the_next_block():
@@ -226,13 +225,13 @@ def test_random_pattern_equals_regex(pattern):
         class_of, next_state, accept = made
         automaton = Automaton(
             np.ascontiguousarray(class_of, np.uint8), np.ascontiguousarray(next_state, np.int16),
-            np.ascontiguousarray(accept), pattern, "tested",
+            np.ascontiguousarray(accept),
         )  # fmt: skip
         found = build(automaton).tables
     except PatternError:
         assume(False)
     for text in [*TEXTS[::7], *LONGER]:
-        expected = reference.cut(pattern, text)
+        expected = educational.cut(pattern, text)
         assert cut(text, found) == expected, (pattern, text)
         assert cut(text, found, 0) == expected, (pattern, text)
 
@@ -246,87 +245,5 @@ def test_too_many_composite_states(monkeypatch):
 @pytest.mark.parametrize("name", PATTERNS)
 def test_tables_stay_small(name):
     made = build(compile_pattern(PATTERNS[name]))
-    sizes = {key: value.nbytes for key, value in made.arrays().items()}
-    assert sizes["rows"] < 3 * 2**19
-    assert sizes["bytes_table"] < 2**19
-
-
-@pytest.fixture(scope="module")
-def arrays():
-    return build(compile_pattern(PATTERNS["gpt2"])).arrays()
-
-
-class TestStored:
-    ARRAYS = ("rows", "moves", "finish", "bytes_table", "next_state", "accept", "certain")
-
-    def test_round_trip(self, arrays):
-        again = from_arrays(arrays)
-        for name in self.ARRAYS:
-            np.testing.assert_array_equal(getattr(again, name), arrays[name])
-
-    @pytest.mark.parametrize("name", ARRAYS)
-    def test_one_is_missing(self, arrays, name):
-        with pytest.raises(KeyError):
-            from_arrays({key: value for key, value in arrays.items() if key != name})
-
-    @pytest.mark.parametrize("name", ARRAYS)
-    def test_another_type(self, arrays, name):
-        with pytest.raises(ValueError, match="not a transducer"):
-            from_arrays(arrays | {name: arrays[name].astype(np.float64)})
-
-    @pytest.mark.parametrize("name", ARRAYS)
-    def test_another_shape(self, arrays, name):
-        with pytest.raises(ValueError, match="not a transducer"):
-            from_arrays(arrays | {name: arrays[name].reshape(1, 1, -1)})
-
-    @pytest.mark.parametrize("name", [name for name in ARRAYS if name != "finish"])
-    def test_truncated(self, arrays, name):
-        with pytest.raises(ValueError, match="not a transducer"):
-            from_arrays(arrays | {name: arrays[name][:-1]})
-
-    @pytest.mark.parametrize("name", ARRAYS)
-    def test_empty(self, arrays, name):
-        with pytest.raises(ValueError, match="not a transducer"):
-            from_arrays(arrays | {name: arrays[name][:0]})
-
-    def test_more_states_than_rows(self, arrays):
-        states = arrays["rows"].size // 256 - 1
-        with pytest.raises(ValueError, match="not a transducer"):
-            from_arrays(arrays | {"finish": np.zeros((states, 3), np.int8)})
-
-    @pytest.mark.parametrize(
-        ("name", "value"),
-        [
-            ("bytes_table", 2**32 - 256),  # a node outside
-            ("bytes_table", 255),  # a class outside
-            ("rows", 2**32 - 1),
-            ("moves", 2),
-            ("moves", -MAX_RUNS - 1),
-            ("finish", 2),
-            ("finish", -MAX_RUNS - 1),
-            ("next_state", 200),
-            ("next_state", -2),
-        ],
-    )
-    def test_values_that_lead_outside(self, arrays, name, value):
-        changed = arrays[name].copy()
-        changed.ravel()[changed.size // 2] = value
-        with pytest.raises(ValueError, match="not a transducer"):
-            from_arrays(arrays | {name: changed})
-
-    @given(st.integers(0, 2**32), st.lists(st.binary(max_size=40), max_size=6))
-    def test_wrong_values_leave_nothing_out(self, arrays, seed, documents):
-        # Tables that pass may cut wrongly, but the kernels come to an end and write nowhere else.
-        changed = {name: value.copy() for name, value in arrays.items()}
-        chance = np.random.default_rng(seed)
-        for name in ("rows", "moves", "finish"):
-            flat = changed[name].ravel()
-            chosen = chance.random(flat.size) < 0.3
-            flat[chosen] = chance.permutation(flat[chosen])
-        made = from_arrays(changed).tables
-        data = np.frombuffer(b"".join(documents), np.uint8)
-        offsets = np.cumsum([0, *map(len, documents)])
-        ends, firsts = np.empty(data.size, np.int64), np.empty(offsets.size, np.int64)
-        found = ends[: cut_batch(data, offsets, made, WORK, ends, firsts)].tolist()
-        assert found == sorted(set(found))
-        assert {int(offset) for offset in offsets} <= {0, *found}
+    assert made.rows.nbytes < 3 * 2**19
+    assert made.bytes_table.nbytes < 2**19

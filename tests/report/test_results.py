@@ -11,12 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toktk.errors import MetricError, StorageError
-from toktk.report.results import COLUMNS, Record, Results
+from toktk.report.records import COLUMNS, Record
+from toktk.report.results import Results
 
 
 def record(**changes: object) -> Record:
     values: dict[str, object] = {
         "tokenizer": "bpe-50k",
+        "family": "bpe",
+        "inference": "own",
         "trainer": "bpe",
         "pretokenizer": "o200k",
         "size": 50_000,
@@ -62,7 +65,7 @@ def test_arrow_types_do_not_depend_on_the_records() -> None:
 
 def test_json_keeps_nulls_and_full_precision(results: Results) -> None:
     data = json.loads(results.to_json())
-    assert data["schema"] == 1
+    assert data["schema"] == 2
     assert tuple(data["records"][0]) == COLUMNS
     assert data["records"][1]["value"] is None
     assert data["records"][1]["group"] == NASTY

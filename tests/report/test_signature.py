@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from toktk import __version__
 from toktk.cache import digest
-from toktk.report.signature import signature
+from toktk.report.records import signature
 
 
 def test_signature_is_readable_and_ordered() -> None:

@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
-from rich.console import Console
-
-from toktk.lab.meter import Cost
-from toktk.report.progress import ProgressBars, costs_line
-from toktk.report.results import Record, Results
-from toktk.report.tables import sweep_tables
-from toktk.trainers.base import size_label
+from toktk.cli.progress import ProgressBars
+from toktk.lab.meter import Cost, costs_line
+from toktk.report.records import Record
+from toktk.report.results import Results
+from toktk.sizes import size_label
 
 
 def record(
@@ -23,19 +20,27 @@ def record(
     cut: str = "gpt2",
 ):
     return Record(
-        f"{family}-{size_label(size)}", trainer, cut, size, "text", group, metric, value, None, None,
-        "unit", 7, note, "signature",
-    )  # fmt: skip
+        tokenizer=f"{family}-{size_label(size)}",
+        family=family,
+        trainer=trainer,
+        inference=family.partition("-")[2] if trainer == "bpe" else "own",
+        pretokenizer=cut,
+        size=size,
+        corpus="text",
+        group=group,
+        metric=metric,
+        value=value,
+        unit="unit",
+        n=7,
+        note=note,
+        signature="signature",
+    )
 
 
 def show(
     records: Sequence[Record], unreached: Sequence[dict[str, object]] = (), width: int = 80
 ) -> str:
-    text = io.StringIO()
-    console = Console(file=text, width=width, highlight=False)
-    for one in sweep_tables(Results(tuple(records)), unreached):
-        console.print(one)
-    return text.getvalue()
+    return Results(tuple(records), {"unreached": unreached}).page(width).text(width)
 
 
 def test_gain_is_tokens_saved_per_thousand_ids() -> None:
@@ -106,7 +111,6 @@ def test_the_costs_of_a_step_are_added_up() -> None:
         Cost("measure", "bpe", 0.25, 0.25, None),
     ]
     expected = "count 1.5 s 7 MB · train reused · measure 0.2 s"
-    assert costs_line(costs) == expected
     assert costs_line([cost.describe() for cost in costs]) == expected
 
 

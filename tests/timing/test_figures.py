@@ -7,12 +7,22 @@ import math
 import numpy as np
 import pytest
 
-from toktk.timing.figures import exponent, is_level, ratio, spread, student
+from toktk.timing.figures import Interval, exponent, is_level, ratio, spread, student
 
 
 @pytest.mark.parametrize(
     ("free", "quantile"),  # as every table of the distribution has them
-    [(1, 12.706), (4, 2.776), (5, 2.571), (6, 2.447), (9, 2.262), (30, 2.042), (120, 1.980)],
+    [
+        (1, 12.706),
+        (4, 2.776),
+        (5, 2.571),
+        (6, 2.447),
+        (9, 2.262),
+        (30, 2.042),
+        (120, 1.980),
+        (35, 2.030),
+        (1000, 1.962),
+    ],
 )
 def test_student(free, quantile):
     assert student(free) == pytest.approx(quantile, abs=6e-4)
@@ -41,10 +51,10 @@ def test_its_coverage():
 
 
 def test_level():
-    assert is_level((1.2, 0.9, 1.6))  # holds 1
-    assert is_level((1.04, 1.03, 1.05))  # too near to it
-    assert not is_level((1.2, 1.1, 1.3))
-    assert not is_level((0.5, 0.4, 0.6))
+    assert is_level(Interval(1.2, 0.9, 1.6))  # holds 1
+    assert is_level(Interval(1.04, 1.03, 1.05))  # too near to it
+    assert not is_level(Interval(1.2, 1.1, 1.3))
+    assert not is_level(Interval(0.5, 0.4, 0.6))
 
 
 def test_spread():

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 
 import numpy as np
 import pytest
 
-from toktk.timing.children import Child, EngineError
-from toktk.timing.contenders import Contender
+from toktk.timing.engines import Engine
 from toktk.timing.pathological import KINDS, pathological, text
+from toktk.timing.process import EngineError, EngineProcess
 from toktk.timing.protocol import Contest
 from toktk.timing.slices import SMALLEST, cut_slices, draw, read_text, write_text
 from toktk.timing.worker import Session
 
 
 def fake(name, kind="Bytes", **source):
-    return Contender(name, "1.0", f"fake_engines:{kind}", source)
+    return Engine(name, "1.0", f"fake_engines:{kind}", source)
 
 
-class InProcess:
-    """A child that is none; notes what it was asked."""
+class InProcess(EngineProcess):
+    """A process that is none; notes what it was asked."""
 
-    def __init__(self, contender, jobs, log):
-        self.session, self.name, self.log = Session(), contender.engine, log
-        self.breaks = contender.source.get("breaks", "nowhere")
+    def __init__(self, engine, jobs, log):
+        super().__init__(engine, jobs)
+        self.session, self.name, self.log = None, engine.name, log
+        self.breaks = engine.source.get("breaks", "nowhere")
 
-    def ask(self, what, limit, **arguments):
+    def _start(self):
+        self.session = Session()
+
+    def ask(self, what, limit=1.0, **arguments):
         self.log.append((self.name, what, arguments.get("text")))
         if what == "encode" and self.breaks in arguments["text"]:
             raise EngineError("stopped after 120 s")
@@ -37,7 +42,9 @@ class InProcess:
             raise EngineError(str(error)) from error
 
     def close(self):
-        self.log.append((self.name, "close", None))
+        if self.session is not None:
+            self.log.append((self.name, "close", None))
+        self.session = None
 
 
 @pytest.fixture
@@ -53,7 +60,7 @@ def texts(tmp_path):
 
 
 def contest(engines, texts, log, **options):
-    start = lambda contender, jobs: InProcess(contender, jobs, log)  # noqa: E731
+    start = lambda engine, jobs: InProcess(engine, jobs, log)  # noqa: E731
     return Contest("t", engines, texts, start=start, repeats=3, **options)
 
 
@@ -129,22 +136,25 @@ def test_too_little_text_is_said(texts, log):
     assert next(r for r in found if r.what == "load").value > 0
 
 
-def test_a_child_reports_and_its_end_is_told(texts, log):
-    with Child(fake("lib"), 1) as child:
-        arguments = {"adapter": "fake_engines:Bytes", "source": {}, "jobs": 1}
-        assert child.ask("load", 60, **arguments)["call"] == "nothing"
-        assert child.ask("encode", 60, text=str(texts[0]))["bytes"] == 10
-        assert child.ask("ids", 60, text=str(texts[0]), document=2) == list(b"more")
-        assert child.ask("memory", 60) >= 0
-        arguments["source"] = {"sleep": 30}
-        with pytest.raises(EngineError, match=r"^stopped after 0\.5 s$"):
-            child.ask("load", 0.5, **arguments)
+def test_a_process_reports_and_its_end_is_told(texts, log):
+    with contextlib.closing(EngineProcess(fake("lib"), 1)) as process:
+        assert not process.running
+        with pytest.raises(EngineError, match="not running"):
+            process.ask("memory")
+        assert process.load()["call"] == "nothing"
+        assert process.running
+        assert process.encode(texts[0])["bytes"] == 10
+        assert process.ask("ids", text=str(texts[0]), document=2) == list(b"more")
+        assert process.ask("memory") >= 0
+    assert not process.running
     for source, why in (
         ({"break": 1}, "RuntimeError: the engine broke"),
         ({"die": 1}, "exit code 7"),
+        ({"sleep": 30}, r"^stopped after 2 s$"),
     ):
-        with Child(fake("lib"), 1) as child, pytest.raises(EngineError, match=why):
-            child.ask("load", 60, adapter="fake_engines:Bytes", source=source, jobs=1)
+        process = EngineProcess(fake("lib", **source), 1)
+        with contextlib.closing(process), pytest.raises(EngineError, match=why):
+            process.load(2 if "sleep" in source else 60)
 
 
 # Slices -------------------------------------------------------------------------------------------
@@ -207,24 +217,23 @@ def test_written_text_is_read_back(tmp_path):
 # Pathological texts -------------------------------------------------------------------------------
 
 
-class Clockwork:
+class Clockwork(EngineProcess):
     """Takes as long as it is told, without waiting."""
 
-    def __init__(self, contender, jobs):
-        self.source = contender.source
+    def __init__(self, engine, jobs):
+        super().__init__(engine, jobs)
+        self.source = engine.source
+
+    def load(self, limit=0):
+        return {}
 
     def ask(self, what, limit, **arguments):
-        if what == "load":
-            return {}
         n = int(read_text(arguments["text"])[1][-1])
         if n > self.source.get("dies", n):
             raise EngineError(f"stopped after {limit:g} s")
         digest = "wrong" if n > self.source.get("wrong", n) else str(n)
         seconds = self.source["a"] * n ** self.source["b"]
         return {"bytes": n, "seconds": seconds, "cpu": seconds, "digest": digest}
-
-    def close(self):
-        pass
 
 
 def exponents(engines, tmp_path):

@@ -1,6 +1,5 @@
 """BPE training on real text against Hugging Face, and on small text against the reference."""
 
-import functools
 import json
 
 import numpy as np
@@ -10,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from toktk import educational
 from toktk.errors import TrainingError
 from toktk.models.bpe import byte_characters
-from toktk.pieces.counting import count_corpus
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.syntax import portable
 from toktk.trainers.base import TrainingData
@@ -24,9 +23,8 @@ SPECIALS = ("<|endoftext|>", "<pad>", "東")
 @pytest.fixture(scope="module")
 def train(corpus_of):
     def run(documents, sizes, *args, jobs=1, progress=None, **options):
-        count = functools.partial(count_corpus, corpus_of(documents), jobs=jobs, by_group=False)
-        data = TrainingData(corpus_of(documents), count, progress)
-        return BpeTrainer(*args, **options).train(data, sizes)
+        data = TrainingData(corpus_of(documents), progress=progress, jobs=jobs)
+        return BpeTrainer(*args, **options).train(data, sizes).tokenizers
 
     return run
 
@@ -125,16 +123,9 @@ options = st.fixed_dictionaries(
 )
 
 
-def pieces_of(documents, pattern):
-    pieces = {}
-    for (piece, _), count in reference.count_pieces(pattern, documents).items():
-        pieces[piece] = pieces.get(piece, 0) + count
-    return pieces
-
-
 def expected_merges(documents, size, options):
-    return reference.train_bpe(
-        pieces_of(documents, PATTERNS["gpt2"]),
+    return educational.train_bpe(
+        reference.pieces_of(documents, PATTERNS["gpt2"]),
         size,
         len(options["special_tokens"]),
         options["min_frequency"],
@@ -183,7 +174,7 @@ def test_counts_of_billions(train):
 @pytest.mark.parametrize("name", ["gpt2", "o200k", "none"])
 def test_nasty_texts_equal_the_reference(train, nasty_texts, name):
     documents = [(text, "g", i + 1) for i, text in enumerate(nasty_texts) if len(text) < 600]
-    expected = reference.train_bpe(pieces_of(documents, PATTERNS[name]), 380)
+    expected = educational.train_bpe(reference.pieces_of(documents, PATTERNS[name]), 380)
     (tokenizer,) = train(documents, [380], name)
     assert tokenizer.model.merges.tolist() == [list(merge[:3]) for merge in expected]
 
@@ -213,7 +204,7 @@ def test_bytes_and_specials_come_first(train):
     assert tokens[:3] == [name.encode() for name in SPECIALS]
     assert sorted(tokens[3:259]) == [bytes([b]) for b in range(256)]
     assert tokens[259] == b"ab"
-    assert tokenizer.model.byte_ids.tolist() == reference.byte_ids(3)
+    assert tokenizer.model.byte_ids.tolist() == educational.byte_ids(3)
 
 
 def test_a_special_token_that_a_merge_spells(train):
@@ -284,7 +275,7 @@ def test_options_that_make_no_sense(options, message):
 def test_threads_do_not_matter(train, documents):
     base = [train(documents, [256], "gpt2", jobs=jobs)[0] for jobs in (1, 3)]
     assert base[0].signature == base[1].signature
-    n = len(reference.train_bpe(pieces_of(documents, PATTERNS["gpt2"]), 268))
+    n = len(educational.train_bpe(reference.pieces_of(documents, PATTERNS["gpt2"]), 268))
     (one,), (other,) = (train(documents, [256 + n], "gpt2", jobs=jobs) for jobs in (1, 3))
     assert np.array_equal(one.model.merges, other.model.merges)
 

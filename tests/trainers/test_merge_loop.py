@@ -4,10 +4,10 @@ import random
 
 import numpy as np
 import pytest
-import reference
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toktk import educational
 from toktk.trainers.merge_loop import MergeLoop, power_of_two
 
 ALPHABETS = [b"a", b"ab", b"ab ", b"ab \n", b"abcdef", bytes(range(256))]
@@ -18,7 +18,7 @@ def learn(pieces, size, specials=0, floor=1, longest=2**31):
         np.frombuffer(b"".join(pieces), np.uint8),
         np.cumsum([0, *map(len, pieces)], dtype=np.int64),
         np.array(list(pieces.values()), np.int64),
-        np.array(reference.byte_ids(specials)),
+        np.array(educational.byte_ids(specials)),
         size,
         floor,
         longest,
@@ -44,14 +44,14 @@ def test_hundreds_of_random_tables_equal_the_reference(seed):
         floor, longest = chance.choice([1, 1, 2, 5]), chance.choice([2**31, 2**31, 2, 3, 4, 6])
         size, specials = chance.choice([260, 280, 400]), chance.choice([0, 0, 2])
         merges = learn(pieces, size, specials, floor, longest)
-        expected = reference.train_bpe(pieces, size, specials, floor, longest)
+        expected = educational.train_bpe(pieces, size, specials, floor, longest)
         assert merges == expected, (pieces, size, specials, floor, longest)
 
 
 @given(st.dictionaries(st.text("ab é😀", min_size=1, max_size=12), st.integers(1, 9), max_size=9))
 def test_unicode_equals_the_reference(words):
     pieces = {word.encode(): count for word, count in words.items()}
-    assert learn(pieces, 300) == reference.train_bpe(pieces, 300)
+    assert learn(pieces, 300) == educational.train_bpe(pieces, 300)
 
 
 @given(
@@ -64,7 +64,7 @@ def test_unicode_equals_the_reference(words):
 def test_no_string_is_spelled_twice(pieces):
     # Say a string ends up as two tokens at two places, with borders at both its ends. No merge ever
     # crossed these, so the inside was cut alike all along, and both become one token in one step.
-    spelling = {i: bytes([b]) for b, i in enumerate(reference.byte_ids())}
+    spelling = {i: bytes([b]) for b, i in enumerate(educational.byte_ids())}
     for left, right, new, _ in learn(pieces, 400):
         spelling[new] = spelling[left] + spelling[right]
     assert len(set(spelling.values())) == len(spelling)
@@ -74,8 +74,8 @@ def test_no_string_is_spelled_twice(pieces):
 def test_training_leaves_pieces_as_encoding_finds_them(words):
     pieces = {word.encode(): count for word, count in words.items()}
     merges = learn(pieces, 270)
-    segmented = [(reference.encode(piece, merges), count) for piece, count in pieces.items()]
-    left_over = reference.count_pairs(segmented)
+    segmented = [(educational.encode(piece, merges), count) for piece, count in pieces.items()]
+    left_over = educational.count_pairs(segmented)
     # What is counted next is what the encoder leaves: the two agree on every piece.
     more = learn(pieces, 271)
     if len(more) > len(merges):

@@ -1,21 +1,19 @@
 """BPE by scores of pairs: against the fast path, the reference, and Hugging Face's encoding."""
 
-import functools
 import importlib
 import sys
 
 import numpy as np
 import pytest
 import reference
-import reference_scores
 import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toktk import educational
 from toktk.cache import code_digest
 from toktk.errors import ToktkError, TrainingError
 from toktk.lab.plan import SweepPlan
-from toktk.pieces.counting import count_corpus
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.trainers import pair_scores
 from toktk.trainers.base import TrainingData
@@ -23,17 +21,16 @@ from toktk.trainers.bpe import BpeTrainer
 from toktk.trainers.pair_scores import PAIR_SCORES
 
 FORMULAS = {
-    "ratio": reference_scores.ratio,
-    "count*length": reference_scores.count_times_length,
+    "ratio": educational.ratio,
+    "count*length": reference.count_times_length,
 }
 
 
 @pytest.fixture(scope="module")
 def train(corpus_of):
     def run(documents, sizes, *args, progress=None, **options):
-        count = functools.partial(count_corpus, corpus_of(documents), jobs=1, by_group=False)
-        data = TrainingData(corpus_of(documents), count, progress)
-        return BpeTrainer(*args, **options).train(data, sizes)
+        data = TrainingData(corpus_of(documents), progress=progress)
+        return BpeTrainer(*args, **options).train(data, sizes).tokenizers
 
     return run
 
@@ -42,13 +39,6 @@ def train(corpus_of):
 def documents(real_texts):
     rows = [text for name, texts in sorted(real_texts.items()) for text in texts[:150]]
     return [(text[:4000], "g", 1 + i % 3) for i, text in enumerate(rows)]
-
-
-def pieces_of(documents, pattern):
-    pieces = {}
-    for (piece, _), count in reference.count_pieces(pattern, documents).items():
-        pieces[piece] = pieces.get(piece, 0) + count
-    return pieces
 
 
 def my_count(pair_count, left_count, right_count, left_length, right_length):
@@ -75,8 +65,8 @@ def test_hundreds_of_merges_of_real_text_equal_the_reference(train, real_texts, 
     texts = [texts[0][:900] for _, texts in sorted(real_texts.items())]
     documents = [(text, "g", 1) for text in texts]
     options = {"min_frequency": floor, "max_token_length": 12}
-    expected = reference_scores.train_scored(
-        pieces_of(documents, PATTERNS["gpt2"]), 456, FORMULAS[name], 0, *options.values()
+    expected = educational.train_bpe(
+        reference.pieces_of(documents, PATTERNS["gpt2"]), 456, score=FORMULAS[name], **options
     )
     (tokenizer,) = train(documents, [256 + len(expected)], "gpt2", score=name, **options)
     assert tokenizer.model.merges.tolist() == [list(merge[:3]) for merge in expected]
@@ -86,8 +76,8 @@ def test_hundreds_of_merges_of_real_text_equal_the_reference(train, real_texts, 
 @pytest.mark.parametrize("pretokenizer", ["gpt2", "none"])
 def test_nasty_texts_equal_the_reference(train, nasty_texts, name, pretokenizer):
     documents = [(text, "g", i + 1) for i, text in enumerate(nasty_texts) if len(text) < 600]
-    pieces = pieces_of(documents, PATTERNS[pretokenizer])
-    expected = reference_scores.train_scored(pieces, 380, FORMULAS[name])
+    pieces = reference.pieces_of(documents, PATTERNS[pretokenizer])
+    expected = educational.train_bpe(pieces, 380, score=FORMULAS[name])
     (tokenizer,) = train(documents, [380], pretokenizer, score=name)
     assert tokenizer.model.merges.tolist() == [list(merge[:3]) for merge in expected]
 
@@ -214,7 +204,7 @@ def test_a_score_of_another_package(plugin, train):
 
 def key_of(corpus, score):
     parameters = {} if score is None else {"score": score}
-    plan = SweepPlan(corpus, None, (300,), parameters=parameters)
+    plan = SweepPlan(corpus, None, (300,), ("bpe",), parameters=parameters)
     (family,) = plan.families
     return family.key(), plan.describe()
 

@@ -19,7 +19,8 @@ TEXTS = [text for text, _ in _default_documents()]
 def train(corpus_of):
     def run(trainer, sizes, texts=TEXTS, weight=1):
         data = data_of(corpus_of([(text, "g", weight) for text in texts]))
-        return trainer.train(data, sizes), data
+        trained = trainer.train(data, sizes)
+        return trained.tokenizers, trained.available
 
     return run
 
@@ -31,7 +32,8 @@ def test_ids_equal_the_library_in_every_language(kind, train, real_texts):
     assert tokenizer.model.special_tokens == ("<unk>", *SPECIALS)
     library = sentencepiece.SentencePieceProcessor(model_proto=tokenizer.model.proto)
     for language, texts in languages(real_texts).items():
-        for text in texts[60:160] or texts:
+        # SentencePiece adds in float32, which is exact for some thousand tokens from the start of a text.
+        for text in (text[:2000] for text in texts[60:160] or texts):
             ids = tokenizer.encode(text)
             assert ids == library.Encode(text), language
             assert tokenizer.decode(ids) == text.replace("\u2581", " ") == library.Decode(ids)
@@ -84,12 +86,12 @@ def test_line_ends_are_text_like_any_other(kind, character, train):
 @pytest.mark.parametrize("kind", ALL)
 class TestSizes:
     def test_what_cannot_be_reached_is_left_out(self, kind, train, capfd):
-        made, data = train(kind(), [400, 50_000, 330])
+        made, available = train(kind(), [400, 50_000, 330])
         assert [tokenizer.vocab_size for tokenizer in made] == [400, 330]
-        assert 400 <= data.available < 50_000
+        assert 400 <= available < 50_000
         assert capfd.readouterr() == ("", "")  # the library's log is silent
-        again, _ = train(kind(), [data.available])
-        assert again[0].vocab_size == data.available
+        again, _ = train(kind(), [available])
+        assert again[0].vocab_size == available
 
     def test_none_can_be_reached(self, kind, train):
         with pytest.raises(TrainingError, match=r"cannot reach 60,000 tokens\.\n  Found: tested"):
@@ -124,8 +126,8 @@ class TestSizes:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"character_coverage": 0.5}, "between 0.98 and 1"),
-        ({"max_token_chars": 0}, "between 1 and 512"),
+        ({"character_coverage": 0.5}, "must be 0.98 to 1"),
+        ({"max_token_chars": 0}, "must be 1 to 512"),
         ({"special_tokens": ("<unk>",)}, "cannot have the special token '<unk>'"),
         ({"special_tokens": ("<0x41>",)}, "cannot have the special token"),
         ({"special_tokens": ("a b",)}, "cannot have the special token"),

@@ -24,6 +24,7 @@ COMMANDS = {
     "convert": ("toktk.cli.convert:command", "Write a tokenizer in another library's format."),
     "ls": ("toktk.cli.ls:command", "List trainers, pretokenizers, metrics and corpora."),
     "env": ("toktk.cli.env:command", "Show versions, machine and cache."),
+    "cache": ("toktk.cli.cache:command", "Show what is stored for the next time, and delete it."),
 }
 
 

@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from toktk.cli.options import (
-    force_option,
-    format_option,
-    jobs_option,
-    measured_corpus_options,
+    corpus_options,
+    measuring_options,
     output_option,
-    quiet_option,
-    reader_options,
-    seed_option,
+    run_options,
 )
 
 if TYPE_CHECKING:
-    from toktk.lab.bench import BenchPlan
-    from toktk.lab.run import RunDirectory
-    from toktk.timing.timing import Timing
-    from toktk.tokenizer import Tokenizer
+    from toktk.corpus import ReaderOptions
+    from toktk.lab.plan import Measures
 
 
 @click.command("bench")
-@click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
-@measured_corpus_options
-@click.option(
-    "-m",
-    "--metric",
-    "metrics",
-    multiple=True,
-    metavar="NAME",
-    help="What to measure: `toktk ls metrics`. Repeatable.  [default: all that the text allows]",
-)
-@click.option("--reference", metavar="GROUP", help="Parity's reference.  [default: English]")
+@click.argument("tokenizers", nargs=-1, required=True, metavar="SPEC...")
+@corpus_options("starter:eval", "Text to measure on")
+@measuring_options
 @click.option(
     "--throughput/--no-throughput",
     default=True,
@@ -55,12 +40,22 @@ if TYPE_CHECKING:
     help="Threads that an engine may use when it is timed.",
 )
 @output_option("The run directory.  [default: runs/bench-<corpus>-<hash>]")
-@format_option
-@quiet_option
-@seed_option
-@jobs_option
-@force_option
-def command(**options: Any) -> None:
+@run_options
+def command(
+    tokenizers: tuple[str, ...],
+    specs: tuple[str, ...],
+    reader: ReaderOptions,
+    measures: Measures,
+    throughput: bool,
+    pathological: bool,
+    threads: int,
+    output: Path | None,
+    format: str,
+    quiet: bool,
+    seed: int,
+    jobs: int,
+    force: bool,
+) -> None:
     """Measure tokenizers, public and your own, on text that none of them has seen.
 
     \b
@@ -74,94 +69,22 @@ def command(**options: Any) -> None:
     Each tokenizer is held against its own library first; where ids differ, the library runs it. Text
     is cut once for all tokenizers that cut alike. What is finished is kept, as in a sweep.
     """  # noqa: D301 - click wants the backspace itself
-    from toktk.cli.experiment import remark_on_kernels, show, whole_corpus
-    from toktk.errors import StorageError
-    from toktk.lab.bench import BenchPlan, bench, check_engines, load_all
-    from toktk.lab.meter import Meter
-    from toktk.lab.run import RunDirectory
-    from toktk.lab.timings import timing_records
-    from toktk.report.bench import bench_tables
-    from toktk.report.progress import ProgressBars, costs_line
-    from toktk.report.results import Results
+    from toktk.cli.output import show, show_page
+    from toktk.cli.running import carried_out, close, show_run, timed
+    from toktk.corpus import load_corpus
+    from toktk.lab.bench import Bench
+    from toktk.lab.plan import BenchPlan
+    from toktk.lab.timing import TimingPlan, with_timings
+    from toktk.report.throughput import throughput_text
 
-    quiet, format = options["quiet"], options["format"]
-    trouble: StorageError | None = None
-    with ProgressBars(quiet) as bars:
-        meter = Meter(bars)
-        remark_on_kernels(meter)
-        plan = BenchPlan(
-            tokenizers=load_all(options["specs"], meter),
-            corpus=whole_corpus(options["corpora"], reader_options()),
-            metrics=tuple(dict.fromkeys(options["metrics"])),
-            reference=options["reference"],
-            jobs=options["jobs"],
-            force=options["force"],
-        )
-        engines = check_engines(plan, meter)
-        signature = plan.signature(engines)
-        directory = RunDirectory(options["output"] or _default_directory(plan, signature))
-        document = None if plan.force else directory.find(signature)
-        reused = document is not None
-        if document is not None:
-            results = directory.results()
-        else:
-            directory.prepare()
-            result = bench(plan, meter, engines)
-            results = result.results
-            try:
-                document = directory.write_bench(result, signature, meter)
-            except StorageError as error:
-                # The figures are there: a full disk must not take them away.
-                trouble, document = error, result.describe()
-    made = document["tokenizers"]
-    if format == "table":  # before the clocks start: what is known is seen at once
-        show(results, format, lambda width: bench_tables(results, made, width))
-    timings = _timings(plan, engines, options, None if trouble else directory, document)
-    if format != "table":
-        both = Results((*results, *timing_records(timings, plan)))
-        show(both, format, lambda width: [])
-    if trouble is not None:
-        raise trouble
-    if quiet:
-        return
-    if reused:
-        click.echo("The figures were there; none was computed (--force does it anew).", err=True)
-    click.echo(f"{costs_line(document['steps'])}\n{directory.path}", err=True)
-
-
-def _timings(
-    plan: BenchPlan,
-    engines: Sequence[Tokenizer],
-    options: dict[str, Any],
-    directory: RunDirectory | None,
-    document: dict[str, Any],
-) -> list[Timing]:
-    """Return timings, and show them if tables are shown: those of the run, or new ones, if wanted."""
-    from toktk.cli.experiment import show_tables
-    from toktk.lab.meter import Meter
-    from toktk.lab.timings import asked, describe_timings, read_timings, time_tokenizers
-    from toktk.report.progress import ProgressBars
-    from toktk.report.throughput import throughput_tables
-
-    if not options["throughput"]:
-        return []
-    want = asked(options["threads"], options["seed"], options["pathological"])
-    stored = document.get("throughput")
-    if stored is not None and stored["asked"] == want:
-        timings = read_timings(stored["timings"])
+    plan = BenchPlan(tokenizers, load_corpus(specs, reader), measures, jobs, force)
+    bench = Bench(plan)
+    run = carried_out(bench, output, quiet)
+    if format == "table":  # what is known is shown before the clocks start
+        show_run(run, format)
+    timings = timed(bench, run, TimingPlan(threads, seed, pathological), quiet, throughput)
+    if format == "table":
+        show_page(lambda width, color: throughput_text(timings, width, color))
     else:
-        with ProgressBars(options["quiet"]) as bars:
-            meter = Meter(bars)
-            timings = time_tokenizers(plan, engines, meter, **want)
-        described = {"asked": want, "timings": describe_timings(timings)}
-        if directory is not None:
-            directory.add(document, throughput=described)
-    if options["format"] == "table":
-        show_tables(lambda width: throughput_tables(timings))
-    return timings
-
-
-def _default_directory(plan: BenchPlan, signature: str) -> Path:
-    from toktk.lab.plan import file_name
-
-    return Path("runs") / f"bench-{file_name(plan.corpus.name)[:60]}-{signature[:8]}"
+        show(with_timings(run.results, timings, bench), format)
+    close(run, quiet)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
-from toktk import registry
 from toktk.cli.options import format_option, output_option
 from toktk.cli.output import emit_rows
 from toktk.errors import ToktkError
+from toktk.registry import Registry
 
 Row = tuple[str, ...]
-Listing = tuple[Row, list[Row]]  # column names, rows
 
 
 @click.command("ls")
@@ -27,7 +27,7 @@ Listing = tuple[Row, list[Row]]  # column names, rows
 @output_option()
 def command(kind: str, format: str, output: Path | None) -> None:
     """List what toktk and the installed packages offer: name, what it is, where it comes from."""
-    columns, rows = _LISTS[kind]()
+    columns, rows = _corpora() if kind == "corpora" else _listed(kind)
     if kind != "trainers" or format != "table":
         emit_rows(columns, rows, format, output)
         return
@@ -47,139 +47,79 @@ _TWO_LINES = {
 }
 
 
-def _trainers() -> Listing:
-    from toktk.trainers import TRAINERS
+def _listed(kind: str) -> tuple[Row, list[Row]]:
+    """Return the columns and rows of what a registry lists; a broken plug-in is a row too."""
+    columns, describe = _KINDS[kind]
+    what = columns.index("what") if "what" in columns else 0
+    registry = _registry(kind)
+    rows: list[Row] = []
+    for name, origin in registry.names().items():
+        try:
+            target = registry.load(name)
+        except ToktkError as error:
+            cells = [""] * len(columns)
+            cells[what] = " ".join(str(error).split())
+        else:
+            if kind == "patterns" and not isinstance(target, str):
+                continue
+            cells = list(describe(target))
+        rows.append((name, *cells, origin))
+    return ("name", *columns, "origin"), rows
+
+
+def _registry(kind: str) -> Registry:
+    if kind == "trainers":
+        from toktk.trainers import TRAINERS as registry
+    elif kind == "metrics":
+        from toktk.metrics import METRICS as registry
+    elif kind == "pair-scores":
+        from toktk.trainers.pair_scores import PAIR_SCORES as registry
+    elif kind == "inference":
+        from toktk.models.inference import INFERENCE as registry
+    else:
+        from toktk.pretokenizers.patterns import PRETOKENIZERS as registry
+    return registry
+
+
+def _first_line(target: Any) -> str:
+    return (target.__doc__ or "").strip().partition("\n")[0]
+
+
+def _trainer(target: Any) -> Row:
     from toktk.trainers.base import card_of
 
-    rows: list[Row] = []
-    for name, target, origin in _loaded(TRAINERS):
-        trouble = _trouble(target)
-        if trouble:
-            rows.append((name, trouble, *[""] * 6, origin))
-            continue
-        card = card_of(target)
-        claims = (card.exact_size, card.deterministic, card.shared)
-        yes_or_no = ("yes" if claim else "no" for claim in claims)
-        about = (card.reads, card.pretokenizer, *yes_or_no, " ".join(card.notes))
-        rows.append((name, _first_line(target), *about, origin))
-    return (
-        "name",
-        "what",
-        "reads",
-        "pretokenizer",
-        "exact size",
-        "deterministic",
-        "one training",  # for all sizes
-        "notes",
-        "origin",
-    ), rows
+    card = card_of(target)
+    claims = (card.exact_size, card.deterministic, card.shared)
+    yes_or_no = ("yes" if claim else "no" for claim in claims)
+    return (_first_line(target), card.reads, card.pretokenizer, *yes_or_no, " ".join(card.notes))
 
 
-def _pretokenizers() -> Listing:
-    from toktk.pretokenizers.patterns import PRETOKENIZERS
-
-    rows: list[Row] = [
-        (
-            name,
-            "split pattern" if isinstance(target, str) else _trouble(target) or _first_line(target),
-            origin,
-        )
-        for name, target, origin in _loaded(PRETOKENIZERS)
-    ]
-    return ("name", "what", "origin"), rows
+def _pretokenizer(target: Any) -> Row:
+    return ("split pattern" if isinstance(target, str) else _first_line(target),)
 
 
-def _patterns() -> Listing:
-    from toktk.pretokenizers.patterns import PRETOKENIZERS
-
-    rows: list[Row] = [
-        (name, target, origin)
-        for name, target, origin in _loaded(PRETOKENIZERS)
-        if isinstance(target, str)
-    ]
-    return ("name", "pattern", "origin"), rows
+def _metric(target: Any) -> Row:
+    return target.unit, target.better or "", target.description or _first_line(target)
 
 
-def _metrics() -> Listing:
-    from toktk.metrics import METRICS
-
-    rows: list[Row] = []
-    for name, target, origin in _loaded(METRICS):
-        trouble = _trouble(target)
-        if trouble:
-            rows.append((name, "", "", trouble, origin))
-        else:
-            better = getattr(target, "better", None) or ""
-            what = getattr(target, "description", "") or _first_line(target)
-            rows.append((name, getattr(target, "unit", ""), better, what, origin))
-    return ("name", "unit", "better", "what", "origin"), rows
-
-
-def _pair_scores() -> Listing:
-    from toktk.trainers.pair_scores import PAIR_SCORES
-
-    rows: list[Row] = [
-        (name, _trouble(target) or _first_line(target), origin)
-        for name, target, origin in _loaded(PAIR_SCORES)
-    ]
-    return ("name", "what", "origin"), rows
-
-
-def _inference() -> Listing:
-    from toktk.models.inference import INFERENCE
-
-    rows: list[Row] = [
-        (name, _trouble(target) or getattr(target, "description", ""), origin)
-        for name, target, origin in _loaded(INFERENCE)
-    ]
-    return ("name", "what", "origin"), rows
-
-
-# What ships with toktk; the code is whichever Python runs.
-_STARTER = {
-    "train": ("To train on: nine tenths of the code, and the words", "see its parts"),
-    "eval": ("To measure on: the parallel texts, and the other tenth of the code", "see its parts"),
-    "parallel": ("Short texts written for toktk, line by line in every language", "Apache-2.0"),
-    "code": ("Python's standard library", "PSF-2.0"),
-    "words": ("Word frequencies of many languages, from wordfreq", "CC-BY-SA-4.0"),
+_CLAIMS = ("exact size", "deterministic", "one training")  # one training for all sizes
+_KINDS: dict[str, tuple[Row, Callable[[Any], Row]]] = {
+    "trainers": (("what", "reads", "pretokenizer", *_CLAIMS, "notes"), _trainer),
+    "pretokenizers": (("what",), _pretokenizer),
+    "patterns": (("pattern",), lambda target: (target,)),
+    "metrics": (("unit", "better", "what"), _metric),
+    "pair-scores": (("what",), lambda target: (_first_line(target),)),
+    "inference": (("what",), lambda target: (target.description,)),
 }
 
 
-def _corpora() -> Listing:
+def _corpora() -> tuple[Row, list[Row]]:
     from toktk.corpus.cards import cards
+    from toktk.corpus.starter import PARTS
 
     rows: list[Row] = [
         (f"starter:{part}", what, "ships with toktk", license)
-        for part, (what, license) in _STARTER.items()
+        for part, (what, license) in PARTS.items()
     ]
-    rows += [(name, card.title, card.spec, card.licence) for name, card in cards().items()]
+    rows += [(name, card.title, card.spec, card.license) for name, card in cards().items()]
     return ("name", "what", "spec", "license"), rows
-
-
-_LISTS = {
-    "trainers": _trainers,
-    "pretokenizers": _pretokenizers,
-    "metrics": _metrics,
-    "corpora": _corpora,
-    "patterns": _patterns,
-    "pair-scores": _pair_scores,
-    "inference": _inference,
-}
-
-
-def _loaded(of: registry.Registry) -> Iterator[tuple[str, object, str]]:
-    """Yield name, object and origin; of one that cannot be loaded the error is the object."""
-    for name, origin in of.names().items():
-        try:
-            yield name, of.load(name), origin
-        except ToktkError as error:
-            yield name, error, origin
-
-
-def _trouble(target: object) -> str:
-    # One broken plugin is one row of the list, not the end of it.
-    return " ".join(str(target).split()) if isinstance(target, ToktkError) else ""
-
-
-def _first_line(target: object) -> str:
-    return (target.__doc__ or "").strip().partition("\n")[0]

@@ -1,30 +1,26 @@
-"""Flags that mean the same under every verb, and the SIZE type."""
+"""Options that mean the same under every verb."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from fractions import Fraction
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from toktk.cli.output import FORMATS
+from toktk.sizes import parse_size, size_label
+
 if TYPE_CHECKING:
-    from toktk.corpus.options import ReaderOptions
+    from toktk.corpus import ReaderOptions
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-FORMATS = ("table", "json", "csv", "md", "latex")
-
-_SIZE = re.compile(r"([0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?)(k|m|ki|mi)?", re.IGNORECASE)
-_SCALE = {"": 1, "k": 1000, "m": 1000_000, "ki": 1024, "mi": 1024 * 1024}
-# Token ids are int32 wherever they are stored.
-MAX_SIZE = 2**31 - 1
+Command = Callable[..., Any]
+Decorator = Callable[[Command], Command]
 
 
 class SizeType(click.ParamType):  # type: ignore[type-arg] # older clicks cannot subscript it
-    """Vocabulary sizes, ``50k`` or ``8k,16k``: k is 1000, M a million, Ki 1024, Mi 1024 * 1024."""
+    """Vocabulary sizes, ``50k`` or ``8k,16k``; see `toktk.sizes.parse_size`."""
 
     name = "size"
 
@@ -34,34 +30,13 @@ class SizeType(click.ParamType):  # type: ignore[type-arg] # older clicks cannot
         """Return the sizes of one option value, in the order written."""
         if isinstance(value, tuple):
             return value
-        return tuple(self._size(item.strip(), param, ctx) for item in str(value).split(","))
-
-    def _size(self, text: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        match = _SIZE.fullmatch(text)
-        if match is None:
-            self.fail(
-                f"{text!r} is not a vocabulary size; write 32000, 32k, 1.5k, 1M or 50Ki, and"
-                " several as 8k,16k.",
-                param,
-                ctx,
-            )
-        number = Fraction(match[1].replace("_", "")) * _SCALE[(match[2] or "").lower()]
-        if number.denominator != 1:
-            self.fail(f"{text!r} is {float(number):g} tokens, not a whole number.", param, ctx)
-        if not 1 <= number <= MAX_SIZE:
-            hint = "; a comma separates sizes, 50,000 is written 50000 or 50k" if not number else ""
-            self.fail(
-                f"{text!r} is not between 1 and {MAX_SIZE:,} tokens{hint}.",
-                param,
-                ctx,
-            )
-        return int(number)
+        try:
+            return tuple(parse_size(item.strip()) for item in str(value).split(","))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
-SIZE = SizeType()
-
-
-def sizes_option(default: str | None = None, **attributes: Any) -> Callable[[F], F]:
+def sizes_option(default: Sequence[int] | None = None, **attributes: Any) -> Decorator:
     """Add ``-s/--size``, repeatable: the command gets `sizes`, ascending and without repeats."""
 
     def merge(
@@ -73,9 +48,9 @@ def sizes_option(default: str | None = None, **attributes: Any) -> Callable[[F],
         "-s",
         "--size",
         "sizes",
-        type=SIZE,
+        type=SizeType(),
         multiple=True,
-        default=None if default is None else [default],
+        default=None if default is None else [",".join(map(size_label, default))],
         show_default=default is not None,
         callback=merge,
         metavar="SIZE[,SIZE...]",
@@ -84,83 +59,85 @@ def sizes_option(default: str | None = None, **attributes: Any) -> Callable[[F],
     )
 
 
-def format_option(function: F) -> F:
-    """Add ``-f/--format``: the command gets `format`, one of `FORMATS`."""
-    return click.option(
-        "-f",
-        "--format",
-        type=click.Choice(FORMATS),
-        default="table",
-        show_default=True,
-        help="How standard output is written.",
-    )(function)
-
-
-def output_option(
-    help: str = "Write to this file instead of standard output.",
-) -> Callable[[F], F]:
+def output_option(help: str = "Write to this file instead of standard output.") -> Decorator:
     """Add ``-o/--output``: the command gets `output`, a Path or None."""
     return click.option("-o", "--output", type=click.Path(path_type=Path), help=help)
 
 
-def quiet_option(function: F) -> F:
-    """Add ``-q/--quiet``: the command gets `quiet`; errors are still shown."""
-    return click.option("-q", "--quiet", is_flag=True, help="No progress, no remarks.")(function)
+format_option: Decorator = click.option(
+    "-f",
+    "--format",
+    type=click.Choice(FORMATS),
+    default="table",
+    show_default=True,
+    help="How standard output is written.",
+)
+quiet_option: Decorator = click.option(
+    "-q", "--quiet", is_flag=True, help="No progress, no remarks."
+)
+seed_option: Decorator = click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed of whatever is random.",
+)
+force_option: Decorator = click.option(
+    "--force",
+    is_flag=True,
+    help="Compute everything anew, and overwrite another run in the folder.",
+)
 
 
-def seed_option(function: F) -> F:
-    """Add ``--seed``: the command gets `seed`, 0 unless given."""
-    return click.option(
-        "--seed",
-        type=click.IntRange(min=0),
-        default=0,
-        show_default=True,
-        help="Seed of whatever is random.",
-    )(function)
+def _usable(ctx: click.Context, param: click.Parameter, value: int | None) -> int:
+    from toktk.runtime import usable_cores
+
+    return usable_cores() if value is None else value
 
 
-def jobs_option(function: F) -> F:
-    """Add ``--jobs``: the command gets `jobs`, all usable cores unless given."""
-
-    def usable(ctx: click.Context, param: click.Parameter, value: int | None) -> int:
-        from toktk.runtime import usable_cores
-
-        return usable_cores() if value is None else value
-
-    return click.option(
-        "--jobs",
-        type=click.IntRange(min=1),
-        default=None,
-        callback=usable,
-        help="Threads.  [default: all usable cores]",
-    )(function)
+jobs_option: Decorator = click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    callback=_usable,
+    help="Threads.  [default: all usable cores]",
+)
 
 
-def corpus_options(function: F) -> F:
-    """Add ``-c/--corpus``, text to train on; else as `measured_corpus_options`."""
-    return _corpus_options(function, "starter", "Text to train on")
+def stacked(*decorators: Any) -> Decorator:
+    """Return the decorator that applies `decorators` so that their options are listed in this order."""
+    return lambda function: functools.reduce(lambda f, d: d(f), reversed(decorators), function)
 
 
-def measured_corpus_options(function: F) -> F:
-    """Add ``-c/--corpus`` and how to read it: the command gets `corpora` and the rest by name.
+def gathered(into: str, make: Callable[..., Any], *names: str) -> Decorator:
+    """Return the decorator that gives a command ``into=make(**options)`` in place of the options `names`."""
 
-    `reader_options` makes a ReaderOptions of the rest.
-    """
-    return _corpus_options(function, "starter:eval", "Text to measure on")
+    def decorate(function: Command) -> Command:
+        @functools.wraps(function)
+        def command(**options: Any) -> Any:
+            values = {name: options.pop(name) for name in names}
+            return function(**options, **{into: make(**values)})
+
+        return command
+
+    return decorate
 
 
-def _corpus_options(function: F, default: str, what: str) -> F:
-    options = [
+def corpus_options(default: str, what: str) -> Decorator:
+    """Add ``-c/--corpus`` and how to read it: the command gets `specs` and `reader`, a ReaderOptions."""
+    help = (
+        f"{what}: a file, folder, quoted glob, hub:<org>/<name>, or a name from `toktk ls corpora`. "
+        "Repeatable."
+    )
+    return stacked(
         click.option(
             "-c",
             "--corpus",
-            "corpora",
+            "specs",
             multiple=True,
             default=[default],
             show_default=True,
             metavar="SPEC",
-            help=f"{what}: a file, folder, quoted glob, hub:<org>/<name>, or a name from"
-            " `toktk ls corpora`. Repeatable.",
+            help=help,
         ),
         click.option(
             "--text-column", default="text", show_default=True, help="Column of the text."
@@ -189,93 +166,101 @@ def _corpus_options(function: F, default: str, what: str) -> F:
             show_default=True,
             help="Invalid UTF-8 is an error, or becomes U+FFFD.",
         ),
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
+        gathered(
+            "reader",
+            _reader_options,
+            "text_column",
+            "group_column",
+            "align_column",
+            "sample_by",
+            "limit",
+            "errors",
+        ),
+    )
 
 
-def reader_options() -> ReaderOptions:
-    """Return how the command line says that text is read.
+def _reader_options(**values: Any) -> ReaderOptions:
+    from toktk.corpus import ReaderOptions
 
-    A seed makes a limit a sample only where it was given: 0 by default means the first documents.
-    """
-    from toktk.corpus.options import ReaderOptions
-
-    names = (
-        "text_column", "group_column", "align_column", "sample_by", "limit", "errors",
-    )  # fmt: skip
+    # A seed makes a limit a sample only where it was given: 0 by default means the first documents.
     ctx = click.get_current_context()
-    given = {name: ctx.params[name] for name in names}
     if ctx.get_parameter_source("seed") is not click.core.ParameterSource.DEFAULT:
-        given["seed"] = ctx.params["seed"]
-    return ReaderOptions(**given)
+        values["seed"] = ctx.params["seed"]
+    return ReaderOptions(**values)
 
 
-def pretokenizer_options(function: F) -> F:
-    """Add ``-p/--pretokenizer`` and ``--pattern``: the command gets `names` and `patterns`."""
-    function = click.option(
-        "--pattern",
-        "patterns",
-        multiple=True,
-        metavar="REGEX",
-        help="A split pattern of your own, instead of a name. Repeatable.",
-    )(function)
-    return click.option(
+def _pretokenizers(**values: Any) -> Any:
+    from toktk.pretokenizers.pretokenizer import pretokenizers_of
+
+    return pretokenizers_of(values["names"], values["patterns"])
+
+
+pretokenizer_options = stacked(
+    click.option(
         "-p",
         "--pretokenizer",
         "names",
         multiple=True,
         metavar="NAME",
         help="How text is cut: `toktk ls pretokenizers`. Repeatable.  [default: o200k]",
-    )(function)
+    ),
+    click.option(
+        "--pattern",
+        "patterns",
+        multiple=True,
+        metavar="REGEX",
+        help="A split pattern of your own, instead of a name. Repeatable.",
+    ),
+    gathered("pretokenizers", _pretokenizers, "names", "patterns"),
+)
 
 
-def training_options(function: F) -> F:
-    """Add what trainers take; `trainer_parameters` has what of it was given."""
-    options = [
-        click.option(
-            "--min-frequency",
-            type=click.IntRange(min=0),
-            help="Merge no pair that occurs less often.",
-        ),
-        click.option(
-            "--max-token-length", type=click.IntRange(min=1), help="Most bytes of a token."
-        ),
-        click.option(
-            "--pair-score",
-            metavar="NAME",
-            help="What BPE merges first: `toktk ls pair-scores`.  [default: count]",
-        ),
-        click.option(
-            "--special",
-            "specials",
-            multiple=True,
-            metavar="TOKEN",
-            help="A special token; takes one of the ids. Repeatable.",
-        ),
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
+def _parameters(**values: Any) -> dict[str, Any]:
+    values["special_tokens"] = list(values["special_tokens"]) or None
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def trainer_parameters() -> dict[str, Any]:
-    """Return the parameters of trainers that the user set, by name."""
-    ctx = click.get_current_context()
-    given = {
-        "min_frequency": ctx.params["min_frequency"],
-        "max_token_length": ctx.params["max_token_length"],
-        "special_tokens": list(ctx.params["specials"]) or None,
-        "score": ctx.params["pair_score"],
-    }
-    return {name: value for name, value in given.items() if value is not None}
+training_options = stacked(
+    click.option(
+        "--min-frequency", type=click.IntRange(min=0), help="Merge no pair that occurs less often."
+    ),
+    click.option("--max-token-length", type=click.IntRange(min=1), help="Most bytes of a token."),
+    click.option(
+        "--pair-score",
+        "score",
+        metavar="NAME",
+        help="What BPE merges first: `toktk ls pair-scores`.  [default: count]",
+    ),
+    click.option(
+        "--special",
+        "special_tokens",
+        multiple=True,
+        metavar="TOKEN",
+        help="A special token; takes one of the ids. Repeatable.",
+    ),
+    gathered(
+        "parameters", _parameters, "min_frequency", "max_token_length", "score", "special_tokens"
+    ),
+)
 
 
-def force_option(function: F) -> F:
-    """Add ``--force``: the command gets `force`."""
-    return click.option(
-        "--force",
-        is_flag=True,
-        help="Compute everything anew, and overwrite another run in the folder.",
-    )(function)
+def _measures(metrics: tuple[str, ...], reference: str | None) -> Any:
+    from toktk.lab.plan import Measures
+
+    return Measures(tuple(dict.fromkeys(metrics)), reference)
+
+
+measuring_options = stacked(
+    click.option(
+        "-m",
+        "--metric",
+        "metrics",
+        multiple=True,
+        metavar="NAME",
+        help="What to measure: `toktk ls metrics`. Repeatable.  [default: all that the text allows]",
+    ),
+    click.option("--reference", metavar="GROUP", help="Parity's reference.  [default: English]"),
+    gathered("measures", _measures, "metrics", "reference"),
+)
+
+run_options = stacked(format_option, quiet_option, seed_option, jobs_option, force_option)

@@ -1,16 +1,46 @@
-"""Where a command's data leaves: rows in any of the formats, to standard output or a file."""
+"""Where a command's data leaves: figures and rows in any of the formats, to standard output or a file."""
 
 from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from toktk.report import tabular
+
+if TYPE_CHECKING:
+    from toktk.report.results import Results
+
+_PIPE_WIDTH = 100
+_SHORT = 14
+
+_TEXT = {"csv": tabular.to_csv, "md": tabular.to_markdown, "latex": tabular.to_latex}
+FORMATS = ("table", "json", *_TEXT)
+
+
+def show(results: Results, format: str) -> None:
+    """Write figures to standard output in one of `FORMATS`; a table is as wide as the terminal."""
+    from toktk.report.records import COLUMNS
+
+    if format == "table":
+        show_page(lambda width, color: results.page(width).text(width, color))
+    elif format == "json":
+        emit(results.to_json(), None)
+    else:
+        emit(_TEXT[format](COLUMNS, results.rows()), None)
+
+
+def show_page(text: Callable[[int, bool], str]) -> None:
+    """Write a page to standard output: `text` makes it for a width in characters, in color or not."""
+    on_screen = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if on_screen else _PIPE_WIDTH
+    click.echo(text(width, on_screen), nl=False, color=on_screen)
 
 
 def emit(text: str, output: Path | None) -> None:
@@ -35,29 +65,21 @@ def emit_rows(
     output: Path | None = None,
     below: str = "",
 ) -> None:
-    """Write rows under column names in one of `toktk.cli.options.FORMATS`.
+    """Write rows under column names in one of `FORMATS`.
 
     JSON is a list of objects. `below` follows a table.
 
     Raises:
         StorageError: the file cannot be written.
     """
-    if format == "json":
+    if format == "table":
+        text = _table(columns, rows, on_screen=output is None and sys.stdout.isatty()) + below
+    elif format == "json":
         records = [dict(zip(columns, row, strict=True)) for row in rows]
         text = json.dumps(records, ensure_ascii=False, indent=2) + "\n"
-    elif format == "csv":
-        text = tabular.to_csv(columns, rows)
-    elif format == "md":
-        text = tabular.to_markdown(columns, rows)
-    elif format == "latex":
-        text = tabular.to_latex(columns, rows)
     else:
-        text = _table(columns, rows, on_screen=output is None and sys.stdout.isatty())
-        text += below
+        text = _TEXT[format](columns, rows)
     emit(text, output)
-
-
-_SHORT = 14
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[tabular.Cell]], on_screen: bool) -> str:

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from toktk.cli.options import (
     corpus_options,
-    force_option,
-    format_option,
-    jobs_option,
+    measuring_options,
     output_option,
     pretokenizer_options,
-    quiet_option,
-    reader_options,
-    seed_option,
+    run_options,
     sizes_option,
-    trainer_parameters,
     training_options,
 )
+from toktk.sizes import DEFAULT_SIZES
+from toktk.trainers import DEFAULT_TRAINERS
 
-SIZES = "8k,16k,32k,50k,64k,100k,128k"
+if TYPE_CHECKING:
+    from toktk.corpus import ReaderOptions
+    from toktk.lab.plan import Measures
+    from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 
 @click.command("sweep")
-@corpus_options
+@corpus_options("starter", "Text to train on")
 @click.option(
     "--eval",
     "evals",
@@ -39,7 +39,7 @@ SIZES = "8k,16k,32k,50k,64k,100k,128k"
     "--trainer",
     "trainers",
     multiple=True,
-    default=["bpe", "unigram"],
+    default=DEFAULT_TRAINERS,
     show_default=True,
     metavar="NAME",
     help="What to train: `toktk ls trainers`. Repeatable.",
@@ -47,29 +47,32 @@ SIZES = "8k,16k,32k,50k,64k,100k,128k"
 @pretokenizer_options
 @click.option(
     "--inference",
-    "inference",
     multiple=True,
     metavar="NAME",
     help="How to run the vocabularies: `toktk ls inference`. Repeatable.  [default: own]",
 )
-@sizes_option(SIZES)
-@click.option(
-    "-m",
-    "--metric",
-    "metrics",
-    multiple=True,
-    metavar="NAME",
-    help="What to measure: `toktk ls metrics`. Repeatable.  [default: all that the text allows]",
-)
-@click.option("--reference", metavar="GROUP", help="Parity's reference.  [default: English]")
+@sizes_option(DEFAULT_SIZES)
+@measuring_options
 @training_options
 @output_option("The run directory.  [default: runs/<corpus>-<hash>]")
-@format_option
-@quiet_option
-@seed_option
-@jobs_option
-@force_option
-def command(**options: Any) -> None:
+@run_options
+def command(
+    specs: tuple[str, ...],
+    reader: ReaderOptions,
+    evals: tuple[str, ...],
+    trainers: tuple[str, ...],
+    pretokenizers: tuple[Pretokenizer, ...],
+    inference: tuple[str, ...],
+    sizes: tuple[int, ...],
+    measures: Measures,
+    parameters: dict[str, Any],
+    output: Path | None,
+    format: str,
+    quiet: bool,
+    seed: int,
+    jobs: int,
+    force: bool,
+) -> None:
     """Train tokenizers at every size and measure what each costs in every language.
 
     \b
@@ -81,23 +84,25 @@ def command(**options: Any) -> None:
     Text is counted once, and one training of bpe or unigram serves every size. What is finished is
     kept: after an interruption, the same command goes on where it stopped.
     """  # noqa: D301 - click wants the backspace itself
-    from toktk.cli.experiment import corpora, named_pretokenizers, run
+    from toktk.cli.running import carried_out, close, show_run
+    from toktk.corpus import train_and_test
     from toktk.lab.plan import SweepPlan
+    from toktk.lab.sweep import Sweep
 
-    training, evaluation = corpora(options["corpora"], options["evals"], reader_options())
+    training, evaluation = train_and_test(specs, evals, reader)
     plan = SweepPlan(
         training=training,
         evaluation=evaluation,
-        sizes=options["sizes"],
-        trainers=tuple(dict.fromkeys(options["trainers"])),
-        pretokenizers=named_pretokenizers(options["names"], options["patterns"]),
-        parameters=trainer_parameters(),
-        inference=tuple(dict.fromkeys(options["inference"])),
-        metrics=tuple(dict.fromkeys(options["metrics"])),
-        reference=options["reference"],
-        seed=options["seed"],
-        jobs=options["jobs"],
-        force=options["force"],
+        sizes=sizes,
+        trainers=tuple(dict.fromkeys(trainers)),
+        pretokenizers=pretokenizers,
+        parameters=parameters,
+        inference=tuple(dict.fromkeys(inference)),
+        measures=measures,
+        seed=seed,
+        jobs=jobs,
+        force=force,
     )
-    output: Path | None = options["output"]
-    run(plan, output, options["format"], options["quiet"])
+    run = carried_out(Sweep(plan), output, quiet)
+    show_run(run, format)
+    close(run, quiet)

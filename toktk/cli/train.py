@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from toktk.cli.options import (
     corpus_options,
-    force_option,
-    format_option,
-    jobs_option,
     output_option,
     pretokenizer_options,
-    quiet_option,
-    reader_options,
-    seed_option,
+    run_options,
     sizes_option,
-    trainer_parameters,
     training_options,
 )
 from toktk.errors import TrainingError
 
+if TYPE_CHECKING:
+    from toktk.corpus import ReaderOptions
+    from toktk.pretokenizers.pretokenizer import Pretokenizer
+
 
 @click.command("train")
-@corpus_options
+@corpus_options("starter", "Text to train on")
 @click.option(
     "-t",
     "--trainer",
@@ -37,12 +36,21 @@ from toktk.errors import TrainingError
 @sizes_option(required=True)
 @training_options
 @output_option("The folder to write to; required.")
-@format_option
-@quiet_option
-@seed_option
-@jobs_option
-@force_option
-def command(**options: Any) -> None:
+@run_options
+def command(
+    specs: tuple[str, ...],
+    reader: ReaderOptions,
+    trainer: str,
+    pretokenizers: tuple[Pretokenizer, ...],
+    sizes: tuple[int, ...],
+    parameters: dict[str, Any],
+    output: Path | None,
+    format: str,
+    quiet: bool,
+    seed: int,
+    jobs: int,
+    force: bool,
+) -> None:
     """Train one tokenizer, at one size or several, and write it.
 
     \b
@@ -50,12 +58,13 @@ def command(**options: Any) -> None:
 
     Each size is a folder below OUTPUT/tokenizers, such as bpe-50k, with a tokenizer.json.
     """  # noqa: D301 - click wants the backspace itself
-    from toktk.cli.experiment import named_pretokenizers, run, whole_corpus
+    from toktk.cli.running import carried_out, close, show_run
+    from toktk.corpus import load_corpus
     from toktk.lab.plan import SweepPlan
+    from toktk.lab.sweep import Sweep
 
-    if options["output"] is None:
+    if output is None:
         raise click.UsageError("give the folder to write to: -o DIR.")
-    pretokenizers = named_pretokenizers(options["names"], options["patterns"])
     if len(pretokenizers) > 1:
         raise TrainingError(
             "train takes one pretokenizer.",
@@ -63,14 +72,16 @@ def command(**options: Any) -> None:
             "Use toktk sweep to train with several.",
         )
     plan = SweepPlan(
-        training=whole_corpus(options["corpora"], reader_options()),
+        training=load_corpus(specs, reader),
         evaluation=None,
-        sizes=options["sizes"],
-        trainers=(options["trainer"],),
+        sizes=sizes,
+        trainers=(trainer,),
         pretokenizers=pretokenizers,
-        parameters=trainer_parameters(),
-        seed=options["seed"],
-        jobs=options["jobs"],
-        force=options["force"],
+        parameters=parameters,
+        seed=seed,
+        jobs=jobs,
+        force=force,
     )
-    run(plan, options["output"], options["format"], options["quiet"])
+    run = carried_out(Sweep(plan), output, quiet)
+    show_run(run, format)
+    close(run, quiet)

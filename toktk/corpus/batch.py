@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toktk import arrow
+from toktk.arrays import Bytes, Int64
 from toktk.errors import CorpusError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+TEXT, GROUP, ALIGN, WEIGHT = range(4)
+"""The columns of a batch, by number."""
 
 BATCH_BYTES = 1 << 24
 """Text in one batch, at most; a longer document is a batch of its own."""
@@ -57,9 +61,6 @@ def group_column(values: pa.Array, where: str) -> pa.DictionaryArray:
     """Return `values` (strings, numbers or a dictionary of them) as a group column.
 
     A null becomes the group ``(none)``.
-
-    Raises:
-        CorpusError: the values are of another kind, a list for example.
     """
     import pyarrow as pa
 
@@ -72,11 +73,7 @@ def group_column(values: pa.Array, where: str) -> pa.DictionaryArray:
 
 
 def align_column(values: pa.Array, where: str) -> pa.Array:
-    """Return `values` as alignment ids; a null means that the row is not aligned.
-
-    Raises:
-        CorpusError: the values are neither strings nor numbers.
-    """
+    """Return `values` as alignment ids; a null means that the row is not aligned."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(values.type):
@@ -111,22 +108,22 @@ def make_batch(
     return pa.RecordBatch.from_arrays([text, group, align, weight], schema=schema())
 
 
-def spans(array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``(data, offsets)`` of a large_string array as NumPy views, nothing copied.
+def spans(array: pa.Array) -> tuple[Bytes, Int64]:
+    """Return ``(data, offsets)`` of large strings or large binary as NumPy views, nothing copied.
 
     Value `i` is ``data[offsets[i]:offsets[i + 1]]``. The array may be a slice: `offsets` then
     need not start at 0, nor end at ``data.size``.
     """
-    _, offsets, data = array.buffers()
-    bytes_ = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+    _, ends, text = array.buffers()
+    data = np.frombuffer(text, np.uint8) if text is not None else np.empty(0, np.uint8)
     if not len(array):
-        return bytes_, np.zeros(1, np.int64)
-    ends = np.frombuffer(offsets, np.int64)
-    return bytes_, ends[array.offset : array.offset + len(array) + 1]
+        return data, np.zeros(1, np.int64)
+    offsets = np.frombuffer(ends, np.int64)
+    return data, offsets[array.offset : array.offset + len(array) + 1]
 
 
-def strings(data: np.ndarray, offsets: np.ndarray) -> pa.Array:
-    """Return a large_string array over `data` (uint8, valid UTF-8) and `offsets` (int64)."""
+def strings(data: Bytes, offsets: Int64) -> pa.Array:
+    """Return a large_string array over `data`, which is valid UTF-8, and `offsets`."""
     import pyarrow as pa
 
     buffers = pa.py_buffer(offsets), pa.py_buffer(data)
@@ -135,7 +132,7 @@ def strings(data: np.ndarray, offsets: np.ndarray) -> pa.Array:
 
 def slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     """Yield `batch` in pieces of at most `BATCH_BYTES` of text; an empty batch yields nothing."""
-    _, offsets = spans(batch.column(0))
+    _, offsets = spans(batch.column(TEXT))
     start, rows = 0, batch.num_rows
     while start < rows:
         limit = offsets[start] + BATCH_BYTES

@@ -1,4 +1,4 @@
-"""Corpus cards: a TOML file that names a corpus, its licence and how to read it."""
+"""Corpus cards: a TOML file that names a corpus, its license and how to read it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from toktk.corpus import starter
 from toktk.errors import CorpusError, did_you_mean
 
-REQUIRED = ("name", "title", "spec", "licence")
+REQUIRED = ("name", "title", "spec", "license")
 
 
 @dataclass(frozen=True)
-class Card:
+class CorpusCard:
     """A named corpus.
 
     Args:
         name: what a user types after ``-c``.
         title: what a reader is told.
         spec: a ``hub:`` spec, or a file, folder or glob relative to the card.
-        licence: an SPDX name, or words where there is none.
+        license: an SPDX name, or words where there is none.
         languages: how many, which, or which codes the configs use.
         notes: anything to know before use.
         text_column, group_column, align_column, sample_by: reader options, where not the default.
@@ -30,7 +31,7 @@ class Card:
     name: str
     title: str
     spec: str
-    licence: str
+    license: str
     languages: str = ""
     notes: str = ""
     text_column: str | None = None
@@ -42,7 +43,7 @@ class Card:
     folder: Path = Path()
 
 
-def read_card(path: Path) -> Card:
+def read_card(path: Path) -> CorpusCard:
     """Return the card in the TOML file at `path`.
 
     Raises:
@@ -52,12 +53,12 @@ def read_card(path: Path) -> Card:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CorpusError(f"cannot read the corpus card {path}.", f"Found: {error}.") from error
-    known = [field.name for field in fields(Card) if field.name != "folder"]
+    keys = [field.name for field in fields(CorpusCard) if field.name != "folder"]
     for key, value in values.items():
-        if key not in known:
+        if key not in keys:
             raise CorpusError(
-                f"unknown key {key!r} in the corpus card {path}{did_you_mean(key, known)}.",
-                f"Known: {', '.join(known)}.",
+                f"unknown key {key!r} in the corpus card {path}{did_you_mean(key, keys)}.",
+                f"Known: {', '.join(keys)}.",
             )
         if not isinstance(value, str):
             raise CorpusError(
@@ -69,24 +70,22 @@ def read_card(path: Path) -> Card:
             f"the corpus card {path} lacks {', '.join(missing)}.",
             f"Every card has {', '.join(REQUIRED)}.",
         )
-    return Card(**values, folder=path.parent)
+    return CorpusCard(**values, folder=path.parent)
 
 
-def cards() -> dict[str, Card]:
+def cards() -> dict[str, CorpusCard]:
     """Return the cards that ship with toktk, by name.
 
     Raises:
         CorpusError: a card is malformed, or two have the same name.
     """
-    from toktk.corpus.starter import corpora_folder
-
-    found: dict[str, Card] = {}
-    for path in sorted((corpora_folder() / "cards").glob("*.toml")):
+    by_name: dict[str, CorpusCard] = {}
+    for path in sorted((starter.corpora_folder() / "cards").glob("*.toml")):
         card = read_card(path)
-        if card.name in found:
+        if card.name in by_name:
             raise CorpusError(f"two corpus cards are named {card.name!r}; one is {path}.")
-        found[card.name] = card
-    return found
+        by_name[card.name] = card
+    return by_name
 
 
 def parse_reference(reference: str) -> tuple[str, str | None, str | None]:

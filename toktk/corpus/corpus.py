@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from toktk.corpus.memory import Texts
 from toktk.corpus.selection import Limit, Selection, Split
 from toktk.errors import CorpusError
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Progress = Callable[[int], None]
+
+HELD_OUT = 0.1
+"""The share of documents that is held out for evaluation, unless another is asked for."""
 
 
 class Part(Protocol):
@@ -68,6 +72,32 @@ class Corpus:
         self._selection = selection
         self._options = options or {}
 
+    @classmethod
+    def of(
+        cls,
+        texts: Iterable[str | None],
+        groups: str | Iterable[str | float | None] | None = None,
+        align: Iterable[str | float | None] | None = None,
+        weights: Iterable[int] | None = None,
+        name: str = "texts",
+    ) -> Corpus:
+        """Return a corpus of documents at hand: ``Corpus.of(["ja", "yes"], groups=["de", "en"])``.
+
+        Each argument but `name` may also be Arrow data, or a column of pandas or polars. A text
+        that is None is skipped.
+
+        Args:
+            texts: the documents.
+            groups: the group of all documents, or of each; `name`, unless given.
+            align: the alignment id of each document, for parallel text; None means not aligned.
+            weights: how often each document counts; once, unless given.
+            name: what tables and charts call the corpus.
+
+        Raises:
+            CorpusError: values of another kind, or not one for each text.
+        """
+        return cls(name, [Texts(texts, groups, align, weights, name)])
+
     def __repr__(self) -> str:
         size = "unknown size" if self.size is None else f"{self.size:,} {self.unit}"
         return f"Corpus({self.name!r}, {size})"
@@ -106,7 +136,7 @@ class Corpus:
     def fingerprint(self) -> str:
         """The sha256, in hex, of contents, group names and options that change what is read.
 
-        Paths do not enter. The first use reads every file once.
+        Paths do not enter. The first use reads every file once: see `hash_contents`.
         """
         if len(self._parts) == 1 and self._selection is None:
             return self._parts[0].fingerprint
@@ -115,6 +145,14 @@ class Corpus:
             digest.update(part.fingerprint.encode())
         digest.update(str(self._selection or "").encode())
         return digest.hexdigest()
+
+    def hash_contents(self) -> str:
+        """Read every file once, at the first call, and return the `fingerprint`.
+
+        Raises:
+            CorpusError: a file cannot be read.
+        """
+        return self.fingerprint
 
     def batches(self, progress: Progress | None = None) -> Iterator[pa.RecordBatch]:
         """Yield record batches with the columns text, group, align, weight.
@@ -160,11 +198,11 @@ class Corpus:
                 progress(consumed)
 
         for batch in self._all(count):
-            kept = select(batch)
-            if kept is None:
+            selected = select(batch)
+            if selected is None:
                 break
-            if kept.num_rows:
-                yield kept
+            if selected.num_rows:
+                yield selected
         # A limit stops early; to whoever watches, the rest is consumed too.
         if progress is not None and self.size is not None and self.size > done:
             progress(self.size - done)
@@ -174,11 +212,11 @@ class Corpus:
         nested = (part._splits for part in self._parts if isinstance(part, Corpus))
         return max(nested, default=0) + isinstance(self._selection, Split)
 
-    def split(self, test: float = 0.1) -> tuple[Corpus, Corpus]:
+    def split(self, test: float = HELD_OUT) -> tuple[Corpus, Corpus]:
         """Return ``(train, test)``: two corpora, disjoint and complete, whatever the order.
 
-        The side hangs on a hash of the document's text alone, so equal texts fall on the same
-        side; for parallel text on a hash of the alignment id, so all translations of a line do.
+        A hash of the document's text decides its side, so equal texts fall on the same side. For
+        parallel text a hash of the alignment id does, so all translations of a line stay together.
         Either side may turn out empty where there are few documents; iterating it says so.
 
         Args:
@@ -204,7 +242,7 @@ class Corpus:
         """Return at most `documents` documents: the first, or with `seed` a pseudo-random sample.
 
         Of parallel text, `documents` counts aligned lines, each kept in every language. The sample
-        hangs on the texts and the seed, not on their order; drawing it reads the corpus twice.
+        depends on the texts and the seed, not on their order; drawing it reads the corpus twice.
 
         Raises:
             CorpusError: `documents` is not positive.

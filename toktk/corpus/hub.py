@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 from toktk.corpus.batch import slices
+from toktk.corpus.columnar import rows_to_batch, wanted_columns
 from toktk.corpus.corpus import Corpus
-from toktk.corpus.options import ReaderOptions
-from toktk.corpus.tables import rows_to_batch, wanted_columns
+from toktk.corpus.options import ReaderOptions, Source
 from toktk.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -70,32 +70,27 @@ def parse_hub(spec: str) -> HubSpec:
 
 
 def hub_corpus(spec: str | HubSpec, options: ReaderOptions) -> Corpus:
-    """Return a streamed hub dataset as a corpus; without a group column, the config is the group.
+    """Return a streamed hub dataset as a corpus.
 
     `limit` and `seed` are honored here, so that a sample need not read the whole dataset: the limit
     counts rows of each config, and a seed shuffles the shards and a buffer of 10,000 rows. Nothing
     is fetched yet.
-
-    Raises:
-        CorpusError: `spec` does not follow the grammar of `HubSpec`.
     """
     parsed = parse_hub(spec) if isinstance(spec, str) else spec
     configs = parsed.config.split(",") if parsed.config else [None]
-    each = [dataclasses.replace(parsed, config=config) for config in configs]
+    parts = [HubReader(dataclasses.replace(parsed, config=config), options) for config in configs]
     name = str(parsed).removeprefix("hub:")
-    return Corpus(name, [HubReader(one, options) for one in each], options=options.changed())
+    return Corpus(name, parts, options=options.changed())
 
 
-class HubReader:
-    """The rows of one split of a hub dataset; `size` is in rows, None unless the hub says."""
+class HubReader(Source):
+    """The rows of one split of a hub dataset; without a group column, the config is the group."""
 
     unit = "rows"
 
     def __init__(self, spec: HubSpec, options: ReaderOptions) -> None:
+        super().__init__(str(spec), spec.config or spec.dataset.rpartition("/")[2], options)
         self.spec = spec
-        self.options = options
-        self.replaced = 0
-        self.null_rows = 0
         if options.sample_by not in (None, "document"):
             raise CorpusError(
                 f"cannot read {spec} by {options.sample_by}: each row of it is a document.",
@@ -109,11 +104,7 @@ class HubReader:
 
     @functools.cached_property
     def commit(self) -> str:
-        """The commit that the revision names now; every pass of this object reads that one.
-
-        Raises:
-            CorpusError: the hub cannot be reached, or has no such dataset or revision.
-        """
+        """The commit that the revision names now; every pass of this object reads that one."""
         import huggingface_hub
 
         def resolve() -> str:
@@ -135,26 +126,16 @@ class HubReader:
         return {**dataclasses.asdict(self.spec), "commit": self.commit}
 
     def batches(self, progress: Callable[[int], None] | None = None) -> Iterator[pa.RecordBatch]:
-        """Yield the rows; `progress` gets how many were read since the last call.
-
-        Raises:
-            CorpusError: the network failed, or a column is missing, not text, or not UTF-8.
-        """
+        """Yield the rows; `progress` gets how many were read since the last call."""
         self.replaced = self.null_rows = 0
         row = 0
         tables = self._attempt(self._tables)
         while (table := self._attempt(lambda: next(tables, None))) is not None:
             for rows in table.combine_chunks().to_batches():
                 columns = dict(zip(rows.schema.names, rows.columns, strict=True))
-                wanted_columns(self.options, list(columns), str(self.spec))
-                group = self.spec.config or self.spec.dataset.rpartition("/")[2]
-                batch, nulls, replaced = rows_to_batch(
-                    columns, self.options, str(self.spec), row, group
-                )
-                self.null_rows += nulls
-                self.replaced += replaced
+                wanted_columns(self.options, list(columns), self.where)
+                yield from slices(rows_to_batch(self, columns, row))
                 row += rows.num_rows
-                yield from slices(batch)
                 if progress is not None:
                     progress(rows.num_rows)
 
@@ -167,7 +148,7 @@ class HubReader:
         )
         names: dict[str, list[str]] = {}
         if rows.features is not None:
-            wanted = wanted_columns(options, list(rows.features), str(spec))
+            wanted = wanted_columns(options, list(rows.features), self.where)
             # Class labels arrive as numbers; their names are in the features.
             names = {
                 name: rows.features[name].names
@@ -193,7 +174,7 @@ class HubReader:
         try:
             return action()
         except (OSError, *failures, *HfHubHTTPError.__bases__) as error:
-            found = " ".join(str(error).split()) or type(error).__name__
+            reason = " ".join(str(error).split()) or type(error).__name__
             advice = ["Check name, revision, config and split: hub:org/name@rev/config:split."]
             if isinstance(error, (OSError, *HfHubHTTPError.__bases__)):
                 advice += [
@@ -203,7 +184,7 @@ class HubReader:
                 ]
             raise CorpusError(
                 f"cannot read {self.spec}.",
-                f"Found: {found[:400]}{'…' if len(found) > 400 else ''}",
+                f"Found: {reason[:400]}{'…' if len(reason) > 400 else ''}",
                 *advice,
             ) from error
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import glob
+from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from toktk.corpus.corpus import Corpus
+from toktk.corpus import hub
+from toktk.corpus.cards import CorpusCard, cards, parse_reference, read_card
+from toktk.corpus.corpus import Corpus, concat
 from toktk.corpus.options import ReaderOptions
-from toktk.corpus.readers import COMPRESSIONS, FORMATS, FileReader
+from toktk.corpus.readers import COMPRESSIONS, READERS, FileReader
+from toktk.corpus.starter import PARTS, starter
 from toktk.errors import CorpusError, did_you_mean
 
-if TYPE_CHECKING:
-    from toktk.corpus.cards import Card
+Specs = str | Path | Sequence[str | Path]
 
 
-def load_corpus(spec: str, options: ReaderOptions | None = None) -> Corpus:
+def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: Any) -> Corpus:
     """Return the corpus that `spec` names; text is not read before `Corpus.batches`.
 
     In this order, `spec` is one of
@@ -33,11 +37,67 @@ def load_corpus(spec: str, options: ReaderOptions | None = None) -> Corpus:
     Without a group column the group is the file's stem; below a folder or a glob's fixed part,
     the name of the first subfolder.
 
+    Args:
+        spec: one of these, or several, which become one corpus.
+        options: how to read; a limit holds for each of several specs.
+        **changes: reader options by name, instead of `options` or on top of them:
+            ``load_corpus("news.parquet", group_column="lang")``.
+
     Raises:
-        CorpusError: nothing of that name, or no file that can be read.
+        CorpusError: nothing of that name, no file that can be read, or an unknown option.
         MissingExtraError: the starter corpus's word frequencies need the extra ``starter``.
     """
-    options = options or ReaderOptions()
+    options = _changed(options or ReaderOptions(), changes)
+    return _joined([_load(each, options) for each in _listed(spec)])
+
+
+def train_and_test(
+    specs: Specs, evals: Specs = (), options: ReaderOptions | None = None
+) -> tuple[Corpus, Corpus]:
+    """Return the text to train on and the text to measure on.
+
+    Args:
+        specs: what to train on; see `load_corpus`.
+        evals: what to measure on. Without it `HELD_OUT` of each corpus is held out, by a hash of
+            each document; the starter corpus has a part of its own for that.
+        options: how to read all of them.
+    """
+    if evals:
+        return load_corpus(specs, options), load_corpus(evals, options)
+    training, evaluation = [], []
+    for spec in _listed(specs):
+        corpus = load_corpus(spec, options)
+        if spec in ("starter", "starter:train"):
+            sides = corpus, load_corpus("starter:eval", options)
+        else:
+            sides = corpus.split()
+        training.append(sides[0])
+        evaluation.append(sides[1])
+    return _joined(training), _joined(evaluation)
+
+
+def _listed(specs: Specs) -> list[str]:
+    return [str(spec) for spec in ([specs] if isinstance(specs, (str, Path)) else specs)]
+
+
+def _joined(corpora: Sequence[Corpus]) -> Corpus:
+    if len(corpora) == 1:
+        return corpora[0]
+    return concat(corpora, " + ".join(corpus.name for corpus in corpora))
+
+
+def _changed(options: ReaderOptions, changes: dict[str, Any]) -> ReaderOptions:
+    names = [field.name for field in dataclasses.fields(ReaderOptions)]
+    for name in changes:
+        if name not in names:
+            raise CorpusError(
+                f"unknown reader option {name!r}{did_you_mean(name, names)}.",
+                f"Options: {', '.join(names)}.",
+            )
+    return dataclasses.replace(options, **changes)
+
+
+def _load(spec: str, options: ReaderOptions) -> Corpus:
     corpus = _resolve(spec, options)
     if options.limit is None or corpus.unit == "rows":  # a hub dataset limits itself
         return corpus
@@ -45,11 +105,8 @@ def load_corpus(spec: str, options: ReaderOptions | None = None) -> Corpus:
 
 
 def _resolve(spec: str, options: ReaderOptions) -> Corpus:
-    from toktk.corpus import hub, starter
-    from toktk.corpus.cards import cards, parse_reference, read_card
-
     if spec == "starter" or spec.startswith("starter:"):
-        return starter.starter(spec.partition(":")[2] or "train", options)
+        return starter(spec.partition(":")[2] or "train", options)
     if spec.startswith("hub:"):
         return hub.hub_corpus(spec, options)
     path = Path(spec).expanduser()
@@ -62,31 +119,25 @@ def _resolve(spec: str, options: ReaderOptions) -> Corpus:
     if glob.has_magic(spec):
         return from_files(spec, _glob(path), options)
     name, config, split = parse_reference(spec)
-    known = cards()
-    if name in known:
-        return _from_card(known[name], config, split, options)
-    starters = [f"starter:{part}" for part in starter.PARTS]
+    by_name = cards()
+    if name in by_name:
+        return _from_card(by_name[name], config, split, options)
+    starters = ["starter", *(f"starter:{part}" for part in PARTS)]
     raise CorpusError(
-        f"unknown corpus {spec!r}{did_you_mean(spec, ['starter', *starters, *known])}.",
-        f"Tried: file or folder (none at {path}), corpus cards ({', '.join(known) or 'none'}).",
+        f"unknown corpus {spec!r}{did_you_mean(spec, [*starters, *by_name])}.",
+        f"Tried: file or folder (none at {path}), corpus cards ({', '.join(by_name) or 'none'}).",
         "Give a file, a folder, a quoted glob, hub:<org>/<name>, a card, or starter.",
     )
 
 
 def from_files(name: str, files: list[tuple[Path, str | None]], options: ReaderOptions) -> Corpus:
-    """Return the corpus of `files`, each with its group, or None for the file's stem.
-
-    Raises:
-        CorpusError: there are no files.
-    """
+    """Return the corpus of `files`, each with its group, or None for the file's stem."""
     if not files:
-        known = sorted(
-            {*FORMATS, *(f"{kind}{end}" for kind in (".txt", ".jsonl") for end in COMPRESSIONS)}
-            - {".json"}
-        )
+        extensions = set(READERS) - {".json"}
+        extensions |= {f"{kind}{end}" for kind in (".txt", ".jsonl") for end in COMPRESSIONS}
         raise CorpusError(
             f"no text in {name}.",
-            f"Looked for: {', '.join(known)}.",
+            f"Looked for: {', '.join(sorted(extensions))}.",
             "A glob, such as 'folder/**/*.c', reads other extensions as plain text.",
         )
     readers = [FileReader(path, options, group) for path, group in files]
@@ -110,7 +161,7 @@ def _folder(folder: Path) -> list[tuple[Path, str | None]]:
 def _is_corpus_file(path: Path) -> bool:
     bare = path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
     # A .json in a folder is more often a description of the corpus than a part of it.
-    return bare.suffix.lower() in FORMATS and bare.suffix.lower() != ".json"
+    return bare.suffix.lower() in READERS and bare.suffix.lower() != ".json"
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:
@@ -118,18 +169,9 @@ def _is_hidden(path: Path, folder: Path) -> bool:
 
 
 def _glob(pattern: Path) -> list[tuple[Path, str | None]]:
-    fixed = Path(*_fixed_parts(pattern.parts[:-1]))
-    found = [Path(name) for name in glob.glob(str(pattern), recursive=True)]  # noqa: PTH207
-    return _grouped([path for path in found if path.is_file()], fixed)
-
-
-def _fixed_parts(parts: tuple[str, ...]) -> list[str]:
-    fixed: list[str] = []
-    for part in parts:
-        if glob.has_magic(part):
-            break
-        fixed.append(part)
-    return fixed
+    fixed = Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts[:-1]))
+    paths = map(Path, glob.glob(str(pattern), recursive=True))  # noqa: PTH207
+    return _grouped([path for path in paths if path.is_file()], fixed)
 
 
 def _grouped(files: list[Path], folder: Path) -> list[tuple[Path, str | None]]:
@@ -143,9 +185,9 @@ def _grouped(files: list[Path], folder: Path) -> list[tuple[Path, str | None]]:
     return [(path, group(path)) for path in ordered]
 
 
-def _from_card(card: Card, config: str | None, split: str | None, options: ReaderOptions) -> Corpus:
-    from toktk.corpus.hub import hub_corpus, parse_hub
-
+def _from_card(
+    card: CorpusCard, config: str | None, split: str | None, options: ReaderOptions
+) -> Corpus:
     # The card says how its corpus is laid out; what the user asked for explicitly wins.
     layout = ("text_column", "group_column", "align_column", "sample_by")
     asked = options.changed()
@@ -158,10 +200,10 @@ def _from_card(card: Card, config: str | None, split: str | None, options: Reade
             raise CorpusError(f"the corpus {card.name} has no configs or splits to choose from.")
         path = Path(card.spec).expanduser()
         return _resolve(str(card.folder / path), options)
-    spec = parse_hub(card.spec)
+    spec = hub.parse_hub(card.spec)
     spec = dataclasses.replace(
         spec,
         config=config or card.config or spec.config,
         split=split or card.split or spec.split,
     )
-    return hub_corpus(spec, options)
+    return hub.hub_corpus(spec, options)

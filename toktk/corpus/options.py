@@ -1,4 +1,4 @@
-"""How text is read: the options that every reader takes."""
+"""How text is read: the options that every reader takes, and the source that it reads."""
 
 from __future__ import annotations
 
@@ -49,10 +49,31 @@ class ReaderOptions:
         return {name: value for name, (value, default) in values.items() if value != default}
 
 
+@dataclass(eq=False)
+class Source:
+    """A file, a hub dataset or a table in memory, and what the latest pass over it left out.
+
+    Attributes:
+        where: the path of the file, or what else errors call it.
+        group: the group of every document, unless a column names the group.
+        options: how to read it; `limit` and `seed` are the business of the corpus.
+        compression: of the whole file, as pyarrow names it.
+        replaced: invalid sequences that were replaced.
+        null_rows: rows without text that were skipped.
+    """
+
+    where: str
+    group: str
+    options: ReaderOptions
+    compression: str | None = None
+    replaced: int = 0
+    null_rows: int = 0
+
+
 def _one_of(option: str, value: str | None, allowed: tuple[str | None, ...]) -> None:
     if value not in allowed:
-        known = [name for name in allowed if name]
+        names = [name for name in allowed if name]
         raise CorpusError(
-            f"unknown {option} {value!r}{did_you_mean(str(value), known)}.",
-            f"Use one of: {', '.join(known)}.",
+            f"unknown {option} {value!r}{did_you_mean(str(value), names)}.",
+            f"Use one of: {', '.join(names)}.",
         )

@@ -1,4 +1,4 @@
-"""Files: plain text, JSON Lines (both also .gz and .zst), Parquet and Arrow IPC."""
+"""Files: which function reads which extension, and what all kinds of file have in common."""
 
 from __future__ import annotations
 
@@ -9,54 +9,55 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toktk.corpus.batch import slices
-from toktk.corpus.options import ReaderOptions
+from toktk.corpus.columnar import read_arrow, read_parquet
+from toktk.corpus.jsonl import read_jsonl
+from toktk.corpus.options import ReaderOptions, Source
+from toktk.corpus.text import read_text
 from toktk.errors import CorpusError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
-FORMATS = {
-    ".txt": "text",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".parquet": "parquet",
-    ".arrow": "arrow",
-    ".feather": "arrow",
+Read = Callable[[Source], "Iterator[tuple[pa.RecordBatch, int]]"]
+"""Yields each batch with how many bytes of the file were consumed so far."""
+
+PLAIN_TEXT: tuple[str, Read] = ("text", read_text)
+
+READERS: dict[str, tuple[str, Read]] = {
+    ".txt": PLAIN_TEXT,
+    ".jsonl": ("jsonl", read_jsonl),
+    ".ndjson": ("jsonl", read_jsonl),
+    ".json": ("jsonl", read_jsonl),
+    ".parquet": ("parquet", read_parquet),
+    ".arrow": ("arrow", read_arrow),
+    ".feather": ("arrow", read_arrow),
 }
+"""The name of the format and what reads it, by extension; any other extension is plain text."""
+
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 
 
-def split_name(path: Path) -> tuple[str, str, str | None]:
-    """Return ``(stem, format, compression)`` by the file's extensions.
-
-    The stem loses the compression's and the format's extension, no more: ``news.2024.txt.gz`` is
-    ``news.2024``. An unknown extension means plain text.
-    """
-    compression = COMPRESSIONS.get(path.suffix.lower())
-    bare = Path(path.stem) if compression else Path(path.name)
-    return bare.stem or path.name, FORMATS.get(bare.suffix.lower(), "text"), compression
-
-
-class FileReader:
+class FileReader(Source):
     """The documents of one file.
 
+    The file's extensions say what it is. Its stem loses the compression's and the format's, no
+    more: ``news.2024.txt.gz`` is ``news.2024``.
+
     Args:
-        path: the file; its extensions say what it is (`split_name`).
-        options: how to read it; `limit` and `seed` are the corpus's business.
+        path: the file.
+        options: how to read it.
         group: the group where no column names one; the file's stem, unless given.
     """
 
     unit = "bytes"
 
     def __init__(self, path: Path, options: ReaderOptions, group: str | None = None) -> None:
+        compression = COMPRESSIONS.get(path.suffix.lower())
+        bare = Path(path.stem) if compression else Path(path.name)
+        super().__init__(str(path), group or bare.stem or path.name, options, compression)
         self.path = path
-        self.options = options
-        stem, self.format, self.compression = split_name(path)
-        self.group = group or stem
-        self.replaced = 0
-        self.null_rows = 0
-        if self.format in ("parquet", "arrow") and self.compression:
+        self.format, self._read = READERS.get(bare.suffix.lower(), PLAIN_TEXT)
+        if self.format in ("parquet", "arrow") and compression:
             raise CorpusError(
                 f"cannot read {path}: {self.format} files are compressed inside.",
                 f"Decompress it, and name it {path.with_suffix('').name}.",
@@ -69,11 +70,7 @@ class FileReader:
 
     @functools.cached_property
     def size(self) -> int:
-        """Bytes on disk.
-
-        Raises:
-            CorpusError: the file is gone.
-        """
+        """Bytes on disk."""
         try:
             return self.path.stat().st_size
         except OSError as error:
@@ -81,17 +78,13 @@ class FileReader:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """The sha256 of the file's bytes, its group and the options that change what is read.
-
-        Raises:
-            CorpusError: the file cannot be read.
-        """
-        read = self.options
-        relevant = [self.format, self.group, read.align_column, read.errors]
+        """The sha256 of the file's bytes, its group and the options that change what is read."""
+        options = self.options
+        relevant = [self.format, self.group, options.align_column, options.errors]
         if self.format == "text":
-            relevant.append(read.sample_by or "line")
+            relevant.append(options.sample_by or "line")
         else:
-            relevant += [read.text_column, read.group_column]
+            relevant += [options.text_column, options.group_column]
         digest = hashlib.sha256(repr(relevant).encode())
         try:
             with self.path.open("rb") as file:
@@ -108,7 +101,7 @@ class FileReader:
         """
         self.replaced = self.null_rows = 0
         done = 0
-        for batch, position in self._translated(self._read()):
+        for batch, position in self._translated(self._read(self)):
             yield from slices(batch)
             if progress is not None and position > done:
                 progress(position - done)
@@ -119,17 +112,6 @@ class FileReader:
     def describe(self) -> dict[str, Any]:
         """Return the file's name, size and group; folders are this machine's business."""
         return {"file": self.path.name, "bytes": self.size, "group": self.group}
-
-    def _read(self) -> Iterator[tuple[pa.RecordBatch, int]]:
-        from toktk.corpus import jsonl, tables, text
-
-        read = {
-            "text": text.read_text,
-            "jsonl": jsonl.read_jsonl,
-            "parquet": tables.read_parquet,
-            "arrow": tables.read_arrow,
-        }
-        return read[self.format](self)
 
     def _translated(
         self, items: Iterator[tuple[pa.RecordBatch, int]]
@@ -148,9 +130,9 @@ class FileReader:
 
 
 def _unreadable(path: Path, error: Exception) -> CorpusError:
-    found = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return CorpusError(
         f"cannot read {path}.",
-        f"Found: {found.splitlines()[0]}.",
+        f"Found: {reason.splitlines()[0]}.",
         "Check the path, and that the file is whole and is what its extension says.",
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from toktk import arrow
-from toktk.corpus.batch import spans
+from toktk.corpus.batch import ALIGN, TEXT, spans
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,15 +37,15 @@ def units(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
 
     from toktk.kernels.hash import hash_spans
 
-    align = batch.column(2)
+    align = batch.column(ALIGN)
     aligned = np.zeros(batch.num_rows, np.bool_)
     if align.null_count < len(align):
         aligned = arrow.is_valid(align)
         keys = hash_spans(*spans(align.fill_null("").cast(pa.large_string())))
         if aligned.all():
             return keys, aligned
-        return np.where(aligned, keys, hash_spans(*spans(batch.column(0)))), aligned
-    return hash_spans(*spans(batch.column(0))), aligned
+        return np.where(aligned, keys, hash_spans(*spans(batch.column(TEXT)))), aligned
+    return hash_spans(*spans(batch.column(TEXT))), aligned
 
 
 def _filter(batch: pa.RecordBatch, keep: np.ndarray) -> pa.RecordBatch:
@@ -97,24 +97,24 @@ class Limit:
         return self._first() if self.seed is None else self._sample(read, self.seed)
 
     def _first(self) -> Select:
-        known = np.empty(0, np.uint64)
+        taken = np.empty(0, np.uint64)  # the hashes of alignment ids
         left = self.documents
 
         def select(batch: pa.RecordBatch) -> pa.RecordBatch | None:
-            nonlocal known, left
-            if left == 0 and not known.size:
+            nonlocal taken, left
+            if left == 0 and not taken.size:
                 return None
             keys, aligned = units(batch)
             # A unit is new at a row without id, and at the first row of an id not seen before.
             new = ~aligned
             rows = np.flatnonzero(aligned)
-            rows = rows[~np.isin(keys[rows], known)]
+            rows = rows[~np.isin(keys[rows], taken)]
             _, first = np.unique(keys[rows], return_index=True)
             new[rows[first]] = True
             new &= np.cumsum(new) <= left
             left -= int(new.sum())
-            known = np.union1d(known, keys[new & aligned])
-            return _filter(batch, np.where(aligned, np.isin(keys, known), new))
+            taken = np.union1d(taken, keys[new & aligned])
+            return _filter(batch, np.where(aligned, np.isin(keys, taken), new))
 
         return select
 

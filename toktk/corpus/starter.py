@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from toktk import arrow
-from toktk.corpus.batch import constant_group, make_batch, slices, spans, strings
+from toktk.arrays import packed
+from toktk.corpus.batch import constant_group, make_batch, strings
 from toktk.corpus.corpus import Corpus, concat
+from toktk.corpus.memory import InMemory
 from toktk.corpus.options import LINE_NUMBER, ReaderOptions
+from toktk.corpus.readers import FileReader
 from toktk.errors import CorpusError, MissingExtraError, did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PARTS = ("train", "eval", "parallel", "code", "words")
-HELD_OUT = 0.1
-"""The share of the code that is for evaluation alone."""
+PARTS = {
+    "train": ("To train on: nine tenths of the code, and the words", "see its parts"),
+    "eval": ("To measure on: the parallel texts, and the other tenth of the code", "see its parts"),
+    "parallel": ("Short texts written for toktk, line by line in every language", "Apache-2.0"),
+    "code": ("Python's standard library", "PSF-2.0"),
+    "words": ("Word frequencies of many languages, from wordfreq", "CC-BY-SA-4.0"),
+}
+"""Title and license of each part."""
 
 _SKIPPED_FOLDERS = {
     "__pycache__", "dist-packages", "idle_test", "site-packages", "test", "tests",
@@ -52,8 +59,7 @@ def starter(part: str, options: ReaderOptions) -> Corpus:
     """Return the starter corpus for training, or a part of it.
 
     Args:
-        part: "train" (nine tenths of the code, and the words), "eval" (the parallel texts, and
-            the held-out tenth of the code), "parallel", "code" or "words".
+        part: one of `PARTS`.
         options: none of the columns apply; `limit` and `seed` are the caller's business.
 
     Raises:
@@ -65,12 +71,12 @@ def starter(part: str, options: ReaderOptions) -> Corpus:
     if part == "code":
         return _code()
     if part == "words":
-        _wordfreq()  # missing, it had better be missed before an hour of reading
+        _wordfreq()  # if it is not installed, say so before an hour of reading
         return Corpus("starter:words", [WordFrequencies()])
     if part == "train":
-        return concat([_code().split(HELD_OUT)[0], starter("words", options)], "starter")
+        return concat([_code().split()[0], starter("words", options)], "starter")
     if part == "eval":
-        return concat([_parallel(options), _code().split(HELD_OUT)[1]], "starter:eval")
+        return concat([_parallel(options), _code().split()[1]], "starter:eval")
     raise CorpusError(
         f"the starter corpus has no part {part!r}{did_you_mean(part, PARTS)}.",
         f"Parts: {', '.join(PARTS)}.",
@@ -78,8 +84,6 @@ def starter(part: str, options: ReaderOptions) -> Corpus:
 
 
 def _parallel(options: ReaderOptions) -> Corpus:
-    from toktk.corpus.readers import FileReader
-
     folder = corpora_folder() / "parallel"
     by_line = ReaderOptions(align_column=LINE_NUMBER, errors=options.errors)
     files = sorted(folder.glob("*.txt"), key=lambda path: path.stem)
@@ -93,59 +97,10 @@ def _code() -> Corpus:
     return Corpus("starter:code", [StandardLibrary(Path(sysconfig.get_path("stdlib")))])
 
 
-class _InMemory:
-    """What the two generated parts share: sizes in bytes, no nulls, nothing replaced."""
-
-    unit = "bytes"
-    replaced = 0
-    null_rows = 0
-
-    def _build(self) -> Iterator[pa.RecordBatch]:
-        raise NotImplementedError
-
-    @functools.cached_property
-    def _batches(self) -> list[pa.RecordBatch]:
-        # Some 60 MB at most, and a second to build: size, fingerprint and text all need it.
-        return list(self._build())
-
-    @functools.cached_property
-    def size(self) -> int:
-        """Bytes of text."""
-        return sum(_text_bytes(batch) for batch in self._batches)
-
-    @functools.cached_property
-    def fingerprint(self) -> str:
-        """The sha256 of texts, groups and weights."""
-        digest = hashlib.sha256()
-        for batch in self._batches:
-            data, offsets = spans(batch.column(0))
-            for array in (data[: offsets[-1]], offsets, arrow.to_numpy(batch.column(3))):
-                digest.update(array.tobytes())
-            digest.update(str(batch.column(1).dictionary.to_pylist()).encode())
-        return digest.hexdigest()
-
-    def batches(self, progress: Callable[[int], None] | None = None) -> Iterator[pa.RecordBatch]:
-        """Yield the documents; `progress` gets bytes of text.
-
-        Raises:
-            CorpusError: there are none.
-            MissingExtraError: a package is missing.
-        """
-        for batch in self._batches:
-            yield from slices(batch)
-            if progress is not None:
-                progress(_text_bytes(batch))
-
-
-def _text_bytes(batch: pa.RecordBatch) -> int:
-    _, offsets = spans(batch.column(0))
-    return int(offsets[-1] - offsets[0])
-
-
-class StandardLibrary(_InMemory):
+class StandardLibrary(InMemory):
     """The source of the running Python's standard library: one document a file, group "python".
 
-    Tests, installed packages, build configuration and files that are not UTF-8 are left out.
+    It leaves out tests, installed packages, build configuration and files that are not UTF-8.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -153,12 +108,12 @@ class StandardLibrary(_InMemory):
 
     def files(self) -> list[Path]:
         """Return the source files, sorted by name below the library's folder."""
-        found = []
+        paths = {}
         for path in self.folder.rglob("*.py"):
             below = path.relative_to(self.folder)
             if not _SKIPPED_FOLDERS.intersection(below.parts) and not _is_build_data(below):
-                found.append((below.as_posix(), path))
-        return [path for _, path in sorted(found)]
+                paths[below.as_posix()] = path
+        return [path for _, path in sorted(paths.items())]
 
     def _build(self) -> Iterator[pa.RecordBatch]:
         documents = []
@@ -175,9 +130,7 @@ class StandardLibrary(_InMemory):
                 f"Looked in: {self.folder}.",
                 "Give a corpus with -c.",
             )
-        offsets = np.cumsum([0, *map(len, documents)], dtype=np.int64)
-        text = strings(np.frombuffer(b"".join(documents), np.uint8), offsets)
-        yield make_batch(text, constant_group("python", len(documents)))
+        yield make_batch(strings(*packed(documents)), constant_group("python", len(documents)))
 
     def describe(self) -> dict[str, Any]:
         """Return which Python's library it is."""
@@ -187,22 +140,18 @@ class StandardLibrary(_InMemory):
 
 
 def _is_build_data(below: Path) -> bool:
-    # Paths and flags of the machine that built this Python: they differ between equal Pythons.
+    # Paths and flags of the machine that built this Python differ between equal Pythons.
     return below.name.startswith("_sysconfigdata") or below.parts[0].startswith("config-")
 
 
-class WordFrequencies(_InMemory):
+class WordFrequencies(InMemory):
     """Words of 42 languages, each a document that counts as often as it occurs in three million words.
 
-    A word carries the space before it that running text has, but for Chinese, Japanese and Thai.
+    A word has a space before it, as in running text, except in Chinese, Japanese and Thai.
     """
 
     def languages(self) -> list[str]:
-        """Return the codes of the languages, sorted.
-
-        Raises:
-            MissingExtraError: wordfreq is not installed.
-        """
+        """Return the codes of the languages, sorted."""
         return sorted(_wordfreq().available_languages("small"))
 
     def _build(self) -> Iterator[pa.RecordBatch]:
@@ -211,8 +160,8 @@ class WordFrequencies(_InMemory):
 
         wordfreq = _wordfreq()
         for language in self.languages():
-            # The list of buckets, not the dictionary: a bucket is a frequency, so that no number
-            # is made per word, and no segmenter is asked for. Bucket i holds 10 ** (-i / 100).
+            # The list of buckets, not the dictionary: no Python number for each word, and no need of a
+            # segmenter. The words of bucket i have the frequency 10 ** (-i / 100).
             buckets = wordfreq.get_frequency_list(language, "small")
             words = pa.array([word for bucket in buckets for word in bucket], pa.large_string())
             if language not in _UNSPACED:

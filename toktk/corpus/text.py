@@ -1,65 +1,57 @@
-"""Plain text: blocks of whole lines or paragraphs, made Arrow arrays without a Python string."""
+"""Plain text: blocks of whole lines or paragraphs become Arrow arrays without a Python string."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from toktk import arrow
+from toktk.arrays import Bytes, Int64, offsets_of
 from toktk.corpus.batch import BATCH_BYTES, constant_group, make_batch, strings
-from toktk.corpus.options import LINE_NUMBER
+from toktk.corpus.options import LINE_NUMBER, Source
 from toktk.corpus.utf8 import check_block
 from toktk.errors import CorpusError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from toktk.corpus.readers import FileReader
-
 _BOM = b"\xef\xbb\xbf"
 _BLANK_LINE = (b"\n\n", b"\n\r\n")
 
 
-def read_text(reader: FileReader) -> Iterator[tuple[pa.RecordBatch, int]]:
-    """Yield ``(batch, bytes consumed)`` of a plain text file, by line, paragraph or document.
-
-    Raises:
-        CorpusError: invalid UTF-8, or an `align_column` other than ``"line"``.
-    """
+def read_text(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """Yield ``(batch, bytes consumed)`` of a plain text file, by line, paragraph or document."""
     import pyarrow as pa
 
-    options = reader.options
+    options = source.options
     sample_by = options.sample_by or "line"
     if options.align_column not in (None, LINE_NUMBER):
         raise CorpusError(
-            f"{reader.path} is plain text and has no column {options.align_column!r}.",
+            f"{source.where} is plain text and has no column {options.align_column!r}.",
             'Align plain text by line number: align_column="line".',
         )
     if options.align_column and sample_by != "line":
-        raise CorpusError(f"cannot align {reader.path} by line when it is read by {sample_by}.")
+        raise CorpusError(f"cannot align {source.where} by line when it is read by {sample_by}.")
     cut, split = {
         "line": (line_end, _lines),
         "paragraph": (_paragraph_end, _paragraphs),
         "document": (_no_end, _document),
     }[sample_by]
     line = 1
-    for data, start, position in blocks(reader.path, reader.compression, cut):
-        data, replaced = check_block(data, str(reader.path), start, options.errors)
-        reader.replaced += replaced
+    for data, start, position in blocks(source, cut):
+        data, replaced = check_block(data, source.where, start, options.errors)
+        source.replaced += replaced
         text = strings(*split(data))
         align = None
         if options.align_column:
             align = arrow.from_numpy(np.arange(line, line + len(text))).cast(pa.string())
             line += len(text)
-        yield make_batch(text, constant_group(reader.group, len(text)), align), position
+        yield make_batch(text, constant_group(source.group, len(text)), align), position
 
 
-def blocks(
-    path: Path, compression: str | None, cut: Callable[[np.ndarray], int]
-) -> Iterator[tuple[np.ndarray, int, int]]:
+def blocks(source: Source, cut: Callable[[Bytes], int]) -> Iterator[tuple[Bytes, int, int]]:
     """Yield ``(data, start, position)``: blocks of about 16 MiB that end where `cut` says.
 
     `start` is the offset of `data` in the uncompressed file, `position` the bytes consumed of the
@@ -68,10 +60,10 @@ def blocks(
     """
     import pyarrow as pa
 
-    with pa.OSFile(str(path)) as raw:
+    with pa.OSFile(source.where) as raw:
         # A small file needs no large buffer; one more byte, so that its end shows in one read.
-        first = BATCH_BYTES if compression else min(BATCH_BYTES, raw.size() + 1)
-        stream = pa.CompressedInputStream(raw, compression) if compression else raw
+        first = BATCH_BYTES if source.compression else min(BATCH_BYTES, raw.size() + 1)
+        stream = pa.CompressedInputStream(raw, source.compression) if source.compression else raw
         data = np.empty(first, np.uint8)
         start = carried = 0
         while True:
@@ -92,7 +84,7 @@ def blocks(
             data[:carried] = rest
 
 
-def _fill(stream: pa.NativeFile, data: np.ndarray, filled: int) -> int:
+def _fill(stream: pa.NativeFile, data: Bytes, filled: int) -> int:
     while filled < data.size:
         count = stream.readinto(data[filled:])
         if not count:
@@ -101,43 +93,43 @@ def _fill(stream: pa.NativeFile, data: np.ndarray, filled: int) -> int:
     return filled
 
 
-def _after_last(data: np.ndarray, marks: tuple[bytes, ...]) -> int:
+def _after_last(data: Bytes, marks: tuple[bytes, ...]) -> int:
     """Return the position after the last of `marks`, or 0; searches from the end."""
     window = 1 << 12
     while True:
         tail = data[-window:].tobytes()
-        found = max((tail.rfind(mark) + len(mark) for mark in marks if mark in tail), default=0)
-        if found:
-            return data.size - len(tail) + found
+        end = max((tail.rfind(mark) + len(mark) for mark in marks if mark in tail), default=0)
+        if end:
+            return data.size - len(tail) + end
         if window >= data.size:
             return 0
         window *= 8
 
 
-def line_end(data: np.ndarray) -> int:
+def line_end(data: Bytes) -> int:
     """Return the position after the last line feed, or 0."""
     return _after_last(data, (b"\n",))
 
 
-def _paragraph_end(data: np.ndarray) -> int:
+def _paragraph_end(data: Bytes) -> int:
     return _after_last(data, _BLANK_LINE)
 
 
-def _no_end(data: np.ndarray) -> int:
+def _no_end(data: Bytes) -> int:
     return 0
 
 
-def _lines(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _lines(data: Bytes) -> tuple[Bytes, Int64]:
     from toktk.kernels.lines import split_lines
 
     return split_lines(data)
 
 
-def _document(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return data, np.array([0, data.size], np.int64)
+def _document(data: Bytes) -> tuple[Bytes, Int64]:
+    return data, offsets_of([data.size])
 
 
-def _paragraphs(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _paragraphs(data: Bytes) -> tuple[Bytes, Int64]:
     """Return the runs of lines between blank lines (empty, or a lone CR), inner LFs included."""
     feeds = np.flatnonzero(data == 10)
     starts = np.concatenate([[0], feeds + 1])
@@ -152,4 +144,4 @@ def _paragraphs(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     keep[firsts] = 1
     keep[lasts] = -1  # a paragraph and the next are two bytes apart at least
     inside = np.cumsum(keep[:-1], dtype=np.int8).astype(np.bool_)
-    return data[inside], np.concatenate([[0], np.cumsum(lasts - firsts)]).astype(np.int64)
+    return data[inside], offsets_of(lasts - firsts)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from toktk.arrays import Bytes, offsets_of, packed
 from toktk.corpus.batch import spans, strings
 from toktk.errors import CorpusError
 
@@ -28,42 +31,40 @@ def _is_valid(array: pa.Array) -> bool:
     return True
 
 
-def _replace(raw: bytes) -> tuple[bytes, int]:
+def _repaired(raw: bytes, errors: str, place: Callable[[int], str]) -> tuple[bytes, int]:
+    """Return `raw` as valid UTF-8, and how many sequences were replaced; `place` names a byte."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        if errors == "strict":
+            raise CorpusError(
+                f"invalid UTF-8 in {place(error.start)}.",
+                f"Found: {raw[error.start : error.end + 4].hex(' ')} ({error.reason}).",
+                _HINT,
+            ) from error
+    else:
+        return raw, 0
     fixed = raw.decode("utf-8", "replace").encode()
     return fixed, fixed.count(_MARK) - raw.count(_MARK)
 
 
-def check_block(data: np.ndarray, source: str, start: int, errors: str) -> tuple[np.ndarray, int]:
-    """Return `data` (uint8) as valid UTF-8, and how many invalid sequences were replaced.
+def check_block(data: Bytes, where: str, start: int, errors: str) -> tuple[Bytes, int]:
+    """Return `data` as valid UTF-8, and how many invalid sequences were replaced.
 
-    Args:
-        data: a block that neither begins nor ends inside a character.
-        source: the file's name, for the error.
-        start: the offset of the block in the uncompressed file.
-        errors: "strict" or "replace".
+    `data` neither begins nor ends inside a character. It begins at the byte `start` of the
+    uncompressed file.
 
     Raises:
         CorpusError: invalid UTF-8 and ``errors="strict"``; it names the byte offset.
     """
-    if _is_valid(strings(data, np.array([0, data.size], np.int64))):
+    if _is_valid(strings(data, offsets_of([data.size]))):
         return data, 0
-    raw = data.tobytes()
-    if errors == "replace":
-        fixed, replaced = _replace(raw)
-        return np.frombuffer(fixed, np.uint8), replaced
-    try:
-        raw.decode()
-    except UnicodeDecodeError as error:
-        raise CorpusError(
-            f"invalid UTF-8 in {source} at byte {start + error.start}.",
-            f"Found: {raw[error.start : error.end + 4].hex(' ')} ({error.reason}).",
-            _HINT,
-        ) from error
-    return data, 0
+    fixed, n = _repaired(data.tobytes(), errors, lambda byte: f"{where} at byte {start + byte}")
+    return np.frombuffer(fixed, np.uint8), n
 
 
 def check_rows(
-    array: pa.Array, source: str, rows: Sequence[int], errors: str
+    array: pa.Array, where: str, rows: Sequence[int], errors: str
 ) -> tuple[pa.Array, int]:
     """Return a large_string array, no nulls, as valid UTF-8, and how many sequences were replaced.
 
@@ -74,23 +75,35 @@ def check_rows(
     """
     if _is_valid(array):
         return array, 0
-    import pyarrow as pa
-
     data, offsets = spans(array)
     fixed: list[bytes] = []
     replaced = 0
-    for row in range(len(array)):
-        raw = data[offsets[row] : offsets[row + 1]].tobytes()
-        try:
-            raw.decode()
-        except UnicodeDecodeError as error:
-            if errors == "strict":
-                raise CorpusError(
-                    f"invalid UTF-8 in {source}, row {rows[row]}, byte {error.start}.",
-                    f"Found: {raw[error.start : error.end + 4].hex(' ')} ({error.reason}).",
-                    _HINT,
-                ) from error
-            raw, count = _replace(raw)
-            replaced += count
+    for number, (start, end) in zip(rows, pairwise(offsets), strict=True):
+        place = functools.partial("{}, row {}, byte {}".format, where, number)
+        raw, n = _repaired(data[start:end].tobytes(), errors, place)
         fixed.append(raw)
-    return pa.array(fixed, pa.large_binary()).cast(pa.large_string()), replaced
+        replaced += n
+    return strings(*packed(fixed)), replaced
+
+
+def whole_characters(text: str, where: str, errors: str) -> tuple[str, int]:
+    """Return `text` without lone surrogates, which UTF-8 has no bytes for, and how many were replaced.
+
+    Raises:
+        CorpusError: there is one, and ``errors="strict"``.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        if errors == "strict":
+            raise CorpusError(
+                f"{where} holds half a character.",
+                f"Found: \\u{ord(text[error.start]):04x}, a surrogate without its partner.",
+                'Repair the text, or read it with errors="replace".',
+            ) from error
+    else:
+        return text, 0
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).copy()
+    lone = (points >= 0xD800) & (points <= 0xDFFF)
+    points[lone] = 0xFFFD
+    return points.tobytes().decode("utf-32-le"), int(lone.sum())

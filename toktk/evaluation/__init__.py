@@ -1,1 +1,1 @@
-"""Evaluation: tokens of each group at every vocabulary size, and counts of each id."""
+"""Evaluation: the tokens of each group of a text, at every vocabulary size that one encoding tells."""

@@ -1,4 +1,7 @@
-"""Evaluation of several unigram vocabularies in one pass over the pieces."""
+"""Evaluation of several unigram vocabularies in one pass over the pieces.
+
+The slow twin is `toktk.educational.viterbi`, under each vocabulary by itself.
+"""
 
 from __future__ import annotations
 
@@ -9,78 +12,41 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from toktk.errors import MetricError
-from toktk.evaluation.evaluation import Evaluation, slices
-from toktk.evaluation.totals import totals_of
+from toktk.arrays import Int64, packed
+from toktk.evaluation.base import Counts, Flags, cut_evenly
 from toktk.models.unigram import UnigramModel
-from toktk.models.vocabulary import build_trie, packed
-from toktk.pieces.table import Int64, PieceTable
+from toktk.models.vocabulary import build_trie
+from toktk.pieces.table import PieceTable
 from toktk.runtime import in_threads
 
 Float64 = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class ViterbiEvaluation(Evaluation):
-    """The counts for some unigram vocabularies of different sizes."""
-
-    _by_size: dict[int, tuple[Int64, Int64, Int64]]
-    """size -> int64[G] tokens, int64[G] word pieces that are one token, int64[size] ids."""
-
-    def _at(self, size: int) -> tuple[Int64, Int64, Int64]:
-        if size not in self._by_size:
-            raise MetricError(
-                f"{size:,} tokens were not evaluated.",
-                f"Found: {', '.join(f'{known:,}' for known in self._by_size)}.",
-            )
-        return self._by_size[size]
-
-    @property
-    def sizes(self) -> Int64:
-        """See `toktk.evaluation.evaluation.Evaluation`."""
-        return np.array(sorted(self._by_size), dtype=np.int64)
-
-    def tokens(self, size: int) -> Int64:
-        """See `toktk.evaluation.evaluation.Evaluation`."""
-        return self._at(size)[0]
-
-    def single_token_words(self, size: int) -> Int64:
-        """See `toktk.evaluation.evaluation.Evaluation`."""
-        return self._at(size)[1]
-
-    def token_counts(self, size: int) -> Int64:
-        """See `toktk.evaluation.evaluation.Evaluation`."""
-        return self._at(size)[2]
-
-
-def evaluate_viterbi(
-    table: PieceTable, models: Sequence[UnigramModel], *, jobs: int = 1
-) -> ViterbiEvaluation:
-    """Encode each distinct piece once under all of `models`, which must differ in size.
-
-    Raises:
-        CorpusError: groups with alignment ids do not have the same ids.
-    """
+def count_viterbi(
+    table: PieceTable, models: Sequence[UnigramModel], is_word: Flags, jobs: int
+) -> dict[int, Counts]:
+    """Encode each piece under `models`, which differ in size; return what they make of it, by size."""
     from toktk.kernels.unigram_encode_many import LANES
 
-    totals, marked = totals_of(table)
-    found: dict[int, tuple[Int64, Int64, Int64]] = {}
+    by_size: dict[int, Counts] = {}
     for spells in (False, True):
-        some = [model for model in models if (model.fallback is not None) == spells]
-        for i in range(0, len(some), LANES):
-            found |= _counted(table, marked, some[i : i + LANES], jobs)
-    return ViterbiEvaluation(**vars(totals), _by_size=found)
+        alike = [model for model in models if (model.fallback is not None) == spells]
+        for i in range(0, len(alike), LANES):
+            by_size |= _count_lanes(table, alike[i : i + LANES], is_word, jobs)
+    return by_size
 
 
 @dataclass(frozen=True)
 class _Union:
-    """The tokens of several vocabularies: one row for each that differs."""
+    """The tokens of several vocabularies, one row for each token that any of them has."""
 
     trie: tuple[Int64, Int64]
     row_of: list[Int64]
     """By vocabulary, int64[n]: the rows of its ordinary tokens."""
     scores: Float64
+    """float64[rows, LANES]; -inf where a vocabulary lacks the token."""
     byte_row: Int64
+    """int64[256]: the rows of the tokens that spell characters; -1 where there are none."""
 
     @classmethod
     def of(cls, models: Sequence[UnigramModel]) -> _Union:
@@ -90,8 +56,7 @@ class _Union:
         rows: dict[bytes, int] = {}
         row_of = []
         for model in models:
-            first = len(model.special_tokens)
-            tokens = model.tokens[first:]
+            tokens = model.tokens[len(model.special_tokens) :]
             matched = [rows.setdefault(token, len(rows)) for token in tokens]
             row_of.append(np.array(matched, dtype=np.int64))
         byte_row = np.full(256, -1, dtype=np.int64)
@@ -99,42 +64,41 @@ class _Union:
         if spells:  # tokens that spell characters are not matched: rows of their own
             byte_row = np.arange(n, n + 256)
             for model, own in zip(models, row_of, strict=True):
-                fallback = np.asarray(model.fallback) - len(model.special_tokens)
-                own[fallback] = byte_row
+                own[np.asarray(model.fallback) - len(model.special_tokens)] = byte_row
         scores = np.full((n + 256 * spells, LANES), -np.inf)
         for lane, (model, own) in enumerate(zip(models, row_of, strict=True)):
             scores[own, lane] = model.scores
-        trie = build_trie(*packed(list(rows)))
-        return cls(trie, row_of, scores, byte_row)
+        return cls(build_trie(*packed(list(rows))), row_of, scores, byte_row)
 
 
-def _counted(
-    table: PieceTable, marked: npt.NDArray[np.uint8], models: Sequence[UnigramModel], jobs: int
-) -> dict[int, tuple[Int64, Int64, Int64]]:
+def _count_lanes(
+    table: PieceTable, models: Sequence[UnigramModel], is_word: Flags, jobs: int
+) -> dict[int, Counts]:
+    """Return the counts of at most `LANES` models, by size."""
     from toktk.kernels.unigram_encode_many import LANES, count_lanes
 
     union = _Union.of(models)
     unknown = np.zeros((5, LANES))
     unknown[:, : len(models)] = np.column_stack([model.unknown for model in models])
     longest = int(np.diff(table.offsets).max(initial=0))
-    cuts = slices(table, jobs)
 
     def run(first: int, last: int) -> list[Int64]:
-        shapes = [len(table.groups)] * 2 + [union.scores.shape[0]]
-        sums = [np.zeros((n, LANES), dtype=np.int64) for n in shapes]
+        rows = len(table.groups), len(table.groups), union.scores.shape[0]
+        sums = [np.zeros((n, LANES), dtype=np.int64) for n in rows]
         count_lanes(
             table.data, table.offsets, first, last, table.rows, table.entry_group,
-            table.entry_count, marked, *union.trie, union.scores, union.byte_row, unknown,
+            table.entry_count, is_word, *union.trie, union.scores, union.byte_row, unknown,
             len(models), *sums, np.empty((longest + 1, LANES)),
             np.empty((longest + 1, LANES), dtype=np.int64),
         )  # fmt: skip
         return sums
 
-    parts = in_threads(run, list(pairwise(cuts)))
+    parts = in_threads(run, list(pairwise(cut_evenly(table, jobs))))
     tokens, single, by_row = (np.sum([part[i] for part in parts], axis=0) for i in range(3))
-    found = {}
+    by_size = {}
     for lane, (model, own) in enumerate(zip(models, union.row_of, strict=True)):
-        counts = np.zeros(model.vocab_size, dtype=np.int64)
-        counts[len(model.special_tokens) :] = by_row[own, lane]
-        found[model.vocab_size] = tokens[:, lane].copy(), single[:, lane].copy(), counts
-    return found
+        size = model.vocab_size
+        token_counts = np.zeros(size, dtype=np.int64)
+        token_counts[len(model.special_tokens) :] = by_row[own, lane]
+        by_size[size] = Counts(tokens[:, lane].copy(), single[:, lane].copy(), token_counts, size)
+    return by_size

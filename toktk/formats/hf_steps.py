@@ -215,7 +215,7 @@ def _read_alike(text: str) -> str:
     for mark in "?*+":
         greedy = greedy.replace(f"{mark}+", mark)
     possessive = greedy != text and not _REPEATED.search(text)
-    if possessive and syntax.portable(greedy) == greedy and Pretokenizer("", text).transducer:
+    if possessive and syntax.portable(greedy) == greedy and Pretokenizer("", text).compile():
         return text
     return exported_pretokenizer(text).pattern
 

@@ -20,7 +20,7 @@ from toktk.formats.hf_steps import MARK, Steps
 from toktk.formats.tokens import byte_names
 from toktk.models.bpe import byte_characters
 from toktk.models.model import Int64
-from toktk.models.spelling import MAX_ID
+from toktk.models.pairs import MAX_ID
 
 
 def read_vocabulary(fields: Fields, value: Any) -> dict[str, int]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from toktk.formats.fields import Fields, is_text, parse_json, read_bytes, short
 from toktk.formats.tiktoken_read import RankFile, base64_token
-from toktk.models.spelling import MAX_ID
+from toktk.models.pairs import MAX_ID
 
 # Of files that list none, as versions up to v7; the rest is called <SPECIAL_20> and so on.
 _SPECIAL_TOKENS = (

@@ -17,6 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+from toktk.cache import hold
+from toktk.paths import home
+
 Kernel = Callable[..., Any]
 
 
@@ -24,8 +27,6 @@ def cache_directory() -> Path | None:
     """Return the folder of compiled kernels for this source state, or None when caching is off."""
     if os.environ.get("TOKTK_NUMBA_CACHE") == "0":
         return None
-    from toktk.paths import home
-
     # Numba's own key leaves this out, though it changes the code.
     digest = hashlib.sha256(os.environ.get("NUMBA_BOUNDSCHECK", "").encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
@@ -38,7 +39,7 @@ def _configure() -> bool:
     if directory is None:
         return False
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        hold(directory)  # numba loads what is in it when a kernel is first called
     except OSError:
         return False  # a read-only home costs compile time, never the run
     import numba

@@ -3,6 +3,8 @@
 With r1, r2, … the ranks of the merges applied to a piece and m_i = max(r1..r_i), a vocabulary of the
 first k merges applies exactly the merges with m_i < k: greedy lowest-rank encoding under the shorter list
 goes the same way until the lowest rank at hand is k or more, and stops there.
+
+The slow twins are `toktk.educational.encode` and `tokens_at_every_size`.
 """
 
 from __future__ import annotations

@@ -18,6 +18,8 @@ same step. Length limit and floor are properties of the pair and change nothing.
 
 The heap holds only the pairs of the highest bucket of counts; all others wait in linked lists, one for
 each bucket, so that a pair which is never reached costs O(1) and the heap stays in the cache.
+
+The slow twin is `toktk.educational.train_bpe`.
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ minus infinity and leaves the lists when they are next walked; its count never r
 Cells, runs of occurrences and the table of pairs are those of `toktk.kernels.bpe_train`. Its proof that no
 merge spells an existing token asks only that all occurrences of a pair are merged in one step, from the
 left, whichever pair it is, so it holds for every score; and ranked merges then encode as training cut.
+
+The slow twin is `toktk.educational.train_bpe`, given a score.
 """
 
 from __future__ import annotations

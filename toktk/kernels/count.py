@@ -3,6 +3,8 @@
 A slot is four uint64: the first and second eight bytes of the piece, zero-padded; group << 32 | length;
 the count. A longer piece has its content hash in the first word and its place in the arena in the second.
 A free slot has length 0. One cache line answers almost every look-up.
+
+The slow twin is `toktk.educational.count_pieces`.
 """
 
 from __future__ import annotations

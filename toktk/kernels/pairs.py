@@ -5,6 +5,8 @@ A spelling is how a piece becomes its first symbols: ``(byte_ids, characters, an
 U+007F which is one, -1 elsewhere. Where `anywhere` is not set it counts only at the beginning or after a byte
 above 0x7F: so `find_certain` finds them. All else begins as its bytes, and so does what is no UTF-8.
 ``first`` (int64[128 * 128]) knows the merge of any two ASCII bytes, or says UNKNOWN.
+
+The slow twin is `toktk.educational.apply_merges`.
 """
 
 from __future__ import annotations
@@ -244,7 +246,7 @@ def list_last_pairs(order, data, offsets, ranks, spelling, table, pairs, scratch
 
     `order` holds the ids that merging may make, shorter tokens first; those of one symbol are passed
     over. Each token is encoded by the pairs found so far; where two symbols are left, they are its pair.
-    toktk.models.neighbors says why no other is needed. `table` (by `empty_pair_table`) must be empty
+    `toktk.models.pairs.last_pairs` says why no other is needed. `table` (by `empty_pair_table`) must be empty
     and large enough for `order`; `pairs` is int64[order.size, 4]. Returns how many pairs there are.
     """
     n_pairs = 0

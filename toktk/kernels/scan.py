@@ -7,9 +7,13 @@ takes the next. Parts are planned and cut a block at a time, which keeps memory 
 
 `tables` is `Transducer.tables`; toktk.pretokenizers.transducer says how they work. Bytes that are not
 UTF-8 never lead out of an array, but where they are cut is undefined: readers validate.
+
+The slow twin is `toktk.educational.cut`.
 """
 
 from __future__ import annotations
+
+import threading
 
 import numpy as np
 
@@ -37,11 +41,24 @@ _ONE = np.uint64(1)
 
 
 def workspace() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return what cutting keeps between calls, for one thread: cursor, parts, lanes and raw ends."""
+    """Make what cutting keeps between calls, for one thread: cursor, parts, lanes and raw ends."""
     raw = np.empty(LANES * (_GUARD + BLOCK + _SLACK), dtype=np.int64)
     sizes = (2,), (PARTS, _FROM + 1), (LANES, _PART + 1)
     cursor, parts, lanes = (np.zeros(size, dtype=np.int64) for size in sizes)
     return cursor, parts, lanes, raw
+
+
+class _OfThread(threading.local):
+    def __init__(self):
+        self.workspace = workspace()
+
+
+_OF_THREAD = _OfThread()
+
+
+def own_workspace() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the workspace of the thread that calls, the same at every call."""
+    return _OF_THREAD.workspace
 
 
 @kernel

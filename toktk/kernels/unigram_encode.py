@@ -8,6 +8,8 @@ the root.
 A token list is complete in one of two ways. Either every single byte is a token; or `fallback` (int64[256])
 holds the id of each byte, and a character that is no token by itself may be spelled by its bytes: at the
 score ``unknown[length of the character]`` (float64[5]). ``fallback[0] < 0`` says that there is none.
+
+The slow twins are `viterbi`, `greedy` and `forward` of `toktk.educational`.
 """
 
 from __future__ import annotations

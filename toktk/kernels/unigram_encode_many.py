@@ -2,6 +2,8 @@
 
 To walk along the trie costs more than to add scores: memory is slow. So the tokens of LANES vocabularies
 share one trie, and at each token the scores of all are added, in one instruction where the machine has it.
+
+The slow twin is `toktk.educational.viterbi`.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from toktk import __version__, registry
+from toktk.cache import size_of
 from toktk.paths import home
 from toktk.runtime import usable_cores
 
@@ -53,7 +54,7 @@ def environment() -> dict[str, Any]:
         "usable_cores": usable_cores(),
         "memory": _memory(),
         "cache": _without_home(cache),
-        "cache_bytes": _size(cache),
+        "cache_bytes": size_of(cache),
     }
 
 
@@ -100,14 +101,3 @@ def _memory() -> int | None:
 def _without_home(path: Path) -> str:
     own = os.path.expanduser("~")  # noqa: PTH111 - Path.home() raises where there is none
     return f"~/{path.relative_to(own).as_posix()}" if path.is_relative_to(own) else str(path)
-
-
-def _size(directory: Path) -> int:
-    total = 0
-    for folder, _, names in os.walk(directory):
-        for name in names:
-            try:
-                total += (Path(folder) / name).stat().st_size
-            except OSError:  # another process may have replaced the file just now
-                continue
-    return total

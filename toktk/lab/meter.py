@@ -1,46 +1,33 @@
-"""What each step of an experiment costs, and who watches it go by."""
+"""What each step of a run costs, and who watches it go by."""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from toktk.runtime import peak_memory
 
 
-class Watcher(Protocol):
-    """Told what happens; shows it or does not. Steps nest: a step may begin inside another."""
+class Watcher:
+    """Is told what happens and shows nothing; subclasses do.
+
+    Steps nest: one may begin inside another.
+    """
 
     def begin(self, step: str, total: int | None, unit: str) -> None:
-        """See a step begin; `total` is in `unit`, None where nobody can know it."""
+        """Note that a step begins; `total` is in `unit`, None where nobody can know it."""
 
     def advance(self, amount: int) -> None:
-        """See the innermost step go on by `amount` units."""
+        """Note that the innermost step went on by `amount` units."""
 
     def end(self) -> None:
-        """See the innermost step end."""
+        """Note that the innermost step ended."""
 
     def remark(self, text: str) -> None:
         """Pass on what the user should know."""
-
-
-class Unwatched:
-    """A watcher that looks away."""
-
-    def begin(self, step: str, total: int | None, unit: str) -> None:
-        """Ignore it."""
-
-    def advance(self, amount: int) -> None:
-        """Ignore it."""
-
-    def end(self) -> None:
-        """Ignore it."""
-
-    def remark(self, text: str) -> None:
-        """Ignore it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +35,8 @@ class Cost:
     """What one step took.
 
     Attributes:
-        step: "fingerprint", "count", "train", "infer", "measure" or "write".
-        what: which corpus, trainer or pretokenizer.
+        step: "fingerprint", "count", "train", "infer", "load", "check", "measure", "time" or "write".
+        what: which corpus, trainer, tokenizer or pretokenizer.
         wall: seconds, without steps inside this one.
         cpu: seconds of all threads, without steps inside this one.
         peak_memory: bytes, the most that the process has held until the end of this step; None
@@ -65,7 +52,7 @@ class Cost:
     reused: bool = False
 
     def describe(self) -> dict[str, Any]:
-        """Return it as JSON-able columns, seconds to the millisecond."""
+        """Return the attributes, JSON-able, seconds to the millisecond."""
         return {**asdict(self), "wall": round(self.wall, 3), "cpu": round(self.cpu, 3)}
 
 
@@ -73,9 +60,13 @@ class Meter:
     """Clocks the steps and passes them on to a watcher."""
 
     def __init__(self, watcher: Watcher | None = None) -> None:
-        self.watcher = watcher or Unwatched()
+        self.watcher = watcher or Watcher()
         self.costs: list[Cost] = []
         self._inner: list[list[float]] = []  # wall and CPU seconds of the steps inside each
+
+    def remark(self, text: str) -> None:
+        """Pass on to the watcher what the user should know."""
+        self.watcher.remark(text)
 
     @contextlib.contextmanager
     def step(
@@ -107,3 +98,32 @@ class Meter:
     def reused(self, name: str, what: str) -> None:
         """Note a step that an earlier run has done."""
         self.costs.append(Cost(name, what, 0.0, 0.0, None, reused=True))
+
+
+def costs_line(costs: Sequence[dict[str, Any]]) -> str:
+    """Return each kind of step with its seconds and the peak of memory by its end, in a line.
+
+    Args:
+        costs: as `Cost.describe` gives them.
+    """
+    by_step: dict[str, list[dict[str, Any]]] = {}
+    for cost in costs:
+        by_step.setdefault(cost["step"], []).append(cost)
+    shown = []
+    for step, of_step in by_step.items():
+        if all(cost["reused"] for cost in of_step):
+            shown.append(f"{step} reused")
+            continue
+        peak = max(cost["peak_memory"] or 0 for cost in of_step)
+        memory = f" {bytes_label(peak)}" if peak else ""
+        shown.append(f"{step} {sum(cost['wall'] for cost in of_step):.1f} s{memory}")
+    return " · ".join(shown)
+
+
+def bytes_label(n: float) -> str:
+    """Return a number of bytes in the largest unit that leaves 1 or more, such as ``12 MB``."""
+    for unit in ("B", "kB", "MB"):
+        if n < 1000:
+            return f"{n:.0f} {unit}"
+        n /= 1000
+    return f"{n:.1f} GB"

@@ -1,14 +1,12 @@
-"""What a sweep found, and what it did not."""
+"""Outcome: what an experiment gives, before it is written."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from toktk.corpus import Corpus
-from toktk.lab.cells import Reading
-from toktk.lab.meter import Cost
-from toktk.lab.plan import SweepPlan
+from toktk.errors import ToktkError, TrainingError
 from toktk.report.results import Results
 from toktk.tokenizer import Tokenizer
 
@@ -17,60 +15,41 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Unreached:
-    """Sizes that the text did not fill.
-
-    `available` is how many ids it gives, None where the trainer did not tell.
-    """
-
-    family: str
-    sizes: tuple[int, ...]
-    available: int | None
-
-
-@dataclass(frozen=True)
-class SweepResult:
-    """What a sweep found.
+class Outcome:
+    """What a sweep or a bench gives.
 
     Attributes:
-        plan: what was asked.
-        results: the figures; none if nothing was to be measured.
-        curves: tokens by group and size, or None; columns as in `toktk.lab.cells.Measured`.
-        tokenizers: by label, such as ``bpe-50k``.
-        trainers: label -> name of the trainer.
-        unreached: the sizes left out.
-        failed: family -> why it has no figures, a message for the user.
-        readings: what the passes over training and evaluation text met, where one was made.
-        costs: of each step so far.
+        results: the figures; None if nothing was to be measured.
+        tokenizers: {label: what run.json says of it}.
+        described: what else run.json says.
+        trained: {label: tokenizer}, to be written into the run directory.
+        curves: tokens by family, group and size; None without any.
+        failed: {family or label: why it has no figures}, for the user.
     """
 
-    plan: SweepPlan
-    results: Results
-    curves: pa.Table | None
-    tokenizers: dict[str, Tokenizer]
-    trainers: dict[str, str]
-    unreached: tuple[Unreached, ...]
-    failed: dict[str, str]
-    readings: dict[str, Reading | None]
-    costs: list[Cost]
-
-    def describe(self) -> dict[str, Any]:
-        """Return what the sweep did, JSON-able, for run.json."""
-        plan = self.plan
-        evaluation = None
-        if plan.evaluation is not None:
-            evaluation = _described(plan.evaluation, self.readings["evaluation"])
-        return {
-            "training": _described(plan.training, self.readings["training"]),
-            "evaluation": evaluation,
-            "options": {**plan.describe(), "jobs": plan.jobs},
-            "unreached": [asdict(missing) for missing in self.unreached],
-            "failed": self.failed,
-            "steps": [cost.describe() for cost in self.costs],
-        }
+    results: Results | None
+    tokenizers: Mapping[str, Mapping[str, Any]]
+    described: Mapping[str, Any]
+    trained: Mapping[str, Tokenizer] = field(default_factory=dict)
+    curves: pa.Table | None = None
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
-def _described(corpus: Corpus, reading: Reading | None) -> dict[str, Any]:
-    # What the pass met that made the figures: this process may have made none.
-    met = {"replaced": None, "null_rows": None} if reading is None else asdict(reading)
-    return {**corpus.describe(), **met}
+def in_a_line(error: object) -> str:
+    """Return a message without its line breaks."""
+    return " ".join(str(error).split())
+
+
+def failure(failed: Mapping[str, str]) -> ToktkError:
+    """Return the error for what has no figures, while others have."""
+    reasons = [f"{label}: {in_a_line(why)}" for label, why in failed.items()]
+    return TrainingError(
+        f"without figures: {', '.join(failed)}.",
+        *reasons,
+        "The figures of the others are complete. The same command tries only these again.",
+    )
+
+
+def nothing_done(what: str, failed: Mapping[str, str]) -> ToktkError:
+    """Return the error for an experiment in which everything failed."""
+    return TrainingError(what, *(f"{label}: {in_a_line(why)}" for label, why in failed.items()))

@@ -1,10 +1,10 @@
-"""What a sweep is asked to do, checked before any text is read."""
+"""What a sweep and a bench are asked to do, checked before any text is read."""
 
 from __future__ import annotations
 
 import functools
-import inspect
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,160 +12,69 @@ from typing import Any
 from toktk import __version__
 from toktk.cache import code_digest, digest
 from toktk.corpus import Corpus
-from toktk.errors import MetricError, TrainingError
+from toktk.errors import FormatError, MetricError, ToktkError, TrainingError
+from toktk.loading.spec import parse_spec
 from toktk.metrics import METRICS
 from toktk.metrics.base import Metric
 from toktk.models.inference import INFERENCE, Inference, cannot_run
+from toktk.pretokenizers.patterns import DEFAULT_PRETOKENIZER
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.trainers import TRAINERS
-from toktk.trainers.base import card_of
+from toktk.trainers import DEFAULT_TRAINERS, TRAINERS
+from toktk.trainers.base import card_of, options_of
 from toktk.trainers.pair_scores import PAIR_SCORES
-
-DEFAULT_PRETOKENIZER = "o200k"
 
 
 @dataclass(frozen=True)
-class SweepPlan:
-    """A sweep: trainers x pretokenizers x sizes, on one text, measured on another.
+class Measures:
+    """What is to be measured.
 
-    Args:
-        training: text to train on.
-        evaluation: text to measure on; None measures nothing.
-        sizes: vocabulary sizes, special tokens and alphabet included; kept ascending, each once.
-        trainers: names known to `toktk.trainers.TRAINERS`.
-        pretokenizers: none means o200k; for those trainers that take one, which one at least must.
-        parameters: further parameters of the trainers, by name, only those that were asked for.
-        inference: names known to `toktk.models.inference.INFERENCE`; every vocabulary is run by each. None
-            means "own", as its trainer made it.
+    Attributes:
         metrics: names known to `toktk.metrics.METRICS`; none means all that the text can carry.
         reference: the group that parity divides by.
-        seed: given to trainers that take one.
-        jobs: threads; they change no result.
-        force: compute everything anew.
     """
 
-    training: Corpus
-    evaluation: Corpus | None
-    sizes: tuple[int, ...]
-    trainers: tuple[str, ...] = ("bpe",)
-    pretokenizers: tuple[Pretokenizer, ...] = ()
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    inference: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     reference: str | None = None
-    seed: int = 0
-    jobs: int = 1
-    force: bool = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "sizes", tuple(sorted(set(self.sizes))))
 
     @functools.cached_property
-    def families(self) -> list[Family]:
-        """What is to be trained, in order: each serves all sizes.
+    def _by_name(self) -> dict[str, tuple[Metric, str]]:
+        origins = METRICS.names()
+        names = self.metrics or tuple(origins)
+        return {name: (METRICS.load(name), origins[name]) for name in names}
 
-        Raises:
-            TrainingError: no size, or a trainer does not take a parameter that was asked for.
-            ToktkError: an unknown trainer.
-        """
-        if not self.sizes:
-            raise TrainingError("a sweep needs at least one size.", "Give sizes, such as 8k,32k.")
-        families = [family for name in self.trainers for family in self._families_of(name)]
-        if not self.inference:
-            return families
-        methods = {name: INFERENCE.load(name) for name in self.inference}
-        return [
-            family
-            if name == "own"
-            else replace(family, label=file_name(f"{family.label}-{name}"), method=method)
-            for family in families
-            for name, method in methods.items()
-        ]
-
-    def _families_of(self, name: str) -> list[Family]:
-        build = TRAINERS.load(name)
-        origin = TRAINERS.names()[name]
-        takes, anything = _parameters(build)
-        unknown = [] if anything else [p for p in self.parameters if p not in takes]
-        cuts = "pretokenizer" in takes or (anything and bool(self.pretokenizers))
-        if self.pretokenizers and not cuts and not self._some_cut:
-            unknown.append("pretokenizer")
-        if unknown:
-            # SentencePiece's trainers cut at their own spaces; a plug-in may cut as it likes.
-            spaces = "pretokenizer" in unknown and card_of(build).pretokenizer == "metaspace"
-            why = ["It cuts text at spaces alone, whatever the pattern."] if spaces else []
-            raise TrainingError(
-                f"the trainer {name!r} takes no {' and no '.join(map(_in_words, unknown))}.",
-                *why,
-                f"It takes: {', '.join(map(_in_words, takes)) or 'nothing'}.",
-                "Leave the option out, or name with -t only trainers that take it.",
-            )
-        given = dict(self.parameters)
-        if "seed" in takes:
-            given["seed"] = self.seed
-        if not cuts:
-            return [Family(name, name, origin, build, None, given)]
-        chosen = self.pretokenizers or (Pretokenizer.of(DEFAULT_PRETOKENIZER),)
-        return [
-            Family(
-                file_name(name if len(chosen) == 1 else f"{name}-{pretokenizer.name}"),
-                name,
-                origin,
-                build,
-                pretokenizer,
-                given,
-            )
-            for pretokenizer in chosen
-        ]
-
-    @functools.cached_property
-    def _some_cut(self) -> bool:
-        """Whether a pretokenizer means something to one of the trainers; the others go without."""
-        found = [_parameters(TRAINERS.load(name)) for name in self.trainers]
-        return any("pretokenizer" in takes or anything for takes, anything in found)
-
-    @functools.cached_property
-    def measures(self) -> dict[str, tuple[Metric, str]]:
-        """The metrics asked for, or all, by name, each with where it comes from.
+    @property
+    def definitions(self) -> list[Metric]:
+        """The metrics asked for, or all.
 
         Raises:
             ToktkError: an unknown metric, or a plug-in that is broken.
         """
-        return measures(self.metrics)
+        return [metric for metric, _ in self._by_name.values()]
+
+    @property
+    def asked(self) -> bool:
+        """Whether the user named metrics: one that the text cannot carry is then an error."""
+        return bool(self.metrics)
 
     def check(self) -> None:
         """Find what can be found wrong without reading text.
 
         Raises:
-            ToktkError: an unknown name or an impossible parameter.
+            MetricError: there is no metric.
+            ToktkError: an unknown metric, or a plug-in that is broken.
         """
-        for family in self.families:
-            family.trainer()
-            family.check_method()
-        if self.evaluation is not None and not self.measures:
-            raise MetricError("a sweep needs at least one metric.")
+        if not self.definitions:
+            raise MetricError("nothing can be measured: at least one metric is needed.")
 
     def describe(self) -> dict[str, Any]:
-        """Return what determines the results, corpora left out, JSON-able."""
-        return {
-            "trainers": {family.name: family.origin for family in self.families},
-            "pretokenizers": [
-                None if family.pretokenizer is None else family.pretokenizer.signature
-                for family in self.families
-            ],
-            "sizes": list(self.sizes),
-            "parameters": dict(self.parameters),
-            "pair_score": PAIR_SCORES.names().get(self.parameters.get("score", "")),
-            "inference": {name: INFERENCE.names()[name] for name in self.inference},
-            "metrics": {name: origin for name, (_, origin) in self.measures.items()},
-            "reference": self.reference,
-            "seed": self.seed,
-        }
+        """Return the metrics' origins and the reference, JSON-able."""
+        origins = {name: origin for name, (_, origin) in self._by_name.items()}
+        return {"metrics": origins, "reference": self.reference}
 
-    def signature(self) -> str:
-        """Return the sha256 (hex) of all that determines the results; reads the corpora."""
-        evaluation = None if self.evaluation is None else self.evaluation.fingerprint
-        return digest([__version__, self.describe(), self.training.fingerprint, evaluation])
+    def key(self) -> dict[str, Any]:
+        """Return all that determines the figures, JSON-able: a plug-in's code too."""
+        code = {name: _code_of(metric.compute) for name, (metric, _) in self._by_name.items()}
+        return {**self.describe(), "asked": self.asked, "code": code}
 
 
 @dataclass(frozen=True)
@@ -174,13 +83,12 @@ class Family:
 
     Attributes:
         label: what tables call it; with a size appended, a tokenizer.
-        name: the trainer's name.
-        origin: where it comes from: "toktk", or a distribution and its version.
+        name, origin: the trainer's name, and where it comes from.
         build: makes the trainer.
         pretokenizer: given to the trainer; None where it takes none.
         given: the other parameters.
-        method: how the vocabularies are run; None: as the trainer made them. Not part of `key`: methods
-            share a training.
+        inference, method: how the vocabularies are run; "own" and None: as trained. Not part of `key`, for
+            the methods share a training.
     """
 
     label: str
@@ -189,16 +97,15 @@ class Family:
     build: Callable[..., Any]
     pretokenizer: Pretokenizer | None
     given: Mapping[str, Any]
+    inference: str = "own"
     method: Inference | None = None
 
     def trainer(self) -> Any:
         """Make the trainer."""
-        given = dict(self.given)
-        if self.pretokenizer is not None:
-            given["pretokenizer"] = self.pretokenizer
-        return self.build(**given)
+        cut = {} if self.pretokenizer is None else {"pretokenizer": self.pretokenizer}
+        return self.build(**self.given, **cut)
 
-    def check_method(self) -> None:
+    def check_inference(self) -> None:
         """Refuse an inference method that cannot run what the trainer makes, where both are known.
 
         Raises:
@@ -215,56 +122,215 @@ class Family:
 
     def key(self) -> dict[str, Any]:
         """Return what determines the trainer, JSON-able."""
-        package = self.build.__module__.partition(".")[0]
+        cut, score = self.pretokenizer, self.given.get("score", "")
+        origin = PAIR_SCORES.names().get(score, "toktk")
+        own = origin == "toktk"  # or another trainer's score
         return {
             "trainer": self.name,
             "origin": self.origin,
-            "code": "" if package == "toktk" else code_digest(package),
-            "pretokenizer": None if self.pretokenizer is None else self.pretokenizer.signature,
-            "pattern": None if self.pretokenizer is None else self.pretokenizer.pattern,
+            "code": _code_of(self.build),
+            "pretokenizer": None if cut is None else [cut.signature, cut.pattern],
             "given": dict(self.given),
-            "pair_score": _score_key(self.given.get("score")),
+            "pair_score": [] if own else [origin, code_digest(PAIR_SCORES.package(score))],
         }
 
 
-def measures(names: Sequence[str]) -> dict[str, tuple[Metric, str]]:
-    """Return the metrics of these names, or all, each with where it comes from.
+@dataclass(frozen=True)
+class SweepPlan:
+    """A sweep: trainers x pretokenizers x sizes, on one text, measured on another.
 
-    Raises:
-        ToktkError: an unknown metric, or a plug-in that is broken.
+    Args:
+        training: text to train on.
+        evaluation: text to measure on; None measures nothing.
+        sizes: vocabulary sizes, special tokens and alphabet included, ascending, each once.
+        trainers: names known to `toktk.trainers.TRAINERS`.
+        pretokenizers: for those trainers that take one, which one at least must; none means o200k.
+        parameters: further parameters of the trainers, by name, only those that were asked for.
+        inference: names known to `toktk.models.inference.INFERENCE`; every vocabulary is run by each. None
+            means "own", as its trainer made it.
+        measures: what to measure.
+        seed: given to trainers that take one.
+        jobs: threads; they change no result.
+        force: compute everything anew.
     """
-    origins = METRICS.names()
-    return {name: (METRICS.load(name), origins[name]) for name in names or tuple(origins)}
+
+    training: Corpus
+    evaluation: Corpus | None
+    sizes: tuple[int, ...]
+    trainers: tuple[str, ...] = DEFAULT_TRAINERS
+    pretokenizers: tuple[Pretokenizer, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    inference: tuple[str, ...] = ()
+    measures: Measures = field(default_factory=Measures)
+    seed: int = 0
+    jobs: int = 1
+    force: bool = False
+
+    @functools.cached_property
+    def families(self) -> list[Family]:
+        """What is to be trained, in order: each serves all sizes.
+
+        Raises:
+            TrainingError: no size, or a trainer does not take a parameter that was asked for.
+            ToktkError: an unknown trainer.
+        """
+        if not self.sizes:
+            raise TrainingError("a sweep needs at least one size.", "Give sizes, such as 8k,32k.")
+        options = {name: options_of(TRAINERS.load(name)) for name in self.trainers}
+        # A pretokenizer must mean something to one of the trainers; the others go without.
+        some_cut = any("pretokenizer" in names or more for names, more in options.values())
+        families = []
+        for name, (takes, takes_any) in options.items():
+            unknown = [] if takes_any else [p for p in self.parameters if p not in takes]
+            if self.pretokenizers and not some_cut:
+                unknown.append("pretokenizer")
+            if unknown:
+                raise _not_taken(name, unknown, takes)
+            cuts = "pretokenizer" in takes or (takes_any and bool(self.pretokenizers))
+            seed = {"seed": self.seed} if "seed" in takes else {}
+            families += self._families_of(name, cuts, {**self.parameters, **seed})
+        if not self.inference:
+            return families
+        methods = {name: INFERENCE.load(name) for name in self.inference}
+        return [
+            family if name == "own" else _run_by(family, name, method)
+            for family in families
+            for name, method in methods.items()
+        ]
+
+    def _families_of(self, name: str, cuts: bool, given: Mapping[str, Any]) -> list[Family]:
+        """Return the families of one trainer: one for each pretokenizer, if it takes one."""
+        build, origin = TRAINERS.load(name), TRAINERS.names()[name]
+        if not cuts:
+            return [Family(name, name, origin, build, None, given)]
+        chosen = self.pretokenizers or (Pretokenizer.of(DEFAULT_PRETOKENIZER),)
+        labels = [name] if len(chosen) == 1 else [f"{name}-{cut.name}" for cut in chosen]
+        return [
+            Family(file_name(label), name, origin, build, cut, given)
+            for label, cut in zip(labels, chosen, strict=True)
+        ]
+
+    def check(self) -> None:
+        """Find what can be found wrong without reading text.
+
+        Raises:
+            ToktkError: an unknown name or an impossible parameter.
+        """
+        if list(self.sizes) != sorted(set(self.sizes)):
+            raise TrainingError(
+                "the sizes of a plan must ascend, each once.", f"Found: {self.sizes}."
+            )
+        for family in self.families:
+            family.trainer()
+            family.check_inference()
+        if self.evaluation is not None:
+            self.measures.check()
+
+    def describe(self) -> dict[str, Any]:
+        """Return what determines the results, corpora left out, JSON-able."""
+        cuts = [family.pretokenizer for family in self.families]
+        return {
+            "trainers": {family.name: family.origin for family in self.families},
+            "pretokenizers": [None if cut is None else cut.signature for cut in cuts],
+            "sizes": list(self.sizes),
+            "parameters": dict(self.parameters),
+            "pair_score": PAIR_SCORES.names().get(self.parameters.get("score", "")),
+            "inference": {name: INFERENCE.names()[name] for name in self.inference},
+            **self.measures.describe(),
+            "seed": self.seed,
+        }
+
+    def signature(self) -> str:
+        """Return the sha256 (hex) of all that determines the results; reads the corpora."""
+        evaluation = None if self.evaluation is None else self.evaluation.fingerprint
+        return digest([__version__, self.describe(), self.training.fingerprint, evaluation])
+
+    @property
+    def folder_name(self) -> str:
+        """What the run directory is called unless the user names it, before a hash."""
+        return file_name(self.training.name.removesuffix(" (train)"))[:60]
 
 
-def measures_key(measures: Mapping[str, tuple[Metric, str]]) -> dict[str, list[str]]:
-    """Return what determines the metrics, JSON-able: where each is from, and a plug-in's code."""
-    return {name: _metric_key(*measure) for name, measure in measures.items()}
+def _run_by(family: Family, name: str, method: Inference) -> Family:
+    label = file_name(f"{family.label}-{name}")
+    return replace(family, label=label, inference=name, method=method)
 
 
-def _metric_key(metric: Metric, origin: str) -> list[str]:
-    package = metric.compute.__module__.partition(".")[0]
-    return [origin, "" if package == "toktk" else code_digest(package)]
+def _not_taken(name: str, unknown: Sequence[str], takes: Sequence[str]) -> TrainingError:
+    def words(options: Sequence[str]) -> list[str]:
+        return ["pair score" if o == "score" else o.replace("_", " ") for o in options]
+
+    # SentencePiece's trainers cut at their own spaces; a plug-in may cut as it likes.
+    metaspace = card_of(TRAINERS.load(name)).pretokenizer == "metaspace"
+    spaces = "pretokenizer" in unknown and metaspace
+    why = ["It cuts text at spaces alone, whatever the pattern."] if spaces else []
+    return TrainingError(
+        f"the trainer {name!r} takes no {' and no '.join(words(unknown))}.",
+        *why,
+        f"It takes: {', '.join(words(takes)) or 'nothing'}.",
+        "Leave the option out, or name with -t only trainers that take it.",
+    )
 
 
-def _in_words(parameter: str) -> str:
-    return "pair score" if parameter == "score" else parameter.replace("_", " ")
+@dataclass(frozen=True)
+class BenchPlan:
+    """Tokenizers that exist, on a text.
+
+    Args:
+        specs: as `toktk.loading.spec.parse_spec` reads them; no two of one label.
+        corpus: text to measure on.
+        measures: what to measure.
+        jobs: threads; they change no result.
+        force: compute everything anew.
+    """
+
+    specs: tuple[str, ...]
+    corpus: Corpus
+    measures: Measures = field(default_factory=Measures)
+    jobs: int = 1
+    force: bool = False
+
+    @functools.cached_property
+    def labels(self) -> dict[str, str]:
+        """{label: spec}, in order; a spec that cannot be understood is its own label."""
+        return {_label_of(spec): spec for spec in self.specs}
+
+    def check(self) -> None:
+        """Find what can be found wrong without reading text.
+
+        Raises:
+            ToktkError: no tokenizer, two of one label, or an unknown metric.
+        """
+        if not self.specs:
+            raise FormatError("a bench needs at least one tokenizer.", "Name a file or a folder.")
+        (label, n), *_ = Counter(map(_label_of, self.specs)).most_common(1)
+        if n > 1:
+            alike = [spec for spec in self.specs if _label_of(spec) == label]
+            texts = [spec.removeprefix(f"{label}=") for spec in alike]
+            raise FormatError(
+                f"{n} tokenizers are called {label!r}.",
+                f"Found: {', '.join(texts)}.",
+                f"Give each a label of its own: {label}-2={texts[1]}",
+            )
+        self.measures.check()
+
+    @property
+    def folder_name(self) -> str:
+        """What the run directory is called unless the user names it, before a hash."""
+        return f"bench-{file_name(self.corpus.name)[:60]}"
 
 
-def _score_key(name: Any) -> list[str]:
-    """Return origin and code of a pair score; nothing for toktk's own and other trainers' scores."""
-    origin = PAIR_SCORES.names().get(name, "toktk")
-    return [] if origin == "toktk" else [origin, code_digest(PAIR_SCORES.package(name))]
-
-
-def _parameters(build: Callable[..., Any]) -> tuple[list[str], bool]:
-    """Return the names that a trainer takes, and whether it takes any other."""
+def _label_of(spec: str) -> str:
     try:
-        parameters = inspect.signature(build).parameters.values()
-    except (TypeError, ValueError):  # something built in C
-        return [], True
-    takes = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    return takes, any(p.kind == p.VAR_KEYWORD for p in parameters)
+        return parse_spec(spec).label
+    except ToktkError:  # it will be named when it is loaded, beside what the others give
+        return spec
+
+
+def _code_of(target: Callable[..., Any]) -> str:
+    """Return a hash of the code of a plug-in; nothing for toktk's own, which every key holds."""
+    package = target.__module__.partition(".")[0]
+    return "" if package == "toktk" else code_digest(package)
 
 
 def file_name(text: str) -> str:

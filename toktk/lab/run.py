@@ -1,4 +1,4 @@
-"""A run directory: what a sweep or a bench found, with all that is needed to judge and repeat it.
+"""A run: carried out once, kept in a directory with all that is needed to judge and repeat it.
 
 ``run.json`` is written last: a directory without it holds an unfinished run.
 """
@@ -8,27 +8,94 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toktk import __version__, arrow
 from toktk.errors import FormatError, StorageError
+from toktk.kernels import cache_directory
+from toktk.lab.bench import Bench
 from toktk.lab.environment import environment
 from toktk.lab.meter import Meter
+from toktk.lab.outcome import Outcome, in_a_line
+from toktk.lab.sweep import Sweep
 from toktk.paths import atomic_write
+from toktk.report.records import SCHEMA
 from toktk.report.results import Results
 from toktk.runtime import gc_off
+from toktk.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from toktk.lab.bench import BenchResult
-    from toktk.lab.outcome import SweepResult
-    from toktk.tokenizer import Tokenizer
-
-SCHEMA = 1
 _OWN = {"run.json", "results.parquet", "curves.parquet", "tokenizers", "report.html"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that is there, carried out just now or before.
+
+    Attributes:
+        directory: where it is kept.
+        document: run.json.
+        results: the figures; None if nothing was to be measured.
+        reused: whether it was there before.
+        trouble: why it could not be written; None if it was. The figures are here all the same.
+    """
+
+    directory: RunDirectory
+    document: dict[str, Any]
+    results: Results | None
+    reused: bool = False
+    trouble: StorageError | None = None
+
+
+def carry_out(experiment: Sweep | Bench, path: Path | None = None) -> Run:
+    """Return the run of an experiment: the one that its directory holds, or else do it and write it.
+
+    Args:
+        experiment: a sweep or a bench.
+        path: the run directory; by default a folder of ``runs`` named after corpus and signature.
+
+    Raises:
+        StorageError: the directory holds something else, or cannot be written to.
+        ToktkError: whatever is wrong with plan, text or tokenizers.
+    """
+    plan, meter = experiment.plan, experiment.meter
+    folder = cache_directory()
+    if folder is None or not any(folder.rglob("*.nbi")):
+        # So that nobody takes the wait for the work.
+        meter.remark("compiling kernels, once (up to a minute)")
+    signature = experiment.prepare()
+    directory = RunDirectory(path or Path("runs") / f"{plan.folder_name}-{signature[:8]}")
+    document = None if plan.force else directory.find(signature)
+    if document is not None:
+        results = None if document["evaluation"] is None else directory.results()
+        return Run(directory, document, results, reused=True)
+    directory.prepare()
+    outcome = experiment.run()
+    try:
+        document = directory.write(outcome, signature, meter)
+    except StorageError as error:
+        # The figures are there: a full disk must not take them away.
+        document = _described(outcome, meter, outcome.tokenizers)
+        return Run(directory, document, outcome.results, trouble=error)
+    return Run(directory, document, outcome.results)
+
+
+def _described(
+    outcome: Outcome, meter: Meter, tokenizers: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return what run.json says of an outcome."""
+    return {
+        **outcome.described,
+        "tokenizers": dict(tokenizers),
+        "failed": dict(outcome.failed),
+        "steps": [cost.describe() for cost in meter.costs],
+    }
 
 
 class RunDirectory:
@@ -47,23 +114,30 @@ class RunDirectory:
         Raises:
             StorageError: the folder holds another run, or something that is no run.
         """
-        found = self._read()
-        if found is None:
+        document = self._read()
+        if document is None:
             self._refuse_strangers()
             return None
-        if found.get("signature") != signature:
+        if document.get("schema") != SCHEMA:
             raise StorageError(
-                f"{self.path} holds another run.",
-                f"Found: run {found.get('signature', '?')[:8]} by toktk {found.get('toktk', '?')}; "
-                f"this one is {signature[:8]}.",
+                f"{self.path} holds a run that this toktk does not read.",
+                f"Found: schema {document.get('schema')}, by toktk {document.get('toktk', '?')}; "
+                f"readable is schema {SCHEMA}.",
                 "Choose another folder with -o, or overwrite it with --force.",
             )
-        return found if self._complete(found) else None
+        if document.get("signature") != signature:
+            raise StorageError(
+                f"{self.path} holds another run.",
+                f"Found: run {str(document.get('signature'))[:8]} by toktk "
+                f"{document.get('toktk', '?')}; this one is {signature[:8]}.",
+                "Choose another folder with -o, or overwrite it with --force.",
+            )
+        return document if self._complete(document) else None
 
     def _read(self) -> dict[str, Any] | None:
         path = self.path / "run.json"
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            document = json.loads(path.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
@@ -72,7 +146,7 @@ class RunDirectory:
                 f"Found: {error}.",
                 "Choose another folder with -o, or overwrite it with --force.",
             ) from error
-        return found if isinstance(found, dict) else {}
+        return document if isinstance(document, dict) else {}
 
     def _refuse_strangers(self) -> None:
         if not self.path.is_dir():
@@ -89,17 +163,17 @@ class RunDirectory:
                 "Choose another folder with -o, or write into it with --force.",
             )
 
-    def _complete(self, found: dict[str, Any]) -> bool:
-        if found.get("failed"):
+    def _complete(self, document: dict[str, Any]) -> bool:
+        if document.get("failed"):
             return False
         try:
-            if found["evaluation"] is not None:
+            if document["evaluation"] is not None:
                 self.results()
-                if found.get("verb") != "bench":
+                if document.get("verb") != "bench":
                     self.curves()
         except StorageError:
             return False
-        folders = [one.get("folder") for one in found["tokenizers"].values()]
+        folders = [tokenizer.get("folder") for tokenizer in document["tokenizers"].values()]
         return all((self.path / folder).is_dir() for folder in folders if folder)
 
     def prepare(self) -> None:
@@ -119,51 +193,31 @@ class RunDirectory:
                 "Choose another folder with -o.",
             ) from error
 
-    def write(self, result: SweepResult, signature: str, meter: Meter) -> dict[str, Any]:
+    def write(self, outcome: Outcome, signature: str, meter: Meter) -> dict[str, Any]:
         """Write a run, in place of what an earlier one wrote here; return its run.json.
 
         Raises:
             StorageError: the disk is full, or the folder cannot be written.
         """
         self.prepare()
-        writing = meter.step("write", "", len(result.tokenizers), "tokenizers")
+        tokenizers = dict(outcome.tokenizers)
+        writing = meter.step("write", "", len(tokenizers), "tokenizers")
         with writing as advance, gc_off():
             self._clear()
-            if result.curves is not None:
-                result.results.write_parquet(self.path / "results.parquet")
-                _write_table(result.curves, self.path / "curves.parquet")
-            tokenizers = {}
-            for label, tokenizer in result.tokenizers.items():
-                tokenizers[label] = {
-                    "trainer": result.trainers[label],
-                    "pretokenizer": tokenizer.pretokenizer.name,
-                    "size": tokenizer.vocab_size,
-                    "signature": tokenizer.signature,
-                    **self._save(label, tokenizer, meter),
-                }
+            if outcome.results is not None:
+                outcome.results.write_parquet(self.path / "results.parquet")
+            if outcome.curves is not None:
+                _write_table(outcome.curves, self.path / "curves.parquet")
+            for label, tokenizer in outcome.trained.items():
+                files = self._save(label, tokenizer, meter)
+                tokenizers[label] = {**tokenizers[label], **files}
                 advance(1)
-        return self._finish({**result.describe(), "tokenizers": tokenizers}, signature)
-
-    def write_bench(self, result: BenchResult, signature: str, meter: Meter) -> dict[str, Any]:
-        """Write a bench in the same way; what it measured is somebody else's, and stays there.
-
-        Raises:
-            StorageError: the disk is full, or the folder cannot be written.
-        """
-        self.prepare()
-        with meter.step("write", "", len(result.results), "figures"):
-            self._clear()
-            result.results.write_parquet(self.path / "results.parquet")
-        return self._finish(result.describe(), signature)
-
-    def _finish(self, described: dict[str, Any], signature: str) -> dict[str, Any]:
-        """Write run.json and return it."""
         document = {
             "schema": SCHEMA,
             "toktk": __version__,
             "signature": signature,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            **described,
+            **_described(outcome, meter, tokenizers),
             "environment": environment(),
         }
         return self._write_json(document)
@@ -188,7 +242,7 @@ class RunDirectory:
             return {"folder": folder, **tokenizer.save(self.path / folder).describe()}
         except FormatError as error:
             # A vocabulary that no file can hold has figures all the same.
-            meter.watcher.remark(f"{label} is not written: {' '.join(str(error).split())}")
+            meter.remark(f"{label} is not written: {in_a_line(error)}")
             return {"folder": None, "notes": [str(error)]}
 
     def _clear(self) -> None:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from toktk.errors import FormatError
 from toktk.libraries.library import LibraryModel, refusals
 from toktk.models.model import Arrays, pack_names, unpack_names
-from toktk.models.spelling import MAX_ID
+from toktk.models.pairs import MAX_ID
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toktk import arrow
+from toktk.corpus.batch import GROUP, TEXT
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,7 +54,7 @@ def _by_group(batches: Iterator[pa.RecordBatch]) -> list[list[str]]:
 
     documents: dict[str, list[str]] = {}
     for _, batch in zip(range(_BATCHES), batches, strict=False):
-        text, group = batch.column(0), batch.column(1)
+        text, group = batch.column(TEXT), batch.column(GROUP)
         names = group.dictionary.to_pylist()
         indices = arrow.to_numpy(group.indices)
         for i in dict.fromkeys(indices[np.sort(np.unique(indices, return_index=True)[1])].tolist()):

@@ -5,6 +5,16 @@ from typing import Any
 from toktk.registry import Registry
 
 
+def _own() -> dict[str, object]:
+    """Return toktk's own metrics by name, in the order of their definitions."""
+    from toktk.metrics import compression, multilingual, vocabulary
+    from toktk.metrics.base import Metric
+
+    modules = (compression, multilingual, vocabulary)
+    targets = [target for module in modules for target in vars(module).values()]
+    return {target.name: target for target in targets if isinstance(target, Metric)}
+
+
 def _is_metric(target: Any) -> bool:
     from toktk.metrics.base import Metric
 
@@ -12,25 +22,5 @@ def _is_metric(target: Any) -> bool:
 
 
 METRICS = Registry(
-    "toktk.metrics",
-    {
-        "tokens": "toktk.metrics.compression:TOKENS",
-        "bytes": "toktk.metrics.compression:BYTES",
-        "chars": "toktk.metrics.compression:CHARS",
-        "documents": "toktk.metrics.compression:DOCUMENTS",
-        "pieces": "toktk.metrics.compression:PIECES",
-        "bytes_per_token": "toktk.metrics.compression:BYTES_PER_TOKEN",
-        "bytes_per_piece": "toktk.metrics.compression:BYTES_PER_PIECE",
-        "headroom": "toktk.metrics.compression:HEADROOM",
-        "tokens_per_line": "toktk.metrics.multilingual:TOKENS_PER_LINE",
-        "parity": "toktk.metrics.multilingual:PARITY",
-        "fertility[ws]": "toktk.metrics.multilingual:FERTILITY",
-        "gini[tokens_per_line]": "toktk.metrics.multilingual:GINI",
-        "utilization": "toktk.metrics.vocabulary:UTILIZATION",
-        "renyi_efficiency": "toktk.metrics.vocabulary:RENYI_EFFICIENCY",
-        "single_token_words[piece]": "toktk.metrics.vocabulary:SINGLE_TOKEN_WORDS",
-        "unknown": "toktk.metrics.vocabulary:UNKNOWN",
-    },
-    accepts=_is_metric,
-    expected="a toktk.metrics.base.Metric",
+    "toktk.metrics", _own, accepts=_is_metric, expected="a toktk.metrics.base.Metric"
 )

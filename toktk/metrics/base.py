@@ -1,37 +1,45 @@
 """What a metric is, and the two shapes that most have: a ratio of sums, and a summary over groups.
 
 A metric reads an `Evaluation` at one vocabulary size and returns figures. A figure's metric name
-carries everything that changes its meaning: the unit (``fertility[ws]``), the reference
-(``parity[en]``) and, where groups were averaged, the aggregation (``fertility[ws]|macro``).
-Without ``|`` a figure is a ratio of sums. An undefined value is None with a note, never 0 or NaN.
+begins with the name of its metric and carries everything that changes its meaning: the unit
+(``fertility[ws]``), the reference (``parity[en]``) and, where groups were averaged, the aggregation
+(``fertility[ws]|macro``). Without ``|`` a figure is a ratio of sums. An undefined value is None with a
+note and a reason, never 0 or NaN.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-import numpy.typing as npt
-
+from toktk.arrays import Int64
 from toktk.errors import MetricError
+from toktk.pieces.table import POOLED
 
 if TYPE_CHECKING:
-    from toktk.evaluation.evaluation import Evaluation
+    from toktk.evaluation.base import Evaluation
 
-POOLED = "all"
-
-Normalizer = Literal["V", "observed"]
-Counts = npt.NDArray[np.int64]
+Better = Literal["higher", "lower"] | None
+Reason = Literal["empty", "no pieces", "no reference", "not parallel", "unspaced"]
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One number about one group of texts.
 
-    `n` counts the units the value rests on: documents, aligned lines for parallel text, groups for
-    a summary over groups. `note` says why `value` is None, or which group a maximum belongs to.
+    Attributes:
+        group: the group's name, or "all".
+        metric: the metric's name and what else changes the meaning.
+        value: None where it is undefined.
+        unit: of the value.
+        n: units the value rests on: documents, aligned lines for parallel text, groups for a summary over
+            groups.
+        note: why `value` is None, or which group a maximum belongs to.
+        reason: why `value` is None, for programs: "empty" (nothing to divide by), "no pieces" (the
+            tokenizer takes whole documents), "no reference" (parity has no group to divide by), "not
+            parallel" (the group) or "unspaced" (a script without spaces has no words).
     """
 
     group: str
@@ -40,20 +48,14 @@ class Figure:
     unit: str
     n: int | None
     note: str | None = None
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MetricOptions:
-    """Choices that change a definition; each shows in the name of the figures it changes.
-
-    `reference` is the group that parity divides by (None: the English group, if there is one).
-    `renyi_alpha` is the order of the Rényi entropy (1 is Shannon's), `renyi_normalizer` what its
-    logarithm divides by: the vocabulary size ("V") or the number of token types seen ("observed").
-    """
+    """What a user chooses: the group that parity divides by (None: the English one, if there is one)."""
 
     reference: str | None = None
-    renyi_alpha: float = 2.5
-    renyi_normalizer: Normalizer = "V"
 
 
 Compute = Callable[["Evaluation", int, MetricOptions], list[Figure]]
@@ -63,15 +65,20 @@ Compute = Callable[["Evaluation", int, MetricOptions], list[Figure]]
 class Metric:
     """A named definition; `compute(evaluation, size, options)` returns its figures.
 
-    `better` is the direction of improvement, None where neither is. `description` states the
-    formula and its source. `parallel` marks a metric that only parallel text can carry: asked of
-    other text, `compute` raises MetricError; `applies` tells beforehand. `pieces` marks one about the
-    pretokenizer's pieces: a bench has null for a tokenizer that takes whole documents.
+    Attributes:
+        name: what the metric names of its figures begin with.
+        unit: of the figures.
+        better: the direction of improvement; None where neither is.
+        description: states the formula and its source.
+        compute: raises MetricError for text that cannot carry the metric.
+        parallel: only parallel text can carry it; `applies` tells beforehand.
+        pieces: it is about the pretokenizer's pieces: a bench has null for a tokenizer that takes whole
+            documents.
     """
 
     name: str
     unit: str
-    better: Literal["higher", "lower"] | None
+    better: Better
     description: str
     compute: Compute
     parallel: bool = False
@@ -82,90 +89,84 @@ class Metric:
         return not self.parallel or evaluation.aligned_lines is not None
 
 
+def metric(
+    name: str, unit: str, better: Better, *, parallel: bool = False, pieces: bool = False
+) -> Callable[[Callable[[Case], list[Figure]]], Metric]:
+    """Make a `Metric` of the function of a `Case` below it, whose docstring is the description."""
+
+    def define(figures: Callable[[Case], list[Figure]]) -> Metric:
+        @functools.wraps(figures)
+        def compute(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:
+            return figures(Case(name, unit, evaluation, size, options.reference))
+
+        description = " ".join((figures.__doc__ or "").split())
+        return Metric(name, unit, better, description, compute, parallel, pieces)
+
+    return define
+
+
+@dataclass(frozen=True)
+class Case:
+    """A metric that is asked of an evaluation, at one vocabulary size; makes its figures."""
+
+    name: str
+    unit: str
+    evaluation: Evaluation
+    size: int
+    reference: str | None
+
+    @property
+    def tokens(self) -> Int64:
+        """int64[G]: the tokens of each group."""
+        return self.evaluation.tokens(self.size)
+
+    def figure(
+        self,
+        group: str,
+        value: float | None,
+        n: int | None,
+        note: str | None = None,
+        reason: Reason = "empty",
+    ) -> Figure:
+        """Return a figure; `note` and `reason` say why it is null and are left out where it is not."""
+        if value is not None:
+            return Figure(group, self.name, value, self.unit, n)
+        return Figure(group, self.name, None, self.unit, n, note, reason)
+
+    def ratios(self, numerator: Int64, denominator: Int64, empty: str) -> list[Figure]:
+        """Return numerator / denominator, int64[G], for each group, and for "all" the ratio of the sums.
+
+        `empty` is the note where the denominator is zero, such as "no tokens".
+        """
+        rows = self._rows(numerator, denominator)
+        return [
+            self.figure(group, ratio(above, below), n, empty) for group, n, above, below in rows
+        ]
+
+    def totals(self, values: Int64) -> list[Figure]:
+        """Return a count, int64[G], for each group, and its sum for "all"."""
+        return [self.figure(group, float(value), n) for group, n, value in self._rows(values)]
+
+    def _rows(self, *values: Int64) -> Iterator[tuple[Any, ...]]:
+        """Return name, documents and `values` of each group, then of all groups together."""
+        columns = [[*v.tolist(), int(v.sum())] for v in (self.evaluation.documents, *values)]
+        return zip((*self.evaluation.groups, POOLED), *columns, strict=True)
+
+
 def ratio(numerator: int, denominator: int) -> float | None:
     """Return the quotient, or None where the denominator is zero."""
     return numerator / denominator if denominator else None
 
 
-def ratio_figures(
-    evaluation: Evaluation,
-    name: str,
-    unit: str,
-    numerator: Counts,
-    denominator: Counts,
-    empty: str,
-) -> list[Figure]:
-    """Return numerator / denominator for each group, and for "all" the ratio of the sums.
+def over_groups(figures: Sequence[Figure], leave_out: Sequence[str] = ()) -> list[Figure]:
+    """Return the unweighted mean of one metric's figures and the largest: ``<metric>|macro`` and ``|max``.
 
-    Args:
-        evaluation: supplies group names, and document counts for `n`.
-        name: the figures' metric name.
-        unit: the figures' unit.
-        numerator: int64[G].
-        denominator: int64[G].
-        empty: the note where the denominator is zero, such as "no tokens".
-    """
-    rows = zip(
-        (*evaluation.groups, POOLED),
-        _with_total(numerator),
-        _with_total(denominator),
-        _with_total(evaluation.documents),
-        strict=True,
-    )
-    return [
-        Figure(group, name, ratio(above, below), unit, n, None if below else empty)
-        for group, above, below, n in rows
-    ]
-
-
-def total_figures(evaluation: Evaluation, name: str, values: Counts) -> list[Figure]:
-    """Return a plain count for each group and its sum for "all"; a count's unit is its name."""
-    rows = zip(
-        (*evaluation.groups, POOLED),
-        _with_total(values),
-        _with_total(evaluation.documents),
-        strict=True,
-    )
-    return [Figure(group, name, float(value), name, n) for group, value, n in rows]
-
-
-def _with_total(values: Counts) -> list[int]:
-    return [*(int(value) for value in values), int(values.sum())]
-
-
-def macro_mean(figures: Sequence[Figure], leave_out: Sequence[str] = ()) -> Figure:
-    """Return the unweighted mean over groups of one metric's figures, as ``<metric>|macro``.
-
-    The pooled figure, nulls and the groups in `leave_out` do not count; `n` is how many do.
+    The pooled figure, nulls and the groups in `leave_out` do not count; `n` is how many do. The note of the
+    largest names its group, the first of equal ones.
 
     Raises:
         MetricError: `figures` is empty or mixes metrics.
     """
-    name, unit, counted = _by_group(figures, leave_out)
-    values = [value for _, value in counted]
-    if not values:
-        return Figure(POOLED, f"{name}|macro", None, unit, 0, "defined for no group")
-    return Figure(POOLED, f"{name}|macro", sum(values) / len(values), unit, len(values))
-
-
-def macro_max(figures: Sequence[Figure], leave_out: Sequence[str] = ()) -> Figure:
-    """Return the largest group's figure of one metric, as ``<metric>|max``; the note names it.
-
-    Groups count as in `macro_mean`; of equal groups the first is named.
-
-    Raises:
-        MetricError: `figures` is empty or mixes metrics.
-    """
-    name, unit, counted = _by_group(figures, leave_out)
-    if not counted:
-        return Figure(POOLED, f"{name}|max", None, unit, 0, "defined for no group")
-    group, value = max(counted, key=lambda pair: pair[1])
-    return Figure(POOLED, f"{name}|max", value, unit, len(counted), group)
-
-
-def _by_group(
-    figures: Sequence[Figure], leave_out: Sequence[str]
-) -> tuple[str, str, list[tuple[str, float]]]:
     kinds = {(figure.metric, figure.unit) for figure in figures}
     if len(kinds) != 1:
         raise MetricError(
@@ -174,9 +175,17 @@ def _by_group(
             "Summarize each metric on its own.",
         )
     ((name, unit),) = kinds
-    counted = [
-        (figure.group, figure.value)
+    values = {
+        figure.group: figure.value
         for figure in figures
         if figure.value is not None and figure.group not in (POOLED, *leave_out)
+    }
+    mean, largest, n = f"{name}|macro", f"{name}|max", len(values)
+    if not values:
+        note = "defined for no group"
+        return [Figure(POOLED, name, None, unit, 0, note, "empty") for name in (mean, largest)]
+    worst = max(values, key=lambda group: values[group])
+    return [
+        Figure(POOLED, mean, sum(values.values()) / n, unit, n),
+        Figure(POOLED, largest, values[worst], unit, n, worst),
     ]
-    return name, unit, counted

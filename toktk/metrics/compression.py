@@ -6,101 +6,62 @@ letter is two bytes and a Chinese character three. Across languages use `tokens_
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from toktk.metrics.base import Figure, Metric, MetricOptions, ratio_figures, total_figures
-
-if TYPE_CHECKING:
-    from toktk.evaluation.evaluation import Evaluation
+from toktk.metrics.base import Case, Figure, metric
 
 
-def _tokens(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:
-    return total_figures(evaluation, "tokens", evaluation.tokens(size))
+@metric("tokens", "tokens", "lower")
+def tokens(case: Case) -> list[Figure]:
+    """Tokens in the text (corpus token count, Schmidt et al. 2024)."""
+    return case.totals(case.tokens)
 
 
-def _bytes(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:
-    return total_figures(evaluation, "bytes", evaluation.bytes)
+@metric("bytes", "bytes", None)
+def utf8_bytes(case: Case) -> list[Figure]:
+    """UTF-8 bytes in the text."""
+    return case.totals(case.evaluation.bytes)
 
 
-def _chars(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:
-    return total_figures(evaluation, "chars", evaluation.chars)
+@metric("chars", "chars", None)
+def chars(case: Case) -> list[Figure]:
+    """Unicode scalar values in the text."""
+    return case.totals(case.evaluation.chars)
 
 
-def _documents(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:
-    return total_figures(evaluation, "documents", evaluation.documents)
+@metric("documents", "documents", None)
+def documents(case: Case) -> list[Figure]:
+    """Documents in the text."""
+    return case.totals(case.evaluation.documents)
 
 
-def _pieces(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:
-    return total_figures(evaluation, "pieces", evaluation.pieces)
+@metric("pieces", "pieces", None, pieces=True)
+def pieces(case: Case) -> list[Figure]:
+    """Pieces that the pretokenizer cuts the text into."""
+    return case.totals(case.evaluation.pieces)
 
 
-def _bytes_per_token(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:
-    tokens = evaluation.tokens(size)
-    return ratio_figures(
-        evaluation, "bytes_per_token", "bytes/token", evaluation.bytes, tokens, "no tokens"
-    )
+@metric("bytes_per_token", "bytes/token", "higher")
+def bytes_per_token(case: Case) -> list[Figure]:
+    """Compression: sum of bytes / sum of tokens.
+
+    Compares tokenizers on the same text; not languages with each other.
+    """
+    return case.ratios(case.evaluation.bytes, case.tokens, "no tokens")
 
 
-def _bytes_per_piece(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:
-    return ratio_figures(
-        evaluation,
-        "bytes_per_piece",
-        "bytes/piece",
-        evaluation.bytes,
-        evaluation.pieces,
-        "no pieces",
-    )
+@metric("bytes_per_piece", "bytes/piece", None, pieces=True)
+def bytes_per_piece(case: Case) -> list[Figure]:
+    """Ceiling of bytes_per_token: sum of bytes / sum of pieces.
+
+    No vocabulary on this pretokenizer passes it, because a token never spans two pieces.
+    """
+    return case.ratios(case.evaluation.bytes, case.evaluation.pieces, "no pieces")
 
 
-def _headroom(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:
-    # 1 - (bytes/tokens) / (bytes/pieces): the bytes cancel.
-    tokens = evaluation.tokens(size)
-    return ratio_figures(
-        evaluation, "headroom", "share", tokens - evaluation.pieces, tokens, "no tokens"
-    )
+@metric("headroom", "share", "lower", pieces=True)
+def headroom(case: Case) -> list[Figure]:
+    """1 - bytes_per_token / bytes_per_piece.
 
-
-TOKENS = Metric(
-    "tokens",
-    "tokens",
-    "lower",
-    "Tokens in the text (corpus token count, Schmidt et al. 2024).",
-    _tokens,
-)
-BYTES = Metric("bytes", "bytes", None, "UTF-8 bytes in the text.", _bytes)
-CHARS = Metric("chars", "chars", None, "Unicode scalar values in the text.", _chars)
-DOCUMENTS = Metric("documents", "documents", None, "Documents in the text.", _documents)
-PIECES = Metric(
-    "pieces",
-    "pieces",
-    None,
-    "Pieces that the pretokenizer cuts the text into.",
-    _pieces,
-    pieces=True,
-)
-BYTES_PER_TOKEN = Metric(
-    "bytes_per_token",
-    "bytes/token",
-    "higher",
-    "Compression: sum of bytes / sum of tokens. Compares tokenizers on the same text; not languages"
-    " with each other.",
-    _bytes_per_token,
-)
-BYTES_PER_PIECE = Metric(
-    "bytes_per_piece",
-    "bytes/piece",
-    None,
-    "Ceiling of bytes_per_token: sum of bytes / sum of pieces. No vocabulary on this pretokenizer"
-    " passes it, because a token never spans two pieces.",
-    _bytes_per_piece,
-    pieces=True,
-)
-HEADROOM = Metric(
-    "headroom",
-    "share",
-    "lower",
-    "1 - bytes_per_token / bytes_per_piece: what a larger vocabulary could still gain under this"
-    " pretokenizer.",
-    _headroom,
-    pieces=True,
-)
+    This is what a larger vocabulary could still gain under this pretokenizer.
+    """
+    # (bytes/tokens) / (bytes/pieces): the bytes cancel.
+    return case.ratios(case.tokens - case.evaluation.pieces, case.tokens, "no tokens")

@@ -6,26 +6,14 @@ agglutinative language has few of them, and one written without spaces has none 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from toktk.errors import MetricError, did_you_mean
-from toktk.metrics.base import (
-    POOLED,
-    Counts,
-    Figure,
-    Metric,
-    MetricOptions,
-    macro_max,
-    macro_mean,
-    ratio,
-    ratio_figures,
-)
-
-if TYPE_CHECKING:
-    from toktk.evaluation.evaluation import Evaluation
+from toktk.metrics.base import Case, Figure, metric, over_groups, ratio
+from toktk.pieces.table import POOLED
 
 # Parity's reference where none is named: the first of these that the text holds.
 ENGLISH = ("en", "en-us", "eng", "eng_Latn", "english")
@@ -34,100 +22,111 @@ ENGLISH = ("en", "en-us", "eng", "eng_Latn", "english")
 # text of spaced languages stays far below it; Chinese, Japanese and Thai far above.
 UNSPACED_LIMIT = 0.10
 UNSPACED_NOTE = "scripts written without spaces"
-NOT_PARALLEL = "not parallel text"
 
 
-def _aligned_lines(evaluation: Evaluation, metric: str) -> int:
+def _aligned_lines(case: Case) -> int:
     """Return the number of aligned lines, or refuse text that is not parallel."""
+    evaluation = case.evaluation
     if evaluation.aligned_lines is None:
         groups = ", ".join(evaluation.groups[:8]) + (", …" if len(evaluation.groups) > 8 else "")
         raise MetricError(
-            f"{metric} needs parallel text: the same lines in every language.",
+            f"{case.name} needs parallel text: the same lines in every language.",
             f"Found: no alignment (groups: {groups}).",
             "Give a parallel corpus, naming the column of line ids with --align-column.",
         )
     return evaluation.aligned_lines
 
 
-def _parallel_figures(
-    evaluation: Evaluation, name: str, unit: str, tokens: Counts, denominator: int, empty: str
-) -> list[Figure]:
+def _parallel_figures(case: Case, denominator: int, empty: str) -> list[Figure]:
     """Return tokens / denominator for each parallel group, null for the others."""
+    evaluation = case.evaluation
     lines = evaluation.aligned_lines
-    note = None if denominator else empty
     return [
-        Figure(group, name, ratio(int(count), denominator), unit, lines, note)
+        case.figure(group, ratio(count, denominator), lines, empty)
         if parallel
-        else Figure(group, name, None, unit, None, NOT_PARALLEL)
+        else case.figure(group, None, None, "not parallel text", "not parallel")
         for group, count, parallel in zip(
-            evaluation.groups, tokens, evaluation.parallel, strict=True
+            evaluation.groups, case.tokens.tolist(), evaluation.parallel, strict=True
         )
     ]
 
 
-def _tokens_per_line(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:
-    name, unit = "tokens_per_line", "tokens/line"
-    lines = _aligned_lines(evaluation, name)
-    tokens = evaluation.tokens(size)
-    figures = _parallel_figures(evaluation, name, unit, tokens, lines, "no lines")
+@metric("tokens_per_line", "tokens/line", "lower", parallel=True)
+def tokens_per_line(case: Case) -> list[Figure]:
+    """Tokens per aligned line of parallel text: the cost of the same content in each language."""
+    lines, parallel = _aligned_lines(case), case.evaluation.parallel
     # Every language has the same lines, so the pooled figure is also the mean over languages.
-    everywhere = lines * int(np.count_nonzero(evaluation.parallel))
-    pooled = ratio(int(tokens[evaluation.parallel].sum()), everywhere)
-    note = None if everywhere else "no lines"
-    return [*figures, Figure(POOLED, name, pooled, unit, everywhere, note)]
+    everywhere = lines * int(np.count_nonzero(parallel))
+    pooled = ratio(int(case.tokens[parallel].sum()), everywhere)
+    figures = _parallel_figures(case, lines, "no lines")
+    return [*figures, case.figure(POOLED, pooled, everywhere, "no lines")]
 
 
-def _reference(evaluation: Evaluation, asked: str | None) -> str | None:
-    """Return the group to divide by; None where none was asked for and none is English."""
-    known = [g for g, side in zip(evaluation.groups, evaluation.parallel, strict=True) if side]
-    if asked is None:
-        return next((name for name in ENGLISH if name in known), None)
-    if asked not in known:
-        raise MetricError(
-            f"parity has no reference group {asked!r}{did_you_mean(asked, known)}.",
-            f"Found: the parallel groups {', '.join(known) or '(none)'}.",
-            "Name one of them.",
-        )
-    return asked
+@metric("parity", "ratio", "lower", parallel=True)
+def parity(case: Case) -> list[Figure]:
+    """tokens(group) / tokens(reference) on parallel text, a ratio of sums (tokenization premium).
 
-
-def _parity(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:
-    _aligned_lines(evaluation, "parity")
-    reference = _reference(evaluation, options.reference)
+    See Petrov et al. 2023. |macro and |max are over the groups other than the reference.
+    """
+    _aligned_lines(case)
+    groups = case.evaluation.groups
+    reference = _reference(case)
     if reference is None:
         missing = f"no reference group: none is called {', '.join(ENGLISH)}"
-        return [
-            Figure(group, "parity", None, "ratio", None, missing) for group in evaluation.groups
-        ]
-    name = f"parity[{reference}]"
-    tokens = evaluation.tokens(size)
-    base = int(tokens[evaluation.groups.index(reference)])
-    empty = f"no tokens in {reference}"
-    figures = _parallel_figures(evaluation, name, "ratio", tokens, base, empty)
+        return [case.figure(group, None, None, missing, "no reference") for group in groups]
+    case = replace(case, name=f"{case.name}[{reference}]")
+    base = int(case.tokens[groups.index(reference)])
+    figures = _parallel_figures(case, base, f"no tokens in {reference}")
     # The reference is 1 by definition; counting it would only dilute the summaries.
-    return [*figures, macro_mean(figures, (reference,)), macro_max(figures, (reference,))]
+    return [*figures, *over_groups(figures, leave_out=(reference,))]
 
 
-def _unspaced(evaluation: Evaluation) -> npt.NDArray[np.bool_]:
-    return np.asarray(evaluation.unspaced > UNSPACED_LIMIT * evaluation.nonspace, dtype=np.bool_)
+def _reference(case: Case) -> str | None:
+    """Return the group to divide by; None where none was asked for and none is English."""
+    sides = [case.evaluation.groups[g] for g in np.flatnonzero(case.evaluation.parallel)]
+    if case.reference is None:
+        return next((name for name in ENGLISH if name in sides), None)
+    if case.reference not in sides:
+        raise MetricError(
+            f"parity has no reference group {case.reference!r}{did_you_mean(case.reference, sides)}.",
+            f"Found: the parallel groups {', '.join(sides) or '(none)'}.",
+            "Name one of them.",
+        )
+    return case.reference
 
 
-def _fertility(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:
-    name, unit = "fertility[ws]", "tokens/word"
-    tokens = evaluation.tokens(size)
-    figures = ratio_figures(evaluation, name, unit, tokens, evaluation.words, "no words")
-    unspaced = _unspaced(evaluation)
-    by_group = [
-        Figure(figure.group, name, None, unit, figure.n, UNSPACED_NOTE) if without else figure
-        for figure, without in zip(figures[:-1], unspaced, strict=True)
-    ]
-    pooled = figures[-1]
-    if unspaced.any():
+@metric("fertility[ws]", "tokens/word", "lower")
+def fertility(case: Case) -> list[Figure]:
+    """Sum of tokens / sum of white-space words.
+
+    Null where more than a tenth of the characters belong to scripts written without spaces; |macro and |max
+    are over the other groups.
+    """
+    evaluation = case.evaluation
+    *by_group, pooled = case.ratios(case.tokens, evaluation.words, "no words")
+    unspaced = np.flatnonzero(evaluation.unspaced > UNSPACED_LIMIT * evaluation.nonspace)
+    for g in unspaced:
+        group, n = by_group[g].group, by_group[g].n
+        by_group[g] = case.figure(group, None, n, UNSPACED_NOTE, "unspaced")
+    if unspaced.size:
         # A Chinese line counts as one word: a few such lines would rule the pooled figure.
-        left_out = ", ".join(f.group for f in by_group if f.note == UNSPACED_NOTE)
-        note = f"{UNSPACED_NOTE}: {left_out}; see {name}|macro"
-        pooled = Figure(POOLED, name, None, unit, pooled.n, note)
-    return [*by_group, pooled, macro_mean(by_group), macro_max(by_group)]
+        left_out = ", ".join(by_group[g].group for g in unspaced)
+        note = f"{UNSPACED_NOTE}: {left_out}; see {case.name}|macro"
+        pooled = case.figure(POOLED, None, pooled.n, note, "unspaced")
+    return [*by_group, pooled, *over_groups(by_group)]
+
+
+@metric("gini[tokens_per_line]", "share", "lower", parallel=True)
+def gini_of_tokens_per_line(case: Case) -> list[Figure]:
+    """Inequality of tokens per parallel line over languages: sum_ij |c_i - c_j| / (2 n^2 mean c).
+
+    This is TokEval's tokenizer fairness Gini. 0 is equal cost; at most 1 - 1/n.
+    """
+    _aligned_lines(case)
+    # The number of lines is common to all groups and cancels.
+    costs = case.tokens[case.evaluation.parallel]
+    empty = "fewer than two parallel groups" if len(costs) < 2 else "no tokens"
+    return [case.figure(POOLED, gini(costs), len(costs), empty)]
 
 
 def gini(values: npt.ArrayLike) -> float | None:
@@ -142,51 +141,3 @@ def gini(values: npt.ArrayLike) -> float | None:
     # sum_ij |c_i - c_j| = 2 sum_i (2i - n - 1) c_i over sorted values, i from 1: no n x n table.
     weights = 2 * np.arange(1, n + 1) - n - 1
     return float(weights @ ordered) / (n * total)
-
-
-def _gini(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:
-    name = "gini[tokens_per_line]"
-    _aligned_lines(evaluation, name)
-    # The number of lines is common to all groups and cancels.
-    costs = evaluation.tokens(size)[evaluation.parallel]
-    value = gini(costs)
-    note = None
-    if value is None:
-        note = "fewer than two parallel groups" if len(costs) < 2 else "no tokens"
-    return [Figure(POOLED, name, value, "share", len(costs), note)]
-
-
-TOKENS_PER_LINE = Metric(
-    "tokens_per_line",
-    "tokens/line",
-    "lower",
-    "Tokens per aligned line of parallel text: the cost of the same content in each language.",
-    _tokens_per_line,
-    parallel=True,
-)
-PARITY = Metric(
-    "parity",
-    "ratio",
-    "lower",
-    "tokens(group) / tokens(reference) on parallel text, a ratio of sums (tokenization premium,"
-    " Petrov et al. 2023). |macro and |max are over the groups other than the reference.",
-    _parity,
-    parallel=True,
-)
-FERTILITY = Metric(
-    "fertility[ws]",
-    "tokens/word",
-    "lower",
-    "sum of tokens / sum of white-space words. Null where more than a tenth of the characters"
-    " belong to scripts written without spaces; |macro and |max are over the other groups.",
-    _fertility,
-)
-GINI = Metric(
-    "gini[tokens_per_line]",
-    "share",
-    "lower",
-    "Inequality of tokens per parallel line over languages: sum_ij |c_i - c_j| / (2 n^2 mean c)"
-    " (TokEval's tokenizer fairness Gini). 0 is equal cost; at most 1 - 1/n.",
-    _gini,
-    parallel=True,
-)

@@ -7,24 +7,66 @@ and Cognetta et al. (2024) built tokenizers that raise it while translation gets
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from toktk.errors import MetricError
-from toktk.metrics.base import (
-    POOLED,
-    Figure,
-    Metric,
-    MetricOptions,
-    Normalizer,
-    ratio,
-    ratio_figures,
-)
+from toktk.metrics.base import Case, Figure, metric, ratio
+from toktk.pieces.table import POOLED
 
-if TYPE_CHECKING:
-    from toktk.evaluation.evaluation import Evaluation
+RENYI_ALPHA = 2.5
+"""The order of the Rényi entropy: that of Zouhar et al. (2023)."""
+
+
+@metric("utilization", "share", "higher")
+def utilization(case: Case) -> list[Figure]:
+    """Ids used at least once / ids that have a token, over all groups.
+
+    Special tokens, which text never uses, count as ids; holes, ids without a token, do not. Grows with the
+    amount of text: compare on the same text only.
+    """
+    used = int(np.count_nonzero(case.evaluation.token_counts(case.size)))
+    value = ratio(used, case.evaluation.n_ids(case.size))
+    return [case.figure(POOLED, value, int(case.evaluation.documents.sum()), "empty vocabulary")]
+
+
+@metric("renyi_efficiency", "share", "higher")
+def renyi_efficiency_of_tokens(case: Case) -> list[Figure]:
+    """Rényi entropy of the token distribution / log2(vocabulary size): H_a = log2(sum p^a) / (1-a), a = 2.5.
+
+    See Zouhar et al. 2023. The name gives a and the divisor.
+    """
+    counts = case.evaluation.token_counts(case.size)
+    used = counts[counts > 0]
+    # V, as in utilization, is ids that have a token: a hole is none of the possible outcomes.
+    possible = np.pad(used, (0, max(0, case.evaluation.n_ids(case.size) - used.size)))
+    value = renyi_efficiency(possible, RENYI_ALPHA)
+    case = replace(case, name=f"{case.name}[a={RENYI_ALPHA:g},V]")
+    return [case.figure(POOLED, value, int(case.evaluation.documents.sum()), "no tokens")]
+
+
+@metric("single_token_words[piece]", "share", "higher", pieces=True)
+def single_token_words(case: Case) -> list[Figure]:
+    """Share of letter-bearing piece occurrences that are one token.
+
+    This is the single-token retention rate, with the pretokenizer's pieces, leading space included, as words.
+    """
+    whole = case.evaluation.single_token_words(case.size)
+    return case.ratios(whole, case.evaluation.word_pieces, "no pieces with a letter")
+
+
+@metric("unknown", "share", "lower")
+def unknown(case: Case) -> list[Figure]:
+    """Share of tokens that are the unknown token: text that the vocabulary cannot spell and loses.
+
+    0 where bytes spell everything. One such token may stand for several characters.
+    """
+    lost = case.evaluation.unknown(case.size)
+    return case.ratios(
+        np.zeros_like(case.tokens) if lost is None else lost, case.tokens, "no tokens"
+    )
 
 
 def renyi_entropy(counts: npt.ArrayLike, alpha: float) -> float | None:
@@ -57,100 +99,18 @@ def renyi_entropy(counts: npt.ArrayLike, alpha: float) -> float | None:
     return max(0.0, bits)  # one type gives -0.0, rounding may give a hair less
 
 
-def renyi_efficiency(
-    counts: npt.ArrayLike, alpha: float, normalizer: Normalizer = "V"
-) -> float | None:
-    """Return the Rényi entropy divided by the largest possible; None where nothing was counted.
+def renyi_efficiency(counts: npt.ArrayLike, alpha: float) -> float | None:
+    """Return the Rényi entropy over log2(V), the largest possible; None where nothing was counted.
+
+    A single type seen gives 0.0.
 
     Args:
         counts: occurrences of every vocabulary entry, zeros included: its length is V.
         alpha: order of the entropy; 2.5 in the paper, 1 for Shannon efficiency.
-        normalizer: "V" divides by log2(V), "observed" by log2 of the number of types seen. The two
-            rank tokenizers differently. A single type seen gives 0.0 under both.
-
-    Raises:
-        MetricError: an impossible `alpha` or an unknown `normalizer`.
     """
-    if normalizer not in ("V", "observed"):
-        raise MetricError(f"unknown Rényi normalizer {normalizer!r}.", "Choose 'V' or 'observed'.")
     bits = renyi_entropy(counts, alpha)
     if bits is None:
         return None
-    observed = int(np.count_nonzero(counts))
-    if observed == 1:
-        return 0.0  # with one type log2 of "observed" is 0 too: define the quotient
-    return bits / math.log2(np.size(counts) if normalizer == "V" else observed)
-
-
-def _utilization(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:
-    used = int(np.count_nonzero(evaluation.token_counts(size)))
-    n, there = int(evaluation.documents.sum()), evaluation.n_ids(size)
-    note = None if there else "empty vocabulary"
-    return [Figure(POOLED, "utilization", ratio(used, there), "share", n, note)]
-
-
-def _renyi_efficiency(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:
-    alpha, normalizer = options.renyi_alpha, options.renyi_normalizer
-    counts = evaluation.token_counts(size)
-    used = counts[counts > 0]
-    # V, as in utilization, is ids that have a token: a hole is none of the possible outcomes.
-    possible = np.pad(used, (0, max(0, evaluation.n_ids(size) - used.size)))
-    value = renyi_efficiency(possible, alpha, normalizer)
-    name = f"renyi_efficiency[a={alpha:g},{normalizer}]"
-    n = int(evaluation.documents.sum())
-    return [Figure(POOLED, name, value, "share", n, "no tokens" if value is None else None)]
-
-
-def _single_token_words(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:
-    return ratio_figures(
-        evaluation,
-        "single_token_words[piece]",
-        "share",
-        evaluation.single_token_words(size),
-        evaluation.word_pieces,
-        "no pieces with a letter",
-    )
-
-
-def _unknown(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:
-    unknown = evaluation.unknown(size)
-    if unknown is None:
-        unknown = np.zeros(len(evaluation.groups), dtype=np.int64)
-    tokens = evaluation.tokens(size)
-    return ratio_figures(evaluation, "unknown", "share", unknown, tokens, "no tokens")
-
-
-UTILIZATION = Metric(
-    "utilization",
-    "share",
-    "higher",
-    "Ids used at least once / ids that have a token, over all groups. Special tokens, which text"
-    " never uses, count as ids; holes, ids without a token, do not. Grows with the amount of text:"
-    " compare on the same text only.",
-    _utilization,
-)
-RENYI_EFFICIENCY = Metric(
-    "renyi_efficiency",
-    "share",
-    "higher",
-    "Rényi entropy of the token distribution / log2(vocabulary size): H_a = log2(sum p^a) / (1-a),"
-    " a = 2.5 (Zouhar et al. 2023). The name gives a and the divisor.",
-    _renyi_efficiency,
-)
-SINGLE_TOKEN_WORDS = Metric(
-    "single_token_words[piece]",
-    "share",
-    "higher",
-    "Share of letter-bearing piece occurrences that are one token (single-token retention rate,"
-    " with the pretokenizer's pieces, leading space included, as words).",
-    _single_token_words,
-    pieces=True,
-)
-UNKNOWN = Metric(
-    "unknown",
-    "share",
-    "lower",
-    "Share of tokens that are the unknown token: text that the vocabulary cannot spell and loses. 0"
-    " where bytes spell everything. One such token may stand for several characters.",
-    _unknown,
-)
+    if np.count_nonzero(counts) == 1:
+        return 0.0  # with V = 1 too, where log2(V) is 0
+    return bits / math.log2(np.size(counts))

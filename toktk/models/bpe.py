@@ -1,9 +1,10 @@
 """The BPE model: bytes, merges in order of rank, special tokens.
 
-Ids are laid out as Hugging Face's trainer does: special tokens, then the 256 bytes in the order of
-the characters that stand for them in byte-level vocabularies, then one id for each merge that
-spells something new. Hence ties between equally frequent pairs, which go to the smaller pair of
-ids, fall alike.
+Ids have the order of Hugging Face's trainer: special tokens, then the 256 bytes in the order of the
+characters that stand for them in byte-level vocabularies, then one id for each merge that spells something
+new. Among equally frequent pairs the smaller pair of ids is merged, so both break ties alike.
+
+The slow twin is `toktk.educational.encode`.
 """
 
 from __future__ import annotations
@@ -23,11 +24,17 @@ from toktk.models.model import (
     Bytes,
     Ids,
     Int64,
+    checked_pieces,
     pack_names,
     read_only,
     unpack_names,
 )
-from toktk.models.ranked import PairTable, Spelling, byte_spelling, encode_ranked, pair_table
+
+PairTable = tuple[Int64, npt.NDArray[np.uint64]]
+Spelling = tuple[Int64, npt.NDArray[np.int32], bool, Int64]
+WholeTable = tuple[Int64, int, Bytes, Int64]
+
+_CERTAIN = 0x20000  # code points that are looked at; above it there are rare ideographs only
 
 
 @functools.cache
@@ -53,7 +60,7 @@ class BpeModel:
     """Ranked merges over the complete byte alphabet.
 
     Attributes:
-        special_tokens: ids 0, 1, …; never made by merging, never matched in text.
+        special_tokens: ids 0, 1, …; merging never makes them, and text never holds them.
         merges: int64[n, 3]: left id, right id, new id, by rank.
     """
 
@@ -126,7 +133,7 @@ class BpeModel:
 
     @functools.cached_property
     def pair_table(self) -> PairTable:
-        """The merges as a hash table for the kernels (toktk.kernels.bpe_encode)."""
+        """The merges as a hash table for toktk.kernels.bpe_encode."""
         return pair_table(self._pairs)
 
     @property
@@ -159,3 +166,55 @@ class BpeModel:
     def from_arrays(cls, arrays: Arrays) -> BpeModel:
         """See `toktk.models.model.Model`."""
         return cls(unpack_names(arrays["special_tokens"]), arrays["merges"])
+
+
+def pair_table(pairs: Int64) -> PairTable:
+    """Return `pairs`, int64[n, 4]: left, right, new, rank, as a hash table; of equals the first counts."""
+    from toktk.kernels.bpe_encode import empty_pair_table, fill_pair_table
+
+    table: PairTable = empty_pair_table(len(pairs))
+    fill_pair_table(pairs, table)
+    return table
+
+
+def byte_spelling(pairs: Int64, table: PairTable, byte_ids: Int64, n_ids: int) -> Spelling:
+    """Return how pieces of bytes begin: a character that merging always makes is made at once."""
+    from toktk.kernels.bpe_encode import NO_RANK
+    from toktk.kernels.pairs import find_certain
+
+    byte_ids = read_only(byte_ids, np.int64)
+    ends = np.zeros(n_ids, dtype=np.bool_)
+    as_left, as_right = np.full((2, n_ids), NO_RANK, dtype=np.int64)
+    characters = np.full(_CERTAIN, -1, dtype=np.int32)
+    find_certain(pairs, table, byte_ids, ends, as_left, as_right, characters)
+    return byte_ids, read_only(characters, np.int32), False, first_pairs(table, byte_ids)
+
+
+def first_pairs(table: PairTable | None, byte_ids: Int64) -> Int64:
+    """Return int64[128 * 128]: what two ASCII characters merge to; unknown while `table` is None."""
+    from toktk.kernels.bpe_encode import UNKNOWN
+    from toktk.kernels.pairs import find_first
+
+    first = np.full(128 * 128, UNKNOWN, dtype=np.int64)
+    if table is not None:
+        find_first(table, read_only(byte_ids, np.int64), first)
+    return read_only(first, np.int64)
+
+
+def encode_ranked(
+    data: Bytes, offsets: Int64, spelling: Spelling, table: PairTable, whole: WholeTable
+) -> tuple[Ids, Int64]:
+    """Encode the pieces ``data[offsets[p]:offsets[p + 1]]`` by ranked pairs.
+
+    `whole` is the hash table of the tokens that a piece becomes at once, the length of the longest in bytes,
+    the bytes of all tokens and their offsets.
+    """
+    from toktk.kernels.bpe_encode import SHORT
+    from toktk.kernels.pairs import encode_ranked_spans
+
+    data, offsets, longest = checked_pieces(data, offsets)
+    ids: Any = np.empty(data.size, dtype=np.uint32)
+    ends = np.empty(offsets.size - 1, dtype=np.int64)
+    scratch = np.empty(8 * max(SHORT, longest), dtype=np.int64)
+    n = encode_ranked_spans(data, offsets, spelling, table, *whole, ids, ends, scratch)
+    return ids[:n].copy(), ends

@@ -1,4 +1,7 @@
-"""The greedy model: from the left, always the longest token that fits."""
+"""The greedy model: from the left, always the longest token that fits.
+
+The slow twin is `toktk.educational.greedy`.
+"""
 
 from __future__ import annotations
 

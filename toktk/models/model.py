@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 from collections.abc import Mapping
@@ -10,11 +11,12 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from toktk.arrays import Bytes as Bytes
+from toktk.arrays import Ids as Ids
+from toktk.arrays import Int64 as Int64
+from toktk.arrays import read_only as read_only
 from toktk.errors import FormatError
 
-Bytes = npt.NDArray[np.uint8]
-Ids = npt.NDArray[np.uint32]
-Int64 = npt.NDArray[np.int64]
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 # The classes of models that the store can keep, by kind; imported when a model is read.
@@ -119,11 +121,12 @@ def unpack_names(packed: npt.NDArray[Any]) -> tuple[str, ...]:
     return tuple(json.loads(packed.tobytes()))
 
 
-def read_only(array: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Return a view that cannot be written: one type of argument, so that kernels compile once."""
-    view = np.ascontiguousarray(array, dtype=dtype).view()
-    view.flags.writeable = False
-    return view
+def signature_of(kind: str, arrays: Arrays) -> str:
+    """Return the sha256, in hex, of a model whose arrays determine its ids."""
+    digest = hashlib.sha256(kind.encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.size} ".encode() + array.tobytes())
+    return digest.hexdigest()
 
 
 def checked_pieces(data: Bytes, offsets: Int64) -> tuple[Bytes, Int64, int]:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from toktk.errors import FormatError
+from toktk.models.bpe import (
+    PairTable,
+    Spelling,
+    byte_spelling,
+    encode_ranked,
+    first_pairs,
+    pair_table,
+)
 from toktk.models.model import (
     Arrays,
     Bytes,
@@ -20,30 +26,15 @@ from toktk.models.model import (
     Int64,
     pack_names,
     read_only,
+    signature_of,
     unpack_names,
 )
-from toktk.models.neighbors import last_pairs
-from toktk.models.ranked import (
-    PairTable,
-    Spelling,
-    byte_spelling,
-    character_spelling,
-    encode_ranked,
-    pair_table,
-)
-from toktk.models.spelling import (
-    character_ids,
-    check_alphabet,
-    check_products,
-    gathered,
-    products,
-    token_table,
-    tokens_by_id,
-    within,
-)
-from toktk.models.vocabulary import packed
+from toktk.models.vocabulary import packed, unpacked
 
 Bools = npt.NDArray[np.bool_]
+
+# Arrays are made by id, so one absurd number in a file must not take all memory.
+MAX_ID = 2**22 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +78,7 @@ class PairModel:
         object.__setattr__(self, "whole", read_only(self.whole, np.bool_))
         self._check_shapes()
         self._check_bytes()
-        self._whole_table  # noqa: B018 - refuses tokens listed twice
-        self._character_ids  # noqa: B018
+        self._check_distinct()
 
     def _check_shapes(self) -> None:
         from toktk.kernels.bpe_encode import NO_RANK
@@ -126,28 +116,31 @@ class PairModel:
                 f"Found: id {self.byte_ids[byte]}.",
             )
 
+    def _check_distinct(self) -> None:
+        """Refuse two tokens for one whole piece or one character: looking them up finds these."""
+        _ = self._whole_table, self._character_ids
+
     @classmethod
     def from_ranks(cls, ranks: Mapping[bytes, int], special_tokens: Mapping[str, int]) -> PairModel:
         """Return the model that encodes as tiktoken does with these ranks, which are the ids.
 
-        See `toktk.models.neighbors`. The `whole` tokens are those that merging does not make.
+        See `last_pairs`. The `whole` tokens are those that merging does not make.
 
         Args:
-            ranks: {token: rank}; holes between ranks are well.
+            ranks: {token: rank}; some ranks may be missing.
             special_tokens: {name: id}.
 
         Raises:
-            FormatError: an id given twice, below 0 or above `MAX_ID` of toktk.models.spelling; a byte
-                that has no rank.
+            FormatError: an id given twice, below 0 or above `MAX_ID`; a byte that has no rank.
         """
         missing = next((b for b in range(256) if bytes([b]) not in ranks), None)
         if missing is not None:
             raise FormatError(f"no rank for the byte {missing:#04x}.", "Needed are all 256.")
         data, offsets = packed(tokens_by_id(ranks, special_tokens))
         byte_ids = np.array([ranks[bytes([b])] for b in range(256)], dtype=np.int64)
-        made = np.flatnonzero(np.diff(offsets))
+        spelled = np.flatnonzero(np.diff(offsets))
         ids = np.arange(offsets.size - 1, dtype=np.int64)
-        pairs = last_pairs(data, offsets, ids, made, byte_ids, np.empty(0, dtype=np.int32))
+        pairs = last_pairs(data, offsets, ids, spelled, byte_ids, np.empty(0, dtype=np.int32))
         whole = np.diff(offsets) > 1
         whole[pairs[:, 2]] = False
         return cls._of(special_tokens, data, offsets, pairs, byte_ids, False, whole)
@@ -175,7 +168,7 @@ class PairModel:
             byte_ids, characters, whole: as the attributes.
 
         Raises:
-            FormatError: a merge that makes no token; tokens that several ids spell, where that matters.
+            FormatError: a merge that makes no token; a token that several ids spell, where that matters.
         """
         tokens = [*tokens, *[b""] * (1 + max(special_tokens.values(), default=-1) - len(tokens))]
         data, offsets = packed(tokens)
@@ -189,8 +182,8 @@ class PairModel:
         if characters:
             spelled[byte_ids] = False
         if merges.shape[1] == 2:
-            made = products(data, offsets, merges, np.flatnonzero(spelled))
-            merges = np.column_stack([merges, made])
+            new = products(data, offsets, merges, np.flatnonzero(spelled))
+            merges = np.column_stack([merges, new])
         check_products(data, offsets, merges)
         _, last = np.unique((merges[::-1, 0] << 32) | merges[::-1, 1], return_index=True)
         ranks = np.sort(len(merges) - 1 - last)
@@ -210,7 +203,7 @@ class PairModel:
     ) -> PairModel:
         """Return the model that encodes as SentencePiece's BPE with byte fallback does.
 
-        The greatest score merges first; see `toktk.models.neighbors`.
+        The greatest score merges first; see `last_pairs`.
 
         Args:
             tokens: the bytes of each id, ``b""`` where there is none.
@@ -266,23 +259,16 @@ class PairModel:
 
     @property
     def vocab_size(self) -> int:
-        """The highest id and one."""
+        """The highest id plus one."""
         return int(self.offsets.size - 1)
-
-    @functools.cached_property
-    def base_size(self) -> int:
-        """Special tokens, bytes, and characters where pieces begin as such."""
-        characters = self._character_ids[self._character_ids >= 0]
-        return len({*self.special_ids.tolist(), *self.byte_ids.tolist(), *characters.tolist()})
 
     @functools.cached_property
     def tokens(self) -> list[bytes]:
         """The bytes of each id, none where it has no token; a special token's are its name in UTF-8."""
-        raw = self.data.tobytes()
-        found = [raw[a:b] for a, b in pairwise(self.offsets.tolist())]
+        tokens = unpacked(self.data, self.offsets)
         for name, i in zip(self.special_tokens, self.special_ids.tolist(), strict=True):
-            found[i] = name.encode()
-        return found
+            tokens[i] = name.encode()
+        return tokens
 
     @functools.cached_property
     def _pair_table(self) -> PairTable:
@@ -297,7 +283,7 @@ class PairModel:
 
     @functools.cached_property
     def _whole_table(self) -> tuple[Int64, int]:
-        """The hash table of `whole` tokens, and the bytes of the longest: -1 without any."""
+        """The hash table of `whole` tokens, and the length of the longest in bytes; -1 without any."""
         ids = np.flatnonzero(self.whole)
         lengths = np.diff(self.offsets)[ids]
         if not lengths.all():
@@ -323,10 +309,7 @@ class PairModel:
     @functools.cached_property
     def signature(self) -> str:
         """The sha256, in hex, of all that determines the ids."""
-        digest = hashlib.sha256(self.kind.encode())
-        for name, array in sorted(self.to_arrays().items()):
-            digest.update(f"{name} {array.size} ".encode() + array.tobytes())
-        return digest.hexdigest()
+        return signature_of(self.kind, self.to_arrays())
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """See `toktk.models.model.Model`."""
@@ -345,7 +328,238 @@ class PairModel:
     def from_arrays(cls, arrays: Arrays) -> PairModel:
         """See `toktk.models.model.Model`."""
         names = unpack_names(arrays["special_tokens"])
-        rest = {name: arrays[name] for name in ("special_ids", "data", "offsets", "pairs")}
-        characters = bool(arrays["characters"][0])
-        return cls(names, **rest, byte_ids=arrays["byte_ids"], characters=characters,
-                   whole=arrays["whole"])  # fmt: skip
+        others = ("special_ids", "data", "offsets", "pairs", "byte_ids", "whole")
+        return cls(
+            names,
+            characters=bool(arrays["characters"][0]),
+            **{name: arrays[name] for name in others},
+        )
+
+
+def character_spelling(
+    characters: npt.NDArray[np.int32], table: PairTable | None, byte_ids: Int64
+) -> Spelling:
+    """Return how pieces begin as `characters`, by code point, or as their bytes; see toktk.kernels.pairs.
+
+    `table` is None while it is being filled.
+    """
+    byte_ids = byte_ids.copy()
+    ascii_ids = characters[:128]
+    byte_ids[: ascii_ids.size][ascii_ids >= 0] = ascii_ids[ascii_ids >= 0]
+    return (
+        read_only(byte_ids, np.int64),
+        read_only(characters, np.int32),
+        True,
+        first_pairs(table, byte_ids),
+    )
+
+
+def last_pairs(
+    data: Bytes,
+    offsets: Int64,
+    ranks: Int64,
+    made: Int64,
+    byte_ids: Int64,
+    characters: npt.NDArray[np.int32],
+) -> Int64:
+    """Return int64[n, 4]: left, right, new, rank of the pair of each token that merging can make.
+
+    tiktoken and SentencePiece merge any two neighbors that together spell a token: first those that spell
+    the token of lowest rank, of equals the leftmost. Written out as pairs, one is enough for each token: the
+    two symbols that are left just before the end when the token is encoded alone.
+
+    Proof: suppose neighbors a and b spell the token t in some text. No merge has crossed the ends of a and b,
+    so the merges within happened in the order in which t alone is encoded: each time the lowest rank, then
+    the leftmost, of what is there. Every step leaves one symbol less, so two symbols are left exactly once,
+    and they are a and b.
+
+    A token that never comes down to two symbols is made in no text. Only a piece that equals it can become
+    it, and tiktoken does that. All steps before the last make shorter tokens, so pairs are found from the
+    shortest token to the longest.
+
+    Args:
+        data, offsets: the bytes of each id.
+        ranks: int64[ids], below `toktk.kernels.bpe_encode.NO_RANK`; tokens may share one.
+        made: the ids that merging may make; their bytes must differ from each other.
+        byte_ids, characters: how pieces begin, as toktk.kernels.pairs describes it.
+    """
+    from toktk.kernels.bpe_encode import SHORT, empty_pair_table
+    from toktk.kernels.pairs import list_last_pairs
+
+    lengths = np.diff(offsets)[made]
+    order = made[np.argsort(lengths, kind="stable")]
+    pairs = np.empty((order.size, 4), dtype=np.int64)
+    scratch = np.empty(8 * max(SHORT, int(lengths.max(initial=0))), dtype=np.int64)
+    n = list_last_pairs(
+        order,
+        data,
+        offsets,
+        ranks,
+        character_spelling(characters, None, byte_ids),
+        empty_pair_table(order.size),
+        pairs,
+        scratch,
+    )
+    return pairs[:n][np.argsort(pairs[:n, 3], kind="stable")]
+
+
+def within(numbers: Int64, n: int) -> bool:
+    """Tell whether all are 0 to n - 1."""
+    return not numbers.size or (int(numbers.min()) >= 0 and int(numbers.max()) < n)
+
+
+def tokens_by_id(ids: Mapping[bytes, int], special_tokens: Mapping[str, int]) -> list[bytes]:
+    """Return the token of each id, ``b""`` for special tokens and where there is none.
+
+    Raises:
+        FormatError: an id given twice, below 0 or above `MAX_ID`.
+    """
+    _check_ids(ids, special_tokens)
+    tokens = [b""] * (1 + max([*ids.values(), *special_tokens.values()], default=-1))
+    for token, i in ids.items():
+        tokens[i] = token
+    return tokens
+
+
+def _check_ids(ids: Mapping[bytes, int], special_tokens: Mapping[str, int]) -> None:
+    given = [*ids.values(), *special_tokens.values()]
+    if given and not 0 <= min(given) <= max(given) <= MAX_ID:
+        outside = next(i for i in given if not 0 <= i <= MAX_ID)
+        raise FormatError(f"the id {outside} is outside 0 to {MAX_ID:,}.")
+    if len(set(given)) == len(given):
+        return
+    owner: dict[int, object] = {}
+    for name, i in [*ids.items(), *special_tokens.items()]:
+        if owner.setdefault(i, name) != name:
+            raise FormatError(f"the id {i} is given twice.", f"Found: {owner[i]!r} and {name!r}.")
+
+
+def gathered(data: Bytes, offsets: Int64, ids: Int64) -> tuple[Bytes, Int64]:
+    """Return the bytes of the tokens `ids`, one after the other, and int64[n + 1]: where each begins."""
+    lengths = np.diff(offsets)[ids]
+    starts = np.append(0, np.cumsum(lengths)).astype(np.int64)
+    at = np.arange(starts[-1]) + np.repeat(offsets[ids] - starts[:-1], lengths)
+    return data[at], starts
+
+
+def token_table(data: Bytes, offsets: Int64, ids: Int64) -> Int64:
+    """Return the tokens `ids` as a hash table for toktk.kernels.pairs.
+
+    Raises:
+        FormatError: two of them spell the same.
+    """
+    from toktk.kernels.pairs import fill_token_table, find_token
+
+    table = np.full(1 << max(2 * ids.size, 1).bit_length(), -1, dtype=np.int64)
+    double = int(fill_token_table(ids, data, offsets, table))
+    if double >= 0:
+        start, n = offsets[double], offsets[double + 1] - offsets[double]
+        first = int(find_token(data, start, n, table, data, offsets))
+        raise double_token(data[start : start + n].tobytes(), first, double)
+    return read_only(table, np.int64)
+
+
+def double_token(token: bytes, first: int, second: int) -> FormatError:
+    """Return what to raise where two ids spell the same."""
+    return FormatError("two tokens spell the same.", f"Found: {token!r}, ids {first} and {second}.")
+
+
+def products(data: Bytes, offsets: Int64, merges: Int64, ids: Int64) -> Int64:
+    """Return the token that each merge (left, right, …) makes, by its bytes: one of `ids`.
+
+    Raises:
+        FormatError: two of `ids` spell the same, or a merge makes no token.
+    """
+    from toktk.kernels.pairs import find_tokens
+
+    table = token_table(data, offsets, ids)
+    joined, starts = gathered(data, offsets, merges[:, :2].ravel())
+    new = np.empty(len(merges), dtype=np.int64)
+    find_tokens(joined, starts[::2].copy(), table, data, offsets, new)
+    if (new < 0).any():
+        raise _no_token(data, offsets, merges, int((new < 0).argmax()))
+    return new
+
+
+def check_products(data: Bytes, offsets: Int64, merges: Int64) -> None:
+    """Refuse rows (left, right, new) where new does not spell left and right together.
+
+    Raises:
+        FormatError: the first such merge.
+    """
+    joined, starts = gathered(data, offsets, merges[:, :2].ravel())
+    new, ends = gathered(data, offsets, merges[:, 2])
+    wrong = np.diff(starts[::2]) != np.diff(ends)
+    if not wrong.any():
+        row = np.repeat(np.arange(len(merges)), np.diff(ends))
+        wrong[row[joined != new]] = True
+    if wrong.any():
+        raise _no_token(data, offsets, merges, int(wrong.argmax()))
+
+
+def _no_token(data: Bytes, offsets: Int64, merges: Int64, at: int) -> FormatError:
+    left, right = (data[offsets[i] : offsets[i + 1]].tobytes() for i in merges[at, :2].tolist())
+    return FormatError(
+        f"model.merges[{at}] makes no token of the vocabulary.", f"Found: {left!r} and {right!r}."
+    )
+
+
+def character_ids(data: Bytes, offsets: Int64, excluded: Int64) -> npt.NDArray[np.int32]:
+    """Return int32[highest code point + 1]: the id of each character that is a token, -1 for others.
+
+    Raises:
+        FormatError: two tokens that are not `excluded` are the same character.
+    """
+    lengths = np.diff(offsets)
+    candidate = (lengths > 0) & (lengths <= 4)
+    candidate[excluded] = False
+    ids = np.flatnonzero(candidate)
+    codes = _code_points(data, offsets, ids)
+    ids, codes = ids[codes >= 0], codes[codes >= 0]
+    table = np.full(int(codes.max(initial=-1)) + 1, -1, dtype=np.int32)
+    table[codes[::-1]] = ids[::-1]  # of equal ones the first
+    twice = np.flatnonzero(table[codes] != ids)
+    if twice.size:
+        second = int(ids[twice[0]])
+        raw = data[offsets[second] : offsets[second + 1]].tobytes()
+        raise double_token(raw, int(table[codes[twice[0]]]), second)
+    return read_only(table, np.int32)
+
+
+def _code_points(data: Bytes, offsets: Int64, ids: Int64) -> Int64:
+    """Return the code point of each token, of 1 to 4 bytes; -1 for what is not one character in UTF-8."""
+    lengths = np.diff(offsets)[ids]
+    padded = np.append(data, np.zeros(3, dtype=np.uint8))
+    codes: Int64 = padded[offsets[ids]].astype(np.int64)
+    lead = np.array([0x00, 0xC0, 0xE0, 0xF0])[lengths - 1]
+    mask = np.array([0x80, 0xE0, 0xF0, 0xF8])[lengths - 1]
+    sound = codes & mask == lead
+    codes &= ~mask
+    for i in range(1, 4):
+        more = lengths > i
+        byte = padded[offsets[ids[more]] + i].astype(np.int64)
+        sound[more] &= byte & 0xC0 == 0x80
+        codes[more] = codes[more] << 6 | byte & 0x3F
+    sound &= codes >= np.array([0, 0x80, 0x800, 0x10000])[lengths - 1]  # in its shortest form
+    sound &= (codes < 0xD800) | (codes > 0xDFFF)
+    sound &= codes <= 0x10FFFF
+    return np.where(sound, codes, -1)
+
+
+def check_alphabet(tokens: Sequence[bytes], ids: Int64, characters: npt.NDArray[np.int32]) -> None:
+    """Refuse tokens, all of them UTF-8, that hold a character which is no token (see `character_ids`).
+
+    Raises:
+        FormatError: the first such token.
+    """
+    alphabet = {chr(code) for code in np.flatnonzero(characters >= 0).tolist()}
+    if alphabet.issuperset(b"".join([tokens[i] for i in ids.tolist()]).decode()):
+        return
+    for i in ids.tolist():
+        text = tokens[i].decode()
+        unknown = set(text) - alphabet
+        if unknown:
+            raise FormatError(
+                f"token {i} holds a character that is no token by itself.",
+                f"Found: {min(unknown)!r} in {text!r}.",
+            )

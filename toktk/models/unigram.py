@@ -1,4 +1,7 @@
-"""The unigram model: tokens with scores, and the best path through a piece (Kudo 2018)."""
+"""The unigram model: tokens with scores, and the best path through a piece (Kudo 2018).
+
+The slow twin is `toktk.educational.viterbi`.
+"""
 
 from __future__ import annotations
 

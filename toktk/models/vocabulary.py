@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from toktk.arrays import Bytes, Int64, read_only
+from toktk.arrays import packed as packed
 from toktk.errors import FormatError
-from toktk.models.model import Bytes, Int64, pack_names, read_only
+from toktk.models.model import pack_names, signature_of
 
 
-def packed(tokens: Sequence[bytes]) -> tuple[Bytes, Int64]:
-    """Return the bytes of all tokens, and int64[n + 1]: where each begins and the last ends."""
-    offsets = np.cumsum([0, *map(len, tokens)], dtype=np.int64)
-    return np.frombuffer(b"".join(tokens), dtype=np.uint8), offsets
+def unpacked(data: Bytes, offsets: Int64) -> list[bytes]:
+    """Return the tokens that `packed` packed."""
+    raw = data.tobytes()
+    return [raw[a:b] for a, b in pairwise(offsets.tolist())]
 
 
 def build_trie(
@@ -158,36 +158,27 @@ class Vocabulary:
         """Number of ids, special tokens and bytes included."""
         return len(self.special_tokens) + self.offsets.size - 1
 
-    @property
-    def base_size(self) -> int:
-        """Special tokens and alphabet: the bytes; with fallback also tokens of one character."""
-        if self.fallback is None:
-            return len(self.special_tokens) + 256
-        begins_character = np.flatnonzero(self.data & 0xC0 != 0x80)
-        n_chars = np.diff(np.searchsorted(begins_character, self.offsets))
-        single = n_chars == 1
-        single[self.fallback - len(self.special_tokens)] = True
-        return len(self.special_tokens) + int(single.sum())
-
     @functools.cached_property
     def tokens(self) -> list[bytes]:
         """The bytes of each id; a special token's are its name in UTF-8."""
-        raw, ends = self.data.tobytes(), self.offsets.tolist()
-        found = [name.encode() for name in self.special_tokens]
-        found += [raw[a:b] for a, b in pairwise(ends)]
-        return found
+        names = [name.encode() for name in self.special_tokens]
+        return names + unpacked(self.data, self.offsets)
 
     @functools.cached_property
     def trie(self) -> tuple[Int64, Int64]:
-        """The hash table of the kernels, and int64[nodes]: the token that ends at each node, or -1.
-
-        Raises:
-            FormatError: two tokens are equal. Files are read with this; a trainer's tokens differ.
-        """
+        """The hash table of the kernels, and int64[nodes]: the token that ends at each node, or -1."""
         matched = np.ones(self.offsets.size - 1, dtype=np.bool_)
         if self.fallback is not None:
             matched[self.fallback - len(self.special_tokens)] = False
         return build_trie(self.data, self.offsets, matched, len(self.special_tokens))
+
+    def check(self) -> None:
+        """Find equal tokens, which the constructor leaves alone; readers of files call this.
+
+        Raises:
+            FormatError: two tokens are equal.
+        """
+        _ = self.trie
 
     def is_prefix_of(self, other: object) -> bool:
         """Tell whether `other` is the same: no vocabulary is read off another's paths."""
@@ -196,10 +187,7 @@ class Vocabulary:
     @functools.cached_property
     def signature(self) -> str:
         """The sha256, in hex, of all that determines the ids."""
-        digest = hashlib.sha256(self.kind.encode())
-        for name, array in sorted(self.to_arrays().items()):
-            digest.update(f"{name} {array.size} ".encode() + array.tobytes())
-        return digest.hexdigest()
+        return signature_of(self.kind, self.to_arrays())
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """See `toktk.models.model.Model`."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -24,12 +25,12 @@ class Normalizer:
     """Changes to a document, in this order; by default none.
 
     Attributes:
-        form: a Unicode normalization form as Hugging Face's `tokenizers` has it, by whose Unicode tables
-            the youngest characters are plain. Only the few characters around one that may change go
-            through `unicodedata`.
-        marks: U+2581, SentencePiece's space, becomes a space: toktk's models hold spaces alone.
-        prefix: a space in front of every document that is not empty; ``unless_space``: and does not
-            begin with one.
+        form: a Unicode normalization form, equal to that of Hugging Face's `tokenizers`, which leaves
+            characters alone that are younger than its Unicode tables. Only the few characters around one
+            that may change go through `unicodedata`.
+        marks: U+2581, SentencePiece's space, becomes a space; toktk's models hold spaces only.
+        prefix: a space is put in front of every document that is not empty; ``unless_space``: only where
+            it does not begin with a space.
 
     Raises:
         PatternError: an unknown form or prefix.
@@ -68,12 +69,12 @@ class Normalizer:
     ) -> tuple[Bytes, Int64]:
         """Return the normalized documents as ``(data, offsets)``.
 
-        These are the objects given where nothing changes; what changes is copied.
+        Where nothing changes, they are the objects given; else copies.
 
         Args:
             data: uint8, UTF-8.
             offsets: int64[D + 1]; document d is ``data[offsets[d]:offsets[d + 1]]``.
-            atoms: bool[D], documents of which nothing but U+2581 may change.
+            atoms: bool[D], documents in which only U+2581 may change.
         """
         if self.form is not None:
             data, offsets = _to_form(data, offsets, self.form, atoms)
@@ -109,49 +110,48 @@ IDENTITY = Normalizer()
 def _to_form(
     data: Bytes, offsets: Int64, form: Form, atoms: npt.NDArray[np.bool_] | None
 ) -> tuple[Bytes, Int64]:
-    spots = _doubtful_parts(data, offsets, form)
+    from toktk.kernels.normalize import find_doubtful
+
+    doubtful = find_parts(find_doubtful, data, offsets, stability(form))
     if atoms is not None:
-        spots = spots[~atoms[np.searchsorted(offsets, spots[:, 0], side="right") - 1]]
-    if spots.size == 0:
+        doubtful = doubtful[~atoms[np.searchsorted(offsets, doubtful[:, 0], side="right") - 1]]
+    if doubtful.size == 0:
         return data, offsets
     first = int(offsets[0])
     raw = data[first : int(offsets[-1])].tobytes()
     normalized: dict[bytes, bytes] = {}  # the same few parts again and again
     parts, gains, at = [], [], 0
-    for begin, end in (spots - first).tolist():
+    for begin, end in (doubtful - first).tolist():
         part = raw[begin:end]
         if part not in normalized:
             normalized[part] = _normalized(part.decode(), form).encode()
-        if normalized[part] == part:
-            gains.append(0)
-            continue
-        parts += [raw[at:begin], normalized[part]]
-        gains.append(len(normalized[part]) - (end - begin))
-        at = end
+        gains.append(len(normalized[part]) - len(part))
+        if normalized[part] != part:
+            parts += [raw[at:begin], normalized[part]]
+            at = end
     if not parts:
         return data, offsets
     changed = np.frombuffer(b"".join([*parts, raw[at:]]), dtype=np.uint8)
     gained = np.concatenate([[0], np.cumsum(gains)])
-    return changed, offsets - first + gained[np.searchsorted(spots[:, 1], offsets, side="right")]
+    return changed, offsets - first + gained[np.searchsorted(doubtful[:, 1], offsets, side="right")]
 
 
 def _normalized(part: str, form: Form) -> str:
-    """Return a part in `form`; one of the `plain_characters` can only be its first, and stays as it is."""
+    """Return a part in `form`; only its first character can be in `plain_characters`, and stays."""
     plain = part[:1] if part[:1] in plain_characters() else ""
     return plain + unicodedata.normalize(form, part[len(plain) :])
 
 
-def _doubtful_parts(data: Bytes, offsets: Int64, form: Form) -> Int64:
-    """Return begin and end of the parts that the form may change, int64[n, 2]."""
-    from toktk.kernels.normalize import find_doubtful
-
-    values = stability(form)
-    spots = np.empty(2048 + int(offsets[-1] - offsets[0]) // 32, dtype=np.int64)
+def find_parts(
+    find: Callable[..., int], data: Bytes, offsets: Int64, *tables: npt.NDArray[Any]
+) -> Int64:
+    """Return begin and end of the parts that the kernel `find` lists, int64[n, 2]."""
+    parts = np.empty(2048 + int(offsets[-1] - offsets[0]) // 32, dtype=np.int64)
     while True:
-        n = int(find_doubtful(data, offsets, values, spots))
-        if 2 * n <= spots.size:
-            return spots[: 2 * n].reshape(n, 2)
-        spots = np.empty(2 * n, dtype=np.int64)
+        n = int(find(data, offsets, *tables, parts))
+        if 2 * n <= parts.size:
+            return parts[: 2 * n].reshape(n, 2)
+        parts = np.empty(2 * n, dtype=np.int64)
 
 
 def _without_marks(data: Bytes, offsets: Int64) -> tuple[Bytes, Int64]:

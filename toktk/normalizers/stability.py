@@ -1,11 +1,11 @@
 """Which characters a normalization form may change, from Python's Unicode tables and the library's.
 
-A character is *stable* in a form if it never changes in it, combines with nothing before it and is never
-moved: canonical combining class 0 and Quick_Check=Yes, in the terms of Unicode's annex 15. Text may be
-cut in front of a stable character and normalized in parts.
+A character is *stable* in a form if the form never changes it, never combines it with a character before
+it and never moves it: canonical combining class 0 and Quick_Check=Yes, in the terms of Unicode's annex 15.
+Text may be cut in front of a stable character and normalized in parts.
 
-Hugging Face's `tokenizers` has older tables than Python. A character that is younger than those is plain to
-the library: it has no decomposition, class 0 and combines with nothing, so it is stable here too.
+Hugging Face's `tokenizers` has older tables than Python. To the library, a character that is younger than
+its tables is *plain*: it has no decomposition, class 0 and combines with nothing. So it is stable here too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
 STABLE, DOUBTFUL = 0, 255
 
-# No character above is anything but stable, in any form.
+# All characters above are stable in every form.
 END = 0x30000
 
 # Vowels and final consonants of Hangul combine by rule, so no decomposition lists them.
@@ -32,8 +32,8 @@ _JAMO = [*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)]
 def stability(form: Form) -> npt.NDArray[np.uint8]:
     """Return a value for each code point below `END`.
 
-    `STABLE`, as all `plain_characters` are; the combining class of one that may be moved but does not change
-    otherwise; or `DOUBTFUL`, where only normalizing tells.
+    `STABLE`, as all `plain_characters` are; the combining class, where a character may only be moved; or
+    `DOUBTFUL`, where only normalizing tells.
     """
     values = np.zeros(END, dtype=np.uint8)
     for code in range(0x80, END):
@@ -57,31 +57,30 @@ def stability(form: Form) -> npt.NDArray[np.uint8]:
 
 @functools.cache
 def plain_characters() -> frozenset[str]:
-    """Return the characters that only Python's tables have more to say of than that they are characters.
+    """Return the characters of which Python's tables say something and the library's do not.
 
-    None of them may come under the hands of `unicodedata.normalize`.
+    `unicodedata.normalize` must not be given any of them.
     """
     from tokenizers import normalizers
 
-    library = normalizers.NFKD()
-    told = [
+    listed = [
         character
         for character in map(chr, range(0x80, END))
         if unicodedata.combining(character) or unicodedata.decomposition(character)
     ]
-    # A plain one keeps a mark of class 240 and one of class 1 apart, any other lets the latter move.
-    probes = [f"\u0345{character}\u0334" for character in told]
-    results = library.normalize_str("\n".join(probes)).split("\n")
-    plain = {c for c, probe, r in zip(told, probes, results, strict=True) if probe == r}
-    return frozenset(plain | _parts_of(plain, told))
+    # A plain character keeps a mark of class 240 and one of class 1 apart; around any other they move.
+    probes = [f"\u0345{character}\u0334" for character in listed]
+    results = normalizers.NFKD().normalize_str("\n".join(probes)).split("\n")
+    plain = {c for c, probe, r in zip(listed, probes, results, strict=True) if probe == r}
+    return frozenset(plain | _parts_of(plain, listed))
 
 
-def _parts_of(plain: set[str], told: list[str]) -> set[str]:
-    """Return those characters that combine with another to nothing else than one of `plain`."""
-    pairs = {c: _canonical_pair(c) for c in told}
-    known = {part for c, pair in pairs.items() if c not in plain for part in pair}
+def _parts_of(plain: set[str], listed: list[str]) -> set[str]:
+    """Return the characters that combine with another only to something in `plain`."""
+    pairs = {c: _canonical_pair(c) for c in listed}
+    parts_of_others = {part for c, pair in pairs.items() if c not in plain for part in pair}
     # A composition is as young as one of its parts, or Unicode would not have it.
-    return {next((part for part in pairs[c] if part not in known), c) for c in plain}
+    return {next((part for part in pairs[c] if part not in parts_of_others), c) for c in plain}
 
 
 def _canonical_pair(character: str) -> list[str]:

@@ -1,23 +1,27 @@
 """Corpus -> PieceTable: text is cut and counted on its bytes, by threads that share nothing.
 
 Memory is bounded by the distinct pieces (once per thread) and the batches in flight, never by the corpus.
-Sums do not depend on order, so neither do the counts depend on threads, batches or document order.
+Sums do not depend on order. So the counts depend neither on threads, nor on batches or document order.
+`toktk.educational.count_pieces` does the same slowly.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
+from collections import Counter as Counts
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
+
 from toktk import arrow
-from toktk.corpus.batch import spans
+from toktk.arrays import Bytes, Int64, offsets_of, packed
+from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, spans
 from toktk.errors import CorpusError
-from toktk.pieces.counter import Counter
-from toktk.pieces.table import PieceTable
-from toktk.pieces.totals import GroupTotals
+from toktk.pieces.table import POOLED, PieceTable, gather
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +30,13 @@ if TYPE_CHECKING:
     from toktk.corpus.corpus import Progress
     from toktk.pretokenizers.pretokenizer import Pretokenizer
 
-POOLED = "all"
+Groups = npt.NDArray[np.int32]
+"""The number of each document's or piece's group."""
+
+ONE_GROUP = "text"
+"""The name of the only group, where groups are not told apart."""
+
+_FIRST_SLOTS = 1 << 16
 
 
 def count_corpus(
@@ -82,6 +92,26 @@ def count_corpus_many(
     return tables
 
 
+def merge(tables: Sequence[PieceTable]) -> PieceTable:
+    """Return the sum of tables that were cut by the same pretokenizer.
+
+    Raises:
+        CorpusError: they were cut by different ones.
+    """
+    signatures = [*dict.fromkeys(table.pretokenizer for table in tables)]
+    if len(signatures) != 1:
+        raise CorpusError(
+            "cannot add piece tables that were cut differently.",
+            f"Found: {' and '.join(signatures) or 'no table'}.",
+            "Count all with the same pretokenizer.",
+        )
+    totals = GroupTotals(by_group=True)
+    counter = SpanCounter(signatures[0])
+    for table in tables:
+        counter.add_table(table, totals.add_table(table))
+    return counter.table(totals)
+
+
 def _by_pretokenizer(
     batches: Iterable[pa.RecordBatch],
     pretokenizers: Sequence[Pretokenizer],
@@ -94,13 +124,13 @@ def _by_pretokenizer(
     with ThreadPoolExecutor(jobs) as pool:
         pending: list[Future[None]] = []
         for batch in batches:
-            for one in pending:
-                one.result()
+            for future in pending:
+                future.result()
             groups = totals.add(batch)
-            of_batch = (*spans(batch.column(0)), groups, arrow.to_numpy(batch.column(3)))
-            pending = [pool.submit(counter.add, *of_batch) for counter in counters]
-        for one in pending:
-            one.result()
+            documents = (*spans(batch.column(TEXT)), groups, arrow.to_numpy(batch.column(WEIGHT)))
+            pending = [pool.submit(counter.add, *documents) for counter in counters]
+        for future in pending:
+            future.result()
         return list(pool.map(lambda counter: counter.table(totals), counters))
 
 
@@ -115,10 +145,9 @@ def _by_batch(
     if jobs == 1:
         for batch in batches:
             tallies[0].add(batch)
-    else:
-        _in_threads(batches, tallies)
-    of_threads = zip(*(tally.tables() for tally in tallies), strict=True)
-    return [merge(list(some)) if jobs > 1 else some[0] for some in of_threads]
+        return tallies[0].tables()
+    _in_threads(batches, tallies)
+    return [merge(tables) for tables in zip(*(tally.tables() for tally in tallies), strict=True)]
 
 
 class _Tally:
@@ -129,15 +158,13 @@ class _Tally:
         self._counters = [Counter(pretokenizer) for pretokenizer in pretokenizers]
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Count one batch."""
         groups = self._totals.add(batch)
-        data, offsets = spans(batch.column(0))
-        weights = arrow.to_numpy(batch.column(3))
+        data, offsets = spans(batch.column(TEXT))
+        weights = arrow.to_numpy(batch.column(WEIGHT))
         for counter in self._counters:
             counter.add(data, offsets, groups, weights)
 
     def tables(self) -> list[PieceTable]:
-        """Return what was counted under each pretokenizer."""
         return [counter.table(self._totals) for counter in self._counters]
 
 
@@ -155,7 +182,7 @@ def _in_threads(batches: Iterable[pa.RecordBatch], tallies: list[_Tally]) -> Non
             except BaseException as error:
                 errors.append(error)
 
-    threads = [threading.Thread(target=run, args=(c,), daemon=True) for c in tallies]
+    threads = [threading.Thread(target=run, args=(tally,), daemon=True) for tally in tallies]
     for thread in threads:
         thread.start()
     try:
@@ -172,16 +199,231 @@ def _in_threads(batches: Iterable[pa.RecordBatch], tallies: list[_Tally]) -> Non
         raise errors[0]
 
 
-def merge(tables: list[PieceTable]) -> PieceTable:
-    """Return the sum of tables that were cut by the same pretokenizer."""
-    from toktk.pretokenizers.pretokenizer import Pretokenizer
+class GroupTotals:
+    """What is counted of raw text, however it is cut: totals and alignment of each group.
 
-    totals = GroupTotals(by_group=True)
-    total = Counter(Pretokenizer("merged", tables[0].pretokenizer))
-    for table in tables:
-        total.add_table(table, totals.add_table(table))
-    merged = total.table(totals)
-    return PieceTable(
-        merged.data, merged.offsets, merged.rows, merged.entry_group, merged.entry_count,
-        merged.groups, merged.totals, merged.aligned, tables[0].pretokenizer,
-    )  # fmt: skip
+    Groups are numbered in order of appearance. The columns are those of `PieceTable`.
+
+    Args:
+        by_group: tell groups apart; else there is one, and its totals stay 0.
+    """
+
+    def __init__(self, by_group: bool) -> None:
+        from toktk.kernels.text_totals import N_TOTALS
+
+        self._by_group = by_group
+        self._numbers: dict[str, int] = {}
+        self._flags = np.empty(0, dtype=np.uint8)
+        self._totals = np.zeros((8, N_TOTALS), dtype=np.int64)
+        self._aligned = np.zeros((8, 2), dtype=np.int64)
+
+    def add(self, batch: pa.RecordBatch) -> Groups:
+        """Add a batch; return int32[D]: the number of each document's group."""
+        if not self._by_group:
+            self._numbered([ONE_GROUP])
+            return np.zeros(batch.num_rows, dtype=np.int32)
+        from toktk.kernels.text_totals import add_totals
+
+        group, align = batch.column(GROUP), batch.column(ALIGN)
+        numbers = self._numbered(group.dictionary.to_pylist())
+        groups: Groups = numbers[arrow.to_numpy(group.indices)]
+        data, offsets = spans(batch.column(TEXT))
+        weights = arrow.to_numpy(batch.column(WEIGHT))
+        n = int(offsets[-1] - offsets[0])
+        if n > self._flags.size:
+            self._flags = np.empty(n, dtype=np.uint8)
+        add_totals(data, offsets, groups, weights, self._flags, self._totals)
+        if align.null_count < len(align):
+            self._add_alignment(align, groups)
+        return groups
+
+    def add_table(self, table: PieceTable) -> Groups:
+        """Add those of a table; return int32[G]: the numbers of its groups."""
+        numbers = self._numbered(table.groups)
+        self._totals[numbers] += table.totals
+        self._aligned[numbers] += table.aligned
+        return numbers
+
+    def in_order(self) -> tuple[tuple[str, ...], Groups, Int64, Int64]:
+        """Return the names in alphabetical order, int32[G]: where each number went, totals and alignment."""
+        names = tuple(sorted(self._numbers))
+        old = np.array([self._numbers[name] for name in names], dtype=np.int64)
+        new_index = np.empty(len(names), dtype=np.int32)
+        new_index[old] = np.arange(len(names))
+        return names, new_index, self._totals[old], self._aligned[old]
+
+    def _numbered(self, names: Sequence[str]) -> Groups:
+        numbers = [self._numbers.setdefault(name, len(self._numbers)) for name in names]
+        while len(self._numbers) > len(self._totals):
+            self._totals = np.vstack([self._totals, np.zeros_like(self._totals)])
+            self._aligned = np.vstack([self._aligned, np.zeros_like(self._aligned)])
+        return np.array(numbers, dtype=np.int32)
+
+    def _add_alignment(self, align: pa.Array, groups: Groups) -> None:
+        import pyarrow as pa
+
+        from toktk.kernels.hash import hash_spans
+
+        valid = arrow.is_valid(align)
+        hashes = hash_spans(*spans(align.drop_null().cast(pa.large_string()))).view(np.int64)
+        np.add.at(self._aligned[:, 0], groups[valid], 1)
+        np.add.at(self._aligned[:, 1], groups[valid], hashes)
+
+
+class SpanCounter:
+    """Spans of bytes, counted by group in the hash table of `toktk.kernels.count`.
+
+    Args:
+        signature: of the pretokenizer that cut the spans.
+    """
+
+    def __init__(self, signature: str) -> None:
+        from toktk.kernels import count as k
+
+        self._kernels = k
+        self._signature = signature
+        self._slots = np.zeros(4 * _FIRST_SLOTS, dtype=np.uint64)
+        self._arena = np.empty(1 << 16, dtype=np.uint8)
+        self._state = np.zeros(k.STATE_SIZE, dtype=np.int64)
+
+    def add_spans(self, data: Bytes, offsets: Int64, groups: Groups, counts: Int64) -> None:
+        """Add spans, each with a group, by number, and a count."""
+        self._add_entries(data, offsets, np.arange(offsets.size), groups, counts)
+
+    def add_table(self, table: PieceTable, groups: Groups) -> None:
+        """Add a finished table, whose groups have these numbers here."""
+        of_entry = groups[table.entry_group]
+        self._add_entries(table.data, table.offsets, table.rows, of_entry, table.entry_count)
+
+    def _add_entries(
+        self,
+        data: Bytes,
+        offsets: Int64,
+        rows: Int64,
+        groups: Groups,
+        counts: Int64,
+    ) -> None:
+        self._state[self._kernels.BEGUN :] = 0
+        longest = int((np.diff(offsets) * np.diff(rows)).max(initial=0))
+        while self._grow(
+            self._kernels.count_spans(
+                data, offsets, rows, groups, counts, self._slots, self._arena, self._state
+            ),
+            longest,
+        ):
+            pass
+
+    def _grow(self, lack: int, room: int) -> bool:
+        """Enlarge what a kernel lacks; return False when it lacks nothing."""
+        k = self._kernels
+        if lack == k.GROW_SLOTS:
+            slots = np.zeros(2 * self._slots.size, dtype=np.uint64)
+            k.rehash(self._slots, slots)
+            self._slots = slots
+        elif lack == k.GROW_ARENA:
+            arena = np.empty(2 * self._arena.size + room, dtype=np.uint8)
+            arena[: self._arena.size] = self._arena
+            self._arena = arena
+        return bool(lack != k.DONE)
+
+    def table(self, totals: GroupTotals) -> PieceTable:
+        """Return what was counted; the groups, which `totals` names, are in alphabetical order."""
+        k = self._kernels
+        n = int(self._state[k.USED])
+        lengths, counts = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+        groups = np.empty(n, dtype=np.int32)
+        k.slot_lengths(self._slots, lengths, groups, counts)
+        offsets = offsets_of(lengths)
+        data = np.empty(int(offsets[-1]), dtype=np.uint8)
+        k.slot_bytes(self._slots, self._arena, offsets, data)
+        self._slots = np.zeros(4, dtype=np.uint64)  # the entries are out; free the memory now
+        names, new_index, sums, aligned = totals.in_order()
+        rows, order = np.arange(n + 1), np.arange(n)
+        if len(names) > 1:
+            data, offsets, rows, order = _unite(data, offsets)
+        return PieceTable(
+            data,
+            offsets,
+            rows,
+            new_index[groups[order]] if n else np.zeros(0, dtype=np.int32),
+            counts[order],
+            names,
+            sums,
+            aligned,
+            self._signature,
+        )
+
+
+def _unite(data: Bytes, offsets: Int64) -> tuple[Bytes, Int64, Int64, Int64]:
+    """Give equal spans of different groups one piece; return data, offsets, rows, order of entries."""
+    from toktk.kernels import count as k
+
+    n = offsets.size - 1
+    heads = np.full(1 << max(n, 1).bit_length(), -1, dtype=np.int32)
+    following, firsts, piece_of = (np.empty(n, dtype=np.int32) for _ in range(3))
+    n_pieces = int(k.number_pieces(data, offsets, heads, following, firsts, piece_of))
+    rows = offsets_of(np.bincount(piece_of, minlength=n_pieces))
+    order = np.empty(n, dtype=np.int64)
+    k.counting_sort(piece_of, rows.copy(), order)
+    return *gather(data, offsets, order[rows[:-1]]), rows, order
+
+
+class Counter(SpanCounter):
+    """The pieces that one pretokenizer cuts, counted by one thread."""
+
+    def __init__(self, pretokenizer: Pretokenizer) -> None:
+        from toktk.kernels.scan import BLOCK, workspace
+
+        super().__init__(pretokenizer.signature)
+        self._pretokenizer = pretokenizer
+        self._work = workspace()
+        self._ends = np.empty(BLOCK, dtype=np.int64)
+        self._keys = np.empty(4 * self._kernels.BLOCK, dtype=np.uint64)
+
+    def add(self, data: Bytes, offsets: Int64, groups: Groups, weights: Int64) -> None:
+        """Count documents; each has a group, by number, and a weight."""
+        data, parts, owner, atoms = self._pretokenizer.prepare(data, offsets)
+        if owner is not None:
+            groups, weights = groups[owner], weights[owner]
+        if atoms is not None:
+            whole = np.flatnonzero(atoms)
+            self.add_spans(*gather(data, parts, whole), groups[whole], weights[whole])
+            weights = np.where(atoms, 0, weights)  # not again
+        self._cut_and_add(data, parts, groups, weights)
+
+    def _cut_and_add(self, data: Bytes, offsets: Int64, groups: Groups, weights: Int64) -> None:
+        """Cut documents by the pretokenizer's last pattern and count the pieces."""
+        transducer = self._pretokenizer.compile()
+        if transducer is None:
+            self._add_by_regex(data, offsets, groups, weights)
+            return
+        documents = (data, offsets, groups, weights)
+        self._state[self._kernels.BEGUN :] = 0
+        while self._grow(
+            self._kernels.count_documents(
+                *documents,
+                transducer.tables,
+                self._slots,
+                self._arena,
+                self._state,
+                self._work,
+                self._ends,
+                self._keys,
+            ),
+            int(offsets[-1] - offsets[0]),
+        ):
+            pass
+
+    def _add_by_regex(self, data: Bytes, offsets: Int64, groups: Groups, weights: Int64) -> None:
+        """Cut with the `regex` library, for a pattern that does not compile."""
+        counts: Counts[tuple[str, int]] = Counts()
+        for d in np.flatnonzero(weights).tolist():
+            document = data[offsets[d] : offsets[d + 1]].tobytes().decode()
+            group, weight = int(groups[d]), int(weights[d])
+            for piece in self._pretokenizer.spans(document):
+                counts[piece, group] += weight
+        self.add_spans(
+            *packed([piece.encode() for piece, _ in counts]),
+            np.array([group for _, group in counts], dtype=np.int32),
+            np.array(list(counts.values()), dtype=np.int64),
+        )

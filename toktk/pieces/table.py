@@ -13,9 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk import arrow
-from toktk.errors import CorpusError, StorageError
+from toktk.arrays import Bytes, offsets_of
+from toktk.arrays import Int64 as Int64
+from toktk.corpus.batch import spans
+from toktk.errors import StorageError
 
-Int64 = npt.NDArray[np.int64]
+POOLED = "all"
+"""The group that stands for all groups together; no group of a corpus may have this name."""
+
 _FORMAT = 1
 
 
@@ -36,7 +41,7 @@ class PieceTable:
         pretokenizer: signature of what cut the text.
     """
 
-    data: npt.NDArray[np.uint8]
+    data: Bytes
     offsets: Int64
     rows: Int64
     entry_group: npt.NDArray[np.int32]
@@ -82,30 +87,18 @@ class PieceTable:
             for e in range(self.rows[p], self.rows[p + 1])
         }
 
-    def __add__(self, other: PieceTable) -> PieceTable:
-        """Return the table of both texts.
+    def _pieces(self) -> Any:
+        """Return the pieces as an Arrow array of large binary."""
+        import pyarrow as pa
 
-        Raises:
-            CorpusError: the two were cut by different pretokenizers.
-        """
-        from toktk.pieces.counting import merge
-
-        if self.pretokenizer != other.pretokenizer:
-            raise CorpusError(
-                "cannot add piece tables that were cut differently.",
-                f"Found: {self.pretokenizer} and {other.pretokenizer}.",
-                "Count both with the same pretokenizer.",
-            )
-        return merge([self, other])
+        buffers = [None, pa.py_buffer(self.offsets), pa.py_buffer(self.data)]
+        return pa.Array.from_buffers(pa.large_binary(), len(self), buffers)
 
     def _order(self) -> Int64:
         """Return the order of the pieces by their bytes."""
-        import pyarrow as pa
         import pyarrow.compute as pc
 
-        buffers = [None, pa.py_buffer(self.offsets), pa.py_buffer(self.data)]
-        pieces = pa.Array.from_buffers(pa.large_binary(), len(self), buffers)
-        order: Int64 = arrow.to_numpy(pc.sort_indices(pieces)).astype(np.int64)
+        order: Int64 = arrow.to_numpy(pc.sort_indices(self._pieces())).astype(np.int64)
         return order
 
     def _entries(self, order: Int64) -> tuple[Int64, Int64]:
@@ -129,11 +122,10 @@ class PieceTable:
         from toktk.paths import atomic_write
 
         order = self._order()
-        buffers = [None, pa.py_buffer(self.offsets), pa.py_buffer(self.data)]
-        pieces = pa.Array.from_buffers(pa.large_binary(), len(self), buffers)
         per_piece, entries = self._entries(order)
+        of_entry = arrow.from_numpy(np.repeat(order, per_piece))
         columns = {
-            "piece": pieces.take(arrow.from_numpy(np.repeat(order, per_piece))).cast(pa.binary()),
+            "piece": self._pieces().take(of_entry).cast(pa.binary()),
             "group": pa.DictionaryArray.from_arrays(
                 arrow.from_numpy(self.entry_group[entries]),
                 arrow.from_list(self.groups, pa.string()),
@@ -185,16 +177,11 @@ class PieceTable:
         names = group.dictionary.to_pylist()
         groups = tuple(meta["groups"])
         index = np.array([groups.index(name) for name in names] or [0], dtype=np.int32)
-        _, offsets, data = pieces.buffers()
-        ends = np.frombuffer(offsets, dtype=np.int64, count=len(pieces) + 1)
-        bytes_ = np.frombuffer(data, dtype=np.uint8) if data else np.zeros(0, dtype=np.uint8)
-        first = _first_of_each(bytes_, ends)
-        lengths = np.diff(ends)[first]
-        packed = bytes_[np.repeat(ends[:-1][first], lengths) + _ramps(lengths)]
+        data, offsets = spans(pieces)
+        first = _first_of_each(data, offsets)
         return cls(
-            np.ascontiguousarray(packed),
-            np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            np.concatenate([first, [len(pieces)]]).astype(np.int64),
+            *gather(data, offsets, first),
+            np.append(first, len(pieces)),
             index[arrow.to_numpy(group.indices).astype(np.int64)].astype(np.int32),
             arrow.to_numpy(table["count"].combine_chunks()).astype(np.int64),
             groups,
@@ -208,16 +195,23 @@ class PieceTable:
         """The sha256, in hex, of pieces, groups, counts and totals, whatever the order in memory."""
         digest = hashlib.sha256()
         order = self._order()
-        lengths = np.diff(self.offsets)[order]
-        digest.update(
-            self.data[np.repeat(self.offsets[:-1][order], lengths) + _ramps(lengths)].tobytes()
-        )
-        digest.update(lengths.tobytes())
+        data, offsets = gather(self.data, self.offsets, order)
+        digest.update(data.tobytes() + np.diff(offsets).tobytes())
         _, entries = self._entries(order)
         digest.update(self.entry_group[entries].tobytes() + self.entry_count[entries].tobytes())
         digest.update("\0".join([*self.groups, self.pretokenizer]).encode())
         digest.update(self.totals.tobytes() + self.aligned.tobytes())
         return digest.hexdigest()
+
+
+def gather(data: Bytes, offsets: Int64, chosen: Int64) -> tuple[Bytes, Int64]:
+    """Return ``(data, offsets)`` of the chosen spans, in this order."""
+    from toktk.kernels.text_totals import gather_spans
+
+    new_offsets = offsets_of(np.diff(offsets)[chosen])
+    gathered = np.empty(int(new_offsets[-1]), dtype=np.uint8)
+    gather_spans(data, offsets, chosen, new_offsets, gathered)
+    return gathered, new_offsets
 
 
 def _ramps(lengths: Int64) -> Int64:
@@ -227,7 +221,7 @@ def _ramps(lengths: Int64) -> Int64:
     return ramps
 
 
-def _first_of_each(data: npt.NDArray[np.uint8], offsets: Int64) -> Int64:
+def _first_of_each(data: Bytes, offsets: Int64) -> Int64:
     """Return the index of the first of each run of equal neighbors."""
     from toktk.kernels.count import mark_new_spans
 

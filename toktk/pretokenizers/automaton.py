@@ -3,33 +3,39 @@
 A pattern is parsed, Unicode is partitioned into the classes that it tells apart, the tables are
 constructed and compared with the `regex` library, and the result is stored for the next time.
 
-Look-ahead over one character costs nothing, for whether a match may end is asked of a state *and*
-the character that follows.
+Look-ahead over one character costs nothing: whether a match may end depends on the state *and* the
+character that follows.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import tokenize
-import zipfile
-import zlib
+import itertools
+import random
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import regex
 
-from toktk import paths
-from toktk.errors import PatternError, StorageError
+from toktk.cache import Store
+from toktk.errors import PatternError
 from toktk.pretokenizers import syntax
 from toktk.pretokenizers.construction import construct
-from toktk.pretokenizers.unicode import partition_unicode
-from toktk.pretokenizers.verification import verify
+from toktk.pretokenizers.unicode import Partition, partition_unicode
 
-_FORMAT = 1
-_UNICODE = 0x110000
+Tables = TypeVar("Tables")
+
+_FORMAT = 2
+
+# How many texts the check of an automaton tries.
+_EXHAUSTIVE = 5000
+_AFTER_STATES = 5000
+_RANDOM = 2000
+_LONGEST = 12  # characters
+_SAMPLES = 4  # characters of a class
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,40 +48,61 @@ class Automaton:
             follow. State 0 is the start.
         accept: bool[S, C + 1]: in this state, a match may end before a character of this class
             (column C: before the end of the text). Never true of the start state: a match holds
-            at least one character. The last position so accepted ends the match; a position
-            after which another is certain to be accepted is not marked.
-        pattern: what was compiled.
-        unicode_version: whose character tables the classes are.
+            at least one character. The last accepted position ends the match; a position is not
+            marked where a later one is certain to be accepted.
     """
 
     class_of: npt.NDArray[np.uint8]
     next_state: npt.NDArray[np.int16]
     accept: npt.NDArray[np.bool_]
-    pattern: str
-    unicode_version: str
 
 
 def compile_pattern(pattern: str) -> Automaton:
     """Compile `pattern` to an automaton, or load what an earlier call stored.
 
     A match that is empty counts as no match, as if the pattern did not apply there.
-    Results are kept under `toktk.paths.home()`; a copy that cannot be read or written is ignored.
 
     Raises:
         PatternError: the pattern is outside the subset of `toktk.pretokenizers.syntax`, too large,
             or does not match what the `regex` library matches (some possessive quantifiers).
     """
-    version = f"regex {regex.__version__}"
-    key = hashlib.sha256(f"{_FORMAT}\0{version}\0{pattern}".encode("utf-8", "surrogatepass"))
-    path = paths.home() / "patterns" / f"{key.hexdigest()}.npz"
-    automaton = _load(path, pattern, version)
-    if automaton is None:
-        automaton = _compile(pattern, version)
-        _store(path, automaton)
-    return automaton
+    key = ["automaton", _FORMAT, unicode_version(), pattern]
+    return stored(key, Automaton, lambda: _compile(pattern))
 
 
-def _compile(pattern: str, version: str) -> Automaton:
+def unicode_version() -> str:
+    """Return whose character tables patterns are compiled with."""
+    return f"regex {regex.__version__}"
+
+
+def stored(key: list[Any], kind: type[Tables], make: Callable[[], Tables]) -> Tables:
+    """Return the tables stored under `key`, or make and store them; `kind` is a dataclass of arrays.
+
+    The key holds the number of a format instead of a hash of toktk's sources: compiling a pattern takes
+    up to a second, and an edit anywhere else is no reason to do it again.
+    """
+
+    def read(folder: Path) -> Tables:
+        # Given a path, numpy would not close a file that is no zip file.
+        with (
+            (folder / "tables.npz").open("rb") as file,
+            np.load(file, allow_pickle=False) as arrays,
+        ):
+            return kind(**arrays)
+
+    def save(folder: Path) -> None:
+        arrays = {name: getattr(tables, name) for name in kind.__annotations__}
+        np.savez_compressed(folder / "tables.npz", allow_pickle=False, **arrays)
+
+    store = Store()
+    tables = store.read("patterns", key, read, code=None)
+    if tables is None:
+        tables = make()
+        store.write("patterns", key, save, code=None)
+    return tables
+
+
+def _compile(pattern: str) -> Automaton:
     tree = syntax.parse(pattern)
     try:
         matcher = regex.compile(pattern, regex.V0)
@@ -89,48 +116,112 @@ def _compile(pattern: str, version: str) -> Automaton:
         np.ascontiguousarray(class_of, dtype=np.uint8),
         np.ascontiguousarray(next_state, dtype=np.int16),
         np.ascontiguousarray(accept),
-        pattern,
-        version,
     )
     verify(automaton.class_of, automaton.next_state, automaton.accept, unicode, matcher)
     return automaton
 
 
-def _load(path: Path, pattern: str, version: str) -> Automaton | None:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            tables = arrays["class_of"], arrays["next_state"], arrays["accept"]
-    except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError):
-        return None  # RuntimeError: what zipfile does not do, encryption for one
-    except (zipfile.BadZipFile, zlib.error, tokenize.TokenError):
-        return None
-    automaton = Automaton(*tables, pattern, version)
-    return automaton if _is_sound(automaton) else None
+def match_length(
+    next_state: Sequence[Sequence[int]], accept: Sequence[Sequence[bool]], classes: Sequence[int]
+) -> int:
+    """Return how many characters the match at the start of `classes` holds; 0 is no match."""
+    state = 0
+    length = 0
+    for position, symbol in enumerate(classes):
+        if accept[state][symbol]:
+            length = position
+        state = next_state[state][symbol]
+        if state < 0:
+            return length
+    return len(classes) if accept[state][-1] else length
 
 
-def _is_sound(automaton: Automaton) -> bool:
-    """Check layouts, types and ranges: kernels index with these tables unchecked."""
-    class_of, next_state, accept = automaton.class_of, automaton.next_state, automaton.accept
-    if not all(a.flags.c_contiguous for a in (class_of, next_state, accept)):
-        return False
-    if [a.dtype.str for a in (class_of, next_state, accept)] != ["|u1", "<i2", "|b1"]:
-        return False
-    if class_of.shape != (_UNICODE,) or next_state.ndim != 2 or 0 in next_state.shape:
-        return False
-    states, classes = next_state.shape
-    return bool(
-        accept.shape == (states, classes + 1)
-        and class_of.max() < classes
-        and next_state.min() >= -1
-        and next_state.max() < states
-    )
+def verify(
+    class_of: npt.NDArray[np.uint8],
+    next_state: npt.NDArray[np.int16],
+    accept: npt.NDArray[np.bool_],
+    unicode: Partition,
+    matcher: Any,
+) -> None:
+    """Compare the automaton with `matcher`, a compiled regex, on some 10,000 short texts.
+
+    They are all texts of a few characters, all pairs of characters after every state, and random
+    walks, with several representatives of each class of `unicode`. The choice is always the same.
+
+    Raises:
+        PatternError: the two differ.
+    """
+    rows, ends = next_state.tolist(), accept.tolist()
+    samples = _representatives(unicode)
+    chance = random.Random(0)
+    to_class = {
+        character: int(class_of[ord(character)]) for group in samples for character in group
+    }
+    for symbols in _texts(rows, [to_class[group[0]] for group in samples], chance):
+        text = "".join(chance.choice(samples[symbol]) for symbol in symbols)
+        match = matcher.match(text)
+        expected = match.end() if match else 0
+        length = match_length(rows, ends, [to_class[character] for character in text])
+        if length != expected:
+            raise PatternError(
+                f"the pattern {matcher.pattern!r} cannot be compiled exactly.",
+                f"Found: of {text!r} the regex library matches {text[:expected]!r}, the automaton "
+                f"{text[:length]!r}.",
+                "A possessive quantifier that keeps what the rest would need, or '$' before a "
+                "final line feed, does this (write '\\z'); or let the regex library run it.",
+            )
 
 
-def _store(path: Path, automaton: Automaton) -> None:
-    tables = {name: getattr(automaton, name) for name in ("class_of", "next_state", "accept")}
-    with (
-        contextlib.suppress(StorageError),
-        paths.atomic_write(path) as temporary,
-        temporary.open("wb") as file,
-    ):
-        np.savez_compressed(file, **tables)
+def _representatives(unicode: Partition) -> list[list[str]]:
+    """Return up to four characters of each class: the first, the last, and two between."""
+    groups = []
+    by_class = np.argsort(unicode.class_of, kind="stable")
+    sizes = np.bincount(unicode.class_of, minlength=unicode.size)
+    for end, size in zip(np.cumsum(sizes), sizes, strict=True):
+        places = np.unique(np.linspace(end - size, end - 1, _SAMPLES).astype(np.int64))
+        groups.append([chr(code) for code in by_class[places]])
+    return groups
+
+
+def _texts(
+    next_state: list[list[int]], to_class: list[int], chance: random.Random
+) -> Iterator[Sequence[int]]:
+    """Yield texts as classes of the partition; `to_class` maps those to the automaton's."""
+    symbols = range(len(to_class))
+    length = 1
+    while len(symbols) ** length <= _EXHAUSTIVE and length <= _LONGEST:
+        yield from itertools.product(symbols, repeat=length)
+        length += 1
+    access = _access_texts(next_state, to_class)
+    pairs = list(itertools.product(symbols, repeat=2))
+    for text in access:
+        for pair in chance.sample(pairs, min(len(pairs), 1 + _AFTER_STATES // len(access))):
+            yield (*text, *pair)
+    for _ in range(_RANDOM):
+        yield _walk(next_state, to_class, chance)
+
+
+def _access_texts(next_state: list[list[int]], to_class: list[int]) -> list[tuple[int, ...]]:
+    """Return a shortest text that leads to each state."""
+    access: dict[int, tuple[int, ...]] = {0: ()}
+    queue = [0]
+    for state in queue:
+        for symbol, column in enumerate(to_class):
+            target = next_state[state][column]
+            if target >= 0 and target not in access:
+                access[target] = (*access[state], symbol)
+                queue.append(target)
+    return list(access.values())
+
+
+def _walk(next_state: list[list[int]], to_class: list[int], chance: random.Random) -> Sequence[int]:
+    """Return a random text that mostly keeps the automaton alive."""
+    text: list[int] = []
+    state = 0
+    for _ in range(chance.randint(1, _LONGEST)):
+        alive = [s for s, column in enumerate(to_class) if next_state[state][column] >= 0]
+        if not alive or chance.random() < 0.1:
+            alive = list(range(len(to_class)))
+        text.append(chance.choice(alive))
+        state = max(next_state[state][to_class[text[-1]]], 0)
+    return text

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from toktk.errors import PatternError
 from toktk.pretokenizers import syntax
-from toktk.pretokenizers.unicode import Partition
+from toktk.pretokenizers.unicode import Partition, number_rows
 
 _MAX_CLASSES = 255
 _MAX_POSITIONS = 2000
@@ -44,10 +44,10 @@ def construct(
     return class_of, next_state, accept
 
 
-def _too_large(pattern: str, found: str, limit: int) -> PatternError:
+def _too_large(pattern: str, size: str, limit: int) -> PatternError:
     return PatternError(
         f"the pattern {pattern!r} is too large to compile.",
-        f"Found: {found}; the limit is {limit}.",
+        f"Found: {size}; the limit is {limit}.",
         "Use smaller counts in {m,n}, or let the regex library run the pattern.",
     )
 
@@ -96,8 +96,8 @@ class _Program:
 
     def add(self, instruction: _Instruction) -> int:
         if len(self.instructions) == _MAX_POSITIONS:
-            found = f"more than {_MAX_POSITIONS} positions"
-            raise _too_large(self.pattern, found, _MAX_POSITIONS)
+            size = f"more than {_MAX_POSITIONS} positions"
+            raise _too_large(self.pattern, size, _MAX_POSITIONS)
         self.instructions.append(instruction)
         return len(self.instructions) - 1
 
@@ -168,14 +168,14 @@ def _follow(program: _Program, positions: Sequence[int]) -> tuple[_Thread, ...]:
             case _Split(targets):
                 stack.extend((target, classes) for target in reversed(targets))
             case _Match():
-                # What is preferred less than a match is never wanted again.
+                # Threads that are preferred less than a match never count again.
                 matched |= classes
                 threads.append((position, classes))
     return tuple(threads)
 
 
 def _step(program: _Program, threads: tuple[_Thread, ...], symbol: int) -> tuple[list[int], bool]:
-    """Return where the threads go on a character of class `symbol`, and if one has matched."""
+    """Return where the threads go on a character of class `symbol`, and whether one has matched."""
     positions: list[int] = []
     for position, classes in threads:
         if classes >> symbol & 1:
@@ -225,7 +225,7 @@ def _normalize(next_state: _States, accept: _Accept) -> tuple[_States, _Accept]:
             break
         live = reaching
     next_state = np.where((next_state >= 0) & live[next_state], next_state, -1)
-    # A state is certain if from it, whatever follows, another end is met; texts being finite, the
+    # A state is certain if every text that follows it meets another end. Texts are finite, so the
     # greatest such set of states is the right one.
     certain = np.ones(len(next_state), dtype=bool)
     while True:
@@ -257,15 +257,8 @@ def _minimize(next_state: _States, accept: _Accept) -> tuple[_States, _Accept]:
 
 
 def _merge_classes(
-    next_state: _States,
-    accept: _Accept,
-    class_of: _States,
+    next_state: _States, accept: _Accept, class_of: _States
 ) -> tuple[_States, _Accept, _States]:
     """Merge the classes between which no state distinguishes, numbered by first code point."""
-    columns = np.vstack([next_state, accept[:, :-1]])
-    _, first, merged = np.unique(columns, axis=1, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    kept = first[order]
-    return next_state[:, kept], accept[:, [*kept, -1]], rank[merged][class_of]
+    firsts, merged = number_rows(np.vstack([next_state, accept[:, :-1]]).T)
+    return next_state[:, firsts], accept[:, [*firsts, -1]], merged[class_of]

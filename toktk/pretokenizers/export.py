@@ -29,7 +29,7 @@ def exported_pattern(pretokenizer: Pretokenizer) -> str:
             f"Found: {beside_the_pattern(pretokenizer)}.",
             "Keep the file that it was read from.",
         )
-    if pretokenizer.transducer is None:
+    if pretokenizer.compile() is None:
         raise FormatError(
             f"cannot export the split pattern {pattern!r}: it does not compile, so nothing says that "
             "another library reads it alike.",

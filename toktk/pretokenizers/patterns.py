@@ -50,6 +50,8 @@ PATTERNS: dict[str, str] = {
     "none": r"(?s:.+)",
 }
 
+DEFAULT_PRETOKENIZER = "o200k"
+
 PRETOKENIZERS = Registry(
     "toktk.pretokenizers",
     PATTERNS,

@@ -1,33 +1,30 @@
-"""Pretokenizer: a named split pattern, compiled to tables or run by the `regex` library."""
+"""Pretokenizer: a named split pattern, compiled to tables or run by the `regex` library.
+
+The slow twin is `toktk.educational.cut`.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import itertools
 import json
-import threading
-import tokenize
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import regex
 
-from toktk import paths
-from toktk.errors import PatternError, StorageError
-from toktk.normalizers.normalizer import IDENTITY, Normalizer
-from toktk.pretokenizers import automaton, patterns, transducer
-from toktk.pretokenizers.added import added_strings
+from toktk.errors import PatternError
+from toktk.normalizers.normalizer import IDENTITY, Normalizer, find_parts
+from toktk.pretokenizers import patterns
+from toktk.pretokenizers.automaton import compile_pattern, stored, unicode_version
+from toktk.pretokenizers.transducer import Transducer, build
 
-_THREAD = threading.local()  # what cutting keeps between calls
-_FORMAT = 3
+_FORMAT = 4  # of the stored tables
+_KEPT = 128  # compiled patterns in memory
 
 Bytes = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
@@ -65,17 +62,17 @@ class Pieces(NamedTuple):
 class Pretokenizer:
     """A split pattern: matches are pieces, and what lies between two matches is a piece too.
 
-    Nothing is dropped: the pieces of a text, joined, are the normalized text. With the pattern alone,
-    which is what trainers use, that is the text. Published tokenizers may do more before.
+    Nothing is dropped: joined, the pieces of a text are the normalized text. Trainers use the pattern
+    alone, which normalizes nothing. Published tokenizers may do more before.
 
     Attributes:
         name: as listed by ``toktk ls pretokenizers``, or ``regex-<hash>``.
         pattern: a regular expression in the syntax of the `regex` library.
-        before: patterns that cut first, in turn. Each piece of one, match or gap, is to the next a text
-            of its own. So Hugging Face's Sequence of Split, "isolated".
+        before: patterns that cut first, in turn. Each one cuts the pieces of the last, matches and gaps, as
+            texts of their own, like Hugging Face's Sequence of Split "isolated".
         normalizer: changes the text before it is cut.
         added: strings that are pieces wherever they occur in the raw document, leftmost and then
-            longest. What lies between them is normalized and cut as documents of their own.
+            longest. The text between them is normalized and cut as documents of its own.
 
     Raises:
         PatternError: an added string is empty, or holds a lone surrogate.
@@ -96,24 +93,24 @@ class Pretokenizer:
                 )
 
     @classmethod
-    def of(cls, name_or_regex: str) -> Pretokenizer:
-        """Return the pretokenizer of a known name, of a plug-in, or of a pattern.
+    def of(cls, wanted: str | Pretokenizer) -> Pretokenizer:
+        """Return the pretokenizer of a known name, of a plug-in, or of a pattern; or `wanted` itself.
 
         Raises:
-            PatternError: an unknown name, or a pattern that even the `regex` library refuses.
+            PatternError: an unknown name, or a plug-in that gives something else.
         """
-        from toktk.pretokenizers.patterns import PRETOKENIZERS
-
-        if name_or_regex not in patterns.PATTERNS and name_or_regex in PRETOKENIZERS.names():
-            target = PRETOKENIZERS.load(name_or_regex)
-            made = target() if callable(target) else cls(name_or_regex, str(target))
-            if not isinstance(made, cls):
-                raise PatternError(
-                    f"the pretokenizer plug-in {name_or_regex!r} gave a {type(made).__name__}.",
-                    "It must be a pattern, or a function that returns a toktk Pretokenizer.",
-                )
-            return made
-        return cls(*patterns.resolve(name_or_regex))
+        if isinstance(wanted, Pretokenizer):
+            return wanted
+        if wanted in patterns.PATTERNS or wanted not in patterns.PRETOKENIZERS.names():
+            return cls(*patterns.resolve(wanted))
+        target = patterns.PRETOKENIZERS.load(wanted)
+        pretokenizer = target() if callable(target) else cls(wanted, str(target))
+        if not isinstance(pretokenizer, cls):
+            raise PatternError(
+                f"the pretokenizer plug-in {wanted!r} gave a {type(pretokenizer).__name__}.",
+                "It must be a pattern, or a function that returns a toktk Pretokenizer.",
+            )
+        return pretokenizer
 
     @classmethod
     def from_json(cls, parts: list[Any]) -> Pretokenizer:
@@ -144,25 +141,13 @@ class Pretokenizer:
         rest = json.dumps([self.before, asdict(self.normalizer), sorted(set(self.added))])
         return f"{self.pattern}\0{hashlib.sha256(rest.encode()).hexdigest()}"
 
-    @functools.cached_property
-    def transducer(self) -> transducer.Transducer | None:
-        """The compiled tables, or None where the pattern runs on the `regex` library."""
-        try:
-            return _transducer(self.pattern)
-        except PatternError:
-            self.matcher  # noqa: B018 - a pattern that nobody understands is an error here
-            return None
+    def compile(self) -> Transducer | None:
+        """Return the pattern's tables, compiled or loaded once; None where the `regex` library runs it.
 
-    @functools.cached_property
-    def matcher(self) -> Any:
-        """The pattern compiled by the `regex` library."""
-        try:
-            return regex.compile(self.pattern, regex.V0)
-        except regex.error as error:
-            raise PatternError(
-                f"cannot compile the pattern {self.pattern!r}.",
-                f"The regex library says: {error}.",
-            ) from error
+        Raises:
+            PatternError: the `regex` library does not understand the pattern either.
+        """
+        return _compiled(self.pattern)
 
     @property
     def signature(self) -> str:
@@ -206,17 +191,16 @@ class Pretokenizer:
         return Pieces(data, cuts, firsts)
 
     def prepare(self, data: Bytes, offsets: Int64) -> Prepared:
-        """Return the parts of documents on which the last pattern works.
+        """Return the parts of documents that `pattern` is to cut, all but the atoms.
 
-        The objects given come back where there is nothing to do. No part is cut by `pattern` yet, and
-        atoms must not be.
+        Where there is nothing to do, the objects given come back.
 
         Args:
             data: uint8, UTF-8. offsets: int64[D + 1].
         """
         owner = atoms = None
         if self.added:
-            split = added_strings(self.added).split(data, offsets)
+            split = _added_strings(self.added).split(data, offsets)
             if split is not None:
                 offsets, owner, atoms = split
         if not self.normalizer.is_identity:
@@ -240,16 +224,16 @@ class Pretokenizer:
         Returns:
             Offsets int64[n + 1] of the pieces in `data`, and the first piece of each part, int64[parts + 1].
         """
-        tables = self.transducer
+        tables = self.compile()
         if tables is None:
             ends, firsts = self._cut_by_regex(data, offsets)
         else:
-            ends, firsts = _cut_documents(data, offsets, tables)
-        if atoms is not None:  # they were cut like the rest: leave their last end alone
-            kept = np.repeat(~atoms, np.diff(firsts))
-            kept[firsts[1:][atoms] - 1] = True
-            ends = ends[kept]
-            firsts = np.concatenate([[0], np.cumsum(kept)])[firsts]
+            ends, firsts = _cut_by_tables(data, offsets, tables)
+        if atoms is not None:  # atoms were cut like the rest: keep only the last end of each
+            is_end = np.repeat(~atoms, np.diff(firsts))
+            is_end[firsts[1:][atoms] - 1] = True
+            ends = ends[is_end]
+            firsts = np.concatenate([[0], np.cumsum(is_end)])[firsts]
         return np.concatenate([offsets[:1], ends]), firsts
 
     def _cut_by_regex(self, data: Bytes, offsets: Int64) -> tuple[Int64, Int64]:
@@ -267,59 +251,119 @@ class Pretokenizer:
 
         Slower than the tables; for patterns that do not compile.
         """
-        match: Callable[..., Any] = self.matcher.match
+        find = _matcher(self.pattern).match
         gap = at = 0
         while at < len(text):
-            found = match(text, at)
-            if found is None or found.end() == at:
+            match = find(text, at)
+            if match is None or match.end() == at:
                 at += 1
                 continue
             if gap < at:
                 yield text[gap:at]
-            yield found.group()
-            gap = at = found.end()
+            yield match.group()
+            gap = at = match.end()
         if gap < at:
             yield text[gap:at]
 
 
-def _cut_documents(
-    data: Bytes, offsets: Int64, compiled: transducer.Transducer
-) -> tuple[Int64, Int64]:
-    """Return the ends of pieces, and the first piece of each document (int64[D + 1])."""
-    from toktk.kernels.scan import cut_batch, workspace
+def pretokenizers_of(
+    names: Sequence[str], own_patterns: Sequence[str] = ()
+) -> tuple[Pretokenizer, ...]:
+    """Return the pretokenizers of these names and patterns, each once.
 
-    if not hasattr(_THREAD, "work"):
-        _THREAD.work = workspace()
+    Raises:
+        PatternError: an unknown name, or a pattern that nobody understands.
+    """
+    known = {pattern: name for name, pattern in patterns.PATTERNS.items()}
+    chosen = [Pretokenizer.of(name) for name in names]
+    for pattern in own_patterns:
+        digest = hashlib.sha256(pattern.encode("utf-8", "surrogatepass")).hexdigest()
+        chosen.append(Pretokenizer(known.get(pattern, f"regex-{digest[:8]}"), pattern))
+    for pretokenizer in chosen:
+        pretokenizer.compile()  # an error comes early
+    return tuple(dict.fromkeys(chosen))
+
+
+class _AddedStrings:
+    """Finds strings, leftmost and then longest, and splits documents around them.
+
+    Args:
+        strings: none empty.
+    """
+
+    def __init__(self, strings: tuple[str, ...]) -> None:
+        from toktk.kernels.unigram_encode import fill_trie
+
+        raw = [string.encode() for string in sorted(set(strings))]
+        data = np.frombuffer(b"".join(raw), dtype=np.uint8)
+        offsets = np.cumsum([0, *map(len, raw)], dtype=np.int64)
+        self._table = np.full(max(512, 1 << data.size.bit_length() + 1), -1, dtype=np.int64)
+        ends = np.full(data.size + 1, -1, dtype=np.int64)
+        fill_trie(data, offsets, np.arange(len(raw)), self._table, ends)
+        self._begins = np.zeros(256, dtype=np.uint8)
+        self._begins[data[offsets[:-1]]] = 1
+
+    def split(
+        self, data: Bytes, offsets: Int64
+    ) -> tuple[Int64, Int64, npt.NDArray[np.bool_]] | None:
+        """Return the parts of the documents, or None where no document holds an added string.
+
+        Returns:
+            Offsets int64[n + 1] of the parts in `data`, none of them empty; the document of each, int64[n];
+            whether it is an added string, bool[n].
+        """
+        from toktk.kernels.normalize import find_strings
+
+        places = find_parts(find_strings, data, offsets, self._table, self._begins)
+        if places.size == 0:
+            return None
+        # A stable sort merges two sorted runs.
+        parts = np.sort(np.concatenate([offsets, places.ravel()]), kind="stable")
+        parts = parts[np.concatenate([[True], parts[1:] != parts[:-1]])]
+        owner = np.searchsorted(offsets, parts[:-1], side="right") - 1
+        atoms = np.zeros(owner.size, dtype=np.bool_)
+        atoms[np.searchsorted(parts, places[:, 0])] = True
+        return parts, owner, atoms
+
+
+@functools.lru_cache(maxsize=32)
+def _added_strings(strings: tuple[str, ...]) -> _AddedStrings:
+    """Return the finder for `strings`; threads share it."""
+    return _AddedStrings(strings)
+
+
+def _cut_by_tables(data: Bytes, offsets: Int64, compiled: Transducer) -> tuple[Int64, Int64]:
+    """Return the ends of pieces, and the first piece of each document (int64[D + 1])."""
+    from toktk.kernels.scan import cut_batch, own_workspace
+
     data, offsets = data.view(), offsets.view()
     data.flags.writeable = offsets.flags.writeable = False  # so that the kernel compiles once
     ends = np.empty(int(offsets[-1] - offsets[0]) + 1, dtype=np.int64)
     firsts = np.empty(offsets.size, dtype=np.int64)
-    n = int(cut_batch(data, offsets, compiled.tables, _THREAD.work, ends, firsts))
+    n = int(cut_batch(data, offsets, compiled.tables, own_workspace(), ends, firsts))
     return ends[:n], firsts
 
 
-@functools.lru_cache(maxsize=32)
-def _transducer(pattern: str) -> transducer.Transducer:
-    compiled = automaton.compile_pattern(pattern)
-    key = f"{_FORMAT}\0{compiled.unicode_version}\0{pattern}".encode("utf-8", "surrogatepass")
-    path = paths.home() / "patterns" / f"{hashlib.sha256(key).hexdigest()}-transducer.npz"
-    stored = _load(path)
-    if stored is None:
-        stored = transducer.build(compiled)
-        with (
-            contextlib.suppress(StorageError),
-            paths.atomic_write(path) as temporary,
-            temporary.open("wb") as file,
-        ):
-            np.savez_compressed(file, allow_pickle=False, **stored.arrays())
-    return stored
-
-
-def _load(path: Path) -> transducer.Transducer | None:
+@functools.lru_cache(maxsize=_KEPT)
+def _compiled(pattern: str) -> Transducer | None:
+    key = ["transducer", _FORMAT, unicode_version(), pattern]
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return transducer.from_arrays(dict(arrays))
-    except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError):
-        return None  # RuntimeError: what zipfile does not do, encryption for one
-    except (zipfile.BadZipFile, zlib.error, tokenize.TokenError):
+        return stored(key, Transducer, lambda: build(compile_pattern(pattern)))
+    except PatternError:
+        _matcher(pattern)  # an error for the user, if the regex library cannot run it either
         return None
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def _matcher(pattern: str) -> Any:
+    """Return the pattern compiled by the `regex` library.
+
+    Raises:
+        PatternError: it is no pattern.
+    """
+    try:
+        return regex.compile(pattern, regex.V0)
+    except regex.error as error:
+        raise PatternError(
+            f"cannot compile the pattern {pattern!r}.", f"The regex library says: {error}."
+        ) from error

@@ -71,52 +71,6 @@ class Transducer:
         """What the kernels take: the arrays in the order above."""
         return tuple(getattr(self, field.name) for field in fields(self))
 
-    def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the tables by name, for storing."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-
-_TYPES = ("<u4", "|i1", "|i1", "<u4", "<i2", "|u1", "|b1")
-
-
-def from_arrays(arrays: dict[str, npt.NDArray[Any]]) -> Transducer:
-    """Return the transducer that `arrays` describes.
-
-    Raises:
-        ValueError: they could lead a kernel out of bounds, which looks at nothing twice.
-        KeyError: one is missing.
-    """
-    made = Transducer(**{field.name: arrays[field.name] for field in fields(Transducer)})
-    if not _is_sound(made):
-        raise ValueError("not a transducer")
-    return made
-
-
-def _is_sound(made: Transducer) -> bool:
-    if tuple(a.dtype.str for a in made.tables) != _TYPES:
-        return False
-    if not all(a.flags.c_contiguous and a.size for a in made.tables):
-        return False
-    if made.finish.shape[1:] != (3,) or any(
-        a.ndim != 1 for a in made.tables if a is not made.finish
-    ):
-        return False
-    n_automaton = made.accept.size - made.next_state.size
-    if n_automaton <= 0 or made.next_state.size % n_automaton:
-        return False
-    return bool(
-        made.rows.size == made.moves.size
-        and int(made.rows.max()) + 256 <= made.rows.size
-        and (len(made.finish) + 2) * 256 <= made.rows.size
-        and -MAX_RUNS <= int(made.moves.min()) <= int(made.moves.max()) <= 1
-        and -MAX_RUNS <= int(made.finish.min()) <= int(made.finish.max()) <= 1
-        and int((made.bytes_table >> 8).max()) < made.bytes_table.size >> 8
-        and int((made.bytes_table & 255).max()) <= made.next_state.size // n_automaton
-        and int(made.next_state.min()) >= -1
-        and int(made.next_state.max()) < n_automaton
-        and made.certain.size == 65536
-    )
-
 
 def build(automaton: Automaton) -> Transducer:
     """Turn an automaton into a transducer.
@@ -202,21 +156,20 @@ class _Composites:
     def __init__(self, automaton: Automaton) -> None:
         self._next_state = automaton.next_state.tolist()
         self._accept = automaton.accept.tolist()
-        # Coming back to the start state, inside a piece, is not being at the start of one: a copy of the
-        # state stands for that.
+        # A run that comes back to the start state is inside a piece, not at the start of one: a copy of
+        # the state stands for that.
         again = len(self._next_state)
         self._next_state = [[after or again for after in row] for row in self._next_state]
         self._next_state.append(self._next_state[0])
         self._accept.append(self._accept[0])
         self._n_classes = automaton.next_state.shape[1]
-        found = list(self._explore())
-        bail = len(found)
-        self.in_use = np.array([in_use for (_, in_use), _, _ in found], dtype=np.int64)
-        self.finish = np.array([end for _, _, end in found], dtype=np.int8)
-        steps = np.array([row for _, row, _ in found], dtype=np.int64)
+        composites, rows, ends = zip(*self._explore(), strict=True)
+        self.in_use = np.array([in_use for _, in_use in composites], dtype=np.int64)
+        self.finish = np.array(ends, dtype=np.int8)
+        steps = np.array(rows, dtype=np.int64)
         self.following, self.move = steps[:, :, 0], steps[:, :, 1]
-        # Those that bail are numbered from the end.
-        self.following[self.following < 0] += bail + 2
+        # The states that bail are numbered from the end.
+        self.following[self.following < 0] += len(composites) + 2
 
     def _explore(self) -> Iterator[tuple[Composite, list[tuple[int, int]], tuple[int, int, int]]]:
         """Yield each composite, its row of (number of the next, move) and its row of `finish`."""
@@ -241,8 +194,8 @@ class _Composites:
     def _accepting(self, runs: tuple[int, ...], class_: int) -> int:
         """Return the oldest run that may end before this class, or -1."""
         accept = self._accept
-        found = (i for i, state in enumerate(runs) if state >= 0 and accept[state][class_])
-        return next(found, -1)
+        ending = (i for i, state in enumerate(runs) if state >= 0 and accept[state][class_])
+        return next(ending, -1)
 
     def _step(self, composite: Composite, class_: int) -> tuple[Composite, int]:
         """Read one character; return the next composite and how the next end moves."""
@@ -291,16 +244,19 @@ def _spell_out(
             composites.following[state], composites.move[state] - composites.in_use[state]
         )
         rows[state, leads] = heads[root[leads] >> 8]
-    inside = [np.array(part, dtype=np.int64).reshape(-1, 64) for part in spelled.parts()]
     # Behind the last row, for a byte that is no continuation.
-    padding = np.full(256, bail + 256)
-    all_rows = np.concatenate([rows.ravel(), inside[0].ravel(), padding])
-    all_moves = np.concatenate([moves.ravel(), inside[1].ravel(), np.zeros(256, dtype=np.int64)])
+    padding = np.full(256, bail + 256), np.zeros(256, dtype=np.int64)
+    all_rows = np.concatenate([rows.ravel(), *spelled.to, padding[0]])
+    all_moves = np.concatenate([moves.ravel(), *spelled.by, padding[1]])
     return all_rows.astype(np.uint32), all_moves.astype(np.int8)
 
 
 class _Inside:
-    """Rows for the states inside a character: 64 entries each, for the continuation bytes."""
+    """Rows for the states inside a character: 64 entries each, for the continuation bytes.
+
+    Attributes:
+        to: where each row leads, and by: its moves; int64[64] each.
+    """
 
     def __init__(self, entries: Int64, start: int, invalid: int) -> None:
         self._symbols = entries & 255  # entries: the nodes of the bytes table but for the root
@@ -309,15 +265,15 @@ class _Inside:
         self._present = np.unique(self._symbols[self._symbols > 0]) - 1  # classes
         self._start, self._invalid = start, invalid
         self._row_of: dict[bytes, int] = {}
-        self._parts: tuple[list[Int64], list[Int64]] = ([], [])
-        self._known: dict[bytes, Int64] = {}
+        self.to: list[Int64] = []
+        self.by: list[Int64] = []
+        self._heads_of: dict[bytes, Int64] = {}
 
     def heads(self, following: Int64, move: Int64) -> Int64:
         """Return the row of every node for a state that so steps over the classes."""
         steps = np.concatenate([following[self._present], move[self._present]])
-        known = self._known.get(steps.tobytes())
-        if known is not None:
-            return known
+        if steps.tobytes() in self._heads_of:
+            return self._heads_of[steps.tobytes()]
         # Index 0 is for bytes that are no UTF-8.
         to: Int64 = np.concatenate([[self._invalid], following << 8])[self._symbols]
         by: Int64 = np.concatenate([[0], move])[self._symbols]
@@ -325,7 +281,7 @@ class _Inside:
         for node in range(len(to)):
             target: Int64 = heads[self._children[node]]
             heads[node + 1] = self._row(to[node] if self._is_leaf[node] else target, by[node])
-        self._known[steps.tobytes()] = heads
+        self._heads_of[steps.tobytes()] = heads
         return heads
 
     def _row(self, to: Int64, by: Int64) -> int:
@@ -335,10 +291,6 @@ class _Inside:
                 raise PatternError(f"the pattern needs more than {MAX_ROWS} rows of tables.")
             # The first entry is that of the byte 0x80.
             self._row_of[key] = self._start + 64 * len(self._row_of) - 0x80
-            self._parts[0].append(to)
-            self._parts[1].append(by)
+            self.to.append(to)
+            self.by.append(by)
         return self._row_of[key]
-
-    def parts(self) -> tuple[list[Int64], list[Int64]]:
-        """Return where the rows lead, and the moves."""
-        return self._parts

@@ -1,94 +1,77 @@
-"""The columns over vocabulary sizes, and how a figure is written."""
+"""The columns of figures, each declared once: heading, metric, how a figure is written, and its legend."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from toktk.metrics.base import POOLED
-from toktk.report.families import Family
-from toktk.trainers.base import size_label
+from toktk.report.families import FamilyRecords
+from toktk.report.records import Record
+from toktk.report.table import NULL, Head, shortened
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
-NULL = "–"
-
-Cell = Callable[[int], str]
+Show = Callable[[FamilyRecords, Record], str]
+"""Writes a record of the family."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column over sizes: its heading, what a cell holds, and the line that explains it."""
+    """A column of figures about all groups together.
 
-    header: str
-    cell: Cell
-    words: str
+    Attributes:
+        head: its heading.
+        metric: the figure; ``*`` stands for the reference in its name.
+        show: writes it.
+        legend: explains it in a line; ``{reference}`` and ``{n}`` are those of the figure.
+        applies: whether a family has something to show here, besides having the metric.
+    """
 
+    head: Head
+    metric: str
+    show: Show
+    legend: str = ""
+    applies: Callable[[FamilyRecords], bool] = lambda family: True
 
-def columns(family: Family) -> list[Column]:
-    """Return the columns that the family has figures for."""
+    def fits(self, family: FamilyRecords) -> bool:
+        """Return whether the family has this column."""
+        return family.named(self.metric) is not None and self.applies(family)
 
-    def one(
-        metric: str | None, header: str, show: Callable[[float], str], words: str
-    ) -> list[Column]:
-        if metric is None or metric not in family.metrics:
-            return []
-        return [Column(header, lambda size: shown(family.value(size, metric), show), words)]
+    def cell(self, family: FamilyRecords, size: int) -> str:
+        """Return what stands there for the family at a size."""
+        record = family.get(size, family.named(self.metric) or "")
+        if record is None or record.value is None:
+            return NULL
+        return self.show(family, record)
 
-    parity = family.named("parity[", "|macro")
-    worst = family.named("parity[", "|max")
-    reference = parity.partition("[")[2].partition("]")[0] if parity else ""
-    columns = one("bytes_per_token", "bytes/\ntoken", "{:.3f}".format, _WORDS["bytes"])
-    if "tokens" in family.metrics and len(family.sizes) > 1:
-        columns.append(Column("gain\n/+1k", lambda size: _gain(family, size), _WORDS["gain"]))
-    columns += one("headroom", "of\nceiling", lambda v: f"{100 * (1 - v):.1f}%", _WORDS["ceiling"])
-    columns += one(
-        "fertility[ws]|macro", "ferti-\nlity", "{:.2f}".format, _over(family, "fertility[ws]|macro")
-    )
-    columns += one(
-        parity, "parity\nmean", "{:.2f}".format, _WORDS["parity"].format(reference=reference)
-    )
-    if worst is not None:
-        columns.append(Column("\nworst", lambda size: _worst(family, size, worst), ""))
-    columns += one("gini[tokens_per_line]", "\nGini", "{:.3f}".format, _WORDS["gini"])
-    columns += one("utilization", "ids\nused", "{:.1%}".format, _WORDS["used"])
-    columns += one("single_token_words[piece]", "whole\nwords", "{:.1%}".format, _WORDS["words"])
-    return columns
+    def explained(self, family: FamilyRecords) -> str:
+        """Return the legend."""
+        metric = family.named(self.metric) or ""
+        record = family.get(family.sizes[-1], metric)
+        reference = metric.partition("[")[2].partition("]")[0]
+        return self.legend.format(reference=reference, n=(record and record.n) or 0)
 
 
-_WORDS = {
-    "bytes": "bytes/token  all groups pooled; more is better",
-    "gain": "gain /+1k    tokens saved by each thousand ids more than the size before",
-    "ceiling": "of ceiling   reached of one token a piece: this pretokenizer allows no more",
-    "fertility": "fertility    tokens per white-space word, mean over {n} groups",
-    "parity": "parity       tokens relative to {reference}, on parallel text: mean, and the worst",
-    "gini": "Gini         inequality of tokens per line between languages; 0 is equal",
-    "used": "ids used     share of the vocabulary that occurs in this text",
-    "words": "whole words  share of the pieces with a letter that are one token",
-}
+def written(form: str) -> Show:
+    """Return what writes a figure in a format such as ``{:.3f}``."""
+    return lambda family, record: form.format(record.value)
 
 
-def _over(family: Family, metric: str) -> str:
-    record = family.get(family.sizes[-1], metric)
-    return _WORDS["fertility"].format(n=record.n if record else 0)
+def _of_ceiling(family: FamilyRecords, record: Record) -> str:
+    return f"{100 * (1 - (record.value or 0)):.1f}%"
 
 
-def shown(value: float | None, show: Callable[[float], str]) -> str:
-    """Return a figure as `show` writes it, or a dash."""
-    return NULL if value is None else show(value)
+def _worst(family: FamilyRecords, record: Record) -> str:
+    return f"{record.value:.1f} {shortened(record.note or '', 8)}"
 
 
-def _gain(family: Family, size: int) -> str:
+def _gain(family: FamilyRecords, record: Record) -> str:
+    """Return the share of tokens saved by each thousand ids more than the size before."""
+    size, tokens = record.size or 0, record.value or 0
     above = max((other for other in family.sizes if other < size), default=None)
-    if above is None:
+    before = None if above is None else family.value(above, "tokens")
+    if above is None or not before:
         return NULL
-    before, after = family.value(above, "tokens"), family.value(size, "tokens")
-    if not before or after is None:
-        return NULL
-    return f"{_two_digits(100 * (before - after) / before * 1000 / (size - above))}%"
+    return f"{_two_digits(100 * (before - tokens) / before * 1000 / (size - above))}%"
 
 
 def _two_digits(value: float) -> str:
@@ -98,51 +81,70 @@ def _two_digits(value: float) -> str:
     return f"{value:.{max(0, min(6, 1 - math.floor(math.log10(abs(value)))))}f}"
 
 
-def _worst(family: Family, size: int, metric: str) -> str:
-    record = family.get(size, metric)
-    if record is None or record.value is None:
-        return NULL
-    return f"{record.value:.1f} {short(record.note or '', 8)}"
+COLUMNS = (
+    Column(
+        Head("bytes/\ntoken"),
+        "bytes_per_token",
+        written("{:.3f}"),
+        "bytes/token  all groups pooled; more is better",
+    ),
+    Column(
+        Head("gain\n/+1k", spare=1),
+        "tokens",
+        _gain,
+        "gain /+1k    tokens saved by each thousand ids more than the size before",
+        applies=lambda family: len(family.sizes) > 1,
+    ),
+    Column(
+        Head("of\nceiling"),
+        "headroom",
+        _of_ceiling,
+        "of ceiling   reached of one token a piece: this pretokenizer allows no more",
+    ),
+    Column(
+        Head("ferti-\nlity"),
+        "fertility[ws]|macro",
+        written("{:.2f}"),
+        "fertility    tokens per white-space word, mean over {n} groups",
+    ),
+    Column(
+        Head("parity\nmean"),
+        "parity[*]|macro",
+        written("{:.2f}"),
+        "parity       tokens relative to {reference}, on parallel text: mean, and the worst",
+    ),
+    Column(Head("\nworst"), "parity[*]|max", _worst),
+    Column(
+        Head("\nGini", spare=3),
+        "gini[tokens_per_line]",
+        written("{:.3f}"),
+        "Gini         inequality of tokens per line between languages; 0 is equal",
+    ),
+    Column(
+        Head("ids\nused"),
+        "utilization",
+        written("{:.1%}"),
+        "ids used     share of the vocabulary that occurs in this text",
+    ),
+    Column(
+        Head("whole\nwords", spare=4),
+        "single_token_words[piece]",
+        written("{:.1%}"),
+        "whole words  share of the pieces with a letter that are one token",
+    ),
+    Column(
+        Head("\nlost"),
+        "unknown",
+        written("{:.2%}"),
+        "lost         share of tokens that are unknown: text that the vocabulary lacks",
+        applies=lambda family: any(family.value(size, "unknown") for size in family.sizes),
+    ),
+)
+
+ABOUT_PIECES = ("headroom", "single_token_words[piece]")
+"""What depends on how text is cut, and is compared only within the same cut."""
 
 
-def short(name: str, longest: int) -> str:
-    """Return the name, its end left out if it is longer than `longest`."""
-    return name if len(name) <= longest else f"{name[: longest - 1]}…"
-
-
-def notes(family: Family, named: bool = False) -> list[str]:
-    """Return what the family's figures lack, a line each; `named` puts its label into them."""
-    notes = []
-    name = f"{family.label} " if named else ""
-    if family.missing:
-        gives = "" if family.available is None else f"; the text gives {family.available:,} tokens"
-        sizes = ", ".join(map(size_label, family.missing))
-        notes.append(f"{NULL} {name}not reached: {sizes}{gives}.")
-    reasons: dict[str, list[str]] = {}
-    for (_, metric, group), record in family.by_key.items():
-        if group == POOLED and record.value is None and record.note:
-            metrics = reasons.setdefault(record.note, [])
-            if metric not in metrics and metric in _DISPLAYED:
-                metrics.append(metric)
-    notes += [f"{NULL} {', '.join(m)}: {note}." for note, m in reasons.items() if m]
-    return notes
-
-
-_DISPLAYED = {
-    "bytes_per_token", "headroom", "fertility[ws]|macro", "gini[tokens_per_line]", "utilization",
-    "single_token_words[piece]",
-}  # fmt: skip
-
-
-def new_table() -> Table:
-    """Return an empty table in the style of all."""
-    from rich import box
-    from rich.table import Table
-
-    return Table(
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-        header_style="dim",
-    )
+def columns_of(families: Sequence[FamilyRecords]) -> list[Column]:
+    """Return the columns that any of the families has."""
+    return [column for column in COLUMNS if any(column.fits(family) for family in families)]

@@ -1,38 +1,43 @@
-"""The records of a sweep, by family: what differs in size alone."""
+"""The records of a family: of tokenizers that differ in size alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from toktk.metrics.base import POOLED
-from toktk.report.results import Record, Results
-from toktk.trainers.base import size_label
+from toktk.pieces.table import POOLED
+from toktk.report.records import Record
 
 
 @dataclass
-class Family:
-    """The records of one trainer, pretokenizer and inference method."""
+class FamilyRecords:
+    """The records of one family, with their common columns.
+
+    Attributes:
+        label, trainer, inference, pretokenizer, corpus: columns of the records.
+        sizes: in the order of the records.
+        unreached: sizes that the text does not fill; `available` is how many ids it gives, if that is known.
+        groups: the languages or domains, in the order of the records.
+        metrics: names of the figures, in the order of the records.
+    """
 
     label: str
     trainer: str
+    inference: str
     pretokenizer: str
     corpus: str
     sizes: list[int] = field(default_factory=list)
-    missing: list[int] = field(default_factory=list)
+    unreached: list[int] = field(default_factory=list)
     available: int | None = None
     groups: list[str] = field(default_factory=list)
-    metrics: dict[str, None] = field(default_factory=dict)
+    metrics: list[str] = field(default_factory=list)
     by_key: dict[tuple[int, str, str], Record] = field(default_factory=dict)
 
     @property
-    def method(self) -> str:
-        """What the label holds besides trainer and pretokenizer: the inference method, or nothing."""
-        if not self.label.startswith(self.trainer):
-            return ""
-        rest = self.label.removeprefix(self.trainer).removeprefix(f"-{self.pretokenizer}")
-        return rest[1:]
+    def name(self) -> str:
+        """What the table over sizes calls it beside its pretokenizer: trainer and inference."""
+        return self.trainer if self.inference == "own" else f"{self.trainer}-{self.inference}"
 
     def get(self, size: int, metric: str, group: str = POOLED) -> Record | None:
         """Return a record, or None."""
@@ -43,44 +48,40 @@ class Family:
         record = self.get(size, metric, group)
         return None if record is None else record.value
 
-    def named(self, prefix: str, suffix: str = "") -> str | None:
-        """Return the metric that begins and ends so; parity carries its reference in its name."""
-        found = (m for m in self.metrics if m.startswith(prefix) and m.endswith(suffix))
-        return next(found, None)
+    def named(self, pattern: str) -> str | None:
+        """Return the metric of that name; ``*`` stands for any reference, as in ``parity[*]``."""
+        if "*" not in pattern:
+            return pattern if pattern in self.metrics else None
+        before, _, after = pattern.partition("*")
+        return next((m for m in self.metrics if m.startswith(before) and m.endswith(after)), None)
 
 
-def families(results: Results, unreached: Sequence[dict[str, Any]]) -> list[Family]:
+def families(
+    records: Iterable[Record], unreached: Sequence[Mapping[str, Any]] = ()
+) -> list[FamilyRecords]:
     """Return the families in the order of the records; `unreached` as in run.json."""
-
-    def label_of(record: Record) -> str:
-        return record.tokenizer.removesuffix(f"-{size_label(record.size or 0)}")
-
-    found = _by_label(results, label_of)
-    for one in unreached:
-        if one["family"] in found:
-            found[one["family"]].missing = list(one["sizes"])
-            found[one["family"]].available = one["available"]
-    return list(found.values())
-
-
-def tokenizers(results: Results) -> list[Family]:
-    """Return a family of one for each tokenizer, in the order of the records."""
-    return list(_by_label(results, lambda record: record.tokenizer).values())
-
-
-def _by_label(results: Results, label_of: Callable[[Record], str]) -> dict[str, Family]:
-    found: dict[str, Family] = {}
-    for record in results:
+    by_label: dict[str, FamilyRecords] = {}
+    for record in records:
         size = record.size or 0
-        label = label_of(record)
-        family = found.setdefault(
-            label,
-            Family(label, record.trainer or "", record.pretokenizer or "", record.corpus),
+        family = by_label.setdefault(
+            record.family,
+            FamilyRecords(
+                record.family,
+                record.trainer or "",
+                record.inference or "own",
+                record.pretokenizer or "",
+                record.corpus,
+            ),
         )
         if size not in family.sizes:
             family.sizes.append(size)
         if record.group != POOLED and record.group not in family.groups:
             family.groups.append(record.group)
-        family.metrics[record.metric] = None
+        if record.metric not in family.metrics:
+            family.metrics.append(record.metric)
         family.by_key[size, record.metric, record.group] = record
-    return found
+    for entry in unreached:
+        if entry["family"] in by_label:
+            by_label[entry["family"]].unreached = list(entry["sizes"])
+            by_label[entry["family"]].available = entry["available"]
+    return list(by_label.values())

@@ -1,68 +1,69 @@
-"""Groups (languages) down, tokenizers across."""
+"""The tables over groups: languages down, tokenizers across."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from toktk.report.columns import new_table, short, shown
-from toktk.report.families import Family
-from toktk.trainers.base import size_label
+from toktk.report.families import FamilyRecords
+from toktk.report.table import NULL, Head, Row, Table, folded, shortened
+from toktk.sizes import size_label
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
-_MOST_ACROSS = 8  # more do not fit 100 columns
+MOST_ACROSS = 8  # columns of figures; more do not fit 100 characters
 _MOST_GROUPS = 60
-_LONGEST_NAME = 24
-_BETWEEN = "-_ "  # what a line of a name need not end in
+_FIRST = 20  # of more groups than that, so many come before those left out
+_LONGEST_GROUP = 24
 _LONGEST_HEAD = 8  # of a line of a tokenizer's name above its column
+_PER_COLUMN = 10  # characters of a column under a tokenizer's name
 
-Across = Sequence[tuple[Family, int]]  # what a column shows: a family at a size
+Across = Sequence[tuple[FamilyRecords, int]]  # what a column shows: a family at a size
 
 
 def groups_tables(
-    families: Sequence[Family], most_across: int = _MOST_ACROSS, sized: bool = True
-) -> tuple[str, list[Table]] | None:
-    """Return what the tables hold, tokens per parallel line or bytes, and the tables.
+    families: Sequence[FamilyRecords], title: str, width: int, sized: bool
+) -> list[Table]:
+    """Return the tables over groups: tokens per parallel line, or else bytes per token.
 
-    One family gets as many sizes as fit and its parity. Several stand side by side at each size, as many
-    sizes as fit; families that do not fit go to tables of their own, at the largest size.
+    With `sized`, one family gets as many sizes as fit and its parity; several stand side by side at each
+    size, as many sizes as fit. Else each family is one tokenizer. Families that do not fit a table go to
+    tables of their own.
     """
     first = families[0]
     if len(first.groups) < 2:
-        return None
+        return []
     parallel = _parallel(first)
     others = [group for group in first.groups if group not in parallel]
     if "bytes_per_token" not in first.metrics:
         others = []
     if not parallel and not others:
-        return None
+        return []
+    most_across = MOST_ACROSS
+    if not sized:
+        longest = max(len(group) for family in families for group in family.groups)
+        most_across = max(1, (width - min(longest, _LONGEST_GROUP) - 2) // _PER_COLUMN)
+    unit = "tokens per parallel line" if parallel else "bytes per token"
     tables = []
     for at in range(0, len(families), most_across):
         together = families[at : at + most_across]
         across = _across(together) if sized else [(family, family.sizes[-1]) for family in together]
-        table = _groups_table(across, parallel, others, sized)
-        tables.append(table)
-    return "tokens per parallel line" if parallel else "bytes per token", tables
+        heads, rows = _groups_table(across, parallel, others, sized)
+        tables.append(Table("" if at else title, "" if at else unit, heads, rows))
+    return tables
 
 
-def _parallel(family: Family) -> list[str]:
+def _parallel(family: FamilyRecords) -> list[str]:
     """Return the groups with parallel text, the cheapest at the largest size first."""
+    costs = {
+        group: family.value(family.sizes[-1], "tokens_per_line", group) for group in family.groups
+    }
+    by_cost = sorted((cost, group) for group, cost in costs.items() if cost is not None)
+    return [group for _, group in by_cost]
 
-    def cost(group: str) -> float | None:
-        return family.value(family.sizes[-1], "tokens_per_line", group)
 
-    found = [group for group in family.groups if cost(group) is not None]
-    return sorted(found, key=lambda group: (cost(group) or 0, group))
-
-
-def _across(families: Sequence[Family]) -> Across:
+def _across(families: Sequence[FamilyRecords]) -> Across:
     common = [size for size in families[0].sizes if all(size in f.sizes for f in families)]
     if not common:
         return [(family, family.sizes[-1]) for family in families]
-    sizes = _spread(common, _MOST_ACROSS // len(families))
+    sizes = _spread(common, MOST_ACROSS // len(families))
     return [(family, size) for size in sizes for family in families]
 
 
@@ -76,71 +77,45 @@ def _spread(sizes: list[int], most: int) -> list[int]:
     return [sizes[round(i * step)] for i in range(most)]
 
 
-def _groups_table(across: Across, parallel: list[str], others: list[str], sized: bool) -> Table:
-    from rich.text import Text
-
+def _groups_table(
+    across: Across, parallel: list[str], others: list[str], sized: bool
+) -> tuple[list[Head], list[Row]]:
     family, last = across[-1]
-    several = any(one is not family for one, _ in across)
-    parity = next((m for m in family.metrics if m.startswith("parity[") and m.endswith("]")), None)
-    if several or not parallel:
-        parity = None
-    table = new_table()
-    table.add_column("group", no_wrap=True, style="bold")
-    for one, size in across:
-        if sized:
-            head = [*one.label.split("-"), size_label(size)] if several else [size_label(size)]
-        else:
-            head = folded(one.label, _LONGEST_HEAD)
-        table.add_column(Text("\n".join(head)), justify="right", vertical="bottom", no_wrap=True)
+    several = any(other is not family for other, _ in across)
+    parity = family.named("parity[*]") if sized and parallel and not several else None
+    heads = [Head("group", right=False, style="bold")]
+    for column, size in across:
+        lines = folded(column.label, _LONGEST_HEAD) if several or not sized else []
+        heads.append(Head("\n".join([*lines, size_label(size)] if sized else lines)))
     if parity:
-        table.add_column("parity", justify="right", no_wrap=True)
-    for group in _ends(parallel):
-        figures = [one.value(size, "tokens_per_line", group or "") for one, size in across]
-        row = [shown(value, _four_digits) for value in figures]
+        heads.append(Head("parity"))
+
+    def row(group: str, metric: str, digits: int) -> Row:
+        figures = [column.value(size, metric, group) for column, size in across]
+        cells = [NULL if figure is None else _written(figure, digits) for figure in figures]
         if parity:
-            row.append(shown(family.value(last, parity, group or ""), "{:.2f}".format))
-        _add(table, group, row, len(parallel))
+            value = family.value(last, parity, group) if metric == "tokens_per_line" else None
+            cells.append("" if value is None else f"{value:.2f}")
+        return Row((shortened(group, _LONGEST_GROUP), *cells))
+
+    empty = ("",) * (len(heads) - 1)
+    rows = [row(group, "tokens_per_line", 1) for group in _ends(parallel)]
     if parallel and others:
-        table.add_section()
-        _add(table, "bytes per token", [""] * (len(across) + bool(parity)), 0)
-    for group in _ends(others):
-        figures = [one.value(size, "bytes_per_token", group or "") for one, size in across]
-        row = [shown(value, "{:.3f}".format) for value in figures]
-        _add(table, group, [*row, ""] if parity else row, len(others))
-    return table
+        rows.append(Row(("bytes per token", *empty), rule_above=True, style="dim italic"))
+    rows += [row(group, "bytes_per_token", 3) for group in _ends(others)]
+    for groups, at in ((parallel, 0), (others, len(rows) - min(len(others), _MOST_GROUPS))):
+        left_out = len(groups) - _MOST_GROUPS
+        if left_out > 0:
+            rows.insert(at + _FIRST, Row((f"… {left_out} more …", *empty), style="dim"))
+    return heads, rows
 
 
-def folded(label: str, longest: int) -> list[str]:
-    """Return the label in lines at most `longest` characters wide, cut where its words end, if it can."""
-    from rich.cells import cell_len, chop_cells
-
-    lines = [""]
-    for word in re.findall(r"[^-_./ ]+[-_./ ]*|[-_./ ]+", label):
-        if lines[-1] and cell_len((lines[-1] + word).rstrip(_BETWEEN)) > longest:
-            lines.append("")
-        lines[-1] += word
-        if cell_len(word.rstrip(_BETWEEN)) > longest:
-            lines[-1:] = chop_cells(lines[-1], longest)
-    return [line.rstrip(_BETWEEN) or line for line in lines]
+def _written(figure: float, digits: int) -> str:
+    return f"{figure:.{digits}f}" if figure < 1000 else f"{figure:,.0f}"
 
 
-def _add(table: Table, group: str | None, cells: list[str], of: int) -> None:
-    from rich.text import Text
-
-    if group is None:
-        left_out = of - _MOST_GROUPS
-        table.add_row(Text(f"… {left_out} more …", style="dim"), *[""] * len(cells))
-        return
-    style = "dim italic" if of == 0 else ""
-    table.add_row(Text(short(group, _LONGEST_NAME), style=style), *map(Text, cells))
-
-
-def _ends(groups: list[str]) -> Iterable[str | None]:
-    """Yield the groups, or of very many the first and last, with None for those between."""
+def _ends(groups: list[str]) -> list[str]:
+    """Return the groups, or of very many the first and the last."""
     if len(groups) <= _MOST_GROUPS:
         return groups
-    return [*groups[:20], None, *groups[len(groups) - _MOST_GROUPS + 20 :]]
-
-
-def _four_digits(value: float) -> str:
-    return f"{value:.1f}" if value < 1000 else f"{value:,.0f}"
+    return [*groups[:_FIRST], *groups[len(groups) - _MOST_GROUPS + _FIRST :]]

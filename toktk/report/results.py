@@ -1,86 +1,43 @@
-"""Long and tidy results: one record per figure, in and out of Parquet, JSON and tables.
-
-Schema history (`SCHEMA`, stored in every Parquet and JSON file):
-    1   tokenizer, trainer, pretokenizer, size, corpus, group, metric, value, low, high, unit, n,
-        note, signature. Null means not measured, never 0.
-"""
+"""Results: records that print themselves, go to files, and speak Arrow."""
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toktk import arrow
-from toktk.errors import MetricError, StorageError
+from toktk.errors import StorageError, ToktkError
 from toktk.paths import atomic_write
+from toktk.pieces.table import POOLED
 from toktk.report import tabular
+from toktk.report.charts import chart
+from toktk.report.records import COLUMNS, NUMBERS, SCHEMA, Record
+from toktk.report.tables import Page, results_page
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA = 1
-_SCHEMA_KEY = b"toktk.schema"
+PIPE_WIDTH = 100
+"""Characters on a line where there is no terminal to ask."""
+
+_SCHEMA_KEY, _ABOUT_KEY = b"toktk.schema", b"toktk.about"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One figure: what was measured, on what, and its value with the ends of its interval.
+@dataclass(frozen=True, slots=True, repr=False)
+class Results:
+    """Records in a fixed order; the same records always give the same bytes in every format.
 
-    `size` is the vocabulary size in tokens, `n` the number of units behind the value (documents,
-    aligned lines, groups). numpy scalars are turned into Python numbers.
-
-    Raises:
-        MetricError: a number is NaN or infinite; what is not measured is None.
+    Attributes:
+        records: the figures.
+        about: what the tables say beside the figures, JSON-able; see `toktk.report.tables.results_page`.
     """
 
-    tokenizer: str
-    trainer: str | None
-    pretokenizer: str | None
-    size: int | None
-    corpus: str
-    group: str
-    metric: str
-    value: float | None
-    low: float | None
-    high: float | None
-    unit: str
-    n: int | None
-    note: str | None
-    signature: str
-
-    def __post_init__(self) -> None:
-        for name, kind in _NUMBERS.items():
-            number = getattr(self, name)
-            if number is None:
-                continue
-            if not math.isfinite(number):
-                raise MetricError(
-                    f"{self.metric} of {self.tokenizer} on {self.group}: {name} is {number}.",
-                    "A metric gives None with a note where it is undefined.",
-                )
-            object.__setattr__(self, name, kind(number))
-
-
-_NUMBERS: dict[str, type[int] | type[float]] = {
-    "size": int,
-    "value": float,
-    "low": float,
-    "high": float,
-    "n": int,
-}
-
-COLUMNS = tuple(field.name for field in fields(Record))
-
-
-@dataclass(frozen=True, slots=True)
-class Results:
-    """Records in a fixed order; the same records always give the same bytes in every format."""
-
     records: tuple[Record, ...]
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -88,10 +45,63 @@ class Results:
     def __iter__(self) -> Iterator[Record]:
         return iter(self.records)
 
+    def page(self, width: int = PIPE_WIDTH) -> Page:
+        """Return the tables that the commands show, for a terminal of `width` characters."""
+        return results_page(self.records, self.about, width)
+
+    def __repr__(self) -> str:
+        width = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
+        return self.page(width).text(width).rstrip("\n") or "Results(no records)"
+
+    def _repr_html_(self) -> str:
+        return self.page().html()
+
+    def where(self, **columns: Any) -> Results:
+        """Return the records whose columns have these values, such as ``where(metric="tokens")``.
+
+        Raises:
+            ToktkError: there is no such column.
+        """
+        unknown = columns.keys() - set(COLUMNS)
+        if unknown:
+            raise ToktkError(
+                f"results have no column {min(unknown)!r}.", f"Columns: {', '.join(COLUMNS)}."
+            )
+        wanted = columns.items()
+        chosen = [r for r in self.records if all(getattr(r, name) == v for name, v in wanted)]
+        return Results(tuple(chosen), self.about)
+
+    def plot(self, metric: str = "bytes_per_token", group: str = POOLED) -> Any:
+        """Return an altair Chart of one metric: lines over sizes, or bars of tokenizers.
+
+        Raises:
+            MetricError: there are no such figures.
+        """
+        return chart(self.records, metric, group)
+
     def rows(self) -> Iterator[tuple[str | int | float | None, ...]]:
         """Yield each record as a tuple in the order of `COLUMNS`."""
         for record in self.records:
             yield tuple(getattr(record, name) for name in COLUMNS)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
+    def to_pandas(self) -> Any:
+        """Return a pandas DataFrame, a row for each record."""
+        return self.to_arrow().to_pandas()
+
+    def to_polars(self) -> Any:
+        """Return a polars DataFrame, a row for each record.
+
+        Raises:
+            ToktkError: polars is not installed.
+        """
+        try:
+            import polars
+        except ImportError as error:
+            raise ToktkError("polars is not installed.", "Run: pip install polars") from error
+        return polars.DataFrame(self.to_arrow())
 
     def to_arrow(self) -> pa.Table:
         """Return an Arrow table: strings, int64 for size and n, float64 for the values."""
@@ -100,10 +110,13 @@ class Results:
         types = {int: pa.int64(), float: pa.float64()}
         schema = pa.schema(
             [
-                pa.field(name, types[_NUMBERS[name]] if name in _NUMBERS else pa.string())
+                pa.field(name, types[NUMBERS[name]] if name in NUMBERS else pa.string())
                 for name in COLUMNS
             ],
-            metadata={_SCHEMA_KEY: str(SCHEMA)},
+            metadata={
+                _SCHEMA_KEY: str(SCHEMA),
+                _ABOUT_KEY: json.dumps(self.about, ensure_ascii=False, sort_keys=True),
+            },
         )
         columns = list(zip(*self.rows(), strict=True)) or [()] * len(COLUMNS)
         arrays = [arrow.from_list(c, f.type) for c, f in zip(columns, schema, strict=True)]
@@ -134,15 +147,17 @@ class Results:
             table = arrow.read_parquet(path)
         except (OSError, pa.ArrowInvalid) as error:
             raise StorageError(f"cannot read results from {path}.", f"Found: {error}") from error
-        found = (table.schema.metadata or {}).get(_SCHEMA_KEY, b"none").decode()
-        if found != str(SCHEMA) or set(table.column_names) != set(COLUMNS):
+        metadata = table.schema.metadata or {}
+        schema = metadata.get(_SCHEMA_KEY, b"none").decode()
+        if schema != str(SCHEMA) or set(table.column_names) != set(COLUMNS):
             raise StorageError(
                 f"cannot read results from {path}.",
-                f"Found: schema {found} with the columns {', '.join(table.column_names)};"
+                f"Found: schema {schema} with the columns {', '.join(table.column_names)};"
                 f" this toktk reads schema {SCHEMA}.",
                 "Read it with the toktk that wrote it, or measure again.",
             )
-        return cls(tuple(Record(**row) for row in table.to_pylist()))
+        about = json.loads(metadata.get(_ABOUT_KEY, b"{}"))
+        return cls(tuple(Record(**row) for row in table.to_pylist()), about)
 
     def to_json(self) -> str:
         """Return ``{"schema": 1, "records": [...]}`` with one record a line."""

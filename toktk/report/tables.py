@@ -1,114 +1,156 @@
-"""A sweep on the terminal: one table over sizes, all trainers side by side, and one over languages.
+"""The tables of a run: sizes or tokenizers down, figures across; then languages; then the legend.
 
-Everything is read from the records, so a run just made and one read back look the same.
+Everything is read from the records and what is stored beside them, so a run just made and one read back
+look the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from toktk.report.columns import NULL, Column, columns, new_table, notes, short
-from toktk.report.families import Family, families
+from toktk.pieces.table import POOLED
+from toktk.report.columns import ABOUT_PIECES, COLUMNS, Column, columns_of
+from toktk.report.families import FamilyRecords, families
 from toktk.report.groups import groups_tables
-from toktk.report.results import Results
-from toktk.trainers.base import size_label
+from toktk.report.records import Record
+from toktk.report.table import NULL, Head, Row, Table, rendered, shortened
+from toktk.sizes import size_label
+from toktk.tokenizer import NATIVE
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table
-    from rich.text import Text
 
-_WIDEST = 30  # of trainer and cut together: then all columns fit 100
-_LONGEST_NAME = 24
+_LONGEST_CUT = 14
+_LONGEST_WHY = 300
+# As specs name the libraries.
+_SHORT_ENGINES = {"tokenizers": "hf", "sentencepiece": "spm"}
 
+_LEGEND = {
+    "size": "size         ids, special tokens and holes included",
+    "engine": "engine       native: toktk's own, with the library's ids; else that library",
+    "cut": "cut          how text is cut into pieces that no token crosses: toktk ls pretokenizers",
+}
 _CUTS = f"{NULL} of ceiling, whole words: of the pieces of each cut; compare them only within the same cut."
-_CUT = "cut          how text is cut into pieces that no token crosses: toktk ls pretokenizers"
 
 
-def sweep_tables(results: Results, unreached: Sequence[dict[str, Any]]) -> list[RenderableType]:
-    """Return what a sweep shows: its sizes, its languages, then the legend.
+@dataclass(frozen=True)
+class Page:
+    """Tables, and the legend below them."""
+
+    tables: Sequence[Table]
+    legend: Sequence[str]
+
+    def rich(self, width: int) -> list[RenderableType]:
+        """Return what rich prints for a terminal of this width."""
+        from rich.text import Text
+
+        lines: list[RenderableType] = []
+        for table in self.tables:
+            lines += [*table.rich(width), Text()]
+        return lines + [Text(line, style="dim") for line in self.legend]
+
+    def text(self, width: int, color: bool = False) -> str:
+        """Return the page as text for a terminal of this width."""
+        return rendered(self.rich(width), width, color)
+
+    def html(self) -> str:
+        """Return the page as HTML, for a notebook."""
+        legend = "".join(f"{html.escape(line)}\n" for line in self.legend)
+        return f"{''.join(table.html() for table in self.tables)}<pre>{legend}</pre>"
+
+
+def results_page(records: Sequence[Record], about: Mapping[str, Any], width: int) -> Page:
+    """Return what the commands show of records.
+
+    Tokenizers that were trained here are shown by size, others a row each.
 
     Args:
-        results: of one or more trainers.
-        unreached: sizes left out, as in run.json.
+        records: of one or more tokenizers; without any the page is empty.
+        about: what is known besides: ``unreached``, the sizes left out, as in run.json; ``engines``,
+            {label: [engine, why]}; ``failed``, {label: why there are no figures}.
+        width: of the terminal, in characters.
     """
-    from rich.text import Text
-
-    found = families(results, unreached)
-    if not found:
-        return []
-    name = _name(found[0]) if len(found) == 1 else f"{len(found)} tokenizers side by side"
-    made = _sizes_table(found[0]) if len(found) == 1 else _comparison(found)
-    table, words, lacks = made
-    shown: list[RenderableType] = [title(name, measured_on(found[0])), table]
-    shown += [*(Text(note, style="yellow") for note in lacks), Text()]
-    by_group = groups_tables(found)
-    if by_group is not None:
-        shown.append(title(name, by_group[0]))
-        for one in by_group[1]:
-            shown += [one, Text()]
-    return shown + [Text(line, style="dim") for line in dict.fromkeys(words) if line]
+    shown = families(records, about.get("unreached", ()))
+    if not shown:
+        return Page([], [])
+    if all(family.trainer for family in shown):
+        return _by_size(shown, width)
+    return _by_tokenizer(shown, about.get("engines", {}), width)
 
 
-def _sizes_table(family: Family) -> tuple[Table, list[str], list[str]]:
-    """Return the table, the words that explain its columns, and notes on what it lacks."""
-    from rich.text import Text
-
-    over = columns(family)
-    table = new_table()
-    table.add_column("size", justify="right", style="bold", no_wrap=True)
-    _add_columns(table, over)
-    for size in family.sizes:
-        table.add_row(size_label(size), *(Text(column.cell(size)) for column in over))
-    for size in family.missing:
-        table.add_row(Text(size_label(size), style="dim"), *[Text(NULL)] * len(over))
-    return table, [column.words for column in over], notes(family)
-
-
-def _comparison(found: Sequence[Family]) -> tuple[Table, list[str], list[str]]:
-    """Return the same of several families: at each size a row for each, in the order asked for."""
-    from rich.text import Text
-
-    over = {family.label: {c.header: c for c in columns(family)} for family in found}
-    heads = {header: c for by_header in over.values() for header, c in by_header.items()}
-    names = {family.label: _tokenizer(family) for family in found}
-    if max(map(len, names.values())) + max(len(f.pretokenizer) for f in found) > _WIDEST:
-        heads.pop("gain\n/+1k", None)
-    table = new_table()
-    table.add_column("size", justify="right", style="bold", no_wrap=True)
-    table.add_column("tokenizer", no_wrap=True)
-    table.add_column("cut", style="dim", no_wrap=True)
-    _add_columns(table, list(heads.values()))
-    for size in sorted({size for family in found for size in (*family.sizes, *family.missing)}):
-        label = size_label(size)
-        for family in found:
-            by_header = over[family.label] if size in family.sizes else {}
-            cells = [by_header[h].cell(size) if h in by_header else NULL for h in heads]
-            head = (label, names[family.label], short(family.pretokenizer, _LONGEST_NAME))
-            table.add_row(*map(Text, (*head, *cells)))
-            label = ""
-        table.add_section()
-    lacks = list(dict.fromkeys(note for family in found for note in notes(family, named=True)))
-    pieces = {"of\nceiling", "whole\nwords"}
-    if len({family.pretokenizer for family in found}) > 1 and pieces & set(heads):
-        lacks.append(_CUTS)
-    return table, [_CUT, *(column.words for column in heads.values())], lacks
+def _by_size(shown: Sequence[FamilyRecords], width: int) -> Page:
+    """Return the page of a sweep: at each size a row for each family, in the order asked for."""
+    several = len(shown) > 1
+    cuts = {family.pretokenizer for family in shown}
+    heads = [Head("size", style="bold")]
+    if several:
+        # Where the name alone tells them apart, the column of the cut can be spared.
+        unique = len({family.name for family in shown}) == len(shown)
+        cut = Head("cut", right=False, style="dim", spare=2 if unique else 0)
+        heads += [Head("tokenizer", right=False, folds=True), cut]
+    columns = columns_of(shown)
+    rows = []
+    for size in sorted({size for f in shown for size in (*f.sizes, *f.unreached)}):
+        for i, family in enumerate(shown):
+            label = size_label(size) if i == 0 else ""
+            cut_name = shortened(family.pretokenizer, 2 * _LONGEST_CUT)
+            first = (label, family.name or family.label, cut_name) if several else (label,)
+            cells = [column.cell(family, size) for column in columns]
+            rows.append(Row((*first, *cells), rule_above=several and i == 0))
+    notes = list(dict.fromkeys(note for family in shown for note in _notes(family, several)))
+    if len(cuts) > 1 and any(column.metric in ABOUT_PIECES for column in columns):
+        notes.append(_CUTS)
+    one = shown[0]
+    parts = (one.trainer, one.pretokenizer, "" if one.inference == "own" else one.inference)
+    title = " · ".join(filter(None, parts))
+    if several:
+        title = f"{len(shown)} tokenizers side by side"
+    heads += [column.head for column in columns]
+    figures = Table(title, _measured_on(one), heads, rows, notes)
+    legend = [_LEGEND["cut"]] * several + _explained(columns, shown)
+    return Page([figures, *groups_tables(shown, title, width, sized=True)], legend)
 
 
-def _add_columns(table: Table, over: Sequence[Column]) -> None:
-    from rich.text import Text
+def _by_tokenizer(
+    shown: Sequence[FamilyRecords], engines: Mapping[str, Sequence[str]], width: int
+) -> Page:
+    """Return the page of a bench: a row for each tokenizer."""
+    heads = [Head("tokenizer", right=False, style="bold", folds=True), Head("size")]
+    if engines:
+        heads.append(Head("engine", right=False, style="dim"))
+    heads.append(Head("cut", right=False, style="dim", spare=2))
+    # Of each cut it is another ceiling: not to be compared.
+    columns = [column for column in columns_of(shown) if column.metric != "headroom"]
+    rows = []
+    for family in shown:
+        size = family.sizes[-1]
+        engine = engines.get(family.label, [NULL])[0].partition(" ")[0]
+        first = [family.label, f"{size:,}"]
+        if engines:
+            first.append(_SHORT_ENGINES.get(engine, engine))
+        first.append(shortened(family.pretokenizer, _LONGEST_CUT) or NULL)
+        rows.append(Row((*first, *(column.cell(family, size) for column in columns))))
+    notes = [*_whys(engines), *dict.fromkeys(n for family in shown for n in _notes(family, False))]
+    title = shown[0].label if len(shown) == 1 else f"{len(shown)} tokenizers"
+    words = [_LEGEND[head.text] for head in heads if head.text in _LEGEND]
+    heads += [column.head for column in columns]
+    figures = Table(title, _measured_on(shown[0]), heads, rows, notes)
+    tables = [figures, *groups_tables(shown, title, width, sized=False)]
+    return Page(tables, words + _explained(columns, shown))
 
-    for column in over:
-        table.add_column(Text(column.header), justify="right", no_wrap=True)
+
+def _explained(columns: Sequence[Column], shown: Sequence[FamilyRecords]) -> list[str]:
+    legend = []
+    for column in columns:
+        family = next(family for family in shown if column.fits(family))
+        legend.append(column.explained(family))
+    return list(filter(None, legend))
 
 
-def _tokenizer(family: Family) -> str:
-    name = f"{family.trainer}-{family.method}" if family.method else family.trainer
-    return short(name or family.label, _LONGEST_NAME)
-
-
-def measured_on(family: Family) -> str:
+def _measured_on(family: FamilyRecords) -> str:
     """Return which text a family was measured on, and how much of it there is."""
     documents = family.value(family.sizes[0], "documents")
     amount = [] if documents is None else [f"{documents:,.0f} documents"]
@@ -117,14 +159,34 @@ def measured_on(family: Family) -> str:
     return f"on {family.corpus}" + (f" ({', '.join(amount)})" if amount else "")
 
 
-def _name(family: Family) -> str:
-    parts = (family.trainer, family.pretokenizer, family.method)
-    return " · ".join(part for part in parts if part)
+def _notes(family: FamilyRecords, named: bool) -> list[str]:
+    """Return why figures of the family are missing, a line each; `named` puts its label in front."""
+    notes = []
+    name = f"{family.label} " if named else ""
+    if family.unreached:
+        gives = "" if family.available is None else f"; the text gives {family.available:,} tokens"
+        sizes = ", ".join(map(size_label, family.unreached))
+        notes.append(f"{NULL} {name}not reached: {sizes}{gives}.")
+    shown = {column.metric for column in COLUMNS}
+    reasons: dict[str, list[str]] = {}
+    for (_, metric, group), record in family.by_key.items():
+        # A library that cuts does not show its pieces: that it runs the tokenizer is said already.
+        unexplained = record.value is None and record.note and record.pretokenizer is not None
+        if group == POOLED and unexplained and metric in shown and metric != "unknown":
+            metrics = reasons.setdefault(record.note or "", [])
+            if metric not in metrics:
+                metrics.append(metric)
+    return notes + [f"{NULL} {', '.join(m)}: {note}." for note, m in reasons.items()]
 
 
-def title(name: str, detail: str) -> Text:
-    """Return the line above a table."""
-    # A line of its own: rich folds a table's title to the width of the table.
-    from rich.text import Text
-
-    return Text.assemble((name, "bold"), "  ", (detail, "dim"))
+def _whys(engines: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return why a library runs a tokenizer, a line for each reason."""
+    labels: dict[tuple[str, str], list[str]] = {}
+    for label, (engine, why) in engines.items():
+        if engine != NATIVE:
+            line = shortened(" ".join((why or "not told").split()), _LONGEST_WHY)
+            labels.setdefault((engine, line), []).append(label)
+    return [
+        f"{NULL} {', '.join(names)} on {engine}: {why.rstrip('.')}."
+        for (engine, why), names in labels.items()
+    ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from toktk.report.columns import NULL, new_table, short
-from toktk.timing.figures import is_level
-from toktk.timing.timing import Timing
+from toktk.report.table import NULL, new_table, rendered
+from toktk.report.table import shortened as short
+from toktk.timing.figures import Interval, Timing, is_level
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -34,6 +34,11 @@ _BUSY = (
 Timed = dict[tuple[str, str], dict[tuple[str, str], Timing]]
 
 
+def throughput_text(timings: Sequence[Timing], width: int, color: bool = False) -> str:
+    """Return the tables of timings as text for a terminal of this width."""
+    return rendered(throughput_tables(timings), width, color)
+
+
 def throughput_tables(timings: Sequence[Timing]) -> list[RenderableType]:
     """Return the table of engines, the table of growth, remarks and the legend; nothing for none."""
     from rich.text import Text
@@ -41,8 +46,9 @@ def throughput_tables(timings: Sequence[Timing]) -> list[RenderableType]:
     if not timings:
         return []
     timed: Timed = {}
-    for one in timings:
-        timed.setdefault((one.tokenizer, one.engine), {})[one.what, one.unit] = one
+    for timing in timings:
+        by = timed.setdefault((timing.tokenizer, timing.engine), {})
+        by[timing.what, timing.unit] = timing
     threads = timings[0].threads
     title = f"throughput, {threads} thread{'s' * (threads > 1)}"
     shown: list[RenderableType] = [Text(title, style="bold"), _engines(timed)]
@@ -83,24 +89,18 @@ def _engines(timed: Timed) -> Table:
 def _growth(timed: Timed) -> Table | None:
     from rich.text import Text
 
-    kinds = list(
-        dict.fromkeys(
-            what.removeprefix(_PATHOLOGICAL)
-            for by in timed.values()
-            for what, _ in by
-            if what.startswith(_PATHOLOGICAL)
-        )
-    )
-    if not kinds:
+    whats = dict.fromkeys(what for by in timed.values() for what, _ in by)
+    grown = [what for what in whats if what.startswith(_PATHOLOGICAL)]
+    if not grown:
         return None
     table = new_table()
     table.add_column("tokenizer", style="bold", no_wrap=True)
     table.add_column("engine", no_wrap=True)
-    for kind in kinds:
-        table.add_column(kind, justify="right", no_wrap=True)
+    for what in grown:
+        table.add_column(what.removeprefix(_PATHOLOGICAL), justify="right", no_wrap=True)
     before = ""
     for (tokenizer, engine), by in timed.items():
-        cells = [_grown(by, f"{_PATHOLOGICAL}{kind}") for kind in kinds]
+        cells = [_grown(by, what) for what in grown]
         if set(cells) == {NULL}:
             continue
         name = short(tokenizer, _LONGEST_NAME) if tokenizer != before else ""
@@ -113,8 +113,8 @@ def _grown(by: dict[tuple[str, str], Timing], what: str) -> str:
     exponent, speed = by.get((what, "exponent")), by.get((what, "MB/s"))
     if exponent is None:
         return NULL
-    grown = _value(exponent, "{:.2f}")
-    return f"{grown} {_value(speed):>5}" if speed is not None else grown
+    shown = _value(exponent, "{:.2f}")
+    return f"{shown} {_value(speed):>5}" if speed is not None else shown
 
 
 def _value(timing: Timing | None, form: str = "", factor: float = 1.0) -> str:
@@ -125,9 +125,8 @@ def _value(timing: Timing | None, form: str = "", factor: float = 1.0) -> str:
 
 
 def _three_digits(value: float) -> str:
-    return (
-        f"{value:.0f}" if value >= 99.95 else f"{value:.1f}" if value >= 9.995 else f"{value:.2f}"
-    )
+    digits = 0 if value >= 99.95 else 1 if value >= 9.995 else 2
+    return f"{value:.{digits}f}"
 
 
 def _with_ends(timing: Timing | None) -> str:
@@ -139,7 +138,7 @@ def _with_ends(timing: Timing | None) -> str:
 def _ratio(timing: Timing | None) -> str:
     if timing is None or timing.value is None or timing.low is None or timing.high is None:
         return NULL
-    level = is_level((timing.value, timing.low, timing.high))
+    level = is_level(Interval(timing.value, timing.low, timing.high))
     return f"{'level ' * level}{_with_ends(timing)}"
 
 
@@ -149,15 +148,16 @@ def _first(note: str) -> str:
 
 
 def _remarks(timings: Sequence[Timing]) -> list[str]:
-    """Return what stands for figures that are missing, or casts doubt on one; each once."""
-    lines = {}
-    for one in timings:
-        who = f"{one.tokenizer}, {one.engine}" if one.engine else one.tokenizer
-        if one.what.startswith(_PATHOLOGICAL):
-            if one.unit == "exponent" and one.note:
-                lines[f"{who}, {one.what.removeprefix(_PATHOLOGICAL)}: {one.note}"] = 0
-        elif not one.verified or one.value is None:
-            lines[f"{who}: {_first(one.note)}"] = 0
-        elif "busy" in one.note:
-            lines[_BUSY] = 0
-    return list(lines)
+    """Return why figures are missing, and what casts doubt on one; each line once."""
+    lines = []
+    for timing in timings:
+        who = f"{timing.tokenizer}, {timing.engine}" if timing.engine else timing.tokenizer
+        if timing.what.startswith(_PATHOLOGICAL):
+            if timing.unit == "exponent" and timing.note:
+                kind = timing.what.removeprefix(_PATHOLOGICAL)
+                lines.append(f"{who}, {kind}: {timing.note}")
+        elif not timing.verified or timing.value is None:
+            lines.append(f"{who}: {_first(timing.note)}")
+        elif "busy" in timing.note:
+            lines.append(_BUSY)
+    return list(dict.fromkeys(lines))

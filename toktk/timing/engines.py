@@ -1,56 +1,164 @@
-"""The engines that are timed: each as its own users call it.
+"""The engines that can be timed: toktk and the libraries that encode, each called as its own users call it.
 
-An engine is built from a source, a JSON-able mapping that says where its tokenizer is. What it is given
-(`take`) and how its output becomes ids (`ids`) is outside the clock; `encode` is inside.
+An `Engine` says what to run, in the parent; an `Adapter` runs it, in a process of its own. The adapter is
+built from a source, a JSON-able mapping that says where the tokenizer is.
 """
 
 from __future__ import annotations
 
+import base64
+import functools
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from toktk import __version__
+from toktk.arrays import Bytes, Ids, Int64, offsets_of
 from toktk.errors import FormatError
-from toktk.models.model import Bytes, Ids, Int64
+from toktk.paths import atomic_write
+
+if TYPE_CHECKING:
+    from toktk.loading.load import Loaded
+
+_SHIPPED = ("cl100k_base", "o200k_base", "o200k_harmony")  # with quicktok
 
 Source = Mapping[str, Any]
 
 
-class Engine(Protocol):
+@dataclass(frozen=True, eq=False)
+class Engine:
+    """toktk or a library, with a tokenizer.
+
+    Attributes:
+        name: in tables.
+        version: of the library.
+        adapter: ``module:class`` of an `Adapter`, imported in the engine's process.
+        source: what the adapter is built from.
+    """
+
+    name: str
+    version: str
+    adapter: str
+    source: Source = field(default_factory=dict)
+
+
+def engines_for(loaded: Loaded, folder: Path) -> list[Engine]:
+    """Return the engines to try: the reference library first, toktk's if it has one, then peers.
+
+    A peer that is installed is always tried; whether it can load the tokenizer shows in its process.
+
+    Args:
+        loaded: a tokenizer.
+        folder: empty; files that the engines read are written there.
+
+    Raises:
+        FormatError: the reference library is none that can be timed.
+        StorageError: a file cannot be written.
+    """
+    reference = _reference(loaded, folder)
+    engines = [reference]
+    if loaded.native is not None:
+        spec = f"timed={loaded.spec}"  # a label, lest a = in the path is taken for one
+        engines.append(Engine("toktk", __version__, _adapter(Native), {"spec": spec}))
+    if gigatoken := _version("gigatoken"):
+        source = {"format": reference.name, **reference.source}
+        engines.append(Engine("gigatoken", gigatoken, _adapter(Gigatoken), source))
+    # There is another package named quicktok, which trains but has nothing to do with this one.
+    quicktok, shipped = _version("quicktok-v1"), _quicktok_source(reference, folder)
+    if quicktok and shipped:
+        engines.append(Engine("quicktok", quicktok, _adapter(Quicktok), shipped))
+    return engines
+
+
+def _adapter(kind: type[Adapter]) -> str:
+    return f"{kind.__module__}:{kind.__name__}"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _reference(loaded: Loaded, folder: Path) -> Engine:
+    """Return the library that a tokenizer belongs to, with the tokenizer in a file of the library's."""
+    model: Any = loaded.reference.model
+    if model.kind == "hf-documents":
+        path = _written(folder / "tokenizer.json", model.document.encode())
+        return _library("tokenizers", HuggingFace, path)
+    if model.kind == "sentencepiece-documents":
+        path = _written(folder / "tokenizer.model", model.proto)
+        return _library("sentencepiece", SentencePiece, path)
+    if model.kind == "tiktoken-documents":
+        # Named after the encoding: gigatoken and quicktok know some by name only.
+        stem = Path(loaded.spec.rpartition(":")[2]).name.removesuffix(".tiktoken") or "tokenizer"
+        ranked = sorted(model.ranks.items(), key=lambda item: item[1])
+        lines = [b"%s %d\n" % (base64.b64encode(token), rank) for token, rank in ranked]
+        path = _written(folder / f"{stem}.tiktoken", b"".join(lines))
+        special = dict(model.special)
+        return _library("tiktoken", Tiktoken, path, pattern=model.pattern, special_tokens=special)
+    raise FormatError(f"cannot time {loaded.label}.", f"Found: a model of kind {model.kind!r}.")
+
+
+def _library(name: str, adapter: type[Adapter], path: str, **source: Any) -> Engine:
+    return Engine(name, _version(name), _adapter(adapter), {"path": path, **source})
+
+
+def _written(path: Path, contents: bytes) -> str:
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(contents)
+    return str(path)
+
+
+def _quicktok_source(reference: Engine, folder: Path) -> dict[str, str] | None:
+    path = str(reference.source["path"])
+    if reference.name == "tokenizers":
+        return {"name": "timed", "folder": str(folder / "quicktok"), "path": path}
+    if reference.name == "tiktoken" and (stem := Path(path).stem) in _SHIPPED:
+        return {"name": stem, "folder": ""}
+    return None
+
+
+class Adapter:
     """One tokenizer in one engine. ``Class(source, jobs)`` builds it, which is timed.
+
+    `encode` is timed as well, but neither what it is given (`take`) nor how its output becomes ids (`ids`).
 
     Attributes:
         imports: modules that are loaded before the clock starts.
         call: what is timed.
         loads: what of loading was done before the clock starts; empty if nothing.
+        encode: encodes what `take` returned.
     """
 
     imports: ClassVar[tuple[str, ...]]
     call: ClassVar[str]
-    loads: ClassVar[str]
+    loads: ClassVar[str] = ""
+    encode: Callable[[Any], Any]
+
+    @staticmethod
+    def prepare(source: Source) -> None:
+        """Do what is done once, like installing: this is not loading."""
 
     def take(self, data: Bytes, offsets: Int64) -> Any:
-        """Return documents in the form this engine likes best."""
-
-    def encode(self, documents: Any) -> Any:
-        """Encode what `take` returned."""
+        """Return documents in the form this engine likes best: most like strings."""
+        return [document.decode() for document in _documents(data, offsets)]
 
     def ids(self, output: Any) -> tuple[Ids, Int64]:
         """Return what `encode` returned as uint32 of all documents, and int64[D + 1] offsets."""
+        return _flat(output)
 
 
-class Native:
+class Native(Adapter):
     """toktk's own, from its spec string; from the second time on, from toktk's cache of the file."""
 
-    imports = (
-        "numba",
-        "toktk.loading.load",
-        "toktk.encoder",
-        "toktk.models.pairs",
-    )
+    imports = ("numba", "toktk.loading.load", "toktk.encoder", "toktk.models.pairs")
     call = "Tokenizer.encode_batch((data, offsets)) to flat ids"
     loads = "from what toktk keeps of a file it has parsed"
 
@@ -60,115 +168,75 @@ class Native:
         loaded = open_tokenizer(source["spec"])
         if loaded.native is None:
             raise FormatError("toktk has no engine of its own for this tokenizer.", loaded.why)
-        self._tokenizer: Any = loaded.native
-        self._jobs = jobs
+        self.encode = functools.partial(loaded.native.encode_batch, jobs=jobs)
 
     def take(self, data: Bytes, offsets: Int64) -> Any:
         """Return the buffers as they are."""
         return data, offsets
 
-    def encode(self, documents: Any) -> Any:
-        """Encode to flat ids."""
-        return self._tokenizer.encode_batch(documents, jobs=self._jobs)
-
     def ids(self, output: Any) -> tuple[Ids, Int64]:
-        """Return them."""
+        """Return the flat ids as they are."""
         ids, offsets = output
         return ids, offsets
 
 
-class HuggingFace:
+class HuggingFace(Adapter):
     """Hugging Face tokenizers, from a ``tokenizer.json``."""
 
     imports = ("tokenizers",)
     call = "Tokenizer.encode_batch_fast(list of str) to Encodings"
-    loads = ""
 
     def __init__(self, source: Source, jobs: int) -> None:
         from tokenizers import Tokenizer
 
-        self._library = Tokenizer.from_file(source["path"])
-        self._library.encode_special_tokens = True
-        self._library.no_truncation()
-        self._library.no_padding()
-
-    def take(self, data: Bytes, offsets: Int64) -> Any:
-        """Return strings."""
-        return _strings(data, offsets)
-
-    def encode(self, documents: Any) -> Any:
-        """Encode; the ids stay inside the library's own objects."""
-        return self._library.encode_batch_fast(documents, add_special_tokens=False)
+        tokenizer = Tokenizer.from_file(source["path"])
+        tokenizer.encode_special_tokens = True
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        self.encode = functools.partial(tokenizer.encode_batch_fast, add_special_tokens=False)
 
     def ids(self, output: Any) -> tuple[Ids, Int64]:
-        """Read them out."""
+        """Read them out of the library's own objects."""
         return _flat([encoding.ids for encoding in output])
 
 
-class Tiktoken:
+class Tiktoken(Adapter):
     """tiktoken, from ranks in a ``.tiktoken`` file and the pattern."""
 
     imports = ("tiktoken", "tiktoken.load")
     call = "Encoding.encode_ordinary_batch(list of str) to lists"
-    loads = ""
 
     def __init__(self, source: Source, jobs: int) -> None:
         import tiktoken
         from tiktoken.load import load_tiktoken_bpe
 
-        self._library = tiktoken.Encoding(
+        encoding = tiktoken.Encoding(
             "timed",
             pat_str=source["pattern"],
             mergeable_ranks=load_tiktoken_bpe(source["path"]),
             special_tokens=source["special_tokens"],
         )
-        self._jobs = jobs
-
-    def take(self, data: Bytes, offsets: Int64) -> Any:
-        """Return strings."""
-        return _strings(data, offsets)
-
-    def encode(self, documents: Any) -> Any:
-        """Encode to lists of int."""
-        return self._library.encode_ordinary_batch(documents, num_threads=self._jobs)
-
-    def ids(self, output: Any) -> tuple[Ids, Int64]:
-        """Flatten them."""
-        return _flat(output)
+        self.encode = functools.partial(encoding.encode_ordinary_batch, num_threads=jobs)
 
 
-class SentencePiece:
+class SentencePiece(Adapter):
     """SentencePiece, from a ``.model`` file."""
 
     imports = ("sentencepiece",)
     call = "SentencePieceProcessor.encode(list of str) to lists"
-    loads = ""
 
     def __init__(self, source: Source, jobs: int) -> None:
         from sentencepiece import SentencePieceProcessor
 
-        self._library = SentencePieceProcessor(model_file=source["path"])
-        self._jobs = jobs
-
-    def take(self, data: Bytes, offsets: Int64) -> Any:
-        """Return strings."""
-        return _strings(data, offsets)
-
-    def encode(self, documents: Any) -> Any:
-        """Encode to lists of int."""
-        return self._library.encode(documents, out_type=int, num_threads=self._jobs)
-
-    def ids(self, output: Any) -> tuple[Ids, Int64]:
-        """Flatten them."""
-        return _flat(output)
+        processor = SentencePieceProcessor(model_file=source["path"])
+        self.encode = functools.partial(processor.encode, out_type=int, num_threads=jobs)
 
 
-class Gigatoken:
+class Gigatoken(Adapter):
     """gigatoken, from the same file as the reference library, or by the encoding's name."""
 
     imports = ("gigatoken", "awkward")
     call = "Tokenizer.encode_batch(list of bytes) to an awkward Array"
-    loads = ""
 
     def __init__(self, source: Source, jobs: int) -> None:
         from gigatoken import Tokenizer
@@ -178,27 +246,23 @@ class Gigatoken:
             "tiktoken": Tokenizer.from_tiktoken,  # the pattern by the file's name, or not at all
             "sentencepiece": Tokenizer.from_sentencepiece,
         }
-        self._library = build[source["format"]](source["path"])
-        self._parallel = jobs > 1
+        tokenizer = build[source["format"]](source["path"])
+        self.encode = functools.partial(tokenizer.encode_batch, parallel=jobs > 1)
 
     def take(self, data: Bytes, offsets: Int64) -> Any:
         """Return bytes: strings cost it more."""
-        return _parts(data, offsets)
-
-    def encode(self, documents: Any) -> Any:
-        """Encode to the array that it returns."""
-        return self._library.encode_batch(documents, parallel=self._parallel)
+        return _documents(data, offsets)
 
     def ids(self, output: Any) -> tuple[Ids, Int64]:
-        """Read them out."""
+        """Read them out of the array."""
         import awkward
 
-        counts = awkward.to_numpy(awkward.num(output))
-        flat = awkward.to_numpy(awkward.flatten(output))
-        return flat, np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
+        return awkward.to_numpy(awkward.flatten(output)), offsets_of(
+            awkward.to_numpy(awkward.num(output))
+        )
 
 
-class Quicktok:
+class Quicktok(Adapter):
     """quicktok, by the name of an encoding that it ships, or from a ``tokenizer.json`` it can import."""
 
     imports = ("quicktok",)
@@ -208,12 +272,12 @@ class Quicktok:
     def __init__(self, source: Source, jobs: int) -> None:
         import quicktok
 
-        self._library = quicktok.Tokenizer(source["name"], source["folder"])
-        self._jobs = jobs
+        tokenizer = quicktok.Tokenizer(source["name"], source["folder"])
+        self.encode = lambda documents: tokenizer.encode_batch(documents, jobs, False)
 
     @staticmethod
     def prepare(source: Source) -> None:
-        """Import the file into quicktok's own format, once: like installing, this is not loading."""
+        """Import the file into quicktok's own format."""
         folder = Path(source["folder"])
         if source["folder"] and not folder.exists():
             import quicktok
@@ -221,29 +285,17 @@ class Quicktok:
             folder.mkdir()
             quicktok.import_tokenizer(source["path"], source["name"], source["folder"])
 
-    def take(self, data: Bytes, offsets: Int64) -> Any:
-        """Return strings."""
-        return _strings(data, offsets)
-
-    def encode(self, documents: Any) -> Any:
-        """Encode to flat ids."""
-        return self._library.encode_batch(documents, self._jobs, False)
-
     def ids(self, output: Any) -> tuple[Ids, Int64]:
-        """Return them."""
+        """Return the flat ids as they are."""
         ids, offsets = output
         return ids, offsets
 
 
-def _parts(data: Bytes, offsets: Int64) -> list[bytes]:
+def _documents(data: Bytes, offsets: Int64) -> list[bytes]:
     raw = data.tobytes()
     return [raw[a:b] for a, b in itertools.pairwise(offsets.tolist())]
 
 
-def _strings(data: Bytes, offsets: Int64) -> list[str]:
-    return [part.decode() for part in _parts(data, offsets)]
-
-
 def _flat(documents: Sequence[Sequence[int]]) -> tuple[Ids, Int64]:
     ids = np.fromiter(itertools.chain.from_iterable(documents), dtype=np.uint32)
-    return ids, np.cumsum([0, *map(len, documents)], dtype=np.int64)
+    return ids, offsets_of([len(document) for document in documents])

@@ -1,49 +1,95 @@
-"""What is made of seconds: their spread, the interval of a ratio, the exponent of growth."""
+"""Figures made of seconds: `Timing` and how it is computed, with spread, ratio and exponent of growth."""
 
 from __future__ import annotations
 
 import math
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
 
 LEVEL = 1.05
 """Below this ratio, either way, two engines are called level, however narrow the interval."""
 
-# The 97.5 % quantile of Student's t, for 1 to 5 degrees of freedom, and of the normal distribution.
-_FEW = (12.706205, 4.302653, 3.182446, 2.776445, 2.570582)
-_NORMAL = 1.959963985
 
-Interval = tuple[float, float, float]
-"""A value, and the two ends around it."""
+class Interval(NamedTuple):
+    """A value and the two ends around it."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """One figure of the timing protocol.
+
+    Attributes:
+        tokenizer: its label.
+        engine: "toktk", or a library.
+        version: of the engine.
+        threads: how many it was allowed.
+        what: ids (how many documents have the reference library's ids), load (seconds from the file to
+            the first ids, in a fresh process, the library imported), cold (the first text of a fresh
+            engine), warm (text it has not seen, after other text), cold_ratio and warm_ratio (speed,
+            over the reference library's), memory (bytes by which the peak rose from before loading to
+            after all timing), or pathological:<kind> (exponent of CPU time against length, and MB/s at
+            the longest).
+        value: None where it was not measured; `note` says why.
+        low, high: of load, cold and warm the quartiles, of ratios and exponents the 95 % interval.
+        unit: "s", "MB/s" (10**6 bytes of UTF-8), "ratio", "bytes", "documents" or "exponent".
+        n: slices, processes, documents or lengths behind the value.
+        note: what else is to be known.
+        verified: the ids were compared with the reference library's on the very text, and are equal.
+    """
+
+    tokenizer: str
+    engine: str
+    version: str
+    threads: int
+    what: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    unit: str
+    n: int | None = None
+    note: str = ""
+    verified: bool
+
+
+def ends(interval: Interval | None) -> dict[str, float]:
+    """Return an interval as the fields of a `Timing`; nothing for none."""
+    return {} if interval is None else interval._asdict()
 
 
 def spread(values: Sequence[float]) -> Interval:
     """Return the median and the quartiles (interpolated, both extremes belonging to the sample)."""
     if len(values) == 1:
-        return values[0], values[0], values[0]
+        return Interval(values[0], values[0], values[0])
     low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return middle, low, high
+    return Interval(middle, low, high)
 
 
 def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Interval | None:
     """Return the geometric mean of paired ratios with its 95 % interval; None of less than two.
 
     The interval is Student's for the mean of the logarithms (W. S. Gosset, "The probable error of a
-    mean", Biometrika 6, 1908): the two engines of a pair had the same text at nearly the same time, so
-    that what is hard about a slice, or slow about a moment, is not in it.
+    mean", Biometrika 6, 1908). The two engines of a pair had the same text at nearly the same time, so
+    the interval is free of what is hard about a slice, or slow about a moment.
     """
     logs = [math.log(a / b) for a, b in zip(numerators, denominators, strict=True)]
     if len(logs) < 2:
         return None
     mean = statistics.fmean(logs)
     reach = student(len(logs) - 1) * statistics.stdev(logs) / math.sqrt(len(logs))
-    return math.exp(mean), math.exp(mean - reach), math.exp(mean + reach)
+    return Interval(math.exp(mean), math.exp(mean - reach), math.exp(mean + reach))
 
 
 def is_level(interval: Interval) -> bool:
     """Tell whether a ratio is too near to 1 to name a faster one."""
-    value, low, high = interval
-    return low <= 1 <= high or 1 / LEVEL < value < LEVEL
+    return interval.low <= 1 <= interval.high or 1 / LEVEL < interval.value < LEVEL
 
 
 def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> Interval | None:
@@ -59,22 +105,22 @@ def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> Interval | Non
     middle = statistics.fmean(x)
     free = len(x) - 2
     reach = student(free) * math.sqrt(off / free / sum((a - middle) ** 2 for a in x))
-    return slope, slope - reach, slope + reach
+    return Interval(slope, slope - reach, slope + reach)
+
+
+# The 97.5 % quantile of Student's t for so many degrees of freedom: scipy.stats.t.ppf(0.975, df).
+_FREEDOM = (math.inf, 120, 60, 40, *range(30, 0, -1))
+_QUANTILES = (
+    1.959964, 1.979930, 2.000298, 2.021075,
+    2.042272, 2.045230, 2.048407, 2.051831, 2.055529, 2.059539, 2.063899, 2.068658, 2.073873, 2.079614,
+    2.085963, 2.093024, 2.100922, 2.109816, 2.119905, 2.131450, 2.144787, 2.160369, 2.178813, 2.200985,
+    2.228139, 2.262157, 2.306004, 2.364624, 2.446912, 2.570582, 2.776445, 3.182446, 4.302653, 12.706205,
+)  # fmt: skip
 
 
 def student(free: int) -> float:
     """Return the 97.5 % quantile of Student's t with `free` degrees of freedom, to four digits.
 
-    From six on by the series in powers of 1/free (Abramowitz and Stegun, 26.7.5).
+    Above 30 the table is interpolated in 1 / `free`, in which the quantile is nearly linear.
     """
-    if free <= len(_FEW):
-        return _FEW[free - 1]
-    z, square = _NORMAL, _NORMAL * _NORMAL
-    terms = (
-        (square + 1) / 4,
-        (5 * square**2 + 16 * square + 3) / 96,
-        (3 * square**3 + 19 * square**2 + 17 * square - 15) / 384,
-        (79 * square**4 + 776 * square**3 + 1482 * square**2 - 1920 * square - 945) / 92160,
-    )
-    total: float = sum(term / free**k for k, term in enumerate(terms, 1))
-    return z * (1 + total)
+    return float(np.interp(1 / free, [1 / known for known in _FREEDOM], _QUANTILES))

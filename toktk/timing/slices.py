@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from toktk.arrays import Bytes, Int64, packed
 from toktk.errors import CorpusError
-from toktk.models.model import Bytes, Int64
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,7 +19,6 @@ SMALLEST = 200_000
 
 LARGEST = 500_000
 """Bytes of a slice, at most, but for what the last document of a slice is longer."""
-
 
 SAMPLE = 20 * LARGEST
 """Bytes of text that are drawn from a corpus."""
@@ -36,28 +35,26 @@ def draw(batches: Iterable[pa.RecordBatch], seed: int = 0) -> tuple[Bytes, Int64
         seed: of the choice.
 
     Returns:
-        uint8 and int64[D + 1], as `toktk.timing.protocol.measure` takes them.
+        uint8 and int64[D + 1].
     """
-    from toktk.corpus.batch import spans
+    from toktk.corpus.batch import TEXT, spans
 
     chance = np.random.default_rng(seed)
-    kept: list[tuple[float, bytes]] = []
+    sample: list[tuple[float, bytes]] = []
     held, share = 0, 1.0
     for batch in batches:
-        data, offsets = spans(batch.column(0))
+        data, offsets = spans(batch.column(TEXT))
         drawn = chance.random(offsets.size - 1)
         for d in np.flatnonzero(drawn < share).tolist():
             document = _beginning(data[offsets[d] : offsets[d + 1]], SAMPLE // 4)
-            kept.append((float(drawn[d]), document))
+            sample.append((float(drawn[d]), document))
             held += len(document)
             if held > 2 * SAMPLE:
-                kept.sort()
+                sample.sort()
                 while held > SAMPLE:
-                    share, document = kept.pop()
+                    share, document = sample.pop()
                     held -= len(document)
-    documents = [document for _, document in sorted(kept)]
-    data = np.frombuffer(b"".join(documents), dtype=np.uint8)
-    return data, np.cumsum([0, *map(len, documents)], dtype=np.int64)
+    return packed([document for _, document in sorted(sample)])
 
 
 def _beginning(document: Bytes, longest: int) -> bytes:
@@ -69,9 +66,9 @@ def _beginning(document: Bytes, longest: int) -> bytes:
 def cut_slices(data: Bytes, offsets: Int64, wanted: int, seed: int = 0) -> list[list[bytes]]:
     """Return at most `wanted` slices, each a list of documents; none where the text is too short.
 
-    Documents come in random order, so that every slice is a sample of the whole. One that occurs twice
-    is taken once, for an engine that remembers it would be timed at remembering; empty ones are left
-    out. `wanted` slices of `LARGEST` bytes is all that is read.
+    Documents come in random order, so every slice is a sample of the whole. One that occurs twice is
+    taken once: an engine that remembers it would be timed at remembering. Empty ones are left out. No
+    more is read than `wanted` slices of `LARGEST` bytes.
 
     Args:
         data: uint8, UTF-8 of all documents.
@@ -95,16 +92,16 @@ def cut_slices(data: Bytes, offsets: Int64, wanted: int, seed: int = 0) -> list[
 
 def _documents(data: Bytes, offsets: Int64, most: int, seed: int) -> list[bytes]:
     order = np.random.default_rng(seed).permutation(offsets.size - 1).tolist()
-    found: dict[bytes, None] = {}
+    distinct: dict[bytes, None] = {}
     held = 0
     for d in order:
         for part in _parts(data[offsets[d] : offsets[d + 1]].tobytes()):
-            if part and part not in found:
-                found[part] = None
+            if part and part not in distinct:
+                distinct[part] = None
                 held += len(part)
         if held >= most:
             break
-    return list(found)
+    return list(distinct)
 
 
 def _parts(document: bytes) -> Iterator[bytes]:
@@ -121,17 +118,14 @@ def _parts(document: bytes) -> Iterator[bytes]:
 
 
 def write_text(path: Path, documents: Sequence[bytes]) -> Path:
-    """Write documents where a child can read them; return `path`.
+    """Write documents where an engine's process can read them; return `path`.
 
     Raises:
         CorpusError: the disk is full or cannot be written.
     """
+    data, offsets = packed(documents)
     try:
-        np.savez(
-            path,
-            data=np.frombuffer(b"".join(documents), dtype=np.uint8),
-            offsets=np.cumsum([0, *map(len, documents)], dtype=np.int64),
-        )
+        np.savez(path, data=data, offsets=offsets)
     except OSError as error:
         raise CorpusError("cannot write the text to be timed.", f"Found: {error}.") from error
     return path

@@ -1,4 +1,4 @@
-"""The child process: it holds one engine, encodes what it is told to, and keeps the time itself.
+"""The engine's own process: it holds one engine, encodes what it is told to, and keeps the time itself.
 
 Requests come as lines of JSON on standard input, answers go out as lines of JSON. What a library prints
 goes to standard error.
@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from toktk.models.model import Ids, Int64
+from toktk.arrays import Ids, Int64, packed
+from toktk.runtime import peak_memory
 from toktk.timing.slices import read_text
 
 # Encoded once as part of loading: an engine that puts off work until its first text, as one that loads
@@ -30,11 +31,11 @@ _FIRST = ("It's 2026. Größe, приве́т, 東京タワー, สวัสด�
 
 
 class Session:
-    """What a child can be asked; every argument and answer is JSON-able."""
+    """What the process can be asked; every argument and answer is JSON-able."""
 
     def __init__(self) -> None:
         self._engine: Any = None
-        self._before = 0
+        self._before: int | None = None
 
     def load(self, adapter: str, source: Mapping[str, Any], jobs: int) -> dict[str, Any]:
         """Build the engine; return seconds of importing its library, and of loading.
@@ -47,14 +48,11 @@ class Session:
         for needed in kind.imports:
             importlib.import_module(needed)
         imported = time.perf_counter() - start
-        if hasattr(kind, "prepare"):
-            kind.prepare(source)
-        raw = [text.encode() for text in _FIRST]
-        data = np.frombuffer(b"".join(raw), dtype=np.uint8)
-        offsets = np.cumsum([0, *map(len, raw)], dtype=np.int64)
+        kind.prepare(source)
+        data, offsets = packed([text.encode() for text in _FIRST])
         gc.collect()
         gc.freeze()
-        self._before = _from_now()
+        self._before = _peak_from_now()
         start = time.perf_counter()
         self._engine = kind(source, jobs)
         self._engine.encode(self._engine.take(data, offsets))
@@ -74,10 +72,10 @@ class Session:
         output = self._engine.encode(documents)
         seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
         gc.enable()
-        found: dict[str, Any] = {"bytes": data.size, "seconds": seconds, "cpu": cpu}
+        answer: dict[str, Any] = {"bytes": data.size, "seconds": seconds, "cpu": cpu}
         if check:
-            found["digest"] = _digest(*self._ids(output))
-        return found
+            answer["digest"] = _digest(*self._ids(output))
+        return answer
 
     def digests(self, text: str) -> list[str]:
         """Encode a text; return a hash of the ids of each document."""
@@ -88,12 +86,13 @@ class Session:
     def ids(self, text: str, document: int) -> list[int]:
         """Encode a text; return the ids of one document."""
         ids, offsets = self._encoded(text)
-        found: list[int] = ids[offsets[document] : offsets[document + 1]].tolist()
-        return found
+        chosen: list[int] = ids[offsets[document] : offsets[document + 1]].tolist()
+        return chosen
 
-    def memory(self) -> int:
-        """Return by how many bytes the peak has risen since before loading."""
-        return peak() - self._before
+    def memory(self) -> int | None:
+        """Return by how many bytes the peak has risen since before loading; None where nobody knows."""
+        peak = peak_memory()
+        return None if peak is None or self._before is None else peak - self._before
 
     def _encoded(self, text: str) -> tuple[Ids, Int64]:
         documents = self._engine.take(*read_text(Path(text)))
@@ -111,30 +110,12 @@ def _digest(ids: Ids, offsets: Int64 | None = None) -> str:
     return digest.hexdigest()
 
 
-def _from_now() -> int:
+def _peak_from_now() -> int | None:
     """Forget the peak so far, where that is possible; return the peak, in bytes."""
     # Linux alone; what importing took and gave back would hide what loading takes.
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-    return peak()
-
-
-def peak() -> int:
-    """Return the most memory that this process has held, in bytes; 0 where nobody knows.
-
-    On Linux not from getrusage: a child takes over its parent's peak there.
-    """
-    status = Path("/proc/self/status")
-    if status.is_file():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return 1024 * int(line.split()[1])
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else 1024 * most
+    return peak_memory()
 
 
 def main() -> None:

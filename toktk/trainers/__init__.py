@@ -2,6 +2,8 @@
 
 from toktk.registry import Registry
 
+DEFAULT_TRAINERS = ("bpe", "unigram")
+
 TRAINERS = Registry(
     "toktk.trainers",
     {

@@ -1,30 +1,35 @@
-"""What a trainer is, and what it is given."""
+"""What a trainer is, what it is given, and what it gives."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import inspect
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from toktk import arrow
+from toktk.corpus.batch import TEXT, WEIGHT
 from toktk.errors import TrainingError
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.sizes import size_label
+from toktk.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from toktk.corpus import Corpus
+    from toktk.models.model import Model
     from toktk.pieces.table import PieceTable
-    from toktk.pretokenizers.pretokenizer import Pretokenizer
-    from toktk.tokenizer import Tokenizer
 
 Progress = Callable[[int], None]
-CountPieces = Callable[["Pretokenizer"], "PieceTable"]
+CountPieces = Callable[[Pretokenizer], "PieceTable"]
 
 
 @dataclass(frozen=True)
 class Card:
-    """What a trainer can and cannot do; the defaults are what is assumed of one that has no card.
+    """What a trainer can and cannot do; the defaults are assumed of a trainer without a card.
 
     Attributes:
-        reads: piece counts, or running text: then word frequencies cannot be trained on.
+        reads: piece counts, or running text. A trainer of running text cannot train on word frequencies.
         pretokenizer: takes any; one that other libraries read alike; or cuts at spaces alone.
         exact_size: a size is met to the id, or said to be out of reach.
         deterministic: equal text gives equal ids, whatever the run and the order of documents.
@@ -33,6 +38,11 @@ class Card:
         lossless: ``decode(encode(text)) == text``, `reserved` left out.
         reserved: characters that do not round trip.
         model: the kind of its models, which decides how they can be run; None where it does not say.
+        takes: the options that ``__init__`` takes, by name; None: those of its signature. The command line
+            fills these: `pretokenizer` (a Pretokenizer), `special_tokens` (a list of names),
+            `min_frequency`, `max_token_length` (in bytes), `score` (a name of
+            `toktk.trainers.pair_scores.PAIR_SCORES`) and `seed`. A sweep that asks for an option which a
+            trainer does not take is refused; a seed is given to those that take one.
         notes: known defects, and what else a user should know; a sentence each.
     """
 
@@ -45,6 +55,7 @@ class Card:
     lossless: bool = True
     reserved: str = ""
     model: str | None = None
+    takes: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -54,34 +65,57 @@ def card_of(trainer: object) -> Card:
     return card if isinstance(card, Card) else Card()
 
 
+class Options(NamedTuple):
+    """The names of the options that a trainer takes, and whether it takes any other as well."""
+
+    names: tuple[str, ...]
+    takes_any: bool
+
+
+def options_of(trainer: Callable[..., object]) -> Options:
+    """Return the options of a trainer's class: from its card, else from its signature."""
+    takes = card_of(trainer).takes
+    if takes is not None:
+        return Options(takes, takes_any=False)
+    try:
+        parameters = inspect.signature(trainer).parameters.values()
+    except (TypeError, ValueError):  # something built in C
+        return Options((), takes_any=True)
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    names = tuple(parameter.name for parameter in parameters if parameter.kind in named)
+    takes_any = any(parameter.kind == parameter.VAR_KEYWORD for parameter in parameters)
+    return Options(names, takes_any)
+
+
 class TrainingData:
     """A corpus, as text or as counted pieces; a trainer takes what it can.
 
     Args:
         corpus: the text.
-        count: turns a pretokenizer into the piece table of the corpus; counts are kept, so trainers that
-            share a pretokenizer share the work.
+        count: turns a pretokenizer into the piece table of the corpus, all groups added up; by default it
+            is counted here. Tables are kept, so trainers that share a pretokenizer share the work.
         progress: called with the number of ids learned since the last call; a trainer advances it by
             its largest size in all.
         jobs: threads; they change no result.
-
-    Attributes:
-        available: set by a trainer where a size is out of reach: how many ids the text gives.
     """
 
     def __init__(
         self,
         corpus: Corpus,
-        count: CountPieces,
+        count: CountPieces | None = None,
         progress: Progress | None = None,
         jobs: int = 1,
     ) -> None:
         self.corpus = corpus
         self.jobs = jobs
         self.progress = progress
-        self.available: int | None = None
-        self._count = count
+        self._count = count or self._counted_here
         self._tables: dict[Pretokenizer, PieceTable] = {}
+
+    def _counted_here(self, pretokenizer: Pretokenizer) -> PieceTable:
+        from toktk.pieces.counting import count_corpus
+
+        return count_corpus(self.corpus, pretokenizer, jobs=self.jobs, by_group=False)
 
     def pieces(self, pretokenizer: Pretokenizer) -> PieceTable:
         """Return the piece table, all groups added up."""
@@ -96,26 +130,45 @@ class TrainingData:
             TrainingError: the corpus is word counts, not running text.
         """
         for batch in self.corpus.batches():
-            weights = arrow.to_numpy(batch.column(3))
+            weights = arrow.to_numpy(batch.column(WEIGHT))
             if (weights != 1).any():
                 raise TrainingError(
                     f"cannot train on {self.corpus.name}: this trainer reads running text.",
                     "Found: word frequencies, documents that count more or less than once.",
                     "Choose a trainer that reads pieces (toktk ls trainers), or give running text.",
                 )
-            yield from batch.column(0).to_pylist()
+            yield from batch.column(TEXT).to_pylist()
+
+    def advance(self, ids: int) -> None:
+        """Report progress, if anyone wants to know."""
+        if self.progress is not None:
+            self.progress(ids)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training gives.
+
+    Attributes:
+        tokenizers: one for each size that was reached, in the order asked.
+        available: where a size is out of reach, how many ids the text gives; None if all were reached or
+            the trainer cannot tell.
+    """
+
+    tokenizers: tuple[Tokenizer, ...]
+    available: int | None = None
 
 
 class Trainer(Protocol):
     """Builds vocabularies. Parameters go to ``__init__`` and nowhere else.
 
     A trainer that can give every size from one training says so by what it returns: where each
-    tokenizer's merges begin the next one's, they are evaluated in one pass. What else it can and
-    cannot do it says in a class attribute `card`; `toktk.testing.check_trainer` holds it to that.
+    tokenizer's merges begin the next one's, they are evaluated in one pass. A class attribute `card` says
+    what else it can and cannot do; `toktk.testing.check_trainer` holds the trainer to it.
     """
 
-    def train(self, data: TrainingData, sizes: Sequence[int]) -> list[Tokenizer]:
-        """Return one tokenizer for each size that can be reached, in the order of `sizes`.
+    def train(self, data: TrainingData, sizes: Sequence[int]) -> Trained:
+        """Return one tokenizer for each size that can be reached.
 
         A size counts all ids, special tokens and alphabet included. A size that the text cannot fill is
         left out; that no size can be filled is an error.
@@ -123,11 +176,6 @@ class Trainer(Protocol):
         Raises:
             TrainingError: a size below the alphabet, or no size can be reached.
         """
-
-
-def size_label(size: int) -> str:
-    """Return ``50k`` for 50000, ``1.5k`` for 1500, ``50257`` as it is."""
-    return f"{size / 1000:g}k" if size % 100 == 0 and size >= 1000 else str(size)
 
 
 def check_special_tokens(names: Sequence[str]) -> tuple[str, ...]:
@@ -150,25 +198,98 @@ def check_special_tokens(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def check_sizes(sizes: Sequence[int], smallest: int, taken_by: str) -> None:
-    """Refuse sizes below the alphabet.
+def check_range(name: str, value: float | None, least: float, most: float = math.inf) -> None:
+    """Refuse an option outside of `least` to `most`; None means that it was not given.
 
     Raises:
-        TrainingError: no size, or one below `smallest`; `taken_by` says what takes those ids.
+        TrainingError: it is outside.
+    """
+    if value is not None and not least <= value <= most:
+        wanted = f"{least:g} or more" if math.isinf(most) else f"{least:g} to {most:g}"
+        raise TrainingError(f"{name} must be {wanted}, not {value}.")
+
+
+def check_sizes(sizes: Sequence[int], smallest: int, taken_by: str, instead: str = "") -> None:
+    """Refuse sizes below the alphabet.
+
+    Args:
+        sizes: what was asked for.
+        smallest: how many ids are taken before anything is learned.
+        taken_by: what takes these ids, in words.
+        instead: what else a user can do, such as ", or a lower character_coverage".
+
+    Raises:
+        TrainingError: no size, or one below `smallest`.
     """
     if not sizes or min(sizes) < smallest:
         raise TrainingError(
             f"cannot train {min(sizes, default=0):,} tokens.",
             f"Found: {smallest:,} are taken by {taken_by}.",
-            f"Ask for {smallest:,} or more.",
+            f"Ask for {smallest:,} or more{instead}.",
         )
 
 
-def none_reached(data: TrainingData, sizes: Sequence[int], why: str = "") -> TrainingError:
-    """Return the error for a text that fills no size."""
-    gives = "fewer" if data.available is None else f"{data.available:,}"
-    return TrainingError(
-        f"cannot reach {min(sizes):,} tokens.",
-        f"Found: {data.corpus.name} gives {gives}{why}.",
-        "Ask for a smaller size, or give more text.",
+def train_each(
+    train: Callable[[int], Model | int], sizes: Sequence[int], data: TrainingData
+) -> tuple[dict[int, Model], int | None]:
+    """Train anew for each size, from the smallest on, until one is out of reach.
+
+    ``train(size)`` returns the model, or how many ids the text gives where these are fewer. Returns the
+    models by size, and that number if there was one.
+    """
+    models: dict[int, Model] = {}
+    available: int | None = None
+    done = 0
+    for size in sorted(set(sizes)):
+        outcome = train(size) if available is None else available
+        if isinstance(outcome, int):
+            available = outcome
+        else:
+            models[size] = outcome
+        data.advance(size - done)
+        done = size
+    return models, available
+
+
+def check_reached(
+    models: Mapping[int, Model],
+    available: int | None,
+    data: TrainingData,
+    sizes: Sequence[int],
+    why: str = "",
+    advice: str = "",
+) -> None:
+    """Refuse a text that fills no size.
+
+    Args:
+        models: by size; a size that is missing was out of reach.
+        available: how many ids the text gives, if that is known.
+        data, sizes: as the trainer was given them.
+        why: what follows on "the text gives 400", such as " before no pair occurs twice".
+        advice: what a user can do besides asking for less, such as "lower min_frequency, ".
+
+    Raises:
+        TrainingError: there is no model.
+    """
+    if not models:
+        gives = "fewer" if available is None else f"{available:,}"
+        raise TrainingError(
+            f"cannot reach {min(sizes):,} tokens.",
+            f"Found: {data.corpus.name} gives {gives}{why}.",
+            f"Ask for a smaller size, {advice}or give more text.",
+        )
+
+
+def trained(
+    name: str,
+    pretokenizer: Pretokenizer,
+    models: Mapping[int, Model],
+    available: int | None,
+    sizes: Sequence[int],
+) -> Trained:
+    """Return the models as tokenizers, called ``bpe-50k`` after the trainer and the size."""
+    reached = [size for size in sizes if size in models]
+    tokenizers = tuple(
+        Tokenizer(f"{name}-{size_label(size)}", pretokenizer, models[size]) for size in reached
     )
+    return Trained(tokenizers, available if len(reached) < len(sizes) else None)

@@ -1,4 +1,7 @@
-"""Byte-level BPE, from piece counts."""
+"""Byte-level BPE, from piece counts.
+
+The slow twin is `toktk.educational.train_bpe`.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toktk.errors import TrainingError
 from toktk.models.bpe import BpeModel
+from toktk.pretokenizers.patterns import DEFAULT_PRETOKENIZER
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.tokenizer import Tokenizer
-from toktk.trainers.base import Card, TrainingData, size_label
+from toktk.trainers.base import (
+    Card,
+    Trained,
+    TrainingData,
+    check_range,
+    check_reached,
+    check_sizes,
+    check_special_tokens,
+    trained,
+)
 from toktk.trainers.pair_scores import PAIR_SCORES, Int64, PairScore
 
 if TYPE_CHECKING:
@@ -45,58 +56,36 @@ class BpeTrainer:
 
     def __init__(
         self,
-        pretokenizer: str | Pretokenizer = "o200k",
+        pretokenizer: str | Pretokenizer = DEFAULT_PRETOKENIZER,
         special_tokens: Sequence[str] = (),
         min_frequency: int = 0,
         max_token_length: int | None = None,
         score: str | PairScore = "count",
     ) -> None:
-        self.pretokenizer = (
-            Pretokenizer.of(pretokenizer) if isinstance(pretokenizer, str) else pretokenizer
-        )
-        self.special_tokens = tuple(special_tokens)
+        self.pretokenizer = Pretokenizer.of(pretokenizer)
+        self.special_tokens = check_special_tokens(special_tokens)
+        check_range("min_frequency", min_frequency, 0)
+        check_range("max_token_length", max_token_length, 1)
         self.min_frequency = min_frequency
         self.max_token_length = max_token_length
         self.score = score
-        self._check()
         self._score = PAIR_SCORES.load(score) if isinstance(score, str) else score
 
-    def _check(self) -> None:
-        if len(set(self.special_tokens)) < len(self.special_tokens) or "" in self.special_tokens:
-            raise TrainingError(
-                "special tokens must be different from each other and not empty.",
-                f"Found: {', '.join(map(repr, self.special_tokens))}.",
-            )
-        if self.min_frequency < 0:
-            raise TrainingError(f"min_frequency must be 0 or more, not {self.min_frequency}.")
-        if self.max_token_length is not None and self.max_token_length < 1:
-            raise TrainingError(f"max_token_length must be 1 or more, not {self.max_token_length}.")
-
-    def train(self, data: TrainingData, sizes: Sequence[int]) -> list[Tokenizer]:
+    def train(self, data: TrainingData, sizes: Sequence[int]) -> Trained:
         """See `toktk.trainers.base.Trainer`."""
-        smallest = len(self.special_tokens) + 256
-        if not sizes or min(sizes) < smallest:
-            raise TrainingError(
-                f"cannot train {min(sizes, default=0):,} tokens.",
-                f"Found: {smallest:,} are taken by {len(self.special_tokens)} special tokens and "
-                "256 bytes.",
-                f"Ask for {smallest:,} or more.",
-            )
+        n_special = len(self.special_tokens)
+        check_sizes(sizes, n_special + 256, f"{n_special} special tokens and 256 bytes")
         model = self._learn(data, max(sizes))
-        reached = [size for size in sizes if size <= model.vocab_size]
-        if len(reached) < len(sizes):
-            data.available = model.vocab_size
-        if not reached:
-            raise TrainingError(
-                f"cannot reach {min(sizes):,} tokens.",
-                f"Found: {data.corpus.name} gives {model.vocab_size:,} before no pair occurs "
-                f"{max(self.min_frequency, 1)} times.",
-                "Ask for a smaller size, lower min_frequency, or give more text.",
-            )
-        return [
-            Tokenizer(f"bpe-{size_label(size)}", self.pretokenizer, model.cut(size))
-            for size in reached
-        ]
+        models = {size: model.cut(size) for size in sizes if size <= model.vocab_size}
+        check_reached(
+            models,
+            model.vocab_size,
+            data,
+            sizes,
+            f" before no pair occurs {max(self.min_frequency, 1)} times",
+            "lower min_frequency, ",
+        )
+        return trained("bpe", self.pretokenizer, models, model.vocab_size, sizes)
 
     def _learn(self, data: TrainingData, size: int) -> BpeModel:
         pieces = data.pieces(self.pretokenizer)

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from toktk.errors import TrainingError
 from toktk.models.bpe import BpeModel, byte_characters
+from toktk.models.model import Model
+from toktk.pretokenizers.patterns import DEFAULT_PRETOKENIZER
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.tokenizer import Tokenizer
 from toktk.trainers.base import (
     Card,
+    Trained,
     TrainingData,
+    check_range,
+    check_reached,
     check_sizes,
     check_special_tokens,
-    none_reached,
-    size_label,
+    train_each,
+    trained,
 )
 
 _WRAPS = "The library's counts of pairs have 32 bits: a pair in more than 2**31 places is lost."
@@ -30,11 +34,11 @@ class _HfTrainer:
     name: ClassVar[str]
 
     def __init__(
-        self, pretokenizer: str | Pretokenizer = "o200k", special_tokens: Sequence[str] = ()
+        self,
+        pretokenizer: str | Pretokenizer = DEFAULT_PRETOKENIZER,
+        special_tokens: Sequence[str] = (),
     ) -> None:
-        self.pretokenizer = (
-            Pretokenizer.of(pretokenizer) if isinstance(pretokenizer, str) else pretokenizer
-        )
+        self.pretokenizer = Pretokenizer.of(pretokenizer)
         self.special_tokens = check_special_tokens(special_tokens)
 
     def _check_sizes(self, sizes: Sequence[int], alphabet: int, what: str) -> None:
@@ -71,7 +75,7 @@ class _HfTrainer:
         }
 
     def _check_special_tokens(self, names: Sequence[str]) -> None:
-        """Refuse a vocabulary, without its special tokens, that spells one of them."""
+        """Refuse special tokens that are among the `names` of ordinary tokens."""
         taken = set(self.special_tokens).intersection(names)
         if taken:
             raise TrainingError(
@@ -80,27 +84,15 @@ class _HfTrainer:
                 "Give the special token a name that text does not hold.",
             )
 
-    def _of_each_size(
-        self, data: TrainingData, sizes: Sequence[int], model: Any, available: int
-    ) -> list[Tokenizer]:
-        """Return ``model(size)`` as tokenizers of the sizes that one training reached."""
-        if data.progress is not None:
-            data.progress(max(sizes))
-        reached = [size for size in sizes if size <= available]
-        if len(reached) < len(sizes):
-            data.available = available
-        if not reached:
-            raise none_reached(data, sizes)
-        return [
-            Tokenizer(f"{self.name}-{size_label(size)}", self.pretokenizer, model(size))
-            for size in reached
-        ]
-
-
-def _check_min_frequency(min_frequency: int) -> int:
-    if min_frequency < 0:
-        raise TrainingError(f"min_frequency must be 0 or more, not {min_frequency}.")
-    return min_frequency
+    def _finish(
+        self,
+        models: Mapping[int, Model],
+        available: int | None,
+        data: TrainingData,
+        sizes: Sequence[int],
+    ) -> Trained:
+        check_reached(models, available, data, sizes)
+        return trained(self.name, self.pretokenizer, models, available, sizes)
 
 
 class HfBpeTrainer(_HfTrainer):
@@ -118,13 +110,14 @@ class HfBpeTrainer(_HfTrainer):
 
     def __init__(
         self,
-        pretokenizer: str | Pretokenizer = "o200k",
+        pretokenizer: str | Pretokenizer = DEFAULT_PRETOKENIZER,
         special_tokens: Sequence[str] = (),
         min_frequency: int = 0,
         max_token_length: int | None = None,
     ) -> None:
         super().__init__(pretokenizer, special_tokens)
-        self.min_frequency = _check_min_frequency(min_frequency)
+        check_range("min_frequency", min_frequency, 0)
+        self.min_frequency = min_frequency
         self.max_token_length = max_token_length
         if max_token_length is not None and max_token_length < 2:
             raise TrainingError(
@@ -132,7 +125,7 @@ class HfBpeTrainer(_HfTrainer):
                 "Found: the library merges two bytes whatever its limit.",
             )
 
-    def train(self, data: TrainingData, sizes: Sequence[int]) -> list[Tokenizer]:
+    def train(self, data: TrainingData, sizes: Sequence[int]) -> Trained:
         """See `toktk.trainers.base.Trainer`."""
         from tokenizers import models, trainers
 
@@ -142,15 +135,17 @@ class HfBpeTrainer(_HfTrainer):
             options["max_token_length"] = self.max_token_length + 1  # the library allows one less
         library = self._fit(data, models.BPE(), trainers.BpeTrainer(**options))
         model = self._model(json.loads(library.to_str())["model"])
-        return self._of_each_size(data, sizes, model.cut, model.vocab_size)
+        data.advance(max(sizes))
+        by_size = {size: model.cut(size) for size in sizes if size <= model.vocab_size}
+        return self._finish(by_size, model.vocab_size, data, sizes)
 
     def _model(self, document: dict[str, Any]) -> BpeModel:
         vocab = document["vocab"]
         merges = [(vocab[a], vocab[b], vocab[a + b]) for a, b in document["merges"]]
         model = BpeModel(self.special_tokens, np.array(merges, dtype=np.int64).reshape(-1, 3))
         n = len(self.special_tokens)
-        made = [self.special_tokens[new] for _, _, new in merges if new < n]
-        self._check_special_tokens([*made, *byte_characters()])
+        merged = [self.special_tokens[new] for _, _, new in merges if new < n]
+        self._check_special_tokens([*merged, *byte_characters()])
         return model
 
 
@@ -181,7 +176,7 @@ class HfUnigramTrainer(_HfTrainer):
 
     def __init__(
         self,
-        pretokenizer: str | Pretokenizer = "o200k",
+        pretokenizer: str | Pretokenizer = DEFAULT_PRETOKENIZER,
         special_tokens: Sequence[str] = (),
         seed_size: int = 1_000_000,
         shrinking_factor: float = 0.75,
@@ -198,30 +193,17 @@ class HfUnigramTrainer(_HfTrainer):
                 f"shrinking_factor must lie between 0 and 1, not {shrinking_factor}."
             )
         for option in ("seed_size", "sub_iterations", "max_token_length"):
-            if getattr(self, option) < 1:
-                raise TrainingError(f"{option} must be 1 or more, not {getattr(self, option)}.")
+            check_range(option, getattr(self, option), 1)
 
-    def train(self, data: TrainingData, sizes: Sequence[int]) -> list[Tokenizer]:
+    def train(self, data: TrainingData, sizes: Sequence[int]) -> Trained:
         """See `toktk.trainers.base.Trainer`."""
         # The library stops after the token that fills a size, so there must be one to learn.
         self._check_sizes(sizes, 257, "256 bytes and a token")
-        made: dict[int, Tokenizer] = {}
-        done = 0
-        for size in sorted(set(sizes)):
-            if data.available is None:
-                model = self._train(data, size)
-                if model is not None:
-                    name = f"{self.name}-{size_label(size)}"
-                    made[size] = Tokenizer(name, self.pretokenizer, model)
-            if data.progress is not None:
-                data.progress(size - done)
-            done = size
-        if not made:
-            raise none_reached(data, sizes)
-        return [made[size] for size in sizes if size in made]
+        by_size, available = train_each(lambda size: self._train(data, size), sizes, data)
+        return self._finish(by_size, available, data, sizes)
 
-    def _train(self, data: TrainingData, size: int) -> Any:
-        """Return the model, or None where the text gives fewer tokens."""
+    def _train(self, data: TrainingData, size: int) -> Model | int:
+        """Return the model, or the number of tokens that the text gives where these are fewer."""
         from tokenizers import models, trainers
 
         from toktk.models.unigram import UnigramModel
@@ -237,8 +219,7 @@ class HfUnigramTrainer(_HfTrainer):
         library = self._fit(data, models.Unigram(), trainers.UnigramTrainer(**options))
         vocab = json.loads(library.to_str())["model"]["vocab"]
         if len(vocab) < size:
-            data.available = len(vocab)
-            return None
+            return len(vocab)
         if len(vocab) > size:
             raise TrainingError(
                 f"the library gave {len(vocab):,} tokens instead of {size:,}.",
@@ -251,7 +232,7 @@ class HfUnigramTrainer(_HfTrainer):
         tokens = [bytes([byte_of[character] for character in name]) for name in names]
         scores = np.array([score for _, score in vocab[n:]], dtype=np.float64)
         model = UnigramModel(self.special_tokens, *packed(tokens), scores)
-        model.trie  # noqa: B018 - refuses tokens listed twice
+        model.check()
         return model
 
 
@@ -274,24 +255,25 @@ class HfWordPieceTrainer(_HfTrainer):
         model="hf",
         notes=(
             'The library trains BPE with the prefix "##", not WordPiece\'s score.',
-            "Its ids, and with them the choice among equally frequent pairs, hang on the order of a hash "
-            "table: each run gives another vocabulary.",
+            "Its ids, and the choice among equally frequent pairs, depend on the order of a hash table: "
+            "each run gives another vocabulary.",
             'A piece that begins with "##" is taken for the inside of one, and decodes without it.',
-            "Encoding a piece takes the square of its length and more.",
+            "The time to encode a piece grows with the square of its length, or faster.",
             _WRAPS,
         ),
     )
 
     def __init__(
         self,
-        pretokenizer: str | Pretokenizer = "o200k",
+        pretokenizer: str | Pretokenizer = DEFAULT_PRETOKENIZER,
         special_tokens: Sequence[str] = (),
         min_frequency: int = 0,
     ) -> None:
         super().__init__(pretokenizer, special_tokens)
-        self.min_frequency = _check_min_frequency(min_frequency)
+        check_range("min_frequency", min_frequency, 0)
+        self.min_frequency = min_frequency
 
-    def train(self, data: TrainingData, sizes: Sequence[int]) -> list[Tokenizer]:
+    def train(self, data: TrainingData, sizes: Sequence[int]) -> Trained:
         """See `toktk.trainers.base.Trainer`."""
         from tokenizers import models, trainers
 
@@ -301,19 +283,21 @@ class HfWordPieceTrainer(_HfTrainer):
         trainer = trainers.WordPieceTrainer(
             **self._options(max(sizes)), min_frequency=self.min_frequency
         )
-        # The library writes no vocabulary without its token for the unknown; there is none in ours.
+        # The library writes no vocabulary without a token for unknown text; ours has no such token.
         library = self._fit(data, models.WordPiece(unk_token="[UNK]"), trainer)
         names = self._names(library.get_vocab(with_added_tokens=False))
-
-        def model(size: int) -> HfModel:
-            return HfModel(self._document(library, names[:size]))
-
-        return self._of_each_size(data, sizes, model, len(names))
+        data.advance(max(sizes))
+        by_size = {
+            size: HfModel(self._document(library, names[:size]))
+            for size in sizes
+            if size <= len(names)
+        }
+        return self._finish(by_size, len(names), data, sizes)
 
     def _names(self, vocab: dict[str, int]) -> list[str]:
-        """Return the tokens by id, with those added that bytes never seen inside a piece need.
+        """Return the tokens by id, and among them tokens for bytes that were never seen inside a piece.
 
-        These follow the other bytes. So the first k are what a training to k gives that knew them.
+        Those follow the other bytes. So the first k tokens are what a training to k gives with these bytes.
         """
         n = len(self.special_tokens)
         names = sorted(vocab, key=vocab.__getitem__)
@@ -333,13 +317,15 @@ class HfWordPieceTrainer(_HfTrainer):
         from tokenizers import Tokenizer as Library
 
         vocab = {name: i for i, name in enumerate(names)}
-        made = Library(models.WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=2**62))
-        made.pre_tokenizer = library.pre_tokenizer
-        made.decoder = decoders.Sequence(
+        smaller = Library(
+            models.WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=2**62)
+        )
+        smaller.pre_tokenizer = library.pre_tokenizer
+        smaller.decoder = decoders.Sequence(
             [decoders.Replace(Regex("^##(?=.)"), ""), decoders.ByteLevel()]
         )
-        made.add_special_tokens(list(self.special_tokens))
-        return str(made.to_str())
+        smaller.add_special_tokens(list(self.special_tokens))
+        return str(smaller.to_str())
 
 
 _INSIDE = tuple(f"##{character}" for character in byte_characters())

@@ -7,6 +7,8 @@ as it is cut so far, weights included; those of pairs overlap, so "aaa" holds (a
 must be a function of these values alone, pair by pair.
 
 A package adds one under the entry-point group ``toktk.pair_scores``.
+
+A slow twin is `toktk.educational.ratio`.
 """
 
 from __future__ import annotations

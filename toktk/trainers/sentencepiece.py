@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from toktk.errors import TrainingError
+from toktk.models.model import Model
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.tokenizer import Tokenizer
 from toktk.trainers.base import (
     Card,
+    Trained,
     TrainingData,
+    check_range,
+    check_reached,
     check_sizes,
     check_special_tokens,
-    none_reached,
-    size_label,
+    train_each,
+    trained,
 )
 
 if TYPE_CHECKING:
     from toktk.pieces.table import PieceTable
 
-# What the library's "word <tab> count" lines cannot carry, or means something else by: the tab, NUL,
-# its mark between pieces, its mark of a space, and its mark of unknown text. Nothing is learned across
-# these; all but U+2581 are encoded by their bytes.
+# The library's "word <tab> count" lines cannot carry tab and NUL, and it reads the others as its own marks:
+# between pieces, of a space, and of unknown text. Nothing is learned across these; all but U+2581 are encoded
+# by their bytes.
 _RESERVED = re.compile("[\t\0\x1f\u2581\u2585]+")
 
-# The library adds up the threads' sums in their order, so their number is a part of the result.
+# The library adds up the sums of its threads in their order, so the number of threads decides the scores.
 _THREADS = 16
 
-_TOO_LARGE = re.compile(r"Vocabulary size too high.*<= (\d+)")
-_TOO_SMALL = re.compile(r"smaller than required_chars\. \d+ vs (\d+)")
+_MANY = 2**21  # more than there are characters
 
 _NOTES = (
     "Cuts at spaces alone, as the library does with spaces of its own; it takes no pattern.",
@@ -41,14 +44,7 @@ _NOTES = (
 
 
 class _SentencePieceTrainer:
-    """What the two have in common.
-
-    Args:
-        special_tokens: get the ids after ``<unk>``; never found in text.
-        character_coverage: the share of the text's characters that become tokens of their own, the most
-            frequent first; the others are spelled in bytes. 0.98 to 1.
-        max_token_chars: most characters of a token, 1 to 512.
-    """
+    """What the two have in common."""
 
     model_type: ClassVar[str]
     name: ClassVar[str]
@@ -62,17 +58,11 @@ class _SentencePieceTrainer:
         self.special_tokens = check_special_tokens(special_tokens)
         self.character_coverage = character_coverage
         self.max_token_chars = max_token_chars
-        self._check()
+        check_range("character_coverage", character_coverage, 0.98, 1)
+        check_range("max_token_chars", max_token_chars, 1, 512)
+        self._check_names()
 
-    def _check(self) -> None:
-        if not 0.98 <= self.character_coverage <= 1:
-            raise TrainingError(
-                f"character_coverage must lie between 0.98 and 1, not {self.character_coverage}."
-            )
-        if not 1 <= self.max_token_chars <= 512:
-            raise TrainingError(
-                f"max_token_chars must lie between 1 and 512, not {self.max_token_chars}."
-            )
+    def _check_names(self) -> None:
         taken = [
             name
             for name in self.special_tokens
@@ -85,81 +75,80 @@ class _SentencePieceTrainer:
                 "Give it another name.",
             )
 
-    def train(self, data: TrainingData, sizes: Sequence[int]) -> list[Tokenizer]:
+    def train(self, data: TrainingData, sizes: Sequence[int]) -> Trained:
         """See `toktk.trainers.base.Trainer`."""
         n = len(self.special_tokens)
         check_sizes(sizes, n + 258, f"<unk>, {n} special tokens, 256 bytes and a character")
         pretokenizer = Pretokenizer.of("metaspace")
         lines = _lines(data.pieces(pretokenizer))
-        if not lines:
-            data.available = n + 257
-        made: dict[int, Tokenizer] = {}
-        done = 0
-        for size in sorted(set(sizes)):
-            if data.available is None:
-                model = self._train(data, lines, size)
-                if model is not None:
-                    made[size] = Tokenizer(f"{self.name}-{size_label(size)}", pretokenizer, model)
-            if data.progress is not None:
-                data.progress(size - done)
-            done = size
-        if not made:
-            raise none_reached(data, sizes)
-        return [made[size] for size in sizes if size in made]
+        train = functools.partial(self._train, data.corpus.name, lines)
+        models, available = train_each(train, sizes, data)
+        check_reached(models, available, data, sizes)
+        return trained(self.name, pretokenizer, models, available, sizes)
 
-    def _train(self, data: TrainingData, lines: Sequence[str], size: int) -> Any:
-        """Return the model, or None where the text gives fewer tokens."""
-        from sentencepiece import SentencePieceTrainer
-
+    def _train(self, corpus: str, lines: Sequence[str], size: int) -> Model | int:
+        """Return the model, or how many ids the text gives where these are fewer."""
         from toktk.libraries.sentencepiece import SentencePieceModel
 
-        written = io.BytesIO()
+        if not lines:
+            return len(self.special_tokens) + 257
         try:
-            SentencePieceTrainer.Train(
-                sentence_iterator=iter(lines),
-                model_writer=written,
-                input_format="tsv",
-                model_type=self.model_type,
-                vocab_size=size,
-                control_symbols=list(self.special_tokens),
-                character_coverage=self.character_coverage,
-                max_sentencepiece_length=self.max_token_chars,
-                byte_fallback=True,
-                bos_id=-1,
-                eos_id=-1,
-                pad_id=-1,
-                normalization_rule_name="identity",
-                add_dummy_prefix=False,
-                remove_extra_whitespaces=False,
-                # Only the pieces decide where a token may end, as with the other trainers.
-                split_by_unicode_script=False,
-                split_by_number=False,
-                max_sentence_length=2**30,
-                num_threads=_THREADS,
-                minloglevel=4,
-            )
+            model = SentencePieceModel(self._run(lines, self.model_type, size))
         except RuntimeError as error:
-            too_large = _TOO_LARGE.search(str(error))
-            if too_large:
-                data.available = int(too_large[1])
-                return None
-            if "no pieces are loaded" in str(error):
-                data.available = len(self.special_tokens) + 257
-                return None
-            too_small = _TOO_SMALL.search(str(error))
-            if too_small:
-                raise TrainingError(
-                    f"cannot train {size:,} tokens.",
-                    f"Found: {int(too_small[1]):,} are taken by special tokens, bytes and the "
-                    f"characters that make up {self.character_coverage:.2%} of {data.corpus.name}.",
-                    f"Ask for {int(too_small[1]):,} or more, or lower character_coverage.",
-                ) from error
+            self._refuse_below_characters(corpus, lines, size)
             raise TrainingError(
-                f"SentencePiece cannot train {size:,} tokens on {data.corpus.name}.",
+                f"cannot train {size:,} tokens on {corpus} with SentencePiece.",
                 f"It says: {' '.join(str(error).split())}.",
                 "Ask for more tokens, lower character_coverage, or give more text.",
             ) from error
-        return SentencePieceModel(written.getvalue())
+        return model if model.vocab_size == size else model.vocab_size
+
+    def _refuse_below_characters(self, corpus: str, lines: Sequence[str], size: int) -> None:
+        """Refuse a size that special tokens, bytes and frequent characters alone exceed.
+
+        The library's vocabulary of characters holds just these.
+        """
+        from toktk.libraries.sentencepiece import SentencePieceModel
+
+        taken = SentencePieceModel(self._run(lines, "char", _MANY)).vocab_size
+        if size < taken:
+            raise TrainingError(
+                f"cannot train {size:,} tokens.",
+                f"Found: {taken:,} are taken by special tokens, bytes and the characters that make up "
+                f"{self.character_coverage:.2%} of {corpus}.",
+                f"Ask for {taken:,} or more, or lower character_coverage.",
+            )
+
+    def _run(self, lines: Sequence[str], model_type: str, size: int) -> bytes:
+        """Return the library's model file: of `size` tokens, or of as many as the text gives."""
+        from sentencepiece import SentencePieceTrainer
+
+        written = io.BytesIO()
+        SentencePieceTrainer.Train(
+            sentence_iterator=iter(lines),
+            model_writer=written,
+            input_format="tsv",
+            model_type=model_type,
+            vocab_size=size,
+            hard_vocab_limit=False,
+            control_symbols=list(self.special_tokens),
+            character_coverage=self.character_coverage,
+            max_sentencepiece_length=self.max_token_chars,
+            byte_fallback=True,
+            bos_id=-1,
+            eos_id=-1,
+            pad_id=-1,
+            normalization_rule_name="identity",
+            add_dummy_prefix=False,
+            remove_extra_whitespaces=False,
+            # Only the pieces decide where a token may end, as with the other trainers.
+            split_by_unicode_script=False,
+            split_by_number=False,
+            max_sentence_length=2**30,
+            num_threads=_THREADS,
+            minloglevel=4,
+        )
+        return written.getvalue()
 
 
 def _lines(pieces: PieceTable) -> list[str]:
@@ -175,11 +164,7 @@ def _lines(pieces: PieceTable) -> list[str]:
 class SpBpeTrainer(_SentencePieceTrainer):
     """SentencePiece's BPE: merges of characters within words, unknown ones as bytes; its own code.
 
-    Args:
-        special_tokens: get the ids after ``<unk>``; never found in text.
-        character_coverage: the share of the text's characters that become tokens of their own, the most
-            frequent first; the others are spelled in bytes. 0.98 to 1.
-        max_token_chars: most characters of a token, 1 to 512.
+    The arguments are those of `SpUnigramTrainer`.
     """
 
     model_type = "bpe"

@@ -1,4 +1,7 @@
-"""Unigram vocabularies (Kudo 2018), from piece counts."""
+"""Unigram vocabularies (Kudo 2018), from piece counts.
+
+The slow twins of its steps are `toktk.educational.reestimate`, `losses` and `prune`.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,22 @@ import numpy.typing as npt
 
 from toktk.errors import TrainingError
 from toktk.models.unigram import UnigramModel
+from toktk.pretokenizers.patterns import DEFAULT_PRETOKENIZER
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.tokenizer import Tokenizer
-from toktk.trainers.base import Card, TrainingData, size_label
+from toktk.trainers.base import (
+    Card,
+    Trained,
+    TrainingData,
+    check_range,
+    check_reached,
+    check_sizes,
+    check_special_tokens,
+    trained,
+)
 
 if TYPE_CHECKING:
-    from toktk.trainers.pruning import UnigramState
     from toktk.trainers.seeding import Characters
+    from toktk.trainers.unigram_state import UnigramState
 
 UNKNOWN = "<unk>"
 HEADROOM = 1.1
@@ -68,35 +80,37 @@ class UnigramTrainer:
         pretokenizer="any",
         shared=True,
         model="unigram",
-        notes=("Whole pieces are seeds even where seed_size is exceeded.",),
+        notes=(
+            "Whole pieces are seeds even where seed_size is exceeded.",
+            "The alphabet, the pruning rule and the EM schedule are set from Python only.",
+        ),
     )
 
     def __init__(
         self,
-        pretokenizer: str | Pretokenizer = "o200k",
+        pretokenizer: str | Pretokenizer = DEFAULT_PRETOKENIZER,
         special_tokens: Sequence[str] = (),
+        min_frequency: int = 2,
+        max_token_length: int | None = None,
+        *,
         alphabet: Literal["bytes", "characters"] | None = None,
         character_coverage: float = 0.9995,
         seed_size: int = 1_000_000,
-        min_frequency: int = 2,
-        max_token_length: int | None = None,
         max_token_chars: int = 16,
         prune: Literal["loss", "flat"] = "loss",
         shrinking_factor: float = 0.75,
         sub_iterations: int = 2,
     ) -> None:
-        self.pretokenizer = (
-            Pretokenizer.of(pretokenizer) if isinstance(pretokenizer, str) else pretokenizer
-        )
+        self.pretokenizer = Pretokenizer.of(pretokenizer)
         by_name = "characters" if self.pretokenizer.name == "metaspace" else "bytes"
         self.alphabet = alphabet or by_name
-        self.special_tokens = tuple(special_tokens)
+        self.special_tokens = check_special_tokens(special_tokens)
         if self.alphabet == "characters" and UNKNOWN not in self.special_tokens:
             self.special_tokens = (UNKNOWN, *self.special_tokens)
-        self.character_coverage = character_coverage
-        self.seed_size = seed_size
         self.min_frequency = min_frequency
         self.max_token_length = max_token_length
+        self.character_coverage = character_coverage
+        self.seed_size = seed_size
         self.max_token_chars = max_token_chars
         self.prune = prune
         self.shrinking_factor = shrinking_factor
@@ -104,71 +118,44 @@ class UnigramTrainer:
         self._check()
 
     def _check(self) -> None:
-        if len(set(self.special_tokens)) < len(self.special_tokens) or "" in self.special_tokens:
-            raise TrainingError(
-                "special tokens must be different from each other and not empty.",
-                f"Found: {', '.join(map(repr, self.special_tokens))}.",
-            )
-        ranges: dict[str, tuple[float | None, float, float]] = {
-            "character_coverage": (self.character_coverage, 0.5, 1.0),
-            "seed_size": (self.seed_size, 1, math.inf),
-            "min_frequency": (self.min_frequency, 0, math.inf),
-            "max_token_length": (self.max_token_length, 1, math.inf),
-            "max_token_chars": (self.max_token_chars, 1, 32),
-            "shrinking_factor": (self.shrinking_factor, 0.5, 0.95),
-            "sub_iterations": (self.sub_iterations, 1, 10),
-        }
-        for name, (value, least, most) in ranges.items():
-            if value is not None and not least <= value <= most:
-                wanted = f"{least:g} or more" if math.isinf(most) else f"{least:g} to {most:g}"
-                raise TrainingError(f"{name} must be {wanted}, not {value}.")
+        check_range("min_frequency", self.min_frequency, 0)
+        check_range("max_token_length", self.max_token_length, 1)
+        check_range("character_coverage", self.character_coverage, 0.5, 1.0)
+        check_range("seed_size", self.seed_size, 1)
+        check_range("max_token_chars", self.max_token_chars, 1, 32)
+        check_range("shrinking_factor", self.shrinking_factor, 0.5, 0.95)
+        check_range("sub_iterations", self.sub_iterations, 1, 10)
         choices = {"alphabet": ("bytes", "characters"), "prune": ("loss", "flat")}
-        for name, known in choices.items():
-            if getattr(self, name) not in known:
+        for name, values in choices.items():
+            if getattr(self, name) not in values:
                 raise TrainingError(
-                    f"{name} must be {' or '.join(map(repr, known))}, not {getattr(self, name)!r}."
+                    f"{name} must be {' or '.join(map(repr, values))}, not {getattr(self, name)!r}."
                 )
 
-    def train(self, data: TrainingData, sizes: Sequence[int]) -> list[Tokenizer]:
+    @property
+    def _n_fixed(self) -> int:
+        """How many ids special tokens and bytes take."""
+        return len(self.special_tokens) + 256
+
+    def train(self, data: TrainingData, sizes: Sequence[int]) -> Trained:
         """See `toktk.trainers.base.Trainer`."""
         from toktk.trainers.seeding import Characters
 
-        self._refuse_below(sizes, 256, "256 bytes")
+        fixed = f"{len(self.special_tokens)} special tokens, 256 bytes"
+        check_sizes(sizes, self._n_fixed, fixed)
         table = data.pieces(self.pretokenizer)
         characters = Characters.of(table.data, table.offsets, table.counts)
         required = self._frequent(characters)
         n_required = int(required.sum()) if self.alphabet == "characters" else 0
-        self._refuse_below(
+        check_sizes(
             sizes,
-            256 + n_required,
-            f"256 bytes and {n_required:,} characters ({self.character_coverage:.2%} of the text)",
+            self._n_fixed + n_required,
+            f"{fixed} and {n_required:,} characters ({self.character_coverage:.2%} of the text)",
             ", or a lower character_coverage" if n_required else "",
         )
         models, available = self._path(characters, required, sizes, data)
-        if len(models) < len(set(sizes)):
-            data.available = available
-        if not models:
-            raise TrainingError(
-                f"cannot reach {min(sizes):,} tokens.",
-                f"Found: {data.corpus.name} gives {available:,}.",
-                "Ask for a smaller size, lower min_frequency, or give more text.",
-            )
-        return [
-            Tokenizer(f"unigram-{size_label(size)}", self.pretokenizer, models[size])
-            for size in sizes
-            if size in models
-        ]
-
-    def _refuse_below(
-        self, sizes: Sequence[int], alphabet: int, what: str, instead: str = ""
-    ) -> None:
-        smallest = len(self.special_tokens) + alphabet
-        if not sizes or min(sizes) < smallest:
-            raise TrainingError(
-                f"cannot train {min(sizes, default=0):,} tokens.",
-                f"Found: {smallest:,} are taken by {len(self.special_tokens)} special tokens, {what}.",
-                f"Ask for {smallest:,} or more{instead}.",
-            )
+        check_reached(models, available, data, sizes, advice="lower min_frequency, ")
+        return trained("unigram", self.pretokenizer, models, available, sizes)
 
     def _frequent(self, characters: Characters) -> npt.NDArray[np.bool_]:
         """Return bool[C]: the most frequent characters, which make up `character_coverage` of the text."""
@@ -185,7 +172,7 @@ class UnigramTrainer:
             return state.required
         candidates = np.flatnonzero(state.required)
         times = state.lattices.characters.times[state.home[candidates]]
-        most = (size - len(self.special_tokens) - 256) // CHARACTER_SHARE
+        most = (size - self._n_fixed) // CHARACTER_SHARE
         required = np.zeros(state.required.size, dtype=np.bool_)
         required[candidates[np.argsort(-times, kind="stable")[:most]]] = True
         return required
@@ -199,7 +186,7 @@ class UnigramTrainer:
     ) -> tuple[dict[int, UnigramModel], int]:
         """Go down the path; return the model of each size in reach, and the largest size there is."""
         state = self._seeded(characters, required, data.jobs)
-        alphabet = len(self.special_tokens) + 256
+        alphabet = self._n_fixed
         pending = sorted(set(sizes), reverse=True)
         models: dict[int, UnigramModel] = {}
         available = 0
@@ -244,18 +231,17 @@ class UnigramTrainer:
     ) -> int:
         """Add the model of `size` ids if the tokens `kept` give so many; return how many they give."""
         tokens = np.flatnonzero(state.reachable(kept))
-        room = size - len(self.special_tokens) - 256
+        room = size - self._n_fixed
         if tokens.size >= room:
             models[size] = self._model(state, tokens, room, self._required_at(state, size))
-        return len(self.special_tokens) + 256 + tokens.size
+        return self._n_fixed + tokens.size
 
     def _seeded(
         self, characters: Characters, required: npt.NDArray[np.bool_], jobs: int
     ) -> UnigramState:
         """Return the state before the first step."""
-        from toktk.trainers.lattices import Lattices
-        from toktk.trainers.pruning import UnigramState
         from toktk.trainers.seeding import find_seeds
+        from toktk.trainers.unigram_state import Lattices, UnigramState
 
         by_bytes = self.alphabet == "bytes"
         distinct = characters.distinct

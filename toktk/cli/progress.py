@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from toktk.lab.meter import Cost
+from toktk.lab.meter import Watcher, bytes_label
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
 
-class ProgressBars:
+class ProgressBars(Watcher):
     """A watcher with a bar for each step; bars only on a terminal, nothing at all if quiet.
 
     A context manager: the bars vanish when it ends, so that only results stay on the screen.
@@ -80,33 +80,7 @@ class ProgressBars:
 
 def _amount(done: float, total: float | None, unit: str) -> str:
     if unit == "bytes":
-        return _bytes(done) if total is None else f"{_bytes(done)} of {_bytes(total)}"
+        return (
+            bytes_label(done) if total is None else f"{bytes_label(done)} of {bytes_label(total)}"
+        )
     return f"{done:,.0f} {unit}" if total is None else f"{done:,.0f} of {total:,.0f} {unit}"
-
-
-def _bytes(n: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if n < 1000:
-            return f"{n:.0f} {unit}"
-        n /= 1000
-    return f"{n:.1f} GB"
-
-
-def costs_line(costs: list[Cost] | list[dict[str, Any]]) -> str:
-    """Return each kind of step with its seconds and the peak of memory by its end, in a line.
-
-    Takes costs, or their JSON form from run.json.
-    """
-    steps: dict[str, list[dict[str, Any]]] = {}
-    for cost in costs:
-        one = cost.describe() if isinstance(cost, Cost) else cost
-        steps.setdefault(one["step"], []).append(one)
-    shown = []
-    for step, ones in steps.items():
-        if all(one["reused"] for one in ones):
-            shown.append(f"{step} reused")
-            continue
-        peak = max(one["peak_memory"] or 0 for one in ones)
-        memory = f" {_bytes(peak)}" if peak else ""
-        shown.append(f"{step} {sum(one['wall'] for one in ones):.1f} s{memory}")
-    return " · ".join(shown)

@@ -2,37 +2,102 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toktk.lab.cells import Pieces, Reading
+import numpy as np
+import numpy.typing as npt
+
+from toktk.arrays import offsets_of
+from toktk.cache import Store
 from toktk.lab.meter import Meter
 from toktk.pieces.counting import count_corpus_many
+from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 if TYPE_CHECKING:
-    from toktk.cache import Store
     from toktk.corpus import Corpus
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a pass over a corpus met: invalid sequences replaced, rows without text."""
+
+    replaced: int = 0
+    null_rows: int = 0
+
+
+@dataclass(frozen=True)
+class CountedCorpus:
+    """The pieces of a corpus under one pretokenizer, and what reading it met."""
+
+    table: PieceTable
+    reading: Reading
+
+    def save(self, folder: Path) -> None:
+        """Write plain arrays: to sort them for Parquet takes about as long as counting does."""
+        table = self.table
+        with (folder / "pieces.npz").open("wb") as file:
+            np.savez(
+                file,
+                data=table.data,
+                lengths=_narrow(np.diff(table.offsets)),
+                entries=_narrow(np.diff(table.rows)),
+                entry_group=_narrow(table.entry_group),
+                entry_count=_narrow(table.entry_count),
+                totals=table.totals,
+                aligned=table.aligned,
+            )
+        write_json(
+            folder,
+            groups=table.groups,
+            pretokenizer=table.pretokenizer,
+            reading=vars(self.reading),
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> CountedCorpus:
+        """Read what `save` wrote."""
+        meta = read_json(folder)
+        with np.load(folder / "pieces.npz", allow_pickle=False) as arrays:
+            table = PieceTable(
+                arrays["data"],
+                offsets_of(arrays["lengths"]),
+                offsets_of(arrays["entries"]),
+                arrays["entry_group"].astype(np.int32),
+                arrays["entry_count"].astype(np.int64),
+                tuple(meta["groups"]),
+                arrays["totals"],
+                arrays["aligned"],
+                meta["pretokenizer"],
+            )
+        return cls(table, Reading(**meta["reading"]))
 
 
 class CountedCorpora:
     """The pieces of texts under pretokenizers, each counted once.
 
     Args:
-        store: where they are kept.
         meter: is told what is counted, and what was there.
         jobs: threads; they change no result.
+        force: count everything anew.
+
+    Attributes:
+        store: where they are kept, and all else that is stored.
     """
 
-    def __init__(self, store: Store, meter: Meter, jobs: int = 1) -> None:
-        self._store = store
-        self._meter = meter
-        self._jobs = jobs
-        self._held: dict[tuple[str, str], Pieces] = {}
+    def __init__(self, meter: Meter, jobs: int = 1, force: bool = False) -> None:
+        self.store = Store(meter.remark, force=force)
+        self.meter = meter
+        self.jobs = jobs
+        self._held: dict[tuple[str, str], CountedCorpus] = {}
         self._slow: set[str] = set()
 
-    def get(self, corpus: Corpus, pretokenizer: Pretokenizer, by_group: bool) -> Pieces:
+    def get(self, corpus: Corpus, pretokenizer: Pretokenizer, by_group: bool) -> CountedCorpus:
         """Return the counted corpus, held until `drop` if counted by group.
 
         Raises:
@@ -70,37 +135,39 @@ class CountedCorpora:
         """Hold the pieces no longer; the store keeps them."""
         self._held.pop((corpus.fingerprint, pretokenizer.key), None)
 
-    def _stored(self, corpus: Corpus, pretokenizer: Pretokenizer, by_group: bool) -> Pieces | None:
+    def _stored(
+        self, corpus: Corpus, pretokenizer: Pretokenizer, by_group: bool
+    ) -> CountedCorpus | None:
         key = _cell_key(corpus, pretokenizer, by_group)
-        pieces = self._store.read("pieces", key, Pieces.load)
+        pieces = self.store.read("pieces", key, CountedCorpus.load)
         if pieces is not None:
-            self._meter.reused("count", f"{corpus.name}, {pretokenizer.name}")
+            self.meter.reused("count", f"{corpus.name}, {pretokenizer.name}")
         return pieces
 
     def _counted(
         self, corpus: Corpus, pretokenizers: Sequence[Pretokenizer], by_group: bool
-    ) -> list[Pieces]:
+    ) -> list[CountedCorpus]:
         for pretokenizer in pretokenizers:
             self._say_if_slow(pretokenizer)
         names = ", ".join(pretokenizer.name for pretokenizer in pretokenizers)
         what = f"{corpus.name}, {names}"
-        with self._meter.step("count", what, corpus.size, corpus.unit) as progress:
+        with self.meter.step("count", what, corpus.size, corpus.unit) as progress:
             tables = count_corpus_many(
-                corpus, pretokenizers, jobs=self._jobs, by_group=by_group, progress=progress
+                corpus, pretokenizers, jobs=self.jobs, by_group=by_group, progress=progress
             )
             reading = Reading(corpus.replaced, corpus.null_rows)
-        counted = [Pieces(table, reading) for table in tables]
+        counted = [CountedCorpus(table, reading) for table in tables]
         for pretokenizer, pieces in zip(pretokenizers, counted, strict=True):
             if _worth_keeping(pretokenizer):
                 key = _cell_key(corpus, pretokenizer, by_group)
-                self._store.write("pieces", key, pieces.save)
+                self.store.write("pieces", key, pieces.save)
         return counted
 
     def _say_if_slow(self, pretokenizer: Pretokenizer) -> None:
         key = pretokenizer.key
-        if pretokenizer.transducer is None and key not in self._slow:
+        if pretokenizer.compile() is None and key not in self._slow:
             self._slow.add(key)
-            self._meter.watcher.remark(
+            self.meter.remark(
                 f"the pattern of {pretokenizer.name} does not compile to tables; the regex library "
                 "cuts instead: slower, same result."
             )
@@ -119,3 +186,19 @@ def _cell_key(corpus: Corpus, pretokenizer: Pretokenizer, by_group: bool) -> dic
 def _worth_keeping(pretokenizer: Pretokenizer) -> bool:
     # Whole documents would be a copy of the corpus, and to read it again is no slower.
     return pretokenizer.key != PATTERNS["none"]
+
+
+def _narrow(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return non-negative integers in the narrowest type that holds them: half a cell's bytes."""
+    return array.astype(np.min_scalar_type(int(array.max(initial=0))))
+
+
+def write_json(folder: Path, **meta: Any) -> None:
+    """Write what a cell holds besides arrays."""
+    (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+
+
+def read_json(folder: Path) -> dict[str, Any]:
+    """Read what `write_json` wrote."""
+    meta: dict[str, Any] = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    return meta

@@ -8,7 +8,7 @@ from nasty import NASTY_TEXTS
 from small_corpora import SYLLABLES, lines
 
 from toktk.report.throughput import throughput_tables
-from toktk.timing.contenders import contenders
+from toktk.timing.engines import engines_for
 from toktk.timing.protocol import measure
 from toktk.timing.worker import Session
 
@@ -40,21 +40,18 @@ def test_from_end_to_end(folder, documents, monkeypatch):
 
     monkeypatch.setattr("toktk.timing.slices.SMALLEST", 2000)
     own = ("tokenizers", "tiktoken")  # a process for each peer as well would take seconds
-    monkeypatch.setattr("toktk.timing.contenders._version", lambda name: name in own and "1")
-    said = []
+    monkeypatch.setattr("toktk.timing.engines._version", lambda name: name in own and "1")
     found = measure(
         [open_tokenizer(str(folder / "tokenizer.json"))],
         documents,
         repeats=1,
         growth=False,
-        progress=said.append,
     )
     values = {(r.engine, r.what): r for r in found}
     for engine in ("tokenizers", "toktk"):
         for what in ("ids", "load", "cold", "warm", "memory"):
             assert values[engine, what].value > 0, (engine, what)
             assert values[engine, what].verified
-    assert said[0] == f"{found[0].tokenizer}: ids of tokenizers"
     assert len(throughput_tables(found)) > 3
 
 
@@ -68,14 +65,14 @@ def test_every_engine_runs_and_toktk_equals_the_library(folder, tmp_path):
         place = tmp_path / file.replace(".", "-")
         place.mkdir()
         found = {}
-        for one in contenders(open_tokenizer(str(folder / file)), place):
+        for one in engines_for(open_tokenizer(str(folder / file)), place):
             session = Session()
             try:
                 session.load(one.adapter, one.source, 1)
             except (ValueError, RuntimeError):  # a peer that does not know the pattern
-                assert one.engine in ("gigatoken", "quicktok")
+                assert one.name in ("gigatoken", "quicktok")
                 continue
-            found[one.engine] = session.digests(str(text))
+            found[one.name] = session.digests(str(text))
         library = next(iter(found))
         assert found["toktk"] == found[library]
         assert {len(digests) for digests in found.values()} == {len(NASTY_TEXTS) + 1}

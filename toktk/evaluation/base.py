@@ -1,0 +1,190 @@
+"""What an evaluation tells of a text: `Totals` before anything is encoded, then the tokens of each group."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from toktk.arrays import Int64
+from toktk.errors import CorpusError, MetricError
+from toktk.kernels.text_totals import BYTES, CHARS, DOCUMENTS, LINES, NONSPACE, UNSPACED, WORDS
+from toktk.pieces.table import PieceTable
+
+Flags = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Totals:
+    """Plain counts of a text, int64[G] in the order of `groups`.
+
+    A word is a maximal run of characters without the White_Space property; an unspaced character belongs
+    to a script written without spaces. A word piece is a piece with a letter.
+    """
+
+    groups: tuple[str, ...]
+    documents: Int64
+    bytes: Int64
+    chars: Int64
+    lines: Int64
+    words: Int64
+    unspaced: Int64
+    nonspace: Int64
+    pieces: Int64
+    word_pieces: Int64
+    parallel: npt.NDArray[np.bool_]
+    """bool[G]: which groups are sides of one parallel text."""
+    aligned_lines: int | None
+    """The lines of each side; None without parallel text."""
+
+
+class Evaluation(Totals, ABC):
+    """Counts of tokens in each group of a text, at one or more vocabulary sizes.
+
+    The methods raise MetricError for a size that was not kept.
+    """
+
+    @property
+    @abstractmethod
+    def sizes(self) -> Int64:
+        """int64[E]: the vocabulary sizes that `tokens` and `single_token_words` can be asked for."""
+
+    @abstractmethod
+    def tokens(self, size: int) -> Int64:
+        """Return int64[G]: tokens of each group's text under a vocabulary of `size` ids."""
+
+    @abstractmethod
+    def single_token_words(self, size: int) -> Int64:
+        """Return int64[G]: occurrences of word pieces that are one token."""
+
+    @abstractmethod
+    def token_counts(self, size: int) -> Int64:
+        """Return int64[size]: how often each id occurs, over all groups."""
+
+    def n_ids(self, size: int) -> int:
+        """Return how many ids have a token, special tokens among them: `size` less the holes."""
+        return size
+
+    def unknown(self, size: int) -> Int64 | None:
+        """Return int64[G]: tokens that stand for text the vocabulary lacks; None: it lacks none."""
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """What one vocabulary makes of a text; the fields are named after the methods of `Evaluation`."""
+
+    tokens: Int64
+    single_token_words: Int64
+    token_counts: Int64
+    n_ids: int
+    unknown: Int64 | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SizedEvaluation(Evaluation):
+    """The counts of vocabularies of different sizes, which are known at these sizes alone."""
+
+    by_size: dict[int, Counts]
+
+    def _at(self, size: int) -> Counts:
+        if size not in self.by_size:
+            raise MetricError(
+                f"{size:,} tokens were not evaluated.",
+                f"Found: {', '.join(f'{size:,}' for size in self.by_size)}.",
+            )
+        return self.by_size[size]
+
+    @property
+    def sizes(self) -> Int64:
+        """See `Evaluation`."""
+        return np.array(sorted(self.by_size), dtype=np.int64)
+
+    def tokens(self, size: int) -> Int64:
+        """See `Evaluation`."""
+        return self._at(size).tokens
+
+    def single_token_words(self, size: int) -> Int64:
+        """See `Evaluation`."""
+        return self._at(size).single_token_words
+
+    def token_counts(self, size: int) -> Int64:
+        """See `Evaluation`."""
+        return self._at(size).token_counts
+
+    def n_ids(self, size: int) -> int:
+        """See `Evaluation`."""
+        return self._at(size).n_ids
+
+    def unknown(self, size: int) -> Int64 | None:
+        """See `Evaluation`."""
+        return self._at(size).unknown
+
+
+def totals_of(table: PieceTable) -> tuple[Totals, Flags]:
+    """Return the totals, and uint8[n]: whether each piece holds a letter (Unicode category L).
+
+    Raises:
+        CorpusError: groups with alignment ids do not have the same ids.
+    """
+    is_word = _holds_letter(table)
+    parallel, aligned_lines = _alignment(table)
+    totals = Totals(
+        groups=table.groups,
+        documents=table.totals[:, DOCUMENTS],
+        bytes=table.totals[:, BYTES],
+        chars=table.totals[:, CHARS],
+        lines=table.totals[:, LINES],
+        words=table.totals[:, WORDS],
+        unspaced=table.totals[:, UNSPACED],
+        nonspace=table.totals[:, NONSPACE],
+        pieces=table.group_pieces,
+        word_pieces=sum_by_group(table, is_word.astype(np.int64)),
+        parallel=parallel,
+        aligned_lines=aligned_lines,
+    )
+    return totals, is_word
+
+
+def _holds_letter(table: PieceTable) -> Flags:
+    from toktk.kernels.text_totals import mark_pieces
+    from toktk.pretokenizers.unicode import is_letter_table
+
+    is_word = np.zeros(len(table), dtype=np.uint8)
+    mark_pieces(table.data, table.offsets, is_letter_table(), is_word)
+    return is_word
+
+
+def _alignment(table: PieceTable) -> tuple[npt.NDArray[np.bool_], int | None]:
+    """Return which groups are sides of one parallel text, and its number of lines."""
+    lines = table.aligned[:, 0]
+    parallel = (lines > 0) & (lines == table.totals[:, DOCUMENTS])
+    sides = table.aligned[parallel]
+    if not len(sides):
+        return parallel, None
+    usual = sides[np.argmax([(sides == side).all(axis=1).sum() for side in sides])]
+    for g in np.flatnonzero(parallel):
+        if (table.aligned[g] != usual).any():
+            raise CorpusError(
+                f"the text is not parallel: group {table.groups[g]!r} has other alignment ids.",
+                f"Found: {lines[g]:,} aligned lines in it, {usual[0]:,} in most groups.",
+                "Keep only the lines that every group has, or leave out --align-column.",
+            )
+    return parallel, int(usual[0])
+
+
+def sum_by_group(table: PieceTable, per_piece: Int64) -> Int64:
+    """Return int64[G]: the sum over the occurrences of pieces in each group."""
+    sums = np.zeros(len(table.groups), dtype=np.int64)
+    np.add.at(
+        sums, table.entry_group, table.entry_count * np.repeat(per_piece, np.diff(table.rows))
+    )
+    return sums
+
+
+def cut_evenly(table: PieceTable, n: int) -> list[int]:
+    """Return int[n + 1]: where n slices of equal bytes begin and end. The time goes with the bytes."""
+    goals = np.linspace(0, table.offsets[-1], n + 1)[1:-1]
+    return [0, *np.searchsorted(table.offsets, goals).tolist(), len(table)]

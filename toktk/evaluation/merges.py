@@ -1,0 +1,155 @@
+"""Evaluation of ranked merges: one encoding of the pieces serves every vocabulary size.
+
+The slow twin is `toktk.educational.tokens_at_every_size`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from toktk.arrays import Int64
+from toktk.errors import MetricError
+from toktk.evaluation.base import Evaluation, Flags, Totals, cut_evenly, sum_by_group
+from toktk.models.bpe import BpeModel
+from toktk.pieces.table import PieceTable
+from toktk.runtime import in_threads
+
+_DENSE = 5 << 20  # cells of groups x merges up to which every size is kept
+
+
+@dataclass(frozen=True, eq=False)
+class MergeEvaluation(Evaluation):
+    """The counts for every size of one merge list, from one encoding.
+
+    With r1, r2, … the ranks of the merges that are applied to a piece, and m_i = max(r1..r_i), the first k
+    merges leave ``bytes - #{i : m_i < k}`` tokens. So a weighted histogram of the m_i gives all sizes.
+    """
+
+    model: BpeModel
+    edges: Int64
+    """int64[E], ascending: the merge counts at which `tokens` is known."""
+    unmerged: Int64
+    """int64[G]: bytes of the pieces, which a normalizer may have made more or fewer than the text's."""
+    merged: Int64
+    """int64[G, E]: merges applied once the first ``edges[e]`` are known, cumulative."""
+    single: Int64
+    """int64[G, E]: word pieces that are one token then, cumulative."""
+    applied: Int64
+    """int64[merges]: how often each merge is applied as soon as it exists."""
+    late: Int64
+    """int64[:, 3]: (m, rank, count) of merges applied only once merge m > rank exists."""
+    byte_counts: Int64
+    """int64[256]: how often each byte occurs."""
+
+    def _edge(self, size: int) -> int:
+        n = self.model.merges_at(size)
+        e = int(np.searchsorted(self.edges, n))
+        if e == self.edges.size or self.edges[e] != n:
+            raise MetricError(
+                f"{size:,} tokens were not evaluated.",
+                f"Found: {self.edges.size} sizes; with many groups only the sizes asked for are kept.",
+            )
+        return e
+
+    @property
+    def sizes(self) -> Int64:
+        """See `Evaluation`."""
+        return np.unique(self.model.size_after[self.edges])
+
+    def tokens(self, size: int) -> Int64:
+        """See `Evaluation`."""
+        return np.asarray(self.unmerged - self.merged[:, self._edge(size)])
+
+    def single_token_words(self, size: int) -> Int64:
+        """See `Evaluation`."""
+        return np.asarray(self.single[:, self._edge(size)])
+
+    def token_counts(self, size: int) -> Int64:
+        """See `Evaluation`; any size of the merge list may be asked for."""
+        n = self.model.merges_at(size)
+        applied = self.applied[:n].copy()
+        late = self.late[self.late[:, 0] < n]
+        np.add.at(applied, late[:, 1], late[:, 2])
+        counts = np.zeros(size, dtype=np.int64)
+        counts[self.model.byte_ids] = self.byte_counts
+        left, right, new = self.model.merges[:n].T
+        np.add.at(counts, new, applied)
+        np.subtract.at(counts, left, applied)
+        np.subtract.at(counts, right, applied)
+        return counts
+
+
+def evaluate_merges(
+    table: PieceTable,
+    model: BpeModel,
+    sizes: Sequence[int],
+    is_word: Flags,
+    jobs: int,
+    totals: Totals,
+) -> MergeEvaluation:
+    """Encode each piece under all merges of `model`; see `toktk.evaluation.evaluation.evaluate`."""
+    edges = _edges(len(table.groups), model, sizes)
+    (merged, single, single_bytes, applied, byte_counts), late = _encode(
+        table, model, edges, is_word, jobs
+    )
+    return MergeEvaluation(
+        **vars(totals),
+        model=model,
+        edges=edges,
+        unmerged=sum_by_group(table, np.diff(table.offsets)),
+        merged=np.cumsum(merged, axis=1),
+        single=np.cumsum(single, axis=1) + single_bytes[:, None],
+        applied=applied,
+        late=late,
+        byte_counts=byte_counts,
+    )
+
+
+def _edges(n_groups: int, model: BpeModel, sizes: Sequence[int]) -> Int64:
+    """Return the merge counts to keep: all, unless groups x merges is too much."""
+    n = len(model.merges)
+    if n_groups * (n + 1) <= _DENSE:
+        return np.arange(n + 1)
+    wanted = [model.merges_at(size) for size in sizes]
+    spread = np.geomspace(1, n, 256).astype(np.int64)
+    return np.unique(np.concatenate([[0, n], wanted, spread])).astype(np.int64)
+
+
+def _encode(
+    table: PieceTable, model: BpeModel, edges: Int64, is_word: Flags, jobs: int
+) -> tuple[list[Int64], Int64]:
+    """Run the kernel over slices of the pieces, one thread each, and add up."""
+    from toktk.kernels.bpe_encode import SHORT, sweep_pieces
+
+    n_groups, n_merges = len(table.groups), len(model.merges)
+    bin_of = np.searchsorted(edges, np.arange(n_merges), side="right").astype(np.int32)
+    longest = max(SHORT, int(np.diff(table.offsets).max(initial=0)))
+    byte_ids, pair_table = model.byte_ids, model.pair_table  # made here, not by two threads at once
+
+    def run(first: int, last: int) -> tuple[list[Int64], Int64]:
+        room = 1 << 16
+        while True:
+            shapes = (n_groups, edges.size), (n_groups, edges.size), n_groups, n_merges, 256
+            merged, single, single_bytes, applied, byte_counts = sums = [
+                np.zeros(shape, dtype=np.int64) for shape in shapes
+            ]
+            late = np.empty((room, 3), dtype=np.int64)
+            n_late = sweep_pieces(
+                table.data, table.offsets, first, last, table.rows, table.entry_group,
+                table.entry_count, is_word, byte_ids, pair_table, bin_of, merged, single,
+                single_bytes, applied, byte_counts, late, np.empty(8 * longest, dtype=np.int64),
+            )  # fmt: skip
+            if n_late <= room:
+                return sums, late[:n_late]
+            room = n_late
+
+    parts = in_threads(run, list(pairwise(cut_evenly(table, jobs))))
+    sums = parts[0][0]
+    for others, _ in parts[1:]:
+        for total, other in zip(sums, others, strict=True):
+            total += other
+    return sums, np.concatenate([late for _, late in parts])

@@ -1,0 +1,343 @@
+"""Measuring: the one path from tokenizers and a text to figures, for a sweep, a bench and Python alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toktk import arrow
+from toktk.corpus import Corpus
+from toktk.errors import FormatError, ToktkError
+from toktk.evaluation.base import Evaluation, Flags, Totals, totals_of
+from toktk.evaluation.evaluation import evaluate as evaluate_models
+from toktk.lab.counted import CountedCorpora, CountedCorpus, Reading, read_json, write_json
+from toktk.lab.meter import Meter
+from toktk.lab.plan import Measures
+from toktk.metrics.base import Figure, MetricOptions
+from toktk.pieces.table import POOLED
+from toktk.pretokenizers.patterns import PATTERNS
+from toktk.report.records import Record, signature
+from toktk.report.results import Results
+from toktk.runtime import usable_cores
+from toktk.sizes import size_label
+from toktk.tokenizer import NATIVE, Tokenizer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from toktk.pieces.table import PieceTable
+
+NO_PIECES = "whole documents are encoded: there are no pieces to see"
+CURVE_POINTS = 400
+"""Sizes of a curve besides those asked for, a constant factor apart."""
+
+
+@dataclass(frozen=True)
+class TokenizerFamily:
+    """Tokenizers that are measured together because they differ in size alone.
+
+    A tokenizer that was not trained here is a family by itself.
+
+    Attributes:
+        label: what tables call the family.
+        tokenizers: {label: tokenizer}, ascending by size.
+        trainer: its trainer's name; None if it was not trained here.
+        inference: how the vocabularies are run.
+    """
+
+    label: str
+    tokenizers: Mapping[str, Tokenizer]
+    trainer: str | None = None
+    inference: str = "own"
+
+    @property
+    def cuts(self) -> list[str]:
+        """What tells apart how its tokenizers cut text; those of a trainer mostly cut alike."""
+        return list(dict.fromkeys(t.pretokenizer.key for t in self.tokenizers.values()))
+
+
+@dataclass(frozen=True)
+class FamilyFigures:
+    """The figures of one family at every size.
+
+    Attributes:
+        results: the records.
+        curves: tokens by group and size, with the columns tokenizer (the family's label), trainer,
+            pretokenizer, group, size, tokens.
+        reading: what the pass over the text met.
+    """
+
+    results: Results
+    curves: pa.Table
+    reading: Reading
+
+    def save(self, folder: Path) -> None:
+        """Write records and curves as Parquet."""
+        import pyarrow.parquet as pq
+
+        self.results.write_parquet(folder / "results.parquet")
+        pq.write_table(self.curves, folder / "curves.parquet", compression="zstd")
+        write_json(folder, reading=vars(self.reading))
+
+    @classmethod
+    def load(cls, folder: Path) -> FamilyFigures:
+        """Read what `save` wrote."""
+        return cls(
+            Results.read_parquet(folder / "results.parquet"),
+            arrow.read_parquet(folder / "curves.parquet"),
+            Reading(**read_json(folder)["reading"]),
+        )
+
+
+def evaluate(
+    tokenizers: Sequence[Tokenizer] | Mapping[str, Tokenizer],
+    corpus: Corpus,
+    *,
+    metrics: Sequence[str] = (),
+    reference: str | None = None,
+    jobs: int | None = None,
+) -> Results:
+    """Measure tokenizers on a corpus.
+
+    What was counted or measured before is taken from the cache, as by ``toktk bench``.
+
+    Args:
+        tokenizers: each is called by its name; or {label: tokenizer}.
+        corpus: text to measure on.
+        metrics: names as listed by ``toktk ls metrics``; by default all that the text can carry.
+        reference: the group that parity divides by; by default English.
+        jobs: threads, by default one for each usable core; they change no result.
+
+    Raises:
+        FormatError: no tokenizer, two of one name, or a library fails at the text.
+        MetricError: the text cannot carry a metric that was asked for.
+        CorpusError: the text cannot be read.
+    """
+    if isinstance(tokenizers, Mapping):
+        labelled = dict(tokenizers)
+    else:
+        labelled = {tokenizer.name: tokenizer for tokenizer in tokenizers}
+    if not labelled or len(labelled) < len(tokenizers):
+        names = ", ".join(labelled)
+        raise FormatError(
+            "evaluate needs tokenizers of different names.",
+            f"Found: {names or 'none'}.",
+            "Give labels of your own: {label: tokenizer}.",
+        )
+    measures = Measures(tuple(metrics), reference)
+    measures.check()
+    measurer = Measurer(corpus, measures, CountedCorpora(Meter(), jobs or usable_cores()))
+    families = [TokenizerFamily(label, {label: t}) for label, t in labelled.items()]
+    figures: dict[str, FamilyFigures] = {}
+    for family, outcome in measurer.measure(families):
+        if isinstance(outcome, ToktkError):
+            raise outcome
+        figures[family.label] = outcome
+    records = [record for label in labelled for record in figures[label].results]
+    return Results(tuple(records), {"engines": engines_of(labelled)})
+
+
+def engines_of(tokenizers: Mapping[str, Tokenizer]) -> dict[str, list[str]]:
+    """Return {label: [engine, why]}, for the tables."""
+    return {label: [t.engine, t.why] for label, t in tokenizers.items()}
+
+
+class Measurer:
+    """Measures families of tokenizers on one text.
+
+    Args:
+        corpus: text to measure on.
+        measures: what to measure.
+        counted: the counted corpora; its store keeps the figures, its meter is told what is measured.
+    """
+
+    def __init__(self, corpus: Corpus, measures: Measures, counted: CountedCorpora) -> None:
+        self._corpus = corpus
+        self._measures = measures
+        self._counted = counted
+        self._store, self._meter = counted.store, counted.meter
+        self._totals: tuple[PieceTable, tuple[Totals, Flags]] | None = None
+
+    def measure(
+        self, families: Sequence[TokenizerFamily], drop: bool = True
+    ) -> Iterator[tuple[TokenizerFamily, FamilyFigures | ToktkError]]:
+        """Yield the figures of each family as soon as they are there; the store's come first.
+
+        The text is read once and counted under every pretokenizer that is needed; each distinct piece is
+        encoded once by each family. A family that fails takes no other's figures away: its error is yielded.
+
+        Args:
+            families: those that cut alike follow each other in what is yielded.
+            drop: do not hold the counted text of a pretokenizer any longer than these families need it.
+
+        Raises:
+            CorpusError: the text cannot be read.
+            MetricError: the text cannot carry a metric that was asked for.
+        """
+        by_cut: dict[str, list[TokenizerFamily]] = {}
+        for family in families:
+            figures = self._store.read("figures", self._key(family), FamilyFigures.load)
+            if figures is None:
+                by_cut.setdefault(family.cuts[0], []).append(family)
+                continue
+            self._meter.reused("measure", family.label)
+            self._meter.remark(_line(family, figures))
+            yield family, figures
+        missing = [family for alike in by_cut.values() for family in alike]
+        cuts = {t.pretokenizer.key: t.pretokenizer for f in missing for t in f.tokenizers.values()}
+        self._counted.count_together(self._corpus, list(cuts.values()))
+        for alike in by_cut.values():
+            for family in alike:
+                yield family, self._measured(family)
+            if drop and len(alike[0].cuts) == 1:
+                self._counted.drop(self._corpus, cuts[alike[0].cuts[0]])
+
+    def _key(self, family: TokenizerFamily) -> dict[str, Any]:
+        """Return all that determines the figures of a family, JSON-able."""
+        tokenizers = family.tokenizers.items()
+        return {
+            "tokenizers": [
+                [label, t.signature, t.engine, t.pretokenizer.signature] for label, t in tokenizers
+            ],
+            "family": [family.label, family.trainer, family.inference],
+            "corpus": [self._corpus.name, self._corpus.fingerprint],
+            "measures": self._measures.key(),
+        }
+
+    def _measured(self, family: TokenizerFamily) -> FamilyFigures | ToktkError:
+        total = sum(len(self._counted_under(t).table) for t in family.tokenizers.values())
+        try:
+            with self._meter.step("measure", family.label, total, "pieces") as advance:
+                evaluations = self._evaluations(family, advance)
+                records: list[Record] = []
+                for label, evaluation in zip(family.tokenizers, evaluations, strict=True):
+                    records += self._records(family, label, evaluation)
+                reading = self._counted_under(next(iter(family.tokenizers.values()))).reading
+                curves = _curves(family, evaluations)
+                figures = FamilyFigures(Results(tuple(records)), curves, reading)
+        except FormatError as error:  # a library that fails at the text
+            return error
+        self._store.write("figures", self._key(family), figures.save)
+        self._meter.remark(_line(family, figures))
+        return figures
+
+    def _counted_under(self, tokenizer: Tokenizer) -> CountedCorpus:
+        return self._counted.get(self._corpus, tokenizer.pretokenizer, by_group=True)
+
+    def _evaluations(
+        self, family: TokenizerFamily, progress: Callable[[int], None]
+    ) -> list[Evaluation]:
+        """Return the evaluation of each tokenizer; those that cut alike share encodings."""
+        tokenizers = list(family.tokenizers.values())
+        evaluations: dict[int, Evaluation] = {}
+        for cut in family.cuts:
+            alike = [i for i, t in enumerate(tokenizers) if t.pretokenizer.key == cut]
+            table = self._counted_under(tokenizers[alike[0]]).table
+            if self._totals is None or self._totals[0] is not table:
+                self._totals = table, totals_of(table)
+            models = [tokenizers[i].model for i in alike]
+            shared = evaluate_models(
+                table,
+                models,
+                every_size=family.trainer is not None,  # for its curve
+                jobs=self._counted.jobs,
+                totals=self._totals[1],
+                progress=progress,
+            )
+            evaluations |= dict(zip(alike, shared, strict=True))
+        return [evaluations[i] for i in range(len(tokenizers))]
+
+    def _records(
+        self, family: TokenizerFamily, label: str, evaluation: Evaluation
+    ) -> Iterator[Record]:
+        """Yield the figures of one tokenizer."""
+        tokenizer = family.tokenizers[label]
+        reference = self._measures.reference
+        options = MetricOptions(reference=reference)
+        native = tokenizer.engine == NATIVE
+        # A library's pieces are not seen; a published tokenizer that cuts nowhere has none.
+        whole = not native or tokenizer.pretokenizer.key == PATTERNS["none"]
+        hides_pieces = whole and family.trainer is None
+        for metric in self._measures.definitions:
+            # A reference is asked of parity alone: text without one must not pass in silence.
+            wanted = self._measures.asked or (metric.name == "parity" and reference is not None)
+            if not (wanted or metric.applies(evaluation)):
+                continue
+            for figure in metric.compute(evaluation, tokenizer.vocab_size, options):
+                if metric.pieces and hides_pieces:
+                    figure = replace(figure, value=None, note=NO_PIECES)
+                yield Record(
+                    tokenizer=label,
+                    family=family.label,
+                    trainer=family.trainer,
+                    inference=family.inference,
+                    pretokenizer=tokenizer.pretokenizer.name if native else None,
+                    size=tokenizer.vocab_size,
+                    corpus=self._corpus.name,
+                    group=figure.group,
+                    metric=figure.metric,
+                    value=figure.value,
+                    unit=figure.unit,
+                    n=figure.n,
+                    note=figure.note,
+                    signature=self._signature(tokenizer, figure),
+                )
+
+    def _signature(self, tokenizer: Tokenizer, figure: Figure) -> str:
+        aggregation = figure.metric.partition("|")[2] or "sum"
+        corpus = self._corpus.fingerprint
+        return signature(tok=tokenizer.signature, corpus=corpus, unit=figure.unit, agg=aggregation)
+
+
+def _line(family: TokenizerFamily, figures: FamilyFigures) -> str:
+    """Return what is said of a family as soon as it is measured: its first figure at each size."""
+    pooled = [r for r in figures.results if r.group == POOLED and r.value is not None]
+    metric = "bytes_per_token"
+    if pooled and metric not in {record.metric for record in pooled}:
+        metric = pooled[0].metric
+    values = [f"{r.value:.4g} ({size_label(r.size or 0)})" for r in pooled if r.metric == metric]
+    return f"{family.label}: {metric} {', '.join(values) or 'not measured'}"
+
+
+def _curve_sizes(evaluation: Evaluation, asked: Sequence[int]) -> list[int]:
+    """Return the sizes of a curve: those asked for, and some hundred between the ends."""
+    sizes = evaluation.sizes
+    spread = np.geomspace(sizes[0], sizes[-1], CURVE_POINTS)
+    nearest = sizes[np.searchsorted(sizes, np.rint(spread).clip(sizes[0], sizes[-1]))]
+    return sorted({*nearest.tolist(), *asked})
+
+
+def _curves(family: TokenizerFamily, evaluations: Sequence[Evaluation]) -> pa.Table:
+    """Return the tokens of each group, and of all together, by size; see `FamilyFigures`."""
+    import pyarrow as pa
+
+    sizes_asked = [tokenizer.vocab_size for tokenizer in family.tokenizers.values()]
+    shared = len(set(map(id, evaluations))) == 1
+    points = [(e, [size]) for e, size in zip(evaluations, sizes_asked, strict=True)]
+    if shared and (len(evaluations) > 1 or family.trainer is not None):
+        points = [(evaluations[0], _curve_sizes(evaluations[0], sizes_asked))]
+    groups: list[str] = []
+    sizes: list[int] = []
+    tokens: list[int] = []
+    for evaluation, read in points:
+        for size in read:
+            counts = evaluation.tokens(size)
+            groups += [POOLED, *evaluation.groups]
+            sizes += [size] * (1 + len(counts))
+            tokens += [int(counts.sum()), *counts.tolist()]
+    n = len(sizes)
+    cut = [*family.tokenizers.values()][-1].pretokenizer.name
+    return pa.table(
+        {
+            "tokenizer": arrow.from_list([family.label] * n, pa.string()),
+            "trainer": arrow.from_list([family.trainer] * n, pa.string()),
+            "pretokenizer": arrow.from_list([cut] * n, pa.string()),
+            "group": arrow.from_list(groups, pa.string()),
+            "size": arrow.from_list(sizes, pa.int64()),
+            "tokens": arrow.from_list(tokens, pa.int64()),
+        }
+    ).sort_by([("group", "ascending"), ("size", "ascending")])

@@ -1,0 +1,97 @@
+"""Throughput within a bench: which text is timed, what is stored, and timings as records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+from toktk.lab.bench import Bench
+from toktk.lab.run import Run
+from toktk.pieces.table import POOLED
+from toktk.report.records import Record, signature
+from toktk.report.results import Results
+from toktk.timing.figures import Timing
+from toktk.timing.protocol import measure
+from toktk.timing.slices import draw
+from toktk.tokenizer import NATIVE
+
+
+@dataclass(frozen=True)
+class TimingPlan:
+    """What determines timings, as far as anything does.
+
+    Attributes:
+        threads: that each engine may use.
+        seed: of the choice of documents and their order.
+        pathological: also text of one kind of character, doubling in length.
+    """
+
+    threads: int = 1
+    seed: int = 0
+    pathological: bool = False
+
+
+def timings_of(bench: Bench, run: Run, plan: TimingPlan) -> list[Timing]:
+    """Return the timings of a bench: those that its run directory holds, or else take and store them.
+
+    Raises:
+        CorpusError: the text cannot be read, or not be written for the engines' processes.
+        StorageError: a tokenizer cannot be written for them, or run.json cannot be written.
+    """
+    stored = run.document.get("throughput")
+    if stored is not None and stored["asked"] == asdict(plan):
+        return [Timing(**timing) for timing in stored["timings"]]
+    timings = _time(bench, plan)
+    if run.trouble is None:
+        described = [asdict(timing) for timing in timings]
+        run.directory.add(run.document, throughput={"asked": asdict(plan), "timings": described})
+    return timings
+
+
+def _time(bench: Bench, plan: TimingPlan) -> list[Timing]:
+    timings: list[Timing] = []
+    with bench.meter.step("time", "", len(bench.tokenizers), "tokenizers") as advance:
+        documents = draw(bench.plan.corpus.batches(), plan.seed)
+        for label, tokenizer in bench.tokenizers.items():
+            loaded = bench.loaded[label]
+            if tokenizer.engine != NATIVE:  # toktk's own engine gives other ids
+                loaded = replace(loaded, native=None)
+            timings += measure(
+                [loaded], documents, jobs=plan.threads, seed=plan.seed, growth=plan.pathological
+            )
+            advance(1)
+    return timings
+
+
+def with_timings(results: Results | None, timings: Sequence[Timing], bench: Bench) -> Results:
+    """Return the results with timings beside the other figures: ``warm[tiktoken 0.14.0, 1 thread]``."""
+    figures = Results(()) if results is None else results
+    return Results((*figures, *_records(timings, bench)), figures.about)
+
+
+def _records(timings: Sequence[Timing], bench: Bench) -> list[Record]:
+    corpus = bench.plan.corpus
+    records = []
+    for timing in timings:
+        threads = f"{timing.threads} thread{'s' * (timing.threads > 1)}"
+        loaded = bench.loaded[timing.tokenizer]
+        records.append(
+            Record(
+                tokenizer=timing.tokenizer,
+                family=timing.tokenizer,
+                size=loaded.native.vocab_size if loaded.native else None,
+                corpus=corpus.name,
+                group=POOLED,
+                metric=f"{timing.what}[{timing.engine} {timing.version}, {threads}]",
+                value=timing.value,
+                low=timing.low,
+                high=timing.high,
+                unit=timing.unit,
+                n=timing.n,
+                note=timing.note or None,
+                signature=signature(
+                    tok=loaded.digest, corpus=corpus.fingerprint, unit=timing.unit, agg="median"
+                ),
+            )
+        )
+    return records

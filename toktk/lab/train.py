@@ -1,0 +1,278 @@
+"""Training: the tokenizers of a family, from the store or from its trainer."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from toktk.cache import digest
+from toktk.corpus import Corpus
+from toktk.errors import TrainingError
+from toktk.lab.counted import CountedCorpora, Reading, read_json, write_json
+from toktk.lab.meter import Meter
+from toktk.lab.plan import Family, SweepPlan
+from toktk.models.bpe import BpeModel
+from toktk.models.model import Model, is_storable, model_from_arrays
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.runtime import usable_cores
+from toktk.sizes import size_label
+from toktk.tokenizer import Tokenizer
+from toktk.trainers.base import Trained, TrainingData
+
+if TYPE_CHECKING:
+    from toktk.pieces.table import PieceTable
+
+
+def train(
+    name: str,
+    corpus: Corpus,
+    sizes: Sequence[int],
+    *,
+    pretokenizer: str | Pretokenizer | None = None,
+    seed: int = 0,
+    jobs: int | None = None,
+    **parameters: Any,
+) -> dict[int, Tokenizer]:
+    """Train on a corpus, one training for all sizes where the trainer can.
+
+    What was trained before on the same text is taken from the cache, as by ``toktk train``. A size that the
+    text cannot fill is left out, with a warning.
+
+    Args:
+        name: a trainer's, as listed by ``toktk ls trainers``.
+        corpus: text to train on.
+        sizes: vocabulary sizes, special tokens and alphabet included.
+        pretokenizer: a name or a pattern; by default o200k, for trainers that take one.
+        seed: given to trainers that take one.
+        jobs: threads, by default one for each usable core; they change no result.
+        parameters: further parameters of the trainer.
+
+    Returns:
+        {size: tokenizer}, ascending.
+
+    Raises:
+        TrainingError: a parameter is impossible, or no size can be reached.
+        CorpusError: the text cannot be read.
+    """
+    if isinstance(pretokenizer, str):
+        pretokenizer = Pretokenizer.of(pretokenizer)
+    plan = SweepPlan(
+        training=corpus,
+        evaluation=None,
+        sizes=tuple(sorted(set(sizes))),
+        trainers=(name,),
+        pretokenizers=() if pretokenizer is None else (pretokenizer,),
+        parameters=parameters,
+        seed=seed,
+        jobs=jobs or usable_cores(),
+    )
+    plan.check()
+    (family,) = plan.families
+    training = Trainings(plan, CountedCorpora(Meter(), plan.jobs)).of(family)
+    by_size = {t.vocab_size: t for t in labelled(family, training.tokenizers).values()}
+    missing = [size for size in plan.sizes if size not in by_size]
+    if missing:
+        warnings.warn(unreached_line(family, missing, training.available), stacklevel=2)
+    return by_size
+
+
+def labelled(family: Family, tokenizers: Sequence[Tokenizer]) -> dict[str, Tokenizer]:
+    """Return the tokenizers of a family by the labels that tables use, such as ``bpe-50k``."""
+    labels = [f"{family.label}-{size_label(tokenizer.vocab_size)}" for tokenizer in tokenizers]
+    return {
+        label: replace(tokenizer, name=label)
+        for label, tokenizer in zip(labels, tokenizers, strict=True)
+    }
+
+
+def unreached_line(family: Family, sizes: Sequence[int], available: int | None) -> str:
+    """Return what is said of sizes that the text does not fill."""
+    gives = "" if available is None else f": the text gives {available:,} tokens"
+    return f"{family.label} does not reach {', '.join(map(size_label, sizes))}{gives}."
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a trainer returned.
+
+    Attributes:
+        tokenizers: one for each size that was reached, ascending.
+        available: ids that the text gives, where the trainer told and a size was not reached.
+        reading: of the pass over the training text; None where the trainer read it itself.
+    """
+
+    tokenizers: tuple[Tokenizer, ...]
+    available: int | None
+    reading: Reading | None
+
+    @property
+    def nested(self) -> bool:
+        """Whether each tokenizer is the beginning of the last: then one encoding serves all."""
+        last = self.tokenizers[-1]
+        return all(
+            tokenizer.pretokenizer == last.pretokenizer and tokenizer.model.is_prefix_of(last.model)
+            for tokenizer in self.tokenizers
+        )
+
+    @property
+    def storable(self) -> bool:
+        """Whether every model is of a known kind; a plug-in may bring another."""
+        return all(is_storable(tokenizer.model) for tokenizer in self.tokenizers)
+
+    def save(self, folder: Path) -> None:
+        """Write the models, merges only once if they are nested, and the rest as JSON."""
+        last = self.tokenizers[-1].model
+        one_list = self.nested and isinstance(last, BpeModel)
+        stored = self.tokenizers[-1:] if one_list else self.tokenizers
+        with (folder / "models.npz").open("wb") as file:
+            arrays: dict[str, Any] = {
+                f"{i}/{name}": array
+                for i, tokenizer in enumerate(stored)
+                for name, array in tokenizer.model.to_arrays().items()
+            }
+            np.savez(file, **arrays)
+        write_json(
+            folder,
+            available=self.available,
+            reading=None if self.reading is None else vars(self.reading),
+            tokenizers=[
+                {
+                    "name": tokenizer.name,
+                    "pretokenizer": tokenizer.pretokenizer.to_json(),
+                    "kind": tokenizer.model.kind,
+                    "stored": 0 if one_list else i,
+                    "merges": _n_merges(tokenizer.model) if one_list else None,
+                }
+                for i, tokenizer in enumerate(self.tokenizers)
+            ],
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> Training:
+        """Read what `save` wrote."""
+        meta = read_json(folder)
+        stored: dict[int, dict[str, npt.NDArray[Any]]] = {}
+        with np.load(folder / "models.npz", allow_pickle=False) as arrays:
+            for name in arrays.files:
+                i, _, part = name.partition("/")
+                stored.setdefault(int(i), {})[part] = arrays[name]
+        tokenizers = []
+        for about in meta["tokenizers"]:
+            parts = stored[about["stored"]]
+            if about["merges"] is not None:
+                parts = {**parts, "merges": parts["merges"][: about["merges"]]}
+            model = model_from_arrays(about["kind"], parts)
+            pretokenizer = Pretokenizer.from_json(about["pretokenizer"])
+            tokenizers.append(Tokenizer(about["name"], pretokenizer, model))
+        reading = meta["reading"]
+        return cls(
+            tuple(tokenizers), meta["available"], None if reading is None else Reading(**reading)
+        )
+
+
+def _n_merges(model: Model) -> int | None:
+    return len(model.merges) if isinstance(model, BpeModel) else None
+
+
+class Trainings:
+    """Trains the families of a plan, each training once.
+
+    Args:
+        plan: what is asked for.
+        counted: the counted corpora; its store keeps the trainings, its meter is told what is trained.
+    """
+
+    def __init__(self, plan: SweepPlan, counted: CountedCorpora) -> None:
+        self._plan = plan
+        self._counted = counted
+        self._store, self._meter = counted.store, counted.meter
+        self._last: tuple[str, Training] | None = None
+
+    def of(self, family: Family) -> Training:
+        """Return the tokenizers of a family at all sizes in reach, run by its inference method.
+
+        Raises:
+            TrainingError: no size can be reached, or the trainer is broken.
+            CorpusError: the text cannot be read.
+            FormatError: the vocabulary cannot be run by the inference method.
+        """
+        return self._inferred(family, self._trained(family))
+
+    def _trained(self, family: Family) -> Training:
+        corpus = self._plan.training
+        key = {**family.key(), "corpus": corpus.fingerprint, "sizes": self._plan.sizes}
+        hashed = digest(key)
+        if self._last is not None and self._last[0] == hashed:
+            return self._last[1]  # another inference method for the same tokenizers
+        training = self._store.read("training", key, Training.load)
+        if training is not None:
+            self._meter.reused("train", family.label)
+        else:
+            training = self._train(family, corpus)
+            if training.storable:
+                self._store.write("training", key, training.save)
+        self._last = hashed, training
+        return training
+
+    def _train(self, family: Family, corpus: Corpus) -> Training:
+        evaluation = self._plan.evaluation
+        if evaluation is not None and family.pretokenizer is not None:
+            # Text that cannot be measured on is better found before the training than after it.
+            self._counted.get(evaluation, family.pretokenizer, by_group=True)
+        readings: list[Reading] = []
+
+        def count(pretokenizer: Pretokenizer) -> PieceTable:
+            counted = self._counted.get(corpus, pretokenizer, by_group=False)
+            readings.append(counted.reading)
+            return counted.table
+
+        sizes = self._plan.sizes
+        with self._meter.step("train", family.label, max(sizes), "tokens") as advance:
+            data = TrainingData(corpus, count, advance, self._plan.jobs)
+            trained = family.trainer().train(data, list(sizes))
+        tokenizers = _checked(family, trained, sizes)
+        available = trained.available if len(tokenizers) < len(sizes) else None
+        return Training(tokenizers, available, readings[0] if readings else None)
+
+    def _inferred(self, family: Family, training: Training) -> Training:
+        method = family.method
+        if method is None:
+            return training
+        tables: dict[Pretokenizer, PieceTable] = {}
+        tokenizers = []
+        total = len(training.tokenizers)
+        with self._meter.step("infer", family.label, total, "sizes") as advance:
+            for tokenizer in training.tokenizers:
+                cut = tokenizer.pretokenizer
+                if cut not in tables and method.reads_pieces:
+                    tables[cut] = self._counted.get(self._plan.training, cut, by_group=False).table
+                model = method.run(tokenizer.model, tables.get(cut))
+                tokenizers.append(replace(tokenizer, model=model))
+                advance(1)
+        return replace(training, tokenizers=tuple(tokenizers))
+
+
+def _checked(family: Family, trained: object, sizes: tuple[int, ...]) -> tuple[Tokenizer, ...]:
+    """Return what a trainer gave, by size, or say how it broke its promise."""
+    if not isinstance(trained, Trained) or not all(
+        isinstance(tokenizer, Tokenizer) for tokenizer in trained.tokenizers
+    ):
+        raise TrainingError(
+            f"the trainer {family.name!r} is broken: train() must return Trained, of Tokenizer.",
+            f"Found: {trained!r:.200}.",
+        )
+    reached = [tokenizer.vocab_size for tokenizer in trained.tokenizers]
+    if not reached:
+        raise TrainingError(f"the trainer {family.name!r} reaches none of the sizes.")
+    if len(set(reached)) < len(reached) or not set(reached) <= set(sizes):
+        raise TrainingError(
+            f"the trainer {family.name!r} is broken: it returned sizes that were not asked for.",
+            f"Asked: {', '.join(map(str, sizes))}. Found: {', '.join(map(str, reached))}.",
+        )
+    return tuple(sorted(trained.tokenizers, key=lambda tokenizer: tokenizer.vocab_size))

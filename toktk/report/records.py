@@ -1,0 +1,110 @@
+"""Record: one figure, long and tidy, with the signature that says what it depends on.
+
+Schema history (`SCHEMA`, stored in every Parquet and JSON file):
+    1   tokenizer, trainer, pretokenizer, size, corpus, group, metric, value, low, high, unit, n,
+        note, signature. Null means not measured, never 0.
+    2   family and inference, after tokenizer and after trainer.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, fields
+
+from toktk import __version__
+from toktk.errors import MetricError
+
+SCHEMA = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One figure: what was measured, on what, and its value with the ends of its interval.
+
+    numpy scalars become Python numbers.
+
+    Attributes:
+        tokenizer: its label, such as ``bpe-50k``.
+        family: what tokenizers that differ in size alone have in common; of others the label.
+        trainer: its trainer's name; None for one that was not trained here.
+        inference: how the vocabulary is run; "own" as its trainer or publisher made it.
+        pretokenizer: its name; None where a library cuts and does not say how.
+        size: the vocabulary size in ids.
+        corpus, group: the text.
+        metric: the figure's name.
+        value, low, high: the figure, and the ends of its interval; None means not measured.
+        unit: of the value.
+        n: how many documents, aligned lines or groups the value rests on.
+        note: why the value is None, or which group a maximum belongs to.
+        signature: what the figure depends on; see `signature`.
+
+    Raises:
+        MetricError: a number is NaN or infinite; what is not measured is None.
+    """
+
+    tokenizer: str
+    family: str
+    trainer: str | None = None
+    inference: str | None = None
+    pretokenizer: str | None = None
+    size: int | None = None
+    corpus: str
+    group: str
+    metric: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    unit: str
+    n: int | None = None
+    note: str | None = None
+    signature: str
+
+    def __post_init__(self) -> None:
+        for name, kind in NUMBERS.items():
+            number = getattr(self, name)
+            if number is None:
+                continue
+            if not math.isfinite(number):
+                raise MetricError(
+                    f"{self.metric} of {self.tokenizer} on {self.group}: {name} is {number}.",
+                    "A metric gives None with a note where it is undefined.",
+                )
+            object.__setattr__(self, name, kind(number))
+
+
+NUMBERS: dict[str, type[int] | type[float]] = {
+    "size": int,
+    "value": float,
+    "low": float,
+    "high": float,
+    "n": int,
+}
+
+COLUMNS = tuple(field.name for field in fields(Record))
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+# The fields every figure has come first and in this order; others follow by name.
+_ORDER = ("tok", "corpus", "unit", "agg")
+
+
+def signature(**fields: str | int | float | None) -> str:
+    """Return ``toktk:0.1.0|tok:1a2b3c4d|corpus:…|unit:…|agg:…``, whatever the order of arguments.
+
+    A SHA-256 value is shown by its first eight digits and None is left out. ``%`` and ``|`` in
+    values are percent-encoded, so the fields can be told apart again.
+    """
+    names = sorted(fields, key=lambda name: (name not in _ORDER, _rank(name), name))
+    parts = [f"{name}:{_shown(fields[name])}" for name in names if fields[name] is not None]
+    return "|".join([f"toktk:{__version__}", *parts])
+
+
+def _rank(name: str) -> int:
+    return _ORDER.index(name) if name in _ORDER else 0
+
+
+def _shown(value: str | int | float | None) -> str:
+    text = str(value)
+    if _SHA256.fullmatch(text):
+        return text[:8]
+    return text.replace("%", "%25").replace("|", "%7C")

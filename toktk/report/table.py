@@ -1,0 +1,202 @@
+"""Table: text in rows and columns, made to fit a width, for the terminal and for a notebook."""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table as RichTable
+
+NULL = "–"
+"""What stands for a figure that was not measured."""
+
+_NARROWEST_NAME = 12
+_LONGEST_NAME = 24
+_BETWEEN_WORDS = "-_ "  # what a line of a name need not end in
+
+
+@dataclass(frozen=True)
+class Head:
+    """The heading of a column.
+
+    Attributes:
+        text: its lines, separated by LF.
+        right: cells are aligned to the right.
+        style: of the cells, as rich knows it.
+        spare: 0: the column always stays; columns with 1, 2, … are left out in this order where the table is
+            too wide.
+        folds: long cells become several lines where the table is too wide.
+    """
+
+    text: str
+    right: bool = True
+    style: str = ""
+    spare: int = 0
+    folds: bool = False
+
+    @property
+    def words(self) -> str:
+        """The heading on one line."""
+        return " ".join(self.text.split())
+
+
+@dataclass(frozen=True)
+class Row:
+    """Cells, one for each head; a rule may stand above them."""
+
+    cells: tuple[str, ...]
+    rule_above: bool = False
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its title and the notes below it.
+
+    Attributes:
+        title, detail: what it shows, and of what.
+        heads, rows: of equal length.
+        notes: what the reader must know, a line each.
+    """
+
+    title: str
+    detail: str
+    heads: Sequence[Head]
+    rows: Sequence[Row]
+    notes: Sequence[str] = field(default_factory=tuple)
+
+    def fitted(self, width: int) -> tuple[Table, int]:
+        """Return the table without the columns that the width has no room for, and the gap between columns.
+
+        First the gap shrinks from two characters to one, then spare columns go.
+        """
+        spare = sorted({head.spare for head in self.heads if head.spare})
+        for gap, last in [(2, 0), *((1, last) for last in (0, *spare))]:
+            columns = [i for i, head in enumerate(self.heads) if not 0 < head.spare <= last]
+            table = self._only(columns)
+            if table._least_width(gap) <= width:
+                break
+        left_out = [head.words for head in self.heads if head not in table.heads]
+        if left_out:
+            names = ", ".join(left_out)
+            note = f"{NULL} no room for: {names}; a wider screen or -f csv shows all."
+            table = replace(table, notes=(*table.notes, note))
+        return table, gap
+
+    def _only(self, columns: Sequence[int]) -> Table:
+        heads = [self.heads[i] for i in columns]
+        rows = [replace(row, cells=tuple(row.cells[i] for i in columns)) for row in self.rows]
+        return replace(self, heads=heads, rows=rows)
+
+    def _widths(self) -> list[int]:
+        from rich.cells import cell_len
+
+        columns = zip(self.heads, zip(*(row.cells for row in self.rows), strict=True), strict=True)
+        return [max(map(cell_len, (*head.text.split("\n"), *cells))) for head, cells in columns]
+
+    def _least_width(self, gap: int) -> int:
+        """Return the width that the table takes if names are folded as far as they may be."""
+        longest = _LONGEST_NAME if gap > 1 else _NARROWEST_NAME
+        widths = zip(self.heads, self._widths(), strict=True)
+        taken = [min(width, longest) if head.folds else width for head, width in widths]
+        return sum(taken) + gap * (len(taken) - 1)
+
+    def rich(self, width: int) -> list[RenderableType]:
+        """Return what rich prints for a terminal of this width: title, table, notes."""
+        from rich.text import Text
+
+        table, gap = self.fitted(width)
+        # The title is a line of its own: rich would fold a table's title to the table's width.
+        title = Text.assemble(
+            (self.title, "bold"), "  " if self.detail else "", (self.detail, "dim")
+        )
+        notes = [Text(note, style="yellow") for note in table.notes]
+        return [title, table._rich_table(gap, width), *notes]
+
+    def _rich_table(self, gap: int, width: int) -> RichTable:
+        from rich.text import Text
+
+        table = new_table(gap)
+        for head in self.heads:
+            table.add_column(
+                Text(head.text),
+                justify="right" if head.right else "left",
+                style=head.style,
+                vertical="bottom" if "\n" in head.text else "top",
+                no_wrap=True,
+            )
+        others = [w for head, w in zip(self.heads, self._widths(), strict=True) if not head.folds]
+        room = width - sum(others) - gap * len(others)
+        longest = max(_NARROWEST_NAME - 4, min(_LONGEST_NAME, room))
+        for row in self.rows:
+            if row.rule_above:
+                table.add_section()
+            cells = zip(self.heads, row.cells, strict=True)
+            texts = ["\n".join(folded(c, longest)) if head.folds else c for head, c in cells]
+            # Text, not str: rich would read the brackets of "fertility[ws]" as markup.
+            table.add_row(*(Text(text, style=row.style) for text in texts))
+        return table
+
+    def html(self) -> str:
+        """Return the table as HTML, for a notebook."""
+        title = f"<b>{html.escape(self.title)}</b> {html.escape(self.detail)}".strip()
+        lines = [f"<p>{title}</p>", "<table>"]
+        lines.append(self._html_row("th", [head.words for head in self.heads]))
+        lines += [self._html_row("td", row.cells) for row in self.rows]
+        lines += ["</table>", *(f"<p>{html.escape(note)}</p>" for note in self.notes)]
+        return "\n".join(lines) + "\n"
+
+    def _html_row(self, tag: str, cells: Sequence[str]) -> str:
+        sides = ["right" if head.right else "left" for head in self.heads]
+        written = [
+            f'<{tag} style="text-align: {side}">{html.escape(cell)}</{tag}>'
+            for side, cell in zip(sides, cells, strict=True)
+        ]
+        return f"<tr>{''.join(written)}</tr>"
+
+
+def new_table(gap: int = 2) -> RichTable:
+    """Return an empty table in the style of all, with `gap` characters between columns."""
+    from rich import box
+    from rich.table import Table as RichTable
+
+    padding = (0, gap - 1, 0, 0)
+    return RichTable(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=padding, header_style="dim"
+    )
+
+
+def rendered(lines: Sequence[RenderableType], width: int, color: bool = False) -> str:
+    """Return what rich prints of `lines` for a terminal of this width, without spaces at the ends."""
+    from rich.console import Console
+
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=color, width=width, highlight=False)
+    for line in lines:
+        console.print(line)
+    return "".join(f"{line.rstrip()}\n" for line in file.getvalue().splitlines())
+
+
+def folded(label: str, longest: int) -> list[str]:
+    """Return the label in lines at most `longest` characters wide, cut where its words end, if it can."""
+    from rich.cells import cell_len, chop_cells
+
+    lines = [""]
+    for word in re.findall(r"[^-_./ ]+[-_./ ]*|[-_./ ]+", label):
+        if lines[-1] and cell_len((lines[-1] + word).rstrip(_BETWEEN_WORDS)) > longest:
+            lines.append("")
+        lines[-1] += word
+        if cell_len(word.rstrip(_BETWEEN_WORDS)) > longest:
+            lines[-1:] = chop_cells(lines[-1], longest)
+    return [line.rstrip(_BETWEEN_WORDS) or line for line in lines]
+
+
+def shortened(name: str, longest: int) -> str:
+    """Return the name, its end left out if it is longer than `longest`."""
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
