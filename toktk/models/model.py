@@ -40,7 +40,7 @@ class Model(Protocol):
         kind: names the class in the store and in files.
         special_tokens: names of ids that are never found in text: 0, 1, … in what is trained here,
             anywhere in published vocabularies.
-        vocab_size: number of ids, special tokens and alphabet included: the highest id, plus one.
+        vocab_size: number of ids, special tokens and alphabet included: the highest id plus one.
         tokens: the bytes of each id; a special token's are its name in UTF-8.
         signature: the sha256, in hex, of all that determines ids.
     """
