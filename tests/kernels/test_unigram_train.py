@@ -3,7 +3,7 @@
 import math
 import random
 from collections import Counter
-from itertools import pairwise, takewhile
+from itertools import takewhile
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from toktk import educational as slow
 from toktk.kernels import unigram_train as k
 from toktk.trainers import unigram_state
-from toktk.trainers.seeding import Characters
+from toktk.trainers.seeding import Characters, Seeds
 from toktk.trainers.unigram import UnigramTrainer
 
 LETTERS = "aab \0é́東🙂𠀀"
@@ -36,35 +36,37 @@ def in_common(a, b):
 
 
 class Lattices:
-    """The arrays of the kernels, laid out the slow way; ids are tokens, then single characters."""
+    """The lattices of `pieces` under `tokens`; ids are tokens, then single characters.
 
-    def __init__(self, pieces, tokens, every=4096):
-        order = sorted(pieces, key=lambda p: (len(p) > k.SHORT, p))
-        self.pieces, self.tokens = {p: pieces[p] for p in order}, list(tokens)
-        self.n_short = sum(len(p) <= k.SHORT for p in order)
-        self.names = [*self.tokens, *sorted(set("".join(order)))]
+    `every` pieces share prefixes at most; `jobs` cuts them into slices.
+    """
+
+    def __init__(self, pieces, tokens, every=4096, jobs=1):
+        self.pieces, self.tokens = pieces, list(tokens)
+        self.names = [*self.tokens, *sorted(set("".join(pieces)))]
         self.id_of = {name: i for i, name in enumerate(self.names)}
-        shared, fan, edges, self.texts = [], [], [], []
-        self.starts, bases = [], []
-        for q, piece in enumerate(order):
-            alike = q % every and q < self.n_short
-            shared.append(in_common(order[q - 1], piece) if alike else 0)
-            self.starts.append(len(edges))
-            bases.append(len(fan))
-            for depth in range(shared[q] + 1, len(piece) + 1):
-                here = self.edges_at(piece, depth)
-                edges += [t << k.BITS | len(self.names[t]) - 1 for t in here]
-                fan.append(len(here))
-                self.texts.append(piece[:depth])
-        self.starts.append(len(edges))
-        self.begins = [q for q in range(len(order)) if q % every == 0 or q >= self.n_short]
-        self.bases = np.array([*bases, len(fan)], dtype=np.int64)
-        self.heads = np.cumsum([0, *(len(p) + 1 for p in order)], dtype=np.int64)
-        self.shared = np.array(shared, dtype=np.int32)
-        self.counts = np.array([*self.pieces.values()], dtype=np.int64)
-        self.fan = np.array(fan, dtype=np.uint8)
-        self.edges = np.array(edges, dtype=np.uint32)
-        self.room = max(max(map(len, order)), k.SHORT) + 1
+        characters = characters_of(pieces)
+        ids = len(self.tokens) + np.arange(characters.distinct.size)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(unigram_state, "TOGETHER", every)
+            self.fast, self.end = unigram_state.Lattices.build(
+                characters, self.seeds(characters), characters.by_code(ids), jobs
+            )
+
+    def seeds(self, characters):
+        """Return the tokens as `find_seeds` describes them."""
+        text = "".join(chr(code) if code >= 0 else "\uffff" for code in characters.codes.tolist())
+        longest = np.full(len(text), -1, dtype=np.int32)
+        for i in range(len(text)):
+            begin = [t for t in self.tokens if text.startswith(t, i)]
+            longest[i] = self.id_of[max(begin, key=len)] if begin else -1
+        prefixes = [[t for t in self.tokens if u.startswith(t) and t != u] for u in self.tokens]
+        shorter = [self.id_of[max(some, key=len)] if some else -1 for some in prefixes]
+        length = np.array([len(t) for t in self.tokens], dtype=np.uint8)
+        home = np.array([text.find(t) for t in self.tokens], dtype=np.int32)
+        return Seeds(
+            home, length, np.ones(home.size, np.int64), np.array(shorter, np.int32), longest
+        )
 
     def edges_at(self, piece, end):
         """Return the ids that end at `end`: tokens from the longest on, then the character."""
@@ -92,31 +94,26 @@ class Lattices:
                     sums[t] += count * math.exp(alpha[i] + logs[t] + beta[j] - alpha[n])
         return sums
 
-    def run(self, logs, cuts=None):
-        """Return what the kernels expect; `cuts` are the first pieces of the slices."""
-        table = np.zeros((len(self.names), 2))
-        table[:, 0] = np.exp(logs)
-        alpha, beta = np.full(self.room, np.nan), np.full(self.room, np.nan)
-        shifts = np.full((self.room, 2), 99, dtype=np.int64)
-        places = self.heads, self.shared, self.bases
-        arrays = self.counts, self.fan, self.edges, table, SCALE, alpha, beta
-        for first, last in pairwise([*(cuts or [0]), len(self.pieces)]):
-            short = min(last, self.n_short)
-            at = self.starts[first]
-            if first < short:
-                undo = np.full(self.bases[short] - self.bases[first], np.nan)
-                at = k.expect(first, short, at, *places, *arrays, undo)
-                assert at == self.starts[short]
-            for q in range(max(first, short), last):
-                at = k.expect_long(q, at, self.heads, self.bases, *arrays, shifts)
-                assert at == self.starts[q + 1]
-        return (table[:, 1] / SCALE).tolist()
+    def run(self, logs):
+        """Return what the kernels expect, however improbable the tokens are."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(unigram_state, "LEAST", 0.0)
+            return (self.fast.expect(np.exp(logs), SCALE) / SCALE).tolist()
 
     def run_long(self, logs):
-        """Return what `expect_long` expects of pieces that share nothing."""
+        """Return what `expect_long` expects: of pieces that share nothing, all taken to be long."""
         apart = Lattices(self.pieces, self.tokens, every=1)
-        apart.n_short = 0
+        apart.fast.n_short = 0
         return apart.run(logs)
+
+    def text_of(self, node):
+        """Return the text that leads to a node, by the characters of the one-character edges."""
+        last = self.fast.firsts() + self.fast.trie.fan - 1
+        text = ""
+        while node >= 0:
+            text = self.names[int(self.fast.trie.edges[last[node]]) >> k.BITS] + text
+            node = int(self.fast.parent[node])
+        return text
 
 
 def chosen_from(pieces, places):
@@ -145,7 +142,8 @@ def test_expect_equals_logarithms(pieces, places, every, data):
     expected = made.expected(logs.tolist())
     assert found == pytest.approx(expected, rel=1e-9, abs=1e-6)
     assert made.run_long(logs) == pytest.approx(expected, rel=1e-9, abs=1e-6)
-    assert made.run(logs, made.begins) == found  # exactly
+    sliced = Lattices(pieces, made.tokens, every, data.draw(st.integers(2, 4)))
+    assert sliced.run(logs) == found  # exactly
     whole = sum(n * len(name) for n, name in zip(found, made.names, strict=True))
     assert whole == pytest.approx(sum(len(p) * n for p, n in pieces.items()))
 
@@ -190,21 +188,6 @@ def test_thousands_of_improbable_characters():
     assert alone.run([-500.0]) == [10_000]
 
 
-def seeds_of(made):
-    """Return `longest`, `shorter` and `length` of toktk.kernels.suffixes for the tokens."""
-    longest = np.full(made.heads[-1], -1, dtype=np.int32)
-    for q, piece in enumerate(made.pieces):
-        for i in range(len(piece)):
-            begin = [t for t in made.tokens if piece.startswith(t, i)]
-            longest[made.heads[q] + i] = made.id_of[max(begin, key=len)] if begin else -1
-    prefixes = [
-        [t for t in made.tokens if text.startswith(t) and t != text] for text in made.tokens
-    ]
-    shorter = [made.id_of[max(some, key=len)] if some else -1 for some in prefixes]
-    length = np.array([len(t) for t in made.tokens], dtype=np.uint8)
-    return longest, np.array(shorter, dtype=np.int32), length
-
-
 def characters_of(pieces):
     raw = [p.encode() for p in pieces]
     offsets = np.cumsum([0, *map(len, raw)], dtype=np.int64)
@@ -212,46 +195,27 @@ def characters_of(pieces):
     return Characters.of(np.frombuffer(b"".join(raw), np.uint8), offsets, counts)
 
 
-@given(piece_counts(), substrings, st.integers(1, 4), st.booleans())
-@example({"b" * 400: 1, "b" * 300 + "a": 2}, [(0, 0, 32), (1, 290, 11)], 4, True)
-def test_layout_and_renumber(pieces, places, every, together):
-    made = Lattices(pieces, chosen_from(pieces, places), every)
-    characters = characters_of(pieces)
-    heads, shared, bases = made.heads, np.full_like(made.shared, -7), made.bases
-    assert characters.heads.tolist() == heads.tolist()
-    k.share_prefixes(characters.codes, heads, made.n_short, every, shared)
-    assert shared.tolist() == made.shared.tolist()
-
-    slices = list(pairwise([*([0] if together else made.begins), len(pieces)]))
-    longest, shorter, length = seeds_of(made)
-    fan, edges = np.zeros_like(made.fan), np.zeros_like(made.edges)
-    end = np.full(len(made.tokens), -1, dtype=np.int32)
-    id_of = characters.by_code(len(made.tokens) + np.arange(characters.distinct.size))
-    room = np.full(made.room, -7, dtype=np.int64)
-    for a, b in slices:
-        n = k.count_edges(a, b, heads, shared, bases, longest, shorter, length, fan)
-        assert n == made.starts[b] - made.starts[a]
-        k.fill_edges(
-            a, b, made.starts[a], heads, shared, bases, characters.codes, id_of, longest, shorter,
-            length, fan, edges, end, room,
-        )  # fmt: skip
-    assert fan.tolist() == made.fan.tolist()
-    assert edges.tolist() == made.edges.tolist()
-    assert all(made.texts[end[i]].endswith(token) for i, token in enumerate(made.tokens))
-
-    parent = np.full(fan.size, -7, dtype=np.int32)
-    k.find_parents(heads, shared, bases, np.empty(made.room, dtype=np.int32), parent)
-    before = [made.texts[p] if p >= 0 else "" for p in parent]
-    assert before == [text[:-1] for text in made.texts]
-
+@given(piece_counts(), substrings, st.integers(1, 4), st.integers(1, 3), st.data())
+@example({"b" * 400: 1, "b" * 300 + "a": 2}, [(0, 0, 32), (1, 290, 11)], 4, 1, None)
+def test_dropping_tokens_gives_what_the_others_alone_give(pieces, places, every, jobs, data):
+    made = Lattices(pieces, chosen_from(pieces, places), every, jobs)
+    for token, end in zip(made.tokens, made.end.tolist(), strict=True):
+        assert made.text_of(end).endswith(token)
     kept = [t for i, t in enumerate(made.tokens) if i % 3]
-    smaller = Lattices(pieces, kept, every)
-    new_id = np.array([smaller.id_of.get(t, -1) for t in made.names], dtype=np.int32)
-    for a, b in slices:
-        k.renumber(bases[a], bases[b], made.starts[a], new_id, fan, edges)
-        expected = smaller.edges[smaller.starts[a] : smaller.starts[b]].tolist()
-        assert edges[made.starts[a] :][: len(expected)].tolist() == expected
-    assert fan.tolist() == smaller.fan.tolist()
+    fewer = Lattices(pieces, kept, every, jobs)
+    new_id = np.array([fewer.id_of.get(t, -1) for t in made.names], dtype=np.int32)
+    made.fast.keep(new_id)
+    n = len(fewer.names)
+    floats = st.lists(st.floats(-26.0, -0.01), min_size=n, max_size=n)
+    logs = np.array([-3.0] * n if data is None else data.draw(floats))
+    expected = fewer.run(logs)
+    assert made.run(logs) == expected  # exactly
+    scores = np.round(logs)
+    best = fewer.fast.count_best(scores)
+    assert made.fast.count_best(scores).tolist() == best.tolist()
+    assert sum(int(c) * len(name) for c, name in zip(best, fewer.names, strict=True)) == sum(
+        len(piece) * count for piece, count in pieces.items()
+    )
 
 
 class States:

@@ -170,8 +170,8 @@ def _gather(ranking, rows, n, symbol, stamp, floor):
 def merge_best(arrays, merges, new_scores, state, floor, longest):
     """Enter the scores of the changed pairs, apply the best merge, and describe the pairs that it changed.
 
-    A call costs as much as a rare merge. So one call does all this, and `arrays` holds Text, Pairs, Ranking and
-    Sides as plain tuples, which numba takes several times faster than named ones.
+    A call costs as much as a rare merge. So one call does all this, and `arrays` holds Text, Pairs, Ranking
+    and Sides as plain tuples, which numba takes several times faster than named ones.
 
     `new_scores` is float64, empty if none are new; the other arguments are those of
     `toktk.kernels.bpe_train.merge_steps`. Returns why it came back, and how many pairs have changed. It
@@ -181,8 +181,7 @@ def merge_best(arrays, merges, new_scores, state, floor, longest):
     ranking, sides = Ranking(*arrays[2]), Sides(*arrays[3])
     rows, symbols = pairs.rows, ranking.symbols
     for i in range(new_scores.size):
-        pair = np.int64(ranking.changed[i])
-        set_score(ranking.tree, ranking.scores, rows, pair, new_scores[i])
+        set_score(ranking.tree, ranking.scores, rows, np.int64(ranking.changed[i]), new_scores[i])
     best = np.int64(ranking.tree[1])
     if ranking.scores[best] == -np.inf:
         return EXHAUSTED, 0
@@ -203,7 +202,7 @@ def merge_best(arrays, merges, new_scores, state, floor, longest):
     settle(text, pairs, sides, state, (a, b, c), gathered, floor, longest)
     for pair in range(first_new, state[N_PAIRS]):
         _link(ranking, rows, pair)
-    n_changed = 0
+    n_changed = np.int64(0)
     for symbol in (a, b, c):
         n_changed = _gather(ranking, rows, n_changed, symbol, state[N_MERGES], floor)
     describe(ranking, rows, sides.left, n_changed)

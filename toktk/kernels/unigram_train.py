@@ -1,22 +1,22 @@
 """Lattices of all pieces: for each place in a piece, the tokens that end there.
 
-Sorted pieces begin alike, so their lattices are kept as a trie: piece q adds nodes for its characters
-from ``shared[q]`` on, what comes before being that of the piece before it. A node stands for all pieces
-that begin with its text, hence what is summed up to it is computed once. The nodes follow each other, and
-so do their edges in `edges` (uint32); ``fan[v]`` (uint8) says how many end at node v. An edge is
-``id << 5 | length - 1`` with the length in characters, the longest first. The last is of one character: a
-token, or the way around by bytes.
+Sorted pieces begin alike, so their lattices are kept as a trie: piece q adds nodes for its characters from
+``shared[q]`` on; the nodes before these are those of the piece before it. A node stands for all pieces that
+begin with its text, so what is summed up to it is computed once. An edge ends at a node. It is
+``id << 5 | length - 1`` with the length in characters. The edges of a node are sorted, the longest first; the
+last is of one character: a token, or the way around by bytes.
 
-A walk over the nodes keeps one value for each depth. Going back undoes what going forth has done.
-Expectations are added as whole multiples of ``1 / scale``: such sums are exact in float64, so they depend
+A walk over the nodes keeps one value for each depth; going back undoes what going forth has done.
+Expectations are added as whole multiples of ``1 / scale``. Such sums are exact in float64, so they depend
 neither on the order nor on the number of threads.
 
-The inner loops count in uint64, which spares a test for negative indices at each access.
-
-The slow twins are `expected`, `viterbi` and `losses` of `toktk.educational`.
+The inner loops count in uint64, which spares a test for negative indices at each access. The slow twin of all
+this is in `toktk.educational`.
 """
 
 from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,60 @@ SHORT = 24
 _ZERO, _ONE, _BITS, _MASK = np.uint64(0), np.uint64(1), np.uint64(BITS), np.uint64(MASK)
 # Sums over long pieces are kept between _LOW and 1 by factors of 2**256.
 _LOW, _UP = 2.0**-256, 2.0**256
+
+
+class Trie(NamedTuple):
+    """The lattices of all pieces.
+
+    Attributes:
+        heads: int64[pieces + 1], the first place of each piece (toktk.kernels.suffixes).
+        shared: int32[pieces], characters in common with the piece before.
+        bases: int64[pieces + 1], the first node of each piece.
+        counts: int64[pieces].
+        fan: uint8[nodes], how many edges end at each node.
+        edges: uint32, in the order of their nodes.
+    """
+
+    heads: Any
+    shared: Any
+    bases: Any
+    counts: Any
+    fan: Any
+    edges: Any
+
+
+class Tokens(NamedTuple):
+    """The tokens of more than one character.
+
+    Attributes:
+        longest: int32 by place, the longest token that begins there, -1 if there is none.
+        shorter: int32 by token, the longest other token that it begins with, -1 if there is none.
+        length: uint8 by token, in characters.
+    """
+
+    longest: Any
+    shorter: Any
+    length: Any
+
+
+class Paths(NamedTuple):
+    """What is needed to segment the text of a token: it ends at a node, and the way leads back from there.
+
+    Attributes:
+        parent, first: int32 and int64 by node: the node before, and the first edge.
+        fan, edges: as in `Trie`.
+        score: float64 by id.
+        best, taken, path: float64 and int64[LONGEST + 1], scratch of the thread.
+    """
+
+    parent: Any
+    first: Any
+    fan: Any
+    edges: Any
+    score: Any
+    best: Any
+    taken: Any
+    path: Any
 
 
 @kernel
@@ -53,13 +107,13 @@ def share_prefixes(codes, heads, n_short, every, shared):
 
 
 @kernel
-def count_edges(first_piece, last_piece, heads, shared, bases, longest, shorter, length, fan):
-    """Count in `fan` (all 0 at first) the edges that end at the nodes of a range of pieces.
+def count_edges(first_piece, last_piece, trie, tokens):
+    """Count in the fan (all 0 at first) the edges that end at the nodes of a range of pieces.
 
-    ``longest[i]`` (int32) is the longest token that begins at place i of the pieces (toktk.kernels.suffixes),
-    -1 if there is none, and ``shorter[token]`` the next; `length` (uint8) is by token. One edge of each node
-    is of one character. The first node of a piece is ``bases[q]``. Returns how many edges there are.
+    One edge of each node is of one character. Returns how many edges there are.
     """
+    heads, shared, bases, _, fan, _ = trie
+    longest, shorter, length = tokens
     total = np.int64(0)
     for q in range(first_piece, last_piece):
         size, known = heads[q + 1] - heads[q] - 1, np.int64(shared[q])
@@ -79,13 +133,16 @@ def count_edges(first_piece, last_piece, heads, shared, bases, longest, shorter,
 
 
 @kernel
-def fill_edges(first_piece, last_piece, start, heads, shared, bases, codes, id_of, longest, shorter, length,
-               fan, edges, end, places):  # fmt: skip
+def fill_edges(first_piece, last_piece, start, trie, tokens, codes, id_of, end, places):
     """Write the edges that `count_edges` has counted, from `start` on.
 
-    ``end[token]`` (int32) becomes a node at which it ends. A character has the id ``id_of[code]`` (int32).
-    `places` (int64) has room for the characters of a piece.
+    Args:
+        codes, id_of: int32: the character at each place, and the id of each character as a token.
+        end: int32 by token, filled: a node at which it ends.
+        places: int64, scratch, with room for the characters of a piece.
     """
+    heads, shared, bases, _, fan, edges = trie
+    longest, shorter, length = tokens
     at = np.int64(start)
     for q in range(first_piece, last_piece):
         size, known = heads[q + 1] - heads[q] - 1, np.int64(shared[q])
@@ -108,8 +165,9 @@ def fill_edges(first_piece, last_piece, start, heads, shared, bases, codes, id_o
 
 
 @kernel
-def find_parents(heads, shared, bases, path, parent):
+def find_parents(trie, path, parent):
     """Write the node before each node (int32), -1 at the beginning; `path` (int32) is one piece long."""
+    heads, shared, bases = trie.heads, trie.shared, trie.bases
     for q in range(heads.size - 1):
         for depth in range(shared[q], heads[q + 1] - heads[q] - 1):
             node = bases[q] + depth - shared[q]
@@ -118,11 +176,12 @@ def find_parents(heads, shared, bases, path, parent):
 
 
 @kernel
-def renumber(first_node, last_node, start, new_id, fan, edges):
-    """Give the edges of a range of nodes, from `start` on, their new ids (int32, by id); those with -1 go."""
+def renumber(first_piece, last_piece, start, trie, new_id):
+    """Give the edges of a range of pieces, from `start` on, new ids (int32, by id); those with -1 go."""
+    fan, edges = trie.fan, trie.edges
     source = np.uint64(start)
     at = np.uint64(start)
-    for i in range(first_node, last_node):
+    for i in range(trie.bases[first_piece], trie.bases[last_piece]):
         node = np.uint64(i)
         stop, begin = source + np.uint64(fan[node]), at
         while source < stop:
@@ -135,15 +194,15 @@ def renumber(first_node, last_node, start, new_id, fan, edges):
 
 
 @kernel
-def expect(first_piece, last_piece, start, heads, shared, bases, counts, fan, edges, table, scale, alpha,
-           beta, undo):  # fmt: skip
+def expect(first_piece, last_piece, start, trie, table, scale, alpha, beta, undo):
     """Add the expected occurrences of each id, times `scale`, to ``table[id, 1]``.
 
-    The expectation is over all segmentations of a piece, each as likely as the product of its tokens'
-    probabilities ``table[id, 0]`` (float64), by the forward-backward algorithm. The pieces have SHORT
+    The expectation is over all segmentations of a piece, each as likely as the product of the probabilities
+    ``table[id, 0]`` (float64) of its tokens, by the forward-backward algorithm. The pieces have SHORT
     characters at most. `alpha` and `beta` (float64) have SHORT + 1 places, `undo` (float64) one for each node
     of the range. Returns where the edges end.
     """
+    heads, shared, bases, counts, fan, edges = trie
     node = np.uint64(bases[first_piece])
     base = node
     at = np.uint64(start)
@@ -202,53 +261,55 @@ def _add(values, shifts, side, j, value, shift):
 
 
 @kernel
-def expect_long(piece, start, heads, bases, counts, fan, edges, table, scale, alpha, beta, shifts):
-    """Do what `expect` does for one piece that shares no nodes, however improbable.
+def expect_long(first_piece, last_piece, start, trie, table, scale, alpha, beta, shifts):
+    """Do what `expect` does for pieces that share no nodes, however improbable they are.
 
     The true sums at depth i are ``alpha[i] * 2**(-256 * shifts[i, 0])``, and so for beta with
     ``shifts[i, 1]`` (int64): inside a likely token, they can be far smaller than before and after. All have
-    room for the characters of the piece and one more. Returns where its edges end.
+    room for the characters of a piece and one more.
     """
-    n = heads[piece + 1] - heads[piece] - 1
-    base = bases[piece]
-    for i in range(n + 1):
-        alpha[i] = beta[i] = 0.0
-    alpha[0] = beta[n] = 1.0
-    shifts[0, 0] = shifts[n, 1] = 0
-    at = np.int64(start)
-    for i in range(1, n + 1):
-        for e in range(at, at + fan[base + i - 1]):
-            edge = np.int64(edges[e])
-            begin = i - 1 - (edge & MASK)
-            value = alpha[begin] * table[edge >> BITS, 0]
-            _add(alpha, shifts, 0, i, value, shifts[begin, 0])
-        at += fan[base + i - 1]
-    stop = at
-    weight = counts[piece] * scale / alpha[n]
-    for i in range(n, 0, -1):
-        at -= fan[base + i - 1]
-        for e in range(at, at + fan[base + i - 1]):
-            edge = np.int64(edges[e])
-            begin = i - 1 - (edge & MASK)
-            share = table[edge >> BITS, 0] * beta[i]
-            _add(beta, shifts, 1, begin, share, shifts[i, 1])
-            # The three exponents cancel, but for what the factors are below 1.
-            rest = shifts[n, 0] - shifts[begin, 0] - shifts[i, 1]
-            if rest >= -2 and rest <= 3:
-                occurs = alpha[begin] * share * _UP ** np.float64(rest)
-                table[edge >> BITS, 1] += np.floor(occurs * weight + 0.5)
-    return stop
+    heads, _, bases, counts, fan, edges = trie
+    start = np.int64(start)
+    for piece in range(first_piece, last_piece):
+        n = heads[piece + 1] - heads[piece] - 1
+        base = bases[piece]
+        for i in range(n + 1):
+            alpha[i] = beta[i] = 0.0
+        alpha[0] = beta[n] = 1.0
+        shifts[0, 0] = shifts[n, 1] = 0
+        at = start
+        for i in range(1, n + 1):
+            for e in range(at, at + fan[base + i - 1]):
+                edge = np.int64(edges[e])
+                begin = i - 1 - (edge & MASK)
+                value = alpha[begin] * table[edge >> BITS, 0]
+                _add(alpha, shifts, 0, i, value, shifts[begin, 0])
+            at += fan[base + i - 1]
+        start = at
+        weight = counts[piece] * scale / alpha[n]
+        for i in range(n, 0, -1):
+            at -= fan[base + i - 1]
+            for e in range(at, at + fan[base + i - 1]):
+                edge = np.int64(edges[e])
+                begin = i - 1 - (edge & MASK)
+                share = table[edge >> BITS, 0] * beta[i]
+                _add(beta, shifts, 1, begin, share, shifts[i, 1])
+                # The three exponents cancel, but for what the factors are below 1.
+                rest = shifts[n, 0] - shifts[begin, 0] - shifts[i, 1]
+                if rest >= -2 and rest <= 3:
+                    occurs = alpha[begin] * share * _UP ** np.float64(rest)
+                    table[edge >> BITS, 1] += np.floor(occurs * weight + 0.5)
 
 
 @kernel
-def count_best(first_piece, last_piece, start, heads, shared, bases, counts, fan, edges, score, sums, best,
-               times, taken):  # fmt: skip
+def count_best(first_piece, last_piece, start, trie, score, sums, best, times, taken):
     """Add to `sums` (int64, by id) how often each id occurs in the best segmentations.
 
     The best has the greatest sum of `score` (float64, by id); of equals at a node, the one whose last token
     is the longest. `best` (float64) and `times` (int64, all 0) have room for the characters of a piece and
     one more, `taken` (uint32) for the nodes of the range.
     """
+    heads, shared, bases, counts, fan, edges = trie
     node = np.uint64(bases[first_piece])
     base = node
     at = np.uint64(start)
@@ -282,8 +343,9 @@ def count_best(first_piece, last_piece, start, heads, shared, bases, counts, fan
 
 
 @inlined
-def _best_other(node, n, token, parent, first, fan, edges, score, best, taken, path):
+def _best_other(paths, node, n, token):
     """Return the best score of the `n` characters up to `node` without the edge `token`."""
+    parent, first, fan, edges, score, best, taken, path = paths
     for i in range(n, 0, -1):
         path[i] = node
         node = np.int64(parent[node])
@@ -304,36 +366,35 @@ def _best_other(node, n, token, parent, first, fan, edges, score, best, taken, p
 
 
 @kernel
-def mark_reachable(first_token, last_token, end, length, kept, parent, first, fan, edges, score, best, taken,
-                   path, reachable):  # fmt: skip
+def mark_reachable(first_token, last_token, end, length, kept, paths, reachable):
     """Set ``reachable[k]`` (bool) to whether token k is kept and the best segmentation of its own text.
 
-    `end` (int32) is a node at which a token ends, `parent` (int32) the node before a node. `best` (float64),
-    `taken` and `path` (int64) have LONGEST + 1 places.
+    `end` (int32) is a node at which a token ends, `length` (uint8) its characters.
     """
     for k in range(first_token, last_token):
         reachable[k] = kept[k]
         if kept[k] and length[k] > 1:
-            n = np.int64(length[k])
-            node = np.int64(end[k])
-            other = _best_other(node, n, k, parent, first, fan, edges, score, best, taken, path)
-            reachable[k] = other <= score[k]
+            other = _best_other(paths, np.int64(end[k]), np.int64(length[k]), k)
+            reachable[k] = other <= paths.score[k]
 
 
 @kernel
-def losses(first_token, last_token, home, end, length, alive, parent, first, fan, edges, score, times, total,
-           spelling, byte_times, best, taken, path, loss):  # fmt: skip
+def losses(first_token, last_token, tokens, paths, times, total, spelling, byte_times, loss):
     """Write what the likelihood loses if a token goes and its occurrences are spelled otherwise.
 
     With f occurrences of the token in best segmentations of N tokens, and a1..am the tokens of the next best
     segmentation of its text, the loss is ``f/N (ln f/N - sum_i ln (f_ai + f)/(N + f (m - 1)))``:
-    SentencePiece 0.2.3's. `times` are the occurrences by id, `byte_times` by byte; a character that is no
-    token is spelled by the bytes ``spelling[c]`` (int16[:, 4], -1 at the end). The loss is -1 where f is 0 or
-    the token is not the best segmentation of its own text.
+    SentencePiece 0.2.3's. The loss is -1 where f is 0 or the token is not the best segmentation of its own
+    text.
 
-    Ids from ``alive.size`` on are characters; of a token of one character ``home[k]`` is that character. The
-    others are as for `mark_reachable`.
+    Args:
+        tokens: home, end (int32), length (uint8), alive (bool), by token. ``home[k]`` is the character of a
+            token of one character; the ids from ``alive.size`` on are characters that are no token.
+        times, byte_times: occurrences by id and by byte; `total` is the sum over tokens.
+        spelling: int16[:, 4], the bytes of each character, -1 at the end.
     """
+    home, end, length, alive = tokens
+    taken = paths.taken
     for k in range(first_token, last_token):
         loss[k] = -1.0
         f = np.float64(times[k])
@@ -345,9 +406,7 @@ def losses(first_token, last_token, home, end, length, alive, parent, first, fan
         if n == 1:
             parts, logs = _spell(home[k], f, spelling, byte_times)
         else:
-            node = np.int64(end[k])
-            other = _best_other(node, n, k, parent, first, fan, edges, score, best, taken, path)
-            if other > score[k]:
+            if _best_other(paths, np.int64(end[k]), n, k) > paths.score[k]:
                 continue
             while n > 0:
                 part = taken[n] >> BITS

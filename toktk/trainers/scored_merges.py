@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.kernels import bpe_train_scored as k
-from toktk.kernels.bpe_train import N_PAIRS
+from toktk.kernels.bpe_train import DONE, GROW_PAIRS, GROW_POOL, N_PAIRS
 from toktk.trainers.merge_loop import Int64, MergeLoop, grown
 from toktk.trainers.pair_scores import PairScore, scores_of
 
@@ -75,11 +75,11 @@ class ScoredMerges(MergeLoop):
                 arrays, self.merges, self._new_scores, self.state, self.floor, self.longest
             )
             self._new_scores = np.empty(0)
-            if why == k.DONE:
+            if why == DONE:
                 self._new_scores = self._scored(n_changed)
-            elif why == k.GROW_POOL:
+            elif why == GROW_POOL:
                 self._grow_pool()
-            elif why == k.GROW_PAIRS:
+            elif why == GROW_PAIRS:
                 self._grow_pairs()
             else:
                 break

@@ -39,21 +39,16 @@ class Lattices:
 
     Attributes:
         characters: the pieces.
-        shared: int32 by piece: characters in common with the piece before. bases: int64[pieces + 1]: the
-            first node of each.
+        trie: the arrays of the kernels.
         parent: int32 by node: the node before.
-        fan, edges: uint8 by node, uint32: see the kernels.
         cuts: int[slices + 1], the first piece of each slice. starts: its first edge.
         n_short: pieces before the long ones.
         new_id: int32 by id: what it is by now, -1 if it is gone; None: edges are up to date.
     """
 
     characters: Characters
-    shared: Int32
-    bases: Int64
+    trie: k.Trie
     parent: Int32
-    fan: npt.NDArray[np.uint8]
-    edges: npt.NDArray[np.uint32]
     cuts: list[int]
     starts: list[int]
     n_short: int
@@ -68,41 +63,32 @@ class Lattices:
 
         Returns the lattices, and int32: a node at which each seed ends.
         """
-        heads = characters.heads
+        codes, heads = characters.codes, characters.heads
         sizes = np.diff(heads) - 1
         long = np.flatnonzero(sizes > k.SHORT)
         n_short = int(long[0]) if long.size else sizes.size
         shared = np.empty(sizes.size, dtype=np.int32)
-        k.share_prefixes(characters.codes, heads, n_short, TOGETHER, shared)
+        k.share_prefixes(codes, heads, n_short, TOGETHER, shared)
         bases = np.concatenate([[0], np.cumsum(sizes - shared)])
-        cuts = _cuts(bases, n_short, jobs)
         fan = np.zeros(int(bases[-1]), dtype=np.uint8)
-
-        def count(first: int, last: int) -> int:
-            n = k.count_edges(
-                first, last, heads, shared, bases, seeds.longest, seeds.shorter, seeds.length, fan
-            )
-            return int(n)
-
-        starts = np.cumsum([0, *in_threads(count, list(itertools.pairwise(cuts)))]).tolist()
-        edges = np.empty(starts[-1], dtype=np.uint32)
+        trie = k.Trie(heads, shared, bases, characters.counts, fan, np.empty(0, dtype=np.uint32))
+        tokens = k.Tokens(seeds.longest, seeds.shorter, seeds.length)
+        cuts = _cuts(bases, n_short, jobs)
+        spans = list(itertools.pairwise(cuts))
+        totals = in_threads(lambda a, b: int(k.count_edges(a, b, trie, tokens)), spans)
+        *starts, n_edges = np.cumsum([0, *totals]).tolist()
+        trie = trie._replace(edges=np.empty(n_edges, dtype=np.uint32))
         end = np.full(seeds.home.size, -1, dtype=np.int32)
         room = int(sizes.max(initial=0)) + 1
 
         def fill(first: int, last: int, start: int) -> None:
-            k.fill_edges(
-                first, last, start, heads, shared, bases, characters.codes, id_of, seeds.longest,
-                seeds.shorter, seeds.length, fan, edges, end, np.empty(room, dtype=np.int64),
-            )  # fmt: skip
+            places = np.empty(room, dtype=np.int64)
+            k.fill_edges(first, last, start, trie, tokens, codes, id_of, end, places)
 
-        spans = zip(itertools.pairwise(cuts), starts, strict=False)
-        in_threads(fill, [(*pieces, start) for pieces, start in spans])
+        in_threads(fill, [(*span, start) for span, start in zip(spans, starts, strict=True)])
         parent = np.empty(fan.size, dtype=np.int32)
-        k.find_parents(heads, shared, bases, np.empty(room, dtype=np.int32), parent)
-        made = cls(
-            characters, shared, bases, parent, fan, edges, cuts, starts[:-1], n_short
-        )  # fmt: skip
-        return made, end
+        k.find_parents(trie, np.empty(room, dtype=np.int32), parent)
+        return cls(characters, trie, parent, cuts, starts, n_short), end
 
     def __post_init__(self) -> None:
         self._room = int(np.diff(self.characters.heads).max(initial=0)) + k.SHORT + 1
@@ -118,25 +104,17 @@ class Lattices:
         tables = np.zeros((len(self.starts), p.size, 2))
         tables[:, :, 0] = np.maximum(p, LEAST)
         tables[:, :, 0][:, p == 0] = 0
-        characters = self.characters
+        bases = self.trie.bases
 
         def run(j: int, first: int, last: int, start: int) -> None:
-            stacks = np.empty(self._room), np.empty(self._room)
-            shifts = np.empty((self._room, 2), dtype=np.int64)
+            table, stacks = tables[j], (np.empty(self._room), np.empty(self._room))
             short = min(last, self.n_short)
-            nodes = max(int(self.bases[short] - self.bases[first]), 0)
-            edge = start
             if first < short:
-                edge = k.expect(
-                    first, short, start, characters.heads, self.shared, self.bases,
-                    characters.counts, self.fan, self.edges, tables[j], scale, *stacks,
-                    np.empty(nodes),
-                )  # fmt: skip
-            for piece in range(max(first, short), last):
-                edge = k.expect_long(
-                    piece, edge, characters.heads, self.bases, characters.counts, self.fan,
-                    self.edges, tables[j], scale, *stacks, shifts,
-                )  # fmt: skip
+                undo = np.empty(int(bases[short] - bases[first]))
+                start = k.expect(first, short, start, self.trie, table, scale, *stacks, undo)
+            long = max(first, short)
+            shifts = np.empty((self._room, 2), dtype=np.int64)
+            k.expect_long(long, last, start, self.trie, table, scale, *stacks, shifts)
 
         in_threads(run, self._slices())
         return np.asarray(tables[:, :, 1].sum(axis=0))
@@ -147,13 +125,10 @@ class Lattices:
         sums = np.zeros((len(self.starts), score.size), dtype=np.int64)
 
         def run(j: int, first: int, last: int, start: int) -> None:
-            nodes = int(self.bases[last] - self.bases[first])
-            k.count_best(
-                first, last, start, self.characters.heads, self.shared, self.bases,
-                self.characters.counts, self.fan, self.edges, score, sums[j],
-                np.empty(self._room), np.zeros(self._room, dtype=np.int64),
-                np.empty(nodes, dtype=np.uint32),
-            )  # fmt: skip
+            best, times = np.empty(self._room), np.zeros(self._room, dtype=np.int64)
+            nodes = int(self.trie.bases[last] - self.trie.bases[first])
+            taken = np.empty(nodes, dtype=np.uint32)
+            k.count_best(first, last, start, self.trie, score, sums[j], best, times, taken)
 
         in_threads(run, self._slices())
         return np.asarray(sums.sum(axis=0))
@@ -163,14 +138,21 @@ class Lattices:
         self.renumber()
         if self._first is not None:
             return self._first
-        first = np.cumsum(self.fan, dtype=np.int64)
-        first -= self.fan
+        first = np.cumsum(self.trie.fan, dtype=np.int64)
+        first -= self.trie.fan
         for j, piece, last, start in self._slices():
-            nodes = slice(*self.bases[[piece, last]].tolist())
+            nodes = slice(*self.trie.bases[[piece, last]].tolist())
             if j and nodes.start < nodes.stop:  # what was dropped has left a gap after each slice
                 first[nodes] += start - int(first[nodes.start])
         self._first = first
         return first
+
+    def paths(self, scores: Float64) -> k.Paths:
+        """Return what a thread needs to segment the text of a token."""
+        fan, edges, room = self.trie.fan, self.trie.edges, k.LONGEST + 1
+        taken, path = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
+        first = self.firsts()
+        return k.Paths(self.parent, first, fan, edges, scores, np.empty(room), taken, path)
 
     def keep(self, new_id: Int32) -> None:
         """Give new ids; -1 drops the edge. The edges change when they are next needed."""
@@ -185,7 +167,7 @@ class Lattices:
         new_id = self.new_id
 
         def run(j: int, first: int, last: int, start: int) -> None:
-            k.renumber(self.bases[first], self.bases[last], start, new_id, self.fan, self.edges)
+            k.renumber(first, last, start, self.trie, new_id)
 
         in_threads(run, self._slices())
         self.new_id = self._first = None
@@ -283,15 +265,12 @@ class UnigramState:
         total = float(token_times.sum() + byte_times.sum())
         times[: self.home.size] = token_times
         loss = np.empty(self.home.size)
-        lattices, first_edge = self.lattices, self.lattices.firsts()
+        self.lattices.firsts()  # made here, not by several threads at once
+        tokens = self.home, self.end, self.length, self.alive
 
         def run(first: int, last: int) -> None:
-            k.losses(
-                first, last, self.home, self.end, self.length, self.alive, lattices.parent,
-                first_edge, lattices.fan, lattices.edges, scores, times, total, self.spelling,
-                byte_times, np.empty(k.LONGEST + 1), np.empty(k.LONGEST + 1, dtype=np.int64),
-                np.empty(k.LONGEST + 1, dtype=np.int64), loss,
-            )  # fmt: skip
+            paths = self.lattices.paths(scores)
+            k.losses(first, last, tokens, paths, times, total, self.spelling, byte_times, loss)
 
         in_threads(run, self._parts())
         return loss
@@ -314,20 +293,16 @@ class UnigramState:
 
         By the others nothing is encoded.
         """
-        found = np.empty(self.home.size, dtype=np.bool_)
-        scores, lattices = self._scores(kept), self.lattices
-        first_edge = lattices.firsts()
+        reachable = np.empty(self.home.size, dtype=np.bool_)
+        scores = self._scores(kept)
+        self.lattices.firsts()  # made here, not by several threads at once
 
         def run(first: int, last: int) -> None:
-            k.mark_reachable(
-                first, last, self.end, self.length, kept, lattices.parent, first_edge,
-                lattices.fan, lattices.edges, scores, np.empty(k.LONGEST + 1),
-                np.empty(k.LONGEST + 1, dtype=np.int64), np.empty(k.LONGEST + 1, dtype=np.int64),
-                found,
-            )  # fmt: skip
+            paths = self.lattices.paths(scores)
+            k.mark_reachable(first, last, self.end, self.length, kept, paths, reachable)
 
         in_threads(run, self._parts())
-        return found
+        return reachable
 
     def texts(self, tokens: Int64) -> tuple[npt.NDArray[np.uint8], Int64]:
         """Return the bytes of `tokens`, one after the other, and the length of each in bytes."""
