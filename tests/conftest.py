@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import sample_texts
 from hypothesis import HealthCheck, settings
 from nasty import NASTY_TEXTS
+from small_corpora import fresh_home
 
 if TYPE_CHECKING:
     from toktk.tokenizer import Tokenizer
@@ -62,20 +64,16 @@ def corpus_of():
 
 @pytest.fixture(scope="session")
 def real_texts() -> dict[str, list[str]]:
-    """Texts by group: the standard library's source, and help pages where they are at hand."""
-    library = Path(os.__file__).parent
-    found = sorted(library.glob("*.py"))[::2]
-    texts = {"code": [p.read_text(encoding="utf-8") for p in found]}
-    pages = Path(__file__).parents[2] / "shared" / "data" / "help-20lang.parquet"
-    if pages.exists():
-        import pyarrow.parquet as parquet
+    """Texts by group: lines in many languages, and "code"."""
+    return {"code": sample_texts.code(), **sample_texts.languages()}
 
-        table = parquet.read_table(pages, columns=["lang", "text"]).to_pydict()
-        for language, text in zip(table["lang"], table["text"], strict=True):
-            lines = texts.setdefault(language, [])
-            if len(lines) < 400:
-                lines.append(text)
-    return texts
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own that shares the compiled kernels and patterns of the session."""
+    home = fresh_home(tmp_path / "home")
+    monkeypatch.setenv("TOKTK_HOME", str(home))
+    return home
 
 
 @pytest.fixture(scope="session")

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from hypothesis import strategies as st
 
 from toktk.models.bpe import BpeModel
-
-HELP = Path(__file__).parents[3] / "shared" / "data" / "help-20lang.parquet"
 
 TEXT = """\
 The quick brown fox jumps over the lazy dog. They're there; it's theirs, isn't it? 1234567 + 3.14

@@ -7,7 +7,7 @@ import io
 
 import numpy as np
 from hypothesis import strategies as st
-from tokenizer_samples import HELP, TEXT
+from sample_texts import languages
 
 from toktk.models.unigram import UnigramModel
 from toktk.models.vocabulary import packed
@@ -56,17 +56,12 @@ def made(model, pretokenizer="metaspace"):
 
 @functools.cache
 def lines():
-    """Return (language, text): from help pages in 20 languages, or the small text."""
-    if not HELP.exists():
-        return [("en", line) for line in TEXT.splitlines()]
-    import pyarrow.parquet as parquet
-
-    table = parquet.read_table(HELP, columns=["lang", "text"]).to_pydict()
-    return list(zip(table["lang"], table["text"], strict=True))[::197]
+    """Return (language, text): some 40 lines of each language."""
+    return [(name, row) for name, rows in languages().items() for row in rows[:: len(rows) // 40]]
 
 
 @functools.cache
-def trained(vocab_size=2000, **options):
+def trained(vocab_size=4000, **options):
     """Return the bytes of a model that SentencePiece trained; by default one that toktk reads."""
     import sentencepiece
 

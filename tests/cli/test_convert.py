@@ -157,7 +157,7 @@ def test_tiktoken_files_are_read_by_tiktokens_rule(tmp_path):
 def test_models_of_other_settings_are_refused(tmp_path, options, reason):
     from unigram_samples import trained
 
-    (tmp_path / "x.model").write_bytes(trained(1500, **options))
+    (tmp_path / "x.model").write_bytes(trained(**options))
     result = convert(tmp_path / "x.model", tmp_path / "tokenizer.json")
     assert result.exit_code == 1
     assert reason in result.stderr

@@ -11,7 +11,6 @@ import tokenizers
 from hypothesis import example, given
 from hypothesis import strategies as st
 from reading import UNREAD, read_by_pieces, read_file, write_json
-from tokenizer_samples import HELP
 from unigram_samples import (
     LETTERS,
     SPECIAL,
@@ -99,16 +98,15 @@ def test_any_special_tokens(path, kind, special_tokens):
     assert read_file(path).signature == tokenizer.signature
 
 
-@pytest.mark.skipif(not HELP.exists(), reason="the corpus of 20 languages is not here")
 @pytest.mark.parametrize("rounded", [True, False])
-def test_twenty_languages(path, rounded):
+def test_many_languages(path, rounded):
     path.with_name("sp.model").write_bytes(trained())
     model = read_by_pieces(path.with_name("sp.model")).model
     assert isinstance(model, UnigramModel)
     tokenizer = made(on_grid(model) if rounded else model)
     theirs, notes = library(tokenizer, path)
     assert bool(notes) is not rounded
-    assert len({language for language, _ in lines()}) == 20
+    assert len({language for language, _ in lines()}) >= 20
     texts = [text for _, text in lines()]
     texts += ["\n".join(texts[:300])]
     ours = [tokenizer.encode(text) for text in texts]

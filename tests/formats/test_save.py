@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reading import UNREAD, read_file
 from reference import encode_by_strings
-from tokenizer_samples import HELP, PAIRS, TEXT, model_of
+from tokenizer_samples import PAIRS, TEXT, model_of
 
-from toktk.corpus import ReaderOptions, load_corpus
+from toktk.corpus import load_corpus
 from toktk.errors import FormatError
 from toktk.formats.tiktoken_write import (
     agreement,
@@ -129,11 +129,9 @@ def test_a_cut_equals_their_model_truncated(tokenizer, document, tmp_path, size)
         assert tik.encode_ordinary(text) == ids
 
 
-@pytest.mark.skipif(not HELP.exists(), reason="the corpus of 20 languages is not here")
-def test_twenty_languages(tmp_path):
+def test_many_languages(tmp_path):
     """Trained on half of it, applied to all: equal ids, line by line and piece by piece."""
-    options = ReaderOptions(group_column="lang", align_column="id", limit=250)
-    corpus = load_corpus(str(HELP), options)
+    corpus = load_corpus("starter:parallel")
     half, _ = corpus.split(test=0.5)
     trainer = BpeTrainer("o200k", special_tokens=["<|endoftext|>"])
     tokenizer = trainer.train(TrainingData(half), [8000]).tokenizers[0]
@@ -141,7 +139,7 @@ def test_twenty_languages(tmp_path):
     theirs, tik = hugging_face(tmp_path), load_tiktoken(tmp_path)
     texts = [text for batch in corpus.batches() for text in batch.column(0).to_pylist()]
     languages = {name for batch in corpus.batches() for name in batch.column(1).to_pylist()}
-    assert len(languages) == 20
+    assert len(languages) >= 20
     ours = [tokenizer.encode(text) for text in texts]
     assert [found.ids for found in theirs.encode_batch(texts)] == ours
     assert [tik.encode_ordinary(text) for text in texts] == ours

@@ -11,7 +11,7 @@ import sentencepiece
 from hypothesis import example, given
 from hypothesis import strategies as st
 from reading import UNREAD, read_by_pieces, read_file, write_model
-from tokenizer_samples import HELP, TEXT
+from tokenizer_samples import TEXT
 from unigram_samples import (
     LETTERS,
     TEXTS,
@@ -76,9 +76,8 @@ def test_the_one_character_that_differs(path):
     assert tokenizer.decode(tokenizer.encode("a\u2581a")) == "a\u2581a"
 
 
-@pytest.mark.skipif(not HELP.exists(), reason="the corpus of 20 languages is not here")
 @pytest.mark.parametrize("rounded", [True, False])
-def test_twenty_languages(path, rounded):
+def test_many_languages(path, rounded):
     path.write_bytes(trained())
     tokenizer = read_by_pieces(path)
     assert tokenizer.pretokenizer.name == "metaspace"
@@ -250,13 +249,13 @@ def test_bpe_is_refused(path, tokenizer):
     ],
 )
 def test_other_settings_are_refused_by_field(path, options, field):
-    path.write_bytes(trained(1500, **options))
+    path.write_bytes(trained(**options))
     with pytest.raises(UNREAD, match=field):
         read_file(path, "sentencepiece")
 
 
 def test_a_model_that_does_not_split_at_spaces(path):
-    path.write_bytes(trained(1500, split_by_whitespace=False))
+    path.write_bytes(trained(split_by_whitespace=False))
     tokenizer = read_by_pieces(path)
     assert tokenizer.pretokenizer.name == "none"
     theirs = sentencepiece.SentencePieceProcessor(model_file=str(path))

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from nasty import NASTY_TEXTS
-from tokenizer_samples import HELP
+from sample_texts import code, languages
 
 from toktk.encoder import Encoder
 from toktk.loading.load import open_tokenizer
@@ -39,20 +39,10 @@ def in_folder(folder):
 
 
 def lines():
-    texts: dict[str, list[str]] = {}
-    if HELP.exists():
-        import pyarrow.parquet as parquet
-
-        table = parquet.read_table(HELP, columns=["lang", "text"]).to_pydict()
-        for language, text in zip(table["lang"], table["text"], strict=True):
-            texts.setdefault(language, []).append(text)
-    code = [
-        path.read_text(encoding="utf-8") for path in sorted(Path(os.__file__).parent.glob("*.py"))
-    ]
     if FULL:
-        return {"code": code, **texts}
-    few = {language: rows[:: max(1, len(rows) // 20)][:20] for language, rows in texts.items()}
-    return {"code": [text[:3000] for text in code[::12]], **few}
+        return {"code": code(), **languages(most=10**6)}
+    few = {name: rows[:: max(1, len(rows) // 20)][:20] for name, rows in languages().items()}
+    return {"code": [text[:3000] for text in code()[::12]], **few}
 
 
 @pytest.fixture(scope="module")

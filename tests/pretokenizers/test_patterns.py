@@ -3,7 +3,6 @@ import inspect
 import random
 import re
 import unicodedata
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,13 +16,13 @@ from reference_automaton import (
     cut_with_regex,
     cut_with_tiktoken,
 )
+from sample_texts import code, languages
 
 from toktk.errors import PatternError
 from toktk.pretokenizers.automaton import compile_pattern
 from toktk.pretokenizers.patterns import PATTERNS, resolve
 from toktk.pretokenizers.syntax import portable
 
-HELP = Path(__file__).parents[3] / "shared" / "data" / "help-20lang.parquet"
 GAPPED = [r"\p{L}+", r"\d{2}|[.,]", r"(?i:the)(?!\S)"]  # these leave gaps
 REAL = [
     "The quick brown fox can't jump; it's 12,345.67 metres, WE'LL SEE: DON'T!  Two  spaces\r\n\r\n",
@@ -144,23 +143,8 @@ class TestNamedPattern:
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
     def test_equals_regex_on_real_text(self, pattern):
-        for text in help_texts():
+        for text in ["\n".join(rows[:58]) for rows in languages().values()] + code()[:3]:
             assert cutter(pattern).cut(text) == compiled(pattern).findall(text)
-
-
-@functools.cache
-def help_texts() -> tuple[str, ...]:
-    if not HELP.exists():
-        pytest.skip("the parallel help texts are not here")
-    import pyarrow.parquet as parquet
-
-    table = parquet.read_table(HELP, columns=["lang", "text"]).to_pydict()
-    by_language: dict[str, list[str]] = {}
-    for language, text in zip(table["lang"], table["text"], strict=True):
-        rows = by_language.setdefault(language, [])
-        if len(rows) < 40:
-            rows.append(text)
-    return tuple("\n".join(rows) for rows in by_language.values())
 
 
 @pytest.mark.parametrize("pattern", GAPPED)
