@@ -93,15 +93,27 @@ class _SentencePieceTrainer:
         if not lines:
             return len(self.special_tokens) + 257
         try:
-            model = SentencePieceModel(self._run(lines, self.model_type, size))
+            return SentencePieceModel(self._run(lines, self.model_type, size))
         except RuntimeError as error:
+            available = self._available(lines, size)
+            if available is not None and available < size:
+                return available
             self._refuse_below_characters(corpus, lines, size)
             raise TrainingError(
                 f"cannot train {size:,} tokens on {corpus} with SentencePiece.",
                 f"It says: {' '.join(str(error).split())}.",
                 "Ask for more tokens, lower character_coverage, or give more text.",
             ) from error
-        return model if model.vocab_size == size else model.vocab_size
+
+    def _available(self, lines: Sequence[str], size: int) -> int | None:
+        """Return how many ids the text gives, up to `size`; None where the library gives no model."""
+        from toktk.libraries.sentencepiece import SentencePieceModel
+
+        try:
+            raw = self._run(lines, self.model_type, size, hard_vocab_limit=False)
+        except RuntimeError:
+            return None
+        return SentencePieceModel(raw).vocab_size
 
     def _refuse_below_characters(self, corpus: str, lines: Sequence[str], size: int) -> None:
         """Refuse a size that special tokens, bytes and frequent characters alone exceed.
@@ -110,7 +122,8 @@ class _SentencePieceTrainer:
         """
         from toktk.libraries.sentencepiece import SentencePieceModel
 
-        taken = SentencePieceModel(self._run(lines, "char", _MANY)).vocab_size
+        raw = self._run(lines, "char", _MANY, hard_vocab_limit=False)
+        taken = SentencePieceModel(raw).vocab_size
         if size < taken:
             raise TrainingError(
                 f"cannot train {size:,} tokens.",
@@ -119,8 +132,8 @@ class _SentencePieceTrainer:
                 f"Ask for {taken:,} or more, or lower character_coverage.",
             )
 
-    def _run(self, lines: Sequence[str], model_type: str, size: int) -> bytes:
-        """Return the library's model file: of `size` tokens, or of as many as the text gives."""
+    def _run(self, lines: Sequence[str], model_type: str, size: int, **options: bool) -> bytes:
+        """Return the library's model file."""
         from sentencepiece import SentencePieceTrainer
 
         written = io.BytesIO()
@@ -130,7 +143,6 @@ class _SentencePieceTrainer:
             input_format="tsv",
             model_type=model_type,
             vocab_size=size,
-            hard_vocab_limit=False,
             control_symbols=list(self.special_tokens),
             character_coverage=self.character_coverage,
             max_sentencepiece_length=self.max_token_chars,
@@ -147,6 +159,7 @@ class _SentencePieceTrainer:
             max_sentence_length=2**30,
             num_threads=_THREADS,
             minloglevel=4,
+            **options,
         )
         return written.getvalue()
 
