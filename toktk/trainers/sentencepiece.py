@@ -6,7 +6,7 @@ import functools
 import io
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from toktk.errors import TrainingError
 from toktk.models.model import Model
@@ -132,7 +132,7 @@ class _SentencePieceTrainer:
                 f"Ask for {taken:,} or more, or lower character_coverage.",
             )
 
-    def _run(self, lines: Sequence[str], model_type: str, size: int, **options: bool) -> bytes:
+    def _run(self, lines: Sequence[str], model_type: str, size: int, **options: Any) -> bytes:
         """Return the library's model file."""
         from sentencepiece import SentencePieceTrainer
 
