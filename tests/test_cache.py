@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from toktk import cache, paths
-from toktk.cache import Store, byte_size, code_digest, entries, shown_bytes, shrink
+from toktk.cache import Store, code_digest, entries, shrink
 from toktk.errors import StorageError
+from toktk.sizes import bytes_label, parse_bytes
 
 locking = pytest.mark.skipif(sys.platform == "win32", reason="Windows locks by open files")
 KEY = {"corpus": "abc", "sizes": [1, 2]}
@@ -470,19 +471,19 @@ def test_a_limit_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )  # fmt: skip
 def test_sizes(text: str, size: int) -> None:
-    assert byte_size(text) == size
+    assert parse_bytes(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "GB", "-1", "5 apples", "5GBB", "1e3", "5,0MB", "i5", "5iB"])
 def test_bad_sizes(text: str) -> None:
-    with pytest.raises(StorageError, match="not a size"):
-        byte_size(text)
+    with pytest.raises(ValueError, match="not a size"):
+        parse_bytes(text)
 
 
 def test_sizes_for_people() -> None:
     sizes = [0, 999, 1000, 1234, 9949, 9950, 999_499, 999_500, 20 * 10**9, 3 * 10**15]
     shown = ["0 B", "999 B", "1.0 kB", "1.2 kB", "9.9 kB", "10 kB", "999 kB", "1.0 MB", "20 GB"]
-    assert [shown_bytes(size) for size in sizes] == [*shown, "3000 TB"]
+    assert [bytes_label(size) for size in sizes] == [*shown, "3000 TB"]
 
 
 def test_the_code_is_part_of_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Vocabulary sizes as people write them: ``50k`` is 50,000 ids in all."""
+"""Sizes as people write them: of vocabularies, ``50k`` is 50,000 ids in all; and of files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ DEFAULT_SIZES = (8_000, 16_000, 32_000, 50_000, 64_000, 100_000, 128_000)
 MAX_SIZE = 2**31 - 1
 
 _SIZE = re.compile(r"([0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?)(k|m|ki|mi)?", re.IGNORECASE)
-_SCALE = {"": 1, "k": 1000, "m": 1000_000, "ki": 1024, "mi": 1024 * 1024}
+_BYTES = re.compile(r"(\d+(?:\.\d+)?) ?([kmgt]i?)?b?", re.IGNORECASE | re.ASCII)
+_SCALE = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_SCALE |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 
 def size_label(size: int) -> str:
@@ -37,3 +39,23 @@ def parse_size(text: str) -> int:
         hint = "; a comma separates sizes, 50,000 is written 50000 or 50k" if not number else ""
         raise ValueError(f"{text!r} is not between 1 and {MAX_SIZE:,} tokens{hint}.")
     return int(number)
+
+
+def parse_bytes(text: str) -> int:
+    """Return the bytes that a size such as ``5GB``, ``1.5 GiB`` or ``1000`` stands for.
+
+    Raises:
+        ValueError: it is no size.
+    """
+    match = _BYTES.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a size; write 5GB, 500MB, 2GiB or a number of bytes.")
+    return int(Fraction(match[1]) * _SCALE[(match[2] or "").lower()])
+
+
+def bytes_label(size: float) -> str:
+    """Return a number of bytes for people, in units of 1000: ``0 B``, ``12 kB``, ``1.2 GB``."""
+    units = ["B", "kB", "MB", "GB", "TB"]
+    while size >= 999.5 and len(units) > 1:
+        size, units = size / 1000, units[1:]
+    return f"{size:.{1 if units[0] != 'B' and size < 9.95 else 0}f} {units[0]}"

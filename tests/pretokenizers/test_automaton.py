@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import zipfile
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from reference_automaton import AutomatonCutter, compiled, cut_with_regex
 from toktk import cache
 from toktk.errors import PatternError
 from toktk.pretokenizers import automaton as automaton_module
-from toktk.pretokenizers.automaton import compile_pattern, match_length, verify
+from toktk.pretokenizers.automaton import Automaton, compile_pattern, match_length, verify
 from toktk.pretokenizers.construction import construct
 from toktk.pretokenizers.syntax import (
     Alternation,
@@ -83,7 +84,7 @@ def test_random_pattern_equals_regex_or_is_refused(pattern):
     tables = construct(tree, partition(), pattern)
     if not all(table_match(tables, text) == regex_match(matcher, text) for text in TEXTS):
         with pytest.raises(PatternError, match="cannot be compiled exactly"):
-            verify(*tables, partition(), matcher)
+            verify(Automaton(*tables), partition(), matcher)
 
 
 @settings(max_examples=100, deadline=None)
@@ -188,6 +189,29 @@ def test_start_state_never_accepts_and_tables_are_as_promised():
         assert table.flags.c_contiguous
 
 
+@pytest.mark.parametrize("name", ["class_of", "next_state", "accept"])
+def test_tables_of_another_layout_are_not_sound(name):
+    automaton = compile_pattern(r"[ab]+|\s")
+    assert automaton.is_sound()
+    table = getattr(automaton, name)
+    others = [table.astype(np.float64), table.astype(table.dtype.newbyteorder()), table[:-1]]
+    others += [table[:0], table[np.newaxis], table[..., :-1], np.asfortranarray(table)]
+    for other in others:
+        # A byte, or one dimension, has no other order.
+        if (other.dtype, other.shape, other.flags.c_contiguous) != (table.dtype, table.shape, True):
+            assert not replace(automaton, **{name: other}).is_sound()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("class_of", 200), ("next_state", 99), ("next_state", -2)]
+)
+def test_values_that_lead_outside_are_not_sound(name, value):
+    automaton = compile_pattern(r"[ab]+|\s")
+    changed = getattr(automaton, name).copy()
+    changed.ravel()[changed.size // 2] = value
+    assert not replace(automaton, **{name: changed}).is_sound()
+
+
 @pytest.mark.parametrize(
     ("pattern", "equal"),
     [(r"\p{L}++|\p{N}{1,3}+", r"\p{L}+|\p{N}{1,3}"), (r"(?:a|b)+", "[ba]{1,}"), ("ab|ac", "a[bc]")],
@@ -253,7 +277,7 @@ class TestCache:
     @pytest.mark.parametrize("sealed", [True, False])
     @pytest.mark.parametrize(
         "damage",
-        ["empty", "noise", "truncated", "method", "encrypted", "npy", "pickle", "other"],
+        ["empty", "noise", "truncated", "method", "encrypted", "npy", "pickle", "other", "range"],
     )
     def test_a_damaged_entry_is_replaced(self, home, damage, sealed):
         expected = compile_pattern(self.PATTERN)
@@ -275,9 +299,13 @@ class TestCache:
         elif damage == "pickle":
             with path.open("wb") as file:
                 np.savez(file, class_of=np.array([{}], dtype=object))
-        else:
+        elif damage == "other":
             with zipfile.ZipFile(path, "w") as archive:
                 archive.writestr("class_of.npy", b"no array")
+        else:
+            np.savez(
+                path, **asdict(expected) | {"next_state": np.full_like(expected.next_state, 99)}
+            )
         if sealed:  # as if it had been written so
             cache._seal(folder, None)
         again = compile_pattern(self.PATTERN)

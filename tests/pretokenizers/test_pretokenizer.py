@@ -291,7 +291,7 @@ class TestStored:
         assert self.cut() == pieces == ["ab", "c", " ", " ", "ba"]
 
     @pytest.mark.parametrize("sealed", [True, False])
-    @pytest.mark.parametrize("damage", ["truncated", "other"])
+    @pytest.mark.parametrize("damage", ["truncated", "other", "range"])
     def test_a_damaged_entry_is_replaced(self, home, damage, sealed):
         pieces = self.cut()
         folder = self.stored(home)
@@ -301,13 +301,16 @@ class TestStored:
             arrays = dict(file)
         if damage == "truncated":
             path.write_bytes(content[: len(content) // 2])
-        else:
+        elif damage == "other":
             np.savez(path, x=np.arange(3))
+        else:
+            np.savez(path, **arrays | {"rows": arrays["rows"] | 0xFFFF0})
         if sealed:  # as if it had been written so
             cache._seal(folder, None)
         assert self.cut() == pieces
         with np.load(path) as file:
             assert dict(file).keys() == arrays.keys()
+            assert file["rows"].max() < file["rows"].size
 
     def test_home_that_cannot_hold_files(self, home):
         home.write_text("in the way")

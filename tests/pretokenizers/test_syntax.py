@@ -3,9 +3,9 @@ import regex
 
 from toktk.errors import PatternError
 from toktk.pretokenizers.syntax import (
+    END_OF_TEXT,
     Alternation,
     CharacterSet,
-    EndOfText,
     LookAhead,
     Repeat,
     Sequence,
@@ -55,8 +55,8 @@ A, B = CharacterSet("a"), CharacterSet("b")
         ("]}", Sequence((CharacterSet(r"\]"), CharacterSet(r"\}")))),
         (r"(?!\S)", LookAhead((CharacterSet(r"\S"),), False, True)),
         ("(?=a|b|$)", LookAhead((A, B), True, False)),
-        ("$", EndOfText()),
-        (r"a\z", Sequence((A, EndOfText()))),
+        ("$", END_OF_TEXT),
+        (r"a\z", Sequence((A, END_OF_TEXT))),
     ],
 )
 def test_parse(pattern, tree):

@@ -3,6 +3,7 @@
 import functools
 import itertools
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from toktk.pretokenizers.automaton import Automaton, compile_pattern, verify
 from toktk.pretokenizers.construction import construct
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.syntax import character_sets, parse
-from toktk.pretokenizers.transducer import build
+from toktk.pretokenizers.transducer import MAX_RUNS, build
 from toktk.pretokenizers.unicode import partition_unicode
 
 WORK = workspace()
@@ -220,13 +221,8 @@ def random_patterns():
 def test_random_pattern_equals_regex(pattern):
     matcher = regex.compile(pattern, regex.V0)
     try:
-        made = construct(parse(pattern), partition(), pattern)
-        verify(*made, partition(), matcher)
-        class_of, next_state, accept = made
-        automaton = Automaton(
-            np.ascontiguousarray(class_of, np.uint8), np.ascontiguousarray(next_state, np.int16),
-            np.ascontiguousarray(accept),
-        )  # fmt: skip
+        automaton = Automaton(*construct(parse(pattern), partition(), pattern))
+        verify(automaton, partition(), matcher)
         found = build(automaton).tables
     except PatternError:
         assume(False)
@@ -247,3 +243,77 @@ def test_tables_stay_small(name):
     made = build(compile_pattern(PATTERNS[name]))
     assert made.rows.nbytes < 3 * 2**19
     assert made.bytes_table.nbytes < 2**19
+
+
+@pytest.fixture(scope="module")
+def built():
+    return build(compile_pattern(PATTERNS["gpt2"]))
+
+
+class TestIsSound:
+    ARRAYS = ("rows", "moves", "finish", "bytes_table", "next_state", "accept", "certain")
+
+    def is_sound(self, built, name, array):
+        return replace(built, **{name: array}).is_sound()
+
+    def test_what_is_built(self, built):
+        assert built.is_sound()
+
+    @pytest.mark.parametrize("name", ARRAYS)
+    def test_another_type_or_shape(self, built, name):
+        array = getattr(built, name)
+        assert not self.is_sound(built, name, array.astype(np.float64))
+        assert not self.is_sound(built, name, array.reshape(1, 1, -1))
+        assert not self.is_sound(built, name, array[:0])
+        if name != "finish":
+            assert not self.is_sound(built, name, array[:-1])
+
+    @pytest.mark.parametrize("name", ARRAYS)
+    def test_another_layout(self, built, name):
+        array = getattr(built, name)
+        assert not self.is_sound(built, name, np.repeat(array, 2, axis=0)[::2])
+
+    def test_more_states_than_rows(self, built):
+        states = built.rows.size // 256 - 1
+        assert not self.is_sound(built, "finish", np.zeros((states, 3), np.int8))
+
+    def test_another_number_of_columns(self, built):
+        assert not self.is_sound(built, "finish", np.ascontiguousarray(built.finish[:, :2]))
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("bytes_table", 2**32 - 256),  # a node outside
+            ("bytes_table", 255),  # a class outside
+            ("rows", 2**32 - 1),
+            ("moves", 2),
+            ("moves", -MAX_RUNS - 1),
+            ("finish", 2),
+            ("finish", -MAX_RUNS - 1),
+            ("next_state", 200),
+            ("next_state", -2),
+        ],
+    )
+    def test_values_that_lead_outside(self, built, name, value):
+        changed = getattr(built, name).copy()
+        changed.ravel()[changed.size // 2] = value
+        assert not self.is_sound(built, name, changed)
+
+    @given(st.integers(0, 2**32), st.lists(st.binary(max_size=40), max_size=6))
+    def test_wrong_values_leave_nothing_out(self, built, seed, documents):
+        # Tables that pass may cut wrongly, but the kernels come to an end and write nowhere else.
+        chance = np.random.default_rng(seed)
+        changed = {name: getattr(built, name).copy() for name in ("rows", "moves", "finish")}
+        for array in changed.values():
+            flat = array.ravel()
+            chosen = chance.random(flat.size) < 0.3
+            flat[chosen] = chance.permutation(flat[chosen])
+        transducer = replace(built, **changed)
+        assert transducer.is_sound()
+        data = np.frombuffer(b"".join(documents), np.uint8)
+        offsets = np.cumsum([0, *map(len, documents)])
+        ends, firsts = np.empty(data.size, np.int64), np.empty(offsets.size, np.int64)
+        n = cut_batch(data, offsets, transducer.tables, WORK, ends, firsts)
+        found = ends[:n].tolist()
+        assert found == sorted(set(found))
+        assert {int(offset) for offset in offsets} <= {0, *found}

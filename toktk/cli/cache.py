@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from toktk import cache, paths
 from toktk.cli.options import format_option, output_option
 from toktk.cli.output import emit, emit_rows
-from toktk.errors import ToktkError
+from toktk.sizes import bytes_label, parse_bytes
 
 
 def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
     try:
-        return None if value is None else cache.byte_size(value)
-    except ToktkError as error:
+        return None if value is None else parse_bytes(value)
+    except ValueError as error:
         raise click.BadParameter(str(error)) from error
 
 
@@ -45,22 +47,41 @@ def command(clear: bool, keep: int | None, format: str, output: Path | None) -> 
         if left:
             click.echo(f"Left {_amount(left)}: in use, or not yours to delete.", err=True)
     stored = cache.entries()
-    kinds = cache.by_kind(stored)
+    by_kind: dict[str, list[cache.Entry]] = {}
+    for entry in stored:  # the least recently used first
+        by_kind.setdefault(entry.kind, []).append(entry)
+    kinds: list[dict[str, Any]] = [
+        {
+            "kind": kind,
+            "entries": len(entries),
+            "bytes": _bytes(entries),
+            "last_used": datetime.fromtimestamp(entries[-1].used)
+            .astimezone()
+            .isoformat("T", "seconds"),
+            "what": cache.KINDS.get(kind, "entries of another version"),
+        }
+        for kind, entries in by_kind.items()
+    ]
+    kinds.sort(key=lambda kind: -kind["bytes"])
     if format == "json":
-        size = sum(entry.size for entry in stored)
-        about = {"home": str(paths.home()), "limit": limit, "entries": len(stored), "bytes": size}
-        emit(json.dumps({**about, "kinds": kinds}, ensure_ascii=False, indent=2) + "\n", output)
+        about = {"home": str(paths.home()), "limit": limit, "entries": len(stored)}
+        shown = {**about, "bytes": _bytes(stored), "kinds": kinds}
+        emit(json.dumps(shown, ensure_ascii=False, indent=2) + "\n", output)
         return
     if format == "table":
         for kind in kinds:
-            kind["bytes"] = cache.shown_bytes(kind["bytes"])
+            kind["bytes"] = bytes_label(kind["bytes"])
             kind["last_used"] = kind["last_used"][:16].replace("T", " ")
     columns = ("kind", "entries", "bytes", "last_used", "what")
-    at_most = "no limit" if limit is None else f"at most {cache.shown_bytes(limit)}"
+    at_most = "no limit" if limit is None else f"at most {bytes_label(limit)}"
     below = f"{_amount(stored)}, {at_most}, in {paths.home()}\n"
-    emit_rows(columns, [[kind[c] for c in columns] for kind in kinds], format, output, below)
+    emit_rows(columns, [list(kind.values()) for kind in kinds], format, output, below)
+
+
+def _bytes(entries: list[cache.Entry]) -> int:
+    return sum(entry.size for entry in entries)
 
 
 def _amount(entries: list[cache.Entry]) -> str:
-    size = cache.shown_bytes(sum(entry.size for entry in entries))
-    return f"{size} in {len(entries)} {'entry' if len(entries) == 1 else 'entries'}"
+    noun = "entry" if len(entries) == 1 else "entries"
+    return f"{bytes_label(_bytes(entries))} in {len(entries)} {noun}"

@@ -6,7 +6,8 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from toktk.lab.meter import Watcher, bytes_label
+from toktk.lab.meter import Watcher
+from toktk.sizes import bytes_label
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

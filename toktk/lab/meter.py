@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from toktk.runtime import peak_memory
+from toktk.sizes import bytes_label
 
 
 class Watcher:
@@ -118,12 +119,3 @@ def costs_line(costs: Sequence[dict[str, Any]]) -> str:
         memory = f" {bytes_label(peak)}" if peak else ""
         shown.append(f"{step} {sum(cost['wall'] for cost in of_step):.1f} s{memory}")
     return " · ".join(shown)
-
-
-def bytes_label(n: float) -> str:
-    """Return a number of bytes in the largest unit that leaves 1 or more, such as ``12 MB``."""
-    for unit in ("B", "kB", "MB"):
-        if n < 1000:
-            return f"{n:.0f} {unit}"
-        n /= 1000
-    return f"{n:.1f} GB"

@@ -9,12 +9,14 @@ character that follows.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -24,11 +26,7 @@ from toktk.cache import Store
 from toktk.errors import PatternError
 from toktk.pretokenizers import syntax
 from toktk.pretokenizers.construction import construct
-from toktk.pretokenizers.unicode import Partition, partition_unicode
-
-Tables = TypeVar("Tables")
-
-_FORMAT = 2
+from toktk.pretokenizers.unicode import CODE_POINTS, Partition, partition_unicode
 
 # How many texts the check of an automaton tries.
 _EXHAUSTIVE = 5000
@@ -39,7 +37,67 @@ _SAMPLES = 4  # characters of a class
 
 
 @dataclass(frozen=True, eq=False)
-class Automaton:
+class Tables(ABC):
+    """Arrays that are made of a pattern once, and that kernels index with unchecked."""
+
+    # The number of the stored format; data type and dimensions of each array.
+    FORMAT: ClassVar[int]
+    LAYOUT: ClassVar[tuple[tuple[str, int], ...]]
+
+    @functools.cached_property
+    def tables(self) -> tuple[Any, ...]:
+        """The arrays in the order of the attributes, as kernels take them."""
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+    @classmethod
+    def stored(cls, pattern: str, make: Callable[[], Self]) -> Self:
+        """Return the tables stored for `pattern`, or make and store them.
+
+        The key holds the number of a format instead of a hash of toktk's sources: compiling a pattern
+        takes up to a second, and an edit anywhere else is no reason to do it again.
+        """
+        key = [cls.__name__.lower(), cls.FORMAT, f"regex {regex.__version__}", pattern]
+        store = Store()
+        tables = store.read("patterns", key, cls._load, code=None)
+        if tables is None:
+            tables = make()
+            store.write("patterns", key, tables._save, code=None)
+        return tables
+
+    @classmethod
+    def _load(cls, folder: Path) -> Self:
+        # Given a path, numpy would not close a file that is no zip file.
+        with (
+            (folder / "tables.npz").open("rb") as file,
+            np.load(file, allow_pickle=False) as arrays,
+        ):
+            tables = cls(**arrays)
+        if not tables.is_sound():
+            raise ValueError("tables that lead out of bounds")
+        return tables
+
+    def _save(self, folder: Path) -> None:
+        np.savez_compressed(folder / "tables.npz", allow_pickle=False, **asdict(self))
+
+    def is_sound(self) -> bool:
+        """Check layout and ranges, since anybody may have written what is stored."""
+        return (
+            tuple((array.dtype, array.ndim) for array in self.tables) == self.LAYOUT
+            and all(array.size and array.flags.c_contiguous for array in self.tables)
+            and self._is_in_range()
+        )
+
+    @abstractmethod
+    def _is_in_range(self) -> bool: ...
+
+
+def within(array: npt.NDArray[Any], least: int, most: int) -> bool:
+    """Tell whether all values are from `least` to `most`."""
+    return least <= int(array.min()) and int(array.max()) <= most
+
+
+@dataclass(frozen=True, eq=False)
+class Automaton(Tables):
     """The tables of a compiled split pattern.
 
     Attributes:
@@ -52,9 +110,21 @@ class Automaton:
             marked where a later one is certain to be accepted.
     """
 
+    FORMAT = 2
+    LAYOUT = (("u1", 1), ("i2", 2), ("?", 2))
+
     class_of: npt.NDArray[np.uint8]
     next_state: npt.NDArray[np.int16]
     accept: npt.NDArray[np.bool_]
+
+    def _is_in_range(self) -> bool:
+        states, classes = self.next_state.shape
+        return (
+            self.class_of.size == CODE_POINTS
+            and self.accept.shape == (states, classes + 1)
+            and within(self.class_of, 0, classes - 1)
+            and within(self.next_state, -1, states - 1)
+        )
 
 
 def compile_pattern(pattern: str) -> Automaton:
@@ -66,40 +136,7 @@ def compile_pattern(pattern: str) -> Automaton:
         PatternError: the pattern is outside the subset of `toktk.pretokenizers.syntax`, too large,
             or does not match what the `regex` library matches (some possessive quantifiers).
     """
-    key = ["automaton", _FORMAT, unicode_version(), pattern]
-    return stored(key, Automaton, lambda: _compile(pattern))
-
-
-def unicode_version() -> str:
-    """Return whose character tables patterns are compiled with."""
-    return f"regex {regex.__version__}"
-
-
-def stored(key: list[Any], kind: type[Tables], make: Callable[[], Tables]) -> Tables:
-    """Return the tables stored under `key`, or make and store them; `kind` is a dataclass of arrays.
-
-    The key holds the number of a format instead of a hash of toktk's sources: compiling a pattern takes
-    up to a second, and an edit anywhere else is no reason to do it again.
-    """
-
-    def read(folder: Path) -> Tables:
-        # Given a path, numpy would not close a file that is no zip file.
-        with (
-            (folder / "tables.npz").open("rb") as file,
-            np.load(file, allow_pickle=False) as arrays,
-        ):
-            return kind(**arrays)
-
-    def save(folder: Path) -> None:
-        arrays = {name: getattr(tables, name) for name in kind.__annotations__}
-        np.savez_compressed(folder / "tables.npz", allow_pickle=False, **arrays)
-
-    store = Store()
-    tables = store.read("patterns", key, read, code=None)
-    if tables is None:
-        tables = make()
-        store.write("patterns", key, save, code=None)
-    return tables
+    return Automaton.stored(pattern, lambda: _compile(pattern))
 
 
 def _compile(pattern: str) -> Automaton:
@@ -111,13 +148,8 @@ def _compile(pattern: str) -> Automaton:
         raise PatternError(
             f"cannot compile the pattern {pattern!r}: the regex library finds {error}."
         ) from error
-    class_of, next_state, accept = construct(tree, unicode, pattern)
-    automaton = Automaton(
-        np.ascontiguousarray(class_of, dtype=np.uint8),
-        np.ascontiguousarray(next_state, dtype=np.int16),
-        np.ascontiguousarray(accept),
-    )
-    verify(automaton.class_of, automaton.next_state, automaton.accept, unicode, matcher)
+    automaton = Automaton(*construct(tree, unicode, pattern))
+    verify(automaton, unicode, matcher)
     return automaton
 
 
@@ -136,13 +168,7 @@ def match_length(
     return len(classes) if accept[state][-1] else length
 
 
-def verify(
-    class_of: npt.NDArray[np.uint8],
-    next_state: npt.NDArray[np.int16],
-    accept: npt.NDArray[np.bool_],
-    unicode: Partition,
-    matcher: Any,
-) -> None:
+def verify(automaton: Automaton, unicode: Partition, matcher: Any) -> None:
     """Compare the automaton with `matcher`, a compiled regex, on some 10,000 short texts.
 
     They are all texts of a few characters, all pairs of characters after every state, and random
@@ -151,11 +177,13 @@ def verify(
     Raises:
         PatternError: the two differ.
     """
-    rows, ends = next_state.tolist(), accept.tolist()
+    rows, ends = automaton.next_state.tolist(), automaton.accept.tolist()
     samples = _representatives(unicode)
     chance = random.Random(0)
     to_class = {
-        character: int(class_of[ord(character)]) for group in samples for character in group
+        character: int(automaton.class_of[ord(character)])
+        for group in samples
+        for character in group
     }
     for symbols in _texts(rows, [to_class[group[0]] for group in samples], chance):
         text = "".join(chance.choice(samples[symbol]) for symbol in symbols)

@@ -8,8 +8,7 @@ prefers (leftmost, then first), not the longest. Equal states and equal classes 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,26 +21,30 @@ _MAX_CLASSES = 255
 _MAX_POSITIONS = 2000
 _MAX_STATES = 1000
 
-_Row: TypeAlias = tuple[list[int], list[bool]]
 _States: TypeAlias = npt.NDArray[np.int64]
 _Accept: TypeAlias = npt.NDArray[np.bool_]
 
 
 def construct(
     tree: syntax.Node, unicode: Partition, pattern: str
-) -> tuple[_States, _States, _Accept]:
-    """Return class_of [code points], next_state [S, C] and accept [S, C + 1] for `tree`.
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int16], _Accept]:
+    """Return class_of, next_state and accept of the `Automaton` for `tree`.
 
     Raises:
         PatternError: the automaton would be too large; `pattern` is only quoted then.
     """
     program = _Program(unicode, pattern)
-    program.start = program.build(tree, program.add(_Match()))
-    next_state, accept = _minimize(*_normalize(*_determinize(program)))
-    next_state, accept, class_of = _merge_classes(next_state, accept, unicode.class_of)
-    if next_state.shape[1] > _MAX_CLASSES:
-        raise _too_large(pattern, f"{next_state.shape[1]} character classes", _MAX_CLASSES)
-    return class_of, next_state, accept
+    start = program.build(tree, program.add(None))
+    next_state, accept = _minimize(*_normalize(*_determinize(program, start)))
+    # Merge the classes between which no state distinguishes, numbered by first code point.
+    firsts, merged = number_rows(np.vstack([next_state, accept[:, :-1]]).T)
+    if len(firsts) > _MAX_CLASSES:
+        raise _too_large(pattern, f"{len(firsts)} character classes", _MAX_CLASSES)
+    return (
+        merged[unicode.class_of].astype(np.uint8),
+        np.ascontiguousarray(next_state[:, firsts], dtype=np.int16),
+        np.ascontiguousarray(accept[:, [*firsts, -1]]),
+    )
 
 
 def _too_large(pattern: str, size: str, limit: int) -> PatternError:
@@ -52,35 +55,27 @@ def _too_large(pattern: str, size: str, limit: int) -> PatternError:
     )
 
 
-@dataclass(frozen=True)
-class _Test:
+class _Test(NamedTuple):
     """Consume a character of one of the classes in the bit mask."""
 
     classes: int
     target: int
 
 
-@dataclass(frozen=True)
-class _Guard:
+class _Guard(NamedTuple):
     """Go on if the class of the next character (or the end of text) is in the bit mask."""
 
     classes: int
     target: int
 
 
-@dataclass(frozen=True)
-class _Split:
+class _Split(NamedTuple):
     """Go on at every target, the earlier preferred."""
 
     targets: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class _Match:
-    """The pattern has matched."""
-
-
-_Instruction: TypeAlias = _Test | _Guard | _Split | _Match
+_Instruction: TypeAlias = _Test | _Guard | _Split | None  # None: the pattern has matched
 
 
 class _Program:
@@ -90,7 +85,6 @@ class _Program:
         self.unicode = unicode
         self.pattern = pattern
         self.instructions: list[_Instruction] = []
-        self.start = 0
         self.end_of_text = 1 << unicode.size
         self.everything = (self.end_of_text << 1) - 1
 
@@ -106,8 +100,6 @@ class _Program:
         match node:
             case syntax.CharacterSet():
                 return self.add(_Test(self.unicode.members[node], target))
-            case syntax.EndOfText():
-                return self.add(_Guard(self.end_of_text, target))
             case syntax.LookAhead():
                 classes = self.end_of_text if node.end else 0
                 for characters in node.sets:
@@ -125,22 +117,20 @@ class _Program:
                 return self.repeat(node, target)
 
     def repeat(self, node: syntax.Repeat, target: int) -> int:
+        def option(body: int, rest: int) -> _Split:
+            return _Split((body, rest) if node.greedy else (rest, body))
+
         if node.most is None:
-            loop = self.add(_Match())  # replaced below: a loop has to name itself
-            body = self.build(node.item, loop)
-            self.instructions[loop] = self.option(body, target, node.greedy)
+            loop = self.add(None)  # replaced below: a loop has to name itself
+            self.instructions[loop] = option(self.build(node.item, loop), target)
             target = loop
         else:
             end = target
             for _ in range(node.most - node.least):
-                target = self.add(self.option(self.build(node.item, target), end, node.greedy))
+                target = self.add(option(self.build(node.item, target), end))
         for _ in range(node.least):
             target = self.build(node.item, target)
         return target
-
-    @staticmethod
-    def option(body: int, rest: int, greedy: bool) -> _Split:
-        return _Split((body, rest) if greedy else (rest, body))
 
 
 # A thread is a position of the program and the classes of the next character for which it is
@@ -167,41 +157,35 @@ def _follow(program: _Program, positions: Sequence[int]) -> tuple[_Thread, ...]:
                 stack.append((target, classes & members))
             case _Split(targets):
                 stack.extend((target, classes) for target in reversed(targets))
-            case _Match():
+            case None:
                 # Threads that are preferred less than a match never count again.
                 matched |= classes
                 threads.append((position, classes))
     return tuple(threads)
 
 
-def _step(program: _Program, threads: tuple[_Thread, ...], symbol: int) -> tuple[list[int], bool]:
-    """Return where the threads go on a character of class `symbol`, and whether one has matched."""
-    positions: list[int] = []
-    for position, classes in threads:
-        if classes >> symbol & 1:
-            instruction = program.instructions[position]
-            if isinstance(instruction, _Test):
-                positions.append(instruction.target)
-            else:
-                return positions, True
-    return positions, False
-
-
-def _determinize(program: _Program) -> tuple[_States, _Accept]:
+def _determinize(program: _Program, start: int) -> tuple[_States, _Accept]:
     """Return next_state [S, C] and accept [S, C + 1] of all states that can be reached."""
     symbols = program.unicode.size
-    states = [_follow(program, [program.start])]
+    states = [_follow(program, [start])]
     # The start is no key here: a state that is reached may end a match, the start may not.
     numbers: dict[tuple[_Thread, ...], int] = {}
     reached: dict[tuple[int, ...], int] = {(): -1}
-    rows: list[_Row] = []
-    while len(rows) < len(states):
-        threads = states[len(rows)]
-        row: list[int] = []
-        accept: list[bool] = []
+    next_state: list[list[int]] = []
+    accept: list[list[bool]] = []
+    for threads in states:
+        row = []
+        ends = []
         for symbol in range(symbols + 1):
-            positions, matched = _step(program, threads, symbol)
-            accept.append(matched and len(rows) > 0)
+            positions = []
+            matched = False
+            for position, classes in threads:
+                if classes >> symbol & 1:
+                    instruction = program.instructions[position]
+                    if not isinstance(instruction, _Test):
+                        matched = True
+                        break
+                    positions.append(instruction.target)
             key = tuple(positions)
             if key not in reached:
                 following = _follow(program, positions)
@@ -210,10 +194,12 @@ def _determinize(program: _Program) -> tuple[_States, _Accept]:
                     states.append(following)
                 reached[key] = numbers[following]
             row.append(reached[key])
-        rows.append((row[:symbols], accept))
+            ends.append(matched and bool(accept))
+        next_state.append(row[:symbols])
+        accept.append(ends)
         if len(states) > _MAX_STATES:
             raise _too_large(program.pattern, f"more than {_MAX_STATES} states", _MAX_STATES)
-    return np.array([row for row, _ in rows]), np.array([accept for _, accept in rows])
+    return np.array(next_state), np.array(accept)
 
 
 def _normalize(next_state: _States, accept: _Accept) -> tuple[_States, _Accept]:
@@ -254,11 +240,3 @@ def _minimize(next_state: _States, accept: _Accept) -> tuple[_States, _Accept]:
     rank[order] = np.arange(len(order))
     chosen = next_state[first[order]]
     return np.where(chosen >= 0, rank[block[chosen]], -1), accept[first[order]]
-
-
-def _merge_classes(
-    next_state: _States, accept: _Accept, class_of: _States
-) -> tuple[_States, _Accept, _States]:
-    """Merge the classes between which no state distinguishes, numbered by first code point."""
-    firsts, merged = number_rows(np.vstack([next_state, accept[:, :-1]]).T)
-    return next_state[:, firsts], accept[:, [*firsts, -1]], merged[class_of]

@@ -20,10 +20,9 @@ import regex
 from toktk.errors import PatternError
 from toktk.normalizers.normalizer import IDENTITY, Normalizer, find_parts
 from toktk.pretokenizers import patterns
-from toktk.pretokenizers.automaton import compile_pattern, stored, unicode_version
+from toktk.pretokenizers.automaton import compile_pattern
 from toktk.pretokenizers.transducer import Transducer, build
 
-_FORMAT = 4  # of the stored tables
 _KEPT = 128  # compiled patterns in memory
 
 Bytes = npt.NDArray[np.uint8]
@@ -346,9 +345,8 @@ def _cut_by_tables(data: Bytes, offsets: Int64, compiled: Transducer) -> tuple[I
 
 @functools.lru_cache(maxsize=_KEPT)
 def _compiled(pattern: str) -> Transducer | None:
-    key = ["transducer", _FORMAT, unicode_version(), pattern]
     try:
-        return stored(key, Transducer, lambda: build(compile_pattern(pattern)))
+        return Transducer.stored(pattern, lambda: build(compile_pattern(pattern)))
     except PatternError:
         _matcher(pattern)  # an error for the user, if the regex library cannot run it either
         return None

@@ -10,18 +10,24 @@ refuses such a pattern.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from toktk.errors import PatternError
 
 _SPECIAL = frozenset(r"\.[](){}|*+?^$")
-_CLASS_ESCAPES = frozenset("sSdDwW")
-_CONTROL_ESCAPES = frozenset("rntfva")
-_HEX_DIGITS = {"x": 2, "u": 4, "U": 8}
-_HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 _SET_OPERATORS = frozenset({"&&", "--", "||", "~~"})
 _MAX_DEPTH = 100
+
+# Four digits: anything larger would not fit an automaton anyway.
+_BOUNDS = re.compile(r"\{(\d{1,4})(,(\d{1,4})?)?\}", re.ASCII)
+_FLAGS = re.compile(r"([is]*)(?:-([is]*))?:")
+_HEXADECIMAL = "[0-9a-fA-F]"
+_ESCAPE = re.compile(
+    r"\\(?:[pP]\{[^}]+\}|[pP](?P<property>[a-zA-Z])|[sSdDwWrntfva]|[\W_]"
+    rf"|u{_HEXADECIMAL}{{4}}|x(?P<x>{_HEXADECIMAL}{{2}})|U(?P<U>{_HEXADECIMAL}{{8}}))"
+)
 
 
 @dataclass(frozen=True)
@@ -29,11 +35,6 @@ class CharacterSet:
     """One character out of a set; `text` is a regex for it alone, flags included."""
 
     text: str
-
-
-@dataclass(frozen=True)
-class EndOfText:
-    """The end of the text."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ class Repeat:
     greedy: bool
 
 
-Node: TypeAlias = CharacterSet | EndOfText | LookAhead | Sequence | Alternation | Repeat
+Node: TypeAlias = CharacterSet | LookAhead | Sequence | Alternation | Repeat
+END_OF_TEXT = LookAhead((), end=True, negated=False)
 
 
 def parse(pattern: str) -> Node:
@@ -101,29 +103,15 @@ def portable(pattern: str) -> str:
 
 def character_sets(node: Node) -> list[CharacterSet]:
     """Return every character set in the tree, repeated ones too."""
+    children: tuple[Node, ...]
     match node:
         case CharacterSet():
             return [node]
-        case LookAhead():
-            return list(node.sets)
-        case Sequence():
-            children: tuple[Node, ...] = node.items
-        case Alternation():
-            children = node.choices
-        case Repeat():
-            children = (node.item,)
-        case EndOfText():
-            children = ()
+        case LookAhead(children) | Sequence(children) | Alternation(children):
+            pass
+        case Repeat(item):
+            children = (item,)
     return [characters for child in children for characters in character_sets(child)]
-
-
-@dataclass(frozen=True)
-class _Flags:
-    ignore_case: bool = False
-    dot_all: bool = False
-
-    def wrap(self, text: str) -> CharacterSet:
-        return CharacterSet(f"(?i:{text})" if self.ignore_case else text)
 
 
 class _Parser:
@@ -131,19 +119,22 @@ class _Parser:
         self.pattern = pattern
         self.position = 0
         self.depth = 0
+        self.flags: frozenset[str] = frozenset()
         self.portable = True
 
     def parse(self) -> Node:
-        flags = _Flags()
         if self.pattern.startswith(("(?i)", "(?s)", "(?is)", "(?si)")):
-            letters = self.pattern[2 : self.pattern.index(")")]
-            flags = _Flags("i" in letters, "s" in letters)
-            self.portable = "s" not in letters
-            self.position = len(letters) + 3
-        tree = self.alternation(flags)
+            self.position = self.pattern.index(")") + 1
+            self.set_flags(self.pattern[2 : self.position - 1])
+        tree = self.alternation()
         if self.position < len(self.pattern):
             raise self.error("unbalanced ')'")
         return tree
+
+    def set_flags(self, added: str, removed: str = "") -> None:
+        self.flags = (self.flags | {*added}) - {*removed}
+        if "s" in added + removed:
+            self.portable = False
 
     def error(self, construct: str, position: int | None = None) -> PatternError:
         at = self.position if position is None else position
@@ -163,17 +154,17 @@ class _Parser:
         self.position += len(expected)
         return True
 
-    def alternation(self, flags: _Flags) -> Node:
-        choices = [self.sequence(flags)]
+    def alternation(self) -> Node:
+        choices = [self.sequence()]
         while self.take("|"):
-            choices.append(self.sequence(flags))
+            choices.append(self.sequence())
         return choices[0] if len(choices) == 1 else Alternation(tuple(choices))
 
-    def sequence(self, flags: _Flags) -> Node:
+    def sequence(self) -> Node:
         items: list[Node] = []
         while self.peek() not in ("", "|", ")"):
             start = self.position
-            item = self.atom(flags)
+            item = self.atom()
             items.append(self.quantified(item, start))
         return items[0] if len(items) == 1 else Sequence(tuple(items))
 
@@ -181,7 +172,7 @@ class _Parser:
         bounds = self.bounds()
         if bounds is None:
             return item
-        if isinstance(item, LookAhead | EndOfText):
+        if isinstance(item, LookAhead):
             raise self.error("a quantifier on an assertion", start)
         greedy = not self.take("?")
         possessive = greedy and self.take("+")
@@ -200,150 +191,124 @@ class _Parser:
             return simple[character]
         if character != "{":
             return None
-        end = self.pattern.find("}", self.position)
-        least, comma, most = self.pattern[self.position + 1 : end].partition(",")
-        if end < 0 or not _is_number(least) or not (most == "" or _is_number(most)):
+        match = _BOUNDS.match(self.pattern, self.position)
+        if match is None:
             raise self.error("'{' that begins no {m}, {m,} or {m,n}")
-        limit = int(most) if most else None if comma else int(least)
-        if limit is not None and limit < int(least):
+        least = int(match[1])
+        most = int(match[3]) if match[3] else None if match[2] else least
+        if most is not None and most < least:
             raise self.error("a quantifier whose limits are in the wrong order")
-        self.position = end + 1
-        return int(least), limit
+        self.position = match.end()
+        return least, most
 
-    def atom(self, flags: _Flags) -> Node:
+    def atom(self) -> Node:
         character = self.peek()
         if character == "(":
-            return self.group(flags)
-        if character == "[":
-            return flags.wrap(self.bracket())
-        if character == "\\":
-            if self.take("\\z"):
-                return EndOfText()
-            return flags.wrap(self.escape())
+            return self.group()
         if character in ("*", "+", "?", "{"):
             raise self.error("a quantifier with nothing to repeat")
         if character == "^":
             raise self.error("the anchor '^'")
-        self.position += 1
-        if character == "$":
+        if self.take("\\z"):
+            return END_OF_TEXT
+        if self.take("$"):
             self.portable = False
             # In `regex` it also stands before a final line feed; where that changes a match, the
             # comparison of the finished automaton with `regex` refuses the pattern.
-            return EndOfText()
-        if character == ".":
-            return CharacterSet(r"[\s\S]" if flags.dot_all else ".")
-        return flags.wrap("\\" + character if character in _SPECIAL else character)
+            return END_OF_TEXT
+        if self.take("."):
+            return CharacterSet(r"[\s\S]" if "s" in self.flags else ".")
+        if character == "[":
+            text = self.bracket()
+        elif character == "\\":
+            text = self.escape()
+        else:
+            self.position += 1
+            text = "\\" + character if character in _SPECIAL else character
+        return CharacterSet(f"(?i:{text})" if "i" in self.flags else text)
 
     def escape(self) -> str:
         """Consume an escape that stands for one character or a set; return its text."""
-        start = self.position
-        self.position += 1
-        letter = self.peek()
-        self.position += 1
-        if letter in ("p", "P"):
-            return self.property_escape(start)
-        if letter in _HEX_DIGITS:
-            digits = self.peek(_HEX_DIGITS[letter])
-            self.position += len(digits)
-            if len(digits) < _HEX_DIGITS[letter] or not all(d in _HEXADECIMAL for d in digits):
-                raise self.error(f"the escape '\\{letter}' without its hexadecimal digits", start)
-            if letter != "u":
-                return self.literal(int(digits, 16), start)
-        elif letter == "" or (letter.isalnum() and letter not in _CLASS_ESCAPES | _CONTROL_ESCAPES):
-            raise self.error(f"the escape '\\{letter}'", start)
-        return self.pattern[start : self.position]
-
-    def literal(self, code_point: int, start: int) -> str:
-        # Oniguruma takes \x for a byte and has no \U.
-        self.portable = False
-        if code_point <= 0xFFFF:
-            return f"\\u{code_point:04X}"
-        if code_point > 0x10FFFF:
-            raise self.error("an escape beyond the last code point", start)
-        return chr(code_point)
-
-    def property_escape(self, start: int) -> str:
-        if self.take("{"):
-            end = self.pattern.find("}", self.position)
-            if end <= self.position:
-                raise self.error("a property without a name", start)
-            self.position = end + 1
-        elif self.peek().isalpha():
+        match = _ESCAPE.match(self.pattern, self.position)
+        if match is None:
+            letter = self.peek(2)[1:]
+            if letter in ("p", "P"):
+                raise self.error("a property without a name")
+            lack = " without its hexadecimal digits" if letter in ("x", "u", "U") else ""
+            raise self.error(f"the escape '\\{letter}'{lack}")
+        text = match[0]
+        if match["property"]:
             self.portable = False
-            self.position += 1
-            return f"{self.pattern[start : start + 2]}{{{self.pattern[start + 2]}}}"
-        else:
-            raise self.error("a property without a name", start)
-        return self.pattern[start : self.position]
+            text = f"{text[:2]}{{{text[2]}}}"
+        elif match["x"] or match["U"]:
+            # Oniguruma takes \x for a byte and has no \U.
+            self.portable = False
+            code_point = int(text[2:], 16)
+            if code_point > 0x10FFFF:
+                raise self.error("an escape beyond the last code point")
+            text = chr(code_point) if code_point > 0xFFFF else f"\\u{code_point:04X}"
+        self.position = match.end()
+        return text
 
     def bracket(self) -> str:
         """Consume a class in brackets; return its text."""
         start = self.position
         self.position += 1
-        parts = ["[^" if self.take("^") else "["]
+        text = "[^" if self.take("^") else "["
         if self.peek() == "]":
             raise self.error("']' as the first character of a class (write '\\]')")
-        while self.peek() != "]":
-            if self.peek() == "":
+        while not self.take("]"):
+            character = self.peek()
+            if character == "":
                 raise self.error("a class without its ']'", start)
-            if self.peek() == "[":
+            if character == "[":
                 raise self.error("'[' inside a class (write '\\[')")
             if self.peek(2) in _SET_OPERATORS:
                 raise self.error(f"{self.peek(2)!r} inside a class")
-            if self.peek() == "\\":
-                parts.append(self.escape())
+            if character == "\\":
+                text += self.escape()
             else:
-                parts.append(self.peek())
+                text += character
                 self.position += 1
-        self.position += 1
-        return "".join([*parts, "]"])
+        return text + "]"
 
-    def group(self, flags: _Flags) -> Node:
+    def group(self) -> Node:
         start = self.position
+        outer_flags = self.flags
         self.depth += 1
         if self.depth > _MAX_DEPTH:
             raise self.error(f"a group nested more than {_MAX_DEPTH} deep")
         self.position += 1
         negated = self.take("?!")
-        look_ahead = negated or self.take("?=")
-        if not look_ahead and self.take("?"):
-            flags = self.group_flags(flags, start)
-        body = self.alternation(flags)
+        is_look_ahead = negated or self.take("?=")
+        if not is_look_ahead and self.take("?"):
+            match = _FLAGS.match(self.pattern, self.position)
+            if match is None:
+                raise self.error(f"the group '(?{self.peek(2)}...'", start)
+            self.position = match.end()
+            self.set_flags(match[1], match[2] or "")
+        body = self.alternation()
         if not self.take(")"):
             raise self.error("a group without its ')'", start)
         self.depth -= 1
-        return self.look_ahead(body, negated, start) if look_ahead else body
-
-    def group_flags(self, flags: _Flags, start: int) -> _Flags:
-        value = True
-        while self.peek() in ("i", "s", "-"):
-            if self.take("-"):
-                value = False
-            elif self.take("i"):
-                flags = replace(flags, ignore_case=value)
-            elif self.take("s"):
-                self.portable = False
-                flags = replace(flags, dot_all=value)
-        if not self.take(":"):
-            raise self.error(f"the group '(?{self.pattern[start + 2 : start + 4]}...'", start)
-        return flags
-
-    def look_ahead(self, body: Node, negated: bool, start: int) -> LookAhead:
+        self.flags = outer_flags
+        if not is_look_ahead:
+            return body
         choices = body.choices if isinstance(body, Alternation) else (body,)
         sets = tuple(choice for choice in choices if isinstance(choice, CharacterSet))
-        end = any(isinstance(choice, EndOfText) for choice in choices)
-        if len(sets) + sum(isinstance(choice, EndOfText) for choice in choices) < len(choices):
+        n_ends = choices.count(END_OF_TEXT)
+        if len(sets) + n_ends < len(choices):
             raise self.error("look-ahead over other than one character", start)
-        return LookAhead(sets, end, negated)
+        return LookAhead(sets, n_ends > 0, negated)
 
 
 def _render(node: Node) -> str:
     match node:
         case CharacterSet(text):
             return text
-        case EndOfText():
-            return r"\z"
         case LookAhead(sets, end, negated):
+            if node == END_OF_TEXT:
+                return r"\z"
             choices = [*(characters.text for characters in sets), *([r"\z"] if end else [])]
             return f"(?{'!' if negated else '='}{'|'.join(choices)})"
         case Sequence(items):
@@ -355,17 +320,8 @@ def _render(node: Node) -> str:
             return "|".join(_render(choice) for choice in choices)
         case Repeat(item, least, most, greedy):
             body = _render(item) if isinstance(item, CharacterSet) else f"(?:{_render(item)})"
-            lazy = "" if greedy or least == most else "?"
-            return body + _quantifier(least, most) + lazy
-
-
-def _quantifier(least: int, most: int | None) -> str:
-    if most == least:
-        return f"{{{least}}}"
-    short = {(0, 1): "?", (0, None): "*", (1, None): "+"}
-    return short.get((least, most), f"{{{least},{'' if most is None else most}}}")
-
-
-def _is_number(text: str) -> bool:
-    # Four digits: anything larger would not fit an automaton anyway.
-    return text.isascii() and text.isdigit() and len(text) <= 4
+            if most == least:
+                return f"{body}{{{least}}}"
+            short = {(0, 1): "?", (0, None): "*", (1, None): "+"}
+            bounds = f"{{{least},{'' if most is None else most}}}"
+            return body + short.get((least, most), bounds) + ("" if greedy else "?")

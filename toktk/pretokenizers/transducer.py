@@ -17,25 +17,19 @@ characters of more than one byte alike share their rows.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from toktk.errors import PatternError
-from toktk.pretokenizers.automaton import Automaton
+from toktk.pretokenizers.automaton import Automaton, Tables, within
 
 MAX_RUNS = 4  # ends that can be taken back, and one
 MAX_STATES = 4096
 MAX_ROWS = 1 << 16  # of 64 bytes inside a character
 CLOSED, LOST = -1, -2
-
-# Columns of `finish`: how the next end moves; whether the text's end is the end of a piece, and not a
-# matter of the plain automaton; how far behind the next end those begin that may be taken back.
-_MOVE, _IS_PIECE, _SETTLED = range(3)
 
 Int64 = npt.NDArray[np.int64]
 # The runs, oldest first, and whether the next end is in use. All but the last run have an end; one that
@@ -44,19 +38,24 @@ Composite = tuple[tuple[int, ...], bool]
 
 
 @dataclass(frozen=True, eq=False)
-class Transducer:
+class Transducer(Tables):
     """The tables that the scanning kernels read.
 
     Attributes:
         rows: uint32[n]; the row of the next state for row + byte. State s has row 256 * s. The last two
             states bail; the next end is in use in the first of them, and not in the second.
         moves: int8[n]; how the next end moves for row + byte, before the position is written there.
-        finish: int8[S, 3]; what the end of the text does to a state that does not bail.
+        finish: int8[S, 3]; what the end of the text does to a state that does not bail: how the next end
+            moves; whether the text's end is the end of a piece, and not a matter of the plain automaton;
+            how far behind the next end those begin that may be taken back.
         bytes_table: uint32[nodes * 256]; (next node << 8 | class + 1) for a byte, 0 inside a character.
         next_state: int16[A * C], accept: uint8[A * (C + 1)]: the automaton itself, flat.
         certain: bool[65536]; whether a piece ends between characters, whatever came before them, for
             (class + 1) << 8 | (class + 1).
     """
+
+    FORMAT = 4
+    LAYOUT = (("u4", 1), ("i1", 1), ("i1", 2), ("u4", 1), ("i2", 1), ("u1", 1), ("?", 1))
 
     rows: npt.NDArray[np.uint32]
     moves: npt.NDArray[np.int8]
@@ -66,10 +65,22 @@ class Transducer:
     accept: npt.NDArray[np.uint8]
     certain: npt.NDArray[np.bool_]
 
-    @functools.cached_property
-    def tables(self) -> tuple[Any, ...]:
-        """What the kernels take: the arrays in the order above."""
-        return tuple(getattr(self, field.name) for field in fields(self))
+    def _is_in_range(self) -> bool:
+        n_states = self.accept.size - self.next_state.size  # of the automaton
+        return (
+            n_states > 0
+            and self.next_state.size % n_states == 0
+            and within(self.next_state, -1, n_states - 1)
+            and self.rows.size == self.moves.size
+            and within(self.rows, 0, self.rows.size - 256)
+            and within(self.moves, -MAX_RUNS, 1)
+            and self.finish.shape[1] == 3
+            and within(self.finish, -MAX_RUNS, 1)
+            and (len(self.finish) + 2) * 256 <= self.rows.size
+            and within(self.bytes_table >> 8, 0, (self.bytes_table.size >> 8) - 1)
+            and within(self.bytes_table & 255, 0, self.next_state.size // n_states)
+            and self.certain.size == 1 << 16
+        )
 
 
 def build(automaton: Automaton) -> Transducer:
