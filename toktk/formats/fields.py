@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from toktk.errors import FormatError
+from toktk.errors import FormatError, PatternError
 from toktk.models.model import Model
+from toktk.models.pairs import MAX_ID
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 Parts = tuple[Pretokenizer, Model]
@@ -22,11 +24,7 @@ class NotNative(Exception):
 
 
 class Fields:
-    """Checks values of one file.
-
-    Attributes:
-        path: the file, for messages.
-    """
+    """Checks values of the file at `path`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -37,17 +35,46 @@ class Fields:
             f"cannot read {self.path}: {field}.", f"Found: {found}.", f"Readable is: {wanted}."
         )
 
+    def check(self, is_sound: bool, field: str, value: Any, wanted: str) -> None:
+        """Refuse the value of a field unless it `is_sound`."""
+        if not is_sound:
+            raise self.error(field, short(value), wanted)
+
     def as_object(self, value: Any, field: str) -> dict[str, Any]:
         """Return `value` if it is an object."""
         if not isinstance(value, dict):
             raise self.error(field, short(value), "an object")
         return value
 
-    def as_list(self, value: Any, field: str) -> Sequence[Any]:
+    def as_list(self, value: Any, field: str) -> list[Any]:
         """Return `value` if it is a list."""
         if not isinstance(value, list):
             raise self.error(field, short(value), "a list")
         return value
+
+    def flag(self, holder: dict[str, Any], field: str, default: bool = False) -> bool:
+        """Return the value that `holder` has under the last part of `field`, if it is true or false."""
+        value = holder.get(field.rpartition(".")[2], default)
+        if not isinstance(value, bool):
+            raise self.error(field, short(value), "true or false")
+        return value
+
+    @contextlib.contextmanager
+    def blaming(self, field: str, wanted: str) -> Iterator[None]:
+        """Let an error that is raised within name this field."""
+        try:
+            yield
+        except FormatError as error:
+            raise self.error(field, " ".join(str(error).split()), wanted) from error
+
+
+@contextlib.contextmanager
+def left_to_library(what: str) -> Iterator[None]:
+    """Turn an error that is raised within into NotNative, which says `what` and the error's first line."""
+    try:
+        yield
+    except (FormatError, PatternError) as error:
+        raise NotNative(f"{what}: {str(error).splitlines()[0]}") from error
 
 
 def short(value: Any) -> str:
@@ -70,6 +97,11 @@ def has_surrogate(text: str) -> bool:
 def is_text(value: Any) -> TypeGuard[str]:
     """Tell whether a value of a JSON file is a string that has UTF-8 and is not empty."""
     return isinstance(value, str) and value != "" and not has_surrogate(value)
+
+
+def is_id(value: Any, highest: int = MAX_ID) -> TypeGuard[int]:
+    """Tell whether a value of a JSON file is an integer from 0 to `highest`."""
+    return type(value) is int and 0 <= value <= highest
 
 
 def read_bytes(path: Path) -> bytes:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-from toktk.errors import FormatError, PatternError
-from toktk.formats.fields import Fields, NotNative, short
+from toktk.formats.fields import Fields, NotNative, left_to_library
 from toktk.normalizers.normalizer import Normalizer
 from toktk.pretokenizers import syntax
 from toktk.pretokenizers.automaton import compile_pattern
@@ -24,12 +22,12 @@ _DIGITS = {True: r"\p{N}", False: r"\p{N}+"}
 # A plus after these repeats them in Oniguruma, where elsewhere it makes them possessive.
 _REPEATED = re.compile(r"\{[\d,]*\}\+")
 _WORDS = re.compile(r"(?<!\\)(?:\\\\)*\\[wWbB]")
+_SPACES_TO_MARKS = {"pattern": {"String": " "}, "content": MARK}
 _FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 
 
-@dataclass
 class Steps:
-    r"""What happens to a text before the model sees it.
+    r"""What happens to a text before the model sees it, as ``normalizer`` and ``pre_tokenizer`` say.
 
     Attributes:
         normalizer: what happens to the text as a whole.
@@ -38,178 +36,149 @@ class Steps:
         first_alone: whether the prefix goes to the beginning of the text, but not to what follows an added
             token.
         words: whether a pattern asks for ``\w`` or ``\b``. In the library, ² and ½ are among the former.
-    """
-
-    normalizer: Normalizer = field(default_factory=Normalizer)
-    cuts: list[str] = field(default_factory=list)
-    byte_level: bool = False
-    first_alone: bool = False
-    words: bool = False
-
-    def change(self, **changes: Any) -> None:
-        """Set fields of the normalizer."""
-        self.normalizer = replace(self.normalizer, **changes)
-
-
-def read_steps(path: Path, normalizer: Any, pretokenizer: Any) -> Steps:
-    """Return what the fields ``normalizer`` and ``pre_tokenizer`` say.
 
     Raises:
-        NotNative: they ask for what toktk does not do.
+        NotNative: the fields ask for what toktk does not do.
         FormatError: they are malformed.
     """
-    reader = _Reader(path)
-    steps = Steps()
-    reader.normalize(steps, normalizer)
-    reader.pretokenize(steps, pretokenizer)
-    return steps
 
+    def __init__(self, fields: Fields, normalizer: Any, pretokenizer: Any) -> None:
+        self._fields = fields
+        self.normalizer = Normalizer()
+        self.cuts: list[str] = []
+        self.byte_level = self.first_alone = self.words = False
+        self._normalize(self._listed(normalizer, "normalizer", "normalizers"))
+        self._pretokenize(self._listed(pretokenizer, "pre_tokenizer", "pretokenizers"))
 
-def pretokenizer_of(steps: Steps, last: str, added: tuple[str, ...]) -> Pretokenizer:
-    """Return the pretokenizer of `steps`; `last` cuts what comes out of them, for the model's sake."""
-    cuts = list(steps.cuts)
-    if last != PATTERNS["none"] or not cuts:
-        cuts.append(last)
-    *before, pattern = cuts
-    name = next((name for name, known in PATTERNS.items() if known == pattern), "")
-    if before or not name:
-        name = pattern_name(json.dumps(cuts) if before else pattern)
-    return Pretokenizer(
-        name, pattern, before=tuple(before), normalizer=steps.normalizer, added=added
-    )
+    def pretokenizer(self, last: str, added: tuple[str, ...]) -> Pretokenizer:
+        """Return these steps; `last` cuts what comes out of them, for the model's sake."""
+        cuts = list(self.cuts)
+        if last != PATTERNS["none"] or not cuts:
+            cuts.append(last)
+        *before, pattern = cuts
+        name = next((name for name, known in PATTERNS.items() if known == pattern), "")
+        if before or not name:
+            name = pattern_name(json.dumps(cuts) if before else pattern)
+        return Pretokenizer(
+            name, pattern, before=tuple(before), normalizer=self.normalizer, added=added
+        )
 
+    def _change(self, **changes: Any) -> None:
+        self.normalizer = replace(self.normalizer, **changes)
 
-class _Reader(Fields):
-    def listed(self, value: Any, name: str, parts: str) -> list[dict[str, Any]]:
+    def _flag(self, step: dict[str, Any], name: str, default: bool) -> bool:
+        return self._fields.flag(step, f"{step['type']}.{name}", default)
+
+    def _listed(self, value: Any, name: str, parts: str) -> list[dict[str, Any]]:
         """Return the steps of a field: none, one, or those of a Sequence, however deep."""
-        if value is None:
-            return []
         steps: list[dict[str, Any]] = []
-        waiting = [(value, name)]
+        waiting = [] if value is None else [(value, name)]
         while waiting:
-            step, at = waiting.pop()
-            step = self.as_object(step, at)
-            if step.get("type", "") is None:
+            value, at = waiting.pop()
+            step = self._fields.as_object(value, at)
+            kind = step.get("type")
+            if kind is None and "type" in step:
                 raise NotNative(f"{at}.type null")
-            if not isinstance(step.get("type"), str):
-                raise self.error(f"{at}.type", short(step.get("type")), "the name of a step")
-            if step["type"] != "Sequence":
+            self._fields.check(isinstance(kind, str), f"{at}.type", kind, "the name of a step")
+            if kind != "Sequence":
                 steps.append(step)
                 continue
-            inner = self.as_list(step.get(parts), f"{at}.{parts}")
+            inner = self._fields.as_list(step.get(parts), f"{at}.{parts}")
             waiting += [(inner[i], f"{at}.{parts}[{i}]") for i in reversed(range(len(inner)))]
         return steps
 
-    def flag(self, step: dict[str, Any], name: str, default: bool) -> bool:
-        value = step.get(name, default)
-        if not isinstance(value, bool):
-            raise self.error(f"{step['type']}.{name}", short(value), "true or false")
-        return value
-
-    def normalize(self, steps: Steps, value: Any) -> None:
-        listed = self.listed(value, "normalizer", "normalizers")
+    def _normalize(self, listed: list[dict[str, Any]]) -> None:
         prepended = False
         for step in listed:
             kind = step["type"]
             if kind in _FORMS and step is listed[0]:
-                steps.change(form=kind)
+                self._change(form=kind)
             elif kind == "Prepend" and step.get("prepend") == MARK and not prepended:
                 prepended = True
-            elif kind == "Replace" and _replaces_spaces(step):
-                steps.change(marks=True)
+            elif kind == "Replace" and step.items() >= _SPACES_TO_MARKS.items():
+                self._change(marks=True)
             else:
                 raise NotNative(f"normalizer {_named(step)}")
         if prepended:
-            if not steps.normalizer.marks:
+            if not self.normalizer.marks:
                 raise NotNative("normalizer Prepend without Replace")
-            steps.change(prefix="always")
+            self._change(prefix="always")
 
-    def pretokenize(self, steps: Steps, value: Any) -> None:
-        listed = self.listed(value, "pre_tokenizer", "pretokenizers")
+    def _pretokenize(self, listed: list[dict[str, Any]]) -> None:
         for step in listed:
             kind = step["type"]
-            if steps.byte_level:
+            if self.byte_level:
                 raise NotNative(f"pretokenizer {kind} after ByteLevel")
             if kind == "ByteLevel":
-                self.byte_level(steps, step, step is listed[0])
+                self._read_byte_level(step, step is listed[0])
             elif kind == "Metaspace":
-                self.metaspace(steps, step, step is listed[0])
+                self._read_metaspace(step, step is listed[0])
             elif kind == "Split":
-                self.split(steps, step)
+                self._read_split(step)
             elif kind == "Digits":
-                steps.cuts.append(_DIGITS[self.flag(step, "individual_digits", False)])
+                self.cuts.append(_DIGITS[self._flag(step, "individual_digits", False)])
             else:  # Punctuation too: its table is of an old Unicode
                 raise NotNative(f"pretokenizer {_named(step)}")
 
-    def byte_level(self, steps: Steps, step: dict[str, Any], first: bool) -> None:
-        if steps.normalizer.marks:
+    def _read_byte_level(self, step: dict[str, Any], is_first: bool) -> None:
+        if self.normalizer.marks:
             raise NotNative("pretokenizer ByteLevel after U+2581 for spaces")
-        if self.flag(step, "add_prefix_space", True):
-            if not first:  # each piece would get one
+        if self._flag(step, "add_prefix_space", True):
+            if not is_first:  # each piece would get one
                 raise NotNative("pretokenizer ByteLevel with add_prefix_space after others")
-            steps.change(prefix="unless_space")
-        if self.flag(step, "use_regex", True):
-            steps.cuts.append(PATTERNS["gpt2"])
-        steps.byte_level = True
+            self._change(prefix="unless_space")
+        if self._flag(step, "use_regex", True):
+            self.cuts.append(PATTERNS["gpt2"])
+        self.byte_level = True
 
-    def metaspace(self, steps: Steps, step: dict[str, Any], first: bool) -> None:
+    def _read_metaspace(self, step: dict[str, Any], is_first: bool) -> None:
         if step.get("replacement", MARK) != MARK:
             raise NotNative("pretokenizer Metaspace with another mark")
         # Before there was a scheme, there was a flag.
-        old = "always" if self.flag(step, "add_prefix_space", True) else "never"
+        old = "always" if self._flag(step, "add_prefix_space", True) else "never"
         scheme = step.get("prepend_scheme", old)
-        if scheme not in ("always", "first", "never"):
-            wanted = '"always", "first" or "never"'
-            raise self.error("Metaspace.prepend_scheme", short(scheme), wanted)
-        if not first and (scheme != "never" or steps.cuts):
+        is_scheme = scheme in ("always", "first", "never")
+        wanted = '"always", "first" or "never"'
+        self._fields.check(is_scheme, "Metaspace.prepend_scheme", scheme, wanted)
+        if not is_first and (scheme != "never" or self.cuts):
             raise NotNative("pretokenizer Metaspace after others")
-        steps.change(marks=True)
-        if scheme != "never" and steps.normalizer.prefix == "never":
-            steps.change(prefix="unless_space")
-            steps.first_alone = scheme == "first"
-        if self.flag(step, "split", True):
-            steps.cuts.append(PATTERNS["metaspace"])
+        self._change(marks=True)
+        if scheme != "never" and self.normalizer.prefix == "never":
+            self._change(prefix="unless_space")
+            self.first_alone = scheme == "first"
+        if self._flag(step, "split", True):
+            self.cuts.append(PATTERNS["metaspace"])
 
-    def split(self, steps: Steps, step: dict[str, Any]) -> None:
-        pattern = step.get("pattern")
-        behavior, invert = step.get("behavior"), self.flag(step, "invert", False)
-        entries = list(pattern.items()) if isinstance(pattern, dict) else []
-        kind, text = entries[0] if len(entries) == 1 else (None, None)
-        if kind not in ("Regex", "String") or not isinstance(text, str):
-            raise self.error("Split.pattern", short(pattern), '{"Regex": …} or {"String": …}')
-        if not isinstance(behavior, str):
-            raise self.error("Split.behavior", short(behavior), "the name of a behavior")
-        if kind == "String" and " " in text and steps.normalizer.marks and not invert:
+    def _read_split(self, step: dict[str, Any]) -> None:
+        pattern, behavior = step.get("pattern"), step.get("behavior")
+        inverted = self._flag(step, "invert", False)
+        entries: list[Any] = [*pattern.items()] if isinstance(pattern, dict) else []
+        kind, text = entries[0] if len(entries) == 1 else ("", "")
+        is_pattern = kind in ("Regex", "String") and isinstance(text, str)
+        wanted = '{"Regex": …} or {"String": …}'
+        self._fields.check(is_pattern, "Split.pattern", pattern, wanted)
+        is_name = isinstance(behavior, str)
+        self._fields.check(is_name, "Split.behavior", behavior, "the name of a behavior")
+        if kind == "String" and " " in text and self.normalizer.marks and not inverted:
             return  # no space is left to be found
-        if steps.normalizer.marks:
+        if self.normalizer.marks:
             raise NotNative("pretokenizer Split after U+2581 for spaces")
         if kind == "String":
             raise NotNative("pretokenizer Split at a string")
-        steps.cuts.append(_isolating(text, behavior, invert))
-        steps.words |= _WORDS.search(text) is not None
-
-
-def _isolating(text: str, behavior: str, invert: bool) -> str:
-    """Return the pattern in toktk's dialect, if the split keeps all of the text."""
-    drops = (behavior, invert) == ("Removed", True)
-    if behavior != "Isolated" and not drops:
-        raise NotNative(f"pretokenizer Split {behavior}{' inverted' if invert else ''}")
-    try:
-        pattern = _read_alike(text)
-        if drops and leaves_gaps(compile_pattern(pattern)):
-            raise NotNative("pretokenizer Split that drops text")
-    except (FormatError, PatternError) as error:
-        raise NotNative(f"pretokenizer Split: {str(error).splitlines()[0]}") from error
-    return pattern
+        drops = (behavior, inverted) == ("Removed", True)
+        if behavior != "Isolated" and not drops:
+            raise NotNative(f"pretokenizer Split {behavior}{' inverted' if inverted else ''}")
+        with left_to_library("pretokenizer Split"):
+            self.cuts.append(_read_alike(text))
+            if drops and leaves_gaps(compile_pattern(self.cuts[-1])):
+                raise NotNative("pretokenizer Split that drops text")
+        self.words |= _WORDS.search(text) is not None
 
 
 def _read_alike(text: str) -> str:
-    """Return a pattern that Oniguruma reads like the `regex` library.
+    """Return a pattern that Oniguruma reads like the `regex` library, or raise FormatError.
 
     Possessive quantifiers are among these, but for those after braces.
-
-    Raises:
-        FormatError: it may be read differently.
     """
     greedy = text
     for mark in "?*+":
@@ -218,10 +187,6 @@ def _read_alike(text: str) -> str:
     if possessive and syntax.portable(greedy) == greedy and Pretokenizer("", text).compile():
         return text
     return exported_pretokenizer(text).pattern
-
-
-def _replaces_spaces(step: dict[str, Any]) -> bool:
-    return step.get("pattern") == {"String": " "} and step.get("content") == MARK
 
 
 def _named(step: dict[str, Any]) -> str:
