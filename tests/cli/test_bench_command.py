@@ -124,11 +124,11 @@ def test_timings_are_shown_kept_and_not_taken_twice(
 ) -> None:
     taken: list[tuple[str, dict[str, object]]] = []
 
-    def measure(loaded: list[Loaded], documents: object, **options: object) -> list[Timing]:
-        taken.append((loaded[0].label, options))
+    def measure(loaded: Loaded, documents: object, **options: object) -> list[Timing]:
+        taken.append((loaded.label, options))
         timing = functools.partial(
             Timing,
-            tokenizer=loaded[0].label,
+            tokenizer=loaded.label,
             engine="toktk",
             version="1.0",
             threads=int(str(options["jobs"])),

@@ -41,12 +41,8 @@ def test_from_end_to_end(folder, documents, monkeypatch):
     monkeypatch.setattr("toktk.timing.slices.SMALLEST", 2000)
     own = ("tokenizers", "tiktoken")  # a process for each peer as well would take seconds
     monkeypatch.setattr("toktk.timing.engines._version", lambda name: name in own and "1")
-    found = measure(
-        [open_tokenizer(str(folder / "tokenizer.json"))],
-        documents,
-        repeats=1,
-        growth=False,
-    )
+    loaded = open_tokenizer(str(folder / "tokenizer.json"))
+    found = measure(loaded, documents, repeats=1, growth=False)
     values = {(r.engine, r.what): r for r in found}
     for engine in ("tokenizers", "toktk"):
         for what in ("ids", "load", "cold", "warm", "memory"):

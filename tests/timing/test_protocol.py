@@ -49,8 +49,12 @@ class InProcess(EngineProcess):
 
 @pytest.fixture
 def log(monkeypatch, request):
+    """What engines in this process are asked, in place of processes."""
     monkeypatch.syspath_prepend(str(request.path.parent))
-    return []
+    log = []
+    start = lambda engine, jobs: InProcess(engine, jobs, log)  # noqa: E731
+    monkeypatch.setattr("toktk.timing.protocol.EngineProcess", start)
+    return log
 
 
 @pytest.fixture
@@ -60,8 +64,7 @@ def texts(tmp_path):
 
 
 def contest(engines, texts, log, **options):
-    start = lambda engine, jobs: InProcess(engine, jobs, log)  # noqa: E731
-    return Contest("t", engines, texts, start=start, repeats=3, **options)
+    return Contest("t", engines, texts, repeats=3, **options)
 
 
 def test_each_slice_is_timed_once_by_each_engine_in_turning_order(texts, log):
@@ -236,13 +239,19 @@ class Clockwork(EngineProcess):
         return {"bytes": n, "seconds": seconds, "cpu": seconds, "digest": digest}
 
 
-def exponents(engines, tmp_path):
-    found = pathological("t", engines, tmp_path, 1, Clockwork)
-    return {(r.engine, r.what.partition(":")[2], r.unit): r for r in found}
+@pytest.fixture
+def exponents(monkeypatch, tmp_path):
+    monkeypatch.setattr("toktk.timing.pathological.EngineProcess", Clockwork)
+
+    def run(engines):
+        found = pathological("t", engines, tmp_path, 1)
+        return {(r.engine, r.what.partition(":")[2], r.unit): r for r in found}
+
+    return run
 
 
-def test_exponents_are_those_of_the_clock(tmp_path):
-    found = exponents([fake("lib", a=1e-12, b=2), fake("toktk", a=1e-9, b=1)], tmp_path)
+def test_exponents_are_those_of_the_clock(exponents):
+    found = exponents([fake("lib", a=1e-12, b=2), fake("toktk", a=1e-9, b=1)])
     for kind in KINDS:
         slow, fast = found["lib", kind, "exponent"], found["toktk", kind, "exponent"]
         assert slow.value == pytest.approx(2, abs=1e-6)
@@ -254,19 +263,19 @@ def test_exponents_are_those_of_the_clock(tmp_path):
         assert not slow.note
 
 
-def test_what_blows_up_is_stopped_and_said(tmp_path):
-    found = exponents([fake("lib", a=1e-9, b=2), fake("toktk", a=1e-9, b=1)], tmp_path)
+def test_what_blows_up_is_stopped_and_said(exponents):
+    found = exponents([fake("lib", a=1e-9, b=2), fake("toktk", a=1e-9, b=1)])
     slow = found["lib", "letter", "exponent"]
     assert slow.note == "stopped after 4.3 s at 65,536 bytes"
     assert slow.value == pytest.approx(2)
     assert not found["toktk", "letter", "exponent"].verified  # beyond that, nobody knows
-    found = exponents([fake("lib", a=1e-9, b=1, dies=10_000)], tmp_path)
+    found = exponents([fake("lib", a=1e-9, b=1, dies=10_000)])
     dead = found["lib", "letter", "exponent"]
     assert (dead.value, dead.note) == (None, "stopped after 4 s at 16,384 bytes")
 
 
-def test_other_ids_are_not_timed(tmp_path):
-    found = exponents([fake("lib", a=1e-9, b=1), fake("toktk", a=1e-9, b=1, wrong=9000)], tmp_path)
+def test_other_ids_are_not_timed(exponents):
+    found = exponents([fake("lib", a=1e-9, b=1), fake("toktk", a=1e-9, b=1, wrong=9000)])
     assert ("toktk", "letter", "MB/s") not in found
     record = found["toktk", "letter", "exponent"]
     assert (record.value, record.note) == (None, "ids differ at 16,384 bytes")

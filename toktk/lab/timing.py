@@ -57,7 +57,7 @@ def _time(bench: Bench, plan: TimingPlan) -> list[Timing]:
             if tokenizer.engine != NATIVE:  # toktk's own engine gives other ids
                 loaded = replace(loaded, native=None)
             timings += measure(
-                [loaded], documents, jobs=plan.threads, seed=plan.seed, growth=plan.pathological
+                loaded, documents, jobs=plan.threads, seed=plan.seed, growth=plan.pathological
             )
             advance(1)
     return timings

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import functools
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _SHIPPED = ("cl100k_base", "o200k_base", "o200k_harmony")  # with quicktok
 
-Source = Mapping[str, Any]
+Source = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +35,6 @@ class Engine:
     """toktk or a library, with a tokenizer.
 
     Attributes:
-        name: in tables.
-        version: of the library.
         adapter: ``module:class`` of an `Adapter`, imported in the engine's process.
         source: what the adapter is built from.
     """
@@ -51,32 +49,32 @@ def engines_for(loaded: Loaded, folder: Path) -> list[Engine]:
     """Return the engines to try: the reference library first, toktk's if it has one, then peers.
 
     A peer that is installed is always tried; whether it can load the tokenizer shows in its process.
-
-    Args:
-        loaded: a tokenizer.
-        folder: empty; files that the engines read are written there.
+    Files that the engines read are written to `folder`, which is empty.
 
     Raises:
         FormatError: the reference library is none that can be timed.
-        StorageError: a file cannot be written.
     """
     reference = _reference(loaded, folder)
     engines = [reference]
     if loaded.native is not None:
         spec = f"timed={loaded.spec}"  # a label, lest a = in the path is taken for one
-        engines.append(Engine("toktk", __version__, _adapter(Native), {"spec": spec}))
+        engines.append(_engine("toktk", __version__, Native, spec=spec))
     if gigatoken := _version("gigatoken"):
         source = {"format": reference.name, **reference.source}
-        engines.append(Engine("gigatoken", gigatoken, _adapter(Gigatoken), source))
+        engines.append(_engine("gigatoken", gigatoken, Gigatoken, **source))
     # There is another package named quicktok, which trains but has nothing to do with this one.
-    quicktok, shipped = _version("quicktok-v1"), _quicktok_source(reference, folder)
-    if quicktok and shipped:
-        engines.append(Engine("quicktok", quicktok, _adapter(Quicktok), shipped))
+    if quicktok := _version("quicktok-v1"):
+        path = reference.source["path"]
+        if reference.name == "tokenizers":
+            source = {"name": "timed", "folder": str(folder / "quicktok"), "path": path}
+            engines.append(_engine("quicktok", quicktok, Quicktok, **source))
+        elif reference.name == "tiktoken" and (stem := Path(path).stem) in _SHIPPED:
+            engines.append(_engine("quicktok", quicktok, Quicktok, name=stem, folder=""))
     return engines
 
 
-def _adapter(kind: type[Adapter]) -> str:
-    return f"{kind.__module__}:{kind.__name__}"
+def _engine(engine: str, version: str, adapter: type[Adapter], **source: Any) -> Engine:
+    return Engine(engine, version, f"{adapter.__module__}:{adapter.__name__}", source)
 
 
 def _version(package: str) -> str:
@@ -87,54 +85,42 @@ def _version(package: str) -> str:
 
 
 def _reference(loaded: Loaded, folder: Path) -> Engine:
-    """Return the library that a tokenizer belongs to, with the tokenizer in a file of the library's."""
+    """Return the library that a tokenizer belongs to."""
     model: Any = loaded.reference.model
     if model.kind == "hf-documents":
-        path = _written(folder / "tokenizer.json", model.document.encode())
-        return _library("tokenizers", HuggingFace, path)
+        path = folder / "tokenizer.json"
+        return _library("tokenizers", HuggingFace, path, model.document.encode())
     if model.kind == "sentencepiece-documents":
-        path = _written(folder / "tokenizer.model", model.proto)
-        return _library("sentencepiece", SentencePiece, path)
+        return _library("sentencepiece", SentencePiece, folder / "tokenizer.model", model.proto)
     if model.kind == "tiktoken-documents":
         # Named after the encoding: gigatoken and quicktok know some by name only.
         stem = Path(loaded.spec.rpartition(":")[2]).name.removesuffix(".tiktoken") or "tokenizer"
         ranked = sorted(model.ranks.items(), key=lambda item: item[1])
         lines = [b"%s %d\n" % (base64.b64encode(token), rank) for token, rank in ranked]
-        path = _written(folder / f"{stem}.tiktoken", b"".join(lines))
-        special = dict(model.special)
-        return _library("tiktoken", Tiktoken, path, pattern=model.pattern, special_tokens=special)
+        path, special = folder / f"{stem}.tiktoken", dict(model.special)
+        source = {"pattern": model.pattern, "special_tokens": special}
+        return _library("tiktoken", Tiktoken, path, b"".join(lines), **source)
     raise FormatError(f"cannot time {loaded.label}.", f"Found: a model of kind {model.kind!r}.")
 
 
-def _library(name: str, adapter: type[Adapter], path: str, **source: Any) -> Engine:
-    return Engine(name, _version(name), _adapter(adapter), {"path": path, **source})
-
-
-def _written(path: Path, contents: bytes) -> str:
+def _library(
+    name: str, adapter: type[Adapter], path: Path, contents: bytes, **source: Any
+) -> Engine:
+    """Return a library with the tokenizer in a file of its own format, which is written to `path`."""
     with atomic_write(path) as temporary:
         temporary.write_bytes(contents)
-    return str(path)
-
-
-def _quicktok_source(reference: Engine, folder: Path) -> dict[str, str] | None:
-    path = str(reference.source["path"])
-    if reference.name == "tokenizers":
-        return {"name": "timed", "folder": str(folder / "quicktok"), "path": path}
-    if reference.name == "tiktoken" and (stem := Path(path).stem) in _SHIPPED:
-        return {"name": stem, "folder": ""}
-    return None
+    return _engine(name, _version(name), adapter, path=str(path), **source)
 
 
 class Adapter:
     """One tokenizer in one engine. ``Class(source, jobs)`` builds it, which is timed.
 
-    `encode` is timed as well, but neither what it is given (`take`) nor how its output becomes ids (`ids`).
+    `encode`, which gets what `take` returned, is timed as well; neither `take` nor `ids` is.
 
     Attributes:
         imports: modules that are loaded before the clock starts.
         call: what is timed.
         loads: what of loading was done before the clock starts; empty if nothing.
-        encode: encodes what `take` returned.
     """
 
     imports: ClassVar[tuple[str, ...]]
@@ -152,7 +138,8 @@ class Adapter:
 
     def ids(self, output: Any) -> tuple[Ids, Int64]:
         """Return what `encode` returned as uint32 of all documents, and int64[D + 1] offsets."""
-        return _flat(output)
+        flat = np.fromiter(itertools.chain.from_iterable(output), dtype=np.uint32)
+        return flat, offsets_of([len(ids) for ids in output])
 
 
 class Native(Adapter):
@@ -174,10 +161,9 @@ class Native(Adapter):
         """Return the buffers as they are."""
         return data, offsets
 
-    def ids(self, output: Any) -> tuple[Ids, Int64]:
+    def ids(self, output: tuple[Ids, Int64]) -> tuple[Ids, Int64]:
         """Return the flat ids as they are."""
-        ids, offsets = output
-        return ids, offsets
+        return output
 
 
 class HuggingFace(Adapter):
@@ -197,7 +183,7 @@ class HuggingFace(Adapter):
 
     def ids(self, output: Any) -> tuple[Ids, Int64]:
         """Read them out of the library's own objects."""
-        return _flat([encoding.ids for encoding in output])
+        return super().ids([encoding.ids for encoding in output])
 
 
 class Tiktoken(Adapter):
@@ -257,9 +243,8 @@ class Gigatoken(Adapter):
         """Read them out of the array."""
         import awkward
 
-        return awkward.to_numpy(awkward.flatten(output)), offsets_of(
-            awkward.to_numpy(awkward.num(output))
-        )
+        lengths = awkward.to_numpy(awkward.num(output))
+        return awkward.to_numpy(awkward.flatten(output)), offsets_of(lengths)
 
 
 class Quicktok(Adapter):
@@ -278,24 +263,17 @@ class Quicktok(Adapter):
     @staticmethod
     def prepare(source: Source) -> None:
         """Import the file into quicktok's own format."""
-        folder = Path(source["folder"])
-        if source["folder"] and not folder.exists():
+        if source["folder"] and not Path(source["folder"]).exists():
             import quicktok
 
-            folder.mkdir()
+            Path(source["folder"]).mkdir()
             quicktok.import_tokenizer(source["path"], source["name"], source["folder"])
 
-    def ids(self, output: Any) -> tuple[Ids, Int64]:
+    def ids(self, output: tuple[Ids, Int64]) -> tuple[Ids, Int64]:
         """Return the flat ids as they are."""
-        ids, offsets = output
-        return ids, offsets
+        return output
 
 
 def _documents(data: Bytes, offsets: Int64) -> list[bytes]:
     raw = data.tobytes()
     return [raw[a:b] for a, b in itertools.pairwise(offsets.tolist())]
-
-
-def _flat(documents: Sequence[Sequence[int]]) -> tuple[Ids, Int64]:
-    ids = np.fromiter(itertools.chain.from_iterable(documents), dtype=np.uint32)
-    return ids, offsets_of([len(document) for document in documents])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -22,15 +22,14 @@ class Interval(NamedTuple):
     high: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Timing:
     """One figure of the timing protocol.
 
     Attributes:
         tokenizer: its label.
         engine: "toktk", or a library.
-        version: of the engine.
-        threads: how many it was allowed.
+        threads: how many the engine was allowed.
         what: ids (how many documents have the reference library's ids), load (seconds from the file to
             the first ids, in a fresh process, the library imported), cold (the first text of a fresh
             engine), warm (text it has not seen, after other text), cold_ratio and warm_ratio (speed,
@@ -43,12 +42,14 @@ class Timing:
         n: slices, processes, documents or lengths behind the value.
         note: what else is to be known.
         verified: the ids were compared with the reference library's on the very text, and are equal.
+        busy: the engine had to wait for a core, so that `value` is too low and the interval too wide.
     """
 
     tokenizer: str
     engine: str
     version: str
     threads: int
+    _: KW_ONLY
     what: str
     value: float | None = None
     low: float | None = None
@@ -57,6 +58,7 @@ class Timing:
     n: int | None = None
     note: str = ""
     verified: bool
+    busy: bool = False
 
 
 def ends(interval: Interval | None) -> dict[str, float]:
@@ -65,11 +67,8 @@ def ends(interval: Interval | None) -> dict[str, float]:
 
 
 def spread(values: Sequence[float]) -> Interval:
-    """Return the median and the quartiles (interpolated, both extremes belonging to the sample)."""
-    if len(values) == 1:
-        return Interval(values[0], values[0], values[0])
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return Interval(middle, low, high)
+    """Return the median and the quartiles (interpolated; both extremes belong to the sample)."""
+    return Interval(*np.quantile(values, (0.5, 0.25, 0.75)).tolist())
 
 
 def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Interval | None:
@@ -99,12 +98,9 @@ def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> Interval | Non
     """
     if len(sizes) < 3:
         return None
-    x, y = [math.log(n) for n in sizes], [math.log(t) for t in seconds]
-    slope, intercept = statistics.linear_regression(x, y)
-    off = sum((b - slope * a - intercept) ** 2 for a, b in zip(x, y, strict=True))
-    middle = statistics.fmean(x)
-    free = len(x) - 2
-    reach = student(free) * math.sqrt(off / free / sum((a - middle) ** 2 for a in x))
+    line, covariance = np.polyfit(np.log(sizes), np.log(seconds), 1, cov=True)
+    slope = float(line[0])
+    reach = student(len(sizes) - 2) * math.sqrt(covariance[0, 0])
     return Interval(slope, slope - reach, slope + reach)
 
 
@@ -123,4 +119,4 @@ def student(free: int) -> float:
 
     Above 30 the table is interpolated in 1 / `free`, in which the quantile is nearly linear.
     """
-    return float(np.interp(1 / free, [1 / known for known in _FREEDOM], _QUANTILES))
+    return float(np.interp(1 / free, [1 / degrees for degrees in _FREEDOM], _QUANTILES))

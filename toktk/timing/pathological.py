@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from toktk.timing.engines import Engine
@@ -40,105 +41,90 @@ def text(kind: str, n: int, variant: int = 0) -> bytes:
     return whole[:n].decode(errors="ignore").encode()
 
 
-def pathological(
-    label: str,
-    engines: Sequence[Engine],
-    folder: Path,
-    jobs: int,
-    start: Callable[[Engine, int], EngineProcess] = EngineProcess,
-) -> list[Timing]:
+def pathological(label: str, engines: Sequence[Engine], folder: Path, jobs: int) -> list[Timing]:
     """Time toktk's engine and the reference library on each kind, at doubling lengths, in CPU seconds.
 
     Args:
         label: the tokenizer's.
         engines: those with equal ids so far; the first is the reference library. Peers are left out.
         folder: where texts are written for the engines' processes.
-        jobs: threads.
-        start: makes an engine's process.
     """
     chosen = [engine for engine in engines if engine is engines[0] or engine.name == "toktk"]
-    runs = [_Run(label, start(engine, jobs), folder) for engine in chosen]
+    processes = [EngineProcess(engine, jobs) for engine in chosen]
     timings: list[Timing] = []
     try:
         for kind in KINDS:
-            truth: _Digests = {}
-            for run in runs:
-                timings += run.kind(kind, truth, is_reference=run is runs[0])
+            growths = [_growth(process, kind, folder / "pathological.npz") for process in processes]
+            for process, growth in zip(processes, growths, strict=True):
+                figure = functools.partial(process.timing, label, what=f"pathological:{kind}")
+                timings += _figures(figure, growth, growths[0])
     finally:
-        for run in runs:
-            run.process.close()
+        for process in processes:
+            process.close()
     return timings
 
 
-_Digests = dict[tuple[int, int], str]
-"""By length and variant of a text, a hash of the reference library's ids."""
+@dataclass
+class _Growth:
+    """What an engine took for one kind of text, at each length that it was given."""
+
+    points: list[tuple[int, float]] = field(default_factory=list)
+    """Bytes and seconds of CPU, at each length."""
+    digests: dict[tuple[int, int], str] = field(default_factory=dict)
+    """By length and variant of a text, a hash of the ids."""
+    stopped: str = ""
+    """Why longer texts were not tried."""
 
 
-class _Run:
-    """One engine that goes through the kinds; its process is started anew after it was stopped."""
+def _growth(process: EngineProcess, kind: str, path: Path) -> _Growth:
+    """Encode one kind of text, written to `path`, at doubling lengths.
 
-    def __init__(self, label: str, process: EngineProcess, folder: Path) -> None:
-        self.process, self.folder = process, folder
-        engine = process.engine
-        self._timing = functools.partial(
-            Timing,
-            tokenizer=label,
-            engine=engine.name,
-            version=engine.version,
-            threads=process.jobs,
-        )
-
-    def kind(self, kind: str, truth: _Digests, is_reference: bool) -> list[Timing]:
-        """Time one kind; the reference fills `truth`, with which the other's ids are compared."""
-        what = f"pathological:{kind}"
-        points: list[tuple[int, float]] = []  # bytes and seconds
-        compared, stopped = True, ""
-        for n in LENGTHS:
-            try:
-                size, seconds, digests = self._point(kind, n)
-            except EngineError as error:
-                self.process.close()
-                stopped = f"{error} at {n:,} bytes"
-                break
-            if is_reference:
-                truth.update(digests)
-            elif any(truth.get(key, digest) != digest for key, digest in digests.items()):
-                note = f"ids differ at {n:,} bytes"
-                return [self._timing(what=what, unit="exponent", note=note, verified=False)]
-            compared &= (n, 0) in truth
-            if n > LENGTHS[0]:
-                points.append((size, seconds))
-            if seconds > LIMIT:
-                if n < LENGTHS[-1]:
-                    stopped = f"stopped after {seconds:.1f} s at {n:,} bytes"
-                break
-        fitted = points[-_FITTED:]
-        growth = exponent(*zip(*fitted, strict=True)) if len(fitted) > 2 else None
-        timing = functools.partial(self._timing, what=what, verified=compared)
-        timings = [timing(unit="exponent", n=len(fitted), note=stopped, **ends(growth))]
-        if points:
-            size, seconds = points[-1]
-            note = f"{size:,} bytes in {seconds:.4g} s"
-            timings.append(timing(unit="MB/s", value=size / seconds / 1e6, n=1, note=note))
-        return timings
-
-    def _point(self, kind: str, n: int) -> tuple[int, float, _Digests]:
-        """Return bytes and seconds of the fastest variant, and hashes of the ids of all.
-
-        Seconds of CPU, since one document keeps one thread busy, and growth is not to be that of the
-        other programs on the machine.
-        """
-        if not self.process.running:
-            self.process.load()
+    Seconds are those of CPU: one document keeps one thread busy, and other programs must not count.
+    """
+    growth = _Growth()
+    for n in LENGTHS:
         limit = 2 * LIMIT if n > LENGTHS[0] else LOADING
-        points: list[tuple[float, int]] = []
-        digests: _Digests = {}
-        for variant in range(3):
-            path = write_text(self.folder / "pathological.npz", [text(kind, n, variant)])
-            answer = self.process.encode(path, limit, check=True)
-            digests[n, variant] = str(answer["digest"])
-            points.append((max(float(answer["cpu"]), 1e-9), int(answer["bytes"])))
-            if answer["seconds"] > _QUICK:
-                break
-        seconds, size = min(points, key=lambda point: point[0])
-        return size, seconds, digests
+        answers = []
+        try:
+            if not process.running:
+                process.load()
+            for variant in range(3):
+                write_text(path, [text(kind, n, variant)])
+                answers.append(process.encode(path, limit, check=True))
+                if answers[-1]["seconds"] > _QUICK:
+                    break
+        except EngineError as error:
+            process.close()
+            growth.stopped = f"{error} at {n:,} bytes"
+            break
+        growth.digests |= {(n, i): answer["digest"] for i, answer in enumerate(answers)}
+        fastest = min(answers, key=lambda answer: answer["cpu"])
+        seconds = fastest["cpu"]
+        growth.points.append((fastest["bytes"], seconds))
+        if seconds > LIMIT:
+            if n < LENGTHS[-1]:
+                growth.stopped = f"stopped after {seconds:.1f} s at {n:,} bytes"
+            break
+    return growth
+
+
+def _figures(
+    figure: Callable[..., Timing], growth: _Growth, reference: _Growth
+) -> Iterator[Timing]:
+    """Yield the exponent of one kind and the speed at the longest text, if the ids are right."""
+    right = reference.digests
+    for (n, variant), digest in growth.digests.items():
+        if right.get((n, variant), digest) != digest:
+            note = f"ids differ at {n:,} bytes"
+            yield figure(unit="exponent", note=note, verified=False)
+            return
+    verified = all((n, 0) in right for n, _ in growth.digests)
+    points = growth.points[1:]
+    fitted = points[-_FITTED:]
+    interval = exponent(*zip(*fitted, strict=True)) if fitted else None
+    note = growth.stopped
+    yield figure(unit="exponent", n=len(fitted), note=note, verified=verified, **ends(interval))
+    if points:
+        size, seconds = points[-1]
+        speed, note = size / seconds / 1e6, f"{size:,} bytes in {seconds:.4g} s"
+        yield figure(unit="MB/s", value=speed, n=1, note=note, verified=verified)

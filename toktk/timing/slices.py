@@ -28,14 +28,7 @@ def draw(batches: Iterable[pa.RecordBatch], seed: int = 0) -> tuple[Bytes, Int64
     """Return documents drawn evenly from all of a corpus, some `SAMPLE` bytes, and their offsets.
 
     One pass, at most twice `SAMPLE` bytes held. Of a document longer than a quarter of `SAMPLE` its
-    beginning is taken.
-
-    Args:
-        batches: their first column is large_string, as `Corpus.batches` gives them.
-        seed: of the choice.
-
-    Returns:
-        uint8 and int64[D + 1].
+    beginning is taken. The first column of `batches` is large_string, as `Corpus.batches` gives them.
     """
     from toktk.corpus.batch import TEXT, spans
 
@@ -66,14 +59,13 @@ def _beginning(document: Bytes, longest: int) -> bytes:
 def cut_slices(data: Bytes, offsets: Int64, wanted: int, seed: int = 0) -> list[list[bytes]]:
     """Return at most `wanted` slices, each a list of documents; none where the text is too short.
 
-    Documents come in random order, so every slice is a sample of the whole. One that occurs twice is
-    taken once: an engine that remembers it would be timed at remembering. Empty ones are left out. No
-    more is read than `wanted` slices of `LARGEST` bytes.
+    Documents come in random order, so every slice is a sample of the whole. Each distinct one is taken
+    once: an engine that remembers a document would be timed at remembering. Empty ones are left out.
 
     Args:
         data: uint8, UTF-8 of all documents.
         offsets: int64[D + 1]: where each begins, and the end of the last.
-        wanted: how many would be best.
+        wanted: how many would be best; no more text is read than fills them.
         seed: of the order.
     """
     documents = _documents(data, offsets, wanted * LARGEST, seed)

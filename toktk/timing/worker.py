@@ -15,7 +15,6 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,11 @@ import numpy as np
 
 from toktk.arrays import Ids, Int64, packed
 from toktk.runtime import peak_memory
+from toktk.timing.engines import Source
 from toktk.timing.slices import read_text
 
-# Encoded once as part of loading: an engine that puts off work until its first text, as one that loads
-# compiled code does, is to have done it. Long pieces and short ones, several scripts.
+# Encoded once as part of loading, since some engines put off work until their first text, such as loading
+# compiled code. Long pieces and short ones, several scripts.
 _FIRST = ("It's 2026. Größe, приве́т, 東京タワー, สวัสดี 👩‍👩‍👧\r\n\tx += 1;  \n", "ab" * 700, "")
 
 
@@ -37,30 +37,28 @@ class Session:
         self._engine: Any = None
         self._before: int | None = None
 
-    def load(self, adapter: str, source: Mapping[str, Any], jobs: int) -> dict[str, Any]:
-        """Build the engine; return seconds of importing its library, and of loading.
-
-        Loading is from the file to the ids of a first short text.
-        """
+    def load(self, adapter: str, source: Source, jobs: int) -> dict[str, Any]:
+        """Build the engine; return the seconds of loading, from the file to the ids of a first short text."""
         module, _, name = adapter.partition(":")
         kind = getattr(importlib.import_module(module), name)
-        start = time.perf_counter()
         for needed in kind.imports:
             importlib.import_module(needed)
-        imported = time.perf_counter() - start
         kind.prepare(source)
         data, offsets = packed([text.encode() for text in _FIRST])
         gc.collect()
         gc.freeze()
-        self._before = _peak_from_now()
+        # Linux alone forgets its peak; what importing took and gave back would hide what loading takes.
+        with contextlib.suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5")
+        self._before = peak_memory()
         start = time.perf_counter()
         self._engine = kind(source, jobs)
         self._engine.encode(self._engine.take(data, offsets))
         loaded = time.perf_counter() - start
-        return {"import": imported, "load": loaded, "call": kind.call, "loads": kind.loads}
+        return {"load": loaded, "call": kind.call, "loads": kind.loads}
 
     def encode(self, text: str, check: bool = False) -> dict[str, Any]:
-        """Encode a text once; return its bytes, and the seconds it took by the clock and of CPU.
+        """Encode a text once; return its bytes, the seconds by the clock and the seconds of CPU.
 
         With `check`, also a hash of the ids, computed after the clock has stopped.
         """
@@ -72,16 +70,14 @@ class Session:
         output = self._engine.encode(documents)
         seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
         gc.enable()
-        answer: dict[str, Any] = {"bytes": data.size, "seconds": seconds, "cpu": cpu}
-        if check:
-            answer["digest"] = _digest(*self._ids(output))
-        return answer
+        digest = _digest(self._engine.ids(output)[0]) if check else None
+        times = {"seconds": max(seconds, 1e-9), "cpu": max(cpu, 1e-9)}
+        return {"bytes": data.size, **times, "digest": digest}
 
     def digests(self, text: str) -> list[str]:
         """Encode a text; return a hash of the ids of each document."""
         ids, offsets = self._encoded(text)
-        spans = itertools.pairwise(offsets.tolist())
-        return [_digest(ids[a:b]) for a, b in spans]
+        return [_digest(ids[a:b]) for a, b in itertools.pairwise(offsets.tolist())]
 
     def ids(self, text: str, document: int) -> list[int]:
         """Encode a text; return the ids of one document."""
@@ -96,26 +92,13 @@ class Session:
 
     def _encoded(self, text: str) -> tuple[Ids, Int64]:
         documents = self._engine.take(*read_text(Path(text)))
-        return self._ids(self._engine.encode(documents))
-
-    def _ids(self, output: Any) -> tuple[Ids, Int64]:
-        ids, offsets = self._engine.ids(output)
-        return np.asarray(ids, dtype="<u4"), np.asarray(offsets, dtype=np.int64)
+        ids, offsets = self._engine.ids(self._engine.encode(documents))
+        return ids, offsets
 
 
-def _digest(ids: Ids, offsets: Int64 | None = None) -> str:
-    digest = hashlib.blake2b(np.ascontiguousarray(ids).tobytes(), digest_size=12)
-    if offsets is not None:
-        digest.update(np.ascontiguousarray(offsets, dtype="<i8").tobytes())
-    return digest.hexdigest()
-
-
-def _peak_from_now() -> int | None:
-    """Forget the peak so far, where that is possible; return the peak, in bytes."""
-    # Linux alone; what importing took and gave back would hide what loading takes.
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-    return peak_memory()
+def _digest(ids: Ids) -> str:
+    contents = np.ascontiguousarray(ids, dtype="<u4").tobytes()
+    return hashlib.blake2b(contents, digest_size=12).hexdigest()
 
 
 def main() -> None:
