@@ -1,8 +1,13 @@
-"""Strings of bytes in two flat arrays, ``(data, offsets)``: item i is ``data[offsets[i]:offsets[i + 1]]``."""
+"""Arrays: strings of bytes in two flat ones, and folders that hold some.
+
+In ``(data, offsets)`` item i is ``data[offsets[i]:offsets[i + 1]]``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,3 +36,22 @@ def read_only(array: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]
     view = np.ascontiguousarray(array, dtype=dtype).view()
     view.flags.writeable = False
     return view
+
+
+def write_arrays(folder: Path, arrays: Mapping[str, npt.NDArray[Any]], **about: Any) -> None:
+    """Write arrays, and what JSON can hold, into a folder."""
+    with (folder / "arrays.npz").open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+    (folder / "about.json").write_text(json.dumps(about), encoding="utf-8")
+
+
+def read_arrays(folder: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
+    """Return the arrays and the rest of what `write_arrays` wrote."""
+    # Given a path, numpy would not close a file that is no zip file.
+    with (
+        (folder / "arrays.npz").open("rb") as file,
+        np.load(file, allow_pickle=False) as stored,
+    ):
+        arrays = {name: stored[name] for name in stored.files}
+    about: dict[str, Any] = json.loads((folder / "about.json").read_bytes())
+    return arrays, about

@@ -136,7 +136,7 @@ def test_a_second_sweep_reuses_and_finds_the_same(plan: SweepPlan) -> None:
 def test_one_lost_cell_costs_one_step(plan: SweepPlan, home: Path, kind: str) -> None:
     expected = sweep(plan)
     for folder in (home / "cells" / kind).iterdir():
-        (folder / "meta.json").write_text("{}")
+        (folder / "about.json").write_text("{}")
     meter = Meter()
     found = sweep(plan, meter)
     assert found.results == expected.results

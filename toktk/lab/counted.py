@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from toktk.arrays import offsets_of
+from toktk.arrays import offsets_of, read_arrays, write_arrays
 from toktk.cache import Store
 from toktk.lab.meter import Meter
 from toktk.pieces.counting import count_corpus_many
@@ -41,41 +40,34 @@ class CountedCorpus:
     def save(self, folder: Path) -> None:
         """Write plain arrays: to sort them for Parquet takes about as long as counting does."""
         table = self.table
-        with (folder / "pieces.npz").open("wb") as file:
-            np.savez(
-                file,
-                data=table.data,
-                lengths=_narrow(np.diff(table.offsets)),
-                entries=_narrow(np.diff(table.rows)),
-                entry_group=_narrow(table.entry_group),
-                entry_count=_narrow(table.entry_count),
-                totals=table.totals,
-                aligned=table.aligned,
-            )
-        write_json(
-            folder,
-            groups=table.groups,
-            pretokenizer=table.pretokenizer,
-            reading=vars(self.reading),
-        )
+        arrays = {
+            "data": table.data,
+            "lengths": _narrow(np.diff(table.offsets)),
+            "entries": _narrow(np.diff(table.rows)),
+            "entry_group": _narrow(table.entry_group),
+            "entry_count": _narrow(table.entry_count),
+            "totals": table.totals,
+            "aligned": table.aligned,
+        }
+        about = {"groups": table.groups, "pretokenizer": table.pretokenizer}
+        write_arrays(folder, arrays, **about, reading=vars(self.reading))
 
     @classmethod
     def load(cls, folder: Path) -> CountedCorpus:
         """Read what `save` wrote."""
-        meta = read_json(folder)
-        with np.load(folder / "pieces.npz", allow_pickle=False) as arrays:
-            table = PieceTable(
-                arrays["data"],
-                offsets_of(arrays["lengths"]),
-                offsets_of(arrays["entries"]),
-                arrays["entry_group"].astype(np.int32),
-                arrays["entry_count"].astype(np.int64),
-                tuple(meta["groups"]),
-                arrays["totals"],
-                arrays["aligned"],
-                meta["pretokenizer"],
-            )
-        return cls(table, Reading(**meta["reading"]))
+        arrays, about = read_arrays(folder)
+        table = PieceTable(
+            arrays["data"],
+            offsets_of(arrays["lengths"]),
+            offsets_of(arrays["entries"]),
+            arrays["entry_group"].astype(np.int32),
+            arrays["entry_count"].astype(np.int64),
+            tuple(about["groups"]),
+            arrays["totals"],
+            arrays["aligned"],
+            about["pretokenizer"],
+        )
+        return cls(table, Reading(**about["reading"]))
 
 
 class CountedCorpora:
@@ -191,14 +183,3 @@ def _worth_keeping(pretokenizer: Pretokenizer) -> bool:
 def _narrow(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return non-negative integers in the narrowest type that holds them: half a cell's bytes."""
     return array.astype(np.min_scalar_type(int(array.max(initial=0))))
-
-
-def write_json(folder: Path, **meta: Any) -> None:
-    """Write what a cell holds besides arrays."""
-    (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
-
-
-def read_json(folder: Path) -> dict[str, Any]:
-    """Read what `write_json` wrote."""
-    meta: dict[str, Any] = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-    return meta

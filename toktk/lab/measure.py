@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toktk import arrow
+from toktk.arrays import read_arrays, write_arrays
 from toktk.corpus import Corpus
 from toktk.errors import FormatError, ToktkError
 from toktk.evaluation.base import Evaluation, Flags, Totals, totals_of
 from toktk.evaluation.evaluation import evaluate as evaluate_models
-from toktk.lab.counted import CountedCorpora, CountedCorpus, Reading, read_json, write_json
+from toktk.lab.counted import CountedCorpora, CountedCorpus, Reading
 from toktk.lab.meter import Meter
 from toktk.lab.plan import Measures
 from toktk.metrics.base import Figure, MetricOptions
@@ -81,7 +82,7 @@ class FamilyFigures:
 
         self.results.write_parquet(folder / "results.parquet")
         pq.write_table(self.curves, folder / "curves.parquet", compression="zstd")
-        write_json(folder, reading=vars(self.reading))
+        write_arrays(folder, {}, reading=vars(self.reading))
 
     @classmethod
     def load(cls, folder: Path) -> FamilyFigures:
@@ -89,7 +90,7 @@ class FamilyFigures:
         return cls(
             Results.read_parquet(folder / "results.parquet"),
             arrow.read_parquet(folder / "curves.parquet"),
-            Reading(**read_json(folder)["reading"]),
+            Reading(**read_arrays(folder)[1]["reading"]),
         )
 
 

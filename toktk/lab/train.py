@@ -8,17 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
+from toktk.arrays import read_arrays, write_arrays
 from toktk.cache import digest
 from toktk.corpus import Corpus
 from toktk.errors import TrainingError
-from toktk.lab.counted import CountedCorpora, Reading, read_json, write_json
+from toktk.lab.counted import CountedCorpora, Reading
 from toktk.lab.meter import Meter
 from toktk.lab.plan import Family, SweepPlan
 from toktk.models.bpe import BpeModel
-from toktk.models.model import Model, is_storable, model_from_arrays
+from toktk.models.model import is_storable, model_from_arrays
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.runtime import usable_cores
 from toktk.sizes import size_label
@@ -126,58 +124,47 @@ class Training:
         return all(is_storable(tokenizer.model) for tokenizer in self.tokenizers)
 
     def save(self, folder: Path) -> None:
-        """Write the models, merges only once if they are nested, and the rest as JSON."""
+        """Write the models, merges only once if they are nested."""
         last = self.tokenizers[-1].model
         one_list = self.nested and isinstance(last, BpeModel)
         stored = self.tokenizers[-1:] if one_list else self.tokenizers
-        with (folder / "models.npz").open("wb") as file:
-            arrays: dict[str, Any] = {
-                f"{i}/{name}": array
-                for i, tokenizer in enumerate(stored)
-                for name, array in tokenizer.model.to_arrays().items()
+        arrays = {
+            f"{i}/{name}": array
+            for i, tokenizer in enumerate(stored)
+            for name, array in tokenizer.model.to_arrays().items()
+        }
+        tokenizers = [
+            {
+                "name": tokenizer.name,
+                "pretokenizer": tokenizer.pretokenizer.to_json(),
+                "kind": tokenizer.model.kind,
+                "stored": 0 if one_list else i,
+                "merges": len(tokenizer.model.merges)
+                if one_list and isinstance(tokenizer.model, BpeModel)
+                else None,
             }
-            np.savez(file, **arrays)
-        write_json(
-            folder,
-            available=self.available,
-            reading=None if self.reading is None else vars(self.reading),
-            tokenizers=[
-                {
-                    "name": tokenizer.name,
-                    "pretokenizer": tokenizer.pretokenizer.to_json(),
-                    "kind": tokenizer.model.kind,
-                    "stored": 0 if one_list else i,
-                    "merges": _n_merges(tokenizer.model) if one_list else None,
-                }
-                for i, tokenizer in enumerate(self.tokenizers)
-            ],
+            for i, tokenizer in enumerate(self.tokenizers)
+        ]
+        reading = None if self.reading is None else vars(self.reading)
+        write_arrays(
+            folder, arrays, available=self.available, reading=reading, tokenizers=tokenizers
         )
 
     @classmethod
     def load(cls, folder: Path) -> Training:
         """Read what `save` wrote."""
-        meta = read_json(folder)
-        stored: dict[int, dict[str, npt.NDArray[Any]]] = {}
-        with np.load(folder / "models.npz", allow_pickle=False) as arrays:
-            for name in arrays.files:
-                i, _, part = name.partition("/")
-                stored.setdefault(int(i), {})[part] = arrays[name]
+        arrays, about = read_arrays(folder)
         tokenizers = []
-        for about in meta["tokenizers"]:
-            parts = stored[about["stored"]]
-            if about["merges"] is not None:
-                parts = {**parts, "merges": parts["merges"][: about["merges"]]}
-            model = model_from_arrays(about["kind"], parts)
-            pretokenizer = Pretokenizer.from_json(about["pretokenizer"])
-            tokenizers.append(Tokenizer(about["name"], pretokenizer, model))
-        reading = meta["reading"]
-        return cls(
-            tuple(tokenizers), meta["available"], None if reading is None else Reading(**reading)
-        )
-
-
-def _n_merges(model: Model) -> int | None:
-    return len(model.merges) if isinstance(model, BpeModel) else None
+        for stored in about["tokenizers"]:
+            prefix = f"{stored['stored']}/"
+            parts = {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
+            if stored["merges"] is not None:
+                parts["merges"] = parts["merges"][: stored["merges"]]
+            model = model_from_arrays(stored["kind"], parts)
+            pretokenizer = Pretokenizer.from_json(stored["pretokenizer"])
+            tokenizers.append(Tokenizer(stored["name"], pretokenizer, model))
+        reading = about["reading"] and Reading(**about["reading"])
+        return cls(tuple(tokenizers), about["available"], reading)
 
 
 class Trainings:

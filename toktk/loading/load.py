@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -13,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from toktk.arrays import read_arrays, write_arrays
 from toktk.cache import Store
 from toktk.errors import FormatError
 from toktk.formats.fields import NotNative, Parts, read_bytes
@@ -177,22 +177,19 @@ def _parse(path: Path, parse: Callable[[], Parts], build: Callable[[], Model]) -
 
 
 def _read_contents(folder: Path) -> _Contents:
-    about = json.loads((folder / "about.json").read_bytes())
+    arrays, about = read_arrays(folder)
     if about["kind"] is None:
-        return _Contents(None, str(about["why"]))
-    arrays = {path.stem: np.load(path, allow_pickle=False) for path in folder.glob("*.npy")}
+        return _Contents(None, about["why"])
     pretokenizer = Pretokenizer.from_json(about["pretokenizer"])
     return _Contents((pretokenizer, model_from_arrays(about["kind"], arrays)), "")
 
 
 def _write_contents(contents: _Contents, folder: Path) -> None:
-    about: dict[str, object] = {"why": contents.why, "kind": None}
-    if contents.parts is not None:
-        pretokenizer, model = contents.parts
-        about |= {"kind": model.kind, "pretokenizer": pretokenizer.to_json()}
-        for name, array in model.to_arrays().items():
-            np.save(folder / f"{name}.npy", array, allow_pickle=False)
-    (folder / "about.json").write_text(json.dumps(about), encoding="utf-8")
+    if contents.parts is None:
+        write_arrays(folder, {}, why=contents.why, kind=None)
+        return
+    pretokenizer, model = contents.parts
+    write_arrays(folder, model.to_arrays(), kind=model.kind, pretokenizer=pretokenizer.to_json())
 
 
 def _library_model(raw: bytes, path: Path, format: Format) -> Model:

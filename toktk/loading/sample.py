@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from itertools import zip_longest
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toktk import arrow
+from toktk.arrays import read_arrays, write_arrays
 from toktk.corpus.batch import GROUP, TEXT
 
 if TYPE_CHECKING:
@@ -32,20 +31,14 @@ def first_documents(corpus: Corpus, store: Store) -> list[str]:
     Raises:
         CorpusError: the text cannot be read, or there is none.
     """
-
-    def load(folder: Path) -> list[str]:
-        documents: list[str] = json.loads((folder / "sample.json").read_text(encoding="utf-8"))
-        return documents
-
-    def save(folder: Path) -> None:
-        (folder / "sample.json").write_text(json.dumps(sample), encoding="utf-8")
-
     key = {"corpus": corpus.fingerprint}
-    sample = store.read("sample", key, load)
-    if sample is None:
-        sample = list(_in_turn(_by_group(corpus.batches())))
-        store.write("sample", key, save)
-    return sample
+    stored = store.read("sample", key, read_arrays)
+    if stored is not None:
+        documents: list[str] = stored[1]["documents"]
+        return documents
+    documents = list(_in_turn(_by_group(corpus.batches())))
+    store.write("sample", key, lambda folder: write_arrays(folder, {}, documents=documents))
+    return documents
 
 
 def _by_group(batches: Iterator[pa.RecordBatch]) -> list[list[str]]:

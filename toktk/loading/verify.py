@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 
+from toktk.arrays import read_arrays, write_arrays
 from toktk.cache import Store
 from toktk.encoder import Encoder
 from toktk.errors import ToktkError
@@ -51,21 +50,13 @@ def verify(
     sizes = json.dumps([len(raw) for raw in encoded]).encode()
     text_digest = hashlib.sha256(b"".join([sizes, *encoded])).hexdigest()
     key = [digest, native.signature, library, text_digest]
-    difference = store.read("verdicts", key, _read) if store else None
-    if difference is None:
-        difference = _difference(native, library, build(), encoded)
-        if store:
-            store.write("verdicts", key, functools.partial(_write, difference))
+    verdict = store.read("verdicts", key, read_arrays) if store else None
+    if verdict is not None:
+        return str(verdict[1]["difference"])
+    difference = _difference(native, library, build(), encoded)
+    if store:
+        store.write("verdicts", key, lambda f: write_arrays(f, {}, difference=difference))
     return difference
-
-
-def _read(folder: Path) -> str:
-    return str(json.loads((folder / "verdict.json").read_bytes())["difference"])
-
-
-def _write(difference: str, folder: Path) -> None:
-    text = json.dumps({"difference": difference})
-    (folder / "verdict.json").write_text(text, encoding="utf-8")
 
 
 def _names(native: Tokenizer) -> list[str]:
