@@ -49,7 +49,7 @@ def test_together_equals_alone(trained, jobs):
 
 def test_equal_sums_fall_alike(trained):
     tokenizers, table = trained
-    models = [fewest(tokenizer).model for tokenizer in tokenizers]
+    models = [fewest(tokenizer.model) for tokenizer in tokenizers]
     together = evaluate_viterbi(table, models)
     for model in models:
         assert_equal(together, evaluate_plainly(table, model), model.vocab_size)
