@@ -32,8 +32,7 @@ def test_ids_equal_the_library_in_every_language(kind, train, real_texts):
     assert tokenizer.model.special_tokens == ("<unk>", *SPECIALS)
     library = sentencepiece.SentencePieceProcessor(model_proto=tokenizer.model.proto)
     for language, texts in languages(real_texts).items():
-        # SentencePiece adds in float32, which is exact for some thousand tokens from the start of a text.
-        for text in (text[:2000] for text in texts[60:160] or texts):
+        for text in texts[60:160] or texts:
             ids = tokenizer.encode(text).tolist()
             assert ids == library.Encode(text), language
             assert tokenizer.decode(ids) == text.replace("\u2581", " ") == library.Decode(ids)

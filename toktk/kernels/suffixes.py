@@ -179,19 +179,13 @@ def compare(first, last, nodes, letters, size, piece_of, counts, common, weight)
 
 
 class Intervals(NamedTuple):
-    """The tree of intervals, whose root is interval 0.
+    """The tree of intervals, whose root is interval 0."""
 
-    Attributes:
-        parent, length, times, begin: int32, uint8, int64, int32 by interval: the next shorter one, the
-            characters, the occurrences, the first suffix.
-        deepest: int32 by node: the longest interval that begins there.
-    """
-
-    parent: Any
-    length: Any
-    times: Any
-    begin: Any
-    deepest: Any
+    parent: Any  # int32 by interval, the next shorter one
+    length: Any  # uint8 by interval, in characters
+    times: Any  # int64 by interval, occurrences
+    begin: Any  # int32 by interval, its first suffix
+    deepest: Any  # int32 by node, the longest interval that begins there
 
 
 @kernel
