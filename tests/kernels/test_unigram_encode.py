@@ -46,10 +46,10 @@ class Trie:
         data, offsets = pack(parts)
         ids, ends = np.empty(data.size, np.uint32), np.empty(len(parts), np.int64)
         room = max(map(len, parts), default=0) + 1
-        n = viterbi_spans(
-            data, offsets, self.table, self.token_at, self.score_at, self.fallback, self.unknown,
-            FIRST, ids, ends, np.empty(room), np.empty(room, np.int64),
-        )  # fmt: skip
+        trie = self.table, self.token_at, self.score_at
+        vocabulary = (*trie, self.fallback, self.unknown, FIRST)
+        best, back = np.empty(room), np.empty(room, np.int64)
+        n = viterbi_spans(data, offsets, vocabulary, ids, ends, best, back)
         return n if n < 0 else self._read(n, ids, ends)
 
     def greedy(self, parts):

@@ -1,4 +1,4 @@
-"""The merge loop on many small tables; its parts are tested in tests/kernels/test_merging.py."""
+"""The merge loop on many small tables; its parts are tested in tests/kernels/test_bpe_train.py."""
 
 import random
 

@@ -45,19 +45,12 @@ DONE, EXHAUSTED, PAUSED, GROW_POOL, GROW_PAIRS = range(5)
 
 
 class Text(NamedTuple):
-    """The text as it is cut so far.
+    """The text as it is cut so far."""
 
-    Attributes:
-        cells: int32[2 * cells], see above.
-        weights: int64, the distinct counts of pieces.
-        pool: int32 or int64, the places of all pairs, a run for each.
-        births: like `pool`, [merges of the step, 4]: what stands around each merge, columns BEFORE to HERE.
-    """
-
-    cells: Any
-    weights: Any
-    pool: Any
-    births: Any
+    cells: Any  # int32[2 * cells], see above
+    weights: Any  # int64, the distinct counts of pieces
+    pool: Any  # int32 or int64, the places of all pairs, a run for each
+    births: Any  # like `pool`, [merges of a step, 4]: what stands around each merge, columns BEFORE to HERE
 
 
 BEFORE, BEFORE_AT, AFTER, HERE = range(
@@ -66,15 +59,10 @@ BEFORE, BEFORE_AT, AFTER, HERE = range(
 
 
 class Pairs(NamedTuple):
-    """All pairs that may still be merged.
+    """All pairs that may still be merged."""
 
-    Attributes:
-        table: int32, a hash table of indices into `rows`, -1 where free.
-        rows: int64[capacity, 4], columns KEY to PLACES.
-    """
-
-    table: Any
-    rows: Any
+    table: Any  # int32, a hash table of indices into `rows`, -1 where free
+    rows: Any  # int64[capacity, 4], columns KEY to PLACES
 
 
 KEY, COUNT, START, PLACES = range(
@@ -83,30 +71,19 @@ KEY, COUNT, START, PLACES = range(
 
 
 class Queue(NamedTuple):
-    """The pairs by count.
+    """The pairs by count."""
 
-    Attributes:
-        heap: int64[capacity, 3]: count, key, index of a pair.
-        links: int32[capacity], the next pair of the same bucket.
-        buckets: int32[N_BUCKETS], the first pair of each. -1 ends a list.
-    """
-
-    heap: Any
-    links: Any
-    buckets: Any
+    heap: Any  # int64[capacity, 3]: count, key, index of a pair
+    links: Any  # int32[capacity], the next pair of the same bucket, -1 after the last
+    buckets: Any  # int32[N_BUCKETS], the first pair of each, -1 if there is none
 
 
 class Sides(NamedTuple):
-    """What a merge gathers about its neighbors.
+    """What a merge gathers about its neighbors."""
 
-    Attributes:
-        left, right: int64[V, 4] by neighbor, columns WEIGHT to LENGTH.
-        touched: int32[2, V], the left and the right neighbors met.
-    """
-
-    left: Any
-    right: Any
-    touched: Any
+    left: Any  # int64[V, 4] by left neighbor, columns WEIGHT to LENGTH
+    right: Any  # the same by right neighbor
+    touched: Any  # int32[2, V], the left and the right neighbors met
 
 
 WEIGHT, OCCURRENCES, RUN, LENGTH = range(

@@ -49,28 +49,18 @@ from toktk.kernels.bpe_train import (
 
 
 class Ranking(NamedTuple):
-    """The pairs by score, and by symbol.
+    """The pairs by score, and by symbol."""
 
-    Attributes:
-        tree: int32[2 * capacity], see above.
-        scores: float64[capacity], minus infinity where there is no pair.
-        links: int32[capacity, 2], the next pair that begins, and that ends, with the same symbol.
-        heads: int32[V, 2], the first such pair of each symbol. -1 ends a list.
-        seen: int32[capacity], the merge that listed a pair last.
-        changed: int32[capacity], the pairs that must be scored before the next merge.
-        features: int64[5, capacity], what their scores are made of: count of the pair, of its left and of its
-            right symbol, and the lengths of the two in bytes.
-        symbols: int64[V], how often each symbol occurs.
-    """
-
-    tree: Any
-    scores: Any
-    links: Any
-    heads: Any
-    seen: Any
-    changed: Any
-    features: Any
-    symbols: Any
+    tree: Any  # int32[2 * capacity], see above
+    scores: Any  # float64[capacity], minus infinity where there is no pair
+    links: Any  # int32[capacity, 2], the next pair that begins, and that ends, with the same symbol
+    heads: Any  # int32[V, 2], the first such pair of each symbol, -1 if there is none
+    seen: Any  # int32[capacity], the merge that listed a pair last
+    changed: Any  # int32[capacity], the pairs that must be scored before the next merge
+    features: (
+        Any  # int64[5, capacity]: counts of pair, left, right symbol; lengths of the two in bytes
+    )
+    symbols: Any  # int64[V], how often each symbol occurs
 
 
 @kernel

@@ -11,6 +11,8 @@ often. They form a tree, in which the parent is the next shorter one (Abouelhoda
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from toktk.kernels import inlined, kernel
@@ -176,17 +178,24 @@ def compare(first, last, nodes, letters, size, piece_of, counts, common, weight)
         common[r] = n if n > 1 else 0
 
 
-@kernel
-def find_intervals(
-    nodes, size, common, weight, least, parent, length, times, begin, deepest, stack
-):
-    """Build the tree of intervals; return how many there are, the root (0) included.
+class Intervals(NamedTuple):
+    """The tree of intervals, whose root is interval 0."""
 
-    A suffix that goes on beyond all intervals and occurs `least` times is an interval by itself. `parent` and
-    `begin` (its first suffix; int32), `length` (uint8, in characters) and `times` (int64, occurrences) are by
-    interval, with room for one more than twice the suffixes. ``deepest[node]`` (int32) is the longest
-    interval that begins there. `stack` (int64) has room for the longest length and 2 more.
+    parent: Any  # int32 by interval, the next shorter one
+    length: Any  # uint8 by interval, in characters
+    times: Any  # int64 by interval, occurrences
+    begin: Any  # int32 by interval, its first suffix
+    deepest: Any  # int32 by node, the longest interval that begins there
+
+
+@kernel
+def find_intervals(nodes, size, common, weight, least, intervals, stack):
+    """Build the tree of intervals; return how many there are, the root included.
+
+    A suffix that goes on beyond all intervals and occurs `least` times is an interval by itself. `intervals`
+    has room for one more than twice the suffixes, `stack` (int64) for the longest length and 2 more.
     """
+    parent, length, times, begin, deepest = intervals
     parent[0], length[0], times[0], begin[0] = -1, 0, 0, 0
     n = 1
     top = 0

@@ -94,21 +94,21 @@ def char_length(byte):
 
 
 @kernel
-def viterbi_spans(data, offsets, table, token_at, score_at, fallback, unknown, first_id, ids, ends,
-                  best, back):  # fmt: skip
+def viterbi_spans(data, offsets, vocabulary, ids, ends, best, back):
     """Encode each span by the path of greatest score sum; write ids and where each span's end.
 
     Sums are added from left to right. A path replaces the best so far only if it is better, and start
     positions ascend, so of equal paths the one whose last token is longest wins, then the one before.
 
     Args:
-        token_at, score_at: int64 and float64[nodes]: the token that ends at a node, and its score.
-        first_id: added to token indices; not to `fallback`.
+        vocabulary: the trie as `table`; `token_at`, `score_at`: int64 and float64[nodes], the token that ends
+            at a node and its score; `fallback`; `unknown`; `first_id`, the id of the first token.
         ids: uint32, room for all bytes; ends: int64[spans].
         best, back: float64 and int64[longest span + 1].
 
     Returns how many ids there are, or -1 - p where span p cannot be spelled.
     """
+    table, token_at, score_at, fallback, unknown, first_id = vocabulary
     k = 0
     spells = fallback[0] >= 0
     for p in range(offsets.size - 1):
@@ -179,7 +179,7 @@ def _write_path(data, start, n, token_at, fallback, first_id, back, ids, k):
 
 @kernel
 def greedy_spans(data, offsets, table, token_at, fallback, first_id, ids, ends):
-    """Encode each span from the left, always taking the longest token; arguments as `viterbi_spans`.
+    """Encode each span from the left, always taking the longest token; arguments as for `viterbi_spans`.
 
     Where no token begins, the bytes of the character are taken. Returns how many ids there are, or -1 - p
     where span p cannot be spelled.

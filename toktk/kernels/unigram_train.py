@@ -34,57 +34,35 @@ _LOW, _UP = 2.0**-256, 2.0**256
 
 
 class Trie(NamedTuple):
-    """The lattices of all pieces.
+    """The lattices of all pieces."""
 
-    Attributes:
-        heads: int64[pieces + 1], the first place of each piece (toktk.kernels.suffixes).
-        shared: int32[pieces], characters in common with the piece before.
-        bases: int64[pieces + 1], the first node of each piece.
-        counts: int64[pieces].
-        fan: uint8[nodes], how many edges end at each node.
-        edges: uint32, in the order of their nodes.
-    """
-
-    heads: Any
-    shared: Any
-    bases: Any
-    counts: Any
-    fan: Any
-    edges: Any
+    heads: Any  # int64[pieces + 1], the first place of each piece (toktk.kernels.suffixes)
+    shared: Any  # int32[pieces], characters in common with the piece before
+    bases: Any  # int64[pieces + 1], the first node of each piece
+    counts: Any  # int64[pieces]
+    fan: Any  # uint8[nodes], how many edges end at each node
+    edges: Any  # uint32, in the order of their nodes
 
 
 class Tokens(NamedTuple):
-    """The tokens of more than one character.
+    """The tokens of more than one character."""
 
-    Attributes:
-        longest: int32 by place, the longest token that begins there, -1 if there is none.
-        shorter: int32 by token, the longest other token that it begins with, -1 if there is none.
-        length: uint8 by token, in characters.
-    """
-
-    longest: Any
-    shorter: Any
-    length: Any
+    longest: Any  # int32 by place, the longest token that begins there, -1 if there is none
+    shorter: Any  # int32 by token, the longest other token that it begins with, -1 if there is none
+    length: Any  # uint8 by token, in characters
 
 
 class Paths(NamedTuple):
-    """What is needed to segment the text of a token: it ends at a node, and the way leads back from there.
+    """What is needed to segment the text of a token, which ends at a node, back to its beginning."""
 
-    Attributes:
-        parent, first: int32 and int64 by node: the node before, and the first edge.
-        fan, edges: as in `Trie`.
-        score: float64 by id.
-        best, taken, path: float64 and int64[LONGEST + 1], scratch of the thread.
-    """
-
-    parent: Any
-    first: Any
-    fan: Any
-    edges: Any
-    score: Any
-    best: Any
-    taken: Any
-    path: Any
+    parent: Any  # int32 by node, the node before
+    first: Any  # int64 by node, its first edge
+    fan: Any  # as in `Trie`
+    edges: Any  # as in `Trie`
+    score: Any  # float64 by id
+    best: Any  # float64[LONGEST + 1], scratch of the thread, like the next two
+    taken: Any  # int64[LONGEST + 1]
+    path: Any  # int64[LONGEST + 1]
 
 
 @kernel

@@ -101,15 +101,14 @@ class UnigramModel(Vocabulary):
         from toktk.kernels.unigram_encode import viterbi_spans
 
         data, offsets, longest = checked_pieces(data, offsets)
-        table, token_at = self.trie
-        kept = np.float32 if self.single else np.float64
+        precision = np.float32 if self.single else np.float64
+        scores = self._score_at.astype(precision, copy=False)
+        unknown = self.unknown.astype(precision, copy=False)
+        vocabulary = (*self.trie, scores, self._spelling, unknown, len(self.special_tokens))
         ids = np.empty(data.size, dtype=np.uint32)
         ends = np.empty(offsets.size - 1, dtype=np.int64)
-        n = viterbi_spans(
-            data, offsets, table, token_at, self._score_at.astype(kept, copy=False), self._spelling,
-            self.unknown.astype(kept, copy=False), len(self.special_tokens), ids, ends,
-            np.empty(longest + 1, dtype=kept), np.empty(longest + 1, dtype=np.int64),
-        )  # fmt: skip
+        best, back = np.empty(longest + 1, dtype=precision), np.empty(longest + 1, dtype=np.int64)
+        n = viterbi_spans(data, offsets, vocabulary, ids, ends, best, back)
         return ids[:n].copy(), ends
 
     def log_likelihood(self, data: Bytes, offsets: Int64) -> Float64:
@@ -121,12 +120,10 @@ class UnigramModel(Vocabulary):
         from toktk.kernels.unigram_encode import log_likelihood_spans
 
         data, offsets, longest = checked_pieces(data, offsets)
-        found = np.empty(offsets.size - 1)
-        log_likelihood_spans(
-            data, offsets, self.trie[0], self._score_at, self._spelling, self.unknown, found,
-            np.empty(longest + 1),
-        )  # fmt: skip
-        return found
+        logs, forward = np.empty(offsets.size - 1), np.empty(longest + 1)
+        vocabulary = self.trie[0], self._score_at, self._spelling, self.unknown
+        log_likelihood_spans(data, offsets, *vocabulary, logs, forward)
+        return logs
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """See `toktk.models.model.Model`."""

@@ -179,11 +179,7 @@ class Trainer(Protocol):
 
 
 def check_special_tokens(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names.
-
-    Raises:
-        TrainingError: an empty name, one given twice, or one without UTF-8.
-    """
+    """Return the names; refuse an empty one, one given twice, and one that UTF-8 cannot write."""
     if len(set(names)) < len(names) or "" in names:
         raise TrainingError(
             "special tokens must be different from each other and not empty.",
@@ -199,11 +195,7 @@ def check_special_tokens(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_range(name: str, value: float | None, least: float, most: float = math.inf) -> None:
-    """Refuse an option outside of `least` to `most`; None means that it was not given.
-
-    Raises:
-        TrainingError: it is outside.
-    """
+    """Refuse an option outside of `least` to `most`; None means that it was not given."""
     if value is not None and not least <= value <= most:
         wanted = f"{least:g} or more" if math.isinf(most) else f"{least:g} to {most:g}"
         raise TrainingError(f"{name} must be {wanted}, not {value}.")
@@ -217,9 +209,6 @@ def check_sizes(sizes: Sequence[int], smallest: int, taken_by: str, instead: str
         smallest: how many ids are taken before anything is learned.
         taken_by: what takes these ids, in words.
         instead: what else a user can do, such as ", or a lower character_coverage".
-
-    Raises:
-        TrainingError: no size, or one below `smallest`.
     """
     if not sizes or min(sizes) < smallest:
         raise TrainingError(
@@ -259,17 +248,10 @@ def check_reached(
     why: str = "",
     advice: str = "",
 ) -> None:
-    """Refuse a text that fills no size.
+    """Refuse a text that fills no size: it has no model, and gives the `available` number of ids.
 
-    Args:
-        models: by size; a size that is missing was out of reach.
-        available: how many ids the text gives, if that is known.
-        data, sizes: as the trainer was given them.
-        why: what follows on "the text gives 400", such as " before no pair occurs twice".
-        advice: what a user can do besides asking for less, such as "lower min_frequency, ".
-
-    Raises:
-        TrainingError: there is no model.
+    `why` follows on "the text gives 400", such as " before no pair occurs twice"; `advice` is what a user can
+    do besides asking for less, such as "lower min_frequency, ".
     """
     if not models:
         gives = "fewer" if available is None else f"{available:,}"

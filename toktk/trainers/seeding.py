@@ -19,7 +19,7 @@ Int64 = npt.NDArray[np.int64]
 
 
 MOST = 2**30
-"""Places in the pieces; twice as many intervals are numbered with int32."""
+"""Most places in the pieces; int32 numbers the intervals, which are twice as many."""
 
 
 @dataclass(frozen=True)
@@ -157,17 +157,6 @@ def find_seeds(
     return Seeds(home, length, times, shorter, intervals.deepest)
 
 
-@dataclass(frozen=True)
-class _Intervals:
-    """See toktk.kernels.suffixes. By interval; `deepest` by node."""
-
-    parent: Int32
-    length: npt.NDArray[np.uint8]
-    times: Int64
-    begin: Int32
-    deepest: Int32
-
-
 class _Suffixes:
     """The sorted suffixes of the pieces, up to `longest` characters of each.
 
@@ -214,60 +203,55 @@ class _Suffixes:
             arguments = [(*span, counts[j], keys, shift) for j, span in enumerate(spans)]
             in_threads(lambda a, b, n, keys, shift: k.count_digits(a, b, keys, shift, n), arguments)
             ends = np.cumsum(counts.T.ravel()).reshape(counts.T.shape).T
+            begins = np.ascontiguousarray(ends - counts)
             moves = [
-                (*span, keys, nodes, shift, np.ascontiguousarray(ends[j] - counts[j]), to_keys, to_nodes)
+                (*span, keys, nodes, shift, begins[j], to_keys, to_nodes)
                 for j, span in enumerate(spans)
-            ]  # fmt: skip
+            ]
             in_threads(k.scatter, moves)
             keys, to_keys, nodes, to_nodes = to_keys, keys, to_nodes, nodes
         return keys, nodes
 
-    def intervals(self, least: int) -> _Intervals:
+    def intervals(self, least: int) -> k.Intervals:
         """Return the repeated substrings, with what only one suffix goes on to."""
         n, heads = self.nodes.size, self.characters.heads
         piece_of = np.repeat(np.arange(heads.size - 1, dtype=np.int32), np.diff(heads))
         common = np.zeros(n + 1, dtype=np.uint8)
         weight = np.empty(n, dtype=np.int64)
-        arguments = (
-            self.nodes, self.letters, self.size, piece_of, self.characters.counts, common, weight,
-        )  # fmt: skip
-        in_threads(lambda a, b: k.compare(a, b, *arguments), parts(n, self.jobs))
+        suffixes = self.nodes, self.letters, self.size, piece_of, self.characters.counts
+        in_threads(lambda a, b: k.compare(a, b, *suffixes, common, weight), parts(n, self.jobs))
         # The system gives memory where it is written, so room that is not needed costs nothing.
         room = 2 * n + 1
-        columns = _Intervals(
-            np.empty(room, dtype=np.int32),
-            np.empty(room, dtype=np.uint8),
-            np.empty(room, dtype=np.int64),
-            np.empty(room, dtype=np.int32),
-            np.zeros(self.size.size, dtype=np.int32),
+        intervals = k.Intervals(
+            parent=np.empty(room, dtype=np.int32),
+            length=np.empty(room, dtype=np.uint8),
+            times=np.empty(room, dtype=np.int64),
+            begin=np.empty(room, dtype=np.int32),
+            deepest=np.zeros(self.size.size, dtype=np.int32),
         )
         stack = np.empty(self.longest + 2, dtype=np.int64)
-        used = k.find_intervals(
-            self.nodes, self.size, common, weight, least, columns.parent, columns.length,
-            columns.times, columns.begin, columns.deepest, stack,
-        )  # fmt: skip
-        return _Intervals(
-            columns.parent[:used],
-            columns.length[:used],
-            columns.times[:used],
-            columns.begin[:used],
-            columns.deepest,
+        used = k.find_intervals(self.nodes, self.size, common, weight, least, intervals, stack)
+        return intervals._replace(
+            parent=intervals.parent[:used],
+            length=intervals.length[:used],
+            times=intervals.times[:used],
+            begin=intervals.begin[:used],
         )
 
-    def whole(self, intervals: _Intervals, least: int) -> npt.NDArray[np.bool_]:
+    def whole(self, intervals: k.Intervals, least: int) -> npt.NDArray[np.bool_]:
         """Return bool by interval: it is a whole piece that occurs `least` times."""
         heads = self.characters.heads
         n = np.diff(heads) - 1
         first = heads[:-1]
-        found = intervals.deepest[first]
-        fits = (n > 1) & (intervals.length[found] == n) & (self.characters.counts >= least)
+        deepest = intervals.deepest[first]
+        fits = (n > 1) & (intervals.length[deepest] == n) & (self.characters.counts >= least)
         whole = np.zeros(intervals.length.size, dtype=np.bool_)
-        whole[found[fits]] = True
+        whole[deepest[fits]] = True
         return whole
 
 
 def _chosen(
-    intervals: _Intervals, whole: npt.NDArray[np.bool_], seed_size: int, least: int
+    intervals: k.Intervals, whole: npt.NDArray[np.bool_], seed_size: int, least: int
 ) -> Int64:
     """Return the intervals that become seeds, the frequent first, else in the order of their texts."""
     length, times, parent = intervals.length, intervals.times, intervals.parent
