@@ -21,8 +21,6 @@ from toktk.models.model import Model
 from toktk.models.unigram import UnigramModel
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
-_SUFFIXES = "tokenizer.json, x.model, x.tiktoken"
-
 
 @runtime_checkable
 class LibraryModel(Protocol):
@@ -58,6 +56,8 @@ class Saved:
 def save(name: str, pretokenizer: Pretokenizer, model: Model, folder: Path) -> Saved:
     """Write ``tokenizer.json`` and what else can hold a tokenizer: ``<name>.tiktoken`` or ``.model``.
 
+    With byte fallback, ``.model`` alone will do; otherwise ``tokenizer.json`` must hold it.
+
     Raises:
         FormatError: no file can hold the pattern, the model or a special token.
         StorageError: a file cannot be written.
@@ -66,40 +66,32 @@ def save(name: str, pretokenizer: Pretokenizer, model: Model, folder: Path) -> S
     if isinstance(model, LibraryModel):
         path = model.write(folder, stem)
         return Saved((path,), None, ("no .tiktoken: the model runs on its library.",))
-    path = folder / "tokenizer.json"
+    paths = [folder / "tokenizer.json"]
     ranks, proto = folder / f"{stem}.tiktoken", folder / f"{stem}.model"
     # What an earlier tokenizer of this name left here would not belong to this one.
     _remove(*targets(ranks), proto)
-    if isinstance(model, UnigramModel) and model.fallback is not None:
-        return _save_with_fallback(pretokenizer, model, path, proto)
-    notes = write_tokenizer_json(pretokenizer, model, path)
-    if not isinstance(model, BpeModel):
-        return Saved((path,), None, notes)
-    try:
-        files = write_tiktoken(name, pretokenizer, model, ranks)
-    except FormatError as error:
-        return Saved((path,), None, (*notes, str(error)))
-    return Saved((path, *files), agreement(model), notes)
-
-
-def _save_with_fallback(
-    pretokenizer: Pretokenizer, model: UnigramModel, path: Path, proto: Path
-) -> Saved:
-    """Write tokenizer.json and .model, or the one that can hold it."""
+    has_fallback = isinstance(model, UnigramModel) and model.fallback is not None
+    if has_fallback:
+        paths.append(proto)
+    if isinstance(model, BpeModel):
+        paths.append(ranks)
     files: list[Path] = []
     notes: list[str] = []
     refused: list[FormatError] = []
-    for file, write in ((path, write_tokenizer_json), (proto, write_sentencepiece)):
+    for path in paths:
         try:
-            notes += write(pretokenizer, model, file)
+            notes += _write(name, pretokenizer, model, path)
         except FormatError as error:
+            if not (files or has_fallback):
+                raise
             refused.append(error)
-            _remove(file)
+            _remove(path)
         else:
-            files.append(file)
+            files += targets(path)
     if not files:
         raise refused[0]
-    return Saved(tuple(files), None, (*notes, *map(str, refused)))
+    agrees = agreement(model) if isinstance(model, BpeModel) and ranks in files else None
+    return Saved(tuple(files), agrees, (*notes, *map(str, refused)))
 
 
 def _remove(*paths: Path) -> None:
@@ -123,11 +115,8 @@ def read_to_convert(path: Path) -> tuple[Parts, tuple[str, ...]]:
     try:
         parts = read(raw, path, format)
     except NotNative as reason:
-        raise FormatError(
-            f"cannot convert {path}.",
-            f"Found: {reason}.",
-            "toktk leaves that to the file's library.",
-        ) from reason
+        remark = "toktk leaves that to the file's library."
+        raise FormatError(f"cannot convert {path}.", f"Found: {reason}.", remark) from reason
     if format != "sentencepiece":
         return parts, ()
     pretokenizer, model = by_pieces(raw, path, parts)
@@ -147,13 +136,7 @@ def write_as(
         FormatError: the format cannot hold it with the ids it gives.
         StorageError: a file cannot be written.
     """
-    if path.suffix == ".json":
-        return (path,), write_tokenizer_json(pretokenizer, model, path)
-    if path.suffix == ".model":
-        return (path,), write_sentencepiece(pretokenizer, model, path)
-    if path.suffix != ".tiktoken":
-        raise FormatError(f"cannot tell the format of {path}.", f"Known are: {_SUFFIXES}.")
-    if isinstance(model, BpeModel):
+    if path.suffix == ".tiktoken" and isinstance(model, BpeModel):
         agrees = agreement(model)
         if not agrees.proven:
             raise FormatError(
@@ -161,7 +144,20 @@ def write_as(
                 f"Found: {agrees.tokens:,} tokens that do not encode to themselves, "
                 f"{agrees.repeated:,} merges that spell a token anew.",
             )
-    return write_tiktoken(path.stem, pretokenizer, model, path), ()
+    return targets(path), _write(path.stem, pretokenizer, model, path)
+
+
+def _write(name: str, pretokenizer: Pretokenizer, model: Model, path: Path) -> tuple[str, ...]:
+    """Write a tokenizer in the format that the suffix names; return where ids can differ."""
+    if path.suffix == ".json":
+        return write_tokenizer_json(pretokenizer, model, path)
+    if path.suffix == ".model":
+        return write_sentencepiece(pretokenizer, model, path)
+    if path.suffix == ".tiktoken":
+        write_tiktoken(name, pretokenizer, model, path)
+        return ()
+    known = "tokenizer.json, x.model, x.tiktoken"
+    raise FormatError(f"cannot tell the format of {path}.", f"Known are: {known}.")
 
 
 def targets(path: Path) -> tuple[Path, ...]:

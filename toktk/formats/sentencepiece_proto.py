@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import struct
+from collections.abc import Mapping
 from typing import Any
 
 from toktk.formats.fields import Fields, has_surrogate
@@ -32,6 +33,11 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 Value = int | bytes
 Message = dict[int, list[Value]]
+
+
+def encode_message(fields: Mapping[int, Any]) -> bytes:
+    """Return the message of values by field number."""
+    return b"".join([encode_field(number, value) for number, value in fields.items()])
 
 
 def encode_field(number: int, value: int | bool | float | bytes | str) -> bytes:
@@ -111,7 +117,7 @@ class ProtoFields(Fields):
         """Return the value that counts, of the type of `default`."""
         value = message.get(number, [default])[-1]
         if type(value) is not type(default):
-            raise self.error(field, f"{type(value).__name__}", f"{type(default).__name__}")
+            raise self.error(field, type(value).__name__, type(default).__name__)
         return value
 
     def part(self, top: Message, number: int, name: str) -> Message:

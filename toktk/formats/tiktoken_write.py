@@ -56,20 +56,14 @@ class Agreement:
     repeated: int
 
 
-def write_tiktoken(
-    name: str, pretokenizer: Pretokenizer, model: Model, path: Path
-) -> tuple[Path, Path]:
+def write_tiktoken(name: str, pretokenizer: Pretokenizer, model: Model, path: Path) -> None:
     """Write the ranks to `path`, pattern and special tokens to the same name with ``.json`` added.
 
     Equal tokenizers of one name give equal files. Ranks are ids; special tokens have none.
 
-    Returns:
-        The two files.
-
     Raises:
         FormatError: tiktoken cannot run the model or the pattern, or would lose the text that the
             pattern leaves between two matches.
-        StorageError: a file cannot be written.
     """
     if not isinstance(model, BpeModel):
         raise FormatError(
@@ -99,7 +93,6 @@ def write_tiktoken(
     with atomic_write(arguments_path(path)) as temporary:
         text = json.dumps(arguments, ensure_ascii=False, indent=2) + "\n"
         temporary.write_text(text, encoding="utf-8", newline="\n")
-    return path, arguments_path(path)
 
 
 def mergeable_ranks(model: BpeModel) -> dict[bytes, int]:
@@ -114,8 +107,7 @@ def load_tiktoken(path: Path | str) -> tiktoken.Encoding:
     tiktoken's own ``load_tiktoken_bpe`` reads the ranks as well, but keeps a copy by path, so that
     a file written anew at the same place is not seen.
 
-    Args:
-        path: the ``.tiktoken`` file, or a folder that holds one.
+    `path` is the ``.tiktoken`` file, or a folder that holds one.
 
     Raises:
         FormatError: a file is missing or damaged; the error names the line or field.

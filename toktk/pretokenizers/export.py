@@ -30,10 +30,15 @@ def exported_pattern(pretokenizer: Pretokenizer) -> str:
             "Keep the file that it was read from.",
         )
     if pretokenizer.compile() is None:
+        reason = "Its tables are too large."
+        try:
+            compile_pattern(pattern)
+        except PatternError as error:
+            reason = str(error)
         raise FormatError(
             f"cannot export the split pattern {pattern!r}: it does not compile, so nothing says that "
             "another library reads it alike.",
-            _why_not_compiled(pattern),
+            reason,
         )
     if _matches_nothing(syntax.parse(pattern)):
         raise FormatError(
@@ -56,11 +61,7 @@ def beside_the_pattern(pretokenizer: Pretokenizer) -> str:
 
 
 def exported_pretokenizer(text: str) -> Pretokenizer:
-    """Return the pretokenizer whose `exported_pattern` is `text`; see `named_pretokenizer`.
-
-    Raises:
-        FormatError: libraries may read this pattern differently.
-    """
+    """Return the pretokenizer whose `exported_pattern` is `text`; FormatError if libraries may differ."""
     pretokenizer = named_pretokenizer(text)
     try:
         exported = exported_pattern(pretokenizer)
@@ -98,12 +99,9 @@ def canonical_pattern(pattern: str) -> str:
 
 def canonical_key(pretokenizer: Pretokenizer) -> str:
     """Return `Pretokenizer.key` with canonical patterns; of a plain one, the canonical pattern."""
-    canonical = replace(
-        pretokenizer,
-        pattern=canonical_pattern(pretokenizer.pattern),
-        before=tuple(map(canonical_pattern, pretokenizer.before)),
-    )
-    return canonical.key
+    pattern = canonical_pattern(pretokenizer.pattern)
+    before = tuple(map(canonical_pattern, pretokenizer.before))
+    return replace(pretokenizer, pattern=pattern, before=before).key
 
 
 def leaves_gaps(automaton: Automaton) -> bool:
@@ -128,20 +126,10 @@ def leaves_gaps(automaton: Automaton) -> bool:
 
 def _matches_nothing(node: syntax.Node) -> bool:
     match node:
-        case syntax.CharacterSet():
-            return False
         case syntax.Sequence(items):
             return all(map(_matches_nothing, items))
         case syntax.Alternation(choices):
             return any(map(_matches_nothing, choices))
         case syntax.Repeat(item, least):
             return least == 0 or _matches_nothing(item)
-    return True
-
-
-def _why_not_compiled(pattern: str) -> str:
-    try:
-        compile_pattern(pattern)
-    except PatternError as error:
-        return str(error)
-    return "Its tables are too large."
+    return not isinstance(node, syntax.CharacterSet)
