@@ -63,13 +63,10 @@ _BYTE_LEVEL = {
 
 
 def write_tokenizer_json(pretokenizer: Pretokenizer, model: Model, path: Path) -> tuple[str, ...]:
-    """Write a tokenizer for Hugging Face tokenizers. Equal tokenizers give equal files.
+    """Write a tokenizer for Hugging Face tokenizers, or raise FormatError. Equal ones give equal files.
 
     Returns:
         Where ids can differ there; empty: nowhere.
-
-    Raises:
-        FormatError: the format cannot hold it.
     """
     text = json.dumps(_document(pretokenizer, model), ensure_ascii=False)
     with atomic_write(path) as temporary:
@@ -186,9 +183,7 @@ def _unigram(model: UnigramModel) -> dict[str, Any]:
             raise FormatError(f"cannot write {_FILE}: scores are too low.", found)
     else:
         names = fallback_names(model)
-        fault = fallback_fault(model, names)
-        if fault:
-            raise FormatError(f"cannot write {_FILE}: {fault[0]}", *fault[1:])
+        check_fallback(model, names)
         check_distinct(names, model.special_tokens, _FILE)
         # The id that marks unknown characters is never given out, for bytes take their place.
         unknown_id = names.index("<unk>") if "<unk>" in names[:n] else int(model.fallback[0])
@@ -205,33 +200,26 @@ def _unigram(model: UnigramModel) -> dict[str, Any]:
     }
 
 
-def fallback_fault(model: UnigramModel, names: list[str]) -> tuple[str, ...]:
-    """Say why the library would use a special token or a byte's token for text; empty: it never does.
-
-    Returns:
-        Sentences: what is wrong, what was found, what to do.
-    """
+def check_fallback(model: UnigramModel, names: list[str]) -> None:
+    """Refuse names and scores with which the library would use a special token or a byte's for text."""
     scores = model.scores[is_matched(model)]
     # Two unknown characters must cost more than any token of two, and 256 for each further
     # character more than unknown characters do.
     bound = 2 * UNKNOWN_PENALTY - LIFT
     if scores.max(initial=0.0) > 0 or scores.min(initial=0.0) <= bound:
-        return (
-            f"scores with byte fallback must be above {bound:g} and at most 0.",
+        raise FormatError(
+            f"Hugging Face's Unigram with byte fallback needs scores above {bound:g} and at most 0.",
             f"Found: {scores.min():g} to {scores.max():g}.",
         )
     single = {name for name in names[len(model.special_tokens) :] if len(name) == 1}
     for name in (*model.special_tokens, *byte_names()):
+        what = f"Hugging Face's Unigram would take text for the token {name!r}."
         if len(name) == 1:
-            return (
-                f"the special token {name!r} is a single character.",
-                "Found: Hugging Face's Unigram would take it for a token of text.",
-            )
+            raise FormatError(what, f"Found: the special token {name!r} is a single character.")
         if single.isdisjoint(name):
-            return (
-                f"no character of {name} is a token by itself.",
-                "Found: Hugging Face's Unigram joins unknown characters, and would take these for "
-                "the token of that name.",
+            raise FormatError(
+                what,
+                f"Found: no character of {name} is a token by itself. The library joins unknown "
+                "characters, and looks them up.",
                 "Train with a character coverage that includes one of them.",
             )
-    return ()

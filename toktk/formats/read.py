@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Literal
 
 from toktk.errors import FormatError
-from toktk.formats.fields import NotNative, Parts, read_bytes
+from toktk.formats.fields import Parts, read_bytes
 from toktk.formats.hf_read import read_tokenizer_json
 from toktk.formats.sentencepiece_read import read_sentencepiece
 from toktk.formats.tekken import tekken_file
 from toktk.formats.tiktoken_read import ENCODINGS, arguments_path, rank_file
-
-__all__ = ["FOLDER_FILES", "Format", "NotNative", "Parts", "beside", "file_of", "format_of", "read"]
 
 Format = Literal["tokenizer.json", "tekken", "tiktoken", "sentencepiece"]
 
@@ -23,13 +21,10 @@ _RANK_LINE = re.compile(rb"[A-Za-z0-9+/]+={0,2} \d{1,9}\r?\n")
 
 
 def file_of(path: Path) -> Path:
-    """Return the file that `path` means: itself, or the tokenizer in a folder.
+    """Return the file that `path` means: itself, or the tokenizer in a folder, or raise FormatError.
 
     That is the first of `FOLDER_FILES`, or else the only ``.tiktoken``, or else the only ``.model``. The
     ``.tiktoken.json`` beside a ``.tiktoken`` means that one.
-
-    Raises:
-        FormatError: the folder holds none, or several.
     """
     if path.name.endswith(".tiktoken.json"):
         return path.with_name(path.name.removesuffix(".json"))
@@ -52,11 +47,7 @@ def file_of(path: Path) -> Path:
 
 
 def format_of(raw: bytes, path: Path) -> Format:
-    """Tell the format of a file by its first bytes; a ``.tiktoken`` also by its suffix.
-
-    Raises:
-        FormatError: it has none of the formats.
-    """
+    """Tell the format of a file by its first bytes, a ``.tiktoken`` also by suffix; or raise FormatError."""
     if _RANK_LINE.match(raw) or path.suffix == ".tiktoken":
         return "tiktoken"
     if raw[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":

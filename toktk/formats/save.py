@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from toktk.errors import FormatError
-from toktk.formats.fields import NotNative, read_bytes
+from toktk.formats.fields import NotNative, Parts, read_bytes
 from toktk.formats.hf_write import write_tokenizer_json
-from toktk.formats.read import Parts, file_of, format_of, read
+from toktk.formats.read import file_of, format_of, read
 from toktk.formats.sentencepiece_read import by_pieces
 from toktk.formats.sentencepiece_write import sentencepiece_notes, write_sentencepiece
 from toktk.formats.tiktoken_read import arguments_path
@@ -60,7 +60,6 @@ def save(name: str, pretokenizer: Pretokenizer, model: Model, folder: Path) -> S
 
     Raises:
         FormatError: no file can hold the pattern, the model or a special token.
-        StorageError: a file cannot be written.
     """
     stem = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "tokenizer"
     if isinstance(model, LibraryModel):
@@ -105,9 +104,6 @@ def read_to_convert(path: Path) -> tuple[Parts, tuple[str, ...]]:
 
     Returns:
         Pretokenizer and model, and where its ids can differ from those of the library that owns the format.
-
-    Raises:
-        FormatError: nothing there can be read; the error names the field.
     """
     path = file_of(path)
     raw = read_bytes(path)
@@ -127,14 +123,10 @@ def read_to_convert(path: Path) -> tuple[Parts, tuple[str, ...]]:
 def write_as(
     pretokenizer: Pretokenizer, model: Model, path: Path
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    """Write a tokenizer in the format that the suffix of `path` names.
+    """Write a tokenizer in the format that the suffix of `path` names, or raise FormatError.
 
     Returns:
         The files, and where ids can differ in the library that owns the format.
-
-    Raises:
-        FormatError: the format cannot hold it with the ids it gives.
-        StorageError: a file cannot be written.
     """
     if path.suffix == ".tiktoken" and isinstance(model, BpeModel):
         agrees = agreement(model)

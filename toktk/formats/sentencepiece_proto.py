@@ -13,8 +13,6 @@ from typing import Any
 
 from toktk.formats.fields import Fields, has_surrogate
 
-SPACE = "\u2581"
-
 # Field numbers of SentencePiece's messages, and the values of two enumerations.
 PIECE, TRAINER, NORMALIZER, DENORMALIZER = 1, 2, 3, 5
 TEXT, SCORE, TYPE = 1, 2, 3
@@ -54,11 +52,7 @@ def encode_field(number: int, value: int | bool | float | bytes | str) -> bytes:
 
 
 def decode_message(message: bytes) -> Message:
-    """Return {number: values in order}: varints as integers, everything else as its bytes.
-
-    Raises:
-        ValueError: bytes that are no message.
-    """
+    """Return {number: values in order}: varints as integers, all else as bytes; or raise ValueError."""
     values: Message = {}
     at, end = 0, len(message)
     while at < end:
@@ -126,12 +120,13 @@ class ProtoFields(Fields):
 
     def piece(self, raw: Any, field: str) -> tuple[str, float, int]:
         """Return name, score and type of a piece."""
-        plain = _PLAIN.fullmatch(raw) if isinstance(raw, bytes) else None
+        raw = raw if isinstance(raw, bytes) else b"\x07"  # which is no message
+        plain = _PLAIN.fullmatch(raw)
         if plain and len(plain[2]) == plain[1][0]:
             with contextlib.suppress(UnicodeDecodeError):
                 kind = plain[4][0] if plain[4] else NORMAL
                 return plain[2].decode(), struct.unpack("<f", plain[3])[0], kind
-        message = self.message(raw if isinstance(raw, bytes) else b"\x07", field)
+        message = self.message(raw, field)
         text = self.last(message, TEXT, b"", f"{field}.piece")
         score = self.last(message, SCORE, b"\0\0\0\0", f"{field}.score")
         kind = self.last(message, TYPE, NORMAL, f"{field}.type")

@@ -23,7 +23,7 @@ import numpy as np
 
 from toktk.formats import sentencepiece_proto as proto
 from toktk.formats.fields import NotNative, Parts, short
-from toktk.formats.tokens import byte_names, is_matched
+from toktk.formats.tokens import MARK, byte_names, is_matched
 from toktk.models.pairs import PairModel
 from toktk.models.unigram import UnigramModel
 from toktk.models.vocabulary import packed
@@ -48,12 +48,7 @@ _FLAGS = (
 
 
 def read_sentencepiece(raw: bytes, path: Path) -> Parts:
-    """Return what `raw`, the bytes of a SentencePiece model, holds.
-
-    Raises:
-        NotNative: the file asks for something that toktk does not do itself.
-        FormatError: the file is malformed; the error names the field.
-    """
+    """Return what `raw`, the bytes of a SentencePiece model, holds."""
     fields = proto.ProtoFields(path)
     top = fields.message(raw, "the file")
     specs = {name: fields.part(top, number, name) for name, number in _SPECS.items()}
@@ -110,7 +105,7 @@ def token_fault(model: UnigramModel) -> tuple[str, str] | None:
         wanted = "scores that are float32 numbers, such as multiples of 2**-10"
         return "scores of more than 24 bits", wanted
     for token in tokens:
-        if b"\0" in token or proto.SPACE.encode() in token:
+        if b"\0" in token or MARK.encode() in token:
             return f"the token {token.decode()!r}", "tokens without U+0000 and U+2581"
     return None
 
@@ -127,7 +122,7 @@ class _Pieces:
         self.tokens: list[bytes] = []
         for i, raw in enumerate(listed):
             name, score, kind = fields.piece(raw, f"pieces[{i}]")
-            token = name.replace(proto.SPACE, " ").encode()
+            token = name.replace(MARK, " ").encode()
             if name in self.scores:
                 found = f"{short(name)} once more"
                 raise fields.error(f"pieces[{i}].piece", found, "different names")

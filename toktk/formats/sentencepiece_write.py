@@ -17,6 +17,7 @@ from toktk.formats import sentencepiece_proto as proto
 from toktk.formats.sentencepiece_proto import encode_field, encode_message
 from toktk.formats.sentencepiece_read import token_fault
 from toktk.formats.tokens import (
+    MARK,
     check_distinct,
     check_special_tokens,
     fallback_names,
@@ -32,13 +33,10 @@ from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 
 def write_sentencepiece(pretokenizer: Pretokenizer, model: Model, path: Path) -> tuple[str, ...]:
-    """Write a tokenizer as a SentencePiece model. Equal tokenizers give equal files.
+    """Write a tokenizer as a SentencePiece model, or raise FormatError. Equal ones give equal files.
 
     Returns:
         Where ids can differ there.
-
-    Raises:
-        FormatError: the format cannot hold it.
     """
     if not isinstance(model, UnigramModel):
         needed = "a unigram model: nothing else encodes by the same rule"
@@ -46,7 +44,7 @@ def write_sentencepiece(pretokenizer: Pretokenizer, model: Model, path: Path) ->
     whole_lines = _check(pretokenizer, model)
     names = fallback_names(model)
     n = len(model.special_tokens)
-    names[n:] = [name.replace(" ", proto.SPACE) for name in names[n:]]
+    names[n:] = [name.replace(" ", MARK) for name in names[n:]]
     check_distinct(names, model.special_tokens, ".model")
     types = [
         {proto.TYPE: proto.UNKNOWN if name == "<unk>" else proto.CONTROL} for name in names[:n]

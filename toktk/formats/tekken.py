@@ -23,11 +23,7 @@ _SPECIAL_TOKENS = (
 
 
 def tekken_file(path: Path, raw: bytes | None = None) -> RankFile:
-    """Return what a ``tekken.json`` holds, whose bytes are `raw` where they were read before.
-
-    Raises:
-        FormatError: the file is missing or damaged; the error names the field.
-    """
+    """Return what a ``tekken.json`` holds, whose bytes are `raw` where they were read before."""
     fields, top = Fields(path), parse_json(read_bytes(path) if raw is None else raw, path)
     config = fields.as_object(top.get("config"), "config")
     pattern: Any = config.get("pattern")

@@ -120,9 +120,6 @@ def rank_file(path: Path, raw: bytes | None = None) -> RankFile:
 
     `raw` are its bytes, where they were read before. Of the arguments beside it, only `pat_str` must be
     there.
-
-    Raises:
-        FormatError: the file is missing or damaged, or nothing says what its pattern is.
     """
     ranks = parse_ranks(read_bytes(path) if raw is None else raw, path)
     beside = arguments_path(path)
@@ -157,12 +154,9 @@ def rank_file(path: Path, raw: bytes | None = None) -> RankFile:
 
 
 def parse_ranks(raw: bytes, path: Path) -> dict[bytes, int]:
-    """Return {token: rank} of a ``.tiktoken`` file.
+    """Return {token: rank} of a ``.tiktoken`` file; a damaged line is named.
 
     All lines are read at once. If one is damaged, they are read one by one, which takes longer.
-
-    Raises:
-        FormatError: a line is no new token with its rank, which the error names; or a byte has none.
     """
     lines = raw.splitlines()
     flat = b" ".join(lines).split(b" ")

@@ -15,6 +15,8 @@ from toktk.models.model import Int64, Model
 from toktk.models.pairs import PairModel
 from toktk.models.unigram import UnigramModel
 
+MARK = "\u2581"  # SentencePiece's space; where toktk's models have a space
+
 
 @functools.cache
 def byte_names() -> tuple[str, ...]:
@@ -23,12 +25,7 @@ def byte_names() -> tuple[str, ...]:
 
 
 def fallback_names(model: UnigramModel) -> list[str]:
-    """Return the name of every id: special tokens and bytes by theirs, the others as text.
-
-    Raises:
-        FormatError: what an unknown character costs is not what the libraries have it cost, or the
-            model has no byte fallback.
-    """
+    """Return the name of every id: special tokens and bytes by theirs, the others as text."""
     if model.fallback is None or model.byte_score is not None:
         raise FormatError(
             "the libraries spell unknown characters by bytes, at 10 below the lowest score.",
@@ -95,10 +92,8 @@ def in_own_order(
     """Return the model of `merges` if ids lie as toktk.models.bpe lays them out, else None.
 
     That is: special tokens, bytes in the order of their characters, then a token for each merge. A merge
-    may spell a token again, and no pair is listed twice.
-
-    `byte_ids` is int64[256]; `merges` is int64[n, 3]: left, right and new id, by rank; `n_ids` is the
-    highest id and one.
+    may spell a token again, and no pair is listed twice. `merges` is int64[n, 3]: left, right and new id,
+    by rank; `n_ids` is the highest id and one.
     """
     names = sorted(special_tokens, key=special_tokens.__getitem__)
     n = len(names)

@@ -19,8 +19,8 @@ def exported_pattern(pretokenizer: Pretokenizer) -> str:
     years may be a letter to one and nothing to another.
 
     Raises:
-        FormatError: more than the pattern determines the pieces; or only the `regex` library runs the
-            pattern; or it can match the empty string, after which every library goes on in its own way.
+        FormatError: the pattern is not all, only the `regex` library runs it, or it can match the empty
+            string, after which every library goes on in its own way.
     """
     pattern = pretokenizer.pattern
     if not pretokenizer.is_plain:
@@ -60,18 +60,6 @@ def beside_the_pattern(pretokenizer: Pretokenizer) -> str:
     return ", ".join(steps)
 
 
-def exported_pretokenizer(text: str) -> Pretokenizer:
-    """Return the pretokenizer whose `exported_pattern` is `text`; FormatError if libraries may differ."""
-    pretokenizer = named_pretokenizer(text)
-    try:
-        exported = exported_pattern(pretokenizer)
-    except PatternError as error:
-        raise FormatError(str(error)) from error
-    if exported != text:
-        raise FormatError(f"libraries may read the split pattern {text!r} differently.")
-    return pretokenizer
-
-
 def named_pretokenizer(text: str) -> Pretokenizer:
     """Return the pretokenizer of a pattern; a known one, as it is or as exported, has its name again."""
     for name, known in PATTERNS.items():
@@ -87,10 +75,7 @@ def pattern_name(text: str) -> str:
 
 
 def canonical_pattern(pattern: str) -> str:
-    """Return the text by which patterns are compared: `syntax.portable` where that applies.
-
-    So a tokenizer that was written and read again has the signature it had.
-    """
+    """Return the text by which patterns are compared, equal for a pattern written and read again."""
     try:
         return syntax.portable(pattern)
     except PatternError:
@@ -112,15 +97,14 @@ def leaves_gaps(automaton: Automaton) -> bool:
     next_state, accept = automaton.next_state.tolist(), automaton.accept.tolist()
     unmatched = [0]  # states that are reached before any match; the loop appends to them
     for state in unmatched:
-        if state != 0 and not accept[state][-1]:
+        targets = {
+            target
+            for target, is_accepted in zip(next_state[state], accept[state], strict=False)
+            if not is_accepted
+        }
+        if min(targets, default=0) < 0 or (state != 0 and not accept[state][-1]):
             return True
-        for target, is_accepted in zip(next_state[state], accept[state], strict=False):
-            if is_accepted:
-                continue
-            if target < 0:
-                return True
-            if target not in unmatched:
-                unmatched.append(target)
+        unmatched += targets.difference(unmatched)
     return False
 
 
