@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from toktk.errors import FormatError
-from toktk.formats.fields import read_bytes
+from toktk.formats.fields import NotNative, read_bytes
 from toktk.formats.hf_write import write_tokenizer_json
-from toktk.formats.read import NotNative, file_of, format_of, read
+from toktk.formats.read import file_of, format_of, read
 from toktk.formats.save import read_to_convert
 from toktk.formats.sentencepiece_write import write_sentencepiece
 from toktk.tokenizer import Tokenizer

@@ -16,7 +16,8 @@ from unigram_samples import made, of_bytes, of_characters, trained
 
 from toktk.errors import FormatError
 from toktk.formats import sentencepiece_proto as proto
-from toktk.formats.read import NotNative, beside, file_of, format_of, read
+from toktk.formats.fields import NotNative
+from toktk.formats.read import beside, file_of, format_of, read
 from toktk.models.greedy import GreedyModel
 from toktk.pretokenizers.patterns import PATTERNS
 

@@ -85,8 +85,6 @@ def short(value: Any) -> str:
 
 def has_surrogate(text: str) -> bool:
     """Tell whether `text` holds a surrogate, for which UTF-8 has no bytes."""
-    if text.isascii():
-        return False
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -105,11 +103,7 @@ def is_id(value: Any, highest: int = MAX_ID) -> TypeGuard[int]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the bytes of a file.
-
-    Raises:
-        FormatError: it cannot be read.
-    """
+    """Return the bytes of a file, or raise FormatError."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -117,11 +111,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def parse_json(raw: bytes, path: Path) -> dict[str, Any]:
-    """Return the object that a JSON file holds.
-
-    Raises:
-        FormatError: it is not JSON, or something else than an object.
-    """
+    """Return the object that a JSON file holds, or raise FormatError."""
     try:
         document = json.loads(raw)
     except (ValueError, RecursionError) as error:

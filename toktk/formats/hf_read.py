@@ -30,7 +30,7 @@ from toktk.formats.fields import (
     parse_json,
     short,
 )
-from toktk.formats.hf_steps import MARK, Steps
+from toktk.formats.hf_steps import Steps
 from toktk.formats.hf_tokens import (
     Added,
     Tokens,
@@ -39,8 +39,8 @@ from toktk.formats.hf_tokens import (
     read_merges,
     read_vocabulary,
 )
-from toktk.formats.hf_write import LIFT, UNBOUNDED, fallback_fault, spelled_by_bytes
-from toktk.formats.tokens import byte_names, in_own_order
+from toktk.formats.hf_write import LIFT, UNBOUNDED, check_fallback, spelled_by_bytes
+from toktk.formats.tokens import MARK, byte_names, in_own_order
 from toktk.models.greedy import GreedyModel
 from toktk.models.model import Int64
 from toktk.models.pairs import PairModel
@@ -51,12 +51,7 @@ from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 
 def read_tokenizer_json(raw: bytes, path: Path) -> Parts:
-    """Return what `raw`, the bytes of a ``tokenizer.json``, holds.
-
-    Raises:
-        NotNative: the file asks for something that toktk does not do itself.
-        FormatError: it is not JSON, or a field is malformed.
-    """
+    """Return what `raw`, the bytes of a ``tokenizer.json``, holds."""
     fields, document = Fields(path), parse_json(raw, path)
     try:
         holder = fields.as_object(document.get("model"), "model")
@@ -75,7 +70,7 @@ def read_tokenizer_json(raw: bytes, path: Path) -> Parts:
     return pretokenizer, model
 
 
-def _read_bpe(fields: Fields, holder: dict[str, Any], added_tokens: Any, steps: Steps) -> Parts:
+def _read_bpe(fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps) -> Parts:
     if holder.get("dropout") not in (None, 0):
         raise NotNative(f"model.dropout {short(holder['dropout'])}")
     for name in ("continuing_subword_prefix", "end_of_word_suffix"):
@@ -87,7 +82,7 @@ def _read_bpe(fields: Fields, holder: dict[str, Any], added_tokens: Any, steps: 
         for name in ("byte_fallback", "ignore_merges", "fuse_unk")
     )
     vocab = read_vocabulary(fields, holder.get("vocab"))
-    added = read_added(fields, added_tokens, vocab, steps)
+    added = read_added(fields, listed, vocab, steps)
     tokens = Tokens(vocab, steps)
     merges = read_merges(fields, holder.get("merges"), vocab, tokens)
     if steps.byte_level and not added.ordinary and not ignore_merges:
@@ -103,7 +98,14 @@ def _read_bpe(fields: Fields, holder: dict[str, Any], added_tokens: Any, steps: 
     if not steps.byte_level and not tokens.reach_over_spaces(merges[:, 2]):
         last = PATTERNS["spaces"]
     pretokenizer = steps.pretokenizer(last, tuple(added.ordinary))
-    _check_added(pretokenizer, model, added, steps)
+    # An added token's text could be a piece without having been found in the document.
+    form = steps.normalizer.form
+    plain = Pretokenizer("plain", pretokenizer.pattern, before=pretokenizer.before)
+    for name, i in added.ordinary.items():
+        if steps.normalizer.marks and (MARK in name or " " in name) and model.whole[i]:
+            raise NotNative(f"added token {name!r} with spaces")
+        if form is not None and len(plain.cut(name)) < 2:
+            raise NotNative(f"added token {name!r} after {form}")
     return pretokenizer, model
 
 
@@ -131,23 +133,11 @@ def _pair_model(
         )
 
 
-def _check_added(pretokenizer: Pretokenizer, model: PairModel, added: Added, steps: Steps) -> None:
-    """Refuse added tokens whose text could be a piece without having been found in the document."""
-    form = steps.normalizer.form is not None
-    plain = Pretokenizer("plain", pretokenizer.pattern, before=pretokenizer.before)
-    for name, i in added.ordinary.items():
-        changed = steps.normalizer.marks and (MARK in name or " " in name)
-        if changed and model.whole[i]:
-            raise NotNative(f"added token {name!r} with spaces")
-        if form and len(plain.cut(name)) < 2:
-            raise NotNative(f"added token {name!r} after {steps.normalizer.form}")
-
-
-def _read_unigram(fields: Fields, holder: dict[str, Any], added_tokens: Any, steps: Steps) -> Parts:
+def _read_unigram(fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps) -> Parts:
     if steps.normalizer.marks:
         raise NotNative("model Unigram with U+2581 for spaces")
     names: list[str] = []
-    listed_scores: list[float] = []
+    scores: list[float] = []
     for i, entry in enumerate(fields.as_list(holder.get("vocab"), "model.vocab")):
         pair: list[Any] = entry if isinstance(entry, list) and len(entry) == 2 else [None, None]
         name, score = pair
@@ -156,23 +146,22 @@ def _read_unigram(fields: Fields, holder: dict[str, Any], added_tokens: Any, ste
         if not is_text(name) or not is_score:
             raise fields.error(f"model.vocab[{i}]", short(entry), "a token and its score")
         names.append(name)
-        listed_scores.append(score)
+        scores.append(score)
     ids = {name: i for i, name in enumerate(names)}
     if len(ids) < len(names):
         raise NotNative("model Unigram: model.vocab with a token listed twice")
-    special_tokens = read_added(fields, added_tokens, ids, steps).special_if_first()
+    special_tokens = read_added(fields, listed, ids, steps).special_if_first()
     if holder.get("byte_fallback", False) is not (not steps.byte_level):
         raise NotNative("model Unigram with not just one of ByteLevel and model.byte_fallback")
     read = _byte_level_unigram if steps.byte_level else _fallback_unigram
     with left_to_library("model Unigram: model.vocab"):
-        model = read(names, np.array(listed_scores, dtype=np.float64), special_tokens)
+        model = read(names, np.array(scores, dtype=np.float64), len(special_tokens))
     return steps.pretokenizer(PATTERNS["none"], ()), model
 
 
-def _byte_level_unigram(
-    names: list[str], scores: Float64, special_tokens: tuple[str, ...]
-) -> UnigramModel:
-    n = len(special_tokens)
+def _byte_level_unigram(names: list[str], scores: Float64, n: int) -> UnigramModel:
+    """Return the model of these names, of which the first `n` are special tokens."""
+    special_tokens = tuple(names[:n])
     model = UnigramModel(special_tokens, *packed(_ordinary(names, n, "Unigram")), scores[n:])
     lowest = float(model.scores.min())
     for i in spelled_by_bytes(special_tokens):
@@ -182,10 +171,8 @@ def _byte_level_unigram(
     return model
 
 
-def _fallback_unigram(
-    names: list[str], scores: Float64, special_tokens: tuple[str, ...]
-) -> UnigramModel:
-    n = len(special_tokens)
+def _fallback_unigram(names: list[str], scores: Float64, n: int) -> UnigramModel:
+    """Return the model of these names, of which the first `n` are special tokens."""
     tokens = [name.encode() for name in names]
     at = {name: i for i, name in enumerate(names)}
     byte_ids = [at.get(name, -1) for name in byte_names()]
@@ -202,16 +189,13 @@ def _fallback_unigram(
     if wrong.size:
         name, score = short(names[wrong[0]]), scores[wrong[0]]
         raise NotNative(f"model Unigram: model.vocab[{wrong[0]}]: text can be {name}, at {score}")
+    special_tokens = tuple(names[:n])
     model = UnigramModel(special_tokens, *packed(tokens[n:]), unlifted[n:], np.array(byte_ids))
-    fault = fallback_fault(model, names)
-    if fault:
-        raise NotNative(f"model Unigram: model.vocab: {fault[0]}")
+    check_fallback(model, names)
     return model
 
 
-def _read_wordpiece(
-    fields: Fields, holder: dict[str, Any], added_tokens: Any, steps: Steps
-) -> Parts:
+def _read_wordpiece(fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps) -> Parts:
     if not steps.byte_level:
         raise NotNative("model WordPiece without ByteLevel")
     wanted = {"continuing_subword_prefix": "", "max_input_chars_per_word": UNBOUNDED}
@@ -219,7 +203,7 @@ def _read_wordpiece(
         if holder.get(key) != value:
             raise NotNative(f"model WordPiece with model.{key} {short(holder.get(key))}")
     vocab = read_vocabulary(fields, holder.get("vocab"))
-    special_tokens = read_added(fields, added_tokens, vocab, steps).special_if_first()
+    special_tokens = read_added(fields, listed, vocab, steps).special_if_first()
     names = sorted(vocab, key=vocab.__getitem__)
     if vocab[names[-1]] != len(names) - 1:
         raise NotNative("model WordPiece: model.vocab with ids that are not 0, 1, …")

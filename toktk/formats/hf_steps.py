@@ -7,15 +7,20 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from toktk.errors import FormatError
 from toktk.formats.fields import Fields, NotNative, left_to_library
+from toktk.formats.tokens import MARK
 from toktk.normalizers.normalizer import Normalizer
 from toktk.pretokenizers import syntax
 from toktk.pretokenizers.automaton import compile_pattern
-from toktk.pretokenizers.export import exported_pretokenizer, leaves_gaps, pattern_name
+from toktk.pretokenizers.export import (
+    exported_pattern,
+    leaves_gaps,
+    named_pretokenizer,
+    pattern_name,
+)
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-
-MARK = "\u2581"  # SentencePiece's space; where toktk's models have a space
 
 # The library asks Rust's char::is_numeric, which is the category N.
 _DIGITS = {True: r"\p{N}", False: r"\p{N}+"}
@@ -36,10 +41,6 @@ class Steps:
         first_alone: whether the prefix goes to the beginning of the text, but not to what follows an added
             token.
         words: whether a pattern asks for ``\w`` or ``\b``. In the library, ² and ½ are among the former.
-
-    Raises:
-        NotNative: the fields ask for what toktk does not do.
-        FormatError: they are malformed.
     """
 
     def __init__(self, fields: Fields, normalizer: Any, pretokenizer: Any) -> None:
@@ -186,7 +187,10 @@ def _read_alike(text: str) -> str:
     possessive = greedy != text and not _REPEATED.search(text)
     if possessive and syntax.portable(greedy) == greedy and Pretokenizer("", text).compile():
         return text
-    return exported_pretokenizer(text).pattern
+    pretokenizer = named_pretokenizer(text)
+    if exported_pattern(pretokenizer) != text:
+        raise FormatError(f"libraries may read the split pattern {text!r} differently.")
+    return pretokenizer.pattern
 
 
 def _named(step: dict[str, Any]) -> str:

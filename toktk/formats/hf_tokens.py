@@ -7,7 +7,7 @@ then found one by one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
 from typing import Any
@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from toktk.formats.fields import Fields, NotNative, has_surrogate, is_id, is_text, short
-from toktk.formats.hf_steps import MARK, Steps
-from toktk.formats.tokens import byte_names
+from toktk.formats.hf_steps import Steps
+from toktk.formats.tokens import MARK, byte_names
 from toktk.models.bpe import byte_characters
 from toktk.models.model import Int64
 from toktk.models.pairs import MAX_ID
@@ -41,18 +41,13 @@ def read_vocabulary(fields: Fields, value: Any) -> dict[str, int]:
 
 
 class Tokens:
-    """The tokens of a BPE model by their bytes.
-
-    `vocab` is {name: id}, as `read_vocabulary` gives it.
+    """The tokens of a BPE model, {name: id}, by their bytes; each byte must have one.
 
     Attributes:
         spelled: the bytes of each id; none for an id that has no token.
         dead: ids of tokens that are found in no text.
         byte_ids: int64[256].
         characters: whether names are text, and no characters that stand for bytes.
-
-    Raises:
-        NotNative: a byte has no token.
     """
 
     def __init__(self, vocab: Mapping[str, int], steps: Steps) -> None:
@@ -199,23 +194,12 @@ def _check_search(sought: Mapping[tuple[bool, bool], list[str]], steps: Steps) -
     hides = [(sought[False, True], raw), (sought[True, True], normalized)]
     if raw and normalized:  # sought one after the other, which is all one if they cannot meet
         hides += [(raw, normalized), (normalized, raw), (sought[False, True], normalized)]
+    # The leftmost is found, the longest of those: what lies within another or begins within it is hidden.
     for hiding, hidden in hides:
-        name = _hidden(hiding, hidden)
-        if name:
-            raise NotNative(f"added token {name!r}, which another can hide")
-
-
-def _hidden(hiding: Iterable[str], hidden: Iterable[str]) -> str:
-    """Return a name that a name of `hiding`, found first, can keep from being found; "" for none.
-
-    The leftmost is found, the longest of those: what lies within another or begins within it is hidden.
-    """
-    beginnings = {name[:n]: name for name in hidden for n in range(1, len(name) + 1)}
-    for other in hiding:
-        for at in range(1, len(other)):
-            if other[at:] in beginnings:
-                return beginnings[other[at:]]
-        for name in hidden:
-            if name in other:
-                return name
-    return ""
+        beginnings = {name[:n]: name for name in hidden for n in range(1, len(name) + 1)}
+        for other in hiding:
+            ends = [other[at:] for at in range(1, len(other))]
+            names = [beginnings[end] for end in ends if end in beginnings]
+            names += [name for name in hidden if name in other]
+            if names:
+                raise NotNative(f"added token {names[0]!r}, which another can hide")

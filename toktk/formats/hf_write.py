@@ -37,7 +37,6 @@ import numpy as np
 
 from toktk.errors import FormatError
 from toktk.formats.tokens import (
-    byte_level_names,
     byte_names,
     check_distinct,
     check_special_tokens,
@@ -64,14 +63,10 @@ _BYTE_LEVEL = {
 
 
 def write_tokenizer_json(pretokenizer: Pretokenizer, model: Model, path: Path) -> tuple[str, ...]:
-    """Write a tokenizer for Hugging Face tokenizers. Equal tokenizers give equal files.
+    """Write a tokenizer for Hugging Face tokenizers, or raise FormatError. Equal ones give equal files.
 
     Returns:
         Where ids can differ there; empty: nowhere.
-
-    Raises:
-        FormatError: the format cannot hold it.
-        StorageError: the file cannot be written.
     """
     text = json.dumps(_document(pretokenizer, model), ensure_ascii=False)
     with atomic_write(path) as temporary:
@@ -96,6 +91,16 @@ def _document(pretokenizer: Pretokenizer, model: Model) -> dict[str, Any]:
     else:
         parts = [{"type": "ByteFallback"}, {"type": "Fuse"}]
         decoder = {"type": "Sequence", "decoders": parts}
+    if isinstance(model, BpeModel):
+        holder = _bpe(model)
+    elif isinstance(model, UnigramModel):
+        holder = _unigram(model)
+    elif isinstance(model, GreedyModel):
+        holder = _wordpiece(model)
+    else:
+        raise FormatError(
+            f"tokenizer.json cannot hold a model of the kind {model.kind!r}.", why_unheld(model)
+        )
     flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
     return {
         "version": "1.0",
@@ -109,36 +114,27 @@ def _document(pretokenizer: Pretokenizer, model: Model) -> dict[str, Any]:
         "pre_tokenizer": {"type": "Sequence", "pretokenizers": steps},
         "post_processor": None,
         "decoder": decoder,
-        "model": _model(model),
+        "model": holder,
     }
 
 
-def _model(model: Model) -> dict[str, Any]:
-    """Return the object under ``model``."""
-    if isinstance(model, BpeModel):
-        return _bpe(model)
-    if isinstance(model, UnigramModel):
-        return _unigram(model)
-    if isinstance(model, GreedyModel):
-        return _wordpiece(model)
-    raise FormatError(
-        f"tokenizer.json cannot hold a model of the kind {model.kind!r}.", why_unheld(model)
-    )
+def _byte_level_names(model: Model) -> list[str]:
+    """Return the name of every id of a byte-level vocabulary, where a character stands for each byte."""
+    characters = byte_characters()
+    names = list(model.special_tokens)
+    names += ["".join([characters[b] for b in token]) for token in model.tokens[len(names) :]]
+    check_distinct(names, model.special_tokens, _FILE)
+    return names
 
 
 def _bpe(model: BpeModel) -> dict[str, Any]:
-    names = byte_level_names(model)
-    check_distinct(names, model.special_tokens, _FILE)
+    names = _byte_level_names(model)
+    unused = ("dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix")
     return {
         "type": "BPE",
-        "dropout": None,
-        "unk_token": None,
-        "continuing_subword_prefix": None,
-        "end_of_word_suffix": None,
-        "fuse_unk": False,
-        "byte_fallback": False,
-        "ignore_merges": False,
-        "vocab": dict(zip(names, range(len(names)), strict=True)),
+        **dict.fromkeys(unused),
+        **dict.fromkeys(("fuse_unk", "byte_fallback", "ignore_merges"), False),
+        "vocab": {name: i for i, name in enumerate(names)},
         "merges": [[names[left], names[right]] for left, right, _ in model.merges.tolist()],
     }
 
@@ -157,14 +153,12 @@ def _wordpiece(model: GreedyModel) -> dict[str, Any]:
             "Found: WordPiece would take its name in text for the special token.",
             "Give it a name with a character that no byte stands for, such as a space or 填.",
         )
-    names = byte_level_names(model)
-    check_distinct(names, model.special_tokens, _FILE)
     return {
         "type": "WordPiece",
         "unk_token": "<unk>",
         "continuing_subword_prefix": "",
         "max_input_chars_per_word": UNBOUNDED,
-        "vocab": {name: i for i, name in enumerate(names)},
+        "vocab": {name: i for i, name in enumerate(_byte_level_names(model))},
     }
 
 
@@ -180,75 +174,52 @@ def _unigram(model: UnigramModel) -> dict[str, Any]:
             "tokenizer.json cannot hold a model whose sums are float32.",
             "Found: SentencePiece's own reading of a .model; there, sums are float64.",
         )
-    write = _byte_level_unigram if model.fallback is None else _fallback_unigram
-    names, scores = write(model)
-    check_distinct(names, model.special_tokens, _FILE)
+    n, unknown_id, scores = len(model.special_tokens), None, model.scores
+    if model.fallback is None:
+        names, special_score = _byte_level_names(model), _NEVER
+        lowest = float(scores.min())
+        if any(len(name) * lowest <= _NEVER for name in model.special_tokens):
+            found = f"Found: {lowest}, at least {_NEVER}."
+            raise FormatError(f"cannot write {_FILE}: scores are too low.", found)
+    else:
+        names = fallback_names(model)
+        check_fallback(model, names)
+        check_distinct(names, model.special_tokens, _FILE)
+        # The id that marks unknown characters is never given out, for bytes take their place.
+        unknown_id = names.index("<unk>") if "<unk>" in names[:n] else int(model.fallback[0])
+        matched = is_matched(model)
+        special_score = float(scores[matched].min(initial=0.0)) + LIFT
+        lengths = np.array([len(name) for name in names[n:]])
+        scores = np.where(matched, scores + LIFT * lengths, special_score)
+    all_scores = [special_score] * n + scores.tolist()
     return {
         "type": "Unigram",
-        "unk_id": _unknown_id(model),
-        "vocab": [list(entry) for entry in zip(names, scores, strict=True)],
+        "unk_id": unknown_id,
+        "vocab": [list(entry) for entry in zip(names, all_scores, strict=True)],
         "byte_fallback": model.fallback is not None,
     }
 
 
-def _byte_level_unigram(model: UnigramModel) -> tuple[list[str], list[float]]:
-    lowest = float(model.scores.min())
-    if any(len(name) * lowest <= _NEVER for name in model.special_tokens):
-        raise FormatError(
-            f"cannot write {_FILE}: scores are too low.", f"Found: {lowest}, at least {_NEVER}."
-        )
-    return byte_level_names(model), [_NEVER] * len(model.special_tokens) + model.scores.tolist()
-
-
-def _fallback_unigram(model: UnigramModel) -> tuple[list[str], list[float]]:
-    names = fallback_names(model)
-    fault = fallback_fault(model, names)
-    if fault:
-        raise FormatError(f"cannot write {_FILE}: {fault[0]}", *fault[1:])
-    matched = is_matched(model)
-    n = len(model.special_tokens)
-    lengths = np.array([len(name) for name in names[n:]])
-    lowest = float(model.scores[matched].min(initial=0.0))
-    scores = np.where(matched, model.scores + LIFT * lengths, lowest + LIFT)
-    return names, [lowest + LIFT] * n + scores.tolist()
-
-
-def fallback_fault(model: UnigramModel, names: list[str]) -> tuple[str, ...]:
-    """Say why the library would use a special token or a byte's token for text; empty: it never does.
-
-    Returns:
-        Sentences: what is wrong, what was found, what to do.
-    """
+def check_fallback(model: UnigramModel, names: list[str]) -> None:
+    """Refuse names and scores with which the library would use a special token or a byte's for text."""
     scores = model.scores[is_matched(model)]
     # Two unknown characters must cost more than any token of two, and 256 for each further
     # character more than unknown characters do.
     bound = 2 * UNKNOWN_PENALTY - LIFT
     if scores.max(initial=0.0) > 0 or scores.min(initial=0.0) <= bound:
-        return (
-            f"scores with byte fallback must be above {bound:g} and at most 0.",
+        raise FormatError(
+            f"Hugging Face's Unigram with byte fallback needs scores above {bound:g} and at most 0.",
             f"Found: {scores.min():g} to {scores.max():g}.",
         )
     single = {name for name in names[len(model.special_tokens) :] if len(name) == 1}
     for name in (*model.special_tokens, *byte_names()):
+        what = f"Hugging Face's Unigram would take text for the token {name!r}."
         if len(name) == 1:
-            return (
-                f"the special token {name!r} is a single character.",
-                "Found: Hugging Face's Unigram would take it for a token of text.",
-            )
+            raise FormatError(what, f"Found: the special token {name!r} is a single character.")
         if single.isdisjoint(name):
-            return (
-                f"no character of {name} is a token by itself.",
-                "Found: Hugging Face's Unigram joins unknown characters, and would take these for "
-                "the token of that name.",
+            raise FormatError(
+                what,
+                f"Found: no character of {name} is a token by itself. The library joins unknown "
+                "characters, and looks them up.",
                 "Train with a character coverage that includes one of them.",
             )
-    return ()
-
-
-def _unknown_id(model: UnigramModel) -> int | None:
-    """Return the id that marks unknown characters; never given out, for bytes take their place."""
-    if model.fallback is None:
-        return None
-    if "<unk>" in model.special_tokens:
-        return model.special_tokens.index("<unk>")
-    return int(model.fallback[0])

@@ -7,30 +7,24 @@ from pathlib import Path
 from typing import Literal
 
 from toktk.errors import FormatError
-from toktk.formats.fields import NotNative, Parts, read_bytes
+from toktk.formats.fields import Parts, read_bytes
 from toktk.formats.hf_read import read_tokenizer_json
 from toktk.formats.sentencepiece_read import read_sentencepiece
 from toktk.formats.tekken import tekken_file
 from toktk.formats.tiktoken_read import ENCODINGS, arguments_path, rank_file
 
-__all__ = ["FOLDER_FILES", "Format", "NotNative", "Parts", "beside", "file_of", "format_of", "read"]
-
 Format = Literal["tokenizer.json", "tekken", "tiktoken", "sentencepiece"]
 
 FOLDER_FILES = ("tokenizer.json", "tekken.json", "tokenizer.model")
 
-_FIRST_PIECE = b"\n"  # the tag of the first field of a SentencePiece model
 _RANK_LINE = re.compile(rb"[A-Za-z0-9+/]+={0,2} \d{1,9}\r?\n")
 
 
 def file_of(path: Path) -> Path:
-    """Return the file that `path` means: itself, or the tokenizer in a folder.
+    """Return the file that `path` means: itself, or the tokenizer in a folder, or raise FormatError.
 
     That is the first of `FOLDER_FILES`, or else the only ``.tiktoken``, or else the only ``.model``. The
     ``.tiktoken.json`` beside a ``.tiktoken`` means that one.
-
-    Raises:
-        FormatError: the folder holds none, or several.
     """
     if path.name.endswith(".tiktoken.json"):
         return path.with_name(path.name.removesuffix(".json"))
@@ -53,17 +47,13 @@ def file_of(path: Path) -> Path:
 
 
 def format_of(raw: bytes, path: Path) -> Format:
-    """Tell the format of a file by its first bytes; a ``.tiktoken`` also by its suffix.
-
-    Raises:
-        FormatError: it has none of the formats.
-    """
+    """Tell the format of a file by its first bytes, a ``.tiktoken`` also by suffix; or raise FormatError."""
     if _RANK_LINE.match(raw) or path.suffix == ".tiktoken":
         return "tiktoken"
     if raw[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{":
         is_tekken = b'"config"' in raw and b'"token_bytes"' in raw[:100_000]
         return "tekken" if is_tekken else "tokenizer.json"
-    if raw.startswith(_FIRST_PIECE):
+    if raw.startswith(b"\n"):  # the tag of a model's first field, a piece
         return "sentencepiece"
     raise FormatError(
         f"cannot tell what {path} is.",
@@ -75,10 +65,7 @@ def format_of(raw: bytes, path: Path) -> Format:
 def read(raw: bytes, path: Path, format: Format) -> Parts:
     """Return the pretokenizer and the model of a file; they give the ids that its library gives.
 
-    Args:
-        raw: the file's bytes.
-        path: the file, for messages; what lies beside a ``.tiktoken`` is read too.
-        format: as `format_of` tells it.
+    `raw` are the file's bytes. What lies beside a ``.tiktoken`` is read too.
 
     Raises:
         NotNative: the file asks for something that toktk does not do itself.
@@ -88,15 +75,13 @@ def read(raw: bytes, path: Path, format: Format) -> Parts:
         return read_tokenizer_json(raw, path)
     if format == "sentencepiece":
         return read_sentencepiece(raw, path)
-    file = tekken_file(path, raw) if format == "tekken" else rank_file(path, raw)
-    return file.parts()
+    return (tekken_file if format == "tekken" else rank_file)(path, raw).parts()
 
 
 def beside(raw: bytes, path: Path, format: Format) -> list[bytes]:
     """Return what decides ids besides `raw`: a ``.tiktoken`` holds neither pattern nor special tokens."""
     if format != "tiktoken":
         return []
-    arguments = arguments_path(path)
-    if arguments.exists():
-        return [read_bytes(arguments)]
+    if arguments_path(path).exists():
+        return [read_bytes(arguments_path(path))]
     return [repr(ENCODINGS.get(path.stem)).encode()]

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from toktk.errors import FormatError
-from toktk.formats.fields import NotNative, read_bytes
+from toktk.formats.fields import NotNative, Parts, read_bytes
 from toktk.formats.hf_write import write_tokenizer_json
-from toktk.formats.read import Parts, file_of, format_of, read
+from toktk.formats.read import file_of, format_of, read
 from toktk.formats.sentencepiece_read import by_pieces
 from toktk.formats.sentencepiece_write import sentencepiece_notes, write_sentencepiece
 from toktk.formats.tiktoken_read import arguments_path
@@ -20,8 +20,6 @@ from toktk.models.bpe import BpeModel
 from toktk.models.model import Model
 from toktk.models.unigram import UnigramModel
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-
-_SUFFIXES = "tokenizer.json, x.model, x.tiktoken"
 
 
 @runtime_checkable
@@ -58,48 +56,41 @@ class Saved:
 def save(name: str, pretokenizer: Pretokenizer, model: Model, folder: Path) -> Saved:
     """Write ``tokenizer.json`` and what else can hold a tokenizer: ``<name>.tiktoken`` or ``.model``.
 
+    With byte fallback, ``.model`` alone will do; otherwise ``tokenizer.json`` must hold it.
+
     Raises:
         FormatError: no file can hold the pattern, the model or a special token.
-        StorageError: a file cannot be written.
     """
     stem = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "tokenizer"
     if isinstance(model, LibraryModel):
         path = model.write(folder, stem)
         return Saved((path,), None, ("no .tiktoken: the model runs on its library.",))
-    path = folder / "tokenizer.json"
+    paths = [folder / "tokenizer.json"]
     ranks, proto = folder / f"{stem}.tiktoken", folder / f"{stem}.model"
     # What an earlier tokenizer of this name left here would not belong to this one.
     _remove(*targets(ranks), proto)
-    if isinstance(model, UnigramModel) and model.fallback is not None:
-        return _save_with_fallback(pretokenizer, model, path, proto)
-    notes = write_tokenizer_json(pretokenizer, model, path)
-    if not isinstance(model, BpeModel):
-        return Saved((path,), None, notes)
-    try:
-        files = write_tiktoken(name, pretokenizer, model, ranks)
-    except FormatError as error:
-        return Saved((path,), None, (*notes, str(error)))
-    return Saved((path, *files), agreement(model), notes)
-
-
-def _save_with_fallback(
-    pretokenizer: Pretokenizer, model: UnigramModel, path: Path, proto: Path
-) -> Saved:
-    """Write tokenizer.json and .model, or the one that can hold it."""
+    has_fallback = isinstance(model, UnigramModel) and model.fallback is not None
+    if has_fallback:
+        paths.append(proto)
+    if isinstance(model, BpeModel):
+        paths.append(ranks)
     files: list[Path] = []
     notes: list[str] = []
     refused: list[FormatError] = []
-    for file, write in ((path, write_tokenizer_json), (proto, write_sentencepiece)):
+    for path in paths:
         try:
-            notes += write(pretokenizer, model, file)
+            notes += _write(name, pretokenizer, model, path)
         except FormatError as error:
+            if not (files or has_fallback):
+                raise
             refused.append(error)
-            _remove(file)
+            _remove(path)
         else:
-            files.append(file)
+            files += targets(path)
     if not files:
         raise refused[0]
-    return Saved(tuple(files), None, (*notes, *map(str, refused)))
+    agrees = agreement(model) if isinstance(model, BpeModel) and ranks in files else None
+    return Saved(tuple(files), agrees, (*notes, *map(str, refused)))
 
 
 def _remove(*paths: Path) -> None:
@@ -113,9 +104,6 @@ def read_to_convert(path: Path) -> tuple[Parts, tuple[str, ...]]:
 
     Returns:
         Pretokenizer and model, and where its ids can differ from those of the library that owns the format.
-
-    Raises:
-        FormatError: nothing there can be read; the error names the field.
     """
     path = file_of(path)
     raw = read_bytes(path)
@@ -123,11 +111,8 @@ def read_to_convert(path: Path) -> tuple[Parts, tuple[str, ...]]:
     try:
         parts = read(raw, path, format)
     except NotNative as reason:
-        raise FormatError(
-            f"cannot convert {path}.",
-            f"Found: {reason}.",
-            "toktk leaves that to the file's library.",
-        ) from reason
+        remark = "toktk leaves that to the file's library."
+        raise FormatError(f"cannot convert {path}.", f"Found: {reason}.", remark) from reason
     if format != "sentencepiece":
         return parts, ()
     pretokenizer, model = by_pieces(raw, path, parts)
@@ -138,22 +123,12 @@ def read_to_convert(path: Path) -> tuple[Parts, tuple[str, ...]]:
 def write_as(
     pretokenizer: Pretokenizer, model: Model, path: Path
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    """Write a tokenizer in the format that the suffix of `path` names.
+    """Write a tokenizer in the format that the suffix of `path` names, or raise FormatError.
 
     Returns:
         The files, and where ids can differ in the library that owns the format.
-
-    Raises:
-        FormatError: the format cannot hold it with the ids it gives.
-        StorageError: a file cannot be written.
     """
-    if path.suffix == ".json":
-        return (path,), write_tokenizer_json(pretokenizer, model, path)
-    if path.suffix == ".model":
-        return (path,), write_sentencepiece(pretokenizer, model, path)
-    if path.suffix != ".tiktoken":
-        raise FormatError(f"cannot tell the format of {path}.", f"Known are: {_SUFFIXES}.")
-    if isinstance(model, BpeModel):
+    if path.suffix == ".tiktoken" and isinstance(model, BpeModel):
         agrees = agreement(model)
         if not agrees.proven:
             raise FormatError(
@@ -161,7 +136,20 @@ def write_as(
                 f"Found: {agrees.tokens:,} tokens that do not encode to themselves, "
                 f"{agrees.repeated:,} merges that spell a token anew.",
             )
-    return write_tiktoken(path.stem, pretokenizer, model, path), ()
+    return targets(path), _write(path.stem, pretokenizer, model, path)
+
+
+def _write(name: str, pretokenizer: Pretokenizer, model: Model, path: Path) -> tuple[str, ...]:
+    """Write a tokenizer in the format that the suffix names; return where ids can differ."""
+    if path.suffix == ".json":
+        return write_tokenizer_json(pretokenizer, model, path)
+    if path.suffix == ".model":
+        return write_sentencepiece(pretokenizer, model, path)
+    if path.suffix == ".tiktoken":
+        write_tiktoken(name, pretokenizer, model, path)
+        return ()
+    known = "tokenizer.json, x.model, x.tiktoken"
+    raise FormatError(f"cannot tell the format of {path}.", f"Known are: {known}.")
 
 
 def targets(path: Path) -> tuple[Path, ...]:

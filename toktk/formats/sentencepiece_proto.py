@@ -8,11 +8,10 @@ from __future__ import annotations
 import contextlib
 import re
 import struct
+from collections.abc import Mapping
 from typing import Any
 
 from toktk.formats.fields import Fields, has_surrogate
-
-SPACE = "\u2581"
 
 # Field numbers of SentencePiece's messages, and the values of two enumerations.
 PIECE, TRAINER, NORMALIZER, DENORMALIZER = 1, 2, 3, 5
@@ -34,6 +33,11 @@ Value = int | bytes
 Message = dict[int, list[Value]]
 
 
+def encode_message(fields: Mapping[int, Any]) -> bytes:
+    """Return the message of values by field number."""
+    return b"".join([encode_field(number, value) for number, value in fields.items()])
+
+
 def encode_field(number: int, value: int | bool | float | bytes | str) -> bytes:
     """Return one field: an integer or bool as varint, a float in 32 bits, a string in UTF-8.
 
@@ -48,11 +52,7 @@ def encode_field(number: int, value: int | bool | float | bytes | str) -> bytes:
 
 
 def decode_message(message: bytes) -> Message:
-    """Return {number: values in order}: varints as integers, everything else as its bytes.
-
-    Raises:
-        ValueError: bytes that are no message.
-    """
+    """Return {number: values in order}: varints as integers, all else as bytes; or raise ValueError."""
     values: Message = {}
     at, end = 0, len(message)
     while at < end:
@@ -111,7 +111,7 @@ class ProtoFields(Fields):
         """Return the value that counts, of the type of `default`."""
         value = message.get(number, [default])[-1]
         if type(value) is not type(default):
-            raise self.error(field, f"{type(value).__name__}", f"{type(default).__name__}")
+            raise self.error(field, type(value).__name__, type(default).__name__)
         return value
 
     def part(self, top: Message, number: int, name: str) -> Message:
@@ -120,12 +120,13 @@ class ProtoFields(Fields):
 
     def piece(self, raw: Any, field: str) -> tuple[str, float, int]:
         """Return name, score and type of a piece."""
-        plain = _PLAIN.fullmatch(raw) if isinstance(raw, bytes) else None
+        raw = raw if isinstance(raw, bytes) else b"\x07"  # which is no message
+        plain = _PLAIN.fullmatch(raw)
         if plain and len(plain[2]) == plain[1][0]:
             with contextlib.suppress(UnicodeDecodeError):
                 kind = plain[4][0] if plain[4] else NORMAL
                 return plain[2].decode(), struct.unpack("<f", plain[3])[0], kind
-        message = self.message(raw if isinstance(raw, bytes) else b"\x07", field)
+        message = self.message(raw, field)
         text = self.last(message, TEXT, b"", f"{field}.piece")
         score = self.last(message, SCORE, b"\0\0\0\0", f"{field}.score")
         kind = self.last(message, TYPE, NORMAL, f"{field}.type")

@@ -16,16 +16,14 @@ each is a whole token.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from toktk.errors import FormatError
 from toktk.formats import sentencepiece_proto as proto
 from toktk.formats.fields import NotNative, Parts, short
-from toktk.formats.tokens import byte_names, is_matched
-from toktk.models.model import Int64
+from toktk.formats.tokens import MARK, byte_names, is_matched
 from toktk.models.pairs import PairModel
 from toktk.models.unigram import UnigramModel
 from toktk.models.vocabulary import packed
@@ -34,64 +32,43 @@ from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 _SPACE_AFTER = re.compile("[^ ] ")
-
-
-@dataclass(frozen=True)
-class _Pieces:
-    """The pieces of a file, by id.
-
-    Attributes:
-        names, scores, kinds: as the file has them.
-        byte_ids: int64[256].
-    """
-
-    names: list[str]
-    scores: list[float]
-    kinds: list[int]
-    byte_ids: Int64
-
-    def ids_of(self, *kinds: int) -> list[int]:
-        """Return the ids of pieces of these kinds."""
-        return [i for i, kind in enumerate(self.kinds) if kind in kinds]
-
-    def refuse(self, *kinds: int) -> None:
-        """Leave a file with pieces of these kinds to the library."""
-        ids = self.ids_of(*kinds)
-        if ids:
-            raise NotNative(f"pieces[{ids[0]}].type {proto.TYPES[self.kinds[ids[0]]]}")
-
-    def tokens(self) -> list[bytes]:
-        """Return the bytes of each id: spaces for U+2581, the byte of a byte's piece."""
-        tokens = [name.replace(proto.SPACE, " ").encode() for name in self.names]
-        for byte, i in enumerate(self.byte_ids.tolist()):
-            tokens[i] = bytes([byte])
-        return tokens
+_SPECS = {
+    "trainer_spec": proto.TRAINER,
+    "normalizer_spec": proto.NORMALIZER,
+    "denormalizer_spec": proto.DENORMALIZER,
+}
+_WANTED = "pieces that mean the same to toktk"
+# Flags: their message, name and number, what they are when absent, and what they must be.
+_FLAGS = (
+    ("trainer_spec", "byte_fallback", proto.BYTE_FALLBACK, 0, 1),
+    ("trainer_spec", "treat_whitespace_as_suffix", proto.SUFFIX, 0, 0),
+    ("normalizer_spec", "remove_extra_whitespaces", proto.REMOVE_WHITESPACES, 1, 0),
+    ("normalizer_spec", "escape_whitespaces", proto.ESCAPE, 1, 1),
+)
 
 
 def read_sentencepiece(raw: bytes, path: Path) -> Parts:
-    """Return what a SentencePiece model holds.
-
-    Args:
-        raw: the file's bytes.
-        path: the file, for messages.
-
-    Raises:
-        NotNative: the file asks for something that toktk does not do itself.
-        FormatError: the file is malformed; the error names the field.
-    """
-    reader = _Reader(path)
-    top = reader.message(raw, "the file")
-    trainer = reader.part(top, proto.TRAINER, "trainer_spec")
-    kind = reader.last(trainer, proto.MODEL_TYPE, proto.UNIGRAM, "trainer_spec.model_type")
+    """Return what `raw`, the bytes of a SentencePiece model, holds."""
+    fields = proto.ProtoFields(path)
+    top = fields.message(raw, "the file")
+    specs = {name: fields.part(top, number, name) for name, number in _SPECS.items()}
+    trainer, normalizer = specs["trainer_spec"], specs["normalizer_spec"]
+    kind = fields.last(trainer, proto.MODEL_TYPE, proto.UNIGRAM, "trainer_spec.model_type")
     if kind not in (proto.UNIGRAM, proto.BPE):
         raise NotNative(f"trainer_spec.model_type {proto.MODEL_TYPES.get(kind, kind)}")
-    reader.expect(trainer, "trainer_spec.byte_fallback", proto.BYTE_FALLBACK, 0, 1)
-    reader.expect(trainer, "trainer_spec.treat_whitespace_as_suffix", proto.SUFFIX, 0, 0)
-    normalizer = reader.normalizer(top)
-    pieces = reader.pieces(top.get(proto.PIECE, []))
+    for spec in ("normalizer_spec", "denormalizer_spec"):
+        rule = fields.last(specs[spec], proto.NAME, b"", f"{spec}.name").decode(errors="replace")
+        if fields.last(specs[spec], proto.CHARSMAP, b"", f"{spec}.precompiled_charsmap"):
+            raise NotNative(f"{spec}.precompiled_charsmap: {rule or 'without a name'}")
+    for spec, name, number, default, wanted in _FLAGS:
+        if fields.last(specs[spec], number, default, f"{spec}.{name}") != wanted:
+            raise NotNative(f"{spec}.{name} {'false' if wanted else 'true'}")
+    prefix = fields.last(normalizer, proto.DUMMY_PREFIX, 1, "normalizer_spec.add_dummy_prefix")
+    steps = Normalizer(marks=True, prefix="always" if prefix else "never")
+    pieces = _Pieces(fields, top.get(proto.PIECE, []))
     if kind == proto.BPE:
-        return reader.bpe(pieces, normalizer)
-    return Pretokenizer("none", PATTERNS["none"], normalizer=normalizer), reader.unigram(pieces)
+        return pieces.bpe(steps)
+    return Pretokenizer("none", PATTERNS["none"], normalizer=steps), pieces.unigram()
 
 
 def by_pieces(raw: bytes, path: Path, parts: Parts) -> Parts:
@@ -105,14 +82,14 @@ def by_pieces(raw: bytes, path: Path, parts: Parts) -> Parts:
     pretokenizer, model = parts
     if not isinstance(model, UnigramModel) or pretokenizer.normalizer.prefix != "never":
         return parts
-    reader = _Reader(path)
-    trainer = reader.part(reader.message(raw, "the file"), proto.TRAINER, "trainer_spec")
-    field = "trainer_spec.split_by_whitespace"
-    splits = reader.last(trainer, proto.SPLIT_BY_WHITESPACE, 1, field)
+    fields = proto.ProtoFields(path)
+    trainer = fields.part(fields.message(raw, "the file"), proto.TRAINER, "trainer_spec")
+    name = "trainer_spec.split_by_whitespace"
+    splits = fields.last(trainer, proto.SPLIT_BY_WHITESPACE, 1, name)
     ordinary = model.tokens[len(model.special_tokens) :]
     inside = any(b" " in token[1:] for token in ordinary)
-    name = "metaspace" if splits and not inside else "none"
-    return Pretokenizer.of(name), replace(model, single=False)
+    pattern = "metaspace" if splits and not inside else "none"
+    return Pretokenizer.of(pattern), replace(model, single=False)
 
 
 def token_fault(model: UnigramModel) -> tuple[str, str] | None:
@@ -125,118 +102,93 @@ def token_fault(model: UnigramModel) -> tuple[str, str] | None:
         return "no token for a space alone", "one: SentencePiece has no byte for a space"
     # Far beyond float32's range even the comparison would only warn.
     if np.abs(scores).max() > 1e30 or (scores.astype(np.float32) != scores).any():
-        return (
-            "scores of more than 24 bits",
-            "scores that are float32 numbers, such as multiples of 2**-10",
-        )
+        wanted = "scores that are float32 numbers, such as multiples of 2**-10"
+        return "scores of more than 24 bits", wanted
     for token in tokens:
-        if b"\0" in token or proto.SPACE.encode() in token:
+        if b"\0" in token or MARK.encode() in token:
             return f"the token {token.decode()!r}", "tokens without U+0000 and U+2581"
     return None
 
 
-class _Reader(proto.ProtoFields):
-    def expect(
-        self, message: proto.Message, field: str, number: int, default: int, wanted: int
-    ) -> None:
-        """Leave a flag that is not `wanted` to the library; absent, it is `default`."""
-        if self.last(message, number, default, field) != wanted:
-            raise NotNative(f"{field} {'false' if wanted else 'true'}")
+class _Pieces:
+    """The pieces of a file, by id: names, scores and kinds as the file has them, and bytes."""
 
-    def normalizer(self, top: proto.Message) -> Normalizer:
-        """Return what happens to text: U+2581 becomes a space, and there may be one in front."""
-        for spec, number in (
-            ("normalizer_spec", proto.NORMALIZER),
-            ("denormalizer_spec", proto.DENORMALIZER),
-        ):
-            message = self.part(top, number, spec)
-            rule = self.last(message, proto.NAME, b"", f"{spec}.name").decode(errors="replace")
-            if self.last(message, proto.CHARSMAP, b"", f"{spec}.precompiled_charsmap"):
-                raise NotNative(f"{spec}.precompiled_charsmap: {rule or 'without a name'}")
-        message = self.part(top, proto.NORMALIZER, "normalizer_spec")
-        field = "normalizer_spec.remove_extra_whitespaces"
-        self.expect(message, field, proto.REMOVE_WHITESPACES, 1, 0)
-        self.expect(message, "normalizer_spec.escape_whitespaces", proto.ESCAPE, 1, 1)
-        field = "normalizer_spec.add_dummy_prefix"
-        prefix = self.last(message, proto.DUMMY_PREFIX, 1, field)
-        return Normalizer(marks=True, prefix="always" if prefix else "never")
-
-    def pieces(self, listed: list[proto.Value]) -> _Pieces:
-        names: dict[str, float] = {}
-        kinds: list[int] = []
-        for i, raw in enumerate(listed):
-            name, score, kind = self.piece(raw, f"pieces[{i}]")
-            if name in names:
-                field = f"pieces[{i}].piece"
-                raise self.error(field, f"{short(name)} once more", "different names")
-            if kind not in proto.TYPES:
-                known = ", ".join(proto.TYPES.values())
-                raise self.error(f"pieces[{i}].type", str(kind), known)
-            names[name] = score
-            kinds.append(kind)
+    def __init__(self, fields: proto.ProtoFields, listed: list[proto.Value]) -> None:
+        self.fields = fields
+        self.scores: dict[str, float] = {}
+        self.kinds: list[int] = []
         byte_of = {name: byte for byte, name in enumerate(byte_names())}
-        byte_ids = np.full(256, -1, dtype=np.int64)
-        for i, (name, kind) in enumerate(zip(names, kinds, strict=True)):
+        self.byte_ids = np.full(256, -1, dtype=np.int64)
+        self.tokens: list[bytes] = []
+        for i, raw in enumerate(listed):
+            name, score, kind = fields.piece(raw, f"pieces[{i}]")
+            token = name.replace(MARK, " ").encode()
+            if name in self.scores:
+                found = f"{short(name)} once more"
+                raise fields.error(f"pieces[{i}].piece", found, "different names")
+            if kind not in proto.TYPES:
+                raise fields.error(f"pieces[{i}].type", f"{kind}", ", ".join(proto.TYPES.values()))
             if kind == proto.BYTE:
                 if name not in byte_of:
-                    raise self.error(f"pieces[{i}].piece", short(name), "<0x00> to <0xFF>")
-                byte_ids[byte_of[name]] = i
+                    raise fields.error(f"pieces[{i}].piece", short(name), "<0x00> to <0xFF>")
+                self.byte_ids[byte_of[name]] = i
+                token = bytes([byte_of[name]])
             elif " " in name:
                 raise NotNative(f"pieces[{i}] with a space that is not written as U+2581")
-        if byte_ids.min() < 0:
-            missing = byte_names()[int(byte_ids.argmin())]
-            raise self.error("pieces", f"no piece {missing}", "one for each byte")
-        return _Pieces(list(names), list(names.values()), kinds, byte_ids)
+            self.scores[name] = score
+            self.kinds.append(kind)
+            self.tokens.append(token)
+        self.names = list(self.scores)
+        if self.byte_ids.min() < 0:
+            missing = byte_names()[int(self.byte_ids.argmin())]
+            raise fields.error("pieces", f"no piece {missing}", "one for each byte")
+        # What an unused piece is split into again depends on the rest of the text.
+        self._refuse(proto.UNUSED)
 
-    def unigram(self, pieces: _Pieces) -> UnigramModel:
-        special = pieces.ids_of(proto.UNKNOWN, proto.CONTROL)
-        n = len(special)
-        pieces.refuse(proto.USER_DEFINED, proto.UNUSED)
-        if special != list(range(n)):
-            i = next(i for i, at in zip(special, range(n), strict=True) if i != at)
-            raise NotNative(f"pieces[{i}].type {proto.TYPES[pieces.kinds[i]]}, behind other types")
-        scores, names = np.array(pieces.scores[n:]), tuple(pieces.names[:n])
-        try:
-            model = UnigramModel(
-                names, *packed(pieces.tokens()[n:]), scores, pieces.byte_ids, single=True
-            )
-        except FormatError as error:
-            wanted = "pieces that mean the same to toktk"
-            raise self.error("pieces", str(error), wanted) from error
+    def _ids_of(self, *kinds: int) -> list[int]:
+        return [i for i, kind in enumerate(self.kinds) if kind in kinds]
+
+    def _refuse(self, kind: int) -> None:
+        """Leave a file with pieces of this kind to the library."""
+        if kind in self.kinds:
+            raise NotNative(f"pieces[{self.kinds.index(kind)}].type {proto.TYPES[kind]}")
+
+    def unigram(self) -> UnigramModel:
+        special_ids = self._ids_of(proto.UNKNOWN, proto.CONTROL)
+        n = len(special_ids)
+        self._refuse(proto.USER_DEFINED)
+        for at, i in enumerate(special_ids):
+            if i != at:
+                raise NotNative(
+                    f"pieces[{i}].type {proto.TYPES[self.kinds[i]]}, behind other types"
+                )
+        tokens, scores = packed(self.tokens[n:]), np.array([*self.scores.values()][n:])
+        with self.fields.blaming("pieces", _WANTED):
+            model = UnigramModel(tuple(self.names[:n]), *tokens, scores, self.byte_ids, single=True)
         fault = token_fault(model)
         if fault:
             raise NotNative(f"pieces: {fault[0]}, where toktk needs {fault[1]}")
         return model
 
-    def bpe(self, pieces: _Pieces, normalizer: Normalizer) -> Parts:
-        # What an unused piece is split into again depends on the rest of the text.
-        pieces.refuse(proto.UNUSED)
-        tokens, special_tokens = pieces.tokens(), {}
-        for i in pieces.ids_of(proto.UNKNOWN, proto.CONTROL):
-            name = pieces.names[i]
+    def bpe(self, normalizer: Normalizer) -> Parts:
+        tokens, special_tokens = list(self.tokens), {}
+        for i in self._ids_of(proto.UNKNOWN, proto.CONTROL):
+            name = self.names[i]
             if len(name) == 1:  # the library looks a character up among special tokens first
                 raise NotNative(f"pieces[{i}]: the special token {short(name)} of one character")
             special_tokens[name] = i
             tokens[i] = b""
-        merged, symbols = pieces.ids_of(proto.NORMAL), pieces.ids_of(proto.USER_DEFINED)
-        made, whole = np.zeros((2, len(tokens)), dtype=np.bool_)
-        made[merged] = whole[symbols] = True
-        scores = np.array(pieces.scores, dtype=np.float32)
-        try:
+        merged, symbols = self._ids_of(proto.NORMAL), self._ids_of(proto.USER_DEFINED)
+        is_merged, whole = np.zeros((2, len(tokens)), dtype=np.bool_)
+        is_merged[merged] = whole[symbols] = True
+        scores = np.array([*self.scores.values()], dtype=np.float32)
+        with self.fields.blaming("pieces", _WANTED):
             model = PairModel.from_scores(
-                tokens, scores, made, special_tokens, pieces.byte_ids, whole
+                tokens, scores, is_merged, special_tokens, self.byte_ids, whole
             )
-        except FormatError as error:
-            wanted = "pieces that mean the same to toktk"
-            raise self.error("pieces", str(error), wanted) from error
         texts = [tokens[i].decode() for i in merged + symbols]
         pattern = "none" if any(map(_SPACE_AFTER.search, texts)) else "spaces"
-        before = _alternatives([tokens[i].decode() for i in symbols]) if symbols else ()
+        longest_first = sorted(texts[len(merged) :], key=len, reverse=True)
+        escaped = [re.sub(r"[\\.^$*+?{}\[\]|()]", r"\\\g<0>", text) for text in longest_first]
+        before = ("|".join(escaped),) if escaped else ()
         return Pretokenizer(pattern, PATTERNS[pattern], before, normalizer), model
-
-
-def _alternatives(symbols: list[str]) -> tuple[str]:
-    """Return a pattern that finds the longest of `symbols` at each place."""
-    longest_first = sorted(symbols, key=len, reverse=True)
-    escaped = [re.sub(r"[\\.^$*+?{}\[\]|()]", r"\\\g<0>", text) for text in longest_first]
-    return ("|".join(escaped),)

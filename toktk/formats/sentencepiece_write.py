@@ -10,14 +10,14 @@ are nearly equal can change places.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from toktk.errors import FormatError
 from toktk.formats import sentencepiece_proto as proto
-from toktk.formats.sentencepiece_proto import encode_field
+from toktk.formats.sentencepiece_proto import encode_field, encode_message
 from toktk.formats.sentencepiece_read import token_fault
 from toktk.formats.tokens import (
+    MARK,
     check_distinct,
     check_special_tokens,
     fallback_names,
@@ -33,22 +33,45 @@ from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 
 def write_sentencepiece(pretokenizer: Pretokenizer, model: Model, path: Path) -> tuple[str, ...]:
-    """Write a tokenizer as a SentencePiece model. Equal tokenizers give equal files.
+    """Write a tokenizer as a SentencePiece model, or raise FormatError. Equal ones give equal files.
 
     Returns:
         Where ids can differ there.
-
-    Raises:
-        FormatError: the format cannot hold it.
-        StorageError: the file cannot be written.
     """
     if not isinstance(model, UnigramModel):
-        raise _refused(
-            f"a {model.kind} model", "a unigram model: nothing else encodes by the same rule"
-        )
-    raw = _proto(pretokenizer, model)
+        needed = "a unigram model: nothing else encodes by the same rule"
+        raise _refused(f"a {model.kind} model", needed)
+    whole_lines = _check(pretokenizer, model)
+    names = fallback_names(model)
+    n = len(model.special_tokens)
+    names[n:] = [name.replace(" ", MARK) for name in names[n:]]
+    check_distinct(names, model.special_tokens, ".model")
+    types = [
+        {proto.TYPE: proto.UNKNOWN if name == "<unk>" else proto.CONTROL} for name in names[:n]
+    ]
+    types += [{} if matched else {proto.TYPE: proto.BYTE} for matched in is_matched(model).tolist()]
+    scores = [0.0] * n + model.scores.tolist()
+    pieces = [
+        encode_field(proto.PIECE, encode_message({proto.TEXT: name, proto.SCORE: score, **kind}))
+        for name, score, kind in zip(names, scores, types, strict=True)
+    ]
+    trainer: dict[int, int] = {
+        proto.MODEL_TYPE: proto.UNIGRAM,
+        proto.VOCAB_SIZE: len(names),
+        proto.BYTE_FALLBACK: True,
+        proto.SPLIT_BY_WHITESPACE: not whole_lines,
+    }
+    for name, number in proto.IDS.items():
+        trainer[number] = names.index(name) if name in names[:n] else -1
+    normalizer = {
+        proto.NAME: "identity",
+        proto.DUMMY_PREFIX: False,
+        proto.REMOVE_WHITESPACES: False,
+        proto.ESCAPE: True,
+    }
+    specs = {proto.TRAINER: encode_message(trainer), proto.NORMALIZER: encode_message(normalizer)}
     with atomic_write(path) as temporary:
-        temporary.write_bytes(raw)
+        temporary.write_bytes(b"".join(pieces) + encode_message(specs))
     return sentencepiece_notes(model)
 
 
@@ -73,46 +96,6 @@ def _refused(found: str, needed: str) -> FormatError:
     return FormatError("cannot write a .model.", f"Found: {found}.", f"Needed is: {needed}.")
 
 
-def _proto(pretokenizer: Pretokenizer, model: UnigramModel) -> bytes:
-    whole_lines = _check(pretokenizer, model)
-    names = fallback_names(model)
-    n = len(model.special_tokens)
-    names[n:] = [name.replace(" ", proto.SPACE) for name in names[n:]]
-    check_distinct(names, model.special_tokens, ".model")
-    types = [proto.UNKNOWN if name == "<unk>" else proto.CONTROL for name in names[:n]]
-    types += [proto.NORMAL if matched else proto.BYTE for matched in is_matched(model).tolist()]
-    scores = [0.0] * n + model.scores.tolist()
-    pieces = [
-        encode_field(proto.PIECE, _piece(*entry))
-        for entry in zip(names, scores, types, strict=True)
-    ]
-    trainer: dict[int, int] = {
-        proto.MODEL_TYPE: proto.UNIGRAM,
-        proto.VOCAB_SIZE: len(names),
-        proto.BYTE_FALLBACK: True,
-        proto.SPLIT_BY_WHITESPACE: not whole_lines,
-    }
-    for name, number in proto.IDS.items():
-        trainer[number] = names.index(name) if name in names[:n] else -1
-    normalizer: dict[int, int | str] = {
-        proto.NAME: "identity",
-        proto.DUMMY_PREFIX: False,
-        proto.REMOVE_WHITESPACES: False,
-        proto.ESCAPE: True,
-    }
-    specs = ((proto.TRAINER, trainer), (proto.NORMALIZER, normalizer))
-    return b"".join([*pieces, *(encode_field(number, _message(spec)) for number, spec in specs)])
-
-
-def _message(fields: Mapping[int, int | float | str]) -> bytes:
-    return b"".join([encode_field(number, value) for number, value in fields.items()])
-
-
-def _piece(name: str, score: float, kind: int) -> bytes:
-    fields: dict[int, int | float | str] = {proto.TEXT: name, proto.SCORE: score}
-    return _message(fields if kind == proto.NORMAL else fields | {proto.TYPE: kind})
-
-
 def _check(pretokenizer: Pretokenizer, model: UnigramModel) -> bool:
     """Refuse what a ``.model`` cannot hold; tell whether the pieces are whole documents."""
     pattern = canonical_key(pretokenizer)
@@ -131,8 +114,6 @@ def _check(pretokenizer: Pretokenizer, model: UnigramModel) -> bool:
         raise _refused(*fault)
     for token in [] if whole_lines else model.tokens[len(model.special_tokens) :]:
         if b" " in token[1:]:
-            raise _refused(
-                f"the token {token.decode()!r}, which no piece of metaspace holds",
-                "tokens with a space at their start alone",
-            )
+            found = f"the token {token.decode()!r}, which no piece of metaspace holds"
+            raise _refused(found, "tokens with a space at their start alone")
     return whole_lines

@@ -6,25 +6,32 @@ the file's name says which one it is; otherwise they are read from ``<name>.tikt
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toktk.errors import FormatError, PatternError
-from toktk.formats.fields import NotNative, Parts, is_text, parse_json, read_bytes, short
+from toktk.errors import FormatError
+from toktk.formats.fields import (
+    Fields,
+    NotNative,
+    Parts,
+    is_text,
+    left_to_library,
+    parse_json,
+    read_bytes,
+)
 from toktk.formats.tokens import in_own_order
 from toktk.models.pairs import PairModel
 from toktk.pretokenizers.automaton import compile_pattern
 from toktk.pretokenizers.export import leaves_gaps, named_pretokenizer
 from toktk.pretokenizers.patterns import PATTERNS
-from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 _END, _PROMPT = "<|endoftext|>", "<|endofprompt|>"
 _MIDDLE = ("<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>")
+_GPT2 = ("gpt2", {_END: 50_256})
 _HARMONY = {
     "<|startoftext|>": 199_998,
     _END: 199_999,
@@ -41,17 +48,13 @@ _RESERVED = set(range(200_000, 201_088)).difference(_HARMONY.values())
 _HARMONY |= {f"<|reserved_{i}|>": i for i in sorted(_RESERVED)}
 # By the name of the file: the name of the pattern, and the special tokens; as tiktoken 0.14 has them.
 ENCODINGS: Mapping[str, tuple[str, Mapping[str, int]]] = {
-    "gpt2": ("gpt2", {_END: 50_256}),
-    "r50k_base": ("gpt2", {_END: 50_256}),
-    "p50k_base": ("gpt2", {_END: 50_256}),
-    "p50k_edit": ("gpt2", {_END: 50_256, **dict(zip(_MIDDLE, range(50_281, 50_284), strict=True))}),
+    "gpt2": _GPT2,
+    "r50k_base": _GPT2,
+    "p50k_base": _GPT2,
+    "p50k_edit": ("gpt2", {_END: 50_256} | {name: 50_281 + i for i, name in enumerate(_MIDDLE)}),
     "cl100k_base": (
         "cl100k",
-        {
-            _END: 100_257,
-            **dict(zip(_MIDDLE, range(100_258, 100_261), strict=True)),
-            _PROMPT: 100_276,
-        },
+        {_END: 100_257, _PROMPT: 100_276} | {name: 100_258 + i for i, name in enumerate(_MIDDLE)},
     ),
     "o200k_base": ("o200k", {_END: 199_999, _PROMPT: 200_018}),
     "o200k_harmony": ("o200k", _HARMONY),
@@ -95,26 +98,16 @@ class RankFile:
                 tiktoken drops.
             FormatError: ids that are no vocabulary.
         """
-        try:
+        with Fields(self.path).blaming("ranks", "one id for each token and for each byte"):
             model = PairModel.from_ranks(self.ids, self.special_tokens)
-        except FormatError as error:
-            raise FormatError(f"cannot read {self.path}.", f"Found: {error}") from error
-        pretokenizer = _pretokenizer(self.pattern)
+        with left_to_library("split pattern"):
+            if leaves_gaps(compile_pattern(self.pattern)):
+                raise NotNative(f"the split pattern {self.pattern!r} does not match everywhere")
         own = None
         if not model.whole.any():
             merges = model.pairs[:, :3]
             own = in_own_order(self.special_tokens, model.byte_ids, merges, model.vocab_size)
-        return pretokenizer, own or model
-
-
-def _pretokenizer(pattern: str) -> Pretokenizer:
-    try:
-        gaps = leaves_gaps(compile_pattern(pattern))
-    except PatternError as error:
-        raise NotNative(f"split pattern: {str(error).splitlines()[0]}") from error
-    if gaps:
-        raise NotNative(f"the split pattern {pattern!r} does not match everywhere")
-    return named_pretokenizer(pattern)
+        return named_pretokenizer(self.pattern), own or model
 
 
 def arguments_path(path: Path) -> Path:
@@ -125,45 +118,30 @@ def arguments_path(path: Path) -> Path:
 def rank_file(path: Path, raw: bytes | None = None) -> RankFile:
     """Return what a ``.tiktoken`` file holds, with pattern and special tokens.
 
-    Args:
-        path: the file.
-        raw: its bytes, where they were read before.
-
-    Raises:
-        FormatError: the file is missing or damaged, or nothing says what its pattern is.
+    `raw` are its bytes, where they were read before. Of the arguments beside it, only `pat_str` must be
+    there.
     """
     ranks = parse_ranks(read_bytes(path) if raw is None else raw, path)
     beside = arguments_path(path)
-    if beside.exists():
-        return _with_arguments(path, beside, ranks)
-    if path.stem not in ENCODINGS:
-        raise FormatError(
-            f"cannot read {path}: a .tiktoken file without its pattern.",
-            f"Found: neither {beside.name} nor the name of an encoding: {', '.join(ENCODINGS)}.",
-            f'Write {{"pat_str": "…", "special_tokens": {{"<|endoftext|>": {len(ranks)}}}}} there.',
-        )
-    pattern, special_tokens = ENCODINGS[path.stem]
-    return RankFile(path, PATTERNS[pattern], ranks, special_tokens, name=path.stem)
-
-
-def _with_arguments(path: Path, beside: Path, ranks: Mapping[bytes, int]) -> RankFile:
-    """Return `ranks` with the other arguments of ``tiktoken.Encoding``; only `pat_str` must be there."""
-    arguments = parse_json(read_bytes(beside), beside)
-    name = arguments.get("name", path.stem)
+    if not beside.exists():
+        if path.stem not in ENCODINGS:
+            raise FormatError(
+                f"cannot read {path}: a .tiktoken file without its pattern.",
+                f"Found: neither {beside.name} nor the name of an encoding: {', '.join(ENCODINGS)}.",
+                f'Write {{"pat_str": "…", "special_tokens": {{"<|endoftext|>": {len(ranks)}}}}} there.',
+            )
+        pattern_name, known_tokens = ENCODINGS[path.stem]
+        return RankFile(path, PATTERNS[pattern_name], ranks, known_tokens, name=path.stem)
+    fields, arguments = Fields(beside), parse_json(read_bytes(beside), beside)
+    name: Any = arguments.get("name", path.stem)
     pattern: Any = arguments.get("pat_str")
-    special_tokens = arguments.get("special_tokens", {})
-    sound = {
-        "name": isinstance(name, str),
-        "pat_str": is_text(pattern),
-        "special_tokens": isinstance(special_tokens, dict)
-        and all(is_text(key) and type(i) is int for key, i in special_tokens.items()),
-        "explicit_n_vocab": type(arguments.get("explicit_n_vocab") or 0) is int,
-    }
-    for field, is_sound in sound.items():
-        if not is_sound:
-            found = short(arguments.get(field))
-            raise FormatError(f"{beside} is damaged: {field}.", f"Found: {found}.")
-    size = arguments.get("explicit_n_vocab")
+    size: Any = arguments.get("explicit_n_vocab") or 0
+    special_tokens = fields.as_object(arguments.get("special_tokens", {}), "special_tokens")
+    are_ids = all(is_text(key) and type(i) is int for key, i in special_tokens.items())
+    fields.check(isinstance(name, str), "name", name, "a string")
+    fields.check(is_text(pattern), "pat_str", pattern, "a split pattern")
+    fields.check(are_ids, "special_tokens", special_tokens, "names with their ids")
+    fields.check(type(size) is int, "explicit_n_vocab", size, "a number")
     ids = {*ranks.values(), *special_tokens.values()}
     n = len(ranks) + len(special_tokens)
     if size and (size != n or len(ids) != n or not 0 <= min(ids) <= max(ids) < n):
@@ -176,54 +154,47 @@ def _with_arguments(path: Path, beside: Path, ranks: Mapping[bytes, int]) -> Ran
 
 
 def parse_ranks(raw: bytes, path: Path) -> dict[bytes, int]:
-    """Return {token: rank} of a ``.tiktoken`` file.
+    """Return {token: rank} of a ``.tiktoken`` file; a damaged line is named.
 
-    Raises:
-        FormatError: a line is no new token with its rank, which the error names; or a byte has none.
+    All lines are read at once. If one is damaged, they are read one by one, which takes longer.
     """
     lines = raw.splitlines()
-    ranks = _all_ranks(lines) or _each_rank(path, lines)
+    flat = b" ".join(lines).split(b" ")
+    numbers = flat[1::2]
+    has_pairs = {line.count(b" ") for line in lines} == {1}
+    are_ranks = b"".join(numbers).isdigit() and set(map(len, numbers)) <= set(range(1, 10))
+    ranks = all_ranks(flat[::2], list(map(int, numbers))) if has_pairs and are_ranks else None
+    if ranks is None:
+        ranks = {}
+        for number, line in enumerate(lines, start=1):
+            text, _, rank = line.partition(b" ")
+            token = base64_token(text)
+            if not token or token in ranks or not re.fullmatch(rb"\d{1,9}", rank):
+                raise FormatError(
+                    f"{path} is damaged: line {number}.",
+                    f"Found: {line[:80]!r}.",
+                    "Each line is a new token in base64, a space and its rank.",
+                )
+            ranks[token] = int(rank)
     missing = next((b for b in range(256) if bytes([b]) not in ranks), None)
     if missing is not None:
         raise FormatError(f"{path} is damaged.", f"Found: no rank for the byte {missing:#04x}.")
     return ranks
 
 
-def _all_ranks(lines: list[bytes]) -> dict[bytes, int] | None:
-    """Read all lines at once; None if one is damaged."""
-    flat = b" ".join(lines).split(b" ")
-    numbers = flat[1::2]
-    if {line.count(b" ") for line in lines} != {1} or not b"".join(numbers).isdigit():
-        return None
-    if not set(map(len, numbers)) <= set(range(1, 10)):
-        return None
+def all_ranks(texts: Sequence[bytes | str], ranks: Sequence[int]) -> dict[bytes, int] | None:
+    """Return {token: rank} of tokens in base64; None if one is malformed or not new."""
     try:
-        tokens = [binascii.a2b_base64(token, strict_mode=True) for token in flat[::2]]
-    except binascii.Error:
+        tokens = [binascii.a2b_base64(text, strict_mode=True) for text in texts]
+    except (TypeError, ValueError):
         return None
-    ranks = dict(zip(tokens, map(int, numbers), strict=True))
-    return ranks if len(ranks) == len(lines) and b"" not in ranks else None
-
-
-def _each_rank(path: Path, lines: list[bytes]) -> dict[bytes, int]:
-    """Read line by line, which takes longer, to name the one that is damaged."""
-    ranks: dict[bytes, int] = {}
-    for number, line in enumerate(lines, start=1):
-        token, _, rank = line.partition(b" ")
-        piece = base64_token(token)
-        if not piece or piece in ranks or not re.fullmatch(rb"\d{1,9}", rank):
-            raise FormatError(
-                f"{path} is damaged: line {number}.",
-                f"Found: {line[:80]!r}.",
-                "Each line is a new token in base64, a space and its rank.",
-            )
-        ranks[piece] = int(rank)
-    return ranks
+    rank_of = dict(zip(tokens, ranks, strict=True))
+    return rank_of if len(rank_of) == len(tokens) and b"" not in rank_of else None
 
 
 def base64_token(text: bytes) -> bytes:
     """Return the token that base64 stands for; empty where it is malformed."""
     try:
-        return base64.b64decode(text, validate=True)
+        return binascii.a2b_base64(text, strict_mode=True)
     except ValueError:
         return b""

@@ -56,47 +56,19 @@ class Agreement:
     repeated: int
 
 
-def write_tiktoken(
-    name: str, pretokenizer: Pretokenizer, model: Model, path: Path
-) -> tuple[Path, Path]:
+def write_tiktoken(name: str, pretokenizer: Pretokenizer, model: Model, path: Path) -> None:
     """Write the ranks to `path`, pattern and special tokens to the same name with ``.json`` added.
 
     Equal tokenizers of one name give equal files. Ranks are ids; special tokens have none.
 
-    Returns:
-        The two files.
-
     Raises:
         FormatError: tiktoken cannot run the model or the pattern, or would lose the text that the
             pattern leaves between two matches.
-        StorageError: a file cannot be written.
     """
     if not isinstance(model, BpeModel):
         raise FormatError(
             "cannot write .tiktoken: tiktoken knows ranked merges alone.", why_unheld(model)
         )
-    arguments = {
-        "name": name,
-        "pat_str": _exported(pretokenizer),
-        "special_tokens": {name: i for i, name in enumerate(model.special_tokens)},
-        "explicit_n_vocab": model.vocab_size,
-    }
-    check_special_tokens(model.special_tokens)
-    lines = [
-        b"%s %d\n" % (base64.b64encode(token), rank)
-        for token, rank in mergeable_ranks(model).items()
-    ]
-    beside = arguments_path(path)
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(b"".join(lines))
-    with atomic_write(beside) as temporary:
-        text = json.dumps(arguments, ensure_ascii=False, indent=2) + "\n"
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-    return path, beside
-
-
-def _exported(pretokenizer: Pretokenizer) -> str:
-    """Return the pattern for tiktoken, if it cuts as toktk does."""
     pattern = exported_pattern(pretokenizer)
     if leaves_gaps(compile_pattern(pretokenizer.pattern)):
         raise FormatError(
@@ -105,8 +77,22 @@ def _exported(pretokenizer: Pretokenizer) -> str:
             "Found: tiktoken drops the text between two matches; toktk makes it a piece.",
             r"Add an alternative that matches the rest, such as |\s+|\S.",
         )
-    _encoding(RankFile(Path(), pattern, {bytes([b]): b for b in range(256)}, {}))
-    return pattern
+    # Can tiktoken run it?
+    _encoding(RankFile(path, pattern, {bytes([b]): b for b in range(256)}, {}))
+    check_special_tokens(model.special_tokens)
+    arguments = {
+        "name": name,
+        "pat_str": pattern,
+        "special_tokens": {name: i for i, name in enumerate(model.special_tokens)},
+        "explicit_n_vocab": model.vocab_size,
+    }
+    with atomic_write(path) as temporary:
+        ranks = mergeable_ranks(model).items()
+        lines = [b"%s %d\n" % (base64.b64encode(token), rank) for token, rank in ranks]
+        temporary.write_bytes(b"".join(lines))
+    with atomic_write(arguments_path(path)) as temporary:
+        text = json.dumps(arguments, ensure_ascii=False, indent=2) + "\n"
+        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def mergeable_ranks(model: BpeModel) -> dict[bytes, int]:
@@ -121,8 +107,7 @@ def load_tiktoken(path: Path | str) -> tiktoken.Encoding:
     tiktoken's own ``load_tiktoken_bpe`` reads the ranks as well, but keeps a copy by path, so that
     a file written anew at the same place is not seen.
 
-    Args:
-        path: the ``.tiktoken`` file, or a folder that holds one.
+    `path` is the ``.tiktoken`` file, or a folder that holds one.
 
     Raises:
         FormatError: a file is missing or damaged; the error names the line or field.
@@ -131,10 +116,8 @@ def load_tiktoken(path: Path | str) -> tiktoken.Encoding:
     if path.is_dir():
         files = sorted(path.glob("*.tiktoken"))
         if len(files) != 1:
-            raise FormatError(
-                f"cannot choose a .tiktoken file in {path}.",
-                f"Found: {', '.join(file.name for file in files) or 'none'}.",
-            )
+            names = ", ".join(file.name for file in files) or "none"
+            raise FormatError(f"cannot choose a .tiktoken file in {path}.", f"Found: {names}.")
         path = files[0]
     return _encoding(rank_file(path))
 

@@ -10,21 +10,12 @@ import numpy.typing as npt
 
 from toktk.errors import FormatError
 from toktk.formats.fields import has_surrogate
-from toktk.models.bpe import BpeModel, byte_characters, byte_order
+from toktk.models.bpe import BpeModel, byte_order
 from toktk.models.model import Int64, Model
 from toktk.models.pairs import PairModel
 from toktk.models.unigram import UnigramModel
 
-# Scores that are multiples of 1 / _GRID have exact sums and short decimals.
-_GRID = 1024.0
-
-
-def byte_level_names(model: Model) -> list[str]:
-    """Return the name of every id of a byte-level vocabulary, where a character stands for each byte."""
-    characters = byte_characters()
-    names = list(model.special_tokens)
-    names += ["".join([characters[b] for b in token]) for token in model.tokens[len(names) :]]
-    return names
+MARK = "\u2581"  # SentencePiece's space; where toktk's models have a space
 
 
 @functools.cache
@@ -34,22 +25,15 @@ def byte_names() -> tuple[str, ...]:
 
 
 def fallback_names(model: UnigramModel) -> list[str]:
-    """Return the name of every id: special tokens and bytes by theirs, the others as text.
-
-    Raises:
-        FormatError: what an unknown character costs is not what the libraries have it cost, or the
-            model has no byte fallback.
-    """
+    """Return the name of every id: special tokens and bytes by theirs, the others as text."""
     if model.fallback is None or model.byte_score is not None:
         raise FormatError(
             "the libraries spell unknown characters by bytes, at 10 below the lowest score.",
             "Found: a model that does otherwise.",
         )
-    names = list(model.special_tokens)
-    names += ["" for _ in range(model.vocab_size - len(names))]
-    for byte, i in enumerate(model.fallback.tolist()):
-        names[i] = byte_names()[byte]
-    return [name or token.decode() for name, token in zip(names, model.tokens, strict=True)]
+    name_of = dict(zip(model.fallback.tolist(), byte_names(), strict=True))
+    name_of |= dict(enumerate(model.special_tokens))
+    return [name_of[i] if i in name_of else token.decode() for i, token in enumerate(model.tokens)]
 
 
 def is_matched(model: UnigramModel) -> npt.NDArray[np.bool_]:
@@ -61,8 +45,8 @@ def is_matched(model: UnigramModel) -> npt.NDArray[np.bool_]:
 
 
 def on_grid(scores: npt.NDArray[np.float64]) -> bool:
-    """Tell whether scores are multiples of 2**-10, as toktk's trainer makes them."""
-    steps = scores * _GRID
+    """Tell whether scores are multiples of 2**-10, whose sums are exact and whose decimals are short."""
+    steps = scores * 1024.0
     return bool((steps == np.round(steps)).all() and (np.abs(scores) < 2.0**20).all())
 
 
@@ -74,11 +58,7 @@ def why_unheld(model: Model) -> str:
 
 
 def check_special_tokens(names: Sequence[str]) -> None:
-    """Refuse special tokens that no file in UTF-8 can hold.
-
-    Raises:
-        FormatError: a name holds a lone surrogate.
-    """
+    """Refuse special tokens that no file in UTF-8 can hold: those with a lone surrogate."""
     for name in names:
         if has_surrogate(name):
             raise FormatError(
@@ -88,11 +68,7 @@ def check_special_tokens(names: Sequence[str]) -> None:
 
 
 def check_distinct(names: Sequence[str], special_tokens: Sequence[str], file: str) -> None:
-    """Refuse a vocabulary in which two ids have one name; special tokens come first in `names`.
-
-    Raises:
-        FormatError: naming the first that is double.
-    """
+    """Refuse a vocabulary in which two ids have one name; special tokens come first in `names`."""
     if len(set(names)) == len(names):
         return
     n, ordinary = len(special_tokens), set(names[len(special_tokens) :])
@@ -116,13 +92,8 @@ def in_own_order(
     """Return the model of `merges` if ids lie as toktk.models.bpe lays them out, else None.
 
     That is: special tokens, bytes in the order of their characters, then a token for each merge. A merge
-    may spell a token again, and no pair is listed twice.
-
-    Args:
-        special_tokens: {name: id}.
-        byte_ids: int64[256].
-        merges: int64[n, 3]: left, right and new id, by rank.
-        n_ids: the highest id and one.
+    may spell a token again, and no pair is listed twice. `merges` is int64[n, 3]: left, right and new id,
+    by rank; `n_ids` is the highest id and one.
     """
     names = sorted(special_tokens, key=special_tokens.__getitem__)
     n = len(names)

@@ -19,8 +19,8 @@ def exported_pattern(pretokenizer: Pretokenizer) -> str:
     years may be a letter to one and nothing to another.
 
     Raises:
-        FormatError: more than the pattern determines the pieces; or only the `regex` library runs the
-            pattern; or it can match the empty string, after which every library goes on in its own way.
+        FormatError: the pattern is not all, only the `regex` library runs it, or it can match the empty
+            string, after which every library goes on in its own way.
     """
     pattern = pretokenizer.pattern
     if not pretokenizer.is_plain:
@@ -30,10 +30,15 @@ def exported_pattern(pretokenizer: Pretokenizer) -> str:
             "Keep the file that it was read from.",
         )
     if pretokenizer.compile() is None:
+        reason = "Its tables are too large."
+        try:
+            compile_pattern(pattern)
+        except PatternError as error:
+            reason = str(error)
         raise FormatError(
             f"cannot export the split pattern {pattern!r}: it does not compile, so nothing says that "
             "another library reads it alike.",
-            _why_not_compiled(pattern),
+            reason,
         )
     if _matches_nothing(syntax.parse(pattern)):
         raise FormatError(
@@ -55,22 +60,6 @@ def beside_the_pattern(pretokenizer: Pretokenizer) -> str:
     return ", ".join(steps)
 
 
-def exported_pretokenizer(text: str) -> Pretokenizer:
-    """Return the pretokenizer whose `exported_pattern` is `text`; see `named_pretokenizer`.
-
-    Raises:
-        FormatError: libraries may read this pattern differently.
-    """
-    pretokenizer = named_pretokenizer(text)
-    try:
-        exported = exported_pattern(pretokenizer)
-    except PatternError as error:
-        raise FormatError(str(error)) from error
-    if exported != text:
-        raise FormatError(f"libraries may read the split pattern {text!r} differently.")
-    return pretokenizer
-
-
 def named_pretokenizer(text: str) -> Pretokenizer:
     """Return the pretokenizer of a pattern; a known one, as it is or as exported, has its name again."""
     for name, known in PATTERNS.items():
@@ -86,10 +75,7 @@ def pattern_name(text: str) -> str:
 
 
 def canonical_pattern(pattern: str) -> str:
-    """Return the text by which patterns are compared: `syntax.portable` where that applies.
-
-    So a tokenizer that was written and read again has the signature it had.
-    """
+    """Return the text by which patterns are compared, equal for a pattern written and read again."""
     try:
         return syntax.portable(pattern)
     except PatternError:
@@ -98,12 +84,9 @@ def canonical_pattern(pattern: str) -> str:
 
 def canonical_key(pretokenizer: Pretokenizer) -> str:
     """Return `Pretokenizer.key` with canonical patterns; of a plain one, the canonical pattern."""
-    canonical = replace(
-        pretokenizer,
-        pattern=canonical_pattern(pretokenizer.pattern),
-        before=tuple(map(canonical_pattern, pretokenizer.before)),
-    )
-    return canonical.key
+    pattern = canonical_pattern(pretokenizer.pattern)
+    before = tuple(map(canonical_pattern, pretokenizer.before))
+    return replace(pretokenizer, pattern=pattern, before=before).key
 
 
 def leaves_gaps(automaton: Automaton) -> bool:
@@ -114,34 +97,23 @@ def leaves_gaps(automaton: Automaton) -> bool:
     next_state, accept = automaton.next_state.tolist(), automaton.accept.tolist()
     unmatched = [0]  # states that are reached before any match; the loop appends to them
     for state in unmatched:
-        if state != 0 and not accept[state][-1]:
+        targets = {
+            target
+            for target, is_accepted in zip(next_state[state], accept[state], strict=False)
+            if not is_accepted
+        }
+        if min(targets, default=0) < 0 or (state != 0 and not accept[state][-1]):
             return True
-        for target, is_accepted in zip(next_state[state], accept[state], strict=False):
-            if is_accepted:
-                continue
-            if target < 0:
-                return True
-            if target not in unmatched:
-                unmatched.append(target)
+        unmatched += targets.difference(unmatched)
     return False
 
 
 def _matches_nothing(node: syntax.Node) -> bool:
     match node:
-        case syntax.CharacterSet():
-            return False
         case syntax.Sequence(items):
             return all(map(_matches_nothing, items))
         case syntax.Alternation(choices):
             return any(map(_matches_nothing, choices))
         case syntax.Repeat(item, least):
             return least == 0 or _matches_nothing(item)
-    return True
-
-
-def _why_not_compiled(pattern: str) -> str:
-    try:
-        compile_pattern(pattern)
-    except PatternError as error:
-        return str(error)
-    return "Its tables are too large."
+    return not isinstance(node, syntax.CharacterSet)
