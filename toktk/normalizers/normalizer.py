@@ -18,6 +18,7 @@ Prefix = Literal["never", "always", "unless_space"]
 
 Bytes = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
+Atoms = npt.NDArray[np.bool_] | None
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,14 @@ class Normalizer:
     prefix: Prefix = "never"
 
     def __post_init__(self) -> None:
-        if self.form not in (None, *get_args(Form)):
+        forms, prefixes = get_args(Form), get_args(Prefix)
+        if self.form not in (None, *forms):
             raise PatternError(
-                f"unknown normalization form {self.form!r}.",
-                f"Known are: {', '.join(get_args(Form))}.",
+                f"unknown normalization form {self.form!r}.", f"Known are: {', '.join(forms)}."
             )
-        if self.prefix not in get_args(Prefix):
+        if self.prefix not in prefixes:
             raise PatternError(
-                f"unknown prefix {self.prefix!r}.", f"Known are: {', '.join(get_args(Prefix))}."
+                f"unknown prefix {self.prefix!r}.", f"Known are: {', '.join(prefixes)}."
             )
 
     @property
@@ -64,16 +65,11 @@ class Normalizer:
         prefix = f"prefix:{self.prefix}" if self.prefix != "never" else ""
         return "+".join(filter(None, (form, "marks" if self.marks else "", prefix)))
 
-    def apply(
-        self, data: Bytes, offsets: Int64, atoms: npt.NDArray[np.bool_] | None = None
-    ) -> tuple[Bytes, Int64]:
-        """Return the normalized documents as ``(data, offsets)``.
-
-        Where nothing changes, they are the objects given; else copies.
+    def apply(self, data: Bytes, offsets: Int64, atoms: Atoms = None) -> tuple[Bytes, Int64]:
+        """Return the normalized documents; where nothing changes, the objects given.
 
         Args:
-            data: uint8, UTF-8.
-            offsets: int64[D + 1]; document d is ``data[offsets[d]:offsets[d + 1]]``.
+            data: uint8, UTF-8. offsets: int64[D + 1]; document d is ``data[offsets[d]:offsets[d + 1]]``.
             atoms: bool[D], documents in which only U+2581 may change.
         """
         if self.form is not None:
@@ -84,9 +80,7 @@ class Normalizer:
             data, offsets = self._prefixed(data, offsets, atoms)
         return data, offsets
 
-    def _prefixed(
-        self, data: Bytes, offsets: Int64, atoms: npt.NDArray[np.bool_] | None
-    ) -> tuple[Bytes, Int64]:
+    def _prefixed(self, data: Bytes, offsets: Int64, atoms: Atoms) -> tuple[Bytes, Int64]:
         from toktk.kernels.normalize import SPACE, prefix_spaces
 
         starts = offsets[:-1]
@@ -107,9 +101,7 @@ class Normalizer:
 IDENTITY = Normalizer()
 
 
-def _to_form(
-    data: Bytes, offsets: Int64, form: Form, atoms: npt.NDArray[np.bool_] | None
-) -> tuple[Bytes, Int64]:
+def _to_form(data: Bytes, offsets: Int64, form: Form, atoms: Atoms) -> tuple[Bytes, Int64]:
     from toktk.kernels.normalize import find_doubtful
 
     doubtful = find_parts(find_doubtful, data, offsets, stability(form))
@@ -124,7 +116,10 @@ def _to_form(
     for begin, end in (doubtful - first).tolist():
         part = raw[begin:end]
         if part not in normalized:
-            normalized[part] = _normalized(part.decode(), form).encode()
+            text = part.decode()
+            # Only the first character can be plain, and it stays.
+            plain = text[:1] if text[:1] in plain_characters() else ""
+            normalized[part] = (plain + unicodedata.normalize(form, text[len(plain) :])).encode()
         gains.append(len(normalized[part]) - len(part))
         if normalized[part] != part:
             parts += [raw[at:begin], normalized[part]]
@@ -134,12 +129,6 @@ def _to_form(
     changed = np.frombuffer(b"".join([*parts, raw[at:]]), dtype=np.uint8)
     gained = np.concatenate([[0], np.cumsum(gains)])
     return changed, offsets - first + gained[np.searchsorted(doubtful[:, 1], offsets, side="right")]
-
-
-def _normalized(part: str, form: Form) -> str:
-    """Return a part in `form`; only its first character can be in `plain_characters`, and stays."""
-    plain = part[:1] if part[:1] in plain_characters() else ""
-    return plain + unicodedata.normalize(form, part[len(plain) :])
 
 
 def find_parts(

@@ -21,8 +21,7 @@ Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
 STABLE, DOUBTFUL = 0, 255
 
-# All characters above are stable in every form.
-END = 0x30000
+END = 0x30000  # all characters above are stable in every form
 
 # Vowels and final consonants of Hangul combine by rule, so no decomposition lists them.
 _JAMO = [*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)]
@@ -45,9 +44,8 @@ def stability(form: Form) -> npt.NDArray[np.uint8]:
         elif not values[code]:
             values[code] = unicodedata.combining(character)
         if form in ("NFC", "NFKC"):
-            parts = unicodedata.decomposition(character).split()
-            if len(parts) == 2 and not parts[0].startswith("<"):
-                values[int(parts[1], 16)] = DOUBTFUL  # combines with what is before it
+            for second in _canonical_pair(character)[1:]:
+                values[ord(second)] = DOUBTFUL  # combines with what is before it
     if form in ("NFC", "NFKC"):
         values[_JAMO] = DOUBTFUL
     values[[ord(character) for character in plain_characters()]] = STABLE
@@ -57,10 +55,7 @@ def stability(form: Form) -> npt.NDArray[np.uint8]:
 
 @functools.cache
 def plain_characters() -> frozenset[str]:
-    """Return the characters of which Python's tables say something and the library's do not.
-
-    `unicodedata.normalize` must not be given any of them.
-    """
+    """Return the characters that `unicodedata.normalize` must not be given: new to the library."""
     from tokenizers import normalizers
 
     listed = [
@@ -72,15 +67,12 @@ def plain_characters() -> frozenset[str]:
     probes = [f"\u0345{character}\u0334" for character in listed]
     results = normalizers.NFKD().normalize_str("\n".join(probes)).split("\n")
     plain = {c for c, probe, r in zip(listed, probes, results, strict=True) if probe == r}
-    return frozenset(plain | _parts_of(plain, listed))
-
-
-def _parts_of(plain: set[str], listed: list[str]) -> set[str]:
-    """Return the characters that combine with another only to something in `plain`."""
+    # Those too that combine with another only to such a character: a composition is as young as one of
+    # its parts, or Unicode would not have it.
     pairs = {c: _canonical_pair(c) for c in listed}
     parts_of_others = {part for c, pair in pairs.items() if c not in plain for part in pair}
-    # A composition is as young as one of its parts, or Unicode would not have it.
-    return {next((part for part in pairs[c] if part not in parts_of_others), c) for c in plain}
+    parts = (next((p for p in pairs[c] if p not in parts_of_others), c) for c in plain)
+    return frozenset([*plain, *parts])
 
 
 def _canonical_pair(character: str) -> list[str]:

@@ -177,19 +177,22 @@ def verify(automaton: Automaton, unicode: Partition, matcher: Any) -> None:
     Raises:
         PatternError: the two differ.
     """
-    rows, ends = automaton.next_state.tolist(), automaton.accept.tolist()
-    samples = _representatives(unicode)
+    next_state, accept = automaton.next_state.tolist(), automaton.accept.tolist()
+    # Characters of each class of `unicode`: the first, the last, and two between.
+    samples = []
+    by_class = np.argsort(unicode.class_of, kind="stable")
+    sizes = np.bincount(unicode.class_of, minlength=unicode.size)
+    for end, size in zip(np.cumsum(sizes), sizes, strict=True):
+        places = np.unique(np.linspace(end - size, end - 1, _SAMPLES).astype(np.int64))
+        samples.append([chr(code) for code in by_class[places]])
     chance = random.Random(0)
-    to_class = {
-        character: int(automaton.class_of[ord(character)])
-        for group in samples
-        for character in group
-    }
-    for symbols in _texts(rows, [to_class[group[0]] for group in samples], chance):
+    columns = automaton.class_of[[ord(group[0]) for group in samples]].tolist()
+    for symbols in _texts(next_state, columns, chance):
         text = "".join(chance.choice(samples[symbol]) for symbol in symbols)
         match = matcher.match(text)
         expected = match.end() if match else 0
-        length = match_length(rows, ends, [to_class[character] for character in text])
+        classes = [automaton.class_of[ord(character)] for character in text]
+        length = match_length(next_state, accept, classes)
         if length != expected:
             raise PatternError(
                 f"the pattern {matcher.pattern!r} cannot be compiled exactly.",
@@ -200,56 +203,36 @@ def verify(automaton: Automaton, unicode: Partition, matcher: Any) -> None:
             )
 
 
-def _representatives(unicode: Partition) -> list[list[str]]:
-    """Return up to four characters of each class: the first, the last, and two between."""
-    groups = []
-    by_class = np.argsort(unicode.class_of, kind="stable")
-    sizes = np.bincount(unicode.class_of, minlength=unicode.size)
-    for end, size in zip(np.cumsum(sizes), sizes, strict=True):
-        places = np.unique(np.linspace(end - size, end - 1, _SAMPLES).astype(np.int64))
-        groups.append([chr(code) for code in by_class[places]])
-    return groups
-
-
 def _texts(
-    next_state: list[list[int]], to_class: list[int], chance: random.Random
+    next_state: list[list[int]], columns: list[int], chance: random.Random
 ) -> Iterator[Sequence[int]]:
-    """Yield texts as classes of the partition; `to_class` maps those to the automaton's."""
-    symbols = range(len(to_class))
+    """Yield texts as classes of the partition; `columns` maps those to the automaton's."""
+    symbols = range(len(columns))
     length = 1
     while len(symbols) ** length <= _EXHAUSTIVE and length <= _LONGEST:
         yield from itertools.product(symbols, repeat=length)
         length += 1
-    access = _access_texts(next_state, to_class)
-    pairs = list(itertools.product(symbols, repeat=2))
-    for text in access:
-        for pair in chance.sample(pairs, min(len(pairs), 1 + _AFTER_STATES // len(access))):
-            yield (*text, *pair)
-    for _ in range(_RANDOM):
-        yield _walk(next_state, to_class, chance)
-
-
-def _access_texts(next_state: list[list[int]], to_class: list[int]) -> list[tuple[int, ...]]:
-    """Return a shortest text that leads to each state."""
+    # A shortest text that leads to each state, then any two characters.
     access: dict[int, tuple[int, ...]] = {0: ()}
     queue = [0]
     for state in queue:
-        for symbol, column in enumerate(to_class):
+        for symbol, column in enumerate(columns):
             target = next_state[state][column]
             if target >= 0 and target not in access:
                 access[target] = (*access[state], symbol)
                 queue.append(target)
-    return list(access.values())
-
-
-def _walk(next_state: list[list[int]], to_class: list[int], chance: random.Random) -> Sequence[int]:
-    """Return a random text that mostly keeps the automaton alive."""
-    text: list[int] = []
-    state = 0
-    for _ in range(chance.randint(1, _LONGEST)):
-        alive = [s for s, column in enumerate(to_class) if next_state[state][column] >= 0]
-        if not alive or chance.random() < 0.1:
-            alive = list(range(len(to_class)))
-        text.append(chance.choice(alive))
-        state = max(next_state[state][to_class[text[-1]]], 0)
-    return text
+    pairs = list(itertools.product(symbols, repeat=2))
+    for text in access.values():
+        for pair in chance.sample(pairs, min(len(pairs), 1 + _AFTER_STATES // len(access))):
+            yield (*text, *pair)
+    # Random texts that mostly keep the automaton alive.
+    for _ in range(_RANDOM):
+        walk: list[int] = []
+        state = 0
+        for _ in range(chance.randint(1, _LONGEST)):
+            alive = [s for s in symbols if next_state[state][columns[s]] >= 0]
+            if not alive or chance.random() < 0.1:
+                alive = list(symbols)
+            walk.append(chance.choice(alive))
+            state = max(next_state[state][columns[walk[-1]]], 0)
+        yield walk

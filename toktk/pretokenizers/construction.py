@@ -39,7 +39,7 @@ def construct(
     # Merge the classes between which no state distinguishes, numbered by first code point.
     firsts, merged = number_rows(np.vstack([next_state, accept[:, :-1]]).T)
     if len(firsts) > _MAX_CLASSES:
-        raise _too_large(pattern, f"{len(firsts)} character classes", _MAX_CLASSES)
+        raise _too_large(pattern, _MAX_CLASSES, "character classes")
     return (
         merged[unicode.class_of].astype(np.uint8),
         np.ascontiguousarray(next_state[:, firsts], dtype=np.int16),
@@ -47,10 +47,10 @@ def construct(
     )
 
 
-def _too_large(pattern: str, size: str, limit: int) -> PatternError:
+def _too_large(pattern: str, limit: int, things: str) -> PatternError:
     return PatternError(
         f"the pattern {pattern!r} is too large to compile.",
-        f"Found: {size}; the limit is {limit}.",
+        f"Found: more than {limit} {things}, which is the limit.",
         "Use smaller counts in {m,n}, or let the regex library run the pattern.",
     )
 
@@ -90,8 +90,7 @@ class _Program:
 
     def add(self, instruction: _Instruction) -> int:
         if len(self.instructions) == _MAX_POSITIONS:
-            size = f"more than {_MAX_POSITIONS} positions"
-            raise _too_large(self.pattern, size, _MAX_POSITIONS)
+            raise _too_large(self.pattern, _MAX_POSITIONS, "positions")
         self.instructions.append(instruction)
         return len(self.instructions) - 1
 
@@ -114,9 +113,9 @@ class _Program:
             case syntax.Alternation():
                 return self.add(_Split(tuple(self.build(c, target) for c in node.choices)))
             case syntax.Repeat():
-                return self.repeat(node, target)
+                return self._repeat(node, target)
 
-    def repeat(self, node: syntax.Repeat, target: int) -> int:
+    def _repeat(self, node: syntax.Repeat, target: int) -> int:
         def option(body: int, rest: int) -> _Split:
             return _Split((body, rest) if node.greedy else (rest, body))
 
@@ -198,7 +197,7 @@ def _determinize(program: _Program, start: int) -> tuple[_States, _Accept]:
         next_state.append(row[:symbols])
         accept.append(ends)
         if len(states) > _MAX_STATES:
-            raise _too_large(program.pattern, f"more than {_MAX_STATES} states", _MAX_STATES)
+            raise _too_large(program.pattern, _MAX_STATES, "states")
     return np.array(next_state), np.array(accept)
 
 

@@ -65,8 +65,7 @@ _NAME = re.compile(r"[\w.:/-]+", re.ASCII)
 def resolve(name_or_regex: str) -> tuple[str, str]:
     """Return the name and the pattern of a pretokenizer given by either.
 
-    What consists of letters, digits and ``_ . : / -`` alone is a name, anything else a pattern. A
-    pattern that has no name is given one after its hash, such as ``regex-1f0c93a2``.
+    What consists of letters, digits and ``_ . : / -`` alone is a name, anything else a pattern.
 
     Raises:
         PatternError: an unknown name, or an empty string.
@@ -79,8 +78,15 @@ def resolve(name_or_regex: str) -> tuple[str, str]:
             f"Known are: {', '.join(PATTERNS)}.",
             "Or give a regular expression, such as ' ?\\S+|\\s+'.",
         )
-    for name, pattern in PATTERNS.items():
-        if pattern == name_or_regex:
-            return name, pattern
-    digest = hashlib.sha256(name_or_regex.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"regex-{digest[:8]}", name_or_regex
+    return name_of(name_or_regex), name_or_regex
+
+
+def name_of(pattern: str) -> str:
+    """Return the name of a known pattern, or one after the pattern's hash, such as ``regex-1f0c93a2``."""
+    known = {text: name for name, text in PATTERNS.items()}
+    return known.get(pattern, f"regex-{text_hash(pattern)[:8]}")
+
+
+def text_hash(text: str) -> str:
+    """Return the SHA-256 of a text, which may hold surrogates, in hex."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -6,7 +6,6 @@ The slow twin is `toktk.educational.cut`.
 from __future__ import annotations
 
 import functools
-import hashlib
 import itertools
 import json
 from collections.abc import Iterator, Sequence
@@ -114,18 +113,13 @@ class Pretokenizer:
     @classmethod
     def from_json(cls, parts: list[Any]) -> Pretokenizer:
         """Return the pretokenizer of which `to_json` gave `parts`."""
-        name, pattern, *rest = parts
-        if not rest:
-            return cls(name, pattern)
-        before, normalizer, added = rest
+        name, pattern, before, normalizer, added = [*parts, (), {}, ()][:5]
         return cls(name, pattern, tuple(before), Normalizer(**normalizer), tuple(added))
 
     def to_json(self) -> list[Any]:
         """Return the attributes, JSON-able; those after the pattern are left out if all are default."""
-        parts = [self.name, self.pattern]
-        if self.is_plain:
-            return parts
-        return [*parts, list(self.before), asdict(self.normalizer), list(self.added)]
+        rest = [] if self.is_plain else [self.before, asdict(self.normalizer), self.added]
+        return [self.name, self.pattern, *rest]
 
     @property
     def is_plain(self) -> bool:
@@ -138,7 +132,7 @@ class Pretokenizer:
         if self.is_plain:
             return self.pattern
         rest = json.dumps([self.before, asdict(self.normalizer), sorted(set(self.added))])
-        return f"{self.pattern}\0{hashlib.sha256(rest.encode()).hexdigest()}"
+        return f"{self.pattern}\0{patterns.text_hash(rest)}"
 
     def compile(self) -> Transducer | None:
         """Return the pattern's tables, compiled or loaded once; None where the `regex` library runs it.
@@ -151,9 +145,9 @@ class Pretokenizer:
     @property
     def signature(self) -> str:
         """Name, hash of the key and versions of the character tables."""
-        digest = hashlib.sha256(self.key.encode("utf-8", "surrogatepass")).hexdigest()[:8]
         normalizer = "" if self.normalizer.is_identity else f"|{self.normalizer.signature}"
-        return f"{self.name}@{digest}|regex:{regex.__version__}{normalizer}"
+        key = patterns.text_hash(self.key)[:8]
+        return f"{self.name}@{key}|regex:{regex.__version__}{normalizer}"
 
     def cut(self, text: str) -> list[str]:
         """Return the pieces of `text`, which joined are the normalized text.
@@ -178,11 +172,7 @@ class Pretokenizer:
         return [raw[a:b] for a, b in itertools.pairwise(pieces.offsets.tolist())]
 
     def cut_batch(self, data: Bytes, offsets: Int64) -> Pieces:
-        """Return the pieces of the documents ``data[offsets[d]:offsets[d + 1]]``.
-
-        Args:
-            data: uint8, UTF-8. offsets: int64[D + 1].
-        """
+        """Return the pieces of the documents ``data[offsets[d]:offsets[d + 1]]``, UTF-8."""
         data, parts, owner, atoms = self.prepare(data, offsets)
         cuts, firsts = self.cut_parts(data, parts, atoms)
         if owner is not None:
@@ -193,27 +183,20 @@ class Pretokenizer:
         """Return the parts of documents that `pattern` is to cut, all but the atoms.
 
         Where there is nothing to do, the objects given come back.
-
-        Args:
-            data: uint8, UTF-8. offsets: int64[D + 1].
         """
         owner = atoms = None
         if self.added:
-            split = _added_strings(self.added).split(data, offsets)
+            split = _AddedStrings(self.added).split(data, offsets)
             if split is not None:
                 offsets, owner, atoms = split
         if not self.normalizer.is_identity:
             data, offsets = self.normalizer.apply(data, offsets, atoms)
-        for stage in self._stages:
-            offsets, firsts = stage.cut_parts(data, offsets, atoms)
+        for pattern in self.before:
+            offsets, firsts = Pretokenizer(self.name, pattern).cut_parts(data, offsets, atoms)
             lengths = np.diff(firsts)
             owner = np.repeat(np.arange(lengths.size) if owner is None else owner, lengths)
             atoms = None if atoms is None else np.repeat(atoms, lengths)
         return Prepared(data, offsets, owner, atoms)
-
-    @functools.cached_property
-    def _stages(self) -> tuple[Pretokenizer, ...]:
-        return tuple(Pretokenizer(self.name, pattern) for pattern in self.before)
 
     def cut_parts(
         self, data: Bytes, offsets: Int64, atoms: npt.NDArray[np.bool_] | None
@@ -223,11 +206,26 @@ class Pretokenizer:
         Returns:
             Offsets int64[n + 1] of the pieces in `data`, and the first piece of each part, int64[parts + 1].
         """
-        tables = self.compile()
-        if tables is None:
-            ends, firsts = self._cut_by_regex(data, offsets)
+        compiled = self.compile()
+        if compiled is None:
+            raw = data.tobytes()
+            lengths = [int(offsets[0])]
+            counts = [0]
+            for a, b in itertools.pairwise(offsets.tolist()):
+                lengths += [len(piece.encode()) for piece in self.spans(raw[a:b].decode())]
+                counts.append(len(lengths) - 1)
+            ends, firsts = np.cumsum(lengths, dtype=np.int64)[1:], np.array(counts, dtype=np.int64)
         else:
-            ends, firsts = _cut_by_tables(data, offsets, tables)
+            from toktk.kernels.scan import cut_batch, own_workspace
+
+            data, offsets = data.view(), offsets.view()
+            data.flags.writeable = offsets.flags.writeable = (
+                False  # so that the kernel compiles once
+            )
+            ends = np.empty(int(offsets[-1] - offsets[0]) + 1, dtype=np.int64)
+            firsts = np.empty(offsets.size, dtype=np.int64)
+            n = cut_batch(data, offsets, compiled.tables, own_workspace(), ends, firsts)
+            ends = ends[: int(n)]
         if atoms is not None:  # atoms were cut like the rest: keep only the last end of each
             is_end = np.repeat(~atoms, np.diff(firsts))
             is_end[firsts[1:][atoms] - 1] = True
@@ -235,21 +233,8 @@ class Pretokenizer:
             firsts = np.concatenate([[0], np.cumsum(is_end)])[firsts]
         return np.concatenate([offsets[:1], ends]), firsts
 
-    def _cut_by_regex(self, data: Bytes, offsets: Int64) -> tuple[Int64, Int64]:
-        """Return the ends of pieces, and the first piece of each part."""
-        raw, starts = data.tobytes(), offsets.tolist()
-        lengths = [starts[0]]
-        firsts = [0]
-        for a, b in itertools.pairwise(starts):
-            lengths += [len(piece.encode()) for piece in self.spans(raw[a:b].decode())]
-            firsts.append(len(lengths) - 1)
-        return np.cumsum(lengths, dtype=np.int64)[1:], np.array(firsts, dtype=np.int64)
-
     def spans(self, text: str) -> Iterator[str]:
-        """Yield what `pattern` alone makes of `text`, by the `regex` library.
-
-        Slower than the tables; for patterns that do not compile.
-        """
+        """Yield what `pattern` alone makes of `text`, by the `regex` library: slower than the tables."""
         find = _matcher(self.pattern).match
         gap = at = 0
         while at < len(text):
@@ -273,16 +258,14 @@ def pretokenizers_of(
     Raises:
         PatternError: an unknown name, or a pattern that nobody understands.
     """
-    known = {pattern: name for name, pattern in patterns.PATTERNS.items()}
     chosen = [Pretokenizer.of(name) for name in names]
-    for pattern in own_patterns:
-        digest = hashlib.sha256(pattern.encode("utf-8", "surrogatepass")).hexdigest()
-        chosen.append(Pretokenizer(known.get(pattern, f"regex-{digest[:8]}"), pattern))
+    chosen += [Pretokenizer(patterns.name_of(pattern), pattern) for pattern in own_patterns]
     for pretokenizer in chosen:
         pretokenizer.compile()  # an error comes early
     return tuple(dict.fromkeys(chosen))
 
 
+@functools.lru_cache(maxsize=32)  # threads share it
 class _AddedStrings:
     """Finds strings, leftmost and then longest, and splits documents around them.
 
@@ -305,11 +288,9 @@ class _AddedStrings:
     def split(
         self, data: Bytes, offsets: Int64
     ) -> tuple[Int64, Int64, npt.NDArray[np.bool_]] | None:
-        """Return the parts of the documents, or None where no document holds an added string.
+        """Return offsets, owner and atoms as in `Prepared`, or None where no document holds an added string.
 
-        Returns:
-            Offsets int64[n + 1] of the parts in `data`, none of them empty; the document of each, int64[n];
-            whether it is an added string, bool[n].
+        No part is empty.
         """
         from toktk.kernels.normalize import find_strings
 
@@ -325,24 +306,6 @@ class _AddedStrings:
         return parts, owner, atoms
 
 
-@functools.lru_cache(maxsize=32)
-def _added_strings(strings: tuple[str, ...]) -> _AddedStrings:
-    """Return the finder for `strings`; threads share it."""
-    return _AddedStrings(strings)
-
-
-def _cut_by_tables(data: Bytes, offsets: Int64, compiled: Transducer) -> tuple[Int64, Int64]:
-    """Return the ends of pieces, and the first piece of each document (int64[D + 1])."""
-    from toktk.kernels.scan import cut_batch, own_workspace
-
-    data, offsets = data.view(), offsets.view()
-    data.flags.writeable = offsets.flags.writeable = False  # so that the kernel compiles once
-    ends = np.empty(int(offsets[-1] - offsets[0]) + 1, dtype=np.int64)
-    firsts = np.empty(offsets.size, dtype=np.int64)
-    n = int(cut_batch(data, offsets, compiled.tables, own_workspace(), ends, firsts))
-    return ends[:n], firsts
-
-
 @functools.lru_cache(maxsize=_KEPT)
 def _compiled(pattern: str) -> Transducer | None:
     try:
@@ -354,11 +317,6 @@ def _compiled(pattern: str) -> Transducer | None:
 
 @functools.lru_cache(maxsize=_KEPT)
 def _matcher(pattern: str) -> Any:
-    """Return the pattern compiled by the `regex` library.
-
-    Raises:
-        PatternError: it is no pattern.
-    """
     try:
         return regex.compile(pattern, regex.V0)
     except regex.error as error:

@@ -19,6 +19,7 @@ from toktk.errors import PatternError
 _SPECIAL = frozenset(r"\.[](){}|*+?^$")
 _SET_OPERATORS = frozenset({"&&", "--", "||", "~~"})
 _MAX_DEPTH = 100
+_QUANTIFIERS: dict[str, tuple[int, int | None]] = {"?": (0, 1), "*": (0, None), "+": (1, None)}
 
 # Four digits: anything larger would not fit an automaton anyway.
 _BOUNDS = re.compile(r"\{(\d{1,4})(,(\d{1,4})?)?\}", re.ASCII)
@@ -169,43 +170,37 @@ class _Parser:
         return items[0] if len(items) == 1 else Sequence(tuple(items))
 
     def quantified(self, item: Node, start: int) -> Node:
-        bounds = self.bounds()
-        if bounds is None:
+        character = self.peek()
+        if character in _QUANTIFIERS:
+            self.position += 1
+            least, most = _QUANTIFIERS[character]
+        elif character == "{":
+            match = _BOUNDS.match(self.pattern, self.position)
+            if match is None:
+                raise self.error("'{' that begins no {m}, {m,} or {m,n}")
+            least = int(match[1])
+            most = int(match[3]) if match[3] else None if match[2] else least
+            if most is not None and most < least:
+                raise self.error("a quantifier whose limits are in the wrong order")
+            self.position = match.end()
+        else:
             return item
         if isinstance(item, LookAhead):
             raise self.error("a quantifier on an assertion", start)
         greedy = not self.take("?")
         possessive = greedy and self.take("+")
         # Oniguruma reads {m}? as an optional {m}.
-        if possessive or (not greedy and bounds[0] == bounds[1]):
+        if possessive or (not greedy and least == most):
             self.portable = False
-        if self.peek() in ("*", "+", "?", "{"):
+        if self.peek() in (*_QUANTIFIERS, "{"):
             raise self.error("a quantifier on a quantifier")
-        return Repeat(item, *bounds, greedy)
-
-    def bounds(self) -> tuple[int, int | None] | None:
-        simple: dict[str, tuple[int, int | None]] = {"?": (0, 1), "*": (0, None), "+": (1, None)}
-        character = self.peek()
-        if character in simple:
-            self.position += 1
-            return simple[character]
-        if character != "{":
-            return None
-        match = _BOUNDS.match(self.pattern, self.position)
-        if match is None:
-            raise self.error("'{' that begins no {m}, {m,} or {m,n}")
-        least = int(match[1])
-        most = int(match[3]) if match[3] else None if match[2] else least
-        if most is not None and most < least:
-            raise self.error("a quantifier whose limits are in the wrong order")
-        self.position = match.end()
-        return least, most
+        return Repeat(item, least, most, greedy)
 
     def atom(self) -> Node:
         character = self.peek()
         if character == "(":
             return self.group()
-        if character in ("*", "+", "?", "{"):
+        if character in (*_QUANTIFIERS, "{"):
             raise self.error("a quantifier with nothing to repeat")
         if character == "^":
             raise self.error("the anchor '^'")
@@ -322,6 +317,6 @@ def _render(node: Node) -> str:
             body = _render(item) if isinstance(item, CharacterSet) else f"(?:{_render(item)})"
             if most == least:
                 return f"{body}{{{least}}}"
-            short = {(0, 1): "?", (0, None): "*", (1, None): "+"}
+            short = {bounds: mark for mark, bounds in _QUANTIFIERS.items()}
             bounds = f"{{{least},{'' if most is None else most}}}"
             return body + short.get((least, most), bounds) + ("" if greedy else "?")

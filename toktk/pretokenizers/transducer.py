@@ -17,7 +17,6 @@ characters of more than one byte alike share their rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,27 +112,26 @@ def _bytes_table(class_of: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
     nodes: dict[bytes, int] = {}
     table: list[npt.NDArray[np.uint32]] = [np.zeros(256, dtype=np.uint32)]
 
-    def node(entries: npt.NDArray[np.uint32]) -> int:
-        """Return the node whose 64 continuation bytes lead to `entries`."""
-        key = entries.tobytes()
-        if key not in nodes:
+    def level(entries: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+        """Return the nodes whose 64 continuation bytes lead to 64 of `entries` each."""
+        numbers = []
+        for part in entries.reshape(-1, 64):
             row = np.zeros(256, dtype=np.uint32)
-            row[0x80:0xC0] = entries
-            nodes[key] = len(table)
-            table.append(row)
-        return nodes[key] << 8
+            row[0x80:0xC0] = part
+            number = nodes.setdefault(part.tobytes(), len(table))
+            if number == len(table):
+                table.append(row)
+            numbers.append(number << 8)
+        return np.array(numbers, dtype=np.uint32)
 
-    leaves = [node(entries) for entries in symbol_of.reshape(-1, 64)]
-    inner = np.array(leaves, dtype=np.uint32)
+    last_two = level(symbol_of)
+    last_three = level(last_two)
+    planes = np.zeros(5 * 64, dtype=np.uint32)
+    planes[16:272] = last_three[16:]
     table[0][:0x80] = symbol_of[:0x80]
-    table[0][0xC2:0xE0] = inner[2:32]
-    table[0][0xE0:0xF0] = [node(inner[lead * 64 : lead * 64 + 64]) for lead in range(16)]
-    for lead in range(5):
-        planes = [
-            node(inner[at * 64 : at * 64 + 64]) if 16 <= at < 272 else 0
-            for at in range(lead * 64, lead * 64 + 64)
-        ]
-        table[0][0xF0 + lead] = node(np.array(planes, dtype=np.uint32))
+    table[0][0xC2:0xE0] = last_two[2:32]
+    table[0][0xE0:0xF0] = last_three[:16]
+    table[0][0xF0:0xF5] = level(planes)
     return np.array(table)
 
 
@@ -174,33 +172,29 @@ class _Composites:
         self._next_state.append(self._next_state[0])
         self._accept.append(self._accept[0])
         self._n_classes = automaton.next_state.shape[1]
-        composites, rows, ends = zip(*self._explore(), strict=True)
-        self.in_use = np.array([in_use for _, in_use in composites], dtype=np.int64)
-        self.finish = np.array(ends, dtype=np.int8)
-        steps = np.array(rows, dtype=np.int64)
-        self.following, self.move = steps[:, :, 0], steps[:, :, 1]
-        # The states that bail are numbered from the end.
-        self.following[self.following < 0] += len(composites) + 2
-
-    def _explore(self) -> Iterator[tuple[Composite, list[tuple[int, int]], tuple[int, int, int]]]:
-        """Yield each composite, its row of (number of the next, move) and its row of `finish`."""
-        start: Composite = ((0,), False)
-        number = {start: 0}
-        frontier = [start]
-        for composite in frontier:
+        composites: list[Composite] = [((0,), False)]
+        numbers = {composites[0]: 0}
+        steps, ends = [], []
+        for composite in composites:
             row = []
             for class_ in range(self._n_classes):
                 after, move = self._step(composite, class_)
                 if after[0] == (LOST,):
                     row.append((-2 if after[1] else -1, move))
                     continue
-                if after not in number:
-                    number[after] = len(frontier)
-                    frontier.append(after)
-                row.append((number[after], move))
-            yield composite, row, self._finish(composite)
-            if len(frontier) > MAX_STATES:
+                if after not in numbers:
+                    numbers[after] = len(composites)
+                    composites.append(after)
+                row.append((numbers[after], move))
+            steps.append(row)
+            ends.append(self._finish(composite))
+            if len(composites) > MAX_STATES:
                 raise PatternError(f"the pattern needs more than {MAX_STATES} composite states.")
+        self.in_use = np.array([in_use for _, in_use in composites], dtype=np.int64)
+        self.finish = np.array(ends, dtype=np.int8)
+        self.following, self.move = np.moveaxis(np.array(steps, dtype=np.int64), 2, 0)
+        # The states that bail are numbered from the end.
+        self.following[self.following < 0] += len(composites) + 2
 
     def _accepting(self, runs: tuple[int, ...], class_: int) -> int:
         """Return the oldest run that may end before this class, or -1."""
@@ -290,18 +284,15 @@ class _Inside:
         by: Int64 = np.concatenate([[0], move])[self._symbols]
         heads = np.full(len(to) + 1, self._invalid, dtype=np.int64)
         for node in range(len(to)):
-            target: Int64 = heads[self._children[node]]
-            heads[node + 1] = self._row(to[node] if self._is_leaf[node] else target, by[node])
+            row = to[node] if self._is_leaf[node] else heads[self._children[node]]
+            key = row.tobytes() + by[node].tobytes()
+            if key not in self._row_of:
+                if len(self._row_of) == MAX_ROWS:
+                    raise PatternError(f"the pattern needs more than {MAX_ROWS} rows of tables.")
+                # The first entry is that of the byte 0x80.
+                self._row_of[key] = self._start + 64 * len(self._row_of) - 0x80
+                self.to.append(row)
+                self.by.append(by[node])
+            heads[node + 1] = self._row_of[key]
         self._heads_of[steps.tobytes()] = heads
         return heads
-
-    def _row(self, to: Int64, by: Int64) -> int:
-        key = to.tobytes() + by.tobytes()
-        if key not in self._row_of:
-            if len(self._row_of) == MAX_ROWS:
-                raise PatternError(f"the pattern needs more than {MAX_ROWS} rows of tables.")
-            # The first entry is that of the byte 0x80.
-            self._row_of[key] = self._start + 64 * len(self._row_of) - 0x80
-            self.to.append(to)
-            self.by.append(by)
-        return self._row_of[key]
