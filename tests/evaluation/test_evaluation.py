@@ -289,8 +289,8 @@ def unigram(size, lowest=-9.0, **options):
 
 def test_mixed_models_equal_each_by_itself(corpus_of):
     table = count_corpus(corpus_of([("abc abac aab", "x", 2), ("ad dada", "y", 1)]), GPT2)
-    trained = reference.train_bpe({b"abac": 3, b"dada": 2, b" aab": 1}, 264)
-    other = reference.train_bpe({b"bcbc": 3}, 258)
+    trained = educational.train_bpe({b"abac": 3, b"dada": 2, b" aab": 1}, 264)
+    other = educational.train_bpe({b"bcbc": 3}, 258)
     models = [
         model_of(trained[:3]),
         unigram(300),
@@ -324,6 +324,6 @@ def test_mixed_models_equal_each_by_itself(corpus_of):
 def test_sizes_that_a_merge_list_lacks_are_left_out(corpus_of, monkeypatch):
     monkeypatch.setattr(merges, "_DENSE", 0)
     table = count_corpus(corpus_of([("abab", "x", 1)]), GPT2)
-    trained = reference.train_bpe({b"abab": 1}, 258)
+    trained = educational.train_bpe({b"abab": 1}, 258)
     found = evaluate(table, model_of(trained), [100, 257, 10**6])
     assert found.sizes.tolist() == [256, 257, 258]

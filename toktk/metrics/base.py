@@ -125,15 +125,11 @@ class Case:
         self, group: str, value: float | None, n: int | None, note: str, reason: Reason = "empty"
     ) -> Figure:
         """Return a figure; `note` and `reason` say why it is null and are left out where it is not."""
-        if value is not None:
-            return Figure(group, self.name, value, self.unit, n)
-        return Figure(group, self.name, None, self.unit, n, note, reason)
+        why = (note, reason) if value is None else ()
+        return Figure(group, self.name, value, self.unit, n, *why)
 
     def ratios(self, numerator: Int64, denominator: Int64, empty: str) -> list[Figure]:
-        """Return numerator / denominator, int64[G], for each group, and for "all" the ratio of the sums.
-
-        `empty` is the note where the denominator is zero, such as "no tokens".
-        """
+        """Return numerator / denominator, int64[G], for each group, and for "all" the ratio of the sums."""
         rows = self._rows(numerator, denominator)
         return [self.figure(name, ratio(above, below), n, empty) for name, n, above, below in rows]
 
@@ -157,9 +153,6 @@ def over_groups(figures: Sequence[Figure], leave_out: Sequence[str] = ()) -> lis
 
     The pooled figure, nulls and the groups in `leave_out` do not count; `n` is how many do. The note of the
     largest names its group, the first of equal ones.
-
-    Raises:
-        MetricError: `figures` is empty or mixes metrics.
     """
     kinds = {(figure.metric, figure.unit) for figure in figures}
     if len(kinds) != 1:

@@ -115,10 +115,7 @@ def gini_of_tokens_per_line(case: Case) -> list[Figure]:
 
 
 def gini(values: npt.ArrayLike) -> float | None:
-    """Return the Gini coefficient of non-negative values; None for fewer than two or a zero sum.
-
-    0 is perfect equality; with n values the largest possible is 1 - 1/n.
-    """
+    """Return the Gini coefficient of non-negative values; None for fewer than two or a zero sum."""
     ordered = np.sort(np.asarray(values, dtype=np.float64))
     n, total = len(ordered), float(ordered.sum())
     if n < 2 or total == 0:
