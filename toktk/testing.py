@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toktk.errors import ToktkError, TrainingError
+from toktk.errors import FormatError, ToktkError, TrainingError
 from toktk.trainers.base import Card, Trained, Trainer, TrainingData, card_of
 
 if TYPE_CHECKING:
@@ -23,11 +23,7 @@ UNREACHABLE = 1_000_000
 
 
 class ConformanceError(AssertionError):
-    """A trainer broke a rule.
-
-    Attributes:
-        rule: which, such as "exact size".
-    """
+    """A trainer broke a rule, such as "exact size"."""
 
     def __init__(self, rule: str, expected: str, found: str) -> None:
         super().__init__(f"{rule}: expected {expected}; found {found}.")
@@ -45,133 +41,140 @@ def check_trainer(
     small; each applies as far as the card goes (`toktk.trainers.base.Card`).
 
     Args:
-        make: makes a trainer, the same each time.
-        corpus: running text that fills the sizes; by default a few kilobytes that come with toktk.
-        sizes: above the alphabet.
+        make: makes the same trainer each time.
+        corpus: running text that fills `sizes`; by default a few kilobytes that come with toktk.
 
     Raises:
-        ConformanceError: a rule is broken; the message says which, what was expected and what found.
+        ConformanceError: a rule is broken.
     """
-    documents = _default_documents() if corpus is None else _documents(corpus)
-    _Check(make, documents, tuple(sizes)).run()
+    from toktk.corpus.batch import TEXT, WEIGHT
+
+    documents: Documents = _default_documents() if corpus is None else []
+    for batch in () if corpus is None else corpus.batches():
+        texts, weights = batch.column(TEXT).to_pylist(), batch.column(WEIGHT).to_pylist()
+        documents += zip(texts, weights, strict=True)
+    _Check(make, documents, sizes).run()
+
+
+class _Breach(Exception):
+    """What a rule expected, and what it found; the rule's name is that of its method."""
 
 
 class _Check:
     def __init__(
-        self, make: Callable[[], Trainer], documents: Documents, sizes: tuple[int, ...]
+        self, make: Callable[[], Trainer], documents: Documents, sizes: Sequence[int]
     ) -> None:
         self.make = make
         self.documents = documents
-        self.sizes = sizes
+        self.sizes = tuple(sizes)
         self.card: Card = card_of(make())
 
     def run(self) -> None:
         """Go through the rules; those that others rest on come first."""
         trained = self.train(self.documents, self.sizes)
-        self.exact_size(trained)
+        self.hold([self.exact_size], trained)
         for tokenizer in trained.tokenizers:
-            self.dense_ids(tokenizer)
-            self.alphabet(tokenizer)
-            self.round_trip(tokenizer)
-            self.export(tokenizer)
-        self.nested(trained.tokenizers)
-        self.determinism(trained.tokenizers)
-        self.reads()
-        self.too_small()
-        self.too_large()
+            self.hold([self.dense_ids, self.alphabet, self.round_trip, self.export], tokenizer)
+        self.hold([self.nested, self.determinism], trained.tokenizers)
+        self.hold([self.reads, self.too_small, self.too_large])
+
+    def hold(self, rules: Sequence[Callable[..., None]], *arguments: Any) -> None:
+        for rule in rules:
+            try:
+                rule(*arguments)
+            except _Breach as breach:
+                name = rule.__name__.replace("_", " ")
+                raise ConformanceError(name, *breach.args) from breach.__cause__
 
     def train(self, documents: Documents, sizes: Sequence[int]) -> Trained:
-        return self.make().train(TrainingData(_corpus(documents)), list(sizes))
+        from toktk.corpus import Corpus
+
+        texts, weights = zip(*documents, strict=True)
+        corpus = Corpus.of(texts, weights=weights, name="the text of check_trainer")
+        return self.make().train(TrainingData(corpus), list(sizes))
 
     def exact_size(self, trained: Any) -> None:
         from toktk.tokenizer import Tokenizer
 
-        rule = "exact size"
         if not isinstance(trained, Trained) or not all(
             isinstance(tokenizer, Tokenizer) for tokenizer in trained.tokenizers
         ):
-            raise ConformanceError(rule, "Trained, of Tokenizer", f"{trained!r:.100}")
+            raise _Breach("Trained, of Tokenizer", f"{trained!r:.100}")
         reached = [tokenizer.vocab_size for tokenizer in trained.tokenizers]
         expected = [size for size in self.sizes if size in reached]
         missing = [size for size in self.sizes if size not in reached]
         if reached != expected or not reached:
-            raise ConformanceError(
-                rule, f"one tokenizer for each of {self.sizes}, in this order", f"sizes {reached}"
-            )
+            one_each = f"one tokenizer for each of {self.sizes}, in this order"
+            raise _Breach(one_each, f"sizes {reached}")
         if self.card.exact_size and missing:
-            self.stated(rule, missing, trained.available)
+            self.stated(missing, trained.available)
 
-    def stated(self, rule: str, missing: Sequence[int], available: int | None) -> None:
+    def stated(self, missing: Sequence[int], available: int | None) -> None:
         """Check that sizes left out are out of reach by what the trainer says."""
         if available is None or available >= min(missing):
-            raise ConformanceError(
-                rule, f"available below {min(missing)}, a size that was left out", f"{available}"
-            )
+            below = f"available below {min(missing)}, a size that was left out"
+            raise _Breach(below, f"{available}")
 
     def dense_ids(self, tokenizer: Tokenizer) -> None:
-        rule, size, tokens = "dense ids", tokenizer.vocab_size, tokenizer.model.tokens
+        size, tokens = tokenizer.vocab_size, tokenizer.model.tokens
         if len(tokens) != size:
-            raise ConformanceError(rule, f"{size} tokens", f"{len(tokens)}")
+            raise _Breach(f"{size} tokens", f"{len(tokens)}")
         names = [name.encode() for name in tokenizer.model.special_tokens]
         if tokens[: len(names)] != names:
-            raise ConformanceError(
-                rule, f"the special tokens {names} first", f"{tokens[: len(names)]}"
-            )
+            raise _Breach(f"the special tokens {names} first", f"{tokens[: len(names)]}")
         for text in _texts():
             highest = max(tokenizer.encode(text), default=0)
             if highest >= size:
-                raise ConformanceError(rule, f"ids 0 to {size - 1}", f"{highest} in {text!r:.60}")
+                raise _Breach(f"ids 0 to {size - 1}", f"{highest} in {text!r:.60}")
 
     def alphabet(self, tokenizer: Tokenizer) -> None:
-        rule, first = "alphabet", len(tokenizer.model.special_tokens)
-        ordinary = set(tokenizer.model.tokens[first:])
+        ordinary = set(tokenizer.model.tokens[len(tokenizer.model.special_tokens) :])
         missing = [f"0x{b:02X}" for b in range(256) if bytes([b]) not in ordinary]
         if missing:
-            raise ConformanceError(rule, "a token for every byte", f"none for {', '.join(missing)}")
+            raise _Breach("a token for every byte", f"none for {', '.join(missing)}")
         for text in _texts():
             if text and not tokenizer.encode(text):
-                raise ConformanceError(rule, f"ids for {text!r:.60}", "none")
+                raise _Breach(f"ids for {text!r:.60}", "none")
 
     def round_trip(self, tokenizer: Tokenizer) -> None:
         if not self.card.lossless:
             return
         for text in _texts():
-            kept = "".join(c for c in text if c not in self.card.reserved)
-            back = tokenizer.decode(tokenizer.encode(kept))
-            if back != kept:
-                raise ConformanceError("round trip", f"{kept!r:.60}", f"{back!r:.60}")
+            ordinary = "".join(c for c in text if c not in self.card.reserved)
+            back = tokenizer.decode(tokenizer.encode(ordinary))
+            if back != ordinary:
+                raise _Breach(f"{ordinary!r:.60}", f"{back!r:.60}")
 
     def export(self, tokenizer: Tokenizer) -> None:
-        if self.card.pretokenizer == "any" and not _exportable(tokenizer):
-            return
+        from toktk.pretokenizers.export import exported_pattern
+
+        if self.card.pretokenizer == "any":
+            try:
+                exported_pattern(tokenizer.pretokenizer)
+            except FormatError:
+                return
         with tempfile.TemporaryDirectory() as folder:
             try:
                 tokenizer.save(folder)
             except ToktkError as error:
-                raise ConformanceError("export", "files of the tokenizer", f"{error}") from error
+                raise _Breach("files of the tokenizer", f"{error}") from error
             encode = _library_encode(Path(folder))
             if encode is None:
                 names = sorted(path.name for path in Path(folder).iterdir())
-                raise ConformanceError("export", "a tokenizer.json or a .model", f"{names}")
+                raise _Breach("a tokenizer.json or a .model", f"{names}")
             for text in _texts():
                 mine, theirs = tokenizer.encode(text), encode(text)
                 if mine != theirs:
-                    raise ConformanceError(
-                        "export",
-                        f"ids {mine[:20]} of {text!r:.60}",
-                        f"{theirs[:20]}, from the file",
-                    )
+                    expected = f"ids {mine[:20]} of {text!r:.60}"
+                    raise _Breach(expected, f"{theirs[:20]}, from the file")
 
     def nested(self, tokenizers: Sequence[Tokenizer]) -> None:
         by_size = sorted(tokenizers, key=lambda tokenizer: tokenizer.vocab_size)
         for small, large in itertools.pairwise(by_size):
             claimed = self.card.nested or small.model.is_prefix_of(large.model)
             if claimed and small.model.tokens != large.model.tokens[: small.vocab_size]:
-                raise ConformanceError(
-                    "nested",
-                    f"the {small.vocab_size} tokens at the beginning of the {large.vocab_size}",
-                    "other ones",
-                )
+                tokens = f"the {small.vocab_size} tokens"
+                raise _Breach(f"{tokens} at the beginning of the {large.vocab_size}", "other ones")
 
     def determinism(self, tokenizers: Sequence[Tokenizer]) -> None:
         if not self.card.deterministic:
@@ -183,11 +186,8 @@ class _Check:
             again = self.train(documents, self.sizes).tokenizers
             for first, second in zip(tokenizers, again, strict=False):
                 if first.signature != second.signature:
-                    raise ConformanceError(
-                        "determinism",
-                        "equal ids, or a card with deterministic=False",
-                        f"others {order}, at {first.vocab_size} tokens",
-                    )
+                    others = f"others {order}, at {first.vocab_size} tokens"
+                    raise _Breach("equal ids, or a card with deterministic=False", others)
 
     def reads(self) -> None:
         weighted = [(text, 1 + i % 2) for i, (text, _) in enumerate(self.documents)]
@@ -195,21 +195,18 @@ class _Check:
             self.train(weighted, self.sizes)
         except TrainingError as error:
             if self.card.reads == "pieces":
-                raise ConformanceError(
-                    "reads", 'training on word frequencies, or a card with reads="text"', f"{error}"
-                ) from error
-        else:
-            if self.card.reads == "text":
-                raise ConformanceError(
-                    "reads", "word frequencies refused: TrainingError", "a training"
-                )
+                expected = 'training on word frequencies, or a card with reads="text"'
+                raise _Breach(expected, f"{error}") from error
+            return
+        if self.card.reads == "text":
+            raise _Breach("word frequencies refused: TrainingError", "a training")
 
     def too_small(self) -> None:
         try:
             trained = self.train(self.documents, [1])
         except TrainingError:
             return
-        raise ConformanceError("too small", "TrainingError for 1 token", f"{trained!r:.100}")
+        raise _Breach("TrainingError for 1 token", f"{trained!r:.100}")
 
     def too_large(self) -> None:
         try:
@@ -217,22 +214,10 @@ class _Check:
         except TrainingError:
             return
         reached = [tokenizer.vocab_size for tokenizer in trained.tokenizers]
-        if UNREACHABLE in reached:
-            return
-        if reached != list(self.sizes):
-            raise ConformanceError("too large", f"the other sizes, {self.sizes}", f"{reached}")
-        self.stated("too large", [UNREACHABLE], trained.available)
-
-
-def _exportable(tokenizer: Tokenizer) -> bool:
-    from toktk.errors import FormatError
-    from toktk.pretokenizers.export import exported_pattern
-
-    try:
-        exported_pattern(tokenizer.pretokenizer)
-    except FormatError:
-        return False
-    return True
+        if UNREACHABLE not in reached:
+            if reached != list(self.sizes):
+                raise _Breach(f"the other sizes, {self.sizes}", f"{reached}")
+            self.stated([UNREACHABLE], trained.available)
 
 
 def _library_encode(folder: Path) -> Callable[[str], list[int]] | None:
@@ -251,25 +236,6 @@ def _library_encode(folder: Path) -> Callable[[str], list[int]] | None:
     return None
 
 
-def _corpus(documents: Documents) -> Corpus:
-    from toktk.corpus import Corpus
-
-    texts, weights = zip(*documents, strict=True)
-    return Corpus.of(texts, weights=weights, name="the text of check_trainer")
-
-
-def _documents(corpus: Corpus) -> Documents:
-    from toktk.corpus.batch import TEXT, WEIGHT
-
-    return [
-        document
-        for batch in corpus.batches()
-        for document in zip(
-            batch.column(TEXT).to_pylist(), batch.column(WEIGHT).to_pylist(), strict=True
-        )
-    ]
-
-
 def _default_documents() -> Documents:
     """Return words made of syllables: thousands of substrings, and few characters."""
     consonants, vowels = ("b", "d", "k", "l", "m", "n", "r", "s", "t", "ш", "ß"), "aeiouéя"
@@ -280,10 +246,8 @@ def _default_documents() -> Documents:
         for _ in range(60):
             state = state * 1103515245 + 12345 & 0x7FFFFFFF
             # Small numbers are likelier, so that some words are frequent.
-            word, n = "", 1 + (state >> 8) % 4
-            for step in range(n):
-                word += syllables[(state >> 3 + 5 * step) ** 2 % 10007 * len(syllables) // 10007]
-            words.append(word)
+            drawn = [(state >> 3 + 5 * step) ** 2 % 10007 for step in range(1 + (state >> 8) % 4)]
+            words.append("".join(syllables[n * len(syllables) // 10007] for n in drawn))
         documents.append((f"{' '.join(words)}.\n{i}, {i * i}!", 1))
     return documents
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from nasty import NASTY_TEXTS
 from small_corpora import SYLLABLES, lines
 
-from toktk.report.throughput import throughput_tables
+from toktk.report.throughput import throughput_text
 from toktk.timing.engines import engines_for
 from toktk.timing.protocol import measure
 from toktk.timing.worker import Session
@@ -48,7 +51,10 @@ def test_from_end_to_end(folder, documents, monkeypatch):
         for what in ("ids", "load", "cold", "warm", "memory"):
             assert values[engine, what].value > 0, (engine, what)
             assert values[engine, what].verified
-    assert len(throughput_tables(found)) > 3
+    for busy in (False, True):
+        shown = throughput_text([replace(timing, busy=busy) for timing in found], 120)
+        assert len(re.findall(r"(?:tokenizers|toktk) \d\S* +\d\.\d\d ", shown)) == 2
+        assert ("the machine was busy" in shown) == busy
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # a peer leaves its file to the collector

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from toktk.arrays import Int64
-from toktk.errors import CorpusError, MetricError
-from toktk.kernels.text_totals import BYTES, CHARS, DOCUMENTS, LINES, NONSPACE, UNSPACED, WORDS
+from toktk.errors import CorpusError
+from toktk.kernels.text_totals import DOCUMENTS
 from toktk.pieces.table import PieceTable
 
 Flags = npt.NDArray[np.uint8]
+
+_COLUMNS = (
+    "documents",
+    "bytes",
+    "chars",
+    "lines",
+    "words",
+    "unspaced",
+    "nonspace",
+)  # of the totals
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,78 +94,27 @@ class Counts:
     unknown: Int64 | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class SizedEvaluation(Evaluation):
-    """The counts of vocabularies of different sizes, which are known at these sizes alone."""
-
-    by_size: dict[int, Counts]
-
-    def _at(self, size: int) -> Counts:
-        if size not in self.by_size:
-            raise MetricError(
-                f"{size:,} tokens were not evaluated.",
-                f"Found: {', '.join(f'{size:,}' for size in self.by_size)}.",
-            )
-        return self.by_size[size]
-
-    @property
-    def sizes(self) -> Int64:
-        """See `Evaluation`."""
-        return np.array(sorted(self.by_size), dtype=np.int64)
-
-    def tokens(self, size: int) -> Int64:
-        """See `Evaluation`."""
-        return self._at(size).tokens
-
-    def single_token_words(self, size: int) -> Int64:
-        """See `Evaluation`."""
-        return self._at(size).single_token_words
-
-    def token_counts(self, size: int) -> Int64:
-        """See `Evaluation`."""
-        return self._at(size).token_counts
-
-    def n_ids(self, size: int) -> int:
-        """See `Evaluation`."""
-        return self._at(size).n_ids
-
-    def unknown(self, size: int) -> Int64 | None:
-        """See `Evaluation`."""
-        return self._at(size).unknown
-
-
 def totals_of(table: PieceTable) -> tuple[Totals, Flags]:
     """Return the totals, and uint8[n]: whether each piece holds a letter (Unicode category L).
 
     Raises:
         CorpusError: groups with alignment ids do not have the same ids.
     """
-    is_word = _holds_letter(table)
+    from toktk.kernels.text_totals import mark_pieces
+    from toktk.pretokenizers.unicode import is_letter_table
+
+    is_word = np.zeros(len(table), dtype=np.uint8)
+    mark_pieces(table.data, table.offsets, is_letter_table(), is_word)
     parallel, aligned_lines = _alignment(table)
     totals = Totals(
         groups=table.groups,
-        documents=table.totals[:, DOCUMENTS],
-        bytes=table.totals[:, BYTES],
-        chars=table.totals[:, CHARS],
-        lines=table.totals[:, LINES],
-        words=table.totals[:, WORDS],
-        unspaced=table.totals[:, UNSPACED],
-        nonspace=table.totals[:, NONSPACE],
+        **dict(zip(_COLUMNS, table.totals.T, strict=True)),
         pieces=table.group_pieces,
         word_pieces=sum_by_group(table, is_word.astype(np.int64)),
         parallel=parallel,
         aligned_lines=aligned_lines,
     )
     return totals, is_word
-
-
-def _holds_letter(table: PieceTable) -> Flags:
-    from toktk.kernels.text_totals import mark_pieces
-    from toktk.pretokenizers.unicode import is_letter_table
-
-    is_word = np.zeros(len(table), dtype=np.uint8)
-    mark_pieces(table.data, table.offsets, is_letter_table(), is_word)
-    return is_word
 
 
 def _alignment(table: PieceTable) -> tuple[npt.NDArray[np.bool_], int | None]:
@@ -178,13 +138,12 @@ def _alignment(table: PieceTable) -> tuple[npt.NDArray[np.bool_], int | None]:
 def sum_by_group(table: PieceTable, per_piece: Int64) -> Int64:
     """Return int64[G]: the sum over the occurrences of pieces in each group."""
     sums = np.zeros(len(table.groups), dtype=np.int64)
-    np.add.at(
-        sums, table.entry_group, table.entry_count * np.repeat(per_piece, np.diff(table.rows))
-    )
+    per_entry = np.repeat(per_piece, np.diff(table.rows))
+    np.add.at(sums, table.entry_group, table.entry_count * per_entry)
     return sums
 
 
-def cut_evenly(table: PieceTable, n: int) -> list[int]:
-    """Return int[n + 1]: where n slices of equal bytes begin and end. The time goes with the bytes."""
+def slices_of(table: PieceTable, n: int) -> list[tuple[int, int]]:
+    """Return where n slices of equal bytes begin and end: the time goes with the bytes."""
     goals = np.linspace(0, table.offsets[-1], n + 1)[1:-1]
-    return [0, *np.searchsorted(table.offsets, goals).tolist(), len(table)]
+    return list(pairwise([0, *np.searchsorted(table.offsets, goals).tolist(), len(table)]))

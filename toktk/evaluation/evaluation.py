@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 
 from toktk.arrays import Ids, Int64
+from toktk.errors import MetricError
 from toktk.evaluation.base import (
     Counts,
     Evaluation,
     Flags,
-    SizedEvaluation,
     Totals,
-    cut_evenly,
+    slices_of,
     sum_by_group,
     totals_of,
 )
@@ -28,6 +29,40 @@ from toktk.pieces.table import PieceTable
 _SLICE = 1 << 23  # bytes of pieces that a thread encodes at a time
 
 Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class _SizedEvaluation(Evaluation):
+    """The counts of vocabularies of different sizes, which are known at these sizes alone."""
+
+    by_size: dict[int, Counts]
+
+    def _at(self, size: int) -> Counts:
+        if size not in self.by_size:
+            raise MetricError(
+                f"{size:,} tokens were not evaluated.",
+                f"Found: {', '.join(f'{size:,}' for size in self.by_size)}.",
+            )
+        return self.by_size[size]
+
+    @property
+    def sizes(self) -> Int64:
+        return np.array(sorted(self.by_size), dtype=np.int64)
+
+    def tokens(self, size: int) -> Int64:
+        return self._at(size).tokens
+
+    def single_token_words(self, size: int) -> Int64:
+        return self._at(size).single_token_words
+
+    def token_counts(self, size: int) -> Int64:
+        return self._at(size).token_counts
+
+    def n_ids(self, size: int) -> int:
+        return self._at(size).n_ids
+
+    def unknown(self, size: int) -> Int64 | None:
+        return self._at(size).unknown
 
 
 def evaluate(
@@ -46,17 +81,13 @@ def evaluate(
     of a longer one, and unigram vocabularies of different sizes. Any other model is encoded by itself.
 
     Args:
-        table: the text to measure on, cut as the models want it.
-        models: in any order.
+        table: the text, cut as the models want it.
         every_size: whether merge lists are to be known at all sizes. If not, one that serves no other model
             is encoded at its own size alone, in about half the time.
         sizes: of all sizes, those that are kept with very many groups, besides those of `models` and 256.
         jobs: threads; they change no figure.
         totals: `totals_of` the table, where it is known already.
         progress: called with pieces encoded since the last call, ``len(table) * len(models)`` in all.
-
-    Raises:
-        CorpusError: groups with alignment ids do not have the same ids.
     """
     known, is_word = totals or totals_of(table)
     progress = progress or (lambda pieces: None)
@@ -71,11 +102,11 @@ def evaluate(
         elif len(served) > 1:
             unigrams = [m for m in (models[i] for i in served) if isinstance(m, UnigramModel)]
             by_size = count_viterbi(table, unigrams, is_word, jobs)
-            evaluation = SizedEvaluation(**vars(known), by_size=by_size)
+            evaluation = _SizedEvaluation(**vars(known), by_size=by_size)
             progress(len(table) * len(served))
         else:
             by_size = {first.vocab_size: _count(table, first, is_word, jobs, progress)}
-            evaluation = SizedEvaluation(**vars(known), by_size=by_size)
+            evaluation = _SizedEvaluation(**vars(known), by_size=by_size)
         evaluations |= dict.fromkeys(served, evaluation)
     return [evaluations[i] for i in range(len(models))]
 
@@ -110,7 +141,7 @@ def _count(
     """Encode each piece by any model and count what comes out."""
     lengths, unknown = np.zeros((2, len(table)), dtype=np.int64)
     counts = np.zeros(model.vocab_size, dtype=np.int64)
-    cuts = cut_evenly(table, max(jobs, int(table.offsets[-1]) // _SLICE))
+    slices = slices_of(table, max(jobs, int(table.offsets[-1]) // _SLICE))
     unknown_id: int | None = getattr(model, "unknown_id", None)
 
     def run(first: int, last: int) -> tuple[Ids, Int64]:
@@ -118,9 +149,9 @@ def _count(
         return model.encode_pieces(table.data[begin:end], table.offsets[first : last + 1] - begin)
 
     with ThreadPoolExecutor(jobs) as pool:
-        for first, (ids, ends) in zip(cuts, pool.map(run, cuts, cuts[1:]), strict=False):
+        encoded = pool.map(run, *zip(*slices, strict=True))
+        for (first, last), (ids, ends) in zip(slices, encoded, strict=True):
             per_piece = np.diff(ends, prepend=0)
-            last = first + per_piece.size
             lengths[first:last] = per_piece
             np.add.at(counts, ids, np.repeat(table.counts[first:last], per_piece))
             if unknown_id is not None:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from toktk.arrays import Int64
 from toktk.errors import MetricError
-from toktk.evaluation.base import Evaluation, Flags, Totals, cut_evenly, sum_by_group
+from toktk.evaluation.base import Evaluation, Flags, Totals, slices_of, sum_by_group
 from toktk.models.bpe import BpeModel
 from toktk.pieces.table import PieceTable
 from toktk.runtime import in_threads
@@ -22,7 +21,7 @@ _DENSE = 5 << 20  # cells of groups x merges up to which every size is kept
 
 
 @dataclass(frozen=True, eq=False)
-class MergeEvaluation(Evaluation):
+class _MergeEvaluation(Evaluation):
     """The counts for every size of one merge list, from one encoding.
 
     With r1, r2, … the ranks of the merges that are applied to a piece, and m_i = max(r1..r_i), the first k
@@ -57,19 +56,16 @@ class MergeEvaluation(Evaluation):
 
     @property
     def sizes(self) -> Int64:
-        """See `Evaluation`."""
         return np.unique(self.model.size_after[self.edges])
 
     def tokens(self, size: int) -> Int64:
-        """See `Evaluation`."""
         return np.asarray(self.unmerged - self.merged[:, self._edge(size)])
 
     def single_token_words(self, size: int) -> Int64:
-        """See `Evaluation`."""
         return np.asarray(self.single[:, self._edge(size)])
 
     def token_counts(self, size: int) -> Int64:
-        """See `Evaluation`; any size of the merge list may be asked for."""
+        # Any size of the merge list may be asked for.
         n = self.model.merges_at(size)
         applied = self.applied[:n].copy()
         late = self.late[self.late[:, 0] < n]
@@ -90,42 +86,16 @@ def evaluate_merges(
     is_word: Flags,
     jobs: int,
     totals: Totals,
-) -> MergeEvaluation:
-    """Encode each piece under all merges of `model`; see `toktk.evaluation.evaluation.evaluate`."""
-    edges = _edges(len(table.groups), model, sizes)
-    (merged, single, single_bytes, applied, byte_counts), late = _encode(
-        table, model, edges, is_word, jobs
-    )
-    return MergeEvaluation(
-        **vars(totals),
-        model=model,
-        edges=edges,
-        unmerged=sum_by_group(table, np.diff(table.offsets)),
-        merged=np.cumsum(merged, axis=1),
-        single=np.cumsum(single, axis=1) + single_bytes[:, None],
-        applied=applied,
-        late=late,
-        byte_counts=byte_counts,
-    )
-
-
-def _edges(n_groups: int, model: BpeModel, sizes: Sequence[int]) -> Int64:
-    """Return the merge counts to keep: all, unless groups x merges is too much."""
-    n = len(model.merges)
-    if n_groups * (n + 1) <= _DENSE:
-        return np.arange(n + 1)
-    wanted = [model.merges_at(size) for size in sizes]
-    spread = np.geomspace(1, n, 256).astype(np.int64)
-    return np.unique(np.concatenate([[0, n], wanted, spread])).astype(np.int64)
-
-
-def _encode(
-    table: PieceTable, model: BpeModel, edges: Int64, is_word: Flags, jobs: int
-) -> tuple[list[Int64], Int64]:
-    """Run the kernel over slices of the pieces, one thread each, and add up."""
+) -> Evaluation:
+    """Encode each piece under all merges of `model`, slices of the pieces side by side."""
     from toktk.kernels.bpe_encode import SHORT, sweep_pieces
 
     n_groups, n_merges = len(table.groups), len(model.merges)
+    edges = np.arange(n_merges + 1)
+    if n_groups * (n_merges + 1) > _DENSE:  # too much to keep every size
+        wanted = [model.merges_at(size) for size in sizes]
+        spread = np.geomspace(1, n_merges, 256).astype(np.int64)
+        edges = np.unique(np.concatenate([[0, n_merges], wanted, spread])).astype(np.int64)
     bin_of = np.searchsorted(edges, np.arange(n_merges), side="right").astype(np.int32)
     longest = max(SHORT, int(np.diff(table.offsets).max(initial=0)))
     byte_ids, pair_table = model.byte_ids, model.pair_table  # made here, not by two threads at once
@@ -147,9 +117,20 @@ def _encode(
                 return sums, late[:n_late]
             room = n_late
 
-    parts = in_threads(run, list(pairwise(cut_evenly(table, jobs))))
+    parts = in_threads(run, slices_of(table, jobs))
     sums = parts[0][0]
     for others, _ in parts[1:]:
         for total, other in zip(sums, others, strict=True):
             total += other
-    return sums, np.concatenate([late for _, late in parts])
+    merged, single, single_bytes, applied, byte_counts = sums
+    return _MergeEvaluation(
+        **vars(totals),
+        model=model,
+        edges=edges,
+        unmerged=sum_by_group(table, np.diff(table.offsets)),
+        merged=np.cumsum(merged, axis=1),
+        single=np.cumsum(single, axis=1) + single_bytes[:, None],
+        applied=applied,
+        late=np.concatenate([late for _, late in parts]),
+        byte_counts=byte_counts,
+    )

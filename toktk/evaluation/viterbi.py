@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from toktk.arrays import Int64, packed
-from toktk.evaluation.base import Counts, Flags, cut_evenly
+from toktk.evaluation.base import Counts, Flags, slices_of
 from toktk.models.unigram import UnigramModel
 from toktk.models.vocabulary import build_trie
 from toktk.pieces.table import PieceTable
@@ -93,7 +92,7 @@ def _count_lanes(
         )  # fmt: skip
         return sums
 
-    parts = in_threads(run, list(pairwise(cut_evenly(table, jobs))))
+    parts = in_threads(run, slices_of(table, jobs))
     tokens, single, by_row = (np.sum([part[i] for part in parts], axis=0) for i in range(3))
     by_size = {}
     for lane, (model, own) in enumerate(zip(models, union.row_of, strict=True)):

@@ -8,11 +8,10 @@ from toktk.registry import Registry
 def _own() -> dict[str, object]:
     """Return toktk's own metrics by name, in the order of their definitions."""
     from toktk.metrics import compression, multilingual, vocabulary
-    from toktk.metrics.base import Metric
 
     modules = (compression, multilingual, vocabulary)
     targets = [target for module in modules for target in vars(module).values()]
-    return {target.name: target for target in targets if isinstance(target, Metric)}
+    return {target.name: target for target in targets if _is_metric(target)}
 
 
 def _is_metric(target: Any) -> bool:

@@ -33,7 +33,6 @@ class Figure:
         group: the group's name, or "all".
         metric: the metric's name and what else changes the meaning.
         value: None where it is undefined.
-        unit: of the value.
         n: units the value rests on: documents, aligned lines for parallel text, groups for a summary over
             groups.
         note: why `value` is None, or which group a maximum belongs to.
@@ -58,29 +57,24 @@ class MetricOptions:
     reference: str | None = None
 
 
-Compute = Callable[["Evaluation", int, MetricOptions], list[Figure]]
-
-
 @dataclass(frozen=True, slots=True)
 class Metric:
     """A named definition; `compute(evaluation, size, options)` returns its figures.
 
     Attributes:
         name: what the metric names of its figures begin with.
-        unit: of the figures.
         better: the direction of improvement; None where neither is.
         description: states the formula and its source.
         compute: raises MetricError for text that cannot carry the metric.
         parallel: only parallel text can carry it; `applies` tells beforehand.
-        pieces: it is about the pretokenizer's pieces: a bench has null for a tokenizer that takes whole
-            documents.
+        pieces: it is about the pretokenizer's pieces: null for a tokenizer that takes whole documents.
     """
 
     name: str
     unit: str
     better: Better
     description: str
-    compute: Compute
+    compute: Callable[[Evaluation, int, MetricOptions], list[Figure]]
     parallel: bool = False
     pieces: bool = False
 
@@ -97,6 +91,13 @@ def metric(
     def define(figures: Callable[[Case], list[Figure]]) -> Metric:
         @functools.wraps(figures)
         def compute(evaluation: Evaluation, size: int, options: MetricOptions) -> list[Figure]:
+            if parallel and evaluation.aligned_lines is None:
+                groups = ", ".join((*evaluation.groups[:8], *["…"] * (len(evaluation.groups) > 8)))
+                raise MetricError(
+                    f"{name} needs parallel text: the same lines in every language.",
+                    f"Found: no alignment (groups: {groups}).",
+                    "Give a parallel corpus, naming the column of line ids with --align-column.",
+                )
             return figures(Case(name, unit, evaluation, size, options.reference))
 
         description = " ".join((figures.__doc__ or "").split())
@@ -121,31 +122,20 @@ class Case:
         return self.evaluation.tokens(self.size)
 
     def figure(
-        self,
-        group: str,
-        value: float | None,
-        n: int | None,
-        note: str | None = None,
-        reason: Reason = "empty",
+        self, group: str, value: float | None, n: int | None, note: str, reason: Reason = "empty"
     ) -> Figure:
         """Return a figure; `note` and `reason` say why it is null and are left out where it is not."""
-        if value is not None:
-            return Figure(group, self.name, value, self.unit, n)
-        return Figure(group, self.name, None, self.unit, n, note, reason)
+        why = (note, reason) if value is None else ()
+        return Figure(group, self.name, value, self.unit, n, *why)
 
     def ratios(self, numerator: Int64, denominator: Int64, empty: str) -> list[Figure]:
-        """Return numerator / denominator, int64[G], for each group, and for "all" the ratio of the sums.
-
-        `empty` is the note where the denominator is zero, such as "no tokens".
-        """
+        """Return numerator / denominator, int64[G], for each group, and for "all" the ratio of the sums."""
         rows = self._rows(numerator, denominator)
-        return [
-            self.figure(group, ratio(above, below), n, empty) for group, n, above, below in rows
-        ]
+        return [self.figure(name, ratio(above, below), n, empty) for name, n, above, below in rows]
 
     def totals(self, values: Int64) -> list[Figure]:
         """Return a count, int64[G], for each group, and its sum for "all"."""
-        return [self.figure(group, float(value), n) for group, n, value in self._rows(values)]
+        return [self.figure(name, float(value), n, "") for name, n, value in self._rows(values)]
 
     def _rows(self, *values: Int64) -> Iterator[tuple[Any, ...]]:
         """Return name, documents and `values` of each group, then of all groups together."""
@@ -163,9 +153,6 @@ def over_groups(figures: Sequence[Figure], leave_out: Sequence[str] = ()) -> lis
 
     The pooled figure, nulls and the groups in `leave_out` do not count; `n` is how many do. The note of the
     largest names its group, the first of equal ones.
-
-    Raises:
-        MetricError: `figures` is empty or mixes metrics.
     """
     kinds = {(figure.metric, figure.unit) for figure in figures}
     if len(kinds) != 1:

@@ -6,7 +6,7 @@ letter is two bytes and a Chinese character three. Across languages use `tokens_
 
 from __future__ import annotations
 
-from toktk.metrics.base import Case, Figure, metric
+from toktk.metrics.base import Case, Figure, Metric, metric
 
 
 @metric("tokens", "tokens", "lower")
@@ -15,28 +15,20 @@ def tokens(case: Case) -> list[Figure]:
     return case.totals(case.tokens)
 
 
-@metric("bytes", "bytes", None)
-def utf8_bytes(case: Case) -> list[Figure]:
-    """UTF-8 bytes in the text."""
-    return case.totals(case.evaluation.bytes)
+def _count(name: str, description: str, pieces: bool = False) -> Metric:
+    """Return the metric of a plain count, which `Totals` has under the same name."""
+
+    def figures(case: Case) -> list[Figure]:
+        return case.totals(getattr(case.evaluation, name))
+
+    figures.__doc__ = description
+    return metric(name, name, None, pieces=pieces)(figures)
 
 
-@metric("chars", "chars", None)
-def chars(case: Case) -> list[Figure]:
-    """Unicode scalar values in the text."""
-    return case.totals(case.evaluation.chars)
-
-
-@metric("documents", "documents", None)
-def documents(case: Case) -> list[Figure]:
-    """Documents in the text."""
-    return case.totals(case.evaluation.documents)
-
-
-@metric("pieces", "pieces", None, pieces=True)
-def pieces(case: Case) -> list[Figure]:
-    """Pieces that the pretokenizer cuts the text into."""
-    return case.totals(case.evaluation.pieces)
+utf8_bytes = _count("bytes", "UTF-8 bytes in the text.")
+chars = _count("chars", "Unicode scalar values in the text.")
+documents = _count("documents", "Documents in the text.")
+pieces = _count("pieces", "Pieces that the pretokenizer cuts the text into.", pieces=True)
 
 
 @metric("bytes_per_token", "bytes/token", "higher")

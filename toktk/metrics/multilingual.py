@@ -24,37 +24,24 @@ UNSPACED_LIMIT = 0.10
 UNSPACED_NOTE = "scripts written without spaces"
 
 
-def _aligned_lines(case: Case) -> int:
-    """Return the number of aligned lines, or refuse text that is not parallel."""
-    evaluation = case.evaluation
-    if evaluation.aligned_lines is None:
-        groups = ", ".join(evaluation.groups[:8]) + (", …" if len(evaluation.groups) > 8 else "")
-        raise MetricError(
-            f"{case.name} needs parallel text: the same lines in every language.",
-            f"Found: no alignment (groups: {groups}).",
-            "Give a parallel corpus, naming the column of line ids with --align-column.",
-        )
-    return evaluation.aligned_lines
-
-
 def _parallel_figures(case: Case, denominator: int, empty: str) -> list[Figure]:
     """Return tokens / denominator for each parallel group, null for the others."""
     evaluation = case.evaluation
-    lines = evaluation.aligned_lines
-    return [
-        case.figure(group, ratio(count, denominator), lines, empty)
-        if parallel
-        else case.figure(group, None, None, "not parallel text", "not parallel")
-        for group, count, parallel in zip(
-            evaluation.groups, case.tokens.tolist(), evaluation.parallel, strict=True
-        )
-    ]
+    figures = []
+    groups = zip(evaluation.groups, case.tokens.tolist(), evaluation.parallel, strict=True)
+    for group, count, parallel in groups:
+        if parallel:
+            value = ratio(count, denominator)
+            figures.append(case.figure(group, value, evaluation.aligned_lines, empty))
+        else:
+            figures.append(case.figure(group, None, None, "not parallel text", "not parallel"))
+    return figures
 
 
 @metric("tokens_per_line", "tokens/line", "lower", parallel=True)
 def tokens_per_line(case: Case) -> list[Figure]:
     """Tokens per aligned line of parallel text: the cost of the same content in each language."""
-    lines, parallel = _aligned_lines(case), case.evaluation.parallel
+    lines, parallel = case.evaluation.aligned_lines or 0, case.evaluation.parallel
     # Every language has the same lines, so the pooled figure is also the mean over languages.
     everywhere = lines * int(np.count_nonzero(parallel))
     pooled = ratio(int(case.tokens[parallel].sum()), everywhere)
@@ -68,7 +55,6 @@ def parity(case: Case) -> list[Figure]:
 
     See Petrov et al. 2023. |macro and |max are over the groups other than the reference.
     """
-    _aligned_lines(case)
     groups = case.evaluation.groups
     reference = _reference(case)
     if reference is None:
@@ -122,7 +108,6 @@ def gini_of_tokens_per_line(case: Case) -> list[Figure]:
 
     This is TokEval's tokenizer fairness Gini. 0 is equal cost; at most 1 - 1/n.
     """
-    _aligned_lines(case)
     # The number of lines is common to all groups and cancels.
     costs = case.tokens[case.evaluation.parallel]
     empty = "fewer than two parallel groups" if len(costs) < 2 else "no tokens"
@@ -130,10 +115,7 @@ def gini_of_tokens_per_line(case: Case) -> list[Figure]:
 
 
 def gini(values: npt.ArrayLike) -> float | None:
-    """Return the Gini coefficient of non-negative values; None for fewer than two or a zero sum.
-
-    0 is perfect equality; with n values the largest possible is 1 - 1/n.
-    """
+    """Return the Gini coefficient of non-negative values; None for fewer than two or a zero sum."""
     ordered = np.sort(np.asarray(values, dtype=np.float64))
     n, total = len(ordered), float(ordered.sum())
     if n < 2 or total == 0:

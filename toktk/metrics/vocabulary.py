@@ -64,9 +64,8 @@ def unknown(case: Case) -> list[Figure]:
     0 where bytes spell everything. One such token may stand for several characters.
     """
     lost = case.evaluation.unknown(case.size)
-    return case.ratios(
-        np.zeros_like(case.tokens) if lost is None else lost, case.tokens, "no tokens"
-    )
+    lost = np.zeros_like(case.tokens) if lost is None else lost
+    return case.ratios(lost, case.tokens, "no tokens")
 
 
 def renyi_entropy(counts: npt.ArrayLike, alpha: float) -> float | None:
@@ -74,9 +73,6 @@ def renyi_entropy(counts: npt.ArrayLike, alpha: float) -> float | None:
 
     ``log2(sum p^alpha) / (1 - alpha)``, with its limits: Shannon's entropy at 1 and the
     min-entropy at infinity. Zero counts do not matter, except that order 0 counts the others.
-
-    Raises:
-        MetricError: `alpha` is negative or not a number.
     """
     if not alpha >= 0:
         raise MetricError(
@@ -102,11 +98,7 @@ def renyi_entropy(counts: npt.ArrayLike, alpha: float) -> float | None:
 def renyi_efficiency(counts: npt.ArrayLike, alpha: float) -> float | None:
     """Return the Rényi entropy over log2(V), the largest possible; None where nothing was counted.
 
-    A single type seen gives 0.0.
-
-    Args:
-        counts: occurrences of every vocabulary entry, zeros included: its length is V.
-        alpha: order of the entropy; 2.5 in the paper, 1 for Shannon efficiency.
+    `counts` has the occurrences of every vocabulary entry, zeros included: its length is V.
     """
     bits = renyi_entropy(counts, alpha)
     if bits is None:

@@ -119,7 +119,6 @@ class Adapter:
 
     Attributes:
         imports: modules that are loaded before the clock starts.
-        call: what is timed.
         loads: what of loading was done before the clock starts; empty if nothing.
     """
 
@@ -158,7 +157,7 @@ class Native(Adapter):
         self.encode = functools.partial(loaded.native.encode_batch, jobs=jobs)
 
     def take(self, data: Bytes, offsets: Int64) -> Any:
-        """Return the buffers as they are."""
+        """Return the buffers."""
         return data, offsets
 
     def ids(self, output: tuple[Ids, Int64]) -> tuple[Ids, Int64]:

@@ -68,10 +68,6 @@ def measure(
         repeats: fresh processes for each engine, and half the warm slices.
         seed: of the order of documents.
         growth: also step 5, which takes some 5 to 20 seconds more.
-
-    Raises:
-        CorpusError: the text to be timed cannot be written for the processes.
-        StorageError: a tokenizer cannot be written for the processes.
     """
     label = loaded.label
     with tempfile.TemporaryDirectory(prefix="toktk-timing-") as name:
@@ -95,14 +91,9 @@ def measure(
 
 
 class Contest:
-    """The engines of one tokenizer, on one text.
+    """The engines of one tokenizer, the reference library first, on slices of one text.
 
-    Args:
-        label: the tokenizer's.
-        engines: the first is the reference library.
-        texts: slices, as `write_text` wrote them; too few of them are not timed.
-        jobs: threads.
-        repeats: rounds.
+    Too few slices are not timed; `repeats` is the number of rounds.
     """
 
     def __init__(

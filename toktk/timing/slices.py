@@ -39,7 +39,8 @@ def draw(batches: Iterable[pa.RecordBatch], seed: int = 0) -> tuple[Bytes, Int64
         data, offsets = spans(batch.column(TEXT))
         drawn = chance.random(offsets.size - 1)
         for d in np.flatnonzero(drawn < share).tolist():
-            document = _beginning(data[offsets[d] : offsets[d + 1]], SAMPLE // 4)
+            document = data[offsets[d] : offsets[d + 1]][: SAMPLE // 4].tobytes()
+            document = document.decode(errors="ignore").encode()  # without half a character
             sample.append((float(drawn[d]), document))
             held += len(document)
             if held > 2 * SAMPLE:
@@ -48,12 +49,6 @@ def draw(batches: Iterable[pa.RecordBatch], seed: int = 0) -> tuple[Bytes, Int64
                     share, document = sample.pop()
                     held -= len(document)
     return packed([document for _, document in sorted(sample)])
-
-
-def _beginning(document: Bytes, longest: int) -> bytes:
-    if document.size <= longest:
-        return document.tobytes()
-    return document[:longest].tobytes().decode(errors="ignore").encode()
 
 
 def cut_slices(data: Bytes, offsets: Int64, wanted: int, seed: int = 0) -> list[list[bytes]]:
@@ -68,8 +63,16 @@ def cut_slices(data: Bytes, offsets: Int64, wanted: int, seed: int = 0) -> list[
         wanted: how many would be best; no more text is read than fills them.
         seed: of the order.
     """
-    documents = _documents(data, offsets, wanted * LARGEST, seed)
-    size = min(LARGEST, sum(map(len, documents)) // max(wanted, 1))
+    documents: dict[bytes, None] = {}
+    held = 0
+    for d in np.random.default_rng(seed).permutation(offsets.size - 1).tolist():
+        for part in _parts(data[offsets[d] : offsets[d + 1]].tobytes()):
+            if part and part not in documents:
+                documents[part] = None
+                held += len(part)
+        if held >= wanted * LARGEST:
+            break
+    size = min(LARGEST, held // max(wanted, 1))
     slices: list[list[bytes]] = []
     current: list[bytes] = []
     held = 0
@@ -80,20 +83,6 @@ def cut_slices(data: Bytes, offsets: Int64, wanted: int, seed: int = 0) -> list[
             slices.append(current)
             current, held = [], 0
     return slices[:wanted]
-
-
-def _documents(data: Bytes, offsets: Int64, most: int, seed: int) -> list[bytes]:
-    order = np.random.default_rng(seed).permutation(offsets.size - 1).tolist()
-    distinct: dict[bytes, None] = {}
-    held = 0
-    for d in order:
-        for part in _parts(data[offsets[d] : offsets[d + 1]].tobytes()):
-            if part and part not in distinct:
-                distinct[part] = None
-                held += len(part)
-        if held >= most:
-            break
-    return list(distinct)
 
 
 def _parts(document: bytes) -> Iterator[bytes]:
@@ -110,11 +99,7 @@ def _parts(document: bytes) -> Iterator[bytes]:
 
 
 def write_text(path: Path, documents: Sequence[bytes]) -> Path:
-    """Write documents where an engine's process can read them; return `path`.
-
-    Raises:
-        CorpusError: the disk is full or cannot be written.
-    """
+    """Write documents where an engine's process can read them; return `path`."""
     data, offsets = packed(documents)
     try:
         np.savez(path, data=data, offsets=offsets)
