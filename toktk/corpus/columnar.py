@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from toktk import arrow
+from toktk.arrow import pa
 from toktk.corpus.batch import (
     BATCH_BYTES,
     align_column,
@@ -19,9 +19,6 @@ from toktk.corpus.batch import (
 from toktk.corpus.options import ReaderOptions, Source
 from toktk.corpus.utf8 import check_rows
 from toktk.errors import CorpusError, did_you_mean
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 # A column that is null throughout has no type of its own.
 _TEXT_TYPES = ("string", "large_string", "string_view", "null")
@@ -55,8 +52,6 @@ def rows_to_batch(
     Raises:
         CorpusError: the text column does not hold strings, or not UTF-8; a column is damaged.
     """
-    import pyarrow as pa
-
     options, where = source.options, source.where
     for name, column in columns.items():
         _check_layout(column, name, where)
@@ -92,8 +87,6 @@ def rows_to_batch(
 
 
 def _filtered(column: pa.Array, keep: pa.Array) -> pa.Array:
-    import pyarrow as pa
-
     if pa.types.is_string_view(column.type):  # which Arrow cannot filter
         column = column.cast(pa.large_string())
     return column.filter(keep)
@@ -101,8 +94,6 @@ def _filtered(column: pa.Array, keep: pa.Array) -> pa.Array:
 
 def _check_layout(column: pa.Array, name: str, where: str) -> None:
     """Refuse a column whose offsets or indices lead out of its data: Arrow follows them unchecked."""
-    import pyarrow as pa
-
     try:
         if pa.types.is_dictionary(column.type):
             values = column.dictionary
@@ -157,13 +148,10 @@ def _rows_per_batch(metadata: pa.parquet.FileMetaData, text_column: str) -> int:
 
 def read_arrow(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield ``(batch, bytes consumed)`` of an Arrow IPC file or stream, mapped into memory."""
-    import pyarrow as pa
-    from pyarrow import ipc
-
     with pa.memory_map(source.where) as mapped:
         row = 0
         if mapped.size() >= 6 and mapped.read_at(6, 0) == b"ARROW1":
-            file = ipc.open_file(mapped)
+            file = pa.ipc.open_file(mapped)
             wanted = wanted_columns(source.options, file.schema.names, source.where)
             for i in range(file.num_record_batches):
                 rows = file.get_batch(i)
@@ -171,7 +159,7 @@ def read_arrow(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:
                 yield _batch(source, rows, wanted, row), position
                 row += rows.num_rows
             return
-        stream = ipc.open_stream(mapped)
+        stream = pa.ipc.open_stream(mapped)
         wanted = wanted_columns(source.options, stream.schema.names, source.where)
         for rows in stream:
             yield _batch(source, rows, wanted, row), mapped.tell()

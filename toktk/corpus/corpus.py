@@ -5,14 +5,12 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from toktk.arrow import pa
 from toktk.corpus.memory import Texts
 from toktk.corpus.selection import Limit, Selection, Split
 from toktk.errors import CorpusError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Progress = Callable[[int], None]
 

@@ -7,17 +7,15 @@ import functools
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
+from toktk.arrow import pa
 from toktk.corpus.batch import slices
 from toktk.corpus.columnar import rows_to_batch, wanted_columns
 from toktk.corpus.corpus import Corpus
 from toktk.corpus.options import ReaderOptions, Source
 from toktk.errors import CorpusError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 T = TypeVar("T")
 
@@ -166,7 +164,6 @@ class HubReader(Source):
     def _attempt(self, action: Callable[[], T]) -> T:
         """Return what `action` returns; say what went wrong, and how to do without the network."""
         import datasets
-        import pyarrow as pa
         from huggingface_hub.errors import HfHubHTTPError
 
         # The bases include the error class of whichever HTTP client the hub library is built on.
@@ -191,8 +188,6 @@ class HubReader(Source):
 
 def _with_names(table: pa.Table, names: dict[str, list[str]]) -> pa.Table:
     """Return `table` with class labels, numbers, as a dictionary of their names."""
-    import pyarrow as pa
-
     for name, labels in names.items():
         numbers = table.column(name).combine_chunks().cast(pa.int32())
         values = pa.DictionaryArray.from_arrays(numbers, pa.array(labels, pa.string()))

@@ -12,19 +12,17 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from toktk.arrays import Int64
+from toktk.arrow import pa
 from toktk.corpus.columnar import rows_to_batch, wanted_columns
 from toktk.corpus.options import ReaderOptions, Source
 from toktk.corpus.text import blocks, line_end
 from toktk.corpus.utf8 import check_block, whole_characters
 from toktk.errors import CorpusError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _NULL = re.compile(rb"^[ \t\r]*null[ \t\r]*$", re.MULTILINE)
 
@@ -59,8 +57,6 @@ def _column_types(
     raw: bytes, options: ReaderOptions, where: str, line: int
 ) -> dict[str, pa.DataType]:
     """Return the Arrow types to parse as, by the first row; nothing if there is no row yet."""
-    import pyarrow as pa
-
     for offset, text in enumerate(io.BytesIO(raw)):
         if text.strip():
             row = _object(text, where, line + offset)
@@ -81,7 +77,6 @@ def _parse_fast(
 
     `starts` are the positions where a line begins.
     """
-    import pyarrow as pa
     from pyarrow import json as arrow_json
 
     if raw.isspace() or not raw:
@@ -116,8 +111,6 @@ def _count_rows(raw: bytes, starts: Int64) -> int:
 
 def _parse_slow(raw: bytes, source: Source, first_line: int) -> dict[str, pa.Array]:
     """Return the columns; count replaced surrogates in `source`. Errors name their line."""
-    import pyarrow as pa
-
     options = source.options
     texts: list[str | None] = []
     labels: dict[str, list[str | None]] = {

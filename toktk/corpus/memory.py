@@ -6,20 +6,18 @@ import dataclasses
 import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from toktk import arrow
 from toktk.arrays import Int64
+from toktk.arrow import pa
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, slices, spans
 from toktk.corpus.columnar import rows_to_batch
 from toktk.corpus.options import ReaderOptions, Source
 from toktk.corpus.utf8 import whole_characters
 from toktk.errors import CorpusError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 class InMemory:
@@ -108,8 +106,6 @@ class Texts(InMemory):
 
 def _column(values: Any, name: str, n: int | None = None) -> pa.Array:
     """Return Arrow data, a column of a data frame or Python values as one Arrow array, n long."""
-    import pyarrow as pa
-
     if hasattr(values, "__arrow_c_stream__"):
         column = _one_array(pa.chunked_array(values))
     elif hasattr(values, "__arrow_c_array__"):
@@ -126,16 +122,12 @@ def _column(values: Any, name: str, n: int | None = None) -> pa.Array:
 
 
 def _one_array(chunked: pa.ChunkedArray) -> pa.Array:
-    import pyarrow as pa
-
     if pa.types.is_string(chunked.type):  # whose chunks may hold more than 2 GiB together
         chunked = chunked.cast(pa.large_string())
     return chunked.combine_chunks()
 
 
 def _from_list(values: list[Any], name: str) -> pa.Array:
-    import pyarrow as pa
-
     allowed = (str, type(None)) if name == "texts" else (str, int, float, type(None))
     for i, value in enumerate(values):
         if not isinstance(value, allowed):

@@ -6,17 +6,15 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from toktk.arrow import pa
 from toktk.corpus.batch import slices
 from toktk.corpus.columnar import read_arrow, read_parquet
 from toktk.corpus.jsonl import read_jsonl
 from toktk.corpus.options import ReaderOptions, Source
 from toktk.corpus.text import read_text
 from toktk.errors import CorpusError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Read = Callable[[Source], "Iterator[tuple[pa.RecordBatch, int]]"]
 """Yields each batch with how many bytes of the file were consumed so far."""
@@ -117,8 +115,6 @@ class FileReader(Source):
         self, items: Iterator[tuple[pa.RecordBatch, int]]
     ) -> Iterator[tuple[pa.RecordBatch, int]]:
         # Around next() alone: what the caller of batches() raises is not this file's fault.
-        import pyarrow as pa
-
         while True:
             try:
                 item = next(items)

@@ -6,21 +6,19 @@ import functools
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from toktk import arrow
 from toktk.arrays import packed
+from toktk.arrow import pa
 from toktk.corpus.batch import constant_group, make_batch, strings
 from toktk.corpus.corpus import Corpus, concat
 from toktk.corpus.memory import InMemory
 from toktk.corpus.options import LINE_NUMBER, ReaderOptions
 from toktk.corpus.readers import FileReader
 from toktk.errors import CorpusError, MissingExtraError, did_you_mean
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 PARTS = {
     "train": ("To train on: nine tenths of the code, and the words", "see its parts"),
@@ -155,7 +153,6 @@ class WordFrequencies(InMemory):
         return sorted(_wordfreq().available_languages("small"))
 
     def _build(self) -> Iterator[pa.RecordBatch]:
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         wordfreq = _wordfreq()

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from toktk import arrow
 from toktk.arrays import Bytes, Int64, offsets_of
+from toktk.arrow import pa
 from toktk.corpus.batch import BATCH_BYTES, constant_group, make_batch, strings
 from toktk.corpus.options import LINE_NUMBER, Source
 from toktk.corpus.utf8 import check_block
 from toktk.errors import CorpusError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _BOM = b"\xef\xbb\xbf"
 _BLANK_LINE = (b"\n\n", b"\n\r\n")
@@ -23,8 +20,6 @@ _BLANK_LINE = (b"\n\n", b"\n\r\n")
 
 def read_text(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield ``(batch, bytes consumed)`` of a plain text file, by line, paragraph or document."""
-    import pyarrow as pa
-
     options = source.options
     sample_by = options.sample_by or "line"
     if options.align_column not in (None, LINE_NUMBER):
@@ -58,8 +53,6 @@ def blocks(source: Source, cut: Callable[[Bytes], int]) -> Iterator[tuple[Bytes,
     file itself. A byte order mark at the start is dropped. Where `cut` finds no end, the block
     grows. The next block overwrites `data`; only the last one may be kept.
     """
-    import pyarrow as pa
-
     with pa.OSFile(source.where) as raw:
         # A small file needs no large buffer; one more byte, so that its end shows in one read.
         first = BATCH_BYTES if source.compression else min(BATCH_BYTES, raw.size() + 1)
