@@ -49,33 +49,27 @@ def constant_group(name: str, rows: int) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(indices, arrow.from_list([name], pa.string()))
 
 
-def group_column(values: pa.Array, where: str) -> pa.DictionaryArray:
+def group_column(values: pa.Array, name: str) -> pa.DictionaryArray:
     """Return `values` (strings, numbers or a dictionary of them) as a group column.
 
     A null becomes the group ``(none)``.
     """
     target = schema().field("group").type
-    if pa.types.is_dictionary(values.type):
-        if values.type == target and not values.null_count + values.dictionary.null_count:
-            return values
-        values = values.dictionary_decode()
-    return _as_string(values, where).fill_null(NO_GROUP).dictionary_encode().cast(target)
+    if values.type == target and not values.null_count + values.dictionary.null_count:
+        return values
+    return as_string(values, name).fill_null(NO_GROUP).dictionary_encode().cast(target)
 
 
-def align_column(values: pa.Array, where: str) -> pa.Array:
-    """Return `values` as alignment ids; a null means that the row is not aligned."""
+def as_string(values: pa.Array, name: str) -> pa.Array:
+    """Return the column `name`, of strings, numbers or a dictionary of them, as strings or null."""
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
-    return _as_string(values, where)
-
-
-def _as_string(values: pa.Array, where: str) -> pa.Array:
     try:
         strings = values.cast(pa.string())
         strings.validate(full=True)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise CorpusError(
-            f"{where} cannot serve as a group or alignment id.",
+            f"column {name!r} cannot serve as a group or alignment id.",
             f"Found: {values.type} ({error}).",
             "Name a column of strings or numbers.",
         ) from error

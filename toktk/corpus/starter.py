@@ -70,7 +70,7 @@ def starter(part: str, options: ReaderOptions) -> Corpus:
         return _code()
     if part == "words":
         _wordfreq()  # if it is not installed, say so before an hour of reading
-        return Corpus("starter:words", [WordFrequencies()])
+        return Corpus("starter:words", [WordFrequencies("wordfreq", "words")])
     if part == "train":
         return concat([_code().split()[0], starter("words", options)], "starter")
     if part == "eval":
@@ -102,13 +102,13 @@ class StandardLibrary(InMemory):
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        super().__init__(str(folder), "python")
 
     def files(self) -> list[Path]:
         """Return the source files, sorted by name below the library's folder."""
         paths = {}
-        for path in self.folder.rglob("*.py"):
-            below = path.relative_to(self.folder)
+        for path in Path(self.where).rglob("*.py"):
+            below = path.relative_to(self.where)
             if not _SKIPPED_FOLDERS.intersection(below.parts) and not _is_build_data(below):
                 paths[below.as_posix()] = path
         return [path for _, path in sorted(paths.items())]
@@ -125,10 +125,10 @@ class StandardLibrary(InMemory):
         if not documents:
             raise CorpusError(
                 "the starter corpus's code is missing: this Python has no library source.",
-                f"Looked in: {self.folder}.",
+                f"Looked in: {self.where}.",
                 "Give a corpus with -c.",
             )
-        yield make_batch(strings(*packed(documents)), constant_group("python", len(documents)))
+        yield make_batch(strings(*packed(documents)), constant_group(self.group, len(documents)))
 
     def describe(self) -> dict[str, Any]:
         """Return which Python's library it is."""

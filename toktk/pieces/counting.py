@@ -26,7 +26,7 @@ from toktk.pieces.table import POOLED, PieceTable, gather
 
 if TYPE_CHECKING:
     from toktk.corpus import Corpus
-    from toktk.corpus.corpus import Progress
+    from toktk.corpus.options import Progress
     from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 Groups = npt.NDArray[np.int32]
