@@ -8,21 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from toktk.arrays import packed
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+
+class _PyArrow:
+    """PyArrow, imported at its first use: that takes too long for ``toktk --help``."""
+
+    def __getattr__(self, name: str) -> Any:
+        import pyarrow
+
+        return getattr(pyarrow, name)
+
+
+pa: Any = _PyArrow()
+"""What other modules use as ``pa``."""
 
 
 def from_numpy(values: npt.NDArray[Any]) -> pa.Array:
     """Return `values` (1-D; bool, integer or float) as an array without nulls; numbers are not copied."""
-    import pyarrow as pa
-
     if values.dtype == np.bool_:
         return pa.Array.from_buffers(pa.bool_(), values.size, [None, _bits(values)])
     kind = getattr(pa, values.dtype.name)()
@@ -63,8 +71,6 @@ def is_valid(array: pa.Array) -> npt.NDArray[np.bool_]:
 
 def from_list(values: Sequence[str | int | float | None], kind: pa.DataType) -> pa.Array:
     """Return `values` as an array of `kind`: (large) string, int64 or float64; None becomes null."""
-    import pyarrow as pa
-
     present = np.array([value is not None for value in values], dtype=np.bool_)
     validity = None if present.all() else _bits(present)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
@@ -81,6 +87,4 @@ _DTYPES = {"int64": "int64", "double": "float64"}
 
 
 def _bits(flags: npt.NDArray[np.bool_]) -> Any:
-    import pyarrow as pa
-
     return pa.py_buffer(np.packbits(flags, bitorder="little"))

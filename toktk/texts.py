@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, Union
+from typing import Any, TypeAlias, Union
 
 import numpy as np
 
+from toktk.arrow import pa
 from toktk.errors import CorpusError, FormatError
 from toktk.models.model import Bytes, Int64
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Texts: TypeAlias = Union[Sequence[str], "pa.Array", "pa.ChunkedArray", tuple[Bytes, Int64]]
 """Strings, an Arrow array of strings, or (uint8[N], int64[D + 1]): UTF-8 and offsets."""
@@ -95,8 +93,6 @@ def _of_arrays(data: Any, offsets: Any) -> tuple[Bytes, Int64]:
 
 
 def _of_arrow(texts: Any) -> tuple[Bytes, Int64]:
-    import pyarrow as pa
-
     from toktk.corpus.batch import spans
     from toktk.corpus.utf8 import check_rows
 

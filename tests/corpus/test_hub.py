@@ -169,7 +169,7 @@ def test_a_seeded_sample(answers):
 @pytest.mark.parametrize(
     ("case", "parts"),
     [
-        ("column", ["'txet'", "did you mean 'text'", "Found: text, lang, id"]),
+        ("column", ["'txet'", "did you mean 'text'", "Known: text, lang, id"]),
         ("not text", ["does not hold text", "int64"]),
         ("no config", ["cannot read hub:org/name:train", "one", "two"]),
         ("split", ["cannot read hub:org/name/one:dev", "train"]),

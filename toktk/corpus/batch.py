@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from toktk import arrow
 from toktk.arrays import Bytes, Int64
+from toktk.arrow import pa
 from toktk.errors import CorpusError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 TEXT, GROUP, ALIGN, WEIGHT = range(4)
 """The columns of a batch, by number."""
@@ -28,8 +26,6 @@ NO_GROUP = "(none)"
 @functools.cache
 def schema() -> pa.Schema:
     """Return the columns of every batch: text, group, align, weight."""
-    import pyarrow as pa
-
     return pa.schema(
         [
             pa.field("text", pa.large_string(), nullable=False),
@@ -42,8 +38,6 @@ def schema() -> pa.Schema:
 
 @functools.lru_cache(maxsize=4)
 def _constants(capacity: int) -> tuple[pa.Array, pa.Array, pa.Array]:
-    import pyarrow as pa
-
     zeros = arrow.from_numpy(np.zeros(capacity, np.int32))
     ones = arrow.from_numpy(np.ones(capacity, np.int64))
     return zeros, pa.nulls(capacity, pa.string()), ones
@@ -51,45 +45,31 @@ def _constants(capacity: int) -> tuple[pa.Array, pa.Array, pa.Array]:
 
 def constant_group(name: str, rows: int) -> pa.DictionaryArray:
     """Return a group column that names one group for every row, without a value per row."""
-    import pyarrow as pa
-
     indices = _constants(1 << max(rows, 1).bit_length())[0].slice(0, rows)
     return pa.DictionaryArray.from_arrays(indices, arrow.from_list([name], pa.string()))
 
 
-def group_column(values: pa.Array, where: str) -> pa.DictionaryArray:
+def group_column(values: pa.Array, name: str) -> pa.DictionaryArray:
     """Return `values` (strings, numbers or a dictionary of them) as a group column.
 
     A null becomes the group ``(none)``.
     """
-    import pyarrow as pa
-
     target = schema().field("group").type
-    if pa.types.is_dictionary(values.type):
-        if values.type == target and not values.null_count + values.dictionary.null_count:
-            return values
-        values = values.dictionary_decode()
-    return _as_string(values, where).fill_null(NO_GROUP).dictionary_encode().cast(target)
+    if values.type == target and not values.null_count + values.dictionary.null_count:
+        return values
+    return as_string(values, name).fill_null(NO_GROUP).dictionary_encode().cast(target)
 
 
-def align_column(values: pa.Array, where: str) -> pa.Array:
-    """Return `values` as alignment ids; a null means that the row is not aligned."""
-    import pyarrow as pa
-
+def as_string(values: pa.Array, name: str) -> pa.Array:
+    """Return the column `name`, of strings, numbers or a dictionary of them, as strings or null."""
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
-    return _as_string(values, where)
-
-
-def _as_string(values: pa.Array, where: str) -> pa.Array:
-    import pyarrow as pa
-
     try:
         strings = values.cast(pa.string())
         strings.validate(full=True)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise CorpusError(
-            f"{where} cannot serve as a group or alignment id.",
+            f"column {name!r} cannot serve as a group or alignment id.",
             f"Found: {values.type} ({error}).",
             "Name a column of strings or numbers.",
         ) from error
@@ -100,8 +80,6 @@ def make_batch(
     text: pa.Array, group: pa.DictionaryArray, align: pa.Array | None = None, weight: Any = None
 ) -> pa.RecordBatch:
     """Return one batch in the common schema; no `align` means not aligned, no `weight` means 1."""
-    import pyarrow as pa
-
     _, nulls, ones = _constants(1 << max(len(text), 1).bit_length())
     align = nulls.slice(0, len(text)) if align is None else align
     weight = ones.slice(0, len(text)) if weight is None else weight
@@ -124,8 +102,6 @@ def spans(array: pa.Array) -> tuple[Bytes, Int64]:
 
 def strings(data: Bytes, offsets: Int64) -> pa.Array:
     """Return a large_string array over `data`, which is valid UTF-8, and `offsets`."""
-    import pyarrow as pa
-
     buffers = pa.py_buffer(offsets), pa.py_buffer(data)
     return pa.LargeStringArray.from_buffers(offsets.size - 1, *buffers)
 

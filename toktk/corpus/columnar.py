@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from toktk import arrow
-from toktk.corpus.batch import (
-    BATCH_BYTES,
-    align_column,
-    constant_group,
-    group_column,
-    make_batch,
-)
-from toktk.corpus.options import ReaderOptions, Source
+from toktk.arrow import pa
+from toktk.corpus.batch import BATCH_BYTES, as_string, constant_group, group_column, make_batch
+from toktk.corpus.options import Source, check_known
 from toktk.corpus.utf8 import check_rows
-from toktk.errors import CorpusError, did_you_mean
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from toktk.errors import CorpusError
 
 # A column that is null throughout has no type of its own.
 _TEXT_TYPES = ("string", "large_string", "string_view", "null")
@@ -29,35 +20,32 @@ _TEXT_TYPES = ("string", "large_string", "string_view", "null")
 _BYTES = {"string": "binary", "large_string": "large_binary", "string_view": "binary_view"}
 
 
-def wanted_columns(options: ReaderOptions, columns: Sequence[str], where: str) -> list[str]:
-    """Return the columns that `options` name, each once.
+def wanted_columns(source: Source, columns: Sequence[str], where: str = "") -> list[str]:
+    """Return the columns that the options name, each once.
 
     Raises:
-        CorpusError: one is not among the `columns` of the table.
+        CorpusError: one is not among the `columns` of the table, which errors may call `where`.
     """
+    options = source.options
     named = (options.text_column, options.group_column, options.align_column)
     wanted = [*dict.fromkeys(name for name in named if name is not None)]
     for name in wanted:
-        if name not in columns:
-            raise CorpusError(
-                f"{where} has no column {name!r}{did_you_mean(name, columns)}.",
-                f"Found: {', '.join(columns) or 'no columns'}.",
-                "Name one with --text-column, --group-column or --align-column.",
-            )
+        missing = f"{where or source.where} has no column {name!r}"
+        advice = "Name one with --text-column, --group-column or --align-column."
+        check_known(name, columns, missing, advice)
     return wanted
 
 
 def rows_to_batch(
-    source: Source, columns: dict[str, pa.Array], first_row: int, weight: pa.Array | None = None
+    source: Source, rows: pa.RecordBatch, first_row: int, weight: pa.Array | None = None
 ) -> pa.RecordBatch:
     """Return rows of a table as a batch; count null rows and replaced sequences in `source`.
 
     Raises:
         CorpusError: the text column does not hold strings, or not UTF-8; a column is damaged.
     """
-    import pyarrow as pa
-
     options, where = source.options, source.where
+    columns = dict(zip(rows.schema.names, rows.columns, strict=True))
     for name, column in columns.items():
         _check_layout(column, name, where)
     text = columns[options.text_column]
@@ -70,30 +58,27 @@ def rows_to_batch(
             "Name a string column with --text-column.",
         )
     text = text.cast(pa.large_string())
-    rows: Sequence[int] = range(first_row, first_row + len(text))
+    numbers: Sequence[int] = range(first_row, first_row + len(text))
     if text.null_count:
         source.null_rows += text.null_count
         keep = text.is_valid()
-        rows = (np.flatnonzero(arrow.is_valid(text)) + first_row).tolist()
+        numbers = (np.flatnonzero(arrow.is_valid(text)) + first_row).tolist()
         text = text.filter(keep)
         columns = {name: _filtered(column, keep) for name, column in columns.items()}
         weight = None if weight is None else weight.filter(keep)
-    text, replaced = check_rows(text, where, rows, options.errors)
+    text, replaced = check_rows(text, where, numbers, options.errors)
     source.replaced += replaced
-    groups = (
-        constant_group(source.group, len(text))
-        if options.group_column is None
-        else group_column(columns[options.group_column], f"column {options.group_column!r}")
-    )
+    if options.group_column is None:
+        group = constant_group(source.group, len(text))
+    else:
+        group = group_column(columns[options.group_column], options.group_column)
     align = None
     if options.align_column is not None:
-        align = align_column(columns[options.align_column], f"column {options.align_column!r}")
-    return make_batch(text, groups, align, weight)
+        align = as_string(columns[options.align_column], options.align_column)
+    return make_batch(text, group, align, weight)
 
 
 def _filtered(column: pa.Array, keep: pa.Array) -> pa.Array:
-    import pyarrow as pa
-
     if pa.types.is_string_view(column.type):  # which Arrow cannot filter
         column = column.cast(pa.large_string())
     return column.filter(keep)
@@ -101,8 +86,6 @@ def _filtered(column: pa.Array, keep: pa.Array) -> pa.Array:
 
 def _check_layout(column: pa.Array, name: str, where: str) -> None:
     """Refuse a column whose offsets or indices lead out of its data: Arrow follows them unchecked."""
-    import pyarrow as pa
-
     try:
         if pa.types.is_dictionary(column.type):
             values = column.dictionary
@@ -128,7 +111,7 @@ def read_parquet(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:
 
     metadata = pq.read_metadata(source.where)
     columns = metadata.schema.to_arrow_schema()
-    wanted = wanted_columns(source.options, columns.names, source.where)
+    wanted = wanted_columns(source, columns.names)
     group = source.options.group_column
     # Strings alone: a nested column has no leaf of its name, and numbers have no dictionary.
     as_dictionary = [group] if group and str(columns.field(group).type) == "string" else None
@@ -137,7 +120,7 @@ def read_parquet(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:
         rows_per_batch = _rows_per_batch(metadata, source.options.text_column)
         row = 0
         for rows in file.iter_batches(batch_size=rows_per_batch, columns=wanted):
-            batch = _batch(source, rows, wanted, row)
+            batch = rows_to_batch(source, rows, row)
             row += rows.num_rows
             yield batch, size * row // metadata.num_rows
 
@@ -157,28 +140,17 @@ def _rows_per_batch(metadata: pa.parquet.FileMetaData, text_column: str) -> int:
 
 def read_arrow(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield ``(batch, bytes consumed)`` of an Arrow IPC file or stream, mapped into memory."""
-    import pyarrow as pa
-    from pyarrow import ipc
-
     with pa.memory_map(source.where) as mapped:
+        size = mapped.size()
+        if size >= 6 and mapped.read_at(6, 0) == b"ARROW1":
+            table = pa.ipc.open_file(mapped)
+            n = table.num_record_batches
+            batches = ((table.get_batch(i), size * (i + 1) // n) for i in range(n))
+        else:
+            table = pa.ipc.open_stream(mapped)
+            batches = ((rows, mapped.tell()) for rows in table)
+        wanted = wanted_columns(source, table.schema.names)
         row = 0
-        if mapped.size() >= 6 and mapped.read_at(6, 0) == b"ARROW1":
-            file = ipc.open_file(mapped)
-            wanted = wanted_columns(source.options, file.schema.names, source.where)
-            for i in range(file.num_record_batches):
-                rows = file.get_batch(i)
-                position = mapped.size() * (i + 1) // file.num_record_batches
-                yield _batch(source, rows, wanted, row), position
-                row += rows.num_rows
-            return
-        stream = ipc.open_stream(mapped)
-        wanted = wanted_columns(source.options, stream.schema.names, source.where)
-        for rows in stream:
-            yield _batch(source, rows, wanted, row), mapped.tell()
+        for rows, position in batches:
+            yield rows_to_batch(source, rows.select(wanted), row), position
             row += rows.num_rows
-
-
-def _batch(
-    source: Source, rows: pa.RecordBatch, wanted: list[str], first_row: int
-) -> pa.RecordBatch:
-    return rows_to_batch(source, {name: rows.column(name) for name in wanted}, first_row)

@@ -4,50 +4,17 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
+from toktk.arrow import pa
 from toktk.corpus.memory import Texts
+from toktk.corpus.options import Progress, Source
 from toktk.corpus.selection import Limit, Selection, Split
 from toktk.errors import CorpusError
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-Progress = Callable[[int], None]
-
 HELD_OUT = 0.1
 """The share of documents that is held out for evaluation, unless another is asked for."""
-
-
-class Part(Protocol):
-    """Something that yields batches: a file, a hub dataset, or a whole corpus."""
-
-    @property
-    def size(self) -> int | None:
-        """Total in the unit that `progress` is called with; None if unknown."""
-
-    @property
-    def unit(self) -> str:
-        """The unit of `size`: "bytes" of source, or "rows"."""
-
-    @property
-    def replaced(self) -> int:
-        """Invalid sequences replaced in the latest pass."""
-
-    @property
-    def null_rows(self) -> int:
-        """Rows without text, skipped in the latest pass."""
-
-    @property
-    def fingerprint(self) -> str:
-        """The sha256, in hex, of all that determines the documents."""
-
-    def batches(self, progress: Progress | None = None) -> Iterator[pa.RecordBatch]:
-        """Yield the documents; call `progress` with what was consumed since the last call."""
-
-    def describe(self) -> dict[str, Any]:
-        """Return what a reader of the results needs to know, JSON-able."""
 
 
 class Corpus:
@@ -63,7 +30,7 @@ class Corpus:
     def __init__(
         self,
         name: str,
-        parts: Sequence[Part],
+        parts: Sequence[Source | Corpus],
         selection: Selection | None = None,
         options: dict[str, Any] | None = None,
     ) -> None:
@@ -110,12 +77,8 @@ class Corpus:
         """
         if len({part.unit for part in self._parts}) > 1:
             return None
-        total = 0
-        for part in self._parts:
-            if part.size is None:
-                return None
-            total += part.size
-        return total
+        sizes = [part.size for part in self._parts]
+        return None if None in sizes else sum(size for size in sizes if size is not None)
 
     @property
     def unit(self) -> str:

@@ -6,20 +6,15 @@ import dataclasses
 import functools
 import hashlib
 import re
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 from urllib.parse import unquote
 
-from toktk.corpus.batch import slices
+from toktk.arrow import pa
 from toktk.corpus.columnar import rows_to_batch, wanted_columns
 from toktk.corpus.corpus import Corpus
 from toktk.corpus.options import ReaderOptions, Source
 from toktk.errors import CorpusError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-T = TypeVar("T")
 
 _SPEC = re.compile(
     r"hub:(?P<dataset>[\w.-]+/[\w.-]+)(@(?P<revision>[^/:@]+))?(/(?P<config>[^:]+))?(:(?P<split>.+))?"
@@ -48,11 +43,7 @@ class HubSpec:
 
 
 def parse_hub(spec: str) -> HubSpec:
-    """Return the parts of a ``hub:`` spec.
-
-    Raises:
-        CorpusError: it does not follow the grammar of `HubSpec`.
-    """
+    """Return the parts of a ``hub:`` spec; raise a `CorpusError` if it is no `HubSpec`."""
     match = _SPEC.fullmatch(spec)
     if match is None:
         raise CorpusError(
@@ -60,27 +51,19 @@ def parse_hub(spec: str) -> HubSpec:
             "Write hub:<org>/<name>, then if needed @<revision>, /<config>, :<split>, in this "
             "order, such as hub:org/name@main/deu_Latn:train (a slash in a revision is %2F).",
         )
-    revision = match["revision"]
-    return HubSpec(
-        match["dataset"],
-        unquote(revision) if revision else None,
-        match["config"],
-        match["split"] or "train",
-    )
+    dataset, revision, config, split = match.group("dataset", "revision", "config", "split")
+    return HubSpec(dataset, unquote(revision) if revision else None, config, split or "train")
 
 
-def hub_corpus(spec: str | HubSpec, options: ReaderOptions) -> Corpus:
-    """Return a streamed hub dataset as a corpus.
+def hub_corpus(spec: HubSpec, options: ReaderOptions) -> Corpus:
+    """Return a streamed hub dataset as a corpus; nothing is fetched yet.
 
     `limit` and `seed` are honored here, so that a sample need not read the whole dataset: the limit
-    counts rows of each config, and a seed shuffles the shards and a buffer of 10,000 rows. Nothing
-    is fetched yet.
+    counts rows of each config, and a seed shuffles the shards and a buffer of 10,000 rows.
     """
-    parsed = parse_hub(spec) if isinstance(spec, str) else spec
-    configs = parsed.config.split(",") if parsed.config else [None]
-    parts = [HubReader(dataclasses.replace(parsed, config=config), options) for config in configs]
-    name = str(parsed).removeprefix("hub:")
-    return Corpus(name, parts, options=options.changed())
+    configs = spec.config.split(",") if spec.config else [None]
+    parts = [HubReader(dataclasses.replace(spec, config=config), options) for config in configs]
+    return Corpus(str(spec).removeprefix("hub:"), parts, options=options.changed())
 
 
 class HubReader(Source):
@@ -91,11 +74,7 @@ class HubReader(Source):
     def __init__(self, spec: HubSpec, options: ReaderOptions) -> None:
         super().__init__(str(spec), spec.config or spec.dataset.rpartition("/")[2], options)
         self.spec = spec
-        if options.sample_by not in (None, "document"):
-            raise CorpusError(
-                f"cannot read {spec} by {options.sample_by}: each row of it is a document.",
-                "Leave sample_by out.",
-            )
+        self._refuse_sampling("Leave sample_by out.")
 
     @property
     def size(self) -> int | None:
@@ -107,11 +86,9 @@ class HubReader(Source):
         """The commit that the revision names now; every pass of this object reads that one."""
         import huggingface_hub
 
-        def resolve() -> str:
+        with self._reading():
             api = huggingface_hub.HfApi()
             return str(api.dataset_info(self.spec.dataset, revision=self.spec.revision).sha)
-
-        return self._attempt(resolve)
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -125,19 +102,15 @@ class HubReader(Source):
         """Return dataset, commit, config and split."""
         return {**dataclasses.asdict(self.spec), "commit": self.commit}
 
-    def batches(self, progress: Callable[[int], None] | None = None) -> Iterator[pa.RecordBatch]:
-        """Yield the rows; `progress` gets how many were read since the last call."""
+    def _read(self) -> Iterator[tuple[pa.RecordBatch, int]]:
         self.replaced = self.null_rows = 0
         row = 0
-        tables = self._attempt(self._tables)
-        while (table := self._attempt(lambda: next(tables, None))) is not None:
+        for table in self._tables():
             for rows in table.combine_chunks().to_batches():
-                columns = dict(zip(rows.schema.names, rows.columns, strict=True))
-                wanted_columns(self.options, list(columns), self.where)
-                yield from slices(rows_to_batch(self, columns, row))
+                wanted = wanted_columns(self, rows.schema.names)
+                batch = rows_to_batch(self, rows.select(wanted), row)
                 row += rows.num_rows
-                if progress is not None:
-                    progress(rows.num_rows)
+                yield batch, row
 
     def _tables(self) -> Iterator[pa.Table]:
         import datasets
@@ -148,7 +121,7 @@ class HubReader(Source):
         )
         names: dict[str, list[str]] = {}
         if rows.features is not None:
-            wanted = wanted_columns(options, list(rows.features), self.where)
+            wanted = wanted_columns(self, list(rows.features))
             # Class labels arrive as numbers; their names are in the features.
             names = {
                 name: rows.features[name].names
@@ -163,36 +136,31 @@ class HubReader(Source):
         for table in rows.with_format("arrow").iter(batch_size=_ROWS):
             yield _with_names(table, names)
 
-    def _attempt(self, action: Callable[[], T]) -> T:
-        """Return what `action` returns; say what went wrong, and how to do without the network."""
-        import datasets
-        import pyarrow as pa
-        from huggingface_hub.errors import HfHubHTTPError
+    def _failures(self) -> tuple[type[BaseException], ...]:
+        from datasets.exceptions import DatasetsError
 
-        # The bases include the error class of whichever HTTP client the hub library is built on.
-        failures = (datasets.exceptions.DatasetsError, pa.ArrowException, ValueError)
-        try:
-            return action()
-        except (OSError, *failures, *HfHubHTTPError.__bases__) as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            advice = ["Check name, revision, config and split: hub:org/name@rev/config:split."]
-            if isinstance(error, (OSError, *HfHubHTTPError.__bases__)):
-                advice += [
-                    "For a gated dataset, accept its terms and log in (hf auth login).",
-                    "Without a network: download the dataset's parquet files elsewhere, copy the "
-                    "folder here, and give it with -c <folder>.",
-                ]
-            raise CorpusError(
-                f"cannot read {self.spec}.",
-                f"Found: {reason[:400]}{'…' if len(reason) > 400 else ''}",
-                *advice,
-            ) from error
+        return *_network_failures(), DatasetsError, pa.ArrowException, ValueError
+
+    def _advice(self, error: BaseException) -> list[str]:
+        advice = ["Check name, revision, config and split: hub:org/name@rev/config:split."]
+        if isinstance(error, _network_failures()):
+            advice += [
+                "For a gated dataset, accept its terms and log in (hf auth login).",
+                "Without a network: download the dataset's parquet files elsewhere, copy the "
+                "folder here, and give it with -c <folder>.",
+            ]
+        return advice
+
+
+def _network_failures() -> tuple[type[BaseException], ...]:
+    from huggingface_hub.errors import HfHubHTTPError
+
+    # The bases include the error class of whichever HTTP client the hub library is built on.
+    return OSError, *HfHubHTTPError.__bases__
 
 
 def _with_names(table: pa.Table, names: dict[str, list[str]]) -> pa.Table:
     """Return `table` with class labels, numbers, as a dictionary of their names."""
-    import pyarrow as pa
-
     for name, labels in names.items():
         numbers = table.column(name).combine_chunks().cast(pa.int32())
         values = pa.DictionaryArray.from_arrays(numbers, pa.array(labels, pa.string()))

@@ -12,19 +12,17 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from toktk.arrays import Int64
+from toktk.arrow import pa
 from toktk.corpus.columnar import rows_to_batch, wanted_columns
-from toktk.corpus.options import ReaderOptions, Source
-from toktk.corpus.text import blocks, line_end
+from toktk.corpus.options import Source
+from toktk.corpus.text import LINE_END, blocks
 from toktk.corpus.utf8 import check_block, whole_characters
 from toktk.errors import CorpusError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _NULL = re.compile(rb"^[ \t\r]*null[ \t\r]*$", re.MULTILINE)
 
@@ -36,41 +34,33 @@ def read_jsonl(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:
         CorpusError: a line that is not a JSON object, a column missing from the first line, text
             that is not a string, invalid UTF-8, a lone surrogate. It names the line, from 1.
     """
-    options = source.options
     types: dict[str, pa.DataType] = {}
     line = 1
-    for data, start, position in blocks(source, line_end):
-        data, replaced = check_block(data, source.where, start, options.errors)
+    for data, start, position in blocks(source, LINE_END):
+        data, replaced = check_block(data, source.where, start, source.options.errors)
         source.replaced += replaced
         raw = data.tobytes()
         feeds = np.flatnonzero(data == ord("\n"))
         starts = np.append(0, feeds + 1)
         starts = starts[starts < data.size]
-        types = types or _column_types(raw, options, source.where, line)
+        types = types or _column_types(raw, source, line)
         if types:
             columns = _parse_fast(raw, starts, types)
             if columns is None:
                 columns = _parse_slow(raw, source, line)
-            yield rows_to_batch(source, columns, 0), position
+            yield rows_to_batch(source, pa.record_batch(columns), 0), position
         line += feeds.size
 
 
-def _column_types(
-    raw: bytes, options: ReaderOptions, where: str, line: int
-) -> dict[str, pa.DataType]:
+def _column_types(raw: bytes, source: Source, first_line: int) -> dict[str, pa.DataType]:
     """Return the Arrow types to parse as, by the first row; nothing if there is no row yet."""
-    import pyarrow as pa
-
-    for offset, text in enumerate(io.BytesIO(raw)):
+    for line, text in enumerate(io.BytesIO(raw), first_line):
         if text.strip():
-            row = _object(text, where, line + offset)
-            wanted = wanted_columns(options, list(row), f"{where}, line {line + offset},")
-            types = {name: pa.string() for name in wanted}
-            for name in wanted:
-                if type(row[name]) is int:
-                    types[name] = pa.int64()
-            types[options.text_column] = pa.large_string()
-            return types
+            row = _object(text, source, line)
+            wanted = wanted_columns(source, list(row), f"{source.where}, line {line},")
+            whole = {name for name in wanted if type(row[name]) is int}
+            types = {name: pa.int64() if name in whole else pa.string() for name in wanted}
+            return types | {source.options.text_column: pa.large_string()}
     return {}
 
 
@@ -81,7 +71,6 @@ def _parse_fast(
 
     `starts` are the positions where a line begins.
     """
-    import pyarrow as pa
     from pyarrow import json as arrow_json
 
     if raw.isspace() or not raw:
@@ -116,66 +105,51 @@ def _count_rows(raw: bytes, starts: Int64) -> int:
 
 def _parse_slow(raw: bytes, source: Source, first_line: int) -> dict[str, pa.Array]:
     """Return the columns; count replaced surrogates in `source`. Errors name their line."""
-    import pyarrow as pa
-
     options = source.options
-    texts: list[str | None] = []
-    labels: dict[str, list[str | None]] = {
-        name: [] for name in (options.group_column, options.align_column) if name
-    }
+    named = (options.text_column, options.group_column, options.align_column)
+    columns: dict[str, list[str | None]] = {name: [] for name in named if name}
     for line, text in enumerate(io.BytesIO(raw), first_line):
-        if not text.strip():
-            continue
-        row = _object(text, source.where, line)
-        value = row.get(options.text_column)
-        if not (value is None or isinstance(value, str)):
-            raise CorpusError(
-                f"{options.text_column!r} in {source.where}, line {line}, is not a string.",
-                f"Found: {json.dumps(value)[:80]}.",
-                "Name a text column with --text-column.",
-            )
-        texts.append(_whole(value, source, line))
-        for name, values in labels.items():
-            label = _label(row.get(name), name, source.where, line)
-            values.append(_whole(label, source, line))
-    columns = {name: pa.array(values, pa.string()) for name, values in labels.items()}
-    columns[options.text_column] = pa.array(texts, pa.large_string())
-    return columns
+        if text.strip():
+            row = _object(text, source, line)
+            for name, values in columns.items():
+                values.append(_value(row.get(name), name, source, line))
+    return {
+        name: pa.array(values, pa.large_string() if name == options.text_column else pa.string())
+        for name, values in columns.items()
+    }
 
 
-def _object(text: bytes, where: str, line: int) -> dict[str, Any]:
+def _object(text: bytes, source: Source, line: int) -> dict[str, Any]:
+    cause = None
     try:
         row = json.loads(text.decode("utf-8-sig"))
+        if isinstance(row, dict):
+            return row
+        problem = "is not a JSON object"
     except (ValueError, RecursionError) as error:
-        raise CorpusError(
-            f"{where}, line {line}, is not JSON.",
-            f"Found: {text[:60].decode('utf-8', 'replace')!r} ({error}).",
-            "JSON Lines has one object a line; repair the line or leave it out.",
-        ) from error
-    if not isinstance(row, dict):
-        raise CorpusError(
-            f"{where}, line {line}, is not a JSON object.",
-            f"Found: {text[:60].decode('utf-8', 'replace')!r}.",
-            'JSON Lines has one object a line, such as {"text": "…"}.',
-        )
-    return row
-
-
-def _label(value: object, name: str, where: str, line: int) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return str(value)
+        cause, problem = error, f"is not JSON ({error})"
     raise CorpusError(
-        f"{name!r} in {where}, line {line}, cannot serve as a group or alignment id.",
-        f"Found: {json.dumps(value)[:80]}.",
-        "Name a column of strings or numbers.",
-    )
+        f"{source.where}, line {line}, {problem}.",
+        f"Found: {text[:60].decode('utf-8', 'replace')!r}.",
+        'JSON Lines has one object a line, such as {"text": "…"}; repair the line or leave it out.',
+    ) from cause
 
 
-def _whole(text: str | None, source: Source, line: int) -> str | None:
-    if text is None:
+def _value(value: object, name: str, source: Source, line: int) -> str | None:
+    """Return what a column has in this line: text, or an id that may also be a number."""
+    where = f"{source.where}, line {line},"
+    is_text = name == source.options.text_column
+    if isinstance(value, (int, float)) and not (is_text or isinstance(value, bool)):
+        return str(value)
+    if value is None:
         return None
-    text, replaced = whole_characters(text, f"{source.where}, line {line},", source.options.errors)
+    if not isinstance(value, str):
+        use = "text" if is_text else "a group or alignment id"
+        raise CorpusError(
+            f"{name!r} in {where} cannot serve as {use}.",
+            f"Found: {json.dumps(value)[:80]}.",
+            f"Name a column of strings{'' if is_text else ' or numbers'}.",
+        )
+    value, replaced = whole_characters(value, where, source.options.errors)
     source.replaced += replaced
-    return text
+    return value

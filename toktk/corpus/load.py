@@ -108,7 +108,7 @@ def _resolve(spec: str, options: ReaderOptions) -> Corpus:
     if spec == "starter" or spec.startswith("starter:"):
         return starter(spec.partition(":")[2] or "train", options)
     if spec.startswith("hub:"):
-        return hub.hub_corpus(spec, options)
+        return hub.hub_corpus(hub.parse_hub(spec), options)
     path = Path(spec).expanduser()
     if path.is_file():
         if path.suffix == ".toml":

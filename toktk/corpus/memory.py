@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
 from toktk import arrow
-from toktk.arrays import Int64
+from toktk.arrow import pa
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, slices, spans
 from toktk.corpus.columnar import rows_to_batch
 from toktk.corpus.options import ReaderOptions, Source
 from toktk.corpus.utf8 import whole_characters
 from toktk.errors import CorpusError
 
-if TYPE_CHECKING:
-    import pyarrow as pa
 
+class InMemory(Source):
+    """Text whose batches a subclass makes in `_build`, when they are first needed."""
 
-class InMemory:
-    """A part of a corpus whose batches a subclass makes in `_build`, when they are first needed."""
-
-    unit = "bytes"
-    replaced = 0
-    null_rows = 0
-
+    @abstractmethod
     def _build(self) -> Iterator[pa.RecordBatch]:
-        raise NotImplementedError
+        """Yield all documents, in batches of any size."""
 
     @functools.cached_property
     def _batches(self) -> list[pa.RecordBatch]:
@@ -59,13 +53,12 @@ class InMemory:
                 _update(digest, align.fill_null("").cast("large_string"))
         return digest.hexdigest()
 
-    def batches(self, progress: Callable[[int], None] | None = None) -> Iterator[pa.RecordBatch]:
-        """Yield the documents; `progress` gets bytes of text."""
+    def _read(self) -> Iterator[tuple[pa.RecordBatch, int]]:
+        position = 0
         for batch in self._batches:
             for rows in slices(batch):
-                yield rows
-                if progress is not None:
-                    progress(_text_bytes(rows))
+                position += _text_bytes(rows)
+                yield rows, position
 
 
 def _text_bytes(batch: pa.RecordBatch) -> int:
@@ -83,20 +76,29 @@ class Texts(InMemory):
     """Documents at hand: see `toktk.corpus.Corpus.of`."""
 
     def __init__(self, texts: Any, groups: Any, align: Any, weights: Any, name: str) -> None:
-        columns = {"text": _column(texts, "texts")}
-        n = len(columns["text"])
-        group = groups if isinstance(groups, str) else name
-        options = ReaderOptions()
-        if groups is not None and not isinstance(groups, str):
-            columns["group"] = _column(groups, "groups", n)
-            options = dataclasses.replace(options, group_column="group")
-        if align is not None:
-            columns["align"] = _column(align, "align", n)
-            options = dataclasses.replace(options, align_column="align")
-        source = Source(name, group, options)
-        weight = None if weights is None else arrow.from_numpy(_weights(weights, n))
-        self._batch = rows_to_batch(source, columns, 0, weight)
-        self.null_rows = source.null_rows
+        one_group = isinstance(groups, str)
+        given = {"texts": texts, "groups": None if one_group else groups, "align": align}
+        columns = {
+            column: _column(values, column)
+            for column, values in given.items()
+            if column == "texts" or values is not None
+        }
+        weight = None if weights is None else _weights(weights)
+        n = len(columns["texts"])
+        lengths = {column: len(values) for column, values in columns.items()}
+        lengths["weights"] = n if weight is None else len(weight)
+        for column, length in lengths.items():
+            if length != n:
+                raise CorpusError(
+                    f"cannot make a corpus: {length:,} {column} for {n:,} texts.",
+                    "Give one for each text.",
+                )
+        group_column, align_column = (
+            key if key in columns else None for key in ("groups", "align")
+        )
+        options = ReaderOptions("texts", group_column, align_column)
+        super().__init__(name, groups if one_group else name, options)
+        self._batch = rows_to_batch(self, pa.record_batch(columns), 0, weight)
 
     def _build(self) -> Iterator[pa.RecordBatch]:
         yield self._batch
@@ -106,36 +108,21 @@ class Texts(InMemory):
         return {"texts": self._batch.num_rows, "bytes": self.size}
 
 
-def _column(values: Any, name: str, n: int | None = None) -> pa.Array:
-    """Return Arrow data, a column of a data frame or Python values as one Arrow array, n long."""
-    import pyarrow as pa
-
+def _column(values: Any, name: str) -> pa.Array:
+    """Return Arrow data, a column of a data frame or Python values as one Arrow array."""
     if hasattr(values, "__arrow_c_stream__"):
-        column = _one_array(pa.chunked_array(values))
-    elif hasattr(values, "__arrow_c_array__"):
-        column = pa.array(values)
-    elif isinstance(values, Iterable) and not isinstance(values, str):
-        column = _from_list(list(values), name)
-    else:
+        chunked = pa.chunked_array(values)
+        if pa.types.is_string(chunked.type):  # whose chunks may hold more than 2 GiB together
+            chunked = chunked.cast(pa.large_string())
+        return chunked.combine_chunks()
+    if hasattr(values, "__arrow_c_array__"):
+        return pa.array(values)
+    if isinstance(values, str) or not isinstance(values, Iterable):
         raise CorpusError(
             f"cannot make a corpus: {name} must be a list or an array.",
             f"Found: one {type(values).__name__}.",
         )
-    _check_length(name, len(column), n)
-    return column
-
-
-def _one_array(chunked: pa.ChunkedArray) -> pa.Array:
-    import pyarrow as pa
-
-    if pa.types.is_string(chunked.type):  # whose chunks may hold more than 2 GiB together
-        chunked = chunked.cast(pa.large_string())
-    return chunked.combine_chunks()
-
-
-def _from_list(values: list[Any], name: str) -> pa.Array:
-    import pyarrow as pa
-
+    values = list(values)
     allowed = (str, type(None)) if name == "texts" else (str, int, float, type(None))
     for i, value in enumerate(values):
         if not isinstance(value, allowed):
@@ -150,21 +137,13 @@ def _from_list(values: list[Any], name: str) -> pa.Array:
         raise
 
 
-def _weights(values: Any, n: int) -> Int64:
+def _weights(values: Any) -> pa.Array:
     weights = np.asarray(values if hasattr(values, "__array__") else list(values))
-    _check_length("weights", weights.size, n)
     whole = weights.ndim == 1 and weights.dtype.kind in "iu"
-    if n and not (whole and weights.min() >= 0):
+    if weights.size and not (whole and weights.min() >= 0):
         raise CorpusError(
             "cannot make a corpus: a weight says how often a document counts.",
             f"Found: {weights.min() if whole else f'{weights.dtype}{list(weights.shape)}'}.",
             "Give whole numbers of 0 or more.",
         )
-    return weights.astype(np.int64)
-
-
-def _check_length(name: str, length: int, n: int | None) -> None:
-    if n is not None and length != n:
-        raise CorpusError(
-            f"cannot make a corpus: {length:,} {name} for {n:,} texts.", "Give one for each text."
-        )
+    return arrow.from_numpy(weights.astype(np.int64))

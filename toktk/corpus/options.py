@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from toktk.arrow import pa
+from toktk.corpus.batch import slices
 from toktk.errors import CorpusError, did_you_mean
+
+Progress = Callable[[int], None]
 
 LINE_NUMBER = "line"
 """The `align_column` that makes line-aligned plain text parallel."""
+
+
+def check_known(name: str, known: Collection[str], what: str, *advice: str) -> None:
+    """Raise a `CorpusError` that says `what` is wrong if `name` is not one of the `known`."""
+    if name not in known:
+        listed = f"Known: {', '.join(known) or 'none'}."
+        raise CorpusError(f"{what}{did_you_mean(name, known)}.", listed, *advice)
 
 
 @dataclass(frozen=True)
@@ -38,8 +52,10 @@ class ReaderOptions:
     errors: str = "strict"
 
     def __post_init__(self) -> None:
-        _one_of("sample_by", self.sample_by, ("line", "paragraph", "document", None))
-        _one_of("errors", self.errors, ("strict", "replace"))
+        if self.sample_by is not None:
+            ways = ("line", "paragraph", "document")
+            check_known(self.sample_by, ways, f"unknown sample_by {self.sample_by!r}")
+        check_known(self.errors, ("strict", "replace"), f"unknown errors {self.errors!r}")
         if self.limit is not None and self.limit < 1:
             raise CorpusError(f"cannot read {self.limit} documents.", "Give a limit of 1 or more.")
 
@@ -50,10 +66,11 @@ class ReaderOptions:
 
 
 @dataclass(eq=False)
-class Source:
-    """A file, a hub dataset or a table in memory, and what the latest pass over it left out.
+class Source(ABC):
+    """A file, a hub dataset or text in memory, and what the latest pass over it left out.
 
     Attributes:
+        unit: what `size` and progress count: "bytes" of the source, or "rows".
         where: the path of the file, or what else errors call it.
         group: the group of every document, unless a column names the group.
         options: how to read it; `limit` and `seed` are the business of the corpus.
@@ -62,18 +79,75 @@ class Source:
         null_rows: rows without text that were skipped.
     """
 
+    unit = "bytes"
+
     where: str
     group: str
-    options: ReaderOptions
+    options: ReaderOptions = field(default_factory=ReaderOptions)
     compression: str | None = None
     replaced: int = 0
     null_rows: int = 0
 
+    @property
+    @abstractmethod
+    def size(self) -> int | None:
+        """The total of what progress counts; None if unknown."""
 
-def _one_of(option: str, value: str | None, allowed: tuple[str | None, ...]) -> None:
-    if value not in allowed:
-        names = [name for name in allowed if name]
-        raise CorpusError(
-            f"unknown {option} {value!r}{did_you_mean(str(value), names)}.",
-            f"Use one of: {', '.join(names)}.",
-        )
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """The sha256, in hex, of all that determines the documents."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """Return what a reader of the results needs to know, JSON-able."""
+
+    @abstractmethod
+    def _read(self) -> Iterator[tuple[pa.RecordBatch, int]]:
+        """Yield each batch with how much of the source was consumed so far."""
+
+    def batches(self, progress: Progress | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield the documents; call `progress` with what was consumed since the last call."""
+        items = self._read()
+        done = 0
+        while True:
+            # Around next() alone: what the caller raises is not this source's fault.
+            with self._reading():
+                item = next(items, None)
+            if item is None:
+                break
+            yield from slices(item[0])
+            if progress is not None and item[1] > done:
+                progress(item[1] - done)
+                done = item[1]
+        if progress is not None and self.size is not None and self.size > done:
+            progress(self.size - done)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Say what went wrong with this source inside the block, and what to do."""
+        try:
+            yield
+        except self._failures() as error:
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            reason = " ".join(reason.split())
+            raise CorpusError(
+                f"cannot read {self.where}.",
+                f"Found: {reason[:400]}{'…' if len(reason) > 400 else '.'}",
+                *self._advice(error),
+            ) from error
+
+    def _failures(self) -> tuple[type[BaseException], ...]:
+        return pa.ArrowException, OSError, EOFError
+
+    def _advice(self, error: BaseException) -> list[str]:
+        return ["Check the path, and that the file is whole and is what its extension says."]
+
+    def _refuse_sampling(self, *advice: str) -> None:
+        """Raise an error if a table is to be read by line or paragraph."""
+        if self.options.sample_by not in (None, "document"):
+            raise CorpusError(
+                f"cannot read {self.where} by {self.options.sample_by}: "
+                "each row of it is a document.",
+                *advice,
+            )

@@ -6,17 +6,14 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from toktk.corpus.batch import slices
+from toktk.arrow import pa
 from toktk.corpus.columnar import read_arrow, read_parquet
 from toktk.corpus.jsonl import read_jsonl
 from toktk.corpus.options import ReaderOptions, Source
 from toktk.corpus.text import read_text
 from toktk.errors import CorpusError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Read = Callable[[Source], "Iterator[tuple[pa.RecordBatch, int]]"]
 """Yields each batch with how many bytes of the file were consumed so far."""
@@ -38,10 +35,9 @@ COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 
 
 class FileReader(Source):
-    """The documents of one file.
+    """The documents of one file; its extensions say what it is.
 
-    The file's extensions say what it is. Its stem loses the compression's and the format's, no
-    more: ``news.2024.txt.gz`` is ``news.2024``.
+    Its stem loses the compression's and the format's extension: ``news.2024.txt.gz`` is ``news.2024``.
 
     Args:
         path: the file.
@@ -49,32 +45,25 @@ class FileReader(Source):
         group: the group where no column names one; the file's stem, unless given.
     """
 
-    unit = "bytes"
-
     def __init__(self, path: Path, options: ReaderOptions, group: str | None = None) -> None:
         compression = COMPRESSIONS.get(path.suffix.lower())
         bare = Path(path.stem) if compression else Path(path.name)
         super().__init__(str(path), group or bare.stem or path.name, options, compression)
         self.path = path
-        self.format, self._read = READERS.get(bare.suffix.lower(), PLAIN_TEXT)
+        self.format, self._read_format = READERS.get(bare.suffix.lower(), PLAIN_TEXT)
         if self.format in ("parquet", "arrow") and compression:
             raise CorpusError(
                 f"cannot read {path}: {self.format} files are compressed inside.",
                 f"Decompress it, and name it {path.with_suffix('').name}.",
             )
-        if self.format != "text" and options.sample_by not in (None, "document"):
-            raise CorpusError(
-                f"cannot read {path} by {options.sample_by}: each row of it is a document.",
-                "Leave sample_by out, or give plain text.",
-            )
+        if self.format != "text":
+            self._refuse_sampling("Leave sample_by out, or give plain text.")
 
     @functools.cached_property
     def size(self) -> int:
         """Bytes on disk."""
-        try:
+        with self._reading():
             return self.path.stat().st_size
-        except OSError as error:
-            raise _unreadable(self.path, error) from error
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -86,53 +75,14 @@ class FileReader(Source):
         else:
             relevant += [options.text_column, options.group_column]
         digest = hashlib.sha256(repr(relevant).encode())
-        try:
-            with self.path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-        except OSError as error:
-            raise _unreadable(self.path, error) from error
+        with self._reading(), self.path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()
-
-    def batches(self, progress: Callable[[int], None] | None = None) -> Iterator[pa.RecordBatch]:
-        """Yield the documents; `progress` gets the bytes of the file consumed since the last call.
-
-        Raises:
-            CorpusError: the file is missing, corrupt, not UTF-8, or lacks a column.
-        """
-        self.replaced = self.null_rows = 0
-        done = 0
-        for batch, position in self._translated(self._read(self)):
-            yield from slices(batch)
-            if progress is not None and position > done:
-                progress(position - done)
-                done = position
-        if progress is not None and self.size > done:
-            progress(self.size - done)
 
     def describe(self) -> dict[str, Any]:
         """Return the file's name, size and group; folders are this machine's business."""
         return {"file": self.path.name, "bytes": self.size, "group": self.group}
 
-    def _translated(
-        self, items: Iterator[tuple[pa.RecordBatch, int]]
-    ) -> Iterator[tuple[pa.RecordBatch, int]]:
-        # Around next() alone: what the caller of batches() raises is not this file's fault.
-        import pyarrow as pa
-
-        while True:
-            try:
-                item = next(items)
-            except StopIteration:
-                return
-            except (pa.ArrowException, OSError, EOFError) as error:
-                raise _unreadable(self.path, error) from error
-            yield item
-
-
-def _unreadable(path: Path, error: Exception) -> CorpusError:
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return CorpusError(
-        f"cannot read {path}.",
-        f"Found: {reason.splitlines()[0]}.",
-        "Check the path, and that the file is whole and is what its extension says.",
-    )
+    def _read(self) -> Iterator[tuple[pa.RecordBatch, int]]:
+        self.replaced = self.null_rows = 0
+        return self._read_format(self)

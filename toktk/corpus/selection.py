@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from toktk import arrow
+from toktk.arrow import pa
 from toktk.corpus.batch import ALIGN, TEXT, spans
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Pass = Callable[[], "Iterator[pa.RecordBatch]"]
 Select = Callable[["pa.RecordBatch"], "pa.RecordBatch | None"]
@@ -33,8 +31,6 @@ def units(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
 
     The key is a hash of the alignment id, else of the text: rows with equal keys belong together.
     """
-    import pyarrow as pa
-
     from toktk.kernels.hash import hash_spans
 
     align = batch.column(ALIGN)

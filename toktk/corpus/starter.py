@@ -6,21 +6,19 @@ import functools
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from toktk import arrow
 from toktk.arrays import packed
+from toktk.arrow import pa
 from toktk.corpus.batch import constant_group, make_batch, strings
 from toktk.corpus.corpus import Corpus, concat
 from toktk.corpus.memory import InMemory
 from toktk.corpus.options import LINE_NUMBER, ReaderOptions
 from toktk.corpus.readers import FileReader
 from toktk.errors import CorpusError, MissingExtraError, did_you_mean
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 PARTS = {
     "train": ("To train on: nine tenths of the code, and the words", "see its parts"),
@@ -72,7 +70,7 @@ def starter(part: str, options: ReaderOptions) -> Corpus:
         return _code()
     if part == "words":
         _wordfreq()  # if it is not installed, say so before an hour of reading
-        return Corpus("starter:words", [WordFrequencies()])
+        return Corpus("starter:words", [WordFrequencies("wordfreq", "words")])
     if part == "train":
         return concat([_code().split()[0], starter("words", options)], "starter")
     if part == "eval":
@@ -104,13 +102,13 @@ class StandardLibrary(InMemory):
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        super().__init__(str(folder), "python")
 
     def files(self) -> list[Path]:
         """Return the source files, sorted by name below the library's folder."""
         paths = {}
-        for path in self.folder.rglob("*.py"):
-            below = path.relative_to(self.folder)
+        for path in Path(self.where).rglob("*.py"):
+            below = path.relative_to(self.where)
             if not _SKIPPED_FOLDERS.intersection(below.parts) and not _is_build_data(below):
                 paths[below.as_posix()] = path
         return [path for _, path in sorted(paths.items())]
@@ -127,10 +125,10 @@ class StandardLibrary(InMemory):
         if not documents:
             raise CorpusError(
                 "the starter corpus's code is missing: this Python has no library source.",
-                f"Looked in: {self.folder}.",
+                f"Looked in: {self.where}.",
                 "Give a corpus with -c.",
             )
-        yield make_batch(strings(*packed(documents)), constant_group("python", len(documents)))
+        yield make_batch(strings(*packed(documents)), constant_group(self.group, len(documents)))
 
     def describe(self) -> dict[str, Any]:
         """Return which Python's library it is."""
@@ -155,7 +153,6 @@ class WordFrequencies(InMemory):
         return sorted(_wordfreq().available_languages("small"))
 
     def _build(self) -> Iterator[pa.RecordBatch]:
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         wordfreq = _wordfreq()

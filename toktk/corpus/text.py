@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from toktk import arrow
 from toktk.arrays import Bytes, Int64, offsets_of
+from toktk.arrow import pa
 from toktk.corpus.batch import BATCH_BYTES, constant_group, make_batch, strings
 from toktk.corpus.options import LINE_NUMBER, Source
 from toktk.corpus.utf8 import check_block
 from toktk.errors import CorpusError
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 _BOM = b"\xef\xbb\xbf"
+LINE_END = (b"\n",)
 _BLANK_LINE = (b"\n\n", b"\n\r\n")
 
 
 def read_text(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield ``(batch, bytes consumed)`` of a plain text file, by line, paragraph or document."""
-    import pyarrow as pa
+    from toktk.kernels.lines import split_lines
 
     options = source.options
     sample_by = options.sample_by or "line"
@@ -34,13 +32,14 @@ def read_text(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:
         )
     if options.align_column and sample_by != "line":
         raise CorpusError(f"cannot align {source.where} by line when it is read by {sample_by}.")
-    cut, split = {
-        "line": (line_end, _lines),
-        "paragraph": (_paragraph_end, _paragraphs),
-        "document": (_no_end, _document),
-    }[sample_by]
+    ways: dict[str, tuple[tuple[bytes, ...], Callable[[Bytes], tuple[Bytes, Int64]]]] = {
+        "line": (LINE_END, split_lines),
+        "paragraph": (_BLANK_LINE, _paragraphs),
+        "document": ((), lambda data: (data, offsets_of([data.size]))),
+    }
+    marks, split = ways[sample_by]
     line = 1
-    for data, start, position in blocks(source, cut):
+    for data, start, position in blocks(source, marks):
         data, replaced = check_block(data, source.where, start, options.errors)
         source.replaced += replaced
         text = strings(*split(data))
@@ -51,15 +50,13 @@ def read_text(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:
         yield make_batch(text, constant_group(source.group, len(text)), align), position
 
 
-def blocks(source: Source, cut: Callable[[Bytes], int]) -> Iterator[tuple[Bytes, int, int]]:
-    """Yield ``(data, start, position)``: blocks of about 16 MiB that end where `cut` says.
+def blocks(source: Source, marks: tuple[bytes, ...]) -> Iterator[tuple[Bytes, int, int]]:
+    """Yield ``(data, start, position)``: blocks of about 16 MiB that end after one of `marks`.
 
     `start` is the offset of `data` in the uncompressed file, `position` the bytes consumed of the
-    file itself. A byte order mark at the start is dropped. Where `cut` finds no end, the block
+    file itself. A byte order mark at the start is dropped. Where there is no mark, the block
     grows. The next block overwrites `data`; only the last one may be kept.
     """
-    import pyarrow as pa
-
     with pa.OSFile(source.where) as raw:
         # A small file needs no large buffer; one more byte, so that its end shows in one read.
         first = BATCH_BYTES if source.compression else min(BATCH_BYTES, raw.size() + 1)
@@ -67,11 +64,13 @@ def blocks(source: Source, cut: Callable[[Bytes], int]) -> Iterator[tuple[Bytes,
         data = np.empty(first, np.uint8)
         start = carried = 0
         while True:
-            filled = _fill(stream, data, carried)
+            filled = carried
+            while filled < data.size and (count := stream.readinto(data[filled:])):
+                filled += count
             ended = filled < data.size
             if start == 0 and data[:3].tobytes() == _BOM and filled >= 3:
                 data, filled, start = data[3:], filled - 3, 3
-            end = filled if ended else cut(data)
+            end = filled if ended else _after_last(data, marks)
             if end:
                 yield data[:end], start, raw.tell()
             if ended:
@@ -84,49 +83,18 @@ def blocks(source: Source, cut: Callable[[Bytes], int]) -> Iterator[tuple[Bytes,
             data[:carried] = rest
 
 
-def _fill(stream: pa.NativeFile, data: Bytes, filled: int) -> int:
-    while filled < data.size:
-        count = stream.readinto(data[filled:])
-        if not count:
-            break
-        filled += count
-    return filled
-
-
 def _after_last(data: Bytes, marks: tuple[bytes, ...]) -> int:
     """Return the position after the last of `marks`, or 0; searches from the end."""
     window = 1 << 12
-    while True:
+    while marks:
         tail = data[-window:].tobytes()
         end = max((tail.rfind(mark) + len(mark) for mark in marks if mark in tail), default=0)
         if end:
             return data.size - len(tail) + end
         if window >= data.size:
-            return 0
+            break
         window *= 8
-
-
-def line_end(data: Bytes) -> int:
-    """Return the position after the last line feed, or 0."""
-    return _after_last(data, (b"\n",))
-
-
-def _paragraph_end(data: Bytes) -> int:
-    return _after_last(data, _BLANK_LINE)
-
-
-def _no_end(data: Bytes) -> int:
     return 0
-
-
-def _lines(data: Bytes) -> tuple[Bytes, Int64]:
-    from toktk.kernels.lines import split_lines
-
-    return split_lines(data)
-
-
-def _document(data: Bytes) -> tuple[Bytes, Int64]:
-    return data, offsets_of([data.size])
 
 
 def _paragraphs(data: Bytes) -> tuple[Bytes, Int64]:

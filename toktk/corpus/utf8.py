@@ -5,24 +5,19 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from toktk.arrays import Bytes, offsets_of, packed
+from toktk.arrow import pa
 from toktk.corpus.batch import spans, strings
 from toktk.errors import CorpusError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _HINT = 'Repair the text, or read it with errors="replace" (each invalid sequence becomes U+FFFD).'
 _MARK = "\ufffd".encode()
 
 
 def _is_valid(array: pa.Array) -> bool:
-    import pyarrow as pa
-
     # Arrow checks pure ASCII at memory speed and anything else about twice as fast as decoding.
     try:
         array.validate(full=True)

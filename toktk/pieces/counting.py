@@ -19,15 +19,14 @@ import numpy.typing as npt
 
 from toktk import arrow
 from toktk.arrays import Bytes, Int64, offsets_of, packed
+from toktk.arrow import pa
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, spans
 from toktk.errors import CorpusError
 from toktk.pieces.table import POOLED, PieceTable, gather
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from toktk.corpus import Corpus
-    from toktk.corpus.corpus import Progress
+    from toktk.corpus.options import Progress
     from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 Groups = npt.NDArray[np.int32]
@@ -260,8 +259,6 @@ class GroupTotals:
         return np.array(numbers, dtype=np.int32)
 
     def _add_alignment(self, align: pa.Array, groups: Groups) -> None:
-        import pyarrow as pa
-
         from toktk.kernels.hash import hash_spans
 
         valid = arrow.is_valid(align)

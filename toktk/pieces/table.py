@@ -15,6 +15,7 @@ import numpy.typing as npt
 from toktk import arrow
 from toktk.arrays import Bytes, offsets_of
 from toktk.arrays import Int64 as Int64
+from toktk.arrow import pa
 from toktk.corpus.batch import spans
 from toktk.errors import StorageError
 
@@ -89,8 +90,6 @@ class PieceTable:
 
     def _pieces(self) -> Any:
         """Return the pieces as an Arrow array of large binary."""
-        import pyarrow as pa
-
         buffers = [None, pa.py_buffer(self.offsets), pa.py_buffer(self.data)]
         return pa.Array.from_buffers(pa.large_binary(), len(self), buffers)
 
@@ -116,7 +115,6 @@ class PieceTable:
         Raises:
             StorageError: the file cannot be written.
         """
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
         from toktk.paths import atomic_write
@@ -150,7 +148,6 @@ class PieceTable:
         Raises:
             StorageError: the file is missing, damaged or not a piece table.
         """
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
         try:
@@ -166,8 +163,6 @@ class PieceTable:
 
     @classmethod
     def _from_arrow(cls, table: Any, meta: dict[str, Any]) -> PieceTable:
-        import pyarrow as pa
-
         if meta["format"] != _FORMAT:
             raise ValueError(f"format {meta['format']}, not {_FORMAT}")
         if any(column.null_count for column in table.columns):
