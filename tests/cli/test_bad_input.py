@@ -7,19 +7,14 @@ import gzip
 import json
 from pathlib import Path
 
+import command_line
 import pytest
 from click.testing import CliRunner
-from small_corpora import PARALLEL, fresh_home, write_parallel
+from small_corpora import PARALLEL, write_parallel
 
 from toktk.cli import main
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    home = fresh_home(tmp_path / "home")
-    monkeypatch.setenv("TOKTK_HOME", str(home))
-    monkeypatch.chdir(tmp_path)
-    return home
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture
@@ -28,18 +23,7 @@ def good(tmp_path: Path) -> Path:
 
 
 def fails(*args: object, verb: str = "sweep", code: int = 1) -> str:
-    """Run toktk, which must end with `code` and a message of some three lines; return it."""
-    result = CliRunner().invoke(main, [verb, *map(str, args)])
-    assert isinstance(result.exception, SystemExit), result.exception
-    assert result.exit_code == code
-    assert result.stdout == ""
-    assert "Traceback" not in result.stderr
-    if code == 1:
-        lines = result.stderr.splitlines()
-        start = next(i for i, line in enumerate(lines) if line.startswith("Error: "))
-        assert all(line.startswith("  ") for line in lines[start + 1 :])
-        assert 2 <= len(lines) - start <= 5, result.stderr
-    return result.stderr
+    return command_line.fails(verb, *args, code=code)
 
 
 def write(path: Path, data: bytes) -> Path:

@@ -9,11 +9,11 @@ import json
 import re
 from pathlib import Path
 
+import command_line
 import pytest
-from click.testing import CliRunner, Result
-from small_corpora import PARALLEL, fresh_home, lines, write_nasty, write_parallel
+from click.testing import Result
+from small_corpora import PARALLEL, lines, write_nasty, write_parallel
 
-from toktk.cli import main
 from toktk.corpus import load_corpus
 from toktk.loading.load import Loaded
 from toktk.report.records import Record
@@ -23,33 +23,23 @@ from toktk.trainers.base import TrainingData
 from toktk.trainers.bpe import BpeTrainer
 
 
+def bench(*args: object) -> tuple[object, ...]:
+    return ("bench", *args, *([] if "--throughput" in args else ["--no-throughput"]))
+
+
 def run(*args: object) -> Result:
-    timed = [] if "--throughput" in args else ["--no-throughput"]
-    result = CliRunner().invoke(main, ["bench", *map(str, args), *timed])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
+    return command_line.run(*bench(*args))
 
 
 def good(*args: object) -> Result:
-    result = run(*args)
-    assert result.exit_code == 0, result.stderr
-    return result
+    return command_line.good(*bench(*args))
 
 
 def fails(*args: object, code: int = 1) -> str:
-    result = run(*args)
-    assert (result.exit_code, result.stdout) == (code, "")
-    assert "Traceback" not in result.stderr
-    return result.stderr
+    return command_line.fails(*bench(*args), code=code)
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    home = fresh_home(tmp_path / "home")
-    monkeypatch.setenv("TOKTK_HOME", str(home))
-    monkeypatch.chdir(tmp_path)
-    return home
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture(scope="session")

@@ -14,34 +14,15 @@ import time
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
-from small_corpora import PARALLEL, fresh_home, write_nasty, write_parallel
+from command_line import good, run
+from small_corpora import PARALLEL, write_nasty, write_parallel
 
-from toktk.cli import main
 from toktk.report.results import Results
 
 SIZES = "300,340,400"
 
 
-def run(*args: object) -> Result:
-    result = CliRunner().invoke(main, [str(arg) for arg in args])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
-
-
-def good(*args: object) -> Result:
-    result = run(*args)
-    assert result.exit_code == 0, result.stderr
-    return result
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    home = fresh_home(tmp_path / "home")
-    monkeypatch.setenv("TOKTK_HOME", str(home))
-    monkeypatch.chdir(tmp_path)
-    return home
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture

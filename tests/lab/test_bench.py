@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tokenizers
 from nasty import NASTY_TEXTS
-from small_corpora import fresh_home, lines, write_nasty, write_parallel
+from small_corpora import lines, write_nasty, write_parallel
 
 from toktk.cache import Store
 from toktk.corpus import Corpus, ReaderOptions, load_corpus
@@ -37,12 +37,7 @@ from toktk.tokenizer import Tokenizer
 from toktk.trainers.base import TrainingData
 from toktk.trainers.bpe import BpeTrainer
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    home = fresh_home(tmp_path / "home")
-    monkeypatch.setenv("TOKTK_HOME", str(home))
-    return home
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture

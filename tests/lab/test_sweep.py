@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_corpora import fresh_home, write_nasty, write_parallel
+from small_corpora import write_nasty, write_parallel
 
 from toktk.corpus import Corpus, ReaderOptions, load_corpus
 from toktk.errors import CorpusError, MetricError, ToktkError, TrainingError
@@ -33,11 +33,7 @@ from toktk.trainers.bpe import BpeTrainer
 SIZES = (300, 340, 400)
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    home = fresh_home(tmp_path / "home")
-    monkeypatch.setenv("TOKTK_HOME", str(home))
-    return home
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture
