@@ -46,7 +46,7 @@ except ImportError:  # Windows
 
 T = TypeVar("T")
 
-KINDS = {
+KINDS = {  # what each kind of entry holds
     "pieces": "counted corpora",
     "training": "trained tokenizers",
     "figures": "figures of tokenizers on a text",
@@ -57,16 +57,13 @@ KINDS = {
     "kernels": "machine code, one folder a version",
     "earlier versions": "files that this version does not read",
 }
-"""What each kind of entry holds."""
 
-DAMAGE = (
+_DAMAGE = (  # what reading a damaged file raises
     OSError, ValueError, KeyError, IndexError, TypeError, EOFError, zipfile.BadZipFile, zlib.error,
     tokenize.TokenError,  # the header of an array
     RuntimeError,  # what zipfile does not do, such as encryption
     ToktkError,
 )  # fmt: skip
-"""What reading a damaged file raises."""
-
 _MANIFEST = "cell.json"
 _LOOKED = "looked"  # a file, as old as the last look at the size of all entries
 _LOOK_AFTER_SECONDS = 3600
@@ -117,7 +114,7 @@ class Store:
         Args:
             kind: one of `KINDS`.
             key: all that determines the entry, JSON-able.
-            load: reads the folder; what it raises of `DAMAGE` means a damaged entry.
+            load: reads the folder; an error says that the entry is damaged.
             code: a package whose sources become part of the key, as does toktk's version. None: neither
                 does.
         """
@@ -135,7 +132,7 @@ class Store:
                 return loaded
         except BlockingIOError:
             return None  # another process removes it
-        except DAMAGE:
+        except _DAMAGE:
             _remove(folder)
             return None
 

@@ -1,10 +1,7 @@
 """Registry: objects of one kind by name, toktk's own and those of installed packages.
 
-Each kind's registry lies in the room whose things it lists: `TRAINERS` in toktk.trainers, `METRICS` in
-toktk.metrics, `PRETOKENIZERS` in toktk.pretokenizers.patterns, `INFERENCE` in toktk.models.inference,
-`PAIR_SCORES` in toktk.trainers.pair_scores. A package adds an object under the entry-point group of its
-kind, such as ``toktk.trainers``. Listing names imports no target; `Registry.load` does.
-``TOKTK_PLUGINS=0`` leaves toktk's own.
+Each kind's registry lies in the room whose things it lists. A package adds an object under the entry-point
+group of its kind, such as ``toktk.trainers``. ``TOKTK_PLUGINS=0`` leaves toktk's own.
 """
 
 from __future__ import annotations
@@ -57,8 +54,7 @@ class Registry:
     def names(self) -> dict[str, str]:
         """Return each known name with its origin: "toktk", or a distribution and its version.
 
-        No target is imported. A name that several provide has all their origins, joined by " and ";
-        `load` refuses it.
+        No target is imported. `load` refuses a name that several provide; here they are joined by " and ".
         """
         return {
             name: " and ".join(map(_origin, providers))
@@ -71,32 +67,43 @@ class Registry:
         Raises:
             ToktkError: nothing or more than one thing is called so, or a plugin is broken.
         """
-        provider = self._provider(name)
-        return provider() if callable(provider) else self._load_plugin(provider)
+        entry = self._provider(name)
+        if callable(entry):
+            return entry()
+        try:
+            target = entry.load()
+        except Exception as error:  # foreign code: importing it can raise anything
+            raise ToktkError(
+                f"the {self.kind} {name!r} of {_origin(entry)} cannot be loaded.",
+                f"Found: {type(error).__name__}: {error} (importing {entry.value}).",
+                "Update or uninstall that package, or set TOKTK_PLUGINS=0 to go without plugins.",
+            ) from error
+        if not self._accepts(target):
+            raise ToktkError(
+                f"the {self.kind} {name!r} of {_origin(entry)} is not one.",
+                f"Found: {type(target).__name__} at {entry.value}; expected {self._expected}.",
+            )
+        return target
 
     def package(self, name: str) -> str:
-        """Return the top-level package of what is called `name`, without importing it.
-
-        Raises:
-            ToktkError: nothing or more than one thing is called so.
-        """
+        """Return the top-level package of what is called `name`, without importing it."""
         provider = self._provider(name)
         return OWN if callable(provider) else provider.module.partition(".")[0]
 
     def _provider(self, name: str) -> Provider:
-        known = self._providers()
-        if name not in known:
+        providers = self._providers()
+        if name not in providers:
             raise ToktkError(
-                f"unknown {self.kind} {name!r}{did_you_mean(name, known)}.",
-                f"Known: {', '.join(known) or '(none)'}.",
+                f"unknown {self.kind} {name!r}{did_you_mean(name, providers)}.",
+                f"Known: {', '.join(providers) or '(none)'}.",
             )
-        if len(known[name]) > 1:
+        if len(providers[name]) > 1:
             raise ToktkError(
                 f"the {self.kind} name {name!r} is ambiguous.",
-                f"Provided by: {' and '.join(map(_origin, known[name]))}.",
+                f"Provided by: {' and '.join(map(_origin, providers[name]))}.",
                 "Uninstall all but one, or set TOKTK_PLUGINS=0 to use only toktk's own.",
             )
-        return known[name][0]
+        return providers[name][0]
 
     def _providers(self) -> dict[str, list[Provider]]:
         builtin = self._builtin() if callable(self._builtin) else self._builtin
@@ -107,22 +114,6 @@ class Registry:
             for entry in _installed(self.group, tuple(sys.path)):
                 providers.setdefault(entry.name, []).append(entry)
         return providers
-
-    def _load_plugin(self, entry: EntryPoint) -> Any:
-        try:
-            target = entry.load()
-        except Exception as error:  # foreign code: importing it can raise anything
-            raise ToktkError(
-                f"the {self.kind} {entry.name!r} of {_origin(entry)} cannot be loaded.",
-                f"Found: {type(error).__name__}: {error} (importing {entry.value}).",
-                "Update or uninstall that package, or set TOKTK_PLUGINS=0 to go without plugins.",
-            ) from error
-        if not self._accepts(target):
-            raise ToktkError(
-                f"the {self.kind} {entry.name!r} of {_origin(entry)} is not one.",
-                f"Found: {type(target).__name__} at {entry.value}; expected {self._expected}.",
-            )
-        return target
 
 
 @functools.lru_cache(maxsize=16)

@@ -55,7 +55,7 @@ def stability(form: Form) -> npt.NDArray[np.uint8]:
 
 @functools.cache
 def plain_characters() -> frozenset[str]:
-    """Return the characters that `unicodedata.normalize` must not be given: new to the library."""
+    """Return the characters that only Python's tables know; `unicodedata.normalize` must get none."""
     from tokenizers import normalizers
 
     listed = [

@@ -113,23 +113,17 @@ class _Program:
             case syntax.Alternation():
                 return self.add(_Split(tuple(self.build(c, target) for c in node.choices)))
             case syntax.Repeat():
-                return self._repeat(node, target)
-
-    def _repeat(self, node: syntax.Repeat, target: int) -> int:
-        def option(body: int, rest: int) -> _Split:
-            return _Split((body, rest) if node.greedy else (rest, body))
-
-        if node.most is None:
-            loop = self.add(None)  # replaced below: a loop has to name itself
-            self.instructions[loop] = option(self.build(node.item, loop), target)
-            target = loop
-        else:
-            end = target
-            for _ in range(node.most - node.least):
-                target = self.add(option(self.build(node.item, target), end))
-        for _ in range(node.least):
-            target = self.build(node.item, target)
-        return target
+                end = target
+                if node.most is None:
+                    target = self.add(None)  # replaced below: a loop has to name itself
+                    body = self.build(node.item, target)
+                    self.instructions[target] = _Split((body, end) if node.greedy else (end, body))
+                for _ in range((node.most or node.least) - node.least):
+                    body = self.build(node.item, target)
+                    target = self.add(_Split((body, end) if node.greedy else (end, body)))
+                for _ in range(node.least):
+                    target = self.build(node.item, target)
+                return target
 
 
 # A thread is a position of the program and the classes of the next character for which it is

@@ -186,9 +186,17 @@ class Pretokenizer:
         """
         owner = atoms = None
         if self.added:
-            split = _AddedStrings(self.added).split(data, offsets)
-            if split is not None:
-                offsets, owner, atoms = split
+            from toktk.kernels.normalize import find_strings
+
+            places = find_parts(find_strings, data, offsets, *_trie(self.added))
+            if places.size > 0:
+                # A stable sort merges two sorted runs. No part is empty.
+                parts = np.sort(np.concatenate([offsets, places.ravel()]), kind="stable")
+                parts = parts[np.concatenate([[True], parts[1:] != parts[:-1]])]
+                owner = np.searchsorted(offsets, parts[:-1], side="right") - 1
+                atoms = np.zeros(owner.size, dtype=np.bool_)
+                atoms[np.searchsorted(parts, places[:, 0])] = True
+                offsets = parts
         if not self.normalizer.is_identity:
             data, offsets = self.normalizer.apply(data, offsets, atoms)
         for pattern in self.before:
@@ -265,45 +273,20 @@ def pretokenizers_of(
     return tuple(dict.fromkeys(chosen))
 
 
-@functools.lru_cache(maxsize=32)  # threads share it
-class _AddedStrings:
-    """Finds strings, leftmost and then longest, and splits documents around them.
+@functools.lru_cache(maxsize=32)
+def _trie(strings: tuple[str, ...]) -> tuple[Int64, Bytes]:
+    """Return what finds `strings`: the table of a trie, and for each byte whether one begins with it."""
+    from toktk.kernels.unigram_encode import fill_trie
 
-    Args:
-        strings: none empty.
-    """
-
-    def __init__(self, strings: tuple[str, ...]) -> None:
-        from toktk.kernels.unigram_encode import fill_trie
-
-        raw = [string.encode() for string in sorted(set(strings))]
-        data = np.frombuffer(b"".join(raw), dtype=np.uint8)
-        offsets = np.cumsum([0, *map(len, raw)], dtype=np.int64)
-        self._table = np.full(max(512, 1 << data.size.bit_length() + 1), -1, dtype=np.int64)
-        ends = np.full(data.size + 1, -1, dtype=np.int64)
-        fill_trie(data, offsets, np.arange(len(raw)), self._table, ends)
-        self._begins = np.zeros(256, dtype=np.uint8)
-        self._begins[data[offsets[:-1]]] = 1
-
-    def split(
-        self, data: Bytes, offsets: Int64
-    ) -> tuple[Int64, Int64, npt.NDArray[np.bool_]] | None:
-        """Return offsets, owner and atoms as in `Prepared`, or None where no document holds an added string.
-
-        No part is empty.
-        """
-        from toktk.kernels.normalize import find_strings
-
-        places = find_parts(find_strings, data, offsets, self._table, self._begins)
-        if places.size == 0:
-            return None
-        # A stable sort merges two sorted runs.
-        parts = np.sort(np.concatenate([offsets, places.ravel()]), kind="stable")
-        parts = parts[np.concatenate([[True], parts[1:] != parts[:-1]])]
-        owner = np.searchsorted(offsets, parts[:-1], side="right") - 1
-        atoms = np.zeros(owner.size, dtype=np.bool_)
-        atoms[np.searchsorted(parts, places[:, 0])] = True
-        return parts, owner, atoms
+    raw = [string.encode() for string in sorted(set(strings))]
+    data = np.frombuffer(b"".join(raw), dtype=np.uint8)
+    offsets = np.cumsum([0, *map(len, raw)], dtype=np.int64)
+    table = np.full(max(512, 1 << data.size.bit_length() + 1), -1, dtype=np.int64)
+    ends = np.full(data.size + 1, -1, dtype=np.int64)
+    fill_trie(data, offsets, np.arange(len(raw)), table, ends)
+    begins = np.zeros(256, dtype=np.uint8)
+    begins[data[offsets[:-1]]] = 1
+    return table, begins
 
 
 @functools.lru_cache(maxsize=_KEPT)

@@ -116,11 +116,10 @@ def _bytes_table(class_of: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
         """Return the nodes whose 64 continuation bytes lead to 64 of `entries` each."""
         numbers = []
         for part in entries.reshape(-1, 64):
-            row = np.zeros(256, dtype=np.uint32)
-            row[0x80:0xC0] = part
             number = nodes.setdefault(part.tobytes(), len(table))
             if number == len(table):
-                table.append(row)
+                table.append(np.zeros(256, dtype=np.uint32))
+                table[number][0x80:0xC0] = part
             numbers.append(number << 8)
         return np.array(numbers, dtype=np.uint32)
 

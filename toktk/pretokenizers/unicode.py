@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +15,7 @@ from toktk.pretokenizers.syntax import CharacterSet
 CODE_POINTS = 0x110000
 
 
-@dataclass(frozen=True, eq=False)
-class Partition:
+class Partition(NamedTuple):
     """Classes of code points, and the classes that each character set consists of.
 
     Attributes:
@@ -61,11 +59,7 @@ def partition_unicode(sets: Iterable[CharacterSet], boundaries: str = "") -> Par
 
 
 def number_rows(rows: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Give each row a number, equal rows the same, in the order of their first occurrence.
-
-    Returns:
-        The first row with each number, and the number of each row.
-    """
+    """Return the first of each kind of row, in order, and for each row the number of its kind."""
     _, firsts, numbers = np.unique(rows, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(firsts)
     return firsts[order], np.argsort(order)[numbers]
