@@ -36,15 +36,8 @@ if TYPE_CHECKING:
 # and `repeats` warm slices are always run.
 _SECONDS = 15.0
 
-_UNITS = {
-    "ids": "documents",
-    "load": "s",
-    "cold": "MB/s",
-    "warm": "MB/s",
-    "cold_ratio": "ratio",
-    "warm_ratio": "ratio",
-    "memory": "bytes",
-}
+# Of figures other than ratios.
+_UNITS = {"ids": "documents", "load": "s", "cold": "MB/s", "warm": "MB/s", "memory": "bytes"}
 _FEWEST = 3  # rounds: with less there is no interval worth the name
 _BUSY = 0.9  # of the time on a core: an engine that had less waited for other programs
 
@@ -264,6 +257,6 @@ class _TimedEngine:
 
     def add(self, what: str, **figure: Any) -> None:
         """Add a figure to the contest's."""
-        unit, verified = _UNITS[what], not self.failed
+        unit, verified = _UNITS.get(what, "ratio"), not self.failed
         timing = self.process.timing(self._label, what=what, unit=unit, verified=verified, **figure)
         self._timings.append(timing)
