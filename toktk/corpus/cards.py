@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from toktk.corpus import starter
-from toktk.errors import CorpusError, did_you_mean
+from toktk.corpus.options import check_known
+from toktk.errors import CorpusError
 
 REQUIRED = ("name", "title", "spec", "license")
 
@@ -44,22 +45,14 @@ class CorpusCard:
 
 
 def read_card(path: Path) -> CorpusCard:
-    """Return the card in the TOML file at `path`.
-
-    Raises:
-        CorpusError: it cannot be read, lacks a key, or has an unknown one.
-    """
+    """Return the card in the TOML file at `path`; raise a `CorpusError` if it is not a card."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CorpusError(f"cannot read the corpus card {path}.", f"Found: {error}.") from error
     keys = [field.name for field in fields(CorpusCard) if field.name != "folder"]
     for key, value in values.items():
-        if key not in keys:
-            raise CorpusError(
-                f"unknown key {key!r} in the corpus card {path}{did_you_mean(key, keys)}.",
-                f"Known: {', '.join(keys)}.",
-            )
+        check_known(key, keys, f"unknown key {key!r} in the corpus card {path}")
         if not isinstance(value, str):
             raise CorpusError(
                 f"{key!r} in the corpus card {path} must be a string.", f"Found: {value!r}."
@@ -74,11 +67,7 @@ def read_card(path: Path) -> CorpusCard:
 
 
 def cards() -> dict[str, CorpusCard]:
-    """Return the cards that ship with toktk, by name.
-
-    Raises:
-        CorpusError: a card is malformed, or two have the same name.
-    """
+    """Return the cards that ship with toktk, by name."""
     by_name: dict[str, CorpusCard] = {}
     for path in sorted((starter.corpora_folder() / "cards").glob("*.toml")):
         card = read_card(path)

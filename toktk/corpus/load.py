@@ -12,7 +12,7 @@ from typing import Any
 from toktk.corpus import hub
 from toktk.corpus.cards import CorpusCard, cards, parse_reference, read_card
 from toktk.corpus.corpus import Corpus, concat
-from toktk.corpus.options import ReaderOptions
+from toktk.corpus.options import ReaderOptions, check_known
 from toktk.corpus.readers import COMPRESSIONS, READERS, FileReader
 from toktk.corpus.starter import PARTS, starter
 from toktk.errors import CorpusError, did_you_mean
@@ -47,8 +47,17 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
         CorpusError: nothing of that name, no file that can be read, or an unknown option.
         MissingExtraError: the starter corpus's word frequencies need the extra ``starter``.
     """
-    options = _changed(options or ReaderOptions(), changes)
-    return _joined([_load(each, options) for each in _listed(spec)])
+    names = [field.name for field in dataclasses.fields(ReaderOptions)]
+    for name in changes:
+        check_known(name, names, f"unknown reader option {name!r}")
+    options = dataclasses.replace(options or ReaderOptions(), **changes)
+    corpora = []
+    for each in _listed(spec):
+        corpus = _resolve(each, options)
+        if options.limit is not None and corpus.unit != "rows":  # a hub dataset limits itself
+            corpus = corpus.limit(options.limit, options.seed)
+        corpora.append(corpus)
+    return _joined(corpora)
 
 
 def train_and_test(
@@ -86,24 +95,6 @@ def _joined(corpora: Sequence[Corpus]) -> Corpus:
     return concat(corpora, " + ".join(corpus.name for corpus in corpora))
 
 
-def _changed(options: ReaderOptions, changes: dict[str, Any]) -> ReaderOptions:
-    names = [field.name for field in dataclasses.fields(ReaderOptions)]
-    for name in changes:
-        if name not in names:
-            raise CorpusError(
-                f"unknown reader option {name!r}{did_you_mean(name, names)}.",
-                f"Options: {', '.join(names)}.",
-            )
-    return dataclasses.replace(options, **changes)
-
-
-def _load(spec: str, options: ReaderOptions) -> Corpus:
-    corpus = _resolve(spec, options)
-    if options.limit is None or corpus.unit == "rows":  # a hub dataset limits itself
-        return corpus
-    return corpus.limit(options.limit, options.seed)
-
-
 def _resolve(spec: str, options: ReaderOptions) -> Corpus:
     if spec == "starter" or spec.startswith("starter:"):
         return starter(spec.partition(":")[2] or "train", options)
@@ -113,11 +104,14 @@ def _resolve(spec: str, options: ReaderOptions) -> Corpus:
     if path.is_file():
         if path.suffix == ".toml":
             return _from_card(read_card(path), None, None, options)
-        return from_files(spec, [(path, None)], options)
+        return _from_files(path.name, [path], path.parent, options)
     if path.is_dir():
-        return from_files(spec, _folder(path), options)
+        files = [file for file in path.rglob("*") if _is_corpus_file(file, path)]
+        return _from_files(path.name or spec, files, path, options)
     if glob.has_magic(spec):
-        return from_files(spec, _glob(path), options)
+        fixed = Path(*takewhile(lambda part: not glob.has_magic(part), path.parts[:-1]))
+        matches = map(Path, glob.glob(str(path), recursive=True))  # noqa: PTH207
+        return _from_files(spec, [match for match in matches if match.is_file()], fixed, options)
     name, config, split = parse_reference(spec)
     by_name = cards()
     if name in by_name:
@@ -130,8 +124,16 @@ def _resolve(spec: str, options: ReaderOptions) -> Corpus:
     )
 
 
-def from_files(name: str, files: list[tuple[Path, str | None]], options: ReaderOptions) -> Corpus:
-    """Return the corpus of `files`, each with its group, or None for the file's stem."""
+def _is_corpus_file(path: Path, folder: Path) -> bool:
+    bare = path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
+    # A .json in a folder is more often a description of the corpus than a part of it.
+    is_text = bare.suffix.lower() in READERS and bare.suffix.lower() != ".json"
+    is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return is_text and not is_hidden and path.is_file()
+
+
+def _from_files(name: str, files: list[Path], folder: Path, options: ReaderOptions) -> Corpus:
+    """Return the corpus of `files`; the group is the first subfolder of `folder`, else the stem."""
     if not files:
         extensions = set(READERS) - {".json"}
         extensions |= {f"{kind}{end}" for kind in (".txt", ".jsonl") for end in COMPRESSIONS}
@@ -140,70 +142,30 @@ def from_files(name: str, files: list[tuple[Path, str | None]], options: ReaderO
             f"Looked for: {', '.join(sorted(extensions))}.",
             "A glob, such as 'folder/**/*.c', reads other extensions as plain text.",
         )
-    readers = [FileReader(path, options, group) for path, group in files]
-    return Corpus(_short_name(name), readers, options=options.changed())
-
-
-def _short_name(spec: str) -> str:
-    """Return what a table calls it: the last part of a path, the whole of anything else."""
-    return Path(spec).name or spec if not glob.has_magic(spec) else spec
-
-
-def _folder(folder: Path) -> list[tuple[Path, str | None]]:
-    files = [
-        path
-        for path in folder.rglob("*")
-        if _is_corpus_file(path) and not _is_hidden(path, folder) and path.is_file()
-    ]
-    return _grouped(files, folder)
-
-
-def _is_corpus_file(path: Path) -> bool:
-    bare = path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
-    # A .json in a folder is more often a description of the corpus than a part of it.
-    return bare.suffix.lower() in READERS and bare.suffix.lower() != ".json"
-
-
-def _is_hidden(path: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
-
-
-def _glob(pattern: Path) -> list[tuple[Path, str | None]]:
-    fixed = Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts[:-1]))
-    paths = map(Path, glob.glob(str(pattern), recursive=True))  # noqa: PTH207
-    return _grouped([path for path in paths if path.is_file()], fixed)
-
-
-def _grouped(files: list[Path], folder: Path) -> list[tuple[Path, str | None]]:
-    def group(path: Path) -> str | None:
-        below = path.relative_to(folder).parts
-        return below[0] if len(below) > 1 else None
-
+    readers = []
     # By name below the folder, so that the order, and with it the fingerprint, is the same
     # wherever the folder lies.
-    ordered = sorted(files, key=lambda path: path.relative_to(folder).as_posix())
-    return [(path, group(path)) for path in ordered]
+    for path in sorted(files, key=lambda path: path.relative_to(folder).as_posix()):
+        below = path.relative_to(folder).parts
+        readers.append(FileReader(path, options, below[0] if len(below) > 1 else None))
+    return Corpus(name, readers, options=options.changed())
 
 
 def _from_card(
     card: CorpusCard, config: str | None, split: str | None, options: ReaderOptions
 ) -> Corpus:
     # The card says how its corpus is laid out; what the user asked for explicitly wins.
-    layout = ("text_column", "group_column", "align_column", "sample_by")
-    asked = options.changed()
-    of_card = {name: getattr(card, name) for name in layout if name not in asked}
-    options = dataclasses.replace(
-        options, **{name: value for name, value in of_card.items() if value is not None}
-    )
-    if not card.spec.startswith("hub:"):
-        if config or split:
-            raise CorpusError(f"the corpus {card.name} has no configs or splits to choose from.")
-        path = Path(card.spec).expanduser()
-        return _resolve(str(card.folder / path), options)
-    spec = hub.parse_hub(card.spec)
-    spec = dataclasses.replace(
-        spec,
-        config=config or card.config or spec.config,
-        split=split or card.split or spec.split,
-    )
-    return hub.hub_corpus(spec, options)
+    of_card = {
+        name: getattr(card, name)
+        for name in ("text_column", "group_column", "align_column", "sample_by")
+        if getattr(card, name) is not None
+    }
+    options = dataclasses.replace(options, **of_card | options.changed())
+    if card.spec.startswith("hub:"):
+        spec = hub.parse_hub(card.spec)
+        config = config or card.config or spec.config
+        split = split or card.split or spec.split
+        return hub.hub_corpus(dataclasses.replace(spec, config=config, split=split), options)
+    if config or split:
+        raise CorpusError(f"the corpus {card.name} has no configs or splits to choose from.")
+    return _resolve(str(card.folder / Path(card.spec).expanduser()), options)

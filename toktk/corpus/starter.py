@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sysconfig
 from collections.abc import Iterator
@@ -16,9 +17,9 @@ from toktk.arrow import pa
 from toktk.corpus.batch import constant_group, make_batch, strings
 from toktk.corpus.corpus import Corpus, concat
 from toktk.corpus.memory import InMemory
-from toktk.corpus.options import LINE_NUMBER, ReaderOptions
+from toktk.corpus.options import LINE_NUMBER, ReaderOptions, check_known
 from toktk.corpus.readers import FileReader
-from toktk.errors import CorpusError, MissingExtraError, did_you_mean
+from toktk.errors import CorpusError, MissingExtraError
 
 PARTS = {
     "train": ("To train on: nine tenths of the code, and the words", "see its parts"),
@@ -37,11 +38,7 @@ _WEIGHT_PER_FREQUENCY = 3e6
 
 
 def corpora_folder() -> Path:
-    """Return the folder of texts and cards: inside the package, or beside it in a checkout.
-
-    Raises:
-        CorpusError: neither exists.
-    """
+    """Return the folder of texts and cards: inside the package, or beside it in a checkout."""
     package = Path(__file__).resolve().parent.parent
     for folder in (package / "_corpora", package.parent / "corpora"):
         if folder.is_dir():
@@ -54,39 +51,26 @@ def corpora_folder() -> Path:
 
 
 def starter(part: str, options: ReaderOptions) -> Corpus:
-    """Return the starter corpus for training, or a part of it.
-
-    Args:
-        part: one of `PARTS`.
-        options: none of the columns apply; `limit` and `seed` are the caller's business.
+    """Return one of the `PARTS` of the starter corpus; only the option `errors` applies here.
 
     Raises:
-        CorpusError: another part.
         MissingExtraError: wordfreq is needed and not installed.
     """
-    if part == "parallel":
-        return _parallel(options)
+    check_known(part, PARTS, f"the starter corpus has no part {part!r}")
+    if part == "train":
+        return concat([_code().split()[0], starter("words", options)], "starter")
+    if part == "eval":
+        return concat([starter("parallel", options), _code().split()[1]], "starter:eval")
     if part == "code":
         return _code()
     if part == "words":
         _wordfreq()  # if it is not installed, say so before an hour of reading
         return Corpus("starter:words", [WordFrequencies("wordfreq", "words")])
-    if part == "train":
-        return concat([_code().split()[0], starter("words", options)], "starter")
-    if part == "eval":
-        return concat([_parallel(options), _code().split()[1]], "starter:eval")
-    raise CorpusError(
-        f"the starter corpus has no part {part!r}{did_you_mean(part, PARTS)}.",
-        f"Parts: {', '.join(PARTS)}.",
-    )
-
-
-def _parallel(options: ReaderOptions) -> Corpus:
     folder = corpora_folder() / "parallel"
-    by_line = ReaderOptions(align_column=LINE_NUMBER, errors=options.errors)
     files = sorted(folder.glob("*.txt"), key=lambda path: path.stem)
     if not files:
         raise CorpusError(f"the starter corpus has no parallel texts in {folder}.")
+    by_line = ReaderOptions(align_column=LINE_NUMBER, errors=options.errors)
     return Corpus("starter:parallel", [FileReader(path, by_line) for path in files])
 
 
@@ -104,24 +88,23 @@ class StandardLibrary(InMemory):
     def __init__(self, folder: Path) -> None:
         super().__init__(str(folder), "python")
 
-    def files(self) -> list[Path]:
-        """Return the source files, sorted by name below the library's folder."""
-        paths = {}
-        for path in Path(self.where).rglob("*.py"):
-            below = path.relative_to(self.where)
-            if not _SKIPPED_FOLDERS.intersection(below.parts) and not _is_build_data(below):
-                paths[below.as_posix()] = path
-        return [path for _, path in sorted(paths.items())]
-
     def _build(self) -> Iterator[pa.RecordBatch]:
+        folder = Path(self.where)
+        paths = {}
+        for path in folder.rglob("*.py"):
+            below = path.relative_to(folder)
+            # Paths and flags of the machine that built this Python differ between equal Pythons.
+            of_build = below.name.startswith("_sysconfigdata") or below.parts[0].startswith(
+                "config-"
+            )
+            if not of_build and not _SKIPPED_FOLDERS.intersection(below.parts):
+                paths[below.as_posix()] = path
         documents = []
-        for path in self.files():
+        for _, path in sorted(paths.items()):
             raw = path.read_bytes()
-            try:
+            with contextlib.suppress(UnicodeDecodeError):
                 raw.decode()
-            except UnicodeDecodeError:
-                continue
-            documents.append(raw)
+                documents.append(raw)
         if not documents:
             raise CorpusError(
                 "the starter corpus's code is missing: this Python has no library source.",
@@ -137,26 +120,17 @@ class StandardLibrary(InMemory):
         return {"standard_library": platform.python_version(), "bytes": self.size}
 
 
-def _is_build_data(below: Path) -> bool:
-    # Paths and flags of the machine that built this Python differ between equal Pythons.
-    return below.name.startswith("_sysconfigdata") or below.parts[0].startswith("config-")
-
-
 class WordFrequencies(InMemory):
     """Words of 42 languages, each a document that counts as often as it occurs in three million words.
 
     A word has a space before it, as in running text, except in Chinese, Japanese and Thai.
     """
 
-    def languages(self) -> list[str]:
-        """Return the codes of the languages, sorted."""
-        return sorted(_wordfreq().available_languages("small"))
-
     def _build(self) -> Iterator[pa.RecordBatch]:
         import pyarrow.compute as pc
 
         wordfreq = _wordfreq()
-        for language in self.languages():
+        for language in _languages():
             # The list of buckets, not the dictionary: no Python number for each word, and no need of a
             # segmenter. The words of bucket i have the frequency 10 ** (-i / 100).
             buckets = wordfreq.get_frequency_list(language, "small")
@@ -175,7 +149,11 @@ class WordFrequencies(InMemory):
         """Return the version of wordfreq and its languages."""
         from importlib.metadata import version
 
-        return {"wordfreq": version("wordfreq"), "languages": self.languages(), "bytes": self.size}
+        return {"wordfreq": version("wordfreq"), "languages": _languages(), "bytes": self.size}
+
+
+def _languages() -> list[str]:
+    return sorted(_wordfreq().available_languages("small"))
 
 
 def _wordfreq() -> Any:
