@@ -58,15 +58,17 @@ def rows_to_batch(
             "Name a string column with --text-column.",
         )
     text = text.cast(pa.large_string())
-    numbers: Sequence[int] = range(first_row, first_row + len(text))
+    numbers = np.arange(first_row, first_row + len(text))
     if text.null_count:
         source.null_rows += text.null_count
         keep = text.is_valid()
-        numbers = (np.flatnonzero(arrow.is_valid(text)) + first_row).tolist()
+        numbers = numbers[arrow.is_valid(text)]
         text = text.filter(keep)
         columns = {name: _filtered(column, keep) for name, column in columns.items()}
         weight = None if weight is None else weight.filter(keep)
-    text, replaced = check_rows(text, where, numbers, options.errors)
+    text, replaced = check_rows(
+        text, lambda i, byte: f"{where}, row {numbers[i]}, byte {byte}", options.errors
+    )
     source.replaced += replaced
     if options.group_column is None:
         group = constant_group(source.group, len(text))
