@@ -21,11 +21,7 @@ _BYTES = {"string": "binary", "large_string": "large_binary", "string_view": "bi
 
 
 def wanted_columns(source: Source, columns: Sequence[str], where: str = "") -> list[str]:
-    """Return the columns that the options name, each once.
-
-    Raises:
-        CorpusError: one is not among the `columns` of the table, which errors may call `where`.
-    """
+    """Return those `columns` that the options name, each once; errors may call the table `where`."""
     options = source.options
     named = (options.text_column, options.group_column, options.align_column)
     wanted = [*dict.fromkeys(name for name in named if name is not None)]
@@ -39,11 +35,7 @@ def wanted_columns(source: Source, columns: Sequence[str], where: str = "") -> l
 def rows_to_batch(
     source: Source, rows: pa.RecordBatch, first_row: int, weight: pa.Array | None = None
 ) -> pa.RecordBatch:
-    """Return rows of a table as a batch; count null rows and replaced sequences in `source`.
-
-    Raises:
-        CorpusError: the text column does not hold strings, or not UTF-8; a column is damaged.
-    """
+    """Return rows of a table as a batch; count null rows and replaced sequences in `source`."""
     options, where = source.options, source.where
     columns = dict(zip(rows.schema.names, rows.columns, strict=True))
     for name, column in columns.items():

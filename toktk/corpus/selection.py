@@ -50,7 +50,7 @@ class Split:
         return f"{self.side} side of a {self.test:g} split{nested}"
 
     def start(self, read: Pass) -> Select:
-        """Begin a pass; nothing needs to be looked at first."""
+        """Begin a pass."""
         from toktk.kernels.hash import mix
 
         threshold = np.uint64(min(int(self.test * 2.0**64), 2**64 - 1))

@@ -21,10 +21,7 @@ def check_rows(
 ) -> tuple[pa.Array, int]:
     """Return a large_string array, no nulls, as valid UTF-8, and how many sequences were replaced.
 
-    `place` names a row and a byte in it, both from 0, for the error.
-
-    Raises:
-        CorpusError: invalid UTF-8 and ``errors="strict"``.
+    `place` names a row and a byte in it, both from 0, for the error where `errors` is "strict".
     """
     # Arrow checks pure ASCII at memory speed and anything else about twice as fast as decoding.
     try:
