@@ -7,20 +7,16 @@ from typing import Any, TypeAlias, Union
 
 import numpy as np
 
+from toktk.arrays import Bytes, Int64, offsets_of, packed
 from toktk.arrow import pa
 from toktk.errors import CorpusError, FormatError
-from toktk.models.model import Bytes, Int64
 
 Texts: TypeAlias = Union[Sequence[str], "pa.Array", "pa.ChunkedArray", tuple[Bytes, Int64]]
 """Strings, an Arrow array of strings, or (uint8[N], int64[D + 1]): UTF-8 and offsets."""
 
 
 def utf8(text: str, document: int | None = None) -> bytes:
-    """Return `text` in UTF-8.
-
-    Raises:
-        FormatError: a lone surrogate; it names the document, if that has a number.
-    """
+    """Return `text` in UTF-8; an error about a lone surrogate names the document, if it has a number."""
     try:
         return text.encode()
     except UnicodeEncodeError as error:
@@ -38,7 +34,7 @@ def flat(texts: Texts) -> tuple[Bytes, Int64]:
     Arrays are not copied where they are large_string arrays or flat already.
 
     Raises:
-        FormatError: a string holds a lone surrogate; one string, or something else that is no batch.
+        FormatError: a lone surrogate; one string, or something else that is no batch.
         CorpusError: a null, or bytes that are no UTF-8; it names the document, from 0.
     """
     if isinstance(texts, str | bytes):
@@ -46,13 +42,17 @@ def flat(texts: Texts) -> tuple[Bytes, Int64]:
             f"cannot encode a batch that is a {type(texts).__name__}.",
             "Pass a list of strings, or call encode() with the one string.",
         )
-    if isinstance(texts, list | tuple) and all(isinstance(text, str) for text in texts):
-        return _of_strings(texts)
-    if isinstance(texts, tuple) and len(texts) == 2:
-        return _of_arrays(*texts)
-    if type(texts).__module__.startswith("pyarrow"):
-        return _of_arrow(texts)
-    return _of_strings(list(texts))
+    if isinstance(texts, tuple) and len(texts) == 2 and not isinstance(texts[0], str):
+        array = _of_arrays(*texts)
+    elif type(texts).__module__.startswith("pyarrow"):
+        array = _of_arrow(texts)
+    else:
+        return _of_strings(list(texts))
+    from toktk.corpus.batch import spans
+    from toktk.corpus.utf8 import check_rows
+
+    check_rows(array, "document {} of the batch, byte {}".format, "strict")
+    return spans(array)
 
 
 def _of_strings(texts: Sequence[Any]) -> tuple[Bytes, Int64]:
@@ -60,20 +60,12 @@ def _of_strings(texts: Sequence[Any]) -> tuple[Bytes, Int64]:
         if not isinstance(text, str):
             raise FormatError(f"document {i} is no string.", f"Found: a {type(text).__name__}.")
     if all(map(str.isascii, texts)):
-        raw = "".join(texts).encode()
-        lengths = map(len, texts)
-    else:
-        parts = [utf8(text, i) for i, text in enumerate(texts)]
-        raw, lengths = b"".join(parts), map(len, parts)
-    offsets = np.zeros(len(texts) + 1, dtype=np.int64)
-    np.cumsum(np.fromiter(lengths, dtype=np.int64, count=len(texts)), out=offsets[1:])
-    return np.frombuffer(raw, dtype=np.uint8), offsets
+        lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+        return np.frombuffer("".join(texts).encode(), np.uint8), offsets_of(lengths)
+    return packed([utf8(text, i) for i, text in enumerate(texts)])
 
 
-def _of_arrays(data: Any, offsets: Any) -> tuple[Bytes, Int64]:
-    from toktk.corpus.batch import strings
-    from toktk.corpus.utf8 import check_rows
-
+def _of_arrays(data: Any, offsets: Any) -> pa.Array:
     data, offsets = np.ascontiguousarray(data), np.ascontiguousarray(offsets)
     fits = data.dtype == np.uint8 and np.issubdtype(offsets.dtype, np.integer)
     if not fits or data.ndim != 1 or offsets.ndim != 1 or not offsets.size:
@@ -88,25 +80,19 @@ def _of_arrays(data: Any, offsets: Any) -> tuple[Bytes, Int64]:
             "cannot encode these arrays.",
             f"Found: offsets that descend or leave the {data.size:,} bytes of text.",
         )
-    check_rows(strings(data, offsets), "the batch", range(offsets.size - 1), "strict")
-    return data, offsets
+    buffers = pa.py_buffer(offsets), pa.py_buffer(data)
+    return pa.LargeStringArray.from_buffers(offsets.size - 1, *buffers)
 
 
-def _of_arrow(texts: Any) -> tuple[Bytes, Int64]:
-    from toktk.corpus.batch import spans
-    from toktk.corpus.utf8 import check_rows
-
-    kinds = (pa.string(), pa.large_string(), pa.string_view())
-    if texts.type not in kinds:
+def _of_arrow(texts: Any) -> pa.Array:
+    if texts.type not in (pa.string(), pa.large_string(), pa.string_view()):
         raise FormatError(
             f"cannot encode an Arrow array of {texts.type}.", "Wanted: strings or large strings."
         )
     if texts.null_count:
         first = texts.is_null().index(True).as_py()
         raise CorpusError(f"document {first} of {len(texts):,} is null.", "Drop or fill the nulls.")
-    if isinstance(texts, pa.ChunkedArray):
-        chunks = [chunk.cast(pa.large_string()) for chunk in texts.chunks]
-        texts = pa.concat_arrays(chunks) if chunks else pa.array([], pa.large_string())
     array = texts.cast(pa.large_string())
-    check_rows(array, "the batch", range(len(array)), "strict")
-    return spans(array)
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    return array

@@ -50,10 +50,7 @@ def constant_group(name: str, rows: int) -> pa.DictionaryArray:
 
 
 def group_column(values: pa.Array, name: str) -> pa.DictionaryArray:
-    """Return `values` (strings, numbers or a dictionary of them) as a group column.
-
-    A null becomes the group ``(none)``.
-    """
+    """Return `values` (strings, numbers or a dictionary of them) as a group column, with no null."""
     target = schema().field("group").type
     if values.type == target and not values.null_count + values.dictionary.null_count:
         return values

@@ -21,11 +21,7 @@ _BYTES = {"string": "binary", "large_string": "large_binary", "string_view": "bi
 
 
 def wanted_columns(source: Source, columns: Sequence[str], where: str = "") -> list[str]:
-    """Return the columns that the options name, each once.
-
-    Raises:
-        CorpusError: one is not among the `columns` of the table, which errors may call `where`.
-    """
+    """Return those `columns` that the options name, each once; errors may call the table `where`."""
     options = source.options
     named = (options.text_column, options.group_column, options.align_column)
     wanted = [*dict.fromkeys(name for name in named if name is not None)]
@@ -39,11 +35,7 @@ def wanted_columns(source: Source, columns: Sequence[str], where: str = "") -> l
 def rows_to_batch(
     source: Source, rows: pa.RecordBatch, first_row: int, weight: pa.Array | None = None
 ) -> pa.RecordBatch:
-    """Return rows of a table as a batch; count null rows and replaced sequences in `source`.
-
-    Raises:
-        CorpusError: the text column does not hold strings, or not UTF-8; a column is damaged.
-    """
+    """Return rows of a table as a batch; count null rows and replaced sequences in `source`."""
     options, where = source.options, source.where
     columns = dict(zip(rows.schema.names, rows.columns, strict=True))
     for name, column in columns.items():
@@ -58,15 +50,17 @@ def rows_to_batch(
             "Name a string column with --text-column.",
         )
     text = text.cast(pa.large_string())
-    numbers: Sequence[int] = range(first_row, first_row + len(text))
+    numbers = np.arange(first_row, first_row + len(text))
     if text.null_count:
         source.null_rows += text.null_count
         keep = text.is_valid()
-        numbers = (np.flatnonzero(arrow.is_valid(text)) + first_row).tolist()
+        numbers = numbers[arrow.is_valid(text)]
         text = text.filter(keep)
         columns = {name: _filtered(column, keep) for name, column in columns.items()}
         weight = None if weight is None else weight.filter(keep)
-    text, replaced = check_rows(text, where, numbers, options.errors)
+    text, replaced = check_rows(
+        text, lambda i, byte: f"{where}, row {numbers[i]}, byte {byte}", options.errors
+    )
     source.replaced += replaced
     if options.group_column is None:
         group = constant_group(source.group, len(text))

@@ -50,18 +50,14 @@ class Corpus:
     ) -> Corpus:
         """Return a corpus of documents at hand: ``Corpus.of(["ja", "yes"], groups=["de", "en"])``.
 
-        Each argument but `name` may also be Arrow data, or a column of pandas or polars. A text
-        that is None is skipped.
+        Each argument but `name` may also be Arrow data, or a column of pandas or polars.
 
         Args:
-            texts: the documents.
+            texts: the documents; None is skipped.
             groups: the group of all documents, or of each; `name`, unless given.
             align: the alignment id of each document, for parallel text; None means not aligned.
             weights: how often each document counts; once, unless given.
             name: what tables and charts call the corpus.
-
-        Raises:
-            CorpusError: values of another kind, or not one for each text.
         """
         return cls(name, [Texts(texts, groups, align, weights, name)])
 
@@ -97,10 +93,7 @@ class Corpus:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """The sha256, in hex, of contents, group names and options that change what is read.
-
-        Paths do not enter. The first use reads every file once: see `hash_contents`.
-        """
+        """The sha256, in hex, of contents, group names and options, not paths: see `hash_contents`."""
         if len(self._parts) == 1 and self._selection is None:
             return self._parts[0].fingerprint
         digest = hashlib.sha256()
@@ -110,11 +103,7 @@ class Corpus:
         return digest.hexdigest()
 
     def hash_contents(self) -> str:
-        """Read every file once, at the first call, and return the `fingerprint`.
-
-        Raises:
-            CorpusError: a file cannot be read.
-        """
+        """Return the `fingerprint`; the first call reads every file once."""
         return self.fingerprint
 
     def batches(self, progress: Progress | None = None) -> Iterator[pa.RecordBatch]:
@@ -131,10 +120,25 @@ class Corpus:
         Raises:
             CorpusError: a file cannot be read, or there is no document at all.
         """
-        documents = 0
-        for batch in self._selected(progress):
-            documents += batch.num_rows
-            yield batch
+        documents = done = 0
+
+        def count(consumed: int) -> None:
+            nonlocal done
+            done += consumed
+            if progress is not None:
+                progress(consumed)
+
+        select = self._selection.start(lambda: self._all(None)) if self._selection else None
+        for batch in self._all(count):
+            selected = batch if select is None else select(batch)
+            if selected is None:
+                break
+            if selected.num_rows:
+                documents += selected.num_rows
+                yield selected
+        # A limit stops early; to whoever watches, the rest is consumed too.
+        if progress is not None and self.size is not None and self.size > done:
+            progress(self.size - done)
         if not documents:
             raise CorpusError(
                 f"no documents in {self.name}.",
@@ -146,29 +150,6 @@ class Corpus:
     def _all(self, progress: Progress | None) -> Iterator[pa.RecordBatch]:
         for part in self._parts:
             yield from part.batches(progress)
-
-    def _selected(self, progress: Progress | None) -> Iterator[pa.RecordBatch]:
-        if self._selection is None:
-            yield from self._all(progress)
-            return
-        select = self._selection.start(lambda: self._all(None))
-        done = 0
-
-        def count(consumed: int) -> None:
-            nonlocal done
-            done += consumed
-            if progress is not None:
-                progress(consumed)
-
-        for batch in self._all(count):
-            selected = select(batch)
-            if selected is None:
-                break
-            if selected.num_rows:
-                yield selected
-        # A limit stops early; to whoever watches, the rest is consumed too.
-        if progress is not None and self.size is not None and self.size > done:
-            progress(self.size - done)
 
     @property
     def _splits(self) -> int:
@@ -184,9 +165,6 @@ class Corpus:
 
         Args:
             test: the share of documents expected on the test side, between 0 and 1.
-
-        Raises:
-            CorpusError: `test` is not between 0 and 1.
         """
         if not 0 < test < 1:
             raise CorpusError(
@@ -195,20 +173,17 @@ class Corpus:
             )
         # A second split must not ask the first one's question: its test side would be empty.
         salt = self._splits + 1
-        train, held_out = (Split(test, side, salt) for side in ("train", "test"))
-        return (
-            Corpus(f"{self.name} (train)", [self], train),
-            Corpus(f"{self.name} (test)", [self], held_out),
+        train, held_out = (
+            Corpus(f"{self.name} ({side})", [self], Split(test, side, salt))
+            for side in ("train", "test")
         )
+        return train, held_out
 
     def limit(self, documents: int, seed: int | None = None) -> Corpus:
         """Return at most `documents` documents: the first, or with `seed` a pseudo-random sample.
 
         Of parallel text, `documents` counts aligned lines, each kept in every language. The sample
         depends on the texts and the seed, not on their order; drawing it reads the corpus twice.
-
-        Raises:
-            CorpusError: `documents` is not positive.
         """
         if documents < 1:
             raise CorpusError(
@@ -241,11 +216,7 @@ class Corpus:
 
 
 def concat(corpora: Sequence[Corpus], name: str) -> Corpus:
-    """Return one corpus with the documents of all, in order; groups of equal name become one.
-
-    Raises:
-        CorpusError: `corpora` is empty.
-    """
+    """Return one corpus with the documents of all, in order; groups of equal name become one."""
     if not corpora:
         raise CorpusError(f"cannot build {name}: no corpus given.")
     return Corpus(name, corpora)

@@ -30,9 +30,7 @@ _NULL = re.compile(rb"^[ \t\r]*null[ \t\r]*$", re.MULTILINE)
 def read_jsonl(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield ``(batch, bytes consumed)`` of a JSON Lines file; blank lines are not rows.
 
-    Raises:
-        CorpusError: a line that is not a JSON object, a column missing from the first line, text
-            that is not a string, invalid UTF-8, a lone surrogate. It names the line, from 1.
+    Errors name the line, from 1.
     """
     types: dict[str, pa.DataType] = {}
     line = 1
@@ -67,10 +65,7 @@ def _column_types(raw: bytes, source: Source, first_line: int) -> dict[str, pa.D
 def _parse_fast(
     raw: bytes, starts: Int64, types: dict[str, pa.DataType]
 ) -> dict[str, pa.Array] | None:
-    """Return the columns, or None where only the slow parser can say what is wrong, if anything.
-
-    `starts` are the positions where a line begins.
-    """
+    """Return the columns, or None where only the slow parser can say what is wrong, if anything."""
     from pyarrow import json as arrow_json
 
     if raw.isspace() or not raw:
@@ -86,21 +81,17 @@ def _parse_fast(
             table = arrow_json.read_json(pa.BufferReader(raw), read, parse)
         except pa.ArrowInvalid:
             continue
+        n_rows = starts.size
+        if (np.frombuffer(raw, np.uint8)[starts] <= ord(" ")).any():
+            n_rows = sum(1 for line in io.BytesIO(raw) if line.strip())
         # Arrow takes two objects on a line for two rows.
-        if table.num_rows != _count_rows(raw, starts):
+        if table.num_rows != n_rows:
             return None
         columns = {name: table.column(name).combine_chunks() for name in types}
         # Arrow takes a line that is null for an object with nothing in it.
         nulls = any(column.null_count for column in columns.values())
         return None if nulls and _NULL.search(raw) else columns
     return None
-
-
-def _count_rows(raw: bytes, starts: Int64) -> int:
-    """Return how many lines are not blank."""
-    if (np.frombuffer(raw, np.uint8)[starts] > ord(" ")).all():
-        return starts.size
-    return sum(1 for line in io.BytesIO(raw) if line.strip())
 
 
 def _parse_slow(raw: bytes, source: Source, first_line: int) -> dict[str, pa.Array]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -14,16 +13,7 @@ from toktk.corpus.batch import ALIGN, TEXT, spans
 
 Pass = Callable[[], "Iterator[pa.RecordBatch]"]
 Select = Callable[["pa.RecordBatch"], "pa.RecordBatch | None"]
-
-
-class Selection(Protocol):
-    """A choice of documents; ``str()`` says which, and enters the fingerprint."""
-
-    def start(self, read: Pass) -> Select:
-        """Begin a pass: return what keeps some of each batch, or None once nothing can follow.
-
-        `read` starts another pass over the unselected documents, for a choice that must look first.
-        """
+"""Keeps some of each batch of one pass; returns None once nothing can follow."""
 
 
 def units(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
@@ -34,14 +24,13 @@ def units(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
     from toktk.kernels.hash import hash_spans
 
     align = batch.column(ALIGN)
-    aligned = np.zeros(batch.num_rows, np.bool_)
-    if align.null_count < len(align):
-        aligned = arrow.is_valid(align)
-        keys = hash_spans(*spans(align.fill_null("").cast(pa.large_string())))
-        if aligned.all():
-            return keys, aligned
-        return np.where(aligned, keys, hash_spans(*spans(batch.column(TEXT)))), aligned
-    return hash_spans(*spans(batch.column(TEXT))), aligned
+    aligned = arrow.is_valid(align)
+    if not aligned.any():
+        return hash_spans(*spans(batch.column(TEXT))), aligned
+    keys = hash_spans(*spans(align.fill_null("").cast(pa.large_string())))
+    if not aligned.all():
+        keys = np.where(aligned, keys, hash_spans(*spans(batch.column(TEXT))))
+    return keys, aligned
 
 
 def _filter(batch: pa.RecordBatch, keep: np.ndarray) -> pa.RecordBatch:
@@ -61,7 +50,7 @@ class Split:
         return f"{self.side} side of a {self.test:g} split{nested}"
 
     def start(self, read: Pass) -> Select:
-        """Begin a pass; nothing needs to be looked at first."""
+        """Begin a pass."""
         from toktk.kernels.hash import mix
 
         threshold = np.uint64(min(int(self.test * 2.0**64), 2**64 - 1))
@@ -144,3 +133,7 @@ class Limit:
             return _filter(batch, (hashes < threshold) | at | (aligned & (hashes == threshold)))
 
         return select
+
+
+Selection = Split | Limit
+"""A choice of documents; ``str()`` says which, and enters the fingerprint."""

@@ -94,9 +94,8 @@ class StandardLibrary(InMemory):
         for path in folder.rglob("*.py"):
             below = path.relative_to(folder)
             # Paths and flags of the machine that built this Python differ between equal Pythons.
-            of_build = below.name.startswith("_sysconfigdata") or below.parts[0].startswith(
-                "config-"
-            )
+            of_build = below.name.startswith("_sysconfigdata")
+            of_build |= below.parts[0].startswith("config-")
             if not of_build and not _SKIPPED_FOLDERS.intersection(below.parts):
                 paths[below.as_posix()] = path
         documents = []

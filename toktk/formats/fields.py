@@ -17,10 +17,7 @@ Parts = tuple[Pretokenizer, Model]
 
 
 class NotNative(Exception):
-    """Something in a file that toktk does not do itself; a library does, so it is no error.
-
-    Its text is one line, such as ``normalizer Lowercase``.
-    """
+    """Something, in one line, that toktk does not do itself; a library does, so it is no error."""
 
 
 class Fields:

@@ -83,7 +83,7 @@ class Tokens:
     def reach_over_spaces(self, ids: Int64) -> bool:
         """Tell whether one of `ids` holds a space behind something else."""
         # 0xFF stands in no UTF-8.
-        joined = b"\xff".join([self.spelled[i] for i in np.unique(ids).tolist()])
+        joined = b"\xff".join([self.spelled[i] for i in np.flatnonzero(np.bincount(ids)).tolist()])
         return re.search(rb"[^ \xff] ", joined) is not None
 
 

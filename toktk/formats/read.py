@@ -63,9 +63,9 @@ def format_of(raw: bytes, path: Path) -> Format:
 
 
 def read(raw: bytes, path: Path, format: Format) -> Parts:
-    """Return the pretokenizer and the model of a file; they give the ids that its library gives.
+    """Return the pretokenizer and the model of a file, which give the ids that its library gives.
 
-    `raw` are the file's bytes. What lies beside a ``.tiktoken`` is read too.
+    What lies beside a ``.tiktoken`` is read too.
 
     Raises:
         NotNative: the file asks for something that toktk does not do itself.

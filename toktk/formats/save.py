@@ -56,10 +56,7 @@ class Saved:
 def save(name: str, pretokenizer: Pretokenizer, model: Model, folder: Path) -> Saved:
     """Write ``tokenizer.json`` and what else can hold a tokenizer: ``<name>.tiktoken`` or ``.model``.
 
-    With byte fallback, ``.model`` alone will do; otherwise ``tokenizer.json`` must hold it.
-
-    Raises:
-        FormatError: no file can hold the pattern, the model or a special token.
+    With byte fallback, ``.model`` alone will do; otherwise FormatError says what ``tokenizer.json`` lacks.
     """
     stem = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "tokenizer"
     if isinstance(model, LibraryModel):

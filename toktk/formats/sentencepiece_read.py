@@ -86,8 +86,7 @@ def by_pieces(raw: bytes, path: Path, parts: Parts) -> Parts:
     trainer = fields.part(fields.message(raw, "the file"), proto.TRAINER, "trainer_spec")
     name = "trainer_spec.split_by_whitespace"
     splits = fields.last(trainer, proto.SPLIT_BY_WHITESPACE, 1, name)
-    ordinary = model.tokens[len(model.special_tokens) :]
-    inside = any(b" " in token[1:] for token in ordinary)
+    inside = any(b" " in token[1:] for token in model.tokens[len(model.special_tokens) :])
     pattern = "metaspace" if splits and not inside else "none"
     return Pretokenizer.of(pattern), replace(model, single=False)
 

@@ -75,8 +75,7 @@ def _special_tokens(fields: Fields, listed: Any, n: int) -> dict[str, int]:
         name: Any = entry.get("token_str")
         rank: Any = entry.get("rank")
         is_new = is_text(name) and is_id(rank, n - 1) and rank not in names
-        wanted = f"new ids below {n}, with their names"
-        fields.check(is_new, f"special_tokens[{i}]", entry, wanted)
+        fields.check(is_new, f"special_tokens[{i}]", entry, f"new ids below {n} with their names")
         names[rank] = name
     ids = {names.get(i, f"<SPECIAL_{i}>"): i for i in range(n)}
     if len(ids) < n:

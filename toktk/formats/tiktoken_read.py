@@ -66,8 +66,7 @@ class RankFile:
     """What a file says: all that ``tiktoken.Encoding`` takes.
 
     Attributes:
-        path: the file, for messages.
-        pattern: the split pattern.
+        path, pattern: the file, for messages, and the split pattern.
         ranks: {token: rank}; the rank is the id, less `shift`.
         special_tokens: {name: id}.
         shift: what is added to each rank.
@@ -91,12 +90,8 @@ class RankFile:
     def parts(self) -> Parts:
         """Return the pretokenizer and the model that give the ids that tiktoken gives.
 
-        The model is a BpeModel where ids lie as toktk lays them out, and merging makes every token.
-
-        Raises:
-            NotNative: a pattern that toktk cannot run, or one that leaves text between its matches, which
-                tiktoken drops.
-            FormatError: ids that are no vocabulary.
+        The model is a BpeModel where ids lie as toktk lays them out, and merging makes every token. A
+        pattern that leaves text between its matches is NotNative: tiktoken drops that text.
         """
         with Fields(self.path).blaming("ranks", "one id for each token and for each byte"):
             model = PairModel.from_ranks(self.ids, self.special_tokens)

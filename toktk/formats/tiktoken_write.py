@@ -59,11 +59,8 @@ class Agreement:
 def write_tiktoken(name: str, pretokenizer: Pretokenizer, model: Model, path: Path) -> None:
     """Write the ranks to `path`, pattern and special tokens to the same name with ``.json`` added.
 
-    Equal tokenizers of one name give equal files. Ranks are ids; special tokens have none.
-
-    Raises:
-        FormatError: tiktoken cannot run the model or the pattern, or would lose the text that the
-            pattern leaves between two matches.
+    Equal tokenizers of one name give equal files. Ranks are ids; special tokens have none. FormatError is
+    raised where tiktoken would lose the text that the pattern leaves between two matches, too.
     """
     if not isinstance(model, BpeModel):
         raise FormatError(
@@ -102,15 +99,10 @@ def mergeable_ranks(model: BpeModel) -> dict[bytes, int]:
 
 
 def load_tiktoken(path: Path | str) -> tiktoken.Encoding:
-    """Return the encoding of a ``.tiktoken`` file; the network is not asked.
+    """Return the encoding of a ``.tiktoken`` file, or of the only one in a folder, without a network.
 
     tiktoken's own ``load_tiktoken_bpe`` reads the ranks as well, but keeps a copy by path, so that
     a file written anew at the same place is not seen.
-
-    `path` is the ``.tiktoken`` file, or a folder that holds one.
-
-    Raises:
-        FormatError: a file is missing or damaged; the error names the line or field.
     """
     path = Path(path)
     if path.is_dir():

@@ -59,12 +59,11 @@ def why_unheld(model: Model) -> str:
 
 def check_special_tokens(names: Sequence[str]) -> None:
     """Refuse special tokens that no file in UTF-8 can hold: those with a lone surrogate."""
-    for name in names:
-        if has_surrogate(name):
-            raise FormatError(
-                f"cannot write the special token {name!r}.",
-                "Found: a lone surrogate, which has no UTF-8.",
-            )
+    for name in filter(has_surrogate, names):
+        raise FormatError(
+            f"cannot write the special token {name!r}.",
+            "Found: a lone surrogate, which has no UTF-8.",
+        )
 
 
 def check_distinct(names: Sequence[str], special_tokens: Sequence[str], file: str) -> None:
@@ -97,13 +96,12 @@ def in_own_order(
     """
     names = sorted(special_tokens, key=special_tokens.__getitem__)
     n = len(names)
-    base = n + 256
     if sorted(special_tokens.values()) != list(range(n)):
         return None
-    if not np.array_equal(byte_ids[byte_order()], np.arange(n, base)):
+    if not np.array_equal(byte_ids[byte_order()], np.arange(n, n + 256)):
         return None
     # What is the highest id before the first merge, and after each?
-    highest = np.maximum.accumulate(np.append(base - 1, merges[:, 2]))
+    highest = np.maximum.accumulate(np.append(n + 255, merges[:, 2]))
     before = highest[:-1]
     in_order = (
         highest[-1] == n_ids - 1
