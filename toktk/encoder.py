@@ -9,8 +9,8 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -92,7 +92,12 @@ class Encoder:
             document begin and end; the distinct pieces: uint8 and int64[n + 1], their offsets.
         """
         numbers = _Numbers()
-        table = _Table(numbers, self._limits, bounded=False)
+        # A table that grows without end knows every piece that it has seen.
+        never = 1 << 60
+        unbounded = replace(
+            self._limits, longest=never, max_slots=never, max_arena=never, max_pool=never
+        )
+        table = _Table(numbers, unbounded)
         source = _Source(self._pretokenizer, data, offsets, self._limits, 1)
         ids, ends = table.encode(source, 0, source.n, True)
         return ids.view(np.int32), source.by_document(ends), *numbers.pieces()
@@ -100,7 +105,9 @@ class Encoder:
     def _encode(self, data: Bytes, offsets: Int64, jobs: int, keep: bool) -> tuple[Ids, Int64]:
         source = _Source(self._pretokenizer, data, offsets, self._limits, jobs)
         bounds = source.deal(jobs)
-        tables = [self._take() for _ in bounds]
+        with self._lock:
+            tables = [self._idle.pop() for _ in bounds[: len(self._idle)]]
+        tables += [_Table(self._model, self._limits) for _ in bounds[len(tables) :]]
         try:
             encoded = in_threads(
                 lambda table, first, last: table.encode(source, first, last, keep),
@@ -118,21 +125,11 @@ class Encoder:
             at += int(own[-1]) if own.size else 0
         return np.concatenate([ids for ids, _ in encoded]), source.by_document(ends)
 
-    def _take(self) -> _Table:
-        with self._lock:
-            if self._idle:
-                return self._idle.pop()
-        return _Table(self._model, self._limits)
 
+class _Block(NamedTuple):
+    """The next pieces of a text; the first begins at ``data[start]``, and piece i ends at ``ends[i]``.
 
-@dataclass(frozen=True)
-class _Block:
-    """The next pieces of a text.
-
-    Attributes:
-        data, start: the first piece begins there.
-        ends: int64[n], where they end.
-        part, lasts: how many pieces there are up to the end of part ``part + i``, or so far, is ``lasts[i]``.
+    Up to the end of part ``part + i``, or so far, there are ``lasts[i]`` pieces.
     """
 
     data: Bytes
@@ -155,57 +152,49 @@ class _Source:
         self._pretokenizer = pretokenizer
         self._n_documents = offsets.size - 1
         data, offsets, self._owner, self._atoms = pretokenizer.prepare(data, offsets)
-        self._data, self._offsets = read_only(data, np.uint8), read_only(offsets, np.int64)
+        self._data, self.offsets = read_only(data, np.uint8), read_only(offsets, np.int64)
         self._limits = limits
         compiled = pretokenizer.compile()
         self._compiled = None if compiled is None or self._atoms is not None else compiled
         if jobs > 1 and self._compiled is not None:
-            self._split(jobs)
-        self.n = self._offsets.size - 1
+            self._split(jobs, self._compiled.tables)
+        self.n = self.offsets.size - 1
 
-    def _split(self, jobs: int) -> None:
+    def _split(self, jobs: int, tables: tuple[Any, ...]) -> None:
         """Split parts that are too long to be dealt evenly."""
         from toktk.kernels.scan import split_documents
 
-        n = int(self._offsets[-1] - self._offsets[0])
+        n = int(self.offsets[-1] - self.offsets[0])
         target = max(n // (4 * jobs), self._limits.split)
-        if n == 0 or int(np.diff(self._offsets).max()) < 2 * target:
+        if n == 0 or int(np.diff(self.offsets).max()) < 2 * target:
             return
-        room = self._offsets.size + n // target
+        room = self.offsets.size + n // target
         offsets, owner = np.empty(room + 1, dtype=np.int64), np.empty(room, dtype=np.int64)
-        tables = self._compiled.tables if self._compiled else ()
-        k = int(split_documents(self._data, self._offsets, target, tables, offsets, owner))
-        self._offsets = read_only(offsets[: k + 1], np.int64)
+        k = int(split_documents(self._data, self.offsets, target, tables, offsets, owner))
+        self.offsets = read_only(offsets[: k + 1], np.int64)
         self._owner = owner[:k] if self._owner is None else self._owner[owner[:k]]
 
     def deal(self, jobs: int) -> list[tuple[int, int]]:
         """Return (first, last) of at most `jobs` ranges of parts of nearly equal bytes."""
-        begin, end = self._offsets[0], self._offsets[-1]
+        begin, end = self.offsets[0], self.offsets[-1]
         cuts = [begin + (end - begin) * j // jobs for j in range(1, jobs)]
-        inner = np.searchsorted(self._offsets, cuts).tolist()
+        inner = np.searchsorted(self.offsets, cuts).tolist()
         edges = [0, *inner, self.n]
         return [(a, b) for a, b in itertools.pairwise(edges) if a < b] or [(0, self.n)]
-
-    def bytes(self, first: int, last: int) -> int:
-        """Return how many bytes parts first..last - 1 have."""
-        return int(self._offsets[last] - self._offsets[first])
 
     def blocks(self, first: int, last: int, work: Any, ends: Int64) -> Iterator[_Block]:
         """Cut parts first..last - 1, which count from 0 here; a block is valid until the next one.
 
         `work` and `ends` are scratch of the caller's thread, for the kernel.
         """
-        if self._compiled is None:
-            return self._by_pretokenizer(first, last)
-        return self._by_tables(first, last, self._compiled.tables, work, ends)
-
-    def _by_tables(
-        self, first: int, last: int, tables: tuple[Any, ...], work: Any, ends: Int64
-    ) -> Iterator[_Block]:
         from toktk.kernels.piece_lookup import cut_blocks
         from toktk.kernels.scan import rewind
 
-        offsets = self._offsets[first : last + 1]
+        if self._compiled is None:
+            yield from self._by_pretokenizer(first, last)
+            return
+        tables = self._compiled.tables
+        offsets = self.offsets[first : last + 1]
         rewind(offsets, work)
         lasts = np.zeros(last - first, dtype=np.int64)
         part, start = 0, int(offsets[0])
@@ -219,10 +208,10 @@ class _Source:
     def _by_pretokenizer(self, first: int, last: int) -> Iterator[_Block]:
         begin = first
         while first < last:
-            at = self._offsets[first] + 4 * self._limits.block
-            stop = int(np.searchsorted(self._offsets[first : last + 1], at, side="right")) - 1
+            at = self.offsets[first] + 4 * self._limits.block
+            stop = int(np.searchsorted(self.offsets[first : last + 1], at, side="right")) - 1
             stop = first + max(stop, 1)
-            offsets = self._offsets[first : stop + 1]
+            offsets = self.offsets[first : stop + 1]
             data = self._data[offsets[0] : offsets[-1]]
             atoms = None if self._atoms is None else self._atoms[first:stop]
             cuts, firsts = self._pretokenizer.cut_parts(data, offsets - offsets[0], atoms)
@@ -238,18 +227,13 @@ class _Source:
 
 
 class _Table:
-    """One thread's table from pieces to ids (toktk.kernels.piece_lookup).
+    """One thread's table from pieces to ids (toktk.kernels.piece_lookup)."""
 
-    One that is not `bounded` grows without end, so it knows every piece that it has seen.
-    """
-
-    def __init__(self, model: EncodesPieces, limits: Limits, bounded: bool = True) -> None:
+    def __init__(self, model: EncodesPieces, limits: Limits) -> None:
         from toktk.kernels import piece_lookup
         from toktk.kernels.scan import BLOCK, workspace
 
         self._kernels: Any = piece_lookup
-        self._bounded = bounded
-        self._longest = limits.longest if bounded else 1 << 50
         self._work = workspace()
         self._ends = np.empty(BLOCK + limits.block, dtype=np.int64)
         self._model = model
@@ -264,7 +248,7 @@ class _Table:
 
     def encode(self, source: _Source, first: int, last: int, keep: bool) -> tuple[Ids, Int64]:
         """Return the ids of parts first..last - 1 (none unless `keep`), and where each's end."""
-        n = source.bytes(first, last)
+        n = int(source.offsets[last] - source.offsets[first])
         k, state = self._kernels, self._state
         out = np.empty((n // 2 if keep else 2 * self._limits.block) + 1024, dtype=np.uint32)
         ends = np.empty(last - first, dtype=np.int64)
@@ -293,7 +277,7 @@ class _Table:
         state[k.PIECE], state[k.START] = 0, start
         while True:
             k.walk(
-                data, ends, ends.size, self._longest, self._slots, self._shift, self._arena,
+                data, ends, ends.size, self._limits.longest, self._slots, self._shift, self._arena,
                 self._pool, out, self._positions[1:], self._todo, self._keys, state,
             )  # fmt: skip
             if state[k.PATCHES]:
@@ -326,19 +310,17 @@ class _Table:
             self._positions[1:], todo, state,
         )  # fmt: skip
         limits = self._limits
-        is_full = state[k.ARENA_USED] > limits.max_arena or state[k.POOL_USED] > limits.max_pool
-        if self._bounded and is_full:
+        if state[k.ARENA_USED] > limits.max_arena or state[k.POOL_USED] > limits.max_pool:
             self._empty()
         return out
 
     def _grow(self) -> None:
         is_full = self._slots.size // 4 >= self._limits.max_slots
-        if self._bounded and is_full and self._state[self._kernels.USED]:
+        if is_full and self._state[self._kernels.USED]:
             self._empty()
             return
-        grown = np.zeros(2 * self._slots.size, dtype=np.uint64)
-        slots, self._slots = self._slots, grown
-        self._kernels.rehash(slots, grown, self._shift)
+        slots, self._slots = self._slots, np.zeros(2 * self._slots.size, dtype=np.uint64)
+        self._kernels.rehash(slots, self._slots, self._shift)
 
     def _empty(self) -> None:
         self._slots[:] = 0
@@ -358,8 +340,8 @@ class _Numbers:
     """A model whose ids are the numbers of the pieces, in order of first appearance."""
 
     def __init__(self) -> None:
-        self._data: list[Bytes] = []
-        self._lengths: list[Int64] = []
+        self._data = [np.empty(0, dtype=np.uint8)]
+        self._lengths = [np.zeros(1, dtype=np.int64)]
         self._n = 0
 
     def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
@@ -371,7 +353,4 @@ class _Numbers:
         return np.arange(self._n - n, self._n, dtype=np.uint32), np.arange(1, n + 1)
 
     def pieces(self) -> tuple[Bytes, Int64]:
-        """Return the bytes of all pieces and their offsets."""
-        data = np.concatenate([np.empty(0, dtype=np.uint8), *self._data])
-        lengths = np.concatenate([np.zeros(1, dtype=np.int64), *self._lengths])
-        return data, np.cumsum(lengths)
+        return np.concatenate(self._data), np.cumsum(np.concatenate(self._lengths))

@@ -51,7 +51,7 @@ def flat(texts: Texts) -> tuple[Bytes, Int64]:
     from toktk.corpus.batch import spans
     from toktk.corpus.utf8 import check_rows
 
-    check_rows(array, "document {} of the batch, byte {}".format, "strict")
+    check_rows(array, "the batch, row {}, byte {}".format, "strict")
     return spans(array)
 
 

@@ -136,7 +136,10 @@ def test_ready_spans_equal_a_sum(spans):
 def test_tables_add_up(one, other):
     tested = ByArrays()
     for batch in (one, other):
-        tested.add_table(ByArrays().documents(batch).table(), np.arange(3, dtype=np.int32))
+        table = ByArrays().documents(batch).table()
+        tested.add_spans(
+            table.data, table.offsets, table.entry_group, table.entry_count, table.rows
+        )
     assert tested.table().to_dict() == expected(one + other)
 
 

@@ -56,14 +56,10 @@ def count_corpus(
             table is smaller, its one group is called ``text``, and totals of characters and words
             are left out (0).
         progress: called with source bytes (hub: rows) as they are read.
-
-    Raises:
-        CorpusError: the text cannot be read, or a group is called "all".
     """
-    (table,) = count_corpus_many(
+    return count_corpus_many(
         corpus, [pretokenizer], jobs=jobs, by_group=by_group, progress=progress
-    )
-    return table
+    )[0]
 
 
 def count_corpus_many(
@@ -74,14 +70,12 @@ def count_corpus_many(
     by_group: bool = True,
     progress: Progress | None = None,
 ) -> list[PieceTable]:
-    """Count the pieces of `corpus` under each of `pretokenizers`, in one reading of it.
-
-    Arguments and errors are those of `count_corpus`; the tables are held together.
-    """
+    """Count the pieces of `corpus` under each of `pretokenizers` in one reading; see `count_corpus`."""
+    batches = corpus.batches(progress)
     if len(pretokenizers) >= jobs > 1:
-        tables = _by_pretokenizer(corpus.batches(progress), pretokenizers, by_group, jobs)
+        tables = _by_pretokenizer(batches, _Tally(pretokenizers, by_group), jobs)
     else:
-        tables = _by_batch(corpus.batches(progress), pretokenizers, by_group, jobs)
+        tables = _by_batch(batches, [_Tally(pretokenizers, by_group) for _ in range(jobs)])
     for table in tables:
         if by_group and POOLED in table.groups:
             raise CorpusError(
@@ -92,11 +86,7 @@ def count_corpus_many(
 
 
 def merge(tables: Sequence[PieceTable]) -> PieceTable:
-    """Return the sum of tables that were cut by the same pretokenizer.
-
-    Raises:
-        CorpusError: they were cut by different ones.
-    """
+    """Return the sum of tables that were cut by the same pretokenizer."""
     signatures = [*dict.fromkeys(table.pretokenizer for table in tables)]
     if len(signatures) != 1:
         raise CorpusError(
@@ -107,68 +97,50 @@ def merge(tables: Sequence[PieceTable]) -> PieceTable:
     totals = GroupTotals(by_group=True)
     counter = SpanCounter(signatures[0])
     for table in tables:
-        counter.add_table(table, totals.add_table(table))
+        groups = totals.add_table(table)[table.entry_group]
+        counter.add_spans(table.data, table.offsets, groups, table.entry_count, table.rows)
     return counter.table(totals)
 
 
+class _Tally:
+    """What is counted side by side: the raw text once, its pieces under each pretokenizer."""
+
+    def __init__(self, pretokenizers: Sequence[Pretokenizer], by_group: bool) -> None:
+        self._totals = GroupTotals(by_group)
+        self.counters = [Counter(pretokenizer) for pretokenizer in pretokenizers]
+
+    def documents(self, batch: pa.RecordBatch) -> tuple[Bytes, Int64, Groups, Int64]:
+        """Add a batch to the totals; return what each counter adds."""
+        groups = self._totals.add(batch)
+        return *spans(batch.column(TEXT)), groups, arrow.to_numpy(batch.column(WEIGHT))
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        documents = self.documents(batch)
+        for counter in self.counters:
+            counter.add(*documents)
+
+    def table(self, counter: Counter) -> PieceTable:
+        return counter.table(self._totals)
+
+
 def _by_pretokenizer(
-    batches: Iterable[pa.RecordBatch],
-    pretokenizers: Sequence[Pretokenizer],
-    by_group: bool,
-    jobs: int,
+    batches: Iterable[pa.RecordBatch], tally: _Tally, jobs: int
 ) -> list[PieceTable]:
     """Count with one table for each pretokenizer, so that there is nothing to merge."""
-    totals = GroupTotals(by_group)
-    counters = [Counter(pretokenizer) for pretokenizer in pretokenizers]
     with ThreadPoolExecutor(jobs) as pool:
         pending: list[Future[None]] = []
         for batch in batches:
             for future in pending:
                 future.result()
-            groups = totals.add(batch)
-            documents = (*spans(batch.column(TEXT)), groups, arrow.to_numpy(batch.column(WEIGHT)))
-            pending = [pool.submit(counter.add, *documents) for counter in counters]
+            documents = tally.documents(batch)
+            pending = [pool.submit(counter.add, *documents) for counter in tally.counters]
         for future in pending:
             future.result()
-        return list(pool.map(lambda counter: counter.table(totals), counters))
+        return list(pool.map(tally.table, tally.counters))
 
 
-def _by_batch(
-    batches: Iterable[pa.RecordBatch],
-    pretokenizers: Sequence[Pretokenizer],
-    by_group: bool,
-    jobs: int,
-) -> list[PieceTable]:
-    """Count with tables for each thread, which takes a batch at a time; then merge them."""
-    tallies = [_Tally(pretokenizers, by_group) for _ in range(jobs)]
-    if jobs == 1:
-        for batch in batches:
-            tallies[0].add(batch)
-        return tallies[0].tables()
-    _in_threads(batches, tallies)
-    return [merge(tables) for tables in zip(*(tally.tables() for tally in tallies), strict=True)]
-
-
-class _Tally:
-    """What one thread counts: the raw text once, its pieces under each pretokenizer."""
-
-    def __init__(self, pretokenizers: Sequence[Pretokenizer], by_group: bool) -> None:
-        self._totals = GroupTotals(by_group)
-        self._counters = [Counter(pretokenizer) for pretokenizer in pretokenizers]
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        groups = self._totals.add(batch)
-        data, offsets = spans(batch.column(TEXT))
-        weights = arrow.to_numpy(batch.column(WEIGHT))
-        for counter in self._counters:
-            counter.add(data, offsets, groups, weights)
-
-    def tables(self) -> list[PieceTable]:
-        return [counter.table(self._totals) for counter in self._counters]
-
-
-def _in_threads(batches: Iterable[pa.RecordBatch], tallies: list[_Tally]) -> None:
-    """Deal the batches to one thread per tally; the first error stops all and is raised."""
+def _by_batch(batches: Iterable[pa.RecordBatch], tallies: list[_Tally]) -> list[PieceTable]:
+    """Deal the batches to a thread for each tally, then merge; the first error stops all."""
     work: queue.Queue[pa.RecordBatch | None] = queue.Queue(maxsize=len(tallies))
     errors: list[BaseException] = []
 
@@ -181,6 +153,10 @@ def _in_threads(batches: Iterable[pa.RecordBatch], tallies: list[_Tally]) -> Non
             except BaseException as error:
                 errors.append(error)
 
+    if len(tallies) == 1:
+        for batch in batches:
+            tallies[0].add(batch)
+        return [*map(tallies[0].table, tallies[0].counters)]
     threads = [threading.Thread(target=run, args=(tally,), daemon=True) for tally in tallies]
     for thread in threads:
         thread.start()
@@ -196,15 +172,15 @@ def _in_threads(batches: Iterable[pa.RecordBatch], tallies: list[_Tally]) -> Non
             thread.join()
     if errors:
         raise errors[0]
+    tables = [map(tally.table, tally.counters) for tally in tallies]
+    return [merge(of_pretokenizer) for of_pretokenizer in zip(*tables, strict=True)]
 
 
 class GroupTotals:
     """What is counted of raw text, however it is cut: totals and alignment of each group.
 
-    Groups are numbered in order of appearance. The columns are those of `PieceTable`.
-
-    Args:
-        by_group: tell groups apart; else there is one, and its totals stay 0.
+    Groups are numbered in order of appearance; without `by_group` there is one, and its totals stay
+    0. The columns are those of `PieceTable`.
     """
 
     def __init__(self, by_group: bool) -> None:
@@ -244,7 +220,7 @@ class GroupTotals:
         return numbers
 
     def in_order(self) -> tuple[tuple[str, ...], Groups, Int64, Int64]:
-        """Return the names in alphabetical order, int32[G]: where each number went, totals and alignment."""
+        """Return the sorted names, int32[G]: where each number went, totals and alignment."""
         names = tuple(sorted(self._numbers))
         old = np.array([self._numbers[name] for name in names], dtype=np.int64)
         new_index = np.empty(len(names), dtype=np.int32)
@@ -268,38 +244,25 @@ class GroupTotals:
 
 
 class SpanCounter:
-    """Spans of bytes, counted by group in the hash table of `toktk.kernels.count`.
+    """Spans of bytes, counted by group in the hash table of `toktk.kernels.count`."""
 
-    Args:
-        signature: of the pretokenizer that cut the spans.
-    """
-
-    def __init__(self, signature: str) -> None:
+    def __init__(self, pretokenizer_signature: str) -> None:
         from toktk.kernels import count as k
 
         self._kernels = k
-        self._signature = signature
+        self._signature = pretokenizer_signature
         self._slots = np.zeros(4 * _FIRST_SLOTS, dtype=np.uint64)
         self._arena = np.empty(1 << 16, dtype=np.uint8)
         self._state = np.zeros(k.STATE_SIZE, dtype=np.int64)
 
-    def add_spans(self, data: Bytes, offsets: Int64, groups: Groups, counts: Int64) -> None:
-        """Add spans, each with a group, by number, and a count."""
-        self._add_entries(data, offsets, np.arange(offsets.size), groups, counts)
-
-    def add_table(self, table: PieceTable, groups: Groups) -> None:
-        """Add a finished table, whose groups have these numbers here."""
-        of_entry = groups[table.entry_group]
-        self._add_entries(table.data, table.offsets, table.rows, of_entry, table.entry_count)
-
-    def _add_entries(
-        self,
-        data: Bytes,
-        offsets: Int64,
-        rows: Int64,
-        groups: Groups,
-        counts: Int64,
+    def add_spans(
+        self, data: Bytes, offsets: Int64, groups: Groups, counts: Int64, rows: Int64 | None = None
     ) -> None:
+        """Add spans, each with a group, by number, and a count.
+
+        With `rows`, span i has those at ``rows[i]:rows[i + 1]``: as many groups and counts as it needs.
+        """
+        rows = np.arange(offsets.size) if rows is None else rows
         self._state[self._kernels.BEGUN :] = 0
         longest = int((np.diff(offsets) * np.diff(rows)).max(initial=0))
         while self._grow(
@@ -386,15 +349,11 @@ class Counter(SpanCounter):
             whole = np.flatnonzero(atoms)
             self.add_spans(*gather(data, parts, whole), groups[whole], weights[whole])
             weights = np.where(atoms, 0, weights)  # not again
-        self._cut_and_add(data, parts, groups, weights)
-
-    def _cut_and_add(self, data: Bytes, offsets: Int64, groups: Groups, weights: Int64) -> None:
-        """Cut documents by the pretokenizer's last pattern and count the pieces."""
         transducer = self._pretokenizer.compile()
         if transducer is None:
-            self._add_by_regex(data, offsets, groups, weights)
+            self._add_by_regex(data, parts, groups, weights)
             return
-        documents = (data, offsets, groups, weights)
+        documents = (data, parts, groups, weights)
         self._state[self._kernels.BEGUN :] = 0
         while self._grow(
             self._kernels.count_documents(
@@ -407,7 +366,7 @@ class Counter(SpanCounter):
                 self._ends,
                 self._keys,
             ),
-            int(offsets[-1] - offsets[0]),
+            int(parts[-1] - parts[0]),
         ):
             pass
 

@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk import arrow
-from toktk.arrays import Bytes, offsets_of
-from toktk.arrays import Int64 as Int64
+from toktk.arrays import Bytes, Int64, offsets_of
 from toktk.arrow import pa
 from toktk.corpus.batch import spans
 from toktk.errors import StorageError
@@ -103,17 +102,15 @@ class PieceTable:
     def _entries(self, order: Int64) -> tuple[Int64, Int64]:
         """Return how many entries each piece has in this order, and the entries, by piece and group."""
         per_piece = np.diff(self.rows)[order]
-        entries = np.repeat(self.rows[order], per_piece) + _ramps(per_piece)
+        ends = offsets_of(per_piece)
+        entries = np.arange(ends[-1]) + np.repeat(self.rows[order] - ends[:-1], per_piece)
         position = np.repeat(np.arange(len(self)), per_piece)
         return per_piece, entries[np.lexsort((self.entry_group[entries], position))]
 
     def write_parquet(self, path: Path) -> None:
-        """Write piece, group and count, sorted; totals and signature go to the file's metadata.
+        """Write piece, group and count, sorted; equal tables give equal bytes.
 
-        Equal tables give equal bytes.
-
-        Raises:
-            StorageError: the file cannot be written.
+        Totals and signature go to the file's metadata.
         """
         import pyarrow.parquet as pq
 
@@ -143,15 +140,9 @@ class PieceTable:
 
     @classmethod
     def read_parquet(cls, path: Path) -> PieceTable:
-        """Read what `write_parquet` wrote.
-
-        Raises:
-            StorageError: the file is missing, damaged or not a piece table.
-        """
-        import pyarrow.parquet as pq
-
+        """Read what `write_parquet` wrote; raise a `StorageError` if that is missing or damaged."""
         try:
-            table = pq.read_table(path, read_dictionary=["group"])
+            table = arrow.read_parquet(path)
             meta = json.loads((table.schema.metadata or {})[b"toktk"])
             return cls._from_arrow(table, meta)
         except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
@@ -162,18 +153,22 @@ class PieceTable:
             ) from error
 
     @classmethod
-    def _from_arrow(cls, table: Any, meta: dict[str, Any]) -> PieceTable:
+    def _from_arrow(cls, table: pa.Table, meta: dict[str, Any]) -> PieceTable:
+        from toktk.kernels.count import mark_new_spans
+
         if meta["format"] != _FORMAT:
             raise ValueError(f"format {meta['format']}, not {_FORMAT}")
         if any(column.null_count for column in table.columns):
             raise ValueError("a column holds nulls")
         pieces = table["piece"].combine_chunks().cast(pa.large_binary())
-        group = table["group"].combine_chunks()
+        group = table["group"].combine_chunks().dictionary_encode()
         names = group.dictionary.to_pylist()
         groups = tuple(meta["groups"])
         index = np.array([groups.index(name) for name in names] or [0], dtype=np.int32)
         data, offsets = spans(pieces)
-        first = _first_of_each(data, offsets)
+        new = np.zeros(offsets.size - 1, dtype=np.uint8)
+        mark_new_spans(data, offsets, new)
+        first = np.flatnonzero(new)
         return cls(
             *gather(data, offsets, first),
             np.append(first, len(pieces)),
@@ -207,19 +202,3 @@ def gather(data: Bytes, offsets: Int64, chosen: Int64) -> tuple[Bytes, Int64]:
     gathered = np.empty(int(new_offsets[-1]), dtype=np.uint8)
     gather_spans(data, offsets, chosen, new_offsets, gathered)
     return gathered, new_offsets
-
-
-def _ramps(lengths: Int64) -> Int64:
-    """Return 0..lengths[0]-1, 0..lengths[1]-1, … one after the other."""
-    ends = np.cumsum(lengths)
-    ramps: Int64 = np.arange(ends[-1] if ends.size else 0) - np.repeat(ends - lengths, lengths)
-    return ramps
-
-
-def _first_of_each(data: Bytes, offsets: Int64) -> Int64:
-    """Return the index of the first of each run of equal neighbors."""
-    from toktk.kernels.count import mark_new_spans
-
-    new = np.zeros(offsets.size - 1, dtype=np.uint8)
-    mark_new_spans(data, offsets, new)
-    return np.flatnonzero(new).astype(np.int64)
