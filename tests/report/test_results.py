@@ -69,7 +69,7 @@ def test_json_keeps_nulls_and_full_precision(results: Results) -> None:
     assert tuple(data["records"][0]) == COLUMNS
     assert data["records"][1]["value"] is None
     assert data["records"][1]["group"] == NASTY
-    assert json.loads(Results(()).to_json()) == {"schema": 1, "records": []}
+    assert json.loads(Results(()).to_json()) == {"schema": 2, "records": []}
 
 
 def test_csv_reads_back(results: Results) -> None:

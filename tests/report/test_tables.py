@@ -110,7 +110,7 @@ def test_the_costs_of_a_step_are_added_up() -> None:
         Cost("train", "bpe", 0.0, 0.0, None, reused=True),
         Cost("measure", "bpe", 0.25, 0.25, None),
     ]
-    expected = "count 1.5 s 7 MB · train reused · measure 0.2 s"
+    expected = "count 1.5 s 7.0 MB · train reused · measure 0.2 s"
     assert costs_line([cost.describe() for cost in costs]) == expected
 
 
