@@ -36,7 +36,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from toktk import __version__, paths
-from toktk.errors import StorageError, ToktkError
+from toktk.errors import StorageError, ToktkError, in_a_line
 from toktk.sizes import parse_bytes
 
 try:
@@ -164,7 +164,7 @@ class Store:
             self._look_at_size(size)
         except (OSError, ToktkError) as error:
             self._writable = False
-            reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+            reason = getattr(error, "strerror", None) or in_a_line(error)
             self._remark(
                 "intermediate results are not kept, so an interrupted run starts anew:"
                 f" cannot write to {self.root}: {reason}"

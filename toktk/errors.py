@@ -53,3 +53,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the closest known name, or an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def in_a_line(error: object) -> str:
+    """Return a message without its line breaks."""
+    return " ".join(str(error).split())

@@ -10,7 +10,7 @@ import click
 
 from toktk.cli.options import format_option, output_option
 from toktk.cli.output import emit_rows
-from toktk.errors import ToktkError
+from toktk.errors import ToktkError, in_a_line
 from toktk.registry import Registry
 
 Row = tuple[str, ...]
@@ -58,7 +58,7 @@ def _listed(kind: str) -> tuple[Row, list[Row]]:
             target = registry.load(name)
         except ToktkError as error:
             cells = [""] * len(columns)
-            cells[what] = " ".join(str(error).split())
+            cells[what] = in_a_line(error)
         else:
             if kind == "patterns" and not isinstance(target, str):
                 continue

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from toktk.errors import FormatError, PatternError
+from toktk.errors import FormatError, PatternError, in_a_line
 from toktk.models.model import Model
 from toktk.models.pairs import MAX_ID
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -62,7 +62,7 @@ class Fields:
         try:
             yield
         except FormatError as error:
-            raise self.error(field, " ".join(str(error).split()), wanted) from error
+            raise self.error(field, in_a_line(error), wanted) from error
 
 
 @contextlib.contextmanager

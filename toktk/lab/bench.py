@@ -7,11 +7,11 @@ from typing import Any
 
 from toktk import __version__
 from toktk.cache import Store, digest
-from toktk.errors import ToktkError
+from toktk.errors import ToktkError, in_a_line
 from toktk.lab.counted import CountedCorpora
 from toktk.lab.measure import FamilyFigures, Measurer, TokenizerFamily, engines_of
 from toktk.lab.meter import Meter
-from toktk.lab.outcome import Outcome, in_a_line, nothing_done
+from toktk.lab.outcome import Outcome, nothing_done
 from toktk.lab.plan import BenchPlan
 from toktk.loading.load import Loaded, open_tokenizer
 from toktk.loading.sample import first_documents

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from toktk.errors import ToktkError, TrainingError
+from toktk.errors import ToktkError, TrainingError, in_a_line
 from toktk.report.results import Results
 from toktk.tokenizer import Tokenizer
 
@@ -33,11 +33,6 @@ class Outcome:
     trained: Mapping[str, Tokenizer] = field(default_factory=dict)
     curves: pa.Table | None = None
     failed: Mapping[str, str] = field(default_factory=dict)
-
-
-def in_a_line(error: object) -> str:
-    """Return a message without its line breaks."""
-    return " ".join(str(error).split())
 
 
 def failure(failed: Mapping[str, str]) -> ToktkError:

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toktk import __version__, arrow
-from toktk.errors import FormatError, StorageError
+from toktk.errors import FormatError, StorageError, in_a_line
 from toktk.kernels import cache_directory
 from toktk.lab.bench import Bench
 from toktk.lab.environment import environment
 from toktk.lab.meter import Meter
-from toktk.lab.outcome import Outcome, in_a_line
+from toktk.lab.outcome import Outcome
 from toktk.lab.sweep import Sweep
 from toktk.paths import atomic_write
 from toktk.report.records import SCHEMA

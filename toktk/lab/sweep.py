@@ -6,11 +6,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from toktk.corpus import Corpus
-from toktk.errors import FormatError, ToktkError, TrainingError
+from toktk.errors import FormatError, ToktkError, TrainingError, in_a_line
 from toktk.lab.counted import CountedCorpora, Reading
 from toktk.lab.measure import FamilyFigures, Measurer, TokenizerFamily
 from toktk.lab.meter import Meter
-from toktk.lab.outcome import Outcome, in_a_line, nothing_done
+from toktk.lab.outcome import Outcome, nothing_done
 from toktk.lab.plan import Family, SweepPlan
 from toktk.lab.train import Trainings, labelled, unreached_line
 from toktk.report.results import Results

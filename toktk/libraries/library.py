@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from toktk.errors import FormatError
+from toktk.errors import FormatError, in_a_line
 from toktk.models.model import Bytes, Ids, Int64, checked_pieces
 
 MARK = "\u2581"
@@ -107,5 +107,5 @@ def refusals(library: str, what: str) -> Iterator[None]:
     except BaseException as error:
         if type(error) not in _COMPLAINTS and type(error).__name__ != "PanicException":
             raise
-        message = " ".join(str(error).split())
+        message = in_a_line(error)
         raise FormatError(f"{what}.", f"{library} says: {message:.300}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from toktk.errors import FormatError
+from toktk.errors import FormatError, in_a_line
 from toktk.formats.read import FOLDER_FILES, file_of
 from toktk.formats.tiktoken_read import RankFile
 from toktk.loading.spec import Spec
@@ -47,7 +47,7 @@ def _hub_file(spec: Spec) -> Path:
 def _not_downloaded(spec: Spec, error: Exception) -> FormatError:
     return FormatError(
         f"cannot download {spec.text}.",
-        f"Found: {_in_a_line(error)}",
+        f"Found: {_shortened(error)}",
         "For a gated repository, accept its terms and log in (hf auth login).",
         f"Without a network: download {FOLDER_FILES[0]} (or {' or '.join(FOLDER_FILES[1:])}) of "
         f"{spec.target} elsewhere, copy it here, and give its path.",
@@ -67,7 +67,7 @@ def find_encoding(spec: Spec) -> RankFile:
     except (OSError, ValueError) as error:  # ValueError: what arrived has another hash
         raise FormatError(
             f"cannot download {spec.text}.",
-            f"Found: {_in_a_line(error)}",
+            f"Found: {_shortened(error)}",
             f"Without a network: download {spec.target}.tiktoken elsewhere, copy it here under that "
             "name, and give its path.",
         ) from error
@@ -75,6 +75,6 @@ def find_encoding(spec: Spec) -> RankFile:
     return RankFile(Path(spec.target), encoding._pat_str, ranks, special_tokens)
 
 
-def _in_a_line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
+def _shortened(error: Exception) -> str:
+    text = in_a_line(error) or type(error).__name__
     return f"{text[:400]}{'…' if len(text) > 400 else ''}"

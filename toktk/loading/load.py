@@ -14,7 +14,7 @@ import numpy as np
 
 from toktk.arrays import read_arrays, write_arrays
 from toktk.cache import Store
-from toktk.errors import FormatError
+from toktk.errors import FormatError, in_a_line
 from toktk.formats.fields import NotNative, Parts, read_bytes
 from toktk.formats.read import Format, beside, format_of, read
 from toktk.formats.tekken import tekken_file
@@ -162,7 +162,7 @@ def _parse(path: Path, parse: Callable[[], Parts], build: Callable[[], Model]) -
     except NotNative as reason:
         why = str(reason)
     except FormatError as error:
-        fault, text = error, " ".join(str(error).split())
+        fault, text = error, in_a_line(error)
         why = text.removeprefix(f"cannot read {path}").lstrip(".: ") or text
     try:
         build()

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toktk.arrays import Bytes, Int64
-from toktk.errors import FormatError
+from toktk.errors import FormatError, in_a_line
 from toktk.timing.engines import Engine, engines_for
 from toktk.timing.figures import Timing, ends, is_level, ratio, spread
 from toktk.timing.pathological import pathological
@@ -70,7 +70,7 @@ def measure(
         try:
             engines = engines_for(loaded, folder)
         except FormatError as error:
-            note = " ".join(str(error).split())
+            note = in_a_line(error)
             ids = Timing(
                 label, "", "", jobs, what="ids", unit="documents", note=note, verified=False
             )
