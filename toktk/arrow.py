@@ -48,12 +48,7 @@ def to_numpy(array: pa.Array) -> npt.NDArray[Any]:
 
 
 def read_parquet(path: Path) -> pa.Table:
-    """Return the table in a Parquet file; `pyarrow.parquet.read_table` imports pandas as well.
-
-    Raises:
-        OSError: it cannot be read.
-        pyarrow.ArrowInvalid: it is damaged.
-    """
+    """Return the table in a Parquet file; `pyarrow.parquet.read_table` imports pandas as well."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
@@ -78,12 +73,10 @@ def from_list(values: Sequence[str | int | float | None], kind: pa.DataType) -> 
         offsets = ends if pa.types.is_large_string(kind) else ends.astype(np.int32)
         buffers = [validity, pa.py_buffer(offsets), pa.py_buffer(data)]
     else:
-        numbers = np.array([value or 0 for value in values], dtype=np.dtype(_DTYPES[str(kind)]))
+        dtype = np.int64 if pa.types.is_int64(kind) else np.float64
+        numbers = np.array([value or 0 for value in values], dtype=dtype)
         buffers = [validity, pa.py_buffer(numbers)]
     return pa.Array.from_buffers(kind, len(values), buffers)
-
-
-_DTYPES = {"int64": "int64", "double": "float64"}
 
 
 def _bits(flags: npt.NDArray[np.bool_]) -> Any:

@@ -29,7 +29,7 @@ class Limits:
     Attributes:
         first_slots, max_slots: of the table, powers of two; it grows at half full. When it cannot, or the
             bytes of long pieces or the ids that no slot holds take more than `max_arena` bytes or
-            `max_pool` ids, it is emptied and filled anew: that costs time, and bounds the memory.
+            `max_pool` ids, it is emptied and filled anew.
         longest: bytes; longer pieces go to the model each time.
         block: pieces, nearly enough, that are cut before they are looked up.
         split: bytes; where threads lack work, longer documents are split.
@@ -178,8 +178,7 @@ class _Source:
         """Return (first, last) of at most `jobs` ranges of parts of nearly equal bytes."""
         begin, end = self.offsets[0], self.offsets[-1]
         cuts = [begin + (end - begin) * j // jobs for j in range(1, jobs)]
-        inner = np.searchsorted(self.offsets, cuts).tolist()
-        edges = [0, *inner, self.n]
+        edges = [0, *np.searchsorted(self.offsets, cuts).tolist(), self.n]
         return [(a, b) for a, b in itertools.pairwise(edges) if a < b] or [(0, self.n)]
 
     def blocks(self, first: int, last: int, work: Any, ends: Int64) -> Iterator[_Block]:

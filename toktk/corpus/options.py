@@ -143,11 +143,10 @@ class Source(ABC):
     def _advice(self, error: BaseException) -> list[str]:
         return ["Check the path, and that the file is whole and is what its extension says."]
 
-    def _refuse_sampling(self, *advice: str) -> None:
+    def _refuse_sampling(self, advice: str) -> None:
         """Raise an error if a table is to be read by line or paragraph."""
-        if self.options.sample_by not in (None, "document"):
+        way = self.options.sample_by
+        if way not in (None, "document"):
             raise CorpusError(
-                f"cannot read {self.where} by {self.options.sample_by}: "
-                "each row of it is a document.",
-                *advice,
+                f"cannot read {self.where} by {way}: each row of it is a document.", advice
             )

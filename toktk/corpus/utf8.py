@@ -57,7 +57,7 @@ def check_block(data: Bytes, where: str, start: int, errors: str) -> tuple[Bytes
     """
     block = strings(data, offsets_of([data.size]))
     block, replaced = check_rows(block, lambda _, byte: f"{where} at byte {start + byte}", errors)
-    return spans(block)[0], replaced
+    return (spans(block)[0] if replaced else data), replaced
 
 
 def whole_characters(text: str, where: str, errors: str) -> tuple[str, int]:
