@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from toktk.report.families import FamilyRecords
 from toktk.report.records import Record
@@ -43,12 +43,13 @@ class Column:
             return NULL
         return self.show(family, record)
 
-    def explained(self, family: FamilyRecords) -> str:
-        """Return the legend."""
+    def head_for(self, family: FamilyRecords) -> Head:
+        """Return the heading with the legend of the family's figures."""
         metric = family.named(self.metric) or ""
         record = family.get(family.sizes[-1], metric)
         reference = metric.partition("[")[2].partition("]")[0]
-        return self.legend.format(reference=reference, n=(record and record.n) or 0)
+        legend = self.legend.format(reference=reference, n=(record and record.n) or 0)
+        return replace(self.head, legend=legend)
 
 
 def written(form: str) -> Show:

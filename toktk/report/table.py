@@ -32,6 +32,7 @@ class Head:
         spare: 0: the column always stays; columns with 1, 2, … are left out in this order where the table is
             too wide.
         folds: long cells become several lines where the table is too wide.
+        legend: a line that explains the column; it goes where the column goes.
     """
 
     text: str
@@ -39,6 +40,7 @@ class Head:
     style: str = ""
     spare: int = 0
     folds: bool = False
+    legend: str = ""
 
     @property
     def words(self) -> str:

@@ -28,20 +28,18 @@ _LONGEST_WHY = 300
 # As specs name the libraries.
 _SHORT_ENGINES = {"tokenizers": "hf", "sentencepiece": "spm"}
 
-_LEGEND = {
-    "size": "size         ids, special tokens and holes included",
-    "engine": "engine       native: toktk's own, with the library's ids; else that library",
-    "cut": "cut          how text is cut into pieces that no token crosses: toktk ls pretokenizers",
-}
+_SIZE = "size         ids, special tokens and holes included"
+_ENGINE = "engine       native: toktk's own, with the library's ids; else that library"
+_CUT = "cut          how text is cut into pieces that no token crosses"
 _CUTS = f"{NULL} of ceiling, whole words: of the pieces of each cut; compare them only within the same cut."
 
 
 @dataclass(frozen=True)
 class Page:
-    """Tables, and the legend below them."""
+    """Tables, the legend of their columns, and further lines of it."""
 
     tables: Sequence[Table]
-    legend: Sequence[str]
+    more: Sequence[str] = ()
 
     def rich(self, width: int) -> list[RenderableType]:
         """Return what rich prints for a terminal of this width."""
@@ -50,7 +48,8 @@ class Page:
         lines: list[RenderableType] = []
         for table in self.tables:
             lines += [*table.rich(width), Text()]
-        return lines + [Text(line, style="dim") for line in self.legend]
+        fitted = [table.fitted(width)[0] for table in self.tables]
+        return lines + [Text(line, style="dim") for line in self._legend(fitted)]
 
     def text(self, width: int, color: bool = False) -> str:
         """Return the page as text for a terminal of this width."""
@@ -58,8 +57,12 @@ class Page:
 
     def html(self) -> str:
         """Return the page as HTML, for a notebook."""
-        legend = "".join(f"{html.escape(line)}\n" for line in self.legend)
+        legend = "".join(f"{html.escape(line)}\n" for line in self._legend(self.tables))
         return f"{''.join(table.html() for table in self.tables)}<pre>{legend}</pre>"
+
+    def _legend(self, tables: Sequence[Table]) -> list[str]:
+        legends = [head.legend for table in tables for head in table.heads if head.legend]
+        return [*dict.fromkeys(legends), *self.more]
 
 
 def results_page(records: Sequence[Record], about: Mapping[str, Any], width: int) -> Page:
@@ -75,7 +78,7 @@ def results_page(records: Sequence[Record], about: Mapping[str, Any], width: int
     """
     shown = families(records, about.get("unreached", ()))
     if not shown:
-        return Page([], [])
+        return Page([])
     if all(family.trainer for family in shown):
         return _by_size(shown, width)
     return _by_tokenizer(shown, about.get("engines", {}), width)
@@ -89,7 +92,7 @@ def _by_size(shown: Sequence[FamilyRecords], width: int) -> Page:
     if several:
         # Where the name alone tells them apart, the column of the cut can be spared.
         unique = len({family.name for family in shown}) == len(shown)
-        cut = Head("cut", right=False, style="dim", spare=2 if unique else 0)
+        cut = Head("cut", right=False, style="dim", spare=2 if unique else 0, legend=_CUT)
         heads += [Head("tokenizer", right=False, folds=True), cut]
     columns = columns_of(shown)
     rows = []
@@ -108,20 +111,19 @@ def _by_size(shown: Sequence[FamilyRecords], width: int) -> Page:
     title = " · ".join(filter(None, parts))
     if several:
         title = f"{len(shown)} tokenizers side by side"
-    heads += [column.head for column in columns]
+    heads += _heads(columns, shown)
     figures = Table(title, _measured_on(one), heads, rows, notes)
-    legend = [_LEGEND["cut"]] * several + _explained(columns, shown)
-    return Page([figures, *groups_tables(shown, title, width, sized=True)], legend)
+    return Page([figures, *groups_tables(shown, title, width, sized=True)])
 
 
 def _by_tokenizer(
     shown: Sequence[FamilyRecords], engines: Mapping[str, Sequence[str]], width: int
 ) -> Page:
     """Return the page of a bench: a row for each tokenizer."""
-    heads = [Head("tokenizer", right=False, style="bold", folds=True), Head("size")]
+    heads = [Head("tokenizer", right=False, style="bold", folds=True), Head("size", legend=_SIZE)]
     if engines:
-        heads.append(Head("engine", right=False, style="dim"))
-    heads.append(Head("cut", right=False, style="dim", spare=2))
+        heads.append(Head("engine", right=False, style="dim", legend=_ENGINE))
+    heads.append(Head("cut", right=False, style="dim", spare=2, legend=_CUT))
     # Of each cut it is another ceiling: not to be compared.
     columns = [column for column in columns_of(shown) if column.metric != "headroom"]
     rows = []
@@ -135,19 +137,15 @@ def _by_tokenizer(
         rows.append(Row((*first, *(column.cell(family, size) for column in columns))))
     notes = [*_whys(engines), *dict.fromkeys(n for family in shown for n in _notes(family, False))]
     title = shown[0].label if len(shown) == 1 else f"{len(shown)} tokenizers"
-    words = [_LEGEND[head.text] for head in heads if head.text in _LEGEND]
-    heads += [column.head for column in columns]
+    heads += _heads(columns, shown)
     figures = Table(title, _measured_on(shown[0]), heads, rows, notes)
-    tables = [figures, *groups_tables(shown, title, width, sized=False)]
-    return Page(tables, words + _explained(columns, shown))
+    return Page([figures, *groups_tables(shown, title, width, sized=False)])
 
 
-def _explained(columns: Sequence[Column], shown: Sequence[FamilyRecords]) -> list[str]:
-    legend = []
-    for column in columns:
-        family = next(family for family in shown if column.fits(family))
-        legend.append(column.explained(family))
-    return list(filter(None, legend))
+def _heads(columns: Sequence[Column], shown: Sequence[FamilyRecords]) -> list[Head]:
+    """Return the heads of columns, each with its legend from the first family that has it."""
+    firsts = [next(filter(column.fits, shown)) for column in columns]
+    return [column.head_for(family) for column, family in zip(columns, firsts, strict=True)]
 
 
 def _measured_on(family: FamilyRecords) -> str:
