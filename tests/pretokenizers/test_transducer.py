@@ -301,8 +301,7 @@ class TestIsSound:
 
     @given(st.integers(0, 2**32), st.lists(st.binary(max_size=40), max_size=6))
     def test_wrong_values_leave_nothing_out(self, built, seed, documents):
-        # Tables that pass may cut wrongly, even an empty piece at the end of a document, but the kernels
-        # come to an end and write nowhere else.
+        # Tables that pass may cut wrongly, but the kernels come to an end and write nowhere else.
         chance = np.random.default_rng(seed)
         changed = {name: getattr(built, name).copy() for name in ("rows", "moves", "finish")}
         for array in changed.values():
@@ -316,6 +315,6 @@ class TestIsSound:
         ends, firsts = np.empty(data.size, np.int64), np.empty(offsets.size, np.int64)
         n = cut_batch(data, offsets, transducer.tables, WORK, ends, firsts)
         found = ends[:n].tolist()
-        assert found == sorted(found)
+        assert found == sorted(set(found))
         assert len(found) <= data.size
         assert {int(offset) for offset in offsets} <= {0, *found}

@@ -325,7 +325,9 @@ def _gather(data, tables, parts, n_parts, raw, ends, n):
             n += 1
         if is_sound and _settle(data, part, raw, part[_RAW_LAST], ends, n) >= 0:
             n += part[_RAW_LAST] - part[_OPEN]
-            if part[STOP] == part[LIMIT]:
+            # Tables that cut wrongly may have put an end at the stop already.
+            last = ends[n - 1] if n > part[FIRST] else part[BEGIN]
+            if part[STOP] == part[LIMIT] and last < part[STOP]:
                 ends[n] = part[STOP]
                 n += 1
         else:  # not UTF-8
