@@ -18,7 +18,6 @@ from public_samples import (
 )
 
 from toktk.errors import FormatError, ToktkError
-from toktk.loading import verify
 from toktk.loading.load import load, open_tokenizer
 from toktk.models.pairs import PairModel
 
@@ -148,7 +147,9 @@ def test_load_gives_a_tokenizer_that_knows_its_engine(tmp_path, name, make, why)
 
 def test_load_reads_a_difference_in_the_documents_at_hand(tmp_path, monkeypatch):
     path = str(write(tmp_path / "g" / "tokenizer.json", GPT2))
-    monkeypatch.setattr(verify, "_difference", lambda *args: "ids differ" * (args[3][-1] == b"x"))
+    monkeypatch.setattr(
+        "toktk.loading.load._difference", lambda *args: "ids differ" * (args[3][-1] == b"x")
+    )
     assert load(path).engine == "native"
     tokenizer = load(path, ["x"])
     assert (tokenizer.engine, tokenizer.why) == (open_tokenizer(path).library, "ids differ")
@@ -245,7 +246,7 @@ def test_only_errors_on_purpose_choose_the_library(tmp_path, monkeypatch, kind):
 def test_documents_beyond_the_torture_text_count(tmp_path, monkeypatch):
     loaded = open_tokenizer(str(write(tmp_path / "g" / "tokenizer.json", GPT2)))
     seen = []
-    monkeypatch.setattr(verify, "_difference", lambda *args: seen.append(args[3]) or "")
+    monkeypatch.setattr("toktk.loading.load._difference", lambda *args: seen.append(args[3]) or "")
     loaded.checked(["one"])
     loaded.checked(["one"])
     loaded.checked(["two"])

@@ -6,7 +6,6 @@ import functools
 import hashlib
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.errors import FormatError
-from toktk.libraries.library import BYTE, MARK, LibraryModel, refusals
+from toktk.formats.tokens import MARK
+from toktk.libraries.library import LibraryModel, refusals, spelled
 from toktk.models.bpe import byte_characters
 from toktk.models.model import Arrays
 from toktk.paths import atomic_write
 
 _MODEL_SETTINGS = ("continuing_subword_prefix", "unk_id", "unk_token")
-
 _PREFIXED = re.compile(r'"continuing_subword_prefix"\s*:\s*"[^"]')
 
 
@@ -34,9 +33,6 @@ class HfDocumentsModel(LibraryModel):
 
     Attributes:
         document: the file's text.
-
-    Raises:
-        FormatError: the library refuses it.
     """
 
     document: str
@@ -44,9 +40,6 @@ class HfDocumentsModel(LibraryModel):
     kind: ClassVar[str] = "hf-documents"
     library: ClassVar[str] = "tokenizers"
     batch: ClassVar[int] = 256  # the library's Encoding of one takes some hundred bytes per token
-
-    def __post_init__(self) -> None:
-        self.check()
 
     def _load(self) -> Any:
         return self._run(self.document)
@@ -72,10 +65,11 @@ class HfDocumentsModel(LibraryModel):
 
     @functools.cached_property
     def _settings(self) -> dict[str, Any]:
-        """The file without its long lists."""
+        """The file without its long lists; ``steps``, as JSON, say how tokens are spelled."""
         parsed = json.loads(self.document)
         steps = [parsed.get(key) for key in ("normalizer", "pre_tokenizer", "decoder")]
-        return {"steps": steps, **{key: parsed["model"].get(key) for key in _MODEL_SETTINGS}}
+        settings = {key: parsed["model"].get(key) for key in _MODEL_SETTINGS}
+        return {"steps": json.dumps(steps, ensure_ascii=False), **settings}
 
     @functools.cached_property
     def special_tokens(self) -> tuple[str, ...]:
@@ -98,36 +92,22 @@ class HfDocumentsModel(LibraryModel):
     @functools.cached_property
     def tokens(self) -> list[bytes]:
         """The bytes of each id: a special token's are its name, an id without a token has none."""
-        tokens = list(map(self._spelling(), self.names))
-        marks = MARK in self._steps
-        for i, token in self._added.items():
-            name = token.content
-            tokens[i] = (name.replace(MARK, " ") if marks and not token.special else name).encode()
-        return tokens
-
-    @functools.cached_property
-    def _steps(self) -> str:
-        """Those parts of the file, as JSON, that say how tokens are spelled."""
-        return json.dumps(self._settings["steps"], ensure_ascii=False)
-
-    def _spelling(self) -> Callable[[str], bytes]:
-        """Return what gives the bytes of a token of the model from its name."""
-        prefix = self._settings["continuing_subword_prefix"]
+        steps, prefix = self._settings["steps"], self._settings["continuing_subword_prefix"]
         if not isinstance(prefix, str):  # in a model that has none, it is anything
             prefix = ""
         byte_of = {character: b for b, character in enumerate(byte_characters())}
-        byte_level = '"ByteLevel"' in self._steps
-        metaspace = MARK in self._steps or '"Metaspace"' in self._steps
-
-        def spelled(name: str) -> bytes:
+        byte_level, marks = '"ByteLevel"' in steps, MARK in steps
+        metaspace = marks or '"Metaspace"' in steps
+        tokens = []
+        for name in self.names:
             name = name.removeprefix(prefix) or name
             if byte_level and byte_of.keys() >= set(name):
-                return bytes([byte_of[character] for character in name])
-            if not byte_level and (byte := BYTE.fullmatch(name)):
-                return bytes([int(byte[1], 16)])
-            return (name.replace(MARK, " ") if metaspace else name).encode()
-
-        return spelled
+                tokens.append(bytes([byte_of[character] for character in name]))
+            else:
+                tokens.append(spelled(name, not byte_level, metaspace))
+        for i, token in self._added.items():
+            tokens[i] = spelled(token.content, False, marks and not token.special)
+        return tokens
 
     @functools.cached_property
     def unknown_id(self) -> int | None:
@@ -138,11 +118,8 @@ class HfDocumentsModel(LibraryModel):
         unknown: int | None = self._library.token_to_id(name) if isinstance(name, str) else None
         return unknown
 
-    @functools.cached_property
-    def signature(self) -> str:
-        """The sha256, in hex, of the file's text."""
-        raw = self.document.encode("utf-8", "surrogatepass")
-        return hashlib.sha256(b"hf-documents\0" + raw).hexdigest()
+    def _content(self) -> bytes:
+        return self.document.encode("utf-8", "surrogatepass")
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """See `toktk.models.model.Model`."""
@@ -158,10 +135,8 @@ class HfDocumentsModel(LibraryModel):
 class HfModel(HfDocumentsModel):
     """The model of a byte-level ``tokenizer.json`` that toktk's trainers wrote; a piece is a piece.
 
-    The file's pretokenizer is a Split and ByteLevel, of which toktk does the first.
-
-    Raises:
-        FormatError: text that is no such file, or whose special tokens are not the first ids.
+    The file's pretokenizer is a Split and ByteLevel, of which toktk does the first. Its special tokens
+    have the first ids.
     """
 
     kind: ClassVar[str] = "hf"
@@ -197,11 +172,7 @@ class HfModel(HfDocumentsModel):
         return hashlib.sha256(json.dumps(["hf", relevant]).encode()).hexdigest()
 
     def write(self, folder: Path, name: str) -> Path:
-        """Write the library's file, as it is, and return its path.
-
-        Raises:
-            StorageError: the file cannot be written.
-        """
+        """Write the library's file, as it is, and return its path."""
         path = folder / "tokenizer.json"
         with atomic_write(path) as temporary:
             temporary.write_text(self.document, encoding="utf-8", newline="\n")

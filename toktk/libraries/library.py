@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import itertools
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from toktk.errors import FormatError, in_a_line
+from toktk.formats.tokens import MARK, byte_names
 from toktk.models.model import Bytes, Ids, Int64, checked_pieces
 
-MARK = "\u2581"
-"""How a token spells a space."""
-
-BYTE = re.compile(r"<0x([0-9A-F]{2})>")
-"""How a token spells a byte."""
-
+_BYTE_OF = {name: bytes([b]) for b, name in enumerate(byte_names())}
 _COMPLAINTS = (Exception, ValueError, RuntimeError, UnicodeDecodeError)
 
 
@@ -36,10 +32,8 @@ class LibraryModel:
     library: ClassVar[str]
     batch: ClassVar[int]
 
-    @property
-    def signature(self) -> str:
-        """See `toktk.models.model.Model`."""
-        raise NotImplementedError
+    def __post_init__(self) -> None:
+        _ = self._library  # what the library refuses is refused at once
 
     def _load(self) -> Any:
         raise NotImplementedError
@@ -47,14 +41,19 @@ class LibraryModel:
     def _encode(self, texts: list[str]) -> Sequence[Sequence[int]]:
         raise NotImplementedError
 
+    def _content(self) -> bytes:
+        """Return all that determines the ids."""
+        raise NotImplementedError
+
     @functools.cached_property
     def _library(self) -> Any:
         """The library's own object, which `_load` returns and `_encode` uses."""
         return self._load()
 
-    def check(self) -> None:
-        """Load the library's own object; raise FormatError where the library refuses that."""
-        _ = self._library
+    @functools.cached_property
+    def signature(self) -> str:
+        """The sha256, in hex, of all that determines the ids."""
+        return hashlib.sha256(f"{self.kind}\0".encode() + self._content()).hexdigest()
 
     def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
         """See `toktk.models.model.Model`.
@@ -62,7 +61,7 @@ class LibraryModel:
         Raises:
             FormatError: a text that is no UTF-8, or the library fails at it.
         """
-        texts = texts_of(*checked_pieces(data, offsets)[:2])
+        texts = _texts(*checked_pieces(data, offsets)[:2])
         ids, lengths = [np.empty(0, dtype=np.uint32)], []
         for at in range(0, len(texts), self.batch):
             with refusals(self.library, "cannot encode this text"):
@@ -77,12 +76,7 @@ class LibraryModel:
         return isinstance(other, type(self)) and self.signature == other.signature
 
 
-def texts_of(data: Bytes, offsets: Int64) -> list[str]:
-    """Return the pieces as strings, for a library that reads no bytes.
-
-    Raises:
-        FormatError: a piece that is no UTF-8.
-    """
+def _texts(data: Bytes, offsets: Int64) -> list[str]:
     raw, ends = data.tobytes(), offsets.tolist()
     try:
         return [raw[a:b].decode() for a, b in itertools.pairwise(ends)]
@@ -92,6 +86,13 @@ def texts_of(data: Bytes, offsets: Int64) -> list[str]:
             f"Found: the piece {error.object!r:.60}, which is no UTF-8.",
             "Choose a pretokenizer that cuts between characters.",
         ) from error
+
+
+def spelled(name: str, is_byte: bool, marks: bool) -> bytes:
+    """Return the bytes of a token: one that its name stands for, or its name, where `marks` are spaces."""
+    if is_byte and name in _BYTE_OF:
+        return _BYTE_OF[name]
+    return (name.replace(MARK, " ") if marks else name).encode()
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.errors import FormatError
-from toktk.libraries.library import BYTE, MARK, LibraryModel, refusals
+from toktk.libraries.library import LibraryModel, refusals, spelled
 from toktk.models.model import Arrays
 from toktk.paths import atomic_write
 
@@ -26,9 +25,6 @@ class SentencePieceDocumentsModel(LibraryModel):
 
     Attributes:
         proto: the bytes of the ``.model`` file.
-
-    Raises:
-        FormatError: the library refuses them.
     """
 
     proto: bytes
@@ -36,9 +32,6 @@ class SentencePieceDocumentsModel(LibraryModel):
     kind: ClassVar[str] = "sentencepiece-documents"
     library: ClassVar[str] = "SentencePiece"
     batch: ClassVar[int] = 1024
-
-    def __post_init__(self) -> None:
-        self.check()
 
     def _load(self) -> Any:
         from sentencepiece import SentencePieceProcessor
@@ -79,21 +72,13 @@ class SentencePieceDocumentsModel(LibraryModel):
     @functools.cached_property
     def tokens(self) -> list[bytes]:
         """The bytes of each id, with spaces for U+2581; a special token's are its name."""
-        special = set(self._special_ids)
-        tokens = []
-        for i in range(self.vocab_size):
-            name = self._name(i)
-            byte = BYTE.fullmatch(name) if self._library.IsByte(i) else None
-            if byte:
-                tokens.append(bytes([int(byte[1], 16)]))
-            else:
-                tokens.append((name if i in special else name.replace(MARK, " ")).encode())
-        return tokens
+        is_byte, special = self._library.IsByte, set(self._special_ids)
+        return [
+            spelled(self._name(i), is_byte(i), i not in special) for i in range(self.vocab_size)
+        ]
 
-    @functools.cached_property
-    def signature(self) -> str:
-        """The sha256, in hex, of the file."""
-        return hashlib.sha256(f"{self.kind}\0".encode() + self.proto).hexdigest()
+    def _content(self) -> bytes:
+        return self.proto
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """See `toktk.models.model.Model`."""
@@ -112,9 +97,6 @@ class SentencePieceModel(SentencePieceDocumentsModel):
     The pieces are those of toktk's ``metaspace``; as no token reaches over a space, the ids of a text are
     those of its pieces. (The library adds a unigram text's scores in float32 from its start to its end,
     so that in a long text it may take a path that is not the best one. Piece by piece it does not.)
-
-    Raises:
-        FormatError: bytes that are no model, or one without the 256 byte tokens.
     """
 
     kind: ClassVar[str] = "sentencepiece"
@@ -130,11 +112,7 @@ class SentencePieceModel(SentencePieceDocumentsModel):
             )
 
     def write(self, folder: Path, name: str) -> Path:
-        """Write the library's file, as it is, and return its path.
-
-        Raises:
-            StorageError: the file cannot be written.
-        """
+        """Write the library's file, as it is, and return its path."""
         path = folder / f"{name}.model"
         with atomic_write(path) as temporary:
             temporary.write_bytes(self.proto)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from toktk.errors import FormatError
 from toktk.libraries.library import LibraryModel, refusals
 from toktk.models.model import Arrays, pack_names, unpack_names
 from toktk.models.pairs import MAX_ID
+from toktk.models.vocabulary import packed, unpacked
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +26,6 @@ class TiktokenDocumentsModel(LibraryModel):
         pattern: the split pattern, as tiktoken reads it.
         ranks: the id of each token.
         special: the id of each special token.
-
-    Raises:
-        FormatError: ids that two tokens share, or out of all bounds; a pattern that tiktoken cannot run.
     """
 
     pattern: str
@@ -39,9 +35,6 @@ class TiktokenDocumentsModel(LibraryModel):
     kind: ClassVar[str] = "tiktoken-documents"
     library: ClassVar[str] = "tiktoken"
     batch: ClassVar[int] = 256
-
-    def __post_init__(self) -> None:
-        self.check()
 
     def _load(self) -> Any:
         import tiktoken
@@ -89,21 +82,18 @@ class TiktokenDocumentsModel(LibraryModel):
         """The highest id, plus one."""
         return max([*self.ranks.values(), *self.special.values()]) + 1
 
-    @functools.cached_property
-    def signature(self) -> str:
-        """The sha256, in hex, of pattern, ranks and special tokens."""
-        digest = hashlib.sha256(b"tiktoken-documents\0")
-        for array in self.to_arrays().values():
-            digest.update(f"{array.size} ".encode() + array.tobytes())
-        return digest.hexdigest()
+    def _content(self) -> bytes:
+        arrays = self.to_arrays().values()
+        return b"".join([f"{array.size} ".encode() + array.tobytes() for array in arrays])
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """See `toktk.models.model.Model`."""
         tokens = sorted(self.ranks, key=self.ranks.__getitem__)
+        data, offsets = packed(tokens)
         return {
             "pattern": pack_names((self.pattern,)),
-            "data": np.frombuffer(b"".join(tokens), dtype=np.uint8),
-            "offsets": np.cumsum([0, *map(len, tokens)], dtype=np.int64),
+            "data": data,
+            "offsets": offsets,
             "ids": np.array([self.ranks[token] for token in tokens], dtype=np.int64),
             "special": np.frombuffer(json.dumps(dict(self.special)).encode(), dtype=np.uint8),
         }
@@ -111,8 +101,7 @@ class TiktokenDocumentsModel(LibraryModel):
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> TiktokenDocumentsModel:
         """See `toktk.models.model.Model`."""
-        raw, ends = arrays["data"].tobytes(), arrays["offsets"].tolist()
-        tokens = [raw[a:b] for a, b in itertools.pairwise(ends)]
+        tokens = unpacked(arrays["data"], arrays["offsets"])
         ranks = dict(zip(tokens, arrays["ids"].tolist(), strict=True))
         (pattern,) = unpack_names(arrays["pattern"])
         return cls(pattern, ranks, json.loads(arrays["special"].tobytes()))

@@ -1,32 +1,41 @@
-"""Loading any tokenizer: its spec is found (find), read, and verified against its library (verify)."""
+"""Loading any tokenizer: its spec is found and read, and toktk's ids are compared with its library's.
+
+Where the two give equal ids, toktk's engine stands in for the library.
+"""
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from toktk.arrays import read_arrays, write_arrays
 from toktk.cache import Store
-from toktk.errors import FormatError, in_a_line
+from toktk.encoder import Encoder
+from toktk.errors import FormatError, ToktkError, in_a_line
 from toktk.formats.fields import NotNative, Parts, read_bytes
 from toktk.formats.read import Format, beside, format_of, read
 from toktk.formats.tekken import tekken_file
 from toktk.formats.tiktoken_read import RankFile, rank_file
-from toktk.loading.find import find_encoding, find_file
-from toktk.loading.spec import parse_spec
-from toktk.loading.verify import verify
-from toktk.models.model import Model, is_storable, model_from_arrays
+from toktk.loading.spec import find_encoding, find_file, parse_spec
+from toktk.loading.torture import TORTURE
+from toktk.models.model import Ids, Model, is_storable, model_from_arrays
+from toktk.models.vocabulary import packed
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.runtime import gc_off
+from toktk.texts import utf8
 from toktk.tokenizer import Tokenizer
 
+# Pretokenizer and model of a file, or None and why the library has to run it.
+_Contents = tuple[Parts | None, str]
+
+_NAMES = 200  # of its added and special tokens, so many are tried
 _PACKAGES: dict[Format, str] = {
     "tokenizer.json": "tokenizers",
     "tiktoken": "tiktoken",
@@ -59,11 +68,7 @@ class Loaded:
 
     @functools.cached_property
     def reference(self) -> Tokenizer:
-        """A tokenizer that hands whole documents to the library.
-
-        Raises:
-            FormatError: the library refuses it.
-        """
+        """A tokenizer that hands whole documents to the library, or FormatError where it refuses."""
         model = self.build()
         return Tokenizer(self.label, Pretokenizer.of("none"), model, self.library, self.why)
 
@@ -71,19 +76,30 @@ class Loaded:
         """Return toktk's own tokenizer if its ids equal the library's, else the library's.
 
         Compared are a fixed text of traps, the tokenizer's own special and added tokens as text, and
-        `documents`.
-
-        Args:
-            documents: the first ones of the text at hand.
-            cache: whether to look up what an earlier check found, and to keep what this one does.
+        `documents`, the first ones of the text at hand. With `cache`, what is found is kept.
 
         Raises:
             FormatError: a document holds a lone surrogate; the library cannot run the tokenizer.
         """
         if self.native is None:
             return self.reference
+        names = [
+            *self.native.model.special_tokens[:_NAMES],
+            *self.native.pretokenizer.added[:_NAMES],
+        ]
+        each = [f"a {name}b{name}{name} " for name in names]
+        texts = [*TORTURE, "".join(names), " ".join(names), *each, *documents]
+        encoded = [utf8(text) for text in texts]
+        sizes = json.dumps([len(raw) for raw in encoded]).encode()
+        key = [self.digest, self.native.signature, self.library, _sha256(sizes, *encoded)]
         store = Store() if cache else None
-        difference = verify(self.native, self.library, self.build, documents, self.digest, store)
+        verdict = store.read("verdicts", key, read_arrays) if store else None
+        if verdict is not None:
+            difference = str(verdict[1]["difference"])
+        else:
+            difference = _difference(self.native, self.library, self.build(), encoded)
+            if store:
+                store.write("verdicts", key, lambda f: write_arrays(f, {}, difference=difference))
         return replace(self.reference, why=difference) if difference else self.native
 
 
@@ -107,12 +123,7 @@ def load(spec: str, documents: Sequence[str] = ()) -> Tokenizer:
 def open_tokenizer(text: str, cache: bool = True) -> Loaded:
     """Find and read the tokenizer of a spec, as `load` does, but verify nothing.
 
-    Args:
-        text: the spec.
-        cache: whether to use what an earlier call parsed, and to keep what this one does.
-
-    Raises:
-        FormatError: there is no such tokenizer, or it is damaged; the error names the field.
+    With `cache`, what was parsed is kept.
     """
     spec = parse_spec(text)
     format: Format
@@ -135,30 +146,19 @@ def open_tokenizer(text: str, cache: bool = True) -> Loaded:
     if contents is None:
         with gc_off():
             contents = _parse(path, parse, build)
-        if store and (contents.parts is None or is_storable(contents.parts[1])):
+        if store and (contents[0] is None or is_storable(contents[0][1])):
             store.write("tokenizers", key, functools.partial(_write_contents, contents))
-    native = Tokenizer(spec.label, *contents.parts) if contents.parts else None
-    package = _PACKAGES[format]
-    library = f"{package} {version(package)}"
-    return Loaded(spec.label, spec.text, digest, native, contents.why, library, build)
-
-
-class _Contents(NamedTuple):
-    """Pretokenizer and model of a file, or None and why the library has to run it."""
-
-    parts: Parts | None
-    why: str
+    parts, why = contents
+    native = Tokenizer(spec.label, *parts) if parts else None
+    library = f"{_PACKAGES[format]} {version(_PACKAGES[format])}"
+    return Loaded(spec.label, spec.text, digest, native, why, library, build)
 
 
 def _parse(path: Path, parse: Callable[[], Parts], build: Callable[[], Model]) -> _Contents:
-    """Return what a file holds; where toktk finds fault and the library does not, the library runs it.
-
-    Raises:
-        FormatError: the library finds fault too.
-    """
+    """Return what a file holds; where toktk finds fault and the library does not, the library runs it."""
     fault = None
     try:
-        return _Contents(parse(), "")
+        return parse(), ""
     except NotNative as reason:
         why = str(reason)
     except FormatError as error:
@@ -173,22 +173,23 @@ def _parse(path: Path, parse: Callable[[], Parts], build: Callable[[], Model]) -
             *map(str.strip, str(error).splitlines()),
         )
         raise fault or refusal from error  # the fault names the field
-    return _Contents(None, why)
+    return None, why
 
 
 def _read_contents(folder: Path) -> _Contents:
     arrays, about = read_arrays(folder)
     if about["kind"] is None:
-        return _Contents(None, about["why"])
+        return None, about["why"]
     pretokenizer = Pretokenizer.from_json(about["pretokenizer"])
-    return _Contents((pretokenizer, model_from_arrays(about["kind"], arrays)), "")
+    return (pretokenizer, model_from_arrays(about["kind"], arrays)), ""
 
 
 def _write_contents(contents: _Contents, folder: Path) -> None:
-    if contents.parts is None:
-        write_arrays(folder, {}, why=contents.why, kind=None)
+    parts, why = contents
+    if parts is None:
+        write_arrays(folder, {}, why=why, kind=None)
         return
-    pretokenizer, model = contents.parts
+    pretokenizer, model = parts
     write_arrays(folder, model.to_arrays(), kind=model.kind, pretokenizer=pretokenizer.to_json())
 
 
@@ -227,3 +228,36 @@ def _sha256(*parts: bytes) -> str:
     for part in parts:
         digest.update(part)
     return digest.hexdigest()
+
+
+def _difference(native: Tokenizer, library: str, model: Model, texts: Sequence[bytes]) -> str:
+    data, offsets = packed(texts)
+    wanted, ends = model.encode_pieces(data, offsets)
+    theirs = np.append(0, ends)
+    try:
+        ids, ours = Encoder(native.pretokenizer, native.model).encode_batch(data, offsets)
+    except ToktkError as error:
+        return f"toktk's engine fails: {' '.join(str(error).split())}"
+    for d, text in enumerate(texts):
+        mine, others = ids[ours[d] : ours[d + 1]], wanted[theirs[d] : theirs[d + 1]]
+        if not np.array_equal(mine, others):
+            return _described(native, text.decode(), mine, others, library)
+    return ""
+
+
+def _described(native: Tokenizer, text: str, mine: Ids, others: Ids, library: str) -> str:
+    n = min(mine.size, others.size)
+    differs = np.flatnonzero(mine[:n] != others[:n])
+    at = int(differs[0]) if differs.size else n
+    spelled = sum(len(native.model.tokens[i]) for i in mine[:at].tolist())
+    before = len(text.encode()[:spelled].decode(errors="ignore"))
+    excerpt = text[max(0, before - 10) : before + 20]
+    return (
+        f"ids differ at {excerpt!r}: {_listed(mine, at)} here, {_listed(others, at)} by {library}"
+    )
+
+
+def _listed(ids: Ids, at: int) -> str:
+    rest = ids[at : at + 4].tolist()
+    more = ", …" if ids.size > at + 4 else ""
+    return f"[{', '.join(map(str, rest))}{more}]"

@@ -1,4 +1,7 @@
-"""What a user writes to name a tokenizer: ``tiktoken:o200k_base``, ``hf:org/name@rev``, a path."""
+"""What a user writes to name a tokenizer: ``tiktoken:o200k_base``, ``hf:org/name@rev``, a path.
+
+Only finding what ``hf:`` and ``tiktoken:`` name asks the network.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from toktk.errors import FormatError, did_you_mean
-from toktk.formats.read import FOLDER_FILES
-from toktk.formats.tiktoken_read import ENCODINGS
+from toktk.errors import FormatError, did_you_mean, in_a_line
+from toktk.formats.read import FOLDER_FILES, file_of
+from toktk.formats.tiktoken_read import ENCODINGS, RankFile
 
 Source = Literal["hf", "tiktoken", "spm", "path"]
 
@@ -42,7 +45,7 @@ class Spec:
 
     @property
     def path(self) -> Path:
-        """The path, where `source` is ``spm`` or ``path``."""
+        """Where the file or folder is, if `source` is ``spm`` or ``path``."""
         return Path(self.target).expanduser()
 
 
@@ -51,9 +54,6 @@ def parse_spec(text: str) -> Spec:
 
     A label has no ``/``, ``:``, ``=`` or white space. A path that holds ``=`` and exists is a path.
     Nothing is opened.
-
-    Raises:
-        FormatError: an empty text, or no such name, encoding, file or folder.
     """
     label = ""
     labeled = _LABEL.fullmatch(text)
@@ -61,7 +61,13 @@ def parse_spec(text: str) -> Spec:
         label, text = labeled["label"], labeled["rest"]
     kind, _, target = text.partition(":")
     if kind == "hf" and target:
-        return _hub(text, label, target)
+        repository = _HF.fullmatch(target)
+        if repository is None:
+            raise FormatError(
+                f"cannot understand {text!r}.", "Write hf:<org>/<name>, then if needed @<revision>."
+            )
+        name = repository["name"]
+        return Spec(text, label or name.rpartition("/")[2], "hf", name, repository["revision"])
     if kind == "tiktoken" and target:
         if target not in ENCODINGS and target not in _encodings():
             raise _unknown(text, target)
@@ -69,13 +75,13 @@ def parse_spec(text: str) -> Spec:
     if kind == "spm" and target:
         if not _exists(target):
             raise FormatError(f"no SentencePiece model {target!r}.", "Found: no such file.")
-        return Spec(text, label or default_label(Path(target)), "spm", target)
-    if not text or not _exists(text):
+        return Spec(text, label or _default_label(Path(target)), "spm", target)
+    if not _exists(text):
         raise _unknown(text, target or text)
-    return Spec(text, label or default_label(Path(text)), "path", text)
+    return Spec(text, label or _default_label(Path(text)), "path", text)
 
 
-def default_label(path: Path) -> str:
+def _default_label(path: Path) -> str:
     """Return the part of `path` that tells it apart: of a folder's usual file the folder's name."""
     path = path.expanduser()
     if path.name in FOLDER_FILES or path.name in ("", ".", ".."):
@@ -85,16 +91,6 @@ def default_label(path: Path) -> str:
     if path.suffix in (".json", ".model", ".tiktoken") and not path.is_dir():
         return path.stem
     return path.name
-
-
-def _hub(text: str, label: str, target: str) -> Spec:
-    repository = _HF.fullmatch(target)
-    if repository is None:
-        raise FormatError(
-            f"cannot understand {text!r}.", "Write hf:<org>/<name>, then if needed @<revision>."
-        )
-    name = repository["name"]
-    return Spec(text, label or name.rpartition("/")[2], "hf", name, repository["revision"])
 
 
 def _exists(text: str) -> bool:
@@ -119,3 +115,63 @@ def _unknown(text: str, name: str) -> FormatError:
         f"Tried: file (none), tiktoken encodings{guess}.",
         _USE.format(close[1] if close else "cl100k_base"),
     )
+
+
+def find_file(spec: Spec) -> Path:
+    """Return the tokenizer's file; one of the Hugging Face hub is downloaded if need be."""
+    if spec.source != "hf":
+        return file_of(spec.path)
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+    )
+
+    missing: Exception | None = None
+    for name in FOLDER_FILES:
+        try:
+            return Path(hf_hub_download(spec.target, name, revision=spec.revision))
+        except LocalEntryNotFoundError as error:
+            raise _not_downloaded(spec, error) from error
+        except EntryNotFoundError as error:
+            missing = error
+        except (OSError, HFValidationError, HfHubHTTPError) as error:
+            raise _not_downloaded(spec, error) from error
+    raise FormatError(
+        f"{spec.text} holds no tokenizer that toktk reads.",
+        f"Looked for: {', '.join(FOLDER_FILES)}.",
+    ) from missing
+
+
+def _not_downloaded(spec: Spec, error: Exception) -> FormatError:
+    return FormatError(
+        f"cannot download {spec.text}.",
+        f"Found: {_shortened(error)}",
+        "For a gated repository, accept its terms and log in (hf auth login).",
+        f"Without a network: download {FOLDER_FILES[0]} (or {' or '.join(FOLDER_FILES[1:])}) of "
+        f"{spec.target} elsewhere, copy it here, and give its path.",
+    )
+
+
+def find_encoding(spec: Spec) -> RankFile:
+    """Return an encoding that tiktoken knows, and downloads if need be."""
+    import tiktoken
+
+    try:
+        encoding = tiktoken.get_encoding(spec.target)
+    except (OSError, ValueError) as error:  # ValueError: what arrived has another hash
+        raise FormatError(
+            f"cannot download {spec.text}.",
+            f"Found: {_shortened(error)}",
+            f"Without a network: download {spec.target}.tiktoken elsewhere, copy it here under that "
+            "name, and give its path.",
+        ) from error
+    ranks, special_tokens = encoding._mergeable_ranks, encoding._special_tokens
+    return RankFile(Path(spec.target), encoding._pat_str, ranks, special_tokens)
+
+
+def _shortened(error: Exception) -> str:
+    text = in_a_line(error) or type(error).__name__
+    return f"{text[:400]}{'…' if len(text) > 400 else ''}"
