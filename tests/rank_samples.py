@@ -6,7 +6,7 @@ import base64
 
 from pair_samples import ranked
 
-from toktk.formats.tiktoken_write import mergeable_ranks
+from toktk.formats.tiktoken import mergeable_ranks
 from toktk.pretokenizers.patterns import PATTERNS
 
 WORDS = [b"ab", b"abc", b"the", b" the", b"he", b"th", b"\xe6\x9d", b"\xe6\x9d\xb1", b"unreached"]

@@ -9,7 +9,7 @@ from toktk.formats.fields import NotNative, read_bytes
 from toktk.formats.hf_write import write_tokenizer_json
 from toktk.formats.read import file_of, format_of, read
 from toktk.formats.save import read_to_convert
-from toktk.formats.sentencepiece_write import write_sentencepiece
+from toktk.formats.sentencepiece import write_sentencepiece
 from toktk.tokenizer import Tokenizer
 
 # What a reader raises about a file that toktk does not read.

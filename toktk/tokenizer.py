@@ -155,7 +155,7 @@ class Tokenizer:
         """Write ``tokenizer.json`` and what else can hold it: ``<name>.tiktoken`` or ``.model``.
 
         Hugging Face tokenizers loads the first, tiktoken the second (`load_tiktoken` in
-        toktk.formats.tiktoken_write builds its Encoding), SentencePiece the third. Whether tiktoken gives
+        toktk.formats.tiktoken builds its Encoding), SentencePiece the third. Whether tiktoken gives
         equal ids on every text is returned. A model that a library runs is written as that library's file
         alone.
 

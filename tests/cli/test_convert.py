@@ -17,7 +17,7 @@ from reading import read_file
 from unigram_samples import LETTERS, made, of_bytes, of_characters
 
 from toktk.cli import main
-from toktk.formats.tiktoken_write import load_tiktoken
+from toktk.formats.tiktoken import load_tiktoken
 from toktk.models.bpe import BpeModel
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer

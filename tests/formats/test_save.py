@@ -17,7 +17,7 @@ from tokenizer_samples import PAIRS, TEXT, model_of
 
 from toktk.corpus import load_corpus
 from toktk.errors import FormatError
-from toktk.formats.tiktoken_write import (
+from toktk.formats.tiktoken import (
     agreement,
     differing_tokens,
     load_tiktoken,

@@ -15,7 +15,7 @@ from rank_samples import published, write
 from reading import UNREAD, read_file
 
 from toktk.errors import FormatError
-from toktk.formats.tiktoken_read import ENCODINGS
+from toktk.formats.tiktoken import ENCODINGS
 from toktk.pretokenizers.patterns import PATTERNS
 
 

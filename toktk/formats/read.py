@@ -9,9 +9,9 @@ from typing import Literal
 from toktk.errors import FormatError
 from toktk.formats.fields import Parts, read_bytes
 from toktk.formats.hf_read import read_tokenizer_json
-from toktk.formats.sentencepiece_read import read_sentencepiece
+from toktk.formats.sentencepiece import read_sentencepiece
 from toktk.formats.tekken import tekken_file
-from toktk.formats.tiktoken_read import ENCODINGS, arguments_path, rank_file
+from toktk.formats.tiktoken import ENCODINGS, arguments_path, rank_file
 
 Format = Literal["tokenizer.json", "tekken", "tiktoken", "sentencepiece"]
 

@@ -12,10 +12,8 @@ from toktk.errors import FormatError
 from toktk.formats.fields import NotNative, Parts, read_bytes
 from toktk.formats.hf_write import write_tokenizer_json
 from toktk.formats.read import file_of, format_of, read
-from toktk.formats.sentencepiece_read import by_pieces
-from toktk.formats.sentencepiece_write import sentencepiece_notes, write_sentencepiece
-from toktk.formats.tiktoken_read import arguments_path
-from toktk.formats.tiktoken_write import Agreement, agreement, write_tiktoken
+from toktk.formats.sentencepiece import by_pieces, sentencepiece_notes, write_sentencepiece
+from toktk.formats.tiktoken import Agreement, agreement, arguments_path, write_tiktoken
 from toktk.models.bpe import BpeModel
 from toktk.models.model import Model
 from toktk.models.unigram import UnigramModel

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from toktk.formats.fields import Fields, is_id, is_text, parse_json, read_bytes
-from toktk.formats.tiktoken_read import RankFile, all_ranks, base64_token
+from toktk.formats.tiktoken import RankFile, all_ranks, base64_token
 from toktk.models.pairs import MAX_ID
 
 # Of files that list none, as versions up to v7; the rest is called <SPECIAL_20> and so on.

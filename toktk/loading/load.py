@@ -22,7 +22,7 @@ from toktk.errors import FormatError, ToktkError, in_a_line
 from toktk.formats.fields import NotNative, Parts, read_bytes
 from toktk.formats.read import Format, beside, format_of, read
 from toktk.formats.tekken import tekken_file
-from toktk.formats.tiktoken_read import RankFile, rank_file
+from toktk.formats.tiktoken import RankFile, rank_file
 from toktk.loading.spec import find_encoding, find_file, parse_spec
 from toktk.loading.torture import TORTURE
 from toktk.models.model import Ids, Model, is_storable, model_from_arrays

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import zip_longest
+from collections.abc import Iterator
+from itertools import accumulate, zip_longest
 from typing import TYPE_CHECKING
 
 from toktk import arrow
@@ -27,16 +27,16 @@ def first_documents(corpus: Corpus, store: Store) -> list[str]:
     """Return some documents of each group: at most 20 of one, 100 in all, and 200 kB of UTF-8.
 
     They come in turn from the groups that the first 64 MiB of text hold. A long document is cut.
-
-    Raises:
-        CorpusError: the text cannot be read, or there is none.
     """
     key = {"corpus": corpus.fingerprint}
     stored = store.read("sample", key, read_arrays)
     if stored is not None:
         documents: list[str] = stored[1]["documents"]
         return documents
-    documents = list(_in_turn(_by_group(corpus.batches())))
+    turns = zip_longest(*_by_group(corpus.batches()))
+    documents = [text for turn in turns for text in turn if text is not None][:DOCUMENTS]
+    sizes = accumulate(len(text.encode()) for text in documents)
+    documents = documents[: sum(size <= BYTES for size in sizes)]
     store.write("sample", key, lambda folder: write_arrays(folder, {}, documents=documents))
     return documents
 
@@ -55,16 +55,3 @@ def _by_group(batches: Iterator[pa.RecordBatch]) -> list[list[str]]:
             for at in np.flatnonzero(indices == i)[: PER_GROUP - len(of_group)].tolist():
                 of_group.append(text[at].as_py()[:_LONGEST])
     return list(documents.values())
-
-
-def _in_turn(groups: Iterable[list[str]]) -> Iterator[str]:
-    documents, size = 0, 0
-    for of_each in zip_longest(*groups):
-        for document in of_each:
-            if document is None:
-                continue
-            size += len(document.encode())
-            if documents == DOCUMENTS or size > BYTES:
-                return
-            documents += 1
-            yield document

@@ -12,7 +12,7 @@ from typing import Literal
 
 from toktk.errors import FormatError, did_you_mean, in_a_line
 from toktk.formats.read import FOLDER_FILES, file_of
-from toktk.formats.tiktoken_read import ENCODINGS, RankFile
+from toktk.formats.tiktoken import ENCODINGS, RankFile
 
 Source = Literal["hf", "tiktoken", "spm", "path"]
 
@@ -129,30 +129,25 @@ def find_file(spec: Spec) -> Path:
         LocalEntryNotFoundError,
     )
 
-    missing: Exception | None = None
     for name in FOLDER_FILES:
         try:
             return Path(hf_hub_download(spec.target, name, revision=spec.revision))
-        except LocalEntryNotFoundError as error:
-            raise _not_downloaded(spec, error) from error
-        except EntryNotFoundError as error:
-            missing = error
         except (OSError, HFValidationError, HfHubHTTPError) as error:
-            raise _not_downloaded(spec, error) from error
+            missing = error
+            is_local = isinstance(error, LocalEntryNotFoundError)
+            if isinstance(error, EntryNotFoundError) and not is_local:
+                continue
+            raise _not_downloaded(
+                spec,
+                error,
+                "For a gated repository, accept its terms and log in (hf auth login).",
+                f"Without a network: download {FOLDER_FILES[0]} (or {' or '.join(FOLDER_FILES[1:])}) "
+                f"of {spec.target} elsewhere, copy it here, and give its path.",
+            ) from error
     raise FormatError(
         f"{spec.text} holds no tokenizer that toktk reads.",
         f"Looked for: {', '.join(FOLDER_FILES)}.",
     ) from missing
-
-
-def _not_downloaded(spec: Spec, error: Exception) -> FormatError:
-    return FormatError(
-        f"cannot download {spec.text}.",
-        f"Found: {_shortened(error)}",
-        "For a gated repository, accept its terms and log in (hf auth login).",
-        f"Without a network: download {FOLDER_FILES[0]} (or {' or '.join(FOLDER_FILES[1:])}) of "
-        f"{spec.target} elsewhere, copy it here, and give its path.",
-    )
 
 
 def find_encoding(spec: Spec) -> RankFile:
@@ -162,16 +157,16 @@ def find_encoding(spec: Spec) -> RankFile:
     try:
         encoding = tiktoken.get_encoding(spec.target)
     except (OSError, ValueError) as error:  # ValueError: what arrived has another hash
-        raise FormatError(
-            f"cannot download {spec.text}.",
-            f"Found: {_shortened(error)}",
+        advice = (
             f"Without a network: download {spec.target}.tiktoken elsewhere, copy it here under that "
-            "name, and give its path.",
-        ) from error
+            "name, and give its path."
+        )
+        raise _not_downloaded(spec, error, advice) from error
     ranks, special_tokens = encoding._mergeable_ranks, encoding._special_tokens
     return RankFile(Path(spec.target), encoding._pat_str, ranks, special_tokens)
 
 
-def _shortened(error: Exception) -> str:
+def _not_downloaded(spec: Spec, error: Exception, *advice: str) -> FormatError:
     text = in_a_line(error) or type(error).__name__
-    return f"{text[:400]}{'…' if len(text) > 400 else ''}"
+    found = f"Found: {text[:400]}{'…' if len(text) > 400 else ''}"
+    return FormatError(f"cannot download {spec.text}.", found, *advice)

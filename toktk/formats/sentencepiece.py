@@ -1,7 +1,7 @@
 """``.model``, the format of SentencePiece: unigram and BPE with byte fallback, text taken as it is.
 
-Ids are those that the library gives to any text. U+2581 is a space, and there is one in front if the
-model says so. What changes text otherwise, toktk leaves to the library.
+Reading: ids are those that the library gives to any text. U+2581 is a space, and there is one in front
+if the model says so. What changes text otherwise, toktk leaves to the library.
 
 Unigram: a document is one piece, and sums are float32 from its start to its end. In documents of more
 than some 40 kB the library was seen to take another of two paths that are equal in float32, about once
@@ -11,6 +11,13 @@ BPE: SentencePiece has no pretokenizer, and merges across a whole text. Where no
 after another character, nothing merges there, and the text can be cut at each such place. User-defined
 symbols are found first, after the space in front was added, and never merge: they cut the text, and
 each is a whole token.
+
+Writing: unigram with byte fallback alone. SentencePiece finds the best path through a whole line, toktk through each piece of it. Both are the
+same where no token reaches over a cut. Two differences remain, and are told to who saves:
+SentencePiece writes a space as U+2581 and so takes U+2581 in text for a space; and it adds scores
+in float32, from the start of a line to its end. Sums of multiples of 2**-10, as toktk's trainer
+gives, are exact there down to -16,384; beyond that, and with other scores, two paths whose sums
+are nearly equal can change places.
 """
 
 from __future__ import annotations
@@ -21,13 +28,26 @@ from pathlib import Path
 
 import numpy as np
 
+from toktk.errors import FormatError
 from toktk.formats import sentencepiece_proto as proto
 from toktk.formats.fields import NotNative, Parts, short
-from toktk.formats.tokens import MARK, byte_names, is_matched
+from toktk.formats.sentencepiece_proto import encode_field, encode_message
+from toktk.formats.tokens import (
+    MARK,
+    byte_names,
+    check_distinct,
+    check_special_tokens,
+    fallback_names,
+    is_matched,
+    on_grid,
+)
+from toktk.models.model import Model
 from toktk.models.pairs import PairModel
-from toktk.models.unigram import UnigramModel
+from toktk.models.unigram import UNKNOWN_PENALTY, UnigramModel
 from toktk.models.vocabulary import packed
 from toktk.normalizers.normalizer import Normalizer
+from toktk.paths import atomic_write
+from toktk.pretokenizers.export import beside_the_pattern, canonical_key, canonical_pattern
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
@@ -75,7 +95,7 @@ def by_pieces(raw: bytes, path: Path, parts: Parts) -> Parts:
     """Return what `read_sentencepiece` gave of a unigram model in the form that toktk trains.
 
     Text is cut before each space, and sums are float64. The ids are the same but where U+2581 is in the
-    text or sums are nearly equal (toktk.formats.sentencepiece_write.sentencepiece_notes). The pretokenizer
+    text or sums are nearly equal (toktk.formats.sentencepiece.sentencepiece_notes). The pretokenizer
     is ``metaspace``, or ``none`` if a token holds a space elsewhere than at its start or training did not
     split at spaces. A model of another kind, or one that puts a space in front, is returned as it is.
     """
@@ -89,24 +109,6 @@ def by_pieces(raw: bytes, path: Path, parts: Parts) -> Parts:
     inside = any(b" " in token[1:] for token in model.tokens[len(model.special_tokens) :])
     pattern = "metaspace" if splits and not inside else "none"
     return Pretokenizer.of(pattern), replace(model, single=False)
-
-
-def token_fault(model: UnigramModel) -> tuple[str, str] | None:
-    """Return what of a model's tokens no ``.model`` can hold, and what it needs; None if it holds all."""
-    matched = is_matched(model)
-    scores = model.scores[matched]
-    ordinary = model.tokens[len(model.special_tokens) :]
-    tokens = [ordinary[i] for i in np.flatnonzero(matched).tolist()]
-    if b" " not in tokens:
-        return "no token for a space alone", "one: SentencePiece has no byte for a space"
-    # Far beyond float32's range even the comparison would only warn.
-    if np.abs(scores).max() > 1e30 or (scores.astype(np.float32) != scores).any():
-        wanted = "scores that are float32 numbers, such as multiples of 2**-10"
-        return "scores of more than 24 bits", wanted
-    for token in tokens:
-        if b"\0" in token or MARK.encode() in token:
-            return f"the token {token.decode()!r}", "tokens without U+0000 and U+2581"
-    return None
 
 
 class _Pieces:
@@ -191,3 +193,108 @@ class _Pieces:
         escaped = [re.sub(r"[\\.^$*+?{}\[\]|()]", r"\\\g<0>", text) for text in longest_first]
         before = ("|".join(escaped),) if escaped else ()
         return Pretokenizer(pattern, PATTERNS[pattern], before, normalizer), model
+
+
+def write_sentencepiece(pretokenizer: Pretokenizer, model: Model, path: Path) -> tuple[str, ...]:
+    """Write a tokenizer as a SentencePiece model, or raise FormatError. Equal ones give equal files.
+
+    Returns:
+        Where ids can differ there.
+    """
+    if not isinstance(model, UnigramModel):
+        needed = "a unigram model: nothing else encodes by the same rule"
+        raise _refused(f"a {model.kind} model", needed)
+    whole_lines = _check(pretokenizer, model)
+    names = fallback_names(model)
+    n = len(model.special_tokens)
+    names[n:] = [name.replace(" ", MARK) for name in names[n:]]
+    check_distinct(names, model.special_tokens, ".model")
+    types = [
+        {proto.TYPE: proto.UNKNOWN if name == "<unk>" else proto.CONTROL} for name in names[:n]
+    ]
+    types += [{} if matched else {proto.TYPE: proto.BYTE} for matched in is_matched(model).tolist()]
+    scores = [0.0] * n + model.scores.tolist()
+    pieces = [
+        encode_field(proto.PIECE, encode_message({proto.TEXT: name, proto.SCORE: score, **kind}))
+        for name, score, kind in zip(names, scores, types, strict=True)
+    ]
+    trainer: dict[int, int] = {
+        proto.MODEL_TYPE: proto.UNIGRAM,
+        proto.VOCAB_SIZE: len(names),
+        proto.BYTE_FALLBACK: True,
+        proto.SPLIT_BY_WHITESPACE: not whole_lines,
+    }
+    for name, number in proto.IDS.items():
+        trainer[number] = names.index(name) if name in names[:n] else -1
+    normalizer = {
+        proto.NAME: "identity",
+        proto.DUMMY_PREFIX: False,
+        proto.REMOVE_WHITESPACES: False,
+        proto.ESCAPE: True,
+    }
+    specs = {proto.TRAINER: encode_message(trainer), proto.NORMALIZER: encode_message(normalizer)}
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(b"".join(pieces) + encode_message(specs))
+    return sentencepiece_notes(model)
+
+
+def sentencepiece_notes(model: UnigramModel) -> tuple[str, ...]:
+    """Return where ids of `model` and of SentencePiece can differ."""
+    scores = model.scores[is_matched(model)]
+    if on_grid(scores):
+        dearest = UNKNOWN_PENALTY - float(scores.min(initial=0.0))
+        sums = (
+            "SentencePiece adds scores in float32, exact down to a sum of -16,384 "
+            f"({int(16_384 / dearest):,} of its rarest tokens on a line, more of others)."
+        )
+    else:
+        sums = (
+            "SentencePiece adds scores in float32, and these are no multiples of 2**-10: "
+            "where two paths have nearly equal sums, ids can differ."
+        )
+    return (".model: U+2581 in text is a space to SentencePiece.", f".model: {sums}")
+
+
+def _refused(found: str, needed: str) -> FormatError:
+    return FormatError("cannot write a .model.", f"Found: {found}.", f"Needed is: {needed}.")
+
+
+def _check(pretokenizer: Pretokenizer, model: UnigramModel) -> bool:
+    """Refuse what a ``.model`` cannot hold; tell whether the pieces are whole documents."""
+    pattern = canonical_key(pretokenizer)
+    whole_lines = pattern == canonical_pattern(PATTERNS["none"])
+    if not pretokenizer.is_plain:
+        raise _refused(beside_the_pattern(pretokenizer), "a pretokenizer that is a pattern alone")
+    if not whole_lines and pattern != canonical_pattern(PATTERNS["metaspace"]):
+        raise _refused(f"the split pattern {pretokenizer.name}", "the pretokenizer metaspace")
+    if model.fallback is None or model.byte_score is not None:
+        raise _refused("bytes that are tokens like others", "characters, with byte fallback")
+    if "<unk>" not in model.special_tokens:
+        raise _refused("no special token <unk>", "one, though it is never given out")
+    check_special_tokens(model.special_tokens)
+    fault = token_fault(model)
+    if fault:
+        raise _refused(*fault)
+    for token in [] if whole_lines else model.tokens[len(model.special_tokens) :]:
+        if b" " in token[1:]:
+            found = f"the token {token.decode()!r}, which no piece of metaspace holds"
+            raise _refused(found, "tokens with a space at their start alone")
+    return whole_lines
+
+
+def token_fault(model: UnigramModel) -> tuple[str, str] | None:
+    """Return what of a model's tokens no ``.model`` can hold, and what it needs; None if it holds all."""
+    matched = is_matched(model)
+    scores = model.scores[matched]
+    ordinary = model.tokens[len(model.special_tokens) :]
+    tokens = [ordinary[i] for i in np.flatnonzero(matched).tolist()]
+    if b" " not in tokens:
+        return "no token for a space alone", "one: SentencePiece has no byte for a space"
+    # Far beyond float32's range even the comparison would only warn.
+    if np.abs(scores).max() > 1e30 or (scores.astype(np.float32) != scores).any():
+        wanted = "scores that are float32 numbers, such as multiples of 2**-10"
+        return "scores of more than 24 bits", wanted
+    for token in tokens:
+        if b"\0" in token or MARK.encode() in token:
+            return f"the token {token.decode()!r}", "tokens without U+0000 and U+2581"
+    return None
