@@ -6,14 +6,17 @@ import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, TypeVar
 
 from toktk.errors import FormatError, PatternError, in_a_line
 from toktk.models.model import Model
 from toktk.models.pairs import MAX_ID
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
+T = TypeVar("T")
 Parts = tuple[Pretokenizer, Model]
+
+_KINDS = {dict: "an object", list: "a list", bool: "true or false"}
 
 
 class NotNative(Exception):
@@ -37,24 +40,15 @@ class Fields:
         if not is_sound:
             raise self.error(field, short(value), wanted)
 
-    def as_object(self, value: Any, field: str) -> dict[str, Any]:
-        """Return `value` if it is an object."""
-        if not isinstance(value, dict):
-            raise self.error(field, short(value), "an object")
-        return value
-
-    def as_list(self, value: Any, field: str) -> list[Any]:
-        """Return `value` if it is a list."""
-        if not isinstance(value, list):
-            raise self.error(field, short(value), "a list")
+    def typed(self, kind: type[T], value: Any, field: str) -> T:
+        """Return `value` if it is of the type `kind`."""
+        if not isinstance(value, kind):
+            raise self.error(field, short(value), _KINDS[kind])
         return value
 
     def flag(self, holder: dict[str, Any], field: str, default: bool = False) -> bool:
         """Return the value that `holder` has under the last part of `field`, if it is true or false."""
-        value = holder.get(field.rpartition(".")[2], default)
-        if not isinstance(value, bool):
-            raise self.error(field, short(value), "true or false")
-        return value
+        return self.typed(bool, holder.get(field.rpartition(".")[2], default), field)
 
     @contextlib.contextmanager
     def blaming(self, field: str, wanted: str) -> Iterator[None]:
@@ -113,4 +107,4 @@ def parse_json(raw: bytes, path: Path) -> dict[str, Any]:
         document = json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise FormatError(f"{path} is not valid JSON.", f"Found: {error}.") from error
-    return Fields(path).as_object(document, "the file")
+    return Fields(path).typed(dict, document, "the file")

@@ -58,7 +58,7 @@ def read_tokenizer_json(raw: bytes, path: Path) -> Parts:
     """Return what `raw`, the bytes of a ``tokenizer.json``, holds."""
     fields, document = Fields(path), parse_json(raw, path)
     try:
-        holder = fields.as_object(document.get("model"), "model")
+        holder = fields.typed(dict, document.get("model"), "model")
         kind = holder.get("type")
         if kind is None:  # as old files are
             kind = "BPE" if "merges" in holder else "of no stated type"
@@ -142,7 +142,7 @@ def _read_unigram(fields: Fields, holder: dict[str, Any], listed: Any, steps: St
         raise NotNative("model Unigram with U+2581 for spaces")
     names: list[str] = []
     scores: list[float] = []
-    for i, entry in enumerate(fields.as_list(holder.get("vocab"), "model.vocab")):
+    for i, entry in enumerate(fields.typed(list, holder.get("vocab"), "model.vocab")):
         pair: list[Any] = entry if isinstance(entry, list) and len(entry) == 2 else [None, None]
         name, score = pair
         # Integers beyond float64 would not convert; no score is near them.
@@ -230,7 +230,7 @@ def _ordinary(names: list[str], n: int, kind: str) -> list[bytes]:
 
 def read_vocabulary(fields: Fields, value: Any) -> dict[str, int]:
     """Return {name: id} of the object ``model.vocab``; names have UTF-8, and ids differ."""
-    vocab: dict[str, int] = fields.as_object(value, "model.vocab")
+    vocab: dict[str, int] = fields.typed(dict, value, "model.vocab")
     fields.check(len(vocab) > 0, "model.vocab", vocab, "tokens")
     ids = vocab.values()
     are_ids = set(map(type, ids)) == {int} and min(ids) >= 0 and max(ids) <= MAX_ID
@@ -309,7 +309,7 @@ def read_merges(fields: Fields, value: Any, vocab: Mapping[str, int], tokens: To
 
     Merges that can never happen are left out: those of dead tokens.
     """
-    listed = fields.as_list(value, "model.merges")
+    listed = fields.typed(list, value, "model.merges")
     pairs = [entry.split(" ") if isinstance(entry, str) else entry for entry in listed]
     try:
         rows = [(vocab[left], vocab[right], vocab[left + right]) for left, right in pairs]
@@ -362,9 +362,9 @@ def read_added(fields: Fields, value: Any, vocab: Mapping[str, int], steps: Step
         (normalized, special): [] for normalized in (False, True) for special in (False, True)
     }
     highest, ids_of_model = len(vocab) - 1, set(vocab.values())
-    for at, entry in enumerate(fields.as_list([] if value is None else value, "added_tokens")):
+    for at, entry in enumerate(fields.typed(list, [] if value is None else value, "added_tokens")):
         path = f"added_tokens[{at}]"
-        token = fields.as_object(entry, path)
+        token = fields.typed(dict, entry, path)
         name: Any = token.get("content")
         stated = token.get("id")
         fields.check(is_text(name), f"{path}.content", name, "text that is not empty")

@@ -76,7 +76,7 @@ class Steps:
         waiting = [] if value is None else [(value, name)]
         while waiting:
             value, at = waiting.pop()
-            step = self._fields.as_object(value, at)
+            step = self._fields.typed(dict, value, at)
             kind = step.get("type")
             if kind is None and "type" in step:
                 raise NotNative(f"{at}.type null")
@@ -84,7 +84,7 @@ class Steps:
             if kind != "Sequence":
                 steps.append(step)
                 continue
-            inner = self._fields.as_list(step.get(parts), f"{at}.{parts}")
+            inner = self._fields.typed(list, step.get(parts), f"{at}.{parts}")
             waiting += [(inner[i], f"{at}.{parts}[{i}]") for i in reversed(range(len(inner)))]
         return steps
 

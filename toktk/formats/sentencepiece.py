@@ -12,12 +12,12 @@ after another character, nothing merges there, and the text can be cut at each s
 symbols are found first, after the space in front was added, and never merge: they cut the text, and
 each is a whole token.
 
-Writing: unigram with byte fallback alone. SentencePiece finds the best path through a whole line, toktk through each piece of it. Both are the
-same where no token reaches over a cut. Two differences remain, and are told to who saves:
-SentencePiece writes a space as U+2581 and so takes U+2581 in text for a space; and it adds scores
-in float32, from the start of a line to its end. Sums of multiples of 2**-10, as toktk's trainer
-gives, are exact there down to -16,384; beyond that, and with other scores, two paths whose sums
-are nearly equal can change places.
+Writing: unigram with byte fallback alone. SentencePiece finds the best path through a whole line, toktk
+through each piece of it. Both are the same where no token reaches over a cut. Two differences remain,
+and are told to who saves: SentencePiece writes a space as U+2581 and so takes U+2581 in text for a
+space; and it adds scores in float32, from the start of a line to its end. Sums of multiples of 2**-10,
+as toktk's trainer gives, are exact there down to -16,384; beyond that, and with other scores, two paths
+whose sums are nearly equal can change places.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from toktk.formats.fields import Fields, is_id, is_text, parse_json, read_bytes
+from toktk.formats.fields import Fields, is_id, is_text, parse_json
 from toktk.formats.tiktoken import RankFile, all_ranks, base64_token
 from toktk.models.pairs import MAX_ID
 
@@ -22,10 +22,10 @@ _SPECIAL_TOKENS = (
 )  # fmt: skip
 
 
-def tekken_file(path: Path, raw: bytes | None = None) -> RankFile:
-    """Return what a ``tekken.json`` holds, whose bytes are `raw` where they were read before."""
-    fields, top = Fields(path), parse_json(read_bytes(path) if raw is None else raw, path)
-    config = fields.as_object(top.get("config"), "config")
+def tekken_file(path: Path, raw: bytes) -> RankFile:
+    """Return what a ``tekken.json`` of the bytes `raw` holds."""
+    fields, top = Fields(path), parse_json(raw, path)
+    config = fields.typed(dict, top.get("config"), "config")
     pattern: Any = config.get("pattern")
     fields.check(is_text(pattern), "config.pattern", pattern, "a split pattern")
     for key in ("default_vocab_size", "default_num_special_tokens"):
@@ -33,13 +33,15 @@ def tekken_file(path: Path, raw: bytes | None = None) -> RankFile:
         fields.check(is_id(number), f"config.{key}", number, f"a number up to {MAX_ID:,}")
     n_special: int = config["default_num_special_tokens"]
     n_ranks = config["default_vocab_size"] - n_special
-    vocab = fields.as_list(top.get("vocab"), "vocab")
+    vocab = fields.typed(list, top.get("vocab"), "vocab")
     if not 256 <= n_ranks <= len(vocab):
         found = f"{len(vocab):,} tokens, of which {n_ranks:,} are to be read"
         raise fields.error("config.default_vocab_size", found, "at least the 256 bytes")
     ranks = _ranks(fields, vocab[:n_ranks])
-    special_tokens = _special_tokens(fields, top.get("special_tokens"), n_special)
-    return RankFile(path, pattern, ranks, special_tokens, n_special)
+    ids = {token: n_special + rank for token, rank in ranks.items()}
+    return RankFile(
+        path, pattern, ids, _special_tokens(fields, top.get("special_tokens"), n_special)
+    )
 
 
 def _ranks(fields: Fields, vocab: Sequence[Any]) -> dict[bytes, int]:
@@ -55,7 +57,7 @@ def _ranks(fields: Fields, vocab: Sequence[Any]) -> dict[bytes, int]:
             return ranks
     ranks = {}
     for i, entry in enumerate(vocab):
-        entry = fields.as_object(entry, f"vocab[{i}]")
+        entry = fields.typed(dict, entry, f"vocab[{i}]")
         rank, text = entry.get("rank"), entry.get("token_bytes")
         fields.check(is_id(rank) and rank == i, f"vocab[{i}].rank", rank, f"{i}")
         token = base64_token(text.encode()) if is_text(text) else b""
@@ -70,8 +72,8 @@ def _special_tokens(fields: Fields, listed: Any, n: int) -> dict[str, int]:
     if listed is None:
         listed = [{"rank": i, "token_str": name} for i, name in enumerate(_SPECIAL_TOKENS)]
     names: dict[int, str] = {}
-    for i, entry in enumerate(fields.as_list(listed, "special_tokens")):
-        entry = fields.as_object(entry, f"special_tokens[{i}]")
+    for i, entry in enumerate(fields.typed(list, listed, "special_tokens")):
+        entry = fields.typed(dict, entry, f"special_tokens[{i}]")
         name: Any = entry.get("token_str")
         rank: Any = entry.get("rank")
         is_new = is_text(name) and is_id(rank, n - 1) and rank not in names

@@ -92,9 +92,8 @@ class RankFile:
 
     Attributes:
         path, pattern: the file, for messages, and the split pattern.
-        ranks: {token: rank}; the rank is the id, less `shift`.
+        ranks: {token: id}.
         special_tokens: {name: id}.
-        shift: what is added to each rank.
         name: of the encoding, where the file says one.
     """
 
@@ -102,15 +101,7 @@ class RankFile:
     pattern: str
     ranks: Mapping[bytes, int]
     special_tokens: Mapping[str, int]
-    shift: int = 0
     name: str = ""
-
-    @property
-    def ids(self) -> Mapping[bytes, int]:
-        """{token: id}."""
-        if not self.shift:
-            return self.ranks
-        return {token: rank + self.shift for token, rank in self.ranks.items()}
 
     def parts(self) -> Parts:
         """Return the pretokenizer and the model that give the ids that tiktoken gives.
@@ -119,7 +110,7 @@ class RankFile:
         pattern that leaves text between its matches is NotNative: tiktoken drops that text.
         """
         with Fields(self.path).blaming("ranks", "one id for each token and for each byte"):
-            model = PairModel.from_ranks(self.ids, self.special_tokens)
+            model = PairModel.from_ranks(self.ranks, self.special_tokens)
         with left_to_library("split pattern"):
             if leaves_gaps(compile_pattern(self.pattern)):
                 raise NotNative(f"the split pattern {self.pattern!r} does not match everywhere")
@@ -135,13 +126,12 @@ def arguments_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
 
 
-def rank_file(path: Path, raw: bytes | None = None) -> RankFile:
-    """Return what a ``.tiktoken`` file holds, with pattern and special tokens.
+def rank_file(path: Path, raw: bytes) -> RankFile:
+    """Return what a ``.tiktoken`` file of the bytes `raw` holds, with pattern and special tokens.
 
-    `raw` are its bytes, where they were read before. Of the arguments beside it, only `pat_str` must be
-    there.
+    Of the arguments beside it, only `pat_str` must be there.
     """
-    ranks = parse_ranks(read_bytes(path) if raw is None else raw, path)
+    ranks = _parse_ranks(raw, path)
     beside = arguments_path(path)
     if not beside.exists():
         if path.stem not in ENCODINGS:
@@ -156,7 +146,7 @@ def rank_file(path: Path, raw: bytes | None = None) -> RankFile:
     name: Any = arguments.get("name", path.stem)
     pattern: Any = arguments.get("pat_str")
     size: Any = arguments.get("explicit_n_vocab") or 0
-    special_tokens = fields.as_object(arguments.get("special_tokens", {}), "special_tokens")
+    special_tokens = fields.typed(dict, arguments.get("special_tokens", {}), "special_tokens")
     are_ids = all(is_text(key) and type(i) is int for key, i in special_tokens.items())
     fields.check(isinstance(name, str), "name", name, "a string")
     fields.check(is_text(pattern), "pat_str", pattern, "a split pattern")
@@ -173,7 +163,7 @@ def rank_file(path: Path, raw: bytes | None = None) -> RankFile:
     return RankFile(path, pattern, ranks, special_tokens, name=name)
 
 
-def parse_ranks(raw: bytes, path: Path) -> dict[bytes, int]:
+def _parse_ranks(raw: bytes, path: Path) -> dict[bytes, int]:
     """Return {token: rank} of a ``.tiktoken`` file; a damaged line is named.
 
     All lines are read at once. If one is damaged, they are read one by one, which takes longer.
@@ -290,7 +280,7 @@ def load_tiktoken(path: Path | str) -> tiktoken.Encoding:
             names = ", ".join(file.name for file in files) or "none"
             raise FormatError(f"cannot choose a .tiktoken file in {path}.", f"Found: {names}.")
         path = files[0]
-    return _encoding(rank_file(path))
+    return _encoding(rank_file(path, read_bytes(path)))
 
 
 def _encoding(file: RankFile) -> tiktoken.Encoding:

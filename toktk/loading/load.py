@@ -212,7 +212,7 @@ def _library_model(raw: bytes, path: Path, format: Format) -> Model:
 def _tiktoken_model(file: RankFile) -> Model:
     from toktk.libraries.tiktoken import TiktokenDocumentsModel
 
-    return TiktokenDocumentsModel(file.pattern, file.ids, file.special_tokens)
+    return TiktokenDocumentsModel(file.pattern, file.ranks, file.special_tokens)
 
 
 def _digest_of(file: RankFile) -> str:
