@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
@@ -25,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from toktk.errors import FormatError
 from toktk.formats.fields import (
@@ -48,7 +48,6 @@ from toktk.models.model import Int64
 from toktk.models.pairs import MAX_ID, PairModel
 from toktk.models.unigram import Float64, UnigramModel
 from toktk.models.vocabulary import packed
-from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 _FLAGS = ("special", "normalized", "single_word", "lstrip", "rstrip")
@@ -75,33 +74,30 @@ def read_tokenizer_json(raw: bytes, path: Path) -> Parts:
 
 
 def _read_bpe(fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps) -> Parts:
-    if holder.get("dropout") not in (None, 0):
-        raise NotNative(f"model.dropout {short(holder['dropout'])}")
-    for name in ("continuing_subword_prefix", "end_of_word_suffix"):
-        if holder.get(name) not in (None, ""):
+    unset = {"dropout": 0, "continuing_subword_prefix": "", "end_of_word_suffix": ""}
+    for name, value in unset.items():
+        if holder.get(name) not in (None, value):
             raise NotNative(f"model.{name} {short(holder[name])}")
     options = {name: value for name, value in holder.items() if value is not None}
     fallback, ignore_merges, _ = (
         fields.flag(options, f"model.{name}")
         for name in ("byte_fallback", "ignore_merges", "fuse_unk")
     )
-    vocab = read_vocabulary(fields, holder.get("vocab"))
-    added = read_added(fields, listed, vocab, steps)
-    tokens = Tokens(vocab, steps)
-    merges = read_merges(fields, holder.get("merges"), vocab, tokens)
+    vocab = _read_vocabulary(fields, holder.get("vocab"))
+    added = _read_added(fields, listed, vocab, steps)
+    tokens = _Tokens(vocab, steps)
+    merges = _read_merges(fields, holder.get("merges"), vocab, tokens)
     if steps.byte_level and not added.ordinary and not ignore_merges:
         own = in_own_order(added.special, tokens.byte_ids, merges, len(tokens.spelled))
         if own is not None:
-            return steps.pretokenizer(PATTERNS["none"], ()), own
+            return steps.pretokenizer(), own
     if tokens.characters and not fallback:
         raise NotNative("model BPE over characters, without byte_fallback")
     if tokens.characters and ignore_merges:
         raise NotNative("model.ignore_merges over characters")  # finds <0x0A> in text by its name
     model = _pair_model(fields, tokens, merges, added, ignore_merges)
-    last = PATTERNS["none"]
-    if not steps.byte_level and not tokens.reach_over_spaces(merges[:, 2]):
-        last = PATTERNS["spaces"]
-    pretokenizer = steps.pretokenizer(last, tuple(added.ordinary))
+    stays = steps.byte_level or tokens.reach_over_spaces(merges[:, 2])
+    pretokenizer = steps.pretokenizer("none" if stays else "spaces", tuple(added.ordinary))
     # An added token's text could be a piece without having been found in the document.
     form = steps.normalizer.form
     plain = Pretokenizer("plain", pretokenizer.pattern, before=pretokenizer.before)
@@ -114,12 +110,12 @@ def _read_bpe(fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps)
 
 
 def _pair_model(
-    fields: Fields, tokens: Tokens, merges: Int64, added: Added, ignore_merges: bool
+    fields: Fields, tokens: _Tokens, merges: Int64, added: _Added, ignore_merges: bool
 ) -> PairModel:
     special = dict(sorted(added.special.items(), key=lambda entry: entry[1]))
     n_ids = 1 + max([len(tokens.spelled) - 1, *special.values(), *added.ordinary.values()])
     spelled = tokens.spelled + [b""] * (n_ids - len(tokens.spelled))
-    whole: npt.NDArray[np.bool_] = np.zeros(n_ids, dtype=np.bool_)
+    whole = np.zeros(n_ids, dtype=np.bool_)
     if ignore_merges:
         whole[[i for i, token in enumerate(spelled) if token and i not in tokens.dead]] = True
         taken = [name for name, i in special.items() if whole[i]]
@@ -154,18 +150,19 @@ def _read_unigram(fields: Fields, holder: dict[str, Any], listed: Any, steps: St
     ids = {name: i for i, name in enumerate(names)}
     if len(ids) < len(names):
         raise NotNative("model Unigram: model.vocab with a token listed twice")
-    special_tokens = read_added(fields, listed, ids, steps).special_if_first()
+    special_tokens = _read_added(fields, listed, ids, steps).special_if_first()
     if holder.get("byte_fallback", False) is not (not steps.byte_level):
         raise NotNative("model Unigram with not just one of ByteLevel and model.byte_fallback")
     read = _byte_level_unigram if steps.byte_level else _fallback_unigram
     with left_to_library("model Unigram: model.vocab"):
-        model = read(names, np.array(scores, dtype=np.float64), len(special_tokens))
-    return steps.pretokenizer(PATTERNS["none"], ()), model
+        model = read(names, np.array(scores, dtype=np.float64), special_tokens)
+    return steps.pretokenizer(), model
 
 
-def _byte_level_unigram(names: list[str], scores: Float64, n: int) -> UnigramModel:
-    """Return the model of these names, of which the first `n` are special tokens."""
-    special_tokens = tuple(names[:n])
+def _byte_level_unigram(
+    names: list[str], scores: Float64, special_tokens: tuple[str, ...]
+) -> UnigramModel:
+    n = len(special_tokens)
     model = UnigramModel(special_tokens, *packed(_ordinary(names, n, "Unigram")), scores[n:])
     lowest = float(model.scores.min())
     for i in spelled_by_bytes(special_tokens):
@@ -175,8 +172,10 @@ def _byte_level_unigram(names: list[str], scores: Float64, n: int) -> UnigramMod
     return model
 
 
-def _fallback_unigram(names: list[str], scores: Float64, n: int) -> UnigramModel:
-    """Return the model of these names, of which the first `n` are special tokens."""
+def _fallback_unigram(
+    names: list[str], scores: Float64, special_tokens: tuple[str, ...]
+) -> UnigramModel:
+    n = len(special_tokens)
     tokens = [name.encode() for name in names]
     at = {name: i for i, name in enumerate(names)}
     byte_ids = [at.get(name, -1) for name in byte_names()]
@@ -193,7 +192,6 @@ def _fallback_unigram(names: list[str], scores: Float64, n: int) -> UnigramModel
     if wrong.size:
         name, score = short(names[wrong[0]]), scores[wrong[0]]
         raise NotNative(f"model Unigram: model.vocab[{wrong[0]}]: text can be {name}, at {score}")
-    special_tokens = tuple(names[:n])
     model = UnigramModel(special_tokens, *packed(tokens[n:]), unlifted[n:], np.array(byte_ids))
     check_fallback(model, names)
     return model
@@ -206,8 +204,8 @@ def _read_wordpiece(fields: Fields, holder: dict[str, Any], listed: Any, steps: 
     for key, value in wanted.items():
         if holder.get(key) != value:
             raise NotNative(f"model WordPiece with model.{key} {short(holder.get(key))}")
-    vocab = read_vocabulary(fields, holder.get("vocab"))
-    special_tokens = read_added(fields, listed, vocab, steps).special_if_first()
+    vocab = _read_vocabulary(fields, holder.get("vocab"))
+    special_tokens = _read_added(fields, listed, vocab, steps).special_if_first()
     names = sorted(vocab, key=vocab.__getitem__)
     if vocab[names[-1]] != len(names) - 1:
         raise NotNative("model WordPiece: model.vocab with ids that are not 0, 1, …")
@@ -216,19 +214,19 @@ def _read_wordpiece(fields: Fields, holder: dict[str, Any], listed: Any, steps: 
     tokens = _ordinary(names, len(special_tokens), "WordPiece")
     with left_to_library("model WordPiece: model.vocab"):
         model = GreedyModel(special_tokens, *packed(tokens))
-    return steps.pretokenizer(PATTERNS["none"], ()), model
+    return steps.pretokenizer(), model
 
 
 def _ordinary(names: list[str], n: int, kind: str) -> list[bytes]:
     """Return the bytes of the tokens behind the first `n`, if their names are byte-level."""
-    tokens, others = byte_level_tokens(names[n:])
+    tokens, others = _byte_level_tokens(names[n:])
     if others:
         i = n + others[0]
         raise NotNative(f"model {kind}: model.vocab[{i}]: {short(names[i])} is not byte-level")
     return tokens
 
 
-def read_vocabulary(fields: Fields, value: Any) -> dict[str, int]:
+def _read_vocabulary(fields: Fields, value: Any) -> dict[str, int]:
     """Return {name: id} of the object ``model.vocab``; names have UTF-8, and ids differ."""
     vocab: dict[str, int] = fields.typed(dict, value, "model.vocab")
     fields.check(len(vocab) > 0, "model.vocab", vocab, "tokens")
@@ -244,7 +242,7 @@ def read_vocabulary(fields: Fields, value: Any) -> dict[str, int]:
     return vocab
 
 
-class Tokens:
+class _Tokens:
     """The tokens of a BPE model, {name: id}, by their bytes; each byte must have one.
 
     Attributes:
@@ -260,16 +258,15 @@ class Tokens:
         if self.characters:
             mark = MARK if steps.normalizer.marks else " "
             tokens = [name.replace(mark, " ").encode() for name in names]
-            dead = [
-                at for at, name in enumerate(names) if not name or (mark != " " and " " in name)
-            ]
+            is_dead = [not name or (mark != " " and " " in name) for name in names]
+            dead = np.flatnonzero(is_dead).tolist()
             byte_ids = [vocab.get(name, -1) for name in byte_names()]
             for b in range(128):
                 # A character of one byte that is a token has no use for the byte's.
                 if byte_ids[b] < 0:
                     byte_ids[b] = vocab.get(chr(b).replace(" ", mark), -1)
         else:
-            tokens, dead = byte_level_tokens(names)
+            tokens, dead = _byte_level_tokens(names)
             byte_ids = [vocab.get(character, -1) for character in byte_characters()]
         if -1 in byte_ids:
             raise NotNative(f"model BPE without a token for the byte 0x{byte_ids.index(-1):02X}")
@@ -291,7 +288,7 @@ class Tokens:
         return re.search(rb"[^ \xff] ", joined) is not None
 
 
-def byte_level_tokens(names: Sequence[str]) -> tuple[list[bytes], list[int]]:
+def _byte_level_tokens(names: Sequence[str]) -> tuple[list[bytes], list[int]]:
     """Return the bytes of names whose characters stand for bytes, and the indices of all other names."""
     characters = byte_characters()
     byte_of = np.full(1 + ord(max(characters)) + 1, -1, dtype=np.int64)  # the last: any other
@@ -304,7 +301,7 @@ def byte_level_tokens(names: Sequence[str]) -> tuple[list[bytes], list[int]]:
     return [raw[a:b] for a, b in pairwise(ends.tolist())], others.tolist()
 
 
-def read_merges(fields: Fields, value: Any, vocab: Mapping[str, int], tokens: Tokens) -> Int64:
+def _read_merges(fields: Fields, value: Any, vocab: Mapping[str, int], tokens: _Tokens) -> Int64:
     """Return int64[n, 3], left, right and new id, of the list ``model.merges``.
 
     Merges that can never happen are left out: those of dead tokens.
@@ -323,13 +320,11 @@ def read_merges(fields: Fields, value: Any, vocab: Mapping[str, int], tokens: To
             for text in (*pair, "".join(pair)):
                 fields.check(text in vocab, name, text, "tokens of model.vocab")
     merges = np.fromiter(chain.from_iterable(rows), dtype=np.int64).reshape(-1, 3)
-    if tokens.dead:
-        merges = merges[~np.isin(merges, list(tokens.dead)).any(axis=1)]
-    return merges
+    return merges[~np.isin(merges, list(tokens.dead)).any(axis=1)] if tokens.dead else merges
 
 
 @dataclass
-class Added:
+class _Added:
     """Names and ids of added tokens.
 
     Special ones are text like any other here. The library still looks for them, to leave them alone, and
@@ -350,17 +345,13 @@ class Added:
         return tuple(self.special)
 
 
-def read_added(fields: Fields, value: Any, vocab: Mapping[str, int], steps: Steps) -> Added:
+def _read_added(fields: Fields, value: Any, vocab: Mapping[str, int], steps: Steps) -> _Added:
     """Return what the field ``added_tokens`` says, beside the `vocab` of the model.
 
-    Raises:
-        NotNative: an ordinary token that toktk would not find exactly where the library does.
-        FormatError: the field is malformed.
+    An ordinary token that toktk would not find exactly where the library does is NotNative.
     """
-    added = Added()
-    sought: dict[tuple[bool, bool], list[str]] = {
-        (normalized, special): [] for normalized in (False, True) for special in (False, True)
-    }
+    added = _Added()
+    sought: defaultdict[tuple[bool, bool], list[str]] = defaultdict(list)
     highest, ids_of_model = len(vocab) - 1, set(vocab.values())
     for at, entry in enumerate(fields.typed(list, [] if value is None else value, "added_tokens")):
         path = f"added_tokens[{at}]"

@@ -51,11 +51,11 @@ class Steps:
         self._normalize(self._listed(normalizer, "normalizer", "normalizers"))
         self._pretokenize(self._listed(pretokenizer, "pre_tokenizer", "pretokenizers"))
 
-    def pretokenizer(self, last: str, added: tuple[str, ...]) -> Pretokenizer:
-        """Return these steps; `last` cuts what comes out of them, for the model's sake."""
+    def pretokenizer(self, last: str = "none", added: tuple[str, ...] = ()) -> Pretokenizer:
+        """Return these steps; the pattern named `last` cuts what comes out, for the model's sake."""
         cuts = list(self.cuts)
-        if last != PATTERNS["none"] or not cuts:
-            cuts.append(last)
+        if last != "none" or not cuts:
+            cuts.append(PATTERNS[last])
         *before, pattern = cuts
         name = next((name for name, known in PATTERNS.items() if known == pattern), "")
         if before or not name:
@@ -138,8 +138,8 @@ class Steps:
         # Before there was a scheme, there was a flag.
         old = "always" if self._flag(step, "add_prefix_space", True) else "never"
         scheme = step.get("prepend_scheme", old)
-        is_scheme = scheme in ("always", "first", "never")
         wanted = '"always", "first" or "never"'
+        is_scheme = scheme in ("always", "first", "never")
         self._fields.check(is_scheme, "Metaspace.prepend_scheme", scheme, wanted)
         if not is_first and (scheme != "never" or self.cuts):
             raise NotNative("pretokenizer Metaspace after others")

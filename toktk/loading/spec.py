@@ -132,7 +132,7 @@ def find_file(spec: Spec) -> Path:
     for name in FOLDER_FILES:
         try:
             return Path(hf_hub_download(spec.target, name, revision=spec.revision))
-        except (OSError, HFValidationError, HfHubHTTPError) as error:
+        except (OSError, EntryNotFoundError, HFValidationError, HfHubHTTPError) as error:
             missing = error
             is_local = isinstance(error, LocalEntryNotFoundError)
             if isinstance(error, EntryNotFoundError) and not is_local:
