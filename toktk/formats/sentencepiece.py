@@ -23,6 +23,7 @@ whose sums are nearly equal can change places.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -160,15 +161,13 @@ class _Pieces:
         self._refuse(proto.USER_DEFINED)
         for at, i in enumerate(special_ids):
             if i != at:
-                raise NotNative(
-                    f"pieces[{i}].type {proto.TYPES[self.kinds[i]]}, behind other types"
-                )
+                kind = proto.TYPES[self.kinds[i]]
+                raise NotNative(f"pieces[{i}].type {kind}, behind other types")
         tokens, scores = packed(self.tokens[n:]), np.array([*self.scores.values()][n:])
         with self.fields.blaming("pieces", _WANTED):
             model = UnigramModel(tuple(self.names[:n]), *tokens, scores, self.byte_ids, single=True)
-        fault = token_fault(model)
-        if fault:
-            raise NotNative(f"pieces: {fault[0]}, where toktk needs {fault[1]}")
+        for found, needed in _token_faults(model):
+            raise NotNative(f"pieces: {found}, where toktk needs {needed}")
         return model
 
     def bpe(self, normalizer: Normalizer) -> Parts:
@@ -204,7 +203,9 @@ def write_sentencepiece(pretokenizer: Pretokenizer, model: Model, path: Path) ->
     if not isinstance(model, UnigramModel):
         needed = "a unigram model: nothing else encodes by the same rule"
         raise _refused(f"a {model.kind} model", needed)
-    whole_lines = _check(pretokenizer, model)
+    whole_lines = canonical_key(pretokenizer) == canonical_pattern(PATTERNS["none"])
+    for fault in _faults(pretokenizer, model, whole_lines):
+        raise _refused(*fault)
     names = fallback_names(model)
     n = len(model.special_tokens)
     names[n:] = [name.replace(" ", MARK) for name in names[n:]]
@@ -241,60 +242,55 @@ def write_sentencepiece(pretokenizer: Pretokenizer, model: Model, path: Path) ->
 def sentencepiece_notes(model: UnigramModel) -> tuple[str, ...]:
     """Return where ids of `model` and of SentencePiece can differ."""
     scores = model.scores[is_matched(model)]
-    if on_grid(scores):
-        dearest = UNKNOWN_PENALTY - float(scores.min(initial=0.0))
-        sums = (
-            "SentencePiece adds scores in float32, exact down to a sum of -16,384 "
-            f"({int(16_384 / dearest):,} of its rarest tokens on a line, more of others)."
-        )
-    else:
-        sums = (
-            "SentencePiece adds scores in float32, and these are no multiples of 2**-10: "
-            "where two paths have nearly equal sums, ids can differ."
-        )
-    return (".model: U+2581 in text is a space to SentencePiece.", f".model: {sums}")
+    dearest = UNKNOWN_PENALTY - float(scores.min(initial=0.0))
+    sums = (
+        "exact down to a sum of -16,384 "
+        f"({int(16_384 / dearest):,} of its rarest tokens on a line, more of others)."
+        if on_grid(scores)
+        else "and these are no multiples of 2**-10: "
+        "where two paths have nearly equal sums, ids can differ."
+    )
+    adding = f".model: SentencePiece adds scores in float32, {sums}"
+    return (".model: U+2581 in text is a space to SentencePiece.", adding)
 
 
 def _refused(found: str, needed: str) -> FormatError:
     return FormatError("cannot write a .model.", f"Found: {found}.", f"Needed is: {needed}.")
 
 
-def _check(pretokenizer: Pretokenizer, model: UnigramModel) -> bool:
-    """Refuse what a ``.model`` cannot hold; tell whether the pieces are whole documents."""
-    pattern = canonical_key(pretokenizer)
-    whole_lines = pattern == canonical_pattern(PATTERNS["none"])
+def _faults(
+    pretokenizer: Pretokenizer, model: UnigramModel, whole_lines: bool
+) -> Iterator[tuple[str, str]]:
+    """Yield what no ``.model`` can hold, and what is needed instead."""
     if not pretokenizer.is_plain:
-        raise _refused(beside_the_pattern(pretokenizer), "a pretokenizer that is a pattern alone")
-    if not whole_lines and pattern != canonical_pattern(PATTERNS["metaspace"]):
-        raise _refused(f"the split pattern {pretokenizer.name}", "the pretokenizer metaspace")
+        yield beside_the_pattern(pretokenizer), "a pretokenizer that is a pattern alone"
+    is_metaspace = canonical_key(pretokenizer) == canonical_pattern(PATTERNS["metaspace"])
+    if not whole_lines and not is_metaspace:
+        yield f"the split pattern {pretokenizer.name}", "the pretokenizer metaspace"
     if model.fallback is None or model.byte_score is not None:
-        raise _refused("bytes that are tokens like others", "characters, with byte fallback")
+        yield "bytes that are tokens like others", "characters, with byte fallback"
     if "<unk>" not in model.special_tokens:
-        raise _refused("no special token <unk>", "one, though it is never given out")
+        yield "no special token <unk>", "one, though it is never given out"
     check_special_tokens(model.special_tokens)
-    fault = token_fault(model)
-    if fault:
-        raise _refused(*fault)
+    yield from _token_faults(model)
     for token in [] if whole_lines else model.tokens[len(model.special_tokens) :]:
         if b" " in token[1:]:
             found = f"the token {token.decode()!r}, which no piece of metaspace holds"
-            raise _refused(found, "tokens with a space at their start alone")
-    return whole_lines
+            yield found, "tokens with a space at their start alone"
 
 
-def token_fault(model: UnigramModel) -> tuple[str, str] | None:
-    """Return what of a model's tokens no ``.model`` can hold, and what it needs; None if it holds all."""
+def _token_faults(model: UnigramModel) -> Iterator[tuple[str, str]]:
+    """Yield what of a model's tokens no ``.model`` can hold, and what is needed instead."""
     matched = is_matched(model)
     scores = model.scores[matched]
     ordinary = model.tokens[len(model.special_tokens) :]
     tokens = [ordinary[i] for i in np.flatnonzero(matched).tolist()]
     if b" " not in tokens:
-        return "no token for a space alone", "one: SentencePiece has no byte for a space"
+        yield "no token for a space alone", "one: SentencePiece has no byte for a space"
     # Far beyond float32's range even the comparison would only warn.
     if np.abs(scores).max() > 1e30 or (scores.astype(np.float32) != scores).any():
         wanted = "scores that are float32 numbers, such as multiples of 2**-10"
-        return "scores of more than 24 bits", wanted
+        yield "scores of more than 24 bits", wanted
     for token in tokens:
         if b"\0" in token or MARK.encode() in token:
-            return f"the token {token.decode()!r}", "tokens without U+0000 and U+2581"
-    return None
+            yield f"the token {token.decode()!r}", "tokens without U+0000 and U+2581"

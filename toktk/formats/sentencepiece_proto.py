@@ -28,7 +28,6 @@ MODEL_TYPES = {UNIGRAM: "unigram", BPE: "bpe", 3: "word", 4: "char"}
 _PLAIN = re.compile(rb"\n([\x01-\x7f])(.+)\x15(.{4})(?:\x18([\0-\x7f]))?", re.DOTALL)
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-
 Value = int | bytes
 Message = dict[int, list[Value]]
 
