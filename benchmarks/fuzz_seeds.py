@@ -154,7 +154,7 @@ def own_jsons(folder: Path) -> dict[str, Any]:
     """Return documents of tokenizer.json as toktk writes them, by name."""
     import numpy as np
 
-    from toktk.formats.save import read_to_convert
+    from toktk.formats.files import read_to_convert
     from toktk.models.bpe import BpeModel
     from toktk.pretokenizers.pretokenizer import Pretokenizer
     from toktk.tokenizer import Tokenizer

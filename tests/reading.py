@@ -6,9 +6,8 @@ from pathlib import Path
 
 from toktk.errors import FormatError
 from toktk.formats.fields import NotNative, read_bytes
+from toktk.formats.files import file_of, format_of, read, read_to_convert
 from toktk.formats.hf_write import write_tokenizer_json
-from toktk.formats.read import file_of, format_of, read
-from toktk.formats.save import read_to_convert
 from toktk.formats.sentencepiece import write_sentencepiece
 from toktk.tokenizer import Tokenizer
 

@@ -21,7 +21,7 @@ from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.texts import Texts, flat, utf8
 
 if TYPE_CHECKING:
-    from toktk.formats.save import Saved
+    from toktk.formats.files import Saved
 
 NATIVE = "native"
 """The engine of a tokenizer that toktk itself runs."""
@@ -163,6 +163,6 @@ class Tokenizer:
             FormatError: no file can hold the pattern, the model or a special token.
             StorageError: a file cannot be written.
         """
-        from toktk.formats.save import save
+        from toktk.formats.files import save
 
         return save(self.name, self.pretokenizer, self.model, Path(folder))

@@ -17,7 +17,7 @@ from unigram_samples import made, of_bytes, of_characters, trained
 from toktk.errors import FormatError
 from toktk.formats import sentencepiece_proto as proto
 from toktk.formats.fields import NotNative
-from toktk.formats.read import beside, file_of, format_of, read
+from toktk.formats.files import beside, file_of, format_of, read
 from toktk.models.greedy import GreedyModel
 from toktk.pretokenizers.patterns import PATTERNS
 
@@ -137,7 +137,7 @@ def test_a_prefix_in_front_is_kept(tmp_path):
 def test_reading_needs_no_library(tokenizer, tmp_path):
     tokenizer.save(tmp_path)
     code = (
-        "import sys, pathlib; from toktk.formats.save import read_to_convert as read\n"
+        "import sys, pathlib; from toktk.formats.files import read_to_convert as read\n"
         "for path in sys.argv[1:]: read(pathlib.Path(path))\n"
         "print({'tokenizers', 'tiktoken', 'sentencepiece', 'toktk.tokenizer'} & set(sys.modules))"
     )

@@ -11,7 +11,7 @@ from rank_samples import WORDS, content
 from reading import UNREAD, read_file
 
 from toktk.errors import FormatError
-from toktk.formats.tekken import tekken_file
+from toktk.formats.tiktoken import rank_file
 from toktk.pretokenizers.patterns import PATTERNS
 
 
@@ -38,7 +38,7 @@ def test_same_ids_as_tiktoken_and_the_shift(tmp_path, nasty_texts):
 def test_special_tokens_that_are_listed(tmp_path):
     listed = [{"rank": 1, "token_str": "<b>", "is_control": True}, {"rank": 0, "token_str": "<a>"}]
     path = write(tmp_path / "x.json", content(n_special=3, special_tokens=listed))
-    found = tekken_file(path, path.read_bytes())
+    found = rank_file(path.read_bytes(), path, is_tekken=True)
     assert found.special_tokens == {"<a>": 0, "<b>": 1, "<SPECIAL_2>": 2}
     assert found.ranks[b"ab"] == 3 + 256
 

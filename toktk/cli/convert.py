@@ -30,7 +30,7 @@ def command(source: Path, target: Path, force: bool) -> None:
     SOURCE is any file that toktk bench reads, or a folder with one: a tokenizer.json, a tekken.json, a
     SentencePiece .model, or a .tiktoken of a known name or with its .json.
     """  # noqa: D301 - click wants the backspace itself
-    from toktk.formats.save import read_to_convert, targets, write_as
+    from toktk.formats.files import read_to_convert, targets, write_as
 
     there = [path.name for path in targets(target) if path.exists()]
     if there and not force:

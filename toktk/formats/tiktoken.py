@@ -15,6 +15,10 @@ pair. `agreement` checks the condition. Every vocabulary trained here meets it, 
 token is the product of just such merges.
 
 A file is read back by tiktoken's rule.
+
+``tekken.json``, the format of mistral-common, holds ranks for tiktoken too. Its first ids are those of
+special tokens; a token's id is its rank and their number. Of the tokens listed, the first
+``default_vocab_size - default_num_special_tokens`` count.
 """
 
 from __future__ import annotations
@@ -35,6 +39,7 @@ from toktk.formats.fields import (
     Fields,
     NotNative,
     Parts,
+    is_id,
     is_text,
     left_to_library,
     parse_json,
@@ -43,7 +48,7 @@ from toktk.formats.fields import (
 from toktk.formats.tokens import check_special_tokens, in_own_order, why_unheld
 from toktk.models.bpe import BpeModel
 from toktk.models.model import Model
-from toktk.models.pairs import PairModel
+from toktk.models.pairs import MAX_ID, PairModel
 from toktk.models.vocabulary import packed
 from toktk.paths import atomic_write
 from toktk.pretokenizers.automaton import compile_pattern
@@ -84,6 +89,12 @@ ENCODINGS: Mapping[str, tuple[str, Mapping[str, int]]] = {
     "o200k_base": ("o200k", {_END: 199_999, _PROMPT: 200_018}),
     "o200k_harmony": ("o200k", _HARMONY),
 }
+# Of files that list none, as versions up to v7; the rest is called <SPECIAL_20> and so on.
+_SPECIAL_TOKENS = (
+    "<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]",
+    "[TOOL_RESULTS]", "[/TOOL_RESULTS]", "[TOOL_CALLS]", "[IMG]", "<pad>", "[IMG_BREAK]", "[IMG_END]",
+    "[PREFIX]", "[MIDDLE]", "[SUFFIX]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[TOOL_CONTENT]",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -126,7 +137,12 @@ def arguments_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
 
 
-def rank_file(path: Path, raw: bytes) -> RankFile:
+def rank_file(raw: bytes, path: Path, is_tekken: bool = False) -> RankFile:
+    """Return what the bytes `raw` of a ``tekken.json`` hold, or of a ``.tiktoken`` and what is beside it."""
+    return (_tekken_file if is_tekken else _tiktoken_file)(path, raw)
+
+
+def _tiktoken_file(path: Path, raw: bytes) -> RankFile:
     """Return what a ``.tiktoken`` file of the bytes `raw` holds, with pattern and special tokens.
 
     Of the arguments beside it, only `pat_str` must be there.
@@ -173,12 +189,12 @@ def _parse_ranks(raw: bytes, path: Path) -> dict[bytes, int]:
     numbers = flat[1::2]
     has_pairs = {line.count(b" ") for line in lines} == {1}
     are_ranks = b"".join(numbers).isdigit() and set(map(len, numbers)) <= set(range(1, 10))
-    ranks = all_ranks(flat[::2], list(map(int, numbers))) if has_pairs and are_ranks else None
+    ranks = _all_ranks(flat[::2], list(map(int, numbers))) if has_pairs and are_ranks else None
     if ranks is None:
         ranks = {}
         for number, line in enumerate(lines, start=1):
             text, _, rank = line.partition(b" ")
-            token = base64_token(text)
+            token = _base64_token(text)
             if not token or token in ranks or not re.fullmatch(rb"\d{1,9}", rank):
                 raise FormatError(
                     f"{path} is damaged: line {number}.",
@@ -192,7 +208,7 @@ def _parse_ranks(raw: bytes, path: Path) -> dict[bytes, int]:
     return ranks
 
 
-def all_ranks(texts: Sequence[bytes | str], ranks: Sequence[int]) -> dict[bytes, int] | None:
+def _all_ranks(texts: Sequence[bytes | str], ranks: Sequence[int]) -> dict[bytes, int] | None:
     """Return {token: rank} of tokens in base64; None if one is malformed or not new."""
     try:
         tokens = [binascii.a2b_base64(text, strict_mode=True) for text in texts]
@@ -202,12 +218,75 @@ def all_ranks(texts: Sequence[bytes | str], ranks: Sequence[int]) -> dict[bytes,
     return rank_of if len(rank_of) == len(tokens) and b"" not in rank_of else None
 
 
-def base64_token(text: bytes) -> bytes:
+def _base64_token(text: bytes) -> bytes:
     """Return the token that base64 stands for; empty where it is malformed."""
     try:
         return binascii.a2b_base64(text, strict_mode=True)
     except ValueError:
         return b""
+
+
+def _tekken_file(path: Path, raw: bytes) -> RankFile:
+    """Return what a ``tekken.json`` of the bytes `raw` holds."""
+    fields, top = Fields(path), parse_json(raw, path)
+    config = fields.typed(dict, top.get("config"), "config")
+    pattern: Any = config.get("pattern")
+    fields.check(is_text(pattern), "config.pattern", pattern, "a split pattern")
+    for key in ("default_vocab_size", "default_num_special_tokens"):
+        number = config.get(key)
+        fields.check(is_id(number), f"config.{key}", number, f"a number up to {MAX_ID:,}")
+    n_special: int = config["default_num_special_tokens"]
+    n_ranks = config["default_vocab_size"] - n_special
+    vocab = fields.typed(list, top.get("vocab"), "vocab")
+    if not 256 <= n_ranks <= len(vocab):
+        found = f"{len(vocab):,} tokens, of which {n_ranks:,} are to be read"
+        raise fields.error("config.default_vocab_size", found, "at least the 256 bytes")
+    ranks = _ranks(fields, vocab[:n_ranks])
+    ids = {token: n_special + rank for token, rank in ranks.items()}
+    return RankFile(
+        path, pattern, ids, _special_tokens(fields, top.get("special_tokens"), n_special)
+    )
+
+
+def _ranks(fields: Fields, vocab: Sequence[Any]) -> dict[bytes, int]:
+    """Return {token: rank} of all entries, read at once; what is wrong is found one by one."""
+    try:
+        numbers = [entry["rank"] for entry in vocab]
+        texts = [entry["token_bytes"] for entry in vocab]
+    except (KeyError, TypeError):
+        numbers = texts = []
+    if numbers == list(range(len(vocab))) and set(map(type, numbers)) == {int}:
+        ranks = _all_ranks(texts, numbers)
+        if ranks is not None:
+            return ranks
+    ranks = {}
+    for i, entry in enumerate(vocab):
+        entry = fields.typed(dict, entry, f"vocab[{i}]")
+        rank, text = entry.get("rank"), entry.get("token_bytes")
+        fields.check(is_id(rank) and rank == i, f"vocab[{i}].rank", rank, f"{i}")
+        token = _base64_token(text.encode()) if is_text(text) else b""
+        is_new = token != b"" and token not in ranks
+        fields.check(is_new, f"vocab[{i}].token_bytes", text, "a new token in base64")
+        ranks[token] = i
+    return ranks
+
+
+def _special_tokens(fields: Fields, listed: Any, n: int) -> dict[str, int]:
+    """Return {name: id} of all `n`: those listed, the others by number."""
+    if listed is None:
+        listed = [{"rank": i, "token_str": name} for i, name in enumerate(_SPECIAL_TOKENS)]
+    names: dict[int, str] = {}
+    for i, entry in enumerate(fields.typed(list, listed, "special_tokens")):
+        entry = fields.typed(dict, entry, f"special_tokens[{i}]")
+        name: Any = entry.get("token_str")
+        rank: Any = entry.get("rank")
+        is_new = is_text(name) and is_id(rank, n - 1) and rank not in names
+        fields.check(is_new, f"special_tokens[{i}]", entry, f"new ids below {n} with their names")
+        names[rank] = name
+    ids = {names.get(i, f"<SPECIAL_{i}>"): i for i in range(n)}
+    if len(ids) < n:
+        raise fields.error("special_tokens", "a name given twice", "different names")
+    return ids
 
 
 @dataclass(frozen=True)
@@ -280,7 +359,7 @@ def load_tiktoken(path: Path | str) -> tiktoken.Encoding:
             names = ", ".join(file.name for file in files) or "none"
             raise FormatError(f"cannot choose a .tiktoken file in {path}.", f"Found: {names}.")
         path = files[0]
-    return _encoding(rank_file(path, read_bytes(path)))
+    return _encoding(_tiktoken_file(path, read_bytes(path)))
 
 
 def _encoding(file: RankFile) -> tiktoken.Encoding:

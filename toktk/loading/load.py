@@ -20,8 +20,7 @@ from toktk.cache import Store
 from toktk.encoder import Encoder
 from toktk.errors import FormatError, ToktkError, in_a_line
 from toktk.formats.fields import NotNative, Parts, read_bytes
-from toktk.formats.read import Format, beside, format_of, read
-from toktk.formats.tekken import tekken_file
+from toktk.formats.files import Format, beside, format_of, read
 from toktk.formats.tiktoken import RankFile, rank_file
 from toktk.loading.spec import find_encoding, find_file, parse_spec
 from toktk.loading.torture import TORTURE
@@ -206,7 +205,7 @@ def _library_model(raw: bytes, path: Path, format: Format) -> Model:
             return HfDocumentsModel(raw.decode("utf-8-sig"))
         except UnicodeDecodeError as error:
             raise FormatError(f"{path} is not UTF-8.", f"Found: {error}.") from error
-    return _tiktoken_model(tekken_file(path, raw) if format == "tekken" else rank_file(path, raw))
+    return _tiktoken_model(rank_file(raw, path, format == "tekken"))
 
 
 def _tiktoken_model(file: RankFile) -> Model:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from toktk.errors import FormatError, did_you_mean, in_a_line
-from toktk.formats.read import FOLDER_FILES, file_of
+from toktk.formats.files import FOLDER_FILES, file_of
 from toktk.formats.tiktoken import ENCODINGS, RankFile
 
 Source = Literal["hf", "tiktoken", "spm", "path"]
