@@ -40,10 +40,10 @@ class Fields:
         if not is_sound:
             raise self.error(field, short(value), wanted)
 
-    def typed(self, kind: type[T], value: Any, field: str) -> T:
+    def typed(self, kind: type[T], value: Any, field: str, wanted: str = "") -> T:
         """Return `value` if it is of the type `kind`."""
         if not isinstance(value, kind):
-            raise self.error(field, short(value), _KINDS[kind])
+            raise self.error(field, short(value), wanted or _KINDS[kind])
         return value
 
     def flag(self, holder: dict[str, Any], field: str, default: bool = False) -> bool:

@@ -9,23 +9,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from toktk.errors import FormatError
+from toktk.formats import hf_read, hf_write, sentencepiece, tiktoken
 from toktk.formats.fields import NotNative, Parts, read_bytes
-from toktk.formats.hf_read import read_tokenizer_json
-from toktk.formats.hf_write import write_tokenizer_json
-from toktk.formats.sentencepiece import (
-    by_pieces,
-    read_sentencepiece,
-    sentencepiece_notes,
-    write_sentencepiece,
-)
-from toktk.formats.tiktoken import (
-    ENCODINGS,
-    Agreement,
-    agreement,
-    arguments_path,
-    rank_file,
-    write_tiktoken,
-)
 from toktk.models.bpe import BpeModel
 from toktk.models.model import Model
 from toktk.models.unigram import UnigramModel
@@ -83,26 +68,23 @@ def format_of(raw: bytes, path: Path) -> Format:
 def read(raw: bytes, path: Path, format: Format) -> Parts:
     """Return the pretokenizer and the model of a file, which give the ids that its library gives.
 
-    What lies beside a ``.tiktoken`` is read too.
-
-    Raises:
-        NotNative: the file asks for something that toktk does not do itself.
-        FormatError: the file is malformed; the error names the field.
+    What lies beside a ``.tiktoken`` is read too. NotNative says what toktk does not do itself, and
+    FormatError which field is malformed.
     """
     if format == "tokenizer.json":
-        return read_tokenizer_json(raw, path)
+        return hf_read.read_tokenizer_json(raw, path)
     if format == "sentencepiece":
-        return read_sentencepiece(raw, path)
-    return rank_file(raw, path, format == "tekken").parts()
+        return sentencepiece.read_sentencepiece(raw, path)
+    return tiktoken.rank_file(raw, path, format == "tekken").parts()
 
 
 def beside(raw: bytes, path: Path, format: Format) -> list[bytes]:
     """Return what decides ids besides `raw`: a ``.tiktoken`` holds neither pattern nor special tokens."""
     if format != "tiktoken":
         return []
-    if arguments_path(path).exists():
-        return [read_bytes(arguments_path(path))]
-    return [repr(ENCODINGS.get(path.stem)).encode()]
+    if tiktoken.arguments_path(path).exists():
+        return [read_bytes(tiktoken.arguments_path(path))]
+    return [repr(tiktoken.ENCODINGS.get(path.stem)).encode()]
 
 
 @runtime_checkable
@@ -124,7 +106,7 @@ class Saved:
     """
 
     files: tuple[Path, ...]
-    tiktoken: Agreement | None
+    tiktoken: tiktoken.Agreement | None
     notes: tuple[str, ...]
 
     def describe(self) -> dict[str, Any]:
@@ -169,7 +151,7 @@ def save(name: str, pretokenizer: Pretokenizer, model: Model, folder: Path) -> S
             files += targets(path)
     if not files:
         raise refused[0]
-    agrees = agreement(model) if isinstance(model, BpeModel) and ranks in files else None
+    agrees = tiktoken.agreement(model) if isinstance(model, BpeModel) and ranks in files else None
     return Saved(tuple(files), agrees, (*notes, *map(str, refused)))
 
 
@@ -182,8 +164,7 @@ def _remove(*paths: Path) -> None:
 def read_to_convert(path: Path) -> tuple[Parts, tuple[str, ...]]:
     """Read a file of any of the formats, or a folder that holds one, in a form that others can hold.
 
-    Returns:
-        Pretokenizer and model, and where its ids can differ from those of the library that owns the format.
+    Besides its parts, return where its ids can differ from those of the library that owns the format.
     """
     path = file_of(path)
     raw = read_bytes(path)
@@ -195,8 +176,8 @@ def read_to_convert(path: Path) -> tuple[Parts, tuple[str, ...]]:
         raise FormatError(f"cannot convert {path}.", f"Found: {reason}.", remark) from reason
     if format != "sentencepiece":
         return parts, ()
-    pretokenizer, model = by_pieces(raw, path, parts)
-    notes = sentencepiece_notes(model) if isinstance(model, UnigramModel) else ()
+    pretokenizer, model = sentencepiece.by_pieces(raw, path, parts)
+    notes = sentencepiece.sentencepiece_notes(model) if isinstance(model, UnigramModel) else ()
     return (pretokenizer, model), notes
 
 
@@ -205,11 +186,10 @@ def write_as(
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """Write a tokenizer in the format that the suffix of `path` names, or raise FormatError.
 
-    Returns:
-        The files, and where ids can differ in the library that owns the format.
+    Return the files, and where ids can differ in the library that owns the format.
     """
     if path.suffix == ".tiktoken" and isinstance(model, BpeModel):
-        agrees = agreement(model)
+        agrees = tiktoken.agreement(model)
         if not agrees.proven:
             raise FormatError(
                 "cannot write .tiktoken: tiktoken would give other ids.",
@@ -220,13 +200,13 @@ def write_as(
 
 
 def _write(name: str, pretokenizer: Pretokenizer, model: Model, path: Path) -> tuple[str, ...]:
-    """Write a tokenizer in the format that the suffix names; return where ids can differ."""
+    """Return where ids can differ in the file that this writes."""
     if path.suffix == ".json":
-        return write_tokenizer_json(pretokenizer, model, path)
+        return hf_write.write_tokenizer_json(pretokenizer, model, path)
     if path.suffix == ".model":
-        return write_sentencepiece(pretokenizer, model, path)
+        return sentencepiece.write_sentencepiece(pretokenizer, model, path)
     if path.suffix == ".tiktoken":
-        write_tiktoken(name, pretokenizer, model, path)
+        tiktoken.write_tiktoken(name, pretokenizer, model, path)
         return ()
     known = "tokenizer.json, x.model, x.tiktoken"
     raise FormatError(f"cannot tell the format of {path}.", f"Known are: {known}.")
@@ -234,4 +214,4 @@ def _write(name: str, pretokenizer: Pretokenizer, model: Model, path: Path) -> t
 
 def targets(path: Path) -> tuple[Path, ...]:
     """Return the files that `write_as` would write."""
-    return (path, arguments_path(path)) if path.suffix == ".tiktoken" else (path,)
+    return (path, tiktoken.arguments_path(path)) if path.suffix == ".tiktoken" else (path,)

@@ -61,7 +61,7 @@ def read_tokenizer_json(raw: bytes, path: Path) -> Parts:
         kind = holder.get("type")
         if kind is None:  # as old files are
             kind = "BPE" if "merges" in holder else "of no stated type"
-        fields.check(isinstance(kind, str), "model.type", kind, '"BPE" or another name')
+        fields.typed(str, kind, "model.type", '"BPE" or another name')
         steps = Steps(fields, document.get("normalizer"), document.get("pre_tokenizer"))
         if kind not in _READERS:
             raise NotNative(f"model {kind}")

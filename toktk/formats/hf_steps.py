@@ -77,10 +77,9 @@ class Steps:
         while waiting:
             value, at = waiting.pop()
             step = self._fields.typed(dict, value, at)
-            kind = step.get("type")
-            if kind is None and "type" in step:
+            if step.get("type", "") is None:
                 raise NotNative(f"{at}.type null")
-            self._fields.check(isinstance(kind, str), f"{at}.type", kind, "the name of a step")
+            kind = self._fields.typed(str, step.get("type"), f"{at}.type", "the name of a step")
             if kind != "Sequence":
                 steps.append(step)
                 continue
@@ -156,10 +155,8 @@ class Steps:
         entries: list[Any] = [*pattern.items()] if isinstance(pattern, dict) else []
         kind, text = entries[0] if len(entries) == 1 else ("", "")
         is_pattern = kind in ("Regex", "String") and isinstance(text, str)
-        wanted = '{"Regex": …} or {"String": …}'
-        self._fields.check(is_pattern, "Split.pattern", pattern, wanted)
-        is_name = isinstance(behavior, str)
-        self._fields.check(is_name, "Split.behavior", behavior, "the name of a behavior")
+        self._fields.check(is_pattern, "Split.pattern", pattern, '{"Regex": …} or {"String": …}')
+        self._fields.typed(str, behavior, "Split.behavior", "the name of a behavior")
         if kind == "String" and " " in text and self.normalizer.marks and not inverted:
             return  # no space is left to be found
         if self.normalizer.marks:

@@ -63,10 +63,9 @@ _BYTE_LEVEL = {
 
 
 def write_tokenizer_json(pretokenizer: Pretokenizer, model: Model, path: Path) -> tuple[str, ...]:
-    """Write a tokenizer for Hugging Face tokenizers, or raise FormatError. Equal ones give equal files.
+    """Write a tokenizer for Hugging Face tokenizers, and return where ids can differ there.
 
-    Returns:
-        Where ids can differ there; empty: nowhere.
+    Equal tokenizers give equal files.
     """
     text = json.dumps(_document(pretokenizer, model), ensure_ascii=False)
     with atomic_write(path) as temporary:

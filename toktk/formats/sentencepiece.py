@@ -195,10 +195,9 @@ class _Pieces:
 
 
 def write_sentencepiece(pretokenizer: Pretokenizer, model: Model, path: Path) -> tuple[str, ...]:
-    """Write a tokenizer as a SentencePiece model, or raise FormatError. Equal ones give equal files.
+    """Write a tokenizer as a SentencePiece model, and return where ids can differ there.
 
-    Returns:
-        Where ids can differ there.
+    Equal tokenizers give equal files.
     """
     if not isinstance(model, UnigramModel):
         needed = "a unigram model: nothing else encodes by the same rule"

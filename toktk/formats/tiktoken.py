@@ -159,12 +159,11 @@ def _tiktoken_file(path: Path, raw: bytes) -> RankFile:
         pattern_name, known_tokens = ENCODINGS[path.stem]
         return RankFile(path, PATTERNS[pattern_name], ranks, known_tokens, name=path.stem)
     fields, arguments = Fields(beside), parse_json(read_bytes(beside), beside)
-    name: Any = arguments.get("name", path.stem)
+    name = fields.typed(str, arguments.get("name", path.stem), "name", "a string")
     pattern: Any = arguments.get("pat_str")
     size: Any = arguments.get("explicit_n_vocab") or 0
     special_tokens = fields.typed(dict, arguments.get("special_tokens", {}), "special_tokens")
     are_ids = all(is_text(key) and type(i) is int for key, i in special_tokens.items())
-    fields.check(isinstance(name, str), "name", name, "a string")
     fields.check(is_text(pattern), "pat_str", pattern, "a split pattern")
     fields.check(are_ids, "special_tokens", special_tokens, "names with their ids")
     fields.check(type(size) is int, "explicit_n_vocab", size, "a number")

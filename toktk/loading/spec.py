@@ -101,10 +101,9 @@ def _exists(text: str) -> bool:
 
 
 def _encodings() -> list[str]:
-    """Return the encodings that tiktoken knows, those of plug-ins included."""
     import tiktoken
 
-    return list(tiktoken.list_encoding_names())
+    return list(tiktoken.list_encoding_names())  # those of plug-ins included
 
 
 def _unknown(text: str, name: str) -> FormatError:

@@ -11,13 +11,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from toktk.arrays import Bytes, Int64
 from toktk.errors import PatternError
 from toktk.normalizers.stability import Form, plain_characters, stability
 
 Prefix = Literal["never", "always", "unless_space"]
-
-Bytes = npt.NDArray[np.uint8]
-Int64 = npt.NDArray[np.int64]
 Atoms = npt.NDArray[np.bool_] | None
 
 
@@ -32,9 +30,6 @@ class Normalizer:
         marks: U+2581, SentencePiece's space, becomes a space; toktk's models hold spaces only.
         prefix: a space is put in front of every document that is not empty; ``unless_space``: only where
             it does not begin with a space.
-
-    Raises:
-        PatternError: an unknown form or prefix.
     """
 
     form: Form | None = None
@@ -68,9 +63,7 @@ class Normalizer:
     def apply(self, data: Bytes, offsets: Int64, atoms: Atoms = None) -> tuple[Bytes, Int64]:
         """Return the normalized documents; where nothing changes, the objects given.
 
-        Args:
-            data: uint8, UTF-8. offsets: int64[D + 1]; document d is ``data[offsets[d]:offsets[d + 1]]``.
-            atoms: bool[D], documents in which only U+2581 may change.
+        Document d is ``data[offsets[d]:offsets[d + 1]]``; where ``atoms[d]``, only U+2581 may change.
         """
         if self.form is not None:
             data, offsets = _to_form(data, offsets, self.form, atoms)

@@ -20,7 +20,6 @@ import numpy.typing as npt
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
 STABLE, DOUBTFUL = 0, 255
-
 END = 0x30000  # all characters above are stable in every form
 
 # Vowels and final consonants of Hangul combine by rule, so no decomposition lists them.
