@@ -6,7 +6,7 @@ import contextlib
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 from toktk.errors import FormatError
 from toktk.formats import hf_read, hf_write, sentencepiece, tiktoken
@@ -87,14 +87,6 @@ def beside(raw: bytes, path: Path, format: Format) -> list[bytes]:
     return [repr(tiktoken.ENCODINGS.get(path.stem)).encode()]
 
 
-@runtime_checkable
-class LibraryModel(Protocol):
-    """A model that a library runs, and that is written as that library's file alone."""
-
-    def write(self, folder: Path, name: str) -> Path:
-        """Write the file, and return its path."""
-
-
 @dataclass(frozen=True)
 class Saved:
     """What was written, and what was found out about it.
@@ -124,9 +116,10 @@ def save(name: str, pretokenizer: Pretokenizer, model: Model, folder: Path) -> S
     With byte fallback, ``.model`` alone will do; otherwise FormatError says what ``tokenizer.json`` lacks.
     """
     stem = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "tokenizer"
-    if isinstance(model, LibraryModel):
-        path = model.write(folder, stem)
-        return Saved((path,), None, ("no .tiktoken: the model runs on its library.",))
+    write = getattr(model, "write", None)  # of a model that a library runs: its file is all
+    if write is not None:
+        note = "no .tiktoken: the model runs on its library."
+        return Saved((write(folder, stem),), None, (note,))
     paths = [folder / "tokenizer.json"]
     ranks, proto = folder / f"{stem}.tiktoken", folder / f"{stem}.model"
     # What an earlier tokenizer of this name left here would not belong to this one.
@@ -142,13 +135,12 @@ def save(name: str, pretokenizer: Pretokenizer, model: Model, folder: Path) -> S
     for path in paths:
         try:
             notes += _write(name, pretokenizer, model, path)
+            files += targets(path)
         except FormatError as error:
             if not (files or has_fallback):
                 raise
             refused.append(error)
             _remove(path)
-        else:
-            files += targets(path)
     if not files:
         raise refused[0]
     agrees = tiktoken.agreement(model) if isinstance(model, BpeModel) and ranks in files else None

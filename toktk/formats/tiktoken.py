@@ -138,15 +138,12 @@ def arguments_path(path: Path) -> Path:
 
 
 def rank_file(raw: bytes, path: Path, is_tekken: bool = False) -> RankFile:
-    """Return what the bytes `raw` of a ``tekken.json`` hold, or of a ``.tiktoken`` and what is beside it."""
-    return (_tekken_file if is_tekken else _tiktoken_file)(path, raw)
+    """Return what the bytes `raw` of a ``.tiktoken`` hold, with what is beside it, or of a ``tekken.json``.
 
-
-def _tiktoken_file(path: Path, raw: bytes) -> RankFile:
-    """Return what a ``.tiktoken`` file of the bytes `raw` holds, with pattern and special tokens.
-
-    Of the arguments beside it, only `pat_str` must be there.
+    Of the arguments beside a ``.tiktoken``, only `pat_str` must be there.
     """
+    if is_tekken:
+        return _tekken_file(raw, path)
     ranks = _parse_ranks(raw, path)
     beside = arguments_path(path)
     if not beside.exists():
@@ -225,8 +222,7 @@ def _base64_token(text: bytes) -> bytes:
         return b""
 
 
-def _tekken_file(path: Path, raw: bytes) -> RankFile:
-    """Return what a ``tekken.json`` of the bytes `raw` holds."""
+def _tekken_file(raw: bytes, path: Path) -> RankFile:
     fields, top = Fields(path), parse_json(raw, path)
     config = fields.typed(dict, top.get("config"), "config")
     pattern: Any = config.get("pattern")
@@ -358,7 +354,7 @@ def load_tiktoken(path: Path | str) -> tiktoken.Encoding:
             names = ", ".join(file.name for file in files) or "none"
             raise FormatError(f"cannot choose a .tiktoken file in {path}.", f"Found: {names}.")
         path = files[0]
-    return _encoding(_tiktoken_file(path, read_bytes(path)))
+    return _encoding(rank_file(read_bytes(path), path))
 
 
 def _encoding(file: RankFile) -> tiktoken.Encoding:

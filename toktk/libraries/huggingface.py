@@ -60,10 +60,6 @@ class HfDocumentsModel(LibraryModel):
         return [encoding.ids for encoding in encodings]
 
     @functools.cached_property
-    def _added(self) -> dict[int, Any]:
-        return dict(self._library.get_added_tokens_decoder())
-
-    @functools.cached_property
     def _settings(self) -> dict[str, Any]:
         """The file without its long lists; ``steps``, as JSON, say how tokens are spelled."""
         parsed = json.loads(self.document)
@@ -74,7 +70,8 @@ class HfDocumentsModel(LibraryModel):
     @functools.cached_property
     def special_tokens(self) -> tuple[str, ...]:
         """Names of the added tokens that are special, by id."""
-        return tuple(token.content for _, token in sorted(self._added.items()) if token.special)
+        added = sorted(self._library.get_added_tokens_decoder().items())
+        return tuple(token.content for _, token in added if token.special)
 
     @functools.cached_property
     def vocab_size(self) -> int:
@@ -105,7 +102,7 @@ class HfDocumentsModel(LibraryModel):
                 tokens.append(bytes([byte_of[character] for character in name]))
             else:
                 tokens.append(spelled(name, not byte_level, metaspace))
-        for i, token in self._added.items():
+        for i, token in self._library.get_added_tokens_decoder().items():
             tokens[i] = spelled(token.content, False, marks and not token.special)
         return tokens
 

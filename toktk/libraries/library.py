@@ -56,12 +56,17 @@ class LibraryModel:
         return hashlib.sha256(f"{self.kind}\0".encode() + self._content()).hexdigest()
 
     def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
-        """See `toktk.models.model.Model`.
-
-        Raises:
-            FormatError: a text that is no UTF-8, or the library fails at it.
-        """
-        texts = _texts(*checked_pieces(data, offsets)[:2])
+        """See `toktk.models.model.Model`; a text that is no UTF-8 is a FormatError."""
+        data, offsets, _ = checked_pieces(data, offsets)
+        raw, ends = data.tobytes(), offsets.tolist()
+        try:
+            texts = [raw[a:b].decode() for a, b in itertools.pairwise(ends)]
+        except UnicodeDecodeError as error:
+            raise FormatError(
+                "a tokenizer that a library runs encodes text, not bytes.",
+                f"Found: the piece {error.object!r:.60}, which is no UTF-8.",
+                "Choose a pretokenizer that cuts between characters.",
+            ) from error
         ids, lengths = [np.empty(0, dtype=np.uint32)], []
         for at in range(0, len(texts), self.batch):
             with refusals(self.library, "cannot encode this text"):
@@ -74,18 +79,6 @@ class LibraryModel:
     def is_prefix_of(self, other: object) -> bool:
         """Tell whether the two are the same: a library's ids are not read off another's."""
         return isinstance(other, type(self)) and self.signature == other.signature
-
-
-def _texts(data: Bytes, offsets: Int64) -> list[str]:
-    raw, ends = data.tobytes(), offsets.tolist()
-    try:
-        return [raw[a:b].decode() for a, b in itertools.pairwise(ends)]
-    except UnicodeDecodeError as error:
-        raise FormatError(
-            "a tokenizer that a library runs encodes text, not bytes.",
-            f"Found: the piece {error.object!r:.60}, which is no UTF-8.",
-            "Choose a pretokenizer that cuts between characters.",
-        ) from error
 
 
 def spelled(name: str, is_byte: bool, marks: bool) -> bytes:

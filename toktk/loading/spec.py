@@ -14,14 +14,8 @@ from toktk.errors import FormatError, did_you_mean, in_a_line
 from toktk.formats.files import FOLDER_FILES, file_of
 from toktk.formats.tiktoken import ENCODINGS, RankFile
 
-Source = Literal["hf", "tiktoken", "spm", "path"]
-
 _LABEL = re.compile(r"(?P<label>[^/\\:=\s]+)=(?P<rest>.+)", re.DOTALL)
 _HF = re.compile(r"(?P<name>[\w.-]+(/[\w.-]+)?)(@(?P<revision>.+))?", re.ASCII)
-_USE = (
-    "Use tiktoken:{}, hf:<org>/<name>, spm:<file.model>, or a path to tokenizer.json, tekken.json, a "
-    ".model, a .tiktoken, or a folder with one of them."
-)
 
 
 @dataclass(frozen=True)
@@ -39,7 +33,7 @@ class Spec:
 
     text: str
     label: str
-    source: Source
+    source: Literal["hf", "tiktoken", "spm", "path"]
     target: str
     revision: str | None = None
 
@@ -112,7 +106,8 @@ def _unknown(text: str, name: str) -> FormatError:
     return FormatError(
         f"unknown tokenizer {text!r}.",
         f"Tried: file (none), tiktoken encodings{guess}.",
-        _USE.format(close[1] if close else "cl100k_base"),
+        f"Use tiktoken:{close[1] if close else 'cl100k_base'}, hf:<org>/<name>, spm:<file.model>, or a "
+        "path to tokenizer.json, tekken.json, a .model, a .tiktoken, or a folder with one of them.",
     )
 
 
