@@ -51,7 +51,7 @@ def test_paths_and_their_labels(tmp_path, monkeypatch, file, label):
     monkeypatch.chdir(tmp_path)
     for text in (file, f"./{file}", str(path)):
         spec = parse_spec(text)
-        assert (spec.label, spec.source, spec.path) == (label, "path", type(path)(text))
+        assert (spec.label, spec.source, spec.target) == (label, "path", text)
         assert parse_spec(f"x={text}").label == "x"
     if path.is_file():
         assert parse_spec(f"spm:{file}").source == "spm"

@@ -155,14 +155,12 @@ def _read_unigram(fields: Fields, holder: dict[str, Any], listed: Any, steps: St
         raise NotNative("model Unigram with not just one of ByteLevel and model.byte_fallback")
     read = _byte_level_unigram if steps.byte_level else _fallback_unigram
     with left_to_library("model Unigram: model.vocab"):
-        model = read(names, np.array(scores, dtype=np.float64), special_tokens)
+        model = read(names, np.array(scores, dtype=np.float64), len(special_tokens))
     return steps.pretokenizer(), model
 
 
-def _byte_level_unigram(
-    names: list[str], scores: Float64, special_tokens: tuple[str, ...]
-) -> UnigramModel:
-    n = len(special_tokens)
+def _byte_level_unigram(names: list[str], scores: Float64, n: int) -> UnigramModel:
+    special_tokens = tuple(names[:n])
     model = UnigramModel(special_tokens, *packed(_ordinary(names, n, "Unigram")), scores[n:])
     lowest = float(model.scores.min())
     for i in spelled_by_bytes(special_tokens):
@@ -172,10 +170,7 @@ def _byte_level_unigram(
     return model
 
 
-def _fallback_unigram(
-    names: list[str], scores: Float64, special_tokens: tuple[str, ...]
-) -> UnigramModel:
-    n = len(special_tokens)
+def _fallback_unigram(names: list[str], scores: Float64, n: int) -> UnigramModel:
     tokens = [name.encode() for name in names]
     at = {name: i for i, name in enumerate(names)}
     byte_ids = [at.get(name, -1) for name in byte_names()]
@@ -192,7 +187,8 @@ def _fallback_unigram(
     if wrong.size:
         name, score = short(names[wrong[0]]), scores[wrong[0]]
         raise NotNative(f"model Unigram: model.vocab[{wrong[0]}]: text can be {name}, at {score}")
-    model = UnigramModel(special_tokens, *packed(tokens[n:]), unlifted[n:], np.array(byte_ids))
+    data, offsets = packed(tokens[n:])
+    model = UnigramModel(tuple(names[:n]), data, offsets, unlifted[n:], np.array(byte_ids))
     check_fallback(model, names)
     return model
 

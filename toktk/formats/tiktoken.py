@@ -99,14 +99,7 @@ _SPECIAL_TOKENS = (
 
 @dataclass(frozen=True)
 class RankFile:
-    """What a file says: all that ``tiktoken.Encoding`` takes.
-
-    Attributes:
-        path, pattern: the file, for messages, and the split pattern.
-        ranks: {token: id}.
-        special_tokens: {name: id}.
-        name: of the encoding, where the file says one.
-    """
+    """What the file at `path` says: all that ``tiktoken.Encoding`` takes. Ranks are ids."""
 
     path: Path
     pattern: str

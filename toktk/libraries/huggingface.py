@@ -26,13 +26,10 @@ _PREFIXED = re.compile(r'"continuing_subword_prefix"\s*:\s*"[^"]')
 
 @dataclass(frozen=True, eq=False)
 class HfDocumentsModel(LibraryModel):
-    """A ``tokenizer.json`` as the library runs it; a piece is a document.
+    """A ``tokenizer.json``, whose text is `document`, as the library runs it; a piece is a document.
 
     No special token is added, and none is found in text; other added tokens are. Truncation and
     padding are off.
-
-    Attributes:
-        document: the file's text.
     """
 
     document: str

@@ -18,13 +18,10 @@ from toktk.paths import atomic_write
 
 @dataclass(frozen=True, eq=False)
 class SentencePieceDocumentsModel(LibraryModel):
-    """A SentencePiece model of any kind as the library runs it; a piece is a document.
+    """A ``.model`` of any kind, of the bytes `proto`, as the library runs it; a piece is a document.
 
     The library normalizes, adds its prefix and drops spaces as the model says. Control symbols are
     never found in text, user-defined ones are.
-
-    Attributes:
-        proto: the bytes of the ``.model`` file.
     """
 
     proto: bytes

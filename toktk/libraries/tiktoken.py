@@ -22,10 +22,7 @@ from toktk.models.vocabulary import packed, unpacked
 class TiktokenDocumentsModel(LibraryModel):
     """An encoding of tiktoken; a piece is a document. Special tokens in text are ordinary text.
 
-    Attributes:
-        pattern: the split pattern, as tiktoken reads it.
-        ranks: the id of each token.
-        special: the id of each special token.
+    `ranks` and `special` give the ids of tokens and of special tokens.
     """
 
     pattern: str

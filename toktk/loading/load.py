@@ -35,12 +35,10 @@ from toktk.tokenizer import Tokenizer
 _Contents = tuple[Parts | None, str]
 
 _NAMES = 200  # of its added and special tokens, so many are tried
-_PACKAGES: dict[Format, str] = {
+_PACKAGES = {
     "tokenizer.json": "tokenizers",
-    "tiktoken": "tiktoken",
     "tekken": "tiktoken",
-    "sentencepiece": "sentencepiece",
-}
+}  # others are named like the format
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +147,8 @@ def open_tokenizer(text: str, cache: bool = True) -> Loaded:
             store.write("tokenizers", key, functools.partial(_write_contents, contents))
     parts, why = contents
     native = Tokenizer(spec.label, *parts) if parts else None
-    library = f"{_PACKAGES[format]} {version(_PACKAGES[format])}"
+    package = _PACKAGES.get(format, format)
+    library = f"{package} {version(package)}"
     return Loaded(spec.label, spec.text, digest, native, why, library, build)
 
 
@@ -223,10 +222,7 @@ def _digest_of(file: RankFile) -> str:
 
 
 def _sha256(*parts: bytes) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.hexdigest()
+    return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 def _difference(native: Tokenizer, library: str, model: Model, texts: Sequence[bytes]) -> str:

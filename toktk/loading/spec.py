@@ -37,11 +37,6 @@ class Spec:
     target: str
     revision: str | None = None
 
-    @property
-    def path(self) -> Path:
-        """Where the file or folder is, if `source` is ``spm`` or ``path``."""
-        return Path(self.target).expanduser()
-
 
 def parse_spec(text: str) -> Spec:
     """Return the parts of ``spec`` or ``label=spec``.
@@ -114,22 +109,17 @@ def _unknown(text: str, name: str) -> FormatError:
 def find_file(spec: Spec) -> Path:
     """Return the tokenizer's file; one of the Hugging Face hub is downloaded if need be."""
     if spec.source != "hf":
-        return file_of(spec.path)
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import (
-        EntryNotFoundError,
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-    )
+        return file_of(Path(spec.target).expanduser())
+    from huggingface_hub import errors, hf_hub_download
 
+    refusals = (errors.EntryNotFoundError, errors.HfHubHTTPError, errors.HFValidationError, OSError)
     for name in FOLDER_FILES:
         try:
             return Path(hf_hub_download(spec.target, name, revision=spec.revision))
-        except (OSError, EntryNotFoundError, HFValidationError, HfHubHTTPError) as error:
+        except refusals as error:
             missing = error
-            is_local = isinstance(error, LocalEntryNotFoundError)
-            if isinstance(error, EntryNotFoundError) and not is_local:
+            is_local = isinstance(error, errors.LocalEntryNotFoundError)
+            if isinstance(error, errors.EntryNotFoundError) and not is_local:
                 continue
             raise _not_downloaded(
                 spec,
