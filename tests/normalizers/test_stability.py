@@ -6,8 +6,14 @@ import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toktk.normalizers.normalizer import Normalizer
-from toktk.normalizers.stability import DOUBTFUL, END, STABLE, plain_characters, stability
+from toktk.normalizers.normalizer import (
+    DOUBTFUL,
+    END,
+    STABLE,
+    Normalizer,
+    plain_characters,
+    stability,
+)
 
 FORMS = ["NFC", "NFD", "NFKC", "NFKD"]
 # Characters that combine, decompose or move: whatever is not stable in some form.
