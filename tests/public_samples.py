@@ -119,3 +119,8 @@ def write(path: Path, value) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
     return path
+
+
+SPECIAL = [added(0, "<unk>", True), added(1, "<s>", True), added(2, "</s>", True)]
+GPT2 = document(byte_model(), pre_tokenizer=byte_level())
+LLAMA2 = document(character_model(), normalizers(PREPEND, REPLACE), None, SPECIAL)

@@ -17,6 +17,7 @@ from toktk.tokenizer import Tokenizer
 BYTES = [bytes([b]) for b in range(256)]
 SPECIAL = ("<unk>", "<s>")
 LETTERS = "ab <0xA>u\n東é😀"
+WORD_LIST = dict.fromkeys(LETTERS, -3.0) | {"ab": -4.0, " a": -2.0, "東é": -5.0}
 
 # Few values, so that many paths are equally good; and some that are far from all others.
 SCORES = st.sampled_from([-1.0, -2.0, -0.5, -1.0 / 1024, -12.0, -40.25, -199.0])

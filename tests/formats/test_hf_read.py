@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nasty import NASTY_TEXTS
 from public_samples import (
+    GPT2,
+    LLAMA2,
     LLAMA3,
     MARK,
     PREPEND,
     REPLACE,
+    SPECIAL,
     added,
     byte_level,
     byte_model,
@@ -34,7 +37,6 @@ from toktk.tokenizer import Tokenizer
 
 PATH = Path("some/tokenizer.json")
 
-SPECIAL = [added(0, "<unk>", True), added(1, "<s>", True), added(2, "</s>", True)]
 SPACES_INSIDE = ["e" + MARK, *[MARK + "the" + MARK + "c"] * 9]
 BYTES, CHARACTERS = byte_model(), character_model()
 N_BYTES, N_CHARACTERS = len(BYTES["vocab"]), len(CHARACTERS["vocab"])
@@ -54,7 +56,7 @@ ATOMS = [
 ORDERED = {**BYTES, "vocab": {name: i for i, name in enumerate(BYTES["vocab"])}}
 
 EQUAL = {
-    "gpt2": document(BYTES, pre_tokenizer=byte_level()),
+    "gpt2": GPT2,
     "prefix": document(BYTES, pre_tokenizer=byte_level(add_prefix_space=True)),
     "whole text": document(BYTES, pre_tokenizer=byte_level(use_regex=False)),
     "llama3": document(
@@ -87,7 +89,7 @@ EQUAL = {
     "added normalized": document(
         ORDERED, None, byte_level(), [{**token, "normalized": True} for token in TOOLS]
     ),
-    "llama2": document(CHARACTERS, normalizers(PREPEND, REPLACE), None, SPECIAL),
+    "llama2": LLAMA2,
     "gemma": document(CHARACTERS, REPLACE, None, SPECIAL),
     "gemma2": document(
         CHARACTERS,

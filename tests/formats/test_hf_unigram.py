@@ -15,6 +15,7 @@ from unigram_samples import (
     LETTERS,
     SPECIAL,
     TEXTS,
+    WORD_LIST,
     WORDS,
     lines,
     made,
@@ -29,7 +30,6 @@ from toktk.models.unigram import UnigramModel
 from toktk.pretokenizers.patterns import PATTERNS
 
 KINDS = [of_characters, of_bytes]
-WORD_LIST = dict.fromkeys(LETTERS, -3.0) | {"ab": -4.0, " a": -2.0, "東é": -5.0}
 
 
 @pytest.fixture(scope="session")

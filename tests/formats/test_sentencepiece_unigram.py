@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from reading import UNREAD, read_by_pieces, read_file, write_model
 from tokenizer_samples import TEXT
 from unigram_samples import (
-    LETTERS,
     TEXTS,
+    WORD_LIST,
     WORDS,
     lines,
     made,
@@ -28,8 +28,6 @@ from toktk.errors import FormatError
 from toktk.formats.sentencepiece_proto import decode_message, encode_field
 from toktk.loading.load import open_tokenizer
 from toktk.models.unigram import UnigramModel
-
-WORD_LIST = dict.fromkeys(LETTERS, -3.0) | {"ab": -4.0, " a": -2.0, "東é": -5.0}
 
 
 @pytest.fixture(scope="session")

@@ -6,17 +6,7 @@ import json
 import numpy as np
 import pytest
 from nasty import NASTY_TEXTS
-from public_samples import (
-    MARK,
-    PREPEND,
-    REPLACE,
-    added,
-    byte_level,
-    byte_model,
-    character_model,
-    document,
-    normalizers,
-)
+from public_samples import GPT2, LLAMA2, MARK, SPECIAL, added, document
 
 from toktk.errors import FormatError
 from toktk.libraries.huggingface import HfDocumentsModel
@@ -27,8 +17,6 @@ from toktk.models.vocabulary import packed
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.tokenizer import Tokenizer
 
-SPECIAL = [added(0, "<unk>", True), added(1, "<s>", True), added(2, "</s>", True)]
-LLAMA2 = document(character_model(), normalizers(PREPEND, REPLACE), None, SPECIAL)
 BYTES = {bytes([b]): 300 - b for b in range(256)}
 
 
@@ -118,7 +106,7 @@ def test_ids_without_a_token_are_empty(models):
 
 
 def test_byte_level_names_are_bytes_again():
-    model = HfDocumentsModel(json.dumps(document(byte_model(), pre_tokenizer=byte_level())))
+    model = HfDocumentsModel(json.dumps(GPT2))
     assert {len(token) for token in model.tokens} >= {0, 1, 2}
     assert {bytes([b]) for b in range(256)} <= set(model.tokens)
 

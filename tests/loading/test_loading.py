@@ -5,29 +5,12 @@ import json
 import socket
 
 import pytest
-from public_samples import (
-    PREPEND,
-    REPLACE,
-    added,
-    byte_level,
-    byte_model,
-    character_model,
-    document,
-    normalizers,
-    write,
-)
+from public_samples import GPT2, LLAMA2, write
 
 from toktk.errors import FormatError, ToktkError
 from toktk.loading.load import load, open_tokenizer
 from toktk.models.pairs import PairModel
 
-GPT2 = document(byte_model(), pre_tokenizer=byte_level())
-LLAMA2 = document(
-    character_model(),
-    normalizers(PREPEND, REPLACE),
-    None,
-    [added(0, "<unk>", True), added(1, "<s>", True), added(2, "</s>", True)],
-)
 LOWER = {**GPT2, "normalizer": {"type": "Lowercase"}}
 DOCUMENTS = ["the cat", "größe 東京 12345", ""]
 ALPHABET = {bytes([b]): b for b in range(256)}
@@ -92,6 +75,12 @@ def proto(path):
     return path
 
 
+def file_at(path, make):
+    path.parent.mkdir()
+    make(path)
+    return path
+
+
 @pytest.mark.parametrize(
     ("name", "make", "library"),
     [
@@ -104,9 +93,7 @@ def proto(path):
     ],
 )
 def test_files_of_each_format_load_and_pass(tmp_path, name, make, library):
-    path = tmp_path / name
-    path.parent.mkdir()
-    make(path)
+    path = file_at(tmp_path / name, make)
     for text in [str(path)] + [str(path.parent)] * (path.suffix != ".v1" and path.stem != "llama2"):
         loaded = open_tokenizer(f"x={text}")
         assert (loaded.label, loaded.spec, loaded.why) == ("x", text, "")
@@ -131,9 +118,7 @@ def test_files_of_each_format_load_and_pass(tmp_path, name, make, library):
     ],
 )
 def test_load_gives_a_tokenizer_that_knows_its_engine(tmp_path, name, make, why):
-    path = tmp_path / name
-    path.parent.mkdir(exist_ok=True)
-    make(path)
+    path = file_at(tmp_path / name, make)
     loaded = open_tokenizer(str(path))
     tokenizer = load(str(path))
     assert tokenizer.name == loaded.label
