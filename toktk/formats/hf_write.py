@@ -56,7 +56,6 @@ from toktk.pretokenizers.pretokenizer import Pretokenizer
 LIFT = 256.0  # what each character of a token adds to its score, with byte fallback
 UNBOUNDED = 2**62  # a word of more characters would be unknown to WordPiece
 _NEVER = -1e9
-_FILE = "tokenizer.json"
 _BYTE_LEVEL = {
     "type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False,
 }  # fmt: skip
@@ -122,7 +121,7 @@ def _byte_level_names(model: Model) -> list[str]:
     characters = byte_characters()
     names = list(model.special_tokens)
     names += ["".join([characters[b] for b in token]) for token in model.tokens[len(names) :]]
-    check_distinct(names, model.special_tokens, _FILE)
+    check_distinct(names, model.special_tokens, "tokenizer.json")
     return names
 
 
@@ -179,11 +178,11 @@ def _unigram(model: UnigramModel) -> dict[str, Any]:
         lowest = float(scores.min())
         if any(len(name) * lowest <= _NEVER for name in model.special_tokens):
             found = f"Found: {lowest}, at least {_NEVER}."
-            raise FormatError(f"cannot write {_FILE}: scores are too low.", found)
+            raise FormatError("cannot write tokenizer.json: scores are too low.", found)
     else:
         names = fallback_names(model)
         check_fallback(model, names)
-        check_distinct(names, model.special_tokens, _FILE)
+        check_distinct(names, model.special_tokens, "tokenizer.json")
         # The id that marks unknown characters is never given out, for bytes take their place.
         unknown_id = names.index("<unk>") if "<unk>" in names[:n] else int(model.fallback[0])
         matched = is_matched(model)

@@ -99,7 +99,7 @@ _SPECIAL_TOKENS = (
 
 @dataclass(frozen=True)
 class RankFile:
-    """What the file at `path` says: all that ``tiktoken.Encoding`` takes. Ranks are ids."""
+    """What the file at `path` says, as ``tiktoken.Encoding`` takes it; ranks are ids."""
 
     path: Path
     pattern: str
@@ -337,8 +337,7 @@ def mergeable_ranks(model: BpeModel) -> dict[bytes, int]:
 def load_tiktoken(path: Path | str) -> tiktoken.Encoding:
     """Return the encoding of a ``.tiktoken`` file, or of the only one in a folder, without a network.
 
-    tiktoken's own ``load_tiktoken_bpe`` reads the ranks as well, but keeps a copy by path, so that
-    a file written anew at the same place is not seen.
+    tiktoken's own ``load_tiktoken_bpe`` keeps a copy by path: it does not see a file written anew.
     """
     path = Path(path)
     if path.is_dir():

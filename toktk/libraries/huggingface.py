@@ -109,8 +109,7 @@ class HfDocumentsModel(LibraryModel):
         unk_id, name = self._settings["unk_id"], self._settings["unk_token"]
         if isinstance(unk_id, int):
             return unk_id
-        unknown: int | None = self._library.token_to_id(name) if isinstance(name, str) else None
-        return unknown
+        return self._library.token_to_id(name) if isinstance(name, str) else None
 
     def _content(self) -> bytes:
         return self.document.encode("utf-8", "surrogatepass")

@@ -38,9 +38,8 @@ class SentencePieceDocumentsModel(LibraryModel):
         with refusals(self.library, "cannot read a SentencePiece model"):
             return SentencePieceProcessor(model_proto=self.proto)
 
-    def _encode(self, texts: list[str]) -> list[list[int]]:
-        ids: list[list[int]] = self._library.Encode(texts)
-        return ids
+    def _encode(self, texts: list[str]) -> Any:
+        return self._library.Encode(texts)
 
     @functools.cached_property
     def _special_ids(self) -> list[int]:

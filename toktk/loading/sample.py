@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import accumulate, zip_longest
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from toktk import arrow
 from toktk.arrays import read_arrays, write_arrays
 from toktk.corpus.batch import GROUP, TEXT
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from toktk.cache import Store
     from toktk.corpus import Corpus
 
@@ -33,25 +32,18 @@ def first_documents(corpus: Corpus, store: Store) -> list[str]:
     if stored is not None:
         documents: list[str] = stored[1]["documents"]
         return documents
-    turns = zip_longest(*_by_group(corpus.batches()))
-    documents = [text for turn in turns for text in turn if text is not None][:DOCUMENTS]
-    sizes = accumulate(len(text.encode()) for text in documents)
-    documents = documents[: sum(size <= BYTES for size in sizes)]
-    store.write("sample", key, lambda folder: write_arrays(folder, {}, documents=documents))
-    return documents
-
-
-def _by_group(batches: Iterator[pa.RecordBatch]) -> list[list[str]]:
-    """Return the first documents of each group, in the order in which the groups appear."""
-    import numpy as np
-
-    documents: dict[str, list[str]] = {}
-    for _, batch in zip(range(_BATCHES), batches, strict=False):
+    by_group: dict[str, list[str]] = {}
+    for _, batch in zip(range(_BATCHES), corpus.batches(), strict=False):
         text, group = batch.column(TEXT), batch.column(GROUP)
         names = group.dictionary.to_pylist()
         indices = arrow.to_numpy(group.indices)
         for i in dict.fromkeys(indices[np.sort(np.unique(indices, return_index=True)[1])].tolist()):
-            of_group = documents.setdefault(names[i], [])
+            of_group = by_group.setdefault(names[i], [])
             for at in np.flatnonzero(indices == i)[: PER_GROUP - len(of_group)].tolist():
                 of_group.append(text[at].as_py()[:_LONGEST])
-    return list(documents.values())
+    turns = zip_longest(*by_group.values())
+    documents = [document for turn in turns for document in turn if document is not None]
+    sizes = accumulate(len(document.encode()) for document in documents[:DOCUMENTS])
+    documents = documents[: sum(size <= BYTES for size in sizes)]
+    store.write("sample", key, lambda folder: write_arrays(folder, {}, documents=documents))
+    return documents
