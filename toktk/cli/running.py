@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,58 +18,65 @@ if TYPE_CHECKING:
     from toktk.timing.figures import Timing
 
 
-def carried_out(experiment: Sweep | Bench, output: Path | None, quiet: bool) -> Run:
-    """Carry out an experiment, with progress bars unless `quiet`."""
-    from toktk.cli.progress import ProgressBars
-    from toktk.lab.run import carry_out
+@dataclass(frozen=True)
+class RunOptions:
+    """What sweep, train and bench are told alike; see `toktk.cli.options.run_options`."""
 
-    with ProgressBars(quiet) as bars:
-        experiment.meter.watcher = bars
-        return carry_out(experiment, output)
+    output: Path | None
+    format: str
+    quiet: bool
+    seed: int
+    jobs: int
+    force: bool
 
+    def carry_out(self, experiment: Sweep | Bench) -> Run:
+        """Carry out an experiment, with progress bars unless quiet."""
+        from toktk.cli.progress import ProgressBars
+        from toktk.lab.run import carry_out
 
-def timed(bench: Bench, run: Run, plan: TimingPlan, quiet: bool, throughput: bool) -> list[Timing]:
-    """Return the timings of a bench, with a progress bar unless `quiet`; none unless `throughput`."""
-    from toktk.cli.progress import ProgressBars
-    from toktk.lab.timing import timings_of
+        with ProgressBars(self.quiet) as bars:
+            experiment.meter.watcher = bars
+            return carry_out(experiment, self.output)
 
-    if not throughput:
-        return []
-    with ProgressBars(quiet) as bars:
-        bench.meter.watcher = bars
-        return timings_of(bench, run, plan)
+    def time(self, bench: Bench, run: Run, plan: TimingPlan) -> list[Timing]:
+        """Return the timings of a bench, with a progress bar unless quiet."""
+        from toktk.cli.progress import ProgressBars
+        from toktk.lab.timing import timings_of
 
+        with ProgressBars(self.quiet) as bars:
+            bench.meter.watcher = bars
+            return timings_of(bench, run, plan)
 
-def show_run(run: Run, format: str) -> None:
-    """Write the figures of a run to standard output, or its tokenizers where nothing was measured."""
-    if run.results is not None:
-        show(run.results, format)
-        return
-    columns = ("tokenizer", "size", "pretokenizer", "folder", "files")
-    rows = [
-        (label, t["size"], t["pretokenizer"], t.get("folder"), ", ".join(t.get("files", ())))
-        for label, t in run.document["tokenizers"].items()
-    ]
-    emit_rows(columns, rows, format)
+    def show(self, run: Run) -> None:
+        """Write the figures of a run to standard output, or its tokenizers where nothing was measured."""
+        if run.results is not None:
+            show(run.results, self.format)
+            return
+        columns = ("tokenizer", "size", "pretokenizer", "folder", "files")
+        rows = [
+            (label, t["size"], t["pretokenizer"], t.get("folder"), ", ".join(t.get("files", ())))
+            for label, t in run.document["tokenizers"].items()
+        ]
+        emit_rows(columns, rows, self.format)
 
+    def close(self, run: Run) -> None:
+        """Say what the run cost and where it is; then raise what went wrong, if anything did.
 
-def close(run: Run, quiet: bool) -> None:
-    """Say what the run cost and where it is; then raise what went wrong, if anything did.
+        Raises:
+            StorageError: the run could not be written.
+            ToktkError: something that was asked for has no figures.
+        """
+        from toktk.lab.meter import costs_line
+        from toktk.lab.outcome import failure
 
-    Raises:
-        StorageError: the run could not be written.
-        ToktkError: something that was asked for has no figures.
-    """
-    from toktk.lab.meter import costs_line
-    from toktk.lab.outcome import failure
-
-    if run.trouble is not None:
-        raise run.trouble
-    if not quiet:
-        if run.reused:
-            click.echo(
-                "This run is complete; nothing was computed (--force computes it anew).", err=True
-            )
-        click.echo(f"{costs_line(run.document['steps'])}\n{run.directory.path}", err=True)
-    if run.document["failed"]:
-        raise failure(run.document["failed"])
+        if run.trouble is not None:
+            raise run.trouble
+        if not self.quiet:
+            if run.reused:
+                click.echo(
+                    "This run is complete; nothing was computed (--force computes it anew).",
+                    err=True,
+                )
+            click.echo(f"{costs_line(run.document['steps'])}\n{run.directory.path}", err=True)
+        if run.document["failed"]:
+            raise failure(run.document["failed"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,12 +9,12 @@ import click
 from toktk.cli.options import (
     corpus_options,
     measuring_options,
-    output_option,
     pretokenizer_options,
     run_options,
     sizes_option,
     training_options,
 )
+from toktk.cli.running import RunOptions
 from toktk.sizes import DEFAULT_SIZES
 from toktk.trainers import DEFAULT_TRAINERS
 
@@ -54,8 +53,7 @@ if TYPE_CHECKING:
 @sizes_option(DEFAULT_SIZES)
 @measuring_options
 @training_options
-@output_option("The run directory.  [default: runs/<corpus>-<hash>]")
-@run_options
+@run_options("The run directory.  [default: runs/<corpus>-<hash>]")
 def command(
     specs: tuple[str, ...],
     reader: ReaderOptions,
@@ -66,12 +64,7 @@ def command(
     sizes: tuple[int, ...],
     measures: Measures,
     parameters: dict[str, Any],
-    output: Path | None,
-    format: str,
-    quiet: bool,
-    seed: int,
-    jobs: int,
-    force: bool,
+    options: RunOptions,
 ) -> None:
     """Train tokenizers at every size and measure what each costs in every language.
 
@@ -84,7 +77,6 @@ def command(
     Text is counted once, and one training of bpe or unigram serves every size. What is finished is
     kept: after an interruption, the same command goes on where it stopped.
     """  # noqa: D301 - click wants the backspace itself
-    from toktk.cli.running import carried_out, close, show_run
     from toktk.corpus import train_and_test
     from toktk.lab.plan import SweepPlan
     from toktk.lab.sweep import Sweep
@@ -99,10 +91,10 @@ def command(
         parameters=parameters,
         inference=tuple(dict.fromkeys(inference)),
         measures=measures,
-        seed=seed,
-        jobs=jobs,
-        force=force,
+        seed=options.seed,
+        jobs=options.jobs,
+        force=options.force,
     )
-    run = carried_out(Sweep(plan), output, quiet)
-    show_run(run, format)
-    close(run, quiet)
+    run = options.carry_out(Sweep(plan))
+    options.show(run)
+    options.close(run)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from toktk.cli.options import (
     corpus_options,
-    output_option,
     pretokenizer_options,
     run_options,
     sizes_option,
     training_options,
 )
+from toktk.cli.running import RunOptions
 from toktk.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -33,10 +32,9 @@ if TYPE_CHECKING:
     help="What to train: `toktk ls trainers`.",
 )
 @pretokenizer_options
-@sizes_option(required=True)
+@sizes_option()
 @training_options
-@output_option("The folder to write to; required.")
-@run_options
+@run_options("The folder to write to; required.")
 def command(
     specs: tuple[str, ...],
     reader: ReaderOptions,
@@ -44,12 +42,7 @@ def command(
     pretokenizers: tuple[Pretokenizer, ...],
     sizes: tuple[int, ...],
     parameters: dict[str, Any],
-    output: Path | None,
-    format: str,
-    quiet: bool,
-    seed: int,
-    jobs: int,
-    force: bool,
+    options: RunOptions,
 ) -> None:
     """Train one tokenizer, at one size or several, and write it.
 
@@ -58,12 +51,11 @@ def command(
 
     Each size is a folder below OUTPUT/tokenizers, such as bpe-50k, with a tokenizer.json.
     """  # noqa: D301 - click wants the backspace itself
-    from toktk.cli.running import carried_out, close, show_run
     from toktk.corpus import load_corpus
     from toktk.lab.plan import SweepPlan
     from toktk.lab.sweep import Sweep
 
-    if output is None:
+    if options.output is None:
         raise click.UsageError("give the folder to write to: -o DIR.")
     if len(pretokenizers) > 1:
         raise TrainingError(
@@ -78,10 +70,10 @@ def command(
         trainers=(trainer,),
         pretokenizers=pretokenizers,
         parameters=parameters,
-        seed=seed,
-        jobs=jobs,
-        force=force,
+        seed=options.seed,
+        jobs=options.jobs,
+        force=options.force,
     )
-    run = carried_out(Sweep(plan), output, quiet)
-    show_run(run, format)
-    close(run, quiet)
+    run = options.carry_out(Sweep(plan))
+    options.show(run)
+    options.close(run)
