@@ -35,10 +35,10 @@ def add(monkeypatch: pytest.MonkeyPatch) -> Callable[[click.Command], None]:
     """Make a command available as ``toktk probe``, loaded as any other."""
 
     def adder(command: click.Command) -> None:
-        module = types.ModuleType("probe_module")
+        module = types.ModuleType("toktk.cli.probe")
         module.command = command  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "probe_module", module)
-        monkeypatch.setitem(COMMANDS, "probe", ("probe_module:command", "Probe."))
+        monkeypatch.setitem(sys.modules, "toktk.cli.probe", module)
+        monkeypatch.setitem(COMMANDS, "probe", "Probe.")
 
     return adder
 
@@ -58,7 +58,7 @@ def raising(add: Callable[[click.Command], None]) -> Callable[[BaseException], R
 def test_version_and_help() -> None:
     assert run("--version").stdout == f"toktk {__version__}\n"
     shown = run("--help").stdout
-    for name, (_, line) in COMMANDS.items():
+    for name, line in COMMANDS.items():
         assert f"{name} " in shown
         assert line in shown
 

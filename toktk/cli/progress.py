@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from toktk.lab.meter import Watcher
@@ -14,10 +13,7 @@ if TYPE_CHECKING:
 
 
 class ProgressBars(Watcher):
-    """A watcher with a bar for each step; bars only on a terminal, nothing at all if quiet.
-
-    A context manager: the bars vanish when it ends, so that only results stay on the screen.
-    """
+    """Show a bar for each step on a terminal, until the context ends; nothing at all if quiet."""
 
     def __init__(self, quiet: bool = False) -> None:
         from rich.console import Console
@@ -25,7 +21,6 @@ class ProgressBars(Watcher):
 
         self._quiet = quiet
         self._console = Console(stderr=True, highlight=False)
-        bars = sys.stderr.isatty() and not quiet
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
@@ -34,7 +29,7 @@ class ProgressBars(Watcher):
             TimeElapsedColumn(),
             console=self._console,
             transient=True,
-            disable=not bars,
+            disable=quiet or not sys.stderr.isatty(),
         )
         self._open: list[tuple[TaskID, str]] = []
 
@@ -42,12 +37,7 @@ class ProgressBars(Watcher):
         self._progress.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._progress.stop()
 
     def begin(self, step: str, total: int | None, unit: str) -> None:
@@ -80,8 +70,6 @@ class ProgressBars(Watcher):
 
 
 def _amount(done: float, total: float | None, unit: str) -> str:
-    if unit == "bytes":
-        return (
-            bytes_label(done) if total is None else f"{bytes_label(done)} of {bytes_label(total)}"
-        )
-    return f"{done:,.0f} {unit}" if total is None else f"{done:,.0f} of {total:,.0f} {unit}"
+    label = bytes_label if unit == "bytes" else "{:,.0f}".format
+    amount = label(done) if total is None else f"{label(done)} of {label(total)}"
+    return amount if unit == "bytes" else f"{amount} {unit}"
