@@ -11,7 +11,6 @@ from toktk.report.records import Record
 from toktk.report.table import NULL, Head, shortened
 
 Show = Callable[[FamilyRecords, Record], str]
-"""Writes a record of the family."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +18,8 @@ class Column:
     """A column of figures about all groups together.
 
     Attributes:
-        head: its heading.
         metric: the figure; ``*`` stands for the reference in its name.
-        show: writes it.
+        show: writes the figure.
         legend: explains it in a line; ``{reference}`` and ``{n}`` are those of the figure.
         applies: whether a family has something to show here, besides having the metric.
     """
@@ -38,16 +36,14 @@ class Column:
 
     def cell(self, family: FamilyRecords, size: int) -> str:
         """Return what stands there for the family at a size."""
-        record = family.get(size, family.named(self.metric) or "")
-        if record is None or record.value is None:
-            return NULL
-        return self.show(family, record)
+        record = family.get(size, self.metric)
+        return NULL if record is None or record.value is None else self.show(family, record)
 
-    def head_for(self, family: FamilyRecords) -> Head:
-        """Return the heading with the legend of the family's figures."""
-        metric = family.named(self.metric) or ""
-        record = family.get(family.sizes[-1], metric)
-        reference = metric.partition("[")[2].partition("]")[0]
+    def head_for(self, families: Sequence[FamilyRecords]) -> Head:
+        """Return the heading, its legend about the first family that has the column."""
+        family = next(filter(self.fits, families))
+        record = family.get(family.sizes[-1], self.metric)
+        reference = (family.named(self.metric) or "").partition("[")[2].partition("]")[0]
         legend = self.legend.format(reference=reference, n=(record and record.n) or 0)
         return replace(self.head, legend=legend)
 
@@ -66,7 +62,6 @@ def _worst(family: FamilyRecords, record: Record) -> str:
 
 
 def _gain(family: FamilyRecords, record: Record) -> str:
-    """Return the share of tokens saved by each thousand ids more than the size before."""
     size, tokens = record.size or 0, record.value or 0
     above = max((other for other in family.sizes if other < size), default=None)
     before = None if above is None else family.value(above, "tokens")
@@ -148,4 +143,4 @@ ABOUT_PIECES = ("headroom", "single_token_words[piece]")
 
 def columns_of(families: Sequence[FamilyRecords]) -> list[Column]:
     """Return the columns that any of the families has."""
-    return [column for column in COLUMNS if any(column.fits(family) for family in families)]
+    return [column for column in COLUMNS if any(map(column.fits, families))]

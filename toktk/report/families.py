@@ -3,45 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from toktk.pieces.table import POOLED
 from toktk.report.records import Record
 
 
-@dataclass
 class FamilyRecords:
-    """The records of one family, with their common columns.
+    """The records of one family.
 
     Attributes:
-        label, trainer, inference, pretokenizer, corpus: columns of the records.
-        sizes: in the order of the records.
+        first: a record, for the columns that all have in common.
+        label: the family's name, which all have in common too.
+        sizes, metrics, groups: in the order of the records; the groups without the pooled one.
         unreached: sizes that the text does not fill; `available` is how many ids it gives, if that is known.
-        groups: the languages or domains, in the order of the records.
-        metrics: names of the figures, in the order of the records.
     """
 
-    label: str
-    trainer: str
-    inference: str
-    pretokenizer: str
-    corpus: str
-    sizes: list[int] = field(default_factory=list)
-    unreached: list[int] = field(default_factory=list)
-    available: int | None = None
-    groups: list[str] = field(default_factory=list)
-    metrics: list[str] = field(default_factory=list)
-    by_key: dict[tuple[int, str, str], Record] = field(default_factory=dict)
+    def __init__(self, records: Sequence[Record], left_out: Mapping[str, Any]) -> None:
+        self.first = records[0]
+        self.label = self.first.family
+        self.sizes = list(dict.fromkeys(record.size or 0 for record in records))
+        self.metrics = list(dict.fromkeys(record.metric for record in records))
+        self.groups = [g for g in dict.fromkeys(record.group for record in records) if g != POOLED]
+        self.by_key = {
+            (record.size or 0, record.metric, record.group): record for record in records
+        }
+        self.unreached: Sequence[int] = left_out.get("sizes", ())
+        self.available: int | None = left_out.get("available")
 
     @property
     def name(self) -> str:
         """What the table over sizes calls it beside its pretokenizer: trainer and inference."""
-        return self.trainer if self.inference == "own" else f"{self.trainer}-{self.inference}"
+        trainer, inference = self.first.trainer or "", self.first.inference or "own"
+        return trainer if inference == "own" else f"{trainer}-{inference}"
 
     def get(self, size: int, metric: str, group: str = POOLED) -> Record | None:
-        """Return a record, or None."""
-        return self.by_key.get((size, metric, group))
+        """Return a record, or None; the metric may be a pattern, see `named`."""
+        return self.by_key.get((size, self.named(metric) or "", group))
 
     def value(self, size: int, metric: str, group: str = POOLED) -> float | None:
         """Return a figure, or None."""
@@ -57,31 +55,11 @@ class FamilyRecords:
 
 
 def families(
-    records: Iterable[Record], unreached: Sequence[Mapping[str, Any]] = ()
+    records: Iterable[Record], unreached: Iterable[Mapping[str, Any]] = ()
 ) -> list[FamilyRecords]:
     """Return the families in the order of the records; `unreached` as in run.json."""
-    by_label: dict[str, FamilyRecords] = {}
+    by_label: dict[str, list[Record]] = {}
     for record in records:
-        size = record.size or 0
-        family = by_label.setdefault(
-            record.family,
-            FamilyRecords(
-                record.family,
-                record.trainer or "",
-                record.inference or "own",
-                record.pretokenizer or "",
-                record.corpus,
-            ),
-        )
-        if size not in family.sizes:
-            family.sizes.append(size)
-        if record.group != POOLED and record.group not in family.groups:
-            family.groups.append(record.group)
-        if record.metric not in family.metrics:
-            family.metrics.append(record.metric)
-        family.by_key[size, record.metric, record.group] = record
-    for entry in unreached:
-        if entry["family"] in by_label:
-            by_label[entry["family"]].unreached = list(entry["sizes"])
-            by_label[entry["family"]].available = entry["available"]
-    return list(by_label.values())
+        by_label.setdefault(record.family, []).append(record)
+    left_out = {entry["family"]: entry for entry in unreached}
+    return [FamilyRecords(those, left_out.get(label, {})) for label, those in by_label.items()]

@@ -31,9 +31,8 @@ def groups_tables(
     if len(first.groups) < 2:
         return []
     parallel = _parallel(first)
-    others = [group for group in first.groups if group not in parallel]
-    if "bytes_per_token" not in first.metrics:
-        others = []
+    measured = first.groups if "bytes_per_token" in first.metrics else []
+    others = [group for group in measured if group not in parallel]
     if not parallel and not others:
         return []
     most_across = MOST_ACROSS
@@ -52,29 +51,24 @@ def groups_tables(
 
 def _parallel(family: FamilyRecords) -> list[str]:
     """Return the groups with parallel text, the cheapest at the largest size first."""
-    costs = {
-        group: family.value(family.sizes[-1], "tokens_per_line", group) for group in family.groups
-    }
-    by_cost = sorted((cost, group) for group, cost in costs.items() if cost is not None)
-    return [group for _, group in by_cost]
+    last = family.sizes[-1]
+    costs = [(family.value(last, "tokens_per_line", group), group) for group in family.groups]
+    return [
+        group for _, group in sorted((cost, group) for cost, group in costs if cost is not None)
+    ]
 
 
 def _across(families: Sequence[FamilyRecords]) -> Across:
     common = [size for size in families[0].sizes if all(size in f.sizes for f in families)]
     if not common:
         return [(family, family.sizes[-1]) for family in families]
-    sizes = _spread(common, MOST_ACROSS // len(families))
-    return [(family, size) for size in sizes for family in families]
-
-
-def _spread(sizes: list[int], most: int) -> list[int]:
-    """Return all sizes, or as many as fit, evenly, both ends among them; of one, the largest."""
-    if len(sizes) <= most:
-        return sizes
-    if most == 1:
-        return sizes[-1:]
-    step = (len(sizes) - 1) / (most - 1)
-    return [sizes[round(i * step)] for i in range(most)]
+    most = MOST_ACROSS // len(families)
+    if len(common) > most == 1:
+        common = common[-1:]
+    elif len(common) > most:  # as many as fit, evenly, both ends among them
+        step = (len(common) - 1) / (most - 1)
+        common = [common[round(i * step)] for i in range(most)]
+    return [(family, size) for size in common for family in families]
 
 
 def _groups_table(
@@ -91,31 +85,29 @@ def _groups_table(
         heads.append(Head("parity"))
 
     def row(group: str, metric: str, digits: int) -> Row:
-        figures = [column.value(size, metric, group) for column, size in across]
-        cells = [NULL if figure is None else _written(figure, digits) for figure in figures]
+        cells = [_written(column.value(size, metric, group), digits) for column, size in across]
         if parity:
             value = family.value(last, parity, group) if metric == "tokens_per_line" else None
             cells.append("" if value is None else f"{value:.2f}")
         return Row((shortened(group, _LONGEST_GROUP), *cells))
 
     empty = ("",) * (len(heads) - 1)
-    rows = [row(group, "tokens_per_line", 1) for group in _ends(parallel)]
-    if parallel and others:
-        rows.append(Row(("bytes per token", *empty), rule_above=True, style="dim italic"))
-    rows += [row(group, "bytes_per_token", 3) for group in _ends(others)]
-    for groups, at in ((parallel, 0), (others, len(rows) - min(len(others), _MOST_GROUPS))):
+
+    def rows_of(groups: list[str], metric: str, digits: int) -> list[Row]:
+        rows = [row(group, metric, digits) for group in groups]
         left_out = len(groups) - _MOST_GROUPS
         if left_out > 0:
-            rows.insert(at + _FIRST, Row((f"… {left_out} more …", *empty), style="dim"))
-    return heads, rows
+            more = Row((f"… {left_out} more …", *empty), style="dim")
+            rows[_FIRST : _FIRST + left_out] = [more]
+        return rows
+
+    rows = rows_of(parallel, "tokens_per_line", 1)
+    if parallel and others:
+        rows.append(Row(("bytes per token", *empty), rule_above=True, style="dim italic"))
+    return heads, rows + rows_of(others, "bytes_per_token", 3)
 
 
-def _written(figure: float, digits: int) -> str:
+def _written(figure: float | None, digits: int) -> str:
+    if figure is None:
+        return NULL
     return f"{figure:.{digits}f}" if figure < 1000 else f"{figure:,.0f}"
-
-
-def _ends(groups: list[str]) -> list[str]:
-    """Return the groups, or of very many the first and the last."""
-    if len(groups) <= _MOST_GROUPS:
-        return groups
-    return [*groups[:_FIRST], *groups[len(groups) - _MOST_GROUPS + _FIRST :]]

@@ -27,14 +27,11 @@ class Record:
     Attributes:
         tokenizer: its label, such as ``bpe-50k``.
         family: what tokenizers that differ in size alone have in common; of others the label.
-        trainer: its trainer's name; None for one that was not trained here.
+        trainer: None for one that was not trained here.
         inference: how the vocabulary is run; "own" as its trainer or publisher made it.
-        pretokenizer: its name; None where a library cuts and does not say how.
-        size: the vocabulary size in ids.
-        corpus, group: the text.
-        metric: the figure's name.
+        pretokenizer: None where a library cuts and does not say how.
+        size: of the vocabulary, in ids.
         value, low, high: the figure, and the ends of its interval; None means not measured.
-        unit: of the value.
         n: how many documents, aligned lines or groups the value rests on.
         note: why the value is None, or which group a maximum belongs to.
         signature: what the figure depends on; see `signature`.
@@ -73,13 +70,7 @@ class Record:
             object.__setattr__(self, name, kind(number))
 
 
-NUMBERS: dict[str, type[int] | type[float]] = {
-    "size": int,
-    "value": float,
-    "low": float,
-    "high": float,
-    "n": int,
-}
+NUMBERS = {"size": int, "value": float, "low": float, "high": float, "n": int}
 
 COLUMNS = tuple(field.name for field in fields(Record))
 
@@ -94,17 +85,10 @@ def signature(**fields: str | int | float | None) -> str:
     A SHA-256 value is shown by its first eight digits and None is left out. ``%`` and ``|`` in
     values are percent-encoded, so the fields can be told apart again.
     """
-    names = sorted(fields, key=lambda name: (name not in _ORDER, _rank(name), name))
-    parts = [f"{name}:{_shown(fields[name])}" for name in names if fields[name] is not None]
-    return "|".join([f"toktk:{__version__}", *parts])
-
-
-def _rank(name: str) -> int:
-    return _ORDER.index(name) if name in _ORDER else 0
-
-
-def _shown(value: str | int | float | None) -> str:
-    text = str(value)
-    if _SHA256.fullmatch(text):
-        return text[:8]
-    return text.replace("%", "%25").replace("|", "%7C")
+    parts = [f"toktk:{__version__}"]
+    for name in [*_ORDER, *sorted(fields.keys() - set(_ORDER))]:
+        value = fields.get(name)
+        if value is not None:
+            text = str(value).replace("%", "%25").replace("|", "%7C")
+            parts.append(f"{name}:{text[:8] if _SHA256.fullmatch(text) else text}")
+    return "|".join(parts)

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toktk import arrow
-from toktk.errors import StorageError, ToktkError
+from toktk.errors import MetricError, StorageError, ToktkError, did_you_mean
 from toktk.paths import atomic_write
 from toktk.pieces.table import POOLED
 from toktk.report import tabular
-from toktk.report.charts import chart
 from toktk.report.records import COLUMNS, NUMBERS, SCHEMA, Record
 from toktk.report.tables import Page, results_page
 
@@ -31,9 +30,7 @@ _SCHEMA_KEY, _ABOUT_KEY = b"toktk.schema", b"toktk.about"
 class Results:
     """Records in a fixed order; the same records always give the same bytes in every format.
 
-    Attributes:
-        records: the figures.
-        about: what the tables say beside the figures, JSON-able; see `toktk.report.tables.results_page`.
+    What the tables say beside the figures is in `about`; see `toktk.report.tables.results_page`.
     """
 
     records: tuple[Record, ...]
@@ -68,16 +65,38 @@ class Results:
                 f"results have no column {min(unknown)!r}.", f"Columns: {', '.join(COLUMNS)}."
             )
         wanted = columns.items()
-        chosen = [r for r in self.records if all(getattr(r, name) == v for name, v in wanted)]
+        chosen = (r for r in self.records if all(getattr(r, name) == v for name, v in wanted))
         return Results(tuple(chosen), self.about)
 
     def plot(self, metric: str = "bytes_per_token", group: str = POOLED) -> Any:
-        """Return an altair Chart of one metric: lines over sizes, or bars of tokenizers.
+        """Return an altair Chart of one metric: a line over sizes for each family, or bars of tokenizers.
 
         Raises:
             MetricError: there are no such figures.
         """
-        return chart(self.records, metric, group)
+        import altair as alt
+
+        drawn = [r for r in self.where(metric=metric, group=group) if r.value is not None]
+        if not drawn:
+            metrics = dict.fromkeys(record.metric for record in self.records)
+            raise MetricError(
+                f"no figures of {metric!r} to draw{did_you_mean(metric, metrics)}.",
+                f"Found: {', '.join(metrics) or 'no figures'}.",
+            )
+        first = drawn[0]
+        names = ("tokenizer", "family", "size", "value")
+        values = [{name: getattr(record, name) for name in names} for record in drawn]
+        base = alt.Chart(alt.InlineData(values=values), title=f"{metric}, {group}, {first.corpus}")
+        tooltip = ["tokenizer:N", "size:Q", "value:Q"]
+        if len({record.family for record in drawn}) == len(drawn):
+            labels = [record.tokenizer for record in drawn]
+            across = alt.X("tokenizer:N", sort=labels, title=None)
+            figures = alt.Y("value:Q", title=first.unit)
+            return base.mark_bar().encode(across, figures, tooltip=tooltip)
+        sizes = alt.X("size:Q", scale=alt.Scale(type="log"), title="vocabulary size (ids)")
+        figures = alt.Y("value:Q", title=first.unit, scale=alt.Scale(zero=False))
+        color = alt.Color("family:N", title=None)
+        return base.mark_line(point=True).encode(sizes, figures, color=color, tooltip=tooltip)
 
     def rows(self) -> Iterator[tuple[str | int | float | None, ...]]:
         """Yield each record as a tuple in the order of `COLUMNS`."""
@@ -107,27 +126,18 @@ class Results:
         """Return an Arrow table: strings, int64 for size and n, float64 for the values."""
         import pyarrow as pa
 
-        types = {int: pa.int64(), float: pa.float64()}
+        types = {int: pa.int64(), float: pa.float64(), str: pa.string()}
+        about = json.dumps(self.about, ensure_ascii=False, sort_keys=True)
         schema = pa.schema(
-            [
-                pa.field(name, types[NUMBERS[name]] if name in NUMBERS else pa.string())
-                for name in COLUMNS
-            ],
-            metadata={
-                _SCHEMA_KEY: str(SCHEMA),
-                _ABOUT_KEY: json.dumps(self.about, ensure_ascii=False, sort_keys=True),
-            },
+            [pa.field(name, types[NUMBERS.get(name, str)]) for name in COLUMNS],
+            metadata={_SCHEMA_KEY: str(SCHEMA), _ABOUT_KEY: about},
         )
         columns = list(zip(*self.rows(), strict=True)) or [()] * len(COLUMNS)
         arrays = [arrow.from_list(c, f.type) for c, f in zip(columns, schema, strict=True)]
         return pa.Table.from_arrays(arrays, schema=schema)
 
     def write_parquet(self, path: Path) -> None:
-        """Write a Parquet file, whole or not at all.
-
-        Raises:
-            StorageError: the file cannot be written.
-        """
+        """Write a Parquet file, whole or not at all; a StorageError if that cannot be."""
         import pyarrow.parquet as pq
 
         table = self.to_arrow()
@@ -161,10 +171,8 @@ class Results:
 
     def to_json(self) -> str:
         """Return ``{"schema": 1, "records": [...]}`` with one record a line."""
-        lines = [
-            json.dumps(dict(zip(COLUMNS, row, strict=True)), ensure_ascii=False, allow_nan=False)
-            for row in self.rows()
-        ]
+        records = [dict(zip(COLUMNS, row, strict=True)) for row in self.rows()]
+        lines = [json.dumps(r, ensure_ascii=False, allow_nan=False) for r in records]
         body = ",\n".join(lines)
         return f'{{"schema": {SCHEMA}, "records": [\n{body}\n]}}\n'
 

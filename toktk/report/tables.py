@@ -7,12 +7,12 @@ look the same.
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toktk.pieces.table import POOLED
-from toktk.report.columns import ABOUT_PIECES, COLUMNS, Column, columns_of
+from toktk.report.columns import ABOUT_PIECES, COLUMNS, columns_of
 from toktk.report.families import FamilyRecords, families
 from toktk.report.groups import groups_tables
 from toktk.report.records import Record
@@ -41,37 +41,33 @@ class Page:
     tables: Sequence[Table]
     more: Sequence[str] = ()
 
-    def rich(self, width: int) -> list[RenderableType]:
-        """Return what rich prints for a terminal of this width."""
-        from rich.text import Text
-
-        lines: list[RenderableType] = []
-        for table in self.tables:
-            lines += [*table.rich(width), Text()]
-        fitted = [table.fitted(width)[0] for table in self.tables]
-        return lines + [Text(line, style="dim") for line in self._legend(fitted)]
-
     def text(self, width: int, color: bool = False) -> str:
         """Return the page as text for a terminal of this width."""
-        return rendered(self.rich(width), width, color)
+        from rich.text import Text
+
+        fitted = [table.fitted(width) for table in self.tables]
+        lines: list[RenderableType] = []
+        for table, gap in fitted:
+            lines += [*table.rich(gap, width), Text()]
+        lines += [Text(line, style="dim") for line in self._legend(table for table, _ in fitted)]
+        return rendered(lines, width, color)
 
     def html(self) -> str:
         """Return the page as HTML, for a notebook."""
         legend = "".join(f"{html.escape(line)}\n" for line in self._legend(self.tables))
         return f"{''.join(table.html() for table in self.tables)}<pre>{legend}</pre>"
 
-    def _legend(self, tables: Sequence[Table]) -> list[str]:
+    def _legend(self, tables: Iterable[Table]) -> list[str]:
         legends = [head.legend for table in tables for head in table.heads if head.legend]
         return [*dict.fromkeys(legends), *self.more]
 
 
 def results_page(records: Sequence[Record], about: Mapping[str, Any], width: int) -> Page:
-    """Return what the commands show of records.
+    """Return what the commands show of records, which may be none.
 
     Tokenizers that were trained here are shown by size, others a row each.
 
     Args:
-        records: of one or more tokenizers; without any the page is empty.
         about: what is known besides: ``unreached``, the sizes left out, as in run.json; ``engines``,
             {label: [engine, why]}; ``failed``, {label: why there are no figures}.
         width: of the terminal, in characters.
@@ -79,7 +75,7 @@ def results_page(records: Sequence[Record], about: Mapping[str, Any], width: int
     shown = families(records, about.get("unreached", ()))
     if not shown:
         return Page([])
-    if all(family.trainer for family in shown):
+    if all(family.first.trainer for family in shown):
         return _by_size(shown, width)
     return _by_tokenizer(shown, about.get("engines", {}), width)
 
@@ -87,32 +83,33 @@ def results_page(records: Sequence[Record], about: Mapping[str, Any], width: int
 def _by_size(shown: Sequence[FamilyRecords], width: int) -> Page:
     """Return the page of a sweep: at each size a row for each family, in the order asked for."""
     several = len(shown) > 1
-    cuts = {family.pretokenizer for family in shown}
+    cuts = [family.first.pretokenizer or "" for family in shown]
     heads = [Head("size", style="bold")]
     if several:
         # Where the name alone tells them apart, the column of the cut can be spared.
         unique = len({family.name for family in shown}) == len(shown)
-        cut = Head("cut", right=False, style="dim", spare=2 if unique else 0, legend=_CUT)
-        heads += [Head("tokenizer", right=False, folds=True), cut]
+        heads.append(Head("tokenizer", right=False, folds=True))
+        heads.append(Head("cut", right=False, style="dim", spare=2 if unique else 0, legend=_CUT))
     columns = columns_of(shown)
     rows = []
     for size in sorted({size for f in shown for size in (*f.sizes, *f.unreached)}):
-        for i, family in enumerate(shown):
-            label = size_label(size) if i == 0 else ""
-            cut_name = shortened(family.pretokenizer, 2 * _LONGEST_CUT)
-            first = (label, family.name or family.label, cut_name) if several else (label,)
+        label = size_label(size)
+        for family, cut in zip(shown, cuts, strict=True):
+            names = (family.name or family.label, shortened(cut, 2 * _LONGEST_CUT))
             cells = [column.cell(family, size) for column in columns]
-            rows.append(Row((*first, *cells), rule_above=several and i == 0))
+            first = (label, *names) if several else (label,)
+            rows.append(Row((*first, *cells), rule_above=several and bool(label)))
+            label = ""
     notes = list(dict.fromkeys(note for family in shown for note in _notes(family, several)))
-    if len(cuts) > 1 and any(column.metric in ABOUT_PIECES for column in columns):
+    if len(set(cuts)) > 1 and any(column.metric in ABOUT_PIECES for column in columns):
         notes.append(_CUTS)
-    one = shown[0]
-    parts = (one.trainer, one.pretokenizer, "" if one.inference == "own" else one.inference)
-    title = " · ".join(filter(None, parts))
-    if several:
-        title = f"{len(shown)} tokenizers side by side"
-    heads += _heads(columns, shown)
-    figures = Table(title, _measured_on(one), heads, rows, notes)
+    title = f"{len(shown)} tokenizers side by side"
+    if not several:
+        first_record = shown[0].first
+        inference = "" if first_record.inference == "own" else first_record.inference
+        title = " · ".join(filter(None, (first_record.trainer, *cuts, inference)))
+    heads += [column.head_for(shown) for column in columns]
+    figures = Table(title, _measured_on(shown[0]), heads, rows, notes)
     return Page([figures, *groups_tables(shown, title, width, sized=True)])
 
 
@@ -133,19 +130,13 @@ def _by_tokenizer(
         first = [family.label, f"{size:,}"]
         if engines:
             first.append(_SHORT_ENGINES.get(engine, engine))
-        first.append(shortened(family.pretokenizer, _LONGEST_CUT) or NULL)
+        first.append(shortened(family.first.pretokenizer or NULL, _LONGEST_CUT))
         rows.append(Row((*first, *(column.cell(family, size) for column in columns))))
     notes = [*_whys(engines), *dict.fromkeys(n for family in shown for n in _notes(family, False))]
     title = shown[0].label if len(shown) == 1 else f"{len(shown)} tokenizers"
-    heads += _heads(columns, shown)
+    heads += [column.head_for(shown) for column in columns]
     figures = Table(title, _measured_on(shown[0]), heads, rows, notes)
     return Page([figures, *groups_tables(shown, title, width, sized=False)])
-
-
-def _heads(columns: Sequence[Column], shown: Sequence[FamilyRecords]) -> list[Head]:
-    """Return the heads of columns, each with its legend from the first family that has it."""
-    firsts = [next(filter(column.fits, shown)) for column in columns]
-    return [column.head_for(family) for column, family in zip(columns, firsts, strict=True)]
 
 
 def _measured_on(family: FamilyRecords) -> str:
@@ -154,7 +145,7 @@ def _measured_on(family: FamilyRecords) -> str:
     amount = [] if documents is None else [f"{documents:,.0f} documents"]
     if len(family.groups) > 1:
         amount.append(f"{len(family.groups)} groups")
-    return f"on {family.corpus}" + (f" ({', '.join(amount)})" if amount else "")
+    return f"on {family.first.corpus}" + (f" ({', '.join(amount)})" if amount else "")
 
 
 def _notes(family: FamilyRecords, named: bool) -> list[str]:
@@ -166,14 +157,12 @@ def _notes(family: FamilyRecords, named: bool) -> list[str]:
         sizes = ", ".join(map(size_label, family.unreached))
         notes.append(f"{NULL} {name}not reached: {sizes}{gives}.")
     shown = {column.metric for column in COLUMNS}
-    reasons: dict[str, list[str]] = {}
+    reasons: dict[str, dict[str, None]] = {}
     for (_, metric, group), record in family.by_key.items():
         # A library that cuts does not show its pieces: that it runs the tokenizer is said already.
         unexplained = record.value is None and record.note and record.pretokenizer is not None
         if group == POOLED and unexplained and metric in shown and metric != "unknown":
-            metrics = reasons.setdefault(record.note or "", [])
-            if metric not in metrics:
-                metrics.append(metric)
+            reasons.setdefault(record.note or "", {})[metric] = None
     return notes + [f"{NULL} {', '.join(m)}: {note}." for note, m in reasons.items()]
 
 
