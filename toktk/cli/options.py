@@ -33,6 +33,9 @@ def parsed(parse: Callable[[Any], Any]) -> Callable[..., Any]:
     return callback
 
 
+each_once = parsed(lambda names: tuple(dict.fromkeys(names)))
+
+
 def stacked(*decorators: Any) -> Decorator:
     """Return the decorator that applies `decorators` so that their options are listed in this order."""
     return lambda function: functools.reduce(lambda f, d: d(f), reversed(decorators), function)
@@ -235,10 +238,10 @@ training_options = gathered(
 )
 
 
-def _measures(metrics: tuple[str, ...], reference: str | None) -> Any:
+def _measures(**values: Any) -> Any:
     from toktk.lab.plan import Measures
 
-    return Measures(tuple(dict.fromkeys(metrics)), reference)
+    return Measures(**values)
 
 
 measuring_options = gathered(
@@ -249,6 +252,7 @@ measuring_options = gathered(
         "--metric",
         "metrics",
         multiple=True,
+        callback=each_once,
         metavar="NAME",
         help="What to measure: `toktk ls metrics`. Repeatable.  [default: all that the text allows]",
     ),

@@ -1,16 +1,22 @@
-"""How a command carries out an experiment and shows its run."""
+"""How a command carries out an experiment, with progress on standard error, and shows its run."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from toktk.cli.output import emit_rows, show
+from toktk.lab.meter import Watcher, costs_line
+from toktk.sizes import bytes_label
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from toktk.corpus import Corpus
     from toktk.lab.bench import Bench
     from toktk.lab.run import Run
     from toktk.lab.sweep import Sweep
@@ -29,9 +35,18 @@ class RunOptions:
     jobs: int
     force: bool
 
+    def sweep(self, training: Corpus, evaluation: Corpus | None, **plan: Any) -> None:
+        """Carry out a sweep and show it; `plan` holds what its plan needs besides these options."""
+        from toktk.lab.plan import SweepPlan
+        from toktk.lab.sweep import Sweep
+
+        plan |= {"seed": self.seed, "jobs": self.jobs, "force": self.force}
+        run = self.carry_out(Sweep(SweepPlan(training, evaluation, **plan)))
+        self.show(run)
+        self.close(run)
+
     def carry_out(self, experiment: Sweep | Bench) -> Run:
         """Carry out an experiment, with progress bars unless quiet."""
-        from toktk.cli.progress import ProgressBars
         from toktk.lab.run import carry_out
 
         with ProgressBars(self.quiet) as bars:
@@ -40,7 +55,6 @@ class RunOptions:
 
     def time(self, bench: Bench, run: Run, plan: TimingPlan) -> list[Timing]:
         """Return the timings of a bench, with a progress bar unless quiet."""
-        from toktk.cli.progress import ProgressBars
         from toktk.lab.timing import timings_of
 
         with ProgressBars(self.quiet) as bars:
@@ -66,17 +80,77 @@ class RunOptions:
             StorageError: the run could not be written.
             ToktkError: something that was asked for has no figures.
         """
-        from toktk.lab.meter import costs_line
         from toktk.lab.outcome import failure
 
         if run.trouble is not None:
             raise run.trouble
         if not self.quiet:
             if run.reused:
-                click.echo(
-                    "This run is complete; nothing was computed (--force computes it anew).",
-                    err=True,
-                )
+                complete = "This run is complete; nothing was computed (--force computes it anew)."
+                click.echo(complete, err=True)
             click.echo(f"{costs_line(run.document['steps'])}\n{run.directory.path}", err=True)
         if run.document["failed"]:
             raise failure(run.document["failed"])
+
+
+class ProgressBars(Watcher):
+    """Show a bar for each step on a terminal, until the context ends; nothing at all if quiet."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self._quiet = quiet
+        self._console = Console(stderr=True, highlight=False)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[amount]}", markup=False),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            disable=quiet or not sys.stderr.isatty(),
+        )
+        self._open: list[tuple[TaskID, str]] = []
+
+    def __enter__(self) -> ProgressBars:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
+
+    def begin(self, step: str, total: int | None, unit: str) -> None:
+        """Show a bar; the step around this one hides until it is done."""
+        if self._open:
+            self._progress.update(self._open[-1][0], visible=False)
+        task = self._progress.add_task(step, total=total, amount="")
+        self._open.append((task, unit))
+
+    def advance(self, amount: int) -> None:
+        """Move the innermost bar."""
+        task, unit = self._open[-1]
+        self._progress.advance(task, amount)
+        if self._progress.disable:
+            return
+        state = self._progress.tasks[self._progress.task_ids.index(task)]
+        self._progress.update(task, amount=_amount(state.completed, state.total, unit))
+
+    def end(self) -> None:
+        """Take the innermost bar away."""
+        task, _ = self._open.pop()
+        self._progress.remove_task(task)
+        if self._open:
+            self._progress.update(self._open[-1][0], visible=True)
+
+    def remark(self, text: str) -> None:
+        """Print a line above the bars."""
+        if not self._quiet:
+            self._console.print(text, markup=False, soft_wrap=True, style="dim")
+
+
+def _amount(done: float, total: float | None, unit: str) -> str:
+    label = bytes_label if unit == "bytes" else "{:,.0f}".format
+    amount = label(done) if total is None else f"{label(done)} of {label(total)}"
+    return amount if unit == "bytes" else f"{amount} {unit}"

@@ -8,6 +8,7 @@ import click
 
 from toktk.cli.options import (
     corpus_options,
+    each_once,
     measuring_options,
     pretokenizer_options,
     run_options,
@@ -20,8 +21,6 @@ from toktk.trainers import DEFAULT_TRAINERS
 
 if TYPE_CHECKING:
     from toktk.corpus import ReaderOptions
-    from toktk.lab.plan import Measures
-    from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 
 @click.command("sweep")
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     "trainers",
     multiple=True,
     default=DEFAULT_TRAINERS,
+    callback=each_once,
     show_default=True,
     metavar="NAME",
     help="What to train: `toktk ls trainers`. Repeatable.",
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 @click.option(
     "--inference",
     multiple=True,
+    callback=each_once,
     metavar="NAME",
     help="How to run the vocabularies: `toktk ls inference`. Repeatable.  [default: own]",
 )
@@ -58,13 +59,8 @@ def command(
     specs: tuple[str, ...],
     reader: ReaderOptions,
     evals: tuple[str, ...],
-    trainers: tuple[str, ...],
-    pretokenizers: tuple[Pretokenizer, ...],
-    inference: tuple[str, ...],
-    sizes: tuple[int, ...],
-    measures: Measures,
-    parameters: dict[str, Any],
     options: RunOptions,
+    **plan: Any,  # the other fields of a SweepPlan
 ) -> None:
     """Train tokenizers at every size and measure what each costs in every language.
 
@@ -78,23 +74,5 @@ def command(
     kept: after an interruption, the same command goes on where it stopped.
     """  # noqa: D301 - click wants the backspace itself
     from toktk.corpus import train_and_test
-    from toktk.lab.plan import SweepPlan
-    from toktk.lab.sweep import Sweep
 
-    training, evaluation = train_and_test(specs, evals, reader)
-    plan = SweepPlan(
-        training=training,
-        evaluation=evaluation,
-        sizes=sizes,
-        trainers=tuple(dict.fromkeys(trainers)),
-        pretokenizers=pretokenizers,
-        parameters=parameters,
-        inference=tuple(dict.fromkeys(inference)),
-        measures=measures,
-        seed=options.seed,
-        jobs=options.jobs,
-        force=options.force,
-    )
-    run = options.carry_out(Sweep(plan))
-    options.show(run)
-    options.close(run)
+    options.sweep(*train_and_test(specs, evals, reader), **plan)

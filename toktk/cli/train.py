@@ -40,9 +40,8 @@ def command(
     reader: ReaderOptions,
     trainer: str,
     pretokenizers: tuple[Pretokenizer, ...],
-    sizes: tuple[int, ...],
-    parameters: dict[str, Any],
     options: RunOptions,
+    **plan: Any,  # the other fields of a SweepPlan
 ) -> None:
     """Train one tokenizer, at one size or several, and write it.
 
@@ -52,8 +51,6 @@ def command(
     Each size is a folder below OUTPUT/tokenizers, such as bpe-50k, with a tokenizer.json.
     """  # noqa: D301 - click wants the backspace itself
     from toktk.corpus import load_corpus
-    from toktk.lab.plan import SweepPlan
-    from toktk.lab.sweep import Sweep
 
     if options.output is None:
         raise click.UsageError("give the folder to write to: -o DIR.")
@@ -63,17 +60,5 @@ def command(
             f"Found: {', '.join(pretokenizer.name for pretokenizer in pretokenizers)}.",
             "Use toktk sweep to train with several.",
         )
-    plan = SweepPlan(
-        training=load_corpus(specs, reader),
-        evaluation=None,
-        sizes=sizes,
-        trainers=(trainer,),
-        pretokenizers=pretokenizers,
-        parameters=parameters,
-        seed=options.seed,
-        jobs=options.jobs,
-        force=options.force,
-    )
-    run = options.carry_out(Sweep(plan))
-    options.show(run)
-    options.close(run)
+    plan |= {"trainers": (trainer,), "pretokenizers": pretokenizers}
+    options.sweep(load_corpus(specs, reader), None, **plan)
