@@ -9,9 +9,8 @@ from collections.abc import Iterable
 class ToktkError(Exception):
     """Base of every error raised on purpose.
 
-    Args:
-        what: one line: what was asked and why it cannot be done.
-        *lines: what was found, and what to do; each becomes an indented line.
+    `what` says in a line what was asked and why it cannot be done; `lines`, indented, what was found, and
+    what to do.
     """
 
     def __init__(self, what: str, *lines: str) -> None:

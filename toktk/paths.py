@@ -11,7 +11,7 @@ from toktk.errors import StorageError
 
 
 def home() -> Path:
-    """Return the cache directory: ``$TOKTK_HOME``, else the platform's user cache for toktk."""
+    """Return the cache directory, which need not exist."""
     chosen = os.environ.get("TOKTK_HOME")
     if chosen:
         return Path(chosen).expanduser()
