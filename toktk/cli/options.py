@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import pkgutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,8 +42,11 @@ def stacked(*decorators: Any) -> Decorator:
     return lambda function: functools.reduce(lambda f, d: d(f), reversed(decorators), function)
 
 
-def gathered(into: str, make: Callable[..., Any], *options: Any) -> Decorator:
-    """Return the decorator that adds options, and gives a command ``into=make(**values)`` in their place."""
+def gathered(into: str, make: Callable[..., Any] | str, *options: Any) -> Decorator:
+    """Return the decorator that adds options, and gives a command ``into=make(**values)`` in their place.
+
+    As "module:name" `make` is imported when the command runs.
+    """
     add = stacked(*options)
     names = [option.name for option in click.command("options")(add(lambda: None)).params]
 
@@ -50,7 +54,8 @@ def gathered(into: str, make: Callable[..., Any], *options: Any) -> Decorator:
         @functools.wraps(function)
         def command(**values: Any) -> Any:
             own = {str(name): values.pop(str(name)) for name in names}
-            return function(**values, **{into: make(**own)})
+            maker = pkgutil.resolve_name(make) if isinstance(make, str) else make
+            return function(**values, **{into: maker(**own)})
 
         return add(command)
 
@@ -183,15 +188,9 @@ def _reader_options(**values: Any) -> ReaderOptions:
     return ReaderOptions(**values)
 
 
-def _pretokenizers(names: Sequence[str], patterns: Sequence[str]) -> Any:
-    from toktk.pretokenizers.pretokenizer import pretokenizers_of
-
-    return pretokenizers_of(names, patterns)
-
-
 pretokenizer_options = gathered(
     "pretokenizers",
-    _pretokenizers,
+    "toktk.pretokenizers.pretokenizer:pretokenizers_of",
     click.option(
         "-p",
         "--pretokenizer",
@@ -202,7 +201,7 @@ pretokenizer_options = gathered(
     ),
     click.option(
         "--pattern",
-        "patterns",
+        "own_patterns",
         multiple=True,
         metavar="REGEX",
         help="A split pattern of your own, instead of a name. Repeatable.",
@@ -238,15 +237,9 @@ training_options = gathered(
 )
 
 
-def _measures(**values: Any) -> Any:
-    from toktk.lab.plan import Measures
-
-    return Measures(**values)
-
-
 measuring_options = gathered(
     "measures",
-    _measures,
+    "toktk.lab.plan:Measures",
     click.option(
         "-m",
         "--metric",

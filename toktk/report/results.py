@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -54,26 +55,17 @@ class Results:
         return self.page().html()
 
     def where(self, **columns: Any) -> Results:
-        """Return the records whose columns have these values, such as ``where(metric="tokens")``.
-
-        Raises:
-            ToktkError: there is no such column.
-        """
+        """Return the records whose columns have these values, such as ``where(metric="tokens")``."""
         unknown = columns.keys() - set(COLUMNS)
         if unknown:
-            raise ToktkError(
-                f"results have no column {min(unknown)!r}.", f"Columns: {', '.join(COLUMNS)}."
-            )
+            names = f"Columns: {', '.join(COLUMNS)}."
+            raise ToktkError(f"results have no column {min(unknown)!r}.", names)
         wanted = columns.items()
         chosen = (r for r in self.records if all(getattr(r, name) == v for name, v in wanted))
         return Results(tuple(chosen), self.about)
 
     def plot(self, metric: str = "bytes_per_token", group: str = POOLED) -> Any:
-        """Return an altair Chart of one metric: a line over sizes for each family, or bars of tokenizers.
-
-        Raises:
-            MetricError: there are no such figures.
-        """
+        """Return an altair Chart of one metric: a line over sizes for each family, or bars of tokenizers."""
         import altair as alt
 
         drawn = [r for r in self.where(metric=metric, group=group) if r.value is not None]
@@ -100,8 +92,7 @@ class Results:
 
     def rows(self) -> Iterator[tuple[str | int | float | None, ...]]:
         """Yield each record as a tuple in the order of `COLUMNS`."""
-        for record in self.records:
-            yield tuple(getattr(record, name) for name in COLUMNS)
+        return map(operator.attrgetter(*COLUMNS), self.records)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self.to_arrow().__arrow_c_stream__(requested_schema)
@@ -111,11 +102,7 @@ class Results:
         return self.to_arrow().to_pandas()
 
     def to_polars(self) -> Any:
-        """Return a polars DataFrame, a row for each record.
-
-        Raises:
-            ToktkError: polars is not installed.
-        """
+        """Return a polars DataFrame, a row for each record."""
         try:
             import polars
         except ImportError as error:

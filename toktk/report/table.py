@@ -103,13 +103,8 @@ class Table:
         title = Text.assemble(
             (self.title, "bold"), "  " if self.detail else "", (self.detail, "dim")
         )
-        table = RichTable(
-            box=box.SIMPLE_HEAD,
-            show_edge=False,
-            pad_edge=False,
-            padding=(0, gap - 1, 0, 0),
-            header_style="dim",
-        )
+        table = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
+        table.padding = (0, gap - 1, 0, 0)
         for head in self.heads:
             table.add_column(
                 Text(head.text),
@@ -133,19 +128,16 @@ class Table:
     def html(self) -> str:
         """Return the table as HTML, for a notebook."""
         title = f"<b>{html.escape(self.title)}</b> {html.escape(self.detail)}".strip()
+        sides = ["right" if head.right else "left" for head in self.heads]
         lines = [f"<p>{title}</p>", "<table>"]
-        lines.append(self._html_row("th", list(map(str, self.heads))))
-        lines += [self._html_row("td", row.cells) for row in self.rows]
+        for tag, cells in [("th", map(str, self.heads)), *(("td", row.cells) for row in self.rows)]:
+            columns = [
+                f'<{tag} style="text-align: {side}">{html.escape(cell)}</{tag}>'
+                for side, cell in zip(sides, cells, strict=True)
+            ]
+            lines.append(f"<tr>{''.join(columns)}</tr>")
         lines += ["</table>", *(f"<p>{html.escape(note)}</p>" for note in self.notes)]
         return "\n".join(lines) + "\n"
-
-    def _html_row(self, tag: str, cells: Sequence[str]) -> str:
-        sides = ["right" if head.right else "left" for head in self.heads]
-        written = [
-            f'<{tag} style="text-align: {side}">{html.escape(cell)}</{tag}>'
-            for side, cell in zip(sides, cells, strict=True)
-        ]
-        return f"<tr>{''.join(written)}</tr>"
 
 
 def rendered(lines: Sequence[RenderableType], width: int, color: bool = False) -> str:

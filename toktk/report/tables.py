@@ -199,7 +199,10 @@ def _groups_tables(
     first = families[0]
     if len(first.groups) < 2:
         return []
-    parallel = _parallel(first)
+    last = first.sizes[-1]
+    costs = {group: first.value(last, "tokens_per_line", group) for group in first.groups}
+    by_cost = sorted((cost, group) for group, cost in costs.items() if cost is not None)
+    parallel = [group for _, group in by_cost]
     measured = first.groups if "bytes_per_token" in first.metrics else []
     others = [group for group in measured if group not in parallel]
     if not parallel and not others:
@@ -216,14 +219,6 @@ def _groups_tables(
         heads, rows = _groups_table(across, parallel, others, sized)
         tables.append(Table("" if at else title, "" if at else unit, heads, rows))
     return tables
-
-
-def _parallel(family: FamilyRecords) -> list[str]:
-    """Return the groups with parallel text, the cheapest at the largest size first."""
-    last = family.sizes[-1]
-    costs = {group: family.value(last, "tokens_per_line", group) for group in family.groups}
-    by_cost = sorted((cost, group) for group, cost in costs.items() if cost is not None)
-    return [group for _, group in by_cost]
 
 
 def _across(families: Sequence[FamilyRecords]) -> Across:
