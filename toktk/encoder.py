@@ -78,16 +78,9 @@ class Encoder:
     def encode_batch(
         self, data: Bytes, offsets: Int64, jobs: int = 1, keep: bool = True
     ) -> tuple[Ids, Int64]:
-        """Encode the documents ``data[offsets[d]:offsets[d + 1]]``.
+        """See `toktk.tokenizer.Tokenizer.encode_batch`; here nothing checks that the text is UTF-8.
 
-        Args:
-            data: uint8, UTF-8; that is not checked here.
-            offsets: int64[D + 1], ascending; need not begin at 0.
-            jobs: threads, each with a table of its own; the ids do not depend on them.
-            keep: return the ids; without, only where they would begin and end.
-
-        Returns:
-            uint32[N], the ids of all documents, and int64[D + 1], where those of each begin and end.
+        The first offset need not be 0. Without `keep` no ids are returned, only where they would end.
         """
         source = _Source(self._pretokenizer, data, offsets, self._limits, jobs)
         bounds = source.deal(jobs)

@@ -74,12 +74,7 @@ class RunOptions:
         emit_rows(columns, rows, self.format)
 
     def close(self, run: Run) -> None:
-        """Say what the run cost and where it is; then raise what went wrong, if anything did.
-
-        Raises:
-            StorageError: the run could not be written.
-            ToktkError: something that was asked for has no figures.
-        """
+        """Say what the run cost and where it is; then raise what went wrong, if anything did."""
         from toktk.lab.outcome import failure
 
         if run.trouble is not None:
@@ -135,7 +130,9 @@ class ProgressBars(Watcher):
         if self._progress.disable:
             return
         state = self._progress.tasks[self._progress.task_ids.index(task)]
-        self._progress.update(task, amount=_amount(state.completed, state.total, unit))
+        label = bytes_label if unit == "bytes" else "{:,.0f}".format
+        done = " of ".join(label(n) for n in (state.completed, state.total) if n is not None)
+        self._progress.update(task, amount=done if unit == "bytes" else f"{done} {unit}")
 
     def end(self) -> None:
         """Take the innermost bar away."""
@@ -148,9 +145,3 @@ class ProgressBars(Watcher):
         """Print a line above the bars."""
         if not self._quiet:
             self._console.print(text, markup=False, soft_wrap=True, style="dim")
-
-
-def _amount(done: float, total: float | None, unit: str) -> str:
-    label = bytes_label if unit == "bytes" else "{:,.0f}".format
-    amount = label(done) if total is None else f"{label(done)} of {label(total)}"
-    return amount if unit == "bytes" else f"{amount} {unit}"

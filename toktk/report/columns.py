@@ -10,8 +10,6 @@ from toktk.report.families import FamilyRecords
 from toktk.report.records import Record
 from toktk.report.table import NULL, Head, shortened
 
-Show = Callable[[FamilyRecords, Record], str]
-
 
 @dataclass(frozen=True)
 class Column:
@@ -19,14 +17,14 @@ class Column:
 
     Attributes:
         metric: the figure; ``*`` stands for the reference in its name.
-        show: writes the figure.
+        show: writes the figure: a format of its value, or a function.
         legend: explains it in a line; ``{reference}`` and ``{n}`` are those of the figure.
         applies: whether a family has something to show here, besides having the metric.
     """
 
     head: Head
     metric: str
-    show: Show
+    show: str | Callable[[FamilyRecords, Record], str]
     legend: str = ""
     applies: Callable[[FamilyRecords], bool] = lambda family: True
 
@@ -37,7 +35,10 @@ class Column:
     def cell(self, family: FamilyRecords, size: int) -> str:
         """Return what stands there for the family at a size."""
         record = family.get(size, self.metric)
-        return NULL if record is None or record.value is None else self.show(family, record)
+        if record is None or record.value is None:
+            return NULL
+        show = self.show
+        return show.format(record.value) if isinstance(show, str) else show(family, record)
 
     def head_for(self, families: Sequence[FamilyRecords]) -> Head:
         """Return the heading, its legend about the first family that has the column."""
@@ -46,11 +47,6 @@ class Column:
         reference = (family.named(self.metric) or "").partition("[")[2].partition("]")[0]
         legend = self.legend.format(reference=reference, n=(record and record.n) or 0)
         return replace(self.head, legend=legend)
-
-
-def written(form: str) -> Show:
-    """Return what writes a figure in a format such as ``{:.3f}``."""
-    return lambda family, record: form.format(record.value)
 
 
 def _of_ceiling(family: FamilyRecords, record: Record) -> str:
@@ -81,7 +77,7 @@ COLUMNS = (
     Column(
         Head("bytes/\ntoken"),
         "bytes_per_token",
-        written("{:.3f}"),
+        "{:.3f}",
         "bytes/token  all groups pooled; more is better",
     ),
     Column(
@@ -100,38 +96,38 @@ COLUMNS = (
     Column(
         Head("ferti-\nlity"),
         "fertility[ws]|macro",
-        written("{:.2f}"),
+        "{:.2f}",
         "fertility    tokens per white-space word, mean over {n} groups",
     ),
     Column(
         Head("parity\nmean"),
         "parity[*]|macro",
-        written("{:.2f}"),
+        "{:.2f}",
         "parity       tokens relative to {reference}, on parallel text: mean, and the worst",
     ),
     Column(Head("\nworst"), "parity[*]|max", _worst),
     Column(
         Head("\nGini", spare=3),
         "gini[tokens_per_line]",
-        written("{:.3f}"),
+        "{:.3f}",
         "Gini         inequality of tokens per line between languages; 0 is equal",
     ),
     Column(
         Head("ids\nused"),
         "utilization",
-        written("{:.1%}"),
+        "{:.1%}",
         "ids used     share of the vocabulary that occurs in this text",
     ),
     Column(
         Head("whole\nwords", spare=4),
         "single_token_words[piece]",
-        written("{:.1%}"),
+        "{:.1%}",
         "whole words  share of the pieces with a letter that are one token",
     ),
     Column(
         Head("\nlost"),
         "unknown",
-        written("{:.2%}"),
+        "{:.2%}",
         "lost         share of tokens that are unknown: text that the vocabulary lacks",
         applies=lambda family: any(family.value(size, "unknown") for size in family.sizes),
     ),

@@ -72,7 +72,11 @@ class Table:
             columns = [i for i, head in enumerate(self.heads) if not 0 < head.spare <= last]
             rows = [replace(row, cells=tuple(row.cells[i] for i in columns)) for row in self.rows]
             table = replace(self, heads=[self.heads[i] for i in columns], rows=rows)
-            if table._least_width(gap) <= width:
+            # Names are folded as far as they may be.
+            longest = _LONGEST_NAME if gap > 1 else _NARROWEST_NAME
+            widths = zip(table.heads, table._widths(), strict=True)
+            least = [min(own, longest) if head.folds else own for head, own in widths]
+            if sum(least) + gap * (len(least) - 1) <= width:
                 break
         names = ", ".join(str(head) for head in self.heads if head not in table.heads)
         if names:
@@ -85,13 +89,6 @@ class Table:
 
         columns = zip(self.heads, zip(*(row.cells for row in self.rows), strict=True), strict=True)
         return [max(map(cell_len, (*head.text.split("\n"), *cells))) for head, cells in columns]
-
-    def _least_width(self, gap: int) -> int:
-        """Return the width that the table takes if names are folded as far as they may be."""
-        longest = _LONGEST_NAME if gap > 1 else _NARROWEST_NAME
-        widths = zip(self.heads, self._widths(), strict=True)
-        taken = [min(width, longest) if head.folds else width for head, width in widths]
-        return sum(taken) + gap * (len(taken) - 1)
 
     def rich(self, gap: int, width: int) -> list[RenderableType]:
         """Return what rich prints: title, table with `gap` characters between columns, notes."""
