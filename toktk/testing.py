@@ -86,9 +86,8 @@ class _Check(NamedTuple):
         from toktk.tokenizer import Tokenizer
 
         rule = "exact size"
-        if not isinstance(trained, Trained) or not all(
-            isinstance(tokenizer, Tokenizer) for tokenizer in trained.tokenizers
-        ):
+        tokenizers = trained.tokenizers if isinstance(trained, Trained) else [None]
+        if not all(isinstance(tokenizer, Tokenizer) for tokenizer in tokenizers):
             raise ConformanceError(rule, "Trained, of Tokenizer", f"{trained!r:.100}")
         reached = [tokenizer.vocab_size for tokenizer in trained.tokenizers]
         missing = [size for size in self.sizes if size not in reached]

@@ -81,13 +81,11 @@ class Tokenizer:
         """Return the ids of many documents.
 
         Args:
-            texts: strings; an Arrow array of strings, which is not copied if they are large; or
-                (data, offsets): uint8[N], UTF-8, and int64[D + 1].
-            jobs: threads. The ids do not depend on them.
+            texts: see `toktk.texts.Texts`; only Arrow's large strings and flat arrays are not copied.
+            jobs: threads; the ids do not depend on them.
 
         Returns:
-            uint32[n], the ids of all documents one after the other, and int64[D + 1]: those of document d
-            are ``ids[offsets[d]:offsets[d + 1]]``.
+            uint32[n], the ids, and int64[D + 1]: those of document d are ``ids[offsets[d]:offsets[d + 1]]``.
 
         Raises:
             FormatError: a lone surrogate; something that is no batch of texts.
@@ -145,7 +143,6 @@ class Tokenizer:
 
         Raises:
             FormatError: no file can hold the pattern, the model or a special token.
-            StorageError: a file cannot be written.
         """
         from toktk.formats.save import save
 

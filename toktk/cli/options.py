@@ -88,7 +88,7 @@ def output_option(help: str = "Write to this file instead of standard output.") 
     return click.option("-o", "--output", type=click.Path(path_type=Path), help=help)
 
 
-format_option: Decorator = click.option(
+format_option = click.option(
     "-f",
     "--format",
     type=click.Choice(FORMATS),

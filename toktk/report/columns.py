@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from toktk.report.families import FamilyRecords
-from toktk.report.records import Record
+from toktk.report.records import FamilyRecords, Record
 from toktk.report.table import NULL, Head, shortened
 
 

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from toktk.pieces.table import POOLED
 from toktk.report.columns import ABOUT_PIECES, COLUMNS, columns_of
-from toktk.report.families import FamilyRecords, families
-from toktk.report.records import Record
+from toktk.report.records import FamilyRecords, Record, families
 from toktk.report.table import NULL, Head, Row, Table, folded, rendered, shortened
 from toktk.sizes import size_label
 from toktk.tokenizer import NATIVE
@@ -192,9 +191,8 @@ def _groups_tables(
 ) -> list[Table]:
     """Return the tables over groups: tokens per parallel line, or else bytes per token.
 
-    With `sized`, one family gets as many sizes as fit and its parity; several stand side by side at each
-    size, as many sizes as fit. Else each family is one tokenizer. Families that do not fit a table go to
-    tables of their own.
+    With `sized`, families stand side by side at as many sizes as fit, one alone with its parity. Else each
+    family is one tokenizer. Families that do not fit a table go to tables of their own.
     """
     first = families[0]
     if len(first.groups) < 2:
