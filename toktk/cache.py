@@ -204,11 +204,7 @@ def hold(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _locked(path: Path, exclusive: bool = False, create: bool = False) -> Iterator[None]:
-    """Lock a file without waiting.
-
-    Raises:
-        BlockingIOError: another descriptor locks it, or it was moved away just now.
-    """
+    """Lock a file without waiting; a BlockingIOError if another one does, or it was moved away just now."""
     access = os.O_RDWR if exclusive else os.O_RDONLY  # a network file system wants it so
     descriptor = os.open(path, access | (os.O_CREAT if create else 0), 0o666)
     try:
@@ -404,11 +400,7 @@ def code_digest(package: str) -> str:
 def digest(obj: object) -> str:
     """Return the SHA-256 (hex) of `obj` as canonical JSON, the address of what `obj` determines.
 
-    The order in which a dict was filled does not matter; a tuple equals a list.
-
-    Raises:
-        TypeError: `obj` holds something that JSON cannot.
-        ValueError: `obj` holds NaN or an infinity.
+    The order in which a dict was filled does not matter; a tuple equals a list; NaN is a ValueError.
     """
     text = json.dumps(obj, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode("ascii")).hexdigest()

@@ -60,11 +60,7 @@ class Tokenizer:
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of `text`; special tokens in the text are ordinary text.
-
-        Raises:
-            FormatError: the text holds a lone surrogate, which has no UTF-8.
-        """
+        """Return the ids of `text`; special tokens in it are ordinary text, a lone surrogate is an error."""
         ids: list[int] = self.encode_to_numpy(text).tolist()
         return ids
 

@@ -34,13 +34,11 @@ class Record:
         inference: how the vocabulary is run; "own" as its trainer or publisher made it.
         pretokenizer: None where a library cuts and does not say how.
         size: of the vocabulary, in ids.
-        value, low, high: the figure, and the ends of its interval; None means not measured.
+        value, low, high: the figure, and the ends of its interval; None means not measured, and a
+            MetricError refuses NaN and the infinities.
         n: how many documents, aligned lines or groups the value rests on.
         note: why the value is None, or which group a maximum belongs to.
         signature: what the figure depends on; see `signature`.
-
-    Raises:
-        MetricError: a number is NaN or infinite; what is not measured is None.
     """
 
     tokenizer: str

@@ -133,11 +133,7 @@ class Results:
 
     @classmethod
     def read_parquet(cls, path: Path) -> Results:
-        """Read what `write_parquet` wrote.
-
-        Raises:
-            StorageError: the file is missing, damaged, or of another schema.
-        """
+        """Read what `write_parquet` wrote; a StorageError if it is missing, damaged or of another schema."""
         import pyarrow as pa
 
         try:
