@@ -319,8 +319,7 @@ def entries(home: Path | None = None) -> list[Entry]:
 def shrink(most: int, home: Path | None = None) -> tuple[list[Entry], list[Entry]]:
     """Remove the least recently used entries until the rest has at most `most` bytes.
 
-    Returns:
-        What was removed, and what had to be left since it is in use or cannot be deleted.
+    Return what was removed, and what had to be left since it is in use or cannot be deleted.
     """
     home = home or paths.home()
     for parent in _parents(home):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from toktk.arrays import offsets_of
 from toktk.models.model import Bytes, Ids, Int64, Model, read_only
 from toktk.runtime import in_threads
 
@@ -62,10 +63,8 @@ class Encoder:
         """See `toktk.tokenizer.Tokenizer.intern_batch`."""
         numbers = _Numbers()
         # A table that grows without end knows every piece that it has seen.
-        never = 1 << 60
-        unbounded = replace(
-            self._limits, longest=never, max_slots=never, max_arena=never, max_pool=never
-        )
+        bounds = ("longest", "max_slots", "max_arena", "max_pool")
+        unbounded = replace(self._limits, **dict.fromkeys(bounds, 1 << 60))
         source = _Source(self._pretokenizer, data, offsets, self._limits, 1)
         ids, ends = _Table(numbers, unbounded).encode(source, 0, source.n, True)
         pieces = np.concatenate(numbers.data), np.cumsum(np.concatenate(numbers.lengths))
@@ -97,11 +96,8 @@ class Encoder:
                 self._idle += tables
         if len(encoded) == 1:
             return encoded[0][0], source.by_document(encoded[0][1])
-        ends = np.concatenate([ends for _, ends in encoded])
-        at = 0
-        for (first, last), (_, own) in zip(bounds, encoded, strict=True):
-            ends[first:last] += at
-            at += int(own[-1]) if own.size else 0
+        shifts = offsets_of([own[-1] for _, own in encoded])
+        ends = np.concatenate([own + at for (_, own), at in zip(encoded, shifts, strict=False)])
         return np.concatenate([ids for ids, _ in encoded]), source.by_document(ends)
 
 
@@ -121,8 +117,8 @@ class _Block(NamedTuple):
 class _Source:
     """Documents, and how to cut them block by block.
 
-    What the encoder calls a part is a document, or what the pretokenizer's earlier steps made of it, or,
-    so that `jobs` threads have work, a piece of that.
+    A part is a document, or what the pretokenizer's earlier steps made of it, or, so that `jobs` threads
+    have work, a piece of that.
     """
 
     def __init__(
@@ -244,10 +240,7 @@ class _Table:
         return out, ends
 
     def _walk(self, data: Bytes, start: int, ends: Int64, out: Ids) -> Ids:
-        """Append the ids of the pieces to `out`, and return it or what took its place.
-
-        Afterwards ``positions[i]`` says how much was written before piece i.
-        """
+        """Append ids to `out`, or to what takes its place; those of piece i begin at ``positions[i]``."""
         k, state = self._kernels, self._state
         if self._positions.size <= ends.size:
             self._positions = np.empty(2 * ends.size + 1, dtype=np.int64)

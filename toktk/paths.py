@@ -12,8 +12,7 @@ from toktk.errors import StorageError
 
 def home() -> Path:
     """Return the cache directory, which need not exist."""
-    chosen = os.environ.get("TOKTK_HOME")
-    if chosen:
+    if chosen := os.environ.get("TOKTK_HOME"):
         return Path(chosen).expanduser()
     import platformdirs
 

@@ -58,10 +58,8 @@ def check_trainer(
     trained = check.train(documents, check.sizes)
     check.exact_size(trained)
     for tokenizer in trained.tokenizers:
-        check.dense_ids(tokenizer)
-        check.alphabet(tokenizer)
-        check.round_trip(tokenizer)
-        check.export(tokenizer)
+        for rule in (check.dense_ids, check.alphabet, check.round_trip, check.export):
+            rule(tokenizer)
     check.nested(trained.tokenizers)
     check.determinism(trained.tokenizers)
     check.reads()

@@ -77,10 +77,9 @@ def _message(error: ToktkError | OSError) -> str:
         return str(error)
     place = f"{error.filename}: " if error.filename else ""
     what = f"{place}{error.strerror or error}."
+    advice = "Set TOKTK_DEBUG=1 to see where this happened."
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
         advice = "Free space, or choose another place with -o DIR or TOKTK_HOME=DIR."
-    else:
-        advice = "Set TOKTK_DEBUG=1 to see where this happened."
     return f"{what}\n  {advice}"
 
 

@@ -43,10 +43,7 @@ def stacked(*decorators: Any) -> Decorator:
 
 
 def gathered(into: str, make: Callable[..., Any] | str, *options: Any) -> Decorator:
-    """Return the decorator that adds options, and gives a command ``into=make(**values)`` in their place.
-
-    As "module:name" `make` is imported when the command runs.
-    """
+    """Return the decorator that adds options, and gives a command ``into=make(**values)`` in their place."""
     add = stacked(*options)
     names = [option.name for option in click.command("options")(add(lambda: None)).params]
 
@@ -54,6 +51,7 @@ def gathered(into: str, make: Callable[..., Any] | str, *options: Any) -> Decora
         @functools.wraps(function)
         def command(**values: Any) -> Any:
             own = {str(name): values.pop(str(name)) for name in names}
+            # By name it is imported when the command runs, not for --help.
             maker = pkgutil.resolve_name(make) if isinstance(make, str) else make
             return function(**values, **{into: maker(**own)})
 

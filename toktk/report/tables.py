@@ -77,7 +77,6 @@ def results_page(records: Sequence[Record], about: Mapping[str, Any], width: int
     Args:
         about: what is known besides: ``unreached``, the sizes left out, as in run.json; ``engines``,
             {label: [engine, why]}; ``failed``, {label: why there are no figures}.
-        width: of the terminal, in characters.
     """
     shown = families(records, about.get("unreached", ()))
     if not shown:

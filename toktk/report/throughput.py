@@ -44,7 +44,11 @@ def throughput_text(timings: Sequence[Timing], width: int, color: bool = False) 
             _ratio(by.get(("warm_ratio", "ratio"))),
             _written(by.get(("memory", "bytes")), lambda size: f"{size / 1e6:.0f}"),
         )
-        grown = [_grown(by.get((kind, "exponent")), by.get((kind, "MB/s"))) for kind in kinds]
+        grown = []
+        for kind in kinds:
+            exponent, speed = by.get((kind, "exponent")), by.get((kind, "MB/s"))
+            at_end = "" if speed is None else f" {_written(speed):>5}"
+            grown.append(f"{_written(exponent, '{:.2f}'.format)}{at_end}")
         if any(cell != NULL for cell in grown):
             growth[tokenizer, engine] = grown
     threads = timings[0].threads
@@ -92,11 +96,6 @@ def _ratio(timing: Timing | None) -> str:
         return NULL
     level = is_level(Interval(timing.value, timing.low, timing.high))
     return f"{'level ' * level}{_with_ends(timing)}"
-
-
-def _grown(exponent: Timing | None, speed: Timing | None) -> str:
-    text = _written(exponent, "{:.2f}".format)
-    return text if speed is None else f"{text} {_written(speed):>5}"
 
 
 def _remarks(timings: Sequence[Timing]) -> list[str]:
