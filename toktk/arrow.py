@@ -17,8 +17,6 @@ from toktk.arrays import packed
 
 
 class _PyArrow:
-    """PyArrow, imported at its first use: that takes too long for ``toktk --help``."""
-
     def __getattr__(self, name: str) -> Any:
         import pyarrow
 
@@ -26,7 +24,7 @@ class _PyArrow:
 
 
 pa: Any = _PyArrow()
-"""What other modules use as ``pa``."""
+"""PyArrow, imported at its first use: that takes too long for ``toktk --help``."""
 
 
 def from_numpy(values: npt.NDArray[Any]) -> pa.Array:

@@ -368,13 +368,13 @@ def reestimate(pieces: Mapping[str, int], scores: Scores, required: Collection[s
     {'a': -4.36, 'b': -1.34, 'ab': -0.43}
     """
     times = expected(pieces, scores)
-    kept = {
+    remaining = {
         token: max(n, FLOOR)
         for token, n in times.items()
         if n >= FLOOR or token in required or isinstance(token, int)
     }
-    total = digamma(sum(kept.values()))
-    return {token: digamma(n) - total for token, n in kept.items()}
+    total = digamma(sum(remaining.values()))
+    return {token: digamma(n) - total for token, n in remaining.items()}
 
 
 def losses(pieces: Mapping[str, int], scores: Scores) -> dict[str, float]:
@@ -416,5 +416,5 @@ def prune(
     """
     candidates = [token for token in value if value[token] >= 0 or token in required]
     candidates.sort(key=lambda token: (token not in required, -value[token]))
-    kept = {*candidates[: max(size, 0)], *required}
-    return {t: score for t, score in scores.items() if t in kept or isinstance(t, int)}
+    chosen = {*candidates[: max(size, 0)], *required}
+    return {t: score for t, score in scores.items() if t in chosen or isinstance(t, int)}

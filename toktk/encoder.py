@@ -10,12 +10,13 @@ import itertools
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from toktk.models.model import Bytes, Ids, Int64, read_only
+from toktk.arrays import offsets_of
+from toktk.models.model import Bytes, Ids, Int64, Model, read_only
 from toktk.runtime import in_threads
 
 if TYPE_CHECKING:
@@ -46,63 +47,40 @@ class Limits:
     todo: int = 1 << 14
 
 
-class EncodesPieces(Protocol):
-    """Any model, as far as the encoder needs one."""
-
-    def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
-        """See `toktk.models.model.Model`."""
-
-
 class Encoder:
     """A tokenizer's tables from pieces to ids, kept between calls; calls from several threads are safe."""
 
-    def __init__(
-        self, pretokenizer: Pretokenizer, model: EncodesPieces, limits: Limits | None = None
-    ) -> None:
+    def __init__(self, pretokenizer: Pretokenizer, model: Model, limits: Limits = Limits()) -> None:
         self._pretokenizer = pretokenizer
         self._model = model
-        self._limits = limits or Limits()
+        self._limits = limits
         self._idle: list[_Table] = []
         self._lock = threading.Lock()
-
-    def encode_batch(self, data: Bytes, offsets: Int64, jobs: int = 1) -> tuple[Ids, Int64]:
-        """Encode the documents ``data[offsets[d]:offsets[d + 1]]``.
-
-        Args:
-            data: uint8, UTF-8; that is not checked here.
-            offsets: int64[D + 1], ascending; need not begin at 0.
-            jobs: threads, each with a table of its own; the ids do not depend on them.
-
-        Returns:
-            uint32[N], the ids of all documents, and int64[D + 1], where those of each begin and end.
-        """
-        return self._encode(data, offsets, jobs, True)
-
-    def count_batch(self, data: Bytes, offsets: Int64, jobs: int = 1) -> Int64:
-        """Return int64[D], how many ids each document takes; memory does not grow with the text."""
-        return np.diff(self._encode(data, offsets, jobs, False)[1])
 
     def intern_batch(
         self, data: Bytes, offsets: Int64
     ) -> tuple[npt.NDArray[np.int32], Int64, Bytes, Int64]:
-        """Give the distinct pieces of documents numbers, in order of first appearance.
-
-        Returns:
-            int32[P], the number of the piece at each position; int64[D + 1], where the positions of each
-            document begin and end; the distinct pieces: uint8 and int64[n + 1], their offsets.
-        """
+        """See `toktk.tokenizer.Tokenizer.intern_batch`."""
         numbers = _Numbers()
         # A table that grows without end knows every piece that it has seen.
-        never = 1 << 60
-        unbounded = replace(
-            self._limits, longest=never, max_slots=never, max_arena=never, max_pool=never
-        )
-        table = _Table(numbers, unbounded)
+        bounds = ("longest", "max_slots", "max_arena", "max_pool")
+        unbounded = replace(self._limits, **dict.fromkeys(bounds, 1 << 60))
         source = _Source(self._pretokenizer, data, offsets, self._limits, 1)
-        ids, ends = table.encode(source, 0, source.n, True)
-        return ids.view(np.int32), source.by_document(ends), *numbers.pieces()
+        ids, ends = _Table(numbers, unbounded).encode(source, 0, source.n, True)
+        pieces = np.concatenate(numbers.data), np.cumsum(np.concatenate(numbers.lengths))
+        return ids.view(np.int32), source.by_document(ends), *pieces
 
-    def _encode(self, data: Bytes, offsets: Int64, jobs: int, keep: bool) -> tuple[Ids, Int64]:
+    def count_batch(self, data: Bytes, offsets: Int64, jobs: int = 1) -> Int64:
+        """Return int64[D], how many ids each document takes; memory does not grow with the text."""
+        return np.diff(self.encode_batch(data, offsets, jobs, keep=False)[1])
+
+    def encode_batch(
+        self, data: Bytes, offsets: Int64, jobs: int = 1, keep: bool = True
+    ) -> tuple[Ids, Int64]:
+        """See `toktk.tokenizer.Tokenizer.encode_batch`; here nothing checks that the text is UTF-8.
+
+        The first offset need not be 0. Without `keep` no ids are returned, only where they would end.
+        """
         source = _Source(self._pretokenizer, data, offsets, self._limits, jobs)
         bounds = source.deal(jobs)
         with self._lock:
@@ -118,11 +96,8 @@ class Encoder:
                 self._idle += tables
         if len(encoded) == 1:
             return encoded[0][0], source.by_document(encoded[0][1])
-        ends = np.concatenate([ends for _, ends in encoded])
-        at = 0
-        for (first, last), (_, own) in zip(bounds, encoded, strict=True):
-            ends[first:last] += at
-            at += int(own[-1]) if own.size else 0
+        shifts = offsets_of([own[-1] for _, own in encoded])
+        ends = np.concatenate([own + at for (_, own), at in zip(encoded, shifts, strict=False)])
         return np.concatenate([ids for ids, _ in encoded]), source.by_document(ends)
 
 
@@ -142,8 +117,8 @@ class _Block(NamedTuple):
 class _Source:
     """Documents, and how to cut them block by block.
 
-    What the encoder calls a part is a document, or what the pretokenizer's earlier steps made of it, or,
-    so that `jobs` threads have work, a piece of that.
+    A part is a document, or what the pretokenizer's earlier steps made of it, or, so that `jobs` threads
+    have work, a piece of that.
     """
 
     def __init__(
@@ -228,7 +203,7 @@ class _Source:
 class _Table:
     """One thread's table from pieces to ids (toktk.kernels.piece_lookup)."""
 
-    def __init__(self, model: EncodesPieces, limits: Limits) -> None:
+    def __init__(self, model: Model | _Numbers, limits: Limits) -> None:
         from toktk.kernels import piece_lookup
         from toktk.kernels.scan import BLOCK, workspace
 
@@ -265,10 +240,7 @@ class _Table:
         return out, ends
 
     def _walk(self, data: Bytes, start: int, ends: Int64, out: Ids) -> Ids:
-        """Append the ids of the pieces to `out`, and return it or what took its place.
-
-        Afterwards ``positions[i]`` says how much was written before piece i.
-        """
+        """Append ids to `out`, or to what takes its place; those of piece i begin at ``positions[i]``."""
         k, state = self._kernels, self._state
         if self._positions.size <= ends.size:
             self._positions = np.empty(2 * ends.size + 1, dtype=np.int64)
@@ -339,17 +311,14 @@ class _Numbers:
     """A model whose ids are the numbers of the pieces, in order of first appearance."""
 
     def __init__(self) -> None:
-        self._data = [np.empty(0, dtype=np.uint8)]
-        self._lengths = [np.zeros(1, dtype=np.int64)]
+        self.data = [np.empty(0, dtype=np.uint8)]
+        self.lengths = [np.zeros(1, dtype=np.int64)]
         self._n = 0
 
     def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
         """Give each piece the next number; all are new."""
         n = offsets.size - 1
-        self._data.append(data)
-        self._lengths.append(np.diff(offsets))
+        self.data.append(data)
+        self.lengths.append(np.diff(offsets))
         self._n += n
         return np.arange(self._n - n, self._n, dtype=np.uint32), np.arange(1, n + 1)
-
-    def pieces(self) -> tuple[Bytes, Int64]:
-        return np.concatenate(self._data), np.cumsum(np.concatenate(self._lengths))

@@ -9,9 +9,7 @@ from collections.abc import Iterable
 class ToktkError(Exception):
     """Base of every error raised on purpose.
 
-    Args:
-        what: one line: what was asked and why it cannot be done.
-        *lines: what was found, and what to do; each becomes an indented line.
+    `what` was asked and why it cannot be; `lines` say, indented, what was found and what to do.
     """
 
     def __init__(self, what: str, *lines: str) -> None:

@@ -11,9 +11,8 @@ from toktk.errors import StorageError
 
 
 def home() -> Path:
-    """Return the cache directory: ``$TOKTK_HOME``, else the platform's user cache for toktk."""
-    chosen = os.environ.get("TOKTK_HOME")
-    if chosen:
+    """Return the cache directory, which need not exist."""
+    if chosen := os.environ.get("TOKTK_HOME"):
         return Path(chosen).expanduser()
     import platformdirs
 
@@ -31,11 +30,7 @@ def beside(path: Path) -> Path:
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it replaces `path`, on failure it vanishes.
-
-    Raises:
-        StorageError: the directory cannot be written, or the disk is full.
-    """
+    """Yield a temporary path beside `path`; on success it replaces `path`, on failure it vanishes."""
     temporary = beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,11 +7,11 @@ group of its kind, such as ``toktk.trainers``. ``TOKTK_PLUGINS=0`` leaves toktk'
 from __future__ import annotations
 
 import functools
-import importlib
 import os
+import pkgutil
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -30,7 +30,7 @@ class Registry:
     """Named objects of one kind.
 
     Args:
-        group: the entry-point group, also what names the kind in errors.
+        group: the entry-point group; it also names the kind in errors.
         builtin: toktk's own, or what returns them when it is asked for; a string "module:attribute" of
             toktk is imported when it is loaded.
         accepts: whether a loaded object is of this kind.
@@ -56,10 +56,7 @@ class Registry:
 
         No target is imported. `load` refuses a name that several provide; here they are joined by " and ".
         """
-        return {
-            name: " and ".join(map(_origin, providers))
-            for name, providers in self._providers().items()
-        }
+        return {name: _origins(providers) for name, providers in self._providers().items()}
 
     def load(self, name: str) -> Any:
         """Return the object called `name`, importing its module on first use.
@@ -100,7 +97,7 @@ class Registry:
         if len(providers[name]) > 1:
             raise ToktkError(
                 f"the {self.kind} name {name!r} is ambiguous.",
-                f"Provided by: {' and '.join(map(_origin, providers[name]))}.",
+                f"Provided by: {_origins(providers[name])}.",
                 "Uninstall all but one, or set TOKTK_PLUGINS=0 to use only toktk's own.",
             )
         return providers[name][0]
@@ -123,10 +120,12 @@ def _installed(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
 
 
 def _resolve(target: object) -> Any:
-    if not isinstance(target, str) or not _LAZY.fullmatch(target):
-        return target
-    module, _, attribute = target.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    is_place = isinstance(target, str) and _LAZY.fullmatch(target)
+    return pkgutil.resolve_name(str(target)) if is_place else target
+
+
+def _origins(providers: Iterable[Provider]) -> str:
+    return " and ".join(map(_origin, providers))
 
 
 def _origin(provider: Provider) -> str:

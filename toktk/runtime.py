@@ -20,12 +20,9 @@ def parts(n: int, jobs: int) -> list[tuple[int, int]]:
 
 
 def in_threads(run: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
-    """Call ``run(*argument)`` for each of `arguments`, each in a thread of its own.
+    """Return ``run(*argument)`` for each of `arguments`, each in a thread; the first error is raised.
 
     Kernels release the interpreter's lock, so they run side by side.
-
-    Returns:
-        The results in the order of `arguments`. The first error is raised instead.
     """
     if len(arguments) == 1:
         return [run(*arguments[0])]

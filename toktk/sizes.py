@@ -21,11 +21,7 @@ def size_label(size: int) -> str:
 
 
 def parse_size(text: str) -> int:
-    """Return 50000 for ``50k``: k is 1000, M a million, Ki 1024, Mi 1024 * 1024.
-
-    Raises:
-        ValueError: `text` is no size; the message says what is.
-    """
+    """Return 50000 for ``50k``: k is 1000, M a million, Ki 1024, Mi 1024 * 1024; or raise a ValueError."""
     match = _SIZE.fullmatch(text)
     if match is None:
         raise ValueError(
@@ -42,11 +38,7 @@ def parse_size(text: str) -> int:
 
 
 def parse_bytes(text: str) -> int:
-    """Return the bytes that a size such as ``5GB``, ``1.5 GiB`` or ``1000`` stands for.
-
-    Raises:
-        ValueError: it is no size.
-    """
+    """Return the bytes of a size such as ``5GB``, ``1.5 GiB`` or ``1000``, or raise a ValueError."""
     match = _BYTES.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not a size; write 5GB, 500MB, 2GiB or a number of bytes.")

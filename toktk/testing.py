@@ -1,4 +1,4 @@
-"""`check_trainer`: what toktk expects of a trainer, as a test for those who write one."""
+"""`check_trainer` tests what toktk expects of a trainer, for those who write one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from toktk.errors import FormatError, ToktkError, TrainingError
 from toktk.trainers.base import Card, Trained, Trainer, TrainingData, card_of
@@ -53,88 +53,71 @@ def check_trainer(
     for batch in () if corpus is None else corpus.batches():
         texts, weights = batch.column(TEXT).to_pylist(), batch.column(WEIGHT).to_pylist()
         documents += zip(texts, weights, strict=True)
-    _Check(make, documents, sizes).run()
+    check = _Check(make, documents, list(sizes), card_of(make()))
+    # The rules that others rest on come first.
+    trained = check.train(documents, check.sizes)
+    check.exact_size(trained)
+    for tokenizer in trained.tokenizers:
+        for rule in (check.dense_ids, check.alphabet, check.round_trip, check.export):
+            rule(tokenizer)
+    check.nested(trained.tokenizers)
+    check.determinism(trained.tokenizers)
+    check.reads()
+    check.too_small()
+    check.too_large()
 
 
-class _Breach(Exception):
-    """What a rule expected, and what it found; the rule's name is that of its method."""
+class _Check(NamedTuple):
+    make: Callable[[], Trainer]
+    documents: Documents
+    sizes: list[int]
+    card: Card
 
-
-class _Check:
-    def __init__(
-        self, make: Callable[[], Trainer], documents: Documents, sizes: Sequence[int]
-    ) -> None:
-        self.make = make
-        self.documents = documents
-        self.sizes = tuple(sizes)
-        self.card: Card = card_of(make())
-
-    def run(self) -> None:
-        """Go through the rules; those that others rest on come first."""
-        trained = self.train(self.documents, self.sizes)
-        self.hold([self.exact_size], trained)
-        for tokenizer in trained.tokenizers:
-            self.hold([self.dense_ids, self.alphabet, self.round_trip, self.export], tokenizer)
-        self.hold([self.nested, self.determinism], trained.tokenizers)
-        self.hold([self.reads, self.too_small, self.too_large])
-
-    def hold(self, rules: Sequence[Callable[..., None]], *arguments: Any) -> None:
-        for rule in rules:
-            try:
-                rule(*arguments)
-            except _Breach as breach:
-                name = rule.__name__.replace("_", " ")
-                raise ConformanceError(name, *breach.args) from breach.__cause__
-
-    def train(self, documents: Documents, sizes: Sequence[int]) -> Trained:
+    def train(self, documents: Documents, sizes: list[int]) -> Trained:
         from toktk.corpus import Corpus
 
         texts, weights = zip(*documents, strict=True)
         corpus = Corpus.of(texts, weights=weights, name="the text of check_trainer")
-        return self.make().train(TrainingData(corpus), list(sizes))
+        return self.make().train(TrainingData(corpus), sizes)
 
     def exact_size(self, trained: Any) -> None:
         from toktk.tokenizer import Tokenizer
 
-        if not isinstance(trained, Trained) or not all(
-            isinstance(tokenizer, Tokenizer) for tokenizer in trained.tokenizers
-        ):
-            raise _Breach("Trained, of Tokenizer", f"{trained!r:.100}")
+        rule = "exact size"
+        tokenizers = trained.tokenizers if isinstance(trained, Trained) else [None]
+        if not all(isinstance(tokenizer, Tokenizer) for tokenizer in tokenizers):
+            raise ConformanceError(rule, "Trained, of Tokenizer", f"{trained!r:.100}")
         reached = [tokenizer.vocab_size for tokenizer in trained.tokenizers]
-        expected = [size for size in self.sizes if size in reached]
         missing = [size for size in self.sizes if size not in reached]
-        if reached != expected or not reached:
-            one_each = f"one tokenizer for each of {self.sizes}, in this order"
-            raise _Breach(one_each, f"sizes {reached}")
+        if not reached or reached != [size for size in self.sizes if size in reached]:
+            one_each = f"one tokenizer for each of {tuple(self.sizes)}, in this order"
+            raise ConformanceError(rule, one_each, f"sizes {reached}")
         if self.card.exact_size and missing:
-            self.stated(missing, trained.available)
-
-    def stated(self, missing: Sequence[int], available: int | None) -> None:
-        """Check that sizes left out are out of reach by what the trainer says."""
-        if available is None or available >= min(missing):
-            below = f"available below {min(missing)}, a size that was left out"
-            raise _Breach(below, f"{available}")
+            _check_available(rule, missing, trained.available)
 
     def dense_ids(self, tokenizer: Tokenizer) -> None:
         size, tokens = tokenizer.vocab_size, tokenizer.model.tokens
         if len(tokens) != size:
-            raise _Breach(f"{size} tokens", f"{len(tokens)}")
+            raise ConformanceError("dense ids", f"{size} tokens", f"{len(tokens)}")
         names = [name.encode() for name in tokenizer.model.special_tokens]
-        if tokens[: len(names)] != names:
-            raise _Breach(f"the special tokens {names} first", f"{tokens[: len(names)]}")
+        first = tokens[: len(names)]
+        if first != names:
+            raise ConformanceError("dense ids", f"the special tokens {names} first", f"{first}")
         for text in _texts():
             highest = max(tokenizer.encode(text), default=0)
             if highest >= size:
-                raise _Breach(f"ids 0 to {size - 1}", f"{highest} in {text!r:.60}")
+                where = f"{highest} in {text!r:.60}"
+                raise ConformanceError("dense ids", f"ids 0 to {size - 1}", where)
 
     def alphabet(self, tokenizer: Tokenizer) -> None:
         ordinary = set(tokenizer.model.tokens[len(tokenizer.model.special_tokens) :])
         missing = [f"0x{b:02X}" for b in range(256) if bytes([b]) not in ordinary]
         if missing:
-            raise _Breach("a token for every byte", f"none for {', '.join(missing)}")
+            none_for = f"none for {', '.join(missing)}"
+            raise ConformanceError("alphabet", "a token for every byte", none_for)
         for text in _texts():
             if text and not tokenizer.encode(text):
-                raise _Breach(f"ids for {text!r:.60}", "none")
+                raise ConformanceError("alphabet", f"ids for {text!r:.60}", "none")
 
     def round_trip(self, tokenizer: Tokenizer) -> None:
         if not self.card.lossless:
@@ -143,7 +126,7 @@ class _Check:
             ordinary = "".join(c for c in text if c not in self.card.reserved)
             back = tokenizer.decode(tokenizer.encode(ordinary))
             if back != ordinary:
-                raise _Breach(f"{ordinary!r:.60}", f"{back!r:.60}")
+                raise ConformanceError("round trip", f"{ordinary!r:.60}", f"{back!r:.60}")
 
     def export(self, tokenizer: Tokenizer) -> None:
         from toktk.pretokenizers.export import exported_pattern
@@ -157,24 +140,24 @@ class _Check:
             try:
                 tokenizer.save(folder)
             except ToktkError as error:
-                raise _Breach("files of the tokenizer", f"{error}") from error
+                raise ConformanceError("export", "files of the tokenizer", f"{error}") from error
             encode = _library_encode(Path(folder))
             if encode is None:
                 names = sorted(path.name for path in Path(folder).iterdir())
-                raise _Breach("a tokenizer.json or a .model", f"{names}")
+                raise ConformanceError("export", "a tokenizer.json or a .model", f"{names}")
             for text in _texts():
-                mine, theirs = tokenizer.encode(text), encode(text)
-                if mine != theirs:
-                    expected = f"ids {mine[:20]} of {text!r:.60}"
-                    raise _Breach(expected, f"{theirs[:20]}, from the file")
+                ours, theirs = tokenizer.encode(text), encode(text)
+                if ours != theirs:
+                    expected = f"ids {ours[:20]} of {text!r:.60}"
+                    raise ConformanceError("export", expected, f"{theirs[:20]}, from the file")
 
     def nested(self, tokenizers: Sequence[Tokenizer]) -> None:
         by_size = sorted(tokenizers, key=lambda tokenizer: tokenizer.vocab_size)
         for small, large in itertools.pairwise(by_size):
             claimed = self.card.nested or small.model.is_prefix_of(large.model)
             if claimed and small.model.tokens != large.model.tokens[: small.vocab_size]:
-                tokens = f"the {small.vocab_size} tokens"
-                raise _Breach(f"{tokens} at the beginning of the {large.vocab_size}", "other ones")
+                first = f"the {small.vocab_size} tokens at the beginning of the {large.vocab_size}"
+                raise ConformanceError("nested", first, "other ones")
 
     def determinism(self, tokenizers: Sequence[Tokenizer]) -> None:
         if not self.card.deterministic:
@@ -187,7 +170,8 @@ class _Check:
             for first, second in zip(tokenizers, again, strict=False):
                 if first.signature != second.signature:
                     others = f"others {order}, at {first.vocab_size} tokens"
-                    raise _Breach("equal ids, or a card with deterministic=False", others)
+                    equal = "equal ids, or a card with deterministic=False"
+                    raise ConformanceError("determinism", equal, others)
 
     def reads(self) -> None:
         weighted = [(text, 1 + i % 2) for i, (text, _) in enumerate(self.documents)]
@@ -196,17 +180,18 @@ class _Check:
         except TrainingError as error:
             if self.card.reads == "pieces":
                 expected = 'training on word frequencies, or a card with reads="text"'
-                raise _Breach(expected, f"{error}") from error
+                raise ConformanceError("reads", expected, f"{error}") from error
             return
         if self.card.reads == "text":
-            raise _Breach("word frequencies refused: TrainingError", "a training")
+            refused = "word frequencies refused: TrainingError"
+            raise ConformanceError("reads", refused, "a training")
 
     def too_small(self) -> None:
         try:
             trained = self.train(self.documents, [1])
         except TrainingError:
             return
-        raise _Breach("TrainingError for 1 token", f"{trained!r:.100}")
+        raise ConformanceError("too small", "TrainingError for 1 token", f"{trained!r:.100}")
 
     def too_large(self) -> None:
         try:
@@ -215,9 +200,17 @@ class _Check:
             return
         reached = [tokenizer.vocab_size for tokenizer in trained.tokenizers]
         if UNREACHABLE not in reached:
-            if reached != list(self.sizes):
-                raise _Breach(f"the other sizes, {self.sizes}", f"{reached}")
-            self.stated([UNREACHABLE], trained.available)
+            if reached != self.sizes:
+                others = f"the other sizes, {tuple(self.sizes)}"
+                raise ConformanceError("too large", others, f"{reached}")
+            _check_available("too large", [UNREACHABLE], trained.available)
+
+
+def _check_available(rule: str, missing: Sequence[int], available: int | None) -> None:
+    """Check that the trainer says why sizes are missing: the text gives fewer tokens."""
+    if available is None or available >= min(missing):
+        below = f"available below {min(missing)}, a size that was left out"
+        raise ConformanceError(rule, below, f"{available}")
 
 
 def _library_encode(folder: Path) -> Callable[[str], list[int]] | None:

@@ -16,7 +16,7 @@ Texts: TypeAlias = Union[Sequence[str], "pa.Array", "pa.ChunkedArray", tuple[Byt
 
 
 def utf8(text: str, document: int | None = None) -> bytes:
-    """Return `text` in UTF-8; an error about a lone surrogate names the document, if it has a number."""
+    """Return `text` in UTF-8; the error about a lone surrogate names the document, if it is given."""
     try:
         return text.encode()
     except UnicodeEncodeError as error:
@@ -29,14 +29,7 @@ def utf8(text: str, document: int | None = None) -> bytes:
 
 
 def flat(texts: Texts) -> tuple[Bytes, Int64]:
-    """Return all documents as uint8[N], valid UTF-8, and int64[D + 1], where each begins and ends.
-
-    Arrays are not copied where they are large_string arrays or flat already.
-
-    Raises:
-        FormatError: a lone surrogate; one string, or something else that is no batch.
-        CorpusError: a null, or bytes that are no UTF-8; it names the document, from 0.
-    """
+    """Return all documents as uint8[N], valid UTF-8, and int64[D + 1]; large strings are not copied."""
     if isinstance(texts, str | bytes):
         raise FormatError(
             f"cannot encode a batch that is a {type(texts).__name__}.",
@@ -76,10 +69,8 @@ def _of_arrays(data: Any, offsets: Any) -> pa.Array:
         )
     offsets = offsets.astype(np.int64, copy=False)
     if offsets[0] < 0 or offsets[-1] > data.size or bool((offsets[1:] < offsets[:-1]).any()):
-        raise FormatError(
-            "cannot encode these arrays.",
-            f"Found: offsets that descend or leave the {data.size:,} bytes of text.",
-        )
+        outside = f"Found: offsets that descend or leave the {data.size:,} bytes of text."
+        raise FormatError("cannot encode these arrays.", outside)
     buffers = pa.py_buffer(offsets), pa.py_buffer(data)
     return pa.LargeStringArray.from_buffers(offsets.size - 1, *buffers)
 

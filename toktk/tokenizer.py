@@ -31,12 +31,10 @@ _SHORT = 1024  # bytes; below that the table costs more than it saves
 
 @dataclass(frozen=True, eq=False)
 class Tokenizer:
-    """A pretokenizer and a model.
+    """A pretokenizer, which cuts text into pieces, and a model, which encodes a piece.
 
     Attributes:
         name: what tables call it, such as ``bpe-50k``.
-        pretokenizer: cuts text into pieces.
-        model: encodes a piece.
         engine: what runs a tokenizer that was loaded: ``native``, or a library and its version.
         why: why it is not the native engine; empty if it is.
     """
@@ -62,16 +60,12 @@ class Tokenizer:
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of `text`; special tokens in the text are ordinary text.
-
-        Raises:
-            FormatError: the text holds a lone surrogate, which has no UTF-8.
-        """
+        """Return the ids of `text`; special tokens in it are ordinary text, a lone surrogate is an error."""
         ids: list[int] = self.encode_to_numpy(text).tolist()
         return ids
 
     def encode_to_numpy(self, text: str) -> Ids:
-        """Return uint32[n], the ids of `text`; see `encode`."""
+        """Return uint32[n]; see `encode`."""
         data = np.frombuffer(utf8(text), dtype=np.uint8)
         offsets = np.array([0, data.size], dtype=np.int64)
         if data.size > _SHORT:
@@ -83,13 +77,11 @@ class Tokenizer:
         """Return the ids of many documents.
 
         Args:
-            texts: strings; an Arrow array of strings, which is not copied if they are large; or
-                (data, offsets): uint8[N], UTF-8, and int64[D + 1].
-            jobs: threads. The ids do not depend on them.
+            texts: see `toktk.texts.Texts`; only Arrow's large strings and flat arrays are not copied.
+            jobs: threads; the ids do not depend on them.
 
         Returns:
-            uint32[n], the ids of all documents one after the other, and int64[D + 1]: those of document d
-            are ``ids[offsets[d]:offsets[d + 1]]``.
+            uint32[n], the ids, and int64[D + 1]: those of document d are ``ids[offsets[d]:offsets[d + 1]]``.
 
         Raises:
             FormatError: a lone surrogate; something that is no batch of texts.
@@ -102,16 +94,11 @@ class Tokenizer:
         return int(self.encode_to_numpy(text).size)
 
     def count_batch(self, texts: Texts, jobs: int = 1) -> Int64:
-        """Return int64[D], how many ids each document takes; see `encode_batch`.
-
-        The ids are not kept, so memory does not grow with the text.
-        """
+        """Return int64[D], how many ids each document takes; memory does not grow with the text."""
         return self._encoder.count_batch(*flat(texts), jobs)
 
     def intern_batch(self, texts: Texts) -> tuple[npt.NDArray[np.int32], Int64, Bytes, Int64]:
         """Give the distinct pieces of documents numbers, in order of first appearance.
-
-        `texts` is as for `encode_batch`.
 
         Returns:
             int32[P], the number of the piece at each position; int64[D + 1], where the positions of each
@@ -124,11 +111,7 @@ class Tokenizer:
         return Encoder(self.pretokenizer, self.model)
 
     def decode_bytes(self, ids: Sequence[int] | npt.NDArray[Any]) -> bytes:
-        """Return the bytes of `ids`.
-
-        Raises:
-            FormatError: an id outside the vocabulary.
-        """
+        """Return the bytes of `ids`; a FormatError if one is outside the vocabulary."""
         tokens = self.model.tokens
         numbers = np.asarray(ids).tolist()
         if numbers and (min(numbers) < 0 or max(numbers) >= len(tokens)):
@@ -144,24 +127,18 @@ class Tokenizer:
         return self.decode_bytes(ids).decode(errors="replace")
 
     def decode_batch(self, ids: Ids, offsets: Int64) -> list[str]:
-        """Return the texts of documents, from what `encode_batch` returns.
-
-        Raises:
-            FormatError: an id outside the vocabulary.
-        """
+        """Return the texts of documents, from what `encode_batch` returns."""
         return [self.decode(ids[a:b]) for a, b in itertools.pairwise(offsets.tolist())]
 
     def save(self, folder: Path | str) -> Saved:
         """Write ``tokenizer.json`` and what else can hold it: ``<name>.tiktoken`` or ``.model``.
 
-        Hugging Face tokenizers loads the first, tiktoken the second (`load_tiktoken` in
-        toktk.formats.tiktoken builds its Encoding), SentencePiece the third. Whether tiktoken gives
-        equal ids on every text is returned. A model that a library runs is written as that library's file
-        alone.
+        Hugging Face tokenizers loads the first, tiktoken the second (see `load_tiktoken` in
+        toktk.formats.tiktoken), SentencePiece the third. Whether tiktoken gives equal ids on every
+        text is returned. A model that a library runs is written as that library's file alone.
 
         Raises:
             FormatError: no file can hold the pattern, the model or a special token.
-            StorageError: a file cannot be written.
         """
         from toktk.formats.files import save
 

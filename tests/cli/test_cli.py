@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import errno
 import io
 import json
@@ -17,15 +18,9 @@ from click.testing import CliRunner, Result
 
 from toktk import __version__
 from toktk.cli import COMMANDS, main
-from toktk.cli.options import (
-    format_option,
-    jobs_option,
-    output_option,
-    quiet_option,
-    seed_option,
-    sizes_option,
-)
+from toktk.cli.options import run_options, sizes_option
 from toktk.cli.output import emit_rows
+from toktk.cli.running import RunOptions
 from toktk.corpus.cards import cards
 from toktk.corpus.starter import PARTS
 from toktk.errors import StorageError, ToktkError
@@ -40,10 +35,10 @@ def add(monkeypatch: pytest.MonkeyPatch) -> Callable[[click.Command], None]:
     """Make a command available as ``toktk probe``, loaded as any other."""
 
     def adder(command: click.Command) -> None:
-        module = types.ModuleType("probe_module")
+        module = types.ModuleType("toktk.cli.probe")
         module.command = command  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "probe_module", module)
-        monkeypatch.setitem(COMMANDS, "probe", ("probe_module:command", "Probe."))
+        monkeypatch.setitem(sys.modules, "toktk.cli.probe", module)
+        monkeypatch.setitem(COMMANDS, "probe", "Probe.")
 
     return adder
 
@@ -63,7 +58,7 @@ def raising(add: Callable[[click.Command], None]) -> Callable[[BaseException], R
 def test_version_and_help() -> None:
     assert run("--version").stdout == f"toktk {__version__}\n"
     shown = run("--help").stdout
-    for name, (_, line) in COMMANDS.items():
+    for name, line in COMMANDS.items():
         assert f"{name} " in shown
         assert line in shown
 
@@ -179,22 +174,20 @@ def test_bad_sizes_are_usage_errors(add, text: str, found: str) -> None:
 
 def test_shared_options_and_their_defaults(add) -> None:
     @click.command("probe")
-    @format_option
-    @output_option()
-    @quiet_option
-    @seed_option
-    @jobs_option
-    def probe(**given: object) -> None:
-        click.echo(json.dumps(given, default=str))
+    @run_options("Where to.")
+    def probe(options: RunOptions) -> None:
+        click.echo(json.dumps(dataclasses.asdict(options), default=str))
 
     add(probe)
     default = json.loads(run("probe").stdout)
     assert default.pop("jobs") >= 1
-    assert default == {"format": "table", "output": None, "quiet": False, "seed": 0}
+    assert default == {"format": "table", "output": None, "quiet": False, "seed": 0, "force": False}
     given = json.loads(
-        run("probe", "-f", "md", "-o", "x", "-q", "--seed", "3", "--jobs", "2").stdout
+        run("probe", "-f", "md", "-o", "x", "-q", "--seed", "3", "--jobs", "2", "--force").stdout
     )
-    assert given == {"format": "md", "output": "x", "quiet": True, "seed": 3, "jobs": 2}
+    assert given == {
+        "format": "md", "output": "x", "quiet": True, "seed": 3, "jobs": 2, "force": True,
+    }  # fmt: skip
     assert run("probe", "--jobs", "0").exit_code == 2
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from toktk.cli.progress import ProgressBars
+from toktk.cli.running import ProgressBars
 from toktk.lab.meter import Cost, costs_line
 from toktk.report.records import Record
 from toktk.report.results import Results

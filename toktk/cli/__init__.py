@@ -1,4 +1,4 @@
-"""The command line: one verb per file, imported only when used, and the one place errors end.
+"""The command line: one file per verb, imported only when used, and the one place errors end.
 
 Data goes to standard output, all else to standard error. Exit codes: 0, 1 an error, 2 wrong usage,
 130 interrupted.
@@ -16,15 +16,15 @@ import click
 from toktk import __version__
 from toktk.errors import ToktkError, did_you_mean
 
-# Verb -> where its command is, and its line in --help, which must not cost an import.
+# Verb -> its line in --help, which must not cost an import.
 COMMANDS = {
-    "sweep": ("toktk.cli.sweep:command", "Train at many vocabulary sizes and measure every one."),
-    "train": ("toktk.cli.train:command", "Train one tokenizer and write it."),
-    "bench": ("toktk.cli.bench:command", "Measure tokenizers on text that none of them has seen."),
-    "convert": ("toktk.cli.convert:command", "Write a tokenizer in another library's format."),
-    "ls": ("toktk.cli.ls:command", "List trainers, pretokenizers, metrics and corpora."),
-    "env": ("toktk.cli.env:command", "Show versions, machine and cache."),
-    "cache": ("toktk.cli.cache:command", "Show what is stored for the next time, and delete it."),
+    "sweep": "Train at many vocabulary sizes and measure every one.",
+    "train": "Train one tokenizer and write it.",
+    "bench": "Measure tokenizers on text that none of them has seen.",
+    "convert": "Write a tokenizer in another library's format.",
+    "ls": "List trainers, pretokenizers, metrics and corpora.",
+    "env": "Show versions, machine and cache.",
+    "cache": "Show what is stored for the next time, and delete it.",
 }
 
 
@@ -39,8 +39,7 @@ class LazyGroup(click.Group):
         """Import and return the command, or None if there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
+        command: click.Command = importlib.import_module(f"toktk.cli.{cmd_name}").command
         return command
 
     def resolve_command(
@@ -54,7 +53,7 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the verbs with their help lines, importing none of them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+            formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an expected error becomes a message and an exit code."""
@@ -68,10 +67,8 @@ class LazyGroup(click.Group):
             click.echo(f"Error: {_message(error)}", err=True)
             ctx.exit(1)
         except KeyboardInterrupt:
-            click.echo(
-                "Interrupted. Finished work is kept: run the same command again to resume.",
-                err=True,
-            )
+            resume = "Finished work is kept: run the same command again to resume."
+            click.echo(f"Interrupted. {resume}", err=True)
             ctx.exit(130)
 
 
@@ -80,10 +77,9 @@ def _message(error: ToktkError | OSError) -> str:
         return str(error)
     place = f"{error.filename}: " if error.filename else ""
     what = f"{place}{error.strerror or error}."
+    advice = "Set TOKTK_DEBUG=1 to see where this happened."
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
         advice = "Free space, or choose another place with -o DIR or TOKTK_HOME=DIR."
-    else:
-        advice = "Set TOKTK_DEBUG=1 to see where this happened."
     return f"{what}\n  {advice}"
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from toktk.cli.options import (
-    corpus_options,
-    measuring_options,
-    output_option,
-    run_options,
-)
+from toktk.cli.options import corpus_options, measuring_options, run_options
+from toktk.cli.output import show, show_page
+from toktk.cli.running import RunOptions
 
 if TYPE_CHECKING:
     from toktk.corpus import ReaderOptions
@@ -39,8 +35,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Threads that an engine may use when it is timed.",
 )
-@output_option("The run directory.  [default: runs/bench-<corpus>-<hash>]")
-@run_options
+@run_options("The run directory.  [default: runs/bench-<corpus>-<hash>]")
 def command(
     tokenizers: tuple[str, ...],
     specs: tuple[str, ...],
@@ -49,12 +44,7 @@ def command(
     throughput: bool,
     pathological: bool,
     threads: int,
-    output: Path | None,
-    format: str,
-    quiet: bool,
-    seed: int,
-    jobs: int,
-    force: bool,
+    options: RunOptions,
 ) -> None:
     """Measure tokenizers, public and your own, on text that none of them has seen.
 
@@ -69,22 +59,21 @@ def command(
     Each tokenizer is held against its own library first; where ids differ, the library runs it. Text
     is cut once for all tokenizers that cut alike. What is finished is kept, as in a sweep.
     """  # noqa: D301 - click wants the backspace itself
-    from toktk.cli.output import show, show_page
-    from toktk.cli.running import carried_out, close, show_run, timed
     from toktk.corpus import load_corpus
     from toktk.lab.bench import Bench
     from toktk.lab.plan import BenchPlan
     from toktk.lab.timing import TimingPlan, with_timings
     from toktk.report.throughput import throughput_text
 
-    plan = BenchPlan(tokenizers, load_corpus(specs, reader), measures, jobs, force)
+    plan = BenchPlan(tokenizers, load_corpus(specs, reader), measures, options.jobs, options.force)
     bench = Bench(plan)
-    run = carried_out(bench, output, quiet)
-    if format == "table":  # what is known is shown before the clocks start
-        show_run(run, format)
-    timings = timed(bench, run, TimingPlan(threads, seed, pathological), quiet, throughput)
-    if format == "table":
+    run = options.carry_out(bench)
+    if options.format == "table":  # what is known is shown before the clocks start
+        options.show(run)
+    timing = TimingPlan(threads, options.seed, pathological)
+    timings = options.time(bench, run, timing) if throughput else []
+    if options.format == "table":
         show_page(lambda width, color: throughput_text(timings, width, color))
     else:
-        show(with_timings(run.results, timings, bench), format)
-    close(run, quiet)
+        show(with_timings(run.results, timings, bench), options.format)
+    options.close(run)

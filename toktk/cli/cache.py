@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,16 +9,9 @@ from typing import Any
 import click
 
 from toktk import cache, paths
-from toktk.cli.options import format_option, output_option
-from toktk.cli.output import emit, emit_rows
+from toktk.cli.options import format_option, output_option, parsed
+from toktk.cli.output import emit_json, emit_rows
 from toktk.sizes import bytes_label, parse_bytes
-
-
-def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
-    try:
-        return None if value is None else parse_bytes(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
 
 
 @click.command("cache")
@@ -27,7 +19,7 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> int 
 @click.option(
     "--keep",
     metavar="SIZE",
-    callback=_size,
+    callback=parsed(lambda size: None if size is None else parse_bytes(size)),
     help="Delete what was used least recently, until the rest fits: 5GB, 500MB, 2GiB.",
 )
 @format_option
@@ -66,7 +58,7 @@ def command(clear: bool, keep: int | None, format: str, output: Path | None) -> 
     if format == "json":
         about = {"home": str(paths.home()), "limit": limit, "entries": len(stored)}
         shown = {**about, "bytes": _bytes(stored), "kinds": kinds}
-        emit(json.dumps(shown, ensure_ascii=False, indent=2) + "\n", output)
+        emit_json(shown, output)
         return
     if format == "table":
         for kind in kinds:

@@ -40,9 +40,7 @@ def command(source: Path, target: Path, force: bool) -> None:
     (pretokenizer, model), notes = read_to_convert(source)
     files, more = write_as(pretokenizer, model, target)
     names = " and ".join(path.name for path in files)
-    click.echo(
-        f"Wrote {names}: {model.kind}, {model.vocab_size:,} tokens, pretokenizer {pretokenizer.name}.",
-        err=True,
-    )
+    what = f"{model.kind}, {model.vocab_size:,} tokens, pretokenizer {pretokenizer.name}"
+    click.echo(f"Wrote {names}: {what}.", err=True)
     for note in dict.fromkeys([*notes, *more]):
         click.echo(f"Note: {note}", err=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from toktk.cli.options import format_option, output_option
-from toktk.cli.output import emit, emit_rows
+from toktk.cli.output import emit_json, emit_rows
 from toktk.report.tabular import Cell
 
 
@@ -19,12 +18,12 @@ def command(format: str, output: Path | None) -> None:
     """Show versions, machine, plugins and cache; never the host's or the user's name."""
     from toktk.lab.environment import environment
 
-    found = environment()
+    facts = environment()
     if format == "json":
-        emit(json.dumps(found, ensure_ascii=False, indent=2) + "\n", output)
+        emit_json(facts, output)
         return
     rows: list[tuple[str, Cell]] = []
-    for name, value in found.items():
+    for name, value in facts.items():
         if name == "packages":
             rows += [(package, number or "not installed") for package, number in value.items()]
         elif name == "plugins":

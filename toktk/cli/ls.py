@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ import click
 from toktk.cli.options import format_option, output_option
 from toktk.cli.output import emit_rows
 from toktk.errors import ToktkError, in_a_line
-from toktk.registry import Registry
 
 Row = tuple[str, ...]
 
@@ -49,9 +49,9 @@ _TWO_LINES = {
 
 def _listed(kind: str) -> tuple[Row, list[Row]]:
     """Return the columns and rows of what a registry lists; a broken plug-in is a row too."""
-    columns, describe = _KINDS[kind]
+    module, registry_name, columns, describe = _KINDS[kind]
+    registry = getattr(importlib.import_module(f"toktk.{module}"), registry_name)
     what = columns.index("what") if "what" in columns else 0
-    registry = _registry(kind)
     rows: list[Row] = []
     for name, origin in registry.names().items():
         try:
@@ -67,20 +67,6 @@ def _listed(kind: str) -> tuple[Row, list[Row]]:
     return ("name", *columns, "origin"), rows
 
 
-def _registry(kind: str) -> Registry:
-    if kind == "trainers":
-        from toktk.trainers import TRAINERS as registry
-    elif kind == "metrics":
-        from toktk.metrics import METRICS as registry
-    elif kind == "pair-scores":
-        from toktk.trainers.pair_scores import PAIR_SCORES as registry
-    elif kind == "inference":
-        from toktk.models.inference import INFERENCE as registry
-    else:
-        from toktk.pretokenizers.patterns import PRETOKENIZERS as registry
-    return registry
-
-
 def _first_line(target: Any) -> str:
     return (target.__doc__ or "").strip().partition("\n")[0]
 
@@ -94,7 +80,7 @@ def _trainer(target: Any) -> Row:
     return (_first_line(target), card.reads, card.pretokenizer, *yes_or_no, " ".join(card.notes))
 
 
-def _pretokenizer(target: Any) -> Row:
+def _what(target: Any) -> Row:
     return ("split pattern" if isinstance(target, str) else _first_line(target),)
 
 
@@ -103,13 +89,16 @@ def _metric(target: Any) -> Row:
 
 
 _CLAIMS = ("exact size", "deterministic", "one training")  # one training for all sizes
-_KINDS: dict[str, tuple[Row, Callable[[Any], Row]]] = {
-    "trainers": (("what", "reads", "pretokenizer", *_CLAIMS, "notes"), _trainer),
-    "pretokenizers": (("what",), _pretokenizer),
-    "patterns": (("pattern",), lambda target: (target,)),
-    "metrics": (("unit", "better", "what"), _metric),
-    "pair-scores": (("what",), lambda target: (_first_line(target),)),
-    "inference": (("what",), lambda target: (target.description,)),
+_CARD = ("what", "reads", "pretokenizer", *_CLAIMS, "notes")
+_PATTERNS = ("pretokenizers.patterns", "PRETOKENIZERS")
+# Kind -> module and name of its registry, columns between name and origin, and what fills them.
+_KINDS: dict[str, tuple[str, str, Row, Callable[[Any], Row]]] = {
+    "trainers": ("trainers", "TRAINERS", _CARD, _trainer),
+    "pretokenizers": (*_PATTERNS, ("what",), _what),
+    "patterns": (*_PATTERNS, ("pattern",), lambda target: (target,)),
+    "metrics": ("metrics", "METRICS", ("unit", "better", "what"), _metric),
+    "pair-scores": ("trainers.pair_scores", "PAIR_SCORES", ("what",), _what),
+    "inference": ("models.inference", "INFERENCE", ("what",), lambda t: (t.description,)),
 }
 
 

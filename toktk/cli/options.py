@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import pkgutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from toktk.cli.output import FORMATS
+from toktk.cli.running import RunOptions
+from toktk.runtime import usable_cores
 from toktk.sizes import parse_size, size_label
 
 if TYPE_CHECKING:
@@ -19,43 +22,62 @@ Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
 
 
-class SizeType(click.ParamType):  # type: ignore[type-arg] # older clicks cannot subscript it
-    """Vocabulary sizes, ``50k`` or ``8k,16k``; see `toktk.sizes.parse_size`."""
+def parsed(parse: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Return the callback that parses an option's value; a ValueError is wrong usage."""
 
-    name = "size"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        """Return the sizes of one option value, in the order written."""
-        if isinstance(value, tuple):
-            return value
+    def callback(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
         try:
-            return tuple(parse_size(item.strip()) for item in str(value).split(","))
+            return parse(value)
         except ValueError as error:
-            self.fail(str(error), param, ctx)
+            raise click.BadParameter(str(error)) from error
+
+    return callback
 
 
-def sizes_option(default: Sequence[int] | None = None, **attributes: Any) -> Decorator:
+each_once = parsed(lambda names: tuple(dict.fromkeys(names)))
+
+
+def stacked(*decorators: Any) -> Decorator:
+    """Return the decorator that applies `decorators` so that their options are listed in this order."""
+    return lambda function: functools.reduce(lambda f, d: d(f), reversed(decorators), function)
+
+
+def gathered(into: str, make: Callable[..., Any] | str, *options: Any) -> Decorator:
+    """Return the decorator that adds options, and gives a command ``into=make(**values)`` in their place."""
+    add = stacked(*options)
+    names = [option.name for option in click.command("options")(add(lambda: None)).params]
+
+    def decorate(function: Command) -> Command:
+        @functools.wraps(function)
+        def command(**values: Any) -> Any:
+            own = {str(name): values.pop(str(name)) for name in names}
+            # By name it is imported when the command runs, not for --help.
+            maker = pkgutil.resolve_name(make) if isinstance(make, str) else make
+            return function(**values, **{into: maker(**own)})
+
+        return add(command)
+
+    return decorate
+
+
+def sizes_option(default: Sequence[int] = ()) -> Decorator:
     """Add ``-s/--size``, repeatable: the command gets `sizes`, ascending and without repeats."""
 
-    def merge(
-        ctx: click.Context, param: click.Parameter, values: tuple[tuple[int, ...], ...]
-    ) -> tuple[int, ...]:
-        return tuple(sorted({size for value in values for size in value}))
+    def parse(values: Sequence[str]) -> tuple[int, ...]:
+        texts = [text.strip() for value in values for text in value.split(",")]
+        return tuple(sorted(set(map(parse_size, texts))))
 
     return click.option(
         "-s",
         "--size",
         "sizes",
-        type=SizeType(),
         multiple=True,
-        default=None if default is None else [",".join(map(size_label, default))],
-        show_default=default is not None,
-        callback=merge,
+        required=not default,
+        default=[",".join(map(size_label, default))] if default else None,
+        show_default=bool(default),
+        callback=parsed(parse),
         metavar="SIZE[,SIZE...]",
         help="Vocabulary size in tokens, specials and alphabet included: 50k is 50,000.",
-        **attributes,
     )
 
 
@@ -64,7 +86,7 @@ def output_option(help: str = "Write to this file instead of standard output.") 
     return click.option("-o", "--output", type=click.Path(path_type=Path), help=help)
 
 
-format_option: Decorator = click.option(
+format_option = click.option(
     "-f",
     "--format",
     type=click.Choice(FORMATS),
@@ -72,54 +94,35 @@ format_option: Decorator = click.option(
     show_default=True,
     help="How standard output is written.",
 )
-quiet_option: Decorator = click.option(
-    "-q", "--quiet", is_flag=True, help="No progress, no remarks."
-)
-seed_option: Decorator = click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Seed of whatever is random.",
-)
-force_option: Decorator = click.option(
-    "--force",
-    is_flag=True,
-    help="Compute everything anew, and overwrite another run in the folder.",
-)
 
 
-def _usable(ctx: click.Context, param: click.Parameter, value: int | None) -> int:
-    from toktk.runtime import usable_cores
-
-    return usable_cores() if value is None else value
-
-
-jobs_option: Decorator = click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    callback=_usable,
-    help="Threads.  [default: all usable cores]",
-)
-
-
-def stacked(*decorators: Any) -> Decorator:
-    """Return the decorator that applies `decorators` so that their options are listed in this order."""
-    return lambda function: functools.reduce(lambda f, d: d(f), reversed(decorators), function)
-
-
-def gathered(into: str, make: Callable[..., Any], *names: str) -> Decorator:
-    """Return the decorator that gives a command ``into=make(**options)`` in place of the options `names`."""
-
-    def decorate(function: Command) -> Command:
-        @functools.wraps(function)
-        def command(**options: Any) -> Any:
-            values = {name: options.pop(name) for name in names}
-            return function(**options, **{into: make(**values)})
-
-        return command
-
-    return decorate
+def run_options(output: str) -> Decorator:
+    """Add what sweep, train and bench share: the command gets `options`, RunOptions."""
+    return gathered(
+        "options",
+        RunOptions,
+        output_option(output),
+        format_option,
+        click.option("-q", "--quiet", is_flag=True, help="No progress, no remarks."),
+        click.option(
+            "--seed",
+            type=click.IntRange(min=0),
+            default=0,
+            show_default=True,
+            help="Seed of whatever is random.",
+        ),
+        click.option(
+            "--jobs",
+            type=click.IntRange(min=1),
+            callback=parsed(lambda jobs: jobs or usable_cores()),
+            help="Threads.  [default: all usable cores]",
+        ),
+        click.option(
+            "--force",
+            is_flag=True,
+            help="Compute everything anew, and overwrite another run in the folder.",
+        ),
+    )
 
 
 def corpus_options(default: str, what: str) -> Decorator:
@@ -139,42 +142,36 @@ def corpus_options(default: str, what: str) -> Decorator:
             metavar="SPEC",
             help=help,
         ),
-        click.option(
-            "--text-column", default="text", show_default=True, help="Column of the text."
-        ),
-        click.option(
-            "--group-column", help="Column of the group (language).  [default: the file's name]"
-        ),
-        click.option(
-            "--align-column",
-            help="Column of the line id of parallel text; for plain text `line`, its number.",
-        ),
-        click.option(
-            "--sample-by",
-            type=click.Choice(("line", "paragraph", "document")),
-            help="What a document is in plain text.  [default: line]",
-        ),
-        click.option(
-            "--limit",
-            type=click.IntRange(min=1),
-            help="Documents of each corpus, at most: the first, or with --seed a random sample.",
-        ),
-        click.option(
-            "--errors",
-            type=click.Choice(("strict", "replace")),
-            default="strict",
-            show_default=True,
-            help="Invalid UTF-8 is an error, or becomes U+FFFD.",
-        ),
         gathered(
             "reader",
             _reader_options,
-            "text_column",
-            "group_column",
-            "align_column",
-            "sample_by",
-            "limit",
-            "errors",
+            click.option(
+                "--text-column", default="text", show_default=True, help="Column of the text."
+            ),
+            click.option(
+                "--group-column", help="Column of the group (language).  [default: the file's name]"
+            ),
+            click.option(
+                "--align-column",
+                help="Column of the line id of parallel text; for plain text `line`, its number.",
+            ),
+            click.option(
+                "--sample-by",
+                type=click.Choice(("line", "paragraph", "document")),
+                help="What a document is in plain text.  [default: line]",
+            ),
+            click.option(
+                "--limit",
+                type=click.IntRange(min=1),
+                help="Documents of each corpus, at most: the first, or with --seed a random sample.",
+            ),
+            click.option(
+                "--errors",
+                type=click.Choice(("strict", "replace")),
+                default="strict",
+                show_default=True,
+                help="Invalid UTF-8 is an error, or becomes U+FFFD.",
+            ),
         ),
     )
 
@@ -189,13 +186,9 @@ def _reader_options(**values: Any) -> ReaderOptions:
     return ReaderOptions(**values)
 
 
-def _pretokenizers(**values: Any) -> Any:
-    from toktk.pretokenizers.pretokenizer import pretokenizers_of
-
-    return pretokenizers_of(values["names"], values["patterns"])
-
-
-pretokenizer_options = stacked(
+pretokenizer_options = gathered(
+    "pretokenizers",
+    "toktk.pretokenizers.pretokenizer:pretokenizers_of",
     click.option(
         "-p",
         "--pretokenizer",
@@ -206,12 +199,11 @@ pretokenizer_options = stacked(
     ),
     click.option(
         "--pattern",
-        "patterns",
+        "own_patterns",
         multiple=True,
         metavar="REGEX",
         help="A split pattern of your own, instead of a name. Repeatable.",
     ),
-    gathered("pretokenizers", _pretokenizers, "names", "patterns"),
 )
 
 
@@ -220,7 +212,9 @@ def _parameters(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-training_options = stacked(
+training_options = gathered(
+    "parameters",
+    _parameters,
     click.option(
         "--min-frequency", type=click.IntRange(min=0), help="Merge no pair that occurs less often."
     ),
@@ -238,29 +232,20 @@ training_options = stacked(
         metavar="TOKEN",
         help="A special token; takes one of the ids. Repeatable.",
     ),
-    gathered(
-        "parameters", _parameters, "min_frequency", "max_token_length", "score", "special_tokens"
-    ),
 )
 
 
-def _measures(metrics: tuple[str, ...], reference: str | None) -> Any:
-    from toktk.lab.plan import Measures
-
-    return Measures(tuple(dict.fromkeys(metrics)), reference)
-
-
-measuring_options = stacked(
+measuring_options = gathered(
+    "measures",
+    "toktk.lab.plan:Measures",
     click.option(
         "-m",
         "--metric",
         "metrics",
         multiple=True,
+        callback=each_once,
         metavar="NAME",
         help="What to measure: `toktk ls metrics`. Repeatable.  [default: all that the text allows]",
     ),
     click.option("--reference", metavar="GROUP", help="Parity's reference.  [default: English]"),
-    gathered("measures", _measures, "metrics", "reference"),
 )
-
-run_options = stacked(format_option, quiet_option, seed_option, jobs_option, force_option)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 import sys
@@ -31,9 +30,9 @@ def show(results: Results, format: str) -> None:
     if format == "table":
         show_page(lambda width, color: results.page(width).text(width, color))
     elif format == "json":
-        emit(results.to_json(), None)
+        emit(results.to_json())
     else:
-        emit(_TEXT[format](COLUMNS, results.rows()), None)
+        emit(_TEXT[format](COLUMNS, results.rows()))
 
 
 def show_page(text: Callable[[int, bool], str]) -> None:
@@ -43,12 +42,8 @@ def show_page(text: Callable[[int, bool], str]) -> None:
     click.echo(text(width, on_screen), nl=False, color=on_screen)
 
 
-def emit(text: str, output: Path | None) -> None:
-    """Write finished text to `output`, whole or not at all, or else to standard output.
-
-    Raises:
-        StorageError: the file cannot be written.
-    """
+def emit(text: str, output: Path | None = None) -> None:
+    """Write finished text to `output`, whole or not at all, or else to standard output."""
     if output is None:
         click.echo(text, nl=False)
         return
@@ -58,6 +53,11 @@ def emit(text: str, output: Path | None) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def emit_json(value: object, output: Path | None = None) -> None:
+    """Write a value as JSON."""
+    emit(json.dumps(value, ensure_ascii=False, indent=2) + "\n", output)
+
+
 def emit_rows(
     columns: Sequence[str],
     rows: Sequence[Sequence[tabular.Cell]],
@@ -65,28 +65,22 @@ def emit_rows(
     output: Path | None = None,
     below: str = "",
 ) -> None:
-    """Write rows under column names in one of `FORMATS`.
-
-    JSON is a list of objects. `below` follows a table.
-
-    Raises:
-        StorageError: the file cannot be written.
-    """
+    """Write rows under column names in one of `FORMATS`; `below` follows a table."""
     if format == "table":
-        text = _table(columns, rows, on_screen=output is None and sys.stdout.isatty()) + below
+        on_screen = output is None and sys.stdout.isatty()
+        emit(_table(columns, rows, on_screen) + below, output)
     elif format == "json":
-        records = [dict(zip(columns, row, strict=True)) for row in rows]
-        text = json.dumps(records, ensure_ascii=False, indent=2) + "\n"
+        emit_json([dict(zip(columns, row, strict=True)) for row in rows], output)
     else:
-        text = _TEXT[format](columns, rows)
-    emit(text, output)
+        emit(_TEXT[format](columns, rows), output)
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[tabular.Cell]], on_screen: bool) -> str:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from toktk.report.table import rendered
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for i, column in enumerate(columns):
@@ -96,8 +90,6 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[tabular.Cell]], on_sc
     for row in rows:
         # Text, not str: rich would read the brackets of "fertility[ws]" as markup.
         table.add_row(*(Text(tabular.shown(cell)) for cell in row))
-    text = io.StringIO()
     # Nothing that reads a pipe or a file wants cells folded to fit 80 columns.
-    width = None if on_screen else 10_000
-    Console(file=text, force_terminal=on_screen, width=width).print(table)
-    return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
+    width = shutil.get_terminal_size().columns if on_screen else 10_000
+    return rendered([table], width, on_screen)

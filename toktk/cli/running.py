@@ -1,15 +1,22 @@
-"""How a command carries out an experiment and shows its run."""
+"""How a command carries out an experiment, with progress on standard error, and shows its run."""
 
 from __future__ import annotations
 
+import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from toktk.cli.output import emit_rows, show
+from toktk.lab.meter import Watcher, costs_line
+from toktk.sizes import bytes_label
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from toktk.corpus import Corpus
     from toktk.lab.bench import Bench
     from toktk.lab.run import Run
     from toktk.lab.sweep import Sweep
@@ -17,58 +24,124 @@ if TYPE_CHECKING:
     from toktk.timing.figures import Timing
 
 
-def carried_out(experiment: Sweep | Bench, output: Path | None, quiet: bool) -> Run:
-    """Carry out an experiment, with progress bars unless `quiet`."""
-    from toktk.cli.progress import ProgressBars
-    from toktk.lab.run import carry_out
+@dataclass(frozen=True)
+class RunOptions:
+    """What sweep, train and bench are told alike; see `toktk.cli.options.run_options`."""
 
-    with ProgressBars(quiet) as bars:
-        experiment.meter.watcher = bars
-        return carry_out(experiment, output)
+    output: Path | None
+    format: str
+    quiet: bool
+    seed: int
+    jobs: int
+    force: bool
+
+    def sweep(self, training: Corpus, evaluation: Corpus | None, **plan: Any) -> None:
+        """Carry out a sweep and show it; `plan` holds what its plan needs besides these options."""
+        from toktk.lab.plan import SweepPlan
+        from toktk.lab.sweep import Sweep
+
+        plan |= {"seed": self.seed, "jobs": self.jobs, "force": self.force}
+        run = self.carry_out(Sweep(SweepPlan(training, evaluation, **plan)))
+        self.show(run)
+        self.close(run)
+
+    def carry_out(self, experiment: Sweep | Bench) -> Run:
+        """Carry out an experiment, with progress bars unless quiet."""
+        from toktk.lab.run import carry_out
+
+        with ProgressBars(self.quiet) as bars:
+            experiment.meter.watcher = bars
+            return carry_out(experiment, self.output)
+
+    def time(self, bench: Bench, run: Run, plan: TimingPlan) -> list[Timing]:
+        """Return the timings of a bench, with a progress bar unless quiet."""
+        from toktk.lab.timing import timings_of
+
+        with ProgressBars(self.quiet) as bars:
+            bench.meter.watcher = bars
+            return timings_of(bench, run, plan)
+
+    def show(self, run: Run) -> None:
+        """Write the figures of a run to standard output, or its tokenizers where nothing was measured."""
+        if run.results is not None:
+            show(run.results, self.format)
+            return
+        columns = ("tokenizer", "size", "pretokenizer", "folder", "files")
+        rows = [
+            (label, t["size"], t["pretokenizer"], t.get("folder"), ", ".join(t.get("files", ())))
+            for label, t in run.document["tokenizers"].items()
+        ]
+        emit_rows(columns, rows, self.format)
+
+    def close(self, run: Run) -> None:
+        """Say what the run cost and where it is; then raise what went wrong, if anything did."""
+        from toktk.lab.outcome import failure
+
+        if run.trouble is not None:
+            raise run.trouble
+        if not self.quiet:
+            if run.reused:
+                complete = "This run is complete; nothing was computed (--force computes it anew)."
+                click.echo(complete, err=True)
+            click.echo(f"{costs_line(run.document['steps'])}\n{run.directory.path}", err=True)
+        if run.document["failed"]:
+            raise failure(run.document["failed"])
 
 
-def timed(bench: Bench, run: Run, plan: TimingPlan, quiet: bool, throughput: bool) -> list[Timing]:
-    """Return the timings of a bench, with a progress bar unless `quiet`; none unless `throughput`."""
-    from toktk.cli.progress import ProgressBars
-    from toktk.lab.timing import timings_of
+class ProgressBars(Watcher):
+    """Show a bar for each step on a terminal, until the context ends; nothing at all if quiet."""
 
-    if not throughput:
-        return []
-    with ProgressBars(quiet) as bars:
-        bench.meter.watcher = bars
-        return timings_of(bench, run, plan)
+    def __init__(self, quiet: bool = False) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+        self._quiet = quiet
+        self._console = Console(stderr=True, highlight=False)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[amount]}", markup=False),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            disable=quiet or not sys.stderr.isatty(),
+        )
+        self._open: list[tuple[TaskID, str]] = []
 
-def show_run(run: Run, format: str) -> None:
-    """Write the figures of a run to standard output, or its tokenizers where nothing was measured."""
-    if run.results is not None:
-        show(run.results, format)
-        return
-    columns = ("tokenizer", "size", "pretokenizer", "folder", "files")
-    rows = [
-        (label, t["size"], t["pretokenizer"], t.get("folder"), ", ".join(t.get("files", ())))
-        for label, t in run.document["tokenizers"].items()
-    ]
-    emit_rows(columns, rows, format)
+    def __enter__(self) -> ProgressBars:
+        self._progress.start()
+        return self
 
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
 
-def close(run: Run, quiet: bool) -> None:
-    """Say what the run cost and where it is; then raise what went wrong, if anything did.
+    def begin(self, step: str, total: int | None, unit: str) -> None:
+        """Show a bar; the step around this one hides until it is done."""
+        if self._open:
+            self._progress.update(self._open[-1][0], visible=False)
+        task = self._progress.add_task(step, total=total, amount="")
+        self._open.append((task, unit))
 
-    Raises:
-        StorageError: the run could not be written.
-        ToktkError: something that was asked for has no figures.
-    """
-    from toktk.lab.meter import costs_line
-    from toktk.lab.outcome import failure
+    def advance(self, amount: int) -> None:
+        """Move the innermost bar."""
+        task, unit = self._open[-1]
+        self._progress.advance(task, amount)
+        if self._progress.disable:
+            return
+        state = self._progress.tasks[self._progress.task_ids.index(task)]
+        label = bytes_label if unit == "bytes" else "{:,.0f}".format
+        done = " of ".join(label(n) for n in (state.completed, state.total) if n is not None)
+        self._progress.update(task, amount=done if unit == "bytes" else f"{done} {unit}")
 
-    if run.trouble is not None:
-        raise run.trouble
-    if not quiet:
-        if run.reused:
-            click.echo(
-                "This run is complete; nothing was computed (--force computes it anew).", err=True
-            )
-        click.echo(f"{costs_line(run.document['steps'])}\n{run.directory.path}", err=True)
-    if run.document["failed"]:
-        raise failure(run.document["failed"])
+    def end(self) -> None:
+        """Take the innermost bar away."""
+        task, _ = self._open.pop()
+        self._progress.remove_task(task)
+        if self._open:
+            self._progress.update(self._open[-1][0], visible=True)
+
+    def remark(self, text: str) -> None:
+        """Print a line above the bars."""
+        if not self._quiet:
+            self._console.print(text, markup=False, soft_wrap=True, style="dim")

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from toktk.cli.options import (
     corpus_options,
+    each_once,
     measuring_options,
-    output_option,
     pretokenizer_options,
     run_options,
     sizes_option,
     training_options,
 )
+from toktk.cli.running import RunOptions
 from toktk.sizes import DEFAULT_SIZES
 from toktk.trainers import DEFAULT_TRAINERS
 
 if TYPE_CHECKING:
     from toktk.corpus import ReaderOptions
-    from toktk.lab.plan import Measures
-    from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 
 @click.command("sweep")
@@ -40,6 +38,7 @@ if TYPE_CHECKING:
     "trainers",
     multiple=True,
     default=DEFAULT_TRAINERS,
+    callback=each_once,
     show_default=True,
     metavar="NAME",
     help="What to train: `toktk ls trainers`. Repeatable.",
@@ -48,30 +47,20 @@ if TYPE_CHECKING:
 @click.option(
     "--inference",
     multiple=True,
+    callback=each_once,
     metavar="NAME",
     help="How to run the vocabularies: `toktk ls inference`. Repeatable.  [default: own]",
 )
 @sizes_option(DEFAULT_SIZES)
 @measuring_options
 @training_options
-@output_option("The run directory.  [default: runs/<corpus>-<hash>]")
-@run_options
+@run_options("The run directory.  [default: runs/<corpus>-<hash>]")
 def command(
     specs: tuple[str, ...],
     reader: ReaderOptions,
     evals: tuple[str, ...],
-    trainers: tuple[str, ...],
-    pretokenizers: tuple[Pretokenizer, ...],
-    inference: tuple[str, ...],
-    sizes: tuple[int, ...],
-    measures: Measures,
-    parameters: dict[str, Any],
-    output: Path | None,
-    format: str,
-    quiet: bool,
-    seed: int,
-    jobs: int,
-    force: bool,
+    options: RunOptions,
+    **plan: Any,  # the other fields of a SweepPlan
 ) -> None:
     """Train tokenizers at every size and measure what each costs in every language.
 
@@ -84,25 +73,6 @@ def command(
     Text is counted once, and one training of bpe or unigram serves every size. What is finished is
     kept: after an interruption, the same command goes on where it stopped.
     """  # noqa: D301 - click wants the backspace itself
-    from toktk.cli.running import carried_out, close, show_run
     from toktk.corpus import train_and_test
-    from toktk.lab.plan import SweepPlan
-    from toktk.lab.sweep import Sweep
 
-    training, evaluation = train_and_test(specs, evals, reader)
-    plan = SweepPlan(
-        training=training,
-        evaluation=evaluation,
-        sizes=sizes,
-        trainers=tuple(dict.fromkeys(trainers)),
-        pretokenizers=pretokenizers,
-        parameters=parameters,
-        inference=tuple(dict.fromkeys(inference)),
-        measures=measures,
-        seed=seed,
-        jobs=jobs,
-        force=force,
-    )
-    run = carried_out(Sweep(plan), output, quiet)
-    show_run(run, format)
-    close(run, quiet)
+    options.sweep(*train_and_test(specs, evals, reader), **plan)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from toktk.cli.options import (
     corpus_options,
-    output_option,
     pretokenizer_options,
     run_options,
     sizes_option,
     training_options,
 )
+from toktk.cli.running import RunOptions
 from toktk.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -33,23 +32,16 @@ if TYPE_CHECKING:
     help="What to train: `toktk ls trainers`.",
 )
 @pretokenizer_options
-@sizes_option(required=True)
+@sizes_option()
 @training_options
-@output_option("The folder to write to; required.")
-@run_options
+@run_options("The folder to write to; required.")
 def command(
     specs: tuple[str, ...],
     reader: ReaderOptions,
     trainer: str,
     pretokenizers: tuple[Pretokenizer, ...],
-    sizes: tuple[int, ...],
-    parameters: dict[str, Any],
-    output: Path | None,
-    format: str,
-    quiet: bool,
-    seed: int,
-    jobs: int,
-    force: bool,
+    options: RunOptions,
+    **plan: Any,  # the other fields of a SweepPlan
 ) -> None:
     """Train one tokenizer, at one size or several, and write it.
 
@@ -58,12 +50,9 @@ def command(
 
     Each size is a folder below OUTPUT/tokenizers, such as bpe-50k, with a tokenizer.json.
     """  # noqa: D301 - click wants the backspace itself
-    from toktk.cli.running import carried_out, close, show_run
     from toktk.corpus import load_corpus
-    from toktk.lab.plan import SweepPlan
-    from toktk.lab.sweep import Sweep
 
-    if output is None:
+    if options.output is None:
         raise click.UsageError("give the folder to write to: -o DIR.")
     if len(pretokenizers) > 1:
         raise TrainingError(
@@ -71,17 +60,5 @@ def command(
             f"Found: {', '.join(pretokenizer.name for pretokenizer in pretokenizers)}.",
             "Use toktk sweep to train with several.",
         )
-    plan = SweepPlan(
-        training=load_corpus(specs, reader),
-        evaluation=None,
-        sizes=sizes,
-        trainers=(trainer,),
-        pretokenizers=pretokenizers,
-        parameters=parameters,
-        seed=seed,
-        jobs=jobs,
-        force=force,
-    )
-    run = carried_out(Sweep(plan), output, quiet)
-    show_run(run, format)
-    close(run, quiet)
+    plan |= {"trainers": (trainer,), "pretokenizers": pretokenizers}
+    options.sweep(load_corpus(specs, reader), None, **plan)

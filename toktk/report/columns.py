@@ -6,12 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from toktk.report.families import FamilyRecords
-from toktk.report.records import Record
+from toktk.report.records import FamilyRecords, Record
 from toktk.report.table import NULL, Head, shortened
-
-Show = Callable[[FamilyRecords, Record], str]
-"""Writes a record of the family."""
 
 
 @dataclass(frozen=True)
@@ -19,16 +15,15 @@ class Column:
     """A column of figures about all groups together.
 
     Attributes:
-        head: its heading.
         metric: the figure; ``*`` stands for the reference in its name.
-        show: writes it.
+        show: writes the figure: a format of its value, or a function.
         legend: explains it in a line; ``{reference}`` and ``{n}`` are those of the figure.
         applies: whether a family has something to show here, besides having the metric.
     """
 
     head: Head
     metric: str
-    show: Show
+    show: str | Callable[[FamilyRecords, Record], str]
     legend: str = ""
     applies: Callable[[FamilyRecords], bool] = lambda family: True
 
@@ -38,23 +33,19 @@ class Column:
 
     def cell(self, family: FamilyRecords, size: int) -> str:
         """Return what stands there for the family at a size."""
-        record = family.get(size, family.named(self.metric) or "")
+        record = family.get(size, self.metric)
         if record is None or record.value is None:
             return NULL
-        return self.show(family, record)
+        show = self.show
+        return show.format(record.value) if isinstance(show, str) else show(family, record)
 
-    def head_for(self, family: FamilyRecords) -> Head:
-        """Return the heading with the legend of the family's figures."""
-        metric = family.named(self.metric) or ""
-        record = family.get(family.sizes[-1], metric)
-        reference = metric.partition("[")[2].partition("]")[0]
+    def head_for(self, families: Sequence[FamilyRecords]) -> Head:
+        """Return the heading, its legend about the first family that has the column."""
+        family = next(filter(self.fits, families))
+        record = family.get(family.sizes[-1], self.metric)
+        reference = (family.named(self.metric) or "").partition("[")[2].partition("]")[0]
         legend = self.legend.format(reference=reference, n=(record and record.n) or 0)
         return replace(self.head, legend=legend)
-
-
-def written(form: str) -> Show:
-    """Return what writes a figure in a format such as ``{:.3f}``."""
-    return lambda family, record: form.format(record.value)
 
 
 def _of_ceiling(family: FamilyRecords, record: Record) -> str:
@@ -66,7 +57,6 @@ def _worst(family: FamilyRecords, record: Record) -> str:
 
 
 def _gain(family: FamilyRecords, record: Record) -> str:
-    """Return the share of tokens saved by each thousand ids more than the size before."""
     size, tokens = record.size or 0, record.value or 0
     above = max((other for other in family.sizes if other < size), default=None)
     before = None if above is None else family.value(above, "tokens")
@@ -86,7 +76,7 @@ COLUMNS = (
     Column(
         Head("bytes/\ntoken"),
         "bytes_per_token",
-        written("{:.3f}"),
+        "{:.3f}",
         "bytes/token  all groups pooled; more is better",
     ),
     Column(
@@ -105,38 +95,38 @@ COLUMNS = (
     Column(
         Head("ferti-\nlity"),
         "fertility[ws]|macro",
-        written("{:.2f}"),
+        "{:.2f}",
         "fertility    tokens per white-space word, mean over {n} groups",
     ),
     Column(
         Head("parity\nmean"),
         "parity[*]|macro",
-        written("{:.2f}"),
+        "{:.2f}",
         "parity       tokens relative to {reference}, on parallel text: mean, and the worst",
     ),
     Column(Head("\nworst"), "parity[*]|max", _worst),
     Column(
         Head("\nGini", spare=3),
         "gini[tokens_per_line]",
-        written("{:.3f}"),
+        "{:.3f}",
         "Gini         inequality of tokens per line between languages; 0 is equal",
     ),
     Column(
         Head("ids\nused"),
         "utilization",
-        written("{:.1%}"),
+        "{:.1%}",
         "ids used     share of the vocabulary that occurs in this text",
     ),
     Column(
         Head("whole\nwords", spare=4),
         "single_token_words[piece]",
-        written("{:.1%}"),
+        "{:.1%}",
         "whole words  share of the pieces with a letter that are one token",
     ),
     Column(
         Head("\nlost"),
         "unknown",
-        written("{:.2%}"),
+        "{:.2%}",
         "lost         share of tokens that are unknown: text that the vocabulary lacks",
         applies=lambda family: any(family.value(size, "unknown") for size in family.sizes),
     ),
@@ -148,4 +138,4 @@ ABOUT_PIECES = ("headroom", "single_token_words[piece]")
 
 def columns_of(families: Sequence[FamilyRecords]) -> list[Column]:
     """Return the columns that any of the families has."""
-    return [column for column in COLUMNS if any(column.fits(family) for family in families)]
+    return [column for column in COLUMNS if any(map(column.fits, families))]

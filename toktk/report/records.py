@@ -1,4 +1,4 @@
-"""Record: one figure, long and tidy, with the signature that says what it depends on.
+"""Record: one figure, long and tidy, with the signature that says what it depends on; and families of them.
 
 Schema history (`SCHEMA`, stored in every Parquet and JSON file):
     1   tokenizer, trainer, pretokenizer, size, corpus, group, metric, value, low, high, unit, n,
@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 from toktk import __version__
 from toktk.errors import MetricError
+from toktk.pieces.table import POOLED
 
 SCHEMA = 2
 
@@ -27,20 +30,15 @@ class Record:
     Attributes:
         tokenizer: its label, such as ``bpe-50k``.
         family: what tokenizers that differ in size alone have in common; of others the label.
-        trainer: its trainer's name; None for one that was not trained here.
+        trainer: None for one that was not trained here.
         inference: how the vocabulary is run; "own" as its trainer or publisher made it.
-        pretokenizer: its name; None where a library cuts and does not say how.
-        size: the vocabulary size in ids.
-        corpus, group: the text.
-        metric: the figure's name.
-        value, low, high: the figure, and the ends of its interval; None means not measured.
-        unit: of the value.
+        pretokenizer: None where a library cuts and does not say how.
+        size: of the vocabulary, in ids.
+        value, low, high: the figure, and the ends of its interval; None means not measured, and a
+            MetricError refuses NaN and the infinities.
         n: how many documents, aligned lines or groups the value rests on.
         note: why the value is None, or which group a maximum belongs to.
         signature: what the figure depends on; see `signature`.
-
-    Raises:
-        MetricError: a number is NaN or infinite; what is not measured is None.
     """
 
     tokenizer: str
@@ -73,13 +71,7 @@ class Record:
             object.__setattr__(self, name, kind(number))
 
 
-NUMBERS: dict[str, type[int] | type[float]] = {
-    "size": int,
-    "value": float,
-    "low": float,
-    "high": float,
-    "n": int,
-}
+NUMBERS = {"size": int, "value": float, "low": float, "high": float, "n": int}
 
 COLUMNS = tuple(field.name for field in fields(Record))
 
@@ -94,17 +86,65 @@ def signature(**fields: str | int | float | None) -> str:
     A SHA-256 value is shown by its first eight digits and None is left out. ``%`` and ``|`` in
     values are percent-encoded, so the fields can be told apart again.
     """
-    names = sorted(fields, key=lambda name: (name not in _ORDER, _rank(name), name))
-    parts = [f"{name}:{_shown(fields[name])}" for name in names if fields[name] is not None]
-    return "|".join([f"toktk:{__version__}", *parts])
+    parts = [f"toktk:{__version__}"]
+    for name in [*_ORDER, *sorted(fields.keys() - set(_ORDER))]:
+        value = fields.get(name)
+        if value is not None:
+            text = str(value).replace("%", "%25").replace("|", "%7C")
+            parts.append(f"{name}:{text[:8] if _SHA256.fullmatch(text) else text}")
+    return "|".join(parts)
 
 
-def _rank(name: str) -> int:
-    return _ORDER.index(name) if name in _ORDER else 0
+class FamilyRecords:
+    """The records of tokenizers that differ in size alone.
+
+    Attributes:
+        first: a record, for the columns that all have in common, such as the family's label.
+        sizes, metrics, groups: in the order of the records; the groups without the pooled one.
+        unreached: sizes that the text does not fill; `available` is how many ids it gives, if that is known.
+    """
+
+    def __init__(self, records: Sequence[Record], left_out: Mapping[str, Any]) -> None:
+        self.first = records[0]
+        self.label = self.first.family
+        self.sizes = list(dict.fromkeys(record.size or 0 for record in records))
+        self.metrics = list(dict.fromkeys(record.metric for record in records))
+        self.groups = [g for g in dict.fromkeys(record.group for record in records) if g != POOLED]
+        self.by_key = {
+            (record.size or 0, record.metric, record.group): record for record in records
+        }
+        self.unreached: Sequence[int] = left_out.get("sizes", ())
+        self.available: int | None = left_out.get("available")
+
+    @property
+    def name(self) -> str:
+        """What the table over sizes calls it beside its pretokenizer: trainer and inference."""
+        trainer, inference = self.first.trainer or "", self.first.inference or "own"
+        return trainer if inference == "own" else f"{trainer}-{inference}"
+
+    def get(self, size: int, metric: str, group: str = POOLED) -> Record | None:
+        """Return a record, or None; the metric may be a pattern, see `named`."""
+        return self.by_key.get((size, self.named(metric) or "", group))
+
+    def value(self, size: int, metric: str, group: str = POOLED) -> float | None:
+        """Return a figure, or None."""
+        record = self.get(size, metric, group)
+        return None if record is None else record.value
+
+    def named(self, pattern: str) -> str | None:
+        """Return the metric of that name; ``*`` stands for any reference, as in ``parity[*]``."""
+        if "*" not in pattern:
+            return pattern if pattern in self.metrics else None
+        before, _, after = pattern.partition("*")
+        return next((m for m in self.metrics if m.startswith(before) and m.endswith(after)), None)
 
 
-def _shown(value: str | int | float | None) -> str:
-    text = str(value)
-    if _SHA256.fullmatch(text):
-        return text[:8]
-    return text.replace("%", "%25").replace("|", "%7C")
+def families(
+    records: Iterable[Record], unreached: Iterable[Mapping[str, Any]] = ()
+) -> list[FamilyRecords]:
+    """Return the families in the order of the records; `unreached` as in run.json."""
+    by_label: dict[str, list[Record]] = {}
+    for record in records:
+        by_label.setdefault(record.family, []).append(record)
+    left_out = {entry["family"]: entry for entry in unreached}
+    return [FamilyRecords(those, left_out.get(label, {})) for label, those in by_label.items()]

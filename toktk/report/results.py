@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,11 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toktk import arrow
-from toktk.errors import StorageError, ToktkError
+from toktk.errors import MetricError, StorageError, ToktkError, did_you_mean
 from toktk.paths import atomic_write
 from toktk.pieces.table import POOLED
 from toktk.report import tabular
-from toktk.report.charts import chart
 from toktk.report.records import COLUMNS, NUMBERS, SCHEMA, Record
 from toktk.report.tables import Page, results_page
 
@@ -31,9 +31,7 @@ _SCHEMA_KEY, _ABOUT_KEY = b"toktk.schema", b"toktk.about"
 class Results:
     """Records in a fixed order; the same records always give the same bytes in every format.
 
-    Attributes:
-        records: the figures.
-        about: what the tables say beside the figures, JSON-able; see `toktk.report.tables.results_page`.
+    What the tables say beside the figures is in `about`; see `toktk.report.tables.results_page`.
     """
 
     records: tuple[Record, ...]
@@ -57,32 +55,44 @@ class Results:
         return self.page().html()
 
     def where(self, **columns: Any) -> Results:
-        """Return the records whose columns have these values, such as ``where(metric="tokens")``.
-
-        Raises:
-            ToktkError: there is no such column.
-        """
+        """Return the records whose columns have these values, such as ``where(metric="tokens")``."""
         unknown = columns.keys() - set(COLUMNS)
         if unknown:
-            raise ToktkError(
-                f"results have no column {min(unknown)!r}.", f"Columns: {', '.join(COLUMNS)}."
-            )
+            names = f"Columns: {', '.join(COLUMNS)}."
+            raise ToktkError(f"results have no column {min(unknown)!r}.", names)
         wanted = columns.items()
-        chosen = [r for r in self.records if all(getattr(r, name) == v for name, v in wanted)]
+        chosen = (r for r in self.records if all(getattr(r, name) == v for name, v in wanted))
         return Results(tuple(chosen), self.about)
 
     def plot(self, metric: str = "bytes_per_token", group: str = POOLED) -> Any:
-        """Return an altair Chart of one metric: lines over sizes, or bars of tokenizers.
+        """Return an altair Chart of one metric: a line over sizes for each family, or bars of tokenizers."""
+        import altair as alt
 
-        Raises:
-            MetricError: there are no such figures.
-        """
-        return chart(self.records, metric, group)
+        drawn = [r for r in self.where(metric=metric, group=group) if r.value is not None]
+        if not drawn:
+            metrics = dict.fromkeys(record.metric for record in self.records)
+            raise MetricError(
+                f"no figures of {metric!r} to draw{did_you_mean(metric, metrics)}.",
+                f"Found: {', '.join(metrics) or 'no figures'}.",
+            )
+        first = drawn[0]
+        names = ("tokenizer", "family", "size", "value")
+        values = [{name: getattr(record, name) for name in names} for record in drawn]
+        base = alt.Chart(alt.InlineData(values=values), title=f"{metric}, {group}, {first.corpus}")
+        tooltip = ["tokenizer:N", "size:Q", "value:Q"]
+        if len({record.family for record in drawn}) == len(drawn):
+            labels = [record.tokenizer for record in drawn]
+            across = alt.X("tokenizer:N", sort=labels, title=None)
+            figures = alt.Y("value:Q", title=first.unit)
+            return base.mark_bar().encode(across, figures, tooltip=tooltip)
+        sizes = alt.X("size:Q", scale=alt.Scale(type="log"), title="vocabulary size (ids)")
+        figures = alt.Y("value:Q", title=first.unit, scale=alt.Scale(zero=False))
+        color = alt.Color("family:N", title=None)
+        return base.mark_line(point=True).encode(sizes, figures, color=color, tooltip=tooltip)
 
     def rows(self) -> Iterator[tuple[str | int | float | None, ...]]:
         """Yield each record as a tuple in the order of `COLUMNS`."""
-        for record in self.records:
-            yield tuple(getattr(record, name) for name in COLUMNS)
+        return map(operator.attrgetter(*COLUMNS), self.records)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self.to_arrow().__arrow_c_stream__(requested_schema)
@@ -92,11 +102,7 @@ class Results:
         return self.to_arrow().to_pandas()
 
     def to_polars(self) -> Any:
-        """Return a polars DataFrame, a row for each record.
-
-        Raises:
-            ToktkError: polars is not installed.
-        """
+        """Return a polars DataFrame, a row for each record."""
         try:
             import polars
         except ImportError as error:
@@ -107,27 +113,18 @@ class Results:
         """Return an Arrow table: strings, int64 for size and n, float64 for the values."""
         import pyarrow as pa
 
-        types = {int: pa.int64(), float: pa.float64()}
+        types = {int: pa.int64(), float: pa.float64(), str: pa.string()}
+        about = json.dumps(self.about, ensure_ascii=False, sort_keys=True)
         schema = pa.schema(
-            [
-                pa.field(name, types[NUMBERS[name]] if name in NUMBERS else pa.string())
-                for name in COLUMNS
-            ],
-            metadata={
-                _SCHEMA_KEY: str(SCHEMA),
-                _ABOUT_KEY: json.dumps(self.about, ensure_ascii=False, sort_keys=True),
-            },
+            [pa.field(name, types[NUMBERS.get(name, str)]) for name in COLUMNS],
+            metadata={_SCHEMA_KEY: str(SCHEMA), _ABOUT_KEY: about},
         )
         columns = list(zip(*self.rows(), strict=True)) or [()] * len(COLUMNS)
         arrays = [arrow.from_list(c, f.type) for c, f in zip(columns, schema, strict=True)]
         return pa.Table.from_arrays(arrays, schema=schema)
 
     def write_parquet(self, path: Path) -> None:
-        """Write a Parquet file, whole or not at all.
-
-        Raises:
-            StorageError: the file cannot be written.
-        """
+        """Write a Parquet file, whole or not at all; a StorageError if that cannot be."""
         import pyarrow.parquet as pq
 
         table = self.to_arrow()
@@ -136,11 +133,7 @@ class Results:
 
     @classmethod
     def read_parquet(cls, path: Path) -> Results:
-        """Read what `write_parquet` wrote.
-
-        Raises:
-            StorageError: the file is missing, damaged, or of another schema.
-        """
+        """Read what `write_parquet` wrote; a StorageError if it is missing, damaged or of another schema."""
         import pyarrow as pa
 
         try:
@@ -161,10 +154,8 @@ class Results:
 
     def to_json(self) -> str:
         """Return ``{"schema": 1, "records": [...]}`` with one record a line."""
-        lines = [
-            json.dumps(dict(zip(COLUMNS, row, strict=True)), ensure_ascii=False, allow_nan=False)
-            for row in self.rows()
-        ]
+        records = [dict(zip(COLUMNS, row, strict=True)) for row in self.rows()]
+        lines = [json.dumps(r, ensure_ascii=False, allow_nan=False) for r in records]
         body = ",\n".join(lines)
         return f'{{"schema": {SCHEMA}, "records": [\n{body}\n]}}\n'
 

@@ -6,12 +6,11 @@ import html
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table as RichTable
 
 NULL = "–"
 """What stands for a figure that was not measured."""
@@ -23,11 +22,9 @@ _BETWEEN_WORDS = "-_ "  # what a line of a name need not end in
 
 @dataclass(frozen=True)
 class Head:
-    """The heading of a column.
+    """The heading of a column; `text` holds its lines.
 
     Attributes:
-        text: its lines, separated by LF.
-        right: cells are aligned to the right.
         style: of the cells, as rich knows it.
         spare: 0: the column always stays; columns with 1, 2, … are left out in this order where the table is
             too wide.
@@ -42,9 +39,7 @@ class Head:
     folds: bool = False
     legend: str = ""
 
-    @property
-    def words(self) -> str:
-        """The heading on one line."""
+    def __str__(self) -> str:
         return " ".join(self.text.split())
 
 
@@ -59,19 +54,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its title and the notes below it.
-
-    Attributes:
-        title, detail: what it shows, and of what.
-        heads, rows: of equal length.
-        notes: what the reader must know, a line each.
-    """
+    """A table; its title and detail say what it shows and of what, its notes what the reader must know."""
 
     title: str
     detail: str
     heads: Sequence[Head]
     rows: Sequence[Row]
-    notes: Sequence[str] = field(default_factory=tuple)
+    notes: Sequence[str] = ()
 
     def fitted(self, width: int) -> tuple[Table, int]:
         """Return the table without the columns that the width has no room for, and the gap between columns.
@@ -81,20 +70,19 @@ class Table:
         spare = sorted({head.spare for head in self.heads if head.spare})
         for gap, last in [(2, 0), *((1, last) for last in (0, *spare))]:
             columns = [i for i, head in enumerate(self.heads) if not 0 < head.spare <= last]
-            table = self._only(columns)
-            if table._least_width(gap) <= width:
+            rows = [replace(row, cells=tuple(row.cells[i] for i in columns)) for row in self.rows]
+            table = replace(self, heads=[self.heads[i] for i in columns], rows=rows)
+            # Names are folded as far as they may be.
+            longest = _LONGEST_NAME if gap > 1 else _NARROWEST_NAME
+            widths = zip(table.heads, table._widths(), strict=True)
+            least = [min(own, longest) if head.folds else own for head, own in widths]
+            if sum(least) + gap * (len(least) - 1) <= width:
                 break
-        left_out = [head.words for head in self.heads if head not in table.heads]
-        if left_out:
-            names = ", ".join(left_out)
+        names = ", ".join(str(head) for head in self.heads if head not in table.heads)
+        if names:
             note = f"{NULL} no room for: {names}; a wider screen or -f csv shows all."
             table = replace(table, notes=(*table.notes, note))
         return table, gap
-
-    def _only(self, columns: Sequence[int]) -> Table:
-        heads = [self.heads[i] for i in columns]
-        rows = [replace(row, cells=tuple(row.cells[i] for i in columns)) for row in self.rows]
-        return replace(self, heads=heads, rows=rows)
 
     def _widths(self) -> list[int]:
         from rich.cells import cell_len
@@ -102,29 +90,18 @@ class Table:
         columns = zip(self.heads, zip(*(row.cells for row in self.rows), strict=True), strict=True)
         return [max(map(cell_len, (*head.text.split("\n"), *cells))) for head, cells in columns]
 
-    def _least_width(self, gap: int) -> int:
-        """Return the width that the table takes if names are folded as far as they may be."""
-        longest = _LONGEST_NAME if gap > 1 else _NARROWEST_NAME
-        widths = zip(self.heads, self._widths(), strict=True)
-        taken = [min(width, longest) if head.folds else width for head, width in widths]
-        return sum(taken) + gap * (len(taken) - 1)
-
-    def rich(self, width: int) -> list[RenderableType]:
-        """Return what rich prints for a terminal of this width: title, table, notes."""
+    def rich(self, gap: int, width: int) -> list[RenderableType]:
+        """Return what rich prints: title, table with `gap` characters between columns, notes."""
+        from rich import box
+        from rich.table import Table as RichTable
         from rich.text import Text
 
-        table, gap = self.fitted(width)
         # The title is a line of its own: rich would fold a table's title to the table's width.
         title = Text.assemble(
             (self.title, "bold"), "  " if self.detail else "", (self.detail, "dim")
         )
-        notes = [Text(note, style="yellow") for note in table.notes]
-        return [title, table._rich_table(gap, width), *notes]
-
-    def _rich_table(self, gap: int, width: int) -> RichTable:
-        from rich.text import Text
-
-        table = new_table(gap)
+        table = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
+        table.padding = (0, gap - 1, 0, 0)
         for head in self.heads:
             table.add_column(
                 Text(head.text),
@@ -143,35 +120,21 @@ class Table:
             texts = ["\n".join(folded(c, longest)) if head.folds else c for head, c in cells]
             # Text, not str: rich would read the brackets of "fertility[ws]" as markup.
             table.add_row(*(Text(text, style=row.style) for text in texts))
-        return table
+        return [title, table, *(Text(note, style="yellow") for note in self.notes)]
 
     def html(self) -> str:
         """Return the table as HTML, for a notebook."""
         title = f"<b>{html.escape(self.title)}</b> {html.escape(self.detail)}".strip()
+        sides = ["right" if head.right else "left" for head in self.heads]
         lines = [f"<p>{title}</p>", "<table>"]
-        lines.append(self._html_row("th", [head.words for head in self.heads]))
-        lines += [self._html_row("td", row.cells) for row in self.rows]
+        for tag, cells in [("th", map(str, self.heads)), *(("td", row.cells) for row in self.rows)]:
+            columns = [
+                f'<{tag} style="text-align: {side}">{html.escape(cell)}</{tag}>'
+                for side, cell in zip(sides, cells, strict=True)
+            ]
+            lines.append(f"<tr>{''.join(columns)}</tr>")
         lines += ["</table>", *(f"<p>{html.escape(note)}</p>" for note in self.notes)]
         return "\n".join(lines) + "\n"
-
-    def _html_row(self, tag: str, cells: Sequence[str]) -> str:
-        sides = ["right" if head.right else "left" for head in self.heads]
-        written = [
-            f'<{tag} style="text-align: {side}">{html.escape(cell)}</{tag}>'
-            for side, cell in zip(sides, cells, strict=True)
-        ]
-        return f"<tr>{''.join(written)}</tr>"
-
-
-def new_table(gap: int = 2) -> RichTable:
-    """Return an empty table in the style of all, with `gap` characters between columns."""
-    from rich import box
-    from rich.table import Table as RichTable
-
-    padding = (0, gap - 1, 0, 0)
-    return RichTable(
-        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=padding, header_style="dim"
-    )
 
 
 def rendered(lines: Sequence[RenderableType], width: int, color: bool = False) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from toktk.report.table import NULL, Head, Row, Table, shortened
 from toktk.report.tables import Page
@@ -38,24 +38,26 @@ def throughput_text(timings: Sequence[Timing], width: int, color: bool = False) 
     for (tokenizer, engine), by in timed.items():
         version = next(iter(by.values())).version
         speeds[tokenizer, f"{engine} {version}"] = (
-            _value(by.get(("load", "s")), "{:.2f}"),
-            _value(by.get(("cold", "MB/s"))),
+            _written(by.get(("load", "s")), "{:.2f}".format),
+            _written(by.get(("cold", "MB/s"))),
             _with_ends(by.get(("warm", "MB/s"))),
             _ratio(by.get(("warm_ratio", "ratio"))),
-            _value(by.get(("memory", "bytes")), "{:.0f}", 1e-6),
+            _written(by.get(("memory", "bytes")), lambda size: f"{size / 1e6:.0f}"),
         )
-        grown = [_grown(by.get((kind, "exponent")), by.get((kind, "MB/s"))) for kind in kinds]
+        grown = []
+        for kind in kinds:
+            exponent, speed = by.get((kind, "exponent")), by.get((kind, "MB/s"))
+            at_end = "" if speed is None else f" {_written(speed):>5}"
+            grown.append(f"{_written(exponent, '{:.2f}'.format)}{at_end}")
         if any(cell != NULL for cell in grown):
             growth[tokenizer, engine] = grown
     threads = timings[0].threads
     title = f"throughput, {threads} thread{'s' * (threads > 1)}"
-    legend = list(_LEGEND)
     tables = [_table(title, _HEADS, speeds, _remarks(timings))]
     if growth:
         heads = [Head(kind.removeprefix(_PATHOLOGICAL)) for kind in kinds]
         tables.append(_table("one kind of character without end", heads, growth))
-        legend.append(_GROWTH)
-    return Page(tables, legend).text(width, color)
+    return Page(tables, (*_LEGEND, _GROWTH) if growth else _LEGEND).text(width, color)
 
 
 def _table(
@@ -75,27 +77,18 @@ def _table(
     return Table(title, "", [*names, *heads], rows, notes)
 
 
-def _grown(exponent: Timing | None, speed: Timing | None) -> str:
-    shown = _value(exponent, "{:.2f}")
-    return shown if speed is None else f"{shown} {_value(speed):>5}"
-
-
-def _value(timing: Timing | None, form: str = "", factor: float = 1.0) -> str:
-    if timing is None or timing.value is None:
-        return NULL
-    value = timing.value * factor
-    return form.format(value) if form else _three_digits(value)
-
-
 def _three_digits(value: float) -> str:
-    digits = 0 if value >= 99.95 else 1 if value >= 9.995 else 2
-    return f"{value:.{digits}f}"
+    return f"{value:.{0 if value >= 99.95 else 1 if value >= 9.995 else 2}f}"
+
+
+def _written(timing: Timing | None, label: Callable[[float], str] = _three_digits) -> str:
+    return NULL if timing is None or timing.value is None else label(timing.value)
 
 
 def _with_ends(timing: Timing | None) -> str:
     if timing is None or timing.low is None or timing.high is None:
-        return _value(timing)
-    return f"{_value(timing)} [{_three_digits(timing.low)}–{_three_digits(timing.high)}]"
+        return _written(timing)
+    return f"{_written(timing)} [{_three_digits(timing.low)}–{_three_digits(timing.high)}]"
 
 
 def _ratio(timing: Timing | None) -> str:
