@@ -59,8 +59,8 @@ def close(run: Run, quiet: bool) -> None:
         StorageError: the run could not be written.
         ToktkError: something that was asked for has no figures.
     """
+    from toktk.lab.measure import without_figures
     from toktk.lab.meter import costs_line
-    from toktk.lab.outcome import failure
 
     if run.trouble is not None:
         raise run.trouble
@@ -70,5 +70,9 @@ def close(run: Run, quiet: bool) -> None:
                 "This run is complete; nothing was computed (--force computes it anew).", err=True
             )
         click.echo(f"{costs_line(run.document['steps'])}\n{run.directory.path}", err=True)
-    if run.document["failed"]:
-        raise failure(run.document["failed"])
+    if failed := run.document["failed"]:
+        raise without_figures(
+            f"without figures: {', '.join(failed)}.",
+            failed,
+            "The figures of the others are complete. The same command tries only these again.",
+        )

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from toktk import __version__
 from toktk.cache import Store, digest
 from toktk.errors import ToktkError, in_a_line
 from toktk.lab.counted import CountedCorpora
-from toktk.lab.measure import FamilyFigures, Measurer, TokenizerFamily, engines_of
+from toktk.lab.measure import (
+    FamilyFigures,
+    Measurer,
+    Outcome,
+    TokenizerFamily,
+    results_of,
+    without_figures,
+)
 from toktk.lab.meter import Meter
-from toktk.lab.outcome import Outcome, nothing_done
 from toktk.lab.plan import BenchPlan
 from toktk.loading.load import Loaded, open_tokenizer
 from toktk.loading.sample import first_documents
-from toktk.report.results import Results
 from toktk.tokenizer import NATIVE, Tokenizer
 
 
@@ -76,16 +80,13 @@ class Bench:
     def run(self) -> Outcome:
         """Measure the tokenizers.
 
-        Text is cut and counted once for each pretokenizer, however many tokenizers share it, and each
-        distinct piece is encoded once by each tokenizer.
-
         Raises:
             MetricError: the text cannot carry a metric that was asked for.
             CorpusError: the text cannot be read.
             ToktkError: every tokenizer fails at the text.
         """
-        plan, meter = self.plan, self.meter
-        counted = CountedCorpora(meter, plan.jobs, plan.force)
+        plan = self.plan
+        counted = CountedCorpora(self.meter, plan.jobs, plan.force)
         measurer = Measurer(plan.corpus, plan.measures, counted)
         figures: dict[str, FamilyFigures] = {}
         families = [TokenizerFamily(label, {label: t}) for label, t in self.tokenizers.items()]
@@ -95,16 +96,27 @@ class Bench:
             else:
                 figures[family.label] = outcome
         self._refuse_nothing()
-        in_order = [figures[label] for label in self.tokenizers]
-        records = tuple(record for measured in in_order for record in measured.results)
+        facts = {}
+        for label, tokenizer in self.tokenizers.items():
+            loaded, native = self.loaded[label], tokenizer.engine == NATIVE
+            facts[label] = {
+                "spec": loaded.spec,
+                "source": loaded.digest,
+                "library": loaded.library,
+                "engine": tokenizer.engine,
+                "why": tokenizer.why,
+                "pretokenizer": tokenizer.pretokenizer.name if native else None,
+                "size": tokenizer.vocab_size,
+                "signature": tokenizer.signature,
+            }
+        reading = figures[next(iter(facts))].reading
         described = {
             "verb": "bench",
-            "evaluation": {**plan.corpus.describe(), **asdict(in_order[0].reading)},
+            "evaluation": {**plan.corpus.describe(), **asdict(reading)},
             "options": {**plan.measures.describe(), "jobs": plan.jobs},
         }
-        facts = {label: self._facts(label) for label in self.tokenizers}
-        results = Results(records, {"engines": engines_of(self.tokenizers)})
-        return Outcome(results, facts, described, failed=self._reasons())
+        failed = {label: str(error) for label, error in self.failed.items()}
+        return Outcome(results_of(self.tokenizers, figures), facts, described, failed=failed)
 
     def _fail(self, label: str, error: ToktkError) -> None:
         self.failed[label] = error
@@ -116,21 +128,4 @@ class Bench:
             return
         if len(self.failed) == 1:
             raise next(iter(self.failed.values()))
-        raise nothing_done("no tokenizer can be measured.", self._reasons())
-
-    def _reasons(self) -> dict[str, str]:
-        return {label: str(error) for label, error in self.failed.items()}
-
-    def _facts(self, label: str) -> dict[str, Any]:
-        loaded, tokenizer = self.loaded[label], self.tokenizers[label]
-        native = tokenizer.engine == NATIVE
-        return {
-            "spec": loaded.spec,
-            "source": loaded.digest,
-            "library": loaded.library,
-            "engine": tokenizer.engine,
-            "why": tokenizer.why,
-            "pretokenizer": tokenizer.pretokenizer.name if native else None,
-            "size": tokenizer.vocab_size,
-            "signature": tokenizer.signature,
-        }
+        raise without_figures("no tokenizer can be measured.", self.failed)

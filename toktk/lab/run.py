@@ -12,15 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from toktk import __version__, arrow
 from toktk.errors import FormatError, StorageError, in_a_line
 from toktk.kernels import cache_directory
 from toktk.lab.bench import Bench
 from toktk.lab.environment import environment
+from toktk.lab.measure import Outcome
 from toktk.lab.meter import Meter
-from toktk.lab.outcome import Outcome
 from toktk.lab.sweep import Sweep
 from toktk.paths import atomic_write
 from toktk.report.records import SCHEMA
@@ -28,9 +28,7 @@ from toktk.report.results import Results
 from toktk.runtime import gc_off
 from toktk.tokenizer import Tokenizer
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
+_OVERWRITE = "Choose another folder with -o, or overwrite it with --force."
 _OWN = {"run.json", "results.parquet", "curves.parquet", "tokenizers", "report.html"}
 
 
@@ -77,19 +75,18 @@ def carry_out(experiment: Sweep | Bench, path: Path | None = None) -> Run:
         return Run(directory, document, results, reused=True)
     directory.prepare()
     outcome = experiment.run()
+    trouble = None
     try:
         document = directory.write(outcome, signature, meter)
     except StorageError as error:
         # The figures are there: a full disk must not take them away.
-        document = _described(outcome, meter, outcome.tokenizers)
-        return Run(directory, document, outcome.results, trouble=error)
-    return Run(directory, document, outcome.results)
+        document, trouble = _described(outcome, meter, outcome.tokenizers), error
+    return Run(directory, document, outcome.results, trouble=trouble)
 
 
 def _described(
     outcome: Outcome, meter: Meter, tokenizers: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Return what run.json says of an outcome."""
     return {
         **outcome.described,
         "tokenizers": dict(tokenizers),
@@ -118,19 +115,19 @@ class RunDirectory:
         if document is None:
             self._refuse_strangers()
             return None
-        if document.get("schema") != SCHEMA:
+        version, schema = document.get("toktk", "?"), document.get("schema")
+        if schema != SCHEMA:
             raise StorageError(
                 f"{self.path} holds a run that this toktk does not read.",
-                f"Found: schema {document.get('schema')}, by toktk {document.get('toktk', '?')}; "
-                f"readable is schema {SCHEMA}.",
-                "Choose another folder with -o, or overwrite it with --force.",
+                f"Found: schema {schema}, by toktk {version}; readable is schema {SCHEMA}.",
+                _OVERWRITE,
             )
         if document.get("signature") != signature:
+            run = str(document.get("signature"))[:8]
             raise StorageError(
                 f"{self.path} holds another run.",
-                f"Found: run {str(document.get('signature'))[:8]} by toktk "
-                f"{document.get('toktk', '?')}; this one is {signature[:8]}.",
-                "Choose another folder with -o, or overwrite it with --force.",
+                f"Found: run {run} by toktk {version}; this one is {signature[:8]}.",
+                _OVERWRITE,
             )
         return document if self._complete(document) else None
 
@@ -141,21 +138,12 @@ class RunDirectory:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
-            raise StorageError(
-                f"cannot read {path}.",
-                f"Found: {error}.",
-                "Choose another folder with -o, or overwrite it with --force.",
-            ) from error
+            raise StorageError(f"cannot read {path}.", f"Found: {error}.", _OVERWRITE) from error
         return document if isinstance(document, dict) else {}
 
     def _refuse_strangers(self) -> None:
-        if not self.path.is_dir():
-            return
-        strangers = sorted(
-            path.name
-            for path in self.path.iterdir()
-            if path.name not in _OWN and not path.name.startswith(".")
-        )
+        names = {path.name for path in self.path.iterdir()} if self.path.is_dir() else set()
+        strangers = sorted(name for name in names - _OWN if not name.startswith("."))
         if strangers:
             raise StorageError(
                 f"{self.path} is not empty and not a run directory.",
@@ -164,14 +152,16 @@ class RunDirectory:
             )
 
     def _complete(self, document: dict[str, Any]) -> bool:
+        import pyarrow as pa
+
         if document.get("failed"):
             return False
         try:
             if document["evaluation"] is not None:
                 self.results()
                 if document.get("verb") != "bench":
-                    self.curves()
-        except StorageError:
+                    arrow.read_parquet(self.path / "curves.parquet")
+        except (StorageError, OSError, pa.ArrowInvalid):
             return False
         folders = [tokenizer.get("folder") for tokenizer in document["tokenizers"].values()]
         return all((self.path / folder).is_dir() for folder in folders if folder)
@@ -199,6 +189,8 @@ class RunDirectory:
         Raises:
             StorageError: the disk is full, or the folder cannot be written.
         """
+        import pyarrow.parquet as pq
+
         self.prepare()
         tokenizers = dict(outcome.tokenizers)
         writing = meter.step("write", "", len(tokenizers), "tokenizers")
@@ -207,7 +199,8 @@ class RunDirectory:
             if outcome.results is not None:
                 outcome.results.write_parquet(self.path / "results.parquet")
             if outcome.curves is not None:
-                _write_table(outcome.curves, self.path / "curves.parquet")
+                with atomic_write(self.path / "curves.parquet") as temporary:
+                    pq.write_table(outcome.curves, temporary, compression="zstd")
             for label, tokenizer in outcome.trained.items():
                 files = self._save(label, tokenizer, meter)
                 tokenizers[label] = {**tokenizers[label], **files}
@@ -220,21 +213,18 @@ class RunDirectory:
             **_described(outcome, meter, tokenizers),
             "environment": environment(),
         }
-        return self._write_json(document)
+        self.write_document(document)
+        return document
 
-    def add(self, document: dict[str, Any], **more: Any) -> dict[str, Any]:
-        """Write run.json once more with `more` in it, and return it.
+    def write_document(self, document: dict[str, Any]) -> None:
+        """Write run.json.
 
         Raises:
             StorageError: the disk is full, or the folder cannot be written.
         """
-        return self._write_json({**document, **more})
-
-    def _write_json(self, document: dict[str, Any]) -> dict[str, Any]:
         with atomic_write(self.path / "run.json") as temporary:
             text = json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n"
             temporary.write_text(text, encoding="utf-8")
-        return document
 
     def _save(self, label: str, tokenizer: Tokenizer, meter: Meter) -> dict[str, Any]:
         folder = f"tokenizers/{label}"
@@ -252,9 +242,8 @@ class RunDirectory:
         except StorageError:
             earlier = {}
         try:
-            (self.path / "run.json").unlink(missing_ok=True)
-            (self.path / "results.parquet").unlink(missing_ok=True)
-            (self.path / "curves.parquet").unlink(missing_ok=True)
+            for name in ("run.json", "results.parquet", "curves.parquet"):
+                (self.path / name).unlink(missing_ok=True)
         except OSError as error:
             raise StorageError(
                 f"cannot overwrite the run in {self.path}.", f"Found: {error.strerror or error}."
@@ -269,24 +258,3 @@ class RunDirectory:
             StorageError: they are missing or damaged.
         """
         return Results.read_parquet(self.path / "results.parquet")
-
-    def curves(self) -> pa.Table:
-        """Return tokens by family, group and size.
-
-        Raises:
-            StorageError: they are missing or damaged.
-        """
-        import pyarrow as pa
-
-        path = self.path / "curves.parquet"
-        try:
-            return arrow.read_parquet(path)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise StorageError(f"cannot read curves from {path}.", f"Found: {error}") from error
-
-
-def _write_table(table: pa.Table, path: Path) -> None:
-    import pyarrow.parquet as pq
-
-    with atomic_write(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")

@@ -41,14 +41,6 @@ def timings_of(bench: Bench, run: Run, plan: TimingPlan) -> list[Timing]:
     stored = run.document.get("throughput")
     if stored is not None and stored["asked"] == asdict(plan):
         return [Timing(**timing) for timing in stored["timings"]]
-    timings = _time(bench, plan)
-    if run.trouble is None:
-        described = [asdict(timing) for timing in timings]
-        run.directory.add(run.document, throughput={"asked": asdict(plan), "timings": described})
-    return timings
-
-
-def _time(bench: Bench, plan: TimingPlan) -> list[Timing]:
     timings: list[Timing] = []
     with bench.meter.step("time", "", len(bench.tokenizers), "tokenizers") as advance:
         documents = draw(bench.plan.corpus.batches(), plan.seed)
@@ -60,16 +52,15 @@ def _time(bench: Bench, plan: TimingPlan) -> list[Timing]:
                 loaded, documents, jobs=plan.threads, seed=plan.seed, growth=plan.pathological
             )
             advance(1)
+    if run.trouble is None:
+        taken = {"asked": asdict(plan), "timings": [asdict(timing) for timing in timings]}
+        run.directory.write_document({**run.document, "throughput": taken})
     return timings
 
 
 def with_timings(results: Results | None, timings: Sequence[Timing], bench: Bench) -> Results:
     """Return the results with timings beside the other figures: ``warm[tiktoken 0.14.0, 1 thread]``."""
     figures = Results(()) if results is None else results
-    return Results((*figures, *_records(timings, bench)), figures.about)
-
-
-def _records(timings: Sequence[Timing], bench: Bench) -> list[Record]:
     corpus = bench.plan.corpus
     records = []
     for timing in timings:
@@ -94,4 +85,4 @@ def _records(timings: Sequence[Timing], bench: Bench) -> list[Record]:
                 ),
             )
         )
-    return records
+    return Results((*figures, *records), figures.about)

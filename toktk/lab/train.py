@@ -73,26 +73,10 @@ def train(
     plan.check()
     (family,) = plan.families
     training = Trainings(plan, CountedCorpora(Meter(), plan.jobs)).of(family)
-    by_size = {t.vocab_size: t for t in labelled(family, training.tokenizers).values()}
-    missing = [size for size in plan.sizes if size not in by_size]
+    missing, line = training.unreached(family.label, plan.sizes)
     if missing:
-        warnings.warn(unreached_line(family, missing, training.available), stacklevel=2)
-    return by_size
-
-
-def labelled(family: Family, tokenizers: Sequence[Tokenizer]) -> dict[str, Tokenizer]:
-    """Return the tokenizers of a family by the labels that tables use, such as ``bpe-50k``."""
-    labels = [f"{family.label}-{size_label(tokenizer.vocab_size)}" for tokenizer in tokenizers]
-    return {
-        label: replace(tokenizer, name=label)
-        for label, tokenizer in zip(labels, tokenizers, strict=True)
-    }
-
-
-def unreached_line(family: Family, sizes: Sequence[int], available: int | None) -> str:
-    """Return what is said of sizes that the text does not fill."""
-    gives = "" if available is None else f": the text gives {available:,} tokens"
-    return f"{family.label} does not reach {', '.join(map(size_label, sizes))}{gives}."
+        warnings.warn(line, stacklevel=2)
+    return {t.vocab_size: t for t in training.labelled(family.label).values()}
 
 
 @dataclass(frozen=True)
@@ -117,6 +101,19 @@ class Training:
             tokenizer.pretokenizer == last.pretokenizer and tokenizer.model.is_prefix_of(last.model)
             for tokenizer in self.tokenizers
         )
+
+    def labelled(self, family: str) -> dict[str, Tokenizer]:
+        """Return the tokenizers by the labels that tables use, such as ``bpe-50k``."""
+        labels = [f"{family}-{size_label(tokenizer.vocab_size)}" for tokenizer in self.tokenizers]
+        named = zip(labels, self.tokenizers, strict=True)
+        return {label: replace(tokenizer, name=label) for label, tokenizer in named}
+
+    def unreached(self, family: str, sizes: Sequence[int]) -> tuple[list[int], str]:
+        """Return those of `sizes` that the text does not fill, and what is said of them."""
+        reached = {tokenizer.vocab_size for tokenizer in self.tokenizers}
+        missing = [size for size in sizes if size not in reached]
+        gives = "" if self.available is None else f": the text gives {self.available:,} tokens"
+        return missing, f"{family} does not reach {', '.join(map(size_label, missing))}{gives}."
 
     @property
     def storable(self) -> bool:
@@ -189,7 +186,21 @@ class Trainings:
             CorpusError: the text cannot be read.
             FormatError: the vocabulary cannot be run by the inference method.
         """
-        return self._inferred(family, self._trained(family))
+        training, method = self._trained(family), family.method
+        if method is None:
+            return training
+        tables: dict[Pretokenizer, PieceTable] = {}
+        tokenizers = []
+        total = len(training.tokenizers)
+        with self._meter.step("infer", family.label, total, "sizes") as advance:
+            for tokenizer in training.tokenizers:
+                cut = tokenizer.pretokenizer
+                if cut not in tables and method.reads_pieces:
+                    tables[cut] = self._counted.get(self._plan.training, cut, by_group=False).table
+                model = method.run(tokenizer.model, tables.get(cut))
+                tokenizers.append(replace(tokenizer, model=model))
+                advance(1)
+        return replace(training, tokenizers=tuple(tokenizers))
 
     def _trained(self, family: Family) -> Training:
         corpus = self._plan.training
@@ -226,23 +237,6 @@ class Trainings:
         tokenizers = _checked(family, trained, sizes)
         available = trained.available if len(tokenizers) < len(sizes) else None
         return Training(tokenizers, available, readings[0] if readings else None)
-
-    def _inferred(self, family: Family, training: Training) -> Training:
-        method = family.method
-        if method is None:
-            return training
-        tables: dict[Pretokenizer, PieceTable] = {}
-        tokenizers = []
-        total = len(training.tokenizers)
-        with self._meter.step("infer", family.label, total, "sizes") as advance:
-            for tokenizer in training.tokenizers:
-                cut = tokenizer.pretokenizer
-                if cut not in tables and method.reads_pieces:
-                    tables[cut] = self._counted.get(self._plan.training, cut, by_group=False).table
-                model = method.run(tokenizer.model, tables.get(cut))
-                tokenizers.append(replace(tokenizer, model=model))
-                advance(1)
-        return replace(training, tokenizers=tuple(tokenizers))
 
 
 def _checked(family: Family, trained: object, sizes: tuple[int, ...]) -> tuple[Tokenizer, ...]:
