@@ -49,10 +49,8 @@ def engines_for(loaded: Loaded, folder: Path) -> list[Engine]:
     """Return the engines to try: the reference library first, toktk's if it has one, then peers.
 
     A peer that is installed is always tried; whether it can load the tokenizer shows in its process.
-    Files that the engines read are written to `folder`, which is empty.
-
-    Raises:
-        FormatError: the reference library is none that can be timed.
+    Files that the engines read are written to `folder`, which is empty. A reference library that cannot be
+    timed is a FormatError.
     """
     reference = _reference(loaded, folder)
     engines = [reference]
@@ -85,31 +83,29 @@ def _version(package: str) -> str:
 
 
 def _reference(loaded: Loaded, folder: Path) -> Engine:
-    """Return the library that a tokenizer belongs to."""
+    """Return the library that a tokenizer belongs to, with the tokenizer in a file of its own format."""
     model: Any = loaded.reference.model
+    adapter: type[Adapter]
+    source: Source = {}
     if model.kind == "hf-documents":
-        path = folder / "tokenizer.json"
-        return _library("tokenizers", HuggingFace, path, model.document.encode())
-    if model.kind == "sentencepiece-documents":
-        return _library("sentencepiece", SentencePiece, folder / "tokenizer.model", model.proto)
-    if model.kind == "tiktoken-documents":
+        library, adapter = "tokenizers", HuggingFace
+        file, contents = "tokenizer.json", model.document.encode()
+    elif model.kind == "sentencepiece-documents":
+        library, adapter = "sentencepiece", SentencePiece
+        file, contents = "tokenizer.model", model.proto
+    elif model.kind == "tiktoken-documents":
+        library, adapter = "tiktoken", Tiktoken
         # Named after the encoding: gigatoken and quicktok know some by name only.
         stem = Path(loaded.spec.rpartition(":")[2]).name.removesuffix(".tiktoken") or "tokenizer"
         ranked = sorted(model.ranks.items(), key=lambda item: item[1])
         lines = [b"%s %d\n" % (base64.b64encode(token), rank) for token, rank in ranked]
-        path, special = folder / f"{stem}.tiktoken", dict(model.special)
-        source = {"pattern": model.pattern, "special_tokens": special}
-        return _library("tiktoken", Tiktoken, path, b"".join(lines), **source)
-    raise FormatError(f"cannot time {loaded.label}.", f"Found: a model of kind {model.kind!r}.")
-
-
-def _library(
-    name: str, adapter: type[Adapter], path: Path, contents: bytes, **source: Any
-) -> Engine:
-    """Return a library with the tokenizer in a file of its own format, which is written to `path`."""
-    with atomic_write(path) as temporary:
+        file, contents = f"{stem}.tiktoken", b"".join(lines)
+        source = {"pattern": model.pattern, "special_tokens": dict(model.special)}
+    else:
+        raise FormatError(f"cannot time {loaded.label}.", f"Found: a model of kind {model.kind!r}.")
+    with atomic_write(folder / file) as temporary:
         temporary.write_bytes(contents)
-    return _engine(name, _version(name), adapter, path=str(path), **source)
+    return _engine(library, _version(library), adapter, path=str(folder / file), **source)
 
 
 class Adapter:

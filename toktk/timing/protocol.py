@@ -55,8 +55,7 @@ def measure(
 
     Args:
         loaded: its spec string is loaded again, in the engines' processes.
-        documents: text, uint8 and int64[D + 1], as `toktk.timing.slices.draw` draws it; at most some 8 MB
-            of it are used.
+        documents: as `toktk.timing.slices.draw` draws them; at most some 8 MB of them are used.
         jobs: threads that each engine may use.
         repeats: fresh processes for each engine, and half the warm slices.
         seed: of the order of documents.
@@ -76,8 +75,7 @@ def measure(
             )
             return [ids]
         contest = Contest(label, engines, texts, jobs, repeats)
-        timings = contest.run()
-        equal = contest.equal()
+        timings, equal = contest.run(), contest.equal()
         if growth and engines[0] in equal:
             timings += pathological(label, equal, folder, jobs)
     return timings
@@ -99,9 +97,8 @@ class Contest:
     ) -> None:
         self._texts, self._repeats = texts, repeats
         self._timings: list[Timing] = []
-        self._engines = [
-            _TimedEngine(label, EngineProcess(e, jobs), self._timings) for e in engines
-        ]
+        processes = [EngineProcess(engine, jobs) for engine in engines]
+        self._engines = [_TimedEngine(label, process, self._timings) for process in processes]
         self._reference = self._engines[0]
         self._fewest = min(_FEWEST, repeats)
         self._began = time.monotonic()
@@ -121,7 +118,7 @@ class Contest:
             for engine in self._in_turn():
                 with engine.watched("memory"):
                     rise = engine.process.ask("memory")
-                    note = "" if rise is not None else "the system does not tell"
+                    note = "the system does not tell" if rise is None else ""
                     engine.add("memory", value=rise, n=1, note=note)
         finally:
             for engine in self._engines:
@@ -167,29 +164,27 @@ class Contest:
         return list(truth)
 
     def _compare(self, engine: _TimedEngine, truth: dict[Path, list[str]]) -> tuple[int, str]:
-        """Return how many documents have the right ids, and the first difference."""
+        """Return how many documents have the right ids, and the first ids that differ."""
         equal, note = 0, ""
-        for text, right in truth.items():
-            digests = engine.process.ask("digests", text=str(text))
-            same = [a == b for a, b in itertools.zip_longest(digests, right)]
-            equal += sum(same)
-            if not note and not all(same):
-                note = f"not timed; {self._difference(engine, text, same.index(False))}"
-        return equal, note
-
-    def _difference(self, engine: _TimedEngine, text: Path, document: int) -> str:
-        """Return the first ids that differ."""
         reference = self._reference.process
-        reference.load()
-        right = reference.ask("ids", text=str(text), document=document)
-        reference.close()
-        ids = engine.process.ask("ids", text=str(text), document=document)
-        pairs = enumerate(zip(ids, right, strict=False))
-        at = next((i for i, (a, b) in pairs if a != b), min(len(ids), len(right)))
-        return (
-            f"first difference at token {at} of a document: {ids[at : at + 3]}, "
-            f"{self._reference.process.engine.name} has {right[at : at + 3]}"
-        )
+        for text, digests in truth.items():
+            pairs = itertools.zip_longest(engine.process.ask("digests", text=str(text)), digests)
+            same = [a == b for a, b in pairs]
+            equal += sum(same)
+            if note or all(same):
+                continue
+            document = same.index(False)
+            reference.load()
+            right = reference.ask("ids", text=str(text), document=document)
+            reference.close()
+            ids = engine.process.ask("ids", text=str(text), document=document)
+            differ = (i for i, (a, b) in enumerate(zip(ids, right, strict=False)) if a != b)
+            at = next(differ, min(len(ids), len(right)))
+            note = (
+                f"not timed; first difference at token {at} of a document: {ids[at : at + 3]}, "
+                f"{reference.engine.name} has {right[at : at + 3]}"
+            )
+        return equal, note
 
     def _time(self, what: str, texts: Sequence[Path | None], fewest: int, share: float) -> None:
         """Time a text a round; after the `fewest` rounds only until a share of the time has passed."""
