@@ -69,7 +69,7 @@ def close(run: Run, quiet: bool) -> None:
             click.echo(
                 "This run is complete; nothing was computed (--force computes it anew).", err=True
             )
-        click.echo(f"{costs_line(run.document['steps'])}\n{run.directory.path}", err=True)
+        click.echo(f"{costs_line(run.document['steps'])}\n{run.path}", err=True)
     if failed := run.document["failed"]:
         raise without_figures(
             f"without figures: {', '.join(failed)}.",

@@ -47,8 +47,7 @@ class Bench:
         They are compared on a fixed text of traps and on the first documents of the corpus.
 
         Raises:
-            CorpusError: the text cannot be read.
-            ToktkError: two tokenizers of one label, an unknown metric, or no tokenizer can be loaded.
+            ToktkError: no tokenizer can be loaded.
         """
         plan, meter = self.plan, self.meter
         plan.check()
@@ -81,8 +80,6 @@ class Bench:
         """Measure the tokenizers.
 
         Raises:
-            MetricError: the text cannot carry a metric that was asked for.
-            CorpusError: the text cannot be read.
             ToktkError: every tokenizer fails at the text.
         """
         plan = self.plan

@@ -97,11 +97,7 @@ class CountedCorpora:
         self._slow: set[str] = set()
 
     def get(self, corpus: Corpus, pretokenizer: Pretokenizer, by_group: bool) -> CountedCorpus:
-        """Return the counted corpus, held until `drop` if counted by group.
-
-        Raises:
-            CorpusError: the text cannot be read.
-        """
+        """Return the counted corpus, held until `drop` if counted by group."""
         self.count_together(corpus, [pretokenizer], by_group)
         key = corpus.fingerprint, pretokenizer.key, by_group
         # Several tokenizers are measured on it; training data keeps its own.
@@ -110,11 +106,7 @@ class CountedCorpora:
     def count_together(
         self, corpus: Corpus, pretokenizers: Sequence[Pretokenizer], by_group: bool = True
     ) -> None:
-        """Hold the text counted under each, by one reading for all that are not there.
-
-        Raises:
-            CorpusError: the text cannot be read.
-        """
+        """Hold the text counted under each, by one reading for all that are not there."""
         missing: dict[Pretokenizer, dict[str, Any]] = {}
         for pretokenizer in pretokenizers:
             key = corpus.fingerprint, pretokenizer.key, by_group
@@ -136,7 +128,12 @@ class CountedCorpora:
         if not missing:
             return
         for pretokenizer in missing:
-            self._say_if_slow(pretokenizer)
+            if pretokenizer.compile() is None and pretokenizer.key not in self._slow:
+                self._slow.add(pretokenizer.key)
+                self.meter.remark(
+                    f"the pattern of {pretokenizer.name} does not compile to tables; the regex library "
+                    "cuts instead: slower, same result."
+                )
         what = f"{corpus.name}, {', '.join(pretokenizer.name for pretokenizer in missing)}"
         with self.meter.step("count", what, corpus.size, corpus.unit) as progress:
             tables = count_corpus_many(
@@ -153,15 +150,6 @@ class CountedCorpora:
     def drop(self, corpus: Corpus, pretokenizer: Pretokenizer) -> None:
         """Hold the pieces no longer; the store keeps them."""
         self._held.pop((corpus.fingerprint, pretokenizer.key, True), None)
-
-    def _say_if_slow(self, pretokenizer: Pretokenizer) -> None:
-        key = pretokenizer.key
-        if pretokenizer.compile() is None and key not in self._slow:
-            self._slow.add(key)
-            self.meter.remark(
-                f"the pattern of {pretokenizer.name} does not compile to tables; the regex library "
-                "cuts instead: slower, same result."
-            )
 
 
 def _narrow(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

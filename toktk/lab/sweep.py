@@ -40,11 +40,7 @@ class Sweep:
         self.meter = meter or Meter()
 
     def prepare(self) -> str:
-        """Check the plan, read the corpora once, and return the signature of the run.
-
-        Raises:
-            ToktkError: an unknown name, an impossible parameter, or text that cannot be read.
-        """
+        """Check the plan, read the corpora once, and return the signature of the run."""
         plan = self.plan
         plan.check()
         for role, corpus in (("training", plan.training), ("evaluation", plan.evaluation)):
@@ -58,9 +54,7 @@ class Sweep:
         """Train and measure all families.
 
         Raises:
-            TrainingError: no trainer reaches any size, or a parameter is impossible.
-            MetricError: the text cannot carry a metric that was asked for.
-            CorpusError: a text cannot be read.
+            TrainingError: no family can be had.
         """
         plan, meter = self.plan, self.meter
         if plan.evaluation is not None and plan.evaluation.fingerprint == plan.training.fingerprint:

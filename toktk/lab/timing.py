@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from toktk.lab.bench import Bench
-from toktk.lab.run import Run
+from toktk.lab.run import Run, write_document
 from toktk.pieces.table import POOLED
 from toktk.report.records import Record, signature
 from toktk.report.results import Results
@@ -18,13 +18,7 @@ from toktk.tokenizer import NATIVE
 
 @dataclass(frozen=True)
 class TimingPlan:
-    """What determines timings, as far as anything does.
-
-    Attributes:
-        threads: that each engine may use.
-        seed: of the choice of documents and their order.
-        pathological: also text of one kind of character, doubling in length.
-    """
+    """What determines timings, as far as anything does; see `toktk.timing.protocol.measure`."""
 
     threads: int = 1
     seed: int = 0
@@ -32,12 +26,7 @@ class TimingPlan:
 
 
 def timings_of(bench: Bench, run: Run, plan: TimingPlan) -> list[Timing]:
-    """Return the timings of a bench: those that its run directory holds, or else take and store them.
-
-    Raises:
-        CorpusError: the text cannot be read, or not be written for the engines' processes.
-        StorageError: a tokenizer cannot be written for them, or run.json cannot be written.
-    """
+    """Return the timings of a bench: those that its run directory holds, or else take and store them."""
     stored = run.document.get("throughput")
     if stored is not None and stored["asked"] == asdict(plan):
         return [Timing(**timing) for timing in stored["timings"]]
@@ -54,7 +43,7 @@ def timings_of(bench: Bench, run: Run, plan: TimingPlan) -> list[Timing]:
             advance(1)
     if run.trouble is None:
         taken = {"asked": asdict(plan), "timings": [asdict(timing) for timing in timings]}
-        run.directory.write_document({**run.document, "throughput": taken})
+        write_document(run.path, {**run.document, "throughput": taken})
     return timings
 
 

@@ -58,14 +58,12 @@ def train(
         TrainingError: a parameter is impossible, or no size can be reached.
         CorpusError: the text cannot be read.
     """
-    if isinstance(pretokenizer, str):
-        pretokenizer = Pretokenizer.of(pretokenizer)
     plan = SweepPlan(
         training=corpus,
         evaluation=None,
         sizes=tuple(sorted(set(sizes))),
         trainers=(name,),
-        pretokenizers=() if pretokenizer is None else (pretokenizer,),
+        pretokenizers=() if pretokenizer is None else (Pretokenizer.of(pretokenizer),),
         parameters=parameters,
         seed=seed,
         jobs=jobs or usable_cores(),
@@ -183,7 +181,6 @@ class Trainings:
 
         Raises:
             TrainingError: no size can be reached, or the trainer is broken.
-            CorpusError: the text cannot be read.
             FormatError: the vocabulary cannot be run by the inference method.
         """
         training, method = self._trained(family), family.method
