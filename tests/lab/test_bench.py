@@ -71,7 +71,7 @@ def plan(specs: list[str], corpus: Corpus) -> BenchPlan:
 
 
 def bench(plan: BenchPlan, meter: Meter | None = None) -> Outcome:
-    experiment = Bench(plan, meter)
+    experiment = Bench(plan, meter or Meter())
     experiment.prepare()
     return experiment.run()
 

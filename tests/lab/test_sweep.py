@@ -49,7 +49,7 @@ def plan(corpus: Corpus) -> SweepPlan:
 
 def sweep(plan: SweepPlan, meter: Meter | None = None) -> Outcome:
     plan.check()
-    return Sweep(plan, meter).run()
+    return Sweep(plan, meter or Meter()).run()
 
 
 def steps(meter: Meter) -> list[tuple[str, bool]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 
 from toktk import __version__
 from toktk.cache import Store, digest
@@ -23,23 +23,19 @@ from toktk.loading.sample import first_documents
 from toktk.tokenizer import NATIVE, Tokenizer
 
 
+@dataclass
 class Bench:
     """Carries out a plan, taking from the store what is there.
 
     One tokenizer that cannot be loaded, or that its library cannot run, takes no other's figures away; the
-    outcome names it.
-
-    Args:
-        plan: what to do.
-        meter: is told what is done.
+    outcome names it. `prepare` fills the dictionaries, by label.
     """
 
-    def __init__(self, plan: BenchPlan, meter: Meter | None = None) -> None:
-        self.plan = plan
-        self.meter = meter or Meter()
-        self.loaded: dict[str, Loaded] = {}
-        self.tokenizers: dict[str, Tokenizer] = {}
-        self.failed: dict[str, ToktkError] = {}
+    plan: BenchPlan
+    meter: Meter = field(default_factory=Meter)
+    loaded: dict[str, Loaded] = field(default_factory=dict)
+    tokenizers: dict[str, Tokenizer] = field(default_factory=dict)
+    failed: dict[str, ToktkError] = field(default_factory=dict)
 
     def prepare(self) -> str:
         """Load the tokenizers, hold each against its library, and return the signature of the run.

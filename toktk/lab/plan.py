@@ -164,25 +164,21 @@ class SweepPlan:
                 unknown.append("pretokenizer")
             if unknown:
                 raise _not_taken(name, unknown, takes)
-            cuts = "pretokenizer" in takes or (takes_any and bool(self.pretokenizers))
             seed = {"seed": self.seed} if "seed" in takes else {}
-            families += self._families_of(name, cuts, {**self.parameters, **seed})
+            given = {**self.parameters, **seed}
+            build, origin = TRAINERS.load(name), TRAINERS.names()[name]
+            if "pretokenizer" not in takes and not (takes_any and self.pretokenizers):
+                families.append(Family(name, name, origin, build, None, given))
+                continue
+            cuts = self.pretokenizers or (Pretokenizer.of(DEFAULT_PRETOKENIZER),)
+            for cut in cuts:
+                label = file_name(name if len(cuts) == 1 else f"{name}-{cut.name}")
+                families.append(Family(label, name, origin, build, cut, given))
         methods = {name: INFERENCE.load(name) for name in self.inference or ("own",)}
         return [
             family if name == "own" else family.run_by(name, method)
             for family in families
             for name, method in methods.items()
-        ]
-
-    def _families_of(self, name: str, cuts: bool, given: Mapping[str, Any]) -> list[Family]:
-        build, origin = TRAINERS.load(name), TRAINERS.names()[name]
-        if not cuts:
-            return [Family(name, name, origin, build, None, given)]
-        chosen = self.pretokenizers or (Pretokenizer.of(DEFAULT_PRETOKENIZER),)
-        labels = [name] if len(chosen) == 1 else [f"{name}-{cut.name}" for cut in chosen]
-        return [
-            Family(file_name(label), name, origin, build, cut, given)
-            for label, cut in zip(labels, chosen, strict=True)
         ]
 
     def check(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from toktk import __version__
@@ -25,19 +25,15 @@ from toktk.report.results import Results
 from toktk.tokenizer import Tokenizer
 
 
+@dataclass
 class Sweep:
     """Carries out a plan, taking from the store what is there.
 
     Where one family of several cannot be had, the others still are, and the outcome names it.
-
-    Args:
-        plan: what to do.
-        meter: is told what is done.
     """
 
-    def __init__(self, plan: SweepPlan, meter: Meter | None = None) -> None:
-        self.plan = plan
-        self.meter = meter or Meter()
+    plan: SweepPlan
+    meter: Meter = field(default_factory=Meter)
 
     def prepare(self) -> str:
         """Check the plan, read the corpora once, and return the signature of the run."""

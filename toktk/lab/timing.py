@@ -18,7 +18,7 @@ from toktk.tokenizer import NATIVE
 
 @dataclass(frozen=True)
 class TimingPlan:
-    """What determines timings, as far as anything does; see `toktk.timing.protocol.measure`."""
+    """What determines timings, as far as anything does; `pathological` adds step 5 of the protocol."""
 
     threads: int = 1
     seed: int = 0

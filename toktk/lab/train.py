@@ -162,19 +162,18 @@ class Training:
         return cls(tuple(tokenizers), about["available"], reading)
 
 
+@dataclass
 class Trainings:
     """Trains the families of a plan, each training once.
 
-    Args:
-        plan: what is asked for.
+    Attributes:
         counted: the counted corpora; its store keeps the trainings, its meter is told what is trained.
+        last: the hash of the last training's key, and the training.
     """
 
-    def __init__(self, plan: SweepPlan, counted: CountedCorpora) -> None:
-        self._plan = plan
-        self._counted = counted
-        self._store, self._meter = counted.store, counted.meter
-        self._last: tuple[str, Training] | None = None
+    plan: SweepPlan
+    counted: CountedCorpora
+    last: tuple[str, Training] | None = None
 
     def of(self, family: Family) -> Training:
         """Return the tokenizers of a family at all sizes in reach, run by its inference method.
@@ -189,47 +188,47 @@ class Trainings:
         tables: dict[Pretokenizer, PieceTable] = {}
         tokenizers = []
         total = len(training.tokenizers)
-        with self._meter.step("infer", family.label, total, "sizes") as advance:
+        with self.counted.meter.step("infer", family.label, total, "sizes") as advance:
             for tokenizer in training.tokenizers:
                 cut = tokenizer.pretokenizer
                 if cut not in tables and method.reads_pieces:
-                    tables[cut] = self._counted.get(self._plan.training, cut, by_group=False).table
+                    tables[cut] = self.counted.get(self.plan.training, cut, by_group=False).table
                 model = method.run(tokenizer.model, tables.get(cut))
                 tokenizers.append(replace(tokenizer, model=model))
                 advance(1)
         return replace(training, tokenizers=tuple(tokenizers))
 
     def _trained(self, family: Family) -> Training:
-        corpus = self._plan.training
-        key = {**family.key(), "corpus": corpus.fingerprint, "sizes": self._plan.sizes}
+        corpus = self.plan.training
+        key = {**family.key(), "corpus": corpus.fingerprint, "sizes": self.plan.sizes}
         hashed = digest(key)
-        if self._last is not None and self._last[0] == hashed:
-            return self._last[1]  # another inference method for the same tokenizers
-        training = self._store.read("training", key, Training.load)
+        if self.last is not None and self.last[0] == hashed:
+            return self.last[1]  # another inference method for the same tokenizers
+        training = self.counted.store.read("training", key, Training.load)
         if training is not None:
-            self._meter.reused("train", family.label)
+            self.counted.meter.reused("train", family.label)
         else:
             training = self._train(family, corpus)
             if training.storable:
-                self._store.write("training", key, training.save)
-        self._last = hashed, training
+                self.counted.store.write("training", key, training.save)
+        self.last = hashed, training
         return training
 
     def _train(self, family: Family, corpus: Corpus) -> Training:
-        evaluation = self._plan.evaluation
+        evaluation = self.plan.evaluation
         if evaluation is not None and family.pretokenizer is not None:
             # Text that cannot be measured on is better found before the training than after it.
-            self._counted.get(evaluation, family.pretokenizer, by_group=True)
+            self.counted.get(evaluation, family.pretokenizer, by_group=True)
         readings: list[Reading] = []
 
         def count(pretokenizer: Pretokenizer) -> PieceTable:
-            counted = self._counted.get(corpus, pretokenizer, by_group=False)
+            counted = self.counted.get(corpus, pretokenizer, by_group=False)
             readings.append(counted.reading)
             return counted.table
 
-        sizes = self._plan.sizes
-        with self._meter.step("train", family.label, max(sizes), "tokens") as advance:
-            data = TrainingData(corpus, count, advance, self._plan.jobs)
+        sizes = self.plan.sizes
+        with self.counted.meter.step("train", family.label, max(sizes), "tokens") as advance:
+            data = TrainingData(corpus, count, advance, self.plan.jobs)
             trained = family.trainer().train(data, list(sizes))
         tokenizers = _checked(family, trained, sizes)
         available = trained.available if len(tokenizers) < len(sizes) else None
