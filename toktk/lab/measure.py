@@ -128,7 +128,6 @@ def evaluate(
 
     Args:
         tokenizers: each is called by its name; or {label: tokenizer}.
-        corpus: text to measure on.
         metrics: names as listed by ``toktk ls metrics``; by default all that the text can carry.
         reference: the group that parity divides by; by default English.
         jobs: threads, by default one for each usable core; they change no result.

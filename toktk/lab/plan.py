@@ -64,10 +64,8 @@ class Family:
 
     Attributes:
         label: what tables call it; with a size appended, a tokenizer.
-        name, origin: the trainer's name, and where it comes from.
-        build: makes the trainer.
-        pretokenizer: None where the trainer takes none.
-        given: the other parameters.
+        name, origin, build: the trainer's name, where it comes from, and what makes it.
+        pretokenizer, given: its parameters; no pretokenizer where it takes none.
         inference, method: how the vocabularies are run; "own" and None: as trained. Not part of `key`, for
             the methods share a training.
     """
@@ -123,7 +121,6 @@ class SweepPlan:
     """A sweep: trainers x pretokenizers x sizes, on one text, measured on another.
 
     Args:
-        training: text to train on.
         evaluation: text to measure on; None measures nothing.
         sizes: vocabulary sizes, special tokens and alphabet included, ascending, each once.
         trainers: names known to `toktk.trainers.TRAINERS`.
@@ -131,7 +128,6 @@ class SweepPlan:
         parameters: further parameters of the trainers, by name, only those that were asked for.
         inference: names known to `toktk.models.inference.INFERENCE`; every vocabulary is run by each. None
             means "own", as its trainer made it.
-        measures: what to measure.
         seed: given to trainers that take one.
         jobs: threads; they change no result.
         force: compute everything anew.

@@ -44,7 +44,6 @@ def train(
 
     Args:
         name: a trainer's, as listed by ``toktk ls trainers``.
-        corpus: text to train on.
         sizes: vocabulary sizes, special tokens and alphabet included.
         pretokenizer: a name or a pattern; by default o200k, for trainers that take one.
         seed: given to trainers that take one.

@@ -6,7 +6,6 @@ import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -124,9 +123,7 @@ class PieceTable:
     def read_parquet(cls, path: Path) -> PieceTable:
         """Read what `write_parquet` wrote; raise a `StorageError` if that is missing or damaged."""
         try:
-            table = arrow.read_parquet(path)
-            meta = json.loads((table.schema.metadata or {})[b"toktk"])
-            return cls._from_arrow(table, meta)
+            return cls._from_arrow(arrow.read_parquet(path))
         except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
             raise StorageError(
                 f"cannot read the piece table {path}.",
@@ -135,18 +132,18 @@ class PieceTable:
             ) from error
 
     @classmethod
-    def _from_arrow(cls, table: pa.Table, meta: dict[str, Any]) -> PieceTable:
+    def _from_arrow(cls, table: pa.Table) -> PieceTable:
         from toktk.kernels.count import mark_new_spans
 
+        meta = json.loads((table.schema.metadata or {})[b"toktk"])
         if meta["format"] != _FORMAT:
             raise ValueError(f"format {meta['format']}, not {_FORMAT}")
         if any(column.null_count for column in table.columns):
             raise ValueError("a column holds nulls")
         pieces = table["piece"].combine_chunks().cast(pa.large_binary())
         group = table["group"].combine_chunks().dictionary_encode()
-        names = group.dictionary.to_pylist()
         groups = tuple(meta["groups"])
-        index = np.array([groups.index(name) for name in names] or [0], dtype=np.int32)
+        numbers = [groups.index(name) for name in group.dictionary.to_pylist()] or [0]
         data, offsets = spans(pieces)
         new = np.zeros(offsets.size - 1, dtype=np.uint8)
         mark_new_spans(data, offsets, new)
@@ -154,7 +151,7 @@ class PieceTable:
         return cls(
             *gather(data, offsets, first),
             np.append(first, len(pieces)),
-            index[arrow.to_numpy(group.indices).astype(np.int64)].astype(np.int32),
+            np.array(numbers, dtype=np.int32)[arrow.to_numpy(group.indices)],
             arrow.to_numpy(table["count"].combine_chunks()).astype(np.int64),
             groups,
             np.array(meta["totals"], dtype=np.int64).reshape(len(groups), -1),

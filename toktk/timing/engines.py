@@ -137,7 +137,15 @@ class Adapter:
         return flat, offsets_of([len(ids) for ids in output])
 
 
-class Native(Adapter):
+class _Flat(Adapter):
+    """An engine that returns flat ids."""
+
+    def ids(self, output: tuple[Ids, Int64]) -> tuple[Ids, Int64]:
+        """Return them as they are."""
+        return output
+
+
+class Native(_Flat):
     """toktk's own, from its spec string; from the second time on, from toktk's cache of the file."""
 
     imports = ("numba", "toktk.loading.load", "toktk.encoder", "toktk.models.pairs")
@@ -155,10 +163,6 @@ class Native(Adapter):
     def take(self, data: Bytes, offsets: Int64) -> Any:
         """Return the buffers."""
         return data, offsets
-
-    def ids(self, output: tuple[Ids, Int64]) -> tuple[Ids, Int64]:
-        """Return the flat ids as they are."""
-        return output
 
 
 class HuggingFace(Adapter):
@@ -242,7 +246,7 @@ class Gigatoken(Adapter):
         return awkward.to_numpy(awkward.flatten(output)), offsets_of(lengths)
 
 
-class Quicktok(Adapter):
+class Quicktok(_Flat):
     """quicktok, by the name of an encoding that it ships, or from a ``tokenizer.json`` it can import."""
 
     imports = ("quicktok",)
@@ -263,10 +267,6 @@ class Quicktok(Adapter):
 
             Path(source["folder"]).mkdir()
             quicktok.import_tokenizer(source["path"], source["name"], source["folder"])
-
-    def ids(self, output: tuple[Ids, Int64]) -> tuple[Ids, Int64]:
-        """Return the flat ids as they are."""
-        return output
 
 
 def _documents(data: Bytes, offsets: Int64) -> list[bytes]:

@@ -75,7 +75,8 @@ def measure(
             )
             return [ids]
         contest = Contest(label, engines, texts, jobs, repeats)
-        timings, equal = contest.run(), contest.equal()
+        timings = contest.run()
+        equal = [engine.process.engine for engine in contest.in_turn()]
         if growth and engines[0] in equal:
             timings += pathological(label, equal, folder, jobs)
     return timings
@@ -111,11 +112,11 @@ class Contest:
             rounds = min(self._repeats, max(self._fewest, (len(texts) - 1) // 3))
             self._time("cold", texts[:rounds] if enough else [None] * rounds, self._fewest, 0.6)
             if enough:
-                for engine in self._in_turn():
+                for engine in self.in_turn():
                     with engine.watched("warm"):
                         engine.process.encode(texts[rounds])
                 self._time("warm", texts[rounds + 1 :], self._repeats, 1.0)
-            for engine in self._in_turn():
+            for engine in self.in_turn():
                 with engine.watched("memory"):
                     rise = engine.process.ask("memory")
                     note = "the system does not tell" if rise is None else ""
@@ -123,15 +124,11 @@ class Contest:
         finally:
             for engine in self._engines:
                 engine.process.close()
-        for engine in self._in_turn():
+        for engine in self.in_turn():
             self._add_figures(engine, enough)
         return self._timings
 
-    def equal(self) -> list[Engine]:
-        """Return the engines that have not failed."""
-        return [engine.process.engine for engine in self._in_turn()]
-
-    def _in_turn(self, i: int = 0) -> list[_TimedEngine]:
+    def in_turn(self, i: int = 0) -> list[_TimedEngine]:
         """Return those that are still in, beginning with another one for each `i`."""
         left = [engine for engine in self._engines if not engine.failed]
         at = i % max(len(left), 1)
@@ -191,7 +188,7 @@ class Contest:
         for i, text in enumerate(texts):
             if i >= fewest and self._late(share):
                 break
-            for engine in self._in_turn(i):
+            for engine in self.in_turn(i):
                 with engine.watched(what):
                     if what == "cold":
                         engine.answers["load"].append(engine.process.load())
