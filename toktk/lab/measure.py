@@ -226,13 +226,11 @@ class Measurer:
             with self.counted.meter.step("measure", family.label, total, "pieces") as advance:
                 evaluations = self._evaluations(family, advance)
                 records: list[Record] = []
-                for (label, tokenizer), evaluation in zip(
-                    family.tokenizers.items(), evaluations, strict=True
-                ):
-                    records += self._records(family, label, tokenizer, evaluation)
+                for label, evaluation in evaluations.items():
+                    records += self._records(family, label, evaluation)
                 figures = FamilyFigures(
                     Results(tuple(records)),
-                    _curves(family, evaluations),
+                    _curves(family, [*evaluations.values()]),
                     self._counted_under(next(iter(family.tokenizers.values()))).reading,
                 )
         except FormatError as error:  # a library that fails at the text
@@ -246,28 +244,28 @@ class Measurer:
 
     def _evaluations(
         self, family: TokenizerFamily, progress: Callable[[int], None]
-    ) -> list[Evaluation]:
+    ) -> dict[str, Evaluation]:
         """Return the evaluation of each tokenizer; those that cut alike share encodings."""
-        tokenizers = list(family.tokenizers.values())
-        evaluations: dict[int, Evaluation] = {}
+        evaluations: dict[str, Evaluation] = {}
         for cut in family.cuts:
-            alike = [i for i, t in enumerate(tokenizers) if t.pretokenizer.key == cut]
-            counted = self._counted_under(tokenizers[alike[0]])
+            alike = {n: t for n, t in family.tokenizers.items() if t.pretokenizer.key == cut}
+            counted = self._counted_under(next(iter(alike.values())))
             shared = evaluate_models(
                 counted.table,
-                [tokenizers[i].model for i in alike],
+                [tokenizer.model for tokenizer in alike.values()],
                 every_size=family.trainer is not None,  # for its curve
                 jobs=self.counted.jobs,
                 totals=counted.totals,
                 progress=progress,
             )
-            evaluations |= dict(zip(alike, shared, strict=True))
-        return [evaluations[i] for i in range(len(tokenizers))]
+            evaluations |= zip(alike, shared, strict=True)
+        return {label: evaluations[label] for label in family.tokenizers}
 
     def _records(
-        self, family: TokenizerFamily, label: str, tokenizer: Tokenizer, evaluation: Evaluation
+        self, family: TokenizerFamily, label: str, evaluation: Evaluation
     ) -> Iterator[Record]:
         """Yield the figures of one tokenizer."""
+        tokenizer = family.tokenizers[label]
         reference = self.measures.reference
         options = MetricOptions(reference=reference)
         native = tokenizer.engine == NATIVE
