@@ -20,9 +20,8 @@ from toktk.evaluation.evaluation import evaluate
 from toktk.lab import counted
 from toktk.lab import measure as module
 from toktk.lab.bench import Bench
-from toktk.lab.measure import NO_PIECES
+from toktk.lab.measure import NO_PIECES, Outcome
 from toktk.lab.meter import Meter
-from toktk.lab.outcome import Outcome
 from toktk.lab.plan import BenchPlan, Measures, SweepPlan
 from toktk.lab.sweep import Sweep
 from toktk.loading.load import Loaded
@@ -72,7 +71,7 @@ def plan(specs: list[str], corpus: Corpus) -> BenchPlan:
 
 
 def bench(plan: BenchPlan, meter: Meter | None = None) -> Outcome:
-    experiment = Bench(plan, meter)
+    experiment = Bench(plan, meter or Meter())
     experiment.prepare()
     return experiment.run()
 

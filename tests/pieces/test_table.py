@@ -23,7 +23,6 @@ documents = st.lists(
 def same(one, other):
     return (
         one.to_dict() == other.to_dict()
-        and one.fingerprint == other.fingerprint
         and one.groups == other.groups
         and one.totals.tolist() == other.totals.tolist()
         and one.aligned.tolist() == other.aligned.tolist()
@@ -72,21 +71,6 @@ def test_parquet_is_sorted_and_plain(corpus_of, tmp_path):
         "group": ["x", "x", "a", "x"],
         "count": [2, 2, 1, 2],
     }
-
-
-def test_fingerprint_sees_every_part(corpus_of):
-    base = [("a b", "x", 1), ("c", "y", 1)]
-    others = [
-        [("a b", "x", 1), ("c", "y", 2)],
-        [("a b", "x", 1), ("c", "z", 1)],
-        [("a b", "y", 1), ("c", "x", 1)],
-        [("a", "x", 1), (" b", "x", 1), ("c", "y", 1)],  # the same pieces of more documents
-        [("a b", "x", 1), ("c", "y", 1, "id")],
-        [("ab", "x", 1), ("c", "y", 1)],
-    ]
-    tables = [count_corpus(corpus_of(rows), GPT2) for rows in (base, *others)]
-    tables.append(count_corpus(corpus_of(base), Pretokenizer.of("cl100k")))
-    assert len({table.fingerprint for table in tables}) == len(tables)
 
 
 def test_different_cutting_is_not_added(corpus_of):

@@ -75,7 +75,7 @@ class RunOptions:
 
     def close(self, run: Run) -> None:
         """Say what the run cost and where it is; then raise what went wrong, if anything did."""
-        from toktk.lab.outcome import failure
+        from toktk.lab.measure import without_figures
 
         if run.trouble is not None:
             raise run.trouble
@@ -83,9 +83,13 @@ class RunOptions:
             if run.reused:
                 complete = "This run is complete; nothing was computed (--force computes it anew)."
                 click.echo(complete, err=True)
-            click.echo(f"{costs_line(run.document['steps'])}\n{run.directory.path}", err=True)
-        if run.document["failed"]:
-            raise failure(run.document["failed"])
+            click.echo(f"{costs_line(run.document['steps'])}\n{run.path}", err=True)
+        if failed := run.document["failed"]:
+            raise without_figures(
+                f"without figures: {', '.join(failed)}.",
+                failed,
+                "The figures of the others are complete. The same command tries only these again.",
+            )
 
 
 class ProgressBars(Watcher):

@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass, field
 
 from toktk import __version__
 from toktk.cache import Store, digest
 from toktk.errors import ToktkError, in_a_line
 from toktk.lab.counted import CountedCorpora
-from toktk.lab.measure import FamilyFigures, Measurer, TokenizerFamily, engines_of
+from toktk.lab.measure import (
+    FamilyFigures,
+    Measurer,
+    Outcome,
+    TokenizerFamily,
+    results_of,
+    without_figures,
+)
 from toktk.lab.meter import Meter
-from toktk.lab.outcome import Outcome, nothing_done
 from toktk.lab.plan import BenchPlan
 from toktk.loading.load import Loaded, open_tokenizer
 from toktk.loading.sample import first_documents
-from toktk.report.results import Results
 from toktk.tokenizer import NATIVE, Tokenizer
 
 
+@dataclass
 class Bench:
     """Carries out a plan, taking from the store what is there.
 
     One tokenizer that cannot be loaded, or that its library cannot run, takes no other's figures away; the
-    outcome names it.
-
-    Args:
-        plan: what to do.
-        meter: is told what is done.
+    outcome names it. `prepare` fills the dictionaries, by label.
     """
 
-    def __init__(self, plan: BenchPlan, meter: Meter | None = None) -> None:
-        self.plan = plan
-        self.meter = meter or Meter()
-        self.loaded: dict[str, Loaded] = {}
-        self.tokenizers: dict[str, Tokenizer] = {}
-        self.failed: dict[str, ToktkError] = {}
+    plan: BenchPlan
+    meter: Meter = field(default_factory=Meter)
+    loaded: dict[str, Loaded] = field(default_factory=dict)
+    tokenizers: dict[str, Tokenizer] = field(default_factory=dict)
+    failed: dict[str, ToktkError] = field(default_factory=dict)
 
     def prepare(self) -> str:
         """Load the tokenizers, hold each against its library, and return the signature of the run.
@@ -43,8 +43,7 @@ class Bench:
         They are compared on a fixed text of traps and on the first documents of the corpus.
 
         Raises:
-            CorpusError: the text cannot be read.
-            ToktkError: two tokenizers of one label, an unknown metric, or no tokenizer can be loaded.
+            ToktkError: no tokenizer can be loaded.
         """
         plan, meter = self.plan, self.meter
         plan.check()
@@ -76,16 +75,11 @@ class Bench:
     def run(self) -> Outcome:
         """Measure the tokenizers.
 
-        Text is cut and counted once for each pretokenizer, however many tokenizers share it, and each
-        distinct piece is encoded once by each tokenizer.
-
         Raises:
-            MetricError: the text cannot carry a metric that was asked for.
-            CorpusError: the text cannot be read.
             ToktkError: every tokenizer fails at the text.
         """
-        plan, meter = self.plan, self.meter
-        counted = CountedCorpora(meter, plan.jobs, plan.force)
+        plan = self.plan
+        counted = CountedCorpora(self.meter, plan.jobs, plan.force)
         measurer = Measurer(plan.corpus, plan.measures, counted)
         figures: dict[str, FamilyFigures] = {}
         families = [TokenizerFamily(label, {label: t}) for label, t in self.tokenizers.items()]
@@ -95,16 +89,27 @@ class Bench:
             else:
                 figures[family.label] = outcome
         self._refuse_nothing()
-        in_order = [figures[label] for label in self.tokenizers]
-        records = tuple(record for measured in in_order for record in measured.results)
+        facts = {}
+        for label, tokenizer in self.tokenizers.items():
+            loaded, native = self.loaded[label], tokenizer.engine == NATIVE
+            facts[label] = {
+                "spec": loaded.spec,
+                "source": loaded.digest,
+                "library": loaded.library,
+                "engine": tokenizer.engine,
+                "why": tokenizer.why,
+                "pretokenizer": tokenizer.pretokenizer.name if native else None,
+                "size": tokenizer.vocab_size,
+                "signature": tokenizer.signature,
+            }
+        reading = figures[next(iter(facts))].reading
         described = {
             "verb": "bench",
-            "evaluation": {**plan.corpus.describe(), **asdict(in_order[0].reading)},
+            "evaluation": {**plan.corpus.describe(), **asdict(reading)},
             "options": {**plan.measures.describe(), "jobs": plan.jobs},
         }
-        facts = {label: self._facts(label) for label in self.tokenizers}
-        results = Results(records, {"engines": engines_of(self.tokenizers)})
-        return Outcome(results, facts, described, failed=self._reasons())
+        failed = {label: str(error) for label, error in self.failed.items()}
+        return Outcome(results_of(self.tokenizers, figures), facts, described, failed=failed)
 
     def _fail(self, label: str, error: ToktkError) -> None:
         self.failed[label] = error
@@ -116,21 +121,4 @@ class Bench:
             return
         if len(self.failed) == 1:
             raise next(iter(self.failed.values()))
-        raise nothing_done("no tokenizer can be measured.", self._reasons())
-
-    def _reasons(self) -> dict[str, str]:
-        return {label: str(error) for label, error in self.failed.items()}
-
-    def _facts(self, label: str) -> dict[str, Any]:
-        loaded, tokenizer = self.loaded[label], self.tokenizers[label]
-        native = tokenizer.engine == NATIVE
-        return {
-            "spec": loaded.spec,
-            "source": loaded.digest,
-            "library": loaded.library,
-            "engine": tokenizer.engine,
-            "why": tokenizer.why,
-            "pretokenizer": tokenizer.pretokenizer.name if native else None,
-            "size": tokenizer.vocab_size,
-            "signature": tokenizer.signature,
-        }
+        raise without_figures("no tokenizer can be measured.", self.failed)

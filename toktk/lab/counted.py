@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from toktk.arrays import offsets_of, read_arrays, write_arrays
 from toktk.cache import Store
+from toktk.evaluation.base import Flags, Totals, totals_of
 from toktk.lab.meter import Meter
 from toktk.pieces.counting import count_corpus_many
 from toktk.pieces.table import PieceTable
@@ -36,6 +38,11 @@ class CountedCorpus:
 
     table: PieceTable
     reading: Reading
+
+    @functools.cached_property
+    def totals(self) -> tuple[Totals, Flags]:
+        """What is known of the text before it is encoded; see `totals_of`."""
+        return totals_of(self.table)
 
     def save(self, folder: Path) -> None:
         """Write plain arrays: to sort them for Parquet takes about as long as counting does."""
@@ -86,98 +93,63 @@ class CountedCorpora:
         self.store = Store(meter.remark, force=force)
         self.meter = meter
         self.jobs = jobs
-        self._held: dict[tuple[str, str], CountedCorpus] = {}
+        self._held: dict[tuple[str, str, bool], CountedCorpus] = {}
         self._slow: set[str] = set()
 
     def get(self, corpus: Corpus, pretokenizer: Pretokenizer, by_group: bool) -> CountedCorpus:
-        """Return the counted corpus, held until `drop` if counted by group.
+        """Return the counted corpus, held until `drop` if counted by group."""
+        self.count_together(corpus, [pretokenizer], by_group)
+        key = corpus.fingerprint, pretokenizer.key, by_group
+        # Several tokenizers are measured on it; training data keeps its own.
+        return self._held[key] if by_group else self._held.pop(key)
 
-        Raises:
-            CorpusError: the text cannot be read.
-        """
-        held = corpus.fingerprint, pretokenizer.key
-        if by_group:  # several tokenizers are measured on it; training data keeps its own
-            self.count_together(corpus, [pretokenizer])
-            return self._held[held]
-        pieces = self._stored(corpus, pretokenizer, by_group)
-        return pieces or self._counted(corpus, [pretokenizer], by_group)[0]
-
-    def count_together(self, corpus: Corpus, pretokenizers: Sequence[Pretokenizer]) -> None:
-        """Hold the text counted by group under each, by one reading for all that are not there.
-
-        Raises:
-            CorpusError: the text cannot be read.
-        """
-        missing = []
+    def count_together(
+        self, corpus: Corpus, pretokenizers: Sequence[Pretokenizer], by_group: bool = True
+    ) -> None:
+        """Hold the text counted under each, by one reading for all that are not there."""
+        missing: dict[Pretokenizer, dict[str, Any]] = {}
         for pretokenizer in pretokenizers:
-            held = corpus.fingerprint, pretokenizer.key
-            if held in self._held:
+            key = corpus.fingerprint, pretokenizer.key, by_group
+            if key in self._held:
                 continue
-            pieces = self._stored(corpus, pretokenizer, by_group=True)
-            if pieces is None:
-                missing.append(pretokenizer)
-            else:
-                self._held[held] = pieces
-        if missing:
-            counted = self._counted(corpus, missing, by_group=True)
-            for pretokenizer, pieces in zip(missing, counted, strict=True):
-                self._held[corpus.fingerprint, pretokenizer.key] = pieces
+            cell = {
+                "corpus": corpus.fingerprint,
+                "pattern": pretokenizer.key,
+                # Without the name: a public tokenizer's pattern may have another one than a trainer's.
+                "cut": pretokenizer.signature.partition("@")[2],
+                "by_group": by_group,
+            }
+            counted = self.store.read("pieces", cell, CountedCorpus.load)
+            if counted is None:
+                missing[pretokenizer] = cell
+                continue
+            self.meter.reused("count", f"{corpus.name}, {pretokenizer.name}")
+            self._held[key] = counted
+        if not missing:
+            return
+        for pretokenizer in missing:
+            if pretokenizer.compile() is None and pretokenizer.key not in self._slow:
+                self._slow.add(pretokenizer.key)
+                self.meter.remark(
+                    f"the pattern of {pretokenizer.name} does not compile to tables; the regex library "
+                    "cuts instead: slower, same result."
+                )
+        what = f"{corpus.name}, {', '.join(pretokenizer.name for pretokenizer in missing)}"
+        with self.meter.step("count", what, corpus.size, corpus.unit) as progress:
+            tables = count_corpus_many(
+                corpus, [*missing], jobs=self.jobs, by_group=by_group, progress=progress
+            )
+            reading = Reading(corpus.replaced, corpus.null_rows)
+        for (pretokenizer, cell), table in zip(missing.items(), tables, strict=True):
+            counted = CountedCorpus(table, reading)
+            self._held[corpus.fingerprint, pretokenizer.key, by_group] = counted
+            # Whole documents would be a copy of the corpus, and to read it again is no slower.
+            if pretokenizer.key != PATTERNS["none"]:
+                self.store.write("pieces", cell, counted.save)
 
     def drop(self, corpus: Corpus, pretokenizer: Pretokenizer) -> None:
         """Hold the pieces no longer; the store keeps them."""
-        self._held.pop((corpus.fingerprint, pretokenizer.key), None)
-
-    def _stored(
-        self, corpus: Corpus, pretokenizer: Pretokenizer, by_group: bool
-    ) -> CountedCorpus | None:
-        key = _cell_key(corpus, pretokenizer, by_group)
-        pieces = self.store.read("pieces", key, CountedCorpus.load)
-        if pieces is not None:
-            self.meter.reused("count", f"{corpus.name}, {pretokenizer.name}")
-        return pieces
-
-    def _counted(
-        self, corpus: Corpus, pretokenizers: Sequence[Pretokenizer], by_group: bool
-    ) -> list[CountedCorpus]:
-        for pretokenizer in pretokenizers:
-            self._say_if_slow(pretokenizer)
-        names = ", ".join(pretokenizer.name for pretokenizer in pretokenizers)
-        what = f"{corpus.name}, {names}"
-        with self.meter.step("count", what, corpus.size, corpus.unit) as progress:
-            tables = count_corpus_many(
-                corpus, pretokenizers, jobs=self.jobs, by_group=by_group, progress=progress
-            )
-            reading = Reading(corpus.replaced, corpus.null_rows)
-        counted = [CountedCorpus(table, reading) for table in tables]
-        for pretokenizer, pieces in zip(pretokenizers, counted, strict=True):
-            if _worth_keeping(pretokenizer):
-                key = _cell_key(corpus, pretokenizer, by_group)
-                self.store.write("pieces", key, pieces.save)
-        return counted
-
-    def _say_if_slow(self, pretokenizer: Pretokenizer) -> None:
-        key = pretokenizer.key
-        if pretokenizer.compile() is None and key not in self._slow:
-            self._slow.add(key)
-            self.meter.remark(
-                f"the pattern of {pretokenizer.name} does not compile to tables; the regex library "
-                "cuts instead: slower, same result."
-            )
-
-
-def _cell_key(corpus: Corpus, pretokenizer: Pretokenizer, by_group: bool) -> dict[str, Any]:
-    return {
-        "corpus": corpus.fingerprint,
-        "pattern": pretokenizer.key,
-        # Without the name: a public tokenizer's pattern may have another one than a trainer's.
-        "cut": pretokenizer.signature.partition("@")[2],
-        "by_group": by_group,
-    }
-
-
-def _worth_keeping(pretokenizer: Pretokenizer) -> bool:
-    # Whole documents would be a copy of the corpus, and to read it again is no slower.
-    return pretokenizer.key != PATTERNS["none"]
+        self._held.pop((corpus.fingerprint, pretokenizer.key, True), None)
 
 
 def _narrow(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -11,10 +11,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from toktk import __version__, registry
+from toktk import __version__
 from toktk.cache import size_of
+from toktk.metrics import METRICS
 from toktk.paths import home
+from toktk.pretokenizers.patterns import PRETOKENIZERS
+from toktk.registry import OWN
 from toktk.runtime import usable_cores
+from toktk.trainers import TRAINERS
 
 # Every package that can change a figure or its cost, in the order shown.
 PACKAGES = (
@@ -41,12 +45,16 @@ def environment() -> dict[str, Any]:
     home directory in the cache's path is written ``~``, since it usually holds the user's name.
     """
     cache = home()
+    kinds = (TRAINERS, PRETOKENIZERS, METRICS)
     return {
         "toktk": __version__,
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "unicode": unicodedata.unidata_version,
         "packages": {name: _version(name) for name in PACKAGES},
-        "plugins": _plugins(),
+        "plugins": {
+            kind.group: {name: origin for name, origin in kind.names().items() if origin != OWN}
+            for kind in kinds
+        },
         "os": f"{platform.system()} {platform.release()}",
         "machine": platform.machine(),
         "cpu": _cpu_model(),
@@ -65,18 +73,6 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _plugins() -> dict[str, dict[str, str]]:
-    from toktk.metrics import METRICS
-    from toktk.pretokenizers.patterns import PRETOKENIZERS
-    from toktk.trainers import TRAINERS
-
-    kinds = (TRAINERS, PRETOKENIZERS, METRICS)
-    return {
-        kind.group: {n: origin for n, origin in kind.names().items() if origin != registry.OWN}
-        for kind in kinds
-    }
-
-
 def _cpu_model() -> str | None:
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
@@ -85,9 +81,9 @@ def _cpu_model() -> str | None:
                 return line.partition(":")[2].strip()
     if sys.platform == "darwin":
         command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
-        found = subprocess.run(command, capture_output=True, text=True, check=False)
-        if found.returncode == 0:
-            return found.stdout.strip()
+        sysctl = subprocess.run(command, capture_output=True, text=True, check=False)
+        if sysctl.returncode == 0:
+            return sysctl.stdout.strip()
     return platform.processor() or None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +12,13 @@ import numpy as np
 from toktk import arrow
 from toktk.arrays import read_arrays, write_arrays
 from toktk.corpus import Corpus
-from toktk.errors import FormatError, ToktkError
-from toktk.evaluation.base import Evaluation, Flags, Totals, totals_of
+from toktk.errors import FormatError, ToktkError, TrainingError, in_a_line
+from toktk.evaluation.base import Evaluation
 from toktk.evaluation.evaluation import evaluate as evaluate_models
 from toktk.lab.counted import CountedCorpora, CountedCorpus, Reading
 from toktk.lab.meter import Meter
 from toktk.lab.plan import Measures
-from toktk.metrics.base import Figure, MetricOptions
+from toktk.metrics.base import MetricOptions
 from toktk.pieces.table import POOLED
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.report.records import Record, signature
@@ -30,23 +30,17 @@ from toktk.tokenizer import NATIVE, Tokenizer
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from toktk.pieces.table import PieceTable
-
 NO_PIECES = "whole documents are encoded: there are no pieces to see"
-CURVE_POINTS = 400
-"""Sizes of a curve besides those asked for, a constant factor apart."""
+CURVE_POINTS = 400  # a constant factor apart
 
 
 @dataclass(frozen=True)
 class TokenizerFamily:
     """Tokenizers that are measured together because they differ in size alone.
 
-    A tokenizer that was not trained here is a family by itself.
-
     Attributes:
-        label: what tables call the family.
         tokenizers: {label: tokenizer}, ascending by size.
-        trainer: its trainer's name; None if it was not trained here.
+        trainer: its trainer's name; None for a tokenizer that was not trained here, a family by itself.
         inference: how the vocabularies are run.
     """
 
@@ -66,7 +60,6 @@ class FamilyFigures:
     """The figures of one family at every size.
 
     Attributes:
-        results: the records.
         curves: tokens by group and size, with the columns tokenizer (the family's label), trainer,
             pretokenizer, group, size, tokens.
         reading: what the pass over the text met.
@@ -94,6 +87,33 @@ class FamilyFigures:
         )
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What a sweep or a bench gives, before it is written.
+
+    Attributes:
+        results: the figures; None if nothing was to be measured.
+        tokenizers: {label: what run.json says of it}.
+        described: what else run.json says.
+        trained: {label: tokenizer}, to be written into the run directory.
+        curves: tokens by family, group and size; None without any.
+        failed: {family or label: why it has no figures}, for the user.
+    """
+
+    results: Results | None
+    tokenizers: Mapping[str, Mapping[str, Any]]
+    described: Mapping[str, Any]
+    trained: Mapping[str, Tokenizer] = field(default_factory=dict)
+    curves: pa.Table | None = None
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+
+def without_figures(what: str, failed: Mapping[str, object], *advice: str) -> TrainingError:
+    """Return the error for what has no figures, with the reason of each."""
+    reasons = [f"{label}: {in_a_line(why)}" for label, why in failed.items()]
+    return TrainingError(what, *reasons, *advice)
+
+
 def evaluate(
     tokenizers: Sequence[Tokenizer] | Mapping[str, Tokenizer],
     corpus: Corpus,
@@ -108,7 +128,6 @@ def evaluate(
 
     Args:
         tokenizers: each is called by its name; or {label: tokenizer}.
-        corpus: text to measure on.
         metrics: names as listed by ``toktk ls metrics``; by default all that the text can carry.
         reference: the group that parity divides by; by default English.
         jobs: threads, by default one for each usable core; they change no result.
@@ -138,30 +157,29 @@ def evaluate(
         if isinstance(outcome, ToktkError):
             raise outcome
         figures[family.label] = outcome
-    records = [record for label in labelled for record in figures[label].results]
-    return Results(tuple(records), {"engines": engines_of(labelled)})
+    return results_of(labelled, figures)
 
 
-def engines_of(tokenizers: Mapping[str, Tokenizer]) -> dict[str, list[str]]:
-    """Return {label: [engine, why]}, for the tables."""
-    return {label: [t.engine, t.why] for label, t in tokenizers.items()}
+def results_of(
+    tokenizers: Mapping[str, Tokenizer], figures: Mapping[str, FamilyFigures]
+) -> Results:
+    """Return the figures of tokenizers, each a family by itself, in their order; and their engines."""
+    records = tuple(record for label in tokenizers for record in figures[label].results)
+    engines = {label: [t.engine, t.why] for label, t in tokenizers.items()}
+    return Results(records, {"engines": engines})
 
 
+@dataclass(frozen=True)
 class Measurer:
     """Measures families of tokenizers on one text.
 
-    Args:
-        corpus: text to measure on.
-        measures: what to measure.
+    Attributes:
         counted: the counted corpora; its store keeps the figures, its meter is told what is measured.
     """
 
-    def __init__(self, corpus: Corpus, measures: Measures, counted: CountedCorpora) -> None:
-        self._corpus = corpus
-        self._measures = measures
-        self._counted = counted
-        self._store, self._meter = counted.store, counted.meter
-        self._totals: tuple[PieceTable, tuple[Totals, Flags]] | None = None
+    corpus: Corpus
+    measures: Measures
+    counted: CountedCorpora
 
     def measure(
         self, families: Sequence[TokenizerFamily], drop: bool = True
@@ -170,103 +188,94 @@ class Measurer:
 
         The text is read once and counted under every pretokenizer that is needed; each distinct piece is
         encoded once by each family. A family that fails takes no other's figures away: its error is yielded.
-
-        Args:
-            families: those that cut alike follow each other in what is yielded.
-            drop: do not hold the counted text of a pretokenizer any longer than these families need it.
-
-        Raises:
-            CorpusError: the text cannot be read.
-            MetricError: the text cannot carry a metric that was asked for.
+        With `drop`, the counted text of a pretokenizer is held no longer than these families need it.
         """
         by_cut: dict[str, list[TokenizerFamily]] = {}
         for family in families:
-            figures = self._store.read("figures", self._key(family), FamilyFigures.load)
+            figures = self.counted.store.read("figures", self._key(family), FamilyFigures.load)
             if figures is None:
                 by_cut.setdefault(family.cuts[0], []).append(family)
                 continue
-            self._meter.reused("measure", family.label)
-            self._meter.remark(_line(family, figures))
+            self.counted.meter.reused("measure", family.label)
+            self.counted.meter.remark(_line(family, figures))
             yield family, figures
         missing = [family for alike in by_cut.values() for family in alike]
         cuts = {t.pretokenizer.key: t.pretokenizer for f in missing for t in f.tokenizers.values()}
-        self._counted.count_together(self._corpus, list(cuts.values()))
+        self.counted.count_together(self.corpus, list(cuts.values()))
         for alike in by_cut.values():
             for family in alike:
                 yield family, self._measured(family)
             if drop and len(alike[0].cuts) == 1:
-                self._counted.drop(self._corpus, cuts[alike[0].cuts[0]])
+                self.counted.drop(self.corpus, cuts[alike[0].cuts[0]])
 
     def _key(self, family: TokenizerFamily) -> dict[str, Any]:
         """Return all that determines the figures of a family, JSON-able."""
-        tokenizers = family.tokenizers.items()
         return {
             "tokenizers": [
-                [label, t.signature, t.engine, t.pretokenizer.signature] for label, t in tokenizers
+                [label, t.signature, t.engine, t.pretokenizer.signature]
+                for label, t in family.tokenizers.items()
             ],
             "family": [family.label, family.trainer, family.inference],
-            "corpus": [self._corpus.name, self._corpus.fingerprint],
-            "measures": self._measures.key(),
+            "corpus": [self.corpus.name, self.corpus.fingerprint],
+            "measures": self.measures.key(),
         }
 
     def _measured(self, family: TokenizerFamily) -> FamilyFigures | ToktkError:
         total = sum(len(self._counted_under(t).table) for t in family.tokenizers.values())
         try:
-            with self._meter.step("measure", family.label, total, "pieces") as advance:
+            with self.counted.meter.step("measure", family.label, total, "pieces") as advance:
                 evaluations = self._evaluations(family, advance)
                 records: list[Record] = []
-                for label, evaluation in zip(family.tokenizers, evaluations, strict=True):
+                for label, evaluation in evaluations.items():
                     records += self._records(family, label, evaluation)
-                reading = self._counted_under(next(iter(family.tokenizers.values()))).reading
-                curves = _curves(family, evaluations)
-                figures = FamilyFigures(Results(tuple(records)), curves, reading)
+                figures = FamilyFigures(
+                    Results(tuple(records)),
+                    _curves(family, [*evaluations.values()]),
+                    self._counted_under(next(iter(family.tokenizers.values()))).reading,
+                )
         except FormatError as error:  # a library that fails at the text
             return error
-        self._store.write("figures", self._key(family), figures.save)
-        self._meter.remark(_line(family, figures))
+        self.counted.store.write("figures", self._key(family), figures.save)
+        self.counted.meter.remark(_line(family, figures))
         return figures
 
     def _counted_under(self, tokenizer: Tokenizer) -> CountedCorpus:
-        return self._counted.get(self._corpus, tokenizer.pretokenizer, by_group=True)
+        return self.counted.get(self.corpus, tokenizer.pretokenizer, by_group=True)
 
     def _evaluations(
         self, family: TokenizerFamily, progress: Callable[[int], None]
-    ) -> list[Evaluation]:
+    ) -> dict[str, Evaluation]:
         """Return the evaluation of each tokenizer; those that cut alike share encodings."""
-        tokenizers = list(family.tokenizers.values())
-        evaluations: dict[int, Evaluation] = {}
+        evaluations: dict[str, Evaluation] = {}
         for cut in family.cuts:
-            alike = [i for i, t in enumerate(tokenizers) if t.pretokenizer.key == cut]
-            table = self._counted_under(tokenizers[alike[0]]).table
-            if self._totals is None or self._totals[0] is not table:
-                self._totals = table, totals_of(table)
-            models = [tokenizers[i].model for i in alike]
+            alike = {n: t for n, t in family.tokenizers.items() if t.pretokenizer.key == cut}
+            counted = self._counted_under(next(iter(alike.values())))
             shared = evaluate_models(
-                table,
-                models,
+                counted.table,
+                [tokenizer.model for tokenizer in alike.values()],
                 every_size=family.trainer is not None,  # for its curve
-                jobs=self._counted.jobs,
-                totals=self._totals[1],
+                jobs=self.counted.jobs,
+                totals=counted.totals,
                 progress=progress,
             )
-            evaluations |= dict(zip(alike, shared, strict=True))
-        return [evaluations[i] for i in range(len(tokenizers))]
+            evaluations |= zip(alike, shared, strict=True)
+        return {label: evaluations[label] for label in family.tokenizers}
 
     def _records(
         self, family: TokenizerFamily, label: str, evaluation: Evaluation
     ) -> Iterator[Record]:
         """Yield the figures of one tokenizer."""
         tokenizer = family.tokenizers[label]
-        reference = self._measures.reference
+        reference = self.measures.reference
         options = MetricOptions(reference=reference)
         native = tokenizer.engine == NATIVE
         # A library's pieces are not seen; a published tokenizer that cuts nowhere has none.
         whole = not native or tokenizer.pretokenizer.key == PATTERNS["none"]
         hides_pieces = whole and family.trainer is None
-        for metric in self._measures.definitions:
+        for name, metric in self.measures.definitions.items():
             # A reference is asked of parity alone: text without one must not pass in silence.
-            wanted = self._measures.asked or (metric.name == "parity" and reference is not None)
-            if not (wanted or metric.applies(evaluation)):
+            asked = self.measures.metrics or (name == "parity" and reference is not None)
+            if not (asked or metric.applies(evaluation)):
                 continue
             for figure in metric.compute(evaluation, tokenizer.vocab_size, options):
                 if metric.pieces and hides_pieces:
@@ -278,20 +287,20 @@ class Measurer:
                     inference=family.inference,
                     pretokenizer=tokenizer.pretokenizer.name if native else None,
                     size=tokenizer.vocab_size,
-                    corpus=self._corpus.name,
+                    corpus=self.corpus.name,
                     group=figure.group,
                     metric=figure.metric,
                     value=figure.value,
                     unit=figure.unit,
                     n=figure.n,
                     note=figure.note,
-                    signature=self._signature(tokenizer, figure),
+                    signature=signature(
+                        tok=tokenizer.signature,
+                        corpus=self.corpus.fingerprint,
+                        unit=figure.unit,
+                        agg=figure.metric.partition("|")[2] or "sum",
+                    ),
                 )
-
-    def _signature(self, tokenizer: Tokenizer, figure: Figure) -> str:
-        aggregation = figure.metric.partition("|")[2] or "sum"
-        corpus = self._corpus.fingerprint
-        return signature(tok=tokenizer.signature, corpus=corpus, unit=figure.unit, agg=aggregation)
 
 
 def _line(family: TokenizerFamily, figures: FamilyFigures) -> str:
@@ -304,23 +313,21 @@ def _line(family: TokenizerFamily, figures: FamilyFigures) -> str:
     return f"{family.label}: {metric} {', '.join(values) or 'not measured'}"
 
 
-def _curve_sizes(evaluation: Evaluation, asked: Sequence[int]) -> list[int]:
-    """Return the sizes of a curve: those asked for, and some hundred between the ends."""
-    sizes = evaluation.sizes
-    spread = np.geomspace(sizes[0], sizes[-1], CURVE_POINTS)
-    nearest = sizes[np.searchsorted(sizes, np.rint(spread).clip(sizes[0], sizes[-1]))]
-    return sorted({*nearest.tolist(), *asked})
-
-
 def _curves(family: TokenizerFamily, evaluations: Sequence[Evaluation]) -> pa.Table:
-    """Return the tokens of each group, and of all together, by size; see `FamilyFigures`."""
+    """Return the tokens of each group, and of all together, by size; see `FamilyFigures`.
+
+    Where one evaluation serves all sizes, `CURVE_POINTS` between the ends are added to those asked for.
+    """
     import pyarrow as pa
 
     sizes_asked = [tokenizer.vocab_size for tokenizer in family.tokenizers.values()]
-    shared = len(set(map(id, evaluations))) == 1
     points = [(e, [size]) for e, size in zip(evaluations, sizes_asked, strict=True)]
+    shared = len(set(map(id, evaluations))) == 1
     if shared and (len(evaluations) > 1 or family.trainer is not None):
-        points = [(evaluations[0], _curve_sizes(evaluations[0], sizes_asked))]
+        reached = evaluations[0].sizes
+        spread = np.geomspace(reached[0], reached[-1], CURVE_POINTS)
+        nearest = reached[np.searchsorted(reached, np.rint(spread).clip(reached[0], reached[-1]))]
+        points = [(evaluations[0], sorted({*nearest.tolist(), *sizes_asked}))]
     groups: list[str] = []
     sizes: list[int] = []
     tokens: list[int] = []

@@ -13,10 +13,7 @@ from toktk.sizes import bytes_label
 
 
 class Watcher:
-    """Is told what happens and shows nothing; subclasses do.
-
-    Steps nest: one may begin inside another.
-    """
+    """Is told what happens and shows nothing; subclasses do. Steps nest."""
 
     def begin(self, step: str, total: int | None, unit: str) -> None:
         """Note that a step begins; `total` is in `unit`, None where nobody can know it."""
@@ -102,11 +99,7 @@ class Meter:
 
 
 def costs_line(costs: Sequence[dict[str, Any]]) -> str:
-    """Return each kind of step with its seconds and the peak of memory by its end, in a line.
-
-    Args:
-        costs: as `Cost.describe` gives them.
-    """
+    """Return each kind of step of `Cost.describe` with its seconds and its peak of memory, in a line."""
     by_step: dict[str, list[dict[str, Any]]] = {}
     for cost in costs:
         by_step.setdefault(cost["step"], []).append(cost)

@@ -9,16 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from toktk import __version__
-from toktk.cache import code_digest, digest
+from toktk.cache import code_digest
 from toktk.corpus import Corpus
-from toktk.errors import FormatError, MetricError, ToktkError, TrainingError
+from toktk.errors import FormatError, ToktkError, TrainingError
 from toktk.loading.spec import parse_spec
 from toktk.metrics import METRICS
 from toktk.metrics.base import Metric
 from toktk.models.inference import INFERENCE, Inference, cannot_run
 from toktk.pretokenizers.patterns import DEFAULT_PRETOKENIZER
 from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.registry import OWN
 from toktk.trainers import DEFAULT_TRAINERS, TRAINERS
 from toktk.trainers.base import card_of, options_of
 from toktk.trainers.pair_scores import PAIR_SCORES
@@ -29,7 +29,8 @@ class Measures:
     """What is to be measured.
 
     Attributes:
-        metrics: names known to `toktk.metrics.METRICS`; none means all that the text can carry.
+        metrics: names known to `toktk.metrics.METRICS`; none means all that the text can carry. One that
+            is named and that the text cannot carry is an error.
         reference: the group that parity divides by.
     """
 
@@ -37,44 +38,24 @@ class Measures:
     reference: str | None = None
 
     @functools.cached_property
-    def _by_name(self) -> dict[str, tuple[Metric, str]]:
-        origins = METRICS.names()
-        names = self.metrics or tuple(origins)
-        return {name: (METRICS.load(name), origins[name]) for name in names}
-
-    @property
-    def definitions(self) -> list[Metric]:
-        """The metrics asked for, or all.
-
-        Raises:
-            ToktkError: an unknown metric, or a plug-in that is broken.
-        """
-        return [metric for metric, _ in self._by_name.values()]
-
-    @property
-    def asked(self) -> bool:
-        """Whether the user named metrics: one that the text cannot carry is then an error."""
-        return bool(self.metrics)
+    def definitions(self) -> dict[str, Metric]:
+        """The metrics asked for, or all, by name."""
+        return {name: METRICS.load(name) for name in self.metrics or METRICS.names()}
 
     def check(self) -> None:
-        """Find what can be found wrong without reading text.
-
-        Raises:
-            MetricError: there is no metric.
-            ToktkError: an unknown metric, or a plug-in that is broken.
-        """
-        if not self.definitions:
-            raise MetricError("nothing can be measured: at least one metric is needed.")
+        """Raise a ToktkError for an unknown metric, or a plug-in that is broken."""
+        self.describe()
 
     def describe(self) -> dict[str, Any]:
         """Return the metrics' origins and the reference, JSON-able."""
-        origins = {name: origin for name, (_, origin) in self._by_name.items()}
-        return {"metrics": origins, "reference": self.reference}
+        origins = METRICS.names()
+        chosen = {name: origins[name] for name in self.definitions}
+        return {"metrics": chosen, "reference": self.reference}
 
     def key(self) -> dict[str, Any]:
         """Return all that determines the figures, JSON-able: a plug-in's code too."""
-        code = {name: _code_of(metric.compute) for name, (metric, _) in self._by_name.items()}
-        return {**self.describe(), "asked": self.asked, "code": code}
+        code = {name: _code_of(metric.compute) for name, metric in self.definitions.items()}
+        return {**self.describe(), "asked": bool(self.metrics), "code": code}
 
 
 @dataclass(frozen=True)
@@ -83,10 +64,8 @@ class Family:
 
     Attributes:
         label: what tables call it; with a size appended, a tokenizer.
-        name, origin: the trainer's name, and where it comes from.
-        build: makes the trainer.
-        pretokenizer: given to the trainer; None where it takes none.
-        given: the other parameters.
+        name, origin, build: the trainer's name, where it comes from, and what makes it.
+        pretokenizer, given: its parameters; no pretokenizer where it takes none.
         inference, method: how the vocabularies are run; "own" and None: as trained. Not part of `key`, for
             the methods share a training.
     """
@@ -101,16 +80,17 @@ class Family:
     method: Inference | None = None
 
     def trainer(self) -> Any:
-        """Make the trainer."""
+        """Make the trainer; an impossible parameter is an error."""
         cut = {} if self.pretokenizer is None else {"pretokenizer": self.pretokenizer}
         return self.build(**self.given, **cut)
 
-    def check_inference(self) -> None:
-        """Refuse an inference method that cannot run what the trainer makes, where both are known.
+    def run_by(self, name: str, method: Inference) -> Family:
+        """Return the family with its vocabularies run by another inference method."""
+        label = file_name(f"{self.label}-{name}")
+        return replace(self, label=label, inference=name, method=method)
 
-        Raises:
-            TrainingError: it cannot.
-        """
+    def check_inference(self) -> None:
+        """Raise TrainingError if the inference method cannot run what the trainer makes."""
         kind = card_of(self.build).model
         why = cannot_run(self.method.run, kind) if kind and self.method else ""
         if why:
@@ -123,15 +103,16 @@ class Family:
     def key(self) -> dict[str, Any]:
         """Return what determines the trainer, JSON-able."""
         cut, score = self.pretokenizer, self.given.get("score", "")
-        origin = PAIR_SCORES.names().get(score, "toktk")
-        own = origin == "toktk"  # or another trainer's score
+        origin = PAIR_SCORES.names().get(score, OWN)
         return {
             "trainer": self.name,
             "origin": self.origin,
             "code": _code_of(self.build),
             "pretokenizer": None if cut is None else [cut.signature, cut.pattern],
             "given": dict(self.given),
-            "pair_score": [] if own else [origin, code_digest(PAIR_SCORES.package(score))],
+            "pair_score": []
+            if origin == OWN
+            else [origin, code_digest(PAIR_SCORES.package(score))],
         }
 
 
@@ -140,7 +121,6 @@ class SweepPlan:
     """A sweep: trainers x pretokenizers x sizes, on one text, measured on another.
 
     Args:
-        training: text to train on.
         evaluation: text to measure on; None measures nothing.
         sizes: vocabulary sizes, special tokens and alphabet included, ascending, each once.
         trainers: names known to `toktk.trainers.TRAINERS`.
@@ -148,7 +128,6 @@ class SweepPlan:
         parameters: further parameters of the trainers, by name, only those that were asked for.
         inference: names known to `toktk.models.inference.INFERENCE`; every vocabulary is run by each. None
             means "own", as its trainer made it.
-        measures: what to measure.
         seed: given to trainers that take one.
         jobs: threads; they change no result.
         force: compute everything anew.
@@ -168,12 +147,7 @@ class SweepPlan:
 
     @functools.cached_property
     def families(self) -> list[Family]:
-        """What is to be trained, in order: each serves all sizes.
-
-        Raises:
-            TrainingError: no size, or a trainer does not take a parameter that was asked for.
-            ToktkError: an unknown trainer.
-        """
+        """What is to be trained, in order: each serves all sizes."""
         if not self.sizes:
             raise TrainingError("a sweep needs at least one size.", "Give sizes, such as 8k,32k.")
         options = {name: options_of(TRAINERS.load(name)) for name in self.trainers}
@@ -186,36 +160,25 @@ class SweepPlan:
                 unknown.append("pretokenizer")
             if unknown:
                 raise _not_taken(name, unknown, takes)
-            cuts = "pretokenizer" in takes or (takes_any and bool(self.pretokenizers))
             seed = {"seed": self.seed} if "seed" in takes else {}
-            families += self._families_of(name, cuts, {**self.parameters, **seed})
-        if not self.inference:
-            return families
-        methods = {name: INFERENCE.load(name) for name in self.inference}
+            given = {**self.parameters, **seed}
+            build, origin = TRAINERS.load(name), TRAINERS.names()[name]
+            if "pretokenizer" not in takes and not (takes_any and self.pretokenizers):
+                families.append(Family(name, name, origin, build, None, given))
+                continue
+            cuts = self.pretokenizers or (Pretokenizer.of(DEFAULT_PRETOKENIZER),)
+            for cut in cuts:
+                label = file_name(name if len(cuts) == 1 else f"{name}-{cut.name}")
+                families.append(Family(label, name, origin, build, cut, given))
+        methods = {name: INFERENCE.load(name) for name in self.inference or ("own",)}
         return [
-            family if name == "own" else _run_by(family, name, method)
+            family if name == "own" else family.run_by(name, method)
             for family in families
             for name, method in methods.items()
         ]
 
-    def _families_of(self, name: str, cuts: bool, given: Mapping[str, Any]) -> list[Family]:
-        """Return the families of one trainer: one for each pretokenizer, if it takes one."""
-        build, origin = TRAINERS.load(name), TRAINERS.names()[name]
-        if not cuts:
-            return [Family(name, name, origin, build, None, given)]
-        chosen = self.pretokenizers or (Pretokenizer.of(DEFAULT_PRETOKENIZER),)
-        labels = [name] if len(chosen) == 1 else [f"{name}-{cut.name}" for cut in chosen]
-        return [
-            Family(file_name(label), name, origin, build, cut, given)
-            for label, cut in zip(labels, chosen, strict=True)
-        ]
-
     def check(self) -> None:
-        """Find what can be found wrong without reading text.
-
-        Raises:
-            ToktkError: an unknown name or an impossible parameter.
-        """
+        """Raise a ToktkError for what can be found wrong without reading text."""
         if list(self.sizes) != sorted(set(self.sizes)):
             raise TrainingError(
                 "the sizes of a plan must ascend, each once.", f"Found: {self.sizes}."
@@ -240,20 +203,10 @@ class SweepPlan:
             "seed": self.seed,
         }
 
-    def signature(self) -> str:
-        """Return the sha256 (hex) of all that determines the results; reads the corpora."""
-        evaluation = None if self.evaluation is None else self.evaluation.fingerprint
-        return digest([__version__, self.describe(), self.training.fingerprint, evaluation])
-
     @property
     def folder_name(self) -> str:
         """What the run directory is called unless the user names it, before a hash."""
         return file_name(self.training.name.removesuffix(" (train)"))[:60]
-
-
-def _run_by(family: Family, name: str, method: Inference) -> Family:
-    label = file_name(f"{family.label}-{name}")
-    return replace(family, label=label, inference=name, method=method)
 
 
 def _not_taken(name: str, unknown: Sequence[str], takes: Sequence[str]) -> TrainingError:
@@ -274,14 +227,10 @@ def _not_taken(name: str, unknown: Sequence[str], takes: Sequence[str]) -> Train
 
 @dataclass(frozen=True)
 class BenchPlan:
-    """Tokenizers that exist, on a text.
+    """Tokenizers that exist, on a text; see `SweepPlan`.
 
     Args:
         specs: as `toktk.loading.spec.parse_spec` reads them; no two of one label.
-        corpus: text to measure on.
-        measures: what to measure.
-        jobs: threads; they change no result.
-        force: compute everything anew.
     """
 
     specs: tuple[str, ...]
@@ -296,11 +245,7 @@ class BenchPlan:
         return {_label_of(spec): spec for spec in self.specs}
 
     def check(self) -> None:
-        """Find what can be found wrong without reading text.
-
-        Raises:
-            ToktkError: no tokenizer, two of one label, or an unknown metric.
-        """
+        """Raise a ToktkError for what can be found wrong without reading text."""
         if not self.specs:
             raise FormatError("a bench needs at least one tokenizer.", "Name a file or a folder.")
         (label, n), *_ = Counter(map(_label_of, self.specs)).most_common(1)
@@ -330,7 +275,7 @@ def _label_of(spec: str) -> str:
 def _code_of(target: Callable[..., Any]) -> str:
     """Return a hash of the code of a plug-in; nothing for toktk's own, which every key holds."""
     package = target.__module__.partition(".")[0]
-    return "" if package == "toktk" else code_digest(package)
+    return "" if package == OWN else code_digest(package)
 
 
 def file_name(text: str) -> str:

@@ -2,61 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
+from toktk import __version__
+from toktk.cache import digest
 from toktk.corpus import Corpus
 from toktk.errors import FormatError, ToktkError, TrainingError, in_a_line
 from toktk.lab.counted import CountedCorpora, Reading
-from toktk.lab.measure import FamilyFigures, Measurer, TokenizerFamily
+from toktk.lab.measure import (
+    FamilyFigures,
+    Measurer,
+    Outcome,
+    TokenizerFamily,
+    without_figures,
+)
 from toktk.lab.meter import Meter
-from toktk.lab.outcome import Outcome, nothing_done
 from toktk.lab.plan import Family, SweepPlan
-from toktk.lab.train import Trainings, labelled, unreached_line
+from toktk.lab.train import Trainings
 from toktk.report.results import Results
 from toktk.tokenizer import Tokenizer
 
-if TYPE_CHECKING:
-    import pyarrow as pa
 
-
+@dataclass
 class Sweep:
     """Carries out a plan, taking from the store what is there.
 
     Where one family of several cannot be had, the others still are, and the outcome names it.
-
-    Args:
-        plan: what to do.
-        meter: is told what is done.
     """
 
-    def __init__(self, plan: SweepPlan, meter: Meter | None = None) -> None:
-        self.plan = plan
-        self.meter = meter or Meter()
-        self._unreached: list[dict[str, Any]] = []  # as in run.json
-        self._readings: dict[str, Reading | None] = {"training": None, "evaluation": None}
+    plan: SweepPlan
+    meter: Meter = field(default_factory=Meter)
 
     def prepare(self) -> str:
-        """Check the plan, read the corpora once, and return the signature of the run.
-
-        Raises:
-            ToktkError: an unknown name, an impossible parameter, or text that cannot be read.
-        """
-        self.plan.check()
-        corpora = {"training": self.plan.training, "evaluation": self.plan.evaluation}
-        for role, corpus in corpora.items():
+        """Check the plan, read the corpora once, and return the signature of the run."""
+        plan = self.plan
+        plan.check()
+        for role, corpus in (("training", plan.training), ("evaluation", plan.evaluation)):
             if corpus is not None:
                 with self.meter.step("fingerprint", role):
                     corpus.hash_contents()
-        return self.plan.signature()
+        evaluation = None if plan.evaluation is None else plan.evaluation.fingerprint
+        return digest([__version__, plan.describe(), plan.training.fingerprint, evaluation])
 
     def run(self) -> Outcome:
         """Train and measure all families.
 
         Raises:
-            TrainingError: no trainer reaches any size, or a parameter is impossible.
-            MetricError: the text cannot carry a metric that was asked for.
-            CorpusError: a text cannot be read.
+            TrainingError: no family can be had.
         """
         plan, meter = self.plan, self.meter
         if plan.evaluation is not None and plan.evaluation.fingerprint == plan.training.fingerprint:
@@ -66,90 +60,71 @@ class Sweep:
             )
         counted = CountedCorpora(meter, plan.jobs, plan.force)
         trainings = Trainings(plan, counted)
-        measurer = None
-        if plan.evaluation is not None:
-            measurer = Measurer(plan.evaluation, plan.measures, counted)
-        trained: dict[str, tuple[Family, Tokenizer]] = {}
+        trained: dict[str, Tokenizer] = {}
+        facts: dict[str, dict[str, Any]] = {}
         figures: list[FamilyFigures] = []
+        unreached: list[dict[str, Any]] = []
         failed: dict[str, str] = {}
+        reading: Reading | None = None
         for family in plan.families:
             try:
-                tokenizers, measured = self._one(family, trainings, measurer)
+                training = trainings.of(family)
+                tokenizers = training.labelled(family.label)
+                figures += self._measured(family, tokenizers, counted)
             except (TrainingError, FormatError) as error:
                 if len(plan.families) == 1:
                     raise
                 failed[family.label] = str(error)
                 meter.remark(f"{family.label} is left out: {in_a_line(error)}")
                 continue
-            trained |= {label: (family, tokenizer) for label, tokenizer in tokenizers.items()}
-            figures += [measured] if measured else []
+            reading = training.reading or reading
+            trained |= tokenizers
+            for label, tokenizer in tokenizers.items():
+                facts[label] = {
+                    "trainer": family.name,
+                    "pretokenizer": tokenizer.pretokenizer.name,
+                    "size": tokenizer.vocab_size,
+                    "signature": tokenizer.signature,
+                }
+            missing, line = training.unreached(family.label, plan.sizes)
+            if missing:
+                about = {"family": family.label, "sizes": missing, "available": training.available}
+                unreached.append(about)
+                meter.remark(line)
         if not trained:
-            raise nothing_done("no trainer can do this.", failed)
-        return self._outcome(trained, figures, failed)
-
-    def _one(
-        self, family: Family, trainings: Trainings, measurer: Measurer | None
-    ) -> tuple[dict[str, Tokenizer], FamilyFigures | None]:
-        """Train a family and measure it."""
-        training = trainings.of(family)
-        tokenizers = labelled(family, training.tokenizers)
-        measured = None
-        if measurer is not None:
-            group = TokenizerFamily(family.label, tokenizers, family.name, family.inference)
-            ((_, outcome),) = measurer.measure([group], drop=False)
-            if isinstance(outcome, ToktkError):
-                raise outcome
-            measured = outcome
-            self._readings["evaluation"] = measured.reading
-        self._readings["training"] = training.reading or self._readings["training"]
-        reached = {tokenizer.vocab_size for tokenizer in training.tokenizers}
-        missing = [size for size in self.plan.sizes if size not in reached]
-        if missing:
-            unreached = {"family": family.label, "sizes": missing, "available": training.available}
-            self._unreached.append(unreached)
-            self.meter.remark(unreached_line(family, missing, training.available))
-        return tokenizers, measured
-
-    def _outcome(
-        self,
-        trained: dict[str, tuple[Family, Tokenizer]],
-        figures: list[FamilyFigures],
-        failed: dict[str, str],
-    ) -> Outcome:
-        plan = self.plan
-        evaluation = None
-        if plan.evaluation is not None:
-            evaluation = _described(plan.evaluation, self._readings["evaluation"])
+            raise without_figures("no trainer can do this.", failed)
         described = {
-            "training": _described(plan.training, self._readings["training"]),
-            "evaluation": evaluation,
+            "training": _described(plan.training, reading),
+            "evaluation": None,
             "options": {**plan.describe(), "jobs": plan.jobs},
-            "unreached": self._unreached,
+            "unreached": unreached,
         }
-        facts = {
-            label: {
-                "trainer": family.name,
-                "pretokenizer": tokenizer.pretokenizer.name,
-                "size": tokenizer.vocab_size,
-                "signature": tokenizer.signature,
-            }
-            for label, (family, tokenizer) in trained.items()
-        }
-        results = None
-        if plan.evaluation is not None:
-            records = tuple(record for measured in figures for record in measured.results)
-            results = Results(records, {"unreached": self._unreached})
-        tokenizers = {label: tokenizer for label, (_, tokenizer) in trained.items()}
-        return Outcome(results, facts, described, tokenizers, _joined(figures), failed)
+        if plan.evaluation is None:
+            return Outcome(None, facts, described, trained, failed=failed)
+        import pyarrow as pa
+
+        described["evaluation"] = _described(plan.evaluation, figures[-1].reading)
+        records = tuple(record for measured in figures for record in measured.results)
+        results = Results(records, {"unreached": unreached})
+        curves = pa.concat_tables([measured.curves for measured in figures])
+        return Outcome(results, facts, described, trained, curves, failed)
+
+    def _measured(
+        self, family: Family, tokenizers: Mapping[str, Tokenizer], counted: CountedCorpora
+    ) -> list[FamilyFigures]:
+        """Return the figures of a family; none where there is no text to measure on."""
+        plan = self.plan
+        if plan.evaluation is None:
+            return []
+        group = TokenizerFamily(family.label, tokenizers, family.name, family.inference)
+        measurer = Measurer(plan.evaluation, plan.measures, counted)
+        ((_, outcome),) = measurer.measure([group], drop=False)
+        if isinstance(outcome, ToktkError):
+            raise outcome
+        return [outcome]
 
 
 def _described(corpus: Corpus, reading: Reading | None) -> dict[str, Any]:
     # What the pass met that made the figures: this process may have made none.
     met = {"replaced": None, "null_rows": None} if reading is None else asdict(reading)
     return {**corpus.describe(), **met}
-
-
-def _joined(figures: list[FamilyFigures]) -> pa.Table | None:
-    import pyarrow as pa
-
-    return pa.concat_tables([measured.curves for measured in figures]) if figures else None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from toktk.lab.bench import Bench
-from toktk.lab.run import Run
+from toktk.lab.run import Run, write_document
 from toktk.pieces.table import POOLED
 from toktk.report.records import Record, signature
 from toktk.report.results import Results
@@ -18,13 +18,7 @@ from toktk.tokenizer import NATIVE
 
 @dataclass(frozen=True)
 class TimingPlan:
-    """What determines timings, as far as anything does.
-
-    Attributes:
-        threads: that each engine may use.
-        seed: of the choice of documents and their order.
-        pathological: also text of one kind of character, doubling in length.
-    """
+    """What determines timings, as far as anything does; `pathological` adds step 5 of the protocol."""
 
     threads: int = 1
     seed: int = 0
@@ -32,23 +26,10 @@ class TimingPlan:
 
 
 def timings_of(bench: Bench, run: Run, plan: TimingPlan) -> list[Timing]:
-    """Return the timings of a bench: those that its run directory holds, or else take and store them.
-
-    Raises:
-        CorpusError: the text cannot be read, or not be written for the engines' processes.
-        StorageError: a tokenizer cannot be written for them, or run.json cannot be written.
-    """
+    """Return the timings of a bench: those that its run directory holds, or else take and store them."""
     stored = run.document.get("throughput")
     if stored is not None and stored["asked"] == asdict(plan):
         return [Timing(**timing) for timing in stored["timings"]]
-    timings = _time(bench, plan)
-    if run.trouble is None:
-        described = [asdict(timing) for timing in timings]
-        run.directory.add(run.document, throughput={"asked": asdict(plan), "timings": described})
-    return timings
-
-
-def _time(bench: Bench, plan: TimingPlan) -> list[Timing]:
     timings: list[Timing] = []
     with bench.meter.step("time", "", len(bench.tokenizers), "tokenizers") as advance:
         documents = draw(bench.plan.corpus.batches(), plan.seed)
@@ -60,16 +41,15 @@ def _time(bench: Bench, plan: TimingPlan) -> list[Timing]:
                 loaded, documents, jobs=plan.threads, seed=plan.seed, growth=plan.pathological
             )
             advance(1)
+    if run.trouble is None:
+        taken = {"asked": asdict(plan), "timings": [asdict(timing) for timing in timings]}
+        write_document(run.path, {**run.document, "throughput": taken})
     return timings
 
 
 def with_timings(results: Results | None, timings: Sequence[Timing], bench: Bench) -> Results:
     """Return the results with timings beside the other figures: ``warm[tiktoken 0.14.0, 1 thread]``."""
     figures = Results(()) if results is None else results
-    return Results((*figures, *_records(timings, bench)), figures.about)
-
-
-def _records(timings: Sequence[Timing], bench: Bench) -> list[Record]:
     corpus = bench.plan.corpus
     records = []
     for timing in timings:
@@ -94,4 +74,4 @@ def _records(timings: Sequence[Timing], bench: Bench) -> list[Record]:
                 ),
             )
         )
-    return records
+    return Results((*figures, *records), figures.about)

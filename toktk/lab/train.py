@@ -44,7 +44,6 @@ def train(
 
     Args:
         name: a trainer's, as listed by ``toktk ls trainers``.
-        corpus: text to train on.
         sizes: vocabulary sizes, special tokens and alphabet included.
         pretokenizer: a name or a pattern; by default o200k, for trainers that take one.
         seed: given to trainers that take one.
@@ -58,14 +57,12 @@ def train(
         TrainingError: a parameter is impossible, or no size can be reached.
         CorpusError: the text cannot be read.
     """
-    if isinstance(pretokenizer, str):
-        pretokenizer = Pretokenizer.of(pretokenizer)
     plan = SweepPlan(
         training=corpus,
         evaluation=None,
         sizes=tuple(sorted(set(sizes))),
         trainers=(name,),
-        pretokenizers=() if pretokenizer is None else (pretokenizer,),
+        pretokenizers=() if pretokenizer is None else (Pretokenizer.of(pretokenizer),),
         parameters=parameters,
         seed=seed,
         jobs=jobs or usable_cores(),
@@ -73,26 +70,10 @@ def train(
     plan.check()
     (family,) = plan.families
     training = Trainings(plan, CountedCorpora(Meter(), plan.jobs)).of(family)
-    by_size = {t.vocab_size: t for t in labelled(family, training.tokenizers).values()}
-    missing = [size for size in plan.sizes if size not in by_size]
+    missing, line = training.unreached(family.label, plan.sizes)
     if missing:
-        warnings.warn(unreached_line(family, missing, training.available), stacklevel=2)
-    return by_size
-
-
-def labelled(family: Family, tokenizers: Sequence[Tokenizer]) -> dict[str, Tokenizer]:
-    """Return the tokenizers of a family by the labels that tables use, such as ``bpe-50k``."""
-    labels = [f"{family.label}-{size_label(tokenizer.vocab_size)}" for tokenizer in tokenizers]
-    return {
-        label: replace(tokenizer, name=label)
-        for label, tokenizer in zip(labels, tokenizers, strict=True)
-    }
-
-
-def unreached_line(family: Family, sizes: Sequence[int], available: int | None) -> str:
-    """Return what is said of sizes that the text does not fill."""
-    gives = "" if available is None else f": the text gives {available:,} tokens"
-    return f"{family.label} does not reach {', '.join(map(size_label, sizes))}{gives}."
+        warnings.warn(line, stacklevel=2)
+    return {t.vocab_size: t for t in training.labelled(family.label).values()}
 
 
 @dataclass(frozen=True)
@@ -117,6 +98,19 @@ class Training:
             tokenizer.pretokenizer == last.pretokenizer and tokenizer.model.is_prefix_of(last.model)
             for tokenizer in self.tokenizers
         )
+
+    def labelled(self, family: str) -> dict[str, Tokenizer]:
+        """Return the tokenizers by the labels that tables use, such as ``bpe-50k``."""
+        labels = [f"{family}-{size_label(tokenizer.vocab_size)}" for tokenizer in self.tokenizers]
+        named = zip(labels, self.tokenizers, strict=True)
+        return {label: replace(tokenizer, name=label) for label, tokenizer in named}
+
+    def unreached(self, family: str, sizes: Sequence[int]) -> tuple[list[int], str]:
+        """Return those of `sizes` that the text does not fill, and what is said of them."""
+        reached = {tokenizer.vocab_size for tokenizer in self.tokenizers}
+        missing = [size for size in sizes if size not in reached]
+        gives = "" if self.available is None else f": the text gives {self.available:,} tokens"
+        return missing, f"{family} does not reach {', '.join(map(size_label, missing))}{gives}."
 
     @property
     def storable(self) -> bool:
@@ -167,82 +161,77 @@ class Training:
         return cls(tuple(tokenizers), about["available"], reading)
 
 
+@dataclass
 class Trainings:
     """Trains the families of a plan, each training once.
 
-    Args:
-        plan: what is asked for.
+    Attributes:
         counted: the counted corpora; its store keeps the trainings, its meter is told what is trained.
+        last: the hash of the last training's key, and the training.
     """
 
-    def __init__(self, plan: SweepPlan, counted: CountedCorpora) -> None:
-        self._plan = plan
-        self._counted = counted
-        self._store, self._meter = counted.store, counted.meter
-        self._last: tuple[str, Training] | None = None
+    plan: SweepPlan
+    counted: CountedCorpora
+    last: tuple[str, Training] | None = None
 
     def of(self, family: Family) -> Training:
         """Return the tokenizers of a family at all sizes in reach, run by its inference method.
 
         Raises:
             TrainingError: no size can be reached, or the trainer is broken.
-            CorpusError: the text cannot be read.
             FormatError: the vocabulary cannot be run by the inference method.
         """
-        return self._inferred(family, self._trained(family))
-
-    def _trained(self, family: Family) -> Training:
-        corpus = self._plan.training
-        key = {**family.key(), "corpus": corpus.fingerprint, "sizes": self._plan.sizes}
-        hashed = digest(key)
-        if self._last is not None and self._last[0] == hashed:
-            return self._last[1]  # another inference method for the same tokenizers
-        training = self._store.read("training", key, Training.load)
-        if training is not None:
-            self._meter.reused("train", family.label)
-        else:
-            training = self._train(family, corpus)
-            if training.storable:
-                self._store.write("training", key, training.save)
-        self._last = hashed, training
-        return training
-
-    def _train(self, family: Family, corpus: Corpus) -> Training:
-        evaluation = self._plan.evaluation
-        if evaluation is not None and family.pretokenizer is not None:
-            # Text that cannot be measured on is better found before the training than after it.
-            self._counted.get(evaluation, family.pretokenizer, by_group=True)
-        readings: list[Reading] = []
-
-        def count(pretokenizer: Pretokenizer) -> PieceTable:
-            counted = self._counted.get(corpus, pretokenizer, by_group=False)
-            readings.append(counted.reading)
-            return counted.table
-
-        sizes = self._plan.sizes
-        with self._meter.step("train", family.label, max(sizes), "tokens") as advance:
-            data = TrainingData(corpus, count, advance, self._plan.jobs)
-            trained = family.trainer().train(data, list(sizes))
-        tokenizers = _checked(family, trained, sizes)
-        available = trained.available if len(tokenizers) < len(sizes) else None
-        return Training(tokenizers, available, readings[0] if readings else None)
-
-    def _inferred(self, family: Family, training: Training) -> Training:
-        method = family.method
+        training, method = self._trained(family), family.method
         if method is None:
             return training
         tables: dict[Pretokenizer, PieceTable] = {}
         tokenizers = []
         total = len(training.tokenizers)
-        with self._meter.step("infer", family.label, total, "sizes") as advance:
+        with self.counted.meter.step("infer", family.label, total, "sizes") as advance:
             for tokenizer in training.tokenizers:
                 cut = tokenizer.pretokenizer
                 if cut not in tables and method.reads_pieces:
-                    tables[cut] = self._counted.get(self._plan.training, cut, by_group=False).table
+                    tables[cut] = self.counted.get(self.plan.training, cut, by_group=False).table
                 model = method.run(tokenizer.model, tables.get(cut))
                 tokenizers.append(replace(tokenizer, model=model))
                 advance(1)
         return replace(training, tokenizers=tuple(tokenizers))
+
+    def _trained(self, family: Family) -> Training:
+        corpus = self.plan.training
+        key = {**family.key(), "corpus": corpus.fingerprint, "sizes": self.plan.sizes}
+        hashed = digest(key)
+        if self.last is not None and self.last[0] == hashed:
+            return self.last[1]  # another inference method for the same tokenizers
+        training = self.counted.store.read("training", key, Training.load)
+        if training is not None:
+            self.counted.meter.reused("train", family.label)
+        else:
+            training = self._train(family, corpus)
+            if training.storable:
+                self.counted.store.write("training", key, training.save)
+        self.last = hashed, training
+        return training
+
+    def _train(self, family: Family, corpus: Corpus) -> Training:
+        evaluation = self.plan.evaluation
+        if evaluation is not None and family.pretokenizer is not None:
+            # Text that cannot be measured on is better found before the training than after it.
+            self.counted.get(evaluation, family.pretokenizer, by_group=True)
+        readings: list[Reading] = []
+
+        def count(pretokenizer: Pretokenizer) -> PieceTable:
+            counted = self.counted.get(corpus, pretokenizer, by_group=False)
+            readings.append(counted.reading)
+            return counted.table
+
+        sizes = self.plan.sizes
+        with self.counted.meter.step("train", family.label, max(sizes), "tokens") as advance:
+            data = TrainingData(corpus, count, advance, self.plan.jobs)
+            trained = family.trainer().train(data, list(sizes))
+        tokenizers = _checked(family, trained, sizes)
+        available = trained.available if len(tokenizers) < len(sizes) else None
+        return Training(tokenizers, available, readings[0] if readings else None)
 
 
 def _checked(family: Family, trained: object, sizes: tuple[int, ...]) -> tuple[Tokenizer, ...]:

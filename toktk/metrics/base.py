@@ -33,8 +33,7 @@ class Figure:
         group: the group's name, or "all".
         metric: the metric's name and what else changes the meaning.
         value: None where it is undefined.
-        n: units the value rests on: documents, aligned lines for parallel text, groups for a summary over
-            groups.
+        n: documents, aligned lines or, for a summary, groups that the value rests on.
         note: why `value` is None, or which group a maximum belongs to.
         reason: why `value` is None, for programs: "empty" (nothing to divide by), "no pieces" (the
             tokenizer takes whole documents), "no reference" (parity has no group to divide by), "not
@@ -63,7 +62,7 @@ class Metric:
 
     Attributes:
         name: what the metric names of its figures begin with.
-        better: the direction of improvement; None where neither is.
+        better: the direction of improvement.
         description: states the formula and its source.
         compute: raises MetricError for text that cannot carry the metric.
         parallel: only parallel text can carry it; `applies` tells beforehand.

@@ -27,15 +27,13 @@ UNSPACED_NOTE = "scripts written without spaces"
 def _parallel_figures(case: Case, denominator: int, empty: str) -> list[Figure]:
     """Return tokens / denominator for each parallel group, null for the others."""
     evaluation = case.evaluation
-    figures = []
     groups = zip(evaluation.groups, case.tokens.tolist(), evaluation.parallel, strict=True)
-    for group, count, parallel in groups:
-        if parallel:
-            value = ratio(count, denominator)
-            figures.append(case.figure(group, value, evaluation.aligned_lines, empty))
-        else:
-            figures.append(case.figure(group, None, None, "not parallel text", "not parallel"))
-    return figures
+    return [
+        case.figure(group, ratio(count, denominator), evaluation.aligned_lines, empty)
+        if parallel
+        else case.figure(group, None, None, "not parallel text", "not parallel")
+        for group, count, parallel in groups
+    ]
 
 
 @metric("tokens_per_line", "tokens/line", "lower", parallel=True)

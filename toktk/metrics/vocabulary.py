@@ -101,8 +101,6 @@ def renyi_efficiency(counts: npt.ArrayLike, alpha: float) -> float | None:
     `counts` has the occurrences of every vocabulary entry, zeros included: its length is V.
     """
     bits = renyi_entropy(counts, alpha)
-    if bits is None:
-        return None
-    if np.count_nonzero(counts) == 1:
-        return 0.0  # with V = 1 too, where log2(V) is 0
+    if not bits:  # one type gives 0, with V = 1 too, where log2(V) is 0
+        return bits
     return bits / math.log2(np.size(counts))

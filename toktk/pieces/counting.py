@@ -8,7 +8,6 @@ Sums do not depend on order. So the counts depend neither on threads, nor on bat
 from __future__ import annotations
 
 import queue
-import threading
 from collections import Counter as Counts
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -46,20 +45,19 @@ def count_corpus(
     by_group: bool = True,
     progress: Progress | None = None,
 ) -> PieceTable:
-    """Count the pieces of `corpus`.
+    """Count the pieces of `corpus`, which is read once.
 
     Args:
-        corpus: read once.
-        pretokenizer: cuts the text.
         jobs: threads that cut and count; reading goes on in the calling thread.
         by_group: keep the counts of each group apart. Training needs no groups: without them the
             table is smaller, its one group is called ``text``, and totals of characters and words
             are left out (0).
         progress: called with source bytes (hub: rows) as they are read.
     """
-    return count_corpus_many(
+    (table,) = count_corpus_many(
         corpus, [pretokenizer], jobs=jobs, by_group=by_group, progress=progress
-    )[0]
+    )
+    return table
 
 
 def count_corpus_many(
@@ -141,35 +139,32 @@ def _by_pretokenizer(
 
 def _by_batch(batches: Iterable[pa.RecordBatch], tallies: list[_Tally]) -> list[PieceTable]:
     """Deal the batches to a thread for each tally, then merge; the first error stops all."""
+    if len(tallies) == 1:
+        for batch in batches:
+            tallies[0].add(batch)
+        return [*map(tallies[0].table, tallies[0].counters)]
     work: queue.Queue[pa.RecordBatch | None] = queue.Queue(maxsize=len(tallies))
     errors: list[BaseException] = []
 
     def run(tally: _Tally) -> None:
         while (batch := work.get()) is not None:
-            if errors:
-                continue
             try:
-                tally.add(batch)
+                if not errors:
+                    tally.add(batch)
             except BaseException as error:
                 errors.append(error)
 
-    if len(tallies) == 1:
-        for batch in batches:
-            tallies[0].add(batch)
-        return [*map(tallies[0].table, tallies[0].counters)]
-    threads = [threading.Thread(target=run, args=(tally,), daemon=True) for tally in tallies]
-    for thread in threads:
-        thread.start()
-    try:
-        for batch in batches:
-            work.put(batch)
-            if errors:
-                break
-    finally:
-        for _ in threads:
-            work.put(None)
-        for thread in threads:
-            thread.join()
+    with ThreadPoolExecutor(len(tallies)) as pool:
+        for tally in tallies:
+            pool.submit(run, tally)
+        try:
+            for batch in batches:
+                work.put(batch)
+                if errors:
+                    break
+        finally:
+            for _ in tallies:
+                work.put(None)
     if errors:
         raise errors[0]
     tables = [map(tally.table, tally.counters) for tally in tallies]
@@ -209,7 +204,12 @@ class GroupTotals:
             self._flags = np.empty(n, dtype=np.uint8)
         add_totals(data, offsets, groups, weights, self._flags, self._totals)
         if align.null_count < len(align):
-            self._add_alignment(align, groups)
+            from toktk.kernels.hash import hash_spans
+
+            aligned = groups[arrow.is_valid(align)]
+            hashes = hash_spans(*spans(align.drop_null().cast(pa.large_string())))
+            np.add.at(self._aligned[:, 0], aligned, 1)
+            np.add.at(self._aligned[:, 1], aligned, hashes.view(np.int64))
         return groups
 
     def add_table(self, table: PieceTable) -> Groups:
@@ -233,14 +233,6 @@ class GroupTotals:
             self._totals = np.vstack([self._totals, np.zeros_like(self._totals)])
             self._aligned = np.vstack([self._aligned, np.zeros_like(self._aligned)])
         return np.array(numbers, dtype=np.int32)
-
-    def _add_alignment(self, align: pa.Array, groups: Groups) -> None:
-        from toktk.kernels.hash import hash_spans
-
-        valid = arrow.is_valid(align)
-        hashes = hash_spans(*spans(align.drop_null().cast(pa.large_string()))).view(np.int64)
-        np.add.at(self._aligned[:, 0], groups[valid], 1)
-        np.add.at(self._aligned[:, 1], groups[valid], hashes)
 
 
 class SpanCounter:
@@ -301,17 +293,8 @@ class SpanCounter:
         rows, order = np.arange(n + 1), np.arange(n)
         if len(names) > 1:
             data, offsets, rows, order = _unite(data, offsets)
-        return PieceTable(
-            data,
-            offsets,
-            rows,
-            new_index[groups[order]] if n else np.zeros(0, dtype=np.int32),
-            counts[order],
-            names,
-            sums,
-            aligned,
-            self._signature,
-        )
+        entries = new_index[groups[order]] if n else np.zeros(0, dtype=np.int32), counts[order]
+        return PieceTable(data, offsets, rows, *entries, names, sums, aligned, self._signature)
 
 
 def _unite(data: Bytes, offsets: Int64) -> tuple[Bytes, Int64, Int64, Int64]:

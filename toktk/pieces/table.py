@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -87,40 +85,23 @@ class PieceTable:
             for e in range(self.rows[p], self.rows[p + 1])
         }
 
-    def _pieces(self) -> Any:
-        """Return the pieces as an Arrow array of large binary."""
-        buffers = [None, pa.py_buffer(self.offsets), pa.py_buffer(self.data)]
-        return pa.Array.from_buffers(pa.large_binary(), len(self), buffers)
-
-    def _order(self) -> Int64:
-        """Return the order of the pieces by their bytes."""
-        import pyarrow.compute as pc
-
-        order: Int64 = arrow.to_numpy(pc.sort_indices(self._pieces())).astype(np.int64)
-        return order
-
-    def _entries(self, order: Int64) -> tuple[Int64, Int64]:
-        """Return how many entries each piece has in this order, and the entries, by piece and group."""
-        per_piece = np.diff(self.rows)[order]
-        ends = offsets_of(per_piece)
-        entries = np.arange(ends[-1]) + np.repeat(self.rows[order] - ends[:-1], per_piece)
-        position = np.repeat(np.arange(len(self)), per_piece)
-        return per_piece, entries[np.lexsort((self.entry_group[entries], position))]
-
     def write_parquet(self, path: Path) -> None:
         """Write piece, group and count, sorted; equal tables give equal bytes.
 
         Totals and signature go to the file's metadata.
         """
+        import pyarrow.compute as pc
         import pyarrow.parquet as pq
 
         from toktk.paths import atomic_write
 
-        order = self._order()
-        per_piece, entries = self._entries(order)
-        of_entry = arrow.from_numpy(np.repeat(order, per_piece))
+        buffers = [None, pa.py_buffer(self.offsets), pa.py_buffer(self.data)]
+        pieces = pa.Array.from_buffers(pa.large_binary(), len(self), buffers)
+        order = arrow.to_numpy(pc.sort_indices(pieces)).astype(np.int64)
+        of_entry = np.repeat(np.arange(len(self)), np.diff(self.rows))
+        entries = np.lexsort((self.entry_group, np.argsort(order)[of_entry]))
         columns = {
-            "piece": self._pieces().take(of_entry).cast(pa.binary()),
+            "piece": pieces.take(arrow.from_numpy(of_entry[entries])).cast(pa.binary()),
             "group": pa.DictionaryArray.from_arrays(
                 arrow.from_numpy(self.entry_group[entries]),
                 arrow.from_list(self.groups, pa.string()),
@@ -142,9 +123,7 @@ class PieceTable:
     def read_parquet(cls, path: Path) -> PieceTable:
         """Read what `write_parquet` wrote; raise a `StorageError` if that is missing or damaged."""
         try:
-            table = arrow.read_parquet(path)
-            meta = json.loads((table.schema.metadata or {})[b"toktk"])
-            return cls._from_arrow(table, meta)
+            return cls._from_arrow(arrow.read_parquet(path))
         except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
             raise StorageError(
                 f"cannot read the piece table {path}.",
@@ -153,18 +132,18 @@ class PieceTable:
             ) from error
 
     @classmethod
-    def _from_arrow(cls, table: pa.Table, meta: dict[str, Any]) -> PieceTable:
+    def _from_arrow(cls, table: pa.Table) -> PieceTable:
         from toktk.kernels.count import mark_new_spans
 
+        meta = json.loads((table.schema.metadata or {})[b"toktk"])
         if meta["format"] != _FORMAT:
             raise ValueError(f"format {meta['format']}, not {_FORMAT}")
         if any(column.null_count for column in table.columns):
             raise ValueError("a column holds nulls")
         pieces = table["piece"].combine_chunks().cast(pa.large_binary())
         group = table["group"].combine_chunks().dictionary_encode()
-        names = group.dictionary.to_pylist()
         groups = tuple(meta["groups"])
-        index = np.array([groups.index(name) for name in names] or [0], dtype=np.int32)
+        numbers = [groups.index(name) for name in group.dictionary.to_pylist()] or [0]
         data, offsets = spans(pieces)
         new = np.zeros(offsets.size - 1, dtype=np.uint8)
         mark_new_spans(data, offsets, new)
@@ -172,26 +151,13 @@ class PieceTable:
         return cls(
             *gather(data, offsets, first),
             np.append(first, len(pieces)),
-            index[arrow.to_numpy(group.indices).astype(np.int64)].astype(np.int32),
+            np.array(numbers, dtype=np.int32)[arrow.to_numpy(group.indices)],
             arrow.to_numpy(table["count"].combine_chunks()).astype(np.int64),
             groups,
             np.array(meta["totals"], dtype=np.int64).reshape(len(groups), -1),
             np.array(meta["aligned"], dtype=np.int64).reshape(len(groups), 2),
             meta["pretokenizer"],
         )
-
-    @functools.cached_property
-    def fingerprint(self) -> str:
-        """The sha256, in hex, of pieces, groups, counts and totals, whatever the order in memory."""
-        digest = hashlib.sha256()
-        order = self._order()
-        data, offsets = gather(self.data, self.offsets, order)
-        digest.update(data.tobytes() + np.diff(offsets).tobytes())
-        _, entries = self._entries(order)
-        digest.update(self.entry_group[entries].tobytes() + self.entry_count[entries].tobytes())
-        digest.update("\0".join([*self.groups, self.pretokenizer]).encode())
-        digest.update(self.totals.tobytes() + self.aligned.tobytes())
-        return digest.hexdigest()
 
 
 def gather(data: Bytes, offsets: Int64, chosen: Int64) -> tuple[Bytes, Int64]:

@@ -49,10 +49,8 @@ def engines_for(loaded: Loaded, folder: Path) -> list[Engine]:
     """Return the engines to try: the reference library first, toktk's if it has one, then peers.
 
     A peer that is installed is always tried; whether it can load the tokenizer shows in its process.
-    Files that the engines read are written to `folder`, which is empty.
-
-    Raises:
-        FormatError: the reference library is none that can be timed.
+    Files that the engines read are written to `folder`, which is empty. A reference library that cannot be
+    timed is a FormatError.
     """
     reference = _reference(loaded, folder)
     engines = [reference]
@@ -85,31 +83,29 @@ def _version(package: str) -> str:
 
 
 def _reference(loaded: Loaded, folder: Path) -> Engine:
-    """Return the library that a tokenizer belongs to."""
+    """Return the library that a tokenizer belongs to, with the tokenizer in a file of its own format."""
     model: Any = loaded.reference.model
+    adapter: type[Adapter]
+    source: Source = {}
     if model.kind == "hf-documents":
-        path = folder / "tokenizer.json"
-        return _library("tokenizers", HuggingFace, path, model.document.encode())
-    if model.kind == "sentencepiece-documents":
-        return _library("sentencepiece", SentencePiece, folder / "tokenizer.model", model.proto)
-    if model.kind == "tiktoken-documents":
+        library, adapter = "tokenizers", HuggingFace
+        file, contents = "tokenizer.json", model.document.encode()
+    elif model.kind == "sentencepiece-documents":
+        library, adapter = "sentencepiece", SentencePiece
+        file, contents = "tokenizer.model", model.proto
+    elif model.kind == "tiktoken-documents":
+        library, adapter = "tiktoken", Tiktoken
         # Named after the encoding: gigatoken and quicktok know some by name only.
         stem = Path(loaded.spec.rpartition(":")[2]).name.removesuffix(".tiktoken") or "tokenizer"
         ranked = sorted(model.ranks.items(), key=lambda item: item[1])
         lines = [b"%s %d\n" % (base64.b64encode(token), rank) for token, rank in ranked]
-        path, special = folder / f"{stem}.tiktoken", dict(model.special)
-        source = {"pattern": model.pattern, "special_tokens": special}
-        return _library("tiktoken", Tiktoken, path, b"".join(lines), **source)
-    raise FormatError(f"cannot time {loaded.label}.", f"Found: a model of kind {model.kind!r}.")
-
-
-def _library(
-    name: str, adapter: type[Adapter], path: Path, contents: bytes, **source: Any
-) -> Engine:
-    """Return a library with the tokenizer in a file of its own format, which is written to `path`."""
-    with atomic_write(path) as temporary:
+        file, contents = f"{stem}.tiktoken", b"".join(lines)
+        source = {"pattern": model.pattern, "special_tokens": dict(model.special)}
+    else:
+        raise FormatError(f"cannot time {loaded.label}.", f"Found: a model of kind {model.kind!r}.")
+    with atomic_write(folder / file) as temporary:
         temporary.write_bytes(contents)
-    return _engine(name, _version(name), adapter, path=str(path), **source)
+    return _engine(library, _version(library), adapter, path=str(folder / file), **source)
 
 
 class Adapter:
@@ -141,7 +137,15 @@ class Adapter:
         return flat, offsets_of([len(ids) for ids in output])
 
 
-class Native(Adapter):
+class _Flat(Adapter):
+    """An engine that returns flat ids."""
+
+    def ids(self, output: tuple[Ids, Int64]) -> tuple[Ids, Int64]:
+        """Return them as they are."""
+        return output
+
+
+class Native(_Flat):
     """toktk's own, from its spec string; from the second time on, from toktk's cache of the file."""
 
     imports = ("numba", "toktk.loading.load", "toktk.encoder", "toktk.models.pairs")
@@ -159,10 +163,6 @@ class Native(Adapter):
     def take(self, data: Bytes, offsets: Int64) -> Any:
         """Return the buffers."""
         return data, offsets
-
-    def ids(self, output: tuple[Ids, Int64]) -> tuple[Ids, Int64]:
-        """Return the flat ids as they are."""
-        return output
 
 
 class HuggingFace(Adapter):
@@ -246,7 +246,7 @@ class Gigatoken(Adapter):
         return awkward.to_numpy(awkward.flatten(output)), offsets_of(lengths)
 
 
-class Quicktok(Adapter):
+class Quicktok(_Flat):
     """quicktok, by the name of an encoding that it ships, or from a ``tokenizer.json`` it can import."""
 
     imports = ("quicktok",)
@@ -267,10 +267,6 @@ class Quicktok(Adapter):
 
             Path(source["folder"]).mkdir()
             quicktok.import_tokenizer(source["path"], source["name"], source["folder"])
-
-    def ids(self, output: tuple[Ids, Int64]) -> tuple[Ids, Int64]:
-        """Return the flat ids as they are."""
-        return output
 
 
 def _documents(data: Bytes, offsets: Int64) -> list[bytes]:

@@ -29,7 +29,7 @@ class Timing:
     Attributes:
         tokenizer: its label.
         engine: "toktk", or a library.
-        threads: how many the engine was allowed.
+        threads: that the engine was allowed.
         what: ids (how many documents have the reference library's ids), load (seconds from the file to
             the first ids, in a fresh process, the library imported), cold (the first text of a fresh
             engine), warm (text it has not seen, after other text), cold_ratio and warm_ratio (speed,

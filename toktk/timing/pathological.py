@@ -64,14 +64,17 @@ def pathological(label: str, engines: Sequence[Engine], folder: Path, jobs: int)
 
 @dataclass
 class _Growth:
-    """What an engine took for one kind of text, at each length that it was given."""
+    """What an engine took for one kind of text, at each length that it was given.
+
+    Attributes:
+        points: bytes and seconds, at each length.
+        digests: by length and variant of a text, a hash of the ids.
+        stopped: why longer texts were not tried.
+    """
 
     points: list[tuple[int, float]] = field(default_factory=list)
-    """Bytes and seconds of CPU, at each length."""
     digests: dict[tuple[int, int], str] = field(default_factory=dict)
-    """By length and variant of a text, a hash of the ids."""
     stopped: str = ""
-    """Why longer texts were not tried."""
 
 
 def _growth(process: EngineProcess, kind: str, path: Path) -> _Growth:
@@ -120,9 +123,9 @@ def _figures(
     points = growth.points[1:]
     fitted = points[-_FITTED:]
     interval = exponent(*zip(*fitted, strict=True)) if fitted else None
-    note = growth.stopped
-    yield figure(unit="exponent", n=len(fitted), note=note, verified=verified, **ends(interval))
+    figure = functools.partial(figure, verified=verified)
+    yield figure(unit="exponent", n=len(fitted), note=growth.stopped, **ends(interval))
     if points:
         size, seconds = points[-1]
-        speed, note = size / seconds / 1e6, f"{size:,} bytes in {seconds:.4g} s"
-        yield figure(unit="MB/s", value=speed, n=1, note=note, verified=verified)
+        note = f"{size:,} bytes in {seconds:.4g} s"
+        yield figure(unit="MB/s", value=size / seconds / 1e6, n=1, note=note)

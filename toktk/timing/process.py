@@ -19,11 +19,8 @@ from toktk.errors import ToktkError
 from toktk.timing.engines import Engine
 from toktk.timing.figures import Timing
 
-LOADING = 300.0
-"""Seconds after which a process that loads is given up."""
-
-ENCODING = 120.0
-"""Seconds after which a process that encodes is given up."""
+LOADING, ENCODING = 300.0, 120.0
+"""Seconds after which a process that loads, or one that encodes, is given up."""
 
 _ERROR = re.compile(r"[\w.]*(Error|Exception|Refused)\b")  # where a traceback says what happened
 
@@ -125,5 +122,5 @@ class EngineProcess:
         errors = [line for line in lines if _ERROR.match(line)]
         if errors:
             return errors[-1][:200]
-        killed = f"ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        return f"{killed}: {lines[-1][:160]}" if lines else killed
+        ended = f"ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        return f"{ended}: {lines[-1][:160]}" if lines else ended

@@ -55,8 +55,7 @@ def measure(
 
     Args:
         loaded: its spec string is loaded again, in the engines' processes.
-        documents: text, uint8 and int64[D + 1], as `toktk.timing.slices.draw` draws it; at most some 8 MB
-            of it are used.
+        documents: as `toktk.timing.slices.draw` draws them; at most some 8 MB of them are used.
         jobs: threads that each engine may use.
         repeats: fresh processes for each engine, and half the warm slices.
         seed: of the order of documents.
@@ -77,7 +76,7 @@ def measure(
             return [ids]
         contest = Contest(label, engines, texts, jobs, repeats)
         timings = contest.run()
-        equal = contest.equal()
+        equal = [engine.process.engine for engine in contest.in_turn()]
         if growth and engines[0] in equal:
             timings += pathological(label, equal, folder, jobs)
     return timings
@@ -99,9 +98,8 @@ class Contest:
     ) -> None:
         self._texts, self._repeats = texts, repeats
         self._timings: list[Timing] = []
-        self._engines = [
-            _TimedEngine(label, EngineProcess(e, jobs), self._timings) for e in engines
-        ]
+        processes = [EngineProcess(engine, jobs) for engine in engines]
+        self._engines = [_TimedEngine(label, process, self._timings) for process in processes]
         self._reference = self._engines[0]
         self._fewest = min(_FEWEST, repeats)
         self._began = time.monotonic()
@@ -114,27 +112,23 @@ class Contest:
             rounds = min(self._repeats, max(self._fewest, (len(texts) - 1) // 3))
             self._time("cold", texts[:rounds] if enough else [None] * rounds, self._fewest, 0.6)
             if enough:
-                for engine in self._in_turn():
+                for engine in self.in_turn():
                     with engine.watched("warm"):
                         engine.process.encode(texts[rounds])
                 self._time("warm", texts[rounds + 1 :], self._repeats, 1.0)
-            for engine in self._in_turn():
+            for engine in self.in_turn():
                 with engine.watched("memory"):
                     rise = engine.process.ask("memory")
-                    note = "" if rise is not None else "the system does not tell"
+                    note = "the system does not tell" if rise is None else ""
                     engine.add("memory", value=rise, n=1, note=note)
         finally:
             for engine in self._engines:
                 engine.process.close()
-        for engine in self._in_turn():
+        for engine in self.in_turn():
             self._add_figures(engine, enough)
         return self._timings
 
-    def equal(self) -> list[Engine]:
-        """Return the engines that have not failed."""
-        return [engine.process.engine for engine in self._in_turn()]
-
-    def _in_turn(self, i: int = 0) -> list[_TimedEngine]:
+    def in_turn(self, i: int = 0) -> list[_TimedEngine]:
         """Return those that are still in, beginning with another one for each `i`."""
         left = [engine for engine in self._engines if not engine.failed]
         at = i % max(len(left), 1)
@@ -167,36 +161,34 @@ class Contest:
         return list(truth)
 
     def _compare(self, engine: _TimedEngine, truth: dict[Path, list[str]]) -> tuple[int, str]:
-        """Return how many documents have the right ids, and the first difference."""
+        """Return how many documents have the right ids, and the first ids that differ."""
         equal, note = 0, ""
-        for text, right in truth.items():
-            digests = engine.process.ask("digests", text=str(text))
-            same = [a == b for a, b in itertools.zip_longest(digests, right)]
-            equal += sum(same)
-            if not note and not all(same):
-                note = f"not timed; {self._difference(engine, text, same.index(False))}"
-        return equal, note
-
-    def _difference(self, engine: _TimedEngine, text: Path, document: int) -> str:
-        """Return the first ids that differ."""
         reference = self._reference.process
-        reference.load()
-        right = reference.ask("ids", text=str(text), document=document)
-        reference.close()
-        ids = engine.process.ask("ids", text=str(text), document=document)
-        pairs = enumerate(zip(ids, right, strict=False))
-        at = next((i for i, (a, b) in pairs if a != b), min(len(ids), len(right)))
-        return (
-            f"first difference at token {at} of a document: {ids[at : at + 3]}, "
-            f"{self._reference.process.engine.name} has {right[at : at + 3]}"
-        )
+        for text, digests in truth.items():
+            pairs = itertools.zip_longest(engine.process.ask("digests", text=str(text)), digests)
+            same = [a == b for a, b in pairs]
+            equal += sum(same)
+            if note or all(same):
+                continue
+            document = same.index(False)
+            reference.load()
+            right = reference.ask("ids", text=str(text), document=document)
+            reference.close()
+            ids = engine.process.ask("ids", text=str(text), document=document)
+            differ = (i for i, (a, b) in enumerate(zip(ids, right, strict=False)) if a != b)
+            at = next(differ, min(len(ids), len(right)))
+            note = (
+                f"not timed; first difference at token {at} of a document: {ids[at : at + 3]}, "
+                f"{reference.engine.name} has {right[at : at + 3]}"
+            )
+        return equal, note
 
     def _time(self, what: str, texts: Sequence[Path | None], fewest: int, share: float) -> None:
         """Time a text a round; after the `fewest` rounds only until a share of the time has passed."""
         for i, text in enumerate(texts):
             if i >= fewest and self._late(share):
                 break
-            for engine in self._in_turn(i):
+            for engine in self.in_turn(i):
                 with engine.watched(what):
                     if what == "cold":
                         engine.answers["load"].append(engine.process.load())

@@ -14,11 +14,9 @@ from toktk.errors import CorpusError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SMALLEST = 200_000
-"""Bytes of a slice, at least: a fast engine is through with less before the clock has moved."""
-
-LARGEST = 500_000
-"""Bytes of a slice, at most, but for what the last document of a slice is longer."""
+# Bytes of a slice: a fast engine is through with less before the clock has moved; the last document of a
+# slice may make it longer.
+SMALLEST, LARGEST = 200_000, 500_000
 
 SAMPLE = 20 * LARGEST
 """Bytes of text that are drawn from a corpus."""
@@ -56,12 +54,6 @@ def cut_slices(data: Bytes, offsets: Int64, wanted: int, seed: int = 0) -> list[
 
     Documents come in random order, so every slice is a sample of the whole. Each distinct one is taken
     once: an engine that remembers a document would be timed at remembering. Empty ones are left out.
-
-    Args:
-        data: uint8, UTF-8 of all documents.
-        offsets: int64[D + 1]: where each begins, and the end of the last.
-        wanted: how many would be best; no more text is read than fills them.
-        seed: of the order.
     """
     documents: dict[bytes, None] = {}
     held = 0
@@ -72,14 +64,14 @@ def cut_slices(data: Bytes, offsets: Int64, wanted: int, seed: int = 0) -> list[
                 held += len(part)
         if held >= wanted * LARGEST:
             break
-    size = min(LARGEST, held // max(wanted, 1))
+    size = max(SMALLEST, min(LARGEST, held // max(wanted, 1)))
     slices: list[list[bytes]] = []
     current: list[bytes] = []
     held = 0
     for document in documents:
         current.append(document)
         held += len(document)
-        if held >= max(size, SMALLEST):
+        if held >= size:
             slices.append(current)
             current, held = [], 0
     return slices[:wanted]
