@@ -55,75 +55,67 @@ def _too_large(pattern: str, limit: int, things: str) -> PatternError:
     )
 
 
-class _Test(NamedTuple):
-    """Consume a character of one of the classes in the bit mask."""
+class _Step(NamedTuple):
+    """Go on at every target, the earlier preferred, if the next class is in the bit mask.
 
-    classes: int
-    target: int
-
-
-class _Guard(NamedTuple):
-    """Go on if the class of the next character (or the end of text) is in the bit mask."""
-
-    classes: int
-    target: int
-
-
-class _Split(NamedTuple):
-    """Go on at every target, the earlier preferred."""
+    A step that consumes has one target, and never takes the end of the text.
+    """
 
     targets: tuple[int, ...]
-
-
-_Instruction: TypeAlias = _Test | _Guard | _Split | None  # None: the pattern has matched
+    classes: int
+    consumes: bool = False
 
 
 class _Program:
-    """Instructions, built from the end of the pattern to its beginning."""
+    """Steps, built from the end of the pattern to its beginning."""
 
     def __init__(self, unicode: Partition, pattern: str) -> None:
         self.unicode = unicode
         self.pattern = pattern
-        self.instructions: list[_Instruction] = []
+        self.steps: list[_Step | None] = []  # None: the pattern has matched
         self.end_of_text = 1 << unicode.size
         self.everything = (self.end_of_text << 1) - 1
 
-    def add(self, instruction: _Instruction) -> int:
-        if len(self.instructions) == _MAX_POSITIONS:
+    def add(self, step: _Step | None) -> int:
+        if len(self.steps) == _MAX_POSITIONS:
             raise _too_large(self.pattern, _MAX_POSITIONS, "positions")
-        self.instructions.append(instruction)
-        return len(self.instructions) - 1
+        self.steps.append(step)
+        return len(self.steps) - 1
 
     def build(self, node: syntax.Node, target: int) -> int:
-        """Add instructions that match `node` and go on at `target`; return where they begin."""
+        """Add steps that match `node` and go on at `target`; return where they begin."""
         match node:
             case syntax.CharacterSet():
-                return self.add(_Test(self.unicode.members[node], target))
+                return self.add(_Step((target,), self.unicode.members[node], consumes=True))
             case syntax.LookAhead():
                 classes = self.end_of_text if node.end else 0
                 for characters in node.sets:
                     classes |= self.unicode.members[characters]
-                return self.add(
-                    _Guard(self.everything & ~classes if node.negated else classes, target)
-                )
+                if node.negated:
+                    classes = self.everything & ~classes
+                return self.add(_Step((target,), classes))
             case syntax.Sequence():
                 for item in reversed(node.items):
                     target = self.build(item, target)
                 return target
             case syntax.Alternation():
-                return self.add(_Split(tuple(self.build(c, target) for c in node.choices)))
+                targets = tuple(self.build(choice, target) for choice in node.choices)
+                return self.add(_Step(targets, self.everything))
             case syntax.Repeat():
                 end = target
                 if node.most is None:
                     target = self.add(None)  # replaced below: a loop has to name itself
-                    body = self.build(node.item, target)
-                    self.instructions[target] = _Split((body, end) if node.greedy else (end, body))
+                    self.steps[target] = self.optional(node, target, end)
                 for _ in range((node.most or node.least) - node.least):
-                    body = self.build(node.item, target)
-                    target = self.add(_Split((body, end) if node.greedy else (end, body)))
+                    target = self.add(self.optional(node, target, end))
                 for _ in range(node.least):
                     target = self.build(node.item, target)
                 return target
+
+    def optional(self, node: syntax.Repeat, target: int, end: int) -> _Step:
+        """Return a step to the item, behind which `target` follows, or to `end`."""
+        body = self.build(node.item, target)
+        return _Step((body, end) if node.greedy else (end, body), self.everything)
 
 
 # A thread is a position of the program and the classes of the next character for which it is
@@ -143,17 +135,15 @@ def _follow(program: _Program, positions: Sequence[int]) -> tuple[_Thread, ...]:
         if not classes:
             continue
         seen[position] = seen.get(position, 0) | classes
-        match program.instructions[position]:
-            case _Test(members) if classes & members:
-                threads.append((position, classes & members))
-            case _Guard(members, target):
-                stack.append((target, classes & members))
-            case _Split(targets):
-                stack.extend((target, classes) for target in reversed(targets))
-            case None:
-                # Threads that are preferred less than a match never count again.
-                matched |= classes
-                threads.append((position, classes))
+        step = program.steps[position]
+        if step is None:
+            # Threads that are preferred less than a match never count again.
+            matched |= classes
+            threads.append((position, classes))
+        elif not step.consumes:
+            stack.extend((target, classes & step.classes) for target in reversed(step.targets))
+        elif classes & step.classes:
+            threads.append((position, classes & step.classes))
     return tuple(threads)
 
 
@@ -170,15 +160,15 @@ def _determinize(program: _Program, start: int) -> tuple[_States, _Accept]:
         row = []
         ends = []
         for symbol in range(symbols + 1):
-            positions = []
+            positions: list[int] = []
             matched = False
             for position, classes in threads:
                 if classes >> symbol & 1:
-                    instruction = program.instructions[position]
-                    if not isinstance(instruction, _Test):
+                    step = program.steps[position]
+                    if step is None:
                         matched = True
                         break
-                    positions.append(instruction.target)
+                    positions += step.targets
             key = tuple(positions)
             if key not in reached:
                 following = _follow(program, positions)
@@ -196,14 +186,16 @@ def _determinize(program: _Program, start: int) -> tuple[_States, _Accept]:
 
 
 def _normalize(next_state: _States, accept: _Accept) -> tuple[_States, _Accept]:
-    """Drop the transitions after which no match can end, and the ends that are never the last."""
+    """Drop the states after which no match can end, and the ends that are never the last."""
     live: _Accept = np.any(accept, axis=1)
+    live[0] = True
     while True:
         reaching: _Accept = live | (live[next_state] & (next_state >= 0)).any(axis=1)
         if (reaching == live).all():
             break
         live = reaching
-    next_state = np.where((next_state >= 0) & live[next_state], next_state, -1)
+    numbers = np.where(live, np.cumsum(live) - 1, -1)
+    next_state, accept = np.where(next_state >= 0, numbers[next_state], -1)[live], accept[live]
     # A state is certain if every text that follows it meets another end. Texts are finite, so the
     # greatest such set of states is the right one.
     certain = np.ones(len(next_state), dtype=bool)
@@ -216,20 +208,11 @@ def _normalize(next_state: _States, accept: _Accept) -> tuple[_States, _Accept]:
 
 
 def _minimize(next_state: _States, accept: _Accept) -> tuple[_States, _Accept]:
-    """Merge states that no text tells apart; number the rest by first use, from the start."""
-    _, block = np.unique(accept, axis=0, return_inverse=True)
+    """Merge states that no text tells apart; like the states, the merged ones go by first use."""
+    firsts, block = number_rows(accept)
     while True:
         targets = np.where(next_state >= 0, block[next_state], -1)
-        _, finer = np.unique(np.column_stack([block, targets]), axis=0, return_inverse=True)
-        if finer.max() == block.max():
-            break
-        block = finer
-    _, first = np.unique(block, return_index=True)
-    order = [int(block[0])]
-    for number in order:
-        targets = next_state[first[number]]
-        order.extend(dict.fromkeys(int(b) for b in block[targets[targets >= 0]] if b not in order))
-    rank = np.full(len(first), -1)
-    rank[order] = np.arange(len(order))
-    chosen = next_state[first[order]]
-    return np.where(chosen >= 0, rank[block[chosen]], -1), accept[first[order]]
+        finer_firsts, finer = number_rows(np.column_stack([block, targets]))
+        if len(finer_firsts) == len(firsts):
+            return targets[firsts], accept[firsts]
+        firsts, block = finer_firsts, finer
