@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from toktk.arrays import Int64
 from toktk.errors import PatternError
 from toktk.pretokenizers import syntax
 from toktk.pretokenizers.unicode import Partition, number_rows
@@ -21,7 +22,6 @@ _MAX_CLASSES = 255
 _MAX_POSITIONS = 2000
 _MAX_STATES = 1000
 
-_States: TypeAlias = npt.NDArray[np.int64]
 _Accept: TypeAlias = npt.NDArray[np.bool_]
 
 
@@ -147,7 +147,7 @@ def _follow(program: _Program, positions: Sequence[int]) -> tuple[_Thread, ...]:
     return tuple(threads)
 
 
-def _determinize(program: _Program, start: int) -> tuple[_States, _Accept]:
+def _determinize(program: _Program, start: int) -> tuple[Int64, _Accept]:
     """Return next_state [S, C] and accept [S, C + 1] of all states that can be reached."""
     symbols = program.unicode.size
     states = [_follow(program, [start])]
@@ -185,7 +185,7 @@ def _determinize(program: _Program, start: int) -> tuple[_States, _Accept]:
     return np.array(next_state), np.array(accept)
 
 
-def _normalize(next_state: _States, accept: _Accept) -> tuple[_States, _Accept]:
+def _normalize(next_state: Int64, accept: _Accept) -> tuple[Int64, _Accept]:
     """Drop the states after which no match can end, and the ends that are never the last."""
     live: _Accept = np.any(accept, axis=1)
     live[0] = True
@@ -207,7 +207,7 @@ def _normalize(next_state: _States, accept: _Accept) -> tuple[_States, _Accept]:
         certain = holding
 
 
-def _minimize(next_state: _States, accept: _Accept) -> tuple[_States, _Accept]:
+def _minimize(next_state: Int64, accept: _Accept) -> tuple[Int64, _Accept]:
     """Merge states that no text tells apart; like the states, the merged ones go by first use."""
     firsts, block = number_rows(accept)
     while True:
