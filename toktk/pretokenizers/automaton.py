@@ -25,7 +25,7 @@ import regex
 from toktk.cache import Store
 from toktk.errors import PatternError
 from toktk.pretokenizers import syntax
-from toktk.pretokenizers.construction import construct
+from toktk.pretokenizers.construction import MAX_CLASSES, construct
 from toktk.pretokenizers.unicode import CODE_POINTS, Partition, partition_unicode
 
 # How many texts the check of an automaton tries.
@@ -122,7 +122,7 @@ class Automaton(Tables):
         return (
             self.class_of.size == CODE_POINTS
             and self.accept.shape == (states, classes + 1)
-            and within(self.class_of, 0, classes - 1)
+            and within(self.class_of, 0, min(classes, MAX_CLASSES) - 1)
             and within(self.next_state, -1, states - 1)
         )
 

@@ -18,7 +18,7 @@ from toktk.errors import PatternError
 from toktk.pretokenizers import syntax
 from toktk.pretokenizers.unicode import Partition, number_rows
 
-_MAX_CLASSES = 255
+MAX_CLASSES = 255  # a byte, and one value that is none
 _MAX_POSITIONS = 2000
 _MAX_STATES = 1000
 
@@ -38,8 +38,8 @@ def construct(
     next_state, accept = _minimize(*_normalize(*_determinize(program, start)))
     # Merge the classes between which no state distinguishes, numbered by first code point.
     firsts, merged = number_rows(np.vstack([next_state, accept[:, :-1]]).T)
-    if len(firsts) > _MAX_CLASSES:
-        raise _too_large(pattern, _MAX_CLASSES, "character classes")
+    if len(firsts) > MAX_CLASSES:
+        raise _too_large(pattern, MAX_CLASSES, "character classes")
     return (
         merged[unicode.class_of].astype(np.uint8),
         np.ascontiguousarray(next_state[:, firsts], dtype=np.int16),

@@ -82,7 +82,7 @@ def resolve(name_or_regex: str) -> tuple[str, str]:
 
 
 def name_of(pattern: str) -> str:
-    """Return the name of a known pattern, or one after the pattern's hash, such as ``regex-1f0c93a2``."""
+    """Return the name of a known pattern, or one after the hash of any other text: ``regex-1f0c93a2``."""
     known = {text: name for name, text in PATTERNS.items()}
     return known.get(pattern, f"regex-{text_hash(pattern)[:8]}")
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import regex
 
+from toktk.arrays import Bytes, Int64, packed, read_only
 from toktk.errors import PatternError
 from toktk.normalizers.normalizer import IDENTITY, Normalizer, find_parts
 from toktk.pretokenizers import patterns
@@ -23,9 +24,6 @@ from toktk.pretokenizers.automaton import compile_pattern
 from toktk.pretokenizers.transducer import Transducer, build
 
 _KEPT = 128  # compiled patterns in memory
-
-Bytes = npt.NDArray[np.uint8]
-Int64 = npt.NDArray[np.int64]
 
 
 class Prepared(NamedTuple):
@@ -226,10 +224,8 @@ class Pretokenizer:
         else:
             from toktk.kernels.scan import cut_batch, own_workspace
 
-            data, offsets = data.view(), offsets.view()
-            data.flags.writeable = offsets.flags.writeable = (
-                False  # so that the kernel compiles once
-            )
+            # So that the kernel compiles once.
+            data, offsets = read_only(data, np.uint8), read_only(offsets, np.int64)
             ends = np.empty(int(offsets[-1] - offsets[0]) + 1, dtype=np.int64)
             firsts = np.empty(offsets.size, dtype=np.int64)
             n = cut_batch(data, offsets, compiled.tables, own_workspace(), ends, firsts)
@@ -278,12 +274,10 @@ def _trie(strings: tuple[str, ...]) -> tuple[Int64, Bytes]:
     """Return what finds `strings`: the table of a trie, and for each byte whether one begins with it."""
     from toktk.kernels.unigram_encode import fill_trie
 
-    raw = [string.encode() for string in sorted(set(strings))]
-    data = np.frombuffer(b"".join(raw), dtype=np.uint8)
-    offsets = np.cumsum([0, *map(len, raw)], dtype=np.int64)
+    data, offsets = packed([string.encode() for string in sorted(set(strings))])
     table = np.full(max(512, 1 << data.size.bit_length() + 1), -1, dtype=np.int64)
     ends = np.full(data.size + 1, -1, dtype=np.int64)
-    fill_trie(data, offsets, np.arange(len(raw)), table, ends)
+    fill_trie(data, offsets, np.arange(offsets.size - 1), table, ends)
     begins = np.zeros(256, dtype=np.uint8)
     begins[data[offsets[:-1]]] = 1
     return table, begins

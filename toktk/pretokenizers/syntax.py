@@ -108,11 +108,10 @@ def character_sets(node: Node) -> list[CharacterSet]:
     match node:
         case CharacterSet():
             return [node]
-        case LookAhead(children) | Sequence(children) | Alternation(children):
-            pass
         case Repeat(item):
-            children = (item,)
-    return [characters for child in children for characters in character_sets(child)]
+            return character_sets(item)
+        case LookAhead(children) | Sequence(children) | Alternation(children):
+            return [characters for child in children for characters in character_sets(child)]
 
 
 class _Parser:
@@ -164,12 +163,12 @@ class _Parser:
     def sequence(self) -> Node:
         items: list[Node] = []
         while self.peek() not in ("", "|", ")"):
-            start = self.position
-            item = self.atom()
-            items.append(self.quantified(item, start))
+            items.append(self.quantified())
         return items[0] if len(items) == 1 else Sequence(tuple(items))
 
-    def quantified(self, item: Node, start: int) -> Node:
+    def quantified(self) -> Node:
+        start = self.position
+        item = self.atom()
         character = self.peek()
         if character in _QUANTIFIERS:
             self.position += 1

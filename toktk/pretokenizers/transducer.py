@@ -86,7 +86,7 @@ def build(automaton: Automaton) -> Transducer:
     """Turn an automaton into a transducer.
 
     Raises:
-        PatternError: the pattern needs more classes, composite states or rows than the tables hold.
+        PatternError: the pattern needs more composite states or rows than the tables hold.
     """
     bytes_table = _bytes_table(automaton.class_of)
     composites = _Composites(automaton)
@@ -104,10 +104,6 @@ def build(automaton: Automaton) -> Transducer:
 
 def _bytes_table(class_of: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
     """Build the UTF-8 machine, uint32[nodes, 256], sharing equal nodes; a node comes behind its children."""
-    if class_of.max() >= 255:
-        raise PatternError(
-            f"the pattern tells {class_of.max() + 1} kinds of characters apart; 255 fit."
-        )
     symbol_of = class_of.astype(np.uint32) + 1
     nodes: dict[bytes, int] = {}
     table: list[npt.NDArray[np.uint32]] = [np.zeros(256, dtype=np.uint32)]
@@ -261,7 +257,9 @@ def _spell_out(
                 key = row.tobytes() + by[node].tobytes()
                 if key not in row_of:
                     if len(row_of) == MAX_ROWS:
-                        raise PatternError(f"the pattern needs more than {MAX_ROWS} rows of tables.")
+                        raise PatternError(
+                            f"the pattern needs more than {MAX_ROWS} rows of tables."
+                        )
                     # The first entry is that of the byte 0x80.
                     row_of[key] = rows.size + 64 * len(row_of) - 0x80
                     inside_rows.append(row)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import regex
 
+from toktk.arrays import Int64, read_only
 from toktk.pretokenizers.syntax import CharacterSet
 
 CODE_POINTS = 0x110000
@@ -24,7 +25,7 @@ class Partition(NamedTuple):
         members: for each character set, a bit mask of classes.
     """
 
-    class_of: npt.NDArray[np.int64]
+    class_of: Int64
     size: int
     members: dict[CharacterSet, int]
 
@@ -37,18 +38,17 @@ def partition_unicode(sets: Iterable[CharacterSet], boundaries: str = "") -> Par
     Raises:
         regex.error: a set is malformed.
     """
-    characters = _all_characters()
+    characters = np.arange(CODE_POINTS, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
     extra = [CharacterSet(regex.escape(character)) for character in boundaries]
     distinct = list(dict.fromkeys([*sets, *extra]))
-    spans = [_spans(characters, item) for item in distinct]
-    # Between two neighboring span ends all code points are alike, so segments stand for them.
-    starts = np.unique(np.concatenate([[0], *(span.ravel() for span in spans)]))
+    edges = []  # where the runs of code points in each set begin and end, in turn
+    for item in distinct:
+        runs = regex.finditer(f"(?:{item.text})+", characters, regex.V0)
+        edges.append(np.array([edge for run in runs for edge in run.span()], dtype=np.int64))
+    # Between two neighboring edges all code points are alike, so segments stand for them.
+    starts = np.unique(np.concatenate([[0], *edges]))
     starts = starts[starts < CODE_POINTS]
-    inside = np.zeros((len(starts), len(distinct)), dtype=bool)
-    for column, span in enumerate(spans):
-        n_begun = np.searchsorted(span[:, 0], starts, side="right")
-        n_ended = np.searchsorted(span[:, 1], starts, side="right")
-        inside[:, column] = n_begun > n_ended
+    inside = np.array([np.searchsorted(each, starts, side="right") % 2 for each in edges]).T
     firsts, class_of = number_rows(inside)
     lengths = np.diff(np.append(starts, CODE_POINTS))
     members = {
@@ -58,7 +58,7 @@ def partition_unicode(sets: Iterable[CharacterSet], boundaries: str = "") -> Par
     return Partition(np.repeat(class_of, lengths), len(firsts), members)
 
 
-def number_rows(rows: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def number_rows(rows: npt.NDArray[Any]) -> tuple[Int64, Int64]:
     """Return the first of each kind of row, in order, and for each row the number of its kind."""
     _, firsts, numbers = np.unique(rows, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(firsts)
@@ -68,19 +68,6 @@ def number_rows(rows: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], npt.NDAr
 @functools.cache
 def is_letter_table() -> npt.NDArray[np.uint8]:
     r"""Return whether each code point is a letter, ``\p{L}``: uint8[0x110000], 1 or 0."""
-    table = np.zeros(CODE_POINTS, dtype=np.uint8)
-    for first, end in _spans(_all_characters(), CharacterSet(r"\p{L}")).tolist():
-        table[first:end] = 1
-    table.flags.writeable = False
-    return table
-
-
-def _spans(characters: str, item: CharacterSet) -> npt.NDArray[np.int64]:
-    """Return the runs of code points that the set holds: [runs, 2], first and one past the last."""
-    matches = regex.finditer(f"(?:{item.text})+", characters, regex.V0)
-    return np.array([match.span() for match in matches], dtype=np.int64).reshape(-1, 2)
-
-
-def _all_characters() -> str:
-    codes = np.arange(CODE_POINTS, dtype="<u4")
-    return codes.tobytes().decode("utf-32-le", "surrogatepass")
+    letters = CharacterSet(r"\p{L}")
+    class_of, _, members = partition_unicode([letters])
+    return read_only(members[letters] >> class_of & 1, np.uint8)
