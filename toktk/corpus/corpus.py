@@ -73,8 +73,8 @@ class Corpus:
         """
         if len({part.unit for part in self._parts}) > 1:
             return None
-        sizes = [part.size for part in self._parts]
-        return None if None in sizes else sum(size for size in sizes if size is not None)
+        sizes = [part.size for part in self._parts if part.size is not None]
+        return sum(sizes) if len(sizes) == len(self._parts) else None
 
     @property
     def unit(self) -> str:
@@ -125,10 +125,10 @@ class Corpus:
         def count(consumed: int) -> None:
             nonlocal done
             done += consumed
-            if progress is not None:
+            if progress is not None and consumed > 0:
                 progress(consumed)
 
-        select = self._selection.start(lambda: self._all(None)) if self._selection else None
+        select = self._selection.start(self._all) if self._selection else None
         for batch in self._all(count):
             selected = batch if select is None else select(batch)
             if selected is None:
@@ -137,8 +137,8 @@ class Corpus:
                 documents += selected.num_rows
                 yield selected
         # A limit stops early; to whoever watches, the rest is consumed too.
-        if progress is not None and self.size is not None and self.size > done:
-            progress(self.size - done)
+        if self.size is not None:
+            count(self.size - done)
         if not documents:
             raise CorpusError(
                 f"no documents in {self.name}.",
@@ -147,7 +147,7 @@ class Corpus:
                 "Give more text, another text column, or text to measure on with --eval.",
             )
 
-    def _all(self, progress: Progress | None) -> Iterator[pa.RecordBatch]:
+    def _all(self, progress: Progress = lambda _: None) -> Iterator[pa.RecordBatch]:
         for part in self._parts:
             yield from part.batches(progress)
 
@@ -196,14 +196,8 @@ class Corpus:
 
         `replaced` and `null_rows` count the latest pass, so call this after reading.
         """
-        described: dict[str, Any] = {
-            "name": self.name,
-            "fingerprint": self.fingerprint,
-            "size": self.size,
-            "unit": self.unit,
-            "replaced": self.replaced,
-            "null_rows": self.null_rows,
-        }
+        keys = ("name", "fingerprint", "size", "unit", "replaced", "null_rows")
+        described = {key: getattr(self, key) for key in keys}
         if self._options:
             described["options"] = self._options
         if self._selection is not None:

@@ -79,9 +79,6 @@ def parse(pattern: str) -> Node:
     """Parse `pattern` into a syntax tree.
 
     Character sets are not looked into beyond their extent: `regex` decides what they hold.
-
-    Raises:
-        PatternError: a construct outside the subset, or a malformed pattern.
     """
     return _Parser(pattern).parse()
 
@@ -93,9 +90,6 @@ def portable(pattern: str) -> str:
     (Oniguruma takes `{1,3}+` for a repeated group), `$` (there it ends lines) and the flag s.
     Only for a pattern that `toktk.pretokenizers.automaton` compiles: otherwise dropping the
     possessive marks may change what it matches.
-
-    Raises:
-        PatternError: as `parse`.
     """
     parser = _Parser(pattern)
     tree = parser.parse()

@@ -83,11 +83,7 @@ class Transducer(Tables):
 
 
 def build(automaton: Automaton) -> Transducer:
-    """Turn an automaton into a transducer.
-
-    Raises:
-        PatternError: the pattern needs more composite states or rows than the tables hold.
-    """
+    """Turn an automaton into a transducer, or raise `PatternError` if that would be too large."""
     bytes_table = _bytes_table(automaton.class_of)
     composites = _Composites(automaton)
     rows, moves = _spell_out(composites, bytes_table)
