@@ -111,25 +111,21 @@ def read_parquet(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:
     as_dictionary = [group] if group and str(columns.field(group).type) == "string" else None
     with pq.ParquetFile(source.where, metadata=metadata, read_dictionary=as_dictionary) as file:
         size = Path(source.where).stat().st_size
-        rows_per_batch = _rows_per_batch(metadata, source.options.text_column)
+        # As many rows as hold about `BATCH_BYTES` of text.
+        row_groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+        text_bytes = sum(
+            row_group.column(i).total_uncompressed_size
+            for i in range(metadata.num_columns)
+            if metadata.schema.column(i).path == source.options.text_column
+            for row_group in row_groups
+        )
+        n_rows = BATCH_BYTES * metadata.num_rows // max(text_bytes, 1)
+        n_rows = min(max(n_rows, 1), 1 << 20)
         row = 0
-        for rows in file.iter_batches(batch_size=rows_per_batch, columns=wanted):
+        for rows in file.iter_batches(batch_size=n_rows, columns=wanted):
             batch = rows_to_batch(source, rows, row)
             row += rows.num_rows
             yield batch, size * row // metadata.num_rows
-
-
-def _rows_per_batch(metadata: pa.parquet.FileMetaData, text_column: str) -> int:
-    """Return how many rows hold about `BATCH_BYTES` of text."""
-    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-    text_bytes = sum(
-        group.column(i).total_uncompressed_size
-        for i in range(metadata.num_columns)
-        if metadata.schema.column(i).path == text_column
-        for group in groups
-    )
-    rows = BATCH_BYTES * metadata.num_rows // max(text_bytes, 1)
-    return int(min(max(rows, 1), 1 << 20))
 
 
 def read_arrow(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:

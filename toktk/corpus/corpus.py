@@ -20,11 +20,7 @@ HELD_OUT = 0.1
 class Corpus:
     """Documents from one or more parts, in order; iterable as often as needed.
 
-    Args:
-        name: what tables and charts call it.
-        parts: files, datasets or corpora.
-        selection: which documents to keep; all, unless given.
-        options: reader options worth reporting, for `describe`.
+    `name` is what tables and charts call it; `options` are reader options that `describe` reports.
     """
 
     def __init__(

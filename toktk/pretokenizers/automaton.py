@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import regex
 
+from toktk.arrays import Bytes
 from toktk.cache import Store
 from toktk.errors import PatternError
 from toktk.pretokenizers import syntax
@@ -113,7 +114,7 @@ class Automaton(Tables):
     FORMAT = 2
     LAYOUT = (("u1", 1), ("i2", 2), ("?", 2))
 
-    class_of: npt.NDArray[np.uint8]
+    class_of: Bytes
     next_state: npt.NDArray[np.int16]
     accept: npt.NDArray[np.bool_]
 
@@ -205,10 +206,9 @@ def _texts(
 ) -> Iterator[Sequence[int]]:
     """Yield texts as classes of the partition; `columns` maps those to the automaton's."""
     symbols = range(len(columns))
-    length = 1
-    while len(symbols) ** length <= _EXHAUSTIVE and length <= _LONGEST:
-        yield from itertools.product(symbols, repeat=length)
-        length += 1
+    for length in range(1, _LONGEST + 1):
+        if len(symbols) ** length <= _EXHAUSTIVE:
+            yield from itertools.product(symbols, repeat=length)
     # A shortest text that leads to each state, then any two characters.
     access: dict[int, tuple[int, ...]] = {0: ()}
     queue = [0]

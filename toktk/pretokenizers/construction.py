@@ -156,24 +156,17 @@ def _determinize(program: _Program, start: int) -> tuple[Int64, _Accept]:
         row = []
         ends = []
         for symbol in range(symbols + 1):
-            positions: list[int] = []
-            matched = False
-            for position, classes in threads:
-                if classes >> symbol & 1:
-                    step = program.steps[position]
-                    if step is None:
-                        matched = True
-                        break
-                    positions += step.targets
-            key = tuple(positions)
+            # A match takes its classes from the threads behind it, so it is the last step.
+            steps = [program.steps[thread] for thread, classes in threads if classes >> symbol & 1]
+            key = tuple(target for step in steps if step for target in step.targets)
             if key not in reached:
-                following = _follow(program, positions)
+                following = _follow(program, key)
                 if following not in numbers:
                     numbers[following] = len(states)
                     states.append(following)
                 reached[key] = numbers[following]
             row.append(reached[key])
-            ends.append(matched and bool(accept))
+            ends.append(None in steps and bool(accept))
         next_state.append(row[:symbols])
         accept.append(ends)
         if len(states) > _MAX_STATES:

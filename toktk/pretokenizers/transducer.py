@@ -160,15 +160,13 @@ class _Composites:
         self._accept = [*automaton.accept.tolist(), automaton.accept[0].tolist()]
         self._n_classes = automaton.next_state.shape[1]
         composites: list[Composite] = [((0,), False)]
-        numbers = {composites[0]: 0}
+        # The states that bail are numbered from the end.
+        numbers = {composites[0]: 0, ((LOST,), True): -2, ((LOST,), False): -1}
         steps, ends = [], []
         for composite in composites:
             row = []
             for class_ in range(self._n_classes):
                 after, move = self._step(composite, class_)
-                if after[0] == (LOST,):
-                    row.append((-2 if after[1] else -1, move))
-                    continue
                 if after not in numbers:
                     numbers[after] = len(composites)
                     composites.append(after)
@@ -180,7 +178,6 @@ class _Composites:
         self.in_use = np.array([in_use for _, in_use in composites], dtype=np.int64)
         self.finish = np.array(ends, dtype=np.int8)
         self.following, self.move = np.moveaxis(np.array(steps, dtype=np.int64), 2, 0)
-        # The states that bail are numbered from the end.
         self.following[self.following < 0] += len(composites) + 2
 
     def _accepting(self, runs: tuple[int, ...], class_: int) -> int:
