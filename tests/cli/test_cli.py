@@ -26,7 +26,7 @@ from toktk.cli.options import (
     sizes_option,
 )
 from toktk.cli.output import emit_rows
-from toktk.corpus.cards import cards
+from toktk.corpus.load import cards
 from toktk.corpus.starter import PARTS
 from toktk.errors import StorageError, ToktkError
 

@@ -26,8 +26,13 @@ from toktk.arrays import Bytes
 from toktk.cache import Store
 from toktk.errors import PatternError
 from toktk.pretokenizers import syntax
-from toktk.pretokenizers.construction import MAX_CLASSES, construct
-from toktk.pretokenizers.unicode import CODE_POINTS, Partition, partition_unicode
+from toktk.pretokenizers.construction import (
+    CODE_POINTS,
+    MAX_CLASSES,
+    Partition,
+    construct,
+    partition_unicode,
+)
 
 # How many texts the check of an automaton tries.
 _EXHAUSTIVE = 5000
