@@ -37,9 +37,11 @@ def rows_to_batch(
 ) -> pa.RecordBatch:
     """Return rows of a table as a batch; count null rows and replaced sequences in `source`."""
     options, where = source.options, source.where
-    columns = dict(zip(rows.schema.names, rows.columns, strict=True))
-    for name, column in columns.items():
+    columns = {}
+    for name, column in zip(rows.schema.names, rows.columns, strict=True):
         _check_layout(column, name, where)
+        is_view = pa.types.is_string_view(column.type)  # which Arrow cannot filter
+        columns[name] = column.cast(pa.large_string()) if is_view else column
     text = columns[options.text_column]
     if pa.types.is_dictionary(text.type):
         text = text.dictionary_decode()
@@ -56,7 +58,7 @@ def rows_to_batch(
         keep = text.is_valid()
         numbers = numbers[arrow.is_valid(text)]
         text = text.filter(keep)
-        columns = {name: _filtered(column, keep) for name, column in columns.items()}
+        columns = {name: column.filter(keep) for name, column in columns.items()}
         weight = None if weight is None else weight.filter(keep)
     text, replaced = check_rows(
         text, lambda i, byte: f"{where}, row {numbers[i]}, byte {byte}", options.errors
@@ -70,12 +72,6 @@ def rows_to_batch(
     if options.align_column is not None:
         align = as_string(columns[options.align_column], options.align_column)
     return make_batch(text, group, align, weight)
-
-
-def _filtered(column: pa.Array, keep: pa.Array) -> pa.Array:
-    if pa.types.is_string_view(column.type):  # which Arrow cannot filter
-        column = column.cast(pa.large_string())
-    return column.filter(keep)
 
 
 def _check_layout(column: pa.Array, name: str, where: str) -> None:

@@ -172,7 +172,11 @@ class _Composites:
                     composites.append(after)
                 row.append((numbers[after], move))
             steps.append(row)
-            ends.append(self._finish(composite))
+            runs, in_use = composite
+            n_ends = len(runs) - 1
+            ended = self._accepting(runs, self._n_classes)
+            move = in_use if ended < 0 else ended - n_ends + in_use
+            ends.append((move, ended >= 0, in_use - n_ends))
             if len(composites) > MAX_STATES:
                 raise PatternError(f"the pattern needs more than {MAX_STATES} composite states.")
         self.in_use = np.array([in_use for _, in_use in composites], dtype=np.int64)
@@ -202,13 +206,6 @@ class _Composites:
         while after[0] == CLOSED:
             after.pop(0)
         return (tuple(after), ended >= 0), to - at
-
-    def _finish(self, composite: Composite) -> tuple[int, int, int]:
-        runs, in_use = composite
-        n_ends = len(runs) - 1
-        ended = self._accepting(runs, self._n_classes)
-        settled = in_use - n_ends
-        return (in_use, 0, settled) if ended < 0 else (ended - n_ends + in_use, 1, settled)
 
 
 def _spell_out(
