@@ -236,9 +236,9 @@ def _texts(arguments: Arguments) -> list[str]:
 
 
 def _pattern(arguments: Arguments) -> str:
-    from toktk.pretokenizers.patterns import resolve
+    from toktk.pretokenizers.pretokenizer import Pretokenizer
 
-    return resolve(arguments["pattern"])[1]
+    return Pretokenizer.of(arguments["pattern"]).pattern
 
 
 def _ends(ends: Any) -> Figures:

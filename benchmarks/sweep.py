@@ -226,10 +226,10 @@ def _hf_train(arguments: Arguments, size: int) -> Any:
     if arguments["pattern"] == "gpt2":
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     else:
-        from toktk.pretokenizers.patterns import resolve
+        from toktk.pretokenizers.pretokenizer import Pretokenizer
         from toktk.pretokenizers.syntax import portable
 
-        pattern = Regex(portable(resolve(arguments["pattern"])[1]))
+        pattern = Regex(portable(Pretokenizer.of(arguments["pattern"]).pattern))
         byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
         split = pre_tokenizers.Split(pattern, "isolated")
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, byte_level])

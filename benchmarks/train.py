@@ -230,10 +230,10 @@ CONTENDERS: dict[str, harness.Contender] = {
 
 
 def _portable(arguments: Arguments) -> str:
-    from toktk.pretokenizers.patterns import resolve
+    from toktk.pretokenizers.pretokenizer import Pretokenizer
     from toktk.pretokenizers.syntax import portable
 
-    return portable(resolve(arguments["pattern"])[1])
+    return portable(Pretokenizer.of(arguments["pattern"]).pattern)
 
 
 def _merged(ids: dict[bytes, int]) -> dict[bytes, int]:

@@ -16,7 +16,7 @@ from toktk import cache
 from toktk.errors import PatternError
 from toktk.pretokenizers import automaton as automaton_module
 from toktk.pretokenizers.automaton import Automaton, compile_pattern, match_length, verify
-from toktk.pretokenizers.construction import construct
+from toktk.pretokenizers.construction import construct, partition_unicode
 from toktk.pretokenizers.syntax import (
     Alternation,
     CharacterSet,
@@ -25,7 +25,6 @@ from toktk.pretokenizers.syntax import (
     character_sets,
     parse,
 )
-from toktk.pretokenizers.unicode import partition_unicode
 
 SETS = ["a", "b", " ", ".", "[ab]", "[^a]", r"\s", r"\S", r"\p{L}", "(?i:b)", r"\n"]
 ALPHABET = "ab B\n1"

@@ -20,7 +20,8 @@ from sample_texts import code, languages
 
 from toktk.errors import PatternError
 from toktk.pretokenizers.automaton import compile_pattern
-from toktk.pretokenizers.patterns import PATTERNS, resolve
+from toktk.pretokenizers.patterns import PATTERNS
+from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.pretokenizers.syntax import portable
 
 GAPPED = [r"\p{L}+", r"\d{2}|[.,]", r"(?i:the)(?!\S)"]  # these leave gaps
@@ -183,18 +184,19 @@ def test_cl100k_differs_from_llama3_at_the_end_of_a_text_alone():
         assert cutter(PATTERNS["cl100k"]).cut(closed) == cutter(PATTERNS["llama3"]).cut(closed)
 
 
-class TestResolve:
+class TestOf:
     def test_name(self):
-        assert resolve("o200k") == ("o200k", PATTERNS["o200k"])
+        assert Pretokenizer.of("o200k") == Pretokenizer("o200k", PATTERNS["o200k"])
 
     def test_text_of_a_named_pattern(self):
-        assert resolve(PATTERNS["qwen2"]) == ("qwen2", PATTERNS["qwen2"])
+        expected = Pretokenizer("qwen2", PATTERNS["qwen2"])
+        assert Pretokenizer.of(PATTERNS["qwen2"]) == expected
 
     def test_pattern(self):
-        name, pattern = resolve(r"\p{L}+|\s")
-        assert re.fullmatch("regex-[0-9a-f]{8}", name)
-        assert pattern == r"\p{L}+|\s"
-        assert resolve(r"\p{L}+") != (name, pattern)
+        pretokenizer = Pretokenizer.of(r"\p{L}+|\s")
+        assert re.fullmatch("regex-[0-9a-f]{8}", pretokenizer.name)
+        assert pretokenizer.pattern == r"\p{L}+|\s"
+        assert Pretokenizer.of(r"\p{L}+").name != pretokenizer.name
 
     @pytest.mark.parametrize(
         ("word", "meant"), [("cl100", "cl100k"), ("gpt-2", "gpt2"), ("qwen2.5", "qwen2")]
@@ -203,9 +205,9 @@ class TestResolve:
         with pytest.raises(
             PatternError, match=f"unknown pretokenizer '{word}' .did you mean '{meant}'"
         ):
-            resolve(word)
+            Pretokenizer.of(word)
 
     @pytest.mark.parametrize("word", ["", "zzz", "hf:org/name"])
     def test_nothing_close(self, word):
         with pytest.raises(PatternError, match="Known are: gpt2, cl100k"):
-            resolve(word)
+            Pretokenizer.of(word)

@@ -112,10 +112,10 @@ class TestPrepare:
         data, offsets = batch(["plain text", "", "ab"])
         plain = Pretokenizer.of("gpt2")
         for pretokenizer in (plain, replace(plain, added=("<b>",), normalizer=Normalizer("NFC"))):
-            prepared = pretokenizer.prepare(data, offsets)
-            assert prepared.data is data
-            assert prepared.offsets is offsets
-            assert (prepared.owner, prepared.atoms) == (None, None)
+            same_data, same_offsets, owner, atoms = pretokenizer.prepare(data, offsets)
+            assert same_data is data
+            assert same_offsets is offsets
+            assert (owner, atoms) == (None, None)
 
 
 class TestLikeHuggingFace:

@@ -17,11 +17,10 @@ from toktk.kernels import kernel
 from toktk.kernels.scan import BLOCK, cut_batch, piece_end, split_documents, workspace
 from toktk.pretokenizers import transducer
 from toktk.pretokenizers.automaton import Automaton, compile_pattern, verify
-from toktk.pretokenizers.construction import construct
+from toktk.pretokenizers.construction import construct, partition_unicode
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.syntax import character_sets, parse
 from toktk.pretokenizers.transducer import MAX_RUNS, build
-from toktk.pretokenizers.unicode import partition_unicode
 
 WORK = workspace()
 # Besides the named ones: gaps, ends far back, and more runs than a queue holds.

@@ -103,7 +103,7 @@ _KINDS: dict[str, tuple[str, str, Row, Callable[[Any], Row]]] = {
 
 
 def _corpora() -> tuple[Row, list[Row]]:
-    from toktk.corpus.cards import cards
+    from toktk.corpus.load import cards
     from toktk.corpus.starter import PARTS
 
     rows: list[Row] = [

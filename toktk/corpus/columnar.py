@@ -37,9 +37,11 @@ def rows_to_batch(
 ) -> pa.RecordBatch:
     """Return rows of a table as a batch; count null rows and replaced sequences in `source`."""
     options, where = source.options, source.where
-    columns = dict(zip(rows.schema.names, rows.columns, strict=True))
-    for name, column in columns.items():
+    columns = {}
+    for name, column in zip(rows.schema.names, rows.columns, strict=True):
         _check_layout(column, name, where)
+        is_view = pa.types.is_string_view(column.type)  # which Arrow cannot filter
+        columns[name] = column.cast(pa.large_string()) if is_view else column
     text = columns[options.text_column]
     if pa.types.is_dictionary(text.type):
         text = text.dictionary_decode()
@@ -56,7 +58,7 @@ def rows_to_batch(
         keep = text.is_valid()
         numbers = numbers[arrow.is_valid(text)]
         text = text.filter(keep)
-        columns = {name: _filtered(column, keep) for name, column in columns.items()}
+        columns = {name: column.filter(keep) for name, column in columns.items()}
         weight = None if weight is None else weight.filter(keep)
     text, replaced = check_rows(
         text, lambda i, byte: f"{where}, row {numbers[i]}, byte {byte}", options.errors
@@ -70,12 +72,6 @@ def rows_to_batch(
     if options.align_column is not None:
         align = as_string(columns[options.align_column], options.align_column)
     return make_batch(text, group, align, weight)
-
-
-def _filtered(column: pa.Array, keep: pa.Array) -> pa.Array:
-    if pa.types.is_string_view(column.type):  # which Arrow cannot filter
-        column = column.cast(pa.large_string())
-    return column.filter(keep)
 
 
 def _check_layout(column: pa.Array, name: str, where: str) -> None:
@@ -111,25 +107,21 @@ def read_parquet(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:
     as_dictionary = [group] if group and str(columns.field(group).type) == "string" else None
     with pq.ParquetFile(source.where, metadata=metadata, read_dictionary=as_dictionary) as file:
         size = Path(source.where).stat().st_size
-        rows_per_batch = _rows_per_batch(metadata, source.options.text_column)
+        # As many rows as hold about `BATCH_BYTES` of text.
+        row_groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+        text_bytes = sum(
+            row_group.column(i).total_uncompressed_size
+            for i in range(metadata.num_columns)
+            if metadata.schema.column(i).path == source.options.text_column
+            for row_group in row_groups
+        )
+        n_rows = BATCH_BYTES * metadata.num_rows // max(text_bytes, 1)
+        n_rows = min(max(n_rows, 1), 1 << 20)
         row = 0
-        for rows in file.iter_batches(batch_size=rows_per_batch, columns=wanted):
+        for rows in file.iter_batches(batch_size=n_rows, columns=wanted):
             batch = rows_to_batch(source, rows, row)
             row += rows.num_rows
             yield batch, size * row // metadata.num_rows
-
-
-def _rows_per_batch(metadata: pa.parquet.FileMetaData, text_column: str) -> int:
-    """Return how many rows hold about `BATCH_BYTES` of text."""
-    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-    text_bytes = sum(
-        group.column(i).total_uncompressed_size
-        for i in range(metadata.num_columns)
-        if metadata.schema.column(i).path == text_column
-        for group in groups
-    )
-    rows = BATCH_BYTES * metadata.num_rows // max(text_bytes, 1)
-    return int(min(max(rows, 1), 1 << 20))
 
 
 def read_arrow(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:

@@ -103,38 +103,34 @@ class HubReader(Source):
         return {**dataclasses.asdict(self.spec), "commit": self.commit}
 
     def _read(self) -> Iterator[tuple[pa.RecordBatch, int]]:
-        self.replaced = self.null_rows = 0
-        row = 0
-        for table in self._tables():
-            for rows in table.combine_chunks().to_batches():
-                wanted = wanted_columns(self, rows.schema.names)
-                batch = rows_to_batch(self, rows.select(wanted), row)
-                row += rows.num_rows
-                yield batch, row
-
-    def _tables(self) -> Iterator[pa.Table]:
         import datasets
 
+        self.replaced = self.null_rows = 0
         spec, options = self.spec, self.options
         rows = datasets.load_dataset(
             spec.dataset, spec.config, split=spec.split, revision=self.commit, streaming=True
         )
+        # Class labels arrive as numbers; their names are in the features.
         names: dict[str, list[str]] = {}
         if rows.features is not None:
             wanted = wanted_columns(self, list(rows.features))
-            # Class labels arrive as numbers; their names are in the features.
+            features = {name: rows.features[name] for name in wanted}
             names = {
-                name: rows.features[name].names
-                for name in wanted
-                if isinstance(rows.features[name], datasets.ClassLabel)
+                name: feature.names
+                for name, feature in features.items()
+                if isinstance(feature, datasets.ClassLabel)
             }
             rows = rows.select_columns(wanted)
         if options.limit is not None:
             if options.seed is not None:
                 rows = rows.shuffle(seed=options.seed, buffer_size=_SHUFFLE_BUFFER)
             rows = rows.take(options.limit)
+        n_read = 0
         for table in rows.with_format("arrow").iter(batch_size=_ROWS):
-            yield _with_names(table, names)
+            for batch in _with_names(table, names).combine_chunks().to_batches():
+                batch = batch.select(wanted_columns(self, batch.schema.names))
+                first, n_read = n_read, n_read + batch.num_rows
+                yield rows_to_batch(self, batch, first), n_read
 
     def _failures(self) -> tuple[type[BaseException], ...]:
         from datasets.exceptions import DatasetsError

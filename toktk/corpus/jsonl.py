@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ def read_jsonl(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:
         if types:
             columns = _parse_fast(raw, starts, types)
             if columns is None:
-                columns = _parse_slow(raw, source, line)
+                columns = _parse_slow(raw, source, line, types)
             yield rows_to_batch(source, pa.record_batch(columns), 0), position
         line += feeds.size
 
@@ -94,20 +94,17 @@ def _parse_fast(
     return None
 
 
-def _parse_slow(raw: bytes, source: Source, first_line: int) -> dict[str, pa.Array]:
+def _parse_slow(
+    raw: bytes, source: Source, first_line: int, names: Iterable[str]
+) -> dict[str, pa.Array]:
     """Return the columns; count replaced surrogates in `source`. Errors name their line."""
-    options = source.options
-    named = (options.text_column, options.group_column, options.align_column)
-    columns: dict[str, list[str | None]] = {name: [] for name in named if name}
+    columns: dict[str, list[str | None]] = {name: [] for name in names}
     for line, text in enumerate(io.BytesIO(raw), first_line):
         if text.strip():
             row = _object(text, source, line)
             for name, values in columns.items():
                 values.append(_value(row.get(name), name, source, line))
-    return {
-        name: pa.array(values, pa.large_string() if name == options.text_column else pa.string())
-        for name, values in columns.items()
-    }
+    return {name: pa.array(values, pa.large_string()) for name, values in columns.items()}
 
 
 def _object(text: bytes, source: Source, line: int) -> dict[str, Any]:

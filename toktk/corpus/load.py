@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import glob
+import tomllib
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from toktk.corpus import hub
-from toktk.corpus.cards import CorpusCard, cards, parse_reference, read_card
 from toktk.corpus.corpus import Corpus, concat
 from toktk.corpus.options import ReaderOptions, check_known
 from toktk.corpus.readers import COMPRESSIONS, READERS, FileReader
-from toktk.corpus.starter import PARTS, starter
+from toktk.corpus.starter import PARTS, corpora_folder, starter
 from toktk.errors import CorpusError, did_you_mean
 
 Specs = str | Path | Sequence[str | Path]
+REQUIRED = ("name", "title", "spec", "license")
 
 
 def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: Any) -> Corpus:
@@ -42,10 +43,6 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
         options: how to read; a limit holds for each of several specs.
         **changes: reader options by name, instead of `options` or on top of them:
             ``load_corpus("news.parquet", group_column="lang")``.
-
-    Raises:
-        CorpusError: nothing of that name, no file that can be read, or an unknown option.
-        MissingExtraError: the starter corpus's word frequencies need the extra ``starter``.
     """
     names = [field.name for field in dataclasses.fields(ReaderOptions)]
     for name in changes:
@@ -83,6 +80,37 @@ def train_and_test(
         training.append(sides[0])
         evaluation.append(sides[1])
     return _joined(training), _joined(evaluation)
+
+
+@dataclasses.dataclass(frozen=True)
+class CorpusCard:
+    """A named corpus.
+
+    Args:
+        name: what a user types after ``-c``.
+        title: what a reader is told.
+        spec: a ``hub:`` spec, or a file, folder or glob relative to the card.
+        license: an SPDX name, or words where there is none.
+        languages: how many, which, or which codes the configs use.
+        notes: anything to know before use.
+        text_column, group_column, align_column, sample_by: reader options, where not the default.
+        config, split: of a hub dataset, unless the user names others.
+        folder: where the card lies.
+    """
+
+    name: str
+    title: str
+    spec: str
+    license: str
+    languages: str = ""
+    notes: str = ""
+    text_column: str | None = None
+    group_column: str | None = None
+    align_column: str | None = None
+    sample_by: str | None = None
+    config: str | None = None
+    split: str | None = None
+    folder: Path = Path()
 
 
 def _listed(specs: Specs) -> list[str]:
@@ -169,3 +197,43 @@ def _from_card(
     if config or split:
         raise CorpusError(f"the corpus {card.name} has no configs or splits to choose from.")
     return _resolve(str(card.folder / Path(card.spec).expanduser()), options)
+
+
+def read_card(path: Path) -> CorpusCard:
+    """Return the card in the TOML file at `path`; raise a `CorpusError` if it is not a card."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"cannot read the corpus card {path}.", f"Found: {error}.") from error
+    keys = [field.name for field in dataclasses.fields(CorpusCard) if field.name != "folder"]
+    for key, value in values.items():
+        check_known(key, keys, f"unknown key {key!r} in the corpus card {path}")
+        if not isinstance(value, str):
+            raise CorpusError(
+                f"{key!r} in the corpus card {path} must be a string.", f"Found: {value!r}."
+            )
+    missing = [key for key in REQUIRED if key not in values]
+    if missing:
+        raise CorpusError(
+            f"the corpus card {path} lacks {', '.join(missing)}.",
+            f"Every card has {', '.join(REQUIRED)}.",
+        )
+    return CorpusCard(**values, folder=path.parent)
+
+
+def cards() -> dict[str, CorpusCard]:
+    """Return the cards that ship with toktk, by name."""
+    by_name: dict[str, CorpusCard] = {}
+    for path in sorted((corpora_folder() / "cards").glob("*.toml")):
+        card = read_card(path)
+        if card.name in by_name:
+            raise CorpusError(f"two corpus cards are named {card.name!r}; one is {path}.")
+        by_name[card.name] = card
+    return by_name
+
+
+def parse_reference(reference: str) -> tuple[str, str | None, str | None]:
+    """Return ``(name, config, split)`` of ``<card>[/config][:split]``; absent parts are None."""
+    rest, _, split = reference.partition(":")
+    name, _, config = rest.partition("/")
+    return name, config or None, split or None

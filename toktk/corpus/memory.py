@@ -83,16 +83,16 @@ class Texts(InMemory):
             for column, values in given.items()
             if column == "texts" or values is not None
         }
-        weight = None if weights is None else _weights(weights)
+        if weights is not None:
+            columns["weights"] = _weights(weights)
         n = len(columns["texts"])
-        lengths = {column: len(values) for column, values in columns.items()}
-        lengths["weights"] = n if weight is None else len(weight)
-        for column, length in lengths.items():
-            if length != n:
+        for column, values in columns.items():
+            if len(values) != n:
                 raise CorpusError(
-                    f"cannot make a corpus: {length:,} {column} for {n:,} texts.",
+                    f"cannot make a corpus: {len(values):,} {column} for {n:,} texts.",
                     "Give one for each text.",
                 )
+        weight = columns.pop("weights", None)
         group_column, align_column = (
             key if key in columns else None for key in ("groups", "align")
         )

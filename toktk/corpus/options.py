@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from toktk.arrow import pa
 from toktk.corpus.batch import slices
-from toktk.errors import CorpusError, did_you_mean
+from toktk.errors import CorpusError, did_you_mean, in_a_line
 
 Progress = Callable[[int], None]
 
@@ -38,9 +38,6 @@ class ReaderOptions:
         limit: documents per corpus, at most; of parallel text, aligned lines.
         seed: with `limit`, take a reproducible pseudo-random sample instead of the first.
         errors: "strict", or "replace" to read invalid UTF-8 as U+FFFD.
-
-    Raises:
-        CorpusError: a value that is none of these.
     """
 
     text_column: str = "text"
@@ -61,8 +58,8 @@ class ReaderOptions:
 
     def changed(self) -> dict[str, Any]:
         """Return the options that differ from their defaults, by name."""
-        values = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}
-        return {name: value for name, (value, default) in values.items() if value != default}
+        default = asdict(ReaderOptions())
+        return {name: value for name, value in asdict(self).items() if value != default[name]}
 
 
 @dataclass(eq=False)
@@ -106,21 +103,17 @@ class Source(ABC):
     def _read(self) -> Iterator[tuple[pa.RecordBatch, int]]:
         """Yield each batch with how much of the source was consumed so far."""
 
-    def batches(self, progress: Progress | None = None) -> Iterator[pa.RecordBatch]:
+    def batches(self, progress: Progress = lambda _: None) -> Iterator[pa.RecordBatch]:
         """Yield the documents; call `progress` with what was consumed since the last call."""
         items = self._read()
+        # Around next() alone: what the caller raises is not this source's fault.
+        read = self._reading()(lambda: next(items, None))
         done = 0
-        while True:
-            # Around next() alone: what the caller raises is not this source's fault.
-            with self._reading():
-                item = next(items, None)
-            if item is None:
-                break
-            yield from slices(item[0])
-            if progress is not None and item[1] > done:
-                progress(item[1] - done)
-                done = item[1]
-        if progress is not None and self.size is not None and self.size > done:
+        for batch, position in iter(read, None):
+            yield from slices(batch)
+            progress(position - done)
+            done = position
+        if self.size is not None:
             progress(self.size - done)
 
     @contextlib.contextmanager
@@ -130,7 +123,7 @@ class Source(ABC):
             yield
         except self._failures() as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            reason = " ".join(reason.split())
+            reason = in_a_line(reason)
             raise CorpusError(
                 f"cannot read {self.where}.",
                 f"Found: {reason[:400]}{'…' if len(reason) > 400 else '.'}",

@@ -51,11 +51,7 @@ def corpora_folder() -> Path:
 
 
 def starter(part: str, options: ReaderOptions) -> Corpus:
-    """Return one of the `PARTS` of the starter corpus; only the option `errors` applies here.
-
-    Raises:
-        MissingExtraError: wordfreq is needed and not installed.
-    """
+    """Return one of the `PARTS` of the starter corpus; only the option `errors` applies here."""
     check_known(part, PARTS, f"the starter corpus has no part {part!r}")
     if part == "train":
         return concat([_code().split()[0], starter("words", options)], "starter")
@@ -90,20 +86,17 @@ class StandardLibrary(InMemory):
 
     def _build(self) -> Iterator[pa.RecordBatch]:
         folder = Path(self.where)
-        paths = {}
-        for path in folder.rglob("*.py"):
+        documents = []
+        for path in sorted(folder.rglob("*.py"), key=Path.as_posix):
             below = path.relative_to(folder)
             # Paths and flags of the machine that built this Python differ between equal Pythons.
             of_build = below.name.startswith("_sysconfigdata")
             of_build |= below.parts[0].startswith("config-")
             if not of_build and not _SKIPPED_FOLDERS.intersection(below.parts):
-                paths[below.as_posix()] = path
-        documents = []
-        for _, path in sorted(paths.items()):
-            raw = path.read_bytes()
-            with contextlib.suppress(UnicodeDecodeError):
-                raw.decode()
-                documents.append(raw)
+                raw = path.read_bytes()
+                with contextlib.suppress(UnicodeDecodeError):
+                    raw.decode()
+                    documents.append(raw)
         if not documents:
             raise CorpusError(
                 "the starter corpus's code is missing: this Python has no library source.",

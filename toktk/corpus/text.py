@@ -105,9 +105,8 @@ def _paragraphs(data: Bytes) -> tuple[Bytes, Int64]:
     lengths = ends - starts
     lone_cr = (lengths == 1) & (data[np.minimum(starts, data.size - 1)] == 13)
     written = (lengths > 0) & ~lone_cr
-    before = np.concatenate([[False], written[:-1]])
-    after = np.concatenate([written[1:], [False]])
-    firsts, lasts = starts[written & ~before], ends[written & ~after]
+    runs = np.flatnonzero(np.diff(written, prepend=False, append=False))
+    firsts, lasts = starts[runs[::2]], ends[runs[1::2] - 1]
     keep = np.zeros(data.size + 1, np.int8)
     keep[firsts] = 1
     keep[lasts] = -1  # a paragraph and the next are two bytes apart at least

@@ -101,7 +101,7 @@ def totals_of(table: PieceTable) -> tuple[Totals, Flags]:
         CorpusError: groups with alignment ids do not have the same ids.
     """
     from toktk.kernels.text_totals import mark_pieces
-    from toktk.pretokenizers.unicode import is_letter_table
+    from toktk.pretokenizers.construction import is_letter_table
 
     is_word = np.zeros(len(table), dtype=np.uint8)
     mark_pieces(table.data, table.offsets, is_letter_table(), is_word)

@@ -17,9 +17,8 @@ from toktk.pretokenizers.export import (
     exported_pattern,
     leaves_gaps,
     named_pretokenizer,
-    pattern_name,
 )
-from toktk.pretokenizers.patterns import PATTERNS
+from toktk.pretokenizers.patterns import PATTERNS, name_of
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 # The library asks Rust's char::is_numeric, which is the category N.
@@ -57,9 +56,7 @@ class Steps:
         if last != "none" or not cuts:
             cuts.append(PATTERNS[last])
         *before, pattern = cuts
-        name = next((name for name, known in PATTERNS.items() if known == pattern), "")
-        if before or not name:
-            name = pattern_name(json.dumps(cuts) if before else pattern)
+        name = name_of(json.dumps(cuts) if before else pattern)
         return Pretokenizer(
             name, pattern, before=tuple(before), normalizer=self.normalizer, added=added
         )

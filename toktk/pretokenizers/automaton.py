@@ -22,11 +22,17 @@ import numpy as np
 import numpy.typing as npt
 import regex
 
+from toktk.arrays import Bytes
 from toktk.cache import Store
 from toktk.errors import PatternError
 from toktk.pretokenizers import syntax
-from toktk.pretokenizers.construction import construct
-from toktk.pretokenizers.unicode import CODE_POINTS, Partition, partition_unicode
+from toktk.pretokenizers.construction import (
+    CODE_POINTS,
+    MAX_CLASSES,
+    Partition,
+    construct,
+    partition_unicode,
+)
 
 # How many texts the check of an automaton tries.
 _EXHAUSTIVE = 5000
@@ -113,7 +119,7 @@ class Automaton(Tables):
     FORMAT = 2
     LAYOUT = (("u1", 1), ("i2", 2), ("?", 2))
 
-    class_of: npt.NDArray[np.uint8]
+    class_of: Bytes
     next_state: npt.NDArray[np.int16]
     accept: npt.NDArray[np.bool_]
 
@@ -122,7 +128,7 @@ class Automaton(Tables):
         return (
             self.class_of.size == CODE_POINTS
             and self.accept.shape == (states, classes + 1)
-            and within(self.class_of, 0, classes - 1)
+            and within(self.class_of, 0, min(classes, MAX_CLASSES) - 1)
             and within(self.next_state, -1, states - 1)
         )
 
@@ -173,9 +179,6 @@ def verify(automaton: Automaton, unicode: Partition, matcher: Any) -> None:
 
     They are all texts of a few characters, all pairs of characters after every state, and random
     walks, with several representatives of each class of `unicode`. The choice is always the same.
-
-    Raises:
-        PatternError: the two differ.
     """
     next_state, accept = automaton.next_state.tolist(), automaton.accept.tolist()
     # Characters of each class of `unicode`: the first, the last, and two between.
@@ -208,10 +211,9 @@ def _texts(
 ) -> Iterator[Sequence[int]]:
     """Yield texts as classes of the partition; `columns` maps those to the automaton's."""
     symbols = range(len(columns))
-    length = 1
-    while len(symbols) ** length <= _EXHAUSTIVE and length <= _LONGEST:
-        yield from itertools.product(symbols, repeat=length)
-        length += 1
+    for length in range(1, _LONGEST + 1):
+        if len(symbols) ** length <= _EXHAUSTIVE:
+            yield from itertools.product(symbols, repeat=length)
     # A shortest text that leads to each state, then any two characters.
     access: dict[int, tuple[int, ...]] = {0: ()}
     queue = [0]

@@ -7,39 +7,94 @@ prefers (leftmost, then first), not the longest. Equal states and equal classes 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+import functools
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import regex
 
+from toktk.arrays import Int64, read_only
 from toktk.errors import PatternError
 from toktk.pretokenizers import syntax
-from toktk.pretokenizers.unicode import Partition, number_rows
 
-_MAX_CLASSES = 255
+CODE_POINTS = 0x110000
+MAX_CLASSES = 255  # a byte, and one value that is none
 _MAX_POSITIONS = 2000
 _MAX_STATES = 1000
 
-_States: TypeAlias = npt.NDArray[np.int64]
 _Accept: TypeAlias = npt.NDArray[np.bool_]
+
+
+class Partition(NamedTuple):
+    """Classes of code points, and the classes that each character set consists of.
+
+    Attributes:
+        class_of: int64[0x110000], code point to class; numbered by first code point.
+        size: the number of classes.
+        members: for each character set, a bit mask of classes.
+    """
+
+    class_of: Int64
+    size: int
+    members: dict[syntax.CharacterSet, int]
+
+
+def partition_unicode(sets: Iterable[syntax.CharacterSet], boundaries: str = "") -> Partition:
+    """Ask the `regex` library which code points are in each set, and group those in the same sets.
+
+    Each character of `boundaries` gets a class of its own. Surrogates are code points like others.
+
+    Raises:
+        regex.error: a set is malformed.
+    """
+    characters = np.arange(CODE_POINTS, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
+    extra = [syntax.CharacterSet(regex.escape(character)) for character in boundaries]
+    distinct = list(dict.fromkeys([*sets, *extra]))
+    edges = []  # where the runs of code points in each set begin and end, in turn
+    for item in distinct:
+        runs = regex.finditer(f"(?:{item.text})+", characters, regex.V0)
+        edges.append(np.array([edge for run in runs for edge in run.span()], dtype=np.int64))
+    # Between two neighboring edges all code points are alike, so segments stand for them.
+    starts = np.unique(np.concatenate([[0], *edges]))
+    starts = starts[starts < CODE_POINTS]
+    inside = np.array([np.searchsorted(each, starts, side="right") % 2 for each in edges]).T
+    firsts, class_of = number_rows(inside)
+    lengths = np.diff(np.append(starts, CODE_POINTS))
+    members = {
+        item: sum(1 << number for number, segment in enumerate(firsts) if inside[segment, i])
+        for i, item in enumerate(distinct)
+    }
+    return Partition(np.repeat(class_of, lengths), len(firsts), members)
+
+
+def number_rows(rows: npt.NDArray[Any]) -> tuple[Int64, Int64]:
+    """Return the first of each kind of row, in order, and for each row the number of its kind."""
+    _, firsts, numbers = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(firsts)
+    return firsts[order], np.argsort(order)[numbers]
+
+
+@functools.cache
+def is_letter_table() -> npt.NDArray[np.uint8]:
+    r"""Return whether each code point is a letter, ``\p{L}``: uint8[0x110000], 1 or 0."""
+    letters = syntax.CharacterSet(r"\p{L}")
+    class_of, _, members = partition_unicode([letters])
+    return read_only(members[letters] >> class_of & 1, np.uint8)
 
 
 def construct(
     tree: syntax.Node, unicode: Partition, pattern: str
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int16], _Accept]:
-    """Return class_of, next_state and accept of the `Automaton` for `tree`.
-
-    Raises:
-        PatternError: the automaton would be too large; `pattern` is only quoted then.
-    """
+    """Return class_of, next_state and accept of the `Automaton` for `tree`; errors quote `pattern`."""
     program = _Program(unicode, pattern)
     start = program.build(tree, program.add(None))
     next_state, accept = _minimize(*_normalize(*_determinize(program, start)))
     # Merge the classes between which no state distinguishes, numbered by first code point.
     firsts, merged = number_rows(np.vstack([next_state, accept[:, :-1]]).T)
-    if len(firsts) > _MAX_CLASSES:
-        raise _too_large(pattern, _MAX_CLASSES, "character classes")
+    if len(firsts) > MAX_CLASSES:
+        raise _too_large(pattern, MAX_CLASSES, "character classes")
     return (
         merged[unicode.class_of].astype(np.uint8),
         np.ascontiguousarray(next_state[:, firsts], dtype=np.int16),
@@ -55,75 +110,67 @@ def _too_large(pattern: str, limit: int, things: str) -> PatternError:
     )
 
 
-class _Test(NamedTuple):
-    """Consume a character of one of the classes in the bit mask."""
+class _Step(NamedTuple):
+    """Go on at every target, the earlier preferred, if the next class is in the bit mask.
 
-    classes: int
-    target: int
-
-
-class _Guard(NamedTuple):
-    """Go on if the class of the next character (or the end of text) is in the bit mask."""
-
-    classes: int
-    target: int
-
-
-class _Split(NamedTuple):
-    """Go on at every target, the earlier preferred."""
+    A step that consumes has one target, and never takes the end of the text.
+    """
 
     targets: tuple[int, ...]
-
-
-_Instruction: TypeAlias = _Test | _Guard | _Split | None  # None: the pattern has matched
+    classes: int
+    consumes: bool = False
 
 
 class _Program:
-    """Instructions, built from the end of the pattern to its beginning."""
+    """Steps, built from the end of the pattern to its beginning."""
 
     def __init__(self, unicode: Partition, pattern: str) -> None:
         self.unicode = unicode
         self.pattern = pattern
-        self.instructions: list[_Instruction] = []
+        self.steps: list[_Step | None] = []  # None: the pattern has matched
         self.end_of_text = 1 << unicode.size
         self.everything = (self.end_of_text << 1) - 1
 
-    def add(self, instruction: _Instruction) -> int:
-        if len(self.instructions) == _MAX_POSITIONS:
+    def add(self, step: _Step | None) -> int:
+        if len(self.steps) == _MAX_POSITIONS:
             raise _too_large(self.pattern, _MAX_POSITIONS, "positions")
-        self.instructions.append(instruction)
-        return len(self.instructions) - 1
+        self.steps.append(step)
+        return len(self.steps) - 1
 
     def build(self, node: syntax.Node, target: int) -> int:
-        """Add instructions that match `node` and go on at `target`; return where they begin."""
+        """Add steps that match `node` and go on at `target`; return where they begin."""
         match node:
             case syntax.CharacterSet():
-                return self.add(_Test(self.unicode.members[node], target))
+                return self.add(_Step((target,), self.unicode.members[node], consumes=True))
             case syntax.LookAhead():
                 classes = self.end_of_text if node.end else 0
                 for characters in node.sets:
                     classes |= self.unicode.members[characters]
-                return self.add(
-                    _Guard(self.everything & ~classes if node.negated else classes, target)
-                )
+                if node.negated:
+                    classes = self.everything & ~classes
+                return self.add(_Step((target,), classes))
             case syntax.Sequence():
                 for item in reversed(node.items):
                     target = self.build(item, target)
                 return target
             case syntax.Alternation():
-                return self.add(_Split(tuple(self.build(c, target) for c in node.choices)))
+                targets = tuple(self.build(choice, target) for choice in node.choices)
+                return self.add(_Step(targets, self.everything))
             case syntax.Repeat():
                 end = target
                 if node.most is None:
                     target = self.add(None)  # replaced below: a loop has to name itself
-                    body = self.build(node.item, target)
-                    self.instructions[target] = _Split((body, end) if node.greedy else (end, body))
+                    self.steps[target] = self.optional(node, target, end)
                 for _ in range((node.most or node.least) - node.least):
-                    body = self.build(node.item, target)
-                    target = self.add(_Split((body, end) if node.greedy else (end, body)))
+                    target = self.add(self.optional(node, target, end))
                 for _ in range(node.least):
                     target = self.build(node.item, target)
                 return target
+
+    def optional(self, node: syntax.Repeat, target: int, end: int) -> _Step:
+        """Return a step to the item, behind which `target` follows, or to `end`."""
+        body = self.build(node.item, target)
+        return _Step((body, end) if node.greedy else (end, body), self.everything)
 
 
 # A thread is a position of the program and the classes of the next character for which it is
@@ -143,21 +190,19 @@ def _follow(program: _Program, positions: Sequence[int]) -> tuple[_Thread, ...]:
         if not classes:
             continue
         seen[position] = seen.get(position, 0) | classes
-        match program.instructions[position]:
-            case _Test(members) if classes & members:
-                threads.append((position, classes & members))
-            case _Guard(members, target):
-                stack.append((target, classes & members))
-            case _Split(targets):
-                stack.extend((target, classes) for target in reversed(targets))
-            case None:
-                # Threads that are preferred less than a match never count again.
-                matched |= classes
-                threads.append((position, classes))
+        step = program.steps[position]
+        if step is None:
+            # Threads that are preferred less than a match never count again.
+            matched |= classes
+            threads.append((position, classes))
+        elif not step.consumes:
+            stack.extend((target, classes & step.classes) for target in reversed(step.targets))
+        elif classes & step.classes:
+            threads.append((position, classes & step.classes))
     return tuple(threads)
 
 
-def _determinize(program: _Program, start: int) -> tuple[_States, _Accept]:
+def _determinize(program: _Program, start: int) -> tuple[Int64, _Accept]:
     """Return next_state [S, C] and accept [S, C + 1] of all states that can be reached."""
     symbols = program.unicode.size
     states = [_follow(program, [start])]
@@ -170,24 +215,17 @@ def _determinize(program: _Program, start: int) -> tuple[_States, _Accept]:
         row = []
         ends = []
         for symbol in range(symbols + 1):
-            positions = []
-            matched = False
-            for position, classes in threads:
-                if classes >> symbol & 1:
-                    instruction = program.instructions[position]
-                    if not isinstance(instruction, _Test):
-                        matched = True
-                        break
-                    positions.append(instruction.target)
-            key = tuple(positions)
+            # A match takes its classes from the threads behind it, so it is the last step.
+            steps = [program.steps[thread] for thread, classes in threads if classes >> symbol & 1]
+            key = tuple(target for step in steps if step for target in step.targets)
             if key not in reached:
-                following = _follow(program, positions)
+                following = _follow(program, key)
                 if following not in numbers:
                     numbers[following] = len(states)
                     states.append(following)
                 reached[key] = numbers[following]
             row.append(reached[key])
-            ends.append(matched and bool(accept))
+            ends.append(None in steps and bool(accept))
         next_state.append(row[:symbols])
         accept.append(ends)
         if len(states) > _MAX_STATES:
@@ -195,15 +233,17 @@ def _determinize(program: _Program, start: int) -> tuple[_States, _Accept]:
     return np.array(next_state), np.array(accept)
 
 
-def _normalize(next_state: _States, accept: _Accept) -> tuple[_States, _Accept]:
-    """Drop the transitions after which no match can end, and the ends that are never the last."""
+def _normalize(next_state: Int64, accept: _Accept) -> tuple[Int64, _Accept]:
+    """Drop the states after which no match can end, and the ends that are never the last."""
     live: _Accept = np.any(accept, axis=1)
+    live[0] = True
     while True:
         reaching: _Accept = live | (live[next_state] & (next_state >= 0)).any(axis=1)
         if (reaching == live).all():
             break
         live = reaching
-    next_state = np.where((next_state >= 0) & live[next_state], next_state, -1)
+    numbers = np.where(live, np.cumsum(live) - 1, -1)
+    next_state, accept = np.where(next_state >= 0, numbers[next_state], -1)[live], accept[live]
     # A state is certain if every text that follows it meets another end. Texts are finite, so the
     # greatest such set of states is the right one.
     certain = np.ones(len(next_state), dtype=bool)
@@ -215,21 +255,12 @@ def _normalize(next_state: _States, accept: _Accept) -> tuple[_States, _Accept]:
         certain = holding
 
 
-def _minimize(next_state: _States, accept: _Accept) -> tuple[_States, _Accept]:
-    """Merge states that no text tells apart; number the rest by first use, from the start."""
-    _, block = np.unique(accept, axis=0, return_inverse=True)
+def _minimize(next_state: Int64, accept: _Accept) -> tuple[Int64, _Accept]:
+    """Merge states that no text tells apart; like the states, the merged ones go by first use."""
+    firsts, block = number_rows(accept)
     while True:
         targets = np.where(next_state >= 0, block[next_state], -1)
-        _, finer = np.unique(np.column_stack([block, targets]), axis=0, return_inverse=True)
-        if finer.max() == block.max():
-            break
-        block = finer
-    _, first = np.unique(block, return_index=True)
-    order = [int(block[0])]
-    for number in order:
-        targets = next_state[first[number]]
-        order.extend(dict.fromkeys(int(b) for b in block[targets[targets >= 0]] if b not in order))
-    rank = np.full(len(first), -1)
-    rank[order] = np.arange(len(order))
-    chosen = next_state[first[order]]
-    return np.where(chosen >= 0, rank[block[chosen]], -1), accept[first[order]]
+        finer_firsts, finer = number_rows(np.column_stack([block, targets]))
+        if len(finer_firsts) == len(firsts):
+            return targets[firsts], accept[firsts]
+        firsts, block = finer_firsts, finer

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 
 from toktk.errors import FormatError, PatternError
 from toktk.pretokenizers import syntax
 from toktk.pretokenizers.automaton import Automaton, compile_pattern
-from toktk.pretokenizers.patterns import PATTERNS
+from toktk.pretokenizers.patterns import PATTERNS, name_of
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 
@@ -65,13 +64,7 @@ def named_pretokenizer(text: str) -> Pretokenizer:
     for name, known in PATTERNS.items():
         if text in (known, canonical_pattern(known)):
             return Pretokenizer(name, known)
-    return Pretokenizer(pattern_name(text), text)
-
-
-def pattern_name(text: str) -> str:
-    """Return the name of a pattern, or of something else, that has no known one: after its hash."""
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"regex-{digest[:8]}"
+    return Pretokenizer(name_of(text), text)
 
 
 def canonical_pattern(pattern: str) -> str:

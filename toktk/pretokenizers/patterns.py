@@ -7,9 +7,7 @@ that Oniguruma (Hugging Face tokenizers) reads like the `regex` library and tikt
 from __future__ import annotations
 
 import hashlib
-import re
 
-from toktk.errors import PatternError, did_you_mean
 from toktk.registry import Registry
 
 PATTERNS: dict[str, str] = {
@@ -59,30 +57,9 @@ PRETOKENIZERS = Registry(
     expected="a pattern (str) or a callable that returns a Pretokenizer",
 )
 
-_NAME = re.compile(r"[\w.:/-]+", re.ASCII)
-
-
-def resolve(name_or_regex: str) -> tuple[str, str]:
-    """Return the name and the pattern of a pretokenizer given by either.
-
-    What consists of letters, digits and ``_ . : / -`` alone is a name, anything else a pattern.
-
-    Raises:
-        PatternError: an unknown name, or an empty string.
-    """
-    if name_or_regex in PATTERNS:
-        return name_or_regex, PATTERNS[name_or_regex]
-    if not name_or_regex or _NAME.fullmatch(name_or_regex):
-        raise PatternError(
-            f"unknown pretokenizer {name_or_regex!r}{did_you_mean(name_or_regex, PATTERNS)}.",
-            f"Known are: {', '.join(PATTERNS)}.",
-            "Or give a regular expression, such as ' ?\\S+|\\s+'.",
-        )
-    return name_of(name_or_regex), name_or_regex
-
 
 def name_of(pattern: str) -> str:
-    """Return the name of a known pattern, or one after the pattern's hash, such as ``regex-1f0c93a2``."""
+    """Return the name of a known pattern, or one after the hash of any other text: ``regex-1f0c93a2``."""
     known = {text: name for name, text in PATTERNS.items()}
     return known.get(pattern, f"regex-{text_hash(pattern)[:8]}")
 

@@ -8,39 +8,23 @@ from __future__ import annotations
 import functools
 import itertools
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import regex
 
-from toktk.errors import PatternError
-from toktk.normalizers.normalizer import IDENTITY, Normalizer, find_parts
-from toktk.pretokenizers import patterns
+from toktk.arrays import Bytes, Int64, packed, read_only
+from toktk.errors import PatternError, did_you_mean
+from toktk.normalizers.normalizer import IDENTITY, Atoms, Normalizer, find_parts
 from toktk.pretokenizers.automaton import compile_pattern
+from toktk.pretokenizers.patterns import PATTERNS, PRETOKENIZERS, name_of, text_hash
 from toktk.pretokenizers.transducer import Transducer, build
 
 _KEPT = 128  # compiled patterns in memory
-
-Bytes = npt.NDArray[np.uint8]
-Int64 = npt.NDArray[np.int64]
-
-
-class Prepared(NamedTuple):
-    """Documents, or parts of them, ready for the last pattern.
-
-    Attributes:
-        data: uint8, UTF-8. offsets: int64[n + 1]: part i is ``data[offsets[i]:offsets[i + 1]]``.
-        owner: int64[n], ascending: the document that each part belongs to; None: part i is document i.
-        atoms: bool[n]: the part is an added string, and a piece as it is; None: no part is.
-    """
-
-    data: Bytes
-    offsets: Int64
-    owner: Int64 | None
-    atoms: npt.NDArray[np.bool_] | None
+_NAME = re.compile(r"[\w.:/-]+", re.ASCII)
 
 
 class Pieces(NamedTuple):
@@ -71,9 +55,6 @@ class Pretokenizer:
         normalizer: changes the text before it is cut.
         added: strings that are pieces wherever they occur in the raw document, leftmost and then
             longest. The text between them is normalized and cut as documents of its own.
-
-    Raises:
-        PatternError: an added string is empty, or holds a lone surrogate.
     """
 
     name: str
@@ -94,14 +75,21 @@ class Pretokenizer:
     def of(cls, wanted: str | Pretokenizer) -> Pretokenizer:
         """Return the pretokenizer of a known name, of a plug-in, or of a pattern; or `wanted` itself.
 
-        Raises:
-            PatternError: an unknown name, or a plug-in that gives something else.
+        What consists of letters, digits and ``_ . : / -`` alone is a name, anything else a pattern.
         """
         if isinstance(wanted, Pretokenizer):
             return wanted
-        if wanted in patterns.PATTERNS or wanted not in patterns.PRETOKENIZERS.names():
-            return cls(*patterns.resolve(wanted))
-        target = patterns.PRETOKENIZERS.load(wanted)
+        if wanted in PATTERNS:
+            return cls(wanted, PATTERNS[wanted])
+        if wanted not in PRETOKENIZERS.names():
+            if not wanted or _NAME.fullmatch(wanted):
+                raise PatternError(
+                    f"unknown pretokenizer {wanted!r}{did_you_mean(wanted, PATTERNS)}.",
+                    f"Known are: {', '.join(PATTERNS)}.",
+                    "Or give a regular expression, such as ' ?\\S+|\\s+'.",
+                )
+            return cls(name_of(wanted), wanted)
+        target = PRETOKENIZERS.load(wanted)
         pretokenizer = target() if callable(target) else cls(wanted, str(target))
         if not isinstance(pretokenizer, cls):
             raise PatternError(
@@ -132,29 +120,21 @@ class Pretokenizer:
         if self.is_plain:
             return self.pattern
         rest = json.dumps([self.before, asdict(self.normalizer), sorted(set(self.added))])
-        return f"{self.pattern}\0{patterns.text_hash(rest)}"
+        return f"{self.pattern}\0{text_hash(rest)}"
 
     def compile(self) -> Transducer | None:
-        """Return the pattern's tables, compiled or loaded once; None where the `regex` library runs it.
-
-        Raises:
-            PatternError: the `regex` library does not understand the pattern either.
-        """
+        """Return the pattern's tables, compiled or loaded once; None where the `regex` library runs it."""
         return _compiled(self.pattern)
 
     @property
     def signature(self) -> str:
         """Name, hash of the key and versions of the character tables."""
         normalizer = "" if self.normalizer.is_identity else f"|{self.normalizer.signature}"
-        key = patterns.text_hash(self.key)[:8]
+        key = text_hash(self.key)[:8]
         return f"{self.name}@{key}|regex:{regex.__version__}{normalizer}"
 
     def cut(self, text: str) -> list[str]:
-        """Return the pieces of `text`, which joined are the normalized text.
-
-        Raises:
-            PatternError: the text holds a lone surrogate, which has no UTF-8.
-        """
+        """Return the pieces of `text`, which joined are the normalized text."""
         try:
             return [piece.decode() for piece in self.cut_bytes(text.encode())]
         except UnicodeEncodeError as error:
@@ -179,10 +159,15 @@ class Pretokenizer:
             firsts = firsts[np.searchsorted(owner, np.arange(offsets.size))]
         return Pieces(data, cuts, firsts)
 
-    def prepare(self, data: Bytes, offsets: Int64) -> Prepared:
-        """Return the parts of documents that `pattern` is to cut, all but the atoms.
+    def prepare(self, data: Bytes, offsets: Int64) -> tuple[Bytes, Int64, Int64 | None, Atoms]:
+        """Split documents into the parts that `pattern` is to cut, all but the atoms.
 
         Where there is nothing to do, the objects given come back.
+
+        Returns:
+            data and offsets int64[n + 1] of the parts; owner int64[n], ascending: the document that each
+            part belongs to, or None: part i is document i; atoms bool[n]: the part is an added string,
+            and a piece as it is, or None: no part is.
         """
         owner = atoms = None
         if self.added:
@@ -204,11 +189,9 @@ class Pretokenizer:
             lengths = np.diff(firsts)
             owner = np.repeat(np.arange(lengths.size) if owner is None else owner, lengths)
             atoms = None if atoms is None else np.repeat(atoms, lengths)
-        return Prepared(data, offsets, owner, atoms)
+        return data, offsets, owner, atoms
 
-    def cut_parts(
-        self, data: Bytes, offsets: Int64, atoms: npt.NDArray[np.bool_] | None
-    ) -> tuple[Int64, Int64]:
+    def cut_parts(self, data: Bytes, offsets: Int64, atoms: Atoms) -> tuple[Int64, Int64]:
         """Cut what `prepare` gave by the last pattern.
 
         Returns:
@@ -226,10 +209,8 @@ class Pretokenizer:
         else:
             from toktk.kernels.scan import cut_batch, own_workspace
 
-            data, offsets = data.view(), offsets.view()
-            data.flags.writeable = offsets.flags.writeable = (
-                False  # so that the kernel compiles once
-            )
+            # So that the kernel compiles once.
+            data, offsets = read_only(data, np.uint8), read_only(offsets, np.int64)
             ends = np.empty(int(offsets[-1] - offsets[0]) + 1, dtype=np.int64)
             firsts = np.empty(offsets.size, dtype=np.int64)
             n = cut_batch(data, offsets, compiled.tables, own_workspace(), ends, firsts)
@@ -261,13 +242,9 @@ class Pretokenizer:
 def pretokenizers_of(
     names: Sequence[str], own_patterns: Sequence[str] = ()
 ) -> tuple[Pretokenizer, ...]:
-    """Return the pretokenizers of these names and patterns, each once.
-
-    Raises:
-        PatternError: an unknown name, or a pattern that nobody understands.
-    """
+    """Return the pretokenizers of these names and patterns, each once."""
     chosen = [Pretokenizer.of(name) for name in names]
-    chosen += [Pretokenizer(patterns.name_of(pattern), pattern) for pattern in own_patterns]
+    chosen += [Pretokenizer(name_of(pattern), pattern) for pattern in own_patterns]
     for pretokenizer in chosen:
         pretokenizer.compile()  # an error comes early
     return tuple(dict.fromkeys(chosen))
@@ -278,12 +255,10 @@ def _trie(strings: tuple[str, ...]) -> tuple[Int64, Bytes]:
     """Return what finds `strings`: the table of a trie, and for each byte whether one begins with it."""
     from toktk.kernels.unigram_encode import fill_trie
 
-    raw = [string.encode() for string in sorted(set(strings))]
-    data = np.frombuffer(b"".join(raw), dtype=np.uint8)
-    offsets = np.cumsum([0, *map(len, raw)], dtype=np.int64)
+    data, offsets = packed([string.encode() for string in sorted(set(strings))])
     table = np.full(max(512, 1 << data.size.bit_length() + 1), -1, dtype=np.int64)
     ends = np.full(data.size + 1, -1, dtype=np.int64)
-    fill_trie(data, offsets, np.arange(len(raw)), table, ends)
+    fill_trie(data, offsets, np.arange(offsets.size - 1), table, ends)
     begins = np.zeros(256, dtype=np.uint8)
     begins[data[offsets[:-1]]] = 1
     return table, begins

@@ -79,9 +79,6 @@ def parse(pattern: str) -> Node:
     """Parse `pattern` into a syntax tree.
 
     Character sets are not looked into beyond their extent: `regex` decides what they hold.
-
-    Raises:
-        PatternError: a construct outside the subset, or a malformed pattern.
     """
     return _Parser(pattern).parse()
 
@@ -93,9 +90,6 @@ def portable(pattern: str) -> str:
     (Oniguruma takes `{1,3}+` for a repeated group), `$` (there it ends lines) and the flag s.
     Only for a pattern that `toktk.pretokenizers.automaton` compiles: otherwise dropping the
     possessive marks may change what it matches.
-
-    Raises:
-        PatternError: as `parse`.
     """
     parser = _Parser(pattern)
     tree = parser.parse()
@@ -108,11 +102,10 @@ def character_sets(node: Node) -> list[CharacterSet]:
     match node:
         case CharacterSet():
             return [node]
-        case LookAhead(children) | Sequence(children) | Alternation(children):
-            pass
         case Repeat(item):
-            children = (item,)
-    return [characters for child in children for characters in character_sets(child)]
+            return character_sets(item)
+        case LookAhead(children) | Sequence(children) | Alternation(children):
+            return [characters for child in children for characters in character_sets(child)]
 
 
 class _Parser:
@@ -164,12 +157,12 @@ class _Parser:
     def sequence(self) -> Node:
         items: list[Node] = []
         while self.peek() not in ("", "|", ")"):
-            start = self.position
-            item = self.atom()
-            items.append(self.quantified(item, start))
+            items.append(self.quantified())
         return items[0] if len(items) == 1 else Sequence(tuple(items))
 
-    def quantified(self, item: Node, start: int) -> Node:
+    def quantified(self) -> Node:
+        start = self.position
+        item = self.atom()
         character = self.peek()
         if character in _QUANTIFIERS:
             self.position += 1

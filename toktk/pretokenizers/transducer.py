@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from toktk.arrays import Int64
 from toktk.errors import PatternError
 from toktk.pretokenizers.automaton import Automaton, Tables, within
 
@@ -30,7 +31,6 @@ MAX_STATES = 4096
 MAX_ROWS = 1 << 16  # of 64 bytes inside a character
 CLOSED, LOST = -1, -2
 
-Int64 = npt.NDArray[np.int64]
 # The runs, oldest first, and whether the next end is in use. All but the last run have an end; one that
 # is `CLOSED` keeps it unless an older run takes it back.
 Composite = tuple[tuple[int, ...], bool]
@@ -83,11 +83,7 @@ class Transducer(Tables):
 
 
 def build(automaton: Automaton) -> Transducer:
-    """Turn an automaton into a transducer.
-
-    Raises:
-        PatternError: the pattern needs more classes, composite states or rows than the tables hold.
-    """
+    """Turn an automaton into a transducer, or raise `PatternError` if that would be too large."""
     bytes_table = _bytes_table(automaton.class_of)
     composites = _Composites(automaton)
     rows, moves = _spell_out(composites, bytes_table)
@@ -104,10 +100,6 @@ def build(automaton: Automaton) -> Transducer:
 
 def _bytes_table(class_of: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
     """Build the UTF-8 machine, uint32[nodes, 256], sharing equal nodes; a node comes behind its children."""
-    if class_of.max() >= 255:
-        raise PatternError(
-            f"the pattern tells {class_of.max() + 1} kinds of characters apart; 255 fit."
-        )
     symbol_of = class_of.astype(np.uint32) + 1
     nodes: dict[bytes, int] = {}
     table: list[npt.NDArray[np.uint32]] = [np.zeros(256, dtype=np.uint32)]
@@ -144,11 +136,9 @@ def _certain(automaton: Automaton) -> npt.NDArray[np.bool_]:
     dead = automaton.next_state < 0
     ends = np.asarray(automaton.accept[:, :-1] & automaton.accept[:, -1:] & dead)
     certain = np.zeros((256, 256), dtype=np.bool_)
-    for class_ in range(n_classes):
-        reached = np.unique(automaton.next_state[:, class_])
-        if automaton.next_state[0, class_] >= 0:
-            pairs = np.all(ends[reached[reached >= 0]], axis=0)
-            certain[class_ + 1, 1 : n_classes + 1] = pairs
+    for class_ in np.flatnonzero(~dead[0]):
+        after = automaton.next_state[~dead[:, class_], class_]
+        certain[class_ + 1, 1 : n_classes + 1] = ends[after].all(axis=0)
     return certain.ravel()
 
 
@@ -162,43 +152,41 @@ class _Composites:
     """
 
     def __init__(self, automaton: Automaton) -> None:
-        self._next_state = automaton.next_state.tolist()
-        self._accept = automaton.accept.tolist()
         # A run that comes back to the start state is inside a piece, not at the start of one: a copy of
         # the state stands for that.
-        again = len(self._next_state)
-        self._next_state = [[after or again for after in row] for row in self._next_state]
-        self._next_state.append(self._next_state[0])
-        self._accept.append(self._accept[0])
+        n_states = len(automaton.accept)
+        next_state = np.where(automaton.next_state == 0, n_states, automaton.next_state)
+        self._next_state = [*next_state.tolist(), next_state[0].tolist()]
+        self._accept = [*automaton.accept.tolist(), automaton.accept[0].tolist()]
         self._n_classes = automaton.next_state.shape[1]
         composites: list[Composite] = [((0,), False)]
-        numbers = {composites[0]: 0}
+        # The states that bail are numbered from the end.
+        numbers = {composites[0]: 0, ((LOST,), True): -2, ((LOST,), False): -1}
         steps, ends = [], []
         for composite in composites:
             row = []
             for class_ in range(self._n_classes):
                 after, move = self._step(composite, class_)
-                if after[0] == (LOST,):
-                    row.append((-2 if after[1] else -1, move))
-                    continue
                 if after not in numbers:
                     numbers[after] = len(composites)
                     composites.append(after)
                 row.append((numbers[after], move))
             steps.append(row)
-            ends.append(self._finish(composite))
+            runs, in_use = composite
+            n_ends = len(runs) - 1
+            ended = self._accepting(runs, self._n_classes)
+            move = in_use if ended < 0 else ended - n_ends + in_use
+            ends.append((move, ended >= 0, in_use - n_ends))
             if len(composites) > MAX_STATES:
                 raise PatternError(f"the pattern needs more than {MAX_STATES} composite states.")
         self.in_use = np.array([in_use for _, in_use in composites], dtype=np.int64)
         self.finish = np.array(ends, dtype=np.int8)
         self.following, self.move = np.moveaxis(np.array(steps, dtype=np.int64), 2, 0)
-        # The states that bail are numbered from the end.
         self.following[self.following < 0] += len(composites) + 2
 
     def _accepting(self, runs: tuple[int, ...], class_: int) -> int:
         """Return the oldest run that may end before this class, or -1."""
-        accept = self._accept
-        ending = (i for i, state in enumerate(runs) if state >= 0 and accept[state][class_])
+        ending = (i for i, run in enumerate(runs) if run >= 0 and self._accept[run][class_])
         return next(ending, -1)
 
     def _step(self, composite: Composite, class_: int) -> tuple[Composite, int]:
@@ -219,20 +207,14 @@ class _Composites:
             after.pop(0)
         return (tuple(after), ended >= 0), to - at
 
-    def _finish(self, composite: Composite) -> tuple[int, int, int]:
-        runs, in_use = composite
-        n_ends = len(runs) - 1
-        ended = self._accepting(runs, self._n_classes)
-        settled = in_use - n_ends
-        return (in_use, 0, settled) if ended < 0 else (ended - n_ends + in_use, 1, settled)
-
 
 def _spell_out(
     composites: _Composites, bytes_table: npt.NDArray[np.uint32]
 ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int8]]:
     """Turn steps over classes into steps over bytes: return `rows` and `moves` of the transducer."""
     n_states, bail = len(composites.in_use), len(composites.in_use) << 8
-    rows = np.full((n_states + 2, 256), bail + 256, dtype=np.int64)
+    invalid = bail + 256
+    rows = np.full((n_states + 2, 256), invalid, dtype=np.int64)
     moves = np.zeros((n_states + 2, 256), dtype=np.int64)
     moves[n_states] = 1
     root = bytes_table[0].astype(np.int64)
@@ -241,57 +223,41 @@ def _spell_out(
     moves[:n_states, :0x80] = composites.move[:, classes]
     # Reading a lead byte, all go to the next end that is not in use.
     moves[:n_states, 0x80:] = composites.in_use[:, None]
-    spelled = _Inside(bytes_table[1:, 0x80:0xC0].astype(np.int64), rows.size, bail + 256)
     leads = np.flatnonzero(root[0x80:]) + 0x80
+    # Inside a character: each node of the bytes table has rows of 64 entries, which states share.
+    entries = bytes_table[1:, 0x80:0xC0].astype(np.int64)
+    symbols, children = entries & 255, entries >> 8
+    is_leaf = symbols.max(axis=1) > 0
+    present = np.unique(symbols[symbols > 0]) - 1  # classes
+    row_of: dict[bytes, int] = {}
+    inside_rows: list[Int64] = []
+    inside_moves: list[Int64] = []
+    heads_of: dict[bytes, Int64] = {}  # the row of every node, by steps over the classes
     for state in range(n_states):
-        heads = spelled.heads(
-            composites.following[state], composites.move[state] - composites.in_use[state]
-        )
-        rows[state, leads] = heads[root[leads] >> 8]
+        following, move = composites.following[state], composites.move[state]
+        move = move - composites.in_use[state]
+        steps = np.concatenate([following[present], move[present]]).tobytes()
+        if steps not in heads_of:
+            # Index 0 is for bytes that are no UTF-8.
+            to = np.concatenate([[invalid], following << 8])[symbols]
+            by = np.concatenate([[0], move])[symbols]
+            heads = np.full(len(to) + 1, invalid, dtype=np.int64)
+            for node in range(len(to)):
+                row = to[node] if is_leaf[node] else heads[children[node]]
+                key = row.tobytes() + by[node].tobytes()
+                if key not in row_of:
+                    if len(row_of) == MAX_ROWS:
+                        raise PatternError(
+                            f"the pattern needs more than {MAX_ROWS} rows of tables."
+                        )
+                    # The first entry is that of the byte 0x80.
+                    row_of[key] = rows.size + 64 * len(row_of) - 0x80
+                    inside_rows.append(row)
+                    inside_moves.append(by[node])
+                heads[node + 1] = row_of[key]
+            heads_of[steps] = heads
+        rows[state, leads] = heads_of[steps][root[leads] >> 8]
     # Behind the last row, for a byte that is no continuation.
-    padding = np.full(256, bail + 256), np.zeros(256, dtype=np.int64)
-    all_rows = np.concatenate([rows.ravel(), *spelled.to, padding[0]])
-    all_moves = np.concatenate([moves.ravel(), *spelled.by, padding[1]])
+    all_rows = np.concatenate([rows.ravel(), *inside_rows, np.full(256, invalid)])
+    all_moves = np.concatenate([moves.ravel(), *inside_moves, np.zeros(256, dtype=np.int64)])
     return all_rows.astype(np.uint32), all_moves.astype(np.int8)
-
-
-class _Inside:
-    """Rows for the states inside a character: 64 entries each, for the continuation bytes.
-
-    Attributes:
-        to: where each row leads, and by: its moves; int64[64] each.
-    """
-
-    def __init__(self, entries: Int64, start: int, invalid: int) -> None:
-        self._symbols = entries & 255  # entries: the nodes of the bytes table but for the root
-        self._children = entries >> 8
-        self._is_leaf = np.asarray(self._symbols.max(axis=1)) > 0
-        self._present = np.unique(self._symbols[self._symbols > 0]) - 1  # classes
-        self._start, self._invalid = start, invalid
-        self._row_of: dict[bytes, int] = {}
-        self.to: list[Int64] = []
-        self.by: list[Int64] = []
-        self._heads_of: dict[bytes, Int64] = {}
-
-    def heads(self, following: Int64, move: Int64) -> Int64:
-        """Return the row of every node for a state that so steps over the classes."""
-        steps = np.concatenate([following[self._present], move[self._present]])
-        if steps.tobytes() in self._heads_of:
-            return self._heads_of[steps.tobytes()]
-        # Index 0 is for bytes that are no UTF-8.
-        to: Int64 = np.concatenate([[self._invalid], following << 8])[self._symbols]
-        by: Int64 = np.concatenate([[0], move])[self._symbols]
-        heads = np.full(len(to) + 1, self._invalid, dtype=np.int64)
-        for node in range(len(to)):
-            row = to[node] if self._is_leaf[node] else heads[self._children[node]]
-            key = row.tobytes() + by[node].tobytes()
-            if key not in self._row_of:
-                if len(self._row_of) == MAX_ROWS:
-                    raise PatternError(f"the pattern needs more than {MAX_ROWS} rows of tables.")
-                # The first entry is that of the byte 0x80.
-                self._row_of[key] = self._start + 64 * len(self._row_of) - 0x80
-                self.to.append(row)
-                self.by.append(by[node])
-            heads[node + 1] = self._row_of[key]
-        self._heads_of[steps.tobytes()] = heads
-        return heads
