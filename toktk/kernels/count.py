@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from toktk.kernels import inlined, kernel
-from toktk.kernels.memory import load64, prefetch, tail64
+from toktk.kernels.memory import are_equal, hash_bytes, load_pair, load_word, prefetch
 from toktk.kernels.scan import BEGIN, DOCUMENT, FIRST, LAST, cut_block, rewind
 
 INLINE = 16
@@ -31,43 +31,12 @@ _M1 = np.uint64(0x9E3779B97F4A7C15)
 _M2 = np.uint64(0xC2B2AE3D27D4EB4F)
 _M3 = np.uint64(0x165667B19E3779F9)
 
-# What to keep of the first and the second eight bytes of a piece of 0..16 bytes.
-_FIRST_MASK = np.array([(1 << 8 * min(n, 8)) - 1 for n in range(17)], dtype=np.uint64)
-_SECOND_MASK = np.array([(1 << 8 * max(n - 8, 0)) - 1 for n in range(17)], dtype=np.uint64)
-
 
 @inlined
 def _mix(a, b, c):
     h = (a * _M1) ^ (b * _M2) ^ (c * _M3)
     h = (h ^ (h >> np.uint64(29))) * _M1
     return h ^ (h >> np.uint64(32))
-
-
-@kernel
-def _word(data, i, n):
-    """Return the first `n` <= 8 bytes at `i` as a word."""
-    if n <= 0:
-        return np.uint64(0)
-    word = load64(data, i) if i + 8 <= data.size else tail64(data, i)
-    return word if n >= 8 else word & ((np.uint64(1) << np.uint64(8 * n)) - np.uint64(1))
-
-
-@kernel
-def hash_long(data, i, n):
-    """Hash `n` bytes at `i`, eight at a time."""
-    h = np.uint64(n) * _M3
-    for k in range(0, n, 8):
-        h = (h ^ _word(data, i + k, min(8, n - k))) * _M1
-        h ^= h >> np.uint64(31)
-    return h
-
-
-@kernel
-def _same(arena, at, data, i, n):
-    for k in range(0, n, 8):
-        if _word(arena, at + k, min(8, n - k)) != _word(data, i + k, min(8, n - k)):
-            return False
-    return True
 
 
 @kernel
@@ -106,11 +75,11 @@ def _lacks(slots, arena, state, n_pieces, n_bytes):
 def _find_long(slots, arena, data, start, n, meta):
     """Return (slot, hash) of a piece longer than a slot: where it is, or the free slot to put it."""
     mask = slots.size // 4 - 1
-    h = hash_long(data, start, n)
+    h = hash_bytes(data, start, n)
     at = np.int64(_mix(h, np.uint64(0), meta)) & mask
     while slots[4 * at + 2] != 0:
         like = slots[4 * at + 2] == meta and slots[4 * at] == h
-        if like and _same(arena, np.int64(slots[4 * at + 1]), data, start, n):
+        if like and are_equal(data, start, arena, np.int64(slots[4 * at + 1]), n):
             break
         at = (at + 1) & mask
     return at, h
@@ -121,7 +90,7 @@ def add_piece(data, start, n, group, weight, slots, arena, state):
     """Count one piece. A free slot and room in the arena must exist."""
     meta = (np.uint64(group) << np.uint64(32)) | np.uint64(n)
     if n <= INLINE:
-        k0, k1 = _word(data, start, n), _word(data, start + 8, n - 8)
+        k0, k1 = load_word(data, start, n), load_word(data, start + 8, n - 8)
         mask = slots.size // 4 - 1
         at = np.int64(_mix(k0, k1, meta)) & mask
         while slots[4 * at + 2] != 0:
@@ -163,9 +132,7 @@ def _count_ends(data, start, ends, begin, stop, group, weight, slots, arena, sta
             if n > INLINE or start > safe:
                 add_piece(data, start, n, group, weight, slots, arena, state)
             else:
-                k0, k1 = load64(data, start), load64(data, start + 8)
-                k0 &= _FIRST_MASK[n]
-                k1 &= _SECOND_MASK[n]
+                k0, k1 = load_pair(data, start, n)
                 meta = high | np.uint64(n)
                 at = np.int64(_mix(k0, k1, meta)) & mask
                 prefetch(slots, 4 * at)
@@ -299,11 +266,11 @@ def number_pieces(data, offsets, heads, following, first, piece_of):
     n_pieces = 0
     for e in range(offsets.size - 1):
         start, n = offsets[e], offsets[e + 1] - offsets[e]
-        h = np.int64(hash_long(data, start, n)) & mask
+        h = np.int64(hash_bytes(data, start, n)) & mask
         p = heads[h]
         while p >= 0:
             f = first[p]
-            if offsets[f + 1] - offsets[f] == n and _same(data, offsets[f], data, start, n):
+            if offsets[f + 1] - offsets[f] == n and are_equal(data, start, data, offsets[f], n):
                 break
             p = following[p]
         if p < 0:
@@ -324,7 +291,7 @@ def mark_new_spans(data, offsets, new):
         if (
             i == 0
             or offsets[i] - offsets[i - 1] != n
-            or not _same(data, offsets[i - 1], data, offsets[i], n)
+            or not are_equal(data, offsets[i - 1], data, offsets[i], n)
         ):
             new[i] = 1
 

@@ -6,17 +6,21 @@ what a run reports: changing a constant here changes every held-out set.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from toktk.kernels import kernel
-from toktk.kernels.memory import load64, tail64
+from toktk.kernels.memory import load64, load_word
 
 
-@kernel
-def _mix(h: np.uint64) -> np.uint64:
+def _mix(h: Any) -> Any:
     h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return h ^ (h >> np.uint64(31))
+
+
+_mix_one = kernel(_mix)
 
 
 @kernel
@@ -33,11 +37,9 @@ def _hash_spans(data: np.ndarray, offsets: np.ndarray, hashes: np.ndarray) -> No
             h ^= h >> np.uint64(32)
             i += 8
         if i < end:
-            word = load64(data, i) if i + 8 <= data.size else tail64(data, i)
-            word &= (np.uint64(1) << np.uint64(8 * (end - i))) - np.uint64(1)
-            h = (h ^ (word * spread)) * fold
+            h = (h ^ (load_word(data, i, end - i) * spread)) * fold
             h ^= h >> np.uint64(32)
-        hashes[span] = _mix(h)
+        hashes[span] = _mix_one(h)
 
 
 def hash_spans(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
@@ -68,7 +70,7 @@ def hash_spans(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 def mix(hashes: np.ndarray, salt: int) -> np.ndarray:
     """Return a second hash of `hashes` (uint64), independent of the first and of other salts."""
-    h = hashes ^ np.uint64((salt * 0x9E3779B97F4A7C15 + 0x632BE59BD9B4E019) % 2**64)
-    h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return h ^ (h >> np.uint64(31))
+    mixed: np.ndarray = _mix(
+        hashes ^ np.uint64((salt * 0x9E3779B97F4A7C15 + 0x632BE59BD9B4E019) % 2**64)
+    )
+    return mixed

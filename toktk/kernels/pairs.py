@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from toktk.kernels import inlined, kernel
+from toktk.kernels import kernel
 from toktk.kernels.bpe_encode import (
     NO_RANK,
     UNKNOWN,
@@ -22,17 +22,22 @@ from toktk.kernels.bpe_encode import (
     merge_symbols,
     merges_of,
 )
+from toktk.kernels.memory import are_equal, hash_bytes
 
 _LEAST = np.array([0, 0, 0x80, 0x800, 0x10000])  # of code points, by bytes
 
 
-@inlined
-def _span_slot(data, start, n, n_slots):
-    h = np.uint64(n)
-    for i in range(n):
-        h = (h ^ np.uint64(data[start + i])) * np.uint64(0x9E3779B97F4A7C15)
-        h ^= h >> np.uint64(29)
-    return np.int64(h & np.uint64(n_slots - 1))
+@kernel
+def _token_slot(data, start, n, table, token_data, offsets):
+    """Return the slot of the token ``data[start:start + n]``, or the free one where it would be."""
+    mask = table.size - 1
+    s = np.int64(hash_bytes(data, start, n) & np.uint64(mask))
+    while table[s] != -1:
+        begin, end = offsets[table[s]], offsets[table[s] + 1]
+        if end - begin == n and are_equal(data, start, token_data, begin, n):
+            break
+        s = (s + 1) & mask
+    return s
 
 
 @kernel
@@ -44,12 +49,9 @@ def fill_token_table(entered, data, offsets, table):
     """
     for i in range(entered.size):
         start = offsets[entered[i]]
-        n = offsets[entered[i] + 1] - start
-        s = _span_slot(data, start, n, table.size)
-        while table[s] != -1:
-            if _equal(data, start, n, data, offsets, table[s]):
-                return entered[i]
-            s = (s + 1) & (table.size - 1)
+        s = _token_slot(data, start, offsets[entered[i] + 1] - start, table, data, offsets)
+        if table[s] != -1:
+            return entered[i]
         table[s] = entered[i]
     return -1
 
@@ -57,12 +59,7 @@ def fill_token_table(entered, data, offsets, table):
 @kernel
 def find_token(data, start, n, table, token_data, offsets):
     """Return the id of the token ``data[start:start + n]``, or -1; `table` by `fill_token_table`."""
-    s = _span_slot(data, start, n, table.size)
-    while table[s] != -1:
-        if _equal(data, start, n, token_data, offsets, table[s]):
-            return table[s]
-        s = (s + 1) & (table.size - 1)
-    return -1
+    return table[_token_slot(data, start, n, table, token_data, offsets)]
 
 
 @kernel
@@ -72,17 +69,6 @@ def find_tokens(data, starts, table, token_data, offsets, found):
         found[i] = find_token(
             data, starts[i], starts[i + 1] - starts[i], table, token_data, offsets
         )
-
-
-@kernel
-def _equal(data, start, n, token_data, offsets, token):
-    begin = offsets[token]
-    if offsets[token + 1] - begin != n:
-        return False
-    i = 0
-    while i < n and data[start + i] == token_data[begin + i]:
-        i += 1
-    return i == n
 
 
 @kernel

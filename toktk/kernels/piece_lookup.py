@@ -16,8 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from toktk.kernels import inlined, kernel
-from toktk.kernels.count import hash_long
-from toktk.kernels.memory import load64, prefetch, tail64
+from toktk.kernels.memory import are_equal, hash_bytes, load_pair, load_word, prefetch
 from toktk.kernels.scan import BLOCK as CUT
 from toktk.kernels.scan import DOCUMENT, FIRST, LAST, cut_block
 
@@ -45,10 +44,6 @@ _SPILLED, _PENDING = np.uint64(1 << 63), np.uint64(1 << 62)
 _COUNT = np.uint64(MAX_COUNT)
 _INLINE_MAX = np.uint64(4 << 32)  # below it: at most three ids, in the slot
 
-# What to keep of the first and the second eight bytes of a piece of 0..15 bytes.
-_FIRST_MASK = np.array([(1 << 8 * min(n, 8)) - 1 for n in range(16)], dtype=np.uint64)
-_SECOND_MASK = np.array([(1 << 8 * max(n - 8, 0)) - 1 for n in range(16)], dtype=np.uint64)
-
 
 @inlined
 def _home(k0, k1, shift):
@@ -56,35 +51,14 @@ def _home(k0, k1, shift):
 
 
 @kernel
-def _word(data, i, n):
-    """Return the first `n` < 8 bytes at `i` as a word."""
-    if n <= 0:
-        return np.uint64(0)
-    word = load64(data, i) if i + 8 <= data.size else tail64(data, i)
-    return word & _FIRST_MASK[n]
-
-
-@kernel
 def _rare_key(data, start, n, longest):
     """Return the key of a piece that is long or ends close to the end of `data`."""
     if n <= INLINE:
-        first = _word(data, start, n) if n < 8 else load64(data, start)
-        return first, _word(data, start + 8, n - 8) | (np.uint64(n) << _TOP)
+        second = load_word(data, start + 8, n - 8) | (np.uint64(n) << _TOP)
+        return load_word(data, start, n), second
     if n > longest:
         return np.uint64(0), (_UNKEPT << _TOP) | np.uint64(n)
-    return hash_long(data, start, n), (_LONG << _TOP) | np.uint64(n)
-
-
-@kernel
-def _same(one, at, other, start, n):
-    while n >= 8 and at + 8 <= one.size and start + 8 <= other.size:
-        if load64(one, at) != load64(other, start):
-            return False
-        at, start, n = at + 8, start + 8, n - 8
-    i = 0
-    while i < n and one[at + i] == other[start + i]:
-        i += 1
-    return i == n
+    return hash_bytes(data, start, n), (_LONG << _TOP) | np.uint64(n)
 
 
 @kernel
@@ -118,8 +92,8 @@ def walk(
             end = ends[p + j]
             n = end - start
             if n <= INLINE and start <= safe:
-                k0 = load64(data, start) & _FIRST_MASK[n]
-                k1 = load64(data, start + 8) & _SECOND_MASK[n] | np.uint64(n) << _TOP
+                k0, k1 = load_pair(data, start, n)
+                k1 |= np.uint64(n) << _TOP
             else:
                 k0, k1 = _rare_key(data, start, n, longest)
             home = _home(k0, k1, shift)
@@ -186,8 +160,8 @@ def _same_long(data, start, slots, s, arena):
     n = np.int64(slots[s + _ONE] & ((_ONE << _TOP) - _ONE))
     at = np.int64(slots[s + _TWO])
     if slots[s + _THREE] & _PENDING:
-        return _same(data, at, data, start, n)
-    return _same(arena, at, data, start, n)
+        return are_equal(data, start, data, at, n)
+    return are_equal(data, start, arena, at, n)
 
 
 @kernel
