@@ -186,8 +186,7 @@ class _Source:
 
         `work` and `ends` are scratch of the caller's thread, for the kernel.
         """
-        from toktk.kernels.piece_lookup import cut_blocks
-        from toktk.kernels.scan import rewind
+        from toktk.kernels.scan import BLOCK, cut_blocks, rewind
 
         if self._compiled is None:
             yield from self._by_pretokenizer(first, last)
@@ -198,7 +197,9 @@ class _Source:
         lasts = np.zeros(last - first, dtype=np.int64)
         part, start = 0, int(offsets[0])
         while part < last - first:
-            n, stop = cut_blocks(self._data, offsets, tables, work, ends, part, lasts)
+            n, stop = cut_blocks(
+                self._data, offsets, tables, work, ends, ends.size - BLOCK, part, lasts
+            )
             yield _Block(self._data, start, read_only(ends[:n], np.int64), part, lasts[part:stop])
             if n == 0:
                 return

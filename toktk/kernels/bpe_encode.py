@@ -66,7 +66,8 @@ def fill_pair_table(pairs, table):
 
 
 @inlined
-def _find(table, a, b):
+def find_merge(table, a, b):
+    """Return rank << 32 | id of the merge of (a, b), or NO_RANK << 32."""
     slots, bits = table
     h = _hash(a, b)
     f = h & np.uint64((bits.size << 6) - 1)
@@ -81,12 +82,6 @@ def _find(table, a, b):
                 break
             s = (s + _ONE) & mask
     return value
-
-
-@kernel
-def find_merge(table, a, b):
-    """Return rank << 32 | id of the merge of (a, b), or NO_RANK << 32."""
-    return _find(table, a, b)
 
 
 @inlined
@@ -112,7 +107,7 @@ def _encode_short(table, symbols, n, values, applied, previous, following, keys)
     symbols[end] = _NO_SYMBOL
     for i in range(end):
         if values[i] == UNKNOWN:
-            values[i] = _find(table, symbols[i], symbols[i + _ONE])
+            values[i] = find_merge(table, symbols[i], symbols[i + _ONE])
         keys[i] = (values[i] & _HIGH) | np.int64(i)
         previous[i + _ONE], following[i] = np.int64(i), np.int64(i + _ONE)
     previous[np.uint64(0)], following[end] = n, 0
@@ -132,8 +127,8 @@ def _encode_short(table, symbols, n, values, applied, previous, following, keys)
         symbols[at] = new
         keys[gone] = _NONE
         following[at], previous[right] = np.int64(right), np.int64(at)
-        after = _find(table, new, symbols[right])
-        before = _find(table, symbols[left], new)
+        after = find_merge(table, new, symbols[right])
+        before = find_merge(table, symbols[left], new)
         values[at], keys[at] = after, (after & _HIGH) | np.int64(at)
         values[left], keys[left] = before, (before & _HIGH) | np.int64(left)
         applied[n_applied] = best >> 32
@@ -182,7 +177,7 @@ def _encode_long(table, symbols, n, applied, previous, following, heap):
         previous[i], following[i] = i - 1, i + 1
     size = 0
     for i in range(n - 1):
-        rank = _find(table, symbols[i], symbols[i + 1]) >> 32
+        rank = find_merge(table, symbols[i], symbols[i + 1]) >> 32
         if rank != NO_RANK:
             heap[size] = (rank << 32) | i
             size += 1
@@ -196,7 +191,7 @@ def _encode_long(table, symbols, n, applied, previous, following, heap):
         j = following[i]
         if symbols[i] < 0 or j >= n:
             continue
-        value = _find(table, symbols[i], symbols[j])
+        value = find_merge(table, symbols[i], symbols[j])
         if value >> 32 != rank:
             continue
         symbols[i] = value & 0xFFFFFFFF
@@ -208,7 +203,7 @@ def _encode_long(table, symbols, n, applied, previous, following, heap):
         n_applied += 1
         for left in (previous[i], i):
             if left >= 0 and following[left] < n:
-                new = _find(table, symbols[left], symbols[following[left]]) >> 32
+                new = find_merge(table, symbols[left], symbols[following[left]]) >> 32
                 if new != NO_RANK:
                     heap[size] = (new << 32) | left
                     size += 1

@@ -53,9 +53,8 @@ class Text(NamedTuple):
     births: Any  # like `pool`, [merges of a step, 4]: what stands around each merge, columns BEFORE to HERE
 
 
-BEFORE, BEFORE_AT, AFTER, HERE = range(
-    4
-)  # left neighbor, its place, right neighbor, place of the merge
+# Left neighbor, its place, right neighbor, place of the merge.
+BEFORE, BEFORE_AT, AFTER, HERE = range(4)
 
 
 class Pairs(NamedTuple):
@@ -65,9 +64,8 @@ class Pairs(NamedTuple):
     rows: Any  # int64[capacity, 4], columns KEY to PLACES
 
 
-KEY, COUNT, START, PLACES = range(
-    4
-)  # left << 32 | right, count, begin of the run (-1: gone), its length
+# left << 32 | right, count, begin of the run (-1: gone), its length.
+KEY, COUNT, START, PLACES = range(4)
 
 
 class Queue(NamedTuple):
@@ -86,9 +84,8 @@ class Sides(NamedTuple):
     touched: Any  # int32[2, V], the left and the right neighbors met
 
 
-WEIGHT, OCCURRENCES, RUN, LENGTH = range(
-    4
-)  # of a neighbor; begin of its run or -1; its length in bytes
+# Of a neighbor; begin of its run or -1; its length in bytes.
+WEIGHT, OCCURRENCES, RUN, LENGTH = range(4)
 
 
 @kernel
@@ -189,14 +186,13 @@ def push(heap, size, count, key, index):
 
 
 @kernel
-def replace_top(heap, size, count, key, index):
-    """Put (count, key, index) in the place of the top entry."""
+def drop_top(heap, size):
+    """Remove the top entry of a heap that has `size` entries; return how many are left."""
+    size -= 1
+    count, key, index = heap[size, 0], heap[size, 1], heap[size, 2]
     i = 0
-    while True:
-        child = 4 * i + 1
-        if child >= size:
-            break
-        best = child
+    while 4 * i + 1 < size:
+        best = child = 4 * i + 1
         for j in range(child + 1, min(child + 4, size)):
             if _before(heap, j, heap[best, 0], heap[best, 1]):
                 best = j
@@ -206,14 +202,7 @@ def replace_top(heap, size, count, key, index):
             heap[i, f] = heap[best, f]
         i = best
     heap[i, 0], heap[i, 1], heap[i, 2] = count, key, index
-
-
-@kernel
-def drop_top(heap, size):
-    """Remove the top entry of a heap that has `size` entries."""
-    last = size - 1
-    if last > 0:
-        replace_top(heap, last, heap[last, 0], heap[last, 1], heap[last, 2])
+    return size
 
 
 @kernel
@@ -424,8 +413,7 @@ def merge_steps(text, pairs, queue, sides, merges, state, target, floor, longest
         count, key, index = heap[0, 0], heap[0, 1], heap[0, 2]
         now = rows[index, COUNT]
         if count != now:
-            drop_top(heap, state[HEAP_SIZE])
-            state[HEAP_SIZE] -= 1
+            state[HEAP_SIZE] = drop_top(heap, state[HEAP_SIZE])
             if now >= floor:
                 _enqueue(queue, state, index, now, key)
             continue
@@ -437,8 +425,7 @@ def merge_steps(text, pairs, queue, sides, merges, state, target, floor, longest
             return GROW_PAIRS
         if state[N_MERGES] == stop:
             return PAUSED
-        drop_top(heap, state[HEAP_SIZE])
-        state[HEAP_SIZE] -= 1
+        state[HEAP_SIZE] = drop_top(heap, state[HEAP_SIZE])
         first_new = state[N_PAIRS]
         a, b, c = begin_merge(pairs, sides, merges, state, index)
         gathered = apply_merge(text, sides, start, n, a, b, c)

@@ -46,19 +46,14 @@ def rehash(slots, grown):
     for s in range(0, slots.size, 4):
         if slots[s + 2] == 0:
             continue
-        at = np.int64(_mix(slots[s], _second_word(slots, s), slots[s + 2])) & mask
+        # A long piece is hashed by content, not by place.
+        is_long = slots[s + 2] & np.uint64(MAX_LENGTH) > np.uint64(INLINE)
+        second = np.uint64(0) if is_long else slots[s + 1]
+        at = np.int64(_mix(slots[s], second, slots[s + 2])) & mask
         while grown[4 * at + 2] != 0:
             at = (at + 1) & mask
         for f in range(4):
             grown[4 * at + f] = slots[s + f]
-
-
-@kernel
-def _second_word(slots, s):
-    """Return the second hashed word of a slot; a long piece is hashed by content, not by place."""
-    if slots[s + 2] & np.uint64(MAX_LENGTH) > np.uint64(INLINE):
-        return np.uint64(0)
-    return slots[s + 1]
 
 
 @inlined
@@ -113,8 +108,8 @@ def add_piece(data, start, n, group, weight, slots, arena, state):
 
 
 @kernel
-def _count_ends(data, start, ends, begin, stop, group, weight, slots, arena, state, keys):
-    """Count the pieces that end at ``ends[begin:stop]``, the first of them beginning at `start`.
+def _count_part(data, ends, part, group, weight, slots, arena, state, keys):
+    """Count the pieces of a part of a document.
 
     In blocks, twice over: first the keys, asking the memory for their slots, then the slots, which by then
     have arrived. `keys` is uint64[4 * BLOCK], scratch.
@@ -123,8 +118,9 @@ def _count_ends(data, start, ends, begin, stop, group, weight, slots, arena, sta
     high = np.uint64(group) << np.uint64(32)
     add = np.uint64(weight)
     safe = data.size - 16
-    for first in range(begin, stop, BLOCK):
-        last = min(first + BLOCK, stop)
+    start = part[BEGIN]
+    for first in range(part[FIRST], part[LAST], BLOCK):
+        last = min(first + BLOCK, part[LAST])
         n_keys = 0
         for k in range(first, last):
             end = ends[k]
@@ -180,25 +176,13 @@ def count_documents(data, offsets, groups, weights, tables, slots, arena, state,
             if state[N_PARTS] == 0:
                 return DONE
         part = parts[state[NEXT]]
-        d, start = part[DOCUMENT], part[BEGIN]
+        d = part[DOCUMENT]
         if weights[d] > 0:
-            n, n_bytes = part[LAST] - part[FIRST], ends[part[LAST] - 1] - start
+            n, n_bytes = part[LAST] - part[FIRST], ends[part[LAST] - 1] - part[BEGIN]
             lack = _lacks(slots, arena, state, n, n_bytes)
             if lack != DONE:
                 return lack
-            _count_ends(
-                data,
-                start,
-                ends,
-                part[FIRST],
-                part[LAST],
-                groups[d],
-                weights[d],
-                slots,
-                arena,
-                state,
-                keys,
-            )
+            _count_part(data, ends, part, groups[d], weights[d], slots, arena, state, keys)
         state[NEXT] += 1
 
 
@@ -287,12 +271,8 @@ def number_pieces(data, offsets, heads, following, first, piece_of):
 def mark_new_spans(data, offsets, new):
     """Set ``new[i]`` where span i differs from the one before it."""
     for i in range(offsets.size - 1):
-        n = offsets[i + 1] - offsets[i]
-        if (
-            i == 0
-            or offsets[i] - offsets[i - 1] != n
-            or not are_equal(data, offsets[i - 1], data, offsets[i], n)
-        ):
+        before, start, n = offsets[i - 1], offsets[i], offsets[i + 1] - offsets[i]
+        if i == 0 or start - before != n or not are_equal(data, before, data, start, n):
             new[i] = 1
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from toktk.kernels import inlined, kernel
 from toktk.kernels.memory import load64
-from toktk.kernels.unigram_encode import char_length, find_child, trie_node
+from toktk.kernels.unigram_encode import char_length, longest_match
 
 SPACE = 32
 BLOCK = 4096
@@ -27,20 +27,10 @@ def find_strings(data, offsets, table, begins, spots):
     for d in range(offsets.size - 1):
         i, stop = offsets[d], offsets[d + 1]
         while i < stop:
-            if begins[data[i]] == 0:
-                i += 1
-                continue
-            node, end = np.int64(0), 0
-            for j in range(i, stop):
-                word = table[find_child(table, node, data[j])]
-                if word == -1:
-                    break
-                if word & 1:
-                    end = j + 1
-                if not word & 2:
-                    break
-                node = trie_node(word)
-            if end == 0:
+            node, end = np.int64(0), i
+            if begins[data[i]] != 0:
+                node, end = longest_match(data, i, stop, table)
+            if node == 0:
                 i += 1
                 continue
             if 2 * n + 1 < spots.size:

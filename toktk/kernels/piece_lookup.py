@@ -17,8 +17,6 @@ import numpy as np
 
 from toktk.kernels import inlined, kernel
 from toktk.kernels.memory import are_equal, hash_bytes, load_pair, load_word, prefetch
-from toktk.kernels.scan import BLOCK as CUT
-from toktk.kernels.scan import DOCUMENT, FIRST, LAST, cut_block
 
 INLINE = 15
 BLOCK = 64  # pieces looked up side by side
@@ -303,29 +301,3 @@ def rehash(slots, grown, shift):
             at = (at + _ONE) & mask
         for f in range(4):
             grown[np.int64(_FOUR * at) + f] = slots[old + f]
-
-
-@kernel
-def cut_blocks(data, offsets, tables, work, ends, document, lasts):
-    """Cut on (see `cut_block`) while `ends` has room for a block; return (pieces, documents).
-
-    Writes how many pieces there are up to the end of each document, or so far, to
-    ``lasts[document:documents]``; `document` is where the last call stopped, 0 at first, and the next one
-    begins with the last of `documents`. At the end of the text `documents` is all, or there are no pieces.
-    """
-    _, parts, _, _ = work
-    n = np.int64(0)
-    while n + CUT <= ends.size:
-        n_parts = cut_block(data, offsets, tables, work, ends, n)
-        if n_parts == 0:
-            while document < offsets.size - 1:
-                lasts[document] = n
-                document += 1
-            return n, document
-        for i in range(n_parts):
-            while document < parts[i, DOCUMENT]:
-                lasts[document] = parts[i, FIRST]
-                document += 1
-        n = parts[n_parts - 1, LAST]
-    lasts[document] = n
-    return n, document + 1

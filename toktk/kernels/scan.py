@@ -372,6 +372,32 @@ def rewind(offsets, work):
 
 
 @kernel
+def cut_blocks(data, offsets, tables, work, ends, last_begin, document, lasts):
+    """Cut on (see `cut_block`) while no more than `last_begin` ends are written; return (pieces, documents).
+
+    Writes how many pieces there are up to the end of each document, or so far, to
+    ``lasts[document:documents]``; `document` is where the last call stopped, 0 at first, and the next one
+    begins with the last of `documents`. At the end of the text `documents` is all, or there are no pieces.
+    """
+    _, parts, _, _ = work
+    n = np.int64(0)
+    while n <= last_begin:
+        n_parts = cut_block(data, offsets, tables, work, ends, n)
+        if n_parts == 0:
+            while document < offsets.size - 1:
+                lasts[document] = n
+                document += 1
+            return n, document
+        for i in range(n_parts):
+            while document < parts[i, DOCUMENT]:
+                lasts[document] = parts[i, FIRST]
+                document += 1
+        n = parts[n_parts - 1, LAST]
+    lasts[document] = n
+    return n, document + 1
+
+
+@kernel
 def cut_batch(data, offsets, tables, work, ends, firsts):
     """Cut documents ``data[offsets[d]:offsets[d + 1]]``; return the number of pieces.
 
@@ -380,19 +406,7 @@ def cut_batch(data, offsets, tables, work, ends, firsts):
         ends: int64, with room for each byte: where the pieces end, one document after the other.
         firsts: int64[D + 1]: the first piece of each document.
     """
-    _, parts, _, _ = work
     rewind(offsets, work)
-    n = d = np.int64(0)
-    while True:
-        n_parts = cut_block(data, offsets, tables, work, ends, n)
-        if n_parts == 0:
-            break
-        for i in range(n_parts):
-            while d <= parts[i, DOCUMENT]:
-                firsts[d] = parts[i, FIRST]
-                d += 1
-        n = parts[n_parts - 1, LAST]
-    while d < offsets.size:
-        firsts[d] = n
-        d += 1
+    firsts[0] = 0
+    n, _ = cut_blocks(data, offsets, tables, work, ends, ends.size, 0, firsts[1:])
     return n

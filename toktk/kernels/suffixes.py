@@ -247,23 +247,13 @@ def shorten(home, codes, widths, most, length):
 
 
 @kernel
-def link(seed_of, parent, which, shorter):
-    """Write the longest seed that begins each interval in `which` and is shorter; -1 if there is none.
+def find_longest(first, last, intervals, seed_of, parent):
+    """Replace a range of `intervals` by the longest seeds that they begin with; -1 if there is none.
 
     `seed_of` (int32, by interval) is -1 where an interval is no seed.
     """
-    for k in range(which.size):
-        x = np.int64(parent[which[k]])
+    for k in range(first, last):
+        x = np.int64(intervals[k])
         while x > 0 and seed_of[x] < 0:
             x = np.int64(parent[x])
-        shorter[k] = seed_of[x] if x > 0 else -1
-
-
-@kernel
-def find_longest(first, last, deepest, seed_of, parent):
-    """Replace the interval at a range of nodes by the longest seed that begins there, -1 if there is none."""
-    for node in range(first, last):
-        x = np.int64(deepest[node])
-        while x > 0 and seed_of[x] < 0:
-            x = np.int64(parent[x])
-        deepest[node] = seed_of[x] if x > 0 else -1
+        intervals[k] = seed_of[x] if x > 0 else -1

@@ -25,18 +25,13 @@ _NODE = MAX_NODES - 1
 
 
 @inlined
-def _slot(node, byte, mask):
-    # The children of a node lie near each other: 256 slots are 2 KiB.
-    h = np.uint64(node) * np.uint64(0x9E3779B97F4A7C15)
-    return np.int64((h >> np.uint64(32)) & np.uint64(mask)) ^ np.int64(byte)
-
-
-@inlined
 def find_child(table, node, byte):
     """Return the slot of the child of `node` at `byte`, or the free slot where it would be."""
     mask = table.size - 1
     key = (np.int64(node) << 8) | np.int64(byte)
-    s = _slot(node, byte, mask)
+    # The children of a node lie near each other: 256 slots are 2 KiB.
+    h = (np.uint64(node) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)
+    s = np.int64(h & np.uint64(mask)) ^ np.int64(byte)
     while table[s] != -1 and table[s] >> 28 != key:
         s = (s + 1) & mask
     return s
@@ -93,6 +88,51 @@ def char_length(byte):
     return 4
 
 
+@inlined
+def _log_add(a, b):
+    """Return log(exp(a) + exp(b)) without leaving the log domain."""
+    high, low = max(a, b), min(a, b)
+    if low == -math.inf:
+        return high
+    return high + math.log1p(math.exp(low - high))
+
+
+@kernel
+def _arrive(best, back, at, score, step):
+    """Enter a path of `score` that ends at `at` with `step`; where `back` is None, sum over paths."""
+    if back is None:
+        best[at] = _log_add(best[at], score)
+    elif back[at] < 0 or score > best[at]:
+        best[at], back[at] = score, step
+
+
+@kernel
+def _walk(data, start, n, table, score_at, unknown, spells, best, back):
+    """Walk along all paths of the span of `n` bytes at `start`; `best[0]` is set."""
+    for i in range(n):
+        here = best[i]
+        if here == -math.inf if back is None else back[i] < 0:
+            continue
+        length = np.int64(1)
+        if spells:
+            length = min(np.int64(char_length(data[start + i])), n - i)
+        alone = False
+        node = np.int64(0)
+        for j in range(i, n):
+            word = table[find_child(table, node, data[start + j])]
+            if word == -1:
+                break
+            node = trie_node(word)
+            if word & 1:
+                _arrive(best, back, j + 1, here + score_at[node], (np.int64(i) << 26) | node)
+                if j + 1 - i == length:
+                    alone = True
+            if not word & 2:
+                break
+        if spells and not alone:  # the root: by its bytes
+            _arrive(best, back, i + length, here + unknown[length], np.int64(i) << 26)
+
+
 @kernel
 def viterbi_spans(data, offsets, vocabulary, ids, ends, best, back):
     """Encode each span by the path of greatest score sum; write ids and where each span's end.
@@ -118,34 +158,7 @@ def viterbi_spans(data, offsets, vocabulary, ids, ends, best, back):
         back[0] = 0
         for i in range(1, n + 1):
             back[i] = -1
-        for i in range(n):
-            if back[i] < 0:
-                continue
-            here = best[i]
-            length = np.int64(1)
-            if spells:
-                length = min(np.int64(char_length(data[start + i])), n - i)
-            alone = False
-            node = np.int64(0)
-            for j in range(i, n):
-                word = table[find_child(table, node, data[start + j])]
-                if word == -1:
-                    break
-                node = trie_node(word)
-                if word & 1:
-                    score = here + score_at[node]
-                    if back[j + 1] < 0 or score > best[j + 1]:
-                        best[j + 1] = score
-                        back[j + 1] = (np.int64(i) << 26) | node
-                    if j + 1 - i == length:
-                        alone = True
-                if not word & 2:
-                    break
-            if spells and not alone:
-                score = here + unknown[length]
-                if back[i + length] < 0 or score > best[i + length]:
-                    best[i + length] = score
-                    back[i + length] = np.int64(i) << 26  # the root: by its bytes
+        _walk(data, start, n, table, score_at, unknown, spells, best, back)
         if n > 0 and back[n] < 0:
             return -1 - p
         k = _write_path(data, start, n, token_at, fallback, first_id, back, ids, k)
@@ -178,6 +191,23 @@ def _write_path(data, start, n, token_at, fallback, first_id, back, ids, k):
 
 
 @kernel
+def longest_match(data, start, stop, table):
+    """Return the node and the end of the longest token that begins at `start`; 0 if there is none."""
+    node = longest = np.int64(0)
+    end = start
+    for i in range(start, stop):
+        word = table[find_child(table, node, data[i])]
+        if word == -1:
+            break
+        node = trie_node(word)
+        if word & 1:
+            longest, end = node, i + 1
+        if not word & 2:
+            break
+    return longest, end
+
+
+@kernel
 def greedy_spans(data, offsets, table, token_at, fallback, first_id, ids, ends):
     """Encode each span from the left, always taking the longest token; arguments as for `viterbi_spans`.
 
@@ -190,21 +220,9 @@ def greedy_spans(data, offsets, table, token_at, fallback, first_id, ids, ends):
         i = offsets[p]
         n = offsets[p + 1]
         while i < n:
-            node = np.int64(0)
-            found = np.int64(0)
-            end = i
-            for j in range(i, n):
-                word = table[find_child(table, node, data[j])]
-                if word == -1:
-                    break
-                node = trie_node(word)
-                if word & 1:
-                    found = node
-                    end = j + 1
-                if not word & 2:
-                    break
-            if found:
-                ids[k] = first_id + token_at[found]
+            node, end = longest_match(data, i, n, table)
+            if node:
+                ids[k] = first_id + token_at[node]
                 k += 1
             elif spells:
                 end = min(i + char_length(data[i]), n)
@@ -216,15 +234,6 @@ def greedy_spans(data, offsets, table, token_at, fallback, first_id, ids, ends):
             i = end
         ends[p] = k
     return k
-
-
-@inlined
-def _log_add(a, b):
-    """Return log(exp(a) + exp(b)) without leaving the log domain."""
-    high, low = max(a, b), min(a, b)
-    if low == -math.inf:
-        return high
-    return high + math.log1p(math.exp(low - high))
 
 
 @kernel
@@ -241,26 +250,5 @@ def log_likelihood_spans(data, offsets, table, score_at, fallback, unknown, out,
         forward[0] = 0.0
         for i in range(1, n + 1):
             forward[i] = -math.inf
-        for i in range(n):
-            here = forward[i]
-            if here == -math.inf:
-                continue
-            length = np.int64(1)
-            if spells:
-                length = min(np.int64(char_length(data[start + i])), n - i)
-            alone = False
-            node = np.int64(0)
-            for j in range(i, n):
-                word = table[find_child(table, node, data[start + j])]
-                if word == -1:
-                    break
-                node = trie_node(word)
-                if word & 1:
-                    forward[j + 1] = _log_add(forward[j + 1], here + score_at[node])
-                    if j + 1 - i == length:
-                        alone = True
-                if not word & 2:
-                    break
-            if spells and not alone:
-                forward[i + length] = _log_add(forward[i + length], here + unknown[length])
+        _walk(data, start, n, table, score_at, unknown, spells, forward, None)
         out[p] = forward[n]
