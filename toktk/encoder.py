@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from toktk.arrays import offsets_of
 from toktk.models.model import Bytes, Ids, Int64, read_only
 from toktk.runtime import in_threads
 
@@ -295,11 +296,13 @@ class _Table:
 
     def _settle(self, data: Bytes, out: Ids) -> Ids:
         """Have the model encode the new pieces, and enter them."""
+        from toktk.kernels.text_totals import gather_spans
+
         k, state, todo = self._kernels, self._state, self._todo
         n, n_patches = int(state[k.MISSES]), int(state[k.PATCHES])
-        packed = np.empty(int(todo[:n, k.LENGTH].sum()), dtype=np.uint8)
-        offsets = np.empty(n + 1, dtype=np.int64)
-        k.gather(data, todo, n, packed, offsets)
+        offsets = offsets_of(todo[:n, k.LENGTH])
+        packed = np.empty(int(offsets[-1]), dtype=np.uint8)
+        gather_spans(data, todo[:n, k.BEGIN].copy(), offsets, packed)
         ids, ends = self._model.encode_pieces(packed, offsets)
         counts = np.diff(ends, prepend=0)
         self._arena = _at_least(self._arena, int(state[k.ARENA_USED]) + packed.size)

@@ -1,8 +1,7 @@
 """Encoding a piece by ranked merges, and reading off every vocabulary size at once.
 
-With r1, r2, … the ranks of the merges applied to a piece and m_i = max(r1..r_i), a vocabulary of the
-first k merges applies exactly the merges with m_i < k: greedy lowest-rank encoding under the shorter list
-goes the same way until the lowest rank at hand is k or more, and stops there.
+Let r1, r2, … be the ranks of the merges applied to a piece, and m_i = max(r1..r_i). A vocabulary of the
+first k merges applies those with m_i < k: it goes the same way until the lowest rank is k or more.
 
 The slow twins are `toktk.educational.encode` and `tokens_at_every_size`.
 """
@@ -29,8 +28,8 @@ def empty_pair_table(n_pairs: int) -> tuple[np.ndarray, np.ndarray]:
     """Return a table for `n_pairs` at most: (slots, filter).
 
     Slots, int64[2 * power of two], hold left << 32 | right and rank << 32 | id; -1 where free. The filter,
-    uint64, has a bit for each fourth of a slot, set where a pair may be: most that are looked for are none,
-    and it is small enough for the second-level cache.
+    uint64, has four bits for a slot, set where a pair may be. It fits into the second-level cache, and most
+    pairs that are looked for do not exist.
     """
     n_slots = 1 << max(2 * n_pairs, 16).bit_length()
     return np.full(2 * n_slots, -1, dtype=np.int64), np.zeros(n_slots // 16, dtype=np.uint64)
@@ -99,8 +98,8 @@ def _encode_short(table, symbols, n, values, applied, previous, following, keys)
     """Merge `symbols[:n]`, n < SHORT, in place; ``values[i]`` is the merge with the next, or UNKNOWN.
 
     ``keys[i]`` is its rank << 32 | i, and the least is found without a branch, eight at a time. The symbols
-    are linked in a ring, which a symbol that merges with none closes. Indices are unsigned, so that numba
-    need not ask whether they count from the end. Returns (symbols, merges).
+    are linked in a ring, which a symbol that merges with none closes. Unsigned indices spare the test for
+    negative ones. Returns (symbols, merges).
     """
     width = (np.uint64(n) + np.uint64(8)) >> _THREE << _THREE
     end = np.uint64(n)
@@ -142,22 +141,27 @@ def _encode_short(table, symbols, n, values, applied, previous, following, keys)
 
 
 @kernel
-def _sift_up(heap, i):
-    entry = heap[i]
-    while i > 0 and heap[(i - 1) >> 1] > entry:
-        heap[i] = heap[(i - 1) >> 1]
-        i = (i - 1) >> 1
-    heap[i] = entry
+def _offer(table, symbols, i, j, heap, size):
+    """Push the merge of the symbols at `i` and `j`, if there is one; return the size of the heap."""
+    rank = find_merge(table, symbols[i], symbols[j]) >> 32
+    if rank == NO_RANK:
+        return size
+    entry, at = (rank << 32) | i, size
+    while at > 0 and heap[(at - 1) >> 1] > entry:
+        heap[at] = heap[(at - 1) >> 1]
+        at = (at - 1) >> 1
+    heap[at] = entry
+    return size + 1
 
 
 @kernel
-def _sift_down(heap, size):
-    entry = heap[0]
+def _drop_least(heap, size):
+    """Remove the first entry of a heap; return how many are left."""
+    size -= 1
+    entry = heap[size]
     i = 0
-    while True:
+    while 2 * i + 1 < size:
         child = 2 * i + 1
-        if child >= size:
-            break
         if child + 1 < size and heap[child + 1] < heap[child]:
             child += 1
         if heap[child] >= entry:
@@ -165,6 +169,7 @@ def _sift_down(heap, size):
         heap[i] = heap[child]
         i = child
     heap[i] = entry
+    return size
 
 
 @kernel
@@ -177,17 +182,11 @@ def _encode_long(table, symbols, n, applied, previous, following, heap):
         previous[i], following[i] = i - 1, i + 1
     size = 0
     for i in range(n - 1):
-        rank = find_merge(table, symbols[i], symbols[i + 1]) >> 32
-        if rank != NO_RANK:
-            heap[size] = (rank << 32) | i
-            size += 1
-            _sift_up(heap, size - 1)
+        size = _offer(table, symbols, i, i + 1, heap, size)
     n_applied = 0
     while size > 0:
         rank, i = heap[0] >> 32, heap[0] & 0xFFFFFFFF
-        size -= 1
-        heap[0] = heap[size]
-        _sift_down(heap, size)
+        size = _drop_least(heap, size)
         j = following[i]
         if symbols[i] < 0 or j >= n:
             continue
@@ -203,11 +202,7 @@ def _encode_long(table, symbols, n, applied, previous, following, heap):
         n_applied += 1
         for left in (previous[i], i):
             if left >= 0 and following[left] < n:
-                new = find_merge(table, symbols[left], symbols[following[left]]) >> 32
-                if new != NO_RANK:
-                    heap[size] = (new << 32) | left
-                    size += 1
-                    _sift_up(heap, size - 1)
+                size = _offer(table, symbols, left, following[left], heap, size)
     m = 0
     for i in range(n):
         if symbols[i] >= 0:
@@ -270,13 +265,11 @@ def sweep_pieces(data, offsets, first, last, rows, groups, counts, is_word, byte
     n_late = 0
     ranks = scratch[scratch.size >> 3 :]
     for p in range(first, last):
-        n = offsets[p + 1] - offsets[p]
-        _, n_applied = encode_piece(data, offsets[p], n, byte_ids, table, scratch)
-        total = np.int64(0)
-        for e in range(rows[p], rows[p + 1]):
-            total += counts[e]
+        start, n = offsets[p], offsets[p + 1] - offsets[p]
+        _, n_applied = encode_piece(data, start, n, byte_ids, table, scratch)
+        total = counts[rows[p] : rows[p + 1]].sum()
         for i in range(n):
-            byte_counts[data[offsets[p] + i]] += total
+            byte_counts[data[start + i]] += total
         top = np.int64(-1)
         for i in range(n_applied):
             rank = ranks[i]

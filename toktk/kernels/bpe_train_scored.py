@@ -1,18 +1,17 @@
 """BPE training by any score of a pair: one exact merge at a time.
 
-A score may hang on how often the two symbols occur. A merge changes that for both of its symbols, and
-then the scores of all their pairs may rise as well as fall, so no lazy queue is exact, and every pair of
-these symbols is scored anew. Hence each symbol has two lists of pairs, those it begins and those it ends,
-and a tournament tree over the pairs holds the best one: a new score costs O(log n) at most, and O(1)
-where it decides nothing, which is nearly always.
+A score may depend on how often the two symbols occur. A merge changes that for both, and the scores of all
+their pairs may rise or fall, so no lazy queue is exact: every pair of these symbols is scored anew. Hence
+each symbol has two lists of pairs, those it begins and those it ends. A tournament tree over the pairs holds
+the best one: a new score costs O(log n), and nearly always O(1).
 
 The tree is int32[2 * capacity]: node i has the children 2 * i and 2 * i + 1, node capacity + p stands for
 pair p, and each node names the best pair below it. A pair whose count has fallen below the floor scores
 minus infinity and leaves the lists when they are next walked; its count never rises again.
 
-Cells, runs of occurrences and the table of pairs are those of `toktk.kernels.bpe_train`. Its proof that no
-merge spells an existing token asks only that all occurrences of a pair are merged in one step, from the
-left, whichever pair it is, so it holds for every score; and ranked merges then encode as training cut.
+Cells, runs and the table of pairs are those of `toktk.kernels.bpe_train`. Its proof that no merge spells an
+existing token holds for every score, since it does not ask which pair is merged, only that all occurrences
+are merged in one step from the left. So ranked merges encode as training cut.
 
 The slow twin is `toktk.educational.train_bpe`, given a score.
 """

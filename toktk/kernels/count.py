@@ -67,41 +67,27 @@ def _lacks(slots, arena, state, n_pieces, n_bytes):
 
 
 @kernel
-def _find_long(slots, arena, data, start, n, meta):
-    """Return (slot, hash) of a piece longer than a slot: where it is, or the free slot to put it."""
-    mask = slots.size // 4 - 1
-    h = hash_bytes(data, start, n)
-    at = np.int64(_mix(h, np.uint64(0), meta)) & mask
-    while slots[4 * at + 2] != 0:
-        like = slots[4 * at + 2] == meta and slots[4 * at] == h
-        if like and are_equal(data, start, arena, np.int64(slots[4 * at + 1]), n):
-            break
-        at = (at + 1) & mask
-    return at, h
-
-
-@kernel
 def add_piece(data, start, n, group, weight, slots, arena, state):
     """Count one piece. A free slot and room in the arena must exist."""
     meta = (np.uint64(group) << np.uint64(32)) | np.uint64(n)
-    if n <= INLINE:
-        k0, k1 = load_word(data, start, n), load_word(data, start + 8, n - 8)
-        mask = slots.size // 4 - 1
-        at = np.int64(_mix(k0, k1, meta)) & mask
-        while slots[4 * at + 2] != 0:
-            if slots[4 * at] == k0 and slots[4 * at + 1] == k1 and slots[4 * at + 2] == meta:
+    is_long = n > INLINE
+    k0, k1 = load_word(data, start, n), load_word(data, start + 8, n - 8)
+    if is_long:
+        k0, k1 = hash_bytes(data, start, n), np.uint64(0)
+    mask = slots.size // 4 - 1
+    at = np.int64(_mix(k0, k1, meta)) & mask
+    while slots[4 * at + 2] != 0:
+        if slots[4 * at] == k0 and slots[4 * at + 2] == meta:
+            second = slots[4 * at + 1]
+            if are_equal(data, start, arena, np.int64(second), n) if is_long else second == k1:
                 break
-            at = (at + 1) & mask
-    else:
-        at, k0 = _find_long(slots, arena, data, start, n, meta)
-        if slots[4 * at + 2] == 0:
+        at = (at + 1) & mask
+    if slots[4 * at + 2] == 0:
+        if is_long:
             k1 = np.uint64(state[ARENA_USED])
             for i in range(n):
                 arena[state[ARENA_USED] + i] = data[start + i]
             state[ARENA_USED] += n
-        else:
-            k1 = slots[4 * at + 1]
-    if slots[4 * at + 2] == 0:
         slots[4 * at], slots[4 * at + 1], slots[4 * at + 2] = k0, k1, meta
         state[USED] += 1
     slots[4 * at + 3] += np.uint64(weight)
@@ -161,10 +147,8 @@ def count_documents(data, offsets, groups, weights, tables, slots, arena, state,
 
     Args:
         data: uint8, UTF-8. offsets: int64[D + 1]. groups: int32[D]. weights: int64[D], >= 0.
-        tables: `Transducer.tables`. work: of `scanning.workspace`, ends: int64[scanning.BLOCK]: kept between
-            calls.
-        keys: uint64[4 * BLOCK], scratch.
-        slots, arena, state: the table.
+        tables, work: as for `cut_block`. ends: int64[scan.BLOCK], kept between calls like `work`.
+        slots, arena, state: the table. keys: uint64[4 * BLOCK], scratch.
     """
     _, parts, _, _ = work
     if state[BEGUN] == 0:
@@ -227,10 +211,8 @@ def slot_bytes(slots, arena, offsets, data):
             continue
         at, n = offsets[k], offsets[k + 1] - offsets[k]
         if n <= INLINE:
-            for i in range(min(n, 8)):
-                data[at + i] = (slots[s] >> np.uint64(8 * i)) & np.uint64(255)
-            for i in range(8, n):
-                data[at + i] = (slots[s + 1] >> np.uint64(8 * (i - 8))) & np.uint64(255)
+            for i in range(n):
+                data[at + i] = (slots[s + (i >> 3)] >> np.uint64(8 * (i & 7))) & np.uint64(255)
         else:
             start = np.int64(slots[s + 1])
             for i in range(n):

@@ -1,4 +1,4 @@
-"""Raw memory access, and what is built on it: loading, comparing and hashing bytes by words.
+"""Raw memory access, and what is built on it: loading, comparing and hashing bytes.
 
 An 8-byte load replaces a loop over bytes, whose end is hard to predict. `tail64` is the array version for
 the end of a buffer, and the oracle in the tests.
@@ -14,7 +14,7 @@ from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from toktk.kernels import kernel
+from toktk.kernels import inlined, kernel
 
 
 @intrinsic
@@ -41,8 +41,8 @@ def _prefetch(typingctx: Any, data: Any, i: Any) -> Any:
             ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32]),
             "llvm.prefetch.p0",
         )
-        one = [ir.Constant(i32, value) for value in (0, 2, 1)]
-        builder.call(function, [builder.bitcast(pointer, byte), *one])
+        hints = [ir.Constant(i32, value) for value in (0, 2, 1)]
+        builder.call(function, [builder.bitcast(pointer, byte), *hints])
         return context.get_dummy_value()
 
     return types.void(data, types.int64), codegen
@@ -112,3 +112,26 @@ def hash_bytes(data, i, n):
         h = (h ^ load_word(data, i + k, n - k)) * np.uint64(0x9E3779B97F4A7C15)
         h ^= h >> np.uint64(31)
     return h
+
+
+@inlined
+def char_length(byte):
+    """Return how many bytes the character has that begins with `byte`; 1 if none does."""
+    if byte < 0xC0:
+        return 1
+    if byte < 0xE0:
+        return 2
+    if byte < 0xF0:
+        return 3
+    return 4
+
+
+@inlined
+def code_point(data, i, width):
+    """Return the code point of the character of `width` bytes at `i`."""
+    code = np.int64(data[i])
+    if width > 1:
+        code &= 0x7F >> width
+        for k in range(1, width):
+            code = (code << 6) | (np.int64(data[i + k]) & 0x3F)
+    return code

@@ -63,12 +63,11 @@ def find_token(data, start, n, table, token_data, offsets):
 
 
 @kernel
-def find_tokens(data, starts, table, token_data, offsets, found):
-    """Look up each span ``data[starts[i]:starts[i + 1]]``; write its id, or -1, to `found`."""
-    for i in range(found.size):
-        found[i] = find_token(
-            data, starts[i], starts[i + 1] - starts[i], table, token_data, offsets
-        )
+def find_tokens(data, starts, table, token_data, offsets, ids):
+    """Look up each span ``data[starts[i]:starts[i + 1]]``; write its id, or -1, to `ids`."""
+    for i in range(ids.size):
+        n = starts[i + 1] - starts[i]
+        ids[i] = find_token(data, starts[i], n, table, token_data, offsets)
 
 
 @kernel
@@ -104,13 +103,13 @@ def _spell(data, start, n, spelling, scratch):
             m += 1
             i += 1
             continue
-        width, found = 1, np.int64(-1)
+        width, symbol = 1, np.int64(-1)
         if anywhere or i == start or data[i - 1] >= 0x80:
             code, width = _character(data, i, stop)
             if 0 <= code < characters.size:
-                found = np.int64(characters[code])
-        if found >= 0:
-            scratch[m], values[m] = found, UNKNOWN
+                symbol = np.int64(characters[code])
+        if symbol >= 0:
+            scratch[m], values[m] = symbol, UNKNOWN
             m += 1
         else:
             for k in range(width):
@@ -129,20 +128,20 @@ def find_first(table, byte_ids, first):
 
 
 @kernel
-def find_certain(pairs, table, byte_ids, ends, as_left, as_right, characters):
+def find_certain(pairs, table, byte_ids, ends, as_left, as_right, characters, symbols):
     """Find the characters that the merges of pieces of bytes always make, except after ASCII.
 
     Such a character can be there from the beginning. While its bytes are not one symbol yet, the lowest rank
-    among them is below that of any pair of its first or last symbol with a neighbor; so no neighbor takes a
+    among them is below that of any pair of its first or last symbol with a neighbor, so no neighbor takes a
     part of it. Nor does it come too early: what would merge with it has a higher rank than the merges that
-    make it, so all that merges before them does so before it. After an ASCII byte, most of all a space, some
-    first byte often merges with that; hence the exception.
+    make it. The exception is there because first bytes often merge with a space.
 
     Args:
         pairs: int64[n, 4], all in `table`.
         ends: bool[ids], all False: whether a symbol may end in a byte above 0x7F.
         as_left, as_right: int64[ids], all NO_RANK: the least rank of a symbol's pairs on either side.
         characters: int32, all -1: the symbol of each code point that is such a character.
+        symbols: int64[4], scratch.
     """
     for byte in range(0x80, 0x100):
         ends[byte_ids[byte]] = True
@@ -158,45 +157,33 @@ def find_certain(pairs, table, byte_ids, ends, as_left, as_right, characters):
         if ends[left]:
             as_right[right] = min(as_right[right], rank)
     for code in range(0x80, characters.size):
-        characters[code] = _certain(code, table, byte_ids, as_left, as_right)
+        characters[code] = _certain(code, table, byte_ids, as_left, as_right, symbols)
 
 
 @kernel
-def _certain(code, table, byte_ids, as_left, as_right):
-    """Return the symbol that the bytes of a character always become, or -1."""
-    width = 2 if code < 0x800 else 3 if code < 0x10000 else 4
-    lead = (0xF00 >> width) & 0xFF
-    a = byte_ids[lead | (code >> (6 * (width - 1)))]
-    b = c = d = np.int64(-1)
-    b = byte_ids[0x80 | ((code >> (6 * (width - 2))) & 0x3F)]
-    if width > 2:
-        c = byte_ids[0x80 | ((code >> (6 * (width - 3))) & 0x3F)]
-    if width > 3:
-        d = byte_ids[0x80 | (code & 0x3F)]
-    top, last = np.int64(-1), d if width > 3 else c if width > 2 else b
-    for n in range(width, 1, -1):
-        best, at = find_merge(table, a, b), 0
-        if n > 2:
-            value = find_merge(table, b, c)
+def _certain(code, table, byte_ids, as_left, as_right, symbols):
+    """Return the symbol that the bytes of a character always become, or -1; `symbols` is scratch."""
+    n = 2 if code < 0x800 else 3 if code < 0x10000 else 4
+    symbols[0] = byte_ids[(0xF00 >> n) & 0xFF | (code >> (6 * (n - 1)))]
+    for k in range(1, n):
+        symbols[k] = byte_ids[0x80 | ((code >> (6 * (n - 1 - k))) & 0x3F)]
+    top = np.int64(-1)
+    while n > 1:
+        best, at = np.int64(NO_RANK) << 32, 0
+        for k in range(n - 1):
+            value = find_merge(table, symbols[k], symbols[k + 1])
             if value >> 32 < best >> 32:
-                best, at = value, 1
-        if n > 3:
-            value = find_merge(table, c, d)
-            if value >> 32 < best >> 32:
-                best, at = value, 2
-        rank, new = best >> 32, best & 0xFFFFFFFF
-        if rank == NO_RANK or rank >= as_right[a] or rank >= as_left[last]:
+                best, at = value, k
+        rank = best >> 32
+        if rank == NO_RANK or rank >= as_right[symbols[0]] or rank >= as_left[symbols[n - 1]]:
             return np.int64(-1)
         top = max(top, rank)
-        if at + 2 == n:
-            last = new
-        if at == 0:
-            a, b, c = new, c, d
-        elif at == 1:
-            b, c = new, d
-        else:
-            c = new
-    return a if top < min(as_left[a], as_right[a]) else np.int64(-1)
+        symbols[at] = best & 0xFFFFFFFF
+        n -= 1
+        for k in range(at + 1, n):
+            symbols[k] = symbols[k + 1]
+    only = symbols[0]
+    return only if top < min(as_left[only], as_right[only]) else np.int64(-1)
 
 
 @kernel
@@ -210,11 +197,11 @@ def encode_ranked_spans(data, offsets, spelling, table, whole, longest, token_da
     k = 0
     for p in range(offsets.size - 1):
         start, n = offsets[p], offsets[p + 1] - offsets[p]
-        found = np.int64(-1)
+        token = np.int64(-1)
         if n <= longest:
-            found = np.int64(find_token(data, start, n, whole, token_data, token_offsets))
-        if found >= 0:
-            ids[k] = found
+            token = np.int64(find_token(data, start, n, whole, token_data, token_offsets))
+        if token >= 0:
+            ids[k] = token
             k += 1
         else:
             m = _spell(data, start, n, spelling, scratch)
@@ -230,10 +217,10 @@ def encode_ranked_spans(data, offsets, spelling, table, whole, longest, token_da
 def list_last_pairs(order, data, offsets, ranks, spelling, table, pairs, scratch):
     """Find the pair that makes each token, under the rule that any two neighbors merge that spell one.
 
-    `order` holds the ids that merging may make, shorter tokens first; those of one symbol are passed
-    over. Each token is encoded by the pairs found so far; where two symbols are left, they are its pair.
-    `toktk.models.pairs.last_pairs` says why no other is needed. `table` (by `empty_pair_table`) must be empty
-    and large enough for `order`; `pairs` is int64[order.size, 4]. Returns how many pairs there are.
+    `order` holds the ids that merging may make, shorter tokens first. Each token is encoded by the pairs
+    found so far; where two symbols are left, they are its pair (`toktk.models.pairs.last_pairs` has the
+    proof). `table` must be empty and large enough for `order`; `pairs` is int64[order.size, 4]. Returns how
+    many pairs there are.
     """
     n_pairs = 0
     for at in range(order.size):

@@ -4,11 +4,10 @@ A slot is four uint64. The first two are the key: 15 bytes of a piece, zero-padd
 top byte; of a longer piece the hash of its bytes, and `LONG` above its length. The last two are what the
 piece gives: id | id << 32, id | count << 32, or, where more than three ids or the bytes of a long piece are
 to be kept, their place in the arena and `SPILLED` | count << 32 | place in the pool. A free slot has an
-all-zero key. What lies in its slot of first choice, as nearly all that is looked for does, costs one cache
-line and no branch that is hard to guess.
+all-zero key. Nearly all pieces lie in their first slot and cost one cache line.
 
-A piece that is not there yet takes its slot at once, `PENDING`, and goes on the list `todo`; what the model
-makes of that list is entered, and put between the ids already written, by `settle`.
+A new piece takes its slot at once, `PENDING`, and goes on the list `todo`; `settle` enters what the model
+makes of that list, and puts it between the ids already written.
 """
 
 from __future__ import annotations
@@ -69,8 +68,7 @@ def walk(
     or `out` may be: look which, settle, make room and call again.
 
     Args:
-        data: uint8. ends: int64, where the pieces ``0..n_pieces - 1`` end; the first begins at
-            ``state[START]``.
+        data: uint8. ends: int64, where the pieces end; the first begins at ``state[START]``.
         longest: pieces of more bytes are not kept.
         slots: uint64[4 * power of two]. shift: uint64, 64 less the power.
         arena: uint8, the bytes of long pieces. pool: uint32, ids that have no room in slots.
@@ -186,26 +184,11 @@ def _emit(slots, home, s, pool, out, k, piece, todo, state):
 
 
 @kernel
-def gather(data, todo, n, packed, offsets):
-    """Copy the `n` new pieces, one after the other, to `packed`, and write their offsets."""
-    k = 0
-    for row in range(n):
-        offsets[row] = k
-        start = todo[row, BEGIN]
-        for i in range(todo[row, LENGTH]):
-            packed[k + i] = data[start + i]
-        k += todo[row, LENGTH]
-    offsets[n] = k
-
-
-@kernel
 def settle(packed, offsets, ids, ends, slots, arena, pool, out, positions, todo, state):
     """Enter what the model made of the new pieces, and put it where it belongs in `out`.
 
-    Args:
-        packed, offsets: the new pieces, by `gather`. ids, ends: their ids, and where those of each end.
-        arena, pool, out: have room for it all.
-        positions: of all pieces since the list was empty.
+    `packed` and `offsets` are the new pieces, `ids` and `ends` their ids. `arena`, `pool` and `out` have room
+    for it all; `positions` are those of all pieces since the list was empty.
     """
     n_misses = state[MISSES]
     for row in range(n_misses):

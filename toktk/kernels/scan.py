@@ -1,9 +1,9 @@
 """Cutting: UTF-8 bytes in, piece ends out, four texts at a time.
 
-One text waits for a table look-up at each byte, so four are stepped in turn, in *lanes*. Where a batch has
-no four documents, long ones are cut at certain boundaries into *parts*: between two characters where
-every piece ends, whatever came before. A part is then a text of its own, and a lane that has finished one
-takes the next. Parts are planned and cut a block at a time, which keeps memory bounded and warm.
+One text waits for a table look-up at each byte, so four are stepped in turn, in *lanes*. Long documents are
+cut into *parts* at certain boundaries: between two characters where every piece ends, whatever came before.
+A part is then a text of its own, and a lane that has finished one takes the next. Parts are planned and cut a
+block at a time, which keeps memory bounded and warm.
 
 `tables` is `Transducer.tables`; toktk.pretokenizers.transducer says how they work. Bytes that are not
 UTF-8 never lead out of an array, but where they are cut is undefined: readers validate.
@@ -126,11 +126,8 @@ def split_documents(data, offsets, target, tables, new_offsets, owner):
     """Split documents at certain boundaries into parts whose pieces are the document's; return how many.
 
     A part has `target` bytes or a little more; a document without such boundaries stays in one part.
-
-    Args:
-        data: uint8. offsets: int64[D + 1].
-        new_offsets: int64[n + 1], owner: int64[n], where n is D plus one for each `target` bytes: the parts,
-            and the document of each.
+    `new_offsets` and `owner` (int64), the parts and the document of each, have room for D parts and one more
+    for each `target` bytes.
     """
     n = 0
     for d in range(offsets.size - 1):
@@ -401,10 +398,8 @@ def cut_blocks(data, offsets, tables, work, ends, last_begin, document, lasts):
 def cut_batch(data, offsets, tables, work, ends, firsts):
     """Cut documents ``data[offsets[d]:offsets[d + 1]]``; return the number of pieces.
 
-    Args:
-        data: uint8, UTF-8. offsets: int64[D + 1]. work: of `workspace`.
-        ends: int64, with room for each byte: where the pieces end, one document after the other.
-        firsts: int64[D + 1]: the first piece of each document.
+    `ends` (int64), where the pieces end, has room for each byte; `firsts` (int64[D + 1]) becomes the first
+    piece of each document.
     """
     rewind(offsets, work)
     firsts[0] = 0

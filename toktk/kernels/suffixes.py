@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from toktk.kernels import inlined, kernel
-from toktk.kernels.memory import prefetch
+from toktk.kernels.memory import code_point, prefetch
 
 INVALID = 0x110000  # this plus the byte stands for a byte that is not part of UTF-8
 N_CODES = INVALID + 256 + 1
@@ -65,12 +65,8 @@ def decode(data, offsets, codes, heads):
             n = _length(data, i, stop)
             if n == 0:
                 code, n = INVALID + np.int64(data[i]), 1
-            elif n == 1:
-                code = np.int64(data[i])
             else:
-                code = np.int64(data[i]) & (0xFF >> (n + 1))
-                for k in range(1, n):
-                    code = (code << 6) | (np.int64(data[i + k]) & 0x3F)
+                code = code_point(data, i, n)
             codes[node] = code
             node += 1
             i += n
@@ -90,10 +86,7 @@ def count_codes(codes, heads, counts, totals):
 
 @kernel
 def measure_suffixes(letters, longest, size):
-    """Write the characters of the suffix at each node (uint8), `longest` at most.
-
-    `letters` (int32, by node) number the characters from 1 on; 0 ends a suffix.
-    """
+    """Write the characters of the suffix at each node (uint8), `longest` at most; a letter 0 ends it."""
     n = 0
     for node in range(letters.size - 1, -1, -1):
         n = min(n + 1, longest) if letters[node] > 0 else 0
@@ -117,7 +110,7 @@ def first_keys(first, last, nodes, letters, size, bits, width, keys):
 def next_keys(first, last, nodes, rank, size, bits, width, keys):
     """Write the ranks of the suffixes at a range of `nodes` and of those `width` characters on.
 
-    Each rank takes `bits` bits; a suffix that ends before has 0.
+    A suffix that ends before has 0 there.
     """
     for r in range(first, last):
         node = np.int64(nodes[r])
@@ -160,8 +153,8 @@ def set_ranks(keys, nodes, rank):
 def compare(first, last, nodes, letters, size, piece_of, counts, common, weight):
     """Write what each of a range of suffixes has in common with the one before, and its occurrences.
 
-    These are those of its piece; `piece_of` is int32 by node. `common` is uint8[n + 1], in characters; less
-    than 2 counts as 0. `weight` is int64.
+    `common` is uint8[n + 1], in characters; less than 2 counts as 0. `weight` (int64) is the count of its
+    piece, `piece_of` int32 by node.
     """
     for r in range(first, last):
         if r + _AHEAD < nodes.size:
@@ -234,10 +227,7 @@ def find_intervals(nodes, size, common, weight, least, intervals, stack):
 
 @kernel
 def shorten(home, codes, widths, most, length):
-    """Cut the texts that have more than `most` bytes to as many characters as fit.
-
-    `widths` (int32, by code point) are the bytes of a character.
-    """
+    """Cut texts to as many characters as fit into `most` bytes; `widths` are bytes by code point (int32)."""
     for x in range(home.size):
         left, n = most, 0
         while n < length[x] and widths[codes[home[x] + n]] <= left:

@@ -19,6 +19,7 @@ import math
 import numpy as np
 
 from toktk.kernels import inlined, kernel
+from toktk.kernels.memory import char_length
 
 MAX_NODES = 1 << 26
 _NODE = MAX_NODES - 1
@@ -47,12 +48,8 @@ def trie_node(word):
 def fill_trie(data, offsets, entered, table, token_at):
     """Enter the tokens ``data[offsets[t]:offsets[t + 1]]`` for each t in `entered`; return the nodes.
 
-    Args:
-        entered: int64[m], indices of tokens, none empty.
-        table: int64[slots], all -1; slots a power of two >= 512, more than there are bytes in the tokens.
-        token_at: int64[nodes], all -1; becomes the index of the token that ends at a node. As long as there
-            are bytes in the tokens, and one more.
-
+    No token is empty. `table` has a power of two >= 512 of slots, more than there are bytes in the tokens;
+    `token_at` (int64[bytes + 1]) becomes the index of the token that ends at a node. Both are -1 at first.
     Returns -1 - t where token t equals one before it.
     """
     n_nodes = 1
@@ -74,18 +71,6 @@ def fill_trie(data, offsets, entered, table, token_at):
         token_at[node] = t
         table[at] |= 1
     return n_nodes
-
-
-@inlined
-def char_length(byte):
-    """Return how many bytes the character has that begins with `byte`; 1 if none does."""
-    if byte < 0xC0:
-        return 1
-    if byte < 0xE0:
-        return 2
-    if byte < 0xF0:
-        return 3
-    return 4
 
 
 @inlined
@@ -141,10 +126,10 @@ def viterbi_spans(data, offsets, vocabulary, ids, ends, best, back):
     positions ascend, so of equal paths the one whose last token is longest wins, then the one before.
 
     Args:
-        vocabulary: the trie as `table`; `token_at`, `score_at`: int64 and float64[nodes], the token that ends
-            at a node and its score; `fallback`; `unknown`; `first_id`, the id of the first token.
-        ids: uint32, room for all bytes; ends: int64[spans].
-        best, back: float64 and int64[longest span + 1].
+        vocabulary: `table`; `token_at`, `score_at`: int64 and float64[nodes], the token that ends at a node
+            and its score; `fallback`; `unknown`; the id of the first token.
+        ids, ends: uint32 with room for all bytes, and int64[spans].
+        best, back: float64 and int64[longest span + 1], scratch.
 
     Returns how many ids there are, or -1 - p where span p cannot be spelled.
     """

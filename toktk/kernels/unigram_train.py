@@ -1,17 +1,15 @@
 """Lattices of all pieces: for each place in a piece, the tokens that end there.
 
 Sorted pieces begin alike, so their lattices are kept as a trie: piece q adds nodes for its characters from
-``shared[q]`` on; the nodes before these are those of the piece before it. A node stands for all pieces that
-begin with its text, so what is summed up to it is computed once. An edge ends at a node. It is
-``id << 5 | length - 1`` with the length in characters. The edges of a node are sorted, the longest first; the
-last is of one character: a token, or the way around by bytes.
+``shared[q]`` on; the nodes before these are those of the piece before it. So what is summed up to a node is
+computed once for all pieces that begin alike. An edge ends at a node; it is ``id << 5 | length - 1`` with the
+length in characters. The edges of a node are sorted, the longest first; the last is of one character: a
+token, or the way around by bytes.
 
 A walk over the nodes keeps one value for each depth; going back undoes what going forth has done.
 Expectations are added as whole multiples of ``1 / scale``. Such sums are exact in float64, so they depend
-neither on the order nor on the number of threads.
-
-The inner loops count in uint64, which spares a test for negative indices at each access. The slow twin of all
-this is in `toktk.educational`.
+neither on the order nor on the number of threads. Unsigned indices spare the test for negative ones. The
+slow twin is in `toktk.educational`.
 """
 
 from __future__ import annotations
@@ -69,8 +67,7 @@ class Paths(NamedTuple):
 def share_prefixes(codes, heads, n_short, every, shared):
     """Write how many characters each piece has in common with the one before (int32).
 
-    0 from piece `n_short` on, and for each piece whose index is a multiple of `every`, where a thread may
-    begin.
+    0 from piece `n_short` on, and for every `every`-th piece, where a thread may begin.
     """
     for q in range(heads.size - 1):
         shared[q] = 0
@@ -86,10 +83,7 @@ def share_prefixes(codes, heads, n_short, every, shared):
 
 @kernel
 def count_edges(first_piece, last_piece, trie, tokens):
-    """Count in the fan (all 0 at first) the edges that end at the nodes of a range of pieces.
-
-    One edge of each node is of one character. Returns how many edges there are.
-    """
+    """Count in the fan (all 0 at first) the edges that end at nodes of a range of pieces; return how many."""
     heads, shared, bases, _, fan, _ = trie
     longest, shorter, length = tokens
     total = np.int64(0)
@@ -114,10 +108,8 @@ def count_edges(first_piece, last_piece, trie, tokens):
 def fill_edges(first_piece, last_piece, start, trie, tokens, codes, id_of, end, places):
     """Write the edges that `count_edges` has counted, from `start` on.
 
-    Args:
-        codes, id_of: int32: the character at each place, and the id of each character as a token.
-        end: int32 by token, filled: a node at which it ends.
-        places: int64, scratch, with room for the characters of a piece.
+    `codes` and `id_of` (int32) are the character at each place and the id of each character; `end` (int32)
+    becomes a node at which each token ends; `places` (int64) has room for the characters of a piece.
     """
     heads, shared, bases, _, fan, edges = trie
     longest, shorter, length = tokens
@@ -243,8 +235,7 @@ def expect_long(first_piece, last_piece, start, trie, table, scale, alpha, beta,
     """Do what `expect` does for pieces that share no nodes, however improbable they are.
 
     The true sums at depth i are ``alpha[i] * 2**(-256 * shifts[i, 0])``, and so for beta with
-    ``shifts[i, 1]`` (int64): inside a likely token, they can be far smaller than before and after. All have
-    room for the characters of a piece and one more.
+    ``shifts[i, 1]`` (int64). All have room for the characters of a piece and one more.
     """
     heads, _, bases, counts, fan, edges = trie
     start = np.int64(start)
@@ -345,10 +336,7 @@ def _best_other(paths, node, n, token):
 
 @kernel
 def mark_reachable(first_token, last_token, end, length, kept, paths, reachable):
-    """Set ``reachable[k]`` (bool) to whether token k is kept and the best segmentation of its own text.
-
-    `end` (int32) is a node at which a token ends, `length` (uint8) its characters.
-    """
+    """Set ``reachable[k]`` (bool) to whether token k is kept and the best segmentation of its own text."""
     for k in range(first_token, last_token):
         reachable[k] = kept[k]
         if kept[k] and length[k] > 1:
@@ -368,7 +356,7 @@ def losses(first_token, last_token, tokens, paths, times, total, spelling, byte_
     Args:
         tokens: home, end (int32), length (uint8), alive (bool), by token. ``home[k]`` is the character of a
             token of one character; the ids from ``alive.size`` on are characters that are no token.
-        times, byte_times: occurrences by id and by byte; `total` is the sum over tokens.
+        times, byte_times, total: occurrences by id and by byte, and the sum over tokens.
         spelling: int16[:, 4], the bytes of each character, -1 at the end.
     """
     home, end, length, alive = tokens
@@ -415,9 +403,9 @@ def _spell(c, f, spelling, byte_times):
 
 @kernel
 def digamma(x, result):
-    """Write the digamma function of each x > 0 (float64): the recurrence up to 8, then the asymptotic series.
+    """Write the digamma function of each x > 0 (float64); off by less than 1e-12 from 0.5 on.
 
-    (Abramowitz and Stegun 1964, 6.3.5 and 6.3.18; off by less than 1e-12 from 0.5 on.)
+    The recurrence up to 8, then the asymptotic series (Abramowitz and Stegun 1964, 6.3.5 and 6.3.18).
     """
     for i in range(x.size):
         value = x[i]
