@@ -28,8 +28,7 @@ def empty_pair_table(n_pairs: int) -> tuple[np.ndarray, np.ndarray]:
     """Return a table for `n_pairs` at most: (slots, filter).
 
     Slots, int64[2 * power of two], hold left << 32 | right and rank << 32 | id; -1 where free. The filter,
-    uint64, has four bits for a slot, set where a pair may be. It fits into the second-level cache, and most
-    pairs that are looked for do not exist.
+    uint64, has four bits for a slot, set where a pair may be: most look-ups need no more.
     """
     n_slots = 1 << max(2 * n_pairs, 16).bit_length()
     return np.full(2 * n_slots, -1, dtype=np.int64), np.zeros(n_slots // 16, dtype=np.uint64)
@@ -251,14 +250,13 @@ def sweep_pieces(data, offsets, first, last, rows, groups, counts, is_word, byte
     """Encode pieces first..last under the full merge list and add up what every size needs.
 
     Args:
-        rows: int64[pieces + 1]; groups: int32, counts: int64: the count of a piece in each group (CSR).
+        rows, groups, counts: int64[pieces + 1], int32 and int64: the count of a piece in each group (CSR).
         is_word: uint8[pieces], whether the piece holds a letter.
         bin_of: int32[merges], the column of a merge in `merged` and `single`.
-        merged: int64[G, bins], applied merges. single: int64[G, bins], word pieces that become one token.
+        merged, single: int64[G, bins], applied merges, and word pieces that become one token.
         single_bytes: int64[G], word pieces of one byte.
-        applied: int64[merges], how often each merge is applied. byte_counts: int64[256], by byte.
+        applied, byte_counts: int64, how often each merge is applied, and each byte occurs.
         late: int64[:, 3], (m, rank, count) of merges that wait for a later one (m > rank).
-        scratch: as for `encode_piece`.
 
     Returns how many rows of `late` are needed; beyond its length they are dropped, so call again with more.
     """

@@ -264,15 +264,13 @@ def begin_merge(pairs, sides, merges, state, index):
 def apply_merge(text, sides, start, n, a, b, c):
     """Merge (a, b) into c at the `n` places of one run, and gather what stands around the merges.
 
-    Returns the numbers of left neighbors, right neighbors and merges, and the weight of (c, c), which is also
-    that of the (c, a) that a following merge undid.
+    Returns the numbers of left neighbors, right neighbors and merges, and the weight of (c, c).
     """
     cells, weights, pool, births = text
     left, right, touched = sides
     n_left = n_right = n_births = np.int64(0)
     twin = np.int64(0)
     la, lb = left[a, LENGTH], left[b, LENGTH]
-    lc = la + lb
     for k in range(start, start + n):
         if k + AHEAD < start + n:
             prefetch(cells, 2 * np.int64(pool[k + AHEAD]))
@@ -287,23 +285,20 @@ def apply_merge(text, sides, start, n, a, b, c):
             cells[2 * q] = INTERIOR
         cells[2 * p] = c
         cells[2 * r - 2] = ~c
-        births[n_births, BEFORE] = -1
-        births[n_births, AFTER] = -1
+        births[n_births, BEFORE] = births[n_births, AFTER] = -1
         births[n_births, HERE] = p
         if before != SENTINEL:
             neighbor = before if before >= 0 else ~before
             if neighbor == c:
                 twin += w
-                births[n_births, BEFORE] = c
-                births[n_births, BEFORE_AT] = p - lc
             else:
                 if left[neighbor, OCCURRENCES] == 0:
                     touched[0, n_left] = neighbor
                     n_left += 1
                 left[neighbor, WEIGHT] += w
                 left[neighbor, OCCURRENCES] += 1
-                births[n_births, BEFORE] = neighbor
-                births[n_births, BEFORE_AT] = p - left[neighbor, LENGTH]
+            births[n_births, BEFORE] = neighbor
+            births[n_births, BEFORE_AT] = p - left[neighbor, LENGTH]
         if after >= 0:
             if right[after, OCCURRENCES] == 0:
                 touched[1, n_right] = after
@@ -331,8 +326,7 @@ def _add_pair(pairs, state, key, count, places):
 def settle(text, pairs, sides, state, merge, gathered, floor, longest):
     """Turn what `apply_merge` gathered for `merge` (a, b, c) into counts, new pairs and their runs.
 
-    The new pairs follow those that there were; whoever calls this queues them. The gathering arrays are
-    cleared.
+    The caller queues the new pairs, which follow the old ones. The gathering arrays are cleared.
     """
     births, pool = text.births, text.pool
     left, right, touched = sides

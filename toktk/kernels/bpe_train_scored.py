@@ -139,10 +139,8 @@ def merge_best(arrays, merges, new_scores, state, floor, longest):
 
     A call costs as much as a rare merge. So one call does all this, and `arrays` holds Text, Pairs, Ranking
     and Sides as plain tuples, which numba takes several times faster than named ones.
-
-    `new_scores` is float64, empty if none are new; the other arguments are those of
-    `toktk.kernels.bpe_train.merge_steps`. Returns why it came back, and how many pairs have changed. It
-    returns before the merge to grow an array.
+    `new_scores` is float64, empty if none are new. Returns why it came back, and how many pairs have changed.
+    It returns before the merge to grow an array.
     """
     text, pairs = k.Text(*arrays[0]), k.Pairs(*arrays[1])
     ranking, sides = Ranking(*arrays[2]), k.Sides(*arrays[3])

@@ -97,8 +97,7 @@ def add_piece(data, start, n, group, weight, slots, arena, state):
 def _count_part(data, ends, part, group, weight, slots, arena, state, keys):
     """Count the pieces of a part of a document.
 
-    In blocks, twice over: first the keys, asking the memory for their slots, then the slots, which by then
-    have arrived. `keys` is uint64[4 * BLOCK], scratch.
+    Each block first makes its keys and prefetches their slots, then goes to the slots.
     """
     mask = slots.size // 4 - 1
     high = np.uint64(group) << np.uint64(32)
@@ -142,8 +141,8 @@ def count_documents(data, offsets, groups, weights, tables, slots, arena, state,
                     keys):  # fmt: skip
     """Cut and count documents ``data[offsets[d]:offsets[d + 1]]``.
 
-    Comes back with GROW_SLOTS or GROW_ARENA when the table is too small: grow it and call again with the
-    same arguments, and again until DONE. Before a new batch set ``state[BEGUN:]`` to 0.
+    Comes back with GROW_SLOTS or GROW_ARENA when the table is too small: grow it and call again, until DONE.
+    Before a new batch set ``state[BEGUN:]`` to 0.
 
     Args:
         data: uint8, UTF-8. offsets: int64[D + 1]. groups: int32[D]. weights: int64[D], >= 0.
@@ -224,9 +223,8 @@ def slot_bytes(slots, arena, offsets, data):
 def number_pieces(data, offsets, heads, following, first, piece_of):
     """Give equal spans the same number, in order of first appearance; return how many numbers.
 
-    Args:
-        heads: int32[power of two], all -1. following, first: int32[n], scratch.
-        piece_of: int32[n], the result.
+    `heads` is int32[power of two], all -1; `following` and `first` are int32[n], scratch; `piece_of`
+    (int32[n]) is the result.
     """
     mask = heads.size - 1
     n_pieces = 0

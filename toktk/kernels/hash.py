@@ -6,18 +6,17 @@ what a run reports: changing a constant here changes every held-out set.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from toktk.kernels import kernel
 from toktk.kernels.memory import load64, load_word
 
 
-def _mix(h: Any) -> Any:
+def _mix(h: np.ndarray) -> np.ndarray:
     h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return h ^ (h >> np.uint64(31))
+    mixed: np.ndarray = h ^ (h >> np.uint64(31))
+    return mixed
 
 
 _mix_one = kernel(_mix)
@@ -45,13 +44,7 @@ def _hash_spans(data: np.ndarray, offsets: np.ndarray, hashes: np.ndarray) -> No
 def hash_spans(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Return the uint64 hash of each span ``data[offsets[i]:offsets[i + 1]]``.
 
-    Args:
-        data: uint8, C-contiguous.
-        offsets: int64, ascending, within ``0 .. data.size``; one more than there are spans.
-
-    Raises:
-        TypeError: another dtype, or not contiguous.
-        ValueError: the offsets descend or leave the data.
+    `data` is uint8; `offsets`, int64, ascend within ``0 .. data.size``; both are contiguous.
     """
     if data.dtype != np.uint8 or offsets.dtype != np.int64:
         raise TypeError(f"hash_spans takes uint8 and int64, not {data.dtype} and {offsets.dtype}")
@@ -70,7 +63,4 @@ def hash_spans(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 def mix(hashes: np.ndarray, salt: int) -> np.ndarray:
     """Return a second hash of `hashes` (uint64), independent of the first and of other salts."""
-    mixed: np.ndarray = _mix(
-        hashes ^ np.uint64((salt * 0x9E3779B97F4A7C15 + 0x632BE59BD9B4E019) % 2**64)
-    )
-    return mixed
+    return _mix(hashes ^ np.uint64((salt * 0x9E3779B97F4A7C15 + 0x632BE59BD9B4E019) % 2**64))

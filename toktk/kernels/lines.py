@@ -55,13 +55,8 @@ def _split_lines(data: np.ndarray, text: np.ndarray, offsets: np.ndarray) -> int
 def split_lines(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return ``(text, offsets)``: the bytes without line feeds, and where each line lies in them.
 
-    A last line without a line feed counts; after a final line feed there is no further line.
-
-    Args:
-        data: uint8, C-contiguous.
-
-    Raises:
-        TypeError: another dtype, or not contiguous.
+    A last line without a line feed counts; after a final line feed there is no further line. `data` is
+    contiguous uint8.
     """
     if data.dtype != np.uint8 or not data.flags.c_contiguous:
         raise TypeError(f"split_lines takes contiguous uint8, not {data.dtype}")

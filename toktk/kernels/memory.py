@@ -135,3 +135,28 @@ def code_point(data, i, width):
         for k in range(1, width):
             code = (code << 6) | (np.int64(data[i + k]) & 0x3F)
     return code
+
+
+# The least code point of a character, by its bytes.
+_LEAST = np.array([0, 0, 0x80, 0x800, 0x10000])
+
+
+@kernel
+def character(data, i, stop):
+    """Return code point and bytes of the character at `i`; -1 and 1 where there is none.
+
+    Surrogates and numbers above U+10FFFF count as characters.
+    """
+    code = np.int64(data[i])
+    if code < 0x80:
+        return code, 1
+    width = char_length(code)
+    if width == 1 or code >= 0xF8 or i + width > stop:
+        return np.int64(-1), 1
+    wrong = np.int64(0)
+    for k in range(1, width):
+        wrong |= (np.int64(data[i + k]) & 0xC0) ^ 0x80
+    code = code_point(data, i, width)
+    if wrong or code < _LEAST[width]:
+        return np.int64(-1), 1
+    return code, width

@@ -80,12 +80,10 @@ def holds_mark(data, begin, stop):
     """Tell whether U+2581 occurs in ``data[begin:stop]``; no branch at a byte, so vector code."""
     one, two = np.uint64(1), np.uint64(2)
     for first in range(begin, stop - 2, BLOCK):
-        is_there = np.uint8(0)
+        hits = np.uint8(0)
         for i in range(np.uint64(first), np.uint64(min(first + BLOCK, stop - 2))):
-            is_there |= np.uint8(
-                (data[i] == 0xE2) & (data[i + one] == 0x96) & (data[i + two] == 0x81)
-            )
-        if is_there:
+            hits |= np.uint8((data[i] == 0xE2) & (data[i + one] == 0x96) & (data[i + two] == 0x81))
+        if hits:
             return True
     return False
 

@@ -22,9 +22,7 @@ from toktk.kernels.bpe_encode import (
     merge_symbols,
     merges_of,
 )
-from toktk.kernels.memory import are_equal, hash_bytes
-
-_LEAST = np.array([0, 0, 0x80, 0x800, 0x10000])  # of code points, by bytes
+from toktk.kernels.memory import are_equal, character, hash_bytes
 
 
 @kernel
@@ -71,24 +69,6 @@ def find_tokens(data, starts, table, token_data, offsets, ids):
 
 
 @kernel
-def _character(data, start, stop):
-    """Return code point and bytes of the character, not ASCII, at `start`; -1 and 1 where there is none."""
-    code = np.int64(data[start])
-    width = 2 if code < 0xE0 else 3 if code < 0xF0 else 4
-    if code < 0xC0 or code >= 0xF8 or start + width > stop:
-        return np.int64(-1), 1
-    code &= 0x7F >> width
-    wrong = np.int64(0)
-    for k in range(1, width):
-        byte = np.int64(data[start + k])
-        wrong |= (byte & 0xC0) ^ 0x80
-        code = (code << 6) | (byte & 0x3F)
-    if wrong or code < _LEAST[width]:
-        return np.int64(-1), 1
-    return code, width
-
-
-@kernel
 def _spell(data, start, n, spelling, scratch):
     """Write the first symbols of a piece and what merges them (see `merge_symbols`); return how many."""
     byte_ids, characters, anywhere, first = spelling
@@ -105,7 +85,7 @@ def _spell(data, start, n, spelling, scratch):
             continue
         width, symbol = 1, np.int64(-1)
         if anywhere or i == start or data[i - 1] >= 0x80:
-            code, width = _character(data, i, stop)
+            code, width = character(data, i, stop)
             if 0 <= code < characters.size:
                 symbol = np.int64(characters[code])
         if symbol >= 0:

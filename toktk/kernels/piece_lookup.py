@@ -177,8 +177,7 @@ def _emit(slots, home, s, pool, out, k, piece, todo, state):
         out[k], out[k + _ONE], out[k + _TWO] = pair & _LOW, pair >> _HALF, value & _LOW
         k += value >> _HALF
     if s != h and not slots[h + _THREE] & _PENDING:
-        for f in range(4):
-            field = np.uint64(f)
+        for field in range(_FOUR):
             slots[s + field], slots[h + field] = slots[h + field], slots[s + field]
     return k
 

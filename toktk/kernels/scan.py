@@ -206,8 +206,8 @@ def _step(data, tables, lanes, t, n, raw):
 def _settle(data, part, raw, last, ends, n):
     """Turn the open raw ends of a part, up to `last`, into positions at ``ends[n:]``.
 
-    An end is where the character begins whose last byte was read in that step. Returns the last end. In text
-    that is not UTF-8 they may not follow one another; then -1.
+    An end is where the character begins whose last byte was read in that step. Returns the last end; -1 where
+    they do not ascend, in text that is not UTF-8.
     """
     first, shift = np.uint64(part[_OPEN]), part[_SHIFT]
     previous = part[_FROM]
@@ -343,11 +343,8 @@ def cut_block(data, offsets, tables, work, ends, n):
 
     Part i is of document ``parts[i, DOCUMENT]``, begins at ``parts[i, BEGIN]``, and its pieces end at
     ``ends[parts[i, FIRST]:parts[i, LAST]]``. Every part has one at least; parts are in order and leave
-    nothing out. Before a new batch call `rewind`.
-
-    Args:
-        data: uint8, UTF-8. offsets: int64[D + 1]. work: of `workspace`.
-        ends: int64, with room for `BLOCK` from `n` on; the first part's `FIRST` is `n`.
+    nothing out. `work` is by `workspace`; `ends` (int64) has room for `BLOCK` from `n` on. Before a new batch
+    call `rewind`.
     """
     cursor, parts, lanes, raw = work
     n_parts = _plan(data, offsets, tables, cursor, parts)
@@ -373,8 +370,8 @@ def cut_blocks(data, offsets, tables, work, ends, last_begin, document, lasts):
     """Cut on (see `cut_block`) while no more than `last_begin` ends are written; return (pieces, documents).
 
     Writes how many pieces there are up to the end of each document, or so far, to
-    ``lasts[document:documents]``; `document` is where the last call stopped, 0 at first, and the next one
-    begins with the last of `documents`. At the end of the text `documents` is all, or there are no pieces.
+    ``lasts[document:documents]``. `document` is 0 at first, then ``documents - 1`` of the call before. At the
+    end of the text `documents` is all, or there are no pieces.
     """
     _, parts, _, _ = work
     n = np.int64(0)

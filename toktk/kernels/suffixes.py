@@ -1,8 +1,8 @@
 """Repeated substrings of the pieces, from their sorted suffixes.
 
-A *node* is a place between the characters of a piece: a piece of n characters has n nodes at which a
-character begins and one at its end. ``heads[p]`` is the first node of piece p. The suffix at a node goes to
-the end of the piece, to a character that no seed may hold, or as far as the longest seed.
+A *node* is a place in a piece at which a character begins, or its end. ``heads[p]`` is the first node of
+piece p. The suffix at a node goes to the end of the piece, to a character that no seed may hold, or as far as
+the longest seed.
 
 In the sorted list of suffixes, those that begin with the same substring are neighbors. The *intervals* are
 the substrings that are not always followed by the same character: of all others, a longer one occurs as
@@ -15,39 +15,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from toktk.kernels import inlined, kernel
-from toktk.kernels.memory import code_point, prefetch
+from toktk.kernels import kernel
+from toktk.kernels.memory import character, prefetch
 
 INVALID = 0x110000  # this plus the byte stands for a byte that is not part of UTF-8
 N_CODES = INVALID + 256 + 1
 DIGIT = 11  # bits that one pass of the sort looks at
 _AHEAD = 16
-
-
-@inlined
-def _length(data, i, stop):
-    """Return the bytes of the character at `i`; 0 for a byte that is not part of UTF-8 (RFC 3629)."""
-    lead = data[i]
-    n = 1 if lead < 0x80 else 0
-    if lead >= 0xC2 and lead < 0xE0:
-        n = 2
-    elif lead >= 0xE0 and lead < 0xF0:
-        n = 3
-    elif lead >= 0xF0 and lead < 0xF5:
-        n = 4
-    if i + n > stop:
-        n = 0
-    if n > 2:
-        second = data[i + 1]  # no overlong form, no surrogate, nothing beyond U+10FFFF
-        if (lead == 0xE0 and second < 0xA0) or (lead == 0xED and second >= 0xA0):
-            n = 0
-        if (lead == 0xF0 and second < 0x90) or (lead == 0xF4 and second >= 0x90):
-            n = 0
-    for k in range(1, n):
-        if data[i + k] & 0xC0 != 0x80:
-            n = 0
-            break
-    return n
 
 
 @kernel
@@ -62,11 +36,9 @@ def decode(data, offsets, codes, heads):
         heads[p] = node
         i, stop = offsets[p], offsets[p + 1]
         while i < stop:
-            n = _length(data, i, stop)
-            if n == 0:
+            code, n = character(data, i, stop)
+            if code < 0 or 0xD800 <= code < 0xE000 or code >= INVALID:
                 code, n = INVALID + np.int64(data[i]), 1
-            else:
-                code = code_point(data, i, n)
             codes[node] = code
             node += 1
             i += n

@@ -167,11 +167,8 @@ def _write_path(data, start, n, token_at, fallback, first_id, back, ids, k):
                 ids[k] = fallback[data[start + j]]
                 k += 1
         i = before
-    low, high = first, k - 1
-    while low < high:
-        ids[low], ids[high] = ids[high], ids[low]
-        low += 1
-        high -= 1
+    for j in range((k - first) >> 1):
+        ids[first + j], ids[k - 1 - j] = ids[k - 1 - j], ids[first + j]
     return k
 
 
@@ -225,8 +222,7 @@ def greedy_spans(data, offsets, table, token_at, fallback, first_id, ids, ends):
 def log_likelihood_spans(data, offsets, table, score_at, fallback, unknown, out, forward):
     """Write the log of the sum of exp(score) over all paths of each span to `out` (float64[spans]).
 
-    Arguments are as for `viterbi_spans`, `forward` is float64[longest span + 1]. A span that cannot be
-    spelled gets minus infinity.
+    A span that cannot be spelled gets minus infinity. `forward` is float64[longest span + 1].
     """
     spells = fallback[0] >= 0
     for p in range(offsets.size - 1):

@@ -86,22 +86,19 @@ def count_edges(first_piece, last_piece, trie, tokens):
     """Count in the fan (all 0 at first) the edges that end at nodes of a range of pieces; return how many."""
     heads, shared, bases, _, fan, _ = trie
     longest, shorter, length = tokens
-    total = np.int64(0)
     for q in range(first_piece, last_piece):
         size, known = heads[q + 1] - heads[q] - 1, np.int64(shared[q])
         first = known - MASK if known > MASK else np.int64(0)
         for i in range(first, size):
             if i >= known:
                 fan[bases[q] + i - known] += 1
-                total += 1
             token = np.int64(longest[heads[q] + i])
             while token >= 0:
                 depth = i + np.int64(length[token])
                 if depth > known:
                     fan[bases[q] + depth - known - 1] += 1
-                    total += 1
                 token = np.int64(shorter[token])
-    return total
+    return fan[bases[first_piece] : bases[last_piece]].sum()
 
 
 @kernel
@@ -149,8 +146,7 @@ def find_parents(trie, path, parent):
 def renumber(first_piece, last_piece, start, trie, new_id):
     """Give the edges of a range of pieces, from `start` on, new ids (int32, by id); those with -1 go."""
     fan, edges = trie.fan, trie.edges
-    source = np.uint64(start)
-    at = np.uint64(start)
+    source = at = np.uint64(start)
     for i in range(trie.bases[first_piece], trie.bases[last_piece]):
         node = np.uint64(i)
         stop, begin = source + np.uint64(fan[node]), at
@@ -167,10 +163,9 @@ def renumber(first_piece, last_piece, start, trie, new_id):
 def expect(first_piece, last_piece, start, trie, table, scale, alpha, beta, undo):
     """Add the expected occurrences of each id, times `scale`, to ``table[id, 1]``.
 
-    The expectation is over all segmentations of a piece, each as likely as the product of the probabilities
-    ``table[id, 0]`` (float64) of its tokens, by the forward-backward algorithm. The pieces have SHORT
-    characters at most. `alpha` and `beta` (float64) have SHORT + 1 places, `undo` (float64) one for each node
-    of the range. Returns where the edges end.
+    This is the forward-backward algorithm: a segmentation is as likely as the product of the probabilities
+    ``table[id, 0]`` (float64) of its tokens. The pieces have SHORT characters at most; `alpha` and `beta` one
+    place more, `undo` one for each node of the range (float64). Returns where the edges end.
     """
     heads, shared, bases, counts, fan, edges = trie
     node = np.uint64(bases[first_piece])
@@ -190,8 +185,7 @@ def expect(first_piece, last_piece, start, trie, table, scale, alpha, beta, undo
             alpha[last + _ONE] = total
             node += _ONE
     end = at
-    for depth in range(SHORT + 1):
-        beta[depth] = 0.0
+    beta[: SHORT + 1] = 0.0
     for q in range(last_piece - 1, first_piece - 1, -1):
         size = heads[q + 1] - heads[q] - 1
         beta[size] += counts[q] * scale / alpha[size]
@@ -242,8 +236,7 @@ def expect_long(first_piece, last_piece, start, trie, table, scale, alpha, beta,
     for piece in range(first_piece, last_piece):
         n = heads[piece + 1] - heads[piece] - 1
         base = bases[piece]
-        for i in range(n + 1):
-            alpha[i] = beta[i] = 0.0
+        alpha[: n + 1] = beta[: n + 1] = 0.0
         alpha[0] = beta[n] = 1.0
         shifts[0, 0] = shifts[n, 1] = 0
         at = start
@@ -366,8 +359,7 @@ def losses(first_token, last_token, tokens, paths, times, total, spelling, byte_
         f = np.float64(times[k])
         if f == 0.0:
             continue
-        parts = 0
-        logs = 0.0
+        parts, logs = 0, 0.0
         n = np.int64(length[k])
         if n == 1:
             parts, logs = _spell(home[k], f, spelling, byte_times)
@@ -392,8 +384,7 @@ def losses(first_token, last_token, tokens, paths, times, total, spelling, byte_
 @kernel
 def _spell(c, f, spelling, byte_times):
     """Return how many bytes spell character `c`, and the sum of the logs of their occurrences plus `f`."""
-    parts = 0
-    logs = 0.0
+    parts, logs = 0, 0.0
     for i in range(4):
         if spelling[c, i] >= 0:
             parts += 1
