@@ -161,8 +161,7 @@ class _Source:
 
         `work` and `ends` are scratch of the caller's thread, for the kernel.
         """
-        from toktk.kernels.piece_lookup import cut_blocks
-        from toktk.kernels.scan import rewind
+        from toktk.kernels.scan import BLOCK, cut_blocks, rewind
 
         if self._compiled is None:
             yield from self._by_pretokenizer(first, last)
@@ -173,7 +172,9 @@ class _Source:
         lasts = np.zeros(last - first, dtype=np.int64)
         part, start = 0, int(offsets[0])
         while part < last - first:
-            n, stop = cut_blocks(self._data, offsets, tables, work, ends, part, lasts)
+            n, stop = cut_blocks(
+                self._data, offsets, tables, work, ends, ends.size - BLOCK, part, lasts
+            )
             yield _Block(self._data, start, read_only(ends[:n], np.int64), part, lasts[part:stop])
             if n == 0:
                 return
@@ -266,11 +267,13 @@ class _Table:
 
     def _settle(self, data: Bytes, out: Ids) -> Ids:
         """Have the model encode the new pieces, and enter them."""
+        from toktk.kernels.text_totals import gather_spans
+
         k, state, todo = self._kernels, self._state, self._todo
         n, n_patches = int(state[k.MISSES]), int(state[k.PATCHES])
-        packed = np.empty(int(todo[:n, k.LENGTH].sum()), dtype=np.uint8)
-        offsets = np.empty(n + 1, dtype=np.int64)
-        k.gather(data, todo, n, packed, offsets)
+        offsets = offsets_of(todo[:n, k.LENGTH])
+        packed = np.empty(int(offsets[-1]), dtype=np.uint8)
+        gather_spans(data, todo[:n, k.BEGIN].copy(), offsets, packed)
         ids, ends = self._model.encode_pieces(packed, offsets)
         counts = np.diff(ends, prepend=0)
         self._arena = _at_least(self._arena, int(state[k.ARENA_USED]) + packed.size)

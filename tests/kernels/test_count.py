@@ -147,17 +147,17 @@ def test_tables_add_up(one, other):
 def test_hash_depends_on_the_bytes_alone(part, before, after):
     around = np.frombuffer(before + part + after, np.uint8)
     alone = np.frombuffer(part, np.uint8)
-    assert k.hash_long(around, len(before), len(part)) == k.hash_long(alone, 0, len(part))
+    assert k.hash_bytes(around, len(before), len(part)) == k.hash_bytes(alone, 0, len(part))
 
 
 def test_hash_tells_lengths_and_places_apart():
     zeros = np.zeros(64, np.uint8)
-    assert len({int(k.hash_long(zeros, 0, n)) for n in range(65)}) == 65
+    assert len({int(k.hash_bytes(zeros, 0, n)) for n in range(65)}) == 65
     found = set()
     for i, value in itertools.product(range(40), (1, 128, 255)):
         data = np.zeros(40, np.uint8)
         data[i] = value
-        found.add(int(k.hash_long(data, 0, 40)))
+        found.add(int(k.hash_bytes(data, 0, 40)))
     assert len(found) == 120
 
 

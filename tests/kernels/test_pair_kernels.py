@@ -63,7 +63,8 @@ def spelling(pairs, chars):
     else:
         certain = np.full(0xF0 if SLOW else ord("東") + 1, -1, np.int32)
         least = np.full((2, 1256), NO_RANK)
-        find_certain(rows(pairs), table, byte_ids, np.zeros(1256, bool), *least, certain)
+        ends, symbols = np.zeros(1256, bool), np.empty(4, np.int64)
+        find_certain(rows(pairs), table, byte_ids, ends, *least, certain, symbols)
     if SLOW:
         first[:] = UNKNOWN
     else:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from toktk.encoder import Limits, _Table
 from toktk.kernels import piece_lookup as k
-from toktk.kernels.count import hash_long
+from toktk.kernels.memory import hash_bytes
 
 SLOW = bool(numba.config.DISABLE_JIT)
 TINY = Limits(
@@ -75,7 +75,7 @@ def test_equal_hashes_are_told_apart():
     # Of two words, the second undoes in the hash what the first changed.
     def state(word):
         data = np.frombuffer(word, np.uint8)
-        # hash_long starts from the length, so take away that of 8 and put in that of 16.
+        # hash_bytes starts from the length, so take away that of 8 and put in that of 16.
         m1, m3, mod = 0x9E3779B97F4A7C15, 0x165667B19E3779F9, 2**64
         h = ((16 * m3 % mod) ^ int(data.view(np.uint64)[0])) * m1 % mod
         return h ^ (h >> 31)
@@ -85,7 +85,7 @@ def test_equal_hashes_are_told_apart():
     fixed = int(np.frombuffer(last, np.uint64)[0]) ^ state(one) ^ state(other)
     a, b = one + last, other + fixed.to_bytes(8, "little")
     arrays = [np.frombuffer(piece, np.uint8) for piece in (a, b)]
-    assert hash_long(arrays[0], 0, 16) == hash_long(arrays[1], 0, 16)
+    assert hash_bytes(arrays[0], 0, 16) == hash_bytes(arrays[1], 0, 16)
     model = Model()
     table = _Table(model, ROOMY)
     parts = [a, b, b, a, a + b, b"c", b]

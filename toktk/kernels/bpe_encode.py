@@ -1,8 +1,7 @@
 """Encoding a piece by ranked merges, and reading off every vocabulary size at once.
 
-With r1, r2, … the ranks of the merges applied to a piece and m_i = max(r1..r_i), a vocabulary of the
-first k merges applies exactly the merges with m_i < k: greedy lowest-rank encoding under the shorter list
-goes the same way until the lowest rank at hand is k or more, and stops there.
+Let r1, r2, … be the ranks of the merges applied to a piece, and m_i = max(r1..r_i). A vocabulary of the
+first k merges applies those with m_i < k: it goes the same way until the lowest rank is k or more.
 
 The slow twins are `toktk.educational.encode` and `tokens_at_every_size`.
 """
@@ -29,8 +28,7 @@ def empty_pair_table(n_pairs: int) -> tuple[np.ndarray, np.ndarray]:
     """Return a table for `n_pairs` at most: (slots, filter).
 
     Slots, int64[2 * power of two], hold left << 32 | right and rank << 32 | id; -1 where free. The filter,
-    uint64, has a bit for each fourth of a slot, set where a pair may be: most that are looked for are none,
-    and it is small enough for the second-level cache.
+    uint64, has four bits for a slot, set where a pair may be: most look-ups need no more.
     """
     n_slots = 1 << max(2 * n_pairs, 16).bit_length()
     return np.full(2 * n_slots, -1, dtype=np.int64), np.zeros(n_slots // 16, dtype=np.uint64)
@@ -66,7 +64,8 @@ def fill_pair_table(pairs, table):
 
 
 @inlined
-def _find(table, a, b):
+def find_merge(table, a, b):
+    """Return rank << 32 | id of the merge of (a, b), or NO_RANK << 32."""
     slots, bits = table
     h = _hash(a, b)
     f = h & np.uint64((bits.size << 6) - 1)
@@ -81,12 +80,6 @@ def _find(table, a, b):
                 break
             s = (s + _ONE) & mask
     return value
-
-
-@kernel
-def find_merge(table, a, b):
-    """Return rank << 32 | id of the merge of (a, b), or NO_RANK << 32."""
-    return _find(table, a, b)
 
 
 @inlined
@@ -104,15 +97,15 @@ def _encode_short(table, symbols, n, values, applied, previous, following, keys)
     """Merge `symbols[:n]`, n < SHORT, in place; ``values[i]`` is the merge with the next, or UNKNOWN.
 
     ``keys[i]`` is its rank << 32 | i, and the least is found without a branch, eight at a time. The symbols
-    are linked in a ring, which a symbol that merges with none closes. Indices are unsigned, so that numba
-    need not ask whether they count from the end. Returns (symbols, merges).
+    are linked in a ring, which a symbol that merges with none closes. Unsigned indices spare the test for
+    negative ones. Returns (symbols, merges).
     """
     width = (np.uint64(n) + np.uint64(8)) >> _THREE << _THREE
     end = np.uint64(n)
     symbols[end] = _NO_SYMBOL
     for i in range(end):
         if values[i] == UNKNOWN:
-            values[i] = _find(table, symbols[i], symbols[i + _ONE])
+            values[i] = find_merge(table, symbols[i], symbols[i + _ONE])
         keys[i] = (values[i] & _HIGH) | np.int64(i)
         previous[i + _ONE], following[i] = np.int64(i), np.int64(i + _ONE)
     previous[np.uint64(0)], following[end] = n, 0
@@ -132,8 +125,8 @@ def _encode_short(table, symbols, n, values, applied, previous, following, keys)
         symbols[at] = new
         keys[gone] = _NONE
         following[at], previous[right] = np.int64(right), np.int64(at)
-        after = _find(table, new, symbols[right])
-        before = _find(table, symbols[left], new)
+        after = find_merge(table, new, symbols[right])
+        before = find_merge(table, symbols[left], new)
         values[at], keys[at] = after, (after & _HIGH) | np.int64(at)
         values[left], keys[left] = before, (before & _HIGH) | np.int64(left)
         applied[n_applied] = best >> 32
@@ -147,22 +140,27 @@ def _encode_short(table, symbols, n, values, applied, previous, following, keys)
 
 
 @kernel
-def _sift_up(heap, i):
-    entry = heap[i]
-    while i > 0 and heap[(i - 1) >> 1] > entry:
-        heap[i] = heap[(i - 1) >> 1]
-        i = (i - 1) >> 1
-    heap[i] = entry
+def _offer(table, symbols, i, j, heap, size):
+    """Push the merge of the symbols at `i` and `j`, if there is one; return the size of the heap."""
+    rank = find_merge(table, symbols[i], symbols[j]) >> 32
+    if rank == NO_RANK:
+        return size
+    entry, at = (rank << 32) | i, size
+    while at > 0 and heap[(at - 1) >> 1] > entry:
+        heap[at] = heap[(at - 1) >> 1]
+        at = (at - 1) >> 1
+    heap[at] = entry
+    return size + 1
 
 
 @kernel
-def _sift_down(heap, size):
-    entry = heap[0]
+def _drop_least(heap, size):
+    """Remove the first entry of a heap; return how many are left."""
+    size -= 1
+    entry = heap[size]
     i = 0
-    while True:
+    while 2 * i + 1 < size:
         child = 2 * i + 1
-        if child >= size:
-            break
         if child + 1 < size and heap[child + 1] < heap[child]:
             child += 1
         if heap[child] >= entry:
@@ -170,6 +168,7 @@ def _sift_down(heap, size):
         heap[i] = heap[child]
         i = child
     heap[i] = entry
+    return size
 
 
 @kernel
@@ -182,21 +181,15 @@ def _encode_long(table, symbols, n, applied, previous, following, heap):
         previous[i], following[i] = i - 1, i + 1
     size = 0
     for i in range(n - 1):
-        rank = _find(table, symbols[i], symbols[i + 1]) >> 32
-        if rank != NO_RANK:
-            heap[size] = (rank << 32) | i
-            size += 1
-            _sift_up(heap, size - 1)
+        size = _offer(table, symbols, i, i + 1, heap, size)
     n_applied = 0
     while size > 0:
         rank, i = heap[0] >> 32, heap[0] & 0xFFFFFFFF
-        size -= 1
-        heap[0] = heap[size]
-        _sift_down(heap, size)
+        size = _drop_least(heap, size)
         j = following[i]
         if symbols[i] < 0 or j >= n:
             continue
-        value = _find(table, symbols[i], symbols[j])
+        value = find_merge(table, symbols[i], symbols[j])
         if value >> 32 != rank:
             continue
         symbols[i] = value & 0xFFFFFFFF
@@ -208,11 +201,7 @@ def _encode_long(table, symbols, n, applied, previous, following, heap):
         n_applied += 1
         for left in (previous[i], i):
             if left >= 0 and following[left] < n:
-                new = _find(table, symbols[left], symbols[following[left]]) >> 32
-                if new != NO_RANK:
-                    heap[size] = (new << 32) | left
-                    size += 1
-                    _sift_up(heap, size - 1)
+                size = _offer(table, symbols, left, following[left], heap, size)
     m = 0
     for i in range(n):
         if symbols[i] >= 0:
@@ -261,27 +250,24 @@ def sweep_pieces(data, offsets, first, last, rows, groups, counts, is_word, byte
     """Encode pieces first..last under the full merge list and add up what every size needs.
 
     Args:
-        rows: int64[pieces + 1]; groups: int32, counts: int64: the count of a piece in each group (CSR).
+        rows, groups, counts: int64[pieces + 1], int32 and int64: the count of a piece in each group (CSR).
         is_word: uint8[pieces], whether the piece holds a letter.
         bin_of: int32[merges], the column of a merge in `merged` and `single`.
-        merged: int64[G, bins], applied merges. single: int64[G, bins], word pieces that become one token.
+        merged, single: int64[G, bins], applied merges, and word pieces that become one token.
         single_bytes: int64[G], word pieces of one byte.
-        applied: int64[merges], how often each merge is applied. byte_counts: int64[256], by byte.
+        applied, byte_counts: int64, how often each merge is applied, and each byte occurs.
         late: int64[:, 3], (m, rank, count) of merges that wait for a later one (m > rank).
-        scratch: as for `encode_piece`.
 
     Returns how many rows of `late` are needed; beyond its length they are dropped, so call again with more.
     """
     n_late = 0
     ranks = scratch[scratch.size >> 3 :]
     for p in range(first, last):
-        n = offsets[p + 1] - offsets[p]
-        _, n_applied = encode_piece(data, offsets[p], n, byte_ids, table, scratch)
-        total = np.int64(0)
-        for e in range(rows[p], rows[p + 1]):
-            total += counts[e]
+        start, n = offsets[p], offsets[p + 1] - offsets[p]
+        _, n_applied = encode_piece(data, start, n, byte_ids, table, scratch)
+        total = counts[rows[p] : rows[p + 1]].sum()
         for i in range(n):
-            byte_counts[data[offsets[p] + i]] += total
+            byte_counts[data[start + i]] += total
         top = np.int64(-1)
         for i in range(n_applied):
             rank = ranks[i]

@@ -1,23 +1,22 @@
 """BPE training: the merge loop over flattened pieces. Its slow twin is `toktk.educational.train_bpe`.
 
-Layout. All pieces lie in one row of *cells*, a sentinel before, between and after them. A cell is two
-int32: a symbol and a weight class. The first cell of a token holds its id, the last one ``~id`` (the one
-cell of a one-byte token holds the id), so both neighbors of a token are found without links. The weight
-class indexes the distinct counts. That table is small enough for the first-level cache; a count per piece
-would cost a cache miss per occurrence.
+All pieces lie in one row of *cells*, a sentinel before, between and after them. A cell is two int32: a symbol
+and a weight class. The first cell of a token holds its id, the last one ``~id`` unless it is also the first,
+so both neighbors of a token are found without links. The weight class indexes the distinct counts. That table
+fits into the first-level cache; a count per piece would cost a cache miss per occurrence.
 
-Why so little bookkeeping is exact: all occurrences of a pair appear in the one step that creates its newer
-symbol, so they form one contiguous *run* of the pool. Afterwards the count of the pair only falls. So a heap
-with lazy re-insertion is exact, and a pair born below the floor can be dropped.
+All occurrences of a pair appear in the step that creates its newer symbol, so they form one *run* of the
+pool. Afterwards the count of the pair only falls. So a heap with lazy re-insertion is exact, and a pair born
+below the floor can be dropped.
 
-No merge ever spells a token that exists, so nothing needs to be looked up. Proof: suppose two occurrences of
-a string end up as two adjacent tokens each, with token borders at both ends. Borders never come back, so no
+No merge spells a token that exists, so nothing needs to be looked up. Proof: suppose two occurrences of a
+string end up as two adjacent tokens each, with token borders at both ends. Borders never come back, so no
 merge ever crossed them. Inside, both are cut alike after every merge: a run of x x x … that reaches in from
 the left brings an even number of x, else a merge would cross the border. So both become one token in the
 same step. Length limit and floor are properties of the pair and change nothing.
 
-The heap holds only the pairs of the highest bucket of counts. All others wait in linked lists, one for each
-bucket, so that a pair which is never reached costs O(1) and the heap stays in the cache.
+The heap holds only the pairs of the highest bucket of counts. The others wait in one linked list for each
+bucket, so a pair that is never reached costs O(1) and the heap stays in the cache.
 """
 
 from __future__ import annotations
@@ -53,9 +52,8 @@ class Text(NamedTuple):
     births: Any  # like `pool`, [merges of a step, 4]: what stands around each merge, columns BEFORE to HERE
 
 
-BEFORE, BEFORE_AT, AFTER, HERE = range(
-    4
-)  # left neighbor, its place, right neighbor, place of the merge
+# Left neighbor, its place, right neighbor, place of the merge.
+BEFORE, BEFORE_AT, AFTER, HERE = range(4)
 
 
 class Pairs(NamedTuple):
@@ -65,9 +63,8 @@ class Pairs(NamedTuple):
     rows: Any  # int64[capacity, 4], columns KEY to PLACES
 
 
-KEY, COUNT, START, PLACES = range(
-    4
-)  # left << 32 | right, count, begin of the run (-1: gone), its length
+# left << 32 | right, count, begin of the run (-1: gone), its length.
+KEY, COUNT, START, PLACES = range(4)
 
 
 class Queue(NamedTuple):
@@ -86,9 +83,8 @@ class Sides(NamedTuple):
     touched: Any  # int32[2, V], the left and the right neighbors met
 
 
-WEIGHT, OCCURRENCES, RUN, LENGTH = range(
-    4
-)  # of a neighbor; begin of its run or -1; its length in bytes
+# Of a neighbor; begin of its run or -1; its length in bytes.
+WEIGHT, OCCURRENCES, RUN, LENGTH = range(4)
 
 
 @kernel
@@ -189,14 +185,13 @@ def push(heap, size, count, key, index):
 
 
 @kernel
-def replace_top(heap, size, count, key, index):
-    """Put (count, key, index) in the place of the top entry."""
+def drop_top(heap, size):
+    """Remove the top entry of a heap that has `size` entries; return how many are left."""
+    size -= 1
+    count, key, index = heap[size, 0], heap[size, 1], heap[size, 2]
     i = 0
-    while True:
-        child = 4 * i + 1
-        if child >= size:
-            break
-        best = child
+    while 4 * i + 1 < size:
+        best = child = 4 * i + 1
         for j in range(child + 1, min(child + 4, size)):
             if _before(heap, j, heap[best, 0], heap[best, 1]):
                 best = j
@@ -206,14 +201,7 @@ def replace_top(heap, size, count, key, index):
             heap[i, f] = heap[best, f]
         i = best
     heap[i, 0], heap[i, 1], heap[i, 2] = count, key, index
-
-
-@kernel
-def drop_top(heap, size):
-    """Remove the top entry of a heap that has `size` entries."""
-    last = size - 1
-    if last > 0:
-        replace_top(heap, last, heap[last, 0], heap[last, 1], heap[last, 2])
+    return size
 
 
 @kernel
@@ -276,15 +264,13 @@ def begin_merge(pairs, sides, merges, state, index):
 def apply_merge(text, sides, start, n, a, b, c):
     """Merge (a, b) into c at the `n` places of one run, and gather what stands around the merges.
 
-    Returns the numbers of left neighbors, right neighbors and merges, and the weight of (c, c), which is also
-    that of the (c, a) that a following merge undid.
+    Returns the numbers of left neighbors, right neighbors and merges, and the weight of (c, c).
     """
     cells, weights, pool, births = text
     left, right, touched = sides
     n_left = n_right = n_births = np.int64(0)
     twin = np.int64(0)
     la, lb = left[a, LENGTH], left[b, LENGTH]
-    lc = la + lb
     for k in range(start, start + n):
         if k + AHEAD < start + n:
             prefetch(cells, 2 * np.int64(pool[k + AHEAD]))
@@ -299,23 +285,20 @@ def apply_merge(text, sides, start, n, a, b, c):
             cells[2 * q] = INTERIOR
         cells[2 * p] = c
         cells[2 * r - 2] = ~c
-        births[n_births, BEFORE] = -1
-        births[n_births, AFTER] = -1
+        births[n_births, BEFORE] = births[n_births, AFTER] = -1
         births[n_births, HERE] = p
         if before != SENTINEL:
             neighbor = before if before >= 0 else ~before
             if neighbor == c:
                 twin += w
-                births[n_births, BEFORE] = c
-                births[n_births, BEFORE_AT] = p - lc
             else:
                 if left[neighbor, OCCURRENCES] == 0:
                     touched[0, n_left] = neighbor
                     n_left += 1
                 left[neighbor, WEIGHT] += w
                 left[neighbor, OCCURRENCES] += 1
-                births[n_births, BEFORE] = neighbor
-                births[n_births, BEFORE_AT] = p - left[neighbor, LENGTH]
+            births[n_births, BEFORE] = neighbor
+            births[n_births, BEFORE_AT] = p - left[neighbor, LENGTH]
         if after >= 0:
             if right[after, OCCURRENCES] == 0:
                 touched[1, n_right] = after
@@ -339,57 +322,34 @@ def _add_pair(pairs, state, key, count, places):
     return start
 
 
-@inlined
-def _lower(pairs, a, b, weight):
-    """Take `weight` off the count of (a, b), if that pair is still of interest."""
-    index = _find_pair(pairs, (a << 32) | b)
-    if index >= 0 and pairs.rows[index, START] >= 0:
-        pairs.rows[index, COUNT] -= weight
-
-
 @kernel
 def settle(text, pairs, sides, state, merge, gathered, floor, longest):
     """Turn what `apply_merge` gathered for `merge` (a, b, c) into counts, new pairs and their runs.
 
-    The new pairs follow those that there were; whoever calls this queues them.
-    """
-    left, right, touched = sides
-    a, b, c = merge
-    n_left, n_right, n_births, twin = gathered
-    room = longest - left[c, LENGTH]
-    for i in range(n_left):
-        x = np.int64(touched[0, i])
-        weight = left[x, WEIGHT]
-        _lower(pairs, x, a, weight)
-        left[x, RUN] = -1
-        if weight >= floor and left[x, LENGTH] <= room:
-            left[x, RUN] = _add_pair(pairs, state, (x << 32) | c, weight, left[x, OCCURRENCES])
-    for i in range(n_right):
-        x = np.int64(touched[1, i])
-        weight = right[x, WEIGHT]
-        _lower(pairs, b, x, weight)
-        if x == a:
-            weight -= twin  # a following merge undid as many (c, a) as there are (c, c)
-        right[x, RUN] = -1
-        if weight >= floor and right[x, LENGTH] <= room:
-            right[x, RUN] = _add_pair(pairs, state, (c << 32) | x, weight, right[x, OCCURRENCES])
-    both = np.int64(-1)
-    if twin >= floor and left[c, LENGTH] <= room:
-        both = _add_pair(pairs, state, (c << 32) | c, twin, n_births)
-    both = _place_births(text, sides, c, both, gathered)
-    if both >= 0:
-        pairs.rows[state[N_PAIRS] - 1, PLACES] = both - pairs.rows[state[N_PAIRS] - 1, START]
-        state[POOL_USED] = both
-
-
-@kernel
-def _place_births(text, sides, c, both, gathered):
-    """Write where the new pairs occur into their runs, and clear the gathering arrays.
-
-    The run of (c, c) begins at `both`; -1 means that there is none. Returns where it ends.
+    The caller queues the new pairs, which follow the old ones. The gathering arrays are cleared.
     """
     births, pool = text.births, text.pool
     left, right, touched = sides
+    a, b, c = merge
+    room = longest - left[c, LENGTH]
+    twin = gathered[3]
+    for side, around in enumerate((left, right)):
+        for i in range(gathered[side]):
+            x = np.int64(touched[side, i])
+            weight, places = around[x, WEIGHT], around[x, OCCURRENCES]
+            around[x, WEIGHT] = around[x, OCCURRENCES] = 0
+            old = _find_pair(pairs, (b << 32) | x if side else (x << 32) | a)
+            if old >= 0 and pairs.rows[old, START] >= 0:
+                pairs.rows[old, COUNT] -= weight
+            if side and x == a:
+                weight -= twin  # a following merge undid as many (c, a) as there are (c, c)
+            around[x, RUN] = -1
+            if weight >= floor and around[x, LENGTH] <= room:
+                key = (c << 32) | x if side else (x << 32) | c
+                around[x, RUN] = _add_pair(pairs, state, key, weight, places)
+    both = np.int64(-1)  # where the run of (c, c) goes on
+    if twin >= floor and left[c, LENGTH] <= room:
+        both = _add_pair(pairs, state, (c << 32) | c, twin, gathered[2])
     for i in range(gathered[2]):
         x = births[i, BEFORE]
         if x == c:
@@ -403,11 +363,9 @@ def _place_births(text, sides, c, both, gathered):
         if x >= 0 and right[x, RUN] >= 0:
             pool[right[x, RUN]] = births[i, HERE]
             right[x, RUN] += 1
-    for i in range(gathered[0]):
-        left[touched[0, i], WEIGHT] = left[touched[0, i], OCCURRENCES] = 0
-    for i in range(gathered[1]):
-        right[touched[1, i], WEIGHT] = right[touched[1, i], OCCURRENCES] = 0
-    return both
+    if both >= 0:
+        pairs.rows[state[N_PAIRS] - 1, PLACES] = both - pairs.rows[state[N_PAIRS] - 1, START]
+        state[POOL_USED] = both
 
 
 @kernel
@@ -424,8 +382,7 @@ def merge_steps(text, pairs, queue, sides, merges, state, target, floor, longest
         count, key, index = heap[0, 0], heap[0, 1], heap[0, 2]
         now = rows[index, COUNT]
         if count != now:
-            drop_top(heap, state[HEAP_SIZE])
-            state[HEAP_SIZE] -= 1
+            state[HEAP_SIZE] = drop_top(heap, state[HEAP_SIZE])
             if now >= floor:
                 _enqueue(queue, state, index, now, key)
             continue
@@ -437,8 +394,7 @@ def merge_steps(text, pairs, queue, sides, merges, state, target, floor, longest
             return GROW_PAIRS
         if state[N_MERGES] == stop:
             return PAUSED
-        drop_top(heap, state[HEAP_SIZE])
-        state[HEAP_SIZE] -= 1
+        state[HEAP_SIZE] = drop_top(heap, state[HEAP_SIZE])
         first_new = state[N_PAIRS]
         a, b, c = begin_merge(pairs, sides, merges, state, index)
         gathered = apply_merge(text, sides, start, n, a, b, c)

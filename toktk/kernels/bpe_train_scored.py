@@ -1,18 +1,17 @@
 """BPE training by any score of a pair: one exact merge at a time.
 
-A score may hang on how often the two symbols occur. A merge changes that for both of its symbols, and
-then the scores of all their pairs may rise as well as fall, so no lazy queue is exact, and every pair of
-these symbols is scored anew. Hence each symbol has two lists of pairs, those it begins and those it ends,
-and a tournament tree over the pairs holds the best one: a new score costs O(log n) at most, and O(1)
-where it decides nothing, which is nearly always.
+A score may depend on how often the two symbols occur. A merge changes that for both, and the scores of all
+their pairs may rise or fall, so no lazy queue is exact: every pair of these symbols is scored anew. Hence
+each symbol has two lists of pairs, those it begins and those it ends. A tournament tree over the pairs holds
+the best one: a new score costs O(log n), and nearly always O(1).
 
 The tree is int32[2 * capacity]: node i has the children 2 * i and 2 * i + 1, node capacity + p stands for
 pair p, and each node names the best pair below it. A pair whose count has fallen below the floor scores
 minus infinity and leaves the lists when they are next walked; its count never rises again.
 
-Cells, runs of occurrences and the table of pairs are those of `toktk.kernels.bpe_train`. Its proof that no
-merge spells an existing token asks only that all occurrences of a pair are merged in one step, from the
-left, whichever pair it is, so it holds for every score; and ranked merges then encode as training cut.
+Cells, runs and the table of pairs are those of `toktk.kernels.bpe_train`. Its proof that no merge spells an
+existing token holds for every score, since it does not ask which pair is merged, only that all occurrences
+are merged in one step from the left. So ranked merges encode as training cut.
 
 The slow twin is `toktk.educational.train_bpe`, given a score.
 """
@@ -23,29 +22,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from toktk.kernels import bpe_train as k
 from toktk.kernels import inlined, kernel
-from toktk.kernels.bpe_train import (
-    COUNT,
-    DONE,
-    EXHAUSTED,
-    GROW_PAIRS,
-    GROW_POOL,
-    HERE,
-    KEY,
-    LENGTH,
-    N_MERGES,
-    N_PAIRS,
-    N_TOKENS,
-    PLACES,
-    POOL_USED,
-    START,
-    Pairs,
-    Sides,
-    Text,
-    apply_merge,
-    begin_merge,
-    settle,
-)
 
 
 class Ranking(NamedTuple):
@@ -57,9 +35,8 @@ class Ranking(NamedTuple):
     heads: Any  # int32[V, 2], the first such pair of each symbol, -1 if there is none
     seen: Any  # int32[capacity], the merge that listed a pair last
     changed: Any  # int32[capacity], the pairs that must be scored before the next merge
-    features: (
-        Any  # int64[5, capacity]: counts of pair, left, right symbol; lengths of the two in bytes
-    )
+    # int64[5, capacity]: counts of pair, left, right symbol; lengths of the two in bytes
+    features: Any
     symbols: Any  # int64[V], how often each symbol occurs
 
 
@@ -76,7 +53,7 @@ def _better(scores, rows, i, j):
     """Return the pair to be merged first: the higher score, then the smaller pair of ids."""
     if scores[i] != scores[j]:
         return i if scores[i] > scores[j] else j
-    return i if rows[i, KEY] < rows[j, KEY] else j
+    return i if rows[i, k.KEY] < rows[j, k.KEY] else j
 
 
 @kernel
@@ -105,7 +82,7 @@ def build_tree(tree, scores, rows):
 @inlined
 def _link(ranking, rows, pair):
     """List a new pair by its symbols."""
-    a, b = rows[pair, KEY] >> 32, rows[pair, KEY] & 0xFFFFFFFF
+    a, b = rows[pair, k.KEY] >> 32, rows[pair, k.KEY] & 0xFFFFFFFF
     links, heads = ranking.links, ranking.heads
     links[pair, 0], links[pair, 1] = heads[a, 0], heads[b, 1]
     heads[a, 0] = pair
@@ -126,10 +103,10 @@ def describe(ranking, rows, left, n):
     features, symbols = ranking.features, ranking.symbols
     for i in range(n):
         pair = ranking.changed[i]
-        a, b = rows[pair, KEY] >> 32, rows[pair, KEY] & 0xFFFFFFFF
-        features[0, i] = rows[pair, COUNT]
+        a, b = rows[pair, k.KEY] >> 32, rows[pair, k.KEY] & 0xFFFFFFFF
+        features[0, i] = rows[pair, k.COUNT]
         features[1, i], features[2, i] = symbols[a], symbols[b]
-        features[3, i], features[4, i] = left[a, LENGTH], left[b, LENGTH]
+        features[3, i], features[4, i] = left[a, k.LENGTH], left[b, k.LENGTH]
 
 
 @kernel
@@ -140,7 +117,7 @@ def _gather(ranking, rows, n, symbol, stamp, floor):
         previous, pair = np.int64(-1), np.int64(heads[symbol, side])
         while pair >= 0:
             following = np.int64(links[pair, side])
-            if rows[pair, COUNT] < floor:
+            if rows[pair, k.COUNT] < floor:
                 if previous < 0:
                     heads[symbol, side] = following
                 else:
@@ -162,38 +139,36 @@ def merge_best(arrays, merges, new_scores, state, floor, longest):
 
     A call costs as much as a rare merge. So one call does all this, and `arrays` holds Text, Pairs, Ranking
     and Sides as plain tuples, which numba takes several times faster than named ones.
-
-    `new_scores` is float64, empty if none are new; the other arguments are those of
-    `toktk.kernels.bpe_train.merge_steps`. Returns why it came back, and how many pairs have changed. It
-    returns before the merge to grow an array.
+    `new_scores` is float64, empty if none are new. Returns why it came back, and how many pairs have changed.
+    It returns before the merge to grow an array.
     """
-    text, pairs = Text(*arrays[0]), Pairs(*arrays[1])
-    ranking, sides = Ranking(*arrays[2]), Sides(*arrays[3])
+    text, pairs = k.Text(*arrays[0]), k.Pairs(*arrays[1])
+    ranking, sides = Ranking(*arrays[2]), k.Sides(*arrays[3])
     rows, symbols = pairs.rows, ranking.symbols
     for i in range(new_scores.size):
         set_score(ranking.tree, ranking.scores, rows, np.int64(ranking.changed[i]), new_scores[i])
     best = np.int64(ranking.tree[1])
     if ranking.scores[best] == -np.inf:
-        return EXHAUSTED, 0
-    start, n = rows[best, START], rows[best, PLACES]
-    if state[POOL_USED] + 3 * n > text.pool.size:
-        return GROW_POOL, 0
-    if state[N_PAIRS] + 2 * min(n, state[N_TOKENS]) + 1 > rows.shape[0]:
-        return GROW_PAIRS, 0
-    first_new = state[N_PAIRS]
-    a, b, c = begin_merge(pairs, sides, merges, state, best)
-    gathered = apply_merge(text, sides, start, n, a, b, c)
+        return k.EXHAUSTED, 0
+    start, n = rows[best, k.START], rows[best, k.PLACES]
+    if state[k.POOL_USED] + 3 * n > text.pool.size:
+        return k.GROW_POOL, 0
+    if state[k.N_PAIRS] + 2 * min(n, state[k.N_TOKENS]) + 1 > rows.shape[0]:
+        return k.GROW_PAIRS, 0
+    first_new = state[k.N_PAIRS]
+    a, b, c = k.begin_merge(pairs, sides, merges, state, best)
+    gathered = k.apply_merge(text, sides, start, n, a, b, c)
     total = np.int64(0)  # not the pair's count: that of (a, a) counts overlaps
     for i in range(gathered[2]):
-        total += text.weights[text.cells[2 * text.births[i, HERE] + 1]]
+        total += text.weights[text.cells[2 * text.births[i, k.HERE] + 1]]
     symbols[a] -= total
     symbols[b] -= total
     symbols[c] = total
-    settle(text, pairs, sides, state, (a, b, c), gathered, floor, longest)
-    for pair in range(first_new, state[N_PAIRS]):
+    k.settle(text, pairs, sides, state, (a, b, c), gathered, floor, longest)
+    for pair in range(first_new, state[k.N_PAIRS]):
         _link(ranking, rows, pair)
     n_changed = np.int64(0)
     for symbol in (a, b, c):
-        n_changed = _gather(ranking, rows, n_changed, symbol, state[N_MERGES], floor)
+        n_changed = _gather(ranking, rows, n_changed, symbol, state[k.N_MERGES], floor)
     describe(ranking, rows, sides.left, n_changed)
-    return DONE, n_changed
+    return k.DONE, n_changed

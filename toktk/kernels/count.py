@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from toktk.kernels import inlined, kernel
-from toktk.kernels.memory import load64, prefetch, tail64
+from toktk.kernels.memory import are_equal, hash_bytes, load_pair, load_word, prefetch
 from toktk.kernels.scan import BEGIN, DOCUMENT, FIRST, LAST, cut_block, rewind
 
 INLINE = 16
@@ -31,10 +31,6 @@ _M1 = np.uint64(0x9E3779B97F4A7C15)
 _M2 = np.uint64(0xC2B2AE3D27D4EB4F)
 _M3 = np.uint64(0x165667B19E3779F9)
 
-# What to keep of the first and the second eight bytes of a piece of 0..16 bytes.
-_FIRST_MASK = np.array([(1 << 8 * min(n, 8)) - 1 for n in range(17)], dtype=np.uint64)
-_SECOND_MASK = np.array([(1 << 8 * max(n - 8, 0)) - 1 for n in range(17)], dtype=np.uint64)
-
 
 @inlined
 def _mix(a, b, c):
@@ -44,52 +40,20 @@ def _mix(a, b, c):
 
 
 @kernel
-def _word(data, i, n):
-    """Return the first `n` <= 8 bytes at `i` as a word."""
-    if n <= 0:
-        return np.uint64(0)
-    word = load64(data, i) if i + 8 <= data.size else tail64(data, i)
-    return word if n >= 8 else word & ((np.uint64(1) << np.uint64(8 * n)) - np.uint64(1))
-
-
-@kernel
-def hash_long(data, i, n):
-    """Hash `n` bytes at `i`, eight at a time."""
-    h = np.uint64(n) * _M3
-    for k in range(0, n, 8):
-        h = (h ^ _word(data, i + k, min(8, n - k))) * _M1
-        h ^= h >> np.uint64(31)
-    return h
-
-
-@kernel
-def _same(arena, at, data, i, n):
-    for k in range(0, n, 8):
-        if _word(arena, at + k, min(8, n - k)) != _word(data, i + k, min(8, n - k)):
-            return False
-    return True
-
-
-@kernel
 def rehash(slots, grown):
     """Enter every slot into `grown`, which is free and larger."""
     mask = grown.size // 4 - 1
     for s in range(0, slots.size, 4):
         if slots[s + 2] == 0:
             continue
-        at = np.int64(_mix(slots[s], _second_word(slots, s), slots[s + 2])) & mask
+        # A long piece is hashed by content, not by place.
+        is_long = slots[s + 2] & np.uint64(MAX_LENGTH) > np.uint64(INLINE)
+        second = np.uint64(0) if is_long else slots[s + 1]
+        at = np.int64(_mix(slots[s], second, slots[s + 2])) & mask
         while grown[4 * at + 2] != 0:
             at = (at + 1) & mask
         for f in range(4):
             grown[4 * at + f] = slots[s + f]
-
-
-@kernel
-def _second_word(slots, s):
-    """Return the second hashed word of a slot; a long piece is hashed by content, not by place."""
-    if slots[s + 2] & np.uint64(MAX_LENGTH) > np.uint64(INLINE):
-        return np.uint64(0)
-    return slots[s + 1]
 
 
 @inlined
@@ -103,59 +67,45 @@ def _lacks(slots, arena, state, n_pieces, n_bytes):
 
 
 @kernel
-def _find_long(slots, arena, data, start, n, meta):
-    """Return (slot, hash) of a piece longer than a slot: where it is, or the free slot to put it."""
-    mask = slots.size // 4 - 1
-    h = hash_long(data, start, n)
-    at = np.int64(_mix(h, np.uint64(0), meta)) & mask
-    while slots[4 * at + 2] != 0:
-        like = slots[4 * at + 2] == meta and slots[4 * at] == h
-        if like and _same(arena, np.int64(slots[4 * at + 1]), data, start, n):
-            break
-        at = (at + 1) & mask
-    return at, h
-
-
-@kernel
 def add_piece(data, start, n, group, weight, slots, arena, state):
     """Count one piece. A free slot and room in the arena must exist."""
     meta = (np.uint64(group) << np.uint64(32)) | np.uint64(n)
-    if n <= INLINE:
-        k0, k1 = _word(data, start, n), _word(data, start + 8, n - 8)
-        mask = slots.size // 4 - 1
-        at = np.int64(_mix(k0, k1, meta)) & mask
-        while slots[4 * at + 2] != 0:
-            if slots[4 * at] == k0 and slots[4 * at + 1] == k1 and slots[4 * at + 2] == meta:
+    is_long = n > INLINE
+    k0, k1 = load_word(data, start, n), load_word(data, start + 8, n - 8)
+    if is_long:
+        k0, k1 = hash_bytes(data, start, n), np.uint64(0)
+    mask = slots.size // 4 - 1
+    at = np.int64(_mix(k0, k1, meta)) & mask
+    while slots[4 * at + 2] != 0:
+        if slots[4 * at] == k0 and slots[4 * at + 2] == meta:
+            second = slots[4 * at + 1]
+            if are_equal(data, start, arena, np.int64(second), n) if is_long else second == k1:
                 break
-            at = (at + 1) & mask
-    else:
-        at, k0 = _find_long(slots, arena, data, start, n, meta)
-        if slots[4 * at + 2] == 0:
+        at = (at + 1) & mask
+    if slots[4 * at + 2] == 0:
+        if is_long:
             k1 = np.uint64(state[ARENA_USED])
             for i in range(n):
                 arena[state[ARENA_USED] + i] = data[start + i]
             state[ARENA_USED] += n
-        else:
-            k1 = slots[4 * at + 1]
-    if slots[4 * at + 2] == 0:
         slots[4 * at], slots[4 * at + 1], slots[4 * at + 2] = k0, k1, meta
         state[USED] += 1
     slots[4 * at + 3] += np.uint64(weight)
 
 
 @kernel
-def _count_ends(data, start, ends, begin, stop, group, weight, slots, arena, state, keys):
-    """Count the pieces that end at ``ends[begin:stop]``, the first of them beginning at `start`.
+def _count_part(data, ends, part, group, weight, slots, arena, state, keys):
+    """Count the pieces of a part of a document.
 
-    In blocks, twice over: first the keys, asking the memory for their slots, then the slots, which by then
-    have arrived. `keys` is uint64[4 * BLOCK], scratch.
+    Each block first makes its keys and prefetches their slots, then goes to the slots.
     """
     mask = slots.size // 4 - 1
     high = np.uint64(group) << np.uint64(32)
     add = np.uint64(weight)
     safe = data.size - 16
-    for first in range(begin, stop, BLOCK):
-        last = min(first + BLOCK, stop)
+    start = part[BEGIN]
+    for first in range(part[FIRST], part[LAST], BLOCK):
+        last = min(first + BLOCK, part[LAST])
         n_keys = 0
         for k in range(first, last):
             end = ends[k]
@@ -163,9 +113,7 @@ def _count_ends(data, start, ends, begin, stop, group, weight, slots, arena, sta
             if n > INLINE or start > safe:
                 add_piece(data, start, n, group, weight, slots, arena, state)
             else:
-                k0, k1 = load64(data, start), load64(data, start + 8)
-                k0 &= _FIRST_MASK[n]
-                k1 &= _SECOND_MASK[n]
+                k0, k1 = load_pair(data, start, n)
                 meta = high | np.uint64(n)
                 at = np.int64(_mix(k0, k1, meta)) & mask
                 prefetch(slots, 4 * at)
@@ -193,15 +141,13 @@ def count_documents(data, offsets, groups, weights, tables, slots, arena, state,
                     keys):  # fmt: skip
     """Cut and count documents ``data[offsets[d]:offsets[d + 1]]``.
 
-    Comes back with GROW_SLOTS or GROW_ARENA when the table is too small: grow it and call again with the
-    same arguments, and again until DONE. Before a new batch set ``state[BEGUN:]`` to 0.
+    Comes back with GROW_SLOTS or GROW_ARENA when the table is too small: grow it and call again, until DONE.
+    Before a new batch set ``state[BEGUN:]`` to 0.
 
     Args:
         data: uint8, UTF-8. offsets: int64[D + 1]. groups: int32[D]. weights: int64[D], >= 0.
-        tables: `Transducer.tables`. work: of `scanning.workspace`, ends: int64[scanning.BLOCK]: kept between
-            calls.
-        keys: uint64[4 * BLOCK], scratch.
-        slots, arena, state: the table.
+        tables, work: as for `cut_block`. ends: int64[scan.BLOCK], kept between calls like `work`.
+        slots, arena, state: the table. keys: uint64[4 * BLOCK], scratch.
     """
     _, parts, _, _ = work
     if state[BEGUN] == 0:
@@ -213,25 +159,13 @@ def count_documents(data, offsets, groups, weights, tables, slots, arena, state,
             if state[N_PARTS] == 0:
                 return DONE
         part = parts[state[NEXT]]
-        d, start = part[DOCUMENT], part[BEGIN]
+        d = part[DOCUMENT]
         if weights[d] > 0:
-            n, n_bytes = part[LAST] - part[FIRST], ends[part[LAST] - 1] - start
+            n, n_bytes = part[LAST] - part[FIRST], ends[part[LAST] - 1] - part[BEGIN]
             lack = _lacks(slots, arena, state, n, n_bytes)
             if lack != DONE:
                 return lack
-            _count_ends(
-                data,
-                start,
-                ends,
-                part[FIRST],
-                part[LAST],
-                groups[d],
-                weights[d],
-                slots,
-                arena,
-                state,
-                keys,
-            )
+            _count_part(data, ends, part, groups[d], weights[d], slots, arena, state, keys)
         state[NEXT] += 1
 
 
@@ -276,10 +210,8 @@ def slot_bytes(slots, arena, offsets, data):
             continue
         at, n = offsets[k], offsets[k + 1] - offsets[k]
         if n <= INLINE:
-            for i in range(min(n, 8)):
-                data[at + i] = (slots[s] >> np.uint64(8 * i)) & np.uint64(255)
-            for i in range(8, n):
-                data[at + i] = (slots[s + 1] >> np.uint64(8 * (i - 8))) & np.uint64(255)
+            for i in range(n):
+                data[at + i] = (slots[s + (i >> 3)] >> np.uint64(8 * (i & 7))) & np.uint64(255)
         else:
             start = np.int64(slots[s + 1])
             for i in range(n):
@@ -291,19 +223,18 @@ def slot_bytes(slots, arena, offsets, data):
 def number_pieces(data, offsets, heads, following, first, piece_of):
     """Give equal spans the same number, in order of first appearance; return how many numbers.
 
-    Args:
-        heads: int32[power of two], all -1. following, first: int32[n], scratch.
-        piece_of: int32[n], the result.
+    `heads` is int32[power of two], all -1; `following` and `first` are int32[n], scratch; `piece_of`
+    (int32[n]) is the result.
     """
     mask = heads.size - 1
     n_pieces = 0
     for e in range(offsets.size - 1):
         start, n = offsets[e], offsets[e + 1] - offsets[e]
-        h = np.int64(hash_long(data, start, n)) & mask
+        h = np.int64(hash_bytes(data, start, n)) & mask
         p = heads[h]
         while p >= 0:
             f = first[p]
-            if offsets[f + 1] - offsets[f] == n and _same(data, offsets[f], data, start, n):
+            if offsets[f + 1] - offsets[f] == n and are_equal(data, start, data, offsets[f], n):
                 break
             p = following[p]
         if p < 0:
@@ -320,12 +251,8 @@ def number_pieces(data, offsets, heads, following, first, piece_of):
 def mark_new_spans(data, offsets, new):
     """Set ``new[i]`` where span i differs from the one before it."""
     for i in range(offsets.size - 1):
-        n = offsets[i + 1] - offsets[i]
-        if (
-            i == 0
-            or offsets[i] - offsets[i - 1] != n
-            or not _same(data, offsets[i - 1], data, offsets[i], n)
-        ):
+        before, start, n = offsets[i - 1], offsets[i], offsets[i + 1] - offsets[i]
+        if i == 0 or start - before != n or not are_equal(data, before, data, start, n):
             new[i] = 1
 
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 import numpy as np
 
 from toktk.kernels import kernel
-from toktk.kernels.memory import load64, tail64
+from toktk.kernels.memory import load64, load_word
 
 
-@kernel
-def _mix(h: np.uint64) -> np.uint64:
+def _mix(h: np.ndarray) -> np.ndarray:
     h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return h ^ (h >> np.uint64(31))
+    mixed: np.ndarray = h ^ (h >> np.uint64(31))
+    return mixed
+
+
+_mix_one = kernel(_mix)
 
 
 @kernel
@@ -33,23 +36,15 @@ def _hash_spans(data: np.ndarray, offsets: np.ndarray, hashes: np.ndarray) -> No
             h ^= h >> np.uint64(32)
             i += 8
         if i < end:
-            word = load64(data, i) if i + 8 <= data.size else tail64(data, i)
-            word &= (np.uint64(1) << np.uint64(8 * (end - i))) - np.uint64(1)
-            h = (h ^ (word * spread)) * fold
+            h = (h ^ (load_word(data, i, end - i) * spread)) * fold
             h ^= h >> np.uint64(32)
-        hashes[span] = _mix(h)
+        hashes[span] = _mix_one(h)
 
 
 def hash_spans(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Return the uint64 hash of each span ``data[offsets[i]:offsets[i + 1]]``.
 
-    Args:
-        data: uint8, C-contiguous.
-        offsets: int64, ascending, within ``0 .. data.size``; one more than there are spans.
-
-    Raises:
-        TypeError: another dtype, or not contiguous.
-        ValueError: the offsets descend or leave the data.
+    `data` is uint8; `offsets`, int64, ascend within ``0 .. data.size``; both are contiguous.
     """
     if data.dtype != np.uint8 or offsets.dtype != np.int64:
         raise TypeError(f"hash_spans takes uint8 and int64, not {data.dtype} and {offsets.dtype}")
@@ -68,7 +63,4 @@ def hash_spans(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 def mix(hashes: np.ndarray, salt: int) -> np.ndarray:
     """Return a second hash of `hashes` (uint64), independent of the first and of other salts."""
-    h = hashes ^ np.uint64((salt * 0x9E3779B97F4A7C15 + 0x632BE59BD9B4E019) % 2**64)
-    h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return h ^ (h >> np.uint64(31))
+    return _mix(hashes ^ np.uint64((salt * 0x9E3779B97F4A7C15 + 0x632BE59BD9B4E019) % 2**64))

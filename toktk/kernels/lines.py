@@ -11,8 +11,8 @@ from toktk.kernels.memory import load64
 @kernel
 def _split_lines(data: np.ndarray, text: np.ndarray, offsets: np.ndarray) -> int:
     # Eight bytes are copied at a time, past the line feed if one is among them; the next copy
-    # starts on top of the surplus. `text` is 8 bytes longer than `data` for that reason. Unsigned
-    # indices and eight constant shifts let the compiler merge the stores into one.
+    # overwrites the surplus. So `text` is 8 bytes longer than `data`. Unsigned indices let the
+    # compiler merge the stores into one.
     ones = np.uint64(0x0101010101010101)
     highs = np.uint64(0x8080808080808080)
     feeds = np.uint64(0x0A0A0A0A0A0A0A0A)
@@ -21,24 +21,18 @@ def _split_lines(data: np.ndarray, text: np.ndarray, offsets: np.ndarray) -> int
     out = np.uint64(0)
     while i + 8 <= data.size:
         word = load64(data, i)
-        text[out] = np.uint8(word & np.uint64(0xFF))
-        text[out + np.uint64(1)] = np.uint8((word >> np.uint64(8)) & np.uint64(0xFF))
-        text[out + np.uint64(2)] = np.uint8((word >> np.uint64(16)) & np.uint64(0xFF))
-        text[out + np.uint64(3)] = np.uint8((word >> np.uint64(24)) & np.uint64(0xFF))
-        text[out + np.uint64(4)] = np.uint8((word >> np.uint64(32)) & np.uint64(0xFF))
-        text[out + np.uint64(5)] = np.uint8((word >> np.uint64(40)) & np.uint64(0xFF))
-        text[out + np.uint64(6)] = np.uint8((word >> np.uint64(48)) & np.uint64(0xFF))
-        text[out + np.uint64(7)] = np.uint8(word >> np.uint64(56))
+        for k in range(np.uint64(8)):
+            text[out + k] = np.uint8((word >> (np.uint64(8) * k)) & np.uint64(0xFF))
         word ^= feeds
         # The lowest set bit marks the first zero byte, that is, the first line feed.
-        found = (word - ones) & ~word & highs
-        if found == np.uint64(0):
+        feed_bits = (word - ones) & ~word & highs
+        if feed_bits == np.uint64(0):
             i += 8
             out += np.uint64(8)
         else:
             before = 0
-            while (found & np.uint64(0x80)) == np.uint64(0):
-                found >>= np.uint64(8)
+            while (feed_bits & np.uint64(0x80)) == np.uint64(0):
+                feed_bits >>= np.uint64(8)
                 before += 1
             lines += 1
             i += before + 1
@@ -61,13 +55,8 @@ def _split_lines(data: np.ndarray, text: np.ndarray, offsets: np.ndarray) -> int
 def split_lines(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return ``(text, offsets)``: the bytes without line feeds, and where each line lies in them.
 
-    A last line without a line feed counts; after a final line feed there is no further line.
-
-    Args:
-        data: uint8, C-contiguous.
-
-    Raises:
-        TypeError: another dtype, or not contiguous.
+    A last line without a line feed counts; after a final line feed there is no further line. `data` is
+    contiguous uint8.
     """
     if data.dtype != np.uint8 or not data.flags.c_contiguous:
         raise TypeError(f"split_lines takes contiguous uint8, not {data.dtype}")

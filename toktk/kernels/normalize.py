@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from toktk.kernels import inlined, kernel
-from toktk.kernels.memory import load64
-from toktk.kernels.unigram_encode import char_length, find_child, trie_node
+from toktk.kernels import kernel
+from toktk.kernels.memory import char_length, code_point, load64
+from toktk.kernels.unigram_encode import longest_match
 
 SPACE = 32
 BLOCK = 4096
@@ -17,30 +17,17 @@ _HIGH_BITS = np.uint64(0x8080808080808080)
 def find_strings(data, offsets, table, begins, spots):
     """Find strings in each document: leftmost, then longest, none overlapping another.
 
-    Args:
-        table: the trie of the strings, as `fill_trie` makes it. begins: uint8[256], whether one begins so.
-        spots: int64[2 * room]; begin and end of each occurrence, for as many as there is room.
-
-    Returns how many there are, which may be more than there is room for.
+    `table` is their trie by `fill_trie`; `begins` (uint8[256]) tells whether one begins with a byte. `spots`
+    (int64) receives begin and end of each while there is room. Returns how many there are.
     """
     n = 0
     for d in range(offsets.size - 1):
         i, stop = offsets[d], offsets[d + 1]
         while i < stop:
-            if begins[data[i]] == 0:
-                i += 1
-                continue
-            node, end = np.int64(0), 0
-            for j in range(i, stop):
-                word = table[find_child(table, node, data[j])]
-                if word == -1:
-                    break
-                if word & 1:
-                    end = j + 1
-                if not word & 2:
-                    break
-                node = trie_node(word)
-            if end == 0:
+            node, end = np.int64(0), i
+            if begins[data[i]] != 0:
+                node, end = longest_match(data, i, stop, table)
+            if node == 0:
                 i += 1
                 continue
             if 2 * n + 1 < spots.size:
@@ -56,12 +43,8 @@ def find_doubtful(data, offsets, values, spots):
 
     A part begins at a stable character, or with the document, and ends before the next stable one.
 
-    Args:
-        data: uint8, UTF-8. values: uint8, by code point: 0 stable, 255 doubtful, else the combining class;
-            beyond its end all are stable.
-        spots: int64[2 * room]; begin and end of each part, for as many as there is room.
-
-    Returns how many there are, which may be more than there is room for.
+    `values` (uint8, by code point) are 0 for stable, 255 for doubtful, else the combining class; beyond its
+    end all are stable. `spots` is as for `find_strings`. Returns how many parts there are.
     """
     n = np.int64(0)
     for d in range(offsets.size - 1):
@@ -69,7 +52,8 @@ def find_doubtful(data, offsets, values, spots):
         begin, before, doubtful = i, 0, False
         while i < stop:
             width = min(char_length(data[i]), stop - i)
-            value = 0 if width == 1 else _value(data, i, width, values)
+            code = code_point(data, i, width)
+            value = values[code] if 0x80 <= code < values.size else 0
             if value != 0:
                 doubtful = doubtful or value == 255 or value < before
                 before = value
@@ -91,27 +75,15 @@ def find_doubtful(data, offsets, values, spots):
     return n
 
 
-@inlined
-def _value(data, i, width, values):
-    """Return the value of the character of two to four bytes at `i`."""
-    code = np.uint64(data[i]) & np.uint64(0x7F >> width)
-    code = (code << np.uint64(6)) | np.uint64(data[i + 1] & 0x3F)
-    if width > 2:
-        code = (code << np.uint64(6)) | np.uint64(data[i + 2] & 0x3F)
-    if width > 3:
-        code = (code << np.uint64(6)) | np.uint64(data[i + 3] & 0x3F)
-    return np.int64(values[code]) if code < np.uint64(values.size) else np.int64(0)
-
-
 @kernel
 def holds_mark(data, begin, stop):
     """Tell whether U+2581 occurs in ``data[begin:stop]``; no branch at a byte, so vector code."""
     one, two = np.uint64(1), np.uint64(2)
     for first in range(begin, stop - 2, BLOCK):
-        found = np.uint8(0)
+        hits = np.uint8(0)
         for i in range(np.uint64(first), np.uint64(min(first + BLOCK, stop - 2))):
-            found |= np.uint8((data[i] == 0xE2) & (data[i + one] == 0x96) & (data[i + two] == 0x81))
-        if found:
+            hits |= np.uint8((data[i] == 0xE2) & (data[i + one] == 0x96) & (data[i + two] == 0x81))
+        if hits:
             return True
     return False
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from toktk.kernels import inlined, kernel
+from toktk.kernels import kernel
 from toktk.kernels.bpe_encode import (
     NO_RANK,
     UNKNOWN,
@@ -22,17 +22,20 @@ from toktk.kernels.bpe_encode import (
     merge_symbols,
     merges_of,
 )
+from toktk.kernels.memory import are_equal, character, hash_bytes
 
-_LEAST = np.array([0, 0, 0x80, 0x800, 0x10000])  # of code points, by bytes
 
-
-@inlined
-def _span_slot(data, start, n, n_slots):
-    h = np.uint64(n)
-    for i in range(n):
-        h = (h ^ np.uint64(data[start + i])) * np.uint64(0x9E3779B97F4A7C15)
-        h ^= h >> np.uint64(29)
-    return np.int64(h & np.uint64(n_slots - 1))
+@kernel
+def _token_slot(data, start, n, table, token_data, offsets):
+    """Return the slot of the token ``data[start:start + n]``, or the free one where it would be."""
+    mask = table.size - 1
+    s = np.int64(hash_bytes(data, start, n) & np.uint64(mask))
+    while table[s] != -1:
+        begin, end = offsets[table[s]], offsets[table[s] + 1]
+        if end - begin == n and are_equal(data, start, token_data, begin, n):
+            break
+        s = (s + 1) & mask
+    return s
 
 
 @kernel
@@ -44,12 +47,9 @@ def fill_token_table(entered, data, offsets, table):
     """
     for i in range(entered.size):
         start = offsets[entered[i]]
-        n = offsets[entered[i] + 1] - start
-        s = _span_slot(data, start, n, table.size)
-        while table[s] != -1:
-            if _equal(data, start, n, data, offsets, table[s]):
-                return entered[i]
-            s = (s + 1) & (table.size - 1)
+        s = _token_slot(data, start, offsets[entered[i] + 1] - start, table, data, offsets)
+        if table[s] != -1:
+            return entered[i]
         table[s] = entered[i]
     return -1
 
@@ -57,50 +57,15 @@ def fill_token_table(entered, data, offsets, table):
 @kernel
 def find_token(data, start, n, table, token_data, offsets):
     """Return the id of the token ``data[start:start + n]``, or -1; `table` by `fill_token_table`."""
-    s = _span_slot(data, start, n, table.size)
-    while table[s] != -1:
-        if _equal(data, start, n, token_data, offsets, table[s]):
-            return table[s]
-        s = (s + 1) & (table.size - 1)
-    return -1
+    return table[_token_slot(data, start, n, table, token_data, offsets)]
 
 
 @kernel
-def find_tokens(data, starts, table, token_data, offsets, found):
-    """Look up each span ``data[starts[i]:starts[i + 1]]``; write its id, or -1, to `found`."""
-    for i in range(found.size):
-        found[i] = find_token(
-            data, starts[i], starts[i + 1] - starts[i], table, token_data, offsets
-        )
-
-
-@kernel
-def _equal(data, start, n, token_data, offsets, token):
-    begin = offsets[token]
-    if offsets[token + 1] - begin != n:
-        return False
-    i = 0
-    while i < n and data[start + i] == token_data[begin + i]:
-        i += 1
-    return i == n
-
-
-@kernel
-def _character(data, start, stop):
-    """Return code point and bytes of the character, not ASCII, at `start`; -1 and 1 where there is none."""
-    code = np.int64(data[start])
-    width = 2 if code < 0xE0 else 3 if code < 0xF0 else 4
-    if code < 0xC0 or code >= 0xF8 or start + width > stop:
-        return np.int64(-1), 1
-    code &= 0x7F >> width
-    wrong = np.int64(0)
-    for k in range(1, width):
-        byte = np.int64(data[start + k])
-        wrong |= (byte & 0xC0) ^ 0x80
-        code = (code << 6) | (byte & 0x3F)
-    if wrong or code < _LEAST[width]:
-        return np.int64(-1), 1
-    return code, width
+def find_tokens(data, starts, table, token_data, offsets, ids):
+    """Look up each span ``data[starts[i]:starts[i + 1]]``; write its id, or -1, to `ids`."""
+    for i in range(ids.size):
+        n = starts[i + 1] - starts[i]
+        ids[i] = find_token(data, starts[i], n, table, token_data, offsets)
 
 
 @kernel
@@ -118,13 +83,13 @@ def _spell(data, start, n, spelling, scratch):
             m += 1
             i += 1
             continue
-        width, found = 1, np.int64(-1)
+        width, symbol = 1, np.int64(-1)
         if anywhere or i == start or data[i - 1] >= 0x80:
-            code, width = _character(data, i, stop)
+            code, width = character(data, i, stop)
             if 0 <= code < characters.size:
-                found = np.int64(characters[code])
-        if found >= 0:
-            scratch[m], values[m] = found, UNKNOWN
+                symbol = np.int64(characters[code])
+        if symbol >= 0:
+            scratch[m], values[m] = symbol, UNKNOWN
             m += 1
         else:
             for k in range(width):
@@ -143,20 +108,20 @@ def find_first(table, byte_ids, first):
 
 
 @kernel
-def find_certain(pairs, table, byte_ids, ends, as_left, as_right, characters):
+def find_certain(pairs, table, byte_ids, ends, as_left, as_right, characters, symbols):
     """Find the characters that the merges of pieces of bytes always make, except after ASCII.
 
     Such a character can be there from the beginning. While its bytes are not one symbol yet, the lowest rank
-    among them is below that of any pair of its first or last symbol with a neighbor; so no neighbor takes a
+    among them is below that of any pair of its first or last symbol with a neighbor, so no neighbor takes a
     part of it. Nor does it come too early: what would merge with it has a higher rank than the merges that
-    make it, so all that merges before them does so before it. After an ASCII byte, most of all a space, some
-    first byte often merges with that; hence the exception.
+    make it. The exception is there because first bytes often merge with a space.
 
     Args:
         pairs: int64[n, 4], all in `table`.
         ends: bool[ids], all False: whether a symbol may end in a byte above 0x7F.
         as_left, as_right: int64[ids], all NO_RANK: the least rank of a symbol's pairs on either side.
         characters: int32, all -1: the symbol of each code point that is such a character.
+        symbols: int64[4], scratch.
     """
     for byte in range(0x80, 0x100):
         ends[byte_ids[byte]] = True
@@ -172,45 +137,33 @@ def find_certain(pairs, table, byte_ids, ends, as_left, as_right, characters):
         if ends[left]:
             as_right[right] = min(as_right[right], rank)
     for code in range(0x80, characters.size):
-        characters[code] = _certain(code, table, byte_ids, as_left, as_right)
+        characters[code] = _certain(code, table, byte_ids, as_left, as_right, symbols)
 
 
 @kernel
-def _certain(code, table, byte_ids, as_left, as_right):
-    """Return the symbol that the bytes of a character always become, or -1."""
-    width = 2 if code < 0x800 else 3 if code < 0x10000 else 4
-    lead = (0xF00 >> width) & 0xFF
-    a = byte_ids[lead | (code >> (6 * (width - 1)))]
-    b = c = d = np.int64(-1)
-    b = byte_ids[0x80 | ((code >> (6 * (width - 2))) & 0x3F)]
-    if width > 2:
-        c = byte_ids[0x80 | ((code >> (6 * (width - 3))) & 0x3F)]
-    if width > 3:
-        d = byte_ids[0x80 | (code & 0x3F)]
-    top, last = np.int64(-1), d if width > 3 else c if width > 2 else b
-    for n in range(width, 1, -1):
-        best, at = find_merge(table, a, b), 0
-        if n > 2:
-            value = find_merge(table, b, c)
+def _certain(code, table, byte_ids, as_left, as_right, symbols):
+    """Return the symbol that the bytes of a character always become, or -1; `symbols` is scratch."""
+    n = 2 if code < 0x800 else 3 if code < 0x10000 else 4
+    symbols[0] = byte_ids[(0xF00 >> n) & 0xFF | (code >> (6 * (n - 1)))]
+    for k in range(1, n):
+        symbols[k] = byte_ids[0x80 | ((code >> (6 * (n - 1 - k))) & 0x3F)]
+    top = np.int64(-1)
+    while n > 1:
+        best, at = np.int64(NO_RANK) << 32, 0
+        for k in range(n - 1):
+            value = find_merge(table, symbols[k], symbols[k + 1])
             if value >> 32 < best >> 32:
-                best, at = value, 1
-        if n > 3:
-            value = find_merge(table, c, d)
-            if value >> 32 < best >> 32:
-                best, at = value, 2
-        rank, new = best >> 32, best & 0xFFFFFFFF
-        if rank == NO_RANK or rank >= as_right[a] or rank >= as_left[last]:
+                best, at = value, k
+        rank = best >> 32
+        if rank == NO_RANK or rank >= as_right[symbols[0]] or rank >= as_left[symbols[n - 1]]:
             return np.int64(-1)
         top = max(top, rank)
-        if at + 2 == n:
-            last = new
-        if at == 0:
-            a, b, c = new, c, d
-        elif at == 1:
-            b, c = new, d
-        else:
-            c = new
-    return a if top < min(as_left[a], as_right[a]) else np.int64(-1)
+        symbols[at] = best & 0xFFFFFFFF
+        n -= 1
+        for k in range(at + 1, n):
+            symbols[k] = symbols[k + 1]
+    only = symbols[0]
+    return only if top < min(as_left[only], as_right[only]) else np.int64(-1)
 
 
 @kernel
@@ -224,11 +177,11 @@ def encode_ranked_spans(data, offsets, spelling, table, whole, longest, token_da
     k = 0
     for p in range(offsets.size - 1):
         start, n = offsets[p], offsets[p + 1] - offsets[p]
-        found = np.int64(-1)
+        token = np.int64(-1)
         if n <= longest:
-            found = np.int64(find_token(data, start, n, whole, token_data, token_offsets))
-        if found >= 0:
-            ids[k] = found
+            token = np.int64(find_token(data, start, n, whole, token_data, token_offsets))
+        if token >= 0:
+            ids[k] = token
             k += 1
         else:
             m = _spell(data, start, n, spelling, scratch)
@@ -244,10 +197,10 @@ def encode_ranked_spans(data, offsets, spelling, table, whole, longest, token_da
 def list_last_pairs(order, data, offsets, ranks, spelling, table, pairs, scratch):
     """Find the pair that makes each token, under the rule that any two neighbors merge that spell one.
 
-    `order` holds the ids that merging may make, shorter tokens first; those of one symbol are passed
-    over. Each token is encoded by the pairs found so far; where two symbols are left, they are its pair.
-    `toktk.models.pairs.last_pairs` says why no other is needed. `table` (by `empty_pair_table`) must be empty
-    and large enough for `order`; `pairs` is int64[order.size, 4]. Returns how many pairs there are.
+    `order` holds the ids that merging may make, shorter tokens first. Each token is encoded by the pairs
+    found so far; where two symbols are left, they are its pair (`toktk.models.pairs.last_pairs` has the
+    proof). `table` must be empty and large enough for `order`; `pairs` is int64[order.size, 4]. Returns how
+    many pairs there are.
     """
     n_pairs = 0
     for at in range(order.size):

@@ -4,11 +4,10 @@ A slot is four uint64. The first two are the key: 15 bytes of a piece, zero-padd
 top byte; of a longer piece the hash of its bytes, and `LONG` above its length. The last two are what the
 piece gives: id | id << 32, id | count << 32, or, where more than three ids or the bytes of a long piece are
 to be kept, their place in the arena and `SPILLED` | count << 32 | place in the pool. A free slot has an
-all-zero key. What lies in its slot of first choice, as nearly all that is looked for does, costs one cache
-line and no branch that is hard to guess.
+all-zero key. Nearly all pieces lie in their first slot and cost one cache line.
 
-A piece that is not there yet takes its slot at once, `PENDING`, and goes on the list `todo`; what the model
-makes of that list is entered, and put between the ids already written, by `settle`.
+A new piece takes its slot at once, `PENDING`, and goes on the list `todo`; `settle` enters what the model
+makes of that list, and puts it between the ids already written.
 """
 
 from __future__ import annotations
@@ -16,10 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from toktk.kernels import inlined, kernel
-from toktk.kernels.count import hash_long
-from toktk.kernels.memory import load64, prefetch, tail64
-from toktk.kernels.scan import BLOCK as CUT
-from toktk.kernels.scan import DOCUMENT, FIRST, LAST, cut_block
+from toktk.kernels.memory import are_equal, hash_bytes, load_pair, load_word, prefetch
 
 INLINE = 15
 BLOCK = 64  # pieces looked up side by side
@@ -45,10 +41,6 @@ _SPILLED, _PENDING = np.uint64(1 << 63), np.uint64(1 << 62)
 _COUNT = np.uint64(MAX_COUNT)
 _INLINE_MAX = np.uint64(4 << 32)  # below it: at most three ids, in the slot
 
-# What to keep of the first and the second eight bytes of a piece of 0..15 bytes.
-_FIRST_MASK = np.array([(1 << 8 * min(n, 8)) - 1 for n in range(16)], dtype=np.uint64)
-_SECOND_MASK = np.array([(1 << 8 * max(n - 8, 0)) - 1 for n in range(16)], dtype=np.uint64)
-
 
 @inlined
 def _home(k0, k1, shift):
@@ -56,35 +48,14 @@ def _home(k0, k1, shift):
 
 
 @kernel
-def _word(data, i, n):
-    """Return the first `n` < 8 bytes at `i` as a word."""
-    if n <= 0:
-        return np.uint64(0)
-    word = load64(data, i) if i + 8 <= data.size else tail64(data, i)
-    return word & _FIRST_MASK[n]
-
-
-@kernel
 def _rare_key(data, start, n, longest):
     """Return the key of a piece that is long or ends close to the end of `data`."""
     if n <= INLINE:
-        first = _word(data, start, n) if n < 8 else load64(data, start)
-        return first, _word(data, start + 8, n - 8) | (np.uint64(n) << _TOP)
+        second = load_word(data, start + 8, n - 8) | (np.uint64(n) << _TOP)
+        return load_word(data, start, n), second
     if n > longest:
         return np.uint64(0), (_UNKEPT << _TOP) | np.uint64(n)
-    return hash_long(data, start, n), (_LONG << _TOP) | np.uint64(n)
-
-
-@kernel
-def _same(one, at, other, start, n):
-    while n >= 8 and at + 8 <= one.size and start + 8 <= other.size:
-        if load64(one, at) != load64(other, start):
-            return False
-        at, start, n = at + 8, start + 8, n - 8
-    i = 0
-    while i < n and one[at + i] == other[start + i]:
-        i += 1
-    return i == n
+    return hash_bytes(data, start, n), (_LONG << _TOP) | np.uint64(n)
 
 
 @kernel
@@ -97,8 +68,7 @@ def walk(
     or `out` may be: look which, settle, make room and call again.
 
     Args:
-        data: uint8. ends: int64, where the pieces ``0..n_pieces - 1`` end; the first begins at
-            ``state[START]``.
+        data: uint8. ends: int64, where the pieces end; the first begins at ``state[START]``.
         longest: pieces of more bytes are not kept.
         slots: uint64[4 * power of two]. shift: uint64, 64 less the power.
         arena: uint8, the bytes of long pieces. pool: uint32, ids that have no room in slots.
@@ -118,8 +88,8 @@ def walk(
             end = ends[p + j]
             n = end - start
             if n <= INLINE and start <= safe:
-                k0 = load64(data, start) & _FIRST_MASK[n]
-                k1 = load64(data, start + 8) & _SECOND_MASK[n] | np.uint64(n) << _TOP
+                k0, k1 = load_pair(data, start, n)
+                k1 |= np.uint64(n) << _TOP
             else:
                 k0, k1 = _rare_key(data, start, n, longest)
             home = _home(k0, k1, shift)
@@ -186,8 +156,8 @@ def _same_long(data, start, slots, s, arena):
     n = np.int64(slots[s + _ONE] & ((_ONE << _TOP) - _ONE))
     at = np.int64(slots[s + _TWO])
     if slots[s + _THREE] & _PENDING:
-        return _same(data, at, data, start, n)
-    return _same(arena, at, data, start, n)
+        return are_equal(data, start, data, at, n)
+    return are_equal(data, start, arena, at, n)
 
 
 @kernel
@@ -207,33 +177,17 @@ def _emit(slots, home, s, pool, out, k, piece, todo, state):
         out[k], out[k + _ONE], out[k + _TWO] = pair & _LOW, pair >> _HALF, value & _LOW
         k += value >> _HALF
     if s != h and not slots[h + _THREE] & _PENDING:
-        for f in range(4):
-            field = np.uint64(f)
+        for field in range(_FOUR):
             slots[s + field], slots[h + field] = slots[h + field], slots[s + field]
     return k
-
-
-@kernel
-def gather(data, todo, n, packed, offsets):
-    """Copy the `n` new pieces, one after the other, to `packed`, and write their offsets."""
-    k = 0
-    for row in range(n):
-        offsets[row] = k
-        start = todo[row, BEGIN]
-        for i in range(todo[row, LENGTH]):
-            packed[k + i] = data[start + i]
-        k += todo[row, LENGTH]
-    offsets[n] = k
 
 
 @kernel
 def settle(packed, offsets, ids, ends, slots, arena, pool, out, positions, todo, state):
     """Enter what the model made of the new pieces, and put it where it belongs in `out`.
 
-    Args:
-        packed, offsets: the new pieces, by `gather`. ids, ends: their ids, and where those of each end.
-        arena, pool, out: have room for it all.
-        positions: of all pieces since the list was empty.
+    `packed` and `offsets` are the new pieces, `ids` and `ends` their ids. `arena`, `pool` and `out` have room
+    for it all; `positions` are those of all pieces since the list was empty.
     """
     n_misses = state[MISSES]
     for row in range(n_misses):
@@ -329,29 +283,3 @@ def rehash(slots, grown, shift):
             at = (at + _ONE) & mask
         for f in range(4):
             grown[np.int64(_FOUR * at) + f] = slots[old + f]
-
-
-@kernel
-def cut_blocks(data, offsets, tables, work, ends, document, lasts):
-    """Cut on (see `cut_block`) while `ends` has room for a block; return (pieces, documents).
-
-    Writes how many pieces there are up to the end of each document, or so far, to
-    ``lasts[document:documents]``; `document` is where the last call stopped, 0 at first, and the next one
-    begins with the last of `documents`. At the end of the text `documents` is all, or there are no pieces.
-    """
-    _, parts, _, _ = work
-    n = np.int64(0)
-    while n + CUT <= ends.size:
-        n_parts = cut_block(data, offsets, tables, work, ends, n)
-        if n_parts == 0:
-            while document < offsets.size - 1:
-                lasts[document] = n
-                document += 1
-            return n, document
-        for i in range(n_parts):
-            while document < parts[i, DOCUMENT]:
-                lasts[document] = parts[i, FIRST]
-                document += 1
-        n = parts[n_parts - 1, LAST]
-    lasts[document] = n
-    return n, document + 1

@@ -1,8 +1,8 @@
 """Repeated substrings of the pieces, from their sorted suffixes.
 
-A *node* is a place between the characters of a piece: a piece of n characters has n nodes at which a
-character begins and one at its end. ``heads[p]`` is the first node of piece p. The suffix at a node goes to
-the end of the piece, to a character that no seed may hold, or as far as the longest seed.
+A *node* is a place in a piece at which a character begins, or its end. ``heads[p]`` is the first node of
+piece p. The suffix at a node goes to the end of the piece, to a character that no seed may hold, or as far as
+the longest seed.
 
 In the sorted list of suffixes, those that begin with the same substring are neighbors. The *intervals* are
 the substrings that are not always followed by the same character: of all others, a longer one occurs as
@@ -15,39 +15,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from toktk.kernels import inlined, kernel
-from toktk.kernels.memory import prefetch
+from toktk.kernels import kernel
+from toktk.kernels.memory import character, prefetch
 
 INVALID = 0x110000  # this plus the byte stands for a byte that is not part of UTF-8
 N_CODES = INVALID + 256 + 1
 DIGIT = 11  # bits that one pass of the sort looks at
 _AHEAD = 16
-
-
-@inlined
-def _length(data, i, stop):
-    """Return the bytes of the character at `i`; 0 for a byte that is not part of UTF-8 (RFC 3629)."""
-    lead = data[i]
-    n = 1 if lead < 0x80 else 0
-    if lead >= 0xC2 and lead < 0xE0:
-        n = 2
-    elif lead >= 0xE0 and lead < 0xF0:
-        n = 3
-    elif lead >= 0xF0 and lead < 0xF5:
-        n = 4
-    if i + n > stop:
-        n = 0
-    if n > 2:
-        second = data[i + 1]  # no overlong form, no surrogate, nothing beyond U+10FFFF
-        if (lead == 0xE0 and second < 0xA0) or (lead == 0xED and second >= 0xA0):
-            n = 0
-        if (lead == 0xF0 and second < 0x90) or (lead == 0xF4 and second >= 0x90):
-            n = 0
-    for k in range(1, n):
-        if data[i + k] & 0xC0 != 0x80:
-            n = 0
-            break
-    return n
 
 
 @kernel
@@ -62,15 +36,9 @@ def decode(data, offsets, codes, heads):
         heads[p] = node
         i, stop = offsets[p], offsets[p + 1]
         while i < stop:
-            n = _length(data, i, stop)
-            if n == 0:
+            code, n = character(data, i, stop)
+            if code < 0 or 0xD800 <= code < 0xE000 or code >= INVALID:
                 code, n = INVALID + np.int64(data[i]), 1
-            elif n == 1:
-                code = np.int64(data[i])
-            else:
-                code = np.int64(data[i]) & (0xFF >> (n + 1))
-                for k in range(1, n):
-                    code = (code << 6) | (np.int64(data[i + k]) & 0x3F)
             codes[node] = code
             node += 1
             i += n
@@ -90,10 +58,7 @@ def count_codes(codes, heads, counts, totals):
 
 @kernel
 def measure_suffixes(letters, longest, size):
-    """Write the characters of the suffix at each node (uint8), `longest` at most.
-
-    `letters` (int32, by node) number the characters from 1 on; 0 ends a suffix.
-    """
+    """Write the characters of the suffix at each node (uint8), `longest` at most; a letter 0 ends it."""
     n = 0
     for node in range(letters.size - 1, -1, -1):
         n = min(n + 1, longest) if letters[node] > 0 else 0
@@ -117,7 +82,7 @@ def first_keys(first, last, nodes, letters, size, bits, width, keys):
 def next_keys(first, last, nodes, rank, size, bits, width, keys):
     """Write the ranks of the suffixes at a range of `nodes` and of those `width` characters on.
 
-    Each rank takes `bits` bits; a suffix that ends before has 0.
+    A suffix that ends before has 0 there.
     """
     for r in range(first, last):
         node = np.int64(nodes[r])
@@ -160,8 +125,8 @@ def set_ranks(keys, nodes, rank):
 def compare(first, last, nodes, letters, size, piece_of, counts, common, weight):
     """Write what each of a range of suffixes has in common with the one before, and its occurrences.
 
-    These are those of its piece; `piece_of` is int32 by node. `common` is uint8[n + 1], in characters; less
-    than 2 counts as 0. `weight` is int64.
+    `common` is uint8[n + 1], in characters; less than 2 counts as 0. `weight` (int64) is the count of its
+    piece, `piece_of` int32 by node.
     """
     for r in range(first, last):
         if r + _AHEAD < nodes.size:
@@ -234,10 +199,7 @@ def find_intervals(nodes, size, common, weight, least, intervals, stack):
 
 @kernel
 def shorten(home, codes, widths, most, length):
-    """Cut the texts that have more than `most` bytes to as many characters as fit.
-
-    `widths` (int32, by code point) are the bytes of a character.
-    """
+    """Cut texts to as many characters as fit into `most` bytes; `widths` are bytes by code point (int32)."""
     for x in range(home.size):
         left, n = most, 0
         while n < length[x] and widths[codes[home[x] + n]] <= left:
@@ -247,23 +209,13 @@ def shorten(home, codes, widths, most, length):
 
 
 @kernel
-def link(seed_of, parent, which, shorter):
-    """Write the longest seed that begins each interval in `which` and is shorter; -1 if there is none.
+def find_longest(first, last, intervals, seed_of, parent):
+    """Replace a range of `intervals` by the longest seeds that they begin with; -1 if there is none.
 
     `seed_of` (int32, by interval) is -1 where an interval is no seed.
     """
-    for k in range(which.size):
-        x = np.int64(parent[which[k]])
+    for k in range(first, last):
+        x = np.int64(intervals[k])
         while x > 0 and seed_of[x] < 0:
             x = np.int64(parent[x])
-        shorter[k] = seed_of[x] if x > 0 else -1
-
-
-@kernel
-def find_longest(first, last, deepest, seed_of, parent):
-    """Replace the interval at a range of nodes by the longest seed that begins there, -1 if there is none."""
-    for node in range(first, last):
-        x = np.int64(deepest[node])
-        while x > 0 and seed_of[x] < 0:
-            x = np.int64(parent[x])
-        deepest[node] = seed_of[x] if x > 0 else -1
+        intervals[k] = seed_of[x] if x > 0 else -1

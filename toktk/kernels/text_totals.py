@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from toktk.kernels import inlined, kernel
+from toktk.kernels.memory import char_length, code_point
 
 # Columns of the totals.
 DOCUMENTS, BYTES, CHARS, LINES, WORDS, UNSPACED, NONSPACE = range(7)
 N_TOTALS = 7
-
 
 # Flags of a byte: begins a character; belongs to white space; is LF; begins a character of a script
 # that is written without spaces.
@@ -58,16 +58,15 @@ def _flags(z, y, a, b, c):
 @kernel
 def flag_bytes(data, begin, stop, flags):
     """Write the flags of ``data[begin:stop]``, valid UTF-8 that begins and ends between characters."""
-    inner, outer = max(begin, 2), max(begin, min(stop, data.size - 2))
-    for i in range(begin, stop):
-        if i == inner and inner < outer:
-            break
+    inner = min(max(begin, 2), stop)
+    outer = max(inner, min(stop, data.size - 2))
+    for i in range(begin, inner):
         flags[i - begin] = _flags_at(data, i)
-    for i in range(np.uint64(inner), np.uint64(max(inner, outer))):
+    for i in range(np.uint64(inner), np.uint64(outer)):
         flags[i - np.uint64(begin)] = _flags(
             data[i - _TWO], data[i - _ONE], data[i], data[i + _ONE], data[i + _TWO]
         )
-    for i in range(max(inner, outer), stop):
+    for i in range(outer, stop):
         flags[i - begin] = _flags_at(data, i)
 
 
@@ -85,8 +84,8 @@ def _flags_at(data, i):
 def add_totals(data, offsets, groups, weights, flags, totals):
     """Add the plain totals of documents, times their weights, to `totals` (int64[G, N_TOTALS]).
 
-    A word is a maximal run of characters without the White_Space property; a line ends at LF, and what
-    follows the last LF counts if it is not empty. `flags` is uint8, room for all documents: scratch.
+    A word is a run of characters without the White_Space property. What follows the last LF is a line if it
+    is not empty. `flags` is uint8, room for all documents: scratch.
     """
     base = offsets[0]
     flag_bytes(data, base, offsets[offsets.size - 1], flags)
@@ -121,25 +120,21 @@ def mark_pieces(data, offsets, class_of, marked):
     for p in range(offsets.size - 1):
         i, stop = offsets[p], offsets[p + 1]
         while i < stop:
-            b = np.int64(data[i])
-            width = 1 if b < 0x80 else 2 if b < 0xE0 else 3 if b < 0xF0 else 4
-            if b & 0xC0 == 0x80 or i + width > stop:
+            width = char_length(data[i])
+            if data[i] & 0xC0 == 0x80 or i + width > stop:
                 i += 1
                 continue
-            if width > 1:
-                b &= 0x7F >> width
-                for k in range(1, width):
-                    b = (b << 6) | (np.int64(data[i + k]) & 0x3F)
-            if b < class_of.size and class_of[b] != 0:
+            code = code_point(data, i, width)
+            if code < class_of.size and class_of[code] != 0:
                 marked[p] = 1
                 break
             i += width
 
 
 @kernel
-def gather_spans(data, offsets, chosen, new_offsets, packed):
-    """Copy the chosen spans, one after the other, to `packed`."""
-    for i in range(chosen.size):
-        start, at = offsets[chosen[i]], new_offsets[i]
+def gather_spans(data, starts, new_offsets, packed):
+    """Copy the spans that begin at `starts`, one after the other, to `packed`."""
+    for i in range(starts.size):
+        start, at = starts[i], new_offsets[i]
         for k in range(new_offsets[i + 1] - at):
             packed[at + k] = data[start + k]

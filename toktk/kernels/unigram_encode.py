@@ -19,16 +19,10 @@ import math
 import numpy as np
 
 from toktk.kernels import inlined, kernel
+from toktk.kernels.memory import char_length
 
 MAX_NODES = 1 << 26
 _NODE = MAX_NODES - 1
-
-
-@inlined
-def _slot(node, byte, mask):
-    # The children of a node lie near each other: 256 slots are 2 KiB.
-    h = np.uint64(node) * np.uint64(0x9E3779B97F4A7C15)
-    return np.int64((h >> np.uint64(32)) & np.uint64(mask)) ^ np.int64(byte)
 
 
 @inlined
@@ -36,7 +30,9 @@ def find_child(table, node, byte):
     """Return the slot of the child of `node` at `byte`, or the free slot where it would be."""
     mask = table.size - 1
     key = (np.int64(node) << 8) | np.int64(byte)
-    s = _slot(node, byte, mask)
+    # The children of a node lie near each other: 256 slots are 2 KiB.
+    h = (np.uint64(node) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)
+    s = np.int64(h & np.uint64(mask)) ^ np.int64(byte)
     while table[s] != -1 and table[s] >> 28 != key:
         s = (s + 1) & mask
     return s
@@ -52,12 +48,8 @@ def trie_node(word):
 def fill_trie(data, offsets, entered, table, token_at):
     """Enter the tokens ``data[offsets[t]:offsets[t + 1]]`` for each t in `entered`; return the nodes.
 
-    Args:
-        entered: int64[m], indices of tokens, none empty.
-        table: int64[slots], all -1; slots a power of two >= 512, more than there are bytes in the tokens.
-        token_at: int64[nodes], all -1; becomes the index of the token that ends at a node. As long as there
-            are bytes in the tokens, and one more.
-
+    No token is empty. `table` has a power of two >= 512 of slots, more than there are bytes in the tokens;
+    `token_at` (int64[bytes + 1]) becomes the index of the token that ends at a node. Both are -1 at first.
     Returns -1 - t where token t equals one before it.
     """
     n_nodes = 1
@@ -82,15 +74,48 @@ def fill_trie(data, offsets, entered, table, token_at):
 
 
 @inlined
-def char_length(byte):
-    """Return how many bytes the character has that begins with `byte`; 1 if none does."""
-    if byte < 0xC0:
-        return 1
-    if byte < 0xE0:
-        return 2
-    if byte < 0xF0:
-        return 3
-    return 4
+def _log_add(a, b):
+    """Return log(exp(a) + exp(b)) without leaving the log domain."""
+    high, low = max(a, b), min(a, b)
+    if low == -math.inf:
+        return high
+    return high + math.log1p(math.exp(low - high))
+
+
+@kernel
+def _arrive(best, back, at, score, step):
+    """Enter a path of `score` that ends at `at` with `step`; where `back` is None, sum over paths."""
+    if back is None:
+        best[at] = _log_add(best[at], score)
+    elif back[at] < 0 or score > best[at]:
+        best[at], back[at] = score, step
+
+
+@kernel
+def _walk(data, start, n, table, score_at, unknown, spells, best, back):
+    """Walk along all paths of the span of `n` bytes at `start`; `best[0]` is set."""
+    for i in range(n):
+        here = best[i]
+        if here == -math.inf if back is None else back[i] < 0:
+            continue
+        length = np.int64(1)
+        if spells:
+            length = min(np.int64(char_length(data[start + i])), n - i)
+        alone = False
+        node = np.int64(0)
+        for j in range(i, n):
+            word = table[find_child(table, node, data[start + j])]
+            if word == -1:
+                break
+            node = trie_node(word)
+            if word & 1:
+                _arrive(best, back, j + 1, here + score_at[node], (np.int64(i) << 26) | node)
+                if j + 1 - i == length:
+                    alone = True
+            if not word & 2:
+                break
+        if spells and not alone:  # the root: by its bytes
+            _arrive(best, back, i + length, here + unknown[length], np.int64(i) << 26)
 
 
 @kernel
@@ -101,10 +126,10 @@ def viterbi_spans(data, offsets, vocabulary, ids, ends, best, back):
     positions ascend, so of equal paths the one whose last token is longest wins, then the one before.
 
     Args:
-        vocabulary: the trie as `table`; `token_at`, `score_at`: int64 and float64[nodes], the token that ends
-            at a node and its score; `fallback`; `unknown`; `first_id`, the id of the first token.
-        ids: uint32, room for all bytes; ends: int64[spans].
-        best, back: float64 and int64[longest span + 1].
+        vocabulary: `table`; `token_at`, `score_at`: int64 and float64[nodes], the token that ends at a node
+            and its score; `fallback`; `unknown`; the id of the first token.
+        ids, ends: uint32 with room for all bytes, and int64[spans].
+        best, back: float64 and int64[longest span + 1], scratch.
 
     Returns how many ids there are, or -1 - p where span p cannot be spelled.
     """
@@ -118,34 +143,7 @@ def viterbi_spans(data, offsets, vocabulary, ids, ends, best, back):
         back[0] = 0
         for i in range(1, n + 1):
             back[i] = -1
-        for i in range(n):
-            if back[i] < 0:
-                continue
-            here = best[i]
-            length = np.int64(1)
-            if spells:
-                length = min(np.int64(char_length(data[start + i])), n - i)
-            alone = False
-            node = np.int64(0)
-            for j in range(i, n):
-                word = table[find_child(table, node, data[start + j])]
-                if word == -1:
-                    break
-                node = trie_node(word)
-                if word & 1:
-                    score = here + score_at[node]
-                    if back[j + 1] < 0 or score > best[j + 1]:
-                        best[j + 1] = score
-                        back[j + 1] = (np.int64(i) << 26) | node
-                    if j + 1 - i == length:
-                        alone = True
-                if not word & 2:
-                    break
-            if spells and not alone:
-                score = here + unknown[length]
-                if back[i + length] < 0 or score > best[i + length]:
-                    best[i + length] = score
-                    back[i + length] = np.int64(i) << 26  # the root: by its bytes
+        _walk(data, start, n, table, score_at, unknown, spells, best, back)
         if n > 0 and back[n] < 0:
             return -1 - p
         k = _write_path(data, start, n, token_at, fallback, first_id, back, ids, k)
@@ -169,12 +167,26 @@ def _write_path(data, start, n, token_at, fallback, first_id, back, ids, k):
                 ids[k] = fallback[data[start + j]]
                 k += 1
         i = before
-    low, high = first, k - 1
-    while low < high:
-        ids[low], ids[high] = ids[high], ids[low]
-        low += 1
-        high -= 1
+    for j in range((k - first) >> 1):
+        ids[first + j], ids[k - 1 - j] = ids[k - 1 - j], ids[first + j]
     return k
+
+
+@kernel
+def longest_match(data, start, stop, table):
+    """Return the node and the end of the longest token that begins at `start`; 0 if there is none."""
+    node = longest = np.int64(0)
+    end = start
+    for i in range(start, stop):
+        word = table[find_child(table, node, data[i])]
+        if word == -1:
+            break
+        node = trie_node(word)
+        if word & 1:
+            longest, end = node, i + 1
+        if not word & 2:
+            break
+    return longest, end
 
 
 @kernel
@@ -190,21 +202,9 @@ def greedy_spans(data, offsets, table, token_at, fallback, first_id, ids, ends):
         i = offsets[p]
         n = offsets[p + 1]
         while i < n:
-            node = np.int64(0)
-            found = np.int64(0)
-            end = i
-            for j in range(i, n):
-                word = table[find_child(table, node, data[j])]
-                if word == -1:
-                    break
-                node = trie_node(word)
-                if word & 1:
-                    found = node
-                    end = j + 1
-                if not word & 2:
-                    break
-            if found:
-                ids[k] = first_id + token_at[found]
+            node, end = longest_match(data, i, n, table)
+            if node:
+                ids[k] = first_id + token_at[node]
                 k += 1
             elif spells:
                 end = min(i + char_length(data[i]), n)
@@ -218,21 +218,11 @@ def greedy_spans(data, offsets, table, token_at, fallback, first_id, ids, ends):
     return k
 
 
-@inlined
-def _log_add(a, b):
-    """Return log(exp(a) + exp(b)) without leaving the log domain."""
-    high, low = max(a, b), min(a, b)
-    if low == -math.inf:
-        return high
-    return high + math.log1p(math.exp(low - high))
-
-
 @kernel
 def log_likelihood_spans(data, offsets, table, score_at, fallback, unknown, out, forward):
     """Write the log of the sum of exp(score) over all paths of each span to `out` (float64[spans]).
 
-    Arguments are as for `viterbi_spans`, `forward` is float64[longest span + 1]. A span that cannot be
-    spelled gets minus infinity.
+    A span that cannot be spelled gets minus infinity. `forward` is float64[longest span + 1].
     """
     spells = fallback[0] >= 0
     for p in range(offsets.size - 1):
@@ -241,26 +231,5 @@ def log_likelihood_spans(data, offsets, table, score_at, fallback, unknown, out,
         forward[0] = 0.0
         for i in range(1, n + 1):
             forward[i] = -math.inf
-        for i in range(n):
-            here = forward[i]
-            if here == -math.inf:
-                continue
-            length = np.int64(1)
-            if spells:
-                length = min(np.int64(char_length(data[start + i])), n - i)
-            alone = False
-            node = np.int64(0)
-            for j in range(i, n):
-                word = table[find_child(table, node, data[start + j])]
-                if word == -1:
-                    break
-                node = trie_node(word)
-                if word & 1:
-                    forward[j + 1] = _log_add(forward[j + 1], here + score_at[node])
-                    if j + 1 - i == length:
-                        alone = True
-                if not word & 2:
-                    break
-            if spells and not alone:
-                forward[i + length] = _log_add(forward[i + length], here + unknown[length])
+        _walk(data, start, n, table, score_at, unknown, spells, forward, None)
         out[p] = forward[n]

@@ -1,7 +1,7 @@
 """Viterbi encoding under several vocabularies at once.
 
-To walk along the trie costs more than to add scores: memory is slow. So the tokens of LANES vocabularies
-share one trie, and at each token the scores of all are added, in one instruction where the machine has it.
+To walk along the trie costs more than to add scores. So the tokens of LANES vocabularies share one trie, and
+at each token the scores of all are added at once.
 
 The slow twin is `toktk.educational.viterbi`.
 """
@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from toktk.kernels import kernel
-from toktk.kernels.unigram_encode import char_length, find_child, trie_node
+from toktk.kernels.memory import char_length
+from toktk.kernels.unigram_encode import find_child, trie_node
 
 LANES = 8
 _SPELLED = 0x7FFFFFFF  # in place of a row: a character spelled by its bytes
@@ -38,9 +39,8 @@ def count_lanes(data, offsets, first_piece, last_piece, rows, groups, counts, is
     for p in range(first_piece, last_piece):
         start = offsets[p]
         n = offsets[p + 1] - start
-        for i in range(n + 1):
-            for lane in range(LANES):
-                best[i, lane] = -np.inf if i else 0.0
+        best[: n + 1] = -np.inf
+        best[0] = 0.0
         for i in range(n):
             reached = False
             for lane in range(LANES):
@@ -75,9 +75,7 @@ def count_lanes(data, offsets, first_piece, last_piece, rows, groups, counts, is
                         if score > best[i + length, lane]:
                             best[i + length, lane] = score
                             back[i + length, lane] = step
-        total = np.int64(0)
-        for e in range(rows[p], rows[p + 1]):
-            total += counts[e]
+        total = counts[rows[p] : rows[p + 1]].sum()
         for lane in range(n_lanes):
             length = np.int64(0)
             end = np.int64(n)

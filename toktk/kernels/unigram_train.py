@@ -1,17 +1,15 @@
 """Lattices of all pieces: for each place in a piece, the tokens that end there.
 
 Sorted pieces begin alike, so their lattices are kept as a trie: piece q adds nodes for its characters from
-``shared[q]`` on; the nodes before these are those of the piece before it. A node stands for all pieces that
-begin with its text, so what is summed up to it is computed once. An edge ends at a node. It is
-``id << 5 | length - 1`` with the length in characters. The edges of a node are sorted, the longest first; the
-last is of one character: a token, or the way around by bytes.
+``shared[q]`` on; the nodes before these are those of the piece before it. So what is summed up to a node is
+computed once for all pieces that begin alike. An edge ends at a node; it is ``id << 5 | length - 1`` with the
+length in characters. The edges of a node are sorted, the longest first; the last is of one character: a
+token, or the way around by bytes.
 
 A walk over the nodes keeps one value for each depth; going back undoes what going forth has done.
 Expectations are added as whole multiples of ``1 / scale``. Such sums are exact in float64, so they depend
-neither on the order nor on the number of threads.
-
-The inner loops count in uint64, which spares a test for negative indices at each access. The slow twin of all
-this is in `toktk.educational`.
+neither on the order nor on the number of threads. Unsigned indices spare the test for negative ones. The
+slow twin is in `toktk.educational`.
 """
 
 from __future__ import annotations
@@ -69,8 +67,7 @@ class Paths(NamedTuple):
 def share_prefixes(codes, heads, n_short, every, shared):
     """Write how many characters each piece has in common with the one before (int32).
 
-    0 from piece `n_short` on, and for each piece whose index is a multiple of `every`, where a thread may
-    begin.
+    0 from piece `n_short` on, and for every `every`-th piece, where a thread may begin.
     """
     for q in range(heads.size - 1):
         shared[q] = 0
@@ -86,38 +83,30 @@ def share_prefixes(codes, heads, n_short, every, shared):
 
 @kernel
 def count_edges(first_piece, last_piece, trie, tokens):
-    """Count in the fan (all 0 at first) the edges that end at the nodes of a range of pieces.
-
-    One edge of each node is of one character. Returns how many edges there are.
-    """
+    """Count in the fan (all 0 at first) the edges that end at nodes of a range of pieces; return how many."""
     heads, shared, bases, _, fan, _ = trie
     longest, shorter, length = tokens
-    total = np.int64(0)
     for q in range(first_piece, last_piece):
         size, known = heads[q + 1] - heads[q] - 1, np.int64(shared[q])
         first = known - MASK if known > MASK else np.int64(0)
         for i in range(first, size):
             if i >= known:
                 fan[bases[q] + i - known] += 1
-                total += 1
             token = np.int64(longest[heads[q] + i])
             while token >= 0:
                 depth = i + np.int64(length[token])
                 if depth > known:
                     fan[bases[q] + depth - known - 1] += 1
-                    total += 1
                 token = np.int64(shorter[token])
-    return total
+    return fan[bases[first_piece] : bases[last_piece]].sum()
 
 
 @kernel
 def fill_edges(first_piece, last_piece, start, trie, tokens, codes, id_of, end, places):
     """Write the edges that `count_edges` has counted, from `start` on.
 
-    Args:
-        codes, id_of: int32: the character at each place, and the id of each character as a token.
-        end: int32 by token, filled: a node at which it ends.
-        places: int64, scratch, with room for the characters of a piece.
+    `codes` and `id_of` (int32) are the character at each place and the id of each character; `end` (int32)
+    becomes a node at which each token ends; `places` (int64) has room for the characters of a piece.
     """
     heads, shared, bases, _, fan, edges = trie
     longest, shorter, length = tokens
@@ -157,8 +146,7 @@ def find_parents(trie, path, parent):
 def renumber(first_piece, last_piece, start, trie, new_id):
     """Give the edges of a range of pieces, from `start` on, new ids (int32, by id); those with -1 go."""
     fan, edges = trie.fan, trie.edges
-    source = np.uint64(start)
-    at = np.uint64(start)
+    source = at = np.uint64(start)
     for i in range(trie.bases[first_piece], trie.bases[last_piece]):
         node = np.uint64(i)
         stop, begin = source + np.uint64(fan[node]), at
@@ -175,10 +163,9 @@ def renumber(first_piece, last_piece, start, trie, new_id):
 def expect(first_piece, last_piece, start, trie, table, scale, alpha, beta, undo):
     """Add the expected occurrences of each id, times `scale`, to ``table[id, 1]``.
 
-    The expectation is over all segmentations of a piece, each as likely as the product of the probabilities
-    ``table[id, 0]`` (float64) of its tokens, by the forward-backward algorithm. The pieces have SHORT
-    characters at most. `alpha` and `beta` (float64) have SHORT + 1 places, `undo` (float64) one for each node
-    of the range. Returns where the edges end.
+    This is the forward-backward algorithm: a segmentation is as likely as the product of the probabilities
+    ``table[id, 0]`` (float64) of its tokens. The pieces have SHORT characters at most; `alpha` and `beta` one
+    place more, `undo` one for each node of the range (float64). Returns where the edges end.
     """
     heads, shared, bases, counts, fan, edges = trie
     node = np.uint64(bases[first_piece])
@@ -198,8 +185,7 @@ def expect(first_piece, last_piece, start, trie, table, scale, alpha, beta, undo
             alpha[last + _ONE] = total
             node += _ONE
     end = at
-    for depth in range(SHORT + 1):
-        beta[depth] = 0.0
+    beta[: SHORT + 1] = 0.0
     for q in range(last_piece - 1, first_piece - 1, -1):
         size = heads[q + 1] - heads[q] - 1
         beta[size] += counts[q] * scale / alpha[size]
@@ -243,16 +229,14 @@ def expect_long(first_piece, last_piece, start, trie, table, scale, alpha, beta,
     """Do what `expect` does for pieces that share no nodes, however improbable they are.
 
     The true sums at depth i are ``alpha[i] * 2**(-256 * shifts[i, 0])``, and so for beta with
-    ``shifts[i, 1]`` (int64): inside a likely token, they can be far smaller than before and after. All have
-    room for the characters of a piece and one more.
+    ``shifts[i, 1]`` (int64). All have room for the characters of a piece and one more.
     """
     heads, _, bases, counts, fan, edges = trie
     start = np.int64(start)
     for piece in range(first_piece, last_piece):
         n = heads[piece + 1] - heads[piece] - 1
         base = bases[piece]
-        for i in range(n + 1):
-            alpha[i] = beta[i] = 0.0
+        alpha[: n + 1] = beta[: n + 1] = 0.0
         alpha[0] = beta[n] = 1.0
         shifts[0, 0] = shifts[n, 1] = 0
         at = start
@@ -345,10 +329,7 @@ def _best_other(paths, node, n, token):
 
 @kernel
 def mark_reachable(first_token, last_token, end, length, kept, paths, reachable):
-    """Set ``reachable[k]`` (bool) to whether token k is kept and the best segmentation of its own text.
-
-    `end` (int32) is a node at which a token ends, `length` (uint8) its characters.
-    """
+    """Set ``reachable[k]`` (bool) to whether token k is kept and the best segmentation of its own text."""
     for k in range(first_token, last_token):
         reachable[k] = kept[k]
         if kept[k] and length[k] > 1:
@@ -368,7 +349,7 @@ def losses(first_token, last_token, tokens, paths, times, total, spelling, byte_
     Args:
         tokens: home, end (int32), length (uint8), alive (bool), by token. ``home[k]`` is the character of a
             token of one character; the ids from ``alive.size`` on are characters that are no token.
-        times, byte_times: occurrences by id and by byte; `total` is the sum over tokens.
+        times, byte_times, total: occurrences by id and by byte, and the sum over tokens.
         spelling: int16[:, 4], the bytes of each character, -1 at the end.
     """
     home, end, length, alive = tokens
@@ -378,8 +359,7 @@ def losses(first_token, last_token, tokens, paths, times, total, spelling, byte_
         f = np.float64(times[k])
         if f == 0.0:
             continue
-        parts = 0
-        logs = 0.0
+        parts, logs = 0, 0.0
         n = np.int64(length[k])
         if n == 1:
             parts, logs = _spell(home[k], f, spelling, byte_times)
@@ -404,8 +384,7 @@ def losses(first_token, last_token, tokens, paths, times, total, spelling, byte_
 @kernel
 def _spell(c, f, spelling, byte_times):
     """Return how many bytes spell character `c`, and the sum of the logs of their occurrences plus `f`."""
-    parts = 0
-    logs = 0.0
+    parts, logs = 0, 0.0
     for i in range(4):
         if spelling[c, i] >= 0:
             parts += 1
@@ -415,9 +394,9 @@ def _spell(c, f, spelling, byte_times):
 
 @kernel
 def digamma(x, result):
-    """Write the digamma function of each x > 0 (float64): the recurrence up to 8, then the asymptotic series.
+    """Write the digamma function of each x > 0 (float64); off by less than 1e-12 from 0.5 on.
 
-    (Abramowitz and Stegun 1964, 6.3.5 and 6.3.18; off by less than 1e-12 from 0.5 on.)
+    The recurrence up to 8, then the asymptotic series (Abramowitz and Stegun 1964, 6.3.5 and 6.3.18).
     """
     for i in range(x.size):
         value = x[i]

@@ -186,7 +186,8 @@ def byte_spelling(pairs: Int64, table: PairTable, byte_ids: Int64, n_ids: int) -
     ends = np.zeros(n_ids, dtype=np.bool_)
     as_left, as_right = np.full((2, n_ids), NO_RANK, dtype=np.int64)
     characters = np.full(_CERTAIN, -1, dtype=np.int32)
-    find_certain(pairs, table, byte_ids, ends, as_left, as_right, characters)
+    symbols = np.empty(4, dtype=np.int64)
+    find_certain(pairs, table, byte_ids, ends, as_left, as_right, characters, symbols)
     return byte_ids, read_only(characters, np.int32), False, first_pairs(table, byte_ids)
 
 

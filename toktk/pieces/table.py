@@ -166,5 +166,5 @@ def gather(data: Bytes, offsets: Int64, chosen: Int64) -> tuple[Bytes, Int64]:
 
     new_offsets = offsets_of(np.diff(offsets)[chosen])
     gathered = np.empty(int(new_offsets[-1]), dtype=np.uint8)
-    gather_spans(data, offsets, chosen, new_offsets, gathered)
+    gather_spans(data, offsets[chosen], new_offsets, gathered)
     return gathered, new_offsets

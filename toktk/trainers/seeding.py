@@ -145,8 +145,8 @@ def find_seeds(
     chosen = _chosen(intervals, suffixes.whole(intervals, least), seed_size, least)
     seed_of = np.full(intervals.length.size, -1, dtype=np.int32)
     seed_of[chosen] = np.arange(chosen.size)
-    shorter = np.empty(chosen.size, dtype=np.int32)
-    k.link(seed_of, intervals.parent, chosen, shorter)
+    shorter = intervals.parent[chosen]
+    k.find_longest(0, chosen.size, shorter, seed_of, intervals.parent)
 
     def run(first: int, last: int) -> None:
         k.find_longest(first, last, intervals.deepest, seed_of, intervals.parent)
