@@ -57,11 +57,7 @@ class Tokens(NamedTuple):
         )
 
     def products(self, merges: Int64, ids: Int64) -> Int64:
-        """Return the token that each merge (left, right, …) makes, by its bytes: one of `ids`.
-
-        Raises:
-            FormatError: two of `ids` spell the same, or a merge makes no token.
-        """
+        """Return the token that each merge (left, right, …) makes, by its bytes: one of `ids`."""
         from toktk.kernels.pairs import find_tokens
 
         joined, starts = self.gathered(merges[:, :2].ravel())
@@ -93,8 +89,7 @@ class Tokens(NamedTuple):
     def character_ids(self, excluded: Int64) -> npt.NDArray[np.int32]:
         """Return int32[highest code point + 1]: the id of each character that is a token, -1 for others.
 
-        Raises:
-            FormatError: two tokens that are not `excluded` are the same character.
+        Two tokens that are not `excluded` may not be the same character.
         """
         candidate = (self.lengths > 0) & (self.lengths <= 4)
         candidate[excluded] = False

@@ -36,34 +36,25 @@ KINDS = {
 
 
 class Model(Protocol):
-    """Pieces to ids over a fixed vocabulary.
-
-    Attributes:
-        kind: names the class in the store and in files.
-        special_tokens: names of ids that are never found in text: 0, 1, … in what is trained here,
-            anywhere in published vocabularies.
-        vocab_size: number of ids, special tokens and alphabet included: the highest id plus one.
-        tokens: the bytes of each id; a special token's are its name in UTF-8.
-        signature: the sha256, in hex, of all that determines ids.
-    """
+    """Pieces to ids over a fixed vocabulary. The `kind` names the class in the store and in files."""
 
     kind: ClassVar[str]
 
     @property
     def special_tokens(self) -> tuple[str, ...]:
-        """Names of ids that are never found in text."""
+        """Names of ids that are never found in text: 0, 1, … in what is trained here, else anywhere."""
 
     @property
     def vocab_size(self) -> int:
-        """Number of ids."""
+        """Number of ids, special tokens and alphabet included: the highest id plus one."""
 
     @property
     def tokens(self) -> list[bytes]:
-        """The bytes of each id."""
+        """The bytes of each id; a special token's are its name in UTF-8."""
 
     @property
     def signature(self) -> str:
-        """The sha256, in hex."""
+        """The sha256, in hex, of all that determines ids."""
 
     def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
         """Encode the pieces ``data[offsets[p]:offsets[p + 1]]``.
@@ -78,8 +69,7 @@ class Model(Protocol):
     def is_prefix_of(self, other: Any) -> bool:
         """Tell whether one evaluation of `other` gives this model's figures too.
 
-        It does where the two are the same, and where `other` is this model trained further and both encode by
-        ranked merges.
+        The two are the same, or `other` is this model trained further and both encode by ranked merges.
         """
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:

@@ -97,15 +97,11 @@ class PairModel(ArrayModel):
             )
 
     def _check_bytes(self) -> None:
-        starts, lengths = self.offsets[self.byte_ids], np.diff(self.offsets)[self.byte_ids]
-        wrong = lengths != 1
-        wrong[~wrong] = self.data[starts[~wrong]] != np.flatnonzero(~wrong)
-        if wrong.any():
-            byte = int(wrong.argmax())
-            raise FormatError(
-                f"the id of the byte 0x{byte:02X} is another token's.",
-                f"Found: id {self.byte_ids[byte]}.",
-            )
+        for byte, i in enumerate(self.byte_ids.tolist()):
+            if self._by_id.spelled(i) != bytes([byte]):
+                raise FormatError(
+                    f"the id of the byte 0x{byte:02X} is another token's.", f"Found: id {i}."
+                )
 
     @classmethod
     def from_ranks(cls, ranks: Mapping[bytes, int], special_tokens: Mapping[str, int]) -> PairModel:
@@ -177,7 +173,7 @@ class PairModel(ArrayModel):
         cls,
         tokens: Sequence[bytes],
         scores: npt.NDArray[np.floating[Any]],
-        made: Bools,
+        mergeable: Bools,
         special_tokens: Mapping[str, int],
         byte_ids: Int64,
         whole: Bools | None = None,
@@ -189,7 +185,7 @@ class PairModel(ArrayModel):
         Args:
             tokens: the bytes of each id, ``b""`` where there is none.
             scores: by id.
-            made: bool[ids], which tokens merging may make: not those of bytes, special or matched before.
+            mergeable: bool[ids], what merging may make: no byte, no special token, none that is matched before.
             special_tokens: {name: id}.
             byte_ids, whole: as the attributes.
 
@@ -197,16 +193,16 @@ class PairModel(ArrayModel):
             FormatError: a score that is not a number, equal tokens, or one with a character that is none:
                 that one would merge there, and is bytes here.
         """
-        if np.isnan(scores[made]).any():
+        if np.isnan(scores[mergeable]).any():
             raise FormatError(f"the score of token {int(np.isnan(scores).argmax())} is no number.")
         by_id = Tokens(*packed(tokens))
         byte_ids = np.asarray(byte_ids, dtype=np.int64)
-        candidates = np.flatnonzero(made)
+        candidates = np.flatnonzero(mergeable)
         by_id.table(candidates)
         model = cls._of(special_tokens, by_id, np.empty((0, 4)), byte_ids, True)
         by_id.check_alphabet(candidates, model._character_ids)
         ranks = np.zeros(len(tokens), dtype=np.int64)
-        _, ranks[made] = np.unique(-scores[made], return_inverse=True)
+        _, ranks[mergeable] = np.unique(-scores[mergeable], return_inverse=True)
         pairs = last_pairs(by_id, ranks, candidates, byte_ids, model._character_ids)
         return replace(model, pairs=pairs)._with_whole(whole)
 
@@ -309,7 +305,7 @@ def character_spelling(
 def last_pairs(
     tokens: Tokens,
     ranks: Int64,
-    made: Int64,
+    mergeable: Int64,
     byte_ids: Int64,
     characters: npt.NDArray[np.int32],
 ) -> Int64:
@@ -331,14 +327,14 @@ def last_pairs(
     Args:
         tokens: by id.
         ranks: int64[ids], below `toktk.kernels.bpe_encode.NO_RANK`; tokens may share one.
-        made: the ids that merging may make; their bytes must differ from each other.
+        mergeable: the ids that merging may make; their bytes must differ from each other.
         byte_ids, characters: how pieces begin, as toktk.kernels.pairs describes it.
     """
     from toktk.kernels.bpe_encode import SHORT, empty_pair_table
     from toktk.kernels.pairs import list_last_pairs
 
-    lengths = tokens.lengths[made]
-    order = made[np.argsort(lengths, kind="stable")]
+    lengths = tokens.lengths[mergeable]
+    order = mergeable[np.argsort(lengths, kind="stable")]
     pairs = np.empty((order.size, 4), dtype=np.int64)
     scratch = np.empty(8 * max(SHORT, int(lengths.max(initial=0))), dtype=np.int64)
     spelling = character_spelling(characters, None, byte_ids)

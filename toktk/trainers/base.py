@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from toktk.pieces.table import PieceTable
 
 Progress = Callable[[int], None]
-CountPieces = Callable[[Pretokenizer], "PieceTable"]
 
 
 @dataclass(frozen=True)
@@ -102,20 +102,17 @@ class TrainingData:
     def __init__(
         self,
         corpus: Corpus,
-        count: CountPieces | None = None,
+        count: Callable[[Pretokenizer], PieceTable] | None = None,
         progress: Progress | None = None,
         jobs: int = 1,
     ) -> None:
+        from toktk.pieces.counting import count_corpus
+
         self.corpus = corpus
         self.jobs = jobs
         self.progress = progress
-        self._count = count or self._counted_here
+        self._count = count or functools.partial(count_corpus, corpus, jobs=jobs, by_group=False)
         self._tables: dict[Pretokenizer, PieceTable] = {}
-
-    def _counted_here(self, pretokenizer: Pretokenizer) -> PieceTable:
-        from toktk.pieces.counting import count_corpus
-
-        return count_corpus(self.corpus, pretokenizer, jobs=self.jobs, by_group=False)
 
     def pieces(self, pretokenizer: Pretokenizer) -> PieceTable:
         """Return the piece table, all groups added up."""

@@ -26,15 +26,14 @@ from toktk.trainers.pair_scores import PAIR_SCORES, PairScore
 class BpeTrainer(BaseTrainer):
     """Byte-level BPE (Sennrich et al. 2016), every size from one training.
 
-    Merges and ids equal those of Hugging Face's ``BpeTrainer`` given the same pretokenizer and the whole
-    byte alphabet; counts are 64 bits wide where theirs are 32. The most frequent pair is merged; among
-    equally frequent ones the pair with the smallest (left id, right id). Pairs are counted with overlaps:
-    "aaa" holds (a, a) twice. The result does not depend on threads or the order of documents.
+    Merges and ids equal those of Hugging Face's ``BpeTrainer`` with the same pretokenizer and the whole byte
+    alphabet; counts are 64 bits wide where theirs are 32. Each step merges the most frequent pair, and of
+    equally frequent ones that with the smallest (left id, right id). Pairs are counted with overlaps: "aaa"
+    holds (a, a) twice. The result does not depend on threads or the order of documents.
 
-    A `score` other than the count chooses other merges, by the same rules otherwise: the pair of the
-    highest score is merged, ties go to the smallest (left id, right id), and what was learned encodes as
-    BPE does, by rank. Two limits stay limits of counts: `min_frequency`, without which scores such as the
-    ratio begin with the rarest accidents of the text, and 1, for what does not occur is no pair.
+    With another `score` each step merges the pair of the highest score; ties are decided alike, and the
+    merges encode by rank, as any BPE does. `min_frequency` still limits counts. Without it, scores such as
+    the ratio begin with the rarest accidents of the text.
 
     Args:
         pretokenizer: a name or a pattern.

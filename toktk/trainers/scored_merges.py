@@ -45,9 +45,6 @@ class ScoredMerges(MergeLoop):
             symbols=np.zeros(self.merges.shape[0], dtype=np.int64),
         )
         k.link_first(self.ranking, self.pairs.rows, self.state[N_PAIRS])
-        self._plant()
-
-    def _plant(self) -> None:
         k.build_tree(self.ranking.tree, self.ranking.scores, self.pairs.rows)
 
     def run(self, target: int, progress: Callable[[int], None] | None = None) -> bool:
@@ -90,4 +87,4 @@ class ScoredMerges(MergeLoop):
             changed=grown(ranking.changed, capacity),
             features=np.empty((5, capacity + 520), dtype=np.int64),
         )
-        self._plant()
+        k.build_tree(self.ranking.tree, self.ranking.scores, self.pairs.rows)

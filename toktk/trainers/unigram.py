@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from toktk.arrays import Int64
 from toktk.errors import TrainingError
 from toktk.models.unigram import UnigramModel
 from toktk.pretokenizers.patterns import DEFAULT_PRETOKENIZER
@@ -27,7 +27,7 @@ from toktk.trainers.base import (
 
 if TYPE_CHECKING:
     from toktk.trainers.seeding import Characters
-    from toktk.trainers.unigram_state import UnigramState
+    from toktk.trainers.unigram_state import Bool, UnigramState
 
 UNKNOWN = "<unk>"
 HEADROOM = 1.1
@@ -150,7 +150,7 @@ class UnigramTrainer(BaseTrainer):
         models, available = self._path(characters, required, sizes, data)
         return self._finish(models, available, data, sizes, advice="lower min_frequency, ")
 
-    def _frequent(self, characters: Characters) -> npt.NDArray[np.bool_]:
+    def _frequent(self, characters: Characters) -> Bool:
         """Return bool[C]: the most frequent characters, which make up `character_coverage` of the text."""
         order = np.argsort(-characters.times, kind="stable")
         covered = np.cumsum(characters.times[order])
@@ -159,7 +159,7 @@ class UnigramTrainer(BaseTrainer):
         frequent[order[: int(np.searchsorted(covered, goal)) + 1]] = True
         return frequent & _allowed(characters, _RESERVED if self.alphabet == "characters" else ())
 
-    def _required_at(self, state: UnigramState, size: int) -> npt.NDArray[np.bool_]:
+    def _required_at(self, state: UnigramState, size: int) -> Bool:
         """Return bool[n]: the characters that a vocabulary of `size` ids has whatever happens."""
         if self.alphabet == "characters":
             return state.required
@@ -171,11 +171,7 @@ class UnigramTrainer(BaseTrainer):
         return required
 
     def _path(
-        self,
-        characters: Characters,
-        required: npt.NDArray[np.bool_],
-        sizes: Sequence[int],
-        data: TrainingData,
+        self, characters: Characters, required: Bool, sizes: Sequence[int], data: TrainingData
     ) -> tuple[dict[int, UnigramModel], int]:
         """Go down the path; return the model of each size in reach, and the largest size there is."""
         state = self._seeded(characters, required, data.jobs)
@@ -189,16 +185,14 @@ class UnigramTrainer(BaseTrainer):
                 state.reestimate()
             advance.to(alphabet + len(state))
             smaller = int(self.shrinking_factor * (alphabet + len(state)))
-            value = state.score - state.score.min(initial=0.0)
-            if self.prune == "loss":
-                value = state.losses()
+            by_score = self.prune == "flat"
+            value = state.score - state.score.min(initial=0.0) if by_score else state.losses()
             due = [size for size in pending if int(HEADROOM * size) >= smaller]
             for size in due:
                 required_at = self._required_at(state, size)
                 for headroom in (HEADROOM, *MORE_HEADROOM):
-                    kept = state.best(value, int(headroom * size) - alphabet, required_at)
-                    reached = self._branch(state, kept, size, models)
-                    available = max(available, reached)
+                    remaining = state.best(value, int(headroom * size) - alphabet, required_at)
+                    available = max(available, self._branch(state, remaining, size, models))
                     if size in models:
                         break
             pending = pending[len(due) :]
@@ -216,22 +210,16 @@ class UnigramTrainer(BaseTrainer):
         return models, available
 
     def _branch(
-        self,
-        state: UnigramState,
-        kept: npt.NDArray[np.bool_],
-        size: int,
-        models: dict[int, UnigramModel],
+        self, state: UnigramState, remaining: Bool, size: int, models: dict[int, UnigramModel]
     ) -> int:
-        """Add the model of `size` ids if the tokens `kept` give so many; return how many they give."""
-        tokens = np.flatnonzero(state.reachable(kept))
+        """Add the model of `size` ids if the tokens `remaining` give so many; return how many they give."""
+        tokens = np.flatnonzero(state.reachable(remaining))
         room = size - self._n_fixed
         if tokens.size >= room:
             models[size] = self._model(state, tokens, room, self._required_at(state, size))
         return self._n_fixed + tokens.size
 
-    def _seeded(
-        self, characters: Characters, required: npt.NDArray[np.bool_], jobs: int
-    ) -> UnigramState:
+    def _seeded(self, characters: Characters, required: Bool, jobs: int) -> UnigramState:
         """Return the state before the first step."""
         from toktk.trainers.seeding import find_seeds, utf8_lengths
         from toktk.trainers.unigram_state import UnigramState
@@ -248,13 +236,7 @@ class UnigramTrainer(BaseTrainer):
             alone = allowed & (characters.distinct >= 0x80) & short
         return UnigramState(characters, seeds, alone, required, by_bytes, jobs)
 
-    def _model(
-        self,
-        state: UnigramState,
-        tokens: npt.NDArray[np.int64],
-        room: int,
-        required: npt.NDArray[np.bool_],
-    ) -> UnigramModel:
+    def _model(self, state: UnigramState, tokens: Int64, room: int, required: Bool) -> UnigramModel:
         """Return the model of the required `tokens` and the most likely others, `room` in all, by score."""
         order = tokens[np.lexsort((-state.score[tokens], ~required[tokens]))][:room]
         order = order[np.argsort(-state.score[order], kind="stable")]
@@ -294,7 +276,7 @@ class _Advance:
             self._done = goal
 
 
-def _allowed(characters: Characters, reserved: Sequence[int] = ()) -> npt.NDArray[np.bool_]:
+def _allowed(characters: Characters, reserved: Sequence[int] = ()) -> Bool:
     from toktk.kernels.suffixes import INVALID
 
     distinct = characters.distinct

@@ -289,27 +289,27 @@ class UnigramState:
         """Return bool[n]: the required and the `size` tokens of greatest `value` in all, none below 0."""
         candidates = np.flatnonzero(self.alive & ((value >= 0) | required))
         order = candidates[np.lexsort((-value[candidates], ~required[candidates]))]
-        kept = required.copy()
-        kept[order[: max(size, 0)]] = True
-        return kept
+        remaining = required.copy()
+        remaining[order[: max(size, 0)]] = True
+        return remaining
 
-    def prune(self, kept: Bool) -> None:
-        """Drop all tokens but `kept`."""
-        self.alive = self.alive & kept
+    def prune(self, remaining: Bool) -> None:
+        """Drop all tokens but `remaining`."""
+        self.alive = self.alive & remaining
         self._compact()
 
-    def reachable(self, kept: Bool) -> Bool:
-        """Return those of `kept` that are the best segmentation of their own text, if `kept` were all.
+    def reachable(self, remaining: Bool) -> Bool:
+        """Return those of `remaining` that encode their own text, if `remaining` were all.
 
         The others encode nothing.
         """
         reachable = np.empty(self.home.size, dtype=np.bool_)
-        scores = self._scores(kept)
+        scores = self._scores(remaining)
         self.lattices.firsts()  # made here, not by several threads at once
 
         def run(first: int, last: int) -> None:
             paths = self.lattices.paths(scores)
-            k.mark_reachable(first, last, self.end, self.length, kept, paths, reachable)
+            k.mark_reachable(first, last, self.end, self.length, remaining, paths, reachable)
 
         in_threads(run, self._parts())
         return reachable
