@@ -118,7 +118,7 @@ def test_arrays_that_must_grow(name, pieces):
     tree = np.empty(2 * rows, np.int32)
     loop.ranking = loop.ranking._replace(tree=tree, features=features, **shorter)
     loop._rehash()
-    loop._plant()
+    bpe_train_scored.build_tree(tree, loop.ranking.scores, loop.pairs.rows)
     loop.run(290)
     assert learned(loop) == educational.train_bpe(pieces, 290, score=SCORES[name][1])
 

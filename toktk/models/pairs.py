@@ -185,7 +185,7 @@ class PairModel(ArrayModel):
         Args:
             tokens: the bytes of each id, ``b""`` where there is none.
             scores: by id.
-            mergeable: bool[ids], what merging may make: no byte, no special token, none that is matched before.
+            mergeable: bool[ids], what merging may make: no bytes, special tokens or tokens matched before.
             special_tokens: {name: id}.
             byte_ids, whole: as the attributes.
 

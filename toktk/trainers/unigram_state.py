@@ -282,7 +282,7 @@ class UnigramState:
             paths = self.lattices.paths(scores)
             k.losses(first, last, tokens, paths, times, total, self.spelling, byte_times, loss)
 
-        in_threads(run, self._parts())
+        in_threads(run, parts(self.home.size, len(self.lattices.starts)))
         return loss
 
     def best(self, value: Float64, size: int, required: Bool) -> Bool:
@@ -311,7 +311,7 @@ class UnigramState:
             paths = self.lattices.paths(scores)
             k.mark_reachable(first, last, self.end, self.length, remaining, paths, reachable)
 
-        in_threads(run, self._parts())
+        in_threads(run, parts(self.home.size, len(self.lattices.starts)))
         return reachable
 
     def texts(self, tokens: Int64) -> tuple[npt.NDArray[np.uint8], Int64]:
@@ -329,9 +329,6 @@ class UnigramState:
         widths = utf8_lengths(codes).astype(np.int64)
         lengths = np.add.reduceat(widths, begins) if n.size else np.zeros(0, dtype=np.int64)
         return np.frombuffer(text, dtype=np.uint8), lengths
-
-    def _parts(self) -> list[tuple[int, int]]:
-        return parts(self.home.size, len(self.lattices.starts))
 
     def _scores(self, alive: Bool) -> Float64:
         """Return float64[n + C]: the score of each id if `alive` were the tokens."""
