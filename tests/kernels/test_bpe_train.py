@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from toktk import educational
 from toktk.kernels import bpe_train as merging
-from toktk.trainers.merge_loop import MergeLoop
+from toktk.trainers.merge_loop import MergeLoop, MergeTask
 
 # Few letters force ties, overlaps and long runs; the counts straddle 32 bits and the buckets.
 letters = st.sampled_from([b"a", b"b", b"ab", b"aaa", b" ", b"\n"])
@@ -24,7 +24,7 @@ def arrays(pieces):
 
 def loop_over(pieces, size, specials=0, floor=1, longest=2**31):
     ids = np.array(educational.byte_ids(specials))
-    return MergeLoop(*arrays(pieces), ids, size, floor, longest)
+    return MergeLoop(MergeTask(*arrays(pieces), ids, size, floor, longest))
 
 
 def learned(loop):

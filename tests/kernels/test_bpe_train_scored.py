@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from toktk import educational
 from toktk.kernels import bpe_train, bpe_train_scored
 from toktk.trainers import pair_scores
+from toktk.trainers.merge_loop import MergeTask
 from toktk.trainers.scored_merges import ScoredMerges
 
 # Few letters force ties, overlaps and long runs.
@@ -37,9 +38,7 @@ names = st.sampled_from(sorted(SCORES))
 
 
 def loop_over(name, pieces, size, specials=0, floor=1, longest=2**31):
-    return ScoredMerges(
-        SCORES[name][0],
-        name,
+    task = MergeTask(
         np.frombuffer(b"".join(pieces), np.uint8),
         np.cumsum([0, *map(len, pieces)], dtype=np.int64),
         np.array(list(pieces.values()), np.int64),
@@ -48,6 +47,7 @@ def loop_over(name, pieces, size, specials=0, floor=1, longest=2**31):
         floor,
         longest,
     )
+    return ScoredMerges(SCORES[name][0], name, task)
 
 
 def learned(loop):
@@ -118,7 +118,7 @@ def test_arrays_that_must_grow(name, pieces):
     tree = np.empty(2 * rows, np.int32)
     loop.ranking = loop.ranking._replace(tree=tree, features=features, **shorter)
     loop._rehash()
-    loop._plant()
+    bpe_train_scored.build_tree(tree, loop.ranking.scores, loop.pairs.rows)
     loop.run(290)
     assert learned(loop) == educational.train_bpe(pieces, 290, score=SCORES[name][1])
 

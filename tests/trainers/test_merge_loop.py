@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toktk import educational
-from toktk.trainers.merge_loop import MergeLoop, power_of_two
+from toktk.trainers.merge_loop import MergeLoop, MergeTask, power_of_two
 
 ALPHABETS = [b"a", b"ab", b"ab ", b"ab \n", b"abcdef", bytes(range(256))]
 
 
 def learn(pieces, size, specials=0, floor=1, longest=2**31):
-    loop = MergeLoop(
+    task = MergeTask(
         np.frombuffer(b"".join(pieces), np.uint8),
         np.cumsum([0, *map(len, pieces)], dtype=np.int64),
         np.array(list(pieces.values()), np.int64),
@@ -23,6 +23,7 @@ def learn(pieces, size, specials=0, floor=1, longest=2**31):
         floor,
         longest,
     )
+    loop = MergeLoop(task)
     loop.run(size)
     return [tuple(row) for row in loop.learned.tolist()]
 

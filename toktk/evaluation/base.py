@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,20 +17,10 @@ from toktk.pieces.table import PieceTable
 
 Flags = npt.NDArray[np.uint8]
 
-_COLUMNS = (
-    "documents",
-    "bytes",
-    "chars",
-    "lines",
-    "words",
-    "unspaced",
-    "nonspace",
-)  # of the totals
-
 
 @dataclass(frozen=True, eq=False)
 class Totals:
-    """Plain counts of a text, int64[G] in the order of `groups`.
+    """Plain counts of a text, int64[G] in the order of `groups`; the first seven are those of a `PieceTable`.
 
     A word is a maximal run of characters without the White_Space property; an unspaced character belongs
     to a script written without spaces. A word piece is a piece with a letter.
@@ -105,16 +96,9 @@ def totals_of(table: PieceTable) -> tuple[Totals, Flags]:
 
     is_word = np.zeros(len(table), dtype=np.uint8)
     mark_pieces(table.data, table.offsets, is_letter_table(), is_word)
-    parallel, aligned_lines = _alignment(table)
-    totals = Totals(
-        groups=table.groups,
-        **dict(zip(_COLUMNS, table.totals.T, strict=True)),
-        pieces=table.group_pieces,
-        word_pieces=sum_by_group(table, is_word.astype(np.int64)),
-        parallel=parallel,
-        aligned_lines=aligned_lines,
-    )
-    return totals, is_word
+    word_pieces = sum_by_group(table, is_word.astype(np.int64))
+    columns: list[Any] = [*table.totals.T, table.group_pieces, word_pieces, *_alignment(table)]
+    return Totals(table.groups, *columns), is_word
 
 
 def _alignment(table: PieceTable) -> tuple[npt.NDArray[np.bool_], int | None]:

@@ -82,8 +82,8 @@ def evaluate(
 
     Args:
         table: the text, cut as the models want it.
-        every_size: whether merge lists are to be known at all sizes. If not, one that serves no other model
-            is encoded at its own size alone, in about half the time.
+        every_size: whether merge lists are wanted at all sizes. If not, one that serves no other model is
+            encoded at its own size alone, in about half the time.
         sizes: of all sizes, those that are kept with very many groups, besides those of `models` and 256.
         jobs: threads; they change no figure.
         totals: `totals_of` the table, where it is known already.
@@ -99,13 +99,13 @@ def evaluate(
             reached = [size for size in wanted if first.base_size <= size <= first.vocab_size]
             evaluation: Evaluation = evaluate_merges(table, first, reached, is_word, jobs, known)
             progress(len(table) * len(served))
-        elif len(served) > 1:
-            unigrams = [m for m in (models[i] for i in served) if isinstance(m, UnigramModel)]
-            by_size = count_viterbi(table, unigrams, is_word, jobs)
-            evaluation = _SizedEvaluation(**vars(known), by_size=by_size)
-            progress(len(table) * len(served))
         else:
-            by_size = {first.vocab_size: _count(table, first, is_word, jobs, progress)}
+            if len(served) > 1:
+                unigrams = [m for m in (models[i] for i in served) if isinstance(m, UnigramModel)]
+                by_size = count_viterbi(table, unigrams, is_word, jobs)
+                progress(len(table) * len(served))
+            else:
+                by_size = {first.vocab_size: _count(table, first, is_word, jobs, progress)}
             evaluation = _SizedEvaluation(**vars(known), by_size=by_size)
         evaluations |= dict.fromkeys(served, evaluation)
     return [evaluations[i] for i in range(len(models))]

@@ -104,14 +104,12 @@ def evaluate_merges(
         room = 1 << 16
         while True:
             shapes = (n_groups, edges.size), (n_groups, edges.size), n_groups, n_merges, 256
-            merged, single, single_bytes, applied, byte_counts = sums = [
-                np.zeros(shape, dtype=np.int64) for shape in shapes
-            ]
+            sums = [np.zeros(shape, dtype=np.int64) for shape in shapes]
             late = np.empty((room, 3), dtype=np.int64)
             n_late = sweep_pieces(
                 table.data, table.offsets, first, last, table.rows, table.entry_group,
-                table.entry_count, is_word, byte_ids, pair_table, bin_of, merged, single,
-                single_bytes, applied, byte_counts, late, np.empty(8 * longest, dtype=np.int64),
+                table.entry_count, is_word, byte_ids, pair_table, bin_of, *sums, late,
+                np.empty(8 * longest, dtype=np.int64),
             )  # fmt: skip
             if n_late <= room:
                 return sums, late[:n_late]

@@ -19,16 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.errors import TrainingError
-from toktk.models.model import (
-    Arrays,
-    Bytes,
-    Ids,
-    Int64,
-    checked_pieces,
-    pack_names,
-    read_only,
-    unpack_names,
-)
+from toktk.models.model import ArrayModel, Bytes, Ids, Int64, checked_pieces, read_only
 
 PairTable = tuple[Int64, npt.NDArray[np.uint64]]
 Spelling = tuple[Int64, npt.NDArray[np.int32], bool, Int64]
@@ -56,7 +47,7 @@ def byte_order() -> list[int]:
 
 
 @dataclass(frozen=True, eq=False)
-class BpeModel:
+class BpeModel(ArrayModel):
     """Ranked merges over the complete byte alphabet.
 
     Attributes:
@@ -64,7 +55,6 @@ class BpeModel:
         merges: int64[n, 3]: left id, right id, new id, by rank.
     """
 
-    special_tokens: tuple[str, ...]
     merges: Int64
 
     kind: ClassVar[str] = "bpe"
@@ -96,11 +86,7 @@ class BpeModel:
         return int(self.size_after[-1])
 
     def merges_at(self, size: int) -> int:
-        """Return how many merges a vocabulary of `size` ids has: the first that reach it.
-
-        Raises:
-            TrainingError: `size` is below the alphabet or above the vocabulary.
-        """
+        """Return how many merges a vocabulary of `size` ids has: the first that reach it."""
         if not self.base_size <= size <= self.vocab_size:
             raise TrainingError(
                 f"there is no vocabulary of {size:,} tokens here.",
@@ -151,21 +137,12 @@ class BpeModel:
         whole = (none, -1, read_only(none, np.uint8), none)
         return encode_ranked(data, offsets, self._spelling, self.pair_table, whole)
 
-    @property
+    @functools.cached_property
     def signature(self) -> str:
         """The sha256, in hex, of all that determines the ids."""
         digest = hashlib.sha256(json.dumps(self.special_tokens).encode())
         digest.update(np.ascontiguousarray(self.merges).tobytes())
         return digest.hexdigest()
-
-    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """See `toktk.models.model.Model`."""
-        return {"special_tokens": pack_names(self.special_tokens), "merges": self.merges}
-
-    @classmethod
-    def from_arrays(cls, arrays: Arrays) -> BpeModel:
-        """See `toktk.models.model.Model`."""
-        return cls(unpack_names(arrays["special_tokens"]), arrays["merges"])
 
 
 def pair_table(pairs: Int64) -> PairTable:

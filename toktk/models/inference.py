@@ -32,7 +32,6 @@ class Inference:
     Attributes:
         run: takes a model and the piece table of its training text, or None where `reads_pieces` is false;
             returns a model with the same ids. It raises FormatError for a model that it cannot run.
-        reads_pieces: whether `run` needs the pieces.
     """
 
     run: Callable[[Model, PieceTable | None], Model]
@@ -50,11 +49,7 @@ def own(model: Model, pieces: PieceTable | None = None) -> Model:
 
 
 def merges(model: Model, pieces: PieceTable | None = None) -> Model:
-    """Apply ranked merges, as BPE does.
-
-    Raises:
-        FormatError: the vocabulary has none.
-    """
+    """Apply ranked merges, as BPE does."""
     if not isinstance(model, BpeModel):
         raise FormatError(
             "this vocabulary cannot be run by its merges.",
@@ -65,20 +60,12 @@ def merges(model: Model, pieces: PieceTable | None = None) -> Model:
 
 
 def greedy(model: Model, pieces: PieceTable | None = None) -> Model:
-    """Take the longest token that fits, from the left.
-
-    Raises:
-        FormatError: the vocabulary cannot be looked up by bytes.
-    """
+    """Take the longest token that fits, from the left."""
     return GreedyModel(*_vocabulary(model))
 
 
 def fewest(model: Model, pieces: PieceTable | None = None) -> Model:
-    """Take the segmentation of fewest tokens; of equal ones that whose last token is longest.
-
-    Raises:
-        FormatError: the vocabulary cannot be looked up by bytes.
-    """
+    """Take the segmentation of fewest tokens; of equal ones that whose last token is longest."""
     special_tokens, data, offsets, fallback = _vocabulary(model)
     scores = np.full(offsets.size - 1, -1.0)
     # Every token counts one, also each byte of a character that is spelled by bytes.
@@ -91,9 +78,6 @@ def viterbi(model: Model, pieces: PieceTable | None = None) -> Model:
     A count is how often a token occurs in `pieces` under the model's own encoding; the score is
     log((count + 1) / (all counts + number of ordinary tokens)), to the nearest multiple of 2**-10, so that
     other libraries, which add in float32 or read decimals, find the same sums.
-
-    Raises:
-        FormatError: the vocabulary cannot be looked up by bytes, or there are no pieces to count in.
     """
     if isinstance(model, UnigramModel):
         return model

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import json
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -34,34 +36,25 @@ KINDS = {
 
 
 class Model(Protocol):
-    """Pieces to ids over a fixed vocabulary.
-
-    Attributes:
-        kind: names the class in the store and in files.
-        special_tokens: names of ids that are never found in text: 0, 1, … in what is trained here,
-            anywhere in published vocabularies.
-        vocab_size: number of ids, special tokens and alphabet included: the highest id plus one.
-        tokens: the bytes of each id; a special token's are its name in UTF-8.
-        signature: the sha256, in hex, of all that determines ids.
-    """
+    """Pieces to ids over a fixed vocabulary. The `kind` names the class in the store and in files."""
 
     kind: ClassVar[str]
 
     @property
     def special_tokens(self) -> tuple[str, ...]:
-        """Names of ids that are never found in text."""
+        """Names of ids that are never found in text: 0, 1, … in what is trained here, else anywhere."""
 
     @property
     def vocab_size(self) -> int:
-        """Number of ids."""
+        """Number of ids, special tokens and alphabet included: the highest id plus one."""
 
     @property
     def tokens(self) -> list[bytes]:
-        """The bytes of each id."""
+        """The bytes of each id; a special token's are its name in UTF-8."""
 
     @property
     def signature(self) -> str:
-        """The sha256, in hex."""
+        """The sha256, in hex, of all that determines ids."""
 
     def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
         """Encode the pieces ``data[offsets[p]:offsets[p + 1]]``.
@@ -76,8 +69,7 @@ class Model(Protocol):
     def is_prefix_of(self, other: Any) -> bool:
         """Tell whether one evaluation of `other` gives this model's figures too.
 
-        It does where the two are the same, and where `other` is this model trained further and both encode by
-        ranked merges.
+        The two are the same, or `other` is this model trained further and both encode by ranked merges.
         """
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -86,6 +78,55 @@ class Model(Protocol):
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Model:
         """Return the model whose `to_arrays` gave these."""
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayModel:
+    """A model whose fields are all there is to know: arrays, names, and `scalars`.
+
+    A field that has its default value is not stored.
+    """
+
+    special_tokens: tuple[str, ...]
+
+    kind: ClassVar[str]
+    scalars: ClassVar[tuple[str, ...]] = ()
+
+    def _freeze(self, **dtypes: npt.DTypeLike) -> None:
+        """Make the arrays of these names what kernels take."""
+        for name, dtype in dtypes.items():
+            object.__setattr__(self, name, read_only(getattr(self, name), dtype))
+
+    @functools.cached_property
+    def signature(self) -> str:
+        """The sha256, in hex, of all that determines the ids."""
+        digest = hashlib.sha256(self.kind.encode())
+        for name, array in sorted(self.to_arrays().items()):
+            digest.update(f"{name} {array.size} ".encode() + array.tobytes())
+        return digest.hexdigest()
+
+    def is_prefix_of(self, other: object) -> bool:
+        """Tell whether `other` is the same: no smaller size can be read off another such model."""
+        return other is self or (type(other) is type(self) and other.signature == self.signature)
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """See `Model`."""
+        arrays = {"special_tokens": pack_names(self.special_tokens)}
+        for field in fields(self)[1:]:
+            value = getattr(self, field.name)
+            if value is not field.default:
+                arrays[field.name] = np.array([value]) if field.name in self.scalars else value
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Self:
+        """See `Model`."""
+        values: dict[str, Any] = {}
+        for field in fields(cls)[1:]:
+            if field.name in arrays or field.default is MISSING:
+                array = arrays[field.name]
+                values[field.name] = array.item() if field.name in cls.scalars else array
+        return cls(unpack_names(arrays["special_tokens"]), **values)
 
 
 def model_from_arrays(kind: str, arrays: Arrays) -> Model:
@@ -119,14 +160,6 @@ def pack_names(names: tuple[str, ...]) -> Bytes:
 def unpack_names(packed: npt.NDArray[Any]) -> tuple[str, ...]:
     """Return what `pack_names` packed."""
     return tuple(json.loads(packed.tobytes()))
-
-
-def signature_of(kind: str, arrays: Arrays) -> str:
-    """Return the sha256, in hex, of a model whose arrays determine its ids."""
-    digest = hashlib.sha256(kind.encode())
-    for name, array in sorted(arrays.items()):
-        digest.update(f"{name} {array.size} ".encode() + array.tobytes())
-    return digest.hexdigest()
 
 
 def checked_pieces(data: Bytes, offsets: Int64) -> tuple[Bytes, Int64, int]:

@@ -19,16 +19,8 @@ from toktk.models.bpe import (
     first_pairs,
     pair_table,
 )
-from toktk.models.model import (
-    Arrays,
-    Bytes,
-    Ids,
-    Int64,
-    pack_names,
-    read_only,
-    signature_of,
-    unpack_names,
-)
+from toktk.models.lookup import Tokens
+from toktk.models.model import ArrayModel, Bytes, Ids, Int64, read_only
 from toktk.models.vocabulary import packed, unpacked
 
 Bools = npt.NDArray[np.bool_]
@@ -38,7 +30,7 @@ MAX_ID = 2**22 - 1
 
 
 @dataclass(frozen=True, eq=False)
-class PairModel:
+class PairModel(ArrayModel):
     """Ranked pairs over a vocabulary whose ids lie anywhere.
 
     Of the pairs at hand the one of lowest rank merges first, the leftmost of equals.
@@ -58,7 +50,6 @@ class PairModel:
         FormatError: arrays that do not fit each other; two tokens for one character or whole piece.
     """
 
-    special_tokens: tuple[str, ...]
     special_ids: Int64
     data: Bytes
     offsets: Int64
@@ -68,17 +59,17 @@ class PairModel:
     whole: Bools
 
     kind: ClassVar[str] = "pairs"
+    scalars: ClassVar[tuple[str, ...]] = ("characters",)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "special_tokens", tuple(self.special_tokens))
         object.__setattr__(self, "characters", bool(self.characters))
-        for name in ("special_ids", "offsets", "pairs", "byte_ids"):
-            object.__setattr__(self, name, read_only(getattr(self, name), np.int64))
-        object.__setattr__(self, "data", read_only(self.data, np.uint8))
-        object.__setattr__(self, "whole", read_only(self.whole, np.bool_))
+        self._freeze(**dict.fromkeys(("special_ids", "offsets", "pairs", "byte_ids"), np.int64))
+        self._freeze(data=np.uint8, whole=np.bool_)
         self._check_shapes()
         self._check_bytes()
-        self._check_distinct()
+        # Looking tokens up finds two that spell the same.
+        _ = self._whole_table, self._character_ids
 
     def _check_shapes(self) -> None:
         from toktk.kernels.bpe_encode import NO_RANK
@@ -106,29 +97,17 @@ class PairModel:
             )
 
     def _check_bytes(self) -> None:
-        starts, lengths = self.offsets[self.byte_ids], np.diff(self.offsets)[self.byte_ids]
-        wrong = lengths != 1
-        wrong[~wrong] = self.data[starts[~wrong]] != np.flatnonzero(~wrong)
-        if wrong.any():
-            byte = int(wrong.argmax())
-            raise FormatError(
-                f"the id of the byte 0x{byte:02X} is another token's.",
-                f"Found: id {self.byte_ids[byte]}.",
-            )
-
-    def _check_distinct(self) -> None:
-        """Refuse two tokens for one whole piece or one character: looking them up finds these."""
-        _ = self._whole_table, self._character_ids
+        for byte, i in enumerate(self.byte_ids.tolist()):
+            if self._by_id.spelled(i) != bytes([byte]):
+                raise FormatError(
+                    f"the id of the byte 0x{byte:02X} is another token's.", f"Found: id {i}."
+                )
 
     @classmethod
     def from_ranks(cls, ranks: Mapping[bytes, int], special_tokens: Mapping[str, int]) -> PairModel:
         """Return the model that encodes as tiktoken does with these ranks, which are the ids.
 
-        See `last_pairs`. The `whole` tokens are those that merging does not make.
-
-        Args:
-            ranks: {token: rank}; some ranks may be missing.
-            special_tokens: {name: id}.
+        Some ranks may be missing. See `last_pairs`.
 
         Raises:
             FormatError: an id given twice, below 0 or above `MAX_ID`; a byte that has no rank.
@@ -136,14 +115,14 @@ class PairModel:
         missing = next((b for b in range(256) if bytes([b]) not in ranks), None)
         if missing is not None:
             raise FormatError(f"no rank for the byte {missing:#04x}.", "Needed are all 256.")
-        data, offsets = packed(tokens_by_id(ranks, special_tokens))
+        tokens = Tokens(*packed(tokens_by_id(ranks, special_tokens)))
         byte_ids = np.array([ranks[bytes([b])] for b in range(256)], dtype=np.int64)
-        spelled = np.flatnonzero(np.diff(offsets))
-        ids = np.arange(offsets.size - 1, dtype=np.int64)
-        pairs = last_pairs(data, offsets, ids, spelled, byte_ids, np.empty(0, dtype=np.int32))
-        whole = np.diff(offsets) > 1
+        spelled = np.flatnonzero(tokens.lengths)
+        ids = np.arange(tokens.lengths.size, dtype=np.int64)
+        pairs = last_pairs(tokens, ids, spelled, byte_ids, np.empty(0, dtype=np.int32))
+        whole = tokens.lengths > 1
         whole[pairs[:, 2]] = False
-        return cls._of(special_tokens, data, offsets, pairs, byte_ids, False, whole)
+        return cls._of(special_tokens, tokens, pairs, byte_ids, False, whole)
 
     @classmethod
     def from_merges(
@@ -170,33 +149,31 @@ class PairModel:
         Raises:
             FormatError: a merge that makes no token; a token that several ids spell, where that matters.
         """
-        tokens = [*tokens, *[b""] * (1 + max(special_tokens.values(), default=-1) - len(tokens))]
-        data, offsets = packed(tokens)
+        n = max(len(tokens), 1 + max(special_tokens.values(), default=-1))
+        by_id = Tokens(*packed([*tokens, *[b""] * (n - len(tokens))]))
         merges = np.asarray(merges, dtype=np.int64)
         if not merges.size:
             merges = np.empty((0, 3), dtype=np.int64)
-        if not within(merges, len(tokens)):
+        if not within(merges, n):
             raise FormatError("model.merges: ids outside the vocabulary.")
         byte_ids = np.asarray(byte_ids, dtype=np.int64)
-        spelled = np.diff(offsets) > 0
+        spelled = by_id.lengths > 0
         if characters:
             spelled[byte_ids] = False
         if merges.shape[1] == 2:
-            new = products(data, offsets, merges, np.flatnonzero(spelled))
-            merges = np.column_stack([merges, new])
-        check_products(data, offsets, merges)
+            merges = np.column_stack([merges, by_id.products(merges, np.flatnonzero(spelled))])
+        by_id.check_products(merges)
         _, last = np.unique((merges[::-1, 0] << 32) | merges[::-1, 1], return_index=True)
         ranks = np.sort(len(merges) - 1 - last)
         pairs = np.column_stack([merges[ranks], ranks])
-        model = cls._of(special_tokens, data, offsets, pairs, byte_ids, characters)
-        return model if whole is None else model._with_whole(whole)
+        return cls._of(special_tokens, by_id, pairs, byte_ids, characters)._with_whole(whole)
 
     @classmethod
     def from_scores(
         cls,
         tokens: Sequence[bytes],
         scores: npt.NDArray[np.floating[Any]],
-        made: Bools,
+        mergeable: Bools,
         special_tokens: Mapping[str, int],
         byte_ids: Int64,
         whole: Bools | None = None,
@@ -208,7 +185,7 @@ class PairModel:
         Args:
             tokens: the bytes of each id, ``b""`` where there is none.
             scores: by id.
-            made: bool[ids], which tokens merging may make: not those of bytes, special or matched before.
+            mergeable: bool[ids], what merging may make: no bytes, special tokens or tokens matched before.
             special_tokens: {name: id}.
             byte_ids, whole: as the attributes.
 
@@ -216,26 +193,24 @@ class PairModel:
             FormatError: a score that is not a number, equal tokens, or one with a character that is none:
                 that one would merge there, and is bytes here.
         """
-        if np.isnan(scores[made]).any():
+        if np.isnan(scores[mergeable]).any():
             raise FormatError(f"the score of token {int(np.isnan(scores).argmax())} is no number.")
-        data, offsets = packed(tokens)
+        by_id = Tokens(*packed(tokens))
         byte_ids = np.asarray(byte_ids, dtype=np.int64)
-        candidates = np.flatnonzero(made)
-        token_table(data, offsets, candidates)
-        model = cls._of(special_tokens, data, offsets, np.empty((0, 4)), byte_ids, True)
-        check_alphabet(tokens, candidates, model._character_ids)
+        candidates = np.flatnonzero(mergeable)
+        by_id.table(candidates)
+        model = cls._of(special_tokens, by_id, np.empty((0, 4)), byte_ids, True)
+        by_id.check_alphabet(candidates, model._character_ids)
         ranks = np.zeros(len(tokens), dtype=np.int64)
-        _, ranks[made] = np.unique(-scores[made], return_inverse=True)
-        pairs = last_pairs(data, offsets, ranks, candidates, byte_ids, model._character_ids)
-        model = replace(model, pairs=pairs)
-        return model if whole is None else model._with_whole(whole)
+        _, ranks[mergeable] = np.unique(-scores[mergeable], return_inverse=True)
+        pairs = last_pairs(by_id, ranks, candidates, byte_ids, model._character_ids)
+        return replace(model, pairs=pairs)._with_whole(whole)
 
     @classmethod
     def _of(
         cls,
         special_tokens: Mapping[str, int],
-        data: Bytes,
-        offsets: Int64,
+        tokens: Tokens,
         pairs: npt.NDArray[Any],
         byte_ids: Int64,
         characters: bool,
@@ -243,19 +218,25 @@ class PairModel:
     ) -> PairModel:
         special_ids = np.fromiter(special_tokens.values(), np.int64, len(special_tokens))
         if whole is None:
-            whole = np.zeros(offsets.size - 1, dtype=np.bool_)
+            whole = np.zeros(tokens.lengths.size, dtype=np.bool_)
         names = tuple(special_tokens)
-        return cls(names, special_ids, data, offsets, pairs, byte_ids, characters, whole)
+        return cls(names, special_ids, *tokens, pairs, byte_ids, characters, whole)
 
-    def _with_whole(self, whole: Bools) -> PairModel:
+    def _with_whole(self, whole: Bools | None) -> PairModel:
         """Return the model with those of the `whole` tokens that merging does not make."""
+        if whole is None:
+            return self
         wanted = np.flatnonzero(whole)
-        ids, ends = self.encode_pieces(*gathered(self.data, self.offsets, wanted))
+        ids, ends = self.encode_pieces(*self._by_id.gathered(wanted))
         differs = np.diff(ends, prepend=0) != 1
         differs[~differs] = ids[ends[~differs] - 1] != wanted[~differs]
         needed = np.zeros(self.vocab_size, dtype=np.bool_)
         needed[wanted[differs]] = True
         return replace(self, whole=needed)
+
+    @property
+    def _by_id(self) -> Tokens:
+        return Tokens(self.data, self.offsets)
 
     @property
     def vocab_size(self) -> int:
@@ -285,55 +266,22 @@ class PairModel:
     def _whole_table(self) -> tuple[Int64, int]:
         """The hash table of `whole` tokens, and the length of the longest in bytes; -1 without any."""
         ids = np.flatnonzero(self.whole)
-        lengths = np.diff(self.offsets)[ids]
+        lengths = self._by_id.lengths[ids]
         if not lengths.all():
             raise FormatError(f"token {ids[lengths.argmin()]} is empty, so no piece equals it.")
-        return token_table(self.data, self.offsets, ids), int(lengths.max(initial=-1))
+        return self._by_id.table(ids), int(lengths.max(initial=-1))
 
     @functools.cached_property
     def _character_ids(self) -> npt.NDArray[np.int32]:
         """int32[highest code point + 1]: ids of characters, -1 for none; empty for bytes."""
         if not self.characters:
             return read_only(np.empty(0), np.int32)
-        return character_ids(self.data, self.offsets, self.byte_ids)
+        return self._by_id.character_ids(self.byte_ids)
 
     def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
         """See `toktk.models.model.Model`."""
         whole = (*self._whole_table, self.data, self.offsets)
         return encode_ranked(data, offsets, self._spelling, self._pair_table, whole)
-
-    def is_prefix_of(self, other: object) -> bool:
-        """Tell whether `other` is the same: ranks need not follow ids, so no size is read off another."""
-        return other is self or (isinstance(other, PairModel) and other.signature == self.signature)
-
-    @functools.cached_property
-    def signature(self) -> str:
-        """The sha256, in hex, of all that determines the ids."""
-        return signature_of(self.kind, self.to_arrays())
-
-    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """See `toktk.models.model.Model`."""
-        return {
-            "special_tokens": pack_names(self.special_tokens),
-            "special_ids": self.special_ids,
-            "data": self.data,
-            "offsets": self.offsets,
-            "pairs": self.pairs,
-            "byte_ids": self.byte_ids,
-            "characters": np.array([self.characters]),
-            "whole": self.whole,
-        }
-
-    @classmethod
-    def from_arrays(cls, arrays: Arrays) -> PairModel:
-        """See `toktk.models.model.Model`."""
-        names = unpack_names(arrays["special_tokens"])
-        others = ("special_ids", "data", "offsets", "pairs", "byte_ids", "whole")
-        return cls(
-            names,
-            characters=bool(arrays["characters"][0]),
-            **{name: arrays[name] for name in others},
-        )
 
 
 def character_spelling(
@@ -355,10 +303,9 @@ def character_spelling(
 
 
 def last_pairs(
-    data: Bytes,
-    offsets: Int64,
+    tokens: Tokens,
     ranks: Int64,
-    made: Int64,
+    mergeable: Int64,
     byte_ids: Int64,
     characters: npt.NDArray[np.int32],
 ) -> Int64:
@@ -378,28 +325,21 @@ def last_pairs(
     shortest token to the longest.
 
     Args:
-        data, offsets: the bytes of each id.
+        tokens: by id.
         ranks: int64[ids], below `toktk.kernels.bpe_encode.NO_RANK`; tokens may share one.
-        made: the ids that merging may make; their bytes must differ from each other.
+        mergeable: the ids that merging may make; their bytes must differ from each other.
         byte_ids, characters: how pieces begin, as toktk.kernels.pairs describes it.
     """
     from toktk.kernels.bpe_encode import SHORT, empty_pair_table
     from toktk.kernels.pairs import list_last_pairs
 
-    lengths = np.diff(offsets)[made]
-    order = made[np.argsort(lengths, kind="stable")]
+    lengths = tokens.lengths[mergeable]
+    order = mergeable[np.argsort(lengths, kind="stable")]
     pairs = np.empty((order.size, 4), dtype=np.int64)
     scratch = np.empty(8 * max(SHORT, int(lengths.max(initial=0))), dtype=np.int64)
-    n = list_last_pairs(
-        order,
-        data,
-        offsets,
-        ranks,
-        character_spelling(characters, None, byte_ids),
-        empty_pair_table(order.size),
-        pairs,
-        scratch,
-    )
+    spelling = character_spelling(characters, None, byte_ids)
+    table = empty_pair_table(order.size)
+    n = list_last_pairs(order, *tokens, ranks, spelling, table, pairs, scratch)
     return pairs[:n][np.argsort(pairs[:n, 3], kind="stable")]
 
 
@@ -409,157 +349,18 @@ def within(numbers: Int64, n: int) -> bool:
 
 
 def tokens_by_id(ids: Mapping[bytes, int], special_tokens: Mapping[str, int]) -> list[bytes]:
-    """Return the token of each id, ``b""`` for special tokens and where there is none.
-
-    Raises:
-        FormatError: an id given twice, below 0 or above `MAX_ID`.
-    """
-    _check_ids(ids, special_tokens)
-    tokens = [b""] * (1 + max([*ids.values(), *special_tokens.values()], default=-1))
-    for token, i in ids.items():
-        tokens[i] = token
-    return tokens
-
-
-def _check_ids(ids: Mapping[bytes, int], special_tokens: Mapping[str, int]) -> None:
+    """Return the token of each id, ``b""`` for special tokens and where there is none."""
     given = [*ids.values(), *special_tokens.values()]
     if given and not 0 <= min(given) <= max(given) <= MAX_ID:
         outside = next(i for i in given if not 0 <= i <= MAX_ID)
         raise FormatError(f"the id {outside} is outside 0 to {MAX_ID:,}.")
-    if len(set(given)) == len(given):
-        return
-    owner: dict[int, object] = {}
-    for name, i in [*ids.items(), *special_tokens.items()]:
-        if owner.setdefault(i, name) != name:
-            raise FormatError(f"the id {i} is given twice.", f"Found: {owner[i]!r} and {name!r}.")
-
-
-def gathered(data: Bytes, offsets: Int64, ids: Int64) -> tuple[Bytes, Int64]:
-    """Return the bytes of the tokens `ids`, one after the other, and int64[n + 1]: where each begins."""
-    lengths = np.diff(offsets)[ids]
-    starts = np.append(0, np.cumsum(lengths)).astype(np.int64)
-    at = np.arange(starts[-1]) + np.repeat(offsets[ids] - starts[:-1], lengths)
-    return data[at], starts
-
-
-def token_table(data: Bytes, offsets: Int64, ids: Int64) -> Int64:
-    """Return the tokens `ids` as a hash table for toktk.kernels.pairs.
-
-    Raises:
-        FormatError: two of them spell the same.
-    """
-    from toktk.kernels.pairs import fill_token_table, find_token
-
-    table = np.full(1 << max(2 * ids.size, 1).bit_length(), -1, dtype=np.int64)
-    double = int(fill_token_table(ids, data, offsets, table))
-    if double >= 0:
-        start, n = offsets[double], offsets[double + 1] - offsets[double]
-        first = int(find_token(data, start, n, table, data, offsets))
-        raise double_token(data[start : start + n].tobytes(), first, double)
-    return read_only(table, np.int64)
-
-
-def double_token(token: bytes, first: int, second: int) -> FormatError:
-    """Return what to raise where two ids spell the same."""
-    return FormatError("two tokens spell the same.", f"Found: {token!r}, ids {first} and {second}.")
-
-
-def products(data: Bytes, offsets: Int64, merges: Int64, ids: Int64) -> Int64:
-    """Return the token that each merge (left, right, …) makes, by its bytes: one of `ids`.
-
-    Raises:
-        FormatError: two of `ids` spell the same, or a merge makes no token.
-    """
-    from toktk.kernels.pairs import find_tokens
-
-    table = token_table(data, offsets, ids)
-    joined, starts = gathered(data, offsets, merges[:, :2].ravel())
-    new = np.empty(len(merges), dtype=np.int64)
-    find_tokens(joined, starts[::2].copy(), table, data, offsets, new)
-    if (new < 0).any():
-        raise _no_token(data, offsets, merges, int((new < 0).argmax()))
-    return new
-
-
-def check_products(data: Bytes, offsets: Int64, merges: Int64) -> None:
-    """Refuse rows (left, right, new) where new does not spell left and right together.
-
-    Raises:
-        FormatError: the first such merge.
-    """
-    joined, starts = gathered(data, offsets, merges[:, :2].ravel())
-    new, ends = gathered(data, offsets, merges[:, 2])
-    wrong = np.diff(starts[::2]) != np.diff(ends)
-    if not wrong.any():
-        row = np.repeat(np.arange(len(merges)), np.diff(ends))
-        wrong[row[joined != new]] = True
-    if wrong.any():
-        raise _no_token(data, offsets, merges, int(wrong.argmax()))
-
-
-def _no_token(data: Bytes, offsets: Int64, merges: Int64, at: int) -> FormatError:
-    left, right = (data[offsets[i] : offsets[i + 1]].tobytes() for i in merges[at, :2].tolist())
-    return FormatError(
-        f"model.merges[{at}] makes no token of the vocabulary.", f"Found: {left!r} and {right!r}."
-    )
-
-
-def character_ids(data: Bytes, offsets: Int64, excluded: Int64) -> npt.NDArray[np.int32]:
-    """Return int32[highest code point + 1]: the id of each character that is a token, -1 for others.
-
-    Raises:
-        FormatError: two tokens that are not `excluded` are the same character.
-    """
-    lengths = np.diff(offsets)
-    candidate = (lengths > 0) & (lengths <= 4)
-    candidate[excluded] = False
-    ids = np.flatnonzero(candidate)
-    codes = _code_points(data, offsets, ids)
-    ids, codes = ids[codes >= 0], codes[codes >= 0]
-    table = np.full(int(codes.max(initial=-1)) + 1, -1, dtype=np.int32)
-    table[codes[::-1]] = ids[::-1]  # of equal ones the first
-    twice = np.flatnonzero(table[codes] != ids)
-    if twice.size:
-        second = int(ids[twice[0]])
-        raw = data[offsets[second] : offsets[second + 1]].tobytes()
-        raise double_token(raw, int(table[codes[twice[0]]]), second)
-    return read_only(table, np.int32)
-
-
-def _code_points(data: Bytes, offsets: Int64, ids: Int64) -> Int64:
-    """Return the code point of each token, of 1 to 4 bytes; -1 for what is not one character in UTF-8."""
-    lengths = np.diff(offsets)[ids]
-    padded = np.append(data, np.zeros(3, dtype=np.uint8))
-    codes: Int64 = padded[offsets[ids]].astype(np.int64)
-    lead = np.array([0x00, 0xC0, 0xE0, 0xF0])[lengths - 1]
-    mask = np.array([0x80, 0xE0, 0xF0, 0xF8])[lengths - 1]
-    sound = codes & mask == lead
-    codes &= ~mask
-    for i in range(1, 4):
-        more = lengths > i
-        byte = padded[offsets[ids[more]] + i].astype(np.int64)
-        sound[more] &= byte & 0xC0 == 0x80
-        codes[more] = codes[more] << 6 | byte & 0x3F
-    sound &= codes >= np.array([0, 0x80, 0x800, 0x10000])[lengths - 1]  # in its shortest form
-    sound &= (codes < 0xD800) | (codes > 0xDFFF)
-    sound &= codes <= 0x10FFFF
-    return np.where(sound, codes, -1)
-
-
-def check_alphabet(tokens: Sequence[bytes], ids: Int64, characters: npt.NDArray[np.int32]) -> None:
-    """Refuse tokens, all of them UTF-8, that hold a character which is no token (see `character_ids`).
-
-    Raises:
-        FormatError: the first such token.
-    """
-    alphabet = {chr(code) for code in np.flatnonzero(characters >= 0).tolist()}
-    if alphabet.issuperset(b"".join([tokens[i] for i in ids.tolist()]).decode()):
-        return
-    for i in ids.tolist():
-        text = tokens[i].decode()
-        unknown = set(text) - alphabet
-        if unknown:
-            raise FormatError(
-                f"token {i} holds a character that is no token by itself.",
-                f"Found: {min(unknown)!r} in {text!r}.",
-            )
+    if len(set(given)) < len(given):
+        owner: dict[int, object] = {}
+        for name, i in [*ids.items(), *special_tokens.items()]:
+            if owner.setdefault(i, name) != name:
+                fault = f"Found: {owner[i]!r} and {name!r}."
+                raise FormatError(f"the id {i} is given twice.", fault)
+    tokens = [b""] * (1 + max(given, default=-1))
+    for token, i in ids.items():
+        tokens[i] = token
+    return tokens

@@ -7,21 +7,13 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from toktk.errors import FormatError
-from toktk.models.model import (
-    Arrays,
-    Bytes,
-    Ids,
-    Int64,
-    checked_pieces,
-    read_only,
-    unpack_names,
-)
+from toktk.models.model import Bytes, Ids, Int64, checked_pieces, read_only
 from toktk.models.vocabulary import Vocabulary
 
 Float64 = npt.NDArray[np.float64]
@@ -38,21 +30,16 @@ class UnigramModel(Vocabulary):
     SentencePiece's float32 sums are exact, or with `single`.
 
     Attributes:
-        special_tokens: ids 0, 1, …; never matched in text.
-        data, offsets: uint8[N], int64[n + 1]: the bytes of the ordinary tokens, whose ids follow.
-        scores: float64[n], logarithms of probabilities.
-        fallback: None where every single byte is a token like any other. Else int64[256]: the ids of the
-            tokens of the bytes, which are not matched in text; a character that is no token by itself may be
-            spelled by them, for 10 less than the lowest score of the other tokens.
+        scores: float64[n], logarithms of probabilities of the ordinary tokens.
+        fallback: as in `Vocabulary`. A character that is no token by itself may be spelled by these tokens,
+            for 10 less than the lowest score of the other tokens.
         byte_score: what each byte of such a character costs instead; None: as said.
         single: sums are kept in float32, as SentencePiece does; so a piece must be a whole document.
 
     Raises:
-        FormatError: scores that are no finite numbers; tokens that are empty or no complete alphabet. Equal
-            tokens are found when `trie` is first used.
+        FormatError: scores that are no finite numbers, or as in `Vocabulary`.
     """
 
-    special_tokens: tuple[str, ...]
     data: Bytes
     offsets: Int64
     scores: Float64
@@ -61,10 +48,11 @@ class UnigramModel(Vocabulary):
     single: bool = False
 
     kind: ClassVar[str] = "unigram"
+    scalars: ClassVar[tuple[str, ...]] = ("byte_score", "single")
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "scores", read_only(self.scores, np.float64))
-        self._freeze()
+        self._freeze(scores=np.float64)
+        super().__post_init__()
         if self.scores.shape != (self.offsets.size - 1,):
             raise FormatError(
                 "every token needs one score.",
@@ -112,11 +100,7 @@ class UnigramModel(Vocabulary):
         return ids[:n].copy(), ends
 
     def log_likelihood(self, data: Bytes, offsets: Int64) -> Float64:
-        """Return float64[n]: the log of the probability of each piece, summed over its segmentations.
-
-        Raises:
-            ValueError: offsets that do not ascend from 0 to ``data.size``.
-        """
+        """Return float64[n]: the log of the probability of each piece, summed over its segmentations."""
         from toktk.kernels.unigram_encode import log_likelihood_spans
 
         data, offsets, longest = checked_pieces(data, offsets)
@@ -124,25 +108,3 @@ class UnigramModel(Vocabulary):
         vocabulary = self.trie[0], self._score_at, self._spelling, self.unknown
         log_likelihood_spans(data, offsets, *vocabulary, logs, forward)
         return logs
-
-    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """See `toktk.models.model.Model`."""
-        arrays = super().to_arrays() | {"scores": self.scores}
-        if self.byte_score is not None:
-            arrays["byte_score"] = np.array([self.byte_score])
-        if self.single:
-            arrays["single"] = np.ones(1, dtype=np.bool_)
-        return arrays
-
-    @classmethod
-    def from_arrays(cls, arrays: Arrays) -> UnigramModel:
-        """See `toktk.models.model.Model`."""
-        return cls(
-            unpack_names(arrays["special_tokens"]),
-            arrays["data"],
-            arrays["offsets"],
-            arrays["scores"],
-            arrays.get("fallback"),
-            float(arrays["byte_score"][0]) if "byte_score" in arrays else None,
-            "single" in arrays,
-        )

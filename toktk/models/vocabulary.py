@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from itertools import pairwise
-from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,7 @@ import numpy.typing as npt
 from toktk.arrays import Bytes, Int64, read_only
 from toktk.arrays import packed as packed
 from toktk.errors import FormatError
-from toktk.models.model import pack_names, signature_of
+from toktk.models.model import ArrayModel
 
 
 def unpacked(data: Bytes, offsets: Int64) -> list[bytes]:
@@ -26,13 +25,7 @@ def build_trie(
 ) -> tuple[Int64, Int64]:
     """Return the hash table of toktk.kernels.unigram_encode, and int64[nodes]: the token ending there, or -1.
 
-    Args:
-        data, offsets: the bytes of the tokens.
-        matched: bool[n], which tokens take part; all by default.
-        first_id: the id of the first token, for errors.
-
-    Raises:
-        FormatError: two tokens are equal, or there are too many bytes.
+    `matched` (bool[n]) are the tokens that take part; errors count ids from `first_id` on.
     """
     from toktk.kernels.unigram_encode import MAX_NODES, fill_trie
 
@@ -62,7 +55,7 @@ def build_trie(
         room = n_nodes
 
 
-class Vocabulary:
+class Vocabulary(ArrayModel):
     """What models have in common that look tokens up by their bytes.
 
     Attributes:
@@ -70,25 +63,21 @@ class Vocabulary:
         data, offsets: uint8[N], int64[n + 1]: the bytes of the ordinary tokens, whose ids follow.
         fallback: None where every single byte is a token. Else int64[256]: the id of the token of each
             byte; these are not matched, but spell characters for which there is no token.
+
+    Raises:
+        FormatError: tokens that are empty, cut inside a character, or no complete alphabet. Equal tokens are
+            found when `trie` is first used.
     """
 
-    kind: ClassVar[str]
-    special_tokens: tuple[str, ...]
     data: Bytes
     offsets: Int64
     fallback: Int64 | None
 
-    def _freeze(self) -> None:
-        """Make the arrays what kernels take, and check them.
-
-        Raises:
-            FormatError: tokens that are empty, cut inside a character, or no complete alphabet.
-        """
+    def __post_init__(self) -> None:
         object.__setattr__(self, "special_tokens", tuple(self.special_tokens))
-        object.__setattr__(self, "data", read_only(self.data, np.uint8))
-        object.__setattr__(self, "offsets", read_only(self.offsets, np.int64))
+        self._freeze(data=np.uint8, offsets=np.int64)
         if self.fallback is not None:
-            object.__setattr__(self, "fallback", read_only(self.fallback, np.int64))
+            self._freeze(fallback=np.int64)
         names = self.special_tokens
         if len(set(names)) < len(names) or "" in names:
             raise FormatError(
@@ -106,9 +95,8 @@ class Vocabulary:
             self._check_fallback(self.fallback)
 
     def _check_bytes(self) -> None:
-        present = np.zeros(256, dtype=np.bool_)
-        present[self.data[self.offsets[:-1][np.diff(self.offsets) == 1]]] = True
-        missing = np.flatnonzero(~present)
+        present = self.data[self.offsets[:-1][np.diff(self.offsets) == 1]]
+        missing = np.setdiff1d(np.arange(256), present)
         if missing.size:
             raise FormatError(
                 "a vocabulary without byte fallback needs all 256 bytes as tokens.",
@@ -173,34 +161,10 @@ class Vocabulary:
         return build_trie(self.data, self.offsets, matched, len(self.special_tokens))
 
     def check(self) -> None:
-        """Find equal tokens, which the constructor leaves alone; readers of files call this.
-
-        Raises:
-            FormatError: two tokens are equal.
-        """
+        """Refuse equal tokens, which the constructor leaves alone; readers of files call this."""
         _ = self.trie
-
-    def is_prefix_of(self, other: object) -> bool:
-        """Tell whether `other` is the same: no vocabulary is read off another's paths."""
-        return other is self or (type(other) is type(self) and other.signature == self.signature)
-
-    @functools.cached_property
-    def signature(self) -> str:
-        """The sha256, in hex, of all that determines the ids."""
-        return signature_of(self.kind, self.to_arrays())
-
-    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """See `toktk.models.model.Model`."""
-        arrays: dict[str, npt.NDArray[Any]] = {
-            "special_tokens": pack_names(self.special_tokens),
-            "data": self.data,
-            "offsets": self.offsets,
-        }
-        if self.fallback is not None:
-            arrays["fallback"] = self.fallback
-        return arrays
 
     @functools.cached_property
     def _spelling(self) -> Int64:
-        none: npt.NDArray[np.int64] = np.full(256, -1, dtype=np.int64)
-        return read_only(none if self.fallback is None else self.fallback, np.int64)
+        """int64[256]: the `fallback`, -1 without one."""
+        return read_only(np.full(256, -1) if self.fallback is None else self.fallback, np.int64)

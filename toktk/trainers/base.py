@@ -1,12 +1,13 @@
-"""What a trainer is, what it is given, and what it gives."""
+"""What a trainer is, what it takes, and what it gives."""
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol
 
 from toktk import arrow
 from toktk.corpus.batch import TEXT, WEIGHT
@@ -21,17 +22,16 @@ if TYPE_CHECKING:
     from toktk.pieces.table import PieceTable
 
 Progress = Callable[[int], None]
-CountPieces = Callable[[Pretokenizer], "PieceTable"]
 
 
 @dataclass(frozen=True)
 class Card:
-    """What a trainer can and cannot do; the defaults are assumed of a trainer without a card.
+    """What a trainer can and cannot do. A trainer without a card has the defaults.
 
     Attributes:
         reads: piece counts, or running text. A trainer of running text cannot train on word frequencies.
-        pretokenizer: takes any; one that other libraries read alike; or cuts at spaces alone.
-        exact_size: a size is met to the id, or said to be out of reach.
+        pretokenizer: any; one that other libraries read alike; or the one that cuts at spaces alone.
+        exact_size: a tokenizer has the size asked for to the id, or the trainer says that it is out of reach.
         deterministic: equal text gives equal ids, whatever the run and the order of documents.
         nested: each vocabulary is the beginning of every larger one, id for id.
         shared: one training serves every size.
@@ -41,8 +41,8 @@ class Card:
         takes: the options that ``__init__`` takes, by name; None: those of its signature. The command line
             fills these: `pretokenizer` (a Pretokenizer), `special_tokens` (a list of names),
             `min_frequency`, `max_token_length` (in bytes), `score` (a name of
-            `toktk.trainers.pair_scores.PAIR_SCORES`) and `seed`. A sweep that asks for an option which a
-            trainer does not take is refused; a seed is given to those that take one.
+            `toktk.trainers.pair_scores.PAIR_SCORES`) and `seed`. A sweep refuses an option that the trainer
+            does not take, apart from the seed.
         notes: known defects, and what else a user should know; a sentence each.
     """
 
@@ -90,10 +90,10 @@ def options_of(trainer: Callable[..., object]) -> Options:
 class TrainingData:
     """A corpus, as text or as counted pieces; a trainer takes what it can.
 
+    Trainers that share a pretokenizer share its piece table.
+
     Args:
-        corpus: the text.
-        count: turns a pretokenizer into the piece table of the corpus, all groups added up; by default it
-            is counted here. Tables are kept, so trainers that share a pretokenizer share the work.
+        count: turns a pretokenizer into the piece table of the corpus, all groups added up.
         progress: called with the number of ids learned since the last call; a trainer advances it by
             its largest size in all.
         jobs: threads; they change no result.
@@ -102,20 +102,17 @@ class TrainingData:
     def __init__(
         self,
         corpus: Corpus,
-        count: CountPieces | None = None,
+        count: Callable[[Pretokenizer], PieceTable] | None = None,
         progress: Progress | None = None,
         jobs: int = 1,
     ) -> None:
+        from toktk.pieces.counting import count_corpus
+
         self.corpus = corpus
         self.jobs = jobs
         self.progress = progress
-        self._count = count or self._counted_here
+        self._count = count or functools.partial(count_corpus, corpus, jobs=jobs, by_group=False)
         self._tables: dict[Pretokenizer, PieceTable] = {}
-
-    def _counted_here(self, pretokenizer: Pretokenizer) -> PieceTable:
-        from toktk.pieces.counting import count_corpus
-
-        return count_corpus(self.corpus, pretokenizer, jobs=self.jobs, by_group=False)
 
     def pieces(self, pretokenizer: Pretokenizer) -> PieceTable:
         """Return the piece table, all groups added up."""
@@ -124,11 +121,7 @@ class TrainingData:
         return self._tables[pretokenizer]
 
     def texts(self) -> Iterator[str]:
-        """Yield the documents.
-
-        Raises:
-            TrainingError: the corpus is word counts, not running text.
-        """
+        """Yield the documents; refuse word counts, which are no running text."""
         for batch in self.corpus.batches():
             weights = arrow.to_numpy(batch.column(WEIGHT))
             if (weights != 1).any():
@@ -140,7 +133,7 @@ class TrainingData:
             yield from batch.column(TEXT).to_pylist()
 
     def advance(self, ids: int) -> None:
-        """Report progress, if anyone wants to know."""
+        """Report progress."""
         if self.progress is not None:
             self.progress(ids)
 
@@ -150,9 +143,9 @@ class Trained:
     """What a training gives.
 
     Attributes:
-        tokenizers: one for each size that was reached, in the order asked.
-        available: where a size is out of reach, how many ids the text gives; None if all were reached or
-            the trainer cannot tell.
+        tokenizers: one for each size in reach, in the order asked.
+        available: where a size is out of reach, how many ids the text gives; else None, also where the
+            trainer cannot tell.
     """
 
     tokenizers: tuple[Tokenizer, ...]
@@ -160,11 +153,10 @@ class Trained:
 
 
 class Trainer(Protocol):
-    """Builds vocabularies. Parameters go to ``__init__`` and nowhere else.
+    """A builder of vocabularies. Parameters go to ``__init__`` and nowhere else.
 
-    A trainer that can give every size from one training says so by what it returns: where each
-    tokenizer's merges begin the next one's, they are evaluated in one pass. A class attribute `card` says
-    what else it can and cannot do; `toktk.testing.check_trainer` holds the trainer to it.
+    The class attribute `card` says what a trainer can and cannot do; `toktk.testing.check_trainer` holds it
+    to that. One pass evaluates all tokenizers whose merges begin the next one's.
     """
 
     def train(self, data: TrainingData, sizes: Sequence[int]) -> Trained:
@@ -178,22 +170,6 @@ class Trainer(Protocol):
         """
 
 
-def check_special_tokens(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names; refuse an empty one, one given twice, and one that UTF-8 cannot write."""
-    if len(set(names)) < len(names) or "" in names:
-        raise TrainingError(
-            "special tokens must be different from each other and not empty.",
-            f"Found: {', '.join(map(repr, names))}.",
-        )
-    for name in names:
-        if any("\ud800" <= character <= "\udfff" for character in name):
-            raise TrainingError(
-                f"the special token {name!r} cannot be written.",
-                "Found: a lone surrogate, which has no UTF-8.",
-            )
-    return tuple(names)
-
-
 def check_range(name: str, value: float | None, least: float, most: float = math.inf) -> None:
     """Refuse an option outside of `least` to `most`; None means that it was not given."""
     if value is not None and not least <= value <= most:
@@ -202,13 +178,9 @@ def check_range(name: str, value: float | None, least: float, most: float = math
 
 
 def check_sizes(sizes: Sequence[int], smallest: int, taken_by: str, instead: str = "") -> None:
-    """Refuse sizes below the alphabet.
+    """Refuse sizes below `smallest`, the ids that `taken_by` (in words) takes before anything is learned.
 
-    Args:
-        sizes: what was asked for.
-        smallest: how many ids are taken before anything is learned.
-        taken_by: what takes these ids, in words.
-        instead: what else a user can do, such as ", or a lower character_coverage".
+    `instead` is what else a user can do, such as ", or a lower character_coverage".
     """
     if not sizes or min(sizes) < smallest:
         raise TrainingError(
@@ -240,38 +212,51 @@ def train_each(
     return models, available
 
 
-def check_reached(
-    models: Mapping[int, Model],
-    available: int | None,
-    data: TrainingData,
-    sizes: Sequence[int],
-    why: str = "",
-    advice: str = "",
-) -> None:
-    """Refuse a text that fills no size: it has no model, and gives the `available` number of ids.
+class BaseTrainer:
+    """What the trainers of this package have in common."""
 
-    `why` follows on "the text gives 400", such as " before no pair occurs twice"; `advice` is what a user can
-    do besides asking for less, such as "lower min_frequency, ".
-    """
-    if not models:
-        gives = "fewer" if available is None else f"{available:,}"
-        raise TrainingError(
-            f"cannot reach {min(sizes):,} tokens.",
-            f"Found: {data.corpus.name} gives {gives}{why}.",
-            f"Ask for a smaller size, {advice}or give more text.",
+    name: ClassVar[str]
+
+    def __init__(self, pretokenizer: str | Pretokenizer, special_tokens: Sequence[str]) -> None:
+        self.pretokenizer = Pretokenizer.of(pretokenizer)
+        self.special_tokens = tuple(special_tokens)
+        if len(set(special_tokens)) < len(special_tokens) or "" in special_tokens:
+            raise TrainingError(
+                "special tokens must be different from each other and not empty.",
+                f"Found: {', '.join(map(repr, special_tokens))}.",
+            )
+        for name in special_tokens:
+            if any("\ud800" <= character <= "\udfff" for character in name):
+                raise TrainingError(
+                    f"the special token {name!r} cannot be written.",
+                    "Found: a lone surrogate, which has no UTF-8.",
+                )
+
+    def _finish(
+        self,
+        models: Mapping[int, Model],
+        available: int | None,
+        data: TrainingData,
+        sizes: Sequence[int],
+        why: str = "",
+        advice: str = "",
+    ) -> Trained:
+        """Return the models as tokenizers, called ``bpe-50k`` after the trainer and the size.
+
+        A text that fills no size has no model and is refused. `why` follows on "the text gives 400", such as
+        " before no pair occurs twice"; `advice` is what a user can do besides asking for less, such as
+        "lower min_frequency, ".
+        """
+        if not models:
+            gives = "fewer" if available is None else f"{available:,}"
+            raise TrainingError(
+                f"cannot reach {min(sizes):,} tokens.",
+                f"Found: {data.corpus.name} gives {gives}{why}.",
+                f"Ask for a smaller size, {advice}or give more text.",
+            )
+        tokenizers = tuple(
+            Tokenizer(f"{self.name}-{size_label(size)}", self.pretokenizer, models[size])
+            for size in sizes
+            if size in models
         )
-
-
-def trained(
-    name: str,
-    pretokenizer: Pretokenizer,
-    models: Mapping[int, Model],
-    available: int | None,
-    sizes: Sequence[int],
-) -> Trained:
-    """Return the models as tokenizers, called ``bpe-50k`` after the trainer and the size."""
-    reached = [size for size in sizes if size in models]
-    tokenizers = tuple(
-        Tokenizer(f"{name}-{size_label(size)}", pretokenizer, models[size]) for size in reached
-    )
-    return Trained(tokenizers, available if len(reached) < len(sizes) else None)
+        return Trained(tokenizers, available if len(tokenizers) < len(sizes) else None)

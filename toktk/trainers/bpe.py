@@ -6,7 +6,6 @@ The slow twin is `toktk.educational.train_bpe`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,34 +13,27 @@ from toktk.models.bpe import BpeModel
 from toktk.pretokenizers.patterns import DEFAULT_PRETOKENIZER
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.trainers.base import (
+    BaseTrainer,
     Card,
     Trained,
     TrainingData,
     check_range,
-    check_reached,
     check_sizes,
-    check_special_tokens,
-    trained,
 )
-from toktk.trainers.pair_scores import PAIR_SCORES, Int64, PairScore
-
-if TYPE_CHECKING:
-    from toktk.pieces.table import PieceTable
-    from toktk.trainers.merge_loop import MergeLoop
+from toktk.trainers.pair_scores import PAIR_SCORES, PairScore
 
 
-class BpeTrainer:
+class BpeTrainer(BaseTrainer):
     """Byte-level BPE (Sennrich et al. 2016), every size from one training.
 
-    Merges and ids equal those of Hugging Face's ``BpeTrainer`` given the same pretokenizer and the whole
-    byte alphabet; counts are 64 bits wide where theirs are 32. The most frequent pair is merged; among
-    equally frequent ones the pair with the smallest (left id, right id). Pairs are counted with overlaps:
-    "aaa" holds (a, a) twice. The result does not depend on threads or the order of documents.
+    Merges and ids equal those of Hugging Face's ``BpeTrainer`` with the same pretokenizer and the whole byte
+    alphabet; counts are 64 bits wide where theirs are 32. Each step merges the most frequent pair, and of
+    equally frequent ones that with the smallest (left id, right id). Pairs are counted with overlaps: "aaa"
+    holds (a, a) twice. The result does not depend on threads or the order of documents.
 
-    A `score` other than the count chooses other merges, by the same rules otherwise: the pair of the
-    highest score is merged, ties go to the smallest (left id, right id), and what was learned encodes as
-    BPE does, by rank. Two limits stay limits of counts: `min_frequency`, without which scores such as the
-    ratio begin with the rarest accidents of the text, and 1, for what does not occur is no pair.
+    With another `score` each step merges the pair of the highest score; ties are decided alike, and the
+    merges encode by rank, as any BPE does. `min_frequency` still limits counts. Without it, scores such as
+    the ratio begin with the rarest accidents of the text.
 
     Args:
         pretokenizer: a name or a pattern.
@@ -52,6 +44,7 @@ class BpeTrainer:
             "count" is several times faster than any other.
     """
 
+    name = "bpe"
     card = Card(pretokenizer="any", nested=True, shared=True, model="bpe")
 
     def __init__(
@@ -62,8 +55,7 @@ class BpeTrainer:
         max_token_length: int | None = None,
         score: str | PairScore = "count",
     ) -> None:
-        self.pretokenizer = Pretokenizer.of(pretokenizer)
-        self.special_tokens = check_special_tokens(special_tokens)
+        super().__init__(pretokenizer, special_tokens)
         check_range("min_frequency", min_frequency, 0)
         check_range("max_token_length", max_token_length, 1)
         self.min_frequency = min_frequency
@@ -77,37 +69,28 @@ class BpeTrainer:
         check_sizes(sizes, n_special + 256, f"{n_special} special tokens and 256 bytes")
         model = self._learn(data, max(sizes))
         models = {size: model.cut(size) for size in sizes if size <= model.vocab_size}
-        check_reached(
-            models,
-            model.vocab_size,
-            data,
-            sizes,
-            f" before no pair occurs {max(self.min_frequency, 1)} times",
-            "lower min_frequency, ",
-        )
-        return trained("bpe", self.pretokenizer, models, model.vocab_size, sizes)
+        why = f" before no pair occurs {max(self.min_frequency, 1)} times"
+        return self._finish(models, model.vocab_size, data, sizes, why, "lower min_frequency, ")
 
     def _learn(self, data: TrainingData, size: int) -> BpeModel:
-        pieces = data.pieces(self.pretokenizer)
-        empty = BpeModel(self.special_tokens, np.empty((0, 3), dtype=np.int64))
-        loop = self._loop(pieces, empty.byte_ids, size)
-        loop.run(size, data.progress)
-        return BpeModel(self.special_tokens, loop.learned[:, :3].copy())
-
-    def _loop(self, pieces: PieceTable, byte_ids: Int64, size: int) -> MergeLoop:
-        from toktk.trainers.merge_loop import MergeLoop
+        from toktk.trainers.merge_loop import MergeLoop, MergeTask
         from toktk.trainers.scored_merges import ScoredMerges
 
-        layout = (
+        pieces = data.pieces(self.pretokenizer)
+        empty = BpeModel(self.special_tokens, np.empty((0, 3), dtype=np.int64))
+        task = MergeTask(
             pieces.data,
             pieces.offsets,
             pieces.counts,
-            byte_ids,
+            empty.byte_ids,
             size,
             max(self.min_frequency, 1),
             self.max_token_length or 2**31,
         )
         if self.score == "count":
-            return MergeLoop(*layout)
-        name = self.score if isinstance(self.score, str) else repr(self.score)
-        return ScoredMerges(self._score, name, *layout)
+            loop = MergeLoop(task)
+        else:
+            name = self.score if isinstance(self.score, str) else repr(self.score)
+            loop = ScoredMerges(self._score, name, task)
+        loop.run(size, data.progress)
+        return BpeModel(self.special_tokens, loop.learned[:, :3].copy())

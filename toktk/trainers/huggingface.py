@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,32 +14,20 @@ from toktk.models.model import Model
 from toktk.pretokenizers.patterns import DEFAULT_PRETOKENIZER
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.trainers.base import (
+    BaseTrainer,
     Card,
     Trained,
     TrainingData,
     check_range,
-    check_reached,
     check_sizes,
-    check_special_tokens,
     train_each,
-    trained,
 )
 
 _WRAPS = "The library's counts of pairs have 32 bits: a pair in more than 2**31 places is lost."
 
 
-class _HfTrainer:
+class _HfTrainer(BaseTrainer):
     """What the three have in common."""
-
-    name: ClassVar[str]
-
-    def __init__(
-        self,
-        pretokenizer: str | Pretokenizer = DEFAULT_PRETOKENIZER,
-        special_tokens: Sequence[str] = (),
-    ) -> None:
-        self.pretokenizer = Pretokenizer.of(pretokenizer)
-        self.special_tokens = check_special_tokens(special_tokens)
 
     def _check_sizes(self, sizes: Sequence[int], alphabet: int, what: str) -> None:
         n = len(self.special_tokens)
@@ -54,12 +42,9 @@ class _HfTrainer:
 
         split = Regex(exported_pattern(self.pretokenizer))
         library = Library(model)
-        library.pre_tokenizer = pre_tokenizers.Sequence(
-            [
-                pre_tokenizers.Split(split, "isolated"),
-                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-            ]
-        )
+        by_byte = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        steps = [pre_tokenizers.Split(split, "isolated"), by_byte]
+        library.pre_tokenizer = pre_tokenizers.Sequence(steps)
         library.decoder = decoders.ByteLevel()
         library.train_from_iterator(data.texts(), trainer)
         return library
@@ -84,19 +69,9 @@ class _HfTrainer:
                 "Give the special token a name that text does not hold.",
             )
 
-    def _finish(
-        self,
-        models: Mapping[int, Model],
-        available: int | None,
-        data: TrainingData,
-        sizes: Sequence[int],
-    ) -> Trained:
-        check_reached(models, available, data, sizes)
-        return trained(self.name, self.pretokenizer, models, available, sizes)
-
 
 class HfBpeTrainer(_HfTrainer):
-    """Hugging Face's byte-level BPE: what toktk's own equals, by the library's code.
+    """Hugging Face's byte-level BPE by the library's code. toktk's own equals it.
 
     Args:
         pretokenizer: a name or a pattern that the library reads alike.
@@ -153,8 +128,7 @@ class HfUnigramTrainer(_HfTrainer):
     """Hugging Face's unigram language model over bytes, by the library's code.
 
     Args:
-        pretokenizer: a name or a pattern that the library reads alike.
-        special_tokens: get the first ids.
+        pretokenizer, special_tokens: as for `HfBpeTrainer`.
         seed_size: most seeds.
         shrinking_factor: the share of tokens that a pruning step keeps, between 0 and 1.
         sub_iterations: EM steps before each pruning.
@@ -189,9 +163,8 @@ class HfUnigramTrainer(_HfTrainer):
         self.sub_iterations = sub_iterations
         self.max_token_length = max_token_length
         if not 0 < shrinking_factor < 1:
-            raise TrainingError(
-                f"shrinking_factor must lie between 0 and 1, not {shrinking_factor}."
-            )
+            fault = f"shrinking_factor must lie between 0 and 1, not {shrinking_factor}."
+            raise TrainingError(fault)
         for option in ("seed_size", "sub_iterations", "max_token_length"):
             check_range(option, getattr(self, option), 1)
 
@@ -203,7 +176,7 @@ class HfUnigramTrainer(_HfTrainer):
         return self._finish(by_size, available, data, sizes)
 
     def _train(self, data: TrainingData, size: int) -> Model | int:
-        """Return the model, or the number of tokens that the text gives where these are fewer."""
+        """See `train_each`."""
         from tokenizers import models, trainers
 
         from toktk.models.unigram import UnigramModel
@@ -239,10 +212,7 @@ class HfUnigramTrainer(_HfTrainer):
 class HfWordPieceTrainer(_HfTrainer):
     """Hugging Face's WordPiece over bytes, by the library's code: BPE, then longest token first.
 
-    Args:
-        pretokenizer: a name or a pattern that the library reads alike.
-        special_tokens: get the first ids.
-        min_frequency: stop when the best pair occurs less often.
+    The arguments are those of `HfBpeTrainer`.
     """
 
     name = "hf-wordpiece"
@@ -280,31 +250,26 @@ class HfWordPieceTrainer(_HfTrainer):
         from toktk.libraries.huggingface import HfModel
 
         self._check_sizes(sizes, 512, "256 bytes, at the start of a piece and inside")
-        trainer = trainers.WordPieceTrainer(
-            **self._options(max(sizes)), min_frequency=self.min_frequency
-        )
+        options = {**self._options(max(sizes)), "min_frequency": self.min_frequency}
+        trainer = trainers.WordPieceTrainer(**options)
         # The library writes no vocabulary without a token for unknown text; ours has no such token.
         library = self._fit(data, models.WordPiece(unk_token="[UNK]"), trainer)
         names = self._names(library.get_vocab(with_added_tokens=False))
         data.advance(max(sizes))
-        by_size = {
-            size: HfModel(self._document(library, names[:size]))
-            for size in sizes
-            if size <= len(names)
-        }
+        reached = [size for size in sizes if size <= len(names)]
+        by_size = {size: HfModel(self._document(library, names[:size])) for size in reached}
         return self._finish(by_size, len(names), data, sizes)
 
     def _names(self, vocab: dict[str, int]) -> list[str]:
-        """Return the tokens by id, and among them tokens for bytes that were never seen inside a piece.
+        """Return the tokens by id. Bytes that were never seen inside a piece follow the other bytes.
 
-        Those follow the other bytes. So the first k tokens are what a training to k gives with these bytes.
+        So the first k tokens are what a training to k gives with these bytes.
         """
         n = len(self.special_tokens)
         names = sorted(vocab, key=vocab.__getitem__)
         # The library looks special tokens up in text like any other token.
-        self._check_special_tokens(
-            [name for name in self.special_tokens if len(self.pretokenizer.cut(name)) == 1]
-        )
+        uncut = [name for name in self.special_tokens if len(self.pretokenizer.cut(name)) == 1]
+        self._check_special_tokens(uncut)
         seen = [name for name in names[n + 256 :] if name in _INSIDE]
         self._check_special_tokens([*_INSIDE, *byte_characters(), *names[n:]])
         learned = [name for name in names[n + 256 :] if name not in _INSIDE]
@@ -317,13 +282,11 @@ class HfWordPieceTrainer(_HfTrainer):
         from tokenizers import Tokenizer as Library
 
         vocab = {name: i for i, name in enumerate(names)}
-        smaller = Library(
-            models.WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=2**62)
-        )
+        model = models.WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=2**62)
+        smaller = Library(model)
         smaller.pre_tokenizer = library.pre_tokenizer
-        smaller.decoder = decoders.Sequence(
-            [decoders.Replace(Regex("^##(?=.)"), ""), decoders.ByteLevel()]
-        )
+        marks = decoders.Replace(Regex("^##(?=.)"), "")
+        smaller.decoder = decoders.Sequence([marks, decoders.ByteLevel()])
         smaller.add_special_tokens(list(self.special_tokens))
         return str(smaller.to_str())
 

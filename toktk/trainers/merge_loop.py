@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from toktk.arrays import Bytes, Int64
 from toktk.kernels import bpe_train as k
-
-Int64 = npt.NDArray[np.int64]
 
 _BUDGET = 4096  # merges between two reports
 
@@ -27,12 +26,11 @@ def power_of_two(n: int) -> int:
     return 1 << max(n - 1, 1).bit_length()
 
 
-class MergeLoop:
-    """Merge the most frequent pair again and again.
+class MergeTask(NamedTuple):
+    """What is merged, and how far.
 
-    Args:
-        data: uint8[N], the bytes of all distinct pieces.
-        offsets: int64[n + 1], where each piece begins.
+    Attributes:
+        data, offsets: uint8[N], int64[n + 1]: the distinct pieces.
         counts: int64[n], how often each piece occurs.
         byte_ids: int64[256], the id of each byte; a range of 256 consecutive ids.
         max_size: most ids, specials and bytes included, that will be asked for.
@@ -40,41 +38,40 @@ class MergeLoop:
         longest: most bytes of a merged token.
     """
 
-    def __init__(
-        self,
-        data: npt.NDArray[np.uint8],
-        offsets: Int64,
-        counts: Int64,
-        byte_ids: Int64,
-        max_size: int,
-        floor: int,
-        longest: int,
-    ) -> None:
-        self.floor, self.longest = floor, longest
-        self.base = int(byte_ids.min())
-        max_size = max(max_size, self.base + 256)
+    data: Bytes
+    offsets: Int64
+    counts: Int64
+    byte_ids: Int64
+    max_size: int
+    floor: int
+    longest: int
+
+
+class MergeLoop:
+    """Merge the most frequent pair again and again."""
+
+    def __init__(self, task: MergeTask) -> None:
+        self.floor, self.longest = task.floor, task.longest
+        self.base = int(task.byte_ids.min())
+        max_size = max(task.max_size, self.base + 256)
         self.state = np.zeros(k.STATE_SIZE, dtype=np.int64)
         self.state[k.N_TOKENS] = self.base + 256
         self.merges = np.empty((max_size, 4), dtype=np.int64)
         left = np.zeros((max_size, 4), dtype=np.int64)
-        left[byte_ids, k.LENGTH] = 1
+        left[task.byte_ids, k.LENGTH] = 1
         self.sides = k.Sides(left, left.copy(), np.empty((2, max_size), dtype=np.int32))
-        self._first_pairs(*self._laid_out(data, offsets, counts, byte_ids))
+        self._first_pairs(task)
         self._queue_pairs()
         self._rehash()
 
-    def _laid_out(
-        self, data: npt.NDArray[np.uint8], offsets: Int64, counts: Int64, byte_ids: Int64
-    ) -> tuple[npt.NDArray[np.int32], int, Int64]:
-        """Return the cells, how many are used, and the distinct counts."""
-        weights, weight_class = np.unique(counts, return_inverse=True)
-        n = int(offsets[-1] - offsets[0]) + offsets.size + 1
-        cells = np.empty(2 * n, dtype=np.int32)
-        n_cells = k.lay_out(data, offsets, weight_class.astype(np.int32), byte_ids, cells)
-        return cells, int(n_cells), np.ascontiguousarray(weights, dtype=np.int64)
-
-    def _first_pairs(self, cells: npt.NDArray[np.int32], n_cells: int, weights: Int64) -> None:
-        """Make the pairs of bytes and their runs."""
+    def _first_pairs(self, task: MergeTask) -> None:
+        """Lay the pieces out as cells; make the pairs of bytes and their runs."""
+        data, offsets = task.data, task.offsets
+        distinct, weight_class = np.unique(task.counts, return_inverse=True)
+        weights = np.ascontiguousarray(distinct, dtype=np.int64)
+        cells = np.empty(2 * (int(offsets[-1] - offsets[0]) + offsets.size + 1), dtype=np.int32)
+        classes = weight_class.astype(np.int32)
+        n_cells = int(k.lay_out(data, offsets, classes, task.byte_ids, cells))
         totals, occurrences = np.zeros((2, 256 * 256), dtype=np.int64)
         k.count_byte_pairs(cells, n_cells, weights, self.base, totals, occurrences)
         wanted = np.flatnonzero((totals >= self.floor) & (self.longest >= 2))
@@ -127,18 +124,8 @@ class MergeLoop:
         """Merge until `target` ids exist; return False when no pair reaches the floor before."""
         while True:
             before = self.n_tokens
-            why = k.merge_steps(
-                self.text,
-                self.pairs,
-                self.queue,
-                self.sides,
-                self.merges,
-                self.state,
-                target,
-                self.floor,
-                self.longest,
-                _BUDGET,
-            )
+            arrays = self.text, self.pairs, self.queue, self.sides, self.merges, self.state
+            why = k.merge_steps(*arrays, target, self.floor, self.longest, _BUDGET)
             if progress is not None:
                 progress(self.n_tokens - before)
             if why == k.DONE:

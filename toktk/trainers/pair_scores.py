@@ -18,38 +18,25 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from toktk.arrays import Int64
 from toktk.errors import TrainingError
 from toktk.registry import Registry
 
-Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
 PairScore = Callable[[Int64, Int64, Int64, Int64, Int64], Float64]
 
 
-def count(
-    pair_count: Int64,
-    left_count: Int64,
-    right_count: Int64,
-    left_length: Int64,
-    right_length: Int64,
-) -> Float64:
+def count(pair_count: Int64, *_: Int64) -> Float64:
     """How often the pair occurs: BPE proper (Sennrich et al. 2016)."""
     return pair_count.astype(np.float64)
 
 
-def ratio(
-    pair_count: Int64,
-    left_count: Int64,
-    right_count: Int64,
-    left_length: Int64,
-    right_length: Int64,
-) -> Float64:
+def ratio(pair_count: Int64, left_count: Int64, right_count: Int64, *_: Int64) -> Float64:
     """Count over the product of both symbols' counts: WordPiece. Needs a min_frequency.
 
     This is the formula commonly published for WordPiece; Schuster & Nakajima (2012) themselves ask
-    for the merge that raises the likelihood most. Two symbols that occur once, together, score 1,
-    the highest value there is, so without a floor the first merges are the rarest accidents of the
-    text.
+    for the merge that raises the likelihood most. Two symbols that occur once, together, have the
+    highest score, 1. So without a floor the first merges are the rarest accidents of the text.
     """
     # In float64, where the product cannot overflow, and rounded once while it is below 2**53.
     return pair_count / (left_count.astype(np.float64) * right_count)
@@ -73,19 +60,15 @@ PAIR_SCORES = Registry(
 
 
 def scores_of(score: PairScore, name: str, features: Int64) -> Float64:
-    """Return the scores of the pairs in `features` (int64[5, n]), checked; always a new array.
-
-    Raises:
-        TrainingError: not one finite number for each pair.
-    """
-    found = np.asarray(score(*features))
+    """Return the checked scores of the pairs in `features` (int64[5, n]), always as a new array."""
+    given = np.asarray(score(*features))
     n = features.shape[1]
-    if found.shape != (n,) or found.dtype.kind not in "fiu":
+    if given.shape != (n,) or given.dtype.kind not in "fiu":
         raise TrainingError(
             f"the pair score {name!r} is broken: it must return one float64 for each pair.",
-            f"Found: {found.dtype} of shape {found.shape} for {n:,} pairs.",
+            f"Found: {given.dtype} of shape {given.shape} for {n:,} pairs.",
         )
-    scores = np.array(found, dtype=np.float64)
+    scores = np.array(given, dtype=np.float64)
     finite = np.isfinite(scores)
     if not finite.all():
         at = int(np.argmin(finite))

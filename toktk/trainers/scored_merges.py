@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from toktk.kernels import bpe_train_scored as k
 from toktk.kernels.bpe_train import DONE, GROW_PAIRS, GROW_POOL, N_PAIRS
-from toktk.trainers.merge_loop import Int64, MergeLoop, grown
+from toktk.trainers.merge_loop import MergeLoop, MergeTask, grown
 from toktk.trainers.pair_scores import PairScore, scores_of
 
 _PROGRESS = 256  # merges between two reports
@@ -21,25 +21,13 @@ class ScoredMerges(MergeLoop):
     Args:
         score: see `toktk.trainers.pair_scores`; called once a merge, for all pairs that it changed.
         name: what errors call the score.
-        data, offsets, counts, byte_ids, max_size, floor, longest: as for `MergeLoop`; the floor is
-            one of counts, whatever the score.
+        task: its floor is one of counts, whatever the score.
     """
 
-    def __init__(
-        self,
-        score: PairScore,
-        name: str,
-        data: npt.NDArray[np.uint8],
-        offsets: Int64,
-        counts: Int64,
-        byte_ids: Int64,
-        max_size: int,
-        floor: int,
-        longest: int,
-    ) -> None:
+    def __init__(self, score: PairScore, name: str, task: MergeTask) -> None:
         self.score, self.name = score, name
-        super().__init__(data, offsets, counts, byte_ids, max_size, floor, longest)
-        k.count_symbols(data, offsets, counts, byte_ids, self.ranking.symbols)
+        super().__init__(task)
+        k.count_symbols(*task[:4], self.ranking.symbols)
         n = int(self.state[N_PAIRS])
         k.describe(self.ranking, self.pairs.rows, self.sides.left, n)
         self._new_scores = self._scored(n)
@@ -57,17 +45,10 @@ class ScoredMerges(MergeLoop):
             symbols=np.zeros(self.merges.shape[0], dtype=np.int64),
         )
         k.link_first(self.ranking, self.pairs.rows, self.state[N_PAIRS])
-        self._plant()
-
-    def _plant(self) -> None:
         k.build_tree(self.ranking.tree, self.ranking.scores, self.pairs.rows)
 
     def run(self, target: int, progress: Callable[[int], None] | None = None) -> bool:
-        """Merge until `target` ids exist; return False when no pair reaches the floor before.
-
-        Raises:
-            TrainingError: the score is broken.
-        """
+        """See `MergeLoop`; a broken score is a TrainingError."""
         reported = self.n_tokens
         while self.n_tokens < target:
             arrays = tuple(map(tuple, (self.text, self.pairs, self.ranking, self.sides)))
@@ -106,4 +87,4 @@ class ScoredMerges(MergeLoop):
             changed=grown(ranking.changed, capacity),
             features=np.empty((5, capacity + 520), dtype=np.int64),
         )
-        self._plant()
+        k.build_tree(self.ranking.tree, self.ranking.scores, self.pairs.rows)

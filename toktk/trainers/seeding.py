@@ -9,15 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk import arrow
+from toktk.arrays import Bytes, Int64
 from toktk.errors import TrainingError
 from toktk.kernels import suffixes as k
 from toktk.kernels.unigram_train import SHORT
 from toktk.runtime import in_threads, parts
 
 Int32 = npt.NDArray[np.int32]
-Int64 = npt.NDArray[np.int64]
-
-
 MOST = 2**30
 """Most places in the pieces; int32 numbers the intervals, which are twice as many."""
 
@@ -41,12 +39,8 @@ class Characters:
     times: Int64
 
     @classmethod
-    def of(cls, data: npt.NDArray[np.uint8], offsets: Int64, counts: Int64) -> Characters:
-        """Decode the pieces ``data[offsets[p]:offsets[p + 1]]``; sort them by text, the long ones last.
-
-        Raises:
-            TrainingError: more text than int32 can number.
-        """
+    def of(cls, data: Bytes, offsets: Int64, counts: Int64) -> Characters:
+        """Decode the pieces ``data[offsets[p]:offsets[p + 1]]``; sort them by text, the long ones last."""
         if data.size + counts.size > MOST:
             raise TrainingError(
                 "the distinct pieces are too much text for a unigram training.",
@@ -73,9 +67,7 @@ class Characters:
         return table
 
 
-def _sorted(
-    data: npt.NDArray[np.uint8], offsets: Int64, counts: Int64
-) -> tuple[npt.NDArray[np.uint8], Int64, Int64]:
+def _sorted(data: Bytes, offsets: Int64, counts: Int64) -> tuple[Bytes, Int64, Int64]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -85,10 +77,9 @@ def _sorted(
     begins = np.append(0, np.cumsum(data & 0xC0 != 0x80))  # characters before each byte
     long = np.diff(begins[offsets])[order] > SHORT
     order = np.concatenate([order[~long], order[long]])
-    _, ends, sorted_data = pieces.take(arrow.from_numpy(order)).buffers()
-    moved = np.frombuffer(ends, dtype=np.int64, count=offsets.size)
+    _, sorted_offsets, sorted_data = pieces.take(arrow.from_numpy(order)).buffers()
     raw = np.frombuffer(sorted_data, dtype=np.uint8)[: data.size]
-    return raw, moved, counts[order]
+    return raw, np.frombuffer(sorted_offsets, np.int64, offsets.size), counts[order]
 
 
 @dataclass(frozen=True)
@@ -119,20 +110,12 @@ def find_seeds(
     max_bytes: int | None = None,
     jobs: int = 1,
 ) -> Seeds:
-    """Return the substrings with the most characters covered: occurrences times length.
+    """Return the `seed_size` substrings that cover the most characters: occurrences times length.
 
-    Candidates occur `least` times or more. One that never occurs but followed by the same character is left
-    out, for the longer one stands for it, unless it is a whole piece. All whole pieces that occur `least`
-    times are seeds, whatever their rank.
-
-    Args:
-        characters: the pieces.
-        allowed: bool[C]: characters that a seed may hold.
-        seed_size: how many to keep.
-        least: occurrences of a candidate.
-        longest: most characters.
-        max_bytes: most bytes.
-        jobs: threads; they change no result.
+    Candidates occur `least` times or more, have at most `longest` characters and `max_bytes` bytes, and hold
+    the `allowed` characters (bool[C]). A candidate that the same character always follows is left out, for
+    the longer one stands for it, unless it is a whole piece. All whole pieces that occur `least` times are
+    seeds, whatever their rank.
     """
     least = max(least, 1)
     letters = characters.by_code(np.where(allowed, np.arange(allowed.size) + 1, 0), 0)
@@ -148,10 +131,8 @@ def find_seeds(
     shorter = intervals.parent[chosen]
     k.find_longest(0, chosen.size, shorter, seed_of, intervals.parent)
 
-    def run(first: int, last: int) -> None:
-        k.find_longest(first, last, intervals.deepest, seed_of, intervals.parent)
-
-    in_threads(run, parts(characters.codes.size, jobs))
+    arrays = intervals.deepest, seed_of, intervals.parent
+    in_threads(lambda a, b: k.find_longest(a, b, *arrays), parts(characters.codes.size, jobs))
     home = suffixes.nodes[intervals.begin[chosen]]
     length, times = intervals.length[chosen], intervals.times[chosen]
     return Seeds(home, length, times, shorter, intervals.deepest)
@@ -204,10 +185,8 @@ class _Suffixes:
             in_threads(lambda a, b, n, keys, shift: k.count_digits(a, b, keys, shift, n), arguments)
             ends = np.cumsum(counts.T.ravel()).reshape(counts.T.shape).T
             begins = np.ascontiguousarray(ends - counts)
-            moves = [
-                (*span, keys, nodes, shift, begins[j], to_keys, to_nodes)
-                for j, span in enumerate(spans)
-            ]
+            step = keys, nodes, shift
+            moves = [(*span, *step, begins[j], to_keys, to_nodes) for j, span in enumerate(spans)]
             in_threads(k.scatter, moves)
             keys, to_keys, nodes, to_nodes = to_keys, keys, to_nodes, nodes
         return keys, nodes
@@ -231,19 +210,14 @@ class _Suffixes:
         )
         stack = np.empty(self.longest + 2, dtype=np.int64)
         used = k.find_intervals(self.nodes, self.size, common, weight, least, intervals, stack)
-        return intervals._replace(
-            parent=intervals.parent[:used],
-            length=intervals.length[:used],
-            times=intervals.times[:used],
-            begin=intervals.begin[:used],
-        )
+        parent, length, times, begin = (array[:used] for array in intervals[:4])
+        return k.Intervals(parent, length, times, begin, intervals.deepest)
 
     def whole(self, intervals: k.Intervals, least: int) -> npt.NDArray[np.bool_]:
         """Return bool by interval: it is a whole piece that occurs `least` times."""
         heads = self.characters.heads
         n = np.diff(heads) - 1
-        first = heads[:-1]
-        deepest = intervals.deepest[first]
+        deepest = intervals.deepest[heads[:-1]]
         fits = (n > 1) & (intervals.length[deepest] == n) & (self.characters.counts >= least)
         whole = np.zeros(intervals.length.size, dtype=np.bool_)
         whole[deepest[fits]] = True
@@ -259,7 +233,7 @@ def _chosen(
     eligible = (length > 1) & (times >= least) & (length > length[parent])
     rest = np.flatnonzero(eligible & ~whole)
     sure = np.flatnonzero(whole & eligible)
-    # That of the sorted suffixes, and a text comes before what begins with it.
+    # The order is that of the sorted suffixes, and a text comes before what begins with it.
     order = intervals.begin.astype(np.uint64) << np.uint64(5) | (length - 1).astype(np.uint64)
     room = max(seed_size - sure.size, 0)
     if rest.size > room:
@@ -269,7 +243,7 @@ def _chosen(
         rest = rest[covered > limit]
         sure, rest = np.concatenate([sure, rest]), ties[np.argsort(order[ties])[: room - rest.size]]
     chosen = np.concatenate([sure, rest])
-    # The frequent ones together, which the processor's caches like.
+    # The frequent ones stand together, which the processor's caches like.
     rarity = 64 - np.frexp(times[chosen].astype(np.float64))[1].astype(np.uint64)
     return chosen[np.argsort((rarity << np.uint64(58)) | order[chosen])]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import re
@@ -10,25 +11,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from toktk.errors import TrainingError
 from toktk.models.model import Model
-from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.trainers.base import (
+    BaseTrainer,
     Card,
     Trained,
     TrainingData,
     check_range,
-    check_reached,
     check_sizes,
-    check_special_tokens,
     train_each,
-    trained,
 )
 
 if TYPE_CHECKING:
     from toktk.pieces.table import PieceTable
 
-# The library's "word <tab> count" lines cannot carry tab and NUL, and it reads the others as its own marks:
-# between pieces, of a space, and of unknown text. Nothing is learned across these; all but U+2581 are encoded
-# by their bytes.
+# The library's "word <tab> count" lines cannot carry tab and NUL. It reads the others as its own marks:
+# between pieces, of a space, and of unknown text. Nothing is learned across these. Their bytes encode them,
+# apart from U+2581.
 _RESERVED = re.compile("[\t\0\x1f\u2581\u2585]+")
 
 # The library adds up the sums of its threads in their order, so the number of threads decides the scores.
@@ -43,11 +41,10 @@ _NOTES = (
 )
 
 
-class _SentencePieceTrainer:
+class _SentencePieceTrainer(BaseTrainer):
     """What the two have in common."""
 
     model_type: ClassVar[str]
-    name: ClassVar[str]
 
     def __init__(
         self,
@@ -55,14 +52,11 @@ class _SentencePieceTrainer:
         character_coverage: float = 0.9995,
         max_token_chars: int = 16,
     ) -> None:
-        self.special_tokens = check_special_tokens(special_tokens)
+        super().__init__("metaspace", special_tokens)
         self.character_coverage = character_coverage
         self.max_token_chars = max_token_chars
         check_range("character_coverage", character_coverage, 0.98, 1)
         check_range("max_token_chars", max_token_chars, 1, 512)
-        self._check_names()
-
-    def _check_names(self) -> None:
         taken = [
             name
             for name in self.special_tokens
@@ -79,15 +73,13 @@ class _SentencePieceTrainer:
         """See `toktk.trainers.base.Trainer`."""
         n = len(self.special_tokens)
         check_sizes(sizes, n + 258, f"<unk>, {n} special tokens, 256 bytes and a character")
-        pretokenizer = Pretokenizer.of("metaspace")
-        lines = _lines(data.pieces(pretokenizer))
+        lines = _lines(data.pieces(self.pretokenizer))
         train = functools.partial(self._train, data.corpus.name, lines)
         models, available = train_each(train, sizes, data)
-        check_reached(models, available, data, sizes)
-        return trained(self.name, pretokenizer, models, available, sizes)
+        return self._finish(models, available, data, sizes)
 
     def _train(self, corpus: str, lines: Sequence[str], size: int) -> Model | int:
-        """Return the model, or how many ids the text gives where these are fewer."""
+        """See `train_each`."""
         from toktk.libraries.sentencepiece import SentencePieceModel
 
         if not lines:
@@ -95,25 +87,17 @@ class _SentencePieceTrainer:
         try:
             return SentencePieceModel(self._run(lines, self.model_type, size))
         except RuntimeError as error:
-            available = self._available(lines, size)
-            if available is not None and available < size:
-                return available
+            with contextlib.suppress(RuntimeError):
+                raw = self._run(lines, self.model_type, size, hard_vocab_limit=False)
+                available = SentencePieceModel(raw).vocab_size
+                if available < size:
+                    return available
             self._refuse_below_characters(corpus, lines, size)
             raise TrainingError(
                 f"cannot train {size:,} tokens on {corpus} with SentencePiece.",
                 f"It says: {' '.join(str(error).split())}.",
                 "Ask for more tokens, lower character_coverage, or give more text.",
             ) from error
-
-    def _available(self, lines: Sequence[str], size: int) -> int | None:
-        """Return how many ids the text gives, up to `size`; None where the library gives no model."""
-        from toktk.libraries.sentencepiece import SentencePieceModel
-
-        try:
-            raw = self._run(lines, self.model_type, size, hard_vocab_limit=False)
-        except RuntimeError:
-            return None
-        return SentencePieceModel(raw).vocab_size
 
     def _refuse_below_characters(self, corpus: str, lines: Sequence[str], size: int) -> None:
         """Refuse a size that special tokens, bytes and frequent characters alone exceed.

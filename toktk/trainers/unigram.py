@@ -7,29 +7,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from toktk.arrays import Int64
 from toktk.errors import TrainingError
 from toktk.models.unigram import UnigramModel
 from toktk.pretokenizers.patterns import DEFAULT_PRETOKENIZER
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.trainers.base import (
+    BaseTrainer,
     Card,
     Trained,
     TrainingData,
     check_range,
-    check_reached,
     check_sizes,
-    check_special_tokens,
-    trained,
 )
 
 if TYPE_CHECKING:
     from toktk.trainers.seeding import Characters
-    from toktk.trainers.unigram_state import UnigramState
+    from toktk.trainers.unigram_state import Bool, UnigramState
 
 UNKNOWN = "<unk>"
 HEADROOM = 1.1
@@ -44,30 +42,30 @@ STEPS = 1024
 _RESERVED = (0, 0x2581)
 
 
-class UnigramTrainer:
+class UnigramTrainer(BaseTrainer):
     """Unigram (Kudo 2018) in SentencePiece 0.2.3's order of steps, every size from one training.
 
     Seeds are the substrings of the pieces that cover the most characters (occurrences times length), and
-    all whole pieces seen twice. Then, again and again: two steps of expectation and maximization (digamma in
-    the second), and pruning to 0.75 of the vocabulary by what the likelihood would lose. The last prune goes
-    to 1.1 times the size, tokens that no text is encoded by are dropped, and the most likely remain. The
-    sizes branch off one path, for until its last prune it does not depend on the size: each vocabulary equals
+    all whole pieces seen twice. Each round takes two steps of expectation and maximization (digamma in the
+    second), and prunes to 0.75 of the vocabulary by what the likelihood would lose. The last prune goes to
+    1.1 times the size. Then tokens that encode no text are dropped, and the most likely remain. The path does
+    not depend on the size until its last prune. So the sizes branch off one path, and each vocabulary equals
     that of a training for this size alone. No result depends on threads or the order of documents.
 
     Differences from SentencePiece: pieces come from any pretokenizer; counts are 64 bits wide; sums of
-    expectations are exact; a seed is taken from distinct pieces with their counts, and left out if only ever
-    followed by one character; scores are rounded to 1/1024.
+    expectations are exact; seeds come from distinct pieces with their counts, and one that the same character
+    always follows is left out; scores are rounded to 1/1024.
 
     Args:
         pretokenizer: a name or a pattern.
         special_tokens: get the first ids; text is never encoded by them.
-        alphabet: "bytes": the 256 bytes are tokens like others, and what no longer token covers is spelled by
-            them; frequent characters are tokens as long as they take no more than an eighth of the ids.
+        alphabet: "bytes": the 256 bytes are tokens like others, and spell what no longer token covers;
+            frequent characters are tokens as long as they take no more than an eighth of the ids.
             "characters", as in SentencePiece: frequent characters are tokens, bytes stand in for rare ones
             only, and "<unk>" is the first special token. None: characters for metaspace, else bytes.
         character_coverage: share of the text that these characters make up.
         seed_size: most seeds, whole pieces aside.
-        min_frequency: a seed occurs so often.
+        min_frequency: least occurrences of a seed.
         max_token_length: most bytes of a token.
         max_token_chars: most characters of a token, 1 to 32.
         prune: "loss", or "flat": by score (Land and Pinter 2025: compresses better, fits a little worse).
@@ -75,8 +73,8 @@ class UnigramTrainer:
         sub_iterations: steps of expectation and maximization between two prunes.
     """
 
-    card: ClassVar[Card] = Card(
-        reads="pieces",
+    name = "unigram"
+    card = Card(
         pretokenizer="any",
         shared=True,
         model="unigram",
@@ -101,10 +99,9 @@ class UnigramTrainer:
         shrinking_factor: float = 0.75,
         sub_iterations: int = 2,
     ) -> None:
-        self.pretokenizer = Pretokenizer.of(pretokenizer)
+        super().__init__(pretokenizer, special_tokens)
         by_name = "characters" if self.pretokenizer.name == "metaspace" else "bytes"
         self.alphabet = alphabet or by_name
-        self.special_tokens = check_special_tokens(special_tokens)
         if self.alphabet == "characters" and UNKNOWN not in self.special_tokens:
             self.special_tokens = (UNKNOWN, *self.special_tokens)
         self.min_frequency = min_frequency
@@ -115,16 +112,13 @@ class UnigramTrainer:
         self.prune = prune
         self.shrinking_factor = shrinking_factor
         self.sub_iterations = sub_iterations
-        self._check()
-
-    def _check(self) -> None:
-        check_range("min_frequency", self.min_frequency, 0)
-        check_range("max_token_length", self.max_token_length, 1)
-        check_range("character_coverage", self.character_coverage, 0.5, 1.0)
-        check_range("seed_size", self.seed_size, 1)
-        check_range("max_token_chars", self.max_token_chars, 1, 32)
-        check_range("shrinking_factor", self.shrinking_factor, 0.5, 0.95)
-        check_range("sub_iterations", self.sub_iterations, 1, 10)
+        check_range("min_frequency", min_frequency, 0)
+        check_range("max_token_length", max_token_length, 1)
+        check_range("character_coverage", character_coverage, 0.5, 1.0)
+        check_range("seed_size", seed_size, 1)
+        check_range("max_token_chars", max_token_chars, 1, 32)
+        check_range("shrinking_factor", shrinking_factor, 0.5, 0.95)
+        check_range("sub_iterations", sub_iterations, 1, 10)
         choices = {"alphabet": ("bytes", "characters"), "prune": ("loss", "flat")}
         for name, values in choices.items():
             if getattr(self, name) not in values:
@@ -154,10 +148,9 @@ class UnigramTrainer:
             ", or a lower character_coverage" if n_required else "",
         )
         models, available = self._path(characters, required, sizes, data)
-        check_reached(models, available, data, sizes, advice="lower min_frequency, ")
-        return trained("unigram", self.pretokenizer, models, available, sizes)
+        return self._finish(models, available, data, sizes, advice="lower min_frequency, ")
 
-    def _frequent(self, characters: Characters) -> npt.NDArray[np.bool_]:
+    def _frequent(self, characters: Characters) -> Bool:
         """Return bool[C]: the most frequent characters, which make up `character_coverage` of the text."""
         order = np.argsort(-characters.times, kind="stable")
         covered = np.cumsum(characters.times[order])
@@ -166,7 +159,7 @@ class UnigramTrainer:
         frequent[order[: int(np.searchsorted(covered, goal)) + 1]] = True
         return frequent & _allowed(characters, _RESERVED if self.alphabet == "characters" else ())
 
-    def _required_at(self, state: UnigramState, size: int) -> npt.NDArray[np.bool_]:
+    def _required_at(self, state: UnigramState, size: int) -> Bool:
         """Return bool[n]: the characters that a vocabulary of `size` ids has whatever happens."""
         if self.alphabet == "characters":
             return state.required
@@ -178,11 +171,7 @@ class UnigramTrainer:
         return required
 
     def _path(
-        self,
-        characters: Characters,
-        required: npt.NDArray[np.bool_],
-        sizes: Sequence[int],
-        data: TrainingData,
+        self, characters: Characters, required: Bool, sizes: Sequence[int], data: TrainingData
     ) -> tuple[dict[int, UnigramModel], int]:
         """Go down the path; return the model of each size in reach, and the largest size there is."""
         state = self._seeded(characters, required, data.jobs)
@@ -190,22 +179,20 @@ class UnigramTrainer:
         pending = sorted(set(sizes), reverse=True)
         models: dict[int, UnigramModel] = {}
         available = 0
-        advance = _Advance(data, max(sizes), alphabet + len(state), min(sizes))
+        advance = _Advance(data, sizes, alphabet + len(state))
         while pending:
             for _ in range(self.sub_iterations):
                 state.reestimate()
             advance.to(alphabet + len(state))
             smaller = int(self.shrinking_factor * (alphabet + len(state)))
-            value = state.score - state.score.min(initial=0.0)
-            if self.prune == "loss":
-                value = state.losses()
+            by_score = self.prune == "flat"
+            value = state.score - state.score.min(initial=0.0) if by_score else state.losses()
             due = [size for size in pending if int(HEADROOM * size) >= smaller]
             for size in due:
                 required_at = self._required_at(state, size)
                 for headroom in (HEADROOM, *MORE_HEADROOM):
-                    kept = state.best(value, int(headroom * size) - alphabet, required_at)
-                    reached = self._finish(state, kept, size, models)
-                    available = max(available, reached)
+                    remaining = state.best(value, int(headroom * size) - alphabet, required_at)
+                    available = max(available, self._branch(state, remaining, size, models))
                     if size in models:
                         break
             pending = pending[len(due) :]
@@ -217,81 +204,39 @@ class UnigramTrainer:
             stuck = len(state) == before
             due = [s for s in pending if stuck or alphabet + len(state) <= int(HEADROOM * s)]
             for size in due:
-                available = max(available, self._finish(state, state.alive, size, models))
+                available = max(available, self._branch(state, state.alive, size, models))
             pending = pending[len(due) :]
-        advance.done()
+        advance.to(min(sizes))
         return models, available
 
-    def _finish(
-        self,
-        state: UnigramState,
-        kept: npt.NDArray[np.bool_],
-        size: int,
-        models: dict[int, UnigramModel],
+    def _branch(
+        self, state: UnigramState, remaining: Bool, size: int, models: dict[int, UnigramModel]
     ) -> int:
-        """Add the model of `size` ids if the tokens `kept` give so many; return how many they give."""
-        tokens = np.flatnonzero(state.reachable(kept))
+        """Add the model of `size` ids if the tokens `remaining` give so many; return how many they give."""
+        tokens = np.flatnonzero(state.reachable(remaining))
         room = size - self._n_fixed
         if tokens.size >= room:
             models[size] = self._model(state, tokens, room, self._required_at(state, size))
         return self._n_fixed + tokens.size
 
-    def _seeded(
-        self, characters: Characters, required: npt.NDArray[np.bool_], jobs: int
-    ) -> UnigramState:
+    def _seeded(self, characters: Characters, required: Bool, jobs: int) -> UnigramState:
         """Return the state before the first step."""
-        from toktk.trainers.seeding import find_seeds
-        from toktk.trainers.unigram_state import Lattices, UnigramState
+        from toktk.trainers.seeding import find_seeds, utf8_lengths
+        from toktk.trainers.unigram_state import UnigramState
 
         by_bytes = self.alphabet == "bytes"
-        distinct = characters.distinct
         allowed = _allowed(characters) if by_bytes else required
         seeds = find_seeds(
             characters, allowed, self.seed_size, self.min_frequency, self.max_token_chars,
             self.max_token_length, jobs,
         )  # fmt: skip
-        alone = required.copy()
+        alone = required
         if by_bytes:
-            alone = allowed & (distinct >= 0x80) & self._short_enough(characters)
-        n = seeds.home.size + int(alone.sum())
-        id_of = n + np.arange(distinct.size)
-        id_of[alone] = seeds.home.size + np.arange(n - seeds.home.size)
-        lattices, end = Lattices.build(
-            characters, seeds, characters.by_code(id_of.astype(np.int32)), jobs
-        )
-        covered = np.concatenate([seeds.times * seeds.length, characters.times[alone]])
-        spelling = _spelling(distinct) if by_bytes else np.full((distinct.size, 4), -1, np.int16)
-        state = UnigramState(
-            lattices,
-            home=np.concatenate([seeds.home, np.flatnonzero(alone)]).astype(np.int32),
-            end=np.concatenate([end, np.full(n - end.size, -1, dtype=np.int32)]),
-            length=np.concatenate([seeds.length, np.ones(int(alone.sum()), dtype=np.uint8)]),
-            score=np.zeros(n),
-            alive=np.ones(n, dtype=np.bool_),
-            byte_score=np.zeros(256),
-            required=np.concatenate(
-                [np.zeros(seeds.home.size, dtype=np.bool_), required[alone]]
-            ),
-            spelling=spelling,
-            by_bytes=by_bytes,
-            scale=_scale(characters),
-        )  # fmt: skip
-        state.start(covered, np.where(alone, 0, characters.times))
-        return state
+            short = utf8_lengths(characters.distinct) <= (self.max_token_length or 4)
+            alone = allowed & (characters.distinct >= 0x80) & short
+        return UnigramState(characters, seeds, alone, required, by_bytes, jobs)
 
-    def _short_enough(self, characters: Characters) -> npt.NDArray[np.bool_]:
-        from toktk.trainers.seeding import utf8_lengths
-
-        most = self.max_token_length or 4
-        return np.asarray(utf8_lengths(characters.distinct) <= most)
-
-    def _model(
-        self,
-        state: UnigramState,
-        tokens: npt.NDArray[np.int64],
-        room: int,
-        required: npt.NDArray[np.bool_],
-    ) -> UnigramModel:
+    def _model(self, state: UnigramState, tokens: Int64, room: int, required: Bool) -> UnigramModel:
         """Return the model of the required `tokens` and the most likely others, `room` in all, by score."""
         order = tokens[np.lexsort((-state.score[tokens], ~required[tokens]))][:room]
         order = order[np.argsort(-state.score[order], kind="stable")]
@@ -317,44 +262,22 @@ class UnigramTrainer:
 class _Advance:
     """Progress along the path, as ids of the largest size: how far the log of the size has come down."""
 
-    def __init__(self, data: TrainingData, total: int, start: int, end: int) -> None:
-        self._progress = data.progress or (lambda amount: None)
-        self._total, self._done = total, 0
-        self._start = math.log(max(start, end + 1))
-        self._span = self._start - math.log(end)
+    def __init__(self, data: TrainingData, sizes: Sequence[int], start: int) -> None:
+        self._data, self._total, self._done = data, max(sizes), 0
+        self._start = math.log(max(start, min(sizes) + 1))
+        self._span = self._start - math.log(min(sizes))
 
     def to(self, size: int) -> None:
         """Say that the path has come down to `size`."""
         share = (self._start - math.log(size)) / self._span
         goal = int(self._total * min(max(share, 0.0), 1.0))
         if goal > self._done:
-            self._progress(goal - self._done)
+            self._data.advance(goal - self._done)
             self._done = goal
 
-    def done(self) -> None:
-        """Say that the path has come to its end."""
-        self._progress(self._total - self._done)
 
-
-def _allowed(characters: Characters, reserved: Sequence[int] = ()) -> npt.NDArray[np.bool_]:
+def _allowed(characters: Characters, reserved: Sequence[int] = ()) -> Bool:
     from toktk.kernels.suffixes import INVALID
 
     distinct = characters.distinct
     return np.asarray((distinct < INVALID) & ~np.isin(distinct, reserved))
-
-
-def _spelling(distinct: npt.NDArray[np.int32]) -> npt.NDArray[np.int16]:
-    """Return int16[C, 4]: the bytes of each character, -1 after the last."""
-    from toktk.kernels.suffixes import INVALID
-
-    spelling = np.full((distinct.size, 4), -1, dtype=np.int16)
-    for c, code in enumerate(distinct.tolist()):
-        raw = bytes([code - INVALID]) if code >= INVALID else chr(code).encode()
-        spelling[c, : len(raw)] = list(raw)
-    return spelling
-
-
-def _scale(characters: Characters) -> float:
-    """Return the power of two by which expectations are multiplied: their sum stays below 2**53."""
-    total = max(int(characters.times.sum()), 1)
-    return float(2.0 ** min(53 - total.bit_length(), 40))

@@ -1,7 +1,7 @@
 """The state of a unigram training: tokens, their probabilities, and the lattices of all pieces.
 
-The steps are those of SentencePiece 0.2.3: expectation and maximization, and pruning by loss; when and how
-often is decided by toktk.trainers.unigram.
+The steps are those of SentencePiece 0.2.3: expectation and maximization, and pruning by loss.
+`toktk.trainers.unigram` decides when and how often they are taken.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from toktk.arrays import Int64
 from toktk.kernels import unigram_train as k
+from toktk.kernels.suffixes import INVALID
 from toktk.runtime import in_threads, parts
-from toktk.trainers.seeding import Characters, Int32, Int64, Seeds, utf8_lengths
+from toktk.trainers.seeding import Characters, Int32, Seeds, utf8_lengths
 
 Bool = npt.NDArray[np.bool_]
 Float64 = npt.NDArray[np.float64]
@@ -38,8 +40,6 @@ class Lattices:
     The pieces must be sorted, those of more than SHORT characters at the end.
 
     Attributes:
-        characters: the pieces.
-        trie: the arrays of the kernels.
         parent: int32 by node: the node before.
         cuts: int[slices + 1], the first piece of each slice. starts: its first edge.
         n_short: pieces before the long ones.
@@ -59,9 +59,9 @@ class Lattices:
     def build(
         cls, characters: Characters, seeds: Seeds, id_of: Int32, jobs: int
     ) -> tuple[Lattices, Int32]:
-        """Lay out the edges of all seeds; `id_of` (by code point) are the ids of single characters.
+        """Lay out the edges of all seeds; return also int32: a node at which each seed ends.
 
-        Returns the lattices, and int32: a node at which each seed ends.
+        `id_of` (by code point) are the ids of single characters.
         """
         codes, heads = characters.codes, characters.heads
         sizes = np.diff(heads) - 1
@@ -188,13 +188,12 @@ def digamma(x: Float64) -> Float64:
     return result
 
 
-@dataclass
 class UnigramState:
     """Tokens and scores, with the lattices that go with them.
 
     Ids 0..n-1 are tokens. Id ``n + c`` is character c (of `Characters.distinct`) where it is no token:
-    spelled by bytes, or unknown. A token that was dropped keeps its id for a while: to renumber all edges
-    takes longer than to go over some that have the probability 0.
+    spelled by bytes, or unknown. A token that was dropped keeps its id for a while: it takes longer to
+    renumber all edges than to go over some that have the probability 0.
 
     Attributes:
         home: int32[n]: where the token begins in `Characters.codes`; its index in `distinct` if it is one
@@ -206,40 +205,54 @@ class UnigramState:
         required: bool[n]: characters that are never dropped here.
         spelling: int16[C, 4]: the bytes of each character, -1 after the last; all -1 where it is unknown.
         by_bytes: bytes are tokens like others; else a character that is no token is unknown.
-        scale: what expectations are multiplied by, to be added as whole numbers.
+        scale: the power of two by which expectations are multiplied, to be added as whole numbers: their sum
+            stays below 2**53.
     """
 
-    lattices: Lattices
-    home: Int32
-    end: Int32
-    length: npt.NDArray[np.uint8]
-    score: Float64
-    alive: Bool
-    byte_score: Float64
-    required: Bool
-    spelling: npt.NDArray[np.int16]
-    by_bytes: bool
-    scale: float
+    def __init__(
+        self,
+        characters: Characters,
+        seeds: Seeds,
+        alone: Bool,
+        required: Bool,
+        by_bytes: bool,
+        jobs: int,
+    ) -> None:
+        """Begin with the `seeds` and the characters `alone` (bool[C]), scored by what they cover."""
+        singles, n_seeds = np.flatnonzero(alone), seeds.home.size
+        n = n_seeds + singles.size
+        id_of = n + np.arange(alone.size)
+        id_of[singles] = np.arange(n_seeds, n)
+        by_code = characters.by_code(id_of.astype(np.int32))
+        self.lattices, end = Lattices.build(characters, seeds, by_code, jobs)
+        self.home = np.append(seeds.home, singles).astype(np.int32)
+        self.end = np.append(end, np.full(singles.size, -1)).astype(np.int32)
+        self.length = np.append(seeds.length, np.ones(singles.size)).astype(np.uint8)
+        self.alive = np.ones(n, dtype=np.bool_)
+        self.required = np.append(np.zeros(n_seeds, dtype=np.bool_), required[alone])
+        self.by_bytes = by_bytes
+        self.spelling = np.full((alone.size, 4), -1, dtype=np.int16)
+        if by_bytes:
+            for c, code in enumerate(characters.distinct.tolist()):
+                raw = bytes([code - INVALID]) if code >= INVALID else chr(code).encode()
+                self.spelling[c, : len(raw)] = list(raw)
+        total = max(int(characters.times.sum()), 1)
+        self.scale = float(2.0 ** min(53 - total.bit_length(), 40))
+        covered = np.append(seeds.times * seeds.length, characters.times[alone])
+        tokens = np.maximum(covered.astype(np.float64), MIN_EXPECTED)
+        around = self._by_byte(np.where(alone, 0, characters.times))
+        by_byte = np.maximum(around.astype(np.float64), MIN_EXPECTED)
+        total_log = np.log(tokens.sum() + by_byte.sum())
+        self.score, self.byte_score = np.log(tokens) - total_log, np.log(by_byte) - total_log
 
     def __len__(self) -> int:
         return int(self.alive.sum())
 
-    def start(self, covered: npt.NDArray[np.generic], around: Int64) -> None:
-        """Set scores in proportion to what tokens and bytes cover.
-
-        Args:
-            covered: by token. around: int64[C], occurrences of the characters that are no token.
-        """
-        tokens = np.maximum(covered.astype(np.float64), MIN_EXPECTED)
-        by_byte = np.maximum(self._by_byte(around).astype(np.float64), MIN_EXPECTED)
-        total = np.log(tokens.sum() + by_byte.sum())
-        self.score, self.byte_score = np.log(tokens) - total, np.log(by_byte) - total
-
     def reestimate(self) -> None:
         """Take one step of expectation and maximization; drop what is hardly expected.
 
-        The scores are ``digamma(expected) - digamma(sum)``: the expected logs under a Dirichlet posterior,
-        which makes the rare rarer (Liang and Klein 2007).
+        The scores are ``digamma(expected) - digamma(sum)``: the expected logs under a Dirichlet posterior.
+        They make the rare rarer (Liang and Klein 2007).
         """
         sums = self.lattices.expect(np.exp(self._scores(self.alive)), self.scale)
         expected = sums / self.scale
@@ -255,10 +268,7 @@ class UnigramState:
             self._compact()
 
     def losses(self) -> Float64:
-        """Return float64[n]: what the likelihood loses with each token.
-
-        -1 where no best segmentation holds it.
-        """
+        """Return float64[n]: what the likelihood loses with each token; -1 where nothing is encoded by it."""
         scores = self._scores(self.alive)
         times = self.lattices.count_best(scores)
         token_times, byte_times = self._split(times)
@@ -272,36 +282,36 @@ class UnigramState:
             paths = self.lattices.paths(scores)
             k.losses(first, last, tokens, paths, times, total, self.spelling, byte_times, loss)
 
-        in_threads(run, self._parts())
+        in_threads(run, parts(self.home.size, len(self.lattices.starts)))
         return loss
 
     def best(self, value: Float64, size: int, required: Bool) -> Bool:
         """Return bool[n]: the required and the `size` tokens of greatest `value` in all, none below 0."""
         candidates = np.flatnonzero(self.alive & ((value >= 0) | required))
         order = candidates[np.lexsort((-value[candidates], ~required[candidates]))]
-        kept = required.copy()
-        kept[order[: max(size, 0)]] = True
-        return kept
+        remaining = required.copy()
+        remaining[order[: max(size, 0)]] = True
+        return remaining
 
-    def prune(self, kept: Bool) -> None:
-        """Drop all tokens but `kept`."""
-        self.alive = self.alive & kept
+    def prune(self, remaining: Bool) -> None:
+        """Drop all tokens but `remaining`."""
+        self.alive = self.alive & remaining
         self._compact()
 
-    def reachable(self, kept: Bool) -> Bool:
-        """Return those of `kept` that are the best segmentation of their own text, if `kept` were all.
+    def reachable(self, remaining: Bool) -> Bool:
+        """Return those of `remaining` that encode their own text, if `remaining` were all.
 
-        By the others nothing is encoded.
+        The others encode nothing.
         """
         reachable = np.empty(self.home.size, dtype=np.bool_)
-        scores = self._scores(kept)
+        scores = self._scores(remaining)
         self.lattices.firsts()  # made here, not by several threads at once
 
         def run(first: int, last: int) -> None:
             paths = self.lattices.paths(scores)
-            k.mark_reachable(first, last, self.end, self.length, kept, paths, reachable)
+            k.mark_reachable(first, last, self.end, self.length, remaining, paths, reachable)
 
-        in_threads(run, self._parts())
+        in_threads(run, parts(self.home.size, len(self.lattices.starts)))
         return reachable
 
     def texts(self, tokens: Int64) -> tuple[npt.NDArray[np.uint8], Int64]:
@@ -319,9 +329,6 @@ class UnigramState:
         widths = utf8_lengths(codes).astype(np.int64)
         lengths = np.add.reduceat(widths, begins) if n.size else np.zeros(0, dtype=np.int64)
         return np.frombuffer(text, dtype=np.uint8), lengths
-
-    def _parts(self) -> list[tuple[int, int]]:
-        return parts(self.home.size, len(self.lattices.starts))
 
     def _scores(self, alive: Bool) -> Float64:
         """Return float64[n + C]: the score of each id if `alive` were the tokens."""
