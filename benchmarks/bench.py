@@ -150,39 +150,37 @@ def one_more(arguments: Arguments, step: Steps) -> tuple[Figures, None]:
         import toktk.kernels.bpe_encode
         import toktk.kernels.pairs  # noqa: F401
         from toktk.cache import Store
-        from toktk.corpus import ReaderOptions, load_corpus
-        from toktk.lab.bench import BenchPlan, bench
-        from toktk.lab.meter import Meter
+        from toktk.corpus.load import load_corpus
+        from toktk.lab.bench import Bench
+        from toktk.lab.plan import BenchPlan, Measures
         from toktk.loading.load import open_tokenizer
         from toktk.loading.sample import first_documents
 
-    corpus = load_corpus(arguments["text"], ReaderOptions(align_column="line"))
+    corpus = load_corpus(arguments["text"], align_column="line")
     with step("fingerprint and sample of the text"):
         documents = first_documents(corpus, Store(lambda _: None))
-    loaded, engines = [], []
-    for which, spec in zip(("first", "one more"), arguments["specs"], strict=True):
-        with step(f"load, {which}"):
-            loaded.append(open_tokenizer(spec))
-        with step(f"check, {which}"):
-            engines.append(loaded[-1].checked(documents))
-    cuts = {engine.pretokenizer.key for engine in engines}
-    if len(cuts) > 1:
-        raise ValueError("the two tokenizers of --more do not cut text alike")
-    meter = Meter()
     plan = BenchPlan(
-        tuple(loaded),
+        arguments["specs"],
         corpus,
-        reference=arguments["reference"],
+        Measures(reference=arguments["reference"]),
         jobs=arguments["threads"],
         force=True,
     )
-    found = bench(plan, meter, tuple(engines))
-    for cost in found.costs:
-        named = {loaded[0].label: "measure, first", loaded[1].label: "measure, one more"}
-        name = named[cost.what] if cost.step == "measure" else cost.step
+    bench = Bench(plan)
+    for which, (label, spec) in zip(("first", "one more"), plan.labels.items(), strict=True):
+        with step(f"load, {which}"):
+            bench.loaded[label] = open_tokenizer(spec)
+        with step(f"check, {which}"):
+            bench.tokenizers[label] = bench.loaded[label].checked(documents)
+    if len({tokenizer.pretokenizer.key for tokenizer in bench.tokenizers.values()}) > 1:
+        raise ValueError("the two tokenizers of --more do not cut text alike")
+    outcome = bench.run()
+    which = dict(zip(plan.labels, ("first", "one more"), strict=True))
+    for cost in bench.meter.costs:
+        name = f"measure, {which[cost.what]}" if cost.step == "measure" else cost.step
         step.seconds[name] = step.seconds.get(name, 0.0) + cost.wall
     tokens: Counts = {}
-    for record in found.results:
+    for record in outcome.results:
         if record.metric == "tokens" and record.group != "all" and record.value is not None:
             tokens.setdefault(record.tokenizer, {})[record.group] = int(record.value)
     return {"tokens": tokens}, None

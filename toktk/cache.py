@@ -86,6 +86,9 @@ class Store:
         remark: called once with a sentence if nothing can be stored.
         root: the home; toktk's unless given.
         force: find nothing, so that everything is made and stored anew.
+
+    Raises:
+        StorageError: ``TOKTK_CACHE_LIMIT`` is no size.
     """
 
     def __init__(
@@ -400,6 +403,10 @@ def digest(obj: object) -> str:
     """Return the SHA-256 (hex) of `obj` as canonical JSON, the address of what `obj` determines.
 
     The order in which a dict was filled does not matter; a tuple equals a list; NaN is a ValueError.
+
+    Raises:
+        TypeError: `obj` holds something that JSON cannot.
+        ValueError: `obj` holds NaN or an infinity.
     """
     text = json.dumps(obj, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode("ascii")).hexdigest()

@@ -30,7 +30,11 @@ def beside(path: Path) -> Path:
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it replaces `path`, on failure it vanishes."""
+    """Yield a temporary path beside `path`; on success it replaces `path`, on failure it vanishes.
+
+    Raises:
+        StorageError: the directory cannot be written, or the disk is full.
+    """
     temporary = beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

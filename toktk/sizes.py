@@ -21,7 +21,11 @@ def size_label(size: int) -> str:
 
 
 def parse_size(text: str) -> int:
-    """Return 50000 for ``50k``: k is 1000, M a million, Ki 1024, Mi 1024 * 1024; or raise a ValueError."""
+    """Return 50000 for ``50k``: k is 1000, M a million, Ki 1024, Mi 1024 * 1024; or raise a ValueError.
+
+    Raises:
+        ValueError: `text` is no size; the message says what is.
+    """
     match = _SIZE.fullmatch(text)
     if match is None:
         raise ValueError(
@@ -38,7 +42,11 @@ def parse_size(text: str) -> int:
 
 
 def parse_bytes(text: str) -> int:
-    """Return the bytes of a size such as ``5GB``, ``1.5 GiB`` or ``1000``, or raise a ValueError."""
+    """Return the bytes of a size such as ``5GB``, ``1.5 GiB`` or ``1000``, or raise a ValueError.
+
+    Raises:
+        ValueError: it is no size.
+    """
     match = _BYTES.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not a size; write 5GB, 500MB, 2GiB or a number of bytes.")

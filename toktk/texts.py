@@ -29,7 +29,12 @@ def utf8(text: str, document: int | None = None) -> bytes:
 
 
 def flat(texts: Texts) -> tuple[Bytes, Int64]:
-    """Return all documents as uint8[N], valid UTF-8, and int64[D + 1]; large strings are not copied."""
+    """Return all documents as uint8[N], valid UTF-8, and int64[D + 1]; large strings are not copied.
+
+    Raises:
+        FormatError: a lone surrogate; one string, or something else that is no batch.
+        CorpusError: a null, or bytes that are no UTF-8; it names the document, from 0.
+    """
     if isinstance(texts, str | bytes):
         raise FormatError(
             f"cannot encode a batch that is a {type(texts).__name__}.",

@@ -60,7 +60,11 @@ class Tokenizer:
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of `text`; special tokens in it are ordinary text, a lone surrogate is an error."""
+        """Return the ids of `text`; special tokens in it are ordinary text, a lone surrogate is an error.
+
+        Raises:
+            FormatError: the text holds a lone surrogate, which has no UTF-8.
+        """
         ids: list[int] = self.encode_to_numpy(text).tolist()
         return ids
 
@@ -111,7 +115,11 @@ class Tokenizer:
         return Encoder(self.pretokenizer, self.model)
 
     def decode_bytes(self, ids: Sequence[int] | npt.NDArray[Any]) -> bytes:
-        """Return the bytes of `ids`; a FormatError if one is outside the vocabulary."""
+        """Return the bytes of `ids`; a FormatError if one is outside the vocabulary.
+
+        Raises:
+            FormatError: an id outside the vocabulary.
+        """
         tokens = self.model.tokens
         numbers = np.asarray(ids).tolist()
         if numbers and (min(numbers) < 0 or max(numbers) >= len(tokens)):
@@ -127,7 +135,11 @@ class Tokenizer:
         return self.decode_bytes(ids).decode(errors="replace")
 
     def decode_batch(self, ids: Ids, offsets: Int64) -> list[str]:
-        """Return the texts of documents, from what `encode_batch` returns."""
+        """Return the texts of documents, from what `encode_batch` returns.
+
+        Raises:
+            FormatError: an id outside the vocabulary.
+        """
         return [self.decode(ids[a:b]) for a, b in itertools.pairwise(offsets.tolist())]
 
     def save(self, folder: Path | str) -> Saved:

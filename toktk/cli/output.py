@@ -43,7 +43,11 @@ def show_page(text: Callable[[int, bool], str]) -> None:
 
 
 def emit(text: str, output: Path | None = None) -> None:
-    """Write finished text to `output`, whole or not at all, or else to standard output."""
+    """Write finished text to `output`, whole or not at all, or else to standard output.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
     if output is None:
         click.echo(text, nl=False)
         return

@@ -43,6 +43,10 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
         options: how to read; a limit holds for each of several specs.
         **changes: reader options by name, instead of `options` or on top of them:
             ``load_corpus("news.parquet", group_column="lang")``.
+
+    Raises:
+        CorpusError: nothing of that name, no file that can be read, or an unknown option.
+        MissingExtraError: the starter corpus's word frequencies need the extra ``starter``.
     """
     names = [field.name for field in dataclasses.fields(ReaderOptions)]
     for name in changes:

@@ -38,6 +38,9 @@ class ReaderOptions:
         limit: documents per corpus, at most; of parallel text, aligned lines.
         seed: with `limit`, take a reproducible pseudo-random sample instead of the first.
         errors: "strict", or "replace" to read invalid UTF-8 as U+FFFD.
+
+    Raises:
+        CorpusError: a value that is none of these.
     """
 
     text_column: str = "text"

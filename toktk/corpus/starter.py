@@ -51,7 +51,11 @@ def corpora_folder() -> Path:
 
 
 def starter(part: str, options: ReaderOptions) -> Corpus:
-    """Return one of the `PARTS` of the starter corpus; only the option `errors` applies here."""
+    """Return one of the `PARTS` of the starter corpus; only the option `errors` applies here.
+
+    Raises:
+        MissingExtraError: wordfreq is needed and not installed.
+    """
     check_known(part, PARTS, f"the starter corpus has no part {part!r}")
     if part == "train":
         return concat([_code().split()[0], starter("words", options)], "starter")

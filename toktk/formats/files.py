@@ -70,6 +70,10 @@ def read(raw: bytes, path: Path, format: Format) -> Parts:
 
     What lies beside a ``.tiktoken`` is read too. NotNative says what toktk does not do itself, and
     FormatError which field is malformed.
+
+    Raises:
+        NotNative: the file asks for something that toktk does not do itself.
+        FormatError: the file is malformed; the error names the field.
     """
     if format == "tokenizer.json":
         return hf_read.read_tokenizer_json(raw, path)

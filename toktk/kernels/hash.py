@@ -45,6 +45,10 @@ def hash_spans(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Return the uint64 hash of each span ``data[offsets[i]:offsets[i + 1]]``.
 
     `data` is uint8; `offsets`, int64, ascend within ``0 .. data.size``; both are contiguous.
+
+    Raises:
+        TypeError: another dtype, or not contiguous.
+        ValueError: the offsets descend or leave the data.
     """
     if data.dtype != np.uint8 or offsets.dtype != np.int64:
         raise TypeError(f"hash_spans takes uint8 and int64, not {data.dtype} and {offsets.dtype}")

@@ -57,6 +57,9 @@ def split_lines(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     A last line without a line feed counts; after a final line feed there is no further line. `data` is
     contiguous uint8.
+
+    Raises:
+        TypeError: another dtype, or not contiguous.
     """
     if data.dtype != np.uint8 or not data.flags.c_contiguous:
         raise TypeError(f"split_lines takes contiguous uint8, not {data.dtype}")

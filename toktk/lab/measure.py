@@ -189,6 +189,10 @@ class Measurer:
         The text is read once and counted under every pretokenizer that is needed; each distinct piece is
         encoded once by each family. A family that fails takes no other's figures away: its error is yielded.
         With `drop`, the counted text of a pretokenizer is held no longer than these families need it.
+
+        Raises:
+            CorpusError: the text cannot be read.
+            MetricError: the text cannot carry a metric that was asked for.
         """
         by_cut: dict[str, list[TokenizerFamily]] = {}
         for family in families:

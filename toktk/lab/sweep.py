@@ -36,7 +36,11 @@ class Sweep:
     meter: Meter = field(default_factory=Meter)
 
     def prepare(self) -> str:
-        """Check the plan, read the corpora once, and return the signature of the run."""
+        """Check the plan, read the corpora once, and return the signature of the run.
+
+        Raises:
+            ToktkError: an unknown name, an impossible parameter, or text that cannot be read.
+        """
         plan = self.plan
         plan.check()
         for role, corpus in (("training", plan.training), ("evaluation", plan.evaluation)):

@@ -26,7 +26,12 @@ class TimingPlan:
 
 
 def timings_of(bench: Bench, run: Run, plan: TimingPlan) -> list[Timing]:
-    """Return the timings of a bench: those that its run directory holds, or else take and store them."""
+    """Return the timings of a bench: those that its run directory holds, or else take and store them.
+
+    Raises:
+        CorpusError: the text cannot be read, or not be written for the engines' processes.
+        StorageError: a tokenizer cannot be written for them, or run.json cannot be written.
+    """
     stored = run.document.get("throughput")
     if stored is not None and stored["asked"] == asdict(plan):
         return [Timing(**timing) for timing in stored["timings"]]

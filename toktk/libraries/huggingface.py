@@ -30,6 +30,9 @@ class HfDocumentsModel(LibraryModel):
 
     No special token is added, and none is found in text; other added tokens are. Truncation and
     padding are off.
+
+    Raises:
+        FormatError: the library refuses it.
     """
 
     document: str
@@ -130,6 +133,9 @@ class HfModel(HfDocumentsModel):
 
     The file's pretokenizer is a Split and ByteLevel, of which toktk does the first. Its special tokens
     have the first ids.
+
+    Raises:
+        FormatError: text that is no such file, or whose special tokens are not the first ids.
     """
 
     kind: ClassVar[str] = "hf"
@@ -165,7 +171,11 @@ class HfModel(HfDocumentsModel):
         return hashlib.sha256(json.dumps(["hf", relevant]).encode()).hexdigest()
 
     def write(self, folder: Path, name: str) -> Path:
-        """Write the library's file, as it is, and return its path."""
+        """Write the library's file, as it is, and return its path.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
         path = folder / "tokenizer.json"
         with atomic_write(path) as temporary:
             temporary.write_text(self.document, encoding="utf-8", newline="\n")

@@ -56,7 +56,11 @@ class LibraryModel:
         return hashlib.sha256(f"{self.kind}\0".encode() + self._content()).hexdigest()
 
     def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
-        """See `toktk.models.model.Model`; a text that is no UTF-8 is a FormatError."""
+        """See `toktk.models.model.Model`; a text that is no UTF-8 is a FormatError.
+
+        Raises:
+            FormatError: a text that is no UTF-8, or the library fails at it.
+        """
         data, offsets, _ = checked_pieces(data, offsets)
         raw, ends = data.tobytes(), offsets.tolist()
         try:

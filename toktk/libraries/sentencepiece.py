@@ -22,6 +22,9 @@ class SentencePieceDocumentsModel(LibraryModel):
 
     The library normalizes, adds its prefix and drops spaces as the model says. Control symbols are
     never found in text, user-defined ones are.
+
+    Raises:
+        FormatError: the library refuses them.
     """
 
     proto: bytes
@@ -93,6 +96,9 @@ class SentencePieceModel(SentencePieceDocumentsModel):
     The pieces are those of toktk's ``metaspace``; as no token reaches over a space, the ids of a text are
     those of its pieces. (The library adds a unigram text's scores in float32 from its start to its end,
     so that in a long text it may take a path that is not the best one. Piece by piece it does not.)
+
+    Raises:
+        FormatError: bytes that are no model, or one without the 256 byte tokens.
     """
 
     kind: ClassVar[str] = "sentencepiece"
@@ -108,7 +114,11 @@ class SentencePieceModel(SentencePieceDocumentsModel):
             )
 
     def write(self, folder: Path, name: str) -> Path:
-        """Write the library's file, as it is, and return its path."""
+        """Write the library's file, as it is, and return its path.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
         path = folder / f"{name}.model"
         with atomic_write(path) as temporary:
             temporary.write_bytes(self.proto)

@@ -23,6 +23,9 @@ class TiktokenDocumentsModel(LibraryModel):
     """An encoding of tiktoken; a piece is a document. Special tokens in text are ordinary text.
 
     `ranks` and `special` give the ids of tokens and of special tokens.
+
+    Raises:
+        FormatError: ids that two tokens share, or out of all bounds; a pattern that tiktoken cannot run.
     """
 
     pattern: str

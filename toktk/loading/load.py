@@ -121,6 +121,9 @@ def open_tokenizer(text: str, cache: bool = True) -> Loaded:
     """Find and read the tokenizer of a spec, as `load` does, but verify nothing.
 
     With `cache`, what was parsed is kept.
+
+    Raises:
+        FormatError: there is no such tokenizer, or it is damaged; the error names the field.
     """
     spec = parse_spec(text)
     format: Format

@@ -26,6 +26,9 @@ def first_documents(corpus: Corpus, store: Store) -> list[str]:
     """Return some documents of each group: at most 20 of one, 100 in all, and 200 kB of UTF-8.
 
     They come in turn from the groups that the first 64 MiB of text hold. A long document is cut.
+
+    Raises:
+        CorpusError: the text cannot be read, or there is none.
     """
     key = {"corpus": corpus.fingerprint}
     stored = store.read("sample", key, read_arrays)

@@ -43,6 +43,9 @@ def parse_spec(text: str) -> Spec:
 
     A label has no ``/``, ``:``, ``=`` or white space. A path that holds ``=`` and exists is a path.
     Nothing is opened.
+
+    Raises:
+        FormatError: an empty text, or no such name, encoding, file or folder.
     """
     label = ""
     labeled = _LABEL.fullmatch(text)
@@ -107,7 +110,11 @@ def _unknown(text: str, name: str) -> FormatError:
 
 
 def find_file(spec: Spec) -> Path:
-    """Return the tokenizer's file; one of the Hugging Face hub is downloaded if need be."""
+    """Return the tokenizer's file; one of the Hugging Face hub is downloaded if need be.
+
+    Raises:
+        FormatError: there is none, or it cannot be had; the error says how to do without the network.
+    """
     if spec.source != "hf":
         return file_of(Path(spec.target).expanduser())
     from huggingface_hub import errors, hf_hub_download
@@ -135,7 +142,11 @@ def find_file(spec: Spec) -> Path:
 
 
 def find_encoding(spec: Spec) -> RankFile:
-    """Return an encoding that tiktoken knows, and downloads if need be."""
+    """Return an encoding that tiktoken knows, and downloads if need be.
+
+    Raises:
+        FormatError: tiktoken cannot download it; the error says how to do without the network.
+    """
     import tiktoken
 
     try:

@@ -86,7 +86,11 @@ class BpeModel(ArrayModel):
         return int(self.size_after[-1])
 
     def merges_at(self, size: int) -> int:
-        """Return how many merges a vocabulary of `size` ids has: the first that reach it."""
+        """Return how many merges a vocabulary of `size` ids has: the first that reach it.
+
+        Raises:
+            TrainingError: `size` is below the alphabet or above the vocabulary.
+        """
         if not self.base_size <= size <= self.vocab_size:
             raise TrainingError(
                 f"there is no vocabulary of {size:,} tokens here.",

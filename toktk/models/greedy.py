@@ -19,6 +19,10 @@ class GreedyModel(Vocabulary):
     """Tokens without ranks or scores; a piece is cut from the left into the longest ones.
 
     The tokens of the `fallback` spell a character where no other token begins.
+
+    Raises:
+        FormatError: tokens that are empty or no complete alphabet. Equal tokens are found when `trie` is
+            first used.
     """
 
     data: Bytes

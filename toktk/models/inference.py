@@ -49,7 +49,11 @@ def own(model: Model, pieces: PieceTable | None = None) -> Model:
 
 
 def merges(model: Model, pieces: PieceTable | None = None) -> Model:
-    """Apply ranked merges, as BPE does."""
+    """Apply ranked merges, as BPE does.
+
+    Raises:
+        FormatError: the vocabulary has none.
+    """
     if not isinstance(model, BpeModel):
         raise FormatError(
             "this vocabulary cannot be run by its merges.",
@@ -60,12 +64,20 @@ def merges(model: Model, pieces: PieceTable | None = None) -> Model:
 
 
 def greedy(model: Model, pieces: PieceTable | None = None) -> Model:
-    """Take the longest token that fits, from the left."""
+    """Take the longest token that fits, from the left.
+
+    Raises:
+        FormatError: the vocabulary cannot be looked up by bytes.
+    """
     return GreedyModel(*_vocabulary(model))
 
 
 def fewest(model: Model, pieces: PieceTable | None = None) -> Model:
-    """Take the segmentation of fewest tokens; of equal ones that whose last token is longest."""
+    """Take the segmentation of fewest tokens; of equal ones that whose last token is longest.
+
+    Raises:
+        FormatError: the vocabulary cannot be looked up by bytes.
+    """
     special_tokens, data, offsets, fallback = _vocabulary(model)
     scores = np.full(offsets.size - 1, -1.0)
     # Every token counts one, also each byte of a character that is spelled by bytes.
@@ -78,6 +90,9 @@ def viterbi(model: Model, pieces: PieceTable | None = None) -> Model:
     A count is how often a token occurs in `pieces` under the model's own encoding; the score is
     log((count + 1) / (all counts + number of ordinary tokens)), to the nearest multiple of 2**-10, so that
     other libraries, which add in float32 or read decimals, find the same sums.
+
+    Raises:
+        FormatError: the vocabulary cannot be looked up by bytes, or there are no pieces to count in.
     """
     if isinstance(model, UnigramModel):
         return model

@@ -349,7 +349,11 @@ def within(numbers: Int64, n: int) -> bool:
 
 
 def tokens_by_id(ids: Mapping[bytes, int], special_tokens: Mapping[str, int]) -> list[bytes]:
-    """Return the token of each id, ``b""`` for special tokens and where there is none."""
+    """Return the token of each id, ``b""`` for special tokens and where there is none.
+
+    Raises:
+        FormatError: an id given twice, below 0 or above `MAX_ID`.
+    """
     given = [*ids.values(), *special_tokens.values()]
     if given and not 0 <= min(given) <= max(given) <= MAX_ID:
         outside = next(i for i in given if not 0 <= i <= MAX_ID)

@@ -100,7 +100,11 @@ class UnigramModel(Vocabulary):
         return ids[:n].copy(), ends
 
     def log_likelihood(self, data: Bytes, offsets: Int64) -> Float64:
-        """Return float64[n]: the log of the probability of each piece, summed over its segmentations."""
+        """Return float64[n]: the log of the probability of each piece, summed over its segmentations.
+
+        Raises:
+            ValueError: offsets that do not ascend from 0 to ``data.size``.
+        """
         from toktk.kernels.unigram_encode import log_likelihood_spans
 
         data, offsets, longest = checked_pieces(data, offsets)

@@ -26,6 +26,9 @@ def build_trie(
     """Return the hash table of toktk.kernels.unigram_encode, and int64[nodes]: the token ending there, or -1.
 
     `matched` (bool[n]) are the tokens that take part; errors count ids from `first_id` on.
+
+    Raises:
+        FormatError: two tokens are equal, or there are too many bytes.
     """
     from toktk.kernels.unigram_encode import MAX_NODES, fill_trie
 

@@ -45,6 +45,9 @@ class Normalizer:
         marks: U+2581, SentencePiece's space, becomes a space; toktk's models hold spaces only.
         prefix: a space is put in front of every document that is not empty; ``unless_space``: only where
             it does not begin with a space.
+
+    Raises:
+        PatternError: an unknown form or prefix.
     """
 
     form: Form | None = None

@@ -179,6 +179,9 @@ def verify(automaton: Automaton, unicode: Partition, matcher: Any) -> None:
 
     They are all texts of a few characters, all pairs of characters after every state, and random
     walks, with several representatives of each class of `unicode`. The choice is always the same.
+
+    Raises:
+        PatternError: the two differ.
     """
     next_state, accept = automaton.next_state.tolist(), automaton.accept.tolist()
     # Characters of each class of `unicode`: the first, the last, and two between.

@@ -87,7 +87,11 @@ def is_letter_table() -> npt.NDArray[np.uint8]:
 def construct(
     tree: syntax.Node, unicode: Partition, pattern: str
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int16], _Accept]:
-    """Return class_of, next_state and accept of the `Automaton` for `tree`; errors quote `pattern`."""
+    """Return class_of, next_state and accept of the `Automaton` for `tree`; errors quote `pattern`.
+
+    Raises:
+        PatternError: the automaton would be too large; `pattern` is only quoted then.
+    """
     program = _Program(unicode, pattern)
     start = program.build(tree, program.add(None))
     next_state, accept = _minimize(*_normalize(*_determinize(program, start)))

@@ -55,6 +55,9 @@ class Pretokenizer:
         normalizer: changes the text before it is cut.
         added: strings that are pieces wherever they occur in the raw document, leftmost and then
             longest. The text between them is normalized and cut as documents of its own.
+
+    Raises:
+        PatternError: an added string is empty, or holds a lone surrogate.
     """
 
     name: str
@@ -76,6 +79,9 @@ class Pretokenizer:
         """Return the pretokenizer of a known name, of a plug-in, or of a pattern; or `wanted` itself.
 
         What consists of letters, digits and ``_ . : / -`` alone is a name, anything else a pattern.
+
+        Raises:
+            PatternError: an unknown name, or a plug-in that gives something else.
         """
         if isinstance(wanted, Pretokenizer):
             return wanted
@@ -123,7 +129,11 @@ class Pretokenizer:
         return f"{self.pattern}\0{text_hash(rest)}"
 
     def compile(self) -> Transducer | None:
-        """Return the pattern's tables, compiled or loaded once; None where the `regex` library runs it."""
+        """Return the pattern's tables, compiled or loaded once; None where the `regex` library runs it.
+
+        Raises:
+            PatternError: the `regex` library does not understand the pattern either.
+        """
         return _compiled(self.pattern)
 
     @property
@@ -134,7 +144,11 @@ class Pretokenizer:
         return f"{self.name}@{key}|regex:{regex.__version__}{normalizer}"
 
     def cut(self, text: str) -> list[str]:
-        """Return the pieces of `text`, which joined are the normalized text."""
+        """Return the pieces of `text`, which joined are the normalized text.
+
+        Raises:
+            PatternError: the text holds a lone surrogate, which has no UTF-8.
+        """
         try:
             return [piece.decode() for piece in self.cut_bytes(text.encode())]
         except UnicodeEncodeError as error:
@@ -242,7 +256,11 @@ class Pretokenizer:
 def pretokenizers_of(
     names: Sequence[str], own_patterns: Sequence[str] = ()
 ) -> tuple[Pretokenizer, ...]:
-    """Return the pretokenizers of these names and patterns, each once."""
+    """Return the pretokenizers of these names and patterns, each once.
+
+    Raises:
+        PatternError: an unknown name, or a pattern that nobody understands.
+    """
     chosen = [Pretokenizer.of(name) for name in names]
     chosen += [Pretokenizer(name_of(pattern), pattern) for pattern in own_patterns]
     for pretokenizer in chosen:

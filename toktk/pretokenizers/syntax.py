@@ -79,6 +79,9 @@ def parse(pattern: str) -> Node:
     """Parse `pattern` into a syntax tree.
 
     Character sets are not looked into beyond their extent: `regex` decides what they hold.
+
+    Raises:
+        PatternError: a construct outside the subset, or a malformed pattern.
     """
     return _Parser(pattern).parse()
 

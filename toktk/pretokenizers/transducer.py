@@ -83,7 +83,11 @@ class Transducer(Tables):
 
 
 def build(automaton: Automaton) -> Transducer:
-    """Turn an automaton into a transducer, or raise `PatternError` if that would be too large."""
+    """Turn an automaton into a transducer, or raise `PatternError` if that would be too large.
+
+    Raises:
+        PatternError: the pattern needs more classes, composite states or rows than the tables hold.
+    """
     bytes_table = _bytes_table(automaton.class_of)
     composites = _Composites(automaton)
     rows, moves = _spell_out(composites, bytes_table)

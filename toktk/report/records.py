@@ -39,6 +39,9 @@ class Record:
         n: how many documents, aligned lines or groups the value rests on.
         note: why the value is None, or which group a maximum belongs to.
         signature: what the figure depends on; see `signature`.
+
+    Raises:
+        MetricError: a number is NaN or infinite; what is not measured is None.
     """
 
     tokenizer: str

@@ -55,7 +55,11 @@ class Results:
         return self.page().html()
 
     def where(self, **columns: Any) -> Results:
-        """Return the records whose columns have these values, such as ``where(metric="tokens")``."""
+        """Return the records whose columns have these values, such as ``where(metric="tokens")``.
+
+        Raises:
+            ToktkError: there is no such column.
+        """
         unknown = columns.keys() - set(COLUMNS)
         if unknown:
             names = f"Columns: {', '.join(COLUMNS)}."
@@ -65,7 +69,11 @@ class Results:
         return Results(tuple(chosen), self.about)
 
     def plot(self, metric: str = "bytes_per_token", group: str = POOLED) -> Any:
-        """Return an altair Chart of one metric: a line over sizes for each family, or bars of tokenizers."""
+        """Return an altair Chart of one metric: a line over sizes for each family, or bars of tokenizers.
+
+        Raises:
+            MetricError: there are no such figures.
+        """
         import altair as alt
 
         drawn = [r for r in self.where(metric=metric, group=group) if r.value is not None]
@@ -102,7 +110,11 @@ class Results:
         return self.to_arrow().to_pandas()
 
     def to_polars(self) -> Any:
-        """Return a polars DataFrame, a row for each record."""
+        """Return a polars DataFrame, a row for each record.
+
+        Raises:
+            ToktkError: polars is not installed.
+        """
         try:
             import polars
         except ImportError as error:
@@ -124,7 +136,11 @@ class Results:
         return pa.Table.from_arrays(arrays, schema=schema)
 
     def write_parquet(self, path: Path) -> None:
-        """Write a Parquet file, whole or not at all; a StorageError if that cannot be."""
+        """Write a Parquet file, whole or not at all; a StorageError if that cannot be.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
         import pyarrow.parquet as pq
 
         table = self.to_arrow()
@@ -133,7 +149,11 @@ class Results:
 
     @classmethod
     def read_parquet(cls, path: Path) -> Results:
-        """Read what `write_parquet` wrote; a StorageError if it is missing, damaged or of another schema."""
+        """Read what `write_parquet` wrote; a StorageError if it is missing, damaged or of another schema.
+
+        Raises:
+            StorageError: the file is missing, damaged, or of another schema.
+        """
         import pyarrow as pa
 
         try:

@@ -51,6 +51,9 @@ def engines_for(loaded: Loaded, folder: Path) -> list[Engine]:
     A peer that is installed is always tried; whether it can load the tokenizer shows in its process.
     Files that the engines read are written to `folder`, which is empty. A reference library that cannot be
     timed is a FormatError.
+
+    Raises:
+        FormatError: the reference library is none that can be timed.
     """
     reference = _reference(loaded, folder)
     engines = [reference]

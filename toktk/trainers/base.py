@@ -121,7 +121,11 @@ class TrainingData:
         return self._tables[pretokenizer]
 
     def texts(self) -> Iterator[str]:
-        """Yield the documents; refuse word counts, which are no running text."""
+        """Yield the documents; refuse word counts, which are no running text.
+
+        Raises:
+            TrainingError: the corpus is word counts, not running text.
+        """
         for batch in self.corpus.batches():
             weights = arrow.to_numpy(batch.column(WEIGHT))
             if (weights != 1).any():

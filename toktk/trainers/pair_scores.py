@@ -60,7 +60,11 @@ PAIR_SCORES = Registry(
 
 
 def scores_of(score: PairScore, name: str, features: Int64) -> Float64:
-    """Return the checked scores of the pairs in `features` (int64[5, n]), always as a new array."""
+    """Return the checked scores of the pairs in `features` (int64[5, n]), always as a new array.
+
+    Raises:
+        TrainingError: not one finite number for each pair.
+    """
     given = np.asarray(score(*features))
     n = features.shape[1]
     if given.shape != (n,) or given.dtype.kind not in "fiu":

@@ -40,7 +40,11 @@ class Characters:
 
     @classmethod
     def of(cls, data: Bytes, offsets: Int64, counts: Int64) -> Characters:
-        """Decode the pieces ``data[offsets[p]:offsets[p + 1]]``; sort them by text, the long ones last."""
+        """Decode the pieces ``data[offsets[p]:offsets[p + 1]]``; sort them by text, the long ones last.
+
+        Raises:
+            TrainingError: more text than int32 can number.
+        """
         if data.size + counts.size > MOST:
             raise TrainingError(
                 "the distinct pieces are too much text for a unigram training.",
