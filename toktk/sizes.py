@@ -21,7 +21,7 @@ def size_label(size: int) -> str:
 
 
 def parse_size(text: str) -> int:
-    """Return 50000 for ``50k``: k is 1000, M a million, Ki 1024, Mi 1024 * 1024; or raise a ValueError.
+    """Return 50000 for ``50k``: k is 1000, M a million, Ki 1024, Mi 1024 * 1024.
 
     Raises:
         ValueError: `text` is no size; the message says what is.
@@ -42,7 +42,7 @@ def parse_size(text: str) -> int:
 
 
 def parse_bytes(text: str) -> int:
-    """Return the bytes of a size such as ``5GB``, ``1.5 GiB`` or ``1000``, or raise a ValueError.
+    """Return the bytes of a size such as ``5GB``, ``1.5 GiB`` or ``1000``.
 
     Raises:
         ValueError: it is no size.

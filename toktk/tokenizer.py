@@ -115,7 +115,7 @@ class Tokenizer:
         return Encoder(self.pretokenizer, self.model)
 
     def decode_bytes(self, ids: Sequence[int] | npt.NDArray[Any]) -> bytes:
-        """Return the bytes of `ids`; a FormatError if one is outside the vocabulary.
+        """Return the bytes of `ids`.
 
         Raises:
             FormatError: an id outside the vocabulary.

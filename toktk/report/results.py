@@ -136,7 +136,7 @@ class Results:
         return pa.Table.from_arrays(arrays, schema=schema)
 
     def write_parquet(self, path: Path) -> None:
-        """Write a Parquet file, whole or not at all; a StorageError if that cannot be.
+        """Write a Parquet file, whole or not at all.
 
         Raises:
             StorageError: the file cannot be written.
@@ -149,7 +149,7 @@ class Results:
 
     @classmethod
     def read_parquet(cls, path: Path) -> Results:
-        """Read what `write_parquet` wrote; a StorageError if it is missing, damaged or of another schema.
+        """Read what `write_parquet` wrote.
 
         Raises:
             StorageError: the file is missing, damaged, or of another schema.
@@ -173,7 +173,7 @@ class Results:
         return cls(tuple(Record(**row) for row in table.to_pylist()), about)
 
     def to_json(self) -> str:
-        """Return ``{"schema": 1, "records": [...]}`` with one record a line."""
+        """Return ``{"schema": 2, "records": [...]}`` with one record a line."""
         records = [dict(zip(COLUMNS, row, strict=True)) for row in self.rows()]
         lines = [json.dumps(r, ensure_ascii=False, allow_nan=False) for r in records]
         body = ",\n".join(lines)
