@@ -108,8 +108,8 @@ class Store:
     ) -> T | None:
         """Return what `load` makes of the entry's folder, or None: no such entry, or damaged.
 
-        The files are hashed first, so that no loader meets damage: 0.2 ms more beside the 12 of a split
-        pattern, 19 more beside the 78 of a table of 600,000 pieces.
+        The files are hashed first, so that no loader meets damage: 0.2 ms more beside the 12 of a
+        split pattern, 19 more beside the 78 of a table of 600,000 pieces.
 
         Args:
             kind: one of `KINDS`.
@@ -378,8 +378,8 @@ def limit() -> int | None:
 def code_digest(package: str) -> str:
     """Return a hash of the Python sources of a package or module; empty where there are none.
 
-    It is part of a key, as a version number does not change between two states of a checkout. What only
-    shows results (``cli``, ``report``) is left out.
+    It is part of a key, as a version number does not change between two states of a checkout. What
+    only shows results (``cli``, ``report``) is left out.
     """
     try:
         spec = importlib.util.find_spec(package)

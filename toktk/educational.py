@@ -1,9 +1,9 @@
 """The algorithms of toktk in plain Python, to be read in one sitting; each function shows an example.
 
-A text is cut into pieces, and the pieces are counted: a trainer sees nothing else of a corpus. BPE begins
-with bytes and merges the most frequent pair again and again; its merges, applied by rank, encode any text.
-Unigram begins with many tokens and drops those that the text can spare; a text is then encoded by its most
-probable segmentation.
+A text is cut into pieces, and the pieces are counted: a trainer sees nothing else of a corpus. BPE
+begins with bytes and merges the most frequent pair again and again; its merges, applied by rank,
+encode any text. Unigram begins with many tokens and drops those that the text can spare; a text is
+then encoded by its most probable segmentation.
 
 Nothing here is fast. The fast modules compute the same on arrays; the tests hold them to this module.
 """
@@ -197,8 +197,8 @@ def encode(piece: bytes, merges: Sequence[Merge], specials: int = 0) -> list[int
 def tokens_at_every_size(piece: bytes, merges: Sequence[Merge], specials: int = 0) -> list[int]:
     """Return how many tokens the first 0, 1, 2 ... merges make of a piece, from one encoding by all.
 
-    Say the merges applied have the ranks r1, r2 ... in this order. The first k merges of the list take the
-    i-th step if and only if max(r1 ... ri) < k, and each step makes one token out of two.
+    Say the merges applied have the ranks r1, r2 ... in this order. The first k merges of the list
+    take the i-th step if and only if max(r1 ... ri) < k, and each step makes one token out of two.
 
     >>> merges = train_bpe({b"low": 5, b"lower": 2, b"newest": 6}, 261)
     >>> tokens_at_every_size(b"lowest", merges)
@@ -214,8 +214,8 @@ def tokens_at_every_size(piece: bytes, merges: Sequence[Merge], specials: int = 
 def edges(piece: Text, scores: Scores, unknown: float | None = None) -> Iterator[Edge]:
     """Yield each token in a piece as (start, end, tokens, score), in the order of starts.
 
-    A character that is no token is spelled by its bytes, at the sum of their scores. Where they have none
-    the character costs `unknown`; None means that it cannot be spelled.
+    A character that is no token is spelled by its bytes, at the sum of their scores. Where they
+    have none the character costs `unknown`; None means that it cannot be spelled.
 
     >>> list(edges("aéa", {"a": -1.0, "aé": -2.5, 195: -3.0, 169: -4.0}))
     [(0, 1, ['a'], -1.0), (0, 2, ['aé'], -2.5), (1, 2, [195, 169], -7.0), (2, 3, ['a'], -1.0)]
@@ -266,8 +266,8 @@ def segmentations(piece: Text, scores: Scores, unknown: float | None = None) -> 
 def viterbi(piece: Text, scores: Scores, unknown: float | None = None) -> Segmentation:
     """Return the score and the tokens of the best segmentation, without listing them all.
 
-    Scores are added from left to right. Of equal sums up to a place the one whose last token begins first
-    stays. A piece that has no segmentation scores minus infinity.
+    Scores are added from left to right. Of equal sums up to a place the one whose last token begins
+    first stays. A piece that has no segmentation scores minus infinity.
 
     >>> viterbi("aba", {"a": -1.0, "b": -2.0, "ab": -2.5, "ba": -4.0})
     (-3.5, ['ab', 'a'])
@@ -360,8 +360,8 @@ def digamma(x: float) -> float:
 def reestimate(pieces: Mapping[str, int], scores: Scores, required: Collection[str] = ()) -> Scores:
     """Take one step of expectation and maximization; drop tokens that are hardly expected.
 
-    A token gets the score digamma(expected) - digamma(sum), as in SentencePiece, which makes the rare rarer
-    than their share. Bytes and `required` tokens stay.
+    A token gets the score digamma(expected) - digamma(sum), as in SentencePiece, which makes the
+    rare rarer than their share. Bytes and `required` tokens stay.
 
     >>> new = reestimate({"ab": 8, "b": 3}, {"a": -2, "b": -2, "ab": -1, "ba": -1}, required={"a"})
     >>> {token: round(score, 2) for token, score in new.items()}
@@ -380,8 +380,8 @@ def reestimate(pieces: Mapping[str, int], scores: Scores, required: Collection[s
 def losses(pieces: Mapping[str, int], scores: Scores) -> dict[str, float]:
     """Return what the log-likelihood of a token of the text loses, on average, if a token goes.
 
-    Its occurrences in best segmentations then go to the best segmentation of its text without it. The loss
-    is -1 for a token that occurs in none, or is not the best segmentation of its own text.
+    Its occurrences in best segmentations then go to the best segmentation of its text without it.
+    The loss is -1 for a token that occurs in none, or is not the best segmentation of its own text.
 
     >>> scores = {"ab": -1.5, "é": -2, "éb": -9, **dict.fromkeys([97, 98, 195, 169], -1)}
     >>> {token: round(loss, 2) for token, loss in losses({"ab": 4, "aéb": 3}, scores).items()}

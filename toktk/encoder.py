@@ -28,9 +28,9 @@ class Limits:
     """How large the parts of an encoder get; tests make them small.
 
     Attributes:
-        first_slots, max_slots: of the table, powers of two; it grows at half full. When it cannot, or the
-            bytes of long pieces or the ids that no slot holds take more than `max_arena` bytes or
-            `max_pool` ids, it is emptied and filled anew.
+        first_slots, max_slots: of the table, powers of two; it grows at half full. When it cannot,
+            or the bytes of long pieces or the ids that no slot holds take more than `max_arena`
+            bytes or `max_pool` ids, it is emptied and filled anew.
         longest: bytes; longer pieces go to the model each time.
         block: pieces, nearly enough, that are cut before they are looked up.
         split: bytes; where threads lack work, longer documents are split.
@@ -117,8 +117,8 @@ class _Block(NamedTuple):
 class _Source:
     """Documents, and how to cut them block by block.
 
-    A part is a document, or what the pretokenizer's earlier steps made of it, or, so that `jobs` threads
-    have work, a piece of that.
+    A part is a document, or what the pretokenizer's earlier steps made of it, or, so that `jobs`
+    threads have work, a piece of that.
     """
 
     def __init__(

@@ -22,8 +22,8 @@ def home() -> Path:
 def beside(path: Path) -> Path:
     """Return a hidden path beside `path` that nobody else uses.
 
-    `tempfile` is not for what is moved into place later: it makes private files, and the umask, which
-    says how public they should be, cannot be read without setting it for all threads.
+    `tempfile` is not for what is moved into place later: it makes private files, and the umask,
+    which says how public they should be, cannot be read without setting it for all threads.
     """
     return path.with_name(f".{path.name}.{os.urandom(4).hex()}")
 

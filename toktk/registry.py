@@ -1,7 +1,7 @@
 """Registry: objects of one kind by name, toktk's own and those of installed packages.
 
-Each kind's registry lies in the room whose things it lists. A package adds an object under the entry-point
-group of its kind, such as ``toktk.trainers``. ``TOKTK_PLUGINS=0`` leaves toktk's own.
+Each kind's registry lies in the room whose things it lists. A package adds an object under the
+entry-point group of its kind, such as ``toktk.trainers``. ``TOKTK_PLUGINS=0`` leaves toktk's own.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Registry:
 
     Args:
         group: the entry-point group; it also names the kind in errors.
-        builtin: toktk's own, or what returns them when it is asked for; a string "module:attribute" of
-            toktk is imported when it is loaded.
+        builtin: toktk's own, or what returns them when it is asked for; a string "module:attribute"
+            of toktk is imported when it is loaded.
         accepts: whether a loaded object is of this kind.
         expected: what `accepts` wants, in words.
     """

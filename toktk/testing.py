@@ -37,8 +37,8 @@ def check_trainer(
 ) -> None:
     """Train several times on a small text and hold the trainer to its card.
 
-    Rules: alphabet, dense ids, determinism, exact size, export, nested, reads, round trip, too large, too
-    small; each applies as far as the card goes (`toktk.trainers.base.Card`).
+    Rules: alphabet, dense ids, determinism, exact size, export, nested, reads, round trip, too
+    large, too small; each applies as far as the card goes (`toktk.trainers.base.Card`).
 
     Args:
         make: makes the same trainer each time.

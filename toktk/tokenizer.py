@@ -105,8 +105,8 @@ class Tokenizer:
         """Give the distinct pieces of documents numbers, in order of first appearance.
 
         Returns:
-            int32[P], the number of the piece at each position; int64[D + 1], where the positions of each
-            document begin and end; the distinct pieces: uint8 and int64[n + 1], their offsets.
+            int32[P], the number of the piece at each position; int64[D + 1], where the positions of
+            each document begin and end; the distinct pieces: uint8 and int64[n + 1], their offsets.
         """
         return self._encoder.intern_batch(*flat(texts))
 

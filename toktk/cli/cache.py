@@ -27,8 +27,8 @@ from toktk.sizes import bytes_label, parse_bytes
 def command(clear: bool, keep: int | None, format: str, output: Path | None) -> None:
     """Show where toktk stores results for the next time, how much and of what.
 
-    All of it can be made again. When it exceeds 20 GB, or TOKTK_CACHE_LIMIT (such as 5GB; 0: no limit),
-    what was used least recently is deleted by itself.
+    All of it can be made again. When it exceeds 20 GB, or TOKTK_CACHE_LIMIT (such as 5GB; 0: no
+    limit), what was used least recently is deleted by itself.
     """
     if clear and keep is not None:
         raise click.UsageError("--clear and --keep exclude each other; --clear keeps nothing.")

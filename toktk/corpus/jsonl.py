@@ -1,9 +1,9 @@
 """JSON Lines: one object a line.
 
-Python's `json`, as `_parse_slow` uses it, defines what a line means. Arrow's parser is many times faster:
-`_parse_fast` returns its columns, or None where Arrow refuses a line or would read it differently. Then
-`_parse_slow` reads the block again and gives the rows, or the error that names the line. The tests hold
-the two against each other.
+Python's `json`, as `_parse_slow` uses it, defines what a line means. Arrow's parser is many times
+faster: `_parse_fast` returns its columns, or None where Arrow refuses a line or would read it
+differently. Then `_parse_slow` reads the block again and gives the rows, or the error that names
+the line. The tests hold the two against each other.
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 class FileReader(Source):
     """The documents of one file; its extensions say what it is.
 
-    Where neither a column nor `group` names the group, it is the file's stem, without the compression's
-    and the format's extension: that of ``news.2024.txt.gz`` is ``news.2024``.
+    Where neither a column nor `group` names the group, it is the file's stem, without the
+    compression's and the format's extension: that of ``news.2024.txt.gz`` is ``news.2024``.
     """
 
     def __init__(self, path: Path, options: ReaderOptions, group: str | None = None) -> None:

@@ -22,8 +22,8 @@ Flags = npt.NDArray[np.uint8]
 class Totals:
     """Plain counts of a text, int64[G] in the order of `groups`; the first seven are those of a `PieceTable`.
 
-    A word is a maximal run of characters without the White_Space property; an unspaced character belongs
-    to a script written without spaces. A word piece is a piece with a letter.
+    A word is a maximal run of characters without the White_Space property; an unspaced character
+    belongs to a script written without spaces. A word piece is a piece with a letter.
     """
 
     groups: tuple[str, ...]

@@ -82,8 +82,8 @@ def evaluate(
 
     Args:
         table: the text, cut as the models want it.
-        every_size: whether merge lists are wanted at all sizes. If not, one that serves no other model is
-            encoded at its own size alone, in about half the time.
+        every_size: whether merge lists are wanted at all sizes. If not, one that serves no other
+            model is encoded at its own size alone, in about half the time.
         sizes: of all sizes, those that are kept with very many groups, besides those of `models` and 256.
         jobs: threads; they change no figure.
         totals: `totals_of` the table, where it is known already.

@@ -26,8 +26,8 @@ _RANK_LINE = re.compile(rb"[A-Za-z0-9+/]+={0,2} \d{1,9}\r?\n")
 def file_of(path: Path) -> Path:
     """Return the file that `path` means: itself, or the tokenizer in a folder, or raise FormatError.
 
-    That is the first of `FOLDER_FILES`, or else the only ``.tiktoken``, or else the only ``.model``. The
-    ``.tiktoken.json`` beside a ``.tiktoken`` means that one.
+    That is the first of `FOLDER_FILES`, or else the only ``.tiktoken``, or else the only
+    ``.model``. The ``.tiktoken.json`` beside a ``.tiktoken`` means that one.
     """
     if path.name.endswith(".tiktoken.json"):
         return path.with_name(path.name.removesuffix(".json"))

@@ -1,11 +1,11 @@
 """Any ``tokenizer.json``, read for toktk's own engines where ids are provably the library's.
 
-Normalizer, pretokenizer (toktk.formats.hf_steps), added tokens and model decide ids. Post-processor and
-decoder do not matter for ids without special tokens, nor do truncation and padding, which are no part of
-a tokenizer.
+Normalizer, pretokenizer (toktk.formats.hf_steps), added tokens and model decide ids. Post-processor
+and decoder do not matter for ids without special tokens, nor do truncation and padding, which are
+no part of a tokenizer.
 
-BPE is read as PairModel, or as BpeModel where ids lie as toktk lays them out. Unigram and WordPiece are
-read where they have the shape that toktk writes (toktk.formats.hf_write).
+BPE is read as PairModel, or as BpeModel where ids lie as toktk lays them out. Unigram and WordPiece
+are read where they have the shape that toktk writes (toktk.formats.hf_write).
 
 toktk's models hold spaces where such a file says U+2581 and turns spaces into it: U+2581 in text
 becomes a space instead. Then a token whose name holds a real space is found in no text.

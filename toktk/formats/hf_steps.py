@@ -37,8 +37,8 @@ class Steps:
         normalizer: what happens to the text as a whole.
         cuts: patterns that cut it, one after the other.
         byte_level: whether each byte becomes a character at last.
-        first_alone: whether the prefix goes to the beginning of the text, but not to what follows an added
-            token.
+        first_alone: whether the prefix goes to the beginning of the text, but not to what follows
+            an added token.
         words: whether a pattern asks for ``\w`` or ``\b``. In the library, ² and ½ are among the former.
     """
 

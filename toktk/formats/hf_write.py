@@ -3,17 +3,17 @@
 Special tokens are the one difference by design: in text the library takes them for themselves,
 unless its ``encode_special_tokens`` is set, and toktk takes them for text.
 
-BPE: the library encodes by the same rule as toktk (lowest rank first, listed pairs only), so ids are
-equal by construction.
+BPE: the library encodes by the same rule as toktk (lowest rank first, listed pairs only), so ids
+are equal by construction.
 
-WordPiece without a prefix holds greedy models. It looks for the longest entry from the left, as toktk
-does, and over all bytes it always finds one. It finds special tokens too, if characters that stand for
-bytes spell their names; those are refused. (Its search takes time with the square of a piece's length,
-and more.)
+WordPiece without a prefix holds greedy models. It looks for the longest entry from the left, as
+toktk does, and over all bytes it always finds one. It finds special tokens too, if characters that
+stand for bytes spell their names; those are refused. (Its search takes time with the square of a
+piece's length, and more.)
 
-Unigram: the library searches the best path as toktk does: float64 sums from left to right, the first of
-equal paths stays. But it looks for *every* entry of its vocabulary in text, by its score: the names of
-special tokens, and with byte fallback also ``<0x41>``. No path may ever use those.
+Unigram: the library searches the best path as toktk does: float64 sums from left to right, the
+first of equal paths stays. But it looks for *every* entry of its vocabulary in text, by its score:
+the names of special tokens, and with byte fallback also ``<0x41>``. No path may ever use those.
 
 Byte-level, a score far below all others does it: the path over single bytes, which always exists,
 is better. With byte fallback it would not do, since an unknown character costs 10 less than the

@@ -1,7 +1,7 @@
 """``.model``, the format of SentencePiece: unigram and BPE with byte fallback, text taken as it is.
 
-Reading: ids are those that the library gives to any text. U+2581 is a space, and there is one in front
-if the model says so. What changes text otherwise, toktk leaves to the library.
+Reading: ids are those that the library gives to any text. U+2581 is a space, and there is one in
+front if the model says so. What changes text otherwise, toktk leaves to the library.
 
 Unigram: a document is one piece, and sums are float32 from its start to its end. In documents of more
 than some 40 kB the library was seen to take another of two paths that are equal in float32, about once
@@ -15,9 +15,9 @@ each is a whole token.
 Writing: unigram with byte fallback alone. SentencePiece finds the best path through a whole line, toktk
 through each piece of it. Both are the same where no token reaches over a cut. Two differences remain,
 and are told to who saves: SentencePiece writes a space as U+2581 and so takes U+2581 in text for a
-space; and it adds scores in float32, from the start of a line to its end. Sums of multiples of 2**-10,
-as toktk's trainer gives, are exact there down to -16,384; beyond that, and with other scores, two paths
-whose sums are nearly equal can change places.
+space; and it adds scores in float32, from the start of a line to its end. Sums of multiples of
+2**-10, as toktk's trainer gives, are exact there down to -16,384; beyond that, and with other
+scores, two paths whose sums are nearly equal can change places.
 """
 
 from __future__ import annotations
@@ -95,10 +95,11 @@ def read_sentencepiece(raw: bytes, path: Path) -> Parts:
 def by_pieces(raw: bytes, path: Path, parts: Parts) -> Parts:
     """Return what `read_sentencepiece` gave of a unigram model in the form that toktk trains.
 
-    Text is cut before each space, and sums are float64. The ids are the same but where U+2581 is in the
-    text or sums are nearly equal (toktk.formats.sentencepiece.sentencepiece_notes). The pretokenizer
-    is ``metaspace``, or ``none`` if a token holds a space elsewhere than at its start or training did not
-    split at spaces. A model of another kind, or one that puts a space in front, is returned as it is.
+    Text is cut before each space, and sums are float64. The ids are the same but where U+2581 is in
+    the text or sums are nearly equal (toktk.formats.sentencepiece.sentencepiece_notes). The
+    pretokenizer is ``metaspace``, or ``none`` if a token holds a space elsewhere than at its start
+    or training did not split at spaces. A model of another kind, or one that puts a space in front,
+    is returned as it is.
     """
     pretokenizer, model = parts
     if not isinstance(model, UnigramModel) or pretokenizer.normalizer.prefix != "never":

@@ -1,8 +1,8 @@
 """``.tiktoken``, the format of OpenAI's library: a token in base64 and its rank on each line.
 
-The file holds ranks alone. tiktoken itself knows pattern and special tokens of OpenAI's encodings, and
-the file's name says which one it is; otherwise they are in ``<name>.tiktoken.json`` beside it, whose
-keys are the arguments of ``tiktoken.Encoding`` other than the ranks.
+The file holds ranks alone. tiktoken itself knows pattern and special tokens of OpenAI's encodings,
+and the file's name says which one it is; otherwise they are in ``<name>.tiktoken.json`` beside it,
+whose keys are the arguments of ``tiktoken.Encoding`` other than the ranks.
 
 Two rules, one result. toktk and Hugging Face tokenizers merge *listed* pairs, the lowest rank
 first. tiktoken merges any two neighbors that together spell a token, the lowest rank first, and
@@ -16,8 +16,8 @@ token is the product of just such merges.
 
 A file is read back by tiktoken's rule.
 
-``tekken.json``, the format of mistral-common, holds ranks for tiktoken too. Its first ids are those of
-special tokens; a token's id is its rank and their number. Of the tokens listed, the first
+``tekken.json``, the format of mistral-common, holds ranks for tiktoken too. Its first ids are those
+of special tokens; a token's id is its rank and their number. Of the tokens listed, the first
 ``default_vocab_size - default_num_special_tokens`` count.
 """
 

@@ -90,9 +90,9 @@ def in_own_order(
 ) -> BpeModel | None:
     """Return the model of `merges` if ids lie as toktk.models.bpe lays them out, else None.
 
-    That is: special tokens, bytes in the order of their characters, then a token for each merge. A merge
-    may spell a token again, and no pair is listed twice. `merges` is int64[n, 3]: left, right and new id,
-    by rank; `n_ids` is the highest id and one.
+    That is: special tokens, bytes in the order of their characters, then a token for each merge. A
+    merge may spell a token again, and no pair is listed twice. `merges` is int64[n, 3]: left, right
+    and new id, by rank; `n_ids` is the highest id and one.
     """
     names = sorted(special_tokens, key=special_tokens.__getitem__)
     n = len(names)

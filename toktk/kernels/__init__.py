@@ -1,9 +1,9 @@
 """Numba kernels: contiguous arrays in, arrays out; no Python objects, no I/O.
 
 Kernels never allocate: the caller hands in every array and grows it when a kernel asks. So numba's
-reference counting is off, whose atomic increments cost a third of the time in loops that call kernels.
-Machine code is cached under a hash of *all* kernel sources, because numba's own cache does not notice a
-change in another file. ``TOKTK_NUMBA_CACHE=0`` turns the cache off.
+reference counting is off, whose atomic increments cost a third of the time in loops that call
+kernels. Machine code is cached under a hash of *all* kernel sources, because numba's own cache does
+not notice a change in another file. ``TOKTK_NUMBA_CACHE=0`` turns the cache off.
 """
 
 from __future__ import annotations

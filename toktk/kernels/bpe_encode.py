@@ -96,9 +96,9 @@ def _least_of_eight(keys, i):
 def _encode_short(table, symbols, n, values, applied, previous, following, keys):
     """Merge `symbols[:n]`, n < SHORT, in place; ``values[i]`` is the merge with the next, or UNKNOWN.
 
-    ``keys[i]`` is its rank << 32 | i, and the least is found without a branch, eight at a time. The symbols
-    are linked in a ring, which a symbol that merges with none closes. Unsigned indices spare the test for
-    negative ones. Returns (symbols, merges).
+    ``keys[i]`` is its rank << 32 | i, and the least is found without a branch, eight at a time. The
+    symbols are linked in a ring, which a symbol that merges with none closes. Unsigned indices
+    spare the test for negative ones. Returns (symbols, merges).
     """
     width = (np.uint64(n) + np.uint64(8)) >> _THREE << _THREE
     end = np.uint64(n)
@@ -214,8 +214,8 @@ def _encode_long(table, symbols, n, applied, previous, following, heap):
 def encode_piece(data, start, n, byte_ids, table, scratch):
     """Encode ``data[start:start + n]``; return how many ids and how many merges there are.
 
-    Afterwards the ids begin `scratch` and the ranks of the merges, in order, begin its second eighth.
-    `scratch` is int64[8 * room], room >= max(n, SHORT).
+    Afterwards the ids begin `scratch` and the ranks of the merges, in order, begin its second
+    eighth. `scratch` is int64[8 * room], room >= max(n, SHORT).
     """
     values = merges_of(scratch)
     for i in range(n):

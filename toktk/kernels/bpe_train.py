@@ -1,22 +1,24 @@
 """BPE training: the merge loop over flattened pieces. Its slow twin is `toktk.educational.train_bpe`.
 
-All pieces lie in one row of *cells*, a sentinel before, between and after them. A cell is two int32: a symbol
-and a weight class. The first cell of a token holds its id, the last one ``~id`` unless it is also the first,
-so both neighbors of a token are found without links. The weight class indexes the distinct counts. That table
-fits into the first-level cache; a count per piece would cost a cache miss per occurrence.
+All pieces lie in one row of *cells*, a sentinel before, between and after them. A cell is two
+int32: a symbol and a weight class. The first cell of a token holds its id, the last one ``~id``
+unless it is also the first, so both neighbors of a token are found without links. The weight class
+indexes the distinct counts. That table fits into the first-level cache; a count per piece would
+cost a cache miss per occurrence.
 
-All occurrences of a pair appear in the step that creates its newer symbol, so they form one *run* of the
-pool. Afterwards the count of the pair only falls. So a heap with lazy re-insertion is exact, and a pair born
-below the floor can be dropped.
+All occurrences of a pair appear in the step that creates its newer symbol, so they form one *run*
+of the pool. Afterwards the count of the pair only falls. So a heap with lazy re-insertion is exact,
+and a pair born below the floor can be dropped.
 
-No merge spells a token that exists, so nothing needs to be looked up. Proof: suppose two occurrences of a
-string end up as two adjacent tokens each, with token borders at both ends. Borders never come back, so no
-merge ever crossed them. Inside, both are cut alike after every merge: a run of x x x … that reaches in from
-the left brings an even number of x, else a merge would cross the border. So both become one token in the
-same step. Length limit and floor are properties of the pair and change nothing.
+No merge spells a token that exists, so nothing needs to be looked up. Proof: suppose two
+occurrences of a string end up as two adjacent tokens each, with token borders at both ends. Borders
+never come back, so no merge ever crossed them. Inside, both are cut alike after every merge: a run
+of x x x … that reaches in from the left brings an even number of x, else a merge would cross the
+border. So both become one token in the same step. Length limit and floor are properties of the pair
+and change nothing.
 
-The heap holds only the pairs of the highest bucket of counts. The others wait in one linked list for each
-bucket, so a pair that is never reached costs O(1) and the heap stays in the cache.
+The heap holds only the pairs of the highest bucket of counts. The others wait in one linked list
+for each bucket, so a pair that is never reached costs O(1) and the heap stays in the cache.
 """
 
 from __future__ import annotations

@@ -9,9 +9,9 @@ The tree is int32[2 * capacity]: node i has the children 2 * i and 2 * i + 1, no
 pair p, and each node names the best pair below it. A pair whose count has fallen below the floor scores
 minus infinity and leaves the lists when they are next walked; its count never rises again.
 
-Cells, runs and the table of pairs are those of `toktk.kernels.bpe_train`. Its proof that no merge spells an
-existing token holds for every score, since it does not ask which pair is merged, only that all occurrences
-are merged in one step from the left. So ranked merges encode as training cut.
+Cells, runs and the table of pairs are those of `toktk.kernels.bpe_train`. Its proof that no merge
+spells an existing token holds for every score, since it does not ask which pair is merged, only
+that all occurrences are merged in one step from the left. So ranked merges encode as training cut.
 
 The slow twin is `toktk.educational.train_bpe`, given a score.
 """
@@ -137,10 +137,10 @@ def _gather(ranking, rows, n, symbol, stamp, floor):
 def merge_best(arrays, merges, new_scores, state, floor, longest):
     """Enter the scores of the changed pairs, apply the best merge, and describe the pairs that it changed.
 
-    A call costs as much as a rare merge. So one call does all this, and `arrays` holds Text, Pairs, Ranking
-    and Sides as plain tuples, which numba takes several times faster than named ones.
-    `new_scores` is float64, empty if none are new. Returns why it came back, and how many pairs have changed.
-    It returns before the merge to grow an array.
+    A call costs as much as a rare merge. So one call does all this, and `arrays` holds Text, Pairs,
+    Ranking and Sides as plain tuples, which numba takes several times faster than named ones.
+    `new_scores` is float64, empty if none are new. Returns why it came back, and how many pairs
+    have changed. It returns before the merge to grow an array.
     """
     text, pairs = k.Text(*arrays[0]), k.Pairs(*arrays[1])
     ranking, sides = Ranking(*arrays[2]), k.Sides(*arrays[3])

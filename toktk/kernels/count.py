@@ -1,8 +1,8 @@
 """Counting pieces: a hash table whose keys of up to 16 bytes lie in the slots themselves.
 
-A slot is four uint64: the first and second eight bytes of the piece, zero-padded; group << 32 | length;
-the count. A longer piece has its content hash in the first word and its place in the arena in the second.
-A free slot has length 0. One cache line answers almost every look-up.
+A slot is four uint64: the first and second eight bytes of the piece, zero-padded; group << 32 |
+length; the count. A longer piece has its content hash in the first word and its place in the arena
+in the second. A free slot has length 0. One cache line answers almost every look-up.
 
 The slow twin is `toktk.educational.count_pieces`.
 """
@@ -141,8 +141,8 @@ def count_documents(data, offsets, groups, weights, tables, slots, arena, state,
                     keys):  # fmt: skip
     """Cut and count documents ``data[offsets[d]:offsets[d + 1]]``.
 
-    Comes back with GROW_SLOTS or GROW_ARENA when the table is too small: grow it and call again, until DONE.
-    Before a new batch set ``state[BEGUN:]`` to 0.
+    Comes back with GROW_SLOTS or GROW_ARENA when the table is too small: grow it and call again,
+    until DONE. Before a new batch set ``state[BEGUN:]`` to 0.
 
     Args:
         data: uint8, UTF-8. offsets: int64[D + 1]. groups: int32[D]. weights: int64[D], >= 0.
@@ -223,8 +223,8 @@ def slot_bytes(slots, arena, offsets, data):
 def number_pieces(data, offsets, heads, following, first, piece_of):
     """Give equal spans the same number, in order of first appearance; return how many numbers.
 
-    `heads` is int32[power of two], all -1; `following` and `first` are int32[n], scratch; `piece_of`
-    (int32[n]) is the result.
+    `heads` is int32[power of two], all -1; `following` and `first` are int32[n], scratch;
+    `piece_of` (int32[n]) is the result.
     """
     mask = heads.size - 1
     n_pieces = 0

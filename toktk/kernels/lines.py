@@ -55,8 +55,8 @@ def _split_lines(data: np.ndarray, text: np.ndarray, offsets: np.ndarray) -> int
 def split_lines(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return ``(text, offsets)``: the bytes without line feeds, and where each line lies in them.
 
-    A last line without a line feed counts; after a final line feed there is no further line. `data` is
-    contiguous uint8.
+    A last line without a line feed counts; after a final line feed there is no further line. `data`
+    is contiguous uint8.
 
     Raises:
         TypeError: another dtype, or not contiguous.

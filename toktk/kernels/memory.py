@@ -1,7 +1,7 @@
 """Raw memory access, and what is built on it: loading, comparing and hashing bytes.
 
-An 8-byte load replaces a loop over bytes, whose end is hard to predict. `tail64` is the array version for
-the end of a buffer, and the oracle in the tests.
+An 8-byte load replaces a loop over bytes, whose end is hard to predict. `tail64` is the array
+version for the end of a buffer, and the oracle in the tests.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 A spelling is how a piece becomes its first symbols: ``(byte_ids, characters, anywhere, first)``. ``byte_ids``
 (int64[256]) has the symbol of each byte, ``characters`` (int32, by code point) that of each character above
 U+007F which is one, -1 elsewhere. Where `anywhere` is not set it counts only at the beginning or after a byte
-above 0x7F: so `find_certain` finds them. All else begins as its bytes, and so does what is no UTF-8.
-``first`` (int64[128 * 128]) knows the merge of any two ASCII bytes, or says UNKNOWN.
+above 0x7F: so `find_certain` finds them. All else begins as its bytes, and so does what is no
+UTF-8. ``first`` (int64[128 * 128]) knows the merge of any two ASCII bytes, or says UNKNOWN.
 
 The slow twin is `toktk.educational.apply_merges`.
 """
@@ -42,8 +42,8 @@ def _token_slot(data, start, n, table, token_data, offsets):
 def fill_token_table(entered, data, offsets, table):
     """Enter the tokens of the ids `entered`, by their bytes ``data[offsets[id]:offsets[id + 1]]``.
 
-    `table` (int64, a power of two > entered.size) holds ids, -1 where free. Returns the first id whose
-    bytes are there already, or -1.
+    `table` (int64, a power of two > entered.size) holds ids, -1 where free. Returns the first id
+    whose bytes are there already, or -1.
     """
     for i in range(entered.size):
         start = offsets[entered[i]]
@@ -111,10 +111,11 @@ def find_first(table, byte_ids, first):
 def find_certain(pairs, table, byte_ids, ends, as_left, as_right, characters, symbols):
     """Find the characters that the merges of pieces of bytes always make, except after ASCII.
 
-    Such a character can be there from the beginning. While its bytes are not one symbol yet, the lowest rank
-    among them is below that of any pair of its first or last symbol with a neighbor, so no neighbor takes a
-    part of it. Nor does it come too early: what would merge with it has a higher rank than the merges that
-    make it. The exception is there because first bytes often merge with a space.
+    Such a character can be there from the beginning. While its bytes are not one symbol yet, the
+    lowest rank among them is below that of any pair of its first or last symbol with a neighbor, so
+    no neighbor takes a part of it. Nor does it come too early: what would merge with it has a
+    higher rank than the merges that make it. The exception is there because first bytes often merge
+    with a space.
 
     Args:
         pairs: int64[n, 4], all in `table`.
@@ -171,8 +172,8 @@ def encode_ranked_spans(data, offsets, spelling, table, whole, longest, token_da
                         ends, scratch):  # fmt: skip
     """Encode each span; write ids one after the other and where each span's ids end; return how many.
 
-    A span of at most `longest` bytes that equals a token of `whole` (by `fill_token_table`) is that token.
-    `ids` (uint32) has room for all bytes; `scratch` is as for `encode_piece`.
+    A span of at most `longest` bytes that equals a token of `whole` (by `fill_token_table`) is that
+    token. `ids` (uint32) has room for all bytes; `scratch` is as for `encode_piece`.
     """
     k = 0
     for p in range(offsets.size - 1):
@@ -197,10 +198,10 @@ def encode_ranked_spans(data, offsets, spelling, table, whole, longest, token_da
 def list_last_pairs(order, data, offsets, ranks, spelling, table, pairs, scratch):
     """Find the pair that makes each token, under the rule that any two neighbors merge that spell one.
 
-    `order` holds the ids that merging may make, shorter tokens first. Each token is encoded by the pairs
-    found so far; where two symbols are left, they are its pair (`toktk.models.pairs.last_pairs` has the
-    proof). `table` must be empty and large enough for `order`; `pairs` is int64[order.size, 4]. Returns how
-    many pairs there are.
+    `order` holds the ids that merging may make, shorter tokens first. Each token is encoded by the
+    pairs found so far; where two symbols are left, they are its pair
+    (`toktk.models.pairs.last_pairs` has the proof). `table` must be empty and large enough for
+    `order`; `pairs` is int64[order.size, 4]. Returns how many pairs there are.
     """
     n_pairs = 0
     for at in range(order.size):

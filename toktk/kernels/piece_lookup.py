@@ -2,12 +2,12 @@
 
 A slot is four uint64. The first two are the key: 15 bytes of a piece, zero-padded, and its length in the
 top byte; of a longer piece the hash of its bytes, and `LONG` above its length. The last two are what the
-piece gives: id | id << 32, id | count << 32, or, where more than three ids or the bytes of a long piece are
-to be kept, their place in the arena and `SPILLED` | count << 32 | place in the pool. A free slot has an
-all-zero key. Nearly all pieces lie in their first slot and cost one cache line.
+piece gives: id | id << 32, id | count << 32, or, where more than three ids or the bytes of a long
+piece are to be kept, their place in the arena and `SPILLED` | count << 32 | place in the pool. A
+free slot has an all-zero key. Nearly all pieces lie in their first slot and cost one cache line.
 
-A new piece takes its slot at once, `PENDING`, and goes on the list `todo`; `settle` enters what the model
-makes of that list, and puts it between the ids already written.
+A new piece takes its slot at once, `PENDING`, and goes on the list `todo`; `settle` enters what the
+model makes of that list, and puts it between the ids already written.
 """
 
 from __future__ import annotations
@@ -186,8 +186,8 @@ def _emit(slots, home, s, pool, out, k, piece, todo, state):
 def settle(packed, offsets, ids, ends, slots, arena, pool, out, positions, todo, state):
     """Enter what the model made of the new pieces, and put it where it belongs in `out`.
 
-    `packed` and `offsets` are the new pieces, `ids` and `ends` their ids. `arena`, `pool` and `out` have room
-    for it all; `positions` are those of all pieces since the list was empty.
+    `packed` and `offsets` are the new pieces, `ids` and `ends` their ids. `arena`, `pool` and `out`
+    have room for it all; `positions` are those of all pieces since the list was empty.
     """
     n_misses = state[MISSES]
     for row in range(n_misses):

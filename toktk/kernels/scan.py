@@ -1,12 +1,12 @@
 """Cutting: UTF-8 bytes in, piece ends out, four texts at a time.
 
 One text waits for a table look-up at each byte, so four are stepped in turn, in *lanes*. Long documents are
-cut into *parts* at certain boundaries: between two characters where every piece ends, whatever came before.
-A part is then a text of its own, and a lane that has finished one takes the next. Parts are planned and cut a
-block at a time, which keeps memory bounded and warm.
+cut into *parts* at certain boundaries: between two characters where every piece ends, whatever came
+before. A part is then a text of its own, and a lane that has finished one takes the next. Parts are
+planned and cut a block at a time, which keeps memory bounded and warm.
 
-`tables` is `Transducer.tables`; toktk.pretokenizers.transducer says how they work. Bytes that are not
-UTF-8 never lead out of an array, but where they are cut is undefined: readers validate.
+`tables` is `Transducer.tables`; toktk.pretokenizers.transducer says how they work. Bytes that are
+not UTF-8 never lead out of an array, but where they are cut is undefined: readers validate.
 
 The slow twin is `toktk.educational.cut`.
 """
@@ -125,9 +125,9 @@ def certain_boundary(data, p, stop, tables):
 def split_documents(data, offsets, target, tables, new_offsets, owner):
     """Split documents at certain boundaries into parts whose pieces are the document's; return how many.
 
-    A part has `target` bytes or a little more; a document without such boundaries stays in one part.
-    `new_offsets` and `owner` (int64), the parts and the document of each, have room for D parts and one more
-    for each `target` bytes.
+    A part has `target` bytes or a little more; a document without such boundaries stays in one
+    part. `new_offsets` and `owner` (int64), the parts and the document of each, have room for D
+    parts and one more for each `target` bytes.
     """
     n = 0
     for d in range(offsets.size - 1):
@@ -206,8 +206,8 @@ def _step(data, tables, lanes, t, n, raw):
 def _settle(data, part, raw, last, ends, n):
     """Turn the open raw ends of a part, up to `last`, into positions at ``ends[n:]``.
 
-    An end is where the character begins whose last byte was read in that step. Returns the last end; -1 where
-    they do not ascend, in text that is not UTF-8.
+    An end is where the character begins whose last byte was read in that step. Returns the last
+    end; -1 where they do not ascend, in text that is not UTF-8.
     """
     first, shift = np.uint64(part[_OPEN]), part[_SHIFT]
     previous = part[_FROM]
@@ -341,10 +341,10 @@ def _gather(data, tables, parts, n_parts, raw, ends, n):
 def cut_block(data, offsets, tables, work, ends, n):
     """Cut the next block of a batch; return its number of parts, 0 when all is cut.
 
-    Part i is of document ``parts[i, DOCUMENT]``, begins at ``parts[i, BEGIN]``, and its pieces end at
-    ``ends[parts[i, FIRST]:parts[i, LAST]]``. Every part has one at least; parts are in order and leave
-    nothing out. `work` is by `workspace`; `ends` (int64) has room for `BLOCK` from `n` on. Before a new batch
-    call `rewind`.
+    Part i is of document ``parts[i, DOCUMENT]``, begins at ``parts[i, BEGIN]``, and its pieces end
+    at ``ends[parts[i, FIRST]:parts[i, LAST]]``. Every part has one at least; parts are in order and
+    leave nothing out. `work` is by `workspace`; `ends` (int64) has room for `BLOCK` from `n` on.
+    Before a new batch call `rewind`.
     """
     cursor, parts, lanes, raw = work
     n_parts = _plan(data, offsets, tables, cursor, parts)
@@ -370,8 +370,8 @@ def cut_blocks(data, offsets, tables, work, ends, last_begin, document, lasts):
     """Cut on (see `cut_block`) while no more than `last_begin` ends are written; return (pieces, documents).
 
     Writes how many pieces there are up to the end of each document, or so far, to
-    ``lasts[document:documents]``. `document` is 0 at first, then ``documents - 1`` of the call before. At the
-    end of the text `documents` is all, or there are no pieces.
+    ``lasts[document:documents]``. `document` is 0 at first, then ``documents - 1`` of the call
+    before. At the end of the text `documents` is all, or there are no pieces.
     """
     _, parts, _, _ = work
     n = np.int64(0)
@@ -395,8 +395,8 @@ def cut_blocks(data, offsets, tables, work, ends, last_begin, document, lasts):
 def cut_batch(data, offsets, tables, work, ends, firsts):
     """Cut documents ``data[offsets[d]:offsets[d + 1]]``; return the number of pieces.
 
-    `ends` (int64), where the pieces end, has room for each byte; `firsts` (int64[D + 1]) becomes the first
-    piece of each document.
+    `ends` (int64), where the pieces end, has room for each byte; `firsts` (int64[D + 1]) becomes
+    the first piece of each document.
     """
     rewind(offsets, work)
     firsts[0] = 0

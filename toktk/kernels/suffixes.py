@@ -1,8 +1,8 @@
 """Repeated substrings of the pieces, from their sorted suffixes.
 
-A *node* is a place in a piece at which a character begins, or its end. ``heads[p]`` is the first node of
-piece p. The suffix at a node goes to the end of the piece, to a character that no seed may hold, or as far as
-the longest seed.
+A *node* is a place in a piece at which a character begins, or its end. ``heads[p]`` is the first
+node of piece p. The suffix at a node goes to the end of the piece, to a character that no seed may
+hold, or as far as the longest seed.
 
 In the sorted list of suffixes, those that begin with the same substring are neighbors. The *intervals* are
 the substrings that are not always followed by the same character: of all others, a longer one occurs as
@@ -28,8 +28,8 @@ _AHEAD = 16
 def decode(data, offsets, codes, heads):
     """Write the code point at each node, -1 at the end of a piece, and the first node of each piece.
 
-    `codes` (int32) has room for all bytes and one more for each piece; `heads` is int64[pieces + 1].
-    Returns the number of nodes.
+    `codes` (int32) has room for all bytes and one more for each piece; `heads` is int64[pieces +
+    1]. Returns the number of nodes.
     """
     node = 0
     for p in range(offsets.size - 1):
@@ -125,8 +125,8 @@ def set_ranks(keys, nodes, rank):
 def compare(first, last, nodes, letters, size, piece_of, counts, common, weight):
     """Write what each of a range of suffixes has in common with the one before, and its occurrences.
 
-    `common` is uint8[n + 1], in characters; less than 2 counts as 0. `weight` (int64) is the count of its
-    piece, `piece_of` int32 by node.
+    `common` is uint8[n + 1], in characters; less than 2 counts as 0. `weight` (int64) is the count
+    of its piece, `piece_of` int32 by node.
     """
     for r in range(first, last):
         if r + _AHEAD < nodes.size:

@@ -84,8 +84,8 @@ def _flags_at(data, i):
 def add_totals(data, offsets, groups, weights, flags, totals):
     """Add the plain totals of documents, times their weights, to `totals` (int64[G, N_TOTALS]).
 
-    A word is a run of characters without the White_Space property. What follows the last LF is a line if it
-    is not empty. `flags` is uint8, room for all documents: scratch.
+    A word is a run of characters without the White_Space property. What follows the last LF is a
+    line if it is not empty. `flags` is uint8, room for all documents: scratch.
     """
     base = offsets[0]
     flag_bytes(data, base, offsets[offsets.size - 1], flags)

@@ -1,9 +1,8 @@
 """A trie over the bytes of tokens, and what is done along it: Viterbi, greedy and forward passes.
 
-The trie is one hash table of int64 words, open addressing, -1 where free. A word is
-``(node << 8 | byte) << 28 | child << 2 | inner << 1 | token``: the child's number, whether it has
-children itself (so that a walk ends without a failing look-up) and whether a token ends there. Node 0 is
-the root.
+The trie is one hash table of int64 words, open addressing, -1 where free. A word is ``(node << 8 |
+byte) << 28 | child << 2 | inner << 1 | token``: the child's number, whether it has children itself
+(so that a walk ends without a failing look-up) and whether a token ends there. Node 0 is the root.
 
 A token list is complete in one of two ways. Either every single byte is a token; or `fallback` (int64[256])
 holds the id of each byte, and a character that is no token by itself may be spelled by its bytes: at the
@@ -48,9 +47,9 @@ def trie_node(word):
 def fill_trie(data, offsets, entered, table, token_at):
     """Enter the tokens ``data[offsets[t]:offsets[t + 1]]`` for each t in `entered`; return the nodes.
 
-    No token is empty. `table` has a power of two >= 512 of slots, more than there are bytes in the tokens;
-    `token_at` (int64[bytes + 1]) becomes the index of the token that ends at a node. Both are -1 at first.
-    Returns -1 - t where token t equals one before it.
+    No token is empty. `table` has a power of two >= 512 of slots, more than there are bytes in the
+    tokens; `token_at` (int64[bytes + 1]) becomes the index of the token that ends at a node. Both
+    are -1 at first. Returns -1 - t where token t equals one before it.
     """
     n_nodes = 1
     for e in range(entered.size):
@@ -126,8 +125,8 @@ def viterbi_spans(data, offsets, vocabulary, ids, ends, best, back):
     positions ascend, so of equal paths the one whose last token is longest wins, then the one before.
 
     Args:
-        vocabulary: `table`; `token_at`, `score_at`: int64 and float64[nodes], the token that ends at a node
-            and its score; `fallback`; `unknown`; the id of the first token.
+        vocabulary: `table`; `token_at`, `score_at`: int64 and float64[nodes], the token that ends
+            at a node and its score; `fallback`; `unknown`; the id of the first token.
         ids, ends: uint32 with room for all bytes, and int64[spans].
         best, back: float64 and int64[longest span + 1], scratch.
 
@@ -193,8 +192,8 @@ def longest_match(data, start, stop, table):
 def greedy_spans(data, offsets, table, token_at, fallback, first_id, ids, ends):
     """Encode each span from the left, always taking the longest token; arguments as for `viterbi_spans`.
 
-    Where no token begins, the bytes of the character are taken. Returns how many ids there are, or -1 - p
-    where span p cannot be spelled.
+    Where no token begins, the bytes of the character are taken. Returns how many ids there are, or
+    -1 - p where span p cannot be spelled.
     """
     k = 0
     spells = fallback[0] >= 0

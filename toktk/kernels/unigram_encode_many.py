@@ -1,7 +1,7 @@
 """Viterbi encoding under several vocabularies at once.
 
-To walk along the trie costs more than to add scores. So the tokens of LANES vocabularies share one trie, and
-at each token the scores of all are added at once.
+To walk along the trie costs more than to add scores. So the tokens of LANES vocabularies share one
+trie, and at each token the scores of all are added at once.
 
 The slow twin is `toktk.educational.viterbi`.
 """

@@ -1,15 +1,15 @@
 """Lattices of all pieces: for each place in a piece, the tokens that end there.
 
-Sorted pieces begin alike, so their lattices are kept as a trie: piece q adds nodes for its characters from
-``shared[q]`` on; the nodes before these are those of the piece before it. So what is summed up to a node is
-computed once for all pieces that begin alike. An edge ends at a node; it is ``id << 5 | length - 1`` with the
-length in characters. The edges of a node are sorted, the longest first; the last is of one character: a
-token, or the way around by bytes.
+Sorted pieces begin alike, so their lattices are kept as a trie: piece q adds nodes for its
+characters from ``shared[q]`` on; the nodes before these are those of the piece before it. So what
+is summed up to a node is computed once for all pieces that begin alike. An edge ends at a node; it
+is ``id << 5 | length - 1`` with the length in characters. The edges of a node are sorted, the
+longest first; the last is of one character: a token, or the way around by bytes.
 
 A walk over the nodes keeps one value for each depth; going back undoes what going forth has done.
-Expectations are added as whole multiples of ``1 / scale``. Such sums are exact in float64, so they depend
-neither on the order nor on the number of threads. Unsigned indices spare the test for negative ones. The
-slow twin is in `toktk.educational`.
+Expectations are added as whole multiples of ``1 / scale``. Such sums are exact in float64, so they
+depend neither on the order nor on the number of threads. Unsigned indices spare the test for
+negative ones. The slow twin is in `toktk.educational`.
 """
 
 from __future__ import annotations
@@ -267,9 +267,9 @@ def expect_long(first_piece, last_piece, start, trie, table, scale, alpha, beta,
 def count_best(first_piece, last_piece, start, trie, score, sums, best, times, taken):
     """Add to `sums` (int64, by id) how often each id occurs in the best segmentations.
 
-    The best has the greatest sum of `score` (float64, by id); of equals at a node, the one whose last token
-    is the longest. `best` (float64) and `times` (int64, all 0) have room for the characters of a piece and
-    one more, `taken` (uint32) for the nodes of the range.
+    The best has the greatest sum of `score` (float64, by id); of equals at a node, the one whose
+    last token is the longest. `best` (float64) and `times` (int64, all 0) have room for the
+    characters of a piece and one more, `taken` (uint32) for the nodes of the range.
     """
     heads, shared, bases, counts, fan, edges = trie
     node = np.uint64(bases[first_piece])
@@ -341,10 +341,10 @@ def mark_reachable(first_token, last_token, end, length, kept, paths, reachable)
 def losses(first_token, last_token, tokens, paths, times, total, spelling, byte_times, loss):
     """Write what the likelihood loses if a token goes and its occurrences are spelled otherwise.
 
-    With f occurrences of the token in best segmentations of N tokens, and a1..am the tokens of the next best
-    segmentation of its text, the loss is ``f/N (ln f/N - sum_i ln (f_ai + f)/(N + f (m - 1)))``:
-    SentencePiece 0.2.3's. The loss is -1 where f is 0 or the token is not the best segmentation of its own
-    text.
+    With f occurrences of the token in best segmentations of N tokens, and a1..am the tokens of the
+    next best segmentation of its text, the loss is ``f/N (ln f/N - sum_i ln (f_ai + f)/(N + f (m -
+    1)))``: SentencePiece 0.2.3's. The loss is -1 where f is 0 or the token is not the best
+    segmentation of its own text.
 
     Args:
         tokens: home, end (int32), length (uint8), alive (bool), by token. ``home[k]`` is the character of a

@@ -27,8 +27,8 @@ from toktk.tokenizer import NATIVE, Tokenizer
 class Bench:
     """Carries out a plan, taking from the store what is there.
 
-    One tokenizer that cannot be loaded, or that its library cannot run, takes no other's figures away; the
-    outcome names it. `prepare` fills the dictionaries, by label.
+    One tokenizer that cannot be loaded, or that its library cannot run, takes no other's figures
+    away; the outcome names it. `prepare` fills the dictionaries, by label.
     """
 
     plan: BenchPlan

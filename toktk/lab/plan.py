@@ -29,8 +29,8 @@ class Measures:
     """What is to be measured.
 
     Attributes:
-        metrics: names known to `toktk.metrics.METRICS`; none means all that the text can carry. One that
-            is named and that the text cannot carry is an error.
+        metrics: names known to `toktk.metrics.METRICS`; none means all that the text can carry. One
+            that is named and that the text cannot carry is an error.
         reference: the group that parity divides by.
     """
 
@@ -66,8 +66,8 @@ class Family:
         label: what tables call it; with a size appended, a tokenizer.
         name, origin, build: the trainer's name, where it comes from, and what makes it.
         pretokenizer, given: its parameters; no pretokenizer where it takes none.
-        inference, method: how the vocabularies are run; "own" and None: as trained. Not part of `key`, for
-            the methods share a training.
+        inference, method: how the vocabularies are run; "own" and None: as trained. Not part of
+            `key`, for the methods share a training.
     """
 
     label: str
@@ -126,8 +126,8 @@ class SweepPlan:
         trainers: names known to `toktk.trainers.TRAINERS`.
         pretokenizers: for those trainers that take one, which one at least must; none means o200k.
         parameters: further parameters of the trainers, by name, only those that were asked for.
-        inference: names known to `toktk.models.inference.INFERENCE`; every vocabulary is run by each. None
-            means "own", as its trainer made it.
+        inference: names known to `toktk.models.inference.INFERENCE`; every vocabulary is run by
+            each. None means "own", as its trainer made it.
         seed: given to trainers that take one.
         jobs: threads; they change no result.
         force: compute everything anew.

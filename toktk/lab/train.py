@@ -39,8 +39,8 @@ def train(
 ) -> dict[int, Tokenizer]:
     """Train on a corpus, one training for all sizes where the trainer can.
 
-    What was trained before on the same text is taken from the cache, as by ``toktk train``. A size that the
-    text cannot fill is left out, with a warning.
+    What was trained before on the same text is taken from the cache, as by ``toktk train``. A size
+    that the text cannot fill is left out, with a warning.
 
     Args:
         name: a trainer's, as listed by ``toktk ls trainers``.

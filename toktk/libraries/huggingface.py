@@ -131,8 +131,8 @@ class HfDocumentsModel(LibraryModel):
 class HfModel(HfDocumentsModel):
     """The model of a byte-level ``tokenizer.json`` that toktk's trainers wrote; a piece is a piece.
 
-    The file's pretokenizer is a Split and ByteLevel, of which toktk does the first. Its special tokens
-    have the first ids.
+    The file's pretokenizer is a Split and ByteLevel, of which toktk does the first. Its special
+    tokens have the first ids.
 
     Raises:
         FormatError: text that is no such file, or whose special tokens are not the first ids.

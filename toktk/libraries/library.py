@@ -96,9 +96,9 @@ def spelled(name: str, is_byte: bool, marks: bool) -> bytes:
 def refusals(library: str, what: str) -> Iterator[None]:
     """Turn a library's complaints into a FormatError.
 
-    Libraries written in Rust raise plain Exception or ValueError. Where their own code panics, they raise
-    a class that derives from BaseException and cannot be imported. A message that is no UTF-8 comes as
-    UnicodeDecodeError.
+    Libraries written in Rust raise plain Exception or ValueError. Where their own code panics, they
+    raise a class that derives from BaseException and cannot be imported. A message that is no UTF-8
+    comes as UnicodeDecodeError.
     """
     try:
         yield

@@ -72,8 +72,8 @@ class Loaded:
     def checked(self, documents: Sequence[str] = (), cache: bool = True) -> Tokenizer:
         """Return toktk's own tokenizer if its ids equal the library's, else the library's.
 
-        Compared are a fixed text of traps, the tokenizer's own special and added tokens as text, and
-        `documents`, the first ones of the text at hand. With `cache`, what is found is kept.
+        Compared are a fixed text of traps, the tokenizer's own special and added tokens as text,
+        and `documents`, the first ones of the text at hand. With `cache`, what is found is kept.
 
         Raises:
             FormatError: a document holds a lone surrogate; the library cannot run the tokenizer.
@@ -107,9 +107,9 @@ def load(spec: str, documents: Sequence[str] = ()) -> Tokenizer:
     told apart by their contents, or of a folder with one of them. ``label=`` in front names it. The
     network is asked for ``hf:`` and ``tiktoken:`` alone, and only for what is not there yet.
 
-    The tokenizer runs on toktk's own engine where that gives the ids of the library to which the format
-    belongs, on a text of traps and on `documents`; otherwise that library runs it. ``engine`` and ``why``
-    of the tokenizer say which and why.
+    The tokenizer runs on toktk's own engine where that gives the ids of the library to which the
+    format belongs, on a text of traps and on `documents`; otherwise that library runs it.
+    ``engine`` and ``why`` of the tokenizer say which and why.
 
     Raises:
         FormatError: there is no such tokenizer, or it is damaged; the error names the field.

@@ -25,8 +25,8 @@ class Spec:
     Attributes:
         text: what was written, without the label.
         label: what tables call it.
-        source: ``hf``: a repository on the Hugging Face hub; ``tiktoken``: an encoding that the library
-            knows; ``spm``: a SentencePiece model; ``path``: a file or a folder.
+        source: ``hf``: a repository on the Hugging Face hub; ``tiktoken``: an encoding that the
+            library knows; ``spm``: a SentencePiece model; ``path``: a file or a folder.
         target: the repository, the encoding or the path.
         revision: of the repository: a branch, a tag or a commit.
     """

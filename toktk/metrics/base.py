@@ -3,8 +3,8 @@
 A metric reads an `Evaluation` at one vocabulary size and returns figures. A figure's metric name
 begins with the name of its metric and carries everything that changes its meaning: the unit
 (``fertility[ws]``), the reference (``parity[en]``) and, where groups were averaged, the aggregation
-(``fertility[ws]|macro``). Without ``|`` a figure is a ratio of sums. An undefined value is None with a
-note and a reason, never 0 or NaN.
+(``fertility[ws]|macro``). Without ``|`` a figure is a ratio of sums. An undefined value is None
+with a note and a reason, never 0 or NaN.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Figure:
         n: documents, aligned lines or, for a summary, groups that the value rests on.
         note: why `value` is None, or which group a maximum belongs to.
         reason: why `value` is None, for programs: "empty" (nothing to divide by), "no pieces" (the
-            tokenizer takes whole documents), "no reference" (parity has no group to divide by), "not
-            parallel" (the group) or "unspaced" (a script without spaces has no words).
+            tokenizer takes whole documents), "no reference" (parity has no group to divide by),
+            "not parallel" (the group) or "unspaced" (a script without spaces has no words).
     """
 
     group: str
@@ -150,8 +150,8 @@ def ratio(numerator: int, denominator: int) -> float | None:
 def over_groups(figures: Sequence[Figure], leave_out: Sequence[str] = ()) -> list[Figure]:
     """Return the unweighted mean of one metric's figures and the largest: ``<metric>|macro`` and ``|max``.
 
-    The pooled figure, nulls and the groups in `leave_out` do not count; `n` is how many do. The note of the
-    largest names its group, the first of equal ones.
+    The pooled figure, nulls and the groups in `leave_out` do not count; `n` is how many do. The
+    note of the largest names its group, the first of equal ones.
     """
     kinds = {(figure.metric, figure.unit) for figure in figures}
     if len(kinds) != 1:

@@ -83,8 +83,8 @@ def _reference(case: Case) -> str | None:
 def fertility(case: Case) -> list[Figure]:
     """Sum of tokens / sum of white-space words.
 
-    Null where more than a tenth of the characters belong to scripts written without spaces; |macro and |max
-    are over the other groups.
+    Null where more than a tenth of the characters belong to scripts written without spaces; |macro
+    and |max are over the other groups.
     """
     evaluation = case.evaluation
     *by_group, pooled = case.ratios(case.tokens, evaluation.words, "no words")

@@ -188,8 +188,8 @@ def encode_ranked(
 ) -> tuple[Ids, Int64]:
     """Encode the pieces ``data[offsets[p]:offsets[p + 1]]`` by ranked pairs.
 
-    `whole` is the hash table of the tokens that a piece becomes at once, the length of the longest in bytes,
-    the bytes of all tokens and their offsets.
+    `whole` is the hash table of the tokens that a piece becomes at once, the length of the longest
+    in bytes, the bytes of all tokens and their offsets.
     """
     from toktk.kernels.bpe_encode import SHORT
     from toktk.kernels.pairs import encode_ranked_spans

@@ -21,8 +21,8 @@ class GreedyModel(Vocabulary):
     The tokens of the `fallback` spell a character where no other token begins.
 
     Raises:
-        FormatError: tokens that are empty or no complete alphabet. Equal tokens are found when `trie` is
-            first used.
+        FormatError: tokens that are empty or no complete alphabet. Equal tokens are found when
+            `trie` is first used.
     """
 
     data: Bytes

@@ -88,8 +88,8 @@ def viterbi(model: Model, pieces: PieceTable | None = None) -> Model:
     """Take the most probable segmentation; tokens without scores get those of their counts.
 
     A count is how often a token occurs in `pieces` under the model's own encoding; the score is
-    log((count + 1) / (all counts + number of ordinary tokens)), to the nearest multiple of 2**-10, so that
-    other libraries, which add in float32 or read decimals, find the same sums.
+    log((count + 1) / (all counts + number of ordinary tokens)), to the nearest multiple of 2**-10,
+    so that other libraries, which add in float32 or read decimals, find the same sums.
 
     Raises:
         FormatError: the vocabulary cannot be looked up by bytes, or there are no pieces to count in.

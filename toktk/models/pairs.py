@@ -36,15 +36,15 @@ class PairModel(ArrayModel):
     Of the pairs at hand the one of lowest rank merges first, the leftmost of equals.
 
     Attributes:
-        special_tokens, special_ids: names and ids that are never matched in text. Merging may still make
-            such an id, where a published file says so.
+        special_tokens, special_ids: names and ids that are never matched in text. Merging may still
+            make such an id, where a published file says so.
         data, offsets: uint8[N], int64[ids + 1]: the bytes of every id; none where an id has no token.
         pairs: int64[n, 4]: left, right, new, rank. Of equal pairs the first counts.
         byte_ids: int64[256].
-        characters: whether a piece begins as its characters; those that are no token, as the `byte_ids` of
-            their bytes. Otherwise it begins as its bytes.
-        whole: bool[ids]: a piece that equals the token of such an id becomes it at once. The constructors
-            leave out tokens that merging makes anyway, for which it changes nothing.
+        characters: whether a piece begins as its characters; those that are no token, as the
+            `byte_ids` of their bytes. Otherwise it begins as its bytes.
+        whole: bool[ids]: a piece that equals the token of such an id becomes it at once. The
+            constructors leave out tokens that merging makes anyway, for which it changes nothing.
 
     Raises:
         FormatError: arrays that do not fit each other; two tokens for one character or whole piece.
@@ -139,10 +139,10 @@ class PairModel(ArrayModel):
         Of equal pairs the last one counts there, and so here.
 
         Args:
-            tokens: the bytes of each id, ``b""`` where there is none. The byte tokens of `byte_ids` are
-                never what a merge makes or a character begins as, if `characters` is set.
-            merges: int64[n, 2], pairs of ids, or int64[n, 3] with the id that each makes. Without that
-                it is the token of their bytes.
+            tokens: the bytes of each id, ``b""`` where there is none. The byte tokens of `byte_ids`
+                are never what a merge makes or a character begins as, if `characters` is set.
+            merges: int64[n, 2], pairs of ids, or int64[n, 3] with the id that each makes. Without
+                that it is the token of their bytes.
             special_tokens: {name: id}; `tokens` may hold bytes for them, as merges can make them.
             byte_ids, characters, whole: as the attributes.
 
@@ -190,8 +190,8 @@ class PairModel(ArrayModel):
             byte_ids, whole: as the attributes.
 
         Raises:
-            FormatError: a score that is not a number, equal tokens, or one with a character that is none:
-                that one would merge there, and is bytes here.
+            FormatError: a score that is not a number, equal tokens, or one with a character that is
+                none: that one would merge there, and is bytes here.
         """
         if np.isnan(scores[mergeable]).any():
             raise FormatError(f"the score of token {int(np.isnan(scores).argmax())} is no number.")
@@ -311,18 +311,18 @@ def last_pairs(
 ) -> Int64:
     """Return int64[n, 4]: left, right, new, rank of the pair of each token that merging can make.
 
-    tiktoken and SentencePiece merge any two neighbors that together spell a token: first those that spell
-    the token of lowest rank, of equals the leftmost. Written out as pairs, one is enough for each token: the
-    two symbols that are left just before the end when the token is encoded alone.
+    tiktoken and SentencePiece merge any two neighbors that together spell a token: first those that
+    spell the token of lowest rank, of equals the leftmost. Written out as pairs, one is enough for
+    each token: the two symbols that are left just before the end when the token is encoded alone.
 
     Proof: suppose neighbors a and b spell the token t in some text. No merge has crossed the ends of a and b,
-    so the merges within happened in the order in which t alone is encoded: each time the lowest rank, then
-    the leftmost, of what is there. Every step leaves one symbol less, so two symbols are left exactly once,
-    and they are a and b.
+    so the merges within happened in the order in which t alone is encoded: each time the lowest
+    rank, then the leftmost, of what is there. Every step leaves one symbol less, so two symbols are
+    left exactly once, and they are a and b.
 
-    A token that never comes down to two symbols is made in no text. Only a piece that equals it can become
-    it, and tiktoken does that. All steps before the last make shorter tokens, so pairs are found from the
-    shortest token to the longest.
+    A token that never comes down to two symbols is made in no text. Only a piece that equals it can
+    become it, and tiktoken does that. All steps before the last make shorter tokens, so pairs are
+    found from the shortest token to the longest.
 
     Args:
         tokens: by id.

@@ -25,14 +25,14 @@ UNKNOWN_PENALTY = 10.0  # SentencePiece's; a part of the model, for it decides i
 class UnigramModel(Vocabulary):
     """Scores of tokens; a piece is encoded by the path of greatest score sum.
 
-    Sums are float64, added from left to right; of two equal sums at a position the one whose last token
-    begins first stays. SentencePiece and Hugging Face's Unigram decide alike, so ids are equal as long as
-    SentencePiece's float32 sums are exact, or with `single`.
+    Sums are float64, added from left to right; of two equal sums at a position the one whose last
+    token begins first stays. SentencePiece and Hugging Face's Unigram decide alike, so ids are
+    equal as long as SentencePiece's float32 sums are exact, or with `single`.
 
     Attributes:
         scores: float64[n], logarithms of probabilities of the ordinary tokens.
-        fallback: as in `Vocabulary`. A character that is no token by itself may be spelled by these tokens,
-            for 10 less than the lowest score of the other tokens.
+        fallback: as in `Vocabulary`. A character that is no token by itself may be spelled by these
+            tokens, for 10 less than the lowest score of the other tokens.
         byte_score: what each byte of such a character costs instead; None: as said.
         single: sums are kept in float32, as SentencePiece does; so a piece must be a whole document.
 

@@ -64,12 +64,12 @@ class Vocabulary(ArrayModel):
     Attributes:
         special_tokens: ids 0, 1, …; never matched in text.
         data, offsets: uint8[N], int64[n + 1]: the bytes of the ordinary tokens, whose ids follow.
-        fallback: None where every single byte is a token. Else int64[256]: the id of the token of each
-            byte; these are not matched, but spell characters for which there is no token.
+        fallback: None where every single byte is a token. Else int64[256]: the id of the token of
+            each byte; these are not matched, but spell characters for which there is no token.
 
     Raises:
-        FormatError: tokens that are empty, cut inside a character, or no complete alphabet. Equal tokens are
-            found when `trie` is first used.
+        FormatError: tokens that are empty, cut inside a character, or no complete alphabet. Equal
+            tokens are found when `trie` is first used.
     """
 
     data: Bytes

@@ -1,8 +1,8 @@
 """Normalizer: what happens to a document before it is cut.
 
 A character is *stable* in a form if the form never changes it, never combines it with a character before
-it and never moves it: canonical combining class 0 and Quick_Check=Yes, in the terms of Unicode's annex 15.
-Text may be cut in front of a stable character and normalized in parts.
+it and never moves it: canonical combining class 0 and Quick_Check=Yes, in the terms of Unicode's
+annex 15. Text may be cut in front of a stable character and normalized in parts.
 
 Hugging Face's `tokenizers` has older tables than Python. To the library, a character that is younger than
 its tables is *plain*: it has no decomposition, class 0 and combines with nothing. So it is stable here too.
@@ -39,12 +39,12 @@ class Normalizer:
     """Changes to a document, in this order; by default none.
 
     Attributes:
-        form: a Unicode normalization form, equal to that of Hugging Face's `tokenizers`, which leaves
-            characters alone that are younger than its Unicode tables. Only the few characters around one
-            that may change go through `unicodedata`.
+        form: a Unicode normalization form, equal to that of Hugging Face's `tokenizers`, which
+            leaves characters alone that are younger than its Unicode tables. Only the few
+            characters around one that may change go through `unicodedata`.
         marks: U+2581, SentencePiece's space, becomes a space; toktk's models hold spaces only.
-        prefix: a space is put in front of every document that is not empty; ``unless_space``: only where
-            it does not begin with a space.
+        prefix: a space is put in front of every document that is not empty; ``unless_space``: only
+            where it does not begin with a space.
 
     Raises:
         PatternError: an unknown form or prefix.
@@ -170,8 +170,8 @@ def _without_marks(data: Bytes, offsets: Int64) -> tuple[Bytes, Int64]:
 def stability(form: Form) -> npt.NDArray[np.uint8]:
     """Return a value for each code point below `END`.
 
-    `STABLE`, as all `plain_characters` are; the combining class, where a character may only be moved; or
-    `DOUBTFUL`, where only normalizing tells.
+    `STABLE`, as all `plain_characters` are; the combining class, where a character may only be
+    moved; or `DOUBTFUL`, where only normalizing tells.
     """
     values = np.zeros(END, dtype=np.uint8)
     for code in range(0x80, END):

@@ -1,8 +1,8 @@
 """Corpus -> PieceTable: text is cut and counted on its bytes, by threads that share nothing.
 
-Memory is bounded by the distinct pieces (once per thread) and the batches in flight, never by the corpus.
-Sums do not depend on order. So the counts depend neither on threads, nor on batches or document order.
-`toktk.educational.count_pieces` does the same slowly.
+Memory is bounded by the distinct pieces (once per thread) and the batches in flight, never by the
+corpus. Sums do not depend on order. So the counts depend neither on threads, nor on batches or
+document order. `toktk.educational.count_pieces` does the same slowly.
 """
 
 from __future__ import annotations

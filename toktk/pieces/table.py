@@ -34,8 +34,8 @@ class PieceTable:
         entry_count: int64[entries], occurrences, > 0.
         groups: the G names, sorted.
         totals: int64[G, 7]; columns as in toktk.kernels.text_totals.
-        aligned: int64[G, 2]; documents with an alignment id, and the sum (modulo 2**64) of the hashes
-            of those ids, so that two groups with the same ids have equal rows.
+        aligned: int64[G, 2]; documents with an alignment id, and the sum (modulo 2**64) of the
+            hashes of those ids, so that two groups with the same ids have equal rows.
         pretokenizer: signature of what cut the text.
     """
 

@@ -59,8 +59,8 @@ class Tables(ABC):
     def stored(cls, pattern: str, make: Callable[[], Self]) -> Self:
         """Return the tables stored for `pattern`, or make and store them.
 
-        The key holds the number of a format instead of a hash of toktk's sources: compiling a pattern
-        takes up to a second, and an edit anywhere else is no reason to do it again.
+        The key holds the number of a format instead of a hash of toktk's sources: compiling a
+        pattern takes up to a second, and an edit anywhere else is no reason to do it again.
         """
         key = [cls.__name__.lower(), cls.FORMAT, f"regex {regex.__version__}", pattern]
         store = Store()

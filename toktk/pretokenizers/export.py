@@ -14,12 +14,12 @@ from toktk.pretokenizers.pretokenizer import Pretokenizer
 def exported_pattern(pretokenizer: Pretokenizer) -> str:
     """Return the pattern as Oniguruma and Rust's engines read it.
 
-    All cut alike at characters that their Unicode tables know alike. A character assigned in the last
-    years may be a letter to one and nothing to another.
+    All cut alike at characters that their Unicode tables know alike. A character assigned in the
+    last years may be a letter to one and nothing to another.
 
     Raises:
-        FormatError: the pattern is not all, only the `regex` library runs it, or it can match the empty
-            string, after which every library goes on in its own way.
+        FormatError: the pattern is not all, only the `regex` library runs it, or it can match the
+            empty string, after which every library goes on in its own way.
     """
     pattern = pretokenizer.pattern
     if not pretokenizer.is_plain:

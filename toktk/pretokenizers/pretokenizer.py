@@ -44,14 +44,14 @@ class Pieces(NamedTuple):
 class Pretokenizer:
     """A split pattern: matches are pieces, and what lies between two matches is a piece too.
 
-    Nothing is dropped: joined, the pieces of a text are the normalized text. Trainers use the pattern
-    alone, which normalizes nothing. Published tokenizers may do more before.
+    Nothing is dropped: joined, the pieces of a text are the normalized text. Trainers use the
+    pattern alone, which normalizes nothing. Published tokenizers may do more before.
 
     Attributes:
         name: as listed by ``toktk ls pretokenizers``, or ``regex-<hash>``.
         pattern: a regular expression in the syntax of the `regex` library.
-        before: patterns that cut first, in turn. Each one cuts the pieces of the last, matches and gaps, as
-            texts of their own, like Hugging Face's Sequence of Split "isolated".
+        before: patterns that cut first, in turn. Each one cuts the pieces of the last, matches and
+            gaps, as texts of their own, like Hugging Face's Sequence of Split "isolated".
         normalizer: changes the text before it is cut.
         added: strings that are pieces wherever they occur in the raw document, leftmost and then
             longest. The text between them is normalized and cut as documents of its own.

@@ -1,18 +1,20 @@
 """Automaton -> boundary transducer: two table look-ups per byte, piece ends as output, no re-reading.
 
-A *composite* state is a queue of runs of the automaton. Run 0 is at work on the current piece. Whenever a
-run passes a place where its piece may end, that end is written down, and a fresh run begins there, as the
-next of the queue. A run that may end later after all takes back the ends behind its own. When run 0 dies,
-the end that it wrote last stays, and the run behind it takes its place. So nothing is read twice.
+A *composite* state is a queue of runs of the automaton. Run 0 is at work on the current piece.
+Whenever a run passes a place where its piece may end, that end is written down, and a fresh run
+begins there, as the next of the queue. A run that may end later after all takes back the ends
+behind its own. When run 0 dies, the end that it wrote last stays, and the run behind it takes its
+place. So nothing is read twice.
 
 With each byte, the transducer moves the place of the next end and writes the position there. Most of the
 time the next end is not used yet, and what is written is written over: there is nothing to decide.
-Few composites are reachable. Where a queue would become longer than `MAX_RUNS`, or a run dies without a
-match, that run is `LOST`; should it come to be run 0, the transducer *bails*: the caller finds this one
-piece with the plain automaton and goes on behind it. That keeps every pattern exact and the tables small.
+Few composites are reachable. Where a queue would become longer than `MAX_RUNS`, or a run dies
+without a match, that run is `LOST`; should it come to be run 0, the transducer *bails*: the caller
+finds this one piece with the plain automaton and goes on behind it. That keeps every pattern exact
+and the tables small.
 
-The composites are then spelled out over the bytes of UTF-8. Inside a character, states that treat all
-characters of more than one byte alike share their rows.
+The composites are then spelled out over the bytes of UTF-8. Inside a character, states that treat
+all characters of more than one byte alike share their rows.
 """
 
 from __future__ import annotations
@@ -41,16 +43,16 @@ class Transducer(Tables):
     """The tables that the scanning kernels read.
 
     Attributes:
-        rows: uint32[n]; the row of the next state for row + byte. State s has row 256 * s. The last two
-            states bail; the next end is in use in the first of them, and not in the second.
+        rows: uint32[n]; the row of the next state for row + byte. State s has row 256 * s. The last
+            two states bail; the next end is in use in the first of them, and not in the second.
         moves: int8[n]; how the next end moves for row + byte, before the position is written there.
-        finish: int8[S, 3]; what the end of the text does to a state that does not bail: how the next end
-            moves; whether the text's end is the end of a piece, and not a matter of the plain automaton;
-            how far behind the next end those begin that may be taken back.
+        finish: int8[S, 3]; what the end of the text does to a state that does not bail: how the
+            next end moves; whether the text's end is the end of a piece, and not a matter of the
+            plain automaton; how far behind the next end those begin that may be taken back.
         bytes_table: uint32[nodes * 256]; (next node << 8 | class + 1) for a byte, 0 inside a character.
         next_state: int16[A * C], accept: uint8[A * (C + 1)]: the automaton itself, flat.
-        certain: bool[65536]; whether a piece ends between characters, whatever came before them, for
-            (class + 1) << 8 | (class + 1).
+        certain: bool[65536]; whether a piece ends between characters, whatever came before them,
+            for (class + 1) << 8 | (class + 1).
     """
 
     FORMAT = 4

@@ -26,8 +26,8 @@ class Head:
 
     Attributes:
         style: of the cells, as rich knows it.
-        spare: 0: the column always stays; columns with 1, 2, … are left out in this order where the table is
-            too wide.
+        spare: 0: the column always stays; columns with 1, 2, … are left out in this order where the
+            table is too wide.
         folds: long cells become several lines where the table is too wide.
         legend: a line that explains the column; it goes where the column goes.
     """

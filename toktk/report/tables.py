@@ -1,7 +1,7 @@
 """The tables of a run: sizes or tokenizers down, figures across; then languages; then the legend.
 
-Everything is read from the records and what is stored beside them, so a run just made and one read back
-look the same.
+Everything is read from the records and what is stored beside them, so a run just made and one read
+back look the same.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ def results_page(records: Sequence[Record], about: Mapping[str, Any], width: int
     Tokenizers that were trained here are shown by size, others a row each.
 
     Args:
-        about: what is known besides: ``unreached``, the sizes left out, as in run.json; ``engines``,
-            {label: [engine, why]}; ``failed``, {label: why there are no figures}.
+        about: what is known besides: ``unreached``, the sizes left out, as in run.json;
+            ``engines``, {label: [engine, why]}; ``failed``, {label: why there are no figures}.
     """
     shown = families(records, about.get("unreached", ()))
     if not shown:
@@ -190,8 +190,8 @@ def _groups_tables(
 ) -> list[Table]:
     """Return the tables over groups: tokens per parallel line, or else bytes per token.
 
-    With `sized`, families stand side by side at as many sizes as fit, one alone with its parity. Else each
-    family is one tokenizer. Families that do not fit a table go to tables of their own.
+    With `sized`, families stand side by side at as many sizes as fit, one alone with its parity.
+    Else each family is one tokenizer. Families that do not fit a table go to tables of their own.
     """
     first = families[0]
     if len(first.groups) < 2:

@@ -1,7 +1,7 @@
 """The engines that can be timed: toktk and the libraries that encode, each called as its own users call it.
 
-An `Engine` says what to run, in the parent; an `Adapter` runs it, in a process of its own. The adapter is
-built from a source, a JSON-able mapping that says where the tokenizer is.
+An `Engine` says what to run, in the parent; an `Adapter` runs it, in a process of its own. The
+adapter is built from a source, a JSON-able mapping that says where the tokenizer is.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class Engine:
 def engines_for(loaded: Loaded, folder: Path) -> list[Engine]:
     """Return the engines to try: the reference library first, toktk's if it has one, then peers.
 
-    A peer that is installed is always tried; whether it can load the tokenizer shows in its process.
-    Files that the engines read are written to `folder`, which is empty. A reference library that cannot be
-    timed is a FormatError.
+    A peer that is installed is always tried; whether it can load the tokenizer shows in its
+    process. Files that the engines read are written to `folder`, which is empty. A reference
+    library that cannot be timed is a FormatError.
 
     Raises:
         FormatError: the reference library is none that can be timed.

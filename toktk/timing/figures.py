@@ -30,12 +30,12 @@ class Timing:
         tokenizer: its label.
         engine: "toktk", or a library.
         threads: that the engine was allowed.
-        what: ids (how many documents have the reference library's ids), load (seconds from the file to
-            the first ids, in a fresh process, the library imported), cold (the first text of a fresh
-            engine), warm (text it has not seen, after other text), cold_ratio and warm_ratio (speed,
-            over the reference library's), memory (bytes by which the peak rose from before loading to
-            after all timing), or pathological:<kind> (exponent of CPU time against length, and MB/s at
-            the longest).
+        what: ids (how many documents have the reference library's ids), load (seconds from the file
+            to the first ids, in a fresh process, the library imported), cold (the first text of a
+            fresh engine), warm (text it has not seen, after other text), cold_ratio and warm_ratio
+            (speed, over the reference library's), memory (bytes by which the peak rose from before
+            loading to after all timing), or pathological:<kind> (exponent of CPU time against
+            length, and MB/s at the longest).
         value: None where it was not measured; `note` says why.
         low, high: of load, cold and warm the quartiles, of ratios and exponents the 95 % interval.
         unit: "s", "MB/s" (10**6 bytes of UTF-8), "ratio", "bytes", "documents" or "exponent".
@@ -75,8 +75,8 @@ def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Interva
     """Return the geometric mean of paired ratios with its 95 % interval; None of less than two.
 
     The interval is Student's for the mean of the logarithms (W. S. Gosset, "The probable error of a
-    mean", Biometrika 6, 1908). The two engines of a pair had the same text at nearly the same time, so
-    the interval is free of what is hard about a slice, or slow about a moment.
+    mean", Biometrika 6, 1908). The two engines of a pair had the same text at nearly the same time,
+    so the interval is free of what is hard about a slice, or slow about a moment.
     """
     logs = [math.log(a / b) for a, b in zip(numerators, denominators, strict=True)]
     if len(logs) < 2:

@@ -44,8 +44,8 @@ def text(kind: str, n: int, variant: int = 0) -> bytes:
 def pathological(label: str, engines: Sequence[Engine], folder: Path, jobs: int) -> list[Timing]:
     """Time toktk's engine and the reference library on each kind, at doubling lengths, in CPU seconds.
 
-    Peers are left out. `engines` are those with equal ids so far, the reference library first; texts for
-    their processes are written to `folder`.
+    Peers are left out. `engines` are those with equal ids so far, the reference library first;
+    texts for their processes are written to `folder`.
     """
     chosen = [engine for engine in engines if engine is engines[0] or engine.name == "toktk"]
     processes = [EngineProcess(engine, jobs) for engine in chosen]

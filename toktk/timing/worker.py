@@ -1,7 +1,7 @@
 """The engine's own process: it holds one engine, encodes what it is told to, and keeps the time itself.
 
-Requests come as lines of JSON on standard input, answers go out as lines of JSON. What a library prints
-goes to standard error.
+Requests come as lines of JSON on standard input, answers go out as lines of JSON. What a library
+prints goes to standard error.
 """
 
 from __future__ import annotations

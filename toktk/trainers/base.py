@@ -38,11 +38,11 @@ class Card:
         lossless: ``decode(encode(text)) == text``, `reserved` left out.
         reserved: characters that do not round trip.
         model: the kind of its models, which decides how they can be run; None where it does not say.
-        takes: the options that ``__init__`` takes, by name; None: those of its signature. The command line
-            fills these: `pretokenizer` (a Pretokenizer), `special_tokens` (a list of names),
-            `min_frequency`, `max_token_length` (in bytes), `score` (a name of
-            `toktk.trainers.pair_scores.PAIR_SCORES`) and `seed`. A sweep refuses an option that the trainer
-            does not take, apart from the seed.
+        takes: the options that ``__init__`` takes, by name; None: those of its signature. The
+            command line fills these: `pretokenizer` (a Pretokenizer), `special_tokens` (a list of
+            names), `min_frequency`, `max_token_length` (in bytes), `score` (a name of
+            `toktk.trainers.pair_scores.PAIR_SCORES`) and `seed`. A sweep refuses an option that the
+            trainer does not take, apart from the seed.
         notes: known defects, and what else a user should know; a sentence each.
     """
 
@@ -94,8 +94,8 @@ class TrainingData:
 
     Args:
         count: turns a pretokenizer into the piece table of the corpus, all groups added up.
-        progress: called with the number of ids learned since the last call; a trainer advances it by
-            its largest size in all.
+        progress: called with the number of ids learned since the last call; a trainer advances it
+            by its largest size in all.
         jobs: threads; they change no result.
     """
 
@@ -148,8 +148,8 @@ class Trained:
 
     Attributes:
         tokenizers: one for each size in reach, in the order asked.
-        available: where a size is out of reach, how many ids the text gives; else None, also where the
-            trainer cannot tell.
+        available: where a size is out of reach, how many ids the text gives; else None, also where
+            the trainer cannot tell.
     """
 
     tokenizers: tuple[Tokenizer, ...]
@@ -159,15 +159,15 @@ class Trained:
 class Trainer(Protocol):
     """A builder of vocabularies. Parameters go to ``__init__`` and nowhere else.
 
-    The class attribute `card` says what a trainer can and cannot do; `toktk.testing.check_trainer` holds it
-    to that. One pass evaluates all tokenizers whose merges begin the next one's.
+    The class attribute `card` says what a trainer can and cannot do; `toktk.testing.check_trainer`
+    holds it to that. One pass evaluates all tokenizers whose merges begin the next one's.
     """
 
     def train(self, data: TrainingData, sizes: Sequence[int]) -> Trained:
         """Return one tokenizer for each size that can be reached.
 
-        A size counts all ids, special tokens and alphabet included. A size that the text cannot fill is
-        left out; that no size can be filled is an error.
+        A size counts all ids, special tokens and alphabet included. A size that the text cannot
+        fill is left out; that no size can be filled is an error.
 
         Raises:
             TrainingError: a size below the alphabet, or no size can be reached.
@@ -199,8 +199,8 @@ def train_each(
 ) -> tuple[dict[int, Model], int | None]:
     """Train anew for each size, from the smallest on, until one is out of reach.
 
-    ``train(size)`` returns the model, or how many ids the text gives where these are fewer. Returns the
-    models by size, and that number if there was one.
+    ``train(size)`` returns the model, or how many ids the text gives where these are fewer. Returns
+    the models by size, and that number if there was one.
     """
     models: dict[int, Model] = {}
     available: int | None = None
@@ -247,9 +247,9 @@ class BaseTrainer:
     ) -> Trained:
         """Return the models as tokenizers, called ``bpe-50k`` after the trainer and the size.
 
-        A text that fills no size has no model and is refused. `why` follows on "the text gives 400", such as
-        " before no pair occurs twice"; `advice` is what a user can do besides asking for less, such as
-        "lower min_frequency, ".
+        A text that fills no size has no model and is refused. `why` follows on "the text gives
+        400", such as " before no pair occurs twice"; `advice` is what a user can do besides asking
+        for less, such as "lower min_frequency, ".
         """
         if not models:
             gives = "fewer" if available is None else f"{available:,}"

@@ -26,22 +26,23 @@ from toktk.trainers.pair_scores import PAIR_SCORES, PairScore
 class BpeTrainer(BaseTrainer):
     """Byte-level BPE (Sennrich et al. 2016), every size from one training.
 
-    Merges and ids equal those of Hugging Face's ``BpeTrainer`` with the same pretokenizer and the whole byte
-    alphabet; counts are 64 bits wide where theirs are 32. Each step merges the most frequent pair, and of
-    equally frequent ones that with the smallest (left id, right id). Pairs are counted with overlaps: "aaa"
-    holds (a, a) twice. The result does not depend on threads or the order of documents.
+    Merges and ids equal those of Hugging Face's ``BpeTrainer`` with the same pretokenizer and the
+    whole byte alphabet; counts are 64 bits wide where theirs are 32. Each step merges the most
+    frequent pair, and of equally frequent ones that with the smallest (left id, right id). Pairs
+    are counted with overlaps: "aaa" holds (a, a) twice. The result does not depend on threads or
+    the order of documents.
 
-    With another `score` each step merges the pair of the highest score; ties are decided alike, and the
-    merges encode by rank, as any BPE does. `min_frequency` still limits counts. Without it, scores such as
-    the ratio begin with the rarest accidents of the text.
+    With another `score` each step merges the pair of the highest score; ties are decided alike, and
+    the merges encode by rank, as any BPE does. `min_frequency` still limits counts. Without it,
+    scores such as the ratio begin with the rarest accidents of the text.
 
     Args:
         pretokenizer: a name or a pattern.
         special_tokens: get the first ids; text is never merged into them.
         min_frequency: stop when the best pair occurs less often; 0 and 1 mean the same.
         max_token_length: most bytes of a token. (Hugging Face's option of this name allows one less.)
-        score: a name known to `toktk.trainers.pair_scores.PAIR_SCORES`, or a function as that module says.
-            "count" is several times faster than any other.
+        score: a name known to `toktk.trainers.pair_scores.PAIR_SCORES`, or a function as that
+            module says. "count" is several times faster than any other.
     """
 
     name = "bpe"

@@ -116,10 +116,10 @@ def find_seeds(
 ) -> Seeds:
     """Return the `seed_size` substrings that cover the most characters: occurrences times length.
 
-    Candidates occur `least` times or more, have at most `longest` characters and `max_bytes` bytes, and hold
-    the `allowed` characters (bool[C]). A candidate that the same character always follows is left out, for
-    the longer one stands for it, unless it is a whole piece. All whole pieces that occur `least` times are
-    seeds, whatever their rank.
+    Candidates occur `least` times or more, have at most `longest` characters and `max_bytes` bytes,
+    and hold the `allowed` characters (bool[C]). A candidate that the same character always follows
+    is left out, for the longer one stands for it, unless it is a whole piece. All whole pieces that
+    occur `least` times are seeds, whatever their rank.
     """
     least = max(least, 1)
     letters = characters.by_code(np.where(allowed, np.arange(allowed.size) + 1, 0), 0)

@@ -174,8 +174,8 @@ class SpUnigramTrainer(_SentencePieceTrainer):
 
     Args:
         special_tokens: get the ids after ``<unk>``; never found in text.
-        character_coverage: the share of the text's characters that become tokens of their own, the most
-            frequent first; the others are spelled in bytes. 0.98 to 1.
+        character_coverage: the share of the text's characters that become tokens of their own, the
+            most frequent first; the others are spelled in bytes. 0.98 to 1.
         max_token_chars: most characters of a token, 1 to 512.
     """
 

@@ -45,24 +45,26 @@ _RESERVED = (0, 0x2581)
 class UnigramTrainer(BaseTrainer):
     """Unigram (Kudo 2018) in SentencePiece 0.2.3's order of steps, every size from one training.
 
-    Seeds are the substrings of the pieces that cover the most characters (occurrences times length), and
-    all whole pieces seen twice. Each round takes two steps of expectation and maximization (digamma in the
-    second), and prunes to 0.75 of the vocabulary by what the likelihood would lose. The last prune goes to
-    1.1 times the size. Then tokens that encode no text are dropped, and the most likely remain. The path does
-    not depend on the size until its last prune. So the sizes branch off one path, and each vocabulary equals
-    that of a training for this size alone. No result depends on threads or the order of documents.
+    Seeds are the substrings of the pieces that cover the most characters (occurrences times
+    length), and all whole pieces seen twice. Each round takes two steps of expectation and
+    maximization (digamma in the second), and prunes to 0.75 of the vocabulary by what the
+    likelihood would lose. The last prune goes to 1.1 times the size. Then tokens that encode no
+    text are dropped, and the most likely remain. The path does not depend on the size until its
+    last prune. So the sizes branch off one path, and each vocabulary equals that of a training for
+    this size alone. No result depends on threads or the order of documents.
 
-    Differences from SentencePiece: pieces come from any pretokenizer; counts are 64 bits wide; sums of
-    expectations are exact; seeds come from distinct pieces with their counts, and one that the same character
-    always follows is left out; scores are rounded to 1/1024.
+    Differences from SentencePiece: pieces come from any pretokenizer; counts are 64 bits wide; sums
+    of expectations are exact; seeds come from distinct pieces with their counts, and one that the
+    same character always follows is left out; scores are rounded to 1/1024.
 
     Args:
         pretokenizer: a name or a pattern.
         special_tokens: get the first ids; text is never encoded by them.
-        alphabet: "bytes": the 256 bytes are tokens like others, and spell what no longer token covers;
-            frequent characters are tokens as long as they take no more than an eighth of the ids.
-            "characters", as in SentencePiece: frequent characters are tokens, bytes stand in for rare ones
-            only, and "<unk>" is the first special token. None: characters for metaspace, else bytes.
+        alphabet: "bytes": the 256 bytes are tokens like others, and spell what no longer token
+            covers; frequent characters are tokens as long as they take no more than an eighth of
+            the ids. "characters", as in SentencePiece: frequent characters are tokens, bytes stand
+            in for rare ones only, and "<unk>" is the first special token. None: characters for
+            metaspace, else bytes.
         character_coverage: share of the text that these characters make up.
         seed_size: most seeds, whole pieces aside.
         min_frequency: least occurrences of a seed.

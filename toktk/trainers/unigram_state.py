@@ -191,9 +191,9 @@ def digamma(x: Float64) -> Float64:
 class UnigramState:
     """Tokens and scores, with the lattices that go with them.
 
-    Ids 0..n-1 are tokens. Id ``n + c`` is character c (of `Characters.distinct`) where it is no token:
-    spelled by bytes, or unknown. A token that was dropped keeps its id for a while: it takes longer to
-    renumber all edges than to go over some that have the probability 0.
+    Ids 0..n-1 are tokens. Id ``n + c`` is character c (of `Characters.distinct`) where it is no
+    token: spelled by bytes, or unknown. A token that was dropped keeps its id for a while: it takes
+    longer to renumber all edges than to go over some that have the probability 0.
 
     Attributes:
         home: int32[n]: where the token begins in `Characters.codes`; its index in `distinct` if it is one
@@ -205,8 +205,8 @@ class UnigramState:
         required: bool[n]: characters that are never dropped here.
         spelling: int16[C, 4]: the bytes of each character, -1 after the last; all -1 where it is unknown.
         by_bytes: bytes are tokens like others; else a character that is no token is unknown.
-        scale: the power of two by which expectations are multiplied, to be added as whole numbers: their sum
-            stays below 2**53.
+        scale: the power of two by which expectations are multiplied, to be added as whole numbers:
+            their sum stays below 2**53.
     """
 
     def __init__(
@@ -251,8 +251,8 @@ class UnigramState:
     def reestimate(self) -> None:
         """Take one step of expectation and maximization; drop what is hardly expected.
 
-        The scores are ``digamma(expected) - digamma(sum)``: the expected logs under a Dirichlet posterior.
-        They make the rare rarer (Liang and Klein 2007).
+        The scores are ``digamma(expected) - digamma(sum)``: the expected logs under a Dirichlet
+        posterior. They make the rare rarer (Liang and Klein 2007).
         """
         sums = self.lattices.expect(np.exp(self._scores(self.alive)), self.scale)
         expected = sums / self.scale
