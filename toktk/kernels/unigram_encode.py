@@ -81,7 +81,7 @@ def _log_add(a, b):
     return high + math.log1p(math.exp(low - high))
 
 
-@kernel
+@inlined
 def _arrive(best, back, at, score, step):
     """Enter a path of `score` that ends at `at` with `step`; where `back` is None, sum over paths."""
     if back is None:
@@ -90,7 +90,7 @@ def _arrive(best, back, at, score, step):
         best[at], back[at] = score, step
 
 
-@kernel
+@inlined
 def _walk(data, start, n, table, score_at, unknown, spells, best, back):
     """Walk along all paths of the span of `n` bytes at `start`; `best[0]` is set."""
     for i in range(n):
