@@ -14,9 +14,9 @@ from toktk.kernels import bpe_train as k
 _BUDGET = 4096  # merges between two reports
 
 
-def grown(array: npt.NDArray[Any], rows: int, fill: float = 0) -> npt.NDArray[Any]:
-    """Return a longer copy of an array, its new rows `fill`."""
-    longer = np.full((rows, *array.shape[1:]), fill, dtype=array.dtype)
+def grown(array: npt.NDArray[Any], rows: int) -> npt.NDArray[Any]:
+    """Return a longer copy of an array, its new rows zero; they take no memory before they are used."""
+    longer = np.zeros((rows, *array.shape[1:]), dtype=array.dtype)
     longer[: array.shape[0]] = array
     return longer
 
@@ -124,8 +124,7 @@ class MergeLoop:
         """Merge until `target` ids exist; return False when no pair reaches the floor before."""
         while True:
             before = self.n_tokens
-            arrays = self.text, self.pairs, self.queue, self.sides, self.merges, self.state
-            why = k.merge_steps(*arrays, target, self.floor, self.longest, _BUDGET)
+            why = self._merge(target)
             if progress is not None:
                 progress(self.n_tokens - before)
             if why == k.DONE:
@@ -136,6 +135,11 @@ class MergeLoop:
                 self._grow_pool()
             elif why == k.GROW_PAIRS:
                 self._grow_pairs()
+
+    def _merge(self, target: int) -> int:
+        # No local holds the arrays: those that grow are freed one by one.
+        arrays = self.text, self.pairs, self.queue, self.sides, self.merges, self.state
+        return int(k.merge_steps(*arrays, target, self.floor, self.longest, _BUDGET))
 
     def _grow_pool(self) -> None:
         pool = self.text.pool

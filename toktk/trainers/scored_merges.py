@@ -79,9 +79,11 @@ class ScoredMerges(MergeLoop):
 
     def _grow_queue(self, capacity: int) -> None:
         ranking = self.ranking
+        scores = grown(ranking.scores, capacity)
+        scores[ranking.scores.size :] = -np.inf
         self.ranking = ranking._replace(
             tree=np.empty(2 * capacity, dtype=np.int32),
-            scores=grown(ranking.scores, capacity, -np.inf),
+            scores=scores,
             links=grown(ranking.links, capacity),
             seen=grown(ranking.seen, capacity),
             changed=grown(ranking.changed, capacity),
