@@ -246,6 +246,8 @@ def stopped(args: list[object], home: Path, how: signal.Signals) -> tuple[int, s
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # Tests that run in the background of a shell hand on an ignored SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     end = time.monotonic() + 120
     while not list((home / "cells").glob("pieces/[0-9a-f]*/cell.json")):
