@@ -13,6 +13,7 @@ from toktk.lab.measure import (
     Measurer,
     Outcome,
     TokenizerFamily,
+    failed_metrics,
     results_of,
     without_figures,
 )
@@ -20,6 +21,7 @@ from toktk.lab.meter import Meter
 from toktk.lab.plan import BenchPlan
 from toktk.loading.load import Loaded, open_tokenizer
 from toktk.loading.sample import first_documents
+from toktk.registry import show_cause
 from toktk.tokenizer import NATIVE, Tokenizer
 
 
@@ -36,6 +38,11 @@ class Bench:
     loaded: dict[str, Loaded] = field(default_factory=dict)
     tokenizers: dict[str, Tokenizer] = field(default_factory=dict)
     failed: dict[str, ToktkError] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> list[str]:
+        """The tokenizers that the run writes: none."""
+        return []
 
     def prepare(self) -> str:
         """Load the tokenizers, hold each against its library, and return the signature of the run.
@@ -109,9 +116,11 @@ class Bench:
             "options": {**plan.measures.describe(), "jobs": plan.jobs},
         }
         failed = {label: str(error) for label, error in self.failed.items()}
+        failed |= failed_metrics(plan.measures, measurer.failed, self.meter)
         return Outcome(results_of(self.tokenizers, figures), facts, described, failed=failed)
 
     def _fail(self, label: str, error: ToktkError) -> None:
+        show_cause(error)
         self.failed[label] = error
         self.tokenizers.pop(label, None)
         self.meter.remark(f"{label} is left out: {in_a_line(error)}")
