@@ -185,14 +185,15 @@ class RunFolder:
         try:
             staged = RunFolder(stage)
             moves = [(staged._target(name), self._target(name)) for name in (*files, NAME)]
+            # What is not in the stage was moved before an interruption.
+            moves = [(source, target) for source, target in moves if source.exists()]
             for _, target in moves:
                 target.parent.mkdir(parents=True, exist_ok=True)
-            for source, target in moves[:-1]:
-                if source.exists():  # else it was moved before an interruption
-                    source.replace(target)
+            *first, (new_document, document) = moves
+            for source, target in first:
+                source.replace(target)
             self._clear(files)
-            source, target = moves[-1]
-            source.replace(target)
+            new_document.replace(document)
         except OSError as error:
             raise _unwritable(self.path, error) from error
         return self._left(files)

@@ -172,14 +172,16 @@ class Results:
             table = arrow.read_parquet(path)
             metadata = table.schema.metadata or {}
             schema = metadata.get(_SCHEMA_KEY, b"none").decode()
-            if schema != str(SCHEMA):
-                raise refused(f"schema {schema}; this toktk reads schema {SCHEMA}")
-            if table.schema != cls(()).to_arrow().schema:
-                columns = ", ".join(f"{field.name}: {field.type}" for field in table.schema)
-                raise refused(f"other columns than those of schema {SCHEMA}: {columns}")
+            if schema != str(SCHEMA) or table.schema != cls(()).to_arrow().schema:
+                columns = ", ".join(f"{field.name} ({field.type})" for field in table.schema)
+                raise refused(
+                    f"schema {schema} with the columns {columns}; this toktk reads schema {SCHEMA}"
+                )
             about = shapes.parse(metadata.get(_ABOUT_KEY, b"{}"))
             if wrong := shapes.misfit(about, _ABOUT):
                 raise refused(f"{wrong}, in {_ABOUT_KEY.decode()}")
+            if any(len(engine) != 2 for engine in about.get("engines", {}).values()):
+                raise refused("an engine that is no pair of name and reason")
             rows = table.to_pylist()
             if missing := [n for n in _NEVER_NULL if table.column(n).null_count]:
                 raise refused(f"nulls in {', '.join(missing)}")
