@@ -13,9 +13,10 @@ from toktk.lab.measure import (
     Measurer,
     Outcome,
     TokenizerFamily,
-    failed_metrics,
+    remark_on,
     results_of,
     without_figures,
+    without_metrics,
 )
 from toktk.lab.meter import Meter
 from toktk.lab.plan import BenchPlan
@@ -54,6 +55,7 @@ class Bench:
         """
         plan, meter = self.plan, self.meter
         plan.check()
+        remark_on(plan.measures.broken, meter)
         with meter.step("load", "", len(plan.specs), "tokenizers") as advance:
             for label, spec in plan.labels.items():
                 try:
@@ -116,7 +118,8 @@ class Bench:
             "options": {**plan.measures.describe(), "jobs": plan.jobs},
         }
         failed = {label: str(error) for label, error in self.failed.items()}
-        failed |= failed_metrics(plan.measures, measurer.failed, self.meter)
+        remark_on(measurer.failed, self.meter)
+        failed |= without_metrics(plan.measures, measurer.failed)
         return Outcome(results_of(self.tokenizers, figures), facts, described, failed=failed)
 
     def _fail(self, label: str, error: ToktkError) -> None:

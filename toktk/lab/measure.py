@@ -169,17 +169,19 @@ def evaluate(
     return results_of(labelled, figures)
 
 
-def failed_metrics(
-    measures: Measures, failed: Mapping[str, PluginError], meter: Meter
-) -> dict[str, str]:
-    """Remark on each metric that is left out; return those that a run has to name as failed.
-
-    A plug-in that cannot even be loaded, and that nobody asked for, is no fault of the run.
-    """
-    for name, error in (broken := {**measures.broken, **failed}).items():
+def remark_on(metrics: Mapping[str, PluginError], meter: Meter) -> None:
+    """Say of metrics of other packages that they are left out, and why."""
+    for name, error in metrics.items():
         show_cause(error)
         meter.remark(f"metric {name} is left out: {in_a_line(error)}")
-    named = broken if measures.metrics else failed
+
+
+def without_metrics(measures: Measures, failed: Mapping[str, PluginError]) -> dict[str, str]:
+    """Return the metrics that a run has to name as failed, with the reasons, as `Outcome.failed`.
+
+    One that cannot even be loaded, and that nobody asked for, is no fault of the run.
+    """
+    named = {**(measures.broken if measures.metrics else {}), **failed}
     return {f"metric {name}": str(error) for name, error in named.items()}
 
 

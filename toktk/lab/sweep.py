@@ -16,8 +16,9 @@ from toktk.lab.measure import (
     Measurer,
     Outcome,
     TokenizerFamily,
-    failed_metrics,
+    remark_on,
     without_figures,
+    without_metrics,
 )
 from toktk.lab.meter import Meter
 from toktk.lab.plan import Family, SweepPlan
@@ -50,6 +51,8 @@ class Sweep:
         """
         plan = self.plan
         plan.check()
+        if plan.evaluation is not None:
+            remark_on(plan.measures.broken, self.meter)
         for role, corpus in (("training", plan.training), ("evaluation", plan.evaluation)):
             if corpus is not None:
                 with self.meter.step("fingerprint", role):
@@ -122,7 +125,8 @@ class Sweep:
             return Outcome(None, facts, described, trained, failed=failed)
         import pyarrow as pa
 
-        failed |= failed_metrics(plan.measures, without, meter)
+        remark_on(without, meter)
+        failed |= without_metrics(plan.measures, without)
         described["evaluation"] = _described(plan.evaluation, figures[-1].reading)
         records = tuple(record for measured in figures for record in measured.results)
         results = Results(records, {"unreached": unreached})
