@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from command_line import good, run
 from small_corpora import PARALLEL, write_parallel
 
+from toktk.cli import main
 from toktk.corpus import Corpus
 from toktk.errors import PluginError
 from toktk.lab.measure import evaluate
@@ -209,13 +211,15 @@ def test_out_of_memory_is_nobodys_fault(install, corpus: list[str], tmp_path: Pa
 
 
 def test_tracebacks_are_shown_for_debugging(
-    install, corpus: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    install, corpus: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install("trains")
+    command = ["sweep", *map(str, corpus), "-t", "bpe", "-t", "trains"]
+    assert "Traceback" not in CliRunner().invoke(main, command).stderr
     monkeypatch.setenv("TOKTK_DEBUG", "1")
-    with pytest.raises(Exception, match="without figures"):
-        run("sweep", *corpus, "-t", "bpe", "-t", "trains")
-    capfd.readouterr()
+    shown = CliRunner().invoke(main, command).stderr
+    assert "Traceback" in shown
+    assert "OSError: boom in training" in shown
 
 
 def test_from_python_a_metric_nobody_asked_for_is_a_warning(install) -> None:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from toktk.errors import StorageError
 from toktk.lab.document import NAME, read_document, recorded_files, write_document
 from toktk.lab.folder import RunFolder, files_in, open_folder
+from toktk.lab.run import Run, keep_timings
 from toktk.report.records import SCHEMA
 
 LABEL = "bpe-300"
@@ -422,6 +423,19 @@ def test_another_process_holds_the_folder(tmp_path: Path) -> None:
     with open_folder(tmp_path) as folder:  # the lock went with its process
         assert folder.locked
     assert list(tmp_path.iterdir()) == []
+
+
+def test_timings_are_kept_only_with_the_run_that_they_are_of(tmp_path: Path) -> None:
+    write_run(tmp_path, NEW)
+    mine = read_document(tmp_path)
+    assert mine is not None
+    keep_timings(Run(tmp_path, mine, None), {"asked": {}, "timings": []})
+    with open_folder(tmp_path) as folder:
+        assert (folder.find(SIGNATURE) or {})["throughput"] == {"asked": {}, "timings": []}
+    write_run(tmp_path, NEW, "f" * 64)
+    with pytest.raises(StorageError, match="holds another run by now"):
+        keep_timings(Run(tmp_path, mine, None), {"asked": {}, "timings": []})
+    assert "throughput" not in (read_document(tmp_path) or {})
 
 
 # run.json of odd types ----------------------------------------------------------------------------
