@@ -38,7 +38,7 @@ def test_force_leaves_what_no_run_wrote(corpus: list[str], tmp_path: Path, label
     assert "run.json is damaged" in fails(*command)
     shown = good(*command, "--force")
     named = "chapter.tex, tokenizers/mine, tokenizers/notes.txt"
-    assert f"left as they are in {folder}, for no run recorded them: {named}" in shown.stderr
+    assert f"left in {folder}, for no run wrote them as they are: {named}" in shown.stderr
     assert before.items() <= contents(folder).items()
 
 

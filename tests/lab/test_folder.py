@@ -334,6 +334,27 @@ def kill_after(survived: int, patched: pytest.MonkeyPatch) -> None:
         patched.setattr(Path, name, step)
 
 
+def test_interrupted_between_moves_the_new_run_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(tmp_path, {"results.parquet": "old"}, "a" * 64)
+    with monkeypatch.context() as patched:
+        do = Path.replace
+
+        def replace(path: Path, target: Path) -> None:
+            if target.name == NAME and ".toktk-" not in str(target):
+                raise KeyboardInterrupt
+            do(path, target)
+
+        patched.setattr(Path, "replace", replace)
+        with pytest.raises(KeyboardInterrupt):
+            write_run(tmp_path, NEW, "b" * 64)
+    with open_folder(tmp_path) as folder:
+        folder.recover()
+        assert folder.find("b" * 64) is not None
+    assert set(tree(tmp_path)) == {NAME, *NEW, "tokenizers", f"tokenizers/{LABEL}"}
+
+
 def test_killed_before_the_new_run_is_whole_the_old_one_is_there(tmp_path: Path) -> None:
     write_run(tmp_path, NEW, "a" * 64)
     before = tree(tmp_path)

@@ -35,7 +35,9 @@ TOKENIZERS = "tokenizers"
 _OWN = {NAME, "results.parquet", "curves.parquet", TOKENIZERS, "report.html"}
 _STAGE = re.compile(r"\.toktk-[0-9a-f]{16}")
 # What an interrupted `atomic_write` leaves.
-_HALF_WRITTEN = re.compile(r"\.(run\.json|results\.parquet|curves\.parquet)\.[0-9a-f]{8}")
+_HALF_WRITTEN = re.compile(
+    r"\.(run\.json|results\.parquet|curves\.parquet)\.([0-9a-f]{8}-)?[0-9a-f]{8}"
+)
 _DAY = 24 * 3600.0
 _NAMED = 5  # of what a message lists
 
@@ -53,6 +55,7 @@ class RunFolder:
         self.path = path
         self.locked = locked
         self.busy = busy
+        self._is_moving = False
 
     def refuse_if_busy(self) -> None:
         """Raise StorageError if another process writes here."""
@@ -132,6 +135,7 @@ class RunFolder:
         for label in labels:
             folder = self._inside([TOKENIZERS, label])
             if folder.exists():
+                self._target(f"{TOKENIZERS}/{label}/tokenizer.json")
                 for child in folder.iterdir():
                     if child.is_symlink():
                         raise _in_the_way(child)
@@ -160,7 +164,10 @@ class RunFolder:
 
     @contextlib.contextmanager
     def stage(self) -> Iterator[Path]:
-        """Yield a new hidden folder for the files of a run; it goes at the end, unless moved from."""
+        """Yield a new hidden folder for the files of a run, which goes at the end.
+
+        It stays where `commit` was interrupted, for the next run to `recover`.
+        """
         stage = self.path / f".toktk-{os.urandom(8).hex()}"
         try:
             stage.mkdir()
@@ -168,7 +175,8 @@ class RunFolder:
         except OSError as error:
             raise _unwritable(self.path, error) from error
         finally:
-            shutil.rmtree(stage, ignore_errors=True)
+            if not self._is_moving:
+                shutil.rmtree(stage, ignore_errors=True)
 
     def commit(self, stage: Path) -> list[str]:
         """Move a run that is staged whole into place, and delete what the one before it recorded.
@@ -190,10 +198,12 @@ class RunFolder:
             for _, target in moves:
                 target.parent.mkdir(parents=True, exist_ok=True)
             *first, (new_document, document) = moves
+            self._is_moving = True
             for source, target in first:
                 source.replace(target)
             self._clear(files)
             new_document.replace(document)
+            self._is_moving = False
         except OSError as error:
             raise _unwritable(self.path, error) from error
         return self._left(files)
@@ -290,7 +300,7 @@ def files_in(stage: Path) -> dict[str, dict[str, Any]]:
 
 def left_line(path: Path, left: list[str]) -> str:
     """Return what is said of files that a run leaves as they are."""
-    return f"left as they are in {path}, for no run recorded them: {_listed(left)}"
+    return f"left in {path}, for no run wrote them as they are: {_listed(left)}"
 
 
 def _listed(names: list[str]) -> str:
