@@ -40,6 +40,10 @@ class StorageError(ToktkError):
     """A result could not be written or read."""
 
 
+class PluginError(ToktkError):
+    """Code of another package failed; `__cause__` is what it raised."""
+
+
 class MissingExtraError(ToktkError):
     """An optional dependency is needed."""
 

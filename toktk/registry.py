@@ -6,18 +6,21 @@ entry-point group of its kind, such as ``toktk.trainers``. ``TOKTK_PLUGINS=0`` l
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import pkgutil
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from toktk.errors import ToktkError, did_you_mean
+from toktk.errors import PluginError, ToktkError, did_you_mean, in_a_line
 
 OWN = "toktk"
+_LONGEST = 400  # characters of what foreign code says of its failure
 
 _LAZY = re.compile(r"toktk(\.\w+)+:\w+")
 
@@ -62,21 +65,24 @@ class Registry:
         """Return the object called `name`, importing its module on first use.
 
         Raises:
-            ToktkError: nothing or more than one thing is called so, or a plugin is broken.
+            PluginError: what is called so cannot be imported, or is something else.
+            ToktkError: nothing or more than one thing is called so.
         """
         entry = self._provider(name)
         if callable(entry):
             return entry()
         try:
             target = entry.load()
+        except MemoryError:
+            raise
         except Exception as error:  # foreign code: importing it can raise anything
-            raise ToktkError(
+            raise PluginError(
                 f"the {self.kind} {name!r} of {_origin(entry)} cannot be loaded.",
-                f"Found: {type(error).__name__}: {error} (importing {entry.value}).",
+                f"Found: {_raised(error)} (importing {entry.value}).",
                 "Update or uninstall that package, or set TOKTK_PLUGINS=0 to go without plugins.",
             ) from error
         if not self._accepts(target):
-            raise ToktkError(
+            raise PluginError(
                 f"the {self.kind} {name!r} of {_origin(entry)} is not one.",
                 f"Found: {type(target).__name__} at {entry.value}; expected {self._expected}.",
             )
@@ -111,6 +117,52 @@ class Registry:
             for entry in _installed(self.group, tuple(sys.path)):
                 providers.setdefault(entry.name, []).append(entry)
         return providers
+
+
+@contextlib.contextmanager
+def guarded(what: str, *targets: object) -> Iterator[None]:
+    """Turn what the code of other packages raises within into an error that names it.
+
+    Nothing is turned where all `targets` (what is called: functions, classes or their instances) are
+    toktk's own. A ToktkError passes, for it is a message already, and so does a MemoryError, which is
+    nobody's fault.
+
+    Raises:
+        PluginError: `what` failed.
+    """
+    try:
+        yield
+    except (ToktkError, MemoryError):
+        raise
+    except Exception as error:
+        packages = [name for target in targets if (name := package_of(target)) != OWN]
+        if not packages:
+            raise
+        raise PluginError(
+            f"{what} failed.",
+            f"Found: {_raised(error)}, in code of {' or '.join(dict.fromkeys(packages))}.",
+            "Set TOKTK_DEBUG=1 to see where, and tell that package's author.",
+        ) from error
+
+
+def package_of(target: object) -> str:
+    """Return the top-level package that a function or a class, or the class of an instance, is from."""
+    module = getattr(target, "__module__", None) or type(target).__module__
+    return str(module).partition(".")[0]
+
+
+def show_cause(error: BaseException) -> None:
+    """With ``TOKTK_DEBUG=1``, print the traceback of an error that ends in a message."""
+    if os.environ.get("TOKTK_DEBUG") == "1":
+        traceback.print_exception(error)
+
+
+def _raised(error: Exception) -> str:
+    try:
+        text = in_a_line(error)[:_LONGEST]
+    except Exception:  # its own text is foreign code too
+        text = ""
+    return f"{type(error).__name__}: {text}".rstrip(": ")
 
 
 @functools.lru_cache(maxsize=16)

@@ -158,6 +158,15 @@ def test_several_pretokenizers_have_their_name_in_the_label(plan: SweepPlan) -> 
     assert {r.tokenizer for r in result.results} == set(result.trained)
 
 
+@pytest.mark.parametrize("name", ["o200k", "O200K"])
+def test_two_tokenizers_of_one_label_are_refused(plan: SweepPlan, name: str) -> None:
+    cuts = (Pretokenizer.of("o200k"), Pretokenizer(name, r"\S+|\s+"))
+    with pytest.raises(TrainingError, match="two tokenizers would be called"):
+        sweep(dataclasses.replace(plan, pretokenizers=cuts))
+    with pytest.raises(TrainingError, match="more than 200"):
+        sweep(dataclasses.replace(plan, pretokenizers=(cuts[0], Pretokenizer("x" * 200, "a"))))
+
+
 def test_nasty_text_and_a_pattern_that_does_not_compile(tmp_path: Path) -> None:
     options = ReaderOptions(group_column="lang")
     nasty = load_corpus(str(write_nasty(tmp_path / "nasty.jsonl")), options)

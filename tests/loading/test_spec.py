@@ -39,12 +39,15 @@ def test_names(text, wanted):
         ("with.dots-1.5", "with.dots-1.5"),
         ("a=b/tokenizer.json", "a=b"),
         ("a:b/x.json", "x"),
+        ("folder/.model", "model"),
+        ("folder/a\x1bb.json", "a_b"),
+        ("folder/con.json", "_con"),
     ],
 )
 def test_paths_and_their_labels(tmp_path, monkeypatch, file, label):
     path = tmp_path / file
     path.parent.mkdir(exist_ok=True)
-    if path.suffix in ("", ".5"):
+    if path.suffix in ("", ".5") and path.name != ".model":
         path.mkdir()
     else:
         path.touch()
@@ -87,3 +90,10 @@ def test_encodings_are_those_of_the_library():
     import tiktoken
 
     assert set(ENCODINGS) == set(tiktoken.list_encoding_names())
+
+
+@pytest.mark.parametrize("label", ["..", ".", ".x", "a\x1b", "con", "x" * 201, "a?"])
+def test_an_odd_label_is_refused(tmp_path, label):
+    (tmp_path / "tokenizer.json").touch()
+    with pytest.raises(FormatError, match="a tokenizer cannot be called"):
+        parse_spec(f"{label}={tmp_path}")

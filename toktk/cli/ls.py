@@ -12,6 +12,7 @@ import click
 from toktk.cli.options import format_option, output_option
 from toktk.cli.output import emit_rows
 from toktk.errors import ToktkError, in_a_line
+from toktk.registry import guarded
 
 Row = tuple[str, ...]
 
@@ -56,13 +57,13 @@ def _listed(kind: str) -> tuple[Row, list[Row]]:
     for name, origin in registry.names().items():
         try:
             target = registry.load(name)
+            if kind == "patterns" and not isinstance(target, str):
+                continue
+            with guarded(f"the {registry.kind} {name!r}", target):
+                cells = list(describe(target))
         except ToktkError as error:
             cells = [""] * len(columns)
             cells[what] = in_a_line(error)
-        else:
-            if kind == "patterns" and not isinstance(target, str):
-                continue
-            cells = list(describe(target))
         rows.append((name, *cells, origin))
     return ("name", *columns, "origin"), rows
 

@@ -13,13 +13,16 @@ from toktk.lab.measure import (
     Measurer,
     Outcome,
     TokenizerFamily,
+    remark_on,
     results_of,
     without_figures,
+    without_metrics,
 )
 from toktk.lab.meter import Meter
 from toktk.lab.plan import BenchPlan
 from toktk.loading.load import Loaded, open_tokenizer
 from toktk.loading.sample import first_documents
+from toktk.registry import show_cause
 from toktk.tokenizer import NATIVE, Tokenizer
 
 
@@ -37,6 +40,11 @@ class Bench:
     tokenizers: dict[str, Tokenizer] = field(default_factory=dict)
     failed: dict[str, ToktkError] = field(default_factory=dict)
 
+    @property
+    def labels(self) -> list[str]:
+        """The tokenizers that the run writes: none."""
+        return []
+
     def prepare(self) -> str:
         """Load the tokenizers, hold each against its library, and return the signature of the run.
 
@@ -47,6 +55,7 @@ class Bench:
         """
         plan, meter = self.plan, self.meter
         plan.check()
+        remark_on(plan.measures.broken, meter)
         with meter.step("load", "", len(plan.specs), "tokenizers") as advance:
             for label, spec in plan.labels.items():
                 try:
@@ -109,9 +118,12 @@ class Bench:
             "options": {**plan.measures.describe(), "jobs": plan.jobs},
         }
         failed = {label: str(error) for label, error in self.failed.items()}
+        remark_on(measurer.failed, self.meter)
+        failed |= without_metrics(plan.measures, measurer.failed)
         return Outcome(results_of(self.tokenizers, figures), facts, described, failed=failed)
 
     def _fail(self, label: str, error: ToktkError) -> None:
+        show_cause(error)
         self.failed[label] = error
         self.tokenizers.pop(label, None)
         self.meter.remark(f"{label} is left out: {in_a_line(error)}")

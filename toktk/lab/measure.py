@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,15 +14,16 @@ import numpy as np
 from toktk import arrow
 from toktk.arrays import read_arrays, write_arrays
 from toktk.corpus import Corpus
-from toktk.errors import FormatError, ToktkError, TrainingError, in_a_line
+from toktk.errors import FormatError, PluginError, ToktkError, TrainingError, in_a_line
 from toktk.evaluation.base import Evaluation
 from toktk.evaluation.evaluation import evaluate as evaluate_models
 from toktk.lab.counted import CountedCorpora, CountedCorpus, Reading
 from toktk.lab.meter import Meter
 from toktk.lab.plan import Measures
-from toktk.metrics.base import MetricOptions
+from toktk.metrics.base import Figure, Metric, MetricOptions
 from toktk.pieces.table import POOLED
 from toktk.pretokenizers.patterns import PATTERNS
+from toktk.registry import OWN, guarded, package_of, show_cause
 from toktk.report.records import Record, signature
 from toktk.report.results import Results
 from toktk.runtime import usable_cores
@@ -136,6 +139,8 @@ def evaluate(
         FormatError: no tokenizer, two of one name, or a library fails at the text.
         MetricError: the text cannot carry a metric that was asked for.
         CorpusError: the text cannot be read.
+        PluginError: a metric that was asked for, or a tokenizer, is of another package and fails; a
+            metric that was not asked for is left out, with a warning.
     """
     if isinstance(tokenizers, Mapping):
         labelled = dict(tokenizers)
@@ -157,7 +162,27 @@ def evaluate(
         if isinstance(outcome, ToktkError):
             raise outcome
         figures[family.label] = outcome
+    for error in (*measures.broken.values(), *measurer.failed.values()):
+        if metrics:
+            raise error
+        warnings.warn(in_a_line(error), stacklevel=2)
     return results_of(labelled, figures)
+
+
+def remark_on(metrics: Mapping[str, PluginError], meter: Meter) -> None:
+    """Say of metrics of other packages that they are left out, and why."""
+    for name, error in metrics.items():
+        show_cause(error)
+        meter.remark(f"metric {name} is left out: {in_a_line(error)}")
+
+
+def without_metrics(measures: Measures, failed: Mapping[str, PluginError]) -> dict[str, str]:
+    """Return the metrics that a run has to name as failed, with the reasons, as `Outcome.failed`.
+
+    One that cannot even be loaded, and that nobody asked for, is no fault of the run.
+    """
+    named = {**(measures.broken if measures.metrics else {}), **failed}
+    return {f"metric {name}": str(error) for name, error in named.items()}
 
 
 def results_of(
@@ -175,11 +200,13 @@ class Measurer:
 
     Attributes:
         counted: the counted corpora; its store keeps the figures, its meter is told what is measured.
+        failed: metrics of other packages that failed, by name; their figures are left out.
     """
 
     corpus: Corpus
     measures: Measures
     counted: CountedCorpora
+    failed: dict[str, PluginError] = field(default_factory=dict)
 
     def measure(
         self, families: Sequence[TokenizerFamily], drop: bool = True
@@ -226,20 +253,24 @@ class Measurer:
 
     def _measured(self, family: TokenizerFamily) -> FamilyFigures | ToktkError:
         total = sum(len(self._counted_under(t).table) for t in family.tokenizers.values())
+        failed: dict[str, PluginError] = {}
         try:
             with self.counted.meter.step("measure", family.label, total, "pieces") as advance:
                 evaluations = self._evaluations(family, advance)
                 records: list[Record] = []
                 for label, evaluation in evaluations.items():
-                    records += self._records(family, label, evaluation)
+                    records += self._records(family, label, evaluation, failed)
                 figures = FamilyFigures(
                     Results(tuple(records)),
                     _curves(family, [*evaluations.values()]),
                     self._counted_under(next(iter(family.tokenizers.values()))).reading,
                 )
-        except FormatError as error:  # a library that fails at the text
+        except (FormatError, PluginError) as error:  # a library or a plug-in that fails at the text
             return error
-        self.counted.store.write("figures", self._key(family), figures.save)
+        if failed:
+            self.failed.update({**failed, **self.failed})
+        else:
+            self.counted.store.write("figures", self._key(family), figures.save)
         self.counted.meter.remark(_line(family, figures))
         return figures
 
@@ -254,21 +285,27 @@ class Measurer:
         for cut in family.cuts:
             alike = {n: t for n, t in family.tokenizers.items() if t.pretokenizer.key == cut}
             counted = self._counted_under(next(iter(alike.values())))
-            shared = evaluate_models(
-                counted.table,
-                [tokenizer.model for tokenizer in alike.values()],
-                every_size=family.trainer is not None,  # for its curve
-                jobs=self.counted.jobs,
-                totals=counted.totals,
-                progress=progress,
-            )
+            models = [tokenizer.model for tokenizer in alike.values()]
+            with guarded(f"the model of {family.label}", *models):
+                shared = evaluate_models(
+                    counted.table,
+                    models,
+                    every_size=family.trainer is not None,  # for its curve
+                    jobs=self.counted.jobs,
+                    totals=counted.totals,
+                    progress=progress,
+                )
             evaluations |= zip(alike, shared, strict=True)
         return {label: evaluations[label] for label in family.tokenizers}
 
     def _records(
-        self, family: TokenizerFamily, label: str, evaluation: Evaluation
+        self,
+        family: TokenizerFamily,
+        label: str,
+        evaluation: Evaluation,
+        failed: dict[str, PluginError],
     ) -> Iterator[Record]:
-        """Yield the figures of one tokenizer."""
+        """Yield the figures of one tokenizer; metrics that fail are put into `failed`."""
         tokenizer = family.tokenizers[label]
         reference = self.measures.reference
         options = MetricOptions(reference=reference)
@@ -281,7 +318,12 @@ class Measurer:
             asked = self.measures.metrics or (name == "parity" and reference is not None)
             if not (asked or metric.applies(evaluation)):
                 continue
-            for figure in metric.compute(evaluation, tokenizer.vocab_size, options):
+            try:
+                figures = _computed(metric, evaluation, tokenizer.vocab_size, options)
+            except PluginError as error:
+                failed.setdefault(name, error)
+                continue
+            for figure in figures:
                 if metric.pieces and hides_pieces:
                     figure = replace(figure, value=None, note=NO_PIECES)
                 yield Record(
@@ -305,6 +347,34 @@ class Measurer:
                         agg=figure.metric.partition("|")[2] or "sum",
                     ),
                 )
+
+
+def _computed(
+    metric: Metric, evaluation: Evaluation, size: int, options: MetricOptions
+) -> list[Figure]:
+    """Return the figures of a metric; those of other packages are checked.
+
+    Raises:
+        PluginError: a metric of another package fails, or gives something else.
+    """
+    with guarded(f"the metric {metric.name!r}", metric.compute):
+        figures = [*metric.compute(evaluation, size, options)]
+        if package_of(metric.compute) != OWN:
+            for figure in figures:
+                _check_figure(figure)
+        return figures
+
+
+def _check_figure(figure: object) -> None:
+    if not isinstance(figure, Figure):
+        raise TypeError(f"it gives {figure!r:.100}, not a Figure")
+    texts = (figure.group, figure.metric, figure.unit)
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError(f"group, metric and unit must be strings, not {texts!r:.100}")
+    if figure.value is not None and not math.isfinite(figure.value):
+        raise ValueError(
+            f"{figure.metric} of {figure.group} is {figure.value}, not a number or None"
+        )
 
 
 def _line(family: TokenizerFamily, figures: FamilyFigures) -> str:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from toktk.cache import code_digest
 from toktk.corpus import Corpus
-from toktk.errors import FormatError, ToktkError, TrainingError
+from toktk.errors import FormatError, PluginError, ToktkError, TrainingError
 from toktk.loading.spec import parse_spec
 from toktk.metrics import METRICS
 from toktk.metrics.base import Metric
 from toktk.models.inference import INFERENCE, Inference, cannot_run
+from toktk.names import alike, file_name, trouble_with
 from toktk.pretokenizers.patterns import DEFAULT_PRETOKENIZER
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.registry import OWN
+from toktk.registry import OWN, Registry, guarded, package_of
+from toktk.sizes import size_label
 from toktk.trainers import DEFAULT_TRAINERS, TRAINERS
 from toktk.trainers.base import card_of, options_of
 from toktk.trainers.pair_scores import PAIR_SCORES
@@ -39,17 +40,29 @@ class Measures:
 
     @functools.cached_property
     def definitions(self) -> dict[str, Metric]:
-        """The metrics asked for, or all, by name."""
-        return {name: METRICS.load(name) for name in self.metrics or METRICS.names()}
+        """The metrics asked for, or all, by name; without the `broken` ones."""
+        return self._loaded[0]
+
+    @property
+    def broken(self) -> dict[str, PluginError]:
+        """Plug-ins among them that cannot be loaded, by name."""
+        return self._loaded[1]
+
+    @functools.cached_property
+    def _loaded(self) -> tuple[dict[str, Metric], dict[str, PluginError]]:
+        return _load(METRICS, self.metrics or METRICS.names())
 
     def check(self) -> None:
-        """Raise a ToktkError for an unknown metric, or a plug-in that is broken."""
-        self.describe()
+        """Raise a ToktkError for an unknown metric, or where all that were asked for are broken."""
+        if not self.definitions:
+            raise next(iter(self.broken.values()))
 
     def describe(self) -> dict[str, Any]:
         """Return the metrics' origins and the reference, JSON-able."""
+        # One that was asked for and is broken is tried again; of the others a run does without.
+        self.check()
         origins = METRICS.names()
-        chosen = {name: origins[name] for name in self.definitions}
+        chosen = {name: origins[name] for name in self.metrics or self.definitions}
         return {"metrics": chosen, "reference": self.reference}
 
     def key(self) -> dict[str, Any]:
@@ -80,9 +93,10 @@ class Family:
     method: Inference | None = None
 
     def trainer(self) -> Any:
-        """Make the trainer; an impossible parameter is an error."""
+        """Make the trainer; an impossible parameter is an error, a plug-in that fails a PluginError."""
         cut = {} if self.pretokenizer is None else {"pretokenizer": self.pretokenizer}
-        return self.build(**self.given, **cut)
+        with guarded(f"the trainer {self.name!r}", self.build):
+            return self.build(**self.given, **cut)
 
     def run_by(self, name: str, method: Inference) -> Family:
         """Return the family with its vocabularies run by another inference method."""
@@ -145,15 +159,46 @@ class SweepPlan:
     jobs: int = 1
     force: bool = False
 
-    @functools.cached_property
+    @property
     def families(self) -> list[Family]:
-        """What is to be trained, in order: each serves all sizes."""
+        """What is to be trained, in order: each serves all sizes. The `broken` ones are left out."""
+        return self._families[0]
+
+    @property
+    def broken(self) -> dict[str, PluginError]:
+        """Plug-ins that cannot be loaded or that fail at the start, by label, name or kind and name."""
+        return self._families[1]
+
+    @property
+    def labels(self) -> list[str]:
+        """What the tokenizers are called that this makes; those out of reach included."""
+        return [f"{f.label}-{size_label(size)}" for f in self.families for size in self.sizes]
+
+    @functools.cached_property
+    def _families(self) -> tuple[list[Family], dict[str, PluginError]]:
         if not self.sizes:
             raise TrainingError("a sweep needs at least one size.", "Give sizes, such as 8k,32k.")
-        options = {name: options_of(TRAINERS.load(name)) for name in self.trainers}
+        trainers, broken = _load(TRAINERS, self.trainers)
+        methods, broken_methods = _load(INFERENCE, self.inference or ("own",))
+        broken |= {f"inference {name}": error for name, error in broken_methods.items()}
+        families = []
+        for family in self._trained(trainers):
+            try:
+                family.trainer()
+            except PluginError as error:
+                broken[family.label] = error
+                continue
+            families += [
+                family if name == "own" else family.run_by(name, method)
+                for name, method in methods.items()
+            ]
+        return families, broken
+
+    def _trained(self, trainers: Mapping[str, Any]) -> Iterator[Family]:
+        """Yield the families as they are trained, each to be run by every inference method."""
+        options = {name: options_of(trainer) for name, trainer in trainers.items()}
         # A pretokenizer must mean something to one of the trainers; the others go without.
         some_cut = any("pretokenizer" in names or more for names, more in options.values())
-        families = []
         for name, (takes, takes_any) in options.items():
             unknown = [] if takes_any else [p for p in self.parameters if p not in takes]
             if self.pretokenizers and not some_cut:
@@ -162,20 +207,14 @@ class SweepPlan:
                 raise _not_taken(name, unknown, takes)
             seed = {"seed": self.seed} if "seed" in takes else {}
             given = {**self.parameters, **seed}
-            build, origin = TRAINERS.load(name), TRAINERS.names()[name]
+            build, origin = trainers[name], TRAINERS.names()[name]
             if "pretokenizer" not in takes and not (takes_any and self.pretokenizers):
-                families.append(Family(name, name, origin, build, None, given))
+                yield Family(file_name(name), name, origin, build, None, given)
                 continue
             cuts = self.pretokenizers or (Pretokenizer.of(DEFAULT_PRETOKENIZER),)
             for cut in cuts:
                 label = file_name(name if len(cuts) == 1 else f"{name}-{cut.name}")
-                families.append(Family(label, name, origin, build, cut, given))
-        methods = {name: INFERENCE.load(name) for name in self.inference or ("own",)}
-        return [
-            family if name == "own" else family.run_by(name, method)
-            for family in families
-            for name, method in methods.items()
-        ]
+                yield Family(label, name, origin, build, cut, given)
 
     def check(self) -> None:
         """Raise a ToktkError for what can be found wrong without reading text."""
@@ -183,11 +222,30 @@ class SweepPlan:
             raise TrainingError(
                 "the sizes of a plan must ascend, each once.", f"Found: {self.sizes}."
             )
+        if not self.families:
+            raise next(iter(self.broken.values()))
+        self._check_labels()
         for family in self.families:
-            family.trainer()
             family.check_inference()
         if self.evaluation is not None:
             self.measures.check()
+
+    def _check_labels(self) -> None:
+        """Refuse labels that cannot name folders, and two that some systems take for one."""
+        first: dict[str, str] = {}
+        for label in self.labels:
+            if trouble := trouble_with(label):
+                raise TrainingError(
+                    f"a tokenizer cannot be called {label!r}.",
+                    f"Found: {trouble}.",
+                    "The label is made of the names of trainer, pretokenizer and inference method.",
+                )
+            if (other := first.setdefault(alike(label), label)) is not label:
+                raise TrainingError(
+                    f"two tokenizers would be called {label!r} and {other!r}.",
+                    "Found: names that differ in nothing that every file system tells apart.",
+                    "Sweep them apart: give the second trainer or pretokenizer a run of its own.",
+                )
 
     def describe(self) -> dict[str, Any]:
         """Return what determines the results, corpora left out, JSON-able."""
@@ -265,6 +323,20 @@ class BenchPlan:
         return f"bench-{file_name(self.corpus.name)[:60]}"
 
 
+def _load(
+    registry: Registry, names: Iterable[str]
+) -> tuple[dict[str, Any], dict[str, PluginError]]:
+    """Return what loads, by name, and what is broken."""
+    loaded: dict[str, Any] = {}
+    broken: dict[str, PluginError] = {}
+    for name in names:
+        try:
+            loaded[name] = registry.load(name)
+        except PluginError as error:
+            broken[name] = error
+    return loaded, broken
+
+
 def _label_of(spec: str) -> str:
     try:
         return parse_spec(spec).label
@@ -274,10 +346,5 @@ def _label_of(spec: str) -> str:
 
 def _code_of(target: Callable[..., Any]) -> str:
     """Return a hash of the code of a plug-in; nothing for toktk's own, which every key holds."""
-    package = target.__module__.partition(".")[0]
+    package = package_of(target)
     return "" if package == OWN else code_digest(package)
-
-
-def file_name(text: str) -> str:
-    """Return `text` as the name of a file: what might not be allowed becomes ``_``."""
-    return re.sub(r"[^\w.+-]", "_", text).strip(".") or "_"

@@ -1,37 +1,38 @@
 """A run: carried out once, kept in a directory with all that is needed to judge and repeat it.
 
-``run.json`` is written last: a directory without it holds an unfinished run.
+``run.json`` takes its place last: a directory without it holds no finished run.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from toktk import __version__, arrow
-from toktk.errors import FormatError, StorageError, in_a_line
+from toktk import __version__
+from toktk.errors import FormatError, PluginError, StorageError, in_a_line
 from toktk.kernels import cache_directory
 from toktk.lab.bench import Bench
+from toktk.lab.document import read_document, write_document
 from toktk.lab.environment import environment
+from toktk.lab.folder import TOKENIZERS, RunFolder, files_in, left_line, open_folder
 from toktk.lab.measure import Outcome
 from toktk.lab.meter import Meter
 from toktk.lab.sweep import Sweep
 from toktk.paths import atomic_write
+from toktk.registry import guarded
 from toktk.report.records import SCHEMA
 from toktk.report.results import Results
 from toktk.runtime import gc_off
 
-_OVERWRITE = "Choose another folder with -o, or overwrite it with --force."
-_OWN = {"run.json", "results.parquet", "curves.parquet", "tokenizers", "report.html"}
+_IDENTITY = ("signature", "finished", "files")  # of run.json: what tells one run from another
 
 
-@dataclass(frozen=True)
+@dataclass
 class Run:
     """A run that is there, carried out just now or before.
 
@@ -40,7 +41,8 @@ class Run:
         document: run.json.
         results: the figures; None if nothing was to be measured.
         reused: whether it was there before.
-        trouble: why it could not be written; None if it was. The figures are here all the same.
+        trouble: why it or its timings could not be written; None if they were. The figures are here
+            all the same.
     """
 
     path: Path
@@ -68,20 +70,36 @@ def carry_out(experiment: Sweep | Bench, path: Path | None = None) -> Run:
         meter.remark("compiling kernels, once (up to a minute)")
     signature = experiment.prepare()
     path = path or Path("runs") / f"{plan.folder_name}-{signature[:8]}"
-    document = None if plan.force else _find(path, signature)
-    if document is not None:
-        measured = document["evaluation"] is not None
-        results = Results.read_parquet(path / "results.parquet") if measured else None
-        return Run(path, document, results, reused=True)
-    _prepare(path)
-    outcome = experiment.run()
-    trouble = None
-    try:
-        document = _write(path, outcome, signature, meter)
-    except StorageError as error:
-        # The figures are there: a full disk must not take them away.
-        document, trouble = _described(outcome, meter, outcome.tokenizers), error
-    return Run(path, document, outcome.results, trouble=trouble)
+    with open_folder(path) as place:
+        if (run := _found(place, signature, plan.force)) is not None:
+            return run
+        place.make_room(experiment.labels)
+        outcome = experiment.run()
+        try:
+            return Run(path, _write(place, outcome, signature, meter), outcome.results)
+        except StorageError as error:
+            # The figures are there: a full disk must not take them away.
+            document = _described(outcome, meter, outcome.tokenizers)
+            return Run(path, document, outcome.results, trouble=error)
+
+
+def _found(folder: RunFolder, signature: str, force: bool) -> Run | None:
+    """Return the run that a folder holds, or None if it is to be made."""
+    if folder.busy:
+        # What is complete can be read while another process looks at it too.
+        with contextlib.suppress(StorageError):
+            if not force and (document := folder.find(signature)) is not None:
+                return _read(folder.path, document)
+        folder.refuse_if_busy()
+    folder.recover()
+    document = None if force else folder.find(signature)
+    return None if document is None else _read(folder.path, document)
+
+
+def _read(path: Path, document: dict[str, Any]) -> Run:
+    measured = document["evaluation"] is not None
+    results = Results.read_parquet(path / "results.parquet") if measured else None
+    return Run(path, document, results, reused=True)
 
 
 def _described(
@@ -95,135 +113,64 @@ def _described(
     }
 
 
-def _find(path: Path, signature: str) -> dict[str, Any] | None:
-    """Return run.json of this very run, complete; None if nothing is in the way of making it."""
-    document = _read(path)
-    if document is None:
-        names = {child.name for child in path.iterdir()} if path.is_dir() else set()
-        strangers = sorted(name for name in names - _OWN if not name.startswith("."))
-        if strangers:
-            raise StorageError(
-                f"{path} is not empty and not a run directory.",
-                f"Found: {', '.join(strangers[:5])}{', …' if len(strangers) > 5 else ''}.",
-                "Choose another folder with -o, or write into it with --force.",
-            )
-        return None
-    version, schema = document.get("toktk", "?"), document.get("schema")
-    if schema != SCHEMA:
-        raise StorageError(
-            f"{path} holds a run that this toktk does not read.",
-            f"Found: schema {schema}, by toktk {version}; readable is schema {SCHEMA}.",
-            _OVERWRITE,
-        )
-    if document.get("signature") != signature:
-        run = str(document.get("signature"))[:8]
-        raise StorageError(
-            f"{path} holds another run.",
-            f"Found: run {run} by toktk {version}; this one is {signature[:8]}.",
-            _OVERWRITE,
-        )
-    return document if _is_complete(path, document) else None
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    file = path / "run.json"
-    try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError) as error:
-        raise StorageError(f"cannot read {file}.", f"Found: {error}.", _OVERWRITE) from error
-    return document if isinstance(document, dict) else {}
-
-
-def _is_complete(path: Path, document: dict[str, Any]) -> bool:
-    import pyarrow as pa
-
-    if document.get("failed"):
-        return False
-    try:
-        if document["evaluation"] is not None:
-            Results.read_parquet(path / "results.parquet")
-            if document.get("verb") != "bench":
-                arrow.read_parquet(path / "curves.parquet")
-    except (StorageError, OSError, pa.ArrowInvalid):
-        return False
-    folders = [tokenizer.get("folder") for tokenizer in document["tokenizers"].values()]
-    return all((path / folder).is_dir() for folder in folders if folder)
-
-
-def _prepare(path: Path) -> None:
-    """Make the folder, and make sure that it can be written, before hours of work."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            pass
-    except OSError as error:
-        raise StorageError(
-            f"cannot write to {path}.",
-            f"Found: {error.strerror or error}.",
-            "Choose another folder with -o.",
-        ) from error
-
-
-def _write(path: Path, outcome: Outcome, signature: str, meter: Meter) -> dict[str, Any]:
+def _write(folder: RunFolder, outcome: Outcome, signature: str, meter: Meter) -> dict[str, Any]:
     """Write a run, in place of what an earlier one wrote here; return its run.json."""
-    import pyarrow.parquet as pq
-
-    _prepare(path)
-    tokenizers = dict(outcome.tokenizers)
-    with meter.step("write", "", len(tokenizers), "tokenizers") as advance, gc_off():
-        _clear(path)
-        if outcome.results is not None:
-            outcome.results.write_parquet(path / "results.parquet")
-        if outcome.curves is not None:
-            with atomic_write(path / "curves.parquet") as temporary:
-                pq.write_table(outcome.curves, temporary, compression="zstd")
-        for label, tokenizer in outcome.trained.items():
-            files: dict[str, Any] = {"folder": f"tokenizers/{label}"}
-            try:
-                files |= tokenizer.save(path / "tokenizers" / label).describe()
-            except FormatError as error:
-                # A vocabulary that no file can hold has figures all the same.
-                meter.remark(f"{label} is not written: {in_a_line(error)}")
-                files = {"folder": None, "notes": [str(error)]}
-            tokenizers[label] = {**tokenizers[label], **files}
-            advance(1)
-    document = {
-        "schema": SCHEMA,
-        "toktk": __version__,
-        "signature": signature,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        **_described(outcome, meter, tokenizers),
-        "environment": environment(),
-    }
-    write_document(path, document)
+    with folder.stage() as stage:
+        tokenizers = _write_files(stage, outcome, meter)
+        document = {
+            "schema": SCHEMA,
+            "toktk": __version__,
+            "signature": signature,
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            **_described(outcome, meter, tokenizers),
+            "environment": environment(),
+            "files": files_in(stage),
+        }
+        write_document(stage, document)
+        if left := folder.commit(stage):
+            meter.remark(left_line(folder.path, left))
     return document
 
 
-def write_document(path: Path, document: dict[str, Any]) -> None:
-    """Write run.json into a run directory.
+def _write_files(stage: Path, outcome: Outcome, meter: Meter) -> dict[str, Any]:
+    """Write all but run.json; return what that says of the tokenizers."""
+    import pyarrow.parquet as pq
+
+    tokenizers = dict(outcome.tokenizers)
+    with meter.step("write", "", len(tokenizers), "tokenizers") as advance, gc_off():
+        if outcome.results is not None:
+            outcome.results.write_parquet(stage / "results.parquet")
+        if outcome.curves is not None:
+            with atomic_write(stage / "curves.parquet") as temporary:
+                pq.write_table(outcome.curves, temporary, compression="zstd")
+        for label, tokenizer in outcome.trained.items():
+            target = stage / TOKENIZERS / label
+            files: dict[str, Any] = {"folder": f"{TOKENIZERS}/{label}"}
+            try:
+                with guarded(f"the model of {label}", tokenizer.model):
+                    files |= tokenizer.save(target).describe()
+            except (FormatError, PluginError) as error:
+                # A vocabulary that no file can hold has figures all the same.
+                meter.remark(f"{label} is not written: {in_a_line(error)}")
+                shutil.rmtree(target, ignore_errors=True)
+                files = {"folder": None, "notes": [str(error)]}
+            tokenizers[label] = {**tokenizers[label], **files}
+            advance(1)
+    return tokenizers
+
+
+def keep_timings(run: Run, taken: Mapping[str, Any]) -> None:
+    """Add timings to run.json of a run, if the folder still holds that run.
 
     Raises:
-        StorageError: the disk is full, or the folder cannot be written.
+        StorageError: another run is there, or the folder cannot be written.
     """
-    with atomic_write(path / "run.json") as temporary:
-        text = json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n"
-        temporary.write_text(text, encoding="utf-8")
-
-
-def _clear(path: Path) -> None:
-    """Remove what an earlier run wrote, run.json first; only what it says is its own."""
-    try:
-        earlier = _read(path) or {}
-    except StorageError:
-        earlier = {}
-    try:
-        for name in ("run.json", "results.parquet", "curves.parquet"):
-            (path / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"cannot overwrite the run in {path}.", f"Found: {error.strerror or error}."
-        ) from error
-    for label in earlier.get("tokenizers", {}):
-        shutil.rmtree(path / "tokenizers" / Path(label).name, ignore_errors=True)
+    with open_folder(run.path) as folder:
+        folder.refuse_if_busy()
+        stored = read_document(run.path)
+        if stored is None or any(stored.get(k) != run.document.get(k) for k in _IDENTITY):
+            raise StorageError(
+                f"the timings are not kept: {run.path} holds another run by now.",
+                "Choose another folder with -o.",
+            )
+        write_document(run.path, {**run.document, "throughput": dict(taken)})

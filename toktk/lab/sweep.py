@@ -9,18 +9,21 @@ from typing import Any
 from toktk import __version__
 from toktk.cache import digest
 from toktk.corpus import Corpus
-from toktk.errors import FormatError, ToktkError, TrainingError, in_a_line
+from toktk.errors import FormatError, PluginError, ToktkError, TrainingError, in_a_line
 from toktk.lab.counted import CountedCorpora, Reading
 from toktk.lab.measure import (
     FamilyFigures,
     Measurer,
     Outcome,
     TokenizerFamily,
+    remark_on,
     without_figures,
+    without_metrics,
 )
 from toktk.lab.meter import Meter
 from toktk.lab.plan import Family, SweepPlan
 from toktk.lab.train import Trainings
+from toktk.registry import show_cause
 from toktk.report.results import Results
 from toktk.tokenizer import Tokenizer
 
@@ -35,6 +38,11 @@ class Sweep:
     plan: SweepPlan
     meter: Meter = field(default_factory=Meter)
 
+    @property
+    def labels(self) -> list[str]:
+        """The tokenizers that the run writes, where the text fills them."""
+        return self.plan.labels
+
     def prepare(self) -> str:
         """Check the plan, read the corpora once, and return the signature of the run.
 
@@ -43,6 +51,8 @@ class Sweep:
         """
         plan = self.plan
         plan.check()
+        if plan.evaluation is not None:
+            remark_on(plan.measures.broken, self.meter)
         for role, corpus in (("training", plan.training), ("evaluation", plan.evaluation)):
             if corpus is not None:
                 with self.meter.step("fingerprint", role):
@@ -69,17 +79,25 @@ class Sweep:
         figures: list[FamilyFigures] = []
         unreached: list[dict[str, Any]] = []
         failed: dict[str, str] = {}
+        without: dict[str, PluginError] = {}  # metrics
         reading: Reading | None = None
+
+        def leave_out(label: str, error: ToktkError) -> None:
+            show_cause(error)
+            failed[label] = str(error)
+            meter.remark(f"{label} is left out: {in_a_line(error)}")
+
+        for label, broken in plan.broken.items():
+            leave_out(label, broken)
         for family in plan.families:
             try:
                 training = trainings.of(family)
                 tokenizers = training.labelled(family.label)
-                figures += self._measured(family, tokenizers, counted)
-            except (TrainingError, FormatError) as error:
-                if len(plan.families) == 1:
+                figures += self._measured(family, tokenizers, counted, without)
+            except (TrainingError, FormatError, PluginError) as error:
+                if len(plan.families) + len(plan.broken) == 1:
                     raise
-                failed[family.label] = str(error)
-                meter.remark(f"{family.label} is left out: {in_a_line(error)}")
+                leave_out(family.label, error)
                 continue
             reading = training.reading or reading
             trained |= tokenizers
@@ -107,6 +125,8 @@ class Sweep:
             return Outcome(None, facts, described, trained, failed=failed)
         import pyarrow as pa
 
+        remark_on(without, meter)
+        failed |= without_metrics(plan.measures, without)
         described["evaluation"] = _described(plan.evaluation, figures[-1].reading)
         records = tuple(record for measured in figures for record in measured.results)
         results = Results(records, {"unreached": unreached})
@@ -114,14 +134,21 @@ class Sweep:
         return Outcome(results, facts, described, trained, curves, failed)
 
     def _measured(
-        self, family: Family, tokenizers: Mapping[str, Tokenizer], counted: CountedCorpora
+        self,
+        family: Family,
+        tokenizers: Mapping[str, Tokenizer],
+        counted: CountedCorpora,
+        failed: dict[str, PluginError],
     ) -> list[FamilyFigures]:
-        """Return the figures of a family; none where there is no text to measure on."""
+        """Return the figures of a family; none where there is no text to measure on.
+
+        Metrics that fail are put into `failed`.
+        """
         plan = self.plan
         if plan.evaluation is None:
             return []
         group = TokenizerFamily(family.label, tokenizers, family.name, family.inference)
-        measurer = Measurer(plan.evaluation, plan.measures, counted)
+        measurer = Measurer(plan.evaluation, plan.measures, counted, failed)
         ((_, outcome),) = measurer.measure([group], drop=False)
         if isinstance(outcome, ToktkError):
             raise outcome

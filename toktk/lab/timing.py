@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 
+from toktk.errors import StorageError
 from toktk.lab.bench import Bench
-from toktk.lab.run import Run, write_document
+from toktk.lab.run import Run, keep_timings
 from toktk.pieces.table import POOLED
 from toktk.report.records import Record, signature
 from toktk.report.results import Results
@@ -14,6 +15,8 @@ from toktk.timing.figures import Timing
 from toktk.timing.protocol import measure
 from toktk.timing.slices import draw
 from toktk.tokenizer import NATIVE
+
+_FIELDS = [field.name for field in fields(Timing)]
 
 
 @dataclass(frozen=True)
@@ -28,13 +31,16 @@ class TimingPlan:
 def timings_of(bench: Bench, run: Run, plan: TimingPlan) -> list[Timing]:
     """Return the timings of a bench: those that its run directory holds, or else take and store them.
 
+    Where they cannot be stored, `run.trouble` says why.
+
     Raises:
         CorpusError: the text cannot be read, or not be written for the engines' processes.
-        StorageError: a tokenizer cannot be written for them, or run.json cannot be written.
+        StorageError: a tokenizer cannot be written for them.
     """
-    stored = run.document.get("throughput")
-    if stored is not None and stored["asked"] == asdict(plan):
-        return [Timing(**timing) for timing in stored["timings"]]
+    stored = run.document.get("throughput", {"asked": None, "timings": []})
+    labels = {timing["tokenizer"] for timing in stored["timings"]}
+    if stored["asked"] == asdict(plan) and labels <= bench.loaded.keys():
+        return [Timing(**{name: timing[name] for name in _FIELDS}) for timing in stored["timings"]]
     timings: list[Timing] = []
     with bench.meter.step("time", "", len(bench.tokenizers), "tokenizers") as advance:
         documents = draw(bench.plan.corpus.batches(), plan.seed)
@@ -48,7 +54,10 @@ def timings_of(bench: Bench, run: Run, plan: TimingPlan) -> list[Timing]:
             advance(1)
     if run.trouble is None:
         taken = {"asked": asdict(plan), "timings": [asdict(timing) for timing in timings]}
-        write_document(run.path, {**run.document, "throughput": taken})
+        try:
+            keep_timings(run, taken)
+        except StorageError as error:  # they are here all the same
+            run.trouble = error
     return timings
 
 

@@ -16,8 +16,10 @@ from toktk.lab.counted import CountedCorpora, Reading
 from toktk.lab.meter import Meter
 from toktk.lab.plan import Family, SweepPlan
 from toktk.models.bpe import BpeModel
-from toktk.models.model import is_storable, model_from_arrays
+from toktk.models.inference import Inference
+from toktk.models.model import Model, is_storable, model_from_arrays
 from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.registry import guarded
 from toktk.runtime import usable_cores
 from toktk.sizes import size_label
 from toktk.tokenizer import Tokenizer
@@ -180,6 +182,7 @@ class Trainings:
         Raises:
             TrainingError: no size can be reached, or the trainer is broken.
             FormatError: the vocabulary cannot be run by the inference method.
+            PluginError: a trainer or an inference method of another package fails.
         """
         training, method = self._trained(family), family.method
         if method is None:
@@ -192,7 +195,8 @@ class Trainings:
                 cut = tokenizer.pretokenizer
                 if cut not in tables and method.reads_pieces:
                     tables[cut] = self.counted.get(self.plan.training, cut, by_group=False).table
-                model = method.run(tokenizer.model, tables.get(cut))
+                with guarded(f"the inference method {family.inference!r}", method.run):
+                    model = _same_ids(method, tokenizer.model, tables.get(cut))
                 tokenizers.append(replace(tokenizer, model=model))
                 advance(1)
         return replace(training, tokenizers=tuple(tokenizers))
@@ -228,10 +232,23 @@ class Trainings:
         sizes = self.plan.sizes
         with self.counted.meter.step("train", family.label, max(sizes), "tokens") as advance:
             data = TrainingData(corpus, count, advance, self.plan.jobs)
-            trained = family.trainer().train(data, list(sizes))
-        tokenizers = _checked(family, trained, sizes)
+            trainer = family.trainer()
+            with guarded(f"the trainer {family.name!r}", family.build):
+                trained = trainer.train(data, list(sizes))
+                tokenizers = _checked(family, trained, sizes)
         available = trained.available if len(tokenizers) < len(sizes) else None
         return Training(tokenizers, available, readings[0] if readings else None)
+
+
+def _same_ids(method: Inference, trained: Model, pieces: PieceTable | None) -> Model:
+    """Return a model run by an inference method, which must have as many ids as before."""
+    model = method.run(trained, pieces)
+    if model.vocab_size != trained.vocab_size:
+        raise TrainingError(
+            "the inference method is broken: it must return a model with the same ids.",
+            f"Found: {model.vocab_size:,} ids of {trained.vocab_size:,}.",
+        )
+    return model
 
 
 def _checked(family: Family, trained: object, sizes: tuple[int, ...]) -> tuple[Tokenizer, ...]:

@@ -13,6 +13,7 @@ from typing import Literal
 from toktk.errors import FormatError, did_you_mean, in_a_line
 from toktk.formats.files import FOLDER_FILES, file_of
 from toktk.formats.tiktoken import ENCODINGS, RankFile
+from toktk.names import tidied, trouble_with
 
 _LABEL = re.compile(r"(?P<label>[^/\\:=\s]+)=(?P<rest>.+)", re.DOTALL)
 _HF = re.compile(r"(?P<name>[\w.-]+(/[\w.-]+)?)(@(?P<revision>.+))?", re.ASCII)
@@ -41,16 +42,22 @@ class Spec:
 def parse_spec(text: str) -> Spec:
     """Return the parts of ``spec`` or ``label=spec``.
 
-    A label has no ``/``, ``:``, ``=`` or white space. A path that holds ``=`` and exists is a path.
-    Nothing is opened.
+    A label has no ``/``, ``:``, ``=`` or white space, and could name a file on every system. A path
+    that holds ``=`` and exists is a path. Nothing is opened.
 
     Raises:
-        FormatError: an empty text, or no such name, encoding, file or folder.
+        FormatError: an empty text, an odd label, or no such name, encoding, file or folder.
     """
     label = ""
     labeled = _LABEL.fullmatch(text)
     if labeled and not _exists(text):
         label, text = labeled["label"], labeled["rest"]
+        if trouble := trouble_with(label):
+            raise FormatError(
+                f"a tokenizer cannot be called {label!r}.",
+                f"Found: {trouble}.",
+                "Write LABEL=SPEC with a label such as mine, or SPEC alone.",
+            )
     kind, _, target = text.partition(":")
     if kind == "hf" and target:
         repository = _HF.fullmatch(target)
@@ -59,11 +66,13 @@ def parse_spec(text: str) -> Spec:
                 f"cannot understand {text!r}.", "Write hf:<org>/<name>, then if needed @<revision>."
             )
         name = repository["name"]
-        return Spec(text, label or name.rpartition("/")[2], "hf", name, repository["revision"])
+        return Spec(
+            text, label or tidied(name.rpartition("/")[2]), "hf", name, repository["revision"]
+        )
     if kind == "tiktoken" and target:
         if target not in ENCODINGS and target not in _encodings():
             raise _unknown(text, target)
-        return Spec(text, label or target, "tiktoken", target)
+        return Spec(text, label or tidied(target), "tiktoken", target)
     if kind == "spm" and target:
         if not _exists(target):
             raise FormatError(f"no SentencePiece model {target!r}.", "Found: no such file.")
@@ -75,6 +84,10 @@ def parse_spec(text: str) -> Spec:
 
 def _default_label(path: Path) -> str:
     """Return the part of `path` that tells it apart: of a folder's usual file the folder's name."""
+    return tidied(_distinctive(path))
+
+
+def _distinctive(path: Path) -> str:
     path = path.expanduser()
     if path.name in FOLDER_FILES or path.name in ("", ".", ".."):
         path = path.resolve()

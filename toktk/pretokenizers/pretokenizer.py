@@ -22,6 +22,7 @@ from toktk.normalizers.normalizer import IDENTITY, Atoms, Normalizer, find_parts
 from toktk.pretokenizers.automaton import compile_pattern
 from toktk.pretokenizers.patterns import PATTERNS, PRETOKENIZERS, name_of, text_hash
 from toktk.pretokenizers.transducer import Transducer, build
+from toktk.registry import guarded
 
 _KEPT = 128  # compiled patterns in memory
 _NAME = re.compile(r"[\w.:/-]+", re.ASCII)
@@ -82,6 +83,7 @@ class Pretokenizer:
 
         Raises:
             PatternError: an unknown name, or a plug-in that gives something else.
+            PluginError: a plug-in that cannot be loaded, or fails.
         """
         if isinstance(wanted, Pretokenizer):
             return wanted
@@ -96,7 +98,8 @@ class Pretokenizer:
                 )
             return cls(name_of(wanted), wanted)
         target = PRETOKENIZERS.load(wanted)
-        pretokenizer = target() if callable(target) else cls(wanted, str(target))
+        with guarded(f"the pretokenizer {wanted!r}", target):
+            pretokenizer = target() if callable(target) else cls(wanted, str(target))
         if not isinstance(pretokenizer, cls):
             raise PatternError(
                 f"the pretokenizer plug-in {wanted!r} gave a {type(pretokenizer).__name__}.",

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toktk import arrow
-from toktk.errors import MetricError, StorageError, ToktkError, did_you_mean
+from toktk import arrow, shapes
+from toktk.errors import MetricError, StorageError, ToktkError, did_you_mean, in_a_line
 from toktk.paths import atomic_write
 from toktk.pieces.table import POOLED
 from toktk.report import tabular
@@ -25,6 +25,11 @@ PIPE_WIDTH = 100
 """Characters on a line where there is no terminal to ask."""
 
 _SCHEMA_KEY, _ABOUT_KEY = b"toktk.schema", b"toktk.about"
+_ABOUT = {
+    "unreached?": [{"family": str, "sizes": [int], "available": (int, None)}],
+    "engines?": {...: [str]},
+}
+_NEVER_NULL = ("tokenizer", "family", "corpus", "group", "metric", "unit", "signature")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -156,21 +161,33 @@ class Results:
         """
         import pyarrow as pa
 
-        try:
-            table = arrow.read_parquet(path)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise StorageError(f"cannot read results from {path}.", f"Found: {error}") from error
-        metadata = table.schema.metadata or {}
-        schema = metadata.get(_SCHEMA_KEY, b"none").decode()
-        if schema != str(SCHEMA) or set(table.column_names) != set(COLUMNS):
-            raise StorageError(
+        def refused(found: object) -> StorageError:
+            return StorageError(
                 f"cannot read results from {path}.",
-                f"Found: schema {schema} with the columns {', '.join(table.column_names)};"
-                f" this toktk reads schema {SCHEMA}.",
+                f"Found: {in_a_line(found)}.",
                 "Read it with the toktk that wrote it, or measure again.",
             )
-        about = json.loads(metadata.get(_ABOUT_KEY, b"{}"))
-        return cls(tuple(Record(**row) for row in table.to_pylist()), about)
+
+        try:
+            table = arrow.read_parquet(path)
+            metadata = table.schema.metadata or {}
+            schema = metadata.get(_SCHEMA_KEY, b"none").decode()
+            if schema != str(SCHEMA) or table.schema != cls(()).to_arrow().schema:
+                columns = ", ".join(f"{field.name} ({field.type})" for field in table.schema)
+                raise refused(
+                    f"schema {schema} with the columns {columns}; this toktk reads schema {SCHEMA}"
+                )
+            about = shapes.parse(metadata.get(_ABOUT_KEY, b"{}"))
+            if wrong := shapes.misfit(about, _ABOUT):
+                raise refused(f"{wrong}, in {_ABOUT_KEY.decode()}")
+            if any(len(engine) != 2 for engine in about.get("engines", {}).values()):
+                raise refused("an engine that is no pair of name and reason")
+            rows = table.to_pylist()
+            if missing := [n for n in _NEVER_NULL if table.column(n).null_count]:
+                raise refused(f"nulls in {', '.join(missing)}")
+            return cls(tuple(Record(**row) for row in rows), about)
+        except (OSError, ValueError, MetricError, pa.ArrowException) as error:
+            raise refused(error) from error
 
     def to_json(self) -> str:
         """Return ``{"schema": 2, "records": [...]}`` with one record a line."""

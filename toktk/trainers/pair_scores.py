@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from toktk.arrays import Int64
 from toktk.errors import TrainingError
-from toktk.registry import Registry
+from toktk.registry import Registry, guarded
 
 Float64 = npt.NDArray[np.float64]
 PairScore = Callable[[Int64, Int64, Int64, Int64, Int64], Float64]
@@ -64,8 +64,10 @@ def scores_of(score: PairScore, name: str, features: Int64) -> Float64:
 
     Raises:
         TrainingError: not one finite number for each pair.
+        PluginError: a score of another package fails.
     """
-    given = np.asarray(score(*features))
+    with guarded(f"the pair score {name!r}", score):
+        given = np.asarray(score(*features))
     n = features.shape[1]
     if given.shape != (n,) or given.dtype.kind not in "fiu":
         raise TrainingError(

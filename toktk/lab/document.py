@@ -1,0 +1,134 @@
+"""run.json: what a run says of itself, written with its own hash and read with every field checked."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from toktk.cache import digest
+from toktk.errors import StorageError
+from toktk.names import trouble_with
+from toktk.paths import atomic_write
+from toktk.report.records import SCHEMA
+from toktk.shapes import misfit, parse
+
+NAME = "run.json"
+OVERWRITE = "Choose another folder with -o, or overwrite it with --force."
+
+_FILES = {...: {"size": int, "sha256": str}}
+_HEAD = {"schema": int, "toktk": str, "signature": str}
+_TIMING = {
+    "tokenizer": str,
+    "engine": str,
+    "version": str,
+    "threads": int,
+    "what": str,
+    "value": (float, None),
+    "low": (float, None),
+    "high": (float, None),
+    "unit": str,
+    "n": (int, None),
+    "note": str,
+    "verified": bool,
+    "busy": bool,
+}
+_TOKENIZER = {
+    "size": int,
+    "pretokenizer": (str, None),
+    "folder?": (str, None),
+    "files?": [str],
+}
+_COST = {"step": str, "wall": float, "peak_memory": (int, None), "reused": bool}
+_SHAPE = {
+    **_HEAD,
+    "verb?": str,
+    "evaluation": (dict, None),
+    "tokenizers": {...: _TOKENIZER},
+    "failed": {...: str},
+    "steps": [_COST],
+    "files?": _FILES,
+    "throughput?": {"asked": dict, "timings": [_TIMING]},
+}
+
+
+def read_document(folder: Path) -> dict[str, Any] | None:
+    """Return run.json of a run directory, checked; None where there is none.
+
+    Raises:
+        StorageError: it cannot be read, is of another version, or a field is not what it should be.
+    """
+    file = folder / NAME
+    try:
+        if not stat.S_ISREG(file.lstat().st_mode):
+            raise StorageError(f"cannot read {file}.", "Found: it is no regular file.", OVERWRITE)
+        document = parse(file.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise StorageError(f"cannot read {file}.", f"Found: {error}.", OVERWRITE) from error
+    wrong = misfit(document, _HEAD)
+    if not wrong and document["schema"] != SCHEMA:
+        raise StorageError(
+            f"{folder} holds a run that this toktk does not read.",
+            f"Found: schema {document['schema']}, by toktk {document['toktk']}; readable is schema "
+            f"{SCHEMA}.",
+            OVERWRITE,
+        )
+    wrong = wrong or misfit(document, _SHAPE) or next(_odd_labels(document["tokenizers"]), "")
+    if wrong:
+        raise StorageError(f"{file} is damaged.", f"Found: {wrong}.", OVERWRITE)
+    checked: dict[str, Any] = document
+    return checked
+
+
+def _odd_labels(tokenizers: dict[str, Any]) -> Iterator[str]:
+    for label, tokenizer in tokenizers.items():
+        if trouble := trouble_with(label):
+            yield f"the tokenizer {label!r}: {trouble}"
+        if tokenizer.get("folder") not in (None, f"tokenizers/{label}"):
+            yield f"the tokenizer {label!r} has the folder {tokenizer['folder']!r}"
+
+
+def recorded_files(document: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
+    """Return the files that a run wrote, by relative path, with size and sha256.
+
+    None at all where one is not where a run writes files: such a list is not from here.
+    """
+    files = (document or {}).get("files")
+    if misfit(files, _FILES) or not all(map(_is_written_by_runs, files or {})):
+        return {}
+    return dict(files or {})
+
+
+def _is_written_by_runs(name: str) -> bool:
+    parts = name.split("/")
+    in_place = len(parts) == 3 and parts[0] == "tokenizers" and not any(map(trouble_with, parts))
+    return in_place or name in ("results.parquet", "curves.parquet")
+
+
+def is_as_written(document: dict[str, Any]) -> bool:
+    """Return whether a document is what `write_document` wrote, to the digit."""
+    return document.get("digest") == _digest(document)
+
+
+def write_document(folder: Path, document: dict[str, Any]) -> None:
+    """Write run.json into a folder, with a hash of its contents.
+
+    Raises:
+        StorageError: the disk is full, or the folder cannot be written.
+    """
+    plain = json.loads(json.dumps(document, default=str))
+    plain["digest"] = _digest(plain)
+    text = json.dumps(plain, ensure_ascii=False, indent=2) + "\n"
+    # Halves of characters, as in a file name that is no UTF-8, are written as JSON escapes them.
+    text = re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
+    with atomic_write(folder / NAME) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _digest(document: dict[str, Any]) -> str:
+    return digest({name: value for name, value in document.items() if name != "digest"})
