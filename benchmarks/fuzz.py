@@ -6,7 +6,8 @@
 Each case takes a small sound file of some kind (fuzz_seeds.py), changes bytes or parts of it, and loads
 it. Allowed is an error derived from ToktkError, or a tokenizer that `check` passes or replaces by its
 library; a file that both read must give equal ids on small texts. A corpus must raise a ToktkError or give
-the documents that plain Python reads from the file. A damaged cache must not change ids.
+the documents that plain Python reads from the file. A damaged cache must not change ids. Run directories,
+cards and names are in fuzz_runs.py.
 
 Failures are written to --failures, the damaged file beside what happened, and make the exit code 1.
 Ids that differ, where `check` saw it and the library took over, are listed too.
@@ -38,6 +39,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import fuzz_runs
 import fuzz_seeds
 
 SECONDS = 20.0  # of one case; a library that does not listen is ended after three times as many
@@ -46,9 +48,10 @@ CASE = "case"  # the folder of a case, within that of its process
 KEPT = 5  # failures of one shape that are shown and written
 
 KINDS = {  # kind: its share
-    "json": 0.55, "tiktoken": 0.09, "tekken": 0.06, "sentencepiece": 0.12, "cache": 0.04, "corpus": 0.14,
+    "json": 0.44, "tiktoken": 0.08, "tekken": 0.05, "sentencepiece": 0.10, "cache": 0.03, "corpus": 0.12,
+    "run": 0.06, "entry": 0.03, "card": 0.04, "names": 0.05,
 }  # fmt: skip
-BAD = ("crash", "wrong ids", "wrong text", "too slow", "died")
+BAD = ("crash", "wrong ids", "wrong text", "too slow", "died", *fuzz_runs.BAD)
 SEEN = "differs, and check sees it"
 SHOWN = (*BAD, SEEN, "refused, though the library reads it")
 
@@ -453,6 +456,7 @@ class Cases:
     def __init__(self, seeds: Seeds, folder: Path, seed: int) -> None:
         self.seeds, self.folder, self.seed = seeds, folder, seed
         self.sound: dict[str, tuple[Path, bytes, list[int]]] = {}
+        self.runs = fuzz_runs.Runs(folder / "runs", damage_bytes)
 
     def run(self, case: int) -> Found:
         """Damage a file as the number of the case says, and see what toktk makes of it."""
@@ -477,6 +481,18 @@ class Cases:
             found.files = files
         found.outcome = f"{kind}: {found.outcome}"
         return found
+
+    def _run(self, place: Path, chance: random.Random) -> Found:
+        return Found(*self.runs.run(place, chance))
+
+    def _entry(self, place: Path, chance: random.Random) -> Found:
+        return Found(*self.runs.entry(place, chance))
+
+    def _card(self, place: Path, chance: random.Random) -> Found:
+        return Found(*self.runs.card(place, chance))
+
+    def _names(self, place: Path, chance: random.Random) -> Found:
+        return Found(*self.runs.names(place, chance))
 
     def _json(self, place: Path, chance: random.Random) -> Found:
         tree = chance.choice(list(self.seeds.jsons.values()))
@@ -718,7 +734,8 @@ def _texts(chance: random.Random) -> list[str]:
 
 
 def _files(folder: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    return {"-".join(path.relative_to(folder).parts): path.read_bytes() for path in files}
 
 
 def _texts_in(raw: bytes, chance: random.Random) -> list[str]:
