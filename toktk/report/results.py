@@ -6,7 +6,7 @@ import json
 import operator
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,9 @@ from toktk.errors import MetricError, StorageError, ToktkError, did_you_mean
 from toktk.paths import atomic_write
 from toktk.pieces.table import POOLED
 from toktk.report import tabular
-from toktk.report.records import COLUMNS, NUMBERS, SCHEMA, Record
+from toktk.report.records import COLUMNS, NUMBERS, SCHEMA, Record, visible_records
 from toktk.report.tables import Page, results_page
+from toktk.visible import json_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,7 +77,8 @@ class Results:
         """
         import altair as alt
 
-        drawn = [r for r in self.where(metric=metric, group=group) if r.value is not None]
+        chosen = visible_records(self.where(metric=metric, group=group).records)
+        drawn = [_in_script(record) for record in chosen if record.value is not None]
         if not drawn:
             metrics = dict.fromkeys(record.metric for record in self.records)
             raise MetricError(
@@ -86,7 +88,8 @@ class Results:
         first = drawn[0]
         names = ("tokenizer", "family", "size", "value")
         values = [{name: getattr(record, name) for name in names} for record in drawn]
-        base = alt.Chart(alt.InlineData(values=values), title=f"{metric}, {group}, {first.corpus}")
+        title = f"{first.metric}, {first.group}, {first.corpus}"
+        base = alt.Chart(alt.InlineData(values=values), title=title)
         tooltip = ["tokenizer:N", "size:Q", "value:Q"]
         if len({record.family for record in drawn}) == len(drawn):
             labels = [record.tokenizer for record in drawn]
@@ -126,7 +129,7 @@ class Results:
         import pyarrow as pa
 
         types = {int: pa.int64(), float: pa.float64(), str: pa.string()}
-        about = json.dumps(self.about, ensure_ascii=False, sort_keys=True)
+        about = json_text(self.about, sort_keys=True)
         schema = pa.schema(
             [pa.field(name, types[NUMBERS.get(name, str)]) for name in COLUMNS],
             metadata={_SCHEMA_KEY: str(SCHEMA), _ABOUT_KEY: about},
@@ -175,12 +178,15 @@ class Results:
     def to_json(self) -> str:
         """Return ``{"schema": 2, "records": [...]}`` with one record a line."""
         records = [dict(zip(COLUMNS, row, strict=True)) for row in self.rows()]
-        lines = [json.dumps(r, ensure_ascii=False, allow_nan=False) for r in records]
+        lines = [json_text(record, allow_nan=False) for record in records]
         body = ",\n".join(lines)
         return f'{{"schema": {SCHEMA}, "records": [\n{body}\n]}}\n'
 
     def to_csv(self) -> str:
-        """Return the records as CSV with a header; null is an empty cell."""
+        """Return the records as CSV with a header; null is an empty cell, text is as it is.
+
+        A spreadsheet runs text that begins with ``=``, such as the name of a group.
+        """
         return tabular.to_csv(COLUMNS, self.rows())
 
     def to_markdown(self) -> str:
@@ -190,3 +196,9 @@ class Results:
     def to_latex(self) -> str:
         """Return the records as a LaTeX tabular; null is an empty cell."""
         return tabular.to_latex(COLUMNS, self.rows())
+
+
+def _in_script(record: Record) -> Record:
+    r"""Return a record whose names end no script: altair writes them into one as they are."""
+    names = ("tokenizer", "family", "corpus", "group", "metric")
+    return replace(record, **{n: getattr(record, n).replace("<", r"\x3c") for n in names})
