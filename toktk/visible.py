@@ -22,7 +22,9 @@ _BLANK = re.compile(
     "\U0001d159\U000e0100-\U000e01ef]"
 )
 _NOT_ASCII = re.compile(r"[^ -~\n]+")
-_PLAIN = re.compile(r"[!-&(-\[\]-~](?:[ -\[\]-~]*[!-&(-\[\]-~])?")  # ASCII without a backslash or quotes
+_PLAIN = re.compile(
+    r"[!-&(-\[\]-~](?:[ -\[\]-~]*[!-&(-\[\]-~])?"
+)  # ASCII without a backslash or quotes
 _LIKE_AN_ESCAPE = re.compile(r"\\(?=x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 
@@ -36,7 +38,10 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     shown: list[str] = []
-    before, marks = "", 0  # the character before, if it is shown as it is, and how many marks end there
+    before, marks = (
+        "",
+        0,
+    )  # the character before, if it is shown as it is, and how many marks end there
     for char, after in zip(text, [*text[1:], ""], strict=True):
         is_mark = unicodedata.category(char)[0] == "M"
         marks = marks + 1 if is_mark else 0
@@ -72,7 +77,13 @@ def quoted(text: str) -> str:
 def escape(char: str) -> str:
     r"""Return ``\x1b``, ``\u202e`` or ``\U000e0001`` for a character."""
     point = ord(char)
-    return f"\\x{point:02x}" if point < 256 else f"\\u{point:04x}" if point < 2**16 else f"\\U{point:08x}"
+    return (
+        f"\\x{point:02x}"
+        if point < 256
+        else f"\\u{point:04x}"
+        if point < 2**16
+        else f"\\U{point:08x}"
+    )
 
 
 def without_surrogates(text: str) -> str:

@@ -25,7 +25,7 @@ SCHEMA = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One figure: what was measured, on what, and its value with the ends of its interval.
+    r"""One figure: what was measured, on what, and its value with the ends of its interval.
 
     numpy scalars become Python numbers.
 
@@ -42,7 +42,7 @@ class Record:
         note: why the value is None, or which group a maximum belongs to.
         signature: what the figure depends on; see `signature`.
 
-    A name that is no UTF-8, as of a file, holds lone surrogates; they become ``\\udcff``.
+    A name that is no UTF-8, as of a file, holds lone surrogates; they become ``\udcff``.
 
     Raises:
         MetricError: a number is NaN or infinite; what is not measured is None.
@@ -109,11 +109,10 @@ def signature(**fields: str | int | float | None) -> str:
 
 def visible_records(records: Sequence[Record]) -> Sequence[Record]:
     """Return records as tables show them: nothing in their names is hidden, and none is blank."""
-    names = {name for record in records for name in _texts(record)} - {None}
-    shown = {name: visible_name(name) for name in names}
+    names = {name for record in records for name in _texts(record) if name is not None}
+    shown: dict[str | None, Any] = {name: visible_name(name) for name in names} | {None: None}
     if all(name == text for name, text in shown.items()):
         return records
-    shown[None] = None
     return [
         replace(record, **dict(zip(_TEXTS, map(shown.__getitem__, _texts(record)), strict=True)))
         for record in records
