@@ -147,5 +147,9 @@ class ProgressBars(Watcher):
 
     def remark(self, text: str) -> None:
         """Print a line above the bars."""
-        if not self._quiet:
+        if self._quiet:
+            return
+        if self._progress.disable:
+            say(text)
+        else:
             self._console.print(visible(text), markup=False, soft_wrap=True, style="dim")

@@ -26,6 +26,7 @@ from toktk.paths import atomic_write
 from toktk.report.records import SCHEMA
 from toktk.report.results import Results
 from toktk.runtime import gc_off
+from toktk.visible import json_text
 
 _OVERWRITE = "Choose another folder with -o, or overwrite it with --force."
 _OWN = {"run.json", "results.parquet", "curves.parquet", "tokenizers", "report.html"}
@@ -168,8 +169,6 @@ def _prepare(path: Path) -> None:
 
 def _write(path: Path, outcome: Outcome, signature: str, meter: Meter) -> dict[str, Any]:
     """Write a run, in place of what an earlier one wrote here; return its run.json."""
-    import pyarrow.parquet as pq
-
     _prepare(path)
     tokenizers = dict(outcome.tokenizers)
     with meter.step("write", "", len(tokenizers), "tokenizers") as advance, gc_off():
@@ -178,7 +177,7 @@ def _write(path: Path, outcome: Outcome, signature: str, meter: Meter) -> dict[s
             outcome.results.write_parquet(path / "results.parquet")
         if outcome.curves is not None:
             with atomic_write(path / "curves.parquet") as temporary:
-                pq.write_table(outcome.curves, temporary, compression="zstd")
+                arrow.write_parquet(outcome.curves, temporary)
         for label, tokenizer in outcome.trained.items():
             files: dict[str, Any] = {"folder": f"tokenizers/{label}"}
             try:
@@ -208,7 +207,7 @@ def write_document(path: Path, document: dict[str, Any]) -> None:
         StorageError: the disk is full, or the folder cannot be written.
     """
     with atomic_write(path / "run.json") as temporary:
-        text = json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n"
+        text = json_text(document, indent=2, default=str) + "\n"
         temporary.write_text(text, encoding="utf-8")
 
 

@@ -144,11 +144,9 @@ class Results:
         Raises:
             StorageError: the file cannot be written.
         """
-        import pyarrow.parquet as pq
-
         table = self.to_arrow()
         with atomic_write(path) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+            arrow.write_parquet(table, temporary)
 
     @classmethod
     def read_parquet(cls, path: Path) -> Results:

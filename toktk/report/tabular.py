@@ -36,6 +36,7 @@ _MARKDOWN = re.compile(
 )
 # Two of these are one other character in LaTeX's fonts.
 _LIGATURE = re.compile(r"([-,'])(?=\1)")
+_SPACES = re.compile(r" {2,}")  # Markdown and LaTeX make one of them
 
 
 class _Lines(list[str]):
@@ -87,8 +88,10 @@ def shown(cell: Cell) -> str:
 
 def _markdown(cell: Cell) -> str:
     text = shown(cell).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _MARKDOWN.sub(lambda special: f"\\{special[0]}", text)
+    text = _MARKDOWN.sub(lambda special: f"\\{special[0]}", text)
+    return _SPACES.sub(lambda spaces: "&nbsp;" * len(spaces[0]), text)
 
 
 def _latex(cell: Cell) -> str:
-    return _LIGATURE.sub(lambda one: f"{one[0]}{{}}", shown(cell).translate(_LATEX))
+    text = _LIGATURE.sub(lambda one: f"{one[0]}{{}}", shown(cell).translate(_LATEX))
+    return _SPACES.sub(lambda spaces: "\\ " * len(spaces[0]), text)
