@@ -62,7 +62,9 @@ def test_every_control_format_and_ignorable_character_is_escaped() -> None:
     unseen |= {char for char in characters if unicodedata.category(char)[0] in "CZ"} - {" "}
     assert len(unseen) > 900_000
     # One in a hundred of those that are not assigned, and each of the others.
-    few = [c for c in unseen if ord(c) % 97 == 0 or unicodedata.category(c) not in ("Cn", "Co", "Cs")]
+    few = [
+        c for c in unseen if ord(c) % 97 == 0 or unicodedata.category(c) not in ("Cn", "Co", "Cs")
+    ]
     assert [char for char in few if char in visible(f"a{char}b")] == []
 
 
@@ -77,7 +79,9 @@ def test_a_name_can_be_told_from_what_is_shown(name: str) -> None:
 
 def test_different_names_of_the_list_look_different() -> None:
     all_names = (*HOSTILE_NAMES, *WITHOUT_UTF8)
-    joined = {regex.sub(r"\p{Default_Ignorable_Code_Point}", "", visible_name(n)) for n in all_names}
+    joined = {
+        regex.sub(r"\p{Default_Ignorable_Code_Point}", "", visible_name(n)) for n in all_names
+    }
     assert len(joined) == len(all_names)
 
 

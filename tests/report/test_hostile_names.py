@@ -100,7 +100,8 @@ def rows_of_markdown(text: str) -> list[list[str]]:
             rows[-1].append("".join(child.content for child in token.children or ()))
         else:
             assert re.fullmatch("(table|thead|tbody|tr|th|td)_(open|close)", token.type)
-    return [[cell.replace("\u00a0", " ") for cell in row] for row in rows]
+    # As a browser: several spaces are one, but not those that do not break.
+    return [[re.sub(" +", " ", cell).replace("\u00a0", " ") for cell in row] for row in rows]
 
 
 _COMMANDS = {
@@ -110,7 +111,7 @@ _COMMANDS = {
 _LATEX = re.compile(
     r"\\(?P<end>\\ *(?=[*\[])?)|\\(?P<command>[a-z]+)\{\}|\\symbol\{(?P<point>\d+)\}"
     r"|\\(?P<char>[&%$#_{} ])|(?P<group>\{\})|(?P<next>&)|(?P<wrong>[\\%$#_^~{}|<>\"`])"
-    r"|(?P<ligature>--|''|,,)|(?P<text>.)",
+    r"|(?P<ligature>--|''|,,)|(?P<text> +|.)",
     re.DOTALL,
 )
 
@@ -137,7 +138,7 @@ def rows_of_latex(text: str) -> list[list[str]]:
         elif kind == "char":
             cells[-1] += token["char"]
         elif kind == "text" and not (token[0] == "\n" and cells == [""]):
-            cells[-1] += token[0]
+            cells[-1] += token[0][0]  # several spaces are one
     return rows
 
 
@@ -251,10 +252,9 @@ def test_a_notebook_gets_text_and_no_tags(results: Results) -> None:
     reader.feed(page)
     reader.close()
     assert hidden(page) == []
-    assert {len(row) for row in reader.rows} <= {2, 3, 4, 5, 6, 7}
     cells = {cell for row in reader.rows for cell in row}
-    if "tokenizer" in cells:
-        assert visible_name(results.records[0].family) in cells
+    shown = {visible_name(record.group) for record in results}
+    assert {name for name in shown if len(name) < 12} <= cells | {"all"}
 
 
 @pytest.mark.parametrize("name", ["x]|macro", "x]|max]|macro", "", " a", "*]", "\x1b[31m", "[b]"])
@@ -307,4 +307,9 @@ def test_parquet_keeps_names(tmp_path_factory: pytest.TempPathFactory, results: 
 
 def test_two_groups_never_become_one() -> None:
     results = of_groups(["red", "\x1b[31mred", "re\x00d"])
-    assert {row["group"] for row in rows_of_csv(results.to_csv())} == {"red", "\x1b[31mred", "re\x00d", "all"}
+    assert {row["group"] for row in rows_of_csv(results.to_csv())} == {
+        "red",
+        "\x1b[31mred",
+        "re\x00d",
+        "all",
+    }

@@ -17,6 +17,7 @@ import click
 from toktk import __version__
 from toktk.cli.streams import open_standard_streams, say, visible_usage
 from toktk.errors import ToktkError, did_you_mean, in_a_line
+from toktk.visible import visible
 
 # Verb -> its line in --help, which must not cost an import.
 COMMANDS = {
@@ -83,7 +84,8 @@ class LazyGroup(click.Group):
 def _message(error: ToktkError | OSError) -> str:
     if isinstance(error, ToktkError):
         return str(error)
-    what = f"{error.filename or _place()}: {error.strerror or in_a_line(error)}."
+    place = visible(str(error.filename or _place()))
+    what = f"{place}: {error.strerror or in_a_line(error)}."
     advice = "Set TOKTK_DEBUG=1 to see where this happened."
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
         advice = "Free space, or choose another place with -o DIR or TOKTK_HOME=DIR."
