@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import unicodedata
 
 import pytest
@@ -57,10 +56,11 @@ def test_blank_ends_are_quoted(name: str) -> None:
 
 
 def test_every_control_format_and_ignorable_character_is_escaped() -> None:
-    characters = "".join(map(chr, range(sys.maxunicode + 1)))
+    planes = (*range(0x40000), *range(0xE0000, 0xE1000), *range(0xFFF00, 0x110000, 0xFF))
+    characters = "".join(map(chr, planes))
     unseen = set(regex.findall(r"\p{Default_Ignorable_Code_Point}", characters))
     unseen |= {char for char in characters if unicodedata.category(char)[0] in "CZ"} - {" "}
-    assert len(unseen) > 900_000
+    assert len(unseen) > 90_000
     # One in a hundred of those that are not assigned, and each of the others.
     few = [
         c for c in unseen if ord(c) % 97 == 0 or unicodedata.category(c) not in ("Cn", "Co", "Cs")
