@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import unicodedata
 
 import pytest
@@ -118,3 +119,5 @@ def test_an_error_holds_its_parts_as_they_are() -> None:
     error = ToktkError("no \x1b.", "Found: a\nb.")
     assert error.args == ("no \x1b.", "Found: a\nb.")
     assert str(error) == "no \\x1b.\n  Found: a\\x0ab."
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), again.args) == (ToktkError, error.args)

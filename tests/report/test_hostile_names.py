@@ -203,10 +203,10 @@ def check(results: Results) -> None:
             for r in results
         ]
         assert shown == wanted
-        # The last cell ends at its space; a name without any is quoted, and null is not.
         assert [tuple(map(read_visible, row)) for row in shown] == expected
 
 
+@settings(max_examples=25)
 @given(some_results())
 def test_every_format_reads_back(results: Results) -> None:
     check(results)
@@ -225,6 +225,7 @@ def groups_in(text: str) -> list[str]:
     return [re.sub(r"  +1\.5.*", "", row) for row in rows if row.strip() != "bytes per token"]
 
 
+@settings(max_examples=25)
 @given(some_results())
 def test_the_terminal_gets_no_character_that_steers_it(results: Results) -> None:
     for color in (False, True):
