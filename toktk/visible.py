@@ -7,7 +7,6 @@ text on a terminal, in Markdown, LaTeX and HTML through `visible` or `visible_na
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from typing import Any
@@ -96,6 +95,8 @@ def json_text(value: object, **options: Any) -> str:
 
     `options` are those of `json.dumps`. A lone surrogate is escaped too, so UTF-8 can hold the text.
     """
+    import json
+
     text = json.dumps(value, ensure_ascii=False, **options)
     return _NOT_ASCII.sub(_in_json, text)
 
@@ -104,11 +105,15 @@ def _in_json(run: re.Match[str]) -> str:
     text = run[0]
     if text.isprintable():
         return text
-    # Only strings hold such characters; U+007F is one that Python's json leaves as it is.
-    return "".join(
-        char if char.isprintable() else json.dumps(char)[1:-1].replace("\x7f", "\\u007f")
-        for char in text
-    )
+    # Only strings hold such characters: what is outside of them is ASCII.
+    return "".join(char if char.isprintable() else _json_escape(ord(char)) for char in text)
+
+
+def _json_escape(point: int) -> str:
+    if point < 2**16:
+        return f"\\u{point:04x}"
+    high, low = divmod(point - 2**16, 2**10)
+    return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"
 
 
 def _is_needed(char: str, before: str, after: str) -> bool:

@@ -100,7 +100,7 @@ def emit_rows(
 
 
 def _in_utf8(text: str) -> bytes:
-    return text.encode("utf-8", "backslashreplace")  # a path may hold what UTF-8 does not: \\udcff
+    return text.encode("utf-8", "backslashreplace")  # a path may hold what UTF-8 does not: \udcff
 
 
 def _note_formulas(rows: Iterable[Sequence[tabular.Cell]]) -> None:
