@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import importlib
 import os
-from pathlib import Path
 from typing import Any
 
 import click
@@ -94,6 +93,8 @@ def _message(error: ToktkError | OSError) -> str:
 
 def _place() -> str:
     """Return what an error of the system that names no file is about, as far as anybody can know."""
+    from pathlib import Path
+
     try:
         Path.cwd()
     except OSError:
