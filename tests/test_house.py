@@ -30,6 +30,7 @@ LEVELS = [
         "runtime",
         "registry",
         "sizes",
+        "visible",
     },
     {"kernels"},
     {"corpus"},

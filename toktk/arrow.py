@@ -6,6 +6,7 @@ second: as long as counting 100 MB of text.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,16 @@ def read_parquet(path: Path) -> pa.Table:
     """Return the table in a Parquet file; `pyarrow.parquet.read_table` imports pandas as well."""
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
+    with pa.OSFile(os.fsencode(path)) as raw, pq.ParquetFile(raw) as file:
         return file.read()
+
+
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """Write a Parquet file, whose path need not be UTF-8, as it must for PyArrow's own functions."""
+    import pyarrow.parquet as pq
+
+    with pa.OSFile(os.fsencode(path), "wb") as raw:
+        pq.write_table(table, raw, compression="zstd")
 
 
 def is_valid(array: pa.Array) -> npt.NDArray[np.bool_]:

@@ -5,15 +5,22 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from toktk.visible import visible
+
 
 class ToktkError(Exception):
     """Base of every error raised on purpose.
 
-    `what` was asked and why it cannot be; `lines` say, indented, what was found and what to do.
+    `what` was asked and why it cannot be; `lines` say, indented, what was found and what to do. The
+    message shows names from files and users as `visible` does, each part in a line; `args` holds the
+    parts as they are.
     """
 
     def __init__(self, what: str, *lines: str) -> None:
-        super().__init__("\n  ".join([what, *lines]))
+        super().__init__(what, *lines)
+
+    def __str__(self) -> str:
+        return "\n  ".join(map(visible, self.args))
 
 
 class CorpusError(ToktkError):

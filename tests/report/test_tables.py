@@ -23,7 +23,7 @@ def record(
         tokenizer=f"{family}-{size_label(size)}",
         family=family,
         trainer=trainer,
-        inference=family.partition("-")[2] if trainer == "bpe" else "own",
+        inference=(trainer == "bpe" and family.partition("-")[2]) or "own",
         pretokenizer=cut,
         size=size,
         corpus="text",

@@ -14,7 +14,9 @@ from typing import Any
 import click
 
 from toktk import __version__
-from toktk.errors import ToktkError, did_you_mean
+from toktk.cli.streams import open_standard_streams, say, visible_usage
+from toktk.errors import ToktkError, did_you_mean, in_a_line
+from toktk.visible import visible
 
 # Verb -> its line in --help, which must not cost an import.
 COMMANDS = {
@@ -55,32 +57,49 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read the options before the verb; a message about them shows every character."""
+        open_standard_streams()
+        with visible_usage():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an expected error becomes a message and an exit code."""
         try:
-            return super().invoke(ctx)
+            with visible_usage():
+                return super().invoke(ctx)
         except BrokenPipeError:
             raise  # click ends quietly, as a program in a pipe should
         except (ToktkError, OSError) as error:
             if os.environ.get("TOKTK_DEBUG") == "1":
                 raise
-            click.echo(f"Error: {_message(error)}", err=True)
+            say(*f"Error: {_message(error)}".split("\n"))
             ctx.exit(1)
         except KeyboardInterrupt:
-            resume = "Finished work is kept: run the same command again to resume."
-            click.echo(f"Interrupted. {resume}", err=True)
+            say("Interrupted. Finished work is kept: run the same command again to resume.")
             ctx.exit(130)
 
 
 def _message(error: ToktkError | OSError) -> str:
     if isinstance(error, ToktkError):
         return str(error)
-    place = f"{error.filename}: " if error.filename else ""
-    what = f"{place}{error.strerror or error}."
+    place = visible(str(error.filename or _place()))
+    what = f"{place}: {error.strerror or in_a_line(error)}."
     advice = "Set TOKTK_DEBUG=1 to see where this happened."
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
         advice = "Free space, or choose another place with -o DIR or TOKTK_HOME=DIR."
     return f"{what}\n  {advice}"
+
+
+def _place() -> str:
+    """Return what an error of the system that names no file is about, as far as anybody can know."""
+    from pathlib import Path
+
+    try:
+        Path.cwd()
+    except OSError:
+        return "the current folder"
+    return "an operation of the system"
 
 
 @click.group(

@@ -75,5 +75,5 @@ def command(
     if options.format == "table":
         show_page(lambda width, color: throughput_text(timings, width, color))
     else:
-        show(with_timings(run.results, timings, bench), options.format)
+        show(with_timings(run.results, timings, bench), options.format, options.quiet)
     options.close(run)

@@ -11,7 +11,9 @@ import click
 from toktk import cache, paths
 from toktk.cli.options import format_option, output_option, parsed
 from toktk.cli.output import emit_json, emit_rows
+from toktk.cli.streams import say
 from toktk.sizes import bytes_label, parse_bytes
+from toktk.visible import visible
 
 
 @click.command("cache")
@@ -35,9 +37,9 @@ def command(clear: bool, keep: int | None, format: str, output: Path | None) -> 
     limit = cache.limit()
     if clear or keep is not None:
         removed, left = cache.shrink(keep or 0)
-        click.echo(f"Deleted {_amount(removed)}.", err=True)
+        say(f"Deleted {_amount(removed)}.")
         if left:
-            click.echo(f"Left {_amount(left)}: in use, or not yours to delete.", err=True)
+            say(f"Left {_amount(left)}: in use, or not yours to delete.")
     stored = cache.entries()
     by_kind: dict[str, list[cache.Entry]] = {}
     for entry in stored:  # the least recently used first
@@ -66,7 +68,7 @@ def command(clear: bool, keep: int | None, format: str, output: Path | None) -> 
             kind["last_used"] = kind["last_used"][:16].replace("T", " ")
     columns = ("kind", "entries", "bytes", "last_used", "what")
     at_most = "no limit" if limit is None else f"at most {bytes_label(limit)}"
-    below = f"{_amount(stored)}, {at_most}, in {paths.home()}\n"
+    below = f"{_amount(stored)}, {at_most}, in {visible(str(paths.home()))}\n"
     emit_rows(columns, [list(kind.values()) for kind in kinds], format, output, below)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from toktk.cli.streams import say
 from toktk.errors import StorageError
 
 
@@ -41,6 +42,4 @@ def command(source: Path, target: Path, force: bool) -> None:
     files, more = write_as(pretokenizer, model, target)
     names = " and ".join(path.name for path in files)
     what = f"{model.kind}, {model.vocab_size:,} tokens, pretokenizer {pretokenizer.name}"
-    click.echo(f"Wrote {names}: {what}.", err=True)
-    for note in dict.fromkeys([*notes, *more]):
-        click.echo(f"Note: {note}", err=True)
+    say(f"Wrote {names}: {what}.", *(f"Note: {note}" for note in dict.fromkeys([*notes, *more])))

@@ -13,6 +13,7 @@ from toktk.cli.options import format_option, output_option
 from toktk.cli.output import emit_rows
 from toktk.errors import ToktkError, in_a_line
 from toktk.registry import guarded
+from toktk.visible import visible
 
 Row = tuple[str, ...]
 
@@ -35,7 +36,7 @@ def command(kind: str, format: str, output: Path | None) -> None:
     # A table has no room for sentences: they follow it.
     at = columns.index("notes")
     heads = [_TWO_LINES.get(column, column) for column in (*columns[:at], *columns[at + 1 :])]
-    notes = "".join(f"{row[0]}: {row[at]}\n" for row in rows if row[at])
+    notes = "".join(f"{visible(row[0])}: {visible(row[at])}\n" for row in rows if row[at])
     cells = [(*row[:at], *row[at + 1 :]) for row in rows]
     emit_rows(heads, cells, format, output, below=f"\n{notes}" if notes else "")
 

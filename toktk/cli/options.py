@@ -92,7 +92,7 @@ format_option = click.option(
     type=click.Choice(FORMATS),
     default="table",
     show_default=True,
-    help="How standard output is written.",
+    help="How standard output is written; csv holds names as they are, formulas for spreadsheets as well.",
 )
 
 

@@ -1,17 +1,19 @@
-"""Where a command's data leaves: figures and rows in any of the formats, to standard output or a file."""
+"""Where a command's data leaves: figures and rows in any of the formats, to standard output or a file.
+
+A table is written in the encoding of standard output, all other formats in UTF-8. A terminal is sent no
+character that could steer it.
+"""
 
 from __future__ import annotations
 
-import json
 import shutil
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
+from toktk.cli import streams
 from toktk.report import tabular
+from toktk.visible import json_text, visible, visible_name
 
 if TYPE_CHECKING:
     from toktk.report.results import Results
@@ -19,11 +21,15 @@ if TYPE_CHECKING:
 _PIPE_WIDTH = 100
 _SHORT = 14
 
+_LONGEST = 60
+# Texts that begin so are formulas to a spreadsheet, in quotes as well.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
 _TEXT = {"csv": tabular.to_csv, "md": tabular.to_markdown, "latex": tabular.to_latex}
 FORMATS = ("table", "json", *_TEXT)
 
 
-def show(results: Results, format: str) -> None:
+def show(results: Results, format: str, quiet: bool = False) -> None:
     """Write figures to standard output in one of `FORMATS`; a table is as wide as the terminal."""
     from toktk.report.records import COLUMNS
 
@@ -33,33 +39,36 @@ def show(results: Results, format: str) -> None:
         emit(results.to_json())
     else:
         emit(_TEXT[format](COLUMNS, results.rows()))
+    if format == "csv" and not quiet:
+        _note_formulas(results.rows())
 
 
 def show_page(text: Callable[[int, bool], str]) -> None:
     """Write a page to standard output: `text` makes it for a width in characters, in color or not."""
-    on_screen = sys.stdout.isatty()
+    on_screen = streams.on_screen()
     width = shutil.get_terminal_size().columns if on_screen else _PIPE_WIDTH
-    click.echo(text(width, on_screen), nl=False, color=on_screen)
+    streams.write(streams.writable(text(width, on_screen)))
 
 
 def emit(text: str, output: Path | None = None) -> None:
-    """Write finished text to `output`, whole or not at all, or else to standard output.
+    """Write finished data to `output`, whole or not at all, or else to standard output.
 
     Raises:
-        StorageError: the file cannot be written.
+        StorageError: it cannot be written.
     """
     if output is None:
-        click.echo(text, nl=False)
+        shown = "\n".join(map(visible, text.split("\n"))) if streams.on_screen() else text
+        streams.write(_in_utf8(shown))
         return
     from toktk.paths import atomic_write
 
     with atomic_write(output) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(_in_utf8(text))
 
 
 def emit_json(value: object, output: Path | None = None) -> None:
     """Write a value as JSON."""
-    emit(json.dumps(value, ensure_ascii=False, indent=2) + "\n", output)
+    emit(json_text(value, indent=2) + "\n", output)
 
 
 def emit_rows(
@@ -69,14 +78,37 @@ def emit_rows(
     output: Path | None = None,
     below: str = "",
 ) -> None:
-    """Write rows under column names in one of `FORMATS`; `below` follows a table."""
-    if format == "table":
-        on_screen = output is None and sys.stdout.isatty()
-        emit(_table(columns, rows, on_screen) + below, output)
-    elif format == "json":
+    """Write rows under column names in one of `FORMATS`; `below` follows a table.
+
+    An empty text is an empty cell.
+    """
+    if format == "json":
         emit_json([dict(zip(columns, row, strict=True)) for row in rows], output)
-    else:
+        return
+    rows = [[None if cell == "" else cell for cell in row] for row in rows]
+    if format != "table":
         emit(_TEXT[format](columns, rows), output)
+        if format == "csv":
+            _note_formulas(rows)
+        return
+    on_screen = output is None and streams.on_screen()
+    text = _table(columns, rows, on_screen) + below
+    if output is None:
+        streams.write(streams.writable(text))
+    else:
+        emit(text, output)
+
+
+def _in_utf8(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")  # a path may hold what UTF-8 does not: \udcff
+
+
+def _note_formulas(rows: Iterable[Sequence[tabular.Cell]]) -> None:
+    """Say which texts a spreadsheet would run: CSV that no reader takes for others cannot prevent it."""
+    texts = {cell for row in rows for cell in row if isinstance(cell, str)}
+    if formulas := sorted(text for text in texts if text.startswith(_FORMULA)):
+        which = f"{visible_name(formulas[0])[:_LONGEST]}{', …' if len(formulas) > 1 else ''}"
+        streams.say(f"Note: a spreadsheet may run {which}: let it import all columns as text.")
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[tabular.Cell]], on_screen: bool) -> str:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from toktk.cli.output import emit_rows, show
+from toktk.cli.streams import say
 from toktk.lab.meter import Watcher, costs_line
 from toktk.sizes import bytes_label
+from toktk.visible import visible
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -64,7 +64,7 @@ class RunOptions:
     def show(self, run: Run) -> None:
         """Write the figures of a run to standard output, or its tokenizers where nothing was measured."""
         if run.results is not None:
-            show(run.results, self.format)
+            show(run.results, self.format, self.quiet)
             return
         columns = ("tokenizer", "size", "pretokenizer", "folder", "files")
         rows = [
@@ -81,9 +81,8 @@ class RunOptions:
             raise run.trouble
         if not self.quiet:
             if run.reused:
-                complete = "This run is complete; nothing was computed (--force computes it anew)."
-                click.echo(complete, err=True)
-            click.echo(f"{costs_line(run.document['steps'])}\n{run.path}", err=True)
+                say("This run is complete; nothing was computed (--force computes it anew).")
+            say(costs_line(run.document["steps"]), str(run.path))
         if failed := run.document["failed"]:
             raise without_figures(
                 f"without figures: {', '.join(failed)}.",
@@ -100,16 +99,17 @@ class ProgressBars(Watcher):
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
         self._quiet = quiet
+        on_screen = sys.stderr is not None and sys.stderr.isatty()
         self._console = Console(stderr=True, highlight=False)
         self._progress = Progress(
-            SpinnerColumn(),
+            SpinnerColumn("line" if self._console.options.ascii_only else "dots"),
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[amount]}", markup=False),
             TimeElapsedColumn(),
             console=self._console,
             transient=True,
-            disable=quiet or not sys.stderr.isatty(),
+            disable=quiet or not on_screen,
         )
         self._open: list[tuple[TaskID, str]] = []
 
@@ -124,7 +124,7 @@ class ProgressBars(Watcher):
         """Show a bar; the step around this one hides until it is done."""
         if self._open:
             self._progress.update(self._open[-1][0], visible=False)
-        task = self._progress.add_task(step, total=total, amount="")
+        task = self._progress.add_task(visible(step), total=total, amount="")
         self._open.append((task, unit))
 
     def advance(self, amount: int) -> None:
@@ -147,5 +147,9 @@ class ProgressBars(Watcher):
 
     def remark(self, text: str) -> None:
         """Print a line above the bars."""
-        if not self._quiet:
-            self._console.print(text, markup=False, soft_wrap=True, style="dim")
+        if self._quiet:
+            return
+        if self._progress.disable:
+            say(text)
+        else:
+            self._console.print(visible(text), markup=False, soft_wrap=True, style="dim")

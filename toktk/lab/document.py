@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from toktk.names import trouble_with
 from toktk.paths import atomic_write
 from toktk.report.records import SCHEMA
 from toktk.shapes import misfit, parse
+from toktk.visible import json_text
 
 NAME = "run.json"
 OVERWRITE = "Choose another folder with -o, or overwrite it with --force."
@@ -123,9 +123,7 @@ def write_document(folder: Path, document: dict[str, Any]) -> None:
     """
     plain = json.loads(json.dumps(document, default=str))
     plain["digest"] = _digest(plain)
-    text = json.dumps(plain, ensure_ascii=False, indent=2) + "\n"
-    # Halves of characters, as in a file name that is no UTF-8, are written as JSON escapes them.
-    text = re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
+    text = json_text(plain, indent=2) + "\n"
     with atomic_write(folder / NAME) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 

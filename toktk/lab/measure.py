@@ -74,10 +74,8 @@ class FamilyFigures:
 
     def save(self, folder: Path) -> None:
         """Write records and curves as Parquet."""
-        import pyarrow.parquet as pq
-
         self.results.write_parquet(folder / "results.parquet")
-        pq.write_table(self.curves, folder / "curves.parquet", compression="zstd")
+        arrow.write_parquet(self.curves, folder / "curves.parquet")
         write_arrays(folder, {}, reading=vars(self.reading))
 
     @classmethod

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from toktk import __version__
+from toktk import __version__, arrow
 from toktk.errors import FormatError, PluginError, StorageError, in_a_line
 from toktk.kernels import cache_directory
 from toktk.lab.bench import Bench
@@ -134,15 +134,13 @@ def _write(folder: RunFolder, outcome: Outcome, signature: str, meter: Meter) ->
 
 def _write_files(stage: Path, outcome: Outcome, meter: Meter) -> dict[str, Any]:
     """Write all but run.json; return what that says of the tokenizers."""
-    import pyarrow.parquet as pq
-
     tokenizers = dict(outcome.tokenizers)
     with meter.step("write", "", len(tokenizers), "tokenizers") as advance, gc_off():
         if outcome.results is not None:
             outcome.results.write_parquet(stage / "results.parquet")
         if outcome.curves is not None:
             with atomic_write(stage / "curves.parquet") as temporary:
-                pq.write_table(outcome.curves, temporary, compression="zstd")
+                arrow.write_parquet(outcome.curves, temporary)
         for label, tokenizer in outcome.trained.items():
             target = stage / TOKENIZERS / label
             files: dict[str, Any] = {"folder": f"{TOKENIZERS}/{label}"}

@@ -91,7 +91,6 @@ class PieceTable:
         Totals and signature go to the file's metadata.
         """
         import pyarrow.compute as pc
-        import pyarrow.parquet as pq
 
         from toktk.paths import atomic_write
 
@@ -117,7 +116,7 @@ class PieceTable:
         }
         table = pa.table(columns).replace_schema_metadata({"toktk": json.dumps(meta)})
         with atomic_write(path) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+            arrow.write_parquet(table, temporary)
 
     @classmethod
     def read_parquet(cls, path: Path) -> PieceTable:

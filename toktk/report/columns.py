@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 
 from toktk.report.records import FamilyRecords, Record
 from toktk.report.table import NULL, Head, shortened
+from toktk.visible import quoted
+
+_LONGEST_REFERENCE = 30
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Column:
         """Return the heading, its legend about the first family that has the column."""
         family = next(filter(self.fits, families))
         record = family.get(family.sizes[-1], self.metric)
-        reference = (family.named(self.metric) or "").partition("[")[2].partition("]")[0]
+        reference = shortened(quoted(family.reference(self.metric)), _LONGEST_REFERENCE)
         legend = self.legend.format(reference=reference, n=(record and record.n) or 0)
         return replace(self.head, legend=legend)
 

@@ -9,21 +9,23 @@ Schema history (`SCHEMA`, stored in every Parquet and JSON file):
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from toktk import __version__
 from toktk.errors import MetricError
 from toktk.pieces.table import POOLED
+from toktk.visible import visible_name, without_surrogates
 
 SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One figure: what was measured, on what, and its value with the ends of its interval.
+    r"""One figure: what was measured, on what, and its value with the ends of its interval.
 
     numpy scalars become Python numbers.
 
@@ -39,6 +41,8 @@ class Record:
         n: how many documents, aligned lines or groups the value rests on.
         note: why the value is None, or which group a maximum belongs to.
         signature: what the figure depends on; see `signature`.
+
+    A name that is no UTF-8, as of a file, holds lone surrogates; they become ``\udcff``.
 
     Raises:
         MetricError: a number is NaN or infinite; what is not measured is None.
@@ -72,11 +76,16 @@ class Record:
                     "A metric gives None with a note where it is undefined.",
                 )
             object.__setattr__(self, name, kind(number))
+        for name, text in zip(_TEXTS, _texts(self), strict=True):
+            if text is not None and not text.isascii():
+                object.__setattr__(self, name, without_surrogates(text))
 
 
 NUMBERS = {"size": int, "value": float, "low": float, "high": float, "n": int}
 
 COLUMNS = tuple(field.name for field in fields(Record))
+_TEXTS = tuple(name for name in COLUMNS if name not in NUMBERS)
+_texts = operator.attrgetter(*_TEXTS)
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # The fields every figure has come first and in this order; others follow by name.
@@ -96,6 +105,18 @@ def signature(**fields: str | int | float | None) -> str:
             text = str(value).replace("%", "%25").replace("|", "%7C")
             parts.append(f"{name}:{text[:8] if _SHA256.fullmatch(text) else text}")
     return "|".join(parts)
+
+
+def visible_records(records: Sequence[Record]) -> Sequence[Record]:
+    """Return records as tables show them: nothing in their names is hidden, and none is blank."""
+    names = {name for record in records for name in _texts(record) if name is not None}
+    shown: dict[str | None, Any] = {name: visible_name(name) for name in names} | {None: None}
+    if all(name == text for name, text in shown.items()):
+        return records
+    return [
+        replace(record, **dict(zip(_TEXTS, map(shown.__getitem__, _texts(record)), strict=True)))
+        for record in records
+    ]
 
 
 class FamilyRecords:
@@ -140,6 +161,12 @@ class FamilyRecords:
             return pattern if pattern in self.metrics else None
         before, _, after = pattern.partition("*")
         return next((m for m in self.metrics if m.startswith(before) and m.endswith(after)), None)
+
+    def reference(self, pattern: str) -> str:
+        """Return what ``*`` stands for in the metric of a pattern, see `named`; nothing without one."""
+        before, star, after = pattern.partition("*")
+        metric = self.named(pattern)
+        return metric[len(before) : len(metric) - len(after)] if star and metric else ""
 
 
 def families(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import operator
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +14,9 @@ from toktk.errors import MetricError, StorageError, ToktkError, did_you_mean, in
 from toktk.paths import atomic_write
 from toktk.pieces.table import POOLED
 from toktk.report import tabular
-from toktk.report.records import COLUMNS, NUMBERS, SCHEMA, Record
+from toktk.report.records import COLUMNS, NUMBERS, SCHEMA, Record, visible_records
 from toktk.report.tables import Page, results_page
+from toktk.visible import json_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,7 +81,8 @@ class Results:
         """
         import altair as alt
 
-        drawn = [r for r in self.where(metric=metric, group=group) if r.value is not None]
+        chosen = visible_records(self.where(metric=metric, group=group).records)
+        drawn = [_in_script(record) for record in chosen if record.value is not None]
         if not drawn:
             metrics = dict.fromkeys(record.metric for record in self.records)
             raise MetricError(
@@ -91,7 +92,8 @@ class Results:
         first = drawn[0]
         names = ("tokenizer", "family", "size", "value")
         values = [{name: getattr(record, name) for name in names} for record in drawn]
-        base = alt.Chart(alt.InlineData(values=values), title=f"{metric}, {group}, {first.corpus}")
+        title = f"{first.metric}, {first.group}, {first.corpus}"
+        base = alt.Chart(alt.InlineData(values=values), title=title)
         tooltip = ["tokenizer:N", "size:Q", "value:Q"]
         if len({record.family for record in drawn}) == len(drawn):
             labels = [record.tokenizer for record in drawn]
@@ -131,7 +133,7 @@ class Results:
         import pyarrow as pa
 
         types = {int: pa.int64(), float: pa.float64(), str: pa.string()}
-        about = json.dumps(self.about, ensure_ascii=False, sort_keys=True)
+        about = json_text(self.about, sort_keys=True)
         schema = pa.schema(
             [pa.field(name, types[NUMBERS.get(name, str)]) for name in COLUMNS],
             metadata={_SCHEMA_KEY: str(SCHEMA), _ABOUT_KEY: about},
@@ -146,11 +148,9 @@ class Results:
         Raises:
             StorageError: the file cannot be written.
         """
-        import pyarrow.parquet as pq
-
         table = self.to_arrow()
         with atomic_write(path) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+            arrow.write_parquet(table, temporary)
 
     @classmethod
     def read_parquet(cls, path: Path) -> Results:
@@ -192,12 +192,15 @@ class Results:
     def to_json(self) -> str:
         """Return ``{"schema": 2, "records": [...]}`` with one record a line."""
         records = [dict(zip(COLUMNS, row, strict=True)) for row in self.rows()]
-        lines = [json.dumps(r, ensure_ascii=False, allow_nan=False) for r in records]
+        lines = [json_text(record, allow_nan=False) for record in records]
         body = ",\n".join(lines)
         return f'{{"schema": {SCHEMA}, "records": [\n{body}\n]}}\n'
 
     def to_csv(self) -> str:
-        """Return the records as CSV with a header; null is an empty cell."""
+        """Return the records as CSV with a header; null is an empty cell, text is as it is.
+
+        A spreadsheet runs text that begins with ``=``, such as the name of a group.
+        """
         return tabular.to_csv(COLUMNS, self.rows())
 
     def to_markdown(self) -> str:
@@ -207,3 +210,9 @@ class Results:
     def to_latex(self) -> str:
         """Return the records as a LaTeX tabular; null is an empty cell."""
         return tabular.to_latex(COLUMNS, self.rows())
+
+
+def _in_script(record: Record) -> Record:
+    r"""Return a record whose names end no script: altair writes them into one as they are."""
+    names = ("tokenizer", "family", "corpus", "group", "metric")
+    return replace(record, **{n: getattr(record, n).replace("<", r"\x3c") for n in names})

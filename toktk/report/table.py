@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -129,7 +129,7 @@ class Table:
         lines = [f"<p>{title}</p>", "<table>"]
         for tag, cells in [("th", map(str, self.heads)), *(("td", row.cells) for row in self.rows)]:
             columns = [
-                f'<{tag} style="text-align: {side}">{html.escape(cell)}</{tag}>'
+                f'<{tag} style="text-align: {side}; white-space: pre">{html.escape(cell)}</{tag}>'
                 for side, cell in zip(sides, cells, strict=True)
             ]
             lines.append(f"<tr>{''.join(columns)}</tr>")
@@ -163,5 +163,21 @@ def folded(label: str, longest: int) -> list[str]:
 
 
 def shortened(name: str, longest: int) -> str:
-    """Return the name, its end left out if it is longer than `longest`."""
-    return name if len(name) <= longest else f"{name[: longest - 1]}…"
+    """Return the name, its end left out if it is wider than `longest`."""
+    from rich.cells import cell_len, chop_cells
+
+    return name if cell_len(name) <= longest else f"{chop_cells(name, longest - 1)[0]}…"
+
+
+def told_apart(names: Iterable[str], longest: int) -> dict[str, str]:
+    """Return each name shortened, with its number at the end where several would be the same."""
+    alike: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        alike.setdefault(shortened(name, longest), []).append(name)
+    numbered = {
+        name: f"{shortened(name, longest - len(str(i)))}{i}"
+        for those in alike.values()
+        if len(those) > 1
+        for i, name in enumerate(those, 1)
+    }
+    return {name: short for short, those in alike.items() for name in those} | numbered

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from toktk.pieces.table import POOLED
 from toktk.report.columns import ABOUT_PIECES, COLUMNS, columns_of
-from toktk.report.records import FamilyRecords, Record, families
-from toktk.report.table import NULL, Head, Row, Table, folded, rendered, shortened
+from toktk.report.records import FamilyRecords, Record, families, visible_records
+from toktk.report.table import NULL, Head, Row, Table, folded, rendered, shortened, told_apart
 from toktk.sizes import size_label
 from toktk.tokenizer import NATIVE
+from toktk.visible import visible, visible_name
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -78,12 +79,18 @@ def results_page(records: Sequence[Record], about: Mapping[str, Any], width: int
         about: what is known besides: ``unreached``, the sizes left out, as in run.json;
             ``engines``, {label: [engine, why]}; ``failed``, {label: why there are no figures}.
     """
-    shown = families(records, about.get("unreached", ()))
+    unreached = [
+        {**entry, "family": visible_name(entry["family"])} for entry in about.get("unreached", ())
+    ]
+    shown = families(visible_records(records), unreached)
     if not shown:
         return Page([])
     if all(family.first.trainer for family in shown):
         return _by_size(shown, width)
-    return _by_tokenizer(shown, about.get("engines", {}), width)
+    engines = {
+        visible_name(label): [*map(visible, why)] for label, why in about.get("engines", {}).items()
+    }
+    return _by_tokenizer(shown, engines, width)
 
 
 def _by_size(shown: Sequence[FamilyRecords], width: int) -> Page:
@@ -206,7 +213,9 @@ def _groups_tables(
         return []
     most_across = _MOST_ACROSS
     if not sized:
-        longest = max(len(group) for family in families for group in family.groups)
+        from rich.cells import cell_len
+
+        longest = max(cell_len(group) for family in families for group in family.groups)
         most_across = max(1, (width - min(longest, _LONGEST_GROUP) - 2) // _PER_COLUMN)
     unit = "tokens per parallel line" if parallel else "bytes per token"
     tables = []
@@ -245,6 +254,7 @@ def _groups_table(
         heads.append(Head("parity"))
 
     empty = ("",) * (len(heads) - 1)
+    names = told_apart([*parallel, *others], _LONGEST_GROUP)
 
     def rows_of(groups: list[str], metric: str, digits: int) -> list[Row]:
         rows = []
@@ -253,7 +263,7 @@ def _groups_table(
             if parity:
                 value = family.value(last, parity, group) if metric == "tokens_per_line" else None
                 cells.append("" if value is None else f"{value:.2f}")
-            rows.append(Row((shortened(group, _LONGEST_GROUP), *cells)))
+            rows.append(Row((names[group], *cells)))
         left_out = len(groups) - _MOST_GROUPS
         if left_out > 0:
             more = Row((f"… {left_out} more …", *empty), style="dim")

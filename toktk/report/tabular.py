@@ -1,10 +1,16 @@
-"""Rows under column names as CSV, Markdown or LaTeX text; a None becomes an empty cell."""
+"""Rows under column names as CSV, Markdown or LaTeX text; a None becomes an empty cell.
+
+CSV holds text as it is; Markdown and LaTeX show it, with what cannot be seen as `toktk.visible` writes it.
+"""
 
 from __future__ import annotations
 
 import csv
-import io
+import functools
+import re
 from collections.abc import Iterable, Sequence
+
+from toktk.visible import visible_name
 
 Cell = str | int | float | None
 
@@ -14,45 +20,78 @@ _LATEX = str.maketrans(
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
         "|": r"\textbar{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        '"': r"\symbol{34}",  # babel makes it a command in some languages
+        "`": r"\textasciigrave{}",
     }
     | {character: "\\" + character for character in "&%$#_{}"}
 )
 
+# What Markdown and GitHub read anywhere in a cell; an underscore inside a word is none.
+_MARKDOWN = re.compile(
+    r"[\\`*|~$]|(?<![^\W_])_|_(?![^\W_])|\](?=[(\[:])"
+    r"|(?:(?<=http)|(?<=https)|(?<=ftp)):(?=//)|(?<=www)\.",
+    re.IGNORECASE,
+)
+# Two of these are one other character in LaTeX's fonts.
+_LIGATURE = re.compile(r"([-,'])(?=\1)")
+_SPACES = re.compile(r" {2,}")  # Markdown and LaTeX make one of them
+
+
+class _Lines(list[str]):
+    """What a csv.writer writes to."""
+
+    def write(self, line: str) -> None:
+        self.append(f"{line[:-2]}\n")
+
 
 def to_csv(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """Return CSV with a header line; numbers in full precision, lines ended by LF."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    """Return CSV with a header line; numbers in full precision, lines ended by LF.
+
+    Text is as it is, quoted where it must be. A spreadsheet runs what begins with ``=``.
+    """
+    lines = _Lines()
+    # Only where lines end in CR LF does the writer quote a cell with a CR.
+    writer = csv.writer(lines, lineterminator="\r\n")
     writer.writerow(columns)
     writer.writerows(rows)
-    return text.getvalue()
+    return "".join(lines)
 
 
 def to_markdown(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """Return a GitHub-flavored Markdown table; numbers to six digits."""
     lines = [columns, ["---"] * len(columns), *rows]
-    return "".join(f"| {' | '.join(map(_markdown, line))} |\n" for line in lines)
+    written = functools.cache(_markdown)  # few cells differ
+    return "".join(f"| {' | '.join(map(written, line))} |\n" for line in lines)
 
 
 def to_latex(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """Return a LaTeX tabular for the booktabs package; numbers to six digits."""
-    header, *body = (
-        f"{' & '.join(shown(cell).translate(_LATEX) for cell in line)} \\\\\n"
-        for line in (columns, *rows)
-    )
+    written = functools.cache(_latex)
+    texts = (" & ".join(map(written, line)) for line in (columns, *rows))
+    # The command at the end of the row before would read a bracket or a star.
+    guarded = (f"{{}}{text}" if text.startswith(("[", "*")) else text for text in texts)
+    header, *body = (f"{text} \\\\\n" for text in guarded)
     top = f"% needs \\usepackage{{booktabs}}\n\\begin{{tabular}}{{{'l' * len(columns)}}}\n"
     return f"{top}\\toprule\n{header}\\midrule\n{''.join(body)}\\bottomrule\n\\end{{tabular}}\n"
 
 
 def shown(cell: Cell) -> str:
-    """Return a cell as a reader wants it: whole numbers whole, others to six digits."""
+    """Return a cell as a reader wants it: names visible, whole numbers whole, others to six digits."""
     if cell is None:
         return ""
     if isinstance(cell, float):
         return str(int(cell)) if cell.is_integer() else f"{cell:.6g}"
-    return str(cell)
+    return visible_name(cell) if isinstance(cell, str) else str(cell)
 
 
 def _markdown(cell: Cell) -> str:
-    # A pipe ends a cell and a line break ends the table, even inside code.
-    return shown(cell).replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+    text = shown(cell).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = _MARKDOWN.sub(lambda special: f"\\{special[0]}", text)
+    return _SPACES.sub(lambda spaces: "&nbsp;" * len(spaces[0]), text)
+
+
+def _latex(cell: Cell) -> str:
+    text = _LIGATURE.sub(lambda one: f"{one[0]}{{}}", shown(cell).translate(_LATEX))
+    return _SPACES.sub(lambda spaces: "\\ " * len(spaces[0]), text)

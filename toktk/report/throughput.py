@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from toktk.report.table import NULL, Head, Row, Table, shortened
 from toktk.report.tables import Page
 from toktk.timing.figures import Interval, Timing, is_level
+from toktk.visible import visible, visible_name
 
 _LONGEST_NOTE = 140
 _PATHOLOGICAL = "pathological:"
@@ -28,6 +30,10 @@ def throughput_text(timings: Sequence[Timing], width: int, color: bool = False) 
     """Return the tables of engines and of growth as text for a terminal of this width."""
     if not timings:
         return ""
+    timings = [
+        replace(timing, tokenizer=visible_name(timing.tokenizer), note=visible(timing.note))
+        for timing in timings
+    ]
     timed: dict[tuple[str, str], dict[tuple[str, str], Timing]] = {}
     for timing in timings:
         by = timed.setdefault((timing.tokenizer, timing.engine), {})

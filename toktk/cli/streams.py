@@ -1,0 +1,92 @@
+"""The standard streams: remarks and messages with foreign characters visible, and streams that fail."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+import click
+
+from toktk.errors import StorageError
+from toktk.visible import visible
+
+# What tables are drawn with, where the encoding of standard output has no more than ASCII.
+_IN_ASCII = str.maketrans("─━–…·×", "--~.*x")
+
+
+def say(*lines: str) -> None:
+    """Write lines to standard error, with foreign characters visible.
+
+    Where they cannot be written, nobody reads them, and the work goes on.
+    """
+    try:
+        click.echo("\n".join(map(visible, lines)), err=True)
+    except OSError:
+        _give_up(2)
+
+
+def write(data: str | bytes) -> None:
+    """Write to standard output: data in bytes as it is, a table as text.
+
+    Raises:
+        BrokenPipeError: nobody reads it any more.
+        StorageError: it is closed, or on a full disk.
+    """
+    why = "it is closed"
+    if sys.stdout is not None:
+        try:
+            click.echo(data, nl=False)
+            return
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            _give_up(1)
+            why = error.strerror or str(error)
+    raise StorageError(
+        "cannot write to standard output.",
+        f"Found: {why}.",
+        "Send it elsewhere; what is finished is kept, and shown at once by the same command.",
+    )
+
+
+def on_screen() -> bool:
+    """Return whether standard output is a terminal."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def writable(table: str) -> str:
+    """Return a table as the encoding of standard output can hold it: what it lacks in ASCII, or escaped."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        table.encode(encoding)
+    except UnicodeEncodeError:
+        return table.translate(_IN_ASCII).encode(encoding, "backslashreplace").decode(encoding)
+    return table
+
+
+def open_standard_streams() -> None:
+    """Open nothing in place of standard streams that are closed: no file may take their numbers."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+
+
+@contextlib.contextmanager
+def visible_usage() -> Iterator[None]:
+    """Let click's messages about wrong usage quote foreign characters as `visible` shows them."""
+    try:
+        yield
+    except (click.MissingParameter, click.exceptions.NoArgsIsHelpError):
+        raise  # they quote nothing, and have several lines
+    except click.UsageError as error:
+        raise click.UsageError(visible(error.format_message()), error.ctx) from error
+
+
+def _give_up(descriptor: int) -> None:
+    """Let what is still to be written to a stream vanish: Python would fail at it again at its end."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
