@@ -103,12 +103,23 @@ def strings(data: Bytes, offsets: Int64) -> pa.Array:
     return pa.LargeStringArray.from_buffers(offsets.size - 1, *buffers)
 
 
-def slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """Yield `batch` in pieces of at most `BATCH_BYTES` of text; an empty batch yields nothing."""
-    _, offsets = spans(batch.column(TEXT))
+def slices(batch: pa.RecordBatch, offsets: Int64 | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield `batch` in pieces of at most `BATCH_BYTES` of text; an empty batch yields nothing.
+
+    `offsets`, int64[n + 1], say where each row's bytes end, if not those of the text column.
+    """
+    if offsets is None:
+        _, offsets = spans(batch.column(TEXT))
     start, rows = 0, batch.num_rows
     while start < rows:
         limit = offsets[start] + BATCH_BYTES
         end = max(int(np.searchsorted(offsets, limit, side="right")) - 1, start + 1)
         yield batch.slice(start, end - start)
         start = end
+
+
+def copied(column: pa.Array) -> pa.Array:
+    """Return a copy of a column, for one that lies in a file that another process may write to."""
+    if pa.types.is_dictionary(column.type):
+        return pa.DictionaryArray.from_arrays(copied(column.indices), copied(column.dictionary))
+    return pa.concat_arrays([column, column.slice(0, 0)])  # of one array alone there is no copy

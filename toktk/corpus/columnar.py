@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import io
+import mmap
+import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from toktk import arrow
+from toktk.arrays import Int64, offsets_of
 from toktk.arrow import pa
-from toktk.corpus.batch import BATCH_BYTES, as_string, constant_group, group_column, make_batch
+from toktk.corpus.batch import (
+    BATCH_BYTES,
+    as_string,
+    constant_group,
+    copied,
+    group_column,
+    make_batch,
+    slices,
+)
 from toktk.corpus.options import Source, check_known
+from toktk.corpus.text import check_length, longest_document
 from toktk.corpus.utf8 import check_rows
 from toktk.errors import CorpusError
+
+_BYTES_OF_ONE_ROW = 16
+"""What a row of text takes in a Parquet file, at least, unless most rows are equal to others."""
+
+Batches = Iterator[tuple[pa.RecordBatch, int]]
 
 # A column that is null throughout has no type of its own.
 _TEXT_TYPES = ("string", "large_string", "string_view", "null")
@@ -36,12 +54,43 @@ def rows_to_batch(
     source: Source, rows: pa.RecordBatch, first_row: int, weight: pa.Array | None = None
 ) -> pa.RecordBatch:
     """Return rows of a table as a batch; count null rows and replaced sequences in `source`."""
+    _check_layouts(source, rows)
+    return _rows_to_batch(source, rows, first_row, weight)
+
+
+def rows_to_batches(
+    source: Source, rows: pa.RecordBatch, first_row: int, most: int, copy: bool = False
+) -> Iterator[pa.RecordBatch]:
+    """Yield rows of a table as batches of little text: many rows may share one value of a dictionary.
+
+    A document has at most `most` bytes. With `copy` nothing yielded lies where `rows` do.
+    """
+    _check_layouts(source, rows)
+    offsets = offsets_of(sum(map(_row_bytes, rows.columns), np.zeros(rows.num_rows, np.int64)))
+    row = 0
+    for part in slices(rows, offsets):
+        end = row + part.num_rows
+        check_length(
+            source.where, int(offsets[end] - offsets[row]), most, f": row {first_row + row}"
+        )
+        yield _rows_to_batch(source, part, first_row + row, copy=copy)
+        row = end
+
+
+def _rows_to_batch(
+    source: Source,
+    rows: pa.RecordBatch,
+    first_row: int,
+    weight: pa.Array | None = None,
+    copy: bool = False,
+) -> pa.RecordBatch:
     options, where = source.options, source.where
     columns = {}
     for name, column in zip(rows.schema.names, rows.columns, strict=True):
-        _check_layout(column, name, where)
         is_view = pa.types.is_string_view(column.type)  # which Arrow cannot filter
-        columns[name] = column.cast(pa.large_string()) if is_view else column
+        column = column.cast(pa.large_string()) if is_view else column
+        is_decoded = name == options.text_column and pa.types.is_dictionary(column.type)
+        columns[name] = copied(column) if copy and not is_decoded else column
     text = columns[options.text_column]
     if pa.types.is_dictionary(text.type):
         text = text.dictionary_decode()
@@ -74,6 +123,28 @@ def rows_to_batch(
     return make_batch(text, group, align, weight)
 
 
+def _row_bytes(column: pa.Array) -> Int64:
+    """Return int64[n]: the bytes that each row of strings holds once they are written out."""
+    n, buffers = len(column), column.buffers()
+    if pa.types.is_dictionary(column.type):
+        values = np.append(_row_bytes(column.dictionary), 0)  # and of null
+        index = arrow.to_numpy(column.indices).astype(np.int64)
+        return values[np.where(arrow.is_valid(column.indices), index, -1)]
+    if str(column.type) not in _BYTES or not n:
+        return np.zeros(n, np.int64)
+    if pa.types.is_string_view(column.type):  # 16 bytes each, of which the first four are a length
+        lengths = np.frombuffer(buffers[1], np.int32)[::4][column.offset : column.offset + n]
+        return np.where(arrow.is_valid(column), lengths, 0).astype(np.int64)
+    wide = pa.types.is_large_string(column.type)
+    offsets = np.frombuffer(buffers[1], np.int64 if wide else np.int32)
+    return np.diff(offsets[column.offset : column.offset + n + 1]).astype(np.int64)
+
+
+def _check_layouts(source: Source, rows: pa.RecordBatch) -> None:
+    for name, column in zip(rows.schema.names, rows.columns, strict=True):
+        _check_layout(column, name, source.where)
+
+
 def _check_layout(column: pa.Array, name: str, where: str) -> None:
     """Refuse a column whose offsets or indices lead out of its data: Arrow follows them unchecked."""
     try:
@@ -95,48 +166,72 @@ def _check_layout(column: pa.Array, name: str, where: str) -> None:
         ) from error
 
 
-def read_parquet(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:
+def read_parquet(source: Source, file: io.FileIO) -> Batches:
     """Yield ``(batch, bytes consumed)`` of a Parquet file; the bytes are a share by rows."""
     import pyarrow.parquet as pq
 
-    metadata = pq.read_metadata(source.where)
+    metadata = pq.read_metadata(file)
     columns = metadata.schema.to_arrow_schema()
     wanted = wanted_columns(source, columns.names)
-    group = source.options.group_column
+    size, most = os.fstat(file.fileno()).st_size, longest_document(file)
+    chunks = _text_chunks(source, metadata)
+    for rows, chunk in chunks:
+        check_length(source.where, chunk.total_uncompressed_size // max(rows, 1), most)
+    # As many rows as hold about `BATCH_BYTES` of text.
+    text_bytes = sum(chunk.total_uncompressed_size for _, chunk in chunks)
+    n_rows = BATCH_BYTES * metadata.num_rows // max(text_bytes, 1)
+    n_rows = min(max(n_rows, 1), 1 << 20)
+    encodings = {encoding for _, chunk in chunks for encoding in chunk.encodings}
+    as_dictionary = {source.options.group_column}
+    # Rows that take next to no bytes are of values that the file holds once, of whatever length.
+    if text_bytes < _BYTES_OF_ONE_ROW * metadata.num_rows:
+        as_dictionary.add(source.options.text_column)
+        if "DELTA_BYTE_ARRAY" in encodings:  # of values that share their beginnings
+            as_dictionary, n_rows = set(), min(n_rows, 1 << 10)
     # Strings alone: a nested column has no leaf of its name, and numbers have no dictionary.
-    as_dictionary = [group] if group and str(columns.field(group).type) == "string" else None
-    with pq.ParquetFile(source.where, metadata=metadata, read_dictionary=as_dictionary) as file:
-        size = Path(source.where).stat().st_size
-        # As many rows as hold about `BATCH_BYTES` of text.
-        row_groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-        text_bytes = sum(
-            row_group.column(i).total_uncompressed_size
-            for i in range(metadata.num_columns)
-            if metadata.schema.column(i).path == source.options.text_column
-            for row_group in row_groups
-        )
-        n_rows = BATCH_BYTES * metadata.num_rows // max(text_bytes, 1)
-        n_rows = min(max(n_rows, 1), 1 << 20)
+    dictionaries = [name for name in wanted if name in as_dictionary and _is_string(columns, name)]
+    with pq.ParquetFile(file, metadata=metadata, read_dictionary=dictionaries) as table:
         row = 0
-        for rows in file.iter_batches(batch_size=n_rows, columns=wanted):
-            batch = rows_to_batch(source, rows, row)
+        for rows in table.iter_batches(batch_size=n_rows, columns=wanted):
+            position = size * (row + rows.num_rows) // metadata.num_rows
+            for batch in rows_to_batches(source, rows, row, most):
+                yield batch, position
             row += rows.num_rows
-            yield batch, size * row // metadata.num_rows
 
 
-def read_arrow(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:
-    """Yield ``(batch, bytes consumed)`` of an Arrow IPC file or stream, mapped into memory."""
-    with pa.memory_map(source.where) as mapped:
-        size = mapped.size()
-        if size >= 6 and mapped.read_at(6, 0) == b"ARROW1":
-            table = pa.ipc.open_file(mapped)
-            n = table.num_record_batches
-            batches = ((table.get_batch(i), size * (i + 1) // n) for i in range(n))
-        else:
-            table = pa.ipc.open_stream(mapped)
-            batches = ((rows, mapped.tell()) for rows in table)
-        wanted = wanted_columns(source, table.schema.names)
-        row = 0
-        for rows, position in batches:
-            yield rows_to_batch(source, rows.select(wanted), row), position
-            row += rows.num_rows
+def _text_chunks(source: Source, metadata: Any) -> list[tuple[int, Any]]:
+    """Return of each row group how many rows it has, and the metadata of its text column, if any."""
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    return [
+        (group.num_rows, group.column(i))
+        for i in range(metadata.num_columns)
+        if metadata.schema.column(i).path == source.options.text_column
+        for group in groups
+    ]
+
+
+def _is_string(columns: pa.Schema, name: str) -> bool:
+    return str(columns.field(name).type) == "string"
+
+
+def read_arrow(source: Source, file: io.FileIO) -> Batches:
+    """Yield ``(batch, bytes consumed)`` of an Arrow IPC file or stream, mapped into memory.
+
+    The batches are copies: nobody may write to what was read.
+    """
+    size = os.fstat(file.fileno()).st_size
+    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+    reader = pa.BufferReader(mapped)
+    if size >= 6 and mapped[:6] == b"ARROW1":
+        table = pa.ipc.open_file(reader)
+        n = table.num_record_batches
+        batches = ((table.get_batch(i), size * (i + 1) // n) for i in range(n))
+    else:
+        table = pa.ipc.open_stream(reader)
+        batches = ((rows, reader.tell()) for rows in table)
+    wanted = wanted_columns(source, table.schema.names)
+    row, most = 0, longest_document(file)
+    for rows, position in batches:
+        for batch in rows_to_batches(source, rows.select(wanted), row, most, copy=True):
+            yield batch, position
+        row += rows.num_rows

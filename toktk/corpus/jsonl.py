@@ -27,14 +27,14 @@ from toktk.errors import CorpusError
 _NULL = re.compile(rb"^[ \t\r]*null[ \t\r]*$", re.MULTILINE)
 
 
-def read_jsonl(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:
+def read_jsonl(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield ``(batch, bytes consumed)`` of a JSON Lines file; blank lines are not rows.
 
     Errors name the line, from 1.
     """
     types: dict[str, pa.DataType] = {}
     line = 1
-    for data, start, position in blocks(source, LINE_END):
+    for data, start, position in blocks(source, file, LINE_END):
         data, replaced = check_block(data, source.where, start, source.options.errors)
         source.replaced += replaced
         raw = data.tobytes()
