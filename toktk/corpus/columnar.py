@@ -30,7 +30,6 @@ from toktk.errors import CorpusError
 _BYTES_OF_ONE_ROW = 16
 """What a row of text takes in a Parquet file, at least, unless most rows are equal to others."""
 
-Batches = Iterator[tuple[pa.RecordBatch, int]]
 
 # A column that is null throughout has no type of its own.
 _TEXT_TYPES = ("string", "large_string", "string_view", "null")
@@ -166,7 +165,7 @@ def _check_layout(column: pa.Array, name: str, where: str) -> None:
         ) from error
 
 
-def read_parquet(source: Source, file: io.FileIO) -> Batches:
+def read_parquet(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield ``(batch, bytes consumed)`` of a Parquet file; the bytes are a share by rows."""
     import pyarrow.parquet as pq
 
@@ -214,7 +213,7 @@ def _is_string(columns: pa.Schema, name: str) -> bool:
     return str(columns.field(name).type) == "string"
 
 
-def read_arrow(source: Source, file: io.FileIO) -> Batches:
+def read_arrow(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield ``(batch, bytes consumed)`` of an Arrow IPC file or stream, mapped into memory.
 
     The batches are copies: nobody may write to what was read.

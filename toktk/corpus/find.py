@@ -41,7 +41,7 @@ def kind_at(path: Path) -> str | None:
     except ValueError:  # a NUL or half a character, which no name holds
         return None
     except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EINVAL):
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.ELOOP):
             return None
         raise _unreadable(path, error) from error
 
@@ -62,7 +62,7 @@ def files_below(folder: Path) -> list[Path]:
         CorpusError: one of the folders cannot be read.
     """
     listings = _walk([folder], follow=False)
-    return [Path(entry.path) for _, entries in listings for entry in entries if entry.is_file()]
+    return [below / e.name for below, entries in listings for e in entries if _is(e, FILE)]
 
 
 def matching(pattern: Path) -> list[Path]:
@@ -107,12 +107,15 @@ def _walk(tops: Iterable[Path], follow: bool) -> Iterator[tuple[Path, list[os.Di
         entries = _entries(folder)
         yield folder, entries
         for entry in entries:
-            if not entry.is_dir():
-                continue
-            if not entry.is_symlink():
-                real.append(folder / entry.name)
-            elif follow:
-                linked.append(folder / entry.name)
+            linked_to = entry.is_symlink()
+            if (follow or not linked_to) and _is(entry, FOLDER):
+                (linked if linked_to else real).append(folder / entry.name)
+
+
+def _is(entry: os.DirEntry[str], what: str) -> bool:
+    if entry.is_symlink():
+        return kind_at(Path(entry.path)) == what
+    return entry.is_dir() if what == FOLDER else entry.is_file()
 
 
 def _entries(folder: Path, hidden: bool = False) -> list[os.DirEntry[str]]:

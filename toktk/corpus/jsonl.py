@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import reprlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -108,19 +109,29 @@ def _parse_slow(
 
 
 def _object(text: bytes, source: Source, line: int) -> dict[str, Any]:
-    cause = None
+    cause: Exception | None = None
     try:
-        row = json.loads(text.decode("utf-8-sig"))
+        row = json.loads(text.decode("utf-8-sig"), parse_int=_whole)
         if isinstance(row, dict):
             return row
         problem = "is not a JSON object"
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         cause, problem = error, f"is not JSON ({error})"
+    except RecursionError as error:
+        cause, problem = error, "is nested too deep"
     raise CorpusError(
         f"{source.where}, line {line}, {problem}.",
         f"Found: {text[:60].decode('utf-8', 'replace')!r}.",
         'JSON Lines has one object a line, such as {"text": "…"}; repair the line or leave it out.',
     ) from cause
+
+
+def _whole(digits: str) -> int | str:
+    """Return a whole number; one too long for Python stays as it is written."""
+    try:
+        return int(digits)
+    except ValueError:
+        return digits
 
 
 def _value(value: object, name: str, source: Source, line: int) -> str | None:
@@ -135,7 +146,7 @@ def _value(value: object, name: str, source: Source, line: int) -> str | None:
         use = "text" if is_text else "a group or alignment id"
         raise CorpusError(
             f"{name!r} in {where} cannot serve as {use}.",
-            f"Found: {json.dumps(value)[:80]}.",
+            f"Found: {reprlib.repr(value)}.",
             f"Name a column of strings{'' if is_text else ' or numbers'}.",
         )
     value, replaced = whole_characters(value, where, source.options.errors)
