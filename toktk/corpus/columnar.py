@@ -65,7 +65,11 @@ def rows_to_batches(
     A document has at most `most` bytes. With `copy` nothing yielded lies where `rows` do.
     """
     _check_layouts(source, rows)
-    offsets = offsets_of(sum(map(_row_bytes, rows.columns), np.zeros(rows.num_rows, np.int64)))
+    if sum(map(_most_bytes, rows.columns)) <= BATCH_BYTES:
+        yield _rows_to_batch(source, rows, first_row, copy=copy)
+        return
+    nothing = np.zeros(rows.num_rows, np.int64)
+    offsets = offsets_of(sum(map(_row_bytes, rows.columns), nothing))
     row = 0
     for part in slices(rows, offsets):
         end = row + part.num_rows
@@ -87,12 +91,12 @@ def _rows_to_batch(
     columns = {}
     for name, column in zip(rows.schema.names, rows.columns, strict=True):
         is_view = pa.types.is_string_view(column.type)  # which Arrow cannot filter
-        column = column.cast(pa.large_string()) if is_view else column
-        is_decoded = name == options.text_column and pa.types.is_dictionary(column.type)
-        columns[name] = copied(column) if copy and not is_decoded else column
+        columns[name] = column.cast(pa.large_string()) if is_view else column
     text = columns[options.text_column]
     if pa.types.is_dictionary(text.type):
         text = text.dictionary_decode()
+    elif copy:
+        text = copied(text)
     if str(text.type) not in _TEXT_TYPES:
         raise CorpusError(
             f"column {options.text_column!r} of {where} does not hold text.",
@@ -115,28 +119,48 @@ def _rows_to_batch(
     if options.group_column is None:
         group = constant_group(source.group, len(text))
     else:
-        group = group_column(columns[options.group_column], options.group_column)
+        values = columns[options.group_column]
+        if copy and pa.types.is_dictionary(values.type):  # which may serve as it is
+            values = copied(values)
+        group = group_column(values, options.group_column)
     align = None
     if options.align_column is not None:
         align = as_string(columns[options.align_column], options.align_column)
+        align = copied(align) if copy else align
     return make_batch(text, group, align, weight)
+
+
+def _most_bytes(column: pa.Array) -> int:
+    """Return what all rows of strings hold, at most, once they are written out."""
+    if pa.types.is_dictionary(column.type):
+        return len(column) * int(_row_bytes(column.dictionary).max(initial=0))
+    if pa.types.is_string_view(column.type):
+        return int(_row_bytes(column).sum())
+    offsets = _offsets(column)
+    return int(offsets[-1] - offsets[0])
+
+
+def _offsets(column: pa.Array) -> Int64:
+    """Return where the strings of a column end, or zeros where it holds something else."""
+    n, wide = len(column), pa.types.is_large_string(column.type)
+    if not n or not (wide or pa.types.is_string(column.type)):
+        return np.zeros(n + 1, np.int64)
+    offsets = np.frombuffer(column.buffers()[1], np.int64 if wide else np.int32)
+    return offsets[column.offset : column.offset + n + 1]
 
 
 def _row_bytes(column: pa.Array) -> Int64:
     """Return int64[n]: the bytes that each row of strings holds once they are written out."""
-    n, buffers = len(column), column.buffers()
     if pa.types.is_dictionary(column.type):
         values = np.append(_row_bytes(column.dictionary), 0)  # and of null
         index = arrow.to_numpy(column.indices).astype(np.int64)
         return values[np.where(arrow.is_valid(column.indices), index, -1)]
-    if str(column.type) not in _BYTES or not n:
-        return np.zeros(n, np.int64)
-    if pa.types.is_string_view(column.type):  # 16 bytes each, of which the first four are a length
-        lengths = np.frombuffer(buffers[1], np.int32)[::4][column.offset : column.offset + n]
+    if pa.types.is_string_view(column.type) and len(column):
+        # Of the 16 bytes of each, the first four are a length.
+        lengths = np.frombuffer(column.buffers()[1], np.int32)[::4]
+        lengths = lengths[column.offset : column.offset + len(column)]
         return np.where(arrow.is_valid(column), lengths, 0).astype(np.int64)
-    wide = pa.types.is_large_string(column.type)
-    offsets = np.frombuffer(buffers[1], np.int64 if wide else np.int32)
-    return np.diff(offsets[column.offset : column.offset + n + 1]).astype(np.int64)
+    return np.diff(_offsets(column)).astype(np.int64)
 
 
 def _check_layouts(source: Source, rows: pa.RecordBatch) -> None:
