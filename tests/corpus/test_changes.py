@@ -19,7 +19,16 @@ from toktk.timing.slices import draw
 from toktk.trainers.base import TrainingData
 
 OLD, NEW = ["old text"] * 50, ["new text"] * 50
-KINDS = ["x.txt", "x.txt.gz", "x.txt.zst", "x.jsonl", "x.jsonl.gz", "x.parquet", "x.arrow", "x.feather"]
+KINDS = [
+    "x.txt",
+    "x.txt.gz",
+    "x.txt.zst",
+    "x.jsonl",
+    "x.jsonl.gz",
+    "x.parquet",
+    "x.arrow",
+    "x.feather",
+]
 
 
 def write(path, texts):

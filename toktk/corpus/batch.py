@@ -53,6 +53,7 @@ def group_column(values: pa.Array, name: str) -> pa.DictionaryArray:
     """Return `values` (strings, numbers or a dictionary of them) as a group column, with no null."""
     target = schema().field("group").type
     if values.type == target and not values.null_count + values.dictionary.null_count:
+        as_string(values.dictionary, name)  # or an error
         return values
     return as_string(values, name).fill_null(NO_GROUP).dictionary_encode().cast(target)
 

@@ -145,7 +145,7 @@ def _offsets(column: pa.Array) -> Int64:
     n, wide = len(column), pa.types.is_large_string(column.type)
     if not n or not (wide or pa.types.is_string(column.type)):
         return np.zeros(n + 1, np.int64)
-    offsets = np.frombuffer(column.buffers()[1], np.int64 if wide else np.int32)
+    offsets: Int64 = np.frombuffer(column.buffers()[1], np.int64 if wide else np.int32)
     return offsets[column.offset : column.offset + n + 1]
 
 

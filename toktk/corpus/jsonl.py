@@ -13,6 +13,7 @@ import json
 import re
 import reprlib
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -126,19 +127,19 @@ def _object(text: bytes, source: Source, line: int) -> dict[str, Any]:
     ) from cause
 
 
-def _whole(digits: str) -> int | str:
-    """Return a whole number; one too long for Python stays as it is written."""
+def _whole(digits: str) -> int | Decimal:
+    """Return a whole number, also where it has more digits than Python makes an integer of."""
     try:
         return int(digits)
     except ValueError:
-        return digits
+        return Decimal(digits)
 
 
 def _value(value: object, name: str, source: Source, line: int) -> str | None:
     """Return what a column has in this line: text, or an id that may also be a number."""
     where = f"{source.where}, line {line},"
     is_text = name == source.options.text_column
-    if isinstance(value, (int, float)) and not (is_text or isinstance(value, bool)):
+    if isinstance(value, (int, float, Decimal)) and not (is_text or isinstance(value, bool)):
         return str(value)
     if value is None:
         return None
