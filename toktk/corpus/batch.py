@@ -94,8 +94,8 @@ def spans(array: pa.Array) -> tuple[Bytes, Int64]:
     data = np.frombuffer(text, np.uint8) if text is not None else np.empty(0, np.uint8)
     if not len(array):
         return data, np.zeros(1, np.int64)
-    offsets = np.frombuffer(ends, np.int64)
-    return data, offsets[array.offset : array.offset + len(array) + 1]
+    offsets = np.frombuffer(ends, np.int64, array.offset + len(array) + 1)
+    return data, offsets[array.offset :]
 
 
 def strings(data: Bytes, offsets: Int64) -> pa.Array:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from toktk import arrow
 from toktk.arrays import Int64, offsets_of
@@ -29,7 +30,6 @@ from toktk.errors import CorpusError
 
 _BYTES_OF_ONE_ROW = 16
 """What a row of text takes in a Parquet file, at least, unless most rows are equal to others."""
-
 
 # A column that is null throughout has no type of its own.
 _TEXT_TYPES = ("string", "large_string", "string_view", "null")
@@ -88,10 +88,7 @@ def _rows_to_batch(
     copy: bool = False,
 ) -> pa.RecordBatch:
     options, where = source.options, source.where
-    columns = {}
-    for name, column in zip(rows.schema.names, rows.columns, strict=True):
-        is_view = pa.types.is_string_view(column.type)  # which Arrow cannot filter
-        columns[name] = column.cast(pa.large_string()) if is_view else column
+    columns = dict(zip(rows.schema.names, map(_without_views, rows.columns), strict=True))
     text = columns[options.text_column]
     if pa.types.is_dictionary(text.type):
         text = text.dictionary_decode()
@@ -130,6 +127,29 @@ def _rows_to_batch(
     return make_batch(text, group, align, weight)
 
 
+def _without_views(column: pa.Array) -> pa.Array:
+    """Return string views, also those of a dictionary, as large strings: Arrow cannot filter views."""
+    if pa.types.is_dictionary(column.type) and pa.types.is_string_view(column.dictionary.type):
+        return pa.DictionaryArray.from_arrays(column.indices, _without_views(column.dictionary))
+    if not pa.types.is_string_view(column.type):
+        return column
+    # Arrow follows the view of a null too, which no check of the layout has looked at.
+    valid = arrow.is_valid(column)
+    data = column.buffers()[2:]
+    own = _words(column).copy()
+    own[~valid] = 0
+    validity = pa.py_buffer(np.packbits(valid, bitorder="little"))
+    buffers = [validity, pa.py_buffer(own), *data]
+    return pa.Array.from_buffers(column.type, len(column), buffers).cast(pa.large_string())
+
+
+def _words(views: pa.Array) -> npt.NDArray[np.int32]:
+    """Return int32[n, 4]: the parts of string views, of which the first is the length."""
+    end = views.offset + len(views)
+    words = np.frombuffer(views.buffers()[1], np.int32, 4 * end)
+    return words.reshape(-1, 4)[views.offset :]
+
+
 def _most_bytes(column: pa.Array) -> int:
     """Return what all rows of strings hold, at most, once they are written out."""
     if pa.types.is_dictionary(column.type):
@@ -145,8 +165,9 @@ def _offsets(column: pa.Array) -> Int64:
     n, wide = len(column), pa.types.is_large_string(column.type)
     if not n or not (wide or pa.types.is_string(column.type)):
         return np.zeros(n + 1, np.int64)
-    offsets: Int64 = np.frombuffer(column.buffers()[1], np.int64 if wide else np.int32)
-    return offsets[column.offset : column.offset + n + 1]
+    kind, end = np.int64 if wide else np.int32, column.offset + n + 1
+    offsets: Int64 = np.frombuffer(column.buffers()[1], kind, end)
+    return offsets[column.offset :]
 
 
 def _row_bytes(column: pa.Array) -> Int64:
@@ -156,10 +177,7 @@ def _row_bytes(column: pa.Array) -> Int64:
         index = arrow.to_numpy(column.indices).astype(np.int64)
         return values[np.where(arrow.is_valid(column.indices), index, -1)]
     if pa.types.is_string_view(column.type) and len(column):
-        # Of the 16 bytes of each, the first four are a length.
-        lengths = np.frombuffer(column.buffers()[1], np.int32)[::4]
-        lengths = lengths[column.offset : column.offset + len(column)]
-        return np.where(arrow.is_valid(column), lengths, 0).astype(np.int64)
+        return np.where(arrow.is_valid(column), _words(column)[:, 0], 0).astype(np.int64)
     return np.diff(_offsets(column)).astype(np.int64)
 
 
