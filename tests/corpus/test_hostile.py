@@ -176,14 +176,26 @@ def test_a_table_with_one_long_document(tmp_path, name):
             rows(load_corpus(path))
 
 
-def test_parquet_that_shares_beginnings(tmp_path):
-    values = [f"{'a' * 500}{i}" for i in range(3000)]
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("encoding", ["RLE_DICTIONARY", "DELTA_BYTE_ARRAY"])
+def test_parquet_whose_rows_take_next_to_nothing_is_read_few_rows_at_a_time(
+    tmp_path, monkeypatch, encoding
+):
+    shared = encoding == "RLE_DICTIONARY"
+    values = [f"{'a' * 500}{0 if shared else i}" for i in range(3000)]
+    encodings = None if shared else {"text": encoding}
     path = tmp_path / "x.parquet"
-    encoding = {"text": "DELTA_BYTE_ARRAY"}
-    pq.write_table(pa.table({"text": values}), path, use_dictionary=False, column_encoding=encoding)
-    corpus = load_corpus(path)
-    assert texts(corpus) == values
-    assert max(batch.num_rows for batch in corpus.batches()) <= 1024
+    table = pa.table({"text": values})
+    pq.write_table(table, path, use_dictionary=shared, column_encoding=encodings)
+    n_rows, cut = [], columnar_module.rows_to_batches
+
+    def watch(source, rows, *rest):
+        n_rows.append(rows.num_rows)
+        return cut(source, rows, *rest)
+
+    monkeypatch.setattr("toktk.corpus.columnar.rows_to_batches", watch)
+    assert texts(load_corpus(path)) == values
+    assert max(n_rows) == 1024
 
 
 # --- nesting and numbers

@@ -6,7 +6,6 @@ import io
 import mmap
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +26,8 @@ from toktk.corpus.options import Source, check_known
 from toktk.corpus.text import check_length, longest_document
 from toktk.corpus.utf8 import check_rows
 from toktk.errors import CorpusError
+
+_FEW_ROWS = 256
 
 _BYTES_OF_ONE_ROW = 16
 """What a row of text takes in a Parquet file, at least, unless most rows are equal to others."""
@@ -215,44 +216,26 @@ def read_parquet(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBat
     columns = metadata.schema.to_arrow_schema()
     wanted = wanted_columns(source, columns.names)
     size, most = os.fstat(file.fileno()).st_size, longest_document(file)
-    chunks = _text_chunks(source, metadata)
-    for rows, chunk in chunks:
-        check_length(source.where, chunk.total_uncompressed_size // max(rows, 1), most)
-    # As many rows as hold about `BATCH_BYTES` of text.
-    text_bytes = sum(chunk.total_uncompressed_size for _, chunk in chunks)
-    n_rows = BATCH_BYTES * metadata.num_rows // max(text_bytes, 1)
-    n_rows = min(max(n_rows, 1), 1 << 20)
-    encodings = {encoding for _, chunk in chunks for encoding in chunk.encodings}
-    as_dictionary = {source.options.group_column}
+    # Of whole rows: PyArrow aborts at what damage may have made of a column's metadata.
+    row_groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    for part in row_groups:
+        check_length(source.where, part.total_byte_size // max(part.num_rows, 1), most)
+    all_bytes = max(sum(part.total_byte_size for part in row_groups), 1)
+    # As many rows as hold about `BATCH_BYTES`; some more where it may not be the text that is long.
+    n_rows = min(max(BATCH_BYTES * metadata.num_rows // all_bytes, _FEW_ROWS), 1 << 20)
     # Rows that take next to no bytes are of values that the file holds once, of whatever length.
-    if text_bytes < _BYTES_OF_ONE_ROW * metadata.num_rows:
-        as_dictionary.add(source.options.text_column)
-        if "DELTA_BYTE_ARRAY" in encodings:  # of values that share their beginnings
-            as_dictionary, n_rows = set(), min(n_rows, 1 << 10)
+    if all_bytes < _BYTES_OF_ONE_ROW * metadata.num_rows:
+        n_rows = min(n_rows, max(8 * BATCH_BYTES // all_bytes, 4 * _FEW_ROWS))
+    group = source.options.group_column
     # Strings alone: a nested column has no leaf of its name, and numbers have no dictionary.
-    dictionaries = [name for name in wanted if name in as_dictionary and _is_string(columns, name)]
-    with pq.ParquetFile(file, metadata=metadata, read_dictionary=dictionaries) as table:
+    as_dictionary = [group] if group and str(columns.field(group).type) == "string" else None
+    with pq.ParquetFile(file, metadata=metadata, read_dictionary=as_dictionary) as table:
         row = 0
         for rows in table.iter_batches(batch_size=n_rows, columns=wanted):
             position = size * (row + rows.num_rows) // metadata.num_rows
             for batch in rows_to_batches(source, rows, row, most):
                 yield batch, position
             row += rows.num_rows
-
-
-def _text_chunks(source: Source, metadata: Any) -> list[tuple[int, Any]]:
-    """Return of each row group how many rows it has, and the metadata of its text column, if any."""
-    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-    return [
-        (group.num_rows, group.column(i))
-        for i in range(metadata.num_columns)
-        if metadata.schema.column(i).path == source.options.text_column
-        for group in groups
-    ]
-
-
-def _is_string(columns: pa.Schema, name: str) -> bool:
-    return str(columns.field(name).type) == "string"
 
 
 def read_arrow(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch, int]]:
