@@ -195,7 +195,7 @@ def test_parquet_whose_rows_take_next_to_nothing_is_read_few_rows_at_a_time(
 
     monkeypatch.setattr("toktk.corpus.columnar.rows_to_batches", watch)
     assert texts(load_corpus(path)) == values
-    assert max(n_rows) == 1024
+    assert max(n_rows) <= 1024
 
 
 # --- nesting and numbers
