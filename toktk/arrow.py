@@ -43,7 +43,8 @@ def to_numpy(array: pa.Array) -> npt.NDArray[Any]:
     buffer = array.buffers()[1]
     if buffer is None:
         return np.empty(0, dtype)
-    return np.frombuffer(buffer, dtype)[array.offset : array.offset + len(array)]
+    # By count: a buffer from a file may end anywhere behind the last number.
+    return np.frombuffer(buffer, dtype, array.offset + len(array))[array.offset :]
 
 
 def read_parquet(path: Path) -> pa.Table:

@@ -11,12 +11,25 @@ from toktk.errors import StorageError
 
 
 def home() -> Path:
-    """Return the cache directory, which need not exist."""
-    if chosen := os.environ.get("TOKTK_HOME"):
-        return Path(chosen).expanduser()
-    import platformdirs
+    """Return the cache directory, which need not exist.
 
-    return Path(platformdirs.user_cache_dir("toktk"))
+    Raises:
+        StorageError: it lies below a home directory that there is not.
+    """
+    chosen = os.environ.get("TOKTK_HOME")
+    try:
+        if chosen:
+            return Path(chosen).expanduser()
+        import platformdirs
+
+        return Path(platformdirs.user_cache_dir("toktk"))
+    except RuntimeError as error:
+        raise StorageError(
+            "cannot tell where toktk keeps what it computes.",
+            f"Found: {f'TOKTK_HOME={chosen}' if chosen else 'no TOKTK_HOME'}, "
+            "and no home directory of that user.",
+            "Set TOKTK_HOME=DIR to a folder that you may write to.",
+        ) from error
 
 
 def beside(path: Path) -> Path:

@@ -53,6 +53,7 @@ def group_column(values: pa.Array, name: str) -> pa.DictionaryArray:
     """Return `values` (strings, numbers or a dictionary of them) as a group column, with no null."""
     target = schema().field("group").type
     if values.type == target and not values.null_count + values.dictionary.null_count:
+        as_string(values.dictionary, name)  # or an error
         return values
     return as_string(values, name).fill_null(NO_GROUP).dictionary_encode().cast(target)
 
@@ -93,8 +94,8 @@ def spans(array: pa.Array) -> tuple[Bytes, Int64]:
     data = np.frombuffer(text, np.uint8) if text is not None else np.empty(0, np.uint8)
     if not len(array):
         return data, np.zeros(1, np.int64)
-    offsets = np.frombuffer(ends, np.int64)
-    return data, offsets[array.offset : array.offset + len(array) + 1]
+    offsets = np.frombuffer(ends, np.int64, array.offset + len(array) + 1)
+    return data, offsets[array.offset :]
 
 
 def strings(data: Bytes, offsets: Int64) -> pa.Array:
@@ -103,12 +104,23 @@ def strings(data: Bytes, offsets: Int64) -> pa.Array:
     return pa.LargeStringArray.from_buffers(offsets.size - 1, *buffers)
 
 
-def slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """Yield `batch` in pieces of at most `BATCH_BYTES` of text; an empty batch yields nothing."""
-    _, offsets = spans(batch.column(TEXT))
+def slices(batch: pa.RecordBatch, offsets: Int64 | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield `batch` in pieces of at most `BATCH_BYTES` of text; an empty batch yields nothing.
+
+    `offsets`, int64[n + 1], say where each row's bytes end, if not those of the text column.
+    """
+    if offsets is None:
+        _, offsets = spans(batch.column(TEXT))
     start, rows = 0, batch.num_rows
     while start < rows:
         limit = offsets[start] + BATCH_BYTES
         end = max(int(np.searchsorted(offsets, limit, side="right")) - 1, start + 1)
         yield batch.slice(start, end - start)
         start = end
+
+
+def copied(column: pa.Array) -> pa.Array:
+    """Return a copy of a column, for one that lies in a file that another process may write to."""
+    if pa.types.is_dictionary(column.type):
+        return pa.DictionaryArray.from_arrays(copied(column.indices), copied(column.dictionary))
+    return pa.concat_arrays([column, column.slice(0, 0)])  # of one array alone there is no copy

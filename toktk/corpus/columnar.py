@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import io
+import mmap
+import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from toktk import arrow
+from toktk.arrays import Int64, offsets_of
 from toktk.arrow import pa
-from toktk.corpus.batch import BATCH_BYTES, as_string, constant_group, group_column, make_batch
+from toktk.corpus.batch import (
+    BATCH_BYTES,
+    as_string,
+    constant_group,
+    copied,
+    group_column,
+    make_batch,
+    slices,
+)
 from toktk.corpus.options import Source, check_known
+from toktk.corpus.text import check_length, longest_document
 from toktk.corpus.utf8 import check_rows
 from toktk.errors import CorpusError
+
+_FEW_ROWS = 256
+
+_BYTES_OF_ONE_ROW = 16
+"""What a row of text takes in a Parquet file, at least, unless most rows are equal to others."""
 
 # A column that is null throughout has no type of its own.
 _TEXT_TYPES = ("string", "large_string", "string_view", "null")
@@ -36,15 +54,47 @@ def rows_to_batch(
     source: Source, rows: pa.RecordBatch, first_row: int, weight: pa.Array | None = None
 ) -> pa.RecordBatch:
     """Return rows of a table as a batch; count null rows and replaced sequences in `source`."""
+    _check_layouts(source, rows)
+    return _rows_to_batch(source, rows, first_row, weight)
+
+
+def rows_to_batches(
+    source: Source, rows: pa.RecordBatch, first_row: int, most: int, copy: bool = False
+) -> Iterator[pa.RecordBatch]:
+    """Yield rows of a table as batches of little text: many rows may share one value of a dictionary.
+
+    A document has at most `most` bytes. With `copy` nothing yielded lies where `rows` do.
+    """
+    _check_layouts(source, rows)
+    if sum(map(_most_bytes, rows.columns)) <= BATCH_BYTES:
+        yield _rows_to_batch(source, rows, first_row, copy=copy)
+        return
+    nothing = np.zeros(rows.num_rows, np.int64)
+    offsets = offsets_of(sum(map(_row_bytes, rows.columns), nothing))
+    row = 0
+    for part in slices(rows, offsets):
+        end = row + part.num_rows
+        check_length(
+            source.where, int(offsets[end] - offsets[row]), most, f": row {first_row + row}"
+        )
+        yield _rows_to_batch(source, part, first_row + row, copy=copy)
+        row = end
+
+
+def _rows_to_batch(
+    source: Source,
+    rows: pa.RecordBatch,
+    first_row: int,
+    weight: pa.Array | None = None,
+    copy: bool = False,
+) -> pa.RecordBatch:
     options, where = source.options, source.where
-    columns = {}
-    for name, column in zip(rows.schema.names, rows.columns, strict=True):
-        _check_layout(column, name, where)
-        is_view = pa.types.is_string_view(column.type)  # which Arrow cannot filter
-        columns[name] = column.cast(pa.large_string()) if is_view else column
+    columns = dict(zip(rows.schema.names, map(_without_views, rows.columns), strict=True))
     text = columns[options.text_column]
     if pa.types.is_dictionary(text.type):
         text = text.dictionary_decode()
+    elif copy:
+        text = copied(text)
     if str(text.type) not in _TEXT_TYPES:
         raise CorpusError(
             f"column {options.text_column!r} of {where} does not hold text.",
@@ -67,11 +117,74 @@ def rows_to_batch(
     if options.group_column is None:
         group = constant_group(source.group, len(text))
     else:
-        group = group_column(columns[options.group_column], options.group_column)
+        values = columns[options.group_column]
+        if copy and pa.types.is_dictionary(values.type):  # which may serve as it is
+            values = copied(values)
+        group = group_column(values, options.group_column)
     align = None
     if options.align_column is not None:
         align = as_string(columns[options.align_column], options.align_column)
+        align = copied(align) if copy else align
     return make_batch(text, group, align, weight)
+
+
+def _without_views(column: pa.Array) -> pa.Array:
+    """Return string views, also those of a dictionary, as large strings: Arrow cannot filter views."""
+    if pa.types.is_dictionary(column.type) and pa.types.is_string_view(column.dictionary.type):
+        return pa.DictionaryArray.from_arrays(column.indices, _without_views(column.dictionary))
+    if not pa.types.is_string_view(column.type):
+        return column
+    # Arrow follows the view of a null too, which no check of the layout has looked at.
+    valid = arrow.is_valid(column)
+    data = column.buffers()[2:]
+    own = _words(column).copy()
+    own[~valid] = 0
+    validity = pa.py_buffer(np.packbits(valid, bitorder="little"))
+    buffers = [validity, pa.py_buffer(own), *data]
+    return pa.Array.from_buffers(column.type, len(column), buffers).cast(pa.large_string())
+
+
+def _words(views: pa.Array) -> npt.NDArray[np.int32]:
+    """Return int32[n, 4]: the parts of string views, of which the first is the length."""
+    end = views.offset + len(views)
+    words = np.frombuffer(views.buffers()[1], np.int32, 4 * end)
+    return words.reshape(-1, 4)[views.offset :]
+
+
+def _most_bytes(column: pa.Array) -> int:
+    """Return what all rows of strings hold, at most, once they are written out."""
+    if pa.types.is_dictionary(column.type):
+        return len(column) * int(_row_bytes(column.dictionary).max(initial=0))
+    if pa.types.is_string_view(column.type):
+        return int(_row_bytes(column).sum())
+    offsets = _offsets(column)
+    return int(offsets[-1] - offsets[0])
+
+
+def _offsets(column: pa.Array) -> Int64:
+    """Return where the strings of a column end, or zeros where it holds something else."""
+    n, wide = len(column), pa.types.is_large_string(column.type)
+    if not n or not (wide or pa.types.is_string(column.type)):
+        return np.zeros(n + 1, np.int64)
+    kind, end = np.int64 if wide else np.int32, column.offset + n + 1
+    offsets: Int64 = np.frombuffer(column.buffers()[1], kind, end)
+    return offsets[column.offset :]
+
+
+def _row_bytes(column: pa.Array) -> Int64:
+    """Return int64[n]: the bytes that each row of strings holds once they are written out."""
+    if pa.types.is_dictionary(column.type):
+        values = np.append(_row_bytes(column.dictionary), 0)  # and of null
+        index = arrow.to_numpy(column.indices).astype(np.int64)
+        return values[np.where(arrow.is_valid(column.indices), index, -1)]
+    if pa.types.is_string_view(column.type) and len(column):
+        return np.where(arrow.is_valid(column), _words(column)[:, 0], 0).astype(np.int64)
+    return np.diff(_offsets(column)).astype(np.int64)
+
+
+def _check_layouts(source: Source, rows: pa.RecordBatch) -> None:
+    for name, column in zip(rows.schema.names, rows.columns, strict=True):
+        _check_layout(column, name, source.where)
 
 
 def _check_layout(column: pa.Array, name: str, where: str) -> None:
@@ -95,48 +208,54 @@ def _check_layout(column: pa.Array, name: str, where: str) -> None:
         ) from error
 
 
-def read_parquet(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:
+def read_parquet(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield ``(batch, bytes consumed)`` of a Parquet file; the bytes are a share by rows."""
     import pyarrow.parquet as pq
 
-    metadata = pq.read_metadata(source.where)
+    metadata = pq.read_metadata(file)
     columns = metadata.schema.to_arrow_schema()
     wanted = wanted_columns(source, columns.names)
+    size, most = os.fstat(file.fileno()).st_size, longest_document(file)
+    # Of whole rows: PyArrow aborts at what damage may have made of a column's metadata.
+    row_groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    for part in row_groups:
+        check_length(source.where, part.total_byte_size // max(part.num_rows, 1), most)
+    all_bytes = max(sum(part.total_byte_size for part in row_groups), 1)
+    # As many rows as hold about `BATCH_BYTES`; some more where it may not be the text that is long.
+    n_rows = min(max(BATCH_BYTES * metadata.num_rows // all_bytes, _FEW_ROWS), 1 << 20)
+    # Rows that take next to no bytes are of values that the file holds once, of whatever length.
+    if all_bytes < _BYTES_OF_ONE_ROW * metadata.num_rows:
+        n_rows = min(n_rows, max(8 * BATCH_BYTES // all_bytes, 4 * _FEW_ROWS))
     group = source.options.group_column
     # Strings alone: a nested column has no leaf of its name, and numbers have no dictionary.
     as_dictionary = [group] if group and str(columns.field(group).type) == "string" else None
-    with pq.ParquetFile(source.where, metadata=metadata, read_dictionary=as_dictionary) as file:
-        size = Path(source.where).stat().st_size
-        # As many rows as hold about `BATCH_BYTES` of text.
-        row_groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-        text_bytes = sum(
-            row_group.column(i).total_uncompressed_size
-            for i in range(metadata.num_columns)
-            if metadata.schema.column(i).path == source.options.text_column
-            for row_group in row_groups
-        )
-        n_rows = BATCH_BYTES * metadata.num_rows // max(text_bytes, 1)
-        n_rows = min(max(n_rows, 1), 1 << 20)
+    with pq.ParquetFile(file, metadata=metadata, read_dictionary=as_dictionary) as table:
         row = 0
-        for rows in file.iter_batches(batch_size=n_rows, columns=wanted):
-            batch = rows_to_batch(source, rows, row)
+        for rows in table.iter_batches(batch_size=n_rows, columns=wanted):
+            position = size * (row + rows.num_rows) // metadata.num_rows
+            for batch in rows_to_batches(source, rows, row, most):
+                yield batch, position
             row += rows.num_rows
-            yield batch, size * row // metadata.num_rows
 
 
-def read_arrow(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:
-    """Yield ``(batch, bytes consumed)`` of an Arrow IPC file or stream, mapped into memory."""
-    with pa.memory_map(source.where) as mapped:
-        size = mapped.size()
-        if size >= 6 and mapped.read_at(6, 0) == b"ARROW1":
-            table = pa.ipc.open_file(mapped)
-            n = table.num_record_batches
-            batches = ((table.get_batch(i), size * (i + 1) // n) for i in range(n))
-        else:
-            table = pa.ipc.open_stream(mapped)
-            batches = ((rows, mapped.tell()) for rows in table)
-        wanted = wanted_columns(source, table.schema.names)
-        row = 0
-        for rows, position in batches:
-            yield rows_to_batch(source, rows.select(wanted), row), position
-            row += rows.num_rows
+def read_arrow(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """Yield ``(batch, bytes consumed)`` of an Arrow IPC file or stream, mapped into memory.
+
+    The batches are copies: nobody may write to what was read.
+    """
+    size = os.fstat(file.fileno()).st_size
+    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+    reader = pa.BufferReader(mapped)
+    if size >= 6 and mapped[:6] == b"ARROW1":
+        table = pa.ipc.open_file(reader)
+        n = table.num_record_batches
+        batches = ((table.get_batch(i), size * (i + 1) // n) for i in range(n))
+    else:
+        table = pa.ipc.open_stream(reader)
+        batches = ((rows, reader.tell()) for rows in table)
+    wanted = wanted_columns(source, table.schema.names)
+    row, most = 0, longest_document(file)
+    for rows, position in batches:
+        for batch in rows_to_batches(source, rows.select(wanted), row, most, copy=True):
+            yield batch, position
+        row += rows.num_rows

@@ -15,6 +15,7 @@ from toktk.arrow import pa
 from toktk.corpus.batch import ALIGN, TEXT, spans
 from toktk.corpus.memory import Texts
 from toktk.corpus.options import Progress, Source
+from toktk.corpus.utf8 import whole_name
 from toktk.errors import CorpusError
 
 HELD_OUT = 0.1
@@ -161,7 +162,7 @@ class Corpus:
         selection: Selection | None = None,
         options: dict[str, Any] | None = None,
     ) -> None:
-        self.name = name
+        self.name = whole_name(name)
         self._parts = tuple(parts)
         self._selection = selection
         self._options = options or {}

@@ -11,7 +11,9 @@ from __future__ import annotations
 import io
 import json
 import re
+import reprlib
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -27,14 +29,14 @@ from toktk.errors import CorpusError
 _NULL = re.compile(rb"^[ \t\r]*null[ \t\r]*$", re.MULTILINE)
 
 
-def read_jsonl(source: Source) -> Iterator[tuple[pa.RecordBatch, int]]:
+def read_jsonl(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield ``(batch, bytes consumed)`` of a JSON Lines file; blank lines are not rows.
 
     Errors name the line, from 1.
     """
     types: dict[str, pa.DataType] = {}
     line = 1
-    for data, start, position in blocks(source, LINE_END):
+    for data, start, position in blocks(source, file, LINE_END):
         data, replaced = check_block(data, source.where, start, source.options.errors)
         source.replaced += replaced
         raw = data.tobytes()
@@ -108,14 +110,16 @@ def _parse_slow(
 
 
 def _object(text: bytes, source: Source, line: int) -> dict[str, Any]:
-    cause = None
+    cause: Exception | None = None
     try:
-        row = json.loads(text.decode("utf-8-sig"))
+        row = json.loads(text.decode("utf-8-sig"), parse_int=_whole)
         if isinstance(row, dict):
             return row
         problem = "is not a JSON object"
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         cause, problem = error, f"is not JSON ({error})"
+    except RecursionError as error:
+        cause, problem = error, "is nested too deep"
     raise CorpusError(
         f"{source.where}, line {line}, {problem}.",
         f"Found: {text[:60].decode('utf-8', 'replace')!r}.",
@@ -123,11 +127,19 @@ def _object(text: bytes, source: Source, line: int) -> dict[str, Any]:
     ) from cause
 
 
+def _whole(digits: str) -> int | Decimal:
+    """Return a whole number, also where it has more digits than Python makes an integer of."""
+    try:
+        return int(digits)
+    except ValueError:
+        return Decimal(digits)
+
+
 def _value(value: object, name: str, source: Source, line: int) -> str | None:
     """Return what a column has in this line: text, or an id that may also be a number."""
     where = f"{source.where}, line {line},"
     is_text = name == source.options.text_column
-    if isinstance(value, (int, float)) and not (is_text or isinstance(value, bool)):
+    if isinstance(value, (int, float, Decimal)) and not (is_text or isinstance(value, bool)):
         return str(value)
     if value is None:
         return None
@@ -135,7 +147,7 @@ def _value(value: object, name: str, source: Source, line: int) -> str | None:
         use = "text" if is_text else "a group or alignment id"
         raise CorpusError(
             f"{name!r} in {where} cannot serve as {use}.",
-            f"Found: {json.dumps(value)[:80]}.",
+            f"Found: {reprlib.repr(value)}.",
             f"Name a column of strings{'' if is_text else ' or numbers'}.",
         )
     value, replaced = whole_characters(value, where, source.options.errors)

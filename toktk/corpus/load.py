@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import glob
+import os
+import reprlib
 import tomllib
 from collections.abc import Sequence
 from itertools import takewhile
@@ -12,13 +14,19 @@ from typing import Any
 
 from toktk.corpus import hub
 from toktk.corpus.corpus import Corpus, concat
+from toktk.corpus.find import FILE, FOLDER, files_below, kind_at, matching, not_a_file
 from toktk.corpus.options import ReaderOptions, check_known
 from toktk.corpus.readers import COMPRESSIONS, READERS, FileReader
 from toktk.corpus.starter import PARTS, corpora_folder, starter
+from toktk.corpus.unchanged import open_file
 from toktk.errors import CorpusError, did_you_mean
 
 Specs = str | Path | Sequence[str | Path]
 REQUIRED = ("name", "title", "spec", "license")
+
+_CARD_BYTES = 1 << 20
+_CARDS = 10
+"""How many cards may lead to a text: one names a text, or another card."""
 
 
 def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: Any) -> Corpus:
@@ -32,11 +40,14 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
     - a file: .txt, .jsonl, .ndjson, .json (all three: one object a line), each also .gz or .zst;
       .parquet, .arrow, .feather; a .toml corpus card; anything else is plain text;
     - a folder: its files of these kinds, .json and .toml left out, with all subfolders, sorted;
-    - a glob such as ``'src/**/*.c'``: files of any extension;
+    - a glob such as ``'src/**/*.c'``: files of any extension, each folder entered once;
     - the name of a corpus card that ships with toktk, ``<card>[/config][:split]``.
 
     Without a group column the group is the file's stem; below a folder or a glob's fixed part,
     the name of the first subfolder.
+
+    Files are listed now. Text is read more than once, so it must lie in regular files, and one that
+    is written to between the readings is an error.
 
     Args:
         spec: one of these, or several, which become one corpus.
@@ -127,23 +138,29 @@ def _joined(corpora: Sequence[Corpus]) -> Corpus:
     return concat(corpora, " + ".join(corpus.name for corpus in corpora))
 
 
-def _resolve(spec: str, options: ReaderOptions) -> Corpus:
+def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
+    if not spec:
+        raise CorpusError(
+            "a corpus has no name.", "Found: an empty one.", "For this folder, give a dot: -c ."
+        )
     if spec == "starter" or spec.startswith("starter:"):
         return starter(spec.partition(":")[2] or "train", options)
     if spec.startswith("hub:"):
         return hub.hub_corpus(hub.parse_hub(spec), options)
-    path = Path(spec).expanduser()
-    if path.is_file():
+    path = Path(os.path.expanduser(spec))  # noqa: PTH111 - Path's own raises where there is no such user
+    found = kind_at(path)
+    if found == FILE:
         if path.suffix == ".toml":
-            return _from_card(read_card(path), None, None, options)
+            return _from_card(read_card(path), None, None, options, cards_read)
         return _from_files(path.name, [path], path.parent, options)
-    if path.is_dir():
-        files = [file for file in path.rglob("*") if _is_corpus_file(file, path)]
+    if found == FOLDER:
+        files = [file for file in files_below(path) if _is_text(file)]
         return _from_files(path.name or spec, files, path, options)
+    if found:
+        raise not_a_file(path, found)
     if glob.has_magic(spec):
         fixed = Path(*takewhile(lambda part: not glob.has_magic(part), path.parts[:-1]))
-        matches = map(Path, glob.glob(str(path), recursive=True))  # noqa: PTH207
-        return _from_files(spec, [match for match in matches if match.is_file()], fixed, options)
+        return _from_files(spec, matching(path), fixed, options)
     name, config, split = parse_reference(spec)
     by_name = cards()
     if name in by_name:
@@ -156,12 +173,10 @@ def _resolve(spec: str, options: ReaderOptions) -> Corpus:
     )
 
 
-def _is_corpus_file(path: Path, folder: Path) -> bool:
+def _is_text(path: Path) -> bool:
     bare = path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
     # A .json in a folder is more often a description of the corpus than a part of it.
-    is_text = bare.suffix.lower() in READERS and bare.suffix.lower() != ".json"
-    is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return is_text and not is_hidden and path.is_file()
+    return bare.suffix.lower() in READERS and bare.suffix.lower() != ".json"
 
 
 def _from_files(name: str, files: list[Path], folder: Path, options: ReaderOptions) -> Corpus:
@@ -184,8 +199,18 @@ def _from_files(name: str, files: list[Path], folder: Path, options: ReaderOptio
 
 
 def _from_card(
-    card: CorpusCard, config: str | None, split: str | None, options: ReaderOptions
+    card: CorpusCard,
+    config: str | None,
+    split: str | None,
+    options: ReaderOptions,
+    cards_read: int = 0,
 ) -> Corpus:
+    if cards_read == _CARDS:
+        raise CorpusError(
+            f"the corpus card {card.name} leads to no text.",
+            f"Found: {_CARDS} cards, each of which names the next.",
+            "Name a file, a folder, a glob or a hub: spec in its spec.",
+        )
     # The card says how its corpus is laid out; what the user asked for explicitly wins.
     of_card = {
         name: getattr(card, name)
@@ -200,21 +225,30 @@ def _from_card(
         return hub.hub_corpus(dataclasses.replace(spec, config=config, split=split), options)
     if config or split:
         raise CorpusError(f"the corpus {card.name} has no configs or splits to choose from.")
-    return _resolve(str(card.folder / Path(card.spec).expanduser()), options)
+    target = card.folder / os.path.expanduser(card.spec)  # noqa: PTH111 - as in _resolve
+    return _resolve(str(target), options, cards_read + 1)
 
 
 def read_card(path: Path) -> CorpusCard:
     """Return the card in the TOML file at `path`; raise a `CorpusError` if it is not a card."""
+    cannot = f"cannot read the corpus card {path}."
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        with open_file(path) as file:
+            raw = file.read(_CARD_BYTES + 1)
+        if len(raw) > _CARD_BYTES:
+            raise CorpusError(cannot, f"Found: more than {_CARD_BYTES:,} bytes; a card is short.")
+        values = tomllib.loads(raw.decode())
+    except RecursionError as error:
+        raise CorpusError(cannot, "Found: values nested too deep.") from error
     except (OSError, ValueError) as error:
-        raise CorpusError(f"cannot read the corpus card {path}.", f"Found: {error}.") from error
+        raise CorpusError(cannot, f"Found: {error}.") from error
     keys = [field.name for field in dataclasses.fields(CorpusCard) if field.name != "folder"]
     for key, value in values.items():
         check_known(key, keys, f"unknown key {key!r} in the corpus card {path}")
         if not isinstance(value, str):
             raise CorpusError(
-                f"{key!r} in the corpus card {path} must be a string.", f"Found: {value!r}."
+                f"{key!r} in the corpus card {path} must be a string.",
+                f"Found: {reprlib.repr(value)}.",
             )
     missing = [key for key in REQUIRED if key not in values]
     if missing:
@@ -222,6 +256,8 @@ def read_card(path: Path) -> CorpusCard:
             f"the corpus card {path} lacks {', '.join(missing)}.",
             f"Every card has {', '.join(REQUIRED)}.",
         )
+    if not values["spec"]:
+        raise CorpusError(f"the spec in the corpus card {path} is empty.", "Name a text there.")
     return CorpusCard(**values, folder=path.parent)
 
 

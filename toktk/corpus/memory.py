@@ -15,7 +15,7 @@ from toktk.arrow import pa
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, slices, spans
 from toktk.corpus.columnar import rows_to_batch
 from toktk.corpus.options import ReaderOptions, Source
-from toktk.corpus.utf8 import whole_characters
+from toktk.corpus.utf8 import whole_characters, whole_name
 from toktk.errors import CorpusError
 
 
@@ -97,7 +97,8 @@ class Texts(InMemory):
             key if key in columns else None for key in ("groups", "align")
         )
         options = ReaderOptions("texts", group_column, align_column)
-        super().__init__(name, groups if one_group else name, options)
+        group = whole_characters(groups, "groups", "strict")[0] if one_group else whole_name(name)
+        super().__init__(name, group, options)
         self._batch = rows_to_batch(self, pa.record_batch(columns), 0, weight)
 
     def _build(self) -> Iterator[pa.RecordBatch]:

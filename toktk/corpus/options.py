@@ -134,7 +134,8 @@ class Source(ABC):
             ) from error
 
     def _failures(self) -> tuple[type[BaseException], ...]:
-        return pa.ArrowException, OSError, EOFError
+        # The last two from names in a schema that are no text, and numbers that are no sizes.
+        return pa.ArrowException, OSError, EOFError, UnicodeDecodeError, OverflowError
 
     def _advice(self, error: BaseException) -> list[str]:
         return ["Check the path, and that the file is whole and is what its extension says."]

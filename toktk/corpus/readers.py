@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from toktk.corpus.columnar import read_arrow, read_parquet
 from toktk.corpus.jsonl import read_jsonl
 from toktk.corpus.options import ReaderOptions, Source
 from toktk.corpus.text import read_text
+from toktk.corpus.unchanged import State, check_unchanged, open_file
+from toktk.corpus.utf8 import whole_name
 from toktk.errors import CorpusError
 
-Read = Callable[[Source], "Iterator[tuple[pa.RecordBatch, int]]"]
-"""Yields each batch with how many bytes of the file were consumed so far."""
+Read = Callable[[Source, io.FileIO], "Iterator[tuple[pa.RecordBatch, int]]"]
+"""Yields each batch with how many bytes of the open file were consumed so far."""
 
 PLAIN_TEXT: tuple[str, Read] = ("text", read_text)
 
@@ -39,12 +42,16 @@ class FileReader(Source):
 
     Where neither a column nor `group` names the group, it is the file's stem, without the
     compression's and the format's extension: that of ``news.2024.txt.gz`` is ``news.2024``.
+
+    The file is the one that was first opened: once it is written to, every later reading is a
+    `CorpusError`, so that no figure is of other bytes than the fingerprint.
     """
 
     def __init__(self, path: Path, options: ReaderOptions, group: str | None = None) -> None:
         compression = COMPRESSIONS.get(path.suffix.lower())
         bare = Path(path.stem) if compression else Path(path.name)
-        super().__init__(str(path), group or bare.stem or path.name, options, compression)
+        group = whole_name(group or bare.stem or path.name)
+        super().__init__(str(path), group, options, compression)
         self.path = path
         self.format, self._read_format = READERS.get(bare.suffix.lower(), PLAIN_TEXT)
         if self.format in ("parquet", "arrow") and compression:
@@ -56,10 +63,14 @@ class FileReader(Source):
             self._refuse_sampling("Leave sample_by out, or give plain text.")
 
     @functools.cached_property
+    def _first(self) -> State:
+        with self._reading(), open_file(self.path) as file:
+            return State.of(file)
+
+    @property
     def size(self) -> int:
         """Bytes on disk."""
-        with self._reading():
-            return self.path.stat().st_size
+        return self._first.size
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -71,14 +82,32 @@ class FileReader(Source):
         else:
             relevant += [options.text_column, options.group_column]
         digest = hashlib.sha256(repr(relevant).encode())
-        with self._reading(), self.path.open("rb") as file:
+        with self._reading(), open_file(self.path) as file:
+            # Whoever writes to it after this leaves a trace, and what came before is hashed.
+            self._first.settle()
             digest.update(hashlib.file_digest(file, "sha256").digest())
+            check_unchanged(file, self.where, self._first)
         return digest.hexdigest()
 
     def describe(self) -> dict[str, Any]:
         """Return the file's name, size and group; folders are this machine's business."""
-        return {"file": self.path.name, "bytes": self.size, "group": self.group}
+        return {"file": whole_name(self.path.name), "bytes": self.size, "group": self.group}
 
     def _read(self) -> Iterator[tuple[pa.RecordBatch, int]]:
         self.replaced = self.null_rows = 0
-        return self._read_format(self)
+        with open_file(self.path) as file:
+            # Arrow closes what it has read; the file stays open, to be asked about.
+            items = self._read_format(self, io.FileIO(file.fileno(), closefd=False))
+            failures: tuple[type[BaseException], ...] = (CorpusError, *self._failures())
+            while True:
+                check_unchanged(file, self.where, self._first)
+                try:
+                    item = next(items, None)
+                except failures:
+                    check_unchanged(file, self.where, self._first)  # as may well be the cause
+                    raise
+                # Before anybody sees the batch: a limit or a sample reads no further.
+                check_unchanged(file, self.where, self._first)
+                if item is None:
+                    return
+                yield item

@@ -60,6 +60,11 @@ def check_block(data: Bytes, where: str, start: int, errors: str) -> tuple[Bytes
     return (spans(block)[0] if replaced else data), replaced
 
 
+def whole_name(name: str) -> str:
+    r"""Return a name that UTF-8 has bytes for: of a file's name, bytes that are no text become ``\udcff``."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def whole_characters(text: str, where: str, errors: str) -> tuple[str, int]:
     """Return `text` without lone surrogates, which UTF-8 has no bytes for, and how many were replaced."""
     try:

@@ -41,6 +41,8 @@ def first_documents(corpus: Corpus, store: Store) -> list[str]:
         names = group.dictionary.to_pylist()
         indices = arrow.to_numpy(group.indices)
         for i in dict.fromkeys(indices[np.sort(np.unique(indices, return_index=True)[1])].tolist()):
+            if len(by_group) == DOCUMENTS and names[i] not in by_group:
+                continue  # no turn would reach it
             of_group = by_group.setdefault(names[i], [])
             for at in np.flatnonzero(indices == i)[: PER_GROUP - len(of_group)].tolist():
                 of_group.append(text[at].as_py()[:_LONGEST])
