@@ -48,13 +48,14 @@ from toktk.formats.fields import (
 from toktk.formats.tokens import check_special_tokens, in_own_order, why_unheld
 from toktk.models.bpe import BpeModel
 from toktk.models.model import Model
-from toktk.models.pairs import MAX_ID, PairModel
+from toktk.models.pairs import PairModel, highest_id
 from toktk.models.vocabulary import packed
 from toktk.paths import atomic_write
 from toktk.pretokenizers.automaton import compile_pattern
 from toktk.pretokenizers.export import exported_pattern, leaves_gaps, named_pretokenizer
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.pretokenizers.syntax import check_size
 
 if TYPE_CHECKING:
     import tiktoken
@@ -99,13 +100,20 @@ _SPECIAL_TOKENS = (
 
 @dataclass(frozen=True)
 class RankFile:
-    """What the file at `path` says, as ``tiktoken.Encoding`` takes it; ranks are ids."""
+    """What the file at `path` says, as ``tiktoken.Encoding`` takes it; ranks are ids.
+
+    Raises:
+        LimitError: a pattern with which no library is safe.
+    """
 
     path: Path
     pattern: str
     ranks: Mapping[bytes, int]
     special_tokens: Mapping[str, int]
     name: str = ""
+
+    def __post_init__(self) -> None:
+        check_size(self.pattern)
 
     def parts(self) -> Parts:
         """Return the pretokenizer and the model that give the ids that tiktoken gives.
@@ -138,6 +146,7 @@ def rank_file(raw: bytes, path: Path, is_tekken: bool = False) -> RankFile:
     if is_tekken:
         return _tekken_file(raw, path)
     ranks = _parse_ranks(raw, path)
+    Fields(path).check_ids("ranks", ranks, len(ranks))
     beside = arguments_path(path)
     if not beside.exists():
         if path.stem not in ENCODINGS:
@@ -156,6 +165,7 @@ def rank_file(raw: bytes, path: Path, is_tekken: bool = False) -> RankFile:
     are_ids = all(is_text(key) and type(i) is int for key, i in special_tokens.items())
     fields.check(is_text(pattern), "pat_str", pattern, "a split pattern")
     fields.check(are_ids, "special_tokens", special_tokens, "names with their ids")
+    fields.check_ids("special_tokens", special_tokens, len(ranks) + len(special_tokens))
     fields.check(type(size) is int, "explicit_n_vocab", size, "a number")
     ids = {*ranks.values(), *special_tokens.values()}
     n = len(ranks) + len(special_tokens)
@@ -220,12 +230,14 @@ def _tekken_file(raw: bytes, path: Path) -> RankFile:
     config = fields.typed(dict, top.get("config"), "config")
     pattern: Any = config.get("pattern")
     fields.check(is_text(pattern), "config.pattern", pattern, "a split pattern")
+    vocab = fields.typed(list, top.get("vocab"), "vocab")
+    most = highest_id(len(vocab))
     for key in ("default_vocab_size", "default_num_special_tokens"):
         number = config.get(key)
-        fields.check(is_id(number), f"config.{key}", number, f"a number up to {MAX_ID:,}")
+        wanted = f"a number up to {most:,}, in a file of {len(vocab):,} tokens"
+        fields.check(is_id(number, most), f"config.{key}", number, wanted)
     n_special: int = config["default_num_special_tokens"]
     n_ranks = config["default_vocab_size"] - n_special
-    vocab = fields.typed(list, top.get("vocab"), "vocab")
     if not 256 <= n_ranks <= len(vocab):
         found = f"{len(vocab):,} tokens, of which {n_ranks:,} are to be read"
         raise fields.error("config.default_vocab_size", found, "at least the 256 bytes")
@@ -314,7 +326,7 @@ def write_tiktoken(name: str, pretokenizer: Pretokenizer, model: Model, path: Pa
     _encoding(RankFile(path, pattern, {bytes([b]): b for b in range(256)}, {}))
     check_special_tokens(model.special_tokens)
     arguments = {
-        "name": name,
+        "name": name.encode(errors="replace").decode(),  # a file's name can be no UTF-8
         "pat_str": pattern,
         "special_tokens": {name: i for i, name in enumerate(model.special_tokens)},
         "explicit_n_vocab": model.vocab_size,

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import regex
 
 from toktk.arrays import Int64, read_only
-from toktk.errors import PatternError
+from toktk.errors import PatternError, clipped
 from toktk.pretokenizers import syntax
 
 CODE_POINTS = 0x110000
@@ -108,7 +108,7 @@ def construct(
 
 def _too_large(pattern: str, limit: int, things: str) -> PatternError:
     return PatternError(
-        f"the pattern {pattern!r} is too large to compile.",
+        f"the pattern {clipped(pattern, 200)} is too large to compile.",
         f"Found: more than {limit} {things}, which is the limit.",
         "Use smaller counts in {m,n}, or let the regex library run the pattern.",
     )
@@ -168,7 +168,10 @@ class _Program:
                 for _ in range((node.most or node.least) - node.least):
                     target = self.add(self.optional(node, target, end))
                 for _ in range(node.least):
+                    n_steps = len(self.steps)
                     target = self.build(node.item, target)
+                    if len(self.steps) == n_steps:  # an item that is empty, however often
+                        break
                 return target
 
     def optional(self, node: syntax.Repeat, target: int, end: int) -> _Step:

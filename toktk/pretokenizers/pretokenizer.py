@@ -19,6 +19,7 @@ import regex
 from toktk.arrays import Bytes, Int64, packed, read_only
 from toktk.errors import PatternError, did_you_mean
 from toktk.normalizers.normalizer import IDENTITY, Atoms, Normalizer, find_parts
+from toktk.pretokenizers import syntax
 from toktk.pretokenizers.automaton import compile_pattern
 from toktk.pretokenizers.patterns import PATTERNS, PRETOKENIZERS, name_of, text_hash
 from toktk.pretokenizers.transducer import Transducer, build
@@ -293,6 +294,7 @@ def _compiled(pattern: str) -> Transducer | None:
 
 @functools.lru_cache(maxsize=_KEPT)
 def _matcher(pattern: str) -> Any:
+    syntax.check_size(pattern)
     try:
         return regex.compile(pattern, regex.V0)
     except regex.error as error:
