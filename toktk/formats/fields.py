@@ -173,8 +173,10 @@ def parse_json(raw: bytes, path: Path) -> dict[str, Any]:
     try:
         document = json.loads(raw)
     except RecursionError as error:
-        found = f"Found: arrays and objects nested more than {DEEP} deep, at byte {_deep_at(raw):,}."
-        raise FormatError(what, found, "Readable is less.") from error
+        found = (
+            f"Found: arrays and objects nested more than {DEEP} deep, at byte {_deep_at(raw):,}."
+        )
+        raise FormatError(what, found, "Libraries read no more than 127 levels.") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise FormatError(what, f"Found: {error}.") from error
     except ValueError as error:  # all that is left: see sys.get_int_max_str_digits

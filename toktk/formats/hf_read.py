@@ -297,10 +297,10 @@ class _Tokens:
 def _byte_level_tokens(names: Sequence[str]) -> tuple[list[bytes], list[int]]:
     """Return the bytes of names whose characters stand for bytes, and the indices of all other names."""
     characters = byte_characters()
-    byte_of = np.full(1 + ord(max(characters)) + 1, -1, dtype=np.int64)  # the last: any other
+    byte_of = np.full(1 + ord(max(characters)) + 1, -1, dtype=np.int16)  # the last: any other
     byte_of[[ord(character) for character in characters]] = np.arange(256)
     codes = np.frombuffer("".join(names).encode("utf-32-le"), dtype=np.uint32)
-    data = byte_of[np.minimum(codes, byte_of.size - 1)]
+    data = byte_of.take(codes, mode="clip")
     ends = np.cumsum([0, *map(len, names)], dtype=np.int64)
     others = np.unique(np.searchsorted(ends, np.flatnonzero(data < 0), side="right") - 1)
     raw = data.astype(np.uint8).tobytes()

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from toktk.errors import FormatError, LimitError, in_a_line
+from toktk.errors import FormatError, LimitError
 from toktk.formats.fields import DEEP, Fields, NotNative, left_to_library, short
 from toktk.formats.tokens import MARK
 from toktk.normalizers.normalizer import Normalizer
@@ -40,16 +40,22 @@ def limit_steps(fields: Fields, value: Any, name: str) -> None:
             continue
         n_parts += 1
         if depth > DEEP or n_parts > _MANY:
-            found = f"parts nested more than {DEEP} deep" if depth > DEEP else f"over {_MANY:,} parts"
-            raise LimitError(f"cannot read {fields.path}: {at:.200}.", f"Found: {found}.")
+            raise LimitError(
+                f"cannot read {fields.path}: {at if len(at) <= 80 else f'{at:.80}…'}.",
+                f"Found: {f'parts nested {depth} deep' if depth > DEEP else f'over {_MANY:,} parts'}.",
+                f"Readable are up to {_MANY:,} parts, nested up to {DEEP} deep.",
+            )
         entries = value.items() if isinstance(value, dict) else enumerate(value)
         for key, inner in entries:
             if key == "Regex" and isinstance(inner, str):
                 try:
                     syntax.check_size(inner)
                 except LimitError as error:
-                    raise LimitError(f"cannot read {fields.path}: {at}.", in_a_line(error)) from error
-            waiting.append((inner, f"{at}.{key}" if isinstance(key, str) else f"{at}[{key}]", depth + 1))
+                    lines = str(error).splitlines()
+                    raise LimitError(f"cannot read {fields.path}: {at}.", *lines) from error
+            waiting.append(
+                (inner, f"{at}.{key}" if isinstance(key, str) else f"{at}[{key}]", depth + 1)
+            )
 
 
 class Steps:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from toktk.arrays import offsets_of
 from toktk.errors import FormatError
 from toktk.models.model import Bytes, Int64, read_only
+from toktk.pieces.table import gather
 
 
 class Tokens(NamedTuple):
@@ -29,10 +29,7 @@ class Tokens(NamedTuple):
 
     def gathered(self, ids: Int64) -> tuple[Bytes, Int64]:
         """Return the bytes of the tokens `ids`, one after the other, and int64[n + 1]: where each begins."""
-        lengths = self.lengths[ids]
-        starts = offsets_of(lengths)
-        at = np.arange(starts[-1]) + np.repeat(self.offsets[ids] - starts[:-1], lengths)
-        return self.data[at], starts
+        return gather(self.data, self.offsets, ids)
 
     def table(self, ids: Int64) -> Int64:
         """Return the tokens `ids` as a hash table for toktk.kernels.pairs.

@@ -117,7 +117,7 @@ def check_size(pattern: str) -> None:
 
 
 def _refused(pattern: str, found: str, limit: str) -> LimitError:
-    what = f"cannot use the pattern {clipped(pattern)}: no library is safe with it."
+    what = f"the pattern {clipped(pattern)} is beyond what a split pattern may be."
     return LimitError(what, f"Found: {found}.", f"Allowed: {limit}.")
 
 
