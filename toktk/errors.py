@@ -57,7 +57,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
-def clipped(text: str, most: int = 80) -> str:
+def clipped(text: str | bytes, most: int = 80) -> str:
     """Return the `repr` of `text`, cut to its first `most` characters."""
     return repr(text) if len(text) <= most else f"{text[:most]!r}…"
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from toktk.errors import FormatError, LimitError
+from toktk.errors import FormatError, LimitError, clipped
 from toktk.formats.fields import DEEP, Fields, NotNative, left_to_library, short
 from toktk.formats.tokens import MARK
 from toktk.normalizers.normalizer import Normalizer
@@ -211,7 +211,7 @@ def _read_alike(text: str) -> str:
         return text
     pretokenizer = named_pretokenizer(text)
     if exported_pattern(pretokenizer) != text:
-        raise FormatError(f"libraries may read the split pattern {text!r} differently.")
+        raise FormatError(f"libraries may read the split pattern {clipped(text, 200)} differently.")
     return pretokenizer.pattern
 
 

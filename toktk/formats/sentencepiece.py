@@ -29,7 +29,7 @@ from pathlib import Path
 
 import numpy as np
 
-from toktk.errors import FormatError
+from toktk.errors import FormatError, clipped
 from toktk.formats import sentencepiece_proto as proto
 from toktk.formats.fields import NotNative, Parts, short
 from toktk.formats.sentencepiece_proto import encode_field, encode_message
@@ -275,7 +275,7 @@ def _faults(
     yield from _token_faults(model)
     for token in [] if whole_lines else model.tokens[len(model.special_tokens) :]:
         if b" " in token[1:]:
-            found = f"the token {token.decode()!r}, which no piece of metaspace holds"
+            found = f"the token {clipped(token.decode())}, which no piece of metaspace holds"
             yield found, "tokens with a space at their start alone"
 
 
@@ -293,4 +293,4 @@ def _token_faults(model: UnigramModel) -> Iterator[tuple[str, str]]:
         yield "scores of more than 24 bits", wanted
     for token in tokens:
         if b"\0" in token or MARK.encode() in token:
-            yield f"the token {token.decode()!r}", "tokens without U+0000 and U+2581"
+            yield f"the token {clipped(token.decode())}", "tokens without U+0000 and U+2581"

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toktk.errors import FormatError
+from toktk.errors import FormatError, clipped
 from toktk.formats.fields import (
     Fields,
     NotNative,
@@ -125,7 +125,9 @@ class RankFile:
             model = PairModel.from_ranks(self.ranks, self.special_tokens)
         with left_to_library("split pattern"):
             if leaves_gaps(compile_pattern(self.pattern)):
-                raise NotNative(f"the split pattern {self.pattern!r} does not match everywhere")
+                raise NotNative(
+                    f"the split pattern {clipped(self.pattern, 200)} does not match everywhere"
+                )
         own = None
         if not model.whole.any():
             merges = model.pairs[:, :3]
@@ -318,7 +320,7 @@ def write_tiktoken(name: str, pretokenizer: Pretokenizer, model: Model, path: Pa
     if leaves_gaps(compile_pattern(pretokenizer.pattern)):
         raise FormatError(
             "cannot write .tiktoken: the split pattern does not match everywhere: "
-            f"{pretokenizer.pattern!r}.",
+            f"{clipped(pretokenizer.pattern, 200)}.",
             "Found: tiktoken drops the text between two matches; toktk makes it a piece.",
             r"Add an alternative that matches the rest, such as |\s+|\S.",
         )
@@ -373,7 +375,8 @@ def _encoding(file: RankFile) -> tiktoken.Encoding:
         )
     except ValueError as error:
         raise FormatError(
-            f"tiktoken cannot run the split pattern {file.pattern!r}.", f"Found: {error}."
+            f"tiktoken cannot run the split pattern {clipped(file.pattern, 200)}.",
+            f"Found: {error}.",
         ) from error
 
 

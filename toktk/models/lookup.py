@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from toktk.errors import FormatError
+from toktk.errors import FormatError, clipped
 from toktk.models.model import Bytes, Int64, read_only
 from toktk.pieces.table import gather
 
@@ -50,7 +50,7 @@ class Tokens(NamedTuple):
     def _double(self, first: int, second: int) -> FormatError:
         return FormatError(
             "two tokens spell the same.",
-            f"Found: {self.spelled(second)!r}, ids {first} and {second}.",
+            f"Found: {clipped(self.spelled(second))}, ids {first} and {second}.",
         )
 
     def products(self, merges: Int64, ids: Int64) -> Int64:
@@ -69,8 +69,7 @@ class Tokens(NamedTuple):
         new, ends = self.gathered(merges[:, 2])
         wrong = np.diff(starts[::2]) != np.diff(ends)
         if not wrong.any():
-            row = np.repeat(np.arange(len(merges)), np.diff(ends))
-            wrong[row[joined != new]] = True
+            wrong[np.searchsorted(ends, np.flatnonzero(joined != new), side="right") - 1] = True
         self._refuse(merges, wrong)
 
     def _refuse(self, merges: Int64, wrong: npt.NDArray[np.bool_]) -> None:
@@ -80,7 +79,7 @@ class Tokens(NamedTuple):
             left, right = map(self.spelled, merges[at, :2].tolist())
             raise FormatError(
                 f"model.merges[{at}] makes no token of the vocabulary.",
-                f"Found: {left!r} and {right!r}.",
+                f"Found: {clipped(left)} and {clipped(right)}.",
             )
 
     def character_ids(self, excluded: Int64) -> npt.NDArray[np.int32]:
@@ -130,5 +129,5 @@ class Tokens(NamedTuple):
             if unknown:
                 raise FormatError(
                     f"token {i} holds a character that is no token by itself.",
-                    f"Found: {min(unknown)!r} in {text!r}.",
+                    f"Found: {min(unknown)!r} in {clipped(text)}.",
                 )

@@ -371,7 +371,7 @@ def tokens_by_id(ids: Mapping[bytes, int], special_tokens: Mapping[str, int]) ->
         owner: dict[int, object] = {}
         for name, i in [*ids.items(), *special_tokens.items()]:
             if owner.setdefault(i, name) != name:
-                fault = f"Found: {owner[i]!r} and {name!r}."
+                fault = f"Found: {owner[i]!r:.80} and {name!r:.80}."
                 raise FormatError(f"the id {i} is given twice.", fault)
     tokens = [b""] * (1 + max(given, default=-1))
     for token, i in ids.items():

@@ -24,7 +24,7 @@ import regex
 
 from toktk.arrays import Bytes
 from toktk.cache import Store
-from toktk.errors import PatternError
+from toktk.errors import PatternError, clipped
 from toktk.pretokenizers import syntax
 from toktk.pretokenizers.construction import (
     CODE_POINTS,
@@ -152,7 +152,7 @@ def _compile(pattern: str) -> Automaton:
         unicode = partition_unicode(syntax.character_sets(tree), boundaries="\n")
     except regex.error as error:
         raise PatternError(
-            f"cannot compile the pattern {pattern!r}: the regex library finds {error}."
+            f"cannot compile the pattern {clipped(pattern, 200)}: the regex library finds {error}."
         ) from error
     automaton = Automaton(*construct(tree, unicode, pattern))
     verify(automaton, unicode, matcher)
@@ -201,7 +201,7 @@ def verify(automaton: Automaton, unicode: Partition, matcher: Any) -> None:
         length = match_length(next_state, accept, classes)
         if length != expected:
             raise PatternError(
-                f"the pattern {matcher.pattern!r} cannot be compiled exactly.",
+                f"the pattern {clipped(matcher.pattern, 200)} cannot be compiled exactly.",
                 f"Found: of {text!r} the regex library matches {text[:expected]!r}, the automaton "
                 f"{text[:length]!r}.",
                 "A possessive quantifier that keeps what the rest would need, or '$' before a "

@@ -17,7 +17,7 @@ import numpy as np
 import regex
 
 from toktk.arrays import Bytes, Int64, packed, read_only
-from toktk.errors import PatternError, did_you_mean
+from toktk.errors import PatternError, clipped, did_you_mean
 from toktk.normalizers.normalizer import IDENTITY, Atoms, Normalizer, find_parts
 from toktk.pretokenizers import syntax
 from toktk.pretokenizers.automaton import compile_pattern
@@ -71,7 +71,7 @@ class Pretokenizer:
         for string in self.added:
             if not string or regex.search("[\ud800-\udfff]", string):
                 raise PatternError(
-                    f"{string!r} cannot be a piece by itself.",
+                    f"{clipped(string)} cannot be a piece by itself.",
                     "An added string is not empty, and holds no lone surrogate.",
                 )
 
@@ -299,5 +299,6 @@ def _matcher(pattern: str) -> Any:
         return regex.compile(pattern, regex.V0)
     except regex.error as error:
         raise PatternError(
-            f"cannot compile the pattern {pattern!r}.", f"The regex library says: {error}."
+            f"cannot compile the pattern {clipped(pattern, 200)}.",
+            f"The regex library says: {error}.",
         ) from error
