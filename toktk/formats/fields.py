@@ -7,7 +7,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeGuard, TypeVar
 
@@ -20,8 +20,11 @@ from toktk.sizes import bytes_label
 T = TypeVar("T")
 Parts = tuple[Pretokenizer, Model]
 
-# Of a file, in bytes. The largest public tokenizers have some 35 MB; what is read takes ten times as much.
-MAX_BYTES = 2**29
+# Of a file, in bytes; of a token, in characters or bytes. The largest public tokenizers have some 35 MB and
+# tokens of some hundreds. Reading takes up to ten times the memory of a file, and libraries 70 times that
+# of a token.
+MAX_BYTES = 2**27
+MAX_TOKEN = 2**16
 
 # What would wait for a writer (a FIFO) or take a lock at once is opened all the same, and then refused.
 _OPENING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -61,11 +64,22 @@ class Fields:
         """Return the value that `holder` has under the last part of `field`, if it is true or false."""
         return self.typed(bool, holder.get(field.rpartition(".")[2], default), field)
 
+    def check_lengths(self, field: str, tokens: Collection[str | bytes]) -> None:
+        """Refuse a token of more than `MAX_TOKEN` characters, or bytes."""
+        longest = max(map(len, tokens), default=0)
+        if longest > MAX_TOKEN:
+            token = next(token for token in tokens if len(token) == longest)
+            raise LimitError(
+                f"cannot read {self.path}: {field}.",
+                f"Found: a token of {longest:,} characters, {clipped(token)}.",
+                f"Readable are tokens of up to {MAX_TOKEN:,}.",
+            )
+
     def check_ids(self, field: str, ids: Mapping[Any, int], n_tokens: int) -> None:
         """Refuse an id so high that memory by id would have nothing to do with the `n_tokens` of a file."""
         highest, most = max(ids.values(), default=0), highest_id(n_tokens)
         if highest > most:
-            token = clipped(str(next(token for token, i in ids.items() if i == highest)))
+            token = clipped(next(token for token, i in ids.items() if i == highest))
             raise LimitError(
                 f"cannot read {self.path}: {field}.",
                 f"Found: the id {highest:,} of {token}, in a file of {n_tokens:,} tokens.",

@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from toktk.errors import clipped
+from toktk.errors import LimitError, clipped
 from toktk.formats.fields import Fields, NotNative, is_id, is_text
 from toktk.formats.hf_steps import Steps
 
 _FLAGS = ("special", "normalized", "single_word", "lstrip", "rstrip")
+_HIGHEST = 2**32 - 1  # the library gives ids anew, and only reads what the file says
+_MOST = 2**22  # characters in all; published files have some 100,000
 _LONGEST = 1000  # characters of a name that is compared with others
 
 
@@ -48,15 +50,11 @@ def read_added(fields: Fields, value: Any, vocab: Mapping[str, int], steps: Step
     sought: defaultdict[tuple[bool, bool], list[str]] = defaultdict(list)
     highest, ids_of_model = len(vocab) - 1, set(vocab.values())
     for at, entry in enumerate(fields.typed(list, [] if value is None else value, "added_tokens")):
-        path = f"added_tokens[{at}]"
-        token = fields.typed(dict, entry, path)
-        name: Any = token.get("content")
-        stated = token.get("id")
-        fields.check(is_text(name), f"{path}.content", name, "text that is not empty")
-        fields.check(is_id(stated, 2**32 - 1), f"{path}.id", stated, "an id")
-        flags = [flag for flag in _FLAGS if token.get(flag, False) is not False]
-        for flag in flags:
-            fields.flag(token, f"{path}.{flag}")
+        if not _is_sound(entry):
+            _complain(fields, f"added_tokens[{at}]", entry)
+        name: str = entry["content"]
+        stated: int = entry["id"]
+        flags = [flag for flag in _FLAGS if entry.get(flag)]
         if name in added.special or name in added.ordinary:
             raise NotNative(f"added token {clipped(name)}, listed twice")
         # The library gives a new name the id behind all others, and so it is another's if ids have holes.
@@ -73,6 +71,38 @@ def read_added(fields: Fields, value: Any, vocab: Mapping[str, int], steps: Step
             raise NotNative(f"added token {clipped(name)} with {', '.join(widened)}")
     _check_search(sought, steps)
     return added
+
+
+def limit_added(fields: Fields, value: Any) -> None:
+    """Refuse names with more characters than the library can look for: it takes some 50 bytes for each."""
+    entries = value if isinstance(value, list) else ()
+    names = [entry.get("content") for entry in entries if isinstance(entry, dict)]
+    total = sum(len(name) for name in names if isinstance(name, str))
+    if total > _MOST:
+        raise LimitError(
+            f"cannot read {fields.path}: added_tokens.",
+            f"Found: {len(names):,} names of {total:,} characters in all.",
+            f"Readable are up to {_MOST:,}.",
+        )
+
+
+def _is_sound(entry: Any) -> bool:
+    return (
+        isinstance(entry, dict)
+        and is_text(entry.get("content"))
+        and is_id(entry.get("id"), _HIGHEST)
+        and {type(entry.get(flag, False)) for flag in _FLAGS} == {bool}
+    )
+
+
+def _complain(fields: Fields, path: str, entry: Any) -> None:
+    """Raise the FormatError that names what is wrong with an entry."""
+    token = fields.typed(dict, entry, path)
+    name, stated = token.get("content"), token.get("id")
+    fields.check(is_text(name), f"{path}.content", name, "text that is not empty")
+    fields.check(is_id(stated, _HIGHEST), f"{path}.id", stated, "an id")
+    for flag in _FLAGS:
+        fields.flag(token, f"{path}.{flag}")
 
 
 def _check_search(sought: Mapping[tuple[bool, bool], list[str]], steps: Steps) -> None:

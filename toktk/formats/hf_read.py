@@ -37,7 +37,7 @@ from toktk.formats.fields import (
     parse_json,
     short,
 )
-from toktk.formats.hf_added import Added, read_added
+from toktk.formats.hf_added import Added, limit_added, read_added
 from toktk.formats.hf_steps import Steps, limit_steps
 from toktk.formats.hf_write import LIFT, UNBOUNDED, check_fallback, spelled_by_bytes
 from toktk.formats.tokens import MARK, byte_names, in_own_order
@@ -59,7 +59,8 @@ def read_tokenizer_json(raw: bytes, path: Path) -> Parts:
         if kind is None:  # as old files are
             kind = "BPE" if "merges" in holder else "of no stated type"
         fields.typed(str, kind, "model.type", '"BPE" or another name')
-        _limit_ids(fields, holder.get("vocab"))
+        _limit_vocabulary(fields, holder.get("vocab"))
+        limit_added(fields, document.get("added_tokens"))
         for name in ("normalizer", "pre_tokenizer", "decoder"):
             limit_steps(fields, document.get(name), name)
         steps = Steps(fields, document.get("normalizer"), document.get("pre_tokenizer"))
@@ -73,10 +74,15 @@ def read_tokenizer_json(raw: bytes, path: Path) -> Parts:
     return pretokenizer, model
 
 
-def _limit_ids(fields: Fields, vocab: Any) -> None:
-    """Refuse an absurd id, whatever model the vocabulary is of, and whoever runs it."""
-    if isinstance(vocab, dict) and set(map(type, vocab.values())) == {int}:
-        fields.check_ids("model.vocab", vocab, len(vocab))
+def _limit_vocabulary(fields: Fields, vocab: Any) -> None:
+    """Refuse an absurd id or token, whatever model the vocabulary is of, and whoever runs it."""
+    if isinstance(vocab, dict):
+        fields.check_lengths("model.vocab", vocab)
+        if set(map(type, vocab.values())) == {int}:
+            fields.check_ids("model.vocab", vocab, len(vocab))
+    elif isinstance(vocab, list):
+        names = [entry[0] for entry in vocab if isinstance(entry, list) and entry]
+        fields.check_lengths("model.vocab", [name for name in names if isinstance(name, str)])
 
 
 def _read_bpe(fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps) -> Parts:

@@ -142,6 +142,7 @@ class _Pieces:
             self.kinds.append(kind)
             self.tokens.append(token)
         self.names = list(self.scores)
+        fields.check_lengths("pieces", self.names)
         if self.byte_ids.min() < 0:
             missing = byte_names()[int(self.byte_ids.argmin())]
             raise fields.error("pieces", f"no piece {missing}", "one for each byte")

@@ -60,6 +60,8 @@ from toktk.pretokenizers.syntax import check_size
 if TYPE_CHECKING:
     import tiktoken
 
+_LINES = 100_000  # read at once
+
 _END, _PROMPT = "<|endoftext|>", "<|endofprompt|>"
 _MIDDLE = ("<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>")
 _GPT2 = ("gpt2", {_END: 50_256})
@@ -149,6 +151,7 @@ def rank_file(raw: bytes, path: Path, is_tekken: bool = False) -> RankFile:
         return _tekken_file(raw, path)
     ranks = _parse_ranks(raw, path)
     Fields(path).check_ids("ranks", ranks, len(ranks))
+    Fields(path).check_lengths("ranks", ranks)
     beside = arguments_path(path)
     if not beside.exists():
         if path.stem not in ENCODINGS:
@@ -183,15 +186,15 @@ def rank_file(raw: bytes, path: Path, is_tekken: bool = False) -> RankFile:
 def _parse_ranks(raw: bytes, path: Path) -> dict[bytes, int]:
     """Return {token: rank} of a ``.tiktoken`` file; a damaged line is named.
 
-    All lines are read at once. If one is damaged, they are read one by one, which takes longer.
+    Many lines are read at once. If one is damaged, they are read one by one, which takes longer.
     """
     lines = raw.splitlines()
-    flat = b" ".join(lines).split(b" ")
-    numbers = flat[1::2]
-    has_pairs = {line.count(b" ") for line in lines} == {1}
-    are_ranks = b"".join(numbers).isdigit() and set(map(len, numbers)) <= set(range(1, 10))
-    ranks = _all_ranks(flat[::2], list(map(int, numbers))) if has_pairs and are_ranks else None
-    if ranks is None:
+    ranks: dict[bytes, int] = {}
+    for first in range(0, len(lines), _LINES):
+        ranks |= _ranks_of(lines[first : first + _LINES])
+        if len(ranks) < min(first + _LINES, len(lines)):
+            break
+    if len(ranks) < len(lines):
         ranks = {}
         for number, line in enumerate(lines, start=1):
             text, _, rank = line.partition(b" ")
@@ -207,6 +210,16 @@ def _parse_ranks(raw: bytes, path: Path) -> dict[bytes, int]:
     if missing is not None:
         raise FormatError(f"{path} is damaged.", f"Found: no rank for the byte {missing:#04x}.")
     return ranks
+
+
+def _ranks_of(lines: Sequence[bytes]) -> dict[bytes, int]:
+    """Return {token: rank} of lines; nothing if one is damaged."""
+    flat = b" ".join(lines).split(b" ")
+    numbers = flat[1::2]
+    has_pairs = {line.count(b" ") for line in lines} == {1}
+    are_ranks = b"".join(numbers).isdigit() and set(map(len, numbers)) <= set(range(1, 10))
+    sound = has_pairs and are_ranks
+    return (_all_ranks(flat[::2], list(map(int, numbers))) if sound else None) or {}
 
 
 def _all_ranks(texts: Sequence[bytes | str], ranks: Sequence[int]) -> dict[bytes, int] | None:
@@ -244,6 +257,7 @@ def _tekken_file(raw: bytes, path: Path) -> RankFile:
         found = f"{len(vocab):,} tokens, of which {n_ranks:,} are to be read"
         raise fields.error("config.default_vocab_size", found, "at least the 256 bytes")
     ranks = _ranks(fields, vocab[:n_ranks])
+    fields.check_lengths("vocab", ranks)
     ids = {token: n_special + rank for token, rank in ranks.items()}
     return RankFile(
         path, pattern, ids, _special_tokens(fields, top.get("special_tokens"), n_special)

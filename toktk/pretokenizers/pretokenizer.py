@@ -25,6 +25,7 @@ from toktk.pretokenizers.patterns import PATTERNS, PRETOKENIZERS, name_of, text_
 from toktk.pretokenizers.transducer import Transducer, build
 
 _KEPT = 128  # compiled patterns in memory
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _NAME = re.compile(r"[\w.:/-]+", re.ASCII)
 
 
@@ -68,12 +69,12 @@ class Pretokenizer:
     added: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for string in self.added:
-            if not string or regex.search("[\ud800-\udfff]", string):
-                raise PatternError(
-                    f"{clipped(string)} cannot be a piece by itself.",
-                    "An added string is not empty, and holds no lone surrogate.",
-                )
+        if not all(self.added) or _SURROGATE.search("".join(self.added)):
+            wrong = next(string for string in self.added if not string or _SURROGATE.search(string))
+            raise PatternError(
+                f"{clipped(wrong)} cannot be a piece by itself.",
+                "An added string is not empty, and holds no lone surrogate.",
+            )
 
     @classmethod
     def of(cls, wanted: str | Pretokenizer) -> Pretokenizer:
