@@ -28,7 +28,7 @@ MAX_TOKEN = 2**16
 
 # What would wait for a writer (a FIFO) or take a lock at once is opened all the same, and then refused.
 _OPENING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-DEEP = 100  # levels of JSON; libraries refuse more than 127
+DEEP = 127  # levels of JSON, as in the library of tokenizer.json
 _NESTING = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 _KINDS = {dict: "an object", list: "a list", bool: "true or false"}
 
@@ -71,7 +71,7 @@ class Fields:
             token = next(token for token in tokens if len(token) == longest)
             raise LimitError(
                 f"cannot read {self.path}: {field}.",
-                f"Found: a token of {longest:,} characters, {clipped(token)}.",
+                f"Found: a token of {longest:,} characters: {clipped(token)}.",
                 f"Readable are tokens of up to {MAX_TOKEN:,}.",
             )
 
@@ -79,10 +79,12 @@ class Fields:
         """Refuse an id so high that memory by id would have nothing to do with the `n_tokens` of a file."""
         highest, most = max(ids.values(), default=0), highest_id(n_tokens)
         if highest > most:
-            token = clipped(next(token for token, i in ids.items() if i == highest))
+            token = next(token for token, i in ids.items() if i == highest)
+            name = clipped(token) if isinstance(token, bytes) else short(token)
+            number = f"{highest:,}" if highest < 10**30 else "a number of more than 30 digits"
             raise LimitError(
-                f"cannot read {self.path}: {field}.",
-                f"Found: the id {highest:,} of {token}, in a file of {n_tokens:,} tokens.",
+                f"cannot read {self.path}: {field}[{name}].",
+                f"Found: the id {number}, in a file of {n_tokens:,} tokens.",
                 f"Readable is: ids up to {most:,}, for memory is taken by id.",
             )
 
@@ -142,7 +144,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         with open(path, "rb", opener=lambda name, flags: os.open(name, _OPENING)) as file:
             status = os.fstat(file.fileno())
-            check_regular(path, status.st_mode)
+            check_regular(path, status.st_mode, "Save the tokenizer to a file first.")
             if status.st_size > MAX_BYTES:
                 raise FormatError(
                     f"cannot read {path}: it is too large for a tokenizer.",
@@ -161,7 +163,7 @@ def read_bytes(path: Path) -> bytes:
     return raw
 
 
-def check_regular(path: Path, mode: int) -> None:
+def check_regular(path: Path, mode: int, advice: str) -> None:
     """Refuse what is no regular file: its `mode` is that of a folder, a device, a pipe or a socket."""
     if not stat.S_ISREG(mode):
         kinds = {
@@ -174,7 +176,7 @@ def check_regular(path: Path, mode: int) -> None:
         raise FormatError(
             f"cannot use {path}: it is no regular file.",
             f"Found: {kinds.get(stat.S_IFMT(mode), 'something else')}.",
-            "Save the tokenizer to a file first, and give its path.",
+            advice,
         )
 
 
@@ -190,7 +192,7 @@ def parse_json(raw: bytes, path: Path) -> dict[str, Any]:
         found = (
             f"Found: arrays and objects nested more than {DEEP} deep, at byte {_deep_at(raw):,}."
         )
-        raise FormatError(what, found, "Libraries read no more than 127 levels.") from error
+        raise FormatError(what, found, "Libraries read no deeper ones either.") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise FormatError(what, f"Found: {error}.") from error
     except ValueError as error:  # all that is left: see sys.get_int_max_str_digits

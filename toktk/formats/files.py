@@ -187,7 +187,7 @@ def write_as(
     """
     for target in targets(path):
         if target.exists():
-            check_regular(target, target.stat().st_mode)
+            check_regular(target, target.stat().st_mode, "Choose another path.")
     if path.suffix == ".tiktoken" and isinstance(model, BpeModel):
         agrees = tiktoken.agreement(model)
         if not agrees.proven:

@@ -29,7 +29,7 @@ from pathlib import Path
 
 import numpy as np
 
-from toktk.errors import FormatError, clipped
+from toktk.errors import FormatError, LimitError, clipped
 from toktk.formats import sentencepiece_proto as proto
 from toktk.formats.fields import NotNative, Parts, short
 from toktk.formats.sentencepiece_proto import encode_field, encode_message
@@ -51,6 +51,7 @@ from toktk.paths import atomic_write
 from toktk.pretokenizers.export import beside_the_pattern, canonical_key, canonical_pattern
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.pretokenizers.syntax import check_size
 
 _SPACE_AFTER = re.compile("[^ ] ")
 _SPECS = {
@@ -193,6 +194,11 @@ class _Pieces:
         longest_first = sorted(texts[len(merged) :], key=len, reverse=True)
         escaped = [re.sub(r"[\\.^$*+?{}\[\]|()]", r"\\\g<0>", text) for text in longest_first]
         before = ("|".join(escaped),) if escaped else ()
+        try:
+            check_size("".join(before))
+        except LimitError as error:
+            what = f"{len(symbols):,} pieces of type USER_DEFINED, more than a pattern holds"
+            raise NotNative(what) from error
         return Pretokenizer(pattern, PATTERNS[pattern], before, normalizer), model
 
 

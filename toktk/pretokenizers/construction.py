@@ -24,6 +24,7 @@ MAX_CLASSES = 255  # a byte, and one value that is none
 _MAX_POSITIONS = 2000
 _MAX_STATES = 1000
 _MAX_ASKED = 300  # character sets other than one character; each takes some ms
+_MAX_WRITTEN = 5000  # characters in which they are written
 _MAX_STEPS = 10_000_000  # looked at to find all states; the largest published pattern takes 20,000
 
 _Accept: TypeAlias = npt.NDArray[np.bool_]
@@ -54,10 +55,15 @@ def partition_unicode(sets: Iterable[syntax.CharacterSet], boundaries: str = "")
     """
     extra = [syntax.CharacterSet(regex.escape(character)) for character in boundaries]
     distinct = list(dict.fromkeys([*sets, *extra]))
-    asked = sum(len(item.text) > 1 for item in distinct)
-    for n, limit in ((asked, _MAX_ASKED), (len(distinct), _MAX_POSITIONS)):
+    asked = [len(item.text) for item in distinct if len(item.text) > 1]
+    limits = (
+        (len(distinct), _MAX_POSITIONS, "characters and sets"),
+        (len(asked), _MAX_ASKED, "character sets"),
+        (sum(asked), _MAX_WRITTEN, "characters in sets"),
+    )
+    for n, limit, things in limits:
         if n > limit:
-            raise _too_large("|".join(item.text for item in distinct), limit, "character sets")
+            raise _too_large("|".join(item.text for item in distinct), limit, things)
     characters = np.arange(CODE_POINTS, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
     edges = []  # where the runs of code points in each set begin and end, in turn
     for item in distinct:

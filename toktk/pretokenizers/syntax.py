@@ -19,7 +19,7 @@ from toktk.errors import LimitError, PatternError, clipped
 _SPECIAL = frozenset(r"\.[](){}|*+?^$")
 _SET_OPERATORS = frozenset({"&&", "--", "||", "~~"})
 _MAX_DEPTH = 100
-_MAX_SIZE = 20_000  # characters, what is repeated written out; published patterns have hundreds
+_MAX_SIZE = 100_000  # characters, what is repeated written out; published patterns have hundreds
 _QUANTIFIERS: dict[str, tuple[int, int | None]] = {"?": (0, 1), "*": (0, None), "+": (1, None)}
 
 # Four digits: anything larger would not fit an automaton anyway.
@@ -94,7 +94,7 @@ def check_size(pattern: str) -> None:
     sizes, last = [0], 0  # of the groups around, and of what a quantifier would repeat
     for part in _PART.finditer(pattern):
         if part["recursion"]:
-            raise _refused(pattern, "a group that calls itself or another", "no recursion")
+            raise _refused(pattern, part.start(), "a group that calls itself or another")
         if part["open"]:
             sizes.append(1)
             last = 0
@@ -109,16 +109,19 @@ def check_size(pattern: str) -> None:
             last = len(part[0])
             sizes[-1] += last
         if len(sizes) > _MAX_DEPTH + 1:
-            found = f"groups nested more than {_MAX_DEPTH} deep"
-            raise _refused(pattern, found, f"up to {_MAX_DEPTH}")
+            found = f"a group nested more than {_MAX_DEPTH} deep"
+            raise _refused(pattern, part.start(), found)
         if sizes[-1] > _MAX_SIZE:
-            found = f"more than {_MAX_SIZE:,} characters, what is repeated written out"
-            raise _refused(pattern, found, f"up to {_MAX_SIZE:,}")
+            found = f"more than {_MAX_SIZE:,} characters, what is repeated written out,"
+            raise _refused(pattern, part.start(), found)
 
 
-def _refused(pattern: str, found: str, limit: str) -> LimitError:
-    what = f"the pattern {clipped(pattern)} is beyond what a split pattern may be."
-    return LimitError(what, f"Found: {found}.", f"Allowed: {limit}.")
+def _refused(pattern: str, position: int, found: str) -> LimitError:
+    return LimitError(
+        f"cannot use the pattern {clipped(pattern)}: {found} at position {position}.",
+        "Found: libraries take seconds or gigabytes for such a pattern, or break down.",
+        "Write a shorter one.",
+    )
 
 
 def parse(pattern: str) -> Node:
