@@ -204,11 +204,8 @@ def _shown(value: object) -> str:
     return f"{value!r:.80}"
 
 
-def check_sizes(sizes: Sequence[int], smallest: int, taken_by: str, instead: str = "") -> None:
-    """Refuse sizes below `smallest`, the ids that `taken_by` (in words) takes before anything is learned.
-
-    `instead` is what else a user can do, such as ", or a lower character_coverage".
-    """
+def check_whole(sizes: Sequence[int]) -> None:
+    """Refuse sizes that are no whole numbers, or more than ids can number."""
     for size in sizes:
         if not isinstance(size, numbers.Integral) or size > MAX_SIZE:
             raise TrainingError(
@@ -216,6 +213,14 @@ def check_sizes(sizes: Sequence[int], smallest: int, taken_by: str, instead: str
                 f"Found: a size is a whole number, of at most {MAX_SIZE:,}.",
                 "Ask for another size.",
             )
+
+
+def check_sizes(sizes: Sequence[int], smallest: int, taken_by: str, instead: str = "") -> None:
+    """Refuse sizes below `smallest`, the ids that `taken_by` (in words) takes before anything is learned.
+
+    `instead` is what else a user can do, such as ", or a lower character_coverage".
+    """
+    check_whole(sizes)
     if not sizes or min(sizes) < smallest:
         raise TrainingError(
             f"cannot train {min(sizes, default=0):,} tokens.",
@@ -276,7 +281,7 @@ class BaseTrainer:
             _check_special_token(name)
         if isinstance(special_tokens, str) or len(set(self.special_tokens)) < len(special_tokens):
             raise TrainingError(
-                "special tokens are a list of names that differ from each other.",
+                "special tokens must be a list of names, different from each other.",
                 f"Found: {', '.join(map(clipped, self.special_tokens[:20]))}.",
                 "Give each of them once.",
             )
