@@ -194,7 +194,10 @@ def check_range(name: str, value: float | None, least: float, most: float = MAX_
         upper = f"to {most:,}" if is_whole else f"to {most:g}"
         if most == MAX_COUNT and not (is_number and value > most):
             upper = "or more"
-        raise TrainingError(f"{name} must be {kind}{least:g} {upper}, not {_shown(value)}.")
+        raise TrainingError(
+            f"{name} must be {kind}{least:g} {upper}, not {_shown(value)}.",
+            "Give another value, or leave it out.",
+        )
 
 
 def _shown(value: object) -> str:
