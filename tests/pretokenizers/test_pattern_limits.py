@@ -101,6 +101,12 @@ def test_verification_ends(monkeypatch):
     assert isinstance(automaton._compile("a+|b"), Automaton)
 
 
+@pytest.mark.parametrize("pattern", ["(?V1)a", r"\L<names>", r"\N{NO SUCH}", "a{99999999999,}("])
+def test_whatever_the_regex_library_raises_is_the_patterns_error(pattern):
+    with pytest.raises(PatternError, match="cannot (compile|use)"):
+        Pretokenizer("x", pattern).cut("a")
+
+
 def test_a_pattern_is_text():
     for pretokenizer in ({"pattern": "\udcff"}, {"pattern": "a", "before": ("\ud800",)}):
         with pytest.raises(PatternError, match="surrogate"):

@@ -15,6 +15,7 @@ from toktk.errors import FormatError, LimitError, PatternError, clipped, in_a_li
 from toktk.models.model import Model
 from toktk.models.pairs import MAX_ID, highest_id
 from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.pretokenizers.syntax import check_size
 from toktk.sizes import bytes_label
 
 T = TypeVar("T")
@@ -26,7 +27,7 @@ Parts = tuple[Pretokenizer, Model]
 MAX_BYTES = 2**27
 MAX_TOKEN = 2**16
 
-# What would wait for a writer (a FIFO) or take a lock at once is opened all the same, and then refused.
+# A pipe is not to wait for a writer: it is opened at once, and then refused.
 _OPENING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 DEEP = 127  # levels of JSON, as in the library of tokenizer.json
 _NESTING = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
@@ -63,6 +64,16 @@ class Fields:
     def flag(self, holder: dict[str, Any], field: str, default: bool = False) -> bool:
         """Return the value that `holder` has under the last part of `field`, if it is true or false."""
         return self.typed(bool, holder.get(field.rpartition(".")[2], default), field)
+
+    def check_pattern(self, field: str, pattern: str) -> None:
+        """Refuse a pattern that is a danger to any library."""
+        try:
+            check_size(pattern)
+        except LimitError as error:
+            lines = str(error).splitlines()
+            raise LimitError(
+                f"cannot read {self.path}: {field}.", *map(str.strip, lines)
+            ) from error
 
     def check_lengths(self, field: str, tokens: Collection[str | bytes]) -> None:
         """Refuse a token of more than `MAX_TOKEN` characters, or bytes."""

@@ -48,11 +48,7 @@ def limit_steps(fields: Fields, value: Any, name: str) -> None:
         entries = value.items() if isinstance(value, dict) else enumerate(value)
         for key, inner in entries:
             if key == "Regex" and isinstance(inner, str):
-                try:
-                    syntax.check_size(inner)
-                except LimitError as error:
-                    lines = str(error).splitlines()
-                    raise LimitError(f"cannot read {fields.path}: {at}.", *lines) from error
+                fields.check_pattern(at, inner)
             waiting.append(
                 (inner, f"{at}.{key}" if isinstance(key, str) else f"{at}[{key}]", depth + 1)
             )

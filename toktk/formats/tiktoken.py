@@ -55,7 +55,6 @@ from toktk.pretokenizers.automaton import compile_pattern
 from toktk.pretokenizers.export import exported_pattern, leaves_gaps, named_pretokenizer
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.pretokenizers.syntax import check_size
 
 if TYPE_CHECKING:
     import tiktoken
@@ -102,20 +101,13 @@ _SPECIAL_TOKENS = (
 
 @dataclass(frozen=True)
 class RankFile:
-    """What the file at `path` says, as ``tiktoken.Encoding`` takes it; ranks are ids.
-
-    Raises:
-        LimitError: a pattern with which no library is safe.
-    """
+    """What the file at `path` says, as ``tiktoken.Encoding`` takes it; ranks are ids."""
 
     path: Path
     pattern: str
     ranks: Mapping[bytes, int]
     special_tokens: Mapping[str, int]
     name: str = ""
-
-    def __post_init__(self) -> None:
-        check_size(self.pattern)
 
     def parts(self) -> Parts:
         """Return the pretokenizer and the model that give the ids that tiktoken gives.
@@ -169,6 +161,7 @@ def rank_file(raw: bytes, path: Path, is_tekken: bool = False) -> RankFile:
     special_tokens = fields.typed(dict, arguments.get("special_tokens", {}), "special_tokens")
     are_ids = all(is_text(key) and type(i) is int for key, i in special_tokens.items())
     fields.check(is_text(pattern), "pat_str", pattern, "a split pattern")
+    fields.check_pattern("pat_str", pattern)
     fields.check(are_ids, "special_tokens", special_tokens, "names with their ids")
     fields.check_ids("special_tokens", special_tokens, len(ranks) + len(special_tokens))
     fields.check(type(size) is int, "explicit_n_vocab", size, "a number")
@@ -245,6 +238,7 @@ def _tekken_file(raw: bytes, path: Path) -> RankFile:
     config = fields.typed(dict, top.get("config"), "config")
     pattern: Any = config.get("pattern")
     fields.check(is_text(pattern), "config.pattern", pattern, "a split pattern")
+    fields.check_pattern("config.pattern", pattern)
     vocab = fields.typed(list, top.get("vocab"), "vocab")
     most = highest_id(len(vocab))
     for key in ("default_vocab_size", "default_num_special_tokens"):

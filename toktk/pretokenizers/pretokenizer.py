@@ -304,7 +304,12 @@ def _matcher(pattern: str) -> Any:
     syntax.check_size(pattern)
     try:
         return regex.compile(pattern, regex.V0)
-    except regex.error as error:
+    except (
+        regex.error,
+        ValueError,
+        OverflowError,
+        RecursionError,
+    ) as error:  # its parser raises all
         raise PatternError(
             f"cannot compile the pattern {clipped(pattern, 200)}.",
             f"The regex library says: {error}.",
