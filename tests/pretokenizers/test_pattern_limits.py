@@ -103,7 +103,7 @@ def test_verification_ends(monkeypatch):
 
 @pytest.mark.parametrize("pattern", ["(?V1)a", r"\L<names>", r"\N{NO SUCH}", "a{99999999999,}("])
 def test_whatever_the_regex_library_raises_is_the_patterns_error(pattern):
-    with pytest.raises(PatternError, match="cannot (compile|use)"):
+    with pytest.raises(PatternError, match=r"cannot (compile|use)"):
         Pretokenizer("x", pattern).cut("a")
 
 
