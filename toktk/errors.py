@@ -39,6 +39,10 @@ class FormatError(ToktkError):
     """A tokenizer file is malformed, or a tokenizer does not fit a format."""
 
 
+class LimitError(FormatError, PatternError):
+    """A file or a pattern asks for more than toktk takes on, whatever engine is to run it."""
+
+
 class MetricError(ToktkError):
     """A metric is undefined on this text."""
 
@@ -62,6 +66,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the closest known name, or an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def clipped(text: str | bytes, most: int = 80) -> str:
+    """Return the `repr` of `text`, cut to its first `most` characters."""
+    return repr(text) if len(text) <= most else f"{text[:most]!r}…"
 
 
 def in_a_line(error: object) -> str:

@@ -9,8 +9,9 @@ DEFAULT_SIZES = (8_000, 16_000, 32_000, 50_000, 64_000, 100_000, 128_000)
 # Token ids are int32 wherever they are stored.
 MAX_SIZE = 2**31 - 1
 
-_SIZE = re.compile(r"([0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?)(k|m|ki|mi)?", re.IGNORECASE)
-_BYTES = re.compile(r"(\d+(?:\.\d+)?) ?([kmgt]i?)?b?", re.IGNORECASE | re.ASCII)
+# Of a number, so many digits that no size is lost, and none becomes too large to compute with.
+_SIZE = re.compile(r"(?!.{40})([0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?)(k|m|ki|mi)?", re.IGNORECASE)
+_BYTES = re.compile(r"(?!.{40})(\d+(?:\.\d+)?) ?([kmgt]i?)?b?", re.IGNORECASE | re.ASCII)
 _SCALE = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _SCALE |= {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
@@ -29,7 +30,7 @@ def parse_size(text: str) -> int:
     match = _SIZE.fullmatch(text)
     if match is None:
         raise ValueError(
-            f"{text!r} is not a vocabulary size; write 32000, 32k, 1.5k, 1M or 50Ki, and"
+            f"{text!r:.60} is not a vocabulary size; write 32000, 32k, 1.5k, 1M or 50Ki, and"
             " several as 8k,16k."
         )
     number = Fraction(match[1].replace("_", "")) * _SCALE[(match[2] or "").lower()]
@@ -49,7 +50,9 @@ def parse_bytes(text: str) -> int:
     """
     match = _BYTES.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"{text!r} is not a size; write 5GB, 500MB, 2GiB or a number of bytes.")
+        raise ValueError(
+            f"{text!r:.60} is not a size; write 5GB, 500MB, 2GiB or a number of bytes."
+        )
     return int(Fraction(match[1]) * _SCALE[(match[2] or "").lower()])
 
 

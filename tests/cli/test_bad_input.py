@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import gzip
 import json
+import os
 from pathlib import Path
 
 import command_line
 import pytest
 from click.testing import CliRunner
+from public_samples import byte_level, byte_model, document
 from small_corpora import PARALLEL, write_parallel
 
 from toktk.cli import main
@@ -206,3 +208,58 @@ def test_a_home_without_room_costs_only_the_resuming(
     assert result.exit_code == 0, result.stderr
     assert result.stderr.count("an interrupted run starts anew") == 1
     assert not [path for path in (home / "cells").rglob("*") if path.is_file()]
+
+
+# -- sizes and names beyond all bounds ------------------------------------------------------------
+
+BILLIONS, BIG, HUGE = "2000000000", "1" + "0" * 30, "9" * 5000
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("-s", BILLIONS, "gives"),
+        ("--min-frequency", BIG, "min_frequency must be 0 to 9,223,372,036,854,775,807"),
+        ("--max-token-length", BIG, "max_token_length must be 1 to 9,223,372,036,854,775,807"),
+        ("--special", "\udcff", "no UTF-8"),
+        ("--special", "x" * 10**6, "1,000,000 characters, of at most 1,000"),
+        ("--pattern", "\udcff", "no UTF-8"),
+        ("--pattern", "(" * 5000 + ")" * 5000, "nested more than 100 deep"),
+        ("--pattern", "(?R)|.", "calls itself"),
+        ("--pattern", "((a{1000}){1000}){1000}|.", "more than 100,000 characters"),
+    ],
+    ids=lambda value: value[:30].encode("ascii", "replace").decode(),
+)
+@pytest.mark.parametrize("trainer", ["bpe", "unigram"])
+def test_what_nobody_can_mean(
+    good: Path, trainer: str, option: str, value: str, expected: str
+) -> None:
+    sizes = () if option == "-s" else ("-s", "300")
+    message = fails("-c", good, "--eval", good, *PARALLEL, *sizes, "-t", trainer, option, value)
+    assert expected in message
+    assert len(message) < 1000
+
+
+@pytest.mark.parametrize("option", ["-s", "--min-frequency", "--seed", "--jobs", "--limit"])
+def test_numbers_of_thousands_of_digits_are_wrong_usage(good: Path, option: str) -> None:
+    fails("-c", good, *PARALLEL, "-s", "300", option, HUGE, code=2)
+    for value in (BIG, "9" * 400 + ".5") if option == "-s" else ():
+        fails("-c", good, *PARALLEL, option, value, code=2)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_tokenizer_is_a_regular_file(good: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    for spec in ("/dev/zero", "pipe.json", "spm:pipe.json"):
+        message = fails(spec, "-c", good, *PARALLEL, "--no-throughput", verb="bench")
+        assert "no regular file" in message
+    assert "no regular file" in fails("pipe.json", "-o", "x.json", verb="convert")
+
+
+def test_an_absurd_id_is_named_and_costs_no_memory(good: Path, tmp_path: Path) -> None:
+    found = document(byte_model(), pre_tokenizer=byte_level())
+    found["model"]["vocab"]["zz"] = 2**32 - 1
+    (tmp_path / "tokenizer.json").write_text(json.dumps(found))
+    message = fails("tokenizer.json", "-c", good, *PARALLEL, "--no-throughput", verb="bench")
+    assert 'tokenizer.json: model.vocab["zz"].' in message
+    assert "the id 4,294,967,295" in message

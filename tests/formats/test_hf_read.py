@@ -26,6 +26,7 @@ from public_samples import (
     sequence,
     split,
 )
+from tokenizers import Tokenizer as LibraryTokenizer
 
 from toktk.errors import FormatError
 from toktk.formats.fields import NotNative
@@ -277,10 +278,18 @@ def test_what_is_no_tokenizer_is_an_error(raw):
         read_tokenizer_json(raw, PATH)
 
 
-def test_nesting_has_no_end_that_matters():
-    depth = 400  # json reads little deeper
-    nested = (
+def nested(depth):
+    steps = (
         '{"type": "Sequence", "pretokenizers": [' * depth + json.dumps(byte_level()) + "]}" * depth
     )
-    raw = json.dumps(altered("gpt2", pre_tokenizer="nested")).replace('"nested"', nested)
-    assert read_tokenizer_json(raw.encode(), PATH)[0].name == "gpt2"
+    return json.dumps(altered("gpt2", pre_tokenizer="nested")).replace('"nested"', steps)
+
+
+def test_nesting_is_read_as_deep_as_the_library_reads_it():
+    assert read_tokenizer_json(nested(60).encode(), PATH)[0].name == "gpt2"
+    assert LibraryTokenizer.from_str(nested(60)).get_vocab_size() > 256
+    for depth in (70, 400, 50_000):
+        with pytest.raises(FormatError, match="deep"):
+            read_tokenizer_json(nested(depth).encode(), PATH)
+        with pytest.raises(Exception, match="recursion limit"):
+            LibraryTokenizer.from_str(nested(depth))

@@ -106,14 +106,14 @@ def run_options(output: str) -> Decorator:
         click.option("-q", "--quiet", is_flag=True, help="No progress, no remarks."),
         click.option(
             "--seed",
-            type=click.IntRange(min=0),
+            type=click.IntRange(min=0, max=2**31 - 1),
             default=0,
             show_default=True,
             help="Seed of whatever is random.",
         ),
         click.option(
             "--jobs",
-            type=click.IntRange(min=1),
+            type=click.IntRange(min=1, max=1024),
             callback=parsed(lambda jobs: jobs or usable_cores()),
             help="Threads.  [default: all usable cores]",
         ),

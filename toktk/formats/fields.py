@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+import os
+import re
+import stat
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeGuard, TypeVar
 
-from toktk.errors import FormatError, PatternError, in_a_line
+from toktk.errors import FormatError, LimitError, PatternError, clipped, in_a_line
 from toktk.models.model import Model
-from toktk.models.pairs import MAX_ID
+from toktk.models.pairs import MAX_ID, highest_id
 from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.pretokenizers.syntax import check_size
+from toktk.sizes import bytes_label
 
 T = TypeVar("T")
 Parts = tuple[Pretokenizer, Model]
 
+# Of a file, in bytes; of a token, in characters or bytes. The largest public tokenizers have some 35 MB and
+# tokens of some hundreds. Reading takes up to ten times the memory of a file, and libraries 70 times that
+# of a token.
+MAX_BYTES = 2**27
+MAX_TOKEN = 2**16
+
+# A pipe is not to wait for a writer: it is opened at once, and then refused.
+_OPENING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+DEEP = 127  # levels of JSON, as in the library of tokenizer.json
+_NESTING = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 _KINDS = {dict: "an object", list: "a list", bool: "true or false"}
 
 
@@ -50,6 +65,40 @@ class Fields:
         """Return the value that `holder` has under the last part of `field`, if it is true or false."""
         return self.typed(bool, holder.get(field.rpartition(".")[2], default), field)
 
+    def check_pattern(self, field: str, pattern: str) -> None:
+        """Refuse a pattern that is a danger to any library."""
+        try:
+            check_size(pattern)
+        except LimitError as error:
+            lines = str(error).splitlines()
+            raise LimitError(
+                f"cannot read {self.path}: {field}.", *map(str.strip, lines)
+            ) from error
+
+    def check_lengths(self, field: str, tokens: Collection[str | bytes]) -> None:
+        """Refuse a token of more than `MAX_TOKEN` characters, or bytes."""
+        longest = max(map(len, tokens), default=0)
+        if longest > MAX_TOKEN:
+            token = next(token for token in tokens if len(token) == longest)
+            raise LimitError(
+                f"cannot read {self.path}: {field}.",
+                f"Found: a token of {longest:,} characters: {clipped(token)}.",
+                f"Readable are tokens of up to {MAX_TOKEN:,}.",
+            )
+
+    def check_ids(self, field: str, ids: Mapping[Any, int], n_tokens: int) -> None:
+        """Refuse an id so high that memory by id would have nothing to do with the `n_tokens` of a file."""
+        highest, most = max(ids.values(), default=0), highest_id(n_tokens)
+        if highest > most:
+            token = next(token for token, i in ids.items() if i == highest)
+            name = clipped(token) if isinstance(token, bytes) else short(token)
+            number = f"{highest:,}" if highest < 10**30 else "a number of more than 30 digits"
+            raise LimitError(
+                f"cannot read {self.path}: {field}[{name}].",
+                f"Found: the id {number}, in a file of {n_tokens:,} tokens.",
+                f"Readable is: ids up to {most:,}, for memory is taken by id.",
+            )
+
     @contextlib.contextmanager
     def blaming(self, field: str, wanted: str) -> Iterator[None]:
         """Let an error that is raised within name this field."""
@@ -64,14 +113,22 @@ def left_to_library(what: str) -> Iterator[None]:
     """Turn an error that is raised within into NotNative, which says `what` and the error's first line."""
     try:
         yield
+    except LimitError:
+        raise
     except (FormatError, PatternError) as error:
         raise NotNative(f"{what}: {str(error).splitlines()[0]}") from error
 
 
-def short(value: Any) -> str:
-    """Return `value` as JSON, cut to a line."""
-    text = json.dumps(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+def short(value: Any, most: int = 80, ascii: bool = True) -> str:
+    """Return `value` as JSON, cut to `most` characters; no more of it is looked at."""
+    if isinstance(value, str):
+        value = value[: most + 1]
+    text = ""
+    for part in json.JSONEncoder(ensure_ascii=ascii).iterencode(value):
+        text += part[: most + 1]
+        if len(text) > most:
+            return f"{text[: most - 3]}..."
+    return text
 
 
 def has_surrogate(text: str) -> bool:
@@ -94,17 +151,71 @@ def is_id(value: Any, highest: int = MAX_ID) -> TypeGuard[int]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the bytes of a file, or raise FormatError."""
+    """Return the bytes of a regular file of at most `MAX_BYTES`, or raise FormatError."""
     try:
-        return path.read_bytes()
+        with open(path, "rb", opener=lambda name, flags: os.open(name, _OPENING)) as file:
+            status = os.fstat(file.fileno())
+            check_regular(path, status.st_mode, "Save the tokenizer to a file first.")
+            if status.st_size > MAX_BYTES:
+                raise FormatError(
+                    f"cannot read {path}: it is too large for a tokenizer.",
+                    f"Found: {bytes_label(status.st_size)}.",
+                    f"Readable are files of up to {bytes_label(MAX_BYTES)}.",
+                )
+            raw = file.read(status.st_size + 1)
     except OSError as error:
         raise FormatError(f"cannot read {path}.", f"Found: {error.strerror or error}.") from error
+    if len(raw) != status.st_size:
+        raise FormatError(
+            f"cannot read {path}: it changes.",
+            f"Found: {len(raw):,} bytes or more, where its size is {status.st_size:,}.",
+            "Copy it to a file that nothing writes to.",
+        )
+    return raw
+
+
+def check_regular(path: Path, mode: int, advice: str) -> None:
+    """Refuse what is no regular file: its `mode` is that of a folder, a device, a pipe or a socket."""
+    if not stat.S_ISREG(mode):
+        kinds = {
+            stat.S_IFDIR: "a folder",
+            stat.S_IFIFO: "a pipe",
+            stat.S_IFSOCK: "a socket",
+            stat.S_IFCHR: "a device",
+            stat.S_IFBLK: "a device",
+        }
+        raise FormatError(
+            f"cannot use {path}: it is no regular file.",
+            f"Found: {kinds.get(stat.S_IFMT(mode), 'something else')}.",
+            advice,
+        )
 
 
 def parse_json(raw: bytes, path: Path) -> dict[str, Any]:
-    """Return the object that a JSON file holds, or raise FormatError."""
+    """Return the object that a JSON file holds, or raise FormatError.
+
+    Of equal keys the last counts, as in the libraries that own the formats.
+    """
+    what = f"{path} is not valid JSON."
     try:
         document = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path} is not valid JSON.", f"Found: {error}.") from error
+    except RecursionError as error:
+        found = (
+            f"Found: arrays and objects nested more than {DEEP} deep, at byte {_deep_at(raw):,}."
+        )
+        raise FormatError(what, found, "Libraries read no deeper ones either.") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise FormatError(what, f"Found: {error}.") from error
+    except ValueError as error:  # all that is left: see sys.get_int_max_str_digits
+        raise FormatError(what, "Found: a whole number of thousands of digits.") from error
     return Fields(path).typed(dict, document, "the file")
+
+
+def _deep_at(raw: bytes) -> int:
+    """Return the place where arrays and objects are nested more than `DEEP` deep."""
+    depth = 0
+    for match in _NESTING.finditer(raw):
+        depth += (match[0] in b"[{") - (match[0] in b"]}")
+        if depth > DEEP:
+            return match.start()
+    return len(raw)

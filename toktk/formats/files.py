@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from toktk.errors import FormatError
 from toktk.formats import hf_read, hf_write, sentencepiece, tiktoken
-from toktk.formats.fields import NotNative, Parts, read_bytes
+from toktk.formats.fields import NotNative, Parts, check_regular, read_bytes
 from toktk.models.bpe import BpeModel
 from toktk.models.model import Model
 from toktk.models.unigram import UnigramModel
@@ -182,8 +182,12 @@ def write_as(
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """Write a tokenizer in the format that the suffix of `path` names, or raise FormatError.
 
-    Return the files, and where ids can differ in the library that owns the format.
+    Return the files, and where ids can differ in the library that owns the format. What is there and no
+    regular file, such as a pipe or a device, is not replaced.
     """
+    for target in targets(path):
+        if target.exists():
+            check_regular(target, target.stat().st_mode, "Choose another path.")
     if path.suffix == ".tiktoken" and isinstance(model, BpeModel):
         agrees = tiktoken.agreement(model)
         if not agrees.proven:

@@ -18,16 +18,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from toktk.errors import FormatError
+from toktk.errors import FormatError, clipped
 from toktk.formats.fields import (
     Fields,
     NotNative,
@@ -39,18 +37,17 @@ from toktk.formats.fields import (
     parse_json,
     short,
 )
-from toktk.formats.hf_steps import Steps
+from toktk.formats.hf_added import Added, limit_added, read_added
+from toktk.formats.hf_steps import Steps, limit_steps
 from toktk.formats.hf_write import LIFT, UNBOUNDED, check_fallback, spelled_by_bytes
 from toktk.formats.tokens import MARK, byte_names, in_own_order
 from toktk.models.bpe import byte_characters
 from toktk.models.greedy import GreedyModel
 from toktk.models.model import Int64
-from toktk.models.pairs import MAX_ID, PairModel
+from toktk.models.pairs import PairModel, highest_id
 from toktk.models.unigram import Float64, UnigramModel
 from toktk.models.vocabulary import packed
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-
-_FLAGS = ("special", "normalized", "single_word", "lstrip", "rstrip")
 
 
 def read_tokenizer_json(raw: bytes, path: Path) -> Parts:
@@ -62,6 +59,10 @@ def read_tokenizer_json(raw: bytes, path: Path) -> Parts:
         if kind is None:  # as old files are
             kind = "BPE" if "merges" in holder else "of no stated type"
         fields.typed(str, kind, "model.type", '"BPE" or another name')
+        _limit_vocabulary(fields, holder.get("vocab"))
+        limit_added(fields, document.get("added_tokens"))
+        for name in ("normalizer", "pre_tokenizer", "decoder"):
+            limit_steps(fields, document.get(name), name)
         steps = Steps(fields, document.get("normalizer"), document.get("pre_tokenizer"))
         if kind not in _READERS:
             raise NotNative(f"model {kind}")
@@ -71,6 +72,17 @@ def read_tokenizer_json(raw: bytes, path: Path) -> Parts:
     if steps.words and (isinstance(model, PairModel) or not pretokenizer.is_plain):
         raise NotNative("pretokenizer Split with \\w, of which libraries have different tables")
     return pretokenizer, model
+
+
+def _limit_vocabulary(fields: Fields, vocab: Any) -> None:
+    """Refuse an absurd id or token, whatever model the vocabulary is of, and whoever runs it."""
+    if isinstance(vocab, dict):
+        fields.check_lengths("model.vocab", vocab)
+        if set(map(type, vocab.values())) == {int}:
+            fields.check_ids("model.vocab", vocab, len(vocab))
+    elif isinstance(vocab, list):
+        names = [entry[0] for entry in vocab if isinstance(entry, list) and entry]
+        fields.check_lengths("model.vocab", [name for name in names if isinstance(name, str)])
 
 
 def _read_bpe(fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps) -> Parts:
@@ -84,7 +96,7 @@ def _read_bpe(fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps)
         for name in ("byte_fallback", "ignore_merges", "fuse_unk")
     )
     vocab = _read_vocabulary(fields, holder.get("vocab"))
-    added = _read_added(fields, listed, vocab, steps)
+    added = read_added(fields, listed, vocab, steps)
     tokens = _Tokens(vocab, steps)
     merges = _read_merges(fields, holder.get("merges"), vocab, tokens)
     if steps.byte_level and not added.ordinary and not ignore_merges:
@@ -101,16 +113,19 @@ def _read_bpe(fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps)
     # An added token's text could be a piece without having been found in the document.
     form = steps.normalizer.form
     plain = Pretokenizer("plain", pretokenizer.pattern, before=pretokenizer.before)
-    for name, i in added.ordinary.items():
-        if steps.normalizer.marks and (MARK in name or " " in name) and model.whole[i]:
-            raise NotNative(f"added token {name!r} with spaces")
-        if form is not None and len(plain.cut(name)) < 2:
-            raise NotNative(f"added token {name!r} after {form}")
+    names = list(added.ordinary)
+    for name in names if steps.normalizer.marks else ():
+        if (MARK in name or " " in name) and model.whole[added.ordinary[name]]:
+            raise NotNative(f"added token {clipped(name)} with spaces")
+    if form is not None and names:
+        whole = np.diff(plain.cut_batch(*packed([name.encode() for name in names])).documents) < 2
+        if whole.any():
+            raise NotNative(f"added token {clipped(names[int(whole.argmax())])} after {form}")
     return pretokenizer, model
 
 
 def _pair_model(
-    fields: Fields, tokens: _Tokens, merges: Int64, added: _Added, ignore_merges: bool
+    fields: Fields, tokens: _Tokens, merges: Int64, added: Added, ignore_merges: bool
 ) -> PairModel:
     special = dict(sorted(added.special.items(), key=lambda entry: entry[1]))
     n_ids = 1 + max([len(tokens.spelled) - 1, *special.values(), *added.ordinary.values()])
@@ -120,11 +135,12 @@ def _pair_model(
         whole[[i for i, token in enumerate(spelled) if token and i not in tokens.dead]] = True
         taken = [name for name, i in special.items() if whole[i]]
         if taken:
-            raise NotNative(f"model.ignore_merges with the special token {taken[0]!r} among tokens")
+            found = f"model.ignore_merges with the special token {clipped(taken[0])} among tokens"
+            raise NotNative(found)
     for name, i in added.ordinary.items():
         raw = name.encode()
         if spelled[i] and spelled[i] != raw and MARK not in name and i not in tokens.dead:
-            raise NotNative(f"added token {name!r}, which the model spells otherwise")
+            raise NotNative(f"added token {clipped(name)}, which the model spells otherwise")
         spelled[i] = spelled[i] or raw
         whole[i] = True
     with fields.blaming("model", "one meaning per id"):
@@ -150,7 +166,7 @@ def _read_unigram(fields: Fields, holder: dict[str, Any], listed: Any, steps: St
     ids = {name: i for i, name in enumerate(names)}
     if len(ids) < len(names):
         raise NotNative("model Unigram: model.vocab with a token listed twice")
-    special_tokens = _read_added(fields, listed, ids, steps).special_if_first()
+    special_tokens = read_added(fields, listed, ids, steps).special_if_first()
     if holder.get("byte_fallback", False) is not (not steps.byte_level):
         raise NotNative("model Unigram with not just one of ByteLevel and model.byte_fallback")
     read = _byte_level_unigram if steps.byte_level else _fallback_unigram
@@ -201,7 +217,7 @@ def _read_wordpiece(fields: Fields, holder: dict[str, Any], listed: Any, steps: 
         if holder.get(key) != value:
             raise NotNative(f"model WordPiece with model.{key} {short(holder.get(key))}")
     vocab = _read_vocabulary(fields, holder.get("vocab"))
-    special_tokens = _read_added(fields, listed, vocab, steps).special_if_first()
+    special_tokens = read_added(fields, listed, vocab, steps).special_if_first()
     names = sorted(vocab, key=vocab.__getitem__)
     if vocab[names[-1]] != len(names) - 1:
         raise NotNative("model WordPiece: model.vocab with ids that are not 0, 1, …")
@@ -227,9 +243,9 @@ def _read_vocabulary(fields: Fields, value: Any) -> dict[str, int]:
     vocab: dict[str, int] = fields.typed(dict, value, "model.vocab")
     fields.check(len(vocab) > 0, "model.vocab", vocab, "tokens")
     ids = vocab.values()
-    are_ids = set(map(type, ids)) == {int} and min(ids) >= 0 and max(ids) <= MAX_ID
+    are_ids = set(map(type, ids)) == {int} and min(ids) >= 0
     if not are_ids or has_surrogate("".join(vocab)):
-        wanted = f"an id from 0 to {MAX_ID:,}"
+        wanted = f"an id from 0 to {highest_id(len(vocab)):,}"
         for name, i in vocab.items():
             fields.check(is_id(i), f"model.vocab[{short(name)}]", i, wanted)
             fields.check(not has_surrogate(name), "model.vocab", name, "text that has a UTF-8 form")
@@ -287,10 +303,10 @@ class _Tokens:
 def _byte_level_tokens(names: Sequence[str]) -> tuple[list[bytes], list[int]]:
     """Return the bytes of names whose characters stand for bytes, and the indices of all other names."""
     characters = byte_characters()
-    byte_of = np.full(1 + ord(max(characters)) + 1, -1, dtype=np.int64)  # the last: any other
+    byte_of = np.full(1 + ord(max(characters)) + 1, -1, dtype=np.int16)  # the last: any other
     byte_of[[ord(character) for character in characters]] = np.arange(256)
     codes = np.frombuffer("".join(names).encode("utf-32-le"), dtype=np.uint32)
-    data = byte_of[np.minimum(codes, byte_of.size - 1)]
+    data = byte_of.take(codes, mode="clip")
     ends = np.cumsum([0, *map(len, names)], dtype=np.int64)
     others = np.unique(np.searchsorted(ends, np.flatnonzero(data < 0), side="right") - 1)
     raw = data.astype(np.uint8).tobytes()
@@ -317,83 +333,6 @@ def _read_merges(fields: Fields, value: Any, vocab: Mapping[str, int], tokens: _
                 fields.check(text in vocab, name, text, "tokens of model.vocab")
     merges = np.fromiter(chain.from_iterable(rows), dtype=np.int64).reshape(-1, 3)
     return merges[~np.isin(merges, list(tokens.dead)).any(axis=1)] if tokens.dead else merges
-
-
-@dataclass
-class _Added:
-    """Names and ids of added tokens.
-
-    Special ones are text like any other here. The library still looks for them, to leave them alone, and
-    so a special token hides what begins within it. Where that could happen, the library does the work.
-
-    Attributes:
-        special: never found in text.
-        ordinary: found wherever text holds them, before anything else happens to it.
-    """
-
-    special: dict[str, int] = field(default_factory=dict)
-    ordinary: dict[str, int] = field(default_factory=dict)
-
-    def special_if_first(self) -> tuple[str, ...]:
-        """Return the special tokens, if they are the first ids in order and all that is added."""
-        if self.ordinary or list(self.special.values()) != list(range(len(self.special))):
-            raise NotNative("a model whose added tokens are not its first ids, all special")
-        return tuple(self.special)
-
-
-def _read_added(fields: Fields, value: Any, vocab: Mapping[str, int], steps: Steps) -> _Added:
-    """Return what the field ``added_tokens`` says, beside the `vocab` of the model.
-
-    An ordinary token that toktk would not find exactly where the library does is NotNative.
-    """
-    added = _Added()
-    sought: defaultdict[tuple[bool, bool], list[str]] = defaultdict(list)
-    highest, ids_of_model = len(vocab) - 1, set(vocab.values())
-    for at, entry in enumerate(fields.typed(list, [] if value is None else value, "added_tokens")):
-        path = f"added_tokens[{at}]"
-        token = fields.typed(dict, entry, path)
-        name: Any = token.get("content")
-        stated = token.get("id")
-        fields.check(is_text(name), f"{path}.content", name, "text that is not empty")
-        fields.check(is_id(stated, 2**32 - 1), f"{path}.id", stated, "an id")
-        flags = [flag for flag in _FLAGS if fields.flag(token, f"{path}.{flag}")]
-        if name in added.special or name in added.ordinary:
-            raise NotNative(f"added token {name!r}, listed twice")
-        # The library gives a new name the id behind all others, and so it is another's if ids have holes.
-        i = vocab.get(name, highest + 1)
-        if i != stated:
-            raise NotNative(f"added token {name!r}: the file says id {stated}, its rule {i}")
-        if name not in vocab and i in ids_of_model:
-            raise NotNative("added tokens that take the ids of others")
-        highest = max(highest, i)
-        (added.special if "special" in flags else added.ordinary)[name] = i
-        sought["normalized" in flags, "special" in flags].append(name)
-        widened = [flag for flag in flags if flag not in ("special", "normalized")]
-        if widened and "special" not in flags:
-            raise NotNative(f"added token {name!r} with {', '.join(widened)}")
-    _check_search(sought, steps)
-    return added
-
-
-def _check_search(sought: Mapping[tuple[bool, bool], list[str]], steps: Steps) -> None:
-    """Refuse names, by whether they are sought in normalized text and are special, that are not found."""
-    raw, normalized = sought[False, False], sought[True, False]
-    if normalized and not steps.normalizer.is_identity:
-        raise NotNative(f"added token {normalized[0]!r}, sought in normalized text")
-    if steps.first_alone and (raw or normalized):
-        raise NotNative(f"added token {(raw or normalized)[0]!r} behind Metaspace first")
-    hides = [(sought[False, True], raw), (sought[True, True], normalized)]
-    if raw and normalized:  # sought one after the other, which is all one if they cannot meet
-        hides += [(raw, normalized), (normalized, raw), (sought[False, True], normalized)]
-    # The leftmost is found, the longest of those: what lies within another or begins within it is hidden.
-    for hiding, hidden in hides:
-        beginnings = {name[:n]: name for name in hidden for n in range(1, len(name) + 1)}
-        for other in hiding:
-            ends = [other[at:] for at in range(1, len(other))]
-            names = [beginnings[end] for end in ends if end in beginnings]
-            names += [name for name in hidden if name in other]
-            if names:
-                raise NotNative(f"added token {names[0]!r}, which another can hide")
 
 
 _READERS = {"BPE": _read_bpe, "Unigram": _read_unigram, "WordPiece": _read_wordpiece}

@@ -7,8 +7,8 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from toktk.errors import FormatError
-from toktk.formats.fields import Fields, NotNative, left_to_library
+from toktk.errors import FormatError, LimitError, clipped
+from toktk.formats.fields import DEEP, Fields, NotNative, left_to_library, short
 from toktk.formats.tokens import MARK
 from toktk.normalizers.normalizer import Normalizer
 from toktk.pretokenizers import syntax
@@ -26,8 +26,32 @@ _DIGITS = {True: r"\p{N}", False: r"\p{N}+"}
 # A plus after these repeats them in Oniguruma, where elsewhere it makes them possessive.
 _REPEATED = re.compile(r"\{[\d,]*\}\+")
 _WORDS = re.compile(r"(?<!\\)(?:\\\\)*\\[wWbB]")
+_MANY = 2000  # objects and lists in a list of steps; published ones have a hundred
 _SPACES_TO_MARKS = {"pattern": {"String": " "}, "content": MARK}
 _FORMS = ("NFC", "NFD", "NFKC", "NFKD")
+
+
+def limit_steps(fields: Fields, value: Any, name: str) -> None:
+    """Refuse steps that are nested too deeply, too many, or have a pattern that is too large for anybody."""
+    waiting, n_parts = [(value, name, 1)], 0
+    while waiting:
+        value, at, depth = waiting.pop()
+        if not isinstance(value, dict | list):
+            continue
+        n_parts += 1
+        if depth > DEEP or n_parts > _MANY:
+            raise LimitError(
+                f"cannot read {fields.path}: {at if len(at) <= 80 else f'{at:.80}…'}.",
+                f"Found: {f'parts nested {depth} deep' if depth > DEEP else f'over {_MANY:,} parts'}.",
+                f"Readable are up to {_MANY:,} parts, nested up to {DEEP} deep.",
+            )
+        entries = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in entries:
+            if key == "Regex" and isinstance(inner, str):
+                fields.check_pattern(at, inner)
+            waiting.append(
+                (inner, f"{at}.{key}" if isinstance(key, str) else f"{at}[{key}]", depth + 1)
+            )
 
 
 class Steps:
@@ -183,12 +207,13 @@ def _read_alike(text: str) -> str:
         return text
     pretokenizer = named_pretokenizer(text)
     if exported_pattern(pretokenizer) != text:
-        raise FormatError(f"libraries may read the split pattern {text!r} differently.")
+        raise FormatError(f"libraries may read the split pattern {clipped(text, 200)} differently.")
     return pretokenizer.pattern
 
 
 def _named(step: dict[str, Any]) -> str:
     """Return the kind of a step, and what it does if that is short."""
+    kind = short(step["type"], ascii=False)[1:-1]
     rest = {key: value for key, value in step.items() if key != "type"}
-    text = json.dumps(rest, ensure_ascii=False)
-    return f"{step['type']} {text}" if rest and len(text) <= 60 else str(step["type"])
+    text = short(rest, 60, ascii=False)
+    return f"{kind} {text}" if rest and not text.endswith("...") else kind

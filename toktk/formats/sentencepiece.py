@@ -29,7 +29,7 @@ from pathlib import Path
 
 import numpy as np
 
-from toktk.errors import FormatError
+from toktk.errors import FormatError, LimitError, clipped
 from toktk.formats import sentencepiece_proto as proto
 from toktk.formats.fields import NotNative, Parts, short
 from toktk.formats.sentencepiece_proto import encode_field, encode_message
@@ -51,6 +51,7 @@ from toktk.paths import atomic_write
 from toktk.pretokenizers.export import beside_the_pattern, canonical_key, canonical_pattern
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.pretokenizers.syntax import check_size
 
 _SPACE_AFTER = re.compile("[^ ] ")
 _SPECS = {
@@ -142,6 +143,7 @@ class _Pieces:
             self.kinds.append(kind)
             self.tokens.append(token)
         self.names = list(self.scores)
+        fields.check_lengths("pieces", self.names)
         if self.byte_ids.min() < 0:
             missing = byte_names()[int(self.byte_ids.argmin())]
             raise fields.error("pieces", f"no piece {missing}", "one for each byte")
@@ -192,6 +194,11 @@ class _Pieces:
         longest_first = sorted(texts[len(merged) :], key=len, reverse=True)
         escaped = [re.sub(r"[\\.^$*+?{}\[\]|()]", r"\\\g<0>", text) for text in longest_first]
         before = ("|".join(escaped),) if escaped else ()
+        try:
+            check_size("".join(before))
+        except LimitError as error:
+            what = f"{len(symbols):,} pieces of type USER_DEFINED, more than a pattern holds"
+            raise NotNative(what) from error
         return Pretokenizer(pattern, PATTERNS[pattern], before, normalizer), model
 
 
@@ -275,7 +282,7 @@ def _faults(
     yield from _token_faults(model)
     for token in [] if whole_lines else model.tokens[len(model.special_tokens) :]:
         if b" " in token[1:]:
-            found = f"the token {token.decode()!r}, which no piece of metaspace holds"
+            found = f"the token {clipped(token.decode())}, which no piece of metaspace holds"
             yield found, "tokens with a space at their start alone"
 
 
@@ -293,4 +300,4 @@ def _token_faults(model: UnigramModel) -> Iterator[tuple[str, str]]:
         yield "scores of more than 24 bits", wanted
     for token in tokens:
         if b"\0" in token or MARK.encode() in token:
-            yield f"the token {token.decode()!r}", "tokens without U+0000 and U+2581"
+            yield f"the token {clipped(token.decode())}", "tokens without U+0000 and U+2581"

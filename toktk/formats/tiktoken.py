@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toktk.errors import FormatError
+from toktk.errors import FormatError, clipped
 from toktk.formats.fields import (
     Fields,
     NotNative,
@@ -48,7 +48,7 @@ from toktk.formats.fields import (
 from toktk.formats.tokens import check_special_tokens, in_own_order, why_unheld
 from toktk.models.bpe import BpeModel
 from toktk.models.model import Model
-from toktk.models.pairs import MAX_ID, PairModel
+from toktk.models.pairs import PairModel, highest_id
 from toktk.models.vocabulary import packed
 from toktk.paths import atomic_write
 from toktk.pretokenizers.automaton import compile_pattern
@@ -58,6 +58,8 @@ from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 if TYPE_CHECKING:
     import tiktoken
+
+_LINES = 100_000  # read at once
 
 _END, _PROMPT = "<|endoftext|>", "<|endofprompt|>"
 _MIDDLE = ("<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>")
@@ -117,7 +119,9 @@ class RankFile:
             model = PairModel.from_ranks(self.ranks, self.special_tokens)
         with left_to_library("split pattern"):
             if leaves_gaps(compile_pattern(self.pattern)):
-                raise NotNative(f"the split pattern {self.pattern!r} does not match everywhere")
+                raise NotNative(
+                    f"the split pattern {clipped(self.pattern, 200)} does not match everywhere"
+                )
         own = None
         if not model.whole.any():
             merges = model.pairs[:, :3]
@@ -138,6 +142,8 @@ def rank_file(raw: bytes, path: Path, is_tekken: bool = False) -> RankFile:
     if is_tekken:
         return _tekken_file(raw, path)
     ranks = _parse_ranks(raw, path)
+    Fields(path).check_ids("ranks", ranks, len(ranks))
+    Fields(path).check_lengths("ranks", ranks)
     beside = arguments_path(path)
     if not beside.exists():
         if path.stem not in ENCODINGS:
@@ -155,7 +161,9 @@ def rank_file(raw: bytes, path: Path, is_tekken: bool = False) -> RankFile:
     special_tokens = fields.typed(dict, arguments.get("special_tokens", {}), "special_tokens")
     are_ids = all(is_text(key) and type(i) is int for key, i in special_tokens.items())
     fields.check(is_text(pattern), "pat_str", pattern, "a split pattern")
+    fields.check_pattern("pat_str", pattern)
     fields.check(are_ids, "special_tokens", special_tokens, "names with their ids")
+    fields.check_ids("special_tokens", special_tokens, len(ranks) + len(special_tokens))
     fields.check(type(size) is int, "explicit_n_vocab", size, "a number")
     ids = {*ranks.values(), *special_tokens.values()}
     n = len(ranks) + len(special_tokens)
@@ -171,15 +179,15 @@ def rank_file(raw: bytes, path: Path, is_tekken: bool = False) -> RankFile:
 def _parse_ranks(raw: bytes, path: Path) -> dict[bytes, int]:
     """Return {token: rank} of a ``.tiktoken`` file; a damaged line is named.
 
-    All lines are read at once. If one is damaged, they are read one by one, which takes longer.
+    Many lines are read at once. If one is damaged, they are read one by one, which takes longer.
     """
     lines = raw.splitlines()
-    flat = b" ".join(lines).split(b" ")
-    numbers = flat[1::2]
-    has_pairs = {line.count(b" ") for line in lines} == {1}
-    are_ranks = b"".join(numbers).isdigit() and set(map(len, numbers)) <= set(range(1, 10))
-    ranks = _all_ranks(flat[::2], list(map(int, numbers))) if has_pairs and are_ranks else None
-    if ranks is None:
+    ranks: dict[bytes, int] = {}
+    for first in range(0, len(lines), _LINES):
+        ranks |= _ranks_of(lines[first : first + _LINES])
+        if len(ranks) < min(first + _LINES, len(lines)):
+            break
+    if len(ranks) < len(lines):
         ranks = {}
         for number, line in enumerate(lines, start=1):
             text, _, rank = line.partition(b" ")
@@ -195,6 +203,16 @@ def _parse_ranks(raw: bytes, path: Path) -> dict[bytes, int]:
     if missing is not None:
         raise FormatError(f"{path} is damaged.", f"Found: no rank for the byte {missing:#04x}.")
     return ranks
+
+
+def _ranks_of(lines: Sequence[bytes]) -> dict[bytes, int]:
+    """Return {token: rank} of lines; nothing if one is damaged."""
+    flat = b" ".join(lines).split(b" ")
+    numbers = flat[1::2]
+    has_pairs = {line.count(b" ") for line in lines} == {1}
+    are_ranks = b"".join(numbers).isdigit() and set(map(len, numbers)) <= set(range(1, 10))
+    sound = has_pairs and are_ranks
+    return (_all_ranks(flat[::2], list(map(int, numbers))) if sound else None) or {}
 
 
 def _all_ranks(texts: Sequence[bytes | str], ranks: Sequence[int]) -> dict[bytes, int] | None:
@@ -220,16 +238,20 @@ def _tekken_file(raw: bytes, path: Path) -> RankFile:
     config = fields.typed(dict, top.get("config"), "config")
     pattern: Any = config.get("pattern")
     fields.check(is_text(pattern), "config.pattern", pattern, "a split pattern")
+    fields.check_pattern("config.pattern", pattern)
+    vocab = fields.typed(list, top.get("vocab"), "vocab")
+    most = highest_id(len(vocab))
     for key in ("default_vocab_size", "default_num_special_tokens"):
         number = config.get(key)
-        fields.check(is_id(number), f"config.{key}", number, f"a number up to {MAX_ID:,}")
+        wanted = f"a number up to {most:,}, in a file of {len(vocab):,} tokens"
+        fields.check(is_id(number, most), f"config.{key}", number, wanted)
     n_special: int = config["default_num_special_tokens"]
     n_ranks = config["default_vocab_size"] - n_special
-    vocab = fields.typed(list, top.get("vocab"), "vocab")
     if not 256 <= n_ranks <= len(vocab):
         found = f"{len(vocab):,} tokens, of which {n_ranks:,} are to be read"
         raise fields.error("config.default_vocab_size", found, "at least the 256 bytes")
     ranks = _ranks(fields, vocab[:n_ranks])
+    fields.check_lengths("vocab", ranks)
     ids = {token: n_special + rank for token, rank in ranks.items()}
     return RankFile(
         path, pattern, ids, _special_tokens(fields, top.get("special_tokens"), n_special)
@@ -306,7 +328,7 @@ def write_tiktoken(name: str, pretokenizer: Pretokenizer, model: Model, path: Pa
     if leaves_gaps(compile_pattern(pretokenizer.pattern)):
         raise FormatError(
             "cannot write .tiktoken: the split pattern does not match everywhere: "
-            f"{pretokenizer.pattern!r}.",
+            f"{clipped(pretokenizer.pattern, 200)}.",
             "Found: tiktoken drops the text between two matches; toktk makes it a piece.",
             r"Add an alternative that matches the rest, such as |\s+|\S.",
         )
@@ -314,7 +336,7 @@ def write_tiktoken(name: str, pretokenizer: Pretokenizer, model: Model, path: Pa
     _encoding(RankFile(path, pattern, {bytes([b]): b for b in range(256)}, {}))
     check_special_tokens(model.special_tokens)
     arguments = {
-        "name": name,
+        "name": name.encode(errors="replace").decode(),  # a file's name can be no UTF-8
         "pat_str": pattern,
         "special_tokens": {name: i for i, name in enumerate(model.special_tokens)},
         "explicit_n_vocab": model.vocab_size,
@@ -361,7 +383,8 @@ def _encoding(file: RankFile) -> tiktoken.Encoding:
         )
     except ValueError as error:
         raise FormatError(
-            f"tiktoken cannot run the split pattern {file.pattern!r}.", f"Found: {error}."
+            f"tiktoken cannot run the split pattern {clipped(file.pattern, 200)}.",
+            f"Found: {error}.",
         ) from error
 
 

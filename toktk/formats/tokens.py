@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from toktk.errors import FormatError
+from toktk.errors import FormatError, clipped
 from toktk.formats.fields import has_surrogate
 from toktk.models.bpe import BpeModel, byte_order
 from toktk.models.model import Int64, Model
@@ -61,7 +61,7 @@ def check_special_tokens(names: Sequence[str]) -> None:
     """Refuse special tokens that no file in UTF-8 can hold: those with a lone surrogate."""
     for name in filter(has_surrogate, names):
         raise FormatError(
-            f"cannot write the special token {name!r}.",
+            f"cannot write the special token {clipped(name)}.",
             "Found: a lone surrogate, which has no UTF-8.",
         )
 
@@ -74,13 +74,13 @@ def check_distinct(names: Sequence[str], special_tokens: Sequence[str], file: st
     for name in special_tokens:
         if name in ordinary:
             raise FormatError(
-                f"cannot write {file}: the special token {name!r} is also an ordinary token.",
+                f"cannot write {file}: the special token {clipped(name)} is also an ordinary token.",
                 "Found: the format keeps both in one dictionary.",
                 "Give the special token a name that text does not hold.",
             )
     double = next(name for i, name in enumerate(names[n:]) if name in names[n : n + i])
     raise FormatError(
-        f"cannot write {file}: two tokens would have the name {double!r}.",
+        f"cannot write {file}: two tokens would have the name {clipped(double)}.",
         "Found: the name of a byte's token, which is a token of text as well.",
     )
 

@@ -21,7 +21,7 @@ from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.registry import OWN, Registry, guarded, package_of
 from toktk.sizes import size_label
 from toktk.trainers import DEFAULT_TRAINERS, TRAINERS
-from toktk.trainers.base import card_of, options_of
+from toktk.trainers.base import card_of, check_whole, options_of
 from toktk.trainers.pair_scores import PAIR_SCORES
 
 
@@ -218,6 +218,7 @@ class SweepPlan:
 
     def check(self) -> None:
         """Raise a ToktkError for what can be found wrong without reading text."""
+        check_whole(self.sizes)
         if list(self.sizes) != sorted(set(self.sizes)):
             raise TrainingError(
                 "the sizes of a plan must ascend, each once.", f"Found: {self.sizes}."

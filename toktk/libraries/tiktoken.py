@@ -14,7 +14,7 @@ import numpy.typing as npt
 from toktk.errors import FormatError
 from toktk.libraries.library import LibraryModel, refusals
 from toktk.models.model import Arrays, pack_names, unpack_names
-from toktk.models.pairs import MAX_ID
+from toktk.models.pairs import highest_id
 from toktk.models.vocabulary import packed, unpacked
 
 
@@ -41,10 +41,11 @@ class TiktokenDocumentsModel(LibraryModel):
 
         ids = [*self.ranks.values(), *self.special.values()]
         missing = next((b for b in range(256) if bytes([b]) not in self.ranks), None)
-        outside = next((i for i in ids if not 0 <= i <= MAX_ID), None)
+        highest = highest_id(len(ids))
+        outside = next((i for i in ids if not 0 <= i <= highest), None)
         fault = ""
         if outside is not None:
-            fault = f"the id {outside:,}; readable are 0 to {MAX_ID:,}"
+            fault = f"the id {outside:,}; readable are 0 to {highest:,}"
         elif missing is not None:  # tiktoken would break down at the first text with that byte
             fault = f"no rank for 0x{missing:02X}"
         elif len(set(ids)) < len(ids):

@@ -18,7 +18,7 @@ import numpy as np
 from toktk.arrays import read_arrays, write_arrays
 from toktk.cache import Store
 from toktk.encoder import Encoder
-from toktk.errors import FormatError, ToktkError, in_a_line
+from toktk.errors import FormatError, LimitError, ToktkError, in_a_line
 from toktk.formats.fields import NotNative, Parts, read_bytes
 from toktk.formats.files import Format, beside, format_of, read
 from toktk.formats.tiktoken import RankFile, rank_file
@@ -34,7 +34,8 @@ from toktk.tokenizer import Tokenizer
 # Pretokenizer and model of a file, or None and why the library has to run it.
 _Contents = tuple[Parts | None, str]
 
-_NAMES = 200  # of its added and special tokens, so many are tried
+_NAMES = 200  # of its added and special tokens, so many are tried, if they are
+_NAME = 1000  # characters at most
 _PACKAGES = {
     "tokenizer.json": "tokenizers",
     "tekken": "tiktoken",
@@ -84,6 +85,7 @@ class Loaded:
             *self.native.model.special_tokens[:_NAMES],
             *self.native.pretokenizer.added[:_NAMES],
         ]
+        names = [name for name in names if len(name) <= _NAME]
         each = [f"a {name}b{name}{name} " for name in names]
         texts = [*TORTURE, "".join(names), " ".join(names), *each, *documents]
         encoded = [utf8(text) for text in texts]
@@ -162,6 +164,8 @@ def _parse(path: Path, parse: Callable[[], Parts], build: Callable[[], Model]) -
         return parse(), ""
     except NotNative as reason:
         why = str(reason)
+    except LimitError:
+        raise
     except FormatError as error:
         fault, text = error, in_a_line(error)
         why = text.removeprefix(f"cannot read {path}").lstrip(".: ") or text

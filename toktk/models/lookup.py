@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from toktk.arrays import offsets_of
-from toktk.errors import FormatError
+from toktk.errors import FormatError, clipped
 from toktk.models.model import Bytes, Int64, read_only
+from toktk.pieces.table import gather
 
 
 class Tokens(NamedTuple):
@@ -29,10 +29,7 @@ class Tokens(NamedTuple):
 
     def gathered(self, ids: Int64) -> tuple[Bytes, Int64]:
         """Return the bytes of the tokens `ids`, one after the other, and int64[n + 1]: where each begins."""
-        lengths = self.lengths[ids]
-        starts = offsets_of(lengths)
-        at = np.arange(starts[-1]) + np.repeat(self.offsets[ids] - starts[:-1], lengths)
-        return self.data[at], starts
+        return gather(self.data, self.offsets, ids)
 
     def table(self, ids: Int64) -> Int64:
         """Return the tokens `ids` as a hash table for toktk.kernels.pairs.
@@ -53,7 +50,7 @@ class Tokens(NamedTuple):
     def _double(self, first: int, second: int) -> FormatError:
         return FormatError(
             "two tokens spell the same.",
-            f"Found: {self.spelled(second)!r}, ids {first} and {second}.",
+            f"Found: {clipped(self.spelled(second))}, ids {first} and {second}.",
         )
 
     def products(self, merges: Int64, ids: Int64) -> Int64:
@@ -72,8 +69,7 @@ class Tokens(NamedTuple):
         new, ends = self.gathered(merges[:, 2])
         wrong = np.diff(starts[::2]) != np.diff(ends)
         if not wrong.any():
-            row = np.repeat(np.arange(len(merges)), np.diff(ends))
-            wrong[row[joined != new]] = True
+            wrong[np.searchsorted(ends, np.flatnonzero(joined != new), side="right") - 1] = True
         self._refuse(merges, wrong)
 
     def _refuse(self, merges: Int64, wrong: npt.NDArray[np.bool_]) -> None:
@@ -83,7 +79,7 @@ class Tokens(NamedTuple):
             left, right = map(self.spelled, merges[at, :2].tolist())
             raise FormatError(
                 f"model.merges[{at}] makes no token of the vocabulary.",
-                f"Found: {left!r} and {right!r}.",
+                f"Found: {clipped(left)} and {clipped(right)}.",
             )
 
     def character_ids(self, excluded: Int64) -> npt.NDArray[np.int32]:
@@ -133,5 +129,5 @@ class Tokens(NamedTuple):
             if unknown:
                 raise FormatError(
                     f"token {i} holds a character that is no token by itself.",
-                    f"Found: {min(unknown)!r} in {text!r}.",
+                    f"Found: {min(unknown)!r} in {clipped(text)}.",
                 )

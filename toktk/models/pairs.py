@@ -25,8 +25,16 @@ from toktk.models.vocabulary import packed, unpacked
 
 Bools = npt.NDArray[np.bool_]
 
-# Arrays are made by id, so one absurd number in a file must not take all memory.
-MAX_ID = 2**22 - 1
+MAX_ID = 2**31 - 2  # so that the size of a vocabulary is an int32
+
+
+def highest_id(n_tokens: int) -> int:
+    """Return the highest id that a vocabulary of `n_tokens` may have.
+
+    Arrays are made by id, so one absurd number must not take all memory. Published vocabularies
+    leave holes, and small ones of tests have the special tokens of large ones.
+    """
+    return min(max(2**20, 8 * n_tokens) - 1, MAX_ID)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +118,7 @@ class PairModel(ArrayModel):
         Some ranks may be missing. See `last_pairs`.
 
         Raises:
-            FormatError: an id given twice, below 0 or above `MAX_ID`; a byte that has no rank.
+            FormatError: an id given twice, below 0 or above `highest_id`; a byte that has no rank.
         """
         missing = next((b for b in range(256) if bytes([b]) not in ranks), None)
         if missing is not None:
@@ -352,17 +360,18 @@ def tokens_by_id(ids: Mapping[bytes, int], special_tokens: Mapping[str, int]) ->
     """Return the token of each id, ``b""`` for special tokens and where there is none.
 
     Raises:
-        FormatError: an id given twice, below 0 or above `MAX_ID`.
+        FormatError: an id given twice, below 0 or above `highest_id`.
     """
     given = [*ids.values(), *special_tokens.values()]
-    if given and not 0 <= min(given) <= max(given) <= MAX_ID:
-        outside = next(i for i in given if not 0 <= i <= MAX_ID)
-        raise FormatError(f"the id {outside} is outside 0 to {MAX_ID:,}.")
+    highest = highest_id(len(given))
+    if given and not 0 <= min(given) <= max(given) <= highest:
+        outside = next(i for i in given if not 0 <= i <= highest)
+        raise FormatError(f"the id {outside} is outside 0 to {highest:,}.")
     if len(set(given)) < len(given):
         owner: dict[int, object] = {}
         for name, i in [*ids.items(), *special_tokens.items()]:
             if owner.setdefault(i, name) != name:
-                fault = f"Found: {owner[i]!r} and {name!r}."
+                fault = f"Found: {owner[i]!r:.80} and {name!r:.80}."
                 raise FormatError(f"the id {i} is given twice.", fault)
     tokens = [b""] * (1 + max(given, default=-1))
     for token, i in ids.items():

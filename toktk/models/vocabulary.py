@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from toktk.arrays import Bytes, Int64, read_only
 from toktk.arrays import packed as packed
-from toktk.errors import FormatError
+from toktk.errors import FormatError, clipped
 from toktk.models.model import ArrayModel
 
 
@@ -51,7 +51,8 @@ def build_trie(
             raw = data[offsets[t] : offsets[t + 1]].tobytes()
             raise FormatError(
                 "tokens must differ from each other.",
-                f"Found: token {first_id + t} (of {first_id + offsets.size - 1}) is {raw!r} once more.",
+                f"Found: token {first_id + t} (of {first_id + offsets.size - 1}) is {clipped(raw)} "
+                "once more.",
             )
         if n_nodes == room:
             return read_only(table, np.int64), read_only(token_at, np.int64)
@@ -122,7 +123,7 @@ class Vocabulary(ArrayModel):
         if wrong.size:
             raise FormatError(
                 f"the fallback of byte 0x{wrong[0]:02X} is another token.",
-                f"Found: id {fallback[wrong[0]]}, {self.tokens[fallback[wrong[0]]]!r}.",
+                f"Found: id {fallback[wrong[0]]}, {clipped(self.tokens[fallback[wrong[0]]])}.",
             )
         # Whole characters one after the other, each token beginning with one: so each is whole.
         ordinary = np.ones(n, dtype=np.bool_)
@@ -138,7 +139,7 @@ class Vocabulary(ArrayModel):
             if inside[t] or raw.decode(errors="replace").encode() != raw:
                 raise FormatError(
                     "with byte fallback, tokens are whole characters.",
-                    f"Found: token {self._named(t)} is {raw!r}.",
+                    f"Found: token {self._named(t)} is {clipped(raw)}.",
                 )
 
     def _named(self, token: int) -> str:

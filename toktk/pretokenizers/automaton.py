@@ -9,9 +9,11 @@ character that follows.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import random
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -24,7 +26,7 @@ import regex
 
 from toktk.arrays import Bytes
 from toktk.cache import Store
-from toktk.errors import PatternError
+from toktk.errors import PatternError, clipped
 from toktk.pretokenizers import syntax
 from toktk.pretokenizers.construction import (
     CODE_POINTS,
@@ -39,6 +41,7 @@ _EXHAUSTIVE = 5000
 _AFTER_STATES = 5000
 _RANDOM = 2000
 _LONGEST = 12  # characters
+_PATIENCE = 5  # seconds; published patterns take less than one
 _SAMPLES = 4  # characters of a class
 
 
@@ -152,7 +155,7 @@ def _compile(pattern: str) -> Automaton:
         unicode = partition_unicode(syntax.character_sets(tree), boundaries="\n")
     except regex.error as error:
         raise PatternError(
-            f"cannot compile the pattern {pattern!r}: the regex library finds {error}."
+            f"cannot compile the pattern {clipped(pattern, 200)}: the regex library finds {error}."
         ) from error
     automaton = Automaton(*construct(tree, unicode, pattern))
     verify(automaton, unicode, matcher)
@@ -193,20 +196,32 @@ def verify(automaton: Automaton, unicode: Partition, matcher: Any) -> None:
         samples.append([chr(code) for code in by_class[places]])
     chance = random.Random(0)
     columns = automaton.class_of[[ord(group[0]) for group in samples]].tolist()
+    end = time.thread_time() + _PATIENCE
     for symbols in _texts(next_state, columns, chance):
         text = "".join(chance.choice(samples[symbol]) for symbol in symbols)
-        match = matcher.match(text)
+        match = _matched(matcher, text, end)
         expected = match.end() if match else 0
         classes = [automaton.class_of[ord(character)] for character in text]
         length = match_length(next_state, accept, classes)
         if length != expected:
             raise PatternError(
-                f"the pattern {matcher.pattern!r} cannot be compiled exactly.",
+                f"the pattern {clipped(matcher.pattern, 200)} cannot be compiled exactly.",
                 f"Found: of {text!r} the regex library matches {text[:expected]!r}, the automaton "
                 f"{text[:length]!r}.",
                 "A possessive quantifier that keeps what the rest would need, or '$' before a "
                 "final line feed, does this (write '\\z'); or let the regex library run it.",
             )
+
+
+def _matched(matcher: Any, text: str, end: float) -> Any:
+    """Return how `matcher` matches at the start of `text`; the thread may work until `end`, in seconds."""
+    if time.thread_time() < end:
+        with contextlib.suppress(TimeoutError):
+            return matcher.match(text, timeout=_PATIENCE)
+    raise PatternError(
+        f"the pattern {clipped(matcher.pattern, 200)} cannot be compiled: it is not verified.",
+        f"Found: the regex library takes more than {_PATIENCE} s for short texts such as {text[:80]!r}.",
+    )
 
 
 def _texts(

@@ -16,13 +16,16 @@ import numpy.typing as npt
 import regex
 
 from toktk.arrays import Int64, read_only
-from toktk.errors import PatternError
+from toktk.errors import PatternError, clipped
 from toktk.pretokenizers import syntax
 
 CODE_POINTS = 0x110000
 MAX_CLASSES = 255  # a byte, and one value that is none
 _MAX_POSITIONS = 2000
 _MAX_STATES = 1000
+_MAX_ASKED = 300  # character sets other than one character; each takes some ms
+_MAX_WRITTEN = 5000  # characters in which they are written
+_MAX_STEPS = 10_000_000  # looked at to find all states; the largest published pattern takes 20,000
 
 _Accept: TypeAlias = npt.NDArray[np.bool_]
 
@@ -48,18 +51,31 @@ def partition_unicode(sets: Iterable[syntax.CharacterSet], boundaries: str = "")
 
     Raises:
         regex.error: a set is malformed.
+        PatternError: more sets than a pattern could have positions, or than can be asked in a few seconds.
     """
-    characters = np.arange(CODE_POINTS, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
     extra = [syntax.CharacterSet(regex.escape(character)) for character in boundaries]
     distinct = list(dict.fromkeys([*sets, *extra]))
+    asked = [len(item.text) for item in distinct if len(item.text) > 1]
+    limits = (
+        (len(distinct), _MAX_POSITIONS, "characters and sets"),
+        (len(asked), _MAX_ASKED, "character sets"),
+        (sum(asked), _MAX_WRITTEN, "characters in sets"),
+    )
+    for n, limit, things in limits:
+        if n > limit:
+            raise _too_large("|".join(item.text for item in distinct), limit, things)
+    characters = np.arange(CODE_POINTS, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
     edges = []  # where the runs of code points in each set begin and end, in turn
     for item in distinct:
+        if len(item.text) == 1 and item.text != ".":
+            edges.append(np.array([ord(item.text), ord(item.text) + 1], dtype=np.int64))
+            continue
         runs = regex.finditer(f"(?:{item.text})+", characters, regex.V0)
         edges.append(np.array([edge for run in runs for edge in run.span()], dtype=np.int64))
     # Between two neighboring edges all code points are alike, so segments stand for them.
     starts = np.unique(np.concatenate([[0], *edges]))
     starts = starts[starts < CODE_POINTS]
-    inside = np.array([np.searchsorted(each, starts, side="right") % 2 for each in edges]).T
+    inside = np.array([np.searchsorted(each, starts, side="right") % 2 == 1 for each in edges]).T
     firsts, class_of = number_rows(inside)
     lengths = np.diff(np.append(starts, CODE_POINTS))
     members = {
@@ -108,7 +124,7 @@ def construct(
 
 def _too_large(pattern: str, limit: int, things: str) -> PatternError:
     return PatternError(
-        f"the pattern {pattern!r} is too large to compile.",
+        f"the pattern {clipped(pattern, 200)} is too large to compile.",
         f"Found: more than {limit} {things}, which is the limit.",
         "Use smaller counts in {m,n}, or let the regex library run the pattern.",
     )
@@ -168,7 +184,10 @@ class _Program:
                 for _ in range((node.most or node.least) - node.least):
                     target = self.add(self.optional(node, target, end))
                 for _ in range(node.least):
+                    n_steps = len(self.steps)
                     target = self.build(node.item, target)
+                    if len(self.steps) == n_steps:  # an item that is empty, however often
+                        break
                 return target
 
     def optional(self, node: syntax.Repeat, target: int, end: int) -> _Step:
@@ -215,7 +234,11 @@ def _determinize(program: _Program, start: int) -> tuple[Int64, _Accept]:
     reached: dict[tuple[int, ...], int] = {(): -1}
     next_state: list[list[int]] = []
     accept: list[list[bool]] = []
+    n_steps = 0
     for threads in states:
+        n_steps += symbols * len(threads)
+        if n_steps > _MAX_STEPS:
+            raise _too_large(program.pattern, _MAX_STEPS, "steps between states")
         row = []
         ends = []
         for symbol in range(symbols + 1):

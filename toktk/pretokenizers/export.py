@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from toktk.errors import FormatError, PatternError
+from toktk.errors import FormatError, PatternError, clipped
 from toktk.pretokenizers import syntax
 from toktk.pretokenizers.automaton import Automaton, compile_pattern
 from toktk.pretokenizers.patterns import PATTERNS, name_of
@@ -35,13 +35,13 @@ def exported_pattern(pretokenizer: Pretokenizer) -> str:
         except PatternError as error:
             reason = str(error)
         raise FormatError(
-            f"cannot export the split pattern {pattern!r}: it does not compile, so nothing says that "
-            "another library reads it alike.",
+            f"cannot export the split pattern {clipped(pattern, 200)}: it does not compile, so nothing "
+            "says that another library reads it alike.",
             reason,
         )
     if _matches_nothing(syntax.parse(pattern)):
         raise FormatError(
-            f"cannot export the split pattern {pattern!r}: it can match the empty string.",
+            f"cannot export the split pattern {clipped(pattern, 200)}: it can match the empty string.",
             "Write + instead of *, or leave out the optional whole.",
         )
     return syntax.portable(pattern)

@@ -17,14 +17,16 @@ import numpy as np
 import regex
 
 from toktk.arrays import Bytes, Int64, packed, read_only
-from toktk.errors import PatternError, did_you_mean
+from toktk.errors import PatternError, clipped, did_you_mean
 from toktk.normalizers.normalizer import IDENTITY, Atoms, Normalizer, find_parts
+from toktk.pretokenizers import syntax
 from toktk.pretokenizers.automaton import compile_pattern
 from toktk.pretokenizers.patterns import PATTERNS, PRETOKENIZERS, name_of, text_hash
 from toktk.pretokenizers.transducer import Transducer, build
 from toktk.registry import guarded
 
 _KEPT = 128  # compiled patterns in memory
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _NAME = re.compile(r"[\w.:/-]+", re.ASCII)
 
 
@@ -58,7 +60,7 @@ class Pretokenizer:
             longest. The text between them is normalized and cut as documents of its own.
 
     Raises:
-        PatternError: an added string is empty, or holds a lone surrogate.
+        PatternError: an added string is empty; it or a pattern holds a lone surrogate.
     """
 
     name: str
@@ -68,12 +70,18 @@ class Pretokenizer:
     added: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for string in self.added:
-            if not string or regex.search("[\ud800-\udfff]", string):
-                raise PatternError(
-                    f"{string!r} cannot be a piece by itself.",
-                    "An added string is not empty, and holds no lone surrogate.",
-                )
+        if _SURROGATE.search("".join((self.pattern, *self.before))):
+            raise PatternError(
+                f"the pattern {clipped(self.pattern, 200)} matches no text.",
+                "Found: a lone surrogate, or a byte that is no UTF-8.",
+                "Write it in UTF-8.",
+            )
+        if not all(self.added) or _SURROGATE.search("".join(self.added)):
+            wrong = next(string for string in self.added if not string or _SURROGATE.search(string))
+            raise PatternError(
+                f"{clipped(wrong)} cannot be a piece by itself.",
+                "An added string is not empty, and holds no lone surrogate.",
+            )
 
     @classmethod
     def of(cls, wanted: str | Pretokenizer) -> Pretokenizer:
@@ -296,9 +304,16 @@ def _compiled(pattern: str) -> Transducer | None:
 
 @functools.lru_cache(maxsize=_KEPT)
 def _matcher(pattern: str) -> Any:
+    syntax.check_size(pattern)
     try:
         return regex.compile(pattern, regex.V0)
-    except regex.error as error:
+    except (
+        regex.error,
+        ValueError,
+        OverflowError,
+        RecursionError,
+    ) as error:  # its parser raises all
         raise PatternError(
-            f"cannot compile the pattern {pattern!r}.", f"The regex library says: {error}."
+            f"cannot compile the pattern {clipped(pattern, 200)}.",
+            f"The regex library says: {error}.",
         ) from error

@@ -14,15 +14,22 @@ import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from toktk.errors import PatternError
+from toktk.errors import LimitError, PatternError, clipped
 
 _SPECIAL = frozenset(r"\.[](){}|*+?^$")
 _SET_OPERATORS = frozenset({"&&", "--", "||", "~~"})
 _MAX_DEPTH = 100
+_MAX_SIZE = 100_000  # characters, what is repeated written out; published patterns have hundreds
 _QUANTIFIERS: dict[str, tuple[int, int | None]] = {"?": (0, 1), "*": (0, None), "+": (1, None)}
 
 # Four digits: anything larger would not fit an automaton anyway.
 _BOUNDS = re.compile(r"\{(\d{1,4})(,(\d{1,4})?)?\}", re.ASCII)
+# Any regular expression, in parts, as far as its size needs it.
+_PART = re.compile(
+    r"(?P<recursion>\(\?(?:R|P?&|P>|[+-]?\d))|(?P<open>\()|(?P<close>\))"
+    r"|\{(?P<least>\d{1,9})(?:,\d*)?\}|\\.|\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]?|.",
+    re.DOTALL,
+)
 _FLAGS = re.compile(r"([is]*)(?:-([is]*))?:")
 _HEXADECIMAL = "[0-9a-fA-F]"
 _ESCAPE = re.compile(
@@ -75,6 +82,48 @@ Node: TypeAlias = CharacterSet | LookAhead | Sequence | Alternation | Repeat
 END_OF_TEXT = LookAhead((), end=True, negated=False)
 
 
+def check_size(pattern: str) -> None:
+    """Refuse a pattern that is a danger to any library: too long, nested too deeply, or recursive.
+
+    It need not be of the subset. Libraries write out what is to be repeated, so ``((a{99}){99}){99}``
+    has a million characters.
+
+    Raises:
+        LimitError: the pattern exceeds a limit.
+    """
+    sizes, last = [0], 0  # of the groups around, and of what a quantifier would repeat
+    for part in _PART.finditer(pattern):
+        if part["recursion"]:
+            raise _refused(pattern, part.start(), "a group that calls itself or another")
+        if part["open"]:
+            sizes.append(1)
+            last = 0
+        elif part["close"] and len(sizes) > 1:
+            last = sizes.pop()
+            sizes[-1] += last
+        elif part["least"]:
+            repeated = last * max(int(part["least"]), 1)
+            sizes[-1] += repeated - last
+            last = repeated
+        else:
+            last = len(part[0])
+            sizes[-1] += last
+        if len(sizes) > _MAX_DEPTH + 1:
+            found = f"a group nested more than {_MAX_DEPTH} deep"
+            raise _refused(pattern, part.start(), found)
+        if sizes[-1] > _MAX_SIZE:
+            found = f"more than {_MAX_SIZE:,} characters, what is repeated written out,"
+            raise _refused(pattern, part.start(), found)
+
+
+def _refused(pattern: str, position: int, found: str) -> LimitError:
+    return LimitError(
+        f"cannot use the pattern {clipped(pattern)}: {found} at position {position}.",
+        "Found: libraries take seconds or gigabytes for such a pattern, or break down.",
+        "Write a shorter one.",
+    )
+
+
 def parse(pattern: str) -> Node:
     """Parse `pattern` into a syntax tree.
 
@@ -82,6 +131,7 @@ def parse(pattern: str) -> Node:
 
     Raises:
         PatternError: a construct outside the subset, or a malformed pattern.
+        LimitError: it is too large (`check_size`).
     """
     return _Parser(pattern).parse()
 
@@ -120,6 +170,7 @@ class _Parser:
         self.portable = True
 
     def parse(self) -> Node:
+        check_size(self.pattern)
         if self.pattern.startswith(("(?i)", "(?s)", "(?is)", "(?si)")):
             self.position = self.pattern.index(")") + 1
             self.set_flags(self.pattern[2 : self.position - 1])
@@ -136,7 +187,7 @@ class _Parser:
     def error(self, construct: str, position: int | None = None) -> PatternError:
         at = self.position if position is None else position
         return PatternError(
-            f"cannot compile the pattern {self.pattern!r}: {construct} at position {at}.",
+            f"cannot compile the pattern {clipped(self.pattern, 200)}: {construct} at position {at}.",
             "Compiled are: literals, classes [...], \\p{...}, groups (?:...) (...), flags i and s, "
             "alternation, quantifiers, look-ahead of one character, $ and \\z.",
             "Rewrite that part, or let the regex library run the pattern.",

@@ -5,15 +5,17 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import numbers
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol
 
 from toktk import arrow
 from toktk.corpus.batch import TEXT, WEIGHT
-from toktk.errors import TrainingError
+from toktk.errors import TrainingError, clipped
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.sizes import size_label
+from toktk.sizes import MAX_SIZE, size_label
 from toktk.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from toktk.pieces.table import PieceTable
 
 Progress = Callable[[int], None]
+
+MAX_COUNT = 2**63 - 1  # counts are int64
+MAX_NAME = 1000  # characters of a special token
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -174,11 +180,42 @@ class Trainer(Protocol):
         """
 
 
-def check_range(name: str, value: float | None, least: float, most: float = math.inf) -> None:
-    """Refuse an option outside of `least` to `most`; None means that it was not given."""
-    if value is not None and not least <= value <= most:
-        wanted = f"{least:g} or more" if math.isinf(most) else f"{least:g} to {most:g}"
-        raise TrainingError(f"{name} must be {wanted}, not {value}.")
+def check_range(name: str, value: float | None, least: float, most: float = MAX_COUNT) -> None:
+    """Refuse an option outside of `least` to `most`; None means that it was not given.
+
+    Where neither `least` nor `most` has a fraction, the option is a whole number.
+    """
+    if value is None:
+        return
+    is_whole = isinstance(least, int) and isinstance(most, int)
+    is_number = isinstance(value, numbers.Integral if is_whole else numbers.Real)
+    if not is_number or not least <= value <= most:
+        kind = "a whole number, " if is_whole and not is_number else ""
+        upper = f"to {most:,}" if is_whole else f"to {most:g}"
+        if most == MAX_COUNT and not (is_number and value > most):
+            upper = "or more"
+        raise TrainingError(
+            f"{name} must be {kind}{least:g} {upper}, not {_shown(value)}.",
+            "Give another value, or leave it out.",
+        )
+
+
+def _shown(value: object) -> str:
+    """Return a value for an error; a number can have more digits than Python writes."""
+    if isinstance(value, int) and abs(value) >= 10**30:
+        return f"a number of some {math.log10(abs(value)):.0f} digits"
+    return f"{value!r:.80}"
+
+
+def check_whole(sizes: Sequence[int]) -> None:
+    """Refuse sizes that are no whole numbers, or more than ids can number."""
+    for size in sizes:
+        if not isinstance(size, numbers.Integral) or size > MAX_SIZE:
+            raise TrainingError(
+                f"cannot train {_shown(size)} tokens.",
+                f"Found: a size is a whole number, of at most {MAX_SIZE:,}.",
+                "Ask for another size.",
+            )
 
 
 def check_sizes(sizes: Sequence[int], smallest: int, taken_by: str, instead: str = "") -> None:
@@ -186,6 +223,7 @@ def check_sizes(sizes: Sequence[int], smallest: int, taken_by: str, instead: str
 
     `instead` is what else a user can do, such as ", or a lower character_coverage".
     """
+    check_whole(sizes)
     if not sizes or min(sizes) < smallest:
         raise TrainingError(
             f"cannot train {min(sizes, default=0):,} tokens.",
@@ -216,6 +254,24 @@ def train_each(
     return models, available
 
 
+def _check_special_token(name: object) -> None:
+    """Refuse the name of a special token that no file can hold, or that nobody can mean."""
+    fault = ""
+    if not isinstance(name, str) or not name:
+        fault = f"{name!r:.80}, and a name is text that is not empty"
+    elif _SURROGATE.search(name):
+        fault = "a byte that is no UTF-8, or a lone surrogate"
+    elif len(name) > MAX_NAME:
+        fault = f"{len(name):,} characters, of at most {MAX_NAME:,}"
+    if fault:
+        what = clipped(name) if isinstance(name, str) else repr(type(name).__name__)
+        raise TrainingError(
+            f"{what} cannot be a special token.",
+            f"Found: {fault}.",
+            "Give it another name, such as '<|endoftext|>'.",
+        )
+
+
 class BaseTrainer:
     """What the trainers of this package have in common."""
 
@@ -224,17 +280,14 @@ class BaseTrainer:
     def __init__(self, pretokenizer: str | Pretokenizer, special_tokens: Sequence[str]) -> None:
         self.pretokenizer = Pretokenizer.of(pretokenizer)
         self.special_tokens = tuple(special_tokens)
-        if len(set(special_tokens)) < len(special_tokens) or "" in special_tokens:
+        for name in [special_tokens] if isinstance(special_tokens, str) else self.special_tokens:
+            _check_special_token(name)
+        if isinstance(special_tokens, str) or len(set(self.special_tokens)) < len(special_tokens):
             raise TrainingError(
-                "special tokens must be different from each other and not empty.",
-                f"Found: {', '.join(map(repr, special_tokens))}.",
+                "special tokens must be a list of names, different from each other.",
+                f"Found: {', '.join(map(clipped, self.special_tokens[:20]))}.",
+                "Give each of them once.",
             )
-        for name in special_tokens:
-            if any("\ud800" <= character <= "\udfff" for character in name):
-                raise TrainingError(
-                    f"the special token {name!r} cannot be written.",
-                    "Found: a lone surrogate, which has no UTF-8.",
-                )
 
     def _finish(
         self,

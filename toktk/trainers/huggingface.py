@@ -92,6 +92,7 @@ class HfBpeTrainer(_HfTrainer):
     ) -> None:
         super().__init__(pretokenizer, special_tokens)
         check_range("min_frequency", min_frequency, 0)
+        check_range("max_token_length", max_token_length, 1)
         self.min_frequency = min_frequency
         self.max_token_length = max_token_length
         if max_token_length is not None and max_token_length < 2:

@@ -53,13 +53,15 @@ class MergeLoop:
     def __init__(self, task: MergeTask) -> None:
         self.floor, self.longest = task.floor, task.longest
         self.base = int(task.byte_ids.min())
-        max_size = max(task.max_size, self.base + 256)
+        # A merge leaves at least one symbol less in the pieces, so whatever size is asked for, there
+        # are fewer merges than bytes.
+        max_size = self.base + 256 + min(max(task.max_size, 0), task.data.size)
         self.state = np.zeros(k.STATE_SIZE, dtype=np.int64)
         self.state[k.N_TOKENS] = self.base + 256
         self.merges = np.empty((max_size, 4), dtype=np.int64)
-        left = np.zeros((max_size, 4), dtype=np.int64)
-        left[task.byte_ids, k.LENGTH] = 1
-        self.sides = k.Sides(left, left.copy(), np.empty((2, max_size), dtype=np.int32))
+        left, right = np.zeros((2, max_size, 4), dtype=np.int64)
+        left[task.byte_ids, k.LENGTH] = right[task.byte_ids, k.LENGTH] = 1
+        self.sides = k.Sides(left, right, np.empty((2, max_size), dtype=np.int32))
         self._first_pairs(task)
         self._queue_pairs()
         self._rehash()
