@@ -67,7 +67,8 @@ class ChildEnded(Exception):
 
     Attributes:
         how: such as "ended by signal 6 (SIGABRT)" or "took more than 30 s".
-        complaint: the last line that it wrote of an error; empty if there is none.
+        complaint: the last line that it wrote; empty if there is none.
+        is_error: whether that line is the one of a Python exception.
         late: whether it was ended for taking too long.
         interrupted: whether `kill_all` ended it.
     """
@@ -77,6 +78,7 @@ class ChildEnded(Exception):
     ) -> None:
         super().__init__(f"{how}: {complaint}" if complaint else how)
         self.how, self.complaint = how, complaint
+        self.is_error = _ERROR.match(complaint) is not None
         self.late, self.interrupted = late, interrupted
 
 

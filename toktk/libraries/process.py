@@ -63,7 +63,7 @@ class LibraryProcess:
         if isinstance(why, Refused):
             return FormatError(f"{what}.", f"{self.library} says: {why}{where}")
         # What a library prints before it aborts is no news to a user; a Python error may be.
-        detail = f": {why.complaint}" if why.how.endswith("exit code 1") and why.complaint else ""
+        detail = f": {why.complaint}" if why.is_error else ""
         return FormatError(f"{what}.", f"Found: {self.library} {why.how}{where}{detail}.", _ADVICE)
 
     def close(self) -> None:
