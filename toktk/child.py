@@ -107,22 +107,10 @@ class Child:
     """
 
     def __init__(self, module: str, environment: Mapping[str, str] | None = None) -> None:
-        # The child finds the modules that this process finds, and none in the folder it happens to be in.
-        own = {
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-            "PYTHONIOENCODING": "utf-8",
-        }
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        start = functools.partial(
-            subprocess.Popen,
-            [sys.executable, "-P", "-m", module, str(os.getpid())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._complaints,
-            env={**os.environ, **own, **(environment or {})},
-        )
         # Linux ends a child with the thread that started it: one that stays.
-        self._process: subprocess.Popen[bytes] = _starter().submit(start).result()
+        arguments = (module, dict(environment or {}), self._complaints)
+        self._process = _starter().submit(_start, *arguments).result()
         _live[self._process.pid] = self._process
         self._owner = os.getpid()
         self._close = weakref.finalize(self, _end, self._owner, self._process, self._complaints)
@@ -232,6 +220,23 @@ class Child:
 @functools.cache
 def _starter() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="toktk-child")
+
+
+def _start(
+    module: str, environment: dict[str, str], complaints: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    # The child finds the modules that this process finds, and none in the folder it happens to be in.
+    own = {
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "PYTHONIOENCODING": "utf-8",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", module, str(os.getpid())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=complaints,
+        env={**os.environ, **own, **environment},
+    )
 
 
 if hasattr(os, "register_at_fork"):  # the thread is not there in a process that is forked off

@@ -10,6 +10,7 @@ from toktk.lab.run import Run, write_document
 from toktk.pieces.table import POOLED
 from toktk.report.records import Record, signature
 from toktk.report.results import Results
+from toktk.timing.engines import versions
 from toktk.timing.figures import Timing
 from toktk.timing.protocol import measure
 from toktk.timing.slices import draw
@@ -32,8 +33,9 @@ def timings_of(bench: Bench, run: Run, plan: TimingPlan) -> list[Timing]:
         CorpusError: the text cannot be read, or not be written for the engines' processes.
         StorageError: a tokenizer cannot be written for them, or run.json cannot be written.
     """
+    asked = {**asdict(plan), "versions": versions()}
     stored = run.document.get("throughput")
-    if stored is not None and stored["asked"] == asdict(plan):
+    if stored is not None and stored["asked"] == asked:
         return [Timing(**timing) for timing in stored["timings"]]
     timings: list[Timing] = []
     with bench.meter.step("time", "", len(bench.tokenizers), "tokenizers") as advance:
@@ -47,7 +49,7 @@ def timings_of(bench: Bench, run: Run, plan: TimingPlan) -> list[Timing]:
             )
             advance(1)
     if run.trouble is None:
-        taken = {"asked": asdict(plan), "timings": [asdict(timing) for timing in timings]}
+        taken = {"asked": asked, "timings": [asdict(timing) for timing in timings]}
         write_document(run.path, {**run.document, "throughput": taken})
     return timings
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from toktk.errors import FormatError
 from toktk.formats.tokens import MARK
 from toktk.libraries.library import LibraryModel, spelled
-from toktk.libraries.process import LibraryProcess
+from toktk.libraries.process import LibraryTokenizer
 from toktk.models.bpe import byte_characters
 from toktk.models.model import Arrays
 from toktk.models.pairs import MAX_ID
@@ -47,8 +47,8 @@ class HfDocumentsModel(LibraryModel):
                 f"Found: the id {self._loaded:,}; readable are 0 to {MAX_ID:,}.",
             )
 
-    def _process(self) -> LibraryProcess:
-        return LibraryProcess("tokenizers", self._content())
+    def _in_library(self) -> LibraryTokenizer:
+        return LibraryTokenizer("tokenizers", self._content())
 
     @property
     def _file(self) -> str:
@@ -157,11 +157,11 @@ class HfModel(HfDocumentsModel):
                 "Readable is: Split and ByteLevel; special tokens that have the first ids.",
             )
 
-    def _process(self) -> LibraryProcess:
+    def _in_library(self) -> LibraryTokenizer:
         # The pieces are cut already; cutting one again could cut it further.
         step = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
         document = {**json.loads(self.document), "pre_tokenizer": {**step, "use_regex": False}}
-        return LibraryProcess("tokenizers", json.dumps(document).encode())
+        return LibraryTokenizer("tokenizers", json.dumps(document).encode())
 
     @functools.cached_property
     def signature(self) -> str:
@@ -180,4 +180,3 @@ class HfModel(HfDocumentsModel):
         with atomic_write(path) as temporary:
             temporary.write_text(self.document, encoding="utf-8", newline="\n")
         return path
-

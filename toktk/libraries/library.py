@@ -11,7 +11,7 @@ import numpy as np
 from toktk.child import ChildEnded, Refused
 from toktk.errors import FormatError
 from toktk.formats.tokens import MARK, byte_names
-from toktk.libraries.process import LibraryProcess
+from toktk.libraries.process import LibraryTokenizer
 from toktk.models.model import Bytes, Ids, Int64, checked_pieces
 
 _BYTE_OF = {name: bytes([b]) for b, name in enumerate(byte_names())}
@@ -35,8 +35,8 @@ class LibraryModel:
     def __post_init__(self) -> None:
         _ = self._loaded  # what the library refuses is refused at once
 
-    def _process(self) -> LibraryProcess:
-        """Return the process that is to load this model."""
+    def _in_library(self) -> LibraryTokenizer:
+        """Return what the library is to load."""
         raise NotImplementedError
 
     def _content(self) -> bytes:
@@ -44,8 +44,8 @@ class LibraryModel:
         raise NotImplementedError
 
     @functools.cached_property
-    def _library(self) -> LibraryProcess:
-        return self._process()
+    def _library(self) -> LibraryTokenizer:
+        return self._in_library()
 
     @functools.cached_property
     def _loaded(self) -> Any:

@@ -1,11 +1,11 @@
-"""A library with one tokenizer, in a child process."""
+"""Tokenizers in a library, which runs in a child process: one for each library."""
 
 from __future__ import annotations
 
+import functools
+import itertools
 import threading
 import weakref
-from collections import deque
-from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -13,50 +13,52 @@ from toktk.child import Buffer, Child, ChildEnded, Refused, engine_timeout, kill
 from toktk.errors import FormatError
 
 _STARTING = 300.0  # seconds for Python and the library's own modules
-_KEPT = 8  # children that wait for something to do; a tokenizer whose child had to go loads again
 _ADVICE = "Allow more time with --engine-timeout SECONDS, or leave this tokenizer out."
-
-_recent: deque[weakref.ref[LibraryProcess]] = deque()
-_lock = threading.Lock()
+_numbers = itertools.count(1)
 
 
-class LibraryProcess:
-    """A tokenizer in a library: the child starts at the first question, and again after it has ended.
+class LibraryTokenizer:
+    """A tokenizer in a library: it is loaded at the first question, and again after the child has ended.
 
     Args:
-        library: the package, which is one of `toktk.libraries.worker.LIBRARIES`.
+        package: one of `toktk.libraries.worker.LIBRARIES`.
         blobs, arguments: what its `load` takes.
 
     Attributes:
         library: the package and its version, such as ``tokenizers 0.23.3``.
     """
 
-    def __init__(self, library: str, *blobs: Buffer, **arguments: Any) -> None:
-        self.library = f"{library} {version(library)}"
-        self._package, self._blobs, self._arguments = library, blobs, arguments
-        self._child: Child | None = None
+    def __init__(self, package: str, *blobs: Buffer, **arguments: Any) -> None:
+        self.library = f"{package} {version(package)}"
+        self._host = _host_of(package)
+        self._number = next(_numbers)
+        self._blobs, self._arguments = blobs, arguments
         self._loaded: Any = None
-        self._lock = threading.Lock()
+        weakref.finalize(self, self._host.forget, self._number).atexit = False
 
     def load(self) -> Any:
-        """Load the tokenizer, unless it is loaded; return what the library says of it."""
-        with self._lock:
-            self._start()
+        """Load the tokenizer, unless it is loaded; return what the library says of it.
+
+        Raises:
+            Refused: the library refuses it.
+            ChildEnded: the library took too long for so much data, or ended its process.
+        """
+        with self._host.lock:
+            self._load()
         return self._loaded
 
     def ask(self, what: str, *blobs: Buffer, **arguments: Any) -> tuple[Any, list[bytes]]:
         """Return the library's answer; see `toktk.libraries.worker`.
 
         Raises:
-            Refused: the library refuses it.
-            ChildEnded: the library took too long for so much data, or ended its process.
+            Refused, ChildEnded: see `load`.
         """
         began = kills()
-        limit = engine_timeout(sum(memoryview(blob).nbytes for blob in blobs))
-        with self._lock:
-            if kills() != began:
+        with self._host.lock:
+            if kills() != began:  # while this thread waited for its turn
                 raise ChildEnded("was interrupted", interrupted=True)
-            return self._start().ask(what, *blobs, limit=limit, **arguments)
+            self._load()
+            return self._call(what, *blobs, **arguments)
 
     def failure(self, what: str, why: Refused | ChildEnded, where: str = "") -> FormatError:
         """Return the error that says what the library did with what it was asked."""
@@ -66,38 +68,62 @@ class LibraryProcess:
         detail = f": {why.complaint}" if why.is_error else ""
         return FormatError(f"{what}.", f"Found: {self.library} {why.how}{where}{detail}.", _ADVICE)
 
-    def close(self) -> None:
-        """End the child unless it is at work."""
-        if self._lock.acquire(blocking=False):
+    def _load(self) -> None:
+        if self._number not in self._host.loaded():
+            self._loaded, _ = self._call("load", *self._blobs, **self._arguments)
+            self._host.loaded().add(self._number)
+
+    def _call(self, what: str, *blobs: Buffer, **arguments: Any) -> tuple[Any, list[bytes]]:
+        limit = engine_timeout(sum(memoryview(blob).nbytes for blob in blobs))
+        return self._host.child().ask(
+            "call", *blobs, limit=limit, number=self._number, method=what, arguments=arguments
+        )
+
+
+class _Host:
+    """A library's child, and the numbers of the tokenizers that are loaded in it."""
+
+    def __init__(self, package: str) -> None:
+        self.lock = threading.Lock()
+        self._package = package
+        self._child: Child | None = None
+        self._loaded: set[int] = set()
+        self._forgotten: list[int] = []
+
+    def child(self) -> Child:
+        """Return the child, started anew if it has ended."""
+        if self._child is None or not self._child.running:
+            self._loaded.clear()
+            self._child = open_library(self._package)
+        forgotten, self._forgotten = self._forgotten, []
+        if gone := self._loaded.intersection(forgotten):
+            self._loaded -= gone
+            self._child.ask("forget", numbers=sorted(gone))
+        return self._child
+
+    def loaded(self) -> set[int]:
+        """Return what is loaded in the child."""
+        self.child()
+        return self._loaded
+
+    def forget(self, number: int) -> None:
+        """Have the child forget a tokenizer at the next question; end it if it holds no other."""
+        self._forgotten.append(number)
+        if self.lock.acquire(blocking=False):  # else it is at work, for another tokenizer
             try:
-                if self._child is not None:
+                if self._child is not None and self._loaded <= {*self._forgotten}:
                     self._child.close()
             finally:
-                self._lock.release()
+                self.lock.release()
 
-    def _start(self) -> Child:
-        if self._child is not None and self._child.running:
-            return self._child
-        self._child = open_library(self._package)
-        limit = engine_timeout(sum(memoryview(blob).nbytes for blob in self._blobs))
-        self._loaded, _ = self._child.ask("load", *self._blobs, limit=limit, **self._arguments)
-        _keep(self)
-        return self._child
+
+@functools.cache
+def _host_of(package: str) -> _Host:
+    return _Host(package)
 
 
 def open_library(package: str) -> Child:
-    """Start a child that has imported a library."""
+    """Start a child that has imported a library; see `toktk.libraries.worker.Session`."""
     child = Child("toktk.libraries.worker")
     child.ask("open", limit=_STARTING, library=package)
     return child
-
-
-def _keep(process: LibraryProcess) -> None:
-    """Count a process among those that are kept, and end the oldest beyond `_KEPT`."""
-    with _lock:
-        others: Sequence[LibraryProcess | None] = [reference() for reference in _recent]
-        kept = [other for other in others if other is not None and other is not process]
-        _recent.clear()
-        _recent.extend(map(weakref.ref, [*kept, process][-_KEPT:]))
-    for other in kept[: max(0, len(kept) + 1 - _KEPT)]:
-        other.close()

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from toktk.errors import FormatError
 from toktk.libraries.library import LibraryModel, spelled
-from toktk.libraries.process import LibraryProcess
+from toktk.libraries.process import LibraryTokenizer
 from toktk.models.model import Arrays
 from toktk.paths import atomic_write
 
@@ -33,10 +33,10 @@ class SentencePieceDocumentsModel(LibraryModel):
     kind: ClassVar[str] = "sentencepiece-documents"
     batch: ClassVar[int] = 1024
 
-    def _process(self) -> LibraryProcess:
+    def _in_library(self) -> LibraryTokenizer:
         if not self.proto:  # the library takes it for a model that is not loaded yet
             raise FormatError("cannot load this SentencePiece model.", "Found: an empty file.")
-        return LibraryProcess("sentencepiece", self.proto)
+        return LibraryTokenizer("sentencepiece", self.proto)
 
     @property
     def _file(self) -> str:

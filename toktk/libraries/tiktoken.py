@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from toktk.errors import FormatError
 from toktk.libraries.library import LibraryModel
-from toktk.libraries.process import LibraryProcess
+from toktk.libraries.process import LibraryTokenizer
 from toktk.models.model import Arrays, pack_names, unpack_names
 from toktk.models.pairs import MAX_ID
 from toktk.models.vocabulary import packed, unpacked
@@ -51,11 +51,11 @@ class TiktokenDocumentsModel(LibraryModel):
             raise FormatError("tiktoken cannot run this encoding.", f"Found: {fault}.")
         super().__post_init__()
 
-    def _process(self) -> LibraryProcess:
+    def _in_library(self) -> LibraryTokenizer:
         data, offsets = packed(list(self.ranks))
         ids = np.array(list(self.ranks.values()), dtype=np.int64)
         settings = {"pattern": self.pattern, "special": dict(self.special)}
-        return LibraryProcess("tiktoken", data, offsets, ids, **settings)
+        return LibraryTokenizer("tiktoken", data, offsets, ids, **settings)
 
     @property
     def _file(self) -> str:

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import io
 import itertools
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from toktk.child import Refused, serve
 from toktk.errors import in_a_line
-from toktk.runtime import parts, usable_cores
+from toktk.runtime import in_threads, parts, usable_cores
 
-MEMORY = 0.75  # of the machine's; a library that wants more is ended before the machine is out of it
+MEMORY = (
+    0.75  # of the machine's; a library that wants more is ended before the machine is out of it
+)
 
 _COMPLAINTS = (Exception, ValueError, RuntimeError, UnicodeDecodeError)
+_TRAINERS = {"BPE": "Bpe"}  # what is not called like its model
 _WIDTHS = {array(code).itemsize: code for code in "IQ"}
 
 Stream = Iterator[list[bytes]]
@@ -50,7 +53,7 @@ def texts_of(data: bytes, offsets: bytes) -> list[str]:
 
 
 class Library:
-    """One library with one tokenizer. The methods of its kinds are what the parent asks for."""
+    """One tokenizer in a library. The methods of its kinds are what the parent asks for."""
 
     def __init__(self) -> None:
         self._tokenizer: Any = None
@@ -76,8 +79,6 @@ class Library:
 
 class HuggingFace(Library):
     """Hugging Face tokenizers."""
-
-    module = "tokenizers"
 
     def load(self, document: bytes) -> int:
         """Load the text of a ``tokenizer.json``; return the highest id, -1 for none."""
@@ -114,24 +115,29 @@ class HuggingFace(Library):
         unknown = {"unk_token": "[UNK]"} if kind == "WordPiece" else {}
         alphabet = pre_tokenizers.ByteLevel.alphabet()
         with complaints():
-            trainer = getattr(trainers, f"{kind.title() if kind == 'BPE' else kind}Trainer")(
+            trainer = getattr(trainers, f"{_TRAINERS.get(kind, kind)}Trainer")(
                 **options, initial_alphabet=alphabet, show_progress=False
             )
             library = _by_byte(getattr(models, kind)(**unknown), split)
             library.train_from_iterator(_streamed(stream), trainer)
             return None, library.to_str().encode()
 
-    def write(self, names: list[str], special_tokens: list[str], split: str) -> Any:
-        """Return the file of a WordPiece model that has the vocabulary `names`."""
+    def write(
+        self, names: list[str], special_tokens: list[str], sizes: list[int], split: str
+    ) -> tuple[Any, ...]:
+        """Return the files of WordPiece models that have the first of `names`, one for each size."""
         from tokenizers import Regex, decoders, models
 
-        vocab = {name: i for i, name in enumerate(names)}
-        model = models.WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=2**62)
-        library = _by_byte(model, split)
-        marks = decoders.Replace(Regex("^##(?=.)"), "")
-        library.decoder = decoders.Sequence([marks, decoders.ByteLevel()])
-        library.add_special_tokens(special_tokens)
-        return None, library.to_str().encode()
+        files = []
+        for size in sizes:
+            vocab = {name: i for i, name in enumerate(names[:size])}
+            model = models.WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=2**62)
+            library = _by_byte(model, split)
+            marks = decoders.Replace(Regex("^##(?=.)"), "")
+            library.decoder = decoders.Sequence([marks, decoders.ByteLevel()])
+            library.add_special_tokens(special_tokens)
+            files.append(library.to_str().encode())
+        return None, *files
 
 
 def _by_byte(model: Any, split: str) -> Any:
@@ -154,8 +160,6 @@ def _streamed(stream: Stream) -> Iterable[str]:
 class Tiktoken(Library):
     """tiktoken."""
 
-    module = "tiktoken"
-
     def load(
         self, data: bytes, offsets: bytes, ids: bytes, pattern: str, special: dict[str, int]
     ) -> None:
@@ -168,21 +172,18 @@ class Tiktoken(Library):
             self._tokenizer = tiktoken.Encoding(
                 "reference", pat_str=pattern, mergeable_ranks=ranks, special_tokens=special
             )
-        self._threads = ThreadPoolExecutor(usable_cores())
 
     def _encode(self, texts: list[str]) -> Lists:
         encode = self._tokenizer.encode_ordinary
         n = min(usable_cores(), len(texts))
         if n < 2:
             return [encode(text) for text in texts]
-        each = self._threads.map(lambda a, b: [encode(text) for text in texts[a:b]], *zip(*parts(len(texts), n)))
+        each = in_threads(lambda a, b: [encode(text) for text in texts[a:b]], parts(len(texts), n))
         return list(itertools.chain.from_iterable(each))
 
 
 class SentencePiece(Library):
     """SentencePiece."""
-
-    module = "sentencepiece"
 
     def load(self, proto: bytes) -> dict[str, int]:
         """Load a model; return its size, and the id of unknown text."""
@@ -206,42 +207,55 @@ class SentencePiece(Library):
                 pieces.append(str(tokenizer.IdToPiece(i)))
             except UnicodeDecodeError as error:
                 raise Refused(f"piece {i}: {error}") from error
-        special: Callable[[int], bool] = lambda i: tokenizer.IsUnknown(i) or tokenizer.IsControl(i)
-        return pieces, bytes(map(tokenizer.IsByte, range(size))), bytes(map(special, range(size)))
+        special = [tokenizer.IsUnknown(i) or tokenizer.IsControl(i) for i in range(size)]
+        return pieces, bytes(map(tokenizer.IsByte, range(size))), bytes(special)
 
-    def take(self, data: bytes, offsets: bytes) -> None:
-        """Take the lines of text that `train` trains on."""
-        self._lines = texts_of(data, offsets)
-
-    def train(self, **options: Any) -> tuple[None, bytes]:
-        """Train, and return the library's model file."""
+    def train(self, data: bytes, offsets: bytes, options: dict[str, Any]) -> tuple[None, bytes]:
+        """Train on lines of text, and return the library's model file."""
         from sentencepiece import SentencePieceTrainer
 
-        written = io.BytesIO()
+        lines, written = iter(texts_of(data, offsets)), io.BytesIO()
         with complaints():
-            SentencePieceTrainer.Train(
-                sentence_iterator=iter(self._lines), model_writer=written, **options
-            )
+            SentencePieceTrainer.Train(sentence_iterator=lines, model_writer=written, **options)
         return None, written.getvalue()
 
 
 class Session:
-    """What is asked first: `open`, which imports a library; from then on it is the library's turn."""
+    """What is asked first is `open`, which imports a library; then tokenizers are called by number."""
 
     def __init__(self) -> None:
-        self._library: Any = None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._library, name)
+        self._kind: Any = None
+        self._tokenizers: dict[int, Library] = {}
 
     def open(self, library: str) -> None:
         """Import one of `LIBRARIES`."""
-        kind = LIBRARIES[library]
-        __import__(kind.module)
-        self._library = kind()
+        self._kind = LIBRARIES[library]
+        importlib.import_module(library)
+
+    def call(self, *blobs: bytes, number: int, method: str, arguments: dict[str, Any]) -> Any:
+        """Call a method of a tokenizer: of a new one, where there is none of this number."""
+        tokenizer = self._tokenizers.setdefault(number, self._kind())
+        return getattr(tokenizer, method)(*blobs, **arguments)
+
+    def train(self, *blobs: bytes, **arguments: Any) -> Any:
+        """Train with the library."""
+        return self._kind().train(*blobs, **arguments)
+
+    def write(self, **arguments: Any) -> Any:
+        """Write files with the library."""
+        return self._kind().write(**arguments)
+
+    def forget(self, numbers: list[int]) -> None:
+        """Drop tokenizers."""
+        for number in numbers:
+            self._tokenizers.pop(number, None)
 
 
-LIBRARIES: dict[str, Any] = {kind.module: kind for kind in (HuggingFace, Tiktoken, SentencePiece)}
+LIBRARIES: dict[str, Any] = {
+    "tokenizers": HuggingFace,
+    "tiktoken": Tiktoken,
+    "sentencepiece": SentencePiece,
+}
 
 
 if __name__ == "__main__":
