@@ -22,18 +22,21 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from toktk.errors import ToktkError
 
 ENGINE_TIMEOUT = 30.0
 """Seconds; see `engine_timeout`."""
 
+ENGINE_TIMEOUT_VARIABLE = "TOKTK_ENGINE_TIMEOUT"
+
 _LONGEST = 1e6  # seconds: what a system waits for has its limits
 _LENGTH = struct.Struct("<Q")
 _ERROR = re.compile(r"[\w.]*(Error|Exception|Refused)\b")  # where a traceback says what happened
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 
+T = TypeVar("T")
 Buffer = Any  # bytes or a contiguous array
 Frame = tuple[dict[str, Any], list[bytes]]
 
@@ -46,15 +49,29 @@ def engine_timeout(n_bytes: int = 0) -> float:
     Raises:
         ToktkError: the variable is no such number.
     """
-    text = os.environ.get("TOKTK_ENGINE_TIMEOUT") or str(ENGINE_TIMEOUT)
+    seconds = _seconds(os.environ.get(ENGINE_TIMEOUT_VARIABLE) or str(ENGINE_TIMEOUT))
+    return min(seconds * max(1.0, n_bytes / 1e6), _LONGEST)
+
+
+def set_engine_timeout(text: str) -> None:
+    """Set what `engine_timeout` returns, for this process and its children.
+
+    Raises:
+        ToktkError: the text is no number of seconds.
+    """
+    _seconds(text)
+    os.environ[ENGINE_TIMEOUT_VARIABLE] = text
+
+
+def _seconds(text: str) -> float:
     with contextlib.suppress(ValueError):
         seconds = float(text)
         if seconds > 0 and math.isfinite(seconds):
-            return min(seconds * max(1.0, n_bytes / 1e6), _LONGEST)
+            return seconds
     raise ToktkError(
-        "TOKTK_ENGINE_TIMEOUT must be a number of seconds above 0.",
-        f"Found: {text!r}.",
-        "Set it to a number such as 60, or unset it.",
+        "an engine's timeout is a number of seconds above 0.",
+        f"Found: {text!r:.80}.",
+        f"Give one such as 60 with --engine-timeout or {ENGINE_TIMEOUT_VARIABLE}.",
     )
 
 
@@ -92,11 +109,6 @@ def kill_all() -> None:
     _kills += 1
     for process in tuple(_live.values()):
         process.kill()
-
-
-def kills() -> int:
-    """Return how often `kill_all` was called: a thread that sees it change leaves its work."""
-    return _kills
 
 
 class Child:
@@ -215,6 +227,47 @@ class Child:
             names = {number.value: number.name for number in signal.Signals}
             how = f"ended by signal {-code} ({names.get(-code, 'unknown')})"
         return ChildEnded(how, said[-1][:200] if said else "")
+
+
+class Service:
+    """A child that all threads share: it starts at the first question, and again after it has ended."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+        self._lock = threading.Lock()
+        self._child: Child | None = None
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[Child]:
+        """Wait until no other thread asks, and yield the child.
+
+        Raises:
+            ChildEnded: `kill_all` was called meanwhile.
+        """
+        before = _kills
+        with self._lock:
+            if before != _kills:
+                raise ChildEnded("was interrupted", interrupted=True)
+            if self._child is None or not self._child.running:
+                self._child = self._open()
+            yield self._child
+
+    def _open(self) -> Child:
+        return Child(self._module)
+
+
+def whole_or_each(ask: Callable[[int, int], T], first: int, last: int) -> list[T]:
+    """Return ``[ask(first, last)]``, or, where that fails, what `ask` returns for each of them alone.
+
+    So a limit is one of an item, not of all together, and an error can name the item: where `ask` is asked
+    for one alone, it is to raise an error of its own.
+    """
+    try:
+        return [ask(first, last)]
+    except (Refused, ChildEnded) as why:
+        if isinstance(why, ChildEnded) and why.interrupted:
+            raise
+    return [ask(i, i + 1) for i in range(first, last)]
 
 
 @functools.cache

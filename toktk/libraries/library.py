@@ -8,14 +8,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from toktk.child import ChildEnded, Refused
+from toktk.arrays import excerpt, runs
+from toktk.child import ChildEnded, Refused, whole_or_each
 from toktk.errors import FormatError
 from toktk.formats.tokens import MARK, byte_names
 from toktk.libraries.process import LibraryTokenizer
 from toktk.models.model import Bytes, Ids, Int64, checked_pieces
 
 _BYTE_OF = {name: bytes([b]) for b, name in enumerate(byte_names())}
-_SHOWN = 40  # characters of a document at which a library fails
+_BATCH_BYTES = 1_000_000  # of one call, for which the time is limited
 
 
 class LibraryModel:
@@ -83,48 +84,38 @@ class LibraryModel:
             FormatError: a text that is no UTF-8; the library fails at one, or takes too long.
         """
         data, offsets, _ = checked_pieces(data, offsets)
+        encode = functools.partial(self._encode, data, offsets)
         ids, lengths = [np.empty(0, dtype=np.uint32)], [np.empty(0, dtype=np.int64)]
-        for at in range(0, offsets.size - 1, self.batch):
-            for part in self._encoded(data, offsets[at : at + self.batch + 1]):
+        for first, last in runs(offsets, self.batch, _BATCH_BYTES):
+            for part in whole_or_each(encode, first, last):
                 ids.append(part[0])
                 lengths.append(part[1])
         return np.concatenate(ids), np.cumsum(np.concatenate(lengths))
 
-    def _encoded(self, data: Bytes, offsets: Int64) -> list[tuple[Ids, Int64]]:
-        """Return the ids of a batch, and how many each text has; in parts where the library failed at all.
-
-        The limit is one of a document: where a batch takes too long, each is tried alone.
-        """
-        text = data[offsets[0] : offsets[-1]]
+    def _encode(self, data: Bytes, offsets: Int64, first: int, last: int) -> tuple[Ids, Int64]:
+        """Return the ids of the texts first..last - 1, and how many each has."""
+        text = data[offsets[first] : offsets[last]]
         try:
-            place, answer = self._library.ask("encode", text, offsets - offsets[0])
+            answer = self._library.ask("encode", text, offsets[first : last + 1] - offsets[first])
         except (Refused, ChildEnded) as why:
-            is_over = isinstance(why, ChildEnded) and why.interrupted
-            if offsets.size > 2 and not is_over:
-                each = (self._encoded(data, offsets[i : i + 2]) for i in range(offsets.size - 1))
-                return [part for parts in each for part in parts]
-            where = f" at the document {_shortened(text)}"
+            if last - first > 1:
+                raise
+            where = f" at the document {excerpt(text)}"
             raise self._library.failure("cannot encode this text", why, where) from why
+        place, arrays = answer
         if place is not None:
+            piece = bytes(data[offsets[first + place] : offsets[first + place + 1]])
             raise FormatError(
                 "a tokenizer that a library runs encodes text, not bytes.",
-                f"Found: the piece {bytes(data[offsets[place] : offsets[place + 1]])!r:.60}, "
-                "which is no UTF-8.",
+                f"Found: the piece {piece!r:.60}, which is no UTF-8.",
                 "Choose a pretokenizer that cuts between characters.",
             )
-        ids, lengths = answer
-        return [(np.frombuffer(ids, dtype=np.uint32), np.frombuffer(lengths, dtype=np.int64))]
+        ids, lengths = arrays
+        return np.frombuffer(ids, dtype=np.uint32), np.frombuffer(lengths, dtype=np.int64)
 
     def is_prefix_of(self, other: object) -> bool:
         """Tell whether the two are the same: a library's ids are not read off another's."""
         return isinstance(other, type(self)) and self.signature == other.signature
-
-
-def _shortened(text: Bytes) -> str:
-    """Return how a document begins, and its size."""
-    start = text[: 4 * _SHOWN].tobytes().decode(errors="ignore")
-    more = "…" if len(start) > _SHOWN else ""
-    return f"{start[:_SHOWN]!r}{more} ({text.size:,} bytes)"
 
 
 def spelled(name: str, is_byte: bool, marks: bool) -> bytes:

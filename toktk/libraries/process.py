@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
-import threading
 import weakref
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
 
-from toktk.child import Buffer, Child, ChildEnded, Refused, engine_timeout, kills
+from toktk.child import Buffer, Child, ChildEnded, Refused, Service, engine_timeout
 from toktk.errors import FormatError
+
+WORKER = "toktk.libraries.worker"
+"""The module that runs in the child."""
 
 _STARTING = 300.0  # seconds for Python and the library's own modules
 _ADVICE = "Allow more time with --engine-timeout SECONDS, or leave this tokenizer out."
@@ -43,8 +47,8 @@ class LibraryTokenizer:
             Refused: the library refuses it.
             ChildEnded: the library took too long for so much data, or ended its process.
         """
-        with self._host.lock:
-            self._load()
+        with self._host.turn() as child:
+            self._load(child)
         return self._loaded
 
     def ask(self, what: str, *blobs: Buffer, **arguments: Any) -> tuple[Any, list[bytes]]:
@@ -53,12 +57,9 @@ class LibraryTokenizer:
         Raises:
             Refused, ChildEnded: see `load`.
         """
-        began = kills()
-        with self._host.lock:
-            if kills() != began:  # while this thread waited for its turn
-                raise ChildEnded("was interrupted", interrupted=True)
-            self._load()
-            return self._call(what, *blobs, **arguments)
+        with self._host.turn() as child:
+            self._load(child)
+            return self._call(child, what, *blobs, **arguments)
 
     def failure(self, what: str, why: Refused | ChildEnded, where: str = "") -> FormatError:
         """Return the error that says what the library did with what it was asked."""
@@ -68,53 +69,51 @@ class LibraryTokenizer:
         detail = f": {why.complaint}" if why.is_error else ""
         return FormatError(f"{what}.", f"Found: {self.library} {why.how}{where}{detail}.", _ADVICE)
 
-    def _load(self) -> None:
-        if self._number not in self._host.loaded():
-            self._loaded, _ = self._call("load", *self._blobs, **self._arguments)
-            self._host.loaded().add(self._number)
+    def _load(self, child: Child) -> None:
+        if self._number not in self._host.loaded:
+            self._loaded, _ = self._call(child, "load", *self._blobs, **self._arguments)
+            self._host.loaded.add(self._number)
 
-    def _call(self, what: str, *blobs: Buffer, **arguments: Any) -> tuple[Any, list[bytes]]:
+    def _call(
+        self, child: Child, what: str, *blobs: Buffer, **arguments: Any
+    ) -> tuple[Any, list[bytes]]:
         limit = engine_timeout(sum(memoryview(blob).nbytes for blob in blobs))
-        return self._host.child().ask(
-            "call", *blobs, limit=limit, number=self._number, method=what, arguments=arguments
-        )
+        question = {"number": self._number, "method": what, "arguments": arguments}
+        return child.ask("call", *blobs, limit=limit, question=question)
 
 
-class _Host:
-    """A library's child, and the numbers of the tokenizers that are loaded in it."""
+class _Host(Service):
+    """A library's child; `loaded` are the numbers of the tokenizers that it holds."""
 
     def __init__(self, package: str) -> None:
-        self.lock = threading.Lock()
+        super().__init__(WORKER)
+        self.loaded: set[int] = set()
         self._package = package
-        self._child: Child | None = None
-        self._loaded: set[int] = set()
         self._forgotten: list[int] = []
 
-    def child(self) -> Child:
-        """Return the child, started anew if it has ended."""
-        if self._child is None or not self._child.running:
-            self._loaded.clear()
-            self._child = open_library(self._package)
-        forgotten, self._forgotten = self._forgotten, []
-        if gone := self._loaded.intersection(forgotten):
-            self._loaded -= gone
-            self._child.ask("forget", numbers=sorted(gone))
-        return self._child
-
-    def loaded(self) -> set[int]:
-        """Return what is loaded in the child."""
-        self.child()
-        return self._loaded
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[Child]:
+        """See `Service.turn`; the child has forgotten what it is to forget."""
+        with super().turn() as child:
+            forgotten, self._forgotten = self._forgotten, []
+            if gone := self.loaded.intersection(forgotten):
+                child.ask("forget", numbers=sorted(gone))
+                self.loaded -= gone
+            yield child
 
     def forget(self, number: int) -> None:
         """Have the child forget a tokenizer at the next question; end it if it holds no other."""
         self._forgotten.append(number)
-        if self.lock.acquire(blocking=False):  # else it is at work, for another tokenizer
+        if self._lock.acquire(blocking=False):  # else it is at work, for another tokenizer
             try:
-                if self._child is not None and self._loaded <= {*self._forgotten}:
+                if self._child is not None and self.loaded <= {*self._forgotten}:
                     self._child.close()
             finally:
-                self.lock.release()
+                self._lock.release()
+
+    def _open(self) -> Child:
+        self.loaded.clear()
+        return open_library(self._package)
 
 
 @functools.cache
@@ -124,6 +123,6 @@ def _host_of(package: str) -> _Host:
 
 def open_library(package: str) -> Child:
     """Start a child that has imported a library; see `toktk.libraries.worker.Session`."""
-    child = Child("toktk.libraries.worker")
+    child = Child(WORKER)
     child.ask("open", limit=_STARTING, library=package)
     return child

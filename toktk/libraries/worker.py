@@ -232,10 +232,10 @@ class Session:
         self._kind = LIBRARIES[library]
         importlib.import_module(library)
 
-    def call(self, *blobs: bytes, number: int, method: str, arguments: dict[str, Any]) -> Any:
+    def call(self, *blobs: bytes, question: dict[str, Any]) -> Any:
         """Call a method of a tokenizer: of a new one, where there is none of this number."""
-        tokenizer = self._tokenizers.setdefault(number, self._kind())
-        return getattr(tokenizer, method)(*blobs, **arguments)
+        tokenizer = self._tokenizers.setdefault(question["number"], self._kind())
+        return getattr(tokenizer, question["method"])(*blobs, **question["arguments"])
 
     def train(self, *blobs: bytes, **arguments: Any) -> Any:
         """Train with the library."""
