@@ -85,17 +85,21 @@ class ChildEnded(Exception):
     Attributes:
         how: such as "ended by signal 6 (SIGABRT)" or "took more than 30 s".
         complaint: the last line that it wrote; empty if there is none.
-        is_error: whether that line is the one of a Python exception.
+        is_error: whether that line is the one of a Python exception, which ended the process.
         late: whether it was ended for taking too long.
         interrupted: whether `kill_all` ended it.
     """
 
     def __init__(
-        self, how: str, complaint: str = "", late: bool = False, interrupted: bool = False
+        self,
+        how: str,
+        complaint: str = "",
+        is_error: bool = False,
+        late: bool = False,
+        interrupted: bool = False,
     ) -> None:
         super().__init__(f"{how}: {complaint}" if complaint else how)
-        self.how, self.complaint = how, complaint
-        self.is_error = _ERROR.match(complaint) is not None
+        self.how, self.complaint, self.is_error = how, complaint, is_error
         self.late, self.interrupted = late, interrupted
 
 
@@ -221,12 +225,14 @@ class Child:
             code = self._process.wait()
         self._complaints.seek(0)
         lines = self._complaints.read().decode(errors="replace").strip().splitlines()
-        said = [line for line in lines if _ERROR.match(line)] or lines
+        errors = [line for line in lines if _ERROR.match(line)]
+        said = errors or lines
         how = f"ended with exit code {code}"
         if code < 0:
             names = {number.value: number.name for number in signal.Signals}
             how = f"ended by signal {-code} ({names.get(-code, 'unknown')})"
-        return ChildEnded(how, said[-1][:200] if said else "")
+        is_error = bool(errors) and code > 0
+        return ChildEnded(how, said[-1][:200] if said else "", is_error)
 
 
 class Service:

@@ -47,7 +47,8 @@ def stacked(*decorators: Any) -> Decorator:
 def gathered(into: str, make: Callable[..., Any] | str, *options: Any) -> Decorator:
     """Return the decorator that adds options, and gives a command ``into=make(**values)`` in their place."""
     add = stacked(*options)
-    names = [option.name for option in click.command("options")(add(lambda: None)).params]
+    parameters = click.command("options")(add(lambda: None)).params
+    names = [parameter.name for parameter in parameters if parameter.expose_value]
 
     def decorate(function: Command) -> Command:
         @functools.wraps(function)
