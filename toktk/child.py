@@ -128,14 +128,14 @@ class Child:
         arguments = (module, dict(environment or {}), self._complaints)
         self._process = _starter().submit(_start, *arguments).result()
         _live[self._process.pid] = self._process
-        self._owner = os.getpid()
+        self._owner, self._kills = os.getpid(), _kills
         self._close = weakref.finalize(self, _end, self._owner, self._process, self._complaints)
         self._late = False
 
     @property
     def running(self) -> bool:
         """Whether the process can be asked; it cannot by a process that was forked off."""
-        is_there = self._close.alive and self._owner == os.getpid()
+        is_there = self._close.alive and self._owner == os.getpid() and self._kills == _kills
         return is_there and self._process.poll() is None
 
     def ask(

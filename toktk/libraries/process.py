@@ -77,7 +77,7 @@ class LibraryTokenizer:
     def _call(
         self, child: Child, what: str, *blobs: Buffer, **arguments: Any
     ) -> tuple[Any, list[bytes]]:
-        limit = engine_timeout(sum(memoryview(blob).nbytes for blob in blobs))
+        limit = engine_timeout(memoryview(blobs[0]).nbytes if blobs else 0)  # the text, or the file
         question = {"number": self._number, "method": what, "arguments": arguments}
         return child.ask("call", *blobs, limit=limit, question=question)
 
