@@ -31,6 +31,9 @@ ENGINE_TIMEOUT = 30.0
 
 ENGINE_TIMEOUT_VARIABLE = "TOKTK_ENGINE_TIMEOUT"
 
+MEMORY = 0.75
+"""Of the machine's: a child for foreign code that wants more is ended, before the machine is out of it."""
+
 _LONGEST = 1e6  # seconds: what a system waits for has its limits
 _LENGTH = struct.Struct("<Q")
 _ERROR = re.compile(r"[\w.]*(Error|Exception|Refused)\b")  # where a traceback says what happened

@@ -15,13 +15,9 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from toktk.child import Refused, serve
+from toktk.child import MEMORY, Refused, serve
 from toktk.errors import in_a_line
 from toktk.runtime import in_threads, parts, usable_cores
-
-MEMORY = (
-    0.75  # of the machine's; a library that wants more is ended before the machine is out of it
-)
 
 _COMPLAINTS = (Exception, ValueError, RuntimeError, UnicodeDecodeError)
 _TRAINERS = {"BPE": "Bpe"}  # what is not called like its model

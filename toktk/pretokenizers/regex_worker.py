@@ -10,10 +10,8 @@ from typing import Any
 
 import regex
 
-from toktk.child import Refused, serve
+from toktk.child import MEMORY, Refused, serve
 from toktk.errors import in_a_line
-
-MEMORY = 0.75  # of the machine's
 
 _FAULTS = (regex.error, RecursionError, MemoryError, OverflowError)
 

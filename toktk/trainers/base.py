@@ -8,7 +8,7 @@ import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol
 
 from toktk import arrow
@@ -76,8 +76,17 @@ def card_of(trainer: object) -> Card:
 
 
 def versions_of(trainer: object) -> dict[str, str]:
-    """Return the versions of the packages that decide what a trainer, or its class, gives."""
-    return {package: version(package) for package in card_of(trainer).packages}
+    """Return the versions of the packages that decide what a trainer, or its class, gives.
+
+    That of a package which is not installed is empty.
+    """
+    versions = {}
+    for package in card_of(trainer).packages:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = ""
+    return versions
 
 
 class Options(NamedTuple):

@@ -131,8 +131,6 @@ class _SentencePieceTrainer(BaseTrainer):
 
     def _run(self, lines: _Lines, model_type: str, size: int, **options: Any) -> bytes:
         """Return the library's model file."""
-        # The library takes time for each token asked for; text has no more tokens than substrings.
-        most = len(self.special_tokens) + 258 + lines.data.size * self.max_token_chars
         # The library takes time for each token asked for; text has no more of them than substrings.
         most = len(self.special_tokens) + 258 + lines.data.size * self.max_token_chars
         settings = dict(
