@@ -23,6 +23,7 @@ LEVELS = [
         "errors",
         "names",
         "shapes",
+        "child",
         "paths",
         "cache",
         "arrays",

@@ -12,6 +12,7 @@ from reference import encode_by_pairs
 
 from toktk.errors import FormatError
 from toktk.pretokenizers.patterns import PATTERNS
+from toktk.pretokenizers.regex_worker import spans
 from toktk.tokenizer import Tokenizer
 
 ALPHABETS = "aAzé ß'sſ\0\n\r\t1٣²!/\u0301\u200d😀👍🏽東か한ति์كЖ\u2028\xa0\ufeff\U0010ffff"
@@ -22,7 +23,7 @@ def reference(tokenizer, text):
     ranks = {(a, b): (rank, new) for rank, (a, b, new) in enumerate(model.merges.tolist())}
     return [
         i
-        for piece in tokenizer.pretokenizer.spans(text)
+        for piece in spans(tokenizer.pretokenizer.pattern, text)
         for i in encode_by_pairs([int(model.byte_ids[b]) for b in piece.encode()], ranks)
     ]
 

@@ -6,7 +6,7 @@ In ``(data, offsets)`` item i is ``data[offsets[i]:offsets[i + 1]]``.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,23 @@ def packed(items: Sequence[bytes]) -> tuple[Bytes, Int64]:
     """Return the bytes of all items one after the other, and their offsets."""
     data = np.frombuffer(b"".join(items), dtype=np.uint8)
     return data, offsets_of(np.fromiter(map(len, items), dtype=np.int64, count=len(items)))
+
+
+def runs(offsets: Int64, items: int, n_bytes: int) -> Iterator[tuple[int, int]]:
+    """Yield (first, last) of runs of items, each of at most so many items and bytes, or of one item."""
+    first, n = 0, offsets.size - 1
+    while first < n:
+        end = int(np.searchsorted(offsets, offsets[first] + n_bytes, side="right")) - 1
+        last = min(max(end, first + 1), first + items, n)
+        yield first, last
+        first = last
+
+
+def excerpt(text: Bytes, characters: int = 40) -> str:
+    """Return how a document begins, quoted, and its size: for an error that names it."""
+    start = text[: 4 * characters].tobytes().decode(errors="ignore")
+    more = "…" if len(start) > characters else ""
+    return f"{start[:characters]!r}{more} ({text.size:,} bytes)"
 
 
 def read_only(array: npt.NDArray[Any], dtype: npt.DTypeLike) -> npt.NDArray[Any]:

@@ -113,7 +113,7 @@ def test_byte_level_names_are_bytes_again():
 
 def test_refusals_are_errors():
     for text in ("", "{}", "[]", json.dumps({**LLAMA2, "normalizer": {"type": "None"}})):
-        with pytest.raises(FormatError, match="tokenizers says"):
+        with pytest.raises(FormatError, match=r"tokenizers \S+ says"):
             HfDocumentsModel(text)
     with pytest.raises(FormatError, match="SentencePiece"):
         SentencePieceDocumentsModel(b"no model")
@@ -121,25 +121,22 @@ def test_refusals_are_errors():
         TiktokenDocumentsModel("a", {t: i for t, i in BYTES.items() if t != b" "}, {})
     with pytest.raises(FormatError, match="twice"):
         TiktokenDocumentsModel("a", BYTES, {"<s>": 45})
-    with pytest.raises(FormatError, match="tiktoken says"):
+    with pytest.raises(FormatError, match=r"tiktoken \S+ says"):
         TiktokenDocumentsModel("(", BYTES, {})
     model = HfDocumentsModel(json.dumps(LLAMA2))
     with pytest.raises(FormatError, match="UTF-8"):
         model.encode_pieces(*packed([b"\xff"]))
 
 
-@pytest.mark.parametrize(
-    ("prefix", "merge"), [(" ", "a é"), ("xx", "a b"), ("é", ["a", "日b"]), ("##", ["a", ""])]
-)
-def test_merges_at_which_the_library_would_abort_are_refused(prefix, merge):
-    vocab = {t: i for i, t in enumerate(["a", "b", "é", "日b", "aé", "ab", "", "##b"])}
-    model = {"type": "BPE", "vocab": vocab, "merges": [["a", "##b"], merge]}
-    model["continuing_subword_prefix"] = prefix
-    with pytest.raises(FormatError, match=r"model\.merges\[[01]\]"):
-        HfDocumentsModel(json.dumps(document(model)))
-    del model["merges"][1]
-    model["continuing_subword_prefix"] = "##"
-    assert HfDocumentsModel(json.dumps(document(model))).tokens[7] == b"b"
+def test_a_library_that_aborts_is_an_error():
+    """It cuts the bytes of the prefix off the right part of each merge, whether they are there or not."""
+    vocab = {token: i for i, token in enumerate(["a", "b", "é", "aé", "##b"])}
+    model = {"type": "BPE", "vocab": vocab, "continuing_subword_prefix": " "}
+    with pytest.raises(FormatError, match=r"(?s)cannot load.*tokenizers \S+ ended by signal"):
+        HfDocumentsModel(json.dumps(document({**model, "merges": ["a é"]})))
+    model |= {"continuing_subword_prefix": "##", "merges": [["a", "##b"]]}
+    model["vocab"]["ab"] = 5
+    assert HfDocumentsModel(json.dumps(document(model))).tokens[4] == b"b"
 
 
 @pytest.mark.parametrize("name", ["continuing_subword_prefix", "unk_token"])
@@ -153,7 +150,7 @@ def test_fields_that_a_model_does_not_have_are_anything(name):
 def test_pieces_that_are_no_utf8_are_errors(proto):
     at = proto.index(b"the")
     model = SentencePieceDocumentsModel(proto[:at] + b"\xff" + proto[at + 1 :])
-    with pytest.raises(FormatError, match="cannot read the SentencePiece model's piece"):
+    with pytest.raises(FormatError, match=r"SentencePiece model\.\n.* says: piece \d+: .*utf-8"):
         _ = model.tokens
 
 

@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toktk import cache, educational
-from toktk.errors import PatternError
+from toktk.arrays import packed
+from toktk.errors import PatternError, ToktkError
 from toktk.normalizers.normalizer import Normalizer
 from toktk.pretokenizers import pretokenizer as module
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.pretokenizers.regex_worker import spans
 
 texts = st.text("ab \n\r'.1\u3000é東😀\0") | st.text(st.characters(codec="utf-8"))
 # Look-behind and references are outside the subset; this possessive is not exact as an automaton.
@@ -211,7 +213,7 @@ class TestCut:
         pretokenizer = Pretokenizer.of(pattern)
         pieces = pretokenizer.cut(text)
         assert (pretokenizer.compile() is None) == (pattern in UNCOMPILED)
-        assert pieces == educational.cut(pattern, text) == list(pretokenizer.spans(text))
+        assert pieces == educational.cut(pattern, text) == list(spans(pretokenizer.pattern, text))
         assert "".join(pieces) == text
         assert pretokenizer.cut_bytes(text.encode()) == [piece.encode() for piece in pieces]
 
@@ -219,7 +221,7 @@ class TestCut:
         for name in PATTERNS:
             pretokenizer = Pretokenizer.of(name)
             for text in nasty_texts:
-                assert pretokenizer.cut(text) == list(pretokenizer.spans(text))
+                assert pretokenizer.cut(text) == list(spans(pretokenizer.pattern, text))
 
     def test_empty(self):
         for pattern in ("gpt2", *UNCOMPILED, *GAPPED):
@@ -315,3 +317,29 @@ class TestStored:
     def test_home_that_cannot_hold_files(self, home):
         home.write_text("in the way")
         assert self.cut() == ["ab", "c", " ", " ", "ba"]
+
+
+class TestTimeLimit:
+    @pytest.fixture
+    def hasty(self, monkeypatch):
+        """A second for 200,000 bytes, and all the time for anything else."""
+        limit = lambda n=0: 1.0 if n >= 200_000 else 300.0  # noqa: E731
+        monkeypatch.setattr("toktk.pretokenizers.fallback.engine_timeout", limit)
+
+    @pytest.mark.usefixtures("hasty")
+    def test_a_document_that_takes_too_long_is_named(self):
+        pretokenizer = Pretokenizer.of(r"(a+)\1+b")
+        documents = [b"aab, aaab", b"a" * 200_000, b""]
+        with pytest.raises(PatternError) as caught:
+            pretokenizer.cut_batch(*packed(documents))
+        what, found, advice = str(caught.value).splitlines()
+        assert repr(pretokenizer.pattern) in what
+        assert "took more than 1 s at the document 'aaa" in found
+        assert found.endswith("… (200,000 bytes).")
+        assert "--engine-timeout" in advice
+        assert pretokenizer.cut("aab, aaab") == ["aab", ", ", "aaab"]
+
+    @pytest.mark.parametrize("pattern", ["(a", "a{99999999999999999999}", "(" * 5000 + ")" * 5000])
+    def test_what_regex_does_not_compile_is_an_error(self, pattern):
+        with pytest.raises(ToktkError):
+            Pretokenizer.of(pattern).compile()

@@ -93,6 +93,11 @@ class TestSizes:
         again, _ = train(kind(), [available])
         assert again[0].vocab_size == available
 
+    def test_a_size_beyond_all_text_costs_no_time(self, kind, train):
+        made, available = train(kind(), [330, 2**31 - 1])
+        assert len(made) == 1
+        assert available == train(kind(), [330, 50_000])[1]
+
     def test_none_can_be_reached(self, kind, train):
         with pytest.raises(TrainingError, match=r"cannot reach 60,000 tokens\.\n  Found: tested"):
             train(kind(), [60_000, 70_000])

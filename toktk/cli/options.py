@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from toktk.child import ENGINE_TIMEOUT_VARIABLE, set_engine_timeout
 from toktk.cli.output import FORMATS
 from toktk.cli.running import RunOptions
+from toktk.errors import ToktkError, in_a_line
 from toktk.runtime import usable_cores
 from toktk.sizes import parse_size, size_label
 
@@ -45,7 +47,8 @@ def stacked(*decorators: Any) -> Decorator:
 def gathered(into: str, make: Callable[..., Any] | str, *options: Any) -> Decorator:
     """Return the decorator that adds options, and gives a command ``into=make(**values)`` in their place."""
     add = stacked(*options)
-    names = [option.name for option in click.command("options")(add(lambda: None)).params]
+    parameters = click.command("options")(add(lambda: None)).params
+    names = [parameter.name for parameter in parameters if parameter.expose_value]
 
     def decorate(function: Command) -> Command:
         @functools.wraps(function)
@@ -96,6 +99,26 @@ format_option = click.option(
 )
 
 
+def _set_engine_timeout(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    """Set the environment variable, which children inherit."""
+    try:
+        if value is not None:
+            set_engine_timeout(value)
+    except ToktkError as error:
+        raise click.BadParameter(in_a_line(error)) from error
+
+
+engine_timeout_option = click.option(
+    "--engine-timeout",
+    metavar="SECONDS",
+    envvar=ENGINE_TIMEOUT_VARIABLE,
+    show_envvar=True,
+    expose_value=False,
+    callback=_set_engine_timeout,
+    help="Most seconds a library may take for a document, and for each MB of it.  [default: 30]",
+)
+
+
 def run_options(output: str) -> Decorator:
     """Add what sweep, train and bench share: the command gets `options`, RunOptions."""
     return gathered(
@@ -122,6 +145,7 @@ def run_options(output: str) -> Decorator:
             is_flag=True,
             help="Compute everything anew, and overwrite another run in the folder.",
         ),
+        engine_timeout_option,
     )
 
 

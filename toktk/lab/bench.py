@@ -76,7 +76,7 @@ class Bench:
                     advance(1)
         self._refuse_nothing()
         engines = [[label, t.signature, t.engine] for label, t in self.tokenizers.items()]
-        digests = [[label, loaded.digest] for label, loaded in self.loaded.items()]
+        digests = [[label, t.digest, t.library] for label, t in self.loaded.items()]
         corpus = [plan.corpus.name, plan.corpus.fingerprint]
         what = [plan.measures.describe(), engines, digests, sorted(self.failed), corpus]
         return digest([__version__, "bench", what])

@@ -21,6 +21,7 @@ from toktk.lab.counted import CountedCorpora, CountedCorpus, Reading
 from toktk.lab.meter import Meter
 from toktk.lab.plan import Measures
 from toktk.metrics.base import Figure, Metric, MetricOptions
+from toktk.models.model import library_of
 from toktk.pieces.table import POOLED
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.registry import OWN, guarded, package_of, show_cause
@@ -241,7 +242,7 @@ class Measurer:
         """Return all that determines the figures of a family, JSON-able."""
         return {
             "tokenizers": [
-                [label, t.signature, t.engine, t.pretokenizer.signature]
+                [label, t.signature, t.engine, t.pretokenizer.signature, library_of(t.model)]
                 for label, t in family.tokenizers.items()
             ],
             "family": [family.label, family.trainer, family.inference],

@@ -21,7 +21,7 @@ from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.registry import OWN, Registry, guarded, package_of
 from toktk.sizes import size_label
 from toktk.trainers import DEFAULT_TRAINERS, TRAINERS
-from toktk.trainers.base import card_of, check_whole, options_of
+from toktk.trainers.base import card_of, check_whole, options_of, versions_of
 from toktk.trainers.pair_scores import PAIR_SCORES
 
 
@@ -122,6 +122,7 @@ class Family:
             "trainer": self.name,
             "origin": self.origin,
             "code": _code_of(self.build),
+            "packages": versions_of(self.build),
             "pretokenizer": None if cut is None else [cut.signature, cut.pattern],
             "given": dict(self.given),
             "pair_score": []
@@ -253,6 +254,7 @@ class SweepPlan:
         cuts = [family.pretokenizer for family in self.families]
         return {
             "trainers": {family.name: family.origin for family in self.families},
+            "packages": {k: v for f in self.families for k, v in versions_of(f.build).items()},
             "pretokenizers": [None if cut is None else cut.signature for cut in cuts],
             "sizes": list(self.sizes),
             "parameters": dict(self.parameters),

@@ -11,6 +11,7 @@ from toktk.lab.run import Run, keep_timings
 from toktk.pieces.table import POOLED
 from toktk.report.records import Record, signature
 from toktk.report.results import Results
+from toktk.timing.engines import versions
 from toktk.timing.figures import Timing
 from toktk.timing.protocol import measure
 from toktk.timing.slices import draw
@@ -37,9 +38,10 @@ def timings_of(bench: Bench, run: Run, plan: TimingPlan) -> list[Timing]:
         CorpusError: the text cannot be read, or not be written for the engines' processes.
         StorageError: a tokenizer cannot be written for them.
     """
+    asked = {**asdict(plan), "versions": versions()}
     stored = run.document.get("throughput", {"asked": None, "timings": []})
     labels = {timing["tokenizer"] for timing in stored["timings"]}
-    if stored["asked"] == asdict(plan) and labels <= bench.loaded.keys():
+    if stored["asked"] == asked and labels <= bench.loaded.keys():
         return [Timing(**{name: timing[name] for name in _FIELDS}) for timing in stored["timings"]]
     timings: list[Timing] = []
     with bench.meter.step("time", "", len(bench.tokenizers), "tokenizers") as advance:
@@ -53,7 +55,7 @@ def timings_of(bench: Bench, run: Run, plan: TimingPlan) -> list[Timing]:
             )
             advance(1)
     if run.trouble is None:
-        taken = {"asked": asdict(plan), "timings": [asdict(timing) for timing in timings]}
+        taken = {"asked": asked, "timings": [asdict(timing) for timing in timings]}
         try:
             keep_timings(run, taken)
         except StorageError as error:  # they are here all the same

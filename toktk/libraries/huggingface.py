@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,13 +14,14 @@ import numpy.typing as npt
 
 from toktk.errors import FormatError
 from toktk.formats.tokens import MARK
-from toktk.libraries.library import LibraryModel, refusals, spelled
+from toktk.libraries.library import LibraryModel, spelled
+from toktk.libraries.process import LibraryTokenizer
 from toktk.models.bpe import byte_characters
 from toktk.models.model import Arrays
+from toktk.models.pairs import MAX_ID
 from toktk.paths import atomic_write
 
 _MODEL_SETTINGS = ("continuing_subword_prefix", "unk_id", "unk_token")
-_PREFIXED = re.compile(r'"continuing_subword_prefix"\s*:\s*"[^"]')
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,26 +38,21 @@ class HfDocumentsModel(LibraryModel):
     document: str
 
     kind: ClassVar[str] = "hf-documents"
-    library: ClassVar[str] = "tokenizers"
     batch: ClassVar[int] = 256  # the library's Encoding of one takes some hundred bytes per token
 
-    def _load(self) -> Any:
-        return self._run(self.document)
+    def __post_init__(self) -> None:
+        if self._loaded > MAX_ID:
+            raise FormatError(
+                f"cannot load this {self._file}.",
+                f"Found: the id {self._loaded:,}; readable are 0 to {MAX_ID:,}.",
+            )
 
-    def _run(self, document: str) -> Any:
-        from tokenizers import Tokenizer
+    def _in_library(self) -> LibraryTokenizer:
+        return LibraryTokenizer("tokenizers", self._content())
 
-        _check_merges(document)
-        with refusals(self.library, "cannot run this tokenizer.json"):
-            tokenizer = Tokenizer.from_str(document)
-            tokenizer.encode_special_tokens = True
-            tokenizer.no_truncation()
-            tokenizer.no_padding()
-        return tokenizer
-
-    def _encode(self, texts: list[str]) -> list[list[int]]:
-        encodings = self._library.encode_batch_fast(texts, add_special_tokens=False)
-        return [encoding.ids for encoding in encodings]
+    @property
+    def _file(self) -> str:
+        return "tokenizer.json"
 
     @functools.cached_property
     def _settings(self) -> dict[str, Any]:
@@ -68,21 +63,28 @@ class HfDocumentsModel(LibraryModel):
         return {"steps": json.dumps(steps, ensure_ascii=False), **settings}
 
     @functools.cached_property
-    def special_tokens(self) -> tuple[str, ...]:
-        """Names of the added tokens that are special, by id."""
-        added = sorted(self._library.get_added_tokens_decoder().items())
-        return tuple(token.content for _, token in added if token.special)
+    def _vocabulary(self) -> dict[str, Any]:
+        """See `toktk.libraries.worker.HuggingFace.vocabulary`."""
+        name = self._settings["unk_token"]
+        unknown = name if isinstance(name, str) else None
+        vocabulary: dict[str, Any] = self._ask("vocabulary", unknown=unknown)[0]
+        return vocabulary
 
     @functools.cached_property
+    def special_tokens(self) -> tuple[str, ...]:
+        """Names of the added tokens that are special, by id."""
+        return tuple(name for _, name, is_special in self._vocabulary["added"] if is_special)
+
+    @property
     def vocab_size(self) -> int:
         """The highest id, plus one."""
-        return max(self._library.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+        return int(self._loaded) + 1
 
     @functools.cached_property
     def names(self) -> list[str]:
         """The library's string for each id of the model; empty for other ids."""
         names = [""] * self.vocab_size
-        for name, i in self._library.get_vocab(with_added_tokens=False).items():
+        for name, i in self._vocabulary["names"]:
             names[i] = name
         return names
 
@@ -102,17 +104,15 @@ class HfDocumentsModel(LibraryModel):
                 tokens.append(bytes([byte_of[character] for character in name]))
             else:
                 tokens.append(spelled(name, not byte_level, metaspace))
-        for i, token in self._library.get_added_tokens_decoder().items():
-            tokens[i] = spelled(token.content, False, marks and not token.special)
+        for i, name, is_special in self._vocabulary["added"]:
+            tokens[i] = spelled(name, False, marks and not is_special)
         return tokens
 
     @functools.cached_property
     def unknown_id(self) -> int | None:
         """The id of text that the vocabulary lacks; None where it lacks none."""
-        unk_id, name = self._settings["unk_id"], self._settings["unk_token"]
-        if isinstance(unk_id, int):
-            return unk_id
-        return self._library.token_to_id(name) if isinstance(name, str) else None
+        unk_id: int | None = self._settings["unk_id"]
+        return unk_id if isinstance(unk_id, int) else self._vocabulary["unknown"]
 
     def _content(self) -> bytes:
         return self.document.encode("utf-8", "surrogatepass")
@@ -157,11 +157,11 @@ class HfModel(HfDocumentsModel):
                 "Readable is: Split and ByteLevel; special tokens that have the first ids.",
             )
 
-    def _load(self) -> Any:
+    def _in_library(self) -> LibraryTokenizer:
         # The pieces are cut already; cutting one again could cut it further.
         step = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
         document = {**json.loads(self.document), "pre_tokenizer": {**step, "use_regex": False}}
-        return self._run(json.dumps(document))
+        return LibraryTokenizer("tokenizers", json.dumps(document).encode())
 
     @functools.cached_property
     def signature(self) -> str:
@@ -180,31 +180,3 @@ class HfModel(HfDocumentsModel):
         with atomic_write(path) as temporary:
             temporary.write_text(self.document, encoding="utf-8", newline="\n")
         return path
-
-
-def _check_merges(document: str) -> None:
-    """Refuse merges at which the library ends the process instead of complaining.
-
-    It cuts the bytes of the prefix off the right part of each merge, whether they are there or not.
-    """
-    if not _PREFIXED.search(document):
-        return
-    try:
-        model = json.loads(document)["model"]
-        prefix, merges = model["continuing_subword_prefix"], model["merges"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return  # the library says what is wrong
-    if not isinstance(prefix, str) or not isinstance(merges, list):
-        return
-    width = len(prefix.encode("utf-8", "surrogatepass"))
-    for rank, entry in enumerate(merges):
-        parts = entry.split(" ") if isinstance(entry, str) else entry
-        if not isinstance(parts, list) or len(parts) != 2 or not isinstance(parts[1], str):
-            continue
-        right = parts[1].encode("utf-8", "surrogatepass")
-        if len(right) < width or (right[width : width + 1] or b"-")[0] & 0xC0 == 0x80:
-            raise FormatError(
-                f"cannot run this tokenizer.json: model.merges[{rank}].",
-                f"Found: {parts[1]!r:.60}, of which the prefix {prefix!r:.60} cannot be cut off.",
-                "Readable is: right parts that begin with model.continuing_subword_prefix.",
-            )

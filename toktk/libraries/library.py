@@ -2,43 +2,42 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
-import itertools
-from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from toktk.errors import FormatError, in_a_line
+from toktk.arrays import excerpt, runs
+from toktk.child import ChildEnded, Refused, whole_or_each
+from toktk.errors import FormatError
 from toktk.formats.tokens import MARK, byte_names
+from toktk.libraries.process import LibraryTokenizer
 from toktk.models.model import Bytes, Ids, Int64, checked_pieces
 
 _BYTE_OF = {name: bytes([b]) for b, name in enumerate(byte_names())}
-_COMPLAINTS = (Exception, ValueError, RuntimeError, UnicodeDecodeError)
+_BATCH_BYTES = 1_000_000  # of one call, for which the time is limited
 
 
 class LibraryModel:
-    """A model that a library runs. A piece is what the library is given as one text.
+    """A model that a library runs, in a child process. A piece is what the library is given as one text.
+
+    A library that takes too long (`toktk.child.engine_timeout`), or that ends its process, is an error of
+    this model alone.
 
     Attributes:
         kind: see `toktk.models.model.Model`.
-        library: its name in errors.
         batch: how many texts one call takes.
     """
 
     kind: ClassVar[str]
-    library: ClassVar[str]
     batch: ClassVar[int]
 
     def __post_init__(self) -> None:
-        _ = self._library  # what the library refuses is refused at once
+        _ = self._loaded  # what the library refuses is refused at once
 
-    def _load(self) -> Any:
-        raise NotImplementedError
-
-    def _encode(self, texts: list[str]) -> Sequence[Sequence[int]]:
+    def _in_library(self) -> LibraryTokenizer:
+        """Return what the library is to load."""
         raise NotImplementedError
 
     def _content(self) -> bytes:
@@ -46,39 +45,73 @@ class LibraryModel:
         raise NotImplementedError
 
     @functools.cached_property
-    def _library(self) -> Any:
-        """The library's own object, which `_load` returns and `_encode` uses."""
-        return self._load()
+    def _library(self) -> LibraryTokenizer:
+        return self._in_library()
+
+    @functools.cached_property
+    def _loaded(self) -> Any:
+        """What the library says when it loads the model."""
+        try:
+            return self._library.load()
+        except (Refused, ChildEnded) as why:
+            raise self._library.failure(f"cannot load this {self._file}", why) from why
+
+    @property
+    def _file(self) -> str:
+        """What the library reads, in words."""
+        raise NotImplementedError
+
+    @property
+    def library(self) -> str:
+        """The library's name and version, which decide the ids as well."""
+        return self._library.library
+
+    def _ask(self, what: str, **arguments: Any) -> tuple[Any, list[bytes]]:
+        try:
+            return self._library.ask(what, **arguments)
+        except (Refused, ChildEnded) as why:
+            raise self._library.failure(f"cannot read this {self._file}", why) from why
 
     @functools.cached_property
     def signature(self) -> str:
-        """The sha256, in hex, of all that determines the ids."""
+        """The sha256, in hex, of all that determines the ids, the library's version left out."""
         return hashlib.sha256(f"{self.kind}\0".encode() + self._content()).hexdigest()
 
     def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
         """See `toktk.models.model.Model`; a text that is no UTF-8 is a FormatError.
 
         Raises:
-            FormatError: a text that is no UTF-8, or the library fails at it.
+            FormatError: a text that is no UTF-8; the library fails at one, or takes too long.
         """
         data, offsets, _ = checked_pieces(data, offsets)
-        raw, ends = data.tobytes(), offsets.tolist()
+        encode = functools.partial(self._encode, data, offsets)
+        ids, lengths = [np.empty(0, dtype=np.uint32)], [np.empty(0, dtype=np.int64)]
+        for first, last in runs(offsets, self.batch, _BATCH_BYTES):
+            for part in whole_or_each(encode, first, last):
+                ids.append(part[0])
+                lengths.append(part[1])
+        return np.concatenate(ids), np.cumsum(np.concatenate(lengths))
+
+    def _encode(self, data: Bytes, offsets: Int64, first: int, last: int) -> tuple[Ids, Int64]:
+        """Return the ids of the texts first..last - 1, and how many each has."""
+        text = data[offsets[first] : offsets[last]]
         try:
-            texts = [raw[a:b].decode() for a, b in itertools.pairwise(ends)]
-        except UnicodeDecodeError as error:
+            answer = self._library.ask("encode", text, offsets[first : last + 1] - offsets[first])
+        except (Refused, ChildEnded) as why:
+            if last - first > 1:
+                raise
+            where = f" at the document {excerpt(text)}"
+            raise self._library.failure("cannot encode this text", why, where) from why
+        place, arrays = answer
+        if place is not None:
+            piece = bytes(data[offsets[first + place] : offsets[first + place + 1]])
             raise FormatError(
                 "a tokenizer that a library runs encodes text, not bytes.",
-                f"Found: the piece {error.object!r:.60}, which is no UTF-8.",
+                f"Found: the piece {piece!r:.60}, which is no UTF-8.",
                 "Choose a pretokenizer that cuts between characters.",
-            ) from error
-        ids, lengths = [np.empty(0, dtype=np.uint32)], []
-        for at in range(0, len(texts), self.batch):
-            with refusals(self.library, "cannot encode this text"):
-                lists = self._encode(texts[at : at + self.batch])
-            lengths.append(np.fromiter(map(len, lists), dtype=np.int64, count=len(lists)))
-            flat = itertools.chain.from_iterable(lists)
-            ids.append(np.fromiter(flat, dtype=np.uint32, count=int(lengths[-1].sum())))
-        return np.concatenate(ids), np.cumsum(np.concatenate([np.empty(0, np.int64), *lengths]))
+            )
+        ids, lengths = arrays
+        return np.frombuffer(ids, dtype=np.uint32), np.frombuffer(lengths, dtype=np.int64)
 
     def is_prefix_of(self, other: object) -> bool:
         """Tell whether the two are the same: a library's ids are not read off another's."""
@@ -90,20 +123,3 @@ def spelled(name: str, is_byte: bool, marks: bool) -> bytes:
     if is_byte and name in _BYTE_OF:
         return _BYTE_OF[name]
     return (name.replace(MARK, " ") if marks else name).encode()
-
-
-@contextlib.contextmanager
-def refusals(library: str, what: str) -> Iterator[None]:
-    """Turn a library's complaints into a FormatError.
-
-    Libraries written in Rust raise plain Exception or ValueError. Where their own code panics, they
-    raise a class that derives from BaseException and cannot be imported. A message that is no UTF-8
-    comes as UnicodeDecodeError.
-    """
-    try:
-        yield
-    except BaseException as error:
-        if type(error) not in _COMPLAINTS and type(error).__name__ != "PanicException":
-            raise
-        message = in_a_line(error)
-        raise FormatError(f"{what}.", f"{library} says: {message:.300}") from error

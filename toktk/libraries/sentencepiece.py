@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.errors import FormatError
-from toktk.libraries.library import LibraryModel, refusals, spelled
+from toktk.libraries.library import LibraryModel, spelled
+from toktk.libraries.process import LibraryTokenizer
 from toktk.models.model import Arrays
 from toktk.paths import atomic_write
 
@@ -30,51 +31,44 @@ class SentencePieceDocumentsModel(LibraryModel):
     proto: bytes
 
     kind: ClassVar[str] = "sentencepiece-documents"
-    library: ClassVar[str] = "SentencePiece"
     batch: ClassVar[int] = 1024
 
-    def _load(self) -> Any:
-        from sentencepiece import SentencePieceProcessor
-
+    def _in_library(self) -> LibraryTokenizer:
         if not self.proto:  # the library takes it for a model that is not loaded yet
-            raise FormatError("cannot read a SentencePiece model.", "Found: an empty file.")
-        with refusals(self.library, "cannot read a SentencePiece model"):
-            return SentencePieceProcessor(model_proto=self.proto)
+            raise FormatError("cannot load this SentencePiece model.", "Found: an empty file.")
+        return LibraryTokenizer("sentencepiece", self.proto)
 
-    def _encode(self, texts: list[str]) -> Any:
-        return self._library.Encode(texts)
+    @property
+    def _file(self) -> str:
+        return "SentencePiece model"
 
     @functools.cached_property
-    def _special_ids(self) -> list[int]:
-        is_unknown, is_control = self._library.IsUnknown, self._library.IsControl
-        return [i for i in range(self.vocab_size) if is_unknown(i) or is_control(i)]
+    def _vocabulary(self) -> tuple[list[str], bytes, bytes]:
+        """See `toktk.libraries.worker.SentencePiece.vocabulary`."""
+        pieces, (is_byte, is_special) = self._ask("vocabulary")
+        return pieces, is_byte, is_special
 
     @functools.cached_property
     def special_tokens(self) -> tuple[str, ...]:
         """Control symbols, and what stands for unknown characters."""
-        return tuple(self._name(i) for i in self._special_ids)
-
-    def _name(self, i: int) -> str:
-        with refusals(self.library, f"cannot read the SentencePiece model's piece {i}"):
-            return str(self._library.IdToPiece(i))
+        pieces, _, is_special = self._vocabulary
+        return tuple(piece for piece, special in zip(pieces, is_special, strict=True) if special)
 
     @property
     def vocab_size(self) -> int:
         """Number of ids."""
-        return int(self._library.GetPieceSize())
+        return int(self._loaded["size"])
 
     @property
     def unknown_id(self) -> int:
         """The id of text that the vocabulary lacks; with byte fallback it lacks none."""
-        return int(self._library.unk_id())
+        return int(self._loaded["unknown"])
 
     @functools.cached_property
     def tokens(self) -> list[bytes]:
         """The bytes of each id, with spaces for U+2581; a special token's are its name."""
-        is_byte, special = self._library.IsByte, set(self._special_ids)
-        return [
-            spelled(self._name(i), is_byte(i), i not in special) for i in range(self.vocab_size)
-        ]
+        each = zip(*self._vocabulary, strict=True)
+        return [spelled(piece, bool(is_byte), not special) for piece, is_byte, special in each]
 
     def _content(self) -> bytes:
         return self.proto
@@ -105,7 +99,7 @@ class SentencePieceModel(SentencePieceDocumentsModel):
     batch: ClassVar[int] = 65_536
 
     def __post_init__(self) -> None:
-        n_bytes = sum(self._library.IsByte(i) for i in range(self.vocab_size))
+        n_bytes = sum(self._vocabulary[1])
         if n_bytes != 256:
             raise FormatError(
                 "cannot run this SentencePiece model: it cannot encode every text.",

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.errors import FormatError
-from toktk.libraries.library import LibraryModel, refusals
+from toktk.libraries.library import LibraryModel
+from toktk.libraries.process import LibraryTokenizer
 from toktk.models.model import Arrays, pack_names, unpack_names
 from toktk.models.pairs import highest_id
 from toktk.models.vocabulary import packed, unpacked
@@ -33,12 +34,9 @@ class TiktokenDocumentsModel(LibraryModel):
     special: Mapping[str, int]
 
     kind: ClassVar[str] = "tiktoken-documents"
-    library: ClassVar[str] = "tiktoken"
     batch: ClassVar[int] = 256
 
-    def _load(self) -> Any:
-        import tiktoken
-
+    def __post_init__(self) -> None:
         ids = [*self.ranks.values(), *self.special.values()]
         missing = next((b for b in range(256) if bytes([b]) not in self.ranks), None)
         highest = highest_id(len(ids))
@@ -52,16 +50,17 @@ class TiktokenDocumentsModel(LibraryModel):
             fault = "an id given twice"
         if fault:
             raise FormatError("tiktoken cannot run this encoding.", f"Found: {fault}.")
-        with refusals(self.library, "cannot run this encoding"):
-            return tiktoken.Encoding(
-                "reference",
-                pat_str=self.pattern,
-                mergeable_ranks=dict(self.ranks),
-                special_tokens=dict(self.special),
-            )
+        super().__post_init__()
 
-    def _encode(self, texts: list[str]) -> list[list[int]]:
-        return [self._library.encode_ordinary(text) for text in texts]
+    def _in_library(self) -> LibraryTokenizer:
+        data, offsets = packed(list(self.ranks))
+        ids = np.array(list(self.ranks.values()), dtype=np.int64)
+        settings = {"pattern": self.pattern, "special": dict(self.special)}
+        return LibraryTokenizer("tiktoken", data, offsets, ids, **settings)
+
+    @property
+    def _file(self) -> str:
+        return "encoding"
 
     @functools.cached_property
     def special_tokens(self) -> tuple[str, ...]:

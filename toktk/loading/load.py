@@ -143,7 +143,10 @@ def open_tokenizer(text: str, cache: bool = True) -> Loaded:
         parse = functools.partial(read, raw, path, format)
         build = functools.partial(_library_model, raw, path, format)
     build = functools.cache(build)
-    store, key = (Store() if cache else None), [digest, format]
+    package = _PACKAGES.get(format, format)
+    library = f"{package} {version(package)}"
+    # The library's version, for it may be the library that says whether the file is good.
+    store, key = (Store() if cache else None), [digest, format, library]
     contents = store.read("tokenizers", key, _read_contents) if store else None
     if contents is None:
         with gc_off():
@@ -152,8 +155,6 @@ def open_tokenizer(text: str, cache: bool = True) -> Loaded:
             store.write("tokenizers", key, functools.partial(_write_contents, contents))
     parts, why = contents
     native = Tokenizer(spec.label, *parts) if parts else None
-    package = _PACKAGES.get(format, format)
-    library = f"{package} {version(package)}"
     return Loaded(spec.label, spec.text, digest, native, why, library, build)
 
 

@@ -147,6 +147,11 @@ def is_storable(model: object) -> bool:
     return kind in KINDS and type(model) is _class_of(kind)
 
 
+def library_of(model: object) -> str:
+    """Return the library that runs a model and its version, which decide the ids too; empty for toktk."""
+    return str(getattr(model, "library", ""))
+
+
 def _class_of(kind: str) -> Any:
     module, _, name = KINDS[kind].partition(":")
     return getattr(importlib.import_module(module), name)

@@ -8,7 +8,6 @@ document order. `toktk.educational.count_pieces` does the same slowly.
 from __future__ import annotations
 
 import queue
-from collections import Counter as Counts
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk import arrow
-from toktk.arrays import Bytes, Int64, offsets_of, packed
+from toktk.arrays import Bytes, Int64, offsets_of, read_only
 from toktk.arrow import pa
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, spans
 from toktk.errors import CorpusError
@@ -355,14 +354,7 @@ class Counter(SpanCounter):
 
     def _add_by_regex(self, data: Bytes, offsets: Int64, groups: Groups, weights: Int64) -> None:
         """Cut with the `regex` library, for a pattern that does not compile."""
-        counts: Counts[tuple[str, int]] = Counts()
-        for d in np.flatnonzero(weights).tolist():
-            document = data[offsets[d] : offsets[d + 1]].tobytes().decode()
-            group, weight = int(groups[d]), int(weights[d])
-            for piece in self._pretokenizer.spans(document):
-                counts[piece, group] += weight
-        self.add_spans(
-            *packed([piece.encode() for piece, _ in counts]),
-            np.array([group for _, group in counts], dtype=np.int32),
-            np.array(list(counts.values()), dtype=np.int64),
-        )
+        cuts, firsts = self._pretokenizer.cut_parts(data, offsets, None)
+        counts = np.diff(firsts)
+        data = read_only(data, np.uint8)  # so that the kernel compiles once
+        self.add_spans(data, cuts, np.repeat(groups, counts), np.repeat(weights, counts))

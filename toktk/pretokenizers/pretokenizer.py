@@ -9,7 +9,7 @@ import functools
 import itertools
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ import regex
 from toktk.arrays import Bytes, Int64, packed, read_only
 from toktk.errors import PatternError, clipped, did_you_mean
 from toktk.normalizers.normalizer import IDENTITY, Atoms, Normalizer, find_parts
-from toktk.pretokenizers import syntax
+from toktk.pretokenizers import fallback
 from toktk.pretokenizers.automaton import compile_pattern
 from toktk.pretokenizers.patterns import PATTERNS, PRETOKENIZERS, name_of, text_hash
 from toktk.pretokenizers.transducer import Transducer, build
@@ -224,13 +224,7 @@ class Pretokenizer:
         """
         compiled = self.compile()
         if compiled is None:
-            raw = data.tobytes()
-            lengths = [int(offsets[0])]
-            counts = [0]
-            for a, b in itertools.pairwise(offsets.tolist()):
-                lengths += [len(piece.encode()) for piece in self.spans(raw[a:b].decode())]
-                counts.append(len(lengths) - 1)
-            ends, firsts = np.cumsum(lengths, dtype=np.int64)[1:], np.array(counts, dtype=np.int64)
+            ends, firsts = fallback.cut(self.pattern, data, offsets)
         else:
             from toktk.kernels.scan import cut_batch, own_workspace
 
@@ -246,22 +240,6 @@ class Pretokenizer:
             ends = ends[is_end]
             firsts = np.concatenate([[0], np.cumsum(is_end)])[firsts]
         return np.concatenate([offsets[:1], ends]), firsts
-
-    def spans(self, text: str) -> Iterator[str]:
-        """Yield what `pattern` alone makes of `text`, by the `regex` library: slower than the tables."""
-        find = _matcher(self.pattern).match
-        gap = at = 0
-        while at < len(text):
-            match = find(text, at)
-            if match is None or match.end() == at:
-                at += 1
-                continue
-            if gap < at:
-                yield text[gap:at]
-            yield match.group()
-            gap = at = match.end()
-        if gap < at:
-            yield text[gap:at]
 
 
 def pretokenizers_of(
@@ -298,22 +276,5 @@ def _compiled(pattern: str) -> Transducer | None:
     try:
         return Transducer.stored(pattern, lambda: build(compile_pattern(pattern)))
     except PatternError:
-        _matcher(pattern)  # an error for the user, if the regex library cannot run it either
+        fallback.check(pattern)  # an error for the user, if the regex library cannot run it either
         return None
-
-
-@functools.lru_cache(maxsize=_KEPT)
-def _matcher(pattern: str) -> Any:
-    syntax.check_size(pattern)
-    try:
-        return regex.compile(pattern, regex.V0)
-    except (
-        regex.error,
-        ValueError,
-        OverflowError,
-        RecursionError,
-    ) as error:  # its parser raises all
-        raise PatternError(
-            f"cannot compile the pattern {clipped(pattern, 200)}.",
-            f"The regex library says: {error}.",
-        ) from error

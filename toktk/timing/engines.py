@@ -74,6 +74,12 @@ def engines_for(loaded: Loaded, folder: Path) -> list[Engine]:
     return engines
 
 
+def versions() -> dict[str, str]:
+    """Return the versions of what may be timed; empty for what is not installed."""
+    libraries = ("tokenizers", "tiktoken", "sentencepiece", "gigatoken", "quicktok-v1")
+    return {package: _version(package) for package in libraries}
+
+
 def _engine(engine: str, version: str, adapter: type[Adapter], **source: Any) -> Engine:
     return Engine(engine, version, f"{adapter.__module__}:{adapter.__name__}", source)
 

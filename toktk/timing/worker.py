@@ -1,8 +1,4 @@
-"""The engine's own process: it holds one engine, encodes what it is told to, and keeps the time itself.
-
-Requests come as lines of JSON on standard input, answers go out as lines of JSON. What a library
-prints goes to standard error.
-"""
+"""The engine's own process: it holds one engine, encodes what it is told to, and keeps the time itself."""
 
 from __future__ import annotations
 
@@ -11,9 +7,6 @@ import gc
 import hashlib
 import importlib
 import itertools
-import json
-import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -21,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from toktk.arrays import Ids, Int64, packed
+from toktk.child import serve
 from toktk.runtime import peak_memory
 from toktk.timing.engines import Source
 from toktk.timing.slices import read_text
@@ -101,17 +95,5 @@ def _digest(ids: Ids) -> str:
     return hashlib.blake2b(contents, digest_size=12).hexdigest()
 
 
-def main() -> None:
-    """Answer requests until standard input ends."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    session = Session()
-    for line in sys.stdin:
-        request = json.loads(line)
-        answer = getattr(session, request["what"])(**request["arguments"])
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
-
-
 if __name__ == "__main__":
-    main()
+    serve(Session())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import math
@@ -9,16 +10,22 @@ import numbers
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol
 
 from toktk import arrow
-from toktk.corpus.batch import TEXT, WEIGHT
+from toktk.arrays import Bytes, Int64
+from toktk.child import Child, ChildEnded, Refused
+from toktk.corpus.batch import TEXT, WEIGHT, spans
 from toktk.errors import TrainingError, clipped
+from toktk.libraries.process import open_library
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.sizes import MAX_SIZE, size_label
 from toktk.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from toktk.corpus import Corpus
     from toktk.models.model import Model
     from toktk.pieces.table import PieceTable
@@ -49,6 +56,8 @@ class Card:
             names), `min_frequency`, `max_token_length` (in bytes), `score` (a name of
             `toktk.trainers.pair_scores.PAIR_SCORES`) and `seed`. A sweep refuses an option that the
             trainer does not take, apart from the seed.
+        packages: those whose code decides the result; their versions are part of what a training is
+            kept under.
         notes: known defects, and what else a user should know; a sentence each.
     """
 
@@ -62,6 +71,7 @@ class Card:
     reserved: str = ""
     model: str | None = None
     takes: tuple[str, ...] | None = None
+    packages: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -69,6 +79,20 @@ def card_of(trainer: object) -> Card:
     """Return the card of a trainer or of its class."""
     card = getattr(trainer, "card", None)
     return card if isinstance(card, Card) else Card()
+
+
+def versions_of(trainer: object) -> dict[str, str]:
+    """Return the versions of the packages that decide what a trainer, or its class, gives.
+
+    That of a package which is not installed is empty.
+    """
+    versions = {}
+    for package in card_of(trainer).packages:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = ""
+    return versions
 
 
 class Options(NamedTuple):
@@ -127,11 +151,25 @@ class TrainingData:
         return self._tables[pretokenizer]
 
     def texts(self) -> Iterator[str]:
-        """Yield the documents; refuse word counts, which are no running text.
+        """Yield the documents, one by one.
 
         Raises:
             TrainingError: the corpus is word counts, not running text.
         """
+        for batch in self._running_text():
+            yield from batch.column(TEXT).to_pylist()
+
+    def batches(self) -> Iterator[tuple[Bytes, Int64]]:
+        """Yield the documents as UTF-8, many at once: ``data[offsets[d]:offsets[d + 1]]``.
+
+        Raises:
+            TrainingError: the corpus is word counts, not running text.
+        """
+        for batch in self._running_text():
+            data, offsets = spans(batch.column(TEXT))
+            yield data[offsets[0] : offsets[-1]], offsets - offsets[0]
+
+    def _running_text(self) -> Iterator[pa.RecordBatch]:
         for batch in self.corpus.batches():
             weights = arrow.to_numpy(batch.column(WEIGHT))
             if (weights != 1).any():
@@ -140,7 +178,7 @@ class TrainingData:
                     "Found: word frequencies, documents that count more or less than once.",
                     "Choose a trainer that reads pieces (toktk ls trainers), or give running text.",
                 )
-            yield from batch.column(TEXT).to_pylist()
+            yield batch
 
     def advance(self, ids: int) -> None:
         """Report progress."""
@@ -270,6 +308,32 @@ def _check_special_token(name: object) -> None:
             f"Found: {fault}.",
             "Give it another name, such as '<|endoftext|>'.",
         )
+
+
+@contextlib.contextmanager
+def library_at_work(trainer: str, package: str, size: int) -> Iterator[Child]:
+    """Yield a child process in which a library trains to `size`; what it fails at is an error.
+
+    The library takes the time that it needs; Ctrl-C ends it.
+
+    Raises:
+        TrainingError: the library refuses it, or ends its process.
+    """
+    with contextlib.closing(open_library(package)) as child:
+        try:
+            yield child
+        except Refused as refusal:
+            raise TrainingError(
+                f"cannot train {size:,} tokens with {trainer}.",
+                f"{package} {version(package)} says: {refusal}",
+            ) from refusal
+        except ChildEnded as ended:
+            said = f": {ended.complaint}" if ended.is_error else ""
+            raise TrainingError(
+                f"cannot train {size:,} tokens with {trainer}.",
+                f"Found: {package} {version(package)} {ended.how}{said}.",
+                "Ask for fewer tokens, give less text, or leave this trainer out.",
+            ) from ended
 
 
 class BaseTrainer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,44 +20,39 @@ from toktk.trainers.base import (
     TrainingData,
     check_range,
     check_sizes,
+    library_at_work,
     train_each,
 )
 
+_PACKAGES = ("tokenizers",)
 _WRAPS = "The library's counts of pairs have 32 bits: a pair in more than 2**31 places is lost."
 
 
 class _HfTrainer(BaseTrainer):
-    """What the three have in common."""
+    """What the three have in common; `kind` is the library's name of the model."""
+
+    kind: ClassVar[str]
 
     def _check_sizes(self, sizes: Sequence[int], alphabet: int, what: str) -> None:
         n = len(self.special_tokens)
         check_sizes(sizes, n + alphabet, f"{n} special tokens and {what}")
 
-    def _fit(self, data: TrainingData, model: Any, trainer: Any) -> Any:
-        """Return the library's tokenizer, trained."""
-        from tokenizers import Regex, decoders, pre_tokenizers
-        from tokenizers import Tokenizer as Library
-
+    def _fit(self, data: TrainingData, size: int, **options: Any) -> dict[str, Any]:
+        """Return the library's file, trained in a child process; options that are None are left out."""
         from toktk.pretokenizers.export import exported_pattern
 
-        split = Regex(exported_pattern(self.pretokenizer))
-        library = Library(model)
-        by_byte = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-        steps = [pre_tokenizers.Split(split, "isolated"), by_byte]
-        library.pre_tokenizer = pre_tokenizers.Sequence(steps)
-        library.decoder = decoders.ByteLevel()
-        library.train_from_iterator(data.texts(), trainer)
-        return library
-
-    def _options(self, size: int) -> dict[str, Any]:
-        from tokenizers import pre_tokenizers
-
-        return {
-            "vocab_size": size,
-            "special_tokens": list(self.special_tokens),
-            "initial_alphabet": pre_tokenizers.ByteLevel.alphabet(),
-            "show_progress": False,
-        }
+        given = {name: value for name, value in options.items() if value is not None}
+        given |= {"vocab_size": size, "special_tokens": list(self.special_tokens)}
+        with library_at_work(self.name, "tokenizers", size) as child:
+            _, (document,) = child.ask(
+                "train",
+                stream=data.batches(),
+                kind=self.kind,
+                split=exported_pattern(self.pretokenizer),
+                options=given,
+            )
+        file: dict[str, Any] = json.loads(document)
+        return file
 
     def _check_special_tokens(self, names: Sequence[str]) -> None:
         """Refuse special tokens that are among the `names` of ordinary tokens."""
@@ -81,7 +76,8 @@ class HfBpeTrainer(_HfTrainer):
     """
 
     name = "hf-bpe"
-    card = Card("text", nested=True, shared=True, model="bpe", notes=(_WRAPS,))
+    kind = "BPE"
+    card = Card("text", nested=True, shared=True, model="bpe", packages=_PACKAGES, notes=(_WRAPS,))
 
     def __init__(
         self,
@@ -103,14 +99,10 @@ class HfBpeTrainer(_HfTrainer):
 
     def train(self, data: TrainingData, sizes: Sequence[int]) -> Trained:
         """See `toktk.trainers.base.Trainer`."""
-        from tokenizers import models, trainers
-
         self._check_sizes(sizes, 256, "256 bytes")
-        options = {**self._options(max(sizes)), "min_frequency": self.min_frequency}
-        if self.max_token_length is not None:
-            options["max_token_length"] = self.max_token_length + 1  # the library allows one less
-        library = self._fit(data, models.BPE(), trainers.BpeTrainer(**options))
-        model = self._model(json.loads(library.to_str())["model"])
+        longest = self.max_token_length and self.max_token_length + 1  # the library allows one less
+        options = {"min_frequency": self.min_frequency, "max_token_length": longest}
+        model = self._model(self._fit(data, max(sizes), **options)["model"])
         data.advance(max(sizes))
         by_size = {size: model.cut(size) for size in sizes if size <= model.vocab_size}
         return self._finish(by_size, model.vocab_size, data, sizes)
@@ -137,10 +129,12 @@ class HfUnigramTrainer(_HfTrainer):
     """
 
     name = "hf-unigram"
+    kind = "Unigram"
     card = Card(
         "text",
         deterministic=False,
         model="unigram",
+        packages=_PACKAGES,
         notes=(
             "The library's pruning loss divides by the wrong number (tokenizers issues 1536, 2069): "
             "frequent tokens seem dearer than they are.",
@@ -178,20 +172,16 @@ class HfUnigramTrainer(_HfTrainer):
 
     def _train(self, data: TrainingData, size: int) -> Model | int:
         """See `train_each`."""
-        from tokenizers import models, trainers
-
         from toktk.models.unigram import UnigramModel
         from toktk.models.vocabulary import packed
 
         options = {
-            **self._options(size),
             "shrinking_factor": self.shrinking_factor,
             "max_piece_length": self.max_token_length,
             "n_sub_iterations": self.sub_iterations,
             "seed_size": self.seed_size,
         }
-        library = self._fit(data, models.Unigram(), trainers.UnigramTrainer(**options))
-        vocab = json.loads(library.to_str())["model"]["vocab"]
+        vocab = self._fit(data, size, **options)["model"]["vocab"]
         if len(vocab) < size:
             return len(vocab)
         if len(vocab) > size:
@@ -217,6 +207,7 @@ class HfWordPieceTrainer(_HfTrainer):
     """
 
     name = "hf-wordpiece"
+    kind = "WordPiece"
     card = Card(
         "text",
         deterministic=False,
@@ -224,6 +215,7 @@ class HfWordPieceTrainer(_HfTrainer):
         shared=True,
         reserved="#",
         model="hf",
+        packages=_PACKAGES,
         notes=(
             'The library trains BPE with the prefix "##", not WordPiece\'s score.',
             "Its ids, and the choice among equally frequent pairs, depend on the order of a hash table: "
@@ -246,19 +238,14 @@ class HfWordPieceTrainer(_HfTrainer):
 
     def train(self, data: TrainingData, sizes: Sequence[int]) -> Trained:
         """See `toktk.trainers.base.Trainer`."""
-        from tokenizers import models, trainers
-
         from toktk.libraries.huggingface import HfModel
 
         self._check_sizes(sizes, 512, "256 bytes, at the start of a piece and inside")
-        options = {**self._options(max(sizes)), "min_frequency": self.min_frequency}
-        trainer = trainers.WordPieceTrainer(**options)
-        # The library writes no vocabulary without a token for unknown text; ours has no such token.
-        library = self._fit(data, models.WordPiece(unk_token="[UNK]"), trainer)
-        names = self._names(library.get_vocab(with_added_tokens=False))
+        file = self._fit(data, max(sizes), min_frequency=self.min_frequency)
+        names = self._names(file["model"]["vocab"])
         data.advance(max(sizes))
         reached = [size for size in sizes if size <= len(names)]
-        by_size = {size: HfModel(self._document(library, names[:size])) for size in reached}
+        by_size = dict(zip(reached, map(HfModel, self._files(names, reached)), strict=True))
         return self._finish(by_size, len(names), data, sizes)
 
     def _names(self, vocab: dict[str, int]) -> list[str]:
@@ -277,19 +264,19 @@ class HfWordPieceTrainer(_HfTrainer):
         missing = [name for name in _INSIDE if name not in vocab]
         return [*names[: n + 256], *seen, *missing, *learned]
 
-    def _document(self, library: Any, names: Sequence[str]) -> str:
-        """Return the library's file with the vocabulary `names`."""
-        from tokenizers import Regex, decoders, models
-        from tokenizers import Tokenizer as Library
+    def _files(self, names: Sequence[str], sizes: Sequence[int]) -> list[str]:
+        """Return the library's files with the first of the `names`, one for each size."""
+        from toktk.pretokenizers.export import exported_pattern
 
-        vocab = {name: i for i, name in enumerate(names)}
-        model = models.WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=2**62)
-        smaller = Library(model)
-        smaller.pre_tokenizer = library.pre_tokenizer
-        marks = decoders.Replace(Regex("^##(?=.)"), "")
-        smaller.decoder = decoders.Sequence([marks, decoders.ByteLevel()])
-        smaller.add_special_tokens(list(self.special_tokens))
-        return str(smaller.to_str())
+        with library_at_work(self.name, "tokenizers", max(sizes, default=0)) as child:
+            _, files = child.ask(
+                "write",
+                names=names,
+                special_tokens=self.special_tokens,
+                sizes=sizes,
+                split=exported_pattern(self.pretokenizer),
+            )
+        return [file.decode() for file in files]
 
 
 _INSIDE = tuple(f"##{character}" for character in byte_characters())

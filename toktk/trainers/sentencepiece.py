@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import io
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from toktk.arrays import Bytes, Int64, packed
+from toktk.child import Child, Refused
 from toktk.errors import TrainingError
 from toktk.models.model import Model
 from toktk.trainers.base import (
@@ -18,6 +19,7 @@ from toktk.trainers.base import (
     TrainingData,
     check_range,
     check_sizes,
+    library_at_work,
     train_each,
 )
 
@@ -32,6 +34,8 @@ _RESERVED = re.compile("[\t\0\x1f\u2581\u2585]+")
 # The library adds up the sums of its threads in their order, so the number of threads decides the scores.
 _THREADS = 16
 
+_PACKAGES = ("sentencepiece",)
+
 _MANY = 2**21  # more than there are characters
 
 _NOTES = (
@@ -39,6 +43,14 @@ _NOTES = (
     "Nothing is learned across tab, NUL, U+001F, U+2581 and U+2585, which its input cannot carry.",
     "U+2581 is the library's space: it is decoded as one.",
 )
+
+
+class _Lines(NamedTuple):
+    """What the library reads, packed, and the child in which it does."""
+
+    child: Child
+    data: Bytes
+    offsets: Int64
 
 
 class _SentencePieceTrainer(BaseTrainer):
@@ -74,20 +86,21 @@ class _SentencePieceTrainer(BaseTrainer):
         n = len(self.special_tokens)
         check_sizes(sizes, n + 258, f"<unk>, {n} special tokens, 256 bytes and a character")
         lines = _lines(data.pieces(self.pretokenizer))
-        train = functools.partial(self._train, data.corpus.name, lines)
-        models, available = train_each(train, sizes, data)
+        with library_at_work(self.name, "sentencepiece", max(sizes)) as child:
+            train = functools.partial(self._train, data.corpus.name, _Lines(child, *packed(lines)))
+            models, available = train_each(train, sizes, data)
         return self._finish(models, available, data, sizes)
 
-    def _train(self, corpus: str, lines: Sequence[str], size: int) -> Model | int:
+    def _train(self, corpus: str, lines: _Lines, size: int) -> Model | int:
         """See `train_each`."""
         from toktk.libraries.sentencepiece import SentencePieceModel
 
-        if not lines:
+        if lines.offsets.size == 1:
             return len(self.special_tokens) + 257
         try:
             return SentencePieceModel(self._run(lines, self.model_type, size))
-        except RuntimeError as error:
-            with contextlib.suppress(RuntimeError):
+        except Refused as refusal:
+            with contextlib.suppress(Refused):
                 raw = self._run(lines, self.model_type, size, hard_vocab_limit=False)
                 available = SentencePieceModel(raw).vocab_size
                 if available < size:
@@ -95,11 +108,11 @@ class _SentencePieceTrainer(BaseTrainer):
             self._refuse_below_characters(corpus, lines, size)
             raise TrainingError(
                 f"cannot train {size:,} tokens on {corpus} with SentencePiece.",
-                f"It says: {' '.join(str(error).split())}.",
+                f"It says: {refusal}.",
                 "Ask for more tokens, lower character_coverage, or give more text.",
-            ) from error
+            ) from refusal
 
-    def _refuse_below_characters(self, corpus: str, lines: Sequence[str], size: int) -> None:
+    def _refuse_below_characters(self, corpus: str, lines: _Lines, size: int) -> None:
         """Refuse a size that special tokens, bytes and frequent characters alone exceed.
 
         The library's vocabulary of characters holds just these.
@@ -116,17 +129,14 @@ class _SentencePieceTrainer(BaseTrainer):
                 f"Ask for {taken:,} or more, or lower character_coverage.",
             )
 
-    def _run(self, lines: Sequence[str], model_type: str, size: int, **options: Any) -> bytes:
+    def _run(self, lines: _Lines, model_type: str, size: int, **options: Any) -> bytes:
         """Return the library's model file."""
-        from sentencepiece import SentencePieceTrainer
-
-        written = io.BytesIO()
-        SentencePieceTrainer.Train(
-            sentence_iterator=iter(lines),
-            model_writer=written,
+        # The library takes time for each token asked for; text has no more of them than substrings.
+        most = len(self.special_tokens) + 258 + lines.data.size * self.max_token_chars
+        settings = dict(
             input_format="tsv",
             model_type=model_type,
-            vocab_size=size,
+            vocab_size=min(size, most),
             control_symbols=list(self.special_tokens),
             character_coverage=self.character_coverage,
             max_sentencepiece_length=self.max_token_chars,
@@ -145,17 +155,18 @@ class _SentencePieceTrainer(BaseTrainer):
             minloglevel=4,
             **options,
         )
-        return written.getvalue()
+        child, data, offsets = lines
+        return bytes(child.ask("train", data, offsets, options=settings)[1][0])
 
 
-def _lines(pieces: PieceTable) -> list[str]:
+def _lines(pieces: PieceTable) -> list[bytes]:
     """Return ``piece <tab> count``, sorted by piece, for the order enters into the library's sums."""
     counts: dict[str, int] = {}
     for p, count in enumerate(pieces.counts.tolist()):
         for part in _RESERVED.split(pieces.piece(p).decode()):
             if part and count:
                 counts[part] = counts.get(part, 0) + count
-    return [f"{part}\t{counts[part]}" for part in sorted(counts)]
+    return [f"{part}\t{counts[part]}".encode() for part in sorted(counts)]
 
 
 class SpBpeTrainer(_SentencePieceTrainer):
@@ -166,7 +177,13 @@ class SpBpeTrainer(_SentencePieceTrainer):
 
     model_type = "bpe"
     name = "sp-bpe"
-    card = Card(pretokenizer="metaspace", reserved="\u2581", model="sentencepiece", notes=_NOTES)
+    card = Card(
+        pretokenizer="metaspace",
+        reserved="\u2581",
+        model="sentencepiece",
+        packages=_PACKAGES,
+        notes=_NOTES,
+    )
 
 
 class SpUnigramTrainer(_SentencePieceTrainer):
@@ -185,6 +202,7 @@ class SpUnigramTrainer(_SentencePieceTrainer):
         pretokenizer="metaspace",
         reserved="\u2581",
         model="sentencepiece",
+        packages=_PACKAGES,
         notes=(
             *_NOTES,
             "The library adds scores in float32 along the whole text: in a long one it may miss the "

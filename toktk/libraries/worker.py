@@ -1,0 +1,259 @@
+"""The libraries' own process: it loads a tokenizer, encodes, and trains.
+
+It imports no numpy, so that it starts quickly. What a library prints goes to standard error, which the
+parent keeps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import io
+import itertools
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from toktk.child import MEMORY, Refused, serve
+from toktk.errors import in_a_line
+from toktk.runtime import in_threads, parts, usable_cores
+
+_COMPLAINTS = (Exception, ValueError, RuntimeError, UnicodeDecodeError)
+_TRAINERS = {"BPE": "Bpe"}  # what is not called like its model
+_WIDTHS = {array(code).itemsize: code for code in "IQ"}
+
+Stream = Iterator[list[bytes]]
+Lists = Sequence[Sequence[int]]
+
+
+@contextlib.contextmanager
+def complaints() -> Iterator[None]:
+    """Turn a library's complaints into `Refused`.
+
+    Libraries written in Rust raise plain Exception or ValueError. Where their own code panics, they
+    raise a class that derives from BaseException and cannot be imported. A message that is no UTF-8
+    comes as UnicodeDecodeError.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if type(error) not in _COMPLAINTS and type(error).__name__ != "PanicException":
+            raise
+        raise Refused(f"{in_a_line(error):.300}") from error
+
+
+def texts_of(data: bytes, offsets: bytes) -> list[str]:
+    """Return the documents ``data[offsets[d]:offsets[d + 1]]``; the offsets are int64."""
+    return [data[a:b].decode() for a, b in itertools.pairwise(array("q", offsets))]
+
+
+class Library:
+    """One tokenizer in a library. The methods of its kinds are what the parent asks for."""
+
+    def __init__(self) -> None:
+        self._tokenizer: Any = None
+
+    def encode(self, data: bytes, offsets: bytes) -> Any:
+        """Return the ids of documents, uint32, and how many each has, int64.
+
+        Or, alone, which document is the first that is no UTF-8.
+        """
+        try:
+            texts = texts_of(data, offsets)
+        except UnicodeDecodeError as error:
+            places = itertools.pairwise(array("q", offsets))
+            return next(d for d, (a, b) in enumerate(places) if data[a:b] == error.object)
+        with complaints():
+            lists = self._encode(texts)
+        ids = array(_WIDTHS[4], itertools.chain.from_iterable(lists))
+        return None, ids.tobytes(), array("q", map(len, lists)).tobytes()
+
+    def _encode(self, texts: list[str]) -> Lists:
+        raise NotImplementedError
+
+
+class HuggingFace(Library):
+    """Hugging Face tokenizers."""
+
+    def load(self, document: bytes) -> int:
+        """Load the text of a ``tokenizer.json``; return the highest id, -1 for none."""
+        from tokenizers import Tokenizer
+
+        with complaints():
+            self._tokenizer = Tokenizer.from_str(document.decode())
+            self._tokenizer.encode_special_tokens = True
+            self._tokenizer.no_truncation()
+            self._tokenizer.no_padding()
+        return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
+
+    def _encode(self, texts: list[str]) -> Lists:
+        encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        return [encoding.ids for encoding in encodings]
+
+    def vocabulary(self, unknown: str | None) -> dict[str, Any]:
+        """Return the model's names with their ids, the added tokens by id, and the id of a name."""
+        added = sorted(self._tokenizer.get_added_tokens_decoder().items())
+        return {
+            "names": list(self._tokenizer.get_vocab(with_added_tokens=False).items()),
+            "added": [(i, token.content, token.special) for i, token in added],
+            "unknown": None if unknown is None else self._tokenizer.token_to_id(unknown),
+        }
+
+    def train(self, kind: str, split: str, options: dict[str, Any], stream: Stream) -> Any:
+        """Train on the texts of a stream; return the library's file.
+
+        `kind` is BPE, Unigram or WordPiece, `split` a pattern that cuts first.
+        """
+        from tokenizers import models, pre_tokenizers, trainers
+
+        # The library writes no WordPiece without a token for unknown text; ours has no such token.
+        unknown = {"unk_token": "[UNK]"} if kind == "WordPiece" else {}
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+        with complaints():
+            trainer = getattr(trainers, f"{_TRAINERS.get(kind, kind)}Trainer")(
+                **options, initial_alphabet=alphabet, show_progress=False
+            )
+            library = _by_byte(getattr(models, kind)(**unknown), split)
+            library.train_from_iterator(_streamed(stream), trainer)
+            return None, library.to_str().encode()
+
+    def write(
+        self, names: list[str], special_tokens: list[str], sizes: list[int], split: str
+    ) -> tuple[Any, ...]:
+        """Return the files of WordPiece models that have the first of `names`, one for each size."""
+        from tokenizers import Regex, decoders, models
+
+        files = []
+        for size in sizes:
+            vocab = {name: i for i, name in enumerate(names[:size])}
+            model = models.WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=2**62)
+            library = _by_byte(model, split)
+            marks = decoders.Replace(Regex("^##(?=.)"), "")
+            library.decoder = decoders.Sequence([marks, decoders.ByteLevel()])
+            library.add_special_tokens(special_tokens)
+            files.append(library.to_str().encode())
+        return None, *files
+
+
+def _by_byte(model: Any, split: str) -> Any:
+    """Return a tokenizer that cuts by a pattern, then spells pieces in bytes."""
+    from tokenizers import Regex, Tokenizer, decoders, pre_tokenizers
+
+    library = Tokenizer(model)
+    by_byte = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    steps = [pre_tokenizers.Split(Regex(split), "isolated"), by_byte]
+    library.pre_tokenizer = pre_tokenizers.Sequence(steps)
+    library.decoder = decoders.ByteLevel()
+    return library
+
+
+def _streamed(stream: Stream) -> Iterable[str]:
+    for data, offsets in stream:
+        yield from texts_of(data, offsets)
+
+
+class Tiktoken(Library):
+    """tiktoken."""
+
+    def load(
+        self, data: bytes, offsets: bytes, ids: bytes, pattern: str, special: dict[str, int]
+    ) -> None:
+        """Load an encoding of tokens, packed, and their ids, int64."""
+        import tiktoken
+
+        tokens = [data[a:b] for a, b in itertools.pairwise(array("q", offsets))]
+        ranks = dict(zip(tokens, array("q", ids), strict=True))
+        with complaints():
+            self._tokenizer = tiktoken.Encoding(
+                "reference", pat_str=pattern, mergeable_ranks=ranks, special_tokens=special
+            )
+
+    def _encode(self, texts: list[str]) -> Lists:
+        encode = self._tokenizer.encode_ordinary
+        n = min(usable_cores(), len(texts))
+        if n < 2:
+            return [encode(text) for text in texts]
+        each = in_threads(lambda a, b: [encode(text) for text in texts[a:b]], parts(len(texts), n))
+        return list(itertools.chain.from_iterable(each))
+
+
+class SentencePiece(Library):
+    """SentencePiece."""
+
+    def load(self, proto: bytes) -> dict[str, int]:
+        """Load a model; return its size, and the id of unknown text."""
+        from sentencepiece import SentencePieceProcessor
+
+        with complaints():
+            self._tokenizer = SentencePieceProcessor(model_proto=proto)
+            return {
+                "size": self._tokenizer.GetPieceSize(),
+                "unknown": self._tokenizer.unk_id(),
+            }
+
+    def _encode(self, texts: list[str]) -> Any:
+        return self._tokenizer.Encode(texts)
+
+    def vocabulary(self) -> tuple[list[str], bytes, bytes]:
+        """Return the pieces, and for each whether it is a byte, and whether it is special."""
+        tokenizer, pieces, size = self._tokenizer, [], self._tokenizer.GetPieceSize()
+        for i in range(size):
+            try:
+                pieces.append(str(tokenizer.IdToPiece(i)))
+            except UnicodeDecodeError as error:
+                raise Refused(f"piece {i}: {error}") from error
+        special = [tokenizer.IsUnknown(i) or tokenizer.IsControl(i) for i in range(size)]
+        return pieces, bytes(map(tokenizer.IsByte, range(size))), bytes(special)
+
+    def train(self, data: bytes, offsets: bytes, options: dict[str, Any]) -> tuple[None, bytes]:
+        """Train on lines of text, and return the library's model file."""
+        from sentencepiece import SentencePieceTrainer
+
+        lines, written = iter(texts_of(data, offsets)), io.BytesIO()
+        with complaints():
+            SentencePieceTrainer.Train(sentence_iterator=lines, model_writer=written, **options)
+        return None, written.getvalue()
+
+
+class Session:
+    """What is asked first is `open`, which imports a library; then tokenizers are called by number."""
+
+    def __init__(self) -> None:
+        self._kind: Any = None
+        self._tokenizers: dict[int, Library] = {}
+
+    def open(self, library: str) -> None:
+        """Import one of `LIBRARIES`."""
+        self._kind = LIBRARIES[library]
+        importlib.import_module(library)
+
+    def call(self, *blobs: bytes, question: dict[str, Any]) -> Any:
+        """Call a method of a tokenizer: of a new one, where there is none of this number."""
+        tokenizer = self._tokenizers.setdefault(question["number"], self._kind())
+        return getattr(tokenizer, question["method"])(*blobs, **question["arguments"])
+
+    def train(self, *blobs: bytes, **arguments: Any) -> Any:
+        """Train with the library."""
+        return self._kind().train(*blobs, **arguments)
+
+    def write(self, **arguments: Any) -> Any:
+        """Write files with the library."""
+        return self._kind().write(**arguments)
+
+    def forget(self, numbers: list[int]) -> None:
+        """Drop tokenizers."""
+        for number in numbers:
+            self._tokenizers.pop(number, None)
+
+
+LIBRARIES: dict[str, Any] = {
+    "tokenizers": HuggingFace,
+    "tiktoken": Tiktoken,
+    "sentencepiece": SentencePiece,
+}
+
+
+if __name__ == "__main__":
+    gc.disable()  # lists of ids are in no cycle
+    serve(Session(), MEMORY)
