@@ -40,6 +40,10 @@ class StorageError(ToktkError):
     """A result could not be written or read."""
 
 
+class ThreadError(ToktkError):
+    """The system has no thread left for the work."""
+
+
 class MissingExtraError(ToktkError):
     """An optional dependency is needed."""
 

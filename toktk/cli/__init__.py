@@ -1,20 +1,19 @@
-"""The command line: one file per verb, imported only when used, and the one place errors end.
+"""The command line: one file per verb, imported only when used.
 
 Data goes to standard output, all else to standard error. Exit codes: 0, 1 an error, 2 wrong usage,
-130 interrupted.
+128 and the number of the signal that interrupted: 130, 143 (SIGTERM) or 129 (SIGHUP).
 """
 
 from __future__ import annotations
 
-import errno
 import importlib
-import os
 from typing import Any
 
 import click
 
 from toktk import __version__
-from toktk.errors import ToktkError, did_you_mean
+from toktk.cli.ending import ended
+from toktk.errors import did_you_mean
 
 # Verb -> its line in --help, which must not cost an import.
 COMMANDS = {
@@ -29,7 +28,7 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """A group that imports a subcommand when it is asked for, and ends every expected error."""
+    """A group that imports a subcommand when it is asked for, and ends every error."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the verbs in the order of a user's work."""
@@ -55,32 +54,15 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the arguments; an error becomes a message and an exit code."""
+        with ended():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; an expected error becomes a message and an exit code."""
-        try:
+        """Run the command; an error becomes a message and an exit code."""
+        with ended():
             return super().invoke(ctx)
-        except BrokenPipeError:
-            raise  # click ends quietly, as a program in a pipe should
-        except (ToktkError, OSError) as error:
-            if os.environ.get("TOKTK_DEBUG") == "1":
-                raise
-            click.echo(f"Error: {_message(error)}", err=True)
-            ctx.exit(1)
-        except KeyboardInterrupt:
-            resume = "Finished work is kept: run the same command again to resume."
-            click.echo(f"Interrupted. {resume}", err=True)
-            ctx.exit(130)
-
-
-def _message(error: ToktkError | OSError) -> str:
-    if isinstance(error, ToktkError):
-        return str(error)
-    place = f"{error.filename}: " if error.filename else ""
-    what = f"{place}{error.strerror or error}."
-    advice = "Set TOKTK_DEBUG=1 to see where this happened."
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
-        advice = "Free space, or choose another place with -o DIR or TOKTK_HOME=DIR."
-    return f"{what}\n  {advice}"
 
 
 @click.group(

@@ -29,8 +29,8 @@ def timings_of(bench: Bench, run: Run, plan: TimingPlan) -> list[Timing]:
     """Return the timings of a bench: those that its run directory holds, or else take and store them.
 
     Raises:
-        CorpusError: the text cannot be read, or not be written for the engines' processes.
-        StorageError: a tokenizer cannot be written for them, or run.json cannot be written.
+        CorpusError: the text cannot be read.
+        StorageError: what the engines' processes read cannot be written, or run.json cannot.
     """
     stored = run.document.get("throughput")
     if stored is not None and stored["asked"] == asdict(plan):
