@@ -15,8 +15,6 @@ def main() -> None:
         from toktk.cli import main as command
 
         command(prog_name="toktk")
-    except KeyboardInterrupt:
-        interruption.say()
     finally:
         interruption.finish()
 

@@ -16,21 +16,28 @@ import os
 import signal
 import sys
 import threading
-from types import FrameType
-from typing import NoReturn
+
+# Type checkers take this name for true. What is imported here delays the handlers.
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+    from typing import NoReturn
 
 GRACE = 1.5
 """Seconds that the main thread has to unwind."""
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
-_SIGNALS = {int(getattr(signal, name)) for name in _NAMES if hasattr(signal, name)}
+_SIGNALS = [int(getattr(signal, name)) for name in _NAMES if hasattr(signal, name)]
 _LINE = "Interrupted. Finished work is kept: run the same command again to resume.\n"
 _CLEAR = "\r\x1b[2K\x1b[?25h"  # of a progress bar: its line, and the cursor that it has hidden
 # What is called before leaving at once, of the modules that are loaded.
 _LAST = (("toktk.child", "kill_all"), ("toktk.temporary", "remove_all"))
 
 _received: list[int] = []
-_said = threading.Lock()  # taken by whoever says that the command was interrupted, once
+_said: list[str] = []
+_saying = threading.RLock()  # its holder writes the line, or has written it
+_leaving = threading.Lock()  # taken by the thread that ends the process
 
 
 def received() -> bool:
@@ -44,13 +51,15 @@ def exit_code() -> int:
 
 
 def say() -> None:
-    """Write that the command was interrupted to standard error, unless it was said."""
-    if not _said.acquire(blocking=False):
-        return
-    with contextlib.suppress(OSError, ValueError):  # a terminal that is gone, a closed file
-        if sys.stderr is not None:
+    """Write that the command was interrupted to standard error; of one signal, once."""
+    with (
+        _saying,
+        contextlib.suppress(OSError, ValueError),
+    ):  # a terminal that is gone, a closed file
+        if sys.stderr is not None and not _said:
             sys.stderr.write(_LINE)
             sys.stderr.flush()
+        _said.extend([_LINE] * bool(_received))
 
 
 def install() -> None:
@@ -61,7 +70,7 @@ def install() -> None:
     for number in _SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _on_first)
-    sys.unraisablehook = _unraisable
+    sys.excepthook, sys.unraisablehook = _uncaught, _unraisable
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_forget)
     woken, wake = os.pipe()
@@ -74,15 +83,17 @@ def install() -> None:
 
 def finish() -> None:
     """Note that the command has ended: leave now if it was interrupted, and on a later signal."""
-    if _received:
-        leave(_received[0])
     for number in _SIGNALS:
         if signal.getsignal(number) == _on_first:
             signal.signal(number, _on_later)
+    if _received:
+        leave(_received[0])
 
 
 def leave(number: int) -> NoReturn:
     """End this process now, its children and temporary files as well; threads are not waited for."""
+    if not _leaving.acquire(blocking=False):
+        threading.Event().wait()  # for the end that another thread brings
     code = 128 + (_received or [number])[0]
     # What a thread holds may never be let go, and the terminal may take nothing.
     _after(GRACE / 4, os._exit, code)
@@ -90,21 +101,24 @@ def leave(number: int) -> NoReturn:
         with contextlib.suppress(Exception):
             if module in sys.modules:
                 getattr(sys.modules[module], function)()
-    if _said.acquire(blocking=False):
-        with contextlib.suppress(OSError):
+    with _saying, contextlib.suppress(OSError):
+        if not _said:
+            _said.append(_LINE)
             os.write(2, ((_CLEAR if os.isatty(2) else "") + _LINE).encode())
     os._exit(code)
 
 
 def _on_first(number: int, frame: FrameType | None) -> None:
     if _received:
-        leave(number)
-    _received.append(number)
-    raise KeyboardInterrupt
+        _on_later(number, frame)
+    else:
+        _received.append(number)
+        raise KeyboardInterrupt
 
 
 def _on_later(number: int, frame: FrameType | None) -> None:
-    leave(number)
+    if not _leaving.locked():  # by this thread, which would wait for itself
+        leave(number)
 
 
 def _watch(woken: int) -> None:
@@ -125,6 +139,13 @@ def _after(seconds: float, function: object, number: int) -> None:
     timer.daemon = True
     with contextlib.suppress(RuntimeError):
         timer.start()
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Leave if an interruption came before the command, or when it had ended."""
+    if issubclass(kind, KeyboardInterrupt) and _received:
+        leave(_received[0])
+    sys.__excepthook__(kind, error, trace)
 
 
 def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
