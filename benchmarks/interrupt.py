@@ -73,7 +73,7 @@ PHASES = [
 def interrupt(phase: Phase, folder: Path, kernels: Path | None) -> tuple[trials.Ended, list[str]]:
     """Interrupt a command in a phase; return how it ended and what is wrong with that.
 
-    `folder` holds ``text.txt`` and ``run``, a run of `_SWEEP`; `kernels` are compiled ones.
+    `folder` holds ``text.txt``, for a bench ``run``, a run of `_SWEEP`; `kernels` are compiled ones.
     """
     home, out = folder / "home", folder / "out"
     trials.fresh_home(home, None if phase.cold else kernels)
@@ -105,9 +105,9 @@ def interrupt(phase: Phase, folder: Path, kernels: Path | None) -> tuple[trials.
     return ended, wrong
 
 
-def prepare(folder: Path, size: int) -> Path:
-    """Write the text and the run that phases read; return the folder of the kernels compiled for it."""
-    home = folder / "prepared"
+def prepare(folder: Path, size: int, kernels: Path) -> None:
+    """Write the text and the run that phases read; compile kernels for them."""
+    home = trials.fresh_home(folder / "prepared", kernels)
     text = trials.write_text(folder / "text.txt", size)
     words = _SWEEP.format(text=text, out=folder / "run").split()
     subprocess.run(
@@ -116,20 +116,21 @@ def prepare(folder: Path, size: int) -> Path:
         stdout=subprocess.DEVNULL,
         check=True,
     )
-    return home / "kernels"
 
 
 def main() -> None:
     """Interrupt every phase, print a table, and exit with 1 if anything is wrong."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--size", type=int, default=20_000_000, help="characters of text")
+    parser.add_argument("--kernels", type=Path, help="a folder of compiled kernels to share")
     parser.add_argument("--only", help="phases whose name holds this")
     parser.add_argument("--results", type=Path, help="write the table here, too")
     options = parser.parse_args()
     table, bad = [f"{'phase':24} {'exit':>4} {'seconds':>7}  wrong"], 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        kernels = prepare(folder, options.size)
+        kernels = options.kernels or folder / "kernels"
+        prepare(folder, options.size, kernels)
         for phase in PHASES:
             if options.only and options.only not in phase.name:
                 continue

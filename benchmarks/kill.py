@@ -168,6 +168,7 @@ def main() -> None:
     for name, times in SIGNALS.items():
         parser.add_argument(f"--{name.lower()}", type=int, default=times, metavar="TIMES")
     parser.add_argument("--size", type=int, default=100_000, help="characters of text")
+    parser.add_argument("--kernels", type=Path, help="a folder of compiled kernels to share")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--results", type=Path, help="write the table here, too")
     options = parser.parse_args()
@@ -177,7 +178,8 @@ def main() -> None:
     phases, bad = collections.Counter[str](), 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        kernels = prepare(folder, options.size)
+        kernels = options.kernels or folder / "kernels"
+        prepare(folder, options.size, kernels)
         commands = [Trials(verb, folder, kernels) for verb in VERBS]
         for signal_name in SIGNALS:
             times = getattr(options, signal_name.lower())
@@ -209,14 +211,14 @@ def main() -> None:
     sys.exit(bool(bad))
 
 
-def prepare(folder: Path, size: int) -> Path:
-    """Write the text and the run that a bench reads; return the folder of the kernels compiled for both."""
-    text, home = trials.write_text(folder / "text.txt", size), folder / "prepared"
+def prepare(folder: Path, size: int, kernels: Path) -> None:
+    """Write the text and the run that a bench reads; compile kernels for both."""
+    text = trials.write_text(folder / "text.txt", size)
+    home = trials.fresh_home(folder / "prepared", kernels)
     for verb, out in (("sweep", folder / "run"), ("bench", folder / "unused")):
         words = VERBS[verb].format(text=text, run=folder / "run", out=out).split()
         variables = trials.environment(home, "prepare")
         subprocess.run(trials.command(*words), env=variables, stdout=subprocess.DEVNULL, check=True)
-    return home / "kernels"
 
 
 if __name__ == "__main__":

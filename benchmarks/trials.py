@@ -54,7 +54,8 @@ def fresh_home(home: Path, kernels: Path | None) -> Path:
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     if kernels is not None:
-        (home / "kernels").symlink_to(kernels)
+        kernels.mkdir(parents=True, exist_ok=True)
+        (home / "kernels").symlink_to(kernels.resolve())
     return home
 
 

@@ -120,6 +120,8 @@ class Speechless(Exception):
         ),
         (pa.ArrowMemoryError("malloc of size 9"), "Error: out of memory.\n  Found: ArrowMemoryErr"),
         (OSError(errno.ENOMEM, "Cannot allocate"), "Error: out of memory.\n  Found: OSError: [Err"),
+        (MemoryError(), "Error: out of memory.\n  Found: MemoryError.\n"),
+        (ImportError("libx.so: failed to map."), "Error: a package cannot be loaded.\n  Found: Im"),
         (RecursionError("maximum"), "Error: something is nested too deeply.\n  Found: Recursion"),
         (
             OSError(errno.EMFILE, "Too many open files", "a"),

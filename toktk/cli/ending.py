@@ -56,10 +56,13 @@ def described(error: Exception) -> str:
 def _lines(error: Exception) -> tuple[str, ...]:
     name = type(error).__name__
     with contextlib.suppress(Exception):  # an error of a plug-in may be unable to say what it is
-        name = f"{name}: {in_a_line(error)}"
+        name = f"{name}: {in_a_line(error)}".removesuffix(": ").removesuffix(".")
     if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
         advice = "Free memory, or give less text, fewer groups or a smaller --jobs."
         return "out of memory.", f"Found: {name}.", f"{advice} Finished work is kept."
+    if isinstance(error, ImportError):
+        advice = "Free memory, or install the package anew."
+        return "a package cannot be loaded.", f"Found: {name}.", advice, _WHERE
     if isinstance(error, RecursionError):
         advice = "Look for it in the files and patterns that were given."
         return "something is nested too deeply.", f"Found: {name}.", advice, _WHERE
