@@ -28,7 +28,7 @@ _LETTERS = (
     "абвгдежзиклмнопрстуфхцчшщыэюя",
     "日本語東京都中国漢字文大人",
 )
-_TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}(-[0-9a-f]{8})?", re.DOTALL)
+_TEMPORARY = re.compile(r"\.(.*\.[0-9a-f]{8}(-[0-9a-f]{8})?|toktk-[0-9a-f]{16})", re.DOTALL)
 
 
 def write_text(path: Path, size: int, seed: int = 0) -> Path:
