@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from toktk import cache, paths
+from toktk import cache, paths, temporary
 from toktk.cache import Store, code_digest, entries, shrink
 from toktk.errors import StorageError
 from toktk.sizes import bytes_label, parse_bytes
@@ -275,23 +275,49 @@ def test_what_a_killed_process_left_goes(store: Store) -> None:
     with process(store.root, "write"):
         pass
     (half,) = (store.root / "cells" / "kind").iterdir()
-    shrink(10**9, store.root)
-    assert half.exists()  # it might be one that has not locked it yet
-    long_ago = time.time() - 120
-    os.utime(half / "cell.json", (long_ago, long_ago))
+    assert [(entry.kind, entry.path) for entry in entries(store.root)] == [("temporary", half)]
     shrink(10**9, store.root)
     assert not half.exists()
 
 
-def test_leftovers_without_a_lock_go_after_a_day(store: Store) -> None:
-    old, young = (store.root / "cells" / "kind" / name for name in (".old", ".young"))
+@locking
+@pytest.mark.parametrize("place", ["cells/another kind", "kernels", "kernels/0123", "temporary"])
+def test_the_next_process_sweeps_the_whole_home(tmp_path: Path, place: str) -> None:
+    left = temporary.beside(tmp_path / place / "a")
+    left.mkdir(parents=True)
+    (left / "file").touch()
+    temporary.beside(tmp_path / place / "b").touch()
+    user = tmp_path / place / ".mine"
+    user.touch()
+    Store(root=tmp_path)
+    assert list(left.parent.iterdir()) == [user]
+
+
+def test_what_an_earlier_version_left_goes_after_a_day(tmp_path: Path) -> None:
+    kind = tmp_path / "cells" / "kind"
+    old, young = (kind / f".{'0' * 64}.{last * 8}" for last in "ab")
     for folder in (old, young):
         folder.mkdir(parents=True)
     long_ago = time.time() - 3 * 24 * 3600
     os.utime(old, (long_ago, long_ago))
-    store.write("kind", KEY, save("x"))
-    assert not old.exists()
-    assert young.exists()
+    Store(root=tmp_path)
+    assert list(kind.iterdir()) == [young]
+
+
+def test_a_disk_that_is_full_after_the_entry_costs_nothing(
+    store: Store, remarks: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch = Path.touch
+
+    def full(path: Path, *args: object, **kwargs: object) -> None:
+        if path.name == "looked":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        touch(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "touch", full)
+    store.write("kind", KEY, save("kept"))
+    assert store.read("kind", KEY, load) == "kept"
+    assert remarks == []
 
 
 def test_kernels_in_use_stay(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ LEVELS = [
         "names",
         "shapes",
         "child",
+        "interruption",
+        "temporary",
         "paths",
         "cache",
         "arrays",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+# Nothing is imported here that takes time: signals are seen to only after this file. Type checkers take
+# this name for true.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from toktk.corpus import Corpus, load_corpus
     from toktk.lab.measure import evaluate
     from toktk.lab.train import train
@@ -32,6 +35,8 @@ _PLACES = {
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'toktk' has no attribute {name!r}")
+    import importlib
+
     return getattr(importlib.import_module(_PLACES[name]), name)
 
 

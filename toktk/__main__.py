@@ -1,5 +1,23 @@
-"""``python -m toktk``."""
+"""``toktk`` and ``python -m toktk``: see to signals first, for the imports of a command take a second."""
 
-from toktk.cli import main
+import sys
 
-main(prog_name="toktk")
+
+def main() -> None:
+    """Run the command line and end the process."""
+    try:
+        from toktk import interruption
+
+        interruption.install()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    try:
+        from toktk.cli import main as command
+
+        command(prog_name="toktk")
+    finally:
+        interruption.finish()
+
+
+if __name__ == "__main__":
+    main()

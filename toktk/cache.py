@@ -22,10 +22,10 @@ import errno
 import functools
 import hashlib
 import importlib.util
+import itertools
 import json
 import os
 import re
-import shutil
 import time
 import tokenize
 import zipfile
@@ -35,7 +35,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from toktk import __version__, paths
+from toktk import __version__, paths, temporary
 from toktk.errors import StorageError, ToktkError, in_a_line
 from toktk.sizes import parse_bytes
 
@@ -55,6 +55,7 @@ KINDS = {  # what each kind of entry holds
     "verdicts": "checks of tokenizers against their libraries",
     "patterns": "split patterns, compiled",
     "kernels": "machine code, one folder a version",
+    "temporary": "unfinished files, of runs that go on or were killed",
     "earlier versions": "files that this version does not read",
 }
 
@@ -68,14 +69,14 @@ _MANIFEST = "cell.json"
 _LOOKED = "looked"  # a file, as old as the last look at the size of all entries
 _LOOK_AFTER_SECONDS = 3600
 _LOOK_AFTER_BYTES = 256 * 10**6  # written by one process
-_YOUNG = 60  # seconds in which a folder may exist before its writer has locked it
-_DAY = 24 * 3600  # seconds after which a folder without a lock is surely not in use
+_DAY = 24 * 3600  # seconds after which machine code without a lock is surely not in use
 _TRIES = 20
 _ENTRY = re.compile(r"[0-9a-f]{16}([0-9a-f]{48})?")
 _EARLIER = ("patterns", "tokenizers", "verdicts")
 _EARLIER_FILE = re.compile(r"[0-9a-f]{64}(-\w+)?\.(npz|json)")
 
 _written: dict[Path, int] = {}  # home -> bytes that this process has written since its last look
+_swept: set[Path] = set()  # homes in which this process has removed what killed ones left
 _held = contextlib.ExitStack()  # locks until this process ends
 
 
@@ -102,6 +103,9 @@ class Store:
         self._force = force
         self._writable = True
         self._limit = limit()
+        if self.root not in _swept:
+            _swept.add(self.root)
+            sweep(self.root)
 
     def read(
         self, kind: str, key: object, load: Callable[[Path], T], code: str | None = "toktk"
@@ -144,22 +148,18 @@ class Store:
         if not self._writable:
             return
         folder = self._folder(kind, key, code)
-        temporary = paths.beside(folder)
         try:
-            _sweep_out(folder.parent)
-            temporary.mkdir(parents=True)
-            with _locked(temporary / _MANIFEST, create=True):
-                save(temporary)
-                size = _seal(temporary, key)
-            if self._force:
-                _remove(folder)
-            try:
-                temporary.replace(folder)
-            except OSError as error:
-                # Another process has finished the same entry, which may be gone again by now.
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) and not folder.is_dir():
-                    raise
-            self._look_at_size(size)
+            with temporary.owned(folder, folder=True) as unfinished:
+                save(unfinished)
+                size = _seal(unfinished, key)
+                if self._force:
+                    _remove(folder)
+                try:
+                    unfinished.replace(folder)
+                except OSError as error:
+                    # Another process has finished the same entry, which may be gone again by now.
+                    if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) and not folder.is_dir():
+                        raise
         except (OSError, ToktkError) as error:
             self._writable = False
             reason = getattr(error, "strerror", None) or in_a_line(error)
@@ -167,8 +167,8 @@ class Store:
                 "intermediate results are not kept, so an interrupted run starts anew:"
                 f" cannot write to {self.root}: {reason}"
             )
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            self._look_at_size(size)
 
     def _folder(self, kind: str, key: object, code: str | None) -> Path:
         if code is not None:
@@ -186,7 +186,8 @@ class Store:
                 if time.time() - looked.stat().st_mtime < _LOOK_AFTER_SECONDS:
                     return
         _written[self.root] = 0
-        looked.touch()
+        with contextlib.suppress(OSError):  # a full disk
+            looked.touch()
         shrink(self._limit, self.root)
 
 
@@ -230,7 +231,7 @@ def _locked(path: Path, exclusive: bool = False, create: bool = False) -> Iterat
 
 def _remove(folder: Path) -> bool:
     """Delete a folder, or a file in its place, that nobody uses; return whether it is gone."""
-    hidden = paths.beside(folder)
+    hidden = temporary.beside(folder)
     try:
         # Windows cannot move a folder with an open file, so there this process opens none.
         locks = fcntl is not None and (folder / _MANIFEST).exists()
@@ -240,19 +241,14 @@ def _remove(folder: Path) -> bool:
         return True
     except OSError:
         return False
-    shutil.rmtree(hidden, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        hidden.unlink()  # a file in the place of a folder
+    temporary.remove(hidden)
     return True
 
 
-def _sweep_out(parent: Path) -> None:
-    """Remove what killed processes left half-written or half-deleted."""
-    for folder in parent.glob(".*"):
-        with contextlib.suppress(OSError):
-            age = time.time() - _last_used(folder)
-            if age > (_YOUNG if (folder / _MANIFEST).exists() else _DAY):
-                _remove(folder)
+def sweep(home: Path) -> None:
+    """Remove what killed processes left half-written or half-deleted in a home."""
+    for parent in _temporary_parents(home):
+        temporary.sweep(parent)
 
 
 def _mark_as_used(path: Path) -> None:
@@ -299,6 +295,8 @@ class Entry:
 
     def remove(self) -> bool:
         """Delete the entry if nobody uses it; return whether it is gone."""
+        if self.kind == "temporary":
+            return temporary.remove_if_left(self.path)
         if self.kind == "kernels" and not (self.path / _MANIFEST).exists():
             # Versions that do not lock machine code may be running.
             return time.time() - self.used > _DAY and _remove(self.path)
@@ -316,6 +314,9 @@ def entries(home: Path | None = None) -> list[Entry]:
             with contextlib.suppress(OSError):  # another process may have removed it just now
                 if name.fullmatch(path.name):
                     stored.append(Entry(kind, path, size_of(path), _last_used(path)))
+    for path in itertools.chain.from_iterable(map(temporary.found, _temporary_parents(home))):
+        with contextlib.suppress(OSError):
+            stored.append(Entry("temporary", path, size_of(path), _last_used(path)))
     return sorted(stored, key=lambda entry: (entry.used, entry.path))
 
 
@@ -325,8 +326,7 @@ def shrink(most: int, home: Path | None = None) -> tuple[list[Entry], list[Entry
     Return what was removed, and what had to be left since it is in use or cannot be deleted.
     """
     home = home or paths.home()
-    for parent in _parents(home):
-        _sweep_out(parent)
+    sweep(home)
     stored = entries(home)
     total = sum(entry.size for entry in stored)
     removed: list[Entry] = []
@@ -343,6 +343,11 @@ def shrink(most: int, home: Path | None = None) -> tuple[list[Entry], list[Entry
 def _parents(home: Path) -> list[Path]:
     """Return the folders with entries; each has the name of its kind."""
     return [*(home / "cells").glob("*"), home / "kernels"]
+
+
+def _temporary_parents(home: Path) -> list[Path]:
+    """Return the folders in which something is written beside its place, or for a while."""
+    return [*_parents(home), *(home / "kernels").glob("[!.]*"), home / "temporary"]
 
 
 def size_of(path: Path | str) -> int:

@@ -55,6 +55,10 @@ class PluginError(ToktkError):
     """Code of another package failed; `__cause__` is what it raised."""
 
 
+class ThreadError(ToktkError):
+    """The system has no thread left for the work."""
+
+
 class MissingExtraError(ToktkError):
     """An optional dependency is needed."""
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from toktk import temporary
 from toktk.errors import StorageError
+
+_ROOM = 100 * 10**6  # bytes that temporary files may need
 
 
 def home() -> Path:
@@ -32,15 +37,6 @@ def home() -> Path:
         ) from error
 
 
-def beside(path: Path) -> Path:
-    """Return a hidden path beside `path` that nobody else uses.
-
-    `tempfile` is not for what is moved into place later: it makes private files, and the umask,
-    which says how public they should be, cannot be read without setting it for all threads.
-    """
-    return path.with_name(f".{path.name}.{os.urandom(4).hex()}")
-
-
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it replaces `path`, on failure it vanishes.
@@ -48,18 +44,45 @@ def atomic_write(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: the directory cannot be written, or the disk is full.
     """
-    temporary = beside(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.touch(exist_ok=False)
-        yield temporary
-        temporary.replace(path)
+        temporary.sweep(path.parent, path.name)
+        with temporary.owned(path) as unfinished:
+            yield unfinished
+            unfinished.replace(path)
     except OSError as error:
         raise StorageError(
             f"cannot write {path}.",
             f"Found: {error.strerror or error}.",
             "Free space, or choose another place with -o DIR or TOKTK_HOME=DIR.",
         ) from error
-    finally:
-        with contextlib.suppress(OSError):  # such as a folder that is a file
-            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Yield an empty folder that goes in the end, or is swept after this process was killed.
+
+    It is under ``TOKTK_HOME/temporary``; where that cannot be written or is nearly full, in the system's
+    folder for such things.
+
+    Raises:
+        StorageError: there is room in neither.
+    """
+    reason = "the disk is nearly full"
+    with contextlib.ExitStack() as at_end:
+        for at_home in (True, False):
+            try:
+                parent = home() / "temporary" if at_home else Path(tempfile.gettempdir())
+                temporary.sweep(parent, "toktk")
+                owned = temporary.owned(parent / "toktk", folder=True, mode=0o700)
+                folder = at_end.enter_context(owned)
+                if shutil.disk_usage(folder).free >= _ROOM:
+                    break
+            except OSError as error:
+                reason = error.strerror or str(error)
+        else:
+            raise StorageError(
+                "there is no room for temporary files.",
+                f"Found: {reason}.",
+                "Free space, or choose other places with TOKTK_HOME=DIR and TMPDIR=DIR.",
+            )
+        yield folder

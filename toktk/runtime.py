@@ -7,9 +7,11 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
+
+from toktk.errors import ThreadError
 
 T = TypeVar("T")
 
@@ -19,14 +21,41 @@ def parts(n: int, jobs: int) -> list[tuple[int, int]]:
     return [(n * j // jobs, n * (j + 1) // jobs) for j in range(jobs)]
 
 
+class Threads(ThreadPoolExecutor):
+    """A pool of threads that does not hold up an error by work not begun, nor Ctrl-C by any work."""
+
+    def submit(self, run: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Have a call done by one of the threads.
+
+        Raises:
+            ThreadError: the system starts no more threads.
+        """
+        try:
+            return super().submit(run, *args, **kwargs)
+        except RuntimeError as error:
+            raise ThreadError(
+                "the system starts no more threads.",
+                f"Found: {error}.",
+                "Use fewer with --jobs, or raise the limit (ulimit -u).",
+            ) from error
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Wait for the threads, unless the user wants no more of them."""
+        wait = error is None or isinstance(error, Exception)
+        self.shutdown(wait=wait, cancel_futures=error is not None)
+
+
 def in_threads(run: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
     """Return ``run(*argument)`` for each of `arguments`, each in a thread; the first error is raised.
 
     Kernels release the interpreter's lock, so they run side by side.
+
+    Raises:
+        ThreadError: the system starts no more threads.
     """
     if len(arguments) == 1:
         return [run(*arguments[0])]
-    with ThreadPoolExecutor(len(arguments)) as pool:
+    with Threads(len(arguments)) as pool:
         return list(pool.map(run, *zip(*arguments, strict=True)))
 
 

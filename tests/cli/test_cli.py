@@ -9,10 +9,12 @@ import os
 import subprocess
 import sys
 import types
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
 import click
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner, Result
 
@@ -23,7 +25,7 @@ from toktk.cli.output import emit_rows
 from toktk.cli.running import RunOptions
 from toktk.corpus.load import cards
 from toktk.corpus.starter import PARTS
-from toktk.errors import StorageError, ToktkError
+from toktk.errors import StorageError, ThreadError, ToktkError
 
 
 def run(*args: str) -> Result:
@@ -88,9 +90,77 @@ def test_debug_raises(raising, monkeypatch: pytest.MonkeyPatch, error: Exception
     assert raising(error).exception is error
 
 
-def test_a_bug_is_not_dressed_up_as_an_error(raising) -> None:
-    bug = ValueError("bug")
+def test_a_bug_is_not_dressed_up_as_an_error(raising, monkeypatch: pytest.MonkeyPatch) -> None:
+    bug = ValueError("a bug\nof two lines")
+    bug.add_note("count a.txt")
+    bug.add_note("measure")
+    result = raising(bug)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        "Error: ValueError: a bug of two lines.",
+        "  During: count a.txt.",
+        "  This is a fault of toktk, or of a plug-in: please report it.",
+        "  Set TOKTK_DEBUG=1 to see where this happened.",
+    ]
+    monkeypatch.setenv("TOKTK_DEBUG", "1")
     assert raising(bug).exception is bug
+
+
+class Speechless(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            MemoryError("Unable to allocate 8 GiB"),
+            "Error: out of memory.\n  Found: MemoryError: Un",
+        ),
+        (pa.ArrowMemoryError("malloc of size 9"), "Error: out of memory.\n  Found: ArrowMemoryErr"),
+        (OSError(errno.ENOMEM, "Cannot allocate"), "Error: out of memory.\n  Found: OSError: [Err"),
+        (MemoryError(), "Error: out of memory.\n  Found: MemoryError.\n"),
+        (ImportError("libx.so: failed to map."), "Error: a package cannot be loaded.\n  Found: Im"),
+        (RecursionError("maximum"), "Error: something is nested too deeply.\n  Found: Recursion"),
+        (
+            OSError(errno.EMFILE, "Too many open files", "a"),
+            "Error: a: Too many open files.\n  Clo",
+        ),
+        (Speechless(), "Error: Speechless.\n  This is"),
+        (ThreadError("no more threads.", "Use fewer."), "Error: no more threads.\n  Use fewer.\n"),
+    ],
+)
+def test_any_error_is_a_message_and_exit_1(raising, error: Exception, said: str) -> None:
+    result = raising(error)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(said)
+
+
+def test_an_error_while_arguments_are_read_is_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(click.Group, "parse_args", lambda *args: 1 / 0)
+    result = run("ls", "metrics")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ZeroDivisionError: division by zero.\n")
+
+
+def test_what_was_held_is_let_go_before_the_message(add) -> None:
+    class Large:
+        pass
+
+    held: list[weakref.ref[Large]] = []
+
+    class Error(MemoryError):
+        def __str__(self) -> str:
+            return f"held: {held[0]() is not None}"
+
+    def fail() -> None:
+        large = Large()
+        held.append(weakref.ref(large))
+        raise Error
+
+    add(click.Command("probe", callback=fail))
+    assert "Found: Error: held: False." in run("probe").stderr
 
 
 def test_interrupt_exits_130_and_says_that_work_is_kept(raising) -> None:

@@ -1,22 +1,20 @@
-"""The command line: one file per verb, imported only when used, and the one place errors end.
+"""The command line: one file per verb, imported only when used.
 
 Data goes to standard output, all else to standard error. Exit codes: 0, 1 an error, 2 wrong usage,
-130 interrupted.
+128 and the number of the signal that interrupted: 130, 143 (SIGTERM) or 129 (SIGHUP).
 """
 
 from __future__ import annotations
 
-import errno
 import importlib
-import os
 from typing import Any
 
 import click
 
 from toktk import __version__
-from toktk.cli.streams import open_standard_streams, say, visible_usage
-from toktk.errors import ToktkError, did_you_mean, in_a_line
-from toktk.visible import visible
+from toktk.cli.ending import ended
+from toktk.cli.streams import open_standard_streams, visible_usage
+from toktk.errors import did_you_mean
 
 # Verb -> its line in --help, which must not cost an import.
 COMMANDS = {
@@ -31,7 +29,7 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """A group that imports a subcommand when it is asked for, and ends every expected error."""
+    """A group that imports a subcommand when it is asked for, and ends every error."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the verbs in the order of a user's work."""
@@ -58,48 +56,15 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        """Read the options before the verb; a message about them shows every character."""
+        """Read the arguments; an error becomes a message and an exit code."""
         open_standard_streams()
-        with visible_usage():
+        with ended(), visible_usage():
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; an expected error becomes a message and an exit code."""
-        try:
-            with visible_usage():
-                return super().invoke(ctx)
-        except BrokenPipeError:
-            raise  # click ends quietly, as a program in a pipe should
-        except (ToktkError, OSError) as error:
-            if os.environ.get("TOKTK_DEBUG") == "1":
-                raise
-            say(*f"Error: {_message(error)}".split("\n"))
-            ctx.exit(1)
-        except KeyboardInterrupt:
-            say("Interrupted. Finished work is kept: run the same command again to resume.")
-            ctx.exit(130)
-
-
-def _message(error: ToktkError | OSError) -> str:
-    if isinstance(error, ToktkError):
-        return str(error)
-    place = visible(str(error.filename or _place()))
-    what = f"{place}: {error.strerror or in_a_line(error)}."
-    advice = "Set TOKTK_DEBUG=1 to see where this happened."
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
-        advice = "Free space, or choose another place with -o DIR or TOKTK_HOME=DIR."
-    return f"{what}\n  {advice}"
-
-
-def _place() -> str:
-    """Return what an error of the system that names no file is about, as far as anybody can know."""
-    from pathlib import Path
-
-    try:
-        Path.cwd()
-    except OSError:
-        return "the current folder"
-    return "an operation of the system"
+        """Run the command; an error becomes a message and an exit code."""
+        with ended(), visible_usage():
+            return super().invoke(ctx)
 
 
 @click.group(

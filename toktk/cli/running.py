@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,8 @@ class ProgressBars(Watcher):
         self._open: list[tuple[TaskID, str]] = []
 
     def __enter__(self) -> ProgressBars:
-        self._progress.start()
+        with contextlib.suppress(RuntimeError):  # no thread is left to draw the bars
+            self._progress.start()
         return self
 
     def __exit__(self, *error: object) -> None:

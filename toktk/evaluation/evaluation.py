@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +24,7 @@ from toktk.models.bpe import BpeModel
 from toktk.models.model import Model
 from toktk.models.unigram import UnigramModel
 from toktk.pieces.table import PieceTable
+from toktk.runtime import Threads
 
 _SLICE = 1 << 23  # bytes of pieces that a thread encodes at a time
 
@@ -148,7 +148,7 @@ def _count(
         begin, end = table.offsets[first], table.offsets[last]
         return model.encode_pieces(table.data[begin:end], table.offsets[first : last + 1] - begin)
 
-    with ThreadPoolExecutor(jobs) as pool:
+    with Threads(jobs) as pool:
         encoded = pool.map(run, *zip(*slices, strict=True))
         for (first, last), (ids, ends) in zip(slices, encoded, strict=True):
             per_piece = np.diff(ends, prepend=0)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from toktk.errors import ToktkError
 from toktk.runtime import peak_memory
 from toktk.sizes import bytes_label
 
@@ -72,7 +73,7 @@ class Meter:
     ) -> Iterator[Callable[[int], None]]:
         """Clock a step; yields the function to call with what was done since the last call.
 
-        A step that fails leaves no cost.
+        A step that fails leaves no cost; an error that nobody expected bears a note of the step.
         """
         self._inner.append([0.0, 0.0])
         wall, cpu = time.perf_counter(), time.process_time()
@@ -81,6 +82,11 @@ class Meter:
         try:
             yield self.watcher.advance
             done = True
+        except ToktkError:
+            raise
+        except Exception as error:
+            error.add_note(f"{name} {what}".strip())
+            raise
         finally:
             self.watcher.end()
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

@@ -35,8 +35,8 @@ def timings_of(bench: Bench, run: Run, plan: TimingPlan) -> list[Timing]:
     Where they cannot be stored, `run.trouble` says why.
 
     Raises:
-        CorpusError: the text cannot be read, or not be written for the engines' processes.
-        StorageError: a tokenizer cannot be written for them.
+        CorpusError: the text cannot be read.
+        StorageError: what the engines' processes read cannot be written.
     """
     asked = {**asdict(plan), "versions": versions()}
     stored = run.document.get("throughput", {"asked": None, "timings": []})

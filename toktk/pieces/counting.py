@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,7 @@ from toktk.arrow import pa
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, spans
 from toktk.errors import CorpusError
 from toktk.pieces.table import POOLED, PieceTable, gather
+from toktk.runtime import Threads
 
 if TYPE_CHECKING:
     from toktk.corpus import Corpus
@@ -124,7 +125,7 @@ def _by_pretokenizer(
     batches: Iterable[pa.RecordBatch], tally: _Tally, jobs: int
 ) -> list[PieceTable]:
     """Count with one table for each pretokenizer, so that there is nothing to merge."""
-    with ThreadPoolExecutor(jobs) as pool:
+    with Threads(jobs) as pool:
         pending: list[Future[None]] = []
         for batch in batches:
             for future in pending:
@@ -153,10 +154,10 @@ def _by_batch(batches: Iterable[pa.RecordBatch], tallies: list[_Tally]) -> list[
             except BaseException as error:
                 errors.append(error)
 
-    with ThreadPoolExecutor(len(tallies)) as pool:
-        for tally in tallies:
-            pool.submit(run, tally)
+    with Threads(len(tallies)) as pool:
         try:
+            for tally in tallies:
+                pool.submit(run, tally)
             for batch in batches:
                 work.put(batch)
                 if errors:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import statistics
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from toktk.arrays import Bytes, Int64
 from toktk.errors import FormatError, in_a_line
+from toktk.paths import temporary_folder
 from toktk.timing.engines import Engine, engines_for
 from toktk.timing.figures import Timing, ends, is_level, ratio, spread
 from toktk.timing.pathological import pathological
@@ -60,10 +60,12 @@ def measure(
         repeats: fresh processes for each engine, and half the warm slices.
         seed: of the order of documents.
         growth: also step 5, which takes some 5 to 20 seconds more.
+
+    Raises:
+        StorageError: the text cannot be written for the engines' processes.
     """
     label = loaded.label
-    with tempfile.TemporaryDirectory(prefix="toktk-timing-") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         slices = cut_slices(*documents, 1 + 3 * repeats, seed)
         texts = [write_text(folder / f"{i}.npz", each) for i, each in enumerate(slices)]
         try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toktk.arrays import Bytes, Int64, packed
-from toktk.errors import CorpusError
+from toktk.errors import StorageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,12 +91,20 @@ def _parts(document: bytes) -> Iterator[bytes]:
 
 
 def write_text(path: Path, documents: Sequence[bytes]) -> Path:
-    """Write documents where an engine's process can read them; return `path`."""
+    """Write documents where an engine's process can read them; return `path`.
+
+    Raises:
+        StorageError: the disk is full.
+    """
     data, offsets = packed(documents)
     try:
         np.savez(path, data=data, offsets=offsets)
     except OSError as error:
-        raise CorpusError("cannot write the text to be timed.", f"Found: {error}.") from error
+        raise StorageError(
+            "cannot write the text that is to be timed.",
+            f"Found: {error.strerror or error}.",
+            "Free space, or choose another place with TOKTK_HOME=DIR.",
+        ) from error
     return path
 
 
