@@ -20,8 +20,8 @@ BLOCK = 64
 MAX_LENGTH = 2**32 - 1
 RUN = 16  # spans that are counted one after the other, for they lie side by side
 
-# Fields of the int64 state vector: entries, bytes in the arena, taken slots that `add_piece` passed over; where
-# counting goes on: whether it has begun, the span or part that is next, how many parts there are. All
+# Fields of the int64 state vector: entries, bytes in the arena, taken slots that `add_piece` passed over;
+# where counting goes on: whether it has begun, the span or part that is next, how many parts there are. All
 # from `BEGUN` on are 0 before a new batch.
 USED, ARENA_USED, PASSED, BEGUN, NEXT, N_PARTS = range(6)
 STATE_SIZE = 6
