@@ -1,5 +1,6 @@
 """Machine code on disk: what is whole and this user's is read, everything else is compiled anew."""
 
+import ast
 import errno
 import os
 import pickle
@@ -218,6 +219,21 @@ def test_only_a_file_is_read(tmp_path, kind):
     else:
         file.mkdir()
     assert code.read("name", "key") is None
+
+
+def test_nothing_else_that_is_read_can_be_executed():
+    package = Path(toktk.__file__).parent
+    executing = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
+    found = []
+    for path in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = {getattr(node, "module", None), *(alias.name for alias in node.names)}
+                found += [path.stem] * bool(names & executing)
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "np.load":
+                options = {option.arg: ast.unparse(option.value) for option in node.keywords}
+                assert options["allow_pickle"] == "False", path
+    assert found == ["machine_code"]
 
 
 # Where it cannot be written
