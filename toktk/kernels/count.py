@@ -18,7 +18,7 @@ from toktk.kernels.scan import BEGIN, DOCUMENT, FIRST, LAST, cut_block, rewind
 INLINE = 16
 BLOCK = 64
 MAX_LENGTH = 2**32 - 1
-RUN = 16  # spans that are counted one after the other, for they lie side by side
+RUN = 32  # spans that are counted one after the other, for they lie side by side
 
 # Fields of the int64 state vector: entries, bytes in the arena, taken slots that `add_piece` passed over;
 # where counting goes on: whether it has begun, the span or part that is next, how many parts there are. All
