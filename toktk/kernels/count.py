@@ -9,6 +9,8 @@ The slow twin is `toktk.educational.count_pieces`.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from toktk.kernels import inlined, kernel
@@ -58,10 +60,18 @@ def rehash(slots, grown):
             grown[4 * at + f] = slots[s + f]
 
 
+def is_too_small(n_slots: Any, n_entries: Any) -> Any:
+    """Tell whether so many entries would fill more than 60 % of the slots."""
+    return 5 * n_entries > 3 * n_slots
+
+
+_is_too_small = inlined(is_too_small)
+
+
 @inlined
 def _lacks(slots, arena, state, n_pieces, n_bytes):
     """Tell what must grow before pieces of so many bytes in all can be entered."""
-    if 5 * (state[USED] + n_pieces) > 3 * (slots.size // 4):
+    if _is_too_small(slots.size // 4, state[USED] + n_pieces):
         return GROW_SLOTS
     if state[ARENA_USED] + n_bytes > arena.size:
         return GROW_ARENA
@@ -189,7 +199,7 @@ def count_spans(data, offsets, rows, groups, counts, slots, arena, state):
     Spans that come from a table like this one are in the order of their slots. Entered in that order they
     would fill one region of the table after the other, past its end, while the table as a whole has room:
     time would be quadratic. So runs of them are taken with the bits of their numbers reversed, which
-    spreads any first part evenly.
+    spreads any first part evenly, over a table of no fewer slots than the one that they come from.
     """
     n_spans = offsets.size - 1
     n_bits = 0
