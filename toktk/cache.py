@@ -192,9 +192,15 @@ class Store:
 
 
 def hold(folder: Path) -> None:
-    """Make a folder for machine code, and lock it until this process ends: so it is not deleted."""
+    """Make a folder for machine code, and lock it until this process ends: so it is not deleted.
+
+    A new one is its user's alone, whatever the umask says: what it holds is executed.
+
+    Raises:
+        OSError: there is none, and it cannot be made.
+    """
     for _ in range(_TRIES):
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             _held.enter_context(_locked(folder / _MANIFEST, create=True))
         except (BlockingIOError, FileNotFoundError):

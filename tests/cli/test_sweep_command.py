@@ -17,6 +17,7 @@ import pytest
 from command_line import good, run
 from small_corpora import PARALLEL, write_nasty, write_parallel
 
+from toktk.kernels.machine_code import MachineCode
 from toktk.report.results import Results
 
 SIZES = "300,340,400"
@@ -62,6 +63,17 @@ def test_a_sweep_shows_tables_and_writes_a_run(corpus: list[str], tmp_path: Path
     assert sorted(p.name for p in folder.iterdir()) == [
         "curves.parquet", "results.parquet", "run.json", "tokenizers",
     ]  # fmt: skip
+
+
+def test_machine_code_that_cannot_be_kept_is_told_once(
+    corpus: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("toktk.lab.run.MACHINE_CODE", MachineCode(tmp_path / "file" / "code"))
+    stderr = good("sweep", *corpus, "-t", "bpe", "-s", 300, "-o", tmp_path / "run").stderr
+    assert stderr.count("compiled kernels are not kept: cannot write to") == 1
+    assert "compiling" not in stderr
+    assert good("sweep", *corpus, "-q", "-t", "bpe", "-s", 300, "-o", tmp_path / "run").stderr == ""
 
 
 def test_formats_hold_the_same_records(corpus: list[str], tmp_path: Path) -> None:

@@ -185,3 +185,34 @@ def test_an_error_of_the_reader_ends_the_threads(corpus_of):
 
     with pytest.raises(CorpusError, match="line 2"):
         count_corpus(Broken(), GPT2, jobs=2)
+
+
+@pytest.mark.parametrize("fill", [0.4, 0.5, 0.54, 0.57, 0.59, 0.6])
+@pytest.mark.parametrize("power", [13, 17])
+def test_merging_tables_of_the_same_hash_passes_over_few_slots(fill, power, monkeypatch):
+    # A table lists its pieces in the order of their hash, and this is how they come to the merging one.
+    n = int(fill * 2**power)
+    chance = np.random.default_rng(power)
+    totals = counting.GroupTotals(by_group=False)
+    totals._numbered(["text"])
+    counters = []
+
+    class Watched(counting.SpanCounter):
+        def __init__(self, *args):
+            super().__init__(*args)
+            counters.append(self)
+
+    monkeypatch.setattr(counting, "SpanCounter", Watched)
+
+    def table_of(letters):
+        counter = Watched("")
+        groups, counts = np.zeros(n, np.int32), np.ones(n, np.int64)
+        counter.add_spans(letters.reshape(-1), np.arange(0, 10 * n + 1, 10), groups, counts)
+        return counter.table(totals)
+
+    tables = [table_of(chance.integers(97, 123, (n, 10), np.uint8)) for _ in range(3)]
+    table = merge([*tables, tables[0]])
+    assert table.counts.sum() == 4 * n
+    assert len(table) == 3 * n
+    assert len(counters) == 4
+    assert counters[-1]._state[counters[-1]._kernels.PASSED] < 4 * 4 * n

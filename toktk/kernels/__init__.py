@@ -2,12 +2,13 @@
 
 Kernels never allocate: the caller hands in every array and grows it when a kernel asks. So numba's
 reference counting is off, whose atomic increments cost a third of the time in loops that call
-kernels. Machine code is cached under a hash of *all* kernel sources, because numba's own cache does
-not notice a change in another file. ``TOKTK_NUMBA_CACHE=0`` turns the cache off.
+kernels. Machine code is kept under a hash of *all* kernel sources, as a kernel holds the code of those
+that it calls: see `toktk.kernels.machine_code`. ``TOKTK_NUMBA_CACHE=0`` keeps none.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import threading
@@ -15,38 +16,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-from toktk.cache import hold
+from toktk.kernels.machine_code import KernelCache, MachineCode
 from toktk.paths import home
 
 Kernel = Callable[..., Any]
+
+
+@functools.cache
+def _sources() -> str:
+    """Return a hash of the sources of all kernels, and of what numba's own key leaves out of its options."""
+    digest = hashlib.sha256(os.environ.get("NUMBA_BOUNDSCHECK", "").encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
 
 
 def cache_directory() -> Path | None:
     """Return the folder of compiled kernels for this source state, or None when caching is off."""
     if os.environ.get("TOKTK_NUMBA_CACHE") == "0":
         return None
-    # Numba's own key leaves this out, though it changes the code.
-    digest = hashlib.sha256(os.environ.get("NUMBA_BOUNDSCHECK", "").encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
-    return home() / "kernels" / digest.hexdigest()[:16]
+    return home() / "kernels" / _sources()[:16]
 
 
-def _configure() -> bool:
-    directory = cache_directory()
-    if directory is None:
-        return False
-    try:
-        hold(directory)  # numba loads what is in it when a kernel is first called
-    except OSError:
-        return False  # a read-only home costs compile time, never the run
-    import numba
-
-    numba.config.CACHE_DIR = str(directory)
-    return True
-
-
-_CACHE = _configure()
+MACHINE_CODE = MachineCode(cache_directory())
 # Numba has a lock too, but parts of its Python code that threads share run outside it.
 _COMPILING = threading.RLock()
 
@@ -55,15 +47,19 @@ def kernel(function: Kernel) -> Kernel:
     """Compile `function` with toktk's one set of options."""
     import numba
 
-    compiled: Any = numba.njit(nogil=True, cache=_CACHE, fastmath=False, _nrt=False)(function)
+    compiled: Any = numba.njit(nogil=True, fastmath=False, _nrt=False)(function)
     compile_and_call = getattr(compiled, "_compile_for_args", None)
-    if compile_and_call is not None:  # what a first call with new types comes to; later ones do not
+    if compile_and_call is None:  # numba compiles nothing
+        return cast(Kernel, compiled)
+    if function.__module__.startswith(f"{__name__}.") and function.__closure__ is None:
+        compiled._cache = KernelCache(function, _sources(), MACHINE_CODE)
 
-        def one_at_a_time(*args: Any, **kwargs: Any) -> Any:
-            with _COMPILING:
-                return compile_and_call(*args, **kwargs)
+    # What a first call with new types comes to; later ones do not.
+    def one_at_a_time(*args: Any, **kwargs: Any) -> Any:
+        with _COMPILING:
+            return compile_and_call(*args, **kwargs)
 
-        compiled._compile_for_args = one_at_a_time
+    compiled._compile_for_args = one_at_a_time
     return cast(Kernel, compiled)
 
 

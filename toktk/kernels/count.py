@@ -9,6 +9,8 @@ The slow twin is `toktk.educational.count_pieces`.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from toktk.kernels import inlined, kernel
@@ -18,11 +20,13 @@ from toktk.kernels.scan import BEGIN, DOCUMENT, FIRST, LAST, cut_block, rewind
 INLINE = 16
 BLOCK = 64
 MAX_LENGTH = 2**32 - 1
+RUN = 32  # spans that are counted one after the other, for they lie side by side
 
-# Fields of the int64 state vector: entries, bytes in the arena; where counting goes on: whether it has begun,
-# the span or part that is next, how many parts there are. All from `BEGUN` on are 0 before a new batch.
-USED, ARENA_USED, BEGUN, NEXT, N_PARTS = range(5)
-STATE_SIZE = 5
+# Fields of the int64 state vector: entries, bytes in the arena, taken slots that `add_piece` passed over;
+# where counting goes on: whether it has begun, the span or part that is next, how many parts there are. All
+# from `BEGUN` on are 0 before a new batch.
+USED, ARENA_USED, PASSED, BEGUN, NEXT, N_PARTS = range(6)
+STATE_SIZE = 6
 
 # Why `count_documents` or `count_spans` came back.
 DONE, GROW_SLOTS, GROW_ARENA = range(3)
@@ -56,10 +60,18 @@ def rehash(slots, grown):
             grown[4 * at + f] = slots[s + f]
 
 
+def is_too_small(n_slots: Any, n_entries: Any) -> Any:
+    """Tell whether so many entries would fill more than 60 % of the slots."""
+    return 5 * n_entries > 3 * n_slots
+
+
+_is_too_small = inlined(is_too_small)
+
+
 @inlined
 def _lacks(slots, arena, state, n_pieces, n_bytes):
     """Tell what must grow before pieces of so many bytes in all can be entered."""
-    if 5 * (state[USED] + n_pieces) > 3 * (slots.size // 4):
+    if _is_too_small(slots.size // 4, state[USED] + n_pieces):
         return GROW_SLOTS
     if state[ARENA_USED] + n_bytes > arena.size:
         return GROW_ARENA
@@ -82,6 +94,7 @@ def add_piece(data, start, n, group, weight, slots, arena, state):
             if are_equal(data, start, arena, np.int64(second), n) if is_long else second == k1:
                 break
         at = (at + 1) & mask
+        state[PASSED] += 1
     if slots[4 * at + 2] == 0:
         if is_long:
             k1 = np.uint64(state[ARENA_USED])
@@ -169,23 +182,43 @@ def count_documents(data, offsets, groups, weights, tables, slots, arena, state,
         state[NEXT] += 1
 
 
+@inlined
+def _bits_reversed(number, n_bits):
+    backwards = 0
+    for bit in range(n_bits):
+        backwards = backwards << 1 | (number >> bit) & 1
+    return backwards
+
+
 @kernel
 def count_spans(data, offsets, rows, groups, counts, slots, arena, state):
     """Count pieces that are already cut: span p has the groups and counts ``rows[p]:rows[p + 1]``.
 
     Comes back to have the table grown, as `count_documents` does.
+
+    Spans that come from a table like this one are in the order of their slots. Entered in that order they
+    would fill one region of the table after the other, past its end, while the table as a whole has room:
+    time would be quadratic. So runs of them are taken with the bits of their numbers reversed, which
+    spreads any first part evenly, over a table of no fewer slots than the one that they come from.
     """
-    while state[NEXT] < offsets.size - 1:
-        p = state[NEXT]
-        start, n = offsets[p], offsets[p + 1] - offsets[p]
-        n_entries = rows[p + 1] - rows[p]
-        lack = _lacks(slots, arena, state, n_entries, n_entries * n)
-        if lack != DONE:
-            return lack
-        for e in range(rows[p], rows[p + 1]):
-            if n > 0 and counts[e] > 0:
-                add_piece(data, start, n, groups[e], counts[e], slots, arena, state)
-        state[NEXT] += 1
+    n_spans = offsets.size - 1
+    n_bits = 0
+    while RUN << n_bits < n_spans:
+        n_bits += 1
+    while state[NEXT] < RUN << n_bits:
+        run = state[NEXT] // RUN
+        first = _bits_reversed(run, n_bits) * RUN
+        for p in range(first + state[NEXT] % RUN, min(first + RUN, n_spans)):
+            start, n = offsets[p], offsets[p + 1] - offsets[p]
+            n_entries = rows[p + 1] - rows[p]
+            lack = _lacks(slots, arena, state, n_entries, n_entries * n)
+            if lack != DONE:
+                return lack
+            for e in range(rows[p], rows[p + 1]):
+                if n > 0 and counts[e] > 0:
+                    add_piece(data, start, n, groups[e], counts[e], slots, arena, state)
+            state[NEXT] += 1
+        state[NEXT] = (run + 1) * RUN
     return DONE
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from toktk import __version__, arrow
 from toktk.errors import FormatError, PluginError, StorageError, in_a_line
-from toktk.kernels import cache_directory
+from toktk.kernels import MACHINE_CODE
 from toktk.lab.bench import Bench
 from toktk.lab.document import read_document, write_document
 from toktk.lab.environment import environment
@@ -64,10 +64,7 @@ def carry_out(experiment: Sweep | Bench, path: Path | None = None) -> Run:
         ToktkError: whatever is wrong with plan, text or tokenizers.
     """
     plan, meter = experiment.plan, experiment.meter
-    folder = cache_directory()
-    if folder is None or not any(folder.rglob("*.nbi")):
-        # So that nobody takes the wait for the work.
-        meter.remark("compiling kernels, once (up to a minute)")
+    MACHINE_CODE.announce(meter.remark)
     signature = experiment.prepare()
     path = path or Path("runs") / f"{plan.folder_name}-{signature[:8]}"
     with open_folder(path) as place:

@@ -93,7 +93,7 @@ def merge(tables: Sequence[PieceTable]) -> PieceTable:
             "Count all with the same pretokenizer.",
         )
     totals = GroupTotals(by_group=True)
-    counter = SpanCounter(signatures[0])
+    counter = SpanCounter(signatures[0], max(table.entry_count.size for table in tables))
     for table in tables:
         groups = totals.add_table(table)[table.entry_group]
         counter.add_spans(table.data, table.offsets, groups, table.entry_count, table.rows)
@@ -236,14 +236,22 @@ class GroupTotals:
 
 
 class SpanCounter:
-    """Spans of bytes, counted by group in the hash table of `toktk.kernels.count`."""
+    """Spans of bytes, counted by group in the hash table of `toktk.kernels.count`.
 
-    def __init__(self, pretokenizer_signature: str) -> None:
+    Args:
+        pretokenizer_signature: of what cut them.
+        n_entries: how many different ones there will be at least; the table has room for them.
+    """
+
+    def __init__(self, pretokenizer_signature: str, n_entries: int = 0) -> None:
         from toktk.kernels import count as k
 
         self._kernels = k
         self._signature = pretokenizer_signature
-        self._slots = np.zeros(4 * _FIRST_SLOTS, dtype=np.uint64)
+        n_slots = _FIRST_SLOTS
+        while k.is_too_small(n_slots, n_entries):
+            n_slots *= 2
+        self._slots = np.zeros(4 * n_slots, dtype=np.uint64)
         self._arena = np.empty(1 << 16, dtype=np.uint8)
         self._state = np.zeros(k.STATE_SIZE, dtype=np.int64)
 

@@ -110,5 +110,5 @@ def write_text(path: Path, documents: Sequence[bytes]) -> Path:
 
 def read_text(path: Path) -> tuple[Bytes, Int64]:
     """Return what `write_text` wrote: uint8 and int64[D + 1]."""
-    with np.load(path) as arrays:
+    with np.load(path, allow_pickle=False) as arrays:
         return arrays["data"], arrays["offsets"]
