@@ -253,13 +253,12 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 
 @compiled_only
 def test_a_full_disk_is_told_once(tmp_path, monkeypatch):
-    def full(descriptor, mode):
-        os.close(descriptor)
+    def full(path, content):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     remarks = []
     with monkeypatch.context() as patch:
-        patch.setattr(machine_code.os, "fdopen", full)
+        patch.setattr(machine_code.Path, "write_bytes", full)
         assert run(tmp_path, remarks=remarks) == ([0, 3, 6], False)
     assert remarks == [
         "compiling kernels, once (up to a minute)",
