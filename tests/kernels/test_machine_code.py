@@ -297,14 +297,12 @@ print(sum(stats.cache_hits.values()) if stats else 0)
 def ask(tmp_path):
     """Hash a word in a process whose toktk is a copy; return the hash and how many kernels were loaded."""
     package = tmp_path / "site" / "toktk"
-    names = ("__init__", "cache", "errors", "paths", "sizes", "kernels")
     package.mkdir(parents=True)
-    for name in names:
-        source = Path(toktk.__file__).parent / name
-        if source.is_dir():
-            shutil.copytree(source, package / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(f"{source}.py", package)
+    ground = Path(toktk.__file__).parent
+    for source in ground.glob("*.py"):
+        shutil.copy(source, package)
+    pycache = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ground / "kernels", package / "kernels", ignore=pycache)
 
     def run(home, **options):
         options |= {
