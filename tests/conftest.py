@@ -26,7 +26,7 @@ os.environ["TOKTK_HOME"] = os.environ["TOKTK_TEST_HOME"] = str(_HOME)  # for wor
 # The first call of a kernel compiles it, which no deadline allows for.
 settings.register_profile(
     "toktk",
-    max_examples=1200,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -348,7 +348,7 @@ class BaseTrainer:
             _check_special_token(name)
         if isinstance(special_tokens, str) or len(set(self.special_tokens)) < len(special_tokens):
             raise TrainingError(
-                "special tokens must be a list of names, different from each other.",
+                "special tokens must be different from each other, in a list of names.",
                 f"Found: {', '.join(map(clipped, self.special_tokens[:20]))}.",
                 "Give each of them once.",
             )
