@@ -42,7 +42,7 @@ def compiled(pattern: str) -> Any:
     """
     try:
         return regex.compile(pattern, regex.V0)
-    except _FAULTS as error:
+    except (*_FAULTS, ValueError) as error:  # ValueError: flags that exclude each other
         raise Refused(in_a_line(error) or type(error).__name__) from error
 
 
