@@ -44,7 +44,7 @@ def file_name(text: str) -> str:
 def tidied(name: str) -> str:
     """Return `name` as one that `trouble_with` accepts, with as few changes as that takes."""
     name = _NOT_ALLOWED.sub("_", name)
-    name = name.encode()[:LONGEST].decode(errors="ignore").strip(" ").strip(".").strip(" ")
+    name = name.encode()[:LONGEST].decode(errors="ignore").strip(" .")
     name = name or "_"
     return f"_{name}" if trouble_with(name) else name
 

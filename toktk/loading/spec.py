@@ -16,7 +16,7 @@ from toktk.formats.tiktoken import ENCODINGS, RankFile
 from toktk.names import tidied, trouble_with
 
 _LABEL = re.compile(r"(?P<label>[^/\\:=\s]+)=(?P<rest>.+)", re.DOTALL)
-_HF = re.compile(r"(?P<name>[\w.-]+(/[\w.-]+)?)(@(?P<revision>.+))?", re.ASCII)
+_HF = re.compile(r"(?P<name>\w[\w.-]*(/\w[\w.-]*)?)(@(?P<revision>.+))?", re.ASCII)
 
 
 @dataclass(frozen=True)
