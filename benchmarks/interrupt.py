@@ -10,6 +10,7 @@ seconds, one line that says so, no traceback, the cursor, no process and no temp
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,7 @@ class Phase:
     imports: bool = False
 
 
+_HANGS = r".*.*.*.*.*=.*|."  # on a line without =
 _SWEEP = "sweep -c {text} -s 4k,8k -t bpe -t unigram -o {out}"
 _TRAIN = "train -c {text} -s 4k -o {out} -t "
 _BENCH = "bench {run}/tokenizers/bpe-4k {run}/tokenizers/unigram-4k -c {text} -o {out}"
@@ -63,6 +65,13 @@ PHASES = [
         for step in ("load", "check", "measure", "time")
         for seconds in ((0, 4, 12) if step == "time" else (0,))
     ],
+    Phase("check, a pattern that hangs", "bench {run}/hangs.json -c {text} -o {out}", "check ", 2),
+    Phase(
+        "count, a pattern that hangs",
+        f"sweep -c {{text}} -s 4k -t bpe --pattern {_HANGS} -o {{out}}",
+        "count text",
+        2,
+    ),
     Phase("convert", "convert {run}/tokenizers/bpe-4k -o {out}.json", "numpy", imports=True),
     Phase("ls", "ls trainers", "toktk.registry", imports=True),
     Phase("env", "env", "toktk.lab.environment", imports=True),
@@ -116,6 +125,10 @@ def prepare(folder: Path, size: int, kernels: Path) -> None:
         stdout=subprocess.DEVNULL,
         check=True,
     )
+    sound = json.loads((folder / "run/tokenizers/bpe-4k/tokenizer.json").read_text("utf-8"))
+    split = {"type": "Split", "pattern": {"Regex": _HANGS}, "behavior": "Isolated", "invert": False}
+    sound["pre_tokenizer"]["pretokenizers"][0] = split
+    (folder / "run/hangs.json").write_text(json.dumps(sound), encoding="utf-8")
 
 
 def main() -> None:
@@ -126,7 +139,7 @@ def main() -> None:
     parser.add_argument("--only", help="phases whose name holds this")
     parser.add_argument("--results", type=Path, help="write the table here, too")
     options = parser.parse_args()
-    table, bad = [f"{'phase':24} {'exit':>4} {'seconds':>7}  wrong"], 0
+    table, bad = [f"{'phase':28} {'exit':>4} {'seconds':>7}  wrong"], 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         kernels = options.kernels or folder / "kernels"
@@ -139,7 +152,7 @@ def main() -> None:
                 wrong.append("late")
             bad += bool(wrong)
             seconds = "" if ended.seconds is None else f"{ended.seconds:.2f}"
-            table.append(f"{phase.name:24} {ended.code:>4} {seconds:>7}  {'; '.join(wrong) or '-'}")
+            table.append(f"{phase.name:28} {ended.code:>4} {seconds:>7}  {'; '.join(wrong) or '-'}")
             print(table[-1], flush=True)
     table.append(f"{len(table) - 1} phases, {bad} wrong")
     print(table[-1])
