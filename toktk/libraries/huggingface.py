@@ -38,7 +38,7 @@ class HfDocumentsModel(LibraryModel):
     document: str
 
     kind: ClassVar[str] = "hf-documents"
-    batch: ClassVar[int] = 256  # the library's Encoding of one takes some hundred bytes per token
+    batch: ClassVar[int] = 4096
 
     def __post_init__(self) -> None:
         if self._loaded > MAX_ID:

@@ -16,7 +16,7 @@ from toktk.libraries.process import LibraryTokenizer
 from toktk.models.model import Bytes, Ids, Int64, checked_pieces
 
 _BYTE_OF = {name: bytes([b]) for b, name in enumerate(byte_names())}
-_BATCH_BYTES = 1_000_000  # of one call, for which the time is limited
+_BATCH_BYTES = 250_000  # of one call: libraries hold some hundred bytes for each token of it
 
 
 class LibraryModel:

@@ -34,7 +34,7 @@ class TiktokenDocumentsModel(LibraryModel):
     special: Mapping[str, int]
 
     kind: ClassVar[str] = "tiktoken-documents"
-    batch: ClassVar[int] = 256
+    batch: ClassVar[int] = 4096
 
     def __post_init__(self) -> None:
         ids = [*self.ranks.values(), *self.special.values()]
