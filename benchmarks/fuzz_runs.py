@@ -267,7 +267,7 @@ def damaged_document(raw: bytes, chance: random.Random) -> bytes:
     """Change parts of run.json: values, labels, keys that stand twice; or cut it off."""
     try:
         tree = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         return raw
     if not isinstance(tree, dict) or chance.random() < 0.1:
         return chance.choice(
