@@ -214,8 +214,11 @@ def test_a_child_outlives_the_thread_that_started_it():
 
 
 _PARENT = """
+import signal
 import sys
 from toktk.child import Child
+# A script in the background of a shell hands on an ignored SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 child = Child("fake_child")
 print(child.ask("pid")[0], flush=True)
 child.ask(sys.argv[1])
@@ -242,8 +245,11 @@ def test_a_child_at_work_ends_with_its_parent(what, number):
         pytest.skip("nothing but Linux ends a process that holds the interpreter")
     parent, pid = start_parent(what)
     with parent:
-        parent.send_signal(number)
-        errors = parent.communicate(timeout=LONG)[1]
+        try:
+            parent.send_signal(number)
+            errors = parent.communicate(timeout=LONG)[1]
+        finally:
+            parent.kill()
     wait_for(lambda: not is_there(pid))
     assert ("KeyboardInterrupt" in errors) == (number == signal.SIGINT)
     assert parent.returncode != 0
