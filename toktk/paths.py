@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,22 @@ from toktk import temporary
 from toktk.errors import StorageError
 
 _ROOM = 100 * 10**6  # bytes that temporary files may need
+
+
+FILE, FOLDER = "a file", "a folder"
+_KINDS = {
+    stat.S_IFREG: FILE,
+    stat.S_IFDIR: FOLDER,
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def kind(mode: int) -> str:
+    """Return in words what a file of this `st_mode` is."""
+    return _KINDS.get(stat.S_IFMT(mode), "something else")
 
 
 def home() -> Path:

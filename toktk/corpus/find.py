@@ -6,28 +6,13 @@ import errno
 import fnmatch
 import glob
 import os
-import stat
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
 from toktk.errors import CorpusError
-
-FILE, FOLDER = "a file", "a folder"
-_KINDS = {
-    stat.S_IFREG: FILE,
-    stat.S_IFDIR: FOLDER,
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
-
-
-def kind(mode: int) -> str:
-    """Return in words what a file of this `st_mode` is."""
-    return _KINDS.get(stat.S_IFMT(mode), "something else")
+from toktk.paths import FILE, FOLDER, kind
 
 
 def kind_at(path: Path) -> str | None:

@@ -14,12 +14,13 @@ from typing import Any
 
 from toktk.corpus import hub
 from toktk.corpus.corpus import Corpus, concat
-from toktk.corpus.find import FILE, FOLDER, files_below, kind_at, matching, not_a_file
+from toktk.corpus.find import files_below, kind_at, matching, not_a_file
 from toktk.corpus.options import ReaderOptions, check_known
 from toktk.corpus.readers import COMPRESSIONS, READERS, FileReader
 from toktk.corpus.starter import PARTS, corpora_folder, starter
 from toktk.corpus.unchanged import open_file
 from toktk.errors import CorpusError, did_you_mean
+from toktk.paths import FILE, FOLDER
 
 Specs = str | Path | Sequence[str | Path]
 REQUIRED = ("name", "title", "spec", "license")

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from toktk.corpus.find import kind, not_a_file
+from toktk.corpus.find import not_a_file
 from toktk.errors import CorpusError
+from toktk.paths import kind
 
 _NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 

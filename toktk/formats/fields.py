@@ -14,6 +14,7 @@ from typing import Any, TypeGuard, TypeVar
 from toktk.errors import FormatError, LimitError, PatternError, clipped, in_a_line
 from toktk.models.model import Model
 from toktk.models.pairs import MAX_ID, highest_id
+from toktk.paths import kind
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.pretokenizers.syntax import check_size
 from toktk.sizes import bytes_label
@@ -177,16 +178,9 @@ def read_bytes(path: Path) -> bytes:
 def check_regular(path: Path, mode: int, advice: str) -> None:
     """Refuse what is no regular file: its `mode` is that of a folder, a device, a pipe or a socket."""
     if not stat.S_ISREG(mode):
-        kinds = {
-            stat.S_IFDIR: "a folder",
-            stat.S_IFIFO: "a pipe",
-            stat.S_IFSOCK: "a socket",
-            stat.S_IFCHR: "a device",
-            stat.S_IFBLK: "a device",
-        }
         raise FormatError(
             f"cannot use {path}: it is no regular file.",
-            f"Found: {kinds.get(stat.S_IFMT(mode), 'something else')}.",
+            f"Found: {kind(mode)}.",
             advice,
         )
 
