@@ -52,10 +52,8 @@ def exit_code() -> int:
 
 def say() -> None:
     """Write that the command was interrupted to standard error; of one signal, once."""
-    with (
-        _saying,
-        contextlib.suppress(OSError, ValueError),
-    ):  # a terminal that is gone, a closed file
+    # A terminal may be gone, and standard error be a closed file.
+    with _saying, contextlib.suppress(OSError, ValueError):
         if sys.stderr is not None and not _said:
             sys.stderr.write(_LINE)
             sys.stderr.flush()

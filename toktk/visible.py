@@ -21,9 +21,8 @@ _BLANK = re.compile(
     "\U0001d159\U000e0100-\U000e01ef]"
 )
 _NOT_ASCII = re.compile(r"[^ -~\n]+")
-_PLAIN = re.compile(
-    r"[!-&(-\[\]-~](?:[ -\[\]-~]*[!-&(-\[\]-~])?"
-)  # ASCII without a backslash or quotes
+# ASCII without a backslash, without quotes or a space at an end.
+_PLAIN = re.compile(r"[!-&(-\[\]-~](?:[ -\[\]-~]*[!-&(-\[\]-~])?")
 _LIKE_AN_ESCAPE = re.compile(r"\\(?=x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 
@@ -37,10 +36,8 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     shown: list[str] = []
-    before, marks = (
-        "",
-        0,
-    )  # the character before, if it is shown as it is, and how many marks end there
+    before = ""  # the character before, if it is shown as it is
+    marks = 0  # how many marks end there
     for char, after in zip(text, [*text[1:], ""], strict=True):
         is_mark = unicodedata.category(char)[0] == "M"
         marks = marks + 1 if is_mark else 0

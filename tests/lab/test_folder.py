@@ -359,7 +359,6 @@ def test_killed_before_the_new_run_is_whole_the_old_one_is_there(tmp_path: Path)
     write_run(tmp_path, NEW, "a" * 64)
     before = tree(tmp_path)
     write(tmp_path / ".toktk-00000000000000ff" / "results.parquet", "half")
-    write(tmp_path / ".run.json.0123abcd", "half")
     with open_folder(tmp_path) as folder:
         folder.recover()
         assert folder.find("a" * 64) is not None

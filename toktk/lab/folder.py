@@ -34,10 +34,6 @@ except ImportError:  # Windows, where a folder cannot be locked
 TOKENIZERS = "tokenizers"
 _OWN = {NAME, "results.parquet", "curves.parquet", TOKENIZERS, "report.html"}
 _STAGE = re.compile(r"\.toktk-[0-9a-f]{16}")
-# What an interrupted `atomic_write` leaves.
-_HALF_WRITTEN = re.compile(
-    r"\.(run\.json|results\.parquet|curves\.parquet)\.([0-9a-f]{8}-)?[0-9a-f]{8}"
-)
 _DAY = 24 * 3600.0
 _NAMED = 5  # of what a message lists
 
@@ -240,18 +236,16 @@ class RunFolder:
         return [name for name in names if name not in known]
 
     def recover(self) -> None:
-        """Finish what a killed process had begun to move, and delete what it left half-written.
+        """Finish what a killed process had begun to move, and delete what it had staged.
 
         Without locks only what is a day old: a process may be at work.
         """
         with contextlib.suppress(OSError):  # such as a folder that cannot be written
             for child in list(self.path.iterdir()):
                 found = child.lstat()
-                if not self.locked and time.time() - found.st_mtime < _DAY:
+                if not _STAGE.fullmatch(child.name) or not _is_folder(found):
                     continue
-                if _HALF_WRITTEN.fullmatch(child.name) and stat.S_ISREG(found.st_mode):
-                    child.unlink()
-                elif _STAGE.fullmatch(child.name) and _is_folder(found):
+                if self.locked or time.time() - found.st_mtime > _DAY:
                     with contextlib.suppress(StorageError):
                         if read_document(child) is not None:
                             self.commit(child)
