@@ -6,9 +6,10 @@ model in one call. The table knows nothing of the model, so all models are serve
 
 from __future__ import annotations
 
+import functools
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from toktk.arrays import offsets_of
 from toktk.models.model import Bytes, Ids, Int64, Model, read_only
+from toktk.models.unigram_float32 import Float32Pieces
 from toktk.runtime import in_threads
 
 if TYPE_CHECKING:
@@ -52,8 +54,12 @@ class Encoder:
 
     def __init__(self, pretokenizer: Pretokenizer, model: Model, limits: Limits = Limits()) -> None:
         self._pretokenizer = pretokenizer
-        self._model = model
         self._limits = limits
+        self._cut = pretokenizer
+        self._new_table: Callable[[], _Table] = functools.partial(_Table, model, limits)
+        if (pieces := Float32Pieces.of(pretokenizer, model)) is not None:
+            self._cut = pieces.pretokenizer
+            self._new_table = functools.partial(_FollowingTable, pieces, limits)
         self._idle: list[_Table] = []
         self._lock = threading.Lock()
 
@@ -81,11 +87,13 @@ class Encoder:
 
         The first offset need not be 0. Without `keep` no ids are returned, only where they would end.
         """
-        source = _Source(self._pretokenizer, data, offsets, self._limits, jobs)
+        # What decides ids across cuts is followed through a whole document.
+        n_split = jobs if self._cut is self._pretokenizer else 1
+        source = _Source(self._cut, data, offsets, self._limits, n_split)
         bounds = source.deal(jobs)
         with self._lock:
             tables = [self._idle.pop() for _ in bounds[: len(self._idle)]]
-        tables += [_Table(self._model, self._limits) for _ in bounds[len(tables) :]]
+        tables += [self._new_table() for _ in bounds[len(tables) :]]
         try:
             encoded = in_threads(
                 lambda table, first, last: table.encode(source, first, last, keep),
@@ -204,7 +212,7 @@ class _Source:
 class _Table:
     """One thread's table from pieces to ids (toktk.kernels.piece_lookup)."""
 
-    def __init__(self, model: Model | _Numbers, limits: Limits) -> None:
+    def __init__(self, model: Model | _Numbers | Float32Pieces, limits: Limits) -> None:
         from toktk.kernels import piece_lookup
         from toktk.kernels.scan import BLOCK, workspace
 
@@ -299,6 +307,39 @@ class _Table:
     def _empty(self) -> None:
         self._slots[:] = 0
         self._state[: self._kernels.WRITTEN] = 0
+
+
+class _FollowingTable(_Table):
+    """One thread's table where what is before a piece in its document can decide its ids."""
+
+    def __init__(self, pieces: Float32Pieces, limits: Limits) -> None:
+        super().__init__(pieces, replace(limits, longest=min(limits.longest, pieces.longest)))
+        self._pieces = pieces
+        self._headed = np.empty(256, dtype=np.uint32)
+
+    def encode(self, source: _Source, first: int, last: int, keep: bool) -> tuple[Ids, Int64]:
+        """See `_Table.encode`."""
+        n = int(source.offsets[last] - source.offsets[first])
+        out = np.empty((n // 2 if keep else self._limits.block) + 1024, dtype=np.uint32)
+        ends = np.empty(last - first, dtype=np.int64)
+        part, base, passed, written = -1, np.float32(0.0), 0, 0
+        for block in source.blocks(first, last, self._work, self._ends):
+            self._state[self._kernels.WRITTEN] = 0
+            self._headed = self._walk(block.data, block.start, block.ends, self._headed)
+            if not keep:
+                passed, written = passed + written, 0
+            if block.part != part:
+                base = np.float32(0.0)
+            out = _at_least(out, written + int(block.ends.max(initial=block.start)) - block.start)
+            here = ends[block.part : block.part + block.lasts.size]
+            base, written = self._pieces.follow(
+                block.data, block.start, block.ends, self._positions, self._headed, block.lasts,
+                base, out, written, here,
+            )  # fmt: skip
+            here += passed
+            part = block.part + block.lasts.size - 1
+        out.resize(written if keep else 0, refcheck=False)
+        return out, ends
 
 
 def _at_least(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from toktk.arrays import Ids, Int64
+from toktk.encoder import Encoder
 from toktk.errors import MetricError
 from toktk.evaluation.base import (
     Counts,
@@ -24,6 +25,7 @@ from toktk.models.bpe import BpeModel
 from toktk.models.model import Model
 from toktk.models.unigram import UnigramModel
 from toktk.pieces.table import PieceTable
+from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.runtime import Threads
 
 _SLICE = 1 << 23  # bytes of pieces that a thread encodes at a time
@@ -143,10 +145,17 @@ def _count(
     counts = np.zeros(model.vocab_size, dtype=np.int64)
     slices = slices_of(table, max(jobs, int(table.offsets[-1]) // _SLICE))
     unknown_id: int | None = getattr(model, "unknown_id", None)
+    encoder = None
+    if isinstance(model, UnigramModel) and model.single:  # a piece is a document, and is cut again
+        encoder = Encoder(Pretokenizer.of("none"), model)
 
     def run(first: int, last: int) -> tuple[Ids, Int64]:
         begin, end = table.offsets[first], table.offsets[last]
-        return model.encode_pieces(table.data[begin:end], table.offsets[first : last + 1] - begin)
+        data, offsets = table.data[begin:end], table.offsets[first : last + 1] - begin
+        if encoder is None:
+            return model.encode_pieces(data, offsets)
+        ids, offsets = encoder.encode_batch(data, offsets)
+        return ids, offsets[1:]
 
     with Threads(jobs) as pool:
         encoded = pool.map(run, *zip(*slices, strict=True))

@@ -41,7 +41,6 @@ from toktk.formats.tokens import (
     check_distinct,
     check_special_tokens,
     fallback_names,
-    is_matched,
     on_grid,
     why_unheld,
 )
@@ -69,7 +68,7 @@ def write_tokenizer_json(pretokenizer: Pretokenizer, model: Model, path: Path) -
     text = json.dumps(_document(pretokenizer, model), ensure_ascii=False)
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
-    if not isinstance(model, UnigramModel) or on_grid(model.scores[is_matched(model)]):
+    if not isinstance(model, UnigramModel) or on_grid(model.scores[model.matched]):
         return ()
     return (
         "tokenizer.json: the scores are no multiples of 2**-10. Hugging Face tokenizers reads long "
@@ -185,7 +184,7 @@ def _unigram(model: UnigramModel) -> dict[str, Any]:
         check_distinct(names, model.special_tokens, "tokenizer.json")
         # The id that marks unknown characters is never given out, for bytes take their place.
         unknown_id = names.index("<unk>") if "<unk>" in names[:n] else int(model.fallback[0])
-        matched = is_matched(model)
+        matched = model.matched
         special_score = float(scores[matched].min(initial=0.0)) + LIFT
         lengths = np.array([len(name) for name in names[n:]])
         scores = np.where(matched, scores + LIFT * lengths, special_score)
@@ -200,7 +199,7 @@ def _unigram(model: UnigramModel) -> dict[str, Any]:
 
 def check_fallback(model: UnigramModel, names: list[str]) -> None:
     """Refuse names and scores with which the library would use a special token or a byte's for text."""
-    scores = model.scores[is_matched(model)]
+    scores = model.scores[model.matched]
     # Two unknown characters must cost more than any token of two, and 256 for each further
     # character more than unknown characters do.
     bound = 2 * UNKNOWN_PENALTY - LIFT

@@ -3,9 +3,8 @@
 Reading: ids are those that the library gives to any text. U+2581 is a space, and there is one in
 front if the model says so. What changes text otherwise, toktk leaves to the library.
 
-Unigram: a document is one piece, and sums are float32 from its start to its end. In documents of more
-than some 40 kB the library was seen to take another of two paths that are equal in float32, about once
-in ten thousand tokens. `by_pieces` gives the form that toktk trains, and that other formats hold.
+Unigram: a document is one piece, and sums are float32 from its start to its end. `by_pieces` gives the
+form that toktk trains, and that other formats hold.
 
 BPE: SentencePiece has no pretokenizer, and merges across a whole text. Where no token holds a space
 after another character, nothing merges there, and the text can be cut at each such place. User-defined
@@ -39,14 +38,13 @@ from toktk.formats.tokens import (
     check_distinct,
     check_special_tokens,
     fallback_names,
-    is_matched,
     on_grid,
 )
 from toktk.models.model import Model
 from toktk.models.pairs import PairModel
 from toktk.models.unigram import UNKNOWN_PENALTY, UnigramModel
 from toktk.models.vocabulary import packed
-from toktk.normalizers.normalizer import Normalizer
+from toktk.normalizers.normalizer import IDENTITY, Normalizer
 from toktk.paths import atomic_write
 from toktk.pretokenizers.export import beside_the_pattern, canonical_key, canonical_pattern
 from toktk.pretokenizers.patterns import PATTERNS
@@ -210,6 +208,9 @@ def write_sentencepiece(pretokenizer: Pretokenizer, model: Model, path: Path) ->
     if not isinstance(model, UnigramModel):
         needed = "a unigram model: nothing else encodes by the same rule"
         raise _refused(f"a {model.kind} model", needed)
+    steps = pretokenizer.normalizer
+    if steps == Normalizer(marks=True, prefix=steps.prefix) and steps.prefix != "unless_space":
+        pretokenizer = replace(pretokenizer, normalizer=IDENTITY)  # the format's own
     whole_lines = canonical_key(pretokenizer) == canonical_pattern(PATTERNS["none"])
     for fault in _faults(pretokenizer, model, whole_lines):
         raise _refused(*fault)
@@ -220,7 +221,7 @@ def write_sentencepiece(pretokenizer: Pretokenizer, model: Model, path: Path) ->
     types = [
         {proto.TYPE: proto.UNKNOWN if name == "<unk>" else proto.CONTROL} for name in names[:n]
     ]
-    types += [{} if matched else {proto.TYPE: proto.BYTE} for matched in is_matched(model).tolist()]
+    types += [{} if matched else {proto.TYPE: proto.BYTE} for matched in model.matched.tolist()]
     scores = [0.0] * n + model.scores.tolist()
     pieces = [
         encode_field(proto.PIECE, encode_message({proto.TEXT: name, proto.SCORE: score, **kind}))
@@ -236,19 +237,19 @@ def write_sentencepiece(pretokenizer: Pretokenizer, model: Model, path: Path) ->
         trainer[number] = names.index(name) if name in names[:n] else -1
     normalizer = {
         proto.NAME: "identity",
-        proto.DUMMY_PREFIX: False,
+        proto.DUMMY_PREFIX: steps.prefix == "always",
         proto.REMOVE_WHITESPACES: False,
         proto.ESCAPE: True,
     }
     specs = {proto.TRAINER: encode_message(trainer), proto.NORMALIZER: encode_message(normalizer)}
     with atomic_write(path) as temporary:
         temporary.write_bytes(b"".join(pieces) + encode_message(specs))
-    return sentencepiece_notes(model)
+    return () if model.single else sentencepiece_notes(model)
 
 
 def sentencepiece_notes(model: UnigramModel) -> tuple[str, ...]:
     """Return where ids of `model` and of SentencePiece can differ."""
-    scores = model.scores[is_matched(model)]
+    scores = model.scores[model.matched]
     dearest = UNKNOWN_PENALTY - float(scores.min(initial=0.0))
     sums = (
         "exact down to a sum of -16,384 "
@@ -288,7 +289,7 @@ def _faults(
 
 def _token_faults(model: UnigramModel) -> Iterator[tuple[str, str]]:
     """Yield what of a model's tokens no ``.model`` can hold, and what is needed instead."""
-    matched = is_matched(model)
+    matched = model.matched
     scores = model.scores[matched]
     ordinary = model.tokens[len(model.special_tokens) :]
     tokens = [ordinary[i] for i in np.flatnonzero(matched).tolist()]

@@ -36,14 +36,6 @@ def fallback_names(model: UnigramModel) -> list[str]:
     return [name_of[i] if i in name_of else token.decode() for i, token in enumerate(model.tokens)]
 
 
-def is_matched(model: UnigramModel) -> npt.NDArray[np.bool_]:
-    """Return bool[n]: which ordinary tokens are looked for in text: all but those of bytes."""
-    matched = np.ones(model.scores.size, dtype=np.bool_)
-    if model.fallback is not None:
-        matched[model.fallback - len(model.special_tokens)] = False
-    return matched
-
-
 def on_grid(scores: npt.NDArray[np.float64]) -> bool:
     """Tell whether scores are multiples of 2**-10, whose sums are exact and whose decimals are short."""
     steps = scores * 1024.0

@@ -23,6 +23,9 @@ from toktk.kernels.memory import char_length
 MAX_NODES = 1 << 26
 _NODE = MAX_NODES - 1
 
+RESET = 100_000.0
+"""Where sums are float32: from a position beyond that, they begin anew, as in SentencePiece 0.2.3."""
+
 
 @inlined
 def find_child(table, node, byte):
@@ -91,12 +94,29 @@ def _arrive(best, back, at, score, step):
 
 
 @inlined
-def _walk(data, start, n, table, score_at, unknown, spells, best, back):
-    """Walk along all paths of the span of `n` bytes at `start`; `best[0]` is set."""
+def begin_paths(n, best, back):
+    """Leave nothing in `best` and `back` but a path of sum 0 that ends where the span begins."""
+    best[0] = 0.0
+    back[0] = 0
+    for i in range(1, n + 1):
+        back[i] = -1
+
+
+@inlined
+def walk_paths(data, start, n, table, score_at, unknown, spells, best, back):
+    """Walk along all paths of the span of `n` bytes at `start`; `best[0]` is set.
+
+    Where `best` is float32, so are the sums.
+    """
+    frontier = np.int64(0)
     for i in range(n):
         here = best[i]
         if here == -math.inf if back is None else back[i] < 0:
             continue
+        if best.itemsize == 4 and abs(here) > RESET:
+            for j in range(i, frontier + 1):
+                best[j] -= here
+            here = best[i]
         length = np.int64(1)
         if spells:
             length = min(np.int64(char_length(data[start + i])), n - i)
@@ -108,12 +128,14 @@ def _walk(data, start, n, table, score_at, unknown, spells, best, back):
                 break
             node = trie_node(word)
             if word & 1:
+                frontier = max(frontier, np.int64(j + 1))
                 _arrive(best, back, j + 1, here + score_at[node], (np.int64(i) << 26) | node)
                 if j + 1 - i == length:
                     alone = True
             if not word & 2:
                 break
         if spells and not alone:  # the root: by its bytes
+            frontier = max(frontier, i + length)
             _arrive(best, back, i + length, here + unknown[length], np.int64(i) << 26)
 
 
@@ -138,20 +160,17 @@ def viterbi_spans(data, offsets, vocabulary, ids, ends, best, back):
     for p in range(offsets.size - 1):
         start = offsets[p]
         n = offsets[p + 1] - start
-        best[0] = 0.0
-        back[0] = 0
-        for i in range(1, n + 1):
-            back[i] = -1
-        _walk(data, start, n, table, score_at, unknown, spells, best, back)
+        begin_paths(n, best, back)
+        walk_paths(data, start, n, table, score_at, unknown, spells, best, back)
         if n > 0 and back[n] < 0:
             return -1 - p
-        k = _write_path(data, start, n, token_at, fallback, first_id, back, ids, k)
+        k = write_path(data, start, n, token_at, fallback, first_id, back, ids, k)
         ends[p] = k
     return k
 
 
 @kernel
-def _write_path(data, start, n, token_at, fallback, first_id, back, ids, k):
+def write_path(data, start, n, token_at, fallback, first_id, back, ids, k):
     """Write the ids of the path that ends at n from ``ids[k]`` on; return where they end."""
     first = k
     i = np.int64(n)
@@ -230,5 +249,5 @@ def log_likelihood_spans(data, offsets, table, score_at, fallback, unknown, out,
         forward[0] = 0.0
         for i in range(1, n + 1):
             forward[i] = -math.inf
-        _walk(data, start, n, table, score_at, unknown, spells, forward, None)
+        walk_paths(data, start, n, table, score_at, unknown, spells, forward, None)
         out[p] = forward[n]

@@ -70,6 +70,17 @@ class SentencePieceDocumentsModel(LibraryModel):
         each = zip(*self._vocabulary, strict=True)
         return [spelled(piece, bool(is_byte), not special) for piece, is_byte, special in each]
 
+    def write(self, folder: Path, name: str) -> Path:
+        """Write the library's file, as it is, and return its path.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
+        path = folder / f"{name}.model"
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(self.proto)
+        return path
+
     def _content(self) -> bytes:
         return self.proto
 
@@ -85,11 +96,10 @@ class SentencePieceDocumentsModel(LibraryModel):
 
 @dataclass(frozen=True, eq=False)
 class SentencePieceModel(SentencePieceDocumentsModel):
-    """A SentencePiece model, BPE or unigram, that toktk's trainers wrote; a piece is a piece.
+    """A BPE model of SentencePiece that toktk's trainer wrote; a piece is a piece.
 
     The pieces are those of toktk's ``metaspace``; as no token reaches over a space, the ids of a text are
-    those of its pieces. (The library adds a unigram text's scores in float32 from its start to its end,
-    so that in a long text it may take a path that is not the best one. Piece by piece it does not.)
+    those of its pieces.
 
     Raises:
         FormatError: bytes that are no model, or one without the 256 byte tokens.
@@ -106,14 +116,3 @@ class SentencePieceModel(SentencePieceDocumentsModel):
                 f"Found: {n_bytes} byte tokens.",
                 "Train it with byte_fallback.",
             )
-
-    def write(self, folder: Path, name: str) -> Path:
-        """Write the library's file, as it is, and return its path.
-
-        Raises:
-            StorageError: the file cannot be written.
-        """
-        path = folder / f"{name}.model"
-        with atomic_write(path) as temporary:
-            temporary.write_bytes(self.proto)
-        return path

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -76,11 +76,7 @@ class UnigramModel(Vocabulary):
         """float64[5]: the score of a character spelled by its bytes, by their number."""
         if self.byte_score is not None:
             return read_only(np.arange(5) * self.byte_score, np.float64)
-        scores = self.scores
-        if self.fallback is not None:
-            matched = np.ones(scores.size, dtype=np.bool_)
-            matched[self.fallback - len(self.special_tokens)] = False
-            scores = scores[matched]
+        scores = self.scores[self.matched]
         lowest = float(scores.min()) if scores.size else 0.0
         return read_only(np.full(5, lowest - UNKNOWN_PENALTY), np.float64)
 
@@ -89,15 +85,25 @@ class UnigramModel(Vocabulary):
         from toktk.kernels.unigram_encode import viterbi_spans
 
         data, offsets, longest = checked_pieces(data, offsets)
-        precision = np.float32 if self.single else np.float64
-        scores = self._score_at.astype(precision, copy=False)
-        unknown = self.unknown.astype(precision, copy=False)
-        vocabulary = (*self.trie, scores, self._spelling, unknown, len(self.special_tokens))
         ids = np.empty(data.size, dtype=np.uint32)
         ends = np.empty(offsets.size - 1, dtype=np.int64)
-        best, back = np.empty(longest + 1, dtype=precision), np.empty(longest + 1, dtype=np.int64)
-        n = viterbi_spans(data, offsets, vocabulary, ids, ends, best, back)
+        best, back = self.scratch(longest)
+        n = viterbi_spans(data, offsets, self.vocabulary, ids, ends, best, back)
         return ids[:n].copy(), ends
+
+    @functools.cached_property
+    def vocabulary(self) -> tuple[Any, ...]:
+        """What `toktk.kernels.unigram_encode.viterbi_spans` takes."""
+        scores, unknown = (x.astype(self._precision) for x in (self._score_at, self.unknown))
+        return (*self.trie, scores, self._spelling, unknown, len(self.special_tokens))
+
+    def scratch(self, longest: int) -> tuple[npt.NDArray[Any], Int64]:
+        """Return `best` and `back` of `viterbi_spans`, for spans of up to `longest` bytes."""
+        return np.empty(longest + 1, self._precision), np.empty(longest + 1, np.int64)
+
+    @property
+    def _precision(self) -> type[np.float32 | np.float64]:
+        return np.float32 if self.single else np.float64
 
     def log_likelihood(self, data: Bytes, offsets: Int64) -> Float64:
         """Return float64[n]: the log of the probability of each piece, summed over its segmentations.

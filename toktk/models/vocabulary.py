@@ -126,8 +126,7 @@ class Vocabulary(ArrayModel):
                 f"Found: id {fallback[wrong[0]]}, {clipped(self.tokens[fallback[wrong[0]]])}.",
             )
         # Whole characters one after the other, each token beginning with one: so each is whole.
-        ordinary = np.ones(n, dtype=np.bool_)
-        ordinary[tokens] = False
+        ordinary = self.matched
         inside = ordinary & (self.data[self.offsets[:-1]] & 0xC0 == 0x80)
         try:
             self.data[np.repeat(ordinary, lengths)].tobytes().decode()
@@ -157,12 +156,17 @@ class Vocabulary(ArrayModel):
         return names + unpacked(self.data, self.offsets)
 
     @functools.cached_property
-    def trie(self) -> tuple[Int64, Int64]:
-        """The hash table of the kernels, and int64[nodes]: the token that ends at each node, or -1."""
+    def matched(self) -> npt.NDArray[np.bool_]:
+        """bool[n]: which ordinary tokens are looked for in text: all but those of `fallback`."""
         matched = np.ones(self.offsets.size - 1, dtype=np.bool_)
         if self.fallback is not None:
             matched[self.fallback - len(self.special_tokens)] = False
-        return build_trie(self.data, self.offsets, matched, len(self.special_tokens))
+        return read_only(matched, np.bool_)
+
+    @functools.cached_property
+    def trie(self) -> tuple[Int64, Int64]:
+        """The hash table of the kernels, and int64[nodes]: the token that ends at each node, or -1."""
+        return build_trie(self.data, self.offsets, self.matched, len(self.special_tokens))
 
     def check(self) -> None:
         """Refuse equal tokens, which the constructor leaves alone; readers of files call this."""

@@ -376,8 +376,11 @@ class BaseTrainer:
                 f"Ask for a smaller size, {advice}or give more text.",
             )
         tokenizers = tuple(
-            Tokenizer(f"{self.name}-{size_label(size)}", self.pretokenizer, models[size])
+            self._tokenizer(f"{self.name}-{size_label(size)}", models[size])
             for size in sizes
             if size in models
         )
         return Trained(tokenizers, available if len(tokenizers) < len(sizes) else None)
+
+    def _tokenizer(self, name: str, model: Model) -> Tokenizer:
+        return Tokenizer(name, self.pretokenizer, model)

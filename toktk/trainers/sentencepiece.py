@@ -6,12 +6,17 @@ import contextlib
 import functools
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
 from toktk.arrays import Bytes, Int64, packed
 from toktk.child import Child, Refused
 from toktk.errors import TrainingError
+from toktk.formats.fields import NotNative
+from toktk.formats.sentencepiece import read_sentencepiece
 from toktk.models.model import Model
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.tokenizer import Tokenizer
 from toktk.trainers.base import (
     BaseTrainer,
     Card,
@@ -201,11 +206,21 @@ class SpUnigramTrainer(_SentencePieceTrainer):
     card = Card(
         pretokenizer="metaspace",
         reserved="\u2581",
-        model="sentencepiece",
+        model="unigram",
         packages=_PACKAGES,
         notes=(
             *_NOTES,
             "The library adds scores in float32 along the whole text: in a long one it may miss the "
-            "best path. toktk has it encode piece by piece.",
+            "best path.",
         ),
     )
+
+    def _tokenizer(self, name: str, model: Model) -> Tokenizer:
+        """Return a tokenizer that gives the library's ids for whole documents."""
+        from toktk.libraries.sentencepiece import SentencePieceDocumentsModel, SentencePieceModel
+
+        proto = cast(SentencePieceModel, model).proto
+        try:
+            return Tokenizer(name, *read_sentencepiece(proto, Path(f"{name}.model")))
+        except NotNative:  # of text without a space
+            return Tokenizer(name, Pretokenizer.of("none"), SentencePieceDocumentsModel(proto))
