@@ -1,4 +1,6 @@
-"""What the tests put together from toktk.educational, and what it leaves out because it is no algorithm."""
+"""What the tests put together import numpy as np
+
+from toktk.educational, and what it leaves out because it is no algorithm."""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
+import numpy as np
 import regex
 import tokenizers
 
@@ -295,3 +298,32 @@ def frequent(times: dict[str, int], coverage: float = 0.9995) -> set[str]:
         if covered >= coverage * sum(times.values()):
             break
     return {c for c in chosen if ord(c) > 127}
+
+
+def viterbi_float32(text: str, scores: dict[str, float], unknown: float) -> list[str | bytes]:
+    """Return the tokens that SentencePiece 0.2.3 finds; characters that are no token, as bytes.
+
+    Sums are float32, and of equal ones the first stays. Where the sum at a position is beyond 100,000
+    it is subtracted there and from all that has been reached.
+    """
+    best: dict[int, tuple[np.float32, int]] = {0: (np.float32(0), 0)}
+    longest = max(map(len, scores), default=0)
+    for start in range(len(text)):
+        if start not in best:
+            continue
+        if abs(best[start][0]) > 100_000:
+            offset = best[start][0]
+            best |= {at: (sum_ - offset, step) for at, (sum_, step) in best.items() if at >= start}
+        for end in range(start + 1, min(start + max(longest, 1), len(text)) + 1):
+            score = scores.get(text[start:end], unknown if end == start + 1 else None)
+            if score is not None:
+                total = best[start][0] + np.float32(score)
+                if end not in best or total > best[end][0]:
+                    best[end] = total, start
+    path: list[str | bytes] = []
+    end = len(text)
+    while end:
+        token = text[best[end][1] : end]
+        path.insert(0, token if token in scores else token.encode())
+        end = best[end][1]
+    return path

@@ -131,10 +131,13 @@ def save(name: str, pretokenizer: Pretokenizer, model: Model, folder: Path) -> S
     has_fallback = isinstance(model, UnigramModel) and model.fallback is not None
     if has_fallback:
         paths.append(proto)
+    notes: list[str] = []
+    if isinstance(model, UnigramModel) and model.single:
+        paths = [proto]
+        notes.append("no tokenizer.json: there, sums of scores are float64, not float32.")
     if isinstance(model, BpeModel):
         paths.append(ranks)
     files: list[Path] = []
-    notes: list[str] = []
     refused: list[FormatError] = []
     for path in paths:
         try:
