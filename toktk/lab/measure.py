@@ -22,6 +22,7 @@ from toktk.lab.meter import Meter
 from toktk.lab.plan import Measures
 from toktk.metrics.base import Figure, Metric, MetricOptions
 from toktk.models.model import library_of
+from toktk.models.unigram import UnigramModel
 from toktk.pieces.table import POOLED
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.registry import OWN, guarded, package_of, show_cause
@@ -309,9 +310,11 @@ class Measurer:
         reference = self.measures.reference
         options = MetricOptions(reference=reference)
         native = tokenizer.engine == NATIVE
-        # A library's pieces are not seen; a published tokenizer that cuts nowhere has none.
+        # A library's pieces are not seen; a published tokenizer that cuts nowhere has none, nor has
+        # SentencePiece's unigram.
+        single = isinstance(tokenizer.model, UnigramModel) and tokenizer.model.single
         whole = not native or tokenizer.pretokenizer.key == PATTERNS["none"]
-        hides_pieces = whole and family.trainer is None
+        hides_pieces = single or (whole and family.trainer is None)
         for name, metric in self.measures.definitions.items():
             # A reference is asked of parity alone: text without one must not pass in silence.
             asked = self.measures.metrics or (name == "parity" and reference is not None)
