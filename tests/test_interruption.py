@@ -202,6 +202,42 @@ def test_cleaning_up_cannot_hold_the_process() -> None:
     assert interrupted(work, signal.SIGINT) == (130, "", [])
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_this_is_installed(number: signal.Signals) -> None:
+    """Between the first handler and the last step, a thread, lies most of the time it takes."""
+    code = textwrap.dedent(f"""
+        import os, threading
+        from toktk.__main__ import main
+        start = threading.Thread.start
+        def signaled(thread):
+            threading.Thread.start = start
+            os.kill(os.getpid(), {int(number)})
+        threading.Thread.start = signaled
+        main()
+    """)
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert (ended.returncode, ended.stderr) == (128 + number, f"{LINE}\n")
+
+
+def test_what_an_interruption_breaks_warns_no_more() -> None:
+    work = """
+        import warnings
+        try:
+            ready()
+            time.sleep(60)
+        except KeyboardInterrupt:
+            warnings.warn("an import failed")
+            raise
+    """
+    assert interrupted(work, signal.SIGINT, grace=60) == (130, "", [LINE])
+
+
 def test_importing_toktk_installs_nothing() -> None:
     code = (
         "import signal; before = [signal.getsignal(n) for n in (2, 15)]; import toktk, toktk.cli,"

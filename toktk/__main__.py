@@ -7,11 +7,10 @@ def main() -> None:
     """Run the command line and end the process."""
     try:
         from toktk import interruption
-
-        interruption.install()
     except KeyboardInterrupt:
         sys.exit(130)
     try:
+        interruption.install()
         from toktk.cli import main as command
 
         command(prog_name="toktk")

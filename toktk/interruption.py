@@ -81,15 +81,19 @@ def install() -> None:
 
 def finish() -> None:
     """Note that the command has ended: leave now if it was interrupted, and on a later signal."""
+    is_interrupted = sys.exc_info()[0] is KeyboardInterrupt  # while this was being installed
     for number in _SIGNALS:
         if signal.getsignal(number) == _on_first:
             signal.signal(number, _on_later)
-    if _received:
-        leave(_received[0])
+    if _received or is_interrupted:
+        leave(int(signal.SIGINT))
 
 
 def leave(number: int) -> NoReturn:
-    """End this process now, its children and temporary files as well; threads are not waited for."""
+    """End this process now, its children and temporary files as well; threads are not waited for.
+
+    The first signal decides the exit code, `number` where there was none.
+    """
     if not _leaving.acquire(blocking=False):
         threading.Event().wait()  # for the end that another thread brings
     code = 128 + (_received or [number])[0]
@@ -111,6 +115,9 @@ def _on_first(number: int, frame: FrameType | None) -> None:
         _on_later(number, frame)
     else:
         _received.append(number)
+        # Python or a library may warn of an import that ends here.
+        with contextlib.suppress(KeyError, AttributeError):
+            sys.modules["warnings"].simplefilter("ignore")
         raise KeyboardInterrupt
 
 
