@@ -326,7 +326,7 @@ def test_all_trainers_in_one_table_and_nothing_twice(corpus: list[str], tmp_path
     assert max(map(len, lines)) <= 100
     assert lines[0].startswith("7 tokenizers side by side  on four.jsonl (test)")
     for name in SEVEN:
-        cut = "metaspace" if name.startswith("sp-") else "o200k"
+        cut = {"sp-bpe": "metaspace", "sp-unigram": "none"}.get(name, "o200k")
         assert len(re.findall(rf"^.{{4}}  {name} +{cut} +\d\.\d\d\d ", first.stdout, re.M)) == 2
     found = document(folder)
     assert found["failed"] == {}
