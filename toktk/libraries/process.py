@@ -17,7 +17,10 @@ WORKER = "toktk.libraries.worker"
 """The module that runs in the child."""
 
 _STARTING = 300.0  # seconds for Python and the library's own modules
-_ADVICE = "Allow more time with --engine-timeout SECONDS, or leave this tokenizer out."
+_ADVICE = {
+    True: "Allow more time with --engine-timeout SECONDS, or leave this tokenizer out.",
+    False: "Leave this tokenizer out.",
+}
 _numbers = itertools.count(1)
 
 
@@ -67,7 +70,8 @@ class LibraryTokenizer:
             return FormatError(f"{what}.", f"{self.library} says: {why}{where}")
         # What a library prints before it aborts is no news to a user; a Python error may be.
         detail = f": {why.complaint}" if why.is_error else ""
-        return FormatError(f"{what}.", f"Found: {self.library} {why.how}{where}{detail}.", _ADVICE)
+        found = f"Found: {self.library} {why.how}{where}{detail}."
+        return FormatError(f"{what}.", found, _ADVICE[why.late])
 
     def _load(self, child: Child) -> None:
         if self._number not in self._host.loaded:
