@@ -33,6 +33,8 @@ from toktk.formats.fields import NotNative
 from toktk.formats.hf_read import read_tokenizer_json
 from toktk.libraries.huggingface import HfDocumentsModel
 from toktk.loading.torture import TORTURE
+from toktk.models.bpe import byte_characters
+from toktk.models.pairs import UNUSED_BYTES
 from toktk.models.vocabulary import packed
 from toktk.tokenizer import Tokenizer
 
@@ -54,7 +56,22 @@ ATOMS = [
     added(CHARACTERS["vocab"][MARK * 2], MARK * 2),
     added(N_CHARACTERS, "<b>"),
 ]
+# Trained on text alone, a vocabulary has no token for bytes that UTF-8 never holds.
+USED = {
+    **BYTES,
+    "vocab": {
+        name: i
+        for name, i in BYTES["vocab"].items()
+        if name not in [byte_characters()[b] for b in UNUSED_BYTES]
+    },
+}
 ORDERED = {**BYTES, "vocab": {name: i for i, name in enumerate(BYTES["vocab"])}}
+
+
+
+def altered_model(base, **fields):
+    return {**base, "model": {**base["model"], **fields}}
+
 
 EQUAL = {
     "gpt2": GPT2,
@@ -115,6 +132,18 @@ EQUAL = {
     },
     "metaspace added": document(CHARACTERS, None, metaspace("always"), ATOMS),
     "no spaces": document(CHARACTERS, None, None, SPECIAL),
+    "used bytes": document(USED, {"type": "NFC"}, byte_level()),
+    "used bytes, characters": altered_model(
+        LLAMA2,
+        vocab={
+            name: i
+            for name, i in CHARACTERS["vocab"].items()
+            if name not in [f"<0x{b:02X}>" for b in UNUSED_BYTES]
+        },
+    ),
+    "merges as lines": altered_model(
+        GPT2, merges=["#version: 0.2", *map(" ".join, BYTES["merges"])]
+    ),
 }
 
 TEXTS = [*NASTY_TEXTS, *TORTURE, "<tool>a<|im_start|></tool> <too <tool", "x<b>\n\n<b> <b>y"]
@@ -178,7 +207,7 @@ def altered(base, **fields):
 
 
 def with_model(base, **fields):
-    return altered(base, model={**EQUAL[base]["model"], **fields})
+    return altered_model(EQUAL[base], **fields)
 
 
 OTHERS = {
@@ -207,8 +236,8 @@ OTHERS = {
     'model.end_of_word_suffix "</w>"': with_model("gpt2", end_of_word_suffix="</w>"),
     "model.ignore_merges over characters": with_model("llama2", ignore_merges=True),
     "model BPE over characters": with_model("llama2", byte_fallback=False),
-    "model BPE without a token for the byte 0xFF": with_model(
-        "llama2", vocab={k: v for k, v in CHARACTERS["vocab"].items() if k != "<0xFF>"}
+    "model BPE without a token for the byte 0xF4": with_model(
+        "llama2", vocab={k: v for k, v in CHARACTERS["vocab"].items() if k != "<0xF4>"}
     ),
     "added token '<tool>' with lstrip": altered(
         "added", added_tokens=[added(N_BYTES, "<tool>", lstrip=True)]

@@ -44,7 +44,7 @@ from toktk.formats.tokens import MARK, byte_names, in_own_order
 from toktk.models.bpe import byte_characters
 from toktk.models.greedy import GreedyModel
 from toktk.models.model import Int64
-from toktk.models.pairs import PairModel, highest_id
+from toktk.models.pairs import UNUSED_BYTES, PairModel, highest_id
 from toktk.models.unigram import Float64, UnigramModel
 from toktk.models.vocabulary import packed
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -255,12 +255,12 @@ def _read_vocabulary(fields: Fields, value: Any) -> dict[str, int]:
 
 
 class _Tokens:
-    """The tokens of a BPE model, {name: id}, by their bytes; each byte must have one.
+    """The tokens of a BPE model, {name: id}, by their bytes; each byte that UTF-8 uses must have one.
 
     Attributes:
         spelled: the bytes of each id; none for an id that has no token.
         dead: ids of tokens that are found in no text.
-        byte_ids: int64[256].
+        byte_ids: int64[256]; -1 for a byte without a token.
         characters: whether names are text, and no characters that stand for bytes.
     """
 
@@ -280,8 +280,9 @@ class _Tokens:
         else:
             tokens, dead = _byte_level_tokens(names)
             byte_ids = [vocab.get(character, -1) for character in byte_characters()]
-        if -1 in byte_ids:
-            raise NotNative(f"model BPE without a token for the byte 0x{byte_ids.index(-1):02X}")
+        for b, i in enumerate(byte_ids):
+            if i < 0 and b not in UNUSED_BYTES:
+                raise NotNative(f"model BPE without a token for the byte 0x{b:02X}")
         self.byte_ids: Int64 = np.array(byte_ids, dtype=np.int64)
         self.spelled = [b""] * (max(ids) + 1)
         for i, token in zip(ids, tokens, strict=True):
@@ -291,7 +292,8 @@ class _Tokens:
             is_named = len(names[at]) > 1 or not self.characters
             self.spelled[ids[at]] = names[at].encode() if is_named else b""
         for b, i in enumerate(byte_ids):
-            self.spelled[i] = bytes([b])
+            if i >= 0:
+                self.spelled[i] = bytes([b])
 
     def reach_over_spaces(self, ids: Int64) -> bool:
         """Tell whether one of `ids` holds a space behind something else."""
@@ -316,9 +318,12 @@ def _byte_level_tokens(names: Sequence[str]) -> tuple[list[bytes], list[int]]:
 def _read_merges(fields: Fields, value: Any, vocab: Mapping[str, int], tokens: _Tokens) -> Int64:
     """Return int64[n, 3], left, right and new id, of the list ``model.merges``.
 
-    Merges that can never happen are left out: those of dead tokens.
+    Merges that can never happen are left out: those of dead tokens. So is the heading of a
+    ``merges.txt``, as the library does where merges are lines.
     """
     listed = fields.typed(list, value, "model.merges")
+    if set(map(type, listed)) == {str}:
+        listed = [line for line in listed if not line.startswith("#version")]
     pairs = [entry.split(" ") if isinstance(entry, str) else entry for entry in listed]
     try:
         rows = [(vocab[left], vocab[right], vocab[left + right]) for left, right in pairs]
