@@ -68,7 +68,6 @@ USED = {
 ORDERED = {**BYTES, "vocab": {name: i for i, name in enumerate(BYTES["vocab"])}}
 
 
-
 def altered_model(base, **fields):
     return {**base, "model": {**base["model"], **fields}}
 

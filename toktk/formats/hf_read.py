@@ -4,8 +4,9 @@ Normalizer, pretokenizer (toktk.formats.hf_steps), added tokens and model decide
 and decoder do not matter for ids without special tokens, nor do truncation and padding, which are
 no part of a tokenizer.
 
-BPE is read as PairModel, or as BpeModel where ids lie as toktk lays them out. Unigram and WordPiece
-are read where they have the shape that toktk writes (toktk.formats.hf_write).
+BPE is read as PairModel, or as BpeModel where ids lie as toktk lays them out; Unigram over U+2581 as
+FusedUnigramModel (toktk.formats.hf_unigram). Other Unigram and WordPiece are read where they have the shape
+that toktk writes (toktk.formats.hf_write).
 
 toktk's models hold spaces where such a file says U+2581 and turns spaces into it: U+2581 in text
 becomes a space instead. Then a token whose name holds a real space is found in no text.
@@ -39,6 +40,7 @@ from toktk.formats.fields import (
 )
 from toktk.formats.hf_added import Added, limit_added, read_added
 from toktk.formats.hf_steps import Steps, limit_steps
+from toktk.formats.hf_unigram import fused_model, scores_of
 from toktk.formats.hf_write import LIFT, UNBOUNDED, check_fallback, spelled_by_bytes
 from toktk.formats.tokens import MARK, byte_names, in_own_order
 from toktk.models.bpe import byte_characters
@@ -66,7 +68,10 @@ def read_tokenizer_json(raw: bytes, path: Path) -> Parts:
         steps = Steps(fields, document.get("normalizer"), document.get("pre_tokenizer"))
         if kind not in _READERS:
             raise NotNative(f"model {kind}")
-        pretokenizer, model = _READERS[kind](fields, holder, document.get("added_tokens"), steps)
+        listed = document.get("added_tokens")
+        if kind == "Unigram" and steps.normalizer.marks:
+            return _read_fused_unigram(fields, holder, listed, steps, raw)
+        pretokenizer, model = _READERS[kind](fields, holder, listed, steps)
     except RecursionError as error:
         raise FormatError(f"cannot read {path}.", "Found: objects nested too deeply.") from error
     if steps.words and (isinstance(model, PairModel) or not pretokenizer.is_plain):
@@ -149,9 +154,7 @@ def _pair_model(
         )
 
 
-def _read_unigram(fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps) -> Parts:
-    if steps.normalizer.marks:
-        raise NotNative("model Unigram with U+2581 for spaces")
+def _read_scores(fields: Fields, holder: dict[str, Any]) -> tuple[list[str], list[float]]:
     names: list[str] = []
     scores: list[float] = []
     for i, entry in enumerate(fields.typed(list, holder.get("vocab"), "model.vocab")):
@@ -163,9 +166,14 @@ def _read_unigram(fields: Fields, holder: dict[str, Any], listed: Any, steps: St
             raise fields.error(f"model.vocab[{i}]", short(entry), "a token and its score")
         names.append(name)
         scores.append(score)
-    ids = {name: i for i, name in enumerate(names)}
-    if len(ids) < len(names):
+    if len(set(names)) < len(names):
         raise NotNative("model Unigram: model.vocab with a token listed twice")
+    return names, scores
+
+
+def _read_unigram(fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps) -> Parts:
+    names, scores = _read_scores(fields, holder)
+    ids = {name: i for i, name in enumerate(names)}
     special_tokens = read_added(fields, listed, ids, steps).special_if_first()
     if holder.get("byte_fallback", False) is not (not steps.byte_level):
         raise NotNative("model Unigram with not just one of ByteLevel and model.byte_fallback")
@@ -173,6 +181,14 @@ def _read_unigram(fields: Fields, holder: dict[str, Any], listed: Any, steps: St
     with left_to_library("model Unigram: model.vocab"):
         model = read(names, np.array(scores, dtype=np.float64), len(special_tokens))
     return steps.pretokenizer(), model
+
+
+def _read_fused_unigram(
+    fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps, raw: bytes
+) -> Parts:
+    names, _ = _read_scores(fields, holder)
+    added = read_added(fields, listed, {name: i for i, name in enumerate(names)}, steps)
+    return steps.pretokenizer(), fused_model(fields, holder, names, scores_of(raw), added)
 
 
 def _byte_level_unigram(names: list[str], scores: Float64, n: int) -> UnigramModel:
