@@ -93,6 +93,13 @@ EQUAL = {
     "possessive": document(
         BYTES, pre_tokenizer=sequence(split(r" ?\p{L}++|[^\p{L}]"), byte_level(use_regex=False))
     ),
+    "intersections": document(
+        BYTES,
+        pre_tokenizer=sequence(
+            split(r"[\p{L}\p{M}&&[^\p{Han}c]]+|[\p{Han}]+|[\s\S&&[\p{N}A-Z]]{1,3}|[^\p{L}]|c"),
+            byte_level(use_regex=False),
+        ),
+    ),
     "digits": document(
         BYTES,
         {"type": "NFC"},
@@ -223,6 +230,9 @@ OTHERS = {
     ),
     "pretokenizer Digits after ByteLevel": altered(
         "gpt2", pre_tokenizer=sequence(byte_level(), {"type": "Digits", "individual_digits": True})
+    ),
+    "pretokenizer Split: cannot export": altered(
+        "gpt2", pre_tokenizer=split(r"(?i:[k&&[^K]])|[\s\S]")
     ),
     "pretokenizer Split: ": altered("gpt2", pre_tokenizer=split(r"(?<=a)b|[^b]")),
     r"pretokenizer Split with \w": altered(
