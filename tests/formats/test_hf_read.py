@@ -113,6 +113,18 @@ EQUAL = {
     "added normalized": document(
         ORDERED, None, byte_level(), [{**token, "normalized": True} for token in TOOLS]
     ),
+    # The first is sought in raw text, so it takes what begins the second.
+    "added raw and normalized": document(
+        ORDERED,
+        None,
+        byte_level(),
+        [
+            added(N_BYTES, "</table>|", **RAW),
+            added(N_BYTES + 1, "|DSML|", normalized=True),
+            added(N_BYTES + 2, "</table", normalized=True),
+            added(N_BYTES + 3, "<|", normalized=True),
+        ],
+    ),
     "llama2": LLAMA2,
     "gemma": document(CHARACTERS, REPLACE, None, SPECIAL),
     "gemma2": document(
@@ -152,7 +164,19 @@ EQUAL = {
     ),
 }
 
-TEXTS = [*NASTY_TEXTS, *TORTURE, "<tool>a<|im_start|></tool> <too <tool", "x<b>\n\n<b> <b>y"]
+TABLES = [
+    "</table>|DSML|",
+    "</table>|DSML|>|DSML| </table|DSML|",
+    "<|DSML|",
+    "<|DSML|></table>||DSML|",
+]
+TEXTS = [
+    *NASTY_TEXTS,
+    *TORTURE,
+    *TABLES,
+    "<tool>a<|im_start|></tool> <too <tool",
+    "x<b>\n\n<b> <b>y",
+]
 STRINGS = st.text(st.sampled_from("the cat  \n\r\t1²３é\u0301éж京▁'s<tool>b🙂\0A.,"), max_size=40)
 
 
@@ -256,6 +280,13 @@ OTHERS = {
     ),
     "added token 'ool', which another can hide": altered(
         "added", added_tokens=[added(N_BYTES, "<tool>", True), added(N_BYTES + 1, "ool")]
+    ),
+    "added token '|DSML|', which another can hide": altered(
+        "added raw and normalized",
+        added_tokens=[
+            added(N_BYTES, "</table>|", normalized=True),
+            added(N_BYTES + 1, "|DSML|", **RAW),
+        ],
     ),
     "added token '<tool>': the file says id 9999": altered(
         "added", added_tokens=[added(9999, "<tool>")]
