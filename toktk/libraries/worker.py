@@ -40,7 +40,7 @@ def complaints() -> Iterator[None]:
     except BaseException as error:
         if type(error) not in _COMPLAINTS and type(error).__name__ != "PanicException":
             raise
-        raise Refused(f"{in_a_line(error):.300}") from error
+        raise Refused(f"{in_a_line(error):.1000}") from error
 
 
 def texts_of(data: bytes, offsets: bytes) -> list[str]:
