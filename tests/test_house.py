@@ -21,6 +21,7 @@ ROOT = Path(toktk.__file__).parent
 LEVELS = [
     {
         "errors",
+        "hf_library",
         "names",
         "shapes",
         "child",

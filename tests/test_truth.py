@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 
@@ -59,6 +60,19 @@ def test_flores_gives_one_aligned_document_a_language(truth, tmp_path) -> None:
         ("deu_Latn", "dev 1 dev 2  devtest 1 devtest 2 ", "1"),
         ("eng_Latn", "dev 1 dev 2  devtest 1 devtest 2 ", "1"),
     ]
+
+
+def test_flores_bytes_are_those_of_the_published_table(truth, tmp_path, monkeypatch) -> None:
+    for split in ("dev", "devtest"):
+        (tmp_path / "source" / split).mkdir(parents=True)
+        (tmp_path / "source" / split / f"deu_Latn.{split}").write_text("für\n", encoding="utf-8")
+    lengths = tmp_path / "lengths.csv"
+    n_bytes = len("für  für ".encode())
+    lengths.write_text(f"Language,ByT5,UTF-32\nGerman,{n_bytes},9\n", encoding="utf-8")
+    done = subprocess.CompletedProcess([], 0, '{"records": []}', "")
+    monkeypatch.setattr(truth.subprocess, "run", lambda *args, **options: done)
+    checks = truth.check_flores(tmp_path / "source", lengths, None, tmp_path / "flores", [])
+    assert [check.is_equal for check in checks] == [True]
 
 
 def test_flores_without_text_is_refused(truth, tmp_path) -> None:

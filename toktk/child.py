@@ -36,6 +36,7 @@ MEMORY = 0.75
 
 _LONGEST = 1e6  # seconds: what a system waits for has its limits
 _LENGTH = struct.Struct("<Q")
+_LONGEST_COMPLAINT = 1000  # characters of a complaint, which may repeat a whole text
 _ERROR = re.compile(r"[\w.]*(Error|Exception|Refused)\b")  # where a traceback says what happened
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 
@@ -235,7 +236,10 @@ class Child:
             names = {number.value: number.name for number in signal.Signals}
             how = f"ended by signal {-code} ({names.get(-code, 'unknown')})"
         is_error = bool(errors) and code > 0
-        return ChildEnded(how, said[-1][:200] if said else "", is_error)
+        complaint = said[-1] if said else ""
+        if len(complaint) > _LONGEST_COMPLAINT:
+            complaint = f"{complaint[:_LONGEST_COMPLAINT]}…"
+        return ChildEnded(how, complaint, is_error)
 
 
 class Service:

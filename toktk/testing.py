@@ -216,9 +216,9 @@ def _check_available(rule: str, missing: Sequence[int], available: int | None) -
 def _library_encode(folder: Path) -> Callable[[str], list[int]] | None:
     """Return the encoder of the library that the file in `folder` belongs to."""
     if (folder / "tokenizer.json").exists():
-        import tokenizers
+        from toktk.hf_library import Tokenizer as Library
 
-        tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+        tokenizer = Library.from_file(str(folder / "tokenizer.json"))
         tokenizer.encode_special_tokens = True
         return lambda text: list(tokenizer.encode(text).ids)
     for path in folder.glob("*.model"):

@@ -253,15 +253,17 @@ def test_tables_fit_the_screen(width: int, labels: list[str]) -> None:
     for i, label in enumerate(labels):
         found += [record(label, metric, "all", value) for metric, value in metrics.items()]
         found += [record(label, "tokens_per_line", g, 1000 + i) for g in ("en", "de", "pt-br")]
-    why = "it does this and that. " * 5
+    why = f"{'it does this and that. ' * 20}And that is all"
     engines = {label: ["native", ""] for label in labels}
     engines[labels[0]] = ["sentencepiece 0.2.1", why]
-    shown = Results(tuple(found), {"engines": engines}).page(width).text(width)
+    about = {"engines": engines, "hashes": dict.fromkeys(labels, "1a2b3c4d")}
+    shown = Results(tuple(found), about).page(width).text(width)
+    assert f"{labels[-1]} 1a2b3c4d" in " ".join(shown.split())
     rows = shown.split("tokens per parallel line")[0]
     for number in ("3.210", "2.50", "1.52", "0.300", "12.3%", "50.0%", "1.00%", "50,257"):
         assert rows.count(number) == len(labels), shown
     for i in range(len(labels)):
         assert shown.count(f" {1000 + i:,}") >= 3, shown
-    assert f"{labels[0]} on sentencepiece 0.2.1: it does this" in " ".join(shown.split())
+    assert f"{labels[0]} on sentencepiece 0.2.1: {why}." in " ".join(shown.split())
     if len(labels) > 4:
         assert "[b]old" in shown

@@ -33,6 +33,8 @@ from toktk.formats.fields import NotNative
 from toktk.formats.hf_read import read_tokenizer_json
 from toktk.libraries.huggingface import HfDocumentsModel
 from toktk.loading.torture import TORTURE
+from toktk.models.bpe import byte_characters
+from toktk.models.pairs import UNUSED_BYTES
 from toktk.models.vocabulary import packed
 from toktk.tokenizer import Tokenizer
 
@@ -54,7 +56,21 @@ ATOMS = [
     added(CHARACTERS["vocab"][MARK * 2], MARK * 2),
     added(N_CHARACTERS, "<b>"),
 ]
+# Trained on text alone, a vocabulary has no token for bytes that UTF-8 never holds.
+USED = {
+    **BYTES,
+    "vocab": {
+        name: i
+        for name, i in BYTES["vocab"].items()
+        if name not in [byte_characters()[b] for b in UNUSED_BYTES]
+    },
+}
 ORDERED = {**BYTES, "vocab": {name: i for i, name in enumerate(BYTES["vocab"])}}
+
+
+def altered_model(base, **fields):
+    return {**base, "model": {**base["model"], **fields}}
+
 
 EQUAL = {
     "gpt2": GPT2,
@@ -77,6 +93,13 @@ EQUAL = {
     "possessive": document(
         BYTES, pre_tokenizer=sequence(split(r" ?\p{L}++|[^\p{L}]"), byte_level(use_regex=False))
     ),
+    "intersections": document(
+        BYTES,
+        pre_tokenizer=sequence(
+            split(r"[\p{L}\p{M}&&[^\p{Han}c]]+|[\p{Han}]+|[\s\S&&[\p{N}A-Z]]{1,3}|[^\p{L}]|c"),
+            byte_level(use_regex=False),
+        ),
+    ),
     "digits": document(
         BYTES,
         {"type": "NFC"},
@@ -89,6 +112,18 @@ EQUAL = {
     "added": document(ORDERED, {"type": "NFC"}, byte_level(), TOOLS),
     "added normalized": document(
         ORDERED, None, byte_level(), [{**token, "normalized": True} for token in TOOLS]
+    ),
+    # The first is sought in raw text, so it takes what begins the second.
+    "added raw and normalized": document(
+        ORDERED,
+        None,
+        byte_level(),
+        [
+            added(N_BYTES, "</table>|", **RAW),
+            added(N_BYTES + 1, "|DSML|", normalized=True),
+            added(N_BYTES + 2, "</table", normalized=True),
+            added(N_BYTES + 3, "<|", normalized=True),
+        ],
     ),
     "llama2": LLAMA2,
     "gemma": document(CHARACTERS, REPLACE, None, SPECIAL),
@@ -115,9 +150,33 @@ EQUAL = {
     },
     "metaspace added": document(CHARACTERS, None, metaspace("always"), ATOMS),
     "no spaces": document(CHARACTERS, None, None, SPECIAL),
+    "used bytes": document(USED, {"type": "NFC"}, byte_level()),
+    "used bytes, characters": altered_model(
+        LLAMA2,
+        vocab={
+            name: i
+            for name, i in CHARACTERS["vocab"].items()
+            if name not in [f"<0x{b:02X}>" for b in UNUSED_BYTES]
+        },
+    ),
+    "merges as lines": altered_model(
+        GPT2, merges=["#version: 0.2", *map(" ".join, BYTES["merges"])]
+    ),
 }
 
-TEXTS = [*NASTY_TEXTS, *TORTURE, "<tool>a<|im_start|></tool> <too <tool", "x<b>\n\n<b> <b>y"]
+TABLES = [
+    "</table>|DSML|",
+    "</table>|DSML|>|DSML| </table|DSML|",
+    "<|DSML|",
+    "<|DSML|></table>||DSML|",
+]
+TEXTS = [
+    *NASTY_TEXTS,
+    *TORTURE,
+    *TABLES,
+    "<tool>a<|im_start|></tool> <too <tool",
+    "x<b>\n\n<b> <b>y",
+]
 STRINGS = st.text(st.sampled_from("the cat  \n\r\t1²３é\u0301éж京▁'s<tool>b🙂\0A.,"), max_size=40)
 
 
@@ -178,7 +237,7 @@ def altered(base, **fields):
 
 
 def with_model(base, **fields):
-    return altered(base, model={**EQUAL[base]["model"], **fields})
+    return altered_model(EQUAL[base], **fields)
 
 
 OTHERS = {
@@ -196,6 +255,9 @@ OTHERS = {
     "pretokenizer Digits after ByteLevel": altered(
         "gpt2", pre_tokenizer=sequence(byte_level(), {"type": "Digits", "individual_digits": True})
     ),
+    "pretokenizer Split: cannot export": altered(
+        "gpt2", pre_tokenizer=split(r"(?i:[k&&[^K]])|[\s\S]")
+    ),
     "pretokenizer Split: ": altered("gpt2", pre_tokenizer=split(r"(?<=a)b|[^b]")),
     r"pretokenizer Split with \w": altered(
         "gpt2", pre_tokenizer=sequence(split(r"\w+|\W+"), byte_level(use_regex=False))
@@ -207,8 +269,8 @@ OTHERS = {
     'model.end_of_word_suffix "</w>"': with_model("gpt2", end_of_word_suffix="</w>"),
     "model.ignore_merges over characters": with_model("llama2", ignore_merges=True),
     "model BPE over characters": with_model("llama2", byte_fallback=False),
-    "model BPE without a token for the byte 0xFF": with_model(
-        "llama2", vocab={k: v for k, v in CHARACTERS["vocab"].items() if k != "<0xFF>"}
+    "model BPE without a token for the byte 0xF4": with_model(
+        "llama2", vocab={k: v for k, v in CHARACTERS["vocab"].items() if k != "<0xF4>"}
     ),
     "added token '<tool>' with lstrip": altered(
         "added", added_tokens=[added(N_BYTES, "<tool>", lstrip=True)]
@@ -218,6 +280,13 @@ OTHERS = {
     ),
     "added token 'ool', which another can hide": altered(
         "added", added_tokens=[added(N_BYTES, "<tool>", True), added(N_BYTES + 1, "ool")]
+    ),
+    "added token '|DSML|', which another can hide": altered(
+        "added raw and normalized",
+        added_tokens=[
+            added(N_BYTES, "</table>|", normalized=True),
+            added(N_BYTES + 1, "|DSML|", **RAW),
+        ],
     ),
     "added token '<tool>': the file says id 9999": altered(
         "added", added_tokens=[added(9999, "<tool>")]

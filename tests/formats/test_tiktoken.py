@@ -69,6 +69,20 @@ def test_pattern_and_special_tokens_beside(tokenizer, tmp_path):
     assert encode_documents(again, texts) == [tokenizer.encode(text) for text in texts]
 
 
+def test_classes_with_intersections(nasty_texts, tmp_path):
+    pattern = r"[\p{L}\p{M}&&[^\p{Han}]]+|[\p{Han}]+|[\s\S&&[\p{N}A-Z]]{1,3}|\s+|[^\p{L}\s]"
+    ranks = {bytes([b]): b for b in range(256)} | {b"th": 256, "東京".encode()[:4]: 257}
+    file = tmp_path / "kimi.tiktoken"
+    lines = (base64.b64encode(token) + b" %d\n" % i for token, i in ranks.items())
+    file.write_bytes(b"".join(lines))
+    beside = {"pat_str": pattern, "special_tokens": {}}
+    file.with_name("kimi.tiktoken.json").write_text(json.dumps(beside))
+    found = read_file(file)
+    theirs = tiktoken.Encoding("x", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
+    for text in [*nasty_texts, "It's 東京the 3 Äthiopien ²½ 漢字かな"]:
+        assert found.encode(text) == theirs.encode_ordinary(text)
+
+
 def test_harmony_has_every_id_once():
     special_tokens = ENCODINGS["o200k_harmony"][1]
     assert sorted(special_tokens.values()) == list(range(199_998, 201_088))

@@ -52,6 +52,7 @@ def of_groups(groups: Sequence[str], name: str = "name", trainer: str | None = N
     ]
     about = {
         "engines": {name: ["tokenizers 1.0", name]},
+        "hashes": {name: name},
         "unreached": [{"family": name, "sizes": [64_000], "available": 9000}],
     }
     return Results(tuple(records), about)

@@ -111,13 +111,15 @@ class Fields:
 
 @contextlib.contextmanager
 def left_to_library(what: str) -> Iterator[None]:
-    """Turn an error that is raised within into NotNative, which says `what` and the error's first line."""
+    """Turn an error that is raised within into NotNative, which says `what`, what was asked and found."""
     try:
         yield
     except LimitError:
         raise
     except (FormatError, PatternError) as error:
-        raise NotNative(f"{what}: {str(error).splitlines()[0]}") from error
+        asked, *more = map(str.strip, str(error).splitlines())
+        found = [line for line in more if line.startswith("Found: ")]
+        raise NotNative(f"{what}: {' '.join([asked, *found])}") from error
 
 
 def short(value: Any, most: int = 80, ascii: bool = True) -> str:

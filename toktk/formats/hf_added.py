@@ -113,8 +113,10 @@ def _check_search(sought: Mapping[tuple[bool, bool], list[str]], steps: Steps) -
     if steps.first_alone and (raw or normalized):
         raise NotNative(f"added token {clipped((raw or normalized)[0])} behind Metaspace first")
     hides = [(sought[False, True], raw), (sought[True, True], normalized)]
-    if raw and normalized:  # sought one after the other, which is all one if they cannot meet
-        hides += [(raw, normalized), (normalized, raw), (sought[False, True], normalized)]
+    if raw and normalized:
+        # Those in raw text are found first. So they are where all are sought at once, unless one begins
+        # within another that begins before it.
+        hides += [(normalized, raw), (sought[False, True], normalized)]
     # The leftmost is found, the longest of those: what lies within another or begins within it is hidden.
     for hiding, hidden in hides:
         if hiding and hidden:

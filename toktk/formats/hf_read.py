@@ -4,8 +4,9 @@ Normalizer, pretokenizer (toktk.formats.hf_steps), added tokens and model decide
 and decoder do not matter for ids without special tokens, nor do truncation and padding, which are
 no part of a tokenizer.
 
-BPE is read as PairModel, or as BpeModel where ids lie as toktk lays them out. Unigram and WordPiece
-are read where they have the shape that toktk writes (toktk.formats.hf_write).
+BPE is read as PairModel, or as BpeModel where ids lie as toktk lays them out; Unigram over U+2581 as
+FusedUnigramModel (toktk.formats.hf_unigram). Other Unigram and WordPiece are read where they have the shape
+that toktk writes (toktk.formats.hf_write).
 
 toktk's models hold spaces where such a file says U+2581 and turns spaces into it: U+2581 in text
 becomes a space instead. Then a token whose name holds a real space is found in no text.
@@ -39,12 +40,13 @@ from toktk.formats.fields import (
 )
 from toktk.formats.hf_added import Added, limit_added, read_added
 from toktk.formats.hf_steps import Steps, limit_steps
+from toktk.formats.hf_unigram import fused_model, scores_of
 from toktk.formats.hf_write import LIFT, UNBOUNDED, check_fallback, spelled_by_bytes
 from toktk.formats.tokens import MARK, byte_names, in_own_order
 from toktk.models.bpe import byte_characters
 from toktk.models.greedy import GreedyModel
 from toktk.models.model import Int64
-from toktk.models.pairs import PairModel, highest_id
+from toktk.models.pairs import UNUSED_BYTES, PairModel, highest_id
 from toktk.models.unigram import Float64, UnigramModel
 from toktk.models.vocabulary import packed
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -66,7 +68,10 @@ def read_tokenizer_json(raw: bytes, path: Path) -> Parts:
         steps = Steps(fields, document.get("normalizer"), document.get("pre_tokenizer"))
         if kind not in _READERS:
             raise NotNative(f"model {kind}")
-        pretokenizer, model = _READERS[kind](fields, holder, document.get("added_tokens"), steps)
+        listed = document.get("added_tokens")
+        if kind == "Unigram" and steps.normalizer.marks:
+            return _read_fused_unigram(fields, holder, listed, steps, raw)
+        pretokenizer, model = _READERS[kind](fields, holder, listed, steps)
     except RecursionError as error:
         raise FormatError(f"cannot read {path}.", "Found: objects nested too deeply.") from error
     if steps.words and (isinstance(model, PairModel) or not pretokenizer.is_plain):
@@ -149,9 +154,7 @@ def _pair_model(
         )
 
 
-def _read_unigram(fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps) -> Parts:
-    if steps.normalizer.marks:
-        raise NotNative("model Unigram with U+2581 for spaces")
+def _read_scores(fields: Fields, holder: dict[str, Any]) -> tuple[list[str], list[float]]:
     names: list[str] = []
     scores: list[float] = []
     for i, entry in enumerate(fields.typed(list, holder.get("vocab"), "model.vocab")):
@@ -163,9 +166,14 @@ def _read_unigram(fields: Fields, holder: dict[str, Any], listed: Any, steps: St
             raise fields.error(f"model.vocab[{i}]", short(entry), "a token and its score")
         names.append(name)
         scores.append(score)
-    ids = {name: i for i, name in enumerate(names)}
-    if len(ids) < len(names):
+    if len(set(names)) < len(names):
         raise NotNative("model Unigram: model.vocab with a token listed twice")
+    return names, scores
+
+
+def _read_unigram(fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps) -> Parts:
+    names, scores = _read_scores(fields, holder)
+    ids = {name: i for i, name in enumerate(names)}
     special_tokens = read_added(fields, listed, ids, steps).special_if_first()
     if holder.get("byte_fallback", False) is not (not steps.byte_level):
         raise NotNative("model Unigram with not just one of ByteLevel and model.byte_fallback")
@@ -173,6 +181,14 @@ def _read_unigram(fields: Fields, holder: dict[str, Any], listed: Any, steps: St
     with left_to_library("model Unigram: model.vocab"):
         model = read(names, np.array(scores, dtype=np.float64), len(special_tokens))
     return steps.pretokenizer(), model
+
+
+def _read_fused_unigram(
+    fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps, raw: bytes
+) -> Parts:
+    names, _ = _read_scores(fields, holder)
+    added = read_added(fields, listed, {name: i for i, name in enumerate(names)}, steps)
+    return steps.pretokenizer(), fused_model(fields, holder, names, scores_of(raw), added)
 
 
 def _byte_level_unigram(names: list[str], scores: Float64, n: int) -> UnigramModel:
@@ -255,12 +271,12 @@ def _read_vocabulary(fields: Fields, value: Any) -> dict[str, int]:
 
 
 class _Tokens:
-    """The tokens of a BPE model, {name: id}, by their bytes; each byte must have one.
+    """The tokens of a BPE model, {name: id}, by their bytes; each byte that UTF-8 uses must have one.
 
     Attributes:
         spelled: the bytes of each id; none for an id that has no token.
         dead: ids of tokens that are found in no text.
-        byte_ids: int64[256].
+        byte_ids: int64[256]; -1 for a byte without a token.
         characters: whether names are text, and no characters that stand for bytes.
     """
 
@@ -280,8 +296,9 @@ class _Tokens:
         else:
             tokens, dead = _byte_level_tokens(names)
             byte_ids = [vocab.get(character, -1) for character in byte_characters()]
-        if -1 in byte_ids:
-            raise NotNative(f"model BPE without a token for the byte 0x{byte_ids.index(-1):02X}")
+        for b, i in enumerate(byte_ids):
+            if i < 0 and b not in UNUSED_BYTES:
+                raise NotNative(f"model BPE without a token for the byte 0x{b:02X}")
         self.byte_ids: Int64 = np.array(byte_ids, dtype=np.int64)
         self.spelled = [b""] * (max(ids) + 1)
         for i, token in zip(ids, tokens, strict=True):
@@ -291,7 +308,8 @@ class _Tokens:
             is_named = len(names[at]) > 1 or not self.characters
             self.spelled[ids[at]] = names[at].encode() if is_named else b""
         for b, i in enumerate(byte_ids):
-            self.spelled[i] = bytes([b])
+            if i >= 0:
+                self.spelled[i] = bytes([b])
 
     def reach_over_spaces(self, ids: Int64) -> bool:
         """Tell whether one of `ids` holds a space behind something else."""
@@ -316,9 +334,12 @@ def _byte_level_tokens(names: Sequence[str]) -> tuple[list[bytes], list[int]]:
 def _read_merges(fields: Fields, value: Any, vocab: Mapping[str, int], tokens: _Tokens) -> Int64:
     """Return int64[n, 3], left, right and new id, of the list ``model.merges``.
 
-    Merges that can never happen are left out: those of dead tokens.
+    Merges that can never happen are left out: those of dead tokens. So is the heading of a
+    ``merges.txt``, as the library does where merges are lines.
     """
     listed = fields.typed(list, value, "model.merges")
+    if set(map(type, listed)) == {str}:
+        listed = [line for line in listed if not line.startswith("#version")]
     pairs = [entry.split(" ") if isinstance(entry, str) else entry for entry in listed]
     try:
         rows = [(vocab[left], vocab[right], vocab[left + right]) for left, right in pairs]

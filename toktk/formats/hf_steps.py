@@ -199,6 +199,7 @@ def _read_alike(text: str) -> str:
 
     Possessive quantifiers are among these, but for those after braces.
     """
+    text = syntax.without_intersections(text)
     greedy = text
     for mark in "?*+":
         greedy = greedy.replace(f"{mark}+", mark)

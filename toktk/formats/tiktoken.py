@@ -55,6 +55,7 @@ from toktk.pretokenizers.automaton import compile_pattern
 from toktk.pretokenizers.export import exported_pattern, leaves_gaps, named_pretokenizer
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.pretokenizers.syntax import without_intersections
 
 if TYPE_CHECKING:
     import tiktoken
@@ -117,8 +118,9 @@ class RankFile:
         """
         with Fields(self.path).blaming("ranks", "one id for each token and for each byte"):
             model = PairModel.from_ranks(self.ranks, self.special_tokens)
+        pattern = without_intersections(self.pattern)
         with left_to_library("split pattern"):
-            if leaves_gaps(compile_pattern(self.pattern)):
+            if leaves_gaps(compile_pattern(pattern)):
                 raise NotNative(
                     f"the split pattern {clipped(self.pattern, 200)} does not match everywhere"
                 )
@@ -126,7 +128,7 @@ class RankFile:
         if not model.whole.any():
             merges = model.pairs[:, :3]
             own = in_own_order(self.special_tokens, model.byte_ids, merges, model.vocab_size)
-        return named_pretokenizer(self.pattern), own or model
+        return named_pretokenizer(pattern), own or model
 
 
 def arguments_path(path: Path) -> Path:

@@ -191,6 +191,52 @@ def write_path(data, start, n, token_at, fallback, first_id, back, ids, k):
 
 
 @kernel
+def fused_spans(data, offsets, vocabulary, unknown_id, ids, ends, best, back):
+    """Encode each span as Hugging Face's Unigram does; arguments as for `viterbi_spans`.
+
+    A run of characters that are no token by themselves, and of the name of the token `unknown_id`, is
+    that token once, or its bytes where there is a `fallback`; the name alone is always the token.
+    Returns how many ids there are.
+    """
+    table, token_at, score_at, fallback, unknown, first_id = vocabulary
+    k = 0
+    spells = fallback[0] >= 0
+    for p in range(offsets.size - 1):
+        start = offsets[p]
+        n = offsets[p + 1] - start
+        begin_paths(n, best, back)
+        walk_paths(data, start, n, table, score_at, unknown, True, best, back)
+        first = k
+        i = np.int64(n)
+        while i > 0:
+            node = back[i] & _NODE
+            if node and first_id + token_at[node] != unknown_id:
+                ids[k] = first_id + token_at[node]
+                k += 1
+                i = back[i] >> 26
+                continue
+            end, alone = i, node != 0
+            i = back[i] >> 26
+            while i > 0:
+                node = back[i] & _NODE
+                if node and first_id + token_at[node] != unknown_id:
+                    break
+                alone = False
+                i = back[i] >> 26
+            if spells and not alone:
+                for j in range(end - 1, i - 1, -1):
+                    ids[k] = fallback[data[start + j]]
+                    k += 1
+            else:
+                ids[k] = unknown_id
+                k += 1
+        for j in range((k - first) >> 1):
+            ids[first + j], ids[k - 1 - j] = ids[k - 1 - j], ids[first + j]
+        ends[p] = k
+    return k
+
+
+@kernel
 def longest_match(data, start, stop, table):
     """Return the node and the end of the longest token that begins at `start`; 0 if there is none."""
     node = longest = np.int64(0)

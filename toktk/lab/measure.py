@@ -188,10 +188,11 @@ def without_metrics(measures: Measures, failed: Mapping[str, PluginError]) -> di
 def results_of(
     tokenizers: Mapping[str, Tokenizer], figures: Mapping[str, FamilyFigures]
 ) -> Results:
-    """Return the figures of tokenizers, each a family by itself, in their order; and their engines."""
+    """Return the figures of tokenizers, each a family by itself, in their order; engines and hashes."""
     records = tuple(record for label in tokenizers for record in figures[label].results)
     engines = {label: [t.engine, t.why] for label, t in tokenizers.items()}
-    return Results(records, {"engines": engines})
+    hashes = {label: t.signature[:8] for label, t in tokenizers.items()}
+    return Results(records, {"engines": engines, "hashes": hashes})
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def complaints() -> Iterator[None]:
     except BaseException as error:
         if type(error) not in _COMPLAINTS and type(error).__name__ != "PanicException":
             raise
-        raise Refused(f"{in_a_line(error):.300}") from error
+        raise Refused(f"{in_a_line(error):.1000}") from error
 
 
 def texts_of(data: bytes, offsets: bytes) -> list[str]:
@@ -78,7 +78,7 @@ class HuggingFace(Library):
 
     def load(self, document: bytes) -> int:
         """Load the text of a ``tokenizer.json``; return the highest id, -1 for none."""
-        from tokenizers import Tokenizer
+        from toktk.hf_library import Tokenizer
 
         with complaints():
             self._tokenizer = Tokenizer.from_str(document.decode())
@@ -105,7 +105,7 @@ class HuggingFace(Library):
 
         `kind` is BPE, Unigram or WordPiece, `split` a pattern that cuts first.
         """
-        from tokenizers import models, pre_tokenizers, trainers
+        from toktk.hf_library import models, pre_tokenizers, trainers
 
         # The library writes no WordPiece without a token for unknown text; ours has no such token.
         unknown = {"unk_token": "[UNK]"} if kind == "WordPiece" else {}
@@ -122,7 +122,7 @@ class HuggingFace(Library):
         self, names: list[str], special_tokens: list[str], sizes: list[int], split: str
     ) -> tuple[Any, ...]:
         """Return the files of WordPiece models that have the first of `names`, one for each size."""
-        from tokenizers import Regex, decoders, models
+        from toktk.hf_library import Regex, decoders, models
 
         files = []
         for size in sizes:
@@ -138,7 +138,7 @@ class HuggingFace(Library):
 
 def _by_byte(model: Any, split: str) -> Any:
     """Return a tokenizer that cuts by a pattern, then spells pieces in bytes."""
-    from tokenizers import Regex, Tokenizer, decoders, pre_tokenizers
+    from toktk.hf_library import Regex, Tokenizer, decoders, pre_tokenizers
 
     library = Tokenizer(model)
     by_byte = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)

@@ -26,6 +26,7 @@ KINDS = {
     "bpe": "toktk.models.bpe:BpeModel",
     "pairs": "toktk.models.pairs:PairModel",
     "unigram": "toktk.models.unigram:UnigramModel",
+    "fused-unigram": "toktk.models.fused_unigram:FusedUnigramModel",
     "greedy": "toktk.models.greedy:GreedyModel",
     "hf": "toktk.libraries.huggingface:HfModel",
     "sentencepiece": "toktk.libraries.sentencepiece:SentencePieceModel",

@@ -25,6 +25,9 @@ from toktk.models.vocabulary import packed, unpacked
 
 Bools = npt.NDArray[np.bool_]
 
+UNUSED_BYTES = (0xC0, 0xC1, *range(0xF5, 0x100))
+"""Bytes that stand in no UTF-8; vocabularies that were trained on text without an alphabet lack them."""
+
 MAX_ID = 2**31 - 2  # so that the size of a vocabulary is an int32
 
 
@@ -48,7 +51,7 @@ class PairModel(ArrayModel):
             make such an id, where a published file says so.
         data, offsets: uint8[N], int64[ids + 1]: the bytes of every id; none where an id has no token.
         pairs: int64[n, 4]: left, right, new, rank. Of equal pairs the first counts.
-        byte_ids: int64[256].
+        byte_ids: int64[256]; -1 where there is no token, for bytes that stand in no UTF-8 (`UNUSED_BYTES`).
         characters: whether a piece begins as its characters; those that are no token, as the
             `byte_ids` of their bytes. Otherwise it begins as its bytes.
         whole: bool[ids]: a piece that equals the token of such an id becomes it at once. The
@@ -94,7 +97,9 @@ class PairModel(ArrayModel):
             "special_ids": np.unique(self.special_ids).size == self.special_ids.size
             and within(self.special_ids, n),
             "pairs": ranks is not None and within(self.pairs[:, :3], n) and within(ranks, NO_RANK),
-            "byte_ids": self.byte_ids.shape == (256,) and within(self.byte_ids, n),
+            "byte_ids": self.byte_ids.shape == (256,)
+            and within(np.delete(self.byte_ids, UNUSED_BYTES), n)
+            and within(self.byte_ids + 1, n + 1),
             "whole": self.whole.shape == (n,),
         }
         wrong = [name for name, is_sound in sound.items() if not is_sound]
@@ -106,7 +111,7 @@ class PairModel(ArrayModel):
 
     def _check_bytes(self) -> None:
         for byte, i in enumerate(self.byte_ids.tolist()):
-            if self._by_id.spelled(i) != bytes([byte]):
+            if i >= 0 and self._by_id.spelled(i) != bytes([byte]):
                 raise FormatError(
                     f"the id of the byte 0x{byte:02X} is another token's.", f"Found: id {i}."
                 )
@@ -167,7 +172,7 @@ class PairModel(ArrayModel):
         byte_ids = np.asarray(byte_ids, dtype=np.int64)
         spelled = by_id.lengths > 0
         if characters:
-            spelled[byte_ids] = False
+            spelled[byte_ids[byte_ids >= 0]] = False
         if merges.shape[1] == 2:
             merges = np.column_stack([merges, by_id.products(merges, np.flatnonzero(spelled))])
         by_id.check_products(merges)
@@ -266,9 +271,11 @@ class PairModel(ArrayModel):
     @functools.cached_property
     def _spelling(self) -> Spelling:
         """How pieces begin (toktk.kernels.pairs)."""
+        # Text is UTF-8, so what stands in for the id of an unused byte is never given out.
+        byte_ids = np.where(self.byte_ids < 0, self.byte_ids[0], self.byte_ids)
         if self.characters:
-            return character_spelling(self._character_ids, self._pair_table, self.byte_ids)
-        return byte_spelling(self.pairs, self._pair_table, self.byte_ids, self.vocab_size)
+            return character_spelling(self._character_ids, self._pair_table, byte_ids)
+        return byte_spelling(self.pairs, self._pair_table, byte_ids, self.vocab_size)
 
     @functools.cached_property
     def _whole_table(self) -> tuple[Int64, int]:
@@ -284,7 +291,7 @@ class PairModel(ArrayModel):
         """int32[highest code point + 1]: ids of characters, -1 for none; empty for bytes."""
         if not self.characters:
             return read_only(np.empty(0), np.int32)
-        return self._by_id.character_ids(self.byte_ids)
+        return self._by_id.character_ids(self.byte_ids[self.byte_ids >= 0])
 
     def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
         """See `toktk.models.model.Model`."""

@@ -195,7 +195,7 @@ def stability(form: Form) -> npt.NDArray[np.uint8]:
 @functools.cache
 def plain_characters() -> frozenset[str]:
     """Return the characters that only Python's tables know; `unicodedata.normalize` must get none."""
-    from tokenizers import normalizers
+    from toktk.hf_library import normalizers
 
     listed = [
         character

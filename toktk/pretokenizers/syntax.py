@@ -136,6 +136,32 @@ def parse(pattern: str) -> Node:
     return _Parser(pattern).parse()
 
 
+# Of classes those of the form [a&&[^b]], with two sets and no more; all other parts are passed by.
+_INTERSECTION = re.compile(
+    r"\\.|\[(?!\^)(?P<first>(?:\\.|[^\[\]\\&]|&(?!&))+)&&\[(?P<outside>\^?)"
+    r"(?P<second>(?:\\.|[^\[\]\\&])+)\]\]"
+    r"|\[(?:\\.|[^\]\\])*\]",
+    re.DOTALL,
+)
+_FOLDED_INTERSECTION = re.compile(r"\A\(\?[is]*i[is]*\)|\(\?[is]*i[is]*(?:-s)?:[^()]*&&")
+
+
+def without_intersections(pattern: str) -> str:
+    r"""Return an equal pattern that has a look-ahead in place of each class ``[a&&[^b]]``.
+
+    Oniguruma and Rust's engines read such a class as what is in a and not in b, and ``[a&&[b]]`` as
+    what is in both; `regex` does not. Where letters are also matched in the other case, engines may
+    differ: there, and in other forms, the pattern stays.
+    """
+
+    def written(part: re.Match[str]) -> str:
+        if part["first"] is None:
+            return part[0]
+        return f"(?:(?{'!' if part['outside'] else '='}[{part['second']}])[{part['first']}])"
+
+    return pattern if _FOLDED_INTERSECTION.search(pattern) else _INTERSECTION.sub(written, pattern)
+
+
 def portable(pattern: str) -> str:
     r"""Return an equal pattern that Oniguruma and Rust's engines read as `regex` reads `pattern`.
 

@@ -28,6 +28,7 @@ _SCHEMA_KEY, _ABOUT_KEY = b"toktk.schema", b"toktk.about"
 _ABOUT = {
     "unreached?": [{"family": str, "sizes": [int], "available": (int, None)}],
     "engines?": {...: [str]},
+    "hashes?": {...: str},
 }
 _NEVER_NULL = ("tokenizer", "family", "corpus", "group", "metric", "unit", "signature")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from toktk.pieces.table import POOLED
@@ -29,12 +29,12 @@ _LONGEST_GROUP = 24
 _LONGEST_HEAD = 8  # of a line of a tokenizer's name above its column
 _PER_COLUMN = 10  # characters of a column under a tokenizer's name
 _LONGEST_CUT = 14
-_LONGEST_WHY = 300
 # As specs name the libraries.
 _SHORT_ENGINES = {"tokenizers": "hf", "sentencepiece": "spm"}
 
 _SIZE = "size         ids, special tokens and holes included"
 _ENGINE = "engine       native: toktk's own, with the library's ids; else that library"
+_HASHES = "contents     hash of all that decides ids; a label may say otherwise: "
 _CUT = "cut          how text is cut into pieces that no token crosses"
 _CUTS = f"{NULL} of ceiling, whole words: of the pieces of each cut; compare them only within the same cut."
 
@@ -77,7 +77,8 @@ def results_page(records: Sequence[Record], about: Mapping[str, Any], width: int
 
     Args:
         about: what is known besides: ``unreached``, the sizes left out, as in run.json;
-            ``engines``, {label: [engine, why]}; ``failed``, {label: why there are no figures}.
+            ``engines``, {label: [engine, why]}; ``hashes``, {label: what begins the signature of the
+            tokenizer}; ``failed``, {label: why there are no figures}.
     """
     unreached = [
         {**entry, "family": visible_name(entry["family"])} for entry in about.get("unreached", ())
@@ -90,7 +91,11 @@ def results_page(records: Sequence[Record], about: Mapping[str, Any], width: int
     engines = {
         visible_name(label): [*map(visible, why)] for label, why in about.get("engines", {}).items()
     }
-    return _by_tokenizer(shown, engines, width)
+    page = _by_tokenizer(shown, engines, width)
+    named = [
+        f"{visible_name(label)} {visible(text)}" for label, text in about.get("hashes", {}).items()
+    ]
+    return replace(page, more=(*page.more, _HASHES + ", ".join(named))) if named else page
 
 
 def _by_size(shown: Sequence[FamilyRecords], width: int) -> Page:
@@ -184,7 +189,7 @@ def _whys(engines: Mapping[str, Sequence[str]]) -> list[str]:
     labels: dict[tuple[str, str], list[str]] = {}
     for label, (engine, why) in engines.items():
         if engine != NATIVE:
-            line = shortened(" ".join((why or "not told").split()), _LONGEST_WHY)
+            line = " ".join((why or "not told").split())
             labels.setdefault((engine, line), []).append(label)
     return [
         f"{NULL} {', '.join(names)} on {engine}: {why.rstrip('.')}."

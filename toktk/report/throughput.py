@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from toktk.report.table import NULL, Head, Row, Table, shortened
+from toktk.report.table import NULL, Head, Row, Table
 from toktk.report.tables import Page
 from toktk.timing.figures import Interval, Timing, is_level
 from toktk.visible import visible, visible_name
 
-_LONGEST_NOTE = 140
 _PATHOLOGICAL = "pathological:"
 
 _HEADS = [Head("load"), Head("cold"), Head("warm"), Head("× lib."), Head("memory", spare=1)]
@@ -114,7 +113,7 @@ def _remarks(timings: Sequence[Timing]) -> list[str]:
                 kind = timing.what.removeprefix(_PATHOLOGICAL)
                 lines.append(f"{who}, {kind}: {timing.note}")
         elif not timing.verified or timing.value is None:
-            lines.append(f"{who}: {shortened(timing.note, _LONGEST_NOTE)}")
+            lines.append(f"{who}: {timing.note}")
         elif timing.busy:
             lines.append(_BUSY)
     return list(dict.fromkeys(lines))

@@ -177,11 +177,11 @@ class Native(_Flat):
 class HuggingFace(Adapter):
     """Hugging Face tokenizers, from a ``tokenizer.json``."""
 
-    imports = ("tokenizers",)
+    imports = ("toktk.hf_library",)
     call = "Tokenizer.encode_batch_fast(list of str) to Encodings"
 
     def __init__(self, source: Source, jobs: int) -> None:
-        from tokenizers import Tokenizer
+        from toktk.hf_library import Tokenizer
 
         tokenizer = Tokenizer.from_file(source["path"])
         tokenizer.encode_special_tokens = True
