@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from toktk.errors import FormatError
 from toktk.formats import hf_read, hf_write, sentencepiece, tiktoken
+from toktk.formats.encodings import ENCODINGS
 from toktk.formats.fields import NotNative, Parts, check_regular, read_bytes
 from toktk.models.bpe import BpeModel
 from toktk.models.model import Model
@@ -18,9 +19,9 @@ from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 Format = Literal["tokenizer.json", "tekken", "tiktoken", "sentencepiece"]
 
-FOLDER_FILES = ("tokenizer.json", "tekken.json", "tokenizer.model")
+FOLDER_FILES = ("tokenizer.json", "tekken.json", "tokenizer.model", "tiktoken.model")
 
-_RANK_LINE = re.compile(rb"[A-Za-z0-9+/]+={0,2} \d{1,9}\r?\n")
+_RANK_LINE = re.compile(rb"(?:\xef\xbb\xbf)?\s*[A-Za-z0-9+/]+={0,2}[ \t]+\d{1,9}[ \t]*[\r\n]")
 
 
 def file_of(path: Path) -> Path:
@@ -88,7 +89,9 @@ def beside(raw: bytes, path: Path, format: Format) -> list[bytes]:
         return []
     if tiktoken.arguments_path(path).exists():
         return [read_bytes(tiktoken.arguments_path(path))]
-    return [repr(tiktoken.ENCODINGS.get(path.stem)).encode()]
+    config = tiktoken.config_path(path)
+    named = repr(ENCODINGS.get(path.stem)).encode()
+    return [named, read_bytes(config)] if config.is_file() else [named]
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from toktk.errors import FormatError, did_you_mean, in_a_line
+from toktk.formats.encodings import ENCODINGS
 from toktk.formats.files import FOLDER_FILES, file_of
-from toktk.formats.tiktoken import ENCODINGS, RankFile
+from toktk.formats.tiktoken import RankFile
 from toktk.names import tidied, trouble_with
 
 _LABEL = re.compile(r"(?P<label>[^/\\:=\s]+)=(?P<rest>.+)", re.DOTALL)
