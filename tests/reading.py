@@ -6,7 +6,7 @@ from pathlib import Path
 
 from toktk.errors import FormatError
 from toktk.formats.fields import NotNative, read_bytes
-from toktk.formats.files import file_of, format_of, read, read_to_convert
+from toktk.formats.files import file_contents, file_of, prepared, read, read_to_convert
 from toktk.formats.hf_write import write_tokenizer_json
 from toktk.formats.sentencepiece import write_sentencepiece
 from toktk.tokenizer import Tokenizer
@@ -18,8 +18,8 @@ UNREAD = (FormatError, NotNative)
 def read_file(path, format=None):
     """Read a file, or a folder with one, as `toktk bench` does."""
     path = file_of(Path(path))
-    raw = read_bytes(path)
-    return Tokenizer(path.stem, *read(raw, path, format or format_of(raw, path)))
+    raw, found = (read_bytes(path), format) if format else file_contents(path)
+    return Tokenizer(path.stem, *read(prepared(raw, path, found)[0], path, found))
 
 
 def read_by_pieces(path):

@@ -144,3 +144,10 @@ def test_reading_needs_no_library(tokenizer, tmp_path):
     paths = [str(tmp_path / "tokenizer.json"), str(tmp_path / "bpe-700.tiktoken")]
     done = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, text=True)
     assert done.stdout == "set()\n", done.stderr
+
+
+def test_a_run_names_its_tokenizers(tokenizer, tmp_path):
+    for name in ("bpe-500", "bpe-700"):
+        tokenizer.save(tmp_path / "tokenizers" / name)
+    with pytest.raises(FormatError, match=r"is a run.*\n.*it holds 2: .*bpe-500, .*bpe-700\."):
+        file_of(tmp_path)

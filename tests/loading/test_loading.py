@@ -400,3 +400,28 @@ def test_numbers_of_a_native_tokenizer(tmp_path):
     assert loaded.native.vocab_size == loaded.reference.vocab_size
     assert loaded.native.model.special_tokens == loaded.reference.model.special_tokens
     assert loaded.native.model.tokens == loaded.reference.model.tokens
+
+
+def test_hub_repositories_give_what_lies_beside(tmp_path, monkeypatch):
+    import huggingface_hub
+    from huggingface_hub.errors import EntryNotFoundError
+
+    files = {"tokenizer.json": GPT2, "tokenizer_config.json": {"add_prefix_space": True}}
+    for name, content in files.items():
+        write(tmp_path / "sub" / name, content)
+    asked = []
+
+    def download(repository, name, revision):
+        asked.append(name)
+        if not (tmp_path / name).is_file():
+            raise EntryNotFoundError(name)
+        return str(tmp_path / name)
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    loaded = open_tokenizer("hf:org/name/sub")
+    assert asked == [
+        f"sub/{name}"
+        for name in ("tokenizer.json", "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json")
+    ]  # fmt: skip
+    assert loaded.label == "name-sub"
+    assert loaded.reference.model.document != (tmp_path / "sub" / "tokenizer.json").read_text()

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from toktk.errors import FormatError
-from toktk.formats import hf_read, hf_write, sentencepiece, tiktoken
+from toktk.formats import hf_folder, hf_read, hf_write, sentencepiece, tiktoken
 from toktk.formats.encodings import ENCODINGS
 from toktk.formats.fields import NotNative, Parts, check_regular, read_bytes
+from toktk.formats.hf_folder import PAIRS, WORD_PIECES
 from toktk.models.bpe import BpeModel
 from toktk.models.model import Model
 from toktk.models.unigram import UnigramModel
@@ -19,24 +20,36 @@ from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 Format = Literal["tokenizer.json", "tekken", "tiktoken", "sentencepiece"]
 
-FOLDER_FILES = ("tokenizer.json", "tekken.json", "tokenizer.model", "tiktoken.model")
+FOLDER_FILES = (
+    "tokenizer.json", "tekken.json", "tokenizer.model", "tiktoken.model", *PAIRS, WORD_PIECES,
+)  # fmt: skip
 
+READABLE = (
+    "tokenizer.json, vocab.json with merges.txt, BERT's vocab.txt, tekken.json, .tiktoken files and "
+    "SentencePiece models"
+)
 _RANK_LINE = re.compile(rb"(?:\xef\xbb\xbf)?\s*[A-Za-z0-9+/]+={0,2}[ \t]+\d{1,9}[ \t]*[\r\n]")
 
 
 def file_of(path: Path) -> Path:
     """Return the file that `path` means: itself, or the tokenizer in a folder, or raise FormatError.
 
-    That is the first of `FOLDER_FILES`, or else the only ``.tiktoken``, or else the only
-    ``.model``. The ``.tiktoken.json`` beside a ``.tiktoken`` means that one.
+    That is the first of `FOLDER_FILES` (a vocabulary of BPE with its merges), or else the only
+    ``.tiktoken``, or else the only ``.model``. The ``.tiktoken.json`` beside a ``.tiktoken`` means that one.
     """
     if path.name.endswith(".tiktoken.json"):
         return path.with_name(path.name.removesuffix(".json"))
     if not path.is_dir():
         return path
     for name in FOLDER_FILES:
-        if (path / name).is_file():
+        if (path / name).is_file() and (path / PAIRS.get(name, name)).is_file():
             return path / name
+    trained = sorted(found.parent for found in path.glob("tokenizers/*/tokenizer.json"))
+    if trained:
+        listed = ", ".join(map(str, trained[:5])) + (", …" if len(trained) > 5 else "")
+        raise FormatError(
+            f"{path} is a run, and no tokenizer.", f"Found: it holds {len(trained)}: {listed}."
+        )
     for ending in ("*.tiktoken", "*.model"):
         files = sorted(path.glob(ending))
         if len(files) == 1:
@@ -48,6 +61,17 @@ def file_of(path: Path) -> Path:
         f"no tokenizer in {path}.",
         f"Looked for: {', '.join(FOLDER_FILES)}, one .tiktoken, one .model.",
     )
+
+
+def file_contents(path: Path) -> tuple[bytes, Format]:
+    """Return what a file holds and its format; a vocabulary of an older kind as a ``tokenizer.json``."""
+    path = hf_folder.vocabulary_file(path)
+    raw = read_bytes(path)
+    if path.name == WORD_PIECES:
+        return hf_folder.word_piece_document(raw, path), "tokenizer.json"
+    if hf_folder.is_vocabulary(raw):
+        return hf_folder.pair_document(raw, path), "tokenizer.json"
+    return raw, format_of(raw, path)
 
 
 def format_of(raw: bytes, path: Path) -> Format:
@@ -62,8 +86,13 @@ def format_of(raw: bytes, path: Path) -> Format:
     raise FormatError(
         f"cannot tell what {path} is.",
         f"Found: it begins with {raw[:24]!r}.",
-        "Readable are tokenizer.json, tekken.json, .tiktoken files and SentencePiece models.",
+        f"Readable are {READABLE}.",
     )
+
+
+def prepared(raw: bytes, path: Path, format: Format) -> tuple[bytes, tuple[str, ...]]:
+    """Return a file with the settings beside it in it, and where transformers may differ."""
+    return hf_folder.configured(raw, path) if format == "tokenizer.json" else (raw, ())
 
 
 def read(raw: bytes, path: Path, format: Format) -> Parts:
@@ -84,7 +113,9 @@ def read(raw: bytes, path: Path, format: Format) -> Parts:
 
 
 def beside(raw: bytes, path: Path, format: Format) -> list[bytes]:
-    """Return what decides ids besides `raw`: a ``.tiktoken`` holds neither pattern nor special tokens."""
+    """Return what decides ids besides `raw`: settings, or what a ``.tiktoken`` does not hold."""
+    if format == "tokenizer.json":
+        return hf_folder.settings_bytes(path)
     if format != "tiktoken":
         return []
     if tiktoken.arguments_path(path).exists():
@@ -169,15 +200,15 @@ def read_to_convert(path: Path) -> tuple[Parts, tuple[str, ...]]:
     Besides its parts, return where its ids can differ from those of the library that owns the format.
     """
     path = file_of(path)
-    raw = read_bytes(path)
-    format = format_of(raw, path)
+    raw, format = file_contents(path)
+    raw, remarks = prepared(raw, path, format)
     try:
         parts = read(raw, path, format)
     except NotNative as reason:
         remark = "toktk leaves that to the file's library."
         raise FormatError(f"cannot convert {path}.", f"Found: {reason}.", remark) from reason
     if format != "sentencepiece":
-        return parts, ()
+        return parts, remarks
     pretokenizer, model = sentencepiece.by_pieces(raw, path, parts)
     notes = sentencepiece.sentencepiece_notes(model) if isinstance(model, UnigramModel) else ()
     return (pretokenizer, model), notes
