@@ -8,6 +8,7 @@ import pytest
 from public_samples import GPT2, LLAMA2, write
 
 from toktk.errors import FormatError, ToktkError
+from toktk.formats.hf_folder import SETTINGS
 from toktk.loading.load import load, open_tokenizer
 from toktk.models.pairs import PairModel
 
@@ -419,9 +420,6 @@ def test_hub_repositories_give_what_lies_beside(tmp_path, monkeypatch):
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
     loaded = open_tokenizer("hf:org/name/sub")
-    assert asked == [
-        f"sub/{name}"
-        for name in ("tokenizer.json", "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json")
-    ]  # fmt: skip
+    assert asked == [f"sub/{name}" for name in ("tokenizer.json", *SETTINGS)]
     assert loaded.label == "name-sub"
     assert loaded.reference.model.document != (tmp_path / "sub" / "tokenizer.json").read_text()

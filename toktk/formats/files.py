@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from toktk.errors import FormatError
-from toktk.formats import hf_folder, hf_read, hf_write, sentencepiece, tiktoken
+from toktk.formats import hf_folder, hf_read, hf_write, published, sentencepiece, tiktoken
 from toktk.formats.encodings import ENCODINGS
 from toktk.formats.fields import NotNative, Parts, check_regular, read_bytes
 from toktk.formats.hf_folder import PAIRS, WORD_PIECES
+from toktk.formats.tokens import check_special_tokens, why_unheld
 from toktk.models.bpe import BpeModel
 from toktk.models.model import Model
+from toktk.models.pairs import PairModel
 from toktk.models.unigram import UnigramModel
+from toktk.paths import atomic_write
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 Format = Literal["tokenizer.json", "tekken", "tiktoken", "sentencepiece"]
@@ -238,6 +242,10 @@ def write_as(
 
 def _write(name: str, pretokenizer: Pretokenizer, model: Model, path: Path) -> tuple[str, ...]:
     """Return where ids can differ in the file that this writes."""
+    if path.name in PAIRS:
+        return _write_vocabulary(pretokenizer, model, path)
+    if path.suffix == ".json" and isinstance(model, PairModel):
+        return _write_published(pretokenizer, model, path)
     if path.suffix == ".json":
         return hf_write.write_tokenizer_json(pretokenizer, model, path)
     if path.suffix == ".model":
@@ -245,10 +253,47 @@ def _write(name: str, pretokenizer: Pretokenizer, model: Model, path: Path) -> t
     if path.suffix == ".tiktoken":
         tiktoken.write_tiktoken(name, pretokenizer, model, path)
         return ()
-    known = "tokenizer.json, x.model, x.tiktoken"
+    known = "tokenizer.json, vocab.json, x.model, x.tiktoken"
     raise FormatError(f"cannot tell the format of {path}.", f"Known are: {known}.")
+
+
+def _write_published(pretokenizer: Pretokenizer, model: PairModel, path: Path) -> tuple[str, ...]:
+    """Write a ``tokenizer.json`` of which the same model is read again."""
+    check_special_tokens(model.special_tokens)
+    to_document = (
+        published.character_document if model.characters else published.byte_level_document
+    )
+    text = json.dumps(to_document(pretokenizer, model), ensure_ascii=False)
+    published.check_read_back(
+        "tokenizer.json",
+        model,
+        lambda: hf_read.read_tokenizer_json(text.encode(), path)[1],
+        "Hugging Face tokenizers",
+    )
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+    return ()
+
+
+def _write_vocabulary(pretokenizer: Pretokenizer, model: Model, path: Path) -> tuple[str, ...]:
+    """Write ``vocab.json``, and ``merges.txt`` beside it."""
+    pairs = published.as_pairs(model)
+    if pairs is None:
+        raise FormatError(
+            "cannot write vocab.json and merges.txt.",
+            why_unheld(model),
+            "Needed is BPE over bytes.",
+        )
+    vocab, merges = published.vocabulary_files(pretokenizer, pairs)
+    text = json.dumps(vocab, ensure_ascii=False)
+    for file, content in zip(targets(path), (text, merges), strict=True):
+        with atomic_write(file) as temporary:
+            temporary.write_text(content, encoding="utf-8", newline="\n")
+    return ()
 
 
 def targets(path: Path) -> tuple[Path, ...]:
     """Return the files that `write_as` would write."""
+    if path.name in PAIRS:
+        return path, path.with_name(PAIRS[path.name])
     return (path, tiktoken.arguments_path(path)) if path.suffix == ".tiktoken" else (path,)

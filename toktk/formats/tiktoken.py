@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -54,6 +55,7 @@ from toktk.formats.fields import (
     read_bytes,
     short,
 )
+from toktk.formats.published import check_read_back, ordinary_tokens, special_ids
 from toktk.formats.tokens import check_special_tokens, in_own_order, why_unheld
 from toktk.models.bpe import BpeModel
 from toktk.models.model import Model
@@ -358,9 +360,16 @@ def write_tiktoken(name: str, pretokenizer: Pretokenizer, model: Model, path: Pa
     Equal tokenizers of one name give equal files. Ranks are ids; special tokens have none. FormatError is
     raised where tiktoken would lose the text that the pattern leaves between two matches, too.
     """
-    if not isinstance(model, BpeModel):
+    ranks: Mapping[bytes, int]
+    if isinstance(model, BpeModel):
+        ranks, special_tokens = mergeable_ranks(model), _numbered(model.special_tokens)
+    elif isinstance(model, PairModel) and not model.characters:
+        special_tokens = special_ids(model)
+        ranks = {token: i for i, token in ordinary_tokens(model).items()}
+    else:
         raise FormatError(
-            "cannot write .tiktoken: tiktoken knows ranked merges alone.", why_unheld(model)
+            "cannot write .tiktoken: tiktoken knows ranked merges alone.",
+            why_unheld(model),
         )
     pattern = exported_pattern(pretokenizer)
     if leaves_gaps(compile_pattern(pretokenizer.pattern)):
@@ -373,15 +382,29 @@ def write_tiktoken(name: str, pretokenizer: Pretokenizer, model: Model, path: Pa
     # Can tiktoken run it?
     _encoding(RankFile(path, pattern, {bytes([b]): b for b in range(256)}, {}))
     check_special_tokens(model.special_tokens)
-    arguments = {
-        "name": name.encode(errors="replace").decode(),  # a file's name can be no UTF-8
-        "pat_str": pattern,
-        "special_tokens": {name: i for i, name in enumerate(model.special_tokens)},
-        "explicit_n_vocab": model.vocab_size,
+    if isinstance(model, PairModel):
+        read = functools.partial(PairModel.from_ranks, ranks, special_tokens)
+        check_read_back(".tiktoken", model, read, "tiktoken")
+    write_ranks(RankFile(path, pattern, ranks, special_tokens, name), path)
+
+
+def _numbered(names: Sequence[str]) -> dict[str, int]:
+    return {name: i for i, name in enumerate(names)}
+
+
+def write_ranks(file: RankFile, path: Path) -> None:
+    """Write ranks to `path`, and the other arguments of ``tiktoken.Encoding`` beside it."""
+    arguments: dict[str, Any] = {
+        "name": file.name.encode(errors="replace").decode(),  # a file's name can be no UTF-8
+        "pat_str": file.pattern,
+        "special_tokens": dict(file.special_tokens),
     }
+    ids = {*file.ranks.values(), *file.special_tokens.values()}
+    if len(ids) == max(ids) + 1:  # else there are holes, and the library wants none
+        arguments["explicit_n_vocab"] = len(ids)
     with atomic_write(path) as temporary:
-        ranks = mergeable_ranks(model).items()
-        lines = [b"%s %d\n" % (base64.b64encode(token), rank) for token, rank in ranks]
+        ranked = sorted(file.ranks.items(), key=lambda item: item[1])
+        lines = [b"%s %d\n" % (base64.b64encode(token), rank) for token, rank in ranked]
         temporary.write_bytes(b"".join(lines))
     with atomic_write(arguments_path(path)) as temporary:
         text = json.dumps(arguments, ensure_ascii=False, indent=2) + "\n"
