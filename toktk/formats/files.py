@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from toktk.errors import FormatError
-from toktk.formats import hf_folder, hf_read, hf_write, published, sentencepiece, tiktoken
+from toktk.formats import gguf, hf_folder, hf_read, hf_write, published, sentencepiece, tiktoken
 from toktk.formats.encodings import ENCODINGS
 from toktk.formats.fields import NotNative, Parts, check_regular, read_bytes
 from toktk.formats.hf_folder import PAIRS, WORD_PIECES
@@ -29,8 +29,8 @@ FOLDER_FILES = (
 )  # fmt: skip
 
 READABLE = (
-    "tokenizer.json, vocab.json with merges.txt, BERT's vocab.txt, tekken.json, .tiktoken files and "
-    "SentencePiece models"
+    "tokenizer.json, vocab.json with merges.txt, BERT's vocab.txt, tekken.json, .tiktoken and .gguf "
+    "files, and SentencePiece models"
 )
 _RANK_LINE = re.compile(rb"(?:\xef\xbb\xbf)?\s*[A-Za-z0-9+/]+={0,2}[ \t]+\d{1,9}[ \t]*[\r\n]")
 
@@ -39,7 +39,7 @@ def file_of(path: Path) -> Path:
     """Return the file that `path` means: itself, or the tokenizer in a folder, or raise FormatError.
 
     That is the first of `FOLDER_FILES` (a vocabulary of BPE with its merges), or else the only
-    ``.tiktoken``, or else the only ``.model``. The ``.tiktoken.json`` beside a ``.tiktoken`` means that one.
+    ``.tiktoken``, ``.model`` or ``.gguf``. The ``.tiktoken.json`` beside a ``.tiktoken`` means that one.
     """
     if path.name.endswith(".tiktoken.json"):
         return path.with_name(path.name.removesuffix(".json"))
@@ -54,7 +54,7 @@ def file_of(path: Path) -> Path:
         raise FormatError(
             f"{path} is a run, and no tokenizer.", f"Found: it holds {len(trained)}: {listed}."
         )
-    for ending in ("*.tiktoken", "*.model"):
+    for ending in ("*.tiktoken", "*.model", "*.gguf"):
         files = sorted(path.glob(ending))
         if len(files) == 1:
             return files[0]
@@ -63,13 +63,15 @@ def file_of(path: Path) -> Path:
             raise FormatError(f"cannot choose a tokenizer in {path}.", f"Found: {names}.")
     raise FormatError(
         f"no tokenizer in {path}.",
-        f"Looked for: {', '.join(FOLDER_FILES)}, one .tiktoken, one .model.",
+        f"Looked for: {', '.join(FOLDER_FILES)}, one .tiktoken, one .model, one .gguf.",
     )
 
 
 def file_contents(path: Path) -> tuple[bytes, Format]:
     """Return what a file holds and its format; a vocabulary of an older kind as a ``tokenizer.json``."""
     path = hf_folder.vocabulary_file(path)
+    if path.suffix == ".gguf":
+        return gguf.read_gguf(path)
     raw = read_bytes(path)
     if path.name == WORD_PIECES:
         return hf_folder.word_piece_document(raw, path), "tokenizer.json"

@@ -227,7 +227,7 @@ def write_sentencepiece(pretokenizer: Pretokenizer, model: Model, path: Path) ->
     ]
     types += [{} if matched else {proto.TYPE: proto.BYTE} for matched in model.matched.tolist()]
     scores = [0.0] * n + model.scores.tolist()
-    raw = _encoded(
+    raw = encoded_model(
         names, scores, types, n, proto.UNIGRAM, steps.prefix == "always", not whole_lines
     )
     with atomic_write(path) as temporary:
@@ -235,7 +235,7 @@ def write_sentencepiece(pretokenizer: Pretokenizer, model: Model, path: Path) ->
     return () if model.single else sentencepiece_notes(model)
 
 
-def _encoded(
+def encoded_model(
     names: list[str],
     scores: list[float],
     types: list[dict[int, int]],
@@ -293,7 +293,7 @@ def _write_pairs(pretokenizer: Pretokenizer, model: PairModel, path: Path) -> tu
     scores = [rank.get(i, 0.0) if not types[i] else 0.0 for i in range(n)]
     listed = [names[i] for i in range(n)]
     last = max(special) + 1
-    raw = _encoded(listed, scores, types, last, proto.BPE, steps.prefix == "always", True)
+    raw = encoded_model(listed, scores, types, last, proto.BPE, steps.prefix == "always", True)
     check_read_back(".model", model, lambda: read_sentencepiece(raw, path)[1], "SentencePiece")
     with atomic_write(path) as temporary:
         temporary.write_bytes(raw)

@@ -111,7 +111,7 @@ def _distinctive(path: Path) -> str:
         path = path.resolve()
     if path.name in FOLDER_FILES and not path.is_dir():
         return path.parent.name or path.stem
-    if path.suffix in (".json", ".model", ".tiktoken") and not path.is_dir():
+    if path.suffix in (".json", ".model", ".tiktoken", ".gguf") and not path.is_dir():
         return path.stem
     return path.name
 
@@ -149,7 +149,7 @@ def _unknown(written: str, name: str) -> FormatError:
         f"unknown tokenizer {written!r}.",
         f"Tried: file{_neighbor(name) or ' (none)'}, tiktoken encodings{guess}.",
         f"Use {use}, spm:<file.model>, or a "
-        "path to tokenizer.json, tekken.json, a .model, a .tiktoken, or a folder with one of them.",
+        "path to tokenizer.json, tekken.json, a .model, .tiktoken or .gguf, or a folder with one of them.",
     )
 
 
