@@ -225,12 +225,9 @@ def write_as(
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """Write a tokenizer in the format that the suffix of `path` names, or raise FormatError.
 
-    Return the files, and where ids can differ in the library that owns the format. What is there and no
-    regular file, such as a pipe or a device, is not replaced.
+    Return the files, and where ids can differ in the library that owns the format.
     """
-    for target in targets(path):
-        if target.exists():
-            check_regular(target, target.stat().st_mode, "Choose another path.")
+    check_targets(path)
     if path.suffix == ".tiktoken" and isinstance(model, BpeModel):
         agrees = tiktoken.agreement(model)
         if not agrees.proven:
@@ -240,6 +237,13 @@ def write_as(
                 f"{agrees.repeated:,} merges that spell a token anew.",
             )
     return targets(path), _write(path.stem, pretokenizer, model, path)
+
+
+def check_targets(path: Path) -> None:
+    """Refuse to replace what is no regular file, such as a pipe or a device."""
+    for target in targets(path):
+        if target.exists():
+            check_regular(target, target.stat().st_mode, "Choose another path.")
 
 
 def _write(name: str, pretokenizer: Pretokenizer, model: Model, path: Path) -> tuple[str, ...]:

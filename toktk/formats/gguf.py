@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Literal
 
 from toktk.errors import FormatError, LimitError, clipped
 from toktk.formats import sentencepiece_proto as proto
-from toktk.formats.fields import MAX_BYTES, Fields
+from toktk.formats.fields import MAX_BYTES, Fields, check_regular
 from toktk.formats.sentencepiece import encoded_model
 from toktk.pretokenizers import syntax
 from toktk.pretokenizers.patterns import PATTERNS
@@ -83,6 +83,7 @@ def read_gguf(path: Path) -> tuple[bytes, Literal["tokenizer.json", "sentencepie
         FormatError: a damaged file, or one whose tokenizer has no such form; the error names the field.
     """
     try:
+        check_regular(path, path.stat().st_mode, "Save the model to a file first.")
         with path.open("rb") as file:
             found = _fields(_Reader(file, path))
     except OSError as error:
@@ -90,9 +91,8 @@ def read_gguf(path: Path) -> tuple[bytes, Literal["tokenizer.json", "sentencepie
     fields = Fields(path)
     tokens = fields.typed(list, found.get("tokens"), f"{_WANTED}tokens")
     kinds = fields.typed(list, found.get("token_type", [proto.NORMAL] * len(tokens)), "token_type")
-    for name, listed in (("tokens", tokens), ("token_type", kinds)):
-        wanted = str if name == "tokens" else int
-        is_sound = len(listed) == len(tokens) > 0 and set(map(type, listed)) == {wanted}
+    for name, listed, kind in (("tokens", tokens, str), ("token_type", kinds, int)):
+        is_sound = len(listed) == len(tokens) > 0 and set(map(type, listed)) == {kind}
         fields.check(is_sound, f"{_WANTED}{name}", len(listed), "one entry for each id")
     fields.check_lengths(f"{_WANTED}tokens", tokens)
     model: Any = found.get("model")
@@ -102,7 +102,7 @@ def read_gguf(path: Path) -> tuple[bytes, Literal["tokenizer.json", "sentencepie
         scores = fields.typed(list, found.get("scores"), f"{_WANTED}scores")
         is_sound = len(scores) == len(tokens) and set(map(type, scores)) == {float}
         fields.check(is_sound, f"{_WANTED}scores", len(scores), "a number for each id")
-        types = [{} if kind == proto.NORMAL else {proto.TYPE: kind} for kind in kinds]
+        types = [{} if i == proto.NORMAL else {proto.TYPE: i} for i in kinds]
         prefix = found.get("add_space_prefix", True) is True
         n = len(tokens)
         return encoded_model(tokens, scores, types, n, proto.BPE, prefix, True), "sentencepiece"

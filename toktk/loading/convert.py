@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from toktk.errors import FormatError
-from toktk.formats.files import targets, write_as
+from toktk.formats.files import check_targets, targets, write_as
 from toktk.formats.sentencepiece import by_pieces, sentencepiece_notes
 from toktk.formats.tiktoken import RankFile, write_ranks
 from toktk.loading.load import open_tokenizer
@@ -26,6 +26,7 @@ def convert(spec: str, target: Path) -> tuple[Tokenizer, tuple[Path, ...], tuple
         FormatError: there is no such tokenizer, or an id would change; the first one is named.
         StorageError: a file cannot be written.
     """
+    check_targets(target)
     loaded = open_tokenizer(spec)
     native = loaded.native
     is_published = native is None or isinstance(native.model, PairModel)
