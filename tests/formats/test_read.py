@@ -137,8 +137,9 @@ def test_a_prefix_in_front_is_kept(tmp_path):
 def test_reading_needs_no_library(tokenizer, tmp_path):
     tokenizer.save(tmp_path)
     code = (
-        "import sys, pathlib; from toktk.formats.files import read_to_convert as read\n"
-        "for path in sys.argv[1:]: read(pathlib.Path(path))\n"
+        "import sys, pathlib; from toktk.formats.files import file_contents, read\n"
+        "for path in map(pathlib.Path, sys.argv[1:]):\n"
+        "    raw, format = file_contents(path); read(raw, path, format)\n"
         "print({'tokenizers', 'tiktoken', 'sentencepiece', 'toktk.tokenizer'} & set(sys.modules))"
     )
     paths = [str(tmp_path / "tokenizer.json"), str(tmp_path / "bpe-700.tiktoken")]

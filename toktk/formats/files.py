@@ -12,7 +12,7 @@ from typing import Any, Literal
 from toktk.errors import FormatError
 from toktk.formats import gguf, hf_folder, hf_read, hf_write, published, sentencepiece, tiktoken
 from toktk.formats.encodings import ENCODINGS
-from toktk.formats.fields import NotNative, Parts, check_regular, read_bytes
+from toktk.formats.fields import Parts, check_regular, read_bytes
 from toktk.formats.hf_folder import PAIRS, WORD_PIECES
 from toktk.formats.tokens import check_special_tokens, why_unheld
 from toktk.models.bpe import BpeModel
@@ -198,26 +198,6 @@ def _remove(*paths: Path) -> None:
     with contextlib.suppress(OSError):
         for path in paths:
             path.unlink(missing_ok=True)
-
-
-def read_to_convert(path: Path) -> tuple[Parts, tuple[str, ...]]:
-    """Read a file of any of the formats, or a folder that holds one, in a form that others can hold.
-
-    Besides its parts, return where its ids can differ from those of the library that owns the format.
-    """
-    path = file_of(path)
-    raw, format = file_contents(path)
-    raw, remarks = prepared(raw, path, format)
-    try:
-        parts = read(raw, path, format)
-    except NotNative as reason:
-        remark = "toktk leaves that to the file's library."
-        raise FormatError(f"cannot convert {path}.", f"Found: {reason}.", remark) from reason
-    if format != "sentencepiece":
-        return parts, remarks
-    pretokenizer, model = sentencepiece.by_pieces(raw, path, parts)
-    notes = sentencepiece.sentencepiece_notes(model) if isinstance(model, UnigramModel) else ()
-    return (pretokenizer, model), notes
 
 
 def write_as(
