@@ -154,7 +154,7 @@ def own_jsons(folder: Path) -> dict[str, Any]:
     """Return documents of tokenizer.json as toktk writes them, by name."""
     import numpy as np
 
-    from toktk.formats.files import read_to_convert
+    from toktk.formats.sentencepiece import by_pieces, read_sentencepiece
     from toktk.models.bpe import BpeModel
     from toktk.pretokenizers.pretokenizer import Pretokenizer
     from toktk.tokenizer import Tokenizer
@@ -166,8 +166,8 @@ def own_jsons(folder: Path) -> dict[str, Any]:
     # The special token has the first id.
     made = Tokenizer("own", Pretokenizer.of("o200k"), BpeModel(("<|end|>",), merges + 1))
     made.save(folder / "own")
-    (folder / "unigram.model").write_bytes(sentencepiece_models()["unigram"])
-    parts, _ = read_to_convert(folder / "unigram.model")
+    raw, path = sentencepiece_models()["unigram"], folder / "unigram.model"
+    parts = by_pieces(raw, path, read_sentencepiece(raw, path))
     Tokenizer("unigram", *parts).save(folder / "own-unigram")
     return {
         name: json.loads((folder / name / "tokenizer.json").read_text(encoding="utf-8"))

@@ -10,6 +10,7 @@ import pytest
 import sentencepiece
 import tokenizers
 from click.testing import CliRunner
+from pair_samples import ranked
 from public_samples import byte_level, byte_model, document, write
 from rank_samples import content, published
 from rank_samples import write as write_ranks
@@ -18,6 +19,7 @@ from unigram_samples import LETTERS, made, of_bytes, of_characters
 
 from toktk.cli import main
 from toktk.formats.tiktoken import load_tiktoken
+from toktk.loading.load import open_tokenizer
 from toktk.models.bpe import BpeModel
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -106,7 +108,7 @@ def test_unigram_there_and_back(unigram, tmp_path):
         ("nowhere.model", "x.json", "nowhere.model"),
         ("nowhere.tiktoken", "x.json", "nowhere.tiktoken"),
         ("nowhere.json", "x.json", "nowhere.json"),
-        ("nowhere", "x.json", "No such file"),
+        ("nowhere", "x.json", "Tried: file (none)"),
         ("empty", "x.json", "no tokenizer in"),
         ("unproven", "x.tiktoken", "other ids"),
     ],
@@ -150,7 +152,6 @@ def test_tiktoken_files_are_read_by_tiktokens_rule(tmp_path):
         ({"normalization_rule_name": "nmt_nfkc"}, "nmt_nfkc"),
         ({"add_dummy_prefix": True}, "prefix:always"),
         ({"treat_whitespace_as_suffix": True}, "treat_whitespace_as_suffix"),
-        ({"model_type": "bpe"}, "marks"),
         ({"byte_fallback": False}, "byte_fallback"),
     ],
 )
@@ -184,27 +185,98 @@ def test_usage(tmp_path):
     assert CliRunner().invoke(main, ["convert", str(tmp_path)]).exit_code == 2
 
 
-def test_published_files_say_why_no_other_format_holds_them(tmp_path, tokenizer):
-    write(tmp_path / "hf" / "tokenizer.json", BYTE_LEVEL)
-    write(
-        tmp_path / "lower" / "tokenizer.json", {**BYTE_LEVEL, "normalizer": {"type": "Lowercase"}}
-    )
-    write(tmp_path / "nfc" / "tokenizer.json", {**BYTE_LEVEL, "normalizer": {"type": "NFC"}})
+TRAPS = [
+    *TEXTS,
+    "The quick <tool> brown fox's 12345 tokens\n\n  東京",
+    "hat that  the\n",
+    "<unk> [INST]",
+]
+
+
+def agree(source, target, texts=TRAPS):
+    """Assert that the library of each file gives the same ids."""
+    mine, theirs = open_tokenizer(str(source)), open_tokenizer(str(target))
+    for text in texts:
+        assert theirs.reference.encode(text) == mine.reference.encode(text)
+        assert theirs.native is None or theirs.native.encode(text) == mine.reference.encode(text)
+    return theirs
+
+
+def test_published_files_in_other_formats(tmp_path, tokenizer):
+    hf = byte_model()
+    hf["vocab"] = {name: i for i, name in enumerate(hf["vocab"])}
+    base = document(hf, pre_tokenizer=byte_level())
+    folder = write(tmp_path / "hf" / "tokenizer.json", base).parent
     write(tmp_path / "tekken" / "tekken.json", content())
     write_ranks(tmp_path / "cl100k_base.tiktoken", published(tokenizer))
+    write_ranks(tmp_path / "gpt2.tiktoken", ranked([b"ab", b"abc", b" ab"]))
+    rank = {name: i for i, name in enumerate(hf["vocab"])}
+    in_order = sorted(hf["merges"], key=lambda pair: rank["".join(pair)])
+    assert in_order == hf["merges"]
+    config = folder / "tokenizer_config.json"
+    for source, target in [
+        ("hf", "a/tokenizer.json"),
+        ("hf", "a/vocab.json"),
+        ("hf", "a.tiktoken"),
+        ("a.tiktoken", "b.tiktoken"),
+        ("a.tiktoken", "b/tokenizer.json"),
+        ("tekken", "c.tiktoken"),
+        ("tekken", "c.json"),
+        ("cl100k_base.tiktoken", "d.json"),
+        ("cl100k_base.tiktoken", "d.tiktoken"),
+        ("gpt2.tiktoken", "f/vocab.json"),
+        ("bytes.json", "g.json"),
+    ]:
+        if source == "bytes.json":  # with the settings beside it
+            config.write_text('{"add_prefix_space": true}')
+            source = "hf"
+        result = convert(tmp_path / source, tmp_path / target)
+        assert result.exit_code == 0, result.stderr
+        agree(tmp_path / source, tmp_path / target)
+    assert (
+        json.loads((tmp_path / "g.json").read_text())["pre_tokenizer"]["add_prefix_space"] is True
+    )
+
+
+def test_bpe_over_characters_in_both_formats(tmp_path):
+    from unigram_samples import trained
+
+    (tmp_path / "x.model").write_bytes(
+        trained(model_type="bpe", byte_fallback=True, add_dummy_prefix=True)
+    )
+    assert convert(tmp_path / "x.model", tmp_path / "y.json").exit_code == 0
+    theirs = agree(tmp_path / "x.model", tmp_path / "y.json")
+    assert theirs.native.model.kind == "pairs"
+    assert convert(tmp_path / "y.json", tmp_path / "z.model").exit_code == 0
+    agree(tmp_path / "y.json", tmp_path / "z.model")
+
+
+def test_the_first_id_that_would_differ_is_named(tmp_path):
+    hf = byte_model()
+    hf["vocab"] = {name: i for i, name in enumerate(hf["vocab"])}
+    merges = hf["merges"]
+    first, last = merges[0], merges[-1]
+    swapped = {"".join(first): "".join(last), "".join(last): "".join(first)}
+    names = [swapped.get(name, name) for name in hf["vocab"]]
+    hf["vocab"] = {name: i for i, name in enumerate(names)}
+    write(tmp_path / "hf" / "tokenizer.json", document(hf, pre_tokenizer=byte_level()))
+    prefixed = document(hf, pre_tokenizer=byte_level(True))
+    lower = {**BYTE_LEVEL, "normalizer": {"type": "Lowercase"}}
+    write(tmp_path / "prefix" / "tokenizer.json", prefixed)
+    write(tmp_path / "lower" / "tokenizer.json", lower)
     for source, target, reason in [
-        ("hf", "x.tiktoken", "a published vocabulary"),
-        ("hf", "x.json", "a published vocabulary"),
+        ("hf", "x.tiktoken", "the first one that would differ is "),
         ("hf", "x.model", "a pairs model"),
-        ("lower", "x.json", "normalizer Lowercase"),
-        ("nfc", "x.json", "the normalizer NFC"),
-        ("tekken", "x.tiktoken", "a published vocabulary"),
-        ("cl100k_base.tiktoken", "x.json", "a published vocabulary"),
+        ("prefix", "x.tiktoken", "prefix:unless_space"),
+        ("prefix", "vocab.json", "pretokenizer gpt2"),
+        ("lower", "x.tiktoken", "normalizer Lowercase"),
     ]:
         result = convert(tmp_path / source, tmp_path / target)
         assert result.exit_code == 1
         assert reason in result.stderr
         assert not (tmp_path / target).exists()
+    assert convert(tmp_path / "lower", tmp_path / "z.json").exit_code == 0
+    agree(tmp_path / "lower", tmp_path / "z.json")
 
 
 def test_ranks_without_their_own_layout_file(bpe, tmp_path):
@@ -236,4 +308,4 @@ def test_a_missing_file(tmp_path):
     result = convert(tmp_path / "nope", tmp_path / "x.json")
     assert result.exit_code == 1
     assert "nope" in result.stderr
-    assert "No such file" in result.stderr
+    assert "Tried: file (none)" in result.stderr

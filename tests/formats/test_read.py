@@ -137,10 +137,18 @@ def test_a_prefix_in_front_is_kept(tmp_path):
 def test_reading_needs_no_library(tokenizer, tmp_path):
     tokenizer.save(tmp_path)
     code = (
-        "import sys, pathlib; from toktk.formats.files import read_to_convert as read\n"
-        "for path in sys.argv[1:]: read(pathlib.Path(path))\n"
+        "import sys, pathlib; from toktk.formats.files import file_contents, read\n"
+        "for path in map(pathlib.Path, sys.argv[1:]):\n"
+        "    raw, format = file_contents(path); read(raw, path, format)\n"
         "print({'tokenizers', 'tiktoken', 'sentencepiece', 'toktk.tokenizer'} & set(sys.modules))"
     )
     paths = [str(tmp_path / "tokenizer.json"), str(tmp_path / "bpe-700.tiktoken")]
     done = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, text=True)
     assert done.stdout == "set()\n", done.stderr
+
+
+def test_a_run_names_its_tokenizers(tokenizer, tmp_path):
+    for name in ("bpe-500", "bpe-700"):
+        tokenizer.save(tmp_path / "tokenizers" / name)
+    with pytest.raises(FormatError, match=r"is a run.*\n.*it holds 2: .*bpe-500, .*bpe-700\."):
+        file_of(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 
 import numpy as np
@@ -15,7 +16,10 @@ from rank_samples import published, write
 from reading import UNREAD, read_file
 
 from toktk.errors import FormatError
-from toktk.formats.tiktoken import ENCODINGS
+from toktk.formats import encodings
+from toktk.formats.encodings import ENCODINGS, KIMI
+from toktk.formats.files import beside, file_of, format_of
+from toktk.formats.tiktoken import rank_file
 from toktk.pretokenizers.patterns import PATTERNS
 
 
@@ -114,6 +118,8 @@ GOOD = b"".join(b"%s %d\n" % (base64.b64encode(bytes([b])), b) for b in range(25
         (GOOD + b"YWI= 100257\n", "100257 is given twice"),
         (GOOD + b"YWI= 999999999\n", "the id 999,999,999"),
         (b"\x00\x01\x02 not text", "line 1"),
+        (GOOD + b"\n\nYWI=\n", "line 259"),
+        (GOOD + b"YWI= 256 7\n", "line 257"),
     ],
 )
 def test_damaged(tmp_path, raw, message):
@@ -162,3 +168,90 @@ def test_bytes_that_are_no_text_are_pieces_too(tmp_path):
     read = read_file(write(tmp_path / "gpt2.tiktoken", ranked([b"\xff\xfe"])))
     ids, _ = read.model.encode_pieces(np.array([255, 254], dtype=np.uint8), np.array([0, 2]))
     assert ids.tolist() == [256]
+
+
+def test_lines_as_tiktoken_reads_them(tmp_path):
+    from tiktoken.load import load_tiktoken_bpe
+
+    rows = GOOD.splitlines()
+    variants = [
+        b"\r\n".join(rows),
+        b"\n\n" + b"\n\n\n".join(rows) + b"\n\n",
+        GOOD.replace(b" ", b"\t"),
+        GOOD.replace(b" ", b"  "),
+        GOOD.replace(b"\n", b" \t\n", 3),
+        GOOD + b" \n",
+        b"\xef\xbb\xbf" + GOOD,
+    ]
+    path = tmp_path / "gpt2.tiktoken"
+    for i, raw in enumerate(variants):
+        path.write_bytes(raw)
+        theirs = tmp_path / f"{i}.tiktoken"  # the library keeps what it read by path
+        theirs.write_bytes(raw.removeprefix(b"\xef\xbb\xbf").removesuffix(b" \n"))
+        found = rank_file(raw, path)
+        assert found.ranks == load_tiktoken_bpe(str(theirs))
+        assert found.name == "gpt2"
+        assert format_of(raw, tmp_path / "x") == "tiktoken"
+
+
+def test_a_pattern_by_its_name(tmp_path):
+    path = tmp_path / "mine.tiktoken"
+    path.write_bytes(GOOD)
+    beside = path.with_name("mine.tiktoken.json")
+    for name, pattern in {**PATTERNS, "kimi": KIMI}.items():
+        beside.write_text(json.dumps({"pat_str": name}))
+        assert rank_file(GOOD, path).pattern == pattern
+    beside.write_text('{"pat_str": "lama3"}')
+    with pytest.raises(FormatError, match=r"did you mean 'llama3'") as caught:
+        read_file(path)
+    assert str(beside) in str(caught.value)
+
+
+def test_published_ranks_are_known_by_what_is_in_them(tmp_path, monkeypatch):
+    digest = hashlib.sha256(GOOD).hexdigest()
+    monkeypatch.setitem(encodings._PUBLISHED, digest, ("x", PATTERNS["qwen2"], {"<s>": 256}))
+    path = tmp_path / "tokenizer.model"
+    for raw in (GOOD, GOOD.replace(b"\n", b"\r\n")):
+        path.write_bytes(raw)
+        read = read_file(tmp_path)
+        assert (read.pretokenizer.name, read.model.special_tokens) == ("qwen2", ("<s>",))
+
+
+def test_the_special_tokens_of_public_files():
+    """As the packages llama-models 0.3.0 and dashscope 2.0.2 list them."""
+    known = {name: special_tokens for name, _, special_tokens in encodings._PUBLISHED.values()}
+    sizes = {"llama3": (128_000, 256), "llama4": (200_000, 2048), "qwen": (151_643, 208)}
+    for name, (first, n) in (sizes | {"kimi": (163_584, 256)}).items():
+        assert sorted(known[name].values()) == list(range(first, first + n))
+    assert known["llama3"]["<|eot_id|>"] == 128_009
+    assert known["llama3"]["<|reserved_special_token_245|>"] == 128_255
+    assert known["llama4"]["<|patch|>"] == 200_092
+    assert known["llama4"]["<|reasoning_thinking_end|>"] == 201_143
+    assert known["qwen"]["<|extra_204|>"] == 151_850
+    assert known["kimi"]["[PAD]"] == 163_839
+
+
+def test_a_folder_of_kimis_kind(tmp_path):
+    config = tmp_path / "tokenizer_config.json"
+    (tmp_path / "tiktoken.model").write_bytes(GOOD + b"5p2x 256\n")
+    listed = {"257": {"content": "[BOS]", "special": True}, "260": {"content": "[X]"}}
+    config.write_text(
+        json.dumps({"tokenizer_class": "TikTokenTokenizer", "added_tokens_decoder": listed})
+    )
+    path = file_of(tmp_path)
+    found = rank_file(path.read_bytes(), path)
+    assert found.pattern == KIMI
+    assert len(found.special_tokens) == 256
+    named = {"[BOS]": 257, "<|reserved_token_258|>": 258, "[X]": 260}
+    assert named.items() <= found.special_tokens.items()
+    assert beside(b"", path, "tiktoken")[1] == config.read_bytes()
+    theirs = tiktoken.Encoding(
+        "kimi", pat_str=KIMI, mergeable_ranks=dict(found.ranks), special_tokens={}
+    )
+    assert theirs.encode_ordinary("東")[-1] == 256
+    for wrong in ({"3": {"content": "a"}}, {"x": {"content": "a"}}, {"257": "a"}, ["a"]):
+        config.write_text(
+            json.dumps({"tokenizer_class": "TikTokenTokenizer", "added_tokens_decoder": wrong})
+        )
+        with pytest.raises(FormatError, match="added_tokens_decoder"):
+            rank_file(path.read_bytes(), path)

@@ -244,6 +244,10 @@ def test_what_is_wrong_is_said_before_anything_is_counted(
     missing = str(tmp_path / "no-such-file.json")
     with pytest.raises(ToktkError, match="no-such-file"):
         bench(dataclasses.replace(plan, specs=(missing,)))
+    damaged = tmp_path / "damaged.json"
+    damaged.write_text("{")
+    with pytest.raises(ToktkError, match=r"^mine: .*damaged\.json is not valid JSON"):
+        bench(dataclasses.replace(plan, specs=(f"mine={damaged}",)))
     for wrong in ({"measures": Measures(("fertilty",))}, {"specs": ()}):
         with pytest.raises(ToktkError):
             bench(dataclasses.replace(plan, **wrong))  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ import pytest
 from public_samples import GPT2, LLAMA2, write
 
 from toktk.errors import FormatError, ToktkError
+from toktk.formats.hf_folder import SETTINGS
 from toktk.loading.load import load, open_tokenizer
 from toktk.models.pairs import PairModel
 
@@ -400,3 +401,25 @@ def test_numbers_of_a_native_tokenizer(tmp_path):
     assert loaded.native.vocab_size == loaded.reference.vocab_size
     assert loaded.native.model.special_tokens == loaded.reference.model.special_tokens
     assert loaded.native.model.tokens == loaded.reference.model.tokens
+
+
+def test_hub_repositories_give_what_lies_beside(tmp_path, monkeypatch):
+    import huggingface_hub
+    from huggingface_hub.errors import EntryNotFoundError
+
+    files = {"tokenizer.json": GPT2, "tokenizer_config.json": {"add_prefix_space": True}}
+    for name, content in files.items():
+        write(tmp_path / "sub" / name, content)
+    asked = []
+
+    def download(repository, name, revision):
+        asked.append(name)
+        if not (tmp_path / name).is_file():
+            raise EntryNotFoundError(name)
+        return str(tmp_path / name)
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    loaded = open_tokenizer("hf:org/name/sub")
+    assert asked == [f"sub/{name}" for name in ("tokenizer.json", *SETTINGS)]
+    assert loaded.label == "name-sub"
+    assert loaded.reference.model.document != (tmp_path / "sub" / "tokenizer.json").read_text()

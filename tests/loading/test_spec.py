@@ -78,8 +78,9 @@ def test_an_unknown_name_says_what_was_tried():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "=", "x=", "=x", "hf:", "hf:a b", "hf:a/b/c", "hf:/b", "tiktoken:", "tiktoken:no", "spm:no.model",
-     "no/such/tokenizer.json", "gpt:4", "a\0b", "x" * 5000, "~nobody-here/x", "label=hf:", "o200k_base "],
+    ["", "=", "x=", "=x", "hf:", "hf:a b", "hf:a/b//c", "hf:a/b/../c", "hf:/b", "tiktoken:", "tiktoken:no",
+     "spm:no.model", "no/such/tokenizer.json", "gpt:4", "a\0b", "x" * 5000, "~nobody-here/x",
+     "label=hf:", "o200k_base "],
 )  # fmt: skip
 def test_what_is_no_tokenizer_is_an_error(text):
     with pytest.raises(FormatError):
@@ -97,3 +98,35 @@ def test_an_odd_label_is_refused(tmp_path, label):
     (tmp_path / "tokenizer.json").touch()
     with pytest.raises(FormatError, match="a tokenizer cannot be called"):
         parse_spec(f"{label}={tmp_path}")
+
+
+def test_names_of_models_and_subfolders():
+    assert parse_spec("tiktoken:gpt-4o") == Spec(
+        "tiktoken:gpt-4o", "gpt-4o", "tiktoken", "o200k_base"
+    )
+    assert parse_spec("m=tiktoken:gpt-4-0314").target == "cl100k_base"
+    spec = parse_spec("hf:org/name/text/tokenizer_2@v1")
+    assert spec == Spec(
+        "hf:org/name/text/tokenizer_2@v1", "name-tokenizer_2", "hf", "org/name", "v1", "text/tokenizer_2"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("gpt-4", "Use tiktoken:gpt-4, which is cl100k_base, spm:"),
+        ("x=gpt-4", "unknown tokenizer 'x=gpt-4'."),
+        ("Qwen/Qwen3-8B", "Use hf:Qwen/Qwen3-8B, if that is what you mean; else tiktoken:cl100k_base"),
+        ("runs/bpe-50k", "Tried: file (did you mean 'bpe-llama3-50k'?), tiktoken encodings (none)."),
+        ("y=spm:runs/a.modle", "no SentencePiece model 'y=spm:runs/a.modle'"),
+        ("y=spm:runs/a.modle", "no such file (did you mean 'a.model'?)"),
+        ("z=hf:a b", "cannot understand 'z=hf:a b'"),
+    ],
+)  # fmt: skip
+def test_what_was_meant_is_said(tmp_path, monkeypatch, text, said):
+    (tmp_path / "runs" / "bpe-llama3-50k").mkdir(parents=True)
+    (tmp_path / "runs" / "a.model").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FormatError) as error:
+        parse_spec(text)
+    assert said in str(error.value)

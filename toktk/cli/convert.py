@@ -11,7 +11,7 @@ from toktk.errors import StorageError
 
 
 @click.command("convert")
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source")
 @click.option(
     "-o",
     "--output",
@@ -19,27 +19,29 @@ from toktk.errors import StorageError
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="TARGET",
-    help="tokenizer.json, NAME.model or NAME.tiktoken; the suffix says which.",
+    help="tokenizer.json, vocab.json, NAME.model or NAME.tiktoken: the name says which.",
 )
 @click.option("--force", is_flag=True, help="Overwrite what is there.")
-def command(source: Path, target: Path, force: bool) -> None:
+def command(source: str, target: Path, force: bool) -> None:
     """Write a tokenizer in the format of another library, if every id stays the same.
 
     \b
     toktk convert mine/tokenizers/unigram-50k -o mine.model
+    toktk convert tiktoken:cl100k_base -o tokenizer.json
 
-    SOURCE is any file that toktk bench reads, or a folder with one: a tokenizer.json, a tekken.json, a
-    SentencePiece .model, or a .tiktoken of a known name or with its .json.
+    SOURCE is any spec that toktk bench reads: a file, a folder, tiktoken:NAME or hf:ORG/NAME. With
+    vocab.json goes merges.txt. Where an id would change, the first one is named and nothing is written.
     """  # noqa: D301 - click wants the backspace itself
-    from toktk.formats.files import read_to_convert, targets, write_as
+    from toktk.formats.files import targets
+    from toktk.loading.convert import convert
 
     there = [path.name for path in targets(target) if path.exists()]
     if there and not force:
         raise StorageError(
             f"{target} exists.", f"Found: {', '.join(there)}.", "Overwrite with --force."
         )
-    (pretokenizer, model), notes = read_to_convert(source)
-    files, more = write_as(pretokenizer, model, target)
+    tokenizer, files, notes = convert(source, target)
     names = " and ".join(path.name for path in files)
-    what = f"{model.kind}, {model.vocab_size:,} tokens, pretokenizer {pretokenizer.name}"
-    say(f"Wrote {names}: {what}.", *(f"Note: {note}" for note in dict.fromkeys([*notes, *more])))
+    what = f"{tokenizer.model.kind}, {tokenizer.vocab_size:,} tokens"
+    what += f", pretokenizer {tokenizer.pretokenizer.name}"
+    say(f"Wrote {names}: {what}.", *(f"Note: {note}" for note in dict.fromkeys(notes)))

@@ -3,40 +3,58 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from toktk.errors import FormatError
-from toktk.formats import hf_read, hf_write, sentencepiece, tiktoken
-from toktk.formats.fields import NotNative, Parts, check_regular, read_bytes
+from toktk.formats import gguf, hf_folder, hf_read, hf_write, published, sentencepiece, tiktoken
+from toktk.formats.encodings import ENCODINGS
+from toktk.formats.fields import Parts, check_regular, read_bytes
+from toktk.formats.hf_folder import PAIRS, WORD_PIECES
+from toktk.formats.tokens import check_special_tokens, why_unheld
 from toktk.models.bpe import BpeModel
 from toktk.models.model import Model
+from toktk.models.pairs import PairModel
 from toktk.models.unigram import UnigramModel
+from toktk.paths import atomic_write
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 Format = Literal["tokenizer.json", "tekken", "tiktoken", "sentencepiece"]
 
-FOLDER_FILES = ("tokenizer.json", "tekken.json", "tokenizer.model")
+FOLDER_FILES = (
+    "tokenizer.json", "tekken.json", "tokenizer.model", "tiktoken.model", *PAIRS, WORD_PIECES,
+)  # fmt: skip
 
-_RANK_LINE = re.compile(rb"[A-Za-z0-9+/]+={0,2} \d{1,9}\r?\n")
+READABLE = (
+    "tokenizer.json, vocab.json with merges.txt, BERT's vocab.txt, tekken.json, .tiktoken and .gguf "
+    "files, and SentencePiece models"
+)
+_RANK_LINE = re.compile(rb"(?:\xef\xbb\xbf)?\s*[A-Za-z0-9+/]+={0,2}[ \t]+\d{1,9}[ \t]*[\r\n]")
 
 
 def file_of(path: Path) -> Path:
     """Return the file that `path` means: itself, or the tokenizer in a folder, or raise FormatError.
 
-    That is the first of `FOLDER_FILES`, or else the only ``.tiktoken``, or else the only
-    ``.model``. The ``.tiktoken.json`` beside a ``.tiktoken`` means that one.
+    That is the first of `FOLDER_FILES` (a vocabulary of BPE with its merges), or else the only
+    ``.tiktoken``, ``.model`` or ``.gguf``. The ``.tiktoken.json`` beside a ``.tiktoken`` means that one.
     """
     if path.name.endswith(".tiktoken.json"):
         return path.with_name(path.name.removesuffix(".json"))
     if not path.is_dir():
         return path
     for name in FOLDER_FILES:
-        if (path / name).is_file():
+        if (path / name).is_file() and (path / PAIRS.get(name, name)).is_file():
             return path / name
-    for ending in ("*.tiktoken", "*.model"):
+    trained = sorted(found.parent for found in path.glob("tokenizers/*/tokenizer.json"))
+    if trained:
+        listed = ", ".join(map(str, trained[:5])) + (", …" if len(trained) > 5 else "")
+        raise FormatError(
+            f"{path} is a run, and no tokenizer.", f"Found: it holds {len(trained)}: {listed}."
+        )
+    for ending in ("*.tiktoken", "*.model", "*.gguf"):
         files = sorted(path.glob(ending))
         if len(files) == 1:
             return files[0]
@@ -45,8 +63,21 @@ def file_of(path: Path) -> Path:
             raise FormatError(f"cannot choose a tokenizer in {path}.", f"Found: {names}.")
     raise FormatError(
         f"no tokenizer in {path}.",
-        f"Looked for: {', '.join(FOLDER_FILES)}, one .tiktoken, one .model.",
+        f"Looked for: {', '.join(FOLDER_FILES)}, one .tiktoken, one .model, one .gguf.",
     )
+
+
+def file_contents(path: Path) -> tuple[bytes, Format]:
+    """Return what a file holds and its format; a vocabulary of an older kind as a ``tokenizer.json``."""
+    path = hf_folder.vocabulary_file(path)
+    if path.suffix == ".gguf":
+        return gguf.read_gguf(path)
+    raw = read_bytes(path)
+    if path.name == WORD_PIECES:
+        return hf_folder.word_piece_document(raw, path), "tokenizer.json"
+    if hf_folder.is_vocabulary(raw):
+        return hf_folder.pair_document(raw, path), "tokenizer.json"
+    return raw, format_of(raw, path)
 
 
 def format_of(raw: bytes, path: Path) -> Format:
@@ -61,8 +92,13 @@ def format_of(raw: bytes, path: Path) -> Format:
     raise FormatError(
         f"cannot tell what {path} is.",
         f"Found: it begins with {raw[:24]!r}.",
-        "Readable are tokenizer.json, tekken.json, .tiktoken files and SentencePiece models.",
+        f"Readable are {READABLE}.",
     )
+
+
+def prepared(raw: bytes, path: Path, format: Format) -> tuple[bytes, tuple[str, ...]]:
+    """Return a file with the settings beside it in it, and where transformers may differ."""
+    return hf_folder.configured(raw, path) if format == "tokenizer.json" else (raw, ())
 
 
 def read(raw: bytes, path: Path, format: Format) -> Parts:
@@ -83,12 +119,16 @@ def read(raw: bytes, path: Path, format: Format) -> Parts:
 
 
 def beside(raw: bytes, path: Path, format: Format) -> list[bytes]:
-    """Return what decides ids besides `raw`: a ``.tiktoken`` holds neither pattern nor special tokens."""
+    """Return what decides ids besides `raw`: settings, or what a ``.tiktoken`` does not hold."""
+    if format == "tokenizer.json":
+        return hf_folder.settings_bytes(path)
     if format != "tiktoken":
         return []
     if tiktoken.arguments_path(path).exists():
         return [read_bytes(tiktoken.arguments_path(path))]
-    return [repr(tiktoken.ENCODINGS.get(path.stem)).encode()]
+    config = tiktoken.config_path(path)
+    named = repr(ENCODINGS.get(path.stem)).encode()
+    return [named, read_bytes(config)] if config.is_file() else [named]
 
 
 @dataclass(frozen=True)
@@ -160,37 +200,14 @@ def _remove(*paths: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def read_to_convert(path: Path) -> tuple[Parts, tuple[str, ...]]:
-    """Read a file of any of the formats, or a folder that holds one, in a form that others can hold.
-
-    Besides its parts, return where its ids can differ from those of the library that owns the format.
-    """
-    path = file_of(path)
-    raw = read_bytes(path)
-    format = format_of(raw, path)
-    try:
-        parts = read(raw, path, format)
-    except NotNative as reason:
-        remark = "toktk leaves that to the file's library."
-        raise FormatError(f"cannot convert {path}.", f"Found: {reason}.", remark) from reason
-    if format != "sentencepiece":
-        return parts, ()
-    pretokenizer, model = sentencepiece.by_pieces(raw, path, parts)
-    notes = sentencepiece.sentencepiece_notes(model) if isinstance(model, UnigramModel) else ()
-    return (pretokenizer, model), notes
-
-
 def write_as(
     pretokenizer: Pretokenizer, model: Model, path: Path
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """Write a tokenizer in the format that the suffix of `path` names, or raise FormatError.
 
-    Return the files, and where ids can differ in the library that owns the format. What is there and no
-    regular file, such as a pipe or a device, is not replaced.
+    Return the files, and where ids can differ in the library that owns the format.
     """
-    for target in targets(path):
-        if target.exists():
-            check_regular(target, target.stat().st_mode, "Choose another path.")
+    check_targets(path)
     if path.suffix == ".tiktoken" and isinstance(model, BpeModel):
         agrees = tiktoken.agreement(model)
         if not agrees.proven:
@@ -202,8 +219,19 @@ def write_as(
     return targets(path), _write(path.stem, pretokenizer, model, path)
 
 
+def check_targets(path: Path) -> None:
+    """Refuse to replace what is no regular file, such as a pipe or a device."""
+    for target in targets(path):
+        if target.exists():
+            check_regular(target, target.stat().st_mode, "Choose another path.")
+
+
 def _write(name: str, pretokenizer: Pretokenizer, model: Model, path: Path) -> tuple[str, ...]:
     """Return where ids can differ in the file that this writes."""
+    if path.name in PAIRS:
+        return _write_vocabulary(pretokenizer, model, path)
+    if path.suffix == ".json" and isinstance(model, PairModel):
+        return _write_published(pretokenizer, model, path)
     if path.suffix == ".json":
         return hf_write.write_tokenizer_json(pretokenizer, model, path)
     if path.suffix == ".model":
@@ -211,10 +239,47 @@ def _write(name: str, pretokenizer: Pretokenizer, model: Model, path: Path) -> t
     if path.suffix == ".tiktoken":
         tiktoken.write_tiktoken(name, pretokenizer, model, path)
         return ()
-    known = "tokenizer.json, x.model, x.tiktoken"
+    known = "tokenizer.json, vocab.json, x.model, x.tiktoken"
     raise FormatError(f"cannot tell the format of {path}.", f"Known are: {known}.")
+
+
+def _write_published(pretokenizer: Pretokenizer, model: PairModel, path: Path) -> tuple[str, ...]:
+    """Write a ``tokenizer.json`` of which the same model is read again."""
+    check_special_tokens(model.special_tokens)
+    to_document = (
+        published.character_document if model.characters else published.byte_level_document
+    )
+    text = json.dumps(to_document(pretokenizer, model), ensure_ascii=False)
+    published.check_read_back(
+        "tokenizer.json",
+        model,
+        lambda: hf_read.read_tokenizer_json(text.encode(), path)[1],
+        "Hugging Face tokenizers",
+    )
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+    return ()
+
+
+def _write_vocabulary(pretokenizer: Pretokenizer, model: Model, path: Path) -> tuple[str, ...]:
+    """Write ``vocab.json``, and ``merges.txt`` beside it."""
+    pairs = published.as_pairs(model)
+    if pairs is None:
+        raise FormatError(
+            "cannot write vocab.json and merges.txt.",
+            why_unheld(model),
+            "Needed is BPE over bytes.",
+        )
+    vocab, merges = published.vocabulary_files(pretokenizer, pairs)
+    text = json.dumps(vocab, ensure_ascii=False)
+    for file, content in zip(targets(path), (text, merges), strict=True):
+        with atomic_write(file) as temporary:
+            temporary.write_text(content, encoding="utf-8", newline="\n")
+    return ()
 
 
 def targets(path: Path) -> tuple[Path, ...]:
     """Return the files that `write_as` would write."""
+    if path.name in PAIRS:
+        return path, path.with_name(PAIRS[path.name])
     return (path, tiktoken.arguments_path(path)) if path.suffix == ".tiktoken" else (path,)

@@ -4,7 +4,7 @@ Special tokens are the one difference by design: in text the library takes them 
 unless its ``encode_special_tokens`` is set, and toktk takes them for text.
 
 BPE: the library encodes by the same rule as toktk (lowest rank first, listed pairs only), so ids
-are equal by construction.
+are equal by construction. Published vocabularies are in toktk.formats.published.
 
 WordPiece without a prefix holds greedy models. It looks for the longest entry from the left, as
 toktk does, and over all bytes it always finds one. It finds special tokens too, if characters that

@@ -11,12 +11,13 @@ after another character, nothing merges there, and the text can be cut at each s
 symbols are found first, after the space in front was added, and never merge: they cut the text, and
 each is a whole token.
 
-Writing: unigram with byte fallback alone. SentencePiece finds the best path through a whole line, toktk
-through each piece of it. Both are the same where no token reaches over a cut. Two differences remain,
-and are told to who saves: SentencePiece writes a space as U+2581 and so takes U+2581 in text for a
-space; and it adds scores in float32, from the start of a line to its end. Sums of multiples of
-2**-10, as toktk's trainer gives, are exact there down to -16,384; beyond that, and with other
-scores, two paths whose sums are nearly equal can change places.
+Writing: BPE over characters (scores are ranks), and unigram with byte fallback. For the latter,
+SentencePiece finds the best path through a whole line, toktk through each piece of it. Both are the
+same where no token reaches over a cut. Two differences remain, and are told to who saves:
+SentencePiece writes a space as U+2581 and so takes U+2581 in text for a space; and it adds scores in
+float32, from the start of a line to its end. Sums of multiples of 2**-10, as toktk's trainer gives,
+are exact there down to -16,384; beyond that, and with other scores, two paths whose sums are nearly
+equal can change places.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ import numpy as np
 from toktk.errors import FormatError, LimitError, clipped
 from toktk.formats import sentencepiece_proto as proto
 from toktk.formats.fields import NotNative, Parts, short
+from toktk.formats.published import character_names, check_read_back
 from toktk.formats.sentencepiece_proto import encode_field, encode_message
 from toktk.formats.tokens import (
     MARK,
@@ -205,8 +207,10 @@ def write_sentencepiece(pretokenizer: Pretokenizer, model: Model, path: Path) ->
 
     Equal tokenizers give equal files.
     """
+    if isinstance(model, PairModel) and model.characters:
+        return _write_pairs(pretokenizer, model, path)
     if not isinstance(model, UnigramModel):
-        needed = "a unigram model: nothing else encodes by the same rule"
+        needed = "a unigram model, or BPE over characters: nothing else encodes by the same rule"
         raise _refused(f"a {model.kind} model", needed)
     steps = pretokenizer.normalizer
     if steps == Normalizer(marks=True, prefix=steps.prefix) and steps.prefix != "unless_space":
@@ -223,28 +227,77 @@ def write_sentencepiece(pretokenizer: Pretokenizer, model: Model, path: Path) ->
     ]
     types += [{} if matched else {proto.TYPE: proto.BYTE} for matched in model.matched.tolist()]
     scores = [0.0] * n + model.scores.tolist()
+    raw = encoded_model(
+        names, scores, types, n, proto.UNIGRAM, steps.prefix == "always", not whole_lines
+    )
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(raw)
+    return () if model.single else sentencepiece_notes(model)
+
+
+def encoded_model(
+    names: list[str],
+    scores: list[float],
+    types: list[dict[int, int]],
+    n_special: int,
+    kind: int,
+    prefix: bool,
+    splits: bool,
+) -> bytes:
+    """Return the bytes of a model; text is taken as it is, behind a space with `prefix`."""
     pieces = [
-        encode_field(proto.PIECE, encode_message({proto.TEXT: name, proto.SCORE: score, **kind}))
-        for name, score, kind in zip(names, scores, types, strict=True)
+        encode_field(proto.PIECE, encode_message({proto.TEXT: name, proto.SCORE: score, **type_}))
+        for name, score, type_ in zip(names, scores, types, strict=True)
     ]
     trainer: dict[int, int] = {
-        proto.MODEL_TYPE: proto.UNIGRAM,
+        proto.MODEL_TYPE: kind,
         proto.VOCAB_SIZE: len(names),
         proto.BYTE_FALLBACK: True,
-        proto.SPLIT_BY_WHITESPACE: not whole_lines,
+        proto.SPLIT_BY_WHITESPACE: splits,
     }
     for name, number in proto.IDS.items():
-        trainer[number] = names.index(name) if name in names[:n] else -1
+        trainer[number] = names.index(name) if name in names[:n_special] else -1
     normalizer = {
         proto.NAME: "identity",
-        proto.DUMMY_PREFIX: steps.prefix == "always",
+        proto.DUMMY_PREFIX: prefix,
         proto.REMOVE_WHITESPACES: False,
         proto.ESCAPE: True,
     }
     specs = {proto.TRAINER: encode_message(trainer), proto.NORMALIZER: encode_message(normalizer)}
+    return b"".join(pieces) + encode_message(specs)
+
+
+def _write_pairs(pretokenizer: Pretokenizer, model: PairModel, path: Path) -> tuple[str, ...]:
+    """Write BPE over characters: the score of a token is its rank, and those of single characters follow."""
+    steps, special = pretokenizer.normalizer, set(model.special_ids.tolist())
+    if steps != Normalizer(marks=True, prefix=steps.prefix) or steps.prefix == "unless_space":
+        needed = "spaces as U+2581, with one in front of every text or of none"
+        raise _refused(f"the normalizer {steps.signature}", needed)
+    if pretokenizer.before or pretokenizer.added or model.whole.any():
+        raise _refused("added tokens that are sought in text", "none")
+    if "<unk>" not in model.special_tokens:
+        raise _refused("no special token <unk>", "one, though it is never given out")
+    names, n = character_names(model), model.vocab_size
+    holes = sorted(set(range(n)).difference(names))
+    if holes:
+        raise _refused(f"no token of the id {holes[0]:,}", "one for each id")
+    ranked = model.pairs[np.argsort(model.pairs[:, 3], kind="stable"), 2].tolist()
+    rank = {i: float(-r) for r, i in enumerate(dict.fromkeys(ranked))}
+    types: list[dict[int, int]] = [{}] * n
+    for i in model.byte_ids.tolist():
+        types[i] = {proto.TYPE: proto.BYTE}
+    for name, i in zip(model.special_tokens, model.special_ids.tolist(), strict=True):
+        types[i] = {proto.TYPE: proto.UNKNOWN if name == "<unk>" else proto.CONTROL}
+    others = [i for i in range(n) if i not in rank and not types[i]]
+    rank |= {i: float(-len(ranked) - k) for k, i in enumerate(others)}
+    scores = [rank.get(i, 0.0) if not types[i] else 0.0 for i in range(n)]
+    listed = [names[i] for i in range(n)]
+    last = max(special) + 1
+    raw = encoded_model(listed, scores, types, last, proto.BPE, steps.prefix == "always", True)
+    check_read_back(".model", model, lambda: read_sentencepiece(raw, path)[1], "SentencePiece")
     with atomic_write(path) as temporary:
-        temporary.write_bytes(b"".join(pieces) + encode_message(specs))
-    return () if model.single else sentencepiece_notes(model)
+        temporary.write_bytes(raw)
+    return (".model: U+2581 in text is a space to SentencePiece.",)
 
 
 def sentencepiece_notes(model: UnigramModel) -> tuple[str, ...]:

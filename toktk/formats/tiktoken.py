@@ -1,8 +1,9 @@
 """``.tiktoken``, the format of OpenAI's library: a token in base64 and its rank on each line.
 
-The file holds ranks alone. tiktoken itself knows pattern and special tokens of OpenAI's encodings,
-and the file's name says which one it is; otherwise they are in ``<name>.tiktoken.json`` beside it,
-whose keys are the arguments of ``tiktoken.Encoding`` other than the ranks.
+The file holds ranks alone. Pattern and special tokens are in ``<name>.tiktoken.json`` beside it, whose
+keys are the arguments of ``tiktoken.Encoding`` other than the ranks; `pat_str` may be the name of one of
+toktk's patterns. Without it, toktk knows the files of OpenAI by name, and some public ones by what is in
+them (toktk.formats.encodings). Kimi's folders have special tokens in a ``tokenizer_config.json``.
 
 Two rules, one result. toktk and Hugging Face tokenizers merge *listed* pairs, the lowest rank
 first. tiktoken merges any two neighbors that together spell a token, the lowest rank first, and
@@ -25,6 +26,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -34,7 +36,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toktk.errors import FormatError, clipped
+from toktk.errors import FormatError, clipped, did_you_mean
+from toktk.formats.encodings import (
+    ENCODINGS,
+    KIMI,
+    kimi_tokens,
+    named_encoding,
+    published_encoding,
+)
 from toktk.formats.fields import (
     Fields,
     NotNative,
@@ -44,7 +53,9 @@ from toktk.formats.fields import (
     left_to_library,
     parse_json,
     read_bytes,
+    short,
 )
+from toktk.formats.published import check_read_back, ordinary_tokens, special_ids
 from toktk.formats.tokens import check_special_tokens, in_own_order, why_unheld
 from toktk.models.bpe import BpeModel
 from toktk.models.model import Model
@@ -61,37 +72,8 @@ if TYPE_CHECKING:
     import tiktoken
 
 _LINES = 100_000  # read at once
+_NAME = re.compile(r"\w[\w-]*", re.ASCII)
 
-_END, _PROMPT = "<|endoftext|>", "<|endofprompt|>"
-_MIDDLE = ("<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>")
-_GPT2 = ("gpt2", {_END: 50_256})
-_HARMONY = {
-    "<|startoftext|>": 199_998,
-    _END: 199_999,
-    "<|return|>": 200_002,
-    "<|constrain|>": 200_003,
-    "<|channel|>": 200_005,
-    "<|start|>": 200_006,
-    "<|end|>": 200_007,
-    "<|message|>": 200_008,
-    "<|call|>": 200_012,
-    _PROMPT: 200_018,
-}
-_RESERVED = set(range(200_000, 201_088)).difference(_HARMONY.values())
-_HARMONY |= {f"<|reserved_{i}|>": i for i in sorted(_RESERVED)}
-# By the name of the file: the name of the pattern, and the special tokens; as tiktoken 0.14 has them.
-ENCODINGS: Mapping[str, tuple[str, Mapping[str, int]]] = {
-    "gpt2": _GPT2,
-    "r50k_base": _GPT2,
-    "p50k_base": _GPT2,
-    "p50k_edit": ("gpt2", {_END: 50_256} | {name: 50_281 + i for i, name in enumerate(_MIDDLE)}),
-    "cl100k_base": (
-        "cl100k",
-        {_END: 100_257, _PROMPT: 100_276} | {name: 100_258 + i for i, name in enumerate(_MIDDLE)},
-    ),
-    "o200k_base": ("o200k", {_END: 199_999, _PROMPT: 200_018}),
-    "o200k_harmony": ("o200k", _HARMONY),
-}
 # Of files that list none, as versions up to v7; the rest is called <SPECIAL_20> and so on.
 _SPECIAL_TOKENS = (
     "<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]",
@@ -148,14 +130,7 @@ def rank_file(raw: bytes, path: Path, is_tekken: bool = False) -> RankFile:
     Fields(path).check_lengths("ranks", ranks)
     beside = arguments_path(path)
     if not beside.exists():
-        if path.stem not in ENCODINGS:
-            raise FormatError(
-                f"cannot read {path}: a .tiktoken file without its pattern.",
-                f"Found: neither {beside.name} nor the name of an encoding: {', '.join(ENCODINGS)}.",
-                f'Write {{"pat_str": "…", "special_tokens": {{"<|endoftext|>": {len(ranks)}}}}} there.',
-            )
-        pattern_name, known_tokens = ENCODINGS[path.stem]
-        return RankFile(path, PATTERNS[pattern_name], ranks, known_tokens, name=path.stem)
+        return _without_arguments(path, ranks)
     fields, arguments = Fields(beside), parse_json(read_bytes(beside), beside)
     name = fields.typed(str, arguments.get("name", path.stem), "name", "a string")
     pattern: Any = arguments.get("pat_str")
@@ -163,6 +138,7 @@ def rank_file(raw: bytes, path: Path, is_tekken: bool = False) -> RankFile:
     special_tokens = fields.typed(dict, arguments.get("special_tokens", {}), "special_tokens")
     are_ids = all(is_text(key) and type(i) is int for key, i in special_tokens.items())
     fields.check(is_text(pattern), "pat_str", pattern, "a split pattern")
+    pattern = _pattern_of(fields, pattern)
     fields.check_pattern("pat_str", pattern)
     fields.check(are_ids, "special_tokens", special_tokens, "names with their ids")
     fields.check_ids("special_tokens", special_tokens, len(ranks) + len(special_tokens))
@@ -178,12 +154,70 @@ def rank_file(raw: bytes, path: Path, is_tekken: bool = False) -> RankFile:
     return RankFile(path, pattern, ranks, special_tokens, name=name)
 
 
+def _pattern_of(fields: Fields, text: str) -> str:
+    """Return the pattern that ``pat_str`` is, or names; a name that toktk does not know is an error."""
+    known = PATTERNS | {"kimi": KIMI}
+    if text not in known and _NAME.fullmatch(text):
+        wanted = f"a pattern, or one of the names {', '.join(known)}"
+        raise fields.error("pat_str", f"the name {text!r}{did_you_mean(text, known)}", wanted)
+    return known.get(text, text)
+
+
+def _without_arguments(path: Path, ranks: dict[bytes, int]) -> RankFile:
+    """Return what is known of ranks by the name of their file, by what they are, or by their folder."""
+    config = config_path(path)
+    names: dict[int, str] = {}
+    is_kimi = False
+    if config.is_file():
+        settings = parse_json(read_bytes(config), config)
+        is_kimi = settings.get("tokenizer_class") == "TikTokenTokenizer"
+        names = _config_tokens(Fields(config), settings.get("added_tokens_decoder", {}))
+    encoding = named_encoding(path.stem) or published_encoding(ranks)
+    n = len(ranks)
+    if is_kimi or (encoding is not None and encoding[1] == KIMI):
+        foreign = next((i for i in names if not n <= i < n + 256), None)
+        wanted = f"ids from {n:,} to {n + 255:,}, behind the ranks"
+        Fields(config).check(foreign is None, "added_tokens_decoder", foreign, wanted)
+        if names or encoding is None:
+            encoding = ("kimi", KIMI, kimi_tokens(n, names))
+    if encoding is None:
+        example = json.dumps({"pat_str": "llama3", "special_tokens": {"<name>": n}})
+        raise FormatError(
+            f"cannot read {path}: a .tiktoken file without its pattern.",
+            f"Found: neither {arguments_path(path).name} nor an encoding that toktk knows by its name "
+            f"({', '.join(ENCODINGS)}) or by its ranks (Llama 3 and 4, Qwen, Kimi, OpenAI's).",
+            f"Write {example} there: its pattern, or the name of a pattern (toktk ls pretokenizers).",
+        )
+    name, pattern, special_tokens = encoding
+    return RankFile(path, pattern, ranks, special_tokens, name=name)
+
+
+def config_path(path: Path) -> Path:
+    """Return the file with the settings of a folder that a tokenizer lies in."""
+    return path.with_name("tokenizer_config.json")
+
+
+def _config_tokens(fields: Fields, listed: Any) -> dict[int, str]:
+    """Return {id: name} of the field ``added_tokens_decoder``."""
+    names = {}
+    for key, entry in fields.typed(dict, listed, "added_tokens_decoder").items():
+        name: Any = entry.get("content") if isinstance(entry, dict) else None
+        is_sound = is_text(name) and re.fullmatch("[0-9]{1,9}", key) is not None
+        fields.check(
+            is_sound, f"added_tokens_decoder[{short(key)}]", entry, "an id with its content"
+        )
+        names[int(key)] = name
+    return names
+
+
 def _parse_ranks(raw: bytes, path: Path) -> dict[bytes, int]:
     """Return {token: rank} of a ``.tiktoken`` file; a damaged line is named.
 
-    Many lines are read at once. If one is damaged, they are read one by one, which takes longer.
+    As in tiktoken, any white space stands between the two, and empty lines mean nothing. Many lines
+    are read at once. If one is damaged, they are read one by one, which takes longer.
     """
-    lines = raw.splitlines()
+    listed = raw.removeprefix(b"\xef\xbb\xbf").splitlines()
+    lines = [line for line in listed if line and not line.isspace()]
     ranks: dict[bytes, int] = {}
     for first in range(0, len(lines), _LINES):
         ranks |= _ranks_of(lines[first : first + _LINES])
@@ -191,16 +225,19 @@ def _parse_ranks(raw: bytes, path: Path) -> dict[bytes, int]:
             break
     if len(ranks) < len(lines):
         ranks = {}
-        for number, line in enumerate(lines, start=1):
-            text, _, rank = line.partition(b" ")
-            token = _base64_token(text)
-            if not token or token in ranks or not re.fullmatch(rb"\d{1,9}", rank):
+        for number, line in enumerate(listed, start=1):
+            words = line.split()
+            if not words:
+                continue
+            token = _base64_token(words[0])
+            is_rank = len(words) == 2 and re.fullmatch(rb"\d{1,9}", words[1])
+            if not token or token in ranks or not is_rank:
                 raise FormatError(
                     f"{path} is damaged: line {number}.",
                     f"Found: {line[:80]!r}.",
                     "Each line is a new token in base64, a space and its rank.",
                 )
-            ranks[token] = int(rank)
+            ranks[token] = int(words[1])
     missing = next((b for b in range(256) if bytes([b]) not in ranks), None)
     if missing is not None:
         raise FormatError(f"{path} is damaged.", f"Found: no rank for the byte {missing:#04x}.")
@@ -210,6 +247,9 @@ def _parse_ranks(raw: bytes, path: Path) -> dict[bytes, int]:
 def _ranks_of(lines: Sequence[bytes]) -> dict[bytes, int]:
     """Return {token: rank} of lines; nothing if one is damaged."""
     flat = b" ".join(lines).split(b" ")
+    if len(flat) != 2 * len(lines) or not flat[1].isdigit():  # more than one blank, or a tab
+        lines = [b" ".join(line.split()) for line in lines]
+        flat = b" ".join(lines).split(b" ")
     numbers = flat[1::2]
     has_pairs = {line.count(b" ") for line in lines} == {1}
     are_ranks = b"".join(numbers).isdigit() and set(map(len, numbers)) <= set(range(1, 10))
@@ -322,9 +362,16 @@ def write_tiktoken(name: str, pretokenizer: Pretokenizer, model: Model, path: Pa
     Equal tokenizers of one name give equal files. Ranks are ids; special tokens have none. FormatError is
     raised where tiktoken would lose the text that the pattern leaves between two matches, too.
     """
-    if not isinstance(model, BpeModel):
+    ranks: Mapping[bytes, int]
+    if isinstance(model, BpeModel):
+        ranks, special_tokens = mergeable_ranks(model), _numbered(model.special_tokens)
+    elif isinstance(model, PairModel) and not model.characters:
+        special_tokens = special_ids(model)
+        ranks = {token: i for i, token in ordinary_tokens(model).items()}
+    else:
         raise FormatError(
-            "cannot write .tiktoken: tiktoken knows ranked merges alone.", why_unheld(model)
+            "cannot write .tiktoken: tiktoken knows ranked merges alone.",
+            why_unheld(model),
         )
     pattern = exported_pattern(pretokenizer)
     if leaves_gaps(compile_pattern(pretokenizer.pattern)):
@@ -337,15 +384,29 @@ def write_tiktoken(name: str, pretokenizer: Pretokenizer, model: Model, path: Pa
     # Can tiktoken run it?
     _encoding(RankFile(path, pattern, {bytes([b]): b for b in range(256)}, {}))
     check_special_tokens(model.special_tokens)
-    arguments = {
-        "name": name.encode(errors="replace").decode(),  # a file's name can be no UTF-8
-        "pat_str": pattern,
-        "special_tokens": {name: i for i, name in enumerate(model.special_tokens)},
-        "explicit_n_vocab": model.vocab_size,
+    if isinstance(model, PairModel):
+        read = functools.partial(PairModel.from_ranks, ranks, special_tokens)
+        check_read_back(".tiktoken", model, read, "tiktoken")
+    write_ranks(RankFile(path, pattern, ranks, special_tokens, name), path)
+
+
+def _numbered(names: Sequence[str]) -> dict[str, int]:
+    return {name: i for i, name in enumerate(names)}
+
+
+def write_ranks(file: RankFile, path: Path) -> None:
+    """Write ranks to `path`, and the other arguments of ``tiktoken.Encoding`` beside it."""
+    arguments: dict[str, Any] = {
+        "name": file.name.encode(errors="replace").decode(),  # a file's name can be no UTF-8
+        "pat_str": file.pattern,
+        "special_tokens": dict(file.special_tokens),
     }
+    ids = {*file.ranks.values(), *file.special_tokens.values()}
+    if len(ids) == max(ids) + 1:  # else there are holes, and the library wants none
+        arguments["explicit_n_vocab"] = len(ids)
     with atomic_write(path) as temporary:
-        ranks = mergeable_ranks(model).items()
-        lines = [b"%s %d\n" % (base64.b64encode(token), rank) for token, rank in ranks]
+        ranked = sorted(file.ranks.items(), key=lambda item: item[1])
+        lines = [b"%s %d\n" % (base64.b64encode(token), rank) for token, rank in ranked]
         temporary.write_bytes(b"".join(lines))
     with atomic_write(arguments_path(path)) as temporary:
         text = json.dumps(arguments, ensure_ascii=False, indent=2) + "\n"

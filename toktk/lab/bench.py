@@ -59,7 +59,9 @@ class Bench:
         with meter.step("load", "", len(plan.specs), "tokenizers") as advance:
             for label, spec in plan.labels.items():
                 try:
-                    self.loaded[label] = open_tokenizer(spec)
+                    self.loaded[label] = loaded = open_tokenizer(spec)
+                    for note in loaded.notes:
+                        meter.remark(f"{label}: {note}")
                 except ToktkError as error:
                     self._fail(label, error)
                 advance(1)
@@ -132,5 +134,7 @@ class Bench:
         if self.tokenizers:
             return
         if len(self.failed) == 1:
-            raise next(iter(self.failed.values()))
+            label, error = next(iter(self.failed.items()))
+            error.args = (f"{label}: {error.args[0]}", *error.args[1:])
+            raise error
         raise without_figures("no tokenizer can be measured.", self.failed)

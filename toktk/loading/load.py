@@ -20,7 +20,7 @@ from toktk.cache import Store
 from toktk.encoder import Encoder
 from toktk.errors import FormatError, LimitError, ToktkError, in_a_line
 from toktk.formats.fields import NotNative, Parts, read_bytes
-from toktk.formats.files import Format, beside, format_of, read
+from toktk.formats.files import Format, beside, file_contents, prepared, read
 from toktk.formats.tiktoken import RankFile, rank_file
 from toktk.loading.spec import find_encoding, find_file, parse_spec
 from toktk.loading.torture import TORTURE
@@ -31,8 +31,8 @@ from toktk.runtime import gc_off
 from toktk.texts import utf8
 from toktk.tokenizer import Tokenizer
 
-# Pretokenizer and model of a file, or None and why the library has to run it.
-_Contents = tuple[Parts | None, str]
+# Pretokenizer and model of a file, or None and why the library has to run it; and notes.
+_Contents = tuple[Parts | None, str, tuple[str, ...]]
 
 _NAMES = 200  # of its added and special tokens, so many are tried, if they are
 _NAME = 1000  # characters at most
@@ -54,6 +54,7 @@ class Loaded:
         why: what that is; empty where `native` is there.
         library: the library's name and version, such as ``tokenizers 0.23.3``.
         build: returns the library's model; loads it at the first call.
+        notes: where other software may give other ids.
     """
 
     label: str
@@ -63,6 +64,7 @@ class Loaded:
     why: str
     library: str
     build: Callable[[], Model]
+    notes: tuple[str, ...] = ()
 
     @functools.cached_property
     def reference(self) -> Tokenizer:
@@ -106,7 +108,8 @@ def load(spec: str, documents: Sequence[str] = ()) -> Tokenizer:
     """Load a tokenizer: ``hf:org/name[@revision]``, ``tiktoken:name``, ``spm:file.model``, or a path.
 
     A path is that of a tokenizer.json, a tekken.json, a SentencePiece model or a .tiktoken file, which are
-    told apart by their contents, or of a folder with one of them. ``label=`` in front names it. The
+    told apart by their contents, of a vocab.json with merges.txt or a vocab.txt, or of a folder with one
+    of them. The settings of transformers in its folder count. ``label=`` in front names it. The
     network is asked for ``hf:`` and ``tiktoken:`` alone, and only for what is not there yet.
 
     The tokenizer runs on toktk's own engine where that gives the ids of the library to which the
@@ -131,17 +134,24 @@ def open_tokenizer(text: str, cache: bool = True) -> Loaded:
     format: Format
     parse: Callable[[], Parts]
     build: Callable[[], Model]
+    source: Callable[[], tuple[bytes, tuple[str, ...]]] | None = None
     if spec.source == "tiktoken":
         encoding = find_encoding(spec)
         path, format, digest = encoding.path, "tiktoken", _digest_of(encoding)
         parse, build = encoding.parts, functools.partial(_tiktoken_model, encoding)
     else:
         path = find_file(spec)
-        raw = read_bytes(path)
-        format = "sentencepiece" if spec.source == "spm" else format_of(raw, path)
+        is_model = spec.source == "spm"
+        raw, format = (read_bytes(path), "sentencepiece") if is_model else file_contents(path)
         digest = _sha256(raw, *beside(raw, path, format))
-        parse = functools.partial(read, raw, path, format)
-        build = functools.partial(_library_model, raw, path, format)
+        source = functools.cache(functools.partial(prepared, raw, path, format))
+
+        def parse() -> Parts:
+            return read(source()[0], path, format)
+
+        def build() -> Model:
+            return _library_model(source()[0], path, format)
+
     build = functools.cache(build)
     package = _PACKAGES.get(format, format)
     library = f"{package} {version(package)}"
@@ -150,15 +160,17 @@ def open_tokenizer(text: str, cache: bool = True) -> Loaded:
     contents = store.read("tokenizers", key, _read_contents) if store else None
     if contents is None:
         with gc_off():
-            contents = _parse(path, parse, build)
+            contents = *_parse(path, parse, build), source()[1] if source else ()
         if store and (contents[0] is None or is_storable(contents[0][1])):
             store.write("tokenizers", key, functools.partial(_write_contents, contents))
-    parts, why = contents
+    parts, why, notes = contents
     native = Tokenizer(spec.label, *parts) if parts else None
-    return Loaded(spec.label, spec.text, digest, native, why, library, build)
+    return Loaded(spec.label, spec.text, digest, native, why, library, build, notes)
 
 
-def _parse(path: Path, parse: Callable[[], Parts], build: Callable[[], Model]) -> _Contents:
+def _parse(
+    path: Path, parse: Callable[[], Parts], build: Callable[[], Model]
+) -> tuple[Parts | None, str]:
     """Return what a file holds; where toktk finds fault and the library does not, the library runs it."""
     fault = None
     try:
@@ -184,19 +196,21 @@ def _parse(path: Path, parse: Callable[[], Parts], build: Callable[[], Model]) -
 
 def _read_contents(folder: Path) -> _Contents:
     arrays, about = read_arrays(folder)
+    notes = tuple(about["notes"])
     if about["kind"] is None:
-        return None, about["why"]
+        return None, about["why"], notes
     pretokenizer = Pretokenizer.from_json(about["pretokenizer"])
-    return (pretokenizer, model_from_arrays(about["kind"], arrays)), ""
+    return (pretokenizer, model_from_arrays(about["kind"], arrays)), "", notes
 
 
 def _write_contents(contents: _Contents, folder: Path) -> None:
-    parts, why = contents
+    parts, why, notes = contents
     if parts is None:
-        write_arrays(folder, {}, why=why, kind=None)
+        write_arrays(folder, {}, why=why, kind=None, notes=notes)
         return
     pretokenizer, model = parts
-    write_arrays(folder, model.to_arrays(), kind=model.kind, pretokenizer=pretokenizer.to_json())
+    about = {"kind": model.kind, "pretokenizer": pretokenizer.to_json(), "notes": notes}
+    write_arrays(folder, model.to_arrays(), **about)
 
 
 def _library_model(raw: bytes, path: Path, format: Format) -> Model:

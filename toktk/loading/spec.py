@@ -5,18 +5,31 @@ Only finding what ``hf:`` and ``tiktoken:`` name asks the network.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from toktk.errors import FormatError, did_you_mean, in_a_line
+from toktk.formats.encodings import ENCODINGS
 from toktk.formats.files import FOLDER_FILES, file_of
-from toktk.formats.tiktoken import ENCODINGS, RankFile
+from toktk.formats.hf_folder import PAIRS, SETTINGS, WORD_PIECES, vocabulary_file
+from toktk.formats.tiktoken import RankFile
 from toktk.names import tidied, trouble_with
 
 _LABEL = re.compile(r"(?P<label>[^/\\:=\s]+)=(?P<rest>.+)", re.DOTALL)
-_HF = re.compile(r"(?P<name>\w[\w.-]*(/\w[\w.-]*)?)(@(?P<revision>.+))?", re.ASCII)
+_HF = re.compile(
+    r"(?P<name>\w[\w.-]*(/\w[\w.-]*)?)(?P<subfolder>(/\w[\w.-]*)*)(@(?P<revision>.+))?", re.ASCII
+)
+_REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*(@.+)?", re.ASCII)
+# What else of a repository decides ids, by the tokenizer's file.
+_BESIDE = {
+    "tokenizer.json": SETTINGS,
+    "tiktoken.model": SETTINGS[:1],
+    WORD_PIECES: SETTINGS,
+    **{vocab: (merges, *SETTINGS) for vocab, merges in PAIRS.items()},
+}
 
 
 @dataclass(frozen=True)
@@ -30,6 +43,7 @@ class Spec:
             library knows; ``spm``: a SentencePiece model; ``path``: a file or a folder.
         target: the repository, the encoding or the path.
         revision: of the repository: a branch, a tag or a commit.
+        subfolder: of the repository, where the tokenizer is in one.
     """
 
     text: str
@@ -37,6 +51,7 @@ class Spec:
     source: Literal["hf", "tiktoken", "spm", "path"]
     target: str
     revision: str | None = None
+    subfolder: str = ""
 
 
 def parse_spec(text: str) -> Spec:
@@ -48,7 +63,7 @@ def parse_spec(text: str) -> Spec:
     Raises:
         FormatError: an empty text, an odd label, or no such name, encoding, file or folder.
     """
-    label = ""
+    label, written = "", text
     labeled = _LABEL.fullmatch(text)
     if labeled and not _exists(text):
         label, text = labeled["label"], labeled["rest"]
@@ -63,22 +78,24 @@ def parse_spec(text: str) -> Spec:
         repository = _HF.fullmatch(target)
         if repository is None:
             raise FormatError(
-                f"cannot understand {text!r}.", "Write hf:<org>/<name>, then if needed @<revision>."
+                f"cannot understand {written!r}.",
+                "Write hf:<org>/<name>, then if needed /<subfolder> and @<revision>.",
             )
-        name = repository["name"]
-        return Spec(
-            text, label or tidied(name.rpartition("/")[2]), "hf", name, repository["revision"]
-        )
+        name, subfolder = repository["name"], repository["subfolder"].strip("/")
+        own = "-".join([name.rpartition("/")[2], *filter(None, [subfolder.rpartition("/")[2]])])
+        return Spec(text, label or tidied(own), "hf", name, repository["revision"], subfolder)
     if kind == "tiktoken" and target:
-        if target not in ENCODINGS and target not in _encodings():
-            raise _unknown(text, target)
-        return Spec(text, label or tidied(target), "tiktoken", target)
+        encoding = target if target in ENCODINGS else _encoding_of(target)
+        if encoding is None:
+            raise _unknown(written, target)
+        return Spec(text, label or tidied(target), "tiktoken", encoding)
     if kind == "spm" and target:
         if not _exists(target):
-            raise FormatError(f"no SentencePiece model {target!r}.", "Found: no such file.")
+            found = f"Found: no such file{_neighbor(target)}."
+            raise FormatError(f"no SentencePiece model {written!r}.", found)
         return Spec(text, label or _default_label(Path(target)), "spm", target)
     if not _exists(text):
-        raise _unknown(text, target or text)
+        raise _unknown(written, text)
     return Spec(text, label or _default_label(Path(text)), "path", text)
 
 
@@ -89,11 +106,12 @@ def _default_label(path: Path) -> str:
 
 def _distinctive(path: Path) -> str:
     path = path.expanduser()
+    path = vocabulary_file(path)
     if path.name in FOLDER_FILES or path.name in ("", ".", ".."):
         path = path.resolve()
     if path.name in FOLDER_FILES and not path.is_dir():
         return path.parent.name or path.stem
-    if path.suffix in (".json", ".model", ".tiktoken") and not path.is_dir():
+    if path.suffix in (".json", ".model", ".tiktoken", ".gguf") and not path.is_dir():
         return path.stem
     return path.name
 
@@ -105,21 +123,43 @@ def _exists(text: str) -> bool:
         return False
 
 
-def _encodings() -> list[str]:
+def _encoding_of(name: str) -> str | None:
+    """Return the encoding that tiktoken knows by this name, plug-ins included, or by that of a model."""
     import tiktoken
 
-    return list(tiktoken.list_encoding_names())  # those of plug-ins included
+    if name in tiktoken.list_encoding_names():
+        return name
+    try:
+        return tiktoken.encoding_name_for_model(name)
+    except KeyError:
+        return None
 
 
-def _unknown(text: str, name: str) -> FormatError:
+def _unknown(written: str, name: str) -> FormatError:
+    """Return what to raise about a spec, as written, whose last part is `name`."""
+    encoding = _encoding_of(name)
     guess = did_you_mean(name, ENCODINGS) or " (none)"
     close = re.search(r"'(.+)'", guess)
+    use = f"tiktoken:{close[1] if close else 'cl100k_base'}, hf:<org>/<name>"
+    if encoding is not None:
+        guess, use = f" ({name!r} is the model's name)", f"tiktoken:{name}, which is {encoding}"
+    elif _REPOSITORY.fullmatch(name) and not Path(name).parent.is_dir():
+        use = f"hf:{name}, if that is what you mean; else {use}"
     return FormatError(
-        f"unknown tokenizer {text!r}.",
-        f"Tried: file (none), tiktoken encodings{guess}.",
-        f"Use tiktoken:{close[1] if close else 'cl100k_base'}, hf:<org>/<name>, spm:<file.model>, or a "
-        "path to tokenizer.json, tekken.json, a .model, a .tiktoken, or a folder with one of them.",
+        f"unknown tokenizer {written!r}.",
+        f"Tried: file{_neighbor(name) or ' (none)'}, tiktoken encodings{guess}.",
+        f"Use {use}, spm:<file.model>, or a "
+        "path to tokenizer.json, tekken.json, a .model, .tiktoken or .gguf, or a folder with one of them.",
     )
+
+
+def _neighbor(name: str) -> str:
+    """Return a suggestion of what is there instead of the path `name`, if its folder is."""
+    try:
+        path = Path(name).expanduser()
+        return did_you_mean(path.name, [entry.name for entry in path.parent.iterdir()])
+    except (OSError, ValueError, RuntimeError):
+        return ""
 
 
 def find_file(spec: Spec) -> Path:
@@ -133,9 +173,14 @@ def find_file(spec: Spec) -> Path:
     from huggingface_hub import errors, hf_hub_download
 
     refusals = (errors.EntryNotFoundError, errors.HfHubHTTPError, errors.HFValidationError, OSError)
+    before = f"{spec.subfolder}/" if spec.subfolder else ""
     for name in FOLDER_FILES:
         try:
-            return Path(hf_hub_download(spec.target, name, revision=spec.revision))
+            file = Path(hf_hub_download(spec.target, before + name, revision=spec.revision))
+            for other in _BESIDE.get(name, ()):
+                with contextlib.suppress(errors.EntryNotFoundError):  # or, offline, not there
+                    hf_hub_download(spec.target, before + other, revision=spec.revision)
+            return file
         except refusals as error:
             missing = error
             is_local = isinstance(error, errors.LocalEntryNotFoundError)
@@ -165,10 +210,10 @@ def find_encoding(spec: Spec) -> RankFile:
     try:
         encoding = tiktoken.get_encoding(spec.target)
     except (OSError, ValueError) as error:  # ValueError: what arrived has another hash
-        advice = (
-            f"Without a network: download {spec.target}.tiktoken elsewhere, copy it here under that "
-            "name, and give its path."
-        )
+        file = f"{spec.target}.tiktoken elsewhere, copy it here under that name"
+        if spec.target == "gpt2":
+            file = "encoder.json and vocab.bpe elsewhere, copy both here"
+        advice = f"Without a network: download {file}, and give its path."
         raise _not_downloaded(spec, error, advice) from error
     ranks, special_tokens = encoding._mergeable_ranks, encoding._special_tokens
     return RankFile(Path(spec.target), encoding._pat_str, ranks, special_tokens)
