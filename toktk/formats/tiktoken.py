@@ -52,7 +52,12 @@ from toktk.models.pairs import PairModel, highest_id
 from toktk.models.vocabulary import packed
 from toktk.paths import atomic_write
 from toktk.pretokenizers.automaton import compile_pattern
-from toktk.pretokenizers.export import exported_pattern, leaves_gaps, named_pretokenizer
+from toktk.pretokenizers.export import (
+    exported_pattern,
+    leaves_gaps,
+    named_pretokenizer,
+    table_notes,
+)
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
@@ -118,15 +123,18 @@ class RankFile:
         with Fields(self.path).blaming("ranks", "one id for each token and for each byte"):
             model = PairModel.from_ranks(self.ranks, self.special_tokens)
         with left_to_library("split pattern"):
-            if leaves_gaps(compile_pattern(self.pattern)):
+            pretokenizer = named_pretokenizer(self.pattern, "tiktoken")
+            if leaves_gaps(compile_pattern(self.pattern, "tiktoken")):
                 raise NotNative(
                     f"the split pattern {clipped(self.pattern, 200)} does not match everywhere"
                 )
+            if pretokenizer.compile() is None:
+                raise NotNative("the split pattern, whose tables are too large")
         own = None
         if not model.whole.any():
             merges = model.pairs[:, :3]
             own = in_own_order(self.special_tokens, model.byte_ids, merges, model.vocab_size)
-        return named_pretokenizer(self.pattern), own or model
+        return pretokenizer, own or model
 
 
 def arguments_path(path: Path) -> Path:
@@ -314,8 +322,12 @@ class Agreement:
     repeated: int
 
 
-def write_tiktoken(name: str, pretokenizer: Pretokenizer, model: Model, path: Path) -> None:
+def write_tiktoken(
+    name: str, pretokenizer: Pretokenizer, model: Model, path: Path
+) -> tuple[str, ...]:
     """Write the ranks to `path`, pattern and special tokens to the same name with ``.json`` added.
+
+    Return where ids can differ in tiktoken though pieces that are cut alike have the same.
 
     Equal tokenizers of one name give equal files. Ranks are ids; special tokens have none. FormatError is
     raised where tiktoken would lose the text that the pattern leaves between two matches, too.
@@ -325,7 +337,7 @@ def write_tiktoken(name: str, pretokenizer: Pretokenizer, model: Model, path: Pa
             "cannot write .tiktoken: tiktoken knows ranked merges alone.", why_unheld(model)
         )
     pattern = exported_pattern(pretokenizer)
-    if leaves_gaps(compile_pattern(pretokenizer.pattern)):
+    if leaves_gaps(compile_pattern(pretokenizer.pattern, pretokenizer.library)):
         raise FormatError(
             "cannot write .tiktoken: the split pattern does not match everywhere: "
             f"{clipped(pretokenizer.pattern, 200)}.",
@@ -334,6 +346,7 @@ def write_tiktoken(name: str, pretokenizer: Pretokenizer, model: Model, path: Pa
         )
     # Can tiktoken run it?
     _encoding(RankFile(path, pattern, {bytes([b]): b for b in range(256)}, {}))
+    notes = table_notes(pretokenizer, "tiktoken", path.name)
     check_special_tokens(model.special_tokens)
     arguments = {
         "name": name.encode(errors="replace").decode(),  # a file's name can be no UTF-8
@@ -348,6 +361,7 @@ def write_tiktoken(name: str, pretokenizer: Pretokenizer, model: Model, path: Pa
     with atomic_write(arguments_path(path)) as temporary:
         text = json.dumps(arguments, ensure_ascii=False, indent=2) + "\n"
         temporary.write_text(text, encoding="utf-8", newline="\n")
+    return notes
 
 
 def mergeable_ranks(model: BpeModel) -> dict[bytes, int]:
