@@ -154,7 +154,7 @@ def compile_pattern(pattern: str, library: Library = "regex") -> Automaton:
     return Automaton.stored(pattern, library, lambda: _compile(pattern, library))
 
 
-def _compile(pattern: str, library: Library) -> Automaton:
+def _compile(pattern: str, library: Library = "regex") -> Automaton:
     tree = syntax.parse(pattern)
     try:
         matcher = regex.compile(pattern, regex.V0)

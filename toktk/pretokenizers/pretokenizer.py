@@ -172,7 +172,8 @@ class Pretokenizer:
         """Name, hash of the key and version of the character tables."""
         normalizer = "" if self.normalizer.is_identity else f"|{self.normalizer.signature}"
         key = text_hash(self.key)[:8]
-        return f"{self.name}@{key}|{release(self.library).replace(' ', ':')}{normalizer}"
+        tables = release(self.library if self.compile() else "regex").replace(" ", ":")
+        return f"{self.name}@{key}|{tables}{normalizer}"
 
     def cut(self, text: str) -> list[str]:
         """Return the pieces of `text`, which joined are the normalized text.
