@@ -69,7 +69,8 @@ TORTURE: tuple[str, ...] = (
     "\u0840\U00016f00\U0001f600 \u20ba\u2066 \U00010500\U000118a0\u20bd \u20be\uab70\U0001f910\U0002b820 ",
     "\U0001e900\U00017000\U0001f920 \u20bf\U0002ceb0\U0001f9d0 \u1c90\U0001f970\ua7b8 \U0001e2c0\U0001f90d "
     "\u32ff \U00030000\U0001fad6\U0001fbf0\u31bb \u20c0\U0001fae0\U00010570 \U0001fae8\U00031350\U0001d2c0 "
-    "\U0002ebf0\u2ffc \u1c89\U00010d40\U0001fae9\ua7cb \u20c1\U0001faea\U0001f6d8\U000323b0\U00016ea0'\U00011de0",
+    "\U0002ebf0\u2ffc \u1c89\U00010d40\U0001fae9\ua7cb \u20c1\U0001faea\U0001f6d8\U000323b0\U00016ea0"
+    "\U00011de0",
 )  # fmt: skip
 
 
@@ -84,5 +85,5 @@ def strange_text(pretokenizer: Pretokenizer) -> str:
         codes = strangers(replace(pretokenizer, pattern=pattern), "regex")
         is_end = np.diff(codes, prepend=-2, append=-2) != 1
         for code in codes[is_end[:-1] | is_end[1:]].tolist():
-            words.append(f"a{chr(code)}b{chr(code)} {chr(code)}1{chr(code)}'s {chr(code)}.{chr(code)}")
+            words.append("a{0}b{0} {0}1{0}'s {0}.{0}".format(chr(code)))
     return " ".join(words)

@@ -67,7 +67,9 @@ def strangers(pretokenizer: Pretokenizer, library: Library) -> Int64:
     for characters in sets:
         one = unicode_tables.edges(characters, pretokenizer.library)
         other = unicode_tables.edges(characters, library)
-        runs = np.setxor1d(one, other).reshape(-1, 2)  # where an odd number of edges has been passed
+        runs = np.setxor1d(one, other).reshape(
+            -1, 2
+        )  # where an odd number of edges has been passed
         changes[runs[:, 0]] += 1
         changes[runs[:, 1]] -= 1
     codes = np.flatnonzero(np.cumsum(changes))

@@ -94,7 +94,8 @@ class Pretokenizer:
         r"""Return the pretokenizer of a known name, of a plug-in, or of a pattern; or `wanted` itself.
 
         It has the character tables of Hugging Face tokenizers, which so gives the same ids from the
-        file that toktk writes. A pattern's ``\w`` is spelled out, as libraries differ in it. What consists of letters, digits and ``_ . : / -`` alone is a name, anything else a pattern.
+        file that toktk writes. A pattern's ``\w`` is spelled out, as libraries differ in it. What
+        consists of letters, digits and ``_ . : / -`` alone is a name, anything else a pattern.
 
         Raises:
             PatternError: an unknown name, or a plug-in that gives something else.
@@ -156,7 +157,9 @@ class Pretokenizer:
         tables = [_tables_hash(each, self.library) for each in (self.pattern, *self.before)]
         if self.is_plain and not tables[0]:
             return pattern
-        rest = [before, asdict(self.normalizer), sorted(set(self.added))] if not self.is_plain else []
+        rest = (
+            [before, asdict(self.normalizer), sorted(set(self.added))] if not self.is_plain else []
+        )
         return f"{pattern}\0{text_hash(json.dumps([tables, rest]))}"
 
     def compile(self) -> Transducer | None:

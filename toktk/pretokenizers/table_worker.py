@@ -76,7 +76,9 @@ class Session:
                 raise
             raise Refused(f"{in_a_line(error):.300}") from error
         members = np.full(0x110000 + 2, not is_inside)
-        members[np.frombuffer(text.encode("utf-32-le"), dtype="<u4").astype(np.int64) + 1] = is_inside
+        members[np.frombuffer(text.encode("utf-32-le"), dtype="<u4").astype(np.int64) + 1] = (
+            is_inside
+        )
         members[0xD801:0xE001] = members[_STAND_IN + 1]
         members[[0, -1]] = False
         return None, np.flatnonzero(members[1:] != members[:-1]).astype(np.int64).tobytes()

@@ -103,7 +103,9 @@ def _asked(library: Library, characters: str, step: str) -> Int64:
         raise PatternError(what, f"It says: {refusal}.") from refusal
     except ChildEnded as ended:
         raise PatternError(
-            what, f"Found: the library {ended.how}.", "Allow more time with --engine-timeout SECONDS."
+            what,
+            f"Found: the library {ended.how}.",
+            "Allow more time with --engine-timeout SECONDS.",
         ) from ended
     return np.frombuffer(found, dtype=np.int64)
 
