@@ -11,7 +11,8 @@ import tokenizers
 from public_samples import GPT2, byte_level, sequence, split
 
 from toktk.cache import Store
-from toktk.errors import FormatError, PatternError
+from toktk.child import ChildEnded
+from toktk.errors import FormatError, PatternError, ToktkError
 from toktk.formats.fields import NotNative
 from toktk.formats.hf_read import read_tokenizer_json
 from toktk.pretokenizers import unicode_tables
@@ -75,6 +76,19 @@ def test_a_set_that_a_library_does_not_read():
     assert pretokenizer.cut("abcé") == ["abc", "é"]  # the regex library cuts instead
     with pytest.raises(FormatError, match="cannot export"):
         exported_pattern(pretokenizer)
+
+
+def test_a_library_that_breaks_down_is_no_reason_for_other_tables(tmp_path, monkeypatch):
+    class Broken:
+        def turn(self):
+            raise ChildEnded("ended by signal 6 (SIGABRT)")
+
+    monkeypatch.setenv("TOKTK_HOME", str(tmp_path))
+    monkeypatch.setattr(unicode_tables, "_tables", Broken())
+    with pytest.raises(
+        ToktkError, match=r"cannot look up .*\nFound: the library ended by signal 6"
+    ):
+        Pretokenizer.of(r"[\p{Lu}\p{Pd}]|(?s:.)").compile()
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ import regex
 
 from toktk.arrays import Int64, read_only
 from toktk.cache import Store
-from toktk.child import ChildEnded, Refused, Service, engine_timeout
-from toktk.errors import PatternError
+from toktk.child import ChildEnded, Refused, Service
+from toktk.errors import PatternError, ToktkError
 
 CODE_POINTS = 0x110000
 
@@ -31,6 +31,7 @@ NAMES: dict[Library, str] = {
 }
 
 _KEPT = 1000  # sets in memory, of some kB
+_PATIENCE = 300.0  # seconds for a set, which takes less than one, and for the library to start
 # A set without these is listed character by character, so nothing is looked up. `[\s\S]` is everything.
 _LOOKED_UP = re.compile(r"\\[pPwWsSdD]|\(\?[is]*i")
 _EVERYTHING = r"[\s\S]"
@@ -56,7 +57,8 @@ def edges(characters: str, library: Library) -> Int64:
 
     Raises:
         regex.error: the set is malformed; `library` is ``regex``, or it holds nothing to look up.
-        PatternError: the library does not read the set, or fails at it.
+        PatternError: the library does not read the set.
+        ToktkError: the library breaks down at it.
     """
     if library != "regex" and needs_tables(characters):
         return _stored(library, characters)
@@ -98,14 +100,14 @@ def _asked(library: Library, characters: str, step: str) -> Int64:
     arguments = {"library": f"{library}.{step}" if step else library, "characters": characters}
     try:
         with _tables.turn() as child:
-            _, (found,) = child.ask("members", limit=engine_timeout(4 * CODE_POINTS), **arguments)
+            _, (found,) = child.ask("members", limit=_PATIENCE, **arguments)
     except Refused as refusal:
         raise PatternError(what, f"It says: {refusal}.") from refusal
-    except ChildEnded as ended:
-        raise PatternError(
-            what,
-            f"Found: the library {ended.how}.",
-            "Allow more time with --engine-timeout SECONDS.",
+    except (
+        ChildEnded
+    ) as ended:  # no PatternError, after which `regex` with its own tables would cut
+        raise ToktkError(
+            what, f"Found: the library {ended.how}.", "Try again, or install the library anew."
         ) from ended
     return np.frombuffer(found, dtype=np.int64)
 
