@@ -86,7 +86,7 @@ def test_a_library_that_breaks_down_is_no_reason_for_other_tables(tmp_path, monk
     monkeypatch.setenv("TOKTK_HOME", str(tmp_path))
     monkeypatch.setattr(unicode_tables, "_tables", Broken())
     with pytest.raises(
-        ToktkError, match=r"cannot look up .*\nFound: the library ended by signal 6"
+        ToktkError, match=r"cannot look up .*\n  Found: the library ended by signal 6"
     ):
         Pretokenizer.of(r"[\p{Lu}\p{Pd}]|(?s:.)").compile()
 
