@@ -80,6 +80,9 @@ EQUAL = {
         {**BYTES, "ignore_merges": True},
         pre_tokenizer=sequence(split(LLAMA3), byte_level(use_regex=False)),
     ),
+    "words": document(
+        BYTES, pre_tokenizer=sequence(split(r"\w+|\W+"), byte_level(use_regex=False))
+    ),
     "removed": document(
         BYTES, pre_tokenizer=sequence(split(LLAMA3, "Removed", True), byte_level(use_regex=False))
     ),
@@ -259,9 +262,6 @@ OTHERS = {
         "gpt2", pre_tokenizer=split(r"(?i:[k&&[^K]])|[\s\S]")
     ),
     "pretokenizer Split: ": altered("gpt2", pre_tokenizer=split(r"(?<=a)b|[^b]")),
-    r"pretokenizer Split with \w": altered(
-        "gpt2", pre_tokenizer=sequence(split(r"\w+|\W+"), byte_level(use_regex=False))
-    ),
     "normalizer.type null": altered("gpt2", normalizer={"type": None}),
     "model.vocab with an id given twice": with_model("gpt2", vocab={**BYTES["vocab"], "zz": 5}),
     "model WordPiece": with_model("gpt2", type="WordPiece"),

@@ -1,6 +1,7 @@
 import itertools
 import json
 from dataclasses import replace
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -157,8 +158,9 @@ class TestLikeHuggingFace:
 
 
 class TestKey:
-    def test_a_plain_one_is_its_pattern(self):
-        assert Pretokenizer.of("gpt2").key == PATTERNS["gpt2"]
+    def test_a_plain_one_is_its_pattern_and_what_tables_make_of_it(self):
+        assert Pretokenizer.of("none").key == PATTERNS["none"]
+        assert Pretokenizer.of("gpt2").key.startswith(PATTERNS["gpt2"] + "\0")
         assert Pretokenizer.of("gpt2").is_plain
 
     def test_each_field_enters(self):
@@ -187,8 +189,8 @@ class TestKey:
         assert again.key == MANY[name].key
 
     def test_json_of_a_plain_one(self):
-        assert Pretokenizer.of("gpt2").to_json() == ["gpt2", PATTERNS["gpt2"]]
-        assert Pretokenizer.from_json(["a", "b"]) == Pretokenizer("a", "b")
+        assert Pretokenizer.of("gpt2").to_json() == ["gpt2", PATTERNS["gpt2"], "tokenizers"]
+        assert Pretokenizer.from_json(["a", "b", "regex"]) == Pretokenizer("a", "b")
 
 
 @pytest.mark.parametrize("added", ["", "\ud800"])
@@ -202,7 +204,7 @@ class TestCut:
     @settings(max_examples=30)
     @given(text=texts)
     def test_named(self, name, text):
-        pretokenizer = Pretokenizer.of(name)
+        pretokenizer = Pretokenizer(name, PATTERNS[name])
         assert pretokenizer.compile() is not None
         assert pretokenizer.cut(text) == regex.findall(PATTERNS[name], text, regex.V0)
 
@@ -210,7 +212,7 @@ class TestCut:
     @settings(max_examples=30)
     @given(text=texts)
     def test_any_pattern_and_nothing_is_lost(self, pattern, text):
-        pretokenizer = Pretokenizer.of(pattern)
+        pretokenizer = Pretokenizer("tested", pattern)
         pieces = pretokenizer.cut(text)
         assert (pretokenizer.compile() is None) == (pattern in UNCOMPILED)
         assert pieces == educational.cut(pattern, text) == list(spans(pretokenizer.pattern, text))
@@ -230,7 +232,8 @@ class TestCut:
 
 class TestOf:
     def test_name_and_pattern(self):
-        assert Pretokenizer.of("gpt2") == Pretokenizer("gpt2", PATTERNS["gpt2"])
+        expected = Pretokenizer("gpt2", PATTERNS["gpt2"], library="tokenizers")
+        assert Pretokenizer.of("gpt2") == expected
         assert Pretokenizer.of(PATTERNS["gpt2"]).name == "gpt2"
         assert Pretokenizer.of(r"\w+|\W").name.startswith("regex-")
 
@@ -252,7 +255,9 @@ class TestOf:
 def test_signature_tells_name_pattern_and_unicode_tables():
     one, other = Pretokenizer.of("gpt2"), Pretokenizer.of("cl100k")
     assert one.signature.startswith("gpt2@")
-    assert one.signature.endswith(f"|regex:{regex.__version__}")
+    assert one.signature.endswith(f"|tokenizers:{version('tokenizers')}")
+    by_regex = Pretokenizer("gpt2", one.pattern)
+    assert by_regex.signature.endswith(f"|regex:{regex.__version__}")
     assert one.signature != other.signature
     assert one.signature != Pretokenizer("gpt2", one.pattern + "|x").signature
 

@@ -237,8 +237,7 @@ def _write(name: str, pretokenizer: Pretokenizer, model: Model, path: Path) -> t
     if path.suffix == ".model":
         return sentencepiece.write_sentencepiece(pretokenizer, model, path)
     if path.suffix == ".tiktoken":
-        tiktoken.write_tiktoken(name, pretokenizer, model, path)
-        return ()
+        return tiktoken.write_tiktoken(name, pretokenizer, model, path)
     known = "tokenizer.json, vocab.json, x.model, x.tiktoken"
     raise FormatError(f"cannot tell the format of {path}.", f"Known are: {known}.")
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ from toktk.models.model import Int64
 from toktk.models.pairs import UNUSED_BYTES, PairModel, highest_id
 from toktk.models.unigram import Float64, UnigramModel
 from toktk.models.vocabulary import packed
-from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.normalizers.normalizer import IDENTITY
 
 
 def read_tokenizer_json(raw: bytes, path: Path) -> Parts:
@@ -71,12 +72,9 @@ def read_tokenizer_json(raw: bytes, path: Path) -> Parts:
         listed = document.get("added_tokens")
         if kind == "Unigram" and steps.normalizer.marks:
             return _read_fused_unigram(fields, holder, listed, steps, raw)
-        pretokenizer, model = _READERS[kind](fields, holder, listed, steps)
+        return _READERS[kind](fields, holder, listed, steps)
     except RecursionError as error:
         raise FormatError(f"cannot read {path}.", "Found: objects nested too deeply.") from error
-    if steps.words and (isinstance(model, PairModel) or not pretokenizer.is_plain):
-        raise NotNative("pretokenizer Split with \\w, of which libraries have different tables")
-    return pretokenizer, model
 
 
 def _limit_vocabulary(fields: Fields, vocab: Any) -> None:
@@ -117,7 +115,7 @@ def _read_bpe(fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps)
     pretokenizer = steps.pretokenizer("none" if stays else "spaces", tuple(added.ordinary))
     # An added token's text could be a piece without having been found in the document.
     form = steps.normalizer.form
-    plain = Pretokenizer("plain", pretokenizer.pattern, before=pretokenizer.before)
+    plain = replace(pretokenizer, normalizer=IDENTITY, added=())
     names = list(added.ordinary)
     for name in names if steps.normalizer.marks else ():
         if (MARK in name or " " in name) and model.whole[added.ordinary[name]]:

@@ -20,12 +20,10 @@ from toktk.pretokenizers.export import (
 )
 from toktk.pretokenizers.patterns import PATTERNS, name_of
 from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.pretokenizers.unicode_tables import digits
 
-# The library asks Rust's char::is_numeric, which is the category N.
-_DIGITS = {True: r"\p{N}", False: r"\p{N}+"}
 # A plus after these repeats them in Oniguruma, where elsewhere it makes them possessive.
 _REPEATED = re.compile(r"\{[\d,]*\}\+")
-_WORDS = re.compile(r"(?<!\\)(?:\\\\)*\\[wWbB]")
 _MANY = 2000  # objects and lists in a list of steps; published ones have a hundred
 _SPACES_TO_MARKS = {"pattern": {"String": " "}, "content": MARK}
 _FORMS = ("NFC", "NFD", "NFKC", "NFKD")
@@ -55,7 +53,7 @@ def limit_steps(fields: Fields, value: Any, name: str) -> None:
 
 
 class Steps:
-    r"""What happens to a text before the model sees it, as ``normalizer`` and ``pre_tokenizer`` say.
+    """What happens to a text before the model sees it, as ``normalizer`` and ``pre_tokenizer`` say.
 
     Attributes:
         normalizer: what happens to the text as a whole.
@@ -63,14 +61,13 @@ class Steps:
         byte_level: whether each byte becomes a character at last.
         first_alone: whether the prefix goes to the beginning of the text, but not to what follows
             an added token.
-        words: whether a pattern asks for ``\w`` or ``\b``. In the library, ² and ½ are among the former.
     """
 
     def __init__(self, fields: Fields, normalizer: Any, pretokenizer: Any) -> None:
         self._fields = fields
         self.normalizer = Normalizer()
         self.cuts: list[str] = []
-        self.byte_level = self.first_alone = self.words = False
+        self.byte_level = self.first_alone = False
         self._normalize(self._listed(normalizer, "normalizer", "normalizers"))
         self._pretokenize(self._listed(pretokenizer, "pre_tokenizer", "pretokenizers"))
 
@@ -82,7 +79,7 @@ class Steps:
         *before, pattern = cuts
         name = name_of(json.dumps(cuts) if before else pattern)
         return Pretokenizer(
-            name, pattern, before=tuple(before), normalizer=self.normalizer, added=added
+            name, pattern, tuple(before), self.normalizer, added, library="tokenizers"
         )
 
     def _change(self, **changes: Any) -> None:
@@ -137,7 +134,9 @@ class Steps:
             elif kind == "Split":
                 self._read_split(step)
             elif kind == "Digits":
-                self.cuts.append(_DIGITS[self._flag(step, "individual_digits", False)])
+                each = self._flag(step, "individual_digits", False)
+                with left_to_library("pretokenizer Digits"):
+                    self.cuts.append(digits() + ("" if each else "+"))
             else:  # Punctuation too: its table is of an old Unicode
                 raise NotNative(f"pretokenizer {_named(step)}")
 
@@ -189,9 +188,8 @@ class Steps:
             raise NotNative(f"pretokenizer Split {behavior}{' inverted' if inverted else ''}")
         with left_to_library("pretokenizer Split"):
             self.cuts.append(_read_alike(text))
-            if drops and leaves_gaps(compile_pattern(self.cuts[-1])):
+            if drops and leaves_gaps(compile_pattern(self.cuts[-1], "tokenizers")):
                 raise NotNative("pretokenizer Split that drops text")
-        self.words |= _WORDS.search(text) is not None
 
 
 def _read_alike(text: str) -> str:
@@ -204,8 +202,10 @@ def _read_alike(text: str) -> str:
     for mark in "?*+":
         greedy = greedy.replace(f"{mark}+", mark)
     possessive = greedy != text and not _REPEATED.search(text)
-    if possessive and syntax.portable(greedy) == greedy and Pretokenizer("", text).compile():
-        return text
+    if possessive and syntax.portable(greedy) == greedy:
+        compiled = Pretokenizer("", text, library="tokenizers").compile()
+        if compiled and not syntax.folds_several(syntax.parse(text)):
+            return text
     pretokenizer = named_pretokenizer(text)
     if exported_pattern(pretokenizer) != text:
         raise FormatError(f"libraries may read the split pattern {clipped(text, 200)} differently.")

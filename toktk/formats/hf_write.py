@@ -49,7 +49,7 @@ from toktk.models.greedy import GreedyModel
 from toktk.models.model import Model
 from toktk.models.unigram import UNKNOWN_PENALTY, UnigramModel
 from toktk.paths import atomic_write
-from toktk.pretokenizers.export import exported_pattern
+from toktk.pretokenizers.export import exported_pattern, table_notes
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 LIFT = 256.0  # what each character of a token adds to its score, with byte fallback
@@ -66,11 +66,13 @@ def write_tokenizer_json(pretokenizer: Pretokenizer, model: Model, path: Path) -
     Equal tokenizers give equal files.
     """
     text = json.dumps(_document(pretokenizer, model), ensure_ascii=False)
+    notes = table_notes(pretokenizer, "tokenizers", "tokenizer.json")
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
     if not isinstance(model, UnigramModel) or on_grid(model.scores[model.matched]):
-        return ()
+        return notes
     return (
+        *notes,
         "tokenizer.json: the scores are no multiples of 2**-10. Hugging Face tokenizers reads long "
         "decimals to within their last digit, so where two paths have equal sums, ids can differ.",
     )

@@ -63,7 +63,12 @@ from toktk.models.pairs import PairModel, highest_id
 from toktk.models.vocabulary import packed
 from toktk.paths import atomic_write
 from toktk.pretokenizers.automaton import compile_pattern
-from toktk.pretokenizers.export import exported_pattern, leaves_gaps, named_pretokenizer
+from toktk.pretokenizers.export import (
+    exported_pattern,
+    leaves_gaps,
+    named_pretokenizer,
+    table_notes,
+)
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.pretokenizers.syntax import without_intersections
@@ -102,15 +107,18 @@ class RankFile:
             model = PairModel.from_ranks(self.ranks, self.special_tokens)
         pattern = without_intersections(self.pattern)
         with left_to_library("split pattern"):
-            if leaves_gaps(compile_pattern(pattern)):
+            pretokenizer = named_pretokenizer(pattern, "tiktoken")
+            if leaves_gaps(compile_pattern(pattern, "tiktoken")):
                 raise NotNative(
                     f"the split pattern {clipped(self.pattern, 200)} does not match everywhere"
                 )
+            if pretokenizer.compile() is None:
+                raise NotNative("the split pattern, whose tables are too large")
         own = None
         if not model.whole.any():
             merges = model.pairs[:, :3]
             own = in_own_order(self.special_tokens, model.byte_ids, merges, model.vocab_size)
-        return named_pretokenizer(pattern), own or model
+        return pretokenizer, own or model
 
 
 def arguments_path(path: Path) -> Path:
@@ -356,8 +364,12 @@ class Agreement:
     repeated: int
 
 
-def write_tiktoken(name: str, pretokenizer: Pretokenizer, model: Model, path: Path) -> None:
+def write_tiktoken(
+    name: str, pretokenizer: Pretokenizer, model: Model, path: Path
+) -> tuple[str, ...]:
     """Write the ranks to `path`, pattern and special tokens to the same name with ``.json`` added.
+
+    Return where ids can differ in tiktoken though pieces that are cut alike have the same.
 
     Equal tokenizers of one name give equal files. Ranks are ids; special tokens have none. FormatError is
     raised where tiktoken would lose the text that the pattern leaves between two matches, too.
@@ -374,7 +386,7 @@ def write_tiktoken(name: str, pretokenizer: Pretokenizer, model: Model, path: Pa
             why_unheld(model),
         )
     pattern = exported_pattern(pretokenizer)
-    if leaves_gaps(compile_pattern(pretokenizer.pattern)):
+    if leaves_gaps(compile_pattern(pretokenizer.pattern, pretokenizer.library)):
         raise FormatError(
             "cannot write .tiktoken: the split pattern does not match everywhere: "
             f"{clipped(pretokenizer.pattern, 200)}.",
@@ -383,6 +395,7 @@ def write_tiktoken(name: str, pretokenizer: Pretokenizer, model: Model, path: Pa
         )
     # Can tiktoken run it?
     _encoding(RankFile(path, pattern, {bytes([b]): b for b in range(256)}, {}))
+    notes = table_notes(pretokenizer, "tiktoken", path.name)
     check_special_tokens(model.special_tokens)
     if isinstance(model, PairModel):
         read = functools.partial(PairModel.from_ranks, ranks, special_tokens)
@@ -411,6 +424,7 @@ def write_ranks(file: RankFile, path: Path) -> None:
     with atomic_write(arguments_path(path)) as temporary:
         text = json.dumps(arguments, ensure_ascii=False, indent=2) + "\n"
         temporary.write_text(text, encoding="utf-8", newline="\n")
+    return notes
 
 
 def mergeable_ranks(model: BpeModel) -> dict[bytes, int]:

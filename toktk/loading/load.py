@@ -23,7 +23,7 @@ from toktk.formats.fields import NotNative, Parts, read_bytes
 from toktk.formats.files import Format, beside, file_contents, prepared, read
 from toktk.formats.tiktoken import RankFile, rank_file
 from toktk.loading.spec import find_encoding, find_file, parse_spec
-from toktk.loading.torture import TORTURE
+from toktk.loading.torture import TORTURE, strange_text
 from toktk.models.model import Ids, Model, is_storable, model_from_arrays
 from toktk.models.vocabulary import packed
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -75,8 +75,9 @@ class Loaded:
     def checked(self, documents: Sequence[str] = (), cache: bool = True) -> Tokenizer:
         """Return toktk's own tokenizer if its ids equal the library's, else the library's.
 
-        Compared are a fixed text of traps, the tokenizer's own special and added tokens as text,
-        and `documents`, the first ones of the text at hand. With `cache`, what is found is kept.
+        Compared are a fixed text of traps, the characters of which libraries have different tables, the
+        tokenizer's own special and added tokens as text, and `documents`, the first ones of the text at
+        hand. With `cache`, what is found is kept.
 
         Raises:
             FormatError: a document holds a lone surrogate; the library cannot run the tokenizer.
@@ -89,7 +90,8 @@ class Loaded:
         ]
         names = [name for name in names if len(name) <= _NAME]
         each = [f"a {name}b{name}{name} " for name in names]
-        texts = [*TORTURE, "".join(names), " ".join(names), *each, *documents]
+        strange = strange_text(self.native.pretokenizer)
+        texts = [*TORTURE, strange, "".join(names), " ".join(names), *each, *documents]
         encoded = [utf8(text) for text in texts]
         sizes = json.dumps([len(raw) for raw in encoded]).encode()
         key = [self.digest, self.native.signature, self.library, _sha256(sizes, *encoded)]

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
+from toktk.pretokenizers.export import strangers
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+
 TORTURE: tuple[str, ...] = (
     "",
     " ",
@@ -56,4 +63,27 @@ TORTURE: tuple[str, ...] = (
     "end with newline\n",
     "\n",
     "\r\n",
+    # Letters, marks, digits and symbols of each version of Unicode, from 2.0 to 17.0.
+    "a\u0f40\uac00 \u20ac \u0710\u1780\U00010330\U0001d400\U00020000 \u1740\U00010380\u0241\U00010a00 \u0242"
+    "\U00012000\u07c0 \u1e9e\ua640\ua900\u1c00 \u1cd0\ua4d0\U00013000\U0002a700 \u20b9\u0840\U0001f601 "
+    "\u0840\U00016f00\U0001f600 \u20ba\u2066 \U00010500\U000118a0\u20bd \u20be\uab70\U0001f910\U0002b820 ",
+    "\U0001e900\U00017000\U0001f920 \u20bf\U0002ceb0\U0001f9d0 \u1c90\U0001f970\ua7b8 \U0001e2c0\U0001f90d "
+    "\u32ff \U00030000\U0001fad6\U0001fbf0\u31bb \u20c0\U0001fae0\U00010570 \U0001fae8\U00031350\U0001d2c0 "
+    "\U0002ebf0\u2ffc \u1c89\U00010d40\U0001fae9\ua7cb \u20c1\U0001faea\U0001f6d8\U000323b0\U00016ea0"
+    "\U00011de0",
 )  # fmt: skip
+
+
+def strange_text(pretokenizer: Pretokenizer) -> str:
+    """Return text with the characters that libraries have in different classes of the patterns.
+
+    The first and the last of each run of them, between letters, digits, spaces and marks: whatever the
+    documents at hand hold, the engines are compared at what their Unicode tables say.
+    """
+    words = []
+    for pattern in (pretokenizer.pattern, *pretokenizer.before):
+        codes = strangers(replace(pretokenizer, pattern=pattern), "regex")
+        is_end = np.diff(codes, prepend=-2, append=-2) != 1
+        for code in codes[is_end[:-1] | is_end[1:]].tolist():
+            words.append("a{0}b{0} {0}1{0}'s {0}.{0}".format(chr(code)))
+    return " ".join(words)

@@ -1,7 +1,8 @@
 """Split patterns as automata over character classes.
 
 A pattern is parsed, Unicode is partitioned into the classes that it tells apart, the tables are
-constructed and compared with the `regex` library, and the result is stored for the next time.
+constructed and compared with the `regex` library, and the result is stored for the next time. Which
+characters a class holds is asked of the library whose ids are wanted.
 
 Look-ahead over one character costs nothing: whether a match may end depends on the state *and* the
 character that follows.
@@ -29,12 +30,12 @@ from toktk.cache import Store
 from toktk.errors import PatternError, clipped
 from toktk.pretokenizers import syntax
 from toktk.pretokenizers.construction import (
-    CODE_POINTS,
     MAX_CLASSES,
     Partition,
     construct,
     partition_unicode,
 )
+from toktk.pretokenizers.unicode_tables import CODE_POINTS, Library, release
 
 # How many texts the check of an automaton tries.
 _EXHAUSTIVE = 5000
@@ -59,13 +60,15 @@ class Tables(ABC):
         return tuple(getattr(self, field.name) for field in fields(self))
 
     @classmethod
-    def stored(cls, pattern: str, make: Callable[[], Self]) -> Self:
-        """Return the tables stored for `pattern`, or make and store them.
+    def stored(cls, pattern: str, library: Library, make: Callable[[], Self]) -> Self:
+        """Return what is stored for `pattern` with a library's character tables, or make and store it.
 
         The key holds the number of a format instead of a hash of toktk's sources: compiling a
         pattern takes up to a second, and an edit anywhere else is no reason to do it again.
         """
-        key = [cls.__name__.lower(), cls.FORMAT, f"regex {regex.__version__}", pattern]
+        key = [cls.__name__.lower(), cls.FORMAT, release("regex"), pattern]
+        if library != "regex":
+            key.append(release(library))
         store = Store()
         tables = store.read("patterns", key, cls._load, code=None)
         if tables is None:
@@ -136,23 +139,26 @@ class Automaton(Tables):
         )
 
 
-def compile_pattern(pattern: str) -> Automaton:
+def compile_pattern(pattern: str, library: Library = "regex") -> Automaton:
     """Compile `pattern` to an automaton, or load what an earlier call stored.
+
+    The characters of its classes are those that `library` has in them.
 
     A match that is empty counts as no match, as if the pattern did not apply there.
 
     Raises:
         PatternError: the pattern is outside the subset of `toktk.pretokenizers.syntax`, too large,
-            or does not match what the `regex` library matches (some possessive quantifiers).
+            or does not match what the `regex` library matches (some possessive quantifiers); `library`
+            does not read one of its classes.
     """
-    return Automaton.stored(pattern, lambda: _compile(pattern))
+    return Automaton.stored(pattern, library, lambda: _compile(pattern, library))
 
 
-def _compile(pattern: str) -> Automaton:
+def _compile(pattern: str, library: Library = "regex") -> Automaton:
     tree = syntax.parse(pattern)
     try:
         matcher = regex.compile(pattern, regex.V0)
-        unicode = partition_unicode(syntax.character_sets(tree), boundaries="\n")
+        unicode = partition_unicode(syntax.character_sets(tree), "\n", library)
     except regex.error as error:
         raise PatternError(
             f"cannot compile the pattern {clipped(pattern, 200)}: the regex library finds {error}."
@@ -181,7 +187,8 @@ def verify(automaton: Automaton, unicode: Partition, matcher: Any) -> None:
     """Compare the automaton with `matcher`, a compiled regex, on some 10,000 short texts.
 
     They are all texts of a few characters, all pairs of characters after every state, and random
-    walks, with several representatives of each class of `unicode`. The choice is always the same.
+    walks, with several representatives of each class of `unicode`, of those that `matcher` has in the
+    same class. The choice is always the same.
 
     Raises:
         PatternError: the two differ.
@@ -189,11 +196,13 @@ def verify(automaton: Automaton, unicode: Partition, matcher: Any) -> None:
     next_state, accept = automaton.next_state.tolist(), automaton.accept.tolist()
     # Characters of each class of `unicode`: the first, the last, and two between.
     samples = []
-    by_class = np.argsort(unicode.class_of, kind="stable")
-    sizes = np.bincount(unicode.class_of, minlength=unicode.size)
+    familiar = np.flatnonzero(unicode.familiar)
+    by_class = familiar[np.argsort(unicode.class_of[familiar], kind="stable")]
+    sizes = np.bincount(unicode.class_of[familiar], minlength=unicode.size)
     for end, size in zip(np.cumsum(sizes), sizes, strict=True):
-        places = np.unique(np.linspace(end - size, end - 1, _SAMPLES).astype(np.int64))
-        samples.append([chr(code) for code in by_class[places]])
+        if size:
+            places = np.unique(np.linspace(end - size, end - 1, _SAMPLES).astype(np.int64))
+            samples.append([chr(code) for code in by_class[places]])
     chance = random.Random(0)
     columns = automaton.class_of[[ord(group[0]) for group in samples]].tolist()
     end = time.thread_time() + _PATIENCE

@@ -17,9 +17,9 @@ import regex
 
 from toktk.arrays import Int64, read_only
 from toktk.errors import PatternError, clipped
-from toktk.pretokenizers import syntax
+from toktk.pretokenizers import syntax, unicode_tables
+from toktk.pretokenizers.unicode_tables import CODE_POINTS, Library
 
-CODE_POINTS = 0x110000
 MAX_CLASSES = 255  # a byte, and one value that is none
 _MAX_POSITIONS = 2000
 _MAX_STATES = 1000
@@ -37,21 +37,26 @@ class Partition(NamedTuple):
         class_of: int64[0x110000], code point to class; numbered by first code point.
         size: the number of classes.
         members: for each character set, a bit mask of classes.
+        familiar: bool[0x110000]; whether `regex` has the code point in the same sets.
     """
 
     class_of: Int64
     size: int
     members: dict[syntax.CharacterSet, int]
+    familiar: npt.NDArray[np.bool_]
 
 
-def partition_unicode(sets: Iterable[syntax.CharacterSet], boundaries: str = "") -> Partition:
-    """Ask the `regex` library which code points are in each set, and group those in the same sets.
+def partition_unicode(
+    sets: Iterable[syntax.CharacterSet], boundaries: str = "", library: Library = "regex"
+) -> Partition:
+    """Ask a library which code points are in each set, and group those in the same sets.
 
     Each character of `boundaries` gets a class of its own. Surrogates are code points like others.
 
     Raises:
         regex.error: a set is malformed.
-        PatternError: more sets than a pattern could have positions, or than can be asked in a few seconds.
+        PatternError: more sets than a pattern could have positions, or than can be asked in a few
+            seconds; a set that the library does not read.
     """
     extra = [syntax.CharacterSet(regex.escape(character)) for character in boundaries]
     distinct = list(dict.fromkeys([*sets, *extra]))
@@ -64,25 +69,24 @@ def partition_unicode(sets: Iterable[syntax.CharacterSet], boundaries: str = "")
     for n, limit, things in limits:
         if n > limit:
             raise _too_large("|".join(item.text for item in distinct), limit, things)
-    characters = np.arange(CODE_POINTS, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
-    edges = []  # where the runs of code points in each set begin and end, in turn
-    for item in distinct:
-        if len(item.text) == 1 and item.text != ".":
-            edges.append(np.array([ord(item.text), ord(item.text) + 1], dtype=np.int64))
-            continue
-        runs = regex.finditer(f"(?:{item.text})+", characters, regex.V0)
-        edges.append(np.array([edge for run in runs for edge in run.span()], dtype=np.int64))
+    plain = [unicode_tables.edges(item.text, "regex") for item in distinct]
+    edges = [unicode_tables.edges(item.text, library) for item in distinct]
     # Between two neighboring edges all code points are alike, so segments stand for them.
-    starts = np.unique(np.concatenate([[0], *edges]))
+    starts = np.unique(np.concatenate([[0], *edges, *plain]))
     starts = starts[starts < CODE_POINTS]
-    inside = np.array([np.searchsorted(each, starts, side="right") % 2 == 1 for each in edges]).T
+    inside, by_regex = (
+        np.array([np.searchsorted(each, starts, side="right") % 2 == 1 for each in listed]).T
+        for listed in (edges, plain)
+    )
     firsts, class_of = number_rows(inside)
+    familiar = (inside == by_regex).all(axis=1)
     lengths = np.diff(np.append(starts, CODE_POINTS))
     members = {
         item: sum(1 << number for number, segment in enumerate(firsts) if inside[segment, i])
         for i, item in enumerate(distinct)
     }
-    return Partition(np.repeat(class_of, lengths), len(firsts), members)
+    classes, alike = (np.repeat(of_segment, lengths) for of_segment in (class_of, familiar))
+    return Partition(classes, len(firsts), members, alike)
 
 
 def number_rows(rows: npt.NDArray[Any]) -> tuple[Int64, Int64]:
@@ -96,8 +100,8 @@ def number_rows(rows: npt.NDArray[Any]) -> tuple[Int64, Int64]:
 def is_letter_table() -> npt.NDArray[np.uint8]:
     r"""Return whether each code point is a letter, ``\p{L}``: uint8[0x110000], 1 or 0."""
     letters = syntax.CharacterSet(r"\p{L}")
-    class_of, _, members = partition_unicode([letters])
-    return read_only(members[letters] >> class_of & 1, np.uint8)
+    unicode = partition_unicode([letters])
+    return read_only(unicode.members[letters] >> unicode.class_of & 1, np.uint8)
 
 
 def construct(

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import numpy as np
 
+from toktk.arrays import Int64
 from toktk.errors import FormatError, PatternError, clipped
-from toktk.pretokenizers import syntax
+from toktk.pretokenizers import syntax, unicode_tables
 from toktk.pretokenizers.automaton import Automaton, compile_pattern
 from toktk.pretokenizers.patterns import PATTERNS, name_of
-from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.pretokenizers.pretokenizer import DEFAULT_LIBRARY, Pretokenizer
+from toktk.pretokenizers.unicode_tables import CODE_POINTS, NAMES, Library
 
 
 def exported_pattern(pretokenizer: Pretokenizer) -> str:
     """Return the pattern as Oniguruma and Rust's engines read it.
 
-    All cut alike at characters that their Unicode tables know alike. A character assigned in the
-    last years may be a letter to one and nothing to another.
+    All cut alike at characters that their Unicode tables know alike; `table_notes` has the others.
 
     Raises:
-        FormatError: the pattern is not all, only the `regex` library runs it, or it can match the
-            empty string, after which every library goes on in its own way.
+        FormatError: the pattern is not all, only the `regex` library runs it, it can match the empty
+            string, after which every library goes on in its own way, or Oniguruma folds it otherwise.
     """
     pattern = pretokenizer.pattern
     if not pretokenizer.is_plain:
@@ -31,7 +32,7 @@ def exported_pattern(pretokenizer: Pretokenizer) -> str:
     if pretokenizer.compile() is None:
         reason = "Its tables are too large."
         try:
-            compile_pattern(pattern)
+            compile_pattern(pattern, pretokenizer.library)
         except PatternError as error:
             reason = str(error)
         raise FormatError(
@@ -39,12 +40,60 @@ def exported_pattern(pretokenizer: Pretokenizer) -> str:
             "says that another library reads it alike.",
             reason,
         )
-    if _matches_nothing(syntax.parse(pattern)):
+    tree = syntax.parse(pattern)
+    if _matches_nothing(tree):
         raise FormatError(
             f"cannot export the split pattern {clipped(pattern, 200)}: it can match the empty string.",
             "Write + instead of *, or leave out the optional whole.",
         )
+    if syntax.folds_several(tree):
+        raise FormatError(
+            f"cannot export the split pattern {clipped(pattern, 200)}: libraries fold case differently.",
+            "Found: (?i) over letters for which Hugging Face tokenizers takes one character too, as ß for "
+            "ss and ﬆ for st; others do not.",
+            "Write each letter in both cases, such as [Ss][Tt].",
+        )
     return syntax.portable(pattern)
+
+
+def strangers(pretokenizer: Pretokenizer, library: Library) -> Int64:
+    """Return the code points that `library` has in other classes of the pattern than the pretokenizer.
+
+    Raises:
+        PatternError: the pattern is outside the subset, or the library does not read one of its classes.
+    """
+    changes = np.zeros(CODE_POINTS + 1, dtype=np.int64)
+    sets = {item.text for item in syntax.character_sets(syntax.parse(pretokenizer.pattern))}
+    for characters in sets:
+        one = unicode_tables.edges(characters, pretokenizer.library)
+        other = unicode_tables.edges(characters, library)
+        runs = np.setxor1d(one, other).reshape(
+            -1, 2
+        )  # where an odd number of edges has been passed
+        changes[runs[:, 0]] += 1
+        changes[runs[:, 1]] -= 1
+    codes = np.flatnonzero(np.cumsum(changes))
+    return codes[(codes < 0xD800) | (codes >= 0xE000)]
+
+
+def table_notes(pretokenizer: Pretokenizer, library: Library, file: str) -> tuple[str, ...]:
+    """Return where ids can differ in a library since its Unicode tables are others; empty where nowhere.
+
+    Raises:
+        FormatError: the library does not read one of the pattern's classes.
+    """
+    try:
+        codes = strangers(pretokenizer, library)
+    except PatternError as error:
+        raise FormatError(f"cannot write {file}.", *str(error).splitlines()) from error
+    if codes.size == 0:
+        return ()
+    several = "character" if codes.size == 1 else "characters"
+    return (
+        f"{file}: ids can differ in {NAMES[library]} at {codes.size:,} {several}, such as "
+        f"U+{codes[0]:04X}, which its Unicode tables class otherwise than those of "
+        f"{unicode_tables.release(pretokenizer.library)}.",
+    )
 
 
 def beside_the_pattern(pretokenizer: Pretokenizer) -> str:
@@ -59,12 +108,15 @@ def beside_the_pattern(pretokenizer: Pretokenizer) -> str:
     return ", ".join(steps)
 
 
-def named_pretokenizer(text: str) -> Pretokenizer:
-    """Return the pretokenizer of a pattern; a known one, as it is or as exported, has its name again."""
+def named_pretokenizer(text: str, library: Library = DEFAULT_LIBRARY) -> Pretokenizer:
+    """Return the pretokenizer of a pattern in a file that belongs to `library`.
+
+    A known pattern, as it is or as exported, has its name again.
+    """
     for name, known in PATTERNS.items():
         if text in (known, canonical_pattern(known)):
-            return Pretokenizer(name, known)
-    return Pretokenizer(name_of(text), text)
+            return Pretokenizer(name, known, library=library)
+    return Pretokenizer(name_of(text), text, library=library)
 
 
 def canonical_pattern(pattern: str) -> str:
@@ -77,9 +129,8 @@ def canonical_pattern(pattern: str) -> str:
 
 def canonical_key(pretokenizer: Pretokenizer) -> str:
     """Return `Pretokenizer.key` with canonical patterns; of a plain one, the canonical pattern."""
-    pattern = canonical_pattern(pretokenizer.pattern)
     before = tuple(map(canonical_pattern, pretokenizer.before))
-    return replace(pretokenizer, pattern=pattern, before=before).key
+    return pretokenizer.key_of(canonical_pattern(pretokenizer.pattern), before)
 
 
 def leaves_gaps(automaton: Automaton) -> bool:

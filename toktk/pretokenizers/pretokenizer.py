@@ -6,6 +6,7 @@ The slow twin is `toktk.educational.cut`.
 from __future__ import annotations
 
 import functools
+import hashlib
 import itertools
 import json
 import re
@@ -14,16 +15,19 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import regex
 
 from toktk.arrays import Bytes, Int64, packed, read_only
 from toktk.errors import PatternError, clipped, did_you_mean
 from toktk.normalizers.normalizer import IDENTITY, Atoms, Normalizer, find_parts
-from toktk.pretokenizers import fallback
+from toktk.pretokenizers import fallback, syntax
 from toktk.pretokenizers.automaton import compile_pattern
 from toktk.pretokenizers.patterns import PATTERNS, PRETOKENIZERS, name_of, text_hash
 from toktk.pretokenizers.transducer import Transducer, build
+from toktk.pretokenizers.unicode_tables import Library, needs_tables, release
 from toktk.registry import guarded
+
+DEFAULT_LIBRARY: Library = "tokenizers"
+"""Whose character tables a pretokenizer has that a user names."""
 
 _KEPT = 128  # compiled patterns in memory
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -58,6 +62,7 @@ class Pretokenizer:
         normalizer: changes the text before it is cut.
         added: strings that are pieces wherever they occur in the raw document, leftmost and then
             longest. The text between them is normalized and cut as documents of its own.
+        library: whose Unicode tables say which characters the classes of the patterns hold.
 
     Raises:
         PatternError: an added string is empty; it or a pattern holds a lone surrogate.
@@ -68,6 +73,7 @@ class Pretokenizer:
     before: tuple[str, ...] = ()
     normalizer: Normalizer = IDENTITY
     added: tuple[str, ...] = ()
+    library: Library = "regex"
 
     def __post_init__(self) -> None:
         if _SURROGATE.search("".join((self.pattern, *self.before))):
@@ -85,9 +91,11 @@ class Pretokenizer:
 
     @classmethod
     def of(cls, wanted: str | Pretokenizer) -> Pretokenizer:
-        """Return the pretokenizer of a known name, of a plug-in, or of a pattern; or `wanted` itself.
+        r"""Return the pretokenizer of a known name, of a plug-in, or of a pattern; or `wanted` itself.
 
-        What consists of letters, digits and ``_ . : / -`` alone is a name, anything else a pattern.
+        It has the character tables of Hugging Face tokenizers, which so gives the same ids from the
+        file that toktk writes. A pattern's ``\w`` is spelled out, as libraries differ in it. What
+        consists of letters, digits and ``_ . : / -`` alone is a name, anything else a pattern.
 
         Raises:
             PatternError: an unknown name, or a plug-in that gives something else.
@@ -96,7 +104,7 @@ class Pretokenizer:
         if isinstance(wanted, Pretokenizer):
             return wanted
         if wanted in PATTERNS:
-            return cls(wanted, PATTERNS[wanted])
+            return cls(wanted, PATTERNS[wanted], library=DEFAULT_LIBRARY)
         if wanted not in PRETOKENIZERS.names():
             if not wanted or _NAME.fullmatch(wanted):
                 raise PatternError(
@@ -104,10 +112,10 @@ class Pretokenizer:
                     f"Known are: {', '.join(PATTERNS)}.",
                     "Or give a regular expression, such as ' ?\\S+|\\s+'.",
                 )
-            return cls(name_of(wanted), wanted)
+            return cls._spelled_out(wanted)
         target = PRETOKENIZERS.load(wanted)
         with guarded(f"the pretokenizer {wanted!r}", target):
-            pretokenizer = target() if callable(target) else cls(wanted, str(target))
+            pretokenizer = target() if callable(target) else cls._spelled_out(str(target), wanted)
         if not isinstance(pretokenizer, cls):
             raise PatternError(
                 f"the pretokenizer plug-in {wanted!r} gave a {type(pretokenizer).__name__}.",
@@ -116,28 +124,43 @@ class Pretokenizer:
         return pretokenizer
 
     @classmethod
+    def _spelled_out(cls, pattern: str, name: str = "") -> Pretokenizer:
+        pattern = syntax.spelled_out(pattern)
+        return cls(name or name_of(pattern), pattern, library=DEFAULT_LIBRARY)
+
+    @classmethod
     def from_json(cls, parts: list[Any]) -> Pretokenizer:
         """Return the pretokenizer of which `to_json` gave `parts`."""
-        name, pattern, before, normalizer, added = [*parts, (), {}, ()][:5]
-        return cls(name, pattern, tuple(before), Normalizer(**normalizer), tuple(added))
+        name, pattern, library, before, normalizer, added = [*parts, (), {}, ()][:6]
+        return cls(name, pattern, tuple(before), Normalizer(**normalizer), tuple(added), library)
 
     def to_json(self) -> list[Any]:
-        """Return the attributes, JSON-able; those after the pattern are left out if all are default."""
+        """Return the attributes, JSON-able; those after the library are left out if all are default."""
         rest = [] if self.is_plain else [self.before, asdict(self.normalizer), self.added]
-        return [self.name, self.pattern, *rest]
+        return [self.name, self.pattern, self.library, *rest]
 
     @property
     def is_plain(self) -> bool:
-        """Whether the pattern alone determines the pieces."""
+        """Whether the pattern, with its tables, determines the pieces."""
         return not self.before and not self.added and self.normalizer.is_identity
 
     @functools.cached_property
     def key(self) -> str:
-        """All that determines the pieces: the pattern alone where the rest is default."""
-        if self.is_plain:
-            return self.pattern
-        rest = json.dumps([self.before, asdict(self.normalizer), sorted(set(self.added))])
-        return f"{self.pattern}\0{text_hash(rest)}"
+        """All that determines the pieces: the pattern alone where the rest is default.
+
+        What Unicode tables make of it is part of it, so libraries whose tables agree give the same key.
+        """
+        return self.key_of(self.pattern, self.before)
+
+    def key_of(self, pattern: str, before: Sequence[str]) -> str:
+        """Return the key with the patterns as another text has them, which must cut alike."""
+        tables = [_tables_hash(each, self.library) for each in (self.pattern, *self.before)]
+        if self.is_plain and not tables[0]:
+            return pattern
+        rest = (
+            [before, asdict(self.normalizer), sorted(set(self.added))] if not self.is_plain else []
+        )
+        return f"{pattern}\0{text_hash(json.dumps([tables, rest]))}"
 
     def compile(self) -> Transducer | None:
         """Return the pattern's tables, compiled or loaded once; None where the `regex` library runs it.
@@ -145,14 +168,15 @@ class Pretokenizer:
         Raises:
             PatternError: the `regex` library does not understand the pattern either.
         """
-        return _compiled(self.pattern)
+        return _compiled(self.pattern, self.library)
 
     @property
     def signature(self) -> str:
-        """Name, hash of the key and versions of the character tables."""
+        """Name, hash of the key and version of the character tables."""
         normalizer = "" if self.normalizer.is_identity else f"|{self.normalizer.signature}"
         key = text_hash(self.key)[:8]
-        return f"{self.name}@{key}|regex:{regex.__version__}{normalizer}"
+        tables = release(self.library if self.compile() else "regex").replace(" ", ":")
+        return f"{self.name}@{key}|{tables}{normalizer}"
 
     def cut(self, text: str) -> list[str]:
         """Return the pieces of `text`, which joined are the normalized text.
@@ -210,7 +234,8 @@ class Pretokenizer:
         if not self.normalizer.is_identity:
             data, offsets = self.normalizer.apply(data, offsets, atoms)
         for pattern in self.before:
-            offsets, firsts = Pretokenizer(self.name, pattern).cut_parts(data, offsets, atoms)
+            step = Pretokenizer(self.name, pattern, library=self.library)
+            offsets, firsts = step.cut_parts(data, offsets, atoms)
             lengths = np.diff(firsts)
             owner = np.repeat(np.arange(lengths.size) if owner is None else owner, lengths)
             atoms = None if atoms is None else np.repeat(atoms, lengths)
@@ -251,7 +276,7 @@ def pretokenizers_of(
         PatternError: an unknown name, or a pattern that nobody understands.
     """
     chosen = [Pretokenizer.of(name) for name in names]
-    chosen += [Pretokenizer(name_of(pattern), pattern) for pattern in own_patterns]
+    chosen += [Pretokenizer._spelled_out(pattern) for pattern in own_patterns]
     for pretokenizer in chosen:
         pretokenizer.compile()  # an error comes early
     return tuple(dict.fromkeys(chosen))
@@ -272,9 +297,26 @@ def _trie(strings: tuple[str, ...]) -> tuple[Int64, Bytes]:
 
 
 @functools.lru_cache(maxsize=_KEPT)
-def _compiled(pattern: str) -> Transducer | None:
+def _compiled(pattern: str, library: Library) -> Transducer | None:
     try:
-        return Transducer.stored(pattern, lambda: build(compile_pattern(pattern)))
+        make = functools.partial(_built, pattern, library)
+        return Transducer.stored(pattern, library, make)
     except PatternError:
         fallback.check(pattern)  # an error for the user, if the regex library cannot run it either
         return None
+
+
+def _built(pattern: str, library: Library) -> Transducer:
+    return build(compile_pattern(pattern, library))
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def _tables_hash(pattern: str, library: Library) -> str:
+    """Return a hash of what Unicode tables make of a pattern; empty where it does not ask them."""
+    if not needs_tables(pattern):
+        return ""
+    compiled = _compiled(pattern, library)
+    if compiled is None:
+        return release("regex")
+    automaton = (compiled.bytes_table, compiled.next_state, compiled.accept)
+    return hashlib.sha256(b"".join(table.tobytes() for table in automaton)).hexdigest()

@@ -10,11 +10,16 @@ refuses such a pattern.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
+
 from toktk.errors import LimitError, PatternError, clipped
+from toktk.pretokenizers.unicode_tables import edges
 
 _SPECIAL = frozenset(r"\.[](){}|*+?^$")
 _SET_OPERATORS = frozenset({"&&", "--", "||", "~~"})
@@ -30,6 +35,8 @@ _PART = re.compile(
     r"|\{(?P<least>\d{1,9})(?:,\d*)?\}|\\.|\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]?|.",
     re.DOTALL,
 )
+_WORD = r"\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\u200C\u200D"
+_FOLDED = re.compile(r"\(\?i:\\?(.)\)", re.DOTALL)
 _FLAGS = re.compile(r"([is]*)(?:-([is]*))?:")
 _HEXADECIMAL = "[0-9a-fA-F]"
 _ESCAPE = re.compile(
@@ -173,6 +180,66 @@ def portable(pattern: str) -> str:
     parser = _Parser(pattern)
     tree = parser.parse()
     return pattern if parser.portable else _render(tree)
+
+
+def spelled_out(pattern: str) -> str:
+    r"""Return an equal pattern without ``\w`` and ``\W``, which libraries have different sets for.
+
+    In their place is what Unicode's technical standard 18 says, and `regex` and Rust's engines have:
+    Oniguruma leaves out U+200C and U+200D, which stand within words, and takes in ² and ½. A ``\W``
+    inside a class stays, and so does a pattern outside the subset.
+    """
+    try:
+        parse(pattern)
+    except PatternError:
+        return pattern
+    inside = False
+
+    def written(part: re.Match[str]) -> str:
+        nonlocal inside
+        text = part[0]
+        if text in ("[", "]"):
+            inside = text == "["
+        elif text == r"\w":
+            return _WORD if inside else f"[{_WORD}]"
+        elif text == r"\W" and not inside:
+            return f"[^{_WORD}]"
+        return text
+
+    return re.sub(r"\\.|[\[\]]", written, pattern, flags=re.DOTALL)
+
+
+def folds_several(node: Node) -> bool:
+    """Tell whether one character may match several letters in Oniguruma, as in ``(?i:st)`` the ligature ﬆ.
+
+    Case folding is of single characters elsewhere.
+    """
+    match node:
+        case CharacterSet(text):
+            listed = text.startswith("(?i:") and not text.startswith(("(?i:[^", "(?i:\\"))
+            runs = edges(text, "regex") if listed else ()
+            return bool((np.searchsorted(runs, [*_expansions()], side="right") % 2).any())
+        case Sequence(items):
+            folded = [_folded_letter(item) for item in items]
+            pairs = {a + b for a, b in itertools.pairwise(folded) if a and b}
+            return not pairs.isdisjoint(_expansions().values()) or any(map(folds_several, items))
+        case Alternation(choices):
+            return any(map(folds_several, choices))
+        case Repeat(item):
+            return folds_several(item)
+    return False
+
+
+def _folded_letter(node: Node) -> str:
+    letter = _FOLDED.fullmatch(node.text) if isinstance(node, CharacterSet) else None
+    return letter[1].casefold() if letter else ""
+
+
+@functools.cache
+def _expansions() -> dict[int, str]:
+    """Return {code point: first two letters} of what case folding makes several letters of."""
+    folded = {code: chr(code).casefold() for code in range(0x20000)}
+    return {code: text[:2] for code, text in folded.items() if len(text) > 1}
 
 
 def character_sets(node: Node) -> list[CharacterSet]:
