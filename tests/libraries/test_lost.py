@@ -1,19 +1,33 @@
 """Text that no token stands for: what each engine loses, held against what one can see by hand."""
 
+import functools
 import io
 import itertools
 import json
 
 import numpy as np
 import pytest
+import regex
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nasty import NASTY_TEXTS
+from pair_samples import ranked
 from public_samples import GPT2, LLAMA2, added, document
 
 from toktk.libraries.huggingface import HfDocumentsModel
 from toktk.libraries.sentencepiece import SentencePieceDocumentsModel
 from toktk.libraries.tiktoken import TiktokenDocumentsModel
-from toktk.models.bpe import byte_characters
-from toktk.models.model import bytes_lost
+from toktk.models.bpe import BpeModel, byte_characters
+from toktk.models.greedy import GreedyModel
+from toktk.models.model import bytes_lost, spells_all
+from toktk.models.pairs import PairModel
 from toktk.models.vocabulary import packed
+
+
+@pytest.fixture(scope="module", autouse=True)
+def children():
+    """Each library's child lives as long as it holds a tokenizer."""
+    return of_bytes(), TiktokenDocumentsModel("a", RANKS, {}), of_letters()
 
 
 def lost(model, *texts):
@@ -134,12 +148,17 @@ def trained(**options):
     return SentencePieceDocumentsModel(file.getvalue())
 
 
+@functools.cache
+def of_letters():
+    return trained(vocab_size=30)
+
+
 def test_sentencepiece():
-    model = trained(vocab_size=30)
+    model = of_letters()
     texts = ["the cat", "the 😀é cat", "  the   cat \n", "the\x01 cat\u200b", "", "  "]
-    assert lost(model, *texts) == [0, 6, 6, 4, 0, 2]
+    assert lost(model, *texts) == [0, 6, 5, 4, 0, 2]
     suffix = trained(vocab_size=290, byte_fallback=True, treat_whitespace_as_suffix=True)
-    assert lost(suffix, "the 😀é cat", "the  cat", "the\tcat ﬁ") == [0, 1, 0]
+    assert lost(suffix, "the 😀é cat", "the  cat", "the\tcat ﬁ", "the cat  ") == [0, 1, 0, 1]
     as_it_is = trained(
         vocab_size=290, byte_fallback=True, normalization_rule_name="identity",
         remove_extra_whitespaces=False,
@@ -156,11 +175,90 @@ def test_a_pattern_of_tiktoken_with_gaps():
     assert lost(TiktokenDocumentsModel(r"\w+|\W", RANKS, {}), "the 🤗\n") == [0]
 
 
-@pytest.mark.parametrize("n", [1, 3])
-def test_loss_does_not_hang_on_the_batch(n, monkeypatch):
-    monkeypatch.setattr(HfDocumentsModel, "batch", n)
+def test_loss_does_not_hang_on_the_batch(monkeypatch):
     texts = ["".join(parts) for parts in itertools.product("ax é", repeat=2)]
     model = hf(bpe(), pre_tokenizer=METASPACE)
-    found = lost(model, *texts)
-    assert found == [sum(len(c.encode()) for c in text if c in "xé") for text in texts]
-    assert np.sum(found) > 0
+    expected = [utf8_bytes(c for c in text if c in "xé") for text in texts]
+    for n in (1, 3, 4096):
+        monkeypatch.setattr(HfDocumentsModel, "batch", n)
+        assert lost(model, *texts) == expected
+
+
+def test_own_models_spell_every_byte():
+    ranks = ranked([b"th", b"the", b" cat"])
+    models = [
+        BpeModel(("<s>",), np.array([[117, 105, 257]])),
+        PairModel.from_ranks(ranks, {}),
+        GreedyModel((), *packed(list(ranks))),
+    ]
+    data, offsets = packed([text.encode() for text in NASTY_TEXTS])
+    for model in models:
+        assert spells_all(model)
+        assert not bytes_lost(model, data, offsets, *model.encode_pieces(data, offsets)).any()
+
+
+# What follows holds the measure against slow references, on text of characters of one to four bytes.
+
+TEXTS = st.lists(st.text("ab c\r\n\té東😀\u3000", max_size=12), min_size=1, max_size=20)
+few = settings(max_examples=15, deadline=None)
+
+
+def utf8_bytes(characters):
+    return len("".join(characters).encode())
+
+
+@few
+@given(TEXTS, st.sets(st.sampled_from("ab c\ré東😀")), st.sampled_from([{}, {"unk_token": "?"}]))
+def test_characters_equal_the_slow_reference(texts, known, options):
+    names = ["?", *sorted(known)]
+    merges = [[a, b] for a, b in itertools.product("aé", "b東") if {a, b} <= known]
+    names += [a + b for a, b in merges]
+    vocab = {name: i for i, name in enumerate(names)}
+    model = hf(bpe(vocab, merges, **options))
+    assert lost(model, *texts) == [utf8_bytes(c for c in text if c not in known) for text in texts]
+
+
+@few
+@given(TEXTS, st.sets(st.sampled_from([*b"ab \r\n", *"é東😀".encode()]), max_size=4))
+def test_bytes_equal_the_slow_reference(texts, missing):
+    lacking = [[c for c in text if missing & {*c.encode()}] for text in texts]
+    assert lost(of_bytes(*missing), *texts) == list(map(utf8_bytes, lacking))
+
+
+@few
+@given(TEXTS, st.sets(st.sampled_from(["a", "b", "é", "東", "##a", "##b", "##é", "##東", "##ab"])))
+def test_words_equal_the_slow_reference(texts, tokens):
+    def is_spelled(word, mark=""):
+        n = next((n for n in range(len(word), 0, -1) if mark + word[:n] in tokens), 0)
+        return not word or (n > 0 and is_spelled(word[n:], "##"))
+
+    vocab = {name: i for i, name in enumerate(["[UNK]", *sorted(tokens)])}
+    model = {"type": "WordPiece", "vocab": vocab, "unk_token": "[UNK]"}
+    model |= {"continuing_subword_prefix": "##", "max_input_chars_per_word": 100}
+    kept = [[word for word in text.split() if is_spelled(word)] for text in texts]
+    expected = [utf8_bytes(text) - utf8_bytes(w) for text, w in zip(texts, kept, strict=True)]
+    assert lost(hf(model, pre_tokenizer={"type": "WhitespaceSplit"}), *texts) == expected
+
+
+@few
+@given(TEXTS, st.sampled_from([r"\p{L}+", r"\S", r"a+| ", r"\p{L}+|\s(?=\S)", r"\r?\n|[^\r\n]"]))
+def test_gaps_equal_the_slow_reference(texts, pattern):
+    kept = ["".join(regex.findall(pattern, text)) for text in texts]
+    expected = [utf8_bytes(text) - utf8_bytes(k) for text, k in zip(texts, kept, strict=True)]
+    assert lost(TiktokenDocumentsModel(pattern, RANKS, {}), *texts) == expected
+
+
+@few
+@given(st.lists(st.text("the \n\u3000\x01é😀", max_size=12), min_size=1, max_size=20))
+def test_sentencepiece_equals_the_slow_reference(texts):
+    def standing(text):
+        visible = [c for c in text if c != "\x01"]
+        spaces = [c.isspace() for c in visible]
+        for i, c in enumerate(visible):
+            # Of white space in front of a word the first character stands.
+            begins = spaces[i] and not any(spaces[i - 1 : i]) and not all(spaces[i:])
+            if begins or c in "the":
+                yield c
+
+    expected = [utf8_bytes(text) - utf8_bytes(standing(text)) for text in texts]
+    assert lost(of_letters(), *texts) == expected

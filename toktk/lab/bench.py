@@ -94,7 +94,9 @@ class Bench:
         families = [TokenizerFamily(label, {label: t}) for label, t in self.tokenizers.items()]
         for family, outcome in measurer.measure(families):
             if isinstance(outcome, ToktkError):
-                self._fail(family.label, outcome)
+                spec = self.loaded[family.label].spec
+                where = f"It is the tokenizer {family.label}, given as {spec}."
+                self._fail(family.label, type(outcome)(*outcome.args, where))
             else:
                 figures[family.label] = outcome
         self._refuse_nothing()

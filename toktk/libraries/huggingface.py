@@ -64,8 +64,9 @@ class HfDocumentsModel(ChangingModel):
         """The file without its long lists; ``steps``, as JSON, say how tokens are spelled."""
         parsed = json.loads(self.document)
         steps = [parsed.get(key) for key in ("normalizer", "pre_tokenizer", "decoder")]
-        settings = {key: parsed["model"].get(key) for key in _MODEL_SETTINGS}
-        settings["merges"] = "merges" in parsed["model"]
+        model = parsed["model"]
+        settings = {key: model.get(key) for key in _MODEL_SETTINGS}
+        settings |= {"merges": "merges" in model, "scores": isinstance(model.get("vocab"), list)}
         return {"steps": json.dumps(steps, ensure_ascii=False), **settings}
 
     @functools.cached_property
@@ -117,17 +118,19 @@ class HfDocumentsModel(ChangingModel):
     @functools.cached_property
     def unknown_id(self) -> int | None:
         """The id of text that the vocabulary lacks; None where it lacks none."""
-        unk_id: int | None = self._settings["unk_id"]
-        return unk_id if isinstance(unk_id, int) else self._vocabulary["unknown"]
+        found: int | None = (
+            self._settings["unk_id"] if self._settings["scores"] else self._vocabulary["unknown"]
+        )
+        return found
 
     @functools.cached_property
-    def _measuring(self) -> tuple[LibraryTokenizer, dict[str, Any]]:
+    def _measuring(self) -> tuple[LibraryTokenizer, int | None]:
         """See `ChangingModel`: where BPE drops in silence what it lacks, a twin has a token for that.
 
         The library's offsets are wrong behind what was dropped.
         """
         if self.unknown_id is not None or not self._settings["merges"]:
-            return self._library, {"unknown": self.unknown_id}
+            return super()._measuring
         document = json.loads(self._read_by_library())
         model, name = document["model"], "unknown"
         names = {*model["vocab"], *(content for _, content, _ in self._vocabulary["added"])}
@@ -135,8 +138,7 @@ class HfDocumentsModel(ChangingModel):
             name += "?"
         model["vocab"][name] = _HIGHEST
         document["model"] = {**model, "unk_token": name, "fuse_unk": False}
-        twin = LibraryTokenizer("tokenizers", json.dumps(document).encode())
-        return twin, {"unknown": _HIGHEST}
+        return LibraryTokenizer("tokenizers", json.dumps(document).encode()), _HIGHEST
 
     def _content(self) -> bytes:
         return self.document.encode("utf-8", "surrogatepass")

@@ -139,9 +139,15 @@ class LibraryModel:
 class ChangingModel(LibraryModel):
     """One whose library may change text, delete some of it, or have a token for unknown text."""
 
-    special_tokens: tuple[str, ...]
-    tokens: list[bytes]
-    unknown_id: int | None
+    @property
+    def tokens(self) -> list[bytes]:
+        """See `toktk.models.model.Model`."""
+        raise NotImplementedError
+
+    @property
+    def unknown_id(self) -> int | None:
+        """The id of text that the vocabulary lacks; None where it has none for it."""
+        raise NotImplementedError
 
     def lost(self, data: Bytes, offsets: Int64, ids: Ids, ends: Int64) -> Int64:
         """Return int64[n]: the bytes of each text that no token stands for.
@@ -162,15 +168,15 @@ class ChangingModel(LibraryModel):
                 changed.append(d)
         lost = np.zeros(offsets.size - 1, dtype=np.int64)
         texts = packed([raw[offsets[d] : offsets[d + 1]] for d in changed])
-        library, arguments = self._measuring
-        parts = [array for (array,) in self._in_batches(library, "lost", *texts, **arguments)]
+        library, unknown = self._measuring
+        parts = [array for (array,) in self._in_batches(library, "lost", *texts, unknown=unknown)]
         lost[changed] = np.frombuffer(b"".join(parts), dtype=np.int64)
         return lost
 
     @property
-    def _measuring(self) -> tuple[LibraryTokenizer, dict[str, Any]]:
-        """The tokenizer that is asked what is lost, and with which arguments."""
-        return self._library, {}
+    def _measuring(self) -> tuple[LibraryTokenizer, int | None]:
+        """The tokenizer that is asked what is lost, and its id of unknown text."""
+        return self._library, self.unknown_id
 
 
 def spelled(name: str, is_byte: bool, marks: bool) -> bytes:

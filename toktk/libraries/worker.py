@@ -73,18 +73,18 @@ class Library:
         ids = array(_WIDTHS[4], itertools.chain.from_iterable(lists))
         return None, ids.tobytes(), array("q", map(len, lists)).tobytes()
 
-    def lost(self, data: bytes, offsets: bytes, **arguments: Any) -> tuple[None, bytes]:
-        """Return how many bytes of each document no token stands for, int64."""
+    def lost(self, data: bytes, offsets: bytes, unknown: int | None) -> tuple[None, bytes]:
+        """Return how many bytes of each document no token stands for, int64; `unknown` is the id of none."""
         texts = texts_of(data, offsets)
         with complaints():
-            stands = self._standing(texts, **arguments)
+            stands = self._standing(texts, unknown)
         each = zip(texts, stands, strict=True)
         return None, array("q", [_bytes_lost(text, flags) for text, flags in each]).tobytes()
 
     def _encode(self, texts: list[str]) -> Lists:
         raise NotImplementedError
 
-    def _standing(self, texts: list[str], **arguments: Any) -> list[bytearray]:
+    def _standing(self, texts: list[str], unknown: int | None) -> list[bytearray]:
         """Return for each character of each text whether tokens stand for it."""
         raise NotImplementedError
 
@@ -118,7 +118,7 @@ class HuggingFace(Library):
         encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
 
-    def _standing(self, texts: list[str], unknown: int | None = None) -> list[bytearray]:
+    def _standing(self, texts: list[str], unknown: int | None) -> list[bytearray]:
         encodings = self._tokenizer.encode_batch(texts, add_special_tokens=False)
         each = zip(texts, encodings, strict=True)
         return [self._covered(text, encoding, unknown) for text, encoding in each]
@@ -182,7 +182,7 @@ class HuggingFace(Library):
 
 
 def _mark_composed(text: str, flags: bytearray, normalize: Callable[[str], str]) -> None:
-    """Give characters that a normalizer composes with one before its flag: the library's offsets lack them."""
+    """Give a character that a normalizer composes with one before that one's flag: offsets lack it."""
     before = previous = -1
     for at in list(itertools.compress(range(len(text)), map(operator.not_, flags))):
         if at - 1 != previous:
@@ -253,13 +253,15 @@ class SentencePiece(Library):
     def _encode(self, texts: list[str]) -> Any:
         return self._tokenizer.Encode(texts)
 
-    def _standing(self, texts: list[str]) -> list[bytearray]:
-        unknown, effect = self._tokenizer.unk_id(), functools.cache(self._effect)
-        stands = []
+    def _standing(self, texts: list[str], unknown: int | None) -> list[bytearray]:
+        effect, stands = functools.cache(self._effect), []
         for text, found in zip(texts, self._tokenizer.EncodeAsOffsetMapping(texts), strict=True):
-            flags = bytearray(len(text))
+            flags, last = bytearray(len(text)), len(found["ids"]) - 1
             each = zip(found["ids"], found["pieces"], found["offsets"], strict=True)
-            for i, piece, (begin, end) in each:
+            for n, (i, piece, (begin, end)) in enumerate(each):
+                # The library adds a space at one end, and drops the text's own.
+                begin = 0 if n == 0 and piece.startswith(_MARK) else begin
+                end = len(text) if n == last and piece.endswith(_MARK) else end
                 if i == unknown:
                     continue
                 spaces = piece.count(_MARK)
