@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nasty import NASTY_TEXTS
 from pair_samples import ranked
-from public_samples import GPT2, LLAMA2, added, document
+from public_samples import GPT2, LLAMA2, added, byte_level, document, sequence, split
 
-from toktk.libraries.huggingface import HfDocumentsModel
+from toktk.libraries.huggingface import HfDocumentsModel, HfModel
 from toktk.libraries.sentencepiece import SentencePieceDocumentsModel
 from toktk.libraries.tiktoken import TiktokenDocumentsModel
 from toktk.models.bpe import BpeModel, byte_characters
@@ -98,6 +98,16 @@ def test_one_unknown_token_for_a_long_word():
     assert lost(words, f"a {'a' * 5000} ab", "x" * 5000, "a\n\n b") == [5002, 5000, 3]
     level = {"type": "WordLevel", "vocab": {"[UNK]": 0, "a": 1}, "unk_token": "[UNK]"}
     assert lost(hf(level, pre_tokenizer=cut), "a xyz a", "a") == [5, 0]
+
+
+def test_a_piece_by_piece_model_of_a_trainer():
+    names = ["[UNK]", *byte_characters(), *(f"##{c}" for c in byte_characters() if c != "b")]
+    model = {"type": "WordPiece", "vocab": {name: i for i, name in enumerate(names)}}
+    model |= {"unk_token": "[UNK]", "continuing_subword_prefix": "##"}
+    steps = sequence(split(r"\S+|\s"), byte_level(use_regex=False))
+    holder = document({**model, "max_input_chars_per_word": 100}) | {"pre_tokenizer": steps}
+    pieces = HfModel(json.dumps(holder | {"added_tokens": [added(0, "[UNK]", special=True)]}))
+    assert lost(pieces, "ba", " ", "cab", "é😀b", "é") == [0, 0, 3, 7, 0]
 
 
 def test_a_split_that_removes():

@@ -96,7 +96,8 @@ class Bench:
             if isinstance(outcome, ToktkError):
                 spec = self.loaded[family.label].spec
                 where = f"It is the tokenizer {family.label}, given as {spec}."
-                self._fail(family.label, type(outcome)(*outcome.args, where))
+                outcome.args += (where,)
+                self._fail(family.label, outcome)
             else:
                 figures[family.label] = outcome
         self._refuse_nothing()

@@ -160,6 +160,7 @@ def evaluate(
     figures: dict[str, FamilyFigures] = {}
     for family, outcome in measurer.measure(families):
         if isinstance(outcome, ToktkError):
+            outcome.args += (f"It is the tokenizer {family.label}.",)
             raise outcome
         figures[family.label] = outcome
     for error in (*measures.broken.values(), *measurer.failed.values()):
