@@ -124,13 +124,15 @@ class HuggingFace(Library):
         return [self._covered(text, encoding, unknown) for text, encoding in each]
 
     def _covered(self, text: str, encoding: Any, unknown: int | None) -> bytearray:
-        flags, hidden = bytearray(len(text)), []
-        for i, (begin, end) in zip(encoding.ids, encoding.offsets, strict=True):
-            flags[begin:end] = b"\1" * (end - begin)
-            if i == unknown:
-                hidden.append((begin, end))
-        for begin, end in hidden:  # a character that is unknown in part is lost as a whole
-            flags[begin:end] = b"\2" * (end - begin)
+        flags, ids, places = bytearray(b"\1" * len(text)), encoding.ids, encoding.offsets
+        begins, ends = zip(*sorted(places), strict=True) if places else ((), ())
+        reached = itertools.accumulate(ends, max, initial=0)
+        for end, begin in zip(reached, (*begins, len(text)), strict=True):
+            if end < begin:
+                flags[end:begin] = bytes(begin - end)
+        if unknown in ids:  # a character that is unknown in part is lost as a whole
+            for begin, end in itertools.compress(places, map(unknown.__eq__, ids)):
+                flags[begin:end] = b"\2" * (end - begin)
         normalizer = self._tokenizer.normalizer
         if normalizer is not None and not text.isascii():
             _mark_composed(text, flags, normalizer.normalize_str)
