@@ -267,10 +267,7 @@ class Measurer:
                     _curves(family, [*evaluations.values()]),
                     self._counted_under(next(iter(family.tokenizers.values()))).reading,
                 )
-        except (
-            FormatError,
-            PluginError,
-        ) as error:  # something fails at the text, or loses all of it
+        except (FormatError, PluginError) as error:  # of a library or a plug-in, or nothing is left
             return error
         if failed:
             self.failed.update({**failed, **self.failed})
@@ -328,9 +325,7 @@ class Measurer:
         whole = not native or tokenizer.pretokenizer.key == PATTERNS["none"]
         hides_pieces = whole and family.trainer is None
         definitions = dict(self.measures.definitions)
-        if evaluation.lost(
-            tokenizer.vocab_size
-        ).any():  # no figure without it, whatever was asked for
+        if evaluation.lost(tokenizer.vocab_size).any():  # is said, whatever was asked for
             definitions.setdefault(lost.name, lost)
         for name, metric in definitions.items():
             # A reference is asked of parity alone: text without one must not pass in silence.

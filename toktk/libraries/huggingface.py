@@ -118,8 +118,9 @@ class HfDocumentsModel(ChangingModel):
     @functools.cached_property
     def unknown_id(self) -> int | None:
         """The id of text that the vocabulary lacks; None where it lacks none."""
+        settings = self._settings
         found: int | None = (
-            self._settings["unk_id"] if self._settings["scores"] else self._vocabulary["unknown"]
+            settings["unk_id"] if settings["scores"] else self._vocabulary["unknown"]
         )
         return found
 

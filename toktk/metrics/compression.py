@@ -45,7 +45,7 @@ def lost(case: Case) -> list[Figure]:
     """Bytes that no token stands for / bytes: what encoding loses, and what flatters bytes_per_token.
 
     A character is lost where no token covers it, or the unknown token does: what the vocabulary lacks, what
-    falls between pieces, what a normalizer deletes, white space that several characters of become one.
+    falls between pieces, what a normalizer deletes, all white space but one character that becomes a space.
     What a normalizer changes (case, accents, forms) is not lost where a token covers it.
     """
     return case.ratios(case.evaluation.lost(case.size), case.evaluation.bytes, "no text")
