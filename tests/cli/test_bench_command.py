@@ -104,7 +104,16 @@ def test_every_format_has_the_same_figures(files: list[str], corpus: list[str]) 
         assert row["tokenizer"] == record["tokenizer"]
         assert (float(row["value"]) if row["value"] else None) == record["value"]
     metrics = {record["metric"] for record in found["records"]}
-    assert {"tokens", "bytes", "chars", "documents", "pieces", "parity[en]", "unknown"} <= metrics
+    assert {
+        "tokens",
+        "bytes",
+        "chars",
+        "documents",
+        "pieces",
+        "parity[en]",
+        "unknown",
+        "lost",
+    } <= metrics
     assert good(*files, *corpus, "-q", "-f", "md").stdout.startswith("| tokenizer |")
     assert "\\toprule" in good(*files, *corpus, "-q", "-f", "latex").stdout
 
@@ -247,7 +256,7 @@ def test_tables_fit_the_screen(width: int, labels: list[str]) -> None:
     metrics = {
         "bytes_per_token": 3.21, "fertility[ws]|macro": 2.5, "parity[en]|macro": 1.52,
         "parity[en]|max": 3.1, "gini[tokens_per_line]": 0.3, "utilization": 0.123,
-        "single_token_words[piece]": 0.5, "unknown": 0.01,
+        "single_token_words[piece]": 0.5, "lost": 0.01,
     }  # fmt: skip
     found = []
     for i, label in enumerate(labels):

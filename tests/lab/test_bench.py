@@ -24,9 +24,10 @@ from toktk.lab.measure import NO_PIECES, Outcome
 from toktk.lab.meter import Meter
 from toktk.lab.plan import BenchPlan, Measures, SweepPlan
 from toktk.lab.sweep import Sweep
-from toktk.loading.load import Loaded
+from toktk.loading.load import Loaded, load
 from toktk.loading.sample import BYTES, DOCUMENTS, PER_GROUP, first_documents
 from toktk.metrics.base import MetricOptions
+from toktk.metrics.compression import lost
 from toktk.metrics.vocabulary import unknown, utilization
 from toktk.pieces.counting import count_corpus, count_corpus_many
 from toktk.pieces.table import POOLED
@@ -299,8 +300,13 @@ def test_holes_are_no_ids_and_lost_text_is_counted(tmp_path: Path) -> None:
     (evaluation,) = evaluate(table, [_Words()])  # type: ignore[arg-type]
     (used,) = utilization.compute(evaluation, 6, MetricOptions())
     assert used.value == 3 / 5  # ?, a, b of ?, a, b, c, <s>
-    lost = {f.group: f.value for f in unknown.compute(evaluation, 6, MetricOptions())}
-    assert lost == {"x": 1 / 6, "y": 2 / 4, "z": None, POOLED: 3 / 10}
+    for metric in (unknown, lost):
+        shares = {f.group: f.value for f in metric.compute(evaluation, 6, MetricOptions())}
+        assert shares == {"x": 1 / 6, "y": 2 / 4, "z": None, POOLED: 3 / 10}
+
+
+def one_document(folder: Path, text: str) -> None:
+    (folder / "x.jsonl").write_text(json.dumps({"text": text}), encoding="utf-8")
 
 
 def test_text_that_a_published_vocabulary_loses(tmp_path: Path) -> None:
@@ -308,13 +314,68 @@ def test_text_that_a_published_vocabulary_loses(tmp_path: Path) -> None:
     made = tokenizers.Tokenizer(tokenizers.models.BPE(vocab, [], unk_token="<unk>"))
     made.add_special_tokens(["<s>"])
     made.save(str(tmp_path / "tokenizer.json"))
-    (tmp_path / "x.txt").write_text("abба\n", encoding="utf-8")
+    one_document(tmp_path, "abба")
     found = bench(
-        BenchPlan((f"x={tmp_path / 'tokenizer.json'}",), load_corpus(str(tmp_path / "x.txt")))
+        BenchPlan((f"x={tmp_path / 'tokenizer.json'}",), load_corpus(str(tmp_path / "x.jsonl")))
     )
     assert found.tokenizers["x"]["engine"].startswith("tokenizers ")
     assert figures(found.results, "unknown")["x", POOLED] == 2 / 4
+    assert figures(found.results, "lost")["x", POOLED] == 4 / 6
     assert figures(found.results, "utilization")["x", POOLED] == 3 / 4  # id 3 is a hole
+
+
+def of_letters(folder: Path, letters: str) -> str:
+    """Write a tokenizer.json of characters, without a token for others; return its spec."""
+    vocab = {letter: i for i, letter in enumerate(letters)}
+    made = tokenizers.Tokenizer(tokenizers.models.BPE(vocab, []))
+    folder.mkdir()
+    made.save(str(folder / "tokenizer.json"))
+    return f"{folder.name}={folder}"
+
+
+def test_lost_text_is_told_whatever_was_asked_for(tmp_path: Path) -> None:
+    one_document(tmp_path, "abab")
+    specs = (of_letters(tmp_path / "some", "a"), of_letters(tmp_path / "each", "ab"))
+    corpus = load_corpus(str(tmp_path / "x.jsonl"))
+    found = bench(BenchPlan(specs, corpus, Measures(("bytes_per_token",)))).results
+    assert found is not None
+    assert figures(found, "lost")["some", POOLED] == 2 / 4
+    assert {r.metric for r in found if r.tokenizer == "each"} == {"bytes_per_token"}
+    shown = found.page(100).text(100)
+    assert "2.000*" in shown
+    assert "1.000 " in shown
+
+
+def test_a_tokenizer_that_loses_all_or_fails_takes_no_figures_away(tmp_path: Path) -> None:
+    one_document(tmp_path, "abab")
+    failing = tmp_path / "failing"
+    failing.mkdir()
+    made = tokenizers.Tokenizer(tokenizers.models.Unigram([("a", -1.0)]))
+    made.save(str(failing / "tokenizer.json"))
+    good, nothing = of_letters(tmp_path / "good", "ab"), of_letters(tmp_path / "nothing", "xyz")
+    corpus = load_corpus(str(tmp_path / "x.jsonl"))
+    found = bench(BenchPlan((nothing, f"fails={failing}", good), corpus))
+    assert [*found.tokenizers] == ["good"]
+    assert "loses all of this text" in found.failed["nothing"]
+    assert "0 tokens for 4 bytes" in found.failed["nothing"]
+    for label, folder in (("nothing", tmp_path / "nothing"), ("fails", failing)):
+        assert f"It is the tokenizer {label}, given as {folder}." in found.failed[label]
+    with pytest.raises(FormatError, match="fails, given as"):
+        bench(BenchPlan((f"fails={failing}",), corpus))
+    with pytest.raises(FormatError, match="It is the tokenizer failing"):
+        module.evaluate([load(str(failing))], corpus)
+
+
+def test_dropout_draws_no_figures(tmp_path: Path) -> None:
+    one_document(tmp_path, "ab" * 100)
+    folder = tmp_path / "drop"
+    folder.mkdir()
+    vocab = {"a": 0, "b": 1, "ab": 2}
+    made = tokenizers.Tokenizer(tokenizers.models.BPE(vocab, [("a", "b")], dropout=0.5))
+    made.save(str(folder / "tokenizer.json"))
+    found = bench(BenchPlan((str(folder),), load_corpus(str(tmp_path / "x.jsonl"))))
+    assert figures(found.results, "tokens")["drop", POOLED] == 100
+    assert "model.dropout 0.5, for training: figures are made without it" in str(found.results)
 
 
 def test_the_sample_takes_groups_in_turn(corpus: Corpus, tmp_path: Path) -> None:

@@ -103,6 +103,26 @@ def test_groups_that_are_not_parallel_show_bytes_per_token() -> None:
     assert "python 2.500" in lines
 
 
+def test_figures_that_lost_text_makes_better_are_marked() -> None:
+    found = []
+    for family, value, lost in (("a", 4.0, 0.05), ("b", 3.5, 0.0), ("c", 3.0, 1e-6)):
+        for group, share in (("all", lost), ("de", 0.0), ("en", lost)):
+            found.append(record(8000, "bytes_per_token", group, value, family=family))
+            found.append(record(8000, "lost", group, share, family=family))
+    shown = show(found)
+    rows = [line.split() for line in shown.splitlines()]
+    assert [row[-2:] for row in rows if row[-1:] and row[-1].endswith("%")] == [
+        ["4.000*", "5.00%"],
+        ["3.500", "0.00%"],
+        ["3.000*", "<0.01%"],
+    ]
+    assert ["de", "4.000", "3.500", "3.000"] in rows
+    assert ["en", "4.000*", "3.500", "3.000*"] in rows
+    assert "no token stands for; * figures" in shown
+    lossless = [r for r in found if r.family == "b"]
+    assert "lost" not in show(lossless)
+
+
 def test_the_costs_of_a_step_are_added_up() -> None:
     costs = [
         Cost("count", "a", 1.0, 2.0, 5_000_000),

@@ -73,6 +73,13 @@ class Evaluation(Totals, ABC):
         """Return int64[G]: tokens that stand for text the vocabulary lacks; None: it lacks none."""
         return None
 
+    def lost(self, size: int) -> Int64:
+        """Return int64[G]: bytes of each group's text that no token stands for.
+
+        None are lost where a model spells every byte: see `toktk.models.model.spells_all`.
+        """
+        return np.zeros(len(self.groups), dtype=np.int64)
+
 
 @dataclass(frozen=True, eq=False)
 class Counts:
@@ -83,6 +90,7 @@ class Counts:
     token_counts: Int64
     n_ids: int
     unknown: Int64 | None = None
+    lost: Int64 | None = None
 
 
 def totals_of(table: PieceTable) -> tuple[Totals, Flags]:

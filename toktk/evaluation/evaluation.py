@@ -22,7 +22,7 @@ from toktk.evaluation.base import (
 from toktk.evaluation.merges import evaluate_merges
 from toktk.evaluation.viterbi import count_viterbi
 from toktk.models.bpe import BpeModel
-from toktk.models.model import Model
+from toktk.models.model import Model, bytes_lost, spells_all
 from toktk.models.unigram import UnigramModel
 from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -65,6 +65,10 @@ class _SizedEvaluation(Evaluation):
 
     def unknown(self, size: int) -> Int64 | None:
         return self._at(size).unknown
+
+    def lost(self, size: int) -> Int64:
+        lost = self._at(size).lost
+        return super().lost(size) if lost is None else lost
 
 
 def evaluate(
@@ -141,27 +145,30 @@ def _count(
     table: PieceTable, model: Model, is_word: Flags, jobs: int, progress: Progress
 ) -> Counts:
     """Encode each piece by any model and count what comes out."""
-    lengths, unknown = np.zeros((2, len(table)), dtype=np.int64)
+    lengths, unknown, lost = np.zeros((3, len(table)), dtype=np.int64)
     counts = np.zeros(model.vocab_size, dtype=np.int64)
     slices = slices_of(table, max(jobs, int(table.offsets[-1]) // _SLICE))
     unknown_id: int | None = getattr(model, "unknown_id", None)
     encoder = None
     if isinstance(model, UnigramModel) and model.single:  # a piece is a document, and is cut again
         encoder = Encoder(Pretokenizer.of("none"), model)
+    lossless = spells_all(model)
 
-    def run(first: int, last: int) -> tuple[Ids, Int64]:
+    def run(first: int, last: int) -> tuple[Ids, Int64, Int64 | int]:
         begin, end = table.offsets[first], table.offsets[last]
         data, offsets = table.data[begin:end], table.offsets[first : last + 1] - begin
         if encoder is None:
-            return model.encode_pieces(data, offsets)
-        ids, offsets = encoder.encode_batch(data, offsets)
-        return ids, offsets[1:]
+            ids, ends = model.encode_pieces(data, offsets)
+        else:
+            ids, starts = encoder.encode_batch(data, offsets)
+            ends = starts[1:]
+        return ids, ends, 0 if lossless else bytes_lost(model, data, offsets, ids, ends)
 
     with Threads(jobs) as pool:
         encoded = pool.map(run, *zip(*slices, strict=True))
-        for (first, last), (ids, ends) in zip(slices, encoded, strict=True):
+        for (first, last), (ids, ends, lost_here) in zip(slices, encoded, strict=True):
             per_piece = np.diff(ends, prepend=0)
-            lengths[first:last] = per_piece
+            lengths[first:last], lost[first:last] = per_piece, lost_here
             np.add.at(counts, ids, np.repeat(table.counts[first:last], per_piece))
             if unknown_id is not None:
                 pieces = np.searchsorted(ends, np.flatnonzero(ids == unknown_id), "right")
@@ -173,4 +180,5 @@ def _count(
         token_counts=counts,
         n_ids=sum(map(bool, model.tokens)),
         unknown=None if unknown_id is None else sum_by_group(table, unknown),
+        lost=None if lossless else sum_by_group(table, lost),
     )

@@ -89,7 +89,12 @@ def _limit_vocabulary(fields: Fields, vocab: Any) -> None:
 
 
 def _read_bpe(fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps) -> Parts:
-    unset = {"dropout": 0, "continuing_subword_prefix": "", "end_of_word_suffix": ""}
+    dropout = holder.get("dropout")
+    if dropout not in (None, 0):
+        raise NotNative(
+            f"model.dropout {short(dropout)}, for training: figures are made without it"
+        )
+    unset = {"continuing_subword_prefix": "", "end_of_word_suffix": ""}
     for name, value in unset.items():
         if holder.get(name) not in (None, value):
             raise NotNative(f"model.{name} {short(holder[name])}")

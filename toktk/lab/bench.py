@@ -96,6 +96,9 @@ class Bench:
         families = [TokenizerFamily(label, {label: t}) for label, t in self.tokenizers.items()]
         for family, outcome in measurer.measure(families):
             if isinstance(outcome, ToktkError):
+                spec = self.loaded[family.label].spec
+                where = f"It is the tokenizer {family.label}, given as {spec}."
+                outcome.args += (where,)
                 self._fail(family.label, outcome)
             else:
                 figures[family.label] = outcome

@@ -21,6 +21,7 @@ from toktk.lab.counted import CountedCorpora, CountedCorpus, Reading
 from toktk.lab.meter import Meter
 from toktk.lab.plan import Measures
 from toktk.metrics.base import Figure, Metric, MetricOptions
+from toktk.metrics.compression import lost
 from toktk.models.model import library_of
 from toktk.models.unigram import UnigramModel
 from toktk.pieces.table import POOLED
@@ -136,7 +137,7 @@ def evaluate(
         jobs: threads, by default one for each usable core; they change no result.
 
     Raises:
-        FormatError: no tokenizer, two of one name, or a library fails at the text.
+        FormatError: no tokenizer, two of one name; a library fails at the text, or all of it is lost.
         MetricError: the text cannot carry a metric that was asked for.
         CorpusError: the text cannot be read.
         PluginError: a metric that was asked for, or a tokenizer, is of another package and fails; a
@@ -160,6 +161,7 @@ def evaluate(
     figures: dict[str, FamilyFigures] = {}
     for family, outcome in measurer.measure(families):
         if isinstance(outcome, ToktkError):
+            outcome.args += (f"It is the tokenizer {family.label}.",)
             raise outcome
         figures[family.label] = outcome
     for error in (*measures.broken.values(), *measurer.failed.values()):
@@ -260,13 +262,14 @@ class Measurer:
                 evaluations = self._evaluations(family, advance)
                 records: list[Record] = []
                 for label, evaluation in evaluations.items():
+                    self._check_any(label, family.tokenizers[label], evaluation)
                     records += self._records(family, label, evaluation, failed)
                 figures = FamilyFigures(
                     Results(tuple(records)),
                     _curves(family, [*evaluations.values()]),
                     self._counted_under(next(iter(family.tokenizers.values()))).reading,
                 )
-        except (FormatError, PluginError) as error:  # a library or a plug-in that fails at the text
+        except (FormatError, PluginError) as error:  # of a library or a plug-in, or nothing is left
             return error
         if failed:
             self.failed.update({**failed, **self.failed})
@@ -274,6 +277,15 @@ class Measurer:
             self.counted.store.write("figures", self._key(family), figures.save)
         self.counted.meter.remark(_line(family, figures))
         return figures
+
+    def _check_any(self, label: str, tokenizer: Tokenizer, evaluation: Evaluation) -> None:
+        n_bytes = int(evaluation.bytes.sum())
+        if n_bytes and not evaluation.tokens(tokenizer.vocab_size).any():
+            raise FormatError(
+                f"{label} loses all of this text.",
+                f"Found: 0 tokens for {n_bytes:,} bytes of {self.corpus.name}.",
+                "Leave it out, or choose text in characters that its vocabulary has.",
+            )
 
     def _counted_under(self, tokenizer: Tokenizer) -> CountedCorpus:
         return self.counted.get(self.corpus, tokenizer.pretokenizer, by_group=True)
@@ -316,7 +328,10 @@ class Measurer:
         single = isinstance(tokenizer.model, UnigramModel) and tokenizer.model.single
         whole = not native or tokenizer.pretokenizer.key == PATTERNS["none"]
         hides_pieces = single or (whole and family.trainer is None)
-        for name, metric in self.measures.definitions.items():
+        definitions = dict(self.measures.definitions)
+        if evaluation.lost(tokenizer.vocab_size).any():  # is said, whatever was asked for
+            definitions.setdefault(lost.name, lost)
+        for name, metric in definitions.items():
             # A reference is asked of parity alone: text without one must not pass in silence.
             asked = self.measures.metrics or (name == "parity" and reference is not None)
             if not (asked or metric.applies(evaluation)):
@@ -386,7 +401,12 @@ def _line(family: TokenizerFamily, figures: FamilyFigures) -> str:
     metric = "bytes_per_token"
     if pooled and metric not in {record.metric for record in pooled}:
         metric = pooled[0].metric
-    values = [f"{r.value:.4g} ({size_label(r.size or 0)})" for r in pooled if r.metric == metric]
+    lossy = {record.size: record.value for record in pooled if record.metric == lost.name}
+    values = [
+        f"{r.value:.4g} ({size_label(r.size or 0)}{', text lost' if lossy.get(r.size) else ''})"
+        for r in pooled
+        if r.metric == metric
+    ]
     return f"{family.label}: {metric} {', '.join(values) or 'not measured'}"
 
 

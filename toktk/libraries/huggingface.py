@@ -14,18 +14,19 @@ import numpy.typing as npt
 
 from toktk.errors import FormatError
 from toktk.formats.tokens import MARK
-from toktk.libraries.library import LibraryModel, spelled
+from toktk.libraries.library import ChangingModel, spelled
 from toktk.libraries.process import LibraryTokenizer
 from toktk.models.bpe import byte_characters
 from toktk.models.model import Arrays
 from toktk.models.pairs import MAX_ID
 from toktk.paths import atomic_write
 
+_HIGHEST = 2**32 - 1  # id; the library gives it to no token
 _MODEL_SETTINGS = ("continuing_subword_prefix", "unk_id", "unk_token")
 
 
 @dataclass(frozen=True, eq=False)
-class HfDocumentsModel(LibraryModel):
+class HfDocumentsModel(ChangingModel):
     """A ``tokenizer.json``, whose text is `document`, as the library runs it; a piece is a document.
 
     No special token is added, and none is found in text; other added tokens are. Truncation and
@@ -48,7 +49,11 @@ class HfDocumentsModel(LibraryModel):
             )
 
     def _in_library(self) -> LibraryTokenizer:
-        return LibraryTokenizer("tokenizers", self._content())
+        return LibraryTokenizer("tokenizers", self._read_by_library())
+
+    def _read_by_library(self) -> bytes:
+        """Return the file that the library loads."""
+        return self._content()
 
     @property
     def _file(self) -> str:
@@ -59,7 +64,9 @@ class HfDocumentsModel(LibraryModel):
         """The file without its long lists; ``steps``, as JSON, say how tokens are spelled."""
         parsed = json.loads(self.document)
         steps = [parsed.get(key) for key in ("normalizer", "pre_tokenizer", "decoder")]
-        settings = {key: parsed["model"].get(key) for key in _MODEL_SETTINGS}
+        model = parsed["model"]
+        settings = {key: model.get(key) for key in _MODEL_SETTINGS}
+        settings |= {"merges": "merges" in model, "scores": isinstance(model.get("vocab"), list)}
         return {"steps": json.dumps(steps, ensure_ascii=False), **settings}
 
     @functools.cached_property
@@ -111,8 +118,28 @@ class HfDocumentsModel(LibraryModel):
     @functools.cached_property
     def unknown_id(self) -> int | None:
         """The id of text that the vocabulary lacks; None where it lacks none."""
-        unk_id: int | None = self._settings["unk_id"]
-        return unk_id if isinstance(unk_id, int) else self._vocabulary["unknown"]
+        settings = self._settings
+        found: int | None = (
+            settings["unk_id"] if settings["scores"] else self._vocabulary["unknown"]
+        )
+        return found
+
+    @functools.cached_property
+    def _measuring(self) -> tuple[LibraryTokenizer, int | None]:
+        """See `ChangingModel`: where BPE drops in silence what it lacks, a twin has a token for that.
+
+        The library's offsets are wrong behind what was dropped.
+        """
+        if self.unknown_id is not None or not self._settings["merges"]:
+            return super()._measuring
+        document = json.loads(self._read_by_library())
+        model, name = document["model"], "unknown"
+        names = {*model["vocab"], *(content for _, content, _ in self._vocabulary["added"])}
+        while name in names:
+            name += "?"
+        model["vocab"][name] = _HIGHEST
+        document["model"] = {**model, "unk_token": name, "fuse_unk": False}
+        return LibraryTokenizer("tokenizers", json.dumps(document).encode()), _HIGHEST
 
     def _content(self) -> bytes:
         return self.document.encode("utf-8", "surrogatepass")
@@ -157,11 +184,11 @@ class HfModel(HfDocumentsModel):
                 "Readable is: Split and ByteLevel; special tokens that have the first ids.",
             )
 
-    def _in_library(self) -> LibraryTokenizer:
+    def _read_by_library(self) -> bytes:
         # The pieces are cut already; cutting one again could cut it further.
         step = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
         document = {**json.loads(self.document), "pre_tokenizer": {**step, "use_regex": False}}
-        return LibraryTokenizer("tokenizers", json.dumps(document).encode())
+        return json.dumps(document).encode()
 
     @functools.cached_property
     def signature(self) -> str:

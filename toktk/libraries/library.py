@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
 
-from toktk.arrays import excerpt, runs
+from toktk.arrays import excerpt, packed, runs
 from toktk.child import ChildEnded, Refused, whole_or_each
 from toktk.errors import FormatError
 from toktk.formats.tokens import MARK, byte_names
@@ -84,24 +86,41 @@ class LibraryModel:
             FormatError: a text that is no UTF-8; the library fails at one, or takes too long.
         """
         data, offsets, _ = checked_pieces(data, offsets)
-        encode = functools.partial(self._encode, data, offsets)
         ids, lengths = [np.empty(0, dtype=np.uint32)], [np.empty(0, dtype=np.int64)]
-        for first, last in runs(offsets, self.batch, _BATCH_BYTES):
-            for part in whole_or_each(encode, first, last):
-                ids.append(part[0])
-                lengths.append(part[1])
+        for part in self._in_batches(self._library, "encode", data, offsets):
+            ids.append(np.frombuffer(part[0], dtype=np.uint32))
+            lengths.append(np.frombuffer(part[1], dtype=np.int64))
         return np.concatenate(ids), np.cumsum(np.concatenate(lengths))
 
-    def _encode(self, data: Bytes, offsets: Int64, first: int, last: int) -> tuple[Ids, Int64]:
-        """Return the ids of the texts first..last - 1, and how many each has."""
+    def _in_batches(
+        self, library: LibraryTokenizer, what: str, data: Bytes, offsets: Int64, **arguments: Any
+    ) -> Iterator[list[bytes]]:
+        """Yield the arrays that a library answers about some texts after the other."""
+        ask = functools.partial(self._about, library, what, data, offsets, arguments)
+        for first, last in runs(offsets, self.batch, _BATCH_BYTES):
+            yield from whole_or_each(ask, first, last)
+
+    def _about(
+        self,
+        library: LibraryTokenizer,
+        what: str,
+        data: Bytes,
+        offsets: Int64,
+        arguments: dict[str, Any],
+        first: int,
+        last: int,
+    ) -> list[bytes]:
+        """Return the arrays that the library answers about the texts first..last - 1."""
         text = data[offsets[first] : offsets[last]]
         try:
-            answer = self._library.ask("encode", text, offsets[first : last + 1] - offsets[first])
+            answer = library.ask(
+                what, text, offsets[first : last + 1] - offsets[first], **arguments
+            )
         except (Refused, ChildEnded) as why:
             if last - first > 1:
                 raise
             where = f" at the document {excerpt(text)}"
-            raise self._library.failure("cannot encode this text", why, where) from why
+            raise library.failure("cannot encode this text", why, where) from why
         place, arrays = answer
         if place is not None:
             piece = bytes(data[offsets[first + place] : offsets[first + place + 1]])
@@ -110,12 +129,54 @@ class LibraryModel:
                 f"Found: the piece {piece!r:.60}, which is no UTF-8.",
                 "Choose a pretokenizer that cuts between characters.",
             )
-        ids, lengths = arrays
-        return np.frombuffer(ids, dtype=np.uint32), np.frombuffer(lengths, dtype=np.int64)
+        return arrays
 
     def is_prefix_of(self, other: object) -> bool:
         """Tell whether the two are the same: a library's ids are not read off another's."""
         return isinstance(other, type(self)) and self.signature == other.signature
+
+
+class ChangingModel(LibraryModel):
+    """One whose library may change text, delete some of it, or have a token for unknown text."""
+
+    @property
+    def tokens(self) -> list[bytes]:
+        """See `toktk.models.model.Model`."""
+        raise NotImplementedError
+
+    @property
+    def unknown_id(self) -> int | None:
+        """The id of text that the vocabulary lacks; None where it has none for it."""
+        raise NotImplementedError
+
+    def lost(self, data: Bytes, offsets: Int64, ids: Ids, ends: Int64) -> Int64:
+        """Return int64[n]: the bytes of each text that no token stands for.
+
+        Only where the tokens do not spell a text as it is, or behind a space, is the library asked.
+
+        Raises:
+            FormatError: see `encode_pieces`.
+        """
+        surfaces = list(self.tokens)
+        if self.unknown_id is not None and 0 <= self.unknown_id < len(surfaces):
+            surfaces[self.unknown_id] = b""
+        raw, numbers, changed = data.tobytes(), ids.tolist(), []
+        places = zip(pairwise(offsets.tolist()), pairwise([0, *ends.tolist()]), strict=True)
+        for d, ((begin, end), (first, last)) in enumerate(places):
+            text = b"".join(map(surfaces.__getitem__, numbers[first:last]))
+            if text not in (raw[begin:end], b" " + raw[begin:end]):
+                changed.append(d)
+        lost = np.zeros(offsets.size - 1, dtype=np.int64)
+        texts = packed([raw[offsets[d] : offsets[d + 1]] for d in changed])
+        library, unknown = self._measuring
+        parts = [array for (array,) in self._in_batches(library, "lost", *texts, unknown=unknown)]
+        lost[changed] = np.frombuffer(b"".join(parts), dtype=np.int64)
+        return lost
+
+    @property
+    def _measuring(self) -> tuple[LibraryTokenizer, int | None]:
+        """The tokenizer that is asked what is lost, and its id of unknown text."""
+        return self._library, self.unknown_id
 
 
 def spelled(name: str, is_byte: bool, marks: bool) -> bytes:

@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.errors import FormatError
-from toktk.libraries.library import LibraryModel, spelled
+from toktk.libraries.library import ChangingModel, spelled
 from toktk.libraries.process import LibraryTokenizer
 from toktk.models.model import Arrays
 from toktk.paths import atomic_write
 
 
 @dataclass(frozen=True, eq=False)
-class SentencePieceDocumentsModel(LibraryModel):
+class SentencePieceDocumentsModel(ChangingModel):
     """A ``.model`` of any kind, of the bytes `proto`, as the library runs it; a piece is a document.
 
     The library normalizes, adds its prefix and drops spaces as the model says. Control symbols are

@@ -7,12 +7,14 @@ parent keeps.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import importlib
 import io
 import itertools
+import operator
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from toktk.child import MEMORY, Refused, serve
@@ -21,6 +23,8 @@ from toktk.runtime import in_threads, parts, usable_cores
 
 _COMPLAINTS = (Exception, ValueError, RuntimeError, UnicodeDecodeError)
 _TRAINERS = {"BPE": "Bpe"}  # what is not called like its model
+_MARK = "\u2581"  # SentencePiece's space
+_SPACE, _DELETED, _KEPT = range(3)
 _WIDTHS = {array(code).itemsize: code for code in "IQ"}
 
 Stream = Iterator[list[bytes]]
@@ -69,8 +73,27 @@ class Library:
         ids = array(_WIDTHS[4], itertools.chain.from_iterable(lists))
         return None, ids.tobytes(), array("q", map(len, lists)).tobytes()
 
+    def lost(self, data: bytes, offsets: bytes, unknown: int | None) -> tuple[None, bytes]:
+        """Return how many bytes of each document no token stands for, int64; `unknown` is the id of none."""
+        texts = texts_of(data, offsets)
+        with complaints():
+            stands = self._standing(texts, unknown)
+        each = zip(texts, stands, strict=True)
+        return None, array("q", [_bytes_lost(text, flags) for text, flags in each]).tobytes()
+
     def _encode(self, texts: list[str]) -> Lists:
         raise NotImplementedError
+
+    def _standing(self, texts: list[str], unknown: int | None) -> list[bytearray]:
+        """Return for each character of each text whether tokens stand for it."""
+        raise NotImplementedError
+
+
+def _bytes_lost(text: str, flags: bytearray) -> int:
+    if 0 not in flags:
+        return 0
+    lost = itertools.compress(text, map(operator.not_, flags))
+    return len("".join(lost).encode())
 
 
 class HuggingFace(Library):
@@ -85,11 +108,35 @@ class HuggingFace(Library):
             self._tokenizer.encode_special_tokens = True
             self._tokenizer.no_truncation()
             self._tokenizer.no_padding()
+            # It adds special tokens, which are not asked for, and takes white space out of offsets.
+            self._tokenizer.post_processor = None
+            if getattr(self._tokenizer.model, "dropout", None):
+                self._tokenizer.model.dropout = None  # is for training
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
 
     def _encode(self, texts: list[str]) -> Lists:
         encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
+
+    def _standing(self, texts: list[str], unknown: int | None) -> list[bytearray]:
+        encodings = self._tokenizer.encode_batch(texts, add_special_tokens=False)
+        each = zip(texts, encodings, strict=True)
+        return [self._covered(text, encoding, unknown) for text, encoding in each]
+
+    def _covered(self, text: str, encoding: Any, unknown: int | None) -> bytearray:
+        flags, ids, places = bytearray(b"\1" * len(text)), encoding.ids, encoding.offsets
+        begins, ends = zip(*sorted(places), strict=True) if places else ((), ())
+        reached = itertools.accumulate(ends, max, initial=0)
+        for end, begin in zip(reached, (*begins, len(text)), strict=True):
+            if end < begin:
+                flags[end:begin] = bytes(begin - end)
+        if unknown in ids:  # a character that is unknown in part is lost as a whole
+            for begin, end in itertools.compress(places, map(unknown.__eq__, ids)):
+                flags[begin:end] = b"\2" * (end - begin)
+        normalizer = self._tokenizer.normalizer
+        if normalizer is not None and not text.isascii():
+            _mark_composed(text, flags, normalizer.normalize_str)
+        return flags.replace(b"\2", b"\0")
 
     def vocabulary(self, unknown: str | None) -> dict[str, Any]:
         """Return the model's names with their ids, the added tokens by id, and the id of a name."""
@@ -134,6 +181,19 @@ class HuggingFace(Library):
             library.add_special_tokens(special_tokens)
             files.append(library.to_str().encode())
         return None, *files
+
+
+def _mark_composed(text: str, flags: bytearray, normalize: Callable[[str], str]) -> None:
+    """Give a character that a normalizer composes with one before that one's flag: offsets lack it."""
+    before = previous = -1
+    for at in list(itertools.compress(range(len(text)), map(operator.not_, flags))):
+        if at - 1 != previous:
+            before = at - 1
+        previous = at
+        if before >= 0 and not text[at].isascii():
+            base = text[before:at]
+            if not normalize(base + text[at]).startswith(normalize(base)):
+                flags[at] = flags[before]
 
 
 def _by_byte(model: Any, split: str) -> Any:
@@ -194,6 +254,30 @@ class SentencePiece(Library):
 
     def _encode(self, texts: list[str]) -> Any:
         return self._tokenizer.Encode(texts)
+
+    def _standing(self, texts: list[str], unknown: int | None) -> list[bytearray]:
+        effect, stands = functools.cache(self._effect), []
+        for text, found in zip(texts, self._tokenizer.EncodeAsOffsetMapping(texts), strict=True):
+            flags, last = bytearray(len(text)), len(found["ids"]) - 1
+            each = zip(found["ids"], found["pieces"], found["offsets"], strict=True)
+            for n, (i, piece, (begin, end)) in enumerate(each):
+                # The library adds a space at one end, and drops the text's own.
+                begin = 0 if n == 0 and piece.startswith(_MARK) else begin
+                end = len(text) if n == last and piece.endswith(_MARK) else end
+                if i == unknown:
+                    continue
+                spaces = piece.count(_MARK)
+                for at in range(begin, end):
+                    kind = effect(text[at])
+                    flags[at] = kind == _KEPT or (kind == _SPACE and spaces > 0)
+                    spaces -= kind == _SPACE
+            stands.append(flags)
+        return stands
+
+    def _effect(self, character: str) -> int:
+        """Return what the library makes of a character: a space, nothing, or something."""
+        between = self._tokenizer.Normalize(f"a{character}a").strip(_MARK)
+        return {f"a{_MARK}a": _SPACE, "aa": _DELETED}.get(between, _KEPT)
 
     def vocabulary(self) -> tuple[list[str], bytes, bytes]:
         """Return the pieces, and for each whether it is a byte, and whether it is special."""

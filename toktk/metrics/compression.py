@@ -40,6 +40,17 @@ def bytes_per_token(case: Case) -> list[Figure]:
     return case.ratios(case.evaluation.bytes, case.tokens, "no tokens")
 
 
+@metric("lost", "share", "lower")
+def lost(case: Case) -> list[Figure]:
+    """Bytes that no token stands for / bytes: what encoding loses, and what flatters bytes_per_token.
+
+    A character is lost where no token covers it, or the unknown token does: what the vocabulary lacks, what
+    falls between pieces, what a normalizer deletes, all white space but one character that becomes a space.
+    What a normalizer changes (case, accents, forms) is not lost where a token covers it.
+    """
+    return case.ratios(case.evaluation.lost(case.size), case.evaluation.bytes, "no text")
+
+
 @metric("bytes_per_piece", "bytes/piece", None, pieces=True)
 def bytes_per_piece(case: Case) -> list[Figure]:
     """Ceiling of bytes_per_token: sum of bytes / sum of pieces.

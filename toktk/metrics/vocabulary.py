@@ -59,13 +59,10 @@ def single_token_words(case: Case) -> list[Figure]:
 
 @metric("unknown", "share", "lower")
 def unknown(case: Case) -> list[Figure]:
-    """Share of tokens that are the unknown token: text that the vocabulary cannot spell and loses.
-
-    0 where bytes spell everything. One such token may stand for several characters.
-    """
-    lost = case.evaluation.unknown(case.size)
-    lost = np.zeros_like(case.tokens) if lost is None else lost
-    return case.ratios(lost, case.tokens, "no tokens")
+    """Share of tokens that are the unknown token. How much text they hide is told by `lost`."""
+    count = case.evaluation.unknown(case.size)
+    count = np.zeros_like(case.tokens) if count is None else count
+    return case.ratios(count, case.tokens, "no tokens")
 
 
 def renyi_entropy(counts: npt.ArrayLike, alpha: float) -> float | None:

@@ -148,6 +148,39 @@ def is_storable(model: object) -> bool:
     return kind in KINDS and type(model) is _class_of(kind)
 
 
+def spells_all(model: object) -> bool:
+    """Tell whether the tokens of every piece spell all its bytes, so that no text is lost.
+
+    toktk's own models do: their constructors refuse a vocabulary that cannot spell every character,
+    unless it has a token for unknown text. A pretokenizer drops nothing, and no `Normalizer` deletes.
+    """
+    is_own = isinstance(model, ArrayModel) and is_storable(model)
+    return is_own and getattr(model, "unknown_id", None) is None
+
+
+def bytes_lost(model: Model, data: Bytes, offsets: Int64, ids: Ids, ends: Int64) -> Int64:
+    """Return int64[n]: the bytes of each piece that none of its tokens, `ids`, stands for.
+
+    A model that changes its text before it encodes it has a method ``lost`` with the arguments after
+    `model`. Of any other, the tokens spell what is left of a piece; one for unknown text spells nothing.
+    """
+    measure = getattr(model, "lost", None)
+    if measure is not None:
+        return np.asarray(measure(data, offsets, ids, ends), dtype=np.int64)
+    spelled = np.concatenate([[0], np.cumsum(surface_lengths(model)[ids])])
+    kept = np.diff(spelled[ends], prepend=0)
+    return np.asarray(np.maximum(np.diff(offsets) - kept, 0), dtype=np.int64)
+
+
+def surface_lengths(model: Model) -> Int64:
+    """Return int64[ids]: the bytes of text that each token stands for; of one for unknown text none."""
+    lengths = np.fromiter(map(len, model.tokens), dtype=np.int64, count=len(model.tokens))
+    unknown_id: int | None = getattr(model, "unknown_id", None)
+    if unknown_id is not None and 0 <= unknown_id < lengths.size:
+        lengths[unknown_id] = 0
+    return lengths
+
+
 def library_of(model: object) -> str:
     """Return the library that runs a model and its version, which decide the ids too; empty for toktk."""
     return str(getattr(model, "library", ""))

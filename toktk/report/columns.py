@@ -6,11 +6,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from toktk.pieces.table import POOLED
 from toktk.report.records import FamilyRecords, Record
 from toktk.report.table import NULL, Head, shortened
 from toktk.visible import quoted
 
 _LONGEST_REFERENCE = 30
+LOST_MARK = "*"
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,20 @@ def _of_ceiling(family: FamilyRecords, record: Record) -> str:
     return f"{100 * (1 - (record.value or 0)):.1f}%"
 
 
+def _compression(family: FamilyRecords, record: Record) -> str:
+    return f"{record.value:.3f}{lost_mark(family, record.size or 0)}"
+
+
+def _lost(family: FamilyRecords, record: Record) -> str:
+    share = record.value or 0
+    return f"{share:.2%}" if share >= 0.0001 or not share else "<0.01%"
+
+
+def lost_mark(family: FamilyRecords, size: int, group: str = POOLED) -> str:
+    """Return what stands behind a figure about text of which some is lost."""
+    return LOST_MARK if family.value(size, "lost", group) else ""
+
+
 def _worst(family: FamilyRecords, record: Record) -> str:
     return f"{record.value:.1f} {shortened(record.note or '', 8)}"
 
@@ -79,7 +95,7 @@ COLUMNS = (
     Column(
         Head("bytes/\ntoken"),
         "bytes_per_token",
-        "{:.3f}",
+        _compression,
         "bytes/token  all groups pooled; more is better",
     ),
     Column(
@@ -128,10 +144,10 @@ COLUMNS = (
     ),
     Column(
         Head("\nlost"),
-        "unknown",
-        "{:.2%}",
-        "lost         share of tokens that are unknown: text that the vocabulary lacks",
-        applies=lambda family: any(family.value(size, "unknown") for size in family.sizes),
+        "lost",
+        _lost,
+        f"lost         share of bytes that no token stands for; {LOST_MARK} figures that this makes too good",
+        applies=lambda family: any(family.value(size, "lost") for size in family.sizes),
     ),
 )
 

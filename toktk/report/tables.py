@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from toktk.pieces.table import POOLED
-from toktk.report.columns import ABOUT_PIECES, COLUMNS, columns_of
+from toktk.report.columns import ABOUT_PIECES, COLUMNS, columns_of, lost_mark
 from toktk.report.records import FamilyRecords, Record, families, visible_records
 from toktk.report.table import NULL, Head, Row, Table, folded, rendered, shortened, told_apart
 from toktk.sizes import size_label
@@ -179,7 +179,7 @@ def _notes(family: FamilyRecords, named: bool) -> list[str]:
     for (_, metric, group), record in family.by_key.items():
         # A library that cuts does not show its pieces: that it runs the tokenizer is said already.
         unexplained = record.value is None and record.note and record.pretokenizer is not None
-        if group == POOLED and unexplained and metric in shown and metric != "unknown":
+        if group == POOLED and unexplained and metric in shown and metric != "lost":
             reasons.setdefault(record.note or "", {})[metric] = None
     return notes + [f"{NULL} {', '.join(m)}: {note}." for note, m in reasons.items()]
 
@@ -264,7 +264,10 @@ def _groups_table(
     def rows_of(groups: list[str], metric: str, digits: int) -> list[Row]:
         rows = []
         for group in groups:
-            cells = [_written(column.value(size, metric, group), digits) for column, size in across]
+            cells = [
+                f"{_written(column.value(size, metric, group), digits)}{lost_mark(column, size, group)}"
+                for column, size in across
+            ]
             if parity:
                 value = family.value(last, parity, group) if metric == "tokens_per_line" else None
                 cells.append("" if value is None else f"{value:.2f}")

@@ -187,6 +187,8 @@ class HuggingFace(Adapter):
         tokenizer.encode_special_tokens = True
         tokenizer.no_truncation()
         tokenizer.no_padding()
+        if getattr(tokenizer.model, "dropout", None):
+            tokenizer.model.dropout = None  # is for training
         self.encode = functools.partial(tokenizer.encode_batch_fast, add_special_tokens=False)
 
     def ids(self, output: Any) -> tuple[Ids, Int64]:
