@@ -15,8 +15,9 @@ from typing import Any
 from toktk.corpus import hub
 from toktk.corpus.corpus import Corpus, concat
 from toktk.corpus.find import files_below, kind_at, matching, not_a_file
+from toktk.corpus.folder import Choice, choose, left_out
 from toktk.corpus.options import ReaderOptions, check_known
-from toktk.corpus.readers import COMPRESSIONS, READERS, FileReader, kind_of
+from toktk.corpus.readers import COMPRESSIONS, READERS, FileReader
 from toktk.corpus.starter import PARTS, corpora_folder, starter
 from toktk.corpus.unchanged import open_file
 from toktk.errors import CorpusError, did_you_mean
@@ -38,9 +39,12 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
     - ``starter`` (for training), ``starter:eval``, ``starter:parallel``, ``starter:code``,
       ``starter:words``: what ships with toktk;
     - ``hub:<org>/<name>[@revision][/config[,config…]][:split]``: a Hugging Face dataset, streamed;
-    - a file: .txt, .jsonl, .ndjson, .json (all three: one object a line), each also .gz or .zst;
-      .parquet, .arrow, .feather; a .toml corpus card; anything else is plain text;
-    - a folder: its files of these kinds, .json and .toml left out, with all subfolders, sorted;
+    - a file: .txt, .jsonl, .ndjson, .json (all three: one object a line), each also .gz, .zst, .bz2
+      or .xz; .parquet, .arrow, .feather; a .toml corpus card; anything else is plain text, unless its
+      first bytes say otherwise;
+    - a folder: its files of these kinds, with all subfolders, linked ones too, sorted; a .json where
+      its first line is a row of the text column. A folder of `datasets`, saved or in its cache, is
+      read as `datasets` reads it, one split. What is not read is in `Corpus.remarks`;
     - a glob such as ``'src/**/*.c'``: files of any extension, each folder entered once;
     - the name of a corpus card that ships with toktk, ``<card>[/config][:split]``.
 
@@ -153,15 +157,16 @@ def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
     if found == FILE:
         if path.suffix == ".toml":
             return _from_card(read_card(path), None, None, options, cards_read)
-        return _from_files(path.name, [path], path.parent, options)
+        return _from_files(path.name, Choice([path]), path.parent, options)
     if found == FOLDER:
-        files = [file for file in files_below(path) if _is_text(file)]
-        return _from_files(path.name or spec, files, path, options)
+        chosen = choose(path, files_below(path), options)
+        return _from_files(path.name or spec, chosen, path, options)
     if found:
         raise not_a_file(path, found)
     if glob.has_magic(spec):
         fixed = Path(*takewhile(lambda part: not glob.has_magic(part), path.parts[:-1]))
-        return _from_files(spec, matching(path), fixed, options)
+        listing = matching(path)
+        return _from_files(spec, Choice(listing.files, left_out(spec, listing)), fixed, options)
     name, config, split = parse_reference(spec)
     by_name = cards()
     if name in by_name:
@@ -174,30 +179,26 @@ def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
     )
 
 
-def _is_text(path: Path) -> bool:
-    kind, compression, _ = kind_of(path)
-    # A .json in a folder is more often a description of the corpus than a part of it.
-    name = path.with_suffix("") if compression else path
-    return kind is not None and name.suffix.lower() != ".json"
-
-
-def _from_files(name: str, files: list[Path], folder: Path, options: ReaderOptions) -> Corpus:
-    """Return the corpus of `files`; the group is the first subfolder of `folder`, else the stem."""
-    if not files:
-        extensions = set(READERS) - {".json"}
-        extensions |= {f"{kind}{end}" for kind in (".txt", ".jsonl") for end in COMPRESSIONS}
+def _from_files(name: str, chosen: Choice, folder: Path, options: ReaderOptions) -> Corpus:
+    """Return the corpus of files; the group is the first subfolder of `folder`, else the stem."""
+    if not chosen.files:
+        extensions = set(READERS) | {
+            f"{kind}{end}" for kind in (".txt", ".jsonl") for end in COMPRESSIONS
+        }
         raise CorpusError(
             f"no text in {name}.",
+            *chosen.remarks,
             f"Looked for: {', '.join(sorted(extensions))}.",
             "A glob, such as 'folder/**/*.c', reads other extensions as plain text.",
         )
     readers = []
     # By name below the folder, so that the order, and with it the fingerprint, is the same
     # wherever the folder lies.
-    for path in sorted(files, key=lambda path: path.relative_to(folder).as_posix()):
+    for path in sorted(chosen.files, key=lambda path: path.relative_to(folder).as_posix()):
         below = path.relative_to(folder).parts
-        readers.append(FileReader(path, options, below[0] if len(below) > 1 else None))
-    return Corpus(name, readers, options=options.changed())
+        group = chosen.groups.get(path) or (below[0] if len(below) > 1 else None)
+        readers.append(FileReader(path, options, group))
+    return Corpus(name, readers, options=options.changed(), remarks=chosen.remarks)
 
 
 def _from_card(
