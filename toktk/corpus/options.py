@@ -7,7 +7,7 @@ import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from toktk.arrow import pa
 from toktk.corpus.batch import slices
@@ -96,14 +96,14 @@ class Source(ABC):
         where: the path of the file, or what else errors call it.
         group: the group of every document, unless a column names the group.
         options: how to read it; `limit` and `seed` are the business of the corpus.
-        has_columns: its rows have columns, which options name.
+        takes: the names of the options that say how it is read, of those that not all sources take.
         compression: of the whole file: "gzip", "zstd", "bz2" or "xz".
         replaced: invalid sequences that were replaced.
         null_rows: rows without text that were skipped.
     """
 
     unit = "bytes"
-    has_columns = False
+    takes: ClassVar[Collection[str]] = ()
 
     where: str
     group: str

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,12 @@ class FileReader(Source):
 
         self.has_columns = self.kind.columns
         self._wide: str | None = None
+
+    @property
+    def takes(self) -> Collection[str]:  # type: ignore[override]
+        """Names of columns, where there are some; an encoding, but where bytes say what text is."""
+        columns = ("text_column", "group_column") if self.kind.columns else ()
+        return columns if self.kind.packed else ("encoding", *columns)
 
     @functools.cached_property
     def _first(self) -> State:
