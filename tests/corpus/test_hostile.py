@@ -378,7 +378,7 @@ def test_globs_find_what_pythons_find(tmp_path_factory, tree, pattern):
     # Below a file, ** gives the file with a slash at its end in Python, which names no file.
     names = glob.glob(str(whole), recursive=True)  # noqa: PTH207
     expected = {name for name in names if not name.endswith("/") and Path(name).is_file()}
-    found = [str(path) for path in matching(Path(whole))]
+    found = [str(path) for path in matching(Path(whole)).files]
     assert len(found) == len(set(found))
     assert set(found) == expected
 
