@@ -53,15 +53,30 @@ def read_jsonl(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch
 
 
 def _column_types(raw: bytes, source: Source, first_line: int) -> dict[str, pa.DataType]:
-    """Return the Arrow types to parse as, by the first row; nothing if there is no row yet."""
+    """Return the Arrow types to parse as, each by the first row of a block that has the column.
+
+    Nothing if there is no row yet.
+
+    Raises:
+        CorpusError: no row of the block has a column that is wanted.
+    """
+    met: dict[str, Any] = {}
+    options, line = source.options, first_line
+    columns = (options.text_column, options.group_column, options.align_column)
+    named = [name for name in columns if name is not None]
     for line, text in enumerate(io.BytesIO(raw), first_line):
         if text.strip():
+            # Of a null, the type shows in a later row, if anywhere.
             row = _object(text, source, line)
-            wanted = wanted_columns(source, list(row), f"{source.where}, line {line},")
-            whole = {name for name in wanted if type(row[name]) is int}
-            types = {name: pa.int64() if name in whole else pa.string() for name in wanted}
-            return types | {source.options.text_column: pa.large_string()}
-    return {}
+            met |= {name: value for name, value in row.items() if met.get(name) is None}
+            if all(met.get(name) is not None for name in named):
+                break
+    else:
+        if not met and not raw.strip():
+            return {}
+    wanted = wanted_columns(source, list(met), f"{source.where}, up to line {line},")
+    types = {name: pa.int64() if type(met[name]) is int else pa.string() for name in wanted}
+    return types | {options.text_column: pa.large_string()}
 
 
 def _parse_fast(

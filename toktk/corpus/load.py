@@ -15,6 +15,7 @@ from typing import Any
 from toktk.corpus import hub
 from toktk.corpus.corpus import Corpus, concat
 from toktk.corpus.find import files_below, kind_at, matching, not_a_file
+from toktk.corpus.folder import Choice, choose, left_out
 from toktk.corpus.options import ReaderOptions, check_known
 from toktk.corpus.readers import COMPRESSIONS, READERS, FileReader
 from toktk.corpus.starter import PARTS, corpora_folder, starter
@@ -38,9 +39,12 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
     - ``starter`` (for training), ``starter:eval``, ``starter:parallel``, ``starter:code``,
       ``starter:words``: what ships with toktk;
     - ``hub:<org>/<name>[@revision][/config[,config…]][:split]``: a Hugging Face dataset, streamed;
-    - a file: .txt, .jsonl, .ndjson, .json (all three: one object a line), each also .gz or .zst;
-      .parquet, .arrow, .feather; a .toml corpus card; anything else is plain text;
-    - a folder: its files of these kinds, .json and .toml left out, with all subfolders, sorted;
+    - a file: .txt, .jsonl, .ndjson, .json (all three: one object a line), each also .gz, .zst, .bz2
+      or .xz; .parquet, .arrow, .feather; a .toml corpus card; anything else is plain text, unless its
+      first bytes say otherwise;
+    - a folder: its files of these kinds, with all subfolders, linked ones too, sorted; a .json where
+      its first line is a row of the text column. A folder of `datasets`, saved or in its cache, is
+      read as `datasets` reads it, one split. What is not read is in `Corpus.remarks`;
     - a glob such as ``'src/**/*.c'``: files of any extension, each folder entered once;
     - the name of a corpus card that ships with toktk, ``<card>[/config][:split]``.
 
@@ -64,12 +68,9 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
     for name in changes:
         check_known(name, names, f"unknown reader option {name!r}")
     options = dataclasses.replace(options or ReaderOptions(), **changes)
-    corpora = []
-    for each in _listed(spec):
-        corpus = _resolve(each, options)
-        if options.limit is not None and corpus.unit != "rows":  # a hub dataset limits itself
-            corpus = corpus.limit(options.limit, options.seed)
-        corpora.append(corpus)
+    specs = _listed(spec)
+    corpora = [_load(each, options) for each in specs]
+    _check_fit(specs, corpora, options)
     return _joined(corpora)
 
 
@@ -82,20 +83,76 @@ def train_and_test(
         specs: what to train on; see `load_corpus`.
         evals: what to measure on. Without it `HELD_OUT` of each corpus is held out, by a hash of
             each document; the starter corpus has a part of its own for that.
-        options: how to read all of them.
+        options: how to read all of them; an option has to fit one of them.
     """
-    if evals:
-        return load_corpus(specs, options), load_corpus(evals, options)
+    options = options or ReaderOptions()
+    of_training, of_eval = _listed(specs), _listed(evals)
+    loaded = [_load(spec, options) for spec in of_training]
+    measured = [_load(spec, options) for spec in of_eval]
+    _check_fit([*of_training, *of_eval], [*loaded, *measured], options)
+    if measured:
+        return _joined(loaded), _joined(measured)
     training, evaluation = [], []
-    for spec in _listed(specs):
-        corpus = load_corpus(spec, options)
+    for spec, corpus in zip(of_training, loaded, strict=True):
         if spec in ("starter", "starter:train"):
-            sides = corpus, load_corpus("starter:eval", options)
+            sides = corpus, _load("starter:eval", options)
         else:
             sides = corpus.split()
         training.append(sides[0])
         evaluation.append(sides[1])
     return _joined(training), _joined(evaluation)
+
+
+def _load(spec: str, options: ReaderOptions) -> Corpus:
+    corpus = _resolve(spec, options)
+    if options.limit is not None and corpus.unit != "rows":  # a hub dataset limits itself
+        return corpus.limit(options.limit, options.seed)
+    return corpus
+
+
+_UNFIT = {
+    "text_column": "it has no columns",
+    "group_column": "it has no columns",
+    "encoding": "what it holds is UTF-8 by definition",
+}
+
+
+def _check_fit(specs: Sequence[str], corpora: Sequence[Corpus], options: ReaderOptions) -> None:
+    """Refuse an option that none of the corpora takes: it would be ignored.
+
+    Raises:
+        CorpusError: there is one.
+    """
+    changed = options.changed()
+    sources = [source for corpus in corpora for source in corpus.sources]
+    if not sources:
+        return
+    what = f"{sources[0].where}{' and the others' * (len(sources) > 1)}"
+    for name, reason in _UNFIT.items():
+        # By value: what ships with toktk is read in its own way.
+        if name in changed and not any(
+            name in source.takes and getattr(source.options, name) == changed[name]
+            for source in sources
+        ):
+            raise CorpusError(
+                f"--{name.replace('_', '-')} {changed[name]!r} does not fit {what}.",
+                f"Found: {reason}.",
+                "Leave the option out, or give another file; JSON Lines has columns and any encoding.",
+            )
+    if options.split is not None and not any(map(_may_have_splits, specs)):
+        raise CorpusError(
+            f"--split {options.split!r} does not fit {what}.",
+            "Found: no folder and no dataset of the hub, which alone have splits.",
+            "Leave it out, or give the folder of the dataset.",
+        )
+
+
+def _may_have_splits(spec: str) -> bool:
+    path = Path(os.path.expanduser(spec))  # noqa: PTH111 - as in _resolve
+    starters = spec.partition(":")[0] == "starter"
+    return (
+        not starters and kind_at(path) != FILE and not glob.has_magic(spec)
+    ) or path.suffix == ".toml"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,15 +210,16 @@ def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
     if found == FILE:
         if path.suffix == ".toml":
             return _from_card(read_card(path), None, None, options, cards_read)
-        return _from_files(path.name, [path], path.parent, options)
+        return _from_files(path.name, Choice([path]), path.parent, options)
     if found == FOLDER:
-        files = [file for file in files_below(path) if _is_text(file)]
-        return _from_files(path.name or spec, files, path, options)
+        chosen = choose(path, files_below(path), options)
+        return _from_files(path.name or spec, chosen, path, options)
     if found:
         raise not_a_file(path, found)
     if glob.has_magic(spec):
         fixed = Path(*takewhile(lambda part: not glob.has_magic(part), path.parts[:-1]))
-        return _from_files(spec, matching(path), fixed, options)
+        listing = matching(path)
+        return _from_files(spec, Choice(listing.files, left_out(spec, listing)), fixed, options)
     name, config, split = parse_reference(spec)
     by_name = cards()
     if name in by_name:
@@ -174,29 +232,26 @@ def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
     )
 
 
-def _is_text(path: Path) -> bool:
-    bare = path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
-    # A .json in a folder is more often a description of the corpus than a part of it.
-    return bare.suffix.lower() in READERS and bare.suffix.lower() != ".json"
-
-
-def _from_files(name: str, files: list[Path], folder: Path, options: ReaderOptions) -> Corpus:
-    """Return the corpus of `files`; the group is the first subfolder of `folder`, else the stem."""
-    if not files:
-        extensions = set(READERS) - {".json"}
-        extensions |= {f"{kind}{end}" for kind in (".txt", ".jsonl") for end in COMPRESSIONS}
+def _from_files(name: str, chosen: Choice, folder: Path, options: ReaderOptions) -> Corpus:
+    """Return the corpus of files; the group is the first subfolder of `folder`, else the stem."""
+    if not chosen.files:
+        extensions = set(READERS) | {
+            f"{kind}{end}" for kind in (".txt", ".jsonl") for end in COMPRESSIONS
+        }
         raise CorpusError(
             f"no text in {name}.",
+            *chosen.remarks,
             f"Looked for: {', '.join(sorted(extensions))}.",
             "A glob, such as 'folder/**/*.c', reads other extensions as plain text.",
         )
     readers = []
     # By name below the folder, so that the order, and with it the fingerprint, is the same
     # wherever the folder lies.
-    for path in sorted(files, key=lambda path: path.relative_to(folder).as_posix()):
+    for path in sorted(chosen.files, key=lambda path: path.relative_to(folder).as_posix()):
         below = path.relative_to(folder).parts
-        readers.append(FileReader(path, options, below[0] if len(below) > 1 else None))
-    return Corpus(name, readers, options=options.changed())
+        group = chosen.groups.get(path) or (below[0] if len(below) > 1 else None)
+        readers.append(FileReader(path, options, group))
+    return Corpus(name, readers, options=options.changed(), remarks=chosen.remarks)
 
 
 def _from_card(

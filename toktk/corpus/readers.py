@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from toktk.arrow import pa
 from toktk.corpus.columnar import read_arrow, read_parquet
+from toktk.corpus.first_bytes import HEAD, Content, content_of, wide_encoding
 from toktk.corpus.jsonl import read_jsonl
-from toktk.corpus.options import ReaderOptions, Source
+from toktk.corpus.options import UTF8, ReaderOptions, Source
+from toktk.corpus.streams import STREAM_FAILURES, first_bytes
 from toktk.corpus.text import read_text
 from toktk.corpus.unchanged import State, check_unchanged, open_file
 from toktk.corpus.utf8 import whole_name
@@ -21,20 +24,49 @@ from toktk.errors import CorpusError
 Read = Callable[[Source, io.FileIO], "Iterator[tuple[pa.RecordBatch, int]]"]
 """Yields each batch with how many bytes of the open file were consumed so far."""
 
-PLAIN_TEXT: tuple[str, Read] = ("text", read_text)
 
-READERS: dict[str, tuple[str, Read]] = {
-    ".txt": PLAIN_TEXT,
-    ".jsonl": ("jsonl", read_jsonl),
-    ".ndjson": ("jsonl", read_jsonl),
-    ".json": ("jsonl", read_jsonl),
-    ".parquet": ("parquet", read_parquet),
-    ".arrow": ("arrow", read_arrow),
-    ".feather": ("arrow", read_arrow),
-}
-"""The name of the format and what reads it, by extension; any other extension is plain text."""
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A kind of file: to read a further one, add it to `KINDS`.
 
-COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+    Attributes:
+        name: what messages call it; it enters the fingerprint.
+        extensions: what its files' names end with, in lower case.
+        read: yields the batches of an open file.
+        columns: its rows have columns, which options name; without, a document is a piece of text.
+        packed: it is compressed inside, and a file of it is not compressed as a whole.
+    """
+
+    name: str
+    extensions: tuple[str, ...]
+    read: Read
+    columns: bool = True
+    packed: bool = False
+
+
+PLAIN_TEXT = Kind("text", (".txt",), read_text, columns=False)
+
+KINDS = (
+    PLAIN_TEXT,
+    Kind("jsonl", (".jsonl", ".ndjson", ".json"), read_jsonl),
+    Kind("parquet", (".parquet",), read_parquet, packed=True),
+    Kind("arrow", (".arrow", ".feather"), read_arrow, packed=True),
+)
+
+READERS = {extension: kind for kind in KINDS for extension in kind.extensions}
+"""The kind of file by extension; any other extension is plain text."""
+
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".xz": "xz"}
+
+_NOT_READ = {".csv": "CSV", ".tsv": "TSV"}
+"""What looks like plain text and is a table, by extension."""
+
+
+def kind_of(path: Path) -> tuple[Kind | None, str | None, str]:
+    """Return what a file is by its name: the kind, None if no extension says it, compression, stem."""
+    compression = COMPRESSIONS.get(path.suffix.lower())
+    bare = Path(path.stem) if compression else Path(path.name)
+    return READERS.get(bare.suffix.lower()), compression, bare.stem or path.name
 
 
 class FileReader(Source):
@@ -48,24 +80,90 @@ class FileReader(Source):
     """
 
     def __init__(self, path: Path, options: ReaderOptions, group: str | None = None) -> None:
-        compression = COMPRESSIONS.get(path.suffix.lower())
-        bare = Path(path.stem) if compression else Path(path.name)
-        group = whole_name(group or bare.stem or path.name)
-        super().__init__(str(path), group, options, compression)
+        kind, compression, stem = kind_of(path)
+        super().__init__(str(path), whole_name(group or stem), options, compression)
         self.path = path
-        self.format, self._read_format = READERS.get(bare.suffix.lower(), PLAIN_TEXT)
-        if self.format in ("parquet", "arrow") and compression:
+        self.kind = kind or PLAIN_TEXT
+        if self.kind.packed and compression:
             raise CorpusError(
-                f"cannot read {path}: {self.format} files are compressed inside.",
+                f"cannot read {path}: {self.kind.name} files are compressed inside.",
                 f"Decompress it, and name it {path.with_suffix('').name}.",
             )
-        if self.format != "text":
-            self._refuse_sampling("Leave sample_by out, or give plain text.")
+        extension = (path.with_suffix("") if compression else path).suffix.lower()
+        if kind is None and extension in _NOT_READ:
+            raise CorpusError(
+                f"cannot read {path}.",
+                f"Found: {_NOT_READ[extension]}, whose columns are not read.",
+                "Write the texts to JSON Lines or Parquet, which have columns as well.",
+            )
+        if self.kind.columns:
+            self._refuse_sampling("Leave --sample-by out, or give plain text.")
+        self._wide: str | None = None
+
+    @property
+    def takes(self) -> Collection[str]:  # type: ignore[override]
+        """Names of columns, where there are some; an encoding, but where bytes say what text is."""
+        columns = ("text_column", "group_column") if self.kind.columns else ()
+        return columns if self.kind.packed else ("encoding", *columns)
 
     @functools.cached_property
     def _first(self) -> State:
         with self._reading(), open_file(self.path) as file:
-            return State.of(file)
+            state = State.of(file)
+            self._check_content(file)
+            return state
+
+    def head(self) -> bytes:
+        """Return the first bytes of its text, decompressed and not decoded.
+
+        Raises:
+            CorpusError: it cannot be read.
+        """
+        with self._reading(), open_file(self.path) as file:
+            return first_bytes(self, file, HEAD)
+
+    def _check_content(self, file: io.FileIO) -> None:
+        """Compare what a file's first bytes say with what its name says.
+
+        Raises:
+            CorpusError: they say different things.
+        """
+        head = file.read(HEAD)
+        found = content_of(head)
+        if self.compression:
+            if head and (found is None or found.name != self.compression):
+                raise self._is_not(self.compression, found)
+            file.seek(0)
+            head = first_bytes(self, file, HEAD)
+            found = content_of(head)
+        elif self.kind.packed and found is not None and found.name == self.kind.name:
+            return
+        encoding = self.options.encoding
+        if found is not None and not (
+            found.name.startswith("text in") and encoding.startswith(("utf-16", "utf-32"))
+        ):
+            raise self._is_not(self.kind.name, found)
+        if not self.kind.packed and encoding == UTF8:
+            self._wide = wide_encoding(head)
+
+    def _is_not(self, expected: str, found: Content | None) -> CorpusError:
+        inside = self.compression is not None and expected != self.compression
+        advice = found.advice if found else "Give it the name that says what it is."
+        return CorpusError(
+            f"cannot read {self.where} as {expected}.",
+            f"Found{' inside' * inside}: {found.name if found else 'another thing'}, by its first bytes.",
+            f"Decompress it. {advice}" if inside else advice,
+        )
+
+    @property
+    def remarks(self) -> list[str]:
+        """What its first bytes let suspect."""
+        if not self._first or not self._wide:
+            return []
+        return [
+            f"nearly every other byte at the start of {self.where} is NUL: if it is UTF-16, read it with "
+            f"--encoding {self._wide}."
+        ]
 
     @property
     def size(self) -> int:
@@ -76,11 +174,13 @@ class FileReader(Source):
     def fingerprint(self) -> str:
         """The sha256 of the file's bytes, its group and the options that change what is read."""
         options = self.options
-        relevant = [self.format, self.group, options.align_column, options.errors]
-        if self.format == "text":
-            relevant.append(options.sample_by or "line")
-        else:
+        relevant = [self.kind.name, self.group, options.align_column, options.errors]
+        if self.kind.columns:
             relevant += [options.text_column, options.group_column]
+        else:
+            relevant.append(options.sample_by or "line")
+        if options.encoding != UTF8:
+            relevant.append(options.encoding)
         digest = hashlib.sha256(repr(relevant).encode())
         with self._reading(), open_file(self.path) as file:
             # Whoever writes to it after this leaves a trace, and what came before is hashed.
@@ -97,7 +197,7 @@ class FileReader(Source):
         self.replaced = self.null_rows = 0
         with open_file(self.path) as file:
             # Arrow closes what it has read; the file stays open, to be asked about.
-            items = self._read_format(self, io.FileIO(file.fileno(), closefd=False))
+            items = self.kind.read(self, io.FileIO(file.fileno(), closefd=False))
             failures: tuple[type[BaseException], ...] = (CorpusError, *self._failures())
             while True:
                 check_unchanged(file, self.where, self._first)
@@ -111,3 +211,6 @@ class FileReader(Source):
                 if item is None:
                     return
                 yield item
+
+    def _failures(self) -> tuple[type[BaseException], ...]:
+        return *super()._failures(), *STREAM_FAILURES
