@@ -182,7 +182,12 @@ def corpus_options(default: str, what: str) -> Decorator:
             click.option(
                 "--sample-by",
                 type=click.Choice(("line", "paragraph", "document")),
-                help="What a document is in plain text.  [default: line]",
+                help="What a document is in plain text.  [default: line; of source code the file]",
+            ),
+            click.option(
+                "--line-ends",
+                type=click.Choice(("universal", "keep")),
+                help="CR LF and CR become LF, or stay.  [default: universal; keep in whole files]",
             ),
             click.option(
                 "--limit",
