@@ -61,8 +61,8 @@ class ReaderOptions:
             ways = ("line", "paragraph", "document")
             check_known(self.sample_by, ways, f"unknown sample_by {self.sample_by!r}")
         if self.line_ends is not None:
-            ways = ("universal", "keep")
-            check_known(self.line_ends, ways, f"unknown line_ends {self.line_ends!r}")
+            known = ("universal", "keep")
+            check_known(self.line_ends, known, f"unknown line_ends {self.line_ends!r}")
         check_known(self.errors, ("strict", "replace"), f"unknown errors {self.errors!r}")
         if self.limit is not None and self.limit < 1:
             raise CorpusError(f"cannot read {self.limit} documents.", "Give a limit of 1 or more.")
