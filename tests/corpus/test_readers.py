@@ -486,7 +486,9 @@ def test_every_extension_is_read(tmp_path, suffix, change):
     assert rows(load_corpus(path)) == [(text, "news.2024", None) for text in held(suffix)]
 
 
-@pytest.mark.parametrize("end", COMPRESSIONS)
+@pytest.mark.parametrize(
+    "end", sorted(COMPRESSIONS.keys() - {".xz"})
+)  # which PyArrow does not write
 @pytest.mark.parametrize("suffix", READERS)
 def test_text_and_lines_may_be_compressed(tmp_path, suffix, end):
     path = tmp_path / f"news{suffix}{end}"
@@ -499,7 +501,7 @@ def test_text_and_lines_may_be_compressed(tmp_path, suffix, end):
             load_corpus(path)
 
 
-@pytest.mark.parametrize("name", ["x", "x.c", "x.csv", ".txt"])
+@pytest.mark.parametrize("name", ["x", "x.c", ".txt"])
 def test_anything_else_is_plain_text(tmp_path, name):
     path = write(tmp_path / name, '{"text": "a"}\n')
     assert documents(path) == ['{"text": "a"}\n']

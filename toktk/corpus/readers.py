@@ -12,8 +12,10 @@ from typing import Any
 
 from toktk.arrow import pa
 from toktk.corpus.columnar import read_arrow, read_parquet
+from toktk.corpus.first_bytes import HEAD, Content, content_of, wide_encoding
 from toktk.corpus.jsonl import read_jsonl
-from toktk.corpus.options import ReaderOptions, Source
+from toktk.corpus.options import UTF8, ReaderOptions, Source
+from toktk.corpus.streams import STREAM_FAILURES, first_bytes
 from toktk.corpus.text import layout, read_text
 from toktk.corpus.unchanged import State, check_unchanged, open_file
 from toktk.corpus.utf8 import whole_name
@@ -54,7 +56,10 @@ KINDS = (
 READERS = {extension: kind for kind in KINDS for extension in kind.extensions}
 """The kind of file by extension; any other extension is plain text."""
 
-COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".xz": "xz"}
+
+_NOT_READ = {".csv": "CSV", ".tsv": "TSV"}
+"""What looks like plain text and is a table, by extension."""
 
 
 def kind_of(path: Path) -> tuple[Kind | None, str | None, str]:
@@ -84,13 +89,73 @@ class FileReader(Source):
                 f"cannot read {path}: {self.kind.name} files are compressed inside.",
                 f"Decompress it, and name it {path.with_suffix('').name}.",
             )
+        extension = (path.with_suffix("") if compression else path).suffix.lower()
+        if kind is None and extension in _NOT_READ:
+            raise CorpusError(
+                f"cannot read {path}.",
+                f"Found: {_NOT_READ[extension]}, whose columns are not read.",
+                "Write the texts to JSON Lines or Parquet, which have columns as well.",
+            )
         if self.kind.columns:
-            self._refuse_sampling("Leave sample_by out, or give plain text.")
+            self._refuse_sampling("Leave --sample-by out, or give plain text.")
+        if self.kind.packed and options.encoding != UTF8:
+            raise CorpusError(
+                f"cannot read {path} as {options.encoding}: {self.kind.name} files hold UTF-8.",
+                "Leave --encoding out.",
+            )
+
+        self.has_columns = self.kind.columns
+        self._wide: str | None = None
 
     @functools.cached_property
     def _first(self) -> State:
         with self._reading(), open_file(self.path) as file:
-            return State.of(file)
+            state = State.of(file)
+            self._check_content(file)
+            return state
+
+    def _check_content(self, file: io.FileIO) -> None:
+        """Compare what a file's first bytes say with what its name says.
+
+        Raises:
+            CorpusError: they say different things.
+        """
+        head = file.read(HEAD)
+        found = content_of(head)
+        if self.compression:
+            if head and (found is None or found.name != self.compression):
+                raise self._is_not(self.compression, found)
+            file.seek(0)
+            head = first_bytes(self, file, HEAD)
+            found = content_of(head)
+        elif self.kind.packed and found is not None and found.name == self.kind.name:
+            return
+        encoding = self.options.encoding
+        if found is not None and not (
+            found.name.startswith("text in") and encoding.startswith(("utf-16", "utf-32"))
+        ):
+            raise self._is_not(self.kind.name, found)
+        if not self.kind.packed and encoding == UTF8:
+            self._wide = wide_encoding(head)
+
+    def _is_not(self, expected: str, found: Content | None) -> CorpusError:
+        inside = self.compression is not None and expected != self.compression
+        advice = found.advice if found else "Give it the name that says what it is."
+        return CorpusError(
+            f"cannot read {self.where} as {expected}.",
+            f"Found{' inside' * inside}: {found.name if found else 'another thing'}, by its first bytes.",
+            f"Decompress it. {advice}" if inside else advice,
+        )
+
+    @property
+    def remarks(self) -> list[str]:
+        """What its first bytes let suspect."""
+        if not self._first or not self._wide:
+            return []
+        return [
+            f"nearly every other byte at the start of {self.where} is NUL: if it is UTF-16, read it with "
+            f"--encoding {self._wide}."
+        ]
 
     @property
     def size(self) -> int:
@@ -106,6 +171,8 @@ class FileReader(Source):
             relevant += [options.text_column, options.group_column]
         else:
             relevant += layout(self)
+        if options.encoding != UTF8:
+            relevant.append(options.encoding)
         digest = hashlib.sha256(repr(relevant).encode())
         with self._reading(), open_file(self.path) as file:
             # Whoever writes to it after this leaves a trace, and what came before is hashed.
@@ -137,3 +204,6 @@ class FileReader(Source):
                 if item is None:
                     return
                 yield item
+
+    def _failures(self) -> tuple[type[BaseException], ...]:
+        return *super()._failures(), *STREAM_FAILURES

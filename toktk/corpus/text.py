@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from toktk.arrays import Bytes, Int64, offsets_of
 from toktk.arrow import pa
 from toktk.corpus.batch import BATCH_BYTES, constant_group, make_batch, strings
 from toktk.corpus.options import LINE_NUMBER, ReaderOptions, Source
+from toktk.corpus.streams import plain
 from toktk.corpus.utf8 import check_block
 from toktk.errors import CorpusError
 from toktk.sizes import bytes_label
@@ -169,7 +170,7 @@ def blocks(
     most = longest_document(file)
     # A small file needs no large buffer; one more byte, so that its end shows in one read.
     first = BATCH_BYTES if compression else min(BATCH_BYTES, size + 1)
-    stream: Any = pa.CompressedInputStream(file, compression) if compression else file
+    stream = plain(source, file)
     data = np.empty(first, np.uint8)
     start = carried = 0
     while True:
