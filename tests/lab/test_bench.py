@@ -304,7 +304,7 @@ def test_text_that_a_published_vocabulary_loses(tmp_path: Path) -> None:
     made = tokenizers.Tokenizer(tokenizers.models.BPE(vocab, [], unk_token="<unk>"))
     made.add_special_tokens(["<s>"])
     made.save(str(tmp_path / "tokenizer.json"))
-    (tmp_path / "x.txt").write_text("abба\n", encoding="utf-8")
+    (tmp_path / "x.txt").write_text("abба", encoding="utf-8")
     found = bench(
         BenchPlan((f"x={tmp_path / 'tokenizer.json'}",), load_corpus(str(tmp_path / "x.txt")))
     )
