@@ -152,8 +152,8 @@ def run_options(output: str) -> Decorator:
 def corpus_options(default: str, what: str) -> Decorator:
     """Add ``-c/--corpus`` and how to read it: the command gets `specs` and `reader`, a ReaderOptions."""
     help = (
-        f"{what}: a file, folder, quoted glob, hub:<org>/<name>, or a name from `toktk ls corpora`. "
-        "Repeatable."
+        f"{what}: a file, folder, quoted glob, hub:<org>/<name>, - for standard input, or a name from "
+        "`toktk ls corpora`. Repeatable."
     )
     return stacked(
         click.option(

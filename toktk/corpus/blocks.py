@@ -1,8 +1,8 @@
 """Blocks of long documents, so that a text of few documents can be held out in part.
 
 A split asks each document for its side. Of a book in one file that would hold out all or nothing. So in a
-corpus of fewer than `FEW` documents, long ones are cut at line ends first. Where, the lines at hand decide, by
-a hash: what is written elsewhere in the document moves no other block, and equal blocks are on one side.
+corpus of fewer than `FEW` documents, long ones are cut at line ends first. Where, a hash of the line at hand
+decides: what is written elsewhere in the document moves no other block, and equal blocks are on one side.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from toktk.corpus import hub
 from toktk.corpus.corpus import Corpus, concat
 from toktk.corpus.find import files_below, kind_at, matching, not_a_file
 from toktk.corpus.options import ReaderOptions, check_known
+from toktk.corpus.piped import kept, open_pipe
 from toktk.corpus.readers import COMPRESSIONS, READERS, FileReader, kind_of
 from toktk.corpus.starter import PARTS, corpora_folder, starter
 from toktk.corpus.unchanged import open_file
@@ -38,6 +39,8 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
     - ``starter`` (for training), ``starter:eval``, ``starter:parallel``, ``starter:code``,
       ``starter:words``: what ships with toktk;
     - ``hub:<org>/<name>[@revision][/config[,config…]][:split]``: a Hugging Face dataset, streamed;
+    - ``-``, standard input, or an open pipe such as a shell's ``<(cat x.txt)``: kept in a temporary
+      file, and read as what its first bytes are: JSON Lines, Parquet, Arrow, else plain text;
     - a file: .txt, .jsonl, .ndjson, .json (all three: one object a line), each also .gz or .zst;
       .parquet, .arrow, .feather; a .toml corpus card; anything else is plain text;
     - a folder: its files of these kinds, .json and .toml left out, with all subfolders, sorted;
@@ -148,6 +151,9 @@ def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
         return starter(spec.partition(":")[2] or "train", options)
     if spec.startswith("hub:"):
         return hub.hub_corpus(hub.parse_hub(spec), options)
+    if (descriptor := open_pipe(spec)) is not None:
+        path = kept(descriptor)
+        return _from_files(path.name.partition(".")[0], [path], path.parent, options)
     path = Path(os.path.expanduser(spec))  # noqa: PTH111 - Path's own raises where there is no such user
     found = kind_at(path)
     if found == FILE:
