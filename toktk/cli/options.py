@@ -217,6 +217,14 @@ def corpus_options(default: str, what: str) -> Decorator:
     )
 
 
+temperature_option = click.option(
+    "--temperature",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Give each group of the training text the share of its bytes to the power of 1 / this: 1 changes "
+    "nothing, 3.3 is common, inf makes all equal.",
+)
+
+
 def _reader_options(**values: Any) -> ReaderOptions:
     from toktk.corpus import ReaderOptions
 

@@ -15,6 +15,7 @@ from toktk.arrow import pa
 from toktk.corpus.batch import ALIGN, TEXT, slices, spans
 from toktk.corpus.blocks import FEW, in_blocks, long_documents
 from toktk.corpus.memory import Texts
+from toktk.corpus.mixture import Balanced, Named, Shares, Times
 from toktk.corpus.options import Progress, Source
 from toktk.corpus.utf8 import whole_name
 from toktk.errors import CorpusError
@@ -146,7 +147,7 @@ class Limit:
         return select
 
 
-Selection = Split | Limit
+Selection = Split | Limit | Named | Times | Balanced
 """A choice of documents; ``str()`` says which, and enters the fingerprint."""
 
 
@@ -227,6 +228,8 @@ class Corpus:
     def remarks(self) -> list[str]:
         """What whoever reads figures of it should know: files that were not read, odd contents."""
         remarks = [*self._remarks]
+        if isinstance(self._selection, (Times, Balanced)):
+            remarks.append(f"{self.name}: {self._selection}.")
         if self.by_blocks:
             names = ", ".join(part.name for part in self._parts if isinstance(part, Corpus))
             remarks.append(
@@ -362,6 +365,19 @@ class Corpus:
             )
         return Corpus(self.name, [self], Limit(documents, seed))
 
+    def balanced(self, temperature: float) -> Corpus:
+        """Return the corpus with the share of each group raised to the power of 1 / `temperature`.
+
+        At 1 all stays as it is, at infinity every group has the same share. Documents count more often:
+        see `toktk.corpus.mixture`. The text is read once more.
+        """
+        if not temperature > 0:
+            raise CorpusError(
+                f"cannot balance the groups of {self.name} at the temperature {temperature}.",
+                "Give one above 0: 1 changes nothing, 3.3 is common, inf makes all groups equal.",
+            )
+        return Corpus(self.name, [self], Balanced(self.batches, temperature))
+
     def describe(self) -> dict[str, Any]:
         """Return name, fingerprint, sizes and options, JSON-able, for run.json.
 
@@ -380,6 +396,12 @@ class Corpus:
         if len(self._parts) > shown:
             described["further_parts"] = len(self._parts) - shown
         return described
+
+
+def mixed(corpora: Sequence[Corpus], shares: Sequence[float]) -> list[Corpus]:
+    """Return the corpora weighted so that the bytes of each are in proportion to its share."""
+    whole = Shares(tuple(corpus.batches for corpus in corpora), tuple(shares))
+    return [Corpus(corpus.name, [corpus], Times(whole, i)) for i, corpus in enumerate(corpora)]
 
 
 def concat(corpora: Sequence[Corpus], name: str) -> Corpus:

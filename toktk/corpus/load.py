@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from toktk.corpus import hub
-from toktk.corpus.corpus import Corpus, concat
+from toktk.corpus.corpus import Corpus, concat, mixed
 from toktk.corpus.find import files_below, kind_at, matching, not_a_file
+from toktk.corpus.mixture import Named, parse_share
 from toktk.corpus.options import ReaderOptions, check_known
 from toktk.corpus.piped import kept, open_pipe
 from toktk.corpus.readers import COMPRESSIONS, READERS, FileReader, kind_of
@@ -47,6 +48,10 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
     - a glob such as ``'src/**/*.c'``: files of any extension, each folder entered once;
     - the name of a corpus card that ships with toktk, ``<card>[/config][:split]``.
 
+    ``name=<spec>`` gives a corpus a name, which is its group unless a column names groups. Of several,
+    ``<spec>:0.3`` gives each the share that its text is to have: its documents count as often as that
+    takes (see `toktk.corpus.mixture`). What exists under the whole of such a name is that.
+
     Without a group column the group is the file's stem; below a folder or a glob's fixed part,
     the name of the first subfolder.
 
@@ -68,37 +73,52 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
         check_known(name, names, f"unknown reader option {name!r}")
     options = dataclasses.replace(options or ReaderOptions(), **changes)
     corpora = []
+    shares = []
     for each in _listed(spec):
-        corpus = _resolve(each, options)
+        label, bare, share = parse_share(each)
+        shares.append(share)
+        corpus = _named(_resolve(bare, options), label, options)
         if options.limit is not None and corpus.unit != "rows":  # a hub dataset limits itself
             corpus = corpus.limit(options.limit, options.seed)
         corpora.append(corpus)
-    return _joined(corpora)
+    return _joined(corpora, shares)
 
 
 def train_and_test(
-    specs: Specs, evals: Specs = (), options: ReaderOptions | None = None
+    specs: Specs,
+    evals: Specs = (),
+    options: ReaderOptions | None = None,
+    temperature: float | None = None,
 ) -> tuple[Corpus, Corpus]:
     """Return the text to train on and the text to measure on.
 
     Args:
         specs: what to train on; see `load_corpus`.
         evals: what to measure on. Without it `HELD_OUT` of each corpus is held out, by a hash of
-            each document; the starter corpus has a part of its own for that.
+            each document; the starter corpus has a part of its own for that. What is held out is
+            not weighted.
         options: how to read all of them.
+        temperature: of the text to train on; see `Corpus.balanced`.
     """
+    train, test = _sides(specs, evals, options)
+    return train if temperature is None else train.balanced(temperature), test
+
+
+def _sides(specs: Specs, evals: Specs, options: ReaderOptions | None) -> tuple[Corpus, Corpus]:
     if evals:
         return load_corpus(specs, options), load_corpus(evals, options)
-    training, evaluation = [], []
-    for spec in _listed(specs):
-        corpus = load_corpus(spec, options)
+    training, evaluation, shares = [], [], []
+    for each in _listed(specs):
+        name, spec, share = parse_share(each)
+        shares.append(share)
+        corpus = _named(load_corpus(spec, options), name, options or ReaderOptions())
         if spec in ("starter", "starter:train"):
             sides = corpus, load_corpus("starter:eval", options)
         else:
             sides = corpus.split()
         training.append(sides[0])
         evaluation.append(sides[1])
-    return _joined(training), _joined(evaluation)
+    return _joined(training, shares), _joined(evaluation)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,7 +156,24 @@ def _listed(specs: Specs) -> list[str]:
     return [str(spec) for spec in ([specs] if isinstance(specs, (str, Path)) else specs)]
 
 
-def _joined(corpora: Sequence[Corpus]) -> Corpus:
+def _named(corpus: Corpus, name: str | None, options: ReaderOptions) -> Corpus:
+    """Return the corpus under a name, which is its only group unless a column names the groups."""
+    if name is None:
+        return corpus
+    return Corpus(name, [corpus], None if options.group_column else Named(name))
+
+
+def _joined(corpora: Sequence[Corpus], shares: Sequence[float | None] = ()) -> Corpus:
+    given = [share for share in shares if share is not None]
+    if given and len(given) < len(corpora):
+        without = [corpus.name for corpus, share in zip(corpora, shares, strict=True) if not share]
+        raise CorpusError(
+            "some texts have a weight and others have none.",
+            f"Found: no weight of {', '.join(without)}.",
+            "Give each a weight, such as -c de:0.3 -c en:0.7, or none.",
+        )
+    if len(given) > 1:
+        corpora = mixed(corpora, given)
     if len(corpora) == 1:
         return corpora[0]
     return concat(corpora, " + ".join(corpus.name for corpus in corpora))
