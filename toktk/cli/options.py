@@ -153,7 +153,7 @@ def corpus_options(default: str, what: str) -> Decorator:
     """Add ``-c/--corpus`` and how to read it: the command gets `specs` and `reader`, a ReaderOptions."""
     help = (
         f"{what}: a file, folder, quoted glob, hub:<org>/<name>, - for standard input, or a name from "
-        "`toktk ls corpora`. Repeatable."
+        "`toktk ls corpora`. Repeatable; de=german/ names a text, german/:0.3 gives it a share of several."
     )
     return stacked(
         click.option(
