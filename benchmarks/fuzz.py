@@ -888,8 +888,7 @@ def _has_wild_offsets(column: Any) -> bool:
 
 
 def _lines(text: str) -> list[str]:
-    lines = text.split("\n")  # a line ends at LF alone
-    return lines[:-1] if lines[-1] == "" else lines
+    return list(io.StringIO(text, newline=None))  # universal line ends, which belong to the lines
 
 
 class _TooSlow(BaseException):

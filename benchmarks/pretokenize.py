@@ -214,7 +214,7 @@ def _documents(arguments: Arguments) -> tuple[Any, Any]:
 
     data = np.fromfile(arguments["file"], dtype=np.uint8)
     if arguments["documents"] == "lines":
-        return split_lines(data)
+        return split_lines(data, keep_feeds=False)
     if arguments["documents"].isdigit():
         begins = np.flatnonzero(data & 0xC0 != 0x80)[:: int(arguments["documents"])]
         return data, np.append(begins, data.size)

@@ -83,7 +83,9 @@ CHANGES = [replaced, appended, in_place, truncated, pytest.param(backdated, mark
 
 
 def texts(corpus):
-    return [text for batch in corpus.batches() for text in batch.column(0).to_pylist()]
+    """Return the documents, without the line feed that ends a line."""
+    documents = [text for batch in corpus.batches() for text in batch.column(0).to_pylist()]
+    return [text.removesuffix("\n") for text in documents]
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -107,7 +109,8 @@ def test_a_change_while_it_is_read(tmp_path, monkeypatch, name, change):
     corpus = load_corpus(path)
     corpus.hash_contents()
     batches = corpus.batches()
-    assert set(next(batches).column(0).to_pylist()) == {"old text"}
+    end = "\n" if ".txt" in name else ""
+    assert set(next(batches).column(0).to_pylist()) == {f"old text{end}"}
     change(path)
     seen = []
     with pytest.raises(CorpusError, match=f"{name} changed"):

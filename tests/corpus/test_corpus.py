@@ -14,10 +14,11 @@ from toktk.errors import CorpusError
 
 
 def rows(corpus):
+    """Return text, without the line feed that ends it, group and alignment id of each document."""
     found = []
     for batch in corpus.batches():
         found += zip(*(batch.column(i).to_pylist() for i in range(3)), strict=True)
-    return found
+    return [(text.removesuffix("\n"), group, align) for text, group, align in found]
 
 
 def rows_or_none(corpus):

@@ -191,8 +191,8 @@ def test_invalid_utf8_names_the_row():
 
 
 def test_in_memory_and_on_disk_are_alike(tmp_path):
-    lines = [f"line {i % 70} é" for i in range(300)]
-    (tmp_path / "x.txt").write_text("\n".join(lines), encoding="utf-8")
+    lines = [f"line {i % 70} é\n" for i in range(300)]
+    (tmp_path / "x.txt").write_text("".join(lines), encoding="utf-8", newline="")
     held, on_disk = Corpus.of(lines, "x"), load_corpus(tmp_path / "x.txt")
     assert read(held) == read(on_disk)
     for one, other in zip(held.split(0.3), on_disk.split(0.3), strict=True):

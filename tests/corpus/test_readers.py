@@ -1,6 +1,8 @@
 import gzip
+import io
 import json
 import random
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -52,9 +54,11 @@ def write(path, text):
     return path
 
 
-def text_lines(text):
-    lines = text.split("\n")
-    return lines[:-1] if lines[-1] == "" else lines
+def text_lines(text, line_ends="universal"):
+    r"""Return lines with their ends: universal, as Python reads a file, or at ``\n`` alone."""
+    if line_ends == "universal":
+        return list(io.StringIO(text, newline=None))
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 @pytest.fixture
@@ -67,43 +71,79 @@ def small_blocks(monkeypatch):
 # --- plain text
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.text(st.sampled_from("ab\n\r é東🙂\0\u2028")), st.sampled_from([1 << 24, 3, 7, 16]))
-def test_lines_end_at_lf_alone(tmp_path_factory, text, block):
-    path = write(tmp_path_factory.mktemp("t") / "x.txt", text)
+def check_documents(folder, text, block, expected, **options):
+    path = write(folder / "x.txt", text)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("toktk.corpus.text.BATCH_BYTES", block)
-        if not text:
+        if text:
+            assert documents(path, **options) == expected
+        else:
             with pytest.raises(CorpusError, match="no documents"):
-                documents(path)
-        else:
-            assert documents(path) == text_lines(text)
+                documents(path, **options)
 
 
-def oracle_paragraphs(text):
-    found, current = [], []
-    for line in [*text_lines(text), ""]:
-        if line in ("", "\r"):
-            if current:
-                found.append("\n".join(current))
-            current = []
-        else:
-            current.append(line)
-    return found
+BLOCKS = st.sampled_from([1 << 24, 3, 7, 16])
+LINE_ENDS = pytest.mark.parametrize("line_ends", [None, "universal", "keep"])
 
 
+@LINE_ENDS
+@settings(max_examples=100, deadline=None)
+@given(st.text(st.sampled_from("ab\n\r é東🙂\0\u2028")), BLOCKS)
+def test_lines_hold_their_line_end(tmp_path_factory, line_ends, text, block):
+    expected = text_lines(text, line_ends or "universal")
+    check_documents(tmp_path_factory.mktemp("t"), text, block, expected, line_ends=line_ends)
+
+
+def oracle_paragraphs(lines):
+    """Join lines into paragraphs: each with the blank lines after it."""
+    paragraphs = [""]
+    for line in lines:
+        blank = line in ("\n", "\r\n")
+        after_blank = re.search(r"(\A|\n)\r?\n\Z", paragraphs[-1])
+        if not blank and after_blank:
+            paragraphs.append("")
+        paragraphs[-1] += line
+    return paragraphs
+
+
+@LINE_ENDS
 @settings(max_examples=200, deadline=None)
-@given(st.text(st.sampled_from("ab\n\n\r é")), st.sampled_from([1 << 24, 3, 7, 16]))
-def test_paragraphs_end_at_blank_lines(tmp_path_factory, text, block):
-    path = write(tmp_path_factory.mktemp("t") / "x.txt", text)
-    expected = oracle_paragraphs(text)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("toktk.corpus.text.BATCH_BYTES", block)
-        if expected:
-            assert documents(path, sample_by="paragraph") == expected
-        else:
-            with pytest.raises(CorpusError, match="no documents"):
-                documents(path, sample_by="paragraph")
+@given(st.text(st.sampled_from("ab\n\n\n\r é")), BLOCKS)
+def test_paragraphs_hold_the_blank_lines_after_them(tmp_path_factory, line_ends, text, block):
+    expected = oracle_paragraphs(text_lines(text, line_ends or "universal"))
+    options = {"sample_by": "paragraph", "line_ends": line_ends}
+    check_documents(tmp_path_factory.mktemp("t"), text, block, expected, **options)
+
+
+@LINE_ENDS
+@settings(max_examples=50, deadline=None)
+@given(st.text(st.sampled_from("ab\n\r é")), BLOCKS)
+def test_a_file_as_one_document(tmp_path_factory, line_ends, text, block):
+    expected = ["".join(text_lines(text, line_ends or "keep"))]
+    options = {"sample_by": "document", "line_ends": line_ends}
+    check_documents(tmp_path_factory.mktemp("t"), text, block, expected, **options)
+
+
+@LINE_ENDS
+@settings(max_examples=100, deadline=None)
+@given(st.text(st.sampled_from("ab\n\r é")), BLOCKS)
+def test_aligned_lines_end_at_lf_and_leave_it_out(tmp_path_factory, line_ends, text, block):
+    end = r"\n\Z" if line_ends == "keep" else r"\r?\n\Z"
+    expected = [re.sub(end, "", line) for line in text_lines(text, "keep")]
+    options = {"align_column": "line", "line_ends": line_ends}
+    check_documents(tmp_path_factory.mktemp("t"), text, block, expected, **options)
+
+
+@pytest.mark.parametrize("name", ["x.py", "X.CPP", "notes.md", "x.c.gz"])
+def test_source_code_is_a_document_of_a_file(tmp_path, name):
+    text = "int main() {\r\n\treturn 0;\n}\n"
+    packed = gzip.compress(text.encode()) if name.endswith("gz") else text
+    path = write(tmp_path / name, packed)
+    assert documents(path) == [text]
+    assert documents(path, line_ends="universal") == [text.replace("\r", "")]
+    assert documents(path, sample_by="line") == text_lines(text)
+    (part,) = load_corpus(path).describe()["parts"]
+    assert (part["sample_by"], part["line_ends"]) == ("document", "keep")
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -114,11 +154,11 @@ def test_a_document_is_the_whole_file(tmp_path):
 
 def test_a_byte_order_mark_is_dropped_at_the_start_only(tmp_path):
     path = write(tmp_path / "x.txt", "\ufeffa\n\ufeffb")
-    assert documents(path) == ["a", "\ufeffb"]
+    assert documents(path) == ["a\n", "\ufeffb"]
 
 
 def test_empty_lines_are_documents(tmp_path):
-    assert documents(write(tmp_path / "x.txt", "\n\na\n\n")) == ["", "", "a", ""]
+    assert documents(write(tmp_path / "x.txt", "\n\na\n\n")) == ["\n", "\n", "a\n", "\n"]
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -147,7 +187,7 @@ def test_invalid_utf8_is_an_error_that_names_the_byte(tmp_path, monkeypatch, bef
     with pytest.raises(CorpusError, match=rf"x\.txt at byte {len(start.encode()) + 3}\b"):
         documents(path)
     corpus = load_corpus(str(path), ReaderOptions(errors="replace"))
-    assert rows(corpus)[before][0] == "ok \ufffd\ufffd no"
+    assert rows(corpus)[before][0] == "ok \ufffd\ufffd no\n"
     assert corpus.replaced == 2
     assert corpus.describe()["replaced"] == 2
 
@@ -173,7 +213,7 @@ def test_compressed_text(tmp_path, kind):
 
 def test_gzip_members_follow_one_another(tmp_path):
     path = write(tmp_path / "x.txt.gz", gzip.compress(b"a\n") + gzip.compress(b"b\n"))
-    assert documents(path) == ["a", "b"]
+    assert documents(path) == ["a\n", "b\n"]
 
 
 # --- tables
@@ -466,11 +506,16 @@ def content(suffix):
     return sink.getvalue().to_pybytes()
 
 
+def held(suffix):
+    """Return the documents of that file."""
+    return ["a\n", "東\n"] if suffix == ".txt" else ["a", "東"]
+
+
 @pytest.mark.parametrize("suffix", READERS)
 @pytest.mark.parametrize("change", [str, str.upper])
 def test_every_extension_is_read(tmp_path, suffix, change):
     path = write(tmp_path / f"news.2024{change(suffix)}", content(suffix))
-    assert rows(load_corpus(path)) == [("a", "news.2024", None), ("東", "news.2024", None)]
+    assert rows(load_corpus(path)) == [(text, "news.2024", None) for text in held(suffix)]
 
 
 @pytest.mark.parametrize(
@@ -482,7 +527,7 @@ def test_text_and_lines_may_be_compressed(tmp_path, suffix, end):
     with pa.output_stream(str(path), compression=COMPRESSIONS[end]) as file:
         file.write(content(suffix))
     if not READERS[suffix].packed:
-        assert rows(load_corpus(path)) == [("a", "news", None), ("東", "news", None)]
+        assert rows(load_corpus(path)) == [(text, "news", None) for text in held(suffix)]
     else:
         with pytest.raises(CorpusError, match=f"name it news{suffix}"):
             load_corpus(path)
@@ -491,7 +536,7 @@ def test_text_and_lines_may_be_compressed(tmp_path, suffix, end):
 @pytest.mark.parametrize("name", ["x", "x.c", ".txt"])
 def test_anything_else_is_plain_text(tmp_path, name):
     path = write(tmp_path / name, '{"text": "a"}\n')
-    assert documents(path) == ['{"text": "a"}']
+    assert documents(path) == ['{"text": "a"}\n']
 
 
 # --- files that are not what they seem
@@ -578,6 +623,10 @@ def test_refused_combinations(tmp_path):
         documents(text, align_column="id")
     with pytest.raises(CorpusError, match="align"):
         documents(text, align_column="line", sample_by="paragraph")
+    with pytest.raises(CorpusError, match=r"line ends of (?s:.*)--line-ends"):
+        documents(lines, line_ends="keep")
+    with pytest.raises(CorpusError, match="did you mean 'universal'"):
+        ReaderOptions(line_ends="univers")
     with pytest.raises(CorpusError, match="compressed inside"):
         documents(write(tmp_path / "x.parquet.gz", b""))
     with pytest.raises(CorpusError, match="did you mean 'paragraph'"):

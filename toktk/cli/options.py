@@ -152,8 +152,8 @@ def run_options(output: str) -> Decorator:
 def corpus_options(default: str, what: str) -> Decorator:
     """Add ``-c/--corpus`` and how to read it: the command gets `specs` and `reader`, a ReaderOptions."""
     help = (
-        f"{what}: a file, folder, quoted glob, hub:<org>/<name>, or a name from `toktk ls corpora`. "
-        "Repeatable."
+        f"{what}: a file, folder, quoted glob, hub:<org>/<name>, - for standard input, or a name from "
+        "`toktk ls corpora`. Repeatable; de=german/ names a text, german/:0.3 gives it a share of several."
     )
     return stacked(
         click.option(
@@ -182,7 +182,12 @@ def corpus_options(default: str, what: str) -> Decorator:
             click.option(
                 "--sample-by",
                 type=click.Choice(("line", "paragraph", "document")),
-                help="What a document is in plain text.  [default: line]",
+                help="What a document is in plain text.  [default: line; of source code the file]",
+            ),
+            click.option(
+                "--line-ends",
+                type=click.Choice(("universal", "keep")),
+                help="CR LF and CR become LF, or stay.  [default: universal; keep in whole files]",
             ),
             click.option(
                 "--limit",
@@ -210,6 +215,14 @@ def corpus_options(default: str, what: str) -> Decorator:
             ),
         ),
     )
+
+
+temperature_option = click.option(
+    "--temperature",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Give each group of the training text the share of its bytes to the power of 1 / this: 1 changes "
+    "nothing, 3.3 is common, inf makes all equal.",
+)
 
 
 def _reader_options(**values: Any) -> ReaderOptions:

@@ -13,6 +13,7 @@ from toktk.cli.options import (
     pretokenizer_options,
     run_options,
     sizes_option,
+    temperature_option,
     training_options,
 )
 from toktk.cli.running import RunOptions
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="What to train: `toktk ls trainers`. Repeatable.",
 )
+@temperature_option
 @pretokenizer_options
 @click.option(
     "--inference",
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
 def command(
     specs: tuple[str, ...],
     reader: ReaderOptions,
+    temperature: float | None,
     evals: tuple[str, ...],
     options: RunOptions,
     **plan: Any,  # the other fields of a SweepPlan
@@ -68,6 +71,7 @@ def command(
     toktk sweep
     toktk sweep -c news.parquet --group-column lang -s 8k,32k,128k -o runs/news
     toktk sweep -c corpus/ -t bpe -t sp-bpe -t hf-bpe -s 50k
+    toktk sweep -c de=german/:0.3 -c en=english/:0.7 -s 32k
     toktk sweep -c corpus/ -p o200k -p llama3 --eval other.txt
 
     Text is counted once, and one training of bpe or unigram serves every size. What is finished is
@@ -75,4 +79,4 @@ def command(
     """  # noqa: D301 - click wants the backspace itself
     from toktk.corpus import train_and_test
 
-    options.sweep(*train_and_test(specs, evals, reader), **plan)
+    options.sweep(*train_and_test(specs, evals, reader, temperature), **plan)

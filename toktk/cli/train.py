@@ -11,6 +11,7 @@ from toktk.cli.options import (
     pretokenizer_options,
     run_options,
     sizes_option,
+    temperature_option,
     training_options,
 )
 from toktk.cli.running import RunOptions
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="What to train: `toktk ls trainers`.",
 )
+@temperature_option
 @pretokenizer_options
 @sizes_option()
 @training_options
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 def command(
     specs: tuple[str, ...],
     reader: ReaderOptions,
+    temperature: float | None,
     trainer: str,
     pretokenizers: tuple[Pretokenizer, ...],
     options: RunOptions,
@@ -61,4 +64,7 @@ def command(
             "Use toktk sweep to train with several.",
         )
     plan |= {"trainers": (trainer,), "pretokenizers": pretokenizers}
-    options.sweep(load_corpus(specs, reader), None, **plan)
+    corpus = load_corpus(specs, reader)
+    if temperature is not None:
+        corpus = corpus.balanced(temperature)
+    options.sweep(corpus, None, **plan)

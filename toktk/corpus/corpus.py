@@ -12,8 +12,10 @@ import numpy as np
 
 from toktk import arrow
 from toktk.arrow import pa
-from toktk.corpus.batch import ALIGN, TEXT, spans
+from toktk.corpus.batch import ALIGN, TEXT, slices, spans
+from toktk.corpus.blocks import FEW, in_blocks, long_documents
 from toktk.corpus.memory import Texts
+from toktk.corpus.mixture import Balanced, Named, Shares, Times
 from toktk.corpus.options import Progress, Source
 from toktk.corpus.utf8 import whole_name
 from toktk.errors import CorpusError
@@ -145,7 +147,7 @@ class Limit:
         return select
 
 
-Selection = Split | Limit
+Selection = Split | Limit | Named | Times | Balanced
 """A choice of documents; ``str()`` says which, and enters the fingerprint."""
 
 
@@ -231,8 +233,16 @@ class Corpus:
     @property
     def remarks(self) -> list[str]:
         """What whoever reads figures of it should know: files that were not read, odd contents."""
-        of_parts = [remark for part in self._parts for remark in part.remarks]
-        return [*self._remarks, *of_parts]
+        remarks = [*self._remarks]
+        if isinstance(self._selection, (Times, Balanced)):
+            remarks.append(f"{self.name}: {self._selection}.")
+        if self.by_blocks:
+            names = ", ".join(part.name for part in self._parts if isinstance(part, Corpus))
+            remarks.append(
+                f"{names} has fewer than {FEW} documents: the long ones are cut at line ends, "
+                "and blocks of about 2 kB are held out."
+            )
+        return remarks + [remark for part in self._parts for remark in part.remarks]
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -242,8 +252,31 @@ class Corpus:
         digest = hashlib.sha256()
         for part in self._parts:
             digest.update(part.fingerprint.encode())
-        digest.update(str(self._selection or "").encode())
+        digest.update(self._selected.encode())
         return digest.hexdigest()
+
+    @property
+    def _selected(self) -> str:
+        return f"{self._selection or ''}{', by blocks' if self.by_blocks else ''}"
+
+    @property
+    def by_blocks(self) -> bool:
+        """Whether this is a side of a corpus of few documents, whose long ones are cut: see `in_blocks`."""
+        if not isinstance(self._selection, Split):
+            return False
+        return any(part._few_long_documents for part in self._parts if isinstance(part, Corpus))
+
+    @functools.cached_property
+    def _few_long_documents(self) -> bool:
+        if self.unit == "rows":
+            return False  # a dataset of the hub has many, and is not opened for this
+        documents, some_long = 0, False
+        for batch in self.batches():
+            documents += batch.num_rows
+            if documents >= FEW:
+                return False
+            some_long |= bool(long_documents(batch).any())
+        return some_long
 
     def hash_contents(self) -> str:
         """Return the `fingerprint`; the first call reads every file once."""
@@ -272,7 +305,10 @@ class Corpus:
                 progress(consumed)
 
         select = self._selection.start(self._all) if self._selection else None
-        for batch in self._all(count):
+        batches = self._all(count)
+        if self.by_blocks:
+            batches = (part for batch in batches for part in slices(in_blocks(batch)))
+        for batch in batches:
             selected = batch if select is None else select(batch)
             if selected is None:
                 break
@@ -304,7 +340,8 @@ class Corpus:
 
         A hash of the document's text decides its side, so equal texts fall on the same side. For
         parallel text a hash of the alignment id does, so all translations of a line stay together.
-        Either side may turn out empty where there are few documents; iterating it says so.
+        Of fewer than 20 documents, the long ones are cut into blocks first, which a hash decides on:
+        see `toktk.corpus.blocks`. A side that turns out empty says so when it is iterated.
 
         Args:
             test: the share of documents expected on the test side, between 0 and 1.
@@ -334,6 +371,19 @@ class Corpus:
             )
         return Corpus(self.name, [self], Limit(documents, seed))
 
+    def balanced(self, temperature: float) -> Corpus:
+        """Return the corpus with the share of each group raised to the power of 1 / `temperature`.
+
+        At 1 all stays as it is, at infinity every group has the same share. Documents count more often:
+        see `toktk.corpus.mixture`. The text is read once more.
+        """
+        if not temperature > 0:
+            raise CorpusError(
+                f"cannot balance the groups of {self.name} at the temperature {temperature}.",
+                "Give one above 0: 1 changes nothing, 3.3 is common, inf makes all groups equal.",
+            )
+        return Corpus(self.name, [self], Balanced(self.batches, temperature))
+
     def describe(self) -> dict[str, Any]:
         """Return name, fingerprint, sizes and options, JSON-able, for run.json.
 
@@ -344,7 +394,7 @@ class Corpus:
         if self._options:
             described["options"] = self._options
         if self._selection is not None:
-            described["selection"] = str(self._selection)
+            described["selection"] = self._selected
         if self._remarks:
             described["remarks"] = list(self._remarks)
         shown = 100
@@ -352,6 +402,12 @@ class Corpus:
         if len(self._parts) > shown:
             described["further_parts"] = len(self._parts) - shown
         return described
+
+
+def mixed(corpora: Sequence[Corpus], shares: Sequence[float]) -> list[Corpus]:
+    """Return the corpora weighted so that the bytes of each are in proportion to its share."""
+    whole = Shares(tuple(corpus.batches for corpus in corpora), tuple(shares))
+    return [Corpus(corpus.name, [corpus], Times(whole, i)) for i, corpus in enumerate(corpora)]
 
 
 def concat(corpora: Sequence[Corpus], name: str) -> Corpus:

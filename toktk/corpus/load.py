@@ -10,13 +10,15 @@ import tomllib
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from toktk.corpus import hub
-from toktk.corpus.corpus import Corpus, concat
+from toktk.corpus.corpus import Corpus, concat, mixed
 from toktk.corpus.find import files_below, kind_at, matching, not_a_file
 from toktk.corpus.folder import Choice, choose, left_out
+from toktk.corpus.mixture import Named, parse_share
 from toktk.corpus.options import ReaderOptions, check_known
+from toktk.corpus.piped import kept, open_pipe
 from toktk.corpus.readers import COMPRESSIONS, READERS, FileReader
 from toktk.corpus.starter import PARTS, corpora_folder, starter
 from toktk.corpus.unchanged import open_file
@@ -39,6 +41,8 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
     - ``starter`` (for training), ``starter:eval``, ``starter:parallel``, ``starter:code``,
       ``starter:words``: what ships with toktk;
     - ``hub:<org>/<name>[@revision][/config[,config…]][:split]``: a Hugging Face dataset, streamed;
+    - ``-``, standard input, or an open pipe such as a shell's ``<(cat x.txt)``: kept in a temporary
+      file, and read as what its first bytes are: JSON Lines, Parquet, Arrow, else plain text;
     - a file: .txt, .jsonl, .ndjson, .json (all three: one object a line), each also .gz, .zst, .bz2
       or .xz; .parquet, .arrow, .feather; a .toml corpus card; anything else is plain text, unless its
       first bytes say otherwise;
@@ -47,6 +51,10 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
       read as `datasets` reads it, one split. What is not read is in `Corpus.remarks`;
     - a glob such as ``'src/**/*.c'``: files of any extension, each folder entered once;
     - the name of a corpus card that ships with toktk, ``<card>[/config][:split]``.
+
+    ``name=<spec>`` gives a corpus a name, which is its group unless a column names groups. Of several,
+    ``<spec>:0.3`` gives each the share that its text is to have: its documents count as often as that
+    takes (see `toktk.corpus.mixture`). What exists under the whole of such a name is that.
 
     Without a group column the group is the file's stem; below a folder or a glob's fixed part,
     the name of the first subfolder.
@@ -68,39 +76,61 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
     for name in changes:
         check_known(name, names, f"unknown reader option {name!r}")
     options = dataclasses.replace(options or ReaderOptions(), **changes)
-    specs = _listed(spec)
-    corpora = [_load(each, options) for each in specs]
-    _check_fit(specs, corpora, options)
-    return _joined(corpora)
+    loaded = _load_all(spec, options)
+    _check_fit(loaded, options)
+    return _joined(loaded)
 
 
 def train_and_test(
-    specs: Specs, evals: Specs = (), options: ReaderOptions | None = None
+    specs: Specs,
+    evals: Specs = (),
+    options: ReaderOptions | None = None,
+    temperature: float | None = None,
 ) -> tuple[Corpus, Corpus]:
     """Return the text to train on and the text to measure on.
 
     Args:
         specs: what to train on; see `load_corpus`.
         evals: what to measure on. Without it `HELD_OUT` of each corpus is held out, by a hash of
-            each document; the starter corpus has a part of its own for that.
+            each document; the starter corpus has a part of its own for that. What is held out is
+            not weighted.
         options: how to read all of them; an option has to fit one of them.
+        temperature: of the text to train on; see `Corpus.balanced`.
     """
-    options = options or ReaderOptions()
-    of_training, of_eval = _listed(specs), _listed(evals)
-    loaded = [_load(spec, options) for spec in of_training]
-    measured = [_load(spec, options) for spec in of_eval]
-    _check_fit([*of_training, *of_eval], [*loaded, *measured], options)
+    train, test = _sides(specs, evals, options or ReaderOptions())
+    return train if temperature is None else train.balanced(temperature), test
+
+
+def _sides(specs: Specs, evals: Specs, options: ReaderOptions) -> tuple[Corpus, Corpus]:
+    loaded, measured = _load_all(specs, options), _load_all(evals, options)
+    _check_fit([*loaded, *measured], options)
     if measured:
         return _joined(loaded), _joined(measured)
     training, evaluation = [], []
-    for spec, corpus in zip(of_training, loaded, strict=True):
-        if spec in ("starter", "starter:train"):
-            sides = corpus, _load("starter:eval", options)
+    for part in loaded:
+        if part.spec in ("starter", "starter:train"):
+            sides = part.corpus, _load("starter:eval", options)
         else:
-            sides = corpus.split()
-        training.append(sides[0])
-        evaluation.append(sides[1])
+            sides = part.corpus.split()
+        training.append(part._replace(corpus=sides[0]))
+        evaluation.append(part._replace(corpus=sides[1], share=None))
     return _joined(training), _joined(evaluation)
+
+
+class _Part(NamedTuple):
+    """One of the texts that make up a corpus: its spec without name and share, and the share."""
+
+    spec: str
+    corpus: Corpus
+    share: float | None
+
+
+def _load_all(specs: Specs, options: ReaderOptions) -> list[_Part]:
+    parts = []
+    for each in _listed(specs):
+        name, spec, share = parse_share(each)
+        parts.append(_Part(spec, _named(_load(spec, options), name, options), share))
+    return parts
 
 
 def _load(spec: str, options: ReaderOptions) -> Corpus:
@@ -117,14 +147,14 @@ _UNFIT = {
 }
 
 
-def _check_fit(specs: Sequence[str], corpora: Sequence[Corpus], options: ReaderOptions) -> None:
-    """Refuse an option that none of the corpora takes: it would be ignored.
+def _check_fit(parts: Sequence[_Part], options: ReaderOptions) -> None:
+    """Refuse an option that none of the texts takes: it would be ignored.
 
     Raises:
         CorpusError: there is one.
     """
     changed = options.changed()
-    sources = [source for corpus in corpora for source in corpus.sources]
+    sources = [source for part in parts for source in part.corpus.sources]
     if not sources:
         return
     what = f"{sources[0].where}{' and the others' * (len(sources) > 1)}"
@@ -139,7 +169,7 @@ def _check_fit(specs: Sequence[str], corpora: Sequence[Corpus], options: ReaderO
                 f"Found: {reason}.",
                 "Leave the option out, or give another file; JSON Lines has columns and any encoding.",
             )
-    if options.split is not None and not any(map(_may_have_splits, specs)):
+    if options.split is not None and not any(_may_have_splits(part.spec) for part in parts):
         raise CorpusError(
             f"--split {options.split!r} does not fit {what}.",
             "Found: no folder and no dataset of the hub, which alone have splits.",
@@ -190,7 +220,25 @@ def _listed(specs: Specs) -> list[str]:
     return [str(spec) for spec in ([specs] if isinstance(specs, (str, Path)) else specs)]
 
 
-def _joined(corpora: Sequence[Corpus]) -> Corpus:
+def _named(corpus: Corpus, name: str | None, options: ReaderOptions) -> Corpus:
+    """Return the corpus under a name, which is its only group unless a column names the groups."""
+    if name is None:
+        return corpus
+    return Corpus(name, [corpus], None if options.group_column else Named(name))
+
+
+def _joined(parts: Sequence[_Part]) -> Corpus:
+    corpora = [part.corpus for part in parts]
+    given = [part.share for part in parts if part.share is not None]
+    if given and len(given) < len(parts):
+        without = [part.corpus.name for part in parts if part.share is None]
+        raise CorpusError(
+            "some texts have a weight and others have none.",
+            f"Found: no weight of {', '.join(without)}.",
+            "Give each a weight, such as -c de:0.3 -c en:0.7, or none.",
+        )
+    if len(given) > 1:
+        corpora = mixed(corpora, given)
     if len(corpora) == 1:
         return corpora[0]
     return concat(corpora, " + ".join(corpus.name for corpus in corpora))
@@ -205,6 +253,9 @@ def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
         return starter(spec.partition(":")[2] or "train", options)
     if spec.startswith("hub:"):
         return hub.hub_corpus(hub.parse_hub(spec), options)
+    if (descriptor := open_pipe(spec)) is not None:
+        path = kept(descriptor)
+        return _from_files(path.name.partition(".")[0], Choice([path]), path.parent, options)
     path = Path(os.path.expanduser(spec))  # noqa: PTH111 - Path's own raises where there is no such user
     found = kind_at(path)
     if found == FILE:

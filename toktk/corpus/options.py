@@ -36,8 +36,12 @@ class ReaderOptions:
         text_column: the column of the text, in jsonl, parquet, arrow and on the hub.
         group_column: the column of the group; without one, the file's stem is the group.
         align_column: the column of the alignment id; for plain text ``"line"``, the line number.
-        sample_by: "line", "paragraph" or "document"; None means line for plain text (a line ends
-            at LF alone), document, that is, one row, for everything else.
+        sample_by: "line", "paragraph" or "document"; None means line for plain text; document for
+            source code, markup and settings, by their extension, and for everything else, where a row
+            is a document. A line holds its line end, a paragraph the blank lines after it.
+        line_ends: of plain text: "universal", CR LF and CR become LF; "keep", a line ends at LF alone,
+            and a CR is text. None means keep where a file is one document, else universal. In parallel
+            text (`align_column`) line ends are no part of the lines, and a CR alone is text.
         limit: documents per corpus, at most; of parallel text, aligned lines.
         seed: with `limit`, take a reproducible pseudo-random sample instead of the first.
         errors: "strict", or "replace" to read invalid UTF-8 as U+FFFD.
@@ -52,6 +56,7 @@ class ReaderOptions:
     group_column: str | None = None
     align_column: str | None = None
     sample_by: str | None = None
+    line_ends: str | None = None
     limit: int | None = None
     seed: int | None = None
     errors: str = "strict"
@@ -62,6 +67,9 @@ class ReaderOptions:
         if self.sample_by is not None:
             ways = ("line", "paragraph", "document")
             check_known(self.sample_by, ways, f"unknown sample_by {self.sample_by!r}")
+        if self.line_ends is not None:
+            known = ("universal", "keep")
+            check_known(self.line_ends, known, f"unknown line_ends {self.line_ends!r}")
         check_known(self.errors, ("strict", "replace"), f"unknown errors {self.errors!r}")
         if self.limit is not None and self.limit < 1:
             raise CorpusError(f"cannot read {self.limit} documents.", "Give a limit of 1 or more.")
@@ -170,9 +178,15 @@ class Source(ABC):
         return ["Check the path, and that the file is whole."]
 
     def _refuse_sampling(self, advice: str) -> None:
-        """Raise an error if a table is to be read by line or paragraph."""
+        """Raise an error if a table is to be read by line or paragraph, or with other line ends."""
         way = self.options.sample_by
         if way not in (None, "document"):
             raise CorpusError(
                 f"cannot read {self.where} by {way}: each row of it is a document.", advice
+            )
+        if self.options.line_ends is not None:
+            raise CorpusError(
+                f"cannot change the line ends of {self.where}: its rows are read as they are.",
+                f"Found: line_ends={self.options.line_ends!r}, which is for plain text.",
+                "Leave --line-ends out, or give plain text.",
             )

@@ -16,7 +16,7 @@ from toktk.corpus.first_bytes import HEAD, Content, content_of, wide_encoding
 from toktk.corpus.jsonl import read_jsonl
 from toktk.corpus.options import UTF8, ReaderOptions, Source
 from toktk.corpus.streams import STREAM_FAILURES, first_bytes
-from toktk.corpus.text import read_text
+from toktk.corpus.text import layout, read_text
 from toktk.corpus.unchanged import State, check_unchanged, open_file
 from toktk.corpus.utf8 import whole_name
 from toktk.errors import CorpusError
@@ -178,7 +178,7 @@ class FileReader(Source):
         if self.kind.columns:
             relevant += [options.text_column, options.group_column]
         else:
-            relevant.append(options.sample_by or "line")
+            relevant += layout(self)
         if options.encoding != UTF8:
             relevant.append(options.encoding)
         digest = hashlib.sha256(repr(relevant).encode())
@@ -191,7 +191,8 @@ class FileReader(Source):
 
     def describe(self) -> dict[str, Any]:
         """Return the file's name, size and group; folders are this machine's business."""
-        return {"file": whole_name(self.path.name), "bytes": self.size, "group": self.group}
+        about = {"file": whole_name(self.path.name), "bytes": self.size, "group": self.group}
+        return about if self.kind.columns else about | layout(self)._asdict()
 
     def _read(self) -> Iterator[tuple[pa.RecordBatch, int]]:
         self.replaced = self.null_rows = 0

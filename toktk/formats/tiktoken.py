@@ -401,6 +401,7 @@ def write_tiktoken(
         read = functools.partial(PairModel.from_ranks, ranks, special_tokens)
         check_read_back(".tiktoken", model, read, "tiktoken")
     write_ranks(RankFile(path, pattern, ranks, special_tokens, name), path)
+    return notes
 
 
 def _numbered(names: Sequence[str]) -> dict[str, int]:
@@ -424,7 +425,6 @@ def write_ranks(file: RankFile, path: Path) -> None:
     with atomic_write(arguments_path(path)) as temporary:
         text = json.dumps(arguments, ensure_ascii=False, indent=2) + "\n"
         temporary.write_text(text, encoding="utf-8", newline="\n")
-    return notes
 
 
 def mergeable_ranks(model: BpeModel) -> dict[bytes, int]:
