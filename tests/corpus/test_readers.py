@@ -447,7 +447,7 @@ def test_text_and_lines_may_be_compressed(tmp_path, suffix, end):
     path = tmp_path / f"news{suffix}{end}"
     with pa.output_stream(str(path), compression=COMPRESSIONS[end]) as file:
         file.write(content(suffix))
-    if READERS[suffix][0] in ("text", "jsonl"):
+    if not READERS[suffix].packed:
         assert rows(load_corpus(path)) == [("a", "news", None), ("東", "news", None)]
     else:
         with pytest.raises(CorpusError, match=f"name it news{suffix}"):

@@ -16,7 +16,7 @@ from toktk.corpus import hub
 from toktk.corpus.corpus import Corpus, concat
 from toktk.corpus.find import files_below, kind_at, matching, not_a_file
 from toktk.corpus.options import ReaderOptions, check_known
-from toktk.corpus.readers import COMPRESSIONS, READERS, FileReader
+from toktk.corpus.readers import COMPRESSIONS, READERS, FileReader, kind_of
 from toktk.corpus.starter import PARTS, corpora_folder, starter
 from toktk.corpus.unchanged import open_file
 from toktk.errors import CorpusError, did_you_mean
@@ -175,9 +175,10 @@ def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
 
 
 def _is_text(path: Path) -> bool:
-    bare = path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
+    kind, compression, _ = kind_of(path)
     # A .json in a folder is more often a description of the corpus than a part of it.
-    return bare.suffix.lower() in READERS and bare.suffix.lower() != ".json"
+    name = path.with_suffix("") if compression else path
+    return kind is not None and name.suffix.lower() != ".json"
 
 
 def _from_files(name: str, files: list[Path], folder: Path, options: ReaderOptions) -> Corpus:

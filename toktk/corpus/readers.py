@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import io
@@ -21,20 +22,46 @@ from toktk.errors import CorpusError
 Read = Callable[[Source, io.FileIO], "Iterator[tuple[pa.RecordBatch, int]]"]
 """Yields each batch with how many bytes of the open file were consumed so far."""
 
-PLAIN_TEXT: tuple[str, Read] = ("text", read_text)
 
-READERS: dict[str, tuple[str, Read]] = {
-    ".txt": PLAIN_TEXT,
-    ".jsonl": ("jsonl", read_jsonl),
-    ".ndjson": ("jsonl", read_jsonl),
-    ".json": ("jsonl", read_jsonl),
-    ".parquet": ("parquet", read_parquet),
-    ".arrow": ("arrow", read_arrow),
-    ".feather": ("arrow", read_arrow),
-}
-"""The name of the format and what reads it, by extension; any other extension is plain text."""
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A kind of file: to read a further one, add it to `KINDS`.
+
+    Attributes:
+        name: what messages call it; it enters the fingerprint.
+        extensions: what its files' names end with, in lower case.
+        read: yields the batches of an open file.
+        columns: its rows have columns, which options name; without, a document is a piece of text.
+        packed: it is compressed inside, and a file of it is not compressed as a whole.
+    """
+
+    name: str
+    extensions: tuple[str, ...]
+    read: Read
+    columns: bool = True
+    packed: bool = False
+
+
+PLAIN_TEXT = Kind("text", (".txt",), read_text, columns=False)
+
+KINDS = (
+    PLAIN_TEXT,
+    Kind("jsonl", (".jsonl", ".ndjson", ".json"), read_jsonl),
+    Kind("parquet", (".parquet",), read_parquet, packed=True),
+    Kind("arrow", (".arrow", ".feather"), read_arrow, packed=True),
+)
+
+READERS = {extension: kind for kind in KINDS for extension in kind.extensions}
+"""The kind of file by extension; any other extension is plain text."""
 
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+
+
+def kind_of(path: Path) -> tuple[Kind | None, str | None, str]:
+    """Return what a file is by its name: the kind, None if no extension says it, compression, stem."""
+    compression = COMPRESSIONS.get(path.suffix.lower())
+    bare = Path(path.stem) if compression else Path(path.name)
+    return READERS.get(bare.suffix.lower()), compression, bare.stem or path.name
 
 
 class FileReader(Source):
@@ -48,18 +75,16 @@ class FileReader(Source):
     """
 
     def __init__(self, path: Path, options: ReaderOptions, group: str | None = None) -> None:
-        compression = COMPRESSIONS.get(path.suffix.lower())
-        bare = Path(path.stem) if compression else Path(path.name)
-        group = whole_name(group or bare.stem or path.name)
-        super().__init__(str(path), group, options, compression)
+        kind, compression, stem = kind_of(path)
+        super().__init__(str(path), whole_name(group or stem), options, compression)
         self.path = path
-        self.format, self._read_format = READERS.get(bare.suffix.lower(), PLAIN_TEXT)
-        if self.format in ("parquet", "arrow") and compression:
+        self.kind = kind or PLAIN_TEXT
+        if self.kind.packed and compression:
             raise CorpusError(
-                f"cannot read {path}: {self.format} files are compressed inside.",
+                f"cannot read {path}: {self.kind.name} files are compressed inside.",
                 f"Decompress it, and name it {path.with_suffix('').name}.",
             )
-        if self.format != "text":
+        if self.kind.columns:
             self._refuse_sampling("Leave sample_by out, or give plain text.")
 
     @functools.cached_property
@@ -76,11 +101,11 @@ class FileReader(Source):
     def fingerprint(self) -> str:
         """The sha256 of the file's bytes, its group and the options that change what is read."""
         options = self.options
-        relevant = [self.format, self.group, options.align_column, options.errors]
-        if self.format == "text":
-            relevant.append(options.sample_by or "line")
-        else:
+        relevant = [self.kind.name, self.group, options.align_column, options.errors]
+        if self.kind.columns:
             relevant += [options.text_column, options.group_column]
+        else:
+            relevant.append(options.sample_by or "line")
         digest = hashlib.sha256(repr(relevant).encode())
         with self._reading(), open_file(self.path) as file:
             # Whoever writes to it after this leaves a trace, and what came before is hashed.
@@ -97,7 +122,7 @@ class FileReader(Source):
         self.replaced = self.null_rows = 0
         with open_file(self.path) as file:
             # Arrow closes what it has read; the file stays open, to be asked about.
-            items = self._read_format(self, io.FileIO(file.fileno(), closefd=False))
+            items = self.kind.read(self, io.FileIO(file.fileno(), closefd=False))
             failures: tuple[type[BaseException], ...] = (CorpusError, *self._failures())
             while True:
                 check_unchanged(file, self.where, self._first)
