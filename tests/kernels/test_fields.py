@@ -37,7 +37,9 @@ def test_equal_to_what_was_written(rows, end, quoting):
     file = io.StringIO()
     csv.writer(file, lineterminator=end, quoting=quoting).writerows(rows)
     # Python quotes LF and CR only where they are in the line end.
-    hand_written = "".join(",".join(f'"{c.replace(chr(34), 2 * chr(34))}"' for c in r) + end for r in rows)
+    hand_written = "".join(
+        ",".join(f'"{c.replace(chr(34), 2 * chr(34))}"' for c in r) + end for r in rows
+    )
     assert fields(hand_written, 3) == (rows, 0)
     if end == "\r\n":
         assert fields(file.getvalue(), 3) == (rows, 0)

@@ -25,6 +25,7 @@ from toktk.corpus.batch import (
 from toktk.corpus.options import Source, check_known
 from toktk.corpus.text import check_length, longest_document
 from toktk.corpus.utf8 import check_rows
+from toktk.corpus.weights import whole_numbers
 from toktk.errors import CorpusError
 
 _FEW_ROWS = 256
@@ -38,15 +39,17 @@ _TEXT_TYPES = ("string", "large_string", "string_view", "null")
 _BYTES = {"string": "binary", "large_string": "large_binary", "string_view": "binary_view"}
 
 
-def wanted_columns(source: Source, columns: Sequence[str], where: str = "") -> list[str]:
+def wanted_columns(
+    source: Source, columns: Sequence[str], where: str = "", advice: str = ""
+) -> list[str]:
     """Return those `columns` that the options name, each once; errors may call the table `where`."""
     options = source.options
-    named = (options.text_column, options.group_column, options.align_column)
+    named = (options.text_column, options.group_column, options.align_column, options.weight_column)
     wanted = [*dict.fromkeys(name for name in named if name is not None)]
     for name in wanted:
         missing = f"{where or source.where} has no column {name!r}"
-        advice = "Name one with --text-column, --group-column or --align-column."
-        check_known(name, columns, missing, advice)
+        how = "Name one with --text-column, --group-column, --align-column or --weight-column."
+        check_known(name, columns, missing, *filter(None, [how, advice]))
     return wanted
 
 
@@ -121,6 +124,9 @@ def _rows_to_batch(
         if copy and pa.types.is_dictionary(values.type):  # which may serve as it is
             values = copied(values)
         group = group_column(values, options.group_column)
+    if options.weight_column is not None:
+        values = columns[options.weight_column]
+        weight = whole_numbers(values, options.weight_column, where, numbers)
     align = None
     if options.align_column is not None:
         align = as_string(columns[options.align_column], options.align_column)

@@ -30,7 +30,9 @@ class ReaderOptions:
     """What to read of a source, and how.
 
     Args:
-        text_column: the column of the text, in jsonl, parquet, arrow and on the hub.
+        text_column: the column of the text, of a table or on the hub. A path such as
+            ``messages.content`` leads into objects and lists; the strings of a list become one text,
+            with a line feed between two. A number is that of a column of a CSV or TSV without names.
         group_column: the column of the group; without one, the file's stem is the group.
         align_column: the column of the alignment id; for plain text ``"line"``, the line number.
         sample_by: "line", "paragraph" or "document"; None means line for plain text (a line ends
@@ -38,6 +40,8 @@ class ReaderOptions:
         limit: documents per corpus, at most; of parallel text, aligned lines.
         seed: with `limit`, take a reproducible pseudo-random sample instead of the first.
         errors: "strict", or "replace" to read invalid UTF-8 as U+FFFD.
+        weight_column: the column of how often a document counts, whole numbers; once, without one.
+        quotes: in CSV and TSV, quotation marks enclose fields; False: they are text.
 
     Raises:
         CorpusError: a value that is none of these.
@@ -50,6 +54,8 @@ class ReaderOptions:
     limit: int | None = None
     seed: int | None = None
     errors: str = "strict"
+    weight_column: str | None = None
+    quotes: bool = True
 
     def __post_init__(self) -> None:
         if self.sample_by is not None:

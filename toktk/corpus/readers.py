@@ -12,6 +12,7 @@ from typing import Any
 
 from toktk.arrow import pa
 from toktk.corpus.columnar import read_arrow, read_parquet
+from toktk.corpus.delimited import read_csv, read_tsv
 from toktk.corpus.jsonl import read_jsonl
 from toktk.corpus.options import ReaderOptions, Source
 from toktk.corpus.text import read_text
@@ -47,6 +48,8 @@ PLAIN_TEXT = Kind("text", (".txt",), read_text, columns=False)
 KINDS = (
     PLAIN_TEXT,
     Kind("jsonl", (".jsonl", ".ndjson", ".json"), read_jsonl),
+    Kind("csv", (".csv",), read_csv),
+    Kind("tsv", (".tsv",), read_tsv),
     Kind("parquet", (".parquet",), read_parquet, packed=True),
     Kind("arrow", (".arrow", ".feather"), read_arrow, packed=True),
 )
@@ -104,6 +107,9 @@ class FileReader(Source):
         relevant = [self.kind.name, self.group, options.align_column, options.errors]
         if self.kind.columns:
             relevant += [options.text_column, options.group_column]
+            # Only where given, so that earlier fingerprints hold.
+            relevant += [] if options.weight_column is None else ["weight", options.weight_column]
+            relevant += [] if options.quotes else ["no quotes"]
         else:
             relevant.append(options.sample_by or "line")
         digest = hashlib.sha256(repr(relevant).encode())

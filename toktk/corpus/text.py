@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -81,9 +82,12 @@ def check_length(where: str, n_bytes: int, most: int, start: str = "") -> None:
 
 
 def blocks(
-    source: Source, file: io.FileIO, marks: tuple[bytes, ...]
+    source: Source, file: io.FileIO, marks: tuple[bytes, ...] | Callable[[Bytes, int], int]
 ) -> Iterator[tuple[Bytes, int, int]]:
     """Yield ``(data, start, position)``: blocks of about 16 MiB that end after one of `marks`.
+
+    `marks` may also be a function: of a block, and how much of it has been searched in vain, it gives the
+    place to end it at, or 0.
 
     `start` is the offset of `data` in the uncompressed file, `position` the bytes consumed of the
     file itself. A byte order mark at the start is dropped. Where there is no mark, the block
@@ -92,6 +96,7 @@ def blocks(
     """
     size, compression = os.fstat(file.fileno()).st_size, source.compression
     most = longest_document(file)
+    last = marks if callable(marks) else partial(_after_last, marks)
     # A small file needs no large buffer; one more byte, so that its end shows in one read.
     first = BATCH_BYTES if compression else min(BATCH_BYTES, size + 1)
     stream: Any = pa.CompressedInputStream(file, compression) if compression else file
@@ -104,7 +109,7 @@ def blocks(
         ended = filled < data.size
         if start == 0 and data[:3].tobytes() == _BOM and filled >= 3:
             data, filled, start = data[3:], filled - 3, 3
-        end = filled if ended else _after_last(data, marks, carried)
+        end = filled if ended else last(data, carried)
         if end:
             yield data[:end], start, file.tell()
         if ended:
@@ -118,7 +123,7 @@ def blocks(
         data[:carried] = rest
 
 
-def _after_last(data: Bytes, marks: tuple[bytes, ...], searched: int) -> int:
+def _after_last(marks: tuple[bytes, ...], data: Bytes, searched: int) -> int:
     """Return the position after the last of `marks`, or 0; the first `searched` bytes hold none."""
     end, window = data.size, 1 << 12
     while marks and end > searched:

@@ -118,7 +118,5 @@ def split_fields(
     written = np.zeros(len(wanted), np.int64)
     arguments = np.int64(delimiter), np.int64(quote), slots, text, written, offsets
     rows, problem = _split_fields(data, *arguments)
-    columns = [
-        (text[k, : offsets[k, rows]], offsets[k, : rows + 1]) for k in range(len(wanted))
-    ]
+    columns = [(text[k, : offsets[k, rows]], offsets[k, : rows + 1]) for k in range(len(wanted))]
     return columns, int(rows), int(problem)
