@@ -1,5 +1,6 @@
 import csv
 import io
+import itertools
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ def fields(text, n_columns, wanted=None, delimiter=COMMA, quote=QUOTE):
     wanted = range(n_columns) if wanted is None else wanted
     columns, rows, problem = split_fields(array(text), delimiter, quote, n_columns, wanted)
     found = [
-        [data[a:b].tobytes().decode() for a, b in zip(ends, ends[1:], strict=False)]
+        [data[a:b].tobytes().decode() for a, b in itertools.pairwise(ends)]
         for data, ends in columns
     ]
     assert all(len(column) == rows for column in found)

@@ -31,7 +31,7 @@ _FIRST_LINE = 1 << 20  # bytes, at most, of a line that tells the delimiter
 
 
 class Marks(NamedTuple):
-    """What tells fields apart: two bytes (`quote` may be `NO_QUOTE`), and whether rows are words and counts."""
+    """What tells fields apart, two bytes (or `NO_QUOTE`), and whether rows are words and counts."""
 
     delimiter: int
     quote: int
@@ -108,9 +108,10 @@ def _columns(source: Source, data: Bytes, marks: Marks) -> tuple[list[str], int]
             break
     else:
         return [], 0
-    quoting = csv.QUOTE_NONE if marks.quote == NO_QUOTE else csv.QUOTE_MINIMAL
     rows = csv.reader(
-        io.StringIO(first_row, newline=""), delimiter=chr(marks.delimiter), quoting=quoting
+        io.StringIO(first_row, newline=""),
+        delimiter=chr(marks.delimiter),
+        quoting=csv.QUOTE_NONE if marks.quote == NO_QUOTE else csv.QUOTE_MINIMAL,
     )
     try:
         names = next(rows)
