@@ -146,7 +146,7 @@ def test_words_and_counts(tmp_path, monkeypatch, block):
 
 @pytest.mark.parametrize("row", ["b\t2.5", "b\t-1", "b\t", "b\tc", "b\t9999999999999999999"])
 def test_a_count_is_a_whole_number(tmp_path, row):
-    with pytest.raises(CorpusError, match="'the count' of .* row 2"):
+    with pytest.raises(CorpusError, match=r"'the count' of .* row 2"):
         read(write(tmp_path / "x.tsv", f"a\t1\n{row}\n"))
 
 
@@ -171,5 +171,5 @@ def test_a_column_of_weights(tmp_path, kind):
 @pytest.mark.parametrize("bad", [None, 1.5, -1, True])
 def test_what_is_no_weight(tmp_path, bad):
     pq.write_table(pa.table({"text": ["a", "b"], "n": [bad, bad]}), tmp_path / "x.parquet")
-    with pytest.raises(CorpusError, match="'n' of .*, row 0"):
+    with pytest.raises(CorpusError, match=r"'n' of .*, row 0"):
         read(tmp_path / "x.parquet", weight_column="n")
