@@ -429,6 +429,8 @@ def content(suffix):
     elif suffix in (".arrow", ".feather"):
         with pa.ipc.new_file(sink, table.schema) as out:
             out.write_table(table)
+    elif suffix in (".csv", ".tsv"):
+        sink.write("text\na\n東\n".encode())
     else:
         sink.write('{"text": "a"}\n{"text": "東"}\n'.encode())
     return sink.getvalue().to_pybytes()
@@ -441,7 +443,9 @@ def test_every_extension_is_read(tmp_path, suffix, change):
     assert rows(load_corpus(path)) == [("a", "news.2024", None), ("東", "news.2024", None)]
 
 
-@pytest.mark.parametrize("end", COMPRESSIONS)
+@pytest.mark.parametrize(
+    "end", sorted(COMPRESSIONS.keys() - {".xz"})
+)  # which PyArrow does not write
 @pytest.mark.parametrize("suffix", READERS)
 def test_text_and_lines_may_be_compressed(tmp_path, suffix, end):
     path = tmp_path / f"news{suffix}{end}"
@@ -454,7 +458,7 @@ def test_text_and_lines_may_be_compressed(tmp_path, suffix, end):
             load_corpus(path)
 
 
-@pytest.mark.parametrize("name", ["x", "x.c", "x.csv", ".txt"])
+@pytest.mark.parametrize("name", ["x", "x.c", ".txt"])
 def test_anything_else_is_plain_text(tmp_path, name):
     path = write(tmp_path / name, '{"text": "a"}\n')
     assert documents(path) == ['{"text": "a"}']

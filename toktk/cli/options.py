@@ -206,6 +206,18 @@ def corpus_options(default: str, what: str) -> Decorator:
                 show_default=True,
                 help="Invalid UTF-8 is an error, or becomes U+FFFD.",
             ),
+            click.option(
+                "--encoding",
+                default="utf-8",
+                show_default=True,
+                help="Of plain text and JSON Lines: utf-16, latin-1, cp1252, shift_jis, ….",
+            ),
+            click.option(
+                "--split",
+                metavar="NAME",
+                help="Split of a saved dataset, or of a folder of files named after splits.  "
+                "[default: train, if it is a saved dataset]",
+            ),
         ),
     )
 

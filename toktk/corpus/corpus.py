@@ -152,7 +152,8 @@ Selection = Split | Limit
 class Corpus:
     """Documents from one or more parts, in order; iterable as often as needed.
 
-    `name` is what tables and charts call it; `options` are reader options that `describe` reports.
+    `name` is what tables and charts call it; `options` are reader options that `describe` reports,
+    `remarks` what is known of it before it is read.
     """
 
     def __init__(
@@ -161,11 +162,13 @@ class Corpus:
         parts: Sequence[Source | Corpus],
         selection: Selection | None = None,
         options: dict[str, Any] | None = None,
+        remarks: Sequence[str] = (),
     ) -> None:
         self.name = whole_name(name)
         self._parts = tuple(parts)
         self._selection = selection
         self._options = options or {}
+        self._remarks = tuple(remarks)
 
     @classmethod
     def of(
@@ -218,6 +221,12 @@ class Corpus:
     def null_rows(self) -> int:
         """Rows whose text is null, skipped in the latest pass."""
         return sum(part.null_rows for part in self._parts)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What whoever reads figures of it should know: files that were not read, odd contents."""
+        of_parts = [remark for part in self._parts for remark in part.remarks]
+        return [*self._remarks, *of_parts]
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -330,6 +339,8 @@ class Corpus:
             described["options"] = self._options
         if self._selection is not None:
             described["selection"] = str(self._selection)
+        if self._remarks:
+            described["remarks"] = list(self._remarks)
         shown = 100
         described["parts"] = [part.describe() for part in self._parts[:shown]]
         if len(self._parts) > shown:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import glob
 import os
+import re
 import reprlib
 import tomllib
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from toktk.corpus.corpus import Corpus, concat
 from toktk.corpus.find import files_below, kind_at, matching, not_a_file
 from toktk.corpus.options import ReaderOptions, check_known
 from toktk.corpus.readers import COMPRESSIONS, READERS, FileReader, kind_of
+from toktk.corpus.remote import download, is_address, without_secrets
 from toktk.corpus.starter import PARTS, corpora_folder, starter
 from toktk.corpus.unchanged import open_file
 from toktk.errors import CorpusError, did_you_mean
@@ -26,6 +28,7 @@ Specs = str | Path | Sequence[str | Path]
 REQUIRED = ("name", "title", "spec", "license")
 
 _CARD_BYTES = 1 << 20
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _CARDS = 10
 """How many cards may lead to a text: one names a text, or another card."""
 
@@ -40,6 +43,8 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
     - ``hub:<org>/<name>[@revision][/config[,config…]][:split]``: a Hugging Face dataset, streamed;
     - a file: .txt, .jsonl, .ndjson, .json (all three: one object a line), each also .gz or .zst;
       .parquet, .arrow, .feather; a .toml corpus card; anything else is plain text;
+    - an address: ``https://…``, or what fsspec has a driver for, such as ``s3://bucket/news/*.parquet``:
+      a file, a folder or a glob, downloaded once into ``TOKTK_HOME``;
     - a folder: its files of these kinds, .json and .toml left out, with all subfolders, sorted;
     - a glob such as ``'src/**/*.c'``: files of any extension, each folder entered once;
     - the name of a corpus card that ships with toktk, ``<card>[/config][:split]``.
@@ -148,6 +153,8 @@ def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
         return starter(spec.partition(":")[2] or "train", options)
     if spec.startswith("hub:"):
         return hub.hub_corpus(hub.parse_hub(spec), options)
+    if is_address(spec):
+        return _from_address(spec, options)
     path = Path(os.path.expanduser(spec))  # noqa: PTH111 - Path's own raises where there is no such user
     found = kind_at(path)
     if found == FILE:
@@ -167,11 +174,22 @@ def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
     if name in by_name:
         return _from_card(by_name[name], config, split, options)
     starters = ["starter", *(f"starter:{part}" for part in PARTS)]
+    on_hub = f"hub:{spec}" if _HUB_NAME.fullmatch(spec) and kind_of(path)[0] is None else None
     raise CorpusError(
         f"unknown corpus {spec!r}{did_you_mean(spec, [*starters, *by_name])}.",
         f"Tried: file or folder (none at {path}), corpus cards ({', '.join(by_name) or 'none'}).",
-        "Give a file, a folder, a quoted glob, hub:<org>/<name>, a card, or starter.",
+        "Give a file, a folder, a quoted glob, an address, hub:<org>/<name>, a card, or starter.",
+        *([f"Did you mean {on_hub}, a dataset of the Hugging Face hub?"] if on_hub else []),
     )
+
+
+def _from_address(address: str, options: ReaderOptions) -> Corpus:
+    """Return the corpus of the files at an address, downloaded, with groups as those of local files."""
+    readers = []
+    for path, where, below in download(address, _is_text):
+        group = below[0] if len(below) > 1 else kind_of(Path(below[0]))[2]
+        readers.append(FileReader(path, options, group, where))
+    return Corpus(without_secrets(address), readers, options=options.changed())
 
 
 def _is_text(path: Path) -> bool:
@@ -220,6 +238,8 @@ def _from_card(
         if getattr(card, name) is not None
     }
     options = dataclasses.replace(options, **of_card | options.changed())
+    if is_address(card.spec):
+        return _resolve(card.spec, options)
     if card.spec.startswith("hub:"):
         spec = hub.parse_hub(card.spec)
         config = config or card.config or spec.config

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,6 +14,8 @@ from toktk.corpus.batch import slices
 from toktk.errors import CorpusError, did_you_mean, in_a_line
 
 Progress = Callable[[int], None]
+
+UTF8 = "utf-8"
 
 LINE_NUMBER = "line"
 """The `align_column` that makes line-aligned plain text parallel."""
@@ -42,6 +45,8 @@ class ReaderOptions:
         errors: "strict", or "replace" to read invalid UTF-8 as U+FFFD.
         weight_column: the column of how often a document counts, whole numbers; once, without one.
         quotes: in CSV and TSV, quotation marks enclose fields; False: they are text.
+        encoding: of plain text and JSON Lines, by any name that Python has for it.
+        split: of a saved dataset, or of a folder whose files are named after splits.
 
     Raises:
         CorpusError: a value that is none of these.
@@ -56,6 +61,8 @@ class ReaderOptions:
     errors: str = "strict"
     weight_column: str | None = None
     quotes: bool = True
+    encoding: str = UTF8
+    split: str | None = None
 
     def __post_init__(self) -> None:
         if self.sample_by is not None:
@@ -64,11 +71,26 @@ class ReaderOptions:
         check_known(self.errors, ("strict", "replace"), f"unknown errors {self.errors!r}")
         if self.limit is not None and self.limit < 1:
             raise CorpusError(f"cannot read {self.limit} documents.", "Give a limit of 1 or more.")
+        object.__setattr__(self, "encoding", _encoding(self.encoding))
 
     def changed(self) -> dict[str, Any]:
         """Return the options that differ from their defaults, by name."""
         default = asdict(ReaderOptions())
         return {name: value for name, value in asdict(self).items() if value != default[name]}
+
+
+def _encoding(name: str) -> str:
+    """Return Python's first name for an encoding of text."""
+    try:
+        "".encode(name)  # or an error, also for codecs that are not of text
+        first = codecs.lookup(name).name
+    except (LookupError, ValueError) as error:
+        raise CorpusError(
+            f"unknown encoding {name!r}.",
+            "Found: no encoding of that name in Python.",
+            "Give one such as utf-16, latin-1, cp1252, shift_jis, gb18030 or koi8-r.",
+        ) from error
+    return UTF8 if first == "utf-8-sig" else first  # a mark is left out of either
 
 
 @dataclass(eq=False)
@@ -80,12 +102,14 @@ class Source(ABC):
         where: the path of the file, or what else errors call it.
         group: the group of every document, unless a column names the group.
         options: how to read it; `limit` and `seed` are the business of the corpus.
-        compression: of the whole file, as pyarrow names it.
+        has_columns: its rows have columns, which options name.
+        compression: of the whole file: "gzip", "zstd", "bz2" or "xz".
         replaced: invalid sequences that were replaced.
         null_rows: rows without text that were skipped.
     """
 
     unit = "bytes"
+    has_columns = False
 
     where: str
     group: str
@@ -103,6 +127,11 @@ class Source(ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """The sha256, in hex, of all that determines the documents."""
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What whoever reads figures of it should know."""
+        return ()
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
@@ -144,7 +173,7 @@ class Source(ABC):
         return pa.ArrowException, OSError, EOFError, UnicodeDecodeError, OverflowError
 
     def _advice(self, error: BaseException) -> list[str]:
-        return ["Check the path, and that the file is whole and is what its extension says."]
+        return ["Check the path, and that the file is whole."]
 
     def _refuse_sampling(self, advice: str) -> None:
         """Raise an error if a table is to be read by line or paragraph."""

@@ -7,14 +7,16 @@ import functools
 import hashlib
 import io
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from toktk.arrow import pa
 from toktk.corpus.columnar import read_arrow, read_parquet
 from toktk.corpus.delimited import read_csv, read_tsv
+from toktk.corpus.first_bytes import HEAD, Content, content_of, wide_encoding
 from toktk.corpus.jsonl import read_jsonl
-from toktk.corpus.options import ReaderOptions, Source
+from toktk.corpus.options import UTF8, ReaderOptions, Source
+from toktk.corpus.streams import STREAM_FAILURES, first_bytes
 from toktk.corpus.text import read_text
 from toktk.corpus.unchanged import State, check_unchanged, open_file
 from toktk.corpus.utf8 import whole_name
@@ -57,7 +59,7 @@ KINDS = (
 READERS = {extension: kind for kind in KINDS for extension in kind.extensions}
 """The kind of file by extension; any other extension is plain text."""
 
-COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".xz": "xz"}
 
 
 def kind_of(path: Path) -> tuple[Kind | None, str | None, str]:
@@ -75,11 +77,19 @@ class FileReader(Source):
 
     The file is the one that was first opened: once it is written to, every later reading is a
     `CorpusError`, so that no figure is of other bytes than the fingerprint.
+
+    `where` is what errors and results call it, if not by its path.
     """
 
-    def __init__(self, path: Path, options: ReaderOptions, group: str | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        options: ReaderOptions,
+        group: str | None = None,
+        where: str | None = None,
+    ) -> None:
         kind, compression, stem = kind_of(path)
-        super().__init__(str(path), whole_name(group or stem), options, compression)
+        super().__init__(where or str(path), whole_name(group or stem), options, compression)
         self.path = path
         self.kind = kind or PLAIN_TEXT
         if self.kind.packed and compression:
@@ -88,12 +98,65 @@ class FileReader(Source):
                 f"Decompress it, and name it {path.with_suffix('').name}.",
             )
         if self.kind.columns:
-            self._refuse_sampling("Leave sample_by out, or give plain text.")
+            self._refuse_sampling("Leave --sample-by out, or give plain text.")
+        if self.kind.packed and options.encoding != UTF8:
+            raise CorpusError(
+                f"cannot read {path} as {options.encoding}: {self.kind.name} files hold UTF-8.",
+                "Leave --encoding out.",
+            )
+
+        self.has_columns = self.kind.columns
+        self._wide: str | None = None
 
     @functools.cached_property
     def _first(self) -> State:
         with self._reading(), open_file(self.path) as file:
-            return State.of(file)
+            state = State.of(file)
+            self._check_content(file)
+            return state
+
+    def _check_content(self, file: io.FileIO) -> None:
+        """Compare what a file's first bytes say with what its name says.
+
+        Raises:
+            CorpusError: they say different things.
+        """
+        head = file.read(HEAD)
+        found = content_of(head)
+        if self.compression:
+            if head and (found is None or found.name != self.compression):
+                raise self._is_not(self.compression, found)
+            file.seek(0)
+            head = first_bytes(self, file, HEAD)
+            found = content_of(head)
+        elif self.kind.packed and found is not None and found.name == self.kind.name:
+            return
+        encoding = self.options.encoding
+        if found is not None and not (
+            found.name.startswith("text in") and encoding.startswith(("utf-16", "utf-32"))
+        ):
+            raise self._is_not(self.kind.name, found)
+        if not self.kind.packed and encoding == UTF8:
+            self._wide = wide_encoding(head)
+
+    def _is_not(self, expected: str, found: Content | None) -> CorpusError:
+        inside = self.compression is not None and expected != self.compression
+        advice = found.advice if found else "Give it the name that says what it is."
+        return CorpusError(
+            f"cannot read {self.where} as {expected}.",
+            f"Found{' inside' * inside}: {found.name if found else 'another thing'}, by its first bytes.",
+            f"Decompress it. {advice}" if inside else advice,
+        )
+
+    @property
+    def remarks(self) -> list[str]:
+        """What its first bytes let suspect."""
+        if not self._first or not self._wide:
+            return []
+        return [
+            f"nearly every other byte at the start of {self.where} is NUL: if it is UTF-16, read it with "
+            f"--encoding {self._wide}."
+        ]
 
     @property
     def size(self) -> int:
@@ -112,6 +175,8 @@ class FileReader(Source):
             relevant += [] if options.quotes else ["no quotes"]
         else:
             relevant.append(options.sample_by or "line")
+        if options.encoding != UTF8:
+            relevant.append(options.encoding)
         digest = hashlib.sha256(repr(relevant).encode())
         with self._reading(), open_file(self.path) as file:
             # Whoever writes to it after this leaves a trace, and what came before is hashed.
@@ -122,7 +187,11 @@ class FileReader(Source):
 
     def describe(self) -> dict[str, Any]:
         """Return the file's name, size and group; folders are this machine's business."""
-        return {"file": whole_name(self.path.name), "bytes": self.size, "group": self.group}
+        return {
+            "file": whole_name(PurePath(self.where).name),
+            "bytes": self.size,
+            "group": self.group,
+        }
 
     def _read(self) -> Iterator[tuple[pa.RecordBatch, int]]:
         self.replaced = self.null_rows = 0
@@ -142,3 +211,6 @@ class FileReader(Source):
                 if item is None:
                     return
                 yield item
+
+    def _failures(self) -> tuple[type[BaseException], ...]:
+        return *super()._failures(), *STREAM_FAILURES

@@ -23,8 +23,10 @@ from toktk import __version__
 from toktk.cache import Store, hold
 from toktk.errors import CorpusError, StorageError, ToktkError, clipped, in_a_line
 
-_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
-_DATASET_PAGE = re.compile(r"https?://huggingface\.co/datasets/([\w.-]+/[\w.-]+)(/(tree|viewer|blob)/.*)?/?")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_DATASET_PAGE = re.compile(
+    r"https?://huggingface\.co/datasets/([\w.-]+/[\w.-]+)(/(tree|viewer|blob)/.*)?/?"
+)
 _EXTENSIONS = re.compile(r"(\.\w{1,12}){0,2}$")
 _SECONDS = 60
 """How long a server may be silent."""
@@ -63,11 +65,9 @@ def download(address: str, wanted: Callable[[Path], bool]) -> list[Download]:
         CorpusError: it cannot be read, or holds nothing.
         StorageError: there is no room.
     """
-    match = _ADDRESS.match(address)
-    if match is None:
-        raise ValueError(address)
-    with _reading(address, match[1].lower()):
-        if match[1].lower() in ("http", "https"):
+    protocol = address.partition("://")[0].lower()
+    with _reading(address, protocol):
+        if protocol in ("http", "https"):
             return [_over_http(address)]
         return list(_through_fsspec(address, wanted))
 

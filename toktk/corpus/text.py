@@ -6,7 +6,6 @@ import io
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from toktk.arrays import Bytes, Int64, offsets_of
 from toktk.arrow import pa
 from toktk.corpus.batch import BATCH_BYTES, constant_group, make_batch, strings
 from toktk.corpus.options import LINE_NUMBER, Source
+from toktk.corpus.streams import plain
 from toktk.corpus.utf8 import check_block
 from toktk.errors import CorpusError
 from toktk.sizes import bytes_label
@@ -42,7 +42,7 @@ def read_text(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch,
     if options.align_column not in (None, LINE_NUMBER):
         raise CorpusError(
             f"{source.where} is plain text and has no column {options.align_column!r}.",
-            'Align plain text by line number: align_column="line".',
+            "Align plain text by line number: --align-column line.",
         )
     if options.align_column and sample_by != "line":
         raise CorpusError(f"cannot align {source.where} by line when it is read by {sample_by}.")
@@ -99,7 +99,7 @@ def blocks(
     last = marks if callable(marks) else partial(_after_last, marks)
     # A small file needs no large buffer; one more byte, so that its end shows in one read.
     first = BATCH_BYTES if compression else min(BATCH_BYTES, size + 1)
-    stream: Any = pa.CompressedInputStream(file, compression) if compression else file
+    stream = plain(source, file)
     data = np.empty(first, np.uint8)
     start = carried = 0
     while True:

@@ -12,7 +12,11 @@ from toktk.arrow import pa
 from toktk.corpus.batch import spans, strings
 from toktk.errors import CorpusError
 
-_HINT = 'Repair the text, or read it with errors="replace", which puts U+FFFD there.'
+_REPLACE = "read it with --errors replace, which puts U+FFFD there."
+_HINT = f"Repair the text, or {_REPLACE}"
+_HINT_OF_BYTES = (
+    f"Repair the text, name its encoding, such as --encoding latin-1 or cp1252, or {_REPLACE}"
+)
 _MARK = "\ufffd".encode()
 
 
@@ -41,7 +45,7 @@ def check_rows(
                 raise CorpusError(
                     f"invalid UTF-8 in {place(row, error.start)}.",
                     f"Found: {raw[error.start : error.end + 4].hex(' ')} ({error.reason}).",
-                    _HINT,
+                    _HINT_OF_BYTES,
                 ) from error
             text = raw.decode("utf-8", "replace").encode()
             replaced += text.count(_MARK) - raw.count(_MARK)
