@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from toktk.corpus import Corpus, load_corpus
 from toktk.corpus import columnar as columnar_module
 from toktk.corpus.load import read_card
-from toktk.corpus.text import LINE_END, _after_last
+from toktk.corpus.text import LINE_END, after_last
 from toktk.errors import CorpusError, ToktkError
 
 posix = pytest.mark.skipif(os.name == "nt", reason="no such files")
@@ -92,11 +92,11 @@ def test_the_last_mark_of_a_block(pieces):
     for marks in (LINE_END, (b"\n\n", b"\n\r\n")):
         ends = [raw.rfind(mark) + len(mark) for mark in marks if mark in raw]
         expected = max(ends, default=0)
-        assert _after_last(data, marks, 0) == expected
+        assert after_last(marks, data, 0) == expected
         free = min(
             (raw.find(mark) + len(mark) - 1 for mark in marks if mark in raw), default=len(raw)
         )
-        assert _after_last(data, marks, free) == expected
+        assert after_last(marks, data, free) == expected
 
 
 def test_a_batch_of_empty_lines_has_a_bounded_number_of_rows(tmp_path):

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from toktk.arrays import Int64
+from toktk.arrays import Bytes, Int64
 from toktk.arrow import pa
 from toktk.corpus.columnar import rows_to_batch, wanted_columns
 from toktk.corpus.options import Source
@@ -30,13 +30,17 @@ _NULL = re.compile(rb"^[ \t\r]*null[ \t\r]*$", re.MULTILINE)
 
 
 def read_jsonl(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch, int]]:
-    """Yield ``(batch, bytes consumed)`` of a JSON Lines file; blank lines are not rows.
+    """Yield ``(batch, bytes consumed)`` of a JSON Lines file; errors name the line, from 1."""
+    return read_rows(source, blocks(source, file, LINE_END))
 
-    Errors name the line, from 1.
-    """
+
+def read_rows(
+    source: Source, lines: Iterable[tuple[Bytes, int, int]]
+) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """Yield ``(batch, bytes consumed)`` of blocks with a row a line; blank lines are not rows."""
     types: dict[str, pa.DataType] = {}
     line = 1
-    for data, start, position in blocks(source, file, LINE_END):
+    for data, start, position in lines:
         data, replaced = check_block(data, source.where, start, source.options.errors)
         source.replaced += replaced
         raw = data.tobytes()
@@ -57,7 +61,7 @@ def _column_types(raw: bytes, source: Source, first_line: int) -> dict[str, pa.D
     for line, text in enumerate(io.BytesIO(raw), first_line):
         if text.strip():
             row = _object(text, source, line)
-            wanted = wanted_columns(source, list(row), f"{source.where}, line {line},")
+            wanted = wanted_columns(source, list(row), f"{source.where}, {source.row} {line},")
             whole = {name for name in wanted if type(row[name]) is int}
             types = {name: pa.int64() if name in whole else pa.string() for name in wanted}
             return types | {source.options.text_column: pa.large_string()}
@@ -121,7 +125,7 @@ def _object(text: bytes, source: Source, line: int) -> dict[str, Any]:
     except RecursionError as error:
         cause, problem = error, "is nested too deep"
     raise CorpusError(
-        f"{source.where}, line {line}, {problem}.",
+        f"{source.where}, {source.row} {line}, {problem}.",
         f"Found: {text[:60].decode('utf-8', 'replace')!r}.",
         'JSON Lines has one object a line, such as {"text": "…"}; repair the line or leave it out.',
     ) from cause
@@ -137,7 +141,7 @@ def _whole(digits: str) -> int | Decimal:
 
 def _value(value: object, name: str, source: Source, line: int) -> str | None:
     """Return what a column has in this line: text, or an id that may also be a number."""
-    where = f"{source.where}, line {line},"
+    where = f"{source.where}, {source.row} {line},"
     is_text = name == source.options.text_column
     if isinstance(value, (int, float, Decimal)) and not (is_text or isinstance(value, bool)):
         return str(value)

@@ -102,6 +102,7 @@ class Source(ABC):
         where: the path of the file, or what else errors call it.
         group: the group of every document, unless a column names the group.
         options: how to read it; `limit` and `seed` are the business of the corpus.
+        row: what errors call a row of JSON: a line, or an item of an array.
         has_columns: its rows have columns, which options name.
         compression: of the whole file: "gzip", "zstd", "bz2" or "xz".
         replaced: invalid sequences that were replaced.
@@ -110,6 +111,7 @@ class Source(ABC):
 
     unit = "bytes"
     has_columns = False
+    row = "line"
 
     where: str
     group: str

@@ -14,6 +14,7 @@ from toktk.arrow import pa
 from toktk.corpus.columnar import read_arrow, read_parquet
 from toktk.corpus.delimited import read_csv, read_tsv
 from toktk.corpus.first_bytes import HEAD, Content, content_of, wide_encoding
+from toktk.corpus.json_array import read_json
 from toktk.corpus.jsonl import read_jsonl
 from toktk.corpus.options import UTF8, ReaderOptions, Source
 from toktk.corpus.streams import STREAM_FAILURES, first_bytes
@@ -49,7 +50,8 @@ PLAIN_TEXT = Kind("text", (".txt",), read_text, columns=False)
 
 KINDS = (
     PLAIN_TEXT,
-    Kind("jsonl", (".jsonl", ".ndjson", ".json"), read_jsonl),
+    Kind("jsonl", (".jsonl", ".ndjson"), read_jsonl),
+    Kind("json", (".json",), read_json),
     Kind("csv", (".csv",), read_csv),
     Kind("tsv", (".tsv",), read_tsv),
     Kind("parquet", (".parquet",), read_parquet, packed=True),

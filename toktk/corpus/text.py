@@ -96,7 +96,7 @@ def blocks(
     """
     size, compression = os.fstat(file.fileno()).st_size, source.compression
     most = longest_document(file)
-    last = marks if callable(marks) else partial(_after_last, marks)
+    last = marks if callable(marks) else partial(after_last, marks)
     # A small file needs no large buffer; one more byte, so that its end shows in one read.
     first = BATCH_BYTES if compression else min(BATCH_BYTES, size + 1)
     stream = plain(source, file)
@@ -123,7 +123,7 @@ def blocks(
         data[:carried] = rest
 
 
-def _after_last(marks: tuple[bytes, ...], data: Bytes, searched: int) -> int:
+def after_last(marks: tuple[bytes, ...], data: Bytes, searched: int) -> int:
     """Return the position after the last of `marks`, or 0; the first `searched` bytes hold none."""
     end, window = data.size, 1 << 12
     while marks and end > searched:
