@@ -102,7 +102,7 @@ def test_a_first_row_of_numbers_is_names(tmp_path):
         ('text,n\na,"1\nb,2\n', "not closed in .* row 2"),
         ('text,n\n"a" b,1\n', "not closed in .* row 2"),
         ("body,n\na,1\n", "has no column 'text'(.|\n)*--text-column 0"),
-        ("text,text\na,1\n", "2 columns of the name 'text'"),
+        ("text,text\na,1\n", "2 columns 'text'"),
         (b"text,n\na\xff,1\n", "invalid UTF-8 in .* at byte 8"),
         ("\n\n", "no documents"),
         ("", "no documents"),

@@ -7,13 +7,15 @@ import pytest
 from toktk.corpus import ReaderOptions, load_corpus
 from toktk.errors import CorpusError
 
+HELLO = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello\n東"}]
+EMPTY = [{"role": "user", "content": None}, {"role": "user", "content": ""}]
 CHATS = [
-    {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello\n東"}], "meta": {"lang": "de", "n": 2}},
+    {"messages": HELLO, "meta": {"lang": "de", "n": 2}},
     {"messages": [], "meta": {"lang": "en", "n": 1}},
     {"messages": None, "meta": {"lang": "en", "n": 1}},
-    {"messages": [{"role": "user", "content": None}, {"role": "user", "content": ""}], "meta": None},
-    {"messages": [{"role": "user", "content": None}], "meta": {"lang": "en", "n": 3}},
-]  # fmt: skip
+    {"messages": EMPTY, "meta": None},
+    {"messages": EMPTY[:1], "meta": {"lang": "en", "n": 3}},
+]
 TEXTS = ["Hi\nHello\n東", ""]
 MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
 

@@ -237,6 +237,28 @@ def test_string_views_beside_null_texts(tmp_path):
     assert rows(load_corpus(path, group_column="g")) == [("a", "x", None)]
 
 
+@pytest.mark.parametrize("view", [pa.string_view(), pa.binary_view()])
+def test_views_in_a_dictionary_and_of_bytes(tmp_path, view):
+    long = "longer than what a view holds itself"
+    values = pa.array(["x", long, None], view)
+    shared = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, None, 1]), values)
+    text = pa.array(["a", "b", None, "d", "e"], pa.string_view())
+    expected = [("a", "x", "x"), ("b", long, long), ("d", "(none)", None), ("e", long, long)]
+    for group in (shared, pa.array(shared.to_pylist(), view)):
+        path = write_table(tmp_path / "x.arrow", pa.table({"text": text, "g": group}))
+        assert rows(load_corpus(path, group_column="g", align_column="g")) == expected
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_two_columns_of_one_name(tmp_path, name):
+    columns = [pa.array(["a"]), pa.array([1]), pa.array(["b"])]
+    path = write_table(tmp_path / name, pa.Table.from_arrays(columns, ["text", "x", "x"]))
+    assert documents(path) == ["a"]
+    for more in ({"group_column": "x"}, {"align_column": "x"}, {"text_column": "x"}):
+        with pytest.raises(CorpusError, match="has 2 columns 'x'"):
+            documents(path, **more)
+
+
 def test_a_null_group_and_a_number_as_group(tmp_path):
     table = pa.table({"text": ["a", "b"], "g": ["x", None], "n": [1, None]})
     path = write_table(tmp_path / "x.parquet", table)
@@ -319,6 +341,16 @@ def test_what_arrow_refuses_json_may_read(tmp_path):
         "x",
         "(none)",
     ]
+
+
+def test_the_first_rows_may_lack_columns(tmp_path):
+    lines = ['{"id": 1}', '{"text": null, "g": null}', '{"text": "a"}', '{"text": "b", "g": 7}']
+    path = write(tmp_path / "x.jsonl", "\n".join(lines))
+    corpus = load_corpus(path, group_column="g")
+    assert rows(corpus) == [("a", "(none)", None), ("b", "7", None)]
+    assert corpus.null_rows == 2
+    with pytest.raises(CorpusError, match=r"up to line 4, has no column 't'(?s:.*)id, text, g"):
+        documents(path, text_column="t")
 
 
 def test_a_row_longer_than_arrows_block(tmp_path):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import itertools
 import mmap
 import os
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,19 +24,29 @@ from toktk.corpus.batch import (
     make_batch,
     slices,
 )
+from toktk.corpus.nested import as_large_string, column_at, outer
 from toktk.corpus.options import Source, check_known
 from toktk.corpus.text import check_length, longest_document
 from toktk.corpus.utf8 import check_rows
 from toktk.corpus.weights import whole_numbers
 from toktk.errors import CorpusError
 
-_FEW_ROWS = 256
+_FEW_ROWS, _SOME_ROWS, _MOST_ROWS = 1 << 8, 1 << 10, 1 << 16
 
-_BYTES_OF_ONE_ROW = 16
-"""What a row of text takes in a Parquet file, at least, unless most rows are equal to others."""
+_DICTIONARY_BYTES = 1 << 22
+"""What the values take that the rows of a group may share: writers give up on more than 1 MB or so."""
+_INDEX_BYTES = 8
+"""What a row takes, at most, that refers to such a value."""
+_SHORT_ROW = 256
+
+_NOT_UTF8 = "a name that is not UTF-8"
+
+_NAME_ONE = "Name one with --text-column, --group-column, --align-column or --weight-column."
 
 # A column that is null throughout has no type of its own.
-_TEXT_TYPES = ("string", "large_string", "string_view", "null")
+_TEXT_TYPES = ("string", "large_string", "binary", "large_binary", "null")
+
+_SHAREABLE = ("string", "large_string")
 
 _BYTES = {"string": "binary", "large_string": "large_binary", "string_view": "binary_view"}
 
@@ -42,15 +54,35 @@ _BYTES = {"string": "binary", "large_string": "large_binary", "string_view": "bi
 def wanted_columns(
     source: Source, columns: Sequence[str], where: str = "", advice: str = ""
 ) -> list[str]:
-    """Return those `columns` that the options name, each once; errors may call the table `where`."""
-    options = source.options
-    named = (options.text_column, options.group_column, options.align_column, options.weight_column)
-    wanted = [*dict.fromkeys(name for name in named if name is not None)]
-    for name in wanted:
-        missing = f"{where or source.where} has no column {name!r}"
-        how = "Name one with --text-column, --group-column, --align-column or --weight-column."
-        check_known(name, columns, missing, *filter(None, [how, advice]))
-    return wanted
+    """Return those `columns` that the options name, or that their paths begin with, each once.
+
+    Errors may call the table `where`, and end with `advice`.
+    """
+    wanted = []
+    for name in source.options.columns:
+        column = outer(name, columns)
+        if column is None:
+            missing = f"{where or source.where} has no column {name!r}"
+            check_known(name, columns, missing, _NAME_ONE, *filter(None, [advice]))
+            continue
+        if (n := columns.count(column)) > 1:
+            raise CorpusError(
+                f"{where or source.where} has {n} columns {column!r}.",
+                f"Write it anew with one of them. {_NAME_ONE}",
+            )
+        wanted.append(column)
+    return [*dict.fromkeys(wanted)]
+
+
+def _names(schema: pa.Schema) -> list[str]:
+    """Return the names of all columns; in place of one that is not UTF-8, what no column has."""
+    names = []
+    for i in range(len(schema)):
+        try:
+            names.append(schema.field(i).name)
+        except UnicodeDecodeError:
+            names.append(_NOT_UTF8)
+    return names
 
 
 def rows_to_batch(
@@ -92,7 +124,11 @@ def _rows_to_batch(
     copy: bool = False,
 ) -> pa.RecordBatch:
     options, where = source.options, source.where
-    columns = dict(zip(rows.schema.names, map(_without_views, rows.columns), strict=True))
+    columns = dict(zip(rows.schema.names, rows.columns, strict=True))
+    columns = {
+        name: column_at(columns, name, where, name == options.text_column, _without_views)
+        for name in options.columns
+    }
     text = columns[options.text_column]
     if pa.types.is_dictionary(text.type):
         text = text.dictionary_decode()
@@ -104,7 +140,7 @@ def _rows_to_batch(
             f"Found: {text.type}.",
             "Name a string column with --text-column.",
         )
-    text = text.cast(pa.large_string())
+    text = as_large_string(text)
     numbers = np.arange(first_row, first_row + len(text))
     if text.null_count:
         source.null_rows += text.null_count
@@ -135,10 +171,10 @@ def _rows_to_batch(
 
 
 def _without_views(column: pa.Array) -> pa.Array:
-    """Return string views, also those of a dictionary, as large strings: Arrow cannot filter views."""
-    if pa.types.is_dictionary(column.type) and pa.types.is_string_view(column.dictionary.type):
+    """Return views, also those of a dictionary, as large strings or bytes: Arrow cannot filter views."""
+    if pa.types.is_dictionary(column.type) and _is_view(column.dictionary):
         return pa.DictionaryArray.from_arrays(column.indices, _without_views(column.dictionary))
-    if not pa.types.is_string_view(column.type):
+    if not _is_view(column):
         return column
     # Arrow follows the view of a null too, which no check of the layout has looked at.
     valid = arrow.is_valid(column)
@@ -147,7 +183,12 @@ def _without_views(column: pa.Array) -> pa.Array:
     own[~valid] = 0
     validity = pa.py_buffer(np.packbits(valid, bitorder="little"))
     buffers = [validity, pa.py_buffer(own), *data]
-    return pa.Array.from_buffers(column.type, len(column), buffers).cast(pa.large_string())
+    target = pa.large_string() if pa.types.is_string_view(column.type) else pa.large_binary()
+    return pa.Array.from_buffers(column.type, len(column), buffers).cast(target)
+
+
+def _is_view(column: pa.Array) -> bool:
+    return bool(pa.types.is_string_view(column.type) or pa.types.is_binary_view(column.type))
 
 
 def _words(views: pa.Array) -> npt.NDArray[np.int32]:
@@ -161,7 +202,7 @@ def _most_bytes(column: pa.Array) -> int:
     """Return what all rows of strings hold, at most, once they are written out."""
     if pa.types.is_dictionary(column.type):
         return len(column) * int(_row_bytes(column.dictionary).max(initial=0))
-    if pa.types.is_string_view(column.type):
+    if _is_view(column):
         return int(_row_bytes(column).sum())
     offsets = _offsets(column)
     return int(offsets[-1] - offsets[0])
@@ -169,8 +210,8 @@ def _most_bytes(column: pa.Array) -> int:
 
 def _offsets(column: pa.Array) -> Int64:
     """Return where the strings of a column end, or zeros where it holds something else."""
-    n, wide = len(column), pa.types.is_large_string(column.type)
-    if not n or not (wide or pa.types.is_string(column.type)):
+    n, wide = len(column), str(column.type) in ("large_string", "large_binary")
+    if not n or not (wide or str(column.type) in ("string", "binary")):
         return np.zeros(n + 1, np.int64)
     kind, end = np.int64 if wide else np.int32, column.offset + n + 1
     offsets: Int64 = np.frombuffer(column.buffers()[1], kind, end)
@@ -183,7 +224,7 @@ def _row_bytes(column: pa.Array) -> Int64:
         values = np.append(_row_bytes(column.dictionary), 0)  # and of null
         index = arrow.to_numpy(column.indices).astype(np.int64)
         return values[np.where(arrow.is_valid(column.indices), index, -1)]
-    if pa.types.is_string_view(column.type) and len(column):
+    if _is_view(column) and len(column):
         return np.where(arrow.is_valid(column), _words(column)[:, 0], 0).astype(np.int64)
     return np.diff(_offsets(column)).astype(np.int64)
 
@@ -218,30 +259,80 @@ def read_parquet(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBat
     """Yield ``(batch, bytes consumed)`` of a Parquet file; the bytes are a share by rows."""
     import pyarrow.parquet as pq
 
-    metadata = pq.read_metadata(file)
-    columns = metadata.schema.to_arrow_schema()
-    wanted = wanted_columns(source, columns.names)
+    try:
+        metadata = pq.read_metadata(file)
+        columns = metadata.schema.to_arrow_schema()
+        wanted = wanted_columns(source, columns.names)
+    except UnicodeDecodeError as error:
+        raise CorpusError(
+            f"cannot read {source.where}: the name of a column is not UTF-8.",
+            f"Found: {error.object!r:.80}.",
+            "Write it anew, with another name for that column.",
+        ) from error
     size, most = os.fstat(file.fileno()).st_size, longest_document(file)
     # Of whole rows: PyArrow aborts at what damage may have made of a column's metadata.
     row_groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     for part in row_groups:
         check_length(source.where, part.total_byte_size // max(part.num_rows, 1), most)
-    all_bytes = max(sum(part.total_byte_size for part in row_groups), 1)
-    # As many rows as hold about `BATCH_BYTES`; some more where it may not be the text that is long.
-    n_rows = min(max(BATCH_BYTES * metadata.num_rows // all_bytes, _FEW_ROWS), 1 << 20)
-    # Rows that take next to no bytes are of values that the file holds once, of whatever length.
-    if all_bytes < _BYTES_OF_ONE_ROW * metadata.num_rows:
-        n_rows = min(n_rows, max(8 * BATCH_BYTES // all_bytes, 4 * _FEW_ROWS))
-    group = source.options.group_column
     # Strings alone: a nested column has no leaf of its name, and numbers have no dictionary.
-    as_dictionary = [group] if group and str(columns.field(group).type) == "string" else None
-    with pq.ParquetFile(file, metadata=metadata, read_dictionary=as_dictionary) as table:
-        row = 0
-        for rows in table.iter_batches(batch_size=n_rows, columns=wanted):
+    shared = [name for name in wanted if str(columns.field(name).type) in _SHAREABLE]
+    group = [name for name in shared if name == source.options.group_column]
+    ways = [_way(part.num_rows, part.total_byte_size) for part in row_groups]
+    row = 0
+    for (as_dictionary, n_rows), numbers in itertools.groupby(
+        range(len(ways)), key=ways.__getitem__
+    ):
+        dictionary = shared if as_dictionary else group
+        for rows in _rows_of(file, metadata, [*numbers], wanted, dictionary, n_rows):
             position = size * (row + rows.num_rows) // metadata.num_rows
             for batch in rows_to_batches(source, rows, row, most):
                 yield batch, position
             row += rows.num_rows
+
+
+def _rows_of(
+    file: io.FileIO,
+    metadata: Any,
+    row_groups: list[int],
+    wanted: list[str],
+    dictionary: list[str],
+    n_rows: int,
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of some groups, those columns as a dictionary that PyArrow reads as one."""
+    import pyarrow.parquet as pq
+
+    done = 0
+    while True:
+        known = done
+        try:
+            with pq.ParquetFile(file, metadata=metadata, read_dictionary=dictionary) as table:
+                for rows in table.iter_batches(n_rows, row_groups=row_groups, columns=wanted):
+                    rows, known = rows.slice(known), max(known - rows.num_rows, 0)
+                    if rows.num_rows:
+                        yield rows
+                        done += rows.num_rows
+            return
+        except (OSError, pa.ArrowException):
+            if not dictionary:
+                raise
+            # There are encodings that it does not read so; few rows, for they may share long values.
+            dictionary, n_rows = [], min(n_rows, _SOME_ROWS)
+
+
+def _way(n_rows: int, n_bytes: int) -> tuple[bool, int]:
+    """Return how a group of rows is read: strings as a dictionary or written out; how many at a time.
+
+    What rows take in the file bounds what they hold where each has a value of its own. Where many may
+    share one, they are read as references to it, and written out a batch at a time.
+    """
+    # As many rows as hold about `BATCH_BYTES`; some more where it may not be the text that is long.
+    a_batch = BATCH_BYTES * n_rows // max(n_bytes, 1)
+    a_batch = 1 << min(max(a_batch, _FEW_ROWS), _MOST_ROWS).bit_length() - 1
+    if n_bytes > _DICTIONARY_BYTES + _INDEX_BYTES * n_rows:
+        return False, a_batch
+    # To look long values up in a dictionary takes longer than to read few of them.
+    short = n_bytes < _SHORT_ROW * n_rows
+    return short, a_batch if short else min(a_batch, _SOME_ROWS)
 
 
 def read_arrow(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch, int]]:
@@ -259,7 +350,8 @@ def read_arrow(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch
     else:
         table = pa.ipc.open_stream(reader)
         batches = ((rows, reader.tell()) for rows in table)
-    wanted = wanted_columns(source, table.schema.names)
+    names = _names(table.schema)
+    wanted = [names.index(name) for name in wanted_columns(source, names)]
     row, most = 0, longest_document(file)
     for rows, position in batches:
         for batch in rows_to_batches(source, rows.select(wanted), row, most, copy=True):

@@ -18,7 +18,7 @@ from toktk.arrays import Bytes
 from toktk.arrow import pa
 from toktk.corpus.batch import strings
 from toktk.corpus.columnar import rows_to_batch, wanted_columns
-from toktk.corpus.options import ReaderOptions, Source
+from toktk.corpus.options import Source
 from toktk.corpus.text import blocks
 from toktk.corpus.utf8 import check_block
 from toktk.corpus.weights import whole_numbers
@@ -82,16 +82,11 @@ def _marks(source: Source, data: Bytes, delimiters: bytes) -> Marks:
 
     options = source.options
     first_line = re.split(rb"[\r\n]", data[:_FIRST_LINE].tobytes().lstrip(b"\r\n"), maxsplit=1)[0]
-    by_default = _named(options) == ["text"] and b"text" not in first_line.split(b"\t")
+    by_default = options.columns == ["text"] and b"text" not in first_line.split(b"\t")
     if delimiters == b"\t" and by_default and _WORD_COUNT.fullmatch(first_line):
         return Marks(_TAB, NO_QUOTE, counts=True)
     quote = _QUOTE if options.quotes else NO_QUOTE
     return Marks(max(delimiters, key=first_line.count), quote)
-
-
-def _named(options: ReaderOptions) -> list[str]:
-    named = options.text_column, options.group_column, options.align_column, options.weight_column
-    return [name for name in named if name is not None]
 
 
 def _columns(source: Source, data: Bytes, marks: Marks) -> tuple[list[str], int]:
@@ -122,16 +117,10 @@ def _columns(source: Source, data: Bytes, marks: Marks) -> tuple[list[str], int]
             "Give a table whose first row names the columns.",
         ) from error
     numbers = [*map(str, range(len(names)))]
-    if all(name.isdecimal() for name in _named(source.options)):
+    if all(name.isdecimal() for name in source.options.columns):
         names, begin = numbers, begin if names == numbers else 0
-    for name in wanted_columns(
-        source, names, advice="Without names, give numbers: --text-column 0."
-    ):
-        if names.count(name) > 1:
-            raise CorpusError(
-                f"{source.where} has {names.count(name)} columns of the name {name!r}.",
-                "Rename all but one.",
-            )
+    # Or an error, before the rows are read.
+    wanted_columns(source, names, advice="Without names, give numbers: --text-column 0.")
     return names, begin
 
 

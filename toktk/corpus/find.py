@@ -1,7 +1,8 @@
-"""Which files a folder or a glob names: regular files alone, and no folder twice."""
+"""Which files a folder or a glob names: regular files alone, no folder twice, and what is left out."""
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import fnmatch
 import glob
@@ -13,6 +14,23 @@ from pathlib import Path
 
 from toktk.errors import CorpusError
 from toktk.paths import FILE, FOLDER, kind
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """What a folder or a glob names.
+
+    Attributes:
+        files: regular files, and links to some.
+        nowhere: links that lead nowhere.
+        odd: pipes, sockets and devices.
+        hidden: names that begin with a dot and are not asked for: files, and folders not entered.
+    """
+
+    files: list[Path]
+    nowhere: list[Path]
+    odd: list[Path]
+    hidden: int = 0
 
 
 def kind_at(path: Path) -> str | None:
@@ -40,18 +58,37 @@ def not_a_file(path: Path, found: str) -> CorpusError:
     )
 
 
-def files_below(folder: Path) -> list[Path]:
-    """Return the files of a folder and its subfolders; hidden ones and linked folders are left out.
+def files_below(folder: Path) -> Listing:
+    """Return the files of a folder and its subfolders, linked ones too; hidden ones are left out.
 
     Raises:
         CorpusError: one of the folders cannot be read.
     """
-    listings = _walk([folder], follow=False)
-    return [below / e.name for below, entries in listings for e in entries if _is(e, FILE)]
+    paths, hidden = [], 0
+    for below, entries in _walk([folder]):
+        for entry in entries:
+            if entry.name.startswith("."):
+                hidden += 1
+            else:
+                paths.append(below / entry.name)
+    return _listing(paths, hidden)
 
 
-def matching(pattern: Path) -> list[Path]:
-    """Return the files that a glob names, each once; ``**`` enters each real folder once.
+def _listing(paths: Iterable[Path], hidden: int = 0) -> Listing:
+    files, nowhere, odd = [], [], []
+    for path in paths:
+        kind = kind_at(path)
+        if kind == FILE:
+            files.append(path)
+        elif kind is None and path.is_symlink():
+            nowhere.append(path)
+        elif kind not in (FOLDER, None):
+            odd.append(path)
+    return Listing(files, nowhere, odd, hidden)
+
+
+def matching(pattern: Path) -> Listing:
+    """Return what a glob names, each once; ``**`` enters each real folder once.
 
     Names that begin with a dot match a part that begins with one. A link to a folder is followed
     after all that is reached without, so that a folder has its own name where it can.
@@ -64,23 +101,24 @@ def matching(pattern: Path) -> list[Path]:
     for part in [*parts, "*"] if parts[-1] == "**" else parts:
         if part == "**":
             folders = [place for place in places if kind_at(place) == FOLDER]
-            places = [place for place, _ in _walk(folders, follow=True)]
+            places = [place for place, _ in _walk(folders)]
         elif glob.has_magic(part):
             folders = [place for place in places if kind_at(place) == FOLDER]
             places = [*chain.from_iterable(_matches(folder, part) for folder in folders)]
         else:
             places = [place / part for place in places]
-    return [place for place in dict.fromkeys(places) if kind_at(place) == FILE]
+    return _listing(dict.fromkeys(places))
 
 
 def _matches(folder: Path, part: str) -> Iterator[Path]:
-    for entry in _entries(folder, hidden=part.startswith(".")):
-        if fnmatch.fnmatch(entry.name, part):
+    hidden = part.startswith(".")
+    for entry in _entries(folder):
+        if (hidden or not entry.name.startswith(".")) and fnmatch.fnmatch(entry.name, part):
             yield folder / entry.name
 
 
-def _walk(tops: Iterable[Path], follow: bool) -> Iterator[tuple[Path, list[os.DirEntry[str]]]]:
-    """Yield each folder once, by device and inode, with what is in it and not hidden."""
+def _walk(tops: Iterable[Path]) -> Iterator[tuple[Path, list[os.DirEntry[str]]]]:
+    """Yield each folder that is not hidden once, by device and inode, with what is in it."""
     seen = set()
     real, linked = deque(tops), deque[Path]()
     while real or linked:
@@ -92,24 +130,22 @@ def _walk(tops: Iterable[Path], follow: bool) -> Iterator[tuple[Path, list[os.Di
         entries = _entries(folder)
         yield folder, entries
         for entry in entries:
-            linked_to = entry.is_symlink()
-            if (follow or not linked_to) and _is(entry, FOLDER):
-                (linked if linked_to else real).append(folder / entry.name)
+            if not entry.name.startswith(".") and _is_folder(entry):
+                (linked if entry.is_symlink() else real).append(folder / entry.name)
 
 
-def _is(entry: os.DirEntry[str], what: str) -> bool:
+def _is_folder(entry: os.DirEntry[str]) -> bool:
     if entry.is_symlink():
-        return kind_at(Path(entry.path)) == what
-    return entry.is_dir() if what == FOLDER else entry.is_file()
+        return kind_at(Path(entry.path)) == FOLDER
+    return entry.is_dir()
 
 
-def _entries(folder: Path, hidden: bool = False) -> list[os.DirEntry[str]]:
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            shown = [entry for entry in entries if hidden or not entry.name.startswith(".")]
+            return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         raise _unreadable(folder, error) from error
-    return sorted(shown, key=lambda entry: entry.name)
 
 
 def _unreadable(path: Path, error: OSError) -> CorpusError:

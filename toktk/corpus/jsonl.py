@@ -21,6 +21,7 @@ import numpy as np
 from toktk.arrays import Bytes, Int64
 from toktk.arrow import pa
 from toktk.corpus.columnar import rows_to_batch, wanted_columns
+from toktk.corpus.nested import inner_path, json_type, json_value, outer
 from toktk.corpus.options import Source
 from toktk.corpus.text import LINE_END, blocks
 from toktk.corpus.utf8 import check_block, whole_characters
@@ -38,7 +39,7 @@ def read_rows(
     source: Source, lines: Iterable[tuple[Bytes, int, int]]
 ) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield ``(batch, bytes consumed)`` of blocks with a row a line; blank lines are not rows."""
-    types: dict[str, pa.DataType] = {}
+    types: dict[str, pa.DataType | None] = {}
     line = 1
     for data, start, position in lines:
         data, replaced = check_block(data, source.where, start, source.options.errors)
@@ -49,27 +50,61 @@ def read_rows(
         starts = starts[starts < data.size]
         types = types or _column_types(raw, source, line)
         if types:
-            columns = _parse_fast(raw, starts, types)
+            columns = None if None in types.values() else _parse_fast(raw, starts, types)
             if columns is None:
-                columns = _parse_slow(raw, source, line, types)
+                columns = _parse_slow(raw, source, line)
             yield rows_to_batch(source, pa.record_batch(columns), 0), position
         line += feeds.size
 
 
-def _column_types(raw: bytes, source: Source, first_line: int) -> dict[str, pa.DataType]:
-    """Return the Arrow types to parse as, by the first row; nothing if there is no row yet."""
+def _column_types(raw: bytes, source: Source, first_line: int) -> dict[str, pa.DataType | None]:
+    """Return the Arrow types to parse as, each by the first row of a block that has the column.
+
+    None says that only the slow parser reads a column. Nothing is returned if there is no row yet.
+
+    Raises:
+        CorpusError: no row of the block has a column or a field that is wanted.
+    """
+    met: dict[str, Any] = {}
+    types: dict[str, pa.DataType | None] = {}
+    others: dict[str, set[str]] = {name: set() for name in source.options.columns}
+    line = first_line
     for line, text in enumerate(io.BytesIO(raw), first_line):
         if text.strip():
+            # Of a null, the type shows in a later row, if anywhere.
             row = _object(text, source, line)
-            wanted = wanted_columns(source, list(row), f"{source.where}, {source.row} {line},")
-            whole = {name for name in wanted if type(row[name]) is int}
-            types = {name: pa.int64() if name in whole else pa.string() for name in wanted}
-            return types | {source.options.text_column: pa.large_string()}
-    return {}
+            met |= {name: value for name, value in row.items() if met.get(name) is None}
+            for name, fields in others.items():
+                types[name] = types.get(name) or _type(row, name, source, fields)
+            if all(types.values()):
+                break
+    if not types:
+        return {}
+    where = f"{source.where}, up to {source.row} {line},"
+    columns = wanted_columns(source, [*met], where)
+    for name, fields in others.items():
+        if types[name] is None and fields:
+            found = f"Found: {', '.join(sorted(fields))}."
+            raise CorpusError(f"{where} has no {name!r}.", found, "Name a field that is there.")
+    # Two paths into one column would need a type with both.
+    if len(columns) < len(types):
+        return dict.fromkeys(columns)
+    return dict(zip(columns, types.values(), strict=True))
+
+
+def _type(row: dict[str, Any], name: str, source: Source, others: set[str]) -> pa.DataType | None:
+    """Return the type of the column that `name` is or leads into; None if the row does not tell."""
+    column = outer(name, row)
+    if column is None:
+        return None
+    is_text = name == source.options.text_column
+    whole = not is_text and type(json_value(row, name, False)) is int
+    leaf = pa.large_string() if is_text else pa.int64() if whole else pa.string()
+    return json_type(row[column], inner_path(name, column), leaf, others)
 
 
 def _parse_fast(
-    raw: bytes, starts: Int64, types: dict[str, pa.DataType]
+    raw: bytes, starts: Int64, types: dict[str, pa.DataType | None]
 ) -> dict[str, pa.Array] | None:
     """Return the columns, or None where only the slow parser can say what is wrong, if anything."""
     from pyarrow import json as arrow_json
@@ -100,16 +135,15 @@ def _parse_fast(
     return None
 
 
-def _parse_slow(
-    raw: bytes, source: Source, first_line: int, names: Iterable[str]
-) -> dict[str, pa.Array]:
+def _parse_slow(raw: bytes, source: Source, first_line: int) -> dict[str, pa.Array]:
     """Return the columns; count replaced surrogates in `source`. Errors name their line."""
-    columns: dict[str, list[str | None]] = {name: [] for name in names}
+    columns: dict[str, list[str | None]] = {name: [] for name in source.options.columns}
     for line, text in enumerate(io.BytesIO(raw), first_line):
         if text.strip():
             row = _object(text, source, line)
             for name, values in columns.items():
-                values.append(_value(row.get(name), name, source, line))
+                value = json_value(row, name, name == source.options.text_column)
+                values.append(_value(value, name, source, line))
     return {name: pa.array(values, pa.large_string()) for name, values in columns.items()}
 
 

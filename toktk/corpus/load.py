@@ -8,6 +8,7 @@ import os
 import re
 import reprlib
 import tomllib
+from collections import Counter
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -15,7 +16,8 @@ from typing import Any
 
 from toktk.corpus import hub
 from toktk.corpus.corpus import Corpus, concat
-from toktk.corpus.find import files_below, kind_at, matching, not_a_file
+from toktk.corpus.find import Listing, files_below, kind_at, matching, not_a_file
+from toktk.corpus.folder import Choice, choose, left_out
 from toktk.corpus.options import ReaderOptions, check_known
 from toktk.corpus.readers import COMPRESSIONS, READERS, FileReader, kind_of
 from toktk.corpus.remote import download, is_address, without_secrets
@@ -41,11 +43,14 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
     - ``starter`` (for training), ``starter:eval``, ``starter:parallel``, ``starter:code``,
       ``starter:words``: what ships with toktk;
     - ``hub:<org>/<name>[@revision][/config[,config…]][:split]``: a Hugging Face dataset, streamed;
-    - a file: .txt, .jsonl, .ndjson, .json (all three: one object a line), each also .gz or .zst;
-      .parquet, .arrow, .feather; a .toml corpus card; anything else is plain text;
+    - a file: .txt, .jsonl, .ndjson (one object a line), .json (that, or an array of objects), .csv,
+      .tsv, each also .gz, .zst, .bz2 or .xz; .parquet, .arrow, .feather; a .toml corpus card; anything
+      else is plain text, unless its first bytes say otherwise;
     - an address: ``https://…``, or what fsspec has a driver for, such as ``s3://bucket/news/*.parquet``:
       a file, a folder or a glob, downloaded once into ``TOKTK_HOME``;
-    - a folder: its files of these kinds, .json and .toml left out, with all subfolders, sorted;
+    - a folder: its files of these kinds, with all subfolders, linked ones too, sorted; a .json where
+      it begins with a row of the text column. A folder of `datasets`, saved or in its cache, is
+      read as `datasets` reads it, one split. What is not read is in `Corpus.remarks`;
     - a glob such as ``'src/**/*.c'``: files of any extension, each folder entered once;
     - the name of a corpus card that ships with toktk, ``<card>[/config][:split]``.
 
@@ -160,15 +165,16 @@ def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
     if found == FILE:
         if path.suffix == ".toml":
             return _from_card(read_card(path), None, None, options, cards_read)
-        return _from_files(path.name, [path], path.parent, options)
+        return _from_files(path.name, Choice([path]), path.parent, options)
     if found == FOLDER:
-        files = [file for file in files_below(path) if _is_text(file)]
-        return _from_files(path.name or spec, files, path, options)
+        chosen = choose(path, files_below(path), options)
+        return _from_files(path.name or spec, chosen, path, options)
     if found:
         raise not_a_file(path, found)
     if glob.has_magic(spec):
         fixed = Path(*takewhile(lambda part: not glob.has_magic(part), path.parts[:-1]))
-        return _from_files(spec, matching(path), fixed, options)
+        listing = matching(path)
+        return _from_files(spec, Choice(listing.files, left_out(spec, listing)), fixed, options)
     name, config, split = parse_reference(spec)
     by_name = cards()
     if name in by_name:
@@ -185,37 +191,47 @@ def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
 
 def _from_address(address: str, options: ReaderOptions) -> Corpus:
     """Return the corpus of the files at an address, downloaded, with groups as those of local files."""
+    name, unread = without_secrets(address), Counter[str]()
+    if options.split is not None:
+        raise CorpusError(
+            f"cannot choose a split of {name}.",
+            f"Found: --split {options.split}.",
+            "Give the files of the split by a glob.",
+        )
+
+    def wanted(path: Path) -> bool:
+        kind = kind_of(path)[0]
+        unread[path.suffix.lower() or "without extension"] += kind is None
+        return kind is not None
+
     readers = []
-    for path, where, below in download(address, _is_text):
+    for path, where, below in download(address, wanted):
         group = below[0] if len(below) > 1 else kind_of(Path(below[0]))[2]
         readers.append(FileReader(path, options, group, where))
-    return Corpus(without_secrets(address), readers, options=options.changed())
+    remarks = left_out(name, Listing([], [], []), unread)
+    return Corpus(name, readers, options=options.changed(), remarks=remarks)
 
 
-def _is_text(path: Path) -> bool:
-    kind, compression, _ = kind_of(path)
-    # A .json in a folder is more often a description of the corpus than a part of it.
-    name = path.with_suffix("") if compression else path
-    return kind is not None and name.suffix.lower() != ".json"
-
-
-def _from_files(name: str, files: list[Path], folder: Path, options: ReaderOptions) -> Corpus:
-    """Return the corpus of `files`; the group is the first subfolder of `folder`, else the stem."""
-    if not files:
-        extensions = set(READERS) - {".json"}
-        extensions |= {f"{kind}{end}" for kind in (".txt", ".jsonl") for end in COMPRESSIONS}
+def _from_files(name: str, chosen: Choice, folder: Path, options: ReaderOptions) -> Corpus:
+    """Return the corpus of files; the group is the first subfolder of `folder`, else the stem."""
+    if not chosen.files:
+        extensions = set(READERS) | {
+            f"{kind}{end}" for kind in (".txt", ".jsonl") for end in COMPRESSIONS
+        }
         raise CorpusError(
             f"no text in {name}.",
+            *chosen.remarks,
             f"Looked for: {', '.join(sorted(extensions))}.",
             "A glob, such as 'folder/**/*.c', reads other extensions as plain text.",
         )
     readers = []
     # By name below the folder, so that the order, and with it the fingerprint, is the same
     # wherever the folder lies.
-    for path in sorted(files, key=lambda path: path.relative_to(folder).as_posix()):
+    for path in sorted(chosen.files, key=lambda path: path.relative_to(folder).as_posix()):
         below = path.relative_to(folder).parts
-        readers.append(FileReader(path, options, below[0] if len(below) > 1 else None))
-    return Corpus(name, readers, options=options.changed())
+        group = chosen.groups.get(path) or (below[0] if len(below) > 1 else None)
+        readers.append(FileReader(path, options, group))
+    return Corpus(name, readers, options=options.changed(), remarks=chosen.remarks)
 
 
 def _from_card(

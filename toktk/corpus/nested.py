@@ -6,7 +6,7 @@ A column whose own name is the whole path comes first.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,8 +33,16 @@ def inner_path(name: str, column: str) -> list[str]:
     return name[len(column) + 1 :].split(".") if name != column else []
 
 
-def column_at(columns: Mapping[str, pa.Array], name: str, where: str, lists: bool) -> pa.Array:
-    """Return the column of one value a row that the path `name` leads to; `lists` become text.
+def column_at(
+    columns: Mapping[str, pa.Array],
+    name: str,
+    where: str,
+    lists: bool,
+    prepare: Callable[[pa.Array], pa.Array],
+) -> pa.Array:
+    """Return the column of one value a row that the path `name` leads to, `prepare`d.
+
+    With `lists`, the strings of lists become one text.
 
     Raises:
         CorpusError: the path leads nowhere, or to what is no text.
@@ -42,17 +50,22 @@ def column_at(columns: Mapping[str, pa.Array], name: str, where: str, lists: boo
     column = outer(name, columns)
     if column is None:
         raise KeyError(name)
-    return _at(columns[column], inner_path(name, column), (column,), where, lists)
+    return _at(columns[column], inner_path(name, column), (column,), where, lists, prepare)
 
 
 def _at(
-    column: pa.Array, path: list[str], passed: tuple[str, ...], where: str, lists: bool
+    column: pa.Array,
+    path: list[str],
+    passed: tuple[str, ...],
+    where: str,
+    lists: bool,
+    prepare: Callable[[pa.Array], pa.Array],
 ) -> pa.Array:
     import pyarrow.compute as pc
 
     place = f"column {'.'.join(passed)!r} of {where}"
     if lists and _is_list(column.type):
-        inner = _at(pc.list_flatten(column), path, passed, where, lists)
+        inner = _at(pc.list_flatten(column), path, passed, where, lists, prepare)
         return _joined(inner, pc.list_parent_indices(column), len(column), place)
     if pa.types.is_struct(column.type):
         names = [field.name for field in column.type]
@@ -64,14 +77,14 @@ def _at(
             )
         check_known(path[0], names, f"{place} has no field {path[0]!r}")
         inner = pc.struct_field(column, [names.index(path[0])])
-        return _at(inner, path[1:], (*passed, path[0]), where, lists)
+        return _at(inner, path[1:], (*passed, path[0]), where, lists, prepare)
     if path:
         raise CorpusError(
             f"{place} has no field {path[0]!r}.",
             f"Found: {column.type}.",
             "Name the column without it.",
         )
-    return column
+    return prepare(column)
 
 
 def _is_list(kind: pa.DataType) -> bool:
@@ -135,13 +148,20 @@ def _json_at(value: Any, path: list[str], lists: bool) -> Any:
     return [value] if path and value is not None else value
 
 
-def json_type(value: Any, path: list[str], leaf: pa.DataType) -> pa.DataType | None:
-    """Return the Arrow type of a value of JSON, with nothing but the `path`; None where it does not show."""
+def json_type(
+    value: Any, path: list[str], leaf: pa.DataType, others: set[str]
+) -> pa.DataType | None:
+    """Return the Arrow type of a value of JSON, with nothing but the `path`; None where it does not show.
+
+    `others` receives the names of the fields that objects without that of the path have.
+    """
     if isinstance(value, list):
-        types = (json_type(item, path, leaf) for item in value)
+        types = (json_type(item, path, leaf, others) for item in value)
         inner = next(filter(None, types), None)
         return None if inner is None else pa.list_(inner)
     if path and isinstance(value, dict):
-        inner = json_type(value.get(path[0]), path[1:], leaf)
+        if path[0] not in value:
+            others.update(value)
+        inner = json_type(value.get(path[0]), path[1:], leaf, others)
         return None if inner is None else pa.struct([(path[0], inner)])
     return None if path or value is None else leaf

@@ -73,6 +73,12 @@ class ReaderOptions:
             raise CorpusError(f"cannot read {self.limit} documents.", "Give a limit of 1 or more.")
         object.__setattr__(self, "encoding", _encoding(self.encoding))
 
+    @property
+    def columns(self) -> list[str]:
+        """The columns that are named, each once."""
+        named = (self.text_column, self.group_column, self.align_column, self.weight_column)
+        return [*dict.fromkeys(name for name in named if name is not None)]
+
     def changed(self) -> dict[str, Any]:
         """Return the options that differ from their defaults, by name."""
         default = asdict(ReaderOptions())

@@ -117,6 +117,15 @@ class FileReader(Source):
             self._check_content(file)
             return state
 
+    def head(self) -> bytes:
+        """Return the first bytes of its text, decompressed and not decoded.
+
+        Raises:
+            CorpusError: it cannot be read.
+        """
+        with self._reading(), open_file(self.path) as file:
+            return first_bytes(self, file, HEAD)
+
     def _check_content(self, file: io.FileIO) -> None:
         """Compare what a file's first bytes say with what its name says.
 

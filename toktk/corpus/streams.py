@@ -201,18 +201,21 @@ class _Decoded:
         source = self._source
         try:
             text = self._decoder.decode(raw, self._ended)
-        except UnicodeError as error:
-            # `object` ends where reading stands; the codec of utf-16 without a mark has no places.
-            inside = isinstance(error, UnicodeDecodeError)
-            at = self._n_read - len(error.object) + error.start if inside else self._n_read
-            found = error.object[error.start : error.end + 4].hex(" ") if inside else "no mark"
-            raise CorpusError(
-                f"invalid {source.options.encoding} in {source.where} at byte {at}.",
-                f"Found: {found} ({error.reason if inside else error}).",
-                "Name the encoding that it has with --encoding, or read it with --errors replace, "
-                "which puts U+FFFD there.",
-            ) from error
+        except UnicodeDecodeError as error:  # of whose bytes the last is the last that was read
+            at = self._n_read - len(error.object) + error.start
+            found = f"{error.object[error.start : error.end + 4].hex(' ')} ({error.reason})"
+            raise self._invalid(at, found) from error
+        except UnicodeError as error:  # UTF-16 or UTF-32 without a mark
+            raise self._invalid(0, str(error)) from error
         if self._ignoring is not None:
             kept = self._ignoring.decode(raw, self._ended)
             source.replaced += text.count(_MARK) - kept.count(_MARK)
         return text.encode("utf-8", "surrogatepass")
+
+    def _invalid(self, at: int, found: str) -> CorpusError:
+        return CorpusError(
+            f"invalid {self._source.options.encoding} in {self._source.where} at byte {at}.",
+            f"Found: {found}.",
+            "Name the encoding that it has with --encoding, or read it with --errors replace, "
+            "which puts U+FFFD there.",
+        )
