@@ -173,3 +173,38 @@ def test_what_is_no_weight(tmp_path, bad):
     pq.write_table(pa.table({"text": ["a", "b"], "n": [bad, bad]}), tmp_path / "x.parquet")
     with pytest.raises(CorpusError, match=r"'n' of .*, row 0"):
         read(tmp_path / "x.parquet", weight_column="n")
+
+
+# --- options that fit, and folders that stand for a column
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("x.txt", {"weight_column": "n"}, "--weight-column 'n' does not fit"),
+        ("x.txt", {"quotes": False}, "--no-quotes does not fit"),
+        ("x.jsonl", {"quotes": False}, "--no-quotes does not fit"),
+    ],
+)
+def test_options_that_fit_nothing(tmp_path, name, options, message):
+    with pytest.raises(CorpusError, match=message):
+        read(write(tmp_path / name, '{"text": "a", "n": 1}\n'), **options)
+
+
+def test_a_folder_may_give_a_column_its_value(tmp_path):
+    for folder in (
+        "lang=de/year=1",
+        "lang=zh%2FTW/year=2",
+        "lang=__HIVE_DEFAULT_PARTITION__/year=3",
+    ):
+        (tmp_path / folder).mkdir(parents=True)
+        pq.write_table(pa.table({"text": [folder[-1]]}), tmp_path / folder / "part-0.parquet")
+    found = [(text, group) for text, group, *_ in read(tmp_path, group_column="lang")]
+    assert found == [("3", "(none)"), ("1", "de"), ("2", "zh/TW")]
+    one = tmp_path / "lang=de" / "year=1" / "part-0.parquet"
+    assert [group for _, group, *_ in read(one, group_column="lang")] == ["de"]
+    assert [group for _, group, *_ in read(one, group_column="year")] == ["1"]
+    text = write(tmp_path / "lang=de" / "x.txt", "a")
+    assert [group for _, group, *_ in read(text, group_column="lang")] == ["de"]
+    with pytest.raises(CorpusError, match="no column 'langs'"):
+        read(one, group_column="langs")

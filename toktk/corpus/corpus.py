@@ -223,6 +223,12 @@ class Corpus:
         return sum(part.null_rows for part in self._parts)
 
     @property
+    def sources(self) -> list[Source]:
+        """The files, datasets and texts at hand that it is read from."""
+        parts = [part.sources if isinstance(part, Corpus) else [part] for part in self._parts]
+        return [source for of_part in parts for source in of_part]
+
+    @property
     def remarks(self) -> list[str]:
         """What whoever reads figures of it should know: files that were not read, odd contents."""
         of_parts = [remark for part in self._parts for remark in part.remarks]

@@ -46,7 +46,7 @@ def kind_at(path: Path) -> str | None:
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.ELOOP):
             return None
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
 def not_a_file(path: Path, found: str) -> CorpusError:
@@ -145,10 +145,11 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        raise _unreadable(folder, error) from error
+        raise unreadable(folder, error) from error
 
 
-def _unreadable(path: Path, error: OSError) -> CorpusError:
+def unreadable(path: Path, error: OSError) -> CorpusError:
+    """Return the error that a file or folder cannot be read."""
     # To leave it out would give figures of a part of the text, and say nothing.
     return CorpusError(
         f"cannot read {path}.",

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from toktk.corpus.find import Listing
+from toktk.corpus.find import Listing, unreadable
 from toktk.corpus.nested import outer
 from toktk.corpus.options import ReaderOptions, check_known
 from toktk.corpus.readers import FileReader, kind_of
@@ -233,8 +233,11 @@ def _known_as(split: str) -> str:
 
 def _about(path: Path) -> dict[str, Any]:
     """Return what a small JSON file holds; nothing where it is no object."""
-    with open_file(path) as file:
-        values = _parsed(file.read(_ABOUT_BYTES))
+    try:
+        with open_file(path) as file:
+            values = _parsed(file.read(_ABOUT_BYTES))
+    except OSError as error:
+        raise unreadable(path, error) from error
     return values if isinstance(values, dict) else {}
 
 

@@ -58,9 +58,12 @@ def parse_hub(spec: str) -> HubSpec:
 def hub_corpus(spec: HubSpec, options: ReaderOptions) -> Corpus:
     """Return a streamed hub dataset as a corpus; nothing is fetched yet.
 
+    The option `split` replaces that of `spec`.
     `limit` and `seed` are honored here, so that a sample need not read the whole dataset: the limit
     counts rows of each config, and a seed shuffles the shards and a buffer of 10,000 rows.
     """
+    if options.split is not None:
+        spec = dataclasses.replace(spec, split=options.split)
     configs = spec.config.split(",") if spec.config else [None]
     parts = [HubReader(dataclasses.replace(spec, config=config), options) for config in configs]
     return Corpus(str(spec).removeprefix("hub:"), parts, options=options.changed())
@@ -70,11 +73,12 @@ class HubReader(Source):
     """The rows of one split of a hub dataset; without a group column, the config is the group."""
 
     unit = "rows"
+    takes = ("text_column", "group_column", "weight_column")
 
     def __init__(self, spec: HubSpec, options: ReaderOptions) -> None:
         super().__init__(str(spec), spec.config or spec.dataset.rpartition("/")[2], options)
         self.spec = spec
-        self._refuse_sampling("Leave sample_by out.")
+        self._refuse_sampling("Leave --sample-by out.")
 
     @property
     def size(self) -> int | None:
@@ -94,7 +98,7 @@ class HubReader(Source):
     def fingerprint(self) -> str:
         """The sha256 of dataset, commit, config, split and options; the rows are not read."""
         spec = self.spec
-        options = dataclasses.astuple(self.options)
+        options = sorted(self.options.changed().items())
         identity = ("hub", spec.dataset, self.commit, spec.config, spec.split, options)
         return hashlib.sha256(repr(identity).encode()).hexdigest()
 

@@ -74,12 +74,9 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
     for name in changes:
         check_known(name, names, f"unknown reader option {name!r}")
     options = dataclasses.replace(options or ReaderOptions(), **changes)
-    corpora = []
-    for each in _listed(spec):
-        corpus = _resolve(each, options)
-        if options.limit is not None and corpus.unit != "rows":  # a hub dataset limits itself
-            corpus = corpus.limit(options.limit, options.seed)
-        corpora.append(corpus)
+    specs = _listed(spec)
+    corpora = [_load(each, options) for each in specs]
+    _check_fit(specs, corpora, options)
     return _joined(corpora)
 
 
@@ -92,20 +89,83 @@ def train_and_test(
         specs: what to train on; see `load_corpus`.
         evals: what to measure on. Without it `HELD_OUT` of each corpus is held out, by a hash of
             each document; the starter corpus has a part of its own for that.
-        options: how to read all of them.
+        options: how to read all of them; an option has to fit one of them.
     """
-    if evals:
-        return load_corpus(specs, options), load_corpus(evals, options)
+    options = options or ReaderOptions()
+    of_training, of_eval = _listed(specs), _listed(evals)
+    loaded = [_load(spec, options) for spec in of_training]
+    measured = [_load(spec, options) for spec in of_eval]
+    _check_fit([*of_training, *of_eval], [*loaded, *measured], options)
+    if measured:
+        return _joined(loaded), _joined(measured)
     training, evaluation = [], []
-    for spec in _listed(specs):
-        corpus = load_corpus(spec, options)
+    for spec, corpus in zip(of_training, loaded, strict=True):
         if spec in ("starter", "starter:train"):
-            sides = corpus, load_corpus("starter:eval", options)
+            sides = corpus, _load("starter:eval", options)
         else:
             sides = corpus.split()
         training.append(sides[0])
         evaluation.append(sides[1])
     return _joined(training), _joined(evaluation)
+
+
+def _load(spec: str, options: ReaderOptions) -> Corpus:
+    corpus = _resolve(spec, options)
+    if options.limit is not None and corpus.unit != "rows":  # a hub dataset limits itself
+        return corpus.limit(options.limit, options.seed)
+    return corpus
+
+
+_UNFIT = {
+    "text_column": "it has no columns",
+    "group_column": "it has no columns",
+    "weight_column": "it has no columns",
+    "quotes": "it is no CSV or TSV",
+    "encoding": "what it holds is UTF-8 by definition",
+}
+
+
+def _check_fit(specs: Sequence[str], corpora: Sequence[Corpus], options: ReaderOptions) -> None:
+    """Refuse an option that none of the corpora takes: it would be ignored.
+
+    Raises:
+        CorpusError: there is one.
+    """
+    changed = options.changed()
+    sources = [source for corpus in corpora for source in corpus.sources]
+    if not sources:
+        return
+    what = f"{sources[0].where}{' and the others' * (len(sources) > 1)}"
+    for name, reason in _UNFIT.items():
+        # By value: what ships with toktk is read in its own way.
+        if name in changed and not any(
+            name in source.of_folders
+            or (name in source.takes and getattr(source.options, name) == changed[name])
+            for source in sources
+        ):
+            raise CorpusError(
+                f"{_shown(name, changed[name])} does not fit {what}.",
+                f"Found: {reason}.",
+                "Leave the option out, or give another file; JSON Lines has columns and any encoding.",
+            )
+    if options.split is not None and not any(map(_may_have_splits, specs)):
+        raise CorpusError(
+            f"--split {options.split!r} does not fit {what}.",
+            "Found: no folder and no dataset of the hub, which alone have splits.",
+            "Leave it out, or give the folder of the dataset.",
+        )
+
+
+def _shown(name: str, value: object) -> str:
+    return "--no-quotes" if name == "quotes" else f"--{name.replace('_', '-')} {value!r}"
+
+
+def _may_have_splits(spec: str) -> bool:
+    path = Path(os.path.expanduser(spec))  # noqa: PTH111 - as in _resolve
+    starters = spec.partition(":")[0] == "starter"
+    return (
+        not starters and kind_at(path) != FILE and not glob.has_magic(spec)
+    ) or path.suffix == ".toml"
 
 
 @dataclasses.dataclass(frozen=True)

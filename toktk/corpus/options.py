@@ -7,7 +7,7 @@ import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from toktk.arrow import pa
 from toktk.corpus.batch import slices
@@ -109,15 +109,15 @@ class Source(ABC):
         group: the group of every document, unless a column names the group.
         options: how to read it; `limit` and `seed` are the business of the corpus.
         row: what errors call a row of JSON: a line, or an item of an array.
-        has_columns: its rows have columns, which options name.
+        takes: the names of the options that say how it is read, of those that not all sources take.
         compression: of the whole file: "gzip", "zstd", "bz2" or "xz".
         replaced: invalid sequences that were replaced.
         null_rows: rows without text that were skipped.
     """
 
     unit = "bytes"
-    has_columns = False
     row = "line"
+    takes: ClassVar[Collection[str]] = ()
 
     where: str
     group: str
@@ -130,6 +130,11 @@ class Source(ABC):
     @abstractmethod
     def size(self) -> int | None:
         """The total of what progress counts; None if unknown."""
+
+    @property
+    def of_folders(self) -> Collection[str]:
+        """The names of options whose column the folders have a value for."""
+        return ()
 
     @property
     @abstractmethod

@@ -6,11 +6,13 @@ import dataclasses
 import functools
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import Any
+from urllib.parse import unquote
 
 from toktk.arrow import pa
+from toktk.corpus.batch import NO_GROUP
 from toktk.corpus.columnar import read_arrow, read_parquet
 from toktk.corpus.delimited import read_csv, read_tsv
 from toktk.corpus.first_bytes import HEAD, Content, content_of, wide_encoding
@@ -61,6 +63,8 @@ KINDS = (
 READERS = {extension: kind for kind in KINDS for extension in kind.extensions}
 """The kind of file by extension; any other extension is plain text."""
 
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".xz": "xz"}
 
 
@@ -71,10 +75,20 @@ def kind_of(path: Path) -> tuple[Kind | None, str | None, str]:
     return READERS.get(bare.suffix.lower()), compression, bare.stem or path.name
 
 
+def _partition(folders: Sequence[str], column: str) -> str | None:
+    """Return the value that a folder gives a column, such as ``lang=de``: of the one next to the file."""
+    for folder in reversed(folders):
+        name, equals, value = folder.partition("=")
+        if equals and unquote(name) == column:
+            return NO_GROUP if value == _NO_VALUE else unquote(value)
+    return None
+
+
 class FileReader(Source):
     """The documents of one file; its extensions say what it is.
 
-    Where neither a column nor `group` names the group, it is the file's stem, without the
+    A folder such as ``lang=de`` stands for the column ``lang``, as in a Hive data set. Where neither a
+    column nor `group` names the group, it is the file's stem, without the
     compression's and the format's extension: that of ``news.2024.txt.gz`` is ``news.2024``.
 
     The file is the one that was first opened: once it is written to, every later reading is a
@@ -91,8 +105,15 @@ class FileReader(Source):
         where: str | None = None,
     ) -> None:
         kind, compression, stem = kind_of(path)
-        super().__init__(where or str(path), whole_name(group or stem), options, compression)
+        where = where or str(path)
+        value = None
+        if options.group_column is not None:
+            value = _partition(PurePath(where).parts[:-1], options.group_column)
+        if value is not None:
+            group, options = value, dataclasses.replace(options, group_column=None)
+        super().__init__(where, whole_name(group or stem), options, compression)
         self.path = path
+        self._of_folder = value is not None
         self.kind = kind or PLAIN_TEXT
         if self.kind.packed and compression:
             raise CorpusError(
@@ -106,9 +127,19 @@ class FileReader(Source):
                 f"cannot read {path} as {options.encoding}: {self.kind.name} files hold UTF-8.",
                 "Leave --encoding out.",
             )
-
-        self.has_columns = self.kind.columns
         self._wide: str | None = None
+
+    @property
+    def of_folders(self) -> Collection[str]:
+        """The column of the group, where a folder stands for it."""
+        return ("group_column",) if self._of_folder else ()
+
+    @property
+    def takes(self) -> Collection[str]:  # type: ignore[override]
+        """Names of columns, where there are some; an encoding, but where bytes say what text is."""
+        columns = ("text_column", "group_column", "weight_column") if self.kind.columns else ()
+        quotes = ("quotes",) if self.kind.name in ("csv", "tsv") else ()
+        return columns if self.kind.packed else ("encoding", *quotes, *columns)
 
     @functools.cached_property
     def _first(self) -> State:

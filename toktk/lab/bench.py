@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from toktk import __version__
 from toktk.cache import Store, digest
 from toktk.errors import ToktkError, in_a_line
-from toktk.lab.counted import CountedCorpora
+from toktk.lab.counted import CountedCorpora, remark_on_texts
 from toktk.lab.measure import (
     FamilyFigures,
     Measurer,
@@ -66,6 +66,7 @@ class Bench:
         if self.loaded:
             with meter.step("fingerprint", plan.corpus.name):
                 plan.corpus.hash_contents()
+            remark_on_texts(meter, plan.corpus)
             documents = first_documents(plan.corpus, Store(meter.remark))
             with meter.step("check", "", len(self.loaded), "tokenizers") as advance:
                 for label, loaded in self.loaded.items():
@@ -112,6 +113,7 @@ class Bench:
                 "signature": tokenizer.signature,
             }
         reading = figures[next(iter(facts))].reading
+        reading.remark(self.meter, plan.corpus)
         described = {
             "verb": "bench",
             "evaluation": {**plan.corpus.describe(), **asdict(reading)},

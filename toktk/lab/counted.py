@@ -24,12 +24,32 @@ if TYPE_CHECKING:
     from toktk.corpus import Corpus
 
 
+_REMARKS = 10
+
+
 @dataclass(frozen=True)
 class Reading:
     """What a pass over a corpus met: invalid sequences replaced, rows without text."""
 
     replaced: int = 0
     null_rows: int = 0
+
+    def remark(self, meter: Meter, corpus: Corpus) -> None:
+        """Say what was met, if anything."""
+        if self.replaced:
+            meter.remark(f"{corpus.name}: {self.replaced:,} invalid sequences are read as U+FFFD.")
+        if self.null_rows:
+            meter.remark(f"{corpus.name}: {self.null_rows:,} rows without text are left out.")
+
+
+def remark_on_texts(meter: Meter, *corpora: Corpus | None) -> None:
+    """Say what is known of the texts before they are read, each thing once."""
+    remarks = [remark for corpus in corpora if corpus is not None for remark in corpus.remarks]
+    of_all = [*dict.fromkeys(remarks)]
+    for remark in of_all[:_REMARKS]:
+        meter.remark(remark)
+    if len(of_all) > _REMARKS:
+        meter.remark(f"there are {len(of_all) - _REMARKS:,} further remarks like this.")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from toktk import __version__
 from toktk.cache import digest
 from toktk.corpus import Corpus
 from toktk.errors import FormatError, PluginError, ToktkError, TrainingError, in_a_line
-from toktk.lab.counted import CountedCorpora, Reading
+from toktk.lab.counted import CountedCorpora, Reading, remark_on_texts
 from toktk.lab.measure import (
     FamilyFigures,
     Measurer,
@@ -57,6 +57,7 @@ class Sweep:
             if corpus is not None:
                 with self.meter.step("fingerprint", role):
                     corpus.hash_contents()
+        remark_on_texts(self.meter, plan.training, plan.evaluation)
         evaluation = None if plan.evaluation is None else plan.evaluation.fingerprint
         return digest([__version__, plan.describe(), plan.training.fingerprint, evaluation])
 
@@ -115,6 +116,8 @@ class Sweep:
                 meter.remark(line)
         if not trained:
             raise without_figures("no trainer can do this.", failed)
+        if reading is not None:
+            reading.remark(meter, plan.training)
         described = {
             "training": _described(plan.training, reading),
             "evaluation": None,
@@ -127,6 +130,7 @@ class Sweep:
 
         remark_on(without, meter)
         failed |= without_metrics(plan.measures, without)
+        figures[-1].reading.remark(meter, plan.evaluation)
         described["evaluation"] = _described(plan.evaluation, figures[-1].reading)
         records = tuple(record for measured in figures for record in measured.results)
         results = Results(records, {"unreached": unreached})
