@@ -1,3 +1,4 @@
+import contextlib
 import csv
 import gzip
 import io
@@ -208,3 +209,24 @@ def test_a_folder_may_give_a_column_its_value(tmp_path):
     assert [group for _, group, *_ in read(text, group_column="lang")] == ["de"]
     with pytest.raises(CorpusError, match="no column 'langs'"):
         read(one, group_column="langs")
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(["x.csv", "x.tsv", "x.json"]),
+    st.integers(0, 60),
+    st.binary(max_size=4) | st.sampled_from([b'"', b",", b"\t", b"\n", b"[", b"]", b"}", b"\\"]),
+    st.booleans(),
+    st.sampled_from([1 << 24, 8, 21]),
+)
+def test_damaged_tables_are_errors_or_text(tmp_path_factory, name, place, damage, cut, block):
+    whole = {
+        "x.csv": b'id,text\n1,"a ""b"""\n2,"c\nd"\n3,e\n4,"f,g"\n',
+        "x.tsv": b"the\t300\nof\t200\nand\t100\na\t90\nto\t80\n",
+        "x.json": b'[{"text": "a", "n": [1, {}]},\n {"text": "]\\""}, {"text": "c"}]\n',
+    }[name]
+    content = whole[:place] + damage + (b"" if cut else whole[place:])
+    path = write(tmp_path_factory.mktemp("t") / name, content)
+    with pytest.MonkeyPatch.context() as patch, contextlib.suppress(CorpusError):
+        patch.setattr("toktk.corpus.text.BATCH_BYTES", block)
+        texts(path)
