@@ -366,7 +366,7 @@ def test_a_row_longer_than_arrows_block(tmp_path):
         "[1]",
         "7",
         '"text"',
-        '{"text": ["a"]}',
+        '{"text": [1]}',
         '{"text": "a"} x',
         '{"text": "a"}{"text": "b"}',
         '{"text": "\\ud800"}',

@@ -122,11 +122,6 @@ class FileReader(Source):
             )
         if self.kind.columns:
             self._refuse_sampling("Leave --sample-by out, or give plain text.")
-        if self.kind.packed and options.encoding != UTF8:
-            raise CorpusError(
-                f"cannot read {path} as {options.encoding}: {self.kind.name} files hold UTF-8.",
-                "Leave --encoding out.",
-            )
         self._wide: str | None = None
 
     @property
