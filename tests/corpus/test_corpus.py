@@ -181,7 +181,8 @@ def test_the_fingerprint_is_of_contents_groups_and_options(tmp_path):
     base = fingerprint("a/x.txt", b"one\ntwo\n")
     assert fingerprint("b/x.txt", b"one\ntwo\n") == base
     assert fingerprint("x.txt", b"one\ntwo\n", sample_by="line") == base
-    assert fingerprint("x.txt", b"one\ntwo\n", text_column="other") == base
+    with pytest.raises(CorpusError, match="does not fit"):
+        fingerprint("x.txt", b"one\ntwo\n", text_column="other")
     others = {
         fingerprint("x.txt", b"one\ntwo"),
         fingerprint("y.txt", b"one\ntwo\n"),
