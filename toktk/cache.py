@@ -54,6 +54,7 @@ KINDS = {  # what each kind of entry holds
     "tokenizers": "tokenizer files, parsed",
     "verdicts": "checks of tokenizers against their libraries",
     "patterns": "split patterns, compiled",
+    "downloads": "files of addresses such as https://",
     "kernels": "machine code, one folder a version",
     "temporary": "unfinished files, of runs that go on or were killed",
     "earlier versions": "files that this version does not read",

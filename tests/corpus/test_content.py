@@ -179,14 +179,6 @@ def test_text_that_looks_like_something_else_at_first(tmp_path):
         assert texts(path) == [text, "more"]
 
 
-@pytest.mark.parametrize("extension", [".csv", ".tsv", ".csv.gz"])
-def test_tables_in_plain_text_are_not_taken_for_text(tmp_path, extension):
-    path = tmp_path / f"x{extension}"
-    path.write_bytes(b"id,text\n1,a\n")
-    with pytest.raises(CorpusError, match="JSON Lines or Parquet"):
-        load_corpus(path)
-
-
 # --- encodings
 
 

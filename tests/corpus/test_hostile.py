@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from toktk.corpus import Corpus, load_corpus
 from toktk.corpus import columnar as columnar_module
 from toktk.corpus.load import read_card
-from toktk.corpus.text import LINE_END, _after_last
+from toktk.corpus.text import LINE_END, after_last
 from toktk.errors import CorpusError, ToktkError
 
 posix = pytest.mark.skipif(os.name == "nt", reason="no such files")
@@ -94,9 +94,9 @@ def test_where_a_block_ends(pieces):
     data = np.frombuffer(raw, np.uint8)
     # What reaches the end may go on in the next block.
     ends = [m.end() for m in re.finditer(rb"\n", raw) if m.end() < len(raw.rstrip(b"\r"))]
-    assert _after_last(data, LINE_END, 0) == max(ends, default=0)
+    assert after_last(LINE_END, data, 0) == max(ends, default=0)
     searched = ends[0] - 1 if ends else len(raw)
-    assert _after_last(data, LINE_END, searched) == max(ends, default=0)
+    assert after_last(LINE_END, data, searched) == max(ends, default=0)
 
 
 def test_a_batch_of_empty_lines_has_a_bounded_number_of_rows(tmp_path):

@@ -406,7 +406,7 @@ def test_a_row_longer_than_arrows_block(tmp_path):
         "[1]",
         "7",
         '"text"',
-        '{"text": ["a"]}',
+        '{"text": [1]}',
         '{"text": "a"} x',
         '{"text": "a"}{"text": "b"}',
         '{"text": "\\ud800"}',
@@ -501,6 +501,8 @@ def content(suffix):
     elif suffix in (".arrow", ".feather"):
         with pa.ipc.new_file(sink, table.schema) as out:
             out.write_table(table)
+    elif suffix in (".csv", ".tsv"):
+        sink.write("text\na\n東\n".encode())
     else:
         sink.write('{"text": "a"}\n{"text": "東"}\n'.encode())
     return sink.getvalue().to_pybytes()

@@ -180,6 +180,16 @@ def corpus_options(default: str, what: str) -> Decorator:
                 help="Column of the line id of parallel text; for plain text `line`, its number.",
             ),
             click.option(
+                "--weight-column",
+                help="Column of how often a document counts, such as of words and their counts.",
+            ),
+            click.option(
+                "--quotes/--no-quotes",
+                default=True,
+                show_default=True,
+                help="In CSV and TSV, quotation marks enclose fields, or are text.",
+            ),
+            click.option(
                 "--sample-by",
                 type=click.Choice(("line", "paragraph", "document")),
                 help="What a document is in plain text.  [default: line; of source code the file]",

@@ -24,9 +24,11 @@ from toktk.corpus.batch import (
     make_batch,
     slices,
 )
+from toktk.corpus.nested import as_large_string, column_at, outer
 from toktk.corpus.options import Source, check_known
 from toktk.corpus.text import check_length, longest_document
 from toktk.corpus.utf8 import check_rows
+from toktk.corpus.weights import whole_numbers
 from toktk.errors import CorpusError
 
 _FEW_ROWS, _SOME_ROWS, _MOST_ROWS = 1 << 8, 1 << 10, 1 << 16
@@ -39,30 +41,37 @@ _SHORT_ROW = 256
 
 _NOT_UTF8 = "a name that is not UTF-8"
 
+_NAME_ONE = "Name one with --text-column, --group-column, --align-column or --weight-column."
+
 # A column that is null throughout has no type of its own.
-_TEXT_TYPES = ("string", "large_string", "string_view", "null")
+_TEXT_TYPES = ("string", "large_string", "binary", "large_binary", "null")
 
 _SHAREABLE = ("string", "large_string")
 
 _BYTES = {"string": "binary", "large_string": "large_binary", "string_view": "binary_view"}
 
 
-def wanted_columns(source: Source, columns: Sequence[str], where: str = "") -> list[str]:
-    """Return those `columns` that the options name, each once; errors may call the table `where`."""
-    options = source.options
-    named = (options.text_column, options.group_column, options.align_column)
-    wanted = [*dict.fromkeys(name for name in named if name is not None)]
-    for name in wanted:
-        missing = f"{where or source.where} has no column {name!r}"
-        advice = "Name one with --text-column, --group-column or --align-column."
-        check_known(name, columns, missing, advice)
-        if (n := columns.count(name)) > 1:
+def wanted_columns(
+    source: Source, columns: Sequence[str], where: str = "", advice: str = ""
+) -> list[str]:
+    """Return those `columns` that the options name, or that their paths begin with, each once.
+
+    Errors may call the table `where`, and end with `advice`.
+    """
+    wanted = []
+    for name in source.options.columns:
+        column = outer(name, columns)
+        if column is None:
+            missing = f"{where or source.where} has no column {name!r}"
+            check_known(name, columns, missing, _NAME_ONE, *filter(None, [advice]))
+            continue
+        if (n := columns.count(column)) > 1:
             raise CorpusError(
-                f"{where or source.where} has {n} columns {name!r}.",
-                "Write it anew with one of them, or name another with --text-column, --group-column or "
-                "--align-column.",
+                f"{where or source.where} has {n} columns {column!r}.",
+                f"Write it anew with one of them. {_NAME_ONE}",
             )
-    return wanted
+        wanted.append(column)
+    return [*dict.fromkeys(wanted)]
 
 
 def _names(schema: pa.Schema) -> list[str]:
@@ -115,7 +124,11 @@ def _rows_to_batch(
     copy: bool = False,
 ) -> pa.RecordBatch:
     options, where = source.options, source.where
-    columns = dict(zip(rows.schema.names, map(_without_views, rows.columns), strict=True))
+    columns = dict(zip(rows.schema.names, rows.columns, strict=True))
+    columns = {
+        name: column_at(columns, name, where, name == options.text_column, _without_views)
+        for name in options.columns
+    }
     text = columns[options.text_column]
     if pa.types.is_dictionary(text.type):
         text = text.dictionary_decode()
@@ -127,7 +140,7 @@ def _rows_to_batch(
             f"Found: {text.type}.",
             "Name a string column with --text-column.",
         )
-    text = text.cast(pa.large_string())
+    text = as_large_string(text)
     numbers = np.arange(first_row, first_row + len(text))
     if text.null_count:
         source.null_rows += text.null_count
@@ -147,6 +160,9 @@ def _rows_to_batch(
         if copy and pa.types.is_dictionary(values.type):  # which may serve as it is
             values = copied(values)
         group = group_column(values, options.group_column)
+    if options.weight_column is not None:
+        values = columns[options.weight_column]
+        weight = whole_numbers(values, options.weight_column, where, numbers)
     align = None
     if options.align_column is not None:
         align = as_string(columns[options.align_column], options.align_column)
@@ -194,8 +210,8 @@ def _most_bytes(column: pa.Array) -> int:
 
 def _offsets(column: pa.Array) -> Int64:
     """Return where the strings of a column end, or zeros where it holds something else."""
-    n, wide = len(column), pa.types.is_large_string(column.type)
-    if not n or not (wide or pa.types.is_string(column.type)):
+    n, wide = len(column), str(column.type) in ("large_string", "large_binary")
+    if not n or not (wide or str(column.type) in ("string", "binary")):
         return np.zeros(n + 1, np.int64)
     kind, end = np.int64 if wide else np.int32, column.offset + n + 1
     offsets: Int64 = np.frombuffer(column.buffers()[1], kind, end)

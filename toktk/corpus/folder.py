@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from toktk.corpus.find import Listing, unreadable
+from toktk.corpus.nested import outer
 from toktk.corpus.options import ReaderOptions, check_known
 from toktk.corpus.readers import FileReader, kind_of
 from toktk.corpus.unchanged import open_file
@@ -91,10 +92,13 @@ def _has_rows(path: Path, options: ReaderOptions) -> bool:
     """Return whether a .json begins with a row, as no description of a dataset does."""
     head = FileReader(path, options).head().lstrip()
     first, feed, _ = head.partition(b"\n")
-    if not feed and first.startswith(b"{"):  # a row may be longer than what was read
-        return json.dumps(options.text_column).encode() in first
+    if head.startswith(b"[") or (not feed and first.startswith(b"{")):
+        # An item spans lines, and a row may be longer than what was read.
+        parts = options.text_column.split(".")
+        names = (".".join(parts[:n]) for n in range(1, len(parts) + 1))
+        return any(json.dumps(name).encode() in head for name in names)
     row = _parsed(first)
-    return isinstance(row, dict) and options.text_column in row
+    return isinstance(row, dict) and outer(options.text_column, row) is not None
 
 
 class _Saved:

@@ -73,7 +73,7 @@ class HubReader(Source):
     """The rows of one split of a hub dataset; without a group column, the config is the group."""
 
     unit = "rows"
-    takes = ("text_column", "group_column")
+    takes = ("text_column", "group_column", "weight_column")
 
     def __init__(self, spec: HubSpec, options: ReaderOptions) -> None:
         super().__init__(str(spec), spec.config or spec.dataset.rpartition("/")[2], options)

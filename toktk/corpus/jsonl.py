@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from toktk.arrays import Int64
+from toktk.arrays import Bytes, Int64
 from toktk.arrow import pa
 from toktk.corpus.columnar import rows_to_batch, wanted_columns
+from toktk.corpus.nested import inner_path, json_type, json_value, outer
 from toktk.corpus.options import Source
 from toktk.corpus.text import LINE_END, blocks
 from toktk.corpus.utf8 import check_block, whole_characters
@@ -30,13 +31,17 @@ _NULL = re.compile(rb"^[ \t\r]*null[ \t\r]*$", re.MULTILINE)
 
 
 def read_jsonl(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch, int]]:
-    """Yield ``(batch, bytes consumed)`` of a JSON Lines file; blank lines are not rows.
+    """Yield ``(batch, bytes consumed)`` of a JSON Lines file; errors name the line, from 1."""
+    return read_rows(source, blocks(source, file, LINE_END))
 
-    Errors name the line, from 1.
-    """
-    types: dict[str, pa.DataType] = {}
+
+def read_rows(
+    source: Source, lines: Iterable[tuple[Bytes, int, int]]
+) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """Yield ``(batch, bytes consumed)`` of blocks with a row a line; blank lines are not rows."""
+    types: dict[str, pa.DataType | None] = {}
     line = 1
-    for data, start, position in blocks(source, file, LINE_END):
+    for data, start, position in lines:
         data, replaced = check_block(data, source.where, start, source.options.errors)
         source.replaced += replaced
         raw = data.tobytes()
@@ -45,42 +50,61 @@ def read_jsonl(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch
         starts = starts[starts < data.size]
         types = types or _column_types(raw, source, line)
         if types:
-            columns = _parse_fast(raw, starts, types)
+            columns = None if None in types.values() else _parse_fast(raw, starts, types)
             if columns is None:
-                columns = _parse_slow(raw, source, line, types)
+                columns = _parse_slow(raw, source, line)
             yield rows_to_batch(source, pa.record_batch(columns), 0), position
         line += feeds.size
 
 
-def _column_types(raw: bytes, source: Source, first_line: int) -> dict[str, pa.DataType]:
+def _column_types(raw: bytes, source: Source, first_line: int) -> dict[str, pa.DataType | None]:
     """Return the Arrow types to parse as, each by the first row of a block that has the column.
 
-    Nothing if there is no row yet.
+    None says that only the slow parser reads a column. Nothing is returned if there is no row yet.
 
     Raises:
-        CorpusError: no row of the block has a column that is wanted.
+        CorpusError: no row of the block has a column or a field that is wanted.
     """
     met: dict[str, Any] = {}
-    options, line = source.options, first_line
-    columns = (options.text_column, options.group_column, options.align_column)
-    named = [name for name in columns if name is not None]
+    types: dict[str, pa.DataType | None] = {}
+    others: dict[str, set[str]] = {name: set() for name in source.options.columns}
+    line = first_line
     for line, text in enumerate(io.BytesIO(raw), first_line):
         if text.strip():
             # Of a null, the type shows in a later row, if anywhere.
             row = _object(text, source, line)
             met |= {name: value for name, value in row.items() if met.get(name) is None}
-            if all(met.get(name) is not None for name in named):
+            for name, fields in others.items():
+                types[name] = types.get(name) or _type(row, name, source, fields)
+            if all(types.values()):
                 break
-    else:
-        if not met and not raw.strip():
-            return {}
-    wanted = wanted_columns(source, list(met), f"{source.where}, up to line {line},")
-    types = {name: pa.int64() if type(met[name]) is int else pa.string() for name in wanted}
-    return types | {options.text_column: pa.large_string()}
+    if not types:
+        return {}
+    where = f"{source.where}, up to {source.row} {line},"
+    columns = wanted_columns(source, [*met], where)
+    for name, fields in others.items():
+        if types[name] is None and fields:
+            found = f"Found: {', '.join(sorted(fields))}."
+            raise CorpusError(f"{where} has no {name!r}.", found, "Name a field that is there.")
+    # Two paths into one column would need a type with both.
+    if len(columns) < len(types):
+        return dict.fromkeys(columns)
+    return dict(zip(columns, types.values(), strict=True))
+
+
+def _type(row: dict[str, Any], name: str, source: Source, others: set[str]) -> pa.DataType | None:
+    """Return the type of the column that `name` is or leads into; None if the row does not tell."""
+    column = outer(name, row)
+    if column is None:
+        return None
+    is_text = name == source.options.text_column
+    whole = not is_text and type(json_value(row, name, False)) is int
+    leaf = pa.large_string() if is_text else pa.int64() if whole else pa.string()
+    return json_type(row[column], inner_path(name, column), leaf, others)
 
 
 def _parse_fast(
-    raw: bytes, starts: Int64, types: dict[str, pa.DataType]
+    raw: bytes, starts: Int64, types: dict[str, pa.DataType | None]
 ) -> dict[str, pa.Array] | None:
     """Return the columns, or None where only the slow parser can say what is wrong, if anything."""
     from pyarrow import json as arrow_json
@@ -111,16 +135,15 @@ def _parse_fast(
     return None
 
 
-def _parse_slow(
-    raw: bytes, source: Source, first_line: int, names: Iterable[str]
-) -> dict[str, pa.Array]:
+def _parse_slow(raw: bytes, source: Source, first_line: int) -> dict[str, pa.Array]:
     """Return the columns; count replaced surrogates in `source`. Errors name their line."""
-    columns: dict[str, list[str | None]] = {name: [] for name in names}
+    columns: dict[str, list[str | None]] = {name: [] for name in source.options.columns}
     for line, text in enumerate(io.BytesIO(raw), first_line):
         if text.strip():
             row = _object(text, source, line)
             for name, values in columns.items():
-                values.append(_value(row.get(name), name, source, line))
+                value = json_value(row, name, name == source.options.text_column)
+                values.append(_value(value, name, source, line))
     return {name: pa.array(values, pa.large_string()) for name, values in columns.items()}
 
 
@@ -136,7 +159,7 @@ def _object(text: bytes, source: Source, line: int) -> dict[str, Any]:
     except RecursionError as error:
         cause, problem = error, "is nested too deep"
     raise CorpusError(
-        f"{source.where}, line {line}, {problem}.",
+        f"{source.where}, {source.row} {line}, {problem}.",
         f"Found: {text[:60].decode('utf-8', 'replace')!r}.",
         'JSON Lines has one object a line, such as {"text": "…"}; repair the line or leave it out.',
     ) from cause
@@ -152,7 +175,7 @@ def _whole(digits: str) -> int | Decimal:
 
 def _value(value: object, name: str, source: Source, line: int) -> str | None:
     """Return what a column has in this line: text, or an id that may also be a number."""
-    where = f"{source.where}, line {line},"
+    where = f"{source.where}, {source.row} {line},"
     is_text = name == source.options.text_column
     if isinstance(value, (int, float, Decimal)) and not (is_text or isinstance(value, bool)):
         return str(value)

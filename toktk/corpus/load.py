@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import glob
 import os
+import re
 import reprlib
 import tomllib
+from collections import Counter
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -14,12 +16,13 @@ from typing import Any, NamedTuple
 
 from toktk.corpus import hub
 from toktk.corpus.corpus import Corpus, concat, mixed
-from toktk.corpus.find import files_below, kind_at, matching, not_a_file
+from toktk.corpus.find import Listing, files_below, kind_at, matching, not_a_file
 from toktk.corpus.folder import Choice, choose, left_out
 from toktk.corpus.mixture import Named, parse_share
 from toktk.corpus.options import ReaderOptions, check_known
 from toktk.corpus.piped import kept, open_pipe
-from toktk.corpus.readers import COMPRESSIONS, READERS, FileReader
+from toktk.corpus.readers import COMPRESSIONS, READERS, FileReader, kind_of
+from toktk.corpus.remote import download, is_address, without_secrets
 from toktk.corpus.starter import PARTS, corpora_folder, starter
 from toktk.corpus.unchanged import open_file
 from toktk.errors import CorpusError, did_you_mean
@@ -29,6 +32,7 @@ Specs = str | Path | Sequence[str | Path]
 REQUIRED = ("name", "title", "spec", "license")
 
 _CARD_BYTES = 1 << 20
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _CARDS = 10
 """How many cards may lead to a text: one names a text, or another card."""
 
@@ -43,11 +47,13 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
     - ``hub:<org>/<name>[@revision][/config[,config…]][:split]``: a Hugging Face dataset, streamed;
     - ``-``, standard input, or an open pipe such as a shell's ``<(cat x.txt)``: kept in a temporary
       file, and read as what its first bytes are: JSON Lines, Parquet, Arrow, else plain text;
-    - a file: .txt, .jsonl, .ndjson, .json (all three: one object a line), each also .gz, .zst, .bz2
-      or .xz; .parquet, .arrow, .feather; a .toml corpus card; anything else is plain text, unless its
-      first bytes say otherwise;
+    - a file: .txt, .jsonl, .ndjson (one object a line), .json (that, or an array of objects), .csv,
+      .tsv, each also .gz, .zst, .bz2 or .xz; .parquet, .arrow, .feather; a .toml corpus card; anything
+      else is plain text, unless its first bytes say otherwise;
+    - an address: ``https://…``, or what fsspec has a driver for, such as ``s3://bucket/news/*.parquet``:
+      a file, a folder or a glob, downloaded once into ``TOKTK_HOME``;
     - a folder: its files of these kinds, with all subfolders, linked ones too, sorted; a .json where
-      its first line is a row of the text column. A folder of `datasets`, saved or in its cache, is
+      it begins with a row of the text column. A folder of `datasets`, saved or in its cache, is
       read as `datasets` reads it, one split. What is not read is in `Corpus.remarks`;
     - a glob such as ``'src/**/*.c'``: files of any extension, each folder entered once;
     - the name of a corpus card that ships with toktk, ``<card>[/config][:split]``.
@@ -143,6 +149,8 @@ def _load(spec: str, options: ReaderOptions) -> Corpus:
 _UNFIT = {
     "text_column": "it has no columns",
     "group_column": "it has no columns",
+    "weight_column": "it has no columns",
+    "quotes": "it is no CSV or TSV",
     "encoding": "what it holds is UTF-8 by definition",
 }
 
@@ -161,11 +169,12 @@ def _check_fit(parts: Sequence[_Part], options: ReaderOptions) -> None:
     for name, reason in _UNFIT.items():
         # By value: what ships with toktk is read in its own way.
         if name in changed and not any(
-            name in source.takes and getattr(source.options, name) == changed[name]
+            name in source.of_folders
+            or (name in source.takes and getattr(source.options, name) == changed[name])
             for source in sources
         ):
             raise CorpusError(
-                f"--{name.replace('_', '-')} {changed[name]!r} does not fit {what}.",
+                f"{_shown(name, changed[name])} does not fit {what}.",
                 f"Found: {reason}.",
                 "Leave the option out, or give another file; JSON Lines has columns and any encoding.",
             )
@@ -175,6 +184,10 @@ def _check_fit(parts: Sequence[_Part], options: ReaderOptions) -> None:
             "Found: no folder and no dataset of the hub, which alone have splits.",
             "Leave it out, or give the folder of the dataset.",
         )
+
+
+def _shown(name: str, value: object) -> str:
+    return "--no-quotes" if name == "quotes" else f"--{name.replace('_', '-')} {value!r}"
 
 
 def _may_have_splits(spec: str) -> bool:
@@ -256,6 +269,8 @@ def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
     if (descriptor := open_pipe(spec)) is not None:
         path = kept(descriptor)
         return _from_files(path.name.partition(".")[0], Choice([path]), path.parent, options)
+    if is_address(spec):
+        return _from_address(spec, options)
     path = Path(os.path.expanduser(spec))  # noqa: PTH111 - Path's own raises where there is no such user
     found = kind_at(path)
     if found == FILE:
@@ -276,11 +291,36 @@ def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
     if name in by_name:
         return _from_card(by_name[name], config, split, options)
     starters = ["starter", *(f"starter:{part}" for part in PARTS)]
+    on_hub = f"hub:{spec}" if _HUB_NAME.fullmatch(spec) and kind_of(path)[0] is None else None
     raise CorpusError(
         f"unknown corpus {spec!r}{did_you_mean(spec, [*starters, *by_name])}.",
         f"Tried: file or folder (none at {path}), corpus cards ({', '.join(by_name) or 'none'}).",
-        "Give a file, a folder, a quoted glob, hub:<org>/<name>, a card, or starter.",
+        "Give a file, a folder, a quoted glob, an address, hub:<org>/<name>, a card, or starter.",
+        *([f"Did you mean {on_hub}, a dataset of the Hugging Face hub?"] if on_hub else []),
     )
+
+
+def _from_address(address: str, options: ReaderOptions) -> Corpus:
+    """Return the corpus of the files at an address, downloaded, with groups as those of local files."""
+    name, unread = without_secrets(address), Counter[str]()
+    if options.split is not None:
+        raise CorpusError(
+            f"cannot choose a split of {name}.",
+            f"Found: --split {options.split}.",
+            "Give the files of the split by a glob.",
+        )
+
+    def wanted(path: Path) -> bool:
+        kind = kind_of(path)[0]
+        unread[path.suffix.lower() or "without extension"] += kind is None
+        return kind is not None
+
+    readers = []
+    for path, where, below in download(address, wanted):
+        group = below[0] if len(below) > 1 else kind_of(Path(below[0]))[2]
+        readers.append(FileReader(path, options, group, where))
+    remarks = left_out(name, Listing([], [], []), unread)
+    return Corpus(name, readers, options=options.changed(), remarks=remarks)
 
 
 def _from_files(name: str, chosen: Choice, folder: Path, options: ReaderOptions) -> Corpus:
@@ -325,6 +365,8 @@ def _from_card(
         if getattr(card, name) is not None
     }
     options = dataclasses.replace(options, **of_card | options.changed())
+    if is_address(card.spec):
+        return _resolve(card.spec, options)
     if card.spec.startswith("hub:"):
         spec = hub.parse_hub(card.spec)
         config = config or card.config or spec.config

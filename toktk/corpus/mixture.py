@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from toktk import arrow
 from toktk.arrow import pa
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, constant_group, make_batch, spans
 from toktk.corpus.find import kind_at, matching
+from toktk.corpus.remote import is_address
 from toktk.errors import CorpusError
 
 Read = Callable[[], "Iterator[pa.RecordBatch]"]
@@ -167,7 +169,8 @@ def parse_share(spec: str) -> tuple[str | None, str, float | None]:
     if kind_at(path) or (glob.has_magic(spec) and matching(path).files):
         return None, spec, None
     name, share = None, None
-    if match := _SHARE.fullmatch(spec):
+    match = _SHARE.fullmatch(spec)
+    if match and not (is_address(match[1]) and not urlsplit(match[1]).path):  # a port
         spec, share = match[1], float(match[2])
         if not share:
             raise CorpusError(

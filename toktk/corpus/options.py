@@ -33,7 +33,9 @@ class ReaderOptions:
     """What to read of a source, and how.
 
     Args:
-        text_column: the column of the text, in jsonl, parquet, arrow and on the hub.
+        text_column: the column of the text, of a table or on the hub. A path such as
+            ``messages.content`` leads into objects and lists; the strings of a list become one text,
+            with a line feed between two. A number is that of a column of a CSV or TSV without names.
         group_column: the column of the group; without one, the file's stem is the group.
         align_column: the column of the alignment id; for plain text ``"line"``, the line number.
         sample_by: "line", "paragraph" or "document"; None means line for plain text; document for
@@ -45,6 +47,8 @@ class ReaderOptions:
         limit: documents per corpus, at most; of parallel text, aligned lines.
         seed: with `limit`, take a reproducible pseudo-random sample instead of the first.
         errors: "strict", or "replace" to read invalid UTF-8 as U+FFFD.
+        weight_column: the column of how often a document counts, whole numbers; once, without one.
+        quotes: in CSV and TSV, quotation marks enclose fields; False: they are text.
         encoding: of plain text and JSON Lines, by any name that Python has for it.
         split: of a saved dataset, or of a folder whose files are named after splits.
 
@@ -60,6 +64,8 @@ class ReaderOptions:
     limit: int | None = None
     seed: int | None = None
     errors: str = "strict"
+    weight_column: str | None = None
+    quotes: bool = True
     encoding: str = UTF8
     split: str | None = None
 
@@ -74,6 +80,12 @@ class ReaderOptions:
         if self.limit is not None and self.limit < 1:
             raise CorpusError(f"cannot read {self.limit} documents.", "Give a limit of 1 or more.")
         object.__setattr__(self, "encoding", _encoding(self.encoding))
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that are named, each once."""
+        named = (self.text_column, self.group_column, self.align_column, self.weight_column)
+        return [*dict.fromkeys(name for name in named if name is not None)]
 
     def changed(self) -> dict[str, Any]:
         """Return the options that differ from their defaults, by name."""
@@ -104,6 +116,7 @@ class Source(ABC):
         where: the path of the file, or what else errors call it.
         group: the group of every document, unless a column names the group.
         options: how to read it; `limit` and `seed` are the business of the corpus.
+        row: what errors call a row of JSON: a line, or an item of an array.
         takes: the names of the options that say how it is read, of those that not all sources take.
         compression: of the whole file: "gzip", "zstd", "bz2" or "xz".
         replaced: invalid sequences that were replaced.
@@ -111,6 +124,7 @@ class Source(ABC):
     """
 
     unit = "bytes"
+    row = "line"
     takes: ClassVar[Collection[str]] = ()
 
     where: str
@@ -124,6 +138,11 @@ class Source(ABC):
     @abstractmethod
     def size(self) -> int | None:
         """The total of what progress counts; None if unknown."""
+
+    @property
+    def of_folders(self) -> Collection[str]:
+        """The names of options whose column the folders have a value for."""
+        return ()
 
     @property
     @abstractmethod

@@ -6,13 +6,17 @@ import dataclasses
 import functools
 import hashlib
 import io
-from collections.abc import Callable, Collection, Iterator
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path, PurePath
 from typing import Any
+from urllib.parse import unquote
 
 from toktk.arrow import pa
+from toktk.corpus.batch import NO_GROUP
 from toktk.corpus.columnar import read_arrow, read_parquet
+from toktk.corpus.delimited import read_csv, read_tsv
 from toktk.corpus.first_bytes import HEAD, Content, content_of, wide_encoding
+from toktk.corpus.json_array import read_json
 from toktk.corpus.jsonl import read_jsonl
 from toktk.corpus.options import UTF8, ReaderOptions, Source
 from toktk.corpus.streams import STREAM_FAILURES, first_bytes
@@ -48,7 +52,10 @@ PLAIN_TEXT = Kind("text", (".txt",), read_text, columns=False)
 
 KINDS = (
     PLAIN_TEXT,
-    Kind("jsonl", (".jsonl", ".ndjson", ".json"), read_jsonl),
+    Kind("jsonl", (".jsonl", ".ndjson"), read_jsonl),
+    Kind("json", (".json",), read_json),
+    Kind("csv", (".csv",), read_csv),
+    Kind("tsv", (".tsv",), read_tsv),
     Kind("parquet", (".parquet",), read_parquet, packed=True),
     Kind("arrow", (".arrow", ".feather"), read_arrow, packed=True),
 )
@@ -56,10 +63,9 @@ KINDS = (
 READERS = {extension: kind for kind in KINDS for extension in kind.extensions}
 """The kind of file by extension; any other extension is plain text."""
 
-COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".xz": "xz"}
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
-_NOT_READ = {".csv": "CSV", ".tsv": "TSV"}
-"""What looks like plain text and is a table, by extension."""
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".xz": "xz"}
 
 
 def kind_of(path: Path) -> tuple[Kind | None, str | None, str]:
@@ -69,42 +75,66 @@ def kind_of(path: Path) -> tuple[Kind | None, str | None, str]:
     return READERS.get(bare.suffix.lower()), compression, bare.stem or path.name
 
 
+def _partition(folders: Sequence[str], column: str) -> str | None:
+    """Return the value that a folder gives a column, such as ``lang=de``: of the one next to the file."""
+    for folder in reversed(folders):
+        name, equals, value = folder.partition("=")
+        if equals and unquote(name) == column:
+            return NO_GROUP if value == _NO_VALUE else unquote(value)
+    return None
+
+
 class FileReader(Source):
     """The documents of one file; its extensions say what it is.
 
-    Where neither a column nor `group` names the group, it is the file's stem, without the
+    A folder such as ``lang=de`` stands for the column ``lang``, as in a Hive data set. Where neither a
+    column nor `group` names the group, it is the file's stem, without the
     compression's and the format's extension: that of ``news.2024.txt.gz`` is ``news.2024``.
 
     The file is the one that was first opened: once it is written to, every later reading is a
     `CorpusError`, so that no figure is of other bytes than the fingerprint.
+
+    `where` is what errors and results call it, if not by its path.
     """
 
-    def __init__(self, path: Path, options: ReaderOptions, group: str | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        options: ReaderOptions,
+        group: str | None = None,
+        where: str | None = None,
+    ) -> None:
         kind, compression, stem = kind_of(path)
-        super().__init__(str(path), whole_name(group or stem), options, compression)
+        where = where or str(path)
+        value = None
+        if options.group_column is not None:
+            value = _partition(PurePath(where).parts[:-1], options.group_column)
+        if value is not None:
+            group, options = value, dataclasses.replace(options, group_column=None)
+        super().__init__(where, whole_name(group or stem), options, compression)
         self.path = path
+        self._of_folder = value is not None
         self.kind = kind or PLAIN_TEXT
         if self.kind.packed and compression:
             raise CorpusError(
                 f"cannot read {path}: {self.kind.name} files are compressed inside.",
                 f"Decompress it, and name it {path.with_suffix('').name}.",
             )
-        extension = (path.with_suffix("") if compression else path).suffix.lower()
-        if kind is None and extension in _NOT_READ:
-            raise CorpusError(
-                f"cannot read {path}.",
-                f"Found: {_NOT_READ[extension]}, whose columns are not read.",
-                "Write the texts to JSON Lines or Parquet, which have columns as well.",
-            )
         if self.kind.columns:
             self._refuse_sampling("Leave --sample-by out, or give plain text.")
         self._wide: str | None = None
 
     @property
+    def of_folders(self) -> Collection[str]:
+        """The column of the group, where a folder stands for it."""
+        return ("group_column",) if self._of_folder else ()
+
+    @property
     def takes(self) -> Collection[str]:  # type: ignore[override]
         """Names of columns, where there are some; an encoding, but where bytes say what text is."""
-        columns = ("text_column", "group_column") if self.kind.columns else ()
-        return columns if self.kind.packed else ("encoding", *columns)
+        columns = ("text_column", "group_column", "weight_column") if self.kind.columns else ()
+        quotes = ("quotes",) if self.kind.name in ("csv", "tsv") else ()
+        return columns if self.kind.packed else ("encoding", *quotes, *columns)
 
     @functools.cached_property
     def _first(self) -> State:
@@ -177,6 +207,9 @@ class FileReader(Source):
         relevant = [self.kind.name, self.group, options.align_column, options.errors]
         if self.kind.columns:
             relevant += [options.text_column, options.group_column]
+            # Only where given, so that earlier fingerprints hold.
+            relevant += [] if options.weight_column is None else ["weight", options.weight_column]
+            relevant += [] if options.quotes else ["no quotes"]
         else:
             relevant += layout(self)
         if options.encoding != UTF8:
@@ -191,7 +224,8 @@ class FileReader(Source):
 
     def describe(self) -> dict[str, Any]:
         """Return the file's name, size and group; folders are this machine's business."""
-        about = {"file": whole_name(self.path.name), "bytes": self.size, "group": self.group}
+        name = whole_name(PurePath(self.where).name)
+        about = {"file": name, "bytes": self.size, "group": self.group}
         return about if self.kind.columns else about | layout(self)._asdict()
 
     def _read(self) -> Iterator[tuple[pa.RecordBatch, int]]:

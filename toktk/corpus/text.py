@@ -10,7 +10,8 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -157,9 +158,14 @@ def check_length(where: str, n_bytes: int, most: int, start: str = "") -> None:
 
 
 def blocks(
-    source: Source, file: io.FileIO, ends: re.Pattern[bytes] | None
+    source: Source,
+    file: io.FileIO,
+    ends: re.Pattern[bytes] | Callable[[Bytes, int], int] | None,
 ) -> Iterator[tuple[Bytes, int, int]]:
     """Yield ``(data, start, position)``: blocks of about 16 MiB that end where a match of `ends` does.
+
+    `ends` may also be a function: of a block, and how much of it has been searched in vain, it gives the
+    place to end it at, or 0.
 
     `start` is the offset of `data` in the uncompressed file, `position` the bytes consumed of the
     file itself. A byte order mark at the start is dropped. Where there is none, the block
@@ -168,6 +174,7 @@ def blocks(
     """
     size, compression = os.fstat(file.fileno()).st_size, source.compression
     most = longest_document(file)
+    last = ends if callable(ends) else partial(after_last, ends)
     # A small file needs no large buffer; one more byte, so that its end shows in one read.
     first = BATCH_BYTES if compression else min(BATCH_BYTES, size + 1)
     stream = plain(source, file)
@@ -180,7 +187,7 @@ def blocks(
         ended = filled < data.size
         if start == 0 and data[:3].tobytes() == _BOM and filled >= 3:
             data, filled, start = data[3:], filled - 3, 3
-        end = filled if ended else _after_last(data, ends, carried)
+        end = filled if ended else last(data, carried)
         if end:
             yield data[:end], start, file.tell()
         if ended:
@@ -194,7 +201,7 @@ def blocks(
         data[:carried] = rest
 
 
-def _after_last(data: Bytes, ends: re.Pattern[bytes] | None, searched: int) -> int:
+def after_last(ends: re.Pattern[bytes] | None, data: Bytes, searched: int) -> int:
     """Return the position after the last match of `ends`, or 0; the first `searched` bytes hold none.
 
     What reaches the end of `data` does not count: a CR may be half of a line end, and more blank
