@@ -11,6 +11,7 @@ import gc
 import importlib
 import io
 import itertools
+import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -21,6 +22,7 @@ from toktk.runtime import in_threads, parts, usable_cores
 
 _COMPLAINTS = (Exception, ValueError, RuntimeError, UnicodeDecodeError)
 _TRAINERS = {"BPE": "Bpe"}  # what is not called like its model
+_LONGEST = 2**27  # characters of a line: SentencePiece is told to skip none of 2**30 bytes
 _WIDTHS = {array(code).itemsize: code for code in "IQ"}
 
 Stream = Iterator[list[bytes]]
@@ -206,14 +208,31 @@ class SentencePiece(Library):
         special = [tokenizer.IsUnknown(i) or tokenizer.IsControl(i) for i in range(size)]
         return pieces, bytes(map(tokenizer.IsByte, range(size))), bytes(special)
 
-    def train(self, data: bytes, offsets: bytes, options: dict[str, Any]) -> tuple[None, bytes]:
-        """Train on lines of text, and return the library's model file."""
+    def train(self, options: dict[str, Any], reserved: str, tab: str, stream: Stream) -> Any:
+        """Train on documents and their weights, and return the library's model file.
+
+        Without a document there is none. Documents are cut at each character of `reserved`; `tab`
+        stands for a tab, for the library's lines are ``text <tab> count``.
+        """
         from sentencepiece import SentencePieceTrainer
 
-        lines, written = iter(texts_of(data, offsets)), io.BytesIO()
+        lines, written = _lines(stream, re.compile(f"[{re.escape(reserved)}]+"), tab), io.BytesIO()
+        first = next(lines, None)
+        if first is None:
+            return None
+        lines = itertools.chain([first], lines)
         with complaints():
             SentencePieceTrainer.Train(sentence_iterator=lines, model_writer=written, **options)
         return None, written.getvalue()
+
+
+def _lines(stream: Stream, reserved: re.Pattern[str], tab: str) -> Iterator[str]:
+    for data, offsets, weights in stream:
+        for text, weight in zip(texts_of(data, offsets), array("q", weights), strict=True):
+            for part in reserved.split(text) if weight else ():
+                part = part.replace("\t", tab)
+                for start in range(0, len(part), _LONGEST):
+                    yield f"{part[start : start + _LONGEST]}\t{weight}"
 
 
 class Session:

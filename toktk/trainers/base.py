@@ -5,30 +5,33 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import itertools
 import math
 import numbers
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol
 
+import numpy as np
+
 from toktk import arrow
-from toktk.arrays import Bytes, Int64
+from toktk.arrays import Bytes, Int64, offsets_of
 from toktk.child import Child, ChildEnded, Refused
 from toktk.corpus.batch import TEXT, WEIGHT, spans
 from toktk.errors import TrainingError, clipped
 from toktk.libraries.process import open_library
+from toktk.normalizers.normalizer import IDENTITY, Normalizer
+from toktk.pieces.table import PieceTable, without_pieces
+from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.sizes import MAX_SIZE, size_label
 from toktk.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from toktk.corpus import Corpus
     from toktk.models.model import Model
-    from toktk.pieces.table import PieceTable
 
 Progress = Callable[[int], None]
 
@@ -42,7 +45,8 @@ class Card:
     """What a trainer can and cannot do. A trainer without a card has the defaults.
 
     Attributes:
-        reads: piece counts, or running text. A trainer of running text cannot train on word frequencies.
+        reads: piece counts, running text, or documents with their weights. A trainer of running text
+            cannot train on word frequencies.
         pretokenizer: any; one that other libraries read alike; or the one that cuts at spaces alone.
         exact_size: a tokenizer has the size asked for to the id, or the trainer says that it is out of reach.
         deterministic: equal text gives equal ids, whatever the run and the order of documents.
@@ -61,7 +65,7 @@ class Card:
         notes: known defects, and what else a user should know; a sentence each.
     """
 
-    reads: Literal["pieces", "text"] = "pieces"
+    reads: Literal["pieces", "text", "weighted text"] = "pieces"
     pretokenizer: Literal["any", "exportable", "metaspace"] = "exportable"
     exact_size: bool = True
     deterministic: bool = True
@@ -127,6 +131,9 @@ class TrainingData:
         progress: called with the number of ids learned since the last call; a trainer advances it
             by its largest size in all.
         jobs: threads; they change no result.
+        split_at: strings at which documents are cut before anything is learned, such as the special
+            tokens that stand in the text. They are found in the text as it is, leftmost and then
+            longest; nothing is learned from them, or across them.
     """
 
     def __init__(
@@ -135,11 +142,13 @@ class TrainingData:
         count: Callable[[Pretokenizer], PieceTable] | None = None,
         progress: Progress | None = None,
         jobs: int = 1,
+        split_at: Sequence[str] = (),
     ) -> None:
         from toktk.pieces.counting import count_corpus
 
         self.corpus = corpus
         self.jobs = jobs
+        self.split_at = tuple(split_at)
         self.progress = progress
         self._count = count or functools.partial(count_corpus, corpus, jobs=jobs, by_group=False)
         self._tables: dict[Pretokenizer, PieceTable] = {}
@@ -147,38 +156,50 @@ class TrainingData:
     def pieces(self, pretokenizer: Pretokenizer) -> PieceTable:
         """Return the piece table, all groups added up."""
         if pretokenizer not in self._tables:
-            self._tables[pretokenizer] = self._count(pretokenizer)
+            table = self._count(replace(pretokenizer, added=(*pretokenizer.added, *self.split_at)))
+            self._tables[pretokenizer] = without_pieces(table, self.split_at)
         return self._tables[pretokenizer]
 
-    def texts(self) -> Iterator[str]:
+    def texts(self, normalizer: Normalizer = IDENTITY) -> Iterator[str]:
         """Yield the documents, one by one.
 
         Raises:
             TrainingError: the corpus is word counts, not running text.
         """
-        for batch in self._running_text():
-            yield from batch.column(TEXT).to_pylist()
+        for data, offsets in self.batches(normalizer):
+            raw = data.tobytes()
+            yield from (raw[a:b].decode() for a, b in itertools.pairwise(offsets.tolist()))
 
-    def batches(self) -> Iterator[tuple[Bytes, Int64]]:
+    def batches(self, normalizer: Normalizer = IDENTITY) -> Iterator[tuple[Bytes, Int64]]:
         """Yield the documents as UTF-8, many at once: ``data[offsets[d]:offsets[d + 1]]``.
 
         Raises:
             TrainingError: the corpus is word counts, not running text.
         """
-        for batch in self._running_text():
-            data, offsets = spans(batch.column(TEXT))
-            yield data[offsets[0] : offsets[-1]], offsets - offsets[0]
-
-    def _running_text(self) -> Iterator[pa.RecordBatch]:
-        for batch in self.corpus.batches():
-            weights = arrow.to_numpy(batch.column(WEIGHT))
+        for data, offsets, weights in self.weighted(normalizer):
             if (weights != 1).any():
                 raise TrainingError(
                     f"cannot train on {self.corpus.name}: this trainer reads running text.",
                     "Found: word frequencies, documents that count more or less than once.",
                     "Choose a trainer that reads pieces (toktk ls trainers), or give running text.",
                 )
-            yield batch
+            yield data, offsets
+
+    def weighted(self, normalizer: Normalizer = IDENTITY) -> Iterator[tuple[Bytes, Int64, Int64]]:
+        """Yield the documents as `batches` does, and how often each counts, int64[D].
+
+        Documents are cut at `split_at` and normalized; what is cut out is left out.
+        """
+        steps = Pretokenizer("none", PATTERNS["none"], normalizer=normalizer, added=self.split_at)
+        for batch in self.corpus.batches():
+            weights = arrow.to_numpy(batch.column(WEIGHT))
+            data, offsets, owner, atoms = steps.prepare(*spans(batch.column(TEXT)))
+            data, offsets = data[offsets[0] : offsets[-1]], offsets - offsets[0]
+            if owner is not None and atoms is not None:
+                lengths = np.diff(offsets)
+                data, weights = data[np.repeat(~atoms, lengths)], weights[owner[~atoms]]
+                offsets = offsets_of(lengths[~atoms])
+            yield data, offsets, weights
 
     def advance(self, ids: int) -> None:
         """Report progress."""

@@ -1,19 +1,30 @@
-"""SentencePiece's own trainers, fed with piece counts."""
+"""SentencePiece's own trainers, on documents and their weights."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import re
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
-from toktk.arrays import Bytes, Int64, packed
 from toktk.child import Child, Refused
 from toktk.errors import TrainingError
 from toktk.formats.fields import NotNative
 from toktk.formats.sentencepiece import read_sentencepiece
+from toktk.formats.sentencepiece_proto import (
+    CHARSMAP,
+    DUMMY_PREFIX,
+    NAME,
+    NORMALIZER,
+    REMOVE_WHITESPACES,
+    decode_message,
+    encode_field,
+    encode_message,
+)
+from toktk.libraries.sentencepiece import SentencePieceDocumentsModel, SentencePieceModel
 from toktk.models.model import Model
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.tokenizer import Tokenizer
@@ -28,13 +39,10 @@ from toktk.trainers.base import (
     train_each,
 )
 
-if TYPE_CHECKING:
-    from toktk.pieces.table import PieceTable
-
-# The library's "word <tab> count" lines cannot carry tab and NUL. It reads the others as its own marks:
-# between pieces, of a space, and of unknown text. Nothing is learned across these. Their bytes encode them,
-# apart from U+2581.
-_RESERVED = re.compile("[\t\0\x1f\u2581\u2585]+")
+# The library reads these as its own marks: the end of a document, of a piece, of a space, and of unknown
+# text. Nothing is learned across them. Their bytes encode them, apart from U+2581. The last one is ours.
+_TAB = "\U00100009"
+RESERVED = f"\0\x1f\u2581\u2585{_TAB}"
 
 # The library adds up the sums of its threads in their order, so the number of threads decides the scores.
 _THREADS = 16
@@ -45,17 +53,23 @@ _MANY = 2**21  # more than there are characters
 
 _NOTES = (
     "Cuts at spaces alone, as the library does with spaces of its own; it takes no pattern.",
-    "Nothing is learned across tab, NUL, U+001F, U+2581 and U+2585, which its input cannot carry.",
+    "Nothing is learned across NUL, U+001F, U+2581, U+2585 and U+100009, which its input cannot carry.",
     "U+2581 is the library's space: it is decoded as one.",
 )
 
 
-class _Lines(NamedTuple):
-    """What the library reads, packed, and the child in which it does."""
+class _Text(NamedTuple):
+    """What the library trains on, the child in which it does, and how its lines are written.
+
+    Attributes:
+        n_bytes: how long the documents are.
+        rule: the file that says what `_TAB` stands for; None where the text holds no tab.
+    """
 
     child: Child
-    data: Bytes
-    offsets: Int64
+    data: TrainingData
+    n_bytes: int
+    rule: Path | None
 
 
 class _SentencePieceTrainer(BaseTrainer):
@@ -90,54 +104,52 @@ class _SentencePieceTrainer(BaseTrainer):
         """See `toktk.trainers.base.Trainer`."""
         n = len(self.special_tokens)
         check_sizes(sizes, n + 258, f"<unk>, {n} special tokens, 256 bytes and a character")
-        lines = _lines(data.pieces(self.pretokenizer))
-        with library_at_work(self.name, "sentencepiece", max(sizes)) as child:
-            train = functools.partial(self._train, data.corpus.name, _Lines(child, *packed(lines)))
-            models, available = train_each(train, sizes, data)
+        with (
+            library_at_work(self.name, "sentencepiece", max(sizes)) as child,
+            tempfile.TemporaryDirectory(prefix="toktk-") as folder,
+        ):
+            text = _measured(child, data, Path(folder))
+            models, available = train_each(functools.partial(self._train, text), sizes, data)
         return self._finish(models, available, data, sizes)
 
-    def _train(self, corpus: str, lines: _Lines, size: int) -> Model | int:
+    def _train(self, text: _Text, size: int) -> Model | int:
         """See `train_each`."""
-        from toktk.libraries.sentencepiece import SentencePieceModel
-
-        if lines.offsets.size == 1:
-            return len(self.special_tokens) + 257
         try:
-            return SentencePieceModel(self._run(lines, self.model_type, size))
+            raw = self._run(text, self.model_type, size)
+            return SentencePieceModel(raw) if raw else len(self.special_tokens) + 257
         except Refused as refusal:
             with contextlib.suppress(Refused):
-                raw = self._run(lines, self.model_type, size, hard_vocab_limit=False)
+                raw = self._run(text, self.model_type, size, hard_vocab_limit=False)
                 available = SentencePieceModel(raw).vocab_size
                 if available < size:
                     return available
-            self._refuse_below_characters(corpus, lines, size)
+            self._refuse_below_characters(text, size)
             raise TrainingError(
-                f"cannot train {size:,} tokens on {corpus} with SentencePiece.",
+                f"cannot train {size:,} tokens on {text.data.corpus.name} with SentencePiece.",
                 f"It says: {refusal}.",
                 "Ask for more tokens, lower character_coverage, or give more text.",
             ) from refusal
 
-    def _refuse_below_characters(self, corpus: str, lines: _Lines, size: int) -> None:
+    def _refuse_below_characters(self, text: _Text, size: int) -> None:
         """Refuse a size that special tokens, bytes and frequent characters alone exceed.
 
         The library's vocabulary of characters holds just these.
         """
-        from toktk.libraries.sentencepiece import SentencePieceModel
-
-        raw = self._run(lines, "char", _MANY, hard_vocab_limit=False)
+        raw = self._run(text, "char", _MANY, hard_vocab_limit=False)
         taken = SentencePieceModel(raw).vocab_size
         if size < taken:
             raise TrainingError(
                 f"cannot train {size:,} tokens.",
                 f"Found: {taken:,} are taken by special tokens, bytes and the characters that make up "
-                f"{self.character_coverage:.2%} of {corpus}.",
+                f"{self.character_coverage:.2%} of {text.data.corpus.name}.",
                 f"Ask for {taken:,} or more, or lower character_coverage.",
             )
 
-    def _run(self, lines: _Lines, model_type: str, size: int, **options: Any) -> bytes:
-        """Return the library's model file."""
+    def _run(self, text: _Text, model_type: str, size: int, **options: Any) -> bytes:
+        """Return the library's model file; empty where there is nothing to learn from."""
         # The library takes time for each token asked for; text has no more of them than substrings.
-        most = len(self.special_tokens) + 258 + lines.data.size * self.max_token_chars
+        most = len(self.special_tokens) + 258 + text.n_bytes * self.max_token_chars
+        rule = {} if text.rule is None else {"normalization_rule_tsv": str(text.rule)}
         settings = dict(
             input_format="tsv",
             model_type=model_type,
@@ -149,7 +161,6 @@ class _SentencePieceTrainer(BaseTrainer):
             bos_id=-1,
             eos_id=-1,
             pad_id=-1,
-            normalization_rule_name="identity",
             add_dummy_prefix=False,
             remove_extra_whitespaces=False,
             # Only the pieces decide where a token may end, as with the other trainers.
@@ -158,20 +169,33 @@ class _SentencePieceTrainer(BaseTrainer):
             max_sentence_length=2**30,
             num_threads=_THREADS,
             minloglevel=4,
+            **(rule or {"normalization_rule_name": "identity"}),
             **options,
         )
-        child, data, offsets = lines
-        return bytes(child.ask("train", data, offsets, options=settings)[1][0])
+        _, models = text.child.ask(
+            "train", stream=text.data.weighted(), options=settings, reserved=RESERVED, tab=_TAB
+        )
+        return _without_rule(models[0]) if rule and models else b"".join(models)
 
 
-def _lines(pieces: PieceTable) -> list[bytes]:
-    """Return ``piece <tab> count``, sorted by piece, for the order enters into the library's sums."""
-    counts: dict[str, int] = {}
-    for p, count in enumerate(pieces.counts.tolist()):
-        for part in _RESERVED.split(pieces.piece(p).decode()):
-            if part and count:
-                counts[part] = counts.get(part, 0) + count
-    return [f"{part}\t{counts[part]}".encode() for part in sorted(counts)]
+def _measured(child: Child, data: TrainingData, folder: Path) -> _Text:
+    """Return the text, having read it once; a rule for tabs goes to the folder."""
+    n_bytes, has_tab = 0, False
+    for part, _, _ in data.weighted():
+        n_bytes += part.size
+        has_tab = has_tab or bool((part == ord("\t")).any())
+    rule = folder / "tab.tsv" if has_tab else None
+    if rule is not None:
+        rule.write_text(f"{ord(_TAB):X}\t9\n", encoding="ascii")
+    return _Text(child, data, n_bytes, rule)
+
+
+def _without_rule(proto: bytes) -> bytes:
+    """Return a model file that normalizes nothing: what is encoded later holds tabs as they are."""
+    fields = decode_message(proto)
+    identity = {NAME: "identity", CHARSMAP: b"", DUMMY_PREFIX: False, REMOVE_WHITESPACES: False}
+    fields[NORMALIZER] = [encode_message(identity)]
+    return b"".join([encode_field(n, value) for n, values in fields.items() for value in values])
 
 
 class SpBpeTrainer(_SentencePieceTrainer):
@@ -183,7 +207,8 @@ class SpBpeTrainer(_SentencePieceTrainer):
     model_type = "bpe"
     name = "sp-bpe"
     card = Card(
-        pretokenizer="metaspace",
+        "weighted text",
+        "metaspace",
         reserved="\u2581",
         model="sentencepiece",
         packages=_PACKAGES,
@@ -204,12 +229,16 @@ class SpUnigramTrainer(_SentencePieceTrainer):
     model_type = "unigram"
     name = "sp-unigram"
     card = Card(
-        pretokenizer="metaspace",
+        "weighted text",
+        "metaspace",
+        deterministic=False,
         reserved="\u2581",
         model="unigram",
         packages=_PACKAGES,
         notes=(
             *_NOTES,
+            "The order of documents decides a few tokens.",
+            "Word counts alone give it other seeds than the text does, and more tokens.",
             "The library adds scores in float32 along the whole text: in a long one it may miss the "
             "best path.",
         ),
@@ -217,8 +246,6 @@ class SpUnigramTrainer(_SentencePieceTrainer):
 
     def _tokenizer(self, name: str, model: Model) -> Tokenizer:
         """Return a tokenizer that gives the library's ids for whole documents."""
-        from toktk.libraries.sentencepiece import SentencePieceDocumentsModel, SentencePieceModel
-
         proto = cast(SentencePieceModel, model).proto
         try:
             return Tokenizer(name, *read_sentencepiece(proto, Path(f"{name}.model")))
