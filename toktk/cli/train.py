@@ -60,5 +60,5 @@ def command(
             f"Found: {', '.join(pretokenizer.name for pretokenizer in pretokenizers)}.",
             "Use toktk sweep to train with several.",
         )
-    plan |= {"trainers": (trainer,), "pretokenizers": pretokenizers}
+    plan |= {"trainers": (trainer,), "pretokenizers": pretokenizers, "must_write": True}
     options.sweep(load_corpus(specs, reader), None, **plan)

@@ -121,16 +121,23 @@ class HuggingFace(Library):
             return None, library.to_str().encode()
 
     def write(
-        self, names: list[str], special_tokens: list[str], sizes: list[int], split: str
+        self,
+        names: list[str],
+        special_tokens: list[str],
+        sizes: list[int],
+        split: str,
+        form: str | None,
     ) -> tuple[Any, ...]:
         """Return the files of WordPiece models that have the first of `names`, one for each size."""
-        from tokenizers import Regex, decoders, models
+        from tokenizers import Regex, decoders, models, normalizers
 
         files = []
         for size in sizes:
             vocab = {name: i for i, name in enumerate(names[:size])}
             model = models.WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=2**62)
             library = _by_byte(model, split)
+            if form is not None:
+                library.normalizer = getattr(normalizers, form)()
             marks = decoders.Replace(Regex("^##(?=.)"), "")
             library.decoder = decoders.Sequence([marks, decoders.ByteLevel()])
             library.add_special_tokens(special_tokens)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from toktk.errors import FormatError, PatternError, clipped
+from toktk.errors import FormatError, PatternError, clipped, in_a_line
 from toktk.pretokenizers import syntax
 from toktk.pretokenizers.automaton import Automaton, compile_pattern
 from toktk.pretokenizers.patterns import PATTERNS, name_of
@@ -33,7 +33,7 @@ def exported_pattern(pretokenizer: Pretokenizer) -> str:
         try:
             compile_pattern(pattern)
         except PatternError as error:
-            reason = str(error)
+            reason = in_a_line(error)
         raise FormatError(
             f"cannot export the split pattern {clipped(pattern, 200)}: it does not compile, so nothing "
             "says that another library reads it alike.",

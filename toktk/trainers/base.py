@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import inspect
 import itertools
 import math
 import numbers
@@ -99,28 +98,6 @@ def versions_of(trainer: object) -> dict[str, str]:
     return versions
 
 
-class Options(NamedTuple):
-    """The names of the options that a trainer takes, and whether it takes any other as well."""
-
-    names: tuple[str, ...]
-    takes_any: bool
-
-
-def options_of(trainer: Callable[..., object]) -> Options:
-    """Return the options of a trainer's class: from its card, else from its signature."""
-    takes = card_of(trainer).takes
-    if takes is not None:
-        return Options(takes, takes_any=False)
-    try:
-        parameters = inspect.signature(trainer).parameters.values()
-    except (TypeError, ValueError):  # something built in C
-        return Options((), takes_any=True)
-    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    names = tuple(parameter.name for parameter in parameters if parameter.kind in named)
-    takes_any = any(parameter.kind == parameter.VAR_KEYWORD for parameter in parameters)
-    return Options(names, takes_any)
-
-
 class TrainingData:
     """A corpus, as text or as counted pieces; a trainer takes what it can.
 
@@ -213,12 +190,15 @@ class Trained:
 
     Attributes:
         tokenizers: one for each size in reach, in the order asked.
-        available: where a size is out of reach, how many ids the text gives; else None, also where
+        available: where a size is too large, how many ids the text gives; else None, also where
             the trainer cannot tell.
+        least: where a size is too small, how many ids are taken before anything is learned: special
+            tokens, bytes, characters; else None.
     """
 
     tokenizers: tuple[Tokenizer, ...]
     available: int | None = None
+    least: int | None = None
 
 
 class Trainer(Protocol):
@@ -232,10 +212,10 @@ class Trainer(Protocol):
         """Return one tokenizer for each size that can be reached.
 
         A size counts all ids, special tokens and alphabet included. A size that the text cannot
-        fill is left out; that no size can be filled is an error.
+        fill, or that holds no more than the alphabet, is left out; that this leaves none is an error.
 
         Raises:
-            TrainingError: a size below the alphabet, or no size can be reached.
+            TrainingError: no size can be reached.
         """
 
 
@@ -277,40 +257,68 @@ def check_whole(sizes: Sequence[int]) -> None:
             )
 
 
-def check_sizes(sizes: Sequence[int], smallest: int, taken_by: str, instead: str = "") -> None:
-    """Refuse sizes below `smallest`, the ids that `taken_by` (in words) takes before anything is learned.
+class TooSmall(TrainingError):
+    """A size is below the ids that are taken before anything is learned: `least`."""
+
+    def __init__(self, size: int, least: int, taken_by: str, instead: str = "") -> None:
+        super().__init__(
+            f"cannot train {size:,} tokens.",
+            f"Found: {least:,} are taken by {taken_by}.",
+            f"Ask for {least:,} or more{instead}.",
+        )
+        self.least = least
+
+
+def sizes_from(sizes: Sequence[int], least: int, taken_by: str, instead: str = "") -> Sequence[int]:
+    """Return the sizes of at least `least`: the ids that `taken_by` (in words) takes in any case.
 
     `instead` is what else a user can do, such as ", or a lower character_coverage".
+
+    Raises:
+        TrainingError: there is none, or a size is no whole number.
     """
     check_whole(sizes)
-    if not sizes or min(sizes) < smallest:
-        raise TrainingError(
-            f"cannot train {min(sizes, default=0):,} tokens.",
-            f"Found: {smallest:,} are taken by {taken_by}.",
-            f"Ask for {smallest:,} or more{instead}.",
-        )
+    remaining = [size for size in sizes if size >= least]
+    if not remaining:
+        raise TooSmall(max(sizes, default=0), least, taken_by, instead)
+    return remaining
+
+
+class Reached(NamedTuple):
+    """The models by size, and why others cannot be had; see `Trained`."""
+
+    models: Mapping[int, Model]
+    available: int | None = None
+    least: int | None = None
 
 
 def train_each(
     train: Callable[[int], Model | int], sizes: Sequence[int], data: TrainingData
-) -> tuple[dict[int, Model], int | None]:
+) -> Reached:
     """Train anew for each size, from the smallest on, until one is out of reach.
 
-    ``train(size)`` returns the model, or how many ids the text gives where these are fewer. Returns
-    the models by size, and that number if there was one.
+    ``train(size)`` returns the model, or how many ids the text gives where these are fewer. It raises
+    `TooSmall` where more are taken; that no size is larger is that error.
     """
     models: dict[int, Model] = {}
     available: int | None = None
-    done = 0
+    least = done = 0
     for size in sorted(set(sizes)):
-        outcome = train(size) if available is None else available
-        if isinstance(outcome, int):
-            available = outcome
-        else:
-            models[size] = outcome
+        if size >= least:
+            try:
+                outcome = train(size) if available is None else available
+            except TooSmall as error:
+                least = error.least
+                if least > max(sizes):
+                    raise
+                continue
+            if isinstance(outcome, int):
+                available = outcome
+            else:
+                models[size] = outcome
         data.advance(size - done)
         done = size
-    return models, available
+    return Reached(models, available, least)
 
 
 def _check_special_token(name: object) -> None:
@@ -376,8 +384,7 @@ class BaseTrainer:
 
     def _finish(
         self,
-        models: Mapping[int, Model],
-        available: int | None,
+        reached: Reached,
         data: TrainingData,
         sizes: Sequence[int],
         why: str = "",
@@ -389,11 +396,19 @@ class BaseTrainer:
         400", such as " before no pair occurs twice"; `advice` is what a user can do besides asking
         for less, such as "lower min_frequency, ".
         """
+        models, available, least = reached
+        missing = [size for size in sizes if size not in models]
+        too_large = [size for size in missing if size >= (least or 0)]
         if not models:
             gives = "fewer" if available is None else f"{available:,}"
+            taken = (
+                f", and {least:,} are taken by the alphabet"
+                if len(missing) > len(too_large)
+                else ""
+            )
             raise TrainingError(
-                f"cannot reach {min(sizes):,} tokens.",
-                f"Found: {data.corpus.name} gives {gives}{why}.",
+                f"cannot reach {min(too_large):,} tokens.",
+                f"Found: {data.corpus.name} gives {gives}{why}{taken}.",
                 f"Ask for a smaller size, {advice}or give more text.",
             )
         tokenizers = tuple(
@@ -401,7 +416,12 @@ class BaseTrainer:
             for size in sizes
             if size in models
         )
-        return Trained(tokenizers, available if len(tokenizers) < len(sizes) else None)
+        too_small = len(missing) > len(too_large)
+        return Trained(tokenizers, available if too_large else None, least if too_small else None)
+
+    def _option(self, name: str) -> str:
+        """Return an option as Python and as the command line name it."""
+        return f"{name} (-O {self.name}.{name}=VALUE)"
 
     def _tokenizer(self, name: str, model: Model) -> Tokenizer:
         return Tokenizer(name, self.pretokenizer, model)

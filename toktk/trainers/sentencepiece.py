@@ -31,11 +31,12 @@ from toktk.tokenizer import Tokenizer
 from toktk.trainers.base import (
     BaseTrainer,
     Card,
+    TooSmall,
     Trained,
     TrainingData,
     check_range,
-    check_sizes,
     library_at_work,
+    sizes_from,
     train_each,
 )
 
@@ -84,6 +85,7 @@ class _SentencePieceTrainer(BaseTrainer):
         max_token_chars: int = 16,
     ) -> None:
         super().__init__("metaspace", special_tokens)
+        self._schedule: dict[str, float] = {}  # of unigram alone
         self.character_coverage = character_coverage
         self.max_token_chars = max_token_chars
         check_range("character_coverage", character_coverage, 0.98, 1)
@@ -103,14 +105,16 @@ class _SentencePieceTrainer(BaseTrainer):
     def train(self, data: TrainingData, sizes: Sequence[int]) -> Trained:
         """See `toktk.trainers.base.Trainer`."""
         n = len(self.special_tokens)
-        check_sizes(sizes, n + 258, f"<unk>, {n} special tokens, 256 bytes and a character")
+        least = n + 258
+        words = f"<unk>, {n} special tokens, 256 bytes and a character"
+        remaining = sizes_from(sizes, least, words)
         with (
             library_at_work(self.name, "sentencepiece", max(sizes)) as child,
             tempfile.TemporaryDirectory(prefix="toktk-") as folder,
         ):
             text = _measured(child, data, Path(folder))
-            models, available = train_each(functools.partial(self._train, text), sizes, data)
-        return self._finish(models, available, data, sizes)
+            reached = train_each(functools.partial(self._train, text), remaining, data)
+        return self._finish(reached._replace(least=max(least, reached.least or 0)), data, sizes)
 
     def _train(self, text: _Text, size: int) -> Model | int:
         """See `train_each`."""
@@ -127,7 +131,7 @@ class _SentencePieceTrainer(BaseTrainer):
             raise TrainingError(
                 f"cannot train {size:,} tokens on {text.data.corpus.name} with SentencePiece.",
                 f"It says: {refusal}.",
-                "Ask for more tokens, lower character_coverage, or give more text.",
+                f"Ask for more tokens, a lower {self._option('character_coverage')}, or give more text.",
             ) from refusal
 
     def _refuse_below_characters(self, text: _Text, size: int) -> None:
@@ -138,11 +142,12 @@ class _SentencePieceTrainer(BaseTrainer):
         raw = self._run(text, "char", _MANY, hard_vocab_limit=False)
         taken = SentencePieceModel(raw).vocab_size
         if size < taken:
-            raise TrainingError(
-                f"cannot train {size:,} tokens.",
-                f"Found: {taken:,} are taken by special tokens, bytes and the characters that make up "
-                f"{self.character_coverage:.2%} of {text.data.corpus.name}.",
-                f"Ask for {taken:,} or more, or lower character_coverage.",
+            raise TooSmall(
+                size,
+                taken,
+                "special tokens, bytes and the characters that make up "
+                f"{self.character_coverage:.2%} of {text.data.corpus.name}",
+                f", or a lower {self._option('character_coverage')}",
             )
 
     def _run(self, text: _Text, model_type: str, size: int, **options: Any) -> bytes:
@@ -169,6 +174,7 @@ class _SentencePieceTrainer(BaseTrainer):
             max_sentence_length=2**30,
             num_threads=_THREADS,
             minloglevel=4,
+            **self._schedule,
             **(rule or {"normalization_rule_name": "identity"}),
             **options,
         )
@@ -224,6 +230,9 @@ class SpUnigramTrainer(_SentencePieceTrainer):
         character_coverage: the share of the text's characters that become tokens of their own, the
             most frequent first; the others are spelled in bytes. 0.98 to 1.
         max_token_chars: most characters of a token, 1 to 512.
+        seed_size: most seeds.
+        shrinking_factor: share of the vocabulary that a prune keeps, 0.5 to 0.95.
+        sub_iterations: steps of expectation and maximization before each prune, 1 to 10.
     """
 
     model_type = "unigram"
@@ -243,6 +252,25 @@ class SpUnigramTrainer(_SentencePieceTrainer):
             "best path.",
         ),
     )
+
+    def __init__(
+        self,
+        special_tokens: Sequence[str] = (),
+        character_coverage: float = 0.9995,
+        max_token_chars: int = 16,
+        seed_size: int = 1_000_000,
+        shrinking_factor: float = 0.75,
+        sub_iterations: int = 2,
+    ) -> None:
+        super().__init__(special_tokens, character_coverage, max_token_chars)
+        check_range("seed_size", seed_size, 1, 2**31 - 1)
+        check_range("shrinking_factor", shrinking_factor, 0.5, 0.95)
+        check_range("sub_iterations", sub_iterations, 1, 10)
+        self._schedule = {
+            "seed_sentencepiece_size": seed_size,
+            "shrinking_factor": shrinking_factor,
+            "num_sub_iterations": sub_iterations,
+        }
 
     def _tokenizer(self, name: str, model: Model) -> Tokenizer:
         """Return a tokenizer that gives the library's ids for whole documents."""
