@@ -159,10 +159,20 @@ class TestSizes:
         with pytest.raises(TrainingError, match=r"cannot reach 60,000 tokens\.\n  Found: tested"):
             train(kind(), [60_000, 70_000])
 
-    @pytest.mark.parametrize("sizes", [[], [257], [100, 1000]])
+    @pytest.mark.parametrize("sizes", [[], [257], [100, 200]])
     def test_below_the_alphabet(self, kind, train, sizes):
         with pytest.raises(TrainingError, match="are taken by <unk>, 0 special tokens"):
             train(kind(), sizes)
+
+    def test_too_small_ones_are_left_out(self, kind, corpus_of):
+        data = data_of(corpus_of([(text, "g", 1) for text in TEXTS]))
+        trained = kind().train(data, [100, 270, 400, 50_000])
+        assert [tokenizer.vocab_size for tokenizer in trained.tokenizers] == [400]
+        assert 270 < trained.least <= 400 <= trained.available
+        assert kind().train(data, [400]).least is None
+        assert kind().train(data, [trained.least, 400]).least in (None, trained.least)
+        with pytest.raises(TrainingError, match="-O sp-"):
+            kind().train(data, [270])
 
     def test_below_the_characters(self, kind, train, capfd):
         with pytest.raises(TrainingError, match=r"make up 99\.95% of tested") as caught:
