@@ -10,7 +10,7 @@ from library_corpus import data_of, languages, training_slice
 from tokenizers import models, normalizers, pre_tokenizers, trainers
 
 from toktk.errors import TrainingError
-from toktk.models.bpe import BpeModel, byte_characters
+from toktk.models.bpe import BpeModel
 from toktk.normalizers.normalizer import Normalizer
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -108,8 +108,8 @@ def test_wordpiece_vocabularies_begin_each_other_and_hold_all_bytes_twice(train)
     assert len(made[0].encode("x" * 3000)) == 3000  # no longest word
 
 
-def vocabulary_of(kind, lines, size, normalizer=None):
-    """Return what the library learns from lines of text when it is run the ordinary way."""
+def library_of(kind, lines, size, normalizer=None):
+    """Return what the library makes of lines of text when it is run the ordinary way."""
     model, name = getattr(models, kind.kind), kind.kind.replace("BPE", "Bpe")
     unknown = {"unk_token": "[UNK]"} if kind is HfWordPieceTrainer else {}
     library = tokenizers.Tokenizer(model(**unknown))
@@ -122,7 +122,7 @@ def vocabulary_of(kind, lines, size, normalizer=None):
     options = {"vocab_size": size, "initial_alphabet": alphabet, "special_tokens": [*SPECIALS]}
     trainer = getattr(trainers, f"{name}Trainer")(show_progress=False, **options)
     library.train_from_iterator(lines, trainer)
-    return library.get_vocab()
+    return library
 
 
 def skewed():
@@ -150,21 +150,22 @@ def skewed():
 @pytest.mark.parametrize("normal_form", [None, "NFD"])
 @pytest.mark.parametrize("kind", ALL)
 def test_the_vocabulary_is_the_one_that_the_library_learns(kind, normal_form, corpus_of, tmp_path):
-    size = LEAST[kind] + 90
+    size = LEAST[kind] + (40 if kind is HfUnigramTrainer else 90)
     cut = Pretokenizer("gpt2", PATTERNS["gpt2"], normalizer=Normalizer(normal_form))
     data = data_of(corpus_of([(line, "g", 1) for line in skewed()]))
     (tokenizer,) = kind(cut, SPECIALS).train(data, [size]).tokenizers
     normalizer = getattr(normalizers, normal_form)() if normal_form else None
-    expected = vocabulary_of(kind, skewed(), size, normalizer)
+    library = library_of(kind, skewed(), size, normalizer)
+    expected = library.get_vocab()
     (path,) = [path for path in tokenizer.save(tmp_path).files if path.name == "tokenizer.json"]
     saved = tokenizers.Tokenizer.from_file(str(path))
     if kind is HfBpeTrainer:
         assert saved.get_vocab() == expected
     elif kind is HfUnigramTrainer:  # the order among equal scores is left open
         assert saved.get_vocab().keys() == expected.keys()
-    else:  # each run decides anew among equally frequent pairs, and so does the library run twice
-        learned = {name for name in expected if name.removeprefix("##") not in byte_characters()}
-        assert len(saved.get_vocab().keys() & learned) >= 0.7 * len(learned)
+    else:  # each run of the library decides anew among equally frequent pairs, to the same effect
+        counts = [sum(len(t.encode(line).ids) for line in skewed()) for t in (saved, library)]
+        assert abs(counts[0] - counts[1]) <= 0.05 * counts[1]
     saved.encode_special_tokens = True
     for line in (*skewed()[:20], "Cafe\u0301 caf\u00e9 \ufb01n \uac00"):
         assert tokenizer.encode(line) == saved.encode(line).ids
