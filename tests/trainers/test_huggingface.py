@@ -244,3 +244,11 @@ class TestSizes:
 def test_options_that_make_no_sense(make, message):
     with pytest.raises(TrainingError, match=message):
         make()
+
+
+def test_the_longest_piece_is_named_where_the_library_ends_its_process(train, monkeypatch):
+    monkeypatch.setattr(HfUnigramTrainer, "kind", "NoSuchModel")
+    with pytest.raises(TrainingError, match="with hf-unigram") as caught:
+        train(HfUnigramTrainer(), [300], ["a", "b" * 3000, "c"])
+    assert "ended with exit code 1" in str(caught.value)
+    assert "; the longest piece has 3,000 bytes, 'bbb" in str(caught.value)

@@ -178,6 +178,15 @@ class TrainingData:
                 offsets = offsets_of(lengths[~atoms])
             yield data, offsets, weights
 
+    def longest_piece(self, pretokenizer: Pretokenizer) -> str:
+        """Return the longest piece and its length, in words."""
+        table = self.pieces(pretokenizer)
+        lengths = np.diff(table.offsets)
+        if not lengths.size:
+            return "there are no pieces"
+        p = int(lengths.argmax())
+        return f"the longest piece has {lengths[p]:,} bytes, {clipped(table.piece(p))[1:]}"
+
     def advance(self, ids: int) -> None:
         """Report progress."""
         if self.progress is not None:
@@ -340,10 +349,13 @@ def _check_special_token(name: object) -> None:
 
 
 @contextlib.contextmanager
-def library_at_work(trainer: str, package: str, size: int) -> Iterator[Child]:
+def library_at_work(
+    trainer: str, package: str, size: int, suspect: Callable[[], str] | None = None
+) -> Iterator[Child]:
     """Yield a child process in which a library trains to `size`; what it fails at is an error.
 
-    The library takes the time that it needs; Ctrl-C ends it.
+    The library takes the time that it needs; Ctrl-C ends it. `suspect` says, in words, what in the text
+    may have ended its process.
 
     Raises:
         TrainingError: the library refuses it, or ends its process.
@@ -358,9 +370,10 @@ def library_at_work(trainer: str, package: str, size: int) -> Iterator[Child]:
             ) from refusal
         except ChildEnded as ended:
             said = f": {ended.complaint}" if ended.is_error else ""
+            where = f"; {suspect()}" if suspect is not None and not ended.interrupted else ""
             raise TrainingError(
                 f"cannot train {size:,} tokens with {trainer}.",
-                f"Found: {package} {version(package)} {ended.how}{said}.",
+                f"Found: {package} {version(package)} {ended.how}{said}{where}.",
                 "Ask for fewer tokens, give less text, or leave this trainer out.",
             ) from ended
 

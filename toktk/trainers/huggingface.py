@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -52,7 +53,8 @@ class _HfTrainer(BaseTrainer):
         """Return the library's file, trained in a child process; options that are None are left out."""
         given = {name: value for name, value in options.items() if value is not None}
         given |= {"vocab_size": size, "special_tokens": list(self.special_tokens)}
-        with library_at_work(self.name, "tokenizers", size) as child:
+        suspect = functools.partial(data.longest_piece, self.pretokenizer)
+        with library_at_work(self.name, "tokenizers", size, suspect) as child:
             _, (document,) = child.ask(
                 "train",
                 stream=data.batches(self.pretokenizer.normalizer),

@@ -108,8 +108,9 @@ class _SentencePieceTrainer(BaseTrainer):
         least = n + 258
         words = f"<unk>, {n} special tokens, 256 bytes and a character"
         remaining = sizes_from(sizes, least, words)
+        suspect = functools.partial(data.longest_piece, self.pretokenizer)
         with (
-            library_at_work(self.name, "sentencepiece", max(sizes)) as child,
+            library_at_work(self.name, "sentencepiece", max(sizes), suspect) as child,
             tempfile.TemporaryDirectory(prefix="toktk-") as folder,
         ):
             text = _measured(child, data, Path(folder))
