@@ -56,11 +56,9 @@ class Run:
         tokenizers = self.document["tokenizers"]
         unwritten = [label for label, about in tokenizers.items() if about.get("folder") is None]
         if unwritten:
-            raise FormatError(
-                f"not written: {', '.join(unwritten)}.",
-                in_a_line(tokenizers[unwritten[0]]["notes"][0]),
-                "The others are complete." if len(unwritten) < len(tokenizers) else "",
-            )
+            others = ["The others are complete."] if len(unwritten) < len(tokenizers) else []
+            why = in_a_line(tokenizers[unwritten[0]]["notes"][0])
+            raise FormatError(f"not written: {', '.join(unwritten)}.", why, *others)
 
 
 def carry_out(experiment: Sweep | Bench, path: Path | None = None) -> Run:
