@@ -21,6 +21,16 @@ def size_label(size: int) -> str:
     return f"{size / 1000:g}k" if size % 100 == 0 and size >= 1000 else str(size)
 
 
+def why_unreached(available: int | None, least: int | None) -> str:
+    """Return why sizes cannot be reached, as far as that is known.
+
+    `available` is how many ids the text gives, `least` how many are taken whatever it says.
+    """
+    taken = [] if least is None else [f"{least:,} ids are taken before anything is learned"]
+    given = [] if available is None else [f"the text gives {available:,} tokens"]
+    return ", ".join((*taken, *given))
+
+
 def parse_size(text: str) -> int:
     """Return 50000 for ``50k``: k is 1000, M a million, Ki 1024, Mi 1024 * 1024.
 

@@ -93,7 +93,9 @@ class _Check(NamedTuple):
             one_each = f"one tokenizer for each of {tuple(self.sizes)}, in this order"
             raise ConformanceError(rule, one_each, f"sizes {reached}")
         if self.card.exact_size and missing:
-            _check_available(rule, missing, trained.available)
+            too_large = [size for size in missing if size >= (trained.least or 0)]
+            if too_large:
+                _check_available(rule, too_large, trained.available)
 
     def dense_ids(self, tokenizer: Tokenizer) -> None:
         size, tokens = tokenizer.vocab_size, tokenizer.model.tokens
@@ -178,7 +180,7 @@ class _Check(NamedTuple):
         try:
             self.train(weighted, self.sizes)
         except TrainingError as error:
-            if self.card.reads == "pieces":
+            if self.card.reads != "text":
                 expected = 'training on word frequencies, or a card with reads="text"'
                 raise ConformanceError("reads", expected, f"{error}") from error
             return

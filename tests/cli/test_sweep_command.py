@@ -17,6 +17,7 @@ import pytest
 from command_line import good, run
 from small_corpora import PARALLEL, write_nasty, write_parallel
 
+import toktk
 from toktk.kernels.machine_code import MachineCode
 from toktk.report.results import Results
 
@@ -243,6 +244,71 @@ def test_train_writes_tokenizers_and_measures_nothing(corpus: list[str], tmp_pat
     assert "nothing was computed" in again.stderr
     assert run("train", *corpus, "-s", "300").exit_code == 2
     assert run("train", *corpus, "-o", folder).exit_code == 2
+
+
+def test_train_refuses_what_no_file_can_hold_before_it_trains(
+    corpus: list[str], tmp_path: Path
+) -> None:
+    grouped = r"\d{1,3}(?=(?:\d{3})*(?!\d))|\D+"
+    command = [*corpus, "--pattern", grouped, "-s", "300", "-o", tmp_path / "run", "-q"]
+    for trainer in ("bpe", "unigram", "hf-bpe"):
+        result = run("train", *command, "-t", trainer)
+        assert result.exit_code == 1
+        assert "cannot export the split pattern" in result.stderr
+        assert not list(tmp_path.glob("run/*"))
+    good("sweep", *command, "-t", "bpe")  # which measures
+
+
+def test_train_ends_with_an_error_where_a_tokenizer_has_no_file(
+    corpus: list[str], tmp_path: Path
+) -> None:
+    special = [
+        "--special",
+        "a",
+        "-q",
+    ]  # an ordinary token as well, which one dictionary cannot hold
+    result = run("train", *corpus, *special, "-s", "300", "-o", tmp_path / "run")
+    assert result.exit_code == 1
+    assert "not written: bpe-300." in result.stderr
+    assert document(tmp_path / "run")["tokenizers"]["bpe-300"]["folder"] is None
+    again = run("train", *corpus, *special, "-s", "300", "-o", tmp_path / "run")
+    assert (again.exit_code, again.stderr) == (1, result.stderr)
+
+
+def test_options_of_one_trainer_are_part_of_the_run(corpus: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    command = ["train", *corpus, "-s", "300", "-o", folder]
+    good(*command, "-O", "bpe.max_token_length=3")
+    longest = document(folder)["options"]["trainer_options"]
+    assert longest == {"bpe": {"max_token_length": "3"}}
+    tokens = toktk.load(str(folder / "tokenizers" / "bpe-300")).model.tokens
+    assert max(map(len, tokens)) == 3
+    assert "holds another run" in run(*command, "-O", "bpe.max_token_length=2").stderr
+    assert "no such option" in run(*command, "-O", "bpe.longest=2").stderr
+    assert "the trainers are bpe" in run(*command, "-O", "unigram.seed_size=9").stderr
+    assert run(*command, "-O", "bpe=2").exit_code == 2
+    listed = good("ls", "trainers", "-f", "json").stdout
+    assert "character_coverage=0.9995" in json.loads(listed)[1]["options"]
+
+
+def test_sizes_too_small_are_left_out_and_named(corpus: list[str], tmp_path: Path) -> None:
+    sizes = ["-s", "100,300,900k", "-o", tmp_path / "run"]
+    result = good("train", *corpus, *sizes)
+    line = r"bpe does not reach 100, 900k: 256 ids are taken before anything is learned, the text gives"
+    assert re.search(line, result.stderr)
+    assert list(document(tmp_path / "run")["tokenizers"]) == ["bpe-300"]
+
+
+def test_a_normal_form_is_trained_written_and_measured(tmp_path: Path) -> None:
+    path = tmp_path / "forms.txt"
+    lines = [f"un cafe\u0301 et {n} caf\u00e9 au lait\n" for n in range(200)]
+    path.write_text("".join(lines), encoding="utf-8")
+    command = ["-c", path, "-s", "270", "-o", tmp_path / "run", "--normalize", "nfc"]
+    good("sweep", *command, "-t", "bpe", "-t", "unigram")
+    written = json.loads((tmp_path / "run/tokenizers/bpe-270/tokenizer.json").read_text("utf-8"))
+    assert written["normalizer"] == {"type": "NFC"}
+    refused = run("sweep", *command, "-t", "bpe", "-t", "sp-bpe")
+    assert "takes no normal form" in refused.stderr
 
 
 # Stopped half-way, as another process sees it -----------------------------------------------------

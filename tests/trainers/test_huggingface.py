@@ -7,9 +7,13 @@ import numpy as np
 import pytest
 import tokenizers
 from library_corpus import data_of, languages, training_slice
+from tokenizers import models, normalizers, pre_tokenizers, trainers
 
 from toktk.errors import TrainingError
 from toktk.models.bpe import BpeModel
+from toktk.normalizers.normalizer import Normalizer
+from toktk.pretokenizers.patterns import PATTERNS
+from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.testing import _default_documents
 from toktk.trainers import huggingface
 from toktk.trainers.bpe import BpeTrainer
@@ -17,6 +21,7 @@ from toktk.trainers.huggingface import HfBpeTrainer, HfUnigramTrainer, HfWordPie
 
 SPECIALS = ("<|endoftext|>", "<|pad|>")
 SIZES = {HfBpeTrainer: 3000, HfUnigramTrainer: 2000, HfWordPieceTrainer: 3000}
+LEAST = {HfBpeTrainer: 256, HfUnigramTrainer: 257, HfWordPieceTrainer: 512}
 ALL = list(SIZES)
 TEXTS = [text for text, _ in _default_documents()]
 
@@ -103,6 +108,69 @@ def test_wordpiece_vocabularies_begin_each_other_and_hold_all_bytes_twice(train)
     assert len(made[0].encode("x" * 3000)) == 3000  # no longest word
 
 
+def library_of(kind, lines, size, normalizer=None):
+    """Return what the library makes of lines of text when it is run the ordinary way."""
+    model, name = getattr(models, kind.kind), kind.kind.replace("BPE", "Bpe")
+    unknown = {"unk_token": "[UNK]"} if kind is HfWordPieceTrainer else {}
+    library = tokenizers.Tokenizer(model(**unknown))
+    by_byte = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    cut = pre_tokenizers.Split(tokenizers.Regex(PATTERNS["gpt2"]), "isolated")
+    library.pre_tokenizer = pre_tokenizers.Sequence([cut, by_byte])
+    if normalizer is not None:
+        library.normalizer = normalizer
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    options = {"vocab_size": size, "initial_alphabet": alphabet, "special_tokens": [*SPECIALS]}
+    trainer = getattr(trainers, f"{name}Trainer")(show_progress=False, **options)
+    library.train_from_iterator(lines, trainer)
+    return library
+
+
+def skewed():
+    """Return lines in which a few words are as frequent as all others together; some in two forms."""
+    stems = [
+        "token",
+        "train",
+        "merg",
+        "piec",
+        "count",
+        "text",
+        "byte",
+        "word",
+        "caf\u00e9",
+        "cafe\u0301",
+    ]
+    words = [a + b for a in stems for b in ("", "s", "ing", "ed", "er", "-like", "ization")]
+    places = [
+        [(i * k * k + k) % len(words) // (1 + (i + k) % 9) for k in range(3, 20)]
+        for i in range(300)
+    ]
+    return [" ".join(words[place] for place in row) for row in places]
+
+
+@pytest.mark.parametrize("normal_form", [None, "NFD"])
+@pytest.mark.parametrize("kind", ALL)
+def test_the_vocabulary_is_the_one_that_the_library_learns(kind, normal_form, corpus_of, tmp_path):
+    size = LEAST[kind] + (40 if kind is HfUnigramTrainer else 90)
+    cut = Pretokenizer("gpt2", PATTERNS["gpt2"], normalizer=Normalizer(normal_form))
+    data = data_of(corpus_of([(line, "g", 1) for line in skewed()]))
+    (tokenizer,) = kind(cut, SPECIALS).train(data, [size]).tokenizers
+    normalizer = getattr(normalizers, normal_form)() if normal_form else None
+    library = library_of(kind, skewed(), size, normalizer)
+    expected = library.get_vocab()
+    (path,) = [path for path in tokenizer.save(tmp_path).files if path.name == "tokenizer.json"]
+    saved = tokenizers.Tokenizer.from_file(str(path))
+    if kind is HfBpeTrainer:
+        assert saved.get_vocab() == expected
+    elif kind is HfUnigramTrainer:  # the order among equal scores is left open
+        assert saved.get_vocab().keys() == expected.keys()
+    else:  # each run of the library decides anew among equally frequent pairs, to the same effect
+        counts = [sum(len(t.encode(line).ids) for line in skewed()) for t in (saved, library)]
+        assert abs(counts[0] - counts[1]) <= 0.05 * counts[1]
+    saved.encode_special_tokens = True
+    for line in (*skewed()[:20], "Cafe\u0301 caf\u00e9 \ufb01n \uac00"):
+        assert tokenizer.encode(line) == saved.encode(line).ids
+
+
 def test_unigram_ids_are_the_librarys_order(train, fitted):
     (tokenizer,), _ = train(HfUnigramTrainer(special_tokens=SPECIALS), [400])
     vocab = fitted[-1]["model"]["vocab"]
@@ -118,11 +186,17 @@ class TestSizes:
         assert [tokenizer.vocab_size for tokenizer in made] == [600, 560]
         assert 600 <= available < 50_000
 
+    def test_too_small_ones_are_left_out(self, kind, corpus_of):
+        data = data_of(corpus_of([(text, "g", 1) for text in TEXTS]))
+        trained = kind().train(data, [100, 560])
+        assert [tokenizer.vocab_size for tokenizer in trained.tokenizers] == [560]
+        assert (trained.least, trained.available) == (LEAST[kind], None)
+
     def test_none_can_be_reached(self, kind, train):
         with pytest.raises(TrainingError, match=r"cannot reach 60,000 tokens\.\n  Found: tested"):
             train(kind(), [60_000, 70_000])
 
-    @pytest.mark.parametrize("sizes", [[], [256], [100, 1000]])
+    @pytest.mark.parametrize("sizes", [[], [256], [100, 200]])
     def test_below_the_alphabet(self, kind, train, sizes):
         if kind is HfBpeTrainer and sizes == [256]:
             assert train(kind(), sizes)[0][0].vocab_size == 256
@@ -170,3 +244,11 @@ class TestSizes:
 def test_options_that_make_no_sense(make, message):
     with pytest.raises(TrainingError, match=message):
         make()
+
+
+def test_the_longest_piece_is_named_where_the_library_ends_its_process(train, monkeypatch):
+    monkeypatch.setattr(HfUnigramTrainer, "kind", "NoSuchModel")
+    with pytest.raises(TrainingError, match="with hf-unigram") as caught:
+        train(HfUnigramTrainer(), [300], ["a", "b" * 3000, "c"])
+    assert "ended with exit code 1" in str(caught.value)
+    assert "; the longest piece has 3,000 bytes, 'bbb" in str(caught.value)

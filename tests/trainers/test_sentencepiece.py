@@ -1,6 +1,7 @@
-"""SentencePiece's trainers inside toktk: the library's own results, from piece counts."""
+"""SentencePiece's trainers inside toktk: the library's own results, from documents and weights."""
 
 import contextlib
+import io
 
 import pytest
 import sentencepiece
@@ -17,8 +18,9 @@ TEXTS = [text for text, _ in _default_documents()]
 
 @pytest.fixture
 def train(corpus_of):
-    def run(trainer, sizes, texts=TEXTS, weight=1):
-        data = data_of(corpus_of([(text, "g", weight) for text in texts]))
+    def run(trainer, sizes, texts=TEXTS, weights=1):
+        weights = [weights] * len(texts) if isinstance(weights, int) else weights
+        data = data_of(corpus_of([(t, "g", w) for t, w in zip(texts, weights, strict=True)]))
         trained = trainer.train(data, sizes)
         return trained.tokenizers, trained.available
 
@@ -48,21 +50,76 @@ def test_nasty_texts_round_trip(kind, train, nasty_texts):
         assert 0 not in ids  # <unk> is never used
 
 
-@pytest.mark.parametrize("kind", ALL)
-def test_a_count_is_as_good_as_so_many_documents(kind, train):
-    weighted, _ = train(kind(), [330], TEXTS[:20], weight=3)
-    repeated, _ = train(kind(), [330], TEXTS[:20] * 3)
-    assert weighted[0].signature == repeated[0].signature
+def library(kind, lines, size, **options):
+    """Return what the library learns from lines of text when it is run the ordinary way."""
+    file = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.Train(
+        sentence_iterator=iter(lines),
+        model_writer=file,
+        model_type=kind.model_type,
+        vocab_size=size,
+        byte_fallback=True,
+        bos_id=-1,
+        eos_id=-1,
+        normalization_rule_name="identity",
+        add_dummy_prefix=False,
+        remove_extra_whitespaces=False,
+        split_by_unicode_script=False,
+        split_by_number=False,
+        max_sentence_length=2**30,
+        num_threads=16,
+        minloglevel=4,
+        **options,
+    )
+    return pieces_of(model_proto=file.getvalue())
+
+
+def pieces_of(**file):
+    model = sentencepiece.SentencePieceProcessor(**file)
+    return [(model.IdToPiece(i), model.GetScore(i)) for i in range(model.GetPieceSize())]
+
+
+def written(tokenizer, folder):
+    (path,) = tokenizer.save(folder).files
+    return pieces_of(model_file=str(path))
+
+
+def skewed(n=400):
+    """Return lines in which a few words are as frequent as all others together, and tabs."""
+    stems = ["token", "train", "merge", "piece", "count", "text", "byte", "word"]
+    ends = ["", "s", "ing", "ed", "er", "\tthe", "-like", "ization"]
+    words = [a + b for a in stems for b in ends]
+    return [
+        " ".join(words[(i * k * k + k) % len(words) // (1 + (i + k) % 9)] for k in range(3, 20))
+        for i in range(n)
+    ]
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_order_of_documents_does_not_matter(kind, train):
-    (one,), (other,) = (train(kind(), [400], texts)[0] for texts in (TEXTS, TEXTS[::-1]))
+@pytest.mark.parametrize("size", [340, 390])
+def test_pieces_and_scores_are_those_that_the_library_learns_from_the_text(
+    kind, size, train, real_texts, tmp_path
+):
+    for lines in (skewed(), [" ".join(text.split("\n")) for text in real_texts["en"][:80]]):
+        (tokenizer,), _ = train(kind(), [size], lines)
+        assert written(tokenizer, tmp_path) == library(kind, lines, size)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_weight_is_as_good_as_so_many_documents_in_a_row(kind, train, tmp_path):
+    lines, weights = skewed(100), [1 + i % 5 for i in range(100)]
+    (weighted,), _ = train(kind(), [330], lines, weights)
+    repeated = [line for line, n in zip(lines, weights, strict=True) for _ in range(n)]
+    assert written(weighted, tmp_path) == library(kind, repeated, 330)
+
+
+def test_order_of_documents_does_not_matter_to_bpe(train):
+    (one,), (other,) = (train(SpBpeTrainer(), [400], texts)[0] for texts in (TEXTS, TEXTS[::-1]))
     assert one.signature == other.signature
 
 
 @pytest.mark.parametrize("kind", ALL)
-@pytest.mark.parametrize("character", ["\t", "\0", "\x1f", "\u2581", "\u2585"])
+@pytest.mark.parametrize("character", ["\0", "\x1f", "\U00100009", "\u2581", "\u2585"])
 def test_what_the_input_cannot_carry_is_left_out_of_the_training(kind, character, train):
     texts = [f"{text} left{character}right" for text in TEXTS]
     (tokenizer,), _ = train(kind(), [600], texts)
@@ -75,7 +132,7 @@ def test_what_the_input_cannot_carry_is_left_out_of_the_training(kind, character
 
 
 @pytest.mark.parametrize("kind", ALL)
-@pytest.mark.parametrize("character", ["\n", "\r", "\x85", "\u2028", "\x0b"])
+@pytest.mark.parametrize("character", ["\n", "\r", "\t", "\x85", "\u2028", "\x0b"])
 def test_line_ends_are_text_like_any_other(kind, character, train):
     (tokenizer,), _ = train(kind(), [600], [f"{text} left{character}right" for text in TEXTS])
     assert character.encode() in tokenizer.model.tokens
@@ -102,10 +159,20 @@ class TestSizes:
         with pytest.raises(TrainingError, match=r"cannot reach 60,000 tokens\.\n  Found: tested"):
             train(kind(), [60_000, 70_000])
 
-    @pytest.mark.parametrize("sizes", [[], [257], [100, 1000]])
+    @pytest.mark.parametrize("sizes", [[], [257], [100, 200]])
     def test_below_the_alphabet(self, kind, train, sizes):
         with pytest.raises(TrainingError, match="are taken by <unk>, 0 special tokens"):
             train(kind(), sizes)
+
+    def test_too_small_ones_are_left_out(self, kind, corpus_of):
+        data = data_of(corpus_of([(text, "g", 1) for text in TEXTS]))
+        trained = kind().train(data, [100, 270, 400, 50_000])
+        assert [tokenizer.vocab_size for tokenizer in trained.tokenizers] == [400]
+        assert 270 < trained.least <= 400 <= trained.available
+        assert kind().train(data, [400]).least is None
+        assert kind().train(data, [trained.least, 400]).least in (None, trained.least)
+        with pytest.raises(TrainingError, match="-O sp-"):
+            kind().train(data, [270])
 
     def test_below_the_characters(self, kind, train, capfd):
         with pytest.raises(TrainingError, match=r"make up 99\.95% of tested") as caught:
@@ -118,7 +185,9 @@ class TestSizes:
         kind().train(data_of(corpus_of([(t, "g", 1) for t in TEXTS]), steps.append), [400, 330])
         assert sum(steps) == 400
 
-    @pytest.mark.parametrize("texts", [["\U00010000" * 40], ["a"], ["", "b" * 3000], ["\t"], [" "]])
+    @pytest.mark.parametrize(
+        "texts", [["\U00010000" * 40], ["a"], ["", "b" * 3000], ["\0"], ["\t"], [" "]]
+    )
     def test_text_of_one_document_or_one_letter(self, kind, texts, train):
         with contextlib.suppress(TrainingError):
             made, _ = train(kind(), [260], texts)

@@ -34,11 +34,18 @@ def command(kind: str, format: str, output: Path | None) -> None:
         emit_rows(columns, rows, format, output)
         return
     # A table has no room for sentences: they follow it.
-    at = columns.index("notes")
-    heads = [_TWO_LINES.get(column, column) for column in (*columns[:at], *columns[at + 1 :])]
-    notes = "".join(f"{visible(row[0])}: {visible(row[at])}\n" for row in rows if row[at])
-    cells = [(*row[:at], *row[at + 1 :]) for row in rows]
-    emit_rows(heads, cells, format, output, below=f"\n{notes}" if notes else "")
+    at = columns.index("options")  # and notes
+    heads = [_TWO_LINES.get(column, column) for column in (*columns[:at], *columns[at + 2 :])]
+    cells = [(*row[:at], *row[at + 2 :]) for row in rows]
+    options = _below(rows, at, "Options, each set by -O TRAINER.NAME=VALUE")
+    notes = _below(rows, at + 1, "Notes")
+    emit_rows(heads, cells, format, output, below=options + notes)
+
+
+def _below(rows: list[Row], at: int, title: str) -> str:
+    """Return the cells of a column as lines that follow a table."""
+    lines = "".join(f"{visible(row[0])}: {visible(row[at])}\n" for row in rows if row[at])
+    return f"\n{title}\n{lines}" if lines else ""
 
 
 _TWO_LINES = {
@@ -75,11 +82,20 @@ def _first_line(target: Any) -> str:
 
 def _trainer(target: Any) -> Row:
     from toktk.trainers.base import card_of
+    from toktk.trainers.options import written_options
 
     card = card_of(target)
+    options = ", ".join(written_options(target))
     claims = (card.exact_size, card.deterministic, card.shared)
     yes_or_no = ("yes" if claim else "no" for claim in claims)
-    return (_first_line(target), card.reads, card.pretokenizer, *yes_or_no, " ".join(card.notes))
+    return (
+        _first_line(target),
+        card.reads,
+        card.pretokenizer,
+        *yes_or_no,
+        options,
+        " ".join(card.notes),
+    )
 
 
 def _what(target: Any) -> Row:
@@ -91,7 +107,7 @@ def _metric(target: Any) -> Row:
 
 
 _CLAIMS = ("exact size", "deterministic", "one training")  # one training for all sizes
-_CARD = ("what", "reads", "pretokenizer", *_CLAIMS, "notes")
+_CARD = ("what", "reads", "pretokenizer", *_CLAIMS, "options", "notes")
 _PATTERNS = ("pretokenizers.patterns", "PRETOKENIZERS")
 # Kind -> module and name of its registry, columns between name and origin, and what fills them.
 _KINDS: dict[str, tuple[str, str, Row, Callable[[Any], Row]]] = {

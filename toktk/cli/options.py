@@ -271,26 +271,70 @@ def _parameters(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-training_options = gathered(
-    "parameters",
-    _parameters,
-    click.option(
-        "--min-frequency", type=click.IntRange(min=0), help="Merge no pair that occurs less often."
+def _options_of(values: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return {trainer: {option: text}} of ``TRAINER.NAME=VALUE``."""
+    options: dict[str, dict[str, str]] = {}
+    for value in values:
+        where, equals, text = value.partition("=")
+        trainer, dot, name = where.rpartition(".")
+        if not (equals and dot and trainer and name):
+            raise ValueError(
+                f"{value!r:.80} is not TRAINER.NAME=VALUE, as in unigram.seed_size=500000."
+            )
+        options.setdefault(trainer, {})[name] = text
+    return options
+
+
+_trainer_options = click.option(
+    "-O",
+    "--option",
+    "trainer_options",
+    multiple=True,
+    callback=parsed(_options_of),
+    metavar="TRAINER.NAME=VALUE",
+    help="An option of one trainer alone: `toktk ls trainers`. Repeatable.",
+)
+
+training_options = stacked(
+    gathered(
+        "parameters",
+        _parameters,
+        click.option(
+            "--min-frequency",
+            type=click.IntRange(min=0),
+            help="Merge no pair that occurs less often.",
+        ),
+        click.option(
+            "--max-token-length", type=click.IntRange(min=1), help="Most bytes of a token."
+        ),
+        click.option(
+            "--pair-score",
+            "score",
+            metavar="NAME",
+            help="What BPE merges first: `toktk ls pair-scores`.  [default: count]",
+        ),
+        click.option(
+            "--special",
+            "special_tokens",
+            multiple=True,
+            metavar="TOKEN",
+            help="A special token; takes one of the ids. Repeatable.",
+        ),
     ),
-    click.option("--max-token-length", type=click.IntRange(min=1), help="Most bytes of a token."),
     click.option(
-        "--pair-score",
-        "score",
-        metavar="NAME",
-        help="What BPE merges first: `toktk ls pair-scores`.  [default: count]",
+        "--split-special/--no-split-special",
+        default=True,
+        show_default=True,
+        help="Cut the text at special tokens before training: nothing is learned from them or across them.",
     ),
     click.option(
-        "--special",
-        "special_tokens",
-        multiple=True,
-        metavar="TOKEN",
-        help="A special token; takes one of the ids. Repeatable.",
+        "--normalize",
+        "normal_form",
+        type=click.Choice(("nfc", "nfd", "nfkc", "nfkd")),
+        callback=parsed(lambda form: form and form.upper()),
+        help="Put text into this Unicode normal form, in training and in tokenizer.json.",
     ),
+    _trainer_options,
 )
 
 

@@ -42,9 +42,12 @@ class RunOptions:
         from toktk.lab.sweep import Sweep
 
         plan |= {"seed": self.seed, "jobs": self.jobs, "force": self.force}
-        run = self.carry_out(Sweep(SweepPlan(training, evaluation, **plan)))
+        sweep = Sweep(SweepPlan(training, evaluation, **plan))
+        run = self.carry_out(sweep)
         self.show(run)
         self.close(run)
+        if sweep.plan.must_write:
+            run.refuse_unwritten()
 
     def carry_out(self, experiment: Sweep | Bench) -> Run:
         """Carry out an experiment, with progress bars unless quiet."""

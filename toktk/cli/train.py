@@ -63,7 +63,7 @@ def command(
             f"Found: {', '.join(pretokenizer.name for pretokenizer in pretokenizers)}.",
             "Use toktk sweep to train with several.",
         )
-    plan |= {"trainers": (trainer,), "pretokenizers": pretokenizers}
+    plan |= {"trainers": (trainer,), "pretokenizers": pretokenizers, "must_write": True}
     corpus = load_corpus(specs, reader)
     if temperature is not None:
         corpus = corpus.balanced(temperature)

@@ -175,7 +175,10 @@ def save(name: str, pretokenizer: Pretokenizer, model: Model, folder: Path) -> S
     if isinstance(model, UnigramModel) and model.single:
         paths = [proto]
         notes.append("no tokenizer.json: there, sums of scores are float64, not float32.")
-    if isinstance(model, BpeModel):
+    form = pretokenizer.normalizer.form
+    if isinstance(model, BpeModel) and form is not None:
+        notes.append(f"no .tiktoken: it has no place for a normalizer, and this one is {form}.")
+    elif isinstance(model, BpeModel):
         paths.append(ranks)
     files: list[Path] = []
     refused: list[FormatError] = []

@@ -30,6 +30,7 @@ them by bytes. So of each such name at least one character must be a token.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ from toktk.models.bpe import BpeModel, byte_characters
 from toktk.models.greedy import GreedyModel
 from toktk.models.model import Model
 from toktk.models.unigram import UNKNOWN_PENALTY, UnigramModel
+from toktk.normalizers.normalizer import IDENTITY, Normalizer
 from toktk.paths import atomic_write
 from toktk.pretokenizers.export import exported_pattern, table_notes
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -80,6 +82,9 @@ def write_tokenizer_json(pretokenizer: Pretokenizer, model: Model, path: Path) -
 
 def _document(pretokenizer: Pretokenizer, model: Model) -> dict[str, Any]:
     check_special_tokens(model.special_tokens)
+    form = pretokenizer.normalizer.form
+    if pretokenizer.normalizer == Normalizer(form):
+        pretokenizer = replace(pretokenizer, normalizer=IDENTITY)  # the file has a place for it
     split = {"Regex": exported_pattern(pretokenizer)}
     steps: list[dict[str, Any]] = [
         {"type": "Split", "pattern": split, "behavior": "Isolated", "invert": False}
@@ -109,7 +114,7 @@ def _document(pretokenizer: Pretokenizer, model: Model) -> dict[str, Any]:
             {"id": i, "content": name, **flags, "special": True}
             for i, name in enumerate(model.special_tokens)
         ],
-        "normalizer": None,
+        "normalizer": form and {"type": form},
         "pre_tokenizer": {"type": "Sequence", "pretokenizers": steps},
         "post_processor": None,
         "decoder": decoder,

@@ -10,18 +10,20 @@ from typing import Any
 
 from toktk.cache import code_digest
 from toktk.corpus import Corpus
-from toktk.errors import FormatError, PluginError, ToktkError, TrainingError
+from toktk.errors import FormatError, PluginError, ToktkError, TrainingError, did_you_mean
 from toktk.loading.spec import parse_spec
 from toktk.metrics import METRICS
 from toktk.metrics.base import Metric
 from toktk.models.inference import INFERENCE, Inference, cannot_run
 from toktk.names import alike, file_name, trouble_with
+from toktk.normalizers.normalizer import IDENTITY, Form
 from toktk.pretokenizers.patterns import DEFAULT_PRETOKENIZER
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.registry import OWN, Registry, guarded, package_of
 from toktk.sizes import size_label
 from toktk.trainers import DEFAULT_TRAINERS, TRAINERS
-from toktk.trainers.base import card_of, check_whole, options_of, versions_of
+from toktk.trainers.base import card_of, check_whole, versions_of
+from toktk.trainers.options import option_value, options_of
 from toktk.trainers.pair_scores import PAIR_SCORES
 
 
@@ -79,6 +81,7 @@ class Family:
         label: what tables call it; with a size appended, a tokenizer.
         name, origin, build: the trainer's name, where it comes from, and what makes it.
         pretokenizer, given: its parameters; no pretokenizer where it takes none.
+        split_at: special tokens at which the text is cut before training.
         inference, method: how the vocabularies are run; "own" and None: as trained. Not part of
             `key`, for the methods share a training.
     """
@@ -89,6 +92,7 @@ class Family:
     build: Callable[..., Any]
     pretokenizer: Pretokenizer | None
     given: Mapping[str, Any]
+    split_at: tuple[str, ...] = ()
     inference: str = "own"
     method: Inference | None = None
 
@@ -114,6 +118,16 @@ class Family:
                 "Leave the trainer or the inference method out, or sweep them apart.",
             )
 
+    def check_pattern(self) -> None:
+        """Raise FormatError if no file can hold the split pattern of what the trainer makes."""
+        from toktk.pretokenizers.export import exported_pattern
+
+        card = card_of(self.build)
+        # The models of another kind may be written by code of their own.
+        is_own = card.model in ("bpe", "unigram") or card.pretokenizer == "exportable"
+        if is_own and self.pretokenizer is not None:
+            exported_pattern(replace(self.pretokenizer, normalizer=IDENTITY))
+
     def key(self) -> dict[str, Any]:
         """Return what determines the trainer, JSON-able."""
         cut, score = self.pretokenizer, self.given.get("score", "")
@@ -125,6 +139,7 @@ class Family:
             "packages": versions_of(self.build),
             "pretokenizer": None if cut is None else [cut.signature, cut.pattern],
             "given": dict(self.given),
+            "split_at": self.split_at,
             "pair_score": []
             if origin == OWN
             else [origin, code_digest(PAIR_SCORES.package(score))],
@@ -141,8 +156,14 @@ class SweepPlan:
         trainers: names known to `toktk.trainers.TRAINERS`.
         pretokenizers: for those trainers that take one, which one at least must; none means o200k.
         parameters: further parameters of the trainers, by name, only those that were asked for.
+        trainer_options: further parameters by trainer and name, as text that is read by their types.
+        split_special: documents are cut at the special tokens that stand in them before anything is
+            learned; without, special tokens are text to the trainers.
+        normal_form: the text is put into it before it is cut, and by every tokenizer; None: as it is.
         inference: names known to `toktk.models.inference.INFERENCE`; every vocabulary is run by
             each. None means "own", as its trainer made it.
+        must_write: a tokenizer that no file can hold is an error, before the training where the pattern
+            tells. Without, it has figures all the same.
         seed: given to trainers that take one.
         jobs: threads; they change no result.
         force: compute everything anew.
@@ -154,8 +175,12 @@ class SweepPlan:
     trainers: tuple[str, ...] = DEFAULT_TRAINERS
     pretokenizers: tuple[Pretokenizer, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    trainer_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    split_special: bool = True
+    normal_form: Form | None = None
     inference: tuple[str, ...] = ()
     measures: Measures = field(default_factory=Measures)
+    must_write: bool = False
     seed: int = 0
     jobs: int = 1
     force: bool = False
@@ -197,6 +222,12 @@ class SweepPlan:
 
     def _trained(self, trainers: Mapping[str, Any]) -> Iterator[Family]:
         """Yield the families as they are trained, each to be run by every inference method."""
+        if absent := [name for name in self.trainer_options if name not in self.trainers]:
+            raise TrainingError(
+                f"cannot set options of {absent[0]!r:.80}{did_you_mean(absent[0], self.trainers)}.",
+                f"Found: the trainers are {', '.join(self.trainers)}.",
+                f"Name it with -t {absent[0]}, or leave its options out.",
+            )
         options = {name: options_of(trainer) for name, trainer in trainers.items()}
         # A pretokenizer must mean something to one of the trainers; the others go without.
         some_cut = any("pretokenizer" in names or more for names, more in options.values())
@@ -207,15 +238,22 @@ class SweepPlan:
             if unknown:
                 raise _not_taken(name, unknown, takes)
             seed = {"seed": self.seed} if "seed" in takes else {}
-            given = {**self.parameters, **seed}
             build, origin = trainers[name], TRAINERS.names()[name]
+            texts = self.trainer_options.get(name, {})
+            own = {option: option_value(name, build, option, texts[option]) for option in texts}
+            given = {**self.parameters, **seed, **own}
+            split_at = tuple(given.get("special_tokens") or ()) if self.split_special else ()
             if "pretokenizer" not in takes and not (takes_any and self.pretokenizers):
-                yield Family(file_name(name), name, origin, build, None, given)
+                if self.normal_form is not None:
+                    raise _not_taken(name, ["normal form"], takes)
+                yield Family(file_name(name), name, origin, build, None, given, split_at)
                 continue
             cuts = self.pretokenizers or (Pretokenizer.of(DEFAULT_PRETOKENIZER),)
             for cut in cuts:
                 label = file_name(name if len(cuts) == 1 else f"{name}-{cut.name}")
-                yield Family(label, name, origin, build, cut, given)
+                if self.normal_form is not None:
+                    cut = replace(cut, normalizer=replace(cut.normalizer, form=self.normal_form))
+                yield Family(label, name, origin, build, cut, given, split_at)
 
     def check(self) -> None:
         """Raise a ToktkError for what can be found wrong without reading text."""
@@ -229,6 +267,8 @@ class SweepPlan:
         self._check_labels()
         for family in self.families:
             family.check_inference()
+            if self.must_write:
+                family.check_pattern()
         if self.evaluation is not None:
             self.measures.check()
 
@@ -258,6 +298,9 @@ class SweepPlan:
             "pretokenizers": [None if cut is None else cut.signature for cut in cuts],
             "sizes": list(self.sizes),
             "parameters": dict(self.parameters),
+            "trainer_options": {name: dict(own) for name, own in self.trainer_options.items()},
+            "split_special": self.split_special,
+            "normal_form": self.normal_form,
             "pair_score": PAIR_SCORES.names().get(self.parameters.get("score", "")),
             "inference": {name: INFERENCE.names()[name] for name in self.inference},
             **self.measures.describe(),
@@ -276,8 +319,11 @@ def _not_taken(name: str, unknown: Sequence[str], takes: Sequence[str]) -> Train
 
     # SentencePiece's trainers cut at their own spaces; a plug-in may cut as it likes.
     metaspace = card_of(TRAINERS.load(name)).pretokenizer == "metaspace"
-    spaces = "pretokenizer" in unknown and metaspace
-    why = ["It cuts text at spaces alone, whatever the pattern."] if spaces else []
+    why = []
+    if metaspace and "pretokenizer" in unknown:
+        why = ["It cuts text at spaces alone, whatever the pattern."]
+    if metaspace and "normal form" in unknown:
+        why = ["Its files hold rules of SentencePiece's own."]
     return TrainingError(
         f"the trainer {name!r} takes no {' and no '.join(words(unknown))}.",
         *why,

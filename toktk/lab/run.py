@@ -51,6 +51,15 @@ class Run:
     reused: bool = False
     trouble: StorageError | None = None
 
+    def refuse_unwritten(self) -> None:
+        """Raise FormatError if a tokenizer of the run has no file."""
+        tokenizers = self.document["tokenizers"]
+        unwritten = [label for label, about in tokenizers.items() if about.get("folder") is None]
+        if unwritten:
+            others = ["The others are complete."] if len(unwritten) < len(tokenizers) else []
+            why = in_a_line(tokenizers[unwritten[0]]["notes"][0])
+            raise FormatError(f"not written: {', '.join(unwritten)}.", why, *others)
+
 
 def carry_out(experiment: Sweep | Bench, path: Path | None = None) -> Run:
     """Return the run of an experiment: the one that its directory holds, or else do it and write it.

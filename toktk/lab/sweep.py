@@ -111,8 +111,8 @@ class Sweep:
                 }
             missing, line = training.unreached(family.label, plan.sizes)
             if missing:
-                about = {"family": family.label, "sizes": missing, "available": training.available}
-                unreached.append(about)
+                why = {"available": training.available, "least": training.least}
+                unreached.append({"family": family.label, "sizes": missing, **why})
                 meter.remark(line)
         if not trained:
             raise without_figures("no trainer can do this.", failed)

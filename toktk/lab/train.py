@@ -18,10 +18,11 @@ from toktk.lab.plan import Family, SweepPlan
 from toktk.models.bpe import BpeModel
 from toktk.models.inference import Inference
 from toktk.models.model import Model, is_storable, model_from_arrays
+from toktk.normalizers.normalizer import Form
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.registry import guarded
 from toktk.runtime import usable_cores
-from toktk.sizes import size_label
+from toktk.sizes import size_label, why_unreached
 from toktk.tokenizer import Tokenizer
 from toktk.trainers.base import Trained, TrainingData
 
@@ -35,6 +36,8 @@ def train(
     sizes: Sequence[int],
     *,
     pretokenizer: str | Pretokenizer | None = None,
+    normal_form: Form | None = None,
+    split_special: bool = True,
     seed: int = 0,
     jobs: int | None = None,
     **parameters: Any,
@@ -48,6 +51,8 @@ def train(
         name: a trainer's, as listed by ``toktk ls trainers``.
         sizes: vocabulary sizes, special tokens and alphabet included.
         pretokenizer: a name or a pattern; by default o200k, for trainers that take one.
+        normal_form: the Unicode normal form, such as NFC, that text is put into before it is cut.
+        split_special: cut documents at the special tokens that stand in them, and learn nothing there.
         seed: given to trainers that take one.
         jobs: threads, by default one for each usable core; they change no result.
         parameters: further parameters of the trainer.
@@ -66,6 +71,8 @@ def train(
         trainers=(name,),
         pretokenizers=() if pretokenizer is None else (Pretokenizer.of(pretokenizer),),
         parameters=parameters,
+        normal_form=normal_form,
+        split_special=split_special,
         seed=seed,
         jobs=jobs or usable_cores(),
     )
@@ -84,13 +91,15 @@ class Training:
 
     Attributes:
         tokenizers: one for each size that was reached, ascending.
-        available: ids that the text gives, where the trainer told and a size was not reached.
+        available: ids that the text gives, where the trainer told and a size is too large.
+        least: ids that are taken before anything is learned, where a size is too small.
         reading: of the pass over the training text; None where the trainer read it itself.
     """
 
     tokenizers: tuple[Tokenizer, ...]
     available: int | None
     reading: Reading | None
+    least: int | None = None
 
     @property
     def nested(self) -> bool:
@@ -111,8 +120,9 @@ class Training:
         """Return those of `sizes` that the text does not fill, and what is said of them."""
         reached = {tokenizer.vocab_size for tokenizer in self.tokenizers}
         missing = [size for size in sizes if size not in reached]
-        gives = "" if self.available is None else f": the text gives {self.available:,} tokens"
-        return missing, f"{family} does not reach {', '.join(map(size_label, missing))}{gives}."
+        why = why_unreached(self.available, self.least)
+        why = f": {why}" if why else ""
+        return missing, f"{family} does not reach {', '.join(map(size_label, missing))}{why}."
 
     @property
     def storable(self) -> bool:
@@ -143,7 +153,12 @@ class Training:
         ]
         reading = None if self.reading is None else vars(self.reading)
         write_arrays(
-            folder, arrays, available=self.available, reading=reading, tokenizers=tokenizers
+            folder,
+            arrays,
+            available=self.available,
+            least=self.least,
+            reading=reading,
+            tokenizers=tokenizers,
         )
 
     @classmethod
@@ -160,7 +175,7 @@ class Training:
             pretokenizer = Pretokenizer.from_json(stored["pretokenizer"])
             tokenizers.append(Tokenizer(stored["name"], pretokenizer, model))
         reading = about["reading"] and Reading(**about["reading"])
-        return cls(tuple(tokenizers), about["available"], reading)
+        return cls(tuple(tokenizers), about["available"], reading, about.get("least"))
 
 
 @dataclass
@@ -231,13 +246,15 @@ class Trainings:
 
         sizes = self.plan.sizes
         with self.counted.meter.step("train", family.label, max(sizes), "tokens") as advance:
-            data = TrainingData(corpus, count, advance, self.plan.jobs)
+            data = TrainingData(corpus, count, advance, self.plan.jobs, family.split_at)
             trainer = family.trainer()
             with guarded(f"the trainer {family.name!r}", family.build):
                 trained = trainer.train(data, list(sizes))
                 tokenizers = _checked(family, trained, sizes)
-        available = trained.available if len(tokenizers) < len(sizes) else None
-        return Training(tokenizers, available, readings[0] if readings else None)
+        reading = readings[0] if readings else None
+        if len(tokenizers) == len(sizes):
+            return Training(tokenizers, None, reading)
+        return Training(tokenizers, trained.available, reading, trained.least)
 
 
 def _same_ids(method: Inference, trained: Model, pieces: PieceTable | None) -> Model:

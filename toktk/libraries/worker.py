@@ -13,6 +13,7 @@ import importlib
 import io
 import itertools
 import operator
+import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -25,6 +26,7 @@ _COMPLAINTS = (Exception, ValueError, RuntimeError, UnicodeDecodeError)
 _TRAINERS = {"BPE": "Bpe"}  # what is not called like its model
 _MARK = "\u2581"  # SentencePiece's space
 _SPACE, _DELETED, _KEPT = range(3)
+_LONGEST = 2**27  # characters of a line: SentencePiece is told to skip none of 2**30 bytes
 _WIDTHS = {array(code).itemsize: code for code in "IQ"}
 
 Stream = Iterator[list[bytes]]
@@ -166,16 +168,23 @@ class HuggingFace(Library):
             return None, library.to_str().encode()
 
     def write(
-        self, names: list[str], special_tokens: list[str], sizes: list[int], split: str
+        self,
+        names: list[str],
+        special_tokens: list[str],
+        sizes: list[int],
+        split: str,
+        form: str | None,
     ) -> tuple[Any, ...]:
         """Return the files of WordPiece models that have the first of `names`, one for each size."""
-        from toktk.hf_library import Regex, decoders, models
+        from toktk.hf_library import Regex, decoders, models, normalizers
 
         files = []
         for size in sizes:
             vocab = {name: i for i, name in enumerate(names[:size])}
             model = models.WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=2**62)
             library = _by_byte(model, split)
+            if form is not None:
+                library.normalizer = getattr(normalizers, form)()
             marks = decoders.Replace(Regex("^##(?=.)"), "")
             library.decoder = decoders.Sequence([marks, decoders.ByteLevel()])
             library.add_special_tokens(special_tokens)
@@ -290,14 +299,31 @@ class SentencePiece(Library):
         special = [tokenizer.IsUnknown(i) or tokenizer.IsControl(i) for i in range(size)]
         return pieces, bytes(map(tokenizer.IsByte, range(size))), bytes(special)
 
-    def train(self, data: bytes, offsets: bytes, options: dict[str, Any]) -> tuple[None, bytes]:
-        """Train on lines of text, and return the library's model file."""
+    def train(self, options: dict[str, Any], reserved: str, tab: str, stream: Stream) -> Any:
+        """Train on documents and their weights, and return the library's model file.
+
+        Without a document there is none. Documents are cut at each character of `reserved`; `tab`
+        stands for a tab, for the library's lines are ``text <tab> count``.
+        """
         from sentencepiece import SentencePieceTrainer
 
-        lines, written = iter(texts_of(data, offsets)), io.BytesIO()
+        lines, written = _lines(stream, re.compile(f"[{re.escape(reserved)}]+"), tab), io.BytesIO()
+        first = next(lines, None)
+        if first is None:
+            return None
+        lines = itertools.chain([first], lines)
         with complaints():
             SentencePieceTrainer.Train(sentence_iterator=lines, model_writer=written, **options)
         return None, written.getvalue()
+
+
+def _lines(stream: Stream, reserved: re.Pattern[str], tab: str) -> Iterator[str]:
+    for data, offsets, weights in stream:
+        for text, weight in zip(texts_of(data, offsets), array("q", weights), strict=True):
+            for part in reserved.split(text) if weight else ():
+                part = part.replace("\t", tab)
+                for start in range(0, len(part), _LONGEST):
+                    yield f"{part[start : start + _LONGEST]}\t{weight}"
 
 
 class Session:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -167,3 +168,27 @@ def gather(data: Bytes, offsets: Int64, chosen: Int64) -> tuple[Bytes, Int64]:
     gathered = np.empty(int(new_offsets[-1]), dtype=np.uint8)
     gather_spans(data, offsets[chosen], new_offsets, gathered)
     return gathered, new_offsets
+
+
+def without_pieces(table: PieceTable, strings: Sequence[str]) -> PieceTable:
+    """Return the table without the pieces that equal one of `strings`; totals stay as they are."""
+    kept = np.ones(len(table), dtype=np.bool_)
+    lengths = np.diff(table.offsets)
+    for string in strings:
+        wanted = np.frombuffer(string.encode(), dtype=np.uint8)
+        alike = np.flatnonzero(lengths == wanted.size)
+        spelled = table.data[table.offsets[alike, None] + np.arange(wanted.size)]
+        kept[alike[(spelled == wanted).all(axis=1)]] = False
+    if kept.all():
+        return table
+    data, offsets = gather(table.data, table.offsets, np.flatnonzero(kept))
+    n_entries = np.diff(table.rows)
+    entries = np.repeat(kept, n_entries)
+    return replace(
+        table,
+        data=data,
+        offsets=offsets,
+        rows=offsets_of(n_entries[kept]),
+        entry_group=table.entry_group[entries],
+        entry_count=table.entry_count[entries],
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from toktk.arrays import Int64
-from toktk.errors import FormatError, PatternError, clipped
+from toktk.errors import FormatError, PatternError, clipped, in_a_line
 from toktk.pretokenizers import syntax, unicode_tables
 from toktk.pretokenizers.automaton import Automaton, compile_pattern
 from toktk.pretokenizers.patterns import PATTERNS, name_of
@@ -34,7 +34,7 @@ def exported_pattern(pretokenizer: Pretokenizer) -> str:
         try:
             compile_pattern(pattern, pretokenizer.library)
         except PatternError as error:
-            reason = str(error)
+            reason = in_a_line(error)
         raise FormatError(
             f"cannot export the split pattern {clipped(pattern, 200)}: it does not compile, so nothing "
             "says that another library reads it alike.",

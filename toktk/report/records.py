@@ -125,7 +125,8 @@ class FamilyRecords:
     Attributes:
         first: a record, for the columns that all have in common, such as the family's label.
         sizes, metrics, groups: in the order of the records; the groups without the pooled one.
-        unreached: sizes that the text does not fill; `available` is how many ids it gives, if that is known.
+        unreached: sizes out of reach; `available` is how many ids the text gives, and `least` how many
+            are taken before anything is learned, if that is known.
     """
 
     def __init__(self, records: Sequence[Record], left_out: Mapping[str, Any]) -> None:
@@ -139,6 +140,7 @@ class FamilyRecords:
         }
         self.unreached: Sequence[int] = left_out.get("sizes", ())
         self.available: int | None = left_out.get("available")
+        self.least: int | None = left_out.get("least")
 
     @property
     def name(self) -> str:

@@ -26,7 +26,9 @@ PIPE_WIDTH = 100
 
 _SCHEMA_KEY, _ABOUT_KEY = b"toktk.schema", b"toktk.about"
 _ABOUT = {
-    "unreached?": [{"family": str, "sizes": [int], "available": (int, None)}],
+    "unreached?": [
+        {"family": str, "sizes": [int], "available": (int, None), "least?": (int, None)}
+    ],
     "engines?": {...: [str]},
     "hashes?": {...: str},
 }

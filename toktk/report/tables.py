@@ -15,7 +15,7 @@ from toktk.pieces.table import POOLED
 from toktk.report.columns import ABOUT_PIECES, COLUMNS, columns_of, lost_mark
 from toktk.report.records import FamilyRecords, Record, families, visible_records
 from toktk.report.table import NULL, Head, Row, Table, folded, rendered, shortened, told_apart
-from toktk.sizes import size_label
+from toktk.sizes import size_label, why_unreached
 from toktk.tokenizer import NATIVE
 from toktk.visible import visible, visible_name
 
@@ -171,9 +171,9 @@ def _notes(family: FamilyRecords, named: bool) -> list[str]:
     notes = []
     name = f"{family.label} " if named else ""
     if family.unreached:
-        gives = "" if family.available is None else f"; the text gives {family.available:,} tokens"
+        why = why_unreached(family.available, family.least)
         sizes = ", ".join(map(size_label, family.unreached))
-        notes.append(f"{NULL} {name}not reached: {sizes}{gives}.")
+        notes.append(f"{NULL} {name}not reached: {sizes}{'; ' if why else ''}{why}.")
     shown = {column.metric for column in COLUMNS}
     reasons: dict[str, dict[str, None]] = {}
     for (_, metric, group), record in family.by_key.items():

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import inspect
+import itertools
 import math
 import numbers
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol
 
+import numpy as np
+
 from toktk import arrow
-from toktk.arrays import Bytes, Int64
+from toktk.arrays import Bytes, Int64, offsets_of
 from toktk.child import Child, ChildEnded, Refused
 from toktk.corpus.batch import TEXT, WEIGHT, spans
 from toktk.errors import TrainingError, clipped
 from toktk.libraries.process import open_library
+from toktk.normalizers.normalizer import IDENTITY, Normalizer
+from toktk.pieces.table import PieceTable, without_pieces
+from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.sizes import MAX_SIZE, size_label
 from toktk.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from toktk.corpus import Corpus
     from toktk.models.model import Model
-    from toktk.pieces.table import PieceTable
 
 Progress = Callable[[int], None]
 
@@ -42,7 +44,8 @@ class Card:
     """What a trainer can and cannot do. A trainer without a card has the defaults.
 
     Attributes:
-        reads: piece counts, or running text. A trainer of running text cannot train on word frequencies.
+        reads: piece counts, running text, or documents with their weights. A trainer of running text
+            cannot train on word frequencies.
         pretokenizer: any; one that other libraries read alike; or the one that cuts at spaces alone.
         exact_size: a tokenizer has the size asked for to the id, or the trainer says that it is out of reach.
         deterministic: equal text gives equal ids, whatever the run and the order of documents.
@@ -61,7 +64,7 @@ class Card:
         notes: known defects, and what else a user should know; a sentence each.
     """
 
-    reads: Literal["pieces", "text"] = "pieces"
+    reads: Literal["pieces", "text", "weighted text"] = "pieces"
     pretokenizer: Literal["any", "exportable", "metaspace"] = "exportable"
     exact_size: bool = True
     deterministic: bool = True
@@ -95,28 +98,6 @@ def versions_of(trainer: object) -> dict[str, str]:
     return versions
 
 
-class Options(NamedTuple):
-    """The names of the options that a trainer takes, and whether it takes any other as well."""
-
-    names: tuple[str, ...]
-    takes_any: bool
-
-
-def options_of(trainer: Callable[..., object]) -> Options:
-    """Return the options of a trainer's class: from its card, else from its signature."""
-    takes = card_of(trainer).takes
-    if takes is not None:
-        return Options(takes, takes_any=False)
-    try:
-        parameters = inspect.signature(trainer).parameters.values()
-    except (TypeError, ValueError):  # something built in C
-        return Options((), takes_any=True)
-    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    names = tuple(parameter.name for parameter in parameters if parameter.kind in named)
-    takes_any = any(parameter.kind == parameter.VAR_KEYWORD for parameter in parameters)
-    return Options(names, takes_any)
-
-
 class TrainingData:
     """A corpus, as text or as counted pieces; a trainer takes what it can.
 
@@ -127,6 +108,9 @@ class TrainingData:
         progress: called with the number of ids learned since the last call; a trainer advances it
             by its largest size in all.
         jobs: threads; they change no result.
+        split_at: strings at which documents are cut before anything is learned, such as the special
+            tokens that stand in the text. They are found in the text as it is, leftmost and then
+            longest; nothing is learned from them, or across them.
     """
 
     def __init__(
@@ -135,11 +119,13 @@ class TrainingData:
         count: Callable[[Pretokenizer], PieceTable] | None = None,
         progress: Progress | None = None,
         jobs: int = 1,
+        split_at: Sequence[str] = (),
     ) -> None:
         from toktk.pieces.counting import count_corpus
 
         self.corpus = corpus
         self.jobs = jobs
+        self.split_at = tuple(split_at)
         self.progress = progress
         self._count = count or functools.partial(count_corpus, corpus, jobs=jobs, by_group=False)
         self._tables: dict[Pretokenizer, PieceTable] = {}
@@ -147,38 +133,59 @@ class TrainingData:
     def pieces(self, pretokenizer: Pretokenizer) -> PieceTable:
         """Return the piece table, all groups added up."""
         if pretokenizer not in self._tables:
-            self._tables[pretokenizer] = self._count(pretokenizer)
+            table = self._count(replace(pretokenizer, added=(*pretokenizer.added, *self.split_at)))
+            self._tables[pretokenizer] = without_pieces(table, self.split_at)
         return self._tables[pretokenizer]
 
-    def texts(self) -> Iterator[str]:
+    def texts(self, normalizer: Normalizer = IDENTITY) -> Iterator[str]:
         """Yield the documents, one by one.
 
         Raises:
             TrainingError: the corpus is word counts, not running text.
         """
-        for batch in self._running_text():
-            yield from batch.column(TEXT).to_pylist()
+        for data, offsets in self.batches(normalizer):
+            raw = data.tobytes()
+            yield from (raw[a:b].decode() for a, b in itertools.pairwise(offsets.tolist()))
 
-    def batches(self) -> Iterator[tuple[Bytes, Int64]]:
+    def batches(self, normalizer: Normalizer = IDENTITY) -> Iterator[tuple[Bytes, Int64]]:
         """Yield the documents as UTF-8, many at once: ``data[offsets[d]:offsets[d + 1]]``.
 
         Raises:
             TrainingError: the corpus is word counts, not running text.
         """
-        for batch in self._running_text():
-            data, offsets = spans(batch.column(TEXT))
-            yield data[offsets[0] : offsets[-1]], offsets - offsets[0]
-
-    def _running_text(self) -> Iterator[pa.RecordBatch]:
-        for batch in self.corpus.batches():
-            weights = arrow.to_numpy(batch.column(WEIGHT))
+        for data, offsets, weights in self.weighted(normalizer):
             if (weights != 1).any():
                 raise TrainingError(
                     f"cannot train on {self.corpus.name}: this trainer reads running text.",
                     "Found: word frequencies, documents that count more or less than once.",
                     "Choose a trainer that reads pieces (toktk ls trainers), or give running text.",
                 )
-            yield batch
+            yield data, offsets
+
+    def weighted(self, normalizer: Normalizer = IDENTITY) -> Iterator[tuple[Bytes, Int64, Int64]]:
+        """Yield the documents as `batches` does, and how often each counts, int64[D].
+
+        Documents are cut at `split_at` and normalized; what is cut out is left out.
+        """
+        steps = Pretokenizer("none", PATTERNS["none"], normalizer=normalizer, added=self.split_at)
+        for batch in self.corpus.batches():
+            weights = arrow.to_numpy(batch.column(WEIGHT))
+            data, offsets, owner, atoms = steps.prepare(*spans(batch.column(TEXT)))
+            data, offsets = data[offsets[0] : offsets[-1]], offsets - offsets[0]
+            if owner is not None and atoms is not None:
+                lengths = np.diff(offsets)
+                data, weights = data[np.repeat(~atoms, lengths)], weights[owner[~atoms]]
+                offsets = offsets_of(lengths[~atoms])
+            yield data, offsets, weights
+
+    def longest_piece(self, pretokenizer: Pretokenizer) -> str:
+        """Return the longest piece and its length, in words."""
+        table = self.pieces(pretokenizer)
+        lengths = np.diff(table.offsets)
+        if not lengths.size:
+            return "there are no pieces"
+        p = int(lengths.argmax())
+        return f"the longest piece has {lengths[p]:,} bytes, {clipped(table.piece(p))[1:]}"
 
     def advance(self, ids: int) -> None:
         """Report progress."""
@@ -192,12 +199,15 @@ class Trained:
 
     Attributes:
         tokenizers: one for each size in reach, in the order asked.
-        available: where a size is out of reach, how many ids the text gives; else None, also where
+        available: where a size is too large, how many ids the text gives; else None, also where
             the trainer cannot tell.
+        least: where a size is too small, how many ids are taken before anything is learned: special
+            tokens, bytes, characters; else None.
     """
 
     tokenizers: tuple[Tokenizer, ...]
     available: int | None = None
+    least: int | None = None
 
 
 class Trainer(Protocol):
@@ -211,10 +221,10 @@ class Trainer(Protocol):
         """Return one tokenizer for each size that can be reached.
 
         A size counts all ids, special tokens and alphabet included. A size that the text cannot
-        fill is left out; that no size can be filled is an error.
+        fill, or that holds no more than the alphabet, is left out; that this leaves none is an error.
 
         Raises:
-            TrainingError: a size below the alphabet, or no size can be reached.
+            TrainingError: no size can be reached.
         """
 
 
@@ -256,40 +266,68 @@ def check_whole(sizes: Sequence[int]) -> None:
             )
 
 
-def check_sizes(sizes: Sequence[int], smallest: int, taken_by: str, instead: str = "") -> None:
-    """Refuse sizes below `smallest`, the ids that `taken_by` (in words) takes before anything is learned.
+class TooSmall(TrainingError):
+    """A size is below the ids that are taken before anything is learned: `least`."""
+
+    def __init__(self, size: int, least: int, taken_by: str, instead: str = "") -> None:
+        super().__init__(
+            f"cannot train {size:,} tokens.",
+            f"Found: {least:,} are taken by {taken_by}.",
+            f"Ask for {least:,} or more{instead}.",
+        )
+        self.least = least
+
+
+def sizes_from(sizes: Sequence[int], least: int, taken_by: str, instead: str = "") -> Sequence[int]:
+    """Return the sizes of at least `least`: the ids that `taken_by` (in words) takes in any case.
 
     `instead` is what else a user can do, such as ", or a lower character_coverage".
+
+    Raises:
+        TrainingError: there is none, or a size is no whole number.
     """
     check_whole(sizes)
-    if not sizes or min(sizes) < smallest:
-        raise TrainingError(
-            f"cannot train {min(sizes, default=0):,} tokens.",
-            f"Found: {smallest:,} are taken by {taken_by}.",
-            f"Ask for {smallest:,} or more{instead}.",
-        )
+    remaining = [size for size in sizes if size >= least]
+    if not remaining:
+        raise TooSmall(max(sizes, default=0), least, taken_by, instead)
+    return remaining
+
+
+class Reached(NamedTuple):
+    """The models by size, and why others cannot be had; see `Trained`."""
+
+    models: Mapping[int, Model]
+    available: int | None = None
+    least: int | None = None
 
 
 def train_each(
     train: Callable[[int], Model | int], sizes: Sequence[int], data: TrainingData
-) -> tuple[dict[int, Model], int | None]:
+) -> Reached:
     """Train anew for each size, from the smallest on, until one is out of reach.
 
-    ``train(size)`` returns the model, or how many ids the text gives where these are fewer. Returns
-    the models by size, and that number if there was one.
+    ``train(size)`` returns the model, or how many ids the text gives where these are fewer. It raises
+    `TooSmall` where more are taken; that no size is larger is that error.
     """
     models: dict[int, Model] = {}
     available: int | None = None
-    done = 0
+    least = done = 0
     for size in sorted(set(sizes)):
-        outcome = train(size) if available is None else available
-        if isinstance(outcome, int):
-            available = outcome
-        else:
-            models[size] = outcome
+        if size >= least:
+            try:
+                outcome = train(size) if available is None else available
+            except TooSmall as error:
+                least = error.least
+                if least > max(sizes):
+                    raise
+                continue
+            if isinstance(outcome, int):
+                available = outcome
+            else:
+                models[size] = outcome
         data.advance(size - done)
         done = size
-    return models, available
+    return Reached(models, available, least)
 
 
 def _check_special_token(name: object) -> None:
@@ -311,10 +349,13 @@ def _check_special_token(name: object) -> None:
 
 
 @contextlib.contextmanager
-def library_at_work(trainer: str, package: str, size: int) -> Iterator[Child]:
+def library_at_work(
+    trainer: str, package: str, size: int, suspect: Callable[[], str] | None = None
+) -> Iterator[Child]:
     """Yield a child process in which a library trains to `size`; what it fails at is an error.
 
-    The library takes the time that it needs; Ctrl-C ends it.
+    The library takes the time that it needs; Ctrl-C ends it. `suspect` says, in words, what in the text
+    may have ended its process.
 
     Raises:
         TrainingError: the library refuses it, or ends its process.
@@ -329,9 +370,10 @@ def library_at_work(trainer: str, package: str, size: int) -> Iterator[Child]:
             ) from refusal
         except ChildEnded as ended:
             said = f": {ended.complaint}" if ended.is_error else ""
+            where = f"; {suspect()}" if suspect is not None and not ended.interrupted else ""
             raise TrainingError(
                 f"cannot train {size:,} tokens with {trainer}.",
-                f"Found: {package} {version(package)} {ended.how}{said}.",
+                f"Found: {package} {version(package)} {ended.how}{said}{where}.",
                 "Ask for fewer tokens, give less text, or leave this trainer out.",
             ) from ended
 
@@ -355,8 +397,7 @@ class BaseTrainer:
 
     def _finish(
         self,
-        models: Mapping[int, Model],
-        available: int | None,
+        reached: Reached,
         data: TrainingData,
         sizes: Sequence[int],
         why: str = "",
@@ -368,11 +409,19 @@ class BaseTrainer:
         400", such as " before no pair occurs twice"; `advice` is what a user can do besides asking
         for less, such as "lower min_frequency, ".
         """
+        models, available, least = reached
+        missing = [size for size in sizes if size not in models]
+        too_large = [size for size in missing if size >= (least or 0)]
         if not models:
             gives = "fewer" if available is None else f"{available:,}"
+            taken = (
+                f", and {least:,} are taken by the alphabet"
+                if len(missing) > len(too_large)
+                else ""
+            )
             raise TrainingError(
-                f"cannot reach {min(sizes):,} tokens.",
-                f"Found: {data.corpus.name} gives {gives}{why}.",
+                f"cannot reach {min(too_large):,} tokens.",
+                f"Found: {data.corpus.name} gives {gives}{why}{taken}.",
                 f"Ask for a smaller size, {advice}or give more text.",
             )
         tokenizers = tuple(
@@ -380,7 +429,12 @@ class BaseTrainer:
             for size in sizes
             if size in models
         )
-        return Trained(tokenizers, available if len(tokenizers) < len(sizes) else None)
+        too_small = len(missing) > len(too_large)
+        return Trained(tokenizers, available if too_large else None, least if too_small else None)
+
+    def _option(self, name: str) -> str:
+        """Return an option as Python and as the command line name it."""
+        return f"{name} (-O {self.name}.{name}=VALUE)"
 
     def _tokenizer(self, name: str, model: Model) -> Tokenizer:
         return Tokenizer(name, self.pretokenizer, model)

@@ -15,10 +15,11 @@ from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.trainers.base import (
     BaseTrainer,
     Card,
+    Reached,
     Trained,
     TrainingData,
     check_range,
-    check_sizes,
+    sizes_from,
 )
 from toktk.trainers.pair_scores import PAIR_SCORES, PairScore
 
@@ -67,11 +68,14 @@ class BpeTrainer(BaseTrainer):
     def train(self, data: TrainingData, sizes: Sequence[int]) -> Trained:
         """See `toktk.trainers.base.Trainer`."""
         n_special = len(self.special_tokens)
-        check_sizes(sizes, n_special + 256, f"{n_special} special tokens and 256 bytes")
+        least = n_special + 256
+        sizes_from(sizes, least, f"{n_special} special tokens and 256 bytes")
         model = self._learn(data, max(sizes))
-        models = {size: model.cut(size) for size in sizes if size <= model.vocab_size}
+        models = {size: model.cut(size) for size in sizes if least <= size <= model.vocab_size}
         why = f" before no pair occurs {max(self.min_frequency, 1)} times"
-        return self._finish(models, model.vocab_size, data, sizes, why, "lower min_frequency, ")
+        return self._finish(
+            Reached(models, model.vocab_size, least), data, sizes, why, "lower min_frequency, "
+        )
 
     def _learn(self, data: TrainingData, size: int) -> BpeModel:
         from toktk.trainers.merge_loop import MergeLoop, MergeTask

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,16 +13,18 @@ import numpy as np
 from toktk.errors import TrainingError
 from toktk.models.bpe import BpeModel, byte_characters
 from toktk.models.model import Model
+from toktk.normalizers.normalizer import IDENTITY
 from toktk.pretokenizers.patterns import DEFAULT_PRETOKENIZER
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.trainers.base import (
     BaseTrainer,
     Card,
+    Reached,
     Trained,
     TrainingData,
     check_range,
-    check_sizes,
     library_at_work,
+    sizes_from,
     train_each,
 )
 
@@ -33,22 +37,29 @@ class _HfTrainer(BaseTrainer):
 
     kind: ClassVar[str]
 
-    def _check_sizes(self, sizes: Sequence[int], alphabet: int, what: str) -> None:
+    def _least(self, sizes: Sequence[int], alphabet: int, what: str) -> int:
+        """Return the ids that special tokens and `what` take; refuse sizes that are all below."""
         n = len(self.special_tokens)
-        check_sizes(sizes, n + alphabet, f"{n} special tokens and {what}")
+        sizes_from(sizes, n + alphabet, f"{n} special tokens and {what}")
+        return n + alphabet
+
+    @property
+    def _split(self) -> str:
+        from toktk.pretokenizers.export import exported_pattern
+
+        return exported_pattern(replace(self.pretokenizer, normalizer=IDENTITY))
 
     def _fit(self, data: TrainingData, size: int, **options: Any) -> dict[str, Any]:
         """Return the library's file, trained in a child process; options that are None are left out."""
-        from toktk.pretokenizers.export import exported_pattern
-
         given = {name: value for name, value in options.items() if value is not None}
         given |= {"vocab_size": size, "special_tokens": list(self.special_tokens)}
-        with library_at_work(self.name, "tokenizers", size) as child:
+        suspect = functools.partial(data.longest_piece, self.pretokenizer)
+        with library_at_work(self.name, "tokenizers", size, suspect) as child:
             _, (document,) = child.ask(
                 "train",
-                stream=data.batches(),
+                stream=data.batches(self.pretokenizer.normalizer),
                 kind=self.kind,
-                split=exported_pattern(self.pretokenizer),
+                split=self._split,
                 options=given,
             )
         file: dict[str, Any] = json.loads(document)
@@ -99,13 +110,13 @@ class HfBpeTrainer(_HfTrainer):
 
     def train(self, data: TrainingData, sizes: Sequence[int]) -> Trained:
         """See `toktk.trainers.base.Trainer`."""
-        self._check_sizes(sizes, 256, "256 bytes")
+        least = self._least(sizes, 256, "256 bytes")
         longest = self.max_token_length and self.max_token_length + 1  # the library allows one less
         options = {"min_frequency": self.min_frequency, "max_token_length": longest}
         model = self._model(self._fit(data, max(sizes), **options)["model"])
         data.advance(max(sizes))
-        by_size = {size: model.cut(size) for size in sizes if size <= model.vocab_size}
-        return self._finish(by_size, model.vocab_size, data, sizes)
+        by_size = {size: model.cut(size) for size in sizes if least <= size <= model.vocab_size}
+        return self._finish(Reached(by_size, model.vocab_size, least), data, sizes)
 
     def _model(self, document: dict[str, Any]) -> BpeModel:
         vocab = document["vocab"]
@@ -166,9 +177,10 @@ class HfUnigramTrainer(_HfTrainer):
     def train(self, data: TrainingData, sizes: Sequence[int]) -> Trained:
         """See `toktk.trainers.base.Trainer`."""
         # The library stops after the token that fills a size, so there must be one to learn.
-        self._check_sizes(sizes, 257, "256 bytes and a token")
-        by_size, available = train_each(lambda size: self._train(data, size), sizes, data)
-        return self._finish(by_size, available, data, sizes)
+        least = self._least(sizes, 257, "256 bytes and a token")
+        remaining = [size for size in sizes if size >= least]
+        reached = train_each(lambda size: self._train(data, size), remaining, data)
+        return self._finish(reached._replace(least=least), data, sizes)
 
     def _train(self, data: TrainingData, size: int) -> Model | int:
         """See `train_each`."""
@@ -240,13 +252,13 @@ class HfWordPieceTrainer(_HfTrainer):
         """See `toktk.trainers.base.Trainer`."""
         from toktk.libraries.huggingface import HfModel
 
-        self._check_sizes(sizes, 512, "256 bytes, at the start of a piece and inside")
+        least = self._least(sizes, 512, "256 bytes, at the start of a piece and inside")
         file = self._fit(data, max(sizes), min_frequency=self.min_frequency)
         names = self._names(file["model"]["vocab"])
         data.advance(max(sizes))
-        reached = [size for size in sizes if size <= len(names)]
-        by_size = dict(zip(reached, map(HfModel, self._files(names, reached)), strict=True))
-        return self._finish(by_size, len(names), data, sizes)
+        within = [size for size in sizes if least <= size <= len(names)]
+        by_size = dict(zip(within, map(HfModel, self._files(names, within)), strict=True))
+        return self._finish(Reached(by_size, len(names), least), data, sizes)
 
     def _names(self, vocab: dict[str, int]) -> list[str]:
         """Return the tokens by id. Bytes that were never seen inside a piece follow the other bytes.
@@ -266,15 +278,14 @@ class HfWordPieceTrainer(_HfTrainer):
 
     def _files(self, names: Sequence[str], sizes: Sequence[int]) -> list[str]:
         """Return the library's files with the first of the `names`, one for each size."""
-        from toktk.pretokenizers.export import exported_pattern
-
         with library_at_work(self.name, "tokenizers", max(sizes, default=0)) as child:
             _, files = child.ask(
                 "write",
                 names=names,
                 special_tokens=self.special_tokens,
                 sizes=sizes,
-                split=exported_pattern(self.pretokenizer),
+                split=self._split,
+                form=self.pretokenizer.normalizer.form,
             )
         return [file.decode() for file in files]
 

@@ -19,10 +19,11 @@ from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.trainers.base import (
     BaseTrainer,
     Card,
+    Reached,
     Trained,
     TrainingData,
     check_range,
-    check_sizes,
+    sizes_from,
 )
 
 if TYPE_CHECKING:
@@ -80,10 +81,7 @@ class UnigramTrainer(BaseTrainer):
         pretokenizer="any",
         shared=True,
         model="unigram",
-        notes=(
-            "Whole pieces are seeds even where seed_size is exceeded.",
-            "The alphabet, the pruning rule and the EM schedule are set from Python only.",
-        ),
+        notes=("Whole pieces are seeds even where seed_size is exceeded.",),
     )
 
     def __init__(
@@ -138,19 +136,21 @@ class UnigramTrainer(BaseTrainer):
         from toktk.trainers.seeding import Characters
 
         fixed = f"{len(self.special_tokens)} special tokens, 256 bytes"
-        check_sizes(sizes, self._n_fixed, fixed)
+        sizes_from(sizes, self._n_fixed, fixed)
         table = data.pieces(self.pretokenizer)
         characters = Characters.of(table.data, table.offsets, table.counts)
         required = self._frequent(characters)
         n_required = int(required.sum()) if self.alphabet == "characters" else 0
-        check_sizes(
+        least = self._n_fixed + n_required
+        remaining = sizes_from(
             sizes,
-            self._n_fixed + n_required,
+            least,
             f"{fixed} and {n_required:,} characters ({self.character_coverage:.2%} of the text)",
-            ", or a lower character_coverage" if n_required else "",
+            f", or a lower {self._option('character_coverage')}" if n_required else "",
         )
-        models, available = self._path(characters, required, sizes, data)
-        return self._finish(models, available, data, sizes, advice="lower min_frequency, ")
+        models, available = self._path(characters, required, remaining, data)
+        reached = Reached(models, available, least)
+        return self._finish(reached, data, sizes, advice="lower min_frequency, ")
 
     def _frequent(self, characters: Characters) -> Bool:
         """Return bool[C]: the most frequent characters, which make up `character_coverage` of the text."""
