@@ -36,6 +36,7 @@ from toktk.formats.fields import (
     left_to_library,
     parse_json,
     short,
+    word,
 )
 from toktk.formats.hf_added import Added, limit_added, read_added
 from toktk.formats.hf_steps import Steps, limit_steps
@@ -65,7 +66,7 @@ def read_tokenizer_json(raw: bytes, path: Path) -> Parts:
             limit_steps(fields, document.get(name), name)
         steps = Steps(fields, document.get("normalizer"), document.get("pre_tokenizer"))
         if kind not in _READERS:
-            raise NotNative(f"model {kind}")
+            raise NotNative(f"model {word(kind)}")
         pretokenizer, model = _READERS[kind](fields, holder, document.get("added_tokens"), steps)
     except RecursionError as error:
         raise FormatError(f"cannot read {path}.", "Found: objects nested too deeply.") from error
