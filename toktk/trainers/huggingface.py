@@ -195,7 +195,7 @@ class HfUnigramTrainer(_HfTrainer):
         self._check_special_tokens(names)
         byte_of = {character: b for b, character in enumerate(byte_characters())}
         tokens = [bytes([byte_of[character] for character in name]) for name in names]
-        # As the library has them when it reads its file again.
+        # As the library has them when it reads its file again, or the one that toktk writes from them.
         scores = np.array([decimal(repr(score)) for _, score in vocab[n:]])
         model = UnigramModel(self.special_tokens, *packed(tokens), scores)
         model.check()
