@@ -113,13 +113,29 @@ def _alive(mark: str, group: int) -> list[int]:
 
 
 def litter(home: Path, *places: Path) -> list[str]:
-    """Return what is temporary in a home and in other folders."""
+    """Return what is temporary in a home and in other folders, and nobody's."""
     found = [str(path.relative_to(home)) for path in (home / "temporary").glob("*")]
     for place in (home / "cells", home / "kernels", *places):
         for folder, folders, files in os.walk(place):
-            hidden = filter(_TEMPORARY.fullmatch, [*folders, *files])
-            found += [str(Path(folder, name).relative_to(place.parent)) for name in hidden]
+            hidden = [Path(folder, n) for n in [*folders, *files] if _TEMPORARY.fullmatch(n)]
+            # Kernels may be shared with processes that are at work.
+            found += [str(path.relative_to(place.parent)) for path in hidden if not _is_owned(path)]
     return found
+
+
+def _is_owned(path: Path) -> bool:
+    """Tell whether a living process holds something temporary, or has just moved it away."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 @dataclass

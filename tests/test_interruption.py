@@ -52,15 +52,18 @@ def interrupted(
     script = SCRIPT.format(
         work=textwrap.indent(textwrap.dedent(work), " " * 8), after=after, grace=grace
     )
-    first = signal.SIG_IGN if ignored else signal.SIG_DFL
+
+    def as_it_starts() -> None:  # whatever those ignore that start the tests, such as nohup
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN if ignored else signal.SIG_DFL)
+
     with subprocess.Popen(
         [sys.executable, "-c", script],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # Tests that run in the background of a shell hand on an ignored SIGINT.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, first),
+        preexec_fn=as_it_starts,
     ) as process:
         assert process.stdout is not None
         try:

@@ -81,7 +81,9 @@ def install() -> None:
 
 def finish() -> None:
     """Note that the command has ended: leave now if it was interrupted, and on a later signal."""
-    is_interrupted = sys.exc_info()[0] is KeyboardInterrupt  # while this was being installed
+    is_interrupted = (
+        sys.exc_info()[0] is KeyboardInterrupt
+    )  # Python's own, before `install` was done
     for number in _SIGNALS:
         if signal.getsignal(number) == _on_first:
             signal.signal(number, _on_later)

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 import tokenizers
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from reading import UNREAD, read_by_pieces, read_file, write_json
 from unigram_samples import (
@@ -26,6 +26,7 @@ from unigram_samples import (
 )
 
 from toktk.errors import FormatError
+from toktk.formats.hf_unigram import decimal
 from toktk.models.unigram import UnigramModel
 from toktk.pretokenizers.patterns import PATTERNS
 
@@ -253,3 +254,16 @@ def test_save_writes_what_fits(tmp_path):
         made(of_characters({}, ("<unk>", "жж")), "o200k").save(tmp_path)
     assert list(tmp_path.iterdir()) == []
     assert json.loads(json.dumps(saved.describe()))["tiktoken"] is None
+
+
+@settings(max_examples=20)
+@given(st.lists(st.floats(-200, 0) | st.floats(-20, -1e-4), min_size=1, max_size=200))
+def test_long_decimals_are_read_as_the_library_reads_them(scores):
+    vocab = [["<unk>", 0.0], *([f"w{i}", score] for i, score in enumerate(scores))]
+    model = {"type": "Unigram", "unk_id": 0, "vocab": vocab, "byte_fallback": False}
+    written = tokenizers.Tokenizer.from_str(json.dumps({"version": "1.0", "model": model})).to_str()
+    read = [score for _, score in json.loads(written)["model"]["vocab"]]
+    assert [decimal(repr(score)) for _, score in vocab] == read
+    # What is written from them is kept, where the power of ten is one that a float64 holds.
+    kept = [score for score in read if score < -1e-5]
+    assert [decimal(repr(score)) for score in kept] == kept

@@ -24,6 +24,7 @@ from toktk.formats import sentencepiece_proto as proto
 from toktk.formats.fields import MAX_TOKEN, NotNative, parse_json, read_bytes, short
 from toktk.formats.files import write_as
 from toktk.formats.hf_read import read_tokenizer_json
+from toktk.formats.sentencepiece import read_sentencepiece
 from toktk.loading.load import open_tokenizer
 from toktk.models.pairs import highest_id
 
@@ -272,3 +273,30 @@ def test_a_file_that_changes_is_not_read(tmp_path, monkeypatch):
         monkeypatch.setattr(fields.os, "fstat", then_write)
         with pytest.raises(FormatError, match="it changes"):
             read_bytes(path)
+
+
+LONG = "long " * 10_000
+OF_UNKNOWN_KINDS = {
+    "model": document({**byte_model(), "type": LONG}),
+    "normalizer": document(byte_model(), normalizer={"type": LONG}),
+    "pretokenizer": document(byte_model(), pre_tokenizer={"type": LONG}),
+    "behind ByteLevel": document(
+        byte_model(), pre_tokenizer=sequence(byte_level(), {"type": LONG})
+    ),
+    "behavior": document(byte_model(), pre_tokenizer={**split("a"), "behavior": LONG}),
+}
+
+
+@pytest.mark.parametrize("kind", OF_UNKNOWN_KINDS)
+def test_a_reason_is_short_however_long_the_name_in_it_is(kind):
+    with pytest.raises(NotNative, match="long long") as caught:
+        read_tokenizer_json(json.dumps(OF_UNKNOWN_KINDS[kind]).encode(), Path("x"))
+    assert len(str(caught.value)) < 200
+
+
+def test_so_is_one_about_a_rule_of_sentencepiece():
+    rule = proto.encode_message({proto.NAME: LONG, proto.CHARSMAP: "x"})
+    raw = proto.encode_field(proto.PIECE, b"") + proto.encode_message({proto.NORMALIZER: rule})
+    with pytest.raises(NotNative, match="charsmap: long long") as caught:
+        read_sentencepiece(raw, Path("x"))
+    assert len(str(caught.value)) < 200

@@ -171,12 +171,20 @@ def test_the_vocabulary_is_the_one_that_the_library_learns(kind, normal_form, co
         assert tokenizer.encode(line) == saved.encode(line).ids
 
 
-def test_unigram_ids_are_the_librarys_order(train, fitted):
+def test_unigram_ids_are_the_librarys_order(train, fitted, tmp_path):
+    """The library reads a long decimal as a float64 beside the nearest one; both files are read by it."""
     (tokenizer,), _ = train(HfUnigramTrainer(special_tokens=SPECIALS), [400])
-    vocab = fitted[-1]["model"]["vocab"]
-    assert [name for name, _ in vocab[:2]] == list(tokenizer.model.special_tokens)
-    assert [score for _, score in vocab[2:]] == tokenizer.model.scores.tolist()
-    assert len(vocab) == 400
+    saved = tokenizer.save(tmp_path).files[0].read_text("utf-8")
+    ours, theirs = (
+        json.loads(tokenizers.Tokenizer.from_str(text).to_str())["model"]["vocab"]
+        for text in (saved, json.dumps(fitted[-1]))
+    )
+    assert [name for name, _ in ours] == [name for name, _ in theirs]
+    assert [name for name, _ in theirs[:2]] == list(tokenizer.model.special_tokens)
+    scores = tokenizer.model.scores.tolist()
+    assert [score for _, score in theirs[2:]] == scores
+    assert [score for _, score in ours[2:]] == scores
+    assert len(theirs) == 400
 
 
 @pytest.mark.parametrize("kind", ALL)

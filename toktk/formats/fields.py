@@ -134,6 +134,11 @@ def short(value: Any, most: int = 80, ascii: bool = True) -> str:
     return text
 
 
+def word(value: str) -> str:
+    """Return a name of a kind or a rule as `short` has it, without quotes."""
+    return short(value, ascii=False)[1:].removesuffix('"')
+
+
 def has_surrogate(text: str) -> bool:
     """Tell whether `text` holds a surrogate, for which UTF-8 has no bytes."""
     try:

@@ -38,6 +38,7 @@ from toktk.formats.fields import (
     left_to_library,
     parse_json,
     short,
+    word,
 )
 from toktk.formats.hf_added import Added, limit_added, read_added
 from toktk.formats.hf_steps import Steps, limit_steps
@@ -67,11 +68,11 @@ def read_tokenizer_json(raw: bytes, path: Path) -> Parts:
         for name in ("normalizer", "pre_tokenizer", "decoder"):
             limit_steps(fields, document.get(name), name)
         steps = Steps(fields, document.get("normalizer"), document.get("pre_tokenizer"))
-        if kind not in _READERS:
-            raise NotNative(f"model {kind}")
         listed = document.get("added_tokens")
-        if kind == "Unigram" and steps.normalizer.marks:
-            return _read_fused_unigram(fields, holder, listed, steps, raw)
+        if kind == "Unigram":
+            return _read_unigram(fields, holder, listed, steps, raw)
+        if kind not in _READERS:
+            raise NotNative(f"model {word(kind)}")
         return _READERS[kind](fields, holder, listed, steps)
     except RecursionError as error:
         raise FormatError(f"cannot read {path}.", "Found: objects nested too deeply.") from error
@@ -157,27 +158,15 @@ def _pair_model(
         )
 
 
-def _read_scores(fields: Fields, holder: dict[str, Any]) -> tuple[list[str], list[float]]:
-    names: list[str] = []
-    scores: list[float] = []
-    for i, entry in enumerate(fields.typed(list, holder.get("vocab"), "model.vocab")):
-        pair: list[Any] = entry if isinstance(entry, list) and len(entry) == 2 else [None, None]
-        name, score = pair
-        # Integers beyond float64 would not convert; no score is near them.
-        is_score = type(score) in (int, float) and abs(score) < 1e300 and math.isfinite(score)
-        if not is_text(name) or not is_score:
-            raise fields.error(f"model.vocab[{i}]", short(entry), "a token and its score")
-        names.append(name)
-        scores.append(score)
-    if len(set(names)) < len(names):
-        raise NotNative("model Unigram: model.vocab with a token listed twice")
-    return names, scores
-
-
-def _read_unigram(fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps) -> Parts:
-    names, scores = _read_scores(fields, holder)
-    ids = {name: i for i, name in enumerate(names)}
-    special_tokens = read_added(fields, listed, ids, steps).special_if_first()
+def _read_unigram(
+    fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps, raw: bytes
+) -> Parts:
+    names = _unigram_names(fields, holder)
+    scores = scores_of(raw)
+    added = read_added(fields, listed, {name: i for i, name in enumerate(names)}, steps)
+    if steps.normalizer.marks:
+        return steps.pretokenizer(), fused_model(fields, holder, names, scores, added)
+    special_tokens = added.special_if_first()
     if holder.get("byte_fallback", False) is not (not steps.byte_level):
         raise NotNative("model Unigram with not just one of ByteLevel and model.byte_fallback")
     read = _byte_level_unigram if steps.byte_level else _fallback_unigram
@@ -186,12 +175,19 @@ def _read_unigram(fields: Fields, holder: dict[str, Any], listed: Any, steps: St
     return steps.pretokenizer(), model
 
 
-def _read_fused_unigram(
-    fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps, raw: bytes
-) -> Parts:
-    names, _ = _read_scores(fields, holder)
-    added = read_added(fields, listed, {name: i for i, name in enumerate(names)}, steps)
-    return steps.pretokenizer(), fused_model(fields, holder, names, scores_of(raw), added)
+def _unigram_names(fields: Fields, holder: dict[str, Any]) -> list[str]:
+    names: list[str] = []
+    for i, entry in enumerate(fields.typed(list, holder.get("vocab"), "model.vocab")):
+        pair: list[Any] = entry if isinstance(entry, list) and len(entry) == 2 else [None, None]
+        name, score = pair
+        # Integers beyond float64 would not convert; no score is near them.
+        is_score = type(score) in (int, float) and abs(score) < 1e300 and math.isfinite(score)
+        if not is_text(name) or not is_score:
+            raise fields.error(f"model.vocab[{i}]", short(entry), "a token and its score")
+        names.append(name)
+    if len(set(names)) < len(names):
+        raise NotNative("model Unigram: model.vocab with a token listed twice")
+    return names
 
 
 def _byte_level_unigram(names: list[str], scores: Float64, n: int) -> UnigramModel:
@@ -359,4 +355,4 @@ def _read_merges(fields: Fields, value: Any, vocab: Mapping[str, int], tokens: _
     return merges[~np.isin(merges, list(tokens.dead)).any(axis=1)] if tokens.dead else merges
 
 
-_READERS = {"BPE": _read_bpe, "Unigram": _read_unigram, "WordPiece": _read_wordpiece}
+_READERS = {"BPE": _read_bpe, "WordPiece": _read_wordpiece}

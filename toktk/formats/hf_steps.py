@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from toktk.errors import FormatError, LimitError, clipped
-from toktk.formats.fields import DEEP, Fields, NotNative, left_to_library, short
+from toktk.formats.fields import DEEP, Fields, NotNative, left_to_library, short, word
 from toktk.formats.tokens import MARK
 from toktk.normalizers.normalizer import Normalizer
 from toktk.pretokenizers import syntax
@@ -126,7 +126,7 @@ class Steps:
         for step in listed:
             kind = step["type"]
             if self.byte_level:
-                raise NotNative(f"pretokenizer {kind} after ByteLevel")
+                raise NotNative(f"pretokenizer {word(kind)} after ByteLevel")
             if kind == "ByteLevel":
                 self._read_byte_level(step, step is listed[0])
             elif kind == "Metaspace":
@@ -176,7 +176,7 @@ class Steps:
         kind, text = entries[0] if len(entries) == 1 else ("", "")
         is_pattern = kind in ("Regex", "String") and isinstance(text, str)
         self._fields.check(is_pattern, "Split.pattern", pattern, '{"Regex": …} or {"String": …}')
-        self._fields.typed(str, behavior, "Split.behavior", "the name of a behavior")
+        behavior = self._fields.typed(str, behavior, "Split.behavior", "the name of a behavior")
         if kind == "String" and " " in text and self.normalizer.marks and not inverted:
             return  # no space is left to be found
         if self.normalizer.marks:
@@ -185,7 +185,7 @@ class Steps:
             raise NotNative("pretokenizer Split at a string")
         drops = (behavior, inverted) == ("Removed", True)
         if behavior != "Isolated" and not drops:
-            raise NotNative(f"pretokenizer Split {behavior}{' inverted' if inverted else ''}")
+            raise NotNative(f"pretokenizer Split {word(behavior)}{' inverted' if inverted else ''}")
         with left_to_library("pretokenizer Split"):
             self.cuts.append(_read_alike(text))
             if drops and leaves_gaps(compile_pattern(self.cuts[-1], "tokenizers")):
@@ -214,7 +214,7 @@ def _read_alike(text: str) -> str:
 
 def _named(step: dict[str, Any]) -> str:
     """Return the kind of a step, and what it does if that is short."""
-    kind = short(step["type"], ascii=False)[1:-1]
+    kind = word(step["type"])
     rest = {key: value for key, value in step.items() if key != "type"}
     text = short(rest, 60, ascii=False)
     return f"{kind} {text}" if rest and not text.endswith("...") else kind

@@ -1,4 +1,4 @@
-"""Unigram in a ``tokenizer.json`` where spaces are U+2581, as models of SentencePiece are converted."""
+"""Unigram in a ``tokenizer.json``: scores as the library reads them, and models over U+2581."""
 
 from __future__ import annotations
 

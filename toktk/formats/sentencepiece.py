@@ -31,7 +31,7 @@ import numpy as np
 
 from toktk.errors import FormatError, LimitError, clipped
 from toktk.formats import sentencepiece_proto as proto
-from toktk.formats.fields import NotNative, Parts, short
+from toktk.formats.fields import NotNative, Parts, short, word
 from toktk.formats.published import character_names, check_read_back
 from toktk.formats.sentencepiece_proto import encode_field, encode_message
 from toktk.formats.tokens import (
@@ -81,7 +81,7 @@ def read_sentencepiece(raw: bytes, path: Path) -> Parts:
     for spec in ("normalizer_spec", "denormalizer_spec"):
         rule = fields.last(specs[spec], proto.NAME, b"", f"{spec}.name").decode(errors="replace")
         if fields.last(specs[spec], proto.CHARSMAP, b"", f"{spec}.precompiled_charsmap"):
-            raise NotNative(f"{spec}.precompiled_charsmap: {rule or 'without a name'}")
+            raise NotNative(f"{spec}.precompiled_charsmap: {word(rule) or 'without a name'}")
     for spec, name, number, default, wanted in _FLAGS:
         if fields.last(specs[spec], number, default, f"{spec}.{name}") != wanted:
             raise NotNative(f"{spec}.{name} {'false' if wanted else 'true'}")

@@ -184,6 +184,7 @@ class HfUnigramTrainer(_HfTrainer):
 
     def _train(self, data: TrainingData, size: int) -> Model | int:
         """See `train_each`."""
+        from toktk.formats.hf_unigram import decimal
         from toktk.models.unigram import UnigramModel
         from toktk.models.vocabulary import packed
 
@@ -206,7 +207,8 @@ class HfUnigramTrainer(_HfTrainer):
         self._check_special_tokens(names)
         byte_of = {character: b for b, character in enumerate(byte_characters())}
         tokens = [bytes([byte_of[character] for character in name]) for name in names]
-        scores = np.array([score for _, score in vocab[n:]], dtype=np.float64)
+        # As the library has them when it reads its file again, or the one that toktk writes from them.
+        scores = np.array([decimal(repr(score)) for _, score in vocab[n:]])
         model = UnigramModel(self.special_tokens, *packed(tokens), scores)
         model.check()
         return model
