@@ -49,7 +49,7 @@ def test_a_pattern_that_takes_too_long_ends_a_sweep(
     monkeypatch.setattr("toktk.pretokenizers.fallback.engine_timeout", limit)
     (tmp_path / "text.txt").write_text("a" * 200_000)
     options = ("-c", tmp_path / "text.txt", "--pattern", r"(a+)\1+b", "-s", "300", "-o", "run")
-    error = command_line.fails("train", *options)
+    error = command_line.fails("sweep", "--eval", tmp_path / "text.txt", *options)
     assert r"cannot cut text by the pattern '(a+)\\1+b'" in error
     assert "took more than 1 s" in error
 

@@ -197,8 +197,8 @@ def test_nasty_text_on_its_own(tmp_path: Path) -> None:
 
 
 def test_text_without_words_or_tokens_shows_dashes(tmp_path: Path) -> None:
-    path = tmp_path / "empty_lines.txt"
-    path.write_text("\n" * 40)
+    path = tmp_path / "empty.jsonl"
+    path.write_text('{"text": ""}\n' * 40)
     result = good("sweep", "-c", path, "--eval", path, "-s", "256", "-o", tmp_path / "run")
     assert re.search(r"^ *256  bpe +o200k +–", result.stdout, re.M)
     assert re.search(r"^ +unigram +o200k +–", result.stdout, re.M)
