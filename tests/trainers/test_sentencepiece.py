@@ -100,7 +100,8 @@ def skewed(n=400):
 def test_pieces_and_scores_are_those_that_the_library_learns_from_the_text(
     kind, size, train, real_texts, tmp_path
 ):
-    for lines in (skewed(), [" ".join(text.split("\n")) for text in real_texts["en"][:80]]):
+    real = [" ".join(text.split("\n")) for text in real_texts["en"][:80]]
+    for lines in (skewed(), [f"{line}\r\n" for line in skewed()], real):
         (tokenizer,), _ = train(kind(), [size], lines)
         assert written(tokenizer, tmp_path) == library(kind, lines, size)
 
@@ -186,7 +187,7 @@ class TestSizes:
         assert sum(steps) == 400
 
     @pytest.mark.parametrize(
-        "texts", [["\U00010000" * 40], ["a"], ["", "b" * 3000], ["\0"], ["\t"], [" "]]
+        "texts", [["\U00010000" * 40], ["a"], ["", "b" * 3000], ["\0"], ["\t"], [" "], ["\n"]]
     )
     def test_text_of_one_document_or_one_letter(self, kind, texts, train):
         with contextlib.suppress(TrainingError):

@@ -320,6 +320,7 @@ class SentencePiece(Library):
 def _lines(stream: Stream, reserved: re.Pattern[str], tab: str) -> Iterator[str]:
     for data, offsets, weights in stream:
         for text, weight in zip(texts_of(data, offsets), array("q", weights), strict=True):
+            text = text.rstrip("\r\n")  # the library reads lines, and drops their ends
             for part in reserved.split(text) if weight else ():
                 part = part.replace("\t", tab)
                 for start in range(0, len(part), _LONGEST):

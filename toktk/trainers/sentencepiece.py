@@ -56,6 +56,7 @@ _NOTES = (
     "Cuts at spaces alone, as the library does with spaces of its own; it takes no pattern.",
     "Nothing is learned across NUL, U+001F, U+2581, U+2585 and U+100009, which its input cannot carry.",
     "U+2581 is the library's space: it is decoded as one.",
+    "Line ends at the end of a document are not learned, for the library reads lines without them.",
 )
 
 
