@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import glob
 import hashlib
-import http.client
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -17,7 +16,6 @@ from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
-from urllib.request import Request, urlopen
 
 from toktk import __version__
 from toktk.cache import Store, hold
@@ -97,6 +95,10 @@ def _reading(address: str, protocol: str) -> Iterator[None]:
 
 
 def _over_http(address: str) -> Download:
+    # Imported here, for they bring much that no other text needs.
+    from http.client import IncompleteRead
+    from urllib.request import Request, urlopen
+
     if page := _DATASET_PAGE.fullmatch(without_secrets(address)):
         raise CorpusError(
             f"cannot read {without_secrets(address)}: it is a page about a dataset.",
@@ -110,7 +112,7 @@ def _over_http(address: str) -> Download:
         def copy(file: IO[bytes]) -> None:
             shutil.copyfileobj(response, file, 1 << 20)
             if told["Content-Length"] not in (None, str(file.tell())):
-                raise http.client.IncompleteRead(b"", int(told["Content-Length"]) - file.tell())
+                raise IncompleteRead(b"", int(told["Content-Length"]) - file.tell())
 
         marked = told["ETag"] or told["Last-Modified"]
         path = _kept(address, name, told, copy, anew=not marked)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from toktk.arrays import Int64
+from toktk.arrays import Int64, read_only
+from toktk.cache import Store
 from toktk.errors import FormatError, PatternError, clipped, in_a_line
 from toktk.pretokenizers import syntax, unicode_tables
 from toktk.pretokenizers.automaton import Automaton, compile_pattern
 from toktk.pretokenizers.patterns import PATTERNS, name_of
 from toktk.pretokenizers.pretokenizer import DEFAULT_LIBRARY, Pretokenizer
 from toktk.pretokenizers.unicode_tables import CODE_POINTS, NAMES, Library
+
+_CODES = "codes.npy"
 
 
 def exported_pattern(pretokenizer: Pretokenizer) -> str:
@@ -62,14 +65,25 @@ def strangers(pretokenizer: Pretokenizer, library: Library) -> Int64:
     Raises:
         PatternError: the pattern is outside the subset, or the library does not read one of its classes.
     """
+    pattern, own = pretokenizer.pattern, pretokenizer.library
+    if own == library or not unicode_tables.needs_tables(pattern):
+        return np.zeros(0, dtype=np.int64)
+    # Kept as a whole: reading the tables of each set takes longer than all else at a warm start.
+    store, key = Store(), ["strangers", pattern, *map(unicode_tables.release, (own, library))]
+    codes = store.read("patterns", key, lambda folder: np.load(folder / _CODES, allow_pickle=False))
+    if codes is None:
+        codes = _strangers(pattern, own, library)
+        store.write("patterns", key, lambda folder: np.save(folder / _CODES, codes))
+    return read_only(codes, np.int64)
+
+
+def _strangers(pattern: str, own: Library, library: Library) -> Int64:
     changes = np.zeros(CODE_POINTS + 1, dtype=np.int64)
-    sets = {item.text for item in syntax.character_sets(syntax.parse(pretokenizer.pattern))}
-    for characters in sets:
-        one = unicode_tables.edges(characters, pretokenizer.library)
+    for characters in {item.text for item in syntax.character_sets(syntax.parse(pattern))}:
+        one = unicode_tables.edges(characters, own)
         other = unicode_tables.edges(characters, library)
-        runs = np.setxor1d(one, other).reshape(
-            -1, 2
-        )  # where an odd number of edges has been passed
+        # Between the two of a row, an odd number of edges has been passed.
+        runs = np.setxor1d(one, other).reshape(-1, 2)
         changes[runs[:, 0]] += 1
         changes[runs[:, 1]] -= 1
     codes = np.flatnonzero(np.cumsum(changes))

@@ -16,10 +16,9 @@ import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import numpy as np
+import regex
 
 from toktk.errors import LimitError, PatternError, clipped
-from toktk.pretokenizers.unicode_tables import edges
 
 _SPECIAL = frozenset(r"\.[](){}|*+?^$")
 _SET_OPERATORS = frozenset({"&&", "--", "||", "~~"})
@@ -217,8 +216,8 @@ def folds_several(node: Node) -> bool:
     match node:
         case CharacterSet(text):
             listed = text.startswith("(?i:") and not text.startswith(("(?i:[^", "(?i:\\"))
-            runs = edges(text, "regex") if listed else ()
-            return bool((np.searchsorted(runs, [*_expansions()], side="right") % 2).any())
+            matches = regex.compile(text, regex.V0).match if listed else lambda _: None
+            return any(matches(chr(code)) for code in _expansions())
         case Sequence(items):
             folded = [_folded_letter(item) for item in items]
             pairs = {a + b for a, b in itertools.pairwise(folded) if a and b}
@@ -238,8 +237,13 @@ def _folded_letter(node: Node) -> str:
 @functools.cache
 def _expansions() -> dict[int, str]:
     """Return {code point: first two letters} of what case folding makes several letters of."""
-    folded = {code: chr(code).casefold() for code in range(0x20000)}
-    return {code: text[:2] for code, text in folded.items() if len(text) > 1}
+    found = {}
+    for first in range(0, 0x20000, 256):
+        block = "".join(map(chr, range(first, first + 256)))
+        if len(block.casefold()) > len(block):
+            folded = {character: character.casefold() for character in block}
+            found.update({ord(one): text[:2] for one, text in folded.items() if len(text) > 1})
+    return found
 
 
 def character_sets(node: Node) -> list[CharacterSet]:
