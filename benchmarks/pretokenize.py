@@ -126,8 +126,10 @@ def toktk_count(arguments: Arguments, step: Steps) -> tuple[Figures, Callable[[]
     from toktk.pieces.counting import count_corpus
     from toktk.pretokenizers.pretokenizer import Pretokenizer
 
-    unit = "line" if arguments["documents"] == "lines" else "document"
-    source = load_corpus(arguments["file"], ReaderOptions(sample_by=unit))
+    options = ReaderOptions(sample_by="document")
+    if arguments["documents"] == "lines":  # without line feeds
+        options = ReaderOptions(sample_by="line", align_column="line")
+    source = load_corpus(arguments["file"], options)
     import pyarrow as pa
 
     # A batch is valid until the next one is read, so keep a copy.
