@@ -191,7 +191,12 @@ class _Pieces:
             )
         texts = [tokens[i].decode() for i in merged + symbols]
         pattern = "none" if any(map(_SPACE_AFTER.search, texts)) else "spaces"
-        longest_first = sorted(texts[len(merged) :], key=len, reverse=True)
+        found = texts[len(merged) :]
+        if normalizer.prefix == "never" and " " not in "".join(
+            found
+        ):  # before anything happens to text
+            return Pretokenizer(pattern, PATTERNS[pattern], (), normalizer, tuple(found)), model
+        longest_first = sorted(found, key=len, reverse=True)
         escaped = [re.sub(r"[\\.^$*+?{}\[\]|()]", r"\\\g<0>", text) for text in longest_first]
         before = ("|".join(escaped),) if escaped else ()
         try:
@@ -281,15 +286,18 @@ def _write_pairs(pretokenizer: Pretokenizer, model: PairModel, path: Path) -> tu
     holes = sorted(set(range(n)).difference(names))
     if holes:
         raise _refused(f"no token of the id {holes[0]:,}", "one for each id")
-    ranked = model.pairs[np.argsort(model.pairs[:, 3], kind="stable"), 2].tolist()
-    rank = {i: float(-r) for r, i in enumerate(dict.fromkeys(ranked))}
+    _, ranks = np.unique(model.pairs[:, 3], return_inverse=True)
+    best_last = np.argsort(-ranks, kind="stable")
+    rank = dict(
+        zip(model.pairs[best_last, 2].tolist(), (-1.0 * ranks[best_last]).tolist(), strict=True)
+    )
     types: list[dict[int, int]] = [{}] * n
     for i in model.byte_ids.tolist():
         types[i] = {proto.TYPE: proto.BYTE}
     for name, i in zip(model.special_tokens, model.special_ids.tolist(), strict=True):
         types[i] = {proto.TYPE: proto.UNKNOWN if name == "<unk>" else proto.CONTROL}
     others = [i for i in range(n) if i not in rank and not types[i]]
-    rank |= {i: float(-len(ranked) - k) for k, i in enumerate(others)}
+    rank |= {i: float(-len(ranks) - k) for k, i in enumerate(others)}
     scores = [rank.get(i, 0.0) if not types[i] else 0.0 for i in range(n)]
     listed = [names[i] for i in range(n)]
     last = max(special) + 1

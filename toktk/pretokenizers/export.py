@@ -166,6 +166,25 @@ def leaves_gaps(automaton: Automaton) -> bool:
     return False
 
 
+def always_cuts(pretokenizer: Pretokenizer, text: bytes) -> bool:
+    r"""Tell whether `text` is no piece of any text; False where that is not proven.
+
+    Proof: let it be several pieces where it is all of the text. Let the pattern match everywhere, and
+    its look-ahead hold at the end of a text, as ``(?!\S)`` does. If it were a piece of a longer text,
+    it would be a match there, and the same match would be possible in `text` alone. One that is
+    preferred there ends earlier, so what it looks at is the same in the longer text, and it would be
+    preferred in that one too.
+    """
+    if pretokenizer.before or len(pretokenizer.cut_bytes(text)) < 2:
+        return False
+    try:
+        looks = syntax.look_aheads(syntax.parse(pretokenizer.pattern))
+        automaton = compile_pattern(pretokenizer.pattern, pretokenizer.library)
+    except PatternError:
+        return False
+    return all(look.end != look.negated for look in looks) and not leaves_gaps(automaton)
+
+
 def _matches_nothing(node: syntax.Node) -> bool:
     match node:
         case syntax.Sequence(items):
