@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,11 +14,13 @@ from hypothesis import strategies as st
 from test_sentencepiece_bpe import pieces_of
 from test_sentencepiece_bpe import settings as model_settings
 
+from toktk.arrays import packed
 from toktk.errors import FormatError
 from toktk.formats import merge_order
 from toktk.formats import sentencepiece_proto as proto
 from toktk.formats.files import read, write_as
 from toktk.formats.merge_order import in_list_order
+from toktk.formats.published import first_difference
 
 TEXTS = ["".join(text) for n in range(1, 9) for text in itertools.product("ab", repeat=n)]
 TEXTS += ["ab" * 20, "aab" * 12, "a" * 40, "abb" * 9 + "a", "aabab" * 7]
@@ -80,10 +83,6 @@ def test_ids_of_both_libraries(tmp_path_factory, words):
 
 def by_list(rows, model, texts):
     """Encode texts with each merge ranked by its place in a list."""
-    from dataclasses import replace
-
-    from toktk.arrays import packed
-
     pairs = np.array([[*row[:3], place] for place, row in enumerate(rows)])
     ids, ends = replace(model, pairs=pairs).encode_pieces(*packed([t.encode() for t in texts]))
     return [found.tolist() for found in np.split(ids, ends[:-1])]
@@ -115,6 +114,16 @@ def test_too_many_to_try(tmp_path, monkeypatch):
     monkeypatch.setattr(merge_order, "_MOST", 3)
     _, _, error = check(tmp_path, {"aa": -1, "ab": -1, "bb": -1})
     assert "Found: 4 of 3 that can overlap" in str(error)
+
+
+def test_equal_ranks_stay_equal_in_their_own_format(tmp_path):
+    theirs, (pretokenizer, model) = made(tmp_path, {"ab": -1, "ba": -1, "aa": -2})
+    write_as(pretokenizer, model, tmp_path / "again.model")
+    again = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "again.model"))
+    assert again.Encode(TEXTS) == theirs.Encode(TEXTS)
+    ranked = replace(model, pairs=model.pairs + [[0, 0, 0, n] for n in range(len(model.pairs))])
+    assert first_difference(model, model) is None
+    assert first_difference(model, ranked) in (260, 261)
 
 
 def test_without_equal_ranks_nothing_changes(tmp_path):

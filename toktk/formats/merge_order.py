@@ -101,13 +101,15 @@ def _order(model: PairModel, pairs: Int64, group: list[_Merge], once: bool) -> l
     try:
         return list(sorter.static_order())
     except CycleError as error:
-        edge = (error.args[1][0], error.args[1][1])
-        i, j = next(at for at, needed in before.items() if edge in needed)
+        edges = list(pairwise(error.args[1]))
+        edge = next((edge for edge in edges if edge in before), edges[0])
+        i, j = edge if edge in before else next(at for at in before if edge in before[at])
         text = b"".join([model.tokens[k] for k in (*group[i][:2], group[j][1])])
-        new, other = (group[i][2] for i in edge)
+        needs = "needs" if (i, j) == edge else "can need"
+        new, other = (group[k][2] for k in edge)
         raise FormatError(
             _WHAT,
-            f"Found: the text {clipped(text)} needs the id {new:,}, {clipped(model.tokens[new])}, "
+            f"Found: the text {clipped(text)} {needs} the id {new:,}, {clipped(model.tokens[new])}, "
             f"before {other:,}, {clipped(model.tokens[other])}, and another text behind it.",
             _KEEP,
         ) from error

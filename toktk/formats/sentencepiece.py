@@ -9,7 +9,8 @@ form that toktk trains, and that other formats hold.
 BPE: SentencePiece has no pretokenizer, and merges across a whole text. Where no token holds a space
 after another character, nothing merges there, and the text can be cut at each such place. User-defined
 symbols are found first, after the space in front was added, and never merge: they cut the text, and
-each is a whole token.
+each is a whole token. Without that space, and with none in a symbol, they are strings sought in the
+text as it is, like the added tokens of a tokenizer.json.
 
 Writing: BPE over characters (scores are ranks), and unigram with byte fallback. For the latter,
 SentencePiece finds the best path through a whole line, toktk through each piece of it. Both are the
