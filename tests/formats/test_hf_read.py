@@ -286,6 +286,12 @@ OTHERS = {
         added_tokens=[added(N_BYTES, "aqx", True)],
         pre_tokenizer=sequence(split(r"aqx(?=y)|[\s\S]"), byte_level(use_regex=False)),
     ),
+    "model.ignore_merges: text can be the special token 'qz'": altered(
+        "llama3",  # alone it is cut before the z, but before an x it is what the pattern leaves over
+        model={**ORDERED, "ignore_merges": True, "vocab": {**ORDERED["vocab"], "qz": N_BYTES}},
+        added_tokens=[added(N_BYTES, "qz", True)],
+        pre_tokenizer=sequence(split(r"z(?!\S)|x|y"), byte_level(use_regex=False)),
+    ),
     "model.ignore_merges over characters": with_model("llama2", ignore_merges=True),
     "model BPE over characters": with_model("llama2", byte_fallback=False),
     "model BPE without a token for the byte 0xF4": with_model(

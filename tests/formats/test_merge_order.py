@@ -113,7 +113,7 @@ def test_what_can_be_listed(tmp_path, words, found):
 def test_too_many_to_try(tmp_path, monkeypatch):
     monkeypatch.setattr(merge_order, "_MOST", 3)
     _, _, error = check(tmp_path, {"aa": -1, "ab": -1, "bb": -1})
-    assert "Found: 4 of 3 that can overlap" in str(error)
+    assert "3 of equal rank that overlap in too many ways" in str(error)
 
 
 def test_equal_ranks_stay_equal_in_their_own_format(tmp_path):

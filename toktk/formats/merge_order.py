@@ -36,8 +36,8 @@ from toktk.arrays import Int64, packed
 from toktk.errors import FormatError, clipped
 from toktk.models.pairs import PairModel
 
-_MOST = 100_000  # neighbors that are tried, some microseconds each
-_WHAT = "cannot write a list of merges: of equal rank, no order is right for all texts."
+_MOST = 100_000  # neighbors and conditions that are looked at, some microseconds each
+_WHAT = "cannot write tokenizer.json: for merges of equal rank, no order is known to be right."
 _KEEP = "Keep the SentencePiece model, whose rule it is that the leftmost goes first."
 
 _Merge = tuple[int, int, int, int]
@@ -81,14 +81,15 @@ def _order(model: PairModel, pairs: Int64, group: list[_Merge], once: bool) -> l
     for i, (left, _, new, _) in enumerate(group):
         makes[new].append(i)
         begins[left].append(i)
-    n = sum(len(begins.get(right, ())) for _, right, *_ in group)
-    if n > _MOST:
-        raise FormatError(_WHAT, f"Found: {n:,} of {len(group):,} that can overlap.", _KEEP)
-    before: dict[tuple[int, int], set[tuple[int, int]]] = {}
+    n, before = 0, dict[tuple[int, int], set[tuple[int, int]]]()
     for i, (left, right, *_) in enumerate(group):
         for j in begins.get(right, ()):
             made_first = makes[right] if once and right in makes else [j]
             needed = {(i, j)} | {(o, q) for o in _makers(left, group, makes) for q in made_first}
+            n += len(needed)
+            if n > _MOST:
+                found = f"{len(group):,} of equal rank that overlap in too many ways"
+                raise FormatError(_WHAT, f"Found: {found}.", _KEEP)
             before[i, j] = {(first, second) for first, second in needed if first != second}
     doubtful = [(i, j) for i, j in before if not {group[j][0], group[j][1]} & makes.keys()]
     neighbors = [(*group[i][:2], group[j][1]) for i, j in doubtful]

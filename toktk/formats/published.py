@@ -6,6 +6,7 @@ tokens by id, give equal ids on every text. Otherwise the first id that would di
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from operator import itemgetter
 from types import MappingProxyType
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from toktk.arrays import Int64, packed
+from toktk.arrays import Int64
 from toktk.errors import FormatError, clipped
 from toktk.formats.fields import NotNative
 from toktk.formats.tokens import MARK, byte_names, check_distinct
@@ -23,6 +24,7 @@ from toktk.models.pairs import PairModel
 from toktk.models.vocabulary import unpacked
 from toktk.normalizers.normalizer import Normalizer
 from toktk.pretokenizers.export import exported_pattern
+from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 
@@ -154,9 +156,20 @@ def character_document(pretokenizer: Pretokenizer, model: PairModel) -> dict[str
             f"Found: the normalizer {steps.signature}.",
             "Needed are spaces as U+2581, with one in front of every text or of none.",
         )
-    if pretokenizer.before:
-        raise _found_otherwise(model, prefix)
     name_of = character_names(model)
+    id_of = {name: i for i, name in name_of.items()}
+    if pretokenizer.before:
+        raise _found_otherwise(pretokenizer.before[0], prefix, id_of)
+    is_cut = pretokenizer.pattern not in (PATTERNS["none"], PATTERNS["spaces"])
+    spaced = [name for name in pretokenizer.added if " " in name or MARK in name]
+    if is_cut or spaced:
+        raise FormatError(
+            "cannot write tokenizer.json: a vocabulary over characters whose text is cut.",
+            f"Found: the added token {clipped(spaced[0])}, with a space."
+            if spaced
+            else f"Found: the split pattern {pretokenizer.name}.",
+            "Keep the file that it was read from.",
+        )
     marks = {"type": "Replace", "pattern": {"String": " "}, "content": MARK}
     before = [{"type": "Prepend", "prepend": MARK}] if prefix == "always" else []
     normalizer = {"type": "Sequence", "normalizers": [*before, marks]}
@@ -171,28 +184,32 @@ def character_document(pretokenizer: Pretokenizer, model: PairModel) -> dict[str
         "merges": _merges(model, name_of),
     }  # fmt: skip
     decoder = {"type": "Sequence", "decoders": parts}
-    id_of = {name: i for i, name in name_of.items()}
     added = {name: id_of[name] for name in pretokenizer.added}
     return _document(model, normalizer, None, decoder, holder, added)
 
 
-def _found_otherwise(model: PairModel, prefix: str) -> FormatError:
-    """Return the error that added tokens are found elsewhere than tokens that the user defined."""
-    what = "cannot write tokenizer.json: the library would find user-defined tokens in other text."
-    keep = "Keep the SentencePiece model."
-    symbols = [(i, model.tokens[i].decode()) for i in np.flatnonzero(model.whole).tolist()]
-    i, text = next(
-        ((i, text) for i, text in symbols if " " in text), symbols[0] if symbols else (0, "")
-    )
-    if prefix == "always" and text and " " not in text:
-        first = int(model.encode_pieces(*packed([b" "]))[0][0])
+def _found_otherwise(pattern: str, prefix: str, id_of: Mapping[str, int]) -> FormatError:
+    """Return the error that the tokens of a pattern, which a user defined, would be found elsewhere."""
+    names = [
+        re.sub(r"(?s)\\(.)", r"\1", name) for name in re.findall(r"(?s)(?:\\.|[^|\\])+", pattern)
+    ]
+    known = [name for name in names if name.replace(" ", MARK) in id_of]
+    name = min(known, key=lambda name: (" " not in name, names.index(name)), default="")
+    i = id_of.get(name.replace(" ", MARK), 0)
+    if " " in name:
+        found = f"the id {i:,}, {clipped(name)}, in whose text U+2581 is a space, and would not be there"
+    elif name and prefix == "always" and MARK in id_of:
         found = (
-            f"the text {clipped(text)} begins with the id {first:,}, the space in front of every text, "
-            f"and would begin with {i:,} there."
+            f"the text {clipped(name)} begins with the id {id_of[MARK]:,}, the space in front of every "
+            f"text, and would begin with {i:,} there"
         )
     else:
-        found = f"spaces in or before one, {clipped(text)}, the id {i:,}, which are U+2581 here."
-    return FormatError(what, f"Found: {found}", keep)
+        found = f"the pattern {clipped(pattern)}, which cuts text behind a space in front or none"
+    return FormatError(
+        "cannot write tokenizer.json: the library would find user-defined tokens in other text.",
+        f"Found: {found}.",
+        "Keep the SentencePiece model.",
+    )
 
 
 def character_names(model: PairModel) -> dict[int, str]:

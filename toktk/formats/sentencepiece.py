@@ -193,9 +193,8 @@ class _Pieces:
         texts = [tokens[i].decode() for i in merged + symbols]
         pattern = "none" if any(map(_SPACE_AFTER.search, texts)) else "spaces"
         found = texts[len(merged) :]
-        if normalizer.prefix == "never" and " " not in "".join(
-            found
-        ):  # before anything happens to text
+        is_raw = normalizer.prefix == "never" and " " not in "".join(found)
+        if is_raw:  # nothing happens to text that changes where they are
             return Pretokenizer(pattern, PATTERNS[pattern], (), normalizer, tuple(found)), model
         longest_first = sorted(found, key=len, reverse=True)
         escaped = [re.sub(r"[\\.^$*+?{}\[\]|()]", r"\\\g<0>", text) for text in longest_first]

@@ -175,6 +175,10 @@ def always_cuts(pretokenizer: Pretokenizer, text: bytes) -> bool:
     preferred there ends earlier, so what it looks at is the same in the longer text, and it would be
     preferred in that one too.
     """
+    try:
+        text.decode()
+    except UnicodeDecodeError:  # pieces are UTF-8
+        return True
     if pretokenizer.before or len(pretokenizer.cut_bytes(text)) < 2:
         return False
     try:
