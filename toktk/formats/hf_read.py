@@ -52,7 +52,7 @@ from toktk.models.pairs import UNUSED_BYTES, PairModel, highest_id
 from toktk.models.unigram import Float64, UnigramModel
 from toktk.models.vocabulary import packed
 from toktk.normalizers.normalizer import IDENTITY
-from toktk.pretokenizers.export import always_cuts
+from toktk.pretokenizers.export import maybe_pieces
 
 
 def read_tokenizer_json(raw: bytes, path: Path) -> Parts:
@@ -149,11 +149,12 @@ def _pair_model(
     if ignore_merges:
         whole[[i for i, token in enumerate(spelled) if token and i not in tokens.dead]] = True
         cuts = replace(steps.pretokenizer(), normalizer=IDENTITY)
-        for name, i in special.items():
-            if whole[i] and not always_cuts(cuts, spelled[i]):
-                found = f"model.ignore_merges: text can be the special token {clipped(name)}"
-                raise NotNative(found)
-            whole[i] = False
+        spelt = [name for name, i in special.items() if whole[i]]
+        taken = maybe_pieces(cuts, [spelled[special[name]] for name in spelt])
+        if taken:
+            found = f"model.ignore_merges: text can be the special token {clipped(spelt[taken[0]])}"
+            raise NotNative(found)
+        whole[list(special.values())] = False
     for name, i in added.ordinary.items():
         raw = name.encode()
         if spelled[i] and spelled[i] != raw and MARK not in name and i not in tokens.dead:
