@@ -29,6 +29,24 @@ def folder(path, files):
     return path
 
 
+def test_steps_that_transformers_drops(tmp_path):
+    digits = {"type": "Sequence", "pretokenizers": [{"type": "Digits"}, byte_level()]}
+    for steps, cls, n in (
+        (digits, "GPT2Tokenizer", 1),
+        (digits, "GPT2TokenizerFast", 1),
+        (digits, "PreTrainedTokenizerFast", 0),
+        (byte_level(), "GPT2Tokenizer", 0),
+    ):
+        files = {
+            "tokenizer.json": document(MODEL, pre_tokenizer=steps),
+            "tokenizer_config.json": {"tokenizer_class": cls},
+        }
+        loaded = open_tokenizer(str(folder(tmp_path / f"{cls}{n}", files)))
+        assert len(loaded.notes) == n
+        assert all("other steps than that class ('Digits')" in note for note in loaded.notes)
+        assert loaded.native is not None
+
+
 def library_ids(found, texts=TEXTS):
     found.encode_special_tokens = True
     return [found.encode(text, add_special_tokens=False).ids for text in texts]

@@ -80,6 +80,12 @@ EQUAL = {
         {**BYTES, "ignore_merges": True},
         pre_tokenizer=sequence(split(LLAMA3), byte_level(use_regex=False)),
     ),
+    # Every text cuts the name of the special token, so none becomes it at once.
+    "llama3 with a special name": document(
+        {**ORDERED, "ignore_merges": True, "vocab": {**ORDERED["vocab"], "<|x|>": N_BYTES}},
+        pre_tokenizer=sequence(split(LLAMA3), byte_level(use_regex=False)),
+        added_tokens=[added(N_BYTES, "<|x|>", True)],
+    ),
     "words": document(
         BYTES, pre_tokenizer=sequence(split(r"\w+|\W+"), byte_level(use_regex=False))
     ),
@@ -179,6 +185,8 @@ TEXTS = [
     *TABLES,
     "<tool>a<|im_start|></tool> <too <tool",
     "x<b>\n\n<b> <b>y",
+    "<|x|>",
+    "a<|x|>b <|x|>\n<|x|>  <|x|",
 ]
 STRINGS = st.text(st.sampled_from("the cat  \n\r\t1²３é\u0301éж京▁'s<tool>b🙂\0A.,"), max_size=40)
 
@@ -267,6 +275,23 @@ OTHERS = {
     "model WordPiece": with_model("gpt2", type="WordPiece"),
     "model.dropout 0.1": with_model("gpt2", dropout=0.1),
     'model.end_of_word_suffix "</w>"': with_model("gpt2", end_of_word_suffix="</w>"),
+    "model.ignore_merges: text can be the special token 'the'": altered(
+        "llama3 with a special name",
+        model={**ORDERED, "ignore_merges": True, "vocab": {**ORDERED["vocab"], "the": N_BYTES}},
+        added_tokens=[added(N_BYTES, "the", True)],
+    ),
+    "model.ignore_merges: text can be the special token 'aqx'": altered(
+        "llama3",  # alone it is cut behind the a, but not where a y follows
+        model={**ORDERED, "ignore_merges": True, "vocab": {**ORDERED["vocab"], "aqx": N_BYTES}},
+        added_tokens=[added(N_BYTES, "aqx", True)],
+        pre_tokenizer=sequence(split(r"aqx(?=y)|[\s\S]"), byte_level(use_regex=False)),
+    ),
+    "model.ignore_merges: text can be the special token 'qz'": altered(
+        "llama3",  # alone it is cut before the z, but before an x it is what the pattern leaves over
+        model={**ORDERED, "ignore_merges": True, "vocab": {**ORDERED["vocab"], "qz": N_BYTES}},
+        added_tokens=[added(N_BYTES, "qz", True)],
+        pre_tokenizer=sequence(split(r"z(?!\S)|x|y"), byte_level(use_regex=False)),
+    ),
     "model.ignore_merges over characters": with_model("llama2", ignore_merges=True),
     "model BPE over characters": with_model("llama2", byte_fallback=False),
     "model BPE without a token for the byte 0xF4": with_model(

@@ -355,7 +355,6 @@ def altered(document, path, value):
         (("model", "type"), "WordPiece", "model.continuing_subword_prefix"),
         (("model", "type"), "Unigram", "model.vocab"),
         (("model", "dropout"), 0.1, "model.dropout"),
-        (("model", "ignore_merges"), True, "model.ignore_merges"),
         (("model", "end_of_word_suffix"), "</w>", "model.end_of_word_suffix"),
         (("model", "vocab"), [], "model.vocab"),
         (("model", "vocab", "Ġ"), "3", "model.vocab"),

@@ -6,6 +6,7 @@ import io
 
 import pytest
 import sentencepiece
+import tokenizers
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pair_samples import encode_documents
@@ -15,12 +16,17 @@ from tokenizer_samples import TEXT
 from toktk.errors import FormatError
 from toktk.formats import sentencepiece_proto as proto
 from toktk.formats.fields import NotNative
+from toktk.formats.files import write_as
 
 SYMBOLS = ["[REF]", "[REF", "]x", "\u2581lazy", "語", "a.b*c"]
 OPTIONS = {
     "plain": {},
     "as it is": {"add_dummy_prefix": False},
     "symbols": {"user_defined_symbols": SYMBOLS, "control_symbols": ["<ctl>"]},
+    "symbols, as it is": {
+        "user_defined_symbols": ["[REF]", "[REF", "]x", "語", "a.b*c", "b"],
+        "add_dummy_prefix": False,
+    },
     "across spaces": {"split_by_whitespace": False},
     "symbols across spaces": {
         "user_defined_symbols": ["a\u2581b", "fox\u2581", "b"],
@@ -62,7 +68,7 @@ def test_nasty_texts(model, nasty_texts):
     assert encode_documents(ours, texts) == [theirs.Encode(text) for text in texts]
     assert ours.vocab_size == theirs.GetPieceSize()
     assert ours.pretokenizer.name == ("none" if "across" in kind else "spaces")
-    assert ours.pretokenizer.normalizer.prefix == ("never" if kind == "as it is" else "always")
+    assert ours.pretokenizer.normalizer.prefix == ("never" if "as it is" in kind else "always")
     for i, token in enumerate(ours.model.tokens):
         name = theirs.IdToPiece(i)
         if theirs.IsByte(i):
@@ -76,6 +82,58 @@ def test_nasty_texts(model, nasty_texts):
 def test_any_text(model, texts):
     _, theirs, ours = model
     assert encode_documents(ours, texts) == [theirs.Encode(text) for text in texts]
+
+
+def test_written_as_tokenizer_json(model, nasty_texts, tmp_path):
+    kind, theirs, ours = model
+    path = tmp_path / "written.json"
+    if kind in REFUSED:
+        with pytest.raises(FormatError, match=REFUSED[kind]):
+            write_as(ours.pretokenizer, ours.model, path)
+        assert not path.exists()
+        return
+    write_as(ours.pretokenizer, ours.model, path)
+    found = tokenizers.Tokenizer.from_file(str(path))
+    found.encode_special_tokens = True
+    texts = [*nasty_texts, *TEXT.splitlines(), "[REF]", "x[REF [REF]]x y", " 語語[REF]a.b*cab*cb "]
+    expected = theirs.Encode(texts)
+    assert [encoded.ids for encoded in found.encode_batch(texts)] == expected
+    assert encode_documents(read_file(path), texts) == expected
+
+
+REFUSED = {
+    "symbols": "' lazy', in whose text",
+    "symbols across spaces": "'fox ', in whose text",
+}
+
+
+@pytest.mark.parametrize(
+    ("symbols", "found"),
+    [
+        (["[REF]"], r"the text '\[REF\]' begins with the id 259, .* begin with 260 there"),
+        (["b"], "the text 'b' begins with the id 259, .* begin with 260 there"),
+        (["ab"], r"the text 'ab' begins with the id 259, .* begin with 260 there"),
+    ],
+)
+def test_a_symbol_behind_the_space_in_front(tmp_path, symbols, found):
+    pieces = [(c, -9.0, proto.NORMAL) for c in "ac\u2581"]
+    pieces += [(name, 0.0, proto.USER_DEFINED) for name in symbols]
+    (tmp_path / "x.model").write_bytes(pieces_of(pieces) + settings())
+    ours = read_file(tmp_path / "x.model")
+    theirs = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "x.model"))
+    assert theirs.Encode(symbols[0]) == [259, 260]
+    with pytest.raises(FormatError, match=found):
+        write_as(ours.pretokenizer, ours.model, tmp_path / "x.json")
+
+
+def test_a_special_token_that_hides_a_symbol(tmp_path):
+    pieces = [(c, -9.0, proto.NORMAL) for c in "ab\u2581"]
+    pieces += [("<s>", 0.0, proto.CONTROL), ("s>a", 0.0, proto.USER_DEFINED)]
+    raw = pieces_of(pieces) + settings((), {proto.DUMMY_PREFIX: 0})
+    (tmp_path / "x.model").write_bytes(raw)
+    ours = read_file(tmp_path / "x.model")
+    with pytest.raises(FormatError, match="'s>a', which another can hide"):
+        write_as(ours.pretokenizer, ours.model, tmp_path / "x.json")
 
 
 def pieces_of(found):

@@ -14,6 +14,7 @@ from toktk.formats import gguf, hf_folder, hf_read, hf_write, published, sentenc
 from toktk.formats.encodings import ENCODINGS
 from toktk.formats.fields import Parts, check_regular, read_bytes
 from toktk.formats.hf_folder import PAIRS, WORD_PIECES
+from toktk.formats.merge_order import in_list_order
 from toktk.formats.tokens import check_special_tokens, why_unheld
 from toktk.models.bpe import BpeModel
 from toktk.models.model import Model
@@ -248,6 +249,7 @@ def _write(name: str, pretokenizer: Pretokenizer, model: Model, path: Path) -> t
 def _write_published(pretokenizer: Pretokenizer, model: PairModel, path: Path) -> tuple[str, ...]:
     """Write a ``tokenizer.json`` of which the same model is read again."""
     check_special_tokens(model.special_tokens)
+    model = in_list_order(model)
     to_document = (
         published.character_document if model.characters else published.byte_level_document
     )

@@ -34,6 +34,8 @@ _LIKE_GPT2 = (
     "GPT2", "Roberta", "Whisper", "CodeGen", "Bart", "Longformer", "LED", "Blenderbot", "Deberta",
     "BigBirdPegasus", "GPTNeoX",
 )  # fmt: skip
+# A class that transformers 5 builds from vocabulary and merges alone, with GPT-2's steps.
+_ANEW = "GPT2Tokenizer"
 _SPECIAL = ("<|endoftext|>", "<s>", "</s>", "<pad>", "<unk>", "<mask>")
 _BERT_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -121,7 +123,7 @@ def configured(raw: bytes, path: Path) -> tuple[bytes, tuple[str, ...]]:
     if not settings_bytes(path):
         return raw, ()
     settings, notes = read_settings(path), list[str]()
-    if not (settings.flags or settings.added):
+    if not (settings.flags or settings.added or settings.cls == _ANEW):
         return raw, ()
     document = parse_json(raw, path)
     changes = [
@@ -129,6 +131,7 @@ def configured(raw: bytes, path: Path) -> tuple[bytes, tuple[str, ...]]:
         _set_words(document, settings, notes),
         _add_tokens(document, settings, notes),
     ]
+    _note_steps(document, settings, notes)
     text = json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass")
     return text if any(changes) else raw, tuple(notes)
 
@@ -141,6 +144,17 @@ def _steps(value: Any, name: str) -> list[dict[str, Any]]:
     if value.get("type") != "Sequence":
         return [value]
     return [step for step in inner if isinstance(step, dict)] if isinstance(inner, list) else []
+
+
+def _note_steps(document: dict[str, Any], settings: Settings, notes: list[str]) -> None:
+    steps = _steps(document.get("normalizer"), "normalizers")
+    steps += _steps(document.get("pre_tokenizer"), "pretokenizers")
+    others = [str(step.get("type")) for step in steps if step.get("type") != "ByteLevel"]
+    if settings.cls == _ANEW and others:
+        notes.append(
+            f"tokenizer_config.json says {_ANEW}, tokenizer.json has other steps than that class "
+            f"({clipped(', '.join(others))}): the latter counts here, and transformers 5 may drop them."
+        )
 
 
 def _set_prefix(document: dict[str, Any], settings: Settings, notes: list[str]) -> bool:

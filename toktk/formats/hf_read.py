@@ -52,6 +52,7 @@ from toktk.models.pairs import UNUSED_BYTES, PairModel, highest_id
 from toktk.models.unigram import Float64, UnigramModel
 from toktk.models.vocabulary import packed
 from toktk.normalizers.normalizer import IDENTITY
+from toktk.pretokenizers.export import maybe_pieces
 
 
 def read_tokenizer_json(raw: bytes, path: Path) -> Parts:
@@ -116,7 +117,7 @@ def _read_bpe(fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps)
         raise NotNative("model BPE over characters, without byte_fallback")
     if tokens.characters and ignore_merges:
         raise NotNative("model.ignore_merges over characters")  # finds <0x0A> in text by its name
-    model = _pair_model(fields, tokens, merges, added, ignore_merges)
+    model = _pair_model(fields, tokens, merges, added, ignore_merges, steps)
     stays = steps.byte_level or tokens.reach_over_spaces(merges[:, 2])
     pretokenizer = steps.pretokenizer("none" if stays else "spaces", tuple(added.ordinary))
     # An added token's text could be a piece without having been found in the document.
@@ -134,7 +135,12 @@ def _read_bpe(fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps)
 
 
 def _pair_model(
-    fields: Fields, tokens: _Tokens, merges: Int64, added: Added, ignore_merges: bool
+    fields: Fields,
+    tokens: _Tokens,
+    merges: Int64,
+    added: Added,
+    ignore_merges: bool,
+    steps: Steps,
 ) -> PairModel:
     special = dict(sorted(added.special.items(), key=lambda entry: entry[1]))
     n_ids = 1 + max([len(tokens.spelled) - 1, *special.values(), *added.ordinary.values()])
@@ -142,10 +148,13 @@ def _pair_model(
     whole = np.zeros(n_ids, dtype=np.bool_)
     if ignore_merges:
         whole[[i for i, token in enumerate(spelled) if token and i not in tokens.dead]] = True
-        taken = [name for name, i in special.items() if whole[i]]
+        cuts = replace(steps.pretokenizer(), normalizer=IDENTITY)
+        spelt = [name for name, i in special.items() if whole[i]]
+        taken = maybe_pieces(cuts, [spelled[special[name]] for name in spelt])
         if taken:
-            found = f"model.ignore_merges with the special token {clipped(taken[0])} among tokens"
+            found = f"model.ignore_merges: text can be the special token {clipped(spelt[taken[0]])}"
             raise NotNative(found)
+        whole[list(special.values())] = False
     for name, i in added.ordinary.items():
         raw = name.encode()
         if spelled[i] and spelled[i] != raw and MARK not in name and i not in tokens.dead:

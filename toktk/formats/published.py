@@ -6,11 +6,15 @@ tokens by id, give equal ids on every text. Otherwise the first id that would di
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
+from operator import itemgetter
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from toktk.arrays import Int64
 from toktk.errors import FormatError, clipped
 from toktk.formats.fields import NotNative
 from toktk.formats.tokens import MARK, byte_names, check_distinct
@@ -20,6 +24,7 @@ from toktk.models.pairs import PairModel
 from toktk.models.vocabulary import unpacked
 from toktk.normalizers.normalizer import Normalizer
 from toktk.pretokenizers.export import exported_pattern
+from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 
@@ -60,15 +65,19 @@ def first_difference(wanted: PairModel, read: Model) -> int | None:
         different = {i for i, _ in mine.items() ^ theirs.items()}
         if different:
             return min(different)
-    in_order = [
-        pairs[np.argsort(pairs[:, 3], kind="stable")][:, :3]
-        for pairs in (wanted.pairs, found.pairs)
-    ]
-    mine_rows, their_rows = (set(map(tuple, rows.tolist())) for rows in in_order)
+    in_order = [_in_order(pairs) for pairs in (wanted.pairs, found.pairs)]
+    mine_rows, their_rows = (set(map(tuple, rows[:, :3].tolist())) for rows in in_order)
     if mine_rows != their_rows:
         return int(min(new for _, _, new in mine_rows ^ their_rows))
     moved = np.flatnonzero((in_order[0] != in_order[1]).any(axis=1))
     return int(in_order[0][moved[0], 2]) if moved.size else None
+
+
+def _in_order(pairs: Int64) -> Int64:
+    """Return pairs by rank, with ranks 0, 1, 2, …; those of one rank by their tokens."""
+    _, ranks = np.unique(pairs[:, 3], return_inverse=True)
+    rows = np.column_stack([pairs[:, :3], ranks])
+    return rows[np.lexsort((rows[:, 1], rows[:, 0], ranks))]
 
 
 def check_read_back(
@@ -77,8 +86,14 @@ def check_read_back(
     """Refuse to write `what` if the model that is read from it would give another id in `library`."""
     try:
         model = read()
-    except NotNative:  # of what toktk leaves to the library, nothing can be compared
-        return
+    except NotNative as error:
+        if not wanted.characters:  # of what toktk leaves to the library, nothing can be compared
+            return
+        raise FormatError(
+            f"cannot write {what}: nothing shows that {library} would give the same ids.",
+            f"Found: {error}.",
+            "Keep the SentencePiece model.",
+        ) from error
     i = 0 if model is None else first_difference(wanted, model)
     if i is not None:
         token = clipped(wanted.tokens[i]) if i < wanted.vocab_size else "none"
@@ -141,13 +156,20 @@ def character_document(pretokenizer: Pretokenizer, model: PairModel) -> dict[str
             f"Found: the normalizer {steps.signature}.",
             "Needed are spaces as U+2581, with one in front of every text or of none.",
         )
-    if pretokenizer.before or pretokenizer.added or model.whole.any():
+    name_of = character_names(model)
+    id_of = {name: i for i, name in name_of.items()}
+    if pretokenizer.before:
+        raise _found_otherwise(pretokenizer.before[0], prefix, id_of)
+    is_cut = pretokenizer.pattern not in (PATTERNS["none"], PATTERNS["spaces"])
+    spaced = [name for name in pretokenizer.added if " " in name or MARK in name]
+    if is_cut or spaced:
         raise FormatError(
-            "cannot write tokenizer.json: tokens that the user defined.",
-            f"Found: {int(model.whole.sum()):,}, which are sought in text before all others.",
+            "cannot write tokenizer.json: a vocabulary over characters whose text is cut.",
+            f"Found: the added token {clipped(spaced[0])}, with a space."
+            if spaced
+            else f"Found: the split pattern {pretokenizer.name}.",
             "Keep the file that it was read from.",
         )
-    name_of = character_names(model)
     marks = {"type": "Replace", "pattern": {"String": " "}, "content": MARK}
     before = [{"type": "Prepend", "prepend": MARK}] if prefix == "always" else []
     normalizer = {"type": "Sequence", "normalizers": [*before, marks]}
@@ -162,7 +184,32 @@ def character_document(pretokenizer: Pretokenizer, model: PairModel) -> dict[str
         "merges": _merges(model, name_of),
     }  # fmt: skip
     decoder = {"type": "Sequence", "decoders": parts}
-    return _document(model, normalizer, None, decoder, holder)
+    added = {name: id_of[name] for name in pretokenizer.added}
+    return _document(model, normalizer, None, decoder, holder, added)
+
+
+def _found_otherwise(pattern: str, prefix: str, id_of: Mapping[str, int]) -> FormatError:
+    """Return the error that the tokens of a pattern, which a user defined, would be found elsewhere."""
+    names = [
+        re.sub(r"(?s)\\(.)", r"\1", name) for name in re.findall(r"(?s)(?:\\.|[^|\\])+", pattern)
+    ]
+    known = [name for name in names if name.replace(" ", MARK) in id_of]
+    name = min(known, key=lambda name: (" " not in name, names.index(name)), default="")
+    i = id_of.get(name.replace(" ", MARK), 0)
+    if " " in name:
+        found = f"the id {i:,}, {clipped(name)}, in whose text U+2581 is a space, and would not be there"
+    elif name and prefix == "always" and MARK in id_of:
+        found = (
+            f"the text {clipped(name)} begins with the id {id_of[MARK]:,}, the space in front of every "
+            f"text, and would begin with {i:,} there"
+        )
+    else:
+        found = f"the pattern {clipped(pattern)}, which cuts text behind a space in front or none"
+    return FormatError(
+        "cannot write tokenizer.json: the library would find user-defined tokens in other text.",
+        f"Found: {found}.",
+        "Keep the SentencePiece model.",
+    )
 
 
 def character_names(model: PairModel) -> dict[int, str]:
@@ -197,29 +244,29 @@ def vocabulary_files(pretokenizer: Pretokenizer, model: PairModel) -> tuple[dict
 
 
 def _merges(model: PairModel, name_of: dict[int, str]) -> list[list[str]]:
-    """Return the merges by rank; two of one rank have no place in a list."""
-    pairs = model.pairs[np.argsort(model.pairs[:, 3], kind="stable")]
-    equal = np.flatnonzero(np.diff(pairs[:, 3]) == 0)
-    if equal.size:
-        i = int(pairs[equal[0] + 1, 2])
-        raise FormatError(
-            "cannot write a list of merges: two have the same rank.",
-            f"Found: the id {i:,}, the token {clipped(model.tokens[i])}, and another.",
-            "Keep the file that it was read from.",
-        )
+    """Return the merges by rank, each of which has its own."""
+    pairs = model.pairs[np.argsort(model.pairs[:, 3])]
     return [[name_of[left], name_of[right]] for left, right, *_ in pairs.tolist()]
 
 
 def _document(
-    model: PairModel, normalizer: Any, pre_tokenizer: Any, decoder: Any, holder: dict[str, Any]
+    model: PairModel,
+    normalizer: Any,
+    pre_tokenizer: Any,
+    decoder: Any,
+    holder: dict[str, Any],
+    ordinary: Mapping[str, int] = MappingProxyType({}),
 ) -> dict[str, Any]:
     flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
-    added = sorted(special_ids(model).items(), key=lambda entry: entry[1])
+    special = special_ids(model)
+    added = sorted((special | dict(ordinary)).items(), key=itemgetter(1))
     return {
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": [{"id": i, "content": name, **flags, "special": True} for name, i in added],
+        "added_tokens": [
+            {"id": i, "content": name, **flags, "special": name in special} for name, i in added
+        ],
         "normalizer": normalizer,
         "pre_tokenizer": pre_tokenizer,
         "post_processor": None,

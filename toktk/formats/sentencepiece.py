@@ -9,7 +9,8 @@ form that toktk trains, and that other formats hold.
 BPE: SentencePiece has no pretokenizer, and merges across a whole text. Where no token holds a space
 after another character, nothing merges there, and the text can be cut at each such place. User-defined
 symbols are found first, after the space in front was added, and never merge: they cut the text, and
-each is a whole token.
+each is a whole token. Without that space, and with none in a symbol, they are strings sought in the
+text as it is, like the added tokens of a tokenizer.json.
 
 Writing: BPE over characters (scores are ranks), and unigram with byte fallback. For the latter,
 SentencePiece finds the best path through a whole line, toktk through each piece of it. Both are the
@@ -191,7 +192,11 @@ class _Pieces:
             )
         texts = [tokens[i].decode() for i in merged + symbols]
         pattern = "none" if any(map(_SPACE_AFTER.search, texts)) else "spaces"
-        longest_first = sorted(texts[len(merged) :], key=len, reverse=True)
+        found = texts[len(merged) :]
+        is_raw = normalizer.prefix == "never" and " " not in "".join(found)
+        if is_raw:  # nothing happens to text that changes where they are
+            return Pretokenizer(pattern, PATTERNS[pattern], (), normalizer, tuple(found)), model
+        longest_first = sorted(found, key=len, reverse=True)
         escaped = [re.sub(r"[\\.^$*+?{}\[\]|()]", r"\\\g<0>", text) for text in longest_first]
         before = ("|".join(escaped),) if escaped else ()
         try:
@@ -281,15 +286,18 @@ def _write_pairs(pretokenizer: Pretokenizer, model: PairModel, path: Path) -> tu
     holes = sorted(set(range(n)).difference(names))
     if holes:
         raise _refused(f"no token of the id {holes[0]:,}", "one for each id")
-    ranked = model.pairs[np.argsort(model.pairs[:, 3], kind="stable"), 2].tolist()
-    rank = {i: float(-r) for r, i in enumerate(dict.fromkeys(ranked))}
+    _, ranks = np.unique(model.pairs[:, 3], return_inverse=True)
+    best_last = np.argsort(-ranks, kind="stable")
+    rank = dict(
+        zip(model.pairs[best_last, 2].tolist(), (-1.0 * ranks[best_last]).tolist(), strict=True)
+    )
     types: list[dict[int, int]] = [{}] * n
     for i in model.byte_ids.tolist():
         types[i] = {proto.TYPE: proto.BYTE}
     for name, i in zip(model.special_tokens, model.special_ids.tolist(), strict=True):
         types[i] = {proto.TYPE: proto.UNKNOWN if name == "<unk>" else proto.CONTROL}
     others = [i for i in range(n) if i not in rank and not types[i]]
-    rank |= {i: float(-len(ranked) - k) for k, i in enumerate(others)}
+    rank |= {i: float(-len(ranks) - k) for k, i in enumerate(others)}
     scores = [rank.get(i, 0.0) if not types[i] else 0.0 for i in range(n)]
     listed = [names[i] for i in range(n)]
     last = max(special) + 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from toktk.arrays import Int64, read_only
@@ -164,6 +166,30 @@ def leaves_gaps(automaton: Automaton) -> bool:
             return True
         unmatched += targets.difference(unmatched)
     return False
+
+
+def maybe_pieces(pretokenizer: Pretokenizer, texts: Sequence[bytes]) -> list[int]:
+    r"""Return the indices of those of `texts` that may be pieces of some text; all others never are.
+
+    Proof: let one be several pieces where it is all of the text. Let the pattern match everywhere, and
+    its look-ahead hold at the end of a text, as ``(?!\S)`` does. If it were a piece of a longer text,
+    it would be a match there, and the same match would be possible in `text` alone. One that is
+    preferred there ends earlier, so what it looks at is the same in the longer text, and it would be
+    preferred in that one too.
+    """
+    everyone = list(range(len(texts)))
+    if pretokenizer.before or not texts:
+        return everyone
+    try:
+        looks = syntax.look_aheads(syntax.parse(pretokenizer.pattern))
+        automaton = compile_pattern(pretokenizer.pattern, pretokenizer.library)
+    except PatternError:
+        return everyone
+    if any(look.end == look.negated for look in looks) or leaves_gaps(automaton):
+        return everyone
+    # A piece is UTF-8, and so is what can be cut.
+    known = [i for i in everyone if texts[i].decode(errors="ignore").encode() == texts[i]]
+    return [i for i in known if len(pretokenizer.cut_bytes(texts[i])) < 2]
 
 
 def _matches_nothing(node: syntax.Node) -> bool:

@@ -258,6 +258,19 @@ def character_sets(node: Node) -> list[CharacterSet]:
             return [characters for child in children for characters in character_sets(child)]
 
 
+def look_aheads(node: Node) -> list[LookAhead]:
+    """Return every look-ahead in the tree."""
+    children: tuple[Node, ...]
+    match node:
+        case LookAhead():
+            return [node]
+        case Repeat(item):
+            return look_aheads(item)
+        case Sequence(children) | Alternation(children):
+            return [found for child in children for found in look_aheads(child)]
+    return []
+
+
 class _Parser:
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
