@@ -269,7 +269,7 @@ def read_parquet(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBat
             f"Found: {error.object!r:.80}.",
             "Write it anew, with another name for that column.",
         ) from error
-    size, most = os.fstat(file.fileno()).st_size, longest_document(file)
+    size, most = os.fstat(file.fileno()).st_size, longest_document(source)
     # Of whole rows: PyArrow aborts at what damage may have made of a column's metadata.
     row_groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     for part in row_groups:
@@ -352,7 +352,7 @@ def read_arrow(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch
         batches = ((rows, reader.tell()) for rows in table)
     names = _names(table.schema)
     wanted = [names.index(name) for name in wanted_columns(source, names)]
-    row, most = 0, longest_document(file)
+    row, most = 0, longest_document(source)
     for rows, position in batches:
         for batch in rows_to_batches(source, rows.select(wanted), row, most, copy=True):
             yield batch, position

@@ -30,7 +30,7 @@ from toktk.errors import CorpusError
 _NULL = re.compile(rb"^[ \t\r]*null[ \t\r]*$", re.MULTILINE)
 
 
-def read_jsonl(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch, int]]:
+def read_jsonl(source: Source, file: io.RawIOBase) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield ``(batch, bytes consumed)`` of a JSON Lines file; errors name the line, from 1."""
     return read_rows(source, blocks(source, file, LINE_END))
 
