@@ -244,15 +244,27 @@ def _check_layout(column: pa.Array, name: str, where: str) -> None:
                 column.indices, pa.nulls(len(values)), safe=False
             )
         # As bytes: whether they are UTF-8 is asked elsewhere, where they may be replaced.
-        elif str(column.type) in _BYTES:
-            column = column.view(_BYTES[str(column.type)])
-        column.validate(full=True)
+        own = _as_bytes(column.type)
+        (column if own == column.type else column.view(own)).validate(full=True)
     except pa.ArrowInvalid as error:
         raise CorpusError(
             f"column {name!r} of {where} is damaged.",
             f"Found: {str(error).splitlines()[0]}.",
             "Write the file anew.",
         ) from error
+
+
+def _as_bytes(kind: pa.DataType) -> pa.DataType:
+    """Return a type of the same layout with bytes in place of strings, also inside lists and structs."""
+    types = pa.types
+    if types.is_struct(kind):
+        return pa.struct([field.with_type(_as_bytes(field.type)) for field in kind])
+    if types.is_list(kind) or types.is_large_list(kind):
+        inner = kind.value_field.with_type(_as_bytes(kind.value_type))
+        return pa.list_(inner) if types.is_list(kind) else pa.large_list(inner)
+    if types.is_fixed_size_list(kind):
+        return pa.list_(kind.value_field.with_type(_as_bytes(kind.value_type)), kind.list_size)
+    return pa.type_for_alias(_BYTES[str(kind)]) if str(kind) in _BYTES else kind
 
 
 def read_parquet(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch, int]]:

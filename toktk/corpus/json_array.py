@@ -1,4 +1,4 @@
-"""JSON: an array of objects, of whatever length, or one object a line; the first character says which."""
+"""JSON: an array of objects or strings, of whatever length, or one a line; the first character says which."""
 
 from __future__ import annotations
 

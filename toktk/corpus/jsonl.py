@@ -1,4 +1,4 @@
-"""JSON Lines: one object a line.
+"""JSON Lines: one object a line, or, where no column is named, one string.
 
 Python's `json`, as `_parse_slow` uses it, defines what a line means. Arrow's parser is many times
 faster: `_parse_fast` returns its columns, or None where Arrow refuses a line or would read it
@@ -22,12 +22,16 @@ from toktk.arrays import Bytes, Int64
 from toktk.arrow import pa
 from toktk.corpus.columnar import rows_to_batch, wanted_columns
 from toktk.corpus.nested import inner_path, json_type, json_value, outer
-from toktk.corpus.options import Source
+from toktk.corpus.options import ReaderOptions, Source
 from toktk.corpus.text import LINE_END, blocks
 from toktk.corpus.utf8 import check_block, whole_characters
 from toktk.errors import CorpusError
 
 _NULL = re.compile(rb"^[ \t\r]*null[ \t\r]*$", re.MULTILINE)
+_STRINGS = re.compile(rb'(?:[ \t\r]*+"(?:[^"\\\n]++|\\[^\n])*+"[ \t\r]*+(?:\n|\Z))++')
+"""Lines that are a string each."""
+_BEFORE, _AFTER = b'{"%s":' % ReaderOptions.text_column.encode(), b"}"
+_AROUND = len(_BEFORE + _AFTER)
 
 
 def read_jsonl(source: Source, file: io.RawIOBase) -> Iterator[tuple[pa.RecordBatch, int]]:
@@ -50,11 +54,27 @@ def read_rows(
         starts = starts[starts < data.size]
         types = types or _column_types(raw, source, line)
         if types:
-            columns = None if None in types.values() else _parse_fast(raw, starts, types)
+            columns = None
+            if _may_be_strings(source) and _STRINGS.fullmatch(raw):
+                rows = _strings_as_rows(raw)
+                columns = _parse_fast(rows, starts + np.arange(starts.size) * _AROUND, types)
+            elif None not in types.values():
+                columns = _parse_fast(raw, starts, types)
             if columns is None:
                 columns = _parse_slow(raw, source, line)
             yield rows_to_batch(source, pa.record_batch(columns), 0), position
         line += feeds.size
+
+
+def _may_be_strings(source: Source) -> bool:
+    """Return whether a row may be a string alone: no column is named."""
+    return source.options.columns == [ReaderOptions.text_column]
+
+
+def _strings_as_rows(raw: bytes) -> bytes:
+    """Return lines of a string each as lines of an object each."""
+    inner = raw.removesuffix(b"\n").replace(b"\n", _AFTER + b"\n" + _BEFORE)
+    return _BEFORE + inner + _AFTER
 
 
 def _column_types(raw: bytes, source: Source, first_line: int) -> dict[str, pa.DataType | None]:
@@ -153,6 +173,8 @@ def _object(text: bytes, source: Source, line: int) -> dict[str, Any]:
         row = json.loads(text.decode("utf-8-sig"), parse_int=_whole)
         if isinstance(row, dict):
             return row
+        if isinstance(row, str) and _may_be_strings(source):
+            return {ReaderOptions.text_column: row}
         problem = "is not a JSON object"
     except ValueError as error:
         cause, problem = error, f"is not JSON ({error})"

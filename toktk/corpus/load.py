@@ -48,7 +48,7 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
     - ``hub:<org>/<name>[@revision][/config[,config…]][:split]``: a Hugging Face dataset, streamed;
     - ``-``, standard input, or an open pipe such as a shell's ``<(cat x.txt)``: kept in a temporary
       file, and read as what its first bytes are: JSON Lines, Parquet, Arrow, else plain text;
-    - a file: .txt, .jsonl, .ndjson (one object a line), .json (that, or an array of objects), .csv,
+    - a file: .txt, .jsonl, .ndjson (one object or string a line), .json (that, or an array of them), .csv,
       .tsv, each also .gz, .zst, .bz2 or .xz; .parquet, .arrow, .feather; a .toml corpus card; anything
       else is plain text, unless its first bytes say otherwise;
     - an address: ``https://…``, or what fsspec has a driver for, such as ``s3://bucket/news/*.parquet``:
