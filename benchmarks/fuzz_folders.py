@@ -170,7 +170,8 @@ class Folders:
                 token = AddedToken(**entry)
                 if not any(_same(token, other) for other in old.values()):
                     made.add_tokens([token])
-            return _encode(made)
+            # The library takes for special what once was, until it reads the file anew.
+            return _encode(Tokenizer.from_str(made.to_str()))
 
         return str(place), _right(build) if kind == 0 else None
 

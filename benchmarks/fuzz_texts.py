@@ -306,7 +306,7 @@ def _json_texts(name: str, text: str, path: list[str]) -> list[Any] | None:
             rows = [json.loads(line.removeprefix("\ufeff")) for line in lines]
     except (ValueError, RecursionError):
         return [WRONG]
-    if not rows or not all(isinstance(row, dict | str) for row in rows):
+    if not rows or {type(row) for row in rows} not in ({dict}, {str}):
         return [WRONG]
     found = [row if isinstance(row, str) else _at(row, path) for row in rows]
     texts = [text for text in found if text is not None]

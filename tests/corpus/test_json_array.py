@@ -86,14 +86,18 @@ def test_bare_strings_are_documents(tmp_path, monkeypatch, name, ascii_only, blo
         texts(path, text_column="body")
 
 
-def test_strings_beside_objects_and_blank_lines(tmp_path):
+def test_strings_with_blank_lines_or_half_a_character(tmp_path):
     path = tmp_path / "x.jsonl"
-    path.write_text('"a"\n\n{"text": "b"}\n"c"', encoding="utf-8")
+    path.write_text('\n"a"\n\n"b"\n  \n"c"', encoding="utf-8")
     assert texts(path) == ["a", "b", "c"]
+    path.write_text('"a"\n"\\ud800"\n', encoding="utf-8")
+    with pytest.raises(CorpusError, match="line 2, holds half a character"):
+        texts(path)
+    assert texts(path, errors="replace") == ["a", "\ufffd"]
 
 
 @pytest.mark.parametrize(
-    "line", ['"a", "text": "b"', '"a"} {"text": "b"', '"a" "b"', "null", "1", '"']
+    "line", ['"a", "text": "b"', '"a"} {"text": "b"', '"a" "b"', "null", "1", '"', '{"text": "b"}']
 )
 def test_lines_that_are_no_string(tmp_path, line):
     path = tmp_path / "x.jsonl"
