@@ -1,7 +1,7 @@
 """Tokenizers in folders and models: vocabularies with merges or settings beside them, GGUF, known ranks.
 
 What is right is not what toktk hands to a library, but what the library reads itself: tokenizers from
-``vocab.json`` and ``merges.txt``, from ``vocab.txt``, and from a ``tokenizer.json`` to which the tokens of
+``vocab.json`` and ``merges.txt``, from the lines of ``vocab.txt``, and from a ``tokenizer.json`` to which the tokens of
 ``tokenizer_config.json`` are added as transformers adds them; tiktoken's reader of ranks; and, of GGUF, a
 tokenizer built by hand of its fields.
 """
@@ -130,8 +130,10 @@ class Folders:
         def build() -> Encode:
             from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
-            model = models.WordPiece.from_file(str(place / "vocab.txt"), unk_token="[UNK]")
-            made = Tokenizer(model)
+            # As transformers reads it; WordPiece.from_file drops blanks at the ends of tokens.
+            with (place / "vocab.txt").open(encoding="utf-8") as file:
+                vocab = {line.rstrip("\n"): i for i, line in enumerate(file)}
+            made = Tokenizer(models.WordPiece(vocab, unk_token="[UNK]"))
             made.normalizer = normalizers.BertNormalizer(lowercase=lower)
             made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
             made.add_special_tokens([AddedToken("[UNK]", normalized=False)])
