@@ -1,9 +1,9 @@
 """Tokenizers in folders and models: vocabularies with merges or settings beside them, GGUF, known ranks.
 
 What is right is not what toktk hands to a library, but what the library reads itself: tokenizers from
-``vocab.json`` and ``merges.txt``, from the lines of ``vocab.txt``, and from a ``tokenizer.json`` to which the tokens of
-``tokenizer_config.json`` are added as transformers adds them; tiktoken's reader of ranks; and, of GGUF, a
-tokenizer built by hand of its fields.
+``vocab.json`` and ``merges.txt``, from the lines of ``vocab.txt``, and from a ``tokenizer.json`` to which
+the tokens of ``tokenizer_config.json`` are added as transformers adds them; tiktoken's reader of ranks; and,
+of GGUF, a tokenizer built by hand of its fields.
 """
 
 from __future__ import annotations
