@@ -188,3 +188,22 @@ def test_invalid_utf8_inside_is_replaced_or_its_row_named(tmp_path, name, lists,
     found = [text for batch in corpus.batches() for text in batch.column(0).to_pylist()]
     assert found == ["fine\ntoo", "also é\na\ufffdb\ufffd"]
     assert corpus.replaced == 2
+
+
+def test_fields_of_every_kind_beside_the_text(tmp_path):
+    values = ["a", None, "é"]
+    beside = {
+        "nothing": pa.nulls(3),
+        "dictionary": pa.array(values).dictionary_encode(),
+        "view": pa.array(values, pa.string_view()),
+        "map": pa.array([[("k", "v")], None, []], pa.map_(pa.string(), pa.string())),
+        "list": pa.array([["x"], None, []]),
+        "struct": pa.array([{"a": "x"}, None, {"a": None}]),
+        "time": pa.array([1, 2, None], pa.timestamp("s")),
+    }
+    structs = pa.StructArray.from_arrays([pa.array(values), *beside.values()], ["content", *beside])
+    table = pa.table({"messages": pa.ListArray.from_arrays([0, 2, 3], structs)})
+    path = tmp_path / "x.arrow"
+    with pa.OSFile(str(path), "wb") as out, pa.ipc.new_file(out, table.schema) as file:
+        file.write(table)
+    assert [text for text, *_ in read(path, text_column="messages.content")] == ["a", "é"]

@@ -237,15 +237,7 @@ def _check_layouts(source: Source, rows: pa.RecordBatch) -> None:
 def _check_layout(column: pa.Array, name: str, where: str) -> None:
     """Refuse a column whose offsets or indices lead out of its data: Arrow follows them unchecked."""
     try:
-        if pa.types.is_dictionary(column.type):
-            values = column.dictionary
-            _check_layout(values, name, where)
-            column = pa.DictionaryArray.from_arrays(
-                column.indices, pa.nulls(len(values)), safe=False
-            )
-        # As bytes: whether they are UTF-8 is asked elsewhere, where they may be replaced.
-        own = _as_bytes(column.type)
-        (column if own == column.type else column.view(own)).validate(full=True)
+        _validate(column)
     except pa.ArrowInvalid as error:
         raise CorpusError(
             f"column {name!r} of {where} is damaged.",
@@ -254,17 +246,33 @@ def _check_layout(column: pa.Array, name: str, where: str) -> None:
         ) from error
 
 
-def _as_bytes(kind: pa.DataType) -> pa.DataType:
-    """Return a type of the same layout with bytes in place of strings, also inside lists and structs."""
-    types = pa.types
-    if types.is_struct(kind):
-        return pa.struct([field.with_type(_as_bytes(field.type)) for field in kind])
-    if types.is_list(kind) or types.is_large_list(kind):
-        inner = kind.value_field.with_type(_as_bytes(kind.value_type))
-        return pa.list_(inner) if types.is_list(kind) else pa.large_list(inner)
-    if types.is_fixed_size_list(kind):
-        return pa.list_(kind.value_field.with_type(_as_bytes(kind.value_type)), kind.list_size)
-    return pa.type_for_alias(_BYTES[str(kind)]) if str(kind) in _BYTES else kind
+def _validate(column: pa.Array) -> None:
+    """Validate a column and all inside it, each part by itself, strings as bytes.
+
+    Whether they are UTF-8 is asked elsewhere, where they may be replaced.
+    """
+    kind, types = column.type, pa.types
+    column.validate()  # the sizes of all parts
+    if types.is_dictionary(kind):
+        _validate(column.dictionary)
+        nothing = pa.nulls(len(column.dictionary))
+        column = pa.DictionaryArray.from_arrays(column.indices, nothing, safe=False)
+    elif types.is_struct(kind):
+        for i in range(kind.num_fields):
+            _validate(column.field(i))
+        return
+    elif types.is_list(kind) or types.is_large_list(kind):
+        _validate(column.values)
+        lists = pa.list_ if types.is_list(kind) else pa.large_list
+        own, nothing = column.buffers()[:2], [pa.nulls(len(column.values))]
+        own_kind = lists(pa.null())
+        column = pa.Array.from_buffers(own_kind, len(column), own, -1, column.offset, nothing)
+    elif types.is_fixed_size_list(kind):
+        _validate(column.values)
+        return
+    elif str(kind) in _BYTES:
+        column = column.view(_BYTES[str(kind)])
+    column.validate(full=True)
 
 
 def read_parquet(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch, int]]:
