@@ -113,6 +113,14 @@ def test_archives_in_folders_and_globs(tmp_path):
     assert of_glob.remarks == ["not read of one.zip: 1 .png."]
 
 
+def test_an_archive_that_was_unpacked_beside_it_is_remarked_on(tmp_path):
+    path = archive(tmp_path / "x" / "books.zip", {"a.txt": b"a\n"})
+    folder(tmp_path / "x" / "books", {"a.txt": b"a\n"})
+    (remark,) = load_corpus(tmp_path / "x").remarks
+    assert remark.startswith("books.zip and the folder books beside it are both read")
+    assert load_corpus(path).remarks == []
+
+
 def test_splits_and_options_hold_in_an_archive(tmp_path):
     path = archive(
         tmp_path / "x.zip",
@@ -137,9 +145,12 @@ def test_a_saved_dataset_in_an_archive(tmp_path):
 
 def test_two_members_of_one_name_are_both_read(tmp_path):
     with pytest.warns(UserWarning, match="Duplicate name"):
-        path = archive(tmp_path / "x.zip", [("a.tar.txt", b"1\n"), ("a.tar.txt", b"2\n")])
+        path = archive(
+            tmp_path / "x.zip",
+            [("a.tar.txt", b"1\n"), ("a (2).tar.txt", b"0\n"), ("a.tar.txt", b"2\n")],
+        )
     found = [row[:2] for row in rows(load_corpus(path))]
-    assert found == [("2\n", "a (2).tar"), ("1\n", "a.tar")]
+    assert found == [("0\n", "a (2).tar"), ("2\n", "a (3).tar"), ("1\n", "a.tar")]
 
 
 @pytest.mark.parametrize(

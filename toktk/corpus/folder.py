@@ -64,8 +64,19 @@ def choose(folder: Path, listing: Listing, options: ReaderOptions) -> Choice:
     files = [path for path, unread in kinds.items() if unread is None]
     files, of_splits = _by_split(folder, files, options.split, bool(saved.groups))
     unread = Counter(kind for kind in kinds.values() if kind is not None)
-    remarks = [*saved.remarks, *of_splits, *left_out(name, listing, unread)]
+    twice = _unpacked_beside(folder, members)
+    remarks = [*saved.remarks, *of_splits, *left_out(name, listing, unread), *twice]
     return Choice([*saved.groups, *files], remarks, saved.groups, members)
+
+
+def _unpacked_beside(folder: Path, members: Mapping[Path, Member]) -> list[str]:
+    """Return a remark on each archive in `folder` that may have been unpacked there, too."""
+    archives = sorted({member.archive for member in members.values()} - {folder})
+    return [
+        f"{archive.name} and the folder {archive.stem} beside it are both read: is it the same text?"
+        for archive in archives
+        if archive.with_suffix("").is_dir()
+    ]
 
 
 def left_out(name: str, listing: Listing, unread: Counter[str] | None = None) -> list[str]:

@@ -15,6 +15,7 @@ import stat
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -107,6 +108,7 @@ def _members(archive: Path) -> tuple[dict[Path, Member], int]:
             ) from error
         check_unchanged(file, str(archive), state)
     found_members: dict[Path, Member] = {}
+    met = Counter[Path]()
     hidden = set()
     for info in infos:
         # The name as it is stored: `zipfile` ends it at a NUL, and knows the separator of this system.
@@ -122,18 +124,19 @@ def _members(archive: Path) -> tuple[dict[Path, Member], int]:
         if n_shown < len(parts):
             hidden.add(parts[: n_shown + 1])
         elif parts and not name.endswith("/"):
-            path = _own_path(archive.joinpath(*parts), found_members)
+            path = _own_path(archive.joinpath(*parts), met)
             found_members[path] = Member(archive, state, info)
     return found_members, len(hidden)
 
 
-def _own_path(path: Path, taken: dict[Path, Member]) -> Path:
-    """Return the path, or one with a number in its name where a member before has the same."""
-    own, number = path, 1
-    while own in taken:
-        number += 1
+def _own_path(path: Path, met: Counter[Path]) -> Path:
+    """Return the path, or one with a number in its name where it was `met` before."""
+    own = path
+    while met[own]:
+        met[path] += 1
         stem, dot, extensions = path.name.partition(".")
-        own = path.with_name(f"{stem} ({number}){dot}{extensions}")
+        own = path.with_name(f"{stem} ({met[path]}){dot}{extensions}")
+    met[own] += 1
     return own
 
 
