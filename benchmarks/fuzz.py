@@ -7,7 +7,8 @@ Each case takes a small sound file of some kind (fuzz_seeds.py), changes bytes o
 it. Allowed is an error derived from ToktkError, or a tokenizer that `check` passes or replaces by its
 library; a file that both read must give equal ids on small texts. A corpus must raise a ToktkError or give
 the documents that plain Python reads from the file. A damaged cache must not change ids. Run directories,
-cards and names are in fuzz_runs.py.
+cards and names are in fuzz_runs.py, tables, archives and folders of text in fuzz_texts.py, and folders
+with tokenizers, GGUF and known ranks in fuzz_folders.py.
 
 Failures are written to --failures, the damaged file beside what happened, and make the exit code 1.
 Ids that differ, where `check` saw it and the library took over, are listed too.
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import base64
 import copy
+import functools
 import gzip
 import io
 import json
@@ -35,13 +37,15 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import fuzz_folders
 import fuzz_runs
 import fuzz_seeds
+import fuzz_texts
 
 SECONDS = 20.0  # of one case; a library that does not listen is ended after three times as many
 MEMORY = 3 << 30  # bytes of address space that cases may take beyond what the process has
@@ -49,8 +53,8 @@ CASE = "case"  # the folder of a case, within that of its process
 KEPT = 5  # failures of one shape that are shown and written
 
 KINDS = {  # kind: its share
-    "json": 0.44, "tiktoken": 0.08, "tekken": 0.05, "sentencepiece": 0.10, "cache": 0.03, "corpus": 0.12,
-    "run": 0.06, "entry": 0.03, "card": 0.04, "names": 0.05,
+    "json": 0.30, "tiktoken": 0.06, "tekken": 0.04, "sentencepiece": 0.08, "cache": 0.03, "corpus": 0.08,
+    "run": 0.06, "entry": 0.03, "card": 0.03, "names": 0.04, "texts": 0.13, "folders": 0.12,
 }  # fmt: skip
 BAD = ("crash", "wrong ids", "wrong text", "too slow", "died", *fuzz_runs.BAD)
 SEEN = "differs, and check sees it"
@@ -452,17 +456,33 @@ class Cases:
         seeds: the sound files.
         folder: an empty one of this process's own.
         seed: of the run.
+        kinds: of file, to be damaged.
     """
 
-    def __init__(self, seeds: Seeds, folder: Path, seed: int) -> None:
-        self.seeds, self.folder, self.seed = seeds, folder, seed
+    def __init__(self, seeds: Seeds, folder: Path, seed: int, kinds: Sequence[str]) -> None:
+        self.seeds, self.folder, self.seed, self.kinds = seeds, folder, seed, kinds
         self.sound: dict[str, tuple[Path, bytes, list[int]]] = {}
-        self.runs = fuzz_runs.Runs(folder / "runs", damage_bytes)
+
+    @functools.cached_property
+    def runs(self) -> fuzz_runs.Runs:
+        """A sound run, and its cases."""
+        return fuzz_runs.Runs(self.folder / "runs", damage_bytes)
+
+    @functools.cached_property
+    def texts(self) -> fuzz_texts.Texts:
+        """Tables, archives and folders of text."""
+        return fuzz_texts.Texts(self.folder / "texts", damage_bytes, damage_tree)
+
+    @functools.cached_property
+    def folders(self) -> fuzz_folders.Folders:
+        """Folders of tokenizers."""
+        seeds = self.seeds
+        return fuzz_folders.Folders(seeds.jsons, seeds.models, damage_bytes, damage_tree)
 
     def run(self, case: int) -> Found:
         """Damage a file as the number of the case says, and see what toktk makes of it."""
         chance = random.Random(f"{self.seed}-{case}")
-        kind = chance.choices(list(KINDS), list(KINDS.values()))[0]
+        kind = chance.choices(self.kinds, [KINDS[kind] for kind in self.kinds])[0]
         place = self.folder / CASE
         place.mkdir()
         try:
@@ -494,6 +514,18 @@ class Cases:
 
     def _names(self, place: Path, chance: random.Random) -> Found:
         return Found(*self.runs.names(place, chance))
+
+    def _texts(self, place: Path, chance: random.Random) -> Found:
+        from toktk.errors import ToktkError
+
+        try:
+            return Found(*self.texts.case(place, chance))
+        except ToktkError as error:
+            return self._refusal("refused", error)
+
+    def _folders(self, place: Path, chance: random.Random) -> Found:
+        spec, right = self.folders.make(place, chance)
+        return self._tokenizer(spec, _texts(chance), right)
 
     def _json(self, place: Path, chance: random.Random) -> Found:
         tree = chance.choice(list(self.seeds.jsons.values()))
@@ -582,8 +614,13 @@ class Cases:
         spec = f"spm:{path}" if chance.random() < 0.5 else str(path)
         return self._tokenizer(spec, _texts(chance))
 
-    def _tokenizer(self, spec: str, texts: list[str]) -> Found:
-        """Load, check, and compare engine and library on texts that `check` does not know."""
+    def _tokenizer(
+        self, spec: str, texts: list[str], right: Callable[[str], list[int]] | None = None
+    ) -> Found:
+        """Load, check, and compare engine and library on texts that `check` does not know.
+
+        `right` gives the ids of the library that read the file without toktk.
+        """
         from toktk.errors import ToktkError
         from toktk.loading.load import open_tokenizer
         from toktk.tokenizer import NATIVE
@@ -604,6 +641,10 @@ class Cases:
             _use(tokenizer, documents)
         except ToktkError as error:
             return self._refusal("refused in use", error)
+        for text in documents if right else ():
+            wanted = right(text)
+            if (ids := tokenizer.encode(text)) != wanted:
+                return Found("wrong ids", f"of {text!r}: {ids[:20]}, its owner {wanted[:20]}")
         if loaded.native is None:
             return Found("library")
         if tokenizer.engine != NATIVE:
@@ -903,11 +944,17 @@ def _late(*_: Any) -> None:
 
 
 def work(
-    folder: Path, seed: int, todo: Iterator[int], current: Any, since: Any, results: Any
+    folder: Path,
+    seed: int,
+    kinds: Sequence[str],
+    todo: Iterator[int],
+    current: Any,
+    since: Any,
+    results: Any,
 ) -> None:
     """Run cases until there are none; the body of a process."""
     _own_home(folder)
-    cases = prepared(folder, seed)
+    cases = prepared(folder, seed, kinds)
     silent = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silent, 2)  # libraries say on it what they do not raise
     for case in todo:
@@ -928,17 +975,18 @@ def _own_home(folder: Path) -> None:
     os.environ["TOKTK_HOME"] = str(own)
 
 
-def prepared(folder: Path, seed: int) -> Cases:
+def prepared(folder: Path, seed: int, kinds: Sequence[str]) -> Cases:
     """Build the sound files, see that they load, and set the limits."""
-    cases = Cases(Seeds(folder / "seeds"), folder, seed)
+    cases = Cases(Seeds(folder / "seeds"), folder, seed, kinds)
     signal.signal(signal.SIGALRM, _late)
-    for name, tree in cases.seeds.jsons.items():
+    of_tokenizers = not {"texts", "corpus", "run", "entry", "card", "names"}.issuperset(kinds)
+    for name, tree in cases.seeds.jsons.items() if of_tokenizers else ():
         path = folder / "warm.json"
         path.write_text(json.dumps(tree), encoding="utf-8")
         found = cases._tokenizer(str(path), [])
         if found.outcome not in ("native", "library"):
             print(f"the sound file {name}: {found.outcome} {found.detail}", file=sys.stderr)
-    for name, raw in cases.seeds.models.items():
+    for name, raw in cases.seeds.models.items() if of_tokenizers else ():
         path = folder / "warm.model"
         path.write_bytes(raw)
         found = cases._tokenizer(str(path), [])
@@ -962,23 +1010,32 @@ class Worker:
     done: bool = False
 
 
-def start(folder: Path, seed: int, todo: range) -> Worker:
+def start(folder: Path, seed: int, kinds: Sequence[str], todo: range) -> Worker:
     """Start a process for these cases."""
     context = multiprocessing.get_context("spawn")
     folder = Path(tempfile.mkdtemp(dir=folder))
     current, since = context.Value("q", -1), context.Value("d", time.monotonic())
     results = context.SimpleQueue()
-    arguments = (folder, seed, todo, current, since, results)
+    arguments = (folder, seed, kinds, todo, current, since, results)
     process = context.Process(target=work, args=arguments, daemon=True)
     process.start()
     return Worker(folder, process, current, since, results, todo)
 
 
-def run(first: int, cases: int, jobs: int, seed: int, report: Callable[[int, Found], None]) -> None:
+def run(
+    first: int,
+    cases: int,
+    jobs: int,
+    seed: int,
+    kinds: Sequence[str],
+    report: Callable[[int, Found], None],
+) -> None:
     """Run all cases in some processes; a process that dies takes one case with it."""
     with tempfile.TemporaryDirectory(prefix="toktk-fuzz-") as name:
         folder = Path(name)
-        workers = [start(folder, seed, range(first + i, first + cases, jobs)) for i in range(jobs)]
+        workers = [
+            start(folder, seed, kinds, range(first + i, first + cases, jobs)) for i in range(jobs)
+        ]
         while not all(worker.done for worker in workers):
             time.sleep(0.05)
             for at, worker in enumerate(workers):
@@ -1002,7 +1059,7 @@ def run(first: int, cases: int, jobs: int, seed: int, report: Callable[[int, Fou
                 files = _files(worker.folder / CASE)
                 report(case, Found("too slow" if late else "died", f"exit code {code}", files))
                 rest = range(case + jobs, first + cases, jobs)
-                workers[at] = start(folder, seed, rest)
+                workers[at] = start(folder, seed, kinds, rest)
 
 
 def _collect(worker: Worker, report: Callable[[int, Found], None]) -> None:
@@ -1026,12 +1083,13 @@ def main() -> None:
     add("--seed", type=int, default=0)
     add("--jobs", type=int, default=2, help="processes (2)")
     add("--only", type=int, help="run this case alone, here, and show what it does")
+    add("--kinds", nargs="+", choices=KINDS, default=[*KINDS], help="only these kinds of file")
     add("--failures", type=Path, default=Path("fuzz-failures"), help="where failures are written")
     chosen = parser.parse_args()
     if chosen.only is not None:
         with tempfile.TemporaryDirectory(prefix="toktk-fuzz-") as name:
             _own_home(Path(name))
-            found = prepared(Path(name), chosen.seed).run(chosen.only)
+            found = prepared(Path(name), chosen.seed, chosen.kinds).run(chosen.only)
             _write(chosen.failures, chosen.seed, chosen.only, found)
             print(found.outcome, found.detail, sep="\n")
         return
@@ -1053,7 +1111,7 @@ def main() -> None:
                 f"{done:,} cases in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True
             )
 
-    run(chosen.first, chosen.cases, chosen.jobs, chosen.seed, report)
+    run(chosen.first, chosen.cases, chosen.jobs, chosen.seed, chosen.kinds, report)
     print(f"\n{sum(outcomes.values()):,} cases, seed {chosen.seed}, from {chosen.first}:")
     for outcome, n in sorted(outcomes.items()):
         print(f"{n:8,}  {outcome}")

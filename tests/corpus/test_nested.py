@@ -157,3 +157,53 @@ def test_bytes_that_are_no_text(tmp_path):
     with pytest.raises(CorpusError, match=r"invalid UTF-8 in .*, row 1, byte 1"):
         read(tmp_path / "x.parquet")
     assert [text for text, *_ in read(tmp_path / "x.parquet", errors="replace")] == ["a", "b\ufffd"]
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.arrow"])
+@pytest.mark.parametrize("lists", [pa.list_, pa.large_list, lambda inner: pa.list_(inner, 2)])
+@pytest.mark.parametrize("strings", [pa.string(), pa.large_string(), pa.binary()])
+def test_invalid_utf8_inside_is_replaced_or_its_row_named(tmp_path, name, lists, strings):
+    values = [b"fine", b"too", b"also \xc3\xa9", b"a\xffb\xfe"]
+    bytes_type = pa.large_binary() if strings == pa.large_string() else pa.binary()
+    content = pa.array(values, bytes_type).view(strings)
+    structs = pa.StructArray.from_arrays([content], ["content"])
+    kind = lists(structs.type)
+    if pa.types.is_fixed_size_list(kind):
+        column = pa.FixedSizeListArray.from_arrays(structs, 2)
+    else:
+        column = (pa.ListArray if pa.types.is_list(kind) else pa.LargeListArray).from_arrays(
+            pa.array([0, 2, 4], pa.int32() if pa.types.is_list(kind) else pa.int64()), structs
+        )
+    path, table = tmp_path / name, pa.table({"messages": column})
+    if name.endswith("parquet"):
+        pq.write_table(table, path)
+    else:
+        with pa.OSFile(str(path), "wb") as out, pa.ipc.new_file(out, table.schema) as file:
+            file.write(table)
+    with pytest.raises(
+        CorpusError, match=r"invalid UTF-8 in .*x\.\w+, row 1, byte 9\.\n.*ff 62 fe"
+    ):
+        read(path, text_column="messages.content")
+    corpus = load_corpus(path, text_column="messages.content", errors="replace")
+    found = [text for batch in corpus.batches() for text in batch.column(0).to_pylist()]
+    assert found == ["fine\ntoo", "also é\na\ufffdb\ufffd"]
+    assert corpus.replaced == 2
+
+
+def test_fields_of_every_kind_beside_the_text(tmp_path):
+    values = ["a", None, "é"]
+    beside = {
+        "nothing": pa.nulls(3),
+        "dictionary": pa.array(values).dictionary_encode(),
+        "view": pa.array(values, pa.string_view()),
+        "map": pa.array([[("k", "v")], None, []], pa.map_(pa.string(), pa.string())),
+        "list": pa.array([["x"], None, []]),
+        "struct": pa.array([{"a": "x"}, None, {"a": None}]),
+        "time": pa.array([1, 2, None], pa.timestamp("s")),
+    }
+    structs = pa.StructArray.from_arrays([pa.array(values), *beside.values()], ["content", *beside])
+    table = pa.table({"messages": pa.ListArray.from_arrays([0, 2, 3], structs)})
+    path = tmp_path / "x.arrow"
+    with pa.OSFile(str(path), "wb") as out, pa.ipc.new_file(out, table.schema) as file:
+        file.write(table)
+    assert [text for text, *_ in read(path, text_column="messages.content")] == ["a", "é"]

@@ -209,6 +209,17 @@ def test_word_pieces_of_bert(tmp_path, config, lowercase, accents):
         assert [reference.encode(text) for text in texts] == wanted
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_of_word_pieces_are_those_of_a_text_file(tmp_path, end):
+    words = [*WORDS[:14], "a\t", "a"]
+    path = folder(tmp_path, {"vocab.txt": end.join(words) + end})
+    with (path / "vocab.txt").open(encoding="utf-8") as file:  # as transformers reads it
+        wanted = {line.rstrip("\n"): i for i, line in enumerate(file)}
+    raw, _ = file_contents(file_of(path))
+    assert json.loads(raw)["model"]["vocab"] == wanted
+    assert len(wanted) == 16
+
+
 def test_an_uncased_vocabulary_says_so_itself(tmp_path):
     path = folder(tmp_path, {"vocab.txt": "\n".join(WORDS[:14])})
     raw, format = file_contents(file_of(path))

@@ -237,22 +237,42 @@ def _check_layouts(source: Source, rows: pa.RecordBatch) -> None:
 def _check_layout(column: pa.Array, name: str, where: str) -> None:
     """Refuse a column whose offsets or indices lead out of its data: Arrow follows them unchecked."""
     try:
-        if pa.types.is_dictionary(column.type):
-            values = column.dictionary
-            _check_layout(values, name, where)
-            column = pa.DictionaryArray.from_arrays(
-                column.indices, pa.nulls(len(values)), safe=False
-            )
-        # As bytes: whether they are UTF-8 is asked elsewhere, where they may be replaced.
-        elif str(column.type) in _BYTES:
-            column = column.view(_BYTES[str(column.type)])
-        column.validate(full=True)
+        _validate(column)
     except pa.ArrowInvalid as error:
         raise CorpusError(
             f"column {name!r} of {where} is damaged.",
             f"Found: {str(error).splitlines()[0]}.",
             "Write the file anew.",
         ) from error
+
+
+def _validate(column: pa.Array) -> None:
+    """Validate a column and all inside it, each part by itself, strings as bytes.
+
+    Whether they are UTF-8 is asked elsewhere, where they may be replaced.
+    """
+    kind, types = column.type, pa.types
+    column.validate()  # the sizes of all parts
+    if types.is_dictionary(kind):
+        _validate(column.dictionary)
+        nothing = pa.nulls(len(column.dictionary))
+        column = pa.DictionaryArray.from_arrays(column.indices, nothing, safe=False)
+    elif types.is_struct(kind):
+        for i in range(kind.num_fields):
+            _validate(column.field(i))
+        return
+    elif types.is_list(kind) or types.is_large_list(kind):
+        _validate(column.values)
+        lists = pa.list_ if types.is_list(kind) else pa.large_list
+        own, nothing = column.buffers()[:2], [pa.nulls(len(column.values))]
+        own_kind = lists(pa.null())
+        column = pa.Array.from_buffers(own_kind, len(column), own, -1, column.offset, nothing)
+    elif types.is_fixed_size_list(kind):
+        _validate(column.values)
+        return
+    elif str(kind) in _BYTES:
+        column = column.view(_BYTES[str(kind)])
+    column.validate(full=True)
 
 
 def read_parquet(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch, int]]:
@@ -269,7 +289,7 @@ def read_parquet(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBat
             f"Found: {error.object!r:.80}.",
             "Write it anew, with another name for that column.",
         ) from error
-    size, most = os.fstat(file.fileno()).st_size, longest_document(file)
+    size, most = os.fstat(file.fileno()).st_size, longest_document(source)
     # Of whole rows: PyArrow aborts at what damage may have made of a column's metadata.
     row_groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     for part in row_groups:
@@ -352,7 +372,7 @@ def read_arrow(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch
         batches = ((rows, reader.tell()) for rows in table)
     names = _names(table.schema)
     wanted = [names.index(name) for name in wanted_columns(source, names)]
-    row, most = 0, longest_document(file)
+    row, most = 0, longest_document(source)
     for rows, position in batches:
         for batch in rows_to_batches(source, rows.select(wanted), row, most, copy=True):
             yield batch, position

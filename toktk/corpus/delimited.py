@@ -38,18 +38,18 @@ class Marks(NamedTuple):
     counts: bool = False
 
 
-def read_csv(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch, int]]:
+def read_csv(source: Source, file: io.RawIOBase) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield ``(batch, bytes consumed)`` of a CSV; of comma, semicolon and tab, its first line says which."""
     return _read(source, file, b",;\t")
 
 
-def read_tsv(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch, int]]:
+def read_tsv(source: Source, file: io.RawIOBase) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield ``(batch, bytes consumed)`` of a TSV."""
     return _read(source, file, b"\t")
 
 
 def _read(
-    source: Source, file: io.FileIO, delimiters: bytes
+    source: Source, file: io.RawIOBase, delimiters: bytes
 ) -> Iterator[tuple[pa.RecordBatch, int]]:
     from toktk.kernels.fields import row_ends
 

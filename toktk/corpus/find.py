@@ -148,11 +148,11 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         raise unreadable(folder, error) from error
 
 
-def unreadable(path: Path, error: OSError) -> CorpusError:
+def unreadable(path: Path, error: Exception) -> CorpusError:
     """Return the error that a file or folder cannot be read."""
     # To leave it out would give figures of a part of the text, and say nothing.
     return CorpusError(
         f"cannot read {path}.",
-        f"Found: {error.strerror or error}.",
+        f"Found: {getattr(error, 'strerror', None) or error}.",
         "Make it readable, or give a folder or a glob without it.",
     )

@@ -29,7 +29,7 @@ _SIGNATURES: tuple[tuple[bytes, Content], ...] = (
     (rb"\x04\x22\x4d\x18", Content("lz4", "Decompress it.")),
     (rb"PAR1\x15", Content("parquet", "End its name in .parquet.")),
     (rb"ARROW1\0\0|\xff{4}.{4}", Content("arrow", "End its name in .arrow.")),
-    (rb"PK\x03\x04|PK\x05\x06", Content("a zip archive", _UNPACK)),
+    (rb"PK\x03\x04|PK\x05\x06", Content("a zip archive", "End its name in .zip.")),
     (rb".{257}ustar", Content("a tar archive", _UNPACK)),
     (rb"7z\xbc\xaf\x27\x1c", Content("a 7z archive", _UNPACK)),
     (rb"Rar!\x1a\x07", Content("a rar archive", _UNPACK)),

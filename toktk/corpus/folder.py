@@ -6,7 +6,7 @@ import dataclasses
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,15 @@ from toktk.corpus.find import Listing, unreadable
 from toktk.corpus.nested import outer
 from toktk.corpus.options import ReaderOptions, check_known
 from toktk.corpus.readers import FileReader, kind_of
-from toktk.corpus.unchanged import open_file
+from toktk.corpus.streams import STREAM_FAILURES
+from toktk.corpus.zipped import Member, expanded, opened
 from toktk.errors import CorpusError
 
 _STATE, _DICT, _INFO = "state.json", "dataset_dict.json", "dataset_info.json"
 _ABOUT_BYTES = 1 << 24
 """What a file about a dataset holds, at most, in bytes: it may have a checksum for each file."""
+
+_UNREADABLE: tuple[type[Exception], ...] = (OSError, *STREAM_FAILURES)
 
 _SPLITS = {
     "train": ("train", "training"),
@@ -37,28 +40,43 @@ class Choice:
         files: what is read.
         remarks: what is not, and why.
         groups: of files whose own name says nothing, such as ``data-00000-of-00001.arrow``.
+        members: the members of zip archives among the files.
     """
 
     files: list[Path]
     remarks: Sequence[str] = ()
     groups: dict[Path, str] = dataclasses.field(default_factory=dict)
+    members: dict[Path, Member] = dataclasses.field(default_factory=dict)
 
 
 def choose(folder: Path, listing: Listing, options: ReaderOptions) -> Choice:
-    """Return the files of `folder` that are text.
+    """Return the files of `folder`, or of a zip archive, that are text.
 
     Raises:
-        CorpusError: a split that there is not, or a saved dataset that lacks a file.
+        CorpusError: a split that there is not, a saved dataset that lacks a file, or an archive that
+            cannot be read.
     """
     name = folder.name or str(folder)
-    saved = _Saved(folder, listing.files, options.split)
+    listing, members = expanded(listing)
+    saved = _Saved(folder, listing.files, options.split, members)
     rest = [path for path in listing.files if path not in saved.dealt_with]
-    kinds = {path: _unread(path, options) for path in rest}
+    kinds = {path: _unread(path, options, members.get(path)) for path in rest}
     files = [path for path, unread in kinds.items() if unread is None]
     files, of_splits = _by_split(folder, files, options.split, bool(saved.groups))
     unread = Counter(kind for kind in kinds.values() if kind is not None)
-    remarks = [*saved.remarks, *of_splits, *left_out(name, listing, unread)]
-    return Choice([*saved.groups, *files], remarks, saved.groups)
+    twice = _unpacked_beside(folder, members)
+    remarks = [*saved.remarks, *of_splits, *left_out(name, listing, unread), *twice]
+    return Choice([*saved.groups, *files], remarks, saved.groups, members)
+
+
+def _unpacked_beside(folder: Path, members: Mapping[Path, Member]) -> list[str]:
+    """Return a remark on each archive in `folder` that may have been unpacked there, too."""
+    archives = sorted({member.archive for member in members.values()} - {folder})
+    return [
+        f"{archive.name} and the folder {archive.stem} beside it are both read: is it the same text?"
+        for archive in archives
+        if archive.with_suffix("").is_dir()
+    ]
 
 
 def left_out(name: str, listing: Listing, unread: Counter[str] | None = None) -> list[str]:
@@ -76,21 +94,23 @@ def left_out(name: str, listing: Listing, unread: Counter[str] | None = None) ->
     return [f"not read of {name}: {', '.join(shown)}.{nowhere}"]
 
 
-def _unread(path: Path, options: ReaderOptions) -> str | None:
+def _unread(path: Path, options: ReaderOptions, member: Member | None) -> str | None:
     """Return the kind of a file that is not read; None of one that is."""
+    if member is not None and not member.is_file:
+        return "link or device in an archive"
     kind, compression, _ = kind_of(path)
     extensions = path.suffixes[-2:] if compression else path.suffixes[-1:]
     shown = "".join(extensions).lower() or "without extension"
     if kind is None:
         return shown
-    if ".json" in extensions[:1] and not _has_rows(path, options):
+    if ".json" in extensions[:1] and not _has_rows(path, options, member):
         return f"{shown} without rows of {options.text_column!r}"
     return None
 
 
-def _has_rows(path: Path, options: ReaderOptions) -> bool:
+def _has_rows(path: Path, options: ReaderOptions, member: Member | None) -> bool:
     """Return whether a .json begins with a row, as no description of a dataset does."""
-    head = FileReader(path, options).head().lstrip()
+    head = FileReader(path, options, member=member).head().lstrip()
     first, feed, _ = head.partition(b"\n")
     if head.startswith(b"[") or (not feed and first.startswith(b"{")):
         # An item spans lines, and a row may be longer than what was read.
@@ -110,7 +130,13 @@ class _Saved:
         remarks: which split was chosen.
     """
 
-    def __init__(self, folder: Path, files: Sequence[Path], split: str | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        files: Sequence[Path],
+        split: str | None,
+        members: Mapping[Path, Member],
+    ) -> None:
         self.groups: dict[Path, str] = {}
         self.dealt_with: set[Path] = set()
         self.remarks: list[str] = []
@@ -118,7 +144,11 @@ class _Saved:
         self._by_folder: dict[Path, list[Path]] = {}
         for path in files:
             self._by_folder.setdefault(path.parent, []).append(path)
-        about = {path: _about(path) for path in files if path.name in (_STATE, _DICT, _INFO)}
+        about = {
+            path: _about(path, members.get(path))
+            for path in files
+            if path.name in (_STATE, _DICT, _INFO)
+        }
         of_dict: dict[Path, Path] = {}
         for path, values in about.items():
             if path.name == _DICT and _is_names(values.get("splits")):
@@ -231,12 +261,12 @@ def _known_as(split: str) -> str:
     return next((name for name, words in _SPLITS.items() if split in words), split)
 
 
-def _about(path: Path) -> dict[str, Any]:
+def _about(path: Path, member: Member | None) -> dict[str, Any]:
     """Return what a small JSON file holds; nothing where it is no object."""
     try:
-        with open_file(path) as file:
-            values = _parsed(file.read(_ABOUT_BYTES))
-    except OSError as error:
+        with opened(path, member) as (_, content):
+            values = _parsed(content.read(_ABOUT_BYTES) or b"")
+    except _UNREADABLE as error:
         raise unreadable(path, error) from error
     return values if isinstance(values, dict) else {}
 

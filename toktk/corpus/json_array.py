@@ -1,4 +1,4 @@
-"""JSON: an array of objects, of whatever length, or one object a line; the first character says which."""
+"""JSON: an array of objects or strings, of whatever length, or one a line; the first character says which."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from toktk.corpus.text import LINE_END, after_last, blocks
 from toktk.errors import CorpusError, clipped
 
 
-def read_json(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch, int]]:
+def read_json(source: Source, file: io.RawIOBase) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield ``(batch, bytes consumed)``; errors name the item of an array, from 1, or else the line."""
     yield from read_rows(source, _lines(source, file))
 
 
-def _lines(source: Source, file: io.FileIO) -> Iterator[tuple[Bytes, int, int]]:
+def _lines(source: Source, file: io.RawIOBase) -> Iterator[tuple[Bytes, int, int]]:
     """Yield blocks as `blocks` does; those of an array have a line for each item."""
     from toktk.kernels.json_items import AFTER, BEFORE, items_to_lines
 

@@ -1,4 +1,4 @@
-"""JSON Lines: one object a line.
+"""JSON Lines: one object a line, or, where the first one is and no column is named, one string.
 
 Python's `json`, as `_parse_slow` uses it, defines what a line means. Arrow's parser is many times
 faster: `_parse_fast` returns its columns, or None where Arrow refuses a line or would read it
@@ -22,15 +22,19 @@ from toktk.arrays import Bytes, Int64
 from toktk.arrow import pa
 from toktk.corpus.columnar import rows_to_batch, wanted_columns
 from toktk.corpus.nested import inner_path, json_type, json_value, outer
-from toktk.corpus.options import Source
+from toktk.corpus.options import ReaderOptions, Source
 from toktk.corpus.text import LINE_END, blocks
 from toktk.corpus.utf8 import check_block, whole_characters
 from toktk.errors import CorpusError
 
 _NULL = re.compile(rb"^[ \t\r]*null[ \t\r]*$", re.MULTILINE)
+_STRINGS = re.compile(rb'(?:[ \t\r]*+"(?:[^"\\\n]++|\\[^\n])*+"[ \t\r]*+(?:\n|\Z))++')
+"""Lines that are a string each."""
+_BEFORE, _AFTER = b'{"%s":' % ReaderOptions.text_column.encode(), b"}"
+_AROUND = len(_BEFORE + _AFTER)
 
 
-def read_jsonl(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch, int]]:
+def read_jsonl(source: Source, file: io.RawIOBase) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield ``(batch, bytes consumed)`` of a JSON Lines file; errors name the line, from 1."""
     return read_rows(source, blocks(source, file, LINE_END))
 
@@ -40,6 +44,7 @@ def read_rows(
 ) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield ``(batch, bytes consumed)`` of blocks with a row a line; blank lines are not rows."""
     types: dict[str, pa.DataType | None] = {}
+    strings = False
     line = 1
     for data, start, position in lines:
         data, replaced = check_block(data, source.where, start, source.options.errors)
@@ -48,16 +53,37 @@ def read_rows(
         feeds = np.flatnonzero(data == ord("\n"))
         starts = np.append(0, feeds + 1)
         starts = starts[starts < data.size]
-        types = types or _column_types(raw, source, line)
+        if not types:
+            strings = _are_strings(raw, source)
+            types = _column_types(raw, source, line, strings)
         if types:
-            columns = None if None in types.values() else _parse_fast(raw, starts, types)
+            columns = None
+            if strings and _STRINGS.fullmatch(raw):
+                rows = _strings_as_rows(raw)
+                columns = _parse_fast(rows, starts + np.arange(starts.size) * _AROUND, types)
+            elif not (strings or None in types.values()):
+                columns = _parse_fast(raw, starts, types)
             if columns is None:
-                columns = _parse_slow(raw, source, line)
+                columns = _parse_slow(raw, source, line, strings)
             yield rows_to_batch(source, pa.record_batch(columns), 0), position
         line += feeds.size
 
 
-def _column_types(raw: bytes, source: Source, first_line: int) -> dict[str, pa.DataType | None]:
+def _are_strings(raw: bytes, source: Source) -> bool:
+    """Return whether rows are strings and no objects: the first one is, and no column is named."""
+    by_default = source.options.columns == [ReaderOptions.text_column]
+    return by_default and raw.lstrip().startswith(b'"')
+
+
+def _strings_as_rows(raw: bytes) -> bytes:
+    """Return lines of a string each as lines of an object each."""
+    inner = raw.removesuffix(b"\n").replace(b"\n", _AFTER + b"\n" + _BEFORE)
+    return _BEFORE + inner + _AFTER
+
+
+def _column_types(
+    raw: bytes, source: Source, first_line: int, strings: bool
+) -> dict[str, pa.DataType | None]:
     """Return the Arrow types to parse as, each by the first row of a block that has the column.
 
     None says that only the slow parser reads a column. Nothing is returned if there is no row yet.
@@ -72,7 +98,7 @@ def _column_types(raw: bytes, source: Source, first_line: int) -> dict[str, pa.D
     for line, text in enumerate(io.BytesIO(raw), first_line):
         if text.strip():
             # Of a null, the type shows in a later row, if anywhere.
-            row = _object(text, source, line)
+            row = _row(text, source, line, strings)
             met |= {name: value for name, value in row.items() if met.get(name) is None}
             for name, fields in others.items():
                 types[name] = types.get(name) or _type(row, name, source, fields)
@@ -135,25 +161,28 @@ def _parse_fast(
     return None
 
 
-def _parse_slow(raw: bytes, source: Source, first_line: int) -> dict[str, pa.Array]:
+def _parse_slow(raw: bytes, source: Source, first_line: int, strings: bool) -> dict[str, pa.Array]:
     """Return the columns; count replaced surrogates in `source`. Errors name their line."""
     columns: dict[str, list[str | None]] = {name: [] for name in source.options.columns}
     for line, text in enumerate(io.BytesIO(raw), first_line):
         if text.strip():
-            row = _object(text, source, line)
+            row = _row(text, source, line, strings)
             for name, values in columns.items():
                 value = json_value(row, name, name == source.options.text_column)
                 values.append(_value(value, name, source, line))
     return {name: pa.array(values, pa.large_string()) for name, values in columns.items()}
 
 
-def _object(text: bytes, source: Source, line: int) -> dict[str, Any]:
+def _row(text: bytes, source: Source, line: int, strings: bool) -> dict[str, Any]:
+    """Return the object of a line, or that of its string."""
     cause: Exception | None = None
     try:
         row = json.loads(text.decode("utf-8-sig"), parse_int=_whole)
-        if isinstance(row, dict):
+        if strings and isinstance(row, str):
+            return {ReaderOptions.text_column: row}
+        if isinstance(row, dict) and not strings:
             return row
-        problem = "is not a JSON object"
+        problem = f"is not a JSON {'string, as the first one' if strings else 'object'}"
     except ValueError as error:
         cause, problem = error, f"is not JSON ({error})"
     except RecursionError as error:

@@ -10,8 +10,8 @@ import reprlib
 import tomllib
 from collections import Counter
 from collections.abc import Sequence
-from itertools import takewhile
-from pathlib import Path
+from itertools import chain, takewhile
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from toktk.corpus import hub
@@ -25,6 +25,7 @@ from toktk.corpus.readers import COMPRESSIONS, READERS, FileReader, kind_of
 from toktk.corpus.remote import download, is_address, without_secrets
 from toktk.corpus.starter import PARTS, corpora_folder, starter
 from toktk.corpus.unchanged import open_file
+from toktk.corpus.zipped import is_archive
 from toktk.errors import CorpusError, did_you_mean
 from toktk.paths import FILE, FOLDER
 
@@ -47,7 +48,7 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
     - ``hub:<org>/<name>[@revision][/config[,config…]][:split]``: a Hugging Face dataset, streamed;
     - ``-``, standard input, or an open pipe such as a shell's ``<(cat x.txt)``: kept in a temporary
       file, and read as what its first bytes are: JSON Lines, Parquet, Arrow, else plain text;
-    - a file: .txt, .jsonl, .ndjson (one object a line), .json (that, or an array of objects), .csv,
+    - a file: .txt, .jsonl, .ndjson (one object or string a line), .json (that, or an array of them), .csv,
       .tsv, each also .gz, .zst, .bz2 or .xz; .parquet, .arrow, .feather; a .toml corpus card; anything
       else is plain text, unless its first bytes say otherwise;
     - an address: ``https://…``, or what fsspec has a driver for, such as ``s3://bucket/news/*.parquet``:
@@ -55,6 +56,7 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
     - a folder: its files of these kinds, with all subfolders, linked ones too, sorted; a .json where
       it begins with a row of the text column. A folder of `datasets`, saved or in its cache, is
       read as `datasets` reads it, one split. What is not read is in `Corpus.remarks`;
+    - a zip archive: as a folder of what is in it; also in a folder, a glob, or at an address;
     - a glob such as ``'src/**/*.c'``: files of any extension, each folder entered once;
     - the name of a corpus card that ships with toktk, ``<card>[/config][:split]``.
 
@@ -195,7 +197,7 @@ def _may_have_splits(spec: str) -> bool:
     starters = spec.partition(":")[0] == "starter"
     return (
         not starters and kind_at(path) != FILE and not glob.has_magic(spec)
-    ) or path.suffix == ".toml"
+    ) or path.suffix.lower() in (".toml", ".zip")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -268,7 +270,10 @@ def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
         return hub.hub_corpus(hub.parse_hub(spec), options)
     if (descriptor := open_pipe(spec)) is not None:
         path = kept(descriptor)
-        return _from_files(path.name.partition(".")[0], Choice([path]), path.parent, options)
+        name = path.name.partition(".")[0]
+        if is_archive(path):
+            return _from_files(name, _of_archive(path, options), path, options)
+        return _from_files(name, Choice([path]), path.parent, options)
     if is_address(spec):
         return _from_address(spec, options)
     path = Path(os.path.expanduser(spec))  # noqa: PTH111 - Path's own raises where there is no such user
@@ -276,6 +281,8 @@ def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
     if found == FILE:
         if path.suffix == ".toml":
             return _from_card(read_card(path), None, None, options, cards_read)
+        if is_archive(path):
+            return _from_files(path.name, _of_archive(path, options), path, options)
         return _from_files(path.name, Choice([path]), path.parent, options)
     if found == FOLDER:
         chosen = choose(path, files_below(path), options)
@@ -285,18 +292,35 @@ def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
     if glob.has_magic(spec):
         fixed = Path(*takewhile(lambda part: not glob.has_magic(part), path.parts[:-1]))
         listing = matching(path)
-        return _from_files(spec, Choice(listing.files, left_out(spec, listing)), fixed, options)
+        return _from_files(spec, _of_glob(spec, listing, options), fixed, options)
     name, config, split = parse_reference(spec)
     by_name = cards()
     if name in by_name:
         return _from_card(by_name[name], config, split, options)
     starters = ["starter", *(f"starter:{part}" for part in PARTS)]
-    on_hub = f"hub:{spec}" if _HUB_NAME.fullmatch(spec) and kind_of(path)[0] is None else None
+    is_text = kind_of(path)[0] is not None or is_archive(path)
+    on_hub = f"hub:{spec}" if _HUB_NAME.fullmatch(spec) and not is_text else None
     raise CorpusError(
         f"unknown corpus {spec!r}{did_you_mean(spec, [*starters, *by_name])}.",
         f"Tried: file or folder (none at {path}), corpus cards ({', '.join(by_name) or 'none'}).",
         "Give a file, a folder, a quoted glob, an address, hub:<org>/<name>, a card, or starter.",
         *([f"Did you mean {on_hub}, a dataset of the Hugging Face hub?"] if on_hub else []),
+    )
+
+
+def _of_archive(path: Path, options: ReaderOptions) -> Choice:
+    return choose(path, Listing([path], [], []), options)
+
+
+def _of_glob(spec: str, listing: Listing, options: ReaderOptions) -> Choice:
+    """Return the files of a glob: all, whatever their kind, and what is text in the archives among them."""
+    files = [path for path in listing.files if not is_archive(path)]
+    chosen = [_of_archive(path, options) for path in listing.files if is_archive(path)]
+    return Choice(
+        [*files, *chain.from_iterable(part.files for part in chosen)],
+        [*left_out(spec, listing), *chain.from_iterable(part.remarks for part in chosen)],
+        dict(chain.from_iterable(part.groups.items() for part in chosen)),
+        dict(chain.from_iterable(part.members.items() for part in chosen)),
     )
 
 
@@ -311,38 +335,63 @@ def _from_address(address: str, options: ReaderOptions) -> Corpus:
         )
 
     def wanted(path: Path) -> bool:
-        kind = kind_of(path)[0]
-        unread[path.suffix.lower() or "without extension"] += kind is None
-        return kind is not None
+        known = kind_of(path)[0] is not None or is_archive(path)
+        unread[path.suffix.lower() or "without extension"] += not known
+        return known
 
-    readers = []
+    readers: list[FileReader] = []
+    of_archives: list[str] = []
     for path, where, below in download(address, wanted):
         group = below[0] if len(below) > 1 else kind_of(Path(below[0]))[2]
-        readers.append(FileReader(path, options, group, where))
-    remarks = left_out(name, Listing([], [], []), unread)
+        if not is_archive(path):
+            readers.append(FileReader(path, options, group, where))
+            continue
+        chosen = _of_archive(path, options)
+        of_archives += chosen.remarks
+        # Alone it is as a folder; beside others, one group.
+        readers += _readers(chosen, path, options, where, group if len(below) > 1 else None)
+    remarks = [*left_out(name, Listing([], [], []), unread), *of_archives]
     return Corpus(name, readers, options=options.changed(), remarks=remarks)
 
 
 def _from_files(name: str, chosen: Choice, folder: Path, options: ReaderOptions) -> Corpus:
     """Return the corpus of files; the group is the first subfolder of `folder`, else the stem."""
     if not chosen.files:
-        extensions = set(READERS) | {
-            f"{kind}{end}" for kind in (".txt", ".jsonl") for end in COMPRESSIONS
-        }
+        extensions = (
+            set(READERS)
+            | {f"{kind}{end}" for kind in (".txt", ".jsonl") for end in COMPRESSIONS}
+            | {".zip"}
+        )
         raise CorpusError(
             f"no text in {name}.",
             *chosen.remarks,
             f"Looked for: {', '.join(sorted(extensions))}.",
             "A glob, such as 'folder/**/*.c', reads other extensions as plain text.",
         )
+    readers = _readers(chosen, folder, options)
+    return Corpus(name, readers, options=options.changed(), remarks=chosen.remarks)
+
+
+def _readers(
+    chosen: Choice,
+    folder: Path,
+    options: ReaderOptions,
+    where: str | None = None,
+    group: str | None = None,
+) -> list[FileReader]:
+    """Return the readers of files below a folder or archive, which is called `where`; all of one `group`."""
     readers = []
     # By name below the folder, so that the order, and with it the fingerprint, is the same
     # wherever the folder lies.
     for path in sorted(chosen.files, key=lambda path: path.relative_to(folder).as_posix()):
-        below = path.relative_to(folder).parts
-        group = chosen.groups.get(path) or (below[0] if len(below) > 1 else None)
-        readers.append(FileReader(path, options, group))
-    return Corpus(name, readers, options=options.changed(), remarks=chosen.remarks)
+        below, member = path.relative_to(folder).parts, chosen.members.get(path)
+        first = below[0] if len(below) > 1 else None
+        if member is not None and folder / below[0] == member.archive:
+            first = member.archive.stem  # as of a folder that it were unpacked to
+        own = group or chosen.groups.get(path) or first
+        called = f"{where}/{PurePosixPath(*below)}" if where else None
+        readers.append(FileReader(path, options, own, called, member))
+    return readers
 
 
 def _from_card(

@@ -140,6 +140,11 @@ class Source(ABC):
         """The total of what progress counts; None if unknown."""
 
     @property
+    def stored(self) -> int:
+        """The bytes that it takes up on the disk, all compression counted."""
+        return self.size or 0
+
+    @property
     def of_folders(self) -> Collection[str]:
         """The names of options whose column the folders have a value for."""
         return ()

@@ -43,8 +43,8 @@ def open_pipe(spec: str) -> int | None:
 def kept(descriptor: int) -> Path:
     """Return a file with all that a descriptor gives; later calls for it return the same file.
 
-    What the first bytes are decides the file's extension: Parquet, Arrow, JSON Lines if the first line is
-    an object, else plain text.
+    What the first bytes are decides the file's extension: Parquet, Arrow, a zip archive, JSON
+    Lines if the first line is an object, else plain text.
 
     Raises:
         CorpusError: it cannot be read, is compressed, or there is no room for it.
@@ -91,6 +91,8 @@ def _extension(head: bytes, name: str) -> str:
         )
     if content and content.name in ("parquet", "arrow"):
         return f".{content.name}"
+    if content and content.name == "a zip archive":
+        return ".zip"
     line = head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0]
     with contextlib.suppress(ValueError, RecursionError):
         if isinstance(json.loads(line), dict):

@@ -21,12 +21,16 @@ from toktk.corpus.jsonl import read_jsonl
 from toktk.corpus.options import UTF8, ReaderOptions, Source
 from toktk.corpus.streams import STREAM_FAILURES, first_bytes
 from toktk.corpus.text import layout, read_text
-from toktk.corpus.unchanged import State, check_unchanged, open_file
+from toktk.corpus.unchanged import State, check_unchanged
 from toktk.corpus.utf8 import whole_name
+from toktk.corpus.zipped import Member, opened
 from toktk.errors import CorpusError
 
-Read = Callable[[Source, io.FileIO], "Iterator[tuple[pa.RecordBatch, int]]"]
-"""Yields each batch with how many bytes of the open file were consumed so far."""
+Read = Callable[[Source, Any], "Iterator[tuple[pa.RecordBatch, int]]"]
+"""Yields each batch of an open file with how many bytes of it were consumed so far.
+
+It is an `io.FileIO`, or, but of a kind that is packed, what can only be read on: a member of an archive.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +98,8 @@ class FileReader(Source):
     The file is the one that was first opened: once it is written to, every later reading is a
     `CorpusError`, so that no figure is of other bytes than the fingerprint.
 
-    `where` is what errors and results call it, if not by its path.
+    `where` is what errors and results call it, if not by its path. Of a `member` of a zip archive the
+    path goes through the archive.
     """
 
     def __init__(
@@ -103,6 +108,7 @@ class FileReader(Source):
         options: ReaderOptions,
         group: str | None = None,
         where: str | None = None,
+        member: Member | None = None,
     ) -> None:
         kind, compression, stem = kind_of(path)
         where = where or str(path)
@@ -112,7 +118,7 @@ class FileReader(Source):
         if value is not None:
             group, options = value, dataclasses.replace(options, group_column=None)
         super().__init__(where, whole_name(group or stem), options, compression)
-        self.path = path
+        self.path, self.member = path, member
         self._of_folder = value is not None
         self.kind = kind or PLAIN_TEXT
         if self.kind.packed and compression:
@@ -138,9 +144,9 @@ class FileReader(Source):
 
     @functools.cached_property
     def _first(self) -> State:
-        with self._reading(), open_file(self.path) as file:
+        with self._reading(), opened(self.path, self.member) as (file, content):
             state = State.of(file)
-            self._check_content(file)
+            self._check_content(content)
             return state
 
     def head(self) -> bytes:
@@ -149,16 +155,16 @@ class FileReader(Source):
         Raises:
             CorpusError: it cannot be read.
         """
-        with self._reading(), open_file(self.path) as file:
-            return first_bytes(self, file, HEAD)
+        with self._reading(), opened(self.path, self.member) as (_, content):
+            return first_bytes(self, content, HEAD)
 
-    def _check_content(self, file: io.FileIO) -> None:
+    def _check_content(self, file: io.RawIOBase) -> None:
         """Compare what a file's first bytes say with what its name says.
 
         Raises:
             CorpusError: they say different things.
         """
-        head = file.read(HEAD)
+        head = file.read(HEAD) or b""
         found = content_of(head)
         if self.compression:
             if head and (found is None or found.name != self.compression):
@@ -197,8 +203,13 @@ class FileReader(Source):
 
     @property
     def size(self) -> int:
+        """Bytes on disk; of a member of an archive, what it holds."""
+        return self.member.info.file_size if self.member else self._first.size
+
+    @property
+    def stored(self) -> int:
         """Bytes on disk."""
-        return self._first.size
+        return self.member.info.compress_size if self.member else self._first.size
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -215,10 +226,10 @@ class FileReader(Source):
         if options.encoding != UTF8:
             relevant.append(options.encoding)
         digest = hashlib.sha256(repr(relevant).encode())
-        with self._reading(), open_file(self.path) as file:
+        with self._reading(), opened(self.path, self.member) as (file, content):
             # Whoever writes to it after this leaves a trace, and what came before is hashed.
             self._first.settle()
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+            digest.update(hashlib.file_digest(content, "sha256").digest())
             check_unchanged(file, self.where, self._first)
         return digest.hexdigest()
 
@@ -230,9 +241,11 @@ class FileReader(Source):
 
     def _read(self) -> Iterator[tuple[pa.RecordBatch, int]]:
         self.replaced = self.null_rows = 0
-        with open_file(self.path) as file:
+        with opened(self.path, self.member, seeking=self.kind.packed) as (file, content):
             # Arrow closes what it has read; the file stays open, to be asked about.
-            items = self.kind.read(self, io.FileIO(file.fileno(), closefd=False))
+            if isinstance(content, io.FileIO):
+                content = io.FileIO(content.fileno(), closefd=False)
+            items = self.kind.read(self, content)
             failures: tuple[type[BaseException], ...] = (CorpusError, *self._failures())
             while True:
                 check_unchanged(file, self.where, self._first)

@@ -28,6 +28,13 @@ _MARK = "\ufffd"
 STREAM_FAILURES: tuple[type[Exception], ...] = (zlib.error, lzma.LZMAError, EOFError)
 
 
+class Packed(Protocol):
+    """What compressed bytes are read from."""
+
+    def read(self, most: int, /) -> bytes:
+        """Return the next bytes, `most` or fewer; none at the end."""
+
+
 class Stream(Protocol):
     """What can be read into a buffer."""
 
@@ -35,13 +42,13 @@ class Stream(Protocol):
         """Fill the buffer from its start; return how many bytes came, 0 at the end."""
 
 
-def plain(source: Source, file: io.FileIO) -> Stream:
+def plain(source: Source, file: io.RawIOBase) -> Stream:
     """Return the text of `file` as a stream, in UTF-8 unless it is damaged."""
     stream = _decompressed(source, file)
     return stream if source.options.encoding == UTF8 else _Decoded(stream, source)
 
 
-def first_bytes(source: Source, file: io.FileIO, most: int) -> bytes:
+def first_bytes(source: Source, file: io.RawIOBase, most: int) -> bytes:
     """Return the first bytes of the text of a file, decompressed and not decoded; `most` or fewer."""
     buffer = bytearray(most)
     with memoryview(buffer) as view:
@@ -51,7 +58,7 @@ def first_bytes(source: Source, file: io.FileIO, most: int) -> bytes:
     return bytes(buffer[:filled])
 
 
-def _decompressed(source: Source, file: io.FileIO) -> Stream:
+def _decompressed(source: Source, file: io.RawIOBase) -> Stream:
     if source.compression is None:
         return file
     if source.compression == "zstd":
@@ -59,11 +66,16 @@ def _decompressed(source: Source, file: io.FileIO) -> Stream:
     return _Decompressed(file, source.compression)
 
 
-class _Gzip:
-    """One member of a gzip file, with the face of `bz2.BZ2Decompressor`."""
+def unpacked(packed: Packed, compression: str) -> Stream:
+    """Return the text of compressed bytes: "gzip", "bz2", "xz" (.lzma too) or "deflate"."""
+    return _Decompressed(packed, compression)
 
-    def __init__(self) -> None:
-        self._inner = zlib.decompressobj(31)
+
+class _Zlib:
+    """A decompressor of zlib, with the face of `bz2.BZ2Decompressor`."""
+
+    def __init__(self, window_bits: int) -> None:
+        self._inner = zlib.decompressobj(window_bits)
 
     @property
     def eof(self) -> bool:
@@ -82,7 +94,8 @@ class _Gzip:
 
 
 _DECOMPRESSORS: dict[str, Any] = {
-    "gzip": _Gzip,
+    "gzip": lambda: _Zlib(31),
+    "deflate": lambda: _Zlib(-15),
     "bz2": bz2.BZ2Decompressor,
     "xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_AUTO, memlimit=_XZ_MEMORY),
 }
@@ -96,7 +109,7 @@ class _Decompressed:
         zlib.error, lzma.LZMAError, OSError: it is damaged.
     """
 
-    def __init__(self, file: io.FileIO, compression: str, start: Any = None) -> None:
+    def __init__(self, file: Packed, compression: str, start: Any = None) -> None:
         self._file = file
         self._start = start or _DECOMPRESSORS[compression]
         self._member, self._pending = self._start(), b""
@@ -129,7 +142,7 @@ class _Decompressed:
         return True
 
 
-def _zstd(source: Source, file: io.FileIO) -> Stream:
+def _zstd(source: Source, file: io.RawIOBase) -> Stream:
     """Return a stream of Zstandard; a window above the usual one needs more than PyArrow has."""
     start = file.tell()
     window = _zstd_window(file.read(18))

@@ -8,7 +8,6 @@ line is one content in several languages.
 from __future__ import annotations
 
 import io
-import os
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -98,7 +97,7 @@ def layout(source: Source) -> Layout:
     return Layout(sample_by, options.line_ends or default)
 
 
-def read_text(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch, int]]:
+def read_text(source: Source, file: io.RawIOBase) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield ``(batch, bytes consumed)`` of a plain text file, by line, paragraph or document."""
     options = source.options
     sample_by, line_ends = layout(source)
@@ -142,9 +141,9 @@ def _documents(
     return text, _paragraphs(text, offsets)
 
 
-def longest_document(file: io.FileIO) -> int:
+def longest_document(source: Source) -> int:
     """Return how many bytes one document of a file may have."""
-    return max(DOCUMENT_BYTES, _EXPANSION * os.fstat(file.fileno()).st_size)
+    return max(DOCUMENT_BYTES, _EXPANSION * source.stored)
 
 
 def check_length(where: str, n_bytes: int, most: int, start: str = "") -> None:
@@ -159,7 +158,7 @@ def check_length(where: str, n_bytes: int, most: int, start: str = "") -> None:
 
 def blocks(
     source: Source,
-    file: io.FileIO,
+    file: io.RawIOBase,
     ends: re.Pattern[bytes] | Callable[[Bytes, int], int] | None,
 ) -> Iterator[tuple[Bytes, int, int]]:
     """Yield ``(data, start, position)``: blocks of about 16 MiB that end where a match of `ends` does.
@@ -172,8 +171,8 @@ def blocks(
     grows, up to what a document may hold. The next block overwrites `data`; only the last one may
     be kept.
     """
-    size, compression = os.fstat(file.fileno()).st_size, source.compression
-    most = longest_document(file)
+    size, compression = source.size or 0, source.compression
+    most = longest_document(source)
     last = ends if callable(ends) else partial(after_last, ends)
     # A small file needs no large buffer; one more byte, so that its end shows in one read.
     first = BATCH_BYTES if compression else min(BATCH_BYTES, size + 1)

@@ -323,7 +323,8 @@ def word_piece_document(raw: bytes, path: Path) -> bytes:
     """
     settings = read_settings(path)
     try:
-        lines = raw.decode("utf-8-sig").replace("\r\n", "\n").removesuffix("\n").split("\n")
+        text = raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")  # as open() does
+        lines = text.removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
         raise FormatError(f"{path} is not UTF-8.", f"Found: {error}.") from error
     vocab = {name: i for i, name in enumerate(lines)}
