@@ -43,6 +43,18 @@ def find_spelled(data, offsets, ids, ends, surfaces, starts, lost):
 
 
 @kernel
+def mark_characters(data, marks):
+    """Set `marks` (by code point) to 0 at each character of UTF-8 text."""
+    i = np.int64(0)
+    while i < data.size:
+        width = min(char_length(data[i]), data.size - i)
+        code = code_point(data, i, width)
+        if code < marks.size:
+            marks[code] = 0
+        i += width
+
+
+@kernel
 def count_lost(data, offsets, ids, ends, surfaces, starts, characters, unknown, lost):
     """Count the bytes that no token stands for, of documents whose `lost` is `UNDECIDED`.
 
@@ -65,7 +77,8 @@ def count_lost(data, offsets, ids, ends, surfaces, starts, characters, unknown, 
         even, in_unknown = True, False
         while even and i < stop:
             width = min(char_length(data[i]), stop - i)
-            c = index[code_point(data, i, width)]
+            code = code_point(data, i, width)
+            c = index[code] if code < index.size else -1
             i += width
             even = c >= 0
             if not even:

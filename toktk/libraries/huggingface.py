@@ -175,10 +175,10 @@ class HfDocumentsModel(ChangingModel):
         """See `ChangingModel`: the tokens are held against what the library makes of each character."""
         if '"ByteLevel"' in self._settings["steps"]:  # its tokens tell bytes, not characters
             return
-        from toktk.kernels.spelling import count_lost
+        from toktk.kernels.spelling import count_lost, mark_characters
 
         index = np.full(sys.maxunicode + 1, -1, dtype=np.int32)
-        index[np.frombuffer(data.tobytes().decode().encode("utf-32-le"), dtype=np.uint32)] = 0
+        mark_characters(data, index)
         codes = np.flatnonzero(index == 0)
         answer = self._ask("forms", characters="".join(map(chr, codes)))[0]
         forms, cuts = answer["forms"], np.array(answer["cuts"], dtype=np.uint8)
