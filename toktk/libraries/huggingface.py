@@ -25,10 +25,10 @@ from toktk.models.vocabulary import unpacked
 from toktk.paths import atomic_write
 
 _HIGHEST = 2**32 - 1  # id; the library gives it to no token
-# Of these a word's tokens hang on the word alone, and each of its characters is changed by itself.
+# With these each character is changed by itself, and the words are known from their characters.
 _BY_CHARACTER = (None, "BertNormalizer", "Lowercase")
 _WORDS = ("BertPreTokenizer", "WhitespaceSplit")
-_NO_TEXT = b"\xff"
+_NO_TEXT = b"\xff"  # is in no UTF-8
 _MODEL_SETTINGS = ("continuing_subword_prefix", "unk_id", "unk_token")
 
 
@@ -149,8 +149,8 @@ class HfDocumentsModel(ChangingModel):
         return LibraryTokenizer("tokenizers", json.dumps(document).encode()), _HIGHEST
 
     @functools.cached_property
-    def _surfaces_told(self) -> tuple[Bytes, Int64]:
-        """As `_surfaces`; what may stand for more or less than its name is no text."""
+    def _certain_surfaces(self) -> tuple[Bytes, Int64]:
+        """As `_surfaces`; of ids that may stand for more or less than their names it is no text."""
         surfaces = unpacked(*self._surfaces)
         for i in (self.unknown_id, *(i for i, _, _ in self._vocabulary["added"])):
             if i is not None and 0 <= i < len(surfaces):
@@ -187,7 +187,7 @@ class HfDocumentsModel(ChangingModel):
         text, starts = packed([(form or "").encode() for form in forms])
         characters = index, text, starts, cuts
         count_lost(
-            data, offsets, ids, ends, *self._surfaces_told, characters, self._unknown_word, lost
+            data, offsets, ids, ends, *self._certain_surfaces, characters, self._unknown_word, lost
         )
 
     def _content(self) -> bytes:

@@ -162,8 +162,10 @@ class ChangingModel(LibraryModel):
         ids, ends = read_only(ids, np.uint32), read_only(ends, np.int64)
         lost = np.empty(ends.size, dtype=np.int64)
         find_spelled(data, offsets, ids, ends, *self._surfaces, lost)
-        if (lost == UNDECIDED).any():
+        if UNDECIDED in lost:
             self._count_lost(data, offsets, ids, ends, lost)
+        if UNDECIDED not in lost:
+            return lost
         changed = np.flatnonzero(lost == UNDECIDED)
         texts = packed([data[offsets[d] : offsets[d + 1]].tobytes() for d in changed])
         library, unknown = self._measuring

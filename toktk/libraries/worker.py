@@ -145,16 +145,13 @@ class HuggingFace(Library):
 
         None stands for what is not as simple.
         """
-        normalizer, pretokenizer = self._tokenizer.normalizer, self._tokenizer.pre_tokenizer
+        steps = self._tokenizer.normalizer, self._tokenizer.pre_tokenizer
         forms: list[str | None] = []
         cuts = []
         for character in characters:
-            words = [f"a{character}a"]
+            words: list[str] = []
             with contextlib.suppress(Refused), complaints():
-                if normalizer is not None:
-                    words = [normalizer.normalize_str(words[0])]
-                if pretokenizer is not None:
-                    words = [word for word, _ in pretokenizer.pre_tokenize_str(words[0])]
+                words = _words(f"a{character}a", *steps)
             form = None
             if len(words) in (2, 3) and words[0] == words[-1] == "a":
                 form = "".join(words[1:-1])
@@ -214,6 +211,14 @@ class HuggingFace(Library):
             library.add_special_tokens(special_tokens)
             files.append(library.to_str().encode())
         return None, *files
+
+
+def _words(text: str, normalizer: Any, pretokenizer: Any) -> list[str]:
+    if normalizer is not None:
+        text = normalizer.normalize_str(text)
+    if pretokenizer is None:
+        return [text]
+    return [word for word, _ in pretokenizer.pre_tokenize_str(text)]
 
 
 def _mark_composed(text: str, flags: bytearray, normalize: Callable[[str], str]) -> None:
