@@ -96,7 +96,8 @@ def count_lost(data, offsets, ids, ends, surfaces, starts, characters, unknown, 
                     if at == until and t < last:
                         at, until = starts[ids[t]], starts[ids[t] + 1]
                         t += 1
-                    even = at < until and surfaces[at] == forms[k]
+                    if at == until or surfaces[at] != forms[k]:
+                        even = False
                     at, k = at + 1, k + 1
         if even and at == until and t == last:
             lost[d] = n

@@ -161,15 +161,14 @@ class HfDocumentsModel(ChangingModel):
     @property
     def _unknown_word(self) -> int:
         """The id of a word that the vocabulary lacks; -1 where it may stand for another part of text."""
-        settings = self._settings
+        settings, unknown = self._settings, self.unknown_id
         normalizer, pretokenizer, _ = json.loads(settings["steps"])
         is_word = (
             (normalizer and normalizer.get("type")) in _BY_CHARACTER
             and (pretokenizer and pretokenizer.get("type")) in _WORDS
             and not (settings["merges"] or settings["scores"])
-            and self.unknown_id is not None
         )
-        return self.unknown_id if is_word else -1
+        return unknown if is_word and unknown is not None else -1
 
     def _count_lost(self, data: Bytes, offsets: Int64, ids: Ids, ends: Int64, lost: Int64) -> None:
         """See `ChangingModel`: the tokens are held against what the library makes of each character."""
