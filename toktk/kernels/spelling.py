@@ -10,9 +10,9 @@ import numpy as np
 
 from toktk.kernels import kernel
 from toktk.kernels.memory import char_length, code_point
-from toktk.kernels.normalize import SPACE
 
 UNDECIDED = -1
+_SPACE = 32
 
 
 @kernel
@@ -30,7 +30,7 @@ def find_spelled(data, offsets, ids, ends, surfaces, starts, lost):
             while t < last:
                 at, until = starts[ids[t]], starts[ids[t] + 1]
                 while at < until and i < stop:
-                    if surfaces[at] != (SPACE if i < begin else data[i]):
+                    if surfaces[at] != (_SPACE if i < begin else data[i]):
                         break
                     at, i = at + 1, i + 1
                 if at < until:
