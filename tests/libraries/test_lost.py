@@ -12,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nasty import NASTY_TEXTS
 from pair_samples import ranked
-from public_samples import GPT2, LLAMA2, added, byte_level, document, sequence, split
+from public_samples import (
+    GPT2,
+    LLAMA2,
+    added,
+    byte_level,
+    document,
+    normalizers,
+    sequence,
+    split,
+)
 
 from toktk.libraries.huggingface import HfDocumentsModel, HfModel
 from toktk.libraries.sentencepiece import SentencePieceDocumentsModel
@@ -272,3 +281,69 @@ def test_sentencepiece_equals_the_slow_reference(texts):
 
     expected = [utf8_bytes(text) - utf8_bytes(standing(text)) for text in texts]
     assert lost(of_letters(), *texts) == expected
+
+
+class AskedModel(HfDocumentsModel):
+    """One whose library is asked about every text that its tokens do not spell as it is."""
+
+    def _count_lost(self, *_):
+        pass
+
+
+NORMALIZERS = [
+    None,
+    *(
+        {"type": "BertNormalizer", "clean_text": clean, "handle_chinese_chars": clean}
+        | {"strip_accents": strip, "lowercase": lower}
+        for clean, strip, lower in itertools.product([True, False], [None, True, False], [True, False])
+    ),
+    *({"type": name} for name in ("Lowercase", "NFC", "NFD", "NFKC", "NFKD", "StripAccents")),
+    normalizers({"type": "NFD"}, {"type": "Lowercase"}, {"type": "StripAccents"}),
+    {"type": "Replace", "pattern": {"String": "b"}, "content": ""},
+    {"type": "Replace", "pattern": {"Regex": "(?<=c) +"}, "content": ""},
+    {"type": "Strip", "strip_left": True, "strip_right": True},
+]  # fmt: skip
+PRETOKENIZERS = [
+    None,
+    *({"type": name} for name in ("BertPreTokenizer", "WhitespaceSplit", "Whitespace")),
+    {"type": "Digits", "individual_digits": False},
+    METASPACE,
+]
+UNKNOWN = "[UNK]"
+
+
+def of_words(names):
+    vocab = {name: i for i, name in enumerate([UNKNOWN, *sorted(names)])}
+    model = {"type": "WordPiece", "vocab": vocab, "unk_token": UNKNOWN}
+    return {**model, "continuing_subword_prefix": "##", "max_input_chars_per_word": 6}
+
+
+def of_parts(names, **options):
+    merges = [[a, b] for a, b in itertools.product("ace", "ab\u0301") if {a, b, a + b} <= names]
+    vocab = {name: i for i, name in enumerate(sorted(names | {UNKNOWN}))}
+    return bpe(vocab, merges, **options)
+
+
+MODELS = [
+    lambda names: of_words(names | {f"##{name}" for name in names}),
+    lambda names: {**of_words(names), "type": "WordLevel"},
+    lambda names: of_parts(names, unk_token=UNKNOWN),
+    of_parts,
+]
+LETTERS_ETC = "ab cé\u0301İßﬁ½中각\u1100\u1161ो\x00\u200b\u3000\n1!#-"
+NAMES = sorted({*LETTERS_ETC, *"eisfi\u0307\u11a8\u2581", "ab", "ca", "aé", "éa"})
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(MODELS),
+    st.sampled_from(NORMALIZERS),
+    st.sampled_from(PRETOKENIZERS),
+    st.sets(st.sampled_from(NAMES), max_size=8),
+    st.sampled_from([[], [added(0, UNKNOWN, special=True), added(90, "ca", lstrip=True)]]),
+    st.lists(st.text(LETTERS_ETC, max_size=16), min_size=1, max_size=30),
+)
+def test_what_tokens_tell_equals_what_the_library_tells(model, form, cut, lacking, tokens, texts):
+    file = document(model({*NAMES} - lacking), form, cut, tokens)
+    own, asked = (kind(json.dumps(file)) for kind in (HfDocumentsModel, AskedModel))
+    assert lost(own, *texts) == lost(asked, *texts)

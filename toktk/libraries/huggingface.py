@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,16 +13,22 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from toktk.arrays import packed, read_only
 from toktk.errors import FormatError
 from toktk.formats.tokens import MARK
 from toktk.libraries.library import ChangingModel, spelled
 from toktk.libraries.process import LibraryTokenizer
 from toktk.models.bpe import byte_characters
-from toktk.models.model import Arrays
+from toktk.models.model import Arrays, Bytes, Ids, Int64
 from toktk.models.pairs import MAX_ID
+from toktk.models.vocabulary import unpacked
 from toktk.paths import atomic_write
 
 _HIGHEST = 2**32 - 1  # id; the library gives it to no token
+# With these each character is changed by itself, and the words are known from their characters.
+_BY_CHARACTER = (None, "BertNormalizer", "Lowercase")
+_WORDS = ("BertPreTokenizer", "WhitespaceSplit")
+_NO_TEXT = b"\xff"  # is in no UTF-8
 _MODEL_SETTINGS = ("continuing_subword_prefix", "unk_id", "unk_token")
 
 
@@ -140,6 +147,47 @@ class HfDocumentsModel(ChangingModel):
         model["vocab"][name] = _HIGHEST
         document["model"] = {**model, "unk_token": name, "fuse_unk": False}
         return LibraryTokenizer("tokenizers", json.dumps(document).encode()), _HIGHEST
+
+    @functools.cached_property
+    def _certain_surfaces(self) -> tuple[Bytes, Int64]:
+        """As `_surfaces`; of ids that may stand for more or less than their names it is no text."""
+        surfaces = unpacked(*self._surfaces)
+        for i in (self.unknown_id, *(i for i, _, _ in self._vocabulary["added"])):
+            if i is not None and 0 <= i < len(surfaces):
+                surfaces[i] = _NO_TEXT
+        text, starts = packed(surfaces)
+        return text, read_only(starts, np.int64)
+
+    @property
+    def _unknown_word(self) -> int:
+        """The id of a word that the vocabulary lacks; -1 where it may stand for another part of text."""
+        settings, unknown = self._settings, self.unknown_id
+        normalizer, pretokenizer, _ = json.loads(settings["steps"])
+        is_word = (
+            (normalizer and normalizer.get("type")) in _BY_CHARACTER
+            and (pretokenizer and pretokenizer.get("type")) in _WORDS
+            and not (settings["merges"] or settings["scores"])
+        )
+        return unknown if is_word and unknown is not None else -1
+
+    def _count_lost(self, data: Bytes, offsets: Int64, ids: Ids, ends: Int64, lost: Int64) -> None:
+        """See `ChangingModel`: the tokens are held against what the library makes of each character."""
+        if '"ByteLevel"' in self._settings["steps"]:  # its tokens tell bytes, not characters
+            return
+        from toktk.kernels.spelling import count_lost, mark_characters
+
+        index = np.full(sys.maxunicode + 1, -1, dtype=np.int32)
+        mark_characters(data, index)
+        codes = np.flatnonzero(index == 0)
+        answer = self._ask("forms", characters="".join(map(chr, codes)))[0]
+        forms, cuts = answer["forms"], np.array(answer["cuts"], dtype=np.uint8)
+        is_known = np.array([form is not None for form in forms])
+        index[codes] = np.where(is_known, np.arange(codes.size), -1)
+        text, starts = packed([(form or "").encode() for form in forms])
+        characters = index, text, starts, cuts
+        count_lost(
+            data, offsets, ids, ends, *self._certain_surfaces, characters, self._unknown_word, lost
+        )
 
     def _content(self) -> bytes:
         return self.document.encode("utf-8", "surrogatepass")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
 
-from toktk.arrays import excerpt, packed, runs
+from toktk.arrays import excerpt, packed, read_only, runs
 from toktk.child import ChildEnded, Refused, whole_or_each
 from toktk.errors import FormatError
 from toktk.formats.tokens import MARK, byte_names
@@ -152,26 +151,39 @@ class ChangingModel(LibraryModel):
     def lost(self, data: Bytes, offsets: Int64, ids: Ids, ends: Int64) -> Int64:
         """Return int64[n]: the bytes of each text that no token stands for.
 
-        Only where the tokens do not spell a text as it is, or behind a space, is the library asked.
+        The library is asked only about texts of which the tokens do not tell it.
 
         Raises:
             FormatError: see `encode_pieces`.
         """
-        surfaces = list(self.tokens)
-        if self.unknown_id is not None and 0 <= self.unknown_id < len(surfaces):
-            surfaces[self.unknown_id] = b""
-        raw, numbers, changed = data.tobytes(), ids.tolist(), []
-        places = zip(pairwise(offsets.tolist()), pairwise([0, *ends.tolist()]), strict=True)
-        for d, ((begin, end), (first, last)) in enumerate(places):
-            text = b"".join(map(surfaces.__getitem__, numbers[first:last]))
-            if text not in (raw[begin:end], b" " + raw[begin:end]):
-                changed.append(d)
-        lost = np.zeros(offsets.size - 1, dtype=np.int64)
-        texts = packed([raw[offsets[d] : offsets[d + 1]] for d in changed])
+        from toktk.kernels.spelling import UNDECIDED, find_spelled
+
+        data, offsets, _ = checked_pieces(data, offsets)
+        ids, ends = read_only(ids, np.uint32), read_only(ends, np.int64)
+        lost = np.empty(ends.size, dtype=np.int64)
+        find_spelled(data, offsets, ids, ends, *self._surfaces, lost)
+        if UNDECIDED in lost:
+            self._count_lost(data, offsets, ids, ends, lost)
+        if UNDECIDED not in lost:
+            return lost
+        changed = np.flatnonzero(lost == UNDECIDED)
+        texts = packed([data[offsets[d] : offsets[d + 1]].tobytes() for d in changed])
         library, unknown = self._measuring
         parts = [array for (array,) in self._in_batches(library, "lost", *texts, unknown=unknown)]
         lost[changed] = np.frombuffer(b"".join(parts), dtype=np.int64)
         return lost
+
+    @functools.cached_property
+    def _surfaces(self) -> tuple[Bytes, Int64]:
+        """The text that each id stands for, packed; of an id of unknown text it is empty."""
+        surfaces = list(self.tokens)
+        if self.unknown_id is not None and 0 <= self.unknown_id < len(surfaces):
+            surfaces[self.unknown_id] = b""
+        text, starts = packed(surfaces)
+        return text, read_only(starts, np.int64)
+
+    def _count_lost(self, data: Bytes, offsets: Int64, ids: Ids, ends: Int64, lost: Int64) -> None:
+        """Replace `UNDECIDED` in `lost`, of `toktk.kernels.spelling`, where the library need not be asked."""
 
     @property
     def _measuring(self) -> tuple[LibraryTokenizer, int | None]:

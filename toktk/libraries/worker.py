@@ -140,6 +140,27 @@ class HuggingFace(Library):
             _mark_composed(text, flags, normalizer.normalize_str)
         return flags.replace(b"\2", b"\0")
 
+    def forms(self, characters: str) -> dict[str, Any]:
+        """Return what each character becomes between two others, and whether it ends the words there.
+
+        None stands for what is not as simple.
+        """
+        steps = self._tokenizer.normalizer, self._tokenizer.pre_tokenizer
+        forms: list[str | None] = []
+        cuts = []
+        for character in characters:
+            words: list[str] = []
+            with contextlib.suppress(Refused), complaints():
+                words = _words(f"a{character}a", *steps)
+            form = None
+            if len(words) in (2, 3) and words[0] == words[-1] == "a":
+                form = "".join(words[1:-1])
+            elif len(words) == 1 and len(words[0]) > 1 and words[0][0] == words[0][-1] == "a":
+                form = words[0][1:-1]
+            forms.append(form)
+            cuts.append(len(words) > 1)
+        return {"forms": forms, "cuts": cuts}
+
     def vocabulary(self, unknown: str | None) -> dict[str, Any]:
         """Return the model's names with their ids, the added tokens by id, and the id of a name."""
         added = sorted(self._tokenizer.get_added_tokens_decoder().items())
@@ -190,6 +211,14 @@ class HuggingFace(Library):
             library.add_special_tokens(special_tokens)
             files.append(library.to_str().encode())
         return None, *files
+
+
+def _words(text: str, normalizer: Any, pretokenizer: Any) -> list[str]:
+    if normalizer is not None:
+        text = normalizer.normalize_str(text)
+    if pretokenizer is None:
+        return [text]
+    return [word for word, _ in pretokenizer.pre_tokenize_str(text)]
 
 
 def _mark_composed(text: str, flags: bytearray, normalize: Callable[[str], str]) -> None:
