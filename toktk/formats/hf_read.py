@@ -191,9 +191,13 @@ def _read_unigram(
     special_tokens = added.if_first()
     if holder.get("byte_fallback", False) is not (not steps.byte_level):
         raise NotNative("model Unigram with not just one of ByteLevel and model.byte_fallback")
-    read = _byte_level_unigram if steps.byte_level else _fallback_unigram
+    values, n = np.array(scores, dtype=np.float64), len(special_tokens)
+    absent = () if steps.normalizer.form else tuple(added.ordinary)
     with left_to_library("model Unigram: model.vocab"):
-        model = read(names, np.array(scores, dtype=np.float64), len(special_tokens))
+        if steps.byte_level:
+            model = _byte_level_unigram(names, values, n)
+        else:
+            model = _fallback_unigram(names, values, n, absent)
     return _with_symbols(model, steps, added)
 
 
@@ -223,7 +227,9 @@ def _byte_level_unigram(names: list[str], scores: Float64, n: int) -> UnigramMod
     return model
 
 
-def _fallback_unigram(names: list[str], scores: Float64, n: int) -> UnigramModel:
+def _fallback_unigram(
+    names: list[str], scores: Float64, n: int, absent: tuple[str, ...]
+) -> UnigramModel:
     tokens = [name.encode() for name in names]
     at = {name: i for i, name in enumerate(names)}
     byte_ids = [at.get(name, -1) for name in byte_names()]
@@ -242,7 +248,7 @@ def _fallback_unigram(names: list[str], scores: Float64, n: int) -> UnigramModel
         raise NotNative(f"model Unigram: model.vocab[{wrong[0]}]: text can be {name}, at {score}")
     data, offsets = packed(tokens[n:])
     model = UnigramModel(tuple(names[:n]), data, offsets, unlifted[n:], np.array(byte_ids))
-    check_fallback(model, names)
+    check_fallback(model, names, absent)
     return model
 
 

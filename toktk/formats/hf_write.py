@@ -107,7 +107,7 @@ def _document(pretokenizer: Pretokenizer, model: Model) -> dict[str, Any]:
     if isinstance(model, BpeModel):
         holder = _bpe(model)
     elif isinstance(model, UnigramModel):
-        holder = _unigram(model)
+        holder = _unigram(model, () if form else symbols)
     elif isinstance(model, GreedyModel):
         holder = _wordpiece(model, symbols)
     else:
@@ -170,8 +170,9 @@ def _wordpiece(model: GreedyModel, symbols: Sequence[str]) -> dict[str, Any]:
     names = model.special_tokens
     taken = taken_by_text(names[: len(names) - len(symbols)], symbols)
     if taken is not None:
+        kind = "symbol" if taken in symbols else "special token"
         raise FormatError(
-            f"tokenizer.json cannot hold a greedy model with the token {taken!r}.",
+            f"tokenizer.json cannot hold a greedy model with the {kind} {taken!r}.",
             "Found: WordPiece would take its name in text for it.",
             "Give it a name with a character that no byte stands for, such as a space or 填.",
         )
@@ -200,7 +201,7 @@ def taken_by_text(special_tokens: Sequence[str], symbols: Sequence[str]) -> str 
     return names[spelled[0]] if spelled else None
 
 
-def _unigram(model: UnigramModel) -> dict[str, Any]:
+def _unigram(model: UnigramModel, absent: Sequence[str]) -> dict[str, Any]:
     if model.single:
         raise FormatError(
             "tokenizer.json cannot hold a model whose sums are float32.",
@@ -215,7 +216,7 @@ def _unigram(model: UnigramModel) -> dict[str, Any]:
             raise FormatError("cannot write tokenizer.json: scores are too low.", found)
     else:
         names = fallback_names(model)
-        check_fallback(model, names)
+        check_fallback(model, names, absent)
         check_distinct(names, model.special_tokens, "tokenizer.json")
         # The id that marks unknown characters is never given out, for bytes take their place.
         unknown_id = names.index("<unk>") if "<unk>" in names[:n] else int(model.fallback[0])
@@ -232,8 +233,11 @@ def _unigram(model: UnigramModel) -> dict[str, Any]:
     }
 
 
-def check_fallback(model: UnigramModel, names: list[str]) -> None:
-    """Refuse names and scores with which the library would use a special token or a byte's for text."""
+def check_fallback(model: UnigramModel, names: list[str], absent: Sequence[str]) -> None:
+    """Refuse names and scores with which the library would use a special token or a byte's for text.
+
+    Those of `absent` are never in text that the model gets: symbols, which are cut out before.
+    """
     scores = model.scores[model.matched]
     # Two unknown characters must cost more than any token of two, and 256 for each further
     # character more than unknown characters do.
@@ -245,6 +249,8 @@ def check_fallback(model: UnigramModel, names: list[str]) -> None:
         )
     single = {name for name in names[len(model.special_tokens) :] if len(name) == 1}
     for name in (*model.special_tokens, *byte_names()):
+        if name in absent:
+            continue
         what = f"Hugging Face's Unigram would take text for the token {name!r}."
         if len(name) == 1:
             raise FormatError(what, f"Found: the special token {name!r} is a single character.")

@@ -103,8 +103,9 @@ class _SentencePieceTrainer(BaseTrainer):
             or (" " in name and name not in self.symbols)
         ]
         if taken:
+            kind = "symbol" if taken[0] in self.symbols else "special token"
             raise TrainingError(
-                f"SentencePiece cannot have the token {taken[0]!r}.",
+                f"SentencePiece cannot have the {kind} {taken[0]!r}.",
                 "Found: <unk> and <0x00> to <0xFF> are its own, and it writes a space as U+2581.",
                 "Give it another name.",
             )
