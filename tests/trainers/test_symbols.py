@@ -159,6 +159,20 @@ def test_every_size_is_evaluated_as_it_encodes(kind, data, corpus_of) -> None:
         assert evaluation.single_token_words(size).sum() == words
 
 
+def test_models_with_other_special_tokens_are_evaluated_side_by_side(data) -> None:
+    trained = [
+        trainer.train(data, [400]).tokenizers[0]
+        for trainer in (BpeTrainer("o200k", s, symbols=SYMBOLS) for s in ((), SPECIALS))
+    ]
+    table = count_corpus(data.corpus, trained[0].pretokenizer)
+    for model, evaluation in zip(
+        (t.model for t in trained), evaluate(table, [t.model for t in trained]), strict=True
+    ):
+        ids, _ = model.encode_pieces(table.data, table.offsets)
+        counts = evaluation.token_counts(400)
+        assert set(np.flatnonzero(counts).tolist()) == set(ids.tolist())
+
+
 def test_the_store_brings_the_model_back(data) -> None:
     (tokenizer,) = BpeTrainer(symbols=SYMBOLS).train(data, [400]).tokenizers
     model = model_from_arrays(tokenizer.model.kind, tokenizer.model.to_arrays())

@@ -117,9 +117,11 @@ def evaluate(
             progress=progress,
         )
         progress((len(table) - len(counted.rest)) * len(alike))
-        first_id = len(next(iter(alike.values())).special_tokens)
-        shared = {id(other): counted.beside(other, first_id) for other in others}
-        evaluations |= {i: shared[id(other)] for i, other in zip(alike, others, strict=True)}
+        shared: dict[tuple[int, int], Evaluation] = {}
+        for (i, model), other in zip(alike.items(), others, strict=True):
+            first_id = len(model.special_tokens)
+            key = id(other), first_id
+            evaluations[i] = shared.setdefault(key, counted.beside(other, first_id))
     plain = [i for i in range(len(models)) if i not in evaluations]
     for served in _sharing(models, plain):
         first = models[served[0]]

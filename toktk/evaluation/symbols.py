@@ -32,8 +32,12 @@ class SymbolCounts:
     @classmethod
     def of(cls, table: PieceTable, is_word: Flags, symbols: Sequence[str]) -> SymbolCounts:
         """Take the symbols out of a text."""
-        counts = [table.counts[are_pieces(table, [symbol])].sum() for symbol in symbols]
-        found = are_pieces(table, symbols)
+        found = np.zeros(len(table), dtype=np.bool_)
+        counts = []
+        for symbol in symbols:
+            is_symbol = are_pieces(table, [symbol])
+            found |= is_symbol
+            counts.append(int(table.counts[is_symbol].sum()))
         return cls(
             chosen_pieces(table, ~found),
             is_word[~found],
