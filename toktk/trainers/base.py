@@ -60,8 +60,8 @@ class Card:
         model: the kind of its models, which decides how they can be run; None where it does not say.
         takes: the options that ``__init__`` takes, by name; None: those of its signature. The
             command line fills these: `pretokenizer` (a Pretokenizer), `special_tokens` (a list of
-            names), `min_frequency`, `max_token_length` (in bytes), `score` (a name of
-            `toktk.trainers.pair_scores.PAIR_SCORES`) and `seed`. A sweep refuses an option that the
+            names), `symbols` (see `BaseTrainer`), `min_frequency`, `max_token_length` (in bytes),
+            `score` (a name of `toktk.trainers.pair_scores.PAIR_SCORES`) and `seed`. A sweep refuses an option that the
             trainer does not take, apart from the seed.
         packages: those whose code decides the result; their versions are part of what a training is
             kept under.
