@@ -14,6 +14,7 @@ from library_corpus import data_of
 from toktk.corpus import Corpus
 from toktk.errors import FormatError, TrainingError
 from toktk.evaluation.evaluation import evaluate
+from toktk.formats.files import write_as
 from toktk.formats.hf_read import read_tokenizer_json
 from toktk.lab.bench import Bench
 from toktk.lab.meter import Meter
@@ -255,6 +256,13 @@ def test_who_cannot_hold_symbols_says_so_before_training() -> None:
     plan = replace(plan, trainers=("sp-bpe",), inference=("greedy",))
     with pytest.raises(TrainingError, match="its own library looks for"):
         plan.check()
+
+
+def test_no_tiktoken_file_holds_symbols(data, tmp_path) -> None:
+    (tokenizer,) = BpeTrainer(symbols=SYMBOLS).train(data, [400]).tokenizers
+    assert "no .tiktoken" in tokenizer.save(tmp_path).notes[0]
+    with pytest.raises(FormatError, match="9 symbols, which it would not find"):
+        write_as(tokenizer.pretokenizer, tokenizer.model, tmp_path / "mine.tiktoken")
 
 
 def test_a_greedy_model_has_no_file_where_wordpiece_would_differ(data, tmp_path) -> None:

@@ -61,8 +61,8 @@ class Card:
         takes: the options that ``__init__`` takes, by name; None: those of its signature. The
             command line fills these: `pretokenizer` (a Pretokenizer), `special_tokens` (a list of
             names), `symbols` (see `BaseTrainer`), `min_frequency`, `max_token_length` (in bytes),
-            `score` (a name of `toktk.trainers.pair_scores.PAIR_SCORES`) and `seed`. A sweep refuses an option that the
-            trainer does not take, apart from the seed.
+            `score` (a name of `toktk.trainers.pair_scores.PAIR_SCORES`) and `seed`. A sweep refuses an
+            option that the trainer does not take, apart from the seed.
         packages: those whose code decides the result; their versions are part of what a training is
             kept under.
         notes: known defects, and what else a user should know; a sentence each.
