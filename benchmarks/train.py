@@ -61,7 +61,9 @@ def toktk(arguments: Arguments, step: Steps) -> tuple[Figures, Check]:
 
     with step("count"):
         trainer = BpeTrainer(arguments["pattern"])
-        corpus = load_corpus(arguments["file"], ReaderOptions(sample_by="line", align_column="line"))
+        corpus = load_corpus(
+            arguments["file"], ReaderOptions(sample_by="line", align_column="line")
+        )
         data = TrainingData(corpus, jobs=arguments["threads"])
         table = data.pieces(trainer.pretokenizer)
     with step("merge"):

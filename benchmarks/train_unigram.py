@@ -62,7 +62,9 @@ def toktk(arguments: Arguments, step: Steps) -> tuple[Figures, Check]:
 
     with step("count"):
         trainer = UnigramTrainer("metaspace")
-        corpus = load_corpus(arguments["file"], ReaderOptions(sample_by="line", align_column="line"))
+        corpus = load_corpus(
+            arguments["file"], ReaderOptions(sample_by="line", align_column="line")
+        )
         data = TrainingData(corpus, jobs=jobs)
         table = data.pieces(trainer.pretokenizer)
     with step("train"):
@@ -158,7 +160,9 @@ def quality(arguments: Arguments, step: Steps) -> tuple[Figures, None]:
     from toktk.pieces.counting import count_corpus
     from toktk.pretokenizers.pretokenizer import Pretokenizer
 
-    corpus = load_corpus(arguments["held_out"], ReaderOptions(sample_by="line", align_column="line"))
+    corpus = load_corpus(
+        arguments["held_out"], ReaderOptions(sample_by="line", align_column="line")
+    )
     pieces = count_corpus(corpus, Pretokenizer.of("metaspace"), by_group=False)
     counts = pieces.counts
     n_pieces, n_bytes = int(counts.sum()), int(counts @ np.diff(pieces.offsets))

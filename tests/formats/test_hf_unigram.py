@@ -112,8 +112,9 @@ def test_many_languages(path, rounded):
     texts += ["\n".join(texts[:300])]
     ours = [tokenizer.encode(text) for text in texts]
     assert [found.ids for found in theirs.encode_batch(texts)] == ours
-    assert (read_file(path).signature == tokenizer.signature) is rounded
-    assert [read_file(path).encode(text) for text in texts] == ours
+    read = read_file(path)
+    assert (read.signature == tokenizer.signature) is rounded
+    assert [read.encode(text) for text in texts] == ours
 
 
 # What it cannot hold

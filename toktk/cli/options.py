@@ -267,7 +267,8 @@ pretokenizer_options = gathered(
 
 
 def _parameters(**values: Any) -> dict[str, Any]:
-    values["special_tokens"] = list(values["special_tokens"]) or None
+    for name in ("special_tokens", "symbols"):
+        values[name] = list(values[name]) or None
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -319,6 +320,13 @@ training_options = stacked(
             multiple=True,
             metavar="TOKEN",
             help="A special token; takes one of the ids. Repeatable.",
+        ),
+        click.option(
+            "--symbol",
+            "symbols",
+            multiple=True,
+            metavar="TOKEN",
+            help="A token that is found in text wherever it stands; takes one of the ids. Repeatable.",
         ),
     ),
     click.option(

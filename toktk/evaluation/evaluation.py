@@ -20,9 +20,11 @@ from toktk.evaluation.base import (
     totals_of,
 )
 from toktk.evaluation.merges import evaluate_merges
+from toktk.evaluation.symbols import SymbolCounts
 from toktk.evaluation.viterbi import count_viterbi
 from toktk.models.bpe import BpeModel
 from toktk.models.model import Model, bytes_lost, spells_all
+from toktk.models.symbols import SymbolsModel, symbols_of
 from toktk.models.unigram import UnigramModel
 from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -98,7 +100,30 @@ def evaluate(
     known, is_word = totals or totals_of(table)
     progress = progress or (lambda pieces: None)
     evaluations: dict[int, Evaluation] = {}
-    for served in _sharing(models):
+    for symbols in sorted(set(map(symbols_of, models)) - {()}):
+        alike = {
+            i: model
+            for i, model in enumerate(models)
+            if isinstance(model, SymbolsModel) and model.symbols == symbols
+        }
+        counted = SymbolCounts.of(table, is_word, symbols)
+        others = evaluate(
+            counted.rest,
+            [model.model for model in alike.values()],
+            every_size=every_size,
+            sizes=sizes,
+            jobs=jobs,
+            totals=(known, counted.is_word),
+            progress=progress,
+        )
+        progress((len(table) - len(counted.rest)) * len(alike))
+        shared: dict[tuple[int, int], Evaluation] = {}
+        for (i, model), other in zip(alike.items(), others, strict=True):
+            first_id = len(model.special_tokens)
+            key = id(other), first_id
+            evaluations[i] = shared.setdefault(key, counted.beside(other, first_id))
+    plain = [i for i in range(len(models)) if i not in evaluations]
+    for served in _sharing(models, plain):
         first = models[served[0]]
         if isinstance(first, BpeModel) and (every_size or len(served) > 1):
             wanted = sorted({*sizes, *(models[i].vocab_size for i in served)})
@@ -117,11 +142,11 @@ def evaluate(
     return [evaluations[i] for i in range(len(models))]
 
 
-def _sharing(models: Sequence[Model]) -> list[list[int]]:
-    """Return the indices of models that share an encoding, list by list; the longest merges come first."""
+def _sharing(models: Sequence[Model], chosen: Sequence[int]) -> list[list[int]]:
+    """Return those `chosen`, by index, that share an encoding, list by list; the longest merges first."""
     merges = [len(model.merges) if isinstance(model, BpeModel) else 0 for model in models]
     lists: list[list[int]] = []
-    for i in sorted(range(len(models)), key=lambda i: -merges[i]):
+    for i in sorted(chosen, key=lambda i: -merges[i]):
         for served in lists:
             if _joins(models[i], [models[j] for j in served]):
                 served.append(i)

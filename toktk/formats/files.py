@@ -19,6 +19,7 @@ from toktk.formats.tokens import check_special_tokens, why_unheld
 from toktk.models.bpe import BpeModel
 from toktk.models.model import Model
 from toktk.models.pairs import PairModel
+from toktk.models.symbols import SymbolsModel
 from toktk.models.unigram import UnigramModel
 from toktk.paths import atomic_write
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -32,6 +33,10 @@ FOLDER_FILES = (
 READABLE = (
     "tokenizer.json, vocab.json with merges.txt, BERT's vocab.txt, tekken.json, .tiktoken and .gguf "
     "files, and SentencePiece models"
+)
+_NO_SYMBOLS = (
+    "no .tiktoken and no .model: tiktoken finds symbols in text only where a call allows them as special "
+    "tokens, and SentencePiece's unigram weighs those that overlap."
 )
 _RANK_LINE = re.compile(rb"(?:\xef\xbb\xbf)?\s*[A-Za-z0-9+/]+={0,2}[ \t]+\d{1,9}[ \t]*[\r\n]")
 
@@ -176,6 +181,8 @@ def save(name: str, pretokenizer: Pretokenizer, model: Model, folder: Path) -> S
     if isinstance(model, UnigramModel) and model.single:
         paths = [proto]
         notes.append("no tokenizer.json: there, sums of scores are float64, not float32.")
+    if isinstance(model, SymbolsModel):
+        notes.append(_NO_SYMBOLS)
     form = pretokenizer.normalizer.form
     if isinstance(model, BpeModel) and form is not None:
         notes.append(f"no .tiktoken: it has no place for a normalizer, and this one is {form}.")

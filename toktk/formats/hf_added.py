@@ -34,11 +34,17 @@ class Added:
     special: dict[str, int] = field(default_factory=dict)
     ordinary: dict[str, int] = field(default_factory=dict)
 
-    def special_if_first(self) -> tuple[str, ...]:
-        """Return the special tokens, if they are the first ids in order and all that is added."""
-        if self.ordinary or list(self.special.values()) != list(range(len(self.special))):
-            raise NotNative("a model whose added tokens are not its first ids, all special")
-        return tuple(self.special)
+    def if_first(self) -> tuple[str, ...]:
+        """Return the special tokens and then the ordinary ones, if these are the first ids in order."""
+        if not self.are_first:
+            raise NotNative("a model whose added tokens are not its first ids, special ones first")
+        return (*self.special, *self.ordinary)
+
+    @property
+    def are_first(self) -> bool:
+        """Whether the first ids are those of the special tokens, then those of the ordinary ones."""
+        ids = [*self.special.values(), *self.ordinary.values()]
+        return ids == list(range(len(ids)))
 
 
 def read_added(fields: Fields, value: Any, vocab: Mapping[str, int], steps: Steps) -> Added:

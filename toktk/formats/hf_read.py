@@ -43,16 +43,24 @@ from toktk.formats.fields import (
 from toktk.formats.hf_added import Added, limit_added, read_added
 from toktk.formats.hf_steps import Steps, limit_steps
 from toktk.formats.hf_unigram import fused_model, scores_of
-from toktk.formats.hf_write import LIFT, UNBOUNDED, check_fallback, spelled_by_bytes
+from toktk.formats.hf_write import (
+    LIFT,
+    UNBOUNDED,
+    check_fallback,
+    spelled_by_bytes,
+    taken_by_text,
+)
 from toktk.formats.tokens import MARK, byte_names, in_own_order
 from toktk.models.bpe import byte_characters
 from toktk.models.greedy import GreedyModel
-from toktk.models.model import Int64
+from toktk.models.model import Int64, Model
 from toktk.models.pairs import UNUSED_BYTES, PairModel, highest_id
+from toktk.models.symbols import SymbolsModel
 from toktk.models.unigram import Float64, UnigramModel
 from toktk.models.vocabulary import packed
-from toktk.normalizers.normalizer import IDENTITY
+from toktk.normalizers.normalizer import IDENTITY, arises
 from toktk.pretokenizers.export import maybe_pieces
+from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 
 def read_tokenizer_json(raw: bytes, path: Path) -> Parts:
@@ -109,10 +117,11 @@ def _read_bpe(fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps)
     added = read_added(fields, listed, vocab, steps)
     tokens = _Tokens(vocab, steps)
     merges = _read_merges(fields, holder.get("merges"), vocab, tokens)
-    if steps.byte_level and not added.ordinary and not ignore_merges:
-        own = in_own_order(added.special, tokens.byte_ids, merges, len(tokens.spelled))
+    if steps.byte_level and not ignore_merges and (added.are_first or not added.ordinary):
+        names_by_id = {**added.special, **added.ordinary}
+        own = in_own_order(names_by_id, tokens.byte_ids, merges, len(tokens.spelled))
         if own is not None:
-            return steps.pretokenizer(), own
+            return _with_symbols(own, steps, added)
     if tokens.characters and not fallback:
         raise NotNative("model BPE over characters, without byte_fallback")
     if tokens.characters and ignore_merges:
@@ -120,18 +129,31 @@ def _read_bpe(fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps)
     model = _pair_model(fields, tokens, merges, added, ignore_merges, steps)
     stays = steps.byte_level or tokens.reach_over_spaces(merges[:, 2])
     pretokenizer = steps.pretokenizer("none" if stays else "spaces", tuple(added.ordinary))
-    # An added token's text could be a piece without having been found in the document.
-    form = steps.normalizer.form
-    plain = replace(pretokenizer, normalizer=IDENTITY, added=())
-    names = list(added.ordinary)
-    for name in names if steps.normalizer.marks else ():
-        if (MARK in name or " " in name) and model.whole[added.ordinary[name]]:
+    for name, i in added.ordinary.items() if steps.normalizer.marks else ():
+        if (MARK in name or " " in name) and model.whole[i]:
             raise NotNative(f"added token {clipped(name)} with spaces")
-    if form is not None and names:
-        whole = np.diff(plain.cut_batch(*packed([name.encode() for name in names])).documents) < 2
-        if whole.any():
-            raise NotNative(f"added token {clipped(names[int(whole.argmax())])} after {form}")
+    _check_found(pretokenizer)
     return pretokenizer, model
+
+
+def _check_found(pretokenizer: Pretokenizer) -> None:
+    """Leave added tokens to the library that could be pieces without having been found in the document."""
+    form, names = pretokenizer.normalizer.form, pretokenizer.added
+    if form is None or not names:
+        return
+    plain = replace(pretokenizer, normalizer=IDENTITY, added=())
+    whole = np.diff(plain.cut_batch(*packed([name.encode() for name in names])).documents) < 2
+    for name, is_whole in zip(names, whole.tolist(), strict=True):
+        if is_whole and arises(form, name):
+            raise NotNative(f"added token {clipped(name)} after {form}")
+
+
+def _with_symbols(model: Model, steps: Steps, added: Added) -> Parts:
+    """Return a model whose first special tokens are those added, of which the ordinary ones are symbols."""
+    pretokenizer = steps.pretokenizer("none", tuple(added.ordinary))
+    _check_found(pretokenizer)
+    n = len(added.ordinary)
+    return pretokenizer, SymbolsModel(model, n) if n else model
 
 
 def _pair_model(
@@ -175,13 +197,17 @@ def _read_unigram(
     added = read_added(fields, listed, {name: i for i, name in enumerate(names)}, steps)
     if steps.normalizer.marks:
         return steps.pretokenizer(), fused_model(fields, holder, names, scores, added)
-    special_tokens = added.special_if_first()
+    special_tokens = added.if_first()
     if holder.get("byte_fallback", False) is not (not steps.byte_level):
         raise NotNative("model Unigram with not just one of ByteLevel and model.byte_fallback")
-    read = _byte_level_unigram if steps.byte_level else _fallback_unigram
+    values, n = np.array(scores, dtype=np.float64), len(special_tokens)
+    absent = () if steps.normalizer.form else tuple(added.ordinary)
     with left_to_library("model Unigram: model.vocab"):
-        model = read(names, np.array(scores, dtype=np.float64), len(special_tokens))
-    return steps.pretokenizer(), model
+        if steps.byte_level:
+            model = _byte_level_unigram(names, values, n)
+        else:
+            model = _fallback_unigram(names, values, n, absent)
+    return _with_symbols(model, steps, added)
 
 
 def _unigram_names(fields: Fields, holder: dict[str, Any]) -> list[str]:
@@ -210,7 +236,9 @@ def _byte_level_unigram(names: list[str], scores: Float64, n: int) -> UnigramMod
     return model
 
 
-def _fallback_unigram(names: list[str], scores: Float64, n: int) -> UnigramModel:
+def _fallback_unigram(
+    names: list[str], scores: Float64, n: int, absent: tuple[str, ...]
+) -> UnigramModel:
     tokens = [name.encode() for name in names]
     at = {name: i for i, name in enumerate(names)}
     byte_ids = [at.get(name, -1) for name in byte_names()]
@@ -229,7 +257,7 @@ def _fallback_unigram(names: list[str], scores: Float64, n: int) -> UnigramModel
         raise NotNative(f"model Unigram: model.vocab[{wrong[0]}]: text can be {name}, at {score}")
     data, offsets = packed(tokens[n:])
     model = UnigramModel(tuple(names[:n]), data, offsets, unlifted[n:], np.array(byte_ids))
-    check_fallback(model, names)
+    check_fallback(model, names, absent)
     return model
 
 
@@ -241,16 +269,19 @@ def _read_wordpiece(fields: Fields, holder: dict[str, Any], listed: Any, steps: 
         if holder.get(key) != value:
             raise NotNative(f"model WordPiece with model.{key} {short(holder.get(key))}")
     vocab = _read_vocabulary(fields, holder.get("vocab"))
-    special_tokens = read_added(fields, listed, vocab, steps).special_if_first()
+    added = read_added(fields, listed, vocab, steps)
+    special_tokens = added.if_first()
     names = sorted(vocab, key=vocab.__getitem__)
     if vocab[names[-1]] != len(names) - 1:
         raise NotNative("model WordPiece: model.vocab with ids that are not 0, 1, …")
-    if spelled_by_bytes(special_tokens):
+    if taken_by_text(tuple(added.special), tuple(added.ordinary)) is not None:
         raise NotNative("model WordPiece: model.vocab: text can be a special token")
     tokens = _ordinary(names, len(special_tokens), "WordPiece")
     with left_to_library("model WordPiece: model.vocab"):
         model = GreedyModel(special_tokens, *packed(tokens))
-    return steps.pretokenizer(), model
+    if added.ordinary and steps.normalizer.form is not None:
+        raise NotNative("model WordPiece with ordinary added tokens and a normal form")
+    return _with_symbols(model, steps, added)
 
 
 def _ordinary(names: list[str], n: int, kind: str) -> list[bytes]:

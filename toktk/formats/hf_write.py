@@ -30,6 +30,7 @@ them by bytes. So of each such name at least one character must be a token.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,9 @@ from toktk.formats.tokens import (
 from toktk.models.bpe import BpeModel, byte_characters
 from toktk.models.greedy import GreedyModel
 from toktk.models.model import Model
+from toktk.models.symbols import SymbolsModel, symbols_of
 from toktk.models.unigram import UNKNOWN_PENALTY, UnigramModel
-from toktk.normalizers.normalizer import IDENTITY, Normalizer
+from toktk.normalizers.normalizer import IDENTITY, Form, Normalizer
 from toktk.paths import atomic_write
 from toktk.pretokenizers.export import exported_pattern, table_notes
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -69,6 +71,8 @@ def write_tokenizer_json(pretokenizer: Pretokenizer, model: Model, path: Path) -
     """
     text = json.dumps(_document(pretokenizer, model), ensure_ascii=False)
     notes = table_notes(pretokenizer, "tokenizers", "tokenizer.json")
+    if isinstance(model, SymbolsModel):
+        model = model.model
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
     if not isinstance(model, UnigramModel) or on_grid(model.scores[model.matched]):
@@ -81,8 +85,13 @@ def write_tokenizer_json(pretokenizer: Pretokenizer, model: Model, path: Path) -
 
 
 def _document(pretokenizer: Pretokenizer, model: Model) -> dict[str, Any]:
+    symbols, form = symbols_of(model), pretokenizer.normalizer.form
+    if set(pretokenizer.added) == set(symbols):
+        pretokenizer = replace(pretokenizer, added=())  # the file has a place for them
+    if isinstance(model, SymbolsModel):
+        _check_symbols(model, form)
+        model = model.model
     check_special_tokens(model.special_tokens)
-    form = pretokenizer.normalizer.form
     if pretokenizer.normalizer == Normalizer(form):
         pretokenizer = replace(pretokenizer, normalizer=IDENTITY)  # the file has a place for it
     split = {"Regex": exported_pattern(pretokenizer)}
@@ -98,9 +107,9 @@ def _document(pretokenizer: Pretokenizer, model: Model) -> dict[str, Any]:
     if isinstance(model, BpeModel):
         holder = _bpe(model)
     elif isinstance(model, UnigramModel):
-        holder = _unigram(model)
+        holder = _unigram(model, () if form else symbols)
     elif isinstance(model, GreedyModel):
-        holder = _wordpiece(model)
+        holder = _wordpiece(model, symbols)
     else:
         raise FormatError(
             f"tokenizer.json cannot hold a model of the kind {model.kind!r}.", why_unheld(model)
@@ -111,7 +120,7 @@ def _document(pretokenizer: Pretokenizer, model: Model) -> dict[str, Any]:
         "truncation": None,
         "padding": None,
         "added_tokens": [
-            {"id": i, "content": name, **flags, "special": True}
+            {"id": i, "content": name, **flags, "special": name not in symbols}
             for i, name in enumerate(model.special_tokens)
         ],
         "normalizer": form and {"type": form},
@@ -143,18 +152,28 @@ def _bpe(model: BpeModel) -> dict[str, Any]:
     }
 
 
-def _wordpiece(model: GreedyModel) -> dict[str, Any]:
+def _check_symbols(model: SymbolsModel, form: Form | None) -> None:
+    """Refuse symbols of which the library would use the name for text that is not theirs."""
+    if isinstance(model.model, GreedyModel) and form is not None:
+        raise FormatError(
+            "tokenizer.json cannot hold a greedy model with symbols and a normal form.",
+            f"Found: WordPiece would take what {form} makes of other text for a symbol.",
+        )
+
+
+def _wordpiece(model: GreedyModel, symbols: Sequence[str]) -> dict[str, Any]:
     if model.fallback is not None:
         raise FormatError(
             "tokenizer.json cannot hold a greedy model with byte fallback.",
             "Found: WordPiece has a token for unknown words, and none for bytes.",
         )
-    spelled = spelled_by_bytes(model.special_tokens)
-    if spelled:
-        name = model.special_tokens[spelled[0]]
+    names = model.special_tokens
+    taken = taken_by_text(names[: len(names) - len(symbols)], symbols)
+    if taken is not None:
+        kind = "symbol" if taken in symbols else "special token"
         raise FormatError(
-            f"tokenizer.json cannot hold a greedy model with the special token {name!r}.",
-            "Found: WordPiece would take its name in text for the special token.",
+            f"tokenizer.json cannot hold a greedy model with the {kind} {taken!r}.",
+            "Found: WordPiece would take its name in text for it.",
             "Give it a name with a character that no byte stands for, such as a space or 填.",
         )
     return {
@@ -172,7 +191,17 @@ def spelled_by_bytes(special_tokens: tuple[str, ...]) -> list[int]:
     return [i for i, name in enumerate(special_tokens) if characters.issuperset(name)]
 
 
-def _unigram(model: UnigramModel) -> dict[str, Any]:
+def taken_by_text(special_tokens: Sequence[str], symbols: Sequence[str]) -> str | None:
+    """Return a name for which WordPiece would take text that does not mean it.
+
+    What the ASCII name of a symbol stands for is the symbol, which is found before.
+    """
+    names = (*special_tokens, *[name for name in symbols if not name.isascii()])
+    spelled = spelled_by_bytes(names)
+    return names[spelled[0]] if spelled else None
+
+
+def _unigram(model: UnigramModel, absent: Sequence[str]) -> dict[str, Any]:
     if model.single:
         raise FormatError(
             "tokenizer.json cannot hold a model whose sums are float32.",
@@ -187,7 +216,7 @@ def _unigram(model: UnigramModel) -> dict[str, Any]:
             raise FormatError("cannot write tokenizer.json: scores are too low.", found)
     else:
         names = fallback_names(model)
-        check_fallback(model, names)
+        check_fallback(model, names, absent)
         check_distinct(names, model.special_tokens, "tokenizer.json")
         # The id that marks unknown characters is never given out, for bytes take their place.
         unknown_id = names.index("<unk>") if "<unk>" in names[:n] else int(model.fallback[0])
@@ -204,8 +233,11 @@ def _unigram(model: UnigramModel) -> dict[str, Any]:
     }
 
 
-def check_fallback(model: UnigramModel, names: list[str]) -> None:
-    """Refuse names and scores with which the library would use a special token or a byte's for text."""
+def check_fallback(model: UnigramModel, names: list[str], absent: Sequence[str]) -> None:
+    """Refuse names and scores with which the library would use a special token or a byte's for text.
+
+    Those of `absent` are never in text that the model gets: symbols, which are cut out before.
+    """
     scores = model.scores[model.matched]
     # Two unknown characters must cost more than any token of two, and 256 for each further
     # character more than unknown characters do.
@@ -217,6 +249,8 @@ def check_fallback(model: UnigramModel, names: list[str]) -> None:
         )
     single = {name for name in names[len(model.special_tokens) :] if len(name) == 1}
     for name in (*model.special_tokens, *byte_names()):
+        if name in absent:
+            continue
         what = f"Hugging Face's Unigram would take text for the token {name!r}."
         if len(name) == 1:
             raise FormatError(what, f"Found: the special token {name!r} is a single character.")

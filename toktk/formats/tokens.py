@@ -13,6 +13,7 @@ from toktk.formats.fields import has_surrogate
 from toktk.models.bpe import BpeModel, byte_order
 from toktk.models.model import Int64, Model
 from toktk.models.pairs import PairModel
+from toktk.models.symbols import SymbolsModel
 from toktk.models.unigram import UnigramModel
 
 MARK = "\u2581"  # SentencePiece's space; where toktk's models have a space
@@ -46,6 +47,8 @@ def why_unheld(model: Model) -> str:
     """Return what to say of a model for which a format has no rule."""
     if isinstance(model, PairModel):
         return "Found: a published vocabulary, whose ids lie in no order that toktk writes."
+    if isinstance(model, SymbolsModel):
+        return f"Found: {model.n_symbols:,} symbols, which it would not find in text."
     return f"Found: a model of the kind {model.kind!r}, which encodes by another rule."
 
 

@@ -102,6 +102,17 @@ class Family:
         with guarded(f"the trainer {self.name!r}", self.build):
             return self.build(**self.given, **cut)
 
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The user-defined symbols that its tokenizers find in text."""
+        return tuple(self.given.get("symbols") or ())
+
+    @property
+    def counted_by(self) -> Pretokenizer | None:
+        """What its text is cut by, symbols included; None where the trainer takes no pretokenizer."""
+        cut = self.pretokenizer
+        return cut and replace(cut, added=(*cut.added, *self.symbols))
+
     def run_by(self, name: str, method: Inference) -> Family:
         """Return the family with its vocabularies run by another inference method."""
         label = file_name(f"{self.label}-{name}")
@@ -116,6 +127,12 @@ class Family:
                 f"{self.label}: the vocabularies of {self.name} cannot be run so.",
                 why,
                 "Leave the trainer or the inference method out, or sweep them apart.",
+            )
+        if self.method and self.symbols and self.pretokenizer is None:
+            raise TrainingError(
+                f"{self.label}: the vocabularies of {self.name} cannot be run so.",
+                "Found: symbols, which its own library looks for.",
+                "Leave the symbols or the inference method out.",
             )
 
     def check_pattern(self) -> None:

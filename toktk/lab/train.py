@@ -18,7 +18,9 @@ from toktk.lab.plan import Family, SweepPlan
 from toktk.models.bpe import BpeModel
 from toktk.models.inference import Inference
 from toktk.models.model import Model, is_storable, model_from_arrays
+from toktk.models.symbols import SymbolsModel
 from toktk.normalizers.normalizer import Form
+from toktk.pieces.table import without_pieces
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.registry import guarded
 from toktk.runtime import usable_cores
@@ -234,9 +236,9 @@ class Trainings:
 
     def _train(self, family: Family, corpus: Corpus) -> Training:
         evaluation = self.plan.evaluation
-        if evaluation is not None and family.pretokenizer is not None:
+        if evaluation is not None and family.counted_by is not None:
             # Text that cannot be measured on is better found before the training than after it.
-            self.counted.get(evaluation, family.pretokenizer, by_group=True)
+            self.counted.get(evaluation, family.counted_by, by_group=True)
         readings: list[Reading] = []
 
         def count(pretokenizer: Pretokenizer) -> PieceTable:
@@ -259,6 +261,9 @@ class Trainings:
 
 def _same_ids(method: Inference, trained: Model, pieces: PieceTable | None) -> Model:
     """Return a model run by an inference method, which must have as many ids as before."""
+    if isinstance(trained, SymbolsModel):
+        others = None if pieces is None else without_pieces(pieces, trained.symbols)
+        return replace(trained, model=_same_ids(method, trained.model, others))
     model = method.run(trained, pieces)
     if model.vocab_size != trained.vocab_size:
         raise TrainingError(

@@ -28,6 +28,7 @@ KINDS = {
     "unigram": "toktk.models.unigram:UnigramModel",
     "fused-unigram": "toktk.models.fused_unigram:FusedUnigramModel",
     "greedy": "toktk.models.greedy:GreedyModel",
+    "symbols": "toktk.models.symbols:SymbolsModel",
     "hf": "toktk.libraries.huggingface:HfModel",
     "sentencepiece": "toktk.libraries.sentencepiece:SentencePieceModel",
     "hf-documents": "toktk.libraries.huggingface:HfDocumentsModel",

@@ -217,3 +217,24 @@ def plain_characters() -> frozenset[str]:
 def _canonical_pair(character: str) -> list[str]:
     parts = unicodedata.decomposition(character).split()
     return [chr(int(part, 16)) for part in parts] if len(parts) == 2 and parts[0][0] != "<" else []
+
+
+def arises(form: Form, text: str) -> bool:
+    """Tell whether the normal form of text that does not hold `text` may hold it.
+
+    It cannot where each character comes from itself alone, and keeps its place.
+    """
+    return not _made(form).isdisjoint(text)
+
+
+@functools.cache
+def _made(form: Form) -> frozenset[str]:
+    """Return the characters that a normal form makes of others, or moves."""
+    made: set[str] = set()
+    for character in map(chr, [*range(0xD800), *range(0xE000, END)]):
+        normal = unicodedata.normalize(form, character)
+        if normal != character:
+            made.update(normal)
+        elif unicodedata.combining(character) or unicodedata.normalize("NFD", character) != normal:
+            made.add(character)
+    return frozenset(made)

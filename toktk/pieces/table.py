@@ -170,15 +170,20 @@ def gather(data: Bytes, offsets: Int64, chosen: Int64) -> tuple[Bytes, Int64]:
     return gathered, new_offsets
 
 
-def without_pieces(table: PieceTable, strings: Sequence[str]) -> PieceTable:
-    """Return the table without the pieces that equal one of `strings`; totals stay as they are."""
-    kept = np.ones(len(table), dtype=np.bool_)
+def are_pieces(table: PieceTable, strings: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Return bool[n]: which pieces equal one of `strings`."""
+    equal = np.zeros(len(table), dtype=np.bool_)
     lengths = np.diff(table.offsets)
     for string in strings:
         wanted = np.frombuffer(string.encode(), dtype=np.uint8)
         alike = np.flatnonzero(lengths == wanted.size)
         spelled = table.data[table.offsets[alike, None] + np.arange(wanted.size)]
-        kept[alike[(spelled == wanted).all(axis=1)]] = False
+        equal[alike[(spelled == wanted).all(axis=1)]] = True
+    return equal
+
+
+def chosen_pieces(table: PieceTable, kept: npt.NDArray[np.bool_]) -> PieceTable:
+    """Return the table of the pieces for which `kept`, bool[n], is set; totals stay as they are."""
     if kept.all():
         return table
     data, offsets = gather(table.data, table.offsets, np.flatnonzero(kept))
@@ -192,3 +197,8 @@ def without_pieces(table: PieceTable, strings: Sequence[str]) -> PieceTable:
         entry_group=table.entry_group[entries],
         entry_count=table.entry_count[entries],
     )
+
+
+def without_pieces(table: PieceTable, strings: Sequence[str]) -> PieceTable:
+    """Return the table without the pieces that equal one of `strings`; totals stay as they are."""
+    return chosen_pieces(table, ~are_pieces(table, strings))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import itertools
 import math
@@ -20,8 +21,11 @@ from toktk.arrays import Bytes, Int64, offsets_of
 from toktk.child import Child, ChildEnded, Refused
 from toktk.corpus.batch import TEXT, WEIGHT, spans
 from toktk.errors import TrainingError, clipped
+from toktk.formats.hf_added import hidden_name
 from toktk.libraries.process import open_library
-from toktk.normalizers.normalizer import IDENTITY, Normalizer
+from toktk.models.bpe import byte_characters
+from toktk.models.symbols import SymbolsModel
+from toktk.normalizers.normalizer import IDENTITY, Normalizer, arises
 from toktk.pieces.table import PieceTable, without_pieces
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -56,9 +60,9 @@ class Card:
         model: the kind of its models, which decides how they can be run; None where it does not say.
         takes: the options that ``__init__`` takes, by name; None: those of its signature. The
             command line fills these: `pretokenizer` (a Pretokenizer), `special_tokens` (a list of
-            names), `min_frequency`, `max_token_length` (in bytes), `score` (a name of
-            `toktk.trainers.pair_scores.PAIR_SCORES`) and `seed`. A sweep refuses an option that the
-            trainer does not take, apart from the seed.
+            names), `symbols` (see `BaseTrainer`), `min_frequency`, `max_token_length` (in bytes),
+            `score` (a name of `toktk.trainers.pair_scores.PAIR_SCORES`) and `seed`. A sweep refuses an
+            option that the trainer does not take, apart from the seed.
         packages: those whose code decides the result; their versions are part of what a training is
             kept under.
         notes: known defects, and what else a user should know; a sentence each.
@@ -129,6 +133,15 @@ class TrainingData:
         self.progress = progress
         self._count = count or functools.partial(count_corpus, corpus, jobs=jobs, by_group=False)
         self._tables: dict[Pretokenizer, PieceTable] = {}
+
+    def cut_at(self, strings: Sequence[str]) -> TrainingData:
+        """Return the data with documents cut at these strings as well."""
+        if not strings:
+            return self
+        data = copy.copy(self)
+        data.split_at = (*self.split_at, *strings)
+        data._tables = {}
+        return data
 
     def pieces(self, pretokenizer: Pretokenizer) -> PieceTable:
         """Return the piece table, all groups added up."""
@@ -330,8 +343,20 @@ def train_each(
     return Reached(models, available, least)
 
 
-def _check_special_token(name: object) -> None:
-    """Refuse the name of a special token that no file can hold, or that nobody can mean."""
+def _check_names(what: str, names: Sequence[str]) -> None:
+    """Refuse special tokens or symbols of which one is listed twice, or is no name."""
+    for name in [names] if isinstance(names, str) else names:
+        _check_name(what, name)
+    if isinstance(names, str) or len(set(names)) < len(names):
+        raise TrainingError(
+            f"{what}s must be different from each other, in a list of names.",
+            f"Found: {', '.join(map(clipped, list(names)[:20]))}.",
+            "Give each of them once.",
+        )
+
+
+def _check_name(what: str, name: object) -> None:
+    """Refuse the name of a special token or symbol that no file can hold, or that nobody can mean."""
     fault = ""
     if not isinstance(name, str) or not name:
         fault = f"{name!r:.80}, and a name is text that is not empty"
@@ -340,9 +365,9 @@ def _check_special_token(name: object) -> None:
     elif len(name) > MAX_NAME:
         fault = f"{len(name):,} characters, of at most {MAX_NAME:,}"
     if fault:
-        what = clipped(name) if isinstance(name, str) else repr(type(name).__name__)
+        shown = clipped(name) if isinstance(name, str) else repr(type(name).__name__)
         raise TrainingError(
-            f"{what} cannot be a special token.",
+            f"{shown} cannot be a {what}.",
             f"Found: {fault}.",
             "Give it another name, such as '<|endoftext|>'.",
         )
@@ -379,21 +404,73 @@ def library_at_work(
 
 
 class BaseTrainer:
-    """What the trainers of this package have in common."""
+    """What the trainers of this package have in common.
+
+    Args:
+        pretokenizer: a name or a pattern.
+        special_tokens: get the first ids.
+        symbols: tokens that stand for themselves wherever text holds them, leftmost and then longest.
+            They get the ids behind the special tokens. Text is cut at them, so nothing is learned from
+            them or across them. They are found in text as it is, before a normalizer changes it.
+
+    Attributes:
+        special_tokens: the names that models are trained with, which learn nothing of them: special
+            tokens, then symbols.
+    """
 
     name: ClassVar[str]
 
-    def __init__(self, pretokenizer: str | Pretokenizer, special_tokens: Sequence[str]) -> None:
+    def __init__(
+        self,
+        pretokenizer: str | Pretokenizer,
+        special_tokens: Sequence[str],
+        symbols: Sequence[str] = (),
+    ) -> None:
         self.pretokenizer = Pretokenizer.of(pretokenizer)
-        self.special_tokens = tuple(special_tokens)
-        for name in [special_tokens] if isinstance(special_tokens, str) else self.special_tokens:
-            _check_special_token(name)
-        if isinstance(special_tokens, str) or len(set(self.special_tokens)) < len(special_tokens):
-            raise TrainingError(
-                "special tokens must be different from each other, in a list of names.",
-                f"Found: {', '.join(map(clipped, self.special_tokens[:20]))}.",
-                "Give each of them once.",
+        _check_names("special token", special_tokens)
+        _check_names("symbol", symbols)
+        self.symbols = tuple(symbols)
+        self._check_symbols(special_tokens)
+        self.special_tokens = (*special_tokens, *symbols)
+
+    def _check_symbols(self, special_tokens: Sequence[str]) -> None:
+        """Refuse symbols that some library would not find exactly where toktk does."""
+        fault = ""
+        if both := set(special_tokens).intersection(self.symbols):
+            name, fault = min(both), "it is a special token as well, which is never found in text"
+        elif special_tokens and self.symbols:
+            name = hidden_name(special_tokens, self.symbols) or ""
+            fault = (
+                name and "libraries look for special tokens too, and one of them begins before it"
             )
+        form = self.pretokenizer.normalizer.form
+        if not fault and form is not None:
+            plain = replace(self.pretokenizer, normalizer=IDENTITY)
+            whole = (s for s in self.symbols if len(plain.cut(s)) == 1 and arises(form, s))
+            name = next(whole, "")
+            fault = name and f"{form} makes it of other text, where it would not be a symbol"
+        if fault:
+            raise TrainingError(
+                f"{clipped(name)} cannot be a symbol.",
+                f"Found: {fault}.",
+                "Leave it out, or give it another name.",
+            )
+
+    def _check_not_bytes(self) -> None:
+        """Refuse symbols that the names of bytes take in a vocabulary over bytes."""
+        for name in self.symbols:
+            if name in byte_characters():
+                raise TrainingError(
+                    f"{clipped(name)} cannot be a symbol of {self.name}.",
+                    "Found: its vocabulary is over bytes, and in tokenizer.json that is a byte's name.",
+                    "Leave it out; a pattern that cuts it off keeps it a token by itself.",
+                )
+
+    @property
+    def _reserved(self) -> str:
+        """The ids that special tokens and symbols take, in words."""
+        n = len(self.symbols)
+        return f"{len(self.special_tokens) - n} special tokens" + (f", {n} symbols" if n else "")
 
     def _finish(
         self,
@@ -437,4 +514,11 @@ class BaseTrainer:
         return f"{name} (-O {self.name}.{name}=VALUE)"
 
     def _tokenizer(self, name: str, model: Model) -> Tokenizer:
-        return Tokenizer(name, self.pretokenizer, model)
+        if not self.symbols:
+            return Tokenizer(name, self.pretokenizer, model)
+        return Tokenizer(name, self._cut, SymbolsModel(model, len(self.symbols)))
+
+    @property
+    def _cut(self) -> Pretokenizer:
+        """The pretokenizer, which finds the symbols too."""
+        return replace(self.pretokenizer, added=(*self.pretokenizer.added, *self.symbols))

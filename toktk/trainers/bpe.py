@@ -40,6 +40,7 @@ class BpeTrainer(BaseTrainer):
     Args:
         pretokenizer: a name or a pattern.
         special_tokens: get the first ids; text is never merged into them.
+        symbols: see `toktk.trainers.base.BaseTrainer`.
         min_frequency: stop when the best pair occurs less often; 0 and 1 mean the same.
         max_token_length: most bytes of a token. (Hugging Face's option of this name allows one less.)
         score: a name known to `toktk.trainers.pair_scores.PAIR_SCORES`, or a function as that
@@ -56,8 +57,10 @@ class BpeTrainer(BaseTrainer):
         min_frequency: int = 0,
         max_token_length: int | None = None,
         score: str | PairScore = "count",
+        symbols: Sequence[str] = (),
     ) -> None:
-        super().__init__(pretokenizer, special_tokens)
+        super().__init__(pretokenizer, special_tokens, symbols)
+        self._check_not_bytes()
         check_range("min_frequency", min_frequency, 0)
         check_range("max_token_length", max_token_length, 1)
         self.min_frequency = min_frequency
@@ -67,9 +70,9 @@ class BpeTrainer(BaseTrainer):
 
     def train(self, data: TrainingData, sizes: Sequence[int]) -> Trained:
         """See `toktk.trainers.base.Trainer`."""
-        n_special = len(self.special_tokens)
-        least = n_special + 256
-        sizes_from(sizes, least, f"{n_special} special tokens and 256 bytes")
+        data = data.cut_at(self.symbols)
+        least = len(self.special_tokens) + 256
+        sizes_from(sizes, least, f"{self._reserved} and 256 bytes")
         model = self._learn(data, max(sizes))
         models = {size: model.cut(size) for size in sizes if least <= size <= model.vocab_size}
         why = f" before no pair occurs {max(self.min_frequency, 1)} times"

@@ -40,7 +40,7 @@ class _HfTrainer(BaseTrainer):
     def _least(self, sizes: Sequence[int], alphabet: int, what: str) -> int:
         """Return the ids that special tokens and `what` take; refuse sizes that are all below."""
         n = len(self.special_tokens)
-        sizes_from(sizes, n + alphabet, f"{n} special tokens and {what}")
+        sizes_from(sizes, n + alphabet, f"{self._reserved} and {what}")
         return n + alphabet
 
     @property
@@ -84,6 +84,7 @@ class HfBpeTrainer(_HfTrainer):
         special_tokens: get the first ids.
         min_frequency: stop when the best pair occurs less often.
         max_token_length: most bytes of a token, 2 or more.
+        symbols: see `toktk.trainers.base.BaseTrainer`.
     """
 
     name = "hf-bpe"
@@ -96,8 +97,10 @@ class HfBpeTrainer(_HfTrainer):
         special_tokens: Sequence[str] = (),
         min_frequency: int = 0,
         max_token_length: int | None = None,
+        symbols: Sequence[str] = (),
     ) -> None:
-        super().__init__(pretokenizer, special_tokens)
+        super().__init__(pretokenizer, special_tokens, symbols)
+        self._check_not_bytes()
         check_range("min_frequency", min_frequency, 0)
         check_range("max_token_length", max_token_length, 1)
         self.min_frequency = min_frequency
@@ -110,6 +113,7 @@ class HfBpeTrainer(_HfTrainer):
 
     def train(self, data: TrainingData, sizes: Sequence[int]) -> Trained:
         """See `toktk.trainers.base.Trainer`."""
+        data = data.cut_at(self.symbols)
         least = self._least(sizes, 256, "256 bytes")
         longest = self.max_token_length and self.max_token_length + 1  # the library allows one less
         options = {"min_frequency": self.min_frequency, "max_token_length": longest}
@@ -132,7 +136,7 @@ class HfUnigramTrainer(_HfTrainer):
     """Hugging Face's unigram language model over bytes, by the library's code.
 
     Args:
-        pretokenizer, special_tokens: as for `HfBpeTrainer`.
+        pretokenizer, special_tokens, symbols: as for `HfBpeTrainer`.
         seed_size: most seeds.
         shrinking_factor: the share of tokens that a pruning step keeps, between 0 and 1.
         sub_iterations: EM steps before each pruning.
@@ -162,8 +166,10 @@ class HfUnigramTrainer(_HfTrainer):
         shrinking_factor: float = 0.75,
         sub_iterations: int = 2,
         max_token_length: int = 16,
+        symbols: Sequence[str] = (),
     ) -> None:
-        super().__init__(pretokenizer, special_tokens)
+        super().__init__(pretokenizer, special_tokens, symbols)
+        self._check_not_bytes()
         self.seed_size = seed_size
         self.shrinking_factor = shrinking_factor
         self.sub_iterations = sub_iterations
@@ -176,6 +182,7 @@ class HfUnigramTrainer(_HfTrainer):
 
     def train(self, data: TrainingData, sizes: Sequence[int]) -> Trained:
         """See `toktk.trainers.base.Trainer`."""
+        data = data.cut_at(self.symbols)
         # The library stops after the token that fills a size, so there must be one to learn.
         least = self._least(sizes, 257, "256 bytes and a token")
         remaining = [size for size in sizes if size >= least]
@@ -217,7 +224,7 @@ class HfUnigramTrainer(_HfTrainer):
 class HfWordPieceTrainer(_HfTrainer):
     """Hugging Face's WordPiece over bytes, by the library's code: BPE, then longest token first.
 
-    The arguments are those of `HfBpeTrainer`.
+    The arguments are those of `HfBpeTrainer`; it takes no symbols.
     """
 
     name = "hf-wordpiece"

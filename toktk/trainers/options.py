@@ -11,7 +11,12 @@ from typing import Any, Literal, NamedTuple
 from toktk.errors import TrainingError, did_you_mean
 from toktk.trainers.base import card_of
 
-_OWN_WAY = {"pretokenizer": "-p", "special_tokens": "--special", "seed": "--seed"}
+_OWN_WAY = {
+    "pretokenizer": "-p",
+    "special_tokens": "--special",
+    "symbols": "--symbol",
+    "seed": "--seed",
+}
 """What the command line gives to trainers by options of these names."""
 
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}

@@ -24,6 +24,7 @@ from toktk.formats.sentencepiece_proto import (
     encode_field,
     encode_message,
 )
+from toktk.formats.tokens import MARK
 from toktk.libraries.sentencepiece import SentencePieceDocumentsModel, SentencePieceModel
 from toktk.models.model import Model
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -49,6 +50,8 @@ RESERVED = f"\0\x1f\u2581\u2585{_TAB}"
 _THREADS = 16
 
 _PACKAGES = ("sentencepiece",)
+
+_UNHELD = f"\0\n\r{MARK}"
 
 _MANY = 2**21  # more than there are characters
 
@@ -84,8 +87,9 @@ class _SentencePieceTrainer(BaseTrainer):
         special_tokens: Sequence[str] = (),
         character_coverage: float = 0.9995,
         max_token_chars: int = 16,
+        symbols: Sequence[str] = (),
     ) -> None:
-        super().__init__("metaspace", special_tokens)
+        super().__init__("metaspace", special_tokens, symbols)
         self._schedule: dict[str, float] = {}  # of unigram alone
         self.character_coverage = character_coverage
         self.max_token_chars = max_token_chars
@@ -94,20 +98,31 @@ class _SentencePieceTrainer(BaseTrainer):
         taken = [
             name
             for name in self.special_tokens
-            if name == "<unk>" or re.fullmatch("<0x[0-9A-F]{2}>", name) or " " in name
+            if name == "<unk>"
+            or re.fullmatch("<0x[0-9A-F]{2}>", name)
+            or (" " in name and name not in self.symbols)
         ]
         if taken:
+            kind = "symbol" if taken[0] in self.symbols else "special token"
             raise TrainingError(
-                f"SentencePiece cannot have the special token {taken[0]!r}.",
+                f"SentencePiece cannot have the {kind} {taken[0]!r}.",
                 "Found: <unk> and <0x00> to <0xFF> are its own, and it writes a space as U+2581.",
                 "Give it another name.",
+            )
+        odd = [name for name in self.symbols if not set(_UNHELD).isdisjoint(name)]
+        if odd:
+            raise TrainingError(
+                f"SentencePiece cannot have the symbol {odd[0]!r}.",
+                "Found: a line end or NUL, which its lists cannot carry, or U+2581, its space.",
+                "Leave it out, or train bpe or unigram.",
             )
 
     def train(self, data: TrainingData, sizes: Sequence[int]) -> Trained:
         """See `toktk.trainers.base.Trainer`."""
         n = len(self.special_tokens)
         least = n + 258
-        words = f"<unk>, {n} special tokens, 256 bytes and a character"
+        words = f"<unk>, {self._reserved}, 256 bytes and a character"
+        data = data.cut_at(self.symbols)
         remaining = sizes_from(sizes, least, words)
         suspect = functools.partial(data.longest_piece, self.pretokenizer)
         with (
@@ -156,12 +171,14 @@ class _SentencePieceTrainer(BaseTrainer):
         """Return the library's model file; empty where there is nothing to learn from."""
         # The library takes time for each token asked for; text has no more of them than substrings.
         most = len(self.special_tokens) + 258 + text.n_bytes * self.max_token_chars
+        n_symbols = len(self.symbols)
         rule = {} if text.rule is None else {"normalization_rule_tsv": str(text.rule)}
         settings = dict(
             input_format="tsv",
             model_type=model_type,
             vocab_size=min(size, most),
-            control_symbols=list(self.special_tokens),
+            control_symbols=list(self.special_tokens[: len(self.special_tokens) - n_symbols]),
+            user_defined_symbols=[name.replace(" ", MARK) for name in self.symbols],
             character_coverage=self.character_coverage,
             max_sentencepiece_length=self.max_token_chars,
             byte_fallback=True,
@@ -184,6 +201,9 @@ class _SentencePieceTrainer(BaseTrainer):
             "train", stream=text.data.weighted(), options=settings, reserved=RESERVED, tab=_TAB
         )
         return _without_rule(models[0]) if rule and models else b"".join(models)
+
+    def _tokenizer(self, name: str, model: Model) -> Tokenizer:
+        return Tokenizer(name, self._cut, model)  # the library's model knows its symbols
 
 
 def _measured(child: Child, data: TrainingData, folder: Path) -> _Text:
@@ -235,6 +255,7 @@ class SpUnigramTrainer(_SentencePieceTrainer):
         seed_size: most seeds.
         shrinking_factor: share of the vocabulary that a prune keeps, 0.5 to 0.95.
         sub_iterations: steps of expectation and maximization before each prune, 1 to 10.
+        symbols: see `toktk.trainers.base.BaseTrainer`; SentencePiece's user_defined_symbols.
     """
 
     model_type = "unigram"
@@ -263,8 +284,9 @@ class SpUnigramTrainer(_SentencePieceTrainer):
         seed_size: int = 1_000_000,
         shrinking_factor: float = 0.75,
         sub_iterations: int = 2,
+        symbols: Sequence[str] = (),
     ) -> None:
-        super().__init__(special_tokens, character_coverage, max_token_chars)
+        super().__init__(special_tokens, character_coverage, max_token_chars, symbols)
         check_range("seed_size", seed_size, 1, 2**31 - 1)
         check_range("shrinking_factor", shrinking_factor, 0.5, 0.95)
         check_range("sub_iterations", sub_iterations, 1, 10)
@@ -279,5 +301,5 @@ class SpUnigramTrainer(_SentencePieceTrainer):
         proto = cast(SentencePieceModel, model).proto
         try:
             return Tokenizer(name, *read_sentencepiece(proto, Path(f"{name}.model")))
-        except NotNative:  # of text without a space
+        except NotNative:  # of text without a space, or of symbols
             return Tokenizer(name, Pretokenizer.of("none"), SentencePieceDocumentsModel(proto))

@@ -61,6 +61,7 @@ class UnigramTrainer(BaseTrainer):
     Args:
         pretokenizer: a name or a pattern.
         special_tokens: get the first ids; text is never encoded by them.
+        symbols: see `toktk.trainers.base.BaseTrainer`.
         alphabet: "bytes": the 256 bytes are tokens like others, and spell what no longer token
             covers; frequent characters are tokens as long as they take no more than an eighth of
             the ids. "characters", as in SentencePiece: frequent characters are tokens, bytes stand
@@ -98,11 +99,14 @@ class UnigramTrainer(BaseTrainer):
         prune: Literal["loss", "flat"] = "loss",
         shrinking_factor: float = 0.75,
         sub_iterations: int = 2,
+        symbols: Sequence[str] = (),
     ) -> None:
-        super().__init__(pretokenizer, special_tokens)
+        super().__init__(pretokenizer, special_tokens, symbols)
         by_name = "characters" if self.pretokenizer.name == "metaspace" else "bytes"
         self.alphabet = alphabet or by_name
-        if self.alphabet == "characters" and UNKNOWN not in self.special_tokens:
+        if self.alphabet != "characters":
+            self._check_not_bytes()
+        elif UNKNOWN not in self.special_tokens:
             self.special_tokens = (UNKNOWN, *self.special_tokens)
         self.min_frequency = min_frequency
         self.max_token_length = max_token_length
@@ -135,7 +139,8 @@ class UnigramTrainer(BaseTrainer):
         """See `toktk.trainers.base.Trainer`."""
         from toktk.trainers.seeding import Characters
 
-        fixed = f"{len(self.special_tokens)} special tokens, 256 bytes"
+        data = data.cut_at(self.symbols)
+        fixed = f"{self._reserved}, 256 bytes"
         sizes_from(sizes, self._n_fixed, fixed)
         table = data.pieces(self.pretokenizer)
         characters = Characters.of(table.data, table.offsets, table.counts)
