@@ -10,11 +10,12 @@ from toktk import educational
 from toktk.errors import TrainingError
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.trainers import TRAINERS
-from toktk.trainers.base import MAX_COUNT, MAX_NAME, TrainingData, check_range
+from toktk.trainers.base import MAX_COUNT, TrainingData, check_range
 from toktk.trainers.bpe import BpeTrainer
 from toktk.trainers.merge_loop import MergeLoop, MergeTask
 from toktk.trainers.options import option_value, options_of, written_options
 from toktk.trainers.pair_scores import count
+from toktk.trainers.reserved import MAX_NAME
 from toktk.trainers.scored_merges import ScoredMerges
 from toktk.trainers.unigram import UnigramTrainer
 

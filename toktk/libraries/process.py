@@ -67,7 +67,10 @@ class LibraryTokenizer:
     def failure(self, what: str, why: Refused | ChildEnded, where: str = "") -> FormatError:
         """Return the error that says what the library did with what it was asked."""
         if isinstance(why, Refused):
-            return FormatError(f"{what}.", f"{self.library} says: {why}{where}")
+            end = (
+                "." if where else ""
+            )  # of its own words the library has ended the sentence, or not
+            return FormatError(f"{what}.", f"{self.library} says: {why}{where}{end}")
         # What a library prints before it aborts is no news to a user; a Python error may be.
         detail = f": {why.complaint}" if why.is_error else ""
         found = f"Found: {self.library} {why.how}{where}{detail}."

@@ -173,7 +173,7 @@ def maybe_pieces(pretokenizer: Pretokenizer, texts: Sequence[bytes]) -> list[int
 
     Proof: let one be several pieces where it is all of the text. Let the pattern match everywhere, and
     its look-ahead hold at the end of a text, as ``(?!\S)`` does. If it were a piece of a longer text,
-    it would be a match there, and the same match would be possible in `text` alone. One that is
+    it would be a match there, and the same match would be possible in this text alone. One that is
     preferred there ends earlier, so what it looks at is the same in the longer text, and it would be
     preferred in that one too.
     """
@@ -181,7 +181,8 @@ def maybe_pieces(pretokenizer: Pretokenizer, texts: Sequence[bytes]) -> list[int
     if pretokenizer.before or not texts:
         return everyone
     try:
-        looks = syntax.look_aheads(syntax.parse(pretokenizer.pattern))
+        nodes = syntax.every_node(syntax.parse(pretokenizer.pattern))
+        looks = [node for node in nodes if isinstance(node, syntax.LookAhead)]
         automaton = compile_pattern(pretokenizer.pattern, pretokenizer.library)
     except PatternError:
         return everyone

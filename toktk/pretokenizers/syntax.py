@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -246,29 +247,21 @@ def _expansions() -> dict[int, str]:
     return found
 
 
+def every_node(node: Node) -> Iterator[Node]:
+    """Yield every node of the tree, repeated ones too."""
+    children: tuple[Node, ...]
+    yield node
+    match node:
+        case Repeat(item):
+            yield from every_node(item)
+        case LookAhead(children) | Sequence(children) | Alternation(children):
+            for child in children:
+                yield from every_node(child)
+
+
 def character_sets(node: Node) -> list[CharacterSet]:
     """Return every character set in the tree, repeated ones too."""
-    children: tuple[Node, ...]
-    match node:
-        case CharacterSet():
-            return [node]
-        case Repeat(item):
-            return character_sets(item)
-        case LookAhead(children) | Sequence(children) | Alternation(children):
-            return [characters for child in children for characters in character_sets(child)]
-
-
-def look_aheads(node: Node) -> list[LookAhead]:
-    """Return every look-ahead in the tree."""
-    children: tuple[Node, ...]
-    match node:
-        case LookAhead():
-            return [node]
-        case Repeat(item):
-            return look_aheads(item)
-        case Sequence(children) | Alternation(children):
-            return [found for child in children for found in look_aheads(child)]
-    return []
+    return [found for found in every_node(node) if isinstance(found, CharacterSet)]
 
 
 class _Parser:

@@ -8,7 +8,6 @@ import functools
 import itertools
 import math
 import numbers
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -21,16 +20,15 @@ from toktk.arrays import Bytes, Int64, offsets_of
 from toktk.child import Child, ChildEnded, Refused
 from toktk.corpus.batch import TEXT, WEIGHT, spans
 from toktk.errors import TrainingError, clipped
-from toktk.formats.hf_added import hidden_name
 from toktk.libraries.process import open_library
-from toktk.models.bpe import byte_characters
 from toktk.models.symbols import SymbolsModel
-from toktk.normalizers.normalizer import IDENTITY, Normalizer, arises
+from toktk.normalizers.normalizer import IDENTITY, Normalizer
 from toktk.pieces.table import PieceTable, without_pieces
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.sizes import MAX_SIZE, size_label
 from toktk.tokenizer import Tokenizer
+from toktk.trainers.reserved import check_names, check_symbols
 
 if TYPE_CHECKING:
     from toktk.corpus import Corpus
@@ -39,8 +37,6 @@ if TYPE_CHECKING:
 Progress = Callable[[int], None]
 
 MAX_COUNT = 2**63 - 1  # counts are int64
-MAX_NAME = 1000  # characters of a special token
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -343,36 +339,6 @@ def train_each(
     return Reached(models, available, least)
 
 
-def _check_names(what: str, names: Sequence[str]) -> None:
-    """Refuse special tokens or symbols of which one is listed twice, or is no name."""
-    for name in [names] if isinstance(names, str) else names:
-        _check_name(what, name)
-    if isinstance(names, str) or len(set(names)) < len(names):
-        raise TrainingError(
-            f"{what}s must be different from each other, in a list of names.",
-            f"Found: {', '.join(map(clipped, list(names)[:20]))}.",
-            "Give each of them once.",
-        )
-
-
-def _check_name(what: str, name: object) -> None:
-    """Refuse the name of a special token or symbol that no file can hold, or that nobody can mean."""
-    fault = ""
-    if not isinstance(name, str) or not name:
-        fault = f"{name!r:.80}, and a name is text that is not empty"
-    elif _SURROGATE.search(name):
-        fault = "a byte that is no UTF-8, or a lone surrogate"
-    elif len(name) > MAX_NAME:
-        fault = f"{len(name):,} characters, of at most {MAX_NAME:,}"
-    if fault:
-        shown = clipped(name) if isinstance(name, str) else repr(type(name).__name__)
-        raise TrainingError(
-            f"{shown} cannot be a {what}.",
-            f"Found: {fault}.",
-            "Give it another name, such as '<|endoftext|>'.",
-        )
-
-
 @contextlib.contextmanager
 def library_at_work(
     trainer: str, package: str, size: int, suspect: Callable[[], str] | None = None
@@ -427,44 +393,11 @@ class BaseTrainer:
         symbols: Sequence[str] = (),
     ) -> None:
         self.pretokenizer = Pretokenizer.of(pretokenizer)
-        _check_names("special token", special_tokens)
-        _check_names("symbol", symbols)
+        check_names("special token", special_tokens)
+        check_names("symbol", symbols)
+        check_symbols(symbols, special_tokens, self.pretokenizer)
         self.symbols = tuple(symbols)
-        self._check_symbols(special_tokens)
         self.special_tokens = (*special_tokens, *symbols)
-
-    def _check_symbols(self, special_tokens: Sequence[str]) -> None:
-        """Refuse symbols that some library would not find exactly where toktk does."""
-        fault = ""
-        if both := set(special_tokens).intersection(self.symbols):
-            name, fault = min(both), "it is a special token as well, which is never found in text"
-        elif special_tokens and self.symbols:
-            name = hidden_name(special_tokens, self.symbols) or ""
-            fault = (
-                name and "libraries look for special tokens too, and one of them begins before it"
-            )
-        form = self.pretokenizer.normalizer.form
-        if not fault and form is not None:
-            plain = replace(self.pretokenizer, normalizer=IDENTITY)
-            whole = (s for s in self.symbols if len(plain.cut(s)) == 1 and arises(form, s))
-            name = next(whole, "")
-            fault = name and f"{form} makes it of other text, where it would not be a symbol"
-        if fault:
-            raise TrainingError(
-                f"{clipped(name)} cannot be a symbol.",
-                f"Found: {fault}.",
-                "Leave it out, or give it another name.",
-            )
-
-    def _check_not_bytes(self) -> None:
-        """Refuse symbols that the names of bytes take in a vocabulary over bytes."""
-        for name in self.symbols:
-            if name in byte_characters():
-                raise TrainingError(
-                    f"{clipped(name)} cannot be a symbol of {self.name}.",
-                    "Found: its vocabulary is over bytes, and in tokenizer.json that is a byte's name.",
-                    "Leave it out; a pattern that cuts it off keeps it a token by itself.",
-                )
 
     @property
     def _reserved(self) -> str:

@@ -22,6 +22,7 @@ from toktk.trainers.base import (
     sizes_from,
 )
 from toktk.trainers.pair_scores import PAIR_SCORES, PairScore
+from toktk.trainers.reserved import check_not_bytes
 
 
 class BpeTrainer(BaseTrainer):
@@ -60,7 +61,7 @@ class BpeTrainer(BaseTrainer):
         symbols: Sequence[str] = (),
     ) -> None:
         super().__init__(pretokenizer, special_tokens, symbols)
-        self._check_not_bytes()
+        check_not_bytes(self.symbols, self.name)
         check_range("min_frequency", min_frequency, 0)
         check_range("max_token_length", max_token_length, 1)
         self.min_frequency = min_frequency

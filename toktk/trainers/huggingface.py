@@ -27,6 +27,7 @@ from toktk.trainers.base import (
     sizes_from,
     train_each,
 )
+from toktk.trainers.reserved import check_not_bytes
 
 _PACKAGES = ("tokenizers",)
 _WRAPS = "The library's counts of pairs have 32 bits: a pair in more than 2**31 places is lost."
@@ -100,7 +101,7 @@ class HfBpeTrainer(_HfTrainer):
         symbols: Sequence[str] = (),
     ) -> None:
         super().__init__(pretokenizer, special_tokens, symbols)
-        self._check_not_bytes()
+        check_not_bytes(self.symbols, self.name)
         check_range("min_frequency", min_frequency, 0)
         check_range("max_token_length", max_token_length, 1)
         self.min_frequency = min_frequency
@@ -169,7 +170,7 @@ class HfUnigramTrainer(_HfTrainer):
         symbols: Sequence[str] = (),
     ) -> None:
         super().__init__(pretokenizer, special_tokens, symbols)
-        self._check_not_bytes()
+        check_not_bytes(self.symbols, self.name)
         self.seed_size = seed_size
         self.shrinking_factor = shrinking_factor
         self.sub_iterations = sub_iterations

@@ -25,6 +25,7 @@ from toktk.trainers.base import (
     check_range,
     sizes_from,
 )
+from toktk.trainers.reserved import check_not_bytes
 
 if TYPE_CHECKING:
     from toktk.trainers.seeding import Characters
@@ -105,7 +106,7 @@ class UnigramTrainer(BaseTrainer):
         by_name = "characters" if self.pretokenizer.name == "metaspace" else "bytes"
         self.alphabet = alphabet or by_name
         if self.alphabet != "characters":
-            self._check_not_bytes()
+            check_not_bytes(self.symbols, self.name)
         elif UNKNOWN not in self.special_tokens:
             self.special_tokens = (UNKNOWN, *self.special_tokens)
         self.min_frequency = min_frequency
