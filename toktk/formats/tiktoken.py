@@ -28,6 +28,7 @@ import base64
 import binascii
 import functools
 import json
+import operator
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -419,7 +420,7 @@ def write_ranks(file: RankFile, path: Path) -> None:
     if len(ids) == max(ids) + 1:  # else there are holes, and the library wants none
         arguments["explicit_n_vocab"] = len(ids)
     with atomic_write(path) as temporary:
-        ranked = sorted(file.ranks.items(), key=lambda item: item[1])
+        ranked = sorted(file.ranks.items(), key=operator.itemgetter(1))
         lines = [b"%s %d\n" % (base64.b64encode(token), rank) for token, rank in ranked]
         temporary.write_bytes(b"".join(lines))
     with atomic_write(arguments_path(path)) as temporary:

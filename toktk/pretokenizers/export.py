@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,6 +19,7 @@ from toktk.pretokenizers.unicode_tables import CODE_POINTS, NAMES, Library
 _CODES = "codes.npy"
 
 
+@functools.lru_cache(maxsize=16)  # asked before the training, and by each file
 def exported_pattern(pretokenizer: Pretokenizer) -> str:
     """Return the pattern as Oniguruma and Rust's engines read it.
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
 import regex
 
 from toktk.errors import LimitError, PatternError, clipped
@@ -239,8 +240,9 @@ def _folded_letter(node: Node) -> str:
 def _expansions() -> dict[int, str]:
     """Return {code point: first two letters} of what case folding makes several letters of."""
     found = {}
-    for first in range(0, 0x20000, 256):
-        block = "".join(map(chr, range(first, first + 256)))
+    characters = np.arange(0x20000, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
+    for first in range(0, len(characters), 256):
+        block = characters[first : first + 256]
         if len(block.casefold()) > len(block):
             folded = {character: character.casefold() for character in block}
             found.update({ord(one): text[:2] for one, text in folded.items() if len(text) > 1})
