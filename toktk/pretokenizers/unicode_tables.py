@@ -39,6 +39,7 @@ _EVERYTHING = r"[\s\S]"
 _tables = Service("toktk.pretokenizers.table_worker")
 
 
+@functools.cache
 def release(library: Library) -> str:
     """Return a library's name and version, which its tables come with."""
     return f"{library} {regex.__version__ if library == 'regex' else version(library)}"
