@@ -889,7 +889,10 @@ def plainly_read(name: str, raw: bytes, options: dict[str, Any]) -> list[str] | 
             found = read_column.to_pylist()
         except (pa.ArrowException, OSError, KeyError, UnicodeDecodeError):
             return None
-        return [text for text in found if text is not None]
+        texts = [text for text in found if text is not None]
+        # Damage can make a column of strings one of bytes, or of lists.
+        texts = [t.decode(errors="replace") if isinstance(t, bytes) else t for t in texts]
+        return None if any(isinstance(text, list) for text in texts) else texts
     if name.endswith(".gz"):
         try:
             raw = gzip.decompress(raw)

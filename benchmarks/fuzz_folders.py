@@ -167,6 +167,8 @@ class Folders:
             from tokenizers import AddedToken, Tokenizer
 
             made = Tokenizer.from_file(str(place / "tokenizer.json"))
+            if Tokenizer.from_str(made.to_str()).get_vocab() != made.get_vocab():
+                raise ValueError("of two tokens of one id, the library writes one")
             old = made.get_added_tokens_decoder()
             for _, entry in sorted(entries.items(), key=lambda item: int(item[0])):
                 token = AddedToken(**entry)
