@@ -17,7 +17,7 @@ TEXTS = ["The quick <x> brown fox's 12345\n\n  東京 é", "", "aabb ab<s>"]
 
 
 def text(value):
-    raw = value.encode()
+    raw = value.encode(errors="surrogateescape")
     return struct.pack("<Q", len(raw)) + raw
 
 
@@ -29,7 +29,7 @@ def value(item):
     if isinstance(item, int):
         return 5, struct.pack("<i", item)
     if isinstance(item, float):
-        return 6, struct.pack("<f", item)
+        return 12, struct.pack("<d", item)
     kinds = [value(entry) for entry in item]
     head = struct.pack("<IQ", kinds[0][0] if kinds else 5, len(item))
     return 9, head + b"".join(raw for _, raw in kinds)
@@ -91,6 +91,9 @@ def test_bpe_of_sentencepiece(tmp_path):
         assert loaded.native.encode(line) == loaded.reference.encode(line) == theirs.Encode(line)
 
 
+LLAMA = {"model": "llama", "tokens": ["a", "b"], "token_type": [1, 1], "scores": [0.0, 0.0]}
+
+
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
@@ -99,6 +102,9 @@ def test_bpe_of_sentencepiece(tmp_path):
         ({"tokens": []}, "tokenizer.ggml.tokens"),
         ({"token_type": [1]}, "tokenizer.ggml.token_type"),
         ({"model": "llama"}, "tokenizer.ggml.scores"),
+        ({"tokens": ["a", "\udcff"], "token_type": [1, 1]}, "tokenizer.ggml.tokens"),
+        (LLAMA | {"tokens": ["a", "\udcff"]}, "tokenizer.ggml.tokens"),
+        (LLAMA | {"scores": [0.0, 1e39]}, "tokenizer.ggml.scores"),
         ({"merges": "x"}, "tokenizer.ggml.merges"),
     ],
 )

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Literal
 
 from toktk.errors import FormatError, LimitError, clipped
 from toktk.formats import sentencepiece_proto as proto
-from toktk.formats.fields import MAX_BYTES, Fields, check_regular
+from toktk.formats.fields import MAX_BYTES, Fields, check_regular, has_surrogate
 from toktk.formats.sentencepiece import encoded_model
 from toktk.pretokenizers import syntax
 from toktk.pretokenizers.patterns import PATTERNS
@@ -25,6 +25,7 @@ MAGIC = b"GGUF"
 _NUMBERS = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
 _MOST = 2**21  # entries of a list, and fields
+_LARGEST = (2 - 2**-23) * 2.0**127  # of float32
 _WANTED = "tokenizer.ggml."
 # The pattern of each name, and whether a piece that is a token becomes it at once.
 _CUTS = {
@@ -95,6 +96,9 @@ def read_gguf(path: Path) -> tuple[bytes, Literal["tokenizer.json", "sentencepie
         is_sound = len(listed) == len(tokens) > 0 and set(map(type, listed)) == {kind}
         fields.check(is_sound, f"{_WANTED}{name}", len(listed), "one entry for each id")
     fields.check_lengths(f"{_WANTED}tokens", tokens)
+    if has_surrogate("".join(tokens)):
+        name = next(filter(has_surrogate, tokens))
+        fields.check(False, f"{_WANTED}tokens", name, "text in UTF-8")
     model: Any = found.get("model")
     if model == "gpt2":
         return _byte_level(fields, found, tokens, kinds), "tokenizer.json"
@@ -102,6 +106,8 @@ def read_gguf(path: Path) -> tuple[bytes, Literal["tokenizer.json", "sentencepie
         scores = fields.typed(list, found.get("scores"), f"{_WANTED}scores")
         is_sound = len(scores) == len(tokens) and set(map(type, scores)) == {float}
         fields.check(is_sound, f"{_WANTED}scores", len(scores), "a number for each id")
+        largest = max(map(abs, scores))
+        fields.check(largest <= _LARGEST, f"{_WANTED}scores", largest, "numbers of 32 bits")
         types = [{} if i == proto.NORMAL else {proto.TYPE: i} for i in kinds]
         prefix = found.get("add_space_prefix", True) is True
         n = len(tokens)
