@@ -362,6 +362,32 @@ def test_a_stopped_run_goes_on_where_it_was(
         assert (folder / name).read_bytes() == (undisturbed / name).read_bytes()
 
 
+def test_what_the_training_text_lacks_stays_out_of_the_means(tmp_path: Path) -> None:
+    lines = write_parallel(tmp_path / "four.jsonl").read_text("utf-8").splitlines()
+    rows = map(json.loads, lines)
+    some = [row for row in rows if row["lang"] in ("de", "en")]
+    train = tmp_path / "two.jsonl"
+    train.write_text("".join(f"{json.dumps(row)}\n" for row in some))
+    where = ["-c", train, "--eval", tmp_path / "four.jsonl", *PARALLEL, "-t", "bpe", "-s", 400]
+    records = json.loads(good("sweep", *where, "-f", "json", "-o", tmp_path / "run").stdout)[
+        "records"
+    ]
+    values = {(r["group"], r["metric"]): r for r in records}
+    of_two = [values[group, "tokens_per_line"]["value"] for group in ("de", "en")]
+    assert values["all", "tokens_per_line"]["value"] == pytest.approx(sum(of_two) / 2)
+    assert values["all", "parity[en]|macro"]["n"] == 1
+    assert values["ja", "parity[en]"]["note"] == "not in the training text"
+    # The groups of the training text come from the store, and are the same.
+    again = json.loads(good("sweep", *where, "-f", "json", "-o", tmp_path / "again").stdout)[
+        "records"
+    ]
+    assert again == records
+    both = [*where, "-t", "hf-bpe", "-f", "json", "-o", tmp_path / "both"]
+    theirs = json.loads(good("sweep", *both).stdout)["records"]
+    of_theirs = {(r["group"], r["metric"]): r["n"] for r in theirs if r["trainer"] == "hf-bpe"}
+    assert of_theirs["all", "parity[en]|macro"] == 1
+
+
 def test_a_pair_score_is_another_training(corpus: list[str], tmp_path: Path) -> None:
     found = {}
     for score in ("count", "ratio", "count*length"):

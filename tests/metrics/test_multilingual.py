@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toktk.errors import MetricError
+from toktk.metrics.base import UNTRAINED
 from toktk.metrics.multilingual import gini
 
 
@@ -46,6 +47,33 @@ def test_parity_names_its_reference_and_summarizes_without_it(measure, parallel)
     assert found["all", f"{name}|macro"].value == pytest.approx(2.75)
     worst = found["all", f"{name}|max"]
     assert (worst.value, worst.note, worst.n) == (4.0, "th", 2)
+
+
+def test_languages_that_the_training_text_lacks_are_in_no_summary(measure, parallel) -> None:
+    trained = ("de", "en", "fr")
+    pooled = measure("tokens_per_line", parallel, trained=trained)["all", "tokens_per_line"]
+    assert (pooled.value, pooled.n) == (250 / 40, 40)
+    parity = measure("parity", parallel, trained=trained)
+    assert parity["th", "parity[en]"].value == 4.0
+    assert parity["th", "parity[en]"].note == UNTRAINED
+    assert parity["de", "parity[en]"].note is None
+    assert parity["all", "parity[en]|macro"].value == 1.5
+    assert parity["all", "parity[en]|max"].note == "de"
+    (inequality,) = measure("gini[tokens_per_line]", parallel, trained=trained).values()
+    assert (inequality.value, inequality.n) == (pytest.approx(gini([100, 150])), 2)
+    # Names that are all others do not tell what the groups hold: all count.
+    for others in (("news",), None):
+        unknown = measure("tokens_per_line", parallel, trained=others)["all", "tokens_per_line"]
+        assert unknown.value == 650 / 60
+
+
+def test_code_is_no_language_in_the_mean_over_languages(measure, parallel) -> None:
+    found = measure("fertility[ws]", parallel)
+    mean = found["all", "fertility[ws]|macro"]
+    languages = [found[group, "fertility[ws]"].value for group in ("en", "de", "th")]
+    assert (mean.value, mean.n) == (pytest.approx(sum(languages) / 3), 3)
+    alone = FakeEvaluation(["en", "code"], [100, 7])
+    assert measure("fertility[ws]", alone)["all", "fertility[ws]|macro"].n == 2
 
 
 def test_parity_to_a_chosen_reference(measure, parallel) -> None:

@@ -36,6 +36,13 @@ def schema() -> pa.Schema:
     )
 
 
+def group_names(batch: pa.RecordBatch) -> list[str]:
+    """Return the groups that the rows of a batch belong to, each once."""
+    column = batch.column(GROUP)
+    names = column.dictionary.to_pylist()
+    return [names[i] for i in np.flatnonzero(np.bincount(arrow.to_numpy(column.indices)))]
+
+
 @functools.lru_cache(maxsize=4)
 def _constants(capacity: int) -> tuple[pa.Array, pa.Array, pa.Array]:
     zeros = arrow.from_numpy(np.zeros(capacity, np.int32))

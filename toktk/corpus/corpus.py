@@ -12,7 +12,7 @@ import numpy as np
 
 from toktk import arrow
 from toktk.arrow import pa
-from toktk.corpus.batch import ALIGN, TEXT, slices, spans
+from toktk.corpus.batch import ALIGN, TEXT, group_names, slices, spans
 from toktk.corpus.blocks import FEW, in_blocks, long_documents
 from toktk.corpus.memory import Texts
 from toktk.corpus.mixture import Balanced, Named, Shares, Times
@@ -155,7 +155,8 @@ class Corpus:
     """Documents from one or more parts, in order; iterable as often as needed.
 
     `name` is what tables and charts call it; `options` are reader options that `describe` reports,
-    `remarks` what is known of it before it is read.
+    `remarks` what is known of it before it is read. `groups` are those of the latest pass, in
+    alphabetical order; None before one has come to its end.
     """
 
     def __init__(
@@ -171,6 +172,7 @@ class Corpus:
         self._selection = selection
         self._options = options or {}
         self._remarks = tuple(remarks)
+        self.groups: tuple[str, ...] | None = None
 
     @classmethod
     def of(
@@ -297,6 +299,7 @@ class Corpus:
             CorpusError: a file cannot be read, or there is no document at all.
         """
         documents = done = 0
+        groups: set[str] = set()
 
         def count(consumed: int) -> None:
             nonlocal done
@@ -314,7 +317,9 @@ class Corpus:
                 break
             if selected.num_rows:
                 documents += selected.num_rows
+                groups.update(group_names(selected))
                 yield selected
+        self.groups = tuple(sorted(groups))
         # A limit stops early; to whoever watches, the rest is consumed too.
         if self.size is not None:
             count(self.size - done)

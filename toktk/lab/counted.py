@@ -115,6 +115,7 @@ class CountedCorpora:
         self.jobs = jobs
         self._held: dict[tuple[str, str, bool], CountedCorpus] = {}
         self._slow: set[str] = set()
+        self._groups: dict[str, tuple[str, ...]] = {}
 
     def get(self, corpus: Corpus, pretokenizer: Pretokenizer, by_group: bool) -> CountedCorpus:
         """Return the counted corpus, held until `drop` if counted by group."""
@@ -167,9 +168,28 @@ class CountedCorpora:
             if pretokenizer.key != PATTERNS["none"]:
                 self.store.write("pieces", cell, counted.save)
 
+    def groups_of(self, corpus: Corpus) -> tuple[str, ...]:
+        """Return the groups of a corpus in alphabetical order; reads it where no pass has found them."""
+        key = {"corpus": corpus.fingerprint}
+        groups = self._groups.get(corpus.fingerprint) or self.store.read(
+            "groups", key, _load_groups
+        )
+        if groups is None:
+            if corpus.groups is None:
+                for _ in corpus.batches():
+                    pass
+            groups = corpus.groups or ()
+            self.store.write("groups", key, lambda folder: write_arrays(folder, {}, groups=groups))
+        self._groups[corpus.fingerprint] = groups
+        return groups
+
     def drop(self, corpus: Corpus, pretokenizer: Pretokenizer) -> None:
         """Hold the pieces no longer; the store keeps them."""
         self._held.pop((corpus.fingerprint, pretokenizer.key, True), None)
+
+
+def _load_groups(folder: Path) -> tuple[str, ...]:
+    return tuple(read_arrays(folder)[1]["groups"])
 
 
 def _narrow(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -204,12 +204,14 @@ class Measurer:
     Attributes:
         counted: the counted corpora; its store keeps the figures, its meter is told what is measured.
         failed: metrics of other packages that failed, by name; their figures are left out.
+        trained: the groups of the text that the tokenizers were trained on, if it is known.
     """
 
     corpus: Corpus
     measures: Measures
     counted: CountedCorpora
     failed: dict[str, PluginError] = field(default_factory=dict)
+    trained: tuple[str, ...] | None = None
 
     def measure(
         self, families: Sequence[TokenizerFamily], drop: bool = True
@@ -252,6 +254,7 @@ class Measurer:
             "family": [family.label, family.trainer, family.inference],
             "corpus": [self.corpus.name, self.corpus.fingerprint],
             "measures": self.measures.key(),
+            "trained": self.trained,
         }
 
     def _measured(self, family: TokenizerFamily) -> FamilyFigures | ToktkError:
@@ -321,7 +324,7 @@ class Measurer:
         """Yield the figures of one tokenizer; metrics that fail are put into `failed`."""
         tokenizer = family.tokenizers[label]
         reference = self.measures.reference
-        options = MetricOptions(reference=reference)
+        options = MetricOptions(reference, self.trained)
         native = tokenizer.engine == NATIVE
         # A library's pieces are not seen; a published tokenizer that cuts nowhere has none, nor has
         # SentencePiece's unigram.

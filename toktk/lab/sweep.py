@@ -152,7 +152,8 @@ class Sweep:
         if plan.evaluation is None:
             return []
         group = TokenizerFamily(family.label, tokenizers, family.name, family.inference)
-        measurer = Measurer(plan.evaluation, plan.measures, counted, failed)
+        trained = counted.groups_of(plan.training)
+        measurer = Measurer(plan.evaluation, plan.measures, counted, failed, trained)
         ((_, outcome),) = measurer.measure([group], drop=False)
         if isinstance(outcome, ToktkError):
             raise outcome

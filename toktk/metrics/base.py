@@ -10,9 +10,12 @@ with a note and a reason, never 0 or NaN.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from toktk.arrays import Int64
 from toktk.errors import MetricError
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from toktk.evaluation.base import Evaluation
 
 Better = Literal["higher", "lower"] | None
+UNTRAINED = "not in the training text"
+"""What the note of a figure says of a group that is left out of summaries over groups."""
+
 Reason = Literal["empty", "no pieces", "no reference", "not parallel", "unspaced"]
 
 
@@ -34,7 +40,7 @@ class Figure:
         metric: the metric's name and what else changes the meaning.
         value: None where it is undefined.
         n: documents, aligned lines or, for a summary, groups that the value rests on.
-        note: why `value` is None, or which group a maximum belongs to.
+        note: why `value` is None, which group a maximum belongs to, or `UNTRAINED`.
         reason: why `value` is None, for programs: "empty" (nothing to divide by), "no pieces" (the
             tokenizer takes whole documents), "no reference" (parity has no group to divide by),
             "not parallel" (the group) or "unspaced" (a script without spaces has no words).
@@ -51,9 +57,15 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class MetricOptions:
-    """What a user chooses: the group that parity divides by (None: the English one, if there is one)."""
+    """What is known beside the text.
+
+    Attributes:
+        reference: the group that parity divides by; None: the English one, if there is one.
+        trained: the groups of the text that the tokenizer was trained on; None where it is not known.
+    """
 
     reference: str | None = None
+    trained: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +109,7 @@ def metric(
                     f"Found: no alignment (groups: {groups}).",
                     "Give a parallel corpus, naming the column of line ids with --align-column.",
                 )
-            return figures(Case(name, unit, evaluation, size, options.reference))
+            return figures(Case(name, unit, evaluation, size, options))
 
         description = " ".join((figures.__doc__ or "").split())
         return Metric(name, unit, better, description, compute, parallel, pieces)
@@ -113,7 +125,22 @@ class Case:
     unit: str
     evaluation: Evaluation
     size: int
-    reference: str | None
+    options: MetricOptions
+
+    @functools.cached_property
+    def untrained(self) -> set[str]:
+        """The groups that the training text lacks; summaries over groups leave them out.
+
+        There are none where it has no group of this text: then names do not tell what a group holds.
+        """
+        groups, trained = set(self.evaluation.groups), self.options.trained or ()
+        return groups.difference(trained) if groups.intersection(trained) else set()
+
+    @property
+    def parallel(self) -> npt.NDArray[np.bool_]:
+        """bool[G]: the sides of a parallel text that the training text has."""
+        trained = [group not in self.untrained for group in self.evaluation.groups]
+        return self.evaluation.parallel & np.array(trained, dtype=np.bool_)
 
     @property
     def tokens(self) -> Int64:
@@ -124,8 +151,10 @@ class Case:
         self, group: str, value: float | None, n: int | None, note: str, reason: Reason = "empty"
     ) -> Figure:
         """Return a figure; `note` and `reason` say why it is null and are left out where it is not."""
-        why = (note, reason) if value is None else ()
-        return Figure(group, self.name, value, self.unit, n, *why)
+        if value is None:
+            return Figure(group, self.name, None, self.unit, n, note, reason)
+        remark = UNTRAINED if group in self.untrained else None
+        return Figure(group, self.name, value, self.unit, n, remark)
 
     def ratios(self, numerator: Int64, denominator: Int64, empty: str) -> list[Figure]:
         """Return numerator / denominator, int64[G], for each group, and for "all" the ratio of the sums."""
@@ -147,7 +176,7 @@ def ratio(numerator: int, denominator: int) -> float | None:
     return numerator / denominator if denominator else None
 
 
-def over_groups(figures: Sequence[Figure], leave_out: Sequence[str] = ()) -> list[Figure]:
+def over_groups(figures: Sequence[Figure], leave_out: Iterable[str] = ()) -> list[Figure]:
     """Return the unweighted mean of one metric's figures and the largest: ``<metric>|macro`` and ``|max``.
 
     The pooled figure, nulls and the groups in `leave_out` do not count; `n` is how many do. The

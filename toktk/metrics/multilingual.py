@@ -38,11 +38,14 @@ def _parallel_figures(case: Case, denominator: int, empty: str) -> list[Figure]:
 
 @metric("tokens_per_line", "tokens/line", "lower", parallel=True)
 def tokens_per_line(case: Case) -> list[Figure]:
-    """Tokens per aligned line of parallel text: the cost of the same content in each language."""
-    lines, parallel = case.evaluation.aligned_lines or 0, case.evaluation.parallel
+    """Tokens per aligned line of parallel text: the cost of the same content in each language.
+
+    The pooled figure is over the languages that the training text has.
+    """
+    lines = case.evaluation.aligned_lines or 0
     # Every language has the same lines, so the pooled figure is also the mean over languages.
-    everywhere = lines * int(np.count_nonzero(parallel))
-    pooled = ratio(int(case.tokens[parallel].sum()), everywhere)
+    everywhere = lines * int(np.count_nonzero(case.parallel))
+    pooled = ratio(int(case.tokens[case.parallel].sum()), everywhere)
     figures = _parallel_figures(case, lines, "no lines")
     return [*figures, case.figure(POOLED, pooled, everywhere, "no lines")]
 
@@ -51,7 +54,8 @@ def tokens_per_line(case: Case) -> list[Figure]:
 def parity(case: Case) -> list[Figure]:
     """tokens(group) / tokens(reference) on parallel text, a ratio of sums (tokenization premium).
 
-    See Petrov et al. 2023. |macro and |max are over the groups other than the reference.
+    See Petrov et al. 2023. |macro and |max are over the groups other than the reference that the training
+    text has. A better reference raises parity: compare it beside `tokens_per_line`.
     """
     groups = case.evaluation.groups
     reference = _reference(case)
@@ -62,21 +66,22 @@ def parity(case: Case) -> list[Figure]:
     base = int(case.tokens[groups.index(reference)])
     figures = _parallel_figures(case, base, f"no tokens in {reference}")
     # The reference is 1 by definition; counting it would only dilute the summaries.
-    return [*figures, *over_groups(figures, leave_out=(reference,))]
+    return [*figures, *over_groups(figures, leave_out={reference, *case.untrained})]
 
 
 def _reference(case: Case) -> str | None:
     """Return the group to divide by; None where none was asked for and none is English."""
     sides = [case.evaluation.groups[g] for g in np.flatnonzero(case.evaluation.parallel)]
-    if case.reference is None:
+    wanted = case.options.reference
+    if wanted is None:
         return next((name for name in ENGLISH if name in sides), None)
-    if case.reference not in sides:
+    if wanted not in sides:
         raise MetricError(
-            f"parity has no reference group {case.reference!r}{did_you_mean(case.reference, sides)}.",
+            f"parity has no reference group {wanted!r}{did_you_mean(wanted, sides)}.",
             f"Found: the parallel groups {', '.join(sides) or '(none)'}.",
             "Name one of them.",
         )
-    return case.reference
+    return wanted
 
 
 @metric("fertility[ws]", "tokens/word", "lower")
@@ -84,7 +89,7 @@ def fertility(case: Case) -> list[Figure]:
     """Sum of tokens / sum of white-space words.
 
     Null where more than a tenth of the characters belong to scripts written without spaces; |macro
-    and |max are over the other groups.
+    and |max are over the other groups that the training text has, languages alone where text is parallel.
     """
     evaluation = case.evaluation
     *by_group, pooled = case.ratios(case.tokens, evaluation.words, "no words")
@@ -97,17 +102,20 @@ def fertility(case: Case) -> list[Figure]:
         left_out = ", ".join(by_group[g].group for g in unspaced)
         note = f"{UNSPACED_NOTE}: {left_out}; see {case.name}|macro"
         pooled = case.figure(POOLED, None, pooled.n, note, "unspaced")
-    return [*by_group, pooled, *over_groups(by_group)]
+    sides = [evaluation.groups[g] for g in np.flatnonzero(evaluation.parallel)]
+    domains = set(evaluation.groups).difference(sides) if sides else set()
+    return [*by_group, pooled, *over_groups(by_group, leave_out=case.untrained | domains)]
 
 
 @metric("gini[tokens_per_line]", "share", "lower", parallel=True)
 def gini_of_tokens_per_line(case: Case) -> list[Figure]:
     """Inequality of tokens per parallel line over languages: sum_ij |c_i - c_j| / (2 n^2 mean c).
 
-    This is TokEval's tokenizer fairness Gini. 0 is equal cost; at most 1 - 1/n.
+    This is TokEval's tokenizer fairness Gini, over the languages that the training text has. 0 is equal
+    cost; at most 1 - 1/n.
     """
     # The number of lines is common to all groups and cancels.
-    costs = case.tokens[case.evaluation.parallel]
+    costs = case.tokens[case.parallel]
     empty = "fewer than two parallel groups" if len(costs) < 2 else "no tokens"
     return [case.figure(POOLED, gini(costs), len(costs), empty)]
 
