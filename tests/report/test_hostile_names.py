@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from toktk.cli.running import ProgressBars
+from toktk.report import tabular
 from toktk.report.records import COLUMNS, Record
 from toktk.report.results import Results
 from toktk.report.throughput import throughput_text
@@ -119,7 +120,7 @@ _LATEX = re.compile(
 def rows_of_latex(text: str) -> list[list[str]]:
     """Return the cells of a tabular, read as LaTeX reads characters, commands and row ends."""
     body = text[text.index("\\toprule\n") + 9 : text.index("\\bottomrule")]
-    body = body.replace("\\midrule\n", "", 1)
+    body = body.replace("\\midrule\n", "")
     rows, cells = [], [""]
     for token in _LATEX.finditer(body):
         kind = token.lastgroup
@@ -191,8 +192,8 @@ def check(results: Results) -> None:
     frame = results.to_pandas()
     assert [tuple(row) for row in frame[list(TEXTS)].fillna("").to_numpy().tolist()] == expected
     formats: list[tuple[Callable[[str], list[list[str]]], str]] = [
-        (rows_of_markdown, results.to_markdown()),
-        (rows_of_latex, results.to_latex()),
+        (rows_of_markdown, tabular.to_markdown(COLUMNS, results.rows())),
+        (rows_of_latex, tabular.to_latex(COLUMNS, results.rows())),
     ]
     for parse, text in formats:
         assert hidden(text) == []
@@ -205,6 +206,30 @@ def check(results: Results) -> None:
         ]
         assert shown == wanted
         assert [tuple(map(read_visible, row)) for row in shown] == expected
+
+
+INLINE = {"text", "strong_open", "strong_close", "hardbreak", "softbreak"}
+
+
+@settings(max_examples=25)
+@given(some_results())
+def test_pages_for_papers_hold_text_and_tables_alone(results: Results) -> None:
+    wanted = {visible_name(r.group) for r in results if r.group != "all"}
+    short = {name for name in wanted if len(name) < 12}
+    page = results.to_markdown()
+    assert hidden(page) == []
+    cells = set()
+    for token in MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(page):
+        if token.type == "inline":
+            assert {child.type for child in token.children or ()} <= INLINE, page
+            cells.add("".join(c.content for c in token.children or ()).replace("\u00a0", " "))
+        else:
+            assert re.fullmatch("(table|thead|tbody|tr|th|td|paragraph)_(open|close)", token.type)
+    assert short <= cells
+    page = results.to_latex()
+    assert hidden(page) == []
+    tables = [part for part in page.split("\\begin{tabular}") if "\\toprule" in part]
+    assert short <= {cell for table in tables for row in rows_of_latex(table) for cell in row}
 
 
 @settings(max_examples=25)
@@ -262,7 +287,7 @@ def test_a_notebook_gets_text_and_no_tags(results: Results) -> None:
 def test_the_legend_names_the_whole_reference(name: str) -> None:
     text = of_groups([name, "am"], trainer="bpe").page(100).text(100)
     (legend,) = (line for line in text.split("\n") if line.startswith("parity  "))
-    assert f" relative to {visible_name(name)}, on " in legend
+    assert f" relative to {visible_name(name)}, mean and worst of " in legend
     assert "1.50" in text
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toktk.errors import MetricError, StorageError
+from toktk.report import tabular
 from toktk.report.records import COLUMNS, Record
 from toktk.report.results import Results
 
@@ -80,13 +81,13 @@ def test_csv_reads_back(results: Results) -> None:
 
 
 def test_markdown_has_one_line_a_record_and_escapes_pipes(results: Results) -> None:
-    lines = results.to_markdown().splitlines()
+    lines = tabular.to_markdown(COLUMNS, results.rows()).splitlines()
     assert len(lines) == 2 + len(results)
     assert r"fertility[ws]\|macro" in lines[2]
 
 
 def test_latex_escapes_what_latex_reads(results: Results) -> None:
-    text = results.to_latex()
+    text = tabular.to_latex(COLUMNS, results.rows())
     assert r"fertility[ws]\textbar{}macro" in text
     assert r"\& \_ \% \textbackslash{}" in text
     assert text.count("\\\\\n") == 1 + len(results)

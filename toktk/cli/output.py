@@ -31,14 +31,16 @@ FORMATS = ("table", "json", *_TEXT)
 
 def show(results: Results, format: str, quiet: bool = False) -> None:
     """Write figures to standard output in one of `FORMATS`; a table is as wide as the terminal."""
-    from toktk.report.records import COLUMNS
-
     if format == "table":
         show_page(lambda width, color: results.page(width).text(width, color))
-    elif format == "json":
-        emit(results.to_json())
-    else:
-        emit(_TEXT[format](COLUMNS, results.rows()))
+        return
+    texts = {
+        "json": results.to_json,
+        "csv": results.to_csv,
+        "md": results.to_markdown,
+        "latex": results.to_latex,
+    }
+    emit(texts[format]())
     if format == "csv" and not quiet:
         _note_formulas(results.rows())
 

@@ -127,7 +127,8 @@ class Bench:
         failed = {label: str(error) for label, error in self.failed.items()}
         remark_on(measurer.failed, self.meter)
         failed |= without_metrics(plan.measures, measurer.failed)
-        return Outcome(results_of(self.tokenizers, figures), facts, described, failed=failed)
+        results = results_of(self.tokenizers, figures, plan.measures.metrics)
+        return Outcome(results, facts, described, failed=failed)
 
     def _fail(self, label: str, error: ToktkError) -> None:
         show_cause(error)

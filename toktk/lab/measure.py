@@ -168,7 +168,7 @@ def evaluate(
         if metrics:
             raise error
         warnings.warn(in_a_line(error), stacklevel=2)
-    return results_of(labelled, figures)
+    return results_of(labelled, figures, measures.metrics)
 
 
 def remark_on(metrics: Mapping[str, PluginError], meter: Meter) -> None:
@@ -188,13 +188,18 @@ def without_metrics(measures: Measures, failed: Mapping[str, PluginError]) -> di
 
 
 def results_of(
-    tokenizers: Mapping[str, Tokenizer], figures: Mapping[str, FamilyFigures]
+    tokenizers: Mapping[str, Tokenizer],
+    figures: Mapping[str, FamilyFigures],
+    asked: Sequence[str],
 ) -> Results:
-    """Return the figures of tokenizers, each a family by itself, in their order; engines and hashes."""
+    """Return the figures of tokenizers, each a family by itself, in their order; engines and hashes.
+
+    `asked` are the metrics that were asked for by name.
+    """
     records = tuple(record for label in tokenizers for record in figures[label].results)
     engines = {label: [t.engine, t.why] for label, t in tokenizers.items()}
     hashes = {label: t.signature[:8] for label, t in tokenizers.items()}
-    return Results(records, {"engines": engines, "hashes": hashes})
+    return Results(records, {"engines": engines, "hashes": hashes, "asked": [*asked]})
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,8 @@ class Sweep:
         figures[-1].reading.remark(meter, plan.evaluation)
         described["evaluation"] = _described(plan.evaluation, figures[-1].reading)
         records = tuple(record for measured in figures for record in measured.results)
-        results = Results(records, {"unreached": unreached})
+        about = {"unreached": unreached, "asked": [*plan.measures.metrics]}
+        results = Results(records, about)
         curves = pa.concat_tables([measured.curves for measured in figures])
         return Outcome(results, facts, described, trained, curves, failed)
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from toktk.pieces.table import POOLED
 from toktk.report.records import FamilyRecords, Record
-from toktk.report.table import NULL, Head, shortened
+from toktk.report.table import NULL, Head, folded, shortened
 from toktk.visible import quoted
 
 _LONGEST_REFERENCE = 30
+_LONGEST_HEAD = 8
 LOST_MARK = "*"
 
 
@@ -22,19 +23,22 @@ class Column:
     Attributes:
         metric: the figure; ``*`` stands for the reference in its name.
         show: writes the figure: a format of its value, or a function.
-        legend: explains it in a line; ``{reference}`` and ``{n}`` are those of the figure.
-        applies: whether a family has something to show here, besides having the metric.
+        name: what the legend calls it; none for a column that the one before explains.
+        legend: explains it in a line; ``{reference}`` and ``{groups}``, how many, are those of the figure.
+        applies: whether a family has something to show here, besides a figure of the metric.
     """
 
     head: Head
     metric: str
     show: str | Callable[[FamilyRecords, Record], str]
+    name: str = ""
     legend: str = ""
     applies: Callable[[FamilyRecords], bool] = lambda family: True
 
     def fits(self, family: FamilyRecords) -> bool:
-        """Return whether the family has this column."""
-        return family.named(self.metric) is not None and self.applies(family)
+        """Return whether the family has this column: a figure at some size."""
+        sizes = family.sizes
+        return any(family.value(s, self.metric) is not None for s in sizes) and self.applies(family)
 
     def cell(self, family: FamilyRecords, size: int) -> str:
         """Return what stands there for the family at a size."""
@@ -49,7 +53,12 @@ class Column:
         family = next(filter(self.fits, families))
         record = family.get(family.sizes[-1], self.metric)
         reference = shortened(quoted(family.reference(self.metric)), _LONGEST_REFERENCE)
-        legend = self.legend.format(reference=reference, n=(record and record.n) or 0)
+        groups = counted((record and record.n) or 0, "group")
+        text = self.legend.format(reference=reference, groups=groups)
+        # Both names: that of the screen, and the one that -m and the records know.
+        metric = self.metric.partition("[*]")[0].partition("|")[0]
+        also = "" if metric == self.name else f"{metric}: "
+        legend = f"{self.name:<12} {also}{text}" if self.name else ""
         return replace(self.head, legend=legend)
 
 
@@ -78,7 +87,7 @@ def _worst(family: FamilyRecords, record: Record) -> str:
 def _gain(family: FamilyRecords, record: Record) -> str:
     size, tokens = record.size or 0, record.value or 0
     above = max((other for other in family.sizes if other < size), default=None)
-    before = None if above is None else family.value(above, "tokens")
+    before = None if above is None else family.value(above, record.metric)
     if above is None or not before:
         return NULL
     return f"{_two_digits(100 * (before - tokens) / before * 1000 / (size - above))}%"
@@ -91,62 +100,90 @@ def _two_digits(value: float) -> str:
     return f"{value:.{max(0, min(6, 1 - math.floor(math.log10(abs(value)))))}f}"
 
 
+def _has_lines(family: FamilyRecords) -> bool:
+    return family.value(family.sizes[-1], "tokens_per_line") is not None
+
+
 COLUMNS = (
+    Column(
+        Head("tokens/\nline"),
+        "tokens_per_line",
+        lambda family, record: f"{record.value:.1f}{lost_mark(family, record.size or 0)}",
+        "tokens/line",
+        "mean over the languages of parallel text; less is better",
+    ),
     Column(
         Head("bytes/\ntoken"),
         "bytes_per_token",
         _compression,
-        "bytes/token  all groups pooled; more is better",
+        "bytes/token",
+        "all groups pooled; more is better",
+    ),
+    Column(
+        Head("gain\n/+1k", spare=1),
+        "tokens_per_line",
+        _gain,
+        "gain /+1k",
+        "tokens saved per 1,000 ids added since the previous size",
+        applies=lambda family: len(family.sizes) > 1,
     ),
     Column(
         Head("gain\n/+1k", spare=1),
         "tokens",
         _gain,
-        "gain /+1k    tokens saved by each thousand ids more than the size before",
-        applies=lambda family: len(family.sizes) > 1,
+        "gain /+1k",
+        "tokens saved per 1,000 ids added since the previous size",
+        applies=lambda family: len(family.sizes) > 1 and not _has_lines(family),
     ),
     Column(
-        Head("of\nceiling"),
+        Head("of\nceiling", spare=5),
         "headroom",
         _of_ceiling,
-        "of ceiling   reached of one token a piece: this pretokenizer allows no more",
+        "of ceiling",
+        "share of the best bytes/token this pretokenizer allows (each piece one token)",
     ),
     Column(
         Head("ferti-\nlity"),
         "fertility[ws]|macro",
         "{:.2f}",
-        "fertility    tokens per white-space word, mean over {n} groups",
+        "fertility",
+        "tokens per white-space word, mean over {groups}",
     ),
     Column(
         Head("parity\nmean"),
         "parity[*]|macro",
         "{:.2f}",
-        "parity       tokens relative to {reference}, on parallel text: mean, and the worst",
+        "parity",
+        "tokens relative to {reference}, mean and worst of {groups}; less where {reference} costs more",
     ),
     Column(Head("\nworst"), "parity[*]|max", _worst),
     Column(
         Head("\nGini", spare=3),
         "gini[tokens_per_line]",
         "{:.3f}",
-        "Gini         inequality of tokens per line between languages; 0 is equal",
+        "Gini",
+        "inequality of tokens per line between languages; 0 is equal",
     ),
     Column(
         Head("ids\nused"),
         "utilization",
         "{:.1%}",
-        "ids used     share of the vocabulary that occurs in this text",
+        "ids used",
+        "share of the vocabulary that occurs in this text",
     ),
     Column(
         Head("whole\nwords", spare=4),
         "single_token_words[piece]",
         "{:.1%}",
-        "whole words  share of the pieces with a letter that are one token",
+        "whole words",
+        "share of words (pieces with a letter) that are a single token",
     ),
     Column(
         Head("\nlost"),
         "lost",
         _lost,
-        f"lost         share of bytes that no token stands for; {LOST_MARK} figures that this makes too good",
+        "lost",
+        f"share of bytes that no token stands for; {LOST_MARK} figures that this makes too good",
         applies=lambda family: any(family.value(size, "lost") for size in family.sizes),
     ),
 )
@@ -155,6 +192,29 @@ ABOUT_PIECES = ("headroom", "single_token_words[piece]")
 """What depends on how text is cut, and is compared only within the same cut."""
 
 
-def columns_of(families: Sequence[FamilyRecords]) -> list[Column]:
-    """Return the columns that any of the families has."""
-    return [column for column in COLUMNS if any(map(column.fits, families))]
+def counted(n: int, what: str) -> str:
+    """Return a number with what it counts, in the singular or plural."""
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+
+
+def columns_of(families: Sequence[FamilyRecords], asked: Collection[str] = ()) -> list[Column]:
+    """Return the columns that any of the families has, and one for each figure that was `asked` for."""
+    columns = [column for column in COLUMNS if any(map(column.fits, families))]
+    shown = {family.named(column.metric) for column in columns for family in families}
+    pooled = dict.fromkeys(
+        metric for f in families for _, metric, group in f.by_key if group == POOLED
+    )
+    for metric in pooled:
+        if metric not in shown and any(metric.startswith(name) for name in asked):
+            unit = next(r.unit for f in families for r in f.by_key.values() if r.metric == metric)
+            head = Head("\n".join(folded(metric, _LONGEST_HEAD)))
+            further = Column(head, metric, _plain, metric, unit)
+            columns += [further] if any(map(further.fits, families)) else []
+    return columns
+
+
+def _plain(family: FamilyRecords, record: Record) -> str:
+    value = record.value or 0.0
+    if record.unit == "share":
+        return f"{value:.1%}"
+    return f"{value:,.0f}" if value.is_integer() else f"{value:.3f}"

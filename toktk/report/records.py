@@ -17,6 +17,7 @@ from typing import Any
 
 from toktk import __version__
 from toktk.errors import MetricError
+from toktk.metrics.base import UNTRAINED
 from toktk.pieces.table import POOLED
 from toktk.visible import visible_name, without_surrogates
 
@@ -169,6 +170,12 @@ class FamilyRecords:
         before, star, after = pattern.partition("*")
         metric = self.named(pattern)
         return metric[len(before) : len(metric) - len(after)] if star and metric else ""
+
+
+def untrained_groups(family: FamilyRecords) -> list[str]:
+    """Return the groups that summaries leave out, since the training text lacks them."""
+    notes = {group for (_, _, group), r in family.by_key.items() if r.note == UNTRAINED}
+    return [group for group in family.groups if group in notes]
 
 
 def families(

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 PIPE_WIDTH = 100
 """Characters on a line where there is no terminal to ask."""
 
+_PAGE_WIDTH = 160
+"""Of a page in Markdown or LaTeX: no column is left out, and tables over groups are as wide as pages go."""
+
 _SCHEMA_KEY, _ABOUT_KEY = b"toktk.schema", b"toktk.about"
 _ABOUT = {
     "unreached?": [
@@ -31,6 +34,7 @@ _ABOUT = {
     ],
     "engines?": {...: [str]},
     "hashes?": {...: str},
+    "asked?": [str],
 }
 _NEVER_NULL = ("tokenizer", "family", "corpus", "group", "metric", "unit", "signature")
 
@@ -207,12 +211,12 @@ class Results:
         return tabular.to_csv(COLUMNS, self.rows())
 
     def to_markdown(self) -> str:
-        """Return the records as a Markdown table; null is an empty cell."""
-        return tabular.to_markdown(COLUMNS, self.rows())
+        """Return the tables that the commands show, in Markdown, with legend and notes."""
+        return self.page(_PAGE_WIDTH).markdown()
 
     def to_latex(self) -> str:
-        """Return the records as a LaTeX tabular; null is an empty cell."""
-        return tabular.to_latex(COLUMNS, self.rows())
+        """Return the tables that the commands show, in LaTeX, with legend and notes."""
+        return self.page(_PAGE_WIDTH).latex()
 
 
 def _in_script(record: Record) -> Record:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from toktk.report import tabular
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -45,11 +47,17 @@ class Head:
 
 @dataclass(frozen=True)
 class Row:
-    """Cells, one for each head; a rule may stand above them."""
+    """Cells, one for each head; a rule may stand above them. `best` are the columns that win, in bold."""
 
     cells: tuple[str, ...]
     rule_above: bool = False
     style: str = ""
+    best: frozenset[int] = frozenset()
+
+    def only(self, columns: Sequence[int]) -> Row:
+        """Return the row with these columns alone."""
+        best = frozenset(at for at, i in enumerate(columns) if i in self.best)
+        return replace(self, cells=tuple(self.cells[i] for i in columns), best=best)
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,7 @@ class Table:
         spare = sorted({head.spare for head in self.heads if head.spare})
         for gap, last in [(2, 0), *((1, last) for last in (0, *spare))]:
             columns = [i for i, head in enumerate(self.heads) if not 0 < head.spare <= last]
-            rows = [replace(row, cells=tuple(row.cells[i] for i in columns)) for row in self.rows]
+            rows = [row.only(columns) for row in self.rows]
             table = replace(self, heads=[self.heads[i] for i in columns], rows=rows)
             # Names are folded as far as they may be.
             longest = _LONGEST_NAME if gap > 1 else _NARROWEST_NAME
@@ -119,8 +127,42 @@ class Table:
             cells = zip(self.heads, row.cells, strict=True)
             texts = ["\n".join(folded(c, longest)) if head.folds else c for head, c in cells]
             # Text, not str: rich would read the brackets of "fertility[ws]" as markup.
-            table.add_row(*(Text(text, style=row.style) for text in texts))
+            styles = ["bold" if i in row.best else row.style for i in range(len(texts))]
+            table.add_row(*(Text(text, style=s) for text, s in zip(texts, styles, strict=True)))
         return [title, table, *(Text(note, style="yellow") for note in self.notes)]
+
+    def markdown(self) -> str:
+        """Return the table in GitHub's Markdown: title, table with the best figures in bold, notes."""
+        sides = ["---:" if head.right else "---" for head in self.heads]
+        lines = [[tabular.markdown_text(str(head)) for head in self.heads], sides]
+        for row in self.rows:
+            texts = [tabular.markdown_text(cell) for cell in row.cells]
+            lines.append([f"**{t}**" if i in row.best else t for i, t in enumerate(texts)])
+        # Bold, for a line that begins with a name could begin with what makes it a heading or a list.
+        title = f"**{tabular.markdown_text(self.title)}** " if self.title else ""
+        title += tabular.markdown_text(self.detail)
+        body = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        notes = "".join(f"{tabular.markdown_text(note)}  \n" for note in self.notes)
+        return "\n".join(filter(None, (f"{title}\n" if title else "", body, notes)))
+
+    def latex(self) -> str:
+        """Return the table as LaTeX's tabular, its title above it, its notes below."""
+        sides = "".join("r" if head.right else "l" for head in self.heads)
+        rows: list[str] = []
+        for row in self.rows:
+            texts = [tabular.latex_text(cell) for cell in row.cells]
+            texts = [f"\\textbf{{{t}}}" if i in row.best else t for i, t in enumerate(texts)]
+            rows.append(
+                ("\\midrule\n" if row.rule_above and rows else "") + tabular.latex_row(texts)
+            )
+        heads = tabular.latex_row([tabular.latex_text(str(head)) for head in self.heads])
+        title = tabular.latex_text(f"{self.title} {self.detail}".strip())
+        notes = "".join(f"{tabular.latex_text(note)}\\\\\n" for note in self.notes)
+        return (
+            f"\\noindent {title}\n\n\\begin{{tabular}}{{{sides}}}\n\\toprule\n{heads}\\midrule\n"
+            f"{''.join(rows)}\\bottomrule\n\\end{{tabular}}\n\n"
+            + (f"{{\\footnotesize\n{notes}}}\n" if notes else "")
+        )
 
     def html(self) -> str:
         """Return the table as HTML, for a notebook."""

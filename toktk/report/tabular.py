@@ -69,10 +69,7 @@ def to_markdown(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
 def to_latex(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """Return a LaTeX tabular for the booktabs package; numbers to six digits."""
     written = functools.cache(_latex)
-    texts = (" & ".join(map(written, line)) for line in (columns, *rows))
-    # The command at the end of the row before would read a bracket or a star.
-    guarded = (f"{{}}{text}" if text.startswith(("[", "*")) else text for text in texts)
-    header, *body = (f"{text} \\\\\n" for text in guarded)
+    header, *body = (latex_row([*map(written, line)]) for line in (columns, *rows))
     top = f"% needs \\usepackage{{booktabs}}\n\\begin{{tabular}}{{{'l' * len(columns)}}}\n"
     return f"{top}\\toprule\n{header}\\midrule\n{''.join(body)}\\bottomrule\n\\end{{tabular}}\n"
 
@@ -87,11 +84,28 @@ def shown(cell: Cell) -> str:
 
 
 def _markdown(cell: Cell) -> str:
-    text = shown(cell).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return markdown_text(shown(cell))
+
+
+def _latex(cell: Cell) -> str:
+    return latex_text(shown(cell))
+
+
+def markdown_text(text: str) -> str:
+    """Return text, in which nothing is hidden, so that nothing within a line of Markdown is markup."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = _MARKDOWN.sub(lambda special: f"\\{special[0]}", text)
     return _SPACES.sub(lambda spaces: "&nbsp;" * len(spaces[0]), text)
 
 
-def _latex(cell: Cell) -> str:
-    text = _LIGATURE.sub(lambda one: f"{one[0]}{{}}", shown(cell).translate(_LATEX))
+def latex_row(cells: Sequence[str]) -> str:
+    """Return a row of a tabular from cells in LaTeX."""
+    text = " & ".join(cells)
+    # The command at the end of the row before would read a bracket or a star.
+    return f"{'{}' if text.startswith(('[', '*')) else ''}{text} \\\\\n"
+
+
+def latex_text(text: str) -> str:
+    """Return text, in which nothing is hidden, so that nothing in it is a command of LaTeX."""
+    text = _LIGATURE.sub(lambda one: f"{one[0]}{{}}", text.translate(_LATEX))
     return _SPACES.sub(lambda spaces: "\\ " * len(spaces[0]), text)

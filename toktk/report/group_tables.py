@@ -1,0 +1,165 @@
+"""The tables over groups: tokens per parallel line of each language, bytes per token of other groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from toktk.report.columns import counted, lost_mark
+from toktk.report.records import FamilyRecords, untrained_groups
+from toktk.report.table import NULL, Head, Row, Table, folded, told_apart
+from toktk.sizes import size_label
+
+_MOST_GROUPS = 60
+_FIRST = 20  # of more groups than that, so many come before those left out
+_LONGEST_GROUP = 24
+_LONGEST_HEAD = 8  # of a line of a tokenizer's name above its column
+_PER_COLUMN = 10  # characters of a column, with the gap before it
+
+Across = Sequence[tuple[FamilyRecords, int]]
+"""What each column shows: a family at a size."""
+
+
+def groups_tables(
+    families: Sequence[FamilyRecords], title: str, width: int, sized: bool
+) -> list[Table]:
+    """Return the tables over groups: tokens per parallel line, or else bytes per token.
+
+    With `sized`, families stand side by side at as many sizes as fit, one alone with its parity.
+    Else each family is one tokenizer. Families that do not fit a table go to tables of their own.
+    """
+    from rich.cells import cell_len
+
+    first = families[0]
+    if len(first.groups) < 2:
+        return []
+    sections = _sections(first)
+    if not sections:
+        return []
+    longest = max(cell_len(group) for family in families for group in family.groups)
+    room = max(1, (width - min(longest, _LONGEST_GROUP) - 2) // _PER_COLUMN)
+    detail = "bytes per token"
+    if sections[0].metric == "tokens_per_line":
+        record = first.get(first.sizes[-1], "tokens_per_line", sections[0].groups[0])
+        detail = "tokens per parallel line"
+        if record is not None and record.n is not None:
+            detail += f" ({counted(record.n, 'line')})"
+    tables = []
+    for at in range(0, len(families), room):
+        together = families[at : at + room]
+        notes: list[str] = []
+        across: Across = [(family, family.sizes[-1]) for family in together]
+        if sized:
+            across, left_out = _across(together, room)
+            if left_out:
+                sizes = ", ".join(map(size_label, left_out))
+                notes = [f"{NULL} no room for {sizes}; a wider screen or -f csv shows all."]
+        heads, rows = _table(across, sections, sized)
+        tables.append(Table("" if at else title, "" if at else detail, heads, rows, notes))
+    return tables
+
+
+class _Section:
+    """Groups that are measured alike."""
+
+    def __init__(self, name: str, metric: str, digits: int, groups: Sequence[str]) -> None:
+        self.name, self.metric, self.digits, self.groups = name, metric, digits, groups
+
+
+def _sections(family: FamilyRecords) -> list[_Section]:
+    """Return the languages by what they cost, those that were not trained on, and groups of other text."""
+    size, untrained = family.sizes[-1], untrained_groups(family)
+    costs: Mapping[str, float | None] = {
+        group: family.value(size, "tokens_per_line", group) for group in family.groups
+    }
+    parallel = [g for _, g in sorted((cost, g) for g, cost in costs.items() if cost is not None)]
+    measured = family.groups if "bytes_per_token" in family.metrics else []
+    sections = [
+        _Section("", "tokens_per_line", 1, [g for g in parallel if g not in untrained]),
+        _Section(
+            "not in the training text",
+            "tokens_per_line",
+            1,
+            [g for g in parallel if g in untrained],
+        ),
+        _Section(
+            "bytes per token", "bytes_per_token", 3, [g for g in measured if costs[g] is None]
+        ),
+    ]
+    return [section for section in sections if section.groups]
+
+
+def _across(families: Sequence[FamilyRecords], room: int) -> tuple[Across, list[int]]:
+    """Return the columns, as many sizes as there is room for, evenly; and the sizes left out."""
+    common = [size for size in families[0].sizes if all(size in f.sizes for f in families)]
+    if not common:
+        return [(family, family.sizes[-1]) for family in families], []
+    most, shown = room // len(families), common
+    if len(common) > most == 1:
+        shown = common[-1:]
+    elif len(common) > most:  # both ends among them
+        step = (len(common) - 1) / (most - 1)
+        shown = [common[round(i * step)] for i in range(most)]
+    left_out = [size for size in common if size not in shown]
+    return [(family, size) for size in shown for family in families], left_out
+
+
+def _table(
+    across: Across, sections: Sequence[_Section], sized: bool
+) -> tuple[list[Head], list[Row]]:
+    family, last = across[-1]
+    several = any(other is not family for other, _ in across)
+    is_parallel = sections[0].metric == "tokens_per_line"
+    parity = family.named("parity[*]") if sized and is_parallel and not several else None
+    heads = [Head("group", right=False, style="bold")]
+    for column, size in across:
+        lines = folded(column.label, _LONGEST_HEAD) if several or not sized else []
+        heads.append(Head("\n".join([*lines, size_label(size)] if sized else lines)))
+    if parity:
+        heads.append(Head("parity"))
+    empty = ("",) * (len(heads) - 1)
+    names = told_apart([g for section in sections for g in section.groups], _LONGEST_GROUP)
+    rows: list[Row] = []
+    for section in sections:
+        if rows:
+            rows.append(Row((section.name, *empty), rule_above=True, style="dim italic"))
+        of_section = []
+        for group in section.groups:
+            cells = [
+                f"{_written(column.value(size, section.metric, group), section.digits)}"
+                f"{lost_mark(column, size, group)}"
+                for column, size in across
+            ]
+            if parity:
+                value = family.value(last, parity, group)
+                cells.append("" if value is None else f"{value:.2f}")
+            best = frozenset(1 + i for i in _best(across, section, group))
+            of_section.append(Row((names[group], *cells), best=best))
+        left_out = len(of_section) - _MOST_GROUPS
+        if left_out > 0:
+            more = Row((f"… {left_out} more …", *empty), style="dim")
+            of_section[_FIRST : _FIRST + left_out] = [more]
+        rows += of_section
+    return heads, rows
+
+
+def _best(across: Across, section: _Section, group: str) -> list[int]:
+    """Return the columns with the best figure of their size: all others are worse, and no text is lost."""
+    sign = -1 if section.metric == "bytes_per_token" else 1
+    columns: dict[int, list[tuple[float, int]]] = {}
+    sized = len({family.label for family, _ in across}) < len(across)
+    for i, (family, size) in enumerate(across):
+        value = family.value(size, section.metric, group)
+        if value is not None and not family.value(size, "lost", group):
+            columns.setdefault(size if sized else 0, []).append((sign * value, i))
+    found = []
+    for values in columns.values():
+        least, i = min(values)
+        if sum(value > least for value, _ in values) == len(values) - 1 > 0:
+            found.append(i)
+    return found
+
+
+def _written(figure: float | None, digits: int) -> str:
+    if figure is None:
+        return NULL
+    return f"{figure:.{digits}f}" if figure < 1000 else f"{figure:,.0f}"
