@@ -406,16 +406,19 @@ def _check_figure(figure: object) -> None:
 def _line(family: TokenizerFamily, figures: FamilyFigures) -> str:
     """Return what is said of a family as soon as it is measured: its first figure at each size."""
     pooled = [r for r in figures.results if r.group == POOLED and r.value is not None]
-    metric = "bytes_per_token"
-    if pooled and metric not in {record.metric for record in pooled}:
-        metric = pooled[0].metric
+    metrics = [record.metric for record in pooled]
+    metric = next((m for m in ("tokens_per_line", "bytes_per_token", *metrics) if m in metrics), "")
     lossy = {record.size: record.value for record in pooled if record.metric == lost.name}
     values = [
         f"{r.value:.4g} ({size_label(r.size or 0)}{', text lost' if lossy.get(r.size) else ''})"
         for r in pooled
         if r.metric == metric
     ]
-    return f"{family.label}: {metric} {', '.join(values) or 'not measured'}"
+    return (
+        f"{family.label}: {metric} {', '.join(values)}"
+        if values
+        else f"{family.label}: not measured"
+    )
 
 
 def _curves(family: TokenizerFamily, evaluations: Sequence[Evaluation]) -> pa.Table:

@@ -143,7 +143,7 @@ COLUMNS = (
         "share of the best bytes/token this pretokenizer allows (each piece one token)",
     ),
     Column(
-        Head("ferti-\nlity"),
+        Head("ferti-\nlity", spare=8),
         "fertility[ws]|macro",
         "{:.2f}",
         "fertility",
@@ -156,7 +156,7 @@ COLUMNS = (
         "parity",
         "tokens relative to {reference}, mean and worst of {groups}; less where {reference} costs more",
     ),
-    Column(Head("\nworst"), "parity[*]|max", _worst),
+    Column(Head("\nworst", spare=9), "parity[*]|max", _worst),
     Column(
         Head("\nGini", spare=3),
         "gini[tokens_per_line]",
@@ -165,7 +165,7 @@ COLUMNS = (
         "inequality of tokens per line between languages; 0 is equal",
     ),
     Column(
-        Head("ids\nused"),
+        Head("ids\nused", spare=6),
         "utilization",
         "{:.1%}",
         "ids used",

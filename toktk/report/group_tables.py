@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from toktk.report.columns import counted, lost_mark
@@ -37,6 +38,10 @@ def groups_tables(
         return []
     longest = max(cell_len(group) for family in families for group in family.groups)
     room = max(1, (width - min(longest, _LONGEST_GROUP) - 2) // _PER_COLUMN)
+    several = len(families) > 1
+    if sized and not several and first.named("parity[*]"):
+        room = max(1, room - 1)
+    beside = math.ceil(len(families) / math.ceil(len(families) / room))  # as many in each table
     detail = "bytes per token"
     if sections[0].metric == "tokens_per_line":
         record = first.get(first.sizes[-1], "tokens_per_line", sections[0].groups[0])
@@ -44,16 +49,16 @@ def groups_tables(
         if record is not None and record.n is not None:
             detail += f" ({counted(record.n, 'line')})"
     tables = []
-    for at in range(0, len(families), room):
-        together = families[at : at + room]
+    for at in range(0, len(families), beside):
+        together = families[at : at + beside]
         notes: list[str] = []
         across: Across = [(family, family.sizes[-1]) for family in together]
         if sized:
-            across, left_out = _across(together, room)
-            if left_out:
+            across, left_out = _across(together, room // beside)
+            if left_out and at + beside >= len(families):
                 sizes = ", ".join(map(size_label, left_out))
                 notes = [f"{NULL} no room for {sizes}; a wider screen or -f csv shows all."]
-        heads, rows = _table(across, sections, sized)
+        heads, rows = _table(across, sections, sized, several)
         tables.append(Table("" if at else title, "" if at else detail, heads, rows, notes))
     return tables
 
@@ -88,12 +93,12 @@ def _sections(family: FamilyRecords) -> list[_Section]:
     return [section for section in sections if section.groups]
 
 
-def _across(families: Sequence[FamilyRecords], room: int) -> tuple[Across, list[int]]:
-    """Return the columns, as many sizes as there is room for, evenly; and the sizes left out."""
+def _across(families: Sequence[FamilyRecords], most: int) -> tuple[Across, list[int]]:
+    """Return the columns, `most` sizes of each family, evenly; and the sizes left out."""
     common = [size for size in families[0].sizes if all(size in f.sizes for f in families)]
     if not common:
         return [(family, family.sizes[-1]) for family in families], []
-    most, shown = room // len(families), common
+    shown = common
     if len(common) > most == 1:
         shown = common[-1:]
     elif len(common) > most:  # both ends among them
@@ -104,10 +109,9 @@ def _across(families: Sequence[FamilyRecords], room: int) -> tuple[Across, list[
 
 
 def _table(
-    across: Across, sections: Sequence[_Section], sized: bool
+    across: Across, sections: Sequence[_Section], sized: bool, several: bool
 ) -> tuple[list[Head], list[Row]]:
     family, last = across[-1]
-    several = any(other is not family for other, _ in across)
     is_parallel = sections[0].metric == "tokens_per_line"
     parity = family.named("parity[*]") if sized and is_parallel and not several else None
     heads = [Head("group", right=False, style="bold")]

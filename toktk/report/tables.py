@@ -7,6 +7,7 @@ back look the same.
 from __future__ import annotations
 
 import html
+import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _LONGEST_CUT = 14
+_INDENT = " " * 13  # as wide as what a line of the legend explains
 _LONGEST_LIST = 60
 _RULES = 0.5  # the share of the bytes above which a group decides what all groups together show
 # As specs name the libraries.
@@ -53,7 +55,9 @@ class Page:
         lines: list[RenderableType] = []
         for table, gap in fitted:
             lines += [*table.rich(gap, width), Text()]
-        lines += [Text(line, style="dim") for line in self._legend(table for table, _ in fitted)]
+        for line in self._legend(table for table, _ in fitted):
+            folded = textwrap.fill(line, width, subsequent_indent=_INDENT, break_on_hyphens=False)
+            lines.append(Text(folded, style="dim"))
         return rendered(lines, width, color)
 
     def html(self) -> str:
@@ -154,7 +158,7 @@ def _by_tokenizer(
     """Return the page of a bench: a row for each tokenizer."""
     heads = [Head("tokenizer", right=False, style="bold", folds=True), Head("size", legend=_SIZE)]
     if engines:
-        heads.append(Head("engine", right=False, style="dim", legend=_ENGINE))
+        heads.append(Head("engine", right=False, style="dim", spare=7, legend=_ENGINE))
     heads.append(Head("cut", right=False, style="dim", spare=2, legend=_CUT))
     # Of each cut it is another ceiling: not to be compared.
     columns = [column for column in columns_of(shown, asked) if column.metric != "headroom"]
@@ -205,7 +209,7 @@ def _warnings(shown: Sequence[FamilyRecords], metrics: Collection[str]) -> list[
     largest = max(n_bytes, key=n_bytes.__getitem__, default="")
     total = sum(n_bytes.values())
     if len(n_bytes) > 1 and n_bytes[largest] > _RULES * total:
-        pooled = [str(c.head) for c in COLUMNS if c.metric in _POOLED and c.metric in metrics]
+        pooled = [c.name for c in COLUMNS if c.metric in _POOLED and c.metric in metrics]
         if pooled:
             share = n_bytes[largest] / total
             notes.append(
