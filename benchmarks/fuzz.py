@@ -907,6 +907,8 @@ def plainly_read(name: str, raw: bytes, options: dict[str, Any]) -> list[str] | 
                 row = json.loads(line.removeprefix("\ufeff"))
                 if not isinstance(row, dict):
                     return ["a line that is no object is no row"]
+                if isinstance(row.get(column), list):
+                    return None
                 if row.get(column) is not None:
                     found.append(
                         row[column].encode(errors="surrogatepass").decode(errors="replace")
