@@ -253,8 +253,12 @@ def _same(a: Any, b: Any) -> bool:
 def _right(build: Callable[[], Encode]) -> Encode | None:
     try:
         return build()
-    except Exception:
-        return None
+    except BaseException as error:
+        if (
+            isinstance(error, Exception) or type(error).__module__ == "pyo3_runtime"
+        ):  # a panic of a library
+            return None
+        raise
 
 
 def _encode(tokenizer: Any) -> Encode:
