@@ -642,8 +642,15 @@ class Cases:
         except ToktkError as error:
             return self._refusal("refused in use", error)
         for text in documents if right else ():
-            wanted = right(text)
-            if (ids := tokenizer.encode(text)) != wanted:
+            try:
+                ids = tokenizer.encode(text)
+            except ToktkError as error:
+                return self._refusal("refused in use", error)
+            try:
+                wanted = right(text)
+            except Exception as error:  # of the library
+                return Found("wrong ids", f"of {text!r}: {ids[:20]}, its owner says {error}")
+            if ids != wanted:
                 return Found("wrong ids", f"of {text!r}: {ids[:20]}, its owner {wanted[:20]}")
         if loaded.native is None:
             return Found("library")
@@ -907,6 +914,8 @@ def plainly_read(name: str, raw: bytes, options: dict[str, Any]) -> list[str] | 
                 row = json.loads(line.removeprefix("\ufeff"))
                 if not isinstance(row, dict):
                     return ["a line that is no object is no row"]
+                if isinstance(row.get(column), list):
+                    return None
                 if row.get(column) is not None:
                     found.append(
                         row[column].encode(errors="surrogatepass").decode(errors="replace")

@@ -177,7 +177,8 @@ class Folders:
             # The library takes for special what once was, until it reads the file anew.
             return _encode(Tokenizer.from_str(made.to_str()))
 
-        return str(place), _right(build) if kind == 0 else None
+        is_sound = kind == 0 and (place / file).read_bytes() == raw
+        return str(place), _right(build) if is_sound else None
 
     def _gguf(self, place: Path, chance: random.Random) -> tuple[str, Encode | None]:
         path = place / "model.gguf"
@@ -252,8 +253,12 @@ def _same(a: Any, b: Any) -> bool:
 def _right(build: Callable[[], Encode]) -> Encode | None:
     try:
         return build()
-    except Exception:
-        return None
+    except BaseException as error:
+        if (
+            isinstance(error, Exception) or type(error).__module__ == "pyo3_runtime"
+        ):  # a panic of a library
+            return None
+        raise
 
 
 def _encode(tokenizer: Any) -> Encode:

@@ -112,6 +112,24 @@ def test_a_saved_dataset_is_what_its_state_names(tmp_path):
         load_corpus(folder)
 
 
+@pytest.mark.parametrize("files", [[{"filename": []}], ["x"], [{}], ["f", "f"], [None]])
+def test_a_state_that_names_no_files_or_one_twice(tmp_path, files):
+    folder = saved(tmp_path / "x", "a")
+    named = [{"filename": "data-00000-of-00001.arrow"} if file == "f" else file for file in files]
+    write(folder / "state.json", json.dumps({"_data_files": named}))
+    with pytest.raises(CorpusError, match="not whole"):
+        load_corpus(folder)
+
+
+def test_what_lies_beside_saved_splits_is_not_one_of_them(tmp_path):
+    for name, text in (("train", "a"), ("test", "b")):
+        saved(tmp_path / "d" / name, text, split=name)
+    write(tmp_path / "d" / "dataset_dict.json", '{"splits": ["train"]}')
+    corpus = load_corpus(tmp_path / "d")
+    assert rows(corpus) == [("a", "d")]
+    assert corpus.remarks == ["test in d is not read: dataset_dict.json does not name it."]
+
+
 def test_a_choice_of_rows_is_refused(tmp_path):
     folder = saved(tmp_path / "x", "a")
     state = json.loads((folder / "state.json").read_text())

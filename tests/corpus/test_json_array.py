@@ -52,6 +52,8 @@ def test_lines_are_rows_as_well(tmp_path):
         ('[{"text": "a"}, {"text": "b', "item 2, is not JSON"),
         ('[{"text": "a"}] [{"text": "b"}]', "no array of JSON at byte 16"),
         ('[{"text": "a"}]]', "no array of JSON at byte 15"),
+        ('[{"text": "a"},, {"text": "b"}]', "no array of JSON at byte 15"),
+        ('[{"text": "a"}, ]', "no array of JSON at byte 16"),
         ('[{"text": "a"}}', "no array of JSON at byte 14"),
         ('[{"text": "a"}, {"text": "b"} {"text": "c"}]', "item 2, is not JSON"),
         ('[{"text": "a"},\n["b"]]', "item 2, is not a JSON object"),

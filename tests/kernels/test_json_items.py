@@ -21,7 +21,7 @@ def array(text):
 
 def lines_of(text, place=BEFORE):
     lines, end, place, wrong = items_to_lines(array(text), place)
-    return lines.tobytes().decode(), end, place, wrong
+    return lines.tobytes().decode(errors="replace"), end, place, wrong
 
 
 @settings(max_examples=200, deadline=None)
@@ -46,10 +46,20 @@ def test_a_block_ends_after_its_last_whole_item(values, cut):
 
 
 @pytest.mark.parametrize(
-    ("text", "wrong"), [("x[1]", 0), ("[1] [2]", 4), ("[1}", 2), ("[1]]", 3), ('{"a": 1}', 0)]
-)
+    ("text", "wrong"),
+    [
+        ("x[1]", 0), ("[1] [2]", 4), ("[1}", 2), ("[1]]", 3), ('{"a": 1}', 0), ("[1,,2]", 3), ("[,1]", 1),
+        ("[1, ]", 4), ('["a", "",\n,"b"]', 10),
+    ],
+)  # fmt: skip
 def test_what_is_no_array(text, wrong):
     assert lines_of(text)[3] == wrong
+
+
+@pytest.mark.parametrize("text", ["[]", " [ \n] ", '[""]', "[[], {}]"])
+def test_what_is_an_array(text):
+    assert lines_of(text)[2:] == (AFTER, -1)
+    assert lines_of(",1]", INSIDE)[3] == lines_of("]", INSIDE)[3] == 0
 
 
 def test_an_array_that_goes_on():

@@ -157,8 +157,13 @@ class _Saved:
                 for name in values["splits"]:
                     of_dict[path.parent / name] = path.parent
                     if name != chosen:
-                        below = path.parent / name
-                        self.dealt_with |= {file for file in files if below in file.parents}
+                        self._leave(path.parent / name, files)
+                for beside in dict.fromkeys(other.parent for other in about):
+                    if beside.parent == path.parent and beside.name not in values["splits"]:
+                        self._leave(beside, files)
+                        self.remarks.append(
+                            f"{beside.name} in {folder.name or folder} is not read: {_DICT} does not name it."
+                        )
         for path, values in about.items():
             if path in self.dealt_with:
                 continue
@@ -167,6 +172,9 @@ class _Saved:
                 self._read_saved(path.parent, values, owner)
             elif path.name == _INFO and isinstance(values.get("splits"), dict):
                 self._read_cached(path.parent, values["splits"])
+
+    def _leave(self, folder: Path, files: Sequence[Path]) -> None:
+        self.dealt_with |= {file for file in files if folder in file.parents}
 
     def _chosen(self, folder: Path, splits: Collection[str]) -> str:
         """Return the split to read, and remark on it where there are others."""
@@ -193,16 +201,22 @@ class _Saved:
                 f"Found: _indices_data_files in {_STATE}.",
                 "Save it anew: dataset.flatten_indices().save_to_disk(…).",
             )
-        names = [file.get("filename") for file in state["_data_files"] if isinstance(file, dict)]
+        listed = state["_data_files"]
+        names = [file.get("filename") if isinstance(file, dict) else file for file in listed]
         there = {path.name: path for path in self._by_folder[folder]}
-        missing = [name for name in names if name not in there]
-        if missing:
-            raise CorpusError(
-                f"the dataset in {folder} is not whole.",
-                f"Found: no file {missing[0]!r}, which {_STATE} names.",
-                "Save it anew, or copy the whole folder.",
-            )
-        self._take([there[str(name)] for name in names], folder, owner)
+        taken: dict[str, Path] = {}
+        for name in names:
+            if not isinstance(name, str) or name not in there or name in taken:
+                twice = isinstance(name, str) and name in taken
+                raise CorpusError(
+                    f"the dataset in {folder} is not whole.",
+                    f"Found: {name!r:.80} twice in {_STATE}."
+                    if twice
+                    else f"Found: no file {name!r:.80}, which {_STATE} names.",
+                    "Save it anew, or copy the whole folder.",
+                )
+            taken[name] = there[name]
+        self._take([*taken.values()], folder, owner)
 
     def _read_cached(self, folder: Path, splits: dict[str, Any]) -> None:
         """Read one split of a folder of the cache of `datasets`."""

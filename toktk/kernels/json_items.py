@@ -15,6 +15,8 @@ BEFORE, INSIDE, AFTER = range(3)
 def _items_to_lines(data: np.ndarray, place: int, lines: np.ndarray) -> tuple[int, int, int]:
     depth = np.int64(0)  # of brackets in an item
     quoted = escaped = False
+    is_empty = True  # nothing of an item since the last comma, which a block begins after
+    may_end = False  # no comma since the array's bracket: an array without items
     end = 0
     for i in range(data.size):
         byte = data[i]
@@ -29,13 +31,16 @@ def _items_to_lines(data: np.ndarray, place: int, lines: np.ndarray) -> tuple[in
                 return end, place, i
             lines[i] = 32
             place = INSIDE
+            may_end = True
         elif byte == 34:
             quoted = True
+            is_empty = False
         elif byte == 91 or byte == 123:
             depth += 1
+            is_empty = False
         elif byte == 93 or byte == 125:
             if depth == 0:
-                if byte == 125:
+                if byte == 125 or (is_empty and not may_end):
                     return end, place, i
                 lines[i] = 32
                 place = AFTER
@@ -43,8 +48,13 @@ def _items_to_lines(data: np.ndarray, place: int, lines: np.ndarray) -> tuple[in
             else:
                 depth -= 1
         elif byte == 44 and depth == 0:
+            if is_empty:
+                return end, place, i
             lines[i] = 10
             end = i + 1
+            is_empty, may_end = True, False
+        else:
+            is_empty = False
     return (data.size if place == AFTER else end), place, -1
 
 
