@@ -254,13 +254,14 @@ class RunFolder:
 
 @contextlib.contextmanager
 def open_folder(path: Path) -> Iterator[RunFolder]:
-    """Make a run directory if there is none, and hold it locked.
+    """Make a run directory if there is none, and hold it locked; what was made and stays empty goes.
 
     The system drops the lock of a process that ends, however it does, and no file is left of it.
 
     Raises:
         StorageError: the folder cannot be made.
     """
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -279,6 +280,10 @@ def open_folder(path: Path) -> Iterator[RunFolder]:
     try:
         yield folder
     finally:
+        if not folder.busy:
+            with contextlib.suppress(OSError):  # something is in it
+                for empty in made:
+                    empty.rmdir()
         if descriptor is not None:
             os.close(descriptor)
 
