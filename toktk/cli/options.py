@@ -93,11 +93,11 @@ def _refuse_stray(ctx: click.Context, param: click.Parameter, values: Sequence[s
     what = f"nothing takes {', '.join(map(repr, values[:3]))}{', …' if len(values) > 3 else ''}. "
     try:
         sizes = [*ctx.params.get("sizes", ()), *map(parse_size, values)]
-    except ValueError:
+    except ValueError as error:
         quoted = "; quote a glob, or the shell expands it: -c 'folder/*.txt'"
         raise click.UsageError(
             f"{what}Give text with -c, each with its own: -c {values[0]}{quoted}."
-        )
+        ) from error
     raise click.UsageError(
         f"{what}Give sizes with commas, without spaces: -s {','.join(map(size_label, sizes))}."
     )
