@@ -71,6 +71,7 @@ def test_a_name_or_value_that_does_not_exist_is_wrong_usage(
         (["-c", ""], "a corpus has no name"),
         (["-c", "folder", "--text-column", "body"], "it has no columns"),
         (["-c", "folder", "-t", "sp-bpe", "-p", "gpt2"], "takes no pretokenizer"),
+        (["-c", "hf:a/b", "--sample-by", "line"], "each row of it is a document"),
     ],
 )
 def test_options_that_do_not_go_together_are_wrong_usage(

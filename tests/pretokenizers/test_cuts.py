@@ -52,7 +52,9 @@ def test_what_is_said_of_a_pattern(name: str) -> None:
         said = getattr(CUTS[name], what)
         if said == "makes no difference":
             for text in ("it's camelCase", "a HTMLParser b"):
-                lengths = [list(map(len, pieces(name, t))) for t in (text, text.upper(), text.lower())]
+                lengths = [
+                    list(map(len, pieces(name, t))) for t in (text, text.upper(), text.lower())
+                ]
                 assert lengths[0] == lengths[1] == lengths[2]
             continue
         for text, expected in shown[said].items():

@@ -261,8 +261,8 @@ def open_folder(path: Path) -> Iterator[RunFolder]:
     Raises:
         StorageError: the folder cannot be made.
     """
-    made = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
+        made = [folder for folder in (path, *path.parents) if not folder.exists()]
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(path, error) from error
