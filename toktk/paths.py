@@ -75,7 +75,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def _option_for(path: Path) -> str:
-    with contextlib.suppress(StorageError):
+    with contextlib.suppress(StorageError, OSError):  # no home, or no current folder
         if path.absolute().is_relative_to(home().absolute()):
             return "TOKTK_HOME=DIR"
     return "-o"
