@@ -3,7 +3,7 @@ import os
 import pytest
 
 from toktk.errors import StorageError
-from toktk.paths import home
+from toktk.paths import atomic_write, home
 
 
 def test_the_home_of_no_such_user(monkeypatch):
@@ -24,3 +24,16 @@ def test_a_user_without_a_home(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(StorageError, match=r"no TOKTK_HOME(?s:.*)Set TOKTK_HOME=DIR"):
         home()
+
+
+def test_what_cannot_be_written_names_the_option_that_moves_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("TOKTK_HOME", str(tmp_path / "home"))
+    for place, option in (("home", "TOKTK_HOME=DIR"), ("run", "-o")):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "file").touch()
+        target = tmp_path / place / "file" / "tokenizer.json"
+        with (
+            pytest.raises(StorageError, match=f"choose another place with {option}[.]"),
+            atomic_write(target) as unfinished,
+        ):
+            unfinished.touch()

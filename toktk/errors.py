@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
 
 from toktk.visible import visible
 
@@ -14,7 +17,13 @@ class ToktkError(Exception):
     `what` was asked and why it cannot be; `lines` say, indented, what was found and what to do. The
     message shows names from files and users as `visible` does, each part in a line; `args` holds the
     parts as they are.
+
+    Attributes:
+        is_usage: whether what was asked is wrong in itself, whatever files hold: an unknown name, a
+            value out of range, options that do not go together. The command line then ends with 2.
     """
+
+    is_usage = False
 
     def __init__(self, what: str, *lines: str) -> None:
         super().__init__(what, *lines)
@@ -66,10 +75,50 @@ class MissingExtraError(ToktkError):
         super().__init__(what, f"Run: pip install 'toktk[{extra}]'")
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return `` (did you mean 'x'?)`` for the closest known name, or an empty string."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+_Error = TypeVar("_Error", bound=ToktkError)
+
+
+def as_usage(error: _Error) -> _Error:
+    """Return the error, marked as wrong usage."""
+    error.is_usage = True
+    return error
+
+
+@contextlib.contextmanager
+def usage() -> Iterator[None]:
+    """Mark what is raised within as wrong usage, unless a package, the disk or the system is at fault."""
+    try:
+        yield
+    except (PluginError, MissingExtraError, StorageError, ThreadError):
+        raise
+    except ToktkError as error:
+        as_usage(error)
+        raise
+
+
+def did_you_mean(
+    name: str, known: Iterable[str], other_names: Mapping[str, str] | None = None
+) -> str:
+    """Return `` (did you mean 'x'?)`` for the `closest` known name, or an empty string."""
+    close = closest(name, known, other_names)
+    return f" (did you mean {close!r}?)" if close else ""
+
+
+def closest(
+    name: str, known: Iterable[str], other_names: Mapping[str, str] | None = None
+) -> str | None:
+    """Return the known name that `name` was meant to be, if one is near; case and signs do not count.
+
+    `other_names` holds what else the known ones are called: {other: known}.
+    """
+    names = {_bare(other): meant for other, meant in (other_names or {}).items()}
+    names |= {_bare(each): each for each in known}
+    close = difflib.get_close_matches(_bare(name), list(names), n=1)
+    return names[close[0]] if close else None
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).casefold() or name
 
 
 def clipped(text: str | bytes, most: int = 80) -> str:

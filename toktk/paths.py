@@ -70,8 +70,15 @@ def atomic_write(path: Path) -> Iterator[Path]:
         raise StorageError(
             f"cannot write {path}.",
             f"Found: {error.strerror or error}.",
-            "Free space, or choose another place with -o DIR or TOKTK_HOME=DIR.",
+            f"Free space, or choose another place with {_option_for(path)}.",
         ) from error
+
+
+def _option_for(path: Path) -> str:
+    with contextlib.suppress(StorageError, OSError):  # no home, or no current folder
+        if path.absolute().is_relative_to(home().absolute()):
+            return "TOKTK_HOME=DIR"
+    return "-o"
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from toktk.errors import PluginError, ToktkError, did_you_mean, in_a_line
+from toktk.errors import PluginError, ToktkError, as_usage, did_you_mean, in_a_line
 
 OWN = "toktk"
 _LONGEST = 400  # characters of what foreign code says of its failure
@@ -96,9 +96,11 @@ class Registry:
     def _provider(self, name: str) -> Provider:
         providers = self._providers()
         if name not in providers:
-            raise ToktkError(
-                f"unknown {self.kind} {name!r}{did_you_mean(name, providers)}.",
-                f"Known: {', '.join(providers) or '(none)'}.",
+            raise as_usage(
+                ToktkError(
+                    f"unknown {self.kind} {name!r}{did_you_mean(name, providers)}.",
+                    f"Known: {', '.join(providers) or '(none)'}.",
+                )
             )
         if len(providers[name]) > 1:
             raise ToktkError(

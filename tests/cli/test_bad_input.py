@@ -148,12 +148,13 @@ def test_sizes_out_of_the_question(good: Path, verb: str) -> None:
     ],
 )
 def test_names_that_do_not_exist(good: Path, option: str, value: str, expected: str) -> None:
-    assert expected in fails("-c", good, *PARALLEL, "-s", "300", option, value)
+    code = 1 if option == "--reference" else 2  # which groups there are, the text says
+    assert expected in fails("-c", good, *PARALLEL, "-s", "300", option, value, code=code)
 
 
 def test_train_takes_one_pretokenizer(good: Path) -> None:
     args = ["-c", good, "-s", "300", "-o", "x", "-p", "gpt2", "-p", "o200k"]
-    assert "toktk sweep" in fails(*args, verb="train")
+    assert "toktk sweep" in fails(*args, verb="train", code=2)
 
 
 # -- disks ----------------------------------------------------------------------------------------
@@ -234,8 +235,9 @@ BILLIONS, BIG, HUGE = "2000000000", "1" + "0" * 30, "9" * 5000
 def test_what_nobody_can_mean(
     good: Path, trainer: str, option: str, value: str, expected: str
 ) -> None:
-    sizes = () if option == "-s" else ("-s", "300")
-    message = fails("-c", good, "--eval", good, *PARALLEL, *sizes, "-t", trainer, option, value)
+    sizes, code = ((), 1) if option == "-s" else (("-s", "300"), 2)
+    args = ("-c", good, "--eval", good, *PARALLEL, *sizes, "-t", trainer, option, value)
+    message = fails(*args, code=code)
     assert expected in message
     assert len(message) < 1000
 

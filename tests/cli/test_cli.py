@@ -26,6 +26,7 @@ from toktk.cli.running import RunOptions
 from toktk.corpus.load import cards
 from toktk.corpus.starter import PARTS
 from toktk.errors import StorageError, ThreadError, ToktkError
+from toktk.pretokenizers.patterns import CUTS, PATTERNS
 
 
 def run(*args: str) -> Result:
@@ -263,7 +264,7 @@ def test_shared_options_and_their_defaults(add) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    ["trainers", "pretokenizers", "metrics", "patterns", "corpora", "pair-scores", "inference"],
+    ["trainers", "pretokenizers", "metrics", "corpora", "pair-scores", "inference"],
 )
 def test_ls_lists_in_every_format(kind: str) -> None:
     rows = json.loads(run("ls", kind, "-f", "json").stdout)
@@ -288,9 +289,25 @@ def test_ls_keeps_brackets_and_does_not_fold_in_a_pipe() -> None:
     assert len(lines) == 2 + len(json.loads(run("ls", "metrics", "-f", "json").stdout))
 
 
-def test_ls_without_or_with_a_wrong_kind_is_a_usage_error() -> None:
-    assert run("ls").exit_code == 2
+def test_ls_alone_lists_its_kinds() -> None:
+    kinds = json.loads(run("ls", "-f", "json").stdout)
+    for row in kinds:
+        assert row["kind"] in run("ls").stdout
+        assert run("ls", row["kind"]).exit_code == 0
+        assert row["option"] in run("sweep", "--help").stdout
+    assert run("ls", "metric").exit_code == 2
     assert "metrics" in run("ls", "metric").stderr
+
+
+def test_ls_pretokenizers_says_what_each_does_and_quotes_its_pattern() -> None:
+    rows = {row["name"]: row for row in json.loads(run("ls", "pretokenizers", "-f", "json").stdout)}
+    assert set(CUTS) == set(PATTERNS) <= set(rows)
+    for name, pattern in PATTERNS.items():
+        assert rows[name]["pattern"] == pattern
+        assert all(rows[name][what] for what in ("words", "digits", "spaces", "case"))
+    lines = run("ls", "pretokenizers").stdout.splitlines()
+    assert "metaspace: ' [^ ]*|[^ ]+'" in lines
+    assert any(line.startswith("gpt2: \"'s|'t|") for line in lines)
 
 
 def test_ls_shows_a_broken_plugin_as_a_row(tmp_path: Path) -> None:

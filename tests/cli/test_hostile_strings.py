@@ -96,7 +96,7 @@ def test_any_encoding_of_standard_output_takes_the_table(corpus: Path, charset: 
         (["sweep", "--\x1bx"], 2, r"--\x1bx"),
         (["sweep", "--seed", "\x1b\u2028"], 2, r"\x1b\u2028"),
         (["sweep", "-s", "\x1b]0;x\x07"], 2, r"\x1b]0;x\x07"),
-        (["sweep", "-t", "\u202eepb"], 1, r"\u202eepb"),
+        (["sweep", "-t", "\u202eepb"], 2, r"\u202eepb"),
         (["sweep", "-c", "\x1b[2J\u200b"], 1, r"\x1b[2J\u200b"),
         (["convert", "x\x1b[2J", "-o", "y\x07.json"], 1, r"x\x1b[2J"),
         (["bench", "\x1b[31mno\nthing"], 1, r"\x1b[31mno"),
@@ -111,7 +111,7 @@ def test_messages_quote_visibly(args: list[str], code: int, quoted: str) -> None
 
 
 def test_usage_without_foreign_text_keeps_its_lines() -> None:
-    assert "\n\tmetrics,\n" in CliRunner().invoke(main, ["ls"]).stderr
+    assert "\n  sweep " in CliRunner().invoke(main, []).stderr
 
 
 def test_a_file_error_shows_the_path(monkeypatch: pytest.MonkeyPatch) -> None:

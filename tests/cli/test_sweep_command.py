@@ -253,7 +253,7 @@ def test_train_refuses_what_no_file_can_hold_before_it_trains(
     command = [*corpus, "--pattern", grouped, "-s", "300", "-o", tmp_path / "run", "-q"]
     for trainer in ("bpe", "unigram", "hf-bpe"):
         result = run("train", *command, "-t", trainer)
-        assert result.exit_code == 1
+        assert result.exit_code == 2
         assert "cannot export the split pattern" in result.stderr
         assert not list(tmp_path.glob("run/*"))
     good("sweep", *command, "-t", "bpe")  # which measures
@@ -400,7 +400,7 @@ def test_a_pair_score_is_another_training(corpus: list[str], tmp_path: Path) -> 
     assert default.read_text("utf-8") == found["count"]
     assert len(set(found.values())) == 3
     result = run("sweep", *corpus, "-t", "bpe", "-s", 400, "--pair-score", "ration")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "unknown pair score 'ration' (did you mean 'ratio'?)" in result.stderr
 
 
@@ -466,5 +466,5 @@ def test_inference_is_crossed_with_trainers(corpus: list[str], tmp_path: Path) -
     assert ["bpe-greedy", "o200k"] in rows
     assert ["unigram-greedy", "o200k"] in rows
     refused = run("sweep", *corpus, "--inference", "merges", "-s", "300")
-    assert refused.exit_code == 1
+    assert refused.exit_code == 2
     assert "unigram-merges: the vocabularies of unigram cannot be run so" in refused.stderr

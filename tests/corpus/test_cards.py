@@ -89,18 +89,21 @@ def test_references():
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [
-        ("hub:org/name", HubSpec("org/name")),
-        ("hub:org/name@v1.0", HubSpec("org/name", "v1.0")),
-        ("hub:org/name@refs%2Fpr%2F1/de", HubSpec("org/name", "refs/pr/1", "de")),
-        ("hub:org/name/20231101.de:dev", HubSpec("org/name", None, "20231101.de", "dev")),
-        ("hub:o/n@r/c,d:train[:10%]", HubSpec("o/n", "r", "c,d", "train[:10%]")),
+        ("hf:org/name", HubSpec("org/name")),
+        ("hub:org/name/de", HubSpec("org/name", None, "de")),  # the earlier spelling
+        ("hf:org/name@v1.0", HubSpec("org/name", "v1.0")),
+        ("hf:org/name@refs%2Fpr%2F1/de", HubSpec("org/name", "refs/pr/1", "de")),
+        ("hf:org/name/20231101.de:dev", HubSpec("org/name", None, "20231101.de", "dev")),
+        ("hf:o/n@r/c,d:train[:10%]", HubSpec("o/n", "r", "c,d", "train[:10%]")),
     ],
 )
 def test_hub_specs(spec, expected):
     assert parse_hub(spec) == expected
 
 
-@pytest.mark.parametrize("spec", ["hub:", "hub:name", "hub:org/", "hub:org/name@", "hub:org/name:"])
+@pytest.mark.parametrize(
+    "spec", ["hf:", "hub:", "hf:name", "hf:org/", "hf:org/name@", "hf:org/name:"]
+)
 def test_malformed_hub_specs(spec):
     with pytest.raises(CorpusError, match="cannot understand"):
         load_corpus(spec)
@@ -108,4 +111,4 @@ def test_malformed_hub_specs(spec):
 
 def test_hub_rows_are_documents():
     with pytest.raises(CorpusError, match="each row"):
-        load_corpus("hub:org/name", ReaderOptions(sample_by="line"))
+        load_corpus("hf:org/name", ReaderOptions(sample_by="line"))

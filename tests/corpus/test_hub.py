@@ -102,19 +102,19 @@ def answers(tmp_path_factory):
         "two/a.parquet": file.getvalue(),
     }
     specs = {
-        "whole": ["hub:org/name/one", {}],
+        "whole": ["hf:org/name/one", {}],
         "limited": [
-            f"hub:org/name@{COMMIT}/two:dev",
+            f"hf:org/name@{COMMIT}/two:dev",
             {"limit": 4, "group_column": "lang", "align_column": "id"},
         ],
-        "sample": ["hub:org/name/two:dev", {"limit": 50, "seed": 1}],
-        "sample again": ["hub:org/name/two:dev", {"limit": 50, "seed": 1}],
-        "other sample": ["hub:org/name/two:dev", {"limit": 50, "seed": 2}],
-        "column": ["hub:org/name/two:dev", {"text_column": "txet"}],
-        "not text": ["hub:org/name/two:dev", {"text_column": "id"}],
-        "no config": ["hub:org/name", {}],
-        "split": ["hub:org/name/one:dev", {}],
-        "dataset": ["hub:org/other", {}],
+        "sample": ["hf:org/name/two:dev", {"limit": 50, "seed": 1}],
+        "sample again": ["hf:org/name/two:dev", {"limit": 50, "seed": 1}],
+        "other sample": ["hf:org/name/two:dev", {"limit": 50, "seed": 2}],
+        "column": ["hf:org/name/two:dev", {"text_column": "txet"}],
+        "not text": ["hf:org/name/two:dev", {"text_column": "id"}],
+        "no config": ["hf:org/name", {}],
+        "split": ["hf:org/name/one:dev", {}],
+        "dataset": ["hf:org/other", {}],
     }
     home = tmp_path_factory.mktemp("hub")
     with serve("org/name", files) as (endpoint, asked):
@@ -171,9 +171,9 @@ def test_a_seeded_sample(answers):
     [
         ("column", ["'txet'", "did you mean 'text'", "Known: text, lang, id"]),
         ("not text", ["does not hold text", "int64"]),
-        ("no config", ["cannot read hub:org/name:train", "one", "two"]),
-        ("split", ["cannot read hub:org/name/one:dev", "train"]),
-        ("dataset", ["cannot read hub:org/other:train", "-c <folder>"]),
+        ("no config", ["cannot read hf:org/name:train", "one", "two"]),
+        ("split", ["cannot read hf:org/name/one:dev", "train"]),
+        ("dataset", ["cannot read hf:org/other:train", "-c <folder>"]),
     ],
 )
 def test_what_can_go_wrong(answers, case, parts):
@@ -183,6 +183,6 @@ def test_what_can_go_wrong(answers, case, parts):
 
 @pytest.mark.parametrize("offline", [{}, {"HF_HUB_OFFLINE": "1"}], ids=["refused", "offline"])
 def test_without_a_network(tmp_path, offline):
-    [answer] = read([["hub:org/name", {}]], "http://127.0.0.1:9", tmp_path, **offline)
-    assert "cannot read hub:org/name:train" in answer["error"]
+    [answer] = read([["hf:org/name", {}]], "http://127.0.0.1:9", tmp_path, **offline)
+    assert "cannot read hf:org/name:train" in answer["error"]
     assert "Without a network: download" in answer["error"]

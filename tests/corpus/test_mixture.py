@@ -73,8 +73,8 @@ def test_what_exists_is_read_whatever_its_name_looks_like(folder):
     for spec in ("de:0.3", "lang=de", "lang=*/a.txt"):
         assert parse_share(spec) == (None, spec, None)
     assert parse_share("lang=de:2") == (None, "lang=de", 2)
-    assert parse_share("a=hub:org/name/config:train:0.5") == ("a", "hub:org/name/config:train", 0.5)
-    assert parse_share("hub:org/name:train") == (None, "hub:org/name:train", None)
+    assert parse_share("a=hf:org/name/config:train:0.5") == ("a", "hf:org/name/config:train", 0.5)
+    assert parse_share("hf:org/name:train") == (None, "hf:org/name:train", None)
 
 
 def test_a_temperature_over_groups():

@@ -171,14 +171,14 @@ def test_no_room(memory, tmp_path, monkeypatch):
 
 
 def test_a_dataset_that_is_named_as_something_else():
-    with pytest.raises(CorpusError, match=r"Did you mean hub:allenai/c4"):
+    with pytest.raises(CorpusError, match=r"Did you mean hf:allenai/c4"):
         load_corpus("allenai/c4")
     for page in ("", "/tree/main", "/blob/main/x.jsonl"):
-        with pytest.raises(CorpusError, match=r"hub:allenai/c4"):
+        with pytest.raises(CorpusError, match=r"hf:allenai/c4"):
             load_corpus(f"https://huggingface.co/datasets/allenai/c4{page}")
     with pytest.raises(CorpusError) as error:
         load_corpus("data/news.txt")
-    assert "hub:data" not in str(error.value)
+    assert "hf:data" not in str(error.value)
 
 
 def test_no_secrets():

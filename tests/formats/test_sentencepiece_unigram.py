@@ -82,7 +82,7 @@ def test_many_languages(path, rounded):
     if rounded:
         tokenizer = made(on_grid(tokenizer.model))
     theirs, notes = library(tokenizer, path)
-    assert ("-16,384" in notes[1]) is rounded
+    assert ("can differ only in a line of" in notes[1]) is rounded
     texts = [text for _, text in lines()]
     ours = [tokenizer.encode(text) for text in texts]
     assert theirs.Encode(texts) == ours

@@ -501,3 +501,23 @@ def test_any_document_is_read_or_refused(value: Any) -> None:
             return
         assert found == value
         recorded_files(found)
+
+
+def fail_in(path: Path) -> None:
+    with open_folder(path):
+        assert path.is_dir()
+        raise StorageError("the run fails")
+
+
+def test_a_folder_that_was_made_and_stays_empty_goes(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    for place in ("new/deep/run", "there/run"):
+        with pytest.raises(StorageError):
+            fail_in(tmp_path / place)
+    assert [path.name for path in tmp_path.rglob("*")] == ["there"]
+    with open_folder(tmp_path / "there"):
+        pass
+    with open_folder(tmp_path / "new" / "run"):
+        write(tmp_path / "new" / "run" / "kept", "figures")
+    assert (tmp_path / "new" / "run" / "kept").is_file()
+    assert (tmp_path / "there").is_dir()

@@ -361,12 +361,14 @@ def test_hub_repositories_give_the_first_known_file(tmp_path, monkeypatch):
     path = proto(tmp_path / "tokenizer.model")
     asked = []
 
-    def download(repository, name, revision):
+    def download(repository, name, revision, local_files_only):
+        assert not local_files_only
         asked.append((repository, name, revision))
         if name != "tokenizer.model":
             raise EntryNotFoundError(name)
         return str(path)
 
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", lambda url: None)
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
     loaded = open_tokenizer("hf:org/name@main")
     assert loaded.label == "name"
@@ -374,11 +376,16 @@ def test_hub_repositories_give_the_first_known_file(tmp_path, monkeypatch):
     names = ["tokenizer.json", "tekken.json", "tokenizer.model"]
     assert asked == [("org/name", name, "main") for name in names]
 
-    def fail(*_, **__):
+    def fail(*_, local_files_only, **__):
+        assert local_files_only
         raise LocalEntryNotFoundError("offline")
 
+    def unreachable(url):
+        raise OSError("no such host")
+
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", unreachable)
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", fail)
-    with pytest.raises(FormatError, match="offline") as error:
+    with pytest.raises(FormatError, match="Found: no connection to ") as error:
         open_tokenizer("hf:org/name")
     assert "Without a network: download tokenizer.json" in str(error.value)
 
@@ -412,12 +419,14 @@ def test_hub_repositories_give_what_lies_beside(tmp_path, monkeypatch):
         write(tmp_path / "sub" / name, content)
     asked = []
 
-    def download(repository, name, revision):
+    def download(repository, name, revision, local_files_only):
+        assert not local_files_only
         asked.append(name)
         if not (tmp_path / name).is_file():
             raise EntryNotFoundError(name)
         return str(tmp_path / name)
 
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", lambda url: None)
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
     loaded = open_tokenizer("hf:org/name/sub")
     assert asked == [f"sub/{name}" for name in ("tokenizer.json", *SETTINGS)]

@@ -71,9 +71,9 @@ def test_an_unknown_name_says_what_was_tried():
     with pytest.raises(FormatError) as error:
         parse_spec("cl100k_bse")
     lines = str(error.value).split("\n  ")
-    assert lines[0] == "unknown tokenizer 'cl100k_bse'."
-    assert lines[1] == "Tried: file (none), tiktoken encodings (did you mean 'cl100k_base'?)."
-    assert lines[2].startswith("Use tiktoken:cl100k_base, hf:<org>/<name>, spm:<file.model>, or")
+    assert lines[0] == "unknown tokenizer 'cl100k_bse' (did you mean 'tiktoken:cl100k_base'?)."
+    assert lines[1].startswith("Tried: file or folder (none there), encodings of tiktoken (gpt2, ")
+    assert lines[2].startswith("Give a tokenizer.json, ")
 
 
 @pytest.mark.parametrize(
@@ -114,12 +114,17 @@ def test_names_of_models_and_subfolders():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("gpt-4", "Use tiktoken:gpt-4, which is cl100k_base, spm:"),
-        ("x=gpt-4", "unknown tokenizer 'x=gpt-4'."),
-        ("Qwen/Qwen3-8B", "Use hf:Qwen/Qwen3-8B, if that is what you mean; else tiktoken:cl100k_base"),
-        ("runs/bpe-50k", "Tried: file (did you mean 'bpe-llama3-50k'?), tiktoken encodings (none)."),
+        ("gpt-4", "'gpt-4' (did you mean 'tiktoken:gpt-4', which is cl100k_base?)."),
+        ("GPT4", "'GPT4' (did you mean 'tiktoken:cl100k_base'?)."),
+        ("cl100k_base", "'cl100k_base' (did you mean 'tiktoken:cl100k_base'?)."),
+        ("tiktoken:gpt4o", "'tiktoken:gpt4o' (did you mean 'tiktoken:o200k_base'?)."),
+        ("x=gpt-4", "unknown tokenizer 'x=gpt-4' (did you mean 'tiktoken:gpt-4'"),
+        ("nothing-like-it", "unknown tokenizer 'nothing-like-it'."),
+        ("Qwen/Qwen3-8B", "'Qwen/Qwen3-8B' (did you mean 'hf:Qwen/Qwen3-8B'?)."),
+        ("openai/gpt-4o-mini", "(did you mean 'hf:openai/gpt-4o-mini'?)."),
+        ("runs/bpe-50k", "'runs/bpe-50k' (did you mean 'runs/bpe-llama3-50k'?)."),
         ("y=spm:runs/a.modle", "no SentencePiece model 'y=spm:runs/a.modle'"),
-        ("y=spm:runs/a.modle", "no such file (did you mean 'a.model'?)"),
+        ("y=spm:runs/a.modle", "no such file (did you mean 'runs/a.model'?)"),
         ("z=hf:a b", "cannot understand 'z=hf:a b'"),
     ],
 )  # fmt: skip

@@ -210,5 +210,5 @@ class TestOf:
 
     @pytest.mark.parametrize("word", ["", "zzz", "hf:org/name"])
     def test_nothing_close(self, word):
-        with pytest.raises(PatternError, match="Known are: gpt2, cl100k"):
+        with pytest.raises(PatternError, match=r"Known: gpt2 \(GPT-2, GPT-3\), cl100k"):
             Pretokenizer.of(word)

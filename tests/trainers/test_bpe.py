@@ -245,7 +245,7 @@ class TestSizes:
     def test_none_can_be_reached(self, train):
         with pytest.raises(TrainingError, match="cannot reach 300 tokens"):
             train(self.DOCUMENTS, [300, 400], "gpt2")
-        with pytest.raises(TrainingError, match="before no pair occurs 5 times"):
+        with pytest.raises(TrainingError, match="before no pair that occurs 5 times is left"):
             train(self.DOCUMENTS, [259], "gpt2", min_frequency=5)
 
     def test_text_without_a_pair(self, train):

@@ -137,7 +137,7 @@ def test_progress_adds_up_to_the_new_ids(train):
 
 
 def test_the_floor_ends_training(train):
-    with pytest.raises(TrainingError, match="before no pair occurs 5 times"):
+    with pytest.raises(TrainingError, match="before no pair that occurs 5 times is left"):
         train([("ab", "g", 4)], [257], "gpt2", score="ratio", min_frequency=5)
 
 

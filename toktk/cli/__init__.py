@@ -22,7 +22,7 @@ COMMANDS = {
     "train": "Train one tokenizer and write it.",
     "bench": "Measure tokenizers on text that none of them has seen.",
     "convert": "Write a tokenizer in another library's format.",
-    "ls": "List trainers, pretokenizers, metrics and corpora.",
+    "ls": "List trainers, pretokenizers, metrics, corpora and the like.",
     "env": "Show versions, machine and cache.",
     "cache": "Show what is stored for the next time, and delete it.",
 }

@@ -41,10 +41,11 @@ def ended() -> Iterator[None]:
             raise
         traceback.clear_frames(error.__traceback__)  # what could not be held is not needed any more
         message = described(error)
+        code = 2 if isinstance(error, ToktkError) and error.is_usage else 1
     else:
         return
     say(*f"Error: {message}".split("\n"))
-    sys.exit(1)
+    sys.exit(code)
 
 
 def described(error: Exception) -> str:

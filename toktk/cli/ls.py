@@ -18,36 +18,59 @@ from toktk.visible import visible
 Row = tuple[str, ...]
 
 
+KINDS = {
+    "trainers": ("What builds vocabularies, with its options and known defects.", "-t"),
+    "pretokenizers": ("How text is cut into pieces, and the patterns that do it.", "-p"),
+    "metrics": ("What is measured, with its unit.", "-m"),
+    "corpora": ("Text that ships with toktk, and public text that it can find.", "-c"),
+    "pair-scores": ("The score that picks the next merge of BPE.", "--pair-score"),
+    "inference": ("The algorithm that encodes with each vocabulary.", "--inference"),
+}
+
+
 @click.command("ls")
-@click.argument(
-    "kind",
-    type=click.Choice(
-        ("trainers", "pretokenizers", "metrics", "corpora", "patterns", "pair-scores", "inference")
-    ),
-)
+@click.argument("kind", type=click.Choice(list(KINDS)), required=False)
 @format_option
 @output_option()
-def command(kind: str, format: str, output: Path | None) -> None:
-    """List what toktk and the installed packages offer: name, what it is, where it comes from."""
+def command(kind: str | None, format: str, output: Path | None) -> None:
+    """List what toktk and the installed packages offer: name, what it is, where it comes from.
+
+    Without a KIND, list the kinds.
+    """
+    if kind is None:
+        kinds = [(name, *of_kind) for name, of_kind in KINDS.items()]
+        emit_rows(("kind", "what", "option"), kinds, format, output)
+        return
     columns, rows = _corpora() if kind == "corpora" else _listed(kind)
-    if kind != "trainers" or format != "table":
+    if format != "table":
         emit_rows(columns, rows, format, output)
         return
     # A table has no room for sentences: they follow it.
-    at = columns.index("options")  # and notes
-    heads = [_TWO_LINES.get(column, column) for column in (*columns[:at], *columns[at + 2 :])]
-    cells = [(*row[:at], *row[at + 2 :]) for row in rows]
-    options = _below(rows, at, "Options, each set by -O TRAINER.NAME=VALUE")
-    notes = _below(rows, at + 1, "Notes")
-    emit_rows(heads, cells, format, output, below=options + notes)
+    sentences = [i for i, column in enumerate(columns) if column in _SENTENCES]
+    heads = [_TWO_LINES.get(c, c) for i, c in enumerate(columns) if i not in sentences]
+    cells = [tuple(cell for i, cell in enumerate(row) if i not in sentences) for row in rows]
+    below = "".join(_below(rows, i, columns[i]) for i in sentences)
+    emit_rows(heads, cells, format, output, below=below)
 
 
-def _below(rows: list[Row], at: int, title: str) -> str:
+def _below(rows: list[Row], at: int, column: str) -> str:
     """Return the cells of a column as lines that follow a table."""
-    lines = "".join(f"{visible(row[0])}: {visible(row[at])}\n" for row in rows if row[at])
-    return f"\n{title}\n{lines}" if lines else ""
+    write = _quoted if column == "pattern" else str
+    lines = "".join(f"{visible(row[0])}: {visible(write(row[at]))}\n" for row in rows if row[at])
+    return f"\n{_SENTENCES[column]}\n{lines}" if lines else ""
 
 
+def _quoted(pattern: str) -> str:
+    """Return a pattern between quotation marks that it does not hold, for it may begin with a space."""
+    mark = next((mark for mark in "'\"`" if mark not in pattern), "'")
+    return f"{mark}{pattern}{mark}"
+
+
+_SENTENCES = {
+    "options": "Options, each set by -O TRAINER.NAME=VALUE",
+    "notes": "Notes",
+    "pattern": "Patterns, between quotation marks; one of your own is given with --pattern",
+}
 _TWO_LINES = {
     "pretokenizer": "pre-\ntokenizer",
     "exact size": "exact\nsize",
@@ -60,13 +83,11 @@ def _listed(kind: str) -> tuple[Row, list[Row]]:
     """Return the columns and rows of what a registry lists; a broken plug-in is a row too."""
     module, registry_name, columns, describe = _KINDS[kind]
     registry = getattr(importlib.import_module(f"toktk.{module}"), registry_name)
-    what = columns.index("what") if "what" in columns else 0
+    what = next(i for i, column in enumerate(columns) if column in ("what", "words"))
     rows: list[Row] = []
     for name, origin in registry.names().items():
         try:
             target = registry.load(name)
-            if kind == "patterns" and not isinstance(target, str):
-                continue
             with guarded(f"the {registry.kind} {name!r}", target):
                 cells = list(describe(target))
         except ToktkError as error:
@@ -99,7 +120,15 @@ def _trainer(target: Any) -> Row:
 
 
 def _what(target: Any) -> Row:
-    return ("split pattern" if isinstance(target, str) else _first_line(target),)
+    return (_first_line(target),)
+
+
+def _cut(target: Any) -> Row:
+    from toktk.pretokenizers.patterns import CUTS, Cut, name_of
+
+    if not isinstance(target, str):
+        return (*Cut("", _first_line(target), "", "", ""), "")
+    return (*CUTS.get(name_of(target), Cut("", "as its pattern says", "", "", "")), target)
 
 
 def _metric(target: Any) -> Row:
@@ -108,12 +137,11 @@ def _metric(target: Any) -> Row:
 
 _CLAIMS = ("exact size", "deterministic", "one training")  # one training for all sizes
 _CARD = ("what", "reads", "pretokenizer", *_CLAIMS, "options", "notes")
-_PATTERNS = ("pretokenizers.patterns", "PRETOKENIZERS")
+_CUT = ("of", "words", "digits", "spaces", "case", "pattern")
 # Kind -> module and name of its registry, columns between name and origin, and what fills them.
 _KINDS: dict[str, tuple[str, str, Row, Callable[[Any], Row]]] = {
     "trainers": ("trainers", "TRAINERS", _CARD, _trainer),
-    "pretokenizers": (*_PATTERNS, ("what",), _what),
-    "patterns": (*_PATTERNS, ("pattern",), lambda target: (target,)),
+    "pretokenizers": ("pretokenizers.patterns", "PRETOKENIZERS", _CUT, _cut),
     "metrics": ("metrics", "METRICS", ("unit", "better", "what"), _metric),
     "pair-scores": ("trainers.pair_scores", "PAIR_SCORES", ("what",), _what),
     "inference": ("models.inference", "INFERENCE", ("what",), lambda t: (t.description,)),

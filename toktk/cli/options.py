@@ -13,7 +13,7 @@ import click
 from toktk.child import ENGINE_TIMEOUT_VARIABLE, set_engine_timeout
 from toktk.cli.output import FORMATS
 from toktk.cli.running import RunOptions
-from toktk.errors import ToktkError, in_a_line
+from toktk.errors import ToktkError, in_a_line, usage
 from toktk.runtime import usable_cores
 from toktk.sizes import parse_size, size_label
 
@@ -56,7 +56,9 @@ def gathered(into: str, make: Callable[..., Any] | str, *options: Any) -> Decora
             own = {str(name): values.pop(str(name)) for name in names}
             # By name it is imported when the command runs, not for --help.
             maker = pkgutil.resolve_name(make) if isinstance(make, str) else make
-            return function(**values, **{into: maker(**own)})
+            with usage():
+                made = maker(**own)
+            return function(**values, **{into: made})
 
         return add(command)
 
@@ -82,6 +84,29 @@ def sizes_option(default: Sequence[int] = ()) -> Decorator:
         metavar="SIZE[,SIZE...]",
         help="Vocabulary size in tokens, specials and alphabet included: 50k is 50,000.",
     )
+
+
+def _refuse_stray(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> None:
+    """Say where words that no option takes belong: after -s, or after -c."""
+    if not values:
+        return
+    what = f"nothing takes {', '.join(map(repr, values[:3]))}{', …' if len(values) > 3 else ''}. "
+    try:
+        sizes = [*ctx.params.get("sizes", ()), *map(parse_size, values)]
+    except ValueError as error:
+        quoted = "; quote a glob, or the shell expands it: -c 'folder/*.txt'"
+        raise click.UsageError(
+            f"{what}Give text with -c, each with its own: -c {values[0]}{quoted}."
+        ) from error
+    raise click.UsageError(
+        f"{what}Give sizes with commas, without spaces: -s {','.join(map(size_label, sizes))}."
+    )
+
+
+no_arguments = click.argument(
+    "stray", nargs=-1, expose_value=False, callback=_refuse_stray, metavar=""
+)
+"""For commands that take options alone."""
 
 
 def output_option(help: str = "Write to this file instead of standard output.") -> Decorator:
@@ -152,7 +177,7 @@ def run_options(output: str) -> Decorator:
 def corpus_options(default: str, what: str) -> Decorator:
     """Add ``-c/--corpus`` and how to read it: the command gets `specs` and `reader`, a ReaderOptions."""
     help = (
-        f"{what}: a file, folder, quoted glob, hub:<org>/<name>, - for standard input, or a name from "
+        f"{what}: a file, folder, quoted glob, hf:<org>/<name>, - for standard input, or a name from "
         "`toktk ls corpora`. Repeatable; de=german/ names a text, german/:0.3 gives it a share of several."
     )
     return stacked(
@@ -306,13 +331,13 @@ training_options = stacked(
             help="Merge no pair that occurs less often.",
         ),
         click.option(
-            "--max-token-length", type=click.IntRange(min=1), help="Most bytes of a token."
+            "--max-token-length", type=click.IntRange(min=1), help="Longest token, in bytes."
         ),
         click.option(
             "--pair-score",
             "score",
             metavar="NAME",
-            help="What BPE merges first: `toktk ls pair-scores`.  [default: count]",
+            help="The score that picks the next merge of BPE: `toktk ls pair-scores`.  [default: count]",
         ),
         click.option(
             "--special",

@@ -10,6 +10,7 @@ from toktk.cli.options import (
     corpus_options,
     each_once,
     measuring_options,
+    no_arguments,
     pretokenizer_options,
     run_options,
     sizes_option,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 
 @click.command("sweep")
+@no_arguments
 @corpus_options("starter", "Text to train on")
 @click.option(
     "--eval",
@@ -51,7 +53,7 @@ if TYPE_CHECKING:
     multiple=True,
     callback=each_once,
     metavar="NAME",
-    help="How to run the vocabularies: `toktk ls inference`. Repeatable.  [default: own]",
+    help="The algorithm that encodes with each vocabulary: `toktk ls inference`. Repeatable.  [default: own]",
 )
 @sizes_option(DEFAULT_SIZES)
 @measuring_options

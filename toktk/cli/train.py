@@ -8,6 +8,7 @@ import click
 
 from toktk.cli.options import (
     corpus_options,
+    no_arguments,
     pretokenizer_options,
     run_options,
     sizes_option,
@@ -15,7 +16,7 @@ from toktk.cli.options import (
     training_options,
 )
 from toktk.cli.running import RunOptions
-from toktk.errors import TrainingError
+from toktk.errors import TrainingError, as_usage
 
 if TYPE_CHECKING:
     from toktk.corpus import ReaderOptions
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command("train")
+@no_arguments
 @corpus_options("starter", "Text to train on")
 @click.option(
     "-t",
@@ -58,10 +60,12 @@ def command(
     if options.output is None:
         raise click.UsageError("give the folder to write to: -o DIR.")
     if len(pretokenizers) > 1:
-        raise TrainingError(
-            "train takes one pretokenizer.",
-            f"Found: {', '.join(pretokenizer.name for pretokenizer in pretokenizers)}.",
-            "Use toktk sweep to train with several.",
+        raise as_usage(
+            TrainingError(
+                "train takes one pretokenizer.",
+                f"Found: {', '.join(pretokenizer.name for pretokenizer in pretokenizers)}.",
+                "Use toktk sweep to train with several.",
+            )
         )
     plan |= {"trainers": (trainer,), "pretokenizers": pretokenizers, "must_write": True}
     corpus = load_corpus(specs, reader)

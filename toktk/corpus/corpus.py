@@ -293,7 +293,7 @@ class Corpus:
         array may be a slice (``offset > 0``): see `toktk.corpus.spans`.
 
         Args:
-            progress: called with the source bytes (hub: rows) consumed since the last call.
+            progress: called with the source bytes (of the hub: rows) consumed since the last call.
 
         Raises:
             CorpusError: a file cannot be read, or there is no document at all.

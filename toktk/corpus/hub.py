@@ -14,18 +14,21 @@ from toktk.arrow import pa
 from toktk.corpus.columnar import rows_to_batch, wanted_columns
 from toktk.corpus.corpus import Corpus
 from toktk.corpus.options import ReaderOptions, Source
-from toktk.errors import CorpusError
+from toktk.errors import CorpusError, as_usage
 
 _SPEC = re.compile(
-    r"hub:(?P<dataset>[\w.-]+/[\w.-]+)(@(?P<revision>[^/:@]+))?(/(?P<config>[^:]+))?(:(?P<split>.+))?"
+    r"(hf|hub):(?P<dataset>[\w.-]+/[\w.-]+)(@(?P<revision>[^/:@]+))?(/(?P<config>[^:]+))?(:(?P<split>.+))?"
 )
+PREFIXES = ("hf:", "hub:")
+"""What a dataset's spec begins with; `hub:` is the earlier spelling."""
+
 _ROWS = 1000
 _SHUFFLE_BUFFER = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
 class HubSpec:
-    """A dataset on the hub: ``hub:<org>/<name>[@revision][/config[,config…]][:split]``.
+    """A dataset on the hub: ``hf:<org>/<name>[@revision][/config[,config…]][:split]``.
 
     `revision` is a branch, tag or commit, with ``%2F`` for a slash. Several configs, languages for
     example, are read one after the other. `split` is ``train`` unless given.
@@ -39,17 +42,19 @@ class HubSpec:
     def __str__(self) -> str:
         revision = f"@{self.revision}" if self.revision else ""
         config = f"/{self.config}" if self.config else ""
-        return f"hub:{self.dataset}{revision}{config}:{self.split}"
+        return f"hf:{self.dataset}{revision}{config}:{self.split}"
 
 
 def parse_hub(spec: str) -> HubSpec:
-    """Return the parts of a ``hub:`` spec; raise a `CorpusError` if it is no `HubSpec`."""
+    """Return the parts of an ``hf:`` or ``hub:`` spec; raise a `CorpusError` if it is no `HubSpec`."""
     match = _SPEC.fullmatch(spec)
     if match is None:
-        raise CorpusError(
-            f"cannot understand {spec!r}.",
-            "Write hub:<org>/<name>, then if needed @<revision>, /<config>, :<split>, in this "
-            "order, such as hub:org/name@main/deu_Latn:train (a slash in a revision is %2F).",
+        raise as_usage(
+            CorpusError(
+                f"cannot understand {spec!r}.",
+                "Write hf:<org>/<name>, then if needed @<revision>, /<config>, :<split>, in this "
+                "order, such as hf:org/name@main/deu_Latn:train (a slash in a revision is %2F).",
+            )
         )
     dataset, revision, config, split = match.group("dataset", "revision", "config", "split")
     return HubSpec(dataset, unquote(revision) if revision else None, config, split or "train")
@@ -66,7 +71,7 @@ def hub_corpus(spec: HubSpec, options: ReaderOptions) -> Corpus:
         spec = dataclasses.replace(spec, split=options.split)
     configs = spec.config.split(",") if spec.config else [None]
     parts = [HubReader(dataclasses.replace(spec, config=config), options) for config in configs]
-    return Corpus(str(spec).removeprefix("hub:"), parts, options=options.changed())
+    return Corpus(str(spec).removeprefix("hf:"), parts, options=options.changed())
 
 
 class HubReader(Source):
@@ -139,11 +144,11 @@ class HubReader(Source):
     def _failures(self) -> tuple[type[BaseException], ...]:
         from datasets.exceptions import DatasetsError
 
-        return *_network_failures(), DatasetsError, pa.ArrowException, ValueError
+        return *network_failures(), DatasetsError, pa.ArrowException, ValueError
 
     def _advice(self, error: BaseException) -> list[str]:
-        advice = ["Check name, revision, config and split: hub:org/name@rev/config:split."]
-        if isinstance(error, _network_failures()):
+        advice = ["Check name, revision, config and split: hf:org/name@rev/config:split."]
+        if isinstance(error, network_failures()):
             advice += [
                 "For a gated dataset, accept its terms and log in (hf auth login).",
                 "Without a network: download the dataset's parquet files elsewhere, copy the "
@@ -152,7 +157,8 @@ class HubReader(Source):
         return advice
 
 
-def _network_failures() -> tuple[type[BaseException], ...]:
+def network_failures() -> tuple[type[BaseException], ...]:
+    """Return what the hub's library raises where the hub cannot be reached, or refuses."""
     from huggingface_hub.errors import HfHubHTTPError
 
     # The bases include the error class of whichever HTTP client the hub library is built on.

@@ -26,7 +26,7 @@ from toktk.corpus.remote import download, is_address, without_secrets
 from toktk.corpus.starter import PARTS, corpora_folder, starter
 from toktk.corpus.unchanged import open_file
 from toktk.corpus.zipped import is_archive
-from toktk.errors import CorpusError, did_you_mean
+from toktk.errors import CorpusError, as_usage, did_you_mean, usage
 from toktk.paths import FILE, FOLDER
 
 Specs = str | Path | Sequence[str | Path]
@@ -45,7 +45,8 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
 
     - ``starter`` (for training), ``starter:eval``, ``starter:parallel``, ``starter:code``,
       ``starter:words``: what ships with toktk;
-    - ``hub:<org>/<name>[@revision][/config[,config…]][:split]``: a Hugging Face dataset, streamed;
+    - ``hf:<org>/<name>[@revision][/config[,config…]][:split]``, or ``hub:``: a Hugging Face dataset,
+      streamed;
     - ``-``, standard input, or an open pipe such as a shell's ``<(cat x.txt)``: kept in a temporary
       file, and read as what its first bytes are: JSON Lines, Parquet, Arrow, else plain text;
     - a file: .txt, .jsonl, .ndjson (one object or string a line), .json (that, or an array of them), .csv,
@@ -157,6 +158,7 @@ _UNFIT = {
 }
 
 
+@usage()
 def _check_fit(parts: Sequence[_Part], options: ReaderOptions) -> None:
     """Refuse an option that none of the texts takes: it would be ignored.
 
@@ -207,7 +209,7 @@ class CorpusCard:
     Args:
         name: what a user types after ``-c``.
         title: what a reader is told.
-        spec: a ``hub:`` spec, or a file, folder or glob relative to the card.
+        spec: an ``hf:`` spec, or a file, folder or glob relative to the card.
         license: an SPDX name, or words where there is none.
         languages: how many, which, or which codes the configs use.
         notes: anything to know before use.
@@ -247,10 +249,12 @@ def _joined(parts: Sequence[_Part]) -> Corpus:
     given = [part.share for part in parts if part.share is not None]
     if given and len(given) < len(parts):
         without = [part.corpus.name for part in parts if part.share is None]
-        raise CorpusError(
-            "some texts have a weight and others have none.",
-            f"Found: no weight of {', '.join(without)}.",
-            "Give each a weight, such as -c de:0.3 -c en:0.7, or none.",
+        raise as_usage(
+            CorpusError(
+                "some texts have a weight and others have none.",
+                f"Found: no weight of {', '.join(without)}.",
+                "Give each a weight, such as -c de:0.3 -c en:0.7, or none.",
+            )
         )
     if len(given) > 1:
         corpora = mixed(corpora, given)
@@ -261,12 +265,14 @@ def _joined(parts: Sequence[_Part]) -> Corpus:
 
 def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
     if not spec:
-        raise CorpusError(
-            "a corpus has no name.", "Found: an empty one.", "For this folder, give a dot: -c ."
+        raise as_usage(
+            CorpusError(
+                "a corpus has no name.", "Found: an empty one.", "For this folder, give a dot: -c ."
+            )
         )
     if spec == "starter" or spec.startswith("starter:"):
         return starter(spec.partition(":")[2] or "train", options)
-    if spec.startswith("hub:"):
+    if spec.startswith(hub.PREFIXES):
         return hub.hub_corpus(hub.parse_hub(spec), options)
     if (descriptor := open_pipe(spec)) is not None:
         path = kept(descriptor)
@@ -299,11 +305,11 @@ def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
         return _from_card(by_name[name], config, split, options)
     starters = ["starter", *(f"starter:{part}" for part in PARTS)]
     is_text = kind_of(path)[0] is not None or is_archive(path)
-    on_hub = f"hub:{spec}" if _HUB_NAME.fullmatch(spec) and not is_text else None
+    on_hub = f"hf:{spec}" if _HUB_NAME.fullmatch(spec) and not is_text else None
     raise CorpusError(
         f"unknown corpus {spec!r}{did_you_mean(spec, [*starters, *by_name])}.",
         f"Tried: file or folder (none at {path}), corpus cards ({', '.join(by_name) or 'none'}).",
-        "Give a file, a folder, a quoted glob, an address, hub:<org>/<name>, a card, or starter.",
+        "Give a file, a folder, a quoted glob, an address, hf:<org>/<name>, a card, or starter.",
         *([f"Did you mean {on_hub}, a dataset of the Hugging Face hub?"] if on_hub else []),
     )
 
@@ -405,7 +411,7 @@ def _from_card(
         raise CorpusError(
             f"the corpus card {card.name} leads to no text.",
             f"Found: {_CARDS} cards, each of which names the next.",
-            "Name a file, a folder, a glob or a hub: spec in its spec.",
+            "Name a file, a folder, a glob or an hf: spec in its spec.",
         )
     # The card says how its corpus is laid out; what the user asked for explicitly wins.
     of_card = {
@@ -416,7 +422,7 @@ def _from_card(
     options = dataclasses.replace(options, **of_card | options.changed())
     if is_address(card.spec):
         return _resolve(card.spec, options)
-    if card.spec.startswith("hub:"):
+    if card.spec.startswith(hub.PREFIXES):
         spec = hub.parse_hub(card.spec)
         config = config or card.config or spec.config
         split = split or card.split or spec.split

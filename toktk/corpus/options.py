@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from toktk.arrow import pa
 from toktk.corpus.batch import slices
-from toktk.errors import CorpusError, did_you_mean, in_a_line
+from toktk.errors import CorpusError, did_you_mean, in_a_line, usage
 
 Progress = Callable[[int], None]
 
@@ -201,6 +201,7 @@ class Source(ABC):
     def _advice(self, error: BaseException) -> list[str]:
         return ["Check the path, and that the file is whole."]
 
+    @usage()
     def _refuse_sampling(self, advice: str) -> None:
         """Raise an error if a table is to be read by line or paragraph, or with other line ends."""
         way = self.options.sample_by

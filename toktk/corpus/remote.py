@@ -102,7 +102,7 @@ def _over_http(address: str) -> Download:
     if page := _DATASET_PAGE.fullmatch(without_secrets(address)):
         raise CorpusError(
             f"cannot read {without_secrets(address)}: it is a page about a dataset.",
-            f"Give the dataset, hub:{page[1]}, or the address of a file, with /resolve/ in it.",
+            f"Give the dataset, hf:{page[1]}, or the address of a file, with /resolve/ in it.",
         )
     name = PurePosixPath(unquote(urlsplit(address).path)).name
     request = Request(address, headers={"User-Agent": f"toktk/{__version__}"})

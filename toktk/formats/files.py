@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from toktk.errors import FormatError
+from toktk.errors import FormatError, as_usage
 from toktk.formats import gguf, hf_folder, hf_read, hf_write, published, sentencepiece, tiktoken
 from toktk.formats.encodings import ENCODINGS
 from toktk.formats.fields import Parts, check_regular, read_bytes
@@ -58,7 +58,9 @@ def file_of(path: Path) -> Path:
     if trained:
         listed = ", ".join(map(str, trained[:5])) + (", …" if len(trained) > 5 else "")
         raise FormatError(
-            f"{path} is a run, and no tokenizer.", f"Found: it holds {len(trained)}: {listed}."
+            f"{path} is a run, and no tokenizer.",
+            f"Found: it holds {len(trained)}: {listed}.",
+            f"Give one of them, such as {trained[0]}.",
         )
     for ending in ("*.tiktoken", "*.model", "*.gguf"):
         files = sorted(path.glob(ending))
@@ -250,7 +252,8 @@ def _write(name: str, pretokenizer: Pretokenizer, model: Model, path: Path) -> t
     if path.suffix == ".tiktoken":
         return tiktoken.write_tiktoken(name, pretokenizer, model, path)
     known = "tokenizer.json, vocab.json, x.model, x.tiktoken"
-    raise FormatError(f"cannot tell the format of {path}.", f"Known are: {known}.")
+    error = FormatError(f"cannot tell the format of {path}.", f"Known: {known}.")
+    raise as_usage(error)
 
 
 def _write_published(pretokenizer: Pretokenizer, model: PairModel, path: Path) -> tuple[str, ...]:

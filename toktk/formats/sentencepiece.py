@@ -311,15 +311,14 @@ def _write_pairs(pretokenizer: Pretokenizer, model: PairModel, path: Path) -> tu
 def sentencepiece_notes(model: UnigramModel) -> tuple[str, ...]:
     """Return where ids of `model` and of SentencePiece can differ."""
     scores = model.scores[model.matched]
-    dearest = UNKNOWN_PENALTY - float(scores.min(initial=0.0))
-    sums = (
-        "exact down to a sum of -16,384 "
-        f"({int(16_384 / dearest):,} of its rarest tokens on a line, more of others)."
+    costliest = UNKNOWN_PENALTY - float(scores.min(initial=0.0))
+    adding = (
+        f".model: SentencePiece adds scores in float32: ids can differ only in a line of "
+        f"{int(16_384 / costliest):,} or more rare tokens."
         if on_grid(scores)
-        else "and these are no multiples of 2**-10: "
+        else ".model: SentencePiece adds scores in float32, and these are no multiples of 2**-10: "
         "where two paths have nearly equal sums, ids can differ."
     )
-    adding = f".model: SentencePiece adds scores in float32, {sums}"
     return (".model: U+2581 in text is a space to SentencePiece.", adding)
 
 

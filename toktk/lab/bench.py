@@ -134,7 +134,8 @@ class Bench:
         show_cause(error)
         self.failed[label] = error
         self.tokenizers.pop(label, None)
-        self.meter.remark(f"{label} is left out: {in_a_line(error)}")
+        if len(self.plan.specs) > 1:  # else it is the error that the bench ends with
+            self.meter.remark(f"{label} is left out: {in_a_line(error)}")
 
     def _refuse_nothing(self) -> None:
         if self.tokenizers:

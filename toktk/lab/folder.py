@@ -254,7 +254,7 @@ class RunFolder:
 
 @contextlib.contextmanager
 def open_folder(path: Path) -> Iterator[RunFolder]:
-    """Make a run directory if there is none, and hold it locked.
+    """Make a run directory if there is none, and hold it locked; what was made and stays empty goes.
 
     The system drops the lock of a process that ends, however it does, and no file is left of it.
 
@@ -262,6 +262,7 @@ def open_folder(path: Path) -> Iterator[RunFolder]:
         StorageError: the folder cannot be made.
     """
     try:
+        made = [folder for folder in (path, *path.parents) if not folder.exists()]
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(path, error) from error
@@ -279,6 +280,10 @@ def open_folder(path: Path) -> Iterator[RunFolder]:
     try:
         yield folder
     finally:
+        if not folder.busy:
+            with contextlib.suppress(OSError):  # something is in it
+                for empty in made:
+                    empty.rmdir()
         if descriptor is not None:
             os.close(descriptor)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from toktk.cache import code_digest
 from toktk.corpus import Corpus
-from toktk.errors import FormatError, PluginError, ToktkError, TrainingError, did_you_mean
+from toktk.errors import FormatError, PluginError, ToktkError, TrainingError, did_you_mean, usage
 from toktk.loading.spec import parse_spec
 from toktk.metrics import METRICS
 from toktk.metrics.base import Metric
@@ -24,7 +24,7 @@ from toktk.sizes import size_label
 from toktk.trainers import DEFAULT_TRAINERS, TRAINERS
 from toktk.trainers.base import card_of, check_whole, versions_of
 from toktk.trainers.options import option_value, options_of
-from toktk.trainers.pair_scores import PAIR_SCORES
+from toktk.trainers.pair_scores import NEED_FLOOR, PAIR_SCORES
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,19 @@ class Measures:
     """What is to be measured.
 
     Attributes:
-        metrics: names known to `toktk.metrics.METRICS`; none means all that the text can carry. One
-            that is named and that the text cannot carry is an error.
+        metrics: names known to `toktk.metrics.METRICS`, for which the part before a bracket stands
+            where it is that of one alone; none means all that the text can carry. One that is named and
+            that the text cannot carry is an error.
         reference: the group that parity divides by.
     """
 
     metrics: tuple[str, ...] = ()
     reference: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.metrics:
+            whole = dict.fromkeys(_whole_name(name, METRICS.names()) for name in self.metrics)
+            object.__setattr__(self, "metrics", tuple(whole))
 
     @functools.cached_property
     def definitions(self) -> dict[str, Metric]:
@@ -54,6 +60,7 @@ class Measures:
     def _loaded(self) -> tuple[dict[str, Metric], dict[str, PluginError]]:
         return _load(METRICS, self.metrics or METRICS.names())
 
+    @usage()
     def check(self) -> None:
         """Raise a ToktkError for an unknown metric, or where all that were asked for are broken."""
         if not self.definitions:
@@ -272,6 +279,7 @@ class SweepPlan:
                     cut = replace(cut, normalizer=replace(cut.normalizer, form=self.normal_form))
                 yield Family(label, name, origin, build, cut, given, split_at)
 
+    @usage()
     def check(self) -> None:
         """Raise a ToktkError for what can be found wrong without reading text."""
         check_whole(self.sizes)
@@ -305,6 +313,17 @@ class SweepPlan:
                     "Found: names that differ in nothing that every file system tells apart.",
                     "Sweep them apart: give the second trainer or pretokenizer a run of its own.",
                 )
+
+    def remarks(self) -> list[str]:
+        """Return what is allowed and seldom meant, a sentence each."""
+        return [
+            f"{family.label}: without --min-frequency the pair score {family.given['score']} merges what "
+            "occurs once or twice; give one, such as --min-frequency 5."
+            for family in self.families
+            if family.given.get("score") in NEED_FLOOR
+            and family.given.get("min_frequency", 0) < 2
+            and family.inference == self.families[0].inference
+        ]
 
     def describe(self) -> dict[str, Any]:
         """Return what determines the results, corpora left out, JSON-able."""
@@ -368,6 +387,7 @@ class BenchPlan:
         """{label: spec}, in order; a spec that cannot be understood is its own label."""
         return {_label_of(spec): spec for spec in self.specs}
 
+    @usage()
     def check(self) -> None:
         """Raise a ToktkError for what can be found wrong without reading text."""
         if not self.specs:
@@ -387,6 +407,12 @@ class BenchPlan:
     def folder_name(self) -> str:
         """What the run directory is called unless the user names it, before a hash."""
         return f"bench-{file_name(self.corpus.name)[:60]}"
+
+
+def _whole_name(name: str, known: Iterable[str]) -> str:
+    """Return the only known name that is `name` and something in brackets, or `name`."""
+    whole = [each for each in known if each.partition("[")[0] == name]
+    return whole[0] if len(whole) == 1 else name
 
 
 def _load(

@@ -51,6 +51,8 @@ class Sweep:
         """
         plan = self.plan
         plan.check()
+        for remark in plan.remarks():
+            self.meter.remark(remark)
         if plan.evaluation is not None:
             remark_on(plan.measures.broken, self.meter)
         for role, corpus in (("training", plan.training), ("evaluation", plan.evaluation)):

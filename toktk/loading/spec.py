@@ -6,12 +6,16 @@ Only finding what ``hf:`` and ``tiktoken:`` name asks the network.
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from toktk.errors import FormatError, did_you_mean, in_a_line
+from toktk.corpus.hub import network_failures
+from toktk.errors import FormatError, as_usage, closest, in_a_line
 from toktk.formats.encodings import ENCODINGS
 from toktk.formats.files import FOLDER_FILES, file_of
 from toktk.formats.hf_folder import PAIRS, SETTINGS, WORD_PIECES, vocabulary_file
@@ -68,18 +72,22 @@ def parse_spec(text: str) -> Spec:
     if labeled and not _exists(text):
         label, text = labeled["label"], labeled["rest"]
         if trouble := trouble_with(label):
-            raise FormatError(
-                f"a tokenizer cannot be called {label!r}.",
-                f"Found: {trouble}.",
-                "Write LABEL=SPEC with a label such as mine, or SPEC alone.",
+            raise as_usage(
+                FormatError(
+                    f"a tokenizer cannot be called {label!r}.",
+                    f"Found: {trouble}.",
+                    "Write LABEL=SPEC with a label such as mine, or SPEC alone.",
+                )
             )
     kind, _, target = text.partition(":")
     if kind == "hf" and target:
         repository = _HF.fullmatch(target)
         if repository is None:
-            raise FormatError(
-                f"cannot understand {written!r}.",
-                "Write hf:<org>/<name>, then if needed /<subfolder> and @<revision>.",
+            raise as_usage(
+                FormatError(
+                    f"cannot understand {written!r}.",
+                    "Write hf:<org>/<name>, then if needed /<subfolder> and @<revision>.",
+                )
             )
         name, subfolder = repository["name"], repository["subfolder"].strip("/")
         own = "-".join([name.rpartition("/")[2], *filter(None, [subfolder.rpartition("/")[2]])])
@@ -91,7 +99,8 @@ def parse_spec(text: str) -> Spec:
         return Spec(text, label or tidied(target), "tiktoken", encoding)
     if kind == "spm" and target:
         if not _exists(target):
-            found = f"Found: no such file{_neighbor(target)}."
+            meant = _neighbor(target)
+            found = f"Found: no such file{f' (did you mean {meant}?)' if meant else ''}."
             raise FormatError(f"no SentencePiece model {written!r}.", found)
         return Spec(text, label or _default_label(Path(target)), "spm", target)
     if not _exists(text):
@@ -137,27 +146,34 @@ def _encoding_of(name: str) -> str | None:
 
 def _unknown(written: str, name: str) -> FormatError:
     """Return what to raise about a spec, as written, whose last part is `name`."""
-    encoding = _encoding_of(name)
-    guess = did_you_mean(name, ENCODINGS) or " (none)"
-    close = re.search(r"'(.+)'", guess)
-    use = f"tiktoken:{close[1] if close else 'cl100k_base'}, hf:<org>/<name>"
-    if encoding is not None:
-        guess, use = f" ({name!r} is the model's name)", f"tiktoken:{name}, which is {encoding}"
-    elif _REPOSITORY.fullmatch(name) and not Path(name).parent.is_dir():
-        use = f"hf:{name}, if that is what you mean; else {use}"
+    meant = _meant(name)
     return FormatError(
-        f"unknown tokenizer {written!r}.",
-        f"Tried: file{_neighbor(name) or ' (none)'}, tiktoken encodings{guess}.",
-        f"Use {use}, spm:<file.model>, or a "
-        "path to tokenizer.json, tekken.json, a .model, .tiktoken or .gguf, or a folder with one of them.",
+        f"unknown tokenizer {written!r}{f' (did you mean {meant}?)' if meant else ''}.",
+        f"Tried: file or folder (none there), encodings of tiktoken ({', '.join(ENCODINGS)}).",
+        "Give a tokenizer.json, a tekken.json, a .model, .tiktoken or .gguf file, a folder with one of them, "
+        "tiktoken:<encoding>, or hf:<org>/<name>.",
     )
 
 
+def _meant(name: str) -> str:
+    """Return what may have been meant by what is no tokenizer, quoted; or an empty string."""
+    import tiktoken
+
+    if (encoding := _encoding_of(name)) is not None:
+        return f"{f'tiktoken:{name}'!r}" + (f", which is {encoding}" if encoding != name else "")
+    if "/" in name or os.sep in name:
+        is_repository = _REPOSITORY.fullmatch(name) and not Path(name).parent.is_dir()
+        return repr(f"hf:{name}") if is_repository else _neighbor(name)
+    close = closest(name, ENCODINGS, tiktoken.model.MODEL_TO_ENCODING)
+    return repr(f"tiktoken:{close}") if close else _neighbor(name)
+
+
 def _neighbor(name: str) -> str:
-    """Return a suggestion of what is there instead of the path `name`, if its folder is."""
+    """Return what is there instead of the path `name`, quoted; or an empty string."""
     try:
         path = Path(name).expanduser()
-        return did_you_mean(path.name, [entry.name for entry in path.parent.iterdir()])
+        close = closest(path.name, [entry.name for entry in path.parent.iterdir()])
+        return repr(str(Path(name).with_name(close))) if close else ""
     except (OSError, ValueError, RuntimeError):
         return ""
 
@@ -170,33 +186,55 @@ def find_file(spec: Spec) -> Path:
     """
     if spec.source != "hf":
         return file_of(Path(spec.target).expanduser())
-    from huggingface_hub import errors, hf_hub_download
+    from huggingface_hub import constants, errors, hf_hub_download
 
     refusals = (errors.EntryNotFoundError, errors.HfHubHTTPError, errors.HFValidationError, OSError)
     before = f"{spec.subfolder}/" if spec.subfolder else ""
-    for name in FOLDER_FILES:
-        try:
-            file = Path(hf_hub_download(spec.target, before + name, revision=spec.revision))
+    elsewhere = (
+        f"Without a network: download {FOLDER_FILES[0]} (or {' or '.join(FOLDER_FILES[1:])}) "
+        f"of {spec.target} elsewhere, copy it here, and give its path."
+    )
+    get = functools.partial(hf_hub_download, spec.target, revision=spec.revision)
+    try:
+        answers = _hub_answers(spec, before + FOLDER_FILES[0])
+        get = functools.partial(get, local_files_only=not answers)
+        for name in FOLDER_FILES:
+            try:
+                file = Path(get(before + name))
+            except errors.LocalEntryNotFoundError:
+                raise
+            except errors.EntryNotFoundError as error:
+                missing = error
+                continue
             for other in _BESIDE.get(name, ()):
                 with contextlib.suppress(errors.EntryNotFoundError):  # or, offline, not there
-                    hf_hub_download(spec.target, before + other, revision=spec.revision)
+                    get(before + other)
             return file
-        except refusals as error:
-            missing = error
-            is_local = isinstance(error, errors.LocalEntryNotFoundError)
-            if isinstance(error, errors.EntryNotFoundError) and not is_local:
-                continue
-            raise _not_downloaded(
-                spec,
-                error,
-                "For a gated repository, accept its terms and log in (hf auth login).",
-                f"Without a network: download {FOLDER_FILES[0]} (or {' or '.join(FOLDER_FILES[1:])}) "
-                f"of {spec.target} elsewhere, copy it here, and give its path.",
+    except refusals as error:
+        if isinstance(error, errors.LocalEntryNotFoundError):
+            why = f"no connection to {constants.ENDPOINT}, and no copy of it on this machine"
+            raise FormatError(
+                f"cannot download {spec.text}.", f"Found: {why}.", elsewhere
             ) from error
+        gated = "For a gated repository, accept its terms and log in (hf auth login)."
+        raise _not_downloaded(spec, error, gated, elsewhere) from error
     raise FormatError(
         f"{spec.text} holds no tokenizer that toktk reads.",
         f"Looked for: {', '.join(FOLDER_FILES)}.",
     ) from missing
+
+
+def _hub_answers(spec: Spec, file: str) -> bool:
+    """Return whether the hub can be reached; asked once, where its library would try for half a minute."""
+    from huggingface_hub import errors, get_hf_file_metadata, hf_hub_url
+
+    try:
+        get_hf_file_metadata(hf_hub_url(spec.target, file, revision=spec.revision))
+    except errors.HfHubHTTPError:  # an answer: it has no such file, or shows it to nobody
+        return True
+    except network_failures():
+        return False
+    return True
 
 
 def find_encoding(spec: Spec) -> RankFile:
@@ -210,16 +248,20 @@ def find_encoding(spec: Spec) -> RankFile:
     try:
         encoding = tiktoken.get_encoding(spec.target)
     except (OSError, ValueError) as error:  # ValueError: what arrived has another hash
-        file = f"{spec.target}.tiktoken elsewhere, copy it here under that name"
+        how = f"{spec.target}.tiktoken elsewhere, copy it here under that name, and give its path"
         if spec.target == "gpt2":
-            file = "encoder.json and vocab.bpe elsewhere, copy both here"
-        advice = f"Without a network: download {file}, and give its path."
+            how = "encoder.json and vocab.bpe elsewhere, copy both here, and give their folder"
+        advice = f"Without a network: download {how}."
         raise _not_downloaded(spec, error, advice) from error
     ranks, special_tokens = encoding._mergeable_ranks, encoding._special_tokens
     return RankFile(Path(spec.target), encoding._pat_str, ranks, special_tokens)
 
 
 def _not_downloaded(spec: Spec, error: Exception, *advice: str) -> FormatError:
+    url = getattr(getattr(error, "request", None), "url", None)
+    if url and getattr(error, "response", None) is None:  # as errors of requests have them
+        found = f"Found: no connection to {urlsplit(url).hostname}."
+        return FormatError(f"cannot download {spec.text}.", found, *advice)
     text = in_a_line(error) or type(error).__name__
     found = f"Found: {text[:400]}{'…' if len(text) > 400 else ''}"
     return FormatError(f"cannot download {spec.text}.", found, *advice)

@@ -58,12 +58,10 @@ class Normalizer:
         forms, prefixes = get_args(Form), get_args(Prefix)
         if self.form not in (None, *forms):
             raise PatternError(
-                f"unknown normalization form {self.form!r}.", f"Known are: {', '.join(forms)}."
+                f"unknown normalization form {self.form!r}.", f"Known: {', '.join(forms)}."
             )
         if self.prefix not in prefixes:
-            raise PatternError(
-                f"unknown prefix {self.prefix!r}.", f"Known are: {', '.join(prefixes)}."
-            )
+            raise PatternError(f"unknown prefix {self.prefix!r}.", f"Known: {', '.join(prefixes)}.")
 
     @property
     def is_identity(self) -> bool:

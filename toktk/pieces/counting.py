@@ -52,7 +52,7 @@ def count_corpus(
         by_group: keep the counts of each group apart. Training needs no groups: without them the
             table is smaller, its one group is called ``text``, and totals of characters and words
             are left out (0).
-        progress: called with source bytes (hub: rows) as they are read.
+        progress: called with source bytes (of the hub: rows) as they are read.
     """
     (table,) = count_corpus_many(
         corpus, [pretokenizer], jobs=jobs, by_group=by_group, progress=progress

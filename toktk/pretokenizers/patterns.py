@@ -7,6 +7,7 @@ that Oniguruma (Hugging Face tokenizers) reads like the `regex` library and tikt
 from __future__ import annotations
 
 import hashlib
+from typing import NamedTuple
 
 from toktk.registry import Registry
 
@@ -47,6 +48,46 @@ PATTERNS: dict[str, str] = {
     # The whole document is one piece.
     "none": r"(?s:.+)",
 }
+
+
+class Cut(NamedTuple):
+    """What a pattern does, in words, and whose it is."""
+
+    of: str
+    words: str
+    digits: str
+    spaces: str
+    case: str
+
+
+_LAST = "the last of a run goes to the word"
+_IGNORED = "makes no difference"
+_WITH_SIGN = "letters, with one space or sign before"
+CUTS: dict[str, Cut] = {
+    "gpt2": Cut("GPT-2, GPT-3", "letters, with one space before", "any number, with one space before",
+                _LAST, "contractions in lower case alone"),
+    "cl100k": Cut("GPT-3.5, GPT-4", _WITH_SIGN, "up to three", _LAST, _IGNORED),
+    "o200k": Cut("GPT-4o, GPT-5", "letters, marks and contractions, with one space or sign before",
+                 "up to three", _LAST, "cut where a capital follows a small letter"),
+    "llama3": Cut("Llama 3", _WITH_SIGN, "up to three", _LAST, _IGNORED),
+    "qwen2": Cut("Qwen2, Qwen2.5, Qwen3", _WITH_SIGN, "each alone", _LAST, _IGNORED),
+    "whitespace": Cut("", "what is no white space, with one space before", "part of words", _LAST, _IGNORED),
+    "metaspace": Cut("SentencePiece", "what is no space, with one space before", "part of words",
+                     "each begins a piece", _IGNORED),
+    "spaces": Cut("", "what is no space, with all spaces before", "part of words",
+                  "a run begins a piece", _IGNORED),
+    "none": Cut("", "a document is one piece", "part of it", "part of it", _IGNORED),
+}  # fmt: skip
+
+OTHER_NAMES: dict[str, str] = {
+    "gpt-3": "gpt2", "r50k_base": "gpt2", "p50k_base": "gpt2",
+    "gpt-3.5-turbo": "cl100k", "gpt-4": "cl100k", "cl100k_base": "cl100k",
+    "gpt-4o": "o200k", "gpt-4.1": "o200k", "gpt-5": "o200k", "o200k_base": "o200k",
+    "gpt-oss": "o200k", "o200k_harmony": "o200k",
+    "llama-3.1": "llama3", "llama-3.2": "llama3", "qwen2.5": "qwen2", "qwen3": "qwen2",
+    "sentencepiece": "metaspace",
+}  # fmt: skip
+"""What is asked for where a pattern is meant: models, and encodings of tiktoken."""
 
 DEFAULT_PRETOKENIZER = "o200k"
 

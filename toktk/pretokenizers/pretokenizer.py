@@ -21,7 +21,14 @@ from toktk.errors import PatternError, clipped, did_you_mean
 from toktk.normalizers.normalizer import IDENTITY, Atoms, Normalizer, find_parts
 from toktk.pretokenizers import fallback, syntax
 from toktk.pretokenizers.automaton import compile_pattern
-from toktk.pretokenizers.patterns import PATTERNS, PRETOKENIZERS, name_of, text_hash
+from toktk.pretokenizers.patterns import (
+    CUTS,
+    OTHER_NAMES,
+    PATTERNS,
+    PRETOKENIZERS,
+    name_of,
+    text_hash,
+)
 from toktk.pretokenizers.transducer import Transducer, build
 from toktk.pretokenizers.unicode_tables import Library, needs_tables, release
 from toktk.registry import guarded
@@ -105,11 +112,11 @@ class Pretokenizer:
             return wanted
         if wanted in PATTERNS:
             return cls(wanted, PATTERNS[wanted], library=DEFAULT_LIBRARY)
-        if wanted not in PRETOKENIZERS.names():
+        if wanted not in (known := PRETOKENIZERS.names()):
             if not wanted or _NAME.fullmatch(wanted):
                 raise PatternError(
-                    f"unknown pretokenizer {wanted!r}{did_you_mean(wanted, PATTERNS)}.",
-                    f"Known are: {', '.join(PATTERNS)}.",
+                    f"unknown pretokenizer {wanted!r}{did_you_mean(wanted, known, OTHER_NAMES)}.",
+                    f"Known: {', '.join(map(_with_owner, known))}.",
                     "Or give a regular expression, such as ' ?\\S+|\\s+'.",
                 )
             return cls._spelled_out(wanted)
@@ -280,6 +287,11 @@ def pretokenizers_of(
     for pretokenizer in chosen:
         pretokenizer.compile()  # an error comes early
     return tuple(dict.fromkeys(chosen))
+
+
+def _with_owner(name: str) -> str:
+    owner = CUTS[name].of if name in CUTS else ""
+    return f"{name} ({owner})" if owner else name
 
 
 @functools.lru_cache(maxsize=32)

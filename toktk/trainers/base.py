@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int], None]
 
 MAX_COUNT = 2**63 - 1  # counts are int64
+LOWER_FLOOR = "lower --min-frequency, "
 
 
 @dataclass(frozen=True)
@@ -416,8 +417,8 @@ class BaseTrainer:
         """Return the models as tokenizers, called ``bpe-50k`` after the trainer and the size.
 
         A text that fills no size has no model and is refused. `why` follows on "the text gives
-        400", such as " before no pair occurs twice"; `advice` is what a user can do besides asking
-        for less, such as "lower min_frequency, ".
+        400", such as " before no pair is left to merge"; `advice` is what a user can do besides asking
+        for less, such as `LOWER_FLOOR`.
         """
         models, available, least = reached
         missing = [size for size in sizes if size not in models]

@@ -13,6 +13,7 @@ from toktk.models.bpe import BpeModel
 from toktk.pretokenizers.patterns import DEFAULT_PRETOKENIZER
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.trainers.base import (
+    LOWER_FLOOR,
     BaseTrainer,
     Card,
     Reached,
@@ -76,10 +77,10 @@ class BpeTrainer(BaseTrainer):
         sizes_from(sizes, least, f"{self._reserved} and 256 bytes")
         model = self._learn(data, max(sizes))
         models = {size: model.cut(size) for size in sizes if least <= size <= model.vocab_size}
-        why = f" before no pair occurs {max(self.min_frequency, 1)} times"
-        return self._finish(
-            Reached(models, model.vocab_size, least), data, sizes, why, "lower min_frequency, "
-        )
+        floor = f" that occurs {self.min_frequency} times" if self.min_frequency > 1 else ""
+        why = f" before no pair{floor} is left to merge"
+        advice = LOWER_FLOOR if self.min_frequency > 1 else ""
+        return self._finish(Reached(models, model.vocab_size, least), data, sizes, why, advice)
 
     def _learn(self, data: TrainingData, size: int) -> BpeModel:
         from toktk.trainers.merge_loop import MergeLoop, MergeTask

@@ -153,7 +153,7 @@ class HfUnigramTrainer(_HfTrainer):
         packages=_PACKAGES,
         notes=(
             "The library's pruning loss divides by the wrong number (tokenizers issues 1536, 2069): "
-            "frequent tokens seem dearer than they are.",
+            "frequent tokens seem costlier than they are.",
             "Seeds are weighted by distinct pieces, not by how often these occur.",
             "Scores differ in their last bits from run to run, and with them the order of ids.",
         ),
@@ -240,10 +240,10 @@ class HfWordPieceTrainer(_HfTrainer):
         packages=_PACKAGES,
         notes=(
             'The library trains BPE with the prefix "##", not WordPiece\'s score.',
-            "Its ids, and the choice among equally frequent pairs, depend on the order of a hash table: "
+            "Its ids, and the choice among equally frequent pairs, depend on hash order: "
             "each run gives another vocabulary.",
             'A piece that begins with "##" is taken for the inside of one, and decodes without it.',
-            "The time to encode a piece grows with the square of its length, or faster.",
+            "Encoding is quadratic in the length of a piece, or worse.",
             _WRAPS,
         ),
     )

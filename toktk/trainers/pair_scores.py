@@ -32,7 +32,7 @@ def count(pair_count: Int64, *_: Int64) -> Float64:
 
 
 def ratio(pair_count: Int64, left_count: Int64, right_count: Int64, *_: Int64) -> Float64:
-    """Count over the product of both symbols' counts: WordPiece. Needs a min_frequency.
+    """Count over the product of both symbols' counts: WordPiece. Needs a --min-frequency.
 
     This is the formula commonly published for WordPiece; Schuster & Nakajima (2012) themselves ask
     for the merge that raises the likelihood most. Two symbols that occur once, together, have the
@@ -57,6 +57,10 @@ PAIR_SCORES = Registry(
     "toktk.pair_scores",
     {"count": count, "ratio": ratio, "count*length": count_times_length},
 )
+
+
+NEED_FLOOR = ("ratio",)
+"""Scores that are useless without a `min_frequency`."""
 
 
 def scores_of(score: PairScore, name: str, features: Int64) -> Float64:

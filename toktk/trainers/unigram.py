@@ -17,6 +17,7 @@ from toktk.models.unigram import UnigramModel
 from toktk.pretokenizers.patterns import DEFAULT_PRETOKENIZER
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.trainers.base import (
+    LOWER_FLOOR,
     BaseTrainer,
     Card,
     Reached,
@@ -156,7 +157,8 @@ class UnigramTrainer(BaseTrainer):
         )
         models, available = self._path(characters, required, remaining, data)
         reached = Reached(models, available, least)
-        return self._finish(reached, data, sizes, advice="lower min_frequency, ")
+        advice = LOWER_FLOOR if self.min_frequency > 1 else ""
+        return self._finish(reached, data, sizes, advice=advice)
 
     def _frequent(self, characters: Characters) -> Bool:
         """Return bool[C]: the most frequent characters, which make up `character_coverage` of the text."""
