@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 _JOINER, _NON_JOINER, _EMOJI_STYLE, _KEYCAP = "\u200d", "\u200c", "\ufe0f", "\u20e3"
@@ -51,6 +52,12 @@ def visible(text: str) -> str:
         shown.append(char if stays else escape(char))
         before = char if stays else ""
     return "".join(shown)
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """Return names in a line, as `visible_name` shows them: the first ones, and how many more there are."""
+    shown = ", ".join(map(visible_name, names[:most]))
+    return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown
 
 
 def visible_name(name: str) -> str:
