@@ -54,10 +54,11 @@ def visible(text: str) -> str:
     return "".join(shown)
 
 
-def listed(names: Sequence[str], most: int = 8) -> str:
-    """Return names in a line, as `visible_name` shows them: the first ones, and how many more there are."""
-    shown = ", ".join(map(visible_name, names[:most]))
-    return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown
+def listed(names: Sequence[str], n: int | None = None) -> str:
+    """Return the first of `n` names in a line, as `visible_name` shows them, and how many more there are."""
+    shown = names[:8]
+    more = (len(names) if n is None else n) - len(shown)
+    return ", ".join(map(visible_name, shown)) + (f" and {more:,} more" if more else "")
 
 
 def visible_name(name: str) -> str:
