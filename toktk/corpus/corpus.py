@@ -167,7 +167,12 @@ class Corpus:
         )
 
     def hash_contents(self) -> str:
-        """Return the `fingerprint`; the first call reads every file once."""
+        """Return the `fingerprint`; the first call reads every file once, and draws what is a sample."""
+        for part in self._parts:
+            if isinstance(part, Corpus):
+                part.hash_contents()
+        if isinstance(self._selection, Limit):
+            _ = self._selection.drawn
         return self.fingerprint
 
     def batches(self, progress: Progress | None = None) -> Iterator[pa.RecordBatch]:
@@ -258,7 +263,7 @@ class Corpus:
             raise CorpusError(
                 f"cannot limit {self.name} to {documents} documents.", "Give 1 or more."
             )
-        return Corpus(self.name, [self], Limit(documents, seed))
+        return Corpus(self.name, [self], Limit(self.batches, documents, seed))
 
     def balanced(self, temperature: float) -> Corpus:
         """Return the corpus with the share of each group raised to the power of 1 / `temperature`.

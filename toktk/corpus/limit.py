@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from toktk.corpus.units import GroupNumbers, filtered, units
 _ENOUGH = 1 << 16  # rows to gather before those that cannot be chosen are dropped
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Limit:
     """At most `documents` units, as many of each group; of each those of smallest seeded hash.
 
@@ -22,19 +23,19 @@ class Limit:
     group. What a small group lacks is taken from the larger ones.
     """
 
+    read: Callable[[], Iterator[pa.RecordBatch]]
     documents: int
     seed: int = 0
 
     def __str__(self) -> str:
         return f"a sample of {self.documents} from all groups alike, seed {self.seed}"
 
-    def start(
-        self, read: Callable[[], Iterator[pa.RecordBatch]]
-    ) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
-        """Begin a pass; all documents are read once before, to find the threshold of each group."""
+    @functools.cached_property
+    def drawn(self) -> tuple[GroupNumbers, np.ndarray, Int64]:
+        """The largest hash taken of each group, and how many rows have it; the first call reads all."""
         strata = GroupNumbers()
         chosen = _Smallest(self.documents)
-        for batch in read():
+        for batch in self.read():
             numbers, hashes, aligned = self._rows(batch, strata)
             first = np.ones(numbers.size, np.bool_)
             if aligned.any():  # the first row of each id in this batch stands for it
@@ -43,7 +44,12 @@ class Limit:
                 first[rows[np.unique(hashes[rows], return_index=True)[1]]] = True
             chosen.add(numbers[first], hashes[first])
         chosen.settle()
-        thresholds, left = chosen.thresholds(len(strata) + 1)
+        return strata, *chosen.thresholds(len(strata) + 1)
+
+    def start(self, read: object) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+        """Begin a pass."""
+        strata, thresholds, at_threshold = self.drawn
+        left = at_threshold.copy()
 
         def select(batch: pa.RecordBatch) -> pa.RecordBatch:
             numbers, hashes, aligned = self._rows(batch, strata)
