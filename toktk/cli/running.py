@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toktk.cli.output import emit_rows, show
 from toktk.cli.streams import say
-from toktk.lab.meter import Watcher, costs_line
+from toktk.lab.meter import Meter, Watcher, costs_line
 from toktk.sizes import bytes_label
 from toktk.visible import visible
 
@@ -49,6 +50,18 @@ class RunOptions:
         self.close(run)
         if sweep.plan.must_write:
             run.refuse_unwritten()
+
+    def watch_downloads(self) -> None:
+        """Show a progress bar for each corpus that is downloaded from now on, unless quiet."""
+        from toktk.corpus import remote
+
+        @contextlib.contextmanager
+        def bar(address: str, total: int | None) -> Iterator[Callable[[int], None]]:
+            bars = ProgressBars(self.quiet)
+            with bars, Meter(bars).step("download", address, total, "bytes") as advance:
+                yield advance
+
+        remote.watched = bar
 
     def carry_out(self, experiment: Sweep | Bench) -> Run:
         """Carry out an experiment, with progress bars unless quiet."""

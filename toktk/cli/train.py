@@ -64,6 +64,7 @@ def command(
             "Use toktk sweep to train with several.",
         )
     plan |= {"trainers": (trainer,), "pretokenizers": pretokenizers, "must_write": True}
+    options.watch_downloads()
     corpus = load_corpus(specs, reader)
     if temperature is not None:
         corpus = corpus.balanced(temperature)
