@@ -43,7 +43,7 @@ def test_a_sweep_shows_tables_and_writes_a_run(corpus: list[str], tmp_path: Path
     assert max(map(len, lines)) <= 100
     assert not any(line != line.rstrip() for line in lines)
     assert "\x1b" not in result.stdout
-    assert lines[0] == "bpe · o200k  on four.jsonl (test) (32 documents, 4 groups)"
+    assert lines[0] == "bpe · o200k  on four.jsonl (test) (40 documents, 4 groups)"
     for size in SIZES.split(","):
         assert re.search(rf"^ *{size} +\d\.\d\d\d ", result.stdout, re.M)
     for language in ("de", "en", "ja", "ru"):

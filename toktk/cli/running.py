@@ -165,7 +165,10 @@ class ProgressBars(Watcher):
             return
         task, unit = self._open[-1]
         if self._compiles:
-            self._progress.update(task, amount="compiling (once)", refresh=True)
+            from toktk.kernels import MACHINE_CODE
+
+            amount = "compiling (once)" if MACHINE_CODE.is_kept else "compiling"
+            self._progress.update(task, amount=amount, refresh=True)
             return
         state = self._progress.tasks[self._progress.task_ids.index(task)]
         if not state.completed:

@@ -126,8 +126,8 @@ class Sides:
         ).summed()
         names = np.array(groups.names, object)
         by_hash = self._by_hash(found_units.keys)
-        held = _held(found_units, names, by_hash, self._order(found_units.keys), self.test,
-                     alone=bool(found.all()))  # fmt: skip
+        order, alone = self._order(found_units.keys), bool(found.all())
+        held = _held(found_units, names, by_hash, order, self.test, alone)
         on_test = np.bincount(found_units.groups[held], minlength=names.size) > 0
         on_train = np.bincount(found_units.groups[~held], minlength=names.size) > 0
         return Survey(
