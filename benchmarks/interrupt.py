@@ -47,7 +47,7 @@ _BENCH = "bench {run}/tokenizers/bpe-4k {run}/tokenizers/unigram-4k -c {text} -o
 PHASES = [
     Phase("start", "ls metrics", "click.core", imports=True),
     Phase("start of numba", _SWEEP, "numba.core.types", imports=True),
-    Phase("compiling", _SWEEP, "compiling kernels", cold=True),
+    Phase("compiling", _SWEEP, "compiling (once)", cold=True),
     *[Phase(f"compiling, {s:g} s", _SWEEP, "count text", s, cold=True) for s in (0, 1, 3, 10)],
     Phase("fingerprint", _SWEEP, "fingerprint"),
     Phase("count", _SWEEP, "count text"),

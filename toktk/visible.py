@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 _JOINER, _NON_JOINER, _EMOJI_STYLE, _KEYCAP = "\u200d", "\u200c", "\ufe0f", "\u20e3"
@@ -51,6 +52,13 @@ def visible(text: str) -> str:
         shown.append(char if stays else escape(char))
         before = char if stays else ""
     return "".join(shown)
+
+
+def listed(names: Sequence[str], n: int | None = None) -> str:
+    """Return the first of `n` names in a line, as `visible_name` shows them, and how many more there are."""
+    shown = names[:8]
+    more = (len(names) if n is None else n) - len(shown)
+    return ", ".join(map(visible_name, shown)) + (f" and {more:,} more" if more else "")
 
 
 def visible_name(name: str) -> str:

@@ -145,6 +145,10 @@ def test_timings_are_shown_kept_and_not_taken_twice(
         (label, {"jobs": 2, "seed": 0, "growth": False}) for label in ("bpe-300", "bpe-400")
     ]
     assert "throughput, 2 threads" in first.stdout
+    too_little = (
+        r"no speed of four\.jsonl: too little text to time: 0\.\d MB .*; 1\.4 MB are needed\."
+    )
+    assert len(re.findall(too_little, first.stderr)) == 1
     assert "123 [120–125]" in first.stdout
     assert "bpe-300, toktk: too little text" in first.stdout
     again = good(*files, *corpus, "--throughput", "--threads", 2, "-o", "run")

@@ -67,6 +67,28 @@ def rows(spec, **options):
     ]
 
 
+def test_a_download_is_watched(server, memory, monkeypatch):
+    server.headers_sent["ETag"] = "1"
+    server.files["/long.txt"] = b"line\n" * 500_000
+    memory.pipe("/texts/a.txt", b"a\n")
+    seen = []
+
+    @contextlib.contextmanager
+    def watch(address, total):
+        steps = []
+        yield steps.append
+        seen.append((address, total, sum(steps), len(steps) > 1))
+
+    monkeypatch.setattr("toktk.corpus.remote.watched", watch)
+    for _ in range(2):  # downloaded, then kept
+        load_corpus(f"{server.address}/long.txt")
+        load_corpus("memory://texts/a.txt")
+    assert seen == [
+        (f"{server.address}/long.txt", 2_500_000, 2_500_000, True),
+        ("memory:///texts/a.txt", 2, 2, False),
+    ]
+
+
 def test_a_file_over_http(server):
     server.files["/data/news.jsonl.gz"] = gzip.compress(b'{"text": "a"}\n{"text": "b"}\n')
     server.files["/data/news.csv?key=secret"] = b"body\nc\n"

@@ -99,7 +99,7 @@ def test_training_and_evaluation_share_no_code(monkeypatch):
 
 def test_a_limit_keeps_parallel_text_parallel():
     groups, ids = columns(load_corpus("starter:parallel", ReaderOptions(limit=3)), 1, 2)
-    assert set(ids) == {"1", "2", "3"}
+    assert len(set(ids)) == 3
     assert len(ids) == 3 * len(set(groups))
 
 

@@ -21,7 +21,7 @@ from toktk.lab import counted
 from toktk.lab import measure as module
 from toktk.lab.bench import Bench
 from toktk.lab.measure import NO_PIECES, Outcome
-from toktk.lab.meter import Meter
+from toktk.lab.meter import Meter, Watcher
 from toktk.lab.plan import BenchPlan, Measures, SweepPlan
 from toktk.lab.sweep import Sweep
 from toktk.loading.load import Loaded, load
@@ -412,3 +412,38 @@ def test_records_say_what_they_depend_on(plan: BenchPlan) -> None:
     assert Bench(plan).prepare() == signature
     fewer = dataclasses.replace(plan, specs=plan.specs[:2])
     assert Bench(fewer).prepare() != signature
+
+
+class Remarks(Watcher):
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def remark(self, text: str) -> None:
+        self.texts.append(text)
+
+
+def test_figures_of_few_documents_are_said_to_be_rough(tmp_path: Path, specs: list[str]) -> None:
+    tmp_path /= "texts"
+    tmp_path.mkdir()
+    (tmp_path / "de.txt").write_text("Zeile\n" * 99)
+    (tmp_path / "en.txt").write_text("line\n" * 100)
+    (tmp_path / "fr.txt").write_text("ligne\n" * 7)
+    one = tmp_path.parent / "one.md"
+    one.write_text("a text\n")
+    said = {
+        tmp_path: f"{tmp_path.name}: figures of fewer than 100 documents are rough: fr (7), de (99).",
+        one: "one.md is one document: its figures are of that one alone.",
+        tmp_path / "en.txt": "",
+    }
+    for path, line in said.items():
+        options = ReaderOptions(sample_by="document" if path == one else None)
+        for _ in range(2):  # computed, then stored
+            watcher = Remarks()
+            plan = BenchPlan((specs[0],), load_corpus(path, options))
+            bench = Bench(plan, Meter(watcher))
+            bench.prepare()
+            outcome = bench.run()
+            assert [text for text in watcher.texts if "document" in text] == [line] * bool(line)
+            about = outcome.described["evaluation"]
+            assert about.get("remarks", []) == [line] * bool(line)
+            assert about["documents"] == {tmp_path: 206, one: 1}.get(path, 100)

@@ -256,7 +256,7 @@ def test_a_home_that_cannot_be_written_does_not_stop_the_run(
     remarks: list[str] = []
     meter.watcher.remark = remarks.append  # type: ignore[method-assign]
     assert sweep(plan, meter).results == expected.results
-    assert ["not kept" in remark for remark in remarks] == [True, False]
+    assert sum("not kept" in remark for remark in remarks) == 1
 
 
 def test_unrelated_vocabularies_are_stored_and_come_back(tmp_path: Path) -> None:

@@ -133,6 +133,10 @@ def test_the_costs_of_a_step_are_added_up() -> None:
     ]
     expected = "count 1.5 s 7.0 MB · train reused · measure 0.2 s"
     assert costs_line([cost.describe() for cost in costs]) == expected
+    costs += [Cost("train", "unigram", 2.0, 2.0, 9_000_000), Cost("train", "x-bpe", 0.5, 0.5, None)]
+    assert "· train 2.5 s 9.0 MB (bpe reused, unigram 2.0 s, x-bpe 0.5 s) ·" in costs_line(
+        [cost.describe() for cost in costs]
+    )
 
 
 def test_bars_nest_and_quiet_is_quiet(capsys) -> None:

@@ -157,7 +157,7 @@ def run_options(output: str) -> Decorator:
             type=click.IntRange(min=0, max=2**31 - 1),
             default=0,
             show_default=True,
-            help="Seed of whatever is random.",
+            help="Seed of whatever is random: the sample of --limit, trainers, the text to time on.",
         ),
         click.option(
             "--jobs",
@@ -227,7 +227,8 @@ def corpus_options(default: str, what: str) -> Decorator:
             click.option(
                 "--limit",
                 type=click.IntRange(min=1),
-                help="Documents of each corpus, at most: the first, or with --seed a random sample.",
+                help="Documents of each corpus, at most: a random sample by --seed, as many from every group "
+                "(and of each group from all of its files) as it has.",
             ),
             click.option(
                 "--errors",
@@ -263,11 +264,7 @@ temperature_option = click.option(
 def _reader_options(**values: Any) -> ReaderOptions:
     from toktk.corpus import ReaderOptions
 
-    # A seed makes a limit a sample only where it was given: 0 by default means the first documents.
-    ctx = click.get_current_context()
-    if ctx.get_parameter_source("seed") is not click.core.ParameterSource.DEFAULT:
-        values["seed"] = ctx.params["seed"]
-    return ReaderOptions(**values)
+    return ReaderOptions(**values, seed=click.get_current_context().params["seed"])
 
 
 pretokenizer_options = gathered(

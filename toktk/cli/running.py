@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toktk.cli.output import emit_rows, show
 from toktk.cli.streams import say
-from toktk.lab.meter import Watcher, costs_line
+from toktk.lab.meter import Meter, Watcher, costs_line
 from toktk.sizes import bytes_label
 from toktk.visible import visible
 
@@ -48,6 +50,18 @@ class RunOptions:
         self.close(run)
         if sweep.plan.must_write:
             run.refuse_unwritten()
+
+    def watch_downloads(self) -> None:
+        """Show a progress bar for each corpus that is downloaded from now on, unless quiet."""
+        from toktk.corpus import remote
+
+        @contextlib.contextmanager
+        def bar(address: str, total: int | None) -> Iterator[Callable[[int], None]]:
+            bars = ProgressBars(self.quiet)
+            with bars, Meter(bars).step("download", address, total, "bytes") as advance:
+                yield advance
+
+        remote.watched = bar
 
     def carry_out(self, experiment: Sweep | Bench) -> Run:
         """Carry out an experiment, with progress bars unless quiet."""
@@ -116,6 +130,8 @@ class ProgressBars(Watcher):
             disable=quiet or not on_screen,
         )
         self._open: list[tuple[TaskID, str]] = []
+        self._compiles = False
+        self._lock = threading.RLock()  # any thread may compile
 
     def __enter__(self) -> ProgressBars:
         with contextlib.suppress(RuntimeError):  # no thread is left to draw the bars
@@ -134,19 +150,39 @@ class ProgressBars(Watcher):
 
     def advance(self, amount: int) -> None:
         """Move the innermost bar."""
+        self._progress.advance(self._open[-1][0], amount)
+        self._write_amount()
+
+    def compiling(self, active: bool) -> None:
+        """Say in the innermost bar that kernels are compiled, in place of what is done."""
+        with self._lock:
+            self._compiles, before = active, self._compiles
+            if active != before:
+                self._write_amount()
+
+    def _write_amount(self) -> None:
+        if self._progress.disable or not self._open:
+            return
         task, unit = self._open[-1]
-        self._progress.advance(task, amount)
-        if self._progress.disable:
+        if self._compiles:
+            from toktk.kernels import MACHINE_CODE
+
+            amount = "compiling (once)" if MACHINE_CODE.is_kept else "compiling"
+            self._progress.update(task, amount=amount, refresh=True)
             return
         state = self._progress.tasks[self._progress.task_ids.index(task)]
+        if not state.completed:
+            self._progress.update(task, amount="")
+            return
         label = bytes_label if unit == "bytes" else "{:,.0f}".format
         done = " of ".join(label(n) for n in (state.completed, state.total) if n is not None)
         self._progress.update(task, amount=done if unit == "bytes" else f"{done} {unit}")
 
     def end(self) -> None:
         """Take the innermost bar away."""
-        task, _ = self._open.pop()
-        self._progress.remove_task(task)
+        with self._lock:
+            task, _ = self._open.pop()
+            self._progress.remove_task(task)
         if self._open:
             self._progress.update(self._open[-1][0], visible=True)
 

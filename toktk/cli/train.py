@@ -68,6 +68,7 @@ def command(
             )
         )
     plan |= {"trainers": (trainer,), "pretokenizers": pretokenizers, "must_write": True}
+    options.watch_downloads()
     corpus = load_corpus(specs, reader)
     if temperature is not None:
         corpus = corpus.balanced(temperature)

@@ -1,7 +1,7 @@
 """Blocks of long documents, so that a text of few documents can be held out in part.
 
 A split asks each document for its side. Of a book in one file that would hold out all or nothing. So in a
-corpus of fewer than `FEW` documents, long ones are cut at line ends first. Where, a hash of the line at hand
+group of fewer than `FEW` documents, long ones are cut at line ends first. Where, a hash of the line at hand
 decides: what is written elsewhere in the document moves no other block, and equal blocks are on one side.
 """
 
@@ -16,7 +16,7 @@ from toktk.arrow import pa
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, make_batch, spans, strings
 
 FEW = 20
-"""A corpus of fewer documents is held out by blocks."""
+"""A group of fewer documents is held out by blocks."""
 
 BLOCK_BYTES = 2048
 """What a block holds on average, if lines are shorter by far; the last line of one is never cut."""
@@ -35,13 +35,13 @@ def long_documents(batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
     return (lengths > LONG_BYTES) & ~arrow.is_valid(batch.column(ALIGN))
 
 
-def in_blocks(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the rows of a batch with long documents cut into blocks; aligned text stays whole."""
+def in_blocks(batch: pa.RecordBatch, cut: npt.NDArray[np.bool_]) -> pa.RecordBatch:
+    """Return the rows of a batch, those for which `cut`, bool[n], is set cut into blocks."""
     data, offsets = spans(batch.column(TEXT))
     offsets = offsets[: batch.num_rows + 1]
     cuts = [offsets]
     blocks = np.ones(batch.num_rows, np.int64)
-    for row in np.flatnonzero(long_documents(batch)):
+    for row in np.flatnonzero(cut):
         start, end = offsets[row : row + 2]
         inner = start + _cuts(data[start:end])
         cuts.append(inner)

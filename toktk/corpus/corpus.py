@@ -4,148 +4,23 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
-from toktk import arrow
 from toktk.arrow import pa
-from toktk.corpus.batch import ALIGN, TEXT, group_names, slices, spans
-from toktk.corpus.blocks import FEW, in_blocks, long_documents
+from toktk.corpus.batch import group_names, slices
+from toktk.corpus.blocks import FEW
+from toktk.corpus.limit import Limit
 from toktk.corpus.memory import Texts
 from toktk.corpus.mixture import Balanced, Named, Shares, Times
 from toktk.corpus.options import Progress, Source
+from toktk.corpus.split import Sides, Split, Strand
 from toktk.corpus.utf8 import whole_name
 from toktk.errors import CorpusError
+from toktk.visible import listed
 
 HELD_OUT = 0.1
-"""The share of documents that is held out for evaluation, unless another is asked for."""
-
-Pass = Callable[[], "Iterator[pa.RecordBatch]"]
-Select = Callable[["pa.RecordBatch"], "pa.RecordBatch | None"]
-"""Keeps some of each batch of one pass; returns None once nothing can follow."""
-
-
-def units(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``(keys, aligned)``: each row's uint64 key, and whether it has an alignment id.
-
-    The key is a hash of the alignment id, else of the text: rows with equal keys belong together.
-    """
-    from toktk.kernels.hash import hash_spans
-
-    align = batch.column(ALIGN)
-    aligned = arrow.is_valid(align)
-    if not aligned.any():
-        return hash_spans(*spans(batch.column(TEXT))), aligned
-    keys = hash_spans(*spans(align.fill_null("").cast(pa.large_string())))
-    if not aligned.all():
-        keys = np.where(aligned, keys, hash_spans(*spans(batch.column(TEXT))))
-    return keys, aligned
-
-
-def _filter(batch: pa.RecordBatch, keep: np.ndarray) -> pa.RecordBatch:
-    return batch if keep.all() else batch.filter(arrow.from_numpy(keep))
-
-
-@dataclass(frozen=True)
-class Split:
-    """The train or the test side of a split by hash; `salt` tells nested splits apart."""
-
-    test: float
-    side: str
-    salt: int = 1
-
-    def __str__(self) -> str:
-        nested = "" if self.salt == 1 else f", level {self.salt}"
-        return f"{self.side} side of a {self.test:g} split{nested}"
-
-    def start(self, read: Pass) -> Select:
-        """Begin a pass."""
-        from toktk.kernels.hash import mix
-
-        threshold = np.uint64(min(int(self.test * 2.0**64), 2**64 - 1))
-
-        def select(batch: pa.RecordBatch) -> pa.RecordBatch:
-            test = mix(units(batch)[0], self.salt) < threshold
-            return _filter(batch, test if self.side == "test" else ~test)
-
-        return select
-
-
-@dataclass(frozen=True)
-class Limit:
-    """At most `documents` units: the first, or with a seed those of smallest seeded hash.
-
-    A unit is an alignment id, with all its rows, or a row that has none.
-    """
-
-    documents: int
-    seed: int | None = None
-
-    def __str__(self) -> str:
-        if self.seed is None:
-            return f"the first {self.documents}"
-        return f"a sample of {self.documents}, seed {self.seed}"
-
-    def start(self, read: Pass) -> Select:
-        """Begin a pass; a sample first reads all documents once, to find the threshold."""
-        return self._first() if self.seed is None else self._sample(read, self.seed)
-
-    def _first(self) -> Select:
-        taken = np.empty(0, np.uint64)  # the hashes of alignment ids
-        left = self.documents
-
-        def select(batch: pa.RecordBatch) -> pa.RecordBatch | None:
-            nonlocal taken, left
-            if left == 0 and not taken.size:
-                return None
-            keys, aligned = units(batch)
-            # A unit is new at a row without id, and at the first row of an id not seen before.
-            new = ~aligned
-            rows = np.flatnonzero(aligned)
-            rows = rows[~np.isin(keys[rows], taken)]
-            _, first = np.unique(keys[rows], return_index=True)
-            new[rows[first]] = True
-            new &= np.cumsum(new) <= left
-            left -= int(new.sum())
-            taken = np.union1d(taken, keys[new & aligned])
-            return _filter(batch, np.where(aligned, np.isin(keys, taken), new))
-
-        return select
-
-    def _sample(self, read: Pass, seed: int) -> Select:
-        from toktk.kernels.hash import mix
-
-        # Salts of splits are small and positive: keep clear of them, or a split of a sample
-        # would ask which documents have a small hash of those that have.
-        salt = (seed << 32) + (1 << 31)
-        ids = np.empty(0, np.uint64)  # the smallest hashes so far, of alignment ids and of rows
-        rows = np.empty(0, np.uint64)
-        for batch in read():
-            keys, aligned = units(batch)
-            hashes = mix(keys, salt)
-            ids = np.union1d(ids, hashes[aligned])[: self.documents]
-            rows = np.sort(np.concatenate([rows, hashes[~aligned]]))[: self.documents]
-        chosen = np.sort(np.concatenate([ids, rows]))[: self.documents]
-        if chosen.size < self.documents:
-            return lambda batch: batch
-        threshold = chosen[-1]
-        # Equal texts have equal hashes: at the threshold, only as many rows as still fit.
-        ties = int((chosen == threshold).sum()) - int((ids == threshold).sum())
-
-        def select(batch: pa.RecordBatch) -> pa.RecordBatch:
-            nonlocal ties
-            keys, aligned = units(batch)
-            hashes = mix(keys, salt)
-            at = (hashes == threshold) & ~aligned
-            at &= np.cumsum(at) <= ties
-            ties -= int(at.sum())
-            return _filter(batch, (hashes < threshold) | at | (aligned & (hashes == threshold)))
-
-        return select
-
+"""The share of each group's bytes that is held out for evaluation, unless another is asked for."""
 
 Selection = Split | Limit | Named | Times | Balanced
 """A choice of documents; ``str()`` says which, and enters the fingerprint."""
@@ -238,13 +113,26 @@ class Corpus:
         remarks = [*self._remarks]
         if isinstance(self._selection, (Times, Balanced)):
             remarks.append(f"{self.name}: {self._selection}.")
-        if self.by_blocks:
-            names = ", ".join(part.name for part in self._parts if isinstance(part, Corpus))
-            remarks.append(
-                f"{names} has fewer than {FEW} documents: the long ones are cut at line ends, "
-                "and blocks of about 2 kB are held out."
-            )
+        if isinstance(self._selection, Split):
+            remarks += self._split_remarks(self._selection.sides)
         return remarks + [remark for part in self._parts for remark in part.remarks]
+
+    def _split_remarks(self, sides: Sides) -> list[str]:
+        """Say what a reader of figures of the sides should know; the same of both."""
+        text = self._parts[0].name if isinstance(self._parts[0], Corpus) else self.name
+        survey = sides.survey
+        remarks = []
+        if survey.cut:
+            remarks.append(
+                f"{text}: {listed(sorted(survey.cut))}, fewer than {FEW} documents: the long ones are cut "
+                "at line ends, and blocks of about 2 kB are held out."
+            )
+        for names, side in ((survey.train_only, "training"), (survey.test_only, "measured")):
+            if names:
+                remarks.append(
+                    f"{text}: only on the {side} side, for want of documents: {listed(names)}."
+                )
+        return remarks
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -254,34 +142,39 @@ class Corpus:
         digest = hashlib.sha256()
         for part in self._parts:
             digest.update(part.fingerprint.encode())
-        digest.update(self._selected.encode())
+        digest.update(str(self._selection or "").encode())
         return digest.hexdigest()
 
     @property
-    def _selected(self) -> str:
-        return f"{self._selection or ''}{', by blocks' if self.by_blocks else ''}"
+    def one_group(self) -> bool:
+        """Whether every document is known to be in one group, before any is read."""
+        return isinstance(self._selection, Named)
+
+    def _strands(self) -> Iterator[Strand]:
+        if self._selection is not None:
+            yield Strand(self.batches(), self.one_group)
+            return
+        for part in self._parts:
+            if isinstance(part, Corpus):
+                yield from part._strands()
+            else:
+                yield Strand(part.batches(lambda _: None), part.one_group)
 
     @property
-    def by_blocks(self) -> bool:
-        """Whether this is a side of a corpus of few documents, whose long ones are cut: see `in_blocks`."""
-        if not isinstance(self._selection, Split):
-            return False
-        return any(part._few_long_documents for part in self._parts if isinstance(part, Corpus))
-
-    @functools.cached_property
-    def _few_long_documents(self) -> bool:
-        if self.unit == "rows":
-            return False  # a dataset of the hub has many, and is not opened for this
-        documents, some_long = 0, False
-        for batch in self.batches():
-            documents += batch.num_rows
-            if documents >= FEW:
-                return False
-            some_long |= bool(long_documents(batch).any())
-        return some_long
+    def _endless(self) -> bool:
+        """Whether it is a stream that would have to be read whole to know its groups."""
+        return any(
+            source.unit == "rows" and source.size is None and not source.one_group
+            for source in self.sources
+        )
 
     def hash_contents(self) -> str:
-        """Return the `fingerprint`; the first call reads every file once."""
+        """Return the `fingerprint`; the first call reads every file once, and draws what is a sample."""
+        for part in self._parts:
+            if isinstance(part, Corpus):
+                part.hash_contents()
+        if isinstance(self._selection, Limit):
+            _ = self._selection.drawn
         return self.fingerprint
 
     def batches(self, progress: Progress | None = None) -> Iterator[pa.RecordBatch]:
@@ -309,18 +202,16 @@ class Corpus:
 
         select = self._selection.start(self._all) if self._selection else None
         batches = self._all(count)
-        if self.by_blocks:
-            batches = (part for batch in batches for part in slices(in_blocks(batch)))
+        if isinstance(self._selection, Split) and self._selection.sides.survey.cut:
+            cut = self._selection.sides.in_blocks
+            batches = (part for batch in batches for part in slices(cut(batch)))
         for batch in batches:
             selected = batch if select is None else select(batch)
-            if selected is None:
-                break
             if selected.num_rows:
                 documents += selected.num_rows
                 groups.update(group_names(selected))
                 yield selected
         self.groups = tuple(sorted(groups))
-        # A limit stops early; to whoever watches, the rest is consumed too.
         if self.size is not None:
             count(self.size - done)
         if not documents:
@@ -345,11 +236,13 @@ class Corpus:
 
         A hash of the document's text decides its side, so equal texts fall on the same side. For
         parallel text a hash of the alignment id does, so all translations of a line stay together.
-        Of fewer than 20 documents, the long ones are cut into blocks first, which a hash decides on:
-        see `toktk.corpus.blocks`. A side that turns out empty says so when it is iterated.
+        In a group of fewer than 10,000 documents whose held-out bytes would be far from the share, those
+        of smallest hash are held out until they are near it; of fewer than 20 documents, the long ones
+        are cut into blocks first: see `toktk.corpus.split` and `toktk.corpus.blocks`. A side that
+        turns out empty says so when it is iterated.
 
         Args:
-            test: the share of documents expected on the test side, between 0 and 1.
+            test: the share of the bytes of each group that is to be on the test side, between 0 and 1.
         """
         if not 0 < test < 1:
             raise CorpusError(
@@ -357,24 +250,25 @@ class Corpus:
                 f"Found: {test}.",
             )
         # A second split must not ask the first one's question: its test side would be empty.
-        salt = self._splits + 1
+        sides = Sides(None if self._endless else self._strands, test, self._splits + 1)
         train, held_out = (
-            Corpus(f"{self.name} ({side})", [self], Split(test, side, salt))
+            Corpus(f"{self.name} ({side})", [self], Split(sides, side))
             for side in ("train", "test")
         )
         return train, held_out
 
-    def limit(self, documents: int, seed: int | None = None) -> Corpus:
-        """Return at most `documents` documents: the first, or with `seed` a pseudo-random sample.
+    def limit(self, documents: int, seed: int = 0) -> Corpus:
+        """Return at most `documents` documents, a pseudo-random sample with as many of each group.
 
-        Of parallel text, `documents` counts aligned lines, each kept in every language. The sample
-        depends on the texts and the seed, not on their order; drawing it reads the corpus twice.
+        What a small group lacks is taken from the larger ones. Of parallel text, which is taken as one
+        group, `documents` counts aligned lines, each kept in every language. The sample depends on the
+        texts and the seed, not on their order; drawing it reads the corpus twice.
         """
         if documents < 1:
             raise CorpusError(
                 f"cannot limit {self.name} to {documents} documents.", "Give 1 or more."
             )
-        return Corpus(self.name, [self], Limit(documents, seed))
+        return Corpus(self.name, [self], Limit(self.batches, documents, seed))
 
     def balanced(self, temperature: float) -> Corpus:
         """Return the corpus with the share of each group raised to the power of 1 / `temperature`.
@@ -399,9 +293,12 @@ class Corpus:
         if self._options:
             described["options"] = self._options
         if self._selection is not None:
-            described["selection"] = self._selected
-        if self._remarks:
-            described["remarks"] = list(self._remarks)
+            described["selection"] = str(self._selection)
+        own = list(self._remarks)
+        if isinstance(self._selection, Split):
+            own += self._split_remarks(self._selection.sides)
+        if own:
+            described["remarks"] = own
         shown = 100
         described["parts"] = [part.describe() for part in self._parts[:shown]]
         if len(self._parts) > shown:

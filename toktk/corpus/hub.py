@@ -65,7 +65,7 @@ def hub_corpus(spec: HubSpec, options: ReaderOptions) -> Corpus:
 
     The option `split` replaces that of `spec`.
     `limit` and `seed` are honored here, so that a sample need not read the whole dataset: the limit
-    counts rows of each config, and a seed shuffles the shards and a buffer of 10,000 rows.
+    counts rows of each config, and the seed shuffles the shards and a buffer of 10,000 rows.
     """
     if options.split is not None:
         spec = dataclasses.replace(spec, split=options.split)
@@ -104,6 +104,8 @@ class HubReader(Source):
         """The sha256 of dataset, commit, config, split and options; the rows are not read."""
         spec = self.spec
         options = sorted(self.options.changed().items())
+        if self.options.limit is not None and not self.options.seed:
+            options.append(("seed", 0))
         identity = ("hub", spec.dataset, self.commit, spec.config, spec.split, options)
         return hashlib.sha256(repr(identity).encode()).hexdigest()
 
@@ -131,9 +133,7 @@ class HubReader(Source):
             }
             rows = rows.select_columns(wanted)
         if options.limit is not None:
-            if options.seed is not None:
-                rows = rows.shuffle(seed=options.seed, buffer_size=_SHUFFLE_BUFFER)
-            rows = rows.take(options.limit)
+            rows = rows.shuffle(seed=options.seed, buffer_size=_SHUFFLE_BUFFER).take(options.limit)
         n_read = 0
         for table in rows.with_format("arrow").iter(batch_size=_ROWS):
             for batch in _with_names(table, names).combine_chunks().to_batches():

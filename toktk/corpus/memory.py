@@ -22,6 +22,8 @@ from toktk.errors import CorpusError
 class InMemory(Source):
     """Text whose batches a subclass makes in `_build`, when they are first needed."""
 
+    one_group = False
+
     @abstractmethod
     def _build(self) -> Iterator[pa.RecordBatch]:
         """Yield all documents, in batches of any size."""

@@ -44,8 +44,8 @@ class ReaderOptions:
         line_ends: of plain text: "universal", CR LF and CR become LF; "keep", a line ends at LF alone,
             and a CR is text. None means keep where a file is one document, else universal. In parallel
             text (`align_column`) line ends are no part of the lines, and a CR alone is text.
-        limit: documents per corpus, at most; of parallel text, aligned lines.
-        seed: with `limit`, take a reproducible pseudo-random sample instead of the first.
+        limit: documents per corpus, at most, from all its groups alike; of parallel text, aligned lines.
+        seed: of the sample that `limit` takes.
         errors: "strict", or "replace" to read invalid UTF-8 as U+FFFD.
         weight_column: the column of how often a document counts, whole numbers; once, without one.
         quotes: in CSV and TSV, quotation marks enclose fields; False: they are text.
@@ -62,7 +62,7 @@ class ReaderOptions:
     sample_by: str | None = None
     line_ends: str | None = None
     limit: int | None = None
-    seed: int | None = None
+    seed: int = 0
     errors: str = "strict"
     weight_column: str | None = None
     quotes: bool = True
@@ -133,6 +133,11 @@ class Source(ABC):
     compression: str | None = None
     replaced: int = 0
     null_rows: int = 0
+
+    @property
+    def one_group(self) -> bool:
+        """Whether every document is in `group`."""
+        return self.options.group_column is None
 
     @property
     @abstractmethod

@@ -10,8 +10,8 @@ import contextlib
 import glob
 import hashlib
 import re
-import shutil
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
@@ -94,6 +94,23 @@ def _reading(address: str, protocol: str) -> Iterator[None]:
         ) from error
 
 
+@contextlib.contextmanager
+def _unwatched(address: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    yield lambda n_bytes: None
+
+
+watched: Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]] = _unwatched
+"""What shows a download: around one, with its address and its bytes, None if unknown; it yields the
+function to call with the bytes that have come since the last call."""
+
+
+def _copy(stream: Any, to: IO[bytes], address: str, total: int | None) -> None:
+    with watched(address, total) as advance:
+        while block := stream.read(1 << 20):
+            to.write(block)
+            advance(len(block))
+
+
 def _over_http(address: str) -> Download:
     # Imported here, for they bring much that no other text needs.
     from http.client import IncompleteRead
@@ -110,7 +127,9 @@ def _over_http(address: str) -> Download:
         told = {key: response.headers[key] for key in ("ETag", "Last-Modified", "Content-Length")}
 
         def copy(file: IO[bytes]) -> None:
-            shutil.copyfileobj(response, file, 1 << 20)
+            length = told["Content-Length"] or ""
+            total = int(length) if length.isascii() and length.isdigit() else None
+            _copy(response, file, without_secrets(address), total)
             if told["Content-Length"] not in (None, str(file.tell())):
                 raise IncompleteRead(b"", int(told["Content-Length"]) - file.tell())
 
@@ -142,7 +161,8 @@ def _through_fsspec(address: str, wanted: Callable[[Path], bool]) -> Iterator[Do
 
         def copy(to: IO[bytes], file: str = file) -> None:
             with system.open(file, "rb") as stream:
-                shutil.copyfileobj(stream, to, 1 << 20)
+                full = system.unstrip_protocol(file)
+                _copy(stream, to, without_secrets(full), getattr(stream, "size", None))
 
         full = system.unstrip_protocol(file)
         path = _kept(full, at.name, system.ukey(file), copy)

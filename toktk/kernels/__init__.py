@@ -57,7 +57,10 @@ def kernel(function: Kernel) -> Kernel:
     # What a first call with new types comes to; later ones do not.
     def one_at_a_time(*args: Any, **kwargs: Any) -> Any:
         with _COMPILING:
-            return compile_and_call(*args, **kwargs)
+            try:
+                return compile_and_call(*args, **kwargs)
+            finally:
+                MACHINE_CODE.compiling(False)
 
     compiled._compile_for_args = one_at_a_time
     return cast(Kernel, compiled)

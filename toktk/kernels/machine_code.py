@@ -7,6 +7,7 @@ and where it cannot write it falls back on files beside the package, which may b
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -32,6 +33,8 @@ class MachineCode:
 
     Attributes:
         is_kept: whether what is compiled is written.
+        compiling: called with True when a kernel is about to be compiled, with False after each first
+            call of one, compiled or not; by any thread.
 
     Args:
         folder: made for this user alone unless it is there; None: nothing is kept.
@@ -41,6 +44,7 @@ class MachineCode:
         self.folder = folder or Path()
         self._trouble = ""
         self._remark: Callable[[str], None] = lambda text: None
+        self.compiling: Callable[[bool], None] = lambda active: None
         self._is_read = self.is_kept = folder is not None
         if folder is None:
             return
@@ -150,13 +154,15 @@ class KernelCache:
         if not self._enabled:
             return None
         payload = self._code.read(self._name, self._key(signature, target_context.codegen()))
-        if payload is None:
+        loaded = None
+        if payload is not None:
+            # It fails such as where a library was changed and has the same version.
+            with contextlib.suppress(Exception):
+                loaded = CompileResult._rebuild(target_context, *pickle.loads(payload))
+        if loaded is None or tuple(loaded.signature.args) != tuple(signature):
+            self._code.compiling(True)
             return None
-        try:
-            loaded = CompileResult._rebuild(target_context, *pickle.loads(payload))
-        except Exception:  # such as of a library that was changed and has the same version
-            return None
-        return loaded if tuple(loaded.signature.args) == tuple(signature) else None
+        return loaded
 
     def save_overload(self, signature: Any, compiled: Any) -> None:
         """Keep what was compiled, unless it holds addresses of this process."""

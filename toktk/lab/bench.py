@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from toktk import __version__
 from toktk.cache import Store, digest
 from toktk.errors import ToktkError, in_a_line
-from toktk.lab.counted import CountedCorpora, remark_on_texts
+from toktk.lab.counted import CountedCorpora, described_text, remark_on_texts
 from toktk.lab.measure import (
     FamilyFigures,
     Measurer,
@@ -118,10 +118,10 @@ class Bench:
                 "signature": tokenizer.signature,
             }
         reading = figures[next(iter(facts))].reading
-        reading.remark(self.meter, plan.corpus)
+        reading.remark(self.meter, plan.corpus, measured=True)
         described = {
             "verb": "bench",
-            "evaluation": {**plan.corpus.describe(), **asdict(reading)},
+            "evaluation": described_text(plan.corpus, reading),
             "options": {**plan.measures.describe(), "jobs": plan.jobs},
         }
         failed = {label: str(error) for label, error in self.failed.items()}

@@ -11,6 +11,7 @@ from typing import Any
 from toktk.errors import ToktkError
 from toktk.runtime import peak_memory
 from toktk.sizes import bytes_label
+from toktk.visible import visible_name
 
 
 class Watcher:
@@ -24,6 +25,9 @@ class Watcher:
 
     def end(self) -> None:
         """Note that the innermost step ended."""
+
+    def compiling(self, active: bool) -> None:
+        """Note that the innermost step waits for kernels that are compiled, or no longer; any thread may."""
 
     def remark(self, text: str) -> None:
         """Pass on what the user should know."""
@@ -105,7 +109,10 @@ class Meter:
 
 
 def costs_line(costs: Sequence[dict[str, Any]]) -> str:
-    """Return each kind of step of `Cost.describe` with its seconds and its peak of memory, in a line."""
+    """Return each kind of step of `Cost.describe` with its seconds and its peak of memory, in a line.
+
+    Of several trainings, the seconds of each follow.
+    """
     by_step: dict[str, list[dict[str, Any]]] = {}
     for cost in costs:
         by_step.setdefault(cost["step"], []).append(cost)
@@ -116,5 +123,15 @@ def costs_line(costs: Sequence[dict[str, Any]]) -> str:
             continue
         peak = max(cost["peak_memory"] or 0 for cost in of_step)
         memory = f" {bytes_label(peak)}" if peak else ""
-        shown.append(f"{step} {sum(cost['wall'] for cost in of_step):.1f} s{memory}")
+        each = (
+            f" ({', '.join(map(_of_trainer, of_step))})"
+            if step == "train" and len(of_step) > 1
+            else ""
+        )
+        shown.append(f"{step} {sum(cost['wall'] for cost in of_step):.1f} s{memory}{each}")
     return " · ".join(shown)
+
+
+def _of_trainer(cost: dict[str, Any]) -> str:
+    took = "reused" if cost["reused"] else f"{cost['wall']:.1f} s"
+    return f"{visible_name(cost['what'])} {took}"

@@ -73,6 +73,7 @@ def carry_out(experiment: Sweep | Bench, path: Path | None = None) -> Run:
         ToktkError: whatever is wrong with plan, text or tokenizers.
     """
     plan, meter = experiment.plan, experiment.meter
+    MACHINE_CODE.compiling = lambda active: meter.watcher.compiling(active)
     MACHINE_CODE.announce(meter.remark)
     signature = experiment.prepare()
     path = path or Path("runs") / f"{plan.folder_name}-{signature[:8]}"

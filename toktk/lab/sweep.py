@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from toktk import __version__
 from toktk.cache import digest
-from toktk.corpus import Corpus
 from toktk.errors import FormatError, PluginError, ToktkError, TrainingError, in_a_line
-from toktk.lab.counted import CountedCorpora, Reading, remark_on_texts
+from toktk.lab.counted import CountedCorpora, Reading, described_text, remark_on_texts
 from toktk.lab.measure import (
     FamilyFigures,
     Measurer,
@@ -121,7 +120,7 @@ class Sweep:
         if reading is not None:
             reading.remark(meter, plan.training)
         described = {
-            "training": _described(plan.training, reading),
+            "training": described_text(plan.training, reading, measured=False),
             "evaluation": None,
             "options": {**plan.describe(), "jobs": plan.jobs},
             "unreached": unreached,
@@ -132,8 +131,8 @@ class Sweep:
 
         remark_on(without, meter)
         failed |= without_metrics(plan.measures, without)
-        figures[-1].reading.remark(meter, plan.evaluation)
-        described["evaluation"] = _described(plan.evaluation, figures[-1].reading)
+        figures[-1].reading.remark(meter, plan.evaluation, measured=True)
+        described["evaluation"] = described_text(plan.evaluation, figures[-1].reading)
         records = tuple(record for measured in figures for record in measured.results)
         about = {"unreached": unreached, "asked": [*plan.measures.metrics]}
         results = Results(records, about)
@@ -161,9 +160,3 @@ class Sweep:
         if isinstance(outcome, ToktkError):
             raise outcome
         return [outcome]
-
-
-def _described(corpus: Corpus, reading: Reading | None) -> dict[str, Any]:
-    # What the pass met that made the figures: this process may have made none.
-    met = {"replaced": None, "null_rows": None} if reading is None else asdict(reading)
-    return {**corpus.describe(), **met}

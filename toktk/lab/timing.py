@@ -13,7 +13,7 @@ from toktk.report.records import Record, signature
 from toktk.report.results import Results
 from toktk.timing.engines import versions
 from toktk.timing.figures import Timing
-from toktk.timing.protocol import measure
+from toktk.timing.protocol import measure, too_little
 from toktk.timing.slices import draw
 from toktk.tokenizer import NATIVE
 
@@ -46,6 +46,8 @@ def timings_of(bench: Bench, run: Run, plan: TimingPlan) -> list[Timing]:
     timings: list[Timing] = []
     with bench.meter.step("time", "", len(bench.tokenizers), "tokenizers") as advance:
         documents = draw(bench.plan.corpus.batches(), plan.seed)
+        if reason := too_little(documents, seed=plan.seed):
+            bench.meter.remark(f"no speed of {bench.plan.corpus.name}: {reason}.")
         for label, tokenizer in bench.tokenizers.items():
             loaded = bench.loaded[label]
             if tokenizer.engine != NATIVE:  # toktk's own engine gives other ids

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from toktk.report.table import NULL, Head, Row, Table
@@ -22,7 +22,11 @@ _LEGEND = (
     "memory  MB by which the process grew at its peak, from before loading",
 )
 _BUSY = "the machine was busy: engines had to wait for a core, so figures are too low and too wide"
-_GROWTH = "exponent of CPU time against length (1: twice the text, twice the time); MB/s at the longest text"
+_GROWTH_HEADS = [Head("text", right=False), Head("growth"), Head("MB/s")]
+_GROWTH = (
+    "growth  exponent of CPU time against length of text: at 1, twice the text takes twice the time",
+    "MB/s    CPU speed at the longest text that was tried, at most a megabyte",
+)
 
 
 def throughput_text(timings: Sequence[Timing], width: int, color: bool = False) -> str:
@@ -39,7 +43,8 @@ def throughput_text(timings: Sequence[Timing], width: int, color: bool = False) 
         by[timing.what, timing.unit] = timing
     whats = dict.fromkeys(timing.what for timing in timings)
     kinds = [what for what in whats if what.startswith(_PATHOLOGICAL)]
-    speeds, growth = {}, {}
+    speeds: dict[tuple[str, str], Sequence[str]] = {}
+    growth: list[tuple[str, str, Sequence[str]]] = []
     for (tokenizer, engine), by in timed.items():
         version = next(iter(by.values())).version
         speeds[tokenizer, f"{engine} {version}"] = (
@@ -49,36 +54,35 @@ def throughput_text(timings: Sequence[Timing], width: int, color: bool = False) 
             _ratio(by.get(("warm_ratio", "ratio"))),
             _written(by.get(("memory", "bytes")), lambda size: f"{size / 1e6:.0f}"),
         )
-        grown = []
         for kind in kinds:
-            exponent, speed = by.get((kind, "exponent")), by.get((kind, "MB/s"))
-            at_end = "" if speed is None else f" {_written(speed):>5}"
-            grown.append(f"{_written(exponent, '{:.2f}'.format)}{at_end}")
-        if any(cell != NULL for cell in grown):
-            growth[tokenizer, engine] = grown
+            exponent = _written(by.get((kind, "exponent")), "{:.2f}".format)
+            figures = exponent, _written(by.get((kind, "MB/s")))
+            if figures != (NULL, NULL):
+                growth.append((tokenizer, engine, (kind.removeprefix(_PATHOLOGICAL), *figures)))
     threads = timings[0].threads
     title = f"throughput, {threads} thread{'s' * (threads > 1)}"
-    tables = [_table(title, _HEADS, speeds, _remarks(timings))]
+    shown = [(*names, figures) for names, figures in speeds.items()]
+    tables = [_table(title, _HEADS, shown, _remarks(timings))]
     if growth:
-        heads = [Head(kind.removeprefix(_PATHOLOGICAL)) for kind in kinds]
-        tables.append(_table("one kind of character without end", heads, growth))
-    return Page(tables, (*_LEGEND, _GROWTH) if growth else _LEGEND).text(width, color)
+        tables.append(_table("one kind of character without end", _GROWTH_HEADS, growth))
+    return Page(tables, (*_LEGEND, *_GROWTH) if growth else _LEGEND).text(width, color)
 
 
 def _table(
     title: str,
     heads: Sequence[Head],
-    cells: Mapping[tuple[str, str], Sequence[str]],
+    cells: Sequence[tuple[str, str, Sequence[str]]],
     notes: Sequence[str] = (),
 ) -> Table:
-    """Return a table of the cells of each tokenizer and engine."""
+    """Return a table of tokenizer, engine and the cells of each row."""
     names = [Head("tokenizer", right=False, style="bold", folds=True), Head("engine", right=False)]
     rows: list[Row] = []
-    before = ""
-    for (tokenizer, engine), figures in cells.items():
-        other = tokenizer != before
-        rows.append(Row((tokenizer if other else "", engine, *figures), rule_above=other))
-        before = tokenizer
+    before = ("", "")
+    for tokenizer, engine, figures in cells:
+        other, same = tokenizer != before[0], (tokenizer, engine) == before
+        names_shown = tokenizer if other else "", "" if same else engine
+        rows.append(Row((*names_shown, *figures), rule_above=other))
+        before = tokenizer, engine
     return Table(title, "", [*names, *heads], rows, notes)
 
 

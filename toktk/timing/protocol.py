@@ -42,6 +42,25 @@ _FEWEST = 3  # rounds: with less there is no interval worth the name
 _BUSY = 0.9  # of the time on a core: an engine that had less waited for other programs
 
 
+def too_little(documents: tuple[Bytes, Int64], repeats: int = 5, seed: int = 0) -> str:
+    """Return why no speed can be timed on documents; empty if there is enough text."""
+    slices = cut_slices(*documents, 1 + 3 * repeats, seed)
+    fewest = _fewest_slices(repeats)
+    if len(slices) >= fewest:
+        return ""
+    data, offsets = documents
+    distinct = {data[a:b].tobytes() for a, b in itertools.pairwise(offsets.tolist())}
+    held = sum(map(len, distinct))
+    return (
+        f"too little text to time: {held / 1e6:.1f} MB of distinct documents; "
+        f"{SMALLEST * fewest / 1e6:.1f} MB are needed"
+    )
+
+
+def _fewest_slices(repeats: int) -> int:
+    return 2 * min(_FEWEST, repeats) + 1
+
+
 def measure(
     loaded: Loaded,
     documents: tuple[Bytes, Int64],
