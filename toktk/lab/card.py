@@ -132,7 +132,7 @@ def _training(about: Mapping[str, Any], options: Mapping[str, Any]) -> list[tupl
 def _named_tokens(model: Model, roles: Mapping[str, str]) -> list[tuple[Cell, ...]]:
     """Return id, name and use of the special tokens, and of the symbols that follow them."""
     special, symbols = model.special_tokens, symbols_of(model)
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for i, name in enumerate((*special, *symbols)):
         kinds = ["special" if i < len(special) else "symbol"]
         kinds += [role for role in ROLES if roles.get(role) == name]
