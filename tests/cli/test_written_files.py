@@ -157,6 +157,21 @@ def test_what_a_card_says(corpus: list[str], tmp_path: Path) -> None:
         assert tuple(head for head in heads if f"\n{head}:\n" in text) == readers
 
 
+def test_what_a_card_says_of_several_texts(tmp_path: Path) -> None:
+    for language in ("de", "en"):
+        (tmp_path / f"{language}.txt").write_text("\n".join(lines(language)), encoding="utf-8")
+    texts = [part for language in ("de", "en") for part in ("-c", tmp_path / f"{language}.txt")]
+    good("train", *texts, "--limit", "50", "-s", "300", "-o", tmp_path / "run")
+    rows = rows_of(card_of(tmp_path / "run", "bpe-300"))
+    assert ["text", "de.txt + en.txt"] in rows
+    assert [row[1] for row in rows if row[0] == "taken of them"] == [
+        "de.txt: the first 50",
+        "en.txt: the first 50",
+    ]
+    for language in ("de", "en"):
+        assert [language, str((tmp_path / f"{language}.txt").stat().st_size)] in rows
+
+
 def test_the_code_of_a_card_runs(
     corpus: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -97,7 +97,7 @@ def model_card(
     if records:
         parts += ["## Figures", to_markdown(("measured on", "value"), _text(evaluation))]
         parts += _figures(records)
-    parts += ["## Loading", *_loading(saved)]
+    parts += ["## Loading", "Paths are relative to this folder.", *_loading(saved)]
     if tokenizer.model.special_tokens:
         parts.append(_FOUND_IN_TEXT)
     if saved.notes:
@@ -141,11 +141,16 @@ def _named_tokens(model: Model, roles: Mapping[str, str]) -> list[tuple[Cell, ..
 
 
 def _text(corpus: Mapping[str, Any]) -> list[tuple[str, Cell]]:
-    rows: list[tuple[str, Cell]] = [("text", corpus["name"])]
+    whole = corpus["name"]
+    rows: list[tuple[str, Cell]] = [("text", whole)]
     if corpus["size"] is not None:
         rows.append(("size of its files", f"{corpus['size']:,} {corpus['unit']}"))
-    taken = dict.fromkeys(part["selection"] for part in _within(corpus) if "selection" in part)
-    rows += [("taken of them", selection) for selection in taken]
+    for part in _within(corpus):
+        if "selection" in part:
+            of = "" if part["name"] == whole else f"{part['name']}: "
+            rows.append(("taken of them", f"{of}{part['selection']}"))
+    languages = sorted({name for part in _within(corpus) for name in part.get("languages", ())})
+    rows += [("languages", ", ".join(languages))] if languages else []
     return [*rows, ("fingerprint", corpus["fingerprint"])]
 
 
