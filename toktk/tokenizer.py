@@ -142,16 +142,20 @@ class Tokenizer:
         """
         return [self.decode(ids[a:b]) for a, b in itertools.pairwise(offsets.tolist())]
 
-    def save(self, folder: Path | str) -> Saved:
+    def save(self, folder: Path | str, **roles: str) -> Saved:
         """Write ``tokenizer.json`` and what else can hold it: ``<name>.tiktoken`` or ``.model``.
 
         Hugging Face tokenizers loads the first, tiktoken the second (see `load_tiktoken` in
         toktk.formats.tiktoken), SentencePiece the third. Whether tiktoken gives equal ids on every
         text is returned. A model that a library runs is written as that library's file alone.
 
+        Beside a ``tokenizer.json`` goes a ``tokenizer_config.json``, with which transformers loads the
+        folder. `roles` name special tokens there: ``eos="</s>"``; also bos, pad and unk.
+
         Raises:
-            FormatError: no file can hold the pattern, the model or a special token.
+            FormatError: no file can hold the pattern, the model or a special token; or a role is given
+                to a token that is not special.
         """
         from toktk.formats.files import save
 
-        return save(self.name, self.pretokenizer, self.model, Path(folder))
+        return save(self.name, self.pretokenizer, self.model, Path(folder), roles)

@@ -152,11 +152,6 @@ def test_names_that_do_not_exist(good: Path, option: str, value: str, expected: 
     assert expected in fails("-c", good, *PARALLEL, "-s", "300", option, value, code=code)
 
 
-def test_train_takes_one_pretokenizer(good: Path) -> None:
-    args = ["-c", good, "-s", "300", "-o", "x", "-p", "gpt2", "-p", "o200k"]
-    assert "toktk sweep" in fails(*args, verb="train", code=2)
-
-
 # -- disks ----------------------------------------------------------------------------------------
 
 

@@ -239,14 +239,15 @@ def test_what_is_read_is_what_the_library_reads(path, which, i, name, score):
 def test_save_writes_what_fits(tmp_path):
     (tmp_path / "made.tiktoken").write_text("left from before")
     saved = made(of_characters(WORD_LIST)).save(tmp_path)
-    assert [file.name for file in saved.files] == ["tokenizer.json", "made.model"]
+    names = ["tokenizer.json", "made.model", "tokenizer_config.json"]
+    assert [file.name for file in saved.files] == names
     assert any("U+2581" in note for note in saved.notes)
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["made.model", "tokenizer.json"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(names)
     saved = made(of_characters(WORD_LIST), "o200k").save(tmp_path)
-    assert [file.name for file in tmp_path.iterdir()] == ["tokenizer.json"]
+    assert {file.name for file in tmp_path.iterdir()} == {"tokenizer.json", "tokenizer_config.json"}
     assert "o200k" in saved.notes[0]
     saved = made(of_bytes(WORD_LIST)).save(tmp_path)
-    assert [file.name for file in saved.files] == ["tokenizer.json"]
+    assert [file.name for file in saved.files] == ["tokenizer.json", "tokenizer_config.json"]
     assert saved.notes == ()
     saved = made(of_characters({}, ("<unk>", "жж"))).save(tmp_path)
     assert [file.name for file in saved.files] == ["made.model"]

@@ -55,7 +55,7 @@ def hugging_face(folder):
 
 def test_save_says_what_it_did(tokenizer, tmp_path):
     saved = tokenizer.save(tmp_path / "a" / "b")
-    names = ["tokenizer.json", "bpe-700.tiktoken", "bpe-700.tiktoken.json"]
+    names = ["tokenizer.json", "bpe-700.tiktoken", "bpe-700.tiktoken.json", "tokenizer_config.json"]
     assert [path.name for path in saved.files] == names
     assert sorted(path.name for path in (tmp_path / "a" / "b").iterdir()) == sorted(names)
     assert saved.notes == ()
@@ -235,10 +235,10 @@ def test_a_pattern_with_gaps_is_saved_without_tiktoken(train, tmp_path, nasty_te
     tokenizer = train(size=400, pretokenizer=r"\p{L}+|\p{N}{1,3}+")
     (tmp_path / "bpe-400.tiktoken").write_text("left from before")
     saved = tokenizer.save(tmp_path)
-    assert [path.name for path in saved.files] == ["tokenizer.json"]
+    assert [path.name for path in saved.files] == ["tokenizer.json", "tokenizer_config.json"]
     assert saved.tiktoken is None
     assert "does not match everywhere" in saved.notes[0]
-    assert [path.name for path in tmp_path.iterdir()] == ["tokenizer.json"]
+    assert {path.name for path in tmp_path.iterdir()} == {"tokenizer.json", "tokenizer_config.json"}
     theirs = hugging_face(tmp_path)
     for text in [*TEXTS, *nasty_texts]:
         assert theirs.encode(text).ids == tokenizer.encode(text)

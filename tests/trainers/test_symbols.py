@@ -84,7 +84,7 @@ def test_ids_equal_hugging_face_and_the_file_read_again(make, data, tmp_path) ->
     ]
     assert tokenizer.vocab_size == 400
     assert tokenizer.model.special_tokens == trainer.special_tokens[:first]
-    (path,) = tokenizer.save(tmp_path).files
+    path, _ = tokenizer.save(tmp_path).files
     added = json.loads(path.read_text(encoding="utf-8"))["added_tokens"]
     assert [(token["content"], token["special"]) for token in added[first:]] == [
         (symbol, False) for symbol in SYMBOLS

@@ -308,6 +308,26 @@ def _options_of(values: Sequence[str]) -> dict[str, dict[str, str]]:
     return options
 
 
+_ROLES = {
+    "eos": "ends a text",
+    "bos": "begins a text",
+    "pad": "fills short texts of a batch",
+    "unk": "stands for what the vocabulary lacks",
+}
+
+
+def _role_option(role: str) -> Decorator:
+    return click.option(
+        f"--{role}",
+        metavar="TOKEN",
+        help=f"The special token that {_ROLES[role]}, for transformers; takes one of the ids.",
+    )
+
+
+def _roles(**values: str | None) -> dict[str, str]:
+    return {role: name for role, name in values.items() if name is not None}
+
+
 _trainer_options = click.option(
     "-O",
     "--option",
@@ -351,6 +371,7 @@ training_options = stacked(
             help="A token that is found in text wherever it stands; takes one of the ids. Repeatable.",
         ),
     ),
+    gathered("roles", _roles, *map(_role_option, _ROLES)),
     click.option(
         "--split-special/--no-split-special",
         default=True,

@@ -8,6 +8,7 @@ import click
 
 from toktk.cli.options import (
     corpus_options,
+    each_once,
     no_arguments,
     pretokenizer_options,
     run_options,
@@ -16,11 +17,9 @@ from toktk.cli.options import (
     training_options,
 )
 from toktk.cli.running import RunOptions
-from toktk.errors import TrainingError, as_usage
 
 if TYPE_CHECKING:
     from toktk.corpus import ReaderOptions
-    from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 
 @click.command("train")
@@ -29,10 +28,13 @@ if TYPE_CHECKING:
 @click.option(
     "-t",
     "--trainer",
-    default="bpe",
+    "trainers",
+    multiple=True,
+    default=["bpe"],
+    callback=each_once,
     show_default=True,
     metavar="NAME",
-    help="What to train: `toktk ls trainers`.",
+    help="What to train: `toktk ls trainers`. Repeatable.",
 )
 @temperature_option
 @pretokenizer_options
@@ -43,33 +45,24 @@ def command(
     specs: tuple[str, ...],
     reader: ReaderOptions,
     temperature: float | None,
-    trainer: str,
-    pretokenizers: tuple[Pretokenizer, ...],
     options: RunOptions,
     **plan: Any,  # the other fields of a SweepPlan
 ) -> None:
-    """Train one tokenizer, at one size or several, and write it.
+    """Train tokenizers, at one size or several, and write them.
 
     \b
     toktk train -c corpus/ -s 50k -o mine
+    toktk train -c corpus/ -s 32k,50k -t bpe -t unigram --eos '</s>' --pad '<pad>' -o mine
 
-    Each size is a folder below OUTPUT/tokenizers, such as bpe-50k, with a tokenizer.json.
+    Each tokenizer is a folder below OUTPUT/tokenizers, such as bpe-50k, with a tokenizer.json and a
+    README.md that says how to load it.
     """  # noqa: D301 - click wants the backspace itself
     from toktk.corpus import load_corpus
 
     if options.output is None:
         raise click.UsageError("give the folder to write to: -o DIR.")
-    if len(pretokenizers) > 1:
-        raise as_usage(
-            TrainingError(
-                "train takes one pretokenizer.",
-                f"Found: {', '.join(pretokenizer.name for pretokenizer in pretokenizers)}.",
-                "Use toktk sweep to train with several.",
-            )
-        )
-    plan |= {"trainers": (trainer,), "pretokenizers": pretokenizers, "must_write": True}
     options.watch_downloads()
     corpus = load_corpus(specs, reader)
     if temperature is not None:
         corpus = corpus.balanced(temperature)
-    options.sweep(corpus, None, **plan)
+    options.sweep(corpus, None, must_write=True, **plan)

@@ -297,8 +297,9 @@ def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
         raise not_a_file(path, found)
     if glob.has_magic(spec):
         fixed = Path(*takewhile(lambda part: not glob.has_magic(part), path.parts[:-1]))
-        listing = matching(path)
-        return _from_files(spec, _of_glob(spec, listing, options), fixed, options)
+        # Where the folder lies is this machine's business.
+        name = Path(fixed.name, *path.parts[len(fixed.parts) :]).as_posix()
+        return _from_files(name, _of_glob(spec, matching(path), options), fixed, options)
     name, config, split = parse_reference(spec)
     by_name = cards()
     if name in by_name:

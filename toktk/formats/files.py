@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from toktk.errors import FormatError, as_usage
 from toktk.formats import gguf, hf_folder, hf_read, hf_write, published, sentencepiece, tiktoken
 from toktk.formats.encodings import ENCODINGS
 from toktk.formats.fields import Parts, check_regular, read_bytes
+from toktk.formats.hf_config import CONFIG, check_roles, write_config
 from toktk.formats.hf_folder import PAIRS, WORD_PIECES
 from toktk.formats.merge_order import in_list_order
 from toktk.formats.tokens import check_special_tokens, why_unheld
@@ -162,11 +164,28 @@ class Saved:
         }
 
 
-def save(name: str, pretokenizer: Pretokenizer, model: Model, folder: Path) -> Saved:
+def save(
+    name: str,
+    pretokenizer: Pretokenizer,
+    model: Model,
+    folder: Path,
+    roles: Mapping[str, str] | None = None,
+) -> Saved:
     """Write ``tokenizer.json`` and what else can hold a tokenizer: ``<name>.tiktoken`` or ``.model``.
 
     With byte fallback, ``.model`` alone will do; otherwise FormatError says what ``tokenizer.json`` lacks.
+    Beside a ``tokenizer.json`` goes what transformers needs, with the `roles` of special tokens, by the
+    names of `toktk.formats.hf_config.ROLES`.
     """
+    roles = roles or {}
+    check_roles(roles, model)
+    saved = _save(name, pretokenizer, model, folder)
+    if folder / "tokenizer.json" in saved.files:
+        saved = replace(saved, files=(*saved.files, write_config(roles, folder)))
+    return saved
+
+
+def _save(name: str, pretokenizer: Pretokenizer, model: Model, folder: Path) -> Saved:
     stem = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "tokenizer"
     write = getattr(model, "write", None)  # of a model that a library runs: its file is all
     if write is not None:
@@ -175,7 +194,7 @@ def save(name: str, pretokenizer: Pretokenizer, model: Model, folder: Path) -> S
     paths = [folder / "tokenizer.json"]
     ranks, proto = folder / f"{stem}.tiktoken", folder / f"{stem}.model"
     # What an earlier tokenizer of this name left here would not belong to this one.
-    _remove(*targets(ranks), proto)
+    _remove(*targets(ranks), proto, folder / CONFIG)
     has_fallback = isinstance(model, UnigramModel) and model.fallback is not None
     if has_fallback:
         paths.append(proto)

@@ -11,6 +11,7 @@ from typing import Any
 from toktk.cache import code_digest
 from toktk.corpus import Corpus
 from toktk.errors import FormatError, PluginError, ToktkError, TrainingError, did_you_mean, usage
+from toktk.formats.hf_config import ROLES
 from toktk.loading.spec import parse_spec
 from toktk.metrics import METRICS
 from toktk.metrics.base import Metric
@@ -184,6 +185,8 @@ class SweepPlan:
         split_special: documents are cut at the special tokens that stand in them before anything is
             learned; without, special tokens are text to the trainers.
         normal_form: the text is put into it before it is cut, and by every tokenizer; None: as it is.
+        roles: what special tokens are for, such as {"eos": "</s>"}, by the names of
+            `toktk.formats.hf_config.ROLES`; those that are no special tokens or symbols become special.
         inference: names known to `toktk.models.inference.INFERENCE`; every vocabulary is run by
             each. None means "own", as its trainer made it.
         must_write: a tokenizer that no file can hold is an error, before the training where the pattern
@@ -202,6 +205,7 @@ class SweepPlan:
     trainer_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     split_special: bool = True
     normal_form: Form | None = None
+    roles: Mapping[str, str] = field(default_factory=dict)
     inference: tuple[str, ...] = ()
     measures: Measures = field(default_factory=Measures)
     must_write: bool = False
@@ -244,6 +248,17 @@ class SweepPlan:
             ]
         return families, broken
 
+    @property
+    def _given(self) -> dict[str, Any]:
+        """The parameters, with the tokens that have a role among the special ones."""
+        special, symbols = (
+            tuple(self.parameters.get(key) or ()) for key in ("special_tokens", "symbols")
+        )
+        ordered = [self.roles[role] for role in ROLES if role in self.roles]
+        absent = [name for name in dict.fromkeys(ordered) if name not in (*special, *symbols)]
+        given = {"special_tokens": [*special, *absent]} if absent else {}
+        return {**self.parameters, **given}
+
     def _trained(self, trainers: Mapping[str, Any]) -> Iterator[Family]:
         """Yield the families as they are trained, each to be run by every inference method."""
         if absent := [name for name in self.trainer_options if name not in self.trainers]:
@@ -253,10 +268,11 @@ class SweepPlan:
                 f"Name it with -t {absent[0]}, or leave its options out.",
             )
         options = {name: options_of(trainer) for name, trainer in trainers.items()}
+        parameters = self._given
         # A pretokenizer must mean something to one of the trainers; the others go without.
         some_cut = any("pretokenizer" in names or more for names, more in options.values())
         for name, (takes, takes_any) in options.items():
-            unknown = [] if takes_any else [p for p in self.parameters if p not in takes]
+            unknown = [] if takes_any else [p for p in parameters if p not in takes]
             if self.pretokenizers and not some_cut:
                 unknown.append("pretokenizer")
             if unknown:
@@ -265,7 +281,7 @@ class SweepPlan:
             build, origin = trainers[name], TRAINERS.names()[name]
             texts = self.trainer_options.get(name, {})
             own = {option: option_value(name, build, option, texts[option]) for option in texts}
-            given = {**self.parameters, **seed, **own}
+            given = {**parameters, **seed, **own}
             split_at = tuple(given.get("special_tokens") or ()) if self.split_special else ()
             if "pretokenizer" not in takes and not (takes_any and self.pretokenizers):
                 if self.normal_form is not None:
@@ -337,6 +353,7 @@ class SweepPlan:
             "trainer_options": {name: dict(own) for name, own in self.trainer_options.items()},
             "split_special": self.split_special,
             "normal_form": self.normal_form,
+            "roles": dict(self.roles),
             "pair_score": PAIR_SCORES.names().get(self.parameters.get("score", "")),
             "inference": {name: INFERENCE.names()[name] for name in self.inference},
             **self.measures.describe(),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from toktk import __version__, arrow
 from toktk.errors import FormatError, PluginError, StorageError, in_a_line
 from toktk.kernels import MACHINE_CODE
 from toktk.lab.bench import Bench
+from toktk.lab.card import CARD, model_card
 from toktk.lab.document import read_document, write_document
 from toktk.lab.environment import environment
 from toktk.lab.folder import TOKENIZERS, RunFolder, files_in, left_line, open_folder
@@ -25,7 +27,7 @@ from toktk.lab.meter import Meter
 from toktk.lab.sweep import Sweep
 from toktk.paths import atomic_write
 from toktk.registry import guarded
-from toktk.report.records import SCHEMA
+from toktk.report.records import SCHEMA, Record
 from toktk.report.results import Results
 from toktk.runtime import gc_off
 
@@ -37,7 +39,8 @@ class Run:
     """A run that is there, carried out just now or before.
 
     Attributes:
-        path: the folder with run.json, results.parquet, curves.parquet and tokenizers/<label>/.
+        path: the folder with run.json, results.parquet, curves.parquet and tokenizers/<label>/, which
+            has a model card beside the files of its tokenizer.
         document: run.json.
         results: the figures; None if nothing was to be measured.
         reused: whether it was there before.
@@ -142,6 +145,9 @@ def _write(folder: RunFolder, outcome: Outcome, signature: str, meter: Meter) ->
 def _write_files(stage: Path, outcome: Outcome, meter: Meter) -> dict[str, Any]:
     """Write all but run.json; return what that says of the tokenizers."""
     tokenizers = dict(outcome.tokenizers)
+    records = defaultdict[str, list[Record]](list)
+    for record in outcome.results or ():
+        records[record.tokenizer].append(record)
     with meter.step("write", "", len(tokenizers), "tokenizers") as advance, gc_off():
         if outcome.results is not None:
             outcome.results.write_parquet(stage / "results.parquet")
@@ -153,7 +159,11 @@ def _write_files(stage: Path, outcome: Outcome, meter: Meter) -> dict[str, Any]:
             files: dict[str, Any] = {"folder": f"{TOKENIZERS}/{label}"}
             try:
                 with guarded(f"the model of {label}", tokenizer.model):
-                    files |= tokenizer.save(target).describe()
+                    saved = tokenizer.save(target, **outcome.described["options"]["roles"])
+                files |= saved.describe()
+                files["files"].append(CARD)
+                text = model_card(tokenizer, tokenizers[label], outcome, records[label], saved)
+                (target / CARD).write_text(text, encoding="utf-8", newline="\n")
             except (FormatError, PluginError) as error:
                 # A vocabulary that no file can hold has figures all the same.
                 meter.remark(f"{label} is not written: {in_a_line(error)}")

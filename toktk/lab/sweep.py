@@ -106,6 +106,7 @@ class Sweep:
             for label, tokenizer in tokenizers.items():
                 facts[label] = {
                     "trainer": family.name,
+                    "inference": family.inference,
                     "pretokenizer": tokenizer.pretokenizer.name,
                     "size": tokenizer.vocab_size,
                     "signature": tokenizer.signature,
