@@ -254,11 +254,10 @@ def _right(build: Callable[[], Encode]) -> Encode | None:
     try:
         return build()
     except BaseException as error:
-        if (
-            isinstance(error, Exception) or type(error).__module__ == "pyo3_runtime"
-        ):  # a panic of a library
-            return None
-        raise
+        # A library's panic is no Exception.
+        if not isinstance(error, Exception) and type(error).__module__ != "pyo3_runtime":
+            raise
+        return None
 
 
 def _encode(tokenizer: Any) -> Encode:

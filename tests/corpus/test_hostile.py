@@ -489,6 +489,23 @@ def test_names_at_hand():
 # --- damaged tables
 
 
+def test_rows_that_the_reader_of_parquet_leaves_out_are_missed(tmp_path, monkeypatch):
+    from toktk.corpus import columnar
+
+    whole = columnar._rows_of
+
+    def some(*args):
+        for rows in whole(*args):
+            yield rows.slice(1)  # as PyArrow does where pages are damaged
+
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["a", "b", "c"]}), path)
+    assert rows(load_corpus(path)) == [("a", "a"), ("b", "a"), ("c", "a")]
+    monkeypatch.setattr(columnar, "_rows_of", some)
+    with pytest.raises(CorpusError, match=r"damaged(?s:.*)2 of 3 rows"):
+        rows(load_corpus(path))
+
+
 def damaged(raw, chance):
     raw = bytearray(raw)
     for _ in range(chance.randint(1, 4)):

@@ -308,6 +308,13 @@ def read_parquet(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBat
             for batch in rows_to_batches(source, rows, row, most):
                 yield batch, position
             row += rows.num_rows
+    expected = sum(part.num_rows for part in row_groups)
+    if row != expected:  # PyArrow can end without a word where pages are damaged
+        raise CorpusError(
+            f"{source.where} is damaged.",
+            f"Found: {row:,} of {expected:,} rows.",
+            "Get the whole file.",
+        )
 
 
 def _rows_of(

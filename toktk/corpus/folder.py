@@ -206,15 +206,10 @@ class _Saved:
         there = {path.name: path for path in self._by_folder[folder]}
         taken: dict[str, Path] = {}
         for name in names:
-            if not isinstance(name, str) or name not in there or name in taken:
-                twice = isinstance(name, str) and name in taken
-                raise CorpusError(
-                    f"the dataset in {folder} is not whole.",
-                    f"Found: {name!r:.80} twice in {_STATE}."
-                    if twice
-                    else f"Found: no file {name!r:.80}, which {_STATE} names.",
-                    "Save it anew, or copy the whole folder.",
-                )
+            if not isinstance(name, str) or name not in there:
+                raise _not_whole(folder, f"no file {name!r:.80}, which {_STATE} names")
+            if name in taken:
+                raise _not_whole(folder, f"{name!r:.80} twice in {_STATE}")
             taken[name] = there[name]
         self._take([*taken.values()], folder, owner)
 
@@ -235,6 +230,14 @@ class _Saved:
         self.groups |= dict.fromkeys(paths, group)
         # What else lies there is about them, or made of them, such as cache-….arrow.
         self.dealt_with |= {*self._by_folder[folder]}
+
+
+def _not_whole(folder: Path, found: str) -> CorpusError:
+    return CorpusError(
+        f"the dataset in {folder} is not whole.",
+        f"Found: {found}.",
+        "Save it anew, or copy the whole folder.",
+    )
 
 
 def _cached_as(split: str) -> str:

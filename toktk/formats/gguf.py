@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Literal
 
 from toktk.errors import FormatError, LimitError, clipped
 from toktk.formats import sentencepiece_proto as proto
-from toktk.formats.fields import MAX_BYTES, Fields, check_regular, has_surrogate
+from toktk.formats.fields import MAX_BYTES, Fields, check_regular, has_surrogate, short
 from toktk.formats.sentencepiece import encoded_model
 from toktk.pretokenizers import syntax
 from toktk.pretokenizers.patterns import PATTERNS
@@ -96,9 +96,8 @@ def read_gguf(path: Path) -> tuple[bytes, Literal["tokenizer.json", "sentencepie
         is_sound = len(listed) == len(tokens) > 0 and set(map(type, listed)) == {kind}
         fields.check(is_sound, f"{_WANTED}{name}", len(listed), "one entry for each id")
     fields.check_lengths(f"{_WANTED}tokens", tokens)
-    if has_surrogate("".join(tokens)):
-        name = next(filter(has_surrogate, tokens))
-        fields.check(False, f"{_WANTED}tokens", name, "text in UTF-8")
+    for name in filter(has_surrogate, tokens):
+        raise fields.error(f"{_WANTED}tokens", short(name), "text in UTF-8")
     model: Any = found.get("model")
     if model == "gpt2":
         return _byte_level(fields, found, tokens, kinds), "tokenizer.json"

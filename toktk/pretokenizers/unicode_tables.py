@@ -39,10 +39,12 @@ _EVERYTHING = r"[\s\S]"
 _tables = Service("toktk.pretokenizers.table_worker")
 
 
-@functools.cache
+_version = functools.cache(version)  # it reads a file
+
+
 def release(library: Library) -> str:
     """Return a library's name and version, which its tables come with."""
-    return f"{library} {regex.__version__ if library == 'regex' else version(library)}"
+    return f"{library} {regex.__version__ if library == 'regex' else _version(library)}"
 
 
 def needs_tables(pattern: str) -> bool:
