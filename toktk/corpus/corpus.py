@@ -6,6 +6,7 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from toktk.errors import CorpusError
 
 HELD_OUT = 0.1
 """The share of documents that is held out for evaluation, unless another is asked for."""
+
+_SOURCES_TOLD = 1000
 
 Pass = Callable[[], "Iterator[pa.RecordBatch]"]
 Select = Callable[["pa.RecordBatch"], "pa.RecordBatch | None"]
@@ -155,7 +158,8 @@ class Corpus:
     """Documents from one or more parts, in order; iterable as often as needed.
 
     `name` is what tables and charts call it; `options` are reader options that `describe` reports,
-    `remarks` what is known of it before it is read.
+    `remarks` what is known of it before it is read; `recipe` is from what it can be made again, see
+    `toktk.corpus.held_out`.
     """
 
     def __init__(
@@ -171,6 +175,7 @@ class Corpus:
         self._selection = selection
         self._options = options or {}
         self._remarks = tuple(remarks)
+        self.recipe: dict[str, Any] = {}
 
     @classmethod
     def of(
@@ -384,6 +389,13 @@ class Corpus:
             )
         return Corpus(self.name, [self], Balanced(self.batches, temperature))
 
+    def sources_told(self) -> list[dict[str, str]]:
+        """Return names and fingerprints of the first sources, by which it is told what has changed."""
+        return [
+            {"name": PurePath(source.where).name, "fingerprint": source.fingerprint[:16]}
+            for source in self.sources[:_SOURCES_TOLD]
+        ]
+
     def describe(self) -> dict[str, Any]:
         """Return name, fingerprint, sizes and options, JSON-able, for run.json.
 
@@ -397,6 +409,8 @@ class Corpus:
             described["selection"] = self._selected
         if self._remarks:
             described["remarks"] = list(self._remarks)
+        if self.recipe:
+            described["recipe"] = {**self.recipe, "sources": self.sources_told()}
         shown = 100
         described["parts"] = [part.describe() for part in self._parts[:shown]]
         if len(self._parts) > shown:

@@ -138,9 +138,7 @@ class Lines:
     def save(self, folder: Path) -> None:
         """Write hashes and bytes as plain arrays."""
         self._settle()
-        write_arrays(
-            folder, {"hashes": self._hashes, "bytes": self._bytes}, halvings=self.halvings
-        )
+        write_arrays(folder, {"hashes": self._hashes, "bytes": self._bytes}, halvings=self.halvings)
 
     @classmethod
     def load(cls, folder: Path) -> Lines:

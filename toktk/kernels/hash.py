@@ -54,7 +54,9 @@ def _line_end(data, i, end):
     ones = np.uint64(0x0101010101010101)
     while i + 8 <= end:
         word = load64(data, i) ^ (ones * np.uint64(_LF))
-        zeros = (word - ones) & ~word & (ones << np.uint64(7))  # the lowest bit is of the first byte
+        zeros = (
+            (word - ones) & ~word & (ones << np.uint64(7))
+        )  # the lowest bit is of the first byte
         if zeros:
             first = (zeros & (~zeros + np.uint64(1))) >> np.uint64(7)
             return i + np.int64((first * np.uint64(0x0001020304050607)) >> np.uint64(56))

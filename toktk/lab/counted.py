@@ -161,7 +161,12 @@ class CountedCorpora:
         what = f"{corpus.name}, {', '.join(pretokenizer.name for pretokenizer in missing)}"
         with self.meter.step("count", what, corpus.size, corpus.unit) as progress:
             tables = count_corpus_many(
-                corpus, [*missing], jobs=self.jobs, by_group=by_group, progress=progress, lines=lines
+                corpus,
+                [*missing],
+                jobs=self.jobs,
+                by_group=by_group,
+                progress=progress,
+                lines=lines,
             )
             reading = Reading(corpus.replaced, corpus.null_rows)
         for (pretokenizer, cell), table in zip(missing.items(), tables, strict=True):

@@ -10,6 +10,7 @@ from toktk import __version__
 from toktk.cache import digest
 from toktk.corpus import Corpus
 from toktk.errors import FormatError, PluginError, ToktkError, TrainingError, in_a_line
+from toktk.lab.bench import Bench
 from toktk.lab.counted import CountedCorpora, Reading, remark_on_texts
 from toktk.lab.measure import (
     FamilyFigures,
@@ -17,10 +18,12 @@ from toktk.lab.measure import (
     Outcome,
     TokenizerFamily,
     remark_on,
+    results_of,
     without_figures,
     without_metrics,
 )
 from toktk.lab.meter import Meter
+from toktk.lab.overlap import overlaps
 from toktk.lab.plan import Family, SweepPlan
 from toktk.lab.train import Trainings
 from toktk.registry import show_cause
@@ -32,11 +35,13 @@ from toktk.tokenizer import Tokenizer
 class Sweep:
     """Carries out a plan, taking from the store what is there.
 
-    Where one family of several cannot be had, the others still are, and the outcome names it.
+    Where one family of several cannot be had, the others still are, and the outcome names it. `prepare`
+    loads the `baselines` of the plan.
     """
 
     plan: SweepPlan
     meter: Meter = field(default_factory=Meter)
+    baselines: Bench | None = None
 
     @property
     def labels(self) -> list[str]:
@@ -59,7 +64,11 @@ class Sweep:
                     corpus.hash_contents()
         remark_on_texts(self.meter, plan.training, plan.evaluation)
         evaluation = None if plan.evaluation is None else plan.evaluation.fingerprint
-        return digest([__version__, plan.describe(), plan.training.fingerprint, evaluation])
+        described = [__version__, plan.describe(), plan.training.fingerprint, evaluation]
+        if plan.bench is not None:
+            self.baselines = Bench(plan.bench, self.meter, in_sweep=True)
+            described.append(self.baselines.prepare())
+        return digest(described)
 
     def run(self) -> Outcome:
         """Train and measure all families.
@@ -124,18 +133,34 @@ class Sweep:
             "options": {**plan.describe(), "jobs": plan.jobs},
             "unreached": unreached,
         }
+        baselined: dict[str, FamilyFigures] = {}
+        if self.baselines is not None:
+            of_baselines, baselined = self.baselines.measure(counted, without)
+            facts |= of_baselines
+            failed |= {label: str(error) for label, error in self.baselines.failed.items()}
+        lines = counted.lines(plan.training)
+        known = None if lines is None else lines.as_set()
         if plan.evaluation is None:
-            return Outcome(None, facts, described, trained, failed=failed)
+            return Outcome(None, facts, described, trained, failed=failed, lines=known)
         import pyarrow as pa
 
         remark_on(without, meter)
         failed |= without_metrics(plan.measures, without)
         figures[-1].reading.remark(meter, plan.evaluation)
         described["evaluation"] = _described(plan.evaluation, figures[-1].reading)
+        trained_on = dict(self.baselines.trained_on) if self.baselines else {}
+        if known is not None and plan.evaluation.fingerprint != plan.training.fingerprint:
+            trained_on |= dict.fromkeys(trained, known)
+        if overlap := overlaps(plan.evaluation, trained_on, counted):
+            described["overlap"] = overlap
         records = tuple(record for measured in figures for record in measured.results)
-        results = Results(records, {"unreached": unreached})
+        about: dict[str, Any] = {"unreached": unreached}
+        if self.baselines is not None:
+            others = results_of(self.baselines.tokenizers, baselined)
+            records, about = (*records, *others.records), {**about, **others.about}
+        results = Results(records, about)
         curves = pa.concat_tables([measured.curves for measured in figures])
-        return Outcome(results, facts, described, trained, curves, failed)
+        return Outcome(results, facts, described, trained, curves, failed, known)
 
     def _measured(
         self,

@@ -86,39 +86,65 @@ def results_page(records: Sequence[Record], about: Mapping[str, Any], width: int
     shown = families(visible_records(records), unreached)
     if not shown:
         return Page([])
-    if all(family.first.trainer for family in shown):
+    trained = [family for family in shown if family.first.trainer]
+    baselines = [family for family in shown if not family.first.trainer]
+    if not baselines:
         return _by_size(shown, width)
     engines = {
         visible_name(label): [*map(visible, why)] for label, why in about.get("engines", {}).items()
     }
-    page = _by_tokenizer(shown, engines, width)
+    if trained:
+        page = _with_baselines(_by_size(trained, width, baselines), baselines, engines)
+    else:
+        page = _by_tokenizer(shown, engines, width)
     named = [
         f"{visible_name(label)} {visible(text)}" for label, text in about.get("hashes", {}).items()
     ]
     return replace(page, more=(*page.more, _HASHES + ", ".join(named))) if named else page
 
 
-def _by_size(shown: Sequence[FamilyRecords], width: int) -> Page:
-    """Return the page of a sweep: at each size a row for each family, in the order asked for."""
+def _with_baselines(
+    page: Page, baselines: Sequence[FamilyRecords], engines: Mapping[str, Sequence[str]]
+) -> Page:
+    """Return the page of a sweep with why a library runs a baseline, and why figures of it are missing."""
+    first, *others = page.tables
+    notes = [note for family in baselines for note in _notes(family, True)]
+    notes = [*first.notes, *_whys(engines), *notes]
+    return replace(page, tables=[replace(first, notes=[*dict.fromkeys(notes)]), *others])
+
+
+def _by_size(
+    trained: Sequence[FamilyRecords], width: int, baselines: Sequence[FamilyRecords] = ()
+) -> Page:
+    """Return the page of a sweep: at each size a row for each family, in the order asked for.
+
+    Below them stand the baselines, each with its own size.
+    """
+    shown = [*trained, *baselines]
     several = len(shown) > 1
     cuts = [family.first.pretokenizer or "" for family in shown]
     heads = [Head("size", style="bold")]
     if several:
         # Where the name alone tells them apart, the column of the cut can be spared.
-        unique = len({family.name for family in shown}) == len(shown)
+        unique = len({family.name or family.label for family in shown}) == len(shown)
         heads.append(Head("tokenizer", right=False, folds=True))
         heads.append(Head("cut", right=False, style="dim", spare=2 if unique else 0, legend=_CUT))
     columns = columns_of(shown)
     rows = []
-    for size in sorted({size for f in shown for size in (*f.sizes, *f.unreached)}):
+    for size in sorted({size for f in trained for size in (*f.sizes, *f.unreached)}):
         label = size_label(size)
-        for family, cut in zip(shown, cuts, strict=True):
+        for family, cut in zip(trained, cuts, strict=False):  # the baselines' cuts follow
             names = (family.name or family.label, shortened(cut, 2 * _LONGEST_CUT))
             cells = [column.cell(family, size) for column in columns]
             first = (label, *names) if several else (label,)
             rows.append(Row((*first, *cells), rule_above=several and bool(label)))
             label = ""
-    notes = list(dict.fromkeys(note for family in shown for note in _notes(family, several)))
+    for family, cut in zip(baselines, cuts[len(trained) :], strict=True):
+        size = family.sizes[-1]
+        names = (family.label, shortened(cut or NULL, 2 * _LONGEST_CUT))
+        cells = [column.cell(family, size) for column in columns]
+        rows.append(Row((size_label(size), *names, *cells), rule_above=family is baselines[0]))
+    notes = list(dict.fromkeys(note for family in trained for note in _notes(family, several)))
     if len(set(cuts)) > 1 and any(column.metric in ABOUT_PIECES for column in columns):
         notes.append(_CUTS)
     title = f"{len(shown)} tokenizers side by side"
@@ -233,16 +259,20 @@ def _groups_tables(
 
 
 def _across(families: Sequence[FamilyRecords]) -> Across:
+    fixed = [(family, family.sizes[-1]) for family in families if not family.first.trainer]
+    families = [family for family in families if family.first.trainer]
+    if not families:
+        return fixed
     common = [size for size in families[0].sizes if all(size in f.sizes for f in families)]
     if not common:
-        return [(family, family.sizes[-1]) for family in families]
-    most = _MOST_ACROSS // len(families)
+        return [*((family, family.sizes[-1]) for family in families), *fixed]
+    most = max(1, (_MOST_ACROSS - len(fixed)) // len(families))
     if len(common) > most == 1:
         common = common[-1:]
     elif len(common) > most:  # as many as fit, evenly, both ends among them
         step = (len(common) - 1) / (most - 1)
         common = [common[round(i * step)] for i in range(most)]
-    return [(family, size) for size in common for family in families]
+    return [*((family, size) for size in common for family in families), *fixed]
 
 
 def _groups_table(
