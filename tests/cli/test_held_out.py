@@ -11,6 +11,7 @@ from command_line import fails, good
 from small_corpora import lines, write_parallel
 
 from toktk.corpus import ReaderOptions, load_corpus
+from toktk.corpus.held_out import recipe
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -101,7 +102,10 @@ def test_what_is_no_held_out_text_is_refused(project: Path) -> None:
     good("train", "-c", "data/four.jsonl", "-s", "300", "-o", "runs/trained")
     assert "that run measured nothing" in fails(*bench("-c", "runs/trained:held-out"))
     good(*bench("-c", "data/four.jsonl", "-o", "runs/benched"))
-    assert "by another command" in fails(*bench("-c", "runs/benched:held-out"))
+    assert "it was not written by toktk sweep" in fails(*bench("-c", "runs/benched:held-out"))
+    for secret in ("https://a.b/c.txt?token=x", "https://me:x@a.b/c.txt"):
+        assert recipe([secret], [], ReaderOptions()) == {}
+    assert recipe(["https://a.b/c.txt"], [], ReaderOptions())
     file = project / "runs" / "news" / "run.json"
     whole = document(file.parent)
     for damage in (

@@ -11,7 +11,9 @@ from toktk.arrays import packed
 from toktk.corpus import lines as module
 from toktk.corpus.lines import Lines, LineSet
 
-TEXTS = [f"{i} is the number of this line, which has {'more ' * (i % 7)}words." for i in range(900)]
+TEXTS = [
+    f"{i} is the number of this line, which has many {'more ' * (i % 7)}words." for i in range(900)
+]
 
 
 def lines_of(texts: list[str], batch: int = 1000) -> Lines:
@@ -33,6 +35,9 @@ def test_the_share_is_that_of_bytes_and_repeats_count() -> None:
     assert lines_of(TEXTS[300:]).share_in(known) == 0
     assert lines_of(TEXTS[:5]).share_in(known) == 1
     assert lines_of(["short", ""]).share_in(known) is None
+    # One long line does not stand for a text of short ones.
+    assert lines_of([TEXTS[0], "short\n" * 40]).share_in(known) is None
+    assert lines_of([TEXTS[0], "short\n" * 10]).share_in(known) == 1
     assert lines_of(TEXTS).share_in(lines_of(["short"]).as_set()) == 0
 
 
@@ -62,6 +67,7 @@ def test_a_set_is_read_as_it_was_written_and_damage_is_refused(tmp_path: Path) -
     assert len(known.to_bytes()) == 4 * (1 + len(TEXTS))
     lines.save(tmp_path)
     assert Lines.load(tmp_path).as_set().to_bytes() == known.to_bytes()
+    assert Lines.load(tmp_path).n_bytes == size(TEXTS)
     assert LineSet.from_bytes(lines_of([]).as_set().to_bytes()).hashes.size == 0
     falling = np.array([0, 5, 4], "<u4").tobytes()
     for damaged in (b"", b"abc", known.to_bytes()[:-1], b"\xff" * 8, falling, bytes(4 << 20)):

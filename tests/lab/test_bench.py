@@ -18,6 +18,7 @@ from toktk.cache import Store
 from toktk.corpus import Corpus, ReaderOptions, load_corpus
 from toktk.errors import CorpusError, FormatError, MetricError, ToktkError
 from toktk.evaluation.evaluation import evaluate
+from toktk.kernels.hash import LEAST_LINE
 from toktk.lab import counted
 from toktk.lab import measure as module
 from toktk.lab.bench import Bench
@@ -427,7 +428,9 @@ def _overlap(tokenizer: Path, corpus: Corpus) -> tuple[dict, list[str]]:  # type
 def test_what_a_tokenizer_was_trained_on_is_recognized_in_whatever_container(
     tmp_path: Path,
 ) -> None:
-    texts = [line for line in lines("en", 400) + lines("ru", 400) if len(line.encode()) >= 32]
+    texts = [
+        line for line in lines("en", 400) + lines("ru", 400) if len(line.encode()) >= LEAST_LINE
+    ]
     trained, others = texts[: len(texts) // 2], texts[len(texts) // 2 :]
     rows = [
         json.dumps({"text": "\r\n".join(trained[i : i + 9])}) for i in range(0, len(trained), 9)
@@ -466,7 +469,7 @@ def test_what_a_sweep_measures_on_is_compared_with_what_it_trains_on(
 ) -> None:
     text = tmp_path / "part.txt"
     texts = [text for batch in corpus.batches() for text in batch.column(0).to_pylist()]
-    long = [text for text in texts if len(text.encode()) >= 32]
+    long = [text for text in texts if len(text.encode()) >= LEAST_LINE]
     text.write_text("\n".join(long[::2]), encoding="utf-8")
     remarks: list[str] = []
     for attempt in range(2):  # the second finds the run complete, and says the same
@@ -478,3 +481,6 @@ def test_what_a_sweep_measures_on_is_compared_with_what_it_trains_on(
         assert run.document["overlap"]["bpe-300"] == {"share": 1.0, "estimated": False}
     wanted = "bpe-300, bpe-340 were trained on 100 % of this text: their figures are too good."
     assert remarks.count(wanted) == 2
+    words = Corpus.of([f"{i} short words" for i in range(300)], name="words")  # which no line tells
+    same = carry_out(Sweep(SweepPlan(words, words, (260,), ("bpe",))), tmp_path / "words")
+    assert same.document["overlap"] == {"bpe-260": {"share": 1.0, "estimated": False}}

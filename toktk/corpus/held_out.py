@@ -18,7 +18,7 @@ from toktk.corpus.find import kind_at
 from toktk.corpus.mixture import parse_share
 from toktk.corpus.options import ReaderOptions
 from toktk.corpus.piped import open_pipe
-from toktk.corpus.remote import is_address
+from toktk.corpus.remote import is_address, without_secrets
 from toktk.errors import CorpusError
 from toktk.paths import FOLDER
 
@@ -43,9 +43,13 @@ _SHAPE = {
 
 
 def recipe(specs: Sequence[str], evals: Sequence[str], options: ReaderOptions) -> dict[str, Any]:
-    """Return what makes a text to measure on, JSON-able; nothing where a pipe is part of it."""
-    if any(open_pipe(parse_share(spec)[1]) is not None for spec in (*specs, *evals)):
-        return {}
+    """Return what makes a text to measure on, JSON-able.
+
+    Nothing where a pipe is part of it, or an address with a secret, which no file should hold.
+    """
+    for _, spec, _ in map(parse_share, (*specs, *evals)):
+        if open_pipe(spec) is not None or (is_address(spec) and without_secrets(spec) != spec):
+            return {}
     texts, measured = (
         [dict(zip(("name", "spec", "share"), parse_share(spec), strict=True)) for spec in side]
         for side in (specs, evals)
@@ -102,7 +106,7 @@ class HeldOut:
         measured = document["evaluation"] or {}
         made = measured.get("recipe")
         if made is None:
-            why = "which text it measured on was read from a pipe, by another command or in Python"
+            why = "it was not written by toktk sweep, or its text came from a pipe or a secret address"
             if not measured:
                 why = "that run measured nothing"
             raise CorpusError(what, f"Found: {why}.", "Give the text itself with -c.")

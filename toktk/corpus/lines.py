@@ -1,7 +1,7 @@
 """The lines of a text by their hashes, so that text is recognized in another container, order or part.
 
 A text's documents depend on how it is cut, into lines, paragraphs or files; its lines do not. Those of
-fewer than 32 bytes are left out, as they recur in any text.
+fewer than 48 bytes are left out, as they recur in any text.
 
 Of a text of more than `MOST` lines, a sample is kept: those that hash below a limit, which halves as
 often as it takes. Both sides of a comparison take their sample by the same hash, so a line is in both or
@@ -24,6 +24,9 @@ MOST = 1 << 18
 """How many different lines are kept."""
 
 _FEWEST = 30  # lines of a sample, to estimate a share from
+_LEAST_TOLD = (
+    0.25  # of a text's bytes in lines that are long enough, for them to stand for the text
+)
 _MOST_HALVINGS = 32  # of 64 bits, so many say whether a line is in a sample
 _Hashes = npt.NDArray[np.uint64]
 
@@ -68,6 +71,7 @@ class Lines:
 
     def __init__(self) -> None:
         self.halvings = 0
+        self.n_bytes = 0  # of the text, short lines too
         self._hashes: _Hashes = np.empty(0, np.uint64)
         self._bytes: Int64 = np.empty(0, np.int64)
         self._new: list[tuple[_Hashes, Int64]] = []
@@ -78,6 +82,7 @@ class Lines:
         from toktk.kernels.hash import hash_lines
 
         hashes, lengths = hash_lines(data, offsets, self._limit)
+        self.n_bytes += int(offsets[-1] - offsets[0])
         self._new.append((hashes, lengths))
         self._n_new += hashes.size
         if self._n_new >= MOST:
@@ -87,6 +92,7 @@ class Lines:
         """Add the lines of `others`."""
         for other in others:
             self.halvings = max(self.halvings, other.halvings)
+            self.n_bytes += other.n_bytes
             self._new += [(other._hashes, other._bytes), *other._new]
         self._settle()
 
@@ -98,12 +104,16 @@ class Lines:
     def share_in(self, known: LineSet) -> float | None:
         """Return the share of bytes in lines that `known` holds too; None where too few lines tell.
 
-        An estimate, unless both are whole: `is_estimate`.
+        It is of the bytes in lines that are long enough, which must be a fourth of the text. An estimate,
+        unless both are whole: `is_estimate`.
         """
         self._settle()
-        sampled = self._hashes <= np.uint64(2 ** (64 - max(known.halvings, self.halvings)) - 1)
+        halvings = max(known.halvings, self.halvings)
+        sampled = self._hashes <= np.uint64(2 ** (64 - halvings) - 1)
         hashes, sizes = self._hashes[sampled].astype(np.uint32), self._bytes[sampled]
         if hashes.size < (_FEWEST if self.is_estimate(known) else 1):
+            return None
+        if float(sizes.sum()) * 2.0**halvings < _LEAST_TOLD * self.n_bytes:
             return None
         at = np.searchsorted(known.hashes, hashes)
         among = at < known.hashes.size
@@ -145,6 +155,6 @@ class Lines:
         """Read what `save` wrote."""
         arrays, about = read_arrays(folder)
         lines = cls()
-        lines.halvings = about["halvings"]
+        lines.halvings, lines.n_bytes = about["halvings"], about["n_bytes"]
         lines._hashes, lines._bytes = arrays["hashes"], arrays["bytes"]
         return lines

@@ -11,7 +11,7 @@ import numpy as np
 from toktk.kernels import kernel
 from toktk.kernels.memory import load64, load_word
 
-LEAST_LINE = 32
+LEAST_LINE = 48
 """The shortest line that `hash_lines` tells of, in bytes; shorter ones recur in any text."""
 
 _LF, _CR = 10, 13

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,8 +14,8 @@ from toktk.lab.document import LINES, read_document, recorded_files
 from toktk.lab.folder import TOKENIZERS
 from toktk.loading.spec import find_file, parse_spec
 
-WORTH_SAYING = 0.05
-"""The least share that is told: as much as texts of one kind have in common by chance."""
+WORTH_SAYING = 0.1
+"""The least share that is told: files of one code base have some 7 % of such lines in common anyway."""
 
 _NAMED = 4  # labels in one remark
 
@@ -30,9 +31,12 @@ def trained_on(spec: str) -> LineSet | None:
             return None
         folder = find_file(parsed).resolve().parent
         run = folder.parent.parent
-        if folder.parent.name != TOKENIZERS or LINES not in recorded_files(read_document(run)):
+        record = recorded_files(read_document(run)).get(LINES)
+        if folder.parent.name != TOKENIZERS or record is None:
             return None
-        return LineSet.from_bytes((run / LINES).read_bytes())
+        raw = (run / LINES).read_bytes()
+        is_as_written = hashlib.sha256(raw).hexdigest() == record["sha256"]
+        return LineSet.from_bytes(raw) if is_as_written else None
     except (ToktkError, OSError, ValueError):
         return None  # who loads the tokenizer says what is wrong with it
 
@@ -43,16 +47,17 @@ def overlaps(
     """Return the share of a text's bytes that each tokenizer was trained on, for run.json.
 
     Tokenizers that were trained on less than `WORTH_SAYING` of it, or of which nobody can tell, are left
-    out. Of the text, lines of 32 bytes and more count.
+    out. Of the text, lines of 48 bytes and more count.
     """
     lines = counted.lines(corpus) if known else None
     if lines is None:
         return {}
-    shares = {label: lines.share_in(of_label) for label, of_label in known.items()}
+    sets = {id(of_label): of_label for of_label in known.values()}  # those of one run share theirs
+    shares = {key: lines.share_in(of_label) for key, of_label in sets.items()}
     return {
-        label: {"share": round(share, 4), "estimated": lines.is_estimate(known[label])}
-        for label, share in shares.items()
-        if share is not None and share >= WORTH_SAYING
+        label: {"share": round(share, 4), "estimated": lines.is_estimate(of_label)}
+        for label, of_label in known.items()
+        if (share := shares[id(of_label)]) is not None and share >= WORTH_SAYING
     }
 
 

@@ -77,11 +77,6 @@ class Sweep:
             TrainingError: no family can be had.
         """
         plan, meter = self.plan, self.meter
-        if plan.evaluation is not None and plan.evaluation.fingerprint == plan.training.fingerprint:
-            meter.remark(
-                "The text that is measured is the text that is trained on: the figures are better than on "
-                "other text."
-            )
         counted = CountedCorpora(meter, plan.jobs, plan.force)
         trainings = Trainings(plan, counted)
         trained: dict[str, Tokenizer] = {}
@@ -149,10 +144,11 @@ class Sweep:
         figures[-1].reading.remark(meter, plan.evaluation)
         described["evaluation"] = _described(plan.evaluation, figures[-1].reading)
         trained_on = dict(self.baselines.trained_on) if self.baselines else {}
-        if known is not None and plan.evaluation.fingerprint != plan.training.fingerprint:
-            trained_on |= dict.fromkeys(trained, known)
-        if overlap := overlaps(plan.evaluation, trained_on, counted):
-            described["overlap"] = overlap
+        trained_on |= dict.fromkeys(trained, known) if known is not None else {}
+        overlap = overlaps(plan.evaluation, trained_on, counted)
+        if plan.evaluation.fingerprint == plan.training.fingerprint:  # whatever its lines are
+            overlap |= {label: {"share": 1.0, "estimated": False} for label in trained}
+        described |= {"overlap": overlap} if overlap else {}
         records = tuple(record for measured in figures for record in measured.results)
         about: dict[str, Any] = {"unreached": unreached}
         if self.baselines is not None:

@@ -80,10 +80,7 @@ def count_corpus_many(
         _Tally(pretokenizers, by_group, None if lines is None else Lines())
         for _ in range(1 if apart else jobs)
     ]
-    if apart:
-        tables = _by_pretokenizer(batches, tallies[0], jobs)
-    else:
-        tables = _by_batch(batches, tallies)
+    tables = _by_pretokenizer(batches, tallies[0], jobs) if apart else _by_batch(batches, tallies)
     if lines is not None:
         lines.merge(tally.lines for tally in tallies if tally.lines is not None)
     for table in tables:
