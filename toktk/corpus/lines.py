@@ -148,7 +148,8 @@ class Lines:
     def save(self, folder: Path) -> None:
         """Write hashes and bytes as plain arrays."""
         self._settle()
-        write_arrays(folder, {"hashes": self._hashes, "bytes": self._bytes}, halvings=self.halvings)
+        about = {"halvings": self.halvings, "n_bytes": self.n_bytes}
+        write_arrays(folder, {"hashes": self._hashes, "bytes": self._bytes}, **about)
 
     @classmethod
     def load(cls, folder: Path) -> Lines:
