@@ -193,7 +193,7 @@ def test_nasty_text_on_its_own(tmp_path: Path) -> None:
     path = write_nasty(tmp_path / "nasty.jsonl")
     args = ["-c", path, "--eval", path, "--group-column", "lang", "-s", "256,300"]
     result = good("sweep", *args, "-o", tmp_path / "run")
-    assert "the text that is trained on" in result.stderr
+    assert "were trained on 100 % of this text" in result.stderr
     assert "bytes per token" in result.stdout
 
 
