@@ -50,6 +50,7 @@ KINDS = {  # what each kind of entry holds
     "pieces": "counted corpora",
     "training": "trained tokenizers",
     "figures": "figures of tokenizers on a text",
+    "lines": "hashes of the lines of corpora",
     "sample": "first documents of corpora",
     "tokenizers": "tokenizer files, parsed",
     "verdicts": "checks of tokenizers against their libraries",

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
-from command_line import good, run
+from command_line import fails, good, run
 from small_corpora import PARALLEL, write_nasty, write_parallel
 
 import toktk
@@ -62,7 +63,7 @@ def test_a_sweep_shows_tables_and_writes_a_run(corpus: list[str], tmp_path: Path
     assert all(step["peak_memory"] for step in found["steps"])
     assert list(found["tokenizers"]) == ["bpe-300", "bpe-340", "bpe-400"]
     assert sorted(p.name for p in folder.iterdir()) == [
-        "curves.parquet", "results.parquet", "run.json", "tokenizers",
+        "curves.parquet", "results.parquet", "run.json", "tokenizers", "training-lines.bin",
     ]  # fmt: skip
 
 
@@ -192,7 +193,7 @@ def test_nasty_text_on_its_own(tmp_path: Path) -> None:
     path = write_nasty(tmp_path / "nasty.jsonl")
     args = ["-c", path, "--eval", path, "--group-column", "lang", "-s", "256,300"]
     result = good("sweep", *args, "-o", tmp_path / "run")
-    assert "the text that is trained on" in result.stderr
+    assert "were trained on 100 % of this text" in result.stderr
     assert "bytes per token" in result.stdout
 
 
@@ -470,3 +471,70 @@ def test_inference_is_crossed_with_trainers(corpus: list[str], tmp_path: Path) -
     refused = run("sweep", *corpus, "--inference", "merges", "-s", "300")
     assert refused.exit_code == 2
     assert "unigram-merges: the vocabularies of unigram cannot be run so" in refused.stderr
+
+
+def test_baselines_stand_below_what_is_trained_with_the_figures_of_a_bench(
+    corpus: list[str], tmp_path: Path
+) -> None:
+    good("train", *corpus, "-s", "310", "-o", tmp_path / "public")
+    public = tmp_path / "public" / "tokenizers" / "bpe-310"
+    shutil.copytree(public, tmp_path / "copy")
+    command = ["sweep", *corpus, "-t", "bpe", "-s", "300,400", "-o", tmp_path / "run"]
+    command += ["--baseline", f"llama={tmp_path / 'copy'}", "--baseline", f"mine={public}"]
+    first = good(*command)
+    shown = first.stdout.splitlines()
+    assert shown[0].startswith("3 tokenizers side by side")
+    rows = [line.split()[:2] for line in shown if " o200k " in line]
+    assert rows == [["300", "bpe"], ["400", "bpe"], ["310", "llama"], ["310", "mine"]]
+    (head,) = (line.split() for line in shown if line.startswith("group "))
+    assert head == ["group", "300", "400", "310", "310"]
+    assert max(map(len, shown)) <= 100
+    # What one was trained on is known of its own run, not of a copy.
+    found = document(tmp_path / "run")
+    assert found["overlap"] == {"mine": {"share": 1.0, "estimated": False}}
+    assert "mine was trained on 100 % of this text: its figures are too good." in first.stderr
+    assert list(found["tokenizers"]) == ["bpe-300", "bpe-400", "llama", "mine"]
+    assert found["tokenizers"]["llama"]["engine"] == "native"
+    assert found["options"]["baselines"] == [f"llama={tmp_path / 'copy'}", f"mine={public}"]
+    # The same figures as by a bench on the same text, which computes none of them.
+    benched = good("bench", f"llama={tmp_path / 'copy'}", "-c", f"{tmp_path / 'run'}:held-out",
+                   "--no-throughput", "-o", tmp_path / "bench")  # fmt: skip
+    assert "measure reused" in benched.stderr
+    swept = Results.read_parquet(tmp_path / "run" / "results.parquet")
+    other = Results.read_parquet(tmp_path / "bench" / "results.parquet")
+    assert swept.where(tokenizer="llama").records == other.records
+    again = good(*command)
+    assert again.stdout == first.stdout
+    assert "nothing was computed" in again.stderr
+    assert "mine was trained on 100 %" in again.stderr
+    assert (
+        "Error" not in good(*command[:-4], "--force").stderr
+    )  # the run without baselines is another
+
+
+@pytest.mark.parametrize("label", ["bpe", "BPE-300", "bpe-300"])
+def test_a_baseline_is_not_called_as_what_is_trained(
+    corpus: list[str], tmp_path: Path, label: str
+) -> None:
+    command = ["sweep", *corpus, "-t", "bpe", "-s", "300", "-o", tmp_path / "run"]
+    message = fails(*command, "--baseline", f"{label}=tiktoken:o200k_base")
+    assert f"a baseline is called {label!r}, as what is trained here." in message
+    assert f"--baseline {label}-baseline=tiktoken:o200k_base" in message
+
+
+def test_a_baseline_that_cannot_be_had_is_an_error_before_the_training(
+    corpus: list[str], tmp_path: Path
+) -> None:
+    command = ["sweep", *corpus, "-t", "bpe", "-s", "300", "-o", tmp_path / "run"]
+    good("train", *corpus, "-s", "310", "-o", tmp_path / "public")
+    missing = ["--baseline", f"gone={tmp_path / 'gone.json'}"]
+    message = fails(*command, *missing)
+    assert "gone.json" in message
+    assert not (tmp_path / "run").exists()
+    assert "bytes_per_token" not in message
+    there = tmp_path / "public" / "tokenizers" / "bpe-310"
+    result = run(*command, *missing, "--baseline", f"there={there}")
+    assert result.exit_code == 1
+    assert "gone.json is left out" in result.stderr
+    assert "without figures: gone=" in result.stderr
+    assert " there " in result.stdout

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toktk.kernels.hash import hash_spans, mix
+from toktk.kernels.hash import LEAST_LINE, hash_lines, hash_spans, mix
 
 MASK = 2**64 - 1
 
@@ -73,3 +73,48 @@ def test_wrong_arrays_are_refused():
     for bad in ([0, 5], [-1, 4], [3, 2], []):
         with pytest.raises(ValueError, match="offset"):
             hash_spans(data, np.array(bad, np.int64))
+
+
+def lines_of(documents, limit=MASK, before=b""):
+    data = np.frombuffer(before + b"".join(documents), np.uint8)
+    offsets = np.cumsum([len(before), *map(len, documents)], dtype=np.int64)
+    found, lengths = hash_lines(data, offsets, limit)
+    return list(zip(found.tolist(), lengths.tolist(), strict=True))
+
+
+def lines_oracle(documents, limit=MASK):
+    found = []
+    for line in (line for document in documents for line in document.split(b"\n")):
+        line = line.removesuffix(b"\r")
+        if len(line) < LEAST_LINE:
+            continue
+        first, last = (int.from_bytes(part, "little") for part in (line[:8], line[-8:]))
+        h = ((first * 0x9E3779B97F4A7C15 & MASK) ^ last) + len(line) * 0x9E3779B97F4A7C15 & MASK
+        h = ((h ^ (h >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+        h = ((h ^ (h >> 27)) * 0x94D049BB133111EB) & MASK
+        key = h ^ (h >> 31)
+        if key <= limit:
+            found.append((key >> 32 << 32 | oracle(line) >> 32, len(line)))
+    return found
+
+
+ANY_LINE = st.binary(max_size=90) | st.sampled_from(
+    [b"x" * n + end for n in (46, 47, 48, 49, 64) for end in (b"", b"\r", b"\r\r")]
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(ANY_LINE).map(b"\n".join)), st.binary(max_size=9))
+def test_lines_are_those_of_the_oracle(documents, before):
+    assert lines_of(documents, before=before) == lines_oracle(documents)
+    assert lines_of(documents, MASK >> 1, before) == lines_oracle(documents, MASK >> 1)
+
+
+def test_lines_do_not_depend_on_how_documents_are_cut():
+    texts = [b"%d is the number of this line of the text, which is long." % i for i in range(50)]
+    expected = lines_of(texts)
+    assert len({found for found, _ in expected}) == 50
+    assert lines_of([b"\n".join(texts)]) == lines_of([b"\r\n".join(texts) + b"\r\n"]) == expected
+    assert lines_of([text + b"\n" for text in texts]) == expected
+    with pytest.raises(ValueError, match="hash_lines: the offsets"):
+        hash_lines(np.zeros(4, np.uint8), np.array([0, 5], np.int64))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -17,12 +18,15 @@ from toktk.cache import Store
 from toktk.corpus import Corpus, ReaderOptions, load_corpus
 from toktk.errors import CorpusError, FormatError, MetricError, ToktkError
 from toktk.evaluation.evaluation import evaluate
+from toktk.kernels.hash import LEAST_LINE
 from toktk.lab import counted
 from toktk.lab import measure as module
 from toktk.lab.bench import Bench
 from toktk.lab.measure import NO_PIECES, Outcome
 from toktk.lab.meter import Meter, Watcher
+from toktk.lab.overlap import overlap_lines
 from toktk.lab.plan import BenchPlan, Measures, SweepPlan
+from toktk.lab.run import carry_out
 from toktk.lab.sweep import Sweep
 from toktk.loading.load import Loaded, load
 from toktk.loading.sample import BYTES, DOCUMENTS, PER_GROUP, first_documents
@@ -447,3 +451,71 @@ def test_figures_of_few_documents_are_said_to_be_rough(tmp_path: Path, specs: li
             about = outcome.described["evaluation"]
             assert about.get("remarks", []) == [line] * bool(line)
             assert about["documents"] == {tmp_path: 206, one: 1}.get(path, 100)
+
+
+def _overlap(tokenizer: Path, corpus: Corpus) -> tuple[dict, list[str]]:  # type: ignore[type-arg]
+    experiment = Bench(BenchPlan((f"mine={tokenizer}",), corpus))
+    experiment.prepare()
+    found = experiment.run().described.get("overlap", {})
+    return found, overlap_lines(found)
+
+
+def test_what_a_tokenizer_was_trained_on_is_recognized_in_whatever_container(
+    tmp_path: Path,
+) -> None:
+    texts = [
+        line for line in lines("en", 400) + lines("ru", 400) if len(line.encode()) >= LEAST_LINE
+    ]
+    trained, others = texts[: len(texts) // 2], texts[len(texts) // 2 :]
+    rows = [
+        json.dumps({"text": "\r\n".join(trained[i : i + 9])}) for i in range(0, len(trained), 9)
+    ]
+    (tmp_path / "trained.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    sweep = Sweep(SweepPlan(load_corpus(tmp_path / "trained.jsonl"), None, (300,), ("bpe",)))
+    run = carry_out(sweep, tmp_path / "run")
+    assert (run.path / "training-lines.bin").stat().st_size == 4 * (1 + len(set(trained)))
+    mine = run.path / "tokenizers" / "bpe-300"
+
+    def measured(part: list[str]) -> Corpus:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        pq.write_table(pa.table({"text": part}), tmp_path / "measured.parquet")
+        return load_corpus(tmp_path / "measured.parquet")
+
+    found, said = _overlap(mine, measured(trained[::-1]))
+    assert found == {"mine": {"share": 1.0, "estimated": False}}
+    assert said == ["mine was trained on 100 % of this text: its figures are too good."]
+    assert _overlap(mine, measured(trained[::3]))[0]["mine"]["share"] == 1
+    part = trained[:20] + others[:60]
+    size = len("".join(trained[:20]).encode()) / len("".join(part).encode())
+    assert _overlap(mine, measured(part))[0]["mine"]["share"] == round(size, 4)
+    assert _overlap(mine, measured(others)) == ({}, [])
+    assert _overlap(mine, measured([text[:15] for text in trained])) == ({}, [])  # short lines
+    # A copy elsewhere, or a damaged run, is a tokenizer of which nothing is known.
+    shutil.copytree(mine, tmp_path / "copy")
+    assert _overlap(tmp_path / "copy", measured(trained)) == ({}, [])
+    (run.path / "training-lines.bin").write_bytes(b"abc")
+    assert _overlap(mine, measured(trained)) == ({}, [])
+
+
+def test_what_a_sweep_measures_on_is_compared_with_what_it_trains_on(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    text = tmp_path / "part.txt"
+    texts = [text for batch in corpus.batches() for text in batch.column(0).to_pylist()]
+    long = [text for text in texts if len(text.encode()) >= LEAST_LINE]
+    text.write_text("\n".join(long[::2]), encoding="utf-8")
+    remarks: list[str] = []
+    for attempt in range(2):  # the second finds the run complete, and says the same
+        meter = Meter()
+        meter.watcher.remark = remarks.append  # type: ignore[method-assign]
+        plan = SweepPlan(corpus, load_corpus(text), (300, 340), ("bpe",), jobs=3)
+        run = carry_out(Sweep(plan, meter), tmp_path / "run")
+        assert run.reused == bool(attempt)
+        assert run.document["overlap"]["bpe-300"] == {"share": 1.0, "estimated": False}
+    wanted = "bpe-300, bpe-340 were trained on 100 % of this text: their figures are too good."
+    assert remarks.count(wanted) == 2
+    words = Corpus.of([f"{i} short words" for i in range(300)], name="words")  # which no line tells
+    same = carry_out(Sweep(SweepPlan(words, words, (260,), ("bpe",))), tmp_path / "words")
+    assert same.document["overlap"] == {"bpe-260": {"share": 1.0, "estimated": False}}

@@ -51,7 +51,7 @@ def command(
     \b
     toktk bench tiktoken:o200k_base hf:Qwen/Qwen3-8B -c news.parquet --group-column lang
     toktk bench llama=path/tokenizer.json spm:path/tokenizer.model -c corpus/
-    toktk bench mine=runs/news/tokenizers/bpe-128k tiktoken:cl100k_base
+    toktk bench mine=runs/news/tokenizers/bpe-128k tiktoken:cl100k_base -c runs/news:held-out
 
     A SPEC is a tokenizer.json, a folder with one, a .tiktoken or tekken file, spm:FILE.model,
     tiktoken:NAME or hf:ORG/NAME[@REVISION]; LABEL= in front names it in the tables.

@@ -56,6 +56,14 @@ if TYPE_CHECKING:
     help="The algorithm that encodes with each vocabulary: `toktk ls inference`. Repeatable.  [default: own]",
 )
 @sizes_option(DEFAULT_SIZES)
+@click.option(
+    "--baseline",
+    "baselines",
+    multiple=True,
+    callback=each_once,
+    metavar="SPEC",
+    help="A tokenizer that exists, to measure beside: as `toktk bench` names it. Repeatable.",
+)
 @measuring_options
 @training_options
 @run_options("The run directory.  [default: runs/<corpus>-<hash>]")
@@ -75,6 +83,7 @@ def command(
     toktk sweep -c corpus/ -t bpe -t sp-bpe -t hf-bpe -s 50k
     toktk sweep -c de=german/:0.3 -c en=english/:0.7 -s 32k
     toktk sweep -c corpus/ -p o200k -p llama3 --eval other.txt
+    toktk sweep -c corpus/ --baseline llama=path/tokenizer.json --baseline tiktoken:o200k_base
 
     Text is counted once, and one training of bpe or unigram serves every size. What is finished is
     kept: after an interruption, the same command goes on where it stopped.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from toktk.arrow import pa
@@ -22,6 +23,9 @@ from toktk.visible import listed
 HELD_OUT = 0.1
 """The share of each group's bytes that is held out for evaluation, unless another is asked for."""
 
+_SOURCES_TOLD = 1000
+
+
 Selection = Split | Limit | Named | Times | Balanced
 """A choice of documents; ``str()`` says which, and enters the fingerprint."""
 
@@ -30,8 +34,9 @@ class Corpus:
     """Documents from one or more parts, in order; iterable as often as needed.
 
     `name` is what tables and charts call it; `options` are reader options that `describe` reports,
-    `remarks` what is known of it before it is read. `groups` are those of the latest pass, in
-    alphabetical order; None before one has come to its end.
+    `remarks` what is known of it before it is read; `recipe` is from what it can be made again, see
+    `toktk.corpus.held_out`. `groups` are those of the latest pass, in alphabetical order; None before one
+    has come to its end.
     """
 
     def __init__(
@@ -47,6 +52,7 @@ class Corpus:
         self._selection = selection
         self._options = options or {}
         self._remarks = tuple(remarks)
+        self.recipe: dict[str, Any] = {}
         self.groups: tuple[str, ...] | None = None
 
     @classmethod
@@ -283,6 +289,13 @@ class Corpus:
             )
         return Corpus(self.name, [self], Balanced(self.batches, temperature))
 
+    def sources_told(self) -> list[dict[str, str]]:
+        """Return names and fingerprints of the first sources, by which it is told what has changed."""
+        return [
+            {"name": PurePath(source.where).name, "fingerprint": source.fingerprint[:16]}
+            for source in self.sources[:_SOURCES_TOLD]
+        ]
+
     def describe(self) -> dict[str, Any]:
         """Return name, fingerprint, sizes and options, JSON-able, for run.json.
 
@@ -299,6 +312,8 @@ class Corpus:
             own += self._split_remarks(self._selection.sides)
         if own:
             described["remarks"] = own
+        if self.recipe:
+            described["recipe"] = {**self.recipe, "sources": self.sources_told()}
         shown = 100
         described["parts"] = [part.describe() for part in self._parts[:shown]]
         if len(self._parts) > shown:

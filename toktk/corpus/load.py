@@ -18,6 +18,7 @@ from toktk.corpus import hub
 from toktk.corpus.corpus import Corpus, concat, mixed
 from toktk.corpus.find import Listing, files_below, kind_at, matching, not_a_file
 from toktk.corpus.folder import Choice, choose, left_out
+from toktk.corpus.held_out import HeldOut, Text, recipe, run_of
 from toktk.corpus.mixture import Named, parse_share
 from toktk.corpus.options import ReaderOptions, check_known
 from toktk.corpus.piped import kept, open_pipe
@@ -52,6 +53,7 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
     - a file: .txt, .jsonl, .ndjson (one object or string a line), .json (that, or an array of them), .csv,
       .tsv, each also .gz, .zst, .bz2 or .xz; .parquet, .arrow, .feather; a .toml corpus card; anything
       else is plain text, unless its first bytes say otherwise;
+    - ``<run directory>:held-out``: what a sweep measured on, of files that are as they were;
     - an address: ``https://…``, or what fsspec has a driver for, such as ``s3://bucket/news/*.parquet``:
       a file, a folder or a glob, downloaded once into ``TOKTK_HOME``;
     - a folder: its files of these kinds, with all subfolders, linked ones too, sorted; a .json where
@@ -85,7 +87,7 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
     for name in changes:
         check_known(name, names, f"unknown reader option {name!r}")
     options = dataclasses.replace(options or ReaderOptions(), **changes)
-    loaded = _load_all(spec, options)
+    loaded = _load_all(_texts(spec), options)
     _check_fit(loaded, options)
     return _joined(loaded)
 
@@ -106,12 +108,16 @@ def train_and_test(
         options: how to read all of them; an option has to fit one of them.
         temperature: of the text to train on; see `Corpus.balanced`.
     """
-    train, test = _sides(specs, evals, options or ReaderOptions())
+    options = options or ReaderOptions()
+    train, test = _sides(_texts(specs), _texts(evals), options)
+    test.recipe = recipe(_listed(specs), _listed(evals), options)
     return train if temperature is None else train.balanced(temperature), test
 
 
-def _sides(specs: Specs, evals: Specs, options: ReaderOptions) -> tuple[Corpus, Corpus]:
-    loaded, measured = _load_all(specs, options), _load_all(evals, options)
+def _sides(
+    texts: Sequence[Text], evals: Sequence[Text], options: ReaderOptions
+) -> tuple[Corpus, Corpus]:
+    loaded, measured = _load_all(texts, options), _load_all(evals, options)
     _check_fit([*loaded, *measured], options)
     if measured:
         return _joined(loaded), _joined(measured)
@@ -134,12 +140,15 @@ class _Part(NamedTuple):
     share: float | None
 
 
-def _load_all(specs: Specs, options: ReaderOptions) -> list[_Part]:
-    parts = []
-    for each in _listed(specs):
-        name, spec, share = parse_share(each)
-        parts.append(_Part(spec, _named(_load(spec, options), name, options), share))
-    return parts
+def _texts(specs: Specs) -> list[Text]:
+    return [parse_share(each) for each in _listed(specs)]
+
+
+def _load_all(texts: Sequence[Text], options: ReaderOptions) -> list[_Part]:
+    return [
+        _Part(spec, _named(_load(spec, options), name, options), share)
+        for name, spec, share in texts
+    ]
 
 
 def _load(spec: str, options: ReaderOptions) -> Corpus:
@@ -274,6 +283,8 @@ def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
         return starter(spec.partition(":")[2] or "train", options)
     if spec.startswith(hub.PREFIXES):
         return hub.hub_corpus(hub.parse_hub(spec), options)
+    if (run := run_of(spec)) is not None:
+        return _held_out(HeldOut.of(run), options)
     if (descriptor := open_pipe(spec)) is not None:
         path = kept(descriptor)
         name = path.name.partition(".")[0]
@@ -313,6 +324,21 @@ def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
         "Give a file, a folder, a quoted glob, an address, hf:<org>/<name>, a card, or starter.",
         *([f"Did you mean {on_hub}, a dataset of the Hugging Face hub?"] if on_hub else []),
     )
+
+
+def _held_out(run: HeldOut, options: ReaderOptions) -> Corpus:
+    run.check_options(options)
+    try:
+        read_so = ReaderOptions(**run.options)
+    except TypeError as error:
+        raise CorpusError(
+            f"cannot read the held-out text of {run.folder}.",
+            f"Found: reader options that this toktk does not have: {error}.",
+            "Run the sweep again.",
+        ) from error
+    corpus = _sides(run.texts, run.evals, read_so)[1]
+    run.check(corpus)
+    return Corpus(run.name, [corpus])
 
 
 def _of_archive(path: Path, options: ReaderOptions) -> Choice:

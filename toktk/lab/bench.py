@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
+from typing import Any
 
 from toktk import __version__
 from toktk.cache import Store, digest
-from toktk.errors import ToktkError, in_a_line
+from toktk.corpus.lines import LineSet
+from toktk.errors import PluginError, ToktkError, in_a_line
 from toktk.lab.counted import CountedCorpora, described_text, remark_on_texts
 from toktk.lab.measure import (
     FamilyFigures,
@@ -19,6 +22,7 @@ from toktk.lab.measure import (
     without_metrics,
 )
 from toktk.lab.meter import Meter
+from toktk.lab.overlap import overlaps, trained_on
 from toktk.lab.plan import BenchPlan
 from toktk.loading.load import Loaded, open_tokenizer
 from toktk.loading.sample import first_documents
@@ -31,14 +35,17 @@ class Bench:
     """Carries out a plan, taking from the store what is there.
 
     One tokenizer that cannot be loaded, or that its library cannot run, takes no other's figures
-    away; the outcome names it. `prepare` fills the dictionaries, by label.
+    away; the outcome names it. `prepare` fills the dictionaries, by label. A sweep, which measures its
+    baselines so, says itself what there is to say of text and metrics (`in_sweep`).
     """
 
     plan: BenchPlan
     meter: Meter = field(default_factory=Meter)
+    in_sweep: bool = False
     loaded: dict[str, Loaded] = field(default_factory=dict)
     tokenizers: dict[str, Tokenizer] = field(default_factory=dict)
     failed: dict[str, ToktkError] = field(default_factory=dict)
+    trained_on: dict[str, LineSet] = field(default_factory=dict)
 
     @property
     def labels(self) -> list[str]:
@@ -55,7 +62,8 @@ class Bench:
         """
         plan, meter = self.plan, self.meter
         plan.check()
-        remark_on(plan.measures.broken, meter)
+        if not self.in_sweep:
+            remark_on(plan.measures.broken, meter)
         with meter.step("load", "", len(plan.specs), "tokenizers") as advance:
             for label, spec in plan.labels.items():
                 try:
@@ -66,9 +74,10 @@ class Bench:
                     self._fail(label, error)
                 advance(1)
         if self.loaded:
-            with meter.step("fingerprint", plan.corpus.name):
-                plan.corpus.hash_contents()
-            remark_on_texts(meter, plan.corpus)
+            if not self.in_sweep:
+                with meter.step("fingerprint", plan.corpus.name):
+                    plan.corpus.hash_contents()
+                remark_on_texts(meter, plan.corpus)
             documents = first_documents(plan.corpus, Store(meter.remark))
             with meter.step("check", "", len(self.loaded), "tokenizers") as advance:
                 for label, loaded in self.loaded.items():
@@ -82,6 +91,12 @@ class Bench:
         digests = [[label, t.digest, t.library] for label, t in self.loaded.items()]
         corpus = [plan.corpus.name, plan.corpus.fingerprint]
         what = [plan.measures.describe(), engines, digests, sorted(self.failed), corpus]
+        for label in self.tokenizers:
+            if (lines := trained_on(plan.labels[label])) is not None:
+                self.trained_on[label] = lines
+        if self.trained_on:  # it is said of the figures how much of the text these lines are
+            sets = {label: lines.to_bytes() for label, lines in self.trained_on.items()}
+            what.append({label: hashlib.sha256(raw).hexdigest() for label, raw in sets.items()})
         return digest([__version__, "bench", what])
 
     def run(self) -> Outcome:
@@ -90,9 +105,37 @@ class Bench:
         Raises:
             ToktkError: every tokenizer fails at the text.
         """
-        plan = self.plan
+        plan, without = self.plan, dict[str, PluginError]()
         counted = CountedCorpora(self.meter, plan.jobs, plan.force)
-        measurer = Measurer(plan.corpus, plan.measures, counted)
+        facts, figures = self.measure(counted, without)
+        self._refuse_nothing()
+        reading = figures[next(iter(facts))].reading
+        reading.remark(self.meter, plan.corpus, measured=True)
+        described = {
+            "verb": "bench",
+            "evaluation": described_text(plan.corpus, reading),
+            "options": {**plan.measures.describe(), "jobs": plan.jobs},
+        }
+        if overlap := overlaps(plan.corpus, self.trained_on, counted):
+            described["overlap"] = overlap
+        failed = {label: str(error) for label, error in self.failed.items()}
+        remark_on(without, self.meter)
+        failed |= without_metrics(plan.measures, without)
+        results = results_of(self.tokenizers, figures, plan.measures.metrics)
+        return Outcome(results, facts, described, failed=failed)
+
+    def measure(
+        self,
+        counted: CountedCorpora,
+        without: dict[str, PluginError],
+        trained: tuple[str, ...] | None = None,
+    ) -> tuple[dict[str, dict[str, Any]], dict[str, FamilyFigures]]:
+        """Return what run.json says of each tokenizer, and its figures, both by label.
+
+        Metrics that fail are put into `without`. `trained` are the groups that means are of, where they
+        stand beside tokenizers that were trained on these alone.
+        """
+        measurer = Measurer(self.plan.corpus, self.plan.measures, counted, without, trained)
         figures: dict[str, FamilyFigures] = {}
         families = [TokenizerFamily(label, {label: t}) for label, t in self.tokenizers.items()]
         for family, outcome in measurer.measure(families):
@@ -103,7 +146,6 @@ class Bench:
                 self._fail(family.label, outcome)
             else:
                 figures[family.label] = outcome
-        self._refuse_nothing()
         facts = {}
         for label, tokenizer in self.tokenizers.items():
             loaded, native = self.loaded[label], tokenizer.engine == NATIVE
@@ -117,24 +159,16 @@ class Bench:
                 "size": tokenizer.vocab_size,
                 "signature": tokenizer.signature,
             }
-        reading = figures[next(iter(facts))].reading
-        reading.remark(self.meter, plan.corpus, measured=True)
-        described = {
-            "verb": "bench",
-            "evaluation": described_text(plan.corpus, reading),
-            "options": {**plan.measures.describe(), "jobs": plan.jobs},
-        }
-        failed = {label: str(error) for label, error in self.failed.items()}
-        remark_on(measurer.failed, self.meter)
-        failed |= without_metrics(plan.measures, measurer.failed)
-        results = results_of(self.tokenizers, figures, plan.measures.metrics)
-        return Outcome(results, facts, described, failed=failed)
+        return facts, figures
 
     def _fail(self, label: str, error: ToktkError) -> None:
         show_cause(error)
         self.failed[label] = error
         self.tokenizers.pop(label, None)
-        if len(self.plan.specs) > 1:  # else it is the error that the bench ends with
+        self.trained_on.pop(label, None)
+        if (
+            len(self.plan.specs) > 1 or self.in_sweep
+        ):  # else it is the error that the bench ends with
             self.meter.remark(f"{label} is left out: {in_a_line(error)}")
 
     def _refuse_nothing(self) -> None:

@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from toktk.arrays import offsets_of, read_arrays, write_arrays
 from toktk.cache import Store
+from toktk.corpus.batch import TEXT, spans
+from toktk.corpus.lines import Lines
 from toktk.evaluation.base import Flags, Totals, totals_of
 from toktk.kernels.text_totals import DOCUMENTS
 from toktk.lab.meter import Meter
@@ -162,6 +164,7 @@ class CountedCorpora:
         self.meter = meter
         self.jobs = jobs
         self._held: dict[tuple[str, str, bool], CountedCorpus] = {}
+        self._lines: dict[str, Lines] = {}
         self._slow: set[str] = set()
         self._groups: dict[str, tuple[str, ...]] = {}
 
@@ -203,10 +206,16 @@ class CountedCorpora:
                     f"the pattern of {pretokenizer.name} does not compile to tables; the regex library "
                     "cuts instead: slower, same result."
                 )
+        lines = None if self._known_lines(corpus) else Lines()
         what = f"{corpus.name}, {', '.join(pretokenizer.name for pretokenizer in missing)}"
         with self.meter.step("count", what, corpus.size, corpus.unit) as progress:
             tables = count_corpus_many(
-                corpus, [*missing], jobs=self.jobs, by_group=by_group, progress=progress
+                corpus,
+                [*missing],
+                jobs=self.jobs,
+                by_group=by_group,
+                progress=progress,
+                lines=lines,
             )
             reading = Reading.of(corpus, tables[0], by_group)
         for (pretokenizer, cell), table in zip(missing.items(), tables, strict=True):
@@ -215,6 +224,36 @@ class CountedCorpora:
             # Whole documents would be a copy of the corpus, and to read it again is no slower.
             if pretokenizer.key != PATTERNS["none"]:
                 self.store.write("pieces", cell, counted.save)
+        if lines is not None:
+            self._keep_lines(corpus, lines)
+
+    def lines(self, corpus: Corpus) -> Lines | None:
+        """Return the lines of a text, which is read for it unless it was counted before.
+
+        None for a dataset of the hub that was not: nothing is downloaded for this.
+        """
+        lines = self._known_lines(corpus)
+        if lines is None and corpus.unit != "rows":
+            lines = Lines()
+            what = f"{corpus.name}, lines"
+            with self.meter.step("fingerprint", what, corpus.size, corpus.unit) as progress:
+                for batch in corpus.batches(progress):
+                    lines.add(*spans(batch.column(TEXT)))
+            self._keep_lines(corpus, lines)
+        return lines
+
+    def _known_lines(self, corpus: Corpus) -> Lines | None:
+        fingerprint = corpus.fingerprint
+        if fingerprint not in self._lines:
+            lines = self.store.read("lines", {"corpus": fingerprint}, Lines.load)
+            if lines is None:
+                return None
+            self._lines[fingerprint] = lines
+        return self._lines[fingerprint]
+
+    def _keep_lines(self, corpus: Corpus, lines: Lines) -> None:
+        self._lines[corpus.fingerprint] = lines
+        self.store.write("lines", {"corpus": corpus.fingerprint}, lines.save)
 
     def groups_of(self, corpus: Corpus) -> tuple[str, ...]:
         """Return the groups of a corpus in alphabetical order; reads it where no pass has found them."""

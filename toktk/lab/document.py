@@ -17,6 +17,7 @@ from toktk.shapes import misfit, parse
 from toktk.visible import json_text
 
 NAME = "run.json"
+LINES = "training-lines.bin"  # by what the text that a run trained on is recognized
 OVERWRITE = "Choose another folder with -o, or overwrite it with --force."
 
 _FILES = {...: {"size": int, "sha256": str}}
@@ -51,6 +52,7 @@ _SHAPE = {
     "failed": {...: str},
     "steps": [_COST],
     "files?": _FILES,
+    "overlap?": {...: {"share": float, "estimated": bool}},
     "throughput?": {"asked": dict, "timings": [_TIMING]},
 }
 
@@ -107,7 +109,7 @@ def recorded_files(document: dict[str, Any] | None) -> dict[str, dict[str, Any]]
 def _is_written_by_runs(name: str) -> bool:
     parts = name.split("/")
     in_place = len(parts) == 3 and parts[0] == "tokenizers" and not any(map(trouble_with, parts))
-    return in_place or name in ("results.parquet", "curves.parquet")
+    return in_place or name in ("results.parquet", "curves.parquet", LINES)
 
 
 def is_as_written(document: dict[str, Any]) -> bool:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from toktk.errors import StorageError
-from toktk.lab.document import NAME, OVERWRITE, is_as_written, read_document, recorded_files
+from toktk.lab.document import LINES, NAME, OVERWRITE, is_as_written, read_document, recorded_files
 
 try:
     import fcntl
@@ -32,7 +32,7 @@ except ImportError:  # Windows, where a folder cannot be locked
     fcntl = None  # type: ignore[assignment]
 
 TOKENIZERS = "tokenizers"
-_OWN = {NAME, "results.parquet", "curves.parquet", TOKENIZERS, "report.html"}
+_OWN = {NAME, "results.parquet", "curves.parquet", LINES, TOKENIZERS, "report.html"}
 _STAGE = re.compile(r"\.toktk-[0-9a-f]{16}")
 _DAY = 24 * 3600.0
 _NAMED = 5  # of what a message lists
@@ -126,7 +126,7 @@ class RunFolder:
                 pass
         except OSError as error:
             raise _unwritable(self.path, error) from error
-        for name in (NAME, "results.parquet", "curves.parquet"):
+        for name in (NAME, "results.parquet", "curves.parquet", LINES):
             self._target(name)
         for label in labels:
             folder = self._inside([TOKENIZERS, label])

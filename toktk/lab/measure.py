@@ -14,6 +14,7 @@ import numpy as np
 from toktk import arrow
 from toktk.arrays import read_arrays, write_arrays
 from toktk.corpus import Corpus
+from toktk.corpus.lines import LineSet
 from toktk.errors import FormatError, PluginError, ToktkError, TrainingError, in_a_line
 from toktk.evaluation.base import Evaluation
 from toktk.evaluation.evaluation import evaluate as evaluate_models
@@ -102,6 +103,7 @@ class Outcome:
         trained: {label: tokenizer}, to be written into the run directory.
         curves: tokens by family, group and size; None without any.
         failed: {family or label: why it has no figures}, for the user.
+        lines: of the text that was trained on, to be written too; None where nothing was trained.
     """
 
     results: Results | None
@@ -110,6 +112,7 @@ class Outcome:
     trained: Mapping[str, Tokenizer] = field(default_factory=dict)
     curves: pa.Table | None = None
     failed: Mapping[str, str] = field(default_factory=dict)
+    lines: LineSet | None = None
 
 
 def without_figures(what: str, failed: Mapping[str, object], *advice: str) -> TrainingError:

@@ -189,6 +189,7 @@ class SweepPlan:
             `toktk.formats.hf_config.ROLES`; those that are no special tokens or symbols become special.
         inference: names known to `toktk.models.inference.INFERENCE`; every vocabulary is run by
             each. None means "own", as its trainer made it.
+        baselines: specs of tokenizers that exist, to be measured beside; see `BenchPlan`.
         must_write: a tokenizer that no file can hold is an error, before the training where the pattern
             tells. Without, it has figures all the same.
         seed: given to trainers that take one.
@@ -208,6 +209,7 @@ class SweepPlan:
     roles: Mapping[str, str] = field(default_factory=dict)
     inference: tuple[str, ...] = ()
     measures: Measures = field(default_factory=Measures)
+    baselines: tuple[str, ...] = ()
     must_write: bool = False
     seed: int = 0
     jobs: int = 1
@@ -227,6 +229,13 @@ class SweepPlan:
     def labels(self) -> list[str]:
         """What the tokenizers are called that this makes; those out of reach included."""
         return [f"{f.label}-{size_label(size)}" for f in self.families for size in self.sizes]
+
+    @property
+    def bench(self) -> BenchPlan | None:
+        """The plan of the baselines; None where there is none, or nothing to measure on."""
+        if not self.baselines or self.evaluation is None:
+            return None
+        return BenchPlan(self.baselines, self.evaluation, self.measures, self.jobs, self.force)
 
     @functools.cached_property
     def _families(self) -> tuple[list[Family], dict[str, PluginError]]:
@@ -312,6 +321,21 @@ class SweepPlan:
                 family.check_pattern()
         if self.evaluation is not None:
             self.measures.check()
+        if self.bench is not None:
+            self.bench.check()
+            self._check_baselines(self.bench)
+
+    def _check_baselines(self, bench: BenchPlan) -> None:
+        """Refuse a baseline that is called as what is trained here."""
+        own = {alike(label) for label in (*self.labels, *(f.label for f in self.families))}
+        for label, spec in bench.labels.items():
+            if alike(label) in own:
+                raise TrainingError(
+                    f"a baseline is called {label!r}, as what is trained here.",
+                    f"Found: --baseline {spec}.",
+                    f"Give it a label of its own: --baseline {label}-baseline="
+                    f"{spec.removeprefix(f'{label}=')}",
+                )
 
     def _check_labels(self) -> None:
         """Refuse labels that cannot name folders, and two that some systems take for one."""
@@ -358,6 +382,7 @@ class SweepPlan:
             "inference": {name: INFERENCE.names()[name] for name in self.inference},
             **self.measures.describe(),
             "seed": self.seed,
+            **({"baselines": list(self.baselines)} if self.bench else {}),
         }
 
     @property

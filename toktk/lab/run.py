@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections import defaultdict
 from collections.abc import Mapping
@@ -19,11 +20,12 @@ from toktk.errors import FormatError, PluginError, StorageError, in_a_line
 from toktk.kernels import MACHINE_CODE
 from toktk.lab.bench import Bench
 from toktk.lab.card import CARD, model_card
-from toktk.lab.document import read_document, write_document
+from toktk.lab.document import LINES, read_document, write_document
 from toktk.lab.environment import environment
 from toktk.lab.folder import TOKENIZERS, RunFolder, files_in, left_line, open_folder
 from toktk.lab.measure import Outcome
 from toktk.lab.meter import Meter
+from toktk.lab.overlap import overlap_lines
 from toktk.lab.sweep import Sweep
 from toktk.paths import atomic_write
 from toktk.registry import guarded
@@ -80,8 +82,16 @@ def carry_out(experiment: Sweep | Bench, path: Path | None = None) -> Run:
     MACHINE_CODE.announce(meter.remark)
     signature = experiment.prepare()
     path = path or Path("runs") / f"{plan.folder_name}-{signature[:8]}"
+    run = _carried_out(experiment, path, signature)
+    for line in overlap_lines(run.document.get("overlap", {})):
+        meter.remark(line)
+    return run
+
+
+def _carried_out(experiment: Sweep | Bench, path: Path, signature: str) -> Run:
+    meter = experiment.meter
     with open_folder(path) as place:
-        if (run := _found(place, signature, plan.force)) is not None:
+        if (run := _found(place, signature, experiment.plan.force)) is not None:
             return run
         place.make_room(experiment.labels)
         outcome = experiment.run()
@@ -133,6 +143,7 @@ def _write(folder: RunFolder, outcome: Outcome, signature: str, meter: Meter) ->
             "signature": signature,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             **_described(outcome, meter, tokenizers),
+            "started_in": _path_from(folder.path),
             "environment": environment(),
             "files": files_in(stage),
         }
@@ -140,6 +151,14 @@ def _write(folder: RunFolder, outcome: Outcome, signature: str, meter: Meter) ->
         if left := folder.commit(stage):
             meter.remark(left_line(folder.path, left))
     return document
+
+
+def _path_from(folder: Path) -> str | None:
+    """Return the path from a folder to the one that this process works in: what relative paths are of."""
+    try:
+        return os.path.relpath(Path.cwd(), folder.resolve())
+    except (OSError, ValueError):  # on another drive, or deleted
+        return None
 
 
 def _write_files(stage: Path, outcome: Outcome, meter: Meter) -> dict[str, Any]:
@@ -154,6 +173,9 @@ def _write_files(stage: Path, outcome: Outcome, meter: Meter) -> dict[str, Any]:
         if outcome.curves is not None:
             with atomic_write(stage / "curves.parquet") as temporary:
                 arrow.write_parquet(outcome.curves, temporary)
+        if outcome.lines is not None:
+            with atomic_write(stage / LINES) as temporary:
+                temporary.write_bytes(outcome.lines.to_bytes())
         for label, tokenizer in outcome.trained.items():
             target = stage / TOKENIZERS / label
             files: dict[str, Any] = {"folder": f"{TOKENIZERS}/{label}"}

@@ -9,6 +9,7 @@ from typing import Any
 from toktk import __version__
 from toktk.cache import digest
 from toktk.errors import FormatError, PluginError, ToktkError, TrainingError, in_a_line
+from toktk.lab.bench import Bench
 from toktk.lab.counted import CountedCorpora, Reading, described_text, remark_on_texts
 from toktk.lab.measure import (
     FamilyFigures,
@@ -16,10 +17,12 @@ from toktk.lab.measure import (
     Outcome,
     TokenizerFamily,
     remark_on,
+    results_of,
     without_figures,
     without_metrics,
 )
 from toktk.lab.meter import Meter
+from toktk.lab.overlap import overlaps
 from toktk.lab.plan import Family, SweepPlan
 from toktk.lab.train import Trainings
 from toktk.registry import show_cause
@@ -31,11 +34,13 @@ from toktk.tokenizer import Tokenizer
 class Sweep:
     """Carries out a plan, taking from the store what is there.
 
-    Where one family of several cannot be had, the others still are, and the outcome names it.
+    Where one family of several cannot be had, the others still are, and the outcome names it. `prepare`
+    loads the `baselines` of the plan.
     """
 
     plan: SweepPlan
     meter: Meter = field(default_factory=Meter)
+    baselines: Bench | None = None
 
     @property
     def labels(self) -> list[str]:
@@ -60,7 +65,11 @@ class Sweep:
                     corpus.hash_contents()
         remark_on_texts(self.meter, plan.training, plan.evaluation)
         evaluation = None if plan.evaluation is None else plan.evaluation.fingerprint
-        return digest([__version__, plan.describe(), plan.training.fingerprint, evaluation])
+        described = [__version__, plan.describe(), plan.training.fingerprint, evaluation]
+        if plan.bench is not None:
+            self.baselines = Bench(plan.bench, self.meter, in_sweep=True)
+            described.append(self.baselines.prepare())
+        return digest(described)
 
     def run(self) -> Outcome:
         """Train and measure all families.
@@ -69,11 +78,6 @@ class Sweep:
             TrainingError: no family can be had.
         """
         plan, meter = self.plan, self.meter
-        if plan.evaluation is not None and plan.evaluation.fingerprint == plan.training.fingerprint:
-            meter.remark(
-                "The text that is measured is the text that is trained on: the figures are better than on "
-                "other text."
-            )
         counted = CountedCorpora(meter, plan.jobs, plan.force)
         trainings = Trainings(plan, counted)
         trained: dict[str, Tokenizer] = {}
@@ -126,19 +130,40 @@ class Sweep:
             "options": {**plan.describe(), "jobs": plan.jobs},
             "unreached": unreached,
         }
+        baselined: dict[str, FamilyFigures] = {}
+        if self.baselines is not None:
+            # Where no group is left out, the figures are those of a bench, and its cells serve both.
+            groups = counted.groups_of(plan.training)
+            every = {*counted.groups_of(self.baselines.plan.corpus)} <= {*groups}
+            of_baselines, baselined = self.baselines.measure(
+                counted, without, None if every else groups
+            )
+            facts |= of_baselines
+            failed |= {label: str(error) for label, error in self.baselines.failed.items()}
+        lines = counted.lines(plan.training)
+        known = None if lines is None else lines.as_set()
         if plan.evaluation is None:
-            return Outcome(None, facts, described, trained, failed=failed)
+            return Outcome(None, facts, described, trained, failed=failed, lines=known)
         import pyarrow as pa
 
         remark_on(without, meter)
         failed |= without_metrics(plan.measures, without)
         figures[-1].reading.remark(meter, plan.evaluation, measured=True)
         described["evaluation"] = described_text(plan.evaluation, figures[-1].reading)
+        trained_on = dict(self.baselines.trained_on) if self.baselines else {}
+        trained_on |= dict.fromkeys(trained, known) if known is not None else {}
+        overlap = overlaps(plan.evaluation, trained_on, counted)
+        if plan.evaluation.fingerprint == plan.training.fingerprint:  # whatever its lines are
+            overlap |= {label: {"share": 1.0, "estimated": False} for label in trained}
+        described |= {"overlap": overlap} if overlap else {}
         records = tuple(record for measured in figures for record in measured.results)
-        about = {"unreached": unreached, "asked": [*plan.measures.metrics]}
+        about: dict[str, Any] = {"unreached": unreached, "asked": [*plan.measures.metrics]}
+        if self.baselines is not None:
+            others = results_of(self.baselines.tokenizers, baselined, plan.measures.metrics)
+            records, about = (*records, *others.records), {**about, **others.about}
         results = Results(records, about)
         curves = pa.concat_tables([measured.curves for measured in figures])
-        return Outcome(results, facts, described, trained, curves, failed)
+        return Outcome(results, facts, described, trained, curves, failed, known)
 
     def _measured(
         self,

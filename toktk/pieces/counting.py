@@ -19,6 +19,7 @@ from toktk import arrow
 from toktk.arrays import Bytes, Int64, offsets_of, read_only
 from toktk.arrow import pa
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, spans
+from toktk.corpus.lines import Lines
 from toktk.errors import CorpusError
 from toktk.pieces.table import POOLED, PieceTable, gather
 from toktk.runtime import Threads
@@ -67,13 +68,21 @@ def count_corpus_many(
     jobs: int = 1,
     by_group: bool = True,
     progress: Progress | None = None,
+    lines: Lines | None = None,
 ) -> list[PieceTable]:
-    """Count the pieces of `corpus` under each of `pretokenizers` in one reading; see `count_corpus`."""
+    """Count the pieces of `corpus` under each of `pretokenizers` in one reading; see `count_corpus`.
+
+    The lines of the text are added to `lines`.
+    """
     batches = corpus.batches(progress)
-    if len(pretokenizers) >= jobs > 1:
-        tables = _by_pretokenizer(batches, _Tally(pretokenizers, by_group), jobs)
-    else:
-        tables = _by_batch(batches, [_Tally(pretokenizers, by_group) for _ in range(jobs)])
+    apart = len(pretokenizers) >= jobs > 1
+    tallies = [
+        _Tally(pretokenizers, by_group, None if lines is None else Lines())
+        for _ in range(1 if apart else jobs)
+    ]
+    tables = _by_pretokenizer(batches, tallies[0], jobs) if apart else _by_batch(batches, tallies)
+    if lines is not None:
+        lines.merge(tally.lines for tally in tallies if tally.lines is not None)
     for table in tables:
         if by_group and POOLED in table.groups:
             raise CorpusError(
@@ -103,14 +112,20 @@ def merge(tables: Sequence[PieceTable]) -> PieceTable:
 class _Tally:
     """What is counted side by side: the raw text once, its pieces under each pretokenizer."""
 
-    def __init__(self, pretokenizers: Sequence[Pretokenizer], by_group: bool) -> None:
+    def __init__(
+        self, pretokenizers: Sequence[Pretokenizer], by_group: bool, lines: Lines | None
+    ) -> None:
         self._totals = GroupTotals(by_group)
+        self.lines = lines
         self.counters = [Counter(pretokenizer) for pretokenizer in pretokenizers]
 
     def documents(self, batch: pa.RecordBatch) -> tuple[Bytes, Int64, Groups, Int64]:
         """Add a batch to the totals; return what each counter adds."""
         groups = self._totals.add(batch)
-        return *spans(batch.column(TEXT)), groups, arrow.to_numpy(batch.column(WEIGHT))
+        data, offsets = spans(batch.column(TEXT))
+        if self.lines is not None:
+            self.lines.add(data, offsets)
+        return data, offsets, groups, arrow.to_numpy(batch.column(WEIGHT))
 
     def add(self, batch: pa.RecordBatch) -> None:
         documents = self.documents(batch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from toktk.report.columns import counted, lost_mark
 from toktk.report.records import FamilyRecords, untrained_groups
@@ -41,26 +42,44 @@ def groups_tables(
     several = len(families) > 1
     if sized and not several and first.named("parity[*]"):
         room = max(1, room - 1)
-    beside = math.ceil(len(families) / math.ceil(len(families) / room))  # as many in each table
+    trained = [family for family in families if sized and family.first.trainer]
+    fixed: Across = [(f, f.sizes[-1]) for f in families if f not in trained]
     detail = "bytes per token"
     if sections[0].metric == "tokens_per_line":
         record = first.get(first.sizes[-1], "tokens_per_line", sections[0].groups[0])
         detail = "tokens per parallel line"
         if record is not None and record.n is not None:
             detail += f" ({counted(record.n, 'line')})"
+    parts: list[tuple[Across, list[str]]] = []
+    for together in _in_parts(trained, room):
+        across, left_out = _across(together, max(1, (room - len(fixed)) // len(together)))
+        sizes = ", ".join(map(size_label, left_out))
+        notes = (
+            [f"{NULL} no room for {sizes}; a wider screen or -f csv shows all."] if sizes else []
+        )
+        parts.append((across, notes))
+    if parts and len(parts[-1][0]) + len(fixed) <= room:
+        parts[-1] = [*parts[-1][0], *fixed], parts[-1][1]
+    else:
+        parts += [(across, []) for across in _in_parts(fixed, room)]
     tables = []
-    for at in range(0, len(families), beside):
-        together = families[at : at + beside]
-        notes: list[str] = []
-        across: Across = [(family, family.sizes[-1]) for family in together]
-        if sized:
-            across, left_out = _across(together, room // beside)
-            if left_out and at + beside >= len(families):
-                sizes = ", ".join(map(size_label, left_out))
-                notes = [f"{NULL} no room for {sizes}; a wider screen or -f csv shows all."]
+    for i, (across, notes) in enumerate(parts):
         heads, rows = _table(across, sections, sized, several)
-        tables.append(Table("" if at else title, "" if at else detail, heads, rows, notes))
+        # Of several tables the last says which sizes are in none.
+        said = notes if i == len(parts) - 1 or notes != parts[i + 1][1] else []
+        tables.append(Table("" if i else title, "" if i else detail, heads, rows, said))
     return tables
+
+
+T = TypeVar("T")
+
+
+def _in_parts(columns: Sequence[T], most: int) -> list[Sequence[T]]:
+    """Return the columns in parts of at most `most`, as even as can be."""
+    if not columns:
+        return []
+    each = math.ceil(len(columns) / math.ceil(len(columns) / most))
+    return [columns[at : at + each] for at in range(0, len(columns), each)]
 
 
 class _Section:

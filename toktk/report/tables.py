@@ -105,39 +105,68 @@ def results_page(records: Sequence[Record], about: Mapping[str, Any], width: int
     if not shown:
         return Page([])
     asked = about.get("asked", ())
-    if all(family.first.trainer for family in shown):
+    trained = [family for family in shown if family.first.trainer]
+    baselines = [family for family in shown if not family.first.trainer]
+    if not baselines:
         return _by_size(shown, asked, width)
     engines = {
         visible_name(label): [*map(visible, why)] for label, why in about.get("engines", {}).items()
     }
-    page = _by_tokenizer(shown, engines, asked, width)
+    if trained:
+        page = _with_baselines(_by_size(trained, asked, width, baselines), baselines, engines)
+    else:
+        page = _by_tokenizer(shown, engines, asked, width)
     named = [
         f"{visible_name(label)} {visible(text)}" for label, text in about.get("hashes", {}).items()
     ]
     return replace(page, more=(*page.more, _HASHES + ", ".join(named))) if named else page
 
 
-def _by_size(shown: Sequence[FamilyRecords], asked: Collection[str], width: int) -> Page:
-    """Return the page of a sweep: at each size a row for each family, in the order asked for."""
+def _with_baselines(
+    page: Page, baselines: Sequence[FamilyRecords], engines: Mapping[str, Sequence[str]]
+) -> Page:
+    """Return the page of a sweep with why a library runs a baseline, and why figures of it are missing."""
+    first, *others = page.tables
+    notes = [note for family in baselines for note in _notes(family, True)]
+    notes = [*first.notes, *_whys(engines), *notes]
+    return replace(page, tables=[replace(first, notes=[*dict.fromkeys(notes)]), *others])
+
+
+def _by_size(
+    trained: Sequence[FamilyRecords],
+    asked: Collection[str],
+    width: int,
+    baselines: Sequence[FamilyRecords] = (),
+) -> Page:
+    """Return the page of a sweep: at each size a row for each family, in the order asked for.
+
+    Below them stand the baselines, each with its own size.
+    """
+    shown = [*trained, *baselines]
     several = len(shown) > 1
     cuts = [family.first.pretokenizer or "" for family in shown]
     heads = [Head("size", style="bold")]
     if several:
         # Where the name alone tells them apart, the column of the cut can be spared.
-        unique = len({family.name for family in shown}) == len(shown)
+        unique = len({family.name or family.label for family in shown}) == len(shown)
         heads.append(Head("tokenizer", right=False, folds=True))
         heads.append(Head("cut", right=False, style="dim", spare=2 if unique else 0, legend=_CUT))
     columns = columns_of(shown, asked)
     rows = []
-    for size in sorted({size for f in shown for size in (*f.sizes, *f.unreached)}):
+    for size in sorted({size for f in trained for size in (*f.sizes, *f.unreached)}):
         label = size_label(size)
-        for family, cut in zip(shown, cuts, strict=True):
+        for family, cut in zip(trained, cuts, strict=False):  # the baselines' cuts follow
             names = (family.name or family.label, shortened(cut, 2 * _LONGEST_CUT))
             cells = [column.cell(family, size) for column in columns]
             first = (label, *names) if several else (label,)
             rows.append(Row((*first, *cells), rule_above=several and bool(label)))
             label = ""
-    notes = [note for family in shown for note in _notes(family, several)]
+    for family, cut in zip(baselines, cuts[len(trained) :], strict=True):
+        size = family.sizes[-1]
+        names = (family.label, shortened(cut or NULL, 2 * _LONGEST_CUT))
+        cells = [column.cell(family, size) for column in columns]
+        rows.append(Row((size_label(size), *names, *cells), rule_above=family is baselines[0]))
+    notes = [note for family in trained for note in _notes(family, several)]
     notes += _warnings(shown, [column.metric for column in columns])
     title = f"{len(shown)} tokenizers side by side"
     if not several:
