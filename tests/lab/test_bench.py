@@ -40,6 +40,7 @@ from toktk.report.records import Record
 from toktk.tokenizer import Tokenizer
 from toktk.trainers.base import TrainingData
 from toktk.trainers.bpe import BpeTrainer
+from toktk.trainers.unigram import UnigramTrainer
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -519,3 +520,26 @@ def test_what_a_sweep_measures_on_is_compared_with_what_it_trains_on(
     words = Corpus.of([f"{i} short words" for i in range(300)], name="words")  # which no line tells
     same = carry_out(Sweep(SweepPlan(words, words, (260,), ("bpe",))), tmp_path / "words")
     assert same.document["overlap"] == {"bpe-260": {"share": 1.0, "estimated": False}}
+
+
+def test_a_model_beside_its_tokenizer_json_has_no_figures_about_pieces(tmp_path: Path) -> None:
+    texts = [*lines("en"), *lines("de"), "<0x00>"]
+    (tmp_path / "text.txt").write_text("\n".join(texts), encoding="utf-8")
+    data = TrainingData(load_corpus(str(tmp_path / "text.txt")))
+    (made,) = UnigramTrainer("metaspace", character_coverage=1.0).train(data, [320]).tokenizers
+    files = {path.suffix: path for path in made.save(tmp_path).files if "config" not in path.name}
+    specs = (f"json={files['.json']}", f"model={files['.model']}")
+    results = bench(BenchPlan(specs, Corpus.of(texts, name="texts"))).results
+    by_key = {(r.tokenizer, r.metric): r for r in results.where(group="all")}
+    same = {"tokens", "bytes_per_token", "utilization", "fertility[ws]"}
+    pieces = {"headroom", "single_token_words[piece]"}
+    for metric in same:
+        assert by_key["json", metric].value == by_key["model", metric].value, metric
+    for metric in pieces:
+        assert by_key["json", metric].value is not None
+        assert (by_key["model", metric].value, by_key["model", metric].note) == (None, NO_PIECES)
+    shown = results.page(120).text(120)
+    (row,) = (line for line in shown.splitlines() if line.startswith("model "))
+    assert "–" in row
+    assert "0.0%" not in row
+    assert "compare them only within the same cut" in " ".join(shown.split())

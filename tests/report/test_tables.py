@@ -6,6 +6,7 @@ from toktk.cli.running import ProgressBars
 from toktk.lab.meter import Cost, costs_line
 from toktk.report.records import Record
 from toktk.report.results import Results
+from toktk.report.tables import results_page
 from toktk.sizes import size_label
 
 
@@ -77,18 +78,32 @@ def test_sizes_out_of_reach_are_rows() -> None:
     assert "– not reached: 64k; the text gives 9,000 tokens." in shown
 
 
-def test_many_sizes_and_groups_stay_on_the_page() -> None:
+def test_many_groups_are_folded_by_script() -> None:
     sizes = range(1000, 21_000, 1000)
     groups = [f"language {i:03}" for i in range(90)]
-    shown = show(
-        [record(s, "tokens_per_line", g, 10.0 + i) for s in sizes for i, g in enumerate(groups)],
-        width=100,
-    )
+    scripts = {group: "Latin" if i % 3 else "Han" for i, group in enumerate(groups)}
+    scripts[groups[-1]] = "Thai"
+    records = [
+        record(s, "tokens_per_line", g, 10.0 + i) for s in sizes for i, g in enumerate(groups)
+    ]
+    shown = results_page(records, {"scripts": scripts}, 100).text(100)
     assert max(map(len, shown.splitlines())) <= 100
-    assert "… 30 more …" in shown
-    assert "language 000" in shown
-    assert "language 089" in shown
+    rows = [line.split() for line in shown.splitlines()]
+    assert [row[:2] for row in rows if row[:1] == ["Han"]] == [["Han", "(30)"]]
+    mean = sum(10.0 + i for i in range(89) if i % 3) / 59
+    (latin,) = (row for row in rows if row[:1] == ["Latin"])
+    assert latin[1:3] == ["(59)", f"{mean:.1f}"]
+    (alone,) = (row for row in rows if row[:2] == ["language", "089"])
+    assert alone[2] == "99.0"
+    assert "language 001" not in shown
+    assert "a script's row is the mean of its groups; -f csv shows each." in shown
     assert "20k" in shown
+
+
+def test_groups_of_unknown_script_are_all_shown() -> None:
+    groups = [f"language {i:03}" for i in range(90)]
+    shown = show([record(300, "tokens_per_line", g, 10.0) for g in groups])
+    assert all(group in shown for group in groups)
 
 
 def test_groups_that_are_not_parallel_show_bytes_per_token() -> None:

@@ -77,6 +77,10 @@ class Lines:
         self._new: list[tuple[_Hashes, Int64]] = []
         self._n_new = 0
 
+    def fresh(self) -> Lines:
+        """Return one without lines; see `toktk.pieces.beside.Beside`."""
+        return Lines()
+
     def add(self, data: Bytes, offsets: Int64) -> None:
         """Add documents, ``data[offsets[d]:offsets[d + 1]]``."""
         from toktk.kernels.hash import hash_lines

@@ -24,6 +24,7 @@ from toktk.lab.measure import (
 from toktk.lab.meter import Meter
 from toktk.lab.overlap import overlaps, trained_on
 from toktk.lab.plan import BenchPlan
+from toktk.lab.special import special_in_text
 from toktk.loading.load import Loaded, open_tokenizer
 from toktk.loading.sample import first_documents
 from toktk.registry import show_cause
@@ -51,6 +52,21 @@ class Bench:
     def labels(self) -> list[str]:
         """The tokenizers that the run writes: none."""
         return []
+
+    @property
+    def finding(self) -> dict[str, Tokenizer]:
+        """The tokenizers of which other software finds special tokens in text, by label."""
+        return {
+            label: tokenizer
+            for label, tokenizer in self.tokenizers.items()
+            if self.loaded[label].library.startswith("tokenizers")
+        }
+
+    @property
+    def special_tokens(self) -> tuple[str, ...]:
+        """The names of all special tokens of those."""
+        names = (name for t in self.finding.values() for name in t.model.special_tokens)
+        return tuple(dict.fromkeys(names))
 
     def prepare(self) -> str:
         """Load the tokenizers, hold each against its library, and return the signature of the run.
@@ -107,6 +123,7 @@ class Bench:
         """
         plan, without = self.plan, dict[str, PluginError]()
         counted = CountedCorpora(self.meter, plan.jobs, plan.force)
+        counted.sought = self.special_tokens
         facts, figures = self.measure(counted, without)
         self._refuse_nothing()
         reading = figures[next(iter(facts))].reading
@@ -118,6 +135,8 @@ class Bench:
         }
         if overlap := overlaps(plan.corpus, self.trained_on, counted):
             described["overlap"] = overlap
+        found = special_in_text(plan.corpus, self.finding, counted)
+        described |= {"special_tokens": found} if found else {}
         failed = {label: str(error) for label, error in self.failed.items()}
         remark_on(without, self.meter)
         failed |= without_metrics(plan.measures, without)

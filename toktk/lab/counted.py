@@ -18,6 +18,7 @@ from toktk.corpus.lines import Lines
 from toktk.evaluation.base import Flags, Totals, totals_of
 from toktk.kernels.text_totals import DOCUMENTS
 from toktk.lab.meter import Meter
+from toktk.pieces.beside import AnyOf
 from toktk.pieces.counting import count_corpus_many
 from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.patterns import PATTERNS
@@ -157,12 +158,14 @@ class CountedCorpora:
 
     Attributes:
         store: where they are kept, and all else that is stored.
+        sought: strings that a pass over a measured text looks for; see `holds_sought`.
     """
 
     def __init__(self, meter: Meter, jobs: int = 1, force: bool = False) -> None:
         self.store = Store(meter.remark, force=force)
         self.meter = meter
         self.jobs = jobs
+        self.sought: tuple[str, ...] = ()
         self._held: dict[tuple[str, str, bool], CountedCorpus] = {}
         self._lines: dict[str, Lines] = {}
         self._slow: set[str] = set()
@@ -207,6 +210,7 @@ class CountedCorpora:
                     "cuts instead: slower, same result."
                 )
         lines = None if self._known_lines(corpus) else Lines()
+        sought = AnyOf(self.sought) if by_group and self._known_sought(corpus) is None else None
         what = f"{corpus.name}, {', '.join(pretokenizer.name for pretokenizer in missing)}"
         with self.meter.step("count", what, corpus.size, corpus.unit) as progress:
             tables = count_corpus_many(
@@ -215,7 +219,7 @@ class CountedCorpora:
                 jobs=self.jobs,
                 by_group=by_group,
                 progress=progress,
-                lines=lines,
+                beside=[one for one in (lines, sought) if one is not None],
             )
             reading = Reading.of(corpus, tables[0], by_group)
         for (pretokenizer, cell), table in zip(missing.items(), tables, strict=True):
@@ -226,6 +230,39 @@ class CountedCorpora:
                 self.store.write("pieces", cell, counted.save)
         if lines is not None:
             self._keep_lines(corpus, lines)
+        if sought is not None:
+            self._keep_sought(corpus, sought)
+
+    def holds_sought(self, corpus: Corpus) -> bool:
+        """Return whether the text holds any of the strings `sought`; it is read where no pass has told."""
+        found = self._known_sought(corpus)
+        if found is None:
+            seen = AnyOf(self.sought)
+            with self.meter.step(
+                "look for special tokens", corpus.name, corpus.size, corpus.unit
+            ) as on:
+                for batch in corpus.batches(on):
+                    seen.add(*spans(batch.column(TEXT)))
+            self._keep_sought(corpus, seen)
+            found = seen.found
+        return found
+
+    def _known_sought(self, corpus: Corpus) -> bool | None:
+        """Return whether the text holds any string sought, None where that is not known yet."""
+        if not self.sought:
+            return False
+        return self.store.read(
+            "sought", self._sought_key(corpus), lambda folder: bool(read_arrays(folder)[1]["found"])
+        )
+
+    def _keep_sought(self, corpus: Corpus, seen: AnyOf) -> None:
+        def save(folder: Path) -> None:
+            write_arrays(folder, {}, found=seen.found)
+
+        self.store.write("sought", self._sought_key(corpus), save)
+
+    def _sought_key(self, corpus: Corpus) -> dict[str, Any]:
+        return {"corpus": corpus.fingerprint, "strings": sorted(set(self.sought))}
 
     def lines(self, corpus: Corpus) -> Lines | None:
         """Return the lines of a text, which is read for it unless it was counted before.

@@ -17,6 +17,9 @@ from toktk.shapes import misfit, parse
 from toktk.visible import json_text
 
 NAME = "run.json"
+RESULTS = "results.parquet"
+"""The figures; the timings of a bench too, once they are taken."""
+
 LINES = "training-lines.bin"  # by what the text that a run trained on is recognized
 OVERWRITE = "Choose another folder with -o, or overwrite it with --force."
 
@@ -109,7 +112,7 @@ def recorded_files(document: dict[str, Any] | None) -> dict[str, dict[str, Any]]
 def _is_written_by_runs(name: str) -> bool:
     parts = name.split("/")
     in_place = len(parts) == 3 and parts[0] == "tokenizers" and not any(map(trouble_with, parts))
-    return in_place or name in ("results.parquet", "curves.parquet", LINES)
+    return in_place or name in (RESULTS, "curves.parquet", LINES)
 
 
 def is_as_written(document: dict[str, Any]) -> bool:

@@ -24,7 +24,15 @@ from pathlib import Path
 from typing import Any
 
 from toktk.errors import StorageError
-from toktk.lab.document import LINES, NAME, OVERWRITE, is_as_written, read_document, recorded_files
+from toktk.lab.document import (
+    LINES,
+    NAME,
+    OVERWRITE,
+    RESULTS,
+    is_as_written,
+    read_document,
+    recorded_files,
+)
 
 try:
     import fcntl
@@ -32,7 +40,7 @@ except ImportError:  # Windows, where a folder cannot be locked
     fcntl = None  # type: ignore[assignment]
 
 TOKENIZERS = "tokenizers"
-_OWN = {NAME, "results.parquet", "curves.parquet", LINES, TOKENIZERS, "report.html"}
+_OWN = {NAME, RESULTS, "curves.parquet", LINES, TOKENIZERS, "report.html"}
 _STAGE = re.compile(r"\.toktk-[0-9a-f]{16}")
 _DAY = 24 * 3600.0
 _NAMED = 5  # of what a message lists
@@ -96,7 +104,7 @@ class RunFolder:
         needed = [f"{t['folder']}/{f}" for t in document["tokenizers"].values() if t.get("folder")
                   for f in t.get("files", ())]  # fmt: skip
         if document["evaluation"] is not None:
-            needed += ["results.parquet", *["curves.parquet"] * (document.get("verb") != "bench")]
+            needed += [RESULTS, *["curves.parquet"] * (document.get("verb") != "bench")]
         return (
             is_as_written(document)
             and not document["failed"]
@@ -126,7 +134,7 @@ class RunFolder:
                 pass
         except OSError as error:
             raise _unwritable(self.path, error) from error
-        for name in (NAME, "results.parquet", "curves.parquet", LINES):
+        for name in (NAME, RESULTS, "curves.parquet", LINES):
             self._target(name)
         for label in labels:
             folder = self._inside([TOKENIZERS, label])
@@ -291,10 +299,12 @@ def open_folder(path: Path) -> Iterator[RunFolder]:
 def files_in(stage: Path) -> dict[str, dict[str, Any]]:
     """Return all files below a folder, by relative path, with size and sha256."""
     paths = sorted(path for path in stage.rglob("*") if path.is_file())
-    return {
-        path.relative_to(stage).as_posix(): {"size": path.stat().st_size, "sha256": _sha256(path)}
-        for path in paths
-    }
+    return {path.relative_to(stage).as_posix(): fact_of(path) for path in paths}
+
+
+def fact_of(path: Path) -> dict[str, Any]:
+    """Return what run.json records of a file: its size and sha256."""
+    return {"size": path.stat().st_size, "sha256": _sha256(path)}
 
 
 def left_line(path: Path, left: list[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,9 +25,11 @@ from toktk.metrics.base import Figure, Metric, MetricOptions
 from toktk.metrics.compression import lost
 from toktk.models.model import library_of
 from toktk.models.unigram import UnigramModel
+from toktk.pieces.scripts import scripts_of
 from toktk.pieces.table import POOLED
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.registry import OWN, guarded, package_of, show_cause
+from toktk.report.group_tables import MOST_GROUPS
 from toktk.report.records import Record, signature
 from toktk.report.results import Results
 from toktk.runtime import usable_cores
@@ -202,7 +204,13 @@ def results_of(
     records = tuple(record for label in tokenizers for record in figures[label].results)
     engines = {label: [t.engine, t.why] for label, t in tokenizers.items()}
     hashes = {label: t.signature[:8] for label, t in tokenizers.items()}
-    return Results(records, {"engines": engines, "hashes": hashes, "asked": [*asked]})
+    about = {"engines": engines, "hashes": hashes, "asked": [*asked]}
+    return Results(records, {**of_text(figures.values()), **about})
+
+
+def of_text(figures: Iterable[FamilyFigures]) -> dict[str, Any]:
+    """Return what the figures of one text say of it beside the records; see `Results.about`."""
+    return {key: value for one in figures for key, value in one.results.about.items()}
 
 
 @dataclass(frozen=True)
@@ -275,10 +283,14 @@ class Measurer:
                 for label, evaluation in evaluations.items():
                     self._check_any(label, family.tokenizers[label], evaluation)
                     records += self._records(family, label, evaluation, failed)
+                counted = self._counted_under(next(iter(family.tokenizers.values())))
+                folds = len(counted.table.groups) > MOST_GROUPS
                 figures = FamilyFigures(
-                    Results(tuple(records)),
+                    Results(
+                        tuple(records), {"scripts": scripts_of(counted.table)} if folds else {}
+                    ),
                     _curves(family, [*evaluations.values()]),
-                    self._counted_under(next(iter(family.tokenizers.values()))).reading,
+                    counted.reading,
                 )
         except (FormatError, PluginError) as error:  # of a library or a plug-in, or nothing is left
             return error

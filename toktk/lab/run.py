@@ -20,18 +20,20 @@ from toktk.errors import FormatError, PluginError, StorageError, in_a_line
 from toktk.kernels import MACHINE_CODE
 from toktk.lab.bench import Bench
 from toktk.lab.card import CARD, model_card
-from toktk.lab.document import LINES, read_document, write_document
+from toktk.lab.document import LINES, RESULTS, read_document, write_document
 from toktk.lab.environment import environment
-from toktk.lab.folder import TOKENIZERS, RunFolder, files_in, left_line, open_folder
+from toktk.lab.folder import TOKENIZERS, RunFolder, fact_of, files_in, left_line, open_folder
 from toktk.lab.measure import Outcome
 from toktk.lab.meter import Meter
 from toktk.lab.overlap import overlap_lines
+from toktk.lab.special import special_lines
 from toktk.lab.sweep import Sweep
 from toktk.paths import atomic_write
 from toktk.registry import guarded
 from toktk.report.records import SCHEMA, Record
 from toktk.report.results import Results
 from toktk.runtime import gc_off
+from toktk.timing.figures import TIMED
 
 _IDENTITY = ("signature", "finished", "files")  # of run.json: what tells one run from another
 
@@ -83,7 +85,11 @@ def carry_out(experiment: Sweep | Bench, path: Path | None = None) -> Run:
     signature = experiment.prepare()
     path = path or Path("runs") / f"{plan.folder_name}-{signature[:8]}"
     run = _carried_out(experiment, path, signature)
-    for line in overlap_lines(run.document.get("overlap", {})):
+    document = run.document
+    for line in (
+        *overlap_lines(document.get("overlap", {})),
+        *special_lines(document.get("special_tokens", {})),
+    ):
         meter.remark(line)
     return run
 
@@ -118,7 +124,10 @@ def _found(folder: RunFolder, signature: str, force: bool) -> Run | None:
 
 def _read(path: Path, document: dict[str, Any]) -> Run:
     measured = document["evaluation"] is not None
-    results = Results.read_parquet(path / "results.parquet") if measured else None
+    results = Results.read_parquet(path / RESULTS) if measured else None
+    if results is not None:  # timings are those of run.json
+        figures = tuple(r for r in results if not r.metric.startswith(TIMED))
+        results = Results(figures, results.about)
     return Run(path, document, results, reused=True)
 
 
@@ -169,7 +178,7 @@ def _write_files(stage: Path, outcome: Outcome, meter: Meter) -> dict[str, Any]:
         records[record.tokenizer].append(record)
     with meter.step("write", "", len(tokenizers), "tokenizers") as advance, gc_off():
         if outcome.results is not None:
-            outcome.results.write_parquet(stage / "results.parquet")
+            outcome.results.write_parquet(stage / RESULTS)
         if outcome.curves is not None:
             with atomic_write(stage / "curves.parquet") as temporary:
                 arrow.write_parquet(outcome.curves, temporary)
@@ -196,8 +205,10 @@ def _write_files(stage: Path, outcome: Outcome, meter: Meter) -> dict[str, Any]:
     return tokenizers
 
 
-def keep_timings(run: Run, taken: Mapping[str, Any]) -> None:
-    """Add timings to run.json of a run, if the folder still holds that run.
+def keep_timings(run: Run, taken: Mapping[str, Any], results: Results) -> None:
+    """Add timings to run.json of a run and to its results.parquet, if the folder still holds that run.
+
+    `results` are its figures and the timings.
 
     Raises:
         StorageError: another run is there, or the folder cannot be written.
@@ -210,4 +221,7 @@ def keep_timings(run: Run, taken: Mapping[str, Any]) -> None:
                 f"the timings are not kept: {run.path} holds another run by now.",
                 "Choose another folder with -o.",
             )
-        write_document(run.path, {**run.document, "throughput": dict(taken)})
+        # Ended between the two, the file is not as recorded, and the same command measures anew.
+        results.write_parquet(run.path / RESULTS)
+        files = {**run.document["files"], RESULTS: fact_of(run.path / RESULTS)}
+        write_document(run.path, {**run.document, "files": files, "throughput": dict(taken)})

@@ -16,6 +16,7 @@ from toktk.lab.measure import (
     Measurer,
     Outcome,
     TokenizerFamily,
+    of_text,
     remark_on,
     results_of,
     without_figures,
@@ -24,7 +25,9 @@ from toktk.lab.measure import (
 from toktk.lab.meter import Meter
 from toktk.lab.overlap import overlaps
 from toktk.lab.plan import Family, SweepPlan
+from toktk.lab.special import special_in_text
 from toktk.lab.train import Trainings
+from toktk.models.model import library_of
 from toktk.registry import show_cause
 from toktk.report.results import Results
 from toktk.tokenizer import Tokenizer
@@ -79,6 +82,8 @@ class Sweep:
         """
         plan, meter = self.plan, self.meter
         counted = CountedCorpora(meter, plan.jobs, plan.force)
+        special = tuple(plan.parameters.get("special_tokens") or ())
+        counted.sought = (*special, *(self.baselines.special_tokens if self.baselines else ()))
         trainings = Trainings(plan, counted)
         trained: dict[str, Tokenizer] = {}
         facts: dict[str, dict[str, Any]] = {}
@@ -156,8 +161,12 @@ class Sweep:
         if plan.evaluation.fingerprint == plan.training.fingerprint:  # whatever its lines are
             overlap |= {label: {"share": 1.0, "estimated": False} for label in trained}
         described |= {"overlap": overlap} if overlap else {}
+        finding = _largest(trained, facts) if special else {}
+        finding |= self.baselines.finding if self.baselines else {}
+        found = special_in_text(plan.evaluation, finding, counted)
+        described |= {"special_tokens": found} if found else {}
         records = tuple(record for measured in figures for record in measured.results)
-        about: dict[str, Any] = {"unreached": unreached, "asked": [*plan.measures.metrics]}
+        about = {"unreached": unreached, "asked": [*plan.measures.metrics], **of_text(figures)}
         if self.baselines is not None:
             others = results_of(self.baselines.tokenizers, baselined, plan.measures.metrics)
             records, about = (*records, *others.records), {**about, **others.about}
@@ -186,3 +195,15 @@ class Sweep:
         if isinstance(outcome, ToktkError):
             raise outcome
         return [outcome]
+
+
+def _largest(
+    trained: Mapping[str, Tokenizer], facts: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Tokenizer]:
+    """Return the largest tokenizer of each family of which other software finds special tokens in text."""
+    largest: dict[tuple[Any, ...], str] = {}
+    for label in sorted(trained, key=lambda label: trained[label].vocab_size):
+        if not library_of(trained[label].model).startswith("sentencepiece"):
+            about = facts[label]
+            largest[about["trainer"], about["pretokenizer"], about["inference"]] = label
+    return {label: trained[label] for label in largest.values()}

@@ -59,7 +59,7 @@ def timings_of(bench: Bench, run: Run, plan: TimingPlan) -> list[Timing]:
     if run.trouble is None:
         taken = {"asked": asked, "timings": [asdict(timing) for timing in timings]}
         try:
-            keep_timings(run, taken)
+            keep_timings(run, taken, with_timings(run.results, timings, bench))
         except StorageError as error:  # they are here all the same
             run.trouble = error
     return timings

@@ -19,8 +19,8 @@ from toktk import arrow
 from toktk.arrays import Bytes, Int64, offsets_of, read_only
 from toktk.arrow import pa
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, spans
-from toktk.corpus.lines import Lines
 from toktk.errors import CorpusError
+from toktk.pieces.beside import Beside
 from toktk.pieces.table import POOLED, PieceTable, gather
 from toktk.runtime import Threads
 
@@ -68,21 +68,21 @@ def count_corpus_many(
     jobs: int = 1,
     by_group: bool = True,
     progress: Progress | None = None,
-    lines: Lines | None = None,
+    beside: Sequence[Beside] = (),
 ) -> list[PieceTable]:
     """Count the pieces of `corpus` under each of `pretokenizers` in one reading; see `count_corpus`.
 
-    The lines of the text are added to `lines`.
+    All that is in `beside` sees the documents too.
     """
     batches = corpus.batches(progress)
     apart = len(pretokenizers) >= jobs > 1
     tallies = [
-        _Tally(pretokenizers, by_group, None if lines is None else Lines())
+        _Tally(pretokenizers, by_group, [one.fresh() for one in beside])
         for _ in range(1 if apart else jobs)
     ]
     tables = _by_pretokenizer(batches, tallies[0], jobs) if apart else _by_batch(batches, tallies)
-    if lines is not None:
-        lines.merge(tally.lines for tally in tallies if tally.lines is not None)
+    for i, one in enumerate(beside):
+        one.merge(tally.beside[i] for tally in tallies)
     for table in tables:
         if by_group and POOLED in table.groups:
             raise CorpusError(
@@ -113,18 +113,18 @@ class _Tally:
     """What is counted side by side: the raw text once, its pieces under each pretokenizer."""
 
     def __init__(
-        self, pretokenizers: Sequence[Pretokenizer], by_group: bool, lines: Lines | None
+        self, pretokenizers: Sequence[Pretokenizer], by_group: bool, beside: Sequence[Beside]
     ) -> None:
         self._totals = GroupTotals(by_group)
-        self.lines = lines
+        self.beside = beside
         self.counters = [Counter(pretokenizer) for pretokenizer in pretokenizers]
 
     def documents(self, batch: pa.RecordBatch) -> tuple[Bytes, Int64, Groups, Int64]:
         """Add a batch to the totals; return what each counter adds."""
         groups = self._totals.add(batch)
         data, offsets = spans(batch.column(TEXT))
-        if self.lines is not None:
-            self.lines.add(data, offsets)
+        for one in self.beside:
+            one.add(data, offsets)
         return data, offsets, groups, arrow.to_numpy(batch.column(WEIGHT))
 
     def add(self, batch: pa.RecordBatch) -> None:

@@ -11,8 +11,9 @@ from toktk.report.records import FamilyRecords, untrained_groups
 from toktk.report.table import NULL, Head, Row, Table, folded, told_apart
 from toktk.sizes import size_label
 
-_MOST_GROUPS = 60
-_FIRST = 20  # of more groups than that, so many come before those left out
+MOST_GROUPS = 60
+"""With more than these a table is folded: a row for each script."""
+
 _LONGEST_GROUP = 24
 _LONGEST_HEAD = 8  # of a line of a tokenizer's name above its column
 _PER_COLUMN = 10  # characters of a column, with the gap before it
@@ -22,9 +23,15 @@ Across = Sequence[tuple[FamilyRecords, int]]
 
 
 def groups_tables(
-    families: Sequence[FamilyRecords], title: str, width: int, sized: bool
+    families: Sequence[FamilyRecords],
+    title: str,
+    width: int,
+    sized: bool,
+    scripts: Mapping[str, str],
 ) -> list[Table]:
     """Return the tables over groups: tokens per parallel line, or else bytes per token.
+
+    More than `MOST_GROUPS` become a row for each of `scripts`, {group: its script}.
 
     With `sized`, families stand side by side at as many sizes as fit, one alone with its parity.
     Else each family is one tokenizer. Families that do not fit a table go to tables of their own.
@@ -61,10 +68,12 @@ def groups_tables(
     if parts and len(parts[-1][0]) + len(fixed) <= room:
         parts[-1] = [*parts[-1][0], *fixed], parts[-1][1]
     else:
-        parts += [(across, []) for across in _in_parts(fixed, room)]
+        parts += [(across, list[str]()) for across in _in_parts(fixed, room)]
+    if scripts and any(len(section.groups) > MOST_GROUPS for section in sections):
+        parts[-1][1].append(f"{NULL} a script's row is the mean of its groups; -f csv shows each.")
     tables = []
     for i, (across, notes) in enumerate(parts):
-        heads, rows = _table(across, sections, sized, several)
+        heads, rows = _table(across, sections, sized, several, scripts)
         # Of several tables the last says which sizes are in none.
         said = notes if i == len(parts) - 1 or notes != parts[i + 1][1] else []
         tables.append(Table("" if i else title, "" if i else detail, heads, rows, said))
@@ -128,7 +137,11 @@ def _across(families: Sequence[FamilyRecords], most: int) -> tuple[Across, list[
 
 
 def _table(
-    across: Across, sections: Sequence[_Section], sized: bool, several: bool
+    across: Across,
+    sections: Sequence[_Section],
+    sized: bool,
+    several: bool,
+    scripts: Mapping[str, str],
 ) -> tuple[list[Head], list[Row]]:
     family, last = across[-1]
     is_parallel = sections[0].metric == "tokens_per_line"
@@ -140,39 +153,57 @@ def _table(
     if parity:
         heads.append(Head("parity"))
     empty = ("",) * (len(heads) - 1)
-    names = told_apart([g for section in sections for g in section.groups], _LONGEST_GROUP)
+    folded_sections = [_folded_by(section, scripts) for section in sections]
+    names = told_apart(
+        [*dict.fromkeys(n for rows in folded_sections for n in rows)], _LONGEST_GROUP
+    )
     rows: list[Row] = []
-    for section in sections:
+    for section, by_name in zip(sections, folded_sections, strict=True):
         if rows:
             rows.append(Row((section.name, *empty), rule_above=True, style="dim italic"))
-        of_section = []
-        for group in section.groups:
+        for name, groups in by_name.items():
+            figures = [_mean(column, size, section.metric, groups) for column, size in across]
             cells = [
-                f"{_written(column.value(size, section.metric, group), section.digits)}"
-                f"{lost_mark(column, size, group)}"
-                for column, size in across
+                _written(figure, section.digits)
+                + max((lost_mark(column, size, group) for group in groups), key=len)
+                for figure, (column, size) in zip(figures, across, strict=True)
             ]
             if parity:
-                value = family.value(last, parity, group)
+                value = _mean(family, last, parity, groups)
                 cells.append("" if value is None else f"{value:.2f}")
-            best = frozenset(1 + i for i in _best(across, section, group))
-            of_section.append(Row((names[group], *cells), best=best))
-        left_out = len(of_section) - _MOST_GROUPS
-        if left_out > 0:
-            more = Row((f"… {left_out} more …", *empty), style="dim")
-            of_section[_FIRST : _FIRST + left_out] = [more]
-        rows += of_section
+            best = frozenset(1 + i for i in _best(across, figures, section, groups))
+            rows.append(Row((names[name], *cells), best=best))
     return heads, rows
 
 
-def _best(across: Across, section: _Section, group: str) -> list[int]:
+def _folded_by(section: _Section, scripts: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the groups of each row, by its name: each alone, or where they are very many, by script."""
+    if len(section.groups) <= MOST_GROUPS or not scripts:
+        return {group: [group] for group in section.groups}
+    by_script: dict[str, list[str]] = {}
+    for group in section.groups:
+        by_script.setdefault(scripts.get(group, "other"), []).append(group)
+    return {
+        groups[0] if len(groups) == 1 else f"{script} ({len(groups)})": groups
+        for script, groups in by_script.items()
+    }
+
+
+def _mean(family: FamilyRecords, size: int, metric: str, groups: Sequence[str]) -> float | None:
+    values = [family.value(size, metric, group) for group in groups]
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _best(
+    across: Across, figures: Sequence[float | None], section: _Section, groups: Sequence[str]
+) -> list[int]:
     """Return the columns with the best figure of their size: all others are worse, and no text is lost."""
     sign = -1 if section.metric == "bytes_per_token" else 1
     columns: dict[int, list[tuple[float, int]]] = {}
     sized = len({family.label for family, _ in across}) < len(across)
-    for i, (family, size) in enumerate(across):
-        value = family.value(size, section.metric, group)
-        if value is not None and not family.value(size, "lost", group):
+    for i, ((family, size), value) in enumerate(zip(across, figures, strict=True)):
+        if value is not None and not any(family.value(size, "lost", group) for group in groups):
             columns.setdefault(size if sized else 0, []).append((sign * value, i))
     found = []
     for values in columns.values():

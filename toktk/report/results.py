@@ -35,6 +35,7 @@ _ABOUT = {
     "engines?": {...: [str]},
     "hashes?": {...: str},
     "asked?": [str],
+    "scripts?": {...: str},
 }
 _NEVER_NULL = ("tokenizer", "family", "corpus", "group", "metric", "unit", "signature")
 

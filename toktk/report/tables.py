@@ -96,7 +96,8 @@ def results_page(records: Sequence[Record], about: Mapping[str, Any], width: int
         about: what is known besides: ``unreached``, the sizes left out, as in run.json;
             ``engines``, {label: [engine, why]}; ``hashes``, {label: what begins the signature of the
             tokenizer}; ``failed``, {label: why there are no figures}; ``asked``, the metrics that were
-            asked for by name.
+            asked for by name; ``scripts``, {group: the script it is written in}, by which tables over very
+            many groups are folded.
     """
     unreached = [
         {**entry, "family": visible_name(entry["family"])} for entry in about.get("unreached", ())
@@ -104,18 +105,17 @@ def results_page(records: Sequence[Record], about: Mapping[str, Any], width: int
     shown = families(visible_records(records), unreached)
     if not shown:
         return Page([])
-    asked = about.get("asked", ())
     trained = [family for family in shown if family.first.trainer]
     baselines = [family for family in shown if not family.first.trainer]
     if not baselines:
-        return _by_size(shown, asked, width)
+        return _by_size(shown, about, width)
     engines = {
         visible_name(label): [*map(visible, why)] for label, why in about.get("engines", {}).items()
     }
     if trained:
-        page = _with_baselines(_by_size(trained, asked, width, baselines), baselines, engines)
+        page = _with_baselines(_by_size(trained, about, width, baselines), baselines, engines)
     else:
-        page = _by_tokenizer(shown, engines, asked, width)
+        page = _by_tokenizer(shown, engines, about, width)
     named = [
         f"{visible_name(label)} {visible(text)}" for label, text in about.get("hashes", {}).items()
     ]
@@ -134,7 +134,7 @@ def _with_baselines(
 
 def _by_size(
     trained: Sequence[FamilyRecords],
-    asked: Collection[str],
+    about: Mapping[str, Any],
     width: int,
     baselines: Sequence[FamilyRecords] = (),
 ) -> Page:
@@ -151,7 +151,7 @@ def _by_size(
         unique = len({family.name or family.label for family in shown}) == len(shown)
         heads.append(Head("tokenizer", right=False, folds=True))
         heads.append(Head("cut", right=False, style="dim", spare=2 if unique else 0, legend=_CUT))
-    columns = columns_of(shown, asked)
+    columns = columns_of(shown, about.get("asked", ()))
     rows = []
     for size in sorted({size for f in trained for size in (*f.sizes, *f.unreached)}):
         label = size_label(size)
@@ -175,13 +175,13 @@ def _by_size(
         title = " · ".join(filter(None, (first_record.trainer, *cuts, inference)))
     heads += [column.head_for(shown) for column in columns]
     figures = Table(title, _measured_on(shown[0]), heads, rows, [*dict.fromkeys(notes)])
-    return Page([figures, *groups_tables(shown, title, width, sized=True)])
+    return Page([figures, *groups_tables(shown, title, width, True, _scripts(about))])
 
 
 def _by_tokenizer(
     shown: Sequence[FamilyRecords],
     engines: Mapping[str, Sequence[str]],
-    asked: Collection[str],
+    about: Mapping[str, Any],
     width: int,
 ) -> Page:
     """Return the page of a bench: a row for each tokenizer."""
@@ -190,7 +190,11 @@ def _by_tokenizer(
         heads.append(Head("engine", right=False, style="dim", spare=7, legend=_ENGINE))
     heads.append(Head("cut", right=False, style="dim", spare=2, legend=_CUT))
     # Of each cut it is another ceiling: not to be compared.
-    columns = [column for column in columns_of(shown, asked) if column.metric != "headroom"]
+    columns = [
+        column
+        for column in columns_of(shown, about.get("asked", ()))
+        if column.metric != "headroom"
+    ]
     rows = []
     for family in shown:
         size = family.sizes[-1]
@@ -205,7 +209,11 @@ def _by_tokenizer(
     title = shown[0].label if len(shown) == 1 else f"{len(shown)} tokenizers"
     heads += [column.head_for(shown) for column in columns]
     figures = Table(title, _measured_on(shown[0]), heads, rows, [*dict.fromkeys(notes)])
-    return Page([figures, *groups_tables(shown, title, width, sized=False)])
+    return Page([figures, *groups_tables(shown, title, width, False, _scripts(about))])
+
+
+def _scripts(about: Mapping[str, Any]) -> dict[str, str]:
+    return {visible_name(group): visible(name) for group, name in about.get("scripts", {}).items()}
 
 
 def _measured_on(family: FamilyRecords) -> str:

@@ -14,6 +14,19 @@ LEVEL = 1.05
 """Below this ratio, either way, two engines are called level, however narrow the interval."""
 
 
+TIMED = (
+    "ids[",
+    "load[",
+    "cold[",
+    "warm[",
+    "cold_ratio[",
+    "warm_ratio[",
+    "memory[",
+    "pathological:",
+)
+"""How the metrics of timings begin among other records."""
+
+
 class Interval(NamedTuple):
     """A value and the two ends around it."""
 

@@ -1,0 +1,103 @@
+"""Special tokens that stand in the text that is measured: how often, and what a library makes of them.
+
+All figures take them for text, as toktk's encoder and SentencePiece do. Hugging Face tokenizers and
+transformers find them unless told otherwise, and tiktoken's ``encode`` refuses the text.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from toktk.corpus import Corpus
+from toktk.corpus.batch import TEXT, spans
+from toktk.encoder import Encoder
+from toktk.lab.counted import CountedCorpora
+from toktk.models.symbols import symbols_of
+from toktk.pieces.beside import finder
+from toktk.pieces.table import gather
+from toktk.tokenizer import NATIVE, Tokenizer
+from toktk.visible import listed
+
+_NAMED = 100  # in run.json
+
+
+def special_in_text(
+    corpus: Corpus, tokenizers: Mapping[str, Tokenizer], counted: CountedCorpora
+) -> dict[str, dict[str, Any]]:
+    """Return for each tokenizer whose special tokens stand in the text what run.json says of them.
+
+    These are ``occurrences``, by name, the most frequent first; ``n``, all of them; ``as_text`` and
+    ``found``, the tokens of the documents that hold any, where the names are text, as in all figures,
+    and where each is one token, as Hugging Face tokenizers has it. The last two are null for a
+    tokenizer that a library runs.
+
+    `counted` was told to seek these names, so that a text without any is not read again.
+    """
+    names = {label: t.model.special_tokens for label, t in tokenizers.items()}
+    if not any(names.values()) or not counted.holds_sought(corpus):
+        return {}
+    tallies = {label: _Tally(t) for label, t in tokenizers.items() if names[label]}
+    with counted.meter.step("look for special tokens", corpus.name, corpus.size, corpus.unit) as on:
+        for batch in corpus.batches(on):
+            data, offsets = spans(batch.column(TEXT))
+            for tally in tallies.values():
+                tally.add(data, offsets, counted.jobs)
+    return {label: tally.described() for label, tally in tallies.items() if tally.occurrences}
+
+
+def special_lines(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return what is said of `special_in_text`: a sentence for each tokenizer."""
+    return [f"{label}: {_sentence(about)}" for label, about in found.items()]
+
+
+class _Tally:
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.occurrences: Counter[str] = Counter()
+        self._special = set(tokenizer.model.special_tokens)
+        self._finder = finder((*tokenizer.model.special_tokens, *symbols_of(tokenizer.model)))
+        is_native = tokenizer.engine == NATIVE
+        self._encoder = Encoder(tokenizer.pretokenizer, tokenizer.model) if is_native else None
+        self._as_text = self._found = 0
+
+    def add(self, data: Any, offsets: Any, jobs: int) -> None:
+        raw, parts, owner, is_name = self._finder.prepare(data, offsets)
+        if owner is None or is_name is None:
+            return
+        spelled = raw.tobytes()
+        bounds = zip(parts[:-1][is_name].tolist(), parts[1:][is_name].tolist(), strict=True)
+        named = Counter(spelled[begin:end].decode() for begin, end in bounds)
+        self.occurrences.update({n: k for n, k in named.items() if n in self._special})
+        if self._encoder is None:
+            return
+        documents = np.unique(owner[is_name])
+        others = np.flatnonzero(~is_name & np.isin(owner, documents))
+        self._found += int(is_name.sum())
+        self._found += int(self._encoder.count_batch(*gather(raw, parts, others), jobs).sum())
+        whole = gather(data, offsets, documents)
+        self._as_text += int(self._encoder.count_batch(*whole, jobs).sum())
+
+    def described(self) -> dict[str, Any]:
+        known = self._encoder is not None
+        return {
+            "occurrences": dict(self.occurrences.most_common(_NAMED)),
+            "n": self.occurrences.total(),
+            "as_text": self._as_text if known else None,
+            "found": self._found if known else None,
+        }
+
+
+def _sentence(about: Mapping[str, Any]) -> str:
+    most = [*about["occurrences"].items()]
+    named = listed([f"{name} ({n:,})" for name, n in most])
+    effect = ""
+    if about["as_text"]:
+        more = about["found"] / about["as_text"] - 1
+        effect = f" and needs {abs(more):.1%} {'more' if more > 0 else 'fewer'} tokens for these documents"
+    return (
+        f"special tokens stand in the text: {named}. They are text in all figures; Hugging Face "
+        f"tokenizers finds them, unless told otherwise,{effect}."
+    ).replace(",.", ".")
