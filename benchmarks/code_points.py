@@ -56,7 +56,11 @@ def files_of(pattern: str, folder: Path) -> list[str]:
     for note in saved.notes:
         print("  note:", note)
     # A folder of its own for each, so that a spec names one file.
-    return [str(path) for path in saved.files if not path.name.endswith(".tiktoken.json")]
+    return [
+        str(path)
+        for path in saved.files
+        if not path.name.endswith((".tiktoken.json", "_config.json"))
+    ]
 
 
 def documents(codes: Sequence[int], context: str) -> Iterator[str]:

@@ -62,7 +62,7 @@ def test_every_python_block_runs(
     assert [tokenizer.vocab_size for tokenizer in mine.values()] == [8_000, 50_000]
     assert {record.tokenizer for record in results} == {"bpe-8k", "bpe-50k", "o200k_base"}
     shown = repr(results).splitlines()
-    assert shown[0].startswith("3 tokenizers  on news.parquet (test)")
+    assert shown[0].startswith("3 tokenizers  on the held-out part of news.parquet")
     assert all(any(line.startswith(name) for line in shown) for name in ("bpe-50k", "o200k_base"))
     assert len(results.to_pandas()) == len(results)
     assert (tmp_path / "tokenizers" / "mine" / "tokenizer.json").exists()

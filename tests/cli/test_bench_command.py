@@ -66,7 +66,9 @@ def test_a_bench_shows_tables_and_writes_a_run(
     assert "\x1b" not in result.stdout
     assert shown[0] == "2 tokenizers  on four.jsonl (160 documents, 4 groups)"
     for size in (300, 400):
-        assert re.search(rf"^bpe-{size} +{size} +native +o200k +\d\.\d\d\d ", result.stdout, re.M)
+        assert re.search(
+            rf"^bpe-{size} +{size} +native +o200k +\d+\.\d +\d\.\d\d\d ", result.stdout, re.M
+        )
     for language in ("de", "en", "ja", "ru"):
         assert sum(line.startswith(f"{language} ") for line in shown) == 1
     assert result.stderr.splitlines()[-1] == str(tmp_path / "run")
@@ -114,7 +116,9 @@ def test_every_format_has_the_same_figures(files: list[str], corpus: list[str]) 
         "unknown",
         "lost",
     } <= metrics
-    assert good(*files, *corpus, "-q", "-f", "md").stdout.startswith("| tokenizer |")
+    shown = good(*files, *corpus, "-q", "-f", "md").stdout
+    assert shown.startswith("**2 tokenizers** on four.jsonl")
+    assert "\n| tokenizer | size |" in shown
     assert "\\toprule" in good(*files, *corpus, "-q", "-f", "latex").stdout
 
 

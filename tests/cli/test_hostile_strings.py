@@ -146,7 +146,8 @@ def test_a_full_disk_behind_standard_output_is_told_and_loses_nothing(corpus: Pa
     with FULL.open("wb") as full:
         done = child(*args, "-f", "csv", stdout=full, stderr=subprocess.PIPE)
     assert done.returncode == 1
-    lines = done.stderr.decode().splitlines()
+    remark, *lines = done.stderr.decode().splitlines()
+    assert remark.startswith("bpe-264 was trained on 100 % of this text")
     assert lines[0] == "Error: cannot write to standard output."
     assert len(lines) == 3
     assert "Found: " in lines[1]

@@ -44,9 +44,9 @@ def test_a_sweep_shows_tables_and_writes_a_run(corpus: list[str], tmp_path: Path
     assert max(map(len, lines)) <= 100
     assert not any(line != line.rstrip() for line in lines)
     assert "\x1b" not in result.stdout
-    assert lines[0] == "bpe · o200k  on four.jsonl (test) (40 documents, 4 groups)"
+    assert lines[0] == "bpe · o200k  on the held-out part of four.jsonl (40 documents, 4 groups)"
     for size in SIZES.split(","):
-        assert re.search(rf"^ *{size} +\d\.\d\d\d ", result.stdout, re.M)
+        assert re.search(rf"^ *{size} +\d+\.\d +\d\.\d\d\d ", result.stdout, re.M)
     for language in ("de", "en", "ja", "ru"):
         assert sum(line.startswith(f"{language} ") for line in lines) == 1
     assert "relative to en" in result.stdout
@@ -92,7 +92,10 @@ def test_formats_hold_the_same_records(corpus: list[str], tmp_path: Path) -> Non
     )
     rows = list(csv.DictReader(io.StringIO(shown["csv"].stdout)))
     assert len(rows) == len(found["records"])
-    assert len(shown["md"].stdout.splitlines()) == 2 + len(rows)
+    for row in rows:
+        if (row["metric"], row["group"]) == ("bytes_per_token", "all"):
+            figure = f" {float(row['value']):.3f} "
+            assert all(figure in shown[form].stdout for form in ("table", "md", "latex"))
     assert "\\bottomrule" in shown["latex"].stdout
     assert {"tokens", "bytes", "parity[en]|macro"} <= {row["metric"] for row in rows}
 
@@ -419,10 +422,13 @@ def test_all_trainers_in_one_table_and_nothing_twice(corpus: list[str], tmp_path
     first = good(*command)
     lines = first.stdout.splitlines()
     assert max(map(len, lines)) <= 100
-    assert lines[0].startswith("7 tokenizers side by side  on four.jsonl (test)")
+    assert lines[0].startswith("7 tokenizers side by side  on the held-out part of four.jsonl")
     for name in SEVEN:
         cut = {"sp-bpe": "metaspace", "sp-unigram": "none"}.get(name, "o200k")
-        assert len(re.findall(rf"^.{{4}}  {name} +{cut} +\d\.\d\d\d ", first.stdout, re.M)) == 2
+        assert (
+            len(re.findall(rf"^.{{4}}  {name} +{cut} +\d+\.\d +\d\.\d\d\d ", first.stdout, re.M))
+            == 2
+        )
     found = document(folder)
     assert found["failed"] == {}
     assert list(found["tokenizers"]) == [f"{name}-{size}" for name in SEVEN for size in (520, 540)]
@@ -517,7 +523,7 @@ def test_a_baseline_is_not_called_as_what_is_trained(
     corpus: list[str], tmp_path: Path, label: str
 ) -> None:
     command = ["sweep", *corpus, "-t", "bpe", "-s", "300", "-o", tmp_path / "run"]
-    message = fails(*command, "--baseline", f"{label}=tiktoken:o200k_base")
+    message = fails(*command, "--baseline", f"{label}=tiktoken:o200k_base", code=2)
     assert f"a baseline is called {label!r}, as what is trained here." in message
     assert f"--baseline {label}-baseline=tiktoken:o200k_base" in message
 

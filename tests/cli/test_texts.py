@@ -44,4 +44,6 @@ def test_files_that_are_something_else(tmp_path):
     assert "--encoding latin-1" in said
     assert "--errors replace" in said
     good("train", "-c", path, "-s", 260, "-o", tmp_path / "o", "--encoding", "latin-1")
-    assert "unknown encoding" in fails("train", "-c", path, "-s", 260, "--encoding", "latin-99")
+    assert "unknown encoding" in fails(
+        "train", "-c", path, "-s", 260, "--encoding", "latin-99", code=2
+    )

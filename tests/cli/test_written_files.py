@@ -83,7 +83,9 @@ def test_tokens_with_a_role_are_special_and_named_in_the_settings(
     assert document(tmp_path / "one")["options"]["roles"]["eos"] == "</s>"
     other = run("train", *corpus, "-s", "320", *given[:-2], "-o", tmp_path / "one")
     assert "holds another run" in other.stderr  # for its files differ
-    assert "not empty" in fails("train", *corpus, "-s", "320", "--eos", "", "-o", tmp_path / "x")
+    assert "not empty" in fails(
+        "train", *corpus, "-s", "320", "--eos", "", "-o", tmp_path / "x", code=2
+    )
     sizes = ["-t", "sp-bpe", "-s", "600", "-o", tmp_path / "sp"]
     good("train", *corpus, *sizes, "--eos", "</s>")
     kept = document(tmp_path / "sp")["tokenizers"]["sp-bpe-600"]["files"]
@@ -135,7 +137,7 @@ def test_what_a_card_says(corpus: list[str], tmp_path: Path) -> None:
         ["text", "four.jsonl (train)"],
         ["fingerprint", found["training"]["fingerprint"]],
         ["size of its files", f"{found['training']['size']:,} bytes"],
-        ["taken of them", "train side of a 0.1 split"],
+        ["taken of them", found["training"]["selection"]],
         ["fingerprint", found["evaluation"]["fingerprint"]],
     ):
         assert row in rows
@@ -165,8 +167,8 @@ def test_what_a_card_says_of_several_texts(tmp_path: Path) -> None:
     rows = rows_of(card_of(tmp_path / "run", "bpe-300"))
     assert ["text", "de.txt + en.txt"] in rows
     assert [row[1] for row in rows if row[0] == "taken of them"] == [
-        "de.txt: the first 50",
-        "en.txt: the first 50",
+        "de.txt: a sample of 50 from all groups alike, seed 0",
+        "en.txt: a sample of 50 from all groups alike, seed 0",
     ]
     for language in ("de", "en"):
         assert [language, str((tmp_path / f"{language}.txt").stat().st_size)] in rows

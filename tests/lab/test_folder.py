@@ -20,7 +20,8 @@ from toktk.errors import StorageError
 from toktk.lab.document import NAME, read_document, recorded_files, write_document
 from toktk.lab.folder import RunFolder, files_in, open_folder
 from toktk.lab.run import Run, keep_timings
-from toktk.report.records import SCHEMA
+from toktk.report.records import SCHEMA, Record
+from toktk.report.results import Results
 
 LABEL = "bpe-300"
 NEW = {"results.parquet": "figures", f"tokenizers/{LABEL}/tokenizer.json": "vocabulary"}
@@ -449,12 +450,21 @@ def test_timings_are_kept_only_with_the_run_that_they_are_of(tmp_path: Path) -> 
     write_run(tmp_path, NEW)
     mine = read_document(tmp_path)
     assert mine is not None
-    keep_timings(Run(tmp_path, mine, None), {"asked": {}, "timings": []})
+    timed = Results(
+        (
+            Record(
+                tokenizer="bpe", family="bpe", size=300, corpus="text", group="all",
+                metric="warm[toktk 0.1.0, 1 thread]", value=2.5, unit="MB/s", n=3, signature="s",
+            ),
+        )
+    )  # fmt: skip
+    keep_timings(Run(tmp_path, mine, None), {"asked": {}, "timings": []}, timed)
+    assert Results.read_parquet(tmp_path / "results.parquet") == timed
     with open_folder(tmp_path) as folder:
         assert (folder.find(SIGNATURE) or {})["throughput"] == {"asked": {}, "timings": []}
     write_run(tmp_path, NEW, "f" * 64)
     with pytest.raises(StorageError, match="holds another run by now"):
-        keep_timings(Run(tmp_path, mine, None), {"asked": {}, "timings": []})
+        keep_timings(Run(tmp_path, mine, None), {"asked": {}, "timings": []}, timed)
     assert "throughput" not in (read_document(tmp_path) or {})
 
 

@@ -174,11 +174,18 @@ class Corpus:
             for source in self.sources
         )
 
-    def hash_contents(self) -> str:
-        """Return the `fingerprint`; the first call reads every file once, and draws what is a sample."""
+    def hash_contents(self, progress: Progress | None = None) -> str:
+        """Return the `fingerprint`; the first call reads every file once, and draws what is a sample.
+
+        `progress` is called as by `batches`, after each file.
+        """
         for part in self._parts:
             if isinstance(part, Corpus):
-                part.hash_contents()
+                part.hash_contents(progress)
+                continue
+            _ = part.fingerprint
+            if progress is not None:
+                progress(part.size or 0)
         if isinstance(self._selection, Limit):
             _ = self._selection.drawn
         return self.fingerprint

@@ -91,8 +91,9 @@ class Bench:
                 advance(1)
         if self.loaded:
             if not self.in_sweep:
-                with meter.step("fingerprint", plan.corpus.name):
-                    plan.corpus.hash_contents()
+                text = plan.corpus
+                with meter.step("fingerprint", text.name, text.size, text.unit) as advance:
+                    text.hash_contents(advance)
                 remark_on_texts(meter, plan.corpus)
             documents = first_documents(plan.corpus, Store(meter.remark))
             with meter.step("check", "", len(self.loaded), "tokenizers") as advance:

@@ -64,8 +64,9 @@ class Sweep:
             remark_on(plan.measures.broken, self.meter)
         for role, corpus in (("training", plan.training), ("evaluation", plan.evaluation)):
             if corpus is not None:
-                with self.meter.step("fingerprint", role):
-                    corpus.hash_contents()
+                step = self.meter.step("fingerprint", role, corpus.size, corpus.unit)
+                with step as advance:
+                    corpus.hash_contents(advance)
         remark_on_texts(self.meter, plan.training, plan.evaluation)
         evaluation = None if plan.evaluation is None else plan.evaluation.fingerprint
         described = [__version__, plan.describe(), plan.training.fingerprint, evaluation]
