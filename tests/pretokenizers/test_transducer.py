@@ -191,9 +191,11 @@ def test_a_loop_through_the_start_that_the_text_breaks_off(pattern):
             assert cut(text[:end], tables(pattern), 0) == educational.cut(pattern, text[:end])
 
 
-def test_a_run_given_up_in_the_next_block():
-    text = "ab" * 9 + "a" * (BLOCK + 40) + "c"
-    assert cut(text, tables("a+b|c")) == ["ab"] * 9 + ["a" * (BLOCK + 40), "c"]
+@pytest.mark.parametrize("pattern", ["xa+b|a+|c", "xa+b|a+|x|c", "(?:xa+b)+|a+|x|c"])
+def test_a_run_given_up_in_the_next_block(pattern):
+    run = "a" * (BLOCK + 40)
+    pieces = [*(["xabxab"] if ")+" in pattern else ["xab"] * 2), "x", run, "c"]
+    assert cut("".join(pieces), tables(pattern)) == pieces
 
 
 SETS = ["a", "b", " ", ".", "[ab]", "[^a]", r"\s", r"\S", r"\p{L}", "(?i:b)", r"\n"]
