@@ -77,12 +77,12 @@ def first_difference(characters, widths, length, tables, text, work, offsets, en
 
 
 def one_of_each_kind(automaton):
-    """Return a character for each class and each width in bytes that the class has."""
-    kinds = {}
-    for code in itertools.chain(range(0xD800), range(0xE000, 0x110000)):
-        width = 1 + (code > 0x7F) + (code > 0x7FF) + (code > 0xFFFF)
-        kinds.setdefault((int(automaton.class_of[code]), width), chr(code))
-    return kinds
+    """Return the first character of each class and each width in bytes that the class has."""
+    codes = np.concatenate([np.arange(0xD800), np.arange(0xE000, 0x110000)])
+    widths = 1 + (codes > 0x7F) + (codes > 0x7FF) + (codes > 0xFFFF)
+    kinds, first = np.unique(automaton.class_of[codes] * 8 + widths, return_index=True)
+    found = sorted(zip(codes[first].tolist(), kinds.tolist(), strict=True))
+    return {divmod(kind, 8): chr(code) for code, kind in found}
 
 
 def differing(pattern, characters, length):
