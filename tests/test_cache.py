@@ -338,13 +338,14 @@ def test_kernels_in_use_stay(tmp_path: Path) -> None:
     assert [entry.kind for entry in entries(tmp_path)] == ["kernels"]
 
 
-def test_this_process_holds_its_kernels() -> None:
+def test_this_process_holds_its_kernels(tmp_path: Path) -> None:
     code = (
         "import toktk.kernels; from toktk.cache import shrink;"
         "folder = toktk.kernels.cache_directory(); shrink(-1); assert folder.is_dir();"
         "assert folder.stat().st_ino"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    home = {**os.environ, "TOKTK_HOME": str(tmp_path)}  # what else the tests have kept stays
+    subprocess.run([sys.executable, "-c", code], check=True, env=home)
 
 
 HAMMER = """

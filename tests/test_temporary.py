@@ -166,6 +166,7 @@ def test_any_name_can_be_written(tmp_path: Path, name: str) -> None:
 
 
 def test_all_that_a_process_owns_goes_at_once(tmp_path: Path) -> None:
+    before = set(temporary._owned)  # what standard input of other tests came to
     with ExitStack() as stack:
         for i, folder in enumerate((True, False)):
             unfinished = stack.enter_context(temporary.owned(tmp_path / f"{i}", folder=folder))
@@ -174,7 +175,7 @@ def test_all_that_a_process_owns_goes_at_once(tmp_path: Path) -> None:
         assert len(list(tmp_path.iterdir())) == 2
         temporary.remove_all()
         assert list(tmp_path.iterdir()) == []
-    assert not temporary._owned
+    assert temporary._owned == before
 
 
 # The folder for what is timed

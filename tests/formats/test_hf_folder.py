@@ -140,6 +140,36 @@ def test_an_id_that_does_not_follow_is_given_anew_and_said(tmp_path):
     assert n in loaded.native.encode("a <tool>")
 
 
+def test_settings_count_whatever_ids_the_file_states(tmp_path):
+    n = len(MODEL["vocab"])
+    far = added(2**31, "<far>", special=True)  # the library gives it n
+    files = {
+        "tokenizer.json": document(MODEL, pre_tokenizer=byte_level(), added_tokens=[far]),
+        "added_tokens.json": {"<tool>": n + 1},
+    }
+    loaded = open_tokenizer(str(folder(tmp_path / "x", files)))
+    assert loaded.notes == ()
+    theirs = byte_level_library()
+    theirs.add_special_tokens(["<far>"])
+    theirs.add_tokens(["<tool>"])
+    theirs.encode_special_tokens = True
+    text = "a <tool> <far>"
+    assert loaded.checked().encode(text) == theirs.encode(text).ids
+    assert n + 1 in loaded.checked().encode(text)
+
+
+def test_settings_that_cannot_count_are_named(tmp_path):
+    nameless = added(len(MODEL["vocab"]), "", special=True)  # the library leaves it out
+    files = {
+        "tokenizer.json": document(MODEL, pre_tokenizer=byte_level(), added_tokens=[nameless]),
+        "added_tokens.json": {"<tool>": len(MODEL["vocab"])},
+    }
+    loaded = open_tokenizer(str(folder(tmp_path / "x", files)))
+    assert (
+        "added tokens of tokenizer_config.json, added_tokens.json are left out" in loaded.notes[0]
+    )
+
+
 def test_flags_of_the_settings_replace_those_of_the_file(tmp_path):
     n = len(MODEL["vocab"])
     old = added(n, "<tool>", special=True)

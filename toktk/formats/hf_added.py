@@ -14,7 +14,9 @@ from toktk.formats.fields import Fields, NotNative, is_id, is_text
 from toktk.formats.hf_steps import Steps
 
 _FLAGS = ("special", "normalized", "single_word", "lstrip", "rstrip")
-_HIGHEST = 2**32 - 1  # the library gives ids anew, and only reads what the file says
+HIGHEST = 2**32 - 1
+"""Of the ids that a file may state for added tokens: the library reads them, and gives ids anew."""
+
 _MOST = 2**22  # characters in all; published files have some 100,000
 _LONGEST = 1000  # characters of a name that is compared with others
 
@@ -96,7 +98,7 @@ def _is_sound(entry: Any) -> bool:
     return (
         isinstance(entry, dict)
         and is_text(entry.get("content"))
-        and is_id(entry.get("id"), _HIGHEST)
+        and is_id(entry.get("id"), HIGHEST)
         and {type(entry.get(flag, False)) for flag in _FLAGS} == {bool}
     )
 
@@ -106,7 +108,7 @@ def _complain(fields: Fields, path: str, entry: Any) -> None:
     token = fields.typed(dict, entry, path)
     name, stated = token.get("content"), token.get("id")
     fields.check(is_text(name), f"{path}.content", name, "text that is not empty")
-    fields.check(is_id(stated, _HIGHEST), f"{path}.id", stated, "an id")
+    fields.check(is_id(stated, HIGHEST), f"{path}.id", stated, "an id")
     for flag in _FLAGS:
         fields.flag(token, f"{path}.{flag}")
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from toktk.errors import FormatError, clipped
 from toktk.formats.fields import Fields, is_id, is_text, parse_json, read_bytes, short
+from toktk.formats.hf_added import HIGHEST
 from toktk.models.bpe import byte_characters
 from toktk.pretokenizers import syntax
 from toktk.pretokenizers.patterns import PATTERNS
@@ -218,18 +219,27 @@ def _add_tokens(document: dict[str, Any], settings: Settings, notes: list[str]) 
         names = [entry[0] for entry in vocab if isinstance(entry, list) and entry]
         vocab = {name: i for i, name in enumerate(names) if isinstance(name, str)}
     is_sound = isinstance(vocab, dict) and isinstance(listed, list)
-    known: dict[str, dict[str, Any]] = {}
     for entry in listed if is_sound else ():
         is_sound &= isinstance(entry, dict) and is_text(entry.get("content"))
-        is_sound &= is_sound and is_id(entry.get("id"))
-        known |= {entry["content"]: entry} if is_sound else {}
-    if not is_sound:  # the reader says what is wrong
+        is_sound &= is_sound and is_id(entry.get("id"), HIGHEST)
+    if not is_sound:  # the reader says what is wrong, unless the library takes it
+        if settings.added:
+            notes.append(
+                f"the added tokens of {', '.join(SETTINGS[:2])} are left out: added_tokens or model.vocab of "
+                "tokenizer.json is malformed."
+            )
         return False
-    highest = max([len(vocab) - 1, *(entry["id"] for entry in listed)])
+    # The library numbers anew what the file lists.
+    known: dict[str, dict[str, Any]] = {}
+    ids, highest = dict(vocab), len(vocab) - 1
+    for entry in listed:
+        known.setdefault(entry["content"], entry)
+        i = ids.setdefault(entry["content"], highest + 1)
+        highest = max(highest, i if is_id(i) else 0)
     changes = False
     for token in settings.added:
         name, old = token["content"], known.get(token["content"])
-        i = old["id"] if old is not None else vocab.get(name, highest + 1)
+        i = ids.setdefault(name, highest + 1)
         if i != token["id"]:
             notes.append(
                 f"the added token {clipped(name)} has the id {i} here, as in transformers, and not "
