@@ -1,9 +1,13 @@
-"""Every Python block of the README runs, one after the other, as a reader would type them."""
+"""README's Python blocks run, one after the other, and its tables are what its commands print."""
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,8 @@ import pytest
 from small_corpora import fresh_home, lines
 
 README = Path(__file__).parents[1] / "README.md"
+STARTER = {"training": "f72e579c2d8b1acf", "evaluation": "a05ef92e59ed7c1c"}
+"""How the fingerprints begin of the text that README's tables are of."""
 
 
 def blocks() -> list[str]:
@@ -81,3 +87,73 @@ def test_the_ten_lines_come_first() -> None:
     first_screen = text.splitlines()[:25]
     assert "```python" in first_screen
     assert len(blocks()) == 3
+
+
+# The tables, by the commands above them
+
+
+def tables() -> tuple[list[str], list[str]]:
+    """Return the lines of the table of the sweep, and of the bench."""
+    fenced = re.findall(r"^```\w*\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)
+    sweep, bench = (b.splitlines() for b in fenced if re.match(r"\d tokenizers", b))
+    return sweep, bench
+
+
+def figures_of(line: str) -> list[str]:
+    """Return the words of a row, however wide its columns are."""
+    return [word for word in line.split() if not set(word) <= set("─")]
+
+
+def shown_by(*args: str) -> tuple[list[list[str]], dict[str, Any]]:
+    """Run toktk; return the rows that it prints, and run.json."""
+    environment = {**os.environ, "COLUMNS": "100"}
+    done = subprocess.run(
+        [sys.executable, "-m", "toktk", *args],
+        env=environment, capture_output=True, encoding="utf-8", check=True,
+    )  # fmt: skip
+    document = json.loads((Path(args[-1]) / "run.json").read_text(encoding="utf-8"))
+    return [figures_of(line) for line in done.stdout.splitlines()], document
+
+
+def check_starter(document: dict[str, Any]) -> None:
+    """Skip where the figures are of other text: the starter corpus has the installed Python's library."""
+    for role, fingerprint in STARTER.items():
+        if document[role]["fingerprint"][:16] != fingerprint:
+            pytest.skip(f"the tables are of another Python's library ({role})")
+
+
+def test_the_sweep_of_the_front_page_for_bpe(tmp_path: Path, home: Path) -> None:
+    shown, document = shown_by("sweep", "-t", "bpe", "-o", str(tmp_path / "run"))
+    check_starter(document)
+    rows = [figures_of(line) for line in tables()[0]]
+    sizes = {row[0]: row[3:] for row in rows if row[1:2] == ["bpe"]}
+    assert list(sizes) == ["8k", "16k", "32k", "50k", "64k", "100k", "128k"]
+    for size, figures in sizes.items():
+        assert [size, *figures] in shown
+    at = rows.index(["group", *["8k", "8k", "32k", "32k", "64k", "64k", "128k", "128k"]])
+    heads = next(row for row in shown if row[:1] == ["group"])
+    columns = [heads.index(size) for size in ("8k", "32k", "64k", "128k")]
+    by_group = {row[0]: row for row in shown if len(row) >= len(heads) - 1}
+    checked = 0
+    for row in rows[at + 2 :]:
+        if len(row) == 9:
+            assert row[1::2] == [by_group[row[0]][i] for i in columns]
+            checked += 1
+    assert checked >= 10
+
+
+@pytest.mark.skipif(not os.environ.get("TOKTK_TEST_README"), reason="TOKTK_TEST_README is not set")
+def test_both_tables_are_those_of_the_commands_above_them(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``TOKTK_TEST_README`` is the folder that the commands call $D."""
+    monkeypatch.chdir(tmp_path)
+    shown, document = shown_by("sweep", "-o", "runs/first")
+    check_starter(document)
+    for line in tables()[0]:
+        assert line.startswith("…") or figures_of(line) in shown, line
+    (command,) = re.findall(r"^toktk (bench v1=.*)$", README.read_text(encoding="utf-8"), re.M)
+    args = command.replace("$D", os.environ["TOKTK_TEST_README"]).split()
+    shown, _ = shown_by(*args, "--no-throughput", "-o", "bench")
+    for line in tables()[1]:
+        assert figures_of(line) in shown, line

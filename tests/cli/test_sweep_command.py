@@ -200,14 +200,14 @@ def test_nasty_text_on_its_own(tmp_path: Path) -> None:
     assert "bytes per token" in result.stdout
 
 
-def test_text_without_words_or_tokens_shows_dashes(tmp_path: Path) -> None:
+def test_text_without_words_or_tokens_has_no_columns_of_dashes(tmp_path: Path) -> None:
     path = tmp_path / "empty.jsonl"
     path.write_text('{"text": ""}\n' * 40)
     result = good("sweep", "-c", path, "--eval", path, "-s", "256", "-o", tmp_path / "run")
-    assert re.search(r"^ *256  bpe +o200k +–", result.stdout, re.M)
-    assert re.search(r"^ +unigram +o200k +–", result.stdout, re.M)
-    assert "– bytes_per_token, headroom" in result.stdout
-    assert "no tokens" in result.stdout
+    assert re.search(r"^ *256  bpe +o200k +0.0%$", result.stdout, re.M)
+    assert re.search(r"^ +unigram +o200k +0.0%$", result.stdout, re.M)
+    assert "– bytes/token, of ceiling: no tokens." in result.stdout
+    assert "nan" not in result.stdout
 
 
 def test_sizes_never_reached_are_said_on_both_streams(corpus: list[str], tmp_path: Path) -> None:
@@ -426,7 +426,7 @@ def test_all_trainers_in_one_table_and_nothing_twice(corpus: list[str], tmp_path
     for name in SEVEN:
         cut = {"sp-bpe": "metaspace", "sp-unigram": "none"}.get(name, "o200k")
         assert (
-            len(re.findall(rf"^.{{4}}  {name} +{cut} +\d+\.\d +\d\.\d\d\d ", first.stdout, re.M))
+            len(re.findall(rf"^.{{4}} +{name} +{cut} +\d+\.\d +\d\.\d\d\d ", first.stdout, re.M))
             == 2
         )
     found = document(folder)

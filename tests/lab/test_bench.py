@@ -542,4 +542,4 @@ def test_a_model_beside_its_tokenizer_json_has_no_figures_about_pieces(tmp_path:
     (row,) = (line for line in shown.splitlines() if line.startswith("model "))
     assert "–" in row
     assert "0.0%" not in row
-    assert "compare them only within the same cut" in " ".join(shown.split())
+    assert "compare only within the same cut" in " ".join(shown.split())

@@ -201,7 +201,7 @@ def test_families_stand_side_by_side_at_each_size_and_in_each_language() -> None
         assert all(f"{0.5 + i:.3f}" in row for row in found[:2])
         assert "–" in found[2]
     assert "– sp-bpe not reached: 200k; the text gives 150,000 tokens." in shown
-    assert "compare them only within the same cut" in shown
+    assert "compare only within the same cut" in shown
     # Seven columns have room for one size: the largest that all reach.
     assert [row for row in rows if row[:1] == ["en"]] == [
         ["en", *(f"{20 + i}.0" for i in range(7))]
@@ -223,7 +223,7 @@ def test_two_families_show_several_sizes_of_each_language() -> None:
     assert ["en", *sizes_shown.split()] in rows
     assert ["group", *["8k"] * 2, *["32k"] * 2, *["64k"] * 2, *["128k"] * 2] in rows
     assert "bpe-greedy" in shown
-    assert "compare them only" not in shown
+    assert "compare only" not in shown
 
 
 def test_families_without_a_size_in_common_show_their_largest_each() -> None:

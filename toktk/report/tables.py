@@ -37,7 +37,7 @@ _ENGINE = "engine       native: toktk's own, with the library's ids; else that l
 _HASHES = "contents     hash of all that decides ids; a label may say otherwise: "
 _POOLED = ("bytes_per_token", "headroom", "utilization", "single_token_words[piece]")
 _CUT = "cut          how text is cut into pieces that no token crosses"
-_CUTS = f"{NULL} of ceiling, whole words: of the pieces of each cut; compare them only within the same cut."
+_CUTS = "of the pieces of each cut; compare only within the same cut."
 
 
 @dataclass(frozen=True)
@@ -253,8 +253,9 @@ def _warnings(shown: Sequence[FamilyRecords], metrics: Collection[str]) -> list[
                 f"{NULL} {quoted(largest)} is {share:.0%} of the bytes and decides {', '.join(pooled)}."
             )
     cuts = {family.first.pretokenizer for family in shown}
-    if len(cuts) > 1 and any(metric in ABOUT_PIECES for metric in metrics):
-        notes.append(_CUTS)
+    of_pieces = [c.name for c in COLUMNS if c.metric in ABOUT_PIECES and c.metric in metrics]
+    if len(cuts) > 1 and of_pieces:
+        notes.append(f"{NULL} {', '.join(of_pieces)}: {_CUTS}")
     return notes
 
 
