@@ -15,6 +15,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 from hostile_names import HOSTILE_NAMES, hidden, read_visible
+from small_corpora import write_parallel
 
 from toktk.cli import main, streams
 
@@ -84,6 +85,32 @@ def test_any_encoding_of_standard_output_takes_the_table(corpus: Path, charset: 
     assert set(lines[3]) == {"-"}
     data = [sweep(corpus, "-f", "csv", charset=c).stdout_bytes for c in (charset, "utf-8")]
     assert data[0] == data[1]
+
+
+@pytest.mark.parametrize("charset", ["ascii", "cp1252"])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["sweep", "-c", "four.jsonl", "-s", "300", "-t", "bpe"],
+        ["bench", "東京"],
+        ["ls", "東京"],
+        ["ls", "pretokenizers"],
+        ["sweep", "--help"],
+    ],
+)
+def test_all_that_is_said_is_in_the_encoding_of_its_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: list[str], charset: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONIOENCODING", charset)
+    write_parallel(tmp_path / "four.jsonl")
+    done = child(*args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    said = done.stdout + done.stderr
+    assert said.isascii() or charset == "cp1252"
+    assert said.decode(charset).strip()
+    assert b"Traceback" not in said
+    if "東京" in args:
+        assert b"\\u6771\\u4eac" in said
 
 
 @pytest.mark.parametrize(

@@ -241,7 +241,7 @@ def corpus_options(default: str, what: str) -> Decorator:
                 "--encoding",
                 default="utf-8",
                 show_default=True,
-                help="Of plain text and JSON Lines: utf-16, latin-1, cp1252, shift_jis, ….",
+                help="Of plain text and JSON Lines: utf-16, latin-1, cp1252, shift_jis and so on.",
             ),
             click.option(
                 "--split",

@@ -7,6 +7,7 @@ character that could steer it.
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,7 +50,7 @@ def show_page(text: Callable[[int, bool], str]) -> None:
     """Write a page to standard output: `text` makes it for a width in characters, in color or not."""
     on_screen = streams.on_screen()
     width = shutil.get_terminal_size().columns if on_screen else _PIPE_WIDTH
-    streams.write(streams.writable(text(width, on_screen)))
+    streams.write(streams.writable(text(width, on_screen), sys.stdout))
 
 
 def emit(text: str, output: Path | None = None) -> None:
@@ -96,7 +97,7 @@ def emit_rows(
     on_screen = output is None and streams.on_screen()
     text = _table(columns, rows, on_screen) + below
     if output is None:
-        streams.write(streams.writable(text))
+        streams.write(streams.writable(text, sys.stdout))
     else:
         emit(text, output)
 

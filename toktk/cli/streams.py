@@ -6,13 +6,14 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from typing import TextIO
 
 import click
 
 from toktk.errors import StorageError
 from toktk.visible import visible
 
-# What tables are drawn with, where the encoding of standard output has no more than ASCII.
+# What tables and lines are written with, where the encoding of a stream has no more than ASCII.
 _IN_ASCII = str.maketrans("─━–…·×", "--~.*x")
 
 
@@ -22,7 +23,7 @@ def say(*lines: str) -> None:
     Where they cannot be written, nobody reads them, and the work goes on.
     """
     try:
-        click.echo("\n".join(map(visible, lines)), err=True)
+        click.echo(writable("\n".join(map(visible, lines)), sys.stderr), err=True)
     except OSError:
         _give_up(2)
 
@@ -56,14 +57,17 @@ def on_screen() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
-def writable(table: str) -> str:
-    """Return a table as the encoding of standard output can hold it: what it lacks in ASCII, or escaped."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+def writable(text: str, stream: TextIO | None) -> str:
+    """Return text as the encoding of a stream can hold it: what it lacks in ASCII, or escaped.
+
+    To leave that to click would be UTF-8 where the stream is ASCII.
+    """
+    encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
-        table.encode(encoding)
+        text.encode(encoding)
     except UnicodeEncodeError:
-        return table.translate(_IN_ASCII).encode(encoding, "backslashreplace").decode(encoding)
-    return table
+        return text.translate(_IN_ASCII).encode(encoding, "backslashreplace").decode(encoding)
+    return text
 
 
 def open_standard_streams() -> None:
@@ -83,7 +87,8 @@ def visible_usage() -> Iterator[None]:
     except (click.MissingParameter, click.exceptions.NoArgsIsHelpError):
         raise  # they quote nothing, and have several lines
     except click.UsageError as error:
-        raise click.UsageError(visible(error.format_message()), error.ctx) from error
+        message = writable(visible(error.format_message()), sys.stderr)
+        raise click.UsageError(message, error.ctx) from error
 
 
 def _give_up(descriptor: int) -> None:
