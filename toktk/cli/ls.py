@@ -45,10 +45,12 @@ def command(kind: str | None, format: str, output: Path | None) -> None:
     if format != "table":
         emit_rows(columns, rows, format, output)
         return
-    # A table has no room for sentences: they follow it.
+    # A table has no room for sentences: they follow it. Nor for where all is from, if that is toktk.
     sentences = [i for i, column in enumerate(columns) if column in _SENTENCES]
-    heads = [_TWO_LINES.get(c, c) for i, c in enumerate(columns) if i not in sentences]
-    cells = [tuple(cell for i, cell in enumerate(row) if i not in sentences) for row in rows]
+    own = columns[-1] == "origin" and {row[-1] for row in rows} == {"toktk"}
+    left_out = [*sentences, len(columns) - 1] if own else sentences
+    heads = [_TWO_LINES.get(c, c) for i, c in enumerate(columns) if i not in left_out]
+    cells = [tuple(cell for i, cell in enumerate(row) if i not in left_out) for row in rows]
     below = "".join(_below(rows, i, columns[i]) for i in sentences)
     emit_rows(heads, cells, format, output, below=below)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from toktk.report.results import Results
 
 _PIPE_WIDTH = 100
-_SHORT = 14
+_SHORT = 16
 
 _LONGEST = 60
 # Texts that begin so are formulas to a spreadsheet, in quotes as well.
@@ -124,8 +124,11 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[tabular.Cell]], on_sc
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for i, column in enumerate(columns):
         # Only what is long is folded on a narrow screen, not names and numbers.
-        longest = max((len(tabular.shown(row[i])) for row in rows), default=0)
-        table.add_column(column, overflow="fold", no_wrap=longest <= _SHORT)
+        cells = [tabular.shown(row[i]) for row in rows]
+        longest = max(map(len, cells), default=0)
+        word = max((len(word) for cell in cells for word in cell.split()), default=0)
+        least = min(word, _SHORT)  # words are cut where they are very long
+        table.add_column(column, overflow="fold", no_wrap=longest <= _SHORT, min_width=least)
     for row in rows:
         # Text, not str: rich would read the brackets of "fertility[ws]" as markup.
         table.add_row(*(Text(tabular.shown(cell)) for cell in row))
