@@ -166,6 +166,14 @@ def test_timings_are_shown_kept_and_not_taken_twice(
         ("bpe-300", 123.0, 120.0, 125.0),
         ("bpe-400", 123.0, 120.0, 125.0),
     ]
+    stored = Results.read_parquet(Path("run/results.parquet"))
+    assert stored.to_arrow().to_pylist() == shown["records"]
+    assert {record.size for record in stored} == {300, 400}
+    assert first.stdout.startswith(stored.page(100).text(100))  # timings are no columns of it
+    page = good(*files, *corpus, "--throughput", "--threads", 2, "-o", "run", "-f", "md").stdout
+    assert "**throughput, 2 threads**" in page
+    assert "123 \\[120–125\\]" in page or "123 [120–125]" in page
+    assert len(taken) == 2
     good(*files, *corpus, "--throughput", "--pathological", "-o", "run")
     assert len(taken) == 4
     assert "throughput" not in good(*files, *corpus, "-o", "run").stdout

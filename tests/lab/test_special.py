@@ -53,13 +53,41 @@ def test_occurrences_and_tokens_are_the_librarys(tmp_path: Path, special: tuple[
     less = 1 - found["found"] / found["as_text"]
     assert f"{abs(less):.1%} {'fewer' if less > 0 else 'more'} tokens for these documents." in line
 
-    bench = carry_out(Bench(BenchPlan((str(run.path / "tokenizers" / "bpe-330"),), texts_of(run))))
+    spec = str(run.path / "tokenizers" / "bpe-330")
+    bench = carry_out(Bench(BenchPlan((spec,), texts_of(run))), tmp_path / "bench")
     (again,) = bench.document["special_tokens"].values()
     assert again == found
 
 
 def texts_of(run: Run) -> Corpus:
     return load_corpus(run.path.parent / "text.jsonl")
+
+
+def test_weights_count_and_documents_with_symbols_alone_do_not(tmp_path: Path) -> None:
+    texts, weights = ["a<sep>b <tool>", "<tool> c", "plain"], [5, 7, 9]
+    corpus = Corpus.of([*texts, *lines("en")], weights=[*weights, *[1] * len(lines("en"))])
+    parameters = {"special_tokens": ("<sep>",), "symbols": ("<tool>",)}
+    plan = SweepPlan(corpus, corpus, (300,), ("bpe",), parameters=parameters)
+    run = carry_out(Sweep(plan), tmp_path / "run")
+    (found,) = run.document["special_tokens"].values()
+    assert (found["occurrences"], found["names"], found["n"]) == ({"<sep>": 5}, 1, 5)
+    library = tokenizers.Tokenizer.from_file(
+        str(run.path / "tokenizers" / "bpe-300" / "tokenizer.json")
+    )
+    for what, as_text in (("as_text", True), ("found", False)):
+        library.encode_special_tokens = as_text
+        assert found[what] == 5 * len(library.encode(texts[0], add_special_tokens=False).ids)
+
+
+def test_tokens_with_a_role_are_special_tokens_too(tmp_path: Path) -> None:
+    run = sweep(
+        tmp_path,
+        ("<sep>",),
+        [f"{a}</s>{b}" for a, b in zip(lines("en", 50), lines("ru", 50), strict=True)],
+        roles={"eos": "</s>"},
+    )
+    (found,) = run.document["special_tokens"].values()
+    assert found["occurrences"] == {"</s>": 50}
 
 
 def test_nothing_is_said_where_none_stands_in_the_text(tmp_path: Path) -> None:

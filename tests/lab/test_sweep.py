@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_corpora import write_nasty, write_parallel
+from small_corpora import LINES, lines, write_nasty, write_parallel
 
 from toktk.corpus import Corpus, ReaderOptions, load_corpus
 from toktk.errors import CorpusError, MetricError, ToktkError, TrainingError
@@ -396,3 +396,20 @@ def test_models_of_any_kind_are_stored_and_come_back(tmp_path: Path) -> None:
         found = Training.load(tmp_path)
         assert [t.signature for t in found.tokenizers] == [t.signature for t in training.tokenizers]
         assert (found.available, found.reading) == (7, None)
+
+
+def test_a_signature_says_over_which_groups_a_mean_is(tmp_path: Path) -> None:
+    measured = Corpus.of(lines("en") + lines("de"), ["en"] * LINES + ["de"] * LINES, name="both")
+    signatures = []
+    for groups in (["en"] * LINES, ["de"] * LINES, ["en"] * 60 + ["de"] * 60):
+        training = Corpus.of(lines("en"), groups)
+        experiment = Sweep(SweepPlan(training, measured, (300,), ("bpe",)))
+        experiment.prepare()
+        results = experiment.run().results
+        assert results is not None
+        (mean,) = results.where(metric="fertility[ws]|macro")
+        (total,) = results.where(metric="bytes_per_token", group="all")
+        assert "over:" not in total.signature
+        signatures.append(mean.signature)
+    assert len(set(signatures)) == 3
+    assert ["over:" in signature for signature in signatures] == [True, True, False]

@@ -63,7 +63,7 @@ def command(
     from toktk.lab.bench import Bench
     from toktk.lab.plan import BenchPlan
     from toktk.lab.timing import TimingPlan, with_timings
-    from toktk.report.throughput import throughput_text
+    from toktk.report.throughput import throughput_page, throughput_text
 
     options.watch_downloads()
     plan = BenchPlan(tokenizers, load_corpus(specs, reader), measures, options.jobs, options.force)
@@ -76,5 +76,6 @@ def command(
     if options.format == "table":
         show_page(lambda width, color: throughput_text(timings, width, color))
     else:
-        show(with_timings(run.results, timings, bench), options.format, options.quiet)
+        more = [throughput_page(timings)] if timings else []
+        show(with_timings(run.results, timings, bench), options.format, options.quiet, more)
     options.close(run)

@@ -18,6 +18,7 @@ from toktk.visible import json_text, visible, visible_name
 
 if TYPE_CHECKING:
     from toktk.report.results import Results
+    from toktk.report.tables import Page
 
 _PIPE_WIDTH = 100
 _SHORT = 16
@@ -30,18 +31,21 @@ _TEXT = {"csv": tabular.to_csv, "md": tabular.to_markdown, "latex": tabular.to_l
 FORMATS = ("table", "json", *_TEXT)
 
 
-def show(results: Results, format: str, quiet: bool = False) -> None:
-    """Write figures to standard output in one of `FORMATS`; a table is as wide as the terminal."""
+def show(results: Results, format: str, quiet: bool = False, more: Sequence[Page] = ()) -> None:
+    """Write figures to standard output in one of `FORMATS`; a table is as wide as the terminal.
+
+    The pages of `more` follow in Markdown and LaTeX: other formats hold them as records.
+    """
     if format == "table":
         show_page(lambda width, color: results.page(width).text(width, color))
         return
     texts = {
-        "json": results.to_json,
-        "csv": results.to_csv,
-        "md": results.to_markdown,
-        "latex": results.to_latex,
+        "json": lambda: [results.to_json()],
+        "csv": lambda: [results.to_csv()],
+        "md": lambda: [results.to_markdown(), *(page.markdown() for page in more)],
+        "latex": lambda: [results.to_latex(), *(page.latex() for page in more)],
     }
-    emit(texts[format]())
+    emit("\n".join(texts[format]()))
     if format == "csv" and not quiet:
         _note_formulas(results.rows())
 

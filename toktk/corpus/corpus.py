@@ -98,6 +98,11 @@ class Corpus:
         return self._parts[0].unit if self._parts else "bytes"
 
     @property
+    def is_streamed(self) -> bool:
+        """Whether a part is a dataset of the hub: each pass downloads it."""
+        return any(source.unit == "rows" for source in self.sources)
+
+    @property
     def replaced(self) -> int:
         """Invalid sequences that the latest pass replaced by U+FFFD (``errors="replace"``)."""
         return sum(part.replaced for part in self._parts)

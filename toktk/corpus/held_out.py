@@ -15,6 +15,7 @@ from typing import Any
 from toktk import shapes
 from toktk.corpus.corpus import Corpus
 from toktk.corpus.find import kind_at
+from toktk.corpus.hub import PREFIXES
 from toktk.corpus.mixture import parse_share
 from toktk.corpus.options import ReaderOptions
 from toktk.corpus.piped import open_pipe
@@ -164,7 +165,7 @@ def _by_name(sources: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
 
 def _placed(spec: str, base: Path) -> str:
     """Return a spec with a relative path below `base`; what names no path stays."""
-    names_text = spec.startswith(("starter:", "hub:")) or spec == "starter" or is_address(spec)
+    names_text = spec.startswith(("starter:", *PREFIXES)) or spec == "starter" or is_address(spec)
     path = Path(os.path.expanduser(spec))  # noqa: PTH111 - as in load
     if names_text or path.is_absolute():
         return spec

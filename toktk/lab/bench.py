@@ -104,6 +104,8 @@ class Bench:
                         self._fail(label, error)
                     advance(1)
         self._refuse_nothing()
+        for label, why in self.failed.items():
+            self._remark_left_out(label, why)
         engines = [[label, t.signature, t.engine] for label, t in self.tokenizers.items()]
         digests = [[label, t.digest, t.library] for label, t in self.loaded.items()]
         corpus = [plan.corpus.name, plan.corpus.fingerprint]
@@ -164,6 +166,7 @@ class Bench:
                 where = f"It is the tokenizer {family.label}, given as {spec}."
                 outcome.args += (where,)
                 self._fail(family.label, outcome)
+                self._remark_left_out(family.label, outcome)
             else:
                 figures[family.label] = outcome
         facts = {}
@@ -186,9 +189,9 @@ class Bench:
         self.failed[label] = error
         self.tokenizers.pop(label, None)
         self.trained_on.pop(label, None)
-        if (
-            len(self.plan.specs) > 1 or self.in_sweep
-        ):  # else it is the error that the bench ends with
+
+    def _remark_left_out(self, label: str, error: ToktkError) -> None:
+        if len(self.plan.specs) > 1 or self.in_sweep:  # else the bench ends with this error
             self.meter.remark(f"{label} is left out: {in_a_line(error)}")
 
     def _refuse_nothing(self) -> None:

@@ -151,6 +151,8 @@ def _text(corpus: Mapping[str, Any]) -> list[tuple[str, Cell]]:
             rows.append(("taken of them", f"{of}{part['selection']}"))
     languages = sorted({name for part in _within(corpus) for name in part.get("languages", ())})
     rows += [("languages", ", ".join(languages))] if languages else []
+    if further := sum(part.get("further_parts", 0) for part in _within(corpus)):
+        rows.append(("texts that are not told here", f"{further:,}"))
     return [*rows, ("fingerprint", corpus["fingerprint"])]
 
 
@@ -162,7 +164,9 @@ def _within(corpus: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _bytes_by_group(corpus: Mapping[str, Any]) -> dict[str, int]:
-    """Return the bytes of the files of each group, as far as files are told apart by group."""
+    """Return the bytes of the files of each group, where files are told apart by group, and all are told."""
+    if any("further_parts" in part for part in _within(corpus)):
+        return {}
     sizes: dict[str, int] = {}
     for part in _within(corpus):
         if part.get("group") is not None and "bytes" in part:

@@ -168,6 +168,7 @@ class CountedCorpora:
         self.sought: tuple[str, ...] = ()
         self._held: dict[tuple[str, str, bool], CountedCorpus] = {}
         self._lines: dict[str, Lines] = {}
+        self._found: dict[tuple[str, tuple[str, ...]], bool] = {}
         self._slow: set[str] = set()
         self._groups: dict[str, tuple[str, ...]] = {}
 
@@ -232,9 +233,16 @@ class CountedCorpora:
             self._keep_lines(corpus, lines)
         if sought is not None:
             self._keep_sought(corpus, sought)
+        if corpus.fingerprint not in self._groups and corpus.groups is not None:
+            self._groups[corpus.fingerprint] = self._keep_groups(corpus)
 
     def holds_sought(self, corpus: Corpus) -> bool:
-        """Return whether the text holds any of the strings `sought`; it is read where no pass has told."""
+        """Return whether the text holds any of the strings `sought`; it is read where no pass has told.
+
+        False for a text of which a part is on the hub: nothing is downloaded for this.
+        """
+        if corpus.is_streamed:
+            return False
         found = self._known_sought(corpus)
         if found is None:
             seen = AnyOf(self.sought)
@@ -251,14 +259,19 @@ class CountedCorpora:
         """Return whether the text holds any string sought, None where that is not known yet."""
         if not self.sought:
             return False
-        return self.store.read(
-            "sought", self._sought_key(corpus), lambda folder: bool(read_arrays(folder)[1]["found"])
-        )
+        held = corpus.fingerprint, self.sought
+        if held not in self._found:
+            found = self.store.read("sought", self._sought_key(corpus), _load_found)
+            if found is None:
+                return None
+            self._found[held] = found
+        return self._found[held]
 
     def _keep_sought(self, corpus: Corpus, seen: AnyOf) -> None:
         def save(folder: Path) -> None:
             write_arrays(folder, {}, found=seen.found)
 
+        self._found[corpus.fingerprint, self.sought] = seen.found
         self.store.write("sought", self._sought_key(corpus), save)
 
     def _sought_key(self, corpus: Corpus) -> dict[str, Any]:
@@ -270,7 +283,7 @@ class CountedCorpora:
         None for a dataset of the hub that was not: nothing is downloaded for this.
         """
         lines = self._known_lines(corpus)
-        if lines is None and corpus.unit != "rows":
+        if lines is None and not corpus.is_streamed:
             lines = Lines()
             what = f"{corpus.name}, lines"
             with self.meter.step("fingerprint", what, corpus.size, corpus.unit) as progress:
@@ -300,16 +313,27 @@ class CountedCorpora:
         )
         if groups is None:
             if corpus.groups is None:
-                for _ in corpus.batches():
-                    pass
-            groups = corpus.groups or ()
-            self.store.write("groups", key, lambda folder: write_arrays(folder, {}, groups=groups))
+                with self.meter.step("groups", corpus.name, corpus.size, corpus.unit) as progress:
+                    for _ in corpus.batches(progress):
+                        pass
+            groups = self._keep_groups(corpus)
         self._groups[corpus.fingerprint] = groups
+        return groups
+
+    def _keep_groups(self, corpus: Corpus) -> tuple[str, ...]:
+        """Keep what the latest pass found."""
+        groups = corpus.groups or ()
+        key = {"corpus": corpus.fingerprint}
+        self.store.write("groups", key, lambda folder: write_arrays(folder, {}, groups=groups))
         return groups
 
     def drop(self, corpus: Corpus, pretokenizer: Pretokenizer) -> None:
         """Hold the pieces no longer; the store keeps them."""
         self._held.pop((corpus.fingerprint, pretokenizer.key, True), None)
+
+
+def _load_found(folder: Path) -> bool:
+    return bool(read_arrays(folder)[1]["found"])
 
 
 def _load_groups(folder: Path) -> tuple[str, ...]:

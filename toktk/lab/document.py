@@ -23,6 +23,13 @@ RESULTS = "results.parquet"
 LINES = "training-lines.bin"  # by what the text that a run trained on is recognized
 OVERWRITE = "Choose another folder with -o, or overwrite it with --force."
 
+_SPECIAL = {
+    "occurrences": {...: int},
+    "names": int,
+    "n": int,
+    "as_text": (int, None),
+    "found": (int, None),
+}
 _FILES = {...: {"size": int, "sha256": str}}
 _HEAD = {"schema": int, "toktk": str, "signature": str}
 _TIMING = {
@@ -56,6 +63,7 @@ _SHAPE = {
     "steps": [_COST],
     "files?": _FILES,
     "overlap?": {...: {"share": float, "estimated": bool}},
+    "special_tokens?": {...: _SPECIAL},
     "throughput?": {"asked": dict, "timings": [_TIMING]},
 }
 

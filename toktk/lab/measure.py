@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -345,6 +347,10 @@ class Measurer:
         tokenizer = family.tokenizers[label]
         reference = self.measures.reference
         options = MetricOptions(reference, self.trained)
+        # Means over groups are of those that were trained on, and of all where nothing says which.
+        trained = sorted(set(evaluation.groups).intersection(self.trained or ()))
+        is_part = 0 < len(trained) < len(evaluation.groups)
+        over = hashlib.sha256(json.dumps(trained).encode()).hexdigest() if is_part else None
         native = tokenizer.engine == NATIVE
         # A library's pieces are not seen; a published tokenizer that cuts nowhere has none, nor has
         # SentencePiece's unigram.
@@ -386,6 +392,7 @@ class Measurer:
                         corpus=self.corpus.fingerprint,
                         unit=figure.unit,
                         agg=figure.metric.partition("|")[2] or "sum",
+                        over=over if metric.parallel or "|" in figure.metric else None,
                     ),
                 )
 

@@ -13,11 +13,10 @@ from toktk.lab.counted import CountedCorpora
 from toktk.lab.document import LINES, read_document, recorded_files
 from toktk.lab.folder import TOKENIZERS
 from toktk.loading.spec import find_file, parse_spec
+from toktk.visible import listed
 
 WORTH_SAYING = 0.1
 """The least share that is told: files of one code base have some 7 % of such lines in common anyway."""
-
-_NAMED = 4  # labels in one remark
 
 
 def trained_on(spec: str) -> LineSet | None:
@@ -72,6 +71,4 @@ def overlap_lines(overlap: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def _sentence(labels: list[str], share: str) -> str:
     was, its = ("were", "their") if len(labels) > 1 else ("was", "its")
-    more = f" and {len(labels) - _NAMED} more" if len(labels) > _NAMED else ""
-    named = f"{', '.join(labels[:_NAMED])}{more}"
-    return f"{named} {was} trained on {share} of this text: {its} figures are too good."
+    return f"{listed(labels)} {was} trained on {share} of this text: {its} figures are too good."

@@ -258,7 +258,7 @@ class SweepPlan:
         return families, broken
 
     @property
-    def _given(self) -> dict[str, Any]:
+    def given_to_all(self) -> dict[str, Any]:
         """The parameters, with the tokens that have a role among the special ones."""
         special, symbols = (
             tuple(self.parameters.get(key) or ()) for key in ("special_tokens", "symbols")
@@ -267,6 +267,12 @@ class SweepPlan:
         absent = [name for name in dict.fromkeys(ordered) if name not in (*special, *symbols)]
         given = {"special_tokens": [*special, *absent]} if absent else {}
         return {**self.parameters, **given}
+
+    @property
+    def special_tokens(self) -> tuple[str, ...]:
+        """The special tokens that any of the families is given, each once."""
+        names = (name for f in self.families for name in f.given.get("special_tokens") or ())
+        return tuple(dict.fromkeys(names))
 
     def _trained(self, trainers: Mapping[str, Any]) -> Iterator[Family]:
         """Yield the families as they are trained, each to be run by every inference method."""
@@ -277,7 +283,7 @@ class SweepPlan:
                 f"Name it with -t {absent[0]}, or leave its options out.",
             )
         options = {name: options_of(trainer) for name, trainer in trainers.items()}
-        parameters = self._given
+        parameters = self.given_to_all
         # A pretokenizer must mean something to one of the trainers; the others go without.
         some_cut = any("pretokenizer" in names or more for names, more in options.values())
         for name, (takes, takes_any) in options.items():

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from toktk import arrow
+from toktk.arrays import Bytes, Int64
 from toktk.corpus import Corpus
-from toktk.corpus.batch import TEXT, spans
+from toktk.corpus.batch import TEXT, WEIGHT, spans
 from toktk.encoder import Encoder
 from toktk.lab.counted import CountedCorpora
 from toktk.models.symbols import symbols_of
@@ -30,10 +32,10 @@ def special_in_text(
 ) -> dict[str, dict[str, Any]]:
     """Return for each tokenizer whose special tokens stand in the text what run.json says of them.
 
-    These are ``occurrences``, by name, the most frequent first; ``n``, all of them; ``as_text`` and
-    ``found``, the tokens of the documents that hold any, where the names are text, as in all figures,
-    and where each is one token, as Hugging Face tokenizers has it. The last two are null for a
-    tokenizer that a library runs.
+    These are ``occurrences``, by name, the most frequent first; ``names``, how many there are; ``n``, the
+    occurrences of all; ``as_text`` and ``found``, the tokens of the documents that hold any, where the
+    names are text, as in all figures, and where each is one token, as Hugging Face tokenizers has it. The
+    last two are null for a tokenizer that a library runs. All count documents by their weights.
 
     `counted` was told to seek these names, so that a text without any is not read again.
     """
@@ -44,8 +46,9 @@ def special_in_text(
     with counted.meter.step("look for special tokens", corpus.name, corpus.size, corpus.unit) as on:
         for batch in corpus.batches(on):
             data, offsets = spans(batch.column(TEXT))
+            weights = arrow.to_numpy(batch.column(WEIGHT))
             for tally in tallies.values():
-                tally.add(data, offsets, counted.jobs)
+                tally.add(data, offsets, weights, counted.jobs)
     return {label: tally.described() for label, tally in tallies.items() if tally.occurrences}
 
 
@@ -57,33 +60,42 @@ def special_lines(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
 class _Tally:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.occurrences: Counter[str] = Counter()
-        self._special = set(tokenizer.model.special_tokens)
-        self._finder = finder((*tokenizer.model.special_tokens, *symbols_of(tokenizer.model)))
+        special, symbols = tokenizer.model.special_tokens, symbols_of(tokenizer.model)
+        self._special = np.array([name.encode() for name in special], dtype=object)
+        # Symbols are found in either case; they are sought here so that none is cut by a special token.
+        self._finder = finder((*special, *symbols))
         is_native = tokenizer.engine == NATIVE
         self._encoder = Encoder(tokenizer.pretokenizer, tokenizer.model) if is_native else None
         self._as_text = self._found = 0
 
-    def add(self, data: Any, offsets: Any, jobs: int) -> None:
+    def add(self, data: Bytes, offsets: Int64, weights: Int64, jobs: int) -> None:
         raw, parts, owner, is_name = self._finder.prepare(data, offsets)
         if owner is None or is_name is None:
             return
-        spelled = raw.tobytes()
-        bounds = zip(parts[:-1][is_name].tolist(), parts[1:][is_name].tolist(), strict=True)
-        named = Counter(spelled[begin:end].decode() for begin, end in bounds)
-        self.occurrences.update({n: k for n, k in named.items() if n in self._special})
-        if self._encoder is None:
+        names = np.flatnonzero(is_name)
+        bounds = zip(parts[names].tolist(), parts[names + 1].tolist(), strict=True)
+        spelled = np.array([raw[begin:end].tobytes() for begin, end in bounds], dtype=object)
+        is_special = np.isin(spelled, self._special)
+        holding = names[is_special]
+        for name, weight in zip(spelled[is_special], weights[owner[holding]].tolist(), strict=True):
+            self.occurrences[name.decode()] += weight
+        if self._encoder is None or not holding.size:
             return
-        documents = np.unique(owner[is_name])
-        others = np.flatnonzero(~is_name & np.isin(owner, documents))
-        self._found += int(is_name.sum())
-        self._found += int(self._encoder.count_batch(*gather(raw, parts, others), jobs).sum())
-        whole = gather(data, offsets, documents)
-        self._as_text += int(self._encoder.count_batch(*whole, jobs).sum())
+        documents = np.unique(owner[holding])
+        among = np.isin(owner, documents)
+        others = np.flatnonzero(~is_name & among)
+        found = np.bincount(owner[is_name & among], minlength=weights.size)
+        counts = self._encoder.count_batch(*gather(raw, parts, others), jobs)
+        found += np.bincount(owner[others], counts, minlength=weights.size).astype(np.int64)
+        self._found += int(found @ weights)
+        as_text = self._encoder.count_batch(*gather(data, offsets, documents), jobs)
+        self._as_text += int(as_text @ weights[documents])
 
     def described(self) -> dict[str, Any]:
         known = self._encoder is not None
         return {
             "occurrences": dict(self.occurrences.most_common(_NAMED)),
+            "names": len(self.occurrences),
             "n": self.occurrences.total(),
             "as_text": self._as_text if known else None,
             "found": self._found if known else None,
@@ -92,7 +104,7 @@ class _Tally:
 
 def _sentence(about: Mapping[str, Any]) -> str:
     most = [*about["occurrences"].items()]
-    named = listed([f"{name} ({n:,})" for name, n in most])
+    named = listed([f"{name} ({n:,})" for name, n in most], about["names"])
     effect = ""
     if about["as_text"]:
         more = about["found"] / about["as_text"] - 1

@@ -83,7 +83,7 @@ class Sweep:
         """
         plan, meter = self.plan, self.meter
         counted = CountedCorpora(meter, plan.jobs, plan.force)
-        special = tuple(plan.parameters.get("special_tokens") or ())
+        special = plan.special_tokens
         counted.sought = (*special, *(self.baselines.special_tokens if self.baselines else ()))
         trainings = Trainings(plan, counted)
         trained: dict[str, Tokenizer] = {}

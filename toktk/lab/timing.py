@@ -77,7 +77,7 @@ def with_timings(results: Results | None, timings: Sequence[Timing], bench: Benc
             Record(
                 tokenizer=timing.tokenizer,
                 family=timing.tokenizer,
-                size=loaded.native.vocab_size if loaded.native else None,
+                size=bench.tokenizers[timing.tokenizer].vocab_size,
                 corpus=corpus.name,
                 group=POOLED,
                 metric=f"{timing.what}[{timing.engine} {timing.version}, {threads}]",

@@ -36,6 +36,12 @@ def _parallel_figures(case: Case, denominator: int, empty: str) -> list[Figure]:
     ]
 
 
+def _why_none(case: Case, otherwise: str) -> str:
+    """Return why there is nothing to take a mean over languages of."""
+    untrained = case.evaluation.parallel.any() and not case.parallel.any()
+    return "no parallel group is in the training text" if untrained else otherwise
+
+
 @metric("tokens_per_line", "tokens/line", "lower", parallel=True)
 def tokens_per_line(case: Case) -> list[Figure]:
     """Tokens per aligned line of parallel text: the cost of the same content in each language.
@@ -47,7 +53,7 @@ def tokens_per_line(case: Case) -> list[Figure]:
     everywhere = lines * int(np.count_nonzero(case.parallel))
     pooled = ratio(int(case.tokens[case.parallel].sum()), everywhere)
     figures = _parallel_figures(case, lines, "no lines")
-    return [*figures, case.figure(POOLED, pooled, everywhere, "no lines")]
+    return [*figures, case.figure(POOLED, pooled, everywhere, _why_none(case, "no lines"))]
 
 
 @metric("parity", "ratio", "lower", parallel=True)
@@ -116,7 +122,8 @@ def gini_of_tokens_per_line(case: Case) -> list[Figure]:
     """
     # The number of lines is common to all groups and cancels.
     costs = case.tokens[case.parallel]
-    empty = "fewer than two parallel groups" if len(costs) < 2 else "no tokens"
+    few = _why_none(case, "fewer than two parallel groups")
+    empty = few if len(costs) < 2 else "no tokens"
     return [case.figure(POOLED, gini(costs), len(costs), empty)]
 
 

@@ -12,10 +12,18 @@ import numpy as np
 from toktk.pieces.table import PieceTable
 
 _SAMPLE = 300  # pieces of a group, the most frequent ones
+_BYTES = 200  # of each: a piece can be a whole document
 _SCRIPT = re.compile(
     r"(.*?) (?:SMALL|CAPITAL|LETTER|SYLLAB|UNIFIED|COMPATIBILITY|MODIFIER|VOWEL|CONSONANT)"
 )
-_NAMES = {"Cjk": "Han", "Hiragana": "Kana", "Katakana": "Kana", "": "no letters"}
+_NAMES = {
+    "Cjk": "Han",
+    "Hiragana": "Kana",
+    "Katakana": "Kana",
+    "Halfwidth Katakana": "Kana",
+    "Katakana-Hiragana Prolonged": "Kana",
+    "Fullwidth Latin": "Latin",
+}
 
 
 def scripts_of(table: PieceTable) -> dict[str, str]:
@@ -28,16 +36,19 @@ def scripts_of(table: PieceTable) -> dict[str, str]:
         letters: Counter[str] = Counter()
         for entry in order[bounds[g] : bounds[g + 1]][:_SAMPLE].tolist():
             p, n = int(piece_of[entry]), int(table.entry_count[entry])
-            piece = table.data[table.offsets[p] : table.offsets[p + 1]].tobytes()
+            begin, end = int(table.offsets[p]), int(table.offsets[p + 1])
+            piece = table.data[begin : min(end, begin + _BYTES)].tobytes()
             for char in piece.decode(errors="ignore"):
                 if char.isalpha():
                     letters[_script(char)] += n
-        scripts[group] = min(letters, key=lambda script: (-letters[script], script), default="")
-    return {group: _NAMES.get(script, script) for group, script in scripts.items()}
+        most = min(letters, key=lambda script: (-letters[script], script), default="no letters")
+        scripts[group] = most
+    return scripts
 
 
 @functools.lru_cache(maxsize=4096)
 def _script(letter: str) -> str:
     name = unicodedata.name(letter, "")
     known = _SCRIPT.match(name)
-    return (known[1] if known else name.partition(" ")[0]).title()
+    script = (known[1] if known else name.partition(" ")[0]).title()
+    return _NAMES.get(script, script)

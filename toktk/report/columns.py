@@ -58,7 +58,7 @@ class Column:
         # Both names: that of the screen, and the one that -m and the records know.
         metric = self.metric.partition("[*]")[0].partition("|")[0]
         also = "" if metric == self.name else f"{metric}: "
-        legend = f"{self.name:<12} {also}{text}" if self.name else ""
+        legend = f"{self.name:<11}  {also}{text}" if self.name else ""
         return replace(self.head, legend=legend)
 
 

@@ -201,10 +201,10 @@ def _best(
     """Return the columns with the best figure of their size: all others are worse, and no text is lost."""
     sign = -1 if section.metric == "bytes_per_token" else 1
     columns: dict[int, list[tuple[float, int]]] = {}
-    sized = len({family.label for family, _ in across}) < len(across)
     for i, ((family, size), value) in enumerate(zip(across, figures, strict=True)):
         if value is not None and not any(family.value(size, "lost", group) for group in groups):
-            columns.setdefault(size if sized else 0, []).append((sign * value, i))
+            # At one size, or tokenizers as they are; a baseline stands by itself among sizes.
+            columns.setdefault(size if family.first.trainer else 0, []).append((sign * value, i))
     found = []
     for values in columns.values():
         least, i = min(values)

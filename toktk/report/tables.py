@@ -19,6 +19,7 @@ from toktk.report.group_tables import groups_tables
 from toktk.report.records import FamilyRecords, Record, families, untrained_groups, visible_records
 from toktk.report.table import NULL, Head, Row, Table, rendered, shortened
 from toktk.sizes import size_label, why_unreached
+from toktk.timing.figures import TIMED
 from toktk.tokenizer import NATIVE
 from toktk.visible import quoted, visible, visible_name
 
@@ -102,7 +103,8 @@ def results_page(records: Sequence[Record], about: Mapping[str, Any], width: int
     unreached = [
         {**entry, "family": visible_name(entry["family"])} for entry in about.get("unreached", ())
     ]
-    shown = families(visible_records(records), unreached)
+    figures = [record for record in records if not record.metric.startswith(TIMED)]
+    shown = families(visible_records(figures), unreached)
     if not shown:
         return Page([])
     trained = [family for family in shown if family.first.trainer]

@@ -31,8 +31,11 @@ _GROWTH = (
 
 def throughput_text(timings: Sequence[Timing], width: int, color: bool = False) -> str:
     """Return the tables of engines and of growth as text for a terminal of this width."""
-    if not timings:
-        return ""
+    return throughput_page(timings).text(width, color) if timings else ""
+
+
+def throughput_page(timings: Sequence[Timing]) -> Page:
+    """Return the tables of engines and of growth."""
     timings = [
         replace(timing, tokenizer=visible_name(timing.tokenizer), note=visible(timing.note))
         for timing in timings
@@ -65,7 +68,7 @@ def throughput_text(timings: Sequence[Timing], width: int, color: bool = False) 
     tables = [_table(title, _HEADS, shown, _remarks(timings))]
     if growth:
         tables.append(_table("one kind of character without end", _GROWTH_HEADS, growth))
-    return Page(tables, (*_LEGEND, *_GROWTH) if growth else _LEGEND).text(width, color)
+    return Page(tables, (*_LEGEND, *_GROWTH) if growth else _LEGEND)
 
 
 def _table(
