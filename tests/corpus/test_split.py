@@ -80,6 +80,25 @@ def test_the_held_out_bytes_of_a_group_are_near_its_share(lengths, seed):
     assert abs(share - 0.1) <= max(0.025, *short, 0.1 - sum(short)) + 1e-9
 
 
+@settings(max_examples=60, deadline=None)
+@given(documents_strategy, st.integers(1, 60), st.sampled_from([0.1, 0.3, 0.5, 0.8]))
+def test_where_hashes_are_near_nothing_else_is_looked_at(documents, times, test):
+    documents = [
+        (f"{text}{i}" if text else "", group, align and f"{align} {i}", weight)
+        for i in range(times)
+        for text, group, align, weight in documents
+    ]
+
+    def held_out():
+        sides = corpus_of(documents).split(test)
+        return [rows(side) for side in sides], [str(side.describe()) for side in sides]
+
+    shortcut = held_out()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(split_module, "_are_near", lambda *_: False)
+        assert held_out() == shortcut
+
+
 def test_groups_of_few_and_of_unequal_documents():
     lengths = {
         "fifty": [300] * 50,

@@ -123,15 +123,19 @@ class Sides:
                 whole.where(found[whole.groups]),
                 cut.where((counts < FEW)[cut.groups]),
             ]
-        ).summed()
+        )
         names = np.array(groups.names, object)
+        blocks = frozenset(names[np.unique(cut.groups[(counts < FEW)[cut.groups]])].tolist())
+        if _are_near(found_units, self._by_hash(found_units.keys), self.test):
+            return Survey(blocks, np.empty(0, np.uint64), [], [])
+        found_units = found_units.summed()
         by_hash = self._by_hash(found_units.keys)
         order, alone = self._order(found_units.keys), bool(found.all())
         held = _held(found_units, names, by_hash, order, self.test, alone)
         on_test = np.bincount(found_units.groups[held], minlength=names.size) > 0
         on_train = np.bincount(found_units.groups[~held], minlength=names.size) > 0
         return Survey(
-            frozenset(names[np.unique(cut.groups[(counts < FEW)[cut.groups]])].tolist()),
+            blocks,
             np.unique(found_units.keys[held != by_hash]),
             sorted(names[found & on_train & ~on_test]),
             sorted(names[found & on_test & ~on_train]),
@@ -215,6 +219,18 @@ def _looked_at(strands: Iterator[Strand]) -> tuple[GroupNumbers, Int64, _Units, 
     of_long = _Units.joined(long_ones)
     whole.append(of_long.where((counts >= FEW)[of_long.groups]))
     return groups, counts, _Units.joined(whole), _Units.joined(cut)
+
+
+def _are_near(found: _Units, by_hash: Flags, test: float) -> bool:
+    """Return whether the hash leaves each group near its share, with both sides: `_held` changes nothing."""
+    n_bytes, held_bytes = (
+        np.bincount(found.groups[rows], found.bytes[rows], int(found.groups.max(initial=-1)) + 1)
+        for rows in (slice(None), by_hash)
+    )
+    target = test * n_bytes
+    are_near = np.abs(held_bytes - target) <= NEAR * target
+    both = (held_bytes > 0) & (held_bytes < n_bytes)
+    return bool((are_near & both)[np.bincount(found.groups) > 0].all()) and found.keys.size > 1
 
 
 def _held(
