@@ -21,6 +21,12 @@ def size_label(size: int) -> str:
     return f"{size / 1000:g}k" if size % 100 == 0 and size >= 1000 else str(size)
 
 
+def written_size(size: int) -> str:
+    """Return what tables show: as `size_label`, but ``50,257``."""
+    label = size_label(size)
+    return label if label.endswith("k") else f"{size:,}"
+
+
 def why_unreached(available: int | None, least: int | None) -> str:
     """Return why sizes cannot be reached, as far as that is known.
 

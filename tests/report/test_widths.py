@@ -82,6 +82,14 @@ def results(names: tuple[str, ...], sizes: tuple[int, ...], groups: list[str]) -
 
 SEVEN = ["en", "de", "ja", "tr", "am", "a-language-of-a-long-name", "python"]
 SIXTY = ["en", "am", "python", *(f"l{i}" for i in range(57))]
+HUNDRED = ["en", "am", "python", *(f"l{i}" for i in range(97))]
+SCRIPTS = {group: ("Latin", "Cyrillic", "Han")[i % 3] for i, group in enumerate(HUNDRED)}
+
+
+def beside(one: Results, other: Results) -> Results:
+    return Results((*one.records, *other.records), {**one.about, **other.about})
+
+
 PAGES = {
     "a trainer, a group": results(TRAINERS[:1], SIZES, ["en"]),
     "a trainer, sixty groups": results(TRAINERS[:1], SIZES, SIXTY),
@@ -90,6 +98,12 @@ PAGES = {
     "six trainers, a group": results(TRAINERS, SIZES, ["en"]),
     "a bench, seven groups": results(PUBLIC, (0,), SEVEN),
     "a bench, a group": results(PUBLIC, (0,), ["en"]),
+    "two trainers and two baselines, seven groups": beside(
+        results(TRAINERS[:2], SIZES, SEVEN), results(PUBLIC[:2], (0,), SEVEN)
+    ),
+    "two trainers, a hundred groups": beside(
+        results(TRAINERS[:2], SIZES, HUNDRED), Results((), {"scripts": SCRIPTS})
+    ),
 }
 
 

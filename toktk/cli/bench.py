@@ -56,7 +56,7 @@ def command(
     A SPEC is a tokenizer.json, a folder with one, a .tiktoken or tekken file, spm:FILE.model,
     tiktoken:NAME or hf:ORG/NAME[@REVISION]; LABEL= in front names it in the tables.
 
-    Each tokenizer is held against its own library first; where ids differ, the library runs it. Text
+    Each tokenizer is checked against its own library first; where ids differ, the library runs it. Text
     is cut once for all tokenizers that cut alike. What is finished is kept, as in a sweep.
     """  # noqa: D301 - click wants the backspace itself
     from toktk.corpus import load_corpus

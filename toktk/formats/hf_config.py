@@ -30,7 +30,7 @@ def check_roles(roles: Mapping[str, str], model: Model) -> None:
         if role not in ROLES:
             raise FormatError(
                 f"a special token cannot have the role {clipped(role)}.",
-                f"Known are: {', '.join(ROLES)}.",
+                f"Known: {', '.join(ROLES)}.",
             )
         if name not in names:
             listed = ", ".join(map(clipped, names[:5])) + (", …" if len(names) > 5 else "")

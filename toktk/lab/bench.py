@@ -71,7 +71,7 @@ class Bench:
     def prepare(self) -> str:
         """Load the tokenizers, hold each against its library, and return the signature of the run.
 
-        They are compared on a fixed text of traps and on the first documents of the corpus.
+        They are compared on a fixed tricky text and on the first documents of the corpus.
 
         Raises:
             ToktkError: no tokenizer can be loaded.

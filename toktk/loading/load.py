@@ -75,7 +75,7 @@ class Loaded:
     def checked(self, documents: Sequence[str] = (), cache: bool = True) -> Tokenizer:
         """Return toktk's own tokenizer if its ids equal the library's, else the library's.
 
-        Compared are a fixed text of traps, the characters of which libraries have different tables, the
+        Compared are a fixed tricky text, the characters of which libraries have different tables, the
         tokenizer's own special and added tokens as text, and `documents`, the first ones of the text at
         hand. With `cache`, what is found is kept.
 
@@ -115,7 +115,7 @@ def load(spec: str, documents: Sequence[str] = ()) -> Tokenizer:
     network is asked for ``hf:`` and ``tiktoken:`` alone, and only for what is not there yet.
 
     The tokenizer runs on toktk's own engine where that gives the ids of the library to which the
-    format belongs, on a text of traps and on `documents`; otherwise that library runs it.
+    format belongs, on tricky text and on `documents`; otherwise that library runs it.
     ``engine`` and ``why`` of the tokenizer say which and why.
 
     Raises:

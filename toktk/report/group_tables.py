@@ -9,7 +9,7 @@ from typing import TypeVar
 from toktk.report.columns import counted, lost_mark
 from toktk.report.records import FamilyRecords, untrained_groups
 from toktk.report.table import NULL, Head, Row, Table, folded, told_apart
-from toktk.sizes import size_label
+from toktk.sizes import written_size
 
 MOST_GROUPS = 60
 """With more than these a table is folded: a row for each script."""
@@ -60,7 +60,7 @@ def groups_tables(
     parts: list[tuple[Across, list[str]]] = []
     for together in _in_parts(trained, room):
         across, left_out = _across(together, max(1, (room - len(fixed)) // len(together)))
-        sizes = ", ".join(map(size_label, left_out))
+        sizes = ", ".join(map(written_size, left_out))
         notes = (
             [f"{NULL} no room for {sizes}; a wider screen or -f csv shows all."] if sizes else []
         )
@@ -149,7 +149,7 @@ def _table(
     heads = [Head("group", right=False, style="bold")]
     for column, size in across:
         lines = folded(column.label, _LONGEST_HEAD) if several or not sized else []
-        heads.append(Head("\n".join([*lines, size_label(size)] if sized else lines)))
+        heads.append(Head("\n".join([*lines, written_size(size)] if sized else lines)))
     if parity:
         heads.append(Head("parity"))
     empty = ("",) * (len(heads) - 1)

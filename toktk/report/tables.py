@@ -18,7 +18,7 @@ from toktk.report.columns import ABOUT_PIECES, COLUMNS, columns_of, counted
 from toktk.report.group_tables import groups_tables
 from toktk.report.records import FamilyRecords, Record, families, untrained_groups, visible_records
 from toktk.report.table import NULL, Head, Row, Table, rendered, shortened
-from toktk.sizes import size_label, why_unreached
+from toktk.sizes import why_unreached, written_size
 from toktk.timing.figures import TIMED
 from toktk.tokenizer import NATIVE
 from toktk.visible import quoted, visible, visible_name
@@ -156,7 +156,7 @@ def _by_size(
     columns = columns_of(shown, about.get("asked", ()))
     rows = []
     for size in sorted({size for f in trained for size in (*f.sizes, *f.unreached)}):
-        label = size_label(size)
+        label = written_size(size)
         for family, cut in zip(trained, cuts, strict=False):  # the baselines' cuts follow
             names = (family.name or family.label, shortened(cut, 2 * _LONGEST_CUT))
             cells = [column.cell(family, size) for column in columns]
@@ -167,7 +167,7 @@ def _by_size(
         size = family.sizes[-1]
         names = (family.label, shortened(cut or NULL, 2 * _LONGEST_CUT))
         cells = [column.cell(family, size) for column in columns]
-        rows.append(Row((size_label(size), *names, *cells), rule_above=family is baselines[0]))
+        rows.append(Row((written_size(size), *names, *cells), rule_above=family is baselines[0]))
     notes = [note for family in trained for note in _notes(family, several)]
     notes += _warnings(shown, [column.metric for column in columns])
     title = f"{len(shown)} tokenizers side by side"
@@ -277,7 +277,7 @@ def _notes(family: FamilyRecords, named: bool) -> list[str]:
     name = f"{family.label} " if named else ""
     if family.unreached:
         why = why_unreached(family.available, family.least)
-        sizes = ", ".join(map(size_label, family.unreached))
+        sizes = ", ".join(map(written_size, family.unreached))
         notes.append(f"{NULL} {name}not reached: {sizes}{'; ' if why else ''}{why}.")
     names = {family.named(column.metric): column.name for column in COLUMNS if column.name}
     reasons: dict[str, dict[str, None]] = {}

@@ -67,7 +67,7 @@ def throughput_page(timings: Sequence[Timing]) -> Page:
     shown = [(*names, figures) for names, figures in speeds.items()]
     tables = [_table(title, _HEADS, shown, _remarks(timings))]
     if growth:
-        tables.append(_table("one kind of character without end", _GROWTH_HEADS, growth))
+        tables.append(_table("long runs of one kind of character", _GROWTH_HEADS, growth))
     return Page(tables, (*_LEGEND, *_GROWTH) if growth else _LEGEND)
 
 

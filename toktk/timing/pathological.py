@@ -1,4 +1,4 @@
-"""Texts on which encoders are known to blow up: one kind of character, without end."""
+"""Texts on which encoders are known to blow up: long runs of one kind of character."""
 
 from __future__ import annotations
 
