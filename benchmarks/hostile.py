@@ -259,7 +259,7 @@ def odd_files() -> None:
 
         case(f"the label {label[:12]!r}", 1, 2)(labeled)
     for spec in ("hf:../..", "hf:../../etc", "tiktoken:../../etc/passwd", "spm:/etc/passwd"):
-        case(f"the spec {spec}")(lambda f, spec=spec: bench_spec(f, spec))
+        case(f"the spec {spec}", 1, 2)(lambda f, spec=spec: bench_spec(f, spec))
 
 
 # Text and options ---------------------------------------------------------------------------------
