@@ -215,3 +215,22 @@ def test_a_file_of_two_lines_has_two_sides(tmp_path, test):
     path = tmp_path / "two.txt"
     path.write_text("one\nand two\n")
     assert [len(rows(side)) for side in load_corpus(path).split(test)] == [1, 1]
+
+
+def test_what_decides_is_read_once_with_a_true_total(tmp_path):
+    path = tmp_path / "text.jsonl"
+    rows = [f'{{"text": "document {i} of a group", "lang": "{"ab"[i % 2]}"}}\n' for i in range(300)]
+    path.write_text("".join(rows), encoding="utf-8")
+    corpus = load_corpus(path, group_column="lang")
+    for chosen in (*corpus.split(0.1), corpus.limit(50)):
+        assert chosen.is_chosen
+        done = []
+        chosen.hash_files(done.append)
+        assert sum(done) == chosen.size == path.stat().st_size
+        done.clear()
+        chosen.look_over(done.append)
+        assert sum(done) in (chosen.size, 0)  # the other side has looked already
+        done.clear()
+        chosen.look_over(done.append)
+        assert done == []
+    assert not corpus.is_chosen

@@ -161,15 +161,15 @@ class Corpus:
         """Whether every document is known to be in one group, before any is read."""
         return isinstance(self._selection, Named)
 
-    def _strands(self) -> Iterator[Strand]:
+    def _strands(self, progress: Progress | None = None) -> Iterator[Strand]:
         if self._selection is not None:
-            yield Strand(self.batches(), self.one_group)
+            yield Strand(self.batches(progress), self.one_group)
             return
         for part in self._parts:
             if isinstance(part, Corpus):
-                yield from part._strands()
+                yield from part._strands(progress)
             else:
-                yield Strand(part.batches(lambda _: None), part.one_group)
+                yield Strand(part.batches(progress or (lambda _: None)), part.one_group)
 
     @property
     def _endless(self) -> bool:
@@ -179,21 +179,34 @@ class Corpus:
             for source in self.sources
         )
 
-    def hash_contents(self, progress: Progress | None = None) -> str:
-        """Return the `fingerprint`; the first call reads every file once, and draws what is a sample.
+    def hash_contents(self) -> str:
+        """Return the `fingerprint`; the first call does what `hash_files` and `look_over` do."""
+        self.hash_files()
+        self.look_over()
+        return self.fingerprint
 
-        `progress` is called as by `batches`, after each file.
-        """
+    def hash_files(self, progress: Progress | None = None) -> None:
+        """Read every file once; `progress` is called as by `batches`, after each file."""
+        for source in self.sources:
+            _ = source.fingerprint
+            if progress is not None:
+                progress(source.size or 0)
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether it is a side of a hold-out, or a sample, or has parts that are."""
+        parts = (part for part in self._parts if isinstance(part, Corpus))
+        return isinstance(self._selection, Limit | Split) or any(part.is_chosen for part in parts)
+
+    def look_over(self, progress: Progress | None = None) -> None:
+        """Read what decides on a hold-out or a sample, once; `progress` is called as by `batches`."""
         for part in self._parts:
             if isinstance(part, Corpus):
-                part.hash_contents(progress)
-                continue
-            _ = part.fingerprint
-            if progress is not None:
-                progress(part.size or 0)
+                part.look_over(progress)
         if isinstance(self._selection, Limit):
-            _ = self._selection.drawn
-        return self.fingerprint
+            self._selection.draw(progress)
+        elif isinstance(self._selection, Split):
+            self._selection.sides.look(progress)
 
     def batches(self, progress: Progress | None = None) -> Iterator[pa.RecordBatch]:
         """Yield record batches with the columns text, group, align, weight.

@@ -10,6 +10,7 @@ import numpy as np
 
 from toktk.arrays import Int64
 from toktk.arrow import pa
+from toktk.corpus.options import Progress
 from toktk.corpus.units import GroupNumbers, filtered, units
 
 _ENOUGH = 1 << 16  # rows to gather before those that cannot be chosen are dropped
@@ -23,7 +24,7 @@ class Limit:
     group. What a small group lacks is taken from the larger ones.
     """
 
-    read: Callable[[], Iterator[pa.RecordBatch]]
+    read: Callable[[Progress | None], Iterator[pa.RecordBatch]]
     documents: int
     seed: int = 0
 
@@ -33,9 +34,17 @@ class Limit:
     @functools.cached_property
     def drawn(self) -> tuple[GroupNumbers, np.ndarray, Int64]:
         """The largest hash taken of each group, and how many rows have it; the first call reads all."""
+        return self._drawn()
+
+    def draw(self, progress: Progress | None) -> None:
+        """Make `drawn` known, with progress if that has to read."""
+        if "drawn" not in self.__dict__:
+            self.__dict__["drawn"] = self._drawn(progress)
+
+    def _drawn(self, progress: Progress | None = None) -> tuple[GroupNumbers, np.ndarray, Int64]:
         strata = GroupNumbers()
         chosen = _Smallest(self.documents)
-        for batch in self.read():
+        for batch in self.read(progress):
             numbers, hashes, aligned = self._rows(batch, strata)
             first = np.ones(numbers.size, np.bool_)
             if aligned.any():  # the first row of each id in this batch stands for it

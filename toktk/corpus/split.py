@@ -24,6 +24,7 @@ from toktk.arrays import Int64
 from toktk.arrow import pa
 from toktk.corpus.batch import GROUP, TEXT, WEIGHT, spans
 from toktk.corpus.blocks import FEW, in_blocks, long_documents
+from toktk.corpus.options import Progress
 from toktk.corpus.units import GroupNumbers, filtered, units
 
 MANY = 10_000
@@ -107,16 +108,24 @@ class Sides:
         read: yields all text; None if it cannot be looked at before it is needed.
     """
 
-    read: Callable[[], Iterator[Strand]] | None
+    read: Callable[[Progress | None], Iterator[Strand]] | None
     test: float
     salt: int = 1
 
     @functools.cached_property
     def survey(self) -> Survey:
         """What is not decided by the hash alone; the first call reads the groups of few documents."""
+        return self._surveyed()
+
+    def look(self, progress: Progress | None) -> None:
+        """Make `survey` known, with progress if that has to read."""
+        if "survey" not in self.__dict__:
+            self.__dict__["survey"] = self._surveyed(progress)
+
+    def _surveyed(self, progress: Progress | None = None) -> Survey:
         if self.read is None:
             return Survey(frozenset(), np.empty(0, np.uint64), [], [])
-        groups, counts, whole, cut = _looked_at(self.read())
+        groups, counts, whole, cut = _looked_at(self.read(progress))
         found = (counts < MANY) & (counts > 0)
         found_units = _Units.joined(
             [

@@ -93,7 +93,10 @@ class Bench:
             if not self.in_sweep:
                 text = plan.corpus
                 with meter.step("fingerprint", text.name, text.size, text.unit) as advance:
-                    text.hash_contents(advance)
+                    text.hash_files(advance)
+                if text.is_chosen:
+                    with meter.step("choose", text.name, text.size, text.unit) as advance:
+                        text.look_over(advance)
                 remark_on_texts(meter, plan.corpus)
             documents = first_documents(plan.corpus, Store(meter.remark))
             with meter.step("check", "", len(self.loaded), "tokenizers") as advance:

@@ -64,9 +64,12 @@ class Sweep:
             remark_on(plan.measures.broken, self.meter)
         for role, corpus in (("training", plan.training), ("evaluation", plan.evaluation)):
             if corpus is not None:
-                step = self.meter.step("fingerprint", role, corpus.size, corpus.unit)
-                with step as advance:
-                    corpus.hash_contents(advance)
+                amount = corpus.size, corpus.unit
+                with self.meter.step("fingerprint", role, *amount) as advance:
+                    corpus.hash_files(advance)
+                if corpus.is_chosen:
+                    with self.meter.step("choose", role, *amount) as advance:
+                        corpus.look_over(advance)
         remark_on_texts(self.meter, plan.training, plan.evaluation)
         evaluation = None if plan.evaluation is None else plan.evaluation.fingerprint
         described = [__version__, plan.describe(), plan.training.fingerprint, evaluation]
