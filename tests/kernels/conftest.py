@@ -4,7 +4,7 @@ from hypothesis import settings
 
 if numba.config.DISABLE_JIT:
     # Plain Python is a hundred times slower; what is asked of it is that it runs and agrees.
-    settings.register_profile("plain", settings.get_profile("toktk"), max_examples=8)
+    settings.register_profile("plain", settings.get_profile("toktk"), max_examples=20)
     settings.load_profile("plain")
 elif numba.config.BOUNDSCHECK:
     # The same examples as without checks would do; what is asked is that none leaves an array.

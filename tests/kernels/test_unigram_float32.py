@@ -20,7 +20,8 @@ from toktk.normalizers.normalizer import Normalizer
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.tokenizer import Tokenizer
 
-N_WORDS = 300 if numba.config.DISABLE_JIT else 15_000
+SLOW = bool(numba.config.DISABLE_JIT)
+N_WORDS = 300 if SLOW else 15_000
 LETTERS = "ab <é語\n1"
 TINY = Limits(
     first_slots=2, max_slots=256, max_arena=40, max_pool=20, longest=9, block=0, split=20, todo=64

@@ -198,6 +198,12 @@ def test_a_run_given_up_in_the_next_block(pattern):
     assert cut("".join(pieces), tables(pattern)) == pieces
 
 
+def test_a_gap_across_the_end_of_a_block():
+    words = ["ab"] * (BLOCK // 2 - 200)
+    text = "".join(words) + "a" * 840 + "c"
+    assert cut(text, tables("a+b|c")) == [*words, "a" * 840, "c"]
+
+
 SETS = ["a", "b", " ", ".", "[ab]", "[^a]", r"\s", r"\S", r"\p{L}", "(?i:b)", r"\n"]
 TEXTS = ["".join(t) for length in range(1, 6) for t in itertools.product("ab \n", repeat=length)]
 LONGER = ["".join(random.Random(i).choices("aabb \né1", k=30)) for i in range(60)]

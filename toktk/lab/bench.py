@@ -10,7 +10,7 @@ from toktk import __version__
 from toktk.cache import Store, digest
 from toktk.corpus.lines import LineSet
 from toktk.errors import PluginError, ToktkError, in_a_line
-from toktk.lab.counted import CountedCorpora, described_text, remark_on_texts
+from toktk.lab.counted import CountedCorpora, described_text, fingerprint_text, remark_on_texts
 from toktk.lab.measure import (
     FamilyFigures,
     Measurer,
@@ -91,12 +91,7 @@ class Bench:
                 advance(1)
         if self.loaded:
             if not self.in_sweep:
-                text = plan.corpus
-                with meter.step("fingerprint", text.name, text.size, text.unit) as advance:
-                    text.hash_files(advance)
-                if text.is_chosen:
-                    with meter.step("choose", text.name, text.size, text.unit) as advance:
-                        text.look_over(advance)
+                fingerprint_text(meter, plan.corpus.name, plan.corpus)
                 remark_on_texts(meter, plan.corpus)
             documents = first_documents(plan.corpus, Store(meter.remark))
             with meter.step("check", "", len(self.loaded), "tokenizers") as advance:

@@ -80,6 +80,15 @@ class Reading:
             meter.remark(f"{corpus.name}: {self.null_rows:,} rows without text are left out.")
 
 
+def fingerprint_text(meter: Meter, what: str, corpus: Corpus) -> None:
+    """Hash the files of a text, and read what decides on a hold-out or a sample, each a step with a total."""
+    with meter.step("fingerprint", what, corpus.size, corpus.unit) as advance:
+        corpus.hash_files(advance)
+    if corpus.is_chosen:
+        with meter.step("choose", what, corpus.size, corpus.unit) as advance:
+            corpus.look_over(advance)
+
+
 def remark_on_texts(meter: Meter, *corpora: Corpus | None) -> None:
     """Say what is known of the texts before they are read, each thing once."""
     remarks = [remark for corpus in corpora if corpus is not None for remark in corpus.remarks]

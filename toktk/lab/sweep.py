@@ -10,7 +10,13 @@ from toktk import __version__
 from toktk.cache import digest
 from toktk.errors import FormatError, PluginError, ToktkError, TrainingError, in_a_line
 from toktk.lab.bench import Bench
-from toktk.lab.counted import CountedCorpora, Reading, described_text, remark_on_texts
+from toktk.lab.counted import (
+    CountedCorpora,
+    Reading,
+    described_text,
+    fingerprint_text,
+    remark_on_texts,
+)
 from toktk.lab.measure import (
     FamilyFigures,
     Measurer,
@@ -64,12 +70,7 @@ class Sweep:
             remark_on(plan.measures.broken, self.meter)
         for role, corpus in (("training", plan.training), ("evaluation", plan.evaluation)):
             if corpus is not None:
-                amount = corpus.size, corpus.unit
-                with self.meter.step("fingerprint", role, *amount) as advance:
-                    corpus.hash_files(advance)
-                if corpus.is_chosen:
-                    with self.meter.step("choose", role, *amount) as advance:
-                        corpus.look_over(advance)
+                fingerprint_text(self.meter, role, corpus)
         remark_on_texts(self.meter, plan.training, plan.evaluation)
         evaluation = None if plan.evaluation is None else plan.evaluation.fingerprint
         described = [__version__, plan.describe(), plan.training.fingerprint, evaluation]

@@ -11,6 +11,8 @@ from toktk.report.records import FamilyRecords, untrained_groups
 from toktk.report.table import NULL, Head, Row, Table, folded, told_apart
 from toktk.sizes import written_size
 
+T = TypeVar("T")
+
 MOST_GROUPS = 60
 """With more than these a table is folded: a row for each script."""
 
@@ -78,9 +80,6 @@ def groups_tables(
         said = notes if i == len(parts) - 1 or notes != parts[i + 1][1] else []
         tables.append(Table("" if i else title, "" if i else detail, heads, rows, said))
     return tables
-
-
-T = TypeVar("T")
 
 
 def _in_parts(columns: Sequence[T], most: int) -> list[Sequence[T]]:
