@@ -500,6 +500,35 @@ def test_what_a_tokenizer_was_trained_on_is_recognized_in_whatever_container(
     assert _overlap(mine, measured(trained)) == ({}, [])
 
 
+def test_groups_that_the_training_text_lacked_are_named(tmp_path: Path) -> None:
+    def text(*groups: str) -> Corpus:
+        rows = [{"text": line, "lang": lang} for lang in groups for line in lines(lang, 40)]
+        path = tmp_path / f"{'-'.join(groups)}.jsonl"
+        path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+        return load_corpus(path, ReaderOptions(group_column="lang"))
+
+    run = carry_out(Sweep(SweepPlan(text("en", "ru"), None, (300,), ("bpe",))), tmp_path / "run")
+    assert run.document["training"]["groups"] == ["en", "ru"]
+    mine = run.path / "tokenizers" / "bpe-300"
+    assert "its 2 groups | en, ru" in (mine / "README.md").read_text(encoding="utf-8")
+    said = {
+        ("en", "de", "ja"): ["de, ja"],
+        ("ru",): [],
+        ("de", "ja"): [],  # nothing in common: the names tell nothing
+    }
+    for groups, lacked in said.items():
+        for _ in range(2):  # computed, then found
+            remarks: list[str] = []
+            meter = Meter()
+            meter.watcher.remark = remarks.append  # type: ignore[method-assign]
+            bench = Bench(BenchPlan((f"mine={mine}",), text(*groups)), meter)
+            carry_out(bench, tmp_path / "-".join(groups))
+            assert [remark for remark in remarks if "no text of" in remark] == [
+                f"mine was trained on no text of {names}: its means over groups count that too."
+                for names in lacked
+            ]
+
+
 def test_what_a_sweep_measures_on_is_compared_with_what_it_trains_on(
     corpus: Corpus, tmp_path: Path
 ) -> None:

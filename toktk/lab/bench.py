@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +21,7 @@ from toktk.lab.measure import (
     without_metrics,
 )
 from toktk.lab.meter import Meter
-from toktk.lab.overlap import overlaps, trained_on
+from toktk.lab.overlap import TrainingText, overlaps, trained_on
 from toktk.lab.plan import BenchPlan
 from toktk.lab.special import special_in_text
 from toktk.loading.load import Loaded, open_tokenizer
@@ -46,12 +45,18 @@ class Bench:
     loaded: dict[str, Loaded] = field(default_factory=dict)
     tokenizers: dict[str, Tokenizer] = field(default_factory=dict)
     failed: dict[str, ToktkError] = field(default_factory=dict)
-    trained_on: dict[str, LineSet] = field(default_factory=dict)
+    trained_on: dict[str, TrainingText] = field(default_factory=dict)
 
     @property
     def labels(self) -> list[str]:
         """The tokenizers that the run writes: none."""
         return []
+
+    @property
+    def trained_lines(self) -> dict[str, LineSet]:
+        """The lines that tokenizers were trained on, by label, where they are known."""
+        texts = self.trained_on.items()
+        return {label: text.lines for label, text in texts if text.lines is not None}
 
     @property
     def finding(self) -> dict[str, Tokenizer]:
@@ -109,11 +114,10 @@ class Bench:
         corpus = [plan.corpus.name, plan.corpus.fingerprint]
         what = [plan.measures.describe(), engines, digests, sorted(self.failed), corpus]
         for label in self.tokenizers:
-            if (lines := trained_on(plan.labels[label])) is not None:
-                self.trained_on[label] = lines
-        if self.trained_on:  # it is said of the figures how much of the text these lines are
-            sets = {label: lines.to_bytes() for label, lines in self.trained_on.items()}
-            what.append({label: hashlib.sha256(raw).hexdigest() for label, raw in sets.items()})
+            if (training := trained_on(plan.labels[label])) is not None:
+                self.trained_on[label] = training
+        if self.trained_on:  # what is said of the figures depends on it
+            what.append({label: text.describe() for label, text in self.trained_on.items()})
         return digest([__version__, "bench", what])
 
     def run(self) -> Outcome:
@@ -134,8 +138,12 @@ class Bench:
             "evaluation": described_text(plan.corpus, reading),
             "options": {**plan.measures.describe(), "jobs": plan.jobs},
         }
-        if overlap := overlaps(plan.corpus, self.trained_on, counted):
+        if overlap := overlaps(plan.corpus, self.trained_lines, counted):
             described["overlap"] = overlap
+        if self.trained_on:
+            groups = counted.groups_of(plan.corpus)
+            lacking = {label: text.lacks(groups) for label, text in self.trained_on.items()}
+            described["lacking"] = {label: names for label, names in lacking.items() if names}
         found = special_in_text(plan.corpus, self.finding, counted)
         described |= {"special_tokens": found} if found else {}
         failed = {label: str(error) for label, error in self.failed.items()}

@@ -151,6 +151,9 @@ def _text(corpus: Mapping[str, Any]) -> list[tuple[str, Cell]]:
             rows.append(("taken of them", f"{of}{part['selection']}"))
     languages = sorted({name for part in _within(corpus) for name in part.get("languages", ())})
     rows += [("languages", ", ".join(languages))] if languages else []
+    groups = corpus.get("groups", ())
+    if len(groups) > 1 and not _bytes_by_group(corpus):  # else these have a table of their own
+        rows.append((f"its {len(groups):,} groups", ", ".join(groups)))
     if further := sum(part.get("further_parts", 0) for part in _within(corpus)):
         rows.append(("texts that are not told here", f"{further:,}"))
     return [*rows, ("fingerprint", corpus["fingerprint"])]
@@ -164,14 +167,14 @@ def _within(corpus: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _bytes_by_group(corpus: Mapping[str, Any]) -> dict[str, int]:
-    """Return the bytes of the files of each group, where files are told apart by group, and all are told."""
+    """Return the bytes of the files of each group; {} where files hold several, or are not all told."""
     if any("further_parts" in part for part in _within(corpus)):
         return {}
     sizes: dict[str, int] = {}
     for part in _within(corpus):
         if part.get("group") is not None and "bytes" in part:
             sizes[part["group"]] = sizes.get(part["group"], 0) + part["bytes"]
-    return sizes
+    return sizes if sizes.keys() <= {*corpus.get("groups", sizes)} else {}
 
 
 def _figures(records: Sequence[Record]) -> list[str]:

@@ -54,14 +54,17 @@ _TOKENIZER = {
     "files?": [str],
 }
 _COST = {"step": str, "wall": float, "peak_memory": (int, None), "reused": bool}
+_TRAINING = {"groups?": [str]}
 _SHAPE = {
     **_HEAD,
     "verb?": str,
+    "training?": (_TRAINING, None),
     "evaluation": (dict, None),
     "tokenizers": {...: _TOKENIZER},
     "failed": {...: str},
     "steps": [_COST],
     "files?": _FILES,
+    "lacking?": {...: [str]},
     "overlap?": {...: {"share": float, "estimated": bool}},
     "special_tokens?": {...: _SPECIAL},
     "throughput?": {"asked": dict, "timings": [_TIMING]},

@@ -1,9 +1,15 @@
-"""Which share of the text that is measured a tokenizer was trained on: found by its lines, and said."""
+"""What is known of the text that a tokenizer was trained on, beside the text that is measured.
+
+The share of the text that it was trained on is found by its lines; groups that its training text lacks, by
+their names.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from toktk.corpus import Corpus
@@ -19,10 +25,33 @@ WORTH_SAYING = 0.1
 """The least share that is told: files of one code base have some 7 % of such lines in common anyway."""
 
 
-def trained_on(spec: str) -> LineSet | None:
-    """Return the lines that the tokenizer of a spec was trained on, as its run directory keeps them.
+@dataclass(frozen=True)
+class TrainingText:
+    """What the run directory of a tokenizer keeps of the text that it was trained on.
 
-    None where there is none, such as for a public tokenizer, or where it is damaged.
+    Attributes:
+        lines: its lines; None where the file of them is missing or damaged.
+        groups: its groups; none where they are not recorded.
+    """
+
+    lines: LineSet | None
+    groups: tuple[str, ...]
+
+    def lacks(self, groups: Sequence[str]) -> list[str]:
+        """Return which of `groups` it lacks; none where it has none of them: names tell nothing then."""
+        lacking = [group for group in groups if group not in self.groups]
+        return lacking if len(lacking) < len(groups) else []
+
+    def describe(self) -> list[Any]:
+        """Return what figures, and what is said of them, depend on."""
+        raw = b"" if self.lines is None else self.lines.to_bytes()
+        return [hashlib.sha256(raw).hexdigest(), *self.groups]
+
+
+def trained_on(spec: str) -> TrainingText | None:
+    """Return what is known of the text that the tokenizer of a spec was trained on.
+
+    None where there is no run directory around it, such as for a public tokenizer, or a damaged one.
     """
     try:
         parsed = parse_spec(spec)
@@ -30,14 +59,22 @@ def trained_on(spec: str) -> LineSet | None:
             return None
         folder = find_file(parsed).resolve().parent
         run = folder.parent.parent
-        record = recorded_files(read_document(run)).get(LINES)
-        if folder.parent.name != TOKENIZERS or record is None:
+        document = read_document(run)
+        if document is None or folder.parent.name != TOKENIZERS:
             return None
-        raw = (run / LINES).read_bytes()
-        is_as_written = hashlib.sha256(raw).hexdigest() == record["sha256"]
-        return LineSet.from_bytes(raw) if is_as_written else None
+        groups = (document.get("training") or {}).get("groups", ())
+        return TrainingText(_lines(run, document), tuple(groups))
     except (ToktkError, OSError, ValueError):
         return None  # who loads the tokenizer says what is wrong with it
+
+
+def _lines(run: Path, document: dict[str, Any]) -> LineSet | None:
+    record = recorded_files(document).get(LINES)
+    if record is None:
+        return None
+    raw = (run / LINES).read_bytes()
+    is_as_written = hashlib.sha256(raw).hexdigest() == record["sha256"]
+    return LineSet.from_bytes(raw) if is_as_written else None
 
 
 def overlaps(
@@ -72,3 +109,15 @@ def overlap_lines(overlap: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _sentence(labels: list[str], share: str) -> str:
     was, its = ("were", "their") if len(labels) > 1 else ("was", "its")
     return f"{listed(labels)} {was} trained on {share} of this text: {its} figures are too good."
+
+
+def lacking_lines(lacking: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return what is said of groups that training texts lack: a sentence for the tokenizers of each list."""
+    labels: dict[tuple[str, ...], list[str]] = {}
+    for label, groups in lacking.items():
+        labels.setdefault(tuple(groups), []).append(label)
+    return [
+        f"{listed(names)} {'were' if len(names) > 1 else 'was'} trained on no text of {listed(groups)}: "
+        f"{'their' if len(names) > 1 else 'its'} means over groups count that too."
+        for groups, names in labels.items()
+    ]

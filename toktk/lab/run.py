@@ -25,7 +25,7 @@ from toktk.lab.environment import environment
 from toktk.lab.folder import TOKENIZERS, RunFolder, fact_of, files_in, left_line, open_folder
 from toktk.lab.measure import Outcome
 from toktk.lab.meter import Meter
-from toktk.lab.overlap import overlap_lines
+from toktk.lab.overlap import lacking_lines, overlap_lines
 from toktk.lab.special import special_lines
 from toktk.lab.sweep import Sweep
 from toktk.paths import atomic_write
@@ -88,6 +88,7 @@ def carry_out(experiment: Sweep | Bench, path: Path | None = None) -> Run:
     document = run.document
     for line in (
         *overlap_lines(document.get("overlap", {})),
+        *lacking_lines(document.get("lacking", {})),
         *special_lines(document.get("special_tokens", {})),
     ):
         meter.remark(line)

@@ -38,6 +38,8 @@ from toktk.registry import show_cause
 from toktk.report.results import Results
 from toktk.tokenizer import Tokenizer
 
+_MOST_GROUPS = 1000  # that run.json names
+
 
 @dataclass
 class Sweep:
@@ -134,8 +136,12 @@ class Sweep:
             raise without_figures("no trainer can do this.", failed)
         if reading is not None:
             reading.remark(meter, plan.training)
+        groups = counted.groups_of(plan.training)
         described = {
-            "training": described_text(plan.training, reading, measured=False),
+            "training": {
+                **described_text(plan.training, reading, measured=False),
+                **({"groups": [*groups]} if len(groups) <= _MOST_GROUPS else {}),
+            },
             "evaluation": None,
             "options": {**plan.describe(), "jobs": plan.jobs},
             "unreached": unreached,
@@ -143,7 +149,6 @@ class Sweep:
         baselined: dict[str, FamilyFigures] = {}
         if self.baselines is not None:
             # Where no group is left out, the figures are those of a bench, and its cells serve both.
-            groups = counted.groups_of(plan.training)
             every = {*counted.groups_of(self.baselines.plan.corpus)} <= {*groups}
             of_baselines, baselined = self.baselines.measure(
                 counted, without, None if every else groups
@@ -160,7 +165,7 @@ class Sweep:
         failed |= without_metrics(plan.measures, without)
         figures[-1].reading.remark(meter, plan.evaluation, measured=True)
         described["evaluation"] = described_text(plan.evaluation, figures[-1].reading)
-        trained_on = dict(self.baselines.trained_on) if self.baselines else {}
+        trained_on = self.baselines.trained_lines if self.baselines else {}
         trained_on |= dict.fromkeys(trained, known) if known is not None else {}
         overlap = overlaps(plan.evaluation, trained_on, counted)
         if plan.evaluation.fingerprint == plan.training.fingerprint:  # whatever its lines are
