@@ -103,7 +103,9 @@ class Lines:
     def as_set(self) -> LineSet:
         """Return what a run keeps of the text that it trained on."""
         self._settle()
-        hashes = np.sort(self._hashes.astype(np.uint32))  # np.unique hashes them, which takes longer
+        hashes = np.sort(
+            self._hashes.astype(np.uint32)
+        )  # np.unique hashes them, which takes longer
         return LineSet(self.halvings, hashes[np.diff(hashes, prepend=~hashes[:1]) != 0])
 
     def share_in(self, known: LineSet) -> float | None:
