@@ -320,7 +320,7 @@ def test_mixed_models_equal_each_by_itself(corpus_of):
         assert_equal(each, evaluate(table, Plainly(model)), model.vocab_size)
     shared = [[i for i, other in enumerate(found) if other is each] for each in found]
     assert [shared[i] for i in (0, 1, 2, 4, 6, 7)] == [[0, 3, 8, 9], [1, 5], [2], [4], [6], [7]]
-    alone = evaluation.evaluate(table, models[:4], every_size=False)
+    alone = evaluation.evaluate(table, models[:4], every_size=False, rows=rows_of(table))
     assert alone[0] is alone[3]
     assert alone[2].sizes.tolist() == [models[2].vocab_size]
     for each, model in zip(alone, models[:4], strict=True):
