@@ -68,7 +68,7 @@ class DocumentCounts:
         return int(self.group.size)
 
     def to_arrow(self) -> pa.Table:
-        """Return an Arrow table: dictionary strings, uint64, and counts in int32, or int64 where they need it."""
+        """Return an Arrow table: dictionary strings, uint64, and int32 counts, int64 where they are large."""
         import pyarrow as pa
 
         names = arrow.from_list([*map(without_surrogates, self.groups)], pa.string())
