@@ -56,6 +56,10 @@ class MetricError(ToktkError):
     """A metric is undefined on this text."""
 
 
+class StatisticsError(ToktkError):
+    """Numbers are no counts of documents, or an option of a test is out of range."""
+
+
 class StorageError(ToktkError):
     """A result could not be written or read."""
 

@@ -393,8 +393,14 @@ class Measurer:
                         unit=figure.unit,
                         agg=figure.metric.partition("|")[2] or "sum",
                         over=over if metric.parallel or "|" in figure.metric else None,
+                        **_reading_of(tokenizer),
                     ),
                 )
+
+
+def _reading_of(tokenizer: Tokenizer) -> dict[str, str | None]:
+    """Return how a tokenizer reads text, for `signature`: its normal form, and special tokens as text."""
+    return {"norm": tokenizer.pretokenizer.normalizer.form, "specials": "text"}
 
 
 def _computed(

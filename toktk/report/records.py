@@ -91,6 +91,17 @@ _texts = operator.attrgetter(*_TEXTS)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # The fields every figure has come first and in this order; others follow by name.
 _ORDER = ("tok", "corpus", "unit", "agg")
+_SHORT = {
+    "toktk": "v",
+    "tok": "t",
+    "corpus": "c",
+    "unit": "u",
+    "agg": "a",
+    "norm": "n",
+    "over": "o",
+    "specials": "s",
+}
+_LONG = {short: name for name, short in _SHORT.items()}
 
 
 def signature(**fields: str | int | float | None) -> str:
@@ -103,9 +114,45 @@ def signature(**fields: str | int | float | None) -> str:
     for name in [*_ORDER, *sorted(fields.keys() - set(_ORDER))]:
         value = fields.get(name)
         if value is not None:
-            text = str(value).replace("%", "%25").replace("|", "%7C")
-            parts.append(f"{name}:{text[:8] if _SHA256.fullmatch(text) else text}")
+            text = str(value)
+            parts.append(_field(name, text[:8] if _SHA256.fullmatch(text) else text))
     return "|".join(parts)
+
+
+def parse_signature(text: str) -> dict[str, str]:
+    """Return the fields of a signature in its long or its short form, the version as ``toktk``.
+
+    Raises:
+        MetricError: a part is no ``name:value``, or two have the same name.
+    """
+    fields: dict[str, str] = {}
+    for part in text.split("|"):
+        name, colon, value = part.partition(":")
+        name = _LONG.get(name, name)
+        if not (name and colon) or name in fields:
+            raise MetricError(
+                f"{text!r:.200} is no signature.",
+                f"Found: {part!r:.80} {'twice' if name in fields else 'in place of name:value'}.",
+                "Take the signature from the records that toktk wrote.",
+            )
+        fields[name] = value.replace("%7C", "|").replace("%25", "%")
+    return fields
+
+
+def short_signature(text: str) -> str:
+    """Return a signature with the names of its fields shortened, as tables show it."""
+    return "|".join(_field(_SHORT.get(n, n), value) for n, value in parse_signature(text).items())
+
+
+def common_signature(texts: Iterable[str]) -> str:
+    """Return the fields that all of the signatures have, with the same value."""
+    first, *others = map(parse_signature, dict.fromkeys(texts))
+    shared = {n: v for n, v in first.items() if all(fields.get(n) == v for fields in others)}
+    return "|".join(_field(name, value) for name, value in shared.items())
+
+
+def _field(name: str, value: str) -> str:
+    return f"{name}:{value.replace('%', '%25').replace('|', '%7C')}"
 
 
 def visible_records(records: Sequence[Record]) -> Sequence[Record]:

@@ -1,0 +1,149 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toktk.errors import StatisticsError
+from toktk.stats.interval import MIN_EFFECTIVE, effective_number, one_decides
+from toktk.stats.ratio import ratio_interval
+
+counts = st.integers(0, 2**40) | st.floats(1e-100, 1e100)
+pairs = st.lists(st.tuples(counts, counts), max_size=60)
+
+
+def documents(n=400, seed=0, sigma=0.8):
+    chance = np.random.default_rng(seed)
+    sizes = np.ceil(200 * chance.lognormal(0, sigma, n))
+    return sizes, np.ceil(sizes / 4 * chance.lognormal(0, 0.15, n))
+
+
+def slow_interval(x, y, t):
+    """The textbook's delta method, of R itself, then the log scale."""
+    n, ratio = len(x), sum(x) / sum(y)
+    residuals = sum((a - ratio * b) ** 2 for a, b in zip(x, y, strict=True))
+    error = math.sqrt(residuals / (n - 1) / n) / (sum(y) / n)
+    return ratio, ratio * math.exp(-t * error / ratio), ratio * math.exp(t * error / ratio)
+
+
+def test_equals_the_textbook():
+    from scipy.stats import t
+
+    x, y = documents()
+    interval = ratio_interval(x, y)
+    quantile = t.ppf(0.975, interval.n_effective - 1)
+    assert (interval.value, interval.low, interval.high) == pytest.approx(
+        slow_interval(x.tolist(), y.tolist(), quantile), rel=1e-9
+    )
+    assert interval.n == 400
+    assert interval.n_effective == pytest.approx(
+        min(sum(side) ** 2 / sum(side**2) for side in (x, y))
+    )
+
+
+def test_agrees_with_the_bootstrap():
+    x, y = documents(2000)
+    interval = ratio_interval(x, y)
+    drawn = np.random.default_rng(1).integers(0, 2000, (2000, 2000))
+    spread = np.log(x[drawn].sum(axis=1) / y[drawn].sum(axis=1)).std()
+    assert math.log(interval.high / interval.low) / 2 == pytest.approx(1.96 * spread, rel=0.06)
+
+
+@given(pairs, st.sampled_from([0.5, 0.95, 0.999999]))
+def test_any_counts_give_an_interval_or_a_reason(rows, level):
+    x, y = ([row[side] for row in rows] for side in (0, 1))
+    interval = ratio_interval(np.array(x, float), np.array(y, float), level=level)
+    assert interval.n == len(rows)
+    if interval.low is None:
+        assert interval.high is None
+        assert interval.why in {"few", "zero"}
+    else:
+        assert interval.why is None
+        assert interval.low <= interval.value <= interval.high
+        assert interval.n_effective >= MIN_EFFECTIVE
+    assert (interval.value is None) == (sum(y) == 0)
+
+
+@given(st.integers(1, 10**9), st.integers(1, 10**9))
+def test_what_all_documents_say_alike_is_sure(a, b):
+    sizes = np.arange(1, 200)
+    interval = ratio_interval(a * sizes, b * sizes)
+    assert interval.low == interval.value == interval.high
+    assert interval.why is None
+    assert not interval.one_decides
+
+
+@given(st.floats(1e-3, 1e3), st.integers(0, 99))
+def test_units_and_order_do_not_matter(scale, seed):
+    x, y = documents(100, seed)
+    interval, other = ratio_interval(x, y), ratio_interval(x[::-1] * scale, y[::-1])
+    assert other.low / scale == pytest.approx(interval.low)
+    inverse = ratio_interval(y, x)
+    assert 1 / inverse.high == pytest.approx(interval.low)
+
+
+def test_a_sample_of_a_larger_text_is_as_sure_as_the_text():
+    x, y = documents(20_000)
+    interval, of_four = ratio_interval(x, y), ratio_interval(x, y, n_all=80_000)
+    width, of_four_width = (math.log(i.high / i.low) for i in (interval, of_four))
+    assert of_four_width == pytest.approx(width / 2, rel=1e-3)
+    assert of_four.n_effective == pytest.approx(4 * interval.n_effective)
+    assert ratio_interval(x[:10], y[:10], n_all=100).why is None
+
+
+def test_nothing_to_divide_by():
+    assert ratio_interval([], []).value is None
+    assert ratio_interval([1] * 30, [0] * 30) == ratio_interval([1] * 30, [0] * 30)
+    assert ratio_interval([1] * 30, [0] * 30).why == "zero"
+    nothing = ratio_interval([0] * 30, [1] * 30)
+    assert (nothing.value, nothing.low, nothing.why) == (0.0, None, "zero")
+
+
+def test_few_documents_have_none():
+    x, y = documents(19, sigma=0.01)
+    assert ratio_interval(x, y).why == "few"
+    giant = np.r_[np.full(1000, 10.0), 10_000.0]
+    assert ratio_interval(giant, giant).n_effective < 5
+    assert ratio_interval(giant, giant).why == "few"
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        ([1, -1], [1, 1]),
+        ([1, math.nan], [1, 1]),
+        ([1, math.inf], [1, 1]),
+        ([1], [1, 1]),
+        ([[1]], [[1]]),
+        (["a"], ["b"]),
+        ([1, None], [1, 1]),
+    ],
+)
+def test_no_counts(x, y):
+    with pytest.raises(StatisticsError):
+        ratio_interval(x, y)
+
+
+@pytest.mark.parametrize("options", [{"level": 0}, {"level": 1}, {"level": math.nan}, {"n_all": 1}])
+def test_options_out_of_range(options):
+    with pytest.raises(StatisticsError):
+        ratio_interval([1, 2], [1, 2], **options)
+
+
+@given(st.lists(st.integers(0, 2**50), max_size=30))
+def test_effective_number(sizes):
+    squares = sum(size**2 for size in sizes)
+    expected = sum(sizes) ** 2 / squares if squares else 0
+    assert effective_number(np.array(sizes, np.int64)) == pytest.approx(expected)
+
+
+def test_one_decides():
+    assert one_decides([1.0, 1.0])
+    assert not one_decides(np.ones(10))
+    assert not one_decides(np.zeros(5))
+    assert not one_decides([])
+    x, y = documents(2000)
+    assert not ratio_interval(x, y).one_decides
+    x[0] *= 30
+    assert ratio_interval(x, y).one_decides

@@ -1,0 +1,71 @@
+"""Ratios of sums, such as bytes per token: delta method on the log scale."""
+
+from __future__ import annotations
+
+import numpy.typing as npt
+
+from toktk.stats.interval import (
+    MIN_EFFECTIVE,
+    Float64,
+    Interval,
+    Spread,
+    check_equal_lengths,
+    check_options,
+    counts_of,
+    effective_number,
+    log_interval,
+    spread_of,
+)
+
+_ROUNDING = 1e-15  # of shares: what is less apart is equal
+
+
+def ratio_interval(
+    numerators: npt.ArrayLike,
+    denominators: npt.ArrayLike,
+    *,
+    n_all: int | None = None,
+    level: float = 0.95,
+) -> Interval:
+    """Return the interval of R = sum x / sum y over documents.
+
+    With shares x_i / X and y_i / Y of the sums, var(log R) = n / (n - 1) sum (x_i / X - y_i / Y)^2, which
+    is the delta method's variance of R divided by R^2 (Cochran 1977, Sampling Techniques, section 6.3).
+    The bounds are R exp(+-t s), t of Student's distribution.
+
+    Args:
+        numerators, denominators: int or float [n], one a document.
+        n_all: documents of the whole text, where the n are a sample of it.
+        level: how often such intervals cover.
+
+    Raises:
+        StatisticsError: the arrays differ in length or hold what is no count; an option is out of range.
+    """
+    x, y = counts_of("numerators", numerators), counts_of("denominators", denominators)
+    check_equal_lengths(numerators=x, denominators=y)
+    check_options(x.size, n_all, level)
+    value = float(x.sum()) / float(y.sum()) if y.sum() else None
+    n_effective, why, spread = log_ratio_spread(x, y, n_all)
+    if not value or spread is None:
+        return Interval(value, None, None, x.size, n_effective, why)
+    low, high = log_interval(value, spread, level)
+    return Interval(value, low, high, x.size, n_effective, None, spread.one_decides)
+
+
+def log_ratio_spread(
+    x: Float64, y: Float64, n_all: int | None
+) -> tuple[float, str | None, Spread | None]:
+    """Return the effective number of documents, why there is no spread, and that of log(sum x / sum y).
+
+    The effective number is that of the side whose documents differ more in size.
+    """
+    n = x.size
+    n_effective = min(effective_number(x), effective_number(y)) * ((n_all or n) / n if n else 0)
+    if not n_effective:
+        return n_effective, "zero", None
+    if n_effective < MIN_EFFECTIVE or n < 2:
+        return n_effective, "few", None
+    x, y = x / x.sum(), y / y.sum()
+    deviations = x - y
+    deviations[abs(deviations) <= _ROUNDING * (x + y)] = 0
+    return n_effective, None, spread_of(deviations, n / (n - 1), n, n_all, n_effective)
