@@ -12,14 +12,12 @@ from toktk.arrays import Int64
 from toktk.kernels.hash import mix
 from toktk.metrics.base import Column, Figure, Quotient, Summary
 from toktk.pieces.sample import BLOCKS, SampledDocuments
+from toktk.report.records import NO_INTERVAL, ONE_DECIDES
 from toktk.stats.interval import WHY, Interval
 from toktk.stats.jackknife import jackknife_interval
 from toktk.stats.ratio import ratio_interval
 
 Float64 = npt.NDArray[np.float64]
-
-NO_INTERVAL = "no interval: "
-"""How the note of a figure without one begins; what follows is why."""
 
 _MOST_UNITS = (
     20_000  # of a summary over groups; beyond, units are joined, as the jackknife does anyway
@@ -151,8 +149,10 @@ def _around(interval: Interval, value: float) -> Interval:
     return replace(interval, value=value, low=interval.low * scale, high=interval.high * scale)
 
 
-def why_none(interval: Interval | None) -> str | None:
-    """Return what the note of a figure says where it has no interval."""
-    if interval is None or interval.why in (None, "zero"):
+def doubt(interval: Interval | None) -> str | None:
+    """Return what the note of a figure says where it has no interval, or one that is not to be relied on."""
+    if interval is None or interval.why == "zero":
         return None
-    return f"{NO_INTERVAL}{WHY[interval.why]}"
+    if interval.why is not None:
+        return f"{NO_INTERVAL}{WHY[interval.why]}"
+    return ONE_DECIDES if interval.one_decides else None

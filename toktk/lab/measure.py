@@ -22,7 +22,8 @@ from toktk.evaluation.base import Evaluation
 from toktk.evaluation.documents import DocumentPieces
 from toktk.evaluation.evaluation import evaluate as evaluate_models
 from toktk.lab.counted import CountedCorpora, CountedCorpus, Reading
-from toktk.lab.intervals import IntervalMaker, unit_hashes, why_none
+from toktk.lab.intervals import IntervalMaker, doubt, unit_hashes
+from toktk.lab.knee import KNEE, knee_of
 from toktk.lab.meter import Meter
 from toktk.lab.plan import Measures
 from toktk.metrics.base import Figure, Metric, MetricOptions
@@ -327,6 +328,7 @@ class Measurer:
                     tokens[label] = quantities["tokens"]
                     maker = IntervalMaker(self.counted.units(self.corpus), quantities)
                     records += self._records(family, label, evaluation, maker, failed)
+                records += self._knee(family, records, [*tokens.values()])
                 counted = self._counted_under(next(iter(family.tokenizers.values())))
                 folds = len(counted.table.groups) > MOST_GROUPS
                 figures = FamilyFigures(
@@ -438,7 +440,7 @@ class Measurer:
                     unit=figure.unit,
                     n=figure.n,
                     n_effective=(interval.n_effective or None) if interval else None,
-                    note=figure.note or why_none(interval),
+                    note=figure.note or doubt(interval),
                     signature=signature(
                         tok=tokenizer.signature,
                         corpus=self.corpus.fingerprint,
@@ -448,6 +450,51 @@ class Measurer:
                         **_reading_of(tokenizer),
                     ),
                 )
+
+    def _knee(
+        self, family: TokenizerFamily, records: Sequence[Record], tokens: list[Int64]
+    ) -> list[Record]:
+        """Return the record of the knee, of the largest tokenizer, where the sizes reach it."""
+        units = self.counted.units(self.corpus)
+        line = next(
+            (r for r in records if r.metric == "tokens_per_line" and r.group == POOLED), None
+        )
+        groups = None
+        if line is not None and line.value is not None:  # as the gain in the table
+            of_line = {r.group for r in records if r.metric == "tokens_per_line" and r.value}
+            groups = tuple(sorted(of_line.difference([POOLED], self._untrained)))
+        sizes = np.array([t.vocab_size for t in family.tokenizers.values()], dtype=np.int64)
+        interval = None
+        if family.trainer is not None and (np.diff(sizes) > 0).all():
+            interval = knee_of(sizes, tokens, units, groups)
+        if interval is None or not records:
+            return []
+        last = next(r for r in reversed(records) if r.group == POOLED)
+        return [
+            replace(
+                last,
+                metric=KNEE,
+                value=interval.value,
+                low=interval.low,
+                high=interval.high,
+                unit="ids",
+                n=interval.n,
+                n_effective=interval.n_effective,
+                note=doubt(interval),
+                signature=signature(
+                    tok=[*family.tokenizers.values()][-1].signature,
+                    corpus=self.corpus.fingerprint,
+                    unit="ids",
+                    agg="sum",
+                ),
+            )
+        ]
+
+    @property
+    def _untrained(self) -> set[str]:
+        """The groups of the text that are not in the training text, where any of it is."""
+        groups, trained = set(self.counted.units(self.corpus).documents.groups), self.trained or ()
+        return groups.difference(trained) if groups.intersection(trained) else set()
 
 
 def _reading_of(tokenizer: Tokenizer) -> dict[str, str | None]:
