@@ -8,6 +8,7 @@ from toktk.corpus import Corpus
 from toktk.lab.intervals import Units
 from toktk.lab.knee import GAIN, knee_of
 from toktk.metrics.multilingual import gini
+from toktk.metrics.vocabulary import renyi_efficiency
 from toktk.pieces.sample import Sample
 from toktk.report.document_counts import DocumentCounts
 from toktk.report.records import NO_INTERVAL, ONE_DECIDES
@@ -147,7 +148,7 @@ def test_a_lone_long_document_has_blocks():
 
 
 def test_one_document_that_decides_is_named():
-    texts = [f"the word {i % 7} and so on" for i in range(400)]
+    texts = [f"the word {i} and so on" for i in range(400)]
     found = one_tokenizer([*texts, "東京都" * 5])
     assert figure(found, "bytes_per_token").note == ONE_DECIDES
 
@@ -178,3 +179,28 @@ def test_no_knee_of_two_sizes():
     units = units_of(["a", "b"])
     ones = np.ones(2, dtype=np.int64)
     assert knee_of(np.array([8000, 16000]), [ones, ones], units, None) is None
+
+
+def test_ids_equal_the_jackknife_over_documents():
+    texts = [" ".join(f"w{(i * j) % 23}" for j in range(3 + i % 9)) + f" {i}" for i in range(80)]
+    corpus = Corpus.of(texts)
+    (tokenizer,) = toktk.train("bpe", corpus, sizes=[300]).values()
+    found = toktk.evaluate({"bpe": tokenizer}, corpus)
+    counts = np.array([np.bincount(tokenizer.encode(text), minlength=300) for text in texts])
+    n_pieces = np.array([len(tokenizer.encode(text)) for text in texts])
+    used = jackknife_interval(
+        lambda sums: (sums > 0).sum(axis=-1).astype(float), counts, sizes=n_pieces, log=False
+    )
+    record = figure(found, "utilization")
+    assert record.value == used.value / 300
+    half = (record.high - record.low) * 300 / 2
+    assert half == pytest.approx((used.high - used.low) / 2, rel=0.1)  # other effective number
+    even = jackknife_interval(
+        lambda sums: np.array([renyi_efficiency(row, 2.5) for row in sums]),
+        counts,
+        sizes=n_pieces,
+        log=False,
+    )
+    record = figure(found, "renyi_efficiency[a=2.5,V]")
+    assert record.value == pytest.approx(even.value)
+    assert record.high - record.low == pytest.approx(even.high - even.low, rel=0.1)

@@ -79,16 +79,21 @@ class IntervalMaker:
     Attributes:
         units: of the sample.
         quantities: int64[D] by name; see `toktk.evaluation.documents.DocumentPieces.quantities`.
+        of_ids: of figures about ids, by what begins the metric's name.
     """
 
     units: Units
     quantities: Mapping[str, Int64]
+    of_ids: Mapping[str, Interval] = field(default_factory=dict)
     _made: dict[Quotient, Interval] = field(default_factory=dict)
 
     def interval(self, figure: Figure) -> Interval | None:
         """Return the interval of a figure, around its value; None where it is a plain count or null."""
-        if figure.value is None or figure.made_of is None:
+        if figure.value is None:
             return None
+        if figure.made_of is None:
+            about_ids = self.of_ids.get(figure.metric.partition("[")[0])
+            return None if about_ids is None else _around(about_ids, figure.value)
         if isinstance(figure.made_of, Summary):
             return _around(self._of_summary(figure.made_of), figure.value)
         made_of = replace(figure.made_of, complement=False)

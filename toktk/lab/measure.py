@@ -40,6 +40,7 @@ from toktk.report.records import Record, signature
 from toktk.report.results import Results
 from toktk.runtime import usable_cores
 from toktk.sizes import size_label
+from toktk.stats.interval import Interval
 from toktk.tokenizer import NATIVE, Tokenizer
 
 if TYPE_CHECKING:
@@ -326,7 +327,11 @@ class Measurer:
                     pieces = self.counted.document_pieces(self.corpus, tokenizer.pretokenizer)
                     quantities = pieces.quantities(evaluation, tokenizer.vocab_size)
                     tokens[label] = quantities["tokens"]
-                    maker = IntervalMaker(self.counted.units(self.corpus), quantities)
+                    maker = IntervalMaker(
+                        self.counted.units(self.corpus),
+                        quantities,
+                        self._of_ids(tokenizer, pieces, evaluation),
+                    )
                     records += self._records(family, label, evaluation, maker, failed)
                 records += self._knee(family, records, [*tokens.values()])
                 counted = self._counted_under(next(iter(family.tokenizers.values())))
@@ -450,6 +455,17 @@ class Measurer:
                         **_reading_of(tokenizer),
                     ),
                 )
+
+    def _of_ids(
+        self, tokenizer: Tokenizer, pieces: DocumentPieces, evaluation: Evaluation
+    ) -> dict[str, Interval]:
+        """Return the intervals of figures about ids; none where a library would encode the text again."""
+        wanted = {"utilization", "renyi_efficiency"}.intersection(self.measures.definitions)
+        model = tokenizer.model
+        if not wanted or tokenizer.engine != NATIVE or getattr(model, "single", False):
+            return {}
+        spelled = self.counted.spelled_units(self.corpus, tokenizer.pretokenizer)
+        return spelled.intervals(model, evaluation, tokenizer.vocab_size)
 
     def _knee(
         self, family: TokenizerFamily, records: Sequence[Record], tokens: list[Int64]
