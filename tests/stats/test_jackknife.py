@@ -44,7 +44,7 @@ def slow_errors(statistic, sums):
     mean = sum(without) / n_blocks
     squares = [(value - mean) ** 2 for value in without]
     variance = (n_blocks - 1) / n_blocks * sum(squares)
-    return math.sqrt(variance), n_blocks, 3 * effective_number(squares) - 1
+    return math.sqrt(variance), n_blocks, 3 * effective_number(squares) - 2
 
 
 @pytest.mark.parametrize("n", [30, 199, 200, 201, 500, 1234])
