@@ -63,7 +63,8 @@ def test_a_sweep_shows_tables_and_writes_a_run(corpus: list[str], tmp_path: Path
     assert all(step["peak_memory"] for step in found["steps"])
     assert list(found["tokenizers"]) == ["bpe-300", "bpe-340", "bpe-400"]
     assert sorted(p.name for p in folder.iterdir()) == [
-        "curves.parquet", "documents.parquet", "results.parquet", "run.json", "tokenizers", "training-lines.bin",
+        "curves.parquet", "documents.parquet", "results.parquet", "run.json", "tokenizers",
+        "training-lines.bin",
     ]  # fmt: skip
 
 
