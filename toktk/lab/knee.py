@@ -27,8 +27,8 @@ def knee_of(
     """Return the size at which the gain falls below `GAIN`, with its interval, by jackknife over units.
 
     The gain between two sizes is the share of tokens saved for each thousand ids, and stands for their
-    geometric mean; between those its logarithm is linear in that of the size. None where fewer than three
-    sizes are known, or where they do not reach the knee.
+    geometric mean; between those, and up to the last size, its logarithm is linear in that of the size.
+    None where fewer than three sizes are known, or where they do not reach the knee.
 
     Args:
         sizes: int64[E], ascending.
@@ -46,7 +46,8 @@ def knee_of(
     sums = sums[present]
     n_all = max(len(sums), len(sums) * units.n_all // max(units.n, 1))
     interval = jackknife_interval(_knees(sizes), sums, sizes=sums[:, 0], n_all=n_all)
-    return None if interval.value is None else interval
+    reached = interval.value is not None and interval.value <= sizes[-1]
+    return interval if reached else None
 
 
 def _knees(sizes: Int64) -> Callable[[Float64], Float64]:
@@ -61,12 +62,14 @@ def _knees(sizes: Int64) -> Callable[[Float64], Float64]:
             if (row <= 0).any():
                 continue
             gains = (1 - row[1:] / row[:-1]) / steps
-            below = np.flatnonzero(gains < GAIN)
-            if below.size and below[0] > 0 and gains[below[0]] > 0:
-                at = slice(int(below[0]) - 1, int(below[0]) + 1)
-                high, low = np.log(gains[at])
+            if (gains <= 0).any():
+                continue
+            # Between the last middle and the last size the line of the last two goes on.
+            k = min(max(int(np.argmax(gains < GAIN)) or gains.size - 1, 1), gains.size - 1)
+            high, low = np.log(gains[k - 1 : k + 1])
+            if gains[0] > GAIN and high > low:
                 share = (high - np.log(GAIN)) / (high - low)
-                found[i] = np.exp(middles[at][0] + share * (middles[at][1] - middles[at][0]))
+                found[i] = np.exp(middles[k - 1] + share * (middles[k] - middles[k - 1]))
         return found.reshape(tokens.shape[:-1])
 
     return knees
