@@ -14,6 +14,7 @@ from toktk.errors import MetricError, StorageError, ToktkError, did_you_mean, in
 from toktk.paths import atomic_write
 from toktk.pieces.table import POOLED
 from toktk.report import tabular
+from toktk.report.document_counts import DocumentCounts
 from toktk.report.records import COLUMNS, NUMBERS, SCHEMA, Record, visible_records
 from toktk.report.tables import Page, results_page
 from toktk.visible import json_text
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 PIPE_WIDTH = 100
 """Characters on a line where there is no terminal to ask."""
 
-_PAGE_WIDTH = 160
+PAGE_WIDTH = 160
 """Of a page in Markdown or LaTeX: no column is left out, and tables over groups are as wide as pages go."""
 
 _SCHEMA_KEY, _ABOUT_KEY = b"toktk.schema", b"toktk.about"
@@ -49,6 +50,7 @@ class Results:
 
     records: tuple[Record, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
+    documents: DocumentCounts | None = None
 
     def __len__(self) -> int:
         return len(self.records)
@@ -213,11 +215,11 @@ class Results:
 
     def to_markdown(self) -> str:
         """Return the tables that the commands show, in Markdown, with legend and notes."""
-        return self.page(_PAGE_WIDTH).markdown()
+        return self.page(PAGE_WIDTH).markdown()
 
     def to_latex(self) -> str:
         """Return the tables that the commands show, in LaTeX, with legend and notes."""
-        return self.page(_PAGE_WIDTH).latex()
+        return self.page(PAGE_WIDTH).latex()
 
 
 def _in_script(record: Record) -> Record:
