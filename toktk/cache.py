@@ -51,6 +51,7 @@ KINDS = {  # what each kind of entry holds
     "training": "trained tokenizers",
     "figures": "figures of tokenizers on a text",
     "groups": "names of the groups of corpora",
+    "documents": "documents that intervals rest on",
     "lines": "hashes of the lines of corpora",
     "sought": "whether corpora hold special tokens",
     "sample": "first documents of corpora",

@@ -67,14 +67,7 @@ class Encoder:
         self, data: Bytes, offsets: Int64
     ) -> tuple[npt.NDArray[np.int32], Int64, Bytes, Int64]:
         """See `toktk.tokenizer.Tokenizer.intern_batch`."""
-        numbers = _Numbers()
-        # A table that grows without end knows every piece that it has seen.
-        bounds = ("longest", "max_slots", "max_arena", "max_pool")
-        unbounded = replace(self._limits, **dict.fromkeys(bounds, 1 << 60))
-        source = _Source(self._pretokenizer, data, offsets, self._limits, 1)
-        ids, ends = _Table(numbers, unbounded).encode(source, 0, source.n, True)
-        pieces = np.concatenate(numbers.data), np.cumsum(np.concatenate(numbers.lengths))
-        return ids.view(np.int32), source.by_document(ends), *pieces
+        return number_pieces(self._pretokenizer, data, offsets, self._limits)
 
     def count_batch(self, data: Bytes, offsets: Int64, jobs: int = 1) -> Int64:
         """Return int64[D], how many ids each document takes; memory does not grow with the text."""
@@ -107,6 +100,24 @@ class Encoder:
         shifts = offsets_of([own[-1] for _, own in encoded])
         ends = np.concatenate([own + at for (_, own), at in zip(encoded, shifts, strict=False)])
         return np.concatenate([ids for ids, _ in encoded]), source.by_document(ends)
+
+
+def number_pieces(
+    pretokenizer: Pretokenizer, data: Bytes, offsets: Int64, limits: Limits = Limits()
+) -> tuple[npt.NDArray[np.int32], Int64, Bytes, Int64]:
+    """Return documents as numbers of their different pieces, in order of first appearance.
+
+    Returns:
+        int32, the numbers; int64[D + 1], where those of each document end; the pieces, ``(data, offsets)``.
+    """
+    numbers = _Numbers()
+    # A table that grows without end knows every piece that it has seen.
+    bounds = ("longest", "max_slots", "max_arena", "max_pool")
+    unbounded = replace(limits, **dict.fromkeys(bounds, 1 << 60))
+    source = _Source(pretokenizer, data, offsets, limits, 1)
+    ids, ends = _Table(numbers, unbounded).encode(source, 0, source.n, True)
+    pieces = np.concatenate(numbers.data), np.cumsum(np.concatenate(numbers.lengths))
+    return ids.view(np.int32), source.by_document(ends), *pieces
 
 
 class _Block(NamedTuple):

@@ -32,8 +32,13 @@ SPECIALS = ("<s>", "ab")
 
 
 def evaluate(table, model, sizes=(), jobs=1):
-    (found,) = evaluation.evaluate(table, [model], sizes=sizes, jobs=jobs)
+    (found,) = evaluation.evaluate(table, [model], sizes=sizes, jobs=jobs, rows=rows_of(table))
     return found
+
+
+def rows_of(table):
+    """All pieces but the last, from behind."""
+    return np.arange(len(table))[::-1].astype(np.int32) - 1
 
 
 class Plainly:
@@ -54,6 +59,9 @@ def assert_equal(one, other, size):
     assert one.token_counts(size).tolist() == other.token_counts(size).tolist()
     assert one.n_ids(size) == other.n_ids(size)
     assert one.unknown(size) is other.unknown(size) is None
+    if size in (set(one.sizes.tolist()) & set(other.sizes.tolist())):
+        counts = [evaluation.of_pieces(size).tokens.tolist() for evaluation in (one, other)]
+        assert counts[0] == counts[1]
 
 
 @st.composite
@@ -304,13 +312,15 @@ def test_mixed_models_equal_each_by_itself(corpus_of):
         model_of(trained),
     ]
     heard = []
-    found = evaluation.evaluate(table, models, jobs=2, progress=heard.append)
+    found = evaluation.evaluate(
+            table, models, jobs=2, rows=rows_of(table), progress=heard.append
+        )
     assert sum(heard) == len(table) * len(models)
     for each, model in zip(found, models, strict=True):
         assert_equal(each, evaluate(table, Plainly(model)), model.vocab_size)
     shared = [[i for i, other in enumerate(found) if other is each] for each in found]
     assert [shared[i] for i in (0, 1, 2, 4, 6, 7)] == [[0, 3, 8, 9], [1, 5], [2], [4], [6], [7]]
-    alone = evaluation.evaluate(table, models[:4], every_size=False)
+    alone = evaluation.evaluate(table, models[:4], every_size=False, rows=rows_of(table))
     assert alone[0] is alone[3]
     assert alone[2].sizes.tolist() == [models[2].vocab_size]
     for each, model in zip(alone, models[:4], strict=True):

@@ -114,6 +114,8 @@ def test_sweep_equals_one_encoding_for_each_number_of_merges(pieces, merges, roo
         assert (swept.bytes - swept.merged[:, :k].sum(axis=1)).tolist() == tokens.tolist()
         assert (swept.single_bytes + swept.single[:, :k].sum(axis=1)).tolist() == single.tolist()
         assert swept.token_counts(merges[:k]).tolist() == ids.tolist()
+        for piece, merged in zip([*pieces][1:], swept.asked, strict=False):
+            assert len(piece) - merged[:k].sum() == len(educational.encode(piece, merges[:k]))
 
 
 class sweep:
@@ -131,6 +133,7 @@ class sweep:
         for piece, by_group in pieces.items():
             for group, count in by_group.items():
                 self.bytes[group] += len(piece) * count
+        self.asked = np.full((len(pieces), n), -9, np.int32)
         while True:
             self.merged, self.single = np.zeros((3, n), np.int64), np.zeros((3, n), np.int64)
             self.single_bytes, self.applied = np.zeros(3, np.int64), np.zeros(n, np.int64)
@@ -138,7 +141,9 @@ class sweep:
             needed = sweep_pieces(
                 data, offsets, 0, len(pieces), rows, groups, counts, words, BYTE_IDS,
                 table_of(merges), np.arange(n, dtype=np.int32), self.merged, self.single,
-                self.single_bytes, self.applied, self.byte_counts, self.late, scratch_for(12),
+                self.single_bytes, self.applied, self.byte_counts, self.late,
+                np.arange(-1, len(pieces) - 1, dtype=np.int32), np.arange(n, dtype=np.int32), self.asked,
+                scratch_for(12),
             )  # fmt: skip
             if needed <= room:
                 break

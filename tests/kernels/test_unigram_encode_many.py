@@ -58,11 +58,12 @@ class Union:
         unknown[:, : len(self.vocabularies)] = self.unknown or 0.0
         room = max(map(len, pieces), default=0) + 1, LANES
         sums = self.zeros()
+        self.asked = np.full((len(pieces), LANES), -9, dtype=np.int32)
         for first, last in ((0, cut), (cut, len(pieces))):
             count_lanes(
                 data, offsets, first, last, rows, groups, counts, np.array(is_word, np.uint8),
                 *self.trie, self.scores, self.byte_row, unknown, len(self.vocabularies), *sums,
-                np.full(room, np.nan), np.full(room, -7, dtype=np.int64),
+                np.arange(-1, len(pieces) - 1, dtype=np.int32), self.asked, np.full(room, np.nan), np.full(room, -7, dtype=np.int64),
             )  # fmt: skip
         return sums
 
@@ -93,6 +94,9 @@ def test_equals_each_vocabulary_alone(pieces, spells, n_lanes, data):
     found = union.run(pieces, entries, is_word, data.draw(st.integers(0, n)))
     for mine, wanted in zip(found, union.expected(pieces, entries, is_word), strict=True):
         assert mine.tolist() == wanted.tolist()
+    for piece, lengths in zip(pieces[1:], union.asked.tolist(), strict=False):
+        alone = union.expected([piece], [[(0, 1)]], [False])[0][0].tolist()
+        assert lengths[:n_lanes] == alone[:n_lanes]
 
 
 def test_a_long_piece():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import t
 
 from toktk.errors import StatisticsError
 from toktk.stats.interval import MIN_EFFECTIVE, effective_number, one_decides
@@ -19,27 +20,41 @@ def documents(n=400, seed=0, sigma=0.8):
     return sizes, np.ceil(sizes / 4 * chance.lognormal(0, 0.15, n))
 
 
-def slow_interval(x, y, t):
+def slow_interval(x, y, quantile):
     """The textbook's delta method, of R itself, then the log scale."""
     n, ratio = len(x), sum(x) / sum(y)
     residuals = sum((a - ratio * b) ** 2 for a, b in zip(x, y, strict=True))
     error = math.sqrt(residuals / (n - 1) / n) / (sum(y) / n)
-    return ratio, ratio * math.exp(-t * error / ratio), ratio * math.exp(t * error / ratio)
-
-
-def test_equals_the_textbook():
-    from scipy.stats import t
-
-    x, y = documents()
-    interval = ratio_interval(x, y)
-    quantile = t.ppf(0.975, interval.n_effective - 1)
-    assert (interval.value, interval.low, interval.high) == pytest.approx(
-        slow_interval(x.tolist(), y.tolist(), quantile), rel=1e-9
+    return (
+        ratio,
+        ratio * math.exp(-quantile * error / ratio),
+        ratio * math.exp(quantile * error / ratio),
     )
-    assert interval.n == 400
+
+
+def test_nears_the_textbook_where_no_document_is_large():
+    x, y = documents(4000, sigma=0.3)
+    interval = ratio_interval(x, y)
+    assert (interval.value, interval.low, interval.high) == pytest.approx(
+        slow_interval(x.tolist(), y.tolist(), 1.96), rel=1e-5
+    )
+    assert interval.n == 4000
     assert interval.n_effective == pytest.approx(
         min(sum(side) ** 2 / sum(side**2) for side in (x, y))
     )
+
+
+@pytest.mark.parametrize("sigma", [0.3, 0.8, 1.2])
+def test_is_the_jackknife_of_the_log_ratio(sigma):
+    x, y = documents(150, sigma=sigma)
+    interval = ratio_interval(x, y)
+    logs = [math.log(np.delete(x, i).sum() / np.delete(y, i).sum()) for i in range(150)]
+    squares = (np.array(logs) - sum(logs) / 150) ** 2
+    kurtosis = 150 * sum(squares**2) / sum(squares) ** 2
+    degrees = min(interval.n_effective - 1, 2 * 150 / (kurtosis - 1))
+    reach = math.sqrt(149 / 150 * sum(squares)) * t.ppf(0.975, degrees)
+    assert math.log(interval.high / interval.value) == pytest.approx(reach, rel=2e-3)
+    assert interval.one_decides == (max(squares) > sum(squares) / 5)
 
 
 def test_agrees_with_the_bootstrap():
@@ -140,6 +155,8 @@ def test_effective_number(sizes):
 
 def test_one_decides():
     assert one_decides([1.0, 1.0])
+    assert not one_decides(np.ones(5))
+    assert one_decides([1.0, 1, 1, 1, 1.01])
     assert not one_decides(np.ones(10))
     assert not one_decides(np.zeros(5))
     assert not one_decides([])

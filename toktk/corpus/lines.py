@@ -14,11 +14,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from toktk.arrays import Bytes, Int64, offsets_of, read_arrays, write_arrays
+from toktk.corpus.batch import TEXT, spans
+
+if TYPE_CHECKING:
+    from toktk.arrow import pa
 
 MOST = 1 << 18
 """How many different lines are kept."""
@@ -80,6 +85,10 @@ class Lines:
     def fresh(self) -> Lines:
         """Return one without lines; see `toktk.pieces.beside.Beside`."""
         return Lines()
+
+    def see(self, batch: pa.RecordBatch) -> None:
+        """Add the documents of a batch."""
+        self.add(*spans(batch.column(TEXT)))
 
     def add(self, data: Bytes, offsets: Int64) -> None:
         """Add documents, ``data[offsets[d]:offsets[d + 1]]``."""

@@ -16,6 +16,7 @@ from toktk.kernels.text_totals import DOCUMENTS
 from toktk.pieces.table import PieceTable
 
 Flags = npt.NDArray[np.uint8]
+Int32 = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +63,13 @@ class Evaluation(Totals, ABC):
         """Return int64[G]: occurrences of word pieces that are one token."""
 
     @abstractmethod
+    def of_pieces(self, size: int) -> PieceCounts:
+        """Return what a vocabulary makes of each of the pieces that `rows` of `evaluate` chose.
+
+        Raises MetricError for a size that no model has, or where no pieces were chosen.
+        """
+
+    @abstractmethod
     def token_counts(self, size: int) -> Int64:
         """Return int64[size]: how often each id occurs, over all groups."""
 
@@ -82,6 +90,15 @@ class Evaluation(Totals, ABC):
 
 
 @dataclass(frozen=True, eq=False)
+class PieceCounts:
+    """What one vocabulary makes of some pieces, int32[S] each; the names are those of `Evaluation`."""
+
+    tokens: Int32
+    unknown: Int32 | None = None
+    lost: Int32 | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Counts:
     """What one vocabulary makes of a text; the fields are named after the methods of `Evaluation`."""
 
@@ -91,6 +108,7 @@ class Counts:
     n_ids: int
     unknown: Int64 | None = None
     lost: Int64 | None = None
+    of_pieces: PieceCounts | None = None
 
 
 def totals_of(table: PieceTable) -> tuple[Totals, Flags]:
@@ -133,6 +151,13 @@ def sum_by_group(table: PieceTable, per_piece: Int64) -> Int64:
     per_entry = np.repeat(per_piece, np.diff(table.rows))
     np.add.at(sums, table.entry_group, table.entry_count * per_entry)
     return sums
+
+
+def chosen_rows(rows: Int32 | None, n_pieces: int) -> tuple[Int32, int]:
+    """Return int32[n]: the row of each piece, -1 for one that was not chosen, and how many rows there are."""
+    if rows is None:
+        return np.full(n_pieces, -1, dtype=np.int32), 0
+    return rows, int(rows.max(initial=-1)) + 1
 
 
 def slices_of(table: PieceTable, n: int) -> list[tuple[int, int]]:

@@ -14,7 +14,10 @@ from toktk.evaluation.base import (
     Counts,
     Evaluation,
     Flags,
+    Int32,
+    PieceCounts,
     Totals,
+    chosen_rows,
     slices_of,
     sum_by_group,
     totals_of,
@@ -62,6 +65,12 @@ class _SizedEvaluation(Evaluation):
     def token_counts(self, size: int) -> Int64:
         return self._at(size).token_counts
 
+    def of_pieces(self, size: int) -> PieceCounts:
+        of_pieces = self._at(size).of_pieces
+        if of_pieces is None:
+            raise MetricError("no pieces were chosen to be counted by themselves.")
+        return of_pieces
+
     def n_ids(self, size: int) -> int:
         return self._at(size).n_ids
 
@@ -81,6 +90,7 @@ def evaluate(
     sizes: Sequence[int] = (),
     jobs: int = 1,
     totals: tuple[Totals, Flags] | None = None,
+    rows: Int32 | None = None,
     progress: Progress | None = None,
 ) -> list[Evaluation]:
     """Return for each model the evaluation that has its figures, at `vocab_size` of the model.
@@ -95,6 +105,7 @@ def evaluate(
         sizes: of all sizes, those that are kept with very many groups, besides those of `models` and 256.
         jobs: threads; they change no figure.
         totals: `totals_of` the table, where it is known already.
+        rows: int32[n], the row of each piece in what `Evaluation.of_pieces` gives; -1 leaves it out.
         progress: called with pieces encoded since the last call, ``len(table) * len(models)`` in all.
     """
     known, is_word = totals or totals_of(table)
@@ -106,7 +117,7 @@ def evaluate(
             for i, model in enumerate(models)
             if isinstance(model, SymbolsModel) and model.symbols == symbols
         }
-        counted = SymbolCounts.of(table, is_word, symbols)
+        counted = SymbolCounts.of(table, is_word, symbols, rows)
         others = evaluate(
             counted.rest,
             [model.model for model in alike.values()],
@@ -114,6 +125,7 @@ def evaluate(
             sizes=sizes,
             jobs=jobs,
             totals=(known, counted.is_word),
+            rows=counted.rows,
             progress=progress,
         )
         progress((len(table) - len(counted.rest)) * len(alike))
@@ -128,15 +140,17 @@ def evaluate(
         if isinstance(first, BpeModel) and (every_size or len(served) > 1):
             wanted = sorted({*sizes, *(models[i].vocab_size for i in served)})
             reached = [size for size in wanted if first.base_size <= size <= first.vocab_size]
-            evaluation: Evaluation = evaluate_merges(table, first, reached, is_word, jobs, known)
+            evaluation: Evaluation = evaluate_merges(
+                table, first, reached, is_word, jobs, known, rows
+            )
             progress(len(table) * len(served))
         else:
             if len(served) > 1:
                 unigrams = [m for m in (models[i] for i in served) if isinstance(m, UnigramModel)]
-                by_size = count_viterbi(table, unigrams, is_word, jobs)
+                by_size = count_viterbi(table, unigrams, is_word, jobs, rows)
                 progress(len(table) * len(served))
             else:
-                by_size = {first.vocab_size: _count(table, first, is_word, jobs, progress)}
+                by_size = {first.vocab_size: _count(table, first, is_word, jobs, rows, progress)}
             evaluation = _SizedEvaluation(**vars(known), by_size=by_size)
         evaluations |= dict.fromkeys(served, evaluation)
     return [evaluations[i] for i in range(len(models))]
@@ -167,7 +181,7 @@ def _joins(model: Model, others: Sequence[Model]) -> bool:
 
 
 def _count(
-    table: PieceTable, model: Model, is_word: Flags, jobs: int, progress: Progress
+    table: PieceTable, model: Model, is_word: Flags, jobs: int, rows: Int32 | None, progress: Progress
 ) -> Counts:
     """Encode each piece by any model and count what comes out."""
     lengths, unknown, lost = np.zeros((3, len(table)), dtype=np.int64)
@@ -199,6 +213,16 @@ def _count(
                 pieces = np.searchsorted(ends, np.flatnonzero(ids == unknown_id), "right")
                 np.add.at(unknown[first:last], pieces, 1)
             progress(per_piece.size)
+    of_pieces = None
+    if rows is not None:
+        chosen = np.zeros(chosen_rows(rows, len(table))[1], dtype=np.int64)
+        chosen[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
+        tokens_of, unknown_of, lost_of = (
+            values[chosen].astype(np.int32) for values in (lengths, unknown, lost)
+        )
+        of_pieces = PieceCounts(
+            tokens_of, None if unknown_id is None else unknown_of, None if lossless else lost_of
+        )
     return Counts(
         tokens=sum_by_group(table, lengths),
         single_token_words=sum_by_group(table, ((lengths == 1) & (is_word != 0)).astype(np.int64)),
@@ -206,4 +230,5 @@ def _count(
         n_ids=sum(map(bool, model.tokens)),
         unknown=None if unknown_id is None else sum_by_group(table, unknown),
         lost=None if lossless else sum_by_group(table, lost),
+        of_pieces=of_pieces,
     )

@@ -12,7 +12,16 @@ import numpy as np
 
 from toktk.arrays import Int64
 from toktk.errors import MetricError
-from toktk.evaluation.base import Evaluation, Flags, Totals, slices_of, sum_by_group
+from toktk.evaluation.base import (
+    Evaluation,
+    Flags,
+    Int32,
+    PieceCounts,
+    Totals,
+    chosen_rows,
+    slices_of,
+    sum_by_group,
+)
 from toktk.models.bpe import BpeModel
 from toktk.pieces.table import PieceTable
 from toktk.runtime import in_threads
@@ -43,6 +52,10 @@ class _MergeEvaluation(Evaluation):
     """int64[:, 3]: (m, rank, count) of merges applied only once merge m > rank exists."""
     byte_counts: Int64
     """int64[256]: how often each byte occurs."""
+    asked: Int64
+    """int64[A], ascending: the merge counts at which `of_pieces` is known."""
+    chosen_tokens: Int32
+    """int32[S, A]: tokens of each chosen piece; no columns where none were chosen."""
 
     def _edge(self, size: int) -> int:
         n = self.model.merges_at(size)
@@ -63,6 +76,12 @@ class _MergeEvaluation(Evaluation):
 
     def single_token_words(self, size: int) -> Int64:
         return np.asarray(self.single[:, self._edge(size)])
+
+    def of_pieces(self, size: int) -> PieceCounts:
+        found = np.flatnonzero(self.asked == self.model.merges_at(size))
+        if not found.size or not self.chosen_tokens.shape[1]:
+            raise MetricError(f"no pieces were counted by themselves at {size:,} tokens.")
+        return PieceCounts(self.chosen_tokens[:, found[0]])
 
     def token_counts(self, size: int) -> Int64:
         # Any size of the merge list may be asked for.
@@ -86,6 +105,7 @@ def evaluate_merges(
     is_word: Flags,
     jobs: int,
     totals: Totals,
+    rows: Int32 | None = None,
 ) -> Evaluation:
     """Encode each piece under all merges of `model`, slices of the pieces side by side."""
     from toktk.kernels.bpe_encode import SHORT, sweep_pieces
@@ -97,6 +117,10 @@ def evaluate_merges(
         spread = np.geomspace(1, n_merges, 256).astype(np.int64)
         edges = np.unique(np.concatenate([[0, n_merges], wanted, spread])).astype(np.int64)
     bin_of = np.searchsorted(edges, np.arange(n_merges), side="right").astype(np.int32)
+    asked = np.unique([model.merges_at(size) for size in sizes]).astype(np.int64)
+    asked_bin = np.searchsorted(asked, np.arange(n_merges), side="right").astype(np.int32)
+    row_of, n_rows = chosen_rows(rows, len(table))
+    merges_of = np.empty((n_rows, 0 if rows is None else asked.size), dtype=np.int32)
     longest = max(SHORT, int(np.diff(table.offsets).max(initial=0)))
     byte_ids, pair_table = model.byte_ids, model.pair_table  # made here, not by two threads at once
 
@@ -109,7 +133,7 @@ def evaluate_merges(
             n_late = sweep_pieces(
                 table.data, table.offsets, first, last, table.rows, table.entry_group,
                 table.entry_count, is_word, byte_ids, pair_table, bin_of, *sums, late,
-                np.empty(8 * longest, dtype=np.int64),
+                row_of, asked_bin, merges_of, np.empty(8 * longest, dtype=np.int64),
             )  # fmt: skip
             if n_late <= room:
                 return sums, late[:n_late]
@@ -121,6 +145,9 @@ def evaluate_merges(
         for total, other in zip(sums, others, strict=True):
             total += other
     merged, single, single_bytes, applied, byte_counts = sums
+    n_bytes = np.zeros(n_rows, dtype=np.int32)
+    n_bytes[row_of[row_of >= 0]] = np.diff(table.offsets)[row_of >= 0]
+    chosen_tokens = n_bytes[:, None] - np.cumsum(merges_of, axis=1, dtype=np.int32)
     return _MergeEvaluation(
         **vars(totals),
         model=model,
@@ -131,4 +158,6 @@ def evaluate_merges(
         applied=applied,
         late=np.concatenate([late for _, late in parts]),
         byte_counts=byte_counts,
+        asked=asked,
+        chosen_tokens=chosen_tokens,
     )

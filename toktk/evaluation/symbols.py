@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from toktk.arrays import Int64
-from toktk.evaluation.base import Evaluation, Flags, Totals, sum_by_group
+from toktk.evaluation.base import Evaluation, Flags, Int32, PieceCounts, Totals, sum_by_group
 from toktk.pieces.table import PieceTable, are_pieces, chosen_pieces
 
 
@@ -21,6 +21,8 @@ class SymbolCounts:
         is_word: uint8[rest]: which of those are word pieces.
         tokens, words: int64[G]: occurrences of symbols, and of those that are word pieces.
         counts: int64[symbols]: how often each occurs.
+        rows: int32[rest]: see `toktk.evaluation.evaluation.evaluate`; None where no pieces are chosen.
+        symbol_rows: the rows of symbols that are chosen.
     """
 
     rest: PieceTable
@@ -28,9 +30,13 @@ class SymbolCounts:
     tokens: Int64
     words: Int64
     counts: Int64
+    rows: Int32 | None
+    symbol_rows: Int32
 
     @classmethod
-    def of(cls, table: PieceTable, is_word: Flags, symbols: Sequence[str]) -> SymbolCounts:
+    def of(
+        cls, table: PieceTable, is_word: Flags, symbols: Sequence[str], rows: Int32 | None = None
+    ) -> SymbolCounts:
         """Take the symbols out of a text."""
         found = np.zeros(len(table), dtype=np.bool_)
         counts = []
@@ -44,6 +50,8 @@ class SymbolCounts:
             sum_by_group(table, found.astype(np.int64)),
             sum_by_group(table, (found & (is_word != 0)).astype(np.int64)),
             np.array(counts, dtype=np.int64),
+            None if rows is None else rows[~found],
+            np.empty(0, np.int32) if rows is None else rows[found & (rows >= 0)],
         )
 
     def beside(self, evaluation: Evaluation, first_id: int) -> Evaluation:
@@ -74,6 +82,24 @@ class _SymbolsEvaluation(Evaluation):
         counts = self.others.token_counts(size).copy()
         counts[self.first_id : self.first_id + self.symbols.counts.size] += self.symbols.counts
         return counts
+
+    def of_pieces(self, size: int) -> PieceCounts:
+        counts = self.others.of_pieces(size)
+        n = 1 + max(counts.tokens.size - 1, int(self.symbols.symbol_rows.max(initial=-1)))
+        room = np.zeros((3, n), dtype=np.int32)
+        tokens, unknown, lost = room
+        tokens[: counts.tokens.size] = counts.tokens
+        tokens[self.symbols.symbol_rows] = 1
+        if counts.unknown is not None:
+            unknown[: counts.unknown.size] = counts.unknown
+        if counts.lost is not None:
+            lost[: counts.lost.size] = counts.lost
+        return replace(
+            counts,
+            tokens=tokens,
+            unknown=None if counts.unknown is None else unknown,
+            lost=None if counts.lost is None else lost,
+        )
 
     def n_ids(self, size: int) -> int:
         return self.others.n_ids(size)

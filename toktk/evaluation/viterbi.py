@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.arrays import Int64, packed
-from toktk.evaluation.base import Counts, Flags, slices_of
+from toktk.evaluation.base import Counts, Flags, Int32, PieceCounts, chosen_rows, slices_of
 from toktk.models.unigram import UnigramModel
 from toktk.models.vocabulary import build_trie
 from toktk.pieces.table import PieceTable
@@ -22,7 +22,11 @@ Float64 = npt.NDArray[np.float64]
 
 
 def count_viterbi(
-    table: PieceTable, models: Sequence[UnigramModel], is_word: Flags, jobs: int
+    table: PieceTable,
+    models: Sequence[UnigramModel],
+    is_word: Flags,
+    jobs: int,
+    rows: Int32 | None = None,
 ) -> dict[int, Counts]:
     """Encode each piece under `models`, which differ in size; return what they make of it, by size."""
     from toktk.kernels.unigram_encode_many import LANES
@@ -31,7 +35,7 @@ def count_viterbi(
     for spells in (False, True):
         alike = [model for model in models if (model.fallback is not None) == spells]
         for i in range(0, len(alike), LANES):
-            by_size |= _count_lanes(table, alike[i : i + LANES], is_word, jobs)
+            by_size |= _count_lanes(table, alike[i : i + LANES], is_word, jobs, rows)
     return by_size
 
 
@@ -71,7 +75,11 @@ class _Union:
 
 
 def _count_lanes(
-    table: PieceTable, models: Sequence[UnigramModel], is_word: Flags, jobs: int
+    table: PieceTable,
+    models: Sequence[UnigramModel],
+    is_word: Flags,
+    jobs: int,
+    rows: Int32 | None,
 ) -> dict[int, Counts]:
     """Return the counts of at most `LANES` models, by size."""
     from toktk.kernels.unigram_encode_many import LANES, count_lanes
@@ -80,14 +88,16 @@ def _count_lanes(
     unknown = np.zeros((5, LANES))
     unknown[:, : len(models)] = np.column_stack([model.unknown for model in models])
     longest = int(np.diff(table.offsets).max(initial=0))
+    row_of, n_rows = chosen_rows(rows, len(table))
+    chosen_tokens = np.zeros((n_rows, LANES), dtype=np.int32)
 
     def run(first: int, last: int) -> list[Int64]:
-        rows = len(table.groups), len(table.groups), union.scores.shape[0]
-        sums = [np.zeros((n, LANES), dtype=np.int64) for n in rows]
+        shapes = len(table.groups), len(table.groups), union.scores.shape[0]
+        sums = [np.zeros((n, LANES), dtype=np.int64) for n in shapes]
         count_lanes(
             table.data, table.offsets, first, last, table.rows, table.entry_group,
             table.entry_count, is_word, *union.trie, union.scores, union.byte_row, unknown,
-            len(models), *sums, np.empty((longest + 1, LANES)),
+            len(models), *sums, row_of, chosen_tokens, np.empty((longest + 1, LANES)),
             np.empty((longest + 1, LANES), dtype=np.int64),
         )  # fmt: skip
         return sums
@@ -99,5 +109,11 @@ def _count_lanes(
         size = model.vocab_size
         token_counts = np.zeros(size, dtype=np.int64)
         token_counts[len(model.special_tokens) :] = by_row[own, lane]
-        by_size[size] = Counts(tokens[:, lane].copy(), single[:, lane].copy(), token_counts, size)
+        by_size[size] = Counts(
+            tokens[:, lane].copy(),
+            single[:, lane].copy(),
+            token_counts,
+            size,
+            of_pieces=None if rows is None else PieceCounts(chosen_tokens[:, lane].copy()),
+        )
     return by_size

@@ -246,7 +246,8 @@ def merge_symbols(table, n, scratch):
 
 @kernel
 def sweep_pieces(data, offsets, first, last, rows, groups, counts, is_word, byte_ids, table, bin_of,
-                 merged, single, single_bytes, applied, byte_counts, late, scratch):  # fmt: skip
+                 merged, single, single_bytes, applied, byte_counts, late, row_of, asked_bin, asked,
+                 scratch):  # fmt: skip
     """Encode pieces first..last under the full merge list and add up what every size needs.
 
     Args:
@@ -257,6 +258,9 @@ def sweep_pieces(data, offsets, first, last, rows, groups, counts, is_word, byte
         single_bytes: int64[G], word pieces of one byte.
         applied, byte_counts: int64, how often each merge is applied, and each byte occurs.
         late: int64[:, 3], (m, rank, count) of merges that wait for a later one (m > rank).
+        row_of: int32[pieces], the row of a piece in `asked`, or -1.
+        asked_bin: int32[merges], the column of a merge in `asked`; beyond the last for one that none needs.
+        asked: int32[rows, sizes], merges of the piece that each size is the first to apply; set, not added to.
 
     Returns how many rows of `late` are needed; beyond its length they are dropped, so call again with more.
     """
@@ -269,6 +273,9 @@ def sweep_pieces(data, offsets, first, last, rows, groups, counts, is_word, byte
         for i in range(n):
             byte_counts[data[start + i]] += total
         top = np.int64(-1)
+        row = row_of[p]
+        if row >= 0:
+            asked[row] = 0
         for i in range(n_applied):
             rank = ranks[i]
             if rank >= top:
@@ -278,6 +285,8 @@ def sweep_pieces(data, offsets, first, last, rows, groups, counts, is_word, byte
                 if n_late < late.shape[0]:
                     late[n_late, 0], late[n_late, 1], late[n_late, 2] = top, rank, total
                 n_late += 1
+            if row >= 0 and asked_bin[top] < asked.shape[1]:
+                asked[row, asked_bin[top]] += 1
             for e in range(rows[p], rows[p + 1]):
                 merged[groups[e], bin_of[top]] += counts[e]
         if is_word[p] and n_applied == n - 1:

@@ -20,7 +20,7 @@ _SPELLED = 0x7FFFFFFF  # in place of a row: a character spelled by its bytes
 
 @kernel
 def count_lanes(data, offsets, first_piece, last_piece, rows, groups, counts, is_word, table, row_at, scores,
-                byte_row, unknown, n_lanes, tokens, single, row_counts, best, back):  # fmt: skip
+                byte_row, unknown, n_lanes, tokens, single, row_counts, row_of, asked, best, back):  # fmt: skip
     """Encode a range of pieces under each vocabulary, as `viterbi_spans` does, and add up.
 
     Args:
@@ -33,6 +33,8 @@ def count_lanes(data, offsets, first_piece, last_piece, rows, groups, counts, is
         n_lanes: how many vocabularies there are; lanes beyond are computed and not looked at.
         tokens, single: int64[G, LANES], out: tokens, and word pieces that are one token, of each group.
         row_counts: int64[rows, LANES], out: occurrences of each token.
+        row_of: int32[pieces], the row of a piece in `asked`, or -1.
+        asked: int32[rows, LANES], out: the tokens of those pieces.
         best, back: float64 and int64[longest piece + 1, LANES].
     """
     spells = byte_row[0] >= 0
@@ -89,6 +91,8 @@ def count_lanes(data, offsets, first_piece, last_piece, rows, groups, counts, is
                     row_counts[row, lane] += total
                     length += 1
                 end = i
+            if row_of[p] >= 0:
+                asked[row_of[p], lane] = length
             for e in range(rows[p], rows[p + 1]):
                 tokens[groups[e], lane] += length * counts[e]
                 if length == 1 and is_word[p]:

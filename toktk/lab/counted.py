@@ -13,13 +13,13 @@ import numpy.typing as npt
 
 from toktk.arrays import offsets_of, read_arrays, write_arrays
 from toktk.cache import Store
-from toktk.corpus.batch import TEXT, spans
 from toktk.corpus.lines import Lines
 from toktk.evaluation.base import Flags, Totals, totals_of
 from toktk.kernels.text_totals import DOCUMENTS
 from toktk.lab.meter import Meter
-from toktk.pieces.beside import AnyOf
+from toktk.pieces.beside import AnyOf, Beside
 from toktk.pieces.counting import count_corpus_many
+from toktk.pieces.sample import Sample, SampledDocuments
 from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -177,6 +177,7 @@ class CountedCorpora:
         self.sought: tuple[str, ...] = ()
         self._held: dict[tuple[str, str, bool], CountedCorpus] = {}
         self._lines: dict[str, Lines] = {}
+        self._samples: dict[str, SampledDocuments] = {}
         self._found: dict[tuple[str, tuple[str, ...]], bool] = {}
         self._slow: set[str] = set()
         self._groups: dict[str, tuple[str, ...]] = {}
@@ -221,6 +222,8 @@ class CountedCorpora:
                 )
         lines = None if self._known_lines(corpus) else Lines()
         sought = AnyOf(self.sought) if by_group and self._known_sought(corpus) is None else None
+        sample = Sample() if by_group and self._known_sample(corpus) is None else None
+        beside: list[Beside | None] = [lines, sought, sample]
         what = f"{corpus.name}, {', '.join(pretokenizer.name for pretokenizer in missing)}"
         with self.meter.step("count", what, corpus.size, corpus.unit) as progress:
             tables = count_corpus_many(
@@ -229,7 +232,7 @@ class CountedCorpora:
                 jobs=self.jobs,
                 by_group=by_group,
                 progress=progress,
-                beside=[one for one in (lines, sought) if one is not None],
+                beside=[one for one in beside if one is not None],
             )
             reading = Reading.of(corpus, tables[0], by_group)
         for (pretokenizer, cell), table in zip(missing.items(), tables, strict=True):
@@ -242,6 +245,8 @@ class CountedCorpora:
             self._keep_lines(corpus, lines)
         if sought is not None:
             self._keep_sought(corpus, sought)
+        if sample is not None:
+            self._keep_sample(corpus, sample)
         if corpus.fingerprint not in self._groups and corpus.groups is not None:
             self._groups[corpus.fingerprint] = self._keep_groups(corpus)
 
@@ -259,7 +264,7 @@ class CountedCorpora:
                 "look for special tokens", corpus.name, corpus.size, corpus.unit
             ) as on:
                 for batch in corpus.batches(on):
-                    seen.add(*spans(batch.column(TEXT)))
+                    seen.see(batch)
             self._keep_sought(corpus, seen)
             found = seen.found
         return found
@@ -286,6 +291,34 @@ class CountedCorpora:
     def _sought_key(self, corpus: Corpus) -> dict[str, Any]:
         return {"corpus": corpus.fingerprint, "strings": sorted(set(self.sought))}
 
+    def sample(self, corpus: Corpus) -> SampledDocuments:
+        """Return the documents that intervals rest on; the text is read unless it was counted by group."""
+        known = self._known_sample(corpus)
+        if known is None:
+            sample = Sample()
+            what = f"{corpus.name}, documents"
+            with self.meter.step("sample", what, corpus.size, corpus.unit) as progress:
+                for batch in corpus.batches(progress):
+                    sample.see(batch)
+            known = self._keep_sample(corpus, sample)
+        return known
+
+    def _known_sample(self, corpus: Corpus) -> SampledDocuments | None:
+        fingerprint = corpus.fingerprint
+        if fingerprint not in self._samples:
+            key = {"corpus": fingerprint}
+            sample = self.store.read("documents", key, SampledDocuments.load)
+            if sample is None:
+                return None
+            self._samples[fingerprint] = sample
+        return self._samples[fingerprint]
+
+    def _keep_sample(self, corpus: Corpus, seen: Sample) -> SampledDocuments:
+        sample = seen.finish()
+        self._samples[corpus.fingerprint] = sample
+        self.store.write("documents", {"corpus": corpus.fingerprint}, sample.save)
+        return sample
+
     def lines(self, corpus: Corpus) -> Lines | None:
         """Return the lines of a text, which is read for it unless it was counted before.
 
@@ -297,7 +330,7 @@ class CountedCorpora:
             what = f"{corpus.name}, lines"
             with self.meter.step("fingerprint", what, corpus.size, corpus.unit) as progress:
                 for batch in corpus.batches(progress):
-                    lines.add(*spans(batch.column(TEXT)))
+                    lines.see(batch)
             self._keep_lines(corpus, lines)
         return lines
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
-from toktk.arrays import Bytes, Int64
+from toktk.corpus.batch import TEXT, spans
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
+
+if TYPE_CHECKING:
+    from toktk.arrow import pa
 
 
 class Beside(Protocol):
@@ -17,8 +20,8 @@ class Beside(Protocol):
         """Return one that has seen nothing."""
         ...
 
-    def add(self, data: Bytes, offsets: Int64) -> None:
-        """See documents, ``data[offsets[d]:offsets[d + 1]]``."""
+    def see(self, batch: pa.RecordBatch) -> None:
+        """See the documents of a batch."""
         ...
 
     def merge(self, others: Iterable[Self]) -> None:
@@ -37,10 +40,10 @@ class AnyOf:
         """See `Beside`."""
         return AnyOf(self.strings)
 
-    def add(self, data: Bytes, offsets: Int64) -> None:
+    def see(self, batch: pa.RecordBatch) -> None:
         """See `Beside`."""
         if not self.found and self.strings:
-            self.found = finder(self.strings).prepare(data, offsets)[3] is not None
+            self.found = finder(self.strings).prepare(*spans(batch.column(TEXT)))[3] is not None
 
     def merge(self, others: Iterable[AnyOf]) -> None:
         """See `Beside`."""

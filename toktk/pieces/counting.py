@@ -124,7 +124,7 @@ class _Tally:
         groups = self._totals.add(batch)
         data, offsets = spans(batch.column(TEXT))
         for one in self.beside:
-            one.add(data, offsets)
+            one.see(batch)
         return data, offsets, groups, arrow.to_numpy(batch.column(WEIGHT))
 
     def add(self, batch: pa.RecordBatch) -> None:

@@ -17,7 +17,7 @@ Float64 = npt.NDArray[np.float64]
 MIN_EFFECTIVE = 20
 """The least effective number of documents that an interval is given for."""
 
-ONE_DECIDES = 0.1
+ONE_DECIDES = 0.2
 """The share of the squared deviations above which a single document decides how wide an interval is."""
 
 WHY = {
@@ -42,8 +42,8 @@ class Interval:
         n: units: documents, aligned lines, blocks, or languages.
         n_effective: (sum b)^2 / sum b^2 of their sizes b.
         why: a key of `WHY` that says why there is no interval.
-        one_decides: whether a single document has more than a tenth of the squared deviations. Such an
-            interval is too narrow more often than its level says.
+        one_decides: whether a single document has more than a fifth of the squared deviations. Such an
+            interval covers less or more often than its level says.
     """
 
     value: float | None
@@ -75,10 +75,19 @@ def spread_of(
 
     The variance is `factor` times their sum of squares. Where the `n` units are a sample of `n_all`,
     the variance is divided by n_all / n.
+
+    Degrees of freedom are n_effective - 1, or fewer where few squares make up the sum: with s_i their
+    shares, a variance estimated from m squares of kurtosis k is as sure as 2 m / (k - 1) = 2 / (sum s_i^2 -
+    1 / m) degrees are. For normal deviations that is m.
     """
     squares = deviations**2
-    variance = factor * float(squares.sum()) * n / (n_all or n)
-    return Spread(math.sqrt(variance), max(n_effective - 1, 1.0), one_decides(squares))
+    total, degrees = float(squares.sum()), n_effective - 1
+    if total:
+        shares = squares / total
+        excess = float(shares @ shares) - 1 / shares.size
+        degrees = min(degrees, 2 / excess) if excess > 0 else degrees
+    variance = factor * total * n / (n_all or n)
+    return Spread(math.sqrt(variance), max(degrees, 1.0), one_decides(squares))
 
 
 def effective_number(sizes: npt.ArrayLike) -> float:

@@ -29,9 +29,12 @@ def ratio_interval(
 ) -> Interval:
     """Return the interval of R = sum x / sum y over documents.
 
-    With shares x_i / X and y_i / Y of the sums, var(log R) = n / (n - 1) sum (x_i / X - y_i / Y)^2, which
-    is the delta method's variance of R divided by R^2 (Cochran 1977, Sampling Techniques, section 6.3).
-    The bounds are R exp(+-t s), t of Student's distribution.
+    With shares a_i = x_i / X and b_i = y_i / Y of the sums, the delta method gives var(log R) =
+    n / (n - 1) sum (a_i - b_i)^2 (Cochran 1977, Sampling Techniques, section 6.3). A large document pulls R
+    toward itself, so that its deviation looks small: each is divided by 1 - (a_i + b_i) / 2, and n / (n - 1)
+    becomes (n - 1) / n. That is the jackknife but for terms of the third order, as HC3 is in regression
+    (MacKinnon and White 1985). The bounds are R exp(+-t s), t of Student's distribution, its degrees of
+    freedom as `toktk.stats.interval.spread_of` has them.
 
     Args:
         numerators, denominators: int or float [n], one a document.
@@ -68,4 +71,5 @@ def log_ratio_spread(
     x, y = x / x.sum(), y / y.sum()
     deviations = x - y
     deviations[abs(deviations) <= _ROUNDING * (x + y)] = 0
-    return n_effective, None, spread_of(deviations, n / (n - 1), n, n_all, n_effective)
+    deviations /= 1 - (x + y) / 2
+    return n_effective, None, spread_of(deviations, (n - 1) / n, n, n_all, n_effective)

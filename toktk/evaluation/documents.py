@@ -1,0 +1,131 @@
+"""The tokens of each sampled document: documents as lists of piece numbers, a gather, a sum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from toktk.arrays import Int64
+from toktk.encoder import number_pieces
+from toktk.errors import MetricError
+from toktk.evaluation.base import Evaluation, Flags, Int32
+from toktk.kernels.text_totals import BYTES, CHARS, WORDS
+from toktk.pieces.sample import BLOCKS, SampledDocuments
+from toktk.pieces.table import PieceTable
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+
+
+@dataclass(frozen=True, eq=False)
+class DocumentPieces:
+    """The sampled documents of a text as the pieces that one pretokenizer cuts them into.
+
+    Attributes:
+        numbers: int32, the pieces of all documents, numbered by first appearance.
+        ends: int64[D + 1]; those of document d are ``numbers[ends[d]:ends[d + 1]]``.
+        rows: int32[n], for each piece of the text's table its number here, or -1: what `evaluate` takes.
+        is_word: uint8[S], whether each piece holds a letter.
+        plain: int64[D] by name: bytes, chars, words, pieces, word_pieces.
+    """
+
+    documents: SampledDocuments
+    numbers: Int32
+    ends: Int64
+    rows: Int32
+    is_word: Flags
+    plain: dict[str, Int64] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        documents: SampledDocuments,
+        pretokenizer: Pretokenizer,
+        table: PieceTable,
+        is_word: Flags,
+    ) -> DocumentPieces:
+        """Cut the documents, and find their pieces in the `table` of the whole text.
+
+        Args:
+            is_word: uint8[n], which pieces of the table hold a letter.
+
+        Raises:
+            MetricError: a piece is not in the table: the documents are of another text.
+        """
+        from toktk.kernels.hash import hash_spans
+
+        starts = np.ones(len(documents), dtype=np.bool_)  # blocks are cut as the document that they are of
+        blocks = np.array([kind == BLOCKS for kind in documents.kinds], dtype=np.bool_)
+        starts[1:] = (np.diff(documents.group) != 0) | ~blocks[documents.group[1:]]
+        whole = np.append(documents.offsets[:-1][starts], documents.offsets[-1])
+        numbers, ends, data, offsets = number_pieces(pretokenizer, documents.data, whole)
+        ends = _at_blocks(documents, starts, numbers, ends, np.diff(offsets))
+        in_table, own = hash_spans(table.data, table.offsets), hash_spans(data, offsets)
+        order = np.argsort(in_table)
+        at = np.searchsorted(in_table, own, sorter=order)
+        place = order[np.minimum(at, order.size - 1)] if order.size else at
+        if own.size and not (order.size and np.array_equal(in_table[place], own)):
+            raise MetricError("a sampled document has a piece that its text lacks.")
+        rows = np.full(len(table), -1, dtype=np.int32)
+        rows[place] = np.arange(own.size)
+        words = np.ascontiguousarray(is_word[place])
+        pieces = cls(documents, numbers, ends, rows, words)
+        totals = documents.totals()
+        columns = {"bytes": BYTES, "chars": CHARS, "words": WORDS}
+        pieces.plain.update({name: totals[:, column].copy() for name, column in columns.items()})
+        pieces.plain["pieces"] = np.diff(ends)
+        pieces.plain["word_pieces"] = pieces.sums(words.astype(np.int32))
+        return pieces
+
+    def sums(self, per_piece: Int32) -> Int64:
+        """Return int64[D]: the sum of a value, int32[S], over the pieces of each document."""
+        from toktk.kernels.document_sums import sum_by_document
+
+        sums = np.zeros(len(self.documents), dtype=np.int64)
+        sum_by_document(
+            np.ascontiguousarray(self.numbers),
+            self.ends,
+            np.ascontiguousarray(per_piece, np.int32),
+            sums,
+        )
+        return sums
+
+    def quantities(self, evaluation: Evaluation, size: int) -> dict[str, Int64]:
+        """Return int64[D] by name, of one copy of each document: `plain`, and what a vocabulary makes of it."""
+        counts = evaluation.of_pieces(size)
+        single = ((counts.tokens == 1) & (self.is_word != 0)).astype(np.int32)
+        zeros: npt.NDArray[np.int64] = np.zeros(len(self.documents), dtype=np.int64)
+        return {
+            **self.plain,
+            "tokens": self.sums(counts.tokens),
+            "single_token_words": self.sums(single),
+            "unknown": zeros if counts.unknown is None else self.sums(counts.unknown),
+            "lost": zeros if counts.lost is None else self.sums(counts.lost),
+        }
+
+
+def _at_blocks(
+    documents: SampledDocuments,
+    starts: npt.NDArray[np.bool_],
+    numbers: Int32,
+    ends: Int64,
+    lengths: Int64,
+) -> Int64:
+    """Return int64[D + 1], where pieces of each row end, from where those of whole documents do.
+
+    The pieces of a document in blocks are dealt to them by where they begin; `lengths`, int64[S], of pieces.
+    """
+    if starts.all():
+        return ends
+    first = np.flatnonzero(starts)
+    dealt = np.empty(len(documents) + 1, dtype=np.int64)
+    dealt[first], dealt[-1] = ends[:-1], ends[-1]
+    for w in np.flatnonzero(np.diff(np.append(first, len(documents))) > 1):
+        rows = slice(int(first[w]), int(first[w + 1]) if w + 1 < first.size else len(documents))
+        cut = np.cumsum(lengths[numbers[ends[w] : ends[w + 1]]])
+        bounds = documents.offsets[rows] - documents.offsets[rows.start]
+        n_bytes = documents.offsets[rows.stop] - documents.offsets[rows.start]
+        # A normalizer may have made more or fewer bytes than the text has.
+        scale = float(cut[-1]) / float(n_bytes) if cut.size else 1.0
+        dealt[rows] = ends[w] + np.searchsorted(cut, bounds * scale, side="right")
+    return dealt

@@ -1,0 +1,329 @@
+"""Sample: the documents of a text that intervals rest on, drawn in the pass that counts the pieces.
+
+All different documents of a group are kept, up to `MOST`, else those whose hash begins with so many zero
+bits that at most `MOST` are left: the sample is the same for any order, batches and threads. The unit is
+the document, or the aligned line: its languages have one hash, so they are in the sample together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from toktk import arrow
+from toktk.arrays import Bytes, Int64, offsets_of, read_arrays, read_only, write_arrays
+from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, spans
+
+if TYPE_CHECKING:
+    from toktk.arrow import pa
+
+Int32 = npt.NDArray[np.int32]
+UInt64 = npt.NDArray[np.uint64]
+
+MOST = 20_000
+"""Different documents of a group that are kept."""
+
+DOCUMENTS, LINES, BLOCKS = "documents", "lines", "blocks"
+"""What the rows of a group are: documents, aligned lines, or blocks of its only document."""
+
+_SALT = 13  # apart from the hash that chooses a hold-out, which would bias the sample
+_BYTES = 1 << 28  # of all groups together, in equal shares
+_LEAST_SHARE, _LARGEST_SHARE = 1 << 20, 1 << 25
+_PENDING = 1 << 15  # rows, or a share's bytes, after which the sample is thinned again
+_N_BLOCKS = 200
+_BLOCK_BYTES = 1000  # at least
+
+
+@dataclass(frozen=True, eq=False)
+class SampledDocuments:
+    """Documents of a text, sorted by group, unit and text.
+
+    Attributes:
+        groups: the G names, sorted.
+        group: int32[D], index into `groups`.
+        unit: uint64[D]: hash of the document or of its alignment id, or the number of the block.
+        copies: int64[D]: the weights of equal documents, which are one row, summed up.
+        data, offsets: uint8 and int64[D + 1]: the text of document d is ``data[offsets[d]:offsets[d + 1]]``.
+        levels: int64[G]: one unit in ``2**level`` was kept.
+        kinds: of each group, `DOCUMENTS`, `LINES` or `BLOCKS`.
+    """
+
+    groups: tuple[str, ...]
+    group: Int32
+    unit: UInt64
+    copies: Int64
+    data: Bytes
+    offsets: Int64
+    levels: Int64
+    kinds: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return self.unit.size
+
+    @property
+    def n_all(self) -> Int64:
+        """int64[G]: the different units of each group in the whole text; an estimate where it was sampled."""
+        first = np.ones(len(self), dtype=np.bool_)
+        first[1:] = (np.diff(self.group) != 0) | (self.unit[1:] != self.unit[:-1])
+        kept = np.bincount(self.group[first], minlength=len(self.groups))
+        return kept.astype(np.int64) << self.levels
+
+    def totals(self) -> Int64:
+        """Return int64[D, 7]: the plain totals of each document; columns as in toktk.kernels.text_totals."""
+        from toktk.kernels.text_totals import N_TOTALS, add_totals
+
+        totals = np.zeros((len(self), N_TOTALS), dtype=np.int64)
+        rows, ones = np.arange(len(self), dtype=np.int32), np.ones(len(self), dtype=np.int64)
+        # Kernels compile once for the types of arguments that counting has: views that cannot be written.
+        data, offsets = read_only(self.data, np.uint8), read_only(self.offsets, np.int64)
+        flags = np.empty(self.data.size, dtype=np.uint8)
+        add_totals(data, offsets, rows, read_only(ones, np.int64), flags, totals)
+        return totals
+
+    def save(self, folder: Path) -> None:
+        """Write plain arrays."""
+        names = ("group", "unit", "copies", "data", "offsets", "levels")
+        arrays = {name: getattr(self, name) for name in names}
+        write_arrays(folder, arrays, groups=self.groups, kinds=self.kinds)
+
+    @classmethod
+    def load(cls, folder: Path) -> SampledDocuments:
+        """Read what `save` wrote."""
+        arrays, about = read_arrays(folder)
+        return cls(groups=tuple(about["groups"]), kinds=tuple(about["kinds"]), **arrays)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Documents on their way into a sample; the columns are those of `SampledDocuments`."""
+
+    group: Int32
+    unit: UInt64
+    text: UInt64
+    aligned: npt.NDArray[np.bool_]
+    copies: Int64
+    data: Bytes
+    offsets: Int64
+
+    @classmethod
+    def none(cls) -> _Rows:
+        return cls(
+            np.empty(0, np.int32),
+            np.empty(0, np.uint64),
+            np.empty(0, np.uint64),
+            np.empty(0, np.bool_),
+            np.empty(0, np.int64),
+            np.empty(0, np.uint8),
+            np.zeros(1, np.int64),
+        )
+
+    def take(self, chosen: npt.NDArray[Any], copies: Int64 | None = None) -> _Rows:
+        """Return some rows, by number; `copies` are theirs where they differ."""
+        from toktk.pieces.table import gather
+
+        data, offsets = gather(self.data, self.offsets, chosen)
+        return _Rows(
+            self.group[chosen],
+            self.unit[chosen],
+            self.text[chosen],
+            self.aligned[chosen],
+            self.copies[chosen] if copies is None else copies,
+            data,
+            offsets,
+        )
+
+    @classmethod
+    def joined(cls, parts: list[_Rows]) -> _Rows:
+        names = ("group", "unit", "text", "aligned", "copies", "data")
+        columns = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
+        lengths = np.concatenate([np.diff(part.offsets) for part in parts])
+        return cls(*columns, offsets_of(lengths))
+
+
+class Sample:
+    """Sees the documents of a text; see `toktk.pieces.beside.Beside`. `finish` returns the sample."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._numbers: dict[str, int] = {}
+        self._levels = np.zeros(0, dtype=np.int64)
+        self._kept = _Rows.none()
+        self._new: list[_Rows] = []
+        self._pending = self._pending_bytes = 0
+
+    def fresh(self) -> Sample:
+        """Return one that has seen nothing."""
+        return Sample(self._most)
+
+    def see(self, batch: pa.RecordBatch) -> None:
+        """See the documents of a batch of a corpus."""
+        from toktk.kernels.hash import hash_spans, mix
+
+        data, offsets = spans(batch.column(TEXT))
+        column = batch.column(GROUP)
+        group = self._numbered(column.dictionary.to_pylist())[arrow.to_numpy(column.indices)]
+        text = hash_spans(data, offsets)
+        unit = mix(text, _SALT)
+        align = batch.column(ALIGN)
+        aligned = np.zeros(text.size, dtype=np.bool_)
+        if align.null_count < len(align):
+            import pyarrow
+
+            aligned = arrow.is_valid(align)
+            ids = align.drop_null().cast(pyarrow.large_string())
+            unit[aligned] = mix(hash_spans(*spans(ids)), _SALT)
+        weights = arrow.to_numpy(batch.column(WEIGHT))
+        chosen = np.flatnonzero(_begins_with_zeros(unit, self._levels[group]) & (weights > 0))
+        rows = _Rows(group, unit, text, aligned, weights, data, offsets).take(chosen)
+        self._new.append(rows)
+        self._pending += rows.unit.size
+        self._pending_bytes += rows.data.size
+        if self._pending >= max(_PENDING, self._kept.unit.size) or self._pending_bytes >= max(
+            _LARGEST_SHARE, self._kept.data.size
+        ):
+            self._thin()
+
+    def merge(self, others: Iterable[Sample]) -> None:
+        """Add what others have seen."""
+        for other in others:
+            other._thin()
+            numbers = self._numbered([*other._numbers])
+            self._levels[numbers] = np.maximum(self._levels[numbers], other._levels)
+            kept = other._kept
+            if kept.unit.size:
+                columns = {**vars(kept), "group": numbers[kept.group]}
+                self._new.append(_Rows(**columns))
+        self._thin()
+
+    def finish(self) -> SampledDocuments:
+        """Return the sample; groups in alphabetical order, a group's only document in blocks."""
+        self._thin()
+        kept = self._kept
+        n_groups = len(self._numbers)
+        of_group = np.bincount(kept.group, minlength=n_groups)
+        parallel = (of_group > 0) & (
+            np.bincount(kept.group[kept.aligned], minlength=n_groups) == of_group
+        )
+        if parallel.any():  # all languages of a line, or none
+            self._levels[parallel] = self._levels[parallel].max()
+            chosen = _begins_with_zeros(kept.unit, self._levels[kept.group])
+            kept = kept.take(np.flatnonzero(chosen))
+        names = sorted(self._numbers)
+        new_number = np.zeros(n_groups, dtype=np.int32)
+        old = np.array([self._numbers[name] for name in names], dtype=np.int64)
+        new_number[old] = np.arange(n_groups)
+        kept = _Rows(**{**vars(kept), "group": new_number[kept.group].astype(np.int32)})
+        kept = kept.take(np.lexsort((kept.text, kept.unit, kept.group)))
+        kinds = [LINES if is_parallel else DOCUMENTS for is_parallel in parallel[old]]
+        lone = np.flatnonzero(np.bincount(kept.group, minlength=n_groups) == 1)
+        parts = [kept]
+        for g in lone:
+            d = int(np.searchsorted(kept.group, g))
+            text = kept.data[kept.offsets[d] : kept.offsets[d + 1]]
+            if kept.copies[d] == 1 and len(bounds := _blocks(text)) > 2:
+                parts.append(_as_blocks(text, bounds, g))
+                kinds[g] = BLOCKS
+        if len(parts) > 1:
+            is_document = np.array([kind != BLOCKS for kind in kinds])
+            parts[0] = kept.take(np.flatnonzero(is_document[kept.group]))
+            kept = _Rows.joined(parts)
+            kept = kept.take(np.lexsort((kept.text, kept.unit, kept.group)))
+        levels = self._levels[old]
+        levels[[kind == BLOCKS for kind in kinds]] = 0
+        return SampledDocuments(
+            tuple(names),
+            kept.group,
+            kept.unit,
+            kept.copies,
+            kept.data,
+            kept.offsets,
+            levels,
+            tuple(kinds),
+        )
+
+    def _numbered(self, names: list[str]) -> Int32:
+        numbers = [self._numbers.setdefault(name, len(self._numbers)) for name in names]
+        missing = len(self._numbers) - self._levels.size
+        self._levels = np.concatenate([self._levels, np.zeros(missing, dtype=np.int64)])
+        return np.array(numbers, dtype=np.int32)
+
+    def _thin(self) -> None:
+        """Unite equal documents, and keep fewer of the groups that have too many."""
+        self._pending = self._pending_bytes = 0
+        if self._new:
+            rows = _Rows.joined([self._kept, *self._new])
+            self._new = []
+            order = np.lexsort((rows.text, rows.unit, rows.group))
+            order = order[_begins_with_zeros(rows.unit, self._levels[rows.group])[order]]
+            if order.size:
+                differs = np.ones(order.size, dtype=np.bool_)
+                for column in (rows.group, rows.unit, rows.text):
+                    differs[1:] &= column[order[1:]] == column[order[:-1]]
+                differs[1:] = ~differs[1:]
+                firsts = np.flatnonzero(differs)
+                copies = np.add.reduceat(rows.copies[order], firsts)
+                self._kept = rows.take(order[firsts], copies)
+            else:
+                self._kept = _Rows.none()
+        kept = self._kept
+        share = min(max(_BYTES // max(len(self._numbers), 1), _LEAST_SHARE), _LARGEST_SHARE)
+        bounds = np.searchsorted(kept.group, np.arange(len(self._numbers) + 1))
+        chosen = np.ones(kept.unit.size, dtype=np.bool_)
+        for g in range(len(self._numbers)):
+            rows_of = slice(int(bounds[g]), int(bounds[g + 1]))
+            unit, sizes = kept.unit[rows_of], np.diff(kept.offsets)[rows_of]
+            among = np.ones(unit.size, dtype=np.bool_)
+            level = int(self._levels[g])
+            while among.any() and level < 63:
+                n, n_bytes = int(among.sum()), int(sizes[among].sum())
+                # The largest does not count: a document that is in memory anyway is no reason to lose others.
+                if n <= self._most and n_bytes - int(sizes[among].max()) <= share:
+                    break
+                level += 1
+                among = _begins_with_zeros(unit, np.int64(level))
+            self._levels[g] = level
+            chosen[rows_of] = among
+        if not chosen.all():
+            self._kept = kept.take(np.flatnonzero(chosen))
+
+
+def _begins_with_zeros(hashes: UInt64, levels: Int64 | np.int64) -> npt.NDArray[np.bool_]:
+    """Return which hashes begin with so many zero bits."""
+    shifts = np.asarray(64 - np.asarray(levels), dtype=np.uint64)
+    # A shift by 64 is not defined: at level 0 every hash counts.
+    return np.asarray((shifts == 64) | (hashes >> np.minimum(shifts, np.uint64(63)) == 0))
+
+
+def _blocks(text: Bytes) -> list[int]:
+    """Return where blocks of a document begin and end: after a line feed, else a space, where one is near."""
+    raw = text.tobytes()
+    n = min(_N_BLOCKS, len(raw) // _BLOCK_BYTES)
+    bounds = [0]
+    for b in range(1, n):
+        at, end = len(raw) * b // n, len(raw) * (b + 1) // n
+        near = [raw.find(mark, at, end) for mark in (b"\n", b" ")]
+        cut = next((place + 1 for place in near if place >= 0), at)
+        while cut < len(raw) and raw[cut] & 0xC0 == 0x80:  # not within a character
+            cut += 1
+        if bounds[-1] < cut < len(raw):
+            bounds.append(cut)
+    return [*bounds, len(raw)]
+
+
+def _as_blocks(text: Bytes, bounds: list[int], group: int) -> _Rows:
+    n = len(bounds) - 1
+    unit = np.arange(n, dtype=np.uint64)  # in the order of the text
+    return _Rows(
+        np.full(n, group, dtype=np.int32),
+        unit,
+        unit,
+        np.zeros(n, dtype=np.bool_),
+        np.ones(n, dtype=np.int64),
+        text,
+        np.array(bounds, dtype=np.int64),
+    )
