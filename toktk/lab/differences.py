@@ -209,7 +209,7 @@ def _of_statistic(
 
     def matrix(values: npt.NDArray[np.int64]) -> Floats:
         sums = np.bincount(place, values[rows], minlength=hashes.size * len(named))
-        return sums.reshape(hashes.size, len(named))
+        return sums.reshape(hashes.size, len(named)).astype(np.float64)
 
     candidate, baseline = matrix(a.tokens), matrix(b.tokens)
     if base == "fertility":

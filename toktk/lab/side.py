@@ -17,6 +17,8 @@ from toktk.report.results import Results
 BLOCKS = 64
 """Blocks of documents, by hash, that a stored baseline keeps sums of; few enough to read, enough for t."""
 
+_MIX = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: Fibonacci hashing
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -71,13 +73,13 @@ class Units:
         return int(self.group.size)
 
     def blocked(self) -> Units:
-        """Return the sums over up to `BLOCKS` blocks of each group, by the first bits of the hash."""
+        """Return the sums over up to `BLOCKS` blocks of each group, by a hash of the unit."""
         if self.in_blocks:
             return self
-        block = self.unit // np.uint64(2**64 // BLOCKS)
+        # Those of a sample all begin with the same bits, and numbers of blocks do.
+        block = (self.unit * np.uint64(_MIX)) >> np.uint64(64 - BLOCKS.bit_length() + 1)
         key = self.group.astype(np.int64) * BLOCKS + block.astype(np.int64)
         kept, at = np.unique(key, return_inverse=True)
-        sums = (_sums(at, values, kept.size) for values in (self.bytes, self.words, self.tokens))
         group = (kept // BLOCKS).astype(np.int32)
         n_blocks = np.bincount(group, minlength=len(self.groups))
         # A block stands for as many documents that were not drawn as a document does.
@@ -86,7 +88,9 @@ class Units:
             self.groups,
             group,
             (kept % BLOCKS).astype(np.uint64),
-            *sums,
+            _sums(at, self.bytes, kept.size),
+            _sums(at, self.words, kept.size),
+            _sums(at, self.tokens, kept.size),
             n_blocks * drawn,
             self.kinds,
             self.documents,

@@ -171,7 +171,7 @@ class Comparisons:
             Head("decides", right=False),
         ]
         names = told_apart((visible_name(row.group) for row in rows), _LONGEST_GROUP)
-        lines = []
+        lines: list[Row] = []
         for metric in metrics:
             if len(metrics) > 1:
                 empty = ("",) * (len(heads) - 1)
@@ -232,7 +232,7 @@ class Comparisons:
 
     def to_json(self) -> str:
         """Return ``{"schema": 1, "comparisons": [...], "ranking": [...], …}``, a comparison a line."""
-        parts = {
+        parts: dict[str, Sequence[object]] = {
             "comparisons": [dict(zip(COLUMNS, row, strict=True)) for row in self.values()],
             "ranking": [asdict(rank) for rank in self.ranking],
             "gates": [asdict(gate) for gate in self.gates],
