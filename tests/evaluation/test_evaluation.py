@@ -312,9 +312,7 @@ def test_mixed_models_equal_each_by_itself(corpus_of):
         model_of(trained),
     ]
     heard = []
-    found = evaluation.evaluate(
-            table, models, jobs=2, rows=rows_of(table), progress=heard.append
-        )
+    found = evaluation.evaluate(table, models, jobs=2, rows=rows_of(table), progress=heard.append)
     assert sum(heard) == len(table) * len(models)
     for each, model in zip(found, models, strict=True):
         assert_equal(each, evaluate(table, Plainly(model)), model.vocab_size)

@@ -63,7 +63,8 @@ class Union:
             count_lanes(
                 data, offsets, first, last, rows, groups, counts, np.array(is_word, np.uint8),
                 *self.trie, self.scores, self.byte_row, unknown, len(self.vocabularies), *sums,
-                np.arange(-1, len(pieces) - 1, dtype=np.int32), self.asked, np.full(room, np.nan), np.full(room, -7, dtype=np.int64),
+                np.arange(-1, len(pieces) - 1, dtype=np.int32), self.asked,
+                np.full(room, np.nan), np.full(room, -7, dtype=np.int64),
             )  # fmt: skip
         return sums
 

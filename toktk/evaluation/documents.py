@@ -54,7 +54,9 @@ class DocumentPieces:
         """
         from toktk.kernels.hash import hash_spans
 
-        starts = np.ones(len(documents), dtype=np.bool_)  # blocks are cut as the document that they are of
+        starts = np.ones(
+            len(documents), dtype=np.bool_
+        )  # blocks are cut as the document that they are of
         blocks = np.array([kind == BLOCKS for kind in documents.kinds], dtype=np.bool_)
         starts[1:] = (np.diff(documents.group) != 0) | ~blocks[documents.group[1:]]
         whole = np.append(documents.offsets[:-1][starts], documents.offsets[-1])
@@ -91,7 +93,7 @@ class DocumentPieces:
         return sums
 
     def quantities(self, evaluation: Evaluation, size: int) -> dict[str, Int64]:
-        """Return int64[D] by name, of one copy of each document: `plain`, and what a vocabulary makes of it."""
+        """Return int64[D] by name, of one copy of each: `plain`, and what a vocabulary makes of it."""
         counts = evaluation.of_pieces(size)
         single = ((counts.tokens == 1) & (self.is_word != 0)).astype(np.int32)
         zeros: npt.NDArray[np.int64] = np.zeros(len(self.documents), dtype=np.int64)

@@ -181,7 +181,12 @@ def _joins(model: Model, others: Sequence[Model]) -> bool:
 
 
 def _count(
-    table: PieceTable, model: Model, is_word: Flags, jobs: int, rows: Int32 | None, progress: Progress
+    table: PieceTable,
+    model: Model,
+    is_word: Flags,
+    jobs: int,
+    rows: Int32 | None,
+    progress: Progress,
 ) -> Counts:
     """Encode each piece by any model and count what comes out."""
     lengths, unknown, lost = np.zeros((3, len(table)), dtype=np.int64)

@@ -260,7 +260,7 @@ def sweep_pieces(data, offsets, first, last, rows, groups, counts, is_word, byte
         late: int64[:, 3], (m, rank, count) of merges that wait for a later one (m > rank).
         row_of: int32[pieces], the row of a piece in `asked`, or -1.
         asked_bin: int32[merges], the column of a merge in `asked`; beyond the last for one that none needs.
-        asked: int32[rows, sizes], merges of the piece that each size is the first to apply; set, not added to.
+        asked: int32[rows, sizes], merges of the piece that each size is the first to apply; out.
 
     Returns how many rows of `late` are needed; beyond its length they are dropped, so call again with more.
     """

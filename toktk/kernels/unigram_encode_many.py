@@ -20,7 +20,8 @@ _SPELLED = 0x7FFFFFFF  # in place of a row: a character spelled by its bytes
 
 @kernel
 def count_lanes(data, offsets, first_piece, last_piece, rows, groups, counts, is_word, table, row_at, scores,
-                byte_row, unknown, n_lanes, tokens, single, row_counts, row_of, asked, best, back):  # fmt: skip
+                byte_row, unknown, n_lanes, tokens, single, row_counts, row_of, asked, best,
+                back):  # fmt: skip
     """Encode a range of pieces under each vocabulary, as `viterbi_spans` does, and add up.
 
     Args:

@@ -15,7 +15,9 @@ from toktk.arrays import offsets_of, read_arrays, write_arrays
 from toktk.cache import Store
 from toktk.corpus.lines import Lines
 from toktk.evaluation.base import Flags, Totals, totals_of
+from toktk.evaluation.documents import DocumentPieces
 from toktk.kernels.text_totals import DOCUMENTS
+from toktk.lab.intervals import Units
 from toktk.lab.meter import Meter
 from toktk.pieces.beside import AnyOf, Beside
 from toktk.pieces.counting import count_corpus_many
@@ -178,6 +180,8 @@ class CountedCorpora:
         self._held: dict[tuple[str, str, bool], CountedCorpus] = {}
         self._lines: dict[str, Lines] = {}
         self._samples: dict[str, SampledDocuments] = {}
+        self._document_pieces: dict[tuple[str, str], DocumentPieces] = {}
+        self._units: dict[str, Units] = {}
         self._found: dict[tuple[str, tuple[str, ...]], bool] = {}
         self._slow: set[str] = set()
         self._groups: dict[str, tuple[str, ...]] = {}
@@ -303,6 +307,22 @@ class CountedCorpora:
             known = self._keep_sample(corpus, sample)
         return known
 
+    def document_pieces(self, corpus: Corpus, pretokenizer: Pretokenizer) -> DocumentPieces:
+        """Return the sampled documents as pieces, held until `drop`."""
+        key = corpus.fingerprint, pretokenizer.key
+        if key not in self._document_pieces:
+            counted = self.get(corpus, pretokenizer, by_group=True)
+            self._document_pieces[key] = DocumentPieces.of(
+                self.sample(corpus), pretokenizer, counted.table, counted.totals[1]
+            )
+        return self._document_pieces[key]
+
+    def units(self, corpus: Corpus) -> Units:
+        """Return the sampled documents by unit."""
+        if corpus.fingerprint not in self._units:
+            self._units[corpus.fingerprint] = Units.of(self.sample(corpus))
+        return self._units[corpus.fingerprint]
+
     def _known_sample(self, corpus: Corpus) -> SampledDocuments | None:
         fingerprint = corpus.fingerprint
         if fingerprint not in self._samples:
@@ -372,6 +392,7 @@ class CountedCorpora:
     def drop(self, corpus: Corpus, pretokenizer: Pretokenizer) -> None:
         """Hold the pieces no longer; the store keeps them."""
         self._held.pop((corpus.fingerprint, pretokenizer.key, True), None)
+        self._document_pieces.pop((corpus.fingerprint, pretokenizer.key), None)
 
 
 def _load_found(folder: Path) -> bool:

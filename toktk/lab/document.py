@@ -12,13 +12,16 @@ from toktk.cache import digest
 from toktk.errors import StorageError
 from toktk.names import trouble_with
 from toktk.paths import atomic_write
-from toktk.report.records import SCHEMA
+from toktk.report.records import OLDEST, SCHEMA
 from toktk.shapes import misfit, parse
 from toktk.visible import json_text
 
 NAME = "run.json"
 RESULTS = "results.parquet"
 """The figures; the timings of a bench too, once they are taken."""
+
+DOCUMENTS = "documents.parquet"
+"""Counts of the documents that intervals rest on."""
 
 LINES = "training-lines.bin"  # by what the text that a run trained on is recognized
 OVERWRITE = "Choose another folder with -o, or overwrite it with --force."
@@ -87,11 +90,11 @@ def read_document(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError) as error:
         raise StorageError(f"cannot read {file}.", f"Found: {error}.", OVERWRITE) from error
     wrong = misfit(document, _HEAD)
-    if not wrong and document["schema"] != SCHEMA:
+    if not wrong and document["schema"] not in range(OLDEST, SCHEMA + 1):
         raise StorageError(
             f"{folder} holds a run that this toktk does not read.",
-            f"Found: schema {document['schema']}, by toktk {document['toktk']}; readable is schema "
-            f"{SCHEMA}.",
+            f"Found: schema {document['schema']}, by toktk {document['toktk']}; readable are schemas "
+            f"{OLDEST} to {SCHEMA}.",
             OVERWRITE,
         )
     wrong = wrong or misfit(document, _SHAPE) or next(_odd_labels(document["tokenizers"]), "")
@@ -123,7 +126,7 @@ def recorded_files(document: dict[str, Any] | None) -> dict[str, dict[str, Any]]
 def _is_written_by_runs(name: str) -> bool:
     parts = name.split("/")
     in_place = len(parts) == 3 and parts[0] == "tokenizers" and not any(map(trouble_with, parts))
-    return in_place or name in (RESULTS, "curves.parquet", LINES)
+    return in_place or name in (RESULTS, DOCUMENTS, "curves.parquet", LINES)
 
 
 def is_as_written(document: dict[str, Any]) -> bool:

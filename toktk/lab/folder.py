@@ -25,6 +25,7 @@ from typing import Any
 
 from toktk.errors import StorageError
 from toktk.lab.document import (
+    DOCUMENTS,
     LINES,
     NAME,
     OVERWRITE,
@@ -40,7 +41,7 @@ except ImportError:  # Windows, where a folder cannot be locked
     fcntl = None  # type: ignore[assignment]
 
 TOKENIZERS = "tokenizers"
-_OWN = {NAME, RESULTS, "curves.parquet", LINES, TOKENIZERS, "report.html"}
+_OWN = {NAME, RESULTS, DOCUMENTS, "curves.parquet", LINES, TOKENIZERS, "report.html"}
 _STAGE = re.compile(r"\.toktk-[0-9a-f]{16}")
 _DAY = 24 * 3600.0
 _NAMED = 5  # of what a message lists
@@ -134,7 +135,7 @@ class RunFolder:
                 pass
         except OSError as error:
             raise _unwritable(self.path, error) from error
-        for name in (NAME, RESULTS, "curves.parquet", LINES):
+        for name in (NAME, RESULTS, DOCUMENTS, "curves.parquet", LINES):
             self._target(name)
         for label in labels:
             folder = self._inside([TOKENIZERS, label])

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toktk import arrow
-from toktk.arrays import read_arrays, write_arrays
+from toktk.arrays import Int64, read_arrays, write_arrays
 from toktk.corpus import Corpus
 from toktk.corpus.lines import LineSet
 from toktk.errors import FormatError, PluginError, ToktkError, TrainingError, in_a_line
 from toktk.evaluation.base import Evaluation
+from toktk.evaluation.documents import DocumentPieces
 from toktk.evaluation.evaluation import evaluate as evaluate_models
 from toktk.lab.counted import CountedCorpora, CountedCorpus, Reading
+from toktk.lab.intervals import IntervalMaker, unit_hashes, why_none
 from toktk.lab.meter import Meter
 from toktk.lab.plan import Measures
 from toktk.metrics.base import Figure, Metric, MetricOptions
@@ -31,6 +33,7 @@ from toktk.pieces.scripts import scripts_of
 from toktk.pieces.table import POOLED
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.registry import OWN, guarded, package_of, show_cause
+from toktk.report.document_counts import DocumentCounts
 from toktk.report.group_tables import MOST_GROUPS
 from toktk.report.records import Record, signature
 from toktk.report.results import Results
@@ -83,14 +86,18 @@ class FamilyFigures:
     def save(self, folder: Path) -> None:
         """Write records and curves as Parquet."""
         self.results.write_parquet(folder / "results.parquet")
+        if self.results.documents is not None:
+            self.results.documents.write_parquet(folder / "documents.parquet")
         arrow.write_parquet(self.curves, folder / "curves.parquet")
         write_arrays(folder, {}, reading=vars(self.reading))
 
     @classmethod
     def load(cls, folder: Path) -> FamilyFigures:
         """Read what `save` wrote."""
+        results = Results.read_parquet(folder / "results.parquet")
+        counts = DocumentCounts.read_parquet(folder / "documents.parquet")
         return cls(
-            Results.read_parquet(folder / "results.parquet"),
+            replace(results, documents=counts),
             arrow.read_parquet(folder / "curves.parquet"),
             Reading(**read_arrays(folder)[1]["reading"]),
         )
@@ -117,6 +124,24 @@ class Outcome:
     curves: pa.Table | None = None
     failed: Mapping[str, str] = field(default_factory=dict)
     lines: LineSet | None = None
+
+
+def counts_of(pieces: DocumentPieces, tokens: Mapping[str, Int64]) -> DocumentCounts:
+    """Return the counts of the sampled documents, with the tokens, int64[D], of tokenizers."""
+    documents = pieces.documents
+    units = unit_hashes(documents)
+    order = np.lexsort((units, documents.group))
+    plain = {name: pieces.plain[name][order] for name in ("bytes", "chars", "words")}
+    return DocumentCounts(
+        groups=documents.groups,
+        group=documents.group[order],
+        unit=units[order],
+        copies=documents.copies[order],
+        **plain,
+        tokens={label: own[order] for label, own in tokens.items()},
+        n_all=documents.n_all,
+        kinds=documents.kinds,
+    )
 
 
 def without_figures(what: str, failed: Mapping[str, object], *advice: str) -> TrainingError:
@@ -207,7 +232,18 @@ def results_of(
     engines = {label: [t.engine, t.why] for label, t in tokenizers.items()}
     hashes = {label: t.signature[:8] for label, t in tokenizers.items()}
     about = {"engines": engines, "hashes": hashes, "asked": [*asked]}
-    return Results(records, {**of_text(figures.values()), **about})
+    return Results(
+        records, {**of_text(figures.values()), **about}, joined_documents(figures.values())
+    )
+
+
+def joined_documents(figures: Iterable[FamilyFigures]) -> DocumentCounts | None:
+    """Return the counts of documents of families that were measured on the same text, as one."""
+    counts = [one.results.documents for one in figures if one.results.documents is not None]
+    if not counts:
+        return None
+    tokens = {label: own for each in counts for label, own in each.tokens.items()}
+    return replace(counts[0], tokens=tokens)
 
 
 def of_text(figures: Iterable[FamilyFigures]) -> dict[str, Any]:
@@ -282,14 +318,22 @@ class Measurer:
             with self.counted.meter.step("measure", family.label, total, "pieces") as advance:
                 evaluations = self._evaluations(family, advance)
                 records: list[Record] = []
+                tokens: dict[str, Int64] = {}
                 for label, evaluation in evaluations.items():
-                    self._check_any(label, family.tokenizers[label], evaluation)
-                    records += self._records(family, label, evaluation, failed)
+                    tokenizer = family.tokenizers[label]
+                    self._check_any(label, tokenizer, evaluation)
+                    pieces = self.counted.document_pieces(self.corpus, tokenizer.pretokenizer)
+                    quantities = pieces.quantities(evaluation, tokenizer.vocab_size)
+                    tokens[label] = quantities["tokens"]
+                    maker = IntervalMaker(self.counted.units(self.corpus), quantities)
+                    records += self._records(family, label, evaluation, maker, failed)
                 counted = self._counted_under(next(iter(family.tokenizers.values())))
                 folds = len(counted.table.groups) > MOST_GROUPS
                 figures = FamilyFigures(
                     Results(
-                        tuple(records), {"scripts": scripts_of(counted.table)} if folds else {}
+                        tuple(records),
+                        {"scripts": scripts_of(counted.table)} if folds else {},
+                        counts_of(pieces, tokens),
                     ),
                     _curves(family, [*evaluations.values()]),
                     counted.reading,
@@ -331,6 +375,9 @@ class Measurer:
                     every_size=family.trainer is not None,  # for its curve
                     jobs=self.counted.jobs,
                     totals=counted.totals,
+                    rows=self.counted.document_pieces(
+                        self.corpus, next(iter(alike.values())).pretokenizer
+                    ).rows,
                     progress=progress,
                 )
             evaluations |= zip(alike, shared, strict=True)
@@ -341,6 +388,7 @@ class Measurer:
         family: TokenizerFamily,
         label: str,
         evaluation: Evaluation,
+        intervals: IntervalMaker,
         failed: dict[str, PluginError],
     ) -> Iterator[Record]:
         """Yield the figures of one tokenizer; metrics that fail are put into `failed`."""
@@ -373,6 +421,7 @@ class Measurer:
             for figure in figures:
                 if metric.pieces and hides_pieces:
                     figure = replace(figure, value=None, note=NO_PIECES)
+                interval = intervals.interval(figure)
                 yield Record(
                     tokenizer=label,
                     family=family.label,
@@ -384,9 +433,12 @@ class Measurer:
                     group=figure.group,
                     metric=figure.metric,
                     value=figure.value,
+                    low=None if interval is None else interval.low,
+                    high=None if interval is None else interval.high,
                     unit=figure.unit,
                     n=figure.n,
-                    note=figure.note,
+                    n_effective=(interval.n_effective or None) if interval else None,
+                    note=figure.note or why_none(interval),
                     signature=signature(
                         tok=tokenizer.signature,
                         corpus=self.corpus.fingerprint,

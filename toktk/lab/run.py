@@ -20,7 +20,7 @@ from toktk.errors import FormatError, PluginError, StorageError, in_a_line
 from toktk.kernels import MACHINE_CODE
 from toktk.lab.bench import Bench
 from toktk.lab.card import CARD, model_card
-from toktk.lab.document import LINES, RESULTS, read_document, write_document
+from toktk.lab.document import DOCUMENTS, LINES, RESULTS, read_document, write_document
 from toktk.lab.environment import environment
 from toktk.lab.folder import TOKENIZERS, RunFolder, fact_of, files_in, left_line, open_folder
 from toktk.lab.measure import Outcome
@@ -30,6 +30,7 @@ from toktk.lab.special import special_lines
 from toktk.lab.sweep import Sweep
 from toktk.paths import atomic_write
 from toktk.registry import guarded
+from toktk.report.document_counts import DocumentCounts
 from toktk.report.records import SCHEMA, Record
 from toktk.report.results import Results
 from toktk.runtime import gc_off
@@ -128,7 +129,9 @@ def _read(path: Path, document: dict[str, Any]) -> Run:
     results = Results.read_parquet(path / RESULTS) if measured else None
     if results is not None:  # timings are those of run.json
         figures = tuple(r for r in results if not r.metric.startswith(TIMED))
-        results = Results(figures, results.about)
+        counts = path / DOCUMENTS
+        documents = DocumentCounts.read_parquet(counts) if counts.exists() else None
+        results = Results(figures, results.about, documents)
     return Run(path, document, results, reused=True)
 
 
@@ -180,6 +183,8 @@ def _write_files(stage: Path, outcome: Outcome, meter: Meter) -> dict[str, Any]:
     with meter.step("write", "", len(tokenizers), "tokenizers") as advance, gc_off():
         if outcome.results is not None:
             outcome.results.write_parquet(stage / RESULTS)
+            if outcome.results.documents is not None:
+                outcome.results.documents.write_parquet(stage / DOCUMENTS)
         if outcome.curves is not None:
             with atomic_write(stage / "curves.parquet") as temporary:
                 arrow.write_parquet(outcome.curves, temporary)

@@ -22,6 +22,7 @@ from toktk.lab.measure import (
     Measurer,
     Outcome,
     TokenizerFamily,
+    joined_documents,
     of_text,
     remark_on,
     results_of,
@@ -180,7 +181,7 @@ class Sweep:
         if self.baselines is not None:
             others = results_of(self.baselines.tokenizers, baselined, plan.measures.metrics)
             records, about = (*records, *others.records), {**about, **others.about}
-        results = Results(records, about)
+        results = Results(records, about, joined_documents([*figures, *baselined.values()]))
         curves = pa.concat_tables([measured.curves for measured in figures])
         return Outcome(results, facts, described, trained, curves, failed, known)
 

@@ -92,4 +92,4 @@ def with_timings(results: Results | None, timings: Sequence[Timing], bench: Benc
                 ),
             )
         )
-    return Results((*figures, *records), figures.about)
+    return Results((*figures, *records), figures.about, figures.documents)

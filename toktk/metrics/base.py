@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -32,6 +32,40 @@ Reason = Literal["empty", "no pieces", "no reference", "not parallel", "unspaced
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """The sum of a quantity over the documents of groups.
+
+    Attributes:
+        name: of `toktk.evaluation.documents.DocumentPieces.quantities`, or ``lines``: 1 a document.
+        groups: whose documents; None: all groups.
+    """
+
+    name: str
+    groups: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quotient:
+    """How a figure that is a ratio of sums comes from documents; `complement`: one less that ratio."""
+
+    numerator: Column
+    denominator: Column
+    complement: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How a figure that is no ratio of sums comes from documents.
+
+    `statistic` takes the sums of the columns, float64[..., K], and returns float64[...], the figure, NaN
+    where there is none.
+    """
+
+    columns: tuple[Column, ...]
+    statistic: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """One number about one group of texts.
 
@@ -44,6 +78,7 @@ class Figure:
         reason: why `value` is None, for programs: "empty" (nothing to divide by), "no pieces" (the
             tokenizer takes whole documents), "no reference" (parity has no group to divide by),
             "not parallel" (the group) or "unspaced" (a script without spaces has no words).
+        made_of: how it comes from documents, for its interval; None: a plain count, or not known.
     """
 
     group: str
@@ -53,6 +88,7 @@ class Figure:
     n: int | None
     note: str | None = None
     reason: Reason | None = None
+    made_of: Quotient | Summary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +192,32 @@ class Case:
         remark = UNTRAINED if group in self.untrained else None
         return Figure(group, self.name, value, self.unit, n, remark)
 
-    def ratios(self, numerator: Int64, denominator: Int64, empty: str) -> list[Figure]:
-        """Return numerator / denominator, int64[G], for each group, and for "all" the ratio of the sums."""
-        rows = self._rows(numerator, denominator)
-        return [self.figure(name, ratio(above, below), n, empty) for name, n, above, below in rows]
+    def sums(self, name: str) -> Int64:
+        """Return int64[G]: a quantity of `Column`, summed over each group."""
+        evaluation = self.evaluation
+        if name == "unknown":
+            unknown = evaluation.unknown(self.size)
+            return np.zeros_like(self.tokens) if unknown is None else unknown
+        if name in ("tokens", "single_token_words", "lost"):
+            sums: Int64 = getattr(evaluation, name)(self.size)
+            return sums
+        plain: Int64 = getattr(evaluation, name)
+        return plain
+
+    def ratios(
+        self, numerator: str, denominator: str, empty: str, complement: bool = False
+    ) -> list[Figure]:
+        """Return numerator / denominator, or one less it, for each group, and for "all" that of the sums.
+
+        Both are names of quantities, as in `Column`.
+        """
+        above, below = self.sums(numerator), self.sums(denominator)
+        figures = []
+        for name, n, x, y in self._rows(below - above if complement else above, below):
+            of = None if name == POOLED else (name,)
+            made_of = Quotient(Column(numerator, of), Column(denominator, of), complement)
+            figures.append(replace(self.figure(name, ratio(x, y), n, empty), made_of=made_of))
+        return figures
 
     def totals(self, values: Int64) -> list[Figure]:
         """Return a count, int64[G], for each group, and its sum for "all"."""
@@ -200,7 +258,38 @@ def over_groups(figures: Sequence[Figure], leave_out: Iterable[str] = ()) -> lis
         note = "defined for no group"
         return [Figure(POOLED, name, None, unit, 0, note, "empty") for name in (mean, largest)]
     worst = max(values, key=lambda group: values[group])
+    made = [f.made_of for f in figures if f.group in values and isinstance(f.made_of, Quotient)]
+    columns = (*(m.numerator for m in made), *(m.denominator for m in made))
+    known = len(made) == n
     return [
-        Figure(POOLED, mean, sum(values.values()) / n, unit, n),
-        Figure(POOLED, largest, values[worst], unit, n, worst),
+        Figure(
+            POOLED,
+            mean,
+            sum(values.values()) / n,
+            unit,
+            n,
+            made_of=Summary(columns, _mean_ratio) if known else None,
+        ),
+        Figure(
+            POOLED,
+            largest,
+            values[worst],
+            unit,
+            n,
+            worst,
+            made_of=Summary(columns, _largest_ratio) if known else None,
+        ),
     ]
+
+
+def _ratios(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    above, below = np.split(sums, 2, axis=-1)
+    return np.divide(above, below, out=np.full_like(above, np.nan), where=below != 0)
+
+
+def _mean_ratio(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray(_ratios(sums).mean(axis=-1))
+
+
+def _largest_ratio(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray(_ratios(sums).max(axis=-1))

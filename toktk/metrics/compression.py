@@ -37,7 +37,7 @@ def bytes_per_token(case: Case) -> list[Figure]:
 
     Compares tokenizers on the same text; not languages with each other.
     """
-    return case.ratios(case.evaluation.bytes, case.tokens, "no tokens")
+    return case.ratios("bytes", "tokens", "no tokens")
 
 
 @metric("lost", "share", "lower")
@@ -48,7 +48,7 @@ def lost(case: Case) -> list[Figure]:
     falls between pieces, what a normalizer deletes, all white space but one character that becomes a space.
     What a normalizer changes (case, accents, forms) is not lost where a token covers it.
     """
-    return case.ratios(case.evaluation.lost(case.size), case.evaluation.bytes, "no text")
+    return case.ratios("lost", "bytes", "no text")
 
 
 @metric("bytes_per_piece", "bytes/piece", None, pieces=True)
@@ -57,7 +57,7 @@ def bytes_per_piece(case: Case) -> list[Figure]:
 
     No vocabulary on this pretokenizer passes it, because a token never spans two pieces.
     """
-    return case.ratios(case.evaluation.bytes, case.evaluation.pieces, "no pieces")
+    return case.ratios("bytes", "pieces", "no pieces")
 
 
 @metric("headroom", "share", "lower", pieces=True)
@@ -67,4 +67,4 @@ def headroom(case: Case) -> list[Figure]:
     This is what a larger vocabulary could still gain under this pretokenizer.
     """
     # (bytes/tokens) / (bytes/pieces): the bytes cancel.
-    return case.ratios(case.tokens - case.evaluation.pieces, case.tokens, "no tokens")
+    return case.ratios("pieces", "tokens", "no tokens", complement=True)

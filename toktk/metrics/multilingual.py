@@ -12,7 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.errors import MetricError, did_you_mean
-from toktk.metrics.base import Case, Figure, metric, over_groups, ratio
+from toktk.metrics.base import (
+    Case,
+    Column,
+    Figure,
+    Quotient,
+    Summary,
+    metric,
+    over_groups,
+    ratio,
+)
 from toktk.pieces.table import POOLED
 
 # Parity's reference where none is named: the first of these that the text holds.
@@ -24,16 +33,25 @@ UNSPACED_LIMIT = 0.10
 UNSPACED_NOTE = "scripts written without spaces"
 
 
-def _parallel_figures(case: Case, denominator: int, empty: str) -> list[Figure]:
-    """Return tokens / denominator for each parallel group, null for the others."""
+def _parallel_figures(
+    case: Case, denominator: int, empty: str, reference: str | None = None
+) -> list[Figure]:
+    """Return tokens / denominator for each parallel group, null for the others.
+
+    The denominator is tokens of a `reference` group, or lines where there is none.
+    """
     evaluation = case.evaluation
-    groups = zip(evaluation.groups, case.tokens.tolist(), evaluation.parallel, strict=True)
-    return [
-        case.figure(group, ratio(count, denominator), evaluation.aligned_lines, empty)
-        if parallel
-        else case.figure(group, None, None, "not parallel text", "not parallel")
-        for group, count, parallel in groups
-    ]
+    figures = []
+    for group, count, parallel in zip(
+        evaluation.groups, case.tokens.tolist(), evaluation.parallel, strict=True
+    ):
+        if not parallel:
+            figures.append(case.figure(group, None, None, "not parallel text", "not parallel"))
+            continue
+        below = Column("tokens", (reference,)) if reference else Column("lines", (group,))
+        figure = case.figure(group, ratio(count, denominator), evaluation.aligned_lines, empty)
+        figures.append(replace(figure, made_of=Quotient(Column("tokens", (group,)), below)))
+    return figures
 
 
 def _why_none(case: Case, otherwise: str) -> str:
@@ -53,7 +71,10 @@ def tokens_per_line(case: Case) -> list[Figure]:
     everywhere = lines * int(np.count_nonzero(case.parallel))
     pooled = ratio(int(case.tokens[case.parallel].sum()), everywhere)
     figures = _parallel_figures(case, lines, "no lines")
-    return [*figures, case.figure(POOLED, pooled, everywhere, _why_none(case, "no lines"))]
+    of = tuple(case.evaluation.groups[g] for g in np.flatnonzero(case.parallel))
+    everything = case.figure(POOLED, pooled, everywhere, _why_none(case, "no lines"))
+    made_of = Quotient(Column("tokens", of), Column("lines", of))
+    return [*figures, replace(everything, made_of=made_of)]
 
 
 @metric("parity", "ratio", "lower", parallel=True)
@@ -70,7 +91,7 @@ def parity(case: Case) -> list[Figure]:
         return [case.figure(group, None, None, missing, "no reference") for group in groups]
     case = replace(case, name=f"{case.name}[{reference}]")
     base = int(case.tokens[groups.index(reference)])
-    figures = _parallel_figures(case, base, f"no tokens in {reference}")
+    figures = _parallel_figures(case, base, f"no tokens in {reference}", reference)
     # The reference is 1 by definition; counting it would only dilute the summaries.
     return [*figures, *over_groups(figures, leave_out={reference, *case.untrained})]
 
@@ -98,7 +119,7 @@ def fertility(case: Case) -> list[Figure]:
     and |max are over the other groups that the training text has, languages alone where text is parallel.
     """
     evaluation = case.evaluation
-    *by_group, pooled = case.ratios(case.tokens, evaluation.words, "no words")
+    *by_group, pooled = case.ratios("tokens", "words", "no words")
     unspaced = np.flatnonzero(evaluation.unspaced > UNSPACED_LIMIT * evaluation.nonspace)
     for g in unspaced:
         group, n = by_group[g].group, by_group[g].n
@@ -124,7 +145,18 @@ def gini_of_tokens_per_line(case: Case) -> list[Figure]:
     costs = case.tokens[case.parallel]
     few = _why_none(case, "fewer than two parallel groups")
     empty = few if len(costs) < 2 else "no tokens"
-    return [case.figure(POOLED, gini(costs), len(costs), empty)]
+    figure = case.figure(POOLED, gini(costs), len(costs), empty)
+    of = [case.evaluation.groups[g] for g in np.flatnonzero(case.parallel)]
+    made_of = Summary(tuple(Column("tokens", (group,)) for group in of), _ginis)
+    return [replace(figure, made_of=made_of)]
+
+
+def _ginis(costs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return `gini` of each row."""
+    values = [gini(row) for row in costs.reshape(-1, costs.shape[-1])]
+    return np.array([np.nan if value is None else value for value in values]).reshape(
+        costs.shape[:-1]
+    )
 
 
 def gini(values: npt.ArrayLike) -> float | None:

@@ -53,16 +53,13 @@ def single_token_words(case: Case) -> list[Figure]:
 
     This is the single-token retention rate, with the pretokenizer's pieces, leading space included, as words.
     """
-    whole = case.evaluation.single_token_words(case.size)
-    return case.ratios(whole, case.evaluation.word_pieces, "no pieces with a letter")
+    return case.ratios("single_token_words", "word_pieces", "no pieces with a letter")
 
 
 @metric("unknown", "share", "lower")
 def unknown(case: Case) -> list[Figure]:
     """Share of tokens that are the unknown token. How much text they hide is told by `lost`."""
-    count = case.evaluation.unknown(case.size)
-    count = np.zeros_like(case.tokens) if count is None else count
-    return case.ratios(count, case.tokens, "no tokens")
+    return case.ratios("unknown", "tokens", "no tokens")
 
 
 def renyi_entropy(counts: npt.ArrayLike, alpha: float) -> float | None:

@@ -140,9 +140,9 @@ class _Rows:
     @classmethod
     def joined(cls, parts: list[_Rows]) -> _Rows:
         names = ("group", "unit", "text", "aligned", "copies", "data")
-        columns = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
+        columns = {n: np.concatenate([getattr(part, n) for part in parts]) for n in names}
         lengths = np.concatenate([np.diff(part.offsets) for part in parts])
-        return cls(*columns, offsets_of(lengths))
+        return cls(**columns, offsets=offsets_of(lengths))
 
 
 class Sample:
@@ -226,7 +226,7 @@ class Sample:
             d = int(np.searchsorted(kept.group, g))
             text = kept.data[kept.offsets[d] : kept.offsets[d + 1]]
             if kept.copies[d] == 1 and len(bounds := _blocks(text)) > 2:
-                parts.append(_as_blocks(text, bounds, g))
+                parts.append(_as_blocks(text, bounds, int(g)))
                 kinds[g] = BLOCKS
         if len(parts) > 1:
             is_document = np.array([kind != BLOCKS for kind in kinds])

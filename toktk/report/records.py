@@ -4,6 +4,7 @@ Schema history (`SCHEMA`, stored in every Parquet and JSON file):
     1   tokenizer, trainer, pretokenizer, size, corpus, group, metric, value, low, high, unit, n,
         note, signature. Null means not measured, never 0.
     2   family and inference, after tokenizer and after trainer.
+    3   n_effective, after n; low and high are filled.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from toktk.metrics.base import UNTRAINED
 from toktk.pieces.table import POOLED
 from toktk.visible import visible_name, without_surrogates
 
-SCHEMA = 2
+SCHEMA = 3
+OLDEST = 2
+"""The oldest schema that is read; what it lacks is null."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,8 @@ class Record:
         value, low, high: the figure, and the ends of its interval; None means not measured, and a
             MetricError refuses NaN and the infinities.
         n: how many documents, aligned lines or groups the value rests on.
+        n_effective: how many documents of equal size weigh as much as those that the interval rests on; see
+            `toktk.stats.interval.effective_number`.
         note: why the value is None, or which group a maximum belongs to.
         signature: what the figure depends on; see `signature`.
 
@@ -63,6 +68,7 @@ class Record:
     high: float | None = None
     unit: str
     n: int | None = None
+    n_effective: float | None = None
     note: str | None = None
     signature: str
 
@@ -82,7 +88,7 @@ class Record:
                 object.__setattr__(self, name, without_surrogates(text))
 
 
-NUMBERS = {"size": int, "value": float, "low": float, "high": float, "n": int}
+NUMBERS = {"size": int, "value": float, "low": float, "high": float, "n": int, "n_effective": float}
 
 COLUMNS = tuple(field.name for field in fields(Record))
 _TEXTS = tuple(name for name in COLUMNS if name not in NUMBERS)

@@ -15,7 +15,7 @@ from toktk.paths import atomic_write
 from toktk.pieces.table import POOLED
 from toktk.report import tabular
 from toktk.report.document_counts import DocumentCounts
-from toktk.report.records import COLUMNS, NUMBERS, SCHEMA, Record, visible_records
+from toktk.report.records import COLUMNS, NUMBERS, OLDEST, SCHEMA, Record, visible_records
 from toktk.report.tables import Page, results_page
 from toktk.visible import json_text
 
@@ -45,12 +45,13 @@ _NEVER_NULL = ("tokenizer", "family", "corpus", "group", "metric", "unit", "sign
 class Results:
     """Records in a fixed order; the same records always give the same bytes in every format.
 
-    What the tables say beside the figures is in `about`; see `toktk.report.tables.results_page`.
+    What the tables say beside the figures is in `about`; see `toktk.report.tables.results_page`. `documents`
+    are the counts that intervals rest on, None where they are not known.
     """
 
     records: tuple[Record, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
-    documents: DocumentCounts | None = None
+    documents: DocumentCounts | None = field(default=None, compare=False)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -81,7 +82,7 @@ class Results:
             raise ToktkError(f"results have no column {min(unknown)!r}.", names)
         wanted = columns.items()
         chosen = (r for r in self.records if all(getattr(r, name) == v for name, v in wanted))
-        return Results(tuple(chosen), self.about)
+        return Results(tuple(chosen), self.about, self.documents)
 
     def plot(self, metric: str = "bytes_per_token", group: str = POOLED) -> Any:
         """Return an altair Chart of one metric: a line over sizes for each family, or bars of tokenizers.
@@ -182,7 +183,10 @@ class Results:
             table = arrow.read_parquet(path)
             metadata = table.schema.metadata or {}
             schema = metadata.get(_SCHEMA_KEY, b"none").decode()
-            if schema != str(SCHEMA) or table.schema != cls(()).to_arrow().schema:
+            expected = cls(()).to_arrow().schema
+            if schema == str(OLDEST):
+                expected = expected.remove(expected.get_field_index("n_effective"))
+            if schema not in (str(OLDEST), str(SCHEMA)) or table.schema != expected:
                 columns = ", ".join(f"{field.name} ({field.type})" for field in table.schema)
                 raise refused(
                     f"schema {schema} with the columns {columns}; this toktk reads schema {SCHEMA}"
@@ -200,7 +204,7 @@ class Results:
             raise refused(error) from error
 
     def to_json(self) -> str:
-        """Return ``{"schema": 2, "records": [...]}`` with one record a line."""
+        """Return ``{"schema": 3, "records": [...]}`` with one record a line."""
         records = [dict(zip(COLUMNS, row, strict=True)) for row in self.rows()]
         lines = [json_text(record, allow_nan=False) for record in records]
         body = ",\n".join(lines)

@@ -1,0 +1,158 @@
+"""Intervals of the figures of one text: from what each sampled document adds to the sums."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from toktk.arrays import Int64
+from toktk.kernels.hash import mix
+from toktk.metrics.base import Column, Figure, Quotient, Summary
+from toktk.pieces.sample import BLOCKS, SampledDocuments
+from toktk.stats.interval import WHY, Interval
+from toktk.stats.jackknife import jackknife_interval
+from toktk.stats.ratio import ratio_interval
+
+Float64 = npt.NDArray[np.float64]
+
+NO_INTERVAL = "no interval: "
+"""How the note of a figure without one begins; what follows is why."""
+
+_MOST_UNITS = (
+    20_000  # of a summary over groups; beyond, units are joined, as the jackknife does anyway
+)
+
+
+def unit_hashes(documents: SampledDocuments) -> npt.NDArray[np.uint64]:
+    """Return uint64[D]: the unit of each row, in no order of the text."""
+    blocks = np.array([kind == BLOCKS for kind in documents.kinds], dtype=np.bool_)
+    is_block = blocks[documents.group]
+    units = documents.unit.copy()
+    units[is_block] = mix(units[is_block] ^ documents.group[is_block].astype(np.uint64) << 32, 0)
+    return units
+
+
+@dataclass(frozen=True)
+class Units:
+    """The sampled documents by unit: a document, or an aligned line with all its languages.
+
+    Attributes:
+        documents: the sample.
+        n: how many units there are.
+        of_row: int64[D], the unit of each row, numbered in the order of their hashes.
+        weight: float64[D], what the counts of one copy are multiplied by: copies, and rows of the text for
+            each row of the sample.
+        n_all: units of the whole text.
+    """
+
+    documents: SampledDocuments
+    n: int
+    of_row: Int64
+    weight: Float64
+    n_all: int
+
+    @classmethod
+    def of(cls, documents: SampledDocuments) -> Units:
+        """Return the units of a sample."""
+        _, first, of_row = np.unique(unit_hashes(documents), return_index=True, return_inverse=True)
+        scale = 2.0 ** documents.levels[documents.group]
+        weight = documents.copies * scale
+        return cls(documents, first.size, of_row, weight, int(scale[first].sum()))
+
+    def rows_of(self, groups: tuple[str, ...] | None) -> npt.NDArray[np.bool_] | slice:
+        """Return which rows are of some groups."""
+        if groups is None:
+            return slice(None)
+        if len(groups) == 1:  # rows are sorted by group
+            g = self.documents.groups.index(groups[0])
+            bounds = np.searchsorted(self.documents.group, [g, g + 1])
+            return slice(int(bounds[0]), int(bounds[1]))
+        numbers = [self.documents.groups.index(group) for group in groups]
+        return np.isin(self.documents.group, numbers)
+
+
+@dataclass(frozen=True)
+class IntervalMaker:
+    """Makes the intervals of one tokenizer's figures.
+
+    Attributes:
+        units: of the sample.
+        quantities: int64[D] by name; see `toktk.evaluation.documents.DocumentPieces.quantities`.
+    """
+
+    units: Units
+    quantities: Mapping[str, Int64]
+    _made: dict[Quotient, Interval] = field(default_factory=dict)
+
+    def interval(self, figure: Figure) -> Interval | None:
+        """Return the interval of a figure, around its value; None where it is a plain count or null."""
+        if figure.value is None or figure.made_of is None:
+            return None
+        if isinstance(figure.made_of, Summary):
+            return _around(self._of_summary(figure.made_of), figure.value)
+        made_of = replace(figure.made_of, complement=False)
+        if made_of not in self._made:
+            self._made[made_of] = self._of_quotient(made_of)
+        interval = self._made[made_of]
+        if not figure.made_of.complement:
+            return _around(interval, figure.value)
+        around = _around(interval, 1 - figure.value)
+        low = None if around.high is None else 1 - around.high
+        high = None if around.low is None else 1 - around.low
+        return replace(around, value=figure.value, low=low, high=high)
+
+    def _of_quotient(self, made_of: Quotient) -> Interval:
+        numerator, denominator = made_of.numerator, made_of.denominator
+        units = self.units
+        both = {*(numerator.groups or units.documents.groups)}
+        both |= {*(denominator.groups or units.documents.groups)}
+        chosen = units.rows_of(
+            tuple(sorted(both)) if len(both) < len(units.documents.groups) else None
+        )
+        of_row, numbers = units.of_row[chosen], np.empty(0, dtype=np.int64)
+        present = np.zeros(units.n, dtype=np.bool_)
+        present[of_row] = True
+        numbers = np.cumsum(present) - 1
+        n = int(present.sum())
+        sums = [self._sums(column, numbers, n) for column in (numerator, denominator)]
+        n_all = n
+        if units.n_all > units.n:
+            scale = 2.0 ** units.documents.levels[units.documents.group[chosen]]
+            of_unit = np.zeros(units.n)
+            of_unit[of_row] = scale
+            n_all = int(of_unit.sum())
+        return ratio_interval(*sums, n_all=n_all)
+
+    def _of_summary(self, made_of: Summary) -> Interval:
+        n = min(self.units.n, _MOST_UNITS)
+        joined = np.arange(self.units.n) * n // max(self.units.n, 1)
+        sums = np.stack([self._sums(column, joined, n) for column in made_of.columns], axis=1)
+        sizes = self._sums(Column("bytes"), joined, n)
+        n_all = n * self.units.n_all // self.units.n if self.units.n else n
+        return jackknife_interval(made_of.statistic, sums, sizes=sizes, n_all=n_all)
+
+    def _sums(self, column: Column, numbers: Int64, n: int) -> Float64:
+        """Return float64[n]: a column summed over the units of each number."""
+        rows = self.units.rows_of(column.groups)
+        weight = self.units.weight[rows]
+        values = weight if column.name == "lines" else self.quantities[column.name][rows] * weight
+        sums = np.bincount(numbers[self.units.of_row[rows]], values, minlength=n)
+        return sums.astype(np.float64)
+
+
+def _around(interval: Interval, value: float) -> Interval:
+    """Return an interval of the sample around the figure of the whole text."""
+    if interval.low is None or interval.high is None or not interval.value:
+        return replace(interval, value=value)
+    scale = value / interval.value
+    return replace(interval, value=value, low=interval.low * scale, high=interval.high * scale)
+
+
+def why_none(interval: Interval | None) -> str | None:
+    """Return what the note of a figure says where it has no interval."""
+    if interval is None or interval.why in (None, "zero"):
+        return None
+    return f"{NO_INTERVAL}{WHY[interval.why]}"
