@@ -484,7 +484,7 @@ def test_timings_are_kept_only_with_the_run_that_they_are_of(tmp_path: Path) -> 
         ({"files": {"a": 1}}, "'files.a' is not an object but 1"),
         ({"throughput": {}}, "'throughput' has no field 'asked'"),
         ({"schema": 10**30}, "'schema' is not an integer"),
-        ({"schema": SCHEMA + 1}, "readable is schema"),
+        ({"schema": SCHEMA + 1}, "readable are schemas"),
     ],
 )
 def test_a_field_that_is_wrong_is_named(

@@ -108,3 +108,13 @@ def test_a_damaged_file_ends_in_a_message(
         return
     json.dumps(found.about)
     found.page().text(100)
+
+
+def test_results_of_schema_2_are_read(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    file = write(tmp_path / "x.parquet", n_effective=None)
+    table = pq.read_table(file)
+    old = {**table.schema.metadata, b"toktk.schema": b"2"}
+    pq.write_table(table.replace_schema_metadata(old), file)
+    assert Results.read_parquet(file) == Results((RECORD,), ABOUT)

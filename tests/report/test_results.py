@@ -66,11 +66,11 @@ def test_arrow_types_do_not_depend_on_the_records() -> None:
 
 def test_json_keeps_nulls_and_full_precision(results: Results) -> None:
     data = json.loads(results.to_json())
-    assert data["schema"] == 2
+    assert data["schema"] == 3
     assert tuple(data["records"][0]) == COLUMNS
     assert data["records"][1]["value"] is None
     assert data["records"][1]["group"] == NASTY
-    assert json.loads(Results(()).to_json()) == {"schema": 2, "records": []}
+    assert json.loads(Results(()).to_json()) == {"schema": 3, "records": []}
 
 
 def test_csv_reads_back(results: Results) -> None:

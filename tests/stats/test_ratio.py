@@ -50,8 +50,7 @@ def test_is_the_jackknife_of_the_log_ratio(sigma):
     interval = ratio_interval(x, y)
     logs = [math.log(np.delete(x, i).sum() / np.delete(y, i).sum()) for i in range(150)]
     squares = (np.array(logs) - sum(logs) / 150) ** 2
-    kurtosis = 150 * sum(squares**2) / sum(squares) ** 2
-    degrees = min(interval.n_effective - 1, 2 * 150 / (kurtosis - 1))
+    degrees = min(interval.n_effective - 1, 3 * effective_number(squares) - 2)
     reach = math.sqrt(149 / 150 * sum(squares)) * t.ppf(0.975, degrees)
     assert math.log(interval.high / interval.value) == pytest.approx(reach, rel=2e-3)
     assert interval.one_decides == (max(squares) > sum(squares) / 5)

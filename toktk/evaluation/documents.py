@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from toktk.arrays import Int64
+from toktk.arrays import Bytes, Int64
 from toktk.encoder import number_pieces
 from toktk.errors import MetricError
 from toktk.evaluation.base import Evaluation, Flags, Int32
@@ -26,6 +26,7 @@ class DocumentPieces:
         ends: int64[D + 1]; those of document d are ``numbers[ends[d]:ends[d + 1]]``.
         rows: int32[n], for each piece of the text's table its number here, or -1: what `evaluate` takes.
         is_word: uint8[S], whether each piece holds a letter.
+        data, offsets: uint8 and int64[S + 1], the pieces.
         plain: int64[D] by name: bytes, chars, words, pieces, word_pieces.
     """
 
@@ -34,6 +35,8 @@ class DocumentPieces:
     ends: Int64
     rows: Int32
     is_word: Flags
+    data: Bytes
+    offsets: Int64
     plain: dict[str, Int64] = field(default_factory=dict)
 
     @classmethod
@@ -71,7 +74,7 @@ class DocumentPieces:
         rows = np.full(len(table), -1, dtype=np.int32)
         rows[place] = np.arange(own.size)
         words = np.ascontiguousarray(is_word[place])
-        pieces = cls(documents, numbers, ends, rows, words)
+        pieces = cls(documents, numbers, ends, rows, words, data, offsets)
         totals = documents.totals()
         columns = {"bytes": BYTES, "chars": CHARS, "words": WORDS}
         pieces.plain.update({name: totals[:, column].copy() for name, column in columns.items()})

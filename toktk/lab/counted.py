@@ -17,6 +17,7 @@ from toktk.corpus.lines import Lines
 from toktk.evaluation.base import Flags, Totals, totals_of
 from toktk.evaluation.documents import DocumentPieces
 from toktk.kernels.text_totals import DOCUMENTS
+from toktk.lab.id_intervals import SpelledUnits
 from toktk.lab.intervals import Units
 from toktk.lab.meter import Meter
 from toktk.pieces.beside import AnyOf, Beside
@@ -182,6 +183,7 @@ class CountedCorpora:
         self._samples: dict[str, SampledDocuments] = {}
         self._document_pieces: dict[tuple[str, str], DocumentPieces] = {}
         self._units: dict[str, Units] = {}
+        self._spelled: dict[tuple[str, str], SpelledUnits] = {}
         self._found: dict[tuple[str, tuple[str, ...]], bool] = {}
         self._slow: set[str] = set()
         self._groups: dict[str, tuple[str, ...]] = {}
@@ -317,6 +319,14 @@ class CountedCorpora:
             )
         return self._document_pieces[key]
 
+    def spelled_units(self, corpus: Corpus, pretokenizer: Pretokenizer) -> SpelledUnits:
+        """Return the units whose pieces tokenizers spell out, held until `drop`."""
+        key = corpus.fingerprint, pretokenizer.key
+        if key not in self._spelled:
+            pieces = self.document_pieces(corpus, pretokenizer)
+            self._spelled[key] = SpelledUnits.of(pieces, self.units(corpus))
+        return self._spelled[key]
+
     def units(self, corpus: Corpus) -> Units:
         """Return the sampled documents by unit."""
         if corpus.fingerprint not in self._units:
@@ -393,6 +403,7 @@ class CountedCorpora:
         """Hold the pieces no longer; the store keeps them."""
         self._held.pop((corpus.fingerprint, pretokenizer.key, True), None)
         self._document_pieces.pop((corpus.fingerprint, pretokenizer.key), None)
+        self._spelled.pop((corpus.fingerprint, pretokenizer.key), None)
 
 
 def _load_found(folder: Path) -> bool:

@@ -34,6 +34,7 @@ from toktk.lab.document import (
     read_document,
     recorded_files,
 )
+from toktk.report.records import SCHEMA
 
 try:
     import fcntl
@@ -93,7 +94,9 @@ class RunFolder:
                 f"{signature[:8]}.",
                 OVERWRITE,
             )
-        return document if self._is_complete(document) else None
+        # What an older toktk wrote has no intervals: it can be read, and the same command makes it anew.
+        is_current = document["schema"] == SCHEMA
+        return document if is_current and self._is_complete(document) else None
 
     def _strangers(self) -> list[str]:
         names = sorted(child.name for child in self.path.iterdir())

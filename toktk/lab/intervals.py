@@ -12,14 +12,12 @@ from toktk.arrays import Int64
 from toktk.kernels.hash import mix
 from toktk.metrics.base import Column, Figure, Quotient, Summary
 from toktk.pieces.sample import BLOCKS, SampledDocuments
+from toktk.report.records import NO_INTERVAL, ONE_DECIDES
 from toktk.stats.interval import WHY, Interval
 from toktk.stats.jackknife import jackknife_interval
 from toktk.stats.ratio import ratio_interval
 
 Float64 = npt.NDArray[np.float64]
-
-NO_INTERVAL = "no interval: "
-"""How the note of a figure without one begins; what follows is why."""
 
 _MOST_UNITS = (
     20_000  # of a summary over groups; beyond, units are joined, as the jackknife does anyway
@@ -81,16 +79,21 @@ class IntervalMaker:
     Attributes:
         units: of the sample.
         quantities: int64[D] by name; see `toktk.evaluation.documents.DocumentPieces.quantities`.
+        of_ids: of figures about ids, by what begins the metric's name.
     """
 
     units: Units
     quantities: Mapping[str, Int64]
+    of_ids: Mapping[str, Interval] = field(default_factory=dict)
     _made: dict[Quotient, Interval] = field(default_factory=dict)
 
     def interval(self, figure: Figure) -> Interval | None:
         """Return the interval of a figure, around its value; None where it is a plain count or null."""
-        if figure.value is None or figure.made_of is None:
+        if figure.value is None:
             return None
+        if figure.made_of is None:
+            about_ids = self.of_ids.get(figure.metric.partition("[")[0])
+            return None if about_ids is None else _around(about_ids, figure.value)
         if isinstance(figure.made_of, Summary):
             return _around(self._of_summary(figure.made_of), figure.value)
         made_of = replace(figure.made_of, complement=False)
@@ -151,8 +154,10 @@ def _around(interval: Interval, value: float) -> Interval:
     return replace(interval, value=value, low=interval.low * scale, high=interval.high * scale)
 
 
-def why_none(interval: Interval | None) -> str | None:
-    """Return what the note of a figure says where it has no interval."""
-    if interval is None or interval.why in (None, "zero"):
+def doubt(interval: Interval | None) -> str | None:
+    """Return what the note of a figure says where it has no interval, or one that is not to be relied on."""
+    if interval is None or interval.why == "zero":
         return None
-    return f"{NO_INTERVAL}{WHY[interval.why]}"
+    if interval.why is not None:
+        return f"{NO_INTERVAL}{WHY[interval.why]}"
+    return ONE_DECIDES if interval.one_decides else None

@@ -22,7 +22,8 @@ from toktk.evaluation.base import Evaluation
 from toktk.evaluation.documents import DocumentPieces
 from toktk.evaluation.evaluation import evaluate as evaluate_models
 from toktk.lab.counted import CountedCorpora, CountedCorpus, Reading
-from toktk.lab.intervals import IntervalMaker, unit_hashes, why_none
+from toktk.lab.intervals import IntervalMaker, doubt, unit_hashes
+from toktk.lab.knee import KNEE, knee_of
 from toktk.lab.meter import Meter
 from toktk.lab.plan import Measures
 from toktk.metrics.base import Figure, Metric, MetricOptions
@@ -39,6 +40,7 @@ from toktk.report.records import Record, signature
 from toktk.report.results import Results
 from toktk.runtime import usable_cores
 from toktk.sizes import size_label
+from toktk.stats.interval import Interval
 from toktk.tokenizer import NATIVE, Tokenizer
 
 if TYPE_CHECKING:
@@ -325,8 +327,13 @@ class Measurer:
                     pieces = self.counted.document_pieces(self.corpus, tokenizer.pretokenizer)
                     quantities = pieces.quantities(evaluation, tokenizer.vocab_size)
                     tokens[label] = quantities["tokens"]
-                    maker = IntervalMaker(self.counted.units(self.corpus), quantities)
+                    maker = IntervalMaker(
+                        self.counted.units(self.corpus),
+                        quantities,
+                        self._of_ids(tokenizer, pieces, evaluation),
+                    )
                     records += self._records(family, label, evaluation, maker, failed)
+                records += self._knee(family, records, [*tokens.values()])
                 counted = self._counted_under(next(iter(family.tokenizers.values())))
                 folds = len(counted.table.groups) > MOST_GROUPS
                 figures = FamilyFigures(
@@ -438,7 +445,7 @@ class Measurer:
                     unit=figure.unit,
                     n=figure.n,
                     n_effective=(interval.n_effective or None) if interval else None,
-                    note=figure.note or why_none(interval),
+                    note=figure.note or doubt(interval),
                     signature=signature(
                         tok=tokenizer.signature,
                         corpus=self.corpus.fingerprint,
@@ -448,6 +455,62 @@ class Measurer:
                         **_reading_of(tokenizer),
                     ),
                 )
+
+    def _of_ids(
+        self, tokenizer: Tokenizer, pieces: DocumentPieces, evaluation: Evaluation
+    ) -> dict[str, Interval]:
+        """Return the intervals of figures about ids; none where a library would encode the text again."""
+        wanted = {"utilization", "renyi_efficiency"}.intersection(self.measures.definitions)
+        model = tokenizer.model
+        if not wanted or tokenizer.engine != NATIVE or getattr(model, "single", False):
+            return {}
+        spelled = self.counted.spelled_units(self.corpus, tokenizer.pretokenizer)
+        return spelled.intervals(model, evaluation, tokenizer.vocab_size)
+
+    def _knee(
+        self, family: TokenizerFamily, records: Sequence[Record], tokens: list[Int64]
+    ) -> list[Record]:
+        """Return the record of the knee, of the largest tokenizer, where the sizes reach it."""
+        units = self.counted.units(self.corpus)
+        line = next(
+            (r for r in records if r.metric == "tokens_per_line" and r.group == POOLED), None
+        )
+        groups = None
+        if line is not None and line.value is not None:  # as the gain in the table
+            of_line = {r.group for r in records if r.metric == "tokens_per_line" and r.value}
+            groups = tuple(sorted(of_line.difference([POOLED], self._untrained)))
+        sizes = np.array([t.vocab_size for t in family.tokenizers.values()], dtype=np.int64)
+        interval = None
+        if family.trainer is not None and (np.diff(sizes) > 0).all():
+            interval = knee_of(sizes, tokens, units, groups)
+        if interval is None or not records:
+            return []
+        last = next(r for r in reversed(records) if r.group == POOLED)
+        return [
+            replace(
+                last,
+                metric=KNEE,
+                value=interval.value,
+                low=interval.low,
+                high=interval.high,
+                unit="ids",
+                n=interval.n,
+                n_effective=interval.n_effective,
+                note=doubt(interval),
+                signature=signature(
+                    tok=[*family.tokenizers.values()][-1].signature,
+                    corpus=self.corpus.fingerprint,
+                    unit="ids",
+                    agg="sum",
+                ),
+            )
+        ]
+
+    @property
+    def _untrained(self) -> set[str]:
+        """The groups of the text that are not in the training text, where any of it is."""
+        groups, trained = set(self.counted.units(self.corpus).documents.groups), self.trained or ()
+        return groups.difference(trained) if groups.intersection(trained) else set()
 
 
 def _reading_of(tokenizer: Tokenizer) -> dict[str, str | None]:

@@ -205,18 +205,27 @@ class Case:
         return plain
 
     def ratios(
-        self, numerator: str, denominator: str, empty: str, complement: bool = False
+        self,
+        numerator: str | Int64,
+        denominator: str | Int64,
+        empty: str,
+        complement: bool = False,
     ) -> list[Figure]:
         """Return numerator / denominator, or one less it, for each group, and for "all" that of the sums.
 
-        Both are names of quantities, as in `Column`.
+        Both are names of quantities, as in `Column`, or int64[G], of which no interval can be made.
         """
-        above, below = self.sums(numerator), self.sums(denominator)
+        above, below = (
+            self.sums(side) if isinstance(side, str) else side for side in (numerator, denominator)
+        )
         figures = []
         for name, n, x, y in self._rows(below - above if complement else above, below):
             of = None if name == POOLED else (name,)
-            made_of = Quotient(Column(numerator, of), Column(denominator, of), complement)
-            figures.append(replace(self.figure(name, ratio(x, y), n, empty), made_of=made_of))
+            figure = self.figure(name, ratio(x, y), n, empty)
+            if isinstance(numerator, str) and isinstance(denominator, str):
+                made_of = Quotient(Column(numerator, of), Column(denominator, of), complement)
+                figure = replace(figure, made_of=made_of)
+            figures.append(figure)
         return figures
 
     def totals(self, values: Int64) -> list[Figure]:

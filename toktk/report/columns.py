@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from toktk.pieces.table import POOLED
-from toktk.report.records import FamilyRecords, Record
+from toktk.report.records import FamilyRecords, Record, half_width
 from toktk.report.table import NULL, Head, folded, shortened
 from toktk.visible import quoted
 
@@ -26,6 +26,7 @@ class Column:
         name: what the legend calls it; none for a column that the one before explains.
         legend: explains it in a line; ``{reference}`` and ``{groups}``, how many, are those of the figure.
         applies: whether a family has something to show here, besides a figure of the metric.
+        error: the format of half an interval; none where it is not shown.
     """
 
     head: Head
@@ -34,6 +35,7 @@ class Column:
     name: str = ""
     legend: str = ""
     applies: Callable[[FamilyRecords], bool] = lambda family: True
+    error: str = ""
 
     def fits(self, family: FamilyRecords) -> bool:
         """Return whether the family has this column: a figure at some size."""
@@ -47,6 +49,16 @@ class Column:
             return NULL
         show = self.show
         return show.format(record.value) if isinstance(show, str) else show(family, record)
+
+    def widest(self, families: Sequence[FamilyRecords]) -> str:
+        """Return half the widest interval of the column; nothing where no figure has one."""
+        halves = [
+            half_width(family.get(size, self.metric))
+            for family in families
+            for size in family.sizes
+        ]
+        known = [half for half in halves if half is not None]
+        return self.error.format(max(known)) if known and self.error else ""
 
     def head_for(self, families: Sequence[FamilyRecords]) -> Head:
         """Return the heading, its legend about the first family that has the column."""
@@ -111,6 +123,7 @@ COLUMNS = (
         lambda family, record: f"{record.value:.1f}{lost_mark(family, record.size or 0)}",
         "tokens/line",
         "mean over the languages of parallel text; less is better",
+        error="{:.1f}",
     ),
     Column(
         Head("bytes/\ntoken"),
@@ -118,6 +131,7 @@ COLUMNS = (
         _compression,
         "bytes/token",
         "all groups pooled; more is better",
+        error="{:.3f}",
     ),
     Column(
         Head("gain\n/+1k", spare=1),
@@ -141,6 +155,7 @@ COLUMNS = (
         _of_ceiling,
         "of ceiling",
         "share of the best bytes/token this pretokenizer allows (each piece one token)",
+        error="{:.1%}",
     ),
     Column(
         Head("ferti-\nlity", spare=8),
@@ -148,6 +163,7 @@ COLUMNS = (
         "{:.2f}",
         "fertility",
         "tokens per white-space word, mean over {groups}",
+        error="{:.2f}",
     ),
     Column(
         Head("parity\nmean"),
@@ -155,14 +171,16 @@ COLUMNS = (
         "{:.2f}",
         "parity",
         "tokens relative to {reference}, mean and worst of {groups}; less where {reference} costs more",
+        error="{:.2f}",
     ),
-    Column(Head("\nworst", spare=9), "parity[*]|max", _worst),
+    Column(Head("\nworst", spare=9), "parity[*]|max", _worst, error="{:.1f}"),
     Column(
         Head("\nGini", spare=3),
         "gini[tokens_per_line]",
         "{:.3f}",
         "Gini",
         "inequality of tokens per line between languages; 0 is equal",
+        error="{:.3f}",
     ),
     Column(
         Head("ids\nused", spare=6),
@@ -170,6 +188,7 @@ COLUMNS = (
         "{:.1%}",
         "ids used",
         "share of the vocabulary that occurs in this text",
+        error="{:.1%}",
     ),
     Column(
         Head("whole\nwords", spare=4),
@@ -177,6 +196,7 @@ COLUMNS = (
         "{:.1%}",
         "whole words",
         "share of words (pieces with a letter) that are a single token",
+        error="{:.1%}",
     ),
     Column(
         Head("\nlost"),

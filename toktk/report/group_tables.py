@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from toktk.report.columns import counted, lost_mark
-from toktk.report.records import FamilyRecords, untrained_groups
-from toktk.report.table import NULL, Head, Row, Table, folded, told_apart
+from toktk.report.records import FamilyRecords, half_width, untrained_groups
+from toktk.report.table import ERROR, NULL, Head, Row, Table, folded, told_apart
 from toktk.sizes import written_size
 
 T = TypeVar("T")
@@ -172,7 +172,18 @@ def _table(
                 cells.append("" if value is None else f"{value:.2f}")
             best = frozenset(1 + i for i in _best(across, figures, section, groups))
             rows.append(Row((names[name], *cells), best=best))
+        errors = [_widest(column, size, section) for column, size in across]
+        if any(errors):
+            cells = [ERROR, *errors, *[""] * (len(heads) - 1 - len(across))]
+            rows.append(Row(tuple(cells), style="dim"))
     return heads, rows
+
+
+def _widest(family: FamilyRecords, size: int, section: _Section) -> str:
+    """Return half the widest interval of a section's groups; nothing where none has one."""
+    halves = [half_width(family.get(size, section.metric, group)) for group in section.groups]
+    known = [half for half in halves if half is not None]
+    return f"{max(known):.{section.digits}f}" if known else ""
 
 
 def _folded_by(section: _Section, scripts: Mapping[str, str]) -> dict[str, list[str]]:

@@ -23,6 +23,12 @@ from toktk.pieces.table import POOLED
 from toktk.visible import visible_name, without_surrogates
 
 SCHEMA = 3
+NO_INTERVAL = "no interval: "
+"""How the note of a figure without one begins; what follows is why."""
+
+ONE_DECIDES = "one document decides the interval"
+"""What the note of a figure says whose interval is too narrow more often than its level says."""
+
 OLDEST = 2
 """The oldest schema that is read; what it lacks is null."""
 
@@ -223,6 +229,13 @@ class FamilyRecords:
         before, star, after = pattern.partition("*")
         metric = self.named(pattern)
         return metric[len(before) : len(metric) - len(after)] if star and metric else ""
+
+
+def half_width(record: Record | None) -> float | None:
+    """Return half the interval of a figure, or None."""
+    if record is None or record.low is None or record.high is None:
+        return None
+    return (record.high - record.low) / 2
 
 
 def untrained_groups(family: FamilyRecords) -> list[str]:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 NULL = "–"
 """What stands for a figure that was not measured."""
 
+ERROR = "±"
+"""What names the row of half intervals."""
+
 _NARROWEST_NAME = 12
 _LONGEST_NAME = 24
 _BETWEEN_WORDS = "-_ "  # what a line of a name need not end in

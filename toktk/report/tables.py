@@ -14,11 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from toktk.pieces.table import POOLED
 from toktk.report import tabular
-from toktk.report.columns import ABOUT_PIECES, COLUMNS, columns_of, counted
+from toktk.report.columns import ABOUT_PIECES, COLUMNS, Column, columns_of, counted
 from toktk.report.group_tables import groups_tables
-from toktk.report.records import FamilyRecords, Record, families, untrained_groups, visible_records
-from toktk.report.table import NULL, Head, Row, Table, rendered, shortened
-from toktk.sizes import why_unreached, written_size
+from toktk.report.records import (
+    NO_INTERVAL,
+    ONE_DECIDES,
+    FamilyRecords,
+    Record,
+    families,
+    untrained_groups,
+    visible_records,
+)
+from toktk.report.table import ERROR, NULL, Head, Row, Table, rendered, shortened
+from toktk.sizes import size_label, why_unreached, written_size
 from toktk.timing.figures import TIMED
 from toktk.tokenizer import NATIVE
 from toktk.visible import quoted, visible, visible_name
@@ -37,6 +45,7 @@ _SIZE = "size         ids, special tokens and holes included"
 _ENGINE = "engine       native: toktk's own, with the library's ids; else that library"
 _HASHES = "contents     hash of all that decides ids; a label may say otherwise: "
 _POOLED = ("bytes_per_token", "headroom", "utilization", "single_token_words[piece]")
+_ERROR = "±            half of the 95 % interval for text like this, the widest of each column"
 _CUT = "cut          how text is cut into pieces that no token crosses"
 _CUTS = "of the pieces of each cut; compare only within the same cut."
 
@@ -168,6 +177,9 @@ def _by_size(
         names = (family.label, shortened(cut or NULL, 2 * _LONGEST_CUT))
         cells = [column.cell(family, size) for column in columns]
         rows.append(Row((written_size(size), *names, *cells), rule_above=family is baselines[0]))
+    rows += _errors(columns, shown, len(heads))
+    if rows[-1].cells[0] == ERROR:
+        heads[0] = replace(heads[0], legend=_ERROR)
     notes = [note for family in trained for note in _notes(family, several)]
     notes += _warnings(shown, [column.metric for column in columns])
     title = f"{len(shown)} tokenizers side by side"
@@ -206,12 +218,23 @@ def _by_tokenizer(
             first.append(_SHORT_ENGINES.get(engine, engine))
         first.append(shortened(family.first.pretokenizer or NULL, _LONGEST_CUT))
         rows.append(Row((*first, *(column.cell(family, size) for column in columns))))
+    rows += _errors(columns, shown, len(heads))
+    if rows[-1].cells[0] == ERROR:
+        heads[0] = replace(heads[0], legend=_ERROR)
     notes = [*_whys(engines), *(note for family in shown for note in _notes(family, False))]
     notes += _warnings(shown, [column.metric for column in columns])
     title = shown[0].label if len(shown) == 1 else f"{len(shown)} tokenizers"
     heads += [column.head_for(shown) for column in columns]
     figures = Table(title, _measured_on(shown[0]), heads, rows, [*dict.fromkeys(notes)])
     return Page([figures, *groups_tables(shown, title, width, False, _scripts(about))])
+
+
+def _errors(columns: Sequence[Column], shown: Sequence[FamilyRecords], names: int) -> list[Row]:
+    """Return the row of half intervals, below what `names` columns name; none where there are none."""
+    cells = [column.widest(shown) for column in columns]
+    if not any(cells):
+        return []
+    return [Row((ERROR, *[""] * (names - 1), *cells), rule_above=True, style="dim")]
 
 
 def _scripts(about: Mapping[str, Any]) -> dict[str, str]:
@@ -254,11 +277,29 @@ def _warnings(shown: Sequence[FamilyRecords], metrics: Collection[str]) -> list[
             notes.append(
                 f"{NULL} {quoted(largest)} is {share:.0%} of the bytes and decides {', '.join(pooled)}."
             )
+    notes += _doubts(family)
     cuts = {family.first.pretokenizer for family in shown}
     of_pieces = [c.name for c in COLUMNS if c.metric in ABOUT_PIECES and c.metric in metrics]
     if len(cuts) > 1 and of_pieces:
         notes.append(f"{NULL} {', '.join(of_pieces)}: {_CUTS}")
     return notes
+
+
+def _doubts(family: FamilyRecords) -> list[str]:
+    """Return which groups have no interval, or one that is not to be relied on, and why: a line a reason."""
+    by_reason: dict[str, list[str]] = {}
+    for group in (POOLED, *family.groups):
+        of_group = [
+            family.get(family.sizes[-1], metric, group)
+            for metric in ("tokens_per_line", "bytes_per_token")
+        ]
+        record = next((r for r in of_group if r is not None and r.value is not None), None)
+        if record is not None and (record.note or "").startswith((NO_INTERVAL, ONE_DECIDES)):
+            by_reason.setdefault(record.note or "", []).append(group)
+    return [
+        f"{NULL} {_listed(groups) if groups != [POOLED] else 'all groups'}: {reason}."
+        for reason, groups in by_reason.items()
+    ]
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -275,6 +316,9 @@ def _notes(family: FamilyRecords, named: bool) -> list[str]:
     """Return why figures of the family are missing, a line each; `named` puts its label in front."""
     notes = []
     name = f"{family.label} " if named else ""
+    notes += [
+        f"{NULL} {name}{_knee(record)}" for record in family.by_key.values() if _is_knee(record)
+    ]
     if family.unreached:
         why = why_unreached(family.available, family.least)
         sizes = ", ".join(map(written_size, family.unreached))
@@ -287,6 +331,16 @@ def _notes(family: FamilyRecords, named: bool) -> list[str]:
         if group == POOLED and unexplained and metric in names and metric != "lost":
             reasons.setdefault(record.note or "", {})[names[metric]] = None
     return notes + [f"{NULL} {', '.join(m)}: {note}." for note, m in reasons.items()]
+
+
+def _is_knee(record: Record) -> bool:
+    return record.metric.startswith("knee[") and record.low is not None
+
+
+def _knee(record: Record) -> str:
+    low, high = (size_label(int(round(end or 0, -3))) for end in (record.low, record.high))
+    where = f"between {low} and {high}" if low != high else f"near {low}"
+    return f"{where}, a thousand more ids begin to save less than 0.1 %."
 
 
 def _whys(engines: Mapping[str, Sequence[str]]) -> list[str]:

@@ -1,0 +1,87 @@
+"""The tokens of each sampled document: against encoding it by itself."""
+
+import numpy as np
+import pytest
+from nasty import NASTY_TEXTS
+
+import toktk
+from toktk.corpus import Corpus
+from toktk.errors import MetricError
+from toktk.evaluation.base import totals_of
+from toktk.evaluation.documents import DocumentPieces
+from toktk.evaluation.evaluation import evaluate
+from toktk.pieces.counting import count_corpus_many
+from toktk.pieces.sample import BLOCKS, Sample
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+
+
+def counted(corpus, pretokenizer):
+    sample = Sample()
+    (table,) = count_corpus_many(corpus, [pretokenizer], beside=[sample])
+    totals = totals_of(table)
+    return table, totals, DocumentPieces.of(sample.finish(), pretokenizer, table, totals[1])
+
+
+def texts_of(pieces):
+    documents = pieces.documents
+    spans = zip(documents.offsets[:-1].tolist(), documents.offsets[1:].tolist(), strict=True)
+    return [documents.data[a:b].tobytes().decode() for a, b in spans]
+
+
+@pytest.mark.parametrize(
+    ("trainer", "options"),
+    [
+        ("bpe", {}),
+        ("bpe", {"pretokenizer": "o200k", "symbols": ["東京", "the"]}),
+        ("unigram", {}),
+        ("bpe", {"pretokenizer": "none"}),
+    ],
+)
+def test_equals_encoding_each_document(trainer, options):
+    texts = [text for text in NASTY_TEXTS for _ in range(1 + len(text) % 2)]
+    corpus = Corpus.of(texts, groups=["xyz"[i % 3] for i in range(len(texts))])
+    tokenizers = [*toktk.train(trainer, corpus, sizes=[400, 480], **options).values()]
+    pretokenizer = tokenizers[0].pretokenizer
+    table, totals, pieces = counted(corpus, pretokenizer)
+    models = [tokenizer.model for tokenizer in tokenizers]
+    evaluations = evaluate(table, models, totals=totals, rows=pieces.rows)
+    for tokenizer, evaluation in zip(tokenizers, evaluations, strict=True):
+        quantities = pieces.quantities(evaluation, tokenizer.vocab_size)
+        encoded = [len(tokenizer.encode(text)) for text in texts_of(pieces)]
+        assert quantities["tokens"].tolist() == encoded
+        weights, group = pieces.documents.copies, pieces.documents.group
+        for name in ("tokens", "single_token_words", "lost"):
+            sums = np.bincount(group, quantities[name] * weights, minlength=3)
+            assert sums.tolist() == getattr(evaluation, name)(tokenizer.vocab_size).tolist()
+        for name in ("bytes", "chars", "words", "pieces", "word_pieces"):
+            sums = np.bincount(group, quantities[name] * weights, minlength=3)
+            assert sums.tolist() == getattr(evaluation, name).tolist()
+
+
+def test_blocks_have_the_tokens_of_their_document():
+    text = "".join(f"{i} naïve 東京\n\n" for i in range(3000))
+    corpus = Corpus.of([text, "a b", "c d"], groups=["x", "y", "y"])
+    (tokenizer,) = toktk.train("bpe", corpus, sizes=[300]).values()
+    table, totals, pieces = counted(corpus, tokenizer.pretokenizer)
+    assert pieces.documents.kinds[0] == BLOCKS
+    (evaluation,) = evaluate(table, [tokenizer.model], totals=totals, rows=pieces.rows)
+    quantities = pieces.quantities(evaluation, tokenizer.vocab_size)
+    of_text = pieces.documents.group == 0
+    tokens = quantities["tokens"][of_text]
+    assert tokens.sum() == len(tokenizer.encode(text))
+    assert quantities["bytes"][of_text].sum() == len(text.encode())
+    assert tokens.min() > 0.5 * tokens.max()
+
+
+def test_documents_of_another_text_are_refused():
+    pretokenizer = Pretokenizer.of("gpt2")
+    table, totals, _ = counted(Corpus.of(["a b c"]), pretokenizer)
+    _, _, others = counted(Corpus.of(["a b d"]), pretokenizer)
+    with pytest.raises(MetricError, match="lacks"):
+        DocumentPieces.of(others.documents, pretokenizer, table, totals[1])
+
+
+def test_nothing():
+    table, _, pieces = counted(Corpus.of([""]), Pretokenizer.of("gpt2"))
+    assert pieces.rows.size == len(table) == 0
+    assert pieces.plain["bytes"].tolist() == [0]

@@ -1,0 +1,119 @@
+"""The sample of documents: the same for any order, batches and parts; against a slow twin."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toktk.corpus import Corpus
+from toktk.pieces.sample import BLOCKS, DOCUMENTS, LINES, Sample, SampledDocuments
+
+texts = st.text(st.sampled_from("ab \n\0é😀"), max_size=6)
+documents = st.lists(st.tuples(texts, st.sampled_from(["x", "y"])), max_size=40)
+
+
+def sampled(parts, most, align=None):
+    """Sample parts, each seen by a sample of its own, and merge them."""
+    whole = Sample(most)
+    seen = []
+    for part in parts:
+        if not part:
+            continue
+        own = whole.fresh()
+        corpus = Corpus.of(
+            [text for text, _ in part], groups=[group for _, group in part], align=align
+        )
+        for batch in corpus.batches():
+            own.see(batch)
+        seen.append(own)
+    whole.merge(seen)
+    return whole.finish()
+
+
+def rows_of(sample: SampledDocuments):
+    spans = zip(sample.offsets[:-1].tolist(), sample.offsets[1:].tolist(), strict=True)
+    return [
+        (sample.groups[g], sample.data[a:b].tobytes().decode(), copies)
+        for g, (a, b), copies in zip(
+            sample.group.tolist(), spans, sample.copies.tolist(), strict=True
+        )
+    ]
+
+
+@given(documents, st.integers(0, 40))
+def test_all_documents_where_they_fit(documents, cut):
+    sample = sampled([documents[:cut], documents[cut:]], most=100)
+    wanted = Counter((group, text) for text, group in documents)
+    assert Counter({(group, text): n for group, text, n in rows_of(sample)}) == wanted
+    assert sample.levels.tolist() == [0] * len(sample.groups)
+    by_group = Counter(group for group, _ in wanted)
+    assert dict(zip(sample.groups, sample.n_all.tolist(), strict=True)) == dict(by_group)
+    assert sample.group.tolist() == sorted(sample.group.tolist())
+
+
+@given(st.permutations(range(60)), st.integers(1, 20), st.integers(0, 60))
+def test_a_sample_does_not_depend_on_order_or_parts(order, most, cut):
+    documents = [(f"text {i}", "xy"[i % 2]) for i in order]
+    sample = sampled([documents[:cut], documents[cut:]], most)
+    again = sampled([sorted(documents)], most)
+    assert rows_of(sample) == rows_of(again)
+    assert sample.unit.tolist() == again.unit.tolist()
+    for g, level in enumerate(sample.levels.tolist()):
+        n = int((sample.group == g).sum())
+        assert n <= most
+        hashes = sample.unit[sample.group == g]
+        assert level == 0 or (hashes >> np.uint64(64 - level) == 0).all()
+        # One bit less would have been too many.
+        everything = sampled([documents], 10**6)
+        fewer = everything.unit[everything.group == g]
+        if level:
+            assert (fewer >> np.uint64(64 - level + 1) == 0).sum() > most or level == 1
+
+
+def test_a_large_text_is_sampled_evenly():
+    documents = [(f"{i} text", "x") for i in range(4000)]
+    sample = sampled([documents], most=600)
+    n_all = int(sample.n_all[0])
+    assert abs(n_all / 4000 - 1) < 0.2  # of the hash, not of chance: the same on every machine
+
+
+def test_languages_of_a_line_are_in_it_together():
+    lines = [(f"{lang} {i} " * (1 + 3 * (lang == "y")), lang) for i in range(200) for lang in "xy"]
+    ids = [str(i) for i in range(200) for _ in "xy"]
+    sample = sampled([lines], most=40, align=ids)
+    assert sample.kinds == (LINES, LINES)
+    x, y = (sample.unit[sample.group == g].tolist() for g in (0, 1))
+    assert x == y
+    assert 0 < len(x) <= 40
+    assert sample.n_all[0] == sample.n_all[1]
+
+
+def test_a_lone_document_is_cut_into_blocks():
+    text = "".join(f"line {i} naïve 東京\n" for i in range(2000))
+    sample = sampled([[(text, "x"), ("short", "y"), ("other", "y")]], most=100)
+    assert sample.kinds == (BLOCKS, DOCUMENTS)
+    blocks = [text for group, text, _ in rows_of(sample) if group == "x"]
+    assert "".join(blocks) == text
+    assert len(blocks) >= 40
+    assert all(block.endswith("\n") for block in blocks)
+    assert max(map(len, blocks)) < 2 * min(map(len, blocks))
+
+
+@pytest.mark.parametrize("text", ["", "a", "a" * 5000, "é" * 5000, " " * 5000])
+def test_blocks_of_odd_documents(text):
+    sample = sampled([[(text, "x")]], most=100)
+    assert "".join(block for _, block, _ in rows_of(sample)) == text
+
+
+def test_it_survives_the_store(tmp_path):
+    sample = sampled([[("é", "x"), ("b", "y")]], most=100)
+    sample.save(tmp_path)
+    again = SampledDocuments.load(tmp_path)
+    assert rows_of(again) == rows_of(sample)
+    assert (again.groups, again.kinds) == (sample.groups, sample.kinds)
+
+
+def test_nothing():
+    assert len(Sample().finish()) == 0
