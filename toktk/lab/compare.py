@@ -243,7 +243,8 @@ def compare_sides(
     rows = tuple(_comparison(q, d, verdict, asked.zone, decides) for q, d, verdict in answers)
     gates = tuple(judged for gate in asked.gates for judged in _judged(gate, questions, asked.zone))
     notes = (*marks, *_notes(pairs, questions, differences), *remarks)
-    return Comparisons(rows, asked.zone, ranking_of(pairs, metrics[0], asked), gates, notes)
+    hashes = {s.label: h for pair in pairs for s in pair if (h := _tokenizer_of(s)) is not None}
+    return Comparisons(rows, asked.zone, ranking_of(pairs, metrics[0], asked), gates, notes, hashes)
 
 
 # What is asked ------------------------------------------------------------------------------------
@@ -305,8 +306,8 @@ def _questions(pairs: Sequence[Pair], metrics: Sequence[str], asked: Asked) -> I
                 if not any(known):
                     continue
                 is_null = all(record is None or record.value is None for record in known)
-                if is_null and group != POOLED and every:
-                    continue
+                if (is_null and group != POOLED and every) or f"[{group}]" in metric:
+                    continue  # nothing to see; or parity's reference, which is 1 by definition
                 found = True
                 yield question
     if not found:
@@ -468,10 +469,9 @@ def _notes(
         texts = candidate.training, baseline.training
         if None not in texts and texts[0] != texts[1]:
             yield f"{candidate.label} and {baseline.label} {_TRAINED_APART}."
-    tokens = {s.label: _tokenizer_of(s) for pair in pairs for s in pair}
-    for candidate, baseline in pairs:
-        if tokens[candidate.label] and tokens[candidate.label] == tokens[baseline.label]:
-            yield f"{candidate.label} and {baseline.label} are the same tokenizer."
+    same = [a.label for a, b in pairs if (h := _tokenizer_of(a)) and h == _tokenizer_of(b)]
+    if same:
+        yield f"the same tokenizer on both sides: {listed(same)}."
 
 
 def _pairing(pair: Pair) -> str:

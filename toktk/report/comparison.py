@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 import operator
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 
 from toktk.pieces.table import POOLED
 from toktk.report import tabular
+from toktk.report.records import common_signature, short_signature
 from toktk.report.results import PAGE_WIDTH, PIPE_WIDTH
 from toktk.report.table import NULL, Head, Row, Table, folded, told_apart
 from toktk.report.tables import Page
@@ -27,9 +28,11 @@ _WIDE = 140  # characters from which on there is room for sentences in a table
 _LONGEST_GROUP, _LONGEST_HEAD = 24, 7
 _LEGEND = (
     "difference   on this text, where it is exact: relative to {baseline}",
-    "95 %         where the difference lies on text like this",
+    "95%          where the difference lies on text like this",
     "verdict      on text like this; Holm over {n} questions, zone of equivalence ±{zone}",
 )
+_HASHES = "contents     hash of all that decides ids: "
+_MOST_PIECES = 8  # groups of which a narrow table names the pieces that decide
 _DECIDES = (
     "decides      n: documents, aligned lines or blocks, in brackets how many of equal size tell as much; "
     "least: the least difference this text can show, ×: how much more text would settle which one"
@@ -79,7 +82,7 @@ class Comparison:
     signature: str
 
 
-COLUMNS = tuple(field.name for field in fields(Comparison))
+COLUMNS = tuple(each.name for each in fields(Comparison))
 _row = operator.attrgetter(*COLUMNS)
 
 
@@ -114,6 +117,7 @@ class Comparisons:
         ranking: of all tokenizers where there are more than two.
         gates: what was asked with ``--fail-if``.
         notes: what a reader must know, a line each.
+        hashes: {label: what begins the signature of the tokenizer}.
     """
 
     rows: tuple[Comparison, ...]
@@ -121,6 +125,7 @@ class Comparisons:
     ranking: tuple[Rank, ...] = ()
     gates: tuple[Judged, ...] = ()
     notes: tuple[str, ...] = ()
+    hashes: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -150,8 +155,11 @@ class Comparisons:
             more += [f"{NULL} {note}" for note in self.notes]
             tables[-1] = replace(tables[-1], notes=[*tables[-1].notes, *map(visible, more)])
         baselines = dict.fromkeys(visible_name(baseline) for _, baseline in pairs)
-        signatures = dict.fromkeys(row.signature for row in self.rows if row.signature)
-        shown = [f"signature    {visible(text)}" for text in signatures]
+        shared = common_signature(row.signature for row in self.rows) if self.rows else ""
+        shown = [f"signature    {visible(short_signature(shared))}"] if shared else []
+        if self.hashes:
+            named = (f"{visible_name(label)} {text}" for label, text in self.hashes.items())
+            shown.append(_HASHES + ", ".join(named))
         legend = [
             line.format(baseline=", ".join(baselines), n=len(self), zone=percent(self.zone))
             for line in _LEGEND
@@ -166,7 +174,7 @@ class Comparisons:
             Head("group", right=False, style="bold", folds=True),
             *sides,
             Head("differ-\nence"),
-            Head("95 %"),
+            Head("95%"),
             Head("verdict", right=False),
             Head("decides", right=False),
         ]
@@ -189,8 +197,17 @@ class Comparisons:
                     visible(self._decides(row, width >= _WIDE)),
                 )
                 lines.append(Row(cells))
-        detail = f"{', '.join(map(visible_name, metrics))} on {visible_name(rows[0].corpus)}"
-        return Table(" against ".join(labels), detail, heads, lines)
+        named = visible_name(rows[0].metric) if len(metrics) == 1 else f"{len(metrics)} metrics"
+        detail = f"{named} on {visible_name(rows[0].corpus)}"
+        deciding = {visible_name(row.group): row.decides for row in rows if row.decides}
+        notes = [f"{group}: {pieces}" for group, pieces in [*deciding.items()][:_MOST_PIECES]]
+        if notes and width < _WIDE:
+            notes.insert(
+                0, f"{NULL} pieces that decide: how often, and tokens more than {labels[1]}:"
+            )
+        else:
+            notes = []
+        return Table(" against ".join(labels), detail, heads, lines, notes)
 
     def _decides(self, row: Comparison, wide: bool) -> str:
         """Return what decides on a verdict, in a sentence where there is room for one."""
@@ -208,7 +225,8 @@ class Comparisons:
                 settles = f"; about {times} times as much text would settle {wanted}"
                 more = settles if wide else f" ×{times}: {wanted}"
             return f"{least} is the least this text can show{more}" if wide else f"≥{least}{more}"
-        return row.decides or f"n {row.n or 0:,} ({row.n_effective or 0:,.0f})"
+        pieces = f"; {row.decides}" if wide and row.decides else ""
+        return f"n {row.n or 0:,} ({row.n_effective or 0:,.0f}){pieces}"
 
     def _ranking(self) -> Table:
         first = self.ranking[0]
@@ -223,7 +241,7 @@ class Comparisons:
             )
             for rank in self.ranking
         ]
-        detail = f"by {visible_name(first.metric)}, {POOLED}; all ranks together hold with 95 %"
+        detail = f"by {visible_name(first.metric)}, {POOLED}; all ranks together hold with 95%"
         return Table("ranking", detail, [*heads, Head("value")], rows)
 
     def values(self) -> Iterator[tuple[str | int | float | None, ...]]:
@@ -237,6 +255,7 @@ class Comparisons:
             "ranking": [asdict(rank) for rank in self.ranking],
             "gates": [asdict(gate) for gate in self.gates],
             "notes": list(self.notes),
+            "tokenizers": [{"tokenizer": n, "hash": text} for n, text in self.hashes.items()],
         }
         lists = []
         for name, items in parts.items():
@@ -260,7 +279,7 @@ class Comparisons:
 def percent(share: float, digits: int | None = None, sign: str = "") -> str:
     """Return a share as ``0.5 %``: with so many decimals, or as many as it takes."""
     text = f"{100 * share:{sign}.{digits}f}" if digits is not None else f"{100 * share:{sign}.3g}"
-    return f"{text} %"
+    return f"{text}%"
 
 
 def _decimals(width: float) -> int:
