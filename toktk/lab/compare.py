@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from toktk.errors import MetricError, as_usage, did_you_mean
@@ -17,6 +17,7 @@ from toktk.lab.differences import (
     is_tokens_alone,
 )
 from toktk.lab.gate import Gate, parse_gate
+from toktk.lab.languages import NAME, of_languages
 from toktk.lab.side import Side, sides_of
 from toktk.pieces.table import POOLED
 from toktk.report.comparison import Comparison, Comparisons, Judged, Rank
@@ -49,8 +50,8 @@ class Asked:
     """What is asked of a comparison.
 
     Attributes:
-        metrics: names; ``fertility`` stands for all that begin so. None: tokens per line on parallel
-            text, else bytes per token.
+        metrics: names; ``fertility`` stands for all that begin so, and ``languages`` adds a figure over
+            languages at large. None: tokens per line on parallel text, else bytes per token.
         groups: their names, "all" among them; none: all of them.
         zone: relative differences up to this do not matter.
         allow: names of `FIELDS` that may differ.
@@ -229,6 +230,8 @@ def compare_sides(
         MetricError: see `compare`.
     """
     asked.check()
+    at_large = NAME in asked.metrics
+    asked = replace(asked, metrics=[name for name in asked.metrics if name != NAME])
     metrics = metrics_of(pairs, asked)
     questions = [*_questions(pairs, metrics, asked)]
     marks = _refuse_unlike(questions, asked.allow)
@@ -241,6 +244,9 @@ def compare_sides(
     )
     answers = [*zip(questions, differences, said, strict=True)]
     rows = tuple(_comparison(q, d, verdict, asked.zone, decides) for q, d, verdict in answers)
+    if at_large:
+        wanted = next((metric for metric in metrics if is_tokens_alone(metric)), metrics[0])
+        rows += tuple(of_languages(a, b, wanted, asked.zone) for a, b in pairs)
     gates = tuple(judged for gate in asked.gates for judged in _judged(gate, questions, asked.zone))
     notes = (*marks, *_notes(pairs, questions, differences), *remarks)
     hashes = {s.label: h for pair in pairs for s in pair if (h := _tokenizer_of(s)) is not None}

@@ -20,7 +20,7 @@ from toktk.report.records import common_signature, short_signature
 from toktk.report.results import PAGE_WIDTH, PIPE_WIDTH
 from toktk.report.table import NULL, Head, Row, Table, folded, told_apart
 from toktk.report.tables import Page
-from toktk.visible import json_text, visible, visible_name
+from toktk.visible import json_text, listed, visible, visible_name
 
 SCHEMA = 1
 
@@ -161,7 +161,11 @@ class Comparisons:
             named = (f"{visible_name(label)} {text}" for label, text in self.hashes.items())
             shown.append(_HASHES + ", ".join(named))
         legend = [
-            line.format(baseline=", ".join(baselines), n=len(self), zone=percent(self.zone))
+            line.format(
+                baseline=", ".join(baselines),
+                n=sum(row.p is not None for row in self),
+                zone=percent(self.zone),
+            )
             for line in _LEGEND
         ]
         return Page(tables, [*legend, *([] if width >= _WIDE else [_DECIDES]), *shown])
@@ -199,20 +203,28 @@ class Comparisons:
                 lines.append(Row(cells))
         named = visible_name(rows[0].metric) if len(metrics) == 1 else f"{len(metrics)} metrics"
         detail = f"{named} on {visible_name(rows[0].corpus)}"
-        deciding = {visible_name(row.group): row.decides for row in rows if row.decides}
-        notes = [f"{group}: {pieces}" for group, pieces in [*deciding.items()][:_MOST_PIECES]]
-        if notes and width < _WIDE:
-            notes.insert(
-                0, f"{NULL} pieces that decide: how often, and tokens more than {labels[1]}:"
-            )
-        else:
-            notes = []
+        notes = [] if width >= _WIDE else [*self._notes_of(rows)]
         return Table(" against ".join(labels), detail, heads, lines, notes)
+
+    def _notes_of(self, rows: Sequence[Comparison]) -> Iterator[str]:
+        """Yield what a narrow table has no room for in its rows: why there is no interval, and the pieces."""
+        reasons: dict[str, dict[str, None]] = {}
+        for row in rows:
+            if row.verdict == "none" and row.note:
+                reasons.setdefault(row.note, {})[row.group] = None
+        for reason, groups in reasons.items():
+            yield f"{NULL} {listed([*groups])}: {visible(reason)}."
+        deciding = {visible_name(row.group): row.decides for row in rows if row.decides}
+        if deciding:
+            baseline = visible_name(rows[0].baseline)
+            yield f"{NULL} pieces that decide, how often, and tokens more than {baseline}:"
+        for group, pieces in [*deciding.items()][:_MOST_PIECES]:
+            yield f"  {group}: {pieces}"
 
     def _decides(self, row: Comparison, wide: bool) -> str:
         """Return what decides on a verdict, in a sentence where there is room for one."""
         if row.verdict == "none":
-            return row.note or ""
+            return (row.note or "") if wide else NULL
         if row.verdict == "equivalent":
             return f"inside ±{percent(self.zone)}"
         if row.verdict == "undecided" and row.least is not None:
