@@ -79,7 +79,7 @@ def test_a_gate_against_a_stored_baseline_ends_with_3(files: list[str], text: li
     result = run("compare", *worse, "--fail-if", "bytes_per_token < -1%")
     assert result.exit_code == 3
     assert "Gate 'bytes_per_token < -1%' fails: mine, all" in result.stderr
-    assert "mine against mine (base.json)" in result.stdout
+    assert "mine against mine (stored)" in result.stdout
     assert "paired by block" in result.stdout
     same = [files[2].replace("bpe-400=", "mine="), *text, "--baseline", "base.json"]
     good("compare", *same, "--fail-if", "bytes_per_token:* < -1%", "--save-baseline", "base.json")

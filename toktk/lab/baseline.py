@@ -110,9 +110,7 @@ def read_baseline(path: Path) -> list[Side]:
     wrong = shapes.misfit(document, _SHAPE) or _odd(document)
     if wrong:
         raise _unreadable(path, wrong)
-    return [
-        _side(label, of_label, document, path) for label, of_label in document["tokenizers"].items()
-    ]
+    return [_side(label, of_label, document) for label, of_label in document["tokenizers"].items()]
 
 
 def _groups(units: Units) -> list[dict[str, Any]]:
@@ -176,7 +174,7 @@ def _odd(document: Mapping[str, Any]) -> str:
     return "" if document["tokenizers"] else "no tokenizer"
 
 
-def _side(label: str, of_label: Mapping[str, Any], document: Mapping[str, Any], path: Path) -> Side:
+def _side(label: str, of_label: Mapping[str, Any], document: Mapping[str, Any]) -> Side:
     groups = document["groups"]
     records = {}
     for metric, figures in of_label["figures"].items():
@@ -211,7 +209,7 @@ def _side(label: str, of_label: Mapping[str, Any], document: Mapping[str, Any], 
         np.array([group["copies"] for group in groups], dtype=np.int64),
         in_blocks=True,
     )
-    return Side(label, records, units, of_label["training"], path.name)
+    return Side(label, records, units, of_label["training"], "stored")
 
 
 def _unwritable(path: Path, found: str) -> StorageError:

@@ -25,7 +25,7 @@ from toktk.visible import json_text, listed, visible, visible_name
 SCHEMA = 1
 
 _WIDE = 140  # characters from which on there is room for sentences in a table
-_LONGEST_GROUP, _LONGEST_HEAD = 24, 7
+_LONGEST_GROUP, _LONGEST_HEAD = 24, 8
 _LEGEND = (
     "difference   on this text, where it is exact: relative to {baseline}",
     "95%          where the difference lies on text like this",
