@@ -6,15 +6,17 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small_corpora import SYLLABLES, fresh_home, lines
 
 import toktk
 from toktk.errors import MetricError, StorageError
 from toktk.lab.baseline import read_baseline, write_baseline
-from toktk.lab.differences import difference_of
+from toktk.lab.compare import Asked, compare_sides
+from toktk.lab.differences import _sums, difference_of
 from toktk.lab.gate import parse_gate
-from toktk.lab.side import BLOCKS, sides_of
+from toktk.lab.side import BLOCKS, Units, sides_of
 from toktk.report.comparison import Comparison
 from toktk.report.results import Results
 
@@ -302,3 +304,49 @@ def test_every_format_holds_all_rows_and_fits(results: Results) -> None:
         assert "no room for" not in text
     assert "| all" in compared.to_markdown()
     assert "\\toprule" in compared.to_latex()
+
+
+def units_of(rows: list[int], n_all: list[int], hashes: int = 2**40) -> Units:
+    """Units of so many documents a group, as a sample leaves them: their hashes begin with zeros."""
+    chance = np.random.default_rng(0)
+    n = sum(rows)
+    counts = chance.integers(1, 100, n)
+    return Units(
+        tuple(f"g{i}" for i in range(len(rows))),
+        np.repeat(np.arange(len(rows)), rows).astype(np.int32),
+        chance.integers(0, hashes, n).astype(np.uint64),
+        counts * 4,
+        counts,
+        counts * 2,
+        np.array(n_all, dtype=np.float64),
+        ("documents",) * len(rows),
+        np.array(rows),
+        np.array(rows),
+    )
+
+
+def test_groups_that_are_sampled_differently_count_by_their_text() -> None:
+    units = units_of([50, 200], [2_000, 200])
+    sums = _sums(units, units.groups)
+    tokens = sums.of(units.tokens)
+    weighted = 40 * units.tokens[:50].sum() + units.tokens[50:].sum()
+    assert tokens.sum() == pytest.approx(weighted)
+    assert (sums.n, sums.n_all, tokens.size) == (250, 2_200, 2_200)
+    even = _sums(units_of([50, 200], [100, 400]), units.groups)
+    assert (even.n, even.n_all, even.of(units.tokens).size) == (250, 500, 250)
+
+
+def test_blocks_are_many_where_hashes_begin_alike() -> None:
+    for hashes in (2**63, 2**40, 500):  # of all documents, of a sample, numbers of blocks
+        units = units_of([500, 300], [1_000, 300], hashes)
+        blocks = units.blocked()
+        assert len(blocks) > 1.8 * BLOCKS
+        assert blocks.tokens.sum() == units.tokens.sum()
+        assert blocks.n_all[0] == 2 * np.count_nonzero(blocks.group == 0)
+        assert blocks.is_paired_with(units.blocked())
+
+
+def test_unequal_training_text_is_named(results: Results) -> None:
+    one, other, third = sides_of(results, {"bpe-300": "a" * 64, "bpe-400": "b" * 64})
+    compared = compare_sides([(one, third), (other, third)], Asked())
+    assert sum("not trained on the same text" in note for note in compared.notes) == 1
