@@ -99,7 +99,7 @@ def test_a_run_is_found_again(files: list[str], corpus: list[str], tmp_path: Pat
 
 def test_every_format_has_the_same_figures(files: list[str], corpus: list[str]) -> None:
     found = json.loads(good(*files, *corpus, "-q", "-f", "json").stdout)
-    assert found["schema"] == 2
+    assert found["schema"] == 3
     rows = list(csv.DictReader(io.StringIO(good(*files, *corpus, "-q", "-f", "csv").stdout)))
     assert len(rows) == len(found["records"])
     for row, record in zip(rows, found["records"], strict=True):

@@ -63,7 +63,8 @@ def test_a_sweep_shows_tables_and_writes_a_run(corpus: list[str], tmp_path: Path
     assert all(step["peak_memory"] for step in found["steps"])
     assert list(found["tokenizers"]) == ["bpe-300", "bpe-340", "bpe-400"]
     assert sorted(p.name for p in folder.iterdir()) == [
-        "curves.parquet", "results.parquet", "run.json", "tokenizers", "training-lines.bin",
+        "curves.parquet", "documents.parquet", "results.parquet", "run.json", "tokenizers",
+        "training-lines.bin",
     ]  # fmt: skip
 
 
@@ -86,7 +87,7 @@ def test_formats_hold_the_same_records(corpus: list[str], tmp_path: Path) -> Non
     }
     assert all(result.stderr == "" for result in shown.values())
     found = json.loads(shown["json"].stdout)
-    assert found["schema"] == 2
+    assert found["schema"] == 3
     assert (
         found["records"] == Results.read_parquet(folder / "results.parquet").to_arrow().to_pylist()
     )

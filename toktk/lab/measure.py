@@ -36,7 +36,7 @@ from toktk.pretokenizers.patterns import PATTERNS
 from toktk.registry import OWN, guarded, package_of, show_cause
 from toktk.report.document_counts import DocumentCounts
 from toktk.report.group_tables import MOST_GROUPS
-from toktk.report.records import Record, signature
+from toktk.report.records import SCHEMA, Record, signature
 from toktk.report.results import Results
 from toktk.runtime import usable_cores
 from toktk.sizes import size_label
@@ -311,6 +311,7 @@ class Measurer:
             "corpus": [self.corpus.name, self.corpus.fingerprint],
             "measures": self.measures.key(),
             "trained": self.trained,
+            "records": SCHEMA,
         }
 
     def _measured(self, family: TokenizerFamily) -> FamilyFigures | ToktkError:
