@@ -139,7 +139,7 @@ def command(
     seed: int,
     jobs: int,
 ) -> None:
-    r"""Say which tokenizer is better, worse or equivalent, and on what that rests.
+    """Say which tokenizer is better, worse or equivalent, and on what that rests.
 
     \b
     toktk compare mine=path/tokenizer.json tiktoken:o200k_base -c news.parquet --group-column lang
@@ -153,7 +153,7 @@ def command(
 
     The difference on this text is exact; its interval, paired by document, and the verdict are about text
     like it.
-    """
+    """  # noqa: D301 - click wants the backspace itself
     from toktk.lab.baseline import write_baseline
     from toktk.lab.compare import Asked, compare_sides, matched, pairs_of, told_apart
     from toktk.lab.gate import parse_gate, refuse_unjudged

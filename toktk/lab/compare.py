@@ -20,7 +20,7 @@ from toktk.lab.gate import Gate, parse_gate
 from toktk.lab.languages import NAME, of_languages
 from toktk.lab.side import Side, sides_of
 from toktk.pieces.table import POOLED
-from toktk.report.comparison import Comparison, Comparisons, Judged, Rank
+from toktk.report.comparison import ONE_DECIDES, Comparison, Comparisons, Judged, Rank
 from toktk.report.records import common_signature, short_signature
 from toktk.report.results import Results
 from toktk.stats.difference import ZONE, Difference, text_needed, verdicts
@@ -368,6 +368,8 @@ def _comparison(
     there = [record for record in records if record is not None]
     values = [side.value(question.metric, question.group) for side in question.sides]
     note = REASONS[difference.why] if difference.why else None
+    if difference.one_decides:
+        note = ONE_DECIDES
     if None in values:
         note = next((r.note for r in there if r.value is None and r.note), note)
     wanted = needed = None

@@ -24,6 +24,9 @@ from toktk.visible import json_text, listed, visible, visible_name
 
 SCHEMA = 1
 
+ONE_DECIDES = "one document decides how wide the interval is"
+"""The note of a comparison whose interval may be too narrow."""
+
 _WIDE = 140  # characters from which on there is room for sentences in a table
 _LONGEST_GROUP, _LONGEST_HEAD = 24, 8
 _LEGEND = (
@@ -35,7 +38,7 @@ _HASHES = "contents     hash of all that decides ids: "
 _MOST_PIECES = 8  # groups of which a narrow table names the pieces that decide
 _DECIDES = (
     "decides      n: documents, aligned lines or blocks, in brackets how many of equal size tell as much; "
-    "least: the least difference this text can show, ×: how much more text would settle which one"
+    "≥: the least difference this text can show, ×: how much more text would settle which one"
 )
 
 
@@ -227,6 +230,8 @@ class Comparisons:
             return (row.note or "") if wide else NULL
         if row.verdict == "equivalent":
             return f"inside ±{percent(self.zone)}"
+        if row.verdict == "undecided" and row.note == ONE_DECIDES and (row.text_needed or 0) <= 1:
+            return ONE_DECIDES if wide else "one document"
         if row.verdict == "undecided" and row.least is not None:
             more = ""
             least = percent(row.least, _decimals(row.least))
