@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from toktk.corpus import Corpus, load_corpus
+    from toktk.lab.compare import compare
     from toktk.lab.measure import evaluate
     from toktk.lab.train import train
     from toktk.loading.load import load
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Corpus", "Results", "Tokenizer", "evaluate", "load", "load_corpus", "train"]
+__all__ = ["Corpus", "Results", "Tokenizer", "compare", "evaluate", "load", "load_corpus", "train"]
 
 # Imported when they are first used, so that `import toktk` is quick.
 _PLACES = {
     "Corpus": "toktk.corpus",
     "Results": "toktk.report.results",
     "Tokenizer": "toktk.tokenizer",
+    "compare": "toktk.lab.compare",
     "evaluate": "toktk.lab.measure",
     "load": "toktk.loading.load",
     "load_corpus": "toktk.corpus",

@@ -1,7 +1,7 @@
 """The command line: one file per verb, imported only when used.
 
 Data goes to standard output, all else to standard error. Exit codes: 0, 1 an error, 2 wrong usage,
-128 and the number of the signal that interrupted: 130, 143 (SIGTERM) or 129 (SIGHUP).
+3 a gate failed, 128 and the number of the signal that interrupted: 130, 143 (SIGTERM) or 129 (SIGHUP).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ COMMANDS = {
     "sweep": "Train at many vocabulary sizes and measure every one.",
     "train": "Train one tokenizer and write it.",
     "bench": "Measure tokenizers on text that none of them has seen.",
+    "compare": "Say which tokenizer is better, worse or equivalent, with intervals.",
     "convert": "Write a tokenizer in another library's format.",
     "ls": "List trainers, pretokenizers, metrics, corpora and the like.",
     "env": "Show versions, machine and cache.",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PIPE_WIDTH = 100
 """Characters on a line where there is no terminal to ask."""
 
-_PAGE_WIDTH = 160
+PAGE_WIDTH = 160
 """Of a page in Markdown or LaTeX: no column is left out, and tables over groups are as wide as pages go."""
 
 _SCHEMA_KEY, _ABOUT_KEY = b"toktk.schema", b"toktk.about"
@@ -219,11 +219,11 @@ class Results:
 
     def to_markdown(self) -> str:
         """Return the tables that the commands show, in Markdown, with legend and notes."""
-        return self.page(_PAGE_WIDTH).markdown()
+        return self.page(PAGE_WIDTH).markdown()
 
     def to_latex(self) -> str:
         """Return the tables that the commands show, in LaTeX, with legend and notes."""
-        return self.page(_PAGE_WIDTH).latex()
+        return self.page(PAGE_WIDTH).latex()
 
 
 def _in_script(record: Record) -> Record:

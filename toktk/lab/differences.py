@@ -1,0 +1,281 @@
+"""The difference between two sides in one figure: which statistic it is, and over which units.
+
+A figure that is a ratio of sums with a common denominator, such as tokens per line, differs as the tokens
+do; what is no ratio of sums goes through the jackknife. The difference on this text comes from the
+records, so from all text; only its interval is that of a sample where one was drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from toktk.lab.side import Floats, Side, Units
+from toktk.metrics.base import UNTRAINED
+from toktk.pieces.table import POOLED
+from toktk.stats.difference import Difference, paired_ratio, paired_statistic, unpaired_ratio
+from toktk.stats.interval import WHY
+
+LOWER_IS_BETTER = {
+    "bytes_per_token": False,
+    "tokens_per_line": True,
+    "fertility": True,
+    "tokens": True,
+    "parity": True,
+    "gini": True,
+}
+"""What can be compared, by name without brackets."""
+
+REASONS = {
+    **WHY,
+    "counts": "no counts of documents are kept: measure again with this toktk",
+    "figure": "no figure on one side",
+    "unpaired": "needs the same documents on both sides",
+}
+"""What the keys of `Difference.why` mean, those of this module too."""
+
+_MOST_REPEATS = 100  # of a row of a group that was sampled more thinly than others
+
+
+def base_of(metric: str) -> str:
+    """Return a metric's name without reference and aggregation: ``parity`` of ``parity[en]|macro``."""
+    return metric.partition("|")[0].partition("[")[0]
+
+
+def is_tokens_alone(metric: str) -> bool:
+    """Tell whether a figure differs between tokenizers as their tokens do: a ratio of sums."""
+    return "|" not in metric and base_of(metric) not in ("parity", "gini")
+
+
+def is_paired(candidate: Side, baseline: Side) -> bool:
+    """Tell whether both sides have the same documents, or blocks of them."""
+    a, b = _alike(candidate.units, baseline.units)
+    return a is not None and b is not None and a.is_paired_with(b)
+
+
+def difference_of(
+    candidate: Side, baseline: Side, metric: str, group: str, zone: float, level: float = 0.95
+) -> Difference:
+    """Return the difference of a figure; `why` is a key of `REASONS` where it has no interval."""
+    values = [side.value(metric, group) for side in (candidate, baseline)]
+    over, under = values
+    if over is None or not under:
+        return _without(None, "figure" if None in values else "zero")
+    exact = over / under - 1
+    a, b = _alike(candidate.units, baseline.units)
+    if a is None or b is None:
+        return _without(exact, "counts")
+    groups = pool_of(candidate, metric) if group == POOLED else [group]
+    paired = a.is_paired_with(b)
+    if is_tokens_alone(metric):
+        if paired:
+            return _of_tokens(a, b, groups, metric, exact, zone, level)
+        return _unpaired(a, b, groups, metric, exact, zone, level)
+    if not paired:
+        return _without(exact, "unpaired")
+    return _of_statistic(a, b, groups, metric, exact, zone, level)
+
+
+def pool_of(side: Side, metric: str) -> list[str]:
+    """Return the groups that a pooled figure is over."""
+    units = side.units
+    if units is None:
+        return []
+    base = base_of(metric)
+    if base == "gini":
+        base, metric = "tokens_per_line", "tokens_per_line"
+    if base in ("bytes_per_token", "tokens") or (base == "fertility" and "|" not in metric):
+        return list(units.groups)
+    own = metric.partition("|")[0]
+    lines = [g for g, kind in zip(units.groups, units.kinds, strict=True) if kind == "lines"]
+    reference = own.partition("[")[2].removesuffix("]") if base == "parity" else None
+    pool = []
+    for group in lines or units.groups:
+        record = side.records.get((own, group))
+        known = record is not None and record.value is not None and record.note != UNTRAINED
+        if known and group != reference:
+            pool.append(group)
+    return pool
+
+
+# Ratios of sums ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """Sums over the units of some groups, evened so that each row stands for as many of the whole text."""
+
+    n: int
+    n_all: int
+    at: npt.NDArray[np.intp]  # the unit that each chosen row of `Units` belongs to
+    rows: npt.NDArray[np.intp]
+    repeats: npt.NDArray[np.intp]
+    scale: Floats
+
+    def of(self, values: npt.NDArray[np.int64]) -> Floats:
+        sums = np.bincount(self.at, values[self.rows], minlength=self.n)
+        return np.repeat(sums * self.scale, self.repeats)
+
+
+def _sums(units: Units, groups: Sequence[str]) -> _Sums:
+    """Return how to sum over units; an aligned line is one unit with all its languages.
+
+    Groups that were sampled more thinly than others are repeated, each repetition with its share of what
+    a unit stands for: then one factor, that of the group with the most of its text drawn, holds for all.
+    """
+    rows = units.chosen(groups)
+    owner = units.group[rows].astype(np.intp)
+    is_line = np.array([kind == "lines" for kind in units.kinds], dtype=np.bool_)[owner]
+    at = np.empty(rows.size, dtype=np.intp)
+    lines, of_line = np.unique(units.unit[rows[is_line]], return_inverse=True)
+    at[is_line] = of_line
+    others = np.flatnonzero(~is_line)
+    at[others] = lines.size + np.arange(others.size)
+    drawn = np.bincount(owner, minlength=len(units.groups))
+    weights = np.maximum(units.n_all / np.maximum(drawn, 1), 1.0)
+    shared = float(weights[owner[is_line]].max(initial=1.0))
+    weight = np.concatenate([np.full(lines.size, shared), weights[owner[others]]])
+    base = float(weight.min(initial=np.inf)) if weight.size else 1.0
+    repeats = np.clip(np.rint(weight / base), 1, _MOST_REPEATS).astype(np.intp)
+    n_all = max(int(repeats.sum()), round(base * float(repeats.sum())))
+    return _Sums(weight.size, n_all, at, rows, repeats, weight / (base * repeats))
+
+
+def _of_tokens(
+    a: Units, b: Units, groups: Sequence[str], metric: str, exact: float, zone: float, level: float
+) -> Difference:
+    sums = _sums(a, groups)
+    over, under = sums.of(a.tokens), sums.of(b.tokens)
+    if metric == "bytes_per_token":  # the tokens are below
+        over, under = under, over
+    over = over * _factor(exact, over, under)
+    difference = paired_ratio(over, under, n_all=sums.n_all, zone=zone, level=level)
+    return replace(difference, value=exact, n=sums.n)
+
+
+def _unpaired(
+    a: Units, b: Units, groups: Sequence[str], metric: str, exact: float, zone: float, level: float
+) -> Difference:
+    if metric == "tokens":
+        return _without(exact, "unpaired")
+    sides, wholes, sizes = [], [], []
+    for units in (a, b):
+        sums = _sums(units, groups)
+        tokens = sums.of(units.tokens)
+        if metric == "bytes_per_token":
+            pair = sums.of(units.bytes), tokens
+        elif metric == "tokens_per_line":
+            pair = tokens, np.ones(tokens.size)
+        else:
+            pair = tokens, sums.of(units.words)
+        sides.append(pair)
+        wholes.append(sums.n_all)
+        sizes.append(sums.n)
+    (x, y), (x_base, y_base) = sides
+    if not (y.sum() and y_base.sum() and x.sum() and x_base.sum()):
+        return _without(exact, "zero")
+    x = x * _factor(exact, x / y.sum(), x_base / y_base.sum())
+    n_all = wholes[0], wholes[1]
+    difference = unpaired_ratio((x, y), (x_base, y_base), n_all=n_all, zone=zone, level=level)
+    return replace(difference, value=exact, n=min(sizes))
+
+
+def _factor(exact: float, over: Floats, under: Floats) -> float:
+    """Return by what the sums of a sample are multiplied to differ as those of the whole text do."""
+    above, below = float(over.sum()), float(under.sum())
+    factor = (1 + exact) * below / above if above else 1.0
+    return 1.0 if abs(factor - 1) < 1e-12 else factor
+
+
+# Figures that are no ratio of sums -----------------------------------------------------------------
+
+
+def _of_statistic(
+    a: Units, b: Units, groups: Sequence[str], metric: str, exact: float, zone: float, level: float
+) -> Difference:
+    base, aggregation = base_of(metric), metric.partition("|")[2]
+    named = [*groups]
+    if base == "parity":
+        named.append(metric.partition("[")[2].partition("]")[0])
+    rows = a.chosen(named)
+    # By hash, so that a block that the jackknife leaves out is of all groups.
+    hashes, at = np.unique(a.unit[rows], return_inverse=True)
+    column = np.array([named.index(g) if g in named else -1 for g in a.groups], dtype=np.intp)
+    place = at * len(named) + column[a.group[rows]]
+
+    def matrix(values: npt.NDArray[np.int64]) -> Floats:
+        sums = np.bincount(place, values[rows], minlength=hashes.size * len(named))
+        return sums.reshape(hashes.size, len(named)).astype(np.float64)
+
+    candidate, baseline = matrix(a.tokens), matrix(b.tokens)
+    if base == "fertility":
+        words = matrix(a.words)
+        candidate, baseline = np.hstack([candidate, words]), np.hstack([baseline, words])
+    drawn = np.bincount(a.group[rows], minlength=len(a.groups))
+    share = float(np.max(a.n_all[drawn > 0] / drawn[drawn > 0], initial=1.0))
+    difference = paired_statistic(
+        _Statistic(base, aggregation),
+        candidate,
+        baseline,
+        sizes=matrix(a.bytes).sum(axis=1),
+        n_all=max(hashes.size, round(hashes.size * share)),
+        zone=zone,
+        level=level,
+    )
+    return _moved(difference, exact)
+
+
+@dataclass(frozen=True)
+class _Statistic:
+    """Parity, Gini or a summary of fertility, from sums over units: float64[..., K] -> float64[...]."""
+
+    base: str
+    aggregation: str
+
+    def __call__(self, sums: Floats) -> Floats:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self._value(sums)
+
+    def _value(self, sums: Floats) -> Floats:
+        if self.base == "gini":
+            return _gini(sums)
+        if self.base == "parity":
+            figures = sums[..., :-1] / sums[..., -1:]
+        else:
+            n = sums.shape[-1] // 2
+            figures = sums[..., :n] / sums[..., n:]
+        value: Floats = figures.max(-1) if self.aggregation == "max" else figures.mean(-1)
+        return value
+
+
+def _gini(sums: Floats) -> Floats:
+    """Return `toktk.metrics.multilingual.gini` of the last axis."""
+    n = sums.shape[-1]
+    weights = 2.0 * np.arange(1, n + 1) - n - 1
+    value: Floats = np.sort(sums, axis=-1) @ weights / (n * sums.sum(-1))
+    return value
+
+
+def _moved(difference: Difference, exact: float) -> Difference:
+    """Return a difference of a sample with its bounds around that of the whole text."""
+    if difference.value is None or difference.low is None or difference.high is None:
+        return replace(difference, value=exact)
+    factor = (1 + exact) / (1 + difference.value)
+    low, high = (factor * (1 + bound) - 1 for bound in (difference.low, difference.high))
+    return replace(difference, value=exact, low=low, high=high)
+
+
+def _alike(a: Units | None, b: Units | None) -> tuple[Units | None, Units | None]:
+    """Return both in blocks of documents where one of them is."""
+    if a is None or b is None or a.in_blocks == b.in_blocks:
+        return a, b
+    return a.blocked(), b.blocked()
+
+
+def _without(value: float | None, why: str) -> Difference:
+    nothing: dict[str, Any] = dict.fromkeys(("low", "high", "p", "p_equivalent", "least"))
+    return Difference(value=value, n=0, n_effective=0.0, why=why, **nothing)

@@ -1,0 +1,102 @@
+"""Where the sides of a comparison come from: run directories, or tokenizers that are measured on a text."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toktk.errors import MetricError, StorageError
+from toktk.lab.bench import Bench
+from toktk.lab.counted import CountedCorpora
+from toktk.lab.deciding import Deciding
+from toktk.lab.document import LINES, NAME, RESULTS, read_document, recorded_files
+from toktk.lab.measure import without_figures
+from toktk.lab.overlap import lacking_lines, overlap_lines
+from toktk.lab.side import Side, sides_of
+from toktk.report.document_counts import DocumentCounts
+from toktk.report.results import Results
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Sides of a comparison, and what is known besides.
+
+    Attributes:
+        remarks: what a reader must know of tokenizers and text.
+        decides: tells the pieces that decide; None where the text is not at hand.
+    """
+
+    sides: Sequence[Side]
+    remarks: Sequence[str] = ()
+    decides: Deciding | None = None
+
+
+def run_folder(spec: str) -> tuple[str, Path] | None:
+    """Return the label and the folder that ``runs/news`` or ``old=runs/news`` names; None for no run."""
+    label, equals, rest = spec.partition("=")
+    for name, path in ((spec, spec), *([(label, rest)] if equals else [])):
+        folder = Path(path).expanduser()
+        if (folder / NAME).is_file():
+            return name, folder
+    return None
+
+
+def read_run(source: str, folder: Path) -> Sources:
+    """Return the sides of a stored run; `source` is what they are called where labels are not enough.
+
+    Raises:
+        StorageError: run.json or the figures cannot be read.
+        MetricError: nothing was measured.
+    """
+    document = read_document(folder)
+    if document is None:
+        raise StorageError(f"{folder} holds no run.", f"Found: no {NAME}.")
+    if document["evaluation"] is None:
+        raise MetricError(
+            f"{folder} has no figures to compare.",
+            "Found: a run that trained and did not measure.",
+            "Measure its tokenizers: toktk bench.",
+        )
+    results = Results.read_parquet(folder / RESULTS)
+    counts = folder / "documents.parquet"
+    documents = DocumentCounts.read_parquet(counts) if counts.is_file() else None
+    results = Results(results.records, results.about, documents)
+    lines = recorded_files(document).get(LINES, {}).get("sha256")
+    trained = {label: lines for label, t in document["tokenizers"].items() if t.get("folder")}
+    return Sources(sides_of(results, trained, source), _remarks(document))
+
+
+def measured(bench: Bench) -> Sources:
+    """Return the sides of a bench, which is carried out; no run directory is written.
+
+    Raises:
+        ToktkError: a tokenizer cannot be loaded or measured.
+    """
+    bench.prepare()
+    _refuse_failed(bench)
+    outcome = bench.run()
+    _refuse_failed(bench)
+    trained = {
+        label: hashlib.sha256(lines.to_bytes()).hexdigest()
+        for label, lines in bench.trained_lines.items()
+    }
+    results = outcome.results or Results(())
+    counted = CountedCorpora(bench.meter, bench.plan.jobs)
+    deciding = Deciding(bench.plan.corpus, bench.tokenizers, counted)
+    return Sources(sides_of(results, trained), _remarks(outcome.described), deciding)
+
+
+def _refuse_failed(bench: Bench) -> None:
+    if bench.failed:
+        failed = {label: str(error) for label, error in bench.failed.items()}
+        raise without_figures(f"cannot be compared: {', '.join(failed)}.", failed)
+
+
+def _remarks(described: Mapping[str, Any]) -> list[str]:
+    return [
+        *overlap_lines(described.get("overlap", {})),
+        *lacking_lines(described.get("lacking", {})),
+    ]
