@@ -53,7 +53,7 @@ def test_a_sweep_shows_tables_and_writes_a_run(corpus: list[str], tmp_path: Path
     summary, place = result.stderr.splitlines()[-2:]
     assert place == str(folder)
     for step in ("fingerprint", "count", "train", "measure", "write"):
-        assert re.search(rf"{step} \d+\.\d s \d+ MB", summary)
+        assert re.search(rf"{step} \d+\.\d s [\d.]+ [MG]B", summary)
     found = document(folder)
     assert found["training"]["name"] == "four.jsonl (train)"
     assert found["evaluation"]["replaced"] == 0
