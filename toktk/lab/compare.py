@@ -15,6 +15,7 @@ from toktk.lab.differences import (
     difference_of,
     is_paired,
     is_tokens_alone,
+    pool_of,
 )
 from toktk.lab.gate import Gate, parse_gate
 from toktk.lab.languages import NAME, of_languages
@@ -41,7 +42,7 @@ _LEVEL = 0.95
 _TRAINED_APART = "were not trained on the same text: the difference is of the texts too"
 
 Pair = tuple[Side, Side]
-Decides = Callable[[str, str, str], str | None]
+Decides = Callable[[str, str, Sequence[str]], str | None]
 """(candidate, baseline, group) -> the pieces that decide on the difference."""
 
 
@@ -381,7 +382,9 @@ def _comparison(
         needed = text_needed(difference, wanted)
     pieces = None
     if decides is not None and verdict != "none" and is_tokens_alone(question.metric):
-        pieces = decides(question.candidate.label, question.baseline.label, question.group)
+        is_pooled = question.group == POOLED
+        groups = pool_of(question.candidate, question.metric) if is_pooled else [question.group]
+        pieces = decides(question.candidate.label, question.baseline.label, groups)
     has_interval = difference.low is not None
     return Comparison(
         candidate=question.candidate.label,

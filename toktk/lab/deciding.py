@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from toktk.arrays import Int64
 from toktk.corpus import Corpus
 from toktk.lab.counted import CountedCorpora
-from toktk.pieces.table import POOLED, PieceTable, gather
+from toktk.pieces.table import PieceTable, gather
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.tokenizer import NATIVE, Tokenizer
 from toktk.visible import visible
@@ -34,8 +34,10 @@ class Deciding:
     counted: CountedCorpora
     _known: dict[tuple[str, str], _Compared | None] = field(default_factory=dict)
 
-    def __call__(self, candidate: str, baseline: str, group: str) -> str | None:
+    def __call__(self, candidate: str, baseline: str, groups: Sequence[str]) -> str | None:
         """Return ``'ሕዝብ' ×3,120 +2, 'the' ×512 -1``: pieces, how often, and tokens more than the baseline.
+
+        They are those of the text of these groups.
 
         Pieces are those of the candidate's cut, each encoded by itself. None where the tokenizers do not
         show any, or no piece differs.
@@ -50,7 +52,7 @@ class Deciding:
         if compared is None:
             return None
         table, chosen, more = compared
-        counts = _counts_of(table, group)[chosen]
+        counts = _counts_of(table, groups)[chosen]
         cost = more * counts
         shown: list[str] = []
         for sign in (1, -1):
@@ -86,14 +88,12 @@ def _shows_pieces(tokenizer: Tokenizer | None) -> bool:
     return tokenizer.pretokenizer.key != PATTERNS["none"] and not is_single
 
 
-def _counts_of(table: PieceTable, group: str) -> npt.NDArray[np.int64]:
-    """Return int64[n]: how often each piece occurs in a group, or in all."""
-    if group == POOLED:
-        return table.counts
-    entries = table.entry_group == table.groups.index(group)
+def _counts_of(table: PieceTable, groups: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return int64[n]: how often each piece occurs in groups."""
+    entries = np.isin(table.entry_group, [table.groups.index(group) for group in groups])
     piece = np.repeat(np.arange(len(table)), np.diff(table.rows))
     counts = np.zeros(len(table), dtype=np.int64)
-    counts[piece[entries]] = table.entry_count[entries]
+    np.add.at(counts, piece[entries], table.entry_count[entries])
     return counts
 
 
