@@ -5,8 +5,9 @@ import pytest
 
 import toktk
 from toktk.corpus import Corpus
-from toktk.lab.intervals import Units
+from toktk.lab.intervals import IntervalMaker, Units
 from toktk.lab.knee import GAIN, knee_of
+from toktk.metrics.base import Column, Figure, Quotient
 from toktk.metrics.multilingual import gini
 from toktk.metrics.vocabulary import renyi_efficiency
 from toktk.pieces.sample import Sample
@@ -204,3 +205,26 @@ def test_ids_equal_the_jackknife_over_documents():
     record = figure(found, "renyi_efficiency[a=2.5,V]")
     assert record.value == pytest.approx(even.value)
     assert record.high - record.low == pytest.approx(even.high - even.low, rel=0.1)
+
+
+def test_groups_that_are_sampled_more_thinly_weigh_as_much_as_they_are():
+    """An interval where one group was sampled is nearly that of all documents."""
+    texts = [f"{'word' * (1 + i % 9)} {i}" for i in range(700)]  # apart from each other
+    texts += [f"{'x' * (1 + i % 2)} {i}" for i in range(11_300)]
+    groups = ["a"] * 700 + ["b"] * 11_300
+    corpus = Corpus.of(texts, groups=groups)
+    widths = []
+    for most in (20_000, 750):
+        sample = Sample(most)
+        for batch in corpus.batches():
+            sample.see(batch)
+        documents = sample.finish()
+        assert (documents.levels > 0).tolist() == [False, most == 750]
+        totals = documents.totals()
+        quantities = {"bytes": totals[:, 1], "words": totals[:, 4]}
+        maker = IntervalMaker(Units.of(documents), quantities)
+        quotient = Quotient(Column("bytes"), Column("words"))
+        value = quantities["bytes"].sum() / quantities["words"].sum()
+        interval = maker.interval(Figure("all", "x", value, "x", 1, made_of=quotient))
+        widths.append(np.log(interval.high / interval.low))
+    assert widths[1] == pytest.approx(widths[0], rel=0.1)

@@ -19,6 +19,7 @@ from toktk.stats.ratio import ratio_interval
 
 Float64 = npt.NDArray[np.float64]
 
+_MOST_REPEATS = 64
 _MOST_UNITS = (
     20_000  # of a summary over groups; beyond, units are joined, as the jackknife does anyway
 )
@@ -115,26 +116,32 @@ class IntervalMaker:
         chosen = units.rows_of(
             tuple(sorted(both)) if len(both) < len(units.documents.groups) else None
         )
-        of_row, numbers = units.of_row[chosen], np.empty(0, dtype=np.int64)
+        of_row = units.of_row[chosen]
         present = np.zeros(units.n, dtype=np.bool_)
         present[of_row] = True
         numbers = np.cumsum(present) - 1
         n = int(present.sum())
         sums = [self._sums(column, numbers, n) for column in (numerator, denominator)]
-        n_all = n
-        if units.n_all > units.n:
-            scale = 2.0 ** units.documents.levels[units.documents.group[chosen]]
-            of_unit = np.zeros(units.n)
-            of_unit[of_row] = scale
-            n_all = int(of_unit.sum())
-        return ratio_interval(*sums, n_all=n_all)
+        if units.n_all == units.n:
+            return ratio_interval(*sums)
+        scale = np.empty(units.n)
+        scale[of_row] = 2.0 ** units.documents.levels[units.documents.group[chosen]]
+        scale = scale[present]
+        # Groups that were sampled more thinly are repeated, each time with its share: so each row stands
+        # for as many units of the text, and one factor holds for all.
+        repeats = np.clip(scale / scale.min(), 1, _MOST_REPEATS).astype(np.int64)
+        evened = [np.repeat(values / repeats, repeats) for values in sums]
+        n_rows = int(repeats.sum())
+        return ratio_interval(*evened, n_all=max(n_rows, round(n_rows * scale.min())))
 
     def _of_summary(self, made_of: Summary) -> Interval:
         n = min(self.units.n, _MOST_UNITS)
         joined = np.arange(self.units.n) * n // max(self.units.n, 1)
         sums = np.stack([self._sums(column, joined, n) for column in made_of.columns], axis=1)
         sizes = self._sums(Column("bytes"), joined, n)
-        n_all = n * self.units.n_all // self.units.n if self.units.n else n
+        # What the most finely sampled group stands for: of thinly sampled groups that says too little.
+        levels = self.units.documents.levels
+        n_all = n << int(levels.min()) if levels.size else n
         return jackknife_interval(made_of.statistic, sums, sizes=sizes, n_all=n_all)
 
     def _sums(self, column: Column, numbers: Int64, n: int) -> Float64:
