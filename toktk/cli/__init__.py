@@ -21,6 +21,7 @@ COMMANDS = {
     "sweep": "Train at many vocabulary sizes and measure every one.",
     "train": "Train one tokenizer and write it.",
     "bench": "Measure tokenizers on text that none of them has seen.",
+    "replicate": "Run a stored run again, or train on resamples of its text.",
     "convert": "Write a tokenizer in another library's format.",
     "ls": "List trainers, pretokenizers, metrics, corpora and the like.",
     "env": "Show versions, machine and cache.",

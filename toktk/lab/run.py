@@ -126,10 +126,13 @@ def _found(folder: RunFolder, signature: str, force: bool) -> Run | None:
 def _read(path: Path, document: dict[str, Any]) -> Run:
     measured = document["evaluation"] is not None
     results = Results.read_parquet(path / RESULTS) if measured else None
-    if results is not None:  # timings are those of run.json
-        figures = tuple(r for r in results if not r.metric.startswith(TIMED))
-        results = Results(figures, results.about)
-    return Run(path, document, results, reused=True)
+    return Run(path, document, None if results is None else without_timings(results), reused=True)
+
+
+def without_timings(results: Results) -> Results:
+    """Return the figures without those of throughput, which run.json holds."""
+    figures = tuple(r for r in results if not r.metric.startswith(TIMED))
+    return Results(figures, results.about)
 
 
 def _described(
