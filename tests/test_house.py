@@ -49,6 +49,7 @@ LEVELS = [
     {"trainers"},
     {"evaluation"},
     {"metrics"},
+    {"stats"},
     {"timing"},
     {"report"},
     {"lab"},

@@ -19,7 +19,7 @@ from toktk.cli.options import (
     temperature_option,
     training_options,
 )
-from toktk.cli.output import emit, emit_json, emit_rows
+from toktk.cli.output import emit, emit_json, emit_rows, show_page
 from toktk.cli.running import ProgressBars, RunOptions
 from toktk.cli.streams import say
 from toktk.sizes import DEFAULT_SIZES
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from toktk.corpus import ReaderOptions
     from toktk.lab.plan import SweepPlan
     from toktk.lab.replicate import Replication
-    from toktk.lab.trainings import Stability
+    from toktk.lab.trainings import Stabilities
 
 _SHOWN = 20  # differences in a table
 # What goes with a run directory; it says all the rest itself.
@@ -40,9 +40,9 @@ _WITH_RUN = {"run", "trainings", "shards", "output", "format", "quiet", "seed", 
 @click.option(
     "--trainings",
     "n",
-    type=click.IntRange(min=2, max=20),
+    type=click.IntRange(min=2, max=100),
     metavar="N",
-    help="Train on so many resamples of the text, 2 to 20, and compare what they give.",
+    help="Train on so many resamples of the text, 2 to 100, and compare what they give.",
 )
 @click.option(
     "--shards", is_flag=True, help="Train on N disjoint parts of the text instead of resamples."
@@ -111,18 +111,17 @@ def command(
         if run is not None:
             _run_again(run, options)
         return
-    from toktk.lab.trainings import Resampling, stabilities
+    from toktk.lab.meter import Meter
+    from toktk.lab.trainings import Resampling, plan_of, stabilities
 
     with ProgressBars(options.quiet) as bars:
-        resampling = Resampling(n, shards, options.seed)
+        meter = Meter(bars)
         if run is not None:
-            from toktk.lab.trainings import plan_of
-
-            sweep = plan_of(run, bars, options.jobs, options.force)
+            sweep = plan_of(run, meter, options.jobs, options.force)
         else:
             sweep = _plan(specs, evals, reader, temperature, options, plan)
-        stable = stabilities(sweep, resampling, bars)
-    _show(stable, options)
+        found = stabilities(sweep, Resampling(n, shards, options.seed), meter)
+    _show(found, options)
 
 
 def _plan(
@@ -136,8 +135,9 @@ def _plan(
     from toktk.corpus import train_and_test
     from toktk.lab.plan import SweepPlan
 
-    own = {"seed": options.seed, "jobs": options.jobs, "force": options.force}
-    return SweepPlan(*train_and_test(specs, evals, reader, temperature), **plan, **own)
+    training, evaluation = train_and_test(specs, evals, reader, temperature)
+    plan |= {"seed": options.seed, "jobs": options.jobs, "force": options.force}
+    return SweepPlan(training, evaluation, **plan)
 
 
 def _run_again(folder: Path, options: RunOptions) -> None:
@@ -195,15 +195,18 @@ def _show_replication(replication: Replication, options: RunOptions) -> None:
     replication.refuse_different()
 
 
-def _show(stable: list[Stability], options: RunOptions) -> None:
+def _show(found: Stabilities, options: RunOptions) -> None:
     from toktk.report.stability import COLUMNS, rows, stability_text, write_stability
-    from toktk.cli.output import show_page
 
-    if options.output is not None:
-        write_stability(stable, options.output)
+    records, confidence = found
     if options.format == "json":
-        emit_json({"schema": 1, "records": [dict(zip(COLUMNS, r, strict=True)) for r in rows(stable)]})
+        named = [dict(zip(COLUMNS, row, strict=True)) for row in rows(records)]
+        emit_json({"schema": 1, "records": named})
     elif options.format == "table":
-        show_page(lambda width, color: stability_text(stable, width, color))
+        show_page(lambda width, color: stability_text(records, width, color))
     else:
-        emit_rows(COLUMNS, rows(stable), options.format)
+        emit_rows(COLUMNS, rows(records), options.format)
+    if options.output is not None:
+        paths = write_stability(records, confidence, options.output)
+        if not options.quiet:
+            say(*map(str, paths))

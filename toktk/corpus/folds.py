@@ -1,4 +1,4 @@
-"""Folds: disjoint parts of a text, as many as asked for, into which documents fall by a hash; and sums of folds.
+"""Folds: disjoint parts of a text into which documents fall by a hash, and sums of such parts.
 
 Equal documents, and the languages of an aligned line, are in one fold, so folds are independent samples of
 the text. A bootstrap draws folds with replacement, as it would documents: a fold that is drawn twice counts

@@ -119,7 +119,9 @@ class HeldOut:
             raise CorpusError(what, f"Found: {file} is damaged: {wrong}.", "Run the sweep again.")
         text = document.get(role) or {}
         made = text.get("recipe")
-        if made is None and role == TRAINING and text:  # as runs before this was recorded: the other side
+        if (
+            made is None and role == TRAINING and text
+        ):  # as runs before this was recorded: the other side
             made = (document["evaluation"] or {}).get("recipe")
         if made is None or (made.get("whole") and not again):
             why = "it was not written by toktk sweep, or its text came from a pipe or a secret address"

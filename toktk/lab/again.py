@@ -73,9 +73,7 @@ def read_run(folder: Path) -> Run:
         file = folder / name
         if name in facts and not (file.is_file() and fact_of(file) == facts[name]):
             found = "it is missing" if not file.is_file() else "another hash"
-            raise StorageError(
-                f"{file} is not what the run wrote.", f"Found: {found}.", _ONCE_MORE
-            )
+            raise StorageError(f"{file} is not what the run wrote.", f"Found: {found}.", _ONCE_MORE)
     has_figures = RESULTS in facts
     results = without_timings(Results.read_parquet(folder / RESULTS)) if has_figures else None
     return Run(folder, document, results, reused=True)

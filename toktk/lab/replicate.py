@@ -78,7 +78,11 @@ class Replication:
             if kind in kinds
         ]
         around = [change.name for change in self.surroundings]
-        why = f"Other than then: {', '.join(around)}." if around else "All known surroundings are as then."
+        why = (
+            f"Other than then: {', '.join(around)}."
+            if around
+            else "All known surroundings are as then."
+        )
         raise ToktkError(
             f"{self.before.path} does not come out the same.",
             f"Found: {', '.join(counts)} differ.",
@@ -105,18 +109,22 @@ def replicate(folder: Path, into: Path, meter: Meter, jobs: int) -> Replication:
     now = carry_out(experiment_of(before, meter, jobs), into)
     if now.trouble is not None:
         raise now.trouble
-    vocabularies = [_vocabularies(run) for run in (before, now)]
-    records = [_records(run) for run in (before, now)]
-    curves = [_curves(run) for run in (before, now)]
-    failed = [{label: "fails" for label in run.document["failed"]} for run in (before, now)]
-    sides = {VOCABULARY: vocabularies, FIGURE: records, POINT: curves, FAILURE: failed}
+    old, new = _results(before), _results(now)
     differences = [
-        Changed(kind, name, was, became)
-        for kind, (old, new) in sides.items()
-        for name, was, became in _changes(old, new)
+        Changed(kind, *change) for kind in PLURALS for change in _changes(old[kind], new[kind])
     ]
-    compared = {kind: len({*old, *new}) for kind, (old, new) in sides.items()}
+    compared = {kind: len({*old[kind], *new[kind]}) for kind in PLURALS}
     return Replication(before, now, compared, differences, _surroundings(before, now))
+
+
+def _results(run: Run) -> dict[str, Mapping[str, Any]]:
+    """Return all that is compared, by kind and name."""
+    return {
+        VOCABULARY: _vocabularies(run),
+        FIGURE: _records(run),
+        POINT: _curves(run),
+        FAILURE: dict.fromkeys(run.document["failed"], "fails"),
+    }
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -129,7 +137,7 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[s
                 values = getattr(was, column), getattr(became, column)
                 if values[0] != values[1]:
                     shown = name if column == "value" else f"{name}, {column}"
-                    yield shown, *map(_shown, values)
+                    yield shown, _shown(values[0]), _shown(values[1])
         else:
             yield name, _shown(was), _shown(became)
 
