@@ -315,8 +315,8 @@ def test_downward_imports_and_strings_are_fine(package):
 
 
 def test_what_has_no_place_is_told(package, tmp_path):
-    package({"helpers": "", "stats/tests": "", "corpus/__init__": ""})
-    assert places(tmp_path / "toktk") - set(LEVEL_OF) - APART == {"helpers", "stats"}
+    package({"helpers": "", "statistics/tests": "", "corpus/__init__": ""})
+    assert places(tmp_path / "toktk") - set(LEVEL_OF) - APART == {"helpers", "statistics"}
 
 
 @pytest.mark.parametrize(

@@ -147,16 +147,24 @@ def _cuts(run: Run) -> list[Pretokenizer]:
     cuts = []
     for signature in signatures:
         name = signature.partition("@")[0]
+        lacking = StorageError(
+            f"{run.path} cannot be repeated.",
+            f"Found: an earlier toktk wrote it, without the split pattern {name!r}.",
+            _ONCE_MORE,
+        )
         try:
             cut = Pretokenizer.of(name)
         except ToktkError as error:
-            raise StorageError(
-                f"{run.path} cannot be repeated.",
-                f"Found: an earlier toktk wrote it, without the split pattern {name!r}.",
-                _ONCE_MORE,
-            ) from error
+            raise lacking from error
+        if not options["normal_form"] and _hash_of(cut.signature) != _hash_of(signature):
+            raise lacking
         cuts.append(cut)
     return cuts
+
+
+def _hash_of(signature: str) -> str:
+    """Return the part of a pretokenizer's signature that tells its pattern."""
+    return signature.partition("@")[2].partition("|")[0]
 
 
 def _specs_of(tokenizers: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -173,7 +173,6 @@ def figures_of(
                     segmented.append(one)
                     advance(len(table))
             figures[size] = _figures(table, segmented)
-    counted.drop(measured, cut)
     return figures
 
 

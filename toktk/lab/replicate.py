@@ -34,7 +34,7 @@ class Changed(NamedTuple):
 
     kind: str
     name: str
-    before: str
+    then: str
     now: str
 
 
