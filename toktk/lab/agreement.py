@@ -12,19 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk import arrow
-from toktk.arrays import Int64, packed
+from toktk.arrays import Bytes, Int64, packed
 from toktk.arrow import pa
 from toktk.corpus import Corpus
 from toktk.encoder import Encoder
 from toktk.kernels.text_totals import BYTES
 from toktk.lab.counted import CountedCorpora
 from toktk.lab.train import Training
+from toktk.models.bpe import BpeModel
 from toktk.models.model import Model, surface_lengths
 from toktk.models.unigram import UnigramModel
 from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.registry import guarded
-from toktk.runtime import Threads
+from toktk.runtime import Threads, gc_off
 from toktk.stats.vocabularies import mean_f1, mean_jaccard, ranks, relative_deviation
 from toktk.tokenizer import Tokenizer
 
@@ -73,16 +74,34 @@ class _Ranked:
 
         spelled, hashes, starts = [], [], [0]
         for model in models:
-            learned = list(filter(None, model.tokens[len(model.special_tokens) :]))
-            data, offsets = packed(learned)
+            data, offsets = _learned(model)
             hashes.append(hash_spans(data, offsets))
             buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
-            spelled.append(pa.Array.from_buffers(pa.large_binary(), len(learned), buffers))
-            starts.append(starts[-1] + len(learned))
+            n = offsets.size - 1
+            spelled.append(pa.Array.from_buffers(pa.large_binary(), n, buffers))
+            starts.append(starts[-1] + n)
         _, places = ranks(hashes)
         owner = places.argmin(axis=1)
         rows = places.min(axis=1) + np.array(starts)[owner]
         return cls(places, pa.concat_arrays(spelled).take(arrow.from_numpy(rows)))
+
+
+def _learned(model: Model) -> tuple[Bytes, Int64]:
+    """Return the bytes of the tokens that are no special ones, and where they begin; holes are left out."""
+    n_special = len(model.special_tokens)
+    if isinstance(model, BpeModel):
+        data, offsets = model.packed_tokens
+        return data[offsets[n_special] :], offsets[n_special:] - offsets[n_special]
+    with gc_off():
+        return packed([token for token in model.tokens[n_special:] if token])
+
+
+def _lengths(model: Model) -> Int64:
+    """Return int64[ids]: the bytes of text that each token stands for."""
+    if isinstance(model, BpeModel):
+        return np.diff(model.packed_tokens[1])
+    with gc_off():
+        return surface_lengths(model)
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +217,7 @@ def _segment(table: PieceTable, model: Model) -> _Segmented:
     else:
         ids, ends = model.encode_pieces(table.data, table.offsets)
     tokens = np.diff(ends, prepend=0)
-    behind = np.concatenate([[0], np.cumsum(surface_lengths(model)[ids])])
+    behind = np.concatenate([[0], np.cumsum(_lengths(model)[ids])])
     spelled = np.diff(behind[ends], prepend=0) == np.diff(table.offsets)
     # Where all pieces are spelled, bytes of tokens are bytes of pieces.
     shift = table.offsets[:-1] - behind[ends - tokens]
@@ -218,7 +237,7 @@ def _figures(table: PieceTable, segmented: Sequence[_Segmented]) -> Figures:
     n_bytes = table.totals[:, BYTES]
     value = float(n_bytes.sum() / sums.mean()) if sums.any() else None
     spelled = np.logical_and.reduce([one.spelled for one in segmented])
-    boundaries = np.stack([one.boundaries for one in segmented], axis=1)
+    boundaries = np.stack([one.boundaries for one in segmented]).T
     weights = np.repeat(np.where(spelled, table.counts, 0), np.diff(table.offsets))
     low, high, n, n_effective = _text_interval(n_bytes, tokens)
     return Figures(
