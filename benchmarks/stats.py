@@ -2,9 +2,9 @@
 
     python benchmarks/stats.py trainings help.parquet --group-column lang --align-column id --jobs 2
 
-`trainings`: one training, the text counted for it, in turn with five trainings on resamples that are compared
-with one another (`toktk replicate --trainings 5`), both at all sizes, nothing taken from the store. Prints the
-seconds of each, and their ratio: the median of the pairs, the least and the most.
+`trainings`: one training, the text counted for it, in turn with five on resamples that are compared with one
+another (`toktk replicate --trainings 5`), both at all sizes, nothing taken from the store. Prints the seconds
+of each, and their ratio: the median of the pairs, the least and the most.
 """
 
 from __future__ import annotations
@@ -67,10 +67,9 @@ def trainings(options: argparse.Namespace) -> None:
         once, several = map(seconds, contenders)
         ratios.append(several / once)
         print(f"{once:10.2f} s {several:7.2f} s {ratios[-1]:7.2f}", flush=True)
-    print(
-        f"{options.trainings} {options.trainer} trainings take {statistics.median(ratios):.2f} times as long as "
-        f"one ({min(ratios):.2f} to {max(ratios):.2f}), {options.jobs} threads"
-    )
+    middle, least, most = statistics.median(ratios), min(ratios), max(ratios)
+    what = f"{options.trainings} {options.trainer} trainings, {options.jobs} threads"
+    print(f"{what}: {middle:.2f} times as long as one ({least:.2f} to {most:.2f})")
 
 
 def main() -> None:

@@ -66,7 +66,7 @@ def test_figures_are_those_of_trainings_apart(plan: SweepPlan, name: str, shards
     assert evaluation is not None
     texts = [t for batch in evaluation.batches() for t in batch.column(0).to_pylist()]
     vocabularies = alone(plan, resampling)
-    confidence = found.confidence.to_pylist()
+    confidence = found.confidence().to_pylist()
     for record in found.records:
         tokenizers = [of_training[record.size] for of_training in vocabularies]
         counts = [sum(map(t.count, texts)) for t in tokenizers]
@@ -93,7 +93,7 @@ def test_figures_are_those_of_trainings_apart(plan: SweepPlan, name: str, shards
         assert record.low < record.bytes_per_token < record.high
     again = stabilities(replace(plan, jobs=1, force=True), resampling, Meter())
     assert again.records == found.records
-    assert again.confidence.equals(found.confidence)
+    assert again.confidence().equals(found.confidence())
 
 
 class Stopping(Watcher):

@@ -198,7 +198,7 @@ def _show_replication(replication: Replication, options: RunOptions) -> None:
 def _show(found: Stabilities, options: RunOptions) -> None:
     from toktk.report.stability import COLUMNS, rows, stability_text, write_stability
 
-    records, confidence = found
+    records = found.records
     if options.format == "json":
         named = [dict(zip(COLUMNS, row, strict=True)) for row in rows(records)]
         emit_json({"schema": 1, "records": named})
@@ -207,6 +207,6 @@ def _show(found: Stabilities, options: RunOptions) -> None:
     else:
         emit_rows(COLUMNS, rows(records), options.format)
     if options.output is not None:
-        paths = write_stability(records, confidence, options.output)
+        paths = write_stability(records, found.confidence(), options.output)
         if not options.quiet:
             say(*map(str, paths))

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk import arrow
-from toktk.arrays import Bytes, Int64, packed
+from toktk.arrays import Bytes, Int64, packed, read_only
 from toktk.arrow import pa
 from toktk.corpus import Corpus
 from toktk.encoder import Encoder
@@ -184,9 +184,20 @@ def figures_of(
         counted.meter.step("compare", family, total, "pieces") as advance,
         Threads(min(counted.jobs, len(trainings))) as pool,
     ):
+        longest = [training.tokenizers[-1].model for training in trainings]
+        segmented: list[_Segmented] = []
+        levels: list[npt.NDArray[np.int32]] = []
+        if all(training.nested for training in trainings) and isinstance(longest[0], BpeModel):
+            for of_training in pool.map(functools.partial(_levels, table), longest):
+                levels.append(of_training)
+                advance(len(table) * len(sizes))
         for size in sizes:
             models = [_at(training, size).model for training in trainings]
-            segmented = []
+            if levels:
+                segmented = [*map(functools.partial(_cut, table), levels, models)]
+                figures[size] = _figures(table, segmented)
+                continue
+            segmented.clear()
             with guarded(f"the model of {family}", *models):
                 for one in pool.map(functools.partial(_segment, table), models):
                     segmented.append(one)
@@ -207,6 +218,31 @@ class _Segmented(NamedTuple):
     tokens: Int64
     boundaries: Flags
     spelled: Flags
+
+
+def _levels(table: PieceTable, model: Model) -> npt.NDArray[np.int32]:
+    """Return int32[bytes]: up to how many merges tokens end behind a byte; see `end_levels`."""
+    from toktk.kernels.bpe_boundaries import end_levels
+    from toktk.kernels.bpe_encode import SHORT
+
+    if not isinstance(model, BpeModel):
+        raise TypeError(f"{type(model).__name__} is no merge list")
+    levels = np.empty(table.data.size, dtype=np.int32)
+    room = max(SHORT, int(np.diff(table.offsets).max(initial=0)))
+    data, offsets = read_only(table.data, np.uint8), read_only(table.offsets, np.int64)
+    scratch = np.empty(7 * room, dtype=np.int64)
+    end_levels(data, offsets, model.byte_ids, model.pair_table, levels, scratch)
+    return levels
+
+
+def _cut(table: PieceTable, levels: npt.NDArray[np.int32], model: Model) -> _Segmented:
+    """Return the text as a beginning of the merge list encodes it."""
+    if not isinstance(model, BpeModel):
+        raise TypeError(f"{type(model).__name__} is no merge list")
+    ends = levels >= len(model.merges)
+    tokens = np.diff(np.concatenate([[0], np.cumsum(ends)])[table.offsets])
+    ends[table.offsets[1:][np.diff(table.offsets) > 0] - 1] = False
+    return _Segmented(tokens, ends, np.ones(len(table), dtype=np.bool_))
 
 
 def _segment(table: PieceTable, model: Model) -> _Segmented:

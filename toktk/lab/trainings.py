@@ -76,14 +76,21 @@ class Resampling:
 
 
 class Stabilities(NamedTuple):
-    """What came out: a record for each family and size, and the tokens with their confidence.
-
-    `confidence` has the columns family, size, token (bytes), text (null where the bytes are no UTF-8),
-    trainings (how many have the token) and confidence (their share).
-    """
+    """What came out: a record for each family and size, and the vocabularies of each family."""
 
     records: list[Stability]
-    confidence: pa.Table
+    vocabularies: dict[str, Vocabularies]
+
+    def confidence(self) -> pa.Table:
+        """Return the tokens of each family and size, the surest first.
+
+        The columns are family, size, token (bytes), trainings (how many have it), confidence (their share).
+        """
+        return pa.concat_tables(
+            vocabularies.confidence(family, size)
+            for family, vocabularies in self.vocabularies.items()
+            for size in vocabularies.learned
+        )
 
 
 def plan_of(folder: Path, meter: Meter, jobs: int, force: bool) -> SweepPlan:
@@ -125,7 +132,7 @@ def stabilities(plan: SweepPlan, resampling: Resampling, meter: Meter) -> Stabil
     if plan.evaluation is not None:
         measured = plan.evaluation.in_folds(_MEASURED_FOLDS)
     records: list[Stability] = []
-    tokens: list[pa.Table] = []
+    by_family: dict[str, Vocabularies] = {}
     failed: dict[str, ToktkError] = dict(plan.broken)
     for family in plan.families:
         try:
@@ -141,15 +148,15 @@ def stabilities(plan: SweepPlan, resampling: Resampling, meter: Meter) -> Stabil
             failed[family.label] = error
             meter.remark(f"{family.label} is left out: {in_a_line(error)}")
             continue
+        by_family[family.label] = vocabularies
         kind = SHARDS if resampling.shards else RESAMPLES
         name = None if plan.evaluation is None else plan.evaluation.name
         for size in sizes:
             own = figures[size]._asdict() | vocabularies.overlap(size)._asdict()
             records.append(Stability(family.label, size, resampling.n, kind, name, **own))
-            tokens.append(vocabularies.confidence(family.label, size))
     if not records:
         raise without_figures("no trainer can do this.", failed)
-    return Stabilities(records, pa.concat_tables(tokens))
+    return Stabilities(records, by_family)
 
 
 def _whole_cut(family: Family) -> Pretokenizer | None:
