@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 UInt64 = npt.NDArray[np.uint64]
 Int64 = npt.NDArray[np.int64]
+Float64 = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 ABSENT = np.iinfo(np.int64).max
@@ -40,7 +41,7 @@ def mean_jaccard(has: Flags) -> float | None:
 
     `has` is bool[T, S]: which token is in which vocabulary. None for fewer than two, or where all are empty.
     """
-    shared = _common(has, np.ones(len(has)))
+    shared = _common(has)
     sizes = np.diag(shared)
     return _mean_of_pairs(shared, sizes[:, None] + sizes - shared)
 
@@ -68,15 +69,13 @@ def relative_deviation(values: npt.ArrayLike) -> float | None:
     return float(array.std(ddof=1) / abs(array.mean()))
 
 
-def _common(has: Flags, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return float64[S, S]: the weight of what each pair shares; exact below 2**53."""
+def _common(has: Flags, weights: Float64 | None = None) -> Float64:
+    """Return float64[S, S]: the weight of what each pair shares, or its number; exact below 2**53."""
     columns = np.ascontiguousarray(has.T)
-    n = len(columns)
-    shared = np.zeros((n, n))
-    for a in range(n):
-        for b in range(a, n):
-            shared[a, b] = shared[b, a] = weights[columns[a] & columns[b]].sum()
-    return shared
+    if weights is not None:
+        marked = columns.astype(np.float64)
+        return np.asarray((marked * weights) @ marked.T)
+    return np.array([[np.count_nonzero(a & b) for b in columns] for a in columns], dtype=np.float64)
 
 
 def _mean_of_pairs(over: npt.NDArray[np.float64], under: npt.NDArray[np.float64]) -> float | None:
