@@ -353,6 +353,8 @@ class Corpus:
             described["recipe"] = {**self.recipe, "sources": self.sources_told()}
         shown = 100
         described["parts"] = [part.describe() for part in self._parts[:shown]]
+        for part in described["parts"]:
+            part.pop("recipe", None)  # that of the whole is enough
         if len(self._parts) > shown:
             described["further_parts"] = len(self._parts) - shown
         return described
