@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 _SHOWN = 20  # differences in a table
 # What goes with a run directory; it says all the rest itself.
-_WITH_RUN = {"run", "trainings", "shards", "output", "format", "quiet", "seed", "jobs", "force"}
+_WITH_RUN = {
+    "run", "n", "shards", "output", "format", "quiet", "seed", "jobs", "force", "engine_timeout",
+}  # fmt: skip
 
 
 @click.command("replicate")
@@ -100,7 +102,7 @@ def command(
         for p in context.command.params
         if context.get_parameter_source(p.name or "") == ParameterSource.COMMANDLINE
     ]
-    if run is not None and (own := [p for p in given if p.name not in _WITH_RUN | {"n"}]):
+    if run is not None and (own := [p for p in given if p.name not in _WITH_RUN]):
         raise click.UsageError(f"{run} says itself what {own[0].opts[-1]} says: leave that out.")
     if shards and n is None:
         raise click.UsageError("--shards needs --trainings N.")
