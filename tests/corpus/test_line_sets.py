@@ -73,3 +73,16 @@ def test_a_set_is_read_as_it_was_written_and_damage_is_refused(tmp_path: Path) -
     for damaged in (b"", b"abc", known.to_bytes()[:-1], b"\xff" * 8, falling, bytes(4 << 20)):
         with pytest.raises(ValueError, match="set of lines"):
             LineSet.from_bytes(damaged)
+
+
+def test_the_share_of_each_document_that_is_known() -> None:
+    known = lines_of(TEXTS[:300]).as_set()
+    documents = [TEXTS[5], TEXTS[400], f"{TEXTS[6]}\n{TEXTS[500]}", "short", ""]
+    shares = known.share_of(*packed([text.encode() for text in documents]))
+    assert shares is not None
+    assert shares[:2].tolist() == [1, 0]
+    assert shares[2] == size([TEXTS[6]]) / size([TEXTS[6], TEXTS[500]])
+    assert np.isnan(shares[3:]).all()  # nobody can tell
+    sample = LineSet(1, known.hashes)
+    assert sample.share_of(*packed([TEXTS[5].encode()])) is None
+    assert known.share_of(*packed([])).tolist() == []  # type: ignore[union-attr]

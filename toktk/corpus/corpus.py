@@ -11,6 +11,7 @@ from typing import Any
 from toktk.arrow import pa
 from toktk.corpus.batch import group_names, slices
 from toktk.corpus.blocks import FEW
+from toktk.corpus.folds import Folded, Resampled
 from toktk.corpus.limit import Limit
 from toktk.corpus.memory import Texts
 from toktk.corpus.mixture import Balanced, Named, Shares, Times
@@ -26,7 +27,7 @@ HELD_OUT = 0.1
 _SOURCES_TOLD = 1000
 
 
-Selection = Split | Limit | Named | Times | Balanced
+Selection = Split | Limit | Named | Times | Balanced | Folded | Resampled
 """A choice of documents; ``str()`` says which, and enters the fingerprint."""
 
 
@@ -312,7 +313,18 @@ class Corpus:
                 f"cannot balance the groups of {self.name} at the temperature {temperature}.",
                 "Give one above 0: 1 changes nothing, 3.3 is common, inf makes all groups equal.",
             )
-        return Corpus(self.name, [self], Balanced(self.batches, temperature))
+        balanced = Corpus(self.name, [self], Balanced(self.batches, temperature))
+        if self.recipe:  # as text: JSON has no infinity
+            balanced.recipe = {**self.recipe, "temperature": repr(float(temperature))}
+        return balanced
+
+    def in_folds(self, n: int) -> Corpus:
+        """Return the corpus with `n` folds as its groups, by document hash: see `toktk.corpus.folds`."""
+        return Corpus(self.name, [self], Folded(n))
+
+    def resampled(self, multiplicities: Sequence[int]) -> Corpus:
+        """Return the documents of each fold as often as `multiplicities` says, one number a fold."""
+        return Corpus(self.name, [self], Resampled(tuple(multiplicities)))
 
     def sources_told(self) -> list[dict[str, str]]:
         """Return names and fingerprints of the first sources, by which it is told what has changed."""
@@ -341,6 +353,8 @@ class Corpus:
             described["recipe"] = {**self.recipe, "sources": self.sources_told()}
         shown = 100
         described["parts"] = [part.describe() for part in self._parts[:shown]]
+        for part in described["parts"]:
+            part.pop("recipe", None)  # that of the whole is enough
         if len(self._parts) > shown:
             described["further_parts"] = len(self._parts) - shown
         return described

@@ -1,4 +1,4 @@
-"""The text that a run measured on, once more: ``runs/news:held-out``.
+"""The texts of a run, once more: what it measured on is ``runs/news:held-out``.
 
 run.json says what was read and how; text is split by hash, so the same files give the same split.
 """
@@ -30,21 +30,25 @@ Text = tuple[str | None, str, float | None]
 
 _TEXTS = [{"name": (str, None), "spec": str, "share": (float, None)}]
 _SOURCES = [{"name": str, "fingerprint": str}]
-_SHAPE = {
-    "evaluation": (
-        {
-            "name": str,
-            "fingerprint": str,
-            "recipe?": {"texts": _TEXTS, "evals": _TEXTS, "options": dict, "sources": _SOURCES},
-        },
-        None,
-    ),
-    "started_in?": (str, None),
+_RECIPE = {
+    "texts": _TEXTS,
+    "evals": _TEXTS,
+    "options": dict,
+    "sources": _SOURCES,
+    "whole?": bool,
+    "temperature?": str,
 }
+_TEXT = ({"name": str, "fingerprint": str, "recipe?": _RECIPE}, None)
+_SHAPE = {"evaluation": _TEXT, "training?": _TEXT, "started_in?": (str, None)}
+
+TRAINING, EVALUATION = "training", "evaluation"
+_ROLES = {EVALUATION: "held-out text", TRAINING: "training text"}
 
 
-def recipe(specs: Sequence[str], evals: Sequence[str], options: ReaderOptions) -> dict[str, Any]:
-    """Return what makes a text to measure on, JSON-able.
+def recipe(
+    specs: Sequence[str], evals: Sequence[str], options: ReaderOptions, whole: bool = False
+) -> dict[str, Any]:
+    """Return what makes the texts to train and to measure on, JSON-able; one that is `whole` is not split.
 
     Nothing where a pipe is part of it, or an address with a secret, which no file should hold.
     """
@@ -55,7 +59,8 @@ def recipe(specs: Sequence[str], evals: Sequence[str], options: ReaderOptions) -
         [dict(zip(("name", "spec", "share"), parse_share(spec), strict=True)) for spec in side]
         for side in (specs, evals)
     )
-    return {"texts": texts, "evals": measured, "options": options.changed()}
+    made = {"texts": texts, "evals": measured, "options": options.changed()}
+    return {**made, "whole": True} if whole else made
 
 
 def run_of(spec: str) -> Path | None:
@@ -67,30 +72,38 @@ def run_of(spec: str) -> Path | None:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What a run directory says of the text that it measured on.
+    """What a run directory says of a text of its own.
 
     Attributes:
         folder: the run directory.
+        role: `EVALUATION`, what it measured on, or `TRAINING`.
         name, fingerprint, sources: of the text; see `Corpus.sources_told`.
-        texts, evals, options: what it was made of; see `recipe`.
+        texts, evals, options, whole, temperature: what it was made of; see `recipe` and `Corpus.balanced`.
+            That of a training text from before it was recorded is None.
     """
 
     folder: Path
+    role: str
     name: str
     fingerprint: str
     sources: Sequence[Mapping[str, str]]
     texts: Sequence[Text]
     evals: Sequence[Text]
     options: Mapping[str, Any]
+    whole: bool = False
+    temperature: str | None = None
 
     @classmethod
-    def of(cls, folder: Path) -> HeldOut:
+    def of(cls, folder: Path, role: str = EVALUATION, again: bool = False) -> HeldOut:
         """Read what run.json says.
+
+        Args:
+            again: for a run that is to be repeated, whose text need not have been held out.
 
         Raises:
             CorpusError: there is none, or it does not say how to read the text.
         """
-        what = f"cannot read the held-out text of {folder}."
+        what = f"cannot read the {_ROLES[role]} of {folder}."
         file = folder / "run.json"
         try:
             document = shapes.parse(file.read_bytes())
@@ -104,21 +117,48 @@ class HeldOut:
             ) from error
         if wrong := shapes.misfit(document, _SHAPE):
             raise CorpusError(what, f"Found: {file} is damaged: {wrong}.", "Run the sweep again.")
-        measured = document["evaluation"] or {}
-        made = measured.get("recipe")
-        if made is None:
+        text = document.get(role) or {}
+        made = text.get("recipe")
+        if (
+            made is None and role == TRAINING and text
+        ):  # as runs before this was recorded: the other side
+            made = (document["evaluation"] or {}).get("recipe")
+        if made is None or (made.get("whole") and not again):
             why = "it was not written by toktk sweep, or its text came from a pipe or a secret address"
-            if not measured:
-                why = "that run measured nothing"
-            raise CorpusError(what, f"Found: {why}.", "Give the text itself with -c.")
+            if not text:
+                why = "that run measured nothing" if role == EVALUATION else "it trained nothing"
+            elif again:
+                why = (
+                    "it does not say where its text came from: a pipe, a secret address, or an earlier "
+                    "toktk wrote it"
+                )
+            advice = "Give the text itself with -c."
+            if again:
+                advice = "Run it once more from files; later runs can be repeated."
+            raise CorpusError(what, f"Found: {why}.", advice)
         # Relative paths are of the folder that the run was started in, wherever this process is.
         base = folder / (document.get("started_in") or ".")
         texts, evals = (
             [(text["name"], _placed(text["spec"], base), text["share"]) for text in made[side]]
             for side in ("texts", "evals")
         )
-        name, fingerprint = measured["name"], measured["fingerprint"]
-        return cls(folder, name, fingerprint, made["sources"], texts, evals, made["options"])
+        return cls(
+            folder,
+            role,
+            text["name"],
+            text["fingerprint"],
+            made["sources"],
+            texts,
+            evals,
+            made["options"],
+            bool(made.get("whole")),
+            made.get("temperature"),
+        )
+
+    @property
+    def kind(self) -> str:
+        """What the text is, in words."""
+        return _ROLES[self.role]
 
     def check_options(self, options: ReaderOptions) -> None:
         """Refuse options of reading other than the run's; a limit is taken of what it held out.
@@ -149,10 +189,14 @@ class HeldOut:
             "new": [n for n in now if n not in before],
         }
         found = [f"{how}: {', '.join(names[:5])}" for how, names in changes.items() if names]
+        did = "measured" if self.role == EVALUATION else "trained"
+        otherwise = "the same files, which are read in another way"
+        if self.role == TRAINING and self.temperature is None:
+            otherwise += ", such as with --temperature, which earlier versions did not record"
         raise CorpusError(
-            f"the text that {self.folder} measured on is not there any more.",
-            f"Found: {'; '.join(found) or 'the same files, which are read in another way'}.",
-            "Bring the files back, or run the sweep again on what they are now.",
+            f"the text that {self.folder} {did} on is not there any more.",
+            f"Found: {'; '.join(found) or otherwise}.",
+            "Bring the files back, or run the same command again on what they are now.",
         )
 
 

@@ -34,6 +34,7 @@ _LEAST_TOLD = (
 )
 _MOST_HALVINGS = 32  # of 64 bits, so many say whether a line is in a sample
 _Hashes = npt.NDArray[np.uint64]
+Float64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,31 @@ class LineSet:
         if halvings > _MOST_HALVINGS or (hashes[1:] <= hashes[:-1]).any():
             raise ValueError("a set of lines ascends")
         return cls(int(halvings), hashes)
+
+    def share_of(self, data: Bytes, offsets: Int64) -> Float64 | None:
+        """Return float64[D]: of each document's bytes in lines that are long enough, the share held here.
+
+        NaN of a document without such a line: nobody can tell. None where this is but a sample of the lines,
+        which says nothing of a single document.
+        """
+        from toktk.kernels.hash import hash_lines
+
+        if self.halvings:
+            return None
+        shares: Float64 = np.full(offsets.size - 1, np.nan)
+        for d in range(shares.size):
+            hashes, lengths = hash_lines(data, np.ascontiguousarray(offsets[d : d + 2]))
+            if lengths.size:
+                shares[d] = lengths[self._holds(hashes)].sum() / lengths.sum()
+        return shares
+
+    def _holds(self, hashes: _Hashes) -> npt.NDArray[np.bool_]:
+        """Return which lines are in the set, by their whole hashes."""
+        short = hashes.astype(np.uint32)
+        at = np.searchsorted(self.hashes, short)
+        among: npt.NDArray[np.bool_] = at < self.hashes.size
+        among[among] = self.hashes[at[among]] == short[among]
+        return among
 
 
 class Lines:
@@ -126,15 +152,12 @@ class Lines:
         self._settle()
         halvings = max(known.halvings, self.halvings)
         sampled = self._hashes <= np.uint64(2 ** (64 - halvings) - 1)
-        hashes, sizes = self._hashes[sampled].astype(np.uint32), self._bytes[sampled]
+        hashes, sizes = self._hashes[sampled], self._bytes[sampled]
         if hashes.size < (_FEWEST if self.is_estimate(known) else 1):
             return None
         if float(sizes.sum()) * 2.0**halvings < _LEAST_TOLD * self.n_bytes:
             return None
-        at = np.searchsorted(known.hashes, hashes)
-        among = at < known.hashes.size
-        among[among] = known.hashes[at[among]] == hashes[among]
-        return float(sizes[among].sum() / sizes.sum())
+        return float(sizes[known._holds(hashes)].sum() / sizes.sum())
 
     def is_estimate(self, known: LineSet) -> bool:
         """Return whether either is a sample."""

@@ -18,7 +18,7 @@ from toktk.corpus import hub
 from toktk.corpus.corpus import Corpus, concat, mixed
 from toktk.corpus.find import Listing, files_below, kind_at, matching, not_a_file
 from toktk.corpus.folder import Choice, choose, left_out
-from toktk.corpus.held_out import HeldOut, Text, recipe, run_of
+from toktk.corpus.held_out import EVALUATION, TRAINING, HeldOut, Text, recipe, run_of
 from toktk.corpus.mixture import Named, parse_share
 from toktk.corpus.options import ReaderOptions, check_known
 from toktk.corpus.piped import kept, open_pipe
@@ -89,7 +89,9 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
     options = dataclasses.replace(options or ReaderOptions(), **changes)
     loaded = _load_all(_texts(spec), options)
     _check_fit(loaded, options)
-    return _joined(loaded)
+    corpus = _joined(loaded)
+    corpus.recipe = recipe(_listed(spec), (), options, whole=True)
+    return corpus
 
 
 def train_and_test(
@@ -110,7 +112,7 @@ def train_and_test(
     """
     options = options or ReaderOptions()
     train, test = _sides(_texts(specs), _texts(evals), options)
-    test.recipe = recipe(_listed(specs), _listed(evals), options)
+    train.recipe = test.recipe = recipe(_listed(specs), _listed(evals), options)
     return train if temperature is None else train.balanced(temperature), test
 
 
@@ -328,16 +330,32 @@ def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
 
 def _held_out(run: HeldOut, options: ReaderOptions) -> Corpus:
     run.check_options(options)
+    corpus = corpus_again(run)
+    run.check(corpus)
+    return corpus
+
+
+def corpus_again(run: HeldOut) -> Corpus:
+    """Return a text of a run, made once more of what is there now: `HeldOut.check` compares it.
+
+    Raises:
+        CorpusError: its files are gone, or are to be read in a way that this toktk does not know.
+    """
     try:
         read_so = ReaderOptions(**run.options)
-    except TypeError as error:
+        temperature = None if run.temperature is None else float(run.temperature)
+    except (TypeError, ValueError) as error:
         raise CorpusError(
-            f"cannot read the held-out text of {run.folder}.",
+            f"cannot read the {run.kind} of {run.folder}.",
             f"Found: reader options that this toktk does not have: {error}.",
-            "Run the sweep again.",
+            "Run the same command again.",
         ) from error
-    corpus = _sides(run.texts, run.evals, read_so)[1]
-    run.check(corpus)
+    if run.whole:
+        corpus = _joined(_load_all(run.texts, read_so))
+    else:
+        corpus = _sides(run.texts, run.evals, read_so)[run.role == EVALUATION]
+    if temperature is not None and run.role == TRAINING:
+        corpus = corpus.balanced(temperature)
     return Corpus(run.name, [corpus])
 
 

@@ -136,7 +136,7 @@ class Bench:
         described = {
             "verb": "bench",
             "evaluation": described_text(plan.corpus, reading),
-            "options": {**plan.measures.describe(), "jobs": plan.jobs},
+            "options": {**plan.measures.describe(), "jobs": plan.jobs, **plan.asked()},
         }
         if overlap := overlaps(plan.corpus, self.trained_lines, counted):
             described["overlap"] = overlap

@@ -391,6 +391,11 @@ class SweepPlan:
             **({"baselines": list(self.baselines)} if self.bench else {}),
         }
 
+    def asked(self) -> dict[str, Any]:
+        """Return what else has to be known to make the plan again, JSON-able."""
+        cuts = [cut.to_json() for cut in self.pretokenizers]
+        return {"asked": [*self.measures.metrics], "cuts": cuts}
+
     @property
     def folder_name(self) -> str:
         """What the run directory is called unless the user names it, before a hash."""
@@ -450,6 +455,10 @@ class BenchPlan:
                 f"Give each a label of its own: {label}-2={texts[1]}",
             )
         self.measures.check()
+
+    def asked(self) -> dict[str, Any]:
+        """Return what else has to be known to make the plan again, JSON-able."""
+        return {"asked": [*self.measures.metrics], "specs": [*self.specs]}
 
     @property
     def folder_name(self) -> str:

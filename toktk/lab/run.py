@@ -10,7 +10,7 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -127,12 +127,17 @@ def _found(folder: RunFolder, signature: str, force: bool) -> Run | None:
 def _read(path: Path, document: dict[str, Any]) -> Run:
     measured = document["evaluation"] is not None
     results = Results.read_parquet(path / RESULTS) if measured else None
-    if results is not None:  # timings are those of run.json
-        figures = tuple(r for r in results if not r.metric.startswith(TIMED))
-        counts = path / DOCUMENTS
-        documents = DocumentCounts.read_parquet(counts) if counts.exists() else None
-        results = Results(figures, results.about, documents)
-    return Run(path, document, results, reused=True)
+    if results is None:
+        return Run(path, document, None, reused=True)
+    counts = path / DOCUMENTS
+    documents = DocumentCounts.read_parquet(counts) if counts.exists() else None
+    return Run(path, document, replace(without_timings(results), documents=documents), reused=True)
+
+
+def without_timings(results: Results) -> Results:
+    """Return the figures without those of throughput, which run.json holds."""
+    figures = tuple(r for r in results if not r.metric.startswith(TIMED))
+    return replace(results, records=figures)
 
 
 def _described(

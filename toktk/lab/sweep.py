@@ -144,7 +144,7 @@ class Sweep:
                 **({"groups": [*groups]} if len(groups) <= _MOST_GROUPS else {}),
             },
             "evaluation": None,
-            "options": {**plan.describe(), "jobs": plan.jobs},
+            "options": {**plan.describe(), "jobs": plan.jobs, **plan.asked()},
             "unreached": unreached,
         }
         baselined: dict[str, FamilyFigures] = {}

@@ -108,6 +108,17 @@ def parse_spec(text: str) -> Spec:
     return Spec(text, label or _default_label(Path(text)), "path", text)
 
 
+def placed(text: str, base: Path) -> str:
+    """Return a spec with the relative path that it names below `base`, if that is there; labels stay."""
+    if _exists(str(base / text)):
+        return str(base / text)
+    labeled = _LABEL.fullmatch(text)
+    label, rest = (f"{labeled['label']}=", labeled["rest"]) if labeled else ("", text)
+    kind = "spm:" if rest.startswith("spm:") else ""
+    target = str(base / rest.removeprefix(kind))
+    return f"{label}{kind}{target}" if _exists(target) else text
+
+
 def _default_label(path: Path) -> str:
     """Return the part of `path` that tells it apart: of a folder's usual file the folder's name."""
     return tidied(_distinctive(path))

@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from toktk.arrays import offsets_of, packed
 from toktk.errors import TrainingError
 from toktk.models.model import ArrayModel, Bytes, Ids, Int64, checked_pieces, read_only
 
@@ -120,6 +121,23 @@ class BpeModel(ArrayModel):
             if new == len(tokens):
                 tokens.append(tokens[left] + tokens[right])
         return tokens
+
+    @functools.cached_property
+    def packed_tokens(self) -> tuple[Bytes, Int64]:
+        """The bytes of each id, one after the other, and int64[ids + 1]: where they begin; see `tokens`."""
+        from toktk.kernels.token_bytes import merged_bytes, merged_lengths
+
+        alphabet = [bytes([b]) for b in byte_order()]
+        given = packed([*(name.encode() for name in self.special_tokens), *alphabet])
+        merges = read_only(self.merges, np.int64)
+        lengths = np.zeros(max(self.vocab_size, given[1].size - 1), dtype=np.int64)
+        lengths[: self.base_size] = np.diff(given[1])
+        n = int(merged_lengths(merges, lengths, self.base_size))
+        offsets = offsets_of(lengths[:n])
+        data = np.empty(int(offsets[-1]), dtype=np.uint8)
+        data[: given[0].size] = given[0]
+        merged_bytes(merges, offsets, data, self.base_size)
+        return data, offsets
 
     @functools.cached_property
     def pair_table(self) -> PairTable:
