@@ -99,7 +99,7 @@ def without_intervals() -> list[Any]:
         put(CountedCorpora, "document_pieces", lambda self, *_: nothing),
         put(CountedCorpora, "units", lambda self, *_: None),
         put(CountedCorpora, "_keep_sample", lambda self, *_: None),
-        put(Measurer, "_of_ids", lambda self, *_: {}),
+        put(Measurer, "_of_ids", lambda self, family, evaluations: dict.fromkeys(evaluations, {})),
         put(Measurer, "_knee", lambda self, *_: []),
         put(measure, "counts_of", lambda *_: None),
         put(measure.IntervalMaker, "interval", lambda self, figure: None),
@@ -107,7 +107,7 @@ def without_intervals() -> list[Any]:
 
 
 def measure_all(families: list[TokenizerFamily], corpus: Corpus, jobs: int) -> int:
-    """Count a text and measure families on it, nothing taken from the store; return how many have intervals."""
+    """Count a text and measure families on it, nothing stored; return how many figures have intervals."""
     with tempfile.TemporaryDirectory() as home, mock.patch.dict(os.environ, TOKTK_HOME=home):
         measurer = Measurer(corpus, Measures(), CountedCorpora(Meter(), jobs, force=True))
         outcomes = [outcome for _, outcome in measurer.measure(families)]

@@ -8,7 +8,7 @@ from scipy.stats import t
 
 from toktk.errors import StatisticsError
 from toktk.stats.interval import MIN_EFFECTIVE, effective_number, one_decides
-from toktk.stats.ratio import ratio_interval
+from toktk.stats.ratio import ratio_interval, ratio_intervals
 
 counts = st.integers(0, 2**40) | st.floats(1e-100, 1e100)
 pairs = st.lists(st.tuples(counts, counts), max_size=60)
@@ -163,3 +163,26 @@ def test_one_decides():
     assert not ratio_interval(x, y).one_decides
     x[0] *= 30
     assert ratio_interval(x, y).one_decides
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=60),
+        min_size=1,
+        max_size=4,
+    ),
+    st.integers(0, 3),
+)
+def test_several_texts_at_once_equal_each_by_itself(texts, level):
+    x, y = (np.array([pair[i] for text in texts for pair in text]) for i in (0, 1))
+    bounds = np.cumsum([0, *map(len, texts)])
+    n_all = np.diff(bounds) << level
+    found = ratio_intervals(x, y, bounds, n_all=n_all)
+    for g, (one, whole) in enumerate(zip(found, n_all.tolist(), strict=True)):
+        own = slice(bounds[g], bounds[g + 1])
+        alone = ratio_interval(x[own], y[own], n_all=whole)
+        assert (one.n, one.why, one.one_decides) == (alone.n, alone.why, alone.one_decides)
+        for name in ("value", "low", "high", "n_effective"):
+            wanted = getattr(alone, name)
+            wanted = wanted if wanted is None else pytest.approx(wanted, rel=1e-9)
+            assert getattr(one, name) == wanted, name

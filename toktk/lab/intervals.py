@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from toktk.arrays import Int64
+from toktk.arrays import Int64, offsets_of
 from toktk.kernels.hash import mix
 from toktk.metrics.base import Column, Figure, Quotient, Summary
 from toktk.pieces.sample import BLOCKS, SampledDocuments
 from toktk.report.records import NO_INTERVAL, ONE_DECIDES
 from toktk.stats.interval import WHY, Interval
 from toktk.stats.jackknife import jackknife_interval
-from toktk.stats.ratio import ratio_interval
+from toktk.stats.ratio import ratio_interval, ratio_intervals
 
 Float64 = npt.NDArray[np.float64]
 
@@ -52,6 +54,29 @@ class Units:
     of_row: Int64
     weight: Float64
     n_all: int
+    _rows: dict[tuple[str, ...], Int64 | slice] = field(default_factory=dict)
+
+    @cached_property
+    def bounds(self) -> Int64:
+        """int64[G + 1]: where the rows of each group begin and end."""
+        groups = np.arange(len(self.documents.groups) + 1)
+        return np.searchsorted(self.documents.group, groups).astype(np.int64)
+
+    @cached_property
+    def _by_unit(self) -> npt.NDArray[np.bool_]:
+        """bool[G]: whether each row of a group is a unit of its own, and there is any."""
+        spans = itertools.pairwise(self.bounds.tolist())
+        return np.array([a < b == a + np.unique(self.of_row[a:b]).size for a, b in spans])
+
+    def alike(self, reference: str | None) -> Int64:
+        """Return the groups, by number, whose rows are units, those of the reference where one is named."""
+        chosen = np.flatnonzero(self._by_unit)
+        if reference is None:
+            return chosen
+        units = self.of_row[self.rows_of((reference,))]
+        spans = {g: slice(int(self.bounds[g]), int(self.bounds[g + 1])) for g in chosen.tolist()}
+        same = [g for g, rows in spans.items() if np.array_equal(self.of_row[rows], units)]
+        return np.array(same, dtype=np.int64)
 
     @classmethod
     def of(cls, documents: SampledDocuments) -> Units:
@@ -61,16 +86,20 @@ class Units:
         weight = documents.copies * scale
         return cls(documents, first.size, of_row, weight, int(scale[first].sum()))
 
-    def rows_of(self, groups: tuple[str, ...] | None) -> npt.NDArray[np.bool_] | slice:
+    def rows_of(self, groups: tuple[str, ...] | None) -> Int64 | slice:
         """Return which rows are of some groups."""
         if groups is None:
             return slice(None)
+        if groups not in self._rows:
+            self._rows[groups] = self._found(groups)
+        return self._rows[groups]
+
+    def _found(self, groups: tuple[str, ...]) -> Int64 | slice:
         if len(groups) == 1:  # rows are sorted by group
             g = self.documents.groups.index(groups[0])
-            bounds = np.searchsorted(self.documents.group, [g, g + 1])
-            return slice(int(bounds[0]), int(bounds[1]))
+            return slice(int(self.bounds[g]), int(self.bounds[g + 1]))
         numbers = [self.documents.groups.index(group) for group in groups]
-        return np.isin(self.documents.group, numbers)
+        return np.flatnonzero(np.isin(self.documents.group, numbers)).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -87,6 +116,7 @@ class IntervalMaker:
     quantities: Mapping[str, Int64]
     of_ids: Mapping[str, Interval] = field(default_factory=dict)
     _made: dict[Quotient, Interval] = field(default_factory=dict)
+    _tables: dict[tuple[str, str, str | None], dict[str, Interval]] = field(default_factory=dict)
 
     def interval(self, figure: Figure) -> Interval | None:
         """Return the interval of a figure, around its value; None where it is a plain count or null."""
@@ -111,6 +141,13 @@ class IntervalMaker:
     def _of_quotient(self, made_of: Quotient) -> Interval:
         numerator, denominator = made_of.numerator, made_of.denominator
         units = self.units
+        if len(numerator.groups or ()) == len(denominator.groups or ()) == 1:
+            ((group,), (below,)) = numerator.groups or ("",), denominator.groups or ("",)
+            key = numerator.name, denominator.name, None if below == group else below
+            if key not in self._tables:
+                self._tables[key] = self._of_each_group(*key)
+            if group in self._tables[key]:
+                return self._tables[key][group]
         both = {*(numerator.groups or units.documents.groups)}
         both |= {*(denominator.groups or units.documents.groups)}
         chosen = units.rows_of(
@@ -133,6 +170,34 @@ class IntervalMaker:
         evened = [np.repeat(values / repeats, repeats) for values in sums]
         n_rows = int(repeats.sum())
         return ratio_interval(*evened, n_all=max(n_rows, round(n_rows * scale.min())))
+
+    def _of_each_group(
+        self, numerator: str, denominator: str, reference: str | None
+    ) -> dict[str, Interval]:
+        """Return the intervals of a ratio in each group whose rows are units, by group.
+
+        Below is the denominator of the reference, or of the group itself.
+        """
+        units, documents = self.units, self.units.documents
+        groups = units.alike(reference)
+        spans = [slice(int(units.bounds[g]), int(units.bounds[g + 1])) for g in groups]
+        if not spans:
+            return {}
+        x, y = self._weighted(numerator), self._weighted(denominator)
+        above = np.concatenate([x[rows] for rows in spans])
+        shared = None if reference is None else y[units.rows_of((reference,))]
+        below = np.concatenate([y[rows] if shared is None else shared for rows in spans])
+        lengths = units.bounds[groups + 1] - units.bounds[groups]
+        # The weight of a group's rows is in both sums.
+        made = ratio_intervals(
+            above, below, offsets_of(lengths), n_all=lengths << documents.levels[groups]
+        )
+        return {documents.groups[g]: one for g, one in zip(groups, made, strict=True)}
+
+    def _weighted(self, name: str) -> Float64:
+        """Return float64[D]: a quantity of the copies of each row."""
+        weight = self.units.weight
+        return weight if name == "lines" else self.quantities[name] * weight
 
     def _of_summary(self, made_of: Summary) -> Interval:
         n = min(self.units.n, _MOST_UNITS)

@@ -38,7 +38,7 @@ from toktk.report.document_counts import DocumentCounts
 from toktk.report.group_tables import MOST_GROUPS
 from toktk.report.records import SCHEMA, Record, signature
 from toktk.report.results import Results
-from toktk.runtime import usable_cores
+from toktk.runtime import Threads, usable_cores
 from toktk.sizes import size_label
 from toktk.stats.interval import Interval
 from toktk.tokenizer import NATIVE, Tokenizer
@@ -322,6 +322,7 @@ class Measurer:
                 evaluations = self._evaluations(family, advance)
                 records: list[Record] = []
                 tokens: dict[str, Int64] = {}
+                of_ids = self._of_ids(family, evaluations)
                 for label, evaluation in evaluations.items():
                     tokenizer = family.tokenizers[label]
                     self._check_any(label, tokenizer, evaluation)
@@ -331,7 +332,7 @@ class Measurer:
                     maker = IntervalMaker(
                         self.counted.units(self.corpus),
                         quantities,
-                        self._of_ids(tokenizer, pieces, evaluation),
+                        of_ids[label],
                     )
                     records += self._records(family, label, evaluation, maker, failed)
                 records += self._knee(family, records, [*tokens.values()])
@@ -458,15 +459,21 @@ class Measurer:
                 )
 
     def _of_ids(
-        self, tokenizer: Tokenizer, pieces: DocumentPieces, evaluation: Evaluation
-    ) -> dict[str, Interval]:
-        """Return the intervals of figures about ids; none where a library would encode the text again."""
+        self, family: TokenizerFamily, evaluations: Mapping[str, Evaluation]
+    ) -> dict[str, dict[str, Interval]]:
+        """Return the intervals of figures about ids, by label; none where a library would encode anew."""
         wanted = {"utilization", "renyi_efficiency"}.intersection(self.measures.definitions)
-        model = tokenizer.model
-        if not wanted or tokenizer.engine != NATIVE or getattr(model, "single", False):
-            return {}
-        spelled = self.counted.spelled_units(self.corpus, tokenizer.pretokenizer)
-        return spelled.intervals(model, evaluation, tokenizer.vocab_size)
+
+        def intervals(label: str) -> dict[str, Interval]:
+            tokenizer = family.tokenizers[label]
+            model = tokenizer.model
+            if not wanted or tokenizer.engine != NATIVE or getattr(model, "single", False):
+                return {}
+            spelled = self.counted.spelled_units(self.corpus, tokenizer.pretokenizer)
+            return spelled.intervals(model, evaluations[label], tokenizer.vocab_size)
+
+        with Threads(self.counted.jobs) as pool:
+            return dict(zip(evaluations, pool.map(intervals, evaluations), strict=True))
 
     def _knee(
         self, family: TokenizerFamily, records: Sequence[Record], tokens: list[Int64]

@@ -153,10 +153,12 @@ def gini_of_tokens_per_line(case: Case) -> list[Figure]:
 
 def _ginis(costs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return `gini` of each row."""
-    values = [gini(row) for row in costs.reshape(-1, costs.shape[-1])]
-    return np.array([np.nan if value is None else value for value in values]).reshape(
-        costs.shape[:-1]
-    )
+    n, totals = costs.shape[-1], costs.sum(axis=-1)
+    if n < 2:
+        return np.full(costs.shape[:-1], np.nan)
+    above = np.sort(costs, axis=-1) @ (2.0 * np.arange(1, n + 1) - n - 1)
+    none = np.full_like(totals, np.nan)
+    return np.asarray(np.divide(above, n * totals, out=none, where=totals != 0))
 
 
 def gini(values: npt.ArrayLike) -> float | None:

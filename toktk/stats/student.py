@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
+
 POWER = 0.8
 """The share of texts on which the least detectable difference is found."""
 
@@ -14,6 +17,13 @@ def quantile(p: float, degrees: float) -> float:
     from scipy.special import stdtrit
 
     return float(stdtrit(degrees, p))
+
+
+def quantiles(p: float, degrees: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return `quantile` for each of the degrees of freedom."""
+    from scipy.special import stdtrit
+
+    return np.asarray(stdtrit(degrees, p), dtype=np.float64)
 
 
 def tail(t: float, degrees: float) -> float:
