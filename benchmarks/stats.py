@@ -99,7 +99,11 @@ def without_intervals() -> list[Any]:
         put(CountedCorpora, "document_pieces", lambda self, *_: nothing),
         put(CountedCorpora, "units", lambda self, *_: None),
         put(CountedCorpora, "_keep_sample", lambda self, *_: None),
-        put(Measurer, "_of_ids", lambda self, family, evaluations: dict.fromkeys(evaluations, {})),
+        put(
+            Measurer,
+            "_of_ids",
+            lambda self, family, evaluations: {label: {} for label in evaluations},
+        ),
         put(Measurer, "_knee", lambda self, *_: []),
         put(measure, "counts_of", lambda *_: None),
         put(measure.IntervalMaker, "interval", lambda self, figure: None),

@@ -490,7 +490,15 @@ def test_what_a_tokenizer_was_trained_on_is_recognized_in_whatever_container(
     assert _overlap(mine, measured(trained[::3]))[0]["mine"]["share"] == 1
     part = trained[:20] + others[:60]
     size = len("".join(trained[:20]).encode()) / len("".join(part).encode())
-    assert _overlap(mine, measured(part))[0]["mine"]["share"] == round(size, 4)
+    found, said = _overlap(mine, measured(part))
+    assert found["mine"]["share"] == round(size, 4)
+    tokenizer = load(str(mine))
+    tokens = sum(len(tokenizer.encode(text)) for text in others[:60])
+    figure = len("".join(others[:60]).encode()) / tokens
+    assert found["mine"]["unseen"] == {"documents": 60, "bytes_per_token": figure}
+    assert said[1:] == [
+        f"bytes per token on the 60 documents that were not trained on: mine {figure:.3f}."
+    ]
     assert _overlap(mine, measured(others)) == ({}, [])
     assert _overlap(mine, measured([text[:15] for text in trained])) == ({}, [])  # short lines
     # A copy elsewhere, or a damaged run, is a tokenizer of which nothing is known.

@@ -21,7 +21,7 @@ from toktk.lab.measure import (
     without_metrics,
 )
 from toktk.lab.meter import Meter
-from toktk.lab.overlap import TrainingText, overlaps, trained_on
+from toktk.lab.overlap import TrainingText, add_figures_without, overlaps, trained_on
 from toktk.lab.plan import BenchPlan
 from toktk.lab.special import special_in_text
 from toktk.loading.load import Loaded, open_tokenizer
@@ -150,6 +150,8 @@ class Bench:
         remark_on(without, self.meter)
         failed |= without_metrics(plan.measures, without)
         results = results_of(self.tokenizers, figures, plan.measures.metrics)
+        if overlap:
+            add_figures_without(overlap, self.trained_lines, results, counted.sample(plan.corpus))
         return Outcome(results, facts, described, failed=failed)
 
     def measure(

@@ -33,6 +33,7 @@ _SPECIAL = {
     "as_text": (int, None),
     "found": (int, None),
 }
+_UNSEEN = {"documents": int, "bytes_per_token": (float, None)}
 _FILES = {...: {"size": int, "sha256": str}}
 _HEAD = {"schema": int, "toktk": str, "signature": str}
 _TIMING = {
@@ -68,7 +69,7 @@ _SHAPE = {
     "steps": [_COST],
     "files?": _FILES,
     "lacking?": {...: [str]},
-    "overlap?": {...: {"share": float, "estimated": bool}},
+    "overlap?": {...: {"share": float, "estimated": bool, "unseen?": _UNSEEN}},
     "special_tokens?": {...: _SPECIAL},
     "throughput?": {"asked": dict, "timings": [_TIMING]},
 }

@@ -22,9 +22,7 @@ from toktk.stats.ratio import ratio_interval
 
 Float64 = npt.NDArray[np.float64]
 
-_BYTES = (
-    1 << 21
-)  # of the units that are spelled out for each tokenizer; the error is scaled to the whole
+_BYTES = 1 << 17  # of units that are spelled out; the error is scaled to the whole
 _BLOCKS = 100
 
 

@@ -127,7 +127,9 @@ class IntervalMaker:
             return None if about_ids is None else _around(about_ids, figure.value)
         if isinstance(figure.made_of, Summary):
             return _around(self._of_summary(figure.made_of), figure.value)
-        made_of = replace(figure.made_of, complement=False)
+        made_of = figure.made_of
+        if made_of.complement:
+            made_of = Quotient(made_of.numerator, made_of.denominator)
         if made_of not in self._made:
             self._made[made_of] = self._of_quotient(made_of)
         interval = self._made[made_of]
@@ -220,10 +222,12 @@ class IntervalMaker:
 
 def _around(interval: Interval, value: float) -> Interval:
     """Return an interval of the sample around the figure of the whole text."""
-    if interval.low is None or interval.high is None or not interval.value:
-        return replace(interval, value=value)
-    scale = value / interval.value
-    return replace(interval, value=value, low=interval.low * scale, high=interval.high * scale)
+    low, high = interval.low, interval.high
+    if low is not None and high is not None and interval.value:
+        scale = value / interval.value
+        low, high = low * scale, high * scale
+    n, n_effective, why = interval.n, interval.n_effective, interval.why
+    return Interval(value, low, high, n, n_effective, why, interval.one_decides)
 
 
 def doubt(interval: Interval | None) -> str | None:

@@ -12,17 +12,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from toktk.corpus import Corpus
 from toktk.corpus.lines import LineSet
 from toktk.errors import ToktkError
 from toktk.lab.counted import CountedCorpora
 from toktk.lab.document import LINES, read_document, recorded_files
 from toktk.lab.folder import TOKENIZERS
+from toktk.lab.intervals import unit_hashes
 from toktk.loading.spec import find_file, parse_spec
+from toktk.pieces.sample import SampledDocuments
+from toktk.report.results import Results
 from toktk.visible import listed
 
 WORTH_SAYING = 0.1
 """The least share that is told: files of one code base have some 7 % of such lines in common anyway."""
+
+_SEEN = 0.5
 
 
 @dataclass(frozen=True)
@@ -97,13 +105,61 @@ def overlaps(
     }
 
 
+def add_figures_without(
+    overlap: Mapping[str, dict[str, Any]],
+    known: Mapping[str, LineSet],
+    results: Results,
+    documents: SampledDocuments,
+) -> None:
+    """Add to `overlaps` the figure on documents that a tokenizer was not trained on, where that can be told.
+
+    A document was trained on if half of its bytes are in lines of the training text. One without a line that
+    is long enough to tell is on neither side.
+    """
+    counts = results.documents
+    if counts is None:
+        return
+    order = np.lexsort((unit_hashes(documents), documents.group))  # as `counts` are
+    shares: dict[int, npt.NDArray[np.float64] | None] = {}
+    for label, found in overlap.items():
+        lines, tokens = known.get(label), counts.tokens.get(label)
+        if lines is None or tokens is None:
+            continue
+        if id(lines) not in shares:
+            own = lines.share_of(documents.data, documents.offsets)
+            shares[id(lines)] = None if own is None else own[order]
+        of_document = shares[id(lines)]
+        if of_document is None:
+            continue
+        unseen = of_document < _SEEN
+        if not unseen.any():
+            continue
+        n_bytes, n_tokens = (
+            int((values * counts.copies)[unseen].sum()) for values in (counts.bytes, tokens)
+        )
+        found["unseen"] = {
+            "documents": int(counts.copies[unseen].sum()),
+            "bytes_per_token": n_bytes / n_tokens if n_tokens else None,
+        }
+
+
 def overlap_lines(overlap: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return what is said of `overlaps`: a sentence for the tokenizers of each share."""
     labels: dict[str, list[str]] = {}
     for label, found in overlap.items():
         about = "about " if found["estimated"] else ""
         labels.setdefault(f"{about}{100 * found['share']:.0f} %", []).append(label)
-    return [_sentence(names, share) for share, names in labels.items()]
+    sentences = [_sentence(names, share) for share, names in labels.items()]
+    by_number: dict[int, list[str]] = {}
+    for label, found in overlap.items():
+        unseen = found.get("unseen")
+        if unseen is not None and unseen["bytes_per_token"] is not None:
+            figure = f"{label} {unseen['bytes_per_token']:.3f}"
+            by_number.setdefault(unseen["documents"], []).append(figure)
+    return sentences + [
+        f"bytes per token on the {n:,} documents that were not trained on: {', '.join(figures)}."
+        for n, figures in by_number.items()
+    ]
 
 
 def _sentence(labels: list[str], share: str) -> str:

@@ -30,7 +30,7 @@ from toktk.lab.measure import (
     without_metrics,
 )
 from toktk.lab.meter import Meter
-from toktk.lab.overlap import overlaps
+from toktk.lab.overlap import add_figures_without, overlaps
 from toktk.lab.plan import Family, SweepPlan
 from toktk.lab.special import special_in_text
 from toktk.lab.train import Trainings
@@ -182,6 +182,9 @@ class Sweep:
             others = results_of(self.baselines.tokenizers, baselined, plan.measures.metrics)
             records, about = (*records, *others.records), {**about, **others.about}
         results = Results(records, about, joined_documents([*figures, *baselined.values()]))
+        if overlap:
+            sample = counted.sample(plan.evaluation)
+            add_figures_without(overlap, trained_on, results, sample)
         curves = pa.concat_tables([measured.curves for measured in figures])
         return Outcome(results, facts, described, trained, curves, failed, known)
 

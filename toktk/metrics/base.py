@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -184,13 +184,19 @@ class Case:
         return self.evaluation.tokens(self.size)
 
     def figure(
-        self, group: str, value: float | None, n: int | None, note: str, reason: Reason = "empty"
+        self,
+        group: str,
+        value: float | None,
+        n: int | None,
+        note: str,
+        reason: Reason = "empty",
+        made_of: Quotient | Summary | None = None,
     ) -> Figure:
         """Return a figure; `note` and `reason` say why it is null and are left out where it is not."""
         if value is None:
             return Figure(group, self.name, None, self.unit, n, note, reason)
         remark = UNTRAINED if group in self.untrained else None
-        return Figure(group, self.name, value, self.unit, n, remark)
+        return Figure(group, self.name, value, self.unit, n, remark, made_of=made_of)
 
     def sums(self, name: str) -> Int64:
         """Return int64[G]: a quantity of `Column`, summed over each group."""
@@ -221,11 +227,10 @@ class Case:
         figures = []
         for name, n, x, y in self._rows(below - above if complement else above, below):
             of = None if name == POOLED else (name,)
-            figure = self.figure(name, ratio(x, y), n, empty)
+            made_of = None
             if isinstance(numerator, str) and isinstance(denominator, str):
                 made_of = Quotient(Column(numerator, of), Column(denominator, of), complement)
-                figure = replace(figure, made_of=made_of)
-            figures.append(figure)
+            figures.append(self.figure(name, ratio(x, y), n, empty, made_of=made_of))
         return figures
 
     def totals(self, values: Int64) -> list[Figure]:

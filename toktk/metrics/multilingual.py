@@ -49,8 +49,9 @@ def _parallel_figures(
             figures.append(case.figure(group, None, None, "not parallel text", "not parallel"))
             continue
         below = Column("tokens", (reference,)) if reference else Column("lines", (group,))
-        figure = case.figure(group, ratio(count, denominator), evaluation.aligned_lines, empty)
-        figures.append(replace(figure, made_of=Quotient(Column("tokens", (group,)), below)))
+        made_of = Quotient(Column("tokens", (group,)), below)
+        n = evaluation.aligned_lines
+        figures.append(case.figure(group, ratio(count, denominator), n, empty, made_of=made_of))
     return figures
 
 
@@ -72,9 +73,9 @@ def tokens_per_line(case: Case) -> list[Figure]:
     pooled = ratio(int(case.tokens[case.parallel].sum()), everywhere)
     figures = _parallel_figures(case, lines, "no lines")
     of = tuple(case.evaluation.groups[g] for g in np.flatnonzero(case.parallel))
-    everything = case.figure(POOLED, pooled, everywhere, _why_none(case, "no lines"))
     made_of = Quotient(Column("tokens", of), Column("lines", of))
-    return [*figures, replace(everything, made_of=made_of)]
+    why = _why_none(case, "no lines")
+    return [*figures, case.figure(POOLED, pooled, everywhere, why, made_of=made_of)]
 
 
 @metric("parity", "ratio", "lower", parallel=True)
@@ -145,10 +146,9 @@ def gini_of_tokens_per_line(case: Case) -> list[Figure]:
     costs = case.tokens[case.parallel]
     few = _why_none(case, "fewer than two parallel groups")
     empty = few if len(costs) < 2 else "no tokens"
-    figure = case.figure(POOLED, gini(costs), len(costs), empty)
     of = [case.evaluation.groups[g] for g in np.flatnonzero(case.parallel)]
     made_of = Summary(tuple(Column("tokens", (group,)) for group in of), _ginis)
-    return [replace(figure, made_of=made_of)]
+    return [case.figure(POOLED, gini(costs), len(costs), empty, made_of=made_of)]
 
 
 def _ginis(costs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
