@@ -22,6 +22,7 @@ from toktk.corpus.piped import open_pipe
 from toktk.corpus.remote import is_address, without_secrets
 from toktk.errors import CorpusError
 from toktk.paths import FOLDER
+from toktk.visible import without_surrogates
 
 ENDING = ":held-out"
 
@@ -50,9 +51,12 @@ def recipe(
 ) -> dict[str, Any]:
     """Return what makes the texts to train and to measure on, JSON-able; one that is `whole` is not split.
 
-    Nothing where a pipe is part of it, or an address with a secret, which no file should hold.
+    Nothing where a pipe is part of it, an address with a secret, which no file should hold, or a name that is
+    no UTF-8, which JSON cannot hold.
     """
     for _, spec, _ in map(parse_share, (*specs, *evals)):
+        if without_surrogates(spec) != spec:
+            return {}
         if open_pipe(spec) is not None or (is_address(spec) and without_secrets(spec) != spec):
             return {}
     texts, measured = (
