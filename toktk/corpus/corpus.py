@@ -19,7 +19,7 @@ from toktk.corpus.options import Progress, Source
 from toktk.corpus.split import Sides, Split, Strand
 from toktk.corpus.utf8 import whole_name
 from toktk.errors import CorpusError
-from toktk.visible import listed
+from toktk.visible import listed, without_surrogates
 
 HELD_OUT = 0.1
 """The share of each group's bytes that is held out for evaluation, unless another is asked for."""
@@ -329,7 +329,10 @@ class Corpus:
     def sources_told(self) -> list[dict[str, str]]:
         """Return names and fingerprints of the first sources, by which it is told what has changed."""
         return [
-            {"name": PurePath(source.where).name, "fingerprint": source.fingerprint[:16]}
+            {
+                "name": without_surrogates(PurePath(source.where).name),
+                "fingerprint": source.fingerprint[:16],
+            }
             for source in self.sources[:_SOURCES_TOLD]
         ]
 
