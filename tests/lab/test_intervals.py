@@ -228,3 +228,13 @@ def test_groups_that_are_sampled_more_thinly_weigh_as_much_as_they_are():
         interval = maker.interval(Figure("all", "x", value, "x", 1, made_of=quotient))
         widths.append(np.log(interval.high / interval.low))
     assert widths[1] == pytest.approx(widths[0], rel=0.1)
+
+
+@pytest.mark.parametrize(("n", "is_given"), [(400, True), (12, False)])
+def test_evenness_of_large_documents_rests_on_enough_of_them(n, is_given):
+    texts = [" ".join(f"w{(i * j) % 97}" for j in range(2000)) + f" {i}" for i in range(n)]
+    found = one_tokenizer(texts)
+    record = figure(found, "renyi_efficiency[a=2.5,V]")
+    assert (record.low is not None) == is_given
+    if not is_given:
+        assert record.note == f"{NO_INTERVAL}fewer than 20 effective documents"

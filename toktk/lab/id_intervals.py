@@ -16,13 +16,14 @@ from toktk.lab.intervals import Units
 from toktk.metrics.vocabulary import RENYI_ALPHA
 from toktk.models.model import Model
 from toktk.pieces.table import gather
-from toktk.stats.interval import Interval, effective_number
+from toktk.stats.interval import MIN_EFFECTIVE, Interval, effective_number
 from toktk.stats.jackknife import jackknife_spread
 from toktk.stats.ratio import ratio_interval
 
 Float64 = npt.NDArray[np.float64]
 
 _BYTES = 1 << 17  # of units that are spelled out; the error is scaled to the whole
+_LEAST_UNITS = 100  # but so many at least, where documents are large
 _BLOCKS = 100
 
 
@@ -42,9 +43,10 @@ class SpelledUnits:
 
     @classmethod
     def of(cls, pieces: DocumentPieces, units: Units) -> SpelledUnits:
-        """Return as many units as `_BYTES` hold."""
+        """Return as many units as `_BYTES` hold, and at least `_LEAST_UNITS` where there are as many."""
         sizes = np.bincount(units.of_row, pieces.plain["bytes"], minlength=units.n)
-        return cls(pieces, units, int(np.searchsorted(np.cumsum(sizes), _BYTES, side="right")))
+        n = int(np.searchsorted(np.cumsum(sizes), _BYTES, side="right"))
+        return cls(pieces, units, max(n, min(units.n, _LEAST_UNITS)))
 
     @cached_property
     def _occurrences(self) -> tuple[Int64, Int64, Float64]:
@@ -95,6 +97,11 @@ class SpelledUnits:
         above = np.bincount(unit, of_piece[place] * weight, minlength=self.n)
         below = np.bincount(unit, lengths[place] * weight, minlength=self.n)
         interval = ratio_interval(above, below, n_all=self._n_all)
+        own = effective_number(below)
+        if (
+            0 < own < MIN_EFFECTIVE
+        ):  # however many the whole text has: the error is known from these
+            return Interval(interval.value, None, None, self.n, own, "few")
         total = float((shares**RENYI_ALPHA).sum())
         if interval.low is None or interval.high is None or total >= 1 or n_ids < 2:
             return replace(interval, low=None, high=None)

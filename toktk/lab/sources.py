@@ -12,7 +12,7 @@ from toktk.errors import MetricError, StorageError
 from toktk.lab.bench import Bench
 from toktk.lab.counted import CountedCorpora
 from toktk.lab.deciding import Deciding
-from toktk.lab.document import LINES, NAME, RESULTS, read_document, recorded_files
+from toktk.lab.document import DOCUMENTS, LINES, NAME, RESULTS, read_document, recorded_files
 from toktk.lab.measure import without_figures
 from toktk.lab.overlap import lacking_lines, overlap_lines
 from toktk.lab.side import Side, sides_of
@@ -61,7 +61,7 @@ def read_run(source: str, folder: Path) -> Sources:
             "Measure its tokenizers: toktk bench.",
         )
     results = Results.read_parquet(folder / RESULTS)
-    counts = folder / "documents.parquet"
+    counts = folder / DOCUMENTS
     documents = DocumentCounts.read_parquet(counts) if counts.is_file() else None
     results = Results(results.records, results.about, documents)
     lines = recorded_files(document).get(LINES, {}).get("sha256")
