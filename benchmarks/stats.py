@@ -25,16 +25,16 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-import numpy as np
-
 import toktk
 from toktk.corpus import Corpus, train_and_test
 from toktk.corpus.options import ReaderOptions
-from toktk.lab import measure
 from toktk.lab.counted import CountedCorpora
-from toktk.lab.measure import FamilyFigures, Measurer, TokenizerFamily
+from toktk.lab.family import FamilyFigures, TokenizerFamily
+from toktk.lab.intervals import NO_BOUNDS, IntervalMaker
+from toktk.lab.measure import Measurer
 from toktk.lab.meter import Meter
 from toktk.lab.plan import Measures, SweepPlan
+from toktk.lab.recording import Recorder
 from toktk.lab.train import Trainings
 from toktk.lab.trainings import Resampling, stabilities
 from toktk.pieces.sample import Sample
@@ -89,24 +89,22 @@ def trainings(options: argparse.Namespace) -> None:
 
 def without_intervals() -> list[Any]:
     """Replace what intervals need by nothing."""
-    nothing = SimpleNamespace(
-        rows=None, quantities=lambda *_: {"tokens": np.zeros(0, dtype=np.int64)}
-    )
+
+    def none_spelled(counted: CountedCorpora, *_: Any) -> Any:
+        pieces = SimpleNamespace(quantities=lambda sized: {"tokens": sized})
+        intervals = SimpleNamespace(chosen=None, pieces=pieces, units=None)
+        intervals.intervals = lambda *_: {}
+        return intervals
+
     put = mock.patch.object
     return [
         put(Sample, "see", lambda self, batch: None),
         put(Sample, "merge", lambda self, others: None),
-        put(CountedCorpora, "document_pieces", lambda self, *_: nothing),
-        put(CountedCorpora, "units", lambda self, *_: None),
         put(CountedCorpora, "_keep_sample", lambda self, *_: None),
-        put(
-            Measurer,
-            "_of_ids",
-            lambda self, family, evaluations: {label: {} for label in evaluations},
-        ),
-        put(Measurer, "_knee", lambda self, *_: []),
-        put(measure, "counts_of", lambda *_: None),
-        put(measure.IntervalMaker, "interval", lambda self, figure: None),
+        put(CountedCorpora, "spelled_units", none_spelled),
+        put(Recorder, "_knee", lambda self, *_: []),
+        put(Recorder, "document_counts", lambda self: None),
+        put(IntervalMaker, "bounds", lambda self, *_: NO_BOUNDS),
     ]
 
 

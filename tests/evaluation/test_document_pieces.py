@@ -7,7 +7,7 @@ from nasty import NASTY_TEXTS
 import toktk
 from toktk.corpus import Corpus
 from toktk.errors import MetricError
-from toktk.evaluation.base import totals_of
+from toktk.evaluation.base import ChosenPieces, totals_of
 from toktk.evaluation.documents import DocumentPieces
 from toktk.evaluation.evaluation import evaluate
 from toktk.pieces.counting import count_corpus_many
@@ -20,6 +20,11 @@ def counted(corpus, pretokenizer):
     (table,) = count_corpus_many(corpus, [pretokenizer], beside=[sample])
     totals = totals_of(table)
     return table, totals, DocumentPieces.of(sample.finish(), pretokenizer, table, totals[1])
+
+
+def chosen_of(pieces):
+    lengths = np.diff(pieces.offsets)
+    return ChosenPieces.of(pieces.rows, lengths, np.ones(lengths.size, dtype=np.bool_))
 
 
 def texts_of(pieces):
@@ -44,11 +49,19 @@ def test_equals_encoding_each_document(trainer, options):
     pretokenizer = tokenizers[0].pretokenizer
     table, totals, pieces = counted(corpus, pretokenizer)
     models = [tokenizer.model for tokenizer in tokenizers]
-    evaluations = evaluate(table, models, totals=totals, rows=pieces.rows)
-    for tokenizer, evaluation in zip(tokenizers, evaluations, strict=True):
-        quantities = pieces.quantities(evaluation, tokenizer.vocab_size)
-        encoded = [len(tokenizer.encode(text)) for text in texts_of(pieces)]
-        assert quantities["tokens"].tolist() == encoded
+    chosen = chosen_of(pieces)
+    evaluations = evaluate(table, models, totals=totals, chosen=chosen)
+    sizes = [tokenizer.vocab_size for tokenizer in tokenizers]
+    found = pieces.quantities([*zip(evaluations, sizes, strict=True)])
+    for e, (tokenizer, evaluation) in enumerate(zip(tokenizers, evaluations, strict=True)):
+        quantities = {name: own[min(e, len(own) - 1)] for name, own in found.items()}
+        encoded = [tokenizer.encode(text) for text in texts_of(pieces)]
+        assert quantities["tokens"].tolist() == [*map(len, encoded)]
+        counts = evaluation.of_pieces(tokenizer.vocab_size)
+        for d, ids in enumerate(encoded):
+            numbers = pieces.numbers[pieces.ends[d] : pieces.ends[d + 1]]
+            spans = zip(counts.first_of[numbers], counts.tokens[numbers], strict=True)
+            assert sorted(ids) == sorted(i for at, n in spans for i in counts.ids[at : at + n])
         weights, group = pieces.documents.copies, pieces.documents.group
         for name in ("tokens", "single_token_words", "lost"):
             sums = np.bincount(group, quantities[name] * weights, minlength=3)
@@ -64,12 +77,12 @@ def test_blocks_have_the_tokens_of_their_document():
     (tokenizer,) = toktk.train("bpe", corpus, sizes=[300]).values()
     table, totals, pieces = counted(corpus, tokenizer.pretokenizer)
     assert pieces.documents.kinds[0] == BLOCKS
-    (evaluation,) = evaluate(table, [tokenizer.model], totals=totals, rows=pieces.rows)
-    quantities = pieces.quantities(evaluation, tokenizer.vocab_size)
+    (evaluation,) = evaluate(table, [tokenizer.model], totals=totals, chosen=chosen_of(pieces))
+    quantities = pieces.quantities([(evaluation, tokenizer.vocab_size)])
     of_text = pieces.documents.group == 0
-    tokens = quantities["tokens"][of_text]
+    tokens = quantities["tokens"][0, of_text]
     assert tokens.sum() == len(tokenizer.encode(text))
-    assert quantities["bytes"][of_text].sum() == len(text.encode())
+    assert quantities["bytes"][0, of_text].sum() == len(text.encode())
     assert tokens.min() > 0.5 * tokens.max()
 
 

@@ -12,7 +12,7 @@ from tokenizers import models
 from toktk import educational
 from toktk.errors import CorpusError, MetricError, TrainingError
 from toktk.evaluation import evaluation, merges
-from toktk.evaluation.base import Totals, totals_of
+from toktk.evaluation.base import ChosenPieces, Totals, totals_of
 from toktk.models.bpe import BpeModel, byte_characters
 from toktk.models.unigram import UnigramModel
 from toktk.models.vocabulary import packed
@@ -32,13 +32,21 @@ SPECIALS = ("<s>", "ab")
 
 
 def evaluate(table, model, sizes=(), jobs=1):
-    (found,) = evaluation.evaluate(table, [model], sizes=sizes, jobs=jobs, rows=rows_of(table))
+    (found,) = evaluation.evaluate(table, [model], sizes=sizes, jobs=jobs, chosen=chosen_of(table))
     return found
 
 
-def rows_of(table):
-    """All pieces but the last, from behind."""
-    return np.arange(len(table))[::-1].astype(np.int32) - 1
+def chosen_of(table):
+    """All pieces but the last, from behind; the ids of every third are not wanted."""
+    rows = np.arange(len(table))[::-1].astype(np.int32) - 1
+    lengths = np.diff(table.offsets)[rows >= 0][::-1]
+    return ChosenPieces.of(rows, lengths, np.arange(lengths.size) % 3 != 1)
+
+
+def ids_of(counts):
+    """The ids of each chosen piece, in order of size; None where they were not wanted."""
+    spans = zip(counts.first_of.tolist(), counts.tokens.tolist(), strict=True)
+    return [None if at < 0 else sorted(counts.ids[at : at + n].tolist()) for at, n in spans]
 
 
 class Plainly:
@@ -60,8 +68,9 @@ def assert_equal(one, other, size):
     assert one.n_ids(size) == other.n_ids(size)
     assert one.unknown(size) is other.unknown(size) is None
     if size in (set(one.sizes.tolist()) & set(other.sizes.tolist())):
-        counts = [evaluation.of_pieces(size).tokens.tolist() for evaluation in (one, other)]
-        assert counts[0] == counts[1]
+        counts = [evaluation.of_pieces(size) for evaluation in (one, other)]
+        assert counts[0].tokens.tolist() == counts[1].tokens.tolist()
+        assert ids_of(counts[0]) == ids_of(counts[1])
 
 
 @st.composite
@@ -312,13 +321,15 @@ def test_mixed_models_equal_each_by_itself(corpus_of):
         model_of(trained),
     ]
     heard = []
-    found = evaluation.evaluate(table, models, jobs=2, rows=rows_of(table), progress=heard.append)
+    found = evaluation.evaluate(
+        table, models, jobs=2, chosen=chosen_of(table), progress=heard.append
+    )
     assert sum(heard) == len(table) * len(models)
     for each, model in zip(found, models, strict=True):
         assert_equal(each, evaluate(table, Plainly(model)), model.vocab_size)
     shared = [[i for i, other in enumerate(found) if other is each] for each in found]
     assert [shared[i] for i in (0, 1, 2, 4, 6, 7)] == [[0, 3, 8, 9], [1, 5], [2], [4], [6], [7]]
-    alone = evaluation.evaluate(table, models[:4], every_size=False, rows=rows_of(table))
+    alone = evaluation.evaluate(table, models[:4], every_size=False, chosen=chosen_of(table))
     assert alone[0] is alone[3]
     assert alone[2].sizes.tolist() == [models[2].vocab_size]
     for each, model in zip(alone, models[:4], strict=True):

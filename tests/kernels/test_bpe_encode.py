@@ -47,7 +47,7 @@ def encode(piece, merges):
     data = np.frombuffer(b"xx" + piece + b"xx", np.uint8)
     n, n_applied = encode_piece(data, 2, len(piece), BYTE_IDS, table_of(merges), scratch)
     assert n_applied == len(piece) - n
-    return scratch[:n].tolist(), scratch[scratch.size // 8 :][:n_applied].tolist()
+    return scratch[:n].tolist(), (scratch[scratch.size // 8 :][:n_applied] >> 32).tolist()
 
 
 @given(merge_lists())
@@ -114,8 +114,19 @@ def test_sweep_equals_one_encoding_for_each_number_of_merges(pieces, merges, roo
         assert (swept.bytes - swept.merged[:, :k].sum(axis=1)).tolist() == tokens.tolist()
         assert (swept.single_bytes + swept.single[:, :k].sum(axis=1)).tolist() == single.tolist()
         assert swept.token_counts(merges[:k]).tolist() == ids.tolist()
-        for piece, merged in zip([*pieces][1:], swept.asked, strict=False):
-            assert len(piece) - merged[:k].sum() == len(educational.encode(piece, merges[:k]))
+        for piece, merged, ids in zip([*pieces][1:], swept.asked, swept.ids_of(k), strict=False):
+            encoded = educational.encode(piece, merges[:k])
+            assert len(piece) - merged[: k + 1].sum() == len(encoded)
+            assert ids[: len(encoded)] == encoded
+
+
+def test_ids_of_a_long_piece_at_every_size():
+    merges = [(64, 64, 256), (256, 256, 257), (257, 64, 258), (258, 256, 259)]
+    piece = b"a" * (2 * SHORT) + b"b" * 3
+    swept = sweep({b"b": {0: 1}, piece: {0: 1}}, merges, 9)
+    for k in range(len(merges) + 1):
+        encoded = educational.encode(piece, merges[:k])
+        assert swept.ids_of(k)[0][: len(encoded)] == encoded
 
 
 class sweep:
@@ -133,7 +144,12 @@ class sweep:
         for piece, by_group in pieces.items():
             for group, count in by_group.items():
                 self.bytes[group] += len(piece) * count
-        self.asked = np.full((len(pieces), n), -9, np.int32)
+        self.asked = np.full((len(pieces), n + 1), -9, np.int32)
+        # The first piece is not chosen.
+        self.lengths = [len(piece) for piece in [*pieces][1:]]
+        first_of = np.cumsum([0, *self.lengths], dtype=np.int64)
+        self.ids = np.full((n + 1, first_of[-1]), 999, np.uint32)
+        new_of = np.array([merge[2] for merge in merges], np.int64)
         while True:
             self.merged, self.single = np.zeros((3, n), np.int64), np.zeros((3, n), np.int64)
             self.single_bytes, self.applied = np.zeros(3, np.int64), np.zeros(n, np.int64)
@@ -142,13 +158,19 @@ class sweep:
                 data, offsets, 0, len(pieces), rows, groups, counts, words, BYTE_IDS,
                 table_of(merges), np.arange(n, dtype=np.int32), self.merged, self.single,
                 self.single_bytes, self.applied, self.byte_counts, self.late,
-                np.arange(-1, len(pieces) - 1, dtype=np.int32), np.arange(n, dtype=np.int32), self.asked,
-                scratch_for(12),
+                np.arange(-1, len(pieces) - 1, dtype=np.int32),
+                np.arange(1, n + 1, dtype=np.int32), self.asked, new_of, first_of, self.ids,
+                scratch_for(0, *map(len, pieces)),
             )  # fmt: skip
             if needed <= room:
                 break
             room = needed
         self.late = self.late[:needed]
+
+    def ids_of(self, k):
+        """The room of each chosen piece for its ids under the first k merges."""
+        ends = np.cumsum(self.lengths, dtype=np.int64)[:-1]
+        return [room.tolist() for room in np.split(self.ids[k], ends)]
 
     def token_counts(self, merges):
         counts = np.zeros(300, np.int64)

@@ -30,6 +30,7 @@ class Union:
         for lane, vocabulary in enumerate(vocabularies):
             for token, score in vocabulary.items():
                 self.scores[self.row_of[token], lane] = score
+        self.ids = np.arange(self.scores.size, dtype=np.uint32).reshape(self.scores.shape)
         self.trie = build_trie(*packed(list(self.row_of)))
 
     def expected(self, pieces, entries, is_word):
@@ -59,11 +60,17 @@ class Union:
         room = max(map(len, pieces), default=0) + 1, LANES
         sums = self.zeros()
         self.asked = np.full((len(pieces), LANES), -9, dtype=np.int32)
+        # The first piece is not chosen, and every third one not spelled.
+        self.lengths = [len(p) if i % 3 != 2 else 0 for i, p in enumerate(pieces[1:])]
+        first_of = np.cumsum([0, *self.lengths])[:-1]
+        self.spelled = np.full((len(self.vocabularies), sum(self.lengths)), 7, dtype=np.uint32)
+        first_of[2::3] = -1
         for first, last in ((0, cut), (cut, len(pieces))):
             count_lanes(
                 data, offsets, first, last, rows, groups, counts, np.array(is_word, np.uint8),
                 *self.trie, self.scores, self.byte_row, unknown, len(self.vocabularies), *sums,
-                np.arange(-1, len(pieces) - 1, dtype=np.int32), self.asked,
+                np.arange(-1, len(pieces) - 1, dtype=np.int32), self.asked, self.ids, first_of,
+                self.spelled,
                 np.full(room, np.nan), np.full(room, -7, dtype=np.int64),
             )  # fmt: skip
         return sums
@@ -95,9 +102,15 @@ def test_equals_each_vocabulary_alone(pieces, spells, n_lanes, data):
     found = union.run(pieces, entries, is_word, data.draw(st.integers(0, n)))
     for mine, wanted in zip(found, union.expected(pieces, entries, is_word), strict=True):
         assert mine.tolist() == wanted.tolist()
-    for piece, lengths in zip(pieces[1:], union.asked.tolist(), strict=False):
-        alone = union.expected([piece], [[(0, 1)]], [False])[0][0].tolist()
-        assert lengths[:n_lanes] == alone[:n_lanes]
+    first = 0
+    for i, (piece, lengths) in enumerate(zip(pieces[1:], union.asked.tolist(), strict=False)):
+        alone, _, rows = union.expected([piece], [[(0, 1)]], [False])
+        assert lengths[:n_lanes] == alone[0].tolist()[:n_lanes]
+        for lane in range(n_lanes if i % 3 != 2 else 0):
+            ids = union.spelled[lane, first : first + lengths[lane]]
+            in_rows = np.repeat(union.ids[:, lane], rows[:, lane])
+            assert sorted(ids.tolist()) == in_rows.tolist()
+        first += union.lengths[i]
 
 
 def test_a_long_piece():

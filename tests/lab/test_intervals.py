@@ -5,8 +5,9 @@ import pytest
 
 import toktk
 from toktk.corpus import Corpus
-from toktk.lab.intervals import IntervalMaker, Units
+from toktk.lab.intervals import IntervalMaker
 from toktk.lab.knee import GAIN, knee_of
+from toktk.lab.units import Units
 from toktk.metrics.base import Column, Figure, Quotient
 from toktk.metrics.multilingual import gini
 from toktk.metrics.vocabulary import renyi_efficiency
@@ -221,11 +222,11 @@ def test_groups_that_are_sampled_more_thinly_weigh_as_much_as_they_are():
         documents = sample.finish()
         assert (documents.levels > 0).tolist() == [False, most == 750]
         totals = documents.totals()
-        quantities = {"bytes": totals[:, 1], "words": totals[:, 4]}
+        quantities = {"bytes": totals[None, :, 1], "words": totals[None, :, 4]}
         maker = IntervalMaker(Units.of(documents), quantities)
         quotient = Quotient(Column("bytes"), Column("words"))
         value = quantities["bytes"].sum() / quantities["words"].sum()
-        interval = maker.interval(Figure("all", "x", value, "x", 1, made_of=quotient))
+        interval = maker.bounds(Figure("all", "x", value, "x", 1, made_of=quotient), 0)
         widths.append(np.log(interval.high / interval.low))
     assert widths[1] == pytest.approx(widths[0], rel=0.1)
 

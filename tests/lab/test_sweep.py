@@ -13,8 +13,9 @@ from toktk.corpus import Corpus, ReaderOptions, load_corpus
 from toktk.errors import CorpusError, MetricError, ToktkError, TrainingError
 from toktk.evaluation.evaluation import evaluate
 from toktk.lab.counted import CountedCorpus, Reading
-from toktk.lab.measure import FamilyFigures, Outcome
+from toktk.lab.family import FamilyFigures
 from toktk.lab.meter import Meter
+from toktk.lab.outcome import Outcome
 from toktk.lab.plan import Measures, SweepPlan
 from toktk.lab.sweep import Sweep
 from toktk.lab.train import Training

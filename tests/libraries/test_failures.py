@@ -146,7 +146,8 @@ def test_another_version_of_a_library_trains_anew(corpus_of, monkeypatch):
 def test_the_versions_that_decide_are_in_every_key(corpus_of, monkeypatch, tmp_path):
     from toktk.lab.bench import Bench
     from toktk.lab.counted import CountedCorpora
-    from toktk.lab.measure import Measurer, TokenizerFamily
+    from toktk.lab.family import TokenizerFamily
+    from toktk.lab.measure import Measurer
     from toktk.lab.meter import Meter
     from toktk.lab.plan import BenchPlan, Measures, SweepPlan
     from toktk.lab.sweep import Sweep

@@ -9,7 +9,13 @@ from scipy.stats import t
 
 from toktk.errors import StatisticsError
 from toktk.stats.interval import effective_number
-from toktk.stats.jackknife import MOST_BLOCKS, jackknife_interval, leave_one_out
+from toktk.stats.jackknife import (
+    MOST_BLOCKS,
+    blocks_of,
+    jackknife_interval,
+    jackknife_intervals,
+    leave_one_out,
+)
 from toktk.stats.ratio import ratio_interval
 
 
@@ -123,3 +129,17 @@ def test_a_sample_of_a_larger_text():
 def test_no_sums(sums):
     with pytest.raises(StatisticsError):
         jackknife_interval(ratio, sums, sizes=[1])
+
+
+@pytest.mark.parametrize("n", [1, 30, 200, 201, 399, 400, 1234])
+def test_several_at_once_equal_each_by_itself(n):
+    rng = np.random.default_rng(n)
+    sums, sizes = rng.uniform(1, 2, (3, n, 2)), rng.uniform(1, 2, n)
+    joined = np.array([[np.bincount(blocks_of(n), c) for c in own.T] for own in sums])
+    assert joined.shape[2] <= MOST_BLOCKS
+    found = jackknife_intervals(ratio, joined.transpose(0, 2, 1), sizes=sizes, n_all=2 * n)
+    for one, own in zip(found, sums, strict=True):
+        alone = jackknife_interval(ratio, own, sizes=sizes, n_all=2 * n)
+        assert (one.n, one.n_effective, one.why) == (n, alone.n_effective, alone.why)
+        assert one.low == (alone.low and pytest.approx(alone.low))
+        assert one.high == (alone.high and pytest.approx(alone.high))

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -8,7 +9,7 @@ from scipy.stats import t
 
 from toktk.errors import StatisticsError
 from toktk.stats.interval import MIN_EFFECTIVE, effective_number, one_decides
-from toktk.stats.ratio import ratio_interval, ratio_intervals
+from toktk.stats.ratio import ratio_interval, ratio_reaches
 
 counts = st.integers(0, 2**40) | st.floats(1e-100, 1e100)
 pairs = st.lists(st.tuples(counts, counts), max_size=60)
@@ -167,22 +168,39 @@ def test_one_decides():
 
 @given(
     st.lists(
-        st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=60),
+        st.lists(st.tuples(*[st.integers(0, 50)] * 3), min_size=1, max_size=60),
         min_size=1,
         max_size=4,
     ),
     st.integers(0, 3),
+    st.booleans(),
 )
-def test_several_texts_at_once_equal_each_by_itself(texts, level):
-    x, y = (np.array([pair[i] for text in texts for pair in text]) for i in (0, 1))
+def test_many_at_once_equal_each_by_itself(texts, level, swap):
+    """Two tokenizers; numerators, or denominators, that both have alike."""
+    columns = np.array([row for text in texts for row in text], dtype=np.float64).T
+    sides = columns[:2], columns[2:]
     bounds = np.cumsum([0, *map(len, texts)])
     n_all = np.diff(bounds) << level
-    found = ratio_intervals(x, y, bounds, n_all=n_all)
-    for g, (one, whole) in enumerate(zip(found, n_all.tolist(), strict=True)):
+    x, y = reversed(sides) if swap else sides
+    spans = np.stack([bounds[:-1], bounds[:-1], np.diff(bounds)], axis=1)
+    found = ratio_reaches(x, y, spans, n_all=n_all)
+    for e, g in itertools.product(range(2), range(len(texts))):
         own = slice(bounds[g], bounds[g + 1])
-        alone = ratio_interval(x[own], y[own], n_all=whole)
-        assert (one.n, one.why, one.one_decides) == (alone.n, alone.why, alone.one_decides)
-        for name in ("value", "low", "high", "n_effective"):
-            wanted = getattr(alone, name)
-            wanted = wanted if wanted is None else pytest.approx(wanted, rel=1e-9)
-            assert getattr(one, name) == wanted, name
+        above, below = (side[min(e, len(side) - 1), own] for side in (x, y))
+        alone = ratio_interval(above, below, n_all=n_all[g].item())
+        assert found.is_zero[e, g] == (alone.why == "zero")
+        assert found.n_effective[e, g] == pytest.approx(alone.n_effective, rel=1e-9)
+        if alone.low is None:
+            assert np.isnan(found.reach[e, g])
+        else:
+            reach = np.log(alone.high / alone.low) / 2
+            assert found.reach[e, g] == pytest.approx(reach, rel=1e-9, abs=1e-12)
+            assert found.one_decides[e, g] == alone.one_decides
+
+
+def test_no_texts_at_once():
+    none = np.empty((1, 0))
+    found = ratio_reaches(
+        none, none, np.empty((0, 3), dtype=np.int64), n_all=np.empty(0, dtype=np.int64)
+    )
+    assert found.reach.shape == (1, 0)

@@ -93,7 +93,7 @@ class RunOptions:
 
     def close(self, run: Run) -> None:
         """Say what the run cost and where it is; then raise what went wrong, if anything did."""
-        from toktk.lab.measure import without_figures
+        from toktk.lab.outcome import without_figures
 
         if run.trouble is not None:
             raise run.trouble

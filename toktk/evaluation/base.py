@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from toktk.arrays import Int64
+from toktk.arrays import Ids, Int64, offsets_of
 from toktk.errors import CorpusError
 from toktk.kernels.text_totals import DOCUMENTS
 from toktk.pieces.table import PieceTable
@@ -64,9 +64,9 @@ class Evaluation(Totals, ABC):
 
     @abstractmethod
     def of_pieces(self, size: int) -> PieceCounts:
-        """Return what a vocabulary makes of each of the pieces that `rows` of `evaluate` chose.
+        """Return what a vocabulary makes of each of the pieces that `chosen` of `evaluate` chose.
 
-        Raises MetricError for a size that no model has, or where no pieces were chosen.
+        Raises MetricError for a size that no model has.
         """
 
     @abstractmethod
@@ -90,10 +90,49 @@ class Evaluation(Totals, ABC):
 
 
 @dataclass(frozen=True, eq=False)
+class ChosenPieces:
+    """Pieces of a table that are to be counted by themselves.
+
+    Attributes:
+        rows: int32[n], for each piece of the table its number among those chosen, or -1.
+        first_of: int64[S], -1 where the ids of a chosen piece are not wanted; else where they may begin.
+        room: how many ids all of them need at most: one for each byte.
+    """
+
+    rows: Int32
+    first_of: Int64
+    room: int
+
+    @classmethod
+    def of(cls, rows: Int32, lengths: Int64, spelled: npt.NDArray[np.bool_]) -> ChosenPieces:
+        """Return them, with the ids of those that `spelled` marks; `lengths`, int64[S], are their bytes."""
+        bounds = offsets_of(np.where(spelled, lengths, 0))
+        return cls(rows, np.where(spelled, bounds[:-1], -1), int(bounds[-1]))
+
+    @classmethod
+    def none(cls, n_pieces: int) -> ChosenPieces:
+        """Choose none of the pieces of a table."""
+        return cls(np.full(n_pieces, -1, dtype=np.int32), np.empty(0, dtype=np.int64), 0)
+
+    def by_row(self, values: npt.NDArray[Any]) -> Int32:
+        """Return int32[S]: for each chosen piece its value, of [n] for those of the table; else 0."""
+        chosen = np.zeros(self.first_of.size, dtype=np.int32)
+        chosen[self.rows[self.rows >= 0]] = values[self.rows >= 0]
+        return chosen
+
+
+@dataclass(frozen=True, eq=False)
 class PieceCounts:
-    """What one vocabulary makes of some pieces, int32[S] each; the names are those of `Evaluation`."""
+    """What one vocabulary makes of chosen pieces, int32[S] each; the names are those of `Evaluation`.
+
+    Attributes:
+        ids: uint32; those of piece s are ``ids[first_of[s]:first_of[s] + tokens[s]]``, in any order.
+        first_of: int64[S]; -1 where the ids were not wanted.
+    """
 
     tokens: Int32
+    ids: Ids
+    first_of: Int64
     unknown: Int32 | None = None
     lost: Int32 | None = None
 
@@ -106,9 +145,9 @@ class Counts:
     single_token_words: Int64
     token_counts: Int64
     n_ids: int
+    of_pieces: PieceCounts
     unknown: Int64 | None = None
     lost: Int64 | None = None
-    of_pieces: PieceCounts | None = None
 
 
 def totals_of(table: PieceTable) -> tuple[Totals, Flags]:
@@ -151,13 +190,6 @@ def sum_by_group(table: PieceTable, per_piece: Int64) -> Int64:
     per_entry = np.repeat(per_piece, np.diff(table.rows))
     np.add.at(sums, table.entry_group, table.entry_count * per_entry)
     return sums
-
-
-def chosen_rows(rows: Int32 | None, n_pieces: int) -> tuple[Int32, int]:
-    """Return int32[n]: the row of each piece, -1 for one that was not chosen, and how many rows there are."""
-    if rows is None:
-        return np.full(n_pieces, -1, dtype=np.int32), 0
-    return rows, int(rows.max(initial=-1)) + 1
 
 
 def slices_of(table: PieceTable, n: int) -> list[tuple[int, int]]:

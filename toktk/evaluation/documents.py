@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,7 +25,7 @@ class DocumentPieces:
     Attributes:
         numbers: int32, the pieces of all documents, numbered by first appearance.
         ends: int64[D + 1]; those of document d are ``numbers[ends[d]:ends[d + 1]]``.
-        rows: int32[n], for each piece of the text's table its number here, or -1: what `evaluate` takes.
+        rows: int32[n], for each piece of the text's table its number here, or -1; see `ChosenPieces`.
         is_word: uint8[S], whether each piece holds a letter.
         data, offsets: uint8 and int64[S + 1], the pieces.
         plain: int64[D] by name: bytes, chars, words, pieces, word_pieces.
@@ -95,18 +96,30 @@ class DocumentPieces:
         )
         return sums
 
-    def quantities(self, evaluation: Evaluation, size: int) -> dict[str, Int64]:
-        """Return int64[D] by name, of one copy of each: `plain`, and what a vocabulary makes of it."""
-        counts = evaluation.of_pieces(size)
-        single = ((counts.tokens == 1) & (self.is_word != 0)).astype(np.int32)
-        zeros: npt.NDArray[np.int64] = np.zeros(len(self.documents), dtype=np.int64)
-        return {
-            **self.plain,
-            "tokens": self.sums(counts.tokens),
-            "single_token_words": self.sums(single),
-            "unknown": zeros if counts.unknown is None else self.sums(counts.unknown),
-            "lost": zeros if counts.lost is None else self.sums(counts.lost),
+    def quantities(self, evaluations: Sequence[tuple[Evaluation, int]]) -> dict[str, Int64]:
+        """Return what each vocabulary makes of one copy of each document.
+
+        Args:
+            evaluations: E evaluations, each with the size that it is asked at.
+
+        Returns:
+            int64[E, D] by name; [1, D] of what all have alike: `plain`, and zeros.
+        """
+        counts = [evaluation.of_pieces(size) for evaluation, size in evaluations]
+        single = [((c.tokens == 1) & (self.is_word != 0)).astype(np.int32) for c in counts]
+        values = {
+            "tokens": [c.tokens for c in counts],
+            "single_token_words": single,
+            "unknown": [c.unknown for c in counts],
+            "lost": [c.lost for c in counts],
         }
+        quantities = {name: own[None, :] for name, own in self.plain.items()}
+        for name, per_piece in values.items():
+            sums = np.zeros((1, len(self.documents)), dtype=np.int64)
+            if any(own is not None for own in per_piece):
+                sums = np.stack([sums[0] if own is None else self.sums(own) for own in per_piece])
+            quantities[name] = sums
+        return quantities
 
 
 def _at_blocks(

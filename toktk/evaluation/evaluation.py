@@ -7,17 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toktk.arrays import Ids, Int64
+from toktk.arrays import Ids, Int64, offsets_of
 from toktk.encoder import Encoder
 from toktk.errors import MetricError
 from toktk.evaluation.base import (
+    ChosenPieces,
     Counts,
     Evaluation,
     Flags,
-    Int32,
     PieceCounts,
     Totals,
-    chosen_rows,
     slices_of,
     sum_by_group,
     totals_of,
@@ -66,10 +65,7 @@ class _SizedEvaluation(Evaluation):
         return self._at(size).token_counts
 
     def of_pieces(self, size: int) -> PieceCounts:
-        of_pieces = self._at(size).of_pieces
-        if of_pieces is None:
-            raise MetricError("no pieces were chosen to be counted by themselves.")
-        return of_pieces
+        return self._at(size).of_pieces
 
     def n_ids(self, size: int) -> int:
         return self._at(size).n_ids
@@ -90,7 +86,7 @@ def evaluate(
     sizes: Sequence[int] = (),
     jobs: int = 1,
     totals: tuple[Totals, Flags] | None = None,
-    rows: Int32 | None = None,
+    chosen: ChosenPieces | None = None,
     progress: Progress | None = None,
 ) -> list[Evaluation]:
     """Return for each model the evaluation that has its figures, at `vocab_size` of the model.
@@ -105,11 +101,12 @@ def evaluate(
         sizes: of all sizes, those that are kept with very many groups, besides those of `models` and 256.
         jobs: threads; they change no figure.
         totals: `totals_of` the table, where it is known already.
-        rows: int32[n], the row of each piece in what `Evaluation.of_pieces` gives; -1 leaves it out.
+        chosen: the pieces that `Evaluation.of_pieces` tells of; by default none.
         progress: called with pieces encoded since the last call, ``len(table) * len(models)`` in all.
     """
     known, is_word = totals or totals_of(table)
     progress = progress or (lambda pieces: None)
+    chosen = chosen or ChosenPieces.none(len(table))
     evaluations: dict[int, Evaluation] = {}
     for symbols in sorted(set(map(symbols_of, models)) - {()}):
         alike = {
@@ -117,7 +114,7 @@ def evaluate(
             for i, model in enumerate(models)
             if isinstance(model, SymbolsModel) and model.symbols == symbols
         }
-        counted = SymbolCounts.of(table, is_word, symbols, rows)
+        counted = SymbolCounts.of(table, is_word, symbols, chosen)
         others = evaluate(
             counted.rest,
             [model.model for model in alike.values()],
@@ -125,7 +122,7 @@ def evaluate(
             sizes=sizes,
             jobs=jobs,
             totals=(known, counted.is_word),
-            rows=counted.rows,
+            chosen=counted.chosen,
             progress=progress,
         )
         progress((len(table) - len(counted.rest)) * len(alike))
@@ -141,16 +138,16 @@ def evaluate(
             wanted = sorted({*sizes, *(models[i].vocab_size for i in served)})
             reached = [size for size in wanted if first.base_size <= size <= first.vocab_size]
             evaluation: Evaluation = evaluate_merges(
-                table, first, reached, is_word, jobs, known, rows
+                table, first, reached, is_word, jobs, known, chosen
             )
             progress(len(table) * len(served))
         else:
             if len(served) > 1:
                 unigrams = [m for m in (models[i] for i in served) if isinstance(m, UnigramModel)]
-                by_size = count_viterbi(table, unigrams, is_word, jobs, rows)
+                by_size = count_viterbi(table, unigrams, is_word, jobs, chosen)
                 progress(len(table) * len(served))
             else:
-                by_size = {first.vocab_size: _count(table, first, is_word, jobs, rows, progress)}
+                by_size = {first.vocab_size: _count(table, first, is_word, jobs, chosen, progress)}
             evaluation = _SizedEvaluation(**vars(known), by_size=by_size)
         evaluations |= dict.fromkeys(served, evaluation)
     return [evaluations[i] for i in range(len(models))]
@@ -185,7 +182,7 @@ def _count(
     model: Model,
     is_word: Flags,
     jobs: int,
-    rows: Int32 | None,
+    chosen: ChosenPieces,
     progress: Progress,
 ) -> Counts:
     """Encode each piece by any model and count what comes out."""
@@ -197,6 +194,9 @@ def _count(
     if isinstance(model, UnigramModel) and model.single:  # a piece is a document, and is cut again
         encoder = Encoder(Pretokenizer.of("none"), model)
     lossless = spells_all(model)
+    spelled = chosen.rows >= 0
+    spelled[spelled] = chosen.first_of[chosen.rows[spelled]] >= 0
+    ids_of: list[Ids] = []
 
     def run(first: int, last: int) -> tuple[Ids, Int64, Int64 | int]:
         begin, end = table.offsets[first], table.offsets[last]
@@ -214,20 +214,13 @@ def _count(
             per_piece = np.diff(ends, prepend=0)
             lengths[first:last], lost[first:last] = per_piece, lost_here
             np.add.at(counts, ids, np.repeat(table.counts[first:last], per_piece))
+            ids_of.append(ids[np.repeat(spelled[first:last], per_piece)])
             if unknown_id is not None:
                 pieces = np.searchsorted(ends, np.flatnonzero(ids == unknown_id), "right")
                 np.add.at(unknown[first:last], pieces, 1)
             progress(per_piece.size)
-    of_pieces = None
-    if rows is not None:
-        chosen = np.zeros(chosen_rows(rows, len(table))[1], dtype=np.int64)
-        chosen[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
-        tokens_of, unknown_of, lost_of = (
-            values[chosen].astype(np.int32) for values in (lengths, unknown, lost)
-        )
-        of_pieces = PieceCounts(
-            tokens_of, None if unknown_id is None else unknown_of, None if lossless else lost_of
-        )
+    first_of = np.full(chosen.first_of.size, -1, dtype=np.int64)
+    first_of[chosen.rows[spelled]] = offsets_of(lengths * spelled)[:-1][spelled]
     return Counts(
         tokens=sum_by_group(table, lengths),
         single_token_words=sum_by_group(table, ((lengths == 1) & (is_word != 0)).astype(np.int64)),
@@ -235,5 +228,11 @@ def _count(
         n_ids=sum(map(bool, model.tokens)),
         unknown=None if unknown_id is None else sum_by_group(table, unknown),
         lost=None if lossless else sum_by_group(table, lost),
-        of_pieces=of_pieces,
+        of_pieces=PieceCounts(
+            chosen.by_row(lengths),
+            np.concatenate(ids_of),
+            first_of,
+            None if unknown_id is None else chosen.by_row(unknown),
+            None if lossless else chosen.by_row(lost),
+        ),
     )

@@ -6,19 +6,19 @@ The slow twin is `toktk.educational.tokens_at_every_size`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from toktk.arrays import Int64
+from toktk.arrays import Ids, Int64
 from toktk.errors import MetricError
 from toktk.evaluation.base import (
+    ChosenPieces,
     Evaluation,
     Flags,
     Int32,
     PieceCounts,
     Totals,
-    chosen_rows,
     slices_of,
     sum_by_group,
 )
@@ -55,7 +55,11 @@ class _MergeEvaluation(Evaluation):
     asked: Int64
     """int64[A], ascending: the merge counts at which `of_pieces` is known."""
     chosen_tokens: Int32
-    """int32[S, A]: tokens of each chosen piece; no columns where none were chosen."""
+    """int32[S, A]: tokens of each chosen piece."""
+    chosen_ids: Ids
+    """uint32[A, :]: their ids; see `PieceCounts`."""
+    first_of: Int64
+    _token_counts: dict[int, Int64] = field(default_factory=dict)
 
     def _edge(self, size: int) -> int:
         n = self.model.merges_at(size)
@@ -79,11 +83,18 @@ class _MergeEvaluation(Evaluation):
 
     def of_pieces(self, size: int) -> PieceCounts:
         found = np.flatnonzero(self.asked == self.model.merges_at(size))
-        if not found.size or not self.chosen_tokens.shape[1]:
+        if not found.size:
             raise MetricError(f"no pieces were counted by themselves at {size:,} tokens.")
-        return PieceCounts(self.chosen_tokens[:, found[0]])
+        return PieceCounts(
+            self.chosen_tokens[:, found[0]], self.chosen_ids[found[0]], self.first_of
+        )
 
     def token_counts(self, size: int) -> Int64:
+        if size not in self._token_counts:  # several metrics ask
+            self._token_counts[size] = self._counted_at(size)
+        return self._token_counts[size]
+
+    def _counted_at(self, size: int) -> Int64:
         # Any size of the merge list may be asked for.
         n = self.model.merges_at(size)
         applied = self.applied[:n].copy()
@@ -105,7 +116,7 @@ def evaluate_merges(
     is_word: Flags,
     jobs: int,
     totals: Totals,
-    rows: Int32 | None = None,
+    chosen: ChosenPieces,
 ) -> Evaluation:
     """Encode each piece under all merges of `model`, slices of the pieces side by side."""
     from toktk.kernels.bpe_encode import SHORT, sweep_pieces
@@ -119,8 +130,9 @@ def evaluate_merges(
     bin_of = np.searchsorted(edges, np.arange(n_merges), side="right").astype(np.int32)
     asked = np.unique([model.merges_at(size) for size in sizes]).astype(np.int64)
     asked_bin = np.searchsorted(asked, np.arange(n_merges), side="right").astype(np.int32)
-    row_of, n_rows = chosen_rows(rows, len(table))
-    merges_of = np.empty((n_rows, 0 if rows is None else asked.size), dtype=np.int32)
+    merges_of = np.zeros((chosen.first_of.size, asked.size), dtype=np.int32)
+    ids = np.empty((asked.size, chosen.room), dtype=np.uint32)
+    new_of = np.ascontiguousarray(model.merges[:, 2])
     longest = max(SHORT, int(np.diff(table.offsets).max(initial=0)))
     byte_ids, pair_table = model.byte_ids, model.pair_table  # made here, not by two threads at once
 
@@ -133,7 +145,8 @@ def evaluate_merges(
             n_late = sweep_pieces(
                 table.data, table.offsets, first, last, table.rows, table.entry_group,
                 table.entry_count, is_word, byte_ids, pair_table, bin_of, *sums, late,
-                row_of, asked_bin, merges_of, np.empty(8 * longest, dtype=np.int64),
+                chosen.rows, asked_bin, merges_of, new_of, chosen.first_of, ids,
+                np.empty(8 * longest, dtype=np.int64),
             )  # fmt: skip
             if n_late <= room:
                 return sums, late[:n_late]
@@ -145,8 +158,7 @@ def evaluate_merges(
         for total, other in zip(sums, others, strict=True):
             total += other
     merged, single, single_bytes, applied, byte_counts = sums
-    n_bytes = np.zeros(n_rows, dtype=np.int32)
-    n_bytes[row_of[row_of >= 0]] = np.diff(table.offsets)[row_of >= 0]
+    n_bytes = chosen.by_row(np.diff(table.offsets))
     chosen_tokens = n_bytes[:, None] - np.cumsum(merges_of, axis=1, dtype=np.int32)
     return _MergeEvaluation(
         **vars(totals),
@@ -160,4 +172,6 @@ def evaluate_merges(
         byte_counts=byte_counts,
         asked=asked,
         chosen_tokens=chosen_tokens,
+        chosen_ids=ids,
+        first_of=chosen.first_of,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from toktk.arrays import Int64
-from toktk.evaluation.base import Evaluation, Flags, Int32, PieceCounts, Totals, sum_by_group
+from toktk.evaluation.base import ChosenPieces, Evaluation, Flags, PieceCounts, Totals, sum_by_group
 from toktk.pieces.table import PieceTable, are_pieces, chosen_pieces
 
 
@@ -21,8 +21,8 @@ class SymbolCounts:
         is_word: uint8[rest]: which of those are word pieces.
         tokens, words: int64[G]: occurrences of symbols, and of those that are word pieces.
         counts: int64[symbols]: how often each occurs.
-        rows: int32[rest]: see `toktk.evaluation.evaluation.evaluate`; None where no pieces are chosen.
-        symbol_rows: the rows of symbols that are chosen.
+        chosen: the chosen pieces of `rest`.
+        row_of: int64[symbols]: the number of each among the chosen pieces, or -1.
     """
 
     rest: PieceTable
@@ -30,28 +30,30 @@ class SymbolCounts:
     tokens: Int64
     words: Int64
     counts: Int64
-    rows: Int32 | None
-    symbol_rows: Int32
+    chosen: ChosenPieces
+    row_of: Int64
 
     @classmethod
     def of(
-        cls, table: PieceTable, is_word: Flags, symbols: Sequence[str], rows: Int32 | None = None
+        cls, table: PieceTable, is_word: Flags, symbols: Sequence[str], chosen: ChosenPieces
     ) -> SymbolCounts:
         """Take the symbols out of a text."""
         found = np.zeros(len(table), dtype=np.bool_)
         counts = []
+        row_of = []
         for symbol in symbols:
             is_symbol = are_pieces(table, [symbol])
             found |= is_symbol
             counts.append(int(table.counts[is_symbol].sum()))
+            row_of.append(int(chosen.rows[is_symbol].max(initial=-1)))
         return cls(
             chosen_pieces(table, ~found),
             is_word[~found],
             sum_by_group(table, found.astype(np.int64)),
             sum_by_group(table, (found & (is_word != 0)).astype(np.int64)),
             np.array(counts, dtype=np.int64),
-            None if rows is None else rows[~found],
-            np.empty(0, np.int32) if rows is None else rows[found & (rows >= 0)],
+            replace(chosen, rows=chosen.rows[~found]),
+            np.array(row_of, dtype=np.int64),
         )
 
     def beside(self, evaluation: Evaluation, first_id: int) -> Evaluation:
@@ -85,20 +87,15 @@ class _SymbolsEvaluation(Evaluation):
 
     def of_pieces(self, size: int) -> PieceCounts:
         counts = self.others.of_pieces(size)
-        n = 1 + max(counts.tokens.size - 1, int(self.symbols.symbol_rows.max(initial=-1)))
-        room = np.zeros((3, n), dtype=np.int32)
-        tokens, unknown, lost = room
-        tokens[: counts.tokens.size] = counts.tokens
-        tokens[self.symbols.symbol_rows] = 1
-        if counts.unknown is not None:
-            unknown[: counts.unknown.size] = counts.unknown
-        if counts.lost is not None:
-            lost[: counts.lost.size] = counts.lost
+        symbols = np.flatnonzero(self.symbols.row_of >= 0)
+        at = self.symbols.row_of[symbols]
+        tokens, first_of = counts.tokens.copy(), counts.first_of.copy()
+        tokens[at] = 1
+        wanted = first_of[at] >= 0
+        first_of[at[wanted]] = counts.ids.size + np.arange(np.count_nonzero(wanted))
+        own = (self.first_id + symbols[wanted]).astype(np.uint32)
         return replace(
-            counts,
-            tokens=tokens,
-            unknown=None if counts.unknown is None else unknown,
-            lost=None if counts.lost is None else lost,
+            counts, tokens=tokens, ids=np.concatenate([counts.ids, own]), first_of=first_of
         )
 
     def n_ids(self, size: int) -> int:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from toktk.arrays import Int64, packed
-from toktk.evaluation.base import Counts, Flags, Int32, PieceCounts, chosen_rows, slices_of
+from toktk.arrays import Ids, Int64, packed
+from toktk.evaluation.base import ChosenPieces, Counts, Flags, PieceCounts, slices_of
 from toktk.models.unigram import UnigramModel
 from toktk.models.vocabulary import build_trie
 from toktk.pieces.table import PieceTable
@@ -26,7 +26,7 @@ def count_viterbi(
     models: Sequence[UnigramModel],
     is_word: Flags,
     jobs: int,
-    rows: Int32 | None = None,
+    chosen: ChosenPieces,
 ) -> dict[int, Counts]:
     """Encode each piece under `models`, which differ in size; return what they make of it, by size."""
     from toktk.kernels.unigram_encode_many import LANES
@@ -35,7 +35,7 @@ def count_viterbi(
     for spells in (False, True):
         alike = [model for model in models if (model.fallback is not None) == spells]
         for i in range(0, len(alike), LANES):
-            by_size |= _count_lanes(table, alike[i : i + LANES], is_word, jobs, rows)
+            by_size |= _count_lanes(table, alike[i : i + LANES], is_word, jobs, chosen)
     return by_size
 
 
@@ -48,6 +48,8 @@ class _Union:
     """By vocabulary, int64[n]: the rows of its ordinary tokens."""
     scores: Float64
     """float64[rows, LANES]; -inf where a vocabulary lacks the token."""
+    ids: Ids
+    """uint32[rows, LANES]: the id of the token in each vocabulary."""
     byte_row: Int64
     """int64[256]: the rows of the tokens that spell characters; -1 where there are none."""
 
@@ -69,9 +71,11 @@ class _Union:
             for model, own in zip(models, row_of, strict=True):
                 own[np.asarray(model.fallback) - len(model.special_tokens)] = byte_row
         scores = np.full((n + 256 * spells, LANES), -np.inf)
+        ids = np.zeros(scores.shape, dtype=np.uint32)
         for lane, (model, own) in enumerate(zip(models, row_of, strict=True)):
             scores[own, lane] = model.scores
-        return cls(build_trie(*packed(list(rows))), row_of, scores, byte_row)
+            ids[own, lane] = np.arange(len(model.special_tokens), model.vocab_size)
+        return cls(build_trie(*packed(list(rows))), row_of, scores, ids, byte_row)
 
 
 def _count_lanes(
@@ -79,7 +83,7 @@ def _count_lanes(
     models: Sequence[UnigramModel],
     is_word: Flags,
     jobs: int,
-    rows: Int32 | None,
+    chosen: ChosenPieces,
 ) -> dict[int, Counts]:
     """Return the counts of at most `LANES` models, by size."""
     from toktk.kernels.unigram_encode_many import LANES, count_lanes
@@ -88,8 +92,8 @@ def _count_lanes(
     unknown = np.zeros((5, LANES))
     unknown[:, : len(models)] = np.column_stack([model.unknown for model in models])
     longest = int(np.diff(table.offsets).max(initial=0))
-    row_of, n_rows = chosen_rows(rows, len(table))
-    chosen_tokens = np.zeros((n_rows, LANES), dtype=np.int32)
+    chosen_tokens = np.zeros((chosen.first_of.size, LANES), dtype=np.int32)
+    ids = np.empty((len(models), chosen.room), dtype=np.uint32)
 
     def run(first: int, last: int) -> list[Int64]:
         shapes = len(table.groups), len(table.groups), union.scores.shape[0]
@@ -97,8 +101,8 @@ def _count_lanes(
         count_lanes(
             table.data, table.offsets, first, last, table.rows, table.entry_group,
             table.entry_count, is_word, *union.trie, union.scores, union.byte_row, unknown,
-            len(models), *sums, row_of, chosen_tokens, np.empty((longest + 1, LANES)),
-            np.empty((longest + 1, LANES), dtype=np.int64),
+            len(models), *sums, chosen.rows, chosen_tokens, union.ids, chosen.first_of, ids,
+            np.empty((longest + 1, LANES)), np.empty((longest + 1, LANES), dtype=np.int64),
         )  # fmt: skip
         return sums
 
@@ -114,6 +118,6 @@ def _count_lanes(
             single[:, lane].copy(),
             token_counts,
             size,
-            of_pieces=None if rows is None else PieceCounts(chosen_tokens[:, lane].copy()),
+            of_pieces=PieceCounts(chosen_tokens[:, lane].copy(), ids[lane], chosen.first_of),
         )
     return by_size

@@ -129,7 +129,7 @@ def _encode_short(table, symbols, n, values, applied, previous, following, keys)
         before = find_merge(table, symbols[left], new)
         values[at], keys[at] = after, (after & _HIGH) | np.int64(at)
         values[left], keys[left] = before, (before & _HIGH) | np.int64(left)
-        applied[n_applied] = best >> 32
+        applied[n_applied] = best
         n_applied += _ONE
     n_left = n - np.int64(n_applied)
     at = np.uint64(0)
@@ -184,7 +184,8 @@ def _encode_long(table, symbols, n, applied, previous, following, heap):
         size = _offer(table, symbols, i, i + 1, heap, size)
     n_applied = 0
     while size > 0:
-        rank, i = heap[0] >> 32, heap[0] & 0xFFFFFFFF
+        entry = heap[0]
+        rank, i = entry >> 32, entry & 0xFFFFFFFF
         size = _drop_least(heap, size)
         j = following[i]
         if symbols[i] < 0 or j >= n:
@@ -197,7 +198,7 @@ def _encode_long(table, symbols, n, applied, previous, following, heap):
         following[i] = following[j]
         if following[j] < n:
             previous[following[j]] = i
-        applied[n_applied] = rank
+        applied[n_applied] = entry
         n_applied += 1
         for left in (previous[i], i):
             if left >= 0 and following[left] < n:
@@ -214,8 +215,8 @@ def _encode_long(table, symbols, n, applied, previous, following, heap):
 def encode_piece(data, start, n, byte_ids, table, scratch):
     """Encode ``data[start:start + n]``; return how many ids and how many merges there are.
 
-    Afterwards the ids begin `scratch` and the ranks of the merges, in order, begin its second
-    eighth. `scratch` is int64[8 * room], room >= max(n, SHORT).
+    Afterwards the ids begin `scratch`, and the merges in order, rank << 32 | position of the left symbol,
+    begin its second eighth. `scratch` is int64[8 * room], room >= max(n, SHORT).
     """
     values = merges_of(scratch)
     for i in range(n):
@@ -247,7 +248,7 @@ def merge_symbols(table, n, scratch):
 @kernel
 def sweep_pieces(data, offsets, first, last, rows, groups, counts, is_word, byte_ids, table, bin_of,
                  merged, single, single_bytes, applied, byte_counts, late, row_of, asked_bin, asked,
-                 scratch):  # fmt: skip
+                 new_of, first_of, ids, scratch):  # fmt: skip
     """Encode pieces first..last under the full merge list and add up what every size needs.
 
     Args:
@@ -261,11 +262,14 @@ def sweep_pieces(data, offsets, first, last, rows, groups, counts, is_word, byte
         row_of: int32[pieces], the row of a piece in `asked`, or -1.
         asked_bin: int32[merges], the column of a merge in `asked`; beyond the last for one that none needs.
         asked: int32[rows, sizes], merges of the piece that each size is the first to apply; out.
+        new_of: int64[merges], the id that each merge makes.
+        first_of: int64[rows], where the ids of the piece begin in a row of `ids`; -1: they are not wanted.
+        ids: uint32[sizes, :], out: the ids of the pieces at each size; each has room for its bytes.
 
     Returns how many rows of `late` are needed; beyond its length they are dropped, so call again with more.
     """
     n_late = 0
-    ranks = scratch[scratch.size >> 3 :]
+    merges = scratch[scratch.size >> 3 :]
     for p in range(first, last):
         start, n = offsets[p], offsets[p + 1] - offsets[p]
         _, n_applied = encode_piece(data, start, n, byte_ids, table, scratch)
@@ -277,7 +281,7 @@ def sweep_pieces(data, offsets, first, last, rows, groups, counts, is_word, byte
         if row >= 0:
             asked[row] = 0
         for i in range(n_applied):
-            rank = ranks[i]
+            rank = merges[i] >> 32
             if rank >= top:
                 top = rank
                 applied[rank] += total
@@ -295,4 +299,36 @@ def sweep_pieces(data, offsets, first, last, rows, groups, counts, is_word, byte
                     single_bytes[groups[e]] += counts[e]
                 else:
                     single[groups[e], bin_of[top]] += counts[e]
+        if row >= 0 and first_of[row] >= 0:
+            _spell(
+                data, start, n, byte_ids, n_applied, asked_bin, new_of, first_of[row], ids, scratch
+            )
     return n_late
+
+
+@kernel
+def _spell(data, start, n, byte_ids, n_applied, asked_bin, new_of, first, ids, scratch):
+    """Do again the merges that `encode_piece` has left; before the first that a size lacks, write its ids."""
+    room = scratch.size >> 3
+    merges, symbols = scratch[room : 2 * room], scratch[2 * room : 3 * room]
+    following = scratch[3 * room : 4 * room]
+    for i in range(n):
+        symbols[i], following[i] = byte_ids[data[start + i]], i + 1
+    n_sizes, size = np.int64(ids.shape[0]), np.int64(0)
+    top = np.int64(-1)
+    for k in range(n_applied + 1):
+        until, rank, left = n_sizes, np.int64(0), np.int64(0)
+        if k < n_applied:
+            rank, left = merges[k] >> 32, merges[k] & 0xFFFFFFFF
+            top = max(top, rank)
+            until = min(np.int64(asked_bin[top]), n_sizes)
+        while size < until:
+            at, to = np.int64(0), first
+            while at < n:
+                ids[size, to] = symbols[at]
+                at, to = following[at], to + 1
+            size += 1
+        if size == n_sizes:
+            break
+        symbols[left] = new_of[rank]
+        following[left] = following[following[left]]

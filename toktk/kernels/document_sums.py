@@ -12,11 +12,10 @@ def sum_by_document(numbers, ends, per_piece, sums):
     Args:
         numbers: int32, the pieces of all documents.
         ends: int64[D + 1].
-        per_piece: int32, one value a piece.
-        sums: int64[D], out.
+        per_piece: int32 or float64, one value a piece.
+        sums: int64[D] or float64[D], out.
     """
     for d in range(ends.size - 1):
-        total = 0
+        sums[d] = 0
         for i in range(ends[d], ends[d + 1]):
-            total += per_piece[numbers[i]]
-        sums[d] = total
+            sums[d] += per_piece[numbers[i]]

@@ -10,17 +10,10 @@ from toktk.cache import Store, digest
 from toktk.corpus.lines import LineSet
 from toktk.errors import PluginError, ToktkError, in_a_line
 from toktk.lab.counted import CountedCorpora, described_text, fingerprint_text, remark_on_texts
-from toktk.lab.measure import (
-    FamilyFigures,
-    Measurer,
-    Outcome,
-    TokenizerFamily,
-    remark_on,
-    results_of,
-    without_figures,
-    without_metrics,
-)
+from toktk.lab.family import FamilyFigures, TokenizerFamily
+from toktk.lab.measure import Measurer
 from toktk.lab.meter import Meter
+from toktk.lab.outcome import Outcome, remark_on, results_of, without_figures, without_metrics
 from toktk.lab.overlap import TrainingText, add_figures_without, overlaps, trained_on
 from toktk.lab.plan import BenchPlan
 from toktk.lab.special import special_in_text

@@ -13,7 +13,7 @@ from toktk import __version__
 from toktk.errors import in_a_line
 from toktk.formats.files import Saved
 from toktk.formats.hf_config import ROLES
-from toktk.lab.measure import Outcome
+from toktk.lab.outcome import Outcome
 from toktk.models.model import Model
 from toktk.models.symbols import symbols_of
 from toktk.pieces.table import POOLED

@@ -18,8 +18,8 @@ from toktk.evaluation.base import Flags, Totals, totals_of
 from toktk.evaluation.documents import DocumentPieces
 from toktk.kernels.text_totals import DOCUMENTS
 from toktk.lab.id_intervals import SpelledUnits
-from toktk.lab.intervals import Units
 from toktk.lab.meter import Meter
+from toktk.lab.units import Units
 from toktk.pieces.beside import AnyOf, Beside
 from toktk.pieces.counting import count_corpus_many
 from toktk.pieces.sample import Sample, SampledDocuments

@@ -2,238 +2,234 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from toktk.arrays import Int64, offsets_of
-from toktk.kernels.hash import mix
+from toktk.arrays import Int64
+from toktk.lab.units import Units
 from toktk.metrics.base import Column, Figure, Quotient, Summary
-from toktk.pieces.sample import BLOCKS, SampledDocuments
 from toktk.report.records import NO_INTERVAL, ONE_DECIDES
 from toktk.stats.interval import WHY, Interval
-from toktk.stats.jackknife import jackknife_interval
-from toktk.stats.ratio import ratio_interval, ratio_intervals
+from toktk.stats.jackknife import Statistic, blocks_of, jackknife_intervals, number_of_blocks
+from toktk.stats.ratio import Reaches, ratio_reaches
 
 Float64 = npt.NDArray[np.float64]
 
 _MOST_REPEATS = 64
-_MOST_UNITS = (
-    20_000  # of a summary over groups; beyond, units are joined, as the jackknife does anyway
-)
 
 
-def unit_hashes(documents: SampledDocuments) -> npt.NDArray[np.uint64]:
-    """Return uint64[D]: the unit of each row, in no order of the text."""
-    blocks = np.array([kind == BLOCKS for kind in documents.kinds], dtype=np.bool_)
-    is_block = blocks[documents.group]
-    units = documents.unit.copy()
-    units[is_block] = mix(units[is_block] ^ documents.group[is_block].astype(np.uint64) << 32, 0)
-    return units
+class Bounds(NamedTuple):
+    """The interval of one figure as its record has it; `note` says why there is none, or what to doubt."""
 
-
-@dataclass(frozen=True)
-class Units:
-    """The sampled documents by unit: a document, or an aligned line with all its languages.
-
-    Attributes:
-        documents: the sample.
-        n: how many units there are.
-        of_row: int64[D], the unit of each row, numbered in the order of their hashes.
-        weight: float64[D], what the counts of one copy are multiplied by: copies, and rows of the text for
-            each row of the sample.
-        n_all: units of the whole text.
-    """
-
-    documents: SampledDocuments
-    n: int
-    of_row: Int64
-    weight: Float64
-    n_all: int
-    _rows: dict[tuple[str, ...], Int64 | slice] = field(default_factory=dict)
-
-    @cached_property
-    def bounds(self) -> Int64:
-        """int64[G + 1]: where the rows of each group begin and end."""
-        groups = np.arange(len(self.documents.groups) + 1)
-        return np.searchsorted(self.documents.group, groups).astype(np.int64)
-
-    @cached_property
-    def _by_unit(self) -> npt.NDArray[np.bool_]:
-        """bool[G]: whether each row of a group is a unit of its own, and there is any."""
-        spans = itertools.pairwise(self.bounds.tolist())
-        return np.array([a < b == a + np.unique(self.of_row[a:b]).size for a, b in spans])
-
-    def alike(self, reference: str | None) -> Int64:
-        """Return the groups, by number, whose rows are units, those of the reference where one is named."""
-        chosen = np.flatnonzero(self._by_unit)
-        if reference is None:
-            return chosen
-        units = self.of_row[self.rows_of((reference,))]
-        spans = {g: slice(int(self.bounds[g]), int(self.bounds[g + 1])) for g in chosen.tolist()}
-        same = [g for g, rows in spans.items() if np.array_equal(self.of_row[rows], units)]
-        return np.array(same, dtype=np.int64)
+    low: float | None = None
+    high: float | None = None
+    n_effective: float | None = None
+    note: str | None = None
 
     @classmethod
-    def of(cls, documents: SampledDocuments) -> Units:
-        """Return the units of a sample."""
-        _, first, of_row = np.unique(unit_hashes(documents), return_index=True, return_inverse=True)
-        scale = 2.0 ** documents.levels[documents.group]
-        weight = documents.copies * scale
-        return cls(documents, first.size, of_row, weight, int(scale[first].sum()))
+    def of(cls, interval: Interval) -> Bounds:
+        """Return those of an interval."""
+        note = None
+        if interval.why not in (None, "zero"):
+            note = f"{NO_INTERVAL}{WHY[interval.why or '']}"
+        elif interval.one_decides:
+            note = ONE_DECIDES
+        return cls(interval.low, interval.high, interval.n_effective or None, note)
 
-    def rows_of(self, groups: tuple[str, ...] | None) -> Int64 | slice:
-        """Return which rows are of some groups."""
-        if groups is None:
-            return slice(None)
-        if groups not in self._rows:
-            self._rows[groups] = self._found(groups)
-        return self._rows[groups]
+    def times(self, factor: float) -> Bounds:
+        """Return the interval of a figure that is so many times this one."""
+        if self.low is None or self.high is None:
+            return self
+        return Bounds(self.low * factor, self.high * factor, self.n_effective, self.note)
 
-    def _found(self, groups: tuple[str, ...]) -> Int64 | slice:
-        if len(groups) == 1:  # rows are sorted by group
-            g = self.documents.groups.index(groups[0])
-            return slice(int(self.bounds[g]), int(self.bounds[g + 1]))
-        numbers = [self.documents.groups.index(group) for group in groups]
-        return np.flatnonzero(np.isin(self.documents.group, numbers)).astype(np.int64)
+
+NO_BOUNDS = Bounds()
+Groups = tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
 class IntervalMaker:
-    """Makes the intervals of one tokenizer's figures.
+    """Makes the intervals of figures of E tokenizers that cut text alike.
 
     Attributes:
         units: of the sample.
-        quantities: int64[D] by name; see `toktk.evaluation.documents.DocumentPieces.quantities`.
-        of_ids: of figures about ids, by what begins the metric's name.
+        quantities: int64[E, D] by name, or int64[1, D] where all tokenizers have the same; see
+            `toktk.evaluation.documents.DocumentPieces.quantities`.
+        of_ids: the intervals of figures about ids, for each tokenizer, by what begins the metric's name.
     """
 
     units: Units
     quantities: Mapping[str, Int64]
-    of_ids: Mapping[str, Interval] = field(default_factory=dict)
-    _made: dict[Quotient, Interval] = field(default_factory=dict)
-    _tables: dict[tuple[str, str, str | None], dict[str, Interval]] = field(default_factory=dict)
+    of_ids: Sequence[Mapping[str, Interval]] = ()
+    _ratios: dict[tuple[str | Groups, ...], dict[Groups, list[Bounds]]] = field(
+        default_factory=dict
+    )
+    _weighed: dict[str, Float64] = field(default_factory=dict)
+    _summaries: dict[tuple[Statistic, tuple[Column, ...]], list[Bounds]] = field(
+        default_factory=dict
+    )
+    _blocks: dict[str, Float64] = field(default_factory=dict)
 
-    def interval(self, figure: Figure) -> Interval | None:
-        """Return the interval of a figure, around its value; None where it is a plain count or null."""
-        if figure.value is None:
-            return None
-        if figure.made_of is None:
-            about_ids = self.of_ids.get(figure.metric.partition("[")[0])
-            return None if about_ids is None else _around(about_ids, figure.value)
-        if isinstance(figure.made_of, Summary):
-            return _around(self._of_summary(figure.made_of), figure.value)
-        made_of = figure.made_of
-        if made_of.complement:
-            made_of = Quotient(made_of.numerator, made_of.denominator)
-        if made_of not in self._made:
-            self._made[made_of] = self._of_quotient(made_of)
-        interval = self._made[made_of]
-        if not figure.made_of.complement:
-            return _around(interval, figure.value)
-        around = _around(interval, 1 - figure.value)
-        low = None if around.high is None else 1 - around.high
-        high = None if around.low is None else 1 - around.low
-        return replace(around, value=figure.value, low=low, high=high)
+    def bounds(self, figure: Figure, e: int) -> Bounds:
+        """Return the interval of a figure of tokenizer `e`; none of what is a plain count or null."""
+        value, made_of = figure.value, figure.made_of
+        if value is None:
+            return NO_BOUNDS
+        if isinstance(made_of, Quotient):
+            if not made_of.complement:
+                return self._of_quotient(made_of, e).times(value)
+            own = self._of_quotient(made_of, e).times(1 - value)
+            if own.low is None or own.high is None:
+                return own
+            return own._replace(low=1 - own.high, high=1 - own.low)
+        if made_of is not None:
+            made = self._of_summary(made_of)
+            return made[min(e, len(made) - 1)].times(value)
+        interval = self.of_ids[e].get(figure.metric.partition("[")[0]) if self.of_ids else None
+        return NO_BOUNDS if interval is None else _over(interval).times(value)
 
-    def _of_quotient(self, made_of: Quotient) -> Interval:
+    # Ratios of sums: relative to the figure --------------------------------------------------------
+
+    def _of_quotient(self, made_of: Quotient, e: int) -> Bounds:
         numerator, denominator = made_of.numerator, made_of.denominator
-        units = self.units
-        if len(numerator.groups or ()) == len(denominator.groups or ()) == 1:
-            ((group,), (below,)) = numerator.groups or ("",), denominator.groups or ("",)
-            key = numerator.name, denominator.name, None if below == group else below
-            if key not in self._tables:
-                self._tables[key] = self._of_each_group(*key)
-            if group in self._tables[key]:
-                return self._tables[key][group]
-        both = {*(numerator.groups or units.documents.groups)}
-        both |= {*(denominator.groups or units.documents.groups)}
-        chosen = units.rows_of(
-            tuple(sorted(both)) if len(both) < len(units.documents.groups) else None
-        )
-        of_row = units.of_row[chosen]
-        present = np.zeros(units.n, dtype=np.bool_)
-        present[of_row] = True
-        numbers = np.cumsum(present) - 1
-        n = int(present.sum())
-        sums = [self._sums(column, numbers, n) for column in (numerator, denominator)]
-        if units.n_all == units.n:
-            return ratio_interval(*sums)
-        scale = np.empty(units.n)
-        scale[of_row] = 2.0 ** units.documents.levels[units.documents.group[chosen]]
-        scale = scale[present]
-        # Groups that were sampled more thinly are repeated, each time with its share: so each row stands
-        # for as many units of the text, and one factor holds for all.
-        repeats = np.clip(scale / scale.min(), 1, _MOST_REPEATS).astype(np.int64)
-        evened = [np.repeat(values / repeats, repeats) for values in sums]
-        n_rows = int(repeats.sum())
-        return ratio_interval(*evened, n_all=max(n_rows, round(n_rows * scale.min())))
+        above, below = numerator.groups, denominator.groups
+        key: tuple[str | Groups, ...]
+        if len(above or ()) == len(below or ()) == 1:
+            key = numerator.name, denominator.name, None if below == above else below
+            if key not in self._ratios:
+                reference = below[0] if below and below != above else None
+                self._ratios[key] = self._of_each_group(numerator.name, denominator.name, reference)
+            made = self._ratios[key].get(above)
+            if made:
+                return made[min(e, len(made) - 1)]
+        key = numerator.name, denominator.name, above, below
+        if key not in self._ratios:
+            self._ratios[key] = self._of_pool(numerator, denominator)
+        made = self._ratios[key][above]
+        return made[min(e, len(made) - 1)]
 
     def _of_each_group(
         self, numerator: str, denominator: str, reference: str | None
-    ) -> dict[str, Interval]:
-        """Return the intervals of a ratio in each group whose rows are units, by group.
+    ) -> dict[Groups, list[Bounds]]:
+        """Return the intervals of a ratio in each group whose rows are units, by group and tokenizer.
 
         Below is the denominator of the reference, or of the group itself.
         """
         units, documents = self.units, self.units.documents
         groups = units.alike(reference)
-        spans = [slice(int(units.bounds[g]), int(units.bounds[g + 1])) for g in groups]
-        if not spans:
-            return {}
-        x, y = self._weighted(numerator), self._weighted(denominator)
-        above = np.concatenate([x[rows] for rows in spans])
-        shared = None if reference is None else y[units.rows_of((reference,))]
-        below = np.concatenate([y[rows] if shared is None else shared for rows in spans])
-        lengths = units.bounds[groups + 1] - units.bounds[groups]
+        first, n = units.bounds[groups], np.diff(units.bounds)[groups]
+        below = first
+        if reference is not None:
+            below = np.full_like(first, units.bounds[documents.groups.index(reference)])
+        sums = self._weighted(numerator), self._weighted(denominator)
         # The weight of a group's rows is in both sums.
-        made = ratio_intervals(
-            above, below, offsets_of(lengths), n_all=lengths << documents.levels[groups]
-        )
-        return {documents.groups[g]: one for g, one in zip(groups, made, strict=True)}
+        n_all = n << documents.levels[groups]
+        made = _relative(ratio_reaches(*sums, np.stack([first, below, n], axis=1), n_all=n_all))
+        return {(documents.groups[g],): own for g, own in zip(groups, made, strict=True)}
+
+    def _of_pool(self, numerator: Column, denominator: Column) -> dict[Groups, list[Bounds]]:
+        """Return the intervals of a ratio over the groups of its columns, by tokenizer."""
+        units, names = self.units, self.units.documents.groups
+        both = {*(numerator.groups or names), *(denominator.groups or names)}
+        chosen = units.rows_of(tuple(sorted(both)) if len(both) < len(names) else None)
+        of_row = units.of_row[chosen]
+        present = np.zeros(units.n, dtype=np.bool_)
+        present[of_row] = True
+        numbers = np.cumsum(present) - 1
+        n = n_all = int(present.sum())
+        above, below = (self._sums(column, numbers, n) for column in (numerator, denominator))
+        if units.n_all > units.n:
+            scale = np.empty(units.n)
+            scale[of_row] = 2.0 ** units.documents.levels[units.documents.group[chosen]]
+            scale = scale[present]
+            # Groups that were sampled more thinly are repeated, each time with its share: so each row
+            # stands for as many units of the text, and one factor holds for all.
+            repeats = np.clip(scale / scale.min(), 1, _MOST_REPEATS).astype(np.int64)
+            above, below = (np.repeat(side / repeats, repeats, axis=1) for side in (above, below))
+            n = int(repeats.sum())
+            n_all = max(n, round(n * scale.min()))
+        reaches = ratio_reaches(above, below, np.array([[0, 0, n]]), n_all=np.array([n_all]))
+        return {numerator.groups: _relative(reaches)[0]}
 
     def _weighted(self, name: str) -> Float64:
-        """Return float64[D]: a quantity of the copies of each row."""
-        weight = self.units.weight
-        return weight if name == "lines" else self.quantities[name] * weight
-
-    def _of_summary(self, made_of: Summary) -> Interval:
-        n = min(self.units.n, _MOST_UNITS)
-        joined = np.arange(self.units.n) * n // max(self.units.n, 1)
-        sums = np.stack([self._sums(column, joined, n) for column in made_of.columns], axis=1)
-        sizes = self._sums(Column("bytes"), joined, n)
-        # What the most finely sampled group stands for: of thinly sampled groups that says too little.
-        levels = self.units.documents.levels
-        n_all = n << int(levels.min()) if levels.size else n
-        return jackknife_interval(made_of.statistic, sums, sizes=sizes, n_all=n_all)
+        """Return float64[E or 1, D]: a quantity of all copies of each row."""
+        if name not in self._weighed:
+            weight = self.units.weight
+            of_copy = np.ones((1, 1)) if name == "lines" else self.quantities[name]
+            self._weighed[name] = of_copy * weight
+        return self._weighed[name]
 
     def _sums(self, column: Column, numbers: Int64, n: int) -> Float64:
-        """Return float64[n]: a column summed over the units of each number."""
+        """Return float64[E or 1, n]: a column summed over the units of each number."""
         rows = self.units.rows_of(column.groups)
-        weight = self.units.weight[rows]
-        values = weight if column.name == "lines" else self.quantities[column.name][rows] * weight
-        sums = np.bincount(numbers[self.units.of_row[rows]], values, minlength=n)
+        at, values = numbers[self.units.of_row[rows]], self._weighted(column.name)[:, rows]
+        return np.array([np.bincount(at, own, minlength=n) for own in values], dtype=np.float64)
+
+    # Figures that are no ratio of sums -------------------------------------------------------------
+
+    def _of_summary(self, made_of: Summary) -> list[Bounds]:
+        """Return the intervals of a summary, over the figure, by tokenizer."""
+        key = made_of.statistic, made_of.columns
+        if key not in self._summaries:
+            columns = [self._of_column(column) for column in made_of.columns]
+            sums = np.empty((max(map(len, columns)), columns[0].shape[1], len(columns)))
+            for k, column in enumerate(columns):
+                sums[:, :, k] = column
+            # What the most finely sampled group stands for: of thinly sampled groups that says too little.
+            levels = self.units.documents.levels
+            n_all = self.units.n << int(levels.min()) if levels.size else self.units.n
+            intervals = jackknife_intervals(made_of.statistic, sums, sizes=self._sizes, n_all=n_all)
+            self._summaries[key] = [*map(_over, intervals)]
+        return self._summaries[key]
+
+    @cached_property
+    def _sizes(self) -> Float64:
+        """float64[U]: the bytes of each unit."""
+        units = self.units
+        sums = np.bincount(units.of_row, self._weighted("bytes")[0], minlength=units.n)
         return sums.astype(np.float64)
 
+    def _of_column(self, column: Column) -> Float64:
+        """Return float64[E or 1, B]: a column summed over the blocks of the jackknife."""
+        units, groups = self.units, self.units.documents.groups
+        if column.name not in self._blocks:
+            n_blocks = number_of_blocks(units.n)
+            at = blocks_of(units.n)[units.of_row] * len(groups) + units.documents.group
+            cells = n_blocks * len(groups)
+            values = self._weighted(column.name)
+            made = np.array([np.bincount(at, own, minlength=cells) for own in values])
+            self._blocks[column.name] = made.reshape(len(values), n_blocks, len(groups))
+        sums = self._blocks[column.name]
+        if column.groups is not None:
+            sums = sums[:, :, [groups.index(group) for group in column.groups]]
+        return np.asarray(sums.sum(axis=2))
 
-def _around(interval: Interval, value: float) -> Interval:
-    """Return an interval of the sample around the figure of the whole text."""
-    low, high = interval.low, interval.high
-    if low is not None and high is not None and interval.value:
-        scale = value / interval.value
-        low, high = low * scale, high * scale
-    n, n_effective, why = interval.n, interval.n_effective, interval.why
-    return Interval(value, low, high, n, n_effective, why, interval.one_decides)
+
+def _over(interval: Interval) -> Bounds:
+    """Return an interval over its figure."""
+    return Bounds.of(interval).times(1 / interval.value if interval.value else 1.0)
 
 
-def doubt(interval: Interval | None) -> str | None:
-    """Return what the note of a figure says where it has no interval, or one that is not to be relied on."""
-    if interval is None or interval.why == "zero":
-        return None
-    if interval.why is not None:
-        return f"{NO_INTERVAL}{WHY[interval.why]}"
-    return ONE_DECIDES if interval.one_decides else None
+def _relative(reaches: Reaches) -> list[list[Bounds]]:
+    """Return the intervals of G ratios under E tokenizers, over the ratio, [G][E]."""
+    few = f"{NO_INTERVAL}{WHY['few']}"
+    columns = (
+        np.exp(-reaches.reach), np.exp(reaches.reach), reaches.n_effective, reaches.is_zero,
+        reaches.one_decides,
+    )  # fmt: skip
+    return [
+        [
+            NO_BOUNDS
+            if is_zero
+            else Bounds(low, high, n_effective, ONE_DECIDES if decides else None)
+            if low == low
+            else Bounds(None, None, n_effective, few)
+            for low, high, n_effective, is_zero, decides in zip(*of_group, strict=True)
+        ]
+        for of_group in zip(*(column.T.tolist() for column in columns), strict=True)
+    ]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.arrays import Int64
-from toktk.lab.intervals import Units
+from toktk.lab.units import Units
 from toktk.stats.interval import Interval
 from toktk.stats.jackknife import jackknife_interval
 

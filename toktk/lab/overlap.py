@@ -21,7 +21,7 @@ from toktk.errors import ToktkError
 from toktk.lab.counted import CountedCorpora
 from toktk.lab.document import LINES, read_document, recorded_files
 from toktk.lab.folder import TOKENIZERS
-from toktk.lab.intervals import unit_hashes
+from toktk.lab.units import unit_hashes
 from toktk.loading.spec import find_file, parse_spec
 from toktk.pieces.sample import SampledDocuments
 from toktk.report.results import Results

@@ -23,8 +23,8 @@ from toktk.lab.card import CARD, model_card
 from toktk.lab.document import DOCUMENTS, LINES, RESULTS, read_document, write_document
 from toktk.lab.environment import environment
 from toktk.lab.folder import TOKENIZERS, RunFolder, fact_of, files_in, left_line, open_folder
-from toktk.lab.measure import Outcome
 from toktk.lab.meter import Meter
+from toktk.lab.outcome import Outcome
 from toktk.lab.overlap import lacking_lines, overlap_lines
 from toktk.lab.special import special_lines
 from toktk.lab.sweep import Sweep

@@ -13,7 +13,7 @@ from toktk.lab.bench import Bench
 from toktk.lab.counted import CountedCorpora
 from toktk.lab.deciding import Deciding
 from toktk.lab.document import DOCUMENTS, LINES, NAME, RESULTS, read_document, recorded_files
-from toktk.lab.measure import without_figures
+from toktk.lab.outcome import without_figures
 from toktk.lab.overlap import lacking_lines, overlap_lines
 from toktk.lab.side import Side, sides_of
 from toktk.report.document_counts import DocumentCounts

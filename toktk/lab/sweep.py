@@ -17,11 +17,11 @@ from toktk.lab.counted import (
     fingerprint_text,
     remark_on_texts,
 )
-from toktk.lab.measure import (
-    FamilyFigures,
-    Measurer,
+from toktk.lab.family import FamilyFigures, TokenizerFamily
+from toktk.lab.measure import Measurer
+from toktk.lab.meter import Meter
+from toktk.lab.outcome import (
     Outcome,
-    TokenizerFamily,
     joined_documents,
     of_text,
     remark_on,
@@ -29,7 +29,6 @@ from toktk.lab.measure import (
     without_figures,
     without_metrics,
 )
-from toktk.lab.meter import Meter
 from toktk.lab.overlap import add_figures_without, overlaps
 from toktk.lab.plan import Family, SweepPlan
 from toktk.lab.special import special_in_text

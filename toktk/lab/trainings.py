@@ -20,8 +20,8 @@ from toktk.errors import CorpusError, FormatError, PluginError, ToktkError, Trai
 from toktk.lab.again import experiment_of, read_run
 from toktk.lab.agreement import NOT_MEASURED, Vocabularies, figures_of
 from toktk.lab.counted import CountedCorpora, CountedCorpus, fingerprint_text, remark_on_texts
-from toktk.lab.measure import without_figures
 from toktk.lab.meter import Meter, Watcher
+from toktk.lab.outcome import without_figures
 from toktk.lab.plan import Family, SweepPlan
 from toktk.lab.sweep import Sweep
 from toktk.lab.train import Training, Trainings

@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,8 +31,7 @@ UNTRAINED = "not in the training text"
 Reason = Literal["empty", "no pieces", "no reference", "not parallel", "unspaced"]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """The sum of a quantity over the documents of groups.
 
     Attributes:
@@ -44,8 +43,7 @@ class Column:
     groups: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Quotient:
+class Quotient(NamedTuple):
     """How a figure that is a ratio of sums comes from documents; `complement`: one less that ratio."""
 
     numerator: Column
@@ -169,8 +167,7 @@ class Case:
 
         There are none where it has no group of this text: then names do not tell what a group holds.
         """
-        groups, trained = set(self.evaluation.groups), self.options.trained or ()
-        return groups.difference(trained) if groups.intersection(trained) else set()
+        return untrained_of(self.evaluation.groups, self.options.trained)
 
     @property
     def parallel(self) -> npt.NDArray[np.bool_]:
@@ -241,6 +238,12 @@ class Case:
         """Return name, documents and `values` of each group, then of all groups together."""
         columns = [[*v.tolist(), int(v.sum())] for v in (self.evaluation.documents, *values)]
         return zip((*self.evaluation.groups, POOLED), *columns, strict=True)
+
+
+def untrained_of(groups: Sequence[str], trained: Sequence[str] | None) -> set[str]:
+    """Return the groups of a text that the training text lacks; none where it has no group of this text."""
+    own = set(groups)
+    return own.difference(trained or ()) if own.intersection(trained or ()) else set()
 
 
 def ratio(numerator: int, denominator: int) -> float | None:

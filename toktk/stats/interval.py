@@ -108,12 +108,7 @@ def one_decides(contributions: npt.ArrayLike, limit: float = ONE_DECIDES) -> boo
 
 def log_interval(value: float, spread: Spread, level: float) -> tuple[float, float]:
     """Return the bounds around a positive value, symmetric on the log scale."""
-    return log_bounds(value, spread.reach(level))
-
-
-def log_bounds(value: float, reach: float) -> tuple[float, float]:
-    """Return what is so far from a positive value on the log scale."""
-    reach = min(reach, _MOST)
+    reach = min(spread.reach(level), _MOST)
     return value * math.exp(-reach), value * math.exp(reach)
 
 

@@ -56,29 +56,64 @@ def jackknife_interval(
     """
     sums, sizes = units_of("sums", sums), counts_of("sizes", sizes)
     check_equal_lengths(sums=sums, sizes=sizes)
-    check_options(len(sums), n_all, level)
-    values, blocks = leave_one_out(statistic, sums)
-    value = float(values[0]) if np.isfinite(values[0]) else None
+    check_options(sizes.size, n_all, level)
+    return _interval(leave_one_out(statistic, sums)[0], sizes, n_all, level, log)
+
+
+def jackknife_intervals(
+    statistic: Statistic, sums: Float64, *, sizes: Float64, n_all: int, level: float = 0.95
+) -> list[Interval]:
+    """Return what `jackknife_interval` does for E tokenizers, all at once.
+
+    Args:
+        sums: float64[E, B, K], what each of the `blocks_of` the units adds to the sums.
+        sizes: float64[U], the size of each unit.
+        n_all: units of the whole text.
+    """
+    total = sums.sum(axis=1, keepdims=True)
+    with np.errstate(all="ignore"):
+        values = statistic(np.concatenate([total, total - sums], axis=1))
+    return [_interval(own, sizes, n_all, level, log=True) for own in values]
+
+
+def _interval(
+    values: Float64, sizes: Float64, n_all: int | None, level: float, log: bool
+) -> Interval:
+    """Return the interval of ``values[0]``; the others are what it is without each block."""
+    n, value = sizes.size, float(values[0]) if np.isfinite(values[0]) else None
     scaled = logs_of(values) if log else values
-    n_effective, why, spread = jackknife_spread(scaled, blocks, sizes, n_all)
+    n_effective, why, spread = jackknife_spread(scaled, values.size - 1, sizes, n_all)
     if value is None or (log and value <= 0):
-        return Interval(value, None, None, len(sums), n_effective, "zero")
+        return Interval(value, None, None, n, n_effective, "zero")
     if spread is None:
-        return Interval(value, None, None, len(sums), n_effective, why)
+        return Interval(value, None, None, n, n_effective, why)
     if log:
         low, high = log_interval(value, spread, level)
     else:
         low, high = value - spread.reach(level), value + spread.reach(level)
-    return Interval(value, low, high, len(sums), n_effective, None, spread.one_decides)
+    return Interval(value, low, high, n, n_effective, None, spread.one_decides)
+
+
+def number_of_blocks(n: int) -> int:
+    """Return how many blocks `n` units are joined to: of equally many, and at most `MOST_BLOCKS`."""
+    return -(-n // max(1, -(-n // MOST_BLOCKS)))
+
+
+def blocks_of(n: int) -> npt.NDArray[np.int64]:
+    """Return int64[n]: the block of each unit."""
+    return np.searchsorted(_edges(n), np.arange(n), side="right").astype(np.int64) - 1
+
+
+def _edges(n: int) -> npt.NDArray[np.int64]:
+    n_blocks = number_of_blocks(n)
+    return np.arange(n_blocks, dtype=np.int64) * n // max(n_blocks, 1)
 
 
 def leave_one_out(statistic: Statistic, sums: Float64) -> tuple[Float64, int]:
     """Return float64[1 + B], the figure and what it is without each block, and the number of blocks."""
     n = len(sums)
-    size = max(1, -(-n // MOST_BLOCKS))
-    n_blocks = -(-n // size)
-    edges = np.arange(n_blocks) * n // max(n_blocks, 1)
-    blocks = np.add.reduceat(sums, edges, axis=0) if n else sums
+    n_blocks = number_of_blocks(n)
+    blocks = np.add.reduceat(sums, _edges(n), axis=0) if n > n_blocks else sums
     total = blocks.sum(axis=0)
     with np.errstate(all="ignore"):
         values = np.asarray(statistic(np.vstack([total, total - blocks])), dtype=np.float64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,7 +17,6 @@ from toktk.stats.interval import (
     check_options,
     counts_of,
     effective_number,
-    log_bounds,
     log_interval,
     spread_of,
 )
@@ -59,64 +60,54 @@ def ratio_interval(
     return Interval(value, low, high, x.size, n_effective, None, spread.one_decides)
 
 
-def ratio_intervals(
-    numerators: npt.ArrayLike,
-    denominators: npt.ArrayLike,
-    bounds: npt.NDArray[np.int64],
+class Reaches(NamedTuple):
+    """Intervals of many ratios, as how far their bounds are from them.
+
+    Attributes:
+        reach: float64[E, G]: the bounds of a ratio R are R exp(-reach) and R exp(reach); NaN without bounds.
+        n_effective: float64[E, G].
+        is_zero, one_decides: bool[E, G]: a side sums to nothing; see `Interval`.
+    """
+
+    reach: Float64
+    n_effective: Float64
+    is_zero: npt.NDArray[np.bool_]
+    one_decides: npt.NDArray[np.bool_]
+
+
+def ratio_reaches(
+    numerators: Float64,
+    denominators: Float64,
+    spans: npt.NDArray[np.int64],
     *,
     n_all: npt.NDArray[np.int64],
     level: float = 0.95,
-) -> list[Interval]:
-    """Return what `ratio_interval` does for each of several texts, all at once.
+) -> Reaches:
+    """Return the intervals of `ratio_interval` for G texts under E tokenizers, all at once.
 
     Args:
-        numerators, denominators: int or float [n], one a document; those of text g are at
-            ``bounds[g]:bounds[g + 1]``, at least one.
-        bounds: int64[G + 1], ascending.
+        numerators, denominators: float64[E, n], or [1, n] where all tokenizers have the same: one a document.
+        spans: int64[G, 3]: where those of each text begin in the numerators and in the denominators, and
+            how many there are.
         n_all: int64[G]: documents of the whole of each text.
         level: how often such intervals cover.
-
-    Raises:
-        StatisticsError: as of `ratio_interval`.
     """
-    x, y = counts_of("numerators", numerators), counts_of("denominators", denominators)
-    check_equal_lengths(numerators=x, denominators=y)
-    n = np.diff(bounds)
-    if not n.size:
-        return []
-    for of_text, whole in zip(n.tolist(), n_all.tolist(), strict=True):
-        check_options(of_text, whole, level)
-    starts = bounds[:-1]
-    text = np.repeat(np.arange(n.size), n)
-    totals = np.add.reduceat(x, starts), np.add.reduceat(y, starts)
+    from toktk.kernels.ratio_moments import N_MOMENTS, ratio_moments
+
+    n = spans[:, 2]
+    moments = np.empty((max(len(numerators), len(denominators)), n.size, N_MOMENTS))
+    ratio_moments(*map(np.ascontiguousarray, (numerators, denominators, spans)), _ROUNDING, moments)
+    above, below, a2, b2, squares, fourth, largest = np.moveaxis(moments, 2, 0)
+    is_zero = (above <= 0) | (below <= 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        a, b = (side / total[text] for side, total in zip((x, y), totals, strict=True))
-        effective = [1 / np.add.reduceat(share**2, starts) for share in (a, b)]
-        n_effective = np.minimum(*effective) * (n_all / n)
-        deviations = a - b
-        deviations[abs(deviations) <= _ROUNDING * (a + b)] = 0
-        deviations /= 1 - (a + b) / 2
-        squares = deviations**2
-        total = np.add.reduceat(squares, starts)
-        fourth = np.add.reduceat((squares / np.where(total > 0, total, 1)[text]) ** 2, starts)
-        degrees = np.maximum(np.minimum(n_effective - 1, 3 / fourth - 2), 1.0)
-        error = np.sqrt((n - 1) / n * total * n / n_all)
-        reach = np.where(error > 0, error * quantiles(0.5 + level / 2, degrees), 0.0)
-        values = totals[0] / totals[1]
-    decides = np.maximum.reduceat(squares, starts) > ONE_DECIDES * total
-    intervals = []
-    for g, (above, below) in enumerate(zip(*(side.tolist() for side in totals), strict=True)):
-        if not above or not below:
-            value = above / below if below else None
-            intervals.append(Interval(value, None, None, int(n[g]), 0.0, "zero"))
-            continue
-        value, own = float(values[g]), float(n_effective[g])
-        if own < MIN_EFFECTIVE or n[g] < 2:
-            intervals.append(Interval(value, None, None, int(n[g]), own, "few"))
-            continue
-        low, high = log_bounds(value, float(reach[g]))
-        intervals.append(Interval(value, low, high, int(n[g]), own, None, bool(decides[g])))
-    return intervals
+        n_effective = np.where(is_zero, 0.0, n_all / n / np.maximum(a2, b2))
+        degrees = np.where(squares > 0, 3 * squares**2 / fourth - 2, np.inf)
+        degrees = np.maximum(np.minimum(n_effective - 1, degrees), 1.0)
+        error = np.sqrt((n - 1) / n_all * squares)
+    reach = np.full(error.shape, np.nan)
+    known = ~is_zero & (n_effective >= MIN_EFFECTIVE) & (n >= 2)
+    reach[known] = error[known] * quantiles(0.5 + level / 2, degrees[known])
+    return Reaches(reach, n_effective, is_zero, largest > ONE_DECIDES * squares)
 
 
 def log_ratio_spread(

@@ -1,0 +1,75 @@
+"""Tokenizers that are measured together, and their figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toktk import arrow
+from toktk.arrays import read_arrays, write_arrays
+from toktk.lab.counted import Reading
+from toktk.report.document_counts import DocumentCounts
+from toktk.report.results import Results
+from toktk.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class TokenizerFamily:
+    """Tokenizers that are measured together because they differ in size alone.
+
+    Attributes:
+        tokenizers: {label: tokenizer}, ascending by size.
+        trainer: its trainer's name; None for a tokenizer that was not trained here, a family by itself.
+        inference: how the vocabularies are run.
+    """
+
+    label: str
+    tokenizers: Mapping[str, Tokenizer]
+    trainer: str | None = None
+    inference: str = "own"
+
+    def by_cut(self) -> dict[str, Tokenizer]:
+        """Return the first tokenizer of those that cut text alike, by key of the pretokenizer; mostly one."""
+        found: dict[str, Tokenizer] = {}
+        for tokenizer in self.tokenizers.values():
+            found.setdefault(tokenizer.pretokenizer.key, tokenizer)
+        return found
+
+
+@dataclass(frozen=True)
+class FamilyFigures:
+    """The figures of one family at every size.
+
+    Attributes:
+        curves: tokens by group and size, with the columns tokenizer (the family's label), trainer,
+            pretokenizer, group, size, tokens.
+        reading: what the pass over the text met.
+    """
+
+    results: Results
+    curves: pa.Table
+    reading: Reading
+
+    def save(self, folder: Path) -> None:
+        """Write records and curves as Parquet."""
+        self.results.write_parquet(folder / "results.parquet")
+        if self.results.documents is not None:
+            self.results.documents.write_parquet(folder / "documents.parquet")
+        arrow.write_parquet(self.curves, folder / "curves.parquet")
+        write_arrays(folder, {}, reading=vars(self.reading))
+
+    @classmethod
+    def load(cls, folder: Path) -> FamilyFigures:
+        """Read what `save` wrote."""
+        results = Results.read_parquet(folder / "results.parquet")
+        counts = DocumentCounts.read_parquet(folder / "documents.parquet")
+        return cls(
+            replace(results, documents=counts),
+            arrow.read_parquet(folder / "curves.parquet"),
+            Reading(**read_arrays(folder)[1]["reading"]),
+        )

@@ -1,0 +1,283 @@
+"""Records: the figures of one family of tokenizers, each with its interval and signature."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from toktk import arrow
+from toktk.arrays import Int64
+from toktk.corpus import Corpus
+from toktk.errors import PluginError
+from toktk.evaluation.base import Evaluation
+from toktk.lab.family import TokenizerFamily
+from toktk.lab.id_intervals import SpelledUnits
+from toktk.lab.intervals import Bounds, IntervalMaker
+from toktk.lab.knee import KNEE, knee_of
+from toktk.lab.plan import Measures
+from toktk.lab.units import unit_hashes
+from toktk.metrics.base import Figure, Metric, MetricOptions, untrained_of
+from toktk.metrics.compression import lost
+from toktk.models.unigram import UnigramModel
+from toktk.pieces.table import POOLED
+from toktk.pretokenizers.patterns import PATTERNS
+from toktk.registry import OWN, guarded, package_of
+from toktk.report.document_counts import DocumentCounts
+from toktk.report.records import Record, signature
+from toktk.tokenizer import NATIVE, Tokenizer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NO_PIECES = "whole documents are encoded: there are no pieces to see"
+CURVE_POINTS = 400  # a constant factor apart
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Makes the records of one family.
+
+    Attributes:
+        evaluations: of each tokenizer, by label.
+        spelled: the sampled documents as its tokenizers cut them, by key of the pretokenizer.
+        trained: the groups of the text that the tokenizers were trained on, if it is known.
+        failed: metrics of other packages that failed, by name; their figures are left out.
+    """
+
+    family: TokenizerFamily
+    evaluations: Mapping[str, Evaluation]
+    spelled: Mapping[str, SpelledUnits]
+    corpus: Corpus
+    measures: Measures
+    trained: tuple[str, ...] | None
+    failed: dict[str, PluginError] = field(default_factory=dict)
+
+    def records(self) -> tuple[Record, ...]:
+        """Return all figures, those of smaller tokenizers first; the knee comes last."""
+        records = [
+            record
+            for label in self.family.tokenizers
+            for record in self._of_tokenizer(label, *self._intervals[label])
+        ]
+        return (*records, *self._knee(records))
+
+    def document_counts(self) -> DocumentCounts:
+        """Return the counts of the sampled documents."""
+        pieces = next(iter(self.spelled.values())).pieces
+        documents = pieces.documents
+        units = unit_hashes(documents)
+        order = np.lexsort((units, documents.group))
+        return DocumentCounts(
+            groups=documents.groups,
+            group=documents.group[order],
+            unit=units[order],
+            copies=documents.copies[order],
+            **{name: pieces.plain[name][order] for name in ("bytes", "chars", "words")},
+            tokens={label: self._tokens(label)[order] for label in self.family.tokenizers},
+            n_all=documents.n_all,
+            kinds=documents.kinds,
+        )
+
+    def _tokens(self, label: str) -> Int64:
+        """Return int64[D]: the tokens of each sampled document."""
+        maker, e = self._intervals[label]
+        return np.asarray(maker.quantities["tokens"][e])
+
+    @cached_property
+    def _intervals(self) -> dict[str, tuple[IntervalMaker, int]]:
+        """What makes the intervals of each tokenizer, and its number there."""
+        found: dict[str, tuple[IntervalMaker, int]] = {}
+        about_ids = {"utilization", "renyi_efficiency"}.intersection(self.measures.definitions)
+        for cut, spelled in self.spelled.items():
+            alike = [n for n, t in self.family.tokenizers.items() if t.pretokenizer.key == cut]
+            chosen = [(self.evaluations[n], self.family.tokenizers[n].vocab_size) for n in alike]
+            quantities = spelled.pieces.quantities(chosen)
+            of_ids = spelled.intervals(chosen, quantities["tokens"]) if about_ids else []
+            maker = IntervalMaker(spelled.units, quantities, of_ids)
+            found |= {label: (maker, e) for e, label in enumerate(alike)}
+        return found
+
+    def _of_tokenizer(self, label: str, intervals: IntervalMaker, e: int) -> Iterator[Record]:
+        """Yield the figures of one tokenizer; metrics that fail are put into `failed`."""
+        family, evaluation, tokenizer = (
+            self.family,
+            self.evaluations[label],
+            self.family.tokenizers[label],
+        )
+        reference = self.measures.reference
+        options = MetricOptions(reference, self.trained)
+        # Means over groups are of those that were trained on, and of all where nothing says which.
+        trained = sorted(set(evaluation.groups).intersection(self.trained or ()))
+        is_part = 0 < len(trained) < len(evaluation.groups)
+        over = hashlib.sha256(json.dumps(trained).encode()).hexdigest() if is_part else None
+        native = tokenizer.engine == NATIVE
+        # A library's pieces are not seen; a published tokenizer that cuts nowhere has none, nor has
+        # SentencePiece's unigram.
+        single = isinstance(tokenizer.model, UnigramModel) and tokenizer.model.single
+        whole = not native or tokenizer.pretokenizer.key == PATTERNS["none"]
+        hides_pieces = single or (whole and family.trainer is None)
+        definitions = dict(self.measures.definitions)
+        if evaluation.lost(tokenizer.vocab_size).any():  # is said, whatever was asked for
+            definitions.setdefault(lost.name, lost)
+        about = {
+            "tok": tokenizer.signature,
+            "corpus": self.corpus.fingerprint,
+            **_reading_of(tokenizer),
+        }
+        signatures: dict[tuple[str, str, str | None], str] = {}
+        for name, metric in definitions.items():
+            # A reference is asked of parity alone: text without one must not pass in silence.
+            asked = self.measures.metrics or (name == "parity" and reference is not None)
+            if not (asked or metric.applies(evaluation)):
+                continue
+            try:
+                figures = _computed(metric, evaluation, tokenizer.vocab_size, options)
+            except PluginError as error:
+                self.failed.setdefault(name, error)
+                continue
+            for figure in figures:
+                if metric.pieces and hides_pieces:
+                    figure = replace(figure, value=None, note=NO_PIECES)
+                aggregation = figure.metric.partition("|")[2]
+                own = over if metric.parallel or aggregation else None
+                key = figure.unit, aggregation or "sum", own
+                if key not in signatures:
+                    signatures[key] = signature(**about, unit=key[0], agg=key[1], over=own)
+                bounds = intervals.bounds(figure, e)
+                yield Record(
+                    tokenizer=label,
+                    family=family.label,
+                    trainer=family.trainer,
+                    inference=family.inference,
+                    pretokenizer=tokenizer.pretokenizer.name if native else None,
+                    size=tokenizer.vocab_size,
+                    corpus=self.corpus.name,
+                    group=figure.group,
+                    metric=figure.metric,
+                    value=figure.value,
+                    low=bounds.low,
+                    high=bounds.high,
+                    unit=figure.unit,
+                    n=figure.n,
+                    n_effective=bounds.n_effective,
+                    note=figure.note or bounds.note,
+                    signature=signatures[key],
+                )
+
+    def _knee(self, records: Sequence[Record]) -> list[Record]:
+        """Return the record of the knee, of the largest tokenizer, where the sizes reach it."""
+        tokenizers = self.family.tokenizers
+        units = next(iter(self.spelled.values())).units
+        line = next(
+            (r for r in records if r.metric == "tokens_per_line" and r.group == POOLED), None
+        )
+        groups = None
+        if line is not None and line.value is not None:  # as the gain in the table
+            of_line = {r.group for r in records if r.metric == "tokens_per_line" and r.value}
+            untrained = untrained_of(units.documents.groups, self.trained)
+            groups = tuple(sorted(of_line.difference([POOLED], untrained)))
+        sizes = np.array([t.vocab_size for t in tokenizers.values()], dtype=np.int64)
+        interval = None
+        if self.family.trainer is not None and (np.diff(sizes) > 0).all():
+            interval = knee_of(sizes, [*map(self._tokens, tokenizers)], units, groups)
+        if interval is None or not records:
+            return []
+        bounds = Bounds.of(interval)
+        last = next(r for r in reversed(records) if r.group == POOLED)
+        return [
+            replace(
+                last,
+                metric=KNEE,
+                value=interval.value,
+                low=bounds.low,
+                high=bounds.high,
+                unit="ids",
+                n=interval.n,
+                n_effective=bounds.n_effective,
+                note=bounds.note,
+                signature=signature(
+                    tok=[*tokenizers.values()][-1].signature,
+                    corpus=self.corpus.fingerprint,
+                    unit="ids",
+                    agg="sum",
+                ),
+            )
+        ]
+
+
+def _reading_of(tokenizer: Tokenizer) -> dict[str, str | None]:
+    """Return how a tokenizer reads text, for `signature`: its normal form, and special tokens as text."""
+    return {"norm": tokenizer.pretokenizer.normalizer.form, "specials": "text"}
+
+
+def _computed(
+    metric: Metric, evaluation: Evaluation, size: int, options: MetricOptions
+) -> list[Figure]:
+    """Return the figures of a metric; those of other packages are checked.
+
+    Raises:
+        PluginError: a metric of another package fails, or gives something else.
+    """
+    with guarded(f"the metric {metric.name!r}", metric.compute):
+        figures = [*metric.compute(evaluation, size, options)]
+        if package_of(metric.compute) != OWN:
+            for figure in figures:
+                _check_figure(figure)
+        return figures
+
+
+def _check_figure(figure: object) -> None:
+    if not isinstance(figure, Figure):
+        raise TypeError(f"it gives {figure!r:.100}, not a Figure")
+    texts = (figure.group, figure.metric, figure.unit)
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError(f"group, metric and unit must be strings, not {texts!r:.100}")
+    if figure.value is not None and not math.isfinite(figure.value):
+        raise ValueError(
+            f"{figure.metric} of {figure.group} is {figure.value}, not a number or None"
+        )
+
+
+def curves_of(family: TokenizerFamily, evaluations: Sequence[Evaluation]) -> pa.Table:
+    """Return the tokens of each group, and of all together, by size; see `FamilyFigures`.
+
+    Where one evaluation serves all sizes, `CURVE_POINTS` between the ends are added to those asked for.
+    """
+    import pyarrow as pa
+
+    sizes_asked = [tokenizer.vocab_size for tokenizer in family.tokenizers.values()]
+    points = [(e, [size]) for e, size in zip(evaluations, sizes_asked, strict=True)]
+    shared = len(set(map(id, evaluations))) == 1
+    if shared and (len(evaluations) > 1 or family.trainer is not None):
+        reached = evaluations[0].sizes
+        spread = np.geomspace(reached[0], reached[-1], CURVE_POINTS)
+        nearest = reached[np.searchsorted(reached, np.rint(spread).clip(reached[0], reached[-1]))]
+        points = [(evaluations[0], sorted({*nearest.tolist(), *sizes_asked}))]
+    groups: list[str] = []
+    sizes: list[int] = []
+    tokens: list[int] = []
+    for evaluation, read in points:
+        for size in read:
+            counts = evaluation.tokens(size)
+            groups += [POOLED, *evaluation.groups]
+            sizes += [size] * (1 + len(counts))
+            tokens += [int(counts.sum()), *counts.tolist()]
+    n = len(sizes)
+    cut = [*family.tokenizers.values()][-1].pretokenizer.name
+    return pa.table(
+        {
+            "tokenizer": arrow.from_list([family.label] * n, pa.string()),
+            "trainer": arrow.from_list([family.trainer] * n, pa.string()),
+            "pretokenizer": arrow.from_list([cut] * n, pa.string()),
+            "group": arrow.from_list(groups, pa.string()),
+            "size": arrow.from_list(sizes, pa.int64()),
+            "tokens": arrow.from_list(tokens, pa.int64()),
+        }
+    ).sort_by([("group", "ascending"), ("size", "ascending")])

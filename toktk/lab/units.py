@@ -1,0 +1,91 @@
+"""The sampled documents of a text by unit: what intervals are over."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from toktk.arrays import Int64
+from toktk.kernels.hash import mix
+from toktk.pieces.sample import BLOCKS, SampledDocuments
+
+Float64 = npt.NDArray[np.float64]
+
+
+def unit_hashes(documents: SampledDocuments) -> npt.NDArray[np.uint64]:
+    """Return uint64[D]: the unit of each row, in no order of the text."""
+    blocks = np.array([kind == BLOCKS for kind in documents.kinds], dtype=np.bool_)
+    is_block = blocks[documents.group]
+    units = documents.unit.copy()
+    units[is_block] = mix(units[is_block] ^ documents.group[is_block].astype(np.uint64) << 32, 0)
+    return units
+
+
+@dataclass(frozen=True)
+class Units:
+    """The sampled documents by unit: a document, or an aligned line with all its languages.
+
+    Attributes:
+        documents: the sample.
+        n: how many units there are.
+        of_row: int64[D], the unit of each row, numbered in the order of their hashes.
+        weight: float64[D], what the counts of one copy are multiplied by: copies, and rows of the text for
+            each row of the sample.
+        n_all: units of the whole text.
+    """
+
+    documents: SampledDocuments
+    n: int
+    of_row: Int64
+    weight: Float64
+    n_all: int
+    _rows: dict[tuple[str, ...], Int64 | slice] = field(default_factory=dict)
+
+    @cached_property
+    def bounds(self) -> Int64:
+        """int64[G + 1]: where the rows of each group begin and end."""
+        groups = np.arange(len(self.documents.groups) + 1)
+        return np.searchsorted(self.documents.group, groups).astype(np.int64)
+
+    @cached_property
+    def _by_unit(self) -> npt.NDArray[np.bool_]:
+        """bool[G]: whether each row of a group is a unit of its own, and there is any."""
+        spans = itertools.pairwise(self.bounds.tolist())
+        return np.array([a < b == a + np.unique(self.of_row[a:b]).size for a, b in spans])
+
+    def alike(self, reference: str | None) -> Int64:
+        """Return the groups, by number, whose rows are units, those of the reference where one is named."""
+        chosen = np.flatnonzero(self._by_unit)
+        if reference is None:
+            return chosen
+        units = self.of_row[self.rows_of((reference,))]
+        spans = {g: slice(int(self.bounds[g]), int(self.bounds[g + 1])) for g in chosen.tolist()}
+        same = [g for g, rows in spans.items() if np.array_equal(self.of_row[rows], units)]
+        return np.array(same, dtype=np.int64)
+
+    @classmethod
+    def of(cls, documents: SampledDocuments) -> Units:
+        """Return the units of a sample."""
+        _, first, of_row = np.unique(unit_hashes(documents), return_index=True, return_inverse=True)
+        scale = 2.0 ** documents.levels[documents.group]
+        weight = documents.copies * scale
+        return cls(documents, first.size, of_row, weight, int(scale[first].sum()))
+
+    def rows_of(self, groups: tuple[str, ...] | None) -> Int64 | slice:
+        """Return which rows are of some groups."""
+        if groups is None:
+            return slice(None)
+        if groups not in self._rows:
+            self._rows[groups] = self._found(groups)
+        return self._rows[groups]
+
+    def _found(self, groups: tuple[str, ...]) -> Int64 | slice:
+        if len(groups) == 1:  # rows are sorted by group
+            g = self.documents.groups.index(groups[0])
+            return slice(int(self.bounds[g]), int(self.bounds[g + 1]))
+        numbers = [self.documents.groups.index(group) for group in groups]
+        return np.flatnonzero(np.isin(self.documents.group, numbers)).astype(np.int64)
