@@ -67,9 +67,10 @@ class DocumentPieces:
         numbers, ends, data, offsets = number_pieces(pretokenizer, documents.data, whole)
         ends = _at_blocks(documents, starts, numbers, ends, np.diff(offsets))
         in_table, own = hash_spans(table.data, table.offsets), hash_spans(data, offsets)
-        order = np.argsort(in_table)
-        at = np.searchsorted(in_table, own, sorter=order)
-        place = order[np.minimum(at, order.size - 1)] if order.size else at
+        order, own_order = np.argsort(in_table), np.argsort(own)
+        at = np.searchsorted(in_table[order], own[own_order])  # sorted, they are found sooner
+        place = np.empty_like(at)
+        place[own_order] = order[np.minimum(at, order.size - 1)] if order.size else at
         if own.size and not (order.size and np.array_equal(in_table[place], own)):
             raise MetricError("a sampled document has a piece that its text lacks.")
         rows = np.full(len(table), -1, dtype=np.int32)

@@ -139,7 +139,7 @@ class SpelledUnits:
     def _utilization(self, n_used: int, alone: Int64, size: int) -> Interval:
         """Return the interval of the ids used, by jackknife: without a block, those it alone has go."""
         values = np.append(n_used, n_used - alone).astype(np.float64)
-        n_effective, why, spread = jackknife_spread(values, alone.size, self._sizes, None)
+        n_effective, why, spread = jackknife_spread(values, self.n, None, self._n_effective)
         if spread is None or not n_used:
             return Interval(n_used, None, None, self.n, n_effective, why or "zero")
         reach = spread.reach(0.95)
@@ -154,7 +154,6 @@ class SpelledUnits:
         )
 
     @cached_property
-    def _sizes(self) -> Float64:
-        """float64[U]: the documents of each unit, copies included."""
-        units = self.units
-        return np.bincount(units.of_row, units.weight, minlength=units.n).astype(np.float64)
+    def _n_effective(self) -> float:
+        """The effective number of units, by their documents, copies included."""
+        return effective_number(np.bincount(self.units.of_row, self.units.weight))

@@ -8,7 +8,7 @@ the document, or the aligned line: its languages have one hash, so they are in t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,6 +126,9 @@ class _Rows:
         """Return some rows, by number; `copies` are theirs where they differ."""
         from toktk.pieces.table import gather
 
+        is_all = chosen.size == self.unit.size and (np.diff(chosen, prepend=-1) == 1).all()
+        if is_all and self.offsets[0] == 0 and self.offsets[-1] == self.data.size:
+            return self if copies is None else replace(self, copies=copies)
         data, offsets = gather(self.data, self.offsets, chosen)
         return _Rows(
             self.group[chosen],
@@ -191,13 +194,9 @@ class Sample:
     def merge(self, others: Iterable[Sample]) -> None:
         """Add what others have seen."""
         for other in others:
-            other._thin()
             numbers = self._numbered([*other._numbers])
             self._levels[numbers] = np.maximum(self._levels[numbers], other._levels)
-            kept = other._kept
-            if kept.unit.size:
-                columns = {**vars(kept), "group": numbers[kept.group]}
-                self._new.append(_Rows(**columns))
+            self._new += [replace(r, group=numbers[r.group]) for r in (other._kept, *other._new)]
         self._thin()
 
     def finish(self) -> SampledDocuments:

@@ -148,13 +148,13 @@ def paired_statistic(
     weights = counts_of("sizes", sizes)
     check_equal_lengths(candidate=sums[0], baseline=sums[1], sizes=weights)
     check_options(weights.size, n_all, level, zone)
-    (over, blocks), (under, _) = (leave_one_out(statistic, side) for side in sums)
+    over, under = (leave_one_out(statistic, side) for side in sums)
     value = float(over[0]) / float(under[0]) - 1 if np.isfinite(over[0]) and under[0] > 0 else None
+    n_effective = effective_number(weights)
     if value is None or over[0] <= 0:
-        n_effective = effective_number(weights)
         return _difference(value, weights.size, n_effective, "zero", None, zone, level)
     logs = logs_of(over) - logs_of(under)
-    n_effective, why, spread = jackknife_spread(logs, blocks, weights, n_all)
+    n_effective, why, spread = jackknife_spread(logs, weights.size, n_all, n_effective)
     return _difference(value, weights.size, n_effective, why, spread, zone, level)
 
 

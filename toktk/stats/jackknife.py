@@ -57,7 +57,8 @@ def jackknife_interval(
     sums, sizes = units_of("sums", sums), counts_of("sizes", sizes)
     check_equal_lengths(sums=sums, sizes=sizes)
     check_options(sizes.size, n_all, level)
-    return _interval(leave_one_out(statistic, sums)[0], sizes, n_all, level, log)
+    values = leave_one_out(statistic, sums)
+    return _interval(values, sizes.size, n_all, effective_number(sizes), level, log)
 
 
 def jackknife_intervals(
@@ -73,16 +74,17 @@ def jackknife_intervals(
     total = sums.sum(axis=1, keepdims=True)
     with np.errstate(all="ignore"):
         values = statistic(np.concatenate([total, total - sums], axis=1))
-    return [_interval(own, sizes, n_all, level, log=True) for own in values]
+    n_effective = effective_number(sizes)
+    return [_interval(own, sizes.size, n_all, n_effective, level, log=True) for own in values]
 
 
 def _interval(
-    values: Float64, sizes: Float64, n_all: int | None, level: float, log: bool
+    values: Float64, n: int, n_all: int | None, n_effective: float, level: float, log: bool
 ) -> Interval:
     """Return the interval of ``values[0]``; the others are what it is without each block."""
-    n, value = sizes.size, float(values[0]) if np.isfinite(values[0]) else None
+    value = float(values[0]) if np.isfinite(values[0]) else None
     scaled = logs_of(values) if log else values
-    n_effective, why, spread = jackknife_spread(scaled, values.size - 1, sizes, n_all)
+    n_effective, why, spread = jackknife_spread(scaled, n, n_all, n_effective)
     if value is None or (log and value <= 0):
         return Interval(value, None, None, n, n_effective, "zero")
     if spread is None:
@@ -109,23 +111,24 @@ def _edges(n: int) -> npt.NDArray[np.int64]:
     return np.arange(n_blocks, dtype=np.int64) * n // max(n_blocks, 1)
 
 
-def leave_one_out(statistic: Statistic, sums: Float64) -> tuple[Float64, int]:
-    """Return float64[1 + B], the figure and what it is without each block, and the number of blocks."""
+def leave_one_out(statistic: Statistic, sums: Float64) -> Float64:
+    """Return float64[1 + B], the figure and what it is without each block."""
     n = len(sums)
-    n_blocks = number_of_blocks(n)
-    blocks = np.add.reduceat(sums, _edges(n), axis=0) if n > n_blocks else sums
+    blocks = np.add.reduceat(sums, _edges(n), axis=0) if n else sums
     total = blocks.sum(axis=0)
     with np.errstate(all="ignore"):
-        values = np.asarray(statistic(np.vstack([total, total - blocks])), dtype=np.float64)
-    return values, n_blocks
+        return np.asarray(statistic(np.vstack([total, total - blocks])), dtype=np.float64)
 
 
 def jackknife_spread(
-    values: Float64, blocks: int, sizes: Float64, n_all: int | None
+    values: Float64, n: int, n_all: int | None, n_effective: float
 ) -> tuple[float, str | None, Spread | None]:
-    """Return the effective number of units, why there is no spread, and the spread of `values[0]`."""
-    n = sizes.size
-    n_effective = effective_number(sizes) * ((n_all or n) / n if n else 0)
+    """Return the effective number in the whole text, why there is no spread, and the spread of `values[0]`.
+
+    `values` are those of `leave_one_out`; `n_effective` is that of the `n` units.
+    """
+    blocks = values.size - 1
+    n_effective *= (n_all or n) / n if n else 0
     if not n_effective:
         return n_effective, "zero", None
     if n_effective < MIN_EFFECTIVE or blocks < 2:
