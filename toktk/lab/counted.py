@@ -188,17 +188,26 @@ class CountedCorpora:
         self._slow: set[str] = set()
         self._groups: dict[str, tuple[str, ...]] = {}
 
-    def get(self, corpus: Corpus, pretokenizer: Pretokenizer, by_group: bool) -> CountedCorpus:
-        """Return the counted corpus, held until `drop` if counted by group."""
-        self.count_together(corpus, [pretokenizer], by_group)
+    def get(
+        self, corpus: Corpus, pretokenizer: Pretokenizer, by_group: bool, sampled: bool = False
+    ) -> CountedCorpus:
+        """Return the counted corpus, held until `drop` if counted by group; see `count_together`."""
+        self.count_together(corpus, [pretokenizer], by_group, sampled)
         key = corpus.fingerprint, pretokenizer.key, by_group
         # Several tokenizers are measured on it; training data keeps its own.
         return self._held[key] if by_group else self._held.pop(key)
 
     def count_together(
-        self, corpus: Corpus, pretokenizers: Sequence[Pretokenizer], by_group: bool = True
+        self,
+        corpus: Corpus,
+        pretokenizers: Sequence[Pretokenizer],
+        by_group: bool = True,
+        sampled: bool = False,
     ) -> None:
-        """Hold the text counted under each, by one reading for all that are not there."""
+        """Hold the text counted under each, by one reading for all that are not there.
+
+        With `sampled`, that reading also draws the documents that intervals rest on; see `sample`.
+        """
         missing: dict[Pretokenizer, dict[str, Any]] = {}
         for pretokenizer in pretokenizers:
             key = corpus.fingerprint, pretokenizer.key, by_group
@@ -228,7 +237,7 @@ class CountedCorpora:
                 )
         lines = None if self._known_lines(corpus) else Lines()
         sought = AnyOf(self.sought) if by_group and self._known_sought(corpus) is None else None
-        sample = Sample() if by_group and self._known_sample(corpus) is None else None
+        sample = Sample() if sampled and self._known_sample(corpus) is None else None
         beside: list[Beside | None] = [lines, sought, sample]
         what = f"{corpus.name}, {', '.join(pretokenizer.name for pretokenizer in missing)}"
         with self.meter.step("count", what, corpus.size, corpus.unit) as progress:
@@ -298,7 +307,7 @@ class CountedCorpora:
         return {"corpus": corpus.fingerprint, "strings": sorted(set(self.sought))}
 
     def sample(self, corpus: Corpus) -> SampledDocuments:
-        """Return the documents that intervals rest on; the text is read unless it was counted by group."""
+        """Return the documents that intervals rest on; the text is read unless it was counted `sampled`."""
         known = self._known_sample(corpus)
         if known is None:
             sample = Sample()

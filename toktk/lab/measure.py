@@ -124,7 +124,7 @@ class Measurer:
             yield family, figures
         missing = [family for alike in by_cut.values() for family in alike]
         cuts = {t.pretokenizer.key: t.pretokenizer for f in missing for t in f.tokenizers.values()}
-        self.counted.count_together(self.corpus, list(cuts.values()))
+        self.counted.count_together(self.corpus, list(cuts.values()), sampled=True)
         for cut, alike in by_cut.items():
             for family in alike:
                 yield family, self._measured(family)

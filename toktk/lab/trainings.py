@@ -217,7 +217,9 @@ class _Resampled(CountedCorpora):
         self._whole, self._folded = counted, folded
         self._multiplicities, self._lock = multiplicities, lock
 
-    def get(self, corpus: Corpus, pretokenizer: Pretokenizer, by_group: bool) -> CountedCorpus:
+    def get(
+        self, corpus: Corpus, pretokenizer: Pretokenizer, by_group: bool, sampled: bool = False
+    ) -> CountedCorpus:
         """Return the pieces of the resample, without counting them again."""
         with self._lock:
             counted = self._whole.get(self._folded, pretokenizer, by_group=True)

@@ -15,6 +15,8 @@ Flags = npt.NDArray[np.bool_]
 ABSENT = np.iinfo(np.int64).max
 """The rank of a token that a vocabulary does not have."""
 
+_MOST_BITS = 12  # sums for each of 4096 patterns cost less than a product of S x N numbers
+
 
 def ranks(vocabularies: Sequence[UInt64]) -> tuple[UInt64, Int64]:
     """Return the union of vocabularies, and the rank of each of its tokens in each of them.
@@ -28,12 +30,21 @@ def ranks(vocabularies: Sequence[UInt64]) -> tuple[UInt64, Int64]:
     Returns:
         uint64[T], ascending, and int64[T, S]: the place in each of the S vocabularies, or `ABSENT`.
     """
-    tokens = np.unique(np.concatenate([*vocabularies, np.empty(0, np.uint64)]))
-    places = np.full((tokens.size, len(vocabularies)), ABSENT, dtype=np.int64)
-    for s, vocabulary in enumerate(vocabularies):
-        rows = np.searchsorted(tokens, vocabulary)
-        places[rows[::-1], s] = np.arange(vocabulary.size)[::-1]  # the last assignment stays
-    return tokens, places
+    hashes = np.concatenate([*vocabularies, np.empty(0, np.uint64)])
+    sizes = [vocabulary.size for vocabulary in vocabularies]
+    order = np.argsort(hashes)
+    ascending = hashes[order]
+    is_new = np.ones(order.size, dtype=np.bool_)
+    is_new[1:] = ascending[1:] != ascending[:-1]
+    rows = np.empty(order.size, dtype=np.int64)
+    rows[order] = np.cumsum(is_new) - 1
+    places = np.full((int(is_new.sum()), len(sizes)), ABSENT, dtype=np.int64)
+    start = 0
+    for s, n in enumerate(sizes):
+        own = rows[start : start + n]
+        places[own[::-1], s] = np.arange(n)[::-1]  # the last assignment stays
+        start += n
+    return ascending[is_new], places
 
 
 def mean_jaccard(has: Flags) -> float | None:
@@ -72,10 +83,19 @@ def relative_deviation(values: npt.ArrayLike) -> float | None:
 def _common(has: Flags, weights: Float64 | None = None) -> Float64:
     """Return float64[S, S]: the weight of what each pair shares, or its number; exact below 2**53."""
     columns = np.ascontiguousarray(has.T)
-    if weights is not None:
+    n = len(columns)
+    if weights is None:
+        shared = [[np.count_nonzero(a & b) for b in columns] for a in columns]
+        return np.array(shared, dtype=np.float64)
+    if n > _MOST_BITS:
         marked = columns.astype(np.float64)
         return np.asarray((marked * weights) @ marked.T)
-    return np.array([[np.count_nonzero(a & b) for b in columns] for a in columns], dtype=np.float64)
+    pattern = np.zeros(columns.shape[1], dtype=np.uint16)  # which of the S have it, a bit for each
+    for s, column in enumerate(columns):
+        pattern |= column.astype(np.uint16) << np.uint16(s)
+    sums = np.bincount(pattern, weights, minlength=1 << n)
+    bits = (np.arange(1 << n)[:, None] >> np.arange(n) & 1).astype(np.float64)
+    return np.asarray((bits * sums[:, None]).T @ bits)
 
 
 def _mean_of_pairs(over: npt.NDArray[np.float64], under: npt.NDArray[np.float64]) -> float | None:
