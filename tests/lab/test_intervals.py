@@ -5,6 +5,7 @@ import pytest
 
 import toktk
 from toktk.corpus import Corpus
+from toktk.lab import id_intervals
 from toktk.lab.intervals import IntervalMaker
 from toktk.lab.knee import GAIN, knee_of
 from toktk.lab.units import Units
@@ -206,6 +207,24 @@ def test_ids_equal_the_jackknife_over_documents():
     record = figure(found, "renyi_efficiency[a=2.5,V]")
     assert record.value == pytest.approx(even.value)
     assert record.high - record.low == pytest.approx(even.high - even.low, rel=0.1)
+
+
+def test_a_part_says_nothing_of_the_ids_used_in_all(monkeypatch):
+    texts = [f"w{i % 23} v{i % 7} {i}" for i in range(400)]
+    whole = one_tokenizer(texts)
+    monkeypatch.setattr(id_intervals, "_BYTES", 1500)
+    part = one_tokenizer([*texts, "one more"])
+    used = figure(part, "utilization")
+    assert figure(whole, "utilization").low is not None
+    assert used.low is used.high is None
+    assert (
+        used.note == f"{NO_INTERVAL}a part of the text says nothing of the ids that all of it uses"
+    )
+    widths = []
+    for found in (whole, part):
+        record = figure(found, "renyi_efficiency[a=2.5,V]")
+        widths.append(record.high - record.low)
+    assert widths[1] == pytest.approx(widths[0], rel=0.25)  # scaled to the whole
 
 
 def test_groups_that_are_sampled_more_thinly_weigh_as_much_as_they_are():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -81,21 +82,18 @@ class DocumentPieces:
         columns = {"bytes": BYTES, "chars": CHARS, "words": WORDS}
         pieces.plain.update({name: totals[:, column].copy() for name, column in columns.items()})
         pieces.plain["pieces"] = np.diff(ends)
-        pieces.plain["word_pieces"] = pieces.sums(words.astype(np.int32))
+        pieces.plain["word_pieces"] = pieces.sums([words.astype(np.int32)])[0]
         return pieces
 
-    def sums(self, per_piece: Int32) -> Int64:
-        """Return int64[D]: the sum of a value, int32[S], over the pieces of each document."""
+    def sums(self, per_piece: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+        """Return int64 or float64[K, D]: sums of K values, int32 or float64[S], over its pieces."""
         from toktk.kernels.document_sums import sum_by_document
 
-        sums = np.zeros(len(self.documents), dtype=np.int64)
-        sum_by_document(
-            np.ascontiguousarray(self.numbers),
-            self.ends,
-            np.ascontiguousarray(per_piece, np.int32),
-            sums,
-        )
-        return sums
+        values = np.stack(per_piece, axis=1)
+        dtype = np.int64 if values.dtype.kind == "i" else np.float64
+        sums = np.zeros((len(self.documents), len(per_piece)), dtype=dtype)
+        sum_by_document(np.ascontiguousarray(self.numbers), self.ends, values, sums)
+        return np.ascontiguousarray(sums.T)
 
     def quantities(self, evaluations: Sequence[tuple[Evaluation, int]]) -> dict[str, Int64]:
         """Return what each vocabulary makes of one copy of each document.
@@ -118,7 +116,8 @@ class DocumentPieces:
         for name, per_piece in values.items():
             sums = np.zeros((1, len(self.documents)), dtype=np.int64)
             if any(own is not None for own in per_piece):
-                sums = np.stack([sums[0] if own is None else self.sums(own) for own in per_piece])
+                nothing = np.zeros(self.is_word.size, dtype=np.int32)
+                sums = self.sums([nothing if own is None else own for own in per_piece])
             quantities[name] = sums
         return quantities
 

@@ -81,27 +81,32 @@ class SpelledUnits:
 
         largest = max(size for _, size in evaluations)
         of_id, blocks_of = np.empty(largest), np.empty(largest, dtype=np.uint64)
-        of_piece = np.empty(self._blocks.size)
-        intervals = []
-        for (evaluation, size), own in zip(evaluations, tokens, strict=True):
+        of_piece = np.empty((len(evaluations), self._blocks.size))
+        is_whole = self.n == self.units.n == self.units.n_all
+        found: list[dict[str, Interval]] = []
+        totals = []
+        for (evaluation, size), own in zip(evaluations, of_piece, strict=True):
             counts, of_pieces = evaluation.token_counts(size), evaluation.of_pieces(size)
             used = np.flatnonzero(counts)
             shares = counts[used] / max(counts.sum(), 1)
             of_id[used] = shares ** (RENYI_ALPHA - 1)
+            totals.append(float(shares @ of_id[used]))
             blocks_of[:size] = 0
             alone = np.zeros(_BLOCKS, dtype=np.int64)
             n_used = read_ids(
-                of_pieces.ids, of_pieces.first_of, of_pieces.tokens, of_id, self._blocks,
-                of_piece, blocks_of[:size], alone,
+                of_pieces.ids, of_pieces.first_of, of_pieces.tokens, of_id, self._blocks, own,
+                blocks_of[:size], alone,
             )  # fmt: skip
-            total = float(shares @ of_id[used])
-            found = {"renyi_efficiency": self._renyi(total, evaluation.n_ids(size), of_piece, own)}
-            if self.n == self.units.n == self.units.n_all:
-                found["utilization"] = self._utilization(n_used, alone[: self._n_blocks], size)
-            intervals.append(found)
-        return intervals
+            used_ids = Interval(n_used, None, None, self.n, 0.0, "part")
+            if is_whole:
+                used_ids = self._utilization(n_used, alone[: self._n_blocks], size)
+            found.append({"utilization": used_ids})
+        documents = zip(self.pieces.sums([*of_piece]), tokens, strict=True)
+        for e, ((evaluation, size), sums) in enumerate(zip(evaluations, documents, strict=True)):
+            found[e]["renyi_efficiency"] = self._renyi(totals[e], evaluation.n_ids(size), *sums)
+        return found
 
-    def _renyi(self, total: float, n_ids: int, of_piece: Float64, tokens: Int64) -> Interval:
+    def _renyi(self, total: float, n_ids: int, of_document: Float64, tokens: Int64) -> Interval:
         """Return the interval of H_a / log2 V, by the delta method.
 
         With p the shares of the ids and S = sum p^a, dS / S = a d(sum_v q_v p_v^(a-1)) / S in the shares q of
@@ -109,13 +114,9 @@ class SpelledUnits:
 
         Args:
             total: S.
-            of_piece: float64[S], the sum of p^(a-1) over the tokens of each piece.
+            of_document: float64[D], the sum of p^(a-1) over the tokens of each document.
             tokens: int64[D], of each document.
         """
-        from toktk.kernels.document_sums import sum_by_document
-
-        of_document = np.empty(tokens.size)
-        sum_by_document(self.pieces.numbers, self.pieces.ends, of_piece, of_document)
         chosen = self.units.of_row < self.n
         unit = self.units.of_row[chosen]
         above, below = (
@@ -155,5 +156,6 @@ class SpelledUnits:
 
     @cached_property
     def _n_effective(self) -> float:
-        """The effective number of units, by their documents, copies included."""
-        return effective_number(np.bincount(self.units.of_row, self.units.weight))
+        """The effective number of units, by their bytes."""
+        sizes = self.pieces.plain["bytes"] * self.units.weight
+        return effective_number(np.bincount(self.units.of_row, sizes))

@@ -205,9 +205,8 @@ class IntervalMaker:
             made = np.array([np.bincount(at, own, minlength=cells) for own in values])
             self._blocks[column.name] = made.reshape(len(values), n_blocks, len(groups))
         sums = self._blocks[column.name]
-        if column.groups is not None:
-            sums = sums[:, :, [groups.index(group) for group in column.groups]]
-        return np.asarray(sums.sum(axis=2))
+        chosen = [groups.index(group) for group in column.groups or groups]
+        return np.asarray(sums[:, :, chosen].sum(axis=2) if chosen[1:] else sums[:, :, chosen[0]])
 
 
 def _over(interval: Interval) -> Bounds:

@@ -25,6 +25,7 @@ WHY = {
     "zero": "nothing to divide by, or nothing counted",
     "undefined": "undefined without some of the documents",
     "languages": "fewer than 5 languages",
+    "part": "a part of the text says nothing of the ids that all of it uses",
 }
 """What the keys of `Interval.why` and `Difference.why` mean."""
 
