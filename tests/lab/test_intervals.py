@@ -14,7 +14,7 @@ from toktk.metrics.multilingual import gini
 from toktk.metrics.vocabulary import renyi_efficiency
 from toktk.pieces.sample import Sample
 from toktk.report.document_counts import DocumentCounts
-from toktk.report.records import NO_INTERVAL, ONE_DECIDES
+from toktk.report.records import ALIKE, NO_INTERVAL, ONE_DECIDES
 from toktk.stats.jackknife import jackknife_interval
 from toktk.stats.ratio import ratio_interval
 
@@ -154,6 +154,27 @@ def test_one_document_that_decides_is_named():
     texts = [f"the word {i} and so on" for i in range(400)]
     found = one_tokenizer([*texts, "東京都" * 5])
     assert figure(found, "bytes_per_token").note == ONE_DECIDES
+
+
+def pages(n=60, lines=20):
+    """Lines of pages: each page has lines of one kind, at random."""
+    kinds = ("the word and so on", "abcdefghijklmnopq")
+    of_page = np.random.default_rng(0).integers(0, 2, n)
+    return [f"{kinds[of_page[p]]} {p * lines + i:04}" for p in range(n) for i in range(lines)]
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_lines_that_are_alike_are_named(groups):
+    texts = pages()
+    found = one_tokenizer(texts, ["xy"[i % groups] for i in range(len(texts))])
+    for group in ("all", "x"):
+        note = figure(found, "bytes_per_token", group).note
+        assert note.startswith(ALIKE)
+        assert 1.5 < float(note.removeprefix(ALIKE)) < 5
+    assert " ".join(ALIKE.split()) in " ".join(repr(found).split())
+    order = np.random.default_rng(0).permutation(len(texts))
+    shuffled = one_tokenizer([texts[i] for i in order], ["xy"[i % groups] for i in order])
+    assert figure(shuffled, "bytes_per_token").note is None
 
 
 def units_of(texts):

@@ -1,5 +1,6 @@
 """The sample of documents: the same for any order, batches and parts; against a slow twin."""
 
+import itertools
 from collections import Counter
 
 import numpy as np
@@ -70,6 +71,46 @@ def test_a_sample_does_not_depend_on_order_or_parts(order, most, cut):
         fewer = everything.unit[everything.group == g]
         if level:
             assert (fewer >> np.uint64(64 - level + 1) == 0).sum() > most or level == 1
+
+
+def test_the_document_before_each_is_known():
+    documents = [(f"text {i}", "xy"[i % 3 == 0]) for i in range(30)]
+    parts = [documents[:11], documents[11:]]
+    for sample in (sampled(parts, 100), sampled(parts[::-1], 100)):
+        rows = rows_of(sample)
+        before = {rows[d][1]: rows[at][1] for d, at in enumerate(sample.previous) if at >= 0}
+        wanted = {}
+        for part in parts:
+            for group in "xy":
+                own = [text for text, of in part if of == group]
+                wanted |= dict(zip(own[1:], own[:-1], strict=True))
+        assert before == wanted
+
+
+@given(documents, st.integers(0, 40))
+def test_the_document_before_each_is_one_that_was(documents, cut):
+    """Of copies any may count; a copy of itself does not."""
+    parts = [documents[:cut], documents[cut:]]
+    pairs = set()
+    for part in parts:
+        for name in "xy":
+            own = [(name, text) for text, group in part if group == name]
+            pairs |= {(b, a) for a, b in itertools.pairwise(own) if a != b}
+    sample = sampled(parts, most=100)
+    rows = [row[:2] for row in rows_of(sample)]
+    found = {rows[d]: rows[at] for d, at in enumerate(sample.previous) if at >= 0}
+    assert set(found.items()) <= pairs
+    assert set(found) == {after for after, _ in pairs}
+    again = sampled(parts[::-1], most=100)
+    assert again.previous.tolist() == sample.previous.tolist()
+
+
+def test_the_line_before_each_in_all_languages():
+    documents = [(f"{group} {i}", group) for group in "xy" for i in range(5)]
+    sample = sampled([documents], 100, align=[f"id {i}" for _ in "xy" for i in range(5)])
+    rows = rows_of(sample)
+    before = {rows[d][1]: rows[at][1] for d, at in enumerate(sample.previous) if at >= 0}
+    assert before == {f"{group} {i + 1}": f"{group} {i}" for group in "xy" for i in range(4)}
 
 
 def test_a_large_text_is_sampled_evenly():

@@ -13,9 +13,10 @@ import numpy.typing as npt
 from toktk.arrays import Int64
 from toktk.lab.units import Units
 from toktk.metrics.base import Column, Figure, Quotient, Summary
-from toktk.report.records import NO_INTERVAL, ONE_DECIDES
+from toktk.report.records import ALIKE, NO_INTERVAL, ONE_DECIDES
 from toktk.stats.interval import WHY, Interval
 from toktk.stats.jackknife import Statistic, blocks_of, jackknife_intervals, number_of_blocks
+from toktk.stats.neighbors import neighbor_factors
 from toktk.stats.ratio import Reaches, ratio_reaches
 
 Float64 = npt.NDArray[np.float64]
@@ -129,7 +130,10 @@ class IntervalMaker:
         sums = self._weighted(numerator), self._weighted(denominator)
         # The weight of a group's rows is in both sums.
         n_all = n << documents.levels[groups]
-        made = _relative(ratio_reaches(*sums, np.stack([first, below, n], axis=1), n_all=n_all))
+        spans = np.stack([first, below, n], axis=1)
+        # Of the largest tokenizer: neighbors are as much alike under the others.
+        wider = neighbor_factors(sums[0][-1], sums[1][-1], spans, documents.previous)
+        made = _relative(ratio_reaches(*sums, spans, n_all=n_all), wider)
         return {(documents.groups[g],): own for g, own in zip(groups, made, strict=True)}
 
     def _of_pool(self, numerator: Column, denominator: Column) -> dict[Groups, list[Bounds]]:
@@ -142,6 +146,7 @@ class IntervalMaker:
         present[of_row] = True
         numbers = np.cumsum(present) - 1
         n = n_all = int(present.sum())
+        wider = np.ones(1)
         above, below = (self._sums(column, numbers, n) for column in (numerator, denominator))
         if units.n_all > units.n:
             scale = np.empty(units.n)
@@ -153,8 +158,12 @@ class IntervalMaker:
             above, below = (np.repeat(side / repeats, repeats, axis=1) for side in (above, below))
             n = int(repeats.sum())
             n_all = max(n, round(n * scale.min()))
+        else:
+            before = units.previous[present]
+            before = np.where((before >= 0) & present[before], numbers[before], -1)
+            wider = neighbor_factors(above[-1], below[-1], np.array([[0, 0, n]]), before)
         reaches = ratio_reaches(above, below, np.array([[0, 0, n]]), n_all=np.array([n_all]))
-        return {numerator.groups: _relative(reaches)[0]}
+        return {numerator.groups: _relative(reaches, wider)[0]}
 
     def _weighted(self, name: str) -> Float64:
         """Return float64[E or 1, D]: a quantity of all copies of each row."""
@@ -214,8 +223,12 @@ def _over(interval: Interval) -> Bounds:
     return Bounds.of(interval).times(1 / interval.value if interval.value else 1.0)
 
 
-def _relative(reaches: Reaches) -> list[list[Bounds]]:
-    """Return the intervals of G ratios under E tokenizers, over the ratio, [G][E]."""
+def _relative(reaches: Reaches, wider: Float64) -> list[list[Bounds]]:
+    """Return the intervals of G ratios under E tokenizers, over the ratio, [G][E].
+
+    `wider`, float64[G]: see `neighbor_factors`.
+    """
+    notes = [f"{ALIKE}{factor:.1f}" if factor > 1 else None for factor in wider.tolist()]
     few = f"{NO_INTERVAL}{WHY['few']}"
     columns = (
         np.exp(-reaches.reach), np.exp(reaches.reach), reaches.n_effective, reaches.is_zero,
@@ -225,10 +238,10 @@ def _relative(reaches: Reaches) -> list[list[Bounds]]:
         [
             NO_BOUNDS
             if is_zero
-            else Bounds(low, high, n_effective, ONE_DECIDES if decides else None)
+            else Bounds(low, high, n_effective, ONE_DECIDES if decides else alike)
             if low == low
             else Bounds(None, None, n_effective, few)
             for low, high, n_effective, is_zero, decides in zip(*of_group, strict=True)
         ]
-        for of_group in zip(*(column.T.tolist() for column in columns), strict=True)
+        for alike, *of_group in zip(notes, *(column.T.tolist() for column in columns), strict=True)
     ]

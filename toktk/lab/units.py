@@ -57,6 +57,14 @@ class Units:
         spans = itertools.pairwise(self.bounds.tolist())
         return np.array([a < b == a + np.unique(self.of_row[a:b]).size for a, b in spans])
 
+    @cached_property
+    def previous(self) -> Int64:
+        """int64[U]: the unit before each in the text, by number; -1: it is not known."""
+        rows = np.flatnonzero(self.documents.previous >= 0)
+        found = np.full(self.n, -1, dtype=np.int64)
+        found[self.of_row[rows]] = self.of_row[self.documents.previous[rows]]
+        return found
+
     def alike(self, reference: str | None) -> Int64:
         """Return the groups, by number, whose rows are units, those of the reference where one is named."""
         chosen = np.flatnonzero(self._by_unit)

@@ -7,6 +7,7 @@ the document, or the aligned line: its languages have one hash, so they are in t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,6 +52,8 @@ class SampledDocuments:
         data, offsets: uint8 and int64[D + 1]: the text of document d is ``data[offsets[d]:offsets[d + 1]]``.
         levels: int64[G]: one unit in ``2**level`` was kept.
         kinds: of each group, `DOCUMENTS`, `LINES` or `BLOCKS`.
+        previous: int64[D]: the document before it in the text, of the same group, by its place here; -1 where
+            that was not kept, or it is the first of a batch. Of several equal documents one is taken.
     """
 
     groups: tuple[str, ...]
@@ -61,6 +64,7 @@ class SampledDocuments:
     offsets: Int64
     levels: Int64
     kinds: tuple[str, ...]
+    previous: Int64
 
     def __len__(self) -> int:
         return self.unit.size
@@ -87,7 +91,7 @@ class SampledDocuments:
 
     def save(self, folder: Path) -> None:
         """Write plain arrays."""
-        names = ("group", "unit", "copies", "data", "offsets", "levels")
+        names = ("group", "unit", "copies", "data", "offsets", "levels", "previous")
         arrays = {name: getattr(self, name) for name in names}
         write_arrays(folder, arrays, groups=self.groups, kinds=self.kinds)
 
@@ -100,13 +104,17 @@ class SampledDocuments:
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """Documents on their way into a sample; the columns are those of `SampledDocuments`."""
+    """Documents on their way into a sample; the columns are those of `SampledDocuments`.
+
+    But for `previous`, uint64: the unit before it in its group, 0 where there is none.
+    """
 
     group: Int32
     unit: UInt64
     text: UInt64
     aligned: npt.NDArray[np.bool_]
     copies: Int64
+    previous: UInt64
     data: Bytes
     offsets: Int64
 
@@ -118,6 +126,7 @@ class _Rows:
             np.empty(0, np.uint64),
             np.empty(0, np.bool_),
             np.empty(0, np.int64),
+            np.empty(0, np.uint64),
             np.empty(0, np.uint8),
             np.zeros(1, np.int64),
         )
@@ -136,13 +145,14 @@ class _Rows:
             self.text[chosen],
             self.aligned[chosen],
             self.copies[chosen] if copies is None else copies,
+            self.previous[chosen],
             data,
             offsets,
         )
 
     @classmethod
     def joined(cls, parts: list[_Rows]) -> _Rows:
-        names = ("group", "unit", "text", "aligned", "copies", "data")
+        names = ("group", "unit", "text", "aligned", "copies", "previous", "data")
         columns = {n: np.concatenate([getattr(part, n) for part in parts]) for n in names}
         lengths = np.concatenate([np.diff(part.offsets) for part in parts])
         return cls(**columns, offsets=offsets_of(lengths))
@@ -182,7 +192,8 @@ class Sample:
             unit[aligned] = mix(hash_spans(*spans(ids)), _SALT)
         weights = arrow.to_numpy(batch.column(WEIGHT))
         chosen = np.flatnonzero(_begins_with_zeros(unit, self._levels[group]) & (weights > 0))
-        rows = _Rows(group, unit, text, aligned, weights, data, offsets).take(chosen)
+        before = _before(unit, group)
+        rows = _Rows(group, unit, text, aligned, weights, before, data, offsets).take(chosen)
         self._new.append(rows)
         self._pending += rows.unit.size
         self._pending_bytes += rows.data.size
@@ -243,6 +254,7 @@ class Sample:
             kept.offsets,
             levels,
             tuple(kinds),
+            _places(kept),
         )
 
     def _numbered(self, names: list[str]) -> Int32:
@@ -266,7 +278,10 @@ class Sample:
                 differs[1:] = ~differs[1:]
                 firsts = np.flatnonzero(differs)
                 copies = np.add.reduceat(rows.copies[order], firsts)
-                self._kept = rows.take(order[firsts], copies)
+                # Any order of files and threads gives the same one: the least hash.
+                before = rows.previous[order] - np.uint64(1)  # none is the largest
+                before = np.minimum.reduceat(before, firsts) + np.uint64(1)
+                self._kept = replace(rows.take(order[firsts], copies), previous=before)
             else:
                 self._kept = _Rows.none()
         kept = self._kept
@@ -289,6 +304,28 @@ class Sample:
             chosen[rows_of] = among
         if not chosen.all():
             self._kept = kept.take(np.flatnonzero(chosen))
+
+
+def _before(unit: UInt64, group: Int32) -> UInt64:
+    """Return the unit before each row in its group; 0 for the first, and where it is the same unit."""
+    order = np.argsort(group, kind="stable")
+    before = np.zeros_like(unit)
+    is_next = np.diff(group[order]) == 0
+    before[order[1:][is_next]] = unit[order[:-1][is_next]]
+    before[before == unit] = 0
+    return before
+
+
+def _places(rows: _Rows) -> Int64:
+    """Return int64[D]: the place of the unit before each row, of rows by group and unit; -1 for none."""
+    places = np.full(rows.unit.size, -1, dtype=np.int64)
+    bounds = np.searchsorted(rows.group, np.arange(int(rows.group.max(initial=-1)) + 2))
+    for first, last in itertools.pairwise(bounds.tolist()):
+        unit, before = rows.unit[first:last], rows.previous[first:last]
+        at = np.minimum(np.searchsorted(unit, before), max(last - first - 1, 0))
+        found = np.flatnonzero((unit[at] == before) & (unit != before))
+        places[first + found] = first + at[found]
+    return places
 
 
 def _begins_with_zeros(hashes: UInt64, levels: Int64 | np.int64) -> npt.NDArray[np.bool_]:
@@ -323,6 +360,7 @@ def _as_blocks(text: Bytes, bounds: list[int], group: int) -> _Rows:
         unit,
         np.zeros(n, dtype=np.bool_),
         np.ones(n, dtype=np.int64),
+        np.concatenate([unit[:1], unit[:-1]]),  # the first has itself before it
         text,
         np.array(bounds, dtype=np.int64),
     )

@@ -17,6 +17,7 @@ from toktk.report import tabular
 from toktk.report.columns import ABOUT_PIECES, COLUMNS, Column, columns_of, counted
 from toktk.report.group_tables import groups_tables
 from toktk.report.records import (
+    ALIKE,
     NO_INTERVAL,
     ONE_DECIDES,
     FamilyRecords,
@@ -288,14 +289,22 @@ def _warnings(shown: Sequence[FamilyRecords], metrics: Collection[str]) -> list[
 def _doubts(family: FamilyRecords) -> list[str]:
     """Return which groups have no interval, or one that is not to be relied on, and why: a line a reason."""
     by_reason: dict[str, list[str]] = {}
+    times: list[float] = []
     for group in (POOLED, *family.groups):
         of_group = [
             family.get(family.sizes[-1], metric, group)
             for metric in ("tokens_per_line", "bytes_per_token")
         ]
         record = next((r for r in of_group if r is not None and r.value is not None), None)
-        if record is not None and (record.note or "").startswith((NO_INTERVAL, ONE_DECIDES)):
-            by_reason.setdefault(record.note or "", []).append(group)
+        note = (record and record.note) or ""
+        if note.startswith(ALIKE):
+            times.append(float(note.removeprefix(ALIKE)))
+            note = ALIKE
+        if note.startswith((NO_INTERVAL, ONE_DECIDES, ALIKE)):
+            by_reason.setdefault(note, []).append(group)
+    if times:
+        reason = f"{ALIKE}{min(times):.1f} to {max(times):.1f}"
+        by_reason[reason] = by_reason.pop(ALIKE)
     return [
         f"{NULL} {_listed(groups) if groups != [POOLED] else 'all groups'}: {reason}."
         for reason, groups in by_reason.items()

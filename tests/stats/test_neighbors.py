@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toktk.kernels.neighbors import neighbor_sums
+from toktk.stats.neighbors import neighbor_factors
+
+counts = st.integers(0, 50).map(float)
+
+
+@st.composite
+def texts(draw):
+    """Documents of several texts, and which is before each: chains with gaps, and rings."""
+    found = []
+    first = 0
+    for _ in range(draw(st.integers(1, 3))):
+        n = draw(st.integers(1, 12))
+        places = st.integers(first, first + n - 1) | st.just(-1)
+        row = st.tuples(counts, counts, places)
+        found.append(draw(st.lists(row, min_size=n, max_size=n)))
+        first += n
+    return found
+
+
+@given(texts(), st.lists(st.integers(0, 4), min_size=3, max_size=3))
+def test_sums_are_those_of_all_pairs_along_the_text(texts, lags):
+    lags = lags[: len(texts)]
+    x, y, previous = (np.array(c) for c in zip(*[r for text in texts for r in text], strict=True))
+    lengths = [len(text) for text in texts]
+    first = np.cumsum([0, *lengths])[:-1]
+    spans = np.stack([first, first, lengths], axis=1)
+    sums = np.full((len(texts), 3), np.nan)
+    neighbor_sums(
+        x, y, spans, previous.astype(np.int64), np.array(lags), np.empty(max(lengths)), sums
+    )
+    for text, at, lag, found in zip(texts, first.tolist(), lags, sums.tolist(), strict=True):
+        above, below = sum(row[0] for row in text), sum(row[1] for row in text)
+        wanted = [0.0, 0.0, 0.0]
+        for i in range(len(text) if above and below else 0):
+            d = [a / above - b / below for a, b, _ in text]
+            wanted[0] += d[i] ** 2
+            j = i
+            for k in range(1, lag + 1):
+                j = text[j][2] - at
+                if j < 0:
+                    break
+                product = (1 - k / (lag + 1)) * d[i] * d[j]
+                wanted[1] += product
+                wanted[2] += product**2
+        assert found == pytest.approx(wanted, rel=1e-9, abs=1e-12)
+
+
+def factor(sizes, tokens, order=None):
+    n = len(sizes)
+    order = np.arange(n) if order is None else order
+    spans = np.array([[0, 0, n]])
+    return neighbor_factors(tokens[order], sizes[order], spans, np.arange(n) - 1).item()
+
+
+def pages(n_pages, lines, seed=0):
+    """Lines whose tokens depend on their page."""
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(50, 150, n_pages * lines).astype(float)
+    return sizes, sizes * (0.3 + 0.1 * np.repeat(rng.normal(size=n_pages), lines))
+
+
+def test_lines_of_one_page_are_alike():
+    sizes, tokens = pages(100, 10)
+    found = factor(sizes, tokens)
+    by_page = [np.add.reduceat(own, np.arange(0, 1000, 10)) for own in (tokens, sizes)]
+    shares = [own / own.sum() for own in (tokens, sizes)]
+    of_pages = by_page[0] / tokens.sum() - by_page[1] / sizes.sum()
+    true = np.sqrt((of_pages**2).sum() / ((shares[0] - shares[1]) ** 2).sum())
+    assert found == pytest.approx(true, rel=0.25)  # about 3: ten lines that count as one
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_lines_in_any_order_are_not(seed):
+    sizes, tokens = pages(100, 10, seed)
+    order = np.random.default_rng(seed).permutation(1000)
+    assert factor(sizes, tokens, order) == 1
+
+
+def test_little_that_is_alike_is_left_unsaid():
+    sizes, tokens = pages(3000, 2)
+    weaker = tokens + np.random.default_rng(1).normal(size=6000) * sizes * 0.2
+    assert factor(sizes, weaker) == 1
+
+
+def test_no_deviations_are_not_alike():
+    assert factor(np.ones(50), np.ones(50)) == 1
+    assert factor(np.zeros(50), np.ones(50)) == 1
+    no_texts, none = np.empty((0, 3), np.int64), np.empty(0, np.int64)
+    assert neighbor_factors(np.ones(0), np.ones(0), no_texts, none).size == 0

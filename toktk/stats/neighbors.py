@@ -1,0 +1,46 @@
+"""Whether neighboring documents are alike, as lines of one page are: then intervals are too narrow."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+MOST_LAGS = 20
+"""How many documents apart are looked at, but a tenth of the text at most."""
+
+LEAST = 1.5
+"""The factor of the variance from which on neighbors count as alike; less makes intervals 20 % too narrow."""
+
+_SURE = 4.0  # standard errors above what chance makes of documents in any order
+
+
+def neighbor_factors(
+    numerators: Float64, denominators: Float64, spans: Int64, previous: Int64
+) -> Float64:
+    """Return how many times as wide the intervals of ratios would be if they allowed for neighbors.
+
+    An interval takes documents as independent. Where they are not, the variance of a sum is larger by
+    f = 1 + 2 sum_k (1 - k / (K + 1)) r_k, with r_k the autocorrelation k documents apart, up to K (Newey and
+    West 1987, Econometrica 55). The width goes with its root.
+
+    Args:
+        numerators, denominators: float64[n], one a document.
+        spans: int64[G, 3]; see `toktk.stats.ratio.ratio_reaches`.
+        previous: int64[n]: where in the numerators the document before each is; -1: not known.
+
+    Returns:
+        float64[G]: the root of f; 1 where f is less than `LEAST`, or no more than chance makes it.
+    """
+    from toktk.kernels.neighbors import N_SUMS, neighbor_sums
+
+    sums = np.empty((len(spans), N_SUMS))
+    room = np.empty(int(spans[:, 2].max(initial=0)))
+    arrays = map(np.ascontiguousarray, (numerators, denominators, spans, previous))
+    neighbor_sums(*arrays, np.minimum(spans[:, 2] // 10, MOST_LAGS), room, sums)
+    squares, products, noise = sums.T
+    factors = 1 + 2 * np.divide(products, squares, out=np.zeros_like(squares), where=squares > 0)
+    alike = (factors >= LEAST) & (products > _SURE * np.sqrt(noise))
+    return np.sqrt(np.where(alike, factors, 1.0))
