@@ -10,7 +10,8 @@ most texts have too few effective documents for an interval, up to forty times a
 `--text` is a Parquet file with the columns id, lang and text, the same ids in each language, ``page#line``.
 Tokenizers are trained on a fifth of the pages. The rest is halved at random, 2,000 times, and the halves
 have to agree as often as the intervals say: by lines; by pages with lines as the units, which lines that
-belong together make worse; and by pages with pages as the units.
+belong together make worse; the same with lines in the order of the text, so that intervals allow for
+neighbors, as toktk's do; and by pages with pages as the units.
 
 Seeds depend on the names of settings alone, so the same versions print the same table.
 """
@@ -45,6 +46,7 @@ from toktk.stats.difference import (
 from toktk.stats.hierarchical import over_languages
 from toktk.stats.interval import Interval
 from toktk.stats.jackknife import Statistic, jackknife_interval
+from toktk.stats.neighbors import neighbor_factors
 from toktk.stats.randomization import paired_randomization
 from toktk.stats.ratio import ratio_interval
 
@@ -467,19 +469,29 @@ class Way:
         counts: float64[U, 3 L + 1] of units: bytes, tokens of the smaller and of the larger vocabulary in
             each language, lines.
         part: int64[U], what goes to one half as a whole: the unit or its page.
+        in_order: whether units are in the order of the text, and intervals allow for neighbors.
     """
 
     name: str
     counts: Floats
     part: npt.NDArray[np.int64]
+    in_order: bool = False
 
     def halve(self, chance: Chance) -> tuple[Floats, Floats]:
-        """Return the counts of both halves, units in random order, as a hash of their text orders them."""
+        """Return the counts of both halves, units in the text's order or, as by a hash, in random order."""
         n = int(self.part.max()) + 1
         is_first = (chance.permutation(n) < n // 2)[self.part]
         order = chance.permutation(len(self.counts))
+        if self.in_order:
+            order.sort()
         first, other = (order[side[order]] for side in (is_first, ~is_first))
         return self.counts[first], self.counts[other]
+
+
+def wider_of(x: Floats, y: Floats) -> float:
+    """Return by how much neighbors widen the interval of a ratio, units in the order of the text."""
+    previous = np.arange(x.size) - 1
+    return float(neighbor_factors(x, y, np.array([[0, 0, x.size]]), previous)[0])
 
 
 def compare_halves(way: Way, chance: Chance, n_languages: int) -> Iterator[tuple[str, bool, bool]]:
@@ -489,7 +501,10 @@ def compare_halves(way: Way, chance: Chance, n_languages: int) -> Iterator[tuple
         n_bytes, small, large = (int(language) + n_languages * i for i in range(3))
         for name, over in (("bytes/token", n_bytes), ("difference of 4k and 8k", small)):
             one, other = ((side[:, over], side[:, large]) for side in sides)
-            outcome = is_within(unpaired_ratio(one, other), 0.0)
+            wider = 1.0, 1.0
+            if way.in_order:
+                wider = wider_of(*one), wider_of(*other)
+            outcome = is_within(unpaired_ratio(one, other, wider=wider), 0.0)
             if outcome is not None:
                 yield name, *outcome
     tokens = [side[:, 2 * n_languages :] for side in sides]
@@ -509,6 +524,7 @@ def halves(n: int, text: RealText) -> Section:
     for way in (
         Way("halved by lines, lines as units", counts, np.arange(n_lines)),
         Way("halved by pages, lines as units", counts, text.page),
+        Way("halved by pages, lines with neighbors", counts, text.page, in_order=True),
         Way("halved by pages, pages as units", pages, np.arange(len(pages))),
     ):
         chance = np.random.default_rng(zlib.crc32(way.name.encode()))

@@ -18,6 +18,7 @@ from toktk.lab.differences import _sums, difference_of
 from toktk.lab.gate import parse_gate
 from toktk.lab.side import BLOCKS, Units, sides_of
 from toktk.report.comparison import Comparison
+from toktk.report.records import ALIKE
 from toktk.report.results import Results
 
 EVERY = ["bytes_per_token", "tokens_per_line", "tokens", "fertility", "parity", "gini"]
@@ -350,3 +351,27 @@ def test_unequal_training_text_is_named(results: Results) -> None:
     one, other, third = sides_of(results, {"bpe-300": "a" * 64, "bpe-400": "b" * 64})
     compared = compare_sides([(one, third), (other, third)], Asked())
     assert sum("not trained on the same text" in note for note in compared.notes) == 1
+
+
+def test_intervals_allow_for_neighbors_that_are_alike(trained: list[toktk.Tokenizer]) -> None:
+    """Lines of pages, against the same lines in any order."""
+    kinds = lines("de", 2), lines("ru", 2)
+    of_page = np.random.default_rng(0).integers(0, 2, 60)
+    texts = [f"{kinds[of_page[p]][i % 2]} {20 * p + i:04}" for p in range(60) for i in range(20)]
+    order = np.random.default_rng(0).permutation(len(texts))
+    in_order, shuffled = (
+        toktk.evaluate(trained, toktk.Corpus.of(own, name="pages"))
+        for own in (texts, [texts[i] for i in order])
+    )
+    key = "bpe-300", "bytes_per_token", "all"
+    row, plain = (rows(r, baseline="bpe-400", metrics=[key[1]])[key] for r in (in_order, shuffled))
+    assert row.note is not None
+    assert row.note.startswith(ALIKE)
+    assert plain.note is None
+    factor = float(row.note.removeprefix(ALIKE))
+    widths = [
+        np.log1p(one.high) - np.log1p(one.low) for one in (row, plain) if one.high and one.low
+    ]
+    assert widths[0] / widths[1] == pytest.approx(factor, rel=0.05)
+    shown = toktk.compare(in_order, baseline="bpe-400", metrics=[key[1]]).to_markdown()
+    assert "neighboring documents are alike" in shown

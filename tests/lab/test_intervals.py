@@ -167,7 +167,7 @@ def pages(n=60, lines=20):
 def test_lines_that_are_alike_are_named(groups):
     texts = pages()
     found = one_tokenizer(texts, ["xy"[i % groups] for i in range(len(texts))])
-    for group in ("all", "x"):
+    for group in ("all", "x")[groups - 1 :]:  # in a pool, neighbors are of one group anyway
         note = figure(found, "bytes_per_token", group).note
         assert note.startswith(ALIKE)
         assert 1.5 < float(note.removeprefix(ALIKE)) < 5
@@ -206,7 +206,7 @@ def test_no_knee_of_two_sizes():
 
 
 def test_ids_equal_the_jackknife_over_documents():
-    texts = [" ".join(f"w{(i * j) % 23}" for j in range(3 + i % 9)) + f" {i}" for i in range(80)]
+    texts = [" ".join(f"w{(i * j) % 23}" for j in range(3 + i % 9)) + f" {i}" for i in range(64)]
     corpus = Corpus.of(texts)
     (tokenizer,) = toktk.train("bpe", corpus, sizes=[300]).values()
     found = toktk.evaluate({"bpe": tokenizer}, corpus)

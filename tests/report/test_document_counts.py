@@ -24,6 +24,7 @@ def counts(n: int = 3, largest: int = 2**40) -> DocumentCounts:
         {"bpe-8k": numbers * 2, "tokens:|": numbers * 3},
         np.array([0, 2, 99], dtype=np.int64),
         ("documents", "lines", "blocks"),
+        numbers[::-1] - 1,
     )
 
 
@@ -33,7 +34,7 @@ def test_counts_are_read_as_they_were_written(tmp_path: Path, n: int) -> None:
     written.write_parquet(tmp_path / "documents.parquet")
     read = DocumentCounts.read_parquet(tmp_path / "documents.parquet")
     assert (read.groups, read.kinds) == (written.groups, written.kinds)
-    for name in ("group", "unit", "copies", "bytes", "chars", "words", "n_all"):
+    for name in ("group", "unit", "copies", "bytes", "chars", "words", "n_all", "previous"):
         one, other = getattr(read, name), getattr(written, name)
         assert one.dtype == other.dtype
         assert one.tolist() == other.tolist()
@@ -55,7 +56,8 @@ def test_what_is_no_counts_is_refused(tmp_path: Path) -> None:
     for damaged in (
         table.replace_schema_metadata(None),
         table.replace_schema_metadata({key: b"{"}),
-        changed(schema=2),
+        changed(schema=3),
+        changed(schema=1),
         changed(kinds=["documents"]),
         changed(kinds=["words"] * 3),
         changed(groups=["a", "x", "y"]),
@@ -72,3 +74,14 @@ def test_what_is_no_counts_is_refused(tmp_path: Path) -> None:
     for name in ("x.parquet", "missing.parquet"):
         with pytest.raises(StorageError, match="cannot read counts"):
             DocumentCounts.read_parquet(tmp_path / name)
+
+
+def test_counts_of_schema_1_do_not_know_the_order_of_the_text() -> None:
+    written = counts()
+    table = written.to_arrow()
+    key = b"toktk.document_counts"
+    about = json.loads(table.schema.metadata[key]) | {"schema": 1}
+    old = table.drop_columns("previous").replace_schema_metadata({key: json.dumps(about)})
+    read = DocumentCounts.from_arrow(old)
+    assert read.previous.tolist() == [-1, -1, -1]
+    assert read.unit.tolist() == written.unit.tolist()

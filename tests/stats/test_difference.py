@@ -83,7 +83,7 @@ def test_unpaired_is_welch():
 
 
 def test_paired_statistic_of_a_ratio_is_paired_ratio():
-    candidate, baseline, _ = tokens_of(180)
+    candidate, baseline, _ = tokens_of(64)
     difference = paired_statistic(
         lambda sums: sums[..., 0], candidate[:, None], baseline[:, None], sizes=baseline
     )

@@ -68,7 +68,7 @@ def test_equals_the_loop(n, statistic):
 
 
 def test_of_a_ratio_it_is_the_interval_of_ratios():
-    sums = lines(150)[:, :2]
+    sums = lines(MOST_BLOCKS)[:, :2]
     interval = jackknife_interval(ratio, sums, sizes=sums[:, 1])
     delta = ratio_interval(sums[:, 0], sums[:, 1])
     assert interval.value == pytest.approx(delta.value)
@@ -89,12 +89,12 @@ def test_blocks_are_of_equally_many_units(n):
 
 
 def test_plain_scale_may_cross_zero():
-    sums = np.column_stack([np.random.default_rng(0).normal(0, 1, 100), np.ones(100)])
-    interval = jackknife_interval(ratio, sums, sizes=np.ones(100), log=False)
+    sums = np.column_stack([np.random.default_rng(0).normal(0, 1, 64), np.ones(64)])
+    interval = jackknife_interval(ratio, sums, sizes=np.ones(64), log=False)
     assert interval.low < 0 < interval.high
-    half = sums[:, 0].std(ddof=1) / 10 * t.ppf(0.975, 99)
+    half = sums[:, 0].std(ddof=1) / 8 * t.ppf(0.975, 63)
     assert interval.high - interval.value == pytest.approx(half)
-    assert jackknife_interval(ratio, -abs(sums), sizes=np.ones(100)).value == pytest.approx(
+    assert jackknife_interval(ratio, -abs(sums), sizes=np.ones(64)).value == pytest.approx(
         abs(sums[:, 0]).mean()
     )
     negative = np.column_stack([-np.ones(100), np.ones(100)])

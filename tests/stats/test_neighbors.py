@@ -1,10 +1,12 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from toktk.kernels.neighbors import neighbor_sums
-from toktk.stats.neighbors import neighbor_factors
+from toktk.stats.neighbors import neighbor_factors, places_in_text
 
 counts = st.integers(0, 50).map(float)
 
@@ -93,3 +95,25 @@ def test_no_deviations_are_not_alike():
     assert factor(np.zeros(50), np.ones(50)) == 1
     no_texts, none = np.empty((0, 3), np.int64), np.empty(0, np.int64)
     assert neighbor_factors(np.ones(0), np.ones(0), no_texts, none).size == 0
+
+
+def test_places_of_chains():
+    # 3 1 4 and 0 2, and 5 that nothing is known of; the chain of the least first number comes first.
+    previous = np.array([-1, 3, 0, -1, 1, -1])
+    assert places_in_text(previous).tolist() == [0, 3, 1, 2, 4, 5]
+
+
+@given(
+    st.integers(0, 12).flatmap(lambda n: st.lists(st.integers(-1, n - 1), min_size=n, max_size=n))
+)
+def test_places_number_each_document_once(previous):
+    places = places_in_text(np.array(previous, dtype=np.int64)).tolist()
+    assert sorted(places) == [*range(len(previous))]
+
+
+@given(st.permutations(range(20)))
+def test_places_are_the_order_of_the_text(order):
+    previous = np.full(20, -1)
+    for before, after in itertools.pairwise(order):
+        previous[after] = before
+    assert places_in_text(previous)[order].tolist() == [*range(20)]

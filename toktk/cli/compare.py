@@ -203,7 +203,7 @@ def _sources(
     from toktk.corpus import load_corpus
     from toktk.lab.bench import Bench
     from toktk.lab.plan import BenchPlan, Measures
-    from toktk.lab.sources import measured, read_run, run_folder
+    from toktk.lab.sources import measured, run_folder, sources_of
 
     runs = {source: run_folder(source) for source in sources}
     folders = [run for run in runs.values() if run is not None]
@@ -220,7 +220,7 @@ def _sources(
         )
     if specs:
         raise click.UsageError("a run was measured on its own text: leave out -c.")
-    return [read_run(name, folder) for name, folder in folders]
+    return [sources_of(name, folder) for name, folder in folders]
 
 
 def _show(result: Comparisons, format: str, output: Path | None) -> None:

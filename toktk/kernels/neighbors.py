@@ -1,4 +1,4 @@
-"""How alike the deviations of neighboring documents are."""
+"""Documents that stand next to one another in a text: their order, and how alike their deviations are."""
 
 from __future__ import annotations
 
@@ -41,3 +41,30 @@ def neighbor_sums(x, y, spans, previous, lags, deviations, sums):
                     products += product
                     noise += product * product
         sums[g, 0], sums[g, 1], sums[g, 2] = squares, products, noise
+
+
+@kernel
+def place_in_text(previous, following, places):
+    """Give numbers to documents such that those next to one another in the text follow one another.
+
+    Chains come in the order of their first documents; what goes round in a ring begins anywhere.
+
+    Args:
+        previous: int64[n]: the document before each, or -1; one may be before several.
+        following: int64[n], filled with -1; the document after each, out.
+        places: int64[n], filled with -1; the number of each, out.
+    """
+    n = previous.size
+    for i in range(n):
+        if previous[i] >= 0 and following[previous[i]] < 0:
+            following[previous[i]] = i
+    place = 0
+    for rings in range(2):
+        for first in range(n):
+            is_first = previous[first] < 0 or following[previous[first]] != first
+            if rings == 1 or is_first:
+                i = first
+                while i >= 0 and places[i] < 0:
+                    places[i] = place
+                    place += 1
+                    i = following[i]

@@ -12,15 +12,14 @@ from toktk.corpus.load import corpus_again
 from toktk.errors import StorageError, ToktkError
 from toktk.lab.bench import Bench
 from toktk.lab.counted import fingerprint_text
-from toktk.lab.document import NAME, RESULTS, is_as_written, read_document, recorded_files
+from toktk.lab.document import NAME, RESULTS, is_as_written, recorded_files
 from toktk.lab.folder import fact_of
 from toktk.lab.meter import Meter
 from toktk.lab.plan import BenchPlan, Measures, SweepPlan
-from toktk.lab.run import Run, without_timings
+from toktk.lab.run import Run, document_of, stored_run
 from toktk.lab.sweep import Sweep
 from toktk.loading.spec import placed
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.report.results import Results
 from toktk.shapes import misfit
 
 CURVES = "curves.parquet"
@@ -51,19 +50,13 @@ _SWEEP = {
 }
 
 
-def read_run(folder: Path) -> Run:
+def checked_run(folder: Path) -> Run:
     """Return the run that a folder holds, its files as they were written.
 
     Raises:
         StorageError: there is none, or its figures are not what it wrote.
     """
-    document = read_document(folder)
-    if document is None:
-        raise StorageError(
-            f"{folder} holds no run.",
-            f"Found: no {NAME} in it." if folder.is_dir() else "Found: no such folder.",
-            "Give the folder that toktk sweep, train or bench wrote, such as runs/news.",
-        )
+    document = document_of(folder)
     if not is_as_written(document):
         raise StorageError(
             f"{folder / NAME} is not what toktk wrote.", "Found: another hash.", _ONCE_MORE
@@ -74,9 +67,7 @@ def read_run(folder: Path) -> Run:
         if name in facts and not (file.is_file() and fact_of(file) == facts[name]):
             found = "it is missing" if not file.is_file() else "another hash"
             raise StorageError(f"{file} is not what the run wrote.", f"Found: {found}.", _ONCE_MORE)
-    has_figures = RESULTS in facts
-    results = without_timings(Results.read_parquet(folder / RESULTS)) if has_figures else None
-    return Run(folder, document, results, reused=True)
+    return stored_run(folder, document)
 
 
 def experiment_of(run: Run, meter: Meter, jobs: int, force: bool = True) -> Sweep | Bench:

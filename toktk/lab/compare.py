@@ -22,7 +22,7 @@ from toktk.lab.languages import NAME, of_languages
 from toktk.lab.side import Side, sides_of
 from toktk.pieces.table import POOLED
 from toktk.report.comparison import ONE_DECIDES, Comparison, Comparisons, Judged, Rank
-from toktk.report.records import common_signature, short_signature
+from toktk.report.records import ALIKE, common_signature, short_signature
 from toktk.report.results import Results
 from toktk.stats.difference import ZONE, Difference, text_needed, verdicts
 from toktk.stats.multiplicity import holm
@@ -369,6 +369,8 @@ def _comparison(
     there = [record for record in records if record is not None]
     values = [side.value(question.metric, question.group) for side in question.sides]
     note = REASONS[difference.why] if difference.why else None
+    if difference.wider > 1:
+        note = f"{ALIKE}{difference.wider:.1f}"
     if difference.one_decides:
         note = ONE_DECIDES
     if None in values:

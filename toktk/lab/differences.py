@@ -19,6 +19,7 @@ from toktk.metrics.base import UNTRAINED
 from toktk.pieces.table import POOLED
 from toktk.stats.difference import Difference, paired_ratio, paired_statistic, unpaired_ratio
 from toktk.stats.interval import WHY
+from toktk.stats.neighbors import neighbor_factors, places_in_text
 
 LOWER_IS_BETTER = {
     "bytes_per_token": False,
@@ -116,9 +117,17 @@ class _Sums:
     repeats: npt.NDArray[np.intp]
     scale: Floats
 
+    before: npt.NDArray[np.int64]  # the unit before each in the text, or -1
+
     def of(self, values: npt.NDArray[np.int64]) -> Floats:
         sums = np.bincount(self.at, values[self.rows], minlength=self.n)
         return np.repeat(sums * self.scale, self.repeats)
+
+    def wider(self, x: Floats, y: Floats) -> float:
+        """Return by how much the interval of sum x / sum y is wider as neighbors are alike."""
+        if x.size != self.before.size:  # a sample, some of whose rows are repeated
+            return 1.0
+        return float(neighbor_factors(x, y, np.array([[0, 0, x.size]]), self.before)[0])
 
 
 def _sums(units: Units, groups: Sequence[str]) -> _Sums:
@@ -142,7 +151,29 @@ def _sums(units: Units, groups: Sequence[str]) -> _Sums:
     base = float(weight.min(initial=np.inf)) if weight.size else 1.0
     repeats = np.clip(np.rint(weight / base), 1, _MOST_REPEATS).astype(np.intp)
     n_all = max(int(repeats.sum()), round(base * float(repeats.sum())))
-    return _Sums(weight.size, n_all, at, rows, repeats, weight / (base * repeats))
+    scale = weight / (base * repeats)
+    return _Sums(weight.size, n_all, at, rows, repeats, scale, _before(units, rows, at))
+
+
+def _before(
+    units: Units, rows: npt.NDArray[np.intp], at: npt.NDArray[np.intp]
+) -> npt.NDArray[np.int64]:
+    """Return for each of the units that rows belong to, `at` their numbers, the one before it, or -1.
+
+    In a pool of several groups neighbors, being of one group, would always seem alike: all are -1.
+    """
+    before = np.full(int(at.max(initial=-1)) + 1, -1, dtype=np.int64)
+    groups = np.unique(units.group[rows])
+    if units.previous is not None and (
+        groups.size == 1 or all(units.kinds[g] == "lines" for g in groups)
+    ):
+        unit_of = np.full(
+            len(units) + 1, -1, dtype=np.int64
+        )  # the last: of what has none before it
+        unit_of[rows] = at
+        known = unit_of[units.previous[rows]]
+        before[at[known >= 0]] = known[known >= 0]
+    return before
 
 
 def _of_tokens(
@@ -153,7 +184,8 @@ def _of_tokens(
     if metric == "bytes_per_token":  # the tokens are below
         over, under = under, over
     over = over * _factor(exact, over, under)
-    difference = paired_ratio(over, under, n_all=sums.n_all, zone=zone, level=level)
+    wider = sums.wider(over, under)
+    difference = paired_ratio(over, under, n_all=sums.n_all, wider=wider, zone=zone, level=level)
     return replace(difference, value=exact, n=sums.n)
 
 
@@ -162,7 +194,7 @@ def _unpaired(
 ) -> Difference:
     if metric == "tokens":
         return _without(exact, "unpaired")
-    sides, wholes, sizes = [], [], []
+    sides, wholes, sizes, wider = [], [], [], []
     for units in (a, b):
         sums = _sums(units, groups)
         tokens = sums.of(units.tokens)
@@ -173,14 +205,21 @@ def _unpaired(
         else:
             pair = tokens, sums.of(units.words)
         sides.append(pair)
+        wider.append(sums.wider(*pair))
         wholes.append(sums.n_all)
         sizes.append(sums.n)
     (x, y), (x_base, y_base) = sides
     if not (y.sum() and y_base.sum() and x.sum() and x_base.sum()):
         return _without(exact, "zero")
     x = x * _factor(exact, x / y.sum(), x_base / y_base.sum())
-    n_all = wholes[0], wholes[1]
-    difference = unpaired_ratio((x, y), (x_base, y_base), n_all=n_all, zone=zone, level=level)
+    difference = unpaired_ratio(
+        (x, y),
+        (x_base, y_base),
+        n_all=(wholes[0], wholes[1]),
+        wider=(wider[0], wider[1]),
+        zone=zone,
+        level=level,
+    )
     return replace(difference, value=exact, n=min(sizes))
 
 
@@ -202,8 +241,9 @@ def _of_statistic(
     if base == "parity":
         named.append(metric.partition("[")[2].partition("]")[0])
     rows = a.chosen(named)
-    # By hash, so that a block that the jackknife leaves out is of all groups.
+    # By hash, so that a block that the jackknife leaves out is of all groups; neighbors in one block.
     hashes, at = np.unique(a.unit[rows], return_inverse=True)
+    at = places_in_text(_before(a, rows, at))[at]
     column = np.array([named.index(g) if g in named else -1 for g in a.groups], dtype=np.intp)
     place = at * len(named) + column[a.group[rows]]
 

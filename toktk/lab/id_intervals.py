@@ -60,7 +60,8 @@ class SpelledUnits:
 
         blocks = np.zeros(self.pieces.is_word.size, dtype=np.uint64)
         of_row = self.units.of_row
-        block_of = np.where(of_row < self.n, of_row * self._n_blocks // max(self.n, 1), -1)
+        place = self.units.places[of_row] if self.n == self.units.n else of_row
+        block_of = np.where(of_row < self.n, place * self._n_blocks // max(self.n, 1), -1)
         mark_blocks(self.pieces.numbers, self.pieces.ends, block_of, blocks)
         return blocks
 

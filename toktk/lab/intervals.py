@@ -158,7 +158,7 @@ class IntervalMaker:
             above, below = (np.repeat(side / repeats, repeats, axis=1) for side in (above, below))
             n = int(repeats.sum())
             n_all = max(n, round(n * scale.min()))
-        else:
+        elif units.is_of_one_kind(both):
             before = units.previous[present]
             before = np.where((before >= 0) & present[before], numbers[before], -1)
             wider = neighbor_factors(above[-1], below[-1], np.array([[0, 0, n]]), before)
@@ -208,7 +208,8 @@ class IntervalMaker:
         units, groups = self.units, self.units.documents.groups
         if column.name not in self._blocks:
             n_blocks = number_of_blocks(units.n)
-            at = blocks_of(units.n)[units.of_row] * len(groups) + units.documents.group
+            block = blocks_of(units.n)[units.places[units.of_row]]
+            at = block * len(groups) + units.documents.group
             cells = n_blocks * len(groups)
             values = self._weighted(column.name)
             made = np.array([np.bincount(at, own, minlength=cells) for own in values])
@@ -231,7 +232,7 @@ def _relative(reaches: Reaches, wider: Float64) -> list[list[Bounds]]:
     notes = [f"{ALIKE}{factor:.1f}" if factor > 1 else None for factor in wider.tolist()]
     few = f"{NO_INTERVAL}{WHY['few']}"
     columns = (
-        np.exp(-reaches.reach), np.exp(reaches.reach), reaches.n_effective, reaches.is_zero,
+        np.exp(-reaches.reach * wider), np.exp(reaches.reach * wider), reaches.n_effective, reaches.is_zero,
         reaches.one_decides,
     )  # fmt: skip
     return [

@@ -38,7 +38,7 @@ def knee_of(
     if len(sizes) < _LEAST_SIZES:
         return None
     rows = units.rows_of(groups)
-    of_row, weight = units.of_row[rows], units.weight[rows]
+    of_row, weight = units.places[units.of_row[rows]], units.weight[rows]
     sums = np.stack(
         [np.bincount(of_row, own[rows] * weight, minlength=units.n) for own in tokens], axis=1
     )

@@ -74,6 +74,8 @@ class Recorder:
         documents = pieces.documents
         units = unit_hashes(documents)
         order = np.lexsort((units, documents.group))
+        row_of = np.empty(order.size + 1, dtype=np.int64)
+        row_of[order], row_of[-1] = np.arange(order.size), -1  # what has none before it stays -1
         return DocumentCounts(
             groups=documents.groups,
             group=documents.group[order],
@@ -83,6 +85,7 @@ class Recorder:
             tokens={label: self._tokens(label)[order] for label in self.family.tokenizers},
             n_all=documents.n_all,
             kinds=documents.kinds,
+            previous=row_of[documents.previous[order]],
         )
 
     def _tokens(self, label: str) -> Int64:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from toktk import arrow
 from toktk.errors import ToktkError
-from toktk.lab.again import CURVES, experiment_of, read_run
+from toktk.lab.again import CURVES, checked_run, experiment_of
 from toktk.lab.document import recorded_files
 from toktk.lab.meter import Meter
 from toktk.lab.run import Run, carry_out
@@ -105,7 +105,7 @@ def replicate(folder: Path, into: Path, meter: Meter, jobs: int) -> Replication:
         CorpusError: the text has changed.
         StorageError: there is no whole run, or it does not say all that is needed.
     """
-    before = read_run(folder)
+    before = checked_run(folder)
     now = carry_out(experiment_of(before, meter, jobs), into)
     if now.trouble is not None:
         raise now.trouble

@@ -20,7 +20,7 @@ from toktk.errors import FormatError, PluginError, StorageError, in_a_line
 from toktk.kernels import MACHINE_CODE
 from toktk.lab.bench import Bench
 from toktk.lab.card import CARD, model_card
-from toktk.lab.document import DOCUMENTS, LINES, RESULTS, read_document, write_document
+from toktk.lab.document import DOCUMENTS, LINES, NAME, RESULTS, read_document, write_document
 from toktk.lab.environment import environment
 from toktk.lab.folder import TOKENIZERS, RunFolder, fact_of, files_in, left_line, open_folder
 from toktk.lab.meter import Meter
@@ -117,20 +117,39 @@ def _found(folder: RunFolder, signature: str, force: bool) -> Run | None:
         # What is complete can be read while another process looks at it too.
         with contextlib.suppress(StorageError):
             if not force and (document := folder.find(signature)) is not None:
-                return _read(folder.path, document)
+                return stored_run(folder.path, document)
         folder.refuse_if_busy()
     folder.recover()
     document = None if force else folder.find(signature)
-    return None if document is None else _read(folder.path, document)
+    return None if document is None else stored_run(folder.path, document)
 
 
-def _read(path: Path, document: dict[str, Any]) -> Run:
-    measured = document["evaluation"] is not None
-    results = Results.read_parquet(path / RESULTS) if measured else None
-    if results is None:
+def document_of(folder: Path) -> dict[str, Any]:
+    """Return the run.json of a folder that has to hold a run.
+
+    Raises:
+        StorageError: there is none, or it cannot be read.
+    """
+    document = read_document(folder)
+    if document is None:
+        raise StorageError(
+            f"{folder} holds no run.",
+            f"Found: no {NAME} in it." if folder.is_dir() else "Found: no such folder.",
+            "Give the folder that toktk sweep, train or bench wrote, such as runs/news.",
+        )
+    return document
+
+
+def stored_run(path: Path, document: dict[str, Any]) -> Run:
+    """Return a run that is there, whose run.json this is.
+
+    Raises:
+        StorageError: its figures cannot be read.
+    """
+    if document["evaluation"] is None:
         return Run(path, document, None, reused=True)
-    counts = path / DOCUMENTS
-    documents = DocumentCounts.read_parquet(counts) if counts.exists() else None
+    results, counts = Results.read_parquet(path / RESULTS), path / DOCUMENTS
+    documents = DocumentCounts.read_parquet(counts) if counts.is_file() else None
     return Run(path, document, replace(without_timings(results), documents=documents), reused=True)
 
 

@@ -36,6 +36,7 @@ class Units:
         kinds: of each group: documents, lines or blocks.
         documents, copies: int64[G], different documents among them, and documents, copies included.
         in_blocks: whether these are sums over blocks of documents.
+        previous: int64[U], the row before each in its group of the text; -1, or None: not known.
     """
 
     groups: tuple[str, ...]
@@ -49,6 +50,7 @@ class Units:
     documents: Int64
     copies: Int64
     in_blocks: bool = False
+    previous: Int64 | None = None
 
     @classmethod
     def of(cls, counts: DocumentCounts, label: str) -> Units:
@@ -67,6 +69,7 @@ class Units:
             counts.kinds,
             rows.astype(np.int64),
             copies,
+            previous=counts.previous,
         )
 
     def __len__(self) -> int:

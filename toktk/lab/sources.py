@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toktk.errors import MetricError, StorageError
+from toktk.errors import MetricError
 from toktk.lab.bench import Bench
 from toktk.lab.counted import CountedCorpora
 from toktk.lab.deciding import Deciding
-from toktk.lab.document import DOCUMENTS, LINES, NAME, RESULTS, read_document, recorded_files
+from toktk.lab.document import LINES, NAME, recorded_files
 from toktk.lab.outcome import without_figures
 from toktk.lab.overlap import lacking_lines, overlap_lines
+from toktk.lab.run import document_of, stored_run
 from toktk.lab.side import Side, sides_of
-from toktk.report.document_counts import DocumentCounts
 from toktk.report.results import Results
 
 
@@ -44,26 +44,21 @@ def run_folder(spec: str) -> tuple[str, Path] | None:
     return None
 
 
-def read_run(source: str, folder: Path) -> Sources:
+def sources_of(source: str, folder: Path) -> Sources:
     """Return the sides of a stored run; `source` is what they are called where labels are not enough.
 
     Raises:
         StorageError: run.json or the figures cannot be read.
         MetricError: nothing was measured.
     """
-    document = read_document(folder)
-    if document is None:
-        raise StorageError(f"{folder} holds no run.", f"Found: no {NAME}.")
-    if document["evaluation"] is None:
+    document = document_of(folder)
+    results = stored_run(folder, document).results
+    if results is None:
         raise MetricError(
             f"{folder} has no figures to compare.",
             "Found: a run that trained and did not measure.",
             "Measure its tokenizers: toktk bench.",
         )
-    results = Results.read_parquet(folder / RESULTS)
-    counts = folder / DOCUMENTS
-    documents = DocumentCounts.read_parquet(counts) if counts.is_file() else None
-    results = Results(results.records, results.about, documents)
     lines = recorded_files(document).get(LINES, {}).get("sha256")
     trained = {label: lines for label, t in document["tokenizers"].items() if t.get("folder")}
     return Sources(sides_of(results, trained, source), _remarks(document))

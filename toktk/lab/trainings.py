@@ -17,7 +17,7 @@ from toktk.arrow import pa
 from toktk.corpus import Corpus
 from toktk.corpus.folds import drawn
 from toktk.errors import CorpusError, FormatError, PluginError, ToktkError, TrainingError, in_a_line
-from toktk.lab.again import experiment_of, read_run
+from toktk.lab.again import checked_run, experiment_of
 from toktk.lab.agreement import NOT_MEASURED, Vocabularies, figures_of
 from toktk.lab.counted import CountedCorpora, CountedCorpus, fingerprint_text, remark_on_texts
 from toktk.lab.meter import Meter, Watcher
@@ -100,7 +100,7 @@ def plan_of(folder: Path, meter: Meter, jobs: int, force: bool) -> SweepPlan:
         StorageError: there is none; or it is that of a bench, which trained nothing.
         CorpusError: the text has changed.
     """
-    experiment = experiment_of(read_run(folder), meter, jobs, force)
+    experiment = experiment_of(checked_run(folder), meter, jobs, force)
     if not isinstance(experiment, Sweep):
         raise TrainingError(
             f"cannot repeat the trainings of {folder}.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -11,7 +12,8 @@ import numpy.typing as npt
 
 from toktk.arrays import Int64
 from toktk.kernels.hash import mix
-from toktk.pieces.sample import BLOCKS, SampledDocuments
+from toktk.pieces.sample import BLOCKS, LINES, SampledDocuments
+from toktk.stats.neighbors import places_in_text
 
 Float64 = npt.NDArray[np.float64]
 
@@ -64,6 +66,21 @@ class Units:
         found = np.full(self.n, -1, dtype=np.int64)
         found[self.of_row[rows]] = self.of_row[self.documents.previous[rows]]
         return found
+
+    def is_of_one_kind(self, groups: Collection[str]) -> bool:
+        """Tell whether units of these groups may be compared with the one before: lines of all, or one group.
+
+        In a pool of several groups neighbors, being of one group, would always seem alike.
+        """
+        kinds = dict(zip(self.documents.groups, self.documents.kinds, strict=True))
+        return len(groups) == 1 or all(kinds[group] == LINES for group in groups)
+
+    @cached_property
+    def places(self) -> Int64:
+        """int64[U]: neighbors in the text have neighboring numbers, where all units are of one kind."""
+        if not self.is_of_one_kind(self.documents.groups):
+            return np.arange(self.n)
+        return places_in_text(self.previous)
 
     def alike(self, reference: str | None) -> Int64:
         """Return the groups, by number, whose rows are units, those of the reference where one is named."""

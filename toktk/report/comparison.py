@@ -19,7 +19,7 @@ from toktk.report import tabular
 from toktk.report.records import common_signature, short_signature
 from toktk.report.results import PAGE_WIDTH, PIPE_WIDTH
 from toktk.report.table import NULL, Head, Row, Table, folded, told_apart
-from toktk.report.tables import Page
+from toktk.report.tables import Page, alike_line
 from toktk.visible import json_text, listed, visible, visible_name
 
 SCHEMA = 1
@@ -206,7 +206,8 @@ class Comparisons:
                 lines.append(Row(cells))
         named = visible_name(rows[0].metric) if len(metrics) == 1 else f"{len(metrics)} metrics"
         detail = f"{named} on {visible_name(rows[0].corpus)}"
-        notes = [] if width >= _WIDE else [*self._notes_of(rows)]
+        alike = alike_line([(row.group, row.note or "") for row in rows])
+        notes = [*alike, *(() if width >= _WIDE else self._notes_of(rows))]
         return Table(" against ".join(labels), detail, heads, lines, notes)
 
     def _notes_of(self, rows: Sequence[Comparison]) -> Iterator[str]:

@@ -4,6 +4,7 @@ Points come from all text; intervals from the documents here, which are all of a
 
 Schema history (in the Parquet file's metadata):
     1   group, unit, copies, bytes, chars, words, and ``tokens:LABEL`` for each tokenizer.
+    2   previous, after words.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ UInt64 = npt.NDArray[np.uint64]
 KINDS = ("documents", "lines", "blocks")
 """What the rows of a group are: documents; aligned lines of parallel text; blocks of one long document."""
 
-_SCHEMA, _KEY, _TOKENS = 1, b"toktk.document_counts", "tokens:"
+_SCHEMA, _OLDEST, _KEY, _TOKENS = 2, 1, b"toktk.document_counts", "tokens:"
 _ABOUT = {"schema": int, "groups": [str], "n_all": [int], "kinds": [str]}
 _COUNTS = ("copies", "bytes", "chars", "words")
 
@@ -51,6 +52,7 @@ class DocumentCounts:
         n_all: int64[G], the different documents of each group in the whole text: more than rows where it
             was sampled.
         kinds: of each group one of `KINDS`.
+        previous: int64[D], the row of the document before this one in its group of the text; -1: not known.
     """
 
     groups: tuple[str, ...]
@@ -63,6 +65,7 @@ class DocumentCounts:
     tokens: Mapping[str, Int64]
     n_all: Int64
     kinds: tuple[str, ...]
+    previous: Int64
 
     def __len__(self) -> int:
         return int(self.group.size)
@@ -76,7 +79,7 @@ class DocumentCounts:
             "group": pa.DictionaryArray.from_arrays(arrow.from_numpy(self.group), names),
             "unit": arrow.from_numpy(self.unit),
         }
-        counts = {name: getattr(self, name) for name in _COUNTS}
+        counts = {name: getattr(self, name) for name in (*_COUNTS, "previous")}
         counts |= {_TOKENS + without_surrogates(name): n for name, n in self.tokens.items()}
         columns |= {name: arrow.from_numpy(_narrow(values)) for name, values in counts.items()}
         about = {
@@ -102,15 +105,17 @@ class DocumentCounts:
             raise _damaged(in_a_line(error)) from error
         if wrong := shapes.misfit(about, _ABOUT):
             raise _damaged(wrong)
-        if about["schema"] != _SCHEMA:
-            raise _damaged(f"schema {about['schema']}; this toktk reads schema {_SCHEMA}")
+        schema = about["schema"]
+        if not _OLDEST <= schema <= _SCHEMA:
+            raise _damaged(f"schema {schema}; this toktk reads schemas {_OLDEST} to {_SCHEMA}")
         groups, kinds = tuple(about["groups"]), tuple(about["kinds"])
         if not len(set(groups)) == len(groups) == len(kinds) == len(about["n_all"]):
             raise _damaged("groups, kinds and n_all do not go together")
         if not set(kinds) <= set(KINDS):
             raise _damaged(f"kinds that are none of {', '.join(KINDS)}")
         labels = [name for name in table.column_names if name.startswith(_TOKENS)]
-        if table.column_names != ["group", "unit", *_COUNTS, *labels]:
+        since = ["previous"] if schema > 1 else []
+        if table.column_names != ["group", "unit", *_COUNTS, *since, *labels]:
             raise _damaged(f"the columns {', '.join(table.column_names)}")
         if table.column("group").type != pa.dictionary(pa.int32(), pa.string()):
             raise _damaged(f"group is {table.column('group').type}")
@@ -123,6 +128,11 @@ class DocumentCounts:
         counts = {name: _column(table, name, np.int64) for name in (*_COUNTS, *labels)}
         if (group < 0).any() or any((values < 0).any() for values in counts.values()):
             raise _damaged("a group that is not listed, or a count below 0")
+        previous = np.full(group.size, -1, dtype=np.int64)
+        if since:
+            previous = _column(table, "previous", np.int64)
+            if ((previous < -1) | (previous >= group.size)).any():
+                raise _damaged("a document before one that is not there")
         return cls(
             groups,
             group,
@@ -134,6 +144,7 @@ class DocumentCounts:
             {name.removeprefix(_TOKENS): counts[name] for name in labels},
             np.array(about["n_all"], dtype=np.int64),
             kinds,
+            previous,
         )
 
     def write_parquet(self, path: Path) -> None:

@@ -29,8 +29,8 @@ NO_INTERVAL = "no interval: "
 ONE_DECIDES = "one document decides the interval"
 """What the note of a figure says whose interval is too narrow more often than its level says."""
 
-ALIKE = "neighboring documents are alike: for other texts the interval is wider by a factor of "
-"""How the note of a figure begins whose interval takes documents as independent that are not."""
+ALIKE = "neighboring documents are alike; the interval allows for it, wider by a factor of "
+"""How the note of a figure begins whose documents are not independent of their neighbors."""
 
 OLDEST = 2
 """The oldest schema that is read; what it lacks is null."""

@@ -289,7 +289,7 @@ def _warnings(shown: Sequence[FamilyRecords], metrics: Collection[str]) -> list[
 def _doubts(family: FamilyRecords) -> list[str]:
     """Return which groups have no interval, or one that is not to be relied on, and why: a line a reason."""
     by_reason: dict[str, list[str]] = {}
-    times: list[float] = []
+    alike = []
     for group in (POOLED, *family.groups):
         of_group = [
             family.get(family.sizes[-1], metric, group)
@@ -297,18 +297,24 @@ def _doubts(family: FamilyRecords) -> list[str]:
         ]
         record = next((r for r in of_group if r is not None and r.value is not None), None)
         note = (record and record.note) or ""
-        if note.startswith(ALIKE):
-            times.append(float(note.removeprefix(ALIKE)))
-            note = ALIKE
-        if note.startswith((NO_INTERVAL, ONE_DECIDES, ALIKE)):
+        alike.append((group, note))
+        if note.startswith((NO_INTERVAL, ONE_DECIDES)):
             by_reason.setdefault(note, []).append(group)
-    if times:
-        reason = f"{ALIKE}{min(times):.1f} to {max(times):.1f}"
-        by_reason[reason] = by_reason.pop(ALIKE)
-    return [
+    lines = [
         f"{NULL} {_listed(groups) if groups != [POOLED] else 'all groups'}: {reason}."
         for reason, groups in by_reason.items()
     ]
+    return lines + alike_line(alike)
+
+
+def alike_line(notes: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the line that says in which groups neighbors are alike, of (group, note); none if in none."""
+    times = {group: note.removeprefix(ALIKE) for group, note in notes if note.startswith(ALIKE)}
+    if not times:
+        return []
+    least, most = (find(times.values(), key=float) for find in (min, max))
+    factor = least if least == most else f"{least} to {most}"
+    return [f"{NULL} {_listed([*times])}: {ALIKE}{factor}."]
 
 
 def _listed(names: Sequence[str]) -> str:

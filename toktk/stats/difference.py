@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,7 @@ class Difference:
         least: the least relative difference that such a text shows four times out of five (two-sided, 5 %).
         why: a key of `toktk.stats.interval.WHY` that says why there is no interval.
         one_decides: see `Interval`.
+        wider: by how much the interval allows for neighbors that are alike; 1: they are not.
     """
 
     value: float | None
@@ -56,6 +57,7 @@ class Difference:
     least: float | None
     why: str | None = None
     one_decides: bool = False
+    wider: float = 1.0
 
 
 def paired_ratio(
@@ -63,6 +65,7 @@ def paired_ratio(
     baseline: npt.ArrayLike,
     *,
     n_all: int | None = None,
+    wider: float = 1.0,
     zone: float = ZONE,
     level: float = 0.95,
 ) -> Difference:
@@ -74,6 +77,8 @@ def paired_ratio(
     Args:
         candidate, baseline: int or float [n], one a document.
         n_all: documents of the whole text, where the n are a sample of it.
+        wider: what the error is multiplied by, where documents are not independent; see
+            `toktk.stats.neighbors.neighbor_factors`.
         zone: relative differences up to this do not matter; its other end is 1 / (1 + zone).
         level: how often such intervals cover.
 
@@ -85,7 +90,8 @@ def paired_ratio(
     check_options(a.size, n_all, level, zone)
     value = float((a.sum() - b.sum()) / b.sum()) if b.sum() else None
     n_effective, why, spread = log_ratio_spread(a, b, n_all)
-    return _difference(value, a.size, n_effective, why, spread, zone, level)
+    spread = spread and replace(spread, error=spread.error * wider)
+    return _difference(value, a.size, n_effective, why, spread, zone, level, wider)
 
 
 def unpaired_ratio(
@@ -93,12 +99,14 @@ def unpaired_ratio(
     baseline: tuple[npt.ArrayLike, npt.ArrayLike],
     *,
     n_all: tuple[int | None, int | None] = (None, None),
+    wider: tuple[float, float] = (1.0, 1.0),
     zone: float = ZONE,
     level: float = 0.95,
 ) -> Difference:
     """Return the difference of two ratios of sums from different texts, each (numerators, denominators).
 
-    The variances of the logs add up; degrees of freedom are Welch's and Satterthwaite's (1946).
+    The variances of the logs add up; degrees of freedom are Welch's and Satterthwaite's (1946). `n_all` and
+    `wider` are those of `paired_ratio`, for each text.
 
     Raises:
         StatisticsError: see `ratio_interval`.
@@ -117,8 +125,12 @@ def unpaired_ratio(
     value = None if over is None or not under else over / under - 1
     n_effective = min(side[0] for side in sides)
     why = next((side[1] for side in sides if side[1]), None)
-    spread = _sum_of([side[2] for side in sides if side[2]]) if why is None else None
-    return _difference(value, min(sizes), n_effective, why, spread, zone, level)
+    spread = None
+    if why is None:
+        spreads = [side[2] for side in sides if side[2]]
+        pairs = zip(spreads, wider, strict=True)
+        spread = _sum_of([replace(own, error=own.error * factor) for own, factor in pairs])
+    return _difference(value, min(sizes), n_effective, why, spread, zone, level, max(wider))
 
 
 def paired_statistic(
@@ -252,6 +264,7 @@ def _difference(
     spread: Spread | None,
     zone: float,
     level: float,
+    wider: float = 1.0,
 ) -> Difference:
     if value is None or value <= -1 or spread is None:
         # A total of nothing has no log.
@@ -276,4 +289,5 @@ def _difference(
         least,
         None,
         spread.one_decides,
+        wider,
     )

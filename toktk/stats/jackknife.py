@@ -21,7 +21,7 @@ from toktk.stats.interval import (
     spread_of,
 )
 
-MOST_BLOCKS = 200
+MOST_BLOCKS = 64
 _ENDLESS = 1e100  # the squares of more are not finite
 
 Statistic = Callable[[Float64], Float64]
@@ -39,7 +39,7 @@ def jackknife_interval(
 ) -> Interval:
     """Return the interval of a figure that is computed from sums over units.
 
-    Units are joined, by position, to blocks of equally many, at most 200. With f_b the figure without
+    Units are joined, by position, to blocks of equally many, at most 64. With f_b the figure without
     block b of B, its variance is (B - 1) / B sum (f_b - mean f)^2 (Shao and Tu 1995, The Jackknife and
     Bootstrap, section 2.3). No randomness, so no seed.
 

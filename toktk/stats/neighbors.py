@@ -1,4 +1,4 @@
-"""Whether neighboring documents are alike, as lines of one page are: then intervals are too narrow."""
+"""Documents that stand next to one another in a text: where they are alike, intervals are wider."""
 
 from __future__ import annotations
 
@@ -44,3 +44,18 @@ def neighbor_factors(
     factors = 1 + 2 * np.divide(products, squares, out=np.zeros_like(squares), where=squares > 0)
     alike = (factors >= LEAST) & (products > _SURE * np.sqrt(noise))
     return np.sqrt(np.where(alike, factors, 1.0))
+
+
+def places_in_text(previous: Int64) -> Int64:
+    """Return int64[n]: a number for each document, such that neighbors in the text have neighboring numbers.
+
+    With blocks of such numbers the jackknife allows for what neighbors have in common.
+
+    Args:
+        previous: int64[n]: the document before each in the text, -1 where it is not known.
+    """
+    from toktk.kernels.neighbors import place_in_text
+
+    places = np.full(previous.size, -1, dtype=np.int64)
+    place_in_text(np.ascontiguousarray(previous), np.full_like(places, -1), places)
+    return places
