@@ -16,7 +16,7 @@ from toktk.lab.baseline import read_baseline, write_baseline
 from toktk.lab.compare import Asked, compare_sides
 from toktk.lab.differences import _sums, difference_of
 from toktk.lab.gate import parse_gate
-from toktk.lab.side import BLOCKS, Units, sides_of
+from toktk.lab.side import BLOCKS, UnitSums, sides_of
 from toktk.report.comparison import Comparison
 from toktk.report.records import ALIKE
 from toktk.report.results import Results
@@ -307,12 +307,12 @@ def test_every_format_holds_all_rows_and_fits(results: Results) -> None:
     assert "\\toprule" in compared.to_latex()
 
 
-def units_of(rows: list[int], n_all: list[int], hashes: int = 2**40) -> Units:
-    """Units of so many documents a group, as a sample leaves them: their hashes begin with zeros."""
+def units_of(rows: list[int], n_all: list[int], hashes: int = 2**40) -> UnitSums:
+    """UnitSums of so many documents a group, as a sample leaves them: their hashes begin with zeros."""
     chance = np.random.default_rng(0)
     n = sum(rows)
     counts = chance.integers(1, 100, n)
-    return Units(
+    return UnitSums(
         tuple(f"g{i}" for i in range(len(rows))),
         np.repeat(np.arange(len(rows)), rows).astype(np.int32),
         chance.integers(0, hashes, n).astype(np.uint64),

@@ -22,7 +22,7 @@ from toktk import __version__, shapes
 from toktk.arrays import Int64
 from toktk.errors import StorageError, in_a_line
 from toktk.lab.differences import LOWER_IS_BETTER, base_of
-from toktk.lab.side import BLOCKS, Side, Units
+from toktk.lab.side import BLOCKS, Side, UnitSums
 from toktk.metrics.base import UNTRAINED
 from toktk.paths import atomic_write
 from toktk.report.document_counts import KINDS
@@ -67,7 +67,7 @@ def write_baseline(sides: Sequence[Side], path: Path) -> None:
     Raises:
         StorageError: the file cannot be written, or a side has no counts of documents.
     """
-    blocked: dict[str, Units] = {}
+    blocked: dict[str, UnitSums] = {}
     for side in sides:
         if side.units is None:
             raise _unwritable(path, f"no counts of documents are kept of {side.label}")
@@ -113,7 +113,7 @@ def read_baseline(path: Path) -> list[Side]:
     return [_side(label, of_label, document) for label, of_label in document["tokenizers"].items()]
 
 
-def _groups(units: Units) -> list[dict[str, Any]]:
+def _groups(units: UnitSums) -> list[dict[str, Any]]:
     return [
         {
             "group": group,
@@ -130,7 +130,7 @@ def _groups(units: Units) -> list[dict[str, Any]]:
     ]
 
 
-def _tokenizer(side: Side, blocked: Units) -> dict[str, Any]:
+def _tokenizer(side: Side, blocked: UnitSums) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     for (metric, group), record in side.records.items():
         if base_of(metric) not in LOWER_IS_BETTER:
@@ -196,7 +196,7 @@ def _side(label: str, of_label: Mapping[str, Any], document: Mapping[str, Any]) 
     def joined(lists: Sequence[Sequence[int]]) -> Int64:
         return np.array([number for numbers in lists for number in numbers], dtype=np.int64)
 
-    units = Units(
+    units = UnitSums(
         tuple(group["group"] for group in groups),
         np.repeat(np.arange(len(groups)), lengths).astype(np.int32),
         joined([group["blocks"] for group in groups]).astype(np.uint64),

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from toktk.lab.side import Floats, Side, Units
+from toktk.lab.side import Floats, Side, UnitSums
+from toktk.lab.units import even_out
 from toktk.metrics.base import UNTRAINED
 from toktk.pieces.table import POOLED
 from toktk.stats.difference import Difference, paired_ratio, paired_statistic, unpaired_ratio
@@ -38,8 +39,6 @@ REASONS = {
     "unpaired": "needs the same documents on both sides",
 }
 """What the keys of `Difference.why` mean, those of this module too."""
-
-_MOST_REPEATS = 100  # of a row of a group that was sampled more thinly than others
 
 
 def base_of(metric: str) -> str:
@@ -112,11 +111,10 @@ class _Sums:
 
     n: int
     n_all: int
-    at: npt.NDArray[np.intp]  # the unit that each chosen row of `Units` belongs to
+    at: npt.NDArray[np.intp]  # the unit that each chosen row of `UnitSums` belongs to
     rows: npt.NDArray[np.intp]
-    repeats: npt.NDArray[np.intp]
+    repeats: npt.NDArray[np.int64]
     scale: Floats
-
     before: npt.NDArray[np.int64]  # the unit before each in the text, or -1
 
     def of(self, values: npt.NDArray[np.int64]) -> Floats:
@@ -130,12 +128,8 @@ class _Sums:
         return float(neighbor_factors(x, y, np.array([[0, 0, x.size]]), self.before)[0])
 
 
-def _sums(units: Units, groups: Sequence[str]) -> _Sums:
-    """Return how to sum over units; an aligned line is one unit with all its languages.
-
-    Groups that were sampled more thinly than others are repeated, each repetition with its share of what
-    a unit stands for: then one factor, that of the group with the most of its text drawn, holds for all.
-    """
+def _sums(units: UnitSums, groups: Sequence[str]) -> _Sums:
+    """Return how to sum over units; an aligned line is one unit with all its languages."""
     rows = units.chosen(groups)
     owner = units.group[rows].astype(np.intp)
     is_line = np.array([kind == "lines" for kind in units.kinds], dtype=np.bool_)[owner]
@@ -148,15 +142,13 @@ def _sums(units: Units, groups: Sequence[str]) -> _Sums:
     weights = np.maximum(units.n_all / np.maximum(drawn, 1), 1.0)
     shared = float(weights[owner[is_line]].max(initial=1.0))
     weight = np.concatenate([np.full(lines.size, shared), weights[owner[others]]])
-    base = float(weight.min(initial=np.inf)) if weight.size else 1.0
-    repeats = np.clip(np.rint(weight / base), 1, _MOST_REPEATS).astype(np.intp)
-    n_all = max(int(repeats.sum()), round(base * float(repeats.sum())))
-    scale = weight / (base * repeats)
+    repeats, n_all = even_out(weight)
+    scale = weight / (repeats * weight.min(initial=np.inf))
     return _Sums(weight.size, n_all, at, rows, repeats, scale, _before(units, rows, at))
 
 
 def _before(
-    units: Units, rows: npt.NDArray[np.intp], at: npt.NDArray[np.intp]
+    units: UnitSums, rows: npt.NDArray[np.intp], at: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.int64]:
     """Return for each of the units that rows belong to, `at` their numbers, the one before it, or -1.
 
@@ -177,7 +169,13 @@ def _before(
 
 
 def _of_tokens(
-    a: Units, b: Units, groups: Sequence[str], metric: str, exact: float, zone: float, level: float
+    a: UnitSums,
+    b: UnitSums,
+    groups: Sequence[str],
+    metric: str,
+    exact: float,
+    zone: float,
+    level: float,
 ) -> Difference:
     sums = _sums(a, groups)
     over, under = sums.of(a.tokens), sums.of(b.tokens)
@@ -190,7 +188,13 @@ def _of_tokens(
 
 
 def _unpaired(
-    a: Units, b: Units, groups: Sequence[str], metric: str, exact: float, zone: float, level: float
+    a: UnitSums,
+    b: UnitSums,
+    groups: Sequence[str],
+    metric: str,
+    exact: float,
+    zone: float,
+    level: float,
 ) -> Difference:
     if metric == "tokens":
         return _without(exact, "unpaired")
@@ -234,7 +238,13 @@ def _factor(exact: float, over: Floats, under: Floats) -> float:
 
 
 def _of_statistic(
-    a: Units, b: Units, groups: Sequence[str], metric: str, exact: float, zone: float, level: float
+    a: UnitSums,
+    b: UnitSums,
+    groups: Sequence[str],
+    metric: str,
+    exact: float,
+    zone: float,
+    level: float,
 ) -> Difference:
     base, aggregation = base_of(metric), metric.partition("|")[2]
     named = [*groups]
@@ -309,7 +319,7 @@ def _moved(difference: Difference, exact: float) -> Difference:
     return replace(difference, value=exact, low=low, high=high)
 
 
-def _alike(a: Units | None, b: Units | None) -> tuple[Units | None, Units | None]:
+def _alike(a: UnitSums | None, b: UnitSums | None) -> tuple[UnitSums | None, UnitSums | None]:
     """Return both in blocks of documents where one of them is."""
     if a is None or b is None or a.in_blocks == b.in_blocks:
         return a, b

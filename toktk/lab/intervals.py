@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.arrays import Int64
-from toktk.lab.units import Units
+from toktk.lab.units import Units, even_out
 from toktk.metrics.base import Column, Figure, Quotient, Summary
 from toktk.report.records import ALIKE, NO_INTERVAL, ONE_DECIDES
 from toktk.stats.interval import WHY, Interval
@@ -20,8 +20,6 @@ from toktk.stats.neighbors import neighbor_factors
 from toktk.stats.ratio import Reaches, ratio_reaches
 
 Float64 = npt.NDArray[np.float64]
-
-_MOST_REPEATS = 64
 
 
 class Bounds(NamedTuple):
@@ -149,15 +147,11 @@ class IntervalMaker:
         wider = np.ones(1)
         above, below = (self._sums(column, numbers, n) for column in (numerator, denominator))
         if units.n_all > units.n:
-            scale = np.empty(units.n)
-            scale[of_row] = 2.0 ** units.documents.levels[units.documents.group[chosen]]
-            scale = scale[present]
-            # Groups that were sampled more thinly are repeated, each time with its share: so each row
-            # stands for as many units of the text, and one factor holds for all.
-            repeats = np.clip(scale / scale.min(), 1, _MOST_REPEATS).astype(np.int64)
+            weight = np.empty(units.n)
+            weight[of_row] = 2.0 ** units.documents.levels[units.documents.group[chosen]]
+            repeats, n_all = even_out(weight[present])
             above, below = (np.repeat(side / repeats, repeats, axis=1) for side in (above, below))
             n = int(repeats.sum())
-            n_all = max(n, round(n * scale.min()))
         elif units.is_of_one_kind(both):
             before = units.previous[present]
             before = np.where((before >= 0) & present[before], numbers[before], -1)

@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Units:
+class UnitSums:
     """What the documents of a text add to its sums, all copies of each; rows are sorted by group, then unit.
 
     Attributes:
@@ -53,7 +53,7 @@ class Units:
     previous: Int64 | None = None
 
     @classmethod
-    def of(cls, counts: DocumentCounts, label: str) -> Units:
+    def of(cls, counts: DocumentCounts, label: str) -> UnitSums:
         """Return the counts of one tokenizer."""
         n, weights = len(counts.groups), counts.copies
         rows = np.bincount(counts.group, minlength=n)
@@ -75,7 +75,7 @@ class Units:
     def __len__(self) -> int:
         return int(self.group.size)
 
-    def blocked(self) -> Units:
+    def blocked(self) -> UnitSums:
         """Return the sums over up to `BLOCKS` blocks of each group, by a hash of the unit."""
         if self.in_blocks:
             return self
@@ -87,7 +87,7 @@ class Units:
         n_blocks = np.bincount(group, minlength=len(self.groups))
         # A block stands for as many documents that were not drawn as a document does.
         drawn = self.n_all / np.maximum(self.documents, 1)
-        return Units(
+        return UnitSums(
             self.groups,
             group,
             (kept % BLOCKS).astype(np.uint64),
@@ -101,7 +101,7 @@ class Units:
             in_blocks=True,
         )
 
-    def is_paired_with(self, other: Units) -> bool:
+    def is_paired_with(self, other: UnitSums) -> bool:
         """Tell whether both have the same documents, row for row."""
         return (
             self.groups == other.groups
@@ -131,7 +131,7 @@ class Side:
 
     label: str
     records: Mapping[tuple[str, str], Record]
-    units: Units | None
+    units: UnitSums | None
     training: str | None = None
     source: str = ""
 
@@ -165,7 +165,7 @@ def sides_of(
         Side(
             label,
             records,
-            Units.of(counts, label) if counts is not None and label in counts.tokens else None,
+            UnitSums.of(counts, label) if counts is not None and label in counts.tokens else None,
             (training or {}).get(label),
             source,
         )
