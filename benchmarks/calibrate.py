@@ -53,6 +53,7 @@ from toktk.stats.ratio import ratio_interval
 Floats = npt.NDArray[np.float64]
 Chance = np.random.Generator
 
+seed = 0  # of all random numbers; see --seed
 SIMULATIONS = 2000
 LANGUAGES = 20
 ZONE = 0.005
@@ -107,9 +108,14 @@ Trial = Callable[[Chance], tuple[bool, bool] | None]
 interval."""
 
 
+def chance_of(setting: str) -> Chance:
+    """Return random numbers of a setting's own: those of others do not change them."""
+    return np.random.default_rng(zlib.crc32(setting.encode(), seed))
+
+
 def rate_of(setting: str, trial: Trial, n: int, target: tuple[float, float]) -> Rate:
     """Run a trial until `n` have an interval, at most 40 n times."""
-    chance = np.random.default_rng(zlib.crc32(setting.encode()))
+    chance = chance_of(setting)
     held = warned = given = drawn = 0
     while given < n and drawn < 40 * n:
         if drawn == 2 * n and given < n // 100:  # hardly any will come
@@ -527,7 +533,7 @@ def halves(n: int, text: RealText) -> Section:
         Way("halved by pages, lines with neighbors", counts, text.page, in_order=True),
         Way("halved by pages, pages as units", pages, np.arange(len(pages))),
     ):
-        chance = np.random.default_rng(zlib.crc32(way.name.encode()))
+        chance = chance_of(way.name)
         outcomes: dict[str, list[tuple[bool, bool]]] = {}
         for _ in range(n):
             for name, *outcome in compare_halves(way, chance, len(text.languages)):
@@ -610,7 +616,10 @@ def main() -> None:
     parser.add_argument("--only", choices=[*SECTIONS, "text"], action="append", default=[])
     parser.add_argument("--text", type=Path, help="Parquet with the columns id, lang and text")
     parser.add_argument("--results", type=Path, help="write the tables here, too")
+    parser.add_argument("--seed", type=int, default=0, help="other random numbers")
     options = parser.parse_args()
+    global seed
+    seed = options.seed
     n, start = SIMULATIONS // (10 if options.quick else 1), time.monotonic()
     both = Both()
     with contextlib.redirect_stdout(both):

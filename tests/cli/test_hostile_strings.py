@@ -75,6 +75,35 @@ def test_a_sweep_over_hostile_groups_in_every_format(
     assert "\\x1b[31mred" in shown
 
 
+@pytest.mark.parametrize(
+    "label", ["\x1b[31mred", "\u202ebpe", "<b>", "a\nb", "+1", "東京", "100%_&"]
+)
+def test_a_comparison_of_hostile_labels_and_groups_in_every_format(
+    corpus: Path, label: str
+) -> None:
+    assert sweep(corpus).exit_code == 0
+    folder = "run\x1b[2J/tokenizers/bpe-264"
+    specs = [f"{label}={folder}", f"other={folder}", "-c", str(corpus), "--group-column", "lang"]
+    for format in ("table", "md", "latex", "json", "csv"):
+        result = CliRunner().invoke(
+            main, ["compare", *specs, "-m", "bytes_per_token", "-f", format], catch_exceptions=False
+        )
+        assert hidden(result.stderr) == []
+        shown = result.stdout_bytes.decode()
+        if result.exit_code:
+            assert (result.exit_code, shown) == (1, "")
+            assert hidden(label) or label in ("<b>", "a\nb")
+            continue
+        if format == "csv":
+            rows = list(csv.DictReader(io.StringIO(shown, newline="")))
+            assert {row["candidate"] for row in rows} == {label}
+            assert {row["group"] for row in rows} == {*HOSTILE_NAMES, "all"}
+        else:
+            assert hidden(shown) == []
+        if format == "json":
+            assert {row["candidate"] for row in json.loads(shown)["comparisons"]} == {label}
+
+
 @pytest.mark.parametrize("charset", ["latin-1", "ascii", "cp1252"])
 def test_any_encoding_of_standard_output_takes_the_table(corpus: Path, charset: str) -> None:
     in_utf8 = sweep(corpus).stdout_bytes.decode()

@@ -13,10 +13,13 @@ import numpy.typing as npt
 from toktk.arrays import Int64
 from toktk.evaluation.base import ChosenPieces, Evaluation
 from toktk.evaluation.documents import DocumentPieces
+from toktk.lab.intervals import Bounds
 from toktk.lab.units import Units
 from toktk.metrics.vocabulary import RENYI_ALPHA
+from toktk.report.records import ALIKE
 from toktk.stats.interval import MIN_EFFECTIVE, Interval, effective_number
 from toktk.stats.jackknife import jackknife_spread
+from toktk.stats.neighbors import neighbor_factors
 from toktk.stats.ratio import ratio_interval
 
 Float64 = npt.NDArray[np.float64]
@@ -66,13 +69,18 @@ class SpelledUnits:
         return blocks
 
     @property
+    def _is_whole(self) -> bool:
+        """Whether these are all units of the text."""
+        return self.n == self.units.n == self.units.n_all
+
+    @property
     def _n_blocks(self) -> int:
         return min(self.n, _BLOCKS)
 
     def intervals(
         self, evaluations: Sequence[tuple[Evaluation, int]], tokens: Int64
-    ) -> list[dict[str, Interval]]:
-        """Return for each tokenizer the intervals of utilization and Rényi efficiency, by the metric's name.
+    ) -> list[dict[str, Bounds]]:
+        """Return the intervals of utilization and Rényi efficiency over the figures, by the metric's name.
 
         Args:
             evaluations: E evaluations, each with the size that it is asked at.
@@ -83,8 +91,7 @@ class SpelledUnits:
         largest = max(size for _, size in evaluations)
         of_id, blocks_of = np.empty(largest), np.empty(largest, dtype=np.uint64)
         of_piece = np.empty((len(evaluations), self._blocks.size))
-        is_whole = self.n == self.units.n == self.units.n_all
-        found: list[dict[str, Interval]] = []
+        found: list[dict[str, Bounds]] = []
         totals = []
         for (evaluation, size), own in zip(evaluations, of_piece, strict=True):
             counts, of_pieces = evaluation.token_counts(size), evaluation.of_pieces(size)
@@ -99,16 +106,16 @@ class SpelledUnits:
                 blocks_of[:size], alone,
             )  # fmt: skip
             used_ids = Interval(n_used, None, None, self.n, 0.0, "part")
-            if is_whole:
+            if self._is_whole:
                 used_ids = self._utilization(n_used, alone[: self._n_blocks], size)
-            found.append({"utilization": used_ids})
+            found.append({"utilization": Bounds.over(used_ids)})
         documents = zip(self.pieces.sums([*of_piece]), tokens, strict=True)
         for e, ((evaluation, size), sums) in enumerate(zip(evaluations, documents, strict=True)):
             found[e]["renyi_efficiency"] = self._renyi(totals[e], evaluation.n_ids(size), *sums)
         return found
 
-    def _renyi(self, total: float, n_ids: int, of_document: Float64, tokens: Int64) -> Interval:
-        """Return the interval of H_a / log2 V, by the delta method.
+    def _renyi(self, total: float, n_ids: int, of_document: Float64, tokens: Int64) -> Bounds:
+        """Return the interval of H_a / log2 V over it, by the delta method.
 
         With p the shares of the ids and S = sum p^a, dS / S = a d(sum_v q_v p_v^(a-1)) / S in the shares q of
         documents: a times the relative error of a ratio of sums, of p^(a-1) over tokens to tokens.
@@ -121,22 +128,28 @@ class SpelledUnits:
         chosen = self.units.of_row < self.n
         unit = self.units.of_row[chosen]
         above, below = (
-            np.bincount(unit, (of_row * self.units.weight)[chosen], minlength=self.n)
-            for of_row in (of_document, tokens)
+            np.bincount(unit, (sums * self.units.weight)[chosen], self.n).astype(np.float64)
+            for sums in (of_document, tokens)
         )
         interval = ratio_interval(above, below, n_all=max(self.n, self.units.n_all))
         own = effective_number(below)
         # However many the whole text has: the error is known from these.
         if 0 < own < MIN_EFFECTIVE:
-            return Interval(interval.value, None, None, self.n, own, "few")
+            return Bounds.of(Interval(interval.value, None, None, self.n, own, "few"))
         if interval.low is None or interval.high is None or total >= 1 or n_ids < 2:
-            return replace(interval, low=None, high=None)
+            return Bounds.of(replace(interval, low=None, high=None))
+        wider = 1.0
+        if self._is_whole and self.units.is_of_one_kind(self.pieces.documents.groups):
+            spans = np.array([[0, 0, self.n]])
+            wider = float(neighbor_factors(above, below, spans, self.units.previous)[0])
         value = math.log(total) / (1 - RENYI_ALPHA) / math.log(n_ids)
-        reach = RENYI_ALPHA * math.log(interval.high / interval.low) / 2
+        reach = wider * RENYI_ALPHA * math.log(interval.high / interval.low) / 2
         reach /= (RENYI_ALPHA - 1) * math.log(n_ids)
-        return replace(
-            interval, value=value, low=max(0.0, value - reach), high=min(1.0, value + reach)
-        )
+        low, high = max(0.0, value - reach), min(1.0, value + reach)
+        bounds = Bounds.over(replace(interval, value=value, low=low, high=high))
+        if wider > 1 and bounds.note is None:
+            return bounds._replace(note=f"{ALIKE}{wider:.1f}")
+        return bounds
 
     def _utilization(self, n_used: int, alone: Int64, size: int) -> Interval:
         """Return the interval of the ids used, by jackknife: without a block, those it alone has go."""

@@ -31,6 +31,11 @@ class Bounds(NamedTuple):
     note: str | None = None
 
     @classmethod
+    def over(cls, interval: Interval) -> Bounds:
+        """Return those of an interval over its figure."""
+        return cls.of(interval).times(1 / interval.value if interval.value else 1.0)
+
+    @classmethod
     def of(cls, interval: Interval) -> Bounds:
         """Return those of an interval."""
         note = None
@@ -59,12 +64,13 @@ class IntervalMaker:
         units: of the sample.
         quantities: int64[E, D] by name, or int64[1, D] where all tokenizers have the same; see
             `toktk.evaluation.documents.DocumentPieces.quantities`.
-        of_ids: the intervals of figures about ids, for each tokenizer, by what begins the metric's name.
+        of_ids: the intervals of figures about ids over the figure, for each tokenizer, by what begins the
+            metric's name.
     """
 
     units: Units
     quantities: Mapping[str, Int64]
-    of_ids: Sequence[Mapping[str, Interval]] = ()
+    of_ids: Sequence[Mapping[str, Bounds]] = ()
     _ratios: dict[tuple[str | Groups, ...], dict[Groups, list[Bounds]]] = field(
         default_factory=dict
     )
@@ -89,8 +95,8 @@ class IntervalMaker:
         if made_of is not None:
             made = self._of_summary(made_of)
             return made[min(e, len(made) - 1)].times(value)
-        interval = self.of_ids[e].get(figure.metric.partition("[")[0]) if self.of_ids else None
-        return NO_BOUNDS if interval is None else _over(interval).times(value)
+        of_ids = self.of_ids[e] if self.of_ids else {}
+        return of_ids.get(figure.metric.partition("[")[0], NO_BOUNDS).times(value)
 
     # Ratios of sums: relative to the figure --------------------------------------------------------
 
@@ -187,7 +193,7 @@ class IntervalMaker:
             levels = self.units.documents.levels
             n_all = self.units.n << int(levels.min()) if levels.size else self.units.n
             intervals = jackknife_intervals(made_of.statistic, sums, sizes=self._sizes, n_all=n_all)
-            self._summaries[key] = [*map(_over, intervals)]
+            self._summaries[key] = [*map(Bounds.over, intervals)]
         return self._summaries[key]
 
     @cached_property
@@ -211,11 +217,6 @@ class IntervalMaker:
         sums = self._blocks[column.name]
         chosen = [groups.index(group) for group in column.groups or groups]
         return np.asarray(sums[:, :, chosen].sum(axis=2) if chosen[1:] else sums[:, :, chosen[0]])
-
-
-def _over(interval: Interval) -> Bounds:
-    """Return an interval over its figure."""
-    return Bounds.of(interval).times(1 / interval.value if interval.value else 1.0)
 
 
 def _relative(reaches: Reaches, wider: Float64) -> list[list[Bounds]]:
