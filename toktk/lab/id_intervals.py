@@ -98,7 +98,8 @@ class SpelledUnits:
             used = np.flatnonzero(counts)
             shares = counts[used] / max(counts.sum(), 1)
             of_id[used] = shares ** (RENYI_ALPHA - 1)
-            totals.append(float(shares @ of_id[used]))
+            # No dot product: for long vectors BLAS starts threads, which then wait at full speed.
+            totals.append(float((shares * of_id[used]).sum()))
             blocks_of[:size] = 0
             alone = np.zeros(_BLOCKS, dtype=np.int64)
             n_used = read_ids(

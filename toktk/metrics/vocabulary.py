@@ -81,7 +81,7 @@ def renyi_entropy(counts: npt.ArrayLike, alpha: float) -> float | None:
     if math.isinf(alpha):
         bits = -math.log2(largest)
     elif abs(alpha - 1) < 1e-6:  # nearer than this, the general form is all rounding error
-        bits = -float(p @ np.log2(p))
+        bits = -float((p * np.log2(p)).sum())
     else:
         # Scaling by the largest keeps p^alpha from vanishing at high orders.
         scaled = float(np.sum((p / largest) ** alpha))

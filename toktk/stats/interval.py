@@ -86,7 +86,7 @@ def spread_of(
     total, degrees = float(squares.sum()), n_effective - 1
     if total:
         shares = squares / total
-        degrees = min(degrees, 3 / float(shares @ shares) - 2)
+        degrees = min(degrees, 3 / float((shares**2).sum()) - 2)
     variance = factor * total * n / (n_all or n)
     return Spread(math.sqrt(variance), max(degrees, 1.0), one_decides(squares))
 
