@@ -160,6 +160,7 @@ class Measurer:
                         self.corpus,
                         self.measures,
                         self.trained,
+                        self.counted.jobs,
                     )
                     records = recorder.records()
                 counted = self._counted_under(next(iter(family.tokenizers.values())))

@@ -31,6 +31,7 @@ from toktk.pretokenizers.patterns import PATTERNS
 from toktk.registry import OWN, guarded, package_of
 from toktk.report.document_counts import DocumentCounts
 from toktk.report.records import Record, signature
+from toktk.runtime import Threads
 from toktk.tokenizer import NATIVE, Tokenizer
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Recorder:
         evaluations: of each tokenizer, by label.
         spelled: the sampled documents as its tokenizers cut them, by key of the pretokenizer.
         trained: the groups of the text that the tokenizers were trained on, if it is known.
+        jobs: threads; they change no figure.
         failed: metrics of other packages that failed, by name; their figures are left out.
     """
 
@@ -57,15 +59,18 @@ class Recorder:
     corpus: Corpus
     measures: Measures
     trained: tuple[str, ...] | None
+    jobs: int = 1
     failed: dict[str, PluginError] = field(default_factory=dict)
 
     def records(self) -> tuple[Record, ...]:
         """Return all figures, those of smaller tokenizers first; the knee comes last."""
-        records = [
-            record
-            for label in self.family.tokenizers
-            for record in self._of_tokenizer(label, *self._intervals[label])
-        ]
+        labels = [*self.family.tokenizers]
+        with Threads(1) as beside:  # kernels, which leave the interpreter to the metrics
+            counting = beside.submit(lambda: self._intervals) if self.jobs > 1 else None
+            figures = {label: self._figures(label) for label in labels}
+            if counting is not None:
+                counting.result()
+        records = [record for label in labels for record in self._records(label, figures[label])]
         return (*records, *self._knee(records))
 
     def document_counts(self) -> DocumentCounts:
@@ -107,18 +112,35 @@ class Recorder:
             found |= {label: (maker, e) for e, label in enumerate(alike)}
         return found
 
-    def _of_tokenizer(self, label: str, intervals: IntervalMaker, e: int) -> Iterator[Record]:
-        """Yield the figures of one tokenizer; metrics that fail are put into `failed`."""
-        family, evaluation, tokenizer = (
-            self.family,
-            self.evaluations[label],
-            self.family.tokenizers[label],
-        )
+    def _figures(self, label: str) -> list[tuple[Metric, list[Figure]]]:
+        """Return the figures of one tokenizer by metric; metrics that fail are put into `failed`."""
+        evaluation, size = self.evaluations[label], self.family.tokenizers[label].vocab_size
         reference = self.measures.reference
         options = MetricOptions(reference, self.trained)
+        definitions = dict(self.measures.definitions)
+        if evaluation.lost(size).any():  # is said, whatever was asked for
+            definitions.setdefault(lost.name, lost)
+        found = []
+        for name, metric in definitions.items():
+            # A reference is asked of parity alone: text without one must not pass in silence.
+            asked = self.measures.metrics or (name == "parity" and reference is not None)
+            if asked or metric.applies(evaluation):
+                try:
+                    found.append((metric, _computed(metric, evaluation, size, options)))
+                except PluginError as error:
+                    self.failed.setdefault(name, error)
+        return found
+
+    def _records(
+        self, label: str, figures: Sequence[tuple[Metric, Sequence[Figure]]]
+    ) -> Iterator[Record]:
+        """Yield the records of the figures of one tokenizer."""
+        family, tokenizer = self.family, self.family.tokenizers[label]
+        intervals, e = self._intervals[label]
         # Means over groups are of those that were trained on, and of all where nothing says which.
-        trained = sorted(set(evaluation.groups).intersection(self.trained or ()))
-        is_part = 0 < len(trained) < len(evaluation.groups)
+        groups = self.evaluations[label].groups
+        trained = sorted(set(groups).intersection(self.trained or ()))
+        is_part = 0 < len(trained) < len(groups)
         over = hashlib.sha256(json.dumps(trained).encode()).hexdigest() if is_part else None
         native = tokenizer.engine == NATIVE
         # A library's pieces are not seen; a published tokenizer that cuts nowhere has none, nor has
@@ -126,53 +148,41 @@ class Recorder:
         single = isinstance(tokenizer.model, UnigramModel) and tokenizer.model.single
         whole = not native or tokenizer.pretokenizer.key == PATTERNS["none"]
         hides_pieces = single or (whole and family.trainer is None)
-        definitions = dict(self.measures.definitions)
-        if evaluation.lost(tokenizer.vocab_size).any():  # is said, whatever was asked for
-            definitions.setdefault(lost.name, lost)
         about = {
             "tok": tokenizer.signature,
             "corpus": self.corpus.fingerprint,
             **_reading_of(tokenizer),
         }
         signatures: dict[tuple[str, str, str | None], str] = {}
-        for name, metric in definitions.items():
-            # A reference is asked of parity alone: text without one must not pass in silence.
-            asked = self.measures.metrics or (name == "parity" and reference is not None)
-            if not (asked or metric.applies(evaluation)):
-                continue
-            try:
-                figures = _computed(metric, evaluation, tokenizer.vocab_size, options)
-            except PluginError as error:
-                self.failed.setdefault(name, error)
-                continue
-            for figure in figures:
-                if metric.pieces and hides_pieces:
-                    figure = replace(figure, value=None, note=NO_PIECES)
-                aggregation = figure.metric.partition("|")[2]
-                own = over if metric.parallel or aggregation else None
-                key = figure.unit, aggregation or "sum", own
-                if key not in signatures:
-                    signatures[key] = signature(**about, unit=key[0], agg=key[1], over=own)
-                bounds = intervals.bounds(figure, e)
-                yield Record(
-                    tokenizer=label,
-                    family=family.label,
-                    trainer=family.trainer,
-                    inference=family.inference,
-                    pretokenizer=tokenizer.pretokenizer.name if native else None,
-                    size=tokenizer.vocab_size,
-                    corpus=self.corpus.name,
-                    group=figure.group,
-                    metric=figure.metric,
-                    value=figure.value,
-                    low=bounds.low,
-                    high=bounds.high,
-                    unit=figure.unit,
-                    n=figure.n,
-                    n_effective=bounds.n_effective,
-                    note=figure.note or bounds.note,
-                    signature=signatures[key],
-                )
+        cut, size = tokenizer.pretokenizer.name if native else None, tokenizer.vocab_size
+        for metric, figure in ((metric, one) for metric, of_metric in figures for one in of_metric):
+            if metric.pieces and hides_pieces:
+                figure = replace(figure, value=None, note=NO_PIECES)
+            aggregation = figure.metric.partition("|")[2]
+            own = over if metric.parallel or aggregation else None
+            key = figure.unit, aggregation or "sum", own
+            if key not in signatures:
+                signatures[key] = signature(**about, unit=key[0], agg=key[1], over=own)
+            bounds = intervals.bounds(figure, e)
+            yield Record(
+                tokenizer=label,
+                family=family.label,
+                trainer=family.trainer,
+                inference=family.inference,
+                pretokenizer=cut,
+                size=size,
+                corpus=self.corpus.name,
+                group=figure.group,
+                metric=figure.metric,
+                value=figure.value,
+                low=bounds.low,
+                high=bounds.high,
+                unit=figure.unit,
+                n=figure.n,
+                n_effective=bounds.n_effective,
+                note=figure.note or bounds.note,
+                signature=signatures[key],
+            )
 
     def _knee(self, records: Sequence[Record]) -> list[Record]:
         """Return the record of the knee, of the largest tokenizer, where the sizes reach it."""

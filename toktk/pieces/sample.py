@@ -35,6 +35,7 @@ DOCUMENTS, LINES, BLOCKS = "documents", "lines", "blocks"
 _SALT = 13  # apart from the hash that chooses a hold-out, which would bias the sample
 _BYTES = 1 << 28  # of all groups together, in equal shares
 _LEAST_SHARE, _LARGEST_SHARE = 1 << 20, 1 << 25
+_WAITING = 1 << 22  # bytes that are seen before they are taken in
 _PENDING = 1 << 15  # rows, or a share's bytes, after which the sample is thinned again
 _N_BLOCKS = 200
 _BLOCK_BYTES = 1000  # at least
@@ -168,6 +169,8 @@ class Sample:
         self._kept = _Rows.none()
         self._new: list[_Rows] = []
         self._pending = self._pending_bytes = 0
+        self._waiting: list[pa.RecordBatch] = []
+        self._waiting_bytes = 0
 
     def fresh(self) -> Sample:
         """Return one that has seen nothing."""
@@ -175,6 +178,34 @@ class Sample:
 
     def see(self, batch: pa.RecordBatch) -> None:
         """See the documents of a batch of a corpus."""
+        _, offsets = spans(batch.column(TEXT))
+        self._waiting.append(batch)
+        self._waiting_bytes += int(offsets[-1] - offsets[0])
+        if self._waiting_bytes >= _WAITING:
+            self._take_in()
+
+    def _take_in(self) -> None:
+        """Take in the documents of the batches that wait: many small ones cost more than a large one."""
+        import pyarrow
+
+        if not self._waiting:
+            return
+        numbers = np.repeat(np.arange(len(self._waiting)), [len(batch) for batch in self._waiting])
+        table = pyarrow.Table.from_batches(self._waiting).unify_dictionaries().combine_chunks()
+        self._waiting, self._waiting_bytes = [], 0
+        first = 0
+        for batch in table.to_batches():
+            self._add(batch, numbers[first : first + len(batch)])
+            first += len(batch)
+        if self._pending >= max(_PENDING, self._kept.unit.size) or self._pending_bytes >= max(
+            _LARGEST_SHARE, self._kept.data.size
+        ):
+            self._thin()
+
+    def _add(self, batch: pa.RecordBatch, numbers: Int64) -> None:
+        """Add documents; those of one number, int64[rows], stand next to one another in the text."""
+        import pyarrow
+
         from toktk.kernels.hash import hash_spans, mix
 
         data, offsets = spans(batch.column(TEXT))
@@ -185,26 +216,21 @@ class Sample:
         align = batch.column(ALIGN)
         aligned = np.zeros(text.size, dtype=np.bool_)
         if align.null_count < len(align):
-            import pyarrow
-
             aligned = arrow.is_valid(align)
             ids = align.drop_null().cast(pyarrow.large_string())
             unit[aligned] = mix(hash_spans(*spans(ids)), _SALT)
         weights = arrow.to_numpy(batch.column(WEIGHT))
         chosen = np.flatnonzero(_begins_with_zeros(unit, self._levels[group]) & (weights > 0))
-        before = _before(unit, group)
+        before = _before(unit, group, numbers)
         rows = _Rows(group, unit, text, aligned, weights, before, data, offsets).take(chosen)
         self._new.append(rows)
         self._pending += rows.unit.size
         self._pending_bytes += rows.data.size
-        if self._pending >= max(_PENDING, self._kept.unit.size) or self._pending_bytes >= max(
-            _LARGEST_SHARE, self._kept.data.size
-        ):
-            self._thin()
 
     def merge(self, others: Iterable[Sample]) -> None:
         """Add what others have seen."""
         for other in others:
+            other._take_in()
             numbers = self._numbered([*other._numbers])
             self._levels[numbers] = np.maximum(self._levels[numbers], other._levels)
             self._new += [replace(r, group=numbers[r.group]) for r in (other._kept, *other._new)]
@@ -212,6 +238,7 @@ class Sample:
 
     def finish(self) -> SampledDocuments:
         """Return the sample; groups in alphabetical order, a group's only document in blocks."""
+        self._take_in()
         self._thin()
         kept = self._kept
         n_groups = len(self._numbers)
@@ -306,11 +333,11 @@ class Sample:
             self._kept = kept.take(np.flatnonzero(chosen))
 
 
-def _before(unit: UInt64, group: Int32) -> UInt64:
-    """Return the unit before each row in its group; 0 for the first, and where it is the same unit."""
+def _before(unit: UInt64, group: Int32, number: Int64) -> UInt64:
+    """Return the unit before each row in its group; 0 for the first of a number, and where it is the same."""
     order = np.argsort(group, kind="stable")
     before = np.zeros_like(unit)
-    is_next = np.diff(group[order]) == 0
+    is_next = (np.diff(group[order]) == 0) & (np.diff(number[order]) == 0)
     before[order[1:][is_next]] = unit[order[:-1][is_next]]
     before[before == unit] = 0
     return before
