@@ -154,7 +154,11 @@ def intervals(options: argparse.Namespace) -> None:
         print(f"{before:7.2f} s {after:7.2f} s {ratios[-1]:7.2f}", flush=True)
     middle, least, most = statistics.median(ratios), min(ratios), max(ratios)
     what = f"{options.trainers}, {len(sizes)} sizes, {options.jobs} threads"
-    print(f"{what}: measuring takes {middle:.2f} times as long ({least:.2f} to {most:.2f})")
+    share = 1 - 1 / middle
+    print(
+        f"{what}: measuring takes {middle:.2f} times as long ({least:.2f} to {most:.2f}); intervals are "
+        f"{share:.0%} of it"
+    )
 
 
 def main() -> None:

@@ -23,8 +23,7 @@ def counted(corpus, pretokenizer):
 
 
 def chosen_of(pieces):
-    lengths = np.diff(pieces.offsets)
-    return ChosenPieces.of(pieces.rows, lengths, np.ones(lengths.size, dtype=np.bool_))
+    return ChosenPieces(pieces.rows, np.ones(pieces.is_word.size, dtype=np.uint8))
 
 
 def texts_of(pieces):

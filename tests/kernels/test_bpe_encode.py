@@ -146,9 +146,9 @@ class sweep:
                 self.bytes[group] += len(piece) * count
         self.asked = np.full((len(pieces), n + 1), -9, np.int32)
         # The first piece is not chosen.
-        self.lengths = [len(piece) for piece in [*pieces][1:]]
-        first_of = np.cumsum([0, *self.lengths], dtype=np.int64)
-        self.ids = np.full((n + 1, first_of[-1]), 999, np.uint32)
+        self.first_of = np.full((n + 1, max(len(pieces) - 1, 0)), -1, np.int64)
+        spelled = np.ones(self.first_of.shape[1], np.uint8)
+        self.ids = np.full(7 + (n + 1) * sum(map(len, pieces)), 999, np.uint32)
         new_of = np.array([merge[2] for merge in merges], np.int64)
         while True:
             self.merged, self.single = np.zeros((3, n), np.int64), np.zeros((3, n), np.int64)
@@ -159,7 +159,8 @@ class sweep:
                 table_of(merges), np.arange(n, dtype=np.int32), self.merged, self.single,
                 self.single_bytes, self.applied, self.byte_counts, self.late,
                 np.arange(-1, len(pieces) - 1, dtype=np.int32),
-                np.arange(1, n + 1, dtype=np.int32), self.asked, new_of, first_of, self.ids,
+                np.arange(1, n + 1, dtype=np.int32), self.asked, spelled, new_of,
+                self.first_of, self.ids, 7,
                 scratch_for(0, *map(len, pieces)),
             )  # fmt: skip
             if needed <= room:
@@ -168,9 +169,8 @@ class sweep:
         self.late = self.late[:needed]
 
     def ids_of(self, k):
-        """The room of each chosen piece for its ids under the first k merges."""
-        ends = np.cumsum(self.lengths, dtype=np.int64)[:-1]
-        return [room.tolist() for room in np.split(self.ids[k], ends)]
+        """The ids of each chosen piece under the first k merges, and what comes after them."""
+        return [self.ids[first:].tolist() for first in self.first_of[k]]
 
     def token_counts(self, merges):
         counts = np.zeros(300, np.int64)

@@ -61,16 +61,17 @@ class Union:
         sums = self.zeros()
         self.asked = np.full((len(pieces), LANES), -9, dtype=np.int32)
         # The first piece is not chosen, and every third one not spelled.
-        self.lengths = [len(p) if i % 3 != 2 else 0 for i, p in enumerate(pieces[1:])]
-        first_of = np.cumsum([0, *self.lengths])[:-1]
-        self.spelled = np.full((len(self.vocabularies), sum(self.lengths)), 7, dtype=np.uint32)
-        first_of[2::3] = -1
-        for first, last in ((0, cut), (cut, len(pieces))):
+        n, n_lanes = len(pieces[1:]), len(self.vocabularies)
+        spelled = (np.arange(n) % 3 != 2).astype(np.uint8)
+        self.first_of = np.full((n_lanes, n), -1, dtype=np.int64)
+        self.spelled = np.full(2 * n_lanes * sum(map(len, pieces)), 7, dtype=np.uint32)
+        starts = 0, self.spelled.size // 2
+        for (first, last), to in zip(((0, cut), (cut, len(pieces))), starts, strict=True):
             count_lanes(
                 data, offsets, first, last, rows, groups, counts, np.array(is_word, np.uint8),
                 *self.trie, self.scores, self.byte_row, unknown, len(self.vocabularies), *sums,
-                np.arange(-1, len(pieces) - 1, dtype=np.int32), self.asked, self.ids, first_of,
-                self.spelled,
+                np.arange(-1, len(pieces) - 1, dtype=np.int32), self.asked, spelled, self.ids,
+                self.first_of, self.spelled, to,
                 np.full(room, np.nan), np.full(room, -7, dtype=np.int64),
             )  # fmt: skip
         return sums
@@ -102,15 +103,14 @@ def test_equals_each_vocabulary_alone(pieces, spells, n_lanes, data):
     found = union.run(pieces, entries, is_word, data.draw(st.integers(0, n)))
     for mine, wanted in zip(found, union.expected(pieces, entries, is_word), strict=True):
         assert mine.tolist() == wanted.tolist()
-    first = 0
     for i, (piece, lengths) in enumerate(zip(pieces[1:], union.asked.tolist(), strict=False)):
         alone, _, rows = union.expected([piece], [[(0, 1)]], [False])
         assert lengths[:n_lanes] == alone[0].tolist()[:n_lanes]
         for lane in range(n_lanes if i % 3 != 2 else 0):
-            ids = union.spelled[lane, first : first + lengths[lane]]
+            first = union.first_of[lane, i]
+            ids = union.spelled[first : first + lengths[lane]]
             in_rows = np.repeat(union.ids[:, lane], rows[:, lane])
             assert sorted(ids.tolist()) == in_rows.tolist()
-        first += union.lengths[i]
 
 
 def test_a_long_piece():

@@ -95,28 +95,31 @@ class ChosenPieces:
 
     Attributes:
         rows: int32[n], for each piece of the table its number among those chosen, or -1.
-        first_of: int64[S], -1 where the ids of a chosen piece are not wanted; else where they may begin.
-        room: how many ids all of them need at most: one for each byte.
+        spelled: uint8[S], whether the ids of a chosen piece are wanted too.
     """
 
     rows: Int32
-    first_of: Int64
-    room: int
-
-    @classmethod
-    def of(cls, rows: Int32, lengths: Int64, spelled: npt.NDArray[np.bool_]) -> ChosenPieces:
-        """Return them, with the ids of those that `spelled` marks; `lengths`, int64[S], are their bytes."""
-        bounds = offsets_of(np.where(spelled, lengths, 0))
-        return cls(rows, np.where(spelled, bounds[:-1], -1), int(bounds[-1]))
+    spelled: Flags
 
     @classmethod
     def none(cls, n_pieces: int) -> ChosenPieces:
         """Choose none of the pieces of a table."""
-        return cls(np.full(n_pieces, -1, dtype=np.int32), np.empty(0, dtype=np.int64), 0)
+        return cls(np.full(n_pieces, -1, dtype=np.int32), np.empty(0, dtype=np.uint8))
+
+    @property
+    def is_spelled(self) -> npt.NDArray[np.bool_]:
+        """bool[n]: the pieces of the table whose ids are wanted."""
+        found = self.rows >= 0
+        found[found] = self.spelled[self.rows[found]] != 0
+        return found
+
+    def rooms(self, table: PieceTable) -> Int64:
+        """Return int64[n + 1], where the ids of each piece may begin: there is room for one a byte."""
+        return offsets_of(np.diff(table.offsets) * self.is_spelled)
 
     def by_row(self, values: npt.NDArray[Any]) -> Int32:
         """Return int32[S]: for each chosen piece its value, of [n] for those of the table; else 0."""
-        chosen = np.zeros(self.first_of.size, dtype=np.int32)
+        chosen = np.zeros(self.spelled.size, dtype=np.int32)
         chosen[self.rows[self.rows >= 0]] = values[self.rows >= 0]
         return chosen
 

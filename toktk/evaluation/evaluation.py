@@ -194,8 +194,7 @@ def _count(
     if isinstance(model, UnigramModel) and model.single:  # a piece is a document, and is cut again
         encoder = Encoder(Pretokenizer.of("none"), model)
     lossless = spells_all(model)
-    spelled = chosen.rows >= 0
-    spelled[spelled] = chosen.first_of[chosen.rows[spelled]] >= 0
+    spelled = chosen.is_spelled
     ids_of: list[Ids] = []
 
     def run(first: int, last: int) -> tuple[Ids, Int64, Int64 | int]:
@@ -219,7 +218,7 @@ def _count(
                 pieces = np.searchsorted(ends, np.flatnonzero(ids == unknown_id), "right")
                 np.add.at(unknown[first:last], pieces, 1)
             progress(per_piece.size)
-    first_of = np.full(chosen.first_of.size, -1, dtype=np.int64)
+    first_of = np.full(chosen.spelled.size, -1, dtype=np.int64)
     first_of[chosen.rows[spelled]] = offsets_of(lengths * spelled)[:-1][spelled]
     return Counts(
         tokens=sum_by_group(table, lengths),

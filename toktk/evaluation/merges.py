@@ -57,8 +57,9 @@ class _MergeEvaluation(Evaluation):
     chosen_tokens: Int32
     """int32[S, A]: tokens of each chosen piece."""
     chosen_ids: Ids
-    """uint32[A, :]: their ids; see `PieceCounts`."""
+    """uint32: their ids at all these sizes; see `PieceCounts`."""
     first_of: Int64
+    """int64[A, S]"""
     _token_counts: dict[int, Int64] = field(default_factory=dict)
 
     def _edge(self, size: int) -> int:
@@ -86,7 +87,7 @@ class _MergeEvaluation(Evaluation):
         if not found.size:
             raise MetricError(f"no pieces were counted by themselves at {size:,} tokens.")
         return PieceCounts(
-            self.chosen_tokens[:, found[0]], self.chosen_ids[found[0]], self.first_of
+            self.chosen_tokens[:, found[0]], self.chosen_ids, self.first_of[found[0]]
         )
 
     def token_counts(self, size: int) -> Int64:
@@ -130,8 +131,10 @@ def evaluate_merges(
     bin_of = np.searchsorted(edges, np.arange(n_merges), side="right").astype(np.int32)
     asked = np.unique([model.merges_at(size) for size in sizes]).astype(np.int64)
     asked_bin = np.searchsorted(asked, np.arange(n_merges), side="right").astype(np.int32)
-    merges_of = np.zeros((chosen.first_of.size, asked.size), dtype=np.int32)
-    ids = np.empty((asked.size, chosen.room), dtype=np.uint32)
+    merges_of = np.zeros((chosen.spelled.size, asked.size), dtype=np.int32)
+    rooms = asked.size * chosen.rooms(table)
+    ids = np.empty(int(rooms[-1]), dtype=np.uint32)
+    first_of = np.full((asked.size, chosen.spelled.size), -1, dtype=np.int64)
     new_of = np.ascontiguousarray(model.merges[:, 2])
     longest = max(SHORT, int(np.diff(table.offsets).max(initial=0)))
     byte_ids, pair_table = model.byte_ids, model.pair_table  # made here, not by two threads at once
@@ -145,7 +148,7 @@ def evaluate_merges(
             n_late = sweep_pieces(
                 table.data, table.offsets, first, last, table.rows, table.entry_group,
                 table.entry_count, is_word, byte_ids, pair_table, bin_of, *sums, late,
-                chosen.rows, asked_bin, merges_of, new_of, chosen.first_of, ids,
+                chosen.rows, asked_bin, merges_of, chosen.spelled, new_of, first_of, ids, rooms[first],
                 np.empty(8 * longest, dtype=np.int64),
             )  # fmt: skip
             if n_late <= room:
@@ -173,5 +176,5 @@ def evaluate_merges(
         asked=asked,
         chosen_tokens=chosen_tokens,
         chosen_ids=ids,
-        first_of=chosen.first_of,
+        first_of=first_of,
     )

@@ -91,7 +91,7 @@ class _SymbolsEvaluation(Evaluation):
         at = self.symbols.row_of[symbols]
         tokens, first_of = counts.tokens.copy(), counts.first_of.copy()
         tokens[at] = 1
-        wanted = first_of[at] >= 0
+        wanted = self.symbols.chosen.spelled[at] != 0
         first_of[at[wanted]] = counts.ids.size + np.arange(np.count_nonzero(wanted))
         own = (self.first_id + symbols[wanted]).astype(np.uint32)
         return replace(

@@ -92,8 +92,10 @@ def _count_lanes(
     unknown = np.zeros((5, LANES))
     unknown[:, : len(models)] = np.column_stack([model.unknown for model in models])
     longest = int(np.diff(table.offsets).max(initial=0))
-    chosen_tokens = np.zeros((chosen.first_of.size, LANES), dtype=np.int32)
-    ids = np.empty((len(models), chosen.room), dtype=np.uint32)
+    chosen_tokens = np.zeros((chosen.spelled.size, LANES), dtype=np.int32)
+    rooms = len(models) * chosen.rooms(table)
+    ids = np.empty(int(rooms[-1]), dtype=np.uint32)
+    first_of = np.full((len(models), chosen.spelled.size), -1, dtype=np.int64)
 
     def run(first: int, last: int) -> list[Int64]:
         shapes = len(table.groups), len(table.groups), union.scores.shape[0]
@@ -101,7 +103,8 @@ def _count_lanes(
         count_lanes(
             table.data, table.offsets, first, last, table.rows, table.entry_group,
             table.entry_count, is_word, *union.trie, union.scores, union.byte_row, unknown,
-            len(models), *sums, chosen.rows, chosen_tokens, union.ids, chosen.first_of, ids,
+            len(models), *sums, chosen.rows, chosen_tokens, chosen.spelled, union.ids, first_of,
+            ids, rooms[first],
             np.empty((longest + 1, LANES)), np.empty((longest + 1, LANES), dtype=np.int64),
         )  # fmt: skip
         return sums
@@ -118,6 +121,6 @@ def _count_lanes(
             single[:, lane].copy(),
             token_counts,
             size,
-            of_pieces=PieceCounts(chosen_tokens[:, lane].copy(), ids[lane], chosen.first_of),
+            of_pieces=PieceCounts(chosen_tokens[:, lane].copy(), ids, first_of[lane]),
         )
     return by_size

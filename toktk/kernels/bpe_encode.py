@@ -248,7 +248,7 @@ def merge_symbols(table, n, scratch):
 @kernel
 def sweep_pieces(data, offsets, first, last, rows, groups, counts, is_word, byte_ids, table, bin_of,
                  merged, single, single_bytes, applied, byte_counts, late, row_of, asked_bin, asked,
-                 new_of, first_of, ids, scratch):  # fmt: skip
+                 spelled, new_of, first_of, ids, to, scratch):  # fmt: skip
     """Encode pieces first..last under the full merge list and add up what every size needs.
 
     Args:
@@ -262,9 +262,10 @@ def sweep_pieces(data, offsets, first, last, rows, groups, counts, is_word, byte
         row_of: int32[pieces], the row of a piece in `asked`, or -1.
         asked_bin: int32[merges], the column of a merge in `asked`; beyond the last for one that none needs.
         asked: int32[rows, sizes], merges of the piece that each size is the first to apply; out.
+        spelled: uint8[rows], whether the ids of the piece are wanted.
         new_of: int64[merges], the id that each merge makes.
-        first_of: int64[rows], where the ids of the piece begin in a row of `ids`; -1: they are not wanted.
-        ids: uint32[sizes, :], out: the ids of the pieces at each size; each has room for its bytes.
+        first_of: int64[sizes, rows], out: where the ids of such a piece begin at each size.
+        ids: uint32, out, from `to` on; there is room for one for each byte and size.
 
     Returns how many rows of `late` are needed; beyond its length they are dropped, so call again with more.
     """
@@ -299,22 +300,35 @@ def sweep_pieces(data, offsets, first, last, rows, groups, counts, is_word, byte
                     single_bytes[groups[e]] += counts[e]
                 else:
                     single[groups[e], bin_of[top]] += counts[e]
-        if row >= 0 and first_of[row] >= 0:
-            _spell(
-                data, start, n, byte_ids, n_applied, asked_bin, new_of, first_of[row], ids, scratch
+        if row >= 0 and spelled[row]:
+            to = _spell(
+                data,
+                start,
+                n,
+                byte_ids,
+                n_applied,
+                asked_bin,
+                new_of,
+                first_of[:, row],
+                ids,
+                to,
+                scratch,
             )
     return n_late
 
 
 @kernel
-def _spell(data, start, n, byte_ids, n_applied, asked_bin, new_of, first, ids, scratch):
-    """Do again the merges that `encode_piece` has left; before the first that a size lacks, write its ids."""
+def _spell(data, start, n, byte_ids, n_applied, asked_bin, new_of, first_of, ids, to, scratch):
+    """Do again the merges that `encode_piece` has left; before the first that a size lacks, write its ids.
+
+    Sizes that lack the same merges share their ids. Returns where the next ones begin.
+    """
     room = scratch.size >> 3
     merges, symbols = scratch[room : 2 * room], scratch[2 * room : 3 * room]
     following = scratch[3 * room : 4 * room]
     for i in range(n):
         symbols[i], following[i] = byte_ids[data[start + i]], i + 1
-    n_sizes, size = np.int64(ids.shape[0]), np.int64(0)
+    n_sizes, size = np.int64(first_of.size), np.int64(0)
     top = np.int64(-1)
     for k in range(n_applied + 1):
         until, rank, left = n_sizes, np.int64(0), np.int64(0)
@@ -322,13 +336,14 @@ def _spell(data, start, n, byte_ids, n_applied, asked_bin, new_of, first, ids, s
             rank, left = merges[k] >> 32, merges[k] & 0xFFFFFFFF
             top = max(top, rank)
             until = min(np.int64(asked_bin[top]), n_sizes)
-        while size < until:
-            at, to = np.int64(0), first
+        if size < until:
+            first_of[size:until] = to
+            size, at = until, np.int64(0)
             while at < n:
-                ids[size, to] = symbols[at]
+                ids[to] = symbols[at]
                 at, to = following[at], to + 1
-            size += 1
         if size == n_sizes:
             break
         symbols[left] = new_of[rank]
         following[left] = following[following[left]]
+    return to

@@ -20,8 +20,8 @@ _SPELLED = 0x7FFFFFFF  # in place of a row: a character spelled by its bytes
 
 @kernel
 def count_lanes(data, offsets, first_piece, last_piece, rows, groups, counts, is_word, table, row_at, scores,
-                byte_row, unknown, n_lanes, tokens, single, row_counts, row_of, asked, id_of, first_of,
-                ids, best, back):  # fmt: skip
+                byte_row, unknown, n_lanes, tokens, single, row_counts, row_of, asked, spelled, id_of,
+                first_of, ids, to, best, back):  # fmt: skip
     """Encode a range of pieces under each vocabulary, as `viterbi_spans` does, and add up.
 
     Args:
@@ -36,9 +36,10 @@ def count_lanes(data, offsets, first_piece, last_piece, rows, groups, counts, is
         row_counts: int64[rows, LANES], out: occurrences of each token.
         row_of: int32[pieces], the row of a piece in `asked`, or -1.
         asked: int32[rows, LANES], out: the tokens of those pieces.
+        spelled: uint8[rows], whether the ids of such a piece are wanted.
         id_of: uint32[rows, LANES]: the id of each token, by row.
-        first_of: int64[rows], where the ids of such a piece begin in a row of `ids`; -1: they are not wanted.
-        ids: uint32[n_lanes, :], out: the ids of the pieces, from behind; each has room for its bytes.
+        first_of: int64[n_lanes, rows], out: where the ids of such a piece begin.
+        ids: uint32, out, from `to` on, those of a piece from behind; room for one for each byte and lane.
         best, back: float64 and int64[longest piece + 1, LANES].
     """
     spells = byte_row[0] >= 0
@@ -82,7 +83,7 @@ def count_lanes(data, offsets, first_piece, last_piece, rows, groups, counts, is
                             best[i + length, lane] = score
                             back[i + length, lane] = step
         total = counts[rows[p] : rows[p + 1]].sum()
-        to = first_of[row_of[p]] if row_of[p] >= 0 else np.int64(-1)
+        is_spelled = row_of[p] >= 0 and spelled[row_of[p]] != 0
         for lane in range(n_lanes):
             length = np.int64(0)
             end = np.int64(n)
@@ -90,19 +91,22 @@ def count_lanes(data, offsets, first_piece, last_piece, rows, groups, counts, is
                 i, row = back[end, lane] >> 32, back[end, lane] & 0xFFFFFFFF
                 if row == _SPELLED:
                     for j in range(i, end):
-                        spelled = byte_row[data[start + j]]
-                        row_counts[spelled, lane] += total
-                        if to >= 0:
-                            ids[lane, to + length] = id_of[spelled, lane]
+                        byte = byte_row[data[start + j]]
+                        row_counts[byte, lane] += total
+                        if is_spelled:
+                            ids[to + length] = id_of[byte, lane]
                         length += 1
                 else:
                     row_counts[row, lane] += total
-                    if to >= 0:
-                        ids[lane, to + length] = id_of[row, lane]
+                    if is_spelled:
+                        ids[to + length] = id_of[row, lane]
                     length += 1
                 end = i
             if row_of[p] >= 0:
                 asked[row_of[p], lane] = length
+            if is_spelled:
+                first_of[lane, row_of[p]] = to
+                to += length
             for e in range(rows[p], rows[p + 1]):
                 tokens[groups[e], lane] += length * counts[e]
                 if length == 1 and is_word[p]:

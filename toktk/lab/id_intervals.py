@@ -53,8 +53,7 @@ class SpelledUnits:
     @cached_property
     def chosen(self) -> ChosenPieces:
         """The pieces of all sampled documents, with the ids of those of these units."""
-        lengths = np.diff(self.pieces.offsets)
-        return ChosenPieces.of(self.pieces.rows, lengths, self._blocks != 0)
+        return ChosenPieces(self.pieces.rows, (self._blocks != 0).astype(np.uint8))
 
     @cached_property
     def _blocks(self) -> npt.NDArray[np.uint64]:
