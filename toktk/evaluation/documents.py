@@ -86,7 +86,14 @@ class DocumentPieces:
         return pieces
 
     def sums(self, per_piece: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-        """Return int64 or float64[K, D]: sums of K values, int32 or float64[S], over its pieces."""
+        """Return the sums of values of pieces over each document.
+
+        Args:
+            per_piece: K values of each piece, all int32[S] or all float64[S].
+
+        Returns:
+            int64[K, D], or float64[K, D].
+        """
         from toktk.kernels.document_sums import sum_by_document
 
         values = np.stack(per_piece, axis=1)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from toktk.arrays import Ids, Int64
+from toktk.arrays import Ids, Int64, read_only
 from toktk.errors import MetricError
 from toktk.evaluation.base import (
     ChosenPieces,
@@ -107,7 +107,7 @@ class _MergeEvaluation(Evaluation):
         np.add.at(counts, new, applied)
         np.subtract.at(counts, left, applied)
         np.subtract.at(counts, right, applied)
-        return counts
+        return read_only(counts, np.int64)
 
 
 def evaluate_merges(

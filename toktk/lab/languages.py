@@ -10,8 +10,8 @@ from toktk.lab.side import Side
 from toktk.pieces.table import POOLED
 from toktk.report.comparison import Comparison
 from toktk.report.records import common_signature, short_signature
-from toktk.stats.hierarchical import over_languages
-from toktk.stats.interval import WHY
+from toktk.stats.hierarchical import FEW, over_languages
+from toktk.stats.interval import WHY, Interval
 from toktk.stats.student import quantile
 
 NAME = "languages"
@@ -57,9 +57,16 @@ def of_languages(candidate: Side, baseline: Side, metric: str, zone: float) -> C
         n=interval.n or None,
         n_effective=interval.n_effective or None,
         verdict=_verdict(low, high, zone, LOWER_IS_BETTER[base_of(metric)]),
-        note=WHY[interval.why] if interval.why else "languages, of which these are a sample",
+        note=_note(interval),
         signature=short_signature(common_signature(texts)) if texts else "",
     )
+
+
+def _note(interval: Interval) -> str:
+    if interval.why:
+        return WHY[interval.why]
+    few = f"; of fewer than {FEW}, it is rather too wide" if interval.n < FEW else ""
+    return f"languages, of which these are a sample{few}"
 
 
 def _languages(candidate: Side, baseline: Side, metric: str) -> Sequence[tuple[Side, str]]:
