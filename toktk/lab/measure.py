@@ -127,7 +127,9 @@ class Measurer:
         self.counted.count_together(self.corpus, list(cuts.values()), sampled=True)
         for cut, alike in by_cut.items():
             for family in alike:
-                yield family, self._measured(family)
+                with gc_off():  # lists of tokens and records, none of them in a cycle
+                    measured = self._measured(family)
+                yield family, measured
             if drop and len(alike[0].by_cut()) == 1:
                 self.counted.drop(self.corpus, cuts[cut])
 
@@ -152,17 +154,16 @@ class Measurer:
                 evaluations = self._evaluations(family, advance)
                 for label, evaluation in evaluations.items():
                     self._check_any(label, family.tokenizers[label], evaluation)
-                with gc_off():  # a record for each figure, all of them kept
-                    recorder = Recorder(
-                        family,
-                        evaluations,
-                        {cut: self._spelled(t) for cut, t in family.by_cut().items()},
-                        self.corpus,
-                        self.measures,
-                        self.trained,
-                        self.counted.jobs,
-                    )
-                    records = recorder.records()
+                recorder = Recorder(
+                    family,
+                    evaluations,
+                    {cut: self._spelled(t) for cut, t in family.by_cut().items()},
+                    self.corpus,
+                    self.measures,
+                    self.trained,
+                    self.counted.jobs,
+                )
+                records = recorder.records()
                 counted = self._counted_under(next(iter(family.tokenizers.values())))
                 folds = len(counted.table.groups) > MOST_GROUPS
                 figures = FamilyFigures(
