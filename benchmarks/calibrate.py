@@ -45,7 +45,7 @@ from toktk.stats.difference import (
 from toktk.stats.hierarchical import FEW, over_languages
 from toktk.stats.interval import Interval
 from toktk.stats.jackknife import Statistic, jackknife_interval
-from toktk.stats.neighbors import neighbor_factors
+from toktk.stats.neighbors import TextOrder, neighbor_factors
 from toktk.stats.randomization import paired_randomization
 from toktk.stats.ratio import ratio_interval
 
@@ -496,8 +496,8 @@ class Way:
 
 def wider_of(x: Floats, y: Floats) -> float:
     """Return by how much neighbors widen the interval of a ratio, units in the order of the text."""
-    previous = np.arange(x.size) - 1
-    return float(neighbor_factors(x, y, np.array([[0, 0, x.size]]), previous)[0])
+    text = TextOrder.of(np.arange(x.size) - 1)
+    return float(neighbor_factors(x, y, np.array([[0, 0, x.size]]), text)[0])
 
 
 def compare_halves(way: Way, chance: Chance, n_languages: int) -> Iterator[tuple[str, bool, bool]]:

@@ -6,37 +6,44 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toktk.kernels.neighbors import neighbor_sums
-from toktk.stats.neighbors import neighbor_factors, places_in_text
+from toktk.stats.neighbors import TextOrder, neighbor_factors, places_in_text
 
 counts = st.integers(0, 50).map(float)
 
 
 @st.composite
 def texts(draw):
-    """Documents of several texts, and which is before each: chains with gaps, and rings."""
+    """Documents of several texts, in chains: numerator, denominator, and which is before each or None."""
     found = []
-    first = 0
     for _ in range(draw(st.integers(1, 3))):
         n = draw(st.integers(1, 12))
-        places = st.integers(first, first + n - 1) | st.just(-1)
-        row = st.tuples(counts, counts, places)
-        found.append(draw(st.lists(row, min_size=n, max_size=n)))
-        first += n
+        order = draw(st.permutations(range(n)))
+        breaks = draw(st.sets(st.integers(0, n - 1)))
+        before = dict(itertools.pairwise(order[::-1]))
+        found.append(
+            [(draw(counts), draw(counts), None if d in breaks else before.get(d)) for d in range(n)]
+        )
     return found
 
 
 @given(texts(), st.lists(st.integers(0, 4), min_size=3, max_size=3))
 def test_sums_are_those_of_all_pairs_along_the_text(texts, lags):
     lags = lags[: len(texts)]
-    x, y, previous = (np.array(c) for c in zip(*[r for text in texts for r in text], strict=True))
+    x, y = (np.array([row[side] for text in texts for row in text]) for side in (0, 1))
     lengths = [len(text) for text in texts]
     first = np.cumsum([0, *lengths])[:-1]
+    previous = [
+        -1 if before is None else at + before
+        for at, text in zip(first.tolist(), texts, strict=True)
+        for _, _, before in text
+    ]
+    group = np.repeat(np.arange(len(texts)), lengths)
+    text_order = TextOrder.of(np.array(previous, dtype=np.int64), group)
+    assert group[text_order.order].tolist() == group.tolist()
     spans = np.stack([first, first, lengths], axis=1)
     sums = np.full((len(texts), 3), np.nan)
-    neighbor_sums(
-        x, y, spans, previous.astype(np.int64), np.array(lags), np.empty(max(lengths)), sums
-    )
-    for text, at, lag, found in zip(texts, first.tolist(), lags, sums.tolist(), strict=True):
+    neighbor_sums(x, y, spans, *text_order, np.array(lags), np.empty(max(lengths)), sums)
+    for text, lag, found in zip(texts, lags, sums.tolist(), strict=True):
         above, below = sum(row[0] for row in text), sum(row[1] for row in text)
         wanted = [0.0, 0.0, 0.0]
         for i in range(len(text) if above and below else 0):
@@ -44,8 +51,8 @@ def test_sums_are_those_of_all_pairs_along_the_text(texts, lags):
             wanted[0] += d[i] ** 2
             j = i
             for k in range(1, lag + 1):
-                j = text[j][2] - at
-                if j < 0:
+                j = text[j][2]
+                if j is None:
                     break
                 product = (1 - k / (lag + 1)) * d[i] * d[j]
                 wanted[1] += product
@@ -57,7 +64,9 @@ def factor(sizes, tokens, order=None):
     n = len(sizes)
     order = np.arange(n) if order is None else order
     spans = np.array([[0, 0, n]])
-    return neighbor_factors(tokens[order], sizes[order], spans, np.arange(n) - 1).item()
+    return neighbor_factors(
+        tokens[order], sizes[order], spans, TextOrder.of(np.arange(n) - 1)
+    ).item()
 
 
 def pages(n_pages, lines, seed=0):
@@ -93,7 +102,7 @@ def test_little_that_is_alike_is_left_unsaid():
 def test_no_deviations_are_not_alike():
     assert factor(np.ones(50), np.ones(50)) == 1
     assert factor(np.zeros(50), np.ones(50)) == 1
-    no_texts, none = np.empty((0, 3), np.int64), np.empty(0, np.int64)
+    no_texts, none = np.empty((0, 3), np.int64), TextOrder.of(np.empty(0, np.int64))
     assert neighbor_factors(np.ones(0), np.ones(0), no_texts, none).size == 0
 
 

@@ -8,13 +8,14 @@ N_SUMS = 3
 
 
 @kernel
-def neighbor_sums(x, y, spans, previous, lags, deviations, sums):
+def neighbor_sums(x, y, spans, order, run, lags, deviations, sums):
     """Sum up products of the deviations of documents that are near one another in a text.
 
     Args:
         x, y: float64[n]: what each document adds to the numerator and to the denominator.
         spans: int64[G, 3]: where the documents of each text begin in `x` and in `y`, and how many there are.
-        previous: int64[n]: the place in `x` of the document before this one; -1: it is not known.
+        order: int64[n]: the documents of `x` so that, within each span, they are in the order of the text.
+        run: int64[n]: how many documents before each of `order` follow one another in the text.
         lags: int64[G]: up to how many documents apart.
         deviations: float64, room for those of the longest text.
         sums: float64[G, 3], out: those of d^2, w d d' and (w d d')^2, with d = x / sum x - y / sum y of a
@@ -28,16 +29,14 @@ def neighbor_sums(x, y, spans, previous, lags, deviations, sums):
             below += y[first_y + i]
         squares = products = noise = 0.0
         if above > 0 and below > 0:
+            step = 1.0 / (lags[g] + 1)
             for i in range(n):
-                deviations[i] = x[first_x + i] / above - y[first_y + i] / below
+                at = order[first_x + i] - first_x
+                deviations[i] = x[first_x + at] / above - y[first_y + at] / below
             for i in range(n):
                 squares += deviations[i] * deviations[i]
-                at = first_x + i
-                for k in range(1, lags[g] + 1):
-                    at = previous[at]
-                    if at < 0:
-                        break
-                    product = deviations[i] * deviations[at - first_x] * (1 - k / (lags[g] + 1))
+                for k in range(1, min(lags[g], run[first_x + i]) + 1):
+                    product = deviations[i] * deviations[i - k] * (1.0 - k * step)
                     products += product
                     noise += product * product
         sums[g, 0], sums[g, 1], sums[g, 2] = squares, products, noise

@@ -20,7 +20,7 @@ from toktk.metrics.base import UNTRAINED
 from toktk.pieces.table import POOLED
 from toktk.stats.difference import Difference, paired_ratio, paired_statistic, unpaired_ratio
 from toktk.stats.interval import WHY
-from toktk.stats.neighbors import neighbor_factors, places_in_text
+from toktk.stats.neighbors import TextOrder, neighbor_factors, places_in_text
 
 LOWER_IS_BETTER = {
     "bytes_per_token": False,
@@ -125,7 +125,8 @@ class _Sums:
         """Return by how much the interval of sum x / sum y is wider as neighbors are alike."""
         if x.size != self.before.size:  # a sample, some of whose rows are repeated
             return 1.0
-        return float(neighbor_factors(x, y, np.array([[0, 0, x.size]]), self.before)[0])
+        spans = np.array([[0, 0, x.size]])
+        return float(neighbor_factors(x, y, spans, TextOrder.of(self.before))[0])
 
 
 def _sums(units: UnitSums, groups: Sequence[str]) -> _Sums:

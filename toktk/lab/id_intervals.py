@@ -19,7 +19,7 @@ from toktk.metrics.vocabulary import RENYI_ALPHA
 from toktk.report.records import ALIKE
 from toktk.stats.interval import MIN_EFFECTIVE, Interval, effective_number
 from toktk.stats.jackknife import jackknife_spread
-from toktk.stats.neighbors import neighbor_factors
+from toktk.stats.neighbors import TextOrder, neighbor_factors
 from toktk.stats.ratio import ratio_interval
 
 Float64 = npt.NDArray[np.float64]
@@ -141,7 +141,8 @@ class SpelledUnits:
         wider = 1.0
         if self._is_whole and self.units.is_of_one_kind(self.pieces.documents.groups):
             spans = np.array([[0, 0, self.n]])
-            wider = float(neighbor_factors(above, below, spans, self.units.previous)[0])
+            text = TextOrder.of(self.units.previous)
+            wider = float(neighbor_factors(above, below, spans, text)[0])
         value = math.log(total) / (1 - RENYI_ALPHA) / math.log(n_ids)
         reach = wider * RENYI_ALPHA * math.log(interval.high / interval.low) / 2
         reach /= (RENYI_ALPHA - 1) * math.log(n_ids)

@@ -16,7 +16,7 @@ from toktk.metrics.base import Column, Figure, Quotient, Summary
 from toktk.report.records import ALIKE, NO_INTERVAL, ONE_DECIDES
 from toktk.stats.interval import WHY, Interval
 from toktk.stats.jackknife import Statistic, blocks_of, jackknife_intervals, number_of_blocks
-from toktk.stats.neighbors import neighbor_factors
+from toktk.stats.neighbors import TextOrder, neighbor_factors
 from toktk.stats.ratio import Reaches, ratio_reaches
 
 Float64 = npt.NDArray[np.float64]
@@ -136,7 +136,7 @@ class IntervalMaker:
         n_all = n << documents.levels[groups]
         spans = np.stack([first, below, n], axis=1)
         # Of the largest tokenizer: neighbors are as much alike under the others.
-        wider = neighbor_factors(sums[0][-1], sums[1][-1], spans, documents.previous)
+        wider = neighbor_factors(sums[0][-1], sums[1][-1], spans, units.text)
         made = _relative(ratio_reaches(*sums, spans, n_all=n_all), wider)
         return {(documents.groups[g],): own for g, own in zip(groups, made, strict=True)}
 
@@ -161,7 +161,8 @@ class IntervalMaker:
         elif units.is_of_one_kind(both):
             before = units.previous[present]
             before = np.where((before >= 0) & present[before], numbers[before], -1)
-            wider = neighbor_factors(above[-1], below[-1], np.array([[0, 0, n]]), before)
+            spans = np.array([[0, 0, n]])
+            wider = neighbor_factors(above[-1], below[-1], spans, TextOrder.of(before))
         reaches = ratio_reaches(above, below, np.array([[0, 0, n]]), n_all=np.array([n_all]))
         return {numerator.groups: _relative(reaches, wider)[0]}
 

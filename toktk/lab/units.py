@@ -13,7 +13,7 @@ import numpy.typing as npt
 from toktk.arrays import Int64
 from toktk.kernels.hash import mix
 from toktk.pieces.sample import BLOCKS, LINES, SampledDocuments
-from toktk.stats.neighbors import places_in_text
+from toktk.stats.neighbors import TextOrder, places_in_text
 
 Float64 = npt.NDArray[np.float64]
 
@@ -87,6 +87,11 @@ class Units:
         found = np.full(self.n, -1, dtype=np.int64)
         found[self.of_row[rows]] = self.of_row[self.documents.previous[rows]]
         return found
+
+    @cached_property
+    def text(self) -> TextOrder:
+        """The order of the rows of each group."""
+        return TextOrder.of(self.documents.previous, self.documents.group)
 
     def is_of_one_kind(self, groups: Collection[str]) -> bool:
         """Tell whether units of these groups may be compared with the one before: lines of all, or one group.

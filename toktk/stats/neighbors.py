@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,8 +19,36 @@ LEAST = 1.5
 _SURE = 4.0  # standard errors above what chance makes of documents in any order
 
 
+class TextOrder(NamedTuple):
+    """Documents in the order of their text, as far as it is known.
+
+    Attributes:
+        order: int64[n]: the documents; those of one group stay together.
+        run: int64[n]: how many documents before each of these follow one another in the text.
+    """
+
+    order: Int64
+    run: Int64
+
+    @classmethod
+    def of(cls, previous: Int64, group: npt.NDArray[np.integer] | None = None) -> TextOrder:
+        """Return the order of documents.
+
+        Args:
+            previous: int64[n]: the document before each, -1 where it is not known.
+            group: int[n], ascending: the group of each; None: all are of one.
+        """
+        places = places_in_text(previous)
+        order = np.argsort(places) if group is None else np.lexsort((places, group))
+        follows = np.zeros(order.size, dtype=np.bool_)
+        follows[1:] = previous[order[1:]] == order[:-1]
+        at = np.arange(order.size)
+        run = at - np.maximum.accumulate(np.where(follows, 0, at))
+        return cls(order.astype(np.int64), run)
+
+
 def neighbor_factors(
-    numerators: Float64, denominators: Float64, spans: Int64, previous: Int64
+    numerators: Float64, denominators: Float64, spans: Int64, text: TextOrder
 ) -> Float64:
     """Return how many times as wide the intervals of ratios would be if they allowed for neighbors.
 
@@ -29,7 +59,7 @@ def neighbor_factors(
     Args:
         numerators, denominators: float64[n], one a document.
         spans: int64[G, 3]; see `toktk.stats.ratio.ratio_reaches`.
-        previous: int64[n]: where in the numerators the document before each is; -1: not known.
+        text: the order of the documents of the numerators.
 
     Returns:
         float64[G]: the root of f; 1 where f is less than `LEAST`, or no more than chance makes it.
@@ -38,7 +68,7 @@ def neighbor_factors(
 
     sums = np.empty((len(spans), N_SUMS))
     room = np.empty(int(spans[:, 2].max(initial=0)))
-    arrays = map(np.ascontiguousarray, (numerators, denominators, spans, previous))
+    arrays = map(np.ascontiguousarray, (numerators, denominators, spans, *text))
     neighbor_sums(*arrays, np.minimum(spans[:, 2] // 10, MOST_LAGS), room, sums)
     squares, products, noise = sums.T
     factors = 1 + 2 * np.divide(products, squares, out=np.zeros_like(squares), where=squares > 0)
