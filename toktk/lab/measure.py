@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from toktk.corpus import Corpus
@@ -26,7 +27,7 @@ from toktk.registry import guarded
 from toktk.report.group_tables import MOST_GROUPS
 from toktk.report.records import SCHEMA
 from toktk.report.results import Results
-from toktk.runtime import gc_off, usable_cores
+from toktk.runtime import Threads, gc_off, usable_cores
 from toktk.sizes import size_label
 from toktk.tokenizer import Tokenizer
 
@@ -125,6 +126,11 @@ class Measurer:
         missing = [family for alike in by_cut.values() for family in alike]
         cuts = {t.pretokenizer.key: t.pretokenizer for f in missing for t in f.tokenizers.values()}
         self.counted.count_together(self.corpus, list(cuts.values()), sampled=True)
+        if self.counted.jobs > 1 and len(cuts) > 1:  # kernels, side by side
+            self.counted.units(self.corpus)
+            with Threads(min(self.counted.jobs, len(cuts))) as pool:
+                for _ in pool.map(partial(self.counted.spelled_units, self.corpus), cuts.values()):
+                    pass  # held until `drop`
         for cut, alike in by_cut.items():
             for family in alike:
                 with gc_off():  # lists of tokens and records, none of them in a cycle
