@@ -65,6 +65,30 @@ def gathered(into: str, make: Callable[..., Any] | str, *options: Any) -> Decora
     return decorate
 
 
+eval_option = click.option(
+    "--eval",
+    "evals",
+    multiple=True,
+    metavar="SPEC",
+    help="Other text to measure on. Repeatable.  [default: a held-out tenth, or starter:eval]",
+)
+
+
+def trainers_option(default: Sequence[str]) -> Decorator:
+    """Add ``-t NAME``, repeatable."""
+    return click.option(
+        "-t",
+        "--trainer",
+        "trainers",
+        multiple=True,
+        default=default,
+        callback=each_once,
+        show_default=True,
+        metavar="NAME",
+        help="What to train: `toktk ls trainers`. Repeatable.",
+    )
+
+
 def sizes_option(default: Sequence[int] = ()) -> Decorator:
     """Add ``-s/--size``, repeatable: the command gets `sizes`, ascending and without repeats."""
 

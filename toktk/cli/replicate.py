@@ -12,11 +12,12 @@ from click.core import ParameterSource
 
 from toktk.cli.options import (
     corpus_options,
-    each_once,
+    eval_option,
     pretokenizer_options,
     run_options,
     sizes_option,
     temperature_option,
+    trainers_option,
     training_options,
 )
 from toktk.cli.output import emit, emit_json, emit_rows, show_page
@@ -50,24 +51,8 @@ _WITH_RUN = {
     "--shards", is_flag=True, help="Train on N disjoint parts of the text instead of resamples."
 )
 @corpus_options("starter", "Text to train on, where no RUN says it")
-@click.option(
-    "--eval",
-    "evals",
-    multiple=True,
-    metavar="SPEC",
-    help="Other text to measure on. Repeatable.  [default: a held-out tenth, or starter:eval]",
-)
-@click.option(
-    "-t",
-    "--trainer",
-    "trainers",
-    multiple=True,
-    default=["bpe"],
-    callback=each_once,
-    show_default=True,
-    metavar="NAME",
-    help="What to train: `toktk ls trainers`. Repeatable.",
-)
+@eval_option
+@trainers_option(["bpe"])
 @temperature_option
 @pretokenizer_options
 @sizes_option(DEFAULT_SIZES)

@@ -9,12 +9,14 @@ import click
 from toktk.cli.options import (
     corpus_options,
     each_once,
+    eval_option,
     measuring_options,
     no_arguments,
     pretokenizer_options,
     run_options,
     sizes_option,
     temperature_option,
+    trainers_option,
     training_options,
 )
 from toktk.cli.running import RunOptions
@@ -28,24 +30,8 @@ if TYPE_CHECKING:
 @click.command("sweep")
 @no_arguments
 @corpus_options("starter", "Text to train on")
-@click.option(
-    "--eval",
-    "evals",
-    multiple=True,
-    metavar="SPEC",
-    help="Other text to measure on. Repeatable.  [default: a held-out tenth, or starter:eval]",
-)
-@click.option(
-    "-t",
-    "--trainer",
-    "trainers",
-    multiple=True,
-    default=DEFAULT_TRAINERS,
-    callback=each_once,
-    show_default=True,
-    metavar="NAME",
-    help="What to train: `toktk ls trainers`. Repeatable.",
-)
+@eval_option
+@trainers_option(DEFAULT_TRAINERS)
 @temperature_option
 @pretokenizer_options
 @click.option(

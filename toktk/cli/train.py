@@ -8,12 +8,12 @@ import click
 
 from toktk.cli.options import (
     corpus_options,
-    each_once,
     no_arguments,
     pretokenizer_options,
     run_options,
     sizes_option,
     temperature_option,
+    trainers_option,
     training_options,
 )
 from toktk.cli.running import RunOptions
@@ -25,17 +25,7 @@ if TYPE_CHECKING:
 @click.command("train")
 @no_arguments
 @corpus_options("starter", "Text to train on")
-@click.option(
-    "-t",
-    "--trainer",
-    "trainers",
-    multiple=True,
-    default=["bpe"],
-    callback=each_once,
-    show_default=True,
-    metavar="NAME",
-    help="What to train: `toktk ls trainers`. Repeatable.",
-)
+@trainers_option(["bpe"])
 @temperature_option
 @pretokenizer_options
 @sizes_option()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -70,14 +70,23 @@ def difference_of(
     if a is None or b is None:
         return _without(exact, "counts")
     groups = pool_of(candidate, metric) if group == POOLED else [group]
+    asked = _Asked(a, b, groups, metric, exact, zone, level)
     paired = a.is_paired_with(b)
     if is_tokens_alone(metric):
-        if paired:
-            return _of_tokens(a, b, groups, metric, exact, zone, level)
-        return _unpaired(a, b, groups, metric, exact, zone, level)
-    if not paired:
-        return _without(exact, "unpaired")
-    return _of_statistic(a, b, groups, metric, exact, zone, level)
+        return _of_tokens(asked) if paired else _unpaired(asked)
+    return _of_statistic(asked) if paired else _without(exact, "unpaired")
+
+
+class _Asked(NamedTuple):
+    """A difference between two sides: over which groups, in which metric, and `exact` on this text."""
+
+    a: UnitSums
+    b: UnitSums
+    groups: Sequence[str]
+    metric: str
+    exact: float
+    zone: float
+    level: float
 
 
 def pool_of(side: Side, metric: str) -> list[str]:
@@ -157,27 +166,18 @@ def _before(
     """
     before = np.full(int(at.max(initial=-1)) + 1, -1, dtype=np.int64)
     groups = np.unique(units.group[rows])
-    if units.previous is not None and (
-        groups.size == 1 or all(units.kinds[g] == "lines" for g in groups)
-    ):
-        unit_of = np.full(
-            len(units) + 1, -1, dtype=np.int64
-        )  # the last: of what has none before it
+    is_of_one_kind = groups.size == 1 or all(units.kinds[g] == "lines" for g in groups)
+    if units.previous is not None and is_of_one_kind:
+        # The last place is that of what has none before it.
+        unit_of = np.full(len(units) + 1, -1, dtype=np.int64)
         unit_of[rows] = at
         known = unit_of[units.previous[rows]]
         before[at[known >= 0]] = known[known >= 0]
     return before
 
 
-def _of_tokens(
-    a: UnitSums,
-    b: UnitSums,
-    groups: Sequence[str],
-    metric: str,
-    exact: float,
-    zone: float,
-    level: float,
-) -> Difference:
+def _of_tokens(asked: _Asked) -> Difference:
+    a, b, groups, metric, exact, zone, level = asked
     sums = _sums(a, groups)
     over, under = sums.of(a.tokens), sums.of(b.tokens)
     if metric == "bytes_per_token":  # the tokens are below
@@ -188,15 +188,8 @@ def _of_tokens(
     return replace(difference, value=exact, n=sums.n)
 
 
-def _unpaired(
-    a: UnitSums,
-    b: UnitSums,
-    groups: Sequence[str],
-    metric: str,
-    exact: float,
-    zone: float,
-    level: float,
-) -> Difference:
+def _unpaired(asked: _Asked) -> Difference:
+    a, b, groups, metric, exact, zone, level = asked
     if metric == "tokens":
         return _without(exact, "unpaired")
     sides, wholes, sizes, wider = [], [], [], []
@@ -238,15 +231,8 @@ def _factor(exact: float, over: Floats, under: Floats) -> float:
 # Figures that are no ratio of sums -----------------------------------------------------------------
 
 
-def _of_statistic(
-    a: UnitSums,
-    b: UnitSums,
-    groups: Sequence[str],
-    metric: str,
-    exact: float,
-    zone: float,
-    level: float,
-) -> Difference:
+def _of_statistic(asked: _Asked) -> Difference:
+    a, b, groups, metric, exact, zone, level = asked
     base, aggregation = base_of(metric), metric.partition("|")[2]
     named = [*groups]
     if base == "parity":
