@@ -56,6 +56,7 @@ KINDS = {  # what each kind of entry holds
     "sought": "whether corpora hold special tokens",
     "sample": "first documents of corpora",
     "tokenizers": "tokenizer files, parsed",
+    "assets": "scripts that pages hold",
     "verdicts": "checks of tokenizers against their libraries",
     "patterns": "split patterns, compiled",
     "downloads": "files of addresses such as https://",

@@ -12,7 +12,7 @@ from toktk.corpus.load import corpus_again
 from toktk.errors import StorageError, ToktkError
 from toktk.lab.bench import Bench
 from toktk.lab.counted import fingerprint_text
-from toktk.lab.document import NAME, RESULTS, is_as_written, recorded_files
+from toktk.lab.document import CURVES, NAME, RESULTS, is_as_written, recorded_files
 from toktk.lab.folder import fact_of
 from toktk.lab.meter import Meter
 from toktk.lab.plan import BenchPlan, Measures, SweepPlan
@@ -21,8 +21,6 @@ from toktk.lab.sweep import Sweep
 from toktk.loading.spec import placed
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.shapes import misfit
-
-CURVES = "curves.parquet"
 
 _ONCE_MORE = "Run the same command again; what it writes can be repeated."
 _NAMES = {...: str}

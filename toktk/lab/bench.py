@@ -13,7 +13,14 @@ from toktk.lab.counted import CountedCorpora, described_text, fingerprint_text, 
 from toktk.lab.family import FamilyFigures, TokenizerFamily
 from toktk.lab.measure import Measurer
 from toktk.lab.meter import Meter
-from toktk.lab.outcome import Outcome, remark_on, results_of, without_figures, without_metrics
+from toktk.lab.outcome import (
+    Outcome,
+    joined_counts,
+    remark_on,
+    results_of,
+    without_figures,
+    without_metrics,
+)
 from toktk.lab.overlap import TrainingText, add_figures_without, overlaps, trained_on
 from toktk.lab.plan import BenchPlan
 from toktk.lab.special import special_in_text
@@ -145,7 +152,8 @@ class Bench:
         results = results_of(self.tokenizers, figures, plan.measures.metrics)
         if overlap:
             add_figures_without(overlap, self.trained_lines, results, counted.sample(plan.corpus))
-        return Outcome(results, facts, described, failed=failed)
+        counts = joined_counts(figures.values())
+        return Outcome(results, facts, described, failed=failed, token_counts=counts)
 
     def measure(
         self,

@@ -23,6 +23,15 @@ RESULTS = "results.parquet"
 DOCUMENTS = "documents.parquet"
 """Counts of the documents that intervals rest on."""
 
+CURVES = "curves.parquet"
+"""Tokens of each family and group at many sizes."""
+
+TOKEN_COUNTS = "token-counts.parquet"
+"""How often each token occurs in the text."""
+
+PAGE = "report.html"
+"""What people look at. It is made from the others, so run.json does not record it."""
+
 LINES = "training-lines.bin"  # by what the text that a run trained on is recognized
 OVERWRITE = "Choose another folder with -o, or overwrite it with --force."
 
@@ -127,7 +136,7 @@ def recorded_files(document: dict[str, Any] | None) -> dict[str, dict[str, Any]]
 def _is_written_by_runs(name: str) -> bool:
     parts = name.split("/")
     in_place = len(parts) == 3 and parts[0] == "tokenizers" and not any(map(trouble_with, parts))
-    return in_place or name in (RESULTS, DOCUMENTS, "curves.parquet", LINES)
+    return in_place or name in (RESULTS, DOCUMENTS, CURVES, TOKEN_COUNTS, LINES)
 
 
 def is_as_written(document: dict[str, Any]) -> bool:

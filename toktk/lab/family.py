@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toktk import arrow
-from toktk.arrays import read_arrays, write_arrays
+from toktk.arrays import Int64, read_arrays, write_arrays
 from toktk.lab.counted import Reading
 from toktk.report.document_counts import DocumentCounts
 from toktk.report.results import Results
@@ -49,11 +49,13 @@ class FamilyFigures:
         curves: tokens by group and size, with the columns tokenizer (the family's label), trainer,
             pretokenizer, group, size, tokens.
         reading: what the pass over the text met.
+        token_counts: {label: int64[ids]}, how often each id occurs in the text.
     """
 
     results: Results
     curves: pa.Table
     reading: Reading
+    token_counts: Mapping[str, Int64]
 
     def save(self, folder: Path) -> None:
         """Write records and curves as Parquet."""
@@ -61,15 +63,19 @@ class FamilyFigures:
         if self.results.documents is not None:
             self.results.documents.write_parquet(folder / "documents.parquet")
         arrow.write_parquet(self.curves, folder / "curves.parquet")
-        write_arrays(folder, {}, reading=vars(self.reading))
+        labels = [*self.token_counts]  # any name of a file would have to be one of an array
+        arrays = {str(i): self.token_counts[label] for i, label in enumerate(labels)}
+        write_arrays(folder, arrays, reading=vars(self.reading), labels=labels)
 
     @classmethod
     def load(cls, folder: Path) -> FamilyFigures:
         """Read what `save` wrote."""
         results = Results.read_parquet(folder / "results.parquet")
         counts = DocumentCounts.read_parquet(folder / "documents.parquet")
+        arrays, about = read_arrays(folder)
         return cls(
             replace(results, documents=counts),
             arrow.read_parquet(folder / "curves.parquet"),
-            Reading(**read_arrays(folder)[1]["reading"]),
+            Reading(**about["reading"]),
+            {label: arrays[str(i)] for i, label in enumerate(about["labels"])},
         )

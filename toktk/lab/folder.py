@@ -25,11 +25,14 @@ from typing import Any
 
 from toktk.errors import StorageError
 from toktk.lab.document import (
+    CURVES,
     DOCUMENTS,
     LINES,
     NAME,
     OVERWRITE,
+    PAGE,
     RESULTS,
+    TOKEN_COUNTS,
     is_as_written,
     read_document,
     recorded_files,
@@ -42,7 +45,7 @@ except ImportError:  # Windows, where a folder cannot be locked
     fcntl = None  # type: ignore[assignment]
 
 TOKENIZERS = "tokenizers"
-_OWN = {NAME, RESULTS, DOCUMENTS, "curves.parquet", LINES, TOKENIZERS, "report.html"}
+_OWN = {NAME, RESULTS, DOCUMENTS, CURVES, TOKEN_COUNTS, LINES, TOKENIZERS, PAGE}
 _STAGE = re.compile(r"\.toktk-[0-9a-f]{16}")
 _DAY = 24 * 3600.0
 _NAMED = 5  # of what a message lists
@@ -108,7 +111,7 @@ class RunFolder:
         needed = [f"{t['folder']}/{f}" for t in document["tokenizers"].values() if t.get("folder")
                   for f in t.get("files", ())]  # fmt: skip
         if document["evaluation"] is not None:
-            needed += [RESULTS, *["curves.parquet"] * (document.get("verb") != "bench")]
+            needed += [RESULTS, *[CURVES] * (document.get("verb") != "bench")]
         return (
             is_as_written(document)
             and not document["failed"]
@@ -138,7 +141,7 @@ class RunFolder:
                 pass
         except OSError as error:
             raise _unwritable(self.path, error) from error
-        for name in (NAME, RESULTS, DOCUMENTS, "curves.parquet", LINES):
+        for name in (NAME, RESULTS, DOCUMENTS, CURVES, TOKEN_COUNTS, LINES):
             self._target(name)
         for label in labels:
             folder = self._inside([TOKENIZERS, label])

@@ -24,7 +24,6 @@ from toktk.models.model import library_of
 from toktk.pieces.scripts import scripts_of
 from toktk.pieces.table import POOLED
 from toktk.registry import guarded
-from toktk.report.group_tables import MOST_GROUPS
 from toktk.report.records import SCHEMA
 from toktk.report.results import Results
 from toktk.runtime import Threads, gc_off, usable_cores
@@ -171,15 +170,18 @@ class Measurer:
                 )
                 records = recorder.records()
                 counted = self._counted_under(next(iter(family.tokenizers.values())))
-                folds = len(counted.table.groups) > MOST_GROUPS
                 figures = FamilyFigures(
                     Results(
                         records,
-                        {"scripts": scripts_of(counted.table)} if folds else {},
+                        {"scripts": scripts_of(counted.table)},
                         recorder.document_counts(),
                     ),
                     curves_of(family, [*evaluations.values()]),
                     counted.reading,
+                    {
+                        label: evaluation.token_counts(family.tokenizers[label].vocab_size)
+                        for label, evaluation in evaluations.items()
+                    },
                 )
         except (FormatError, PluginError) as error:  # of a library or a plug-in, or nothing is left
             return error

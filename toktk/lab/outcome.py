@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from toktk.arrays import Int64
 from toktk.corpus.lines import LineSet
 from toktk.errors import PluginError, TrainingError, in_a_line
 from toktk.lab.family import FamilyFigures
@@ -32,6 +33,7 @@ class Outcome:
         curves: tokens by family, group and size; None without any.
         failed: {family or label: why it has no figures}, for the user.
         lines: of the text that was trained on, to be written too; None where nothing was trained.
+        token_counts: {label: int64[ids]}, how often each id occurs in the text.
     """
 
     results: Results | None
@@ -41,6 +43,7 @@ class Outcome:
     curves: pa.Table | None = None
     failed: Mapping[str, str] = field(default_factory=dict)
     lines: LineSet | None = None
+    token_counts: Mapping[str, Int64] = field(default_factory=dict)
 
 
 def without_figures(what: str, failed: Mapping[str, object], *advice: str) -> TrainingError:
@@ -90,6 +93,11 @@ def joined_documents(figures: Iterable[FamilyFigures]) -> DocumentCounts | None:
         return None
     tokens = {label: own for each in counts for label, own in each.tokens.items()}
     return replace(counts[0], tokens=tokens)
+
+
+def joined_counts(figures: Iterable[FamilyFigures]) -> dict[str, Int64]:
+    """Return the counts of tokens of families that were measured on the same text, as one."""
+    return {label: own for one in figures for label, own in one.token_counts.items()}
 
 
 def of_text(figures: Iterable[FamilyFigures]) -> dict[str, Any]:

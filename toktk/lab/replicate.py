@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from toktk import arrow
 from toktk.errors import ToktkError
-from toktk.lab.again import CURVES, checked_run, experiment_of
-from toktk.lab.document import recorded_files
+from toktk.lab.again import checked_run, experiment_of
+from toktk.lab.document import CURVES, recorded_files
 from toktk.lab.meter import Meter
 from toktk.lab.run import Run, carry_out
 from toktk.report.records import Record

@@ -10,7 +10,7 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,16 @@ from toktk.errors import FormatError, PluginError, StorageError, in_a_line
 from toktk.kernels import MACHINE_CODE
 from toktk.lab.bench import Bench
 from toktk.lab.card import CARD, model_card
-from toktk.lab.document import DOCUMENTS, LINES, NAME, RESULTS, read_document, write_document
+from toktk.lab.document import (
+    CURVES,
+    DOCUMENTS,
+    LINES,
+    NAME,
+    RESULTS,
+    TOKEN_COUNTS,
+    read_document,
+    write_document,
+)
 from toktk.lab.environment import environment
 from toktk.lab.folder import TOKENIZERS, RunFolder, fact_of, files_in, left_line, open_folder
 from toktk.lab.meter import Meter
@@ -28,6 +37,7 @@ from toktk.lab.outcome import Outcome
 from toktk.lab.overlap import lacking_lines, overlap_lines
 from toktk.lab.special import special_lines
 from toktk.lab.sweep import Sweep
+from toktk.lab.token_counts import write_token_counts
 from toktk.paths import atomic_write
 from toktk.registry import guarded
 from toktk.report.document_counts import DocumentCounts
@@ -35,6 +45,7 @@ from toktk.report.records import SCHEMA, Record
 from toktk.report.results import Results
 from toktk.runtime import gc_off
 from toktk.timing.figures import TIMED
+from toktk.tokenizer import Tokenizer
 
 _IDENTITY = ("signature", "finished", "files")  # of run.json: what tells one run from another
 
@@ -51,6 +62,7 @@ class Run:
         reused: whether it was there before.
         trouble: why it or its timings could not be written; None if they were. The figures are here
             all the same.
+        tokenizers: {label: tokenizer} of those at hand; of a stored run none.
     """
 
     path: Path
@@ -58,6 +70,7 @@ class Run:
     results: Results | None
     reused: bool = False
     trouble: StorageError | None = None
+    tokenizers: Mapping[str, Tokenizer] = field(default_factory=dict)
 
     def refuse_unwritten(self) -> None:
         """Raise FormatError if a tokenizer of the run has no file."""
@@ -210,8 +223,10 @@ def _write_files(stage: Path, outcome: Outcome, meter: Meter) -> dict[str, Any]:
             if outcome.results.documents is not None:
                 outcome.results.documents.write_parquet(stage / DOCUMENTS)
         if outcome.curves is not None:
-            with atomic_write(stage / "curves.parquet") as temporary:
+            with atomic_write(stage / CURVES) as temporary:
                 arrow.write_parquet(outcome.curves, temporary)
+        if outcome.token_counts:
+            write_token_counts(outcome.token_counts, stage / TOKEN_COUNTS)
         if outcome.lines is not None:
             with atomic_write(stage / LINES) as temporary:
                 temporary.write_bytes(outcome.lines.to_bytes())

@@ -22,6 +22,7 @@ from toktk.lab.measure import Measurer
 from toktk.lab.meter import Meter
 from toktk.lab.outcome import (
     Outcome,
+    joined_counts,
     joined_documents,
     of_text,
     remark_on,
@@ -180,12 +181,14 @@ class Sweep:
         if self.baselines is not None:
             others = results_of(self.baselines.tokenizers, baselined, plan.measures.metrics)
             records, about = (*records, *others.records), {**about, **others.about}
-        results = Results(records, about, joined_documents([*figures, *baselined.values()]))
+        measured = [*figures, *baselined.values()]
+        results = Results(records, about, joined_documents(measured))
         if overlap:
             sample = counted.sample(plan.evaluation)
             add_figures_without(overlap, trained_on, results, sample)
-        curves = pa.concat_tables([measured.curves for measured in figures])
-        return Outcome(results, facts, described, trained, curves, failed, known)
+        curves = pa.concat_tables([of_family.curves for of_family in figures])
+        counts = joined_counts(measured)
+        return Outcome(results, facts, described, trained, curves, failed, known, counts)
 
     def _measured(
         self,

@@ -40,14 +40,15 @@ def scripts_of(table: PieceTable) -> dict[str, str]:
             piece = table.data[begin : min(end, begin + _BYTES)].tobytes()
             for char in piece.decode(errors="ignore"):
                 if char.isalpha():
-                    letters[_script(char)] += n
+                    letters[script_of(char)] += n
         most = min(letters, key=lambda script: (-letters[script], script), default="no letters")
         scripts[group] = most
     return scripts
 
 
 @functools.lru_cache(maxsize=4096)
-def _script(letter: str) -> str:
+def script_of(letter: str) -> str:
+    """Return the script of a letter, as Unicode's names begin."""
     name = unicodedata.name(letter, "")
     known = _SCRIPT.match(name)
     script = (known[1] if known else name.partition(" ")[0]).title()

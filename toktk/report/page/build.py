@@ -1,0 +1,364 @@
+"""The file: figures, charts, tokenizers and the code that shows them, in one HTML document."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import html
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from toktk.cache import Store
+from toktk.errors import MetricError
+from toktk.lab.compare import Asked, compare_sides
+from toktk.lab.meter import costs_line
+from toktk.lab.run import Run
+from toktk.lab.side import Side, sides_of
+from toktk.models.bpe import BpeModel
+from toktk.paths import atomic_write
+from toktk.report import charts
+from toktk.report.comparison import Comparison
+from toktk.report.page.figures import Figures, short, visible_keys
+from toktk.report.page.headline import Answer, answers
+from toktk.report.page.packing import Unpackable, pack_counts, pack_tokenizer
+from toktk.report.page.shown import Shown, merged, page_path, shown_run
+from toktk.report.page.vocabulary import vocabulary_uses
+from toktk.report.records import common_signature
+from toktk.report.results import Results
+from toktk.visible import json_text, visible, visible_name
+
+SCHEMA = 1
+"""Of what the page holds; its code reads no other."""
+
+_SCRIPTS = ("encoder.js", "state.js", "rows.js", "chart.js", "table.js", "tokens.js", "page.js")
+_USUAL_SIZE = 50_000
+_ALONE, _PER_FAMILY, _MOST = 2_000_000, 300_000, 5_000_000  # bytes of a page: up to two families, each more
+_LEAST_ROOM = 20_000  # bytes; what is smaller is no reason to leave a tokenizer out
+
+SAMPLES = (
+    "The Fjords' 3,141 quick-brown foxes naïvely paid €12.50 … twice!",
+    "def fib(n: int) -> int:\n    return n if n < 2 else fib(n - 1) + fib(n - 2)",
+    "Все люди рождаются свободными. 東京都は日本の首都です。 नमस्ते दुनिया",
+    "مرحبا بالعالم · שלום עולם · สวัสดีชาวโลก · 👩\u200d👩\u200d👧 🇩🇪",
+)
+"""Texts that the page offers to tokenize, beside one's own."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page, and what was left out of it.
+
+    Attributes:
+        html: the document.
+        left_out: {tokenizer: why the page cannot encode with it}.
+    """
+
+    html: str
+    left_out: Mapping[str, str]
+
+
+def write_page(run: Run) -> Path:
+    """Write the page of a run into its folder, and return its path.
+
+    Raises:
+        StorageError: the page cannot be written, or a file of the run cannot be read.
+    """
+    page = page_of([shown_run(run)])
+    path = page_path(run.path)
+    with atomic_write(path) as temporary:
+        temporary.write_text(page.html, encoding="utf-8", newline="\n")
+    return path
+
+
+def page_of(runs: Sequence[Shown], budget: int | None = None) -> Page:
+    """Return the page of runs that were measured on the same text.
+
+    Args:
+        budget: bytes that the page may have; tokenizers that go beyond are left out of what it can encode
+            with. By default 2 MB, and more for more families, up to 5 MB.
+
+    Raises:
+        StorageError: the runs were measured on different texts.
+    """
+    shown = merged(runs)
+    figures = Figures(shown)
+    sides = {side.label: side for side in sides_of(_visible(figures))}
+    rows = [row for metric in _compared(figures) for row in _comparisons(figures, sides, metric)]
+    found = answers(figures, sides, rows)
+    data = {
+        "schema": SCHEMA,
+        "name": visible_name(shown.name),
+        **figures.described(),
+        "comparisons": [*map(_row, rows)],
+        "vocabulary": visible_keys(vocabulary_uses(shown.tokenizers, shown.token_counts)),
+        "throughput": [*_throughput(shown)],
+        "samples": SAMPLES,
+        "charts": chart_specs(figures),
+    }
+    if budget is None:
+        families = len(figures.families)
+        budget = min(_MOST, _ALONE + _PER_FAMILY * max(0, families - 2))
+    document = functools.partial(_document, figures=figures, answers=found)
+    room = budget - len(document({**data, "packs": [], "counts": {}, "left_out": {}}).encode())
+    packs, counts, left_out = packed_tokenizers(figures, room)
+    data |= {"packs": packs, "counts": counts, "left_out": left_out}
+    return Page(document(data), left_out)
+
+
+def _visible(figures: Figures) -> Results:
+    """Return the results with names as the page shows them."""
+    documents = figures.shown.results.documents
+    if documents is not None:
+        groups = tuple(map(visible_name, documents.groups))
+        documents = replace(documents, groups=groups, tokens=visible_keys(documents.tokens))
+    return replace(figures.shown.results, records=tuple(figures.records), documents=documents)
+
+
+def _compared(figures: Figures) -> list[str]:
+    return [*dict.fromkeys([figures.primary, "bytes_per_token"])]
+
+
+def _comparisons(figures: Figures, sides: dict[str, Side], metric: str) -> Sequence[Comparison]:
+    """Return the comparisons of one metric: of other families with the first one, size by size."""
+    first, *others = figures.families.values()
+    pairs = []
+    for label in (label for labels in others for label in labels):
+        size = figures.size(label)
+        nearest = min(first, key=lambda n: abs(figures.size(n) - size))
+        pairs.append((sides[label], sides[nearest]))
+    if not pairs:
+        return ()
+    try:
+        return compare_sides(pairs, Asked((metric,))).rows
+    except MetricError:  # no figures to compare, or figures that must not be
+        return ()
+
+
+def _row(row: Comparison) -> list[Any]:
+    return [
+        row.candidate,
+        row.baseline,
+        row.metric,
+        row.group,
+        *(short(x) for x in (row.difference, row.low, row.high, row.least, row.text_needed)),
+        row.verdict,
+    ]
+
+
+def _throughput(shown: Shown) -> Iterator[dict[str, Any]]:
+    for document in shown.documents.values():
+        for timing in document.get("throughput", {}).get("timings", ()):
+            if timing["unit"] == "MB/s" and timing["value"] is not None:
+                names = ("what", "threads", "value", "low", "high", "unit", "note")
+                labels = ("tokenizer", "engine", "version")
+                yield {
+                    **{name: visible_name(str(timing[name])) for name in labels},
+                    **{name: timing[name] for name in names},
+                }
+
+
+def chart_specs(figures: Figures) -> dict[str, Any]:
+    """Return the charts of a page as Vega specifications, with data sets that the page fills."""
+    import vl_convert
+
+    families = [*figures.families]
+    unit = "tokens per line" if figures.is_parallel else "bytes per token"
+    relative = figures.reference is not None
+    title = f"tokens, relative to {figures.reference}" if relative else unit
+    made = {
+        "curve": charts.size_curve("curve", "points", "knees", "at", families, unit),
+        "languages": charts.languages("rows", families, title, 1.0 if relative else None),
+        "gains": charts.gains("rows", families),
+        "ranks": charts.ranks("rows", families),
+        "lengths": charts.lengths("rows"),
+        "scripts": charts.scripts("rows"),
+        "parameters": charts.trade_off(
+            "points", "front", families, "parameters of the embedding", unit
+        ),
+        "speed": charts.trade_off("points", "front", families, "throughput (MB/s)", unit),
+    }
+    return {name: vl_convert.vegalite_to_vega(chart.to_dict()) for name, chart in made.items()}
+
+
+# Tokenizers ---------------------------------------------------------------------------------------
+
+
+def packed_tokenizers(
+    figures: Figures, room: int
+) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, str]]:
+    """Return packs, counts of their tokens by label, and why others are left out, within `room` bytes.
+
+    Every family comes once before any comes twice; of several sizes the one nearest to 50,000 ids is first,
+    then the smaller ones. All sizes of a BPE family are one pack.
+    """
+    shown = figures.shown
+    tokenizers, counted = visible_keys(shown.tokenizers), visible_keys(shown.token_counts)
+    left_out = {label: visible(why) for label, why in visible_keys(shown.missing).items()}
+    packs: list[dict[str, Any]] = []
+    counts: dict[str, Any] = {}
+    for _, family, labels in sorted(_candidates(figures, tokenizers), key=lambda each: each[0]):
+        largest = tokenizers[labels[-1]]
+        sizes = {label: figures.size(label) for label in labels} if len(labels) > 1 else None
+        try:
+            pack = pack_tokenizer(largest, sizes)
+        except Unpackable as why:
+            left_out |= dict.fromkeys(labels, str(why))
+            continue
+        own = {label: pack_counts(counted[label]) for label in labels if label in counted}
+        needed = _size_in_page({"pack": pack, "counts": own})
+        if needed > max(room, _LEAST_ROOM if not packs else 0):
+            left_out |= dict.fromkeys(labels, "it would make this page too large")
+            continue
+        room -= needed
+        packs.append({"family": family, "labels": labels, **pack})
+        counts |= own
+    return packs, counts, left_out
+
+
+def _candidates(
+    figures: Figures, tokenizers: Mapping[str, Any]
+) -> Iterator[tuple[tuple[int, int], str, list[str]]]:
+    """Yield (order, family, labels of one pack), the labels ascending by size."""
+    for family, all_labels in figures.families.items():
+        labels = [label for label in all_labels if label in tokenizers]
+        if not labels:
+            continue
+        models = {label: tokenizers[label].model for label in labels}
+        if isinstance(models[labels[-1]], BpeModel) and all(
+            model.is_prefix_of(models[labels[-1]]) for model in models.values()
+        ):
+            yield (0, 0), family, labels
+            continue
+        usual = min(labels, key=lambda label: abs(figures.size(label) - _USUAL_SIZE))
+        rest = [usual, *(label for label in labels if label != usual)]
+        for i, label in enumerate(rest):
+            yield (min(i, 1), figures.size(label) if i else 0), family, [label]
+
+
+def _size_in_page(value: object) -> int:
+    # What is in base64 hardly deflates, but back to its own size, and is in base64 once more.
+    return len(_packed(value))
+
+
+# The document -------------------------------------------------------------------------------------
+
+
+def _packed(value: object) -> str:
+    data = json_text(value, separators=(",", ":"), allow_nan=False).encode()
+    return base64.b64encode(zlib.compress(data, 9)).decode("ascii")
+
+
+def _document(data: Mapping[str, Any], figures: Figures, answers: Sequence[Answer]) -> str:
+    shown = figures.shown
+    title = f"toktk: {visible_name(shown.name)}"
+    parts = {
+        "TITLE": html.escape(title),
+        "HEADING": html.escape(_heading(figures)),
+        "SUBTITLE": html.escape(_subtitle(figures)),
+        "ANSWERS": "\n".join(map(_answer, answers)),
+        "PROVENANCE": "\n".join(_provenance(figures)),
+        "STYLE": _asset("page.css"),
+        "DATA": _packed(data),
+        "VEGA": _vega(),
+        "SCRIPT": "\n".join(map(_asset, _SCRIPTS)),
+    }
+    # In one pass: what is put in may hold the mark of another part.
+    return re.sub(r"\{\{([A-Z]+)\}\}", lambda mark: parts[mark[1]], _asset("page.html"))
+
+
+def _heading(figures: Figures) -> str:
+    names = [*figures.families]
+    if len(names) > 4:
+        return f"{len(names)} tokenizers side by side"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _subtitle(figures: Figures) -> str:
+    first = next(iter(figures.tokenizers))
+    record = figures.tokenizers[first]
+    n = int(figures.value(first, "documents") or 0)
+    groups = len(figures.groups) - 1
+    sizes = sorted({figures.size(label) for label in figures.tokenizers})
+    span = f"{sizes[0]:,} ids" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,} ids"
+    return f"on {record.corpus}: {n:,} documents in {groups} group{'s' * (groups != 1)}; {span}"
+
+
+def _answer(answer: Answer) -> str:
+    return (
+        f'<li class="answer {answer.state}"><p class="question">{html.escape(answer.question)}</p>'
+        f'<p class="text">{html.escape(answer.text)}</p>'
+        f'<p class="evidence">{html.escape(answer.evidence)}</p></li>'
+    )
+
+
+def _provenance(figures: Figures) -> Iterator[str]:
+    """Yield the rows of where the figures come from."""
+    common = common_signature([record.signature for record in figures.records])
+    rows = [("signature", common)]
+    for name, document in figures.shown.documents.items():
+        environment = document.get("environment", {})
+        packages = {**environment.get("packages", {})}
+        where = name if len(figures.shown.documents) > 1 else ""
+        for role in ("training", "evaluation"):
+            text = document.get(role)
+            if text:
+                rows.append((f"{role} text", f"{text['name']}, sha256 {text['fingerprint'][:16]}"))
+        rows += [
+            ("run", f"{visible_name(name)}, {document.get('finished', '')}"),
+            (
+                "versions",
+                ", ".join(
+                    f"{package} {release}"
+                    for package, release in {"toktk": document["toktk"], **packages}.items()
+                ),
+            ),
+            (
+                "machine",
+                ", ".join(
+                    str(environment[key])
+                    for key in ("cpu", "os", "python")
+                    if environment.get(key) is not None
+                )
+                + f", {environment.get('usable_cores', '?')} cores",
+            ),
+            ("what each step cost", costs_line(document["steps"])),
+            ("the same figures again", f"toktk replicate {where or '<the folder of this run>'}"),
+        ]
+    folders = " ".join(figures.shown.documents)
+    several = len(figures.shown.documents) > 1
+    rows.append(("this page again", f"toktk report {folders if several else '<the folder of this run>'}"))
+    for name, value in rows:
+        yield f"<dt>{html.escape(name)}</dt><dd>{html.escape(visible(value))}</dd>"
+
+
+@functools.cache
+def _asset(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def _vega() -> str:
+    """Return Vega's JavaScript, deflated and in base64; vl-convert bundles it, which takes a second."""
+    import vl_convert
+
+    key = ["vega", vl_convert.__version__]
+    store = Store()
+
+    def load(folder: Path) -> str:
+        return (folder / "vega.txt").read_text(encoding="ascii")
+
+    packed = store.read("assets", key, load, code=None)
+    if packed is None:
+        packed = base64.b64encode(zlib.compress(vl_convert.javascript_bundle().encode(), 9)).decode()
+        bundle = packed
+        store.write("assets", key, lambda folder: _write_bundle(folder, bundle), code=None)
+    return packed
+
+
+def _write_bundle(folder: Path, bundle: str) -> None:
+    (folder / "vega.txt").write_text(bundle, encoding="ascii")

@@ -1,0 +1,128 @@
+"""What a vocabulary consists of, and which of it a text uses: by rank, by length, by script."""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from toktk.arrays import Int64
+from toktk.pieces.scripts import script_of
+from toktk.tokenizer import Tokenizer
+from toktk.visible import visible
+
+LONGEST = 16
+"""Bytes; tokens that are longer share a bar."""
+
+PARTIAL, NO_LETTERS = "parts of characters", "no letters"
+
+_RANKS = 60  # points of a curve
+_EXAMPLES = 30
+_NAMED_SCRIPTS = 16
+_CLIPPED = 40  # bytes of a token that is an example
+
+
+def vocabulary_uses(
+    tokenizers: Mapping[str, Tokenizer], counts: Mapping[str, Int64]
+) -> dict[str, dict[str, Any]]:
+    """Return for each tokenizer, by label, what a text uses of its vocabulary.
+
+    Args:
+        counts: {label: int64[ids]}, how often each id occurs in the text.
+
+    Returns:
+        ``ids``, ``used``, ``never``: numbers of tokens; special tokens are never used. ``ranks``: [rank,
+        count] of the most frequent tokens, thinned out. ``lengths``: [label, used, never] by bytes.
+        ``scripts``: [name, used, never]. ``unused``, ``top``: examples, [text, id, count].
+    """
+    return {
+        label: _use(tokenizers[label], own) for label, own in counts.items() if label in tokenizers
+    }
+
+
+def _use(tokenizer: Tokenizer, counts: Int64) -> dict[str, Any]:
+    tokens = tokenizer.model.tokens
+    specials = {name.encode() for name in tokenizer.model.special_tokens}
+    ids = [i for i, token in enumerate(tokens) if token and token not in specials]
+    lengths: dict[int, list[int]] = {}
+    scripts: dict[str, list[int]] = {}
+    occurs = counts.tolist()
+    for i in ids:
+        token = tokens[i]
+        use = 0 if occurs[i] else 1
+        lengths.setdefault(min(len(token), LONGEST + 1), [0, 0])[use] += 1
+        scripts.setdefault(_script(token), [0, 0])[use] += 1
+    never = [i for i in ids if not occurs[i]]
+    frequent = np.argsort(-counts, kind="stable")[: int(np.count_nonzero(counts))]
+    return {
+        "ids": len(ids),
+        "used": len(ids) - len(never),
+        "never": len(never),
+        "ranks": [*_ranks(counts[frequent])],
+        "lengths": [
+            [f"{length}" if length <= LONGEST else f"over {LONGEST}", *lengths[length]]
+            for length in sorted(lengths)
+        ],
+        "scripts": _scripts(scripts),
+        "unused": _examples(tokens, occurs, _spread(never)),
+        "top": _examples(tokens, occurs, frequent[:_EXAMPLES].tolist()),
+    }
+
+
+def _ranks(counts: Int64) -> Iterator[list[int]]:
+    if not counts.size:
+        return
+    wanted = np.unique(np.rint(np.geomspace(1, counts.size, _RANKS)).astype(np.int64))
+    for rank in wanted.tolist():
+        yield [rank, int(counts[rank - 1])]
+
+
+def _scripts(scripts: Mapping[str, Sequence[int]]) -> list[list[Any]]:
+    order = sorted(scripts, key=lambda name: (-sum(scripts[name]), name))
+    rows = [[visible(name), *scripts[name]] for name in order[:_NAMED_SCRIPTS]]
+    rest = [scripts[name] for name in order[_NAMED_SCRIPTS:]]
+    if rest:
+        rows.append([f"{len(rest)} others", *map(sum, zip(*rest, strict=True))])
+    return rows
+
+
+def _spread(ids: Sequence[int]) -> list[int]:
+    """Return examples from all over the vocabulary."""
+    if len(ids) <= _EXAMPLES:
+        return [*ids]
+    return [ids[round(i * (len(ids) - 1) / (_EXAMPLES - 1))] for i in range(_EXAMPLES)]
+
+
+def _examples(
+    tokens: Sequence[bytes], counts: Sequence[int], ids: Sequence[int]
+) -> list[list[Any]]:
+    return [[shown_token(tokens[i]), i, counts[i]] for i in ids]
+
+
+def shown_token(token: bytes) -> str:
+    r"""Return a token as text: a space as "·", bytes that are no whole character as ``<E2>``."""
+    clipped = token[:_CLIPPED]
+    text = clipped.decode(errors="surrogateescape").replace(" ", "·").replace("\n", "↵")
+    shown = "".join(
+        f"<{ord(char) - 0xDC00:02X}>" if "\udc80" <= char <= "\udcff" else char for char in text
+    )
+    if shown and unicodedata.category(shown[0])[0] == "M":
+        shown = f"◌{shown}"  # alone, it would stand on what is before it
+    return visible(shown) + "…" * (token != clipped)
+
+
+@functools.lru_cache(maxsize=1 << 19)
+def _script(token: bytes) -> str:
+    """Return the script of most letters of a token."""
+    try:
+        text = token.decode()
+    except UnicodeDecodeError:
+        return PARTIAL
+    if text.isascii():
+        return "Latin" if any(map(str.isalpha, text)) else NO_LETTERS
+    letters = Counter(script_of(char) for char in text if char.isalpha())
+    return max(letters, key=lambda name: (letters[name], name)) if letters else NO_LETTERS
