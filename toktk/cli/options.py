@@ -194,6 +194,12 @@ def run_options(output: str) -> Decorator:
             is_flag=True,
             help="Compute everything anew, and overwrite another run in the folder.",
         ),
+        click.option(
+            "--page/--no-page",
+            default=True,
+            show_default=True,
+            help="Write report.html, the page to look at, into the run directory.",
+        ),
         engine_timeout_option,
     )
 

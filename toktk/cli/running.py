@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from toktk.cli.output import emit_rows, show
 from toktk.cli.streams import say
+from toktk.errors import ToktkError, in_a_line
 from toktk.lab.meter import Meter, Watcher, costs_line
 from toktk.sizes import bytes_label
 from toktk.visible import visible
@@ -37,6 +38,7 @@ class RunOptions:
     seed: int
     jobs: int
     force: bool
+    page: bool = True
 
     def sweep(self, training: Corpus, evaluation: Corpus | None, **plan: Any) -> None:
         """Carry out a sweep and show it; `plan` holds what its plan needs besides these options."""
@@ -97,16 +99,32 @@ class RunOptions:
 
         if run.trouble is not None:
             raise run.trouble
+        page = self._page_of(run) if self.page and run.results is not None else None
         if not self.quiet:
             if run.reused:
                 say("This run is complete; nothing was computed (--force computes it anew).")
-            say(costs_line(run.document["steps"]), str(run.path))
+            say(costs_line(run.document["steps"]), str(page or run.path))
         if failed := run.document["failed"]:
             raise without_figures(
                 f"without figures: {', '.join(failed)}.",
                 failed,
                 "The figures of the others are complete. The same command tries only these again.",
             )
+
+    def _page_of(self, run: Run) -> Path | None:
+        """Return the page of a run, which is written unless it is there; None where it cannot be."""
+        from toktk.lab.document import NAME, PAGE
+        from toktk.report.page.build import write_page
+
+        path, document = run.path / PAGE, run.path / NAME
+        try:
+            if path.is_file() and path.stat().st_mtime_ns >= document.stat().st_mtime_ns:
+                return path
+            with ProgressBars(self.quiet) as bars, Meter(bars).step("write", PAGE):
+                return write_page(run)
+        except (OSError, ToktkError) as error:  # the run is complete all the same
+            say(f"{PAGE} is not written: {in_a_line(error)}")
+            return None
 
 
 class ProgressBars(Watcher):

@@ -53,6 +53,11 @@ class Bench:
         return []
 
     @property
+    def loaded_tokenizers(self) -> dict[str, Tokenizer]:
+        """The tokenizers that were not trained here, by label."""
+        return self.tokenizers
+
+    @property
     def trained_lines(self) -> dict[str, LineSet]:
         """The lines that tokenizers were trained on, by label, where they are known."""
         texts = self.trained_on.items()

@@ -116,12 +116,14 @@ def _carried_out(experiment: Sweep | Bench, path: Path, signature: str) -> Run:
             return run
         place.make_room(experiment.labels)
         outcome = experiment.run()
+        tokenizers = {**outcome.trained, **experiment.loaded_tokenizers}
         try:
-            return Run(path, _write(place, outcome, signature, meter), outcome.results)
+            document = _write(place, outcome, signature, meter)
+            return Run(path, document, outcome.results, tokenizers=tokenizers)
         except StorageError as error:
             # The figures are there: a full disk must not take them away.
             document = _described(outcome, meter, outcome.tokenizers)
-            return Run(path, document, outcome.results, trouble=error)
+            return Run(path, document, outcome.results, trouble=error, tokenizers=tokenizers)
 
 
 def _found(folder: RunFolder, signature: str, force: bool) -> Run | None:

@@ -59,6 +59,11 @@ class Sweep:
         """The tokenizers that the run writes, where the text fills them."""
         return self.plan.labels
 
+    @property
+    def loaded_tokenizers(self) -> dict[str, Tokenizer]:
+        """The tokenizers that were not trained here, by label."""
+        return self.baselines.tokenizers if self.baselines is not None else {}
+
     def prepare(self) -> str:
         """Check the plan, read the corpora once, and return the signature of the run.
 

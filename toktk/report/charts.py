@@ -3,9 +3,9 @@
 Each function takes rows and returns a chart of them. Given the name of a data set instead of rows, the chart
 has none yet: the page fills it, and fills it anew whenever the size changes.
 
-Colors are those of Okabe and Ito (2008), which people with any common form of color blindness tell apart; shapes
-and dashes say the same once more. A row is a plain dictionary. Names in it are text that is shown, so the
-caller has made them visible (toktk.visible).
+Colors are those of Okabe and Ito (2008), which people with any common form of color blindness tell apart;
+shapes and dashes say the same once more. A row is a plain dictionary. Names in it are text that is shown, so
+the caller has made them visible (toktk.visible).
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ _STEP = 17  # pixels between rows
 _INTERVAL = 0.25  # opacity of a band
 
 
-def size_curve(curve: Rows, points: Rows, knees: Rows, at: Rows, families: Sequence[str], unit: str) -> Any:
+def size_curve(
+    curve: Rows, points: Rows, knees: Rows, at: Rows, families: Sequence[str], unit: str
+) -> Any:
     """Return lines over vocabulary sizes with bands for intervals, marks for knees, and a line at a size.
 
     Args:
@@ -93,18 +95,23 @@ def languages(rows: Rows, families: Sequence[str], title: str, rule: float | Non
         alt.Tooltip("low:Q", format=".4", title="95 % from"),
         alt.Tooltip("high:Q", format=".4", title="95 % to"),
     ]
-    x = alt.X("value:Q", title=title, scale=alt.Scale(zero=False),
-              axis=alt.Axis(orient="top", format="~g"))  # fmt: skip
+    # Relative costs multiply: twice and half are equally far from 1.
+    ticks = [0.25, 0.5, 0.7, 1, 1.2, 1.5, 2, 3, 4, 6, 8, 12, 20, 40]
+    scale = alt.Scale(zero=False) if rule is None else alt.Scale(type="log", nice=False, padding=8)
+    axis = alt.Axis(orient="top", format="~g", **({} if rule is None else {"values": ticks}))
+    x = alt.X("value:Q", title=title, scale=scale, axis=axis)
     interval = alt.Chart(_data(rows)).mark_rule(strokeWidth=2, opacity=0.6).encode(
         y, alt.X("low:Q", title=title), alt.X2("high:Q"), _color(families)
     )  # fmt: skip
     point = alt.Chart(_data(rows)).mark_point(filled=True, size=60, opacity=1).encode(
         y, x, _color(families), _shape(families), tooltip=tooltip
     )  # fmt: skip
-    layers = [interval, point, _chosen(rows)]
+    layers = [_places(rows), interval, point, _chosen(rows)]
     if rule is not None:
         at = alt.Chart(alt.InlineData(values=[{"at": rule}]))
-        layers.insert(0, at.mark_rule(strokeDash=[3, 3], color="#888").encode(alt.X("at:Q", title=title)))
+        layers.insert(
+            0, at.mark_rule(strokeDash=[3, 3], color="#888").encode(alt.X("at:Q", title=title))
+        )
     return _rows_high(alt.layer(*layers))
 
 
@@ -123,7 +130,7 @@ def gains(rows: Rows, families: Sequence[str]) -> Any:
     encoded = bars.encode(
         _across("row", rows), x, _color(families), _shape(families), tooltip=tooltip
     )
-    return _rows_high(alt.layer(encoded, _chosen(rows)))
+    return _rows_high(alt.layer(_places(rows), encoded, _chosen(rows)))
 
 
 def ranks(rows: Rows, families: Sequence[str]) -> Any:
@@ -178,7 +185,7 @@ def trade_off(points: Rows, front: Rows, families: Sequence[str], x_title: str, 
     """
     import altair as alt
 
-    x = alt.X("x:Q", scale=alt.Scale(type="log", nice=False), title=x_title,
+    x = alt.X("x:Q", scale=alt.Scale(type="log", nice=False, padding=24), title=x_title,
               axis=alt.Axis(format="~s", tickCount=6))  # fmt: skip
     y = alt.Y("y:Q", scale=alt.Scale(zero=False), title=unit)
     line = alt.Chart(_data(front)).mark_line(interpolate="step-after", color="#888").encode(
@@ -231,15 +238,26 @@ def _dash(families: Sequence[str]) -> alt.StrokeDash:
 def _legend(families: Sequence[str]) -> Any:
     import altair as alt
 
-    return alt.Legend(orient="top", columns=4, labelLimit=220) if len(families) > 1 else None
+    if len(families) < 2:
+        return None
+    return alt.Legend(orient="top", columns=4, labelLimit=220, symbolOpacity=1)
+
+
+def _places(rows: Rows) -> Any:
+    """Return what keeps every row its place, headings too: marks without a value are left out of an axis."""
+    import altair as alt
+
+    return alt.Chart(_data(rows)).mark_tick(opacity=0).encode(_across("row", rows))
 
 
 def _chosen(rows: Rows) -> Any:
     """Return what marks the row of the data set ``chosen``."""
     import altair as alt
 
-    marked = "chosen" if isinstance(rows, str) else []
-    return alt.Chart(_data(marked)).mark_rect(opacity=0.15, color="#888").encode(_across("row", rows))
+    marked: Rows = "chosen" if isinstance(rows, str) else ()
+    return (
+        alt.Chart(_data(marked)).mark_rect(opacity=0.15, color="#888").encode(_across("row", rows))
+    )
 
 
 def _use() -> alt.Color:

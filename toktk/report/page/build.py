@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import functools
 import html
+import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,17 +18,18 @@ from typing import Any
 from toktk.cache import Store
 from toktk.errors import MetricError
 from toktk.lab.compare import Asked, compare_sides
+from toktk.lab.document import PAGE
 from toktk.lab.meter import costs_line
-from toktk.lab.run import Run
+from toktk.lab.run import Run, document_of
 from toktk.lab.side import Side, sides_of
 from toktk.models.bpe import BpeModel
 from toktk.paths import atomic_write
 from toktk.report import charts
 from toktk.report.comparison import Comparison
 from toktk.report.page.figures import Figures, short, visible_keys
-from toktk.report.page.headline import Answer, answers
+from toktk.report.page.headline import UNDECIDED, Answer, answers
 from toktk.report.page.packing import Unpackable, pack_counts, pack_tokenizer
-from toktk.report.page.shown import Shown, merged, page_path, shown_run
+from toktk.report.page.shown import Shown, merged, shown_run
 from toktk.report.page.vocabulary import vocabulary_uses
 from toktk.report.records import common_signature
 from toktk.report.results import Results
@@ -37,8 +40,16 @@ SCHEMA = 1
 
 _SCRIPTS = ("encoder.js", "state.js", "rows.js", "chart.js", "table.js", "tokens.js", "page.js")
 _USUAL_SIZE = 50_000
-_ALONE, _PER_FAMILY, _MOST = 2_000_000, 300_000, 5_000_000  # bytes of a page: up to two families, each more
+_ALONE, _PER_FAMILY, _MOST = (
+    2_000_000,
+    300_000,
+    5_000_000,
+)  # bytes of a page: up to two families, each more
+_IN_A_CARD = 3  # answers to one question
+_BYTES_OF_AN_ID = 3.5  # at least, of a packed tokenizer
 _LEAST_ROOM = 20_000  # bytes; what is smaller is no reason to leave a tokenizer out
+_BUNDLED = "window.vegaEmbed = vegaEmbed;"
+_TOO_LARGE = "it would make this page too large"
 
 SAMPLES = (
     "The Fjords' 3,141 quick-brown foxes naïvely paid €12.50 … twice!",
@@ -68,11 +79,21 @@ def write_page(run: Run) -> Path:
     Raises:
         StorageError: the page cannot be written, or a file of the run cannot be read.
     """
-    page = page_of([shown_run(run)])
-    path = page_path(run.path)
+    document = document_of(run.path)  # with what was timed after the run
+    page = page_of([shown_run(replace(run, document=document))])
+    path = run.path / PAGE
+    write_document(page, path)
+    return path
+
+
+def write_document(page: Page, path: Path) -> None:
+    """Write a page, whole or not at all.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
     with atomic_write(path) as temporary:
         temporary.write_text(page.html, encoding="utf-8", newline="\n")
-    return path
 
 
 def page_of(runs: Sequence[Shown], budget: int | None = None) -> Page:
@@ -164,6 +185,22 @@ def _throughput(shown: Shown) -> Iterator[dict[str, Any]]:
 
 def chart_specs(figures: Figures) -> dict[str, Any]:
     """Return the charts of a page as Vega specifications, with data sets that the page fills."""
+    key = ["charts", [*figures.families], figures.is_parallel, figures.reference]
+
+    def load(folder: Path) -> dict[str, Any]:
+        specs: dict[str, Any] = json.loads((folder / "charts.json").read_bytes())
+        return specs
+
+    store = Store()
+    specs = store.read("assets", key, load)
+    if specs is None:
+        specs = _chart_specs(figures)
+        text = json_text(specs)
+        store.write("assets", key, lambda folder: _write_text(folder / "charts.json", text))
+    return specs
+
+
+def _chart_specs(figures: Figures) -> dict[str, Any]:
     import vl_convert
 
     families = [*figures.families]
@@ -182,7 +219,10 @@ def chart_specs(figures: Figures) -> dict[str, Any]:
         ),
         "speed": charts.trade_off("points", "front", families, "throughput (MB/s)", unit),
     }
-    return {name: vl_convert.vegalite_to_vega(chart.to_dict()) for name, chart in made.items()}
+    specs = {name: vl_convert.vegalite_to_vega(chart.to_dict()) for name, chart in made.items()}
+    for spec in specs.values():
+        del spec["background"]  # the page has its own
+    return specs
 
 
 # Tokenizers ---------------------------------------------------------------------------------------
@@ -203,6 +243,9 @@ def packed_tokenizers(
     counts: dict[str, Any] = {}
     for _, family, labels in sorted(_candidates(figures, tokenizers), key=lambda each: each[0]):
         largest = tokenizers[labels[-1]]
+        if _BYTES_OF_AN_ID * largest.vocab_size > max(room, _LEAST_ROOM):
+            left_out |= dict.fromkeys(labels, _TOO_LARGE)
+            continue
         sizes = {label: figures.size(label) for label in labels} if len(labels) > 1 else None
         try:
             pack = pack_tokenizer(largest, sizes)
@@ -212,7 +255,7 @@ def packed_tokenizers(
         own = {label: pack_counts(counted[label]) for label in labels if label in counted}
         needed = _size_in_page({"pack": pack, "counts": own})
         if needed > max(room, _LEAST_ROOM if not packs else 0):
-            left_out |= dict.fromkeys(labels, "it would make this page too large")
+            left_out |= dict.fromkeys(labels, _TOO_LARGE)
             continue
         room -= needed
         packs.append({"family": family, "labels": labels, **pack})
@@ -260,7 +303,7 @@ def _document(data: Mapping[str, Any], figures: Figures, answers: Sequence[Answe
         "TITLE": html.escape(title),
         "HEADING": html.escape(_heading(figures)),
         "SUBTITLE": html.escape(_subtitle(figures)),
-        "ANSWERS": "\n".join(map(_answer, answers)),
+        "ANSWERS": "\n".join(_cards(answers)),
         "PROVENANCE": "\n".join(_provenance(figures)),
         "STYLE": _asset("page.css"),
         "DATA": _packed(data),
@@ -288,12 +331,22 @@ def _subtitle(figures: Figures) -> str:
     return f"on {record.corpus}: {n:,} documents in {groups} group{'s' * (groups != 1)}; {span}"
 
 
-def _answer(answer: Answer) -> str:
-    return (
-        f'<li class="answer {answer.state}"><p class="question">{html.escape(answer.question)}</p>'
-        f'<p class="text">{html.escape(answer.text)}</p>'
-        f'<p class="evidence">{html.escape(answer.evidence)}</p></li>'
-    )
+def _cards(answers: Sequence[Answer]) -> Iterator[str]:
+    """Yield a card for each question, with an answer for each family, of many for the first ones."""
+    by_question: dict[str, list[Answer]] = {}
+    for answer in answers:
+        by_question.setdefault(answer.question, []).append(answer)
+    for question, own in by_question.items():
+        yield f'<li class="card"><p class="question">{html.escape(question)}</p>'
+        for answer in own[:_IN_A_CARD]:
+            mark = f'<span class="state">{answer.state}</span>' if answer.state == UNDECIDED else ""
+            yield (
+                f'<div class="answer {answer.state}"><p class="text">{html.escape(answer.text)}</p>'
+                f'<p class="evidence">{html.escape(answer.evidence)}</p>{mark}</div>'
+            )
+        if (more := len(own) - _IN_A_CARD) > 0:
+            yield f'<p class="evidence">And {more} more, in the charts below.</p>'
+        yield "</li>"
 
 
 def _provenance(figures: Figures) -> Iterator[str]:
@@ -331,7 +384,9 @@ def _provenance(figures: Figures) -> Iterator[str]:
         ]
     folders = " ".join(figures.shown.documents)
     several = len(figures.shown.documents) > 1
-    rows.append(("this page again", f"toktk report {folders if several else '<the folder of this run>'}"))
+    rows.append(
+        ("this page again", f"toktk report {folders if several else '<the folder of this run>'}")
+    )
     for name, value in rows:
         yield f"<dt>{html.escape(name)}</dt><dd>{html.escape(visible(value))}</dd>"
 
@@ -344,9 +399,7 @@ def _asset(name: str) -> str:
 @functools.cache
 def _vega() -> str:
     """Return Vega's JavaScript, deflated and in base64; vl-convert bundles it, which takes a second."""
-    import vl_convert
-
-    key = ["vega", vl_convert.__version__]
+    key = ["vega", version("vl-convert-python")]
     store = Store()
 
     def load(folder: Path) -> str:
@@ -354,11 +407,17 @@ def _vega() -> str:
 
     packed = store.read("assets", key, load, code=None)
     if packed is None:
-        packed = base64.b64encode(zlib.compress(vl_convert.javascript_bundle().encode(), 9)).decode()
+        import vl_convert
+
+        packed = base64.b64encode(
+            zlib.compress(vl_convert.javascript_bundle(_BUNDLED).encode(), 9)
+        ).decode()
         bundle = packed
-        store.write("assets", key, lambda folder: _write_bundle(folder, bundle), code=None)
+        store.write(
+            "assets", key, lambda folder: _write_text(folder / "vega.txt", bundle), code=None
+        )
     return packed
 
 
-def _write_bundle(folder: Path, bundle: str) -> None:
-    (folder / "vega.txt").write_text(bundle, encoding="ascii")
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

@@ -113,14 +113,22 @@ class Figures:
             "metrics": self._metrics(),
         }
 
+    def script(self, group: str) -> str | None:
+        """Return the script that a group is mostly written in, if it is known."""
+        return self._scripts.get(group)
+
+    @cached_property
+    def _scripts(self) -> dict[str, str]:
+        scripts = self.shown.results.about.get("scripts", {})
+        return {visible_name(group): visible_name(script) for group, script in scripts.items()}
+
     def _group(self, name: str) -> dict[str, Any]:
         label = next(iter(self.tokenizers))
-        scripts = self.shown.results.about.get("scripts", {})
         line = self.by_key.get((label, "tokens_per_line", name))
         fertility = self.by_key.get((label, "fertility[ws]", name))
         return {
             "name": name,
-            "script": {visible_name(g): visible_name(s) for g, s in scripts.items()}.get(name),
+            "script": self.script(name),
             "untrained": name in self.untrained,
             "lines": line.n if line is not None and line.value is not None else None,
             "spaced": fertility is not None and fertility.value is not None,
@@ -132,7 +140,7 @@ class Figures:
         first = self.tokenizers[labels[0]]
         knees = (r for r in self.records if r.family == name and r.metric.startswith("knee["))
         knee = next((r for r in knees if r.value is not None), None)
-        curve = self._curves.get(name, {})
+        curve = self.curves.get(name, {})
         sizes = _thinned(sorted(curve), [self.size(label) for label in labels])
         return {
             "name": name,
@@ -157,7 +165,7 @@ class Figures:
         }
 
     @cached_property
-    def _curves(self) -> dict[str, dict[int, dict[str, int]]]:
+    def curves(self) -> dict[str, dict[int, dict[str, int]]]:
         """The tokens of each family by size and group."""
         curves: dict[str, dict[int, dict[str, int]]] = {}
         if self.shown.curves is not None:
@@ -169,7 +177,10 @@ class Figures:
             ):
                 by_size = curves.setdefault(names[family], {})
                 by_size.setdefault(size, {})[groups[group]] = tokens
-        for label, record in self.tokenizers.items():  # of a bench, and of what was trained elsewhere
+        for (
+            label,
+            record,
+        ) in self.tokenizers.items():  # of a bench, and of what was trained elsewhere
             by_size = curves.setdefault(record.family, {})
             if self.size(label) not in by_size:
                 values = {group: self.value(label, "tokens", group) for group in self.groups}
@@ -177,7 +188,7 @@ class Figures:
         return curves
 
     def _metrics(self) -> list[dict[str, Any]]:
-        """Return each metric with its values: for each tokenizer, for each group, [value, low, high, note]."""
+        """Return each metric with its values, {label: {group: [value, low, high, note]}}."""
         notes: dict[str, int] = {}
         better = {base_of(metric.name): metric.better for metric in _known_metrics()}
         names = dict.fromkeys(r.metric for r in self.records if not r.metric.startswith("knee["))

@@ -1,19 +1,19 @@
-"""The first answers of a page, in words: each with its evidence, and only as far as the intervals carry it."""
+"""The first answers of a page, in words, with their evidence, and only as far as intervals carry them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from toktk.lab.compare import Asked, compare_sides
 from toktk.lab.side import Side
 from toktk.pieces.table import POOLED
-from toktk.report.comparison import Comparison, percent
+from toktk.report.comparison import Comparison
 from toktk.report.page.figures import Figures
 from toktk.sizes import size_label
 
-SETTLED, UNDECIDED, NOTE = "settled", "undecided", "note"
+SETTLED, UNDECIDED, NOTE = "settled", "undecided", "fact"
 
 _FROM, _TO = 50_000, 128_000
 _ENOUGH = 20  # aligned lines or documents
@@ -32,10 +32,6 @@ class Answer:
     text: str
     evidence: str
     state: str = SETTLED
-
-    def described(self) -> dict[str, str]:
-        """Return the attributes, JSON-able."""
-        return vars(self)
 
 
 def answers(figures: Figures, sides: dict[str, Side], rows: Sequence[Comparison]) -> list[Answer]:
@@ -92,7 +88,7 @@ def _best_size(figures: Figures) -> Iterator[Answer]:
             question,
             f"{name} still gains at {size_label(figures.size(largest))}, the largest size tried.",
             f"Between {size_label(figures.size(smaller))} and {size_label(figures.size(largest))} a thousand "
-            f"more ids save {gain:.2%} of the tokens; flat would be less than 0.1 %.",
+            f"more ids save {100 * gain:.2f} % of the tokens; flat would be less than 0.1 %.",
             NOTE,
         )
 
@@ -155,7 +151,9 @@ def _families(figures: Figures, rows: Sequence[Comparison]) -> Iterator[Answer]:
         at = f" at {size_label(size)}" if same_size else ""
         amount = f"{_percent(abs(more))} {'more' if more > 0 else 'fewer'} tokens than {than}{at}"
         verdicts = {r.verdict for r in own}
-        always = f" It is so at all {len(own)} sizes." if len(own) > 1 and len(verdicts) == 1 else ""
+        always = (
+            f" It is so at all {len(own)} sizes." if len(own) > 1 and len(verdicts) == 1 else ""
+        )
         if row.verdict == "equivalent":
             text, state = f"{name} and {than} are equivalent{at}.", SETTLED
         elif row.verdict in ("better", "worse"):
@@ -192,7 +190,8 @@ def _worst(figures: Figures) -> Iterator[Answer]:
             if figures.untrained
             else ""
         )
-        among = [r.group for r in ranked if r.high is not None and worst.low is not None and r.high >= worst.low]
+        low = math.inf if worst.low is None else worst.low
+        among = [r.group for r in ranked if r.high is not None and r.high >= low]
         text = (
             f"{worst.group}: {worst.value:.2g} times the tokens of {figures.reference}"
             if is_clear
@@ -204,7 +203,9 @@ def _worst(figures: Figures) -> Iterator[Answer]:
             else f"Next comes {second.group} with {second.value:.3g} times."
         )
         if not is_clear:
-            evidence = f"{worst.group} has the most ({worst.value:.3g} times), but the intervals overlap."
+            evidence = (
+                f"{worst.group} has the most ({worst.value:.3g} times), but the intervals overlap."
+            )
         at = f" at {size_label(figures.size(label))}" if len(labels) > 1 else ""
         yield Answer(
             "Which language costs most?",
@@ -220,17 +221,25 @@ def _how_sure(figures: Figures, rows: Sequence[Comparison]) -> Iterator[Answer]:
     lines = [r.n for r in figures.records if r.metric == "tokens_per_line" and r.value is not None
              and r.group != POOLED and r.n]  # fmt: skip
     documents = figures.value(label, "documents")
-    unit = f"{lines[0]:,} aligned lines in each language" if lines else f"{int(documents or 0):,} documents"
+    unit = (
+        f"{lines[0]:,} aligned lines in each language"
+        if lines
+        else f"{int(documents or 0):,} documents"
+    )
     judged = [r for r in rows if r.verdict != "none"]
     open_ = sum(r.verdict == "undecided" for r in judged)
     without = {r.group for r in figures.records if r.metric == figures.primary and r.low is None
                and r.value is not None and r.note is not None and "no interval" in r.note}  # fmt: skip
-    evidence = "Counts on this text are exact; intervals (95 %) say where a figure lies on text like it."
+    evidence = (
+        "Counts on this text are exact; intervals (95 %) say where a figure lies on text like it."
+    )
     if without:
         evidence += f" Without an interval, for lack of text: {', '.join(sorted(without)[:8])}."
     text = f"Intervals rest on {unit}."
     if judged:
-        text += f" Of {len(judged):,} differences {open_:,} {'is' if open_ == 1 else 'are'} undecided."
+        text += (
+            f" Of {len(judged):,} differences {open_:,} {'is' if open_ == 1 else 'are'} undecided."
+        )
     few = bool(lines) and lines[0] < _ENOUGH
     yield Answer("How sure is this?", text, evidence, UNDECIDED if few else NOTE)
 
@@ -249,13 +258,13 @@ def _interval(row: Comparison) -> str:
     if row.metric == "bytes_per_token":
         low, high = 1 / (1 + high) - 1, 1 / (1 + low) - 1
     n = f", from {row.n:,} pairs" if row.n else ""
-    return f"On text like this {percent(low, 1, '+')} … {percent(high, 1, '+')} tokens (95 %{n})."
+    return f"On text like this {_signed(low)} to {_signed(high)} tokens (95 %{n})."
 
 
 def _percent(share: float) -> str:
-    return percent(share, 1)
+    return f"{100 * share:.1f} %"
 
 
-def headline_of(found: Sequence[Answer]) -> list[dict[str, Any]]:
-    """Return answers, JSON-able."""
-    return [answer.described() for answer in found]
+def _signed(share: float) -> str:
+    sign = "+" if share > 0 else "−" if share < 0 else ""
+    return f"{sign}{_percent(abs(share))}"

@@ -37,18 +37,6 @@
   const colors = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#7F7F7F"];
   const isSweep = data.families.some((family) => family.tokenizers.length > 1);
 
-  // Names of languages, where a group is called by a code.
-  const languageNames = typeof Intl.DisplayNames === "function" ? new Intl.DisplayNames(["en"], { type: "language", fallback: "none" }) : null;
-  function languageName(group) {
-    if (!languageNames || !/^[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*$/.test(group)) return "";
-    try {
-      return languageNames.of(group.replaceAll("_", "-")) || "";
-    } catch (error) {
-      if (error instanceof RangeError) return "";
-      throw error;
-    }
-  }
-
   // What is chosen ----------------------------------------------------------------------------
 
   const shown = () => {
@@ -73,8 +61,8 @@
   }
 
   function pickLanguage(view, event, item) {
-    const name = item?.datum?.row;
-    if (name !== undefined && rows.groupNumber.has(name)) choose("language", language() === rows.groupNumber.get(name) ? "" : name);
+    const group = rows.byLabel.get(item?.datum?.row);
+    if (group) choose("language", language() === group ? "" : data.groups[group].name);
   }
 
   function addCharts() {
@@ -89,7 +77,7 @@
       const wanted = view.scale("x").invert(event.offsetX - view.origin()[0]);
       if (Number.isFinite(wanted) && wanted > 0 && isSweep) choose("size", Math.round(wanted));
     });
-    const chosen = () => (language() ? [{ row: data.groups[language()].name }] : []);
+    const chosen = () => (language() ? [{ row: rows.label(language()) }] : []);
     add("languages", () => ({ rows: rows.languages(shown(), (family, group) => rows.cost(family, size(), group)), chosen: chosen() }),
       (each) => `Cost of each language: ${listed(each.rows, number)}`, pickLanguage);
     if (isSweep) {
@@ -416,11 +404,11 @@
   theme();
   addControls();
   addComparison();
-  readControls();
   writeNotes();
   (0, eval)(await inflated("vega"));
   addCharts();
   addTokens();
+  readControls();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     theme();
     Charts.reset();

@@ -6,11 +6,26 @@ function sizeLabel(size) {
   return size >= 1000 && size % 100 === 0 ? `${size / 1000}k` : size.toLocaleString("en-US");
 }
 
+// The English name of the language that a group's name is the code of; empty where it is none.
+const languageName = (() => {
+  const names = typeof Intl.DisplayNames === "function" ? new Intl.DisplayNames(["en"], { type: "language", fallback: "none" }) : null;
+  return (group) => {
+    if (!names || !/^[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*$/.test(group)) return "";
+    try {
+      return names.of(group.replaceAll("_", "-")) || "";
+    } catch (error) {
+      if (error instanceof RangeError) return "";
+      throw error;
+    }
+  };
+})();
+
 class Rows {
   constructor(data) {
     this.data = data;
     this.groups = data.groups;
     this.groupNumber = new Map(data.groups.map((group, i) => [group.name, i]));
+    this.byLabel = new Map(data.groups.map((group, i) => [this.label(i), i]));
     this.families = data.families;
     const [{ notes }, ...metrics] = data.metrics;
     this.notes = notes;
@@ -129,6 +144,13 @@ class Rows {
       .map((family) => ({ family: family.name, size: family.knee[0], low: family.knee[1], high: family.knee[2] }));
   }
 
+  // A group with the name of its language, where it is called by a code.
+  label(group) {
+    const { name } = this.groups[group];
+    const language = languageName(name);
+    return language ? `${language} ${name}` : name;
+  }
+
   // What a language costs at a size, relative to the reference where there is one.
   cost(family, size, group) {
     const at = this.nearest(family, size);
@@ -159,19 +181,22 @@ class Rows {
       const mean = known.reduce((sum, cell) => sum + cell.value, 0) / known.length;
       worth.set(group, isGood ? -mean : mean);
     }
-    const byScript = new Map();
+    // Scripts of a single language share a heading.
+    const all = new Map();
     for (const group of cells.keys()) {
       const script = this.groups[group].script || "";
-      if (!byScript.has(script)) byScript.set(script, []);
-      byScript.get(script).push(group);
+      all.set(script, [...(all.get(script) ?? []), group]);
     }
+    const alone = [...all.values()].filter((groups) => groups.length < 2).flat();
+    const byScript = new Map([...all].filter(([, groups]) => groups.length > 1));
+    if (alone.length) byScript.set(byScript.size ? "a script of its own" : "", alone);
     const most = (groups) => Math.max(...groups.map((group) => worth.get(group)));
     const scripts = [...byScript].sort((a, b) => most(b[1]) - most(a[1]));
     const rows = [];
     for (const [script, groups] of scripts) {
       if (scripts.length > 1) rows.push({ row: `▸ ${script || "other"}`, family: null, value: null, low: null, high: null });
       for (const group of groups.sort((a, b) => worth.get(b) - worth.get(a))) {
-        for (const cell of cells.get(group)) rows.push({ row: this.groups[group].name, ...cell });
+        for (const cell of cells.get(group)) rows.push({ row: this.label(group), ...cell });
       }
     }
     return rows;

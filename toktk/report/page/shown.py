@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toktk import arrow
 from toktk.arrays import Int64
 from toktk.errors import StorageError, ToktkError, in_a_line
-from toktk.loading.spec import placed
 from toktk.lab.document import CURVES, TOKEN_COUNTS, recorded_files
 from toktk.lab.run import Run
 from toktk.lab.token_counts import read_token_counts
 from toktk.loading.load import open_tokenizer
+from toktk.loading.spec import placed
 from toktk.models.bpe import BpeModel
 from toktk.report.document_counts import DocumentCounts
 from toktk.report.records import Record
@@ -222,10 +221,3 @@ def _alike(first: DocumentCounts, second: DocumentCounts) -> bool:
     return first.groups == second.groups and all(
         np.array_equal(getattr(first, name), getattr(second, name)) for name in ("group", "unit")
     )
-
-
-def page_path(folder: Path) -> Path:
-    """Return where the page of a run is."""
-    from toktk.lab.document import PAGE
-
-    return folder / PAGE

@@ -147,6 +147,7 @@ const Tokens = (() => {
     for (const end of rowEnds(columns, data)) {
       for (const column of columns) {
         const cell = make("div");
+        if (columns.length > 1) cell.dataset.name = column.name;
         const own = column.isAligned
           ? column.tokens.filter((t) => t.end <= end && (t.end > from || (from < 0 && t.end === 0)))
           : from < 0 ? column.tokens : [];

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from toktk.arrays import Int64
 from toktk.pieces.scripts import script_of
@@ -22,7 +23,8 @@ PARTIAL, NO_LETTERS = "parts of characters", "no letters"
 
 _RANKS = 60  # points of a curve
 _EXAMPLES = 30
-_NAMED_SCRIPTS = 16
+_NAMED_SCRIPTS = 14
+_LEAST_SHARE = 0.0005  # of the tokens, below which a script is one of the others
 _CLIPPED = 40  # bytes of a token that is an example
 
 
@@ -47,28 +49,25 @@ def vocabulary_uses(
 def _use(tokenizer: Tokenizer, counts: Int64) -> dict[str, Any]:
     tokens = tokenizer.model.tokens
     specials = {name.encode() for name in tokenizer.model.special_tokens}
-    ids = [i for i, token in enumerate(tokens) if token and token not in specials]
-    lengths: dict[int, list[int]] = {}
-    scripts: dict[str, list[int]] = {}
+    is_token = np.array([token != b"" and token not in specials for token in tokens])
+    never_used = (counts == 0)[is_token]
+    lengths = np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens))[is_token]
+    scripts = np.array([*map(_script, tokens)])[is_token]
+    ids = np.flatnonzero(is_token)
+    never = ids[never_used]
     occurs = counts.tolist()
-    for i in ids:
-        token = tokens[i]
-        use = 0 if occurs[i] else 1
-        lengths.setdefault(min(len(token), LONGEST + 1), [0, 0])[use] += 1
-        scripts.setdefault(_script(token), [0, 0])[use] += 1
-    never = [i for i in ids if not occurs[i]]
     frequent = np.argsort(-counts, kind="stable")[: int(np.count_nonzero(counts))]
     return {
-        "ids": len(ids),
-        "used": len(ids) - len(never),
-        "never": len(never),
+        "ids": ids.size,
+        "used": ids.size - never.size,
+        "never": never.size,
         "ranks": [*_ranks(counts[frequent])],
         "lengths": [
-            [f"{length}" if length <= LONGEST else f"over {LONGEST}", *lengths[length]]
-            for length in sorted(lengths)
+            [f"{length}" if length <= LONGEST else f"{LONGEST + 1}+", *used]
+            for length, used in _by(np.minimum(lengths, LONGEST + 1), never_used).items()
         ],
-        "scripts": _scripts(scripts),
-        "unused": _examples(tokens, occurs, _spread(never)),
+        "scripts": _scripts(_by(scripts, never_used)),
+        "unused": _examples(tokens, occurs, _spread(never.tolist())),
         "top": _examples(tokens, occurs, frequent[:_EXAMPLES].tolist()),
     }
 
@@ -81,10 +80,21 @@ def _ranks(counts: Int64) -> Iterator[list[int]]:
         yield [rank, int(counts[rank - 1])]
 
 
+def _by(kinds: npt.NDArray[Any], never_used: npt.NDArray[np.bool_]) -> dict[Any, list[int]]:
+    """Return {kind: [used, never used]}, in the order of kinds."""
+    values, numbers = np.unique(kinds, return_inverse=True)
+    never = np.bincount(numbers, weights=never_used, minlength=values.size).astype(np.int64)
+    used = np.bincount(numbers, minlength=values.size) - never
+    rows = zip(values.tolist(), used.tolist(), never.tolist(), strict=True)
+    return {kind: [a, b] for kind, a, b in rows}
+
+
 def _scripts(scripts: Mapping[str, Sequence[int]]) -> list[list[Any]]:
     order = sorted(scripts, key=lambda name: (-sum(scripts[name]), name))
-    rows = [[visible(name), *scripts[name]] for name in order[:_NAMED_SCRIPTS]]
-    rest = [scripts[name] for name in order[_NAMED_SCRIPTS:]]
+    least = _LEAST_SHARE * sum(map(sum, scripts.values()))
+    named = [name for name in order[:_NAMED_SCRIPTS] if sum(scripts[name]) >= least]
+    rows = [[visible(name), *scripts[name]] for name in named]
+    rest = [scripts[name] for name in order[len(named) :]]
     if rest:
         rows.append([f"{len(rest)} others", *map(sum, zip(*rest, strict=True))])
     return rows
