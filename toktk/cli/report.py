@@ -62,7 +62,10 @@ def command(
     from toktk.lab.meter import Meter
     from toktk.lab.run import document_of, stored_run
     from toktk.lab.sources import run_folder
-    from toktk.report.page.build import page_of, write_document
+    from toktk.report.page.build import Contents, write_document
+    from toktk.report.page.paper import write_tables
+    from toktk.report.page.pictures import write_pictures
+    from toktk.report.page.rows import Rows
     from toktk.report.page.shown import merged, shown_run
 
     places = [run_folder(run) or (Path(run).name, Path(run)) for run in runs]
@@ -77,9 +80,17 @@ def command(
         both = merged(shown)
         path = output or (places[0][1] / PAGE if len(places) == 1 else Path(PAGE))
         with meter.step("write", path.name):
-            page = page_of([both], size)
+            contents = Contents(both)
+            page = contents.page(size)
             write_document(page, path)
+        written = [path]
+        rows = Rows(contents.figures, contents.vocabulary)
+        if charts is not None:
+            with meter.step("draw", charts.name, None, "charts") as advance:
+                written += write_pictures(contents.figures, rows, contents.answers, charts, advance)
+        if tables is not None:
+            written += write_tables(contents.figures, rows, contents.comparisons, tables)
     if not quiet:
         for label, why in page.left_out.items():
             say(f"{label} cannot be tried in the page: {why}.")
-        say(str(path))
+        say(*map(str, written))

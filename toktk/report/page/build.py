@@ -106,29 +106,49 @@ def page_of(runs: Sequence[Shown], budget: int | None = None) -> Page:
     Raises:
         StorageError: the runs were measured on different texts.
     """
-    shown = merged(runs)
-    figures = Figures(shown)
-    sides = {side.label: side for side in sides_of(_visible(figures))}
-    rows = [row for metric in _compared(figures) for row in _comparisons(figures, sides, metric)]
-    found = answers(figures, sides, rows)
-    data = {
-        "schema": SCHEMA,
-        "name": visible_name(shown.name),
-        **figures.described(),
-        "comparisons": [*map(_row, rows)],
-        "vocabulary": visible_keys(vocabulary_uses(shown.tokenizers, shown.token_counts)),
-        "throughput": [*_throughput(shown)],
-        "samples": SAMPLES,
-        "charts": chart_specs(figures),
-    }
-    if budget is None:
-        families = len(figures.families)
-        budget = min(_MOST, _ALONE + _PER_FAMILY * max(0, families - 2))
-    document = functools.partial(_document, figures=figures, answers=found)
-    room = budget - len(document({**data, "packs": [], "counts": {}, "left_out": {}}).encode())
-    packs, counts, left_out = packed_tokenizers(figures, room)
-    data |= {"packs": packs, "counts": counts, "left_out": left_out}
-    return Page(document(data), left_out)
+    return Contents(merged(runs)).page(budget)
+
+
+class Contents:
+    """What a page, its pictures and its tables are made of.
+
+    Attributes:
+        figures: the figures of the runs.
+        comparisons: of other families with the first one, size by size.
+        answers: what is said first.
+        vocabulary: see `toktk.report.page.vocabulary.vocabulary_uses`.
+    """
+
+    def __init__(self, shown: Shown) -> None:
+        self.figures = figures = Figures(shown)
+        sides = {side.label: side for side in sides_of(_visible(figures))}
+        metrics = dict.fromkeys([figures.primary, "bytes_per_token"])
+        self.comparisons = [row for m in metrics for row in _comparisons(figures, sides, m)]
+        self.answers = answers(figures, sides, self.comparisons)
+        uses = vocabulary_uses(shown.tokenizers, shown.token_counts)
+        self.vocabulary = visible_keys(uses)
+
+    def page(self, budget: int | None = None) -> Page:
+        """Return the page; `budget` as for `page_of`."""
+        figures = self.figures
+        data = {
+            "schema": SCHEMA,
+            "name": visible_name(figures.shown.name),
+            **figures.described(),
+            "comparisons": [*map(_row, self.comparisons)],
+            "vocabulary": self.vocabulary,
+            "throughput": [*_throughput(figures.shown)],
+            "samples": SAMPLES,
+            "charts": chart_specs(figures),
+        }
+        if budget is None:
+            more = max(0, len(figures.families) - 2)
+            budget = min(_MOST, _ALONE + _PER_FAMILY * more)
+        document = functools.partial(_document, figures=figures, answers=self.answers)
+        empty = document({**data, "packs": [], "counts": {}, "left_out": {}})
+        packs, counts, left_out = packed_tokenizers(figures, budget - len(empty.encode()))
+        data |= {"packs": packs, "counts": counts, "left_out": left_out}
+        return Page(document(data), left_out)
 
 
 def _visible(figures: Figures) -> Results:
@@ -138,10 +158,6 @@ def _visible(figures: Figures) -> Results:
         groups = tuple(map(visible_name, documents.groups))
         documents = replace(documents, groups=groups, tokens=visible_keys(documents.tokens))
     return replace(figures.shown.results, records=tuple(figures.records), documents=documents)
-
-
-def _compared(figures: Figures) -> list[str]:
-    return [*dict.fromkeys([figures.primary, "bytes_per_token"])]
 
 
 def _comparisons(figures: Figures, sides: dict[str, Side], metric: str) -> Sequence[Comparison]:

@@ -82,6 +82,13 @@ class Figures:
         return {r.group for r in self.records if r.note == UNTRAINED}
 
     @cached_property
+    def lines(self) -> dict[str, int]:
+        """The aligned lines of each group that is a side of parallel text."""
+        label = next(iter(self.tokenizers))
+        records = {g: self.by_key.get((label, "tokens_per_line", g)) for g in self.groups[1:]}
+        return {g: r.n for g, r in records.items() if r is not None and r.value is not None and r.n}
+
+    @cached_property
     def is_parallel(self) -> bool:
         """Whether the text has aligned lines."""
         return any(r.metric == "tokens_per_line" and r.value is not None for r in self.records)
@@ -124,13 +131,12 @@ class Figures:
 
     def _group(self, name: str) -> dict[str, Any]:
         label = next(iter(self.tokenizers))
-        line = self.by_key.get((label, "tokens_per_line", name))
         fertility = self.by_key.get((label, "fertility[ws]", name))
         return {
             "name": name,
             "script": self.script(name),
             "untrained": name in self.untrained,
-            "lines": line.n if line is not None and line.value is not None else None,
+            "lines": self.lines.get(name),
             "spaced": fertility is not None and fertility.value is not None,
             **{total: self.value(label, total, name) for total in _TOTALS[:3]},
         }
@@ -140,8 +146,7 @@ class Figures:
         first = self.tokenizers[labels[0]]
         knees = (r for r in self.records if r.family == name and r.metric.startswith("knee["))
         knee = next((r for r in knees if r.value is not None), None)
-        curve = self.curves.get(name, {})
-        sizes = _thinned(sorted(curve), [self.size(label) for label in labels])
+        curve, sizes = self.curves[name], self.curve_sizes(name)
         return {
             "name": name,
             "trainer": first.trainer,
@@ -163,6 +168,11 @@ class Figures:
             "engine": visible_name(str(facts.get("engine", "native"))),
             "hash": str(facts.get("signature", ""))[:8],
         }
+
+    def curve_sizes(self, family: str) -> list[int]:
+        """Return the sizes at which the tokens of a family are shown, ascending."""
+        kept = [self.size(label) for label in self.families[family]]
+        return _thinned(sorted(self.curves[family]), kept)
 
     @cached_property
     def curves(self) -> dict[str, dict[int, dict[str, int]]]:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from toktk.pieces.table import POOLED
 from toktk.report.charts import NEVER, USED
 from toktk.report.page.figures import Figures
@@ -50,6 +52,51 @@ class Rows:
                     )  # fmt: skip
         return rows
 
+    def curve(self, group: str = POOLED) -> list[Row]:
+        """Return family, size, value, low, high at many sizes, by the first metric.
+
+        Between measured sizes the relative width of the interval is interpolated; beyond them it is that of
+        the nearest.
+        """
+        rows = []
+        for family in self.figures.families:
+            curve = self.figures.curves[family]
+            for size in self.figures.curve_sizes(family):
+                value = self._value(curve[size], group)
+                if value is not None:
+                    low, high = self._interval(family, group, size, value)
+                    rows.append(
+                        {"family": family, "size": size, "value": value, "low": low, "high": high}
+                    )
+        return rows
+
+    def _value(self, tokens: Mapping[str, int], group: str) -> float | None:
+        """Return the first metric of a group from its tokens at one size."""
+        lines = self.figures.lines
+        if self.figures.primary == "bytes_per_token":
+            n_bytes = self.figures.value(next(iter(self.figures.tokenizers)), "bytes", group)
+            return n_bytes / tokens[group] if n_bytes and tokens.get(group) else None
+        pooled = [g for g in lines if g not in self.figures.untrained]
+        groups = pooled if group == POOLED else [group]
+        if not groups or not all(g in lines and g in tokens for g in groups):
+            return None
+        return sum(tokens[g] for g in groups) / sum(lines[g] for g in groups)
+
+    def _interval(
+        self, family: str, group: str, size: int, value: float
+    ) -> tuple[float, float] | tuple[None, None]:
+        known = [
+            (self.figures.size(label), *(math.log(end / record.value) for end in (record.low, record.high)))
+            for label in self.figures.families[family]
+            if (record := self.figures.by_key.get((label, self.figures.primary, group))) is not None
+            and record.value and record.low and record.high
+        ]  # fmt: skip
+        if not known:
+            return None, None
+        sizes = np.log([each[0] for each in known])
+        low, high = (np.interp(math.log(size), sizes, [each[k] for each in known]) for k in (1, 2))
+        return value * math.exp(low), value * math.exp(high)
+
     def knees(self) -> list[Row]:
         """Return family, size, low, high of each knee that has an interval."""
         return [
@@ -80,7 +127,7 @@ class Rows:
             if len(labels) < 2:
                 return None
             curve = self.figures.curves[family]
-            sizes = sorted(size for size in curve if group in curve[size])
+            sizes = [s for s in self.figures.curve_sizes(family) if group in curve[s]]
             gain = _gain([(size, curve[size][group]) for size in sizes], self._size_of(family))
             return None if gain is None else {"value": gain}
 
@@ -177,4 +224,5 @@ def _gain(curve: Sequence[tuple[int, int]], size: int) -> float | None:
     if first < 0 or not curve[first][1]:
         return None
     thousands = (curve[last][0] - curve[first][0]) / 1000
-    return 1 - (curve[last][1] / curve[first][1]) ** (1 / thousands)
+    left: float = (curve[last][1] / curve[first][1]) ** (1 / thousands)
+    return 1 - left
