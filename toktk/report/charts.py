@@ -44,7 +44,7 @@ def size_curve(
     """
     import altair as alt
 
-    x = alt.X("size:Q", scale=alt.Scale(type="log", nice=False), title="vocabulary size (ids)",
+    x = alt.X("size:Q", scale=alt.Scale(type="log", nice=False, padding=8), title="vocabulary size (ids)",
               axis=alt.Axis(format="~s", tickCount=8))  # fmt: skip
     y = alt.Y("value:Q", scale=alt.Scale(zero=False), title=unit)
     color = _color(families)
@@ -66,6 +66,8 @@ def size_curve(
     point = alt.Chart(_data(points)).mark_point(filled=True, size=55, opacity=1).encode(
         x, y, color, shape=_shape(families), tooltip=tooltip
     )  # fmt: skip
+    interval = alt.Chart(_data(points)).mark_rule(strokeWidth=1.5, opacity=0.6)
+    interval = interval.encode(x, alt.Y("low:Q", title=unit), alt.Y2("high:Q"), color)
     knee = alt.Chart(_data(knees)).mark_rect(opacity=0.12).encode(
         alt.X("low:Q"), alt.X2("high:Q"), color
     )  # fmt: skip
@@ -74,7 +76,7 @@ def size_curve(
         tooltip=[alt.Tooltip("family:N"), alt.Tooltip("size:Q", format=",", title="knee (ids)")],
     )  # fmt: skip
     here = alt.Chart(_data(at)).mark_rule(strokeWidth=1.5, color="#888").encode(x)
-    return _sized(alt.layer(knee, band, line, knee_line, here, point), 320)
+    return _sized(alt.layer(knee, band, line, knee_line, here, interval, point), 320)
 
 
 def languages(rows: Rows, families: Sequence[str], title: str, rule: float | None = None) -> Any:

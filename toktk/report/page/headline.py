@@ -15,6 +15,8 @@ from toktk.sizes import size_label
 
 SETTLED, UNDECIDED, NOTE = "settled", "undecided", "fact"
 
+WORST = "Which language costs most?"
+
 _FROM, _TO = 50_000, 128_000
 _ENOUGH = 20  # aligned lines or documents
 
@@ -44,7 +46,7 @@ def answers(figures: Figures, sides: dict[str, Side], rows: Sequence[Comparison]
     return [
         *_best_size(figures),
         *_larger(figures, sides),
-        *_families(figures, rows),
+        *_families(figures, sides, rows),
         *_worst(figures),
         *_how_sure(figures, rows),
     ]
@@ -134,33 +136,53 @@ def _ends(figures: Figures, labels: Sequence[str]) -> tuple[str, str]:
     return (labels[-2], labels[-1]) if small == large else (small, large)
 
 
-def _families(figures: Figures, rows: Sequence[Comparison]) -> Iterator[Answer]:
-    """Say whether the other families differ from the first, at the size nearest to 50k."""
-    pooled = [r for r in rows if r.group == POOLED and r.metric == figures.primary]
-    by_family: dict[str, list[Comparison]] = {}
-    for row in pooled:
-        if row.candidate in figures.tokenizers:
-            by_family.setdefault(figures.tokenizers[row.candidate].family, []).append(row)
-    for name, own in by_family.items():
-        row = min(own, key=lambda r: abs(figures.size(r.candidate) - _FROM))
-        if row.difference is None or row.baseline not in figures.tokenizers:
-            continue
-        more = _tokens(row)
-        than, size = figures.tokenizers[row.baseline].family, figures.size(row.candidate)
-        same_size = size == figures.size(row.baseline)
-        at = f" at {size_label(size)}" if same_size else ""
-        amount = f"{_percent(abs(more))} {'more' if more > 0 else 'fewer'} tokens than {than}{at}"
-        verdicts = {r.verdict for r in own}
-        always = (
-            f" It is so at all {len(own)} sizes." if len(own) > 1 and len(verdicts) == 1 else ""
+def _families(
+    figures: Figures, sides: dict[str, Side], rows: Sequence[Comparison]
+) -> Iterator[Answer]:
+    """Say which of the families needs the fewest tokens, at the size nearest to 50k."""
+    labels = [
+        min(own, key=lambda n: abs(figures.size(n) - _FROM)) for own in figures.families.values()
+    ]
+    values = {n: figures.value(n, figures.primary) for n in labels if n in sides}
+    more_is_better = figures.primary == "bytes_per_token"
+    known = {n: -v if more_is_better else v for n, v in values.items() if v is not None}
+    if len(known) < 2:
+        return
+    best, second, *others = sorted(known, key=lambda label: known[label])
+    row = compare_sides([(sides[second], sides[best])], Asked((figures.primary,), (POOLED,))).rows[
+        0
+    ]
+    first, next_ = (figures.tokenizers[label].family for label in (best, second))
+    sizes = {figures.size(label) for label in labels}
+    at = f" at {size_label(min(sizes))}" if len(sizes) == 1 else ""
+    order = ""
+    if others:
+        listed = ", ".join(
+            f"{figures.tokenizers[n].family} {abs(known[n]):.4g}"
+            for n in (best, second, *others[:6])
         )
-        if row.verdict == "equivalent":
-            text, state = f"{name} and {than} are equivalent{at}.", SETTLED
-        elif row.verdict in ("better", "worse"):
-            text, state = f"{name} needs {amount}.", SETTLED
-        else:
-            text, state = f"Undecided whether {name} and {than} differ{at}.", UNDECIDED
-        yield Answer(f"{name} or {than}?", text, f"{_interval(row)}{always}", state)
+        order = f" In order: {listed}{' …' * (len(others) > 6)}."
+    if row.verdict == "equivalent":
+        text, state = f"{first} and {next_} are equivalent{at}.", SETTLED
+    elif row.verdict in ("better", "worse"):
+        text, state = (
+            f"{next_} needs {_percent(_tokens(row))} more tokens than {first}{at}.",
+            SETTLED,
+        )
+        if others:
+            text = f"{first} needs the fewest tokens{at}."
+            order = f" {next_} comes next, with {_percent(_tokens(row))} more.{order}"
+    else:
+        text, state = f"Undecided between {first} and {next_}{at}.", UNDECIDED
+    own = [r for r in rows if r.group == POOLED and r.metric == figures.primary]
+    verdicts = {r.verdict for r in own}
+    always = (
+        f" It is so at all {len(own)} sizes."
+        if not others and len(own) > 1 and len(verdicts) == 1
+        else ""
+    )
+    question = "Which tokenizer?" if others else f"{' or '.join(figures.families)}?"
+    yield Answer(question, text, f"{_interval(row)}{always}{order}", state)
 
 
 def _worst(figures: Figures) -> Iterator[Answer]:
@@ -195,7 +217,7 @@ def _worst(figures: Figures) -> Iterator[Answer]:
         text = (
             f"{worst.group}: {worst.value:.2g} times the tokens of {figures.reference}"
             if is_clear
-            else f"Undecided: {', '.join(among[:4]) or worst.group}{' and others' * (len(among) > 4)}"
+            else f"undecided, {' or '.join(among[:4]) or worst.group}{' or others' * (len(among) > 4)}"
         )
         evidence = (
             f"{worst.low:.3g} to {worst.high:.3g} times; next comes {second.group} with {second.value:.3g}."
@@ -208,7 +230,7 @@ def _worst(figures: Figures) -> Iterator[Answer]:
             )
         at = f" at {size_label(figures.size(label))}" if len(labels) > 1 else ""
         yield Answer(
-            "Which language costs most?",
+            WORST,
             f"{name}{at}: {text}." if len(figures.families) > 1 or at else f"{text}.",
             f"{evidence}{unseen}",
             SETTLED if is_clear else UNDECIDED,

@@ -71,7 +71,7 @@
     };
     add("curve", () => {
       const { curve, points } = rows.curve(language(), shown());
-      return { curve, points, knees: rows.knees(shown()), at: [{ size: size() }] };
+      return { curve, points, knees: rows.knees(shown()), at: isSweep ? [{ size: size() }] : [] };
     }, ({ points }) => `${unit} by vocabulary size: ${points.slice(0, 8).map((p) => `${p.label} ${number(p.value)}`).join(", ")}`,
     (view, event) => {
       const wanted = view.scale("x").invert(event.offsetX - view.origin()[0]);
@@ -83,7 +83,10 @@
     if (isSweep) {
       add("gains", () => ({ rows: rows.languages(shown().filter((f) => f.tokenizers.length > 1), (family, group) => rows.gain(family, size(), group)), chosen: chosen() }),
         (each) => `Tokens saved by the next thousand ids: ${listed(each.rows, (x) => `${(100 * x).toFixed(2)} %`)}`, pickLanguage);
-    } else element("gains-section").hidden = true;
+    } else {
+      element("gains-section").hidden = true;
+      element("languages-section").className = "wide";
+    }
     add("ranks", () => ({ rows: Object.entries(vocabularies()).flatMap(([family, use]) => use.ranks.map(([rank, count]) => ({ family, rank, count }))) }),
       () => "Occurrences of tokens by rank");
     const use = () => data.vocabulary[vocabularyOf()];
@@ -135,8 +138,8 @@
     const name = language() === 0 ? "all together" : `${group.name}${languageName(group.name) ? ` (${languageName(group.name)})` : ""}`;
     const shownUnit = rows.metricOf(language()) === data.primary ? unit : "bytes per token";
     const better = shownUnit === "bytes per token" ? "more is better" : "less is better";
-    element("curve-note").textContent = `${shownUnit}, ${name}; ${better}. Bands: 95 % intervals for text like this, interpolated between the sizes with a mark. Shaded: where the knee lies, beyond which a thousand ids save less than 0.1 %.`;
-    const off = shown().map((family) => [family, family.curve.sizes[rows.nearest(family, size())]])
+    element("curve-note").textContent = `${shownUnit}, ${name}; ${better}. ${isSweep ? "Bands: 95 % intervals for text like this, interpolated between the sizes with a mark." : "Lines: 95 % intervals for text like this."}${rows.knees(shown()).length ? " Shaded: where the knee lies, beyond which a thousand ids save less than 0.1 %." : ""}`;
+    const off = (isSweep ? shown() : []).map((family) => [family, family.curve.sizes[rows.nearest(family, size())]])
       .filter(([, at]) => Math.abs(Math.log(at / size())) > 0.02).map(([family, at]) => `${family.name} at ${sizeLabel(at)}`);
     const where = isSweep ? ` at ${sizeLabel(size())} ids` : "";
     const measured = off.length ? ` Measured nearest: ${off.join(", ")}.` : "";

@@ -52,7 +52,7 @@ def _tokenizers(figures: Figures) -> Table:
     metrics = [
         m for m in wanted if any((n, m, POOLED) in figures.by_key for n in figures.tokenizers)
     ]
-    rows = [
+    rows: list[list[Cell]] = [
         [
             label,
             figures.size(label),
@@ -94,7 +94,7 @@ def _cell(record: Record | None) -> str:
     """Return ``31.8 (30.0 to 33.6)``: to four digits, the ends to as many decimals."""
     if record is None or record.value is None:
         return ""
-    value = f"{record.value:.4g}"
+    value = f"{record.value:#.4g}".removesuffix(".")
     if record.low is None or record.high is None:
         return value
     decimals = len(value.partition(".")[2])

@@ -9,8 +9,8 @@ from typing import Any
 from toktk.paths import atomic_write
 from toktk.report import charts
 from toktk.report.page.figures import Figures
-from toktk.report.page.headline import Answer
-from toktk.report.page.rows import HEADING, Rows
+from toktk.report.page.headline import WORST, Answer
+from toktk.report.page.rows import Rows
 from toktk.sizes import size_label
 
 CARD_WIDTH, CARD_HEIGHT = 1200, 630
@@ -96,16 +96,17 @@ def pictures(figures: Figures, rows: Rows) -> Iterator[tuple[str, Any]]:
 
 
 def card_of(figures: Figures, rows: Rows, answers: Sequence[Answer]) -> Any:
-    """Return the card: bars of the costliest languages of one family, and the first sentence."""
+    """Return the card: bars of the costliest languages of one family, and a sentence on them."""
     import altair as alt
 
     family = next(iter(figures.families))
     own = [row for row in rows.languages() if row.get("family") == family]
     own.sort(key=lambda row: -row["value"])
-    shown = [row for row in own if not row["row"].startswith(HEADING)][:_ON_CARD]
+    shown = [row for row in own if row["row"] not in figures.untrained][:_ON_CARD]
     reference = figures.reference
     what = f"tokens for the same content, {reference} = 1" if reference else "bytes per token"
-    sentence = next((a.text for a in answers if a.text), "")
+    first = next((a.text for a in answers), "")
+    sentence = next((a.text for a in answers if a.question == WORST), first)
     base = alt.Chart(alt.InlineData(values=shown))
     y = alt.Y(
         "row:N", sort=None, axis=alt.Axis(title=None, ticks=False, labelFontSize=20, labelLimit=220)
