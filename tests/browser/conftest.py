@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,9 +49,9 @@ def run_toktk(*args: object) -> None:
     assert result.exit_code == 0, result.stderr
 
 
-def made_page(folder: Path) -> MadePage:
+def made_page(folder: Path, change: Callable[[Shown], Shown] = lambda shown: shown) -> MadePage:
     run = stored_run(folder, document_of(folder))
-    shown = shown_run(run)
+    shown = change(shown_run(run))
     contents = Contents(shown)
     page = contents.page()
     path = folder.parent / f"{folder.name}.html"

@@ -269,14 +269,16 @@
     return ofFamilies.filter((label) => label !== undefined).slice(0, Tokens.MOST);
   }
 
-  const text = () => State.get("text", data.samples[0]).slice(0, 10000);
+  const MOST = 10000; // characters of a text: the encoder is slow, and an address is no place for more
+  let isCut = false;
+  const text = () => State.get("text", data.samples[0]).slice(0, MOST);
 
   function showTokens() {
     const names = tokenizersShown();
     const selects = [...document.querySelectorAll("#tokenizers select")];
     selects.forEach((select, i) => (select.value = names[i] ?? ""));
     if (element("text").value !== text()) element("text").value = text();
-    if (tokensAreNear) Tokens.show(data, names, text());
+    if (tokensAreNear) Tokens.show(data, names, text(), isCut ? ` Of the text the first ${MOST.toLocaleString("en-US")} characters.` : "");
   }
 
   function addTokens() {
@@ -309,7 +311,9 @@
       element("tokenizers").append(select);
     }
     element("text").addEventListener("input", () => {
-      State.set("text", element("text").value === data.samples[0] ? "" : element("text").value);
+      const typed = element("text").value;
+      isCut = typed.length > MOST;
+      State.set("text", typed === data.samples[0] ? "" : typed.slice(0, MOST));
       showTokens();
     });
     new IntersectionObserver(([entry], observer) => {

@@ -221,7 +221,7 @@ const Tokens = (() => {
   }
 
   let turn = 0;
-  async function show(data, names, text) {
+  async function show(data, names, text, remark = "") {
     const mine = ++turn;
     const chosen = await Promise.all(names.map((name) => tokenizerOf(data, name)));
     if (mine !== turn) return; // something else is wanted by now
@@ -237,8 +237,8 @@ const Tokens = (() => {
     const counts = columns.map((column) => column.tokens.length);
     const [least, most] = [Math.min(...counts), Math.max(...counts)];
     const rings = columns.reduce((sum, column) => sum + column.tokens.filter((t) => t.ring).length, 0);
-    element("spread").textContent = columns.length < 2 ? ""
-      : `${least.toLocaleString("en-US")} to ${most.toLocaleString("en-US")} tokens${least ? `, ${(100 * (most / least - 1)).toFixed(0)} % apart` : ""}; ${rings.toLocaleString("en-US")} with a ring.`;
+    element("spread").textContent = columns.length < 2 ? remark
+      : `${least.toLocaleString("en-US")} to ${most.toLocaleString("en-US")} tokens${least ? `, ${(100 * (most / least - 1)).toFixed(0)} % apart` : ""}; ${rings.toLocaleString("en-US")} with a ring.${remark}`;
   }
 
   return { MOST, show, spell, tokenizerOf };
