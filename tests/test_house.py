@@ -53,6 +53,7 @@ LEVELS = [
     {"timing"},
     {"report"},
     {"lab"},
+    {"page"},
     {"cli"},
 ]
 LEVEL_OF = {place: level for level, places in enumerate(LEVELS) for place in places}

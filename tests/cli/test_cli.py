@@ -252,12 +252,27 @@ def test_shared_options_and_their_defaults(add) -> None:
     add(probe)
     default = json.loads(run("probe").stdout)
     assert default.pop("jobs") >= 1
-    assert default == {"format": "table", "output": None, "quiet": False, "seed": 0, "force": False}
+    assert default == {"format": "table", "output": None, "quiet": False, "seed": 0, "force": False,
+                       "page": True}  # fmt: skip
     given = json.loads(
-        run("probe", "-f", "md", "-o", "x", "-q", "--seed", "3", "--jobs", "2", "--force").stdout
+        run(
+            "probe",
+            "-f",
+            "md",
+            "-o",
+            "x",
+            "-q",
+            "--seed",
+            "3",
+            "--jobs",
+            "2",
+            "--force",
+            "--no-page",
+        ).stdout  # fmt: skip
     )
     assert given == {
         "format": "md", "output": "x", "quiet": True, "seed": 3, "jobs": 2, "force": True,
+        "page": False,
     }  # fmt: skip
     assert run("probe", "--jobs", "0").exit_code == 2
 

@@ -56,7 +56,7 @@ def test_nothing_is_written_through_a_link(corpus: list[str], tmp_path: Path) ->
 
 def test_whatever_is_damaged_is_written_anew(corpus: list[str], tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    command = ["sweep", *corpus, "-t", "bpe", "-s", "300", "-o", folder]
+    command = ["sweep", *corpus, "-t", "bpe", "-s", "300", "-o", folder, "--no-page"]
     first = good(*command)
     whole = contents(folder)
     names = [*whole, "tokenizers/bpe-300", "tokenizers"]

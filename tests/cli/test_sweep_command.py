@@ -50,7 +50,8 @@ def test_a_sweep_shows_tables_and_writes_a_run(corpus: list[str], tmp_path: Path
     for language in ("de", "en", "ja", "ru"):
         assert sum(line.startswith(f"{language} ") for line in lines) == 1
     assert "relative to en" in result.stdout
-    summary, place = result.stderr.splitlines()[-2:]
+    summary, page, place = result.stderr.splitlines()[-3:]
+    assert page == f"{place}/report.html"
     assert place == str(folder)
     for step in ("fingerprint", "count", "train", "measure", "write"):
         assert re.search(rf"{step} \d+\.\d s [\d.]+ [MG]B", summary)
@@ -63,8 +64,8 @@ def test_a_sweep_shows_tables_and_writes_a_run(corpus: list[str], tmp_path: Path
     assert all(step["peak_memory"] for step in found["steps"])
     assert list(found["tokenizers"]) == ["bpe-300", "bpe-340", "bpe-400"]
     assert sorted(p.name for p in folder.iterdir()) == [
-        "curves.parquet", "documents.parquet", "results.parquet", "run.json", "tokenizers",
-        "training-lines.bin",
+        "curves.parquet", "documents.parquet", "report.html", "results.parquet", "run.json",
+        "token-counts.parquet", "tokenizers", "training-lines.bin",
     ]  # fmt: skip
 
 

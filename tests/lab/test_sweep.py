@@ -288,7 +288,9 @@ def test_cells_come_back_whole(plan: SweepPlan, tmp_path: Path) -> None:
     assert found.reading == Reading(1, 2)
     result = sweep(plan)
     (tmp_path / "measured").mkdir()
-    FamilyFigures(result.results, result.curves, Reading()).save(tmp_path / "measured")
+    FamilyFigures(result.results, result.curves, Reading(), result.token_counts).save(
+        tmp_path / "measured"
+    )
     again = FamilyFigures.load(tmp_path / "measured")
     assert again.results == result.results
     assert again.curves == result.curves

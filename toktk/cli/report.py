@@ -62,11 +62,11 @@ def command(
     from toktk.lab.meter import Meter
     from toktk.lab.run import document_of, stored_run
     from toktk.lab.sources import run_folder
-    from toktk.report.page.build import Contents, write_document
-    from toktk.report.page.paper import write_tables
-    from toktk.report.page.pictures import write_pictures
-    from toktk.report.page.rows import Rows
-    from toktk.report.page.shown import merged, shown_run
+    from toktk.page.build import Contents, write_document
+    from toktk.page.paper import write_tables
+    from toktk.page.pictures import write_pictures
+    from toktk.page.rows import Rows
+    from toktk.page.shown import merged, shown_run
 
     places = [run_folder(run) or (Path(run).name, Path(run)) for run in runs]
     with ProgressBars(quiet) as bars:

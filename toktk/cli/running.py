@@ -103,7 +103,8 @@ class RunOptions:
         if not self.quiet:
             if run.reused:
                 say("This run is complete; nothing was computed (--force computes it anew).")
-            say(costs_line(run.document["steps"]), str(page or run.path))
+            pages = [] if page is None else [str(page)]
+            say(costs_line(run.document["steps"]), *pages, str(run.path))
         if failed := run.document["failed"]:
             raise without_figures(
                 f"without figures: {', '.join(failed)}.",
@@ -114,7 +115,7 @@ class RunOptions:
     def _page_of(self, run: Run) -> Path | None:
         """Return the page of a run, which is written unless it is there; None where it cannot be."""
         from toktk.lab.document import NAME, PAGE
-        from toktk.report.page.build import write_page
+        from toktk.page.build import write_page
 
         path, document = run.path / PAGE, run.path / NAME
         try:

@@ -15,8 +15,8 @@ import pytest
 from small_runs import opened, swept, toktk
 
 from toktk.errors import StorageError
-from toktk.report.page.build import SAMPLES, Contents, write_page
-from toktk.report.page.shown import merged, shown_run
+from toktk.page.build import SAMPLES, Contents, write_page
+from toktk.page.shown import merged, shown_run
 
 
 def data_of(page: str) -> Any:

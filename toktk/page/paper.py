@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from toktk.page.figures import Figures
+from toktk.page.pictures import written
+from toktk.page.rows import Rows
 from toktk.pieces.table import POOLED
 from toktk.report.comparison import Comparison
-from toktk.report.page.figures import Figures
-from toktk.report.page.pictures import written
-from toktk.report.page.rows import Rows
 from toktk.report.records import Record
 from toktk.report.tabular import Cell, to_latex, to_markdown
 

@@ -16,15 +16,15 @@ from toktk.models.inference import INFERENCE
 from toktk.models.pairs import PairModel
 from toktk.models.vocabulary import packed
 from toktk.normalizers.normalizer import Normalizer
+from toktk.page.packing import Unpackable, pack_tokenizer
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.report.page.packing import Unpackable, pack_tokenizer
 from toktk.tokenizer import Tokenizer
 
 ROOT = Path(__file__).parents[2]
 PARALLEL = ROOT / "corpora" / "parallel"
 HELP = ROOT.parent / "shared" / "data" / "help-20lang.parquet"
 LANGUAGES, LINES = 20, 25
-SOURCE = ROOT / "toktk" / "report" / "page" / "encoder.js"
+SOURCE = ROOT / "toktk" / "page" / "encoder.js"
 
 ENCODE = """async ([pack, texts, label]) => {
   const tokenizer = await Encoder.load(pack);

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from small_runs import benched, opened, swept
 
-from toktk.report.page.build import Contents
-from toktk.report.page.shown import shown_run
+from toktk.page.build import Contents
+from toktk.page.shown import shown_run
 
 
 @pytest.fixture(scope="session")

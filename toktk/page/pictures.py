@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from toktk.page.figures import Figures
+from toktk.page.headline import WORST, Answer
+from toktk.page.rows import Rows
 from toktk.paths import atomic_write
 from toktk.report import charts
-from toktk.report.page.figures import Figures
-from toktk.report.page.headline import WORST, Answer
-from toktk.report.page.rows import Rows
 from toktk.sizes import size_label
 
 CARD_WIDTH, CARD_HEIGHT = 1200, 630

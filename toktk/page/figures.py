@@ -12,8 +12,8 @@ from toktk.errors import PluginError
 from toktk.lab.differences import base_of
 from toktk.metrics import METRICS
 from toktk.metrics.base import UNTRAINED, Metric
+from toktk.page.shown import Shown
 from toktk.pieces.table import POOLED
-from toktk.report.page.shown import Shown
 from toktk.report.records import Record, short_signature, visible_records
 from toktk.timing.figures import TIMED
 from toktk.visible import visible_name

@@ -12,11 +12,12 @@ from urllib.parse import quote
 
 import pytest
 from browsing import Opened, opened
-from conftest import MadePage, made_page, run_toktk
 from hostile_names import HOSTILE_NAMES
+from made_pages import MadePage, made_page
 from small_corpora import PARALLEL, SYLLABLES, lines
+from small_runs import toktk
 
-from toktk.report.page.shown import Shown
+from toktk.page.shown import Shown
 from toktk.visible import visible_name
 
 MARKUP = (
@@ -57,10 +58,10 @@ def hostile_page(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Made
     ]
     corpus = folder / "<b onclick=x>&'.jsonl"
     corpus.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    run_toktk("train", "-c", corpus, *PARALLEL, "-t", "bpe", "-t", "unigram", "-s", "300",
+    toktk("train", "-c", corpus, *PARALLEL, "-t", "bpe", "-t", "unigram", "-s", "300",
               "-o", folder / "trained", "-q")  # fmt: skip
     made = folder / "trained" / "tokenizers"
-    run_toktk("bench", f"first={made / 'bpe-300'}", f"second={made / 'unigram-300'}", "-c", corpus, *PARALLEL,
+    toktk("bench", f"first={made / 'bpe-300'}", f"second={made / 'unigram-300'}", "-c", corpus, *PARALLEL,
               "--reference", HOSTILE[0], "--no-throughput", "-o", folder / "run", "-q")  # fmt: skip
     return made_page(folder / "run", renamed)
 

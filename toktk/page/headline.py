@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from toktk.lab.compare import Asked, compare_sides
 from toktk.lab.side import Side
+from toktk.page.figures import Figures
 from toktk.pieces.table import POOLED
 from toktk.report.comparison import Comparison
-from toktk.report.page.figures import Figures
 from toktk.sizes import size_label
 
 SETTLED, UNDECIDED, NOTE = "settled", "undecided", "fact"

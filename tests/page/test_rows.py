@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from toktk.page.build import Contents
+from toktk.page.rows import HEADING, Rows, _gain
 from toktk.report.charts import NEVER, USED
-from toktk.report.page.build import Contents
-from toktk.report.page.rows import HEADING, Rows, _gain
 
 
 @pytest.fixture(scope="session")

@@ -23,14 +23,14 @@ from toktk.lab.meter import costs_line
 from toktk.lab.run import Run, document_of
 from toktk.lab.side import Side, sides_of
 from toktk.models.bpe import BpeModel
+from toktk.page.figures import Figures, short, visible_keys
+from toktk.page.headline import UNDECIDED, Answer, answers
+from toktk.page.packing import Unpackable, pack_counts, pack_tokenizer
+from toktk.page.shown import Shown, merged, shown_run
+from toktk.page.vocabulary import vocabulary_uses
 from toktk.paths import atomic_write
 from toktk.report import charts
 from toktk.report.comparison import Comparison
-from toktk.report.page.figures import Figures, short, visible_keys
-from toktk.report.page.headline import UNDECIDED, Answer, answers
-from toktk.report.page.packing import Unpackable, pack_counts, pack_tokenizer
-from toktk.report.page.shown import Shown, merged, shown_run
-from toktk.report.page.vocabulary import vocabulary_uses
 from toktk.report.records import common_signature
 from toktk.report.results import Results
 from toktk.visible import json_text, visible, visible_name
@@ -116,7 +116,7 @@ class Contents:
         figures: the figures of the runs.
         comparisons: of other families with the first one, size by size.
         answers: what is said first.
-        vocabulary: see `toktk.report.page.vocabulary.vocabulary_uses`.
+        vocabulary: see `toktk.page.vocabulary.vocabulary_uses`.
     """
 
     def __init__(self, shown: Shown) -> None:

@@ -6,10 +6,10 @@ import struct
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-from toktk.report.page.build import Contents
-from toktk.report.page.paper import write_tables
-from toktk.report.page.pictures import write_pictures
-from toktk.report.page.rows import Rows
+from toktk.page.build import Contents
+from toktk.page.paper import write_tables
+from toktk.page.pictures import write_pictures
+from toktk.page.rows import Rows
 
 NAMES = (
     "size-curve", "languages", "gains", "trade-off", "ranks",

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from toktk.page.figures import Figures
 from toktk.pieces.table import POOLED
 from toktk.report.charts import NEVER, USED
-from toktk.report.page.figures import Figures
 
 Row = dict[str, Any]
 USUAL_SIZE = 50_000
@@ -24,7 +24,7 @@ class Rows:
     Attributes:
         figures: of the page.
         size: of each family the tokenizer nearest to it is shown.
-        vocabulary: of `toktk.report.page.vocabulary.vocabulary_uses`.
+        vocabulary: of `toktk.page.vocabulary.vocabulary_uses`.
     """
 
     def __init__(

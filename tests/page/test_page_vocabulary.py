@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toktk.report.page.vocabulary import NO_LETTERS, PARTIAL, _script, shown_token
+from toktk.page.vocabulary import NO_LETTERS, PARTIAL, _script, shown_token
 
 
 @pytest.mark.parametrize(

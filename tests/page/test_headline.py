@@ -11,9 +11,9 @@ from small_runs import opened, swept
 
 from toktk.lab.compare import Asked, compare_sides
 from toktk.lab.side import sides_of
-from toktk.report.page.build import Contents
-from toktk.report.page.headline import SETTLED, UNDECIDED
-from toktk.report.page.shown import shown_run
+from toktk.page.build import Contents
+from toktk.page.headline import SETTLED, UNDECIDED
+from toktk.page.shown import shown_run
 
 
 def test_every_question_is_answered(contents: Contents) -> None:
