@@ -268,7 +268,7 @@ def test_shared_options_and_their_defaults(add) -> None:
             "2",
             "--force",
             "--no-page",
-        ).stdout  # fmt: skip
+        ).stdout
     )
     assert given == {
         "format": "md", "output": "x", "quiet": True, "seed": 3, "jobs": 2, "force": True,
