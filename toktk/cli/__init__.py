@@ -23,6 +23,7 @@ COMMANDS = {
     "bench": "Measure tokenizers on text that none of them has seen.",
     "compare": "Say which tokenizer is better, worse or equivalent, with intervals.",
     "replicate": "Run a stored run again, or train on resamples of its text.",
+    "show": "Draw how a text falls apart into tokens.",
     "convert": "Write a tokenizer in another library's format.",
     "ls": "List trainers, pretokenizers, metrics, corpora and the like.",
     "env": "Show versions, machine and cache.",

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from toktk.report.records import SCHEMA, Record
 from toktk.report.results import Results
 from toktk.runtime import gc_off
 from toktk.timing.figures import TIMED
+from toktk.visible import visible_name
 
 _IDENTITY = ("signature", "finished", "files")  # of run.json: what tells one run from another
 
@@ -58,6 +60,11 @@ class Run:
     results: Results | None
     reused: bool = False
     trouble: StorageError | None = None
+
+    def _repr_html_(self) -> str:
+        tokenizers = ", ".join(map(visible_name, self.document["tokenizers"]))
+        head = f"<p><b>{escape(visible_name(str(self.path)))}</b> {escape(tokenizers)}</p>\n"
+        return head + ("" if self.results is None else self.results._repr_html_())
 
     def refuse_unwritten(self) -> None:
         """Raise FormatError if a tokenizer of the run has no file."""
