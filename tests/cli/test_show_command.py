@@ -61,7 +61,7 @@ They differ at 4 places, given in bytes of the text:
   8–10  é          pairs
         <C3>│<A9>  bytes
 
-· space, ↵ end of line, <E2> a byte of a split character, ⟨ ⟩ a token that not every other has
+· space, ↵ end of line, <E2> a byte of a split character, ⟨ ⟩ some other tokenizer lacks it
 """
 
 

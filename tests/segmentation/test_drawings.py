@@ -142,7 +142,7 @@ def test_two_tokenizers_in_a_terminal():
         "  0–2  12   one\n"
         "       1│2  two\n"
         "\n"
-        "· space, ⟨ ⟩ a token that not every other has\n"
+        "· space, ⟨ ⟩ some other tokenizer lacks it\n"
     )
 
 

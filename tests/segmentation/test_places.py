@@ -13,14 +13,14 @@ import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
 from nasty import NASTY_TEXTS
-from public_samples import LLAMA2, MARK, document, metaspace, write
+from public_samples import LLAMA2, MARK, byte_level, document, metaspace, write
 from sentencepiece import SentencePieceTrainer
 
 from toktk.errors import FormatError
 from toktk.libraries.huggingface import HfDocumentsModel
 from toktk.libraries.sentencepiece import SentencePieceDocumentsModel
 from toktk.loading.load import load, open_tokenizer
-from toktk.models.bpe import BpeModel
+from toktk.models.bpe import BpeModel, byte_characters
 from toktk.normalizers.normalizer import Normalizer
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.segmentation.segmentation import Segmentation, totals
@@ -201,14 +201,28 @@ def test_words_in_small_letters_by_a_library():
     assert placed(tokenizer, "") == placed(tokenizer, " ") == []
 
 
-def test_a_library_that_drops_what_it_lacks_names_wrong_places_and_none_is_believed():
+def test_a_library_that_drops_what_it_lacks():
+    # Behind what it drops, the library names places that are too early.
     vocab = {"a": 0, "b": 1, "c": 2, MARK: 3}
     model = {"type": "BPE", "vocab": vocab, "merges": []}
-    tokenizer = of_library(HfDocumentsModel(json.dumps(document(model, None, None))))
-    for text in ("aéb", "éab", "ab東c", "xxaxxbxxc"):
+    tokenizer = of_library(HfDocumentsModel(json.dumps(document(model))))
+    for text in ("aéa東a", "éaab", "xxaxxbxxcc", "é", "a\u0301a"):
         raw = text.encode()
-        for token in segmented(tokenizer, text).tokens():
-            assert token.start is None or raw[token.start : token.end] == token.spelled
+        wanted = [(i, i + 1) for i, byte in enumerate(raw) if byte in b"abc"]
+        assert [(t.start, t.end) for t in segmented(tokenizer, text).tokens()] == wanted
+
+
+def test_a_library_that_lacks_bytes():
+    names = [c for b, c in enumerate(byte_characters()) if b not in (13, 0x9F)]
+    model = {"type": "BPE", "vocab": {name: i for i, name in enumerate(names)}, "merges": []}
+    tokenizer = of_library(HfDocumentsModel(json.dumps(document(model, None, byte_level()))))
+    assert placed(tokenizer, "\rxx\r\nx") == [("x", "x"), ("x", "x"), ("\n", "\n"), ("x", "x")]
+    starts = [t.start for t in segmented(tokenizer, "\rxx\r\nx").tokens()]
+    assert starts == [1, 2, 4, 5]
+    # Of a character that is there in part, nobody can tell which bytes are whose.
+    assert placed(tokenizer, "x😀x") == [
+        ("x", "x"), ("\udcf0", None), ("\udc98", None), ("\udc80", None), ("x", "x"),
+    ]  # fmt: skip
 
 
 def test_sentencepiece_with_rules_of_its_own():

@@ -57,7 +57,7 @@ def command(
     A SPEC is a tokenizer as for `toktk bench`. The last argument is the text; - is standard input, and so is
     no text where standard input is no terminal. Behind -- a text may begin with a hyphen.
 
-    A token that not every other tokenizer has is underlined; without color it stands in ⟨ ⟩. Each token has
+    A token that some other tokenizer lacks is underlined; without color it stands in ⟨ ⟩. Each token has
     its place in the text, in bytes, unless the tokenizer changes the text so that nobody can tell. csv and
     json hold all tokens.
     """  # noqa: D301 - click wants the backspace itself

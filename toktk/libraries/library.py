@@ -183,14 +183,20 @@ class ChangingModel(LibraryModel):
         Raises:
             FormatError: the library fails at the text, or takes too long.
         """
+        library, unknown = self._measuring
         try:
-            _, arrays = self._library.ask("places", text)
+            _, arrays = library.ask("places", text)
         except (Refused, ChildEnded) as why:
             where = f" at the document {excerpt(np.frombuffer(text, dtype=np.uint8))}"
-            raise self._library.failure("cannot encode this text", why, where) from why
+            raise library.failure("cannot encode this text", why, where) from why
+        ids = np.frombuffer(arrays[0], dtype=np.uint32)
         starts, ends, bounds = (np.frombuffer(array, dtype=np.int64) for array in arrays[1:4])
         parts = [arrays[4][a:b] for a, b in itertools.pairwise(bounds.tolist())]
-        return np.frombuffer(arrays[0], dtype=np.uint32), starts, ends, parts
+        if unknown != self.unknown_id:  # the twin has tokens for what this one drops
+            kept = np.flatnonzero(ids != unknown)
+            ids, starts, ends = ids[kept], starts[kept], ends[kept]
+            parts = [parts[i] for i in kept]
+        return ids, starts, ends, parts
 
     @functools.cached_property
     def _surfaces(self) -> tuple[Bytes, Int64]:

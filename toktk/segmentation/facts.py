@@ -40,8 +40,10 @@ def notes(segmentation: Segmentation, n_drawn: int) -> list[str]:
         )
     if unknown := segmentation.n_unknown:
         tokens = segmentation.tokens(np.flatnonzero(segmentation.ids == segmentation.unknown_id))
-        lacked = [segmentation.text[t.start : t.end].decode() for t in tokens if t.end is not None]
-        which = f": {listed([*dict.fromkeys(lacked)])}" if lacked else ""
+        parts = dict.fromkeys(
+            segmentation.text[t.start : t.end] for t in tokens if t.end is not None
+        )
+        which = f": {listed([part.decode(errors='replace') for part in parts])}" if parts else ""
         name = signs(tokens[0].spelled)
         said.append(f"{name} ×{unknown:,} stands for text that the vocabulary lacks{which}")
     if segmentation.blind.size:

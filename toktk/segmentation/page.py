@@ -64,7 +64,7 @@ def fragment(
 ) -> str:
     """Return the tokens of a text by each tokenizer as HTML, `most` of each, and where these differ.
 
-    A token that not every other tokenizer has is in a ring. The id, the bytes and the place of a token show
+    A token that some other tokenizer lacks is in a ring. The id, the bytes and the place of a token show
     where a pointer rests on it; with `ids` the id stands above it.
     """
     agreed = agreement(segmentations)
@@ -91,7 +91,7 @@ def _token(token: Token, state: int, ids: bool) -> str:
     if token.start is not None:
         facts_of.append(f"at {token.start:,}–{token.end:,} of the text")
     if state == DIFFERS:
-        facts_of.append("not every other tokenizer has it")
+        facts_of.append("some other tokenizer lacks it")
     elif state == UNKNOWN:
         facts_of.append("nobody can tell whether the others have it")
     # As character references: some readers make spaces of the ends of lines in an attribute.

@@ -73,8 +73,8 @@ def drawn(
 def laid_out(tokens: Sequence[tuple[str, bool]], width: int, color: bool) -> list[str]:
     """Return lines of tokens, given in signs and whether they differ, at most `width` cells wide.
 
-    In color tokens differ by their background, and those of no other tokenizer are underlined. Without it
-    `│` stands between them, and ⟨ ⟩ around those. A line ends after each ``↵``.
+    In color neighbors have different backgrounds, and tokens that some other tokenizer lacks are underlined.
+    Without it ``│`` stands between tokens, and ⟨ ⟩ around those. A line ends after each ``↵``.
     """
     lines = _Lines(width)
     for n, (text, differs) in enumerate(tokens):
@@ -194,5 +194,5 @@ def _legend(text: str, several: bool, color: bool) -> str:
     shown = [meaning for sign, meaning in _MEANINGS.items() if re.search(sign, text)]
     if several:
         mark = "underlined" if color else f"{_OPEN} {_CLOSE}"
-        shown.append(f"{mark} a token that not every other has")
+        shown.append(f"{mark} some other tokenizer lacks it")
     return ", ".join(shown)
