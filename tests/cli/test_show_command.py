@@ -163,7 +163,8 @@ def test_what_is_no_tokenizer_is_text(specs, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "notes.txt").write_text("something else")
     (tmp_path / "folder").mkdir()
-    for text in ("notes.txt", "folder", ".", "tiktoken: a library", "a=b", "x" * 300, "hf:", ""):
+    write(tmp_path / "tokenizer.json", LLAMA2)  # so that . is a tokenizer, but no text is none
+    for text in ("notes.txt", "folder", "tiktoken: a library", "a=b", "x" * 300, "hf:", ""):
         result = good("show", specs[0], text, "-f", "json")
         assert json.loads(result.stdout)["text"] == text
         assert ("is 'notes.txt' itself" in result.stderr) == (text == "notes.txt")

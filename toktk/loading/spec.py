@@ -122,11 +122,11 @@ def names_tokenizer(text: str) -> bool:
         return True
     if kind == "tiktoken" and _ENCODING.fullmatch(target):
         return True
-    path = Path(target if kind == "spm" and _exists(target) else text)
-    if not _exists(str(path)):
+    place = target if kind == "spm" else text
+    if not _exists(place):
         return False
     try:
-        path = file_of(path.expanduser())
+        path = file_of(Path(place).expanduser())
         with path.open("rb") as file:
             return path.suffix == ".gguf" or bool(format_of(file.read(_HEAD), path))
     except (FormatError, OSError):

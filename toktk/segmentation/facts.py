@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from toktk.segmentation.segmentation import Segmentation, totals
-from toktk.segmentation.signs import signs
+from toktk.segmentation.signs import NEWLINE, signs
 from toktk.visible import listed, visible_name
 
 _LONGEST = 60  # characters of a text that is quoted
 _PLACES = 5
+_MEANINGS = {
+    "·": "· space",
+    "→": "→ tab",
+    NEWLINE: f"{NEWLINE} end of line",
+    "◌": "◌ in place of a mark's letter",
+    "<[0-9A-F]{2}>": "<E2> a byte of a split character",
+}
 
 
 def heading(segmentation: Segmentation) -> tuple[str, str]:
@@ -71,6 +79,12 @@ def verdict(n_places: int) -> str:
     if not n_places:
         return "Their tokens are the same, wherever one can tell."
     return f"They differ at {_counted(n_places, 'place')}, given in bytes of the text:"
+
+
+def legend(text: str, mark: str) -> str:
+    """Return what the signs mean that stand in a text, and the mark of a token that is not agreed."""
+    meanings = [meaning for sign, meaning in _MEANINGS.items() if re.search(sign, text)]
+    return ", ".join([*meanings, f"{mark} some other tokenizer lacks it"] if mark else meanings)
 
 
 def _excerpt(segmentation: Segmentation) -> str:

@@ -68,10 +68,11 @@ def fragment(
     where a pointer rests on it; with `ids` the id stands above it.
     """
     agreed = agreement(segmentations)
-    lines = [f'<div class="toktk-text">\n<style>\n{_STYLE}</style>']
+    lines, shown = [f'<div class="toktk-text">\n<style>\n{_STYLE}</style>'], ""
     for each, own in zip(segmentations, agreed, strict=True):
         name, about = facts.heading(each)
         tokens = each.tokens(slice(most))
+        shown += "".join(signs(token.spelled) for token in tokens)
         drawn = "".join(
             _token(token, int(state), ids)
             for token, state in zip(tokens, own[: len(tokens)], strict=True)
@@ -83,6 +84,8 @@ def fragment(
         ]
     if len(segmentations) > 1:
         lines += _differences(segmentations, agreed)
+    legend = facts.legend(shown, "in a ring" if len(segmentations) > 1 else "")
+    lines += [f"<p><small>{html.escape(legend)}</small></p>"] if legend else []
     return "\n".join([*lines, "</div>"]) + "\n"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from toktk.segmentation import facts
@@ -14,7 +13,7 @@ from toktk.segmentation.agreement import (
     readings,
 )
 from toktk.segmentation.segmentation import Segmentation, Token
-from toktk.segmentation.signs import NEWLINE, cells, clusters, hexadecimal, isolated, signs
+from toktk.segmentation.signs import cells, clusters, hexadecimal, isolated, signs
 from toktk.visible import visible_name
 
 MOST = 2000
@@ -28,14 +27,6 @@ _BOLD, _DIM, _END = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 _COLORS = ("\x1b[38;5;16;48;5;117m", "\x1b[38;5;16;48;5;222m")
 _UNDERLINE = "\x1b[4m"
 _BETWEEN, _OPEN, _CLOSE = "│", "⟨", "⟩"
-
-_MEANINGS = {
-    "·": "· space",
-    "→": "→ tab",
-    NEWLINE: f"{NEWLINE} end of line",
-    "◌": "◌ in place of a mark's letter",
-    "<[0-9A-F]{2}>": "<E2> a byte of a split character",
-}
 
 
 def drawn(
@@ -65,7 +56,8 @@ def drawn(
         lines.append("")
     if len(segmentations) > 1:
         lines += [*_differences(segmentations, agreed, width), ""]
-    legend = _legend("\n".join(lines), len(segmentations) > 1, color)
+    mark = "underlined" if color else f"{_OPEN} {_CLOSE}"
+    legend = facts.legend("\n".join(lines), mark if len(segmentations) > 1 else "")
     lines += [_styled(line, _DIM if color else "") for line in _folded(legend, width)]
     return "".join(f"{line}\n" for line in lines).rstrip("\n") + "\n"
 
@@ -187,12 +179,3 @@ def _folded(text: str, width: int) -> list[str]:
     for word in text.split(" "):
         lines.add(f"{word} ", "")
     return [line.rstrip(" ") for line in lines.done()]
-
-
-def _legend(text: str, several: bool, color: bool) -> str:
-    """Return what the signs mean that stand in a text."""
-    shown = [meaning for sign, meaning in _MEANINGS.items() if re.search(sign, text)]
-    if several:
-        mark = "underlined" if color else f"{_OPEN} {_CLOSE}"
-        shown.append(f"{mark} some other tokenizer lacks it")
-    return ", ".join(shown)
