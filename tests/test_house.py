@@ -44,6 +44,7 @@ LEVELS = [
     {"models"},
     {"formats"},
     {"libraries"},
+    {"segmentation"},
     {"tokenizer", "encoder", "texts"},
     {"loading"},
     {"trainers"},

@@ -22,6 +22,8 @@ from toktk.texts import Texts, flat, utf8
 
 if TYPE_CHECKING:
     from toktk.formats.files import Saved
+    from toktk.segmentation.segmentation import Segmentation
+    from toktk.segmentation.view import View
 
 NATIVE = "native"
 """The engine of a tokenizer that toktk itself runs."""
@@ -141,6 +143,39 @@ class Tokenizer:
             FormatError: an id outside the vocabulary.
         """
         return [self.decode(ids[a:b]) for a, b in itertools.pairwise(offsets.tolist())]
+
+    def show(self, text: str, *others: Tokenizer) -> View:
+        """Return the tokens of `text` by this tokenizer and `others`, to be printed or drawn in a notebook.
+
+        Raises:
+            FormatError: the text holds a lone surrogate, which has no UTF-8.
+        """
+        from toktk.segmentation.view import View
+
+        return View(tuple(each._segment(text) for each in (self, *others)))
+
+    def _segment(self, text: str) -> Segmentation:
+        from toktk.segmentation.places import places_of
+        from toktk.segmentation.segmentation import Segmentation
+
+        raw, ids = utf8(text), self.encode_to_numpy(text)
+        return Segmentation(
+            self.name,
+            self.vocab_size,
+            self.pretokenizer.name if self.engine == NATIVE else None,
+            self.engine,
+            self.why,
+            raw,
+            ids,
+            *places_of(self.pretokenizer, self.model, raw, ids),
+            self.model.tokens,
+            getattr(self.model, "unknown_id", None),
+        )
+
+    def _repr_html_(self) -> str:
+        from toktk.segmentation.page import SAMPLE
+
+        return self.show(SAMPLE).fragment()
 
     def save(self, folder: Path | str, **roles: str) -> Saved:
         """Write ``tokenizer.json`` and what else can hold it: ``<name>.tiktoken`` or ``.model``.

@@ -14,7 +14,7 @@ from toktk.errors import StorageError
 from toktk.visible import visible
 
 # What tables and lines are written with, where the encoding of a stream has no more than ASCII.
-_IN_ASCII = str.maketrans("─━–…·×", "--~.*x")
+_IN_ASCII = str.maketrans("─━–…·×│⟨⟩↵→◌", "--~.*x|[]$>o")
 
 
 def say(*lines: str) -> None:

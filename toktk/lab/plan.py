@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from toktk.cache import code_digest
 from toktk.corpus import Corpus
-from toktk.errors import FormatError, PluginError, ToktkError, TrainingError, did_you_mean, usage
+from toktk.errors import FormatError, PluginError, TrainingError, did_you_mean, usage
 from toktk.formats.hf_config import ROLES
-from toktk.loading.spec import parse_spec
+from toktk.loading.spec import check_labels, label_of
 from toktk.metrics import METRICS
 from toktk.metrics.base import Metric
 from toktk.models.inference import INFERENCE, Inference, cannot_run
@@ -438,22 +437,14 @@ class BenchPlan:
     @functools.cached_property
     def labels(self) -> dict[str, str]:
         """{label: spec}, in order; a spec that cannot be understood is its own label."""
-        return {_label_of(spec): spec for spec in self.specs}
+        return {label_of(spec): spec for spec in self.specs}
 
     @usage()
     def check(self) -> None:
         """Raise a ToktkError for what can be found wrong without reading text."""
         if not self.specs:
             raise FormatError("a bench needs at least one tokenizer.", "Name a file or a folder.")
-        (label, n), *_ = Counter(map(_label_of, self.specs)).most_common(1)
-        if n > 1:
-            alike = [spec for spec in self.specs if _label_of(spec) == label]
-            texts = [spec.removeprefix(f"{label}=") for spec in alike]
-            raise FormatError(
-                f"{n} tokenizers are called {label!r}.",
-                f"Found: {', '.join(texts)}.",
-                f"Give each a label of its own: {label}-2={texts[1]}",
-            )
+        check_labels(self.specs)
         self.measures.check()
 
     def asked(self) -> dict[str, Any]:
@@ -484,13 +475,6 @@ def _load(
         except PluginError as error:
             broken[name] = error
     return loaded, broken
-
-
-def _label_of(spec: str) -> str:
-    try:
-        return parse_spec(spec).label
-    except ToktkError:  # it will be named when it is loaded, beside what the others give
-        return spec
 
 
 def _code_of(target: Callable[..., Any]) -> str:

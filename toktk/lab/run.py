@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ from toktk.report.results import Results
 from toktk.runtime import gc_off
 from toktk.timing.figures import TIMED
 from toktk.tokenizer import Tokenizer
+from toktk.visible import visible_name
 
 _IDENTITY = ("signature", "finished", "files")  # of run.json: what tells one run from another
 
@@ -71,6 +73,11 @@ class Run:
     reused: bool = False
     trouble: StorageError | None = None
     tokenizers: Mapping[str, Tokenizer] = field(default_factory=dict)
+
+    def _repr_html_(self) -> str:
+        tokenizers = ", ".join(map(visible_name, self.document["tokenizers"]))
+        head = f"<p><b>{escape(visible_name(str(self.path)))}</b> {escape(tokenizers)}</p>\n"
+        return head + ("" if self.results is None else self.results._repr_html_())
 
     def refuse_unwritten(self) -> None:
         """Raise FormatError if a tokenizer of the run has no file."""

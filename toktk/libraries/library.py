@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -172,6 +173,30 @@ class ChangingModel(LibraryModel):
         parts = [array for (array,) in self._in_batches(library, "lost", *texts, unknown=unknown)]
         lost[changed] = np.frombuffer(b"".join(parts), dtype=np.int64)
         return lost
+
+    def places(self, text: bytes) -> tuple[Ids, Int64, Int64, list[bytes]]:
+        """Return the ids of a text, and of each where the library says that it begins and ends.
+
+        Those are int64[n], in characters; libraries err here. So what the library's normalizer makes of that
+        part of the text is there too.
+
+        Raises:
+            FormatError: the library fails at the text, or takes too long.
+        """
+        library, unknown = self._measuring
+        try:
+            _, arrays = library.ask("places", text)
+        except (Refused, ChildEnded) as why:
+            where = f" at the document {excerpt(np.frombuffer(text, dtype=np.uint8))}"
+            raise library.failure("cannot encode this text", why, where) from why
+        ids = np.frombuffer(arrays[0], dtype=np.uint32)
+        starts, ends, bounds = (np.frombuffer(array, dtype=np.int64) for array in arrays[1:4])
+        parts = [arrays[4][a:b] for a, b in itertools.pairwise(bounds.tolist())]
+        if unknown != self.unknown_id:  # the twin has tokens for what this one drops
+            kept = np.flatnonzero(ids != unknown)
+            ids, starts, ends = ids[kept], starts[kept], ends[kept]
+            parts = [parts[i] for i in kept]
+        return ids, starts, ends, parts
 
     @functools.cached_property
     def _surfaces(self) -> tuple[Bytes, Int64]:

@@ -83,7 +83,28 @@ class Library:
         each = zip(texts, stands, strict=True)
         return None, array("q", [_bytes_lost(text, flags) for text, flags in each]).tobytes()
 
+    def places(self, data: bytes) -> tuple[bytes | None, ...]:
+        """Return the ids of a document, uint32, and where each begins and ends in characters, int64.
+
+        What each such part becomes when it is normalized by itself follows: offsets, int64, and text.
+        """
+        text = data.decode()
+        with complaints():
+            ids, begins, ends = self._places(text)
+            normalized = functools.cache(self._normalized)
+            parts = [normalized(text[a:b]) for a, b in zip(begins, ends, strict=True)]
+        offsets = itertools.accumulate(map(len, parts), initial=0)
+        places = (array("q", numbers).tobytes() for numbers in (begins, ends, offsets))
+        return None, array(_WIDTHS[4], ids).tobytes(), *places, b"".join(parts)
+
     def _encode(self, texts: list[str]) -> Lists:
+        raise NotImplementedError
+
+    def _places(self, text: str) -> tuple[list[int], list[int], list[int]]:
+        """Return the ids, and where each begins and ends."""
+        raise NotImplementedError
+
+    def _normalized(self, text: str) -> bytes:
         raise NotImplementedError
 
     def _standing(self, texts: list[str], unknown: int | None) -> list[bytearray]:
@@ -124,6 +145,15 @@ class HuggingFace(Library):
         encodings = self._tokenizer.encode_batch(texts, add_special_tokens=False)
         each = zip(texts, encodings, strict=True)
         return [self._covered(text, encoding, unknown) for text, encoding in each]
+
+    def _places(self, text: str) -> tuple[list[int], list[int], list[int]]:
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        begins, ends = zip(*encoding.offsets, strict=True) if encoding.ids else ((), ())
+        return encoding.ids, [*begins], [*ends]
+
+    def _normalized(self, text: str) -> bytes:
+        normalizer = self._tokenizer.normalizer
+        return (text if normalizer is None else str(normalizer.normalize_str(text))).encode()
 
     def _covered(self, text: str, encoding: Any, unknown: int | None) -> bytearray:
         flags, ids, places = bytearray(b"\1" * len(text)), encoding.ids, encoding.offsets
@@ -311,6 +341,14 @@ class SentencePiece(Library):
                     spaces -= kind == _SPACE
             stands.append(flags)
         return stands
+
+    def _places(self, text: str) -> tuple[list[int], list[int], list[int]]:
+        mapping = self._tokenizer.EncodeAsOffsetMapping(text)
+        begins, ends = zip(*mapping["offsets"], strict=True) if mapping["ids"] else ((), ())
+        return [*mapping["ids"]], [*begins], [*ends]
+
+    def _normalized(self, text: str) -> bytes:
+        return str(self._tokenizer.Normalize(text)).encode()
 
     def _effect(self, character: str) -> int:
         """Return what the library makes of a character: a space, nothing, or something."""

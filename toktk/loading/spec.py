@@ -9,15 +9,17 @@ import contextlib
 import functools
 import os
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
 from toktk.corpus.hub import network_failures
-from toktk.errors import FormatError, as_usage, closest, in_a_line
+from toktk.errors import FormatError, ToktkError, as_usage, closest, in_a_line
 from toktk.formats.encodings import ENCODINGS
-from toktk.formats.files import FOLDER_FILES, file_of
+from toktk.formats.files import FOLDER_FILES, file_of, format_of
 from toktk.formats.hf_folder import PAIRS, SETTINGS, WORD_PIECES, vocabulary_file
 from toktk.formats.tiktoken import RankFile
 from toktk.names import tidied, trouble_with
@@ -27,6 +29,8 @@ _HF = re.compile(
     r"(?P<name>\w[\w.-]*(/\w[\w.-]*)?)(?P<subfolder>(/\w[\w.-]*)*)(@(?P<revision>.+))?", re.ASCII
 )
 _REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*(@.+)?", re.ASCII)
+_ENCODING = re.compile(r"[\w.-]+", re.ASCII)
+_HEAD = 100_000  # bytes, which tell the format of a file
 # What else of a repository decides ids, by the tokenizer's file.
 _BESIDE = {
     "tokenizer.json": SETTINGS,
@@ -106,6 +110,52 @@ def parse_spec(text: str) -> Spec:
     if not _exists(text):
         raise _unknown(written, text)
     return Spec(text, label or _default_label(Path(text)), "path", text)
+
+
+def names_tokenizer(text: str) -> bool:
+    """Tell whether a text can be meant as a spec: it has the form of one, or is the path of a tokenizer."""
+    labeled = _LABEL.fullmatch(text)
+    if labeled and not _exists(text):
+        text = labeled["rest"]
+    kind, _, target = text.partition(":")
+    if kind == "hf" and _HF.fullmatch(target):
+        return True
+    if kind == "tiktoken" and _ENCODING.fullmatch(target):
+        return True
+    place = target if kind == "spm" else text
+    if not _exists(place):
+        return False
+    try:
+        path = file_of(Path(place).expanduser())
+        with path.open("rb") as file:
+            return path.suffix == ".gguf" or bool(format_of(file.read(_HEAD), path))
+    except (FormatError, OSError):
+        return False
+
+
+def label_of(spec: str) -> str:
+    """Return what tables call the tokenizer of a spec; of one that cannot be understood, the spec."""
+    try:
+        return parse_spec(spec).label
+    except ToktkError:  # it will be named when it is loaded, beside what the others give
+        return spec
+
+
+def check_labels(specs: Sequence[str]) -> None:
+    """Refuse specs of which two have one label.
+
+    Raises:
+        FormatError: there are two such.
+    """
+    ((label, n),) = Counter(map(label_of, specs)).most_common(1) or [("", 0)]
+    if n > 1:
+        alike = [spec for spec in specs if label_of(spec) == label]
+        texts = [spec.removeprefix(f"{label}=") for spec in alike]
+        raise FormatError(
+            f"{n} tokenizers are called {label!r}.",
+            f"Found: {', '.join(texts)}.",
+            f"Give each a label of its own: {label}-2={texts[1]}",
+        )
 
 
 def placed(text: str, base: Path) -> str:

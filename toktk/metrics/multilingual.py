@@ -22,14 +22,11 @@ from toktk.metrics.base import (
     over_groups,
     ratio,
 )
-from toktk.pieces.table import POOLED
+from toktk.pieces.table import POOLED, UNSPACED_LIMIT
 
 # Parity's reference where none is named: the first of these that the text holds.
 ENGLISH = ("en", "en-us", "eng", "eng_Latn", "english")
 
-# Above this share of characters from scripts without spaces, "white-space word" means nothing. Real
-# text of spaced languages stays far below it; Chinese, Japanese and Thai far above.
-UNSPACED_LIMIT = 0.10
 UNSPACED_NOTE = "scripts written without spaces"
 
 

@@ -20,6 +20,12 @@ from toktk.errors import StorageError
 POOLED = "all"
 """The group that stands for all groups together; no group of a corpus may have this name."""
 
+UNSPACED_LIMIT = 0.10
+"""Above this share of characters from scripts without spaces, "white-space word" means nothing.
+
+Real text of spaced languages stays far below it; Chinese, Japanese and Thai far above.
+"""
+
 _FORMAT = 1
 
 
