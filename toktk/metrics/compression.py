@@ -15,7 +15,7 @@ from toktk.metrics.base import Case, Figure, Metric, metric
     "lower",
     formula="sum of tokens",
     trap="It grows with the text. Compare tokenizers on the same text only.",
-    source="corpus token count: Schmidt et al. 2024",
+    source="corpus token count (Schmidt et al. 2024)",
 )
 def tokens(case: Case) -> list[Figure]:
     """How many tokens the text takes."""

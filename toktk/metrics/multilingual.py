@@ -92,7 +92,7 @@ def tokens_per_line(case: Case) -> list[Figure]:
     formula="tokens of a language / tokens of the reference language, on the same lines; |macro and |max: "
     "mean and largest of the other languages that the training text has",
     trap="It also falls where the reference language gets worse. Read it beside tokens_per_line.",
-    source="tokenization premium: Petrov et al. 2023",
+    source="tokenization premium (Petrov et al. 2023)",
 )
 def parity(case: Case) -> list[Figure]:
     """How many times as many tokens a language needs as the reference language, for the same content."""
@@ -161,7 +161,7 @@ def fertility(case: Case) -> list[Figure]:
     "that the training text has; 0 is equal cost, 1 - 1/n the most",
     trap="It depends on which languages are in the text, and equal cost may be equally high cost. Read it "
     "beside tokens_per_line.",
-    source="tokenizer fairness Gini: TokEval",
+    source="tokenizer fairness Gini (TokEval)",
 )
 def gini_of_tokens_per_line(case: Case) -> list[Figure]:
     """How unequal the cost of the same content is between languages."""
