@@ -41,6 +41,22 @@ def write_parallel(path: Path, n: int = LINES) -> Path:
     return path
 
 
+def write_news(path: Path) -> Path:
+    """Write a Parquet file with the columns text and lang, whose words suffice for 50,000 tokens."""
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    chance = random.Random(1)
+    letters = "abcdefghijklmnoprstuvwz"
+    texts = [
+        " ".join("".join(chance.choices(letters, k=8)) for _ in range(100)) for _ in range(200)
+    ]
+    texts += lines("en") + lines("de")
+    groups = ["en", "de"] * (len(texts) // 2)
+    parquet.write_table(pa.table({"text": texts, "lang": groups}), path)
+    return path
+
+
 def write_nasty(path: Path) -> Path:
     """Write a JSON Lines file of every kind of text that breaks tokenizers."""
     rows = [{"text": text, "lang": f"nasty {i % 3}"} for i, text in enumerate(NASTY_TEXTS)]

@@ -1,9 +1,7 @@
 """The conformance suite: all trainers pass it, and each rule catches a trainer that breaks it."""
 
 import itertools
-import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,20 +17,10 @@ from toktk.trainers import TRAINERS
 from toktk.trainers.base import Card, Trained, card_of
 from toktk.trainers.bpe import BpeTrainer
 
-README = Path(__file__).parents[1] / "README.md"
-
 
 @pytest.mark.parametrize("name", TRAINERS.names())
 def test_every_trainer_conforms(name):
     check_trainer(TRAINERS.load(name))
-
-
-def test_the_example_in_the_readme_conforms():
-    section = README.read_text(encoding="utf-8").partition("## Your own trainer")[2]
-    code = re.search("```python\n(.*?)```", section, re.S)[1]
-    names: dict[str, object] = {}
-    exec(code, names)
-    check_trainer(names["WordTrainer"])
 
 
 def test_a_corpus_of_ones_own(corpus_of):

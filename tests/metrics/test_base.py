@@ -61,6 +61,9 @@ def test_every_metric_is_named_as_registered_and_described(name: str) -> None:
     metric = METRICS.load(name)
     assert metric.name == name
     assert metric.description.endswith(".")
+    assert metric.formula[-1:] not in ("", ".")
+    assert metric.trap.endswith(".")
+    assert metric.source[-1:] not in ("", ".")
     assert metric.better in ("higher", "lower", None)
 
 

@@ -71,6 +71,9 @@ def _quoted(pattern: str) -> str:
 _SENTENCES = {
     "options": "Options, each set by -O TRAINER.NAME=VALUE",
     "notes": "Notes",
+    "formula": "Formulas",
+    "trap": "Traps",
+    "source": "Sources",
     "pattern": "Patterns, between quotation marks; one of your own is given with --pattern",
 }
 _TWO_LINES = {
@@ -134,17 +137,19 @@ def _cut(target: Any) -> Row:
 
 
 def _metric(target: Any) -> Row:
-    return target.unit, target.better or "", target.description or _first_line(target)
+    what = target.description or _first_line(target)
+    return target.unit, target.better or "", what, target.formula, target.trap, target.source
 
 
 _CLAIMS = ("exact size", "deterministic", "one training")  # one training for all sizes
 _CARD = ("what", "reads", "pretokenizer", *_CLAIMS, "options", "notes")
+_METRIC = ("unit", "better", "what", "formula", "trap", "source")
 _CUT = ("of", "words", "digits", "spaces", "case", "pattern")
 # Kind -> module and name of its registry, columns between name and origin, and what fills them.
 _KINDS: dict[str, tuple[str, str, Row, Callable[[Any], Row]]] = {
     "trainers": ("trainers", "TRAINERS", _CARD, _trainer),
     "pretokenizers": ("pretokenizers.patterns", "PRETOKENIZERS", _CUT, _cut),
-    "metrics": ("metrics", "METRICS", ("unit", "better", "what"), _metric),
+    "metrics": ("metrics", "METRICS", _METRIC, _metric),
     "pair-scores": ("trainers.pair_scores", "PAIR_SCORES", ("what",), _what),
     "inference": ("models.inference", "INFERENCE", ("what",), lambda t: (t.description,)),
 }

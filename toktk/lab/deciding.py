@@ -69,7 +69,11 @@ class Deciding:
         one, other = self.tokenizers[candidate], self.tokenizers[baseline]
         table = self.counted.get(self.corpus, one.pretokenizer, by_group=True).table
         weight = np.diff(table.offsets) * table.counts
-        chosen = np.sort(np.argsort(-weight, kind="stable")[:MOST]).astype(np.int64)
+        # In the order of their bytes, and without those that tie for the last place: the order of the table
+        # depends on what else was counted with it.
+        least = np.partition(weight, -MOST - 1)[-MOST - 1] if weight.size > MOST else 0
+        heavy = np.flatnonzero(weight > least).tolist()
+        chosen = np.array(sorted(heavy, key=table.piece), dtype=np.int64)
         data, offsets = gather(table.data, table.offsets, chosen)
         costs = [np.diff(one.model.encode_pieces(data, offsets)[1], prepend=0)]
         if other.pretokenizer.key == one.pretokenizer.key:

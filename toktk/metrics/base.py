@@ -109,10 +109,13 @@ class Metric:
     Attributes:
         name: what the metric names of its figures begin with.
         better: the direction of improvement.
-        description: states the formula and its source.
+        description: what the figure answers.
         compute: raises MetricError for text that cannot carry the metric.
         parallel: only parallel text can carry it; `applies` tells beforehand.
         pieces: it is about the pretokenizer's pieces: null for a tokenizer that takes whole documents.
+        formula: how the figure is computed, in plain text.
+        trap: how the figure misleads, and what to do about it.
+        source: who defined it.
     """
 
     name: str
@@ -122,6 +125,9 @@ class Metric:
     compute: Callable[[Evaluation, int, MetricOptions], list[Figure]]
     parallel: bool = False
     pieces: bool = False
+    formula: str = ""
+    trap: str = ""
+    source: str = ""
 
     def applies(self, evaluation: Evaluation) -> bool:
         """Return whether this text can carry the metric at all."""
@@ -129,7 +135,15 @@ class Metric:
 
 
 def metric(
-    name: str, unit: str, better: Better, *, parallel: bool = False, pieces: bool = False
+    name: str,
+    unit: str,
+    better: Better,
+    *,
+    parallel: bool = False,
+    pieces: bool = False,
+    formula: str = "",
+    trap: str = "",
+    source: str = "",
 ) -> Callable[[Callable[[Case], list[Figure]]], Metric]:
     """Make a `Metric` of the function of a `Case` below it, whose docstring is the description."""
 
@@ -146,7 +160,9 @@ def metric(
             return figures(Case(name, unit, evaluation, size, options))
 
         description = " ".join((figures.__doc__ or "").split())
-        return Metric(name, unit, better, description, compute, parallel, pieces)
+        return Metric(
+            name, unit, better, description, compute, parallel, pieces, formula, trap, source
+        )
 
     return define
 

@@ -58,12 +58,18 @@ def _why_none(case: Case, otherwise: str) -> str:
     return "no parallel group is in the training text" if untrained else otherwise
 
 
-@metric("tokens_per_line", "tokens/line", "lower", parallel=True)
+@metric(
+    "tokens_per_line",
+    "tokens/line",
+    "lower",
+    parallel=True,
+    formula="tokens of a language / aligned lines; all: the mean of the languages that the training text has",
+    trap="Translations differ in length, so part of a difference between languages is that of the "
+    "translations. Compare tokenizers within a language, or languages on many lines.",
+    source="common use on parallel text, such as FLORES+",
+)
 def tokens_per_line(case: Case) -> list[Figure]:
-    """Tokens per aligned line of parallel text: the cost of the same content in each language.
-
-    The pooled figure is over the languages that the training text has.
-    """
+    """Cost of the same content in each language."""
     lines = case.evaluation.aligned_lines or 0
     # Every language has the same lines, so the pooled figure is also the mean over languages.
     everywhere = lines * int(np.count_nonzero(case.parallel))
@@ -75,13 +81,18 @@ def tokens_per_line(case: Case) -> list[Figure]:
     return [*figures, case.figure(POOLED, pooled, everywhere, why, made_of=made_of)]
 
 
-@metric("parity", "ratio", "lower", parallel=True)
+@metric(
+    "parity",
+    "ratio",
+    "lower",
+    parallel=True,
+    formula="tokens of a language / tokens of the reference language, on the same lines; |macro and |max: "
+    "mean and largest of the other languages that the training text has",
+    trap="It also falls where the reference language gets worse. Read it beside tokens_per_line.",
+    source="tokenization premium (Petrov et al. 2023)",
+)
 def parity(case: Case) -> list[Figure]:
-    """tokens(group) / tokens(reference) on parallel text, a ratio of sums (tokenization premium).
-
-    See Petrov et al. 2023. |macro and |max are over the groups other than the reference that the training
-    text has. A better reference raises parity: compare it beside `tokens_per_line`.
-    """
+    """How many times as many tokens a language needs as the reference language, for the same content."""
     groups = case.evaluation.groups
     reference = _reference(case)
     if reference is None:
@@ -109,13 +120,19 @@ def _reference(case: Case) -> str | None:
     return wanted
 
 
-@metric("fertility[ws]", "tokens/word", "lower")
+@metric(
+    "fertility[ws]",
+    "tokens/word",
+    "lower",
+    formula="sum of tokens / sum of words, a word being a run of characters without white space; |macro and "
+    "|max: over the groups that the training text has, languages alone where text is parallel",
+    trap="Words are no unit across languages: Finnish has few long ones, English many short ones. It is null "
+    "where more than a tenth of the characters belong to scripts without spaces. Published figures often "
+    "count other words, without saying which.",
+    source="Ács 2019; Rust et al. 2021",
+)
 def fertility(case: Case) -> list[Figure]:
-    """Sum of tokens / sum of white-space words.
-
-    Null where more than a tenth of the characters belong to scripts written without spaces; |macro
-    and |max are over the other groups that the training text has, languages alone where text is parallel.
-    """
+    """How many tokens a word is cut into."""
     evaluation = case.evaluation
     *by_group, pooled = case.ratios("tokens", "words", "no words")
     unspaced = np.flatnonzero(evaluation.unspaced > UNSPACED_LIMIT * evaluation.nonspace)
@@ -132,13 +149,19 @@ def fertility(case: Case) -> list[Figure]:
     return [*by_group, pooled, *over_groups(by_group, leave_out=case.untrained | domains)]
 
 
-@metric("gini[tokens_per_line]", "share", "lower", parallel=True)
+@metric(
+    "gini[tokens_per_line]",
+    "share",
+    "lower",
+    parallel=True,
+    formula="sum over i, j of |c_i - c_j| / (2 n^2 mean c), c being the tokens per line of the n languages "
+    "that the training text has; 0 is equal cost, 1 - 1/n the most",
+    trap="It depends on which languages are in the text, and equal cost may be equally high cost. Read it "
+    "beside tokens_per_line.",
+    source="tokenizer fairness Gini (TokEval)",
+)
 def gini_of_tokens_per_line(case: Case) -> list[Figure]:
-    """Inequality of tokens per parallel line over languages: sum_ij |c_i - c_j| / (2 n^2 mean c).
-
-    This is TokEval's tokenizer fairness Gini, over the languages that the training text has. 0 is equal
-    cost; at most 1 - 1/n.
-    """
+    """How unequal the cost of the same content is between languages."""
     # The number of lines is common to all groups and cancels.
     costs = case.tokens[case.parallel]
     few = _why_none(case, "fewer than two parallel groups")

@@ -20,24 +20,34 @@ RENYI_ALPHA = 2.5
 """The order of the Rényi entropy: that of Zouhar et al. (2023)."""
 
 
-@metric("utilization", "share", "higher")
+@metric(
+    "utilization",
+    "share",
+    "higher",
+    formula="ids that occur at least once / ids that have a token, all groups together",
+    trap="It grows with the text: compare on the same text only, and take no unused id for a useless one. "
+    "Special tokens, which text never uses, count as ids; holes, ids without a token, do not.",
+    source="common use",
+)
 def utilization(case: Case) -> list[Figure]:
-    """Ids used at least once / ids that have a token, over all groups.
-
-    Special tokens, which text never uses, count as ids; holes, ids without a token, do not. Grows with the
-    amount of text: compare on the same text only.
-    """
+    """How much of the vocabulary this text uses."""
     used = int(np.count_nonzero(case.evaluation.token_counts(case.size)))
     value = ratio(used, case.evaluation.n_ids(case.size))
     return [case.figure(POOLED, value, int(case.evaluation.documents.sum()), "empty vocabulary")]
 
 
-@metric("renyi_efficiency", "share", "higher")
+@metric(
+    "renyi_efficiency",
+    "share",
+    "higher",
+    formula="log2(sum of p^a) / (1 - a) / log2(V), p being the share of each id among the tokens, a = 2.5, V "
+    "the ids that have a token; the name gives a and the divisor",
+    trap="It is no score of quality: Cognetta et al. 2024 raise it while translation gets worse. Others "
+    "divide by the ids that occur, which gives other figures.",
+    source="Zouhar et al. 2023",
+)
 def renyi_efficiency_of_tokens(case: Case) -> list[Figure]:
-    """Rényi entropy of the token distribution / log2(vocabulary size): H_a = log2(sum p^a) / (1-a), a = 2.5.
-
-    See Zouhar et al. 2023. The name gives a and the divisor.
-    """
+    """How evenly the tokens are used."""
     counts = case.evaluation.token_counts(case.size)
     used = counts[counts > 0]
     # V, as in utilization, is ids that have a token: a hole is none of the possible outcomes.
@@ -47,18 +57,31 @@ def renyi_efficiency_of_tokens(case: Case) -> list[Figure]:
     return [case.figure(POOLED, value, int(case.evaluation.documents.sum()), "no tokens")]
 
 
-@metric("single_token_words[piece]", "share", "higher", pieces=True)
+@metric(
+    "single_token_words[piece]",
+    "share",
+    "higher",
+    pieces=True,
+    formula="pieces with a letter that are one token / pieces with a letter, each as often as it occurs",
+    trap="Its words are the pretokenizer's pieces, with the space before them. Compare only within the same "
+    "cut. One less it is the share of words that are continued.",
+    source="single-token retention rate",
+)
 def single_token_words(case: Case) -> list[Figure]:
-    """Share of letter-bearing piece occurrences that are one token.
-
-    This is the single-token retention rate, with the pretokenizer's pieces, leading space included, as words.
-    """
+    """How many words are a single token."""
     return case.ratios("single_token_words", "word_pieces", "no pieces with a letter")
 
 
-@metric("unknown", "share", "lower")
+@metric(
+    "unknown",
+    "share",
+    "lower",
+    formula="unknown tokens / tokens",
+    trap="One unknown token may stand for a whole word: how much text they hide is told by lost.",
+    source="common use",
+)
 def unknown(case: Case) -> list[Figure]:
-    """Share of tokens that are the unknown token. How much text they hide is told by `lost`."""
+    """How many tokens are the unknown token."""
     return case.ratios("unknown", "tokens", "no tokens")
 
 
