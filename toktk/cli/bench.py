@@ -65,7 +65,7 @@ def command(
     from toktk.lab.timing import TimingPlan, with_timings
     from toktk.report.throughput import throughput_page, throughput_text
 
-    options.watch_downloads()
+    options.progress.watch_downloads()
     plan = BenchPlan(tokenizers, load_corpus(specs, reader), measures, options.jobs, options.force)
     bench = Bench(plan)
     run = options.carry_out(bench)

@@ -76,5 +76,5 @@ def command(
     """  # noqa: D301 - click wants the backspace itself
     from toktk.corpus import train_and_test
 
-    options.watch_downloads()
+    options.progress.watch_downloads()
     options.sweep(*train_and_test(specs, evals, reader, temperature), **plan)

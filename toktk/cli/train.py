@@ -51,7 +51,7 @@ def command(
 
     if options.output is None:
         raise click.UsageError("give the folder to write to: -o DIR.")
-    options.watch_downloads()
+    options.progress.watch_downloads()
     corpus = load_corpus(specs, reader)
     if temperature is not None:
         corpus = corpus.balanced(temperature)
