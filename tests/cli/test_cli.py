@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import errno
 import io
 import json
@@ -247,17 +246,20 @@ def test_shared_options_and_their_defaults(add) -> None:
     @click.command("probe")
     @run_options("Where to.")
     def probe(options: RunOptions) -> None:
-        click.echo(json.dumps(dataclasses.asdict(options), default=str))
+        values = {**vars(options), "progress": options.progress.mode, "quiet": options.quiet}
+        click.echo(json.dumps(values, default=str))
 
     add(probe)
     default = json.loads(run("probe").stdout)
     assert default.pop("jobs") >= 1
-    assert default == {"format": "table", "output": None, "quiet": False, "seed": 0, "force": False}
+    assert default == {
+        "format": "table", "output": None, "progress": "plain", "quiet": False, "seed": 0, "force": False,
+    }  # fmt: skip
     given = json.loads(
         run("probe", "-f", "md", "-o", "x", "-q", "--seed", "3", "--jobs", "2", "--force").stdout
     )
     assert given == {
-        "format": "md", "output": "x", "quiet": True, "seed": 3, "jobs": 2, "force": True,
+        "format": "md", "output": "x", "progress": "none", "quiet": True, "seed": 3, "jobs": 2, "force": True,
     }  # fmt: skip
     assert run("probe", "--jobs", "0").exit_code == 2
 

@@ -66,7 +66,9 @@ def command(
     from toktk.report.throughput import throughput_page, throughput_text
 
     options.progress.watch_downloads()
-    plan = BenchPlan(tokenizers, load_corpus(specs, reader), measures, options.jobs, options.force)
+    with options.progress.opening(*specs):
+        corpus = load_corpus(specs, reader)
+    plan = BenchPlan(tokenizers, corpus, measures, options.jobs, options.force)
     bench = Bench(plan)
     run = options.carry_out(bench)
     if options.format == "table":  # what is known is shown before the clocks start

@@ -13,6 +13,7 @@ from toktk.cli.options import format_option, output_option, parsed, progress_opt
 from toktk.cli.output import emit_json, emit_rows
 from toktk.cli.progress import Progress
 from toktk.cli.streams import remark
+from toktk.lab.meter import Meter
 from toktk.sizes import bytes_label, parse_bytes
 from toktk.visible import visible
 
@@ -79,8 +80,6 @@ def command(
 
 def _shrunk(keep: int, progress: Progress) -> tuple[list[cache.Entry], list[cache.Entry]]:
     """Delete what is too much; return what was deleted, and what could not be."""
-    from toktk.lab.meter import Meter
-
     too_much = max(_bytes(cache.entries()) - keep, 0)
     with (
         progress.watching() as watcher,

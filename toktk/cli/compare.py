@@ -159,6 +159,7 @@ def command(
     from toktk.lab.baseline import write_baseline
     from toktk.lab.compare import Asked, compare_sides, matched, pairs_of, told_apart
     from toktk.lab.gate import parse_gate, refuse_unjudged
+    from toktk.lab.meter import Meter
 
     asked = Asked(metrics, groups, zone, allow, [*map(parse_gate, gates)])
     asked.check()
@@ -183,7 +184,8 @@ def command(
         pairs = pairs_of(sides, baseline)
     remarks = [text for source in found for text in source.remarks]
     decides = found[0].decides if len(found) == 1 else None
-    result = compare_sides(pairs, asked, decides, remarks)
+    with progress.watching() as watcher:
+        result = compare_sides(pairs, asked, decides, remarks, Meter(watcher))
     _show(result, format, output)
     refuse_unjudged(result.gates)
     failed = [judged for judged in result.gates if judged.broken]
@@ -210,7 +212,9 @@ def _sources(
     runs = {source: run_folder(source) for source in sources}
     folders = [run for run in runs.values() if run is not None]
     if not folders:
-        corpus = load_corpus(list(specs) or ["starter:eval"], reader)
+        texts = specs or ("starter:eval",)
+        with progress.opening(*texts):
+            corpus = load_corpus(texts, reader)
         bench = Bench(BenchPlan(sources, corpus, Measures((), reference), jobs))
         with progress.watching() as bench.meter.watcher:
             return [measured(bench)]

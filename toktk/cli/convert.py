@@ -36,7 +36,6 @@ def command(source: str, target: Path, force: bool, progress: Progress) -> None:
     vocab.json goes merges.txt. Where an id would change, the first one is named and nothing is written.
     """  # noqa: D301 - click wants the backspace itself
     from toktk.formats.files import targets
-    from toktk.lab.meter import Meter
     from toktk.loading.convert import convert
 
     there = [path.name for path in targets(target) if path.exists()]
@@ -44,7 +43,7 @@ def command(source: str, target: Path, force: bool, progress: Progress) -> None:
         raise StorageError(
             f"{target} exists.", f"Found: {', '.join(there)}.", "Overwrite with --force."
         )
-    with progress.watching() as watcher, Meter(watcher).step("convert", source):
+    with progress.step("convert", source):
         tokenizer, files, notes = convert(source, target)
     if progress.quiet:
         return

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -38,15 +39,18 @@ Clock = Callable[[], float]
 class Pace:
     """How fast a step goes on: over the later half of its time, or all of it where nothing came since.
 
-    So it follows a step that becomes faster or slower, and outlasts pauses.
+    So it follows a step that becomes faster or slower, and outlasts pauses. The time counts from the first
+    mark on: what comes before is getting ready, such as the seeds of a training.
     """
 
-    def __init__(self, now: float, done: int = 0) -> None:
-        self._first = now, done
-        self._marks = deque([self._first])
+    def __init__(self) -> None:
+        self._marks: deque[tuple[float, int]] = deque()
 
     def mark(self, now: float, done: int) -> None:
         """Note what is done by now."""
+        if not self._marks:
+            self._first = now, done
+            self._marks.append(self._first)
         began = self._first[0]
         if now - self._marks[-1][0] > (now - began) / 100:  # some hundreds are enough
             self._marks.append((now, done))
@@ -54,7 +58,9 @@ class Pace:
             self._marks.popleft()
 
     def per_second(self, now: float, done: int) -> float | None:
-        """Return the units a second, None where nothing was done."""
+        """Return the units a second, None where nothing has come since the first mark."""
+        if not self._marks:
+            return None
         then, before = self._marks[0]
         if done == before:
             then, before = self._first
@@ -83,10 +89,7 @@ class Step:
     said: float | None = None
     said_done: int = 0
     told_of_kernels: bool = False
-    pace: Pace = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.pace = Pace(self.began)
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def label(self) -> str:
@@ -95,9 +98,11 @@ class Step:
         return visible(f"{number}{self.step} {self.what}".strip())
 
     def seconds_left(self, now: float) -> float | None:
-        """Return how long it will take at its pace, None where nobody can know."""
+        """Return how long it will take at its pace; None where nobody can know, or of the first percent."""
         speed = self.pace.per_second(now, self.done)
-        return None if self.total is None or speed is None else (self.total - self.done) / speed
+        if self.total is None or speed is None or self.done < self.total / 100:
+            return None
+        return (self.total - self.done) / speed
 
     def state(self, now: float) -> dict[str, Any]:
         """Return all that is known of it, JSON-able."""
@@ -210,7 +215,7 @@ class Drawing(Watcher):
     def _resume(self) -> None:
         """Leave what came in between out of the pace of the innermost step."""
         if self._open:
-            self._open[-1].pace = Pace(self.clock(), self._open[-1].done)
+            self._open[-1].pace = Pace()
 
     def remark(self, text: str) -> None:
         """See `Watcher`."""
@@ -437,6 +442,18 @@ class Progress:
             finally:
                 self._drawing = None
                 MACHINE_CODE.compiling = lambda active: None
+
+    @contextlib.contextmanager
+    def step(self, name: str, what: str) -> Iterator[None]:
+        """Show a step of which nobody can know how far it is."""
+        with self.watching() as watcher, Meter(watcher).step(name, what):
+            yield
+
+    def opening(self, *specs: str) -> AbstractContextManager[None]:
+        """Show that corpora are opened: folders are listed, pipes are read."""
+        from toktk.corpus.remote import without_secrets
+
+        return self.step("open", ", ".join(map(without_secrets, specs)))
 
     def _new(self) -> Drawing:
         if self.mode == "bar":

@@ -123,7 +123,8 @@ def _plan(
     from toktk.corpus import train_and_test
     from toktk.lab.plan import SweepPlan
 
-    training, evaluation = train_and_test(specs, evals, reader, temperature)
+    with options.progress.opening(*specs, *evals):
+        training, evaluation = train_and_test(specs, evals, reader, temperature)
     plan |= {"seed": options.seed, "jobs": options.jobs, "force": options.force}
     return SweepPlan(training, evaluation, **plan)
 

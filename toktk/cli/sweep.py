@@ -77,4 +77,6 @@ def command(
     from toktk.corpus import train_and_test
 
     options.progress.watch_downloads()
-    options.sweep(*train_and_test(specs, evals, reader, temperature), **plan)
+    with options.progress.opening(*specs, *evals):
+        corpora = train_and_test(specs, evals, reader, temperature)
+    options.sweep(*corpora, **plan)

@@ -52,7 +52,8 @@ def command(
     if options.output is None:
         raise click.UsageError("give the folder to write to: -o DIR.")
     options.progress.watch_downloads()
-    corpus = load_corpus(specs, reader)
+    with options.progress.opening(*specs):
+        corpus = load_corpus(specs, reader)
     if temperature is not None:
         corpus = corpus.balanced(temperature)
     options.sweep(corpus, None, must_write=True, **plan)
