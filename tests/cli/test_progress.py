@@ -21,6 +21,7 @@ from toktk.cli.progress import (
     Pace,
     PlainLines,
     Progress,
+    Remarks,
     speed_label,
     time_label,
 )
@@ -340,8 +341,8 @@ def test_a_bar_shows_stage_amount_speed_and_time_left(clock: Clock) -> None:
 
 
 def test_bars_nest_and_remarks_stand_above(capsys: pytest.CaptureFixture[str]) -> None:
-    for quiet in (False, True):
-        with Progress("bar", quiet).watching() as drawing:
+    for drawing in (Bar(), Remarks(quiet=True)):
+        with drawing:
             drawing.begin("train", "bpe", 100, "tokens")
             drawing.begin("count", "text", None, "bytes")
             drawing.advance(5)
@@ -352,6 +353,19 @@ def test_bars_nest_and_remarks_stand_above(capsys: pytest.CaptureFixture[str]) -
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err == "[b]a remark\n"
+
+
+def test_a_bar_that_is_asked_for_is_drawn_without_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    progress = Progress("bar")
+    with progress.watching() as drawing, progress.watching() as inner:
+        assert inner is drawing
+        drawing.begin("train", "bpe", 100, "tokens")
+    shown = capsys.readouterr().err
+    assert " train bpe " in shown
+    assert shown.rfind("\x1b[?25l") < shown.rfind("\x1b[?25h")  # the cursor is back
 
 
 # Modes ----------------------------------------------------------------------------------------------

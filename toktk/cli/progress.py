@@ -457,7 +457,7 @@ class Progress:
 
     def _new(self) -> Drawing:
         if self.mode == "bar":
-            return Bar()
+            return Bar(force=True)  # where it was asked for without a terminal, too
         if self.mode == "plain":
             return PlainLines()
         return JsonLines() if self.mode == "json" else Remarks(self.quiet)
