@@ -112,6 +112,8 @@ def test_the_totals_of_a_sweep_are_true(
     )  # fmt: skip
     good(*command, "-o", "other")  # all is stored
     check(recorder, "write")
+    good("sweep", *text, "--eval", text[1], "-t", "bpe", "-s", 300)
+    check(recorder, "measure", "intervals", "look for documents")
     limited = ["--limit", 100, "-t", "bpe", "-t", "unigram", "--pair-score", "ratio"]
     good("sweep", *text, *limited[:4], "--inference", "own", "--inference", "greedy", "-s", 300)
     check(recorder, "infer")

@@ -149,10 +149,14 @@ def evaluate_merges(
         shapes = (n_groups, edges.size), (n_groups, edges.size), n_groups, n_merges, 256
         sums = [np.zeros(shape, dtype=np.int64) for shape in shapes]
         scratch = np.empty(8 * longest, dtype=np.int64)
-        late_ones = [np.empty((0, 3), dtype=np.int64)]
-        for begin, end in strides(table, first, last, _STRIDE):
-            # A piece of n bytes has fewer merges than bytes.
-            late = np.empty((int(table.offsets[end] - table.offsets[begin]), 3), dtype=np.int64)
+        steps = [*strides(table, first, last, _STRIDE)]
+        # A piece of n bytes has fewer merges than bytes.
+        most = max(
+            (int(table.offsets[end] - table.offsets[begin]) for begin, end in steps), default=0
+        )
+        late = np.empty((most, 3), dtype=np.int64)
+        late_ones = [late[:0]]
+        for begin, end in steps:
             n_late = sweep_pieces(
                 table.data, table.offsets, begin, end, table.rows, table.entry_group,
                 table.entry_count, is_word, byte_ids, pair_table, bin_of, *sums, late,

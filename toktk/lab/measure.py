@@ -169,7 +169,10 @@ class Measurer:
                     self.trained,
                     self.counted.jobs,
                 )
-                records = recorder.records()
+                with self.counted.meter.step(
+                    "intervals", family.label, len(family.tokenizers), "tokenizers"
+                ) as advance:
+                    records = recorder.records(advance)
                 counted = self._counted_under(next(iter(family.tokenizers.values())))
                 folds = len(counted.table.groups) > MOST_GROUPS
                 figures = FamilyFigures(

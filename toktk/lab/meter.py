@@ -41,7 +41,8 @@ class Cost:
     """What one step took.
 
     Attributes:
-        step: "fingerprint", "count", "train", "infer", "load", "check", "measure", "time" or "write".
+        step: such as "fingerprint", "count", "train", "infer", "load", "check", "measure", "intervals",
+            "time" or "write".
         what: which corpus, trainer, tokenizer or pretokenizer.
         wall: seconds, without steps inside this one.
         cpu: seconds of all threads, without steps inside this one.

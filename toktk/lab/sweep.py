@@ -196,7 +196,7 @@ class Sweep:
         results = Results(records, about, joined_documents([*figures, *baselined.values()]))
         if overlap:
             sample = counted.sample(plan.evaluation)
-            add_figures_without(overlap, trained_on, results, sample)
+            add_figures_without(overlap, trained_on, results, sample, meter)
         curves = pa.concat_tables([measured.curves for measured in figures])
         return Outcome(results, facts, described, trained, curves, failed, known)
 
