@@ -44,7 +44,7 @@ def command(
         removed, left = _shrunk(keep or 0, progress)
         if not progress.quiet:
             remark(f"Deleted {_amount(removed)}.")
-        if left:
+        if left and not progress.quiet:
             remark(f"Left {_amount(left)}: in use, or not yours to delete.")
     stored = cache.entries()
     by_kind: dict[str, list[cache.Entry]] = {}

@@ -432,16 +432,18 @@ class Progress:
         if self._drawing is not None:
             yield self._drawing
             return
-        from toktk.kernels import MACHINE_CODE
-
+        # Not imported for this: it takes hold of its folder, which `toktk cache --clear` is to delete.
+        kernels = sys.modules.get("toktk.kernels")
         with self._new() as drawing:
             self._drawing = drawing
-            MACHINE_CODE.compiling = drawing.compiling
+            if kernels is not None:
+                kernels.MACHINE_CODE.compiling = drawing.compiling
             try:
                 yield drawing
             finally:
                 self._drawing = None
-                MACHINE_CODE.compiling = lambda active: None
+                if kernels is not None:
+                    kernels.MACHINE_CODE.compiling = lambda active: None
 
     @contextlib.contextmanager
     def step(self, name: str, what: str) -> Iterator[None]:
