@@ -332,10 +332,15 @@ def entries(home: Path | None = None) -> list[Entry]:
     return sorted(stored, key=lambda entry: (entry.used, entry.path))
 
 
-def shrink(most: int, home: Path | None = None) -> tuple[list[Entry], list[Entry]]:
+def shrink(
+    most: int,
+    home: Path | None = None,
+    progress: Callable[[int], None] = lambda n_bytes: None,
+) -> tuple[list[Entry], list[Entry]]:
     """Remove the least recently used entries until the rest has at most `most` bytes.
 
-    Return what was removed, and what had to be left since it is in use or cannot be deleted.
+    Return what was removed, and what had to be left since it is in use or cannot be deleted. `progress`
+    is called with the bytes, of those that are too many, that were removed since the last call.
     """
     home = home or paths.home()
     sweep(home)
@@ -347,6 +352,7 @@ def shrink(most: int, home: Path | None = None) -> tuple[list[Entry], list[Entry
         if total <= most:
             break
         gone = entry.remove()
+        progress(min(entry.size, total - most) * gone)
         total -= entry.size * gone
         (removed if gone else left).append(entry)
     return removed, left

@@ -8,8 +8,12 @@ from toktk.cli import main
 
 
 def run(*args: object) -> Result:
-    """Run a command; an error that is no message is raised."""
-    result = CliRunner().invoke(main, [str(arg) for arg in args])
+    """Run a command; an error that is no message is raised.
+
+    Without `--progress` it shows none: what plain lines tell of depends on how fast the machine is.
+    """
+    variables = {"TOKTK_PROGRESS": "none"}
+    result = CliRunner().invoke(main, [str(arg) for arg in args], env=variables)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result

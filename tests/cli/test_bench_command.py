@@ -128,6 +128,7 @@ def test_timings_are_shown_kept_and_not_taken_twice(
     taken: list[tuple[str, dict[str, object]]] = []
 
     def measure(loaded: Loaded, documents: object, **options: object) -> list[Timing]:
+        assert callable(options.pop("progress"))
         taken.append((loaded.label, options))
         timing = functools.partial(
             Timing,

@@ -14,7 +14,7 @@ from toktk.cli import main
 
 
 def run(*args: str) -> Result:
-    return CliRunner().invoke(main, ["cache", *args])
+    return CliRunner().invoke(main, ["cache", *args], env={"TOKTK_PROGRESS": "none"})
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import errno
 import io
 import json
@@ -247,13 +246,16 @@ def test_shared_options_and_their_defaults(add) -> None:
     @click.command("probe")
     @run_options("Where to.")
     def probe(options: RunOptions) -> None:
-        click.echo(json.dumps(dataclasses.asdict(options), default=str))
+        values = {**vars(options), "progress": options.progress.mode, "quiet": options.quiet}
+        click.echo(json.dumps(values, default=str))
 
     add(probe)
     default = json.loads(run("probe").stdout)
     assert default.pop("jobs") >= 1
-    assert default == {"format": "table", "output": None, "quiet": False, "seed": 0, "force": False,
-                       "page": True}  # fmt: skip
+    assert default == {
+        "format": "table", "output": None, "progress": "plain", "quiet": False, "seed": 0, "force": False,
+        "page": True,
+    }  # fmt: skip
     given = json.loads(
         run(
             "probe",
@@ -271,7 +273,7 @@ def test_shared_options_and_their_defaults(add) -> None:
         ).stdout
     )
     assert given == {
-        "format": "md", "output": "x", "quiet": True, "seed": 3, "jobs": 2, "force": True,
+        "format": "md", "output": "x", "progress": "none", "quiet": True, "seed": 3, "jobs": 2, "force": True,
         "page": False,
     }  # fmt: skip
     assert run("probe", "--jobs", "0").exit_code == 2
@@ -301,11 +303,7 @@ def test_ls_corpora_has_every_part_of_the_starter_corpus_and_every_card() -> Non
 def test_ls_keeps_brackets_and_does_not_fold_in_a_pipe() -> None:
     lines = run("ls", "metrics").stdout.splitlines()
     assert sum(line.startswith("fertility[ws] ") for line in lines) == 1
-    rows = json.loads(run("ls", "metrics", "-f", "json").stdout)
-    assert lines.index("") == 2 + len(rows)
-    for row in rows:
-        assert f"{row['name']}: {row['formula']}" in lines
-        assert f"{row['name']}: {row['trap']}" in lines
+    assert len(lines) == 2 + len(json.loads(run("ls", "metrics", "-f", "json").stdout))
 
 
 def test_ls_alone_lists_its_kinds() -> None:

@@ -223,14 +223,20 @@ def test_what_decides_is_read_once_with_a_true_total(tmp_path):
     path.write_text("".join(rows), encoding="utf-8")
     corpus = load_corpus(path, group_column="lang")
     for chosen in (*corpus.split(0.1), corpus.limit(50)):
-        assert chosen.is_chosen
         done = []
         chosen.hash_files(done.append)
         assert sum(done) == chosen.size == path.stat().st_size
         done.clear()
+        looked = bool(chosen.undecided)  # not if the other side has
         chosen.look_over(done.append)
-        assert sum(done) in (chosen.size, 0)  # the other side has looked already
+        assert sum(done) == looked * chosen.size
+        assert chosen.undecided == []
         done.clear()
         chosen.look_over(done.append)
         assert done == []
-    assert not corpus.is_chosen
+    assert corpus.undecided == []
+    nested = corpus.limit(200).split(0.1)[0].limit(20)
+    assert len(nested.undecided) == 3
+    done = []
+    nested.look_over(done.append)
+    assert sum(done) == 3 * corpus.size

@@ -102,16 +102,16 @@ class Stopping(Watcher):
     def __init__(self, after: float = float("inf")) -> None:
         self.after, self.trained, self.total, self.step = after, 0, 0, [""]
 
-    def begin(self, step: str, total: int | None, unit: str) -> None:
+    def begin(self, step: str, what: str, total: int | None, unit: str) -> None:
         self.step.append(step)
-        if step.startswith("train"):
+        if step == "train":
             self.total = total or 0
 
     def end(self) -> None:
         self.step.pop()
 
     def advance(self, amount: int) -> None:
-        if self.step[-1].startswith("train"):
+        if self.step[-1] == "train":
             self.trained += amount
             if self.trained >= self.after:
                 raise KeyboardInterrupt

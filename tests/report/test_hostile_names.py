@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from toktk.cli.running import ProgressBars
+from toktk.cli.progress import Bar
 from toktk.report import tabular
 from toktk.report.records import COLUMNS, Record
 from toktk.report.results import Results
@@ -302,14 +302,14 @@ def test_timings_show_names_and_notes(name: str) -> None:
 
 
 def test_bars_and_remarks_show_names(capsys: pytest.CaptureFixture[str]) -> None:
-    with ProgressBars() as bars:
+    with Bar() as bar:
         for name in (*HOSTILE_NAMES, *WITHOUT_UTF8):
-            bars.begin(f"train {name}", 100, "tokens")
-            task = bars._progress.tasks[-1]
-            assert hidden(task.description) == []
-            assert "\n" not in task.description
-            bars.remark(f"{name} is left out")
-            bars.end()
+            bar.begin("train", name, 100, "tokens")
+            (step,) = bar._open
+            assert hidden(step.label) == []
+            assert "\n" not in step.label
+            bar.remark(f"{name} is left out")
+            bar.end()
     shown = capsys.readouterr().err
     assert hidden(shown) == []
     assert shown.count("\n") == len(HOSTILE_NAMES) + len(WITHOUT_UTF8)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from toktk.cli.running import ProgressBars
 from toktk.lab.meter import Cost, costs_line
 from toktk.report.records import Record
 from toktk.report.results import Results
@@ -152,21 +151,6 @@ def test_the_costs_of_a_step_are_added_up() -> None:
     assert "· train 2.5 s 9.0 MB (bpe reused, unigram 2.0 s, x-bpe 0.5 s) ·" in costs_line(
         [cost.describe() for cost in costs]
     )
-
-
-def test_bars_nest_and_quiet_is_quiet(capsys) -> None:
-    for quiet in (False, True):
-        with ProgressBars(quiet) as bars:
-            bars.begin("train bpe", 100, "tokens")
-            bars.begin("count text", None, "bytes")
-            bars.advance(5)
-            bars.end()
-            bars.advance(50)
-            bars.remark("[b]a remark")
-            bars.end()
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert shown.err == "[b]a remark\n"
 
 
 SEVEN = ("bpe", "unigram", "hf-bpe", "hf-unigram", "hf-wordpiece", "sp-bpe", "sp-unigram")

@@ -65,8 +65,10 @@ def command(
     from toktk.lab.timing import TimingPlan, with_timings
     from toktk.report.throughput import throughput_page, throughput_text
 
-    options.watch_downloads()
-    plan = BenchPlan(tokenizers, load_corpus(specs, reader), measures, options.jobs, options.force)
+    options.progress.watch_downloads()
+    with options.progress.opening(*specs):
+        corpus = load_corpus(specs, reader)
+    plan = BenchPlan(tokenizers, corpus, measures, options.jobs, options.force)
     bench = Bench(plan)
     run = options.carry_out(bench)
     if options.format == "table":  # what is known is shown before the clocks start

@@ -9,9 +9,11 @@ from typing import Any
 import click
 
 from toktk import cache, paths
-from toktk.cli.options import format_option, output_option, parsed
+from toktk.cli.options import format_option, output_option, parsed, progress_options
 from toktk.cli.output import emit_json, emit_rows
-from toktk.cli.streams import say
+from toktk.cli.progress import Progress
+from toktk.cli.streams import remark
+from toktk.lab.meter import Meter
 from toktk.sizes import bytes_label, parse_bytes
 from toktk.visible import visible
 
@@ -26,7 +28,10 @@ from toktk.visible import visible
 )
 @format_option
 @output_option()
-def command(clear: bool, keep: int | None, format: str, output: Path | None) -> None:
+@progress_options
+def command(
+    clear: bool, keep: int | None, format: str, output: Path | None, progress: Progress
+) -> None:
     """Show where toktk stores results for the next time, how much and of what.
 
     All of it can be made again. When it exceeds 20 GB, or TOKTK_CACHE_LIMIT (such as 5GB; 0: no
@@ -36,10 +41,11 @@ def command(clear: bool, keep: int | None, format: str, output: Path | None) -> 
         raise click.UsageError("--clear and --keep exclude each other; --clear keeps nothing.")
     limit = cache.limit()
     if clear or keep is not None:
-        removed, left = cache.shrink(keep or 0)
-        say(f"Deleted {_amount(removed)}.")
-        if left:
-            say(f"Left {_amount(left)}: in use, or not yours to delete.")
+        removed, left = _shrunk(keep or 0, progress)
+        if not progress.quiet:
+            remark(f"Deleted {_amount(removed)}.")
+        if left and not progress.quiet:
+            remark(f"Left {_amount(left)}: in use, or not yours to delete.")
     stored = cache.entries()
     by_kind: dict[str, list[cache.Entry]] = {}
     for entry in stored:  # the least recently used first
@@ -70,6 +76,16 @@ def command(clear: bool, keep: int | None, format: str, output: Path | None) -> 
     at_most = "no limit" if limit is None else f"at most {bytes_label(limit)}"
     below = f"{_amount(stored)}, {at_most}, in {visible(str(paths.home()))}\n"
     emit_rows(columns, [list(kind.values()) for kind in kinds], format, output, below)
+
+
+def _shrunk(keep: int, progress: Progress) -> tuple[list[cache.Entry], list[cache.Entry]]:
+    """Delete what is too much; return what was deleted, and what could not be."""
+    too_much = max(_bytes(cache.entries()) - keep, 0)
+    with (
+        progress.watching() as watcher,
+        Meter(watcher).step("delete", "", too_much, "bytes") as advance,
+    ):
+        return cache.shrink(keep, progress=advance)
 
 
 def _bytes(entries: list[cache.Entry]) -> int:

@@ -15,9 +15,11 @@ from toktk.cli.options import (
     format_option,
     output_option,
     parsed,
+    progress_options,
 )
 from toktk.cli.output import emit, show_page
-from toktk.cli.streams import say
+from toktk.cli.progress import Progress
+from toktk.cli.streams import remark
 from toktk.runtime import usable_cores
 
 if TYPE_CHECKING:
@@ -103,7 +105,7 @@ def _share(text: str) -> float:
 )
 @format_option
 @output_option()
-@click.option("-q", "--quiet", is_flag=True, help="No progress, no remarks.")
+@progress_options
 @click.option(
     "--seed",
     type=click.IntRange(min=0, max=2**31 - 1),
@@ -135,7 +137,7 @@ def command(
     gates: tuple[str, ...],
     format: str,
     output: Path | None,
-    quiet: bool,
+    progress: Progress,
     seed: int,
     jobs: int,
 ) -> None:
@@ -157,16 +159,18 @@ def command(
     from toktk.lab.baseline import write_baseline
     from toktk.lab.compare import Asked, compare_sides, matched, pairs_of, told_apart
     from toktk.lab.gate import parse_gate, refuse_unjudged
+    from toktk.lab.meter import Meter
 
     asked = Asked(metrics, groups, zone, allow, [*map(parse_gate, gates)])
     asked.check()
     is_given = context.get_parameter_source("specs") != click.core.ParameterSource.DEFAULT
-    found = _sources(sources, specs if is_given else (), reader, reference, jobs, quiet)
+    progress.watch_downloads()
+    found = _sources(sources, specs if is_given else (), reader, reference, jobs, progress)
     sides = told_apart([side for source in found for side in source.sides])
     alone = len(sides) == 1 and baseline is None
     if save_baseline is not None:
         write_baseline([side for source in found for side in source.sides], save_baseline)
-        say(str(save_baseline))
+        remark(str(save_baseline))
         if alone:
             return
     if len(found) == 2 and baseline is None:
@@ -178,14 +182,15 @@ def command(
                 f"{', '.join(side.label for side in sides)}."
             )
         pairs = pairs_of(sides, baseline)
-    remarks = [remark for source in found for remark in source.remarks]
+    remarks = [text for source in found for text in source.remarks]
     decides = found[0].decides if len(found) == 1 else None
-    result = compare_sides(pairs, asked, decides, remarks)
+    with progress.watching() as watcher:
+        result = compare_sides(pairs, asked, decides, remarks, Meter(watcher))
     _show(result, format, output)
     refuse_unjudged(result.gates)
     failed = [judged for judged in result.gates if judged.broken]
     for judged in failed:
-        say(f"Gate {judged.gate!r} fails: {judged.candidate}, {judged.group}: {judged.why}.")
+        remark(f"Gate {judged.gate!r} fails: {judged.candidate}, {judged.group}: {judged.why}.")
     if failed:
         sys.exit(GATE_FAILED)
 
@@ -196,10 +201,9 @@ def _sources(
     reader: ReaderOptions,
     reference: str | None,
     jobs: int,
-    quiet: bool,
+    progress: Progress,
 ) -> list[Sources]:
     """Return the runs, or the one bench of all tokenizers."""
-    from toktk.cli.running import ProgressBars
     from toktk.corpus import load_corpus
     from toktk.lab.bench import Bench
     from toktk.lab.plan import BenchPlan, Measures
@@ -208,10 +212,11 @@ def _sources(
     runs = {source: run_folder(source) for source in sources}
     folders = [run for run in runs.values() if run is not None]
     if not folders:
-        corpus = load_corpus(list(specs) or ["starter:eval"], reader)
+        texts = specs or ("starter:eval",)
+        with progress.opening(*texts):
+            corpus = load_corpus(texts, reader)
         bench = Bench(BenchPlan(sources, corpus, Measures((), reference), jobs))
-        with ProgressBars(quiet) as bars:
-            bench.meter.watcher = bars
+        with progress.watching() as bench.meter.watcher:
             return [measured(bench)]
     if others := [source for source, run in runs.items() if run is None]:
         raise click.UsageError(

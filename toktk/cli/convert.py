@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from toktk.cli.streams import say
+from toktk.cli.options import progress_options
+from toktk.cli.progress import Progress
+from toktk.cli.streams import remark
 from toktk.errors import StorageError
 
 
@@ -22,7 +24,8 @@ from toktk.errors import StorageError
     help="tokenizer.json, vocab.json, NAME.model or NAME.tiktoken: the name says which.",
 )
 @click.option("--force", is_flag=True, help="Overwrite what is there.")
-def command(source: str, target: Path, force: bool) -> None:
+@progress_options
+def command(source: str, target: Path, force: bool, progress: Progress) -> None:
     """Write a tokenizer in the format of another library, if every id stays the same.
 
     \b
@@ -40,8 +43,11 @@ def command(source: str, target: Path, force: bool) -> None:
         raise StorageError(
             f"{target} exists.", f"Found: {', '.join(there)}.", "Overwrite with --force."
         )
-    tokenizer, files, notes = convert(source, target)
+    with progress.step("convert", source):
+        tokenizer, files, notes = convert(source, target)
+    if progress.quiet:
+        return
     names = " and ".join(path.name for path in files)
     what = f"{tokenizer.model.kind}, {tokenizer.vocab_size:,} tokens"
     what += f", pretokenizer {tokenizer.pretokenizer.name}"
-    say(f"Wrote {names}: {what}.", *(f"Note: {note}" for note in dict.fromkeys(notes)))
+    remark(f"Wrote {names}: {what}.", *(f"Note: {note}" for note in dict.fromkeys(notes)))

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from toktk.child import ENGINE_TIMEOUT_VARIABLE, set_engine_timeout
 from toktk.cli.output import FORMATS
+from toktk.cli.progress import MODES, Progress
 from toktk.cli.running import RunOptions
+from toktk.cli.streams import JSON_EVENTS
 from toktk.errors import ToktkError, in_a_line, usage
 from toktk.runtime import usable_cores
 from toktk.sizes import parse_size, size_label
@@ -168,14 +171,54 @@ engine_timeout_option = click.option(
 )
 
 
+class _Mode(click.Choice[str]):
+    """A mode of progress; 0 is none, as of variables that switch something off."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return super().convert("none" if value == "0" else value, param, ctx)
+
+
+def _progress(quiet: bool, progress_mode: str) -> Progress:
+    context = click.get_current_context()
+    is_asked = context.get_parameter_source("progress_mode") == ParameterSource.COMMANDLINE
+    if quiet and is_asked and progress_mode not in ("auto", "none"):
+        raise click.UsageError(f"-q shows no progress: leave out -q or --progress {progress_mode}.")
+    progress = Progress(progress_mode, quiet)
+    context.meta[JSON_EVENTS] = progress.mode == "json"
+    return progress
+
+
+_progress_options = (
+    click.option("-q", "--quiet", is_flag=True, help="No progress, no remarks."),
+    click.option(
+        "--progress",
+        "progress_mode",
+        type=_Mode(MODES),
+        default="auto",
+        show_default=True,
+        envvar="TOKTK_PROGRESS",
+        show_envvar=True,
+        help="Progress on standard error: a bar, plain lines, JSON lines or none. auto is a bar on a "
+        "terminal, else plain lines.",
+    ),
+)
+
+progress_options = gathered("progress", _progress, *_progress_options)
+"""Adds -q and --progress: the command gets `progress`, a Progress."""
+
+
+def _run_options(quiet: bool, progress_mode: str, **values: Any) -> RunOptions:
+    return RunOptions(progress=_progress(quiet, progress_mode), **values)
+
+
 def run_options(output: str) -> Decorator:
     """Add what sweep, train and bench share: the command gets `options`, RunOptions."""
     return gathered(
         "options",
-        RunOptions,
+        _run_options,
         output_option(output),
         format_option,
-        click.option("-q", "--quiet", is_flag=True, help="No progress, no remarks."),
+        *_progress_options,
         click.option(
             "--seed",
             type=click.IntRange(min=0, max=2**31 - 1),

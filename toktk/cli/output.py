@@ -115,7 +115,7 @@ def _note_formulas(rows: Iterable[Sequence[tabular.Cell]]) -> None:
     texts = {cell for row in rows for cell in row if isinstance(cell, str)}
     if formulas := sorted(text for text in texts if text.startswith(_FORMULA)):
         which = f"{visible_name(formulas[0])[:_LONGEST]}{', …' if len(formulas) > 1 else ''}"
-        streams.say(f"Note: a spreadsheet may run {which}: let it import all columns as text.")
+        streams.remark(f"Note: a spreadsheet may run {which}: let it import all columns as text.")
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[tabular.Cell]], on_screen: bool) -> str:

@@ -21,8 +21,8 @@ from toktk.cli.options import (
     training_options,
 )
 from toktk.cli.output import emit, emit_json, emit_rows, show_page
-from toktk.cli.running import ProgressBars, RunOptions
-from toktk.cli.streams import say
+from toktk.cli.running import RunOptions
+from toktk.cli.streams import remark
 from toktk.sizes import DEFAULT_SIZES
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 _SHOWN = 20  # differences in a table
 # What goes with a run directory; it says all the rest itself.
 _WITH_RUN = {
-    "run", "n", "shards", "output", "format", "quiet", "seed", "jobs", "force", "engine_timeout",
+    "run", "n", "shards", "output", "format", "quiet", "progress_mode", "seed", "jobs", "force",
+    "engine_timeout",
 }  # fmt: skip
 
 
@@ -93,7 +94,7 @@ def command(
         raise click.UsageError("--shards needs --trainings N.")
     if run is None and n is None:
         raise click.UsageError("give a run directory, or text with -c and --trainings N.")
-    options.watch_downloads()
+    options.progress.watch_downloads()
     if n is None:
         if run is not None:
             _run_again(run, options)
@@ -101,8 +102,8 @@ def command(
     from toktk.lab.meter import Meter
     from toktk.lab.trainings import Resampling, plan_of, stabilities
 
-    with ProgressBars(options.quiet) as bars:
-        meter = Meter(bars)
+    with options.progress.watching() as watcher:
+        meter = Meter(watcher)
         if run is not None:
             sweep = plan_of(run, meter, options.jobs, options.force)
         else:
@@ -122,7 +123,8 @@ def _plan(
     from toktk.corpus import train_and_test
     from toktk.lab.plan import SweepPlan
 
-    training, evaluation = train_and_test(specs, evals, reader, temperature)
+    with options.progress.opening(*specs, *evals):
+        training, evaluation = train_and_test(specs, evals, reader, temperature)
     plan |= {"seed": options.seed, "jobs": options.jobs, "force": options.force}
     return SweepPlan(training, evaluation, **plan)
 
@@ -131,8 +133,10 @@ def _run_again(folder: Path, options: RunOptions) -> None:
     from toktk.lab.meter import Meter
     from toktk.lab.replicate import replicate
 
-    with _folder(options.output) as into, ProgressBars(options.quiet) as bars:
-        _show_replication(replicate(folder, into, Meter(bars), options.jobs), options)
+    with _folder(options.output) as into:
+        with options.progress.watching() as watcher:
+            replication = replicate(folder, into, Meter(watcher), options.jobs)
+        _show_replication(replication, options)
 
 
 @contextlib.contextmanager
@@ -178,7 +182,7 @@ def _show_replication(replication: Replication, options: RunOptions) -> None:
     else:
         emit_rows(("kind", "name", "then", "now"), [*differences, *around], options.format)
     if replication.identical and not options.quiet:
-        say(f"{replication.before.path} comes out identical.")
+        remark(f"{replication.before.path} comes out identical.")
     replication.refuse_different()
 
 
@@ -196,4 +200,4 @@ def _show(found: Stabilities, options: RunOptions) -> None:
     if options.output is not None:
         paths = write_stability(records, found.confidence(), options.output)
         if not options.quiet:
-            say(*map(str, paths))
+            remark(*map(str, paths))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from toktk.cli.options import parsed
-from toktk.cli.streams import say
+from toktk.cli.options import parsed, progress_options
+from toktk.cli.progress import Progress
+from toktk.cli.streams import remark
 from toktk.sizes import parse_bytes
 
 
@@ -39,14 +40,14 @@ from toktk.sizes import parse_bytes
     help="How large the page may get, such as 10MB: tokenizers that do not fit cannot be tried in it.  "
     "[default: 2MB, for more than two families up to 5MB]",
 )
-@click.option("-q", "--quiet", is_flag=True, help="No progress, no remarks.")
+@progress_options
 def command(
     runs: tuple[str, ...],
     output: Path | None,
     charts: Path | None,
     tables: Path | None,
     size: int | None,
-    quiet: bool,
+    progress: Progress,
 ) -> None:
     """Write one page of one or more runs that were measured on the same text.
 
@@ -57,7 +58,6 @@ def command(
 
     A RUN is a folder that sweep or bench wrote; NAME=RUN names it. Nothing is measured again.
     """  # noqa: D301 - click wants the backspace itself
-    from toktk.cli.running import ProgressBars
     from toktk.lab.document import PAGE
     from toktk.lab.meter import Meter
     from toktk.lab.run import document_of, stored_run
@@ -69,8 +69,8 @@ def command(
     from toktk.page.shown import merged, shown_run
 
     places = [run_folder(run) or (Path(run).name, Path(run)) for run in runs]
-    with ProgressBars(quiet) as bars:
-        meter = Meter(bars)
+    with progress.watching() as watcher:
+        meter = Meter(watcher)
         shown = []
         with meter.step("load", "", len(places), "runs") as advance:
             for name, folder in places:
@@ -90,7 +90,7 @@ def command(
                 written += write_pictures(contents.figures, rows, contents.answers, charts, advance)
         if tables is not None:
             written += write_tables(contents.figures, rows, contents.comparisons, tables)
-    if not quiet:
+    if not progress.quiet:
         for label, why in page.left_out.items():
-            say(f"{label} cannot be tried in the page: {why}.")
-        say(*map(str, written))
+            remark(f"{label} cannot be tried in the page: {why}.")
+        remark(*map(str, written))

@@ -6,12 +6,18 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
 from toktk.errors import StorageError
-from toktk.visible import visible
+from toktk.visible import json_text, visible
+
+SCHEMA = 1
+"""Of the events that are written as JSON; see `docs/progress.md`."""
+
+JSON_EVENTS = f"{__name__}.json"
+"""The key in the `meta` of click's context: whether what a command remarks on is a JSON event."""
 
 # What tables and lines are written with, where the encoding of a stream has no more than ASCII.
 _IN_ASCII = str.maketrans("─━–…·×│⟨⟩↵→◌", "--~.*x|[]$>o")
@@ -22,8 +28,32 @@ def say(*lines: str) -> None:
 
     Where they cannot be written, nobody reads them, and the work goes on.
     """
+    _say(writable("\n".join(map(visible, lines)), sys.stderr))
+
+
+def say_json(value: object) -> None:
+    """Write a value as a line of JSON to standard error, in UTF-8 whatever its encoding."""
+    _say(json_text(value).encode())
+
+
+def remark(*lines: str) -> None:
+    """Say lines that are no error; each is an event where the command shows its progress as JSON."""
+    context = click.get_current_context(silent=True)
+    if context is None or not context.meta.get(JSON_EVENTS):
+        say(*lines)
+        return
+    for line in lines:
+        say_json(remark_event(line))
+
+
+def remark_event(text: str) -> dict[str, Any]:
+    """Return the event of a remark."""
+    return {"schema": SCHEMA, "event": "remark", "text": text}
+
+
+def _say(line: str | bytes) -> None:
     try:
-        click.echo(writable("\n".join(map(visible, lines)), sys.stderr), err=True)
+        click.echo(line, err=True)
     except OSError:
         _give_up(2)
 

@@ -76,5 +76,7 @@ def command(
     """  # noqa: D301 - click wants the backspace itself
     from toktk.corpus import train_and_test
 
-    options.watch_downloads()
-    options.sweep(*train_and_test(specs, evals, reader, temperature), **plan)
+    options.progress.watch_downloads()
+    with options.progress.opening(*specs, *evals):
+        corpora = train_and_test(specs, evals, reader, temperature)
+    options.sweep(*corpora, **plan)

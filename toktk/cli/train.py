@@ -51,8 +51,9 @@ def command(
 
     if options.output is None:
         raise click.UsageError("give the folder to write to: -o DIR.")
-    options.watch_downloads()
-    corpus = load_corpus(specs, reader)
+    options.progress.watch_downloads()
+    with options.progress.opening(*specs):
+        corpus = load_corpus(specs, reader)
     if temperature is not None:
         corpus = corpus.balanced(temperature)
     options.sweep(corpus, None, must_write=True, **plan)

@@ -189,25 +189,36 @@ class Corpus:
     def hash_files(self, progress: Progress | None = None) -> None:
         """Read every file once; `progress` is called as by `batches`, after each file."""
         for source in self.sources:
-            _ = source.fingerprint
-            if progress is not None:
-                progress(source.size or 0)
+            source.hash(progress or (lambda _: None))
 
     @property
-    def is_chosen(self) -> bool:
-        """Whether it is a side of a hold-out, or a sample, or has parts that are."""
-        parts = (part for part in self._parts if isinstance(part, Corpus))
-        return isinstance(self._selection, Limit | Split) or any(part.is_chosen for part in parts)
+    def undecided(self) -> list[Corpus]:
+        """Those of its parts, and itself, that are a side of a hold-out or a sample not looked over yet."""
+        undecided = [c for part in self._parts if isinstance(part, Corpus) for c in part.undecided]
+        if isinstance(self._selection, Limit | Split) and not self._selection.is_decided:
+            undecided.append(self)
+        return undecided
 
     def look_over(self, progress: Progress | None = None) -> None:
-        """Read what decides on a hold-out or a sample, once; `progress` is called as by `batches`."""
-        for part in self._parts:
-            if isinstance(part, Corpus):
-                part.look_over(progress)
-        if isinstance(self._selection, Limit):
-            self._selection.draw(progress)
-        elif isinstance(self._selection, Split):
-            self._selection.sides.look(progress)
+        """Read what decides on a hold-out or a sample, once.
+
+        `progress` is called with the `size` of each that is `undecided` in all, whether or not all of it
+        has to be read.
+        """
+        for corpus in self.undecided:
+            left = corpus.size
+
+            def count(consumed: int) -> None:
+                nonlocal left
+                if left is not None:
+                    consumed = min(consumed, left)
+                    left -= consumed
+                if progress is not None and consumed:
+                    progress(consumed)
+
+            if isinstance(corpus._selection, Limit | Split):
+                corpus._selection.decide(count)
+            count(left or 0)
 
     def batches(self, progress: Progress | None = None) -> Iterator[pa.RecordBatch]:
         """Yield record batches with the columns text, group, align, weight.

@@ -36,9 +36,14 @@ class Limit:
         """The largest hash taken of each group, and how many rows have it; the first call reads all."""
         return self._drawn()
 
-    def draw(self, progress: Progress | None) -> None:
+    @property
+    def is_decided(self) -> bool:
+        """Whether `drawn` is known."""
+        return "drawn" in self.__dict__
+
+    def decide(self, progress: Progress | None) -> None:
         """Make `drawn` known, with progress if that has to read."""
-        if "drawn" not in self.__dict__:
+        if not self.is_decided:
             self.__dict__["drawn"] = self._drawn(progress)
 
     def _drawn(self, progress: Progress | None = None) -> tuple[GroupNumbers, np.ndarray, Int64]:

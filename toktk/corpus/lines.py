@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from toktk.arrays import Bytes, Int64, offsets_of, read_arrays, write_arrays
 from toktk.corpus.batch import TEXT, spans
+from toktk.corpus.options import Progress
 
 if TYPE_CHECKING:
     from toktk.arrow import pa
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 MOST = 1 << 18
 """How many different lines are kept."""
 
+_REPORT = 1000  # documents between two reports
 _FEWEST = 30  # lines of a sample, to estimate a share from
 _LEAST_TOLD = (
     0.25  # of a text's bytes in lines that are long enough, for them to stand for the text
@@ -68,11 +70,13 @@ class LineSet:
             raise ValueError("a set of lines ascends")
         return cls(int(halvings), hashes)
 
-    def share_of(self, data: Bytes, offsets: Int64) -> Float64 | None:
+    def share_of(
+        self, data: Bytes, offsets: Int64, progress: Progress = lambda documents: None
+    ) -> Float64 | None:
         """Return float64[D]: of each document's bytes in lines that are long enough, the share held here.
 
         NaN of a document without such a line: nobody can tell. None where this is but a sample of the lines,
-        which says nothing of a single document.
+        which says nothing of a single document. `progress` is called with the documents since the last call.
         """
         from toktk.kernels.hash import hash_lines
 
@@ -83,6 +87,9 @@ class LineSet:
             hashes, lengths = hash_lines(data, np.ascontiguousarray(offsets[d : d + 2]))
             if lengths.size:
                 shares[d] = lengths[self._holds(hashes)].sum() / lengths.sum()
+            if (d + 1) % _REPORT == 0:
+                progress(_REPORT)
+        progress(shares.size % _REPORT)
         return shares
 
     def _holds(self, hashes: _Hashes) -> npt.NDArray[np.bool_]:

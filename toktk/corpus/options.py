@@ -159,6 +159,11 @@ class Source(ABC):
     def fingerprint(self) -> str:
         """The sha256, in hex, of all that determines the documents."""
 
+    def hash(self, progress: Progress) -> None:
+        """Make `fingerprint` known; `progress` is called with the `size` in all."""
+        _ = self.fingerprint
+        progress(self.size or 0)
+
     @property
     def remarks(self) -> Sequence[str]:
         """What whoever reads figures of it should know."""

@@ -18,7 +18,7 @@ from toktk.corpus.delimited import read_csv, read_tsv
 from toktk.corpus.first_bytes import HEAD, Content, content_of, wide_encoding
 from toktk.corpus.json_array import read_json
 from toktk.corpus.jsonl import read_jsonl
-from toktk.corpus.options import UTF8, ReaderOptions, Source
+from toktk.corpus.options import UTF8, Progress, ReaderOptions, Source
 from toktk.corpus.streams import STREAM_FAILURES, first_bytes
 from toktk.corpus.text import layout, read_text
 from toktk.corpus.unchanged import State, check_unchanged
@@ -67,6 +67,7 @@ KINDS = (
 READERS = {extension: kind for kind in KINDS for extension in kind.extensions}
 """The kind of file by extension; any other extension is plain text."""
 
+_BLOCK = 1 << 20  # bytes that are hashed between two reports
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".xz": "xz"}
@@ -214,6 +215,16 @@ class FileReader(Source):
     @functools.cached_property
     def fingerprint(self) -> str:
         """The sha256 of the file's bytes, its group and the options that change what is read."""
+        return self._hashed(lambda _: None)
+
+    def hash(self, progress: Progress) -> None:
+        """See `Source.hash`."""
+        if "fingerprint" in self.__dict__:
+            progress(self.size)
+        else:
+            self.__dict__["fingerprint"] = self._hashed(progress)
+
+    def _hashed(self, progress: Progress) -> str:
         options = self.options
         relevant = [self.kind.name, self.group, options.align_column, options.errors]
         if self.kind.columns:
@@ -229,7 +240,7 @@ class FileReader(Source):
         with self._reading(), opened(self.path, self.member) as (file, content):
             # Whoever writes to it after this leaves a trace, and what came before is hashed.
             self._first.settle()
-            digest.update(hashlib.file_digest(content, "sha256").digest())
+            digest.update(_digest(content, progress))
             check_unchanged(file, self.where, self._first)
         return digest.hexdigest()
 
@@ -262,3 +273,12 @@ class FileReader(Source):
 
     def _failures(self) -> tuple[type[BaseException], ...]:
         return *super()._failures(), *STREAM_FAILURES
+
+
+def _digest(content: io.RawIOBase, progress: Progress) -> bytes:
+    """Return the sha256 of what is left of a file; `progress` is called with its bytes."""
+    digest, block = hashlib.sha256(), memoryview(bytearray(_BLOCK))
+    while n_bytes := content.readinto(block):
+        digest.update(block[:n_bytes])
+        progress(n_bytes)
+    return digest.digest()

@@ -117,9 +117,14 @@ class Sides:
         """What is not decided by the hash alone; the first call reads the groups of few documents."""
         return self._surveyed()
 
-    def look(self, progress: Progress | None) -> None:
+    @property
+    def is_decided(self) -> bool:
+        """Whether `survey` is known."""
+        return "survey" in self.__dict__
+
+    def decide(self, progress: Progress | None) -> None:
         """Make `survey` known, with progress if that has to read."""
-        if "survey" not in self.__dict__:
+        if not self.is_decided:
             self.__dict__["survey"] = self._surveyed(progress)
 
     def _surveyed(self, progress: Progress | None = None) -> Survey:
@@ -183,6 +188,15 @@ class Split:
 
     sides: Sides
     side: str
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether it is known what is held out."""
+        return self.sides.is_decided
+
+    def decide(self, progress: Progress | None) -> None:
+        """Make that known, with progress if that has to read."""
+        self.sides.decide(progress)
 
     def __str__(self) -> str:
         nested = "" if self.sides.salt == 1 else f", level {self.sides.salt}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -199,3 +200,11 @@ def slices_of(table: PieceTable, n: int) -> list[tuple[int, int]]:
     """Return where n slices of equal bytes begin and end: the time goes with the bytes."""
     goals = np.linspace(0, table.offsets[-1], n + 1)[1:-1]
     return list(pairwise([0, *np.searchsorted(table.offsets, goals).tolist(), len(table)]))
+
+
+def strides(table: PieceTable, first: int, last: int, n_bytes: int) -> Iterator[tuple[int, int]]:
+    """Yield where runs of the pieces first..last begin and end, of `n_bytes` or one longer piece each."""
+    while first < last:
+        end = int(np.searchsorted(table.offsets, table.offsets[first] + n_bytes, "right")) - 1
+        begin, first = first, min(max(end, first + 1), last)
+        yield begin, first

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -102,7 +103,8 @@ def evaluate(
         jobs: threads; they change no figure.
         totals: `totals_of` the table, where it is known already.
         chosen: the pieces that `Evaluation.of_pieces` tells of; by default none.
-        progress: called with pieces encoded since the last call, ``len(table) * len(models)`` in all.
+        progress: called with pieces encoded since the last call, ``len(table) * len(models)`` in all, by
+            any thread.
     """
     known, is_word = totals or totals_of(table)
     progress = progress or (lambda pieces: None)
@@ -138,19 +140,29 @@ def evaluate(
             wanted = sorted({*sizes, *(models[i].vocab_size for i in served)})
             reached = [size for size in wanted if first.base_size <= size <= first.vocab_size]
             evaluation: Evaluation = evaluate_merges(
-                table, first, reached, is_word, jobs, known, chosen
+                table,
+                first,
+                reached,
+                is_word,
+                jobs,
+                known,
+                chosen,
+                partial(_told, progress, len(served)),
             )
-            progress(len(table) * len(served))
         else:
             if len(served) > 1:
                 unigrams = [m for m in (models[i] for i in served) if isinstance(m, UnigramModel)]
-                by_size = count_viterbi(table, unigrams, is_word, jobs, chosen)
-                progress(len(table) * len(served))
+                by_size = count_viterbi(table, unigrams, is_word, jobs, chosen, progress)
             else:
                 by_size = {first.vocab_size: _count(table, first, is_word, jobs, chosen, progress)}
             evaluation = _SizedEvaluation(**vars(known), by_size=by_size)
         evaluations |= dict.fromkeys(served, evaluation)
     return [evaluations[i] for i in range(len(models))]
+
+
+def _told(progress: Progress, n: int, pieces: int) -> None:
+    """Tell of pieces that serve `n` models."""
+    progress(pieces * n)
 
 
 def _sharing(models: Sequence[Model], chosen: Sequence[int]) -> list[list[int]]:

@@ -5,7 +5,7 @@ The slow twin is `toktk.educational.tokens_at_every_size`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,12 +20,14 @@ from toktk.evaluation.base import (
     PieceCounts,
     Totals,
     slices_of,
+    strides,
     sum_by_group,
 )
 from toktk.models.bpe import BpeModel
 from toktk.pieces.table import PieceTable
 from toktk.runtime import in_threads
 
+_STRIDE = 1 << 18  # bytes of pieces that a kernel encodes between two reports
 _DENSE = 5 << 20  # cells of groups x merges up to which every size is kept
 
 
@@ -118,8 +120,12 @@ def evaluate_merges(
     jobs: int,
     totals: Totals,
     chosen: ChosenPieces,
+    progress: Callable[[int], None],
 ) -> Evaluation:
-    """Encode each piece under all merges of `model`, slices of the pieces side by side."""
+    """Encode each piece under all merges of `model`, slices of the pieces side by side.
+
+    `progress` is called with pieces encoded since the last call, by any thread.
+    """
     from toktk.kernels.bpe_encode import SHORT, sweep_pieces
 
     n_groups, n_merges = len(table.groups), len(model.merges)
@@ -140,20 +146,26 @@ def evaluate_merges(
     byte_ids, pair_table = model.byte_ids, model.pair_table  # made here, not by two threads at once
 
     def run(first: int, last: int) -> tuple[list[Int64], Int64]:
-        room = 1 << 16
-        while True:
-            shapes = (n_groups, edges.size), (n_groups, edges.size), n_groups, n_merges, 256
-            sums = [np.zeros(shape, dtype=np.int64) for shape in shapes]
-            late = np.empty((room, 3), dtype=np.int64)
+        shapes = (n_groups, edges.size), (n_groups, edges.size), n_groups, n_merges, 256
+        sums = [np.zeros(shape, dtype=np.int64) for shape in shapes]
+        scratch = np.empty(8 * longest, dtype=np.int64)
+        steps = [*strides(table, first, last, _STRIDE)]
+        # A piece of n bytes has fewer merges than bytes.
+        most = max(
+            (int(table.offsets[end] - table.offsets[begin]) for begin, end in steps), default=0
+        )
+        late = np.empty((most, 3), dtype=np.int64)
+        late_ones = [late[:0]]
+        for begin, end in steps:
             n_late = sweep_pieces(
-                table.data, table.offsets, first, last, table.rows, table.entry_group,
+                table.data, table.offsets, begin, end, table.rows, table.entry_group,
                 table.entry_count, is_word, byte_ids, pair_table, bin_of, *sums, late,
-                chosen.rows, asked_bin, merges_of, chosen.spelled, new_of, first_of, ids, rooms[first],
-                np.empty(8 * longest, dtype=np.int64),
+                chosen.rows, asked_bin, merges_of, chosen.spelled, new_of, first_of, ids, rooms[begin],
+                scratch,
             )  # fmt: skip
-            if n_late <= room:
-                return sums, late[:n_late]
-            room = n_late
+            late_ones.append(late[:n_late].copy())
+            progress(end - begin)
+        return sums, np.concatenate(late_ones)
 
     parts = in_threads(run, slices_of(table, jobs))
     sums = parts[0][0]

@@ -5,20 +5,23 @@ The slow twin is `toktk.educational.viterbi`, under each vocabulary by itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from toktk.arrays import Ids, Int64, packed
-from toktk.evaluation.base import ChosenPieces, Counts, Flags, PieceCounts, slices_of
+from toktk.evaluation.base import ChosenPieces, Counts, Flags, PieceCounts, slices_of, strides
 from toktk.models.unigram import UnigramModel
 from toktk.models.vocabulary import build_trie
 from toktk.pieces.table import PieceTable
 from toktk.runtime import in_threads
 
+Progress = Callable[[int], None]
 Float64 = npt.NDArray[np.float64]
+
+_STRIDE = 1 << 18  # bytes of pieces that a kernel encodes between two reports
 
 
 def count_viterbi(
@@ -27,15 +30,19 @@ def count_viterbi(
     is_word: Flags,
     jobs: int,
     chosen: ChosenPieces,
+    progress: Progress,
 ) -> dict[int, Counts]:
-    """Encode each piece under `models`, which differ in size; return what they make of it, by size."""
+    """Encode each piece under `models`, which differ in size; return what they make of it, by size.
+
+    `progress` is called with pieces encoded since the last call, of each model, by any thread.
+    """
     from toktk.kernels.unigram_encode_many import LANES
 
     by_size: dict[int, Counts] = {}
     for spells in (False, True):
         alike = [model for model in models if (model.fallback is not None) == spells]
         for i in range(0, len(alike), LANES):
-            by_size |= _count_lanes(table, alike[i : i + LANES], is_word, jobs, chosen)
+            by_size |= _count_lanes(table, alike[i : i + LANES], is_word, jobs, chosen, progress)
     return by_size
 
 
@@ -84,6 +91,7 @@ def _count_lanes(
     is_word: Flags,
     jobs: int,
     chosen: ChosenPieces,
+    progress: Progress,
 ) -> dict[int, Counts]:
     """Return the counts of at most `LANES` models, by size."""
     from toktk.kernels.unigram_encode_many import LANES, count_lanes
@@ -100,13 +108,15 @@ def _count_lanes(
     def run(first: int, last: int) -> list[Int64]:
         shapes = len(table.groups), len(table.groups), union.scores.shape[0]
         sums = [np.zeros((n, LANES), dtype=np.int64) for n in shapes]
-        count_lanes(
-            table.data, table.offsets, first, last, table.rows, table.entry_group,
-            table.entry_count, is_word, *union.trie, union.scores, union.byte_row, unknown,
-            len(models), *sums, chosen.rows, chosen_tokens, chosen.spelled, union.ids, first_of,
-            ids, rooms[first],
-            np.empty((longest + 1, LANES)), np.empty((longest + 1, LANES), dtype=np.int64),
-        )  # fmt: skip
+        best = np.empty((longest + 1, LANES)), np.empty((longest + 1, LANES), dtype=np.int64)
+        for begin, end in strides(table, first, last, _STRIDE):
+            count_lanes(
+                table.data, table.offsets, begin, end, table.rows, table.entry_group,
+                table.entry_count, is_word, *union.trie, union.scores, union.byte_row, unknown,
+                len(models), *sums, chosen.rows, chosen_tokens, chosen.spelled, union.ids, first_of,
+                ids, rooms[begin], *best,
+            )  # fmt: skip
+            progress((end - begin) * len(models))
         return sums
 
     parts = in_threads(run, slices_of(table, jobs))

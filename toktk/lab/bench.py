@@ -156,7 +156,8 @@ class Bench:
         failed |= without_metrics(plan.measures, without)
         results = results_of(self.tokenizers, figures, plan.measures.metrics)
         if overlap:
-            add_figures_without(overlap, self.trained_lines, results, counted.sample(plan.corpus))
+            sample = counted.sample(plan.corpus)
+            add_figures_without(overlap, self.trained_lines, results, sample, self.meter)
         counts = joined_counts(figures.values())
         return Outcome(results, facts, described, failed=failed, token_counts=counts)
 

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from toktk.errors import MetricError, as_usage, did_you_mean
 from toktk.lab.differences import (
@@ -19,6 +20,7 @@ from toktk.lab.differences import (
 )
 from toktk.lab.gate import Gate, parse_gate
 from toktk.lab.languages import NAME, of_languages
+from toktk.lab.meter import Meter
 from toktk.lab.side import Side, sides_of
 from toktk.pieces.table import POOLED
 from toktk.report.comparison import ONE_DECIDES, Comparison, Comparisons, Judged, Rank
@@ -41,6 +43,7 @@ FIELDS = {
 _LEVEL = 0.95
 _TRAINED_APART = "were not trained on the same text: the difference is of the texts too"
 
+T = TypeVar("T")
 Pair = tuple[Side, Side]
 Decides = Callable[[str, str, Sequence[str]], str | None]
 """(candidate, baseline, group) -> the pieces that decide on the difference."""
@@ -222,10 +225,11 @@ def compare_sides(
     asked: Asked,
     decides: Decides | None = None,
     remarks: Sequence[str] = (),
+    meter: Meter | None = None,
 ) -> Comparisons:
     """Return the comparisons of pairs; all questions together are one family for Holm.
 
-    `remarks` are what is known of tokenizers and text besides.
+    `remarks` are what is known of tokenizers and text besides; `meter` is told how far it is.
 
     Raises:
         MetricError: see `compare`.
@@ -236,15 +240,19 @@ def compare_sides(
     metrics = metrics_of(pairs, asked)
     questions = [*_questions(pairs, metrics, asked)]
     marks = _refuse_unlike(questions, asked.allow)
-    differences = [question.difference(asked.zone) for question in questions]
-    said = verdicts(
-        differences,
-        zone=asked.zone,
-        level=_LEVEL,
-        lower_is_better=[LOWER_IS_BETTER[base_of(q.metric)] for q in questions],
-    )
-    answers = [*zip(questions, differences, said, strict=True)]
-    rows = tuple(_comparison(q, d, verdict, asked.zone, decides) for q, d, verdict in answers)
+    with (meter or Meter()).step("compare", "", 2 * len(questions), "answers") as advance:
+        differences = [question.difference(asked.zone) for question in _told(questions, advance)]
+        said = verdicts(
+            differences,
+            zone=asked.zone,
+            level=_LEVEL,
+            lower_is_better=[LOWER_IS_BETTER[base_of(q.metric)] for q in questions],
+        )
+        answers = [*zip(questions, differences, said, strict=True)]
+        rows = tuple(
+            _comparison(q, d, verdict, asked.zone, decides)
+            for q, d, verdict in _told(answers, advance)
+        )
     if at_large:
         wanted = next((metric for metric in metrics if is_tokens_alone(metric)), metrics[0])
         rows += tuple(of_languages(a, b, wanted, asked.zone) for a, b in pairs)
@@ -252,6 +260,12 @@ def compare_sides(
     notes = (*marks, *_notes(pairs, questions, differences), *remarks)
     hashes = {s.label: h for pair in pairs for s in pair if (h := _tokenizer_of(s)) is not None}
     return Comparisons(rows, asked.zone, ranking_of(pairs, metrics[0], asked), gates, notes, hashes)
+
+
+def _told(items: Iterable[T], advance: Callable[[int], None]) -> Iterator[T]:
+    for item in items:
+        yield item
+        advance(1)
 
 
 # What is asked ------------------------------------------------------------------------------------

@@ -87,8 +87,11 @@ def fingerprint_text(meter: Meter, what: str, corpus: Corpus) -> None:
     """Hash the files of a text, and read what decides on a hold-out or a sample, each a step with a total."""
     with meter.step("fingerprint", what, corpus.size, corpus.unit) as advance:
         corpus.hash_files(advance)
-    if corpus.is_chosen:
-        with meter.step("choose", what, corpus.size, corpus.unit) as advance:
+    if undecided := corpus.undecided:
+        sizes = [part.size for part in undecided if part.size is not None]
+        is_known = len(sizes) == len(undecided) and len({part.unit for part in undecided}) == 1
+        total = sum(sizes) if is_known else None
+        with meter.step("choose", what, total, undecided[0].unit) as advance:
             corpus.look_over(advance)
 
 

@@ -168,7 +168,10 @@ class Measurer:
                     self.trained,
                     self.counted.jobs,
                 )
-                records = recorder.records()
+                with self.counted.meter.step(
+                    "intervals", family.label, len(family.tokenizers), "tokenizers"
+                ) as advance:
+                    records = recorder.records(advance)
                 counted = self._counted_under(next(iter(family.tokenizers.values())))
                 figures = FamilyFigures(
                     Results(

@@ -17,11 +17,14 @@ from toktk.visible import visible_name
 class Watcher:
     """Is told what happens and shows nothing; subclasses do. Steps nest."""
 
-    def begin(self, step: str, total: int | None, unit: str) -> None:
+    def stage(self, number: int, of: int) -> None:
+        """Note that all steps from now on belong to stage `number`, from 1, of as many in the run."""
+
+    def begin(self, step: str, what: str, total: int | None, unit: str) -> None:
         """Note that a step begins; `total` is in `unit`, None where nobody can know it."""
 
     def advance(self, amount: int) -> None:
-        """Note that the innermost step went on by `amount` units."""
+        """Note that the innermost step went on by `amount` units; any thread may."""
 
     def end(self) -> None:
         """Note that the innermost step ended."""
@@ -38,7 +41,8 @@ class Cost:
     """What one step took.
 
     Attributes:
-        step: "fingerprint", "count", "train", "infer", "load", "check", "measure", "time" or "write".
+        step: such as "fingerprint", "count", "train", "infer", "load", "check", "measure", "intervals",
+            "time" or "write".
         what: which corpus, trainer, tokenizer or pretokenizer.
         wall: seconds, without steps inside this one.
         cpu: seconds of all threads, without steps inside this one.
@@ -71,6 +75,10 @@ class Meter:
         """Pass on to the watcher what the user should know."""
         self.watcher.remark(text)
 
+    def stage(self, number: int, of: int) -> None:
+        """Pass on to the watcher in which stage of a run the next steps are."""
+        self.watcher.stage(number, of)
+
     @contextlib.contextmanager
     def step(
         self, name: str, what: str, total: int | None = None, unit: str = ""
@@ -81,7 +89,7 @@ class Meter:
         """
         self._inner.append([0.0, 0.0])
         wall, cpu = time.perf_counter(), time.process_time()
-        self.watcher.begin(f"{name} {what}".strip(), total, unit)
+        self.watcher.begin(name, what, total, unit)
         done = False
         try:
             yield self.watcher.advance

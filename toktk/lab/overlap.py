@@ -21,6 +21,7 @@ from toktk.errors import ToktkError
 from toktk.lab.counted import CountedCorpora
 from toktk.lab.document import LINES, read_document, recorded_files
 from toktk.lab.folder import TOKENIZERS
+from toktk.lab.meter import Meter
 from toktk.lab.units import unit_hashes
 from toktk.loading.spec import find_file, parse_spec
 from toktk.pieces.sample import SampledDocuments
@@ -110,6 +111,7 @@ def add_figures_without(
     known: Mapping[str, LineSet],
     results: Results,
     documents: SampledDocuments,
+    meter: Meter,
 ) -> None:
     """Add to `overlaps` the figure on documents that a tokenizer was not trained on, where that can be told.
 
@@ -119,19 +121,21 @@ def add_figures_without(
     counts = results.documents
     if counts is None:
         return
-    order = np.lexsort((unit_hashes(documents), documents.group))  # as `counts` are
-    shares: dict[int, npt.NDArray[np.float64] | None] = {}
-    for label, found in overlap.items():
-        lines, tokens = known.get(label), counts.tokens.get(label)
-        if lines is None or tokens is None:
+    labels = [label for label in overlap if label in known and label in counts.tokens]
+    sets = {id(lines): lines for lines in (known[label] for label in labels) if not lines.halvings}
+    shares: dict[int, npt.NDArray[np.float64]] = {}
+    total = len(documents) * len(sets)
+    with meter.step("look for documents", "trained on", total, "documents") as advance:
+        order = np.lexsort((unit_hashes(documents), documents.group))  # as `counts` are
+        for key, lines in sets.items():
+            own = lines.share_of(documents.data, documents.offsets, advance)
+            if own is not None:
+                shares[key] = own[order]
+    for label in labels:
+        found, tokens = overlap[label], counts.tokens[label]
+        if id(known[label]) not in shares:
             continue
-        if id(lines) not in shares:
-            own = lines.share_of(documents.data, documents.offsets)
-            shares[id(lines)] = None if own is None else own[order]
-        of_document = shares[id(lines)]
-        if of_document is None:
-            continue
-        unseen = of_document < _SEEN
+        unseen = shares[id(known[label])] < _SEEN
         if not unseen.any():
             continue
         n_bytes, n_tokens = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -62,15 +62,21 @@ class Recorder:
     jobs: int = 1
     failed: dict[str, PluginError] = field(default_factory=dict)
 
-    def records(self) -> tuple[Record, ...]:
-        """Return all figures, those of smaller tokenizers first; the knee comes last."""
+    def records(self, progress: Callable[[int], None]) -> tuple[Record, ...]:
+        """Return all figures, those of smaller tokenizers first; the knee comes last.
+
+        `progress` is called with the tokenizers done since the last call.
+        """
         labels = [*self.family.tokenizers]
         with Threads(1) as beside:  # kernels, which leave the interpreter to the metrics
             counting = beside.submit(lambda: self._intervals) if self.jobs > 1 else None
             figures = {label: self._figures(label) for label in labels}
             if counting is not None:
                 counting.result()
-        records = [record for label in labels for record in self._records(label, figures[label])]
+        records: list[Record] = []
+        for label in labels:
+            records += self._records(label, figures[label])
+            progress(1)
         return (*records, *self._knee(records))
 
     def document_counts(self) -> DocumentCounts:

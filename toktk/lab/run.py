@@ -101,7 +101,6 @@ def carry_out(experiment: Sweep | Bench, path: Path | None = None) -> Run:
         ToktkError: whatever is wrong with plan, text or tokenizers.
     """
     plan, meter = experiment.plan, experiment.meter
-    MACHINE_CODE.compiling = lambda active: meter.watcher.compiling(active)
     MACHINE_CODE.announce(meter.remark)
     signature = experiment.prepare()
     path = path or Path("runs") / f"{plan.folder_name}-{signature[:8]}"
@@ -226,7 +225,7 @@ def _write_files(stage: Path, outcome: Outcome, meter: Meter) -> dict[str, Any]:
     records = defaultdict[str, list[Record]](list)
     for record in outcome.results or ():
         records[record.tokenizer].append(record)
-    with meter.step("write", "", len(tokenizers), "tokenizers") as advance, gc_off():
+    with meter.step("write", "", len(outcome.trained), "tokenizers") as advance, gc_off():
         if outcome.results is not None:
             outcome.results.write_parquet(stage / RESULTS)
             if outcome.results.documents is not None:

@@ -72,6 +72,7 @@ class Sweep:
         """
         plan = self.plan
         plan.check()
+        self.meter.stage(1, self._stages)
         for remark in plan.remarks():
             self.meter.remark(remark)
         if plan.evaluation is not None:
@@ -86,6 +87,12 @@ class Sweep:
             self.baselines = Bench(plan.bench, self.meter, in_sweep=True)
             described.append(self.baselines.prepare())
         return digest(described)
+
+    @property
+    def _stages(self) -> int:
+        """Into how many parts a run falls: reading, each training, each measuring, baselines, the rest."""
+        each = 1 if self.plan.evaluation is None else 2
+        return 2 + each * len(self.plan.families) + (self.plan.bench is not None)
 
     def run(self) -> Outcome:
         """Train and measure all families.
@@ -113,10 +120,14 @@ class Sweep:
 
         for label, broken in plan.broken.items():
             leave_out(label, broken)
-        for family in plan.families:
+        each = 1 if plan.evaluation is None else 2
+        for i, family in enumerate(plan.families):
             try:
+                meter.stage(2 + i * each, self._stages)
                 training = trainings.of(family)
                 tokenizers = training.labelled(family.label)
+                if plan.evaluation is not None:
+                    meter.stage(3 + i * each, self._stages)
                 figures += self._measured(family, tokenizers, counted, without)
             except (TrainingError, FormatError, PluginError) as error:
                 if len(plan.families) + len(plan.broken) == 1:
@@ -154,6 +165,7 @@ class Sweep:
         }
         baselined: dict[str, FamilyFigures] = {}
         if self.baselines is not None:
+            meter.stage(self._stages - 1, self._stages)
             # Where no group is left out, the figures are those of a bench, and its cells serve both.
             every = {*counted.groups_of(self.baselines.plan.corpus)} <= {*groups}
             of_baselines, baselined = self.baselines.measure(
@@ -161,6 +173,7 @@ class Sweep:
             )
             facts |= of_baselines
             failed |= {label: str(error) for label, error in self.baselines.failed.items()}
+        meter.stage(self._stages, self._stages)
         lines = counted.lines(plan.training)
         known = None if lines is None else lines.as_set()
         if plan.evaluation is None:
@@ -190,7 +203,7 @@ class Sweep:
         results = Results(records, about, joined_documents(measured))
         if overlap:
             sample = counted.sample(plan.evaluation)
-            add_figures_without(overlap, trained_on, results, sample)
+            add_figures_without(overlap, trained_on, results, sample, meter)
         curves = pa.concat_tables([of_family.curves for of_family in figures])
         counts = joined_counts(measured)
         return Outcome(results, facts, described, trained, curves, failed, known, counts)

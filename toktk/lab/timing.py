@@ -13,7 +13,7 @@ from toktk.report.records import Record, signature
 from toktk.report.results import Results
 from toktk.timing.engines import versions
 from toktk.timing.figures import Timing
-from toktk.timing.protocol import measure, too_little
+from toktk.timing.protocol import PHASES, measure, too_little
 from toktk.timing.slices import draw
 from toktk.tokenizer import NATIVE
 
@@ -44,7 +44,8 @@ def timings_of(bench: Bench, run: Run, plan: TimingPlan) -> list[Timing]:
     if stored["asked"] == asked and labels <= bench.loaded.keys():
         return [Timing(**{name: timing[name] for name in _FIELDS}) for timing in stored["timings"]]
     timings: list[Timing] = []
-    with bench.meter.step("time", "", len(bench.tokenizers), "tokenizers") as advance:
+    phases = len(bench.tokenizers) * (PHASES + plan.pathological)
+    with bench.meter.step("time", "", phases, "phases") as advance:
         documents = draw(bench.plan.corpus.batches(), plan.seed)
         if reason := too_little(documents, seed=plan.seed):
             bench.meter.remark(f"no speed of {bench.plan.corpus.name}: {reason}.")
@@ -53,9 +54,13 @@ def timings_of(bench: Bench, run: Run, plan: TimingPlan) -> list[Timing]:
             if tokenizer.engine != NATIVE:  # toktk's own engine gives other ids
                 loaded = replace(loaded, native=None)
             timings += measure(
-                loaded, documents, jobs=plan.threads, seed=plan.seed, growth=plan.pathological
+                loaded,
+                documents,
+                jobs=plan.threads,
+                seed=plan.seed,
+                growth=plan.pathological,
+                progress=advance,
             )
-            advance(1)
     if run.trouble is None:
         taken = {"asked": asked, "timings": [asdict(timing) for timing in timings]}
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -248,15 +248,29 @@ class Trainings:
 
         sizes = self.plan.sizes
         with self.counted.meter.step("train", family.label, max(sizes), "tokens") as advance:
-            data = TrainingData(corpus, count, advance, self.plan.jobs, family.split_at)
+            whole = _Whole(advance, max(sizes))
+            data = TrainingData(corpus, count, whole.add, self.plan.jobs, family.split_at)
             trainer = family.trainer()
             with guarded(f"the trainer {family.name!r}", family.build):
                 trained = trainer.train(data, list(sizes))
                 tokenizers = _checked(family, trained, sizes)
+            whole.add(whole.left)
         reading = readings[0] if readings else None
         if len(tokenizers) == len(sizes):
             return Training(tokenizers, None, reading)
         return Training(tokenizers, trained.available, reading, trained.least)
+
+
+class _Whole:
+    """Progress that comes to a total and no further, whatever a trainer says."""
+
+    def __init__(self, advance: Callable[[int], None], total: int) -> None:
+        self._advance, self.left = advance, total
+
+    def add(self, amount: int) -> None:
+        amount = min(max(amount, 0), self.left)
+        self.left -= amount
+        self._advance(amount)
 
 
 def _same_ids(method: Inference, trained: Model, pieces: PieceTable | None) -> Model:

@@ -119,6 +119,9 @@ def stabilities(plan: SweepPlan, resampling: Resampling, meter: Meter) -> Stabil
     """
     resampling.check()
     plan.check()
+    each = 1 if plan.evaluation is None else 2  # training, and comparing what comes out
+    stages = 1 + each * len(plan.families)
+    meter.stage(1, stages)
     for role, corpus in (("training", plan.training), ("evaluation", plan.evaluation)):
         if corpus is not None:
             fingerprint_text(meter, role, corpus)
@@ -134,13 +137,15 @@ def stabilities(plan: SweepPlan, resampling: Resampling, meter: Meter) -> Stabil
     records: list[Stability] = []
     by_family: dict[str, Vocabularies] = {}
     failed: dict[str, ToktkError] = dict(plan.broken)
-    for family in plan.families:
+    for i, family in enumerate(plan.families):
         try:
+            meter.stage(2 + i * each, stages)
             trainings = _trained(plan, family, resampling, folded, counted)
             sizes = _common_sizes(family, trainings, meter)
             vocabularies = Vocabularies.of(trainings, sizes)
             figures = dict.fromkeys(sizes, NOT_MEASURED)
             if measured is not None:
+                meter.stage(3 + i * each, stages)
                 figures = figures_of(family.label, trainings, sizes, measured, counted)
         except (TrainingError, FormatError, PluginError) as error:
             if len(plan.families) + len(plan.broken) == 1:
@@ -235,14 +240,14 @@ class _Advance(Watcher):
         self._steps: list[str] = []
         self.done = 0
 
-    def begin(self, step: str, total: int | None, unit: str) -> None:
+    def begin(self, step: str, what: str, total: int | None, unit: str) -> None:
         self._steps.append(step)
 
     def end(self) -> None:
         self._steps.pop()
 
     def advance(self, amount: int) -> None:
-        if self._steps[-1].startswith("train "):
+        if self._steps[-1] == "train":
             self.done += amount
             self._advance(amount)
 

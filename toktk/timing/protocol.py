@@ -16,7 +16,7 @@ import contextlib
 import itertools
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,9 @@ _SECONDS = 15.0
 
 # Of figures other than ratios.
 _UNITS = {"ids": "documents", "load": "s", "cold": "MB/s", "warm": "MB/s", "memory": "bytes"}
+PHASES = 4
+"""How often progress is told of by steps 1 to 4 of one tokenizer, however many engines and rounds."""
+
 _FEWEST = 3  # rounds: with less there is no interval worth the name
 _BUSY = 0.9  # of the time on a core: an engine that had less waited for other programs
 
@@ -69,6 +72,7 @@ def measure(
     repeats: int = 5,
     seed: int = 0,
     growth: bool = True,
+    progress: Callable[[int], None] = lambda phases: None,
 ) -> list[Timing]:
     """Time a tokenizer in every engine that can run it.
 
@@ -79,6 +83,7 @@ def measure(
         repeats: fresh processes for each engine, and half the warm slices.
         seed: of the order of documents.
         growth: also step 5, which takes some 5 to 20 seconds more.
+        progress: called with the phases done since the last call, `PHASES` in all, and one for step 5.
 
     Raises:
         StorageError: the text cannot be written for the engines' processes.
@@ -90,16 +95,19 @@ def measure(
         try:
             engines = engines_for(loaded, folder)
         except FormatError as error:
+            progress(PHASES + growth)
             note = in_a_line(error)
             ids = Timing(
                 label, "", "", jobs, what="ids", unit="documents", note=note, verified=False
             )
             return [ids]
-        contest = Contest(label, engines, texts, jobs, repeats)
+        contest = Contest(label, engines, texts, jobs, repeats, progress)
         timings = contest.run()
         equal = [engine.process.engine for engine in contest.in_turn()]
-        if growth and engines[0] in equal:
-            timings += pathological(label, equal, folder, jobs)
+        if growth:
+            if engines[0] in equal:
+                timings += pathological(label, equal, folder, jobs)
+            progress(1)
     return timings
 
 
@@ -116,8 +124,9 @@ class Contest:
         texts: Sequence[Path],
         jobs: int = 1,
         repeats: int = 5,
+        progress: Callable[[int], None] = lambda phases: None,
     ) -> None:
-        self._texts, self._repeats = texts, repeats
+        self._texts, self._repeats, self._progress = texts, repeats, progress
         self._timings: list[Timing] = []
         processes = [EngineProcess(engine, jobs) for engine in engines]
         self._engines = [_TimedEngine(label, process, self._timings) for process in processes]
@@ -129,19 +138,23 @@ class Contest:
         """Go through steps 1 to 4; an engine that fails takes no other's figures away."""
         try:
             texts = self._verify()
+            self._progress(1)
             enough = len(texts) > 2 * self._fewest
             rounds = min(self._repeats, max(self._fewest, (len(texts) - 1) // 3))
             self._time("cold", texts[:rounds] if enough else [None] * rounds, self._fewest, 0.6)
+            self._progress(1)
             if enough:
                 for engine in self.in_turn():
                     with engine.watched("warm"):
                         engine.process.encode(texts[rounds])
                 self._time("warm", texts[rounds + 1 :], self._repeats, 1.0)
+            self._progress(1)
             for engine in self.in_turn():
                 with engine.watched("memory"):
                     rise = engine.process.ask("memory")
                     note = "the system does not tell" if rise is None else ""
                     engine.add("memory", value=rise, n=1, note=note)
+            self._progress(1)
         finally:
             for engine in self._engines:
                 engine.process.close()

@@ -102,5 +102,7 @@ class BpeTrainer(BaseTrainer):
         else:
             name = self.score if isinstance(self.score, str) else repr(self.score)
             loop = ScoredMerges(self._score, name, task)
+        data.advance(loop.n_tokens)  # special tokens and bytes
         loop.run(size, data.progress)
+        data.advance(size - loop.n_tokens)
         return BpeModel(self.special_tokens, loop.learned[:, :3].copy())
