@@ -303,7 +303,11 @@ def test_ls_corpora_has_every_part_of_the_starter_corpus_and_every_card() -> Non
 def test_ls_keeps_brackets_and_does_not_fold_in_a_pipe() -> None:
     lines = run("ls", "metrics").stdout.splitlines()
     assert sum(line.startswith("fertility[ws] ") for line in lines) == 1
-    assert len(lines) == 2 + len(json.loads(run("ls", "metrics", "-f", "json").stdout))
+    rows = json.loads(run("ls", "metrics", "-f", "json").stdout)
+    assert lines.index("") == 2 + len(rows)
+    for row in rows:
+        assert f"{row['name']}: {row['formula']}" in lines
+        assert f"{row['name']}: {row['trap']}" in lines
 
 
 def test_ls_alone_lists_its_kinds() -> None:
