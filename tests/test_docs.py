@@ -219,14 +219,30 @@ def test_links_lead_somewhere() -> None:
 # Pages made from the code
 
 
-@pytest.fixture(scope="module")
-def generate() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    return script("generate")
+
+
+def test_pictures_show_what_the_code_gives(folder: Path) -> None:
+    pictures = script("pictures")
+    assert sorted(pictures.stamps()) == ["languages", "show", "size-curve"]
+    for name in pictures.stamps():
+        text = (pictures.FOLDER / f"{name}.svg").read_text(encoding="utf-8")
+        assert not re.search(r"url\((?!#)|@import|href=\"(?!#)", text)
+    if is_comparable("README.md", ""):
+        made = pictures.pictures(pictures.starter_run(folder))
+        stamps = {name: pictures.stamp_of(what) for name, (what, _) in made.items()}
+        assert stamps == pictures.stamps(), "run python docs/pictures.py"
 
 
 def test_generated_pages_are_what_the_code_gives(
