@@ -15,6 +15,7 @@ import pytest
 from small_runs import opened, swept, toktk
 
 from toktk.errors import StorageError
+from toktk.lab.meter import Meter
 from toktk.page.build import SAMPLES, Contents, write_page
 from toktk.page.shown import merged, shown_run
 
@@ -58,7 +59,7 @@ def test_from_memory_and_from_files_it_is_the_same(sweep_run: Path, tmp_path: Pa
     folder = tmp_path / "run"
     shutil.copytree(sweep_run, folder)
     before = (folder / "report.html").read_text(encoding="utf-8")
-    write_page(opened(folder))
+    write_page(opened(folder), Meter())
     assert (folder / "report.html").read_text(encoding="utf-8") == before
 
 

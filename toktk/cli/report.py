@@ -64,7 +64,7 @@ def command(
     from toktk.lab.sources import run_folder
     from toktk.page.build import Contents, write_document
     from toktk.page.paper import write_tables
-    from toktk.page.pictures import write_pictures
+    from toktk.page.pictures import pictures_of, write_pictures
     from toktk.page.rows import Rows
     from toktk.page.shown import merged, shown_run
 
@@ -79,14 +79,14 @@ def command(
                 advance(1)
         both = merged(shown)
         path = output or (places[0][1] / PAGE if len(places) == 1 else Path(PAGE))
-        with meter.step("write", path.name):
-            contents = Contents(both)
-            page = contents.page(size)
+        contents = Contents(both)
+        with meter.step("write", path.name, contents.parts, "parts") as advance:
+            page = contents.page(size, advance)
             write_document(page, path)
         written = [path]
         rows = Rows(contents.figures, contents.vocabulary)
         if charts is not None:
-            with meter.step("draw", charts.name, None, "charts") as advance:
+            with meter.step("draw", charts.name, pictures_of(rows), "charts") as advance:
                 written += write_pictures(contents.figures, rows, contents.answers, charts, advance)
         if tables is not None:
             written += write_tables(contents.figures, rows, contents.comparisons, tables)

@@ -105,8 +105,8 @@ class RunOptions:
         try:
             if path.is_file() and path.stat().st_mtime_ns >= document.stat().st_mtime_ns:
                 return path
-            with self.progress.watching() as watcher, Meter(watcher).step("write", PAGE):
-                return write_page(run)
+            with self.progress.watching() as watcher:
+                return write_page(run, Meter(watcher))
         except (OSError, ToktkError) as error:  # the run is complete all the same
             remark(f"{PAGE} is not written: {in_a_line(error)}")
             return None

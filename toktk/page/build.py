@@ -8,8 +8,9 @@ import html
 import json
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -19,15 +20,15 @@ from toktk.cache import Store
 from toktk.errors import MetricError
 from toktk.lab.compare import Asked, compare_sides
 from toktk.lab.document import PAGE
-from toktk.lab.meter import costs_line
+from toktk.lab.meter import Meter, costs_line
 from toktk.lab.run import Run, document_of
 from toktk.lab.side import Side, sides_of
 from toktk.models.bpe import BpeModel
 from toktk.page.figures import Figures, short, visible_keys
 from toktk.page.headline import UNDECIDED, Answer, answers
 from toktk.page.packing import Unpackable, pack_counts, pack_tokenizer
-from toktk.page.shown import Shown, merged, shown_run
-from toktk.page.vocabulary import vocabulary_uses
+from toktk.page.shown import Shown, shown_run
+from toktk.page.vocabulary import vocabulary_use
 from toktk.paths import atomic_write
 from toktk.report import charts
 from toktk.report.comparison import Comparison
@@ -73,16 +74,17 @@ class Page:
     left_out: Mapping[str, str]
 
 
-def write_page(run: Run) -> Path:
-    """Write the page of a run into its folder, and return its path.
+def write_page(run: Run, meter: Meter) -> Path:
+    """Write the page of a run into its folder, and return its path; `meter` is told how far it is.
 
     Raises:
         StorageError: the page cannot be written, or a file of the run cannot be read.
     """
     document = document_of(run.path)  # with what was timed after the run
-    page = page_of([shown_run(replace(run, document=document))])
+    contents = Contents(shown_run(replace(run, document=document)))
     path = run.path / PAGE
-    write_document(page, path)
+    with meter.step("write", PAGE, contents.parts, "parts") as advance:
+        write_document(contents.page(advance=advance), path)
     return path
 
 
@@ -96,41 +98,63 @@ def write_document(page: Page, path: Path) -> None:
         temporary.write_text(page.html, encoding="utf-8", newline="\n")
 
 
-def page_of(runs: Sequence[Shown], budget: int | None = None) -> Page:
-    """Return the page of runs that were measured on the same text.
-
-    Args:
-        budget: bytes that the page may have; tokenizers that go beyond are left out of what it can encode
-            with. By default 2 MB, and more for more families, up to 5 MB.
-
-    Raises:
-        StorageError: the runs were measured on different texts.
-    """
-    return Contents(merged(runs)).page(budget)
-
-
 class Contents:
     """What a page, its pictures and its tables are made of.
 
     Attributes:
         figures: the figures of the runs.
-        comparisons: of other families with the first one, size by size.
-        answers: what is said first.
-        vocabulary: see `toktk.page.vocabulary.vocabulary_uses`.
     """
 
     def __init__(self, shown: Shown) -> None:
-        self.figures = figures = Figures(shown)
-        sides = {side.label: side for side in sides_of(_visible(figures))}
-        metrics = dict.fromkeys([figures.primary, "bytes_per_token"])
-        self.comparisons = [row for m in metrics for row in _comparisons(figures, sides, m)]
-        self.answers = answers(figures, sides, self.comparisons)
-        uses = vocabulary_uses(shown.tokenizers, shown.token_counts)
-        self.vocabulary = visible_keys(uses)
+        self.figures = Figures(shown)
 
-    def page(self, budget: int | None = None) -> Page:
-        """Return the page; `budget` as for `page_of`."""
+    @property
+    def parts(self) -> int:
+        """How often `page` advances: once for each vocabulary, and once for each pack that may be made."""
+        shown = self.figures.shown
+        packs = [*_candidates(self.figures, visible_keys(shown.tokenizers))]
+        return len(shown.tokenizers) + len(packs)
+
+    @cached_property
+    def comparisons(self) -> list[Comparison]:
+        """Comparisons of other families with the first one, size by size."""
+        metrics = dict.fromkeys([self.figures.primary, "bytes_per_token"])
+        return [row for m in metrics for row in _comparisons(self.figures, self._sides, m)]
+
+    @cached_property
+    def answers(self) -> list[Answer]:
+        """What is said first."""
+        return answers(self.figures, self._sides, self.comparisons)
+
+    @cached_property
+    def vocabulary(self) -> dict[str, dict[str, Any]]:
+        """What the text uses of each vocabulary; see `toktk.page.vocabulary.vocabulary_use`."""
+        return self._vocabulary(lambda n: None)
+
+    @cached_property
+    def _sides(self) -> dict[str, Side]:
+        return {side.label: side for side in sides_of(_visible(self.figures))}
+
+    def _vocabulary(self, advance: Callable[[int], None]) -> dict[str, dict[str, Any]]:
+        uses, shown = {}, self.figures.shown
+        for label, tokenizer in shown.tokenizers.items():
+            if label in shown.token_counts:
+                uses[visible_name(label)] = vocabulary_use(tokenizer, shown.token_counts[label])
+            advance(1)
+        return uses
+
+    def page(
+        self, budget: int | None = None, advance: Callable[[int], None] = lambda n: None
+    ) -> Page:
+        """Return the page.
+
+        Args:
+            budget: bytes that it may have; tokenizers that go beyond are left out of what it can encode with.
+                By default 2 MB, and more for more families, up to 5 MB.
+            advance: is called `parts` times with 1.
+        """
         figures = self.figures
+        self.vocabulary = self._vocabulary(advance)
         data = {
             "schema": SCHEMA,
             "name": visible_name(figures.shown.name),
@@ -146,7 +170,8 @@ class Contents:
             budget = min(_MOST, _ALONE + _PER_FAMILY * more)
         document = functools.partial(_document, figures=figures, answers=self.answers)
         empty = document({**data, "packs": [], "counts": {}, "left_out": {}})
-        packs, counts, left_out = packed_tokenizers(figures, budget - len(empty.encode()))
+        room = budget - len(empty.encode())
+        packs, counts, left_out = packed_tokenizers(figures, room, advance)
         data |= {"packs": packs, "counts": counts, "left_out": left_out}
         return Page(document(data), left_out)
 
@@ -245,7 +270,7 @@ def _chart_specs(figures: Figures) -> dict[str, Any]:
 
 
 def packed_tokenizers(
-    figures: Figures, room: int
+    figures: Figures, room: int, advance: Callable[[int], None]
 ) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, str]]:
     """Return packs, counts of their tokens by label, and why others are left out, within `room` bytes.
 
@@ -258,6 +283,7 @@ def packed_tokenizers(
     packs: list[dict[str, Any]] = []
     counts: dict[str, Any] = {}
     for _, family, labels in sorted(_candidates(figures, tokenizers), key=lambda each: each[0]):
+        advance(1)
         largest = tokenizers[labels[-1]]
         if _BYTES_OF_AN_ID * largest.vocab_size > max(room, _LEAST_ROOM):
             left_out |= dict.fromkeys(labels, _TOO_LARGE)

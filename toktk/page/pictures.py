@@ -50,6 +50,11 @@ def write_pictures(
     return paths
 
 
+def pictures_of(rows: Rows) -> int:
+    """Return how often `write_pictures` advances: for each chart, and for the card."""
+    return 1 + sum(1 for _ in pictures(rows.figures, rows))
+
+
 def written(path: Path, data: bytes) -> Path:
     """Write a file, whole or not at all, and return its path.
 

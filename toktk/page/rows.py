@@ -24,7 +24,7 @@ class Rows:
     Attributes:
         figures: of the page.
         size: of each family the tokenizer nearest to it is shown.
-        vocabulary: of `toktk.page.vocabulary.vocabulary_uses`.
+        vocabulary: of `toktk.page.vocabulary.vocabulary_use`.
     """
 
     def __init__(

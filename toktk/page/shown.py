@@ -79,6 +79,7 @@ def shown_run(run: Run, name: str = "") -> Shown:
             tokenizers[label] = _loaded(run, label, tokenizers)
         except ToktkError as error:
             missing[label] = in_a_line(error)
+    tokenizers = {label: tokenizers[label] for label in facts if label in tokenizers}
     return Shown(name, run.results, {name: document}, facts, curves, counts, tokenizers, missing)
 
 

@@ -28,25 +28,17 @@ _LEAST_SHARE = 0.0005  # of the tokens, below which a script is one of the other
 _CLIPPED = 40  # bytes of a token that is an example
 
 
-def vocabulary_uses(
-    tokenizers: Mapping[str, Tokenizer], counts: Mapping[str, Int64]
-) -> dict[str, dict[str, Any]]:
-    """Return for each tokenizer, by label, what a text uses of its vocabulary.
+def vocabulary_use(tokenizer: Tokenizer, counts: Int64) -> dict[str, Any]:
+    """Return what a text uses of a vocabulary, JSON-able.
 
     Args:
-        counts: {label: int64[ids]}, how often each id occurs in the text.
+        counts: int64[ids], how often each id occurs in the text.
 
     Returns:
-        ``ids``, ``used``, ``never``: numbers of tokens; special tokens are never used. ``ranks``: [rank,
+        ``ids``, ``used``, ``never``: numbers of tokens; special tokens do not count. ``ranks``: [rank,
         count] of the most frequent tokens, thinned out. ``lengths``: [label, used, never] by bytes.
         ``scripts``: [name, used, never]. ``unused``, ``top``: examples, [text, id, count].
     """
-    return {
-        label: _use(tokenizers[label], own) for label, own in counts.items() if label in tokenizers
-    }
-
-
-def _use(tokenizer: Tokenizer, counts: Int64) -> dict[str, Any]:
     tokens = tokenizer.model.tokens
     specials = {name.encode() for name in tokenizer.model.special_tokens}
     is_token = np.array([token != b"" and token not in specials for token in tokens])
