@@ -17,7 +17,7 @@ from typing import Any
 
 from toktk.cli import main
 from toktk.lab.run import document_of, stored_run
-from toktk.page.build import Contents
+from toktk.page.contents import Contents
 from toktk.page.pictures import pictures as chart_pictures
 from toktk.page.rows import Rows
 from toktk.page.shown import shown_run

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
+import zlib
 from pathlib import Path
+from typing import Any
 
 from click.testing import CliRunner, Result
 from small_corpora import PARALLEL, SYLLABLES, lines, write_parallel
@@ -48,3 +52,15 @@ def benched(folder: Path, run: Path, *more: object) -> Path:
     toktk("bench", *pair, "-c", corpus, "--group-column", "lang", "--no-throughput",
           "-o", folder / "bench", "-q", *more)  # fmt: skip
     return folder / "bench"
+
+
+def held_by(page: str) -> Any:
+    """Return what a page holds for its code."""
+    packed = re.search(r'id="data">([^<]*)<', page)
+    assert packed is not None
+    return json.loads(zlib.decompress(base64.b64decode(packed[1])))
+
+
+def data_of(path: Path) -> Any:
+    """Return what the page in a file holds for its code."""
+    return held_by(path.read_text(encoding="utf-8"))

@@ -9,7 +9,8 @@ from pathlib import Path
 from small_runs import opened as stored
 
 from toktk.lab.run import Run
-from toktk.page.build import Contents, Page, write_document
+from toktk.page.build import Page, page_of, write_document
+from toktk.page.contents import Contents
 from toktk.page.rows import Rows
 from toktk.page.shown import Shown, shown_run
 
@@ -32,7 +33,7 @@ def made_page(folder: Path, change: Callable[[Shown], Shown] = lambda shown: sho
     run = stored(folder)
     shown = change(shown_run(run))
     contents = Contents(shown)
-    page = contents.page()
+    page = page_of(contents)
     path = folder.parent / f"{folder.name}.html"
     write_document(page, path)
     return MadePage(path, run, shown, contents, page)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from command_line import fails, good, run
 from small_corpora import PARALLEL, write_parallel
+from small_runs import data_of
 
 SWEEP = (*PARALLEL, "-t", "bpe", "-s", "300,400")
 
@@ -107,3 +108,34 @@ def test_what_is_no_run(tmp_path: Path) -> None:
 def test_where_it_cannot_be_written(swept: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert "cannot" in fails("report", swept, "-q", "-o", tmp_path / "file" / "page.html")
+
+
+def test_the_page_of_a_comparison(swept: Path, tmp_path: Path) -> None:
+    """Of a run, and of tokenizers on a text; it holds what was asked for, and no more."""
+    page = tmp_path / "compared.html"
+    good(
+        "compare", swept, "--baseline", "bpe-300", "-g", "all", "--zone", "2%", "--page", page, "-q"
+    )
+    data = data_of(page)
+    assert [row[:4] for row in data["comparisons"]] == [
+        ["bpe-400", "bpe-300", "tokens_per_line", "all"]
+    ]
+    assert data["zone"] == 0.02
+    made = swept / "tokenizers"
+    result = good("compare", f"one={made / 'bpe-300'}", f"two={made / 'bpe-400'}", "-c", f"{swept}:held-out",
+                  "--page", page)  # fmt: skip
+    assert result.stderr.splitlines()[-1] == str(page)
+    data = data_of(page)
+    assert {row[0] for row in data["comparisons"]} == {"one"}
+    assert [family["name"] for family in data["families"]] == ["one", "two"]
+    assert {label for pack in data["packs"] for label in pack["labels"]} == {"one", "two"}
+
+
+def test_no_page_of_different_texts(swept: Path, tmp_path: Path) -> None:
+    good("bench", f"bpe-300={swept / 'tokenizers' / 'bpe-300'}", "-c", swept.parent / "text.jsonl", *PARALLEL,
+         "--no-throughput", "-q", "--no-page", "-o", tmp_path / "other")  # fmt: skip
+    result = run(
+        "compare", swept, tmp_path / "other", "--allow", "corpus", "--page", tmp_path / "page.html"
+    )
+    assert result.exit_code == 1
+    assert "measured on different texts" in result.stderr

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from small_runs import benched, opened, swept
 
-from toktk.page.build import Contents
+from toktk.page.contents import Contents
 from toktk.page.shown import shown_run
 
 

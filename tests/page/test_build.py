@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import shutil
-import zlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from small_runs import opened, swept, toktk
+from small_runs import held_by, opened, swept, toktk
 
 from toktk.errors import StorageError
 from toktk.lab.meter import Meter
-from toktk.page.build import SAMPLES, Contents, write_page
+from toktk.page.build import SAMPLES, page_of, write_page
+from toktk.page.contents import Contents
 from toktk.page.shown import merged, shown_run
-
-
-def data_of(page: str) -> Any:
-    """Return what a page holds for its code."""
-    packed = re.search(r'id="data">([^<]*)<', page)
-    assert packed is not None
-    return json.loads(zlib.decompress(base64.b64decode(packed[1])))
 
 
 def test_sweep_and_bench_write_it(sweep_run: Path, bench_run: Path) -> None:
@@ -42,7 +33,7 @@ def test_no_page_is_written_unasked(sweep_run: Path, tmp_path: Path) -> None:
 
 
 def test_it_points_nowhere(contents: Contents) -> None:
-    page = contents.page().html
+    page = page_of(contents).html
     own = re.sub(r'(id="(?:data|vega)">)[^<]*<', r"\1<", page)
     assert "default-src 'none'" in own
     assert not re.search(r"https?://|//cdn|@import|url\(", own)
@@ -50,7 +41,7 @@ def test_it_points_nowhere(contents: Contents) -> None:
 
 
 def test_it_is_the_same_each_time(sweep_run: Path) -> None:
-    pages = [Contents(shown_run(opened(sweep_run))).page().html for _ in range(2)]
+    pages = [page_of(Contents(shown_run(opened(sweep_run)))).html for _ in range(2)]
     assert pages[0] == pages[1]
 
 
@@ -64,21 +55,21 @@ def test_from_memory_and_from_files_it_is_the_same(sweep_run: Path, tmp_path: Pa
 
 
 def test_a_budget_leaves_tokenizers_out(contents: Contents) -> None:
-    whole = contents.page()
+    whole = page_of(contents)
     assert whole.left_out == {}
-    assert {label for pack in data_of(whole.html)["packs"] for label in pack["labels"]} == {
+    assert {label for pack in held_by(whole.html)["packs"] for label in pack["labels"]} == {
         f"{family}-{size}" for family in ("bpe", "unigram") for size in (300, 340, 400)
     }
-    least = contents.page(1)
+    least = page_of(contents, 1)
     assert set(least.left_out.values()) <= {"it would make this page too large"}
     assert len(least.html) < len(whole.html)
-    middle = contents.page(len(whole.html) - 1)
+    middle = page_of(contents, len(whole.html) - 1)
     assert 0 < len(middle.left_out) < 6
     assert len(middle.html.encode()) <= len(whole.html) - 1
 
 
 def test_what_it_holds(contents: Contents, sweep_run: Path) -> None:
-    data = data_of(contents.page().html)
+    data = held_by(page_of(contents).html)
     assert data["primary"] == "tokens_per_line"
     assert data["reference"] == "en"
     assert tuple(data["samples"]) == SAMPLES
@@ -107,8 +98,8 @@ def test_an_earlier_run_without_counts(sweep_run: Path, tmp_path: Path) -> None:
     run = opened(sweep_run)
     shown = replace(shown_run(run), token_counts={}, curves=None)
     shown = replace(shown, results=replace(shown.results, documents=None))
-    page = Contents(shown).page()
-    data = data_of(page.html)
+    page = page_of(Contents(shown))
+    data = held_by(page.html)
     assert data["vocabulary"] == {}
     assert data["counts"] == {}
     assert all(row[-1] == "none" for row in data["comparisons"])
@@ -116,7 +107,7 @@ def test_an_earlier_run_without_counts(sweep_run: Path, tmp_path: Path) -> None:
 
 def test_text_that_is_not_parallel(bench_run: Path) -> None:
     shown = shown_run(opened(bench_run))
-    data = data_of(Contents(shown).page().html)
+    data = held_by(page_of(Contents(shown)).html)
     assert data["primary"] == "bytes_per_token"
     assert data["reference"] is None
     assert {row[2] for row in data["comparisons"]} == {"bytes_per_token"}
@@ -131,9 +122,9 @@ def test_a_tokenizer_that_is_gone(bench_run: Path, sweep_run: Path, tmp_path: Pa
     document = json.loads((folder / "run.json").read_text())
     assert set(shown.tokenizers) | set(shown.missing) == set(document["tokenizers"])
     gone = replace(shown, tokenizers={}, missing={"one": "no such file", "two": "no such file"})
-    page = Contents(gone).page()
+    page = page_of(Contents(gone))
     assert page.left_out == {"one": "no such file", "two": "no such file"}
-    assert data_of(page.html)["packs"] == []
+    assert held_by(page.html)["packs"] == []
 
 
 def test_a_run_that_measured_nothing(tmp_path: Path) -> None:
@@ -170,7 +161,7 @@ def test_two_runs_on_one_page(sweep_run: Path, tmp_path: Path) -> None:
     assert len(both.facts) == len(set(labels)) == len(set(both.tokenizers))
     signatures = [about["signature"] for about in both.facts.values()]
     assert len(set(signatures)) == len(signatures)
-    data = data_of(Contents(both).page().html)
+    data = held_by(page_of(Contents(both)).html)
     assert "bpe-300 (second)" in [family["name"] for family in data["families"]]
 
 

@@ -11,7 +11,7 @@ from small_runs import opened, swept
 
 from toktk.lab.compare import Asked, compare_sides
 from toktk.lab.side import sides_of
-from toktk.page.build import Contents
+from toktk.page.contents import Contents
 from toktk.page.headline import SETTLED, UNDECIDED
 from toktk.page.shown import shown_run
 

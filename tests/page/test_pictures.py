@@ -6,7 +6,7 @@ import struct
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-from toktk.page.build import Contents
+from toktk.page.contents import Contents
 from toktk.page.paper import write_tables
 from toktk.page.pictures import write_pictures
 from toktk.page.rows import Rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from toktk.page.build import Contents
+from toktk.page.contents import Contents
 from toktk.page.rows import HEADING, Rows, _gain
 from toktk.report.charts import NEVER, USED
 

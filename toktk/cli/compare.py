@@ -103,6 +103,12 @@ def _share(text: str) -> float:
     help="End with 3 if the interval, not the point, is beyond: 'bytes_per_token < -1%'; of one group "
     "'bytes_per_token:de < -1%', of each 'bytes_per_token:* < -1%'. Repeatable.",
 )
+@click.option(
+    "--page",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write a page to look at, as `toktk report` does, with this comparison in it.",
+)
 @format_option
 @output_option()
 @progress_options
@@ -135,6 +141,7 @@ def command(
     allow: tuple[str, ...],
     save_baseline: Path | None,
     gates: tuple[str, ...],
+    page: Path | None,
     format: str,
     output: Path | None,
     progress: Progress,
@@ -187,12 +194,38 @@ def command(
     with progress.watching() as watcher:
         result = compare_sides(pairs, asked, decides, remarks, Meter(watcher))
     _show(result, format, output)
+    if page is not None:
+        _write_page(page, found, result, progress)
     refuse_unjudged(result.gates)
     failed = [judged for judged in result.gates if judged.broken]
     for judged in failed:
         remark(f"Gate {judged.gate!r} fails: {judged.candidate}, {judged.group}: {judged.why}.")
     if failed:
         sys.exit(GATE_FAILED)
+
+
+def _write_page(
+    page: Path, sources: list[Sources], result: Comparisons, progress: Progress
+) -> None:
+    from toktk.lab.meter import Meter
+    from toktk.page.build import page_of, parts_of, write_document
+    from toktk.page.contents import Contents
+    from toktk.page.shown import merged, shown_bench, shown_run
+
+    shown = [shown_run(source.run) for source in sources if source.run is not None]
+    shown += [
+        shown_bench(source.bench, source.outcome)
+        for source in sources
+        if source.bench is not None and source.outcome is not None
+    ]
+    contents = Contents(merged(shown), result)
+    with (
+        progress.watching() as watcher,
+        Meter(watcher).step("write", page.name, parts_of(contents), "parts") as advance,
+    ):
+        write_document(page_of(contents, advance=advance), page)
+    if not progress.quiet:
+        remark(str(page))
 
 
 def _sources(

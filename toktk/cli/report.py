@@ -62,7 +62,8 @@ def command(
     from toktk.lab.meter import Meter
     from toktk.lab.run import document_of, stored_run
     from toktk.lab.sources import run_folder
-    from toktk.page.build import Contents, write_document
+    from toktk.page.build import page_of, parts_of, write_document
+    from toktk.page.contents import Contents
     from toktk.page.paper import write_tables
     from toktk.page.pictures import pictures_of, write_pictures
     from toktk.page.rows import Rows
@@ -80,8 +81,8 @@ def command(
         both = merged(shown)
         path = output or (places[0][1] / PAGE if len(places) == 1 else Path(PAGE))
         contents = Contents(both)
-        with meter.step("write", path.name, contents.parts, "parts") as advance:
-            page = contents.page(size, advance)
+        with meter.step("write", path.name, parts_of(contents), "parts") as advance:
+            page = page_of(contents, size, advance)
             write_document(page, path)
         written = [path]
         rows = Rows(contents.figures, contents.vocabulary)

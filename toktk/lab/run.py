@@ -128,7 +128,7 @@ def _carried_out(experiment: Sweep | Bench, path: Path, signature: str) -> Run:
             return Run(path, document, outcome.results, tokenizers=tokenizers)
         except StorageError as error:
             # The figures are there: a full disk must not take them away.
-            document = _described(outcome, meter, outcome.tokenizers)
+            document = described_outcome(outcome, meter, outcome.tokenizers)
             return Run(path, document, outcome.results, trouble=error, tokenizers=tokenizers)
 
 
@@ -180,9 +180,10 @@ def without_timings(results: Results) -> Results:
     return replace(results, records=figures)
 
 
-def _described(
+def described_outcome(
     outcome: Outcome, meter: Meter, tokenizers: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
+    """Return what run.json says of an outcome; `tokenizers`, of each of its tokenizers."""
     return {
         **outcome.described,
         "tokenizers": dict(tokenizers),
@@ -200,7 +201,7 @@ def _write(folder: RunFolder, outcome: Outcome, signature: str, meter: Meter) ->
             "toktk": __version__,
             "signature": signature,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            **_described(outcome, meter, tokenizers),
+            **described_outcome(outcome, meter, tokenizers),
             "started_in": _path_from(folder.path),
             "environment": environment(),
             "files": files_in(stage),

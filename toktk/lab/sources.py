@@ -13,9 +13,9 @@ from toktk.lab.bench import Bench
 from toktk.lab.counted import CountedCorpora
 from toktk.lab.deciding import Deciding
 from toktk.lab.document import LINES, NAME, recorded_files
-from toktk.lab.outcome import without_figures
+from toktk.lab.outcome import Outcome, without_figures
 from toktk.lab.overlap import lacking_lines, overlap_lines
-from toktk.lab.run import document_of, stored_run
+from toktk.lab.run import Run, document_of, stored_run
 from toktk.lab.side import Side, sides_of
 from toktk.report.results import Results
 
@@ -27,11 +27,16 @@ class Sources:
     Attributes:
         remarks: what a reader must know of tokenizers and text.
         decides: tells the pieces that decide; None where the text is not at hand.
+        run: the stored run that they are of.
+        bench, outcome: the bench that measured them, and what it gave.
     """
 
     sides: Sequence[Side]
     remarks: Sequence[str] = ()
     decides: Deciding | None = None
+    run: Run | None = None
+    bench: Bench | None = None
+    outcome: Outcome | None = None
 
 
 def run_folder(spec: str) -> tuple[str, Path] | None:
@@ -52,7 +57,8 @@ def sources_of(source: str, folder: Path) -> Sources:
         MetricError: nothing was measured.
     """
     document = document_of(folder)
-    results = stored_run(folder, document).results
+    run = stored_run(folder, document)
+    results = run.results
     if results is None:
         raise MetricError(
             f"{folder} has no figures to compare.",
@@ -61,7 +67,7 @@ def sources_of(source: str, folder: Path) -> Sources:
         )
     lines = recorded_files(document).get(LINES, {}).get("sha256")
     trained = {label: lines for label, t in document["tokenizers"].items() if t.get("folder")}
-    return Sources(sides_of(results, trained, source), _remarks(document))
+    return Sources(sides_of(results, trained, source), _remarks(document), run=run)
 
 
 def measured(bench: Bench) -> Sources:
@@ -81,7 +87,8 @@ def measured(bench: Bench) -> Sources:
     results = outcome.results or Results(())
     counted = CountedCorpora(bench.meter, bench.plan.jobs)
     deciding = Deciding(bench.plan.corpus, bench.tokenizers, counted)
-    return Sources(sides_of(results, trained), _remarks(outcome.described), deciding)
+    sides, remarks = sides_of(results, trained), _remarks(outcome.described)
+    return Sources(sides, remarks, deciding, bench=bench, outcome=outcome)
 
 
 def _refuse_failed(bench: Bench) -> None:

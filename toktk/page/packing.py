@@ -26,6 +26,7 @@ from toktk.normalizers.normalizer import STABLE, stability
 from toktk.pretokenizers.automaton import compile_pattern
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.tokenizer import NATIVE, Tokenizer
+from toktk.visible import json_text
 
 Pack = dict[str, Any]
 
@@ -58,6 +59,12 @@ class _Arrays:
         """Return the heads (name, type, count) and the stream, in base64."""
         stream = zlib.compress(b"".join(self._planes), 9)
         return {"arrays": self._heads, "blob": base64.b64encode(stream).decode("ascii")}
+
+
+def deflated(value: object) -> str:
+    """Return JSON, deflated and in base64."""
+    data = json_text(value, separators=(",", ":"), allow_nan=False).encode()
+    return base64.b64encode(zlib.compress(data, 9)).decode("ascii")
 
 
 def pack_tokenizer(tokenizer: Tokenizer, sizes: Mapping[str, int] | None = None) -> Pack:

@@ -343,12 +343,12 @@
     const labels = new Set(nearestLabels().map(([, label]) => label));
     const chosen = all.filter((row) => row.metric === metric
       && (verdict === "" || row.verdict === verdict)
-      && (element("sizes").value === "all" || !isSweep || labels.has(row.candidate))
+      && (element("sizes").value === "all" || !isSweep || labels.has(row.candidate) || row.size === undefined)
       && (!wanted || [row.candidate, row.baseline, row.group, languageName(row.group)].some((t) => t.toLowerCase().includes(wanted))));
     table.show(chosen);
     const baselines = [...new Set(chosen.map((row) => row.baseline))];
     const total = all.filter((row) => row.metric === metric).length;
-    element("comparison-note").textContent = `${chosen.length.toLocaleString("en-US")} of ${total.toLocaleString("en-US")} differences${baselines.length === 1 ? `, against ${baselines[0]}` : ""}. A difference on this text is exact; interval (95 %) and verdict are about text like it: Holm over all ${total.toLocaleString("en-US")}, zone of equivalence ±0.5 %.`;
+    element("comparison-note").textContent = `${chosen.length.toLocaleString("en-US")} of ${total.toLocaleString("en-US")} differences${baselines.length === 1 ? `, against ${baselines[0]}` : ""}. A difference on this text is exact; interval (95 %) and verdict are about text like it: Holm over all ${total.toLocaleString("en-US")}, zone of equivalence ±${number(100 * data.zone)} %.`;
   }
 
   function addComparison() {

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from toktk import arrow
+from toktk import __version__, arrow
 from toktk.arrays import Int64
 from toktk.errors import StorageError, ToktkError, in_a_line
+from toktk.lab.bench import Bench
 from toktk.lab.document import CURVES, TOKEN_COUNTS, recorded_files
-from toktk.lab.run import Run
+from toktk.lab.environment import environment
+from toktk.lab.outcome import Outcome
+from toktk.lab.run import Run, described_outcome
 from toktk.lab.token_counts import read_token_counts
 from toktk.loading.load import open_tokenizer
 from toktk.loading.spec import placed
@@ -81,6 +84,24 @@ def shown_run(run: Run, name: str = "") -> Shown:
             missing[label] = in_a_line(error)
     tokenizers = {label: tokenizers[label] for label in facts if label in tokenizers}
     return Shown(name, run.results, {name: document}, facts, curves, counts, tokenizers, missing)
+
+
+def shown_bench(bench: Bench, outcome: Outcome) -> Shown:
+    """Return what a page shows of a bench that wrote no run."""
+    document = {
+        **described_outcome(outcome, bench.meter, outcome.tokenizers),
+        "toktk": __version__,
+        "environment": environment(),
+    }
+    name = " and ".join(outcome.tokenizers)
+    return Shown(
+        name,
+        outcome.results or Results(()),
+        {name: document},
+        outcome.tokenizers,
+        token_counts=outcome.token_counts,
+        tokenizers=bench.tokenizers,
+    )
 
 
 def _loaded(run: Run, label: str, others: Mapping[str, Tokenizer]) -> Tokenizer:
