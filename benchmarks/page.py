@@ -4,7 +4,7 @@
     python benchmarks/page.py --wide    # 35 languages x 7 families, and a bench of 10 tokenizers
 
 The page is opened from disk in headless Chromium, with the network off. Opening ends when the page says that
-it is ready: figures unpacked, tables drawn. Frames are counted while the slider goes to and fro, a step a
+it is ready and the first chart is drawn. Frames are counted while the slider goes to and fro, a step a
 frame, with the charts over languages on the screen.
 """
 
@@ -104,6 +104,7 @@ def opened(browser: Any, path: Path) -> tuple[float, float | None]:
     began = time.perf_counter()
     page.goto(path.as_uri())
     page.wait_for_function("window.toktk && window.toktk.isReady")
+    page.wait_for_selector("#curve canvas")
     seconds = time.perf_counter() - began
     frames = None
     if page.locator("#size").is_visible():

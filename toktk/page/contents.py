@@ -41,9 +41,13 @@ class Contents:
     def comparisons(self) -> list[Comparison]:
         """The comparisons; unless they were asked for, of other families with the first one, size by size."""
         if self.asked is not None:
-            names = ("candidate", "baseline", "group")
             return [
-                replace(row, **{name: visible_name(getattr(row, name)) for name in names})
+                replace(
+                    row,
+                    candidate=visible_name(row.candidate),
+                    baseline=visible_name(row.baseline),
+                    group=visible_name(row.group),
+                )
                 for row in self.asked
             ]
         metrics = dict.fromkeys([self.figures.primary, "bytes_per_token"])
