@@ -104,6 +104,7 @@ def opened(browser: Any, path: Path) -> tuple[float, float | None]:
     began = time.perf_counter()
     page.goto(path.as_uri())
     page.wait_for_function("window.toktk && window.toktk.isReady")
+    page.locator("#curve").scroll_into_view_if_needed()
     page.wait_for_selector("#curve canvas")
     seconds = time.perf_counter() - began
     frames = None
@@ -122,21 +123,26 @@ def opened(browser: Any, path: Path) -> tuple[float, float | None]:
 @click.option(
     "--repeats", default=5, show_default=True, help="How often each page is written and opened."
 )
-def main(wide: bool, repeats: int) -> None:
+@click.option(
+    "--keep", type=click.Path(path_type=Path), help="Folder that keeps the runs and the pages."
+)
+def main(wide: bool, repeats: int, keep: Path | None) -> None:
     """Print size, seconds to write and to open, and frames a second of pages."""
     from playwright.sync_api import sync_playwright
 
     chromium = os.environ.get("TOKTK_TEST_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)))
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
+        place = keep or Path(temporary)
+        place.mkdir(exist_ok=True)
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         print(f"Chromium {browser.version}, load {os.getloadavg()[0]:.1f}", file=sys.stderr)
-        for name, folders in pages(Path(temporary), wide):
+        for name, folders in pages(place, wide):
             loads, writes, opens, frames = [], [], [], []
             for _ in range(repeats):
                 began = time.perf_counter()
                 runs = [shown_run(stored_run(folder, document_of(folder))) for folder in folders]
                 loads.append(time.perf_counter() - began)
-                path = Path(temporary) / "page.html"
+                path = place / f"{name.replace(' ', '-')}.html"
                 write_document(page_of(Contents(merged(runs))), path)
                 writes.append(time.perf_counter() - began - loads[-1])
                 seconds, rate = opened(browser, path)

@@ -72,13 +72,11 @@ def test_vocabulary_adds_up(rows: Rows) -> None:
 
 
 def test_front(rows: Rows) -> None:
-    points = [
-        {"x": 1, "y": 9},
-        {"x": 2, "y": 7},
-        {"x": 3, "y": 8},
-        {"x": 4, "y": 7},
-        {"x": 5, "y": 3},
-    ]
-    front = rows.front(points, x_is_cost=True)
-    assert front == [{"x": 1, "y": 9}, {"x": 2, "y": 7}, {"x": 5, "y": 3}]
-    assert rows.front(points, x_is_cost=False) == [{"x": 5, "y": 3}]
+    ends = [(1, 9), (2, 7), (3, 8), (4, 7), (5, 3)]
+    points = [{"label": f"t{x}", "family": "t", "x": x, "y": y, "low": None} for x, y in ends]
+
+    def labels(x_is_cost: bool) -> list[str]:
+        return [row["label"] for row in rows.front(points, x_is_cost)]
+
+    assert labels(True) == ["t1", "t2", "t5"]
+    assert labels(False) == ["t5"]

@@ -10,6 +10,7 @@ from typing import Any
 from toktk.errors import MetricError
 from toktk.lab.compare import Asked, compare_sides
 from toktk.lab.side import Side, sides_of
+from toktk.models.bpe import BpeModel
 from toktk.page.figures import Figures, short, visible_keys
 from toktk.page.headline import Answer, answers
 from toktk.page.shown import Shown
@@ -71,9 +72,17 @@ class Contents:
     def measure_vocabulary(self, advance: Callable[[int], None]) -> dict[str, dict[str, Any]]:
         """Return `vocabulary`, and keep it; `advance` is called with 1 for each tokenizer."""
         uses, shown = {}, self.figures.shown
-        for label, tokenizer in shown.tokenizers.items():
+        largest: list[BpeModel] = []  # whose first tokens are those of smaller ones
+        by_size = sorted(shown.tokenizers.items(), key=lambda each: -each[1].vocab_size)
+        for label, tokenizer in by_size:
+            model = tokenizer.model
             if label in shown.token_counts:
-                uses[visible_name(label)] = vocabulary_use(tokenizer, shown.token_counts[label])
+                whole = next((each for each in largest if model.is_prefix_of(each)), None)
+                if whole is None and isinstance(model, BpeModel):
+                    largest.append(model)
+                tokens = (whole or model).tokens[: model.vocab_size]
+                counts = shown.token_counts[label]
+                uses[visible_name(label)] = vocabulary_use(tokens, model.special_tokens, counts)
             advance(1)
         self.vocabulary = uses
         return uses

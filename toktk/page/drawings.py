@@ -50,9 +50,9 @@ def _chart_specs(figures: Figures) -> dict[str, Any]:
         "lengths": charts.lengths("rows"),
         "scripts": charts.scripts("rows"),
         "parameters": charts.trade_off(
-            "points", "front", families, "parameters of the embedding", unit
+            "points", "front", "labels", families, "parameters of the embedding", unit
         ),
-        "speed": charts.trade_off("points", "front", families, "throughput (MB/s)", unit),
+        "speed": charts.trade_off("points", "front", "labels", families, "throughput (MB/s)", unit),
     }
     specs = {name: vl_convert.vegalite_to_vega(chart.to_dict()) for name, chart in made.items()}
     for spec in specs.values():

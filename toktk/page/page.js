@@ -35,6 +35,7 @@
   const unit = data.primary === "tokens_per_line" ? "tokens per line" : "bytes per token";
   const moreIsBetter = data.primary === "bytes_per_token";
   const colors = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#7F7F7F"];
+  const MOST_LABELS = 14; // of more points only those of the front are named, as in toktk.report.charts
   const isSweep = data.families.some((family) => family.tokenizers.length > 1);
 
   // What is chosen ----------------------------------------------------------------------------
@@ -127,7 +128,11 @@
     const width = () => Number(State.get("width")) || 2048;
     const points = () => rows.tradeOff(shown(), isSpeed ? (label) => byLabel.get(label) : (label, ids) => ids * width());
     charts.trade = new Charts.Chart(element("trade"), isSpeed ? specs.speed : specs.parameters,
-      () => ({ points: points(), front: Rows.front(points(), !isSpeed, moreIsBetter) }),
+      () => {
+        const all = points();
+        const front = Rows.front(all, !isSpeed, moreIsBetter);
+        return { points: all, front, labels: all.length <= MOST_LABELS ? all : front };
+      },
       (each) => `Trade-off: ${each.points.slice(0, 8).map((p) => `${p.label} ${number(p.x)} and ${number(p.y)}`).join(", ")}`);
   }
 
@@ -175,10 +180,14 @@
     });
   }
 
+  let lastNearest = "";
   function choose(key, value) {
     State.set(key, value);
     redraw();
-    if (key === "size" || key === "hidden") {
+    // Table and tokens change with the tokenizers nearest to the size, not with every step of the slider.
+    const nearest = JSON.stringify(nearestLabels());
+    if (nearest !== lastNearest) {
+      lastNearest = nearest;
       showComparison();
       if (!State.get("tokenizers")) showTokens();
     }

@@ -87,8 +87,10 @@ def pictures(figures: Figures, rows: Rows) -> Iterator[tuple[str, Any]]:
     costs = {label: float(figures.size(label) * _WIDTH_OF_MODEL) for label in figures.tokenizers}
     if len(points) > 1:
         trade_off = rows.trade_off(costs)
+        front = rows.front(trade_off, x_is_cost=True)
+        labels = trade_off if len(trade_off) <= charts.MOST_LABELS else front
         yield "trade-off", charts.trade_off(
-            trade_off, rows.front(trade_off, x_is_cost=True), families,
+            trade_off, front, labels, families,
             f"parameters of the embedding, at a width of {_WIDTH_OF_MODEL}", unit,
         )  # fmt: skip
     if ranks := rows.ranks():

@@ -237,6 +237,6 @@ class Rows {
       const last = front[front.length - 1];
       if (!last || (moreIsBetter ? point.y > last.y : point.y < last.y)) front.push(point);
     }
-    return front.map(({ x, y }) => ({ x, y }));
+    return front.map(({ label, family, x, y }) => ({ label, family, x, y }));
   }
 }

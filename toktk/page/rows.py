@@ -199,7 +199,7 @@ class Rows:
         ]  # fmt: skip
 
     def front(self, points: Iterable[Row], x_is_cost: bool) -> list[Row]:
-        """Return x and y of the points that no other is better than in both."""
+        """Return label, family, x and y of the points that no other is better than in both."""
         more_is_better = self.figures.primary == "bytes_per_token"
         front: list[Row] = []
         for point in sorted(points, key=lambda p: p["x"] if x_is_cost else -p["x"]):
@@ -207,7 +207,7 @@ class Rows:
                 point["y"] > front[-1]["y"] if more_is_better else point["y"] < front[-1]["y"]
             )
             if better:
-                front.append({"x": point["x"], "y": point["y"]})
+                front.append({name: point[name] for name in ("label", "family", "x", "y")})
         return front
 
 

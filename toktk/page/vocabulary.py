@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from toktk.arrays import Int64
 from toktk.pieces.scripts import script_of
-from toktk.tokenizer import Tokenizer
 from toktk.visible import visible
 
 LONGEST = 16
@@ -28,10 +27,13 @@ _LEAST_SHARE = 0.0005  # of the tokens, below which a script is one of the other
 _CLIPPED = 40  # bytes of a token that is an example
 
 
-def vocabulary_use(tokenizer: Tokenizer, counts: Int64) -> dict[str, Any]:
+def vocabulary_use(
+    tokens: Sequence[bytes], special_tokens: Sequence[str], counts: Int64
+) -> dict[str, Any]:
     """Return what a text uses of a vocabulary, JSON-able.
 
     Args:
+        tokens: the bytes of each id.
         counts: int64[ids], how often each id occurs in the text.
 
     Returns:
@@ -39,8 +41,7 @@ def vocabulary_use(tokenizer: Tokenizer, counts: Int64) -> dict[str, Any]:
         count] of the most frequent tokens, thinned out. ``lengths``: [label, used, never] by bytes.
         ``scripts``: [name, used, never]. ``unused``, ``top``: examples, [text, id, count].
     """
-    tokens = tokenizer.model.tokens
-    specials = {name.encode() for name in tokenizer.model.special_tokens}
+    specials = {name.encode() for name in special_tokens}
     is_token = np.array([token != b"" and token not in specials for token in tokens])
     never_used = (counts == 0)[is_token]
     lengths = np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens))[is_token]

@@ -26,7 +26,11 @@ DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [10, 4], [1, 3], [4, 4])
 USED, NEVER = "in the text", "never in the text"
 
 _STEP = 17  # pixels between rows
-_INTERVAL = 0.25  # opacity of a band
+_INTERVAL, _FAINT = 0.25, 0.1  # opacity of a band, and of bands that lie on one another
+_FEW = 3  # families
+
+MOST_LABELS = 14
+"""Of more points than that, only those of the front have their names beside them."""
 
 
 def size_curve(
@@ -50,7 +54,7 @@ def size_curve(
     color = _color(families)
     band = (
         alt.Chart(_data(curve))
-        .mark_area(opacity=_INTERVAL)
+        .mark_area(opacity=_INTERVAL if len(families) <= _FEW else _FAINT)
         .encode(x, alt.Y("low:Q", title=unit), alt.Y2("high:Q"), color)
     )
     line = alt.Chart(_data(curve)).mark_line(strokeWidth=2).encode(
@@ -178,12 +182,15 @@ def scripts(rows: Rows) -> Any:
     return _rows_high(bars)
 
 
-def trade_off(points: Rows, front: Rows, families: Sequence[str], x_title: str, unit: str) -> Any:
+def trade_off(
+    points: Rows, front: Rows, labels: Rows, families: Sequence[str], x_title: str, unit: str
+) -> Any:
     """Return tokenizers by what they cost and what they give, with the front that none is better than.
 
     Args:
         points: label, family, x, y, low, high.
         front: x, y, in the order of the line.
+        labels: label, family, x, y of the points with a name beside them; see `MOST_LABELS`.
     """
     import altair as alt
 
@@ -201,7 +208,7 @@ def trade_off(points: Rows, front: Rows, families: Sequence[str], x_title: str, 
     interval = alt.Chart(_data(points)).mark_rule(opacity=0.5).encode(
         x, alt.Y("low:Q", title=unit), alt.Y2("high:Q"), _color(families)
     )  # fmt: skip
-    text = alt.Chart(_data(points)).mark_text(align="left", dx=7, dy=-6, fontSize=10).encode(
+    text = alt.Chart(_data(labels)).mark_text(align="left", dx=7, dy=-6, fontSize=10).encode(
         x, y, alt.Text("label:N"), _color(families)
     )  # fmt: skip
     return _sized(alt.layer(line, interval, point, text), 320)
@@ -242,7 +249,7 @@ def _legend(families: Sequence[str]) -> Any:
 
     if len(families) < 2:
         return None
-    return alt.Legend(orient="top", columns=4, labelLimit=220, symbolOpacity=1)
+    return alt.Legend(orient="top", columns=3, labelLimit=220, symbolOpacity=1)
 
 
 def _places(rows: Rows) -> Any:
