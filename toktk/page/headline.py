@@ -214,10 +214,13 @@ def _worst(figures: Figures) -> Iterator[Answer]:
         )
         low = math.inf if worst.low is None else worst.low
         among = [r.group for r in ranked if r.high is not None and r.high >= low]
+        at = f" at {size_label(figures.size(label))}" if len(labels) > 1 else ""
+        of = f" ({name}{at})" if len(figures.families) > 1 or at else ""
         text = (
-            f"{worst.group}: {worst.value:.2g} times the tokens of {figures.reference}"
+            f"{worst.group} needs {worst.value:.2g} times the tokens of {figures.reference}{of}."
             if is_clear
-            else f"undecided, {' or '.join(among[:4]) or worst.group}{' or others' * (len(among) > 4)}"
+            else f"Undecided: {' or '.join(among[:4]) or worst.group}"
+            f"{' or others' * (len(among) > 4)}{of}."
         )
         evidence = (
             f"{worst.low:.3g} to {worst.high:.3g} times; next comes {second.group} with {second.value:.3g}."
@@ -228,10 +231,9 @@ def _worst(figures: Figures) -> Iterator[Answer]:
             evidence = (
                 f"{worst.group} has the most ({worst.value:.3g} times), but the intervals overlap."
             )
-        at = f" at {size_label(figures.size(label))}" if len(labels) > 1 else ""
         yield Answer(
             WORST,
-            f"{name}{at}: {text}." if len(figures.families) > 1 or at else f"{text}.",
+            text,
             f"{evidence}{unseen}",
             SETTLED if is_clear else UNDECIDED,
         )  # fmt: skip
