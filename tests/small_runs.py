@@ -58,7 +58,7 @@ def held_by(page: str) -> Any:
     """Return what a page holds for its code."""
     packed = re.search(r'id="data">([^<]*)<', page)
     assert packed is not None
-    return json.loads(zlib.decompress(base64.b64decode(packed[1])))
+    return json.loads(zlib.decompress(base64.b85decode(packed[1].replace(",", "<"))))
 
 
 def data_of(path: Path) -> Any:

@@ -16,7 +16,7 @@ from toktk.models.inference import INFERENCE
 from toktk.models.pairs import PairModel
 from toktk.models.vocabulary import packed
 from toktk.normalizers.normalizer import Normalizer
-from toktk.page.packing import Unpackable, pack_tokenizer
+from toktk.page.packing import Unpackable, goes_together, pack_family
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.tokenizer import Tokenizer
 
@@ -27,11 +27,11 @@ LANGUAGES, LINES = 20, 25
 SOURCE = ROOT / "toktk" / "page" / "encoder.js"
 
 ENCODE = """async ([pack, texts, label]) => {
-  const tokenizer = await Encoder.load(pack);
-  return texts.map((text) => tokenizer.encode(text, label));
+  const tokenizer = (await Encoder.load(pack)).tokenizer(label);
+  return texts.map((text) => tokenizer.encode(text));
 }"""
-BYTES = """async ([pack, ids]) => {
-  const tokenizer = await Encoder.load(pack);
+BYTES = """async ([pack, ids, label]) => {
+  const tokenizer = (await Encoder.load(pack)).tokenizer(label);
   return ids.map((id) => [...tokenizer.bytes(id)]);
 }"""
 
@@ -54,13 +54,15 @@ def encoding(browser: Any) -> Any:
 
 
 def agree(encoding: Any, tokenizer: Tokenizer, texts: Sequence[str]) -> None:
-    pack = pack_tokenizer(tokenizer)
+    pack = pack_family({tokenizer.name: tokenizer})
     ids = encoding.evaluate(ENCODE, [pack, list(texts), tokenizer.name])
     for text, own in zip(texts, ids, strict=True):
         assert own == tokenizer.encode(text), text[:200]
     names = {name.encode() for name in tokenizer.model.special_tokens}
     used = sorted({i for own in ids for i in own if tokenizer.model.tokens[i] not in names})
-    for i, spelled in zip(used, encoding.evaluate(BYTES, [pack, used]), strict=True):
+    for i, spelled in zip(
+        used, encoding.evaluate(BYTES, [pack, used, tokenizer.name]), strict=True
+    ):
         assert bytes(spelled) == tokenizer.model.tokens[i]
 
 
@@ -122,13 +124,23 @@ def test_nasty_texts(encoding: Any, trained: dict[str, Tokenizer], name: str) ->
     agree(encoding, trained[name], [*NASTY, *MORE])
 
 
-def test_sizes_of_one_pack(encoding: Any, trained: dict[str, Tokenizer]) -> None:
-    large, small = trained["bpe-o200k-3000"], trained["bpe-o200k-900"]
-    pack = pack_tokenizer(large, {"large": 3000, "small": 900})
-    texts = [*starter_lines()[::10], *MORE]
-    for label, tokenizer in (("large", large), ("small", small)):
+@pytest.mark.parametrize("trainer", ["bpe", "unigram"])
+def test_sizes_of_one_pack(encoding: Any, trained: dict[str, Tokenizer], trainer: str) -> None:
+    sizes = {str(n): trained[f"{trainer}-o200k-{n}"] for n in (900, 3000)}
+    assert goes_together([*sizes.values()])
+    pack = pack_family(sizes)
+    texts = [*starter_lines()[::10], *NASTY, *MORE]
+    for label, tokenizer in sizes.items():
         ids = encoding.evaluate(ENCODE, [pack, texts, label])
         assert ids == [tokenizer.encode(text) for text in texts]
+        spelled = encoding.evaluate(BYTES, [pack, [*range(1, 900)], label])
+        assert [bytes(each) for each in spelled] == tokenizer.model.tokens[1:900]
+
+
+def test_what_does_not_go_together(trained: dict[str, Tokenizer]) -> None:
+    assert not goes_together([trained["bpe-o200k-900"], trained["bpe-gpt2-3000"]])
+    assert not goes_together([trained["bpe-o200k-3000"], trained["bpe-o200k-900"]])  # by size
+    assert not goes_together([trained["bpe-o200k-900"], trained["unigram-o200k-3000"]])
 
 
 @pytest.mark.parametrize("inference", ["greedy", "fewest"])
@@ -232,7 +244,7 @@ def test_what_a_library_runs_is_left_out(trained: dict[str, Tokenizer]) -> None:
         "other", tokenizer.pretokenizer, tokenizer.model, engine="tokenizers 0.0", why="it differs"
     )
     with pytest.raises(Unpackable, match=r"tokenizers 0\.0 runs it"):
-        pack_tokenizer(other)
+        pack_family({"other": other})
 
 
 def test_a_pattern_that_only_the_regex_library_runs_is_left_out(
@@ -241,4 +253,4 @@ def test_a_pattern_that_only_the_regex_library_runs_is_left_out(
     cut = Pretokenizer("looking", r"(?<=a)b|\w+")
     assert cut.compile() is None
     with pytest.raises(Unpackable, match="regex"):
-        pack_tokenizer(Tokenizer("looking", cut, trained["bpe-gpt2-900"].model))
+        pack_family({"looking": Tokenizer("looking", cut, trained["bpe-gpt2-900"].model)})

@@ -16,10 +16,10 @@ from toktk.lab.meter import Meter, costs_line
 from toktk.lab.run import Run, document_of
 from toktk.page.contents import Contents, comparison_row, throughput_of
 from toktk.page.drawings import chart_specs, vega
-from toktk.page.figures import Figures, visible_keys
+from toktk.page.figures import Figures
 from toktk.page.headline import UNDECIDED, Answer
-from toktk.page.packing import deflated
-from toktk.page.packs import candidates, packed_tokenizers
+from toktk.page.packing import deflated, json_of
+from toktk.page.packs import Packer, packs_of
 from toktk.page.shown import shown_run
 from toktk.paths import atomic_write
 from toktk.report.records import common_signature
@@ -84,16 +84,15 @@ def page_of(
     document = functools.partial(_document, contents=contents)
     empty = document({**data, "packs": [], "counts": {}, "left_out": {}})
     room = budget - len(empty.encode())
-    packs, counts, left_out = packed_tokenizers(figures, room, advance)
-    data |= {"packs": packs, "counts": counts, "left_out": left_out}
-    return Page(document(data), left_out)
+    packer = Packer(figures, room)
+    packer.pack(advance)
+    data |= {"packs": packer.packs, "counts": packer.counts, "left_out": packer.left_out}
+    return Page(document(data), packer.left_out)
 
 
 def parts_of(contents: Contents) -> int:
     """Return how often `page_of` advances: for each vocabulary, and for each pack that may be made."""
-    tokenizers = contents.figures.shown.tokenizers
-    packs = sum(1 for _ in candidates(contents.figures, visible_keys(tokenizers)))
-    return len(tokenizers) + packs
+    return len(contents.figures.shown.tokenizers) + len(packs_of(contents.figures))
 
 
 def write_page(run: Run, meter: Meter) -> Path:
@@ -131,7 +130,7 @@ def _document(data: Mapping[str, Any], contents: Contents) -> str:
         "ANSWERS": "\n".join(_cards(contents.answers)),
         "PROVENANCE": "\n".join(_provenance(figures)),
         "STYLE": _asset("page.css"),
-        "DATA": deflated(data),
+        "DATA": deflated(json_of(data)),
         "VEGA": vega(),
         "SCRIPT": "\n".join(map(_asset, _SCRIPTS)),
     }

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 import json
-import zlib
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from toktk.cache import Store
 from toktk.page.figures import Figures
+from toktk.page.packing import deflated
 from toktk.report import charts
 from toktk.visible import json_text
 
@@ -62,8 +61,8 @@ def _chart_specs(figures: Figures) -> dict[str, Any]:
 
 @functools.cache
 def vega() -> str:
-    """Return Vega's JavaScript, deflated and in base64; vl-convert bundles it, which takes a second."""
-    key = ["vega", version("vl-convert-python")]
+    """Return Vega's JavaScript, deflated and in base 85; vl-convert bundles it, which takes a second."""
+    key = ["vega", version("vl-convert-python"), "base85"]
     store = Store()
 
     def load(folder: Path) -> str:
@@ -73,9 +72,7 @@ def vega() -> str:
     if packed is None:
         import vl_convert
 
-        packed = base64.b64encode(
-            zlib.compress(vl_convert.javascript_bundle(_BUNDLED).encode(), 9)
-        ).decode()
+        packed = deflated(vl_convert.javascript_bundle(_BUNDLED))
         bundle = packed
         store.write(
             "assets", key, lambda folder: _write_text(folder / "vega.txt", bundle), code=None

@@ -7,15 +7,31 @@ const Encoder = (() => {
   const MARK = "\u2581"; // SentencePiece's space
   const RESET = 100000; // where float32 sums begin anew, as in toktk.kernels.unigram_encode
 
-  async function inflate(base64) {
-    const packed = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+  // Base 85 as Python writes it, with a comma in place of "<".
+  const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;,=>?@^_`{|}~";
+  function fromBase85(text) {
+    const values = new Uint8Array(128).fill(84); // the last digit fills up the last group
+    for (let i = 0; i < DIGITS.length; i++) values[DIGITS.charCodeAt(i)] = i;
+    const bytes = new Uint8Array(4 * Math.ceil(text.length / 5));
+    const view = new DataView(bytes.buffer);
+    for (let i = 0, at = 0; i < text.length; i += 5, at += 4) {
+      let group = 0;
+      for (let k = i; k < i + 5; k++) group = group * 85 + (k < text.length ? values[text.charCodeAt(k)] : 84);
+      view.setUint32(at, group);
+    }
+    return bytes.subarray(0, Math.floor((4 * text.length) / 5));
+  }
+
+  const fromBase64 = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+
+  async function inflate(packed) {
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
     return new Uint8Array(await new Response(stream).arrayBuffer());
   }
 
   // Returns {name: array} of the arrays of a pack.
   async function unpack(pack) {
-    const data = await inflate(pack.blob);
+    const data = await inflate(fromBase64(pack.blob));
     const arrays = {};
     let at = 0;
     for (const [name, type, n] of pack.arrays) {
@@ -188,19 +204,20 @@ const Encoder = (() => {
 
   // Models -------------------------------------------------------------------------------------
 
-  // Tokens that are spelled out, by id, as byte strings.
+  // The tokens that a pack spells out, in their order, as byte strings.
   function spelledOut(arrays) {
-    const spelled = new Map();
+    const tokens = [];
     let before = "";
     let at = 0;
-    arrays.id.forEach((id, i) => {
-      const rest = binary(arrays.rest.subarray(at, at + arrays.length[i]));
-      at += arrays.length[i];
-      before = before.slice(0, arrays.shared[i]) + rest;
-      spelled.set(id, before);
+    arrays.length.forEach((length, i) => {
+      before = before.slice(0, arrays.shared[i]) + binary(arrays.rest.subarray(at, at + length));
+      at += length;
+      tokens.push(before);
     });
-    return spelled;
+    return tokens;
   }
+
+  const byId = (arrays) => new Map(spelledOut(arrays).map((token, i) => [arrays.id[i], token]));
 
   class Pairs {
     constructor(pack, arrays) {
@@ -215,7 +232,7 @@ const Encoder = (() => {
         this.byPair.set(this.left[i] * 16777216 + this.right[i], i);
         if (!this.madeBy.has(this.made[i])) this.madeBy.set(this.made[i], i);
       }
-      this.spelled = "id" in arrays ? spelledOut(arrays) : new Map();
+      this.spelled = "id" in arrays ? byId(arrays) : new Map();
       pack.bytes.forEach((id, byte) => id >= 0 && this.spelled.set(id, String.fromCharCode(byte)));
       this.characters = new Map();
       if (pack.by_character) {
@@ -278,27 +295,27 @@ const Encoder = (() => {
     }
   }
 
+  // Tokens that are looked up: by score, or the longest first.
   class Scored {
-    constructor(pack, arrays) {
-      this.kind = pack.kind;
-      this.bytes = pack.bytes;
-      this.unknown = pack.unknown;
-      this.unknownId = pack.unknown_id;
-      this.scores = arrays.score;
-      this.first = pack.first;
-      this.sum = pack.single ? Math.fround : (x) => x;
-      this.single = pack.single || false;
-      this.spelled = spelledOut(arrays);
+    // `about`: kind, bytes, unknown, first and so on; `spelled`: {id: token}.
+    constructor(about, spelled, scores, matched) {
+      this.kind = about.kind;
+      this.bytes = about.bytes;
+      this.unknown = about.unknown;
+      this.unknownId = about.unknown_id;
+      this.scores = scores;
+      this.first = about.first;
+      this.sum = about.single ? Math.fround : (x) => x;
+      this.single = about.single || false;
+      this.spelled = spelled;
       this.idOf = new Map();
       this.longest = 1;
-      const isByte = new Set(pack.kind === "fused-unigram" ? [] : pack.bytes || []);
-      const matched = arrays.matched && new Set(arrays.matched);
       for (const [id, token] of this.spelled) {
-        if (matched ? !matched.has(id) : isByte.has(id)) continue;
+        if (matched && !matched.has(id)) continue;
         this.idOf.set(token, id);
         this.longest = Math.max(this.longest, token.length);
       }
-      if (matched) (pack.bytes || []).forEach((id, b) => id >= 0 && this.spelled.set(id, String.fromCharCode(b)));
+      (about.bytes || []).forEach((id, b) => id >= 0 && this.spelled.set(id, String.fromCharCode(b)));
     }
 
     token(id) {
@@ -418,22 +435,21 @@ const Encoder = (() => {
   }
 
   class Tokenizer {
-    constructor(pack, arrays) {
-      this.cut = new Cut(pack.cut);
-      this.model = pack.kind === "pairs" ? new Pairs(pack, arrays) : new Scored(pack, arrays);
-      this.symbols = new Map(Object.entries(pack.symbols));
-      this.names = new Map(pack.specials.map(([name, id]) => [id, name]));
-      this.sizes = pack.sizes || {};
+    // `limit`: how many merges count; `symbols` and `names`: of tokens that are found as they are, and of others.
+    constructor(cut, model, symbols, names, limit) {
+      this.cut = cut;
+      this.model = model;
+      this.symbols = symbols;
+      this.names = names;
+      this.limit = limit;
     }
 
-    // Returns the ids; `label` names one of several sizes.
-    encode(text, label) {
-      const limit = label in this.sizes ? this.sizes[label][1] : Infinity;
+    encode(text) {
       const ids = [];
       for (const piece of this.cut.pieces(text)) {
         const symbol = this.symbols.get(piece);
         if (symbol !== undefined) ids.push(symbol);
-        else for (const id of this.model.encode(piece, limit)) ids.push(id);
+        else for (const id of this.model.encode(piece, this.limit)) ids.push(id);
       }
       return ids;
     }
@@ -445,8 +461,44 @@ const Encoder = (() => {
     }
   }
 
+  // The tokenizers of a pack, by label.
+  class Family {
+    constructor(pack, arrays) {
+      this.pack = pack;
+      this.arrays = arrays;
+      this.cut = new Cut(pack.cut);
+      this.symbols = new Map(Object.entries(pack.symbols));
+      this.known = new Map();
+    }
+
+    tokenizer(label) {
+      if (!this.known.has(label)) this.known.set(label, this.made(label));
+      return this.known.get(label);
+    }
+
+    made(label) {
+      const { pack, arrays } = this;
+      const about = pack.kind === "vocabularies" ? pack.models[label] : pack;
+      const names = new Map(about.specials.map(([name, id]) => [id, name]));
+      return new Tokenizer(this.cut, this.modelOf(label, about, arrays), this.symbols, names, pack.limits?.[label] ?? Infinity);
+    }
+
+    modelOf(label, about, arrays) {
+      if (this.pack.kind === "pairs") return (this.pairs ??= new Pairs(about, arrays));
+      if (this.pack.kind !== "vocabularies") return new Scored(about, byId(arrays), arrays.score, new Set(arrays.matched));
+      const n = Object.keys(this.pack.models).indexOf(label);
+      const spelled = new Map();
+      this.union ??= spelledOut(arrays);
+      this.union.forEach((token, i) => {
+        const has = arrays[`has${n}`][i >> 3] & (128 >> (i & 7));
+        if (has) spelled.set(about.first + arrays[`id${n}`][spelled.size], token);
+      });
+      return new Scored(about, spelled, arrays[`score${n}`]);
+    }
+  }
+
   async function load(pack) {
-    return new Tokenizer(pack, await unpack(pack));
+    return new Family(pack, await unpack(pack));
   }
 
   async function loadCounts(pack) {
@@ -457,7 +509,7 @@ const Encoder = (() => {
     return counts;
   }
 
-  return { load, loadCounts, inflate };
+  return { load, loadCounts, inflate, fromBase85 };
 })();
 
 if (typeof module !== "undefined") module.exports = Encoder;

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,11 @@ import numpy.typing as npt
 from toktk.arrays import Int64
 from toktk.models.bpe import BpeModel, byte_order
 from toktk.models.fused_unigram import FusedUnigramModel
-from toktk.models.greedy import GreedyModel
 from toktk.models.model import Model
 from toktk.models.pairs import PairModel
 from toktk.models.symbols import SymbolsModel
 from toktk.models.unigram import UnigramModel
+from toktk.models.vocabulary import Vocabulary
 from toktk.normalizers.normalizer import STABLE, stability
 from toktk.pretokenizers.automaton import compile_pattern
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -61,28 +62,46 @@ class _Arrays:
         return {"arrays": self._heads, "blob": base64.b64encode(stream).decode("ascii")}
 
 
-def deflated(value: object) -> str:
-    """Return JSON, deflated and in base64."""
-    data = json_text(value, separators=(",", ":"), allow_nan=False).encode()
-    return base64.b64encode(zlib.compress(data, 9)).decode("ascii")
+def deflated(text: str) -> str:
+    """Return text in UTF-8, deflated, in base 85 with a comma for "<": nothing of HTML can begin in it."""
+    packed = base64.b85encode(zlib.compress(text.encode(), 9))
+    return packed.decode("ascii").replace("<", ",")
 
 
-def pack_tokenizer(tokenizer: Tokenizer, sizes: Mapping[str, int] | None = None) -> Pack:
-    """Return a tokenizer as `encoder.js` reads it.
+def json_of(value: object) -> str:
+    """Return JSON in one line without spaces."""
+    return json_text(value, separators=(",", ":"), allow_nan=False)
+
+
+def pack_family(tokenizers: Mapping[str, Tokenizer]) -> Pack:
+    """Return tokenizers as `encoder.js` reads them, in one pack.
 
     Args:
-        sizes: {label: number of ids} of tokenizers whose merges are the first ones of this BPE model; they
-            come with it. By default it comes alone.
+        tokenizers: by label, ascending by size. Of several, all cut alike, and are the first merges of the
+            last one, or vocabularies whose tokens are looked up; else see `goes_together`.
 
     Raises:
-        Unpackable: the page cannot run it.
+        Unpackable: the page cannot run them.
     """
-    if tokenizer.engine != NATIVE:
-        raise Unpackable(f"{tokenizer.engine} runs it, not toktk")
-    pack = {"cut": _cut_of(tokenizer.pretokenizer), **_model(tokenizer.model)}
-    if sizes is not None and isinstance(tokenizer.model, BpeModel):
-        pack["sizes"] = {n: [size, tokenizer.model.merges_at(size)] for n, size in sizes.items()}
-    return pack
+    for tokenizer in tokenizers.values():
+        if tokenizer.engine != NATIVE:
+            raise Unpackable(f"{tokenizer.engine} runs it, not toktk")
+    largest = [*tokenizers.values()][-1]
+    models = {label: tokenizer.model for label, tokenizer in tokenizers.items()}
+    return {"cut": _cut_of(largest.pretokenizer), "labels": [*models], **_models(models)}
+
+
+def goes_together(tokenizers: Sequence[Tokenizer]) -> bool:
+    """Tell whether tokenizers, ascending by size, can share a pack."""
+    if len({tokenizer.pretokenizer.key for tokenizer in tokenizers}) > 1:
+        return False
+    models = [tokenizer.model for tokenizer in tokenizers]
+    return is_one_training(models) or all(isinstance(model, Vocabulary) for model in models)
+
+
+def is_one_training(models: Sequence[Model]) -> bool:
+    """Tell whether all models are the first merges of the last one."""
+    return isinstance(models[-1], BpeModel) and all(m.is_prefix_of(models[-1]) for m in models)
 
 
 def pack_counts(counts: Int64) -> Pack:
@@ -127,23 +146,28 @@ def _automaton(pattern: str, pretokenizer: Pretokenizer) -> Pack:
     }
 
 
-def _model(model: Model) -> Pack:
+def _models(models: Mapping[str, Model]) -> Pack:
+    *_, last = models.values()
     symbols: dict[str, int] = {}
-    if isinstance(model, SymbolsModel):
-        first = len(model.special_tokens)
-        symbols = {name: first + i for i, name in enumerate(model.symbols)}
-        model = model.model
-    if isinstance(model, BpeModel):
-        pack = _bpe(model)
-    elif isinstance(model, PairModel):
-        pack = _pairs(model)
-    elif isinstance(model, UnigramModel | GreedyModel):
-        pack = _vocabulary(model)
-    elif isinstance(model, FusedUnigramModel):
-        pack = _fused(model)
+    if isinstance(last, SymbolsModel):
+        first = len(last.special_tokens)
+        symbols = {name: first + i for i, name in enumerate(last.symbols)}
+        models = {label: getattr(model, "model", model) for label, model in models.items()}
+        *_, last = models.values()
+    if isinstance(last, BpeModel):
+        pack = _bpe(last)
+        pack["limits"] = {
+            label: last.merges_at(model.vocab_size) for label, model in models.items()
+        }
+    elif isinstance(last, PairModel):
+        pack = _pairs(last)
+    elif isinstance(last, FusedUnigramModel):
+        pack = _fused(last)
+    elif all(isinstance(model, Vocabulary) for model in models.values()):
+        pack = _vocabularies(models)
     else:
-        raise Unpackable(f"the page runs no model of the kind {model.kind}")
-    return {**pack, "symbols": symbols, "ids": model.vocab_size}
+        raise Unpackable(f"the page runs no model of the kind {last.kind}")
+    return {**pack, "symbols": symbols}
 
 
 def _bpe(model: BpeModel) -> Pack:
@@ -193,21 +217,19 @@ def _add_merges(arrays: _Arrays, merges: Int64) -> None:
 
 
 def _add_tokens(arrays: _Arrays, tokens: Sequence[bytes], ids: Int64) -> None:
-    """Add the bytes of tokens, sorted, each without what it shares with the one before, and their ids."""
+    """Add the bytes of tokens, sorted, and their ids."""
     order = sorted(range(len(tokens)), key=tokens.__getitem__)
-    shared, lengths, rest = [], [], []
-    before = b""
-    for i in order:
-        token = tokens[i]
-        common = _common_prefix(before, token)
-        shared.append(common)
-        lengths.append(len(token) - common)
-        rest.append(token[common:])
-        before = token
-    arrays.add("shared", np.array(shared, dtype=np.int64), 3)
-    arrays.add("length", np.array(lengths, dtype=np.int64), 3)
-    arrays.add("rest", np.frombuffer(b"".join(rest), dtype=np.uint8), 1)
+    _add_sorted(arrays, [tokens[i] for i in order])
     arrays.add("id", ids[order], 3)
+
+
+def _add_sorted(arrays: _Arrays, tokens: Sequence[bytes]) -> None:
+    """Add the bytes of sorted tokens, each without what it shares with the one before."""
+    shared = [_common_prefix(a, b) for a, b in pairwise([b"", *tokens])]
+    rest = [token[n:] for token, n in zip(tokens, shared, strict=True)]
+    arrays.add("shared", np.array(shared, dtype=np.int64), 3)
+    arrays.add("length", np.array([*map(len, rest)], dtype=np.int64), 3)
+    arrays.add("rest", np.frombuffer(b"".join(rest), dtype=np.uint8), 1)
 
 
 def _common_prefix(a: bytes, b: bytes) -> int:
@@ -217,19 +239,42 @@ def _common_prefix(a: bytes, b: bytes) -> int:
     return next(i for i in range(n) if a[i] != b[i])
 
 
-def _vocabulary(model: UnigramModel | GreedyModel) -> Pack:
+def _vocabularies(models: Mapping[str, Any]) -> Pack:
+    """Pack lists of tokens together: the tokens of all of them once, and for each which it has, by id.
+
+    The tokens of a byte fallback are left out: their ids say what they are.
+    """
     arrays = _Arrays()
-    first = len(model.special_tokens)
-    _add_tokens(arrays, model.tokens[first:], np.arange(first, model.vocab_size))
-    pack: Pack = {
+    ids = {label: np.flatnonzero(model.matched) for label, model in models.items()}
+    tokens = {
+        label: [model.tokens[i] for i in (ids[label] + len(model.special_tokens)).tolist()]
+        for label, model in models.items()
+    }
+    union = sorted(set().union(*tokens.values()))
+    place = {token: i for i, token in enumerate(union)}
+    _add_sorted(arrays, union)
+    about = {}
+    for n, (label, model) in enumerate(models.items()):
+        places = np.fromiter(map(place.__getitem__, tokens[label]), np.int64)
+        has = np.zeros(len(union), dtype=np.uint8)
+        has[places] = 1
+        arrays.add(f"has{n}", np.packbits(has), 1)
+        arrays.add(f"id{n}", ids[label][np.argsort(places)], 3)
+        about[label] = _about(model)
+        if isinstance(model, UnigramModel):
+            arrays.add(f"score{n}", model.scores, 0)
+    return {"kind": "vocabularies", "models": about, **arrays.packed()}
+
+
+def _about(model: Any) -> Pack:
+    scored = isinstance(model, UnigramModel)
+    return {
         "kind": model.kind,
         "specials": [[name, i] for i, name in enumerate(model.special_tokens)],
         "bytes": None if model.fallback is None else model.fallback.tolist(),
+        "first": len(model.special_tokens),
+        **({"unknown": model.unknown.tolist(), "single": model.single} if scored else {}),
     }
-    if isinstance(model, UnigramModel):
-        arrays.add("score", model.scores, 0)
-        pack |= {"first": first, "unknown": model.unknown.tolist(), "single": model.single}
-    return {**pack, **arrays.packed()}
 
 
 def _fused(model: FusedUnigramModel) -> Pack:

@@ -14,7 +14,7 @@
   }
 
   async function inflated(id) {
-    return new TextDecoder().decode(await Encoder.inflate(element(id).textContent));
+    return new TextDecoder().decode(await Encoder.inflate(Encoder.fromBase85(element(id).textContent)));
   }
 
   function theme() {

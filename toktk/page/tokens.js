@@ -74,16 +74,16 @@ const Tokens = (() => {
     const pack = data.packs.find((each) => each.labels.includes(name));
     if (!loaded.has(pack)) loaded.set(pack, Encoder.load(pack));
     if (!counted.has(name) && data.counts[name]) counted.set(name, Encoder.loadCounts(data.counts[name]));
-    return { name, tokenizer: await loaded.get(pack), counts: await counted.get(name), size: pack.sizes?.[name]?.[0] ?? pack.ids };
+    return { name, tokenizer: (await loaded.get(pack)).tokenizer(name), counts: await counted.get(name) };
   }
 
   // Returns the tokens of a text: {id, bytes, start, end}, in bytes of the text; `isAligned` is false where the
   // tokens spell another text, as where it was normalized.
-  function encoded(tokenizer, name, text) {
+  function encoded(tokenizer, text) {
     const data = utf8.encode(text);
     const tokens = [];
     let at = 0;
-    for (const id of tokenizer.encode(text, name)) {
+    for (const id of tokenizer.encode(text)) {
       const bytes = tokenizer.bytes(id);
       tokens.push({ id, bytes, start: at, end: at + bytes.length });
       at += bytes.length;
@@ -225,7 +225,7 @@ const Tokens = (() => {
     const mine = ++turn;
     const chosen = await Promise.all(names.map((name) => tokenizerOf(data, name)));
     if (mine !== turn) return; // something else is wanted by now
-    const columns = chosen.map((each) => ({ ...each, ...encoded(each.tokenizer, each.name, text) }));
+    const columns = chosen.map((each) => ({ ...each, ...encoded(each.tokenizer, text) }));
     mark(columns);
     element("detail").replaceChildren();
     if (!columns.length) {
