@@ -11,11 +11,12 @@ import hashlib
 import io
 import json
 import re
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from toktk.cli import main
 from toktk.lab.run import document_of, stored_run
 from toktk.page.contents import Contents
 from toktk.page.pictures import pictures as chart_pictures
@@ -56,11 +57,10 @@ _TERMINAL = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="
 
 def starter_run(folder: Path) -> Path:
     """Carry out ``toktk sweep``, which takes from the cache what is there; return the run directory."""
-    main(
-        ["sweep", "-o", str(folder / "first"), "-q", "--no-page", "-f", "json"],
-        standalone_mode=False,
-    )
-    return folder / "first"
+    run = folder / "first"
+    command = [sys.executable, "-m", "toktk", "sweep", "-o", str(run), "-q", "--no-page"]
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    return run
 
 
 def pictures(run: Path) -> dict[str, tuple[Any, str]]:
