@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 from toktk.page.figures import Figures, visible_keys
 from toktk.page.packing import (
     Unpackable,
-    deflated,
     goes_together,
     is_one_training,
-    json_of,
+    most_in_page,
     pack_counts,
     pack_family,
 )
@@ -98,8 +97,7 @@ class Packer:
             **pack_family({label: self._tokenizers[label] for label in labels}),
         }
         counts = {n: pack_counts(self._counted[n]) for n in wanted.labels if n in self._counted}
-        # What is in base64 deflates to its own size.
-        size, more = len(deflated(json_of(pack))), len(deflated(json_of(counts)))
+        size, more = most_in_page(pack), most_in_page(counts)
         if size + more > max(room, 0 if self._packs else _LEAST_ROOM):
             return False
         self._packs.pop(before, None)
