@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from toktk.arrays import Int64
 from toktk.pieces.scripts import script_of
+from toktk.segmentation.signs import signs
 from toktk.visible import visible
 
 LONGEST = 16
@@ -103,19 +103,11 @@ def _spread(ids: Sequence[int]) -> list[int]:
 def _examples(
     tokens: Sequence[bytes], counts: Sequence[int], ids: Sequence[int]
 ) -> list[list[Any]]:
-    return [[shown_token(tokens[i]), i, counts[i]] for i in ids]
+    return [[_clipped(tokens[i]), i, counts[i]] for i in ids]
 
 
-def shown_token(token: bytes) -> str:
-    r"""Return a token as text: a space as "·", bytes that are no whole character as ``<E2>``."""
-    clipped = token[:_CLIPPED]
-    text = clipped.decode(errors="surrogateescape").replace(" ", "·").replace("\n", "↵")
-    shown = "".join(
-        f"<{ord(char) - 0xDC00:02X}>" if "\udc80" <= char <= "\udcff" else char for char in text
-    )
-    if shown and unicodedata.category(shown[0])[0] == "M":
-        shown = f"◌{shown}"  # alone, it would stand on what is before it
-    return visible(shown) + "…" * (token != clipped)
+def _clipped(token: bytes) -> str:
+    return signs(token[:_CLIPPED]) + "…" * (len(token) > _CLIPPED)
 
 
 @functools.lru_cache(maxsize=1 << 19)
