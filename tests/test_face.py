@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -117,8 +118,12 @@ def test_results_choose_records_and_draw_them(results: toktk.Results) -> None:
     with pytest.raises(ToktkError, match="no column 'langage'"):
         results.where(langage="de")
     chart = results.plot("tokens", group="de").to_dict()
-    assert chart["mark"]["type"] == "bar"
-    (rows,) = chart["datasets"].values()
-    assert [row["tokenizer"] for row in rows] == ["bpe-300", "bpe-340"]
+    assert [layer["mark"]["type"] for layer in chart["layer"]] == ["bar", "rule"]
+    for layer in chart["layer"]:
+        rows = chart["datasets"][layer["data"]["name"]]
+        assert [row["label"] for row in rows] == ["bpe-300", "bpe-340"]
+    trained = [replace(record, family="bpe") for record in results]
+    sweep = toktk.Results(tuple(trained)).plot("tokens", group="de").to_dict()
+    assert {layer["mark"]["type"] for layer in sweep["layer"]} >= {"area", "line", "point"}
     with pytest.raises(MetricError, match="did you mean 'tokens'"):
         results.plot("token")

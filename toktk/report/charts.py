@@ -25,6 +25,9 @@ SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down"
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [10, 4], [1, 3], [4, 4])
 USED, NEVER = "in the text", "never in the text"
 
+WIDTH = 560
+"""Pixels of a chart that stands by itself."""
+
 _STEP = 17  # pixels between rows
 _INTERVAL, _FAINT = 0.25, 0.1  # opacity of a band, and of bands that lie on one another
 _FEW = 3  # families
@@ -180,6 +183,18 @@ def scripts(rows: Rows) -> Any:
                  alt.Tooltip("tokens:Q", format=",")],
     )  # fmt: skip
     return _rows_high(bars)
+
+
+def bars(points: Rows, unit: str) -> Any:
+    """Return a bar with its interval for each tokenizer: label, value, low, high, in the order given."""
+    import altair as alt
+
+    x = alt.X("label:N", sort=None, title=None)
+    tooltip = ["label:N", "size:Q", "value:Q", "low:Q", "high:Q"]
+    bar = alt.Chart(_data(points)).mark_bar(color=COLORS[0])
+    bar = bar.encode(x, alt.Y("value:Q", title=unit), tooltip=tooltip)
+    interval = alt.Chart(_data(points)).mark_rule(strokeWidth=2)
+    return alt.layer(bar, interval.encode(x, alt.Y("low:Q", title=unit), alt.Y2("high:Q")))
 
 
 def trade_off(

@@ -85,13 +85,13 @@ class Results:
         return Results(tuple(chosen), self.about, self.documents)
 
     def plot(self, metric: str = "bytes_per_token", group: str = POOLED) -> Any:
-        """Return an altair Chart of one metric: a line over sizes for each family, or bars of tokenizers.
+        """Return an altair chart of one metric: a line over sizes for each family, or bars of tokenizers.
+
+        Bands and lines are 95 % intervals.
 
         Raises:
             MetricError: there are no such figures.
         """
-        import altair as alt
-
         chosen = visible_records(self.where(metric=metric, group=group).records)
         drawn = [_in_script(record) for record in chosen if record.value is not None]
         if not drawn:
@@ -100,21 +100,18 @@ class Results:
                 f"no figures of {metric!r} to draw{did_you_mean(metric, metrics)}.",
                 f"Found: {', '.join(metrics) or 'no figures'}.",
             )
+        from toktk.report import charts
+
         first = drawn[0]
-        names = ("tokenizer", "family", "size", "value")
-        values = [{name: getattr(record, name) for name in names} for record in drawn]
+        names = {"family": "family", "tokenizer": "label", "size": "size"}
+        names |= {name: name for name in ("value", "low", "high")}
+        points = [{to: getattr(record, of) for of, to in names.items()} for record in drawn]
+        families = list(dict.fromkeys(record.family for record in drawn))
         title = f"{first.metric}, {first.group}, {first.corpus}"
-        base = alt.Chart(alt.InlineData(values=values), title=title)
-        tooltip = ["tokenizer:N", "size:Q", "value:Q"]
-        if len({record.family for record in drawn}) == len(drawn):
-            labels = [record.tokenizer for record in drawn]
-            across = alt.X("tokenizer:N", sort=labels, title=None)
-            figures = alt.Y("value:Q", title=first.unit)
-            return base.mark_bar().encode(across, figures, tooltip=tooltip)
-        sizes = alt.X("size:Q", scale=alt.Scale(type="log"), title="vocabulary size (ids)")
-        figures = alt.Y("value:Q", title=first.unit, scale=alt.Scale(zero=False))
-        color = alt.Color("family:N", title=None)
-        return base.mark_line(point=True).encode(sizes, figures, color=color, tooltip=tooltip)
+        if len(families) == len(drawn):
+            return charts.bars(points, first.unit).properties(title=title)
+        chart = charts.size_curve(points, points, (), (), families, first.unit)
+        return chart.properties(title=title, width=charts.WIDTH)
 
     def rows(self) -> Iterator[tuple[str | int | float | None, ...]]:
         """Yield each record as a tuple in the order of `COLUMNS`."""
