@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from small_corpora import PARALLEL
 from small_runs import held_by, opened, swept, toktk
 
 from toktk.errors import StorageError
@@ -30,6 +31,18 @@ def test_no_page_is_written_unasked(sweep_run: Path, tmp_path: Path) -> None:
     assert not (folder / "report.html").exists()
     swept(tmp_path, n=40, sizes="300")
     assert (folder / "report.html").is_file()  # of the run that was there
+
+
+def test_a_page_of_an_earlier_run_is_told(tmp_path: Path) -> None:
+    """Without a page of its own, a new run in the folder does not pass for what the old page shows."""
+    folder = swept(tmp_path, n=40, sizes="300")
+    before = (folder / "report.html").read_text(encoding="utf-8")
+    text = ("-c", tmp_path / "text.jsonl", *PARALLEL)
+    command = ("sweep", *text, "-t", "bpe", "-s", "320", "-o", folder, "--no-page")
+    assert "report.html is of an earlier run; toktk report" in toktk(*command, "--force").stderr
+    assert (folder / "report.html").read_text(encoding="utf-8") == before
+    toktk("report", folder, "-q")
+    assert "earlier run" not in toktk(*command).stderr
 
 
 def test_it_points_nowhere(contents: Contents) -> None:

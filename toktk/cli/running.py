@@ -83,7 +83,7 @@ class RunOptions:
 
         if run.trouble is not None:
             raise run.trouble
-        page = self._page_of(run) if self.page and run.results is not None else None
+        page = self._page_of(run) if run.results is not None else None
         if not self.quiet:
             if run.reused:
                 remark("This run is complete; nothing was computed (--force computes it anew).")
@@ -97,7 +97,7 @@ class RunOptions:
             )
 
     def _page_of(self, run: Run) -> Path | None:
-        """Return the page of a run, which is written unless it is there; None where it cannot be."""
+        """Return the page of a run, which is written unless it is there or not wanted; None without one."""
         from toktk.lab.document import NAME, PAGE
         from toktk.page.build import write_page
 
@@ -105,6 +105,10 @@ class RunOptions:
         try:
             if path.is_file() and path.stat().st_mtime_ns >= document.stat().st_mtime_ns:
                 return path
+            if not self.page:
+                if path.is_file():
+                    remark(f"{path} is of an earlier run; toktk report {run.path} writes it anew.")
+                return None
             with self.progress.watching() as watcher:
                 return write_page(run, Meter(watcher))
         except (OSError, ToktkError) as error:  # the run is complete all the same

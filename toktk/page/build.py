@@ -26,7 +26,7 @@ from toktk.report.records import common_signature
 from toktk.visible import visible, visible_name
 
 SCHEMA = 1
-"""Of what the page holds; its code reads no other."""
+"""Of the data in a page, for whoever reads it from outside."""
 
 _SCRIPTS = ("encoder.js", "state.js", "rows.js", "chart.js", "table.js", "tokens.js", "page.js")
 _UP_TO_TWO, _EACH_MORE, _MOST = 2_000_000, 300_000, 5_000_000  # bytes of a page, by its families

@@ -19,9 +19,7 @@ from toktk.timing.figures import TIMED
 from toktk.visible import visible_name
 
 _CURVE_POINTS = 130  # of a family and group
-_TOTALS = ("bytes", "chars", "documents", "pieces", "tokens")
-
-Numbers = list[float | None]
+_TOTALS = ("bytes", "chars", "documents")
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Figures:
     """The records of a page, by family, tokenizer, metric and group, their names visible.
 
     Attributes:
-        records: all but timings.
+        shown: the run or runs that they are of.
     """
 
     shown: Shown
@@ -138,7 +136,7 @@ class Figures:
             "untrained": name in self.untrained,
             "lines": self.lines.get(name),
             "spaced": fertility is not None and fertility.value is not None,
-            **{total: self.value(label, total, name) for total in _TOTALS[:3]},
+            **{total: self.value(label, total, name) for total in _TOTALS},
         }
 
     def _family(self, name: str) -> dict[str, Any]:
