@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from toktk.cli import main
-from toktk.metrics import METRICS
+from toktk.metrics import METRICS, topics
 from toktk.metrics.base import Metric
 
 _METRICS = """# Metrics
@@ -23,6 +23,9 @@ The name of a figure begins with that of its metric and carries all that changes
 is the mean over groups, `|max` the largest, with its group in the note). Without `|`, the figure of `all` is
 a ratio of sums: sums over all groups are divided, not ratios averaged. What cannot be measured is null, with
 a note that says why; it is never 0.
+
+Metrics of the topic `standard` are measured unless `-m` says otherwise. `-m NAME` asks for one metric,
+and `-m TOPIC` for all of a topic; `-m standard -m numbers` adds those of numbers to the usual ones.
 
 Groups that the training text lacks are left out of means, worst and Gini, and a remark names them.
 [Statistics](statistics.md) says how intervals are made.
@@ -63,8 +66,10 @@ def pages() -> dict[str, str]:
 
 def metrics_page() -> str:
     """Return the definitions of all metrics."""
-    entries = "".join(_entry(METRICS.load(name)) for name in METRICS.names())
-    return _METRICS + entries + _SOURCES
+    parts = [_METRICS]
+    for topic, names in topics().items():
+        parts += [f"\n## Topic: {topic}\n", *(_entry(METRICS.load(name)) for name in names)]
+    return "".join(parts) + _SOURCES
 
 
 def _entry(metric: Metric) -> str:
@@ -75,7 +80,7 @@ def _entry(metric: Metric) -> str:
     better = f"{metric.better} is better" if metric.better else "neither way is better"
     about = [f"Unit: {metric.unit}; {better}.", *([f"Needs {', '.join(needs)}."] if needs else [])]
     return (
-        f"\n## {metric.name}\n\n{metric.description} {' '.join(about)}\n\n    {metric.formula}\n\n"
+        f"\n### {metric.name}\n\n{metric.description} {' '.join(about)}\n\n    {metric.formula}\n\n"
         f"**Trap.** {metric.trap}\n\nSource: {metric.source}.\n"
     )
 

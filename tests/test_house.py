@@ -51,9 +51,11 @@ LEVELS = [
     {"evaluation"},
     {"metrics"},
     {"stats"},
+    {"costs"},
     {"timing"},
     {"report"},
     {"lab"},
+    {"audit"},
     {"page"},
     {"cli"},
 ]

@@ -138,12 +138,13 @@ def _cut(target: Any) -> Row:
 
 def _metric(target: Any) -> Row:
     what = target.description or _first_line(target)
-    return target.unit, target.better or "", what, target.formula, target.trap, target.source
+    about = target.formula, target.trap, target.source
+    return target.topic, target.unit, target.better or "", what, *about
 
 
 _CLAIMS = ("exact size", "deterministic", "one training")  # one training for all sizes
 _CARD = ("what", "reads", "pretokenizer", *_CLAIMS, "options", "notes")
-_METRIC = ("unit", "better", "what", "formula", "trap", "source")
+_METRIC = ("topic", "unit", "better", "what", "formula", "trap", "source")
 _CUT = ("of", "words", "digits", "spaces", "case", "pattern")
 # Kind -> module and name of its registry, columns between name and origin, and what fills them.
 _KINDS: dict[str, tuple[str, str, Row, Callable[[Any], Row]]] = {

@@ -472,7 +472,7 @@ measuring_options = gathered(
         multiple=True,
         callback=each_once,
         metavar="NAME",
-        help="What to measure: `toktk ls metrics`. Repeatable.  [default: all that the text allows]",
+        help="What to measure: a name or a topic of `toktk ls metrics`. Repeatable.  [default: standard]",
     ),
     click.option("--reference", metavar="GROUP", help="Parity's reference.  [default: English]"),
 )

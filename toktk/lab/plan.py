@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,8 +13,8 @@ from toktk.corpus import Corpus
 from toktk.errors import FormatError, PluginError, TrainingError, did_you_mean, usage
 from toktk.formats.hf_config import ROLES
 from toktk.loading.spec import check_labels, label_of
-from toktk.metrics import METRICS
-from toktk.metrics.base import Metric
+from toktk.metrics import METRICS, topics
+from toktk.metrics.base import STANDARD, Metric
 from toktk.models.inference import INFERENCE, Inference, cannot_run
 from toktk.names import alike, file_name, trouble_with
 from toktk.normalizers.normalizer import IDENTITY, Form
@@ -33,18 +34,33 @@ class Measures:
 
     Attributes:
         metrics: names known to `toktk.metrics.METRICS`, for which the part before a bracket stands
-            where it is that of one alone; none means all that the text can carry. One that is named and
-            that the text cannot carry is an error.
+            where it is that of one alone, and topics of metrics; none means the standard ones, and those of
+            other packages. A topic becomes the names of its metrics.
         reference: the group that parity divides by.
+        given: `metrics` as it was given.
+        named: the metrics that were named; one that the text cannot carry is an error, while those of a
+            topic are left out.
     """
 
     metrics: tuple[str, ...] = ()
     reference: str | None = None
+    given: tuple[str, ...] = field(init=False, default=())
+    named: frozenset[str] = field(init=False, default=frozenset())
 
     def __post_init__(self) -> None:
         if self.metrics:
-            whole = dict.fromkeys(_whole_name(name, METRICS.names()) for name in self.metrics)
-            object.__setattr__(self, "metrics", tuple(whole))
+            by_topic = topics()
+            known = METRICS.names()
+            whole = [
+                [_whole_name(name, known)]
+                if name in known or name not in by_topic
+                else by_topic[name]
+                for name in self.metrics
+            ]
+            named = {_whole_name(name, known) for name in self.metrics if name not in by_topic}
+            object.__setattr__(self, "given", self.metrics)
+            object.__setattr__(self, "metrics", tuple(dict.fromkeys(itertools.chain(*whole))))
+            object.__setattr__(self, "named", frozenset(named))
 
     @functools.cached_property
     def definitions(self) -> dict[str, Metric]:
@@ -58,7 +74,10 @@ class Measures:
 
     @functools.cached_property
     def _loaded(self) -> tuple[dict[str, Metric], dict[str, PluginError]]:
-        return _load(METRICS, self.metrics or METRICS.names())
+        if self.metrics:
+            return _load(METRICS, self.metrics)
+        loaded, broken = _load(METRICS, METRICS.names())
+        return {name: one for name, one in loaded.items() if one.topic == STANDARD}, broken
 
     @usage()
     def check(self) -> None:
@@ -77,7 +96,7 @@ class Measures:
     def key(self) -> dict[str, Any]:
         """Return all that determines the figures, JSON-able: a plug-in's code too."""
         code = {name: _code_of(metric.compute) for name, metric in self.definitions.items()}
-        return {**self.describe(), "asked": bool(self.metrics), "code": code}
+        return {**self.describe(), "asked": sorted(self.named), "code": code}
 
 
 @dataclass(frozen=True)
@@ -393,7 +412,7 @@ class SweepPlan:
     def asked(self) -> dict[str, Any]:
         """Return what else has to be known to make the plan again, JSON-able."""
         cuts = [cut.to_json() for cut in self.pretokenizers]
-        return {"asked": [*self.measures.metrics], "cuts": cuts}
+        return {"asked": [*self.measures.given], "cuts": cuts}
 
     @property
     def folder_name(self) -> str:
@@ -449,7 +468,7 @@ class BenchPlan:
 
     def asked(self) -> dict[str, Any]:
         """Return what else has to be known to make the plan again, JSON-able."""
-        return {"asked": [*self.measures.metrics], "specs": [*self.specs]}
+        return {"asked": [*self.measures.given], "specs": [*self.specs]}
 
     @property
     def folder_name(self) -> str:

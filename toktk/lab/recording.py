@@ -122,14 +122,14 @@ class Recorder:
         """Return the figures of one tokenizer by metric; metrics that fail are put into `failed`."""
         evaluation, size = self.evaluations[label], self.family.tokenizers[label].vocab_size
         reference = self.measures.reference
-        options = MetricOptions(reference, self.trained)
+        options = MetricOptions(reference, self.trained, self.family.tokenizers[label])
         definitions = dict(self.measures.definitions)
         if evaluation.lost(size).any():  # is said, whatever was asked for
             definitions.setdefault(lost.name, lost)
         found = []
         for name, metric in definitions.items():
             # A reference is asked of parity alone: text without one must not pass in silence.
-            asked = self.measures.metrics or (name == "parity" and reference is not None)
+            asked = name in self.measures.named or (name == "parity" and reference is not None)
             if asked or metric.applies(evaluation):
                 try:
                     found.append((metric, _computed(metric, evaluation, size, options)))

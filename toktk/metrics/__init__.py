@@ -14,6 +14,14 @@ def _own() -> dict[str, object]:
     return {target.name: target for target in targets if _is_metric(target)}
 
 
+def topics() -> dict[str, list[str]]:
+    """Return the names of toktk's own metrics by topic; one may ask for all of a topic at once."""
+    by_topic: dict[str, list[str]] = {}
+    for name, target in _own().items():
+        by_topic.setdefault(getattr(target, "topic", ""), []).append(name)
+    return by_topic
+
+
 def _is_metric(target: Any) -> bool:
     from toktk.metrics.base import Metric
 

@@ -23,8 +23,11 @@ from toktk.pieces.table import POOLED
 
 if TYPE_CHECKING:
     from toktk.evaluation.base import Evaluation
+    from toktk.tokenizer import Tokenizer
 
 Better = Literal["higher", "lower"] | None
+STANDARD = "standard"
+"""The topic of the metrics that are measured unless others are asked for."""
 UNTRAINED = "not in the training text"
 """What the note of a figure says of a group that is left out of summaries over groups."""
 
@@ -96,10 +99,12 @@ class MetricOptions:
     Attributes:
         reference: the group that parity divides by; None: the English one, if there is one.
         trained: the groups of the text that the tokenizer was trained on; None where it is not known.
+        tokenizer: the one that is measured; None: its counts alone are there.
     """
 
     reference: str | None = None
     trained: tuple[str, ...] | None = None
+    tokenizer: Tokenizer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,8 @@ class Metric:
         formula: how the figure is computed, in plain text.
         trap: how the figure misleads, and what to do about it.
         source: who defined it.
+        topic: what else it is asked for by, with others; but for those of `STANDARD`, a metric is measured
+            only where it or its topic is asked for.
     """
 
     name: str
@@ -128,6 +135,7 @@ class Metric:
     formula: str = ""
     trap: str = ""
     source: str = ""
+    topic: str = STANDARD
 
     def applies(self, evaluation: Evaluation) -> bool:
         """Return whether this text can carry the metric at all."""
@@ -144,6 +152,7 @@ def metric(
     formula: str = "",
     trap: str = "",
     source: str = "",
+    topic: str = STANDARD,
 ) -> Callable[[Callable[[Case], list[Figure]]], Metric]:
     """Make a `Metric` of the function of a `Case` below it, whose docstring is the description."""
 
@@ -161,7 +170,7 @@ def metric(
 
         description = " ".join((figures.__doc__ or "").split())
         return Metric(
-            name, unit, better, description, compute, parallel, pieces, formula, trap, source
+            name, unit, better, description, compute, parallel, pieces, formula, trap, source, topic
         )
 
     return define
@@ -190,6 +199,17 @@ class Case:
         """bool[G]: the sides of a parallel text that the training text has."""
         trained = [group not in self.untrained for group in self.evaluation.groups]
         return self.evaluation.parallel & np.array(trained, dtype=np.bool_)
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer that is measured; raises MetricError where there are its counts alone."""
+        if self.options.tokenizer is None:
+            raise MetricError(
+                f"{self.name} needs the tokenizer itself.",
+                "Found: only its counts of tokens.",
+                "Measure it where the tokenizer is at hand.",
+            )
+        return self.options.tokenizer
 
     @property
     def tokens(self) -> Int64:

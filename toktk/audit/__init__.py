@@ -1,0 +1,1 @@
+"""Audits: what is wrong with a tokenizer or a text, as findings."""
