@@ -22,12 +22,13 @@ class AutomatonCutter:
         state, end = 0, start
         for position in range(start, len(text)):
             symbol = self.class_of[ord(text[position])]
-            if self.accept[state][symbol]:
-                end = position
+            if accepted := self.accept[state][symbol]:
+                end = position - (accepted - 1)
             state = self.next_state[state][symbol]
             if state < 0:
                 return end
-        return len(text) if self.accept[state][-1] else end
+        accepted = self.accept[state][-1]
+        return len(text) - (accepted - 1) if accepted else end
 
     def cut(self, text: str) -> list[str]:
         return _pieces(text, self.match_end)

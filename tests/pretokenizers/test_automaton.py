@@ -178,7 +178,7 @@ def test_start_state_never_accepts_and_tables_are_as_promised():
     assert automaton.class_of.shape == (0x110000,)
     assert automaton.class_of.dtype == np.uint8
     assert automaton.next_state.dtype == np.int16
-    assert automaton.accept.dtype == np.bool_
+    assert automaton.accept.dtype == np.uint16
     assert automaton.accept.shape == (states, classes + 1)
     assert not automaton.accept[0].any()
     assert automaton.class_of.max() == classes - 1

@@ -29,6 +29,8 @@ SHOWN = {
     "digits": {
         "any number, with one space before": {"a 12345": ["a", " 12345"]},
         "up to three": {"a12345": ["a", "123", "45"]},
+        "any number": {"a 12345": ["a", " ", "12345"]},
+        "threes from the right": {"a12345": ["a", "12", "345"], "1234.5": ["1", "234", ".", "5"]},
         "each alone": {"a123": ["a", "1", "2", "3"]},
         "part of words": {"a12345": ["a12345"]},
         "part of it": {"a12345": ["a12345"]},

@@ -4,6 +4,7 @@ import regex
 from toktk.errors import PatternError
 from toktk.pretokenizers.syntax import (
     END_OF_TEXT,
+    Ahead,
     Alternation,
     CharacterSet,
     LookAhead,
@@ -57,6 +58,8 @@ A, B = CharacterSet("a"), CharacterSet("b")
         ("(?=a|b|$)", LookAhead((A, B), True, False)),
         ("$", END_OF_TEXT),
         (r"a\z", Sequence((A, END_OF_TEXT))),
+        ("a(?=ab)", Sequence((A, Ahead(Sequence((A, B)))))),
+        ("(?:a|b(?=a*))", Alternation((A, Sequence((B, Ahead(Repeat(A, 0, None, True))))))),
     ],
 )
 def test_parse(pattern, tree):
@@ -97,8 +100,12 @@ def test_parse(pattern, tree):
         ("a{3,2}", "wrong order", 1),
         ("$*", "quantifier on an assertion", 0),
         ("(?=a)+", "quantifier on an assertion", 0),
-        ("(?=ab)", "look-ahead", 0),
-        ("(?!a*)", "look-ahead", 0),
+        ("(?!ab)", "negative look-ahead", 0),
+        ("a(?=bc)d", "with more behind it", 0),
+        ("(?:a(?=bc))+", "with more behind it", 0),
+        ("a(?=b(?=cd))", "with more behind it", 0),
+        ("(?=ab)*", "quantifier on an assertion", 0),
+        ("(?!a*)", "negative look-ahead", 0),
         ("(?<=a)b", "'(?<=...'", 0),
         ("(?<n>a)", "'(?<n...'", 0),
         ("(?P<n>a)", "'(?P<...'", 0),
@@ -143,6 +150,7 @@ def test_character_sets_are_read_by_regex():
         (r"\x41\pL{2}?", r"\u0041\p{L}{2}"),
         (r"(?:a{2}){3}+(?=b|$)", r"(?:a{2}){3}(?=b|\z)"),
         (r"\.++(?!a)", r"\.+(?!a)"),
+        (r"a++(?=(b)c|d$)|e", r"a+(?=bc|d\z)|e"),
     ],
 )
 def test_portable(pattern, expected):

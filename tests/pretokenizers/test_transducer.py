@@ -23,8 +23,9 @@ from toktk.pretokenizers.syntax import character_sets, parse
 from toktk.pretokenizers.transducer import MAX_RUNS, build
 
 WORK = workspace()
-# Besides the named ones: gaps, ends far back, and more runs than a queue holds.
-OTHERS = [r"\p{L}+", r"\d{2}|[.,]", "a+b|[^a]", r"(?:ab)+|\s+(?!\S)", r"(?:a{7}|a)(?:b{9}c)?|[^ab]"]
+# Besides the named ones: gaps, ends far back, more runs than a queue holds, and look-ahead that is long.
+OTHERS = [r"\p{L}+", r"\d{2}|[.,]", "a+b|[^a]", r"(?:ab)+|\s+(?!\S)", r"(?:a{7}|a)(?:b{9}c)?|[^ab]",
+          r"\p{N}{1,2}(?=(?:\p{N}{2}){0,2}(?!\p{N}))|\p{L}+(?= \p{N}|\p{N}{2}\z)|\p{L}|[^ ]"]  # fmt: skip
 ALL = [*PATTERNS.values(), *OTHERS]
 IDS = [*PATTERNS, *OTHERS]
 

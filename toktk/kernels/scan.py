@@ -68,7 +68,7 @@ def match_end(data, p, stop, tables):
     n_classes = next_state.size // (accept.size - next_state.size)
     state, node = np.int64(0), np.int64(0)
     i = here = p
-    last = np.int64(-1)
+    last, behind = np.int64(-1), np.int64(0)
     while i < stop:
         entry = bytes_table[(node << 8) | data[i]]
         node = np.int64(entry >> 8)
@@ -76,14 +76,20 @@ def match_end(data, p, stop, tables):
         i += 1
         if c < 0:
             continue
-        if accept[state * (n_classes + 1) + c]:
-            last = here
+        end = np.int64(accept[state * (n_classes + 1) + c])
+        if end > 0:
+            last, behind = here, end - 1
         state = np.int64(next_state[state * n_classes + c])
         if state < 0:
-            return last
+            break
         here = i
-    if here > p and accept[state * (n_classes + 1) + n_classes]:
-        last = here
+    if state >= 0 and here > p:
+        end = np.int64(accept[state * (n_classes + 1) + n_classes])
+        if end > 0:
+            last, behind = here, end - 1
+    while behind > 0 and last > p:  # what was only looked at
+        last -= 1
+        behind -= np.int64(data[last] & 0xC0 != 0x80)
     return last
 
 

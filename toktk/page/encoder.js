@@ -115,11 +115,17 @@ const Encoder = (() => {
       let state = 0;
       let length = 0;
       for (let i = start; i < symbols.length; i++) {
-        if (this.accept[state][symbols[i]] === "1") length = i - start;
+        length = this.matched(state, symbols[i], i - start, length);
         state = this.next[state][symbols[i]];
         if (state < 0) return length;
       }
-      return this.accept[state][this.end] === "1" ? symbols.length - start : length;
+      return this.matched(state, this.end, symbols.length - start, length);
+    }
+
+    // How long the match is, `read` characters after its start, if it was `length` so far.
+    matched(state, symbol, read, length) {
+      const ends = Number(this.accept[state][symbol]);
+      return ends > 0 ? read - (ends - 1) : length;
     }
   }
 

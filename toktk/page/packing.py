@@ -147,7 +147,10 @@ def _automaton(pattern: str, pretokenizer: Pretokenizer) -> Pack:
         "starts": np.diff(starts, prepend=0).tolist(),
         "classes": automaton.class_of[starts].tolist(),
         "next": automaton.next_state.tolist(),
-        "accept": ["".join(map(str, row)) for row in automaton.accept.astype(int).tolist()],
+        # Texts are shorter than lists, and do wherever nothing looks far ahead.
+        "accept": [
+            "".join(map(str, row)) if max(row) < 10 else row for row in automaton.accept.tolist()
+        ],
     }
 
 

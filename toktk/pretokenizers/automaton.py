@@ -5,7 +5,8 @@ constructed and compared with the `regex` library, and the result is stored for 
 characters a class holds is asked of the library whose ids are wanted.
 
 Look-ahead over one character costs nothing: whether a match may end depends on the state *and* the
-character that follows.
+character that follows. Look-ahead over several is read like the match itself, and the state knows how many
+of its characters are no part of it: their number is bounded, and short.
 """
 
 from __future__ import annotations
@@ -116,18 +117,18 @@ class Automaton(Tables):
         class_of: uint8[0x110000], code point to character class, 0 to C-1.
         next_state: int16[S, C], the state after a character of a class; -1 when no match can
             follow. State 0 is the start.
-        accept: bool[S, C + 1]: in this state, a match may end before a character of this class
-            (column C: before the end of the text). Never true of the start state: a match holds
-            at least one character. The last accepted position ends the match; a position is not
-            marked where a later one is certain to be accepted.
+        accept: uint16[S, C + 1]: not 0: in this state, a match may be complete before a character of this
+            class (column C: before the end of the text), and ends so many characters less one before that.
+            Always 0 in the start state. Of the positions accepted, the last counts; a position is not
+            marked where a later one is certain to be accepted. A match of no character is none.
     """
 
-    FORMAT = 2
-    LAYOUT = (("u1", 1), ("i2", 2), ("?", 2))
+    FORMAT = 3
+    LAYOUT = (("u1", 1), ("i2", 2), ("u2", 2))
 
     class_of: Bytes
     next_state: npt.NDArray[np.int16]
-    accept: npt.NDArray[np.bool_]
+    accept: npt.NDArray[np.uint16]
 
     def _is_in_range(self) -> bool:
         states, classes = self.next_state.shape
@@ -169,18 +170,19 @@ def _compile(pattern: str, library: Library = "regex") -> Automaton:
 
 
 def match_length(
-    next_state: Sequence[Sequence[int]], accept: Sequence[Sequence[bool]], classes: Sequence[int]
+    next_state: Sequence[Sequence[int]], accept: Sequence[Sequence[int]], classes: Sequence[int]
 ) -> int:
     """Return how many characters the match at the start of `classes` holds; 0 is no match."""
     state = 0
     length = 0
     for position, symbol in enumerate(classes):
-        if accept[state][symbol]:
-            length = position
+        if end := accept[state][symbol]:
+            length = position - (end - 1)
         state = next_state[state][symbol]
         if state < 0:
             return length
-    return len(classes) if accept[state][-1] else length
+    end = accept[state][-1]
+    return len(classes) - (end - 1) if end else length
 
 
 def verify(automaton: Automaton, unicode: Partition, matcher: Any) -> None:

@@ -27,7 +27,7 @@ _MAX_ASKED = 300  # character sets other than one character; each takes some ms
 _MAX_WRITTEN = 5000  # characters in which they are written
 _MAX_STEPS = 10_000_000  # looked at to find all states; the largest published pattern takes 20,000
 
-_Accept: TypeAlias = npt.NDArray[np.bool_]
+_Accept: TypeAlias = npt.NDArray[np.uint16]
 
 
 class Partition(NamedTuple):
@@ -137,12 +137,14 @@ def _too_large(pattern: str, limit: int, things: str) -> PatternError:
 class _Step(NamedTuple):
     """Go on at every target, the earlier preferred, if the next class is in the bit mask.
 
-    A step that consumes has one target, and never takes the end of the text.
+    A step that consumes has one target, and never takes the end of the text. Behind a step that `marks`, the
+    match holds no more characters.
     """
 
     targets: tuple[int, ...]
     classes: int
     consumes: bool = False
+    marks: bool = False
 
 
 class _Program:
@@ -173,6 +175,9 @@ class _Program:
                 if node.negated:
                     classes = self.everything & ~classes
                 return self.add(_Step((target,), classes))
+            case syntax.Ahead():
+                target = self.build(node.item, target)
+                return self.add(_Step((target,), self.everything, marks=True))
             case syntax.Sequence():
                 for item in reversed(node.items):
                     target = self.build(item, target)
@@ -200,19 +205,21 @@ class _Program:
         return _Step((body, end) if node.greedy else (end, body), self.everything)
 
 
-# A thread is a position of the program and the classes of the next character for which it is
-# alive: look-ahead and preference are both settled by taking classes away from later threads.
-_Thread: TypeAlias = tuple[int, int]
+# A thread is a position of the program, the characters read since a mark (None: before any), and the classes of
+# the next character for which it is alive: look-ahead and preference are both settled by taking classes away
+# from later threads. Of two threads at one position, the later never counts, wherever their marks are.
+_Target: TypeAlias = tuple[int, int | None]
+_Thread: TypeAlias = tuple[int, int | None, int]
 
 
-def _follow(program: _Program, positions: Sequence[int]) -> tuple[_Thread, ...]:
-    """Return the threads that start at `positions`, most preferred first, jumps followed."""
+def _follow(program: _Program, targets: Sequence[_Target]) -> tuple[_Thread, ...]:
+    """Return the threads that start at positions, most preferred first, jumps followed."""
     threads: list[_Thread] = []
     seen: dict[int, int] = {}
     matched = 0
-    stack = [(position, program.everything) for position in reversed(positions)]
+    stack = [(position, back, program.everything) for position, back in reversed(targets)]
     while stack:
-        position, classes = stack.pop()
+        position, back, classes = stack.pop()
         classes &= ~(seen.get(position, 0) | matched)
         if not classes:
             continue
@@ -221,23 +228,24 @@ def _follow(program: _Program, positions: Sequence[int]) -> tuple[_Thread, ...]:
         if step is None:
             # Threads that are preferred less than a match never count again.
             matched |= classes
-            threads.append((position, classes))
+            threads.append((position, back, classes))
         elif not step.consumes:
-            stack.extend((target, classes & step.classes) for target in reversed(step.targets))
+            back = 0 if step.marks else back
+            stack.extend((target, back, classes & step.classes) for target in reversed(step.targets))
         elif classes & step.classes:
-            threads.append((position, classes & step.classes))
+            threads.append((position, back, classes & step.classes))
     return tuple(threads)
 
 
 def _determinize(program: _Program, start: int) -> tuple[Int64, _Accept]:
     """Return next_state [S, C] and accept [S, C + 1] of all states that can be reached."""
     symbols = program.unicode.size
-    states = [_follow(program, [start])]
+    states = [_follow(program, [(start, None)])]
     # The start is no key here: a state that is reached may end a match, the start may not.
     numbers: dict[tuple[_Thread, ...], int] = {}
-    reached: dict[tuple[int, ...], int] = {(): -1}
+    reached: dict[tuple[_Target, ...], int] = {(): -1}
     next_state: list[list[int]] = []
-    accept: list[list[bool]] = []
+    accept: list[list[int]] = []
     n_steps = 0
     for threads in states:
         n_steps += symbols * len(threads)
@@ -246,30 +254,36 @@ def _determinize(program: _Program, start: int) -> tuple[Int64, _Accept]:
         row = []
         ends = []
         for symbol in range(symbols + 1):
-            # A match takes its classes from the threads behind it, so it is the last step.
-            steps = [program.steps[thread] for thread, classes in threads if classes >> symbol & 1]
-            key = tuple(target for step in steps if step for target in step.targets)
-            if key not in reached:
+            key: list[_Target] = []
+            end = 0
+            for position, back, classes in threads:
+                if classes >> symbol & 1:
+                    step = program.steps[position]
+                    if step is None:  # the last, since it takes its classes from those behind it
+                        end = 1 + (back or 0) if accept else 0
+                    else:
+                        key += [(t, None if back is None else back + 1) for t in step.targets]
+            if tuple(key) not in reached:
                 following = _follow(program, key)
                 if following not in numbers:
                     numbers[following] = len(states)
                     states.append(following)
-                reached[key] = numbers[following]
-            row.append(reached[key])
-            ends.append(None in steps and bool(accept))
+                reached[tuple(key)] = numbers[following]
+            row.append(reached[tuple(key)])
+            ends.append(end)
         next_state.append(row[:symbols])
         accept.append(ends)
         if len(states) > _MAX_STATES:
             raise _too_large(program.pattern, _MAX_STATES, "states")
-    return np.array(next_state), np.array(accept)
+    return np.array(next_state), np.array(accept, dtype=np.uint16)
 
 
 def _normalize(next_state: Int64, accept: _Accept) -> tuple[Int64, _Accept]:
     """Drop the states after which no match can end, and the ends that are never the last."""
-    live: _Accept = np.any(accept, axis=1)
+    live: npt.NDArray[np.bool_] = np.any(accept, axis=1)
     live[0] = True
     while True:
-        reaching: _Accept = live | (live[next_state] & (next_state >= 0)).any(axis=1)
+        reaching: npt.NDArray[np.bool_] = live | (live[next_state] & (next_state >= 0)).any(axis=1)
         if (reaching == live).all():
             break
         live = reaching
@@ -280,9 +294,9 @@ def _normalize(next_state: Int64, accept: _Accept) -> tuple[Int64, _Accept]:
     certain = np.ones(len(next_state), dtype=bool)
     while True:
         later = (next_state >= 0) & certain[next_state]
-        holding: _Accept = accept[:, -1] & (accept[:, :-1] | later).all(axis=1)
+        holding = (accept[:, -1] > 0) & ((accept[:, :-1] > 0) | later).all(axis=1)
         if (holding == certain).all():
-            return next_state, np.column_stack([accept[:, :-1] & ~later, accept[:, -1]])
+            return next_state, np.column_stack([np.where(later, 0, accept[:, :-1]), accept[:, -1]])
         certain = holding
 
 

@@ -177,13 +177,15 @@ def maybe_pieces(pretokenizer: Pretokenizer, texts: Sequence[bytes]) -> list[int
     its look-ahead hold at the end of a text, as ``(?!\S)`` does. If it were a piece of a longer text,
     it would be a match there, and the same match would be possible in this text alone. One that is
     preferred there ends earlier, so what it looks at is the same in the longer text, and it would be
-    preferred in that one too.
+    preferred in that one too. That needs look-ahead over one character at most.
     """
     everyone = list(range(len(texts)))
     if pretokenizer.before or not texts:
         return everyone
     try:
-        nodes = syntax.every_node(syntax.parse(pretokenizer.pattern))
+        nodes = [*syntax.every_node(syntax.parse(pretokenizer.pattern))]
+        if any(isinstance(node, syntax.Ahead) for node in nodes):
+            return everyone
         looks = [node for node in nodes if isinstance(node, syntax.LookAhead)]
         automaton = compile_pattern(pretokenizer.pattern, pretokenizer.library)
     except PatternError:

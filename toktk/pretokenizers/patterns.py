@@ -91,6 +91,24 @@ OTHER_NAMES: dict[str, str] = {
 
 DEFAULT_PRETOKENIZER = "o200k"
 
+_THREES = r"|\p{N}{1,3}|"
+"""What cuts numbers in o200k: threes from the left."""
+
+_DIGITS = {
+    "o200k-digits-1": r"|\p{N}|",
+    # Threes from the right, so that each holds the same places of the number. Behind 510 digits, which
+    # bounds what is looked at, threes from the left, down to the last 510.
+    "o200k-digits-r3": r"|\p{N}{1,3}(?=(?:\p{N}{3}){0,169}(?!\p{N}))|\p{N}{1,3}|",
+    "o200k-digits-all": r"|\p{N}+|",
+}
+PATTERNS |= {name: PATTERNS["o200k"].replace(_THREES, cut) for name, cut in _DIGITS.items()}
+_SAID = {
+    "o200k-digits-1": "each alone",
+    "o200k-digits-r3": "threes from the right",
+    "o200k-digits-all": "any number",
+}
+CUTS |= {name: CUTS["o200k"]._replace(of="", digits=said) for name, said in _SAID.items()}
+
 PRETOKENIZERS = Registry(
     "toktk.pretokenizers",
     PATTERNS,

@@ -63,6 +63,13 @@ class LookAhead:
 
 
 @dataclass(frozen=True)
+class Ahead:
+    """The match ends here if `item` matches what follows; the last part of a pattern or of a choice."""
+
+    item: Node
+
+
+@dataclass(frozen=True)
 class Sequence:
     """One item after the other; no item is the empty text."""
 
@@ -86,7 +93,7 @@ class Repeat:
     greedy: bool
 
 
-Node: TypeAlias = CharacterSet | LookAhead | Sequence | Alternation | Repeat
+Node: TypeAlias = CharacterSet | LookAhead | Ahead | Sequence | Alternation | Repeat
 END_OF_TEXT = LookAhead((), end=True, negated=False)
 
 
@@ -226,7 +233,7 @@ def folds_several(node: Node) -> bool:
             return not pairs.isdisjoint(_expansions().values()) or any(map(folds_several, items))
         case Alternation(choices):
             return any(map(folds_several, choices))
-        case Repeat(item):
+        case Repeat(item) | Ahead(item):
             return folds_several(item)
     return False
 
@@ -254,7 +261,7 @@ def every_node(node: Node) -> Iterator[Node]:
     children: tuple[Node, ...]
     yield node
     match node:
-        case Repeat(item):
+        case Repeat(item) | Ahead(item):
             yield from every_node(item)
         case LookAhead(children) | Sequence(children) | Alternation(children):
             for child in children:
@@ -282,6 +289,8 @@ class _Parser:
         tree = self.alternation()
         if self.position < len(self.pattern):
             raise self.error("unbalanced ')'")
+        if _looks_within(tree):
+            raise self.error("look-ahead over other than one character, with more behind it", 0)
         return tree
 
     def set_flags(self, added: str, removed: str = "") -> None:
@@ -294,7 +303,7 @@ class _Parser:
         return PatternError(
             f"cannot compile the pattern {clipped(self.pattern, 200)}: {construct} at position {at}.",
             "Compiled are: literals, classes [...], \\p{...}, groups (?:...) (...), flags i and s, "
-            "alternation, quantifiers, look-ahead of one character, $ and \\z.",
+            "alternation, quantifiers, look-ahead of one character or at the end, $ and \\z.",
             "Rewrite that part, or let the regex library run the pattern.",
         )
 
@@ -337,7 +346,7 @@ class _Parser:
             self.position = match.end()
         else:
             return item
-        if isinstance(item, LookAhead):
+        if isinstance(item, LookAhead | Ahead):
             raise self.error("a quantifier on an assertion", start)
         greedy = not self.take("?")
         possessive = greedy and self.take("+")
@@ -444,9 +453,26 @@ class _Parser:
         choices = body.choices if isinstance(body, Alternation) else (body,)
         sets = tuple(choice for choice in choices if isinstance(choice, CharacterSet))
         n_ends = choices.count(END_OF_TEXT)
-        if len(sets) + n_ends < len(choices):
-            raise self.error("look-ahead over other than one character", start)
-        return LookAhead(sets, n_ends > 0, negated)
+        if len(sets) + n_ends == len(choices):
+            return LookAhead(sets, n_ends > 0, negated)
+        if negated:
+            raise self.error("negative look-ahead over other than one character", start)
+        return Ahead(body)
+
+
+def _looks_within(node: Node, is_last: bool = True) -> bool:
+    """Tell whether something stands behind an `Ahead`, or another one within it."""
+    match node:
+        case Ahead(item):
+            return not is_last or _looks_within(item, False)
+        case Sequence(items):
+            inner = any(_looks_within(item, False) for item in items[:-1])
+            return inner or (bool(items) and _looks_within(items[-1], is_last))
+        case Alternation(choices):
+            return any(_looks_within(choice, is_last) for choice in choices)
+        case Repeat(item):
+            return _looks_within(item, False)
+    return False
 
 
 def _render(node: Node) -> str:
@@ -458,6 +484,8 @@ def _render(node: Node) -> str:
                 return r"\z"
             choices = [*(characters.text for characters in sets), *([r"\z"] if end else [])]
             return f"(?{'!' if negated else '='}{'|'.join(choices)})"
+        case Ahead(item):
+            return f"(?={_render(item)})"
         case Sequence(items):
             return "".join(
                 f"(?:{_render(item)})" if isinstance(item, Alternation) else _render(item)

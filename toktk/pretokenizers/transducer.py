@@ -10,7 +10,8 @@ With each byte, the transducer moves the place of the next end and writes the po
 time the next end is not used yet, and what is written is written over: there is nothing to decide.
 Few composites are reachable. Where a queue would become longer than `MAX_RUNS`, or a run dies
 without a match, that run is `LOST`; should it come to be run 0, the transducer *bails*: the caller
-finds this one piece with the plain automaton and goes on behind it. That keeps every pattern exact
+finds this one piece with the plain automaton and goes on behind it. Lost, too, is a run whose match may
+end before the character that was read last: nothing is read twice here. That keeps every pattern exact
 and the tables small.
 
 The composites are then spelled out over the bytes of UTF-8. Inside a character, states that treat
@@ -50,20 +51,20 @@ class Transducer(Tables):
             next end moves; whether the text's end is the end of a piece, and not a matter of the
             plain automaton; how far behind the next end those begin that may be taken back.
         bytes_table: uint32[nodes * 256]; (next node << 8 | class + 1) for a byte, 0 inside a character.
-        next_state: int16[A * C], accept: uint8[A * (C + 1)]: the automaton itself, flat.
+        next_state: int16[A * C], accept: uint16[A * (C + 1)]: the automaton itself, flat.
         certain: bool[65536]; whether a piece ends between characters, whatever came before them,
             for (class + 1) << 8 | (class + 1).
     """
 
-    FORMAT = 4
-    LAYOUT = (("u4", 1), ("i1", 1), ("i1", 2), ("u4", 1), ("i2", 1), ("u1", 1), ("?", 1))
+    FORMAT = 5
+    LAYOUT = (("u4", 1), ("i1", 1), ("i1", 2), ("u4", 1), ("i2", 1), ("u2", 1), ("?", 1))
 
     rows: npt.NDArray[np.uint32]
     moves: npt.NDArray[np.int8]
     finish: npt.NDArray[np.int8]
     bytes_table: npt.NDArray[np.uint32]
     next_state: npt.NDArray[np.int16]
-    accept: npt.NDArray[np.uint8]
+    accept: npt.NDArray[np.uint16]
     certain: npt.NDArray[np.bool_]
 
     def _is_in_range(self) -> bool:
@@ -99,7 +100,7 @@ def build(automaton: Automaton) -> Transducer:
         composites.finish,
         bytes_table.ravel(),
         np.ascontiguousarray(automaton.next_state).ravel(),
-        np.ascontiguousarray(automaton.accept).astype(np.uint8).ravel(),
+        np.ascontiguousarray(automaton.accept).ravel(),
         _certain(automaton),
     )
 
@@ -140,7 +141,7 @@ def _certain(automaton: Automaton) -> npt.NDArray[np.bool_]:
     """
     n_classes = automaton.next_state.shape[1]
     dead = automaton.next_state < 0
-    ends = np.asarray(automaton.accept[:, :-1] & automaton.accept[:, -1:] & dead)
+    ends = (automaton.accept[:, :-1] == 1) & (automaton.accept[:, -1:] == 1) & dead
     certain = np.zeros((256, 256), dtype=np.bool_)
     for class_ in np.flatnonzero(~dead[0]):
         after = automaton.next_state[~dead[:, class_], class_]
@@ -164,6 +165,7 @@ class _Composites:
         next_state = np.where(automaton.next_state == 0, n_states, automaton.next_state)
         self._next_state = [*next_state.tolist(), next_state[0].tolist()]
         self._accept = [*automaton.accept.tolist(), automaton.accept[0].tolist()]
+        self._looks_back = (automaton.accept > 1).any(axis=1).tolist() + [False]
         self._n_classes = automaton.next_state.shape[1]
         composites: list[Composite] = [((0,), False)]
         # The states that bail are numbered from the end.
@@ -203,6 +205,10 @@ class _Composites:
         after = [state if state < 0 else self._next_state[state][class_] for state in after]
         if after[-1] == CLOSED:
             after[-1] = LOST
+        if any(looking := [state >= 0 and self._looks_back[state] for state in after]):
+            lost = looking.index(True)
+            after = [*after[:lost], LOST]
+            ended = ended if ended < lost else -1
         if len(after) > MAX_RUNS:
             after = [*after[: MAX_RUNS - 1], LOST]
             ended = -1
