@@ -3,12 +3,18 @@ from __future__ import annotations
 import math
 import re
 
+import numpy as np
 import pytest
 from fake_evaluation import FakeEvaluation
 
 from toktk.errors import MetricError
-from toktk.metrics import METRICS
+from toktk.metrics import METRICS, topic_of, topics
 from toktk.metrics.base import Case, Figure, MetricOptions, metric, over_groups
+from toktk.models.bpe import BpeModel
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.tokenizer import Tokenizer
+
+SINGLE_BYTES = Tokenizer("bytes", Pretokenizer.of("none"), BpeModel((), np.empty((0, 3), np.int64)))
 
 
 def figures(**values: float | None) -> list[Figure]:
@@ -38,7 +44,7 @@ def test_a_summary_needs_exactly_one_metric(given: list[Figure]) -> None:
         over_groups(given)
 
 
-@pytest.mark.parametrize("name", METRICS.names())
+@pytest.mark.parametrize("name", topics()["standard"])
 def test_every_metric_stays_defined_or_null_on_empty_text(name: str) -> None:
     counts = ("documents", "bytes", "chars", "words", "pieces", "word_pieces", "nonspace")
     zeros = {key: [0, 0] for key in counts}
@@ -72,10 +78,11 @@ def test_every_metric_is_named_as_registered_and_described(name: str) -> None:
 def test_every_figure_is_named_after_its_metric(name: str, groups: tuple[str, ...]) -> None:
     evaluation = FakeEvaluation(groups, [4, 9], aligned_lines=2, unspaced=[0, 90])
     metric = METRICS.load(name)
-    found = metric.compute(evaluation, 1, MetricOptions())
+    found = metric.compute(evaluation, 1, MetricOptions(tokenizer=SINGLE_BYTES))
     assert found
     for figure in found:
         assert re.fullmatch(re.escape(name) + r"(\[[^]]+\])?(\|macro|\|max)?", figure.metric)
+        assert topic_of(figure.metric) == metric.topic
         assert figure.unit == metric.unit
         assert (figure.reason is None) == (figure.value is not None)
 
@@ -99,3 +106,14 @@ def test_a_definition_states_its_name_once() -> None:
         Figure("de", "pairs", None, "pairs/token", 1, "no tokens", "empty"),
         Figure("all", "pairs", 0.5, "pairs/token", 2),
     ]
+
+
+def test_what_is_no_metric_of_toktk_has_no_topic() -> None:
+    assert topic_of("average_rank") == topic_of("tokens_of_mine") == topic_of("") == ""
+    assert topic_of("fertility[ws]|macro") == topic_of("fertility[ws]") == "standard"
+
+
+@pytest.mark.parametrize("name", [name for name in METRICS.names() if topic_of(name) != "standard"])
+def test_a_metric_of_the_tokenizer_needs_it(name: str) -> None:
+    with pytest.raises(MetricError, match="only its counts"):
+        METRICS.load(name).compute(FakeEvaluation(["en"], [3]), 9, MetricOptions())

@@ -1,5 +1,6 @@
 """Metrics: definitions of figures, computed from an evaluation."""
 
+import functools
 from typing import Any
 
 from toktk.registry import Registry
@@ -20,6 +21,14 @@ def topics() -> dict[str, list[str]]:
     for name, target in _own().items():
         by_topic.setdefault(getattr(target, "topic", ""), []).append(name)
     return by_topic
+
+
+@functools.cache
+def topic_of(figure: str) -> str:
+    """Return the topic of toktk's own metric that gives figures of this name; empty for any other."""
+    whole = figure.partition("|")[0]
+    of_name = {name: topic for topic, names in topics().items() for name in names}
+    return of_name.get(whole) or of_name.get(whole.partition("[")[0], "")
 
 
 def _is_metric(target: Any) -> bool:

@@ -53,7 +53,7 @@ def lexemes() -> tuple[Lexeme, ...]:
 
 
 @functools.cache
-def _styles() -> dict[str, str]:
+def styles() -> dict[str, str]:
     """Return the sample in other styles: indented with tabs; without the spaces that Python does not need."""
     lines = SAMPLE.splitlines()
     depths = [(len(line) - len(line.lstrip(" "))) // _LEVEL for line in lines]
@@ -204,13 +204,12 @@ def lexical_boundaries(case: Case) -> list[Figure]:
 )
 def reformatting(case: Case) -> list[Figure]:
     """How much the cost of code depends on how it is formatted."""
-    styles = _styles()
-    cuts = cuts_of(case.tokenizer, [SAMPLE, *styles.values()])
+    cuts = cuts_of(case.tokenizer, [SAMPLE, *styles().values()])
     counts = None if cuts is None else cuts.counts.tolist()
     return figures_of(
         case,
         {
             style: (None if counts is None else counts[i] / counts[0], 1)
-            for i, style in enumerate(styles, start=1)
+            for i, style in enumerate(styles(), start=1)
         },
     )

@@ -17,6 +17,8 @@ from toktk.tokenizer import Tokenizer
 CHANGED = "the tokenizer changes or loses the text made for this"
 """The note of a figure that is null since the tokens do not spell the text."""
 
+_FEW = 100
+
 
 @dataclass(frozen=True)
 class Cuts:
@@ -72,6 +74,8 @@ def cuts_of(tokenizer: Tokenizer, texts: Sequence[str]) -> Cuts | None:
 
     Spaces that a tokenizer puts in front of a text are allowed for.
     """
+    if len(texts) > 10 * _FEW and cuts_of(tokenizer, texts[:: len(texts) // _FEW]) is None:
+        return None  # without encoding them all, which a library takes long for
     ids, offsets = tokenizer.encode_batch(list(texts))
     tokens = tokenizer.model.tokens
     spelled = [tokens[i] for i in ids.tolist()]

@@ -70,8 +70,9 @@ def integers(digits: int, most: int = _SAMPLE) -> tuple[int, ...]:
     x = np.arange(1, most + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):
         x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
-    within = (x % np.uint64(n // most)).astype(np.int64)
-    return tuple((least + np.arange(most) * n // most + within).tolist())
+    edges = np.arange(most + 1, dtype=np.int64) * n // most
+    within = (x % np.diff(edges).astype(np.uint64)).astype(np.int64)
+    return tuple((least + edges[:-1] + within).tolist())
 
 
 def pattern_entropy(masks: Int64) -> float:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
+from toktk.metrics import topic_of
+from toktk.metrics.base import STANDARD
 from toktk.pieces.table import POOLED
 from toktk.report.records import FamilyRecords, Record, half_width
 from toktk.report.table import NULL, Head, folded, shortened
@@ -218,14 +220,18 @@ def counted(n: int, what: str) -> str:
 
 
 def columns_of(families: Sequence[FamilyRecords], asked: Collection[str] = ()) -> list[Column]:
-    """Return the columns that any of the families has, and one for each figure that was `asked` for."""
+    """Return the columns that any of the families has, and one for each figure that was `asked` for.
+
+    Those of other topics than the standard one have tables of their own: `toktk.report.topic_tables`.
+    """
     columns = [column for column in COLUMNS if any(map(column.fits, families))]
     shown = {family.named(column.metric) for column in columns for family in families}
     pooled = dict.fromkeys(
         metric for f in families for _, metric, group in f.by_key if group == POOLED
     )
     for metric in pooled:
-        if metric not in shown and any(metric.startswith(name) for name in asked):
+        is_asked = any(metric.startswith(name) for name in asked)
+        if metric not in shown and is_asked and topic_of(metric) in ("", STANDARD):
             unit = next(r.unit for f in families for r in f.by_key.values() if r.metric == metric)
             head = Head("\n".join(folded(metric, _LONGEST_HEAD)))
             further = Column(head, metric, _plain, metric, unit)

@@ -27,6 +27,7 @@ from toktk.report.records import (
     visible_records,
 )
 from toktk.report.table import ERROR, NULL, Head, Row, Table, rendered, shortened
+from toktk.report.topic_tables import topic_tables
 from toktk.sizes import size_label, why_unreached, written_size
 from toktk.timing.figures import TIMED
 from toktk.tokenizer import NATIVE
@@ -190,7 +191,8 @@ def _by_size(
         title = " · ".join(filter(None, (first_record.trainer, *cuts, inference)))
     heads += [column.head_for(shown) for column in columns]
     figures = Table(title, _measured_on(shown[0]), heads, rows, [*dict.fromkeys(notes)])
-    return Page([figures, *groups_tables(shown, title, width, True, _scripts(about))])
+    tables = [figures, *topic_tables(shown, width)]
+    return Page([*tables, *groups_tables(shown, title, width, True, _scripts(about))])
 
 
 def _by_tokenizer(
@@ -227,7 +229,8 @@ def _by_tokenizer(
     title = shown[0].label if len(shown) == 1 else f"{len(shown)} tokenizers"
     heads += [column.head_for(shown) for column in columns]
     figures = Table(title, _measured_on(shown[0]), heads, rows, [*dict.fromkeys(notes)])
-    return Page([figures, *groups_tables(shown, title, width, False, _scripts(about))])
+    tables = [figures, *topic_tables(shown, width)]
+    return Page([*tables, *groups_tables(shown, title, width, False, _scripts(about))])
 
 
 def _errors(columns: Sequence[Column], shown: Sequence[FamilyRecords], names: int) -> list[Row]:
