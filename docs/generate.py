@@ -24,6 +24,8 @@ is the mean over groups, `|max` the largest, with its group in the note). Withou
 a ratio of sums: sums over all groups are divided, not ratios averaged. What cannot be measured is null, with
 a note that says why; it is never 0.
 
+[Proxies](proxies.md) says what the metrics of other topics tell of a model, and what not.
+
 Metrics of the topic `standard` are measured unless `-m` says otherwise. `-m NAME` asks for one metric,
 and `-m TOPIC` for all of a topic; `-m standard -m numbers` adds those of numbers to the usual ones.
 
@@ -36,7 +38,8 @@ _SOURCES = """
 Ács 2019, *Exploring BERT's Vocabulary*. Cognetta et al. 2024, *Two Counterexamples to Tokenization and the
 Noiseless Channel*. Petrov et al. 2023, *Language Model Tokenizers Introduce Unfairness Between Languages*.
 Rust et al. 2021, *How Good is Your Tokenizer?* Schmidt et al. 2024, *Tokenization Is More Than
-Compression*. Zouhar et al. 2023, *Tokenization and the Noiseless Channel*.
+Compression*. Singh and Strouse 2024, *Tokenization counts: the impact of tokenization on arithmetic in
+frontier LLMs*. Zouhar et al. 2023, *Tokenization and the Noiseless Channel*.
 """
 _REFERENCE = """# Reference: every command and option
 

@@ -28,7 +28,9 @@ SIGNS = "()[]{}:,.=+-*/<>@%"
 def figures(name: str, tokenizer: Tokenizer) -> dict[str, float | None]:
     """Return the figures of a metric of code by what stands in brackets."""
     options = MetricOptions(tokenizer=tokenizer)
-    of_metric = METRICS.load(name).compute(FakeEvaluation(["en"], [1]), tokenizer.vocab_size, options)
+    of_metric = METRICS.load(name).compute(
+        FakeEvaluation(["en"], [1]), tokenizer.vocab_size, options
+    )
     return {figure.metric[len(name) + 1 : -1]: figure.value for figure in of_metric}
 
 
@@ -63,7 +65,9 @@ def test_single_bytes() -> None:
     assert figures("operator_fusion", BYTES) == {"python": 0.0}
     assert figures("lexical_boundaries", BYTES)["recall"] == 1.0
     lengths = {style: len(text) for style, text in styles().items()}
-    assert figures("reformatting", BYTES) == {style: n / len(SAMPLE) for style, n in lengths.items()}
+    assert figures("reformatting", BYTES) == {
+        style: n / len(SAMPLE) for style, n in lengths.items()
+    }
 
 
 def test_one_level_as_a_token(crafted) -> None:
@@ -76,10 +80,10 @@ def test_one_level_as_a_token(crafted) -> None:
 def test_names_cut_at_every_letter_and_nowhere(crafted) -> None:
     # Single letters hit every boundary; of the other cuts, none is one.
     shares = figures("identifier_f1", BYTES)
-    names = [name.split() for name in IDENTIFIERS.split("|")]
+    names = [name.split() for name in IDENTIFIERS.split(",")]
     right = sum(len(words) - 1 for words in names)
     letters = sum(map(len, (word for words in names for word in words)))
-    # In camelCase, cuts between letters are one less than letters; in snake_case those beside _ are all right.
+    # Cuts between the letters of a word are one less than its letters; those beside _ are all right.
     wrong_camel = letters - len(names) - right
     assert shares["camel"] == pytest.approx(2 * right / (2 * right + wrong_camel))
     assert shares["snake"] == pytest.approx(2 * right / (2 * right + letters - len(names) - right))
@@ -106,7 +110,9 @@ def test_names_with_the_sign_before_them(crafted) -> None:
 
 
 def test_precision(crafted) -> None:
-    places = {i for a, b in zip(lexemes(), lexemes()[1:], strict=False) for i in range(a.end, b.begin + 1)}
+    places = {
+        i for a, b in zip(lexemes(), lexemes()[1:], strict=False) for i in range(a.end, b.begin + 1)
+    }
     precision = figures("lexical_boundaries", BYTES)["precision"]
     assert precision == pytest.approx(len(places) / (len(SAMPLE) - 1))
 

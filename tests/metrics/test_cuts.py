@@ -84,4 +84,6 @@ def test_nasty_text_has_cuts(tokenizer) -> None:
         assert begins == sorted(set(begins))
         assert begins[:1] == ([0] if text else [])
         edges = [*begins, len(text.encode())]
-        assert [text.encode()[a:b] for a, b in itertools.pairwise(edges)] == [tokenizer.decode_bytes([i]) for i in tokenizer.encode(text)]
+        assert [text.encode()[a:b] for a, b in itertools.pairwise(edges)] == [
+            tokenizer.decode_bytes([i]) for i in tokenizer.encode(text)
+        ]

@@ -1,4 +1,4 @@
-"""The digit policies on the base of o200k, and look-ahead over several characters, which one of them needs."""
+"""The digit policies on the base of o200k, and look-ahead over several characters, which one needs."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ from toktk.trainers.bpe import BpeTrainer
 POLICIES = ("o200k", "o200k-digits-1", "o200k-digits-r3", "o200k-digits-all")
 LIMIT = 510  # digits that are looked at
 NUMBERS = [
-    "", "7", "42", "123", "1234", "12345", "123456", "1234567", "0000000", "a1234b", "x 12345.6789, -1,234,567%",
-    "2024-11-29T23:59:59+01:00", "0x1234567 1e10 ½¾1234", "٣٤٥٦٧٨٩", "１２３４５", "१२३४५६७ १२", "Ⅷ1234²³", "12\x0034567",
+    "", "7", "42", "123", "1234", "12345", "123456", "1234567", "0000000", "a1234b",
+    "x 12345.6789, -1,234,567%",
+    "2024-11-29T23:59:59+01:00", "0x1234567 1e10 ½¾1234", "٣٤٥٦٧٨٩", "１２３４５", "१२३४५६७ १२",
+    "Ⅷ1234²³", "12\x0034567",
     "1234\r\n5678", "1 2 34 567 8901", "𝟏𝟐𝟑𝟒𝟓", "1\u03012345", "1234\u200d5678", "😀12345😀",
     *("8" * n for n in (LIMIT - 1, LIMIT, LIMIT + 1, LIMIT + 2, LIMIT + 3, 2 * LIMIT, 3000)),
     "٣" * (LIMIT + 4) + "x",
@@ -125,7 +127,11 @@ def test_any_text_may_be_a_piece_where_the_pattern_looks_far() -> None:
 @pytest.mark.parametrize("name", POLICIES[1:])
 def test_files_give_the_same_ids(name: str, tmp_path) -> None:
     cut = Pretokenizer.of(name)
-    texts = [*filter(None, NUMBERS), "the then " * 5, *(f"{i * 7919 % 1000} then" for i in range(900))]
+    texts = [
+        *filter(None, NUMBERS),
+        "the then " * 5,
+        *(f"{i * 7919 % 1000} then" for i in range(900)),
+    ]
     data = TrainingData(Corpus.of(texts))
     tokenizer = BpeTrainer(pretokenizer=cut).train(data, [290]).tokenizers[0]
     tokenizer.save(tmp_path)

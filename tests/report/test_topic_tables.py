@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from toktk.report.records import Record
@@ -9,7 +11,9 @@ from toktk.report.results import Results
 from toktk.report.topic_tables import topic_tables
 
 
-def record(tokenizer: str, metric: str, value: float | None, size: int = 300, **more: object) -> Record:
+def record(
+    tokenizer: str, metric: str, value: float | None, size: int = 300, **more: object
+) -> Record:
     about = {"family": tokenizer, "unit": "bits", "n": 7, **more}
     return Record(
         tokenizer=tokenizer, corpus="text", group="all", metric=metric, value=value, size=size,
@@ -21,7 +25,10 @@ def figures(labels: list[str], value: float | None = 1.5) -> list[Record]:
     return [
         record(label, metric, value, unit=unit)
         for label in labels
-        for metric, unit in (("digit_pattern_entropy[4]", "bits"), ("digit_alignment[right,4-8]", "share"))
+        for metric, unit in (
+            ("digit_pattern_entropy[4]", "bits"),
+            ("digit_alignment[right,4-8]", "share"),
+        )
     ]
 
 
@@ -51,7 +58,10 @@ def test_figures_go_down_and_tokenizers_across() -> None:
 
 
 def test_standard_figures_have_no_topic_table() -> None:
-    records = [record("one", metric, 2.0) for metric in ("bytes_per_token", "renyi_efficiency[a=2.5,V]", "mine")]
+    records = [
+        record("one", metric, 2.0)
+        for metric in ("bytes_per_token", "renyi_efficiency[a=2.5,V]", "mine")
+    ]
     assert "figure" not in shown(records)
 
 
@@ -68,7 +78,14 @@ def test_more_tokenizers_than_the_width_holds(width: int) -> None:
 
 def test_sizes_of_a_family_stand_side_by_side() -> None:
     records = [
-        record(f"bpe-{size}", "digit_pattern_entropy[4]", float(size), size, family="bpe", trainer="bpe")
+        record(
+            f"bpe-{size}",
+            "digit_pattern_entropy[4]",
+            float(size),
+            size,
+            family="bpe",
+            trainer="bpe",
+        )
         for size in (300, 400)
     ]
     lines = [line.split() for line in shown(records).splitlines()]
@@ -79,14 +96,9 @@ def test_sizes_of_a_family_stand_side_by_side() -> None:
 def test_why_a_figure_is_missing_is_said_once_for_each_reason() -> None:
     note = "the tokenizer changes or loses the text made for this"
     records = figures(["one", "two", "three"], None)
-    records = [*figures(["four"]), *(Record(**_fields(r), note=note) for r in records)]
+    records = [*figures(["four"]), *(replace(r, note=note) for r in records)]
     assert shown(records, 120).count(f"– one, two, three: {note}.") == 1
     assert shown(records, 120).count("–  ") >= 2
-
-
-def _fields(record: Record) -> dict[str, object]:
-    names = (name for name in Record.__dataclass_fields__ if name != "note")
-    return {name: getattr(record, name) for name in names}
 
 
 def test_hostile_labels_are_no_markup_and_hide_nothing() -> None:

@@ -19,14 +19,21 @@ from toktk.metrics.code_sample import IDENTIFIERS, SAMPLE
 from toktk.metrics.cuts import cuts_of, figures_of
 from toktk.tokenizer import Tokenizer
 
-_STATEMENTS = ("return value", "if x > 0:", "self.count += 1", "for item in items:", "# done", "pass")
+_STATEMENTS = (
+    "return value",
+    "if x > 0:",
+    "self.count += 1",
+    "for item in items:",
+    "# done",
+    "pass",
+)
 _LEVEL = 4  # spaces
 _LEVELS = 4
 _LEXICAL = {tokenize.NAME, tokenize.NUMBER, tokenize.STRING, tokenize.OP, tokenize.COMMENT}
 
 
 class Lexeme(NamedTuple):
-    """A token of Python: its text, whether it is an operator or a bracket, its line, and its bytes in the sample."""
+    """A token of Python, where it lies in the sample in bytes, and whether it is an operator or a bracket."""
 
     text: str
     is_sign: bool
@@ -63,7 +70,10 @@ def styles() -> dict[str, str]:
         before = compact[lexeme.line]
         is_apart = _is_word(before[-1:]) and _is_word(lexeme.text[0])
         compact[lexeme.line] += " " * is_apart + lexeme.text
-    return {style: "\n".join([*of_style, ""]) for style, of_style in (("tabs", tabs), ("compact", compact))}
+    return {
+        style: "\n".join([*of_style, ""])
+        for style, of_style in (("tabs", tabs), ("compact", compact))
+    }
 
 
 def _is_word(character: str) -> bool:
@@ -75,10 +85,10 @@ def _is_word(character: str) -> bool:
     "tokens",
     "lower",
     topic="code",
-    formula="tokens of an indented line less those of the line without its indentation, mean over six statements; next "
-    "level: what four spaces more add, mean over 4 to 16 spaces",
-    trap="Tokens of long runs of spaces cost ids that other text never uses. In code indented with tabs or by two spaces "
-    "other tokens decide.",
+    formula="tokens of an indented line less those of the line without its indentation, mean over six "
+    "statements; next level: what four spaces more add, mean over 4 to 16 spaces",
+    trap="Tokens of long runs of spaces cost ids that other text never uses. In code indented with tabs or "
+    "by two spaces other tokens decide.",
     source="toktk",
 )
 def indentation_tokens(case: Case) -> list[Figure]:
@@ -109,22 +119,24 @@ def _added(tokenizer: Tokenizer, indentation: str) -> float | None:
     "share",
     "higher",
     topic="code",
-    formula="2 TP / (2 TP + FP + FN) over names of two to four words: TP places between words with a cut (in snake_case "
-    "on either side of the _), FN such places without one, FP cuts within words",
-    trap="A name that is one token has no cut, and counts as missed: common names pull a large vocabulary down. No "
-    "evidence says that models program better with a higher figure.",
+    formula="2 TP / (2 TP + FP + FN) over names of two to four words: TP places between words with a cut "
+    "(in snake_case on either side of the _), FN such places without one, FP cuts within words",
+    trap="A name that is one token has no cut, and counts as missed: common names pull a large vocabulary "
+    "down. No evidence says that models program better with a higher figure.",
     source="boundary F1, as of morphs; toktk",
 )
 def identifier_f1(case: Case) -> list[Figure]:
     """Whether names in code are cut between their words."""
-    names = [name.split() for name in IDENTIFIERS.split("|")]
+    names = [name.split() for name in IDENTIFIERS.split(",")]
     values: dict[str, tuple[float | None, int]] = {}
     for style in ("snake", "camel"):
         written = ["_".join(words) if style == "snake" else _camel(words) for words in names]
         cuts = cuts_of(case.tokenizer, written)
         value = None
         if cuts is not None:
-            tokens = [cuts.starts[a:b].tolist() for a, b in itertools.pairwise(cuts.offsets.tolist())]
+            tokens = [
+                cuts.starts[a:b].tolist() for a, b in itertools.pairwise(cuts.offsets.tolist())
+            ]
             right = wrong = missed = 0
             for words, starts in zip(names, tokens, strict=True):
                 inner = {start for start in starts if start > 0}
@@ -143,7 +155,7 @@ def _camel(words: list[str]) -> str:
 
 
 def _between(words: list[str], sign: int) -> list[set[int]]:
-    """Return for each two neighboring words where a cut lies between them; `sign` is the width of what does."""
+    """Return where a cut lies between each two neighboring words, which `sign` characters join."""
     ends = itertools.accumulate(len(word) + sign for word in words[:-1])
     return [set(range(end - sign, end + 1)) for end in ends]
 
@@ -153,9 +165,10 @@ def _between(words: list[str], sign: int) -> list[set[int]]:
     "share",
     None,
     topic="code",
-    formula="neighboring operators and brackets of the Python sample without a cut between them / such neighbors",
-    trap="Fused signs make code cheaper, and hide a bracket's partner in another token: which counts for more is not "
-    "known. One sample in one language.",
+    formula="neighboring operators and brackets of the Python sample without a cut between them / such "
+    "neighbors",
+    trap="Fused signs make code cheaper, and hide a bracket's partner in another token: which counts for "
+    "more is not known. One sample in one language.",
     source="toktk",
 )
 def operator_fusion(case: Case) -> list[Figure]:
@@ -172,10 +185,10 @@ def operator_fusion(case: Case) -> list[Figure]:
     "share",
     "higher",
     topic="code",
-    formula="recall: places between two tokens of Python's own, in the sample, with a cut in them / such places; precision: "
-    "cuts in such places / cuts",
-    trap="Single bytes have a recall of 100 %, whole lines as tokens a precision of 100 %: read both. Long names, strings and "
-    "comments are cut within, which lowers precision and is no fault.",
+    formula="recall: places between two tokens of Python's own, in the sample, with a cut in them / such "
+    "places; precision: cuts in such places / cuts",
+    trap="Single bytes have a recall of 100 %, whole lines as tokens a precision of 100 %: read both. Long "
+    "names, strings and comments are cut within, which lowers precision and is no fault.",
     source="toktk",
 )
 def lexical_boundaries(case: Case) -> list[Figure]:
@@ -197,9 +210,10 @@ def lexical_boundaries(case: Case) -> list[Figure]:
     "ratio",
     None,
     topic="code",
-    formula="tokens of the Python sample in another style / tokens of the sample: indented with tabs; without the spaces that "
-    "Python does not need",
-    trap="Far from 1, the same program costs much more or less as it is formatted. Comments go along as they are.",
+    formula="tokens of the Python sample in another style / tokens of the sample: indented with tabs; "
+    "without the spaces that Python does not need",
+    trap="Far from 1, the same program costs much more or less as it is formatted. Comments go along as "
+    "they are.",
     source="toktk",
 )
 def reformatting(case: Case) -> list[Figure]:

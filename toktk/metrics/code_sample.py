@@ -71,12 +71,15 @@ if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
 '''
 
-# Names of the two styles, their words apart.
 IDENTIFIERS = """\
-user name|file path|max value|row count|start time|end of line|is valid|has next|parse json|read line|write file
-get user by id|set default value|find first match|compute mean error|load model weights|total number of rows
-http response code|error message text|batch size per device|learning rate schedule|to lower case|on key pressed
-hidden layer size|token count by language|open database connection|remove empty entries|merge sorted lists
-last modified date|background color|image width|left margin|check access rights|convert to bytes|retry after delay
-cache hit rate|sample without replacement|current working directory|shipping address line|order item price
-unread message count|expected return type|source code generator|binary search tree|linked list node""".replace("\n", "|")
+user name, file path, max value, row count, start time, end of line, is valid, has next, parse json,
+read line, write file, get user by id, set default value, find first match, compute mean error,
+load model weights, total number of rows, http response code, error message text,
+batch size per device, learning rate schedule, to lower case, on key pressed, hidden layer size,
+token count by language, open database connection, remove empty entries, merge sorted lists,
+last modified date, background color, image width, left margin, check access rights, convert to bytes,
+retry after delay, cache hit rate, sample without replacement, current working directory,
+shipping address line, order item price, unread message count, expected return type,
+source code generator, binary search tree, linked list node
+"""
+"""Names in code, their words apart, with commas between them."""

@@ -46,7 +46,7 @@ class Cuts:
         return np.repeat(np.arange(self.lengths.size), self.counts)
 
     def has(self, places: Int64) -> npt.NDArray[np.bool_]:
-        """Return bool[D, ...]: whether a token begins or the text ends at these bytes, int64[D, ...], of each."""
+        """Return bool[D, ...]: whether a token begins, or the text ends, at bytes of each, int64[D, ...]."""
         first = offsets_of(self.lengths + 1)
         is_cut = np.zeros(int(first[-1]), dtype=np.bool_)
         within = self.starts >= 0
@@ -58,9 +58,11 @@ class Cuts:
         return is_cut[at] & inside
 
     def masks(self, begin: Int64, length: Int64) -> Int64:
-        """Return int64[D]: of the bytes ``begin[d]`` and on of each text, bit i is set where a token begins at i.
+        """Return int64[D]: which bytes of a part of each text begin a token: bit i, but for byte 0.
 
-        Byte 0 is left out; `length`, int64[D], of at most 62, says how many are looked at.
+        Args:
+            begin: int64[D], where the part of each text begins.
+            length: int64[D], of the part, 62 at most.
         """
         at = self.starts - begin[self.owner]
         inside = (at > 0) & (at < length[self.owner])
@@ -86,14 +88,16 @@ def cuts_of(tokenizer: Tokenizer, texts: Sequence[str]) -> Cuts | None:
     begins = ends - lengths  # of the texts, behind what is put in front
     if joined != b"".join(raw) or (begins != edges[offsets[:-1]]).any():
         firsts = edges[offsets[:-1]].tolist()
-        for text, first, begin, end in zip(raw, firsts, begins.tolist(), ends.tolist(), strict=True):
+        for text, first, begin, end in zip(
+            raw, firsts, begins.tolist(), ends.tolist(), strict=True
+        ):
             if begin < first or joined[begin:end] != text or joined[first:begin].strip(b" "):
                 return None
     return Cuts(lengths, offsets, edges[:-1] - np.repeat(begins, np.diff(offsets)))
 
 
 def figures_of(case: Case, values: Mapping[str, tuple[float | None, int]]) -> list[Figure]:
-    """Return a figure about no text but that made for it, for each key: its value, and how many texts that rests on.
+    """Return a figure about made text for each key: its value, and how many texts that rests on.
 
     The key goes in brackets behind the name of the metric. None says that the tokens do not spell the text.
     """

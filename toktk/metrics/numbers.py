@@ -1,8 +1,9 @@
 """How numbers are cut: into which patterns of digits, at which places, and alike wherever they stand.
 
-The figures come from the tokenizer alone: from numbers that are made here, not from the text that is measured.
-Singh & Strouse (2024) found GPT-3.5 to add numbers of 7 to 9 digits right in 75.6 % of cases as they are cut from
-the left, and in 97.8 % where commas made it cut from the right; what the figures say of other models is not known.
+The figures come from the tokenizer alone: from numbers that are made here, not from the text that is
+measured. Singh & Strouse (2024) found GPT-3.5 to add numbers of 7 to 9 digits right in 75.6 % of cases as
+they are cut from the left, and in 97.8 % where commas made it cut from the right; what the figures say of
+other models is not known.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _BEFORE = (" ", "$", "-", "=", "(")
 _AFTER = (" ", ".", ",", ")", "%")
 _SMALL = range(1000)
 
-# Numbers as they are written, each after a space where its tokens are counted, and what separates their parts.
+# Numbers as they are written, and what separates their parts.
 _DATES = [f"{1960 + i}-{1 + 5 * i % 12:02}-{1 + 11 * i % 28:02}" for i in range(80)]
 _TIMES = [f"{5 * i % 24:02}:{17 * i % 60:02}" for i in range(120)]
 _DECIMALS = [f"{i * 7 % 1000}.{i * 37 % 10 ** (1 + i % 3):0{1 + i % 3}}" for i in range(120)]
@@ -101,10 +102,10 @@ def integer_masks(tokenizer: Tokenizer, digits: int) -> Int64 | None:
     "bits",
     "lower",
     topic="numbers",
-    formula="entropy of the lengths of the tokens of integers of k digits, all those of 4 and 5 "
-    "digits, 250,000 of more; the name gives k",
-    trap="0 says that all numbers of a length are cut alike, not that the cut is a good one: single digits, threes from "
-    "the left and threes from the right all give 0. Numbers of text are not spread evenly.",
+    formula="entropy of the lengths of the tokens of integers of k digits, all those of 4 and 5 digits, "
+    "250,000 of more; the name gives k",
+    trap="0 says that all numbers of a length are cut alike, not that the cut is a good one: single digits, "
+    "threes from the left and threes from the right all give 0. Numbers of text are not spread evenly.",
     source=_SOURCE,
 )
 def digit_pattern_entropy(case: Case) -> list[Figure]:
@@ -118,9 +119,15 @@ def digit_pattern_entropy(case: Case) -> list[Figure]:
 
 
 def alignment(tokenizer: Tokenizer, digits: int, side: str) -> float | None:
-    """Return the share of integers of so many digits that are cut exactly into threes from one side."""
+    """Return the share of integers of so many digits that are cut into threes from one side.
+
+    For "thousands", no token lies across the cuts of "right", and there may be others.
+    """
     masks = integer_masks(tokenizer, digits)
-    return None if masks is None else float((masks == aligned_mask(digits, side)).mean())
+    if masks is None:
+        return None
+    cuts = aligned_mask(digits, "left" if side == "left" else "right")
+    return float(((masks & cuts if side == "thousands" else masks) == cuts).mean())
 
 
 @metric(
@@ -128,21 +135,24 @@ def alignment(tokenizer: Tokenizer, digits: int, side: str) -> float | None:
     "share",
     None,
     topic="numbers",
-    formula="integers cut exactly between thousands (right), or into threes from the left / integers; mean over 4 to "
-    "8 digits",
-    trap="Threes from the left are also threes from the right where their number divides by 3, here at 6 digits: that "
-    "alone gives 20 %. Single digits, which need no alignment, have 0 %.",
+    formula="integers that are cut into threes from the right, and nowhere else (right), the same from the "
+    "left (left), or in which no token lies across thousands (thousands) / integers; mean over 4 to 8 digits",
+    trap="Threes from the left are threes from the right where their number divides by 3, here at 6 digits: "
+    "that alone gives 20 %. Single digits have 0 % of right and 100 % of thousands. A pattern decides where "
+    "a cut must be, and the vocabulary whether all threes are tokens.",
     source=_SOURCE,
 )
 def digit_alignment(case: Case) -> list[Figure]:
     """Whether tokens of numbers stand for the same places: ones, thousands, millions."""
     n = sum(len(integers(digits)) for digits in DIGITS)
     values: dict[str, tuple[float | None, int]] = {}
-    for side in ("right", "left"):
+    for side in ("right", "left", "thousands"):
         shares = [alignment(case.tokenizer, digits, side) for digits in DIGITS]
         known = [share for share in shares if share is not None]
-        value = sum(known) / len(known) if len(known) == len(shares) else None
-        values[f"{side},{_RANGE}"] = value, n
+        values[f"{side},{_RANGE}"] = (
+            sum(known) / len(DIGITS) if len(known) == len(DIGITS) else None,
+            n,
+        )
     return figures_of(case, values)
 
 
@@ -151,10 +161,10 @@ def digit_alignment(case: Case) -> list[Figure]:
     "share",
     "higher",
     topic="numbers",
-    formula="integers of 4 to 8 digits whose digits are cut alike (cuts), or are the same tokens (tokens), alone, after "
-    "a space, $, -, = and (, and before a space, a full stop, a comma, ) and % / such integers",
-    trap="Where the space before a word is part of its token, so it is before a number, and no number is the same "
-    "tokens everywhere: read the share of cuts then.",
+    formula="integers of 4 to 8 digits whose digits are cut alike (cuts), or are the same tokens (tokens), "
+    "alone, after a space, $, -, = and (, and before a space, a full stop, a comma, ) and % / such integers",
+    trap="Where the space before a word is part of its token, so it is before a number, and no number is "
+    "the same tokens everywhere: read the share of cuts then.",
     source="toktk",
 )
 def digit_consistency(case: Case) -> list[Figure]:
@@ -180,8 +190,8 @@ def digit_consistency(case: Case) -> list[Figure]:
     "share",
     "higher",
     topic="numbers",
-    formula="sums a + b = c, a and b of k digits, in which all three are cut at the same places counted from the right, "
-    "as far as a and b reach / sums; mean over k = 4 to 8",
+    formula="sums a + b = c, a and b of k digits, in which all three are cut at the same places counted "
+    "from the right, as far as a and b reach / sums; mean over k = 4 to 8",
     trap="Single digits give 100 %, and so does a tokenizer that has every number as one token.",
     source=_SOURCE,
 )
@@ -191,7 +201,11 @@ def sum_alignment(case: Case) -> list[Figure]:
     for digits in DIGITS:
         a = integers(digits, _FEW)
         b = [a[157 * i % _FEW] for i in range(_FEW)]  # another order of them
-        texts = [str(number) for row in (a, b, [x + y for x, y in zip(a, b, strict=True)]) for number in row]
+        texts = [
+            str(number)
+            for row in (a, b, [x + y for x, y in zip(a, b, strict=True)])
+            for number in row
+        ]
         cuts = cuts_of(case.tokenizer, texts)
         if cuts is None:
             break
@@ -215,8 +229,8 @@ def _single_tokens(tokenizer: Tokenizer, before: str = "") -> Int64 | None:
     None,
     topic="numbers",
     formula="integers from 0 to 999 that are one token, alone and with the space before them",
-    trap="Both all and ten can be meant: 1,000 where numbers are cut into threes, 10 where digits stand alone. What lies "
-    "between has gaps (integer_gaps).",
+    trap="Both all and ten can be meant: 1,000 where numbers are cut into threes, 10 where digits stand "
+    "alone. What lies between has gaps (integer_gaps).",
     source="common use",
 )
 def single_token_integers(case: Case) -> list[Figure]:
@@ -234,8 +248,8 @@ def single_token_integers(case: Case) -> list[Figure]:
     "lower",
     topic="numbers",
     formula="integers from 0 to 999 that are several tokens while a larger one of them is one token",
-    trap="What stands in for the missing ones is not seen here. A number that is one token in one text may be two in "
-    "another: see digit_consistency.",
+    trap="What stands in for the missing ones is not seen here. A number that is one token in one text may "
+    "be two in another: see digit_consistency.",
     source="toktk",
 )
 def integer_gaps(case: Case) -> list[Figure]:
@@ -252,10 +266,10 @@ def integer_gaps(case: Case) -> list[Figure]:
     "share",
     "higher",
     topic="numbers",
-    formula="separators in numbers that are a token by themselves / separators: the hyphens of ISO dates, the colon of "
-    "times, the decimal point, the percent sign, the comma between thousands",
-    trap="A separator that goes with digits makes tokens such as '.5', in which no place of the number stands for "
-    "itself. In text other than numbers the same sign may be cut otherwise.",
+    formula="separators in numbers that are a token by themselves / separators: the hyphens of ISO dates, "
+    "the colon of times, the decimal point, the percent sign, the comma between thousands",
+    trap="A separator that goes with digits makes tokens such as '.5', in which no place of the number "
+    "stands for itself. In text other than numbers the same sign may be cut otherwise.",
     source="toktk",
 )
 def separator_isolation(case: Case) -> list[Figure]:
@@ -265,7 +279,9 @@ def separator_isolation(case: Case) -> list[Figure]:
         whole = [text for text in texts for _ in range(text.count(sign))]
         at = np.array([i for text in texts for i, c in enumerate(text) if c == sign])
         cuts = cuts_of(case.tokenizer, whole)
-        value = None if cuts is None else float(cuts.has(np.stack([at, at + 1], 1)).all(axis=1).mean())
+        value = (
+            None if cuts is None else float(cuts.has(np.stack([at, at + 1], 1)).all(axis=1).mean())
+        )
         values[key] = value, len(whole)
     return figures_of(case, values)
 
@@ -275,14 +291,16 @@ def separator_isolation(case: Case) -> list[Figure]:
     "tokens",
     "lower",
     topic="numbers",
-    formula="tokens / numbers, each with a space before it: the years 1900 to 2029, ISO dates, times as 17:05, "
-    "decimals, hexadecimal numbers of 8 digits",
+    formula="tokens / numbers, each with a space before it: the years 1900 to 2029, ISO dates, times as "
+    "17:05, decimals, hexadecimal numbers of 8 digits",
     trap="Fewer is cheaper, and says nothing of how well a model calculates: single digits cost most.",
     source="toktk",
 )
 def number_tokens(case: Case) -> list[Figure]:
     """How many tokens numbers take as they are written."""
-    return figures_of(case, {kind: (_mean(case, texts), len(texts)) for kind, texts in _WRITTEN.items()})
+    return figures_of(
+        case, {kind: (_mean(case, texts), len(texts)) for kind, texts in _WRITTEN.items()}
+    )
 
 
 def _mean(case: Case, texts: Sequence[str]) -> float | None:

@@ -205,9 +205,9 @@ class _Program:
         return _Step((body, end) if node.greedy else (end, body), self.everything)
 
 
-# A thread is a position of the program, the characters read since a mark (None: before any), and the classes of
-# the next character for which it is alive: look-ahead and preference are both settled by taking classes away
-# from later threads. Of two threads at one position, the later never counts, wherever their marks are.
+# A thread is a position of the program, the characters read since a mark (None: before any), and the classes
+# of the next character for which it is alive: look-ahead and preference are both settled by taking classes
+# away from later threads. Of two threads at one position the later never counts, wherever their marks are.
 _Target: TypeAlias = tuple[int, int | None]
 _Thread: TypeAlias = tuple[int, int | None, int]
 
@@ -231,7 +231,9 @@ def _follow(program: _Program, targets: Sequence[_Target]) -> tuple[_Thread, ...
             threads.append((position, back, classes))
         elif not step.consumes:
             back = 0 if step.marks else back
-            stack.extend((target, back, classes & step.classes) for target in reversed(step.targets))
+            stack.extend(
+                (target, back, classes & step.classes) for target in reversed(step.targets)
+            )
         elif classes & step.classes:
             threads.append((position, back, classes & step.classes))
     return tuple(threads)

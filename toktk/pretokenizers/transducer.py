@@ -164,8 +164,9 @@ class _Composites:
         n_states = len(automaton.accept)
         next_state = np.where(automaton.next_state == 0, n_states, automaton.next_state)
         self._next_state = [*next_state.tolist(), next_state[0].tolist()]
-        self._accept = [*automaton.accept.tolist(), automaton.accept[0].tolist()]
-        self._looks_back = (automaton.accept > 1).any(axis=1).tolist() + [False]
+        accept = automaton.accept
+        self._accept = [*accept.tolist(), accept[0].tolist()]
+        self._looks_back = {*np.flatnonzero((accept > 1).any(axis=1)).tolist()}
         self._n_classes = automaton.next_state.shape[1]
         composites: list[Composite] = [((0,), False)]
         # The states that bail are numbered from the end.
@@ -205,8 +206,8 @@ class _Composites:
         after = [state if state < 0 else self._next_state[state][class_] for state in after]
         if after[-1] == CLOSED:
             after[-1] = LOST
-        if any(looking := [state >= 0 and self._looks_back[state] for state in after]):
-            lost = looking.index(True)
+        lost = next((i for i, state in enumerate(after) if state in self._looks_back), None)
+        if lost is not None:
             after = [*after[:lost], LOST]
             ended = ended if ended < lost else -1
         if len(after) > MAX_RUNS:
