@@ -418,3 +418,29 @@ def prune(
     candidates.sort(key=lambda token: (token not in required, -value[token]))
     chosen = {*candidates[: max(size, 0)], *required}
     return {t: score for t, score in scores.items() if t in chosen or isinstance(t, int)}
+
+
+def merge_uses(piece: bytes, merges: Sequence[Merge], specials: int = 0) -> Counter[int]:
+    """Count the tokens that merging makes of a piece, or finds in it as bytes, and merges further.
+
+    >>> merge_uses(b"newest", train_bpe({b"low": 5, b"lower": 2, b"newest": 6}, 260))
+    Counter({68: 2, 86: 1, 256: 1, 77: 1, 258: 1})
+    """
+    ids = byte_ids(specials)
+    ranks = {(left, right): (rank, new) for rank, (left, right, new, *_) in enumerate(merges)}
+    _, applied = apply_merges([ids[b] for b in piece], ranks)
+    return Counter(part for rank in applied for part in merges[rank][:2])
+
+
+def edit_distance(a: Sequence[int], b: Sequence[int]) -> int:
+    """Count the tokens that must be put in, left out or replaced to make one encoding of another.
+
+    >>> edit_distance([1, 2, 3, 4], [1, 9, 4, 5])
+    3
+    """
+    row = list(range(len(b) + 1))
+    for i, token in enumerate(a, start=1):
+        before, row[0] = row[0], i
+        for j, other in enumerate(b, start=1):
+            before, row[j] = row[j], min(before + (token != other), row[j] + 1, row[j - 1] + 1)
+    return row[-1]

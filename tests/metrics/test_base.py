@@ -3,18 +3,20 @@ from __future__ import annotations
 import math
 import re
 
-import numpy as np
 import pytest
 from fake_evaluation import FakeEvaluation
+from pair_samples import BYTES
+from sampled_texts import sample_of
 
 from toktk.errors import MetricError
 from toktk.metrics import METRICS, topic_of, topics
 from toktk.metrics.base import Case, Figure, MetricOptions, metric, over_groups
-from toktk.models.bpe import BpeModel
+from toktk.models.pairs import PairModel
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.tokenizer import Tokenizer
 
-SINGLE_BYTES = Tokenizer("bytes", Pretokenizer.of("none"), BpeModel((), np.empty((0, 3), np.int64)))
+TOKENIZER = Tokenizer("bytes", Pretokenizer.of("none"), PairModel.from_ranks(BYTES, {}))
+NEED_NO_TEXT = ("utilization", "token_types", "variant_tokens")
 
 
 def figures(**values: float | None) -> list[Figure]:
@@ -48,15 +50,16 @@ def test_a_summary_needs_exactly_one_metric(given: list[Figure]) -> None:
 def test_every_metric_stays_defined_or_null_on_empty_text(name: str) -> None:
     counts = ("documents", "bytes", "chars", "words", "pieces", "word_pieces", "nonspace")
     zeros = {key: [0, 0] for key in counts}
-    empty = FakeEvaluation(["en", "de"], [0, 0], aligned_lines=0, token_counts=[0, 0], **zeros)
+    empty = FakeEvaluation(["en", "de"], [0, 0], aligned_lines=0, token_counts=[0] * 256, **zeros)
     metric = METRICS.load(name)
-    found = metric.compute(empty, 2, MetricOptions())
+    sample = sample_of({"en": [""], "de": [""]})
+    found = metric.compute(empty, 256, MetricOptions(tokenizer=TOKENIZER, sample=sample))
     assert metric.applies(empty)
     assert found
     for figure in found:
         assert figure.value is None or math.isfinite(figure.value)
         # A quotient of nothing is not measured; a count of nothing, or of ids used, is 0.
-        if metric.unit != name and name != "utilization":
+        if metric.unit != name and name not in NEED_NO_TEXT:
             assert figure.value is None
             assert figure.note
             assert figure.reason == "empty"
@@ -76,9 +79,13 @@ def test_every_metric_is_named_as_registered_and_described(name: str) -> None:
 @pytest.mark.parametrize("name", METRICS.names())
 @pytest.mark.parametrize("groups", [("en", "ja"), ("de", "ja")])
 def test_every_figure_is_named_after_its_metric(name: str, groups: tuple[str, ...]) -> None:
-    evaluation = FakeEvaluation(groups, [4, 9], aligned_lines=2, unspaced=[0, 90])
+    counts = [1] * 256
+    evaluation = FakeEvaluation(
+        groups, [4, 9], aligned_lines=2, unspaced=[0, 90], token_counts=counts
+    )
     metric = METRICS.load(name)
-    found = metric.compute(evaluation, 1, MetricOptions(tokenizer=SINGLE_BYTES))
+    sample = sample_of({group: ["Some text."] for group in groups})
+    found = metric.compute(evaluation, 256, MetricOptions(tokenizer=TOKENIZER, sample=sample))
     assert found
     for figure in found:
         assert re.fullmatch(re.escape(name) + r"(\[[^]]+\])?(\|macro|\|max)?", figure.metric)
@@ -113,7 +120,7 @@ def test_what_is_no_metric_of_toktk_has_no_topic() -> None:
     assert topic_of("fertility[ws]|macro") == topic_of("fertility[ws]") == "standard"
 
 
-@pytest.mark.parametrize("name", [name for name in METRICS.names() if topic_of(name) != "standard"])
+@pytest.mark.parametrize("name", [*topics()["numbers"], *topics()["code"]])
 def test_a_metric_of_the_tokenizer_needs_it(name: str) -> None:
     with pytest.raises(MetricError, match="only its counts"):
         METRICS.load(name).compute(FakeEvaluation(["en"], [3]), 9, MetricOptions())

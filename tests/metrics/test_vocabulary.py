@@ -90,3 +90,13 @@ def test_single_token_words_per_group_and_pooled(measure) -> None:
     values = [found[g, "single_token_words[piece]"].value for g in ("en", "fi", "42", "all")]
     assert values == [0.8, 0.2, None, 0.35]
     assert found["42", "single_token_words[piece]"].note == "no pieces with a letter"
+
+
+def test_continued_words_are_those_of_more_than_one_token(measure) -> None:
+    evaluation = FakeEvaluation(
+        ["en", "fi", "42"], [9, 9, 9], word_pieces=[10, 30, 0], single=[8, 6, 0]
+    )
+    found = measure("pcw[piece]", evaluation)
+    values = [found[g, "pcw[piece]"].value for g in ("en", "fi", "42", "all")]
+    assert values == [0.2, 0.8, None, 0.65]
+    assert found["all", "pcw[piece]"].made_of.complement

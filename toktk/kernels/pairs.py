@@ -217,3 +217,20 @@ def list_last_pairs(order, data, offsets, ranks, spelling, table, pairs, scratch
             enter_pair(table, scratch[0], scratch[1], ranks[token], token)
             n_pairs += 1
     return n_pairs
+
+
+@kernel
+def list_last_ranks(order, data, offsets, spelling, table, ranks, scratch):
+    """Write the rank of the last merge when each token of `order` is encoded alone; -1: it is not one token.
+
+    `ranks` is int64[order.size]; `scratch` is as for `encode_piece`.
+    """
+    applied = scratch[scratch.size >> 3 :]
+    for at in range(order.size):
+        start = offsets[order[at]]
+        n = _spell(data, start, offsets[order[at] + 1] - start, spelling, scratch)
+        ranks[at] = -1
+        if n > 1:
+            n, n_applied = merge_symbols(table, n, scratch)
+            if n == 1 and scratch[0] == order[at]:
+                ranks[at] = applied[n_applied - 1] >> 32

@@ -27,6 +27,7 @@ from toktk.metrics.base import Figure, Metric, MetricOptions, untrained_of
 from toktk.metrics.compression import lost
 from toktk.models.unigram import UnigramModel
 from toktk.pieces.table import POOLED
+from toktk.pieces.text_sample import TextSample
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.registry import OWN, guarded, package_of
 from toktk.report.document_counts import DocumentCounts
@@ -118,11 +119,17 @@ class Recorder:
             found |= {label: (maker, e) for e, label in enumerate(alike)}
         return found
 
+    @cached_property
+    def _sample(self) -> TextSample:
+        """What metrics try out of the text, which is read only where one asks."""
+        return TextSample(next(iter(self.spelled.values())).pieces.documents)
+
     def _figures(self, label: str) -> list[tuple[Metric, list[Figure]]]:
         """Return the figures of one tokenizer by metric; metrics that fail are put into `failed`."""
         evaluation, size = self.evaluations[label], self.family.tokenizers[label].vocab_size
         reference = self.measures.reference
-        options = MetricOptions(reference, self.trained, self.family.tokenizers[label])
+        tokenizer = self.family.tokenizers[label]
+        options = MetricOptions(reference, self.trained, tokenizer, self._sample)
         definitions = dict(self.measures.definitions)
         if evaluation.lost(size).any():  # is said, whatever was asked for
             definitions.setdefault(lost.name, lost)

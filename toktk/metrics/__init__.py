@@ -8,9 +8,29 @@ from toktk.registry import Registry
 
 def _own() -> dict[str, object]:
     """Return toktk's own metrics by name, in the order of their definitions."""
-    from toktk.metrics import code, compression, multilingual, numbers, vocabulary
+    from toktk.metrics import (
+        code,
+        compression,
+        multilingual,
+        numbers,
+        robustness,
+        spelling,
+        structure,
+        vocabulary,
+        zipf,
+    )
 
-    modules = (compression, multilingual, vocabulary, numbers, code)
+    modules = (
+        compression,
+        multilingual,
+        vocabulary,
+        numbers,
+        code,
+        spelling,
+        robustness,
+        structure,
+        zipf,
+    )
     targets = [target for module in modules for target in vars(module).values()]
     return {target.name: target for target in targets if _is_metric(target)}
 

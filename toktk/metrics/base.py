@@ -10,8 +10,8 @@ with a note and a reason, never 0 or NaN.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ from toktk.pieces.table import POOLED
 
 if TYPE_CHECKING:
     from toktk.evaluation.base import Evaluation
+    from toktk.pieces.text_sample import TextSample
     from toktk.tokenizer import Tokenizer
 
 Better = Literal["higher", "lower"] | None
@@ -101,11 +102,13 @@ class MetricOptions:
         reference: the group that parity divides by; None: the English one, if there is one.
         trained: the groups of the text that the tokenizer was trained on; None where it is not known.
         tokenizer: the one that is measured; None: its counts alone are there.
+        sample: some of the text, to try things on; None: there is none.
     """
 
     reference: str | None = None
     trained: tuple[str, ...] | None = None
     tokenizer: Tokenizer | None = None
+    sample: TextSample | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +216,17 @@ class Case:
         return self.options.tokenizer
 
     @property
+    def sample(self) -> TextSample:
+        """Some of the text that is measured; raises MetricError where there are its counts alone."""
+        if self.options.sample is None:
+            raise MetricError(
+                f"{self.name} needs some of the text itself.",
+                "Found: only counts of its tokens.",
+                "Measure it where the text is at hand.",
+            )
+        return self.options.sample
+
+    @property
     def tokens(self) -> Int64:
         """int64[G]: the tokens of each group."""
         return self.evaluation.tokens(self.size)
@@ -243,6 +257,18 @@ class Case:
             return sums
         plain: Int64 = getattr(evaluation, name)
         return plain
+
+    def sampled_ratios(
+        self, kind: str, counts: Mapping[str, tuple[int, int, int]], empty: str
+    ) -> list[Figure]:
+        """Return figures named ``<metric>[kind]``, and for "all" the ratio of the sums.
+
+        `counts` has numerator, denominator and what `n` is for each group.
+        """
+        case = replace(self, name=f"{self.name}[{kind}]")
+        sums = [sum(column) for column in zip(*counts.values(), strict=True)] or [0, 0, 0]
+        rows = [*counts.items(), (POOLED, sums)]
+        return [case.figure(group, ratio(x, y), n, empty) for group, (x, y, n) in rows]
 
     def ratios(
         self,

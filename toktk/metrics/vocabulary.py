@@ -73,6 +73,24 @@ def single_token_words(case: Case) -> list[Figure]:
 
 
 @metric(
+    "pcw[piece]",
+    "share",
+    "lower",
+    pieces=True,
+    formula="pieces with a letter that are not one token / pieces with a letter, each as often as it occurs",
+    trap="Its words are the pretokenizer's pieces, with the space before them, and those of Rust et al. are "
+    "words of a treebank: compare only within the same cut. A word that is one unknown token is not "
+    "continued.",
+    source="proportion of continued words (Rust et al. 2021)",
+    topic="words",
+)
+def continued_words(case: Case) -> list[Figure]:
+    """PCW, the proportion of continued words: how many words need two tokens or more."""
+    empty = "no pieces with a letter"
+    return case.ratios("single_token_words", "word_pieces", empty, complement=True)
+
+
+@metric(
     "unknown",
     "share",
     "lower",
