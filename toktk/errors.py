@@ -60,6 +60,10 @@ class StatisticsError(ToktkError):
     """Numbers are no counts of documents, or an option of a test is out of range."""
 
 
+class LawError(ToktkError):
+    """A law of scaling is asked outside of where it was fitted, or of what it cannot be fitted to."""
+
+
 class StorageError(ToktkError):
     """A result could not be written or read."""
 
