@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from toktk.arrays import Int64
 from toktk.errors import MetricError
+from toktk.evaluation.base import NoIds
 from toktk.pieces.table import POOLED
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ STANDARD = "standard"
 UNTRAINED = "not in the training text"
 """What the note of a figure says of a group that is left out of summaries over groups."""
 
-Reason = Literal["empty", "no pieces", "no reference", "not parallel", "unspaced"]
+Reason = Literal["empty", "no ids", "no pieces", "no reference", "not parallel", "unspaced"]
 
 
 class Column(NamedTuple):
@@ -76,9 +77,10 @@ class Figure:
         value: None where it is undefined.
         n: documents, aligned lines or, for a summary, groups that the value rests on.
         note: why `value` is None, which group a maximum belongs to, or `UNTRAINED`.
-        reason: why `value` is None, for programs: "empty" (nothing to divide by), "no pieces" (the
-            tokenizer takes whole documents), "no reference" (parity has no group to divide by),
-            "not parallel" (the group) or "unspaced" (a script without spaces has no words).
+        reason: why `value` is None, for programs: "empty" (nothing to divide by), "no ids" (the
+            tokenizer only counts), "no pieces" (it takes whole documents), "no reference" (parity has no
+            group to divide by), "not parallel" (the group) or "unspaced" (a script without spaces has no
+            words).
         made_of: how it comes from documents, for its interval; None: a plain count, or not known.
     """
 
@@ -202,13 +204,9 @@ class Case:
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """The tokenizer that is measured; raises MetricError where there are its counts alone."""
+        """The tokenizer that is measured; raises NoIds where its counts alone are there."""
         if self.options.tokenizer is None:
-            raise MetricError(
-                f"{self.name} needs the tokenizer itself.",
-                "Found: only its counts of tokens.",
-                "Measure it where the tokenizer is at hand.",
-            )
+            raise NoIds(self.name)
         return self.options.tokenizer
 
     @property
