@@ -8,10 +8,10 @@ from typing import ClassVar, NoReturn
 import numpy as np
 
 from toktk.arrays import Int64
+from toktk.errors import NoIdsError
 from toktk.evaluation.base import (
     ChosenPieces,
     Evaluation,
-    NoIds,
     PieceCounts,
     Totals,
     sum_by_group,
@@ -41,19 +41,19 @@ class _CountsAlone(Evaluation):
         return self.of_chosen
 
     def single_token_words(self, size: int) -> NoReturn:
-        raise NoIds
+        raise NoIdsError
 
     def token_counts(self, size: int) -> NoReturn:
-        raise NoIds
+        raise NoIdsError
 
     def n_ids(self, size: int) -> NoReturn:
-        raise NoIds
+        raise NoIdsError
 
     def unknown(self, size: int) -> NoReturn:
-        raise NoIds
+        raise NoIdsError
 
     def lost(self, size: int) -> NoReturn:
-        raise NoIds
+        raise NoIdsError
 
 
 def count_documents(

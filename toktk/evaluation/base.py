@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.arrays import Ids, Int64, offsets_of
-from toktk.errors import CorpusError, MetricError
+from toktk.errors import CorpusError
 from toktk.kernels.text_totals import DOCUMENTS
 from toktk.pieces.table import PieceTable
 
@@ -44,24 +44,13 @@ class Totals:
     """The lines of each side; None without parallel text."""
 
 
-class NoIds(MetricError):
-    """A figure needs the tokenizer or its ids, and counts of tokens alone are there."""
-
-    def __init__(self, what: str = "a figure about ids") -> None:
-        super().__init__(
-            f"{what} needs the tokenizer itself.",
-            "Found: only its counts of tokens.",
-            "Measure it where the tokenizer is at hand.",
-        )
-
-
 class Evaluation(Totals, ABC):
     """Counts of tokens in each group of a text, at one or more vocabulary sizes.
 
     The methods raise MetricError for a size that was not kept.
 
     Attributes:
-        has_ids: False where a tokenizer only counts: what is about ids or single pieces then raises `NoIds`.
+        has_ids: False where a tokenizer only counts: what is about ids then raises NoIdsError.
     """
 
     has_ids: ClassVar[bool] = True

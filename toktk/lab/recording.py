@@ -15,8 +15,8 @@ import numpy as np
 from toktk import arrow
 from toktk.arrays import Int64
 from toktk.corpus import Corpus
-from toktk.errors import PluginError
-from toktk.evaluation.base import Evaluation, NoIds
+from toktk.errors import NoIdsError, PluginError
+from toktk.evaluation.base import Evaluation
 from toktk.lab.family import TokenizerFamily
 from toktk.lab.id_intervals import SpelledUnits
 from toktk.lab.intervals import Bounds, IntervalMaker
@@ -138,7 +138,7 @@ class Recorder:
             if asked or metric.applies(evaluation):
                 try:
                     found.append((metric, _computed(metric, evaluation, size, options)))
-                except NoIds:
+                except NoIdsError:
                     null = Figure(POOLED, metric.name, None, metric.unit, None, NO_IDS, "no ids")
                     found.append((metric, [null]))
                 except PluginError as error:

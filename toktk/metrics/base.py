@@ -18,8 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.arrays import Int64
-from toktk.errors import MetricError
-from toktk.evaluation.base import NoIds
+from toktk.errors import MetricError, NoIdsError
 from toktk.pieces.table import POOLED
 
 if TYPE_CHECKING:
@@ -204,9 +203,9 @@ class Case:
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """The tokenizer that is measured; raises NoIds where its counts alone are there."""
+        """The tokenizer that is measured; raises NoIdsError where its counts alone are there."""
         if self.options.tokenizer is None:
-            raise NoIds(self.name)
+            raise NoIdsError(self.name)
         return self.options.tokenizer
 
     @property
