@@ -128,6 +128,12 @@ def test_beyond_the_points_is_refused_or_marked():
     assert cheap.bits_per_byte == pytest.approx(30 * 1.5e20**-0.1 + 0.6)
 
 
+def test_an_exponent_at_the_end_of_those_tried_is_doubted():
+    straight = fit_losses("straight", [1e18, 1e19, 1e20], [1.2, 1.1, 1.0])  # along log C
+    sure, doubted = flop_equivalents([arm("sure"), straight], {"sure": 1, "straight": 1}, "sure")
+    assert (sure.note, doubted.note) == ("", "its losses do not tell the exponent")
+
+
 def test_points_that_do_not_overlap():
     curves = [arm("small", budgets=(1e17, 2e17, 4e17)), arm("large")]
     serving = {"small": 1.0, "large": 1.0}

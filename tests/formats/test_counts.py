@@ -83,6 +83,7 @@ def test_the_same_count_twice_is_one(tmp_path):
         ({"tokens": [True] * 22}, "'tokens' of .* holds no whole numbers"),
         ({"tokens": [*range(21), -1]}, "tokens in row 22 of .* is not a count"),
         ({"tokens": [None, *range(21)]}, "tokens in row 1 of .* is not a count"),
+        ({"tokens": [2**31, *range(21)]}, "tokens in row 1 of .* is not a count"),
         ({"tokens": pa.array([2**64 - 1] * 22, pa.uint64())}, "tokens in row 1 .* is not a count"),
         ({"sha256": [*range(22)]}, "'sha256' of .* holds no text"),
         ({"sha256": [bytes(32)] * 22}, "'sha256' of .* holds no text"),

@@ -73,7 +73,7 @@ class FlopEquivalent:
         compute: FLOPs that are left to train on.
         bits_per_byte: at them; None where there are none left.
         outside: what of the question lies outside of the points of the curve, for who insisted.
-        note: why there is no figure.
+        note: why there is no figure, or what to doubt of it.
     """
 
     tokenizer: str
@@ -225,7 +225,8 @@ def flop_equivalents(
             continue
         value = curve.bits_per_byte(left, insist)
         outside = curve.domain.outside(compute=left)
-        equivalents.append(FlopEquivalent(label, relative[label], left, value, outside))
+        note = "its losses do not tell the exponent" if curve.at_end else ""
+        equivalents.append(FlopEquivalent(label, relative[label], left, value, outside, note))
     return equivalents
 
 

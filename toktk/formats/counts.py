@@ -19,7 +19,7 @@ from toktk.sizes import MAX_SIZE
 from toktk.visible import listed
 
 _HEX = re.compile(r"[0-9a-fA-F]{64}")
-_MOST = 2**53  # tokens of a text: beyond, sums could leave int64
+_MOST = 2**31 - 1  # tokens of a text, which are int32 where documents are sampled
 _EMPTY = hashlib.sha256(b"").digest()
 _WANTED = (
     "Wanted: sha256, of each text's UTF-8, as 64 hex digits, and tokens, a whole number; "
