@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.arrays import offsets_of
+from toktk.models.counts import CountsModel
 from toktk.models.model import Bytes, Ids, Int64, Model, read_only
 from toktk.models.unigram_float32 import Float32Pieces
 from toktk.runtime import in_threads
@@ -55,6 +56,7 @@ class Encoder:
     def __init__(self, pretokenizer: Pretokenizer, model: Model, limits: Limits = Limits()) -> None:
         self._pretokenizer = pretokenizer
         self._limits = limits
+        self._model = model
         self._cut = pretokenizer
         self._new_table: Callable[[], _Table] = functools.partial(_Table, model, limits)
         if (pieces := Float32Pieces.of(pretokenizer, model)) is not None:
@@ -71,6 +73,8 @@ class Encoder:
 
     def count_batch(self, data: Bytes, offsets: Int64, jobs: int = 1) -> Int64:
         """Return int64[D], how many ids each document takes; memory does not grow with the text."""
+        if isinstance(self._model, CountsModel):
+            return self._model.count_pieces(data[offsets[0] : offsets[-1]], offsets - offsets[0])
         return np.diff(self.encode_batch(data, offsets, jobs, keep=False)[1])
 
     def encode_batch(

@@ -56,8 +56,23 @@ class MetricError(ToktkError):
     """A metric is undefined on this text."""
 
 
+class NoIdsError(MetricError):
+    """A figure needs the tokenizer or its ids, and counts of tokens alone are there."""
+
+    def __init__(self, what: str = "a figure about ids") -> None:
+        super().__init__(
+            f"{what} needs the tokenizer itself.",
+            "Found: only its counts of tokens.",
+            "Measure it where the tokenizer is at hand.",
+        )
+
+
 class StatisticsError(ToktkError):
     """Numbers are no counts of documents, or an option of a test is out of range."""
+
+
+class LawError(ToktkError):
+    """A law of scaling is asked outside of where it was fitted, or of what it cannot be fitted to."""
 
 
 class StorageError(ToktkError):

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from toktk.encoder import Encoder
 from toktk.errors import FormatError
+from toktk.models.counts import CountsModel
 from toktk.models.model import Bytes, Ids, Int64, Model
 from toktk.pretokenizers.export import canonical_key
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -48,11 +49,12 @@ class Tokenizer:
     why: str = ""
 
     def __repr__(self) -> str:
-        return f"Tokenizer({self.name!r}, {self.vocab_size:,} tokens, {self.pretokenizer.name})"
+        size = f"{self.vocab_size:,} tokens" if self.vocab_size else "of unknown size"
+        return f"Tokenizer({self.name!r}, {size}, {self.pretokenizer.name})"
 
     @property
     def vocab_size(self) -> int:
-        """Number of ids, special tokens and bytes included."""
+        """Number of ids, special tokens and bytes included; 0: nobody knows."""
         return self.model.vocab_size
 
     @functools.cached_property
@@ -97,6 +99,8 @@ class Tokenizer:
 
     def count(self, text: str) -> int:
         """Return how many ids `text` takes."""
+        if isinstance(self.model, CountsModel):
+            return int(self.count_batch([text])[0])
         return int(self.encode_to_numpy(text).size)
 
     def count_batch(self, texts: Texts, jobs: int = 1) -> Int64:

@@ -3,7 +3,7 @@
 import pytest
 
 from toktk.errors import FormatError
-from toktk.loading.spec import ENCODINGS, Spec, parse_spec
+from toktk.loading.spec import ENCODINGS, Spec, names_tokenizer, parse_spec, placed
 
 
 @pytest.mark.parametrize(
@@ -135,3 +135,27 @@ def test_what_was_meant_is_said(tmp_path, monkeypatch, text, said):
     with pytest.raises(FormatError) as error:
         parse_spec(text)
     assert said in str(error.value)
+
+
+def test_a_table_of_counts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gpt-9.parquet").touch()
+    spec = parse_spec("counts:gpt-9.parquet")
+    assert spec == Spec("counts:gpt-9.parquet", "gpt-9", "counts", "gpt-9.parquet")
+    assert parse_spec("closed=counts:gpt-9.parquet").label == "closed"
+    assert names_tokenizer("counts:gpt-9.parquet")
+    assert not names_tokenizer("counts:gpt-8.parquet")
+    assert not names_tokenizer("counts: one, two, three")
+    with pytest.raises(FormatError, match="no table of counts") as refusal:
+        parse_spec("counts:gpt-8.parquet")
+    assert "did you mean 'gpt-9.parquet'?" in str(refusal.value)
+
+
+def test_relative_paths_of_specs_are_placed(tmp_path):
+    for name in ("a.parquet", "b.model", "c.json"):
+        (tmp_path / name).touch()
+    for text in ("counts:a.parquet", "x=counts:a.parquet", "spm:b.model", "y=spm:b.model"):
+        head, colon, file = text.partition(":")
+        assert placed(text, tmp_path) == f"{head}{colon}{tmp_path / file}"
+    assert placed("c.json", tmp_path) == str(tmp_path / "c.json")
+    assert placed("counts:absent.parquet", tmp_path) == "counts:absent.parquet"

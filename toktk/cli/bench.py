@@ -54,7 +54,8 @@ def command(
     toktk bench mine=runs/news/tokenizers/bpe-128k tiktoken:cl100k_base -c runs/news:held-out
 
     A SPEC is a tokenizer.json, a folder with one, a .tiktoken or tekken file, spm:FILE.model,
-    tiktoken:NAME or hf:ORG/NAME[@REVISION]; LABEL= in front names it in the tables.
+    tiktoken:NAME, hf:ORG/NAME[@REVISION], or counts:FILE.parquet for one that only counts; LABEL= in
+    front names it in the tables.
 
     Each tokenizer is checked against its own library first; where ids differ, the library runs it. Text
     is cut once for all tokenizers that cut alike. What is finished is kept, as in a sweep.

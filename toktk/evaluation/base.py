@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +48,12 @@ class Evaluation(Totals, ABC):
     """Counts of tokens in each group of a text, at one or more vocabulary sizes.
 
     The methods raise MetricError for a size that was not kept.
+
+    Attributes:
+        has_ids: False where a tokenizer only counts: what is about ids then raises NoIdsError.
     """
+
+    has_ids: ClassVar[bool] = True
 
     @property
     @abstractmethod

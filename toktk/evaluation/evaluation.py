@@ -11,6 +11,7 @@ import numpy as np
 from toktk.arrays import Ids, Int64, offsets_of
 from toktk.encoder import Encoder
 from toktk.errors import MetricError
+from toktk.evaluation.alone import count_documents
 from toktk.evaluation.base import (
     ChosenPieces,
     Counts,
@@ -26,6 +27,7 @@ from toktk.evaluation.merges import evaluate_merges
 from toktk.evaluation.symbols import SymbolCounts
 from toktk.evaluation.viterbi import count_viterbi
 from toktk.models.bpe import BpeModel
+from toktk.models.counts import CountsModel
 from toktk.models.model import Model, bytes_lost, spells_all
 from toktk.models.symbols import SymbolsModel, symbols_of
 from toktk.models.unigram import UnigramModel
@@ -133,6 +135,10 @@ def evaluate(
             first_id = len(model.special_tokens)
             key = id(other), first_id
             evaluations[i] = shared.setdefault(key, counted.beside(other, first_id))
+    for i, counting in enumerate(models):
+        if isinstance(counting, CountsModel):
+            evaluations[i] = count_documents(table, counting, known, chosen)
+            progress(len(table))
     plain = [i for i in range(len(models)) if i not in evaluations]
     for served in _sharing(models, plain):
         first = models[served[0]]

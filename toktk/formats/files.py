@@ -19,6 +19,7 @@ from toktk.formats.hf_folder import PAIRS, WORD_PIECES
 from toktk.formats.merge_order import in_list_order
 from toktk.formats.tokens import check_special_tokens, why_unheld
 from toktk.models.bpe import BpeModel
+from toktk.models.counts import COUNTS_ALONE, CountsModel
 from toktk.models.model import Model
 from toktk.models.pairs import PairModel
 from toktk.models.symbols import SymbolsModel
@@ -178,6 +179,12 @@ def save(
     names of `toktk.formats.hf_config.ROLES`.
     """
     roles = roles or {}
+    if isinstance(model, CountsModel):
+        raise FormatError(
+            f"{name} cannot be saved.",
+            f"Found: {COUNTS_ALONE}.",
+            "Copy that file.",
+        )
     check_roles(roles, model)
     saved = _save(name, pretokenizer, model, folder)
     if folder / "tokenizer.json" in saved.files:

@@ -194,7 +194,7 @@ class Bench:
                 "engine": tokenizer.engine,
                 "why": tokenizer.why,
                 "pretokenizer": tokenizer.pretokenizer.name if native else None,
-                "size": tokenizer.vocab_size,
+                "size": tokenizer.vocab_size or None,
                 "signature": tokenizer.signature,
             }
         return facts, figures

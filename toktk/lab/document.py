@@ -61,7 +61,7 @@ _TIMING = {
     "busy": bool,
 }
 _TOKENIZER = {
-    "size": int,
+    "size": (int, None),
     "pretokenizer": (str, None),
     "folder?": (str, None),
     "files?": [str],

@@ -184,6 +184,7 @@ class Measurer:
                     {
                         label: evaluation.token_counts(family.tokenizers[label].vocab_size)
                         for label, evaluation in evaluations.items()
+                        if evaluation.has_ids
                     },
                 )
         except (FormatError, PluginError) as error:  # of a library or a plug-in, or nothing is left
@@ -240,7 +241,8 @@ def _line(family: TokenizerFamily, figures: FamilyFigures) -> str:
     metric = next((m for m in ("tokens_per_line", "bytes_per_token", *metrics) if m in metrics), "")
     lossy = {record.size: record.value for record in pooled if record.metric == lost.name}
     values = [
-        f"{r.value:.4g} ({size_label(r.size or 0)}{', text lost' if lossy.get(r.size) else ''})"
+        f"{r.value:.4g} ({size_label(r.size) if r.size else 'of unknown size'}"
+        f"{', text lost' if lossy.get(r.size) else ''})"
         for r in pooled
         if r.metric == metric
     ]

@@ -15,7 +15,7 @@ import numpy as np
 from toktk import arrow
 from toktk.arrays import Int64
 from toktk.corpus import Corpus
-from toktk.errors import PluginError
+from toktk.errors import NoIdsError, PluginError
 from toktk.evaluation.base import Evaluation
 from toktk.lab.family import TokenizerFamily
 from toktk.lab.id_intervals import SpelledUnits
@@ -38,6 +38,7 @@ from toktk.tokenizer import NATIVE, Tokenizer
 if TYPE_CHECKING:
     import pyarrow as pa
 
+NO_IDS = "its file has counts alone: there are no ids to see"
 NO_PIECES = "whole documents are encoded: there are no pieces to see"
 CURVE_POINTS = 400  # a constant factor apart
 
@@ -114,7 +115,10 @@ class Recorder:
             alike = [n for n, t in self.family.tokenizers.items() if t.pretokenizer.key == cut]
             chosen = [(self.evaluations[n], self.family.tokenizers[n].vocab_size) for n in alike]
             quantities = spelled.pieces.quantities(chosen)
-            of_ids = spelled.intervals(chosen, quantities["tokens"]) if about_ids else []
+            has_ids = all(evaluation.has_ids for evaluation, _ in chosen)
+            of_ids = (
+                spelled.intervals(chosen, quantities["tokens"]) if about_ids and has_ids else []
+            )
             maker = IntervalMaker(spelled.units, quantities, of_ids)
             found |= {label: (maker, e) for e, label in enumerate(alike)}
         return found
@@ -128,10 +132,10 @@ class Recorder:
         """Return the figures of one tokenizer by metric; metrics that fail are put into `failed`."""
         evaluation, size = self.evaluations[label], self.family.tokenizers[label].vocab_size
         reference = self.measures.reference
-        tokenizer = self.family.tokenizers[label]
+        tokenizer = self.family.tokenizers[label] if evaluation.has_ids else None
         options = MetricOptions(reference, self.trained, tokenizer, self._sample)
         definitions = dict(self.measures.definitions)
-        if evaluation.lost(size).any():  # is said, whatever was asked for
+        if evaluation.has_ids and evaluation.lost(size).any():  # is said, whatever was asked for
             definitions.setdefault(lost.name, lost)
         found = []
         for name, metric in definitions.items():
@@ -140,6 +144,9 @@ class Recorder:
             if asked or metric.applies(evaluation):
                 try:
                     found.append((metric, _computed(metric, evaluation, size, options)))
+                except NoIdsError:
+                    null = Figure(POOLED, metric.name, None, metric.unit, None, NO_IDS, "no ids")
+                    found.append((metric, [null]))
                 except PluginError as error:
                     self.failed.setdefault(name, error)
         return found
@@ -167,7 +174,8 @@ class Recorder:
             **_reading_of(tokenizer),
         }
         signatures: dict[tuple[str, str, str | None], str] = {}
-        cut, size = tokenizer.pretokenizer.name if native else None, tokenizer.vocab_size
+        cut = tokenizer.pretokenizer.name if native else None
+        size = tokenizer.vocab_size or None
         for metric, figure in ((metric, one) for metric, of_metric in figures for one in of_metric):
             if metric.pieces and hides_pieces:
                 figure = replace(figure, value=None, note=NO_PIECES)

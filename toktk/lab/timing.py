@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from toktk.errors import StorageError
 from toktk.lab.bench import Bench
 from toktk.lab.run import Run, keep_timings
+from toktk.models.counts import CountsModel
 from toktk.pieces.table import POOLED
 from toktk.report.records import Record, signature
 from toktk.report.results import Results
@@ -50,6 +51,10 @@ def timings_of(bench: Bench, run: Run, plan: TimingPlan) -> list[Timing]:
         if reason := too_little(documents, seed=plan.seed):
             bench.meter.remark(f"no speed of {bench.plan.corpus.name}: {reason}.")
         for label, tokenizer in bench.tokenizers.items():
+            if isinstance(tokenizer.model, CountsModel):
+                bench.meter.remark(f"no speed of {label}: {tokenizer.why}.")
+                advance(PHASES + plan.pathological)
+                continue
             loaded = bench.loaded[label]
             if tokenizer.engine != NATIVE:  # toktk's own engine gives other ids
                 loaded = replace(loaded, native=None)

@@ -10,6 +10,7 @@ from toktk.formats.files import check_targets, targets, write_as
 from toktk.formats.sentencepiece import by_pieces, sentencepiece_notes
 from toktk.formats.tiktoken import RankFile, write_ranks
 from toktk.loading.load import open_tokenizer
+from toktk.models.counts import COUNTS_ALONE, CountsModel
 from toktk.models.pairs import PairModel
 from toktk.models.unigram import UnigramModel
 from toktk.paths import atomic_write
@@ -28,6 +29,8 @@ def convert(spec: str, target: Path) -> tuple[Tokenizer, tuple[Path, ...], tuple
     """
     check_targets(target)
     loaded = open_tokenizer(spec)
+    if isinstance(loaded.build(), CountsModel):
+        raise FormatError(f"cannot convert {spec}.", f"Found: {COUNTS_ALONE}.")
     native = loaded.native
     is_published = native is None or isinstance(native.model, PairModel)
     if is_published and _copied(loaded.build(), target):

@@ -19,11 +19,13 @@ from toktk.arrays import read_arrays, write_arrays
 from toktk.cache import Store
 from toktk.encoder import Encoder
 from toktk.errors import FormatError, LimitError, ToktkError, in_a_line
+from toktk.formats.counts import read_counts
 from toktk.formats.fields import NotNative, Parts, read_bytes
 from toktk.formats.files import Format, beside, file_contents, prepared, read
 from toktk.formats.tiktoken import RankFile, rank_file
 from toktk.loading.spec import find_encoding, find_file, parse_spec
 from toktk.loading.torture import TORTURE, strange_text
+from toktk.models.counts import COUNTS_ALONE
 from toktk.models.model import Ids, Model, is_storable, model_from_arrays
 from toktk.models.vocabulary import packed
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -111,8 +113,9 @@ def load(spec: str, documents: Sequence[str] = ()) -> Tokenizer:
 
     A path is that of a tokenizer.json, a tekken.json, a SentencePiece model or a .tiktoken file, which are
     told apart by their contents, of a vocab.json with merges.txt or a vocab.txt, or of a folder with one
-    of them. The settings of transformers in its folder count. ``label=`` in front names it. The
-    network is asked for ``hf:`` and ``tiktoken:`` alone, and only for what is not there yet.
+    of them. The settings of transformers in its folder count. ``counts:file.parquet`` only counts; see
+    `toktk.formats.counts`. ``label=`` in front names it. The network is asked for ``hf:`` and
+    ``tiktoken:`` alone, and only for what is not there yet.
 
     The tokenizer runs on toktk's own engine where that gives the ids of the library to which the
     format belongs, on tricky text and on `documents`; otherwise that library runs it.
@@ -137,6 +140,12 @@ def open_tokenizer(text: str, cache: bool = True) -> Loaded:
     parse: Callable[[], Parts]
     build: Callable[[], Model]
     source: Callable[[], tuple[bytes, tuple[str, ...]]] | None = None
+    if spec.source == "counts":
+        path = Path(spec.target).expanduser()
+        model = read_counts(path)
+        return Loaded(
+            spec.label, spec.text, model.signature, None, COUNTS_ALONE, "counts", lambda: model
+        )
     if spec.source == "tiktoken":
         encoding = find_encoding(spec)
         path, format, digest = encoding.path, "tiktoken", _digest_of(encoding)

@@ -30,6 +30,7 @@ _HF = re.compile(
 )
 _REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*(@.+)?", re.ASCII)
 _ENCODING = re.compile(r"[\w.-]+", re.ASCII)
+_FILES = {"spm": "SentencePiece model", "counts": "table of counts"}
 _HEAD = 100_000  # bytes, which tell the format of a file
 # What else of a repository decides ids, by the tokenizer's file.
 _BESIDE = {
@@ -48,7 +49,8 @@ class Spec:
         text: what was written, without the label.
         label: what tables call it.
         source: ``hf``: a repository on the Hugging Face hub; ``tiktoken``: an encoding that the
-            library knows; ``spm``: a SentencePiece model; ``path``: a file or a folder.
+            library knows; ``spm``: a SentencePiece model; ``counts``: a table of counts; ``path``: a file
+            or a folder.
         target: the repository, the encoding or the path.
         revision: of the repository: a branch, a tag or a commit.
         subfolder: of the repository, where the tokenizer is in one.
@@ -56,7 +58,7 @@ class Spec:
 
     text: str
     label: str
-    source: Literal["hf", "tiktoken", "spm", "path"]
+    source: Literal["hf", "tiktoken", "spm", "counts", "path"]
     target: str
     revision: str | None = None
     subfolder: str = ""
@@ -101,12 +103,13 @@ def parse_spec(text: str) -> Spec:
         if encoding is None:
             raise _unknown(written, target)
         return Spec(text, label or tidied(target), "tiktoken", encoding)
-    if kind == "spm" and target:
+    if kind in _FILES and target:
         if not _exists(target):
             meant = _neighbor(target)
             found = f"Found: no such file{f' (did you mean {meant}?)' if meant else ''}."
-            raise FormatError(f"no SentencePiece model {written!r}.", found)
-        return Spec(text, label or _default_label(Path(target)), "spm", target)
+            raise FormatError(f"no {_FILES[kind]} {written!r}.", found)
+        source: Literal["spm", "counts"] = "spm" if kind == "spm" else "counts"
+        return Spec(text, label or _default_label(Path(target)), source, target)
     if not _exists(text):
         raise _unknown(written, text)
     return Spec(text, label or _default_label(Path(text)), "path", text)
@@ -120,6 +123,8 @@ def names_tokenizer(text: str) -> bool:
     kind, _, target = text.partition(":")
     if kind == "hf" and _HF.fullmatch(target):
         return True
+    if kind == "counts":
+        return _exists(target)
     if kind == "tiktoken" and _ENCODING.fullmatch(target):
         return True
     place = target if kind == "spm" else text
@@ -164,7 +169,7 @@ def placed(text: str, base: Path) -> str:
         return str(base / text)
     labeled = _LABEL.fullmatch(text)
     label, rest = (f"{labeled['label']}=", labeled["rest"]) if labeled else ("", text)
-    kind = "spm:" if rest.startswith("spm:") else ""
+    kind = next((f"{kind}:" for kind in _FILES if rest.startswith(f"{kind}:")), "")
     target = str(base / rest.removeprefix(kind))
     return f"{label}{kind}{target}" if _exists(target) else text
 
@@ -181,7 +186,7 @@ def _distinctive(path: Path) -> str:
         path = path.resolve()
     if path.name in FOLDER_FILES and not path.is_dir():
         return path.parent.name or path.stem
-    if path.suffix in (".json", ".model", ".tiktoken", ".gguf") and not path.is_dir():
+    if path.suffix in (".json", ".model", ".tiktoken", ".gguf", ".parquet") and not path.is_dir():
         return path.stem
     return path.name
 
@@ -212,7 +217,7 @@ def _unknown(written: str, name: str) -> FormatError:
         f"unknown tokenizer {written!r}{f' (did you mean {meant}?)' if meant else ''}.",
         f"Tried: file or folder (none there), encodings of tiktoken ({', '.join(ENCODINGS)}).",
         "Give a tokenizer.json, a tekken.json, a .model, .tiktoken or .gguf file, a folder with one of them, "
-        "tiktoken:<encoding>, or hf:<org>/<name>.",
+        "tiktoken:<encoding>, hf:<org>/<name>, or counts:FILE.parquet.",
     )
 
 

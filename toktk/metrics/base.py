@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.arrays import Int64
-from toktk.errors import MetricError
+from toktk.errors import MetricError, NoIdsError
 from toktk.pieces.table import POOLED
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ STANDARD = "standard"
 UNTRAINED = "not in the training text"
 """What the note of a figure says of a group that is left out of summaries over groups."""
 
-Reason = Literal["empty", "no pieces", "no reference", "not parallel", "unspaced", "changed"]
+Reason = Literal[
+    "empty", "no ids", "no pieces", "no reference", "not parallel", "unspaced", "changed"
+]
 
 
 class Column(NamedTuple):
@@ -77,10 +79,10 @@ class Figure:
         value: None where it is undefined.
         n: documents, aligned lines or, for a summary, groups that the value rests on.
         note: why `value` is None, which group a maximum belongs to, or `UNTRAINED`.
-        reason: why `value` is None, for programs: "empty" (nothing to divide by), "no pieces" (the
-            tokenizer takes whole documents), "no reference" (parity has no group to divide by),
-            "not parallel" (the group), "unspaced" (a script without spaces has no words) or "changed" (the
-            tokens do not spell the text that was made for the metric).
+        reason: why `value` is None, for programs: "empty" (nothing to divide by), "no ids" (the
+            tokenizer only counts), "no pieces" (it takes whole documents), "no reference" (parity has no
+            group to divide by), "not parallel" (the group), "unspaced" (a script without spaces has no
+            words) or "changed" (the tokens do not spell the text that was made for the metric).
         made_of: how it comes from documents, for its interval; None: a plain count, or not known.
     """
 
@@ -206,13 +208,9 @@ class Case:
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """The tokenizer that is measured; raises MetricError where there are its counts alone."""
+        """The tokenizer that is measured; raises NoIdsError where its counts alone are there."""
         if self.options.tokenizer is None:
-            raise MetricError(
-                f"{self.name} needs the tokenizer itself.",
-                "Found: only its counts of tokens.",
-                "Measure it where the tokenizer is at hand.",
-            )
+            raise NoIdsError(self.name)
         return self.options.tokenizer
 
     @property

@@ -34,6 +34,7 @@ KINDS = {
     "hf-documents": "toktk.libraries.huggingface:HfDocumentsModel",
     "tiktoken-documents": "toktk.libraries.tiktoken:TiktokenDocumentsModel",
     "sentencepiece-documents": "toktk.libraries.sentencepiece:SentencePieceDocumentsModel",
+    "counts": "toktk.models.counts:CountsModel",
 }
 
 

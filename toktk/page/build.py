@@ -23,7 +23,7 @@ from toktk.page.packs import Packer, packs_of
 from toktk.page.shown import shown_run
 from toktk.paths import atomic_write
 from toktk.report.records import common_signature
-from toktk.visible import visible, visible_name
+from toktk.visible import listed, visible, visible_name
 
 SCHEMA = 1
 """Of the data in a page, for whoever reads it from outside."""
@@ -152,7 +152,10 @@ def _subtitle(figures: Figures) -> str:
     groups = len(figures.groups) - 1
     sizes = sorted({figures.size(label) for label in figures.tokenizers})
     span = f"{sizes[0]:,} ids" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,} ids"
-    return f"on {record.corpus}: {n:,} documents in {groups} group{'s' * (groups != 1)}; {span}"
+    what = f"on {record.corpus}: {n:,} documents in {groups} group{'s' * (groups != 1)}; {span}"
+    if figures.unsized:
+        what += f"; not on this page, as nobody knows their size: {listed(figures.unsized)}"
+    return what
 
 
 def _cards(answers: Sequence[Answer]) -> Iterator[str]:

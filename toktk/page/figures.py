@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from toktk.errors import PluginError
+from toktk.errors import PluginError, StorageError
 from toktk.lab.differences import base_of
 from toktk.metrics import METRICS
 from toktk.metrics.base import UNTRAINED, Metric
@@ -16,7 +16,7 @@ from toktk.page.shown import Shown
 from toktk.pieces.table import POOLED
 from toktk.report.records import Record, short_signature, visible_records
 from toktk.timing.figures import TIMED
-from toktk.visible import visible_name
+from toktk.visible import listed, visible_name
 
 _CURVE_POINTS = 130  # of a family and group
 _TOTALS = ("bytes", "chars", "documents")
@@ -46,12 +46,26 @@ class Figures:
 
     @cached_property
     def tokenizers(self) -> dict[str, Record]:
-        """A record of each tokenizer, by label, for what its records have in common."""
+        """A record of each tokenizer, by label, for what its records have in common.
+
+        Charts and slider go by size: without `unsized` ones. StorageError where no tokenizer is left.
+        """
         firsts: dict[str, Record] = {}
         for record in self.records:
             if record.size is not None and not record.metric.startswith("knee["):
                 firsts.setdefault(record.tokenizer, record)
+        if not firsts:
+            raise StorageError(
+                "there is no page of tokenizers whose vocabulary size nobody knows.",
+                f"Found: {listed(self.unsized)}.",
+                "Write the size into their counts, in the column vocab_size, if it is published.",
+            )
         return firsts
+
+    @cached_property
+    def unsized(self) -> list[str]:
+        """The labels of tokenizers whose vocabulary size nobody knows, which the page leaves out."""
+        return [*dict.fromkeys(r.tokenizer for r in self.records if r.size is None)]
 
     @cached_property
     def families(self) -> dict[str, list[str]]:

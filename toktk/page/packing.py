@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from toktk.arrays import Int64
 from toktk.models.bpe import BpeModel, byte_order
+from toktk.models.counts import CountsModel
 from toktk.models.fused_unigram import FusedUnigramModel
 from toktk.models.model import Model
 from toktk.models.pairs import PairModel
@@ -90,7 +91,10 @@ def pack_family(tokenizers: Mapping[str, Tokenizer]) -> Pack:
     """
     for tokenizer in tokenizers.values():
         if tokenizer.engine != NATIVE:
-            raise Unpackable(f"{tokenizer.engine} runs it, not toktk")
+            is_counts = isinstance(tokenizer.model, CountsModel)
+            raise Unpackable(
+                tokenizer.why if is_counts else f"{tokenizer.engine} runs it, not toktk"
+            )
     largest = [*tokenizers.values()][-1]
     models = {label: tokenizer.model for label, tokenizer in tokenizers.items()}
     return {"cut": _cut_of(largest.pretokenizer), "labels": [*models], **_models(models)}

@@ -72,10 +72,10 @@ def shown_run(run: Run, name: str = "") -> Shown:
     curves = arrow.read_parquet(run.path / CURVES) if CURVES in files else None
     counts: Mapping[str, Int64] = {}
     if TOKEN_COUNTS in files:
-        sizes = {label: about["size"] for label, about in facts.items()}
+        sizes = {label: about["size"] or 0 for label, about in facts.items()}
         counts = read_token_counts(run.path / TOKEN_COUNTS, sizes)
     tokenizers, missing = dict(run.tokenizers), dict[str, str]()
-    for label in sorted(facts, key=lambda label: -facts[label]["size"]):
+    for label in sorted(facts, key=lambda label: -(facts[label]["size"] or 0)):
         if label in tokenizers:
             continue
         try:
@@ -107,11 +107,11 @@ def shown_bench(bench: Bench, outcome: Outcome) -> Shown:
 def _loaded(run: Run, label: str, others: Mapping[str, Tokenizer]) -> Tokenizer:
     """Return a tokenizer of a run: the first merges of a larger one, or from its files or its spec."""
     about = run.document["tokenizers"][label]
-    signature = about.get("signature")
+    size, signature = about["size"] or 0, about.get("signature")
     for other in others.values():
         model = other.model
-        if isinstance(model, BpeModel) and model.base_size <= about["size"] <= model.vocab_size:
-            smaller = replace(other, name=label, model=model.cut(about["size"]))
+        if isinstance(model, BpeModel) and model.base_size <= size <= model.vocab_size:
+            smaller = replace(other, name=label, model=model.cut(size))
             if smaller.signature == signature:
                 return smaller
     if about.get("folder"):

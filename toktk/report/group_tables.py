@@ -148,7 +148,9 @@ def _table(
     heads = [Head("group", right=False, style="bold")]
     for column, size in across:
         lines = folded(column.label, _LONGEST_HEAD) if several or not sized else []
-        heads.append(Head("\n".join([*lines, written_size(size)] if sized else lines)))
+        heads.append(
+            Head("\n".join([*lines, written_size(size) if size else NULL] if sized else lines))
+        )
     if parity:
         heads.append(Head("parity"))
     empty = ("",) * (len(heads) - 1)

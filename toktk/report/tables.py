@@ -178,7 +178,8 @@ def _by_size(
         size = family.sizes[-1]
         names = (family.label, shortened(cut or NULL, 2 * _LONGEST_CUT))
         cells = [column.cell(family, size) for column in columns]
-        rows.append(Row((written_size(size), *names, *cells), rule_above=family is baselines[0]))
+        label = written_size(size) if size else NULL
+        rows.append(Row((label, *names, *cells), rule_above=family is baselines[0]))
     rows += _errors(columns, shown, len(heads))
     if rows[-1].cells[0] == ERROR:
         heads[0] = replace(heads[0], legend=_ERROR)
@@ -216,7 +217,7 @@ def _by_tokenizer(
     for family in shown:
         size = family.sizes[-1]
         engine = engines.get(family.label, [NULL])[0].partition(" ")[0]
-        first = [family.label, f"{size:,}"]
+        first = [family.label, f"{size:,}" if size else NULL]
         if engines:
             first.append(_SHORT_ENGINES.get(engine, engine))
         first.append(shortened(family.first.pretokenizer or NULL, _LONGEST_CUT))
