@@ -204,12 +204,16 @@ class _Documents:
         parts = {SPECIAL: -_sums(special[self.ids], self.ends)}
         if not isinstance(model, ChangingModel):
             return parts | self._normalized(tokenizer.pretokenizer)
+        parts[PREFIX] = self._prefixed(model.tokens)
+        if READ_AS_SPACE in model.changes:
+            parts |= self._marked(model.tokens)
         lost = bytes_lost(model, self.data, self.offsets, self.ids, self.ends[1:])
+        # Where bytes spell a space, the library's answer is about U+2581, and says that it is lost.
+        lost = np.maximum(lost - parts.get(BY_BYTES, 0), 0)
         is_unknown = self.count([model.unknown_id]) > 0
         parts[UNKNOWN] = -np.where(is_unknown, lost, 0)
         parts[DROPPED] = -np.where(is_unknown, 0, lost)
-        parts[PREFIX] = self._prefixed(model.tokens)
-        return parts | (self._marked(model.tokens) if READ_AS_SPACE in model.changes else {})
+        return parts
 
     def _normalized(self, pretokenizer: Pretokenizer) -> dict[str, Int64]:
         """Return what each step of toktk's normalizer adds."""

@@ -17,6 +17,7 @@ from toktk.models.symbols import SymbolsModel
 from toktk.models.unigram import UnigramModel
 
 MARK = "\u2581"  # SentencePiece's space; where toktk's models have a space
+SPACE_IN_FRONT = "a space is put in front of a text"
 READ_AS_SPACE = "U+2581 in a text is read as a space: 3 bytes become 1"
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from toktk.arrays import packed, read_only
 from toktk.errors import FormatError
-from toktk.formats.tokens import MARK, READ_AS_SPACE
+from toktk.formats.tokens import MARK, READ_AS_SPACE, SPACE_IN_FRONT
 from toktk.libraries.library import ChangingModel, spelled
 from toktk.libraries.process import LibraryTokenizer
 from toktk.models.bpe import byte_characters
@@ -306,7 +306,7 @@ def _change_by(step: dict[str, Any]) -> str:
         return ""
     adds_space = step.get("add_prefix_space", kind == "Metaspace") and "prepend_scheme" not in step
     if kind == "Prepend" or adds_space or step.get("prepend_scheme") in _PREFIXED:
-        return "a space is put in front of a text"
+        return SPACE_IN_FRONT
     if kind in _DROPPING or step.get("behavior") == "Removed":
         return f"the pretokenizer {kind} drops what it cuts at"
     if kind in ("Metaspace", "ByteLevel", "Split", "Punctuation", "Digits", "UnicodeScripts"):

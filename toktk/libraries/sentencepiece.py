@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from toktk.errors import FormatError
 from toktk.formats import sentencepiece_proto as proto
-from toktk.formats.tokens import MARK, READ_AS_SPACE
+from toktk.formats.tokens import MARK, READ_AS_SPACE, SPACE_IN_FRONT
 from toktk.libraries.library import ChangingModel, spelled
 from toktk.libraries.process import LibraryTokenizer
 from toktk.models.model import Arrays, Int64
@@ -92,7 +92,7 @@ class SentencePieceDocumentsModel(ChangingModel):
         ):
             told.append("extra spaces are dropped")
         if fields.last(spec, proto.DUMMY_PREFIX, 1, "normalizer_spec.add_dummy_prefix"):
-            told.append("a space is put in front of a text")
+            told.append(SPACE_IN_FRONT)
         pieces, is_byte, _ = self._vocabulary
         if any(is_byte) and MARK not in pieces:
             told.append(

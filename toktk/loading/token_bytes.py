@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from toktk.formats.tokens import READ_AS_SPACE
+from toktk.formats.tokens import READ_AS_SPACE, SPACE_IN_FRONT
 from toktk.paths import atomic_write
 from toktk.tokenizer import Tokenizer
 
@@ -43,7 +43,7 @@ def doubts(tokenizer: Tokenizer) -> tuple[str, ...]:
     if normalizer.marks:
         told.append(READ_AS_SPACE)
     if normalizer.prefix != "never":
-        told.append("a space is put in front of a text")
+        told.append(SPACE_IN_FRONT)
     unknown = getattr(model, "unknown_id", None)
     if unknown is not None and not getattr(model, "spells", False):
         told.append(f"id {unknown} stands for text that the vocabulary lacks, and has 0 bytes")
