@@ -160,7 +160,7 @@ def _show(proof: Proof, format: str) -> None:
         return
     if len(rows) > 1:
         rows.insert(0, [POOLED, *(int(column.sum()) for column in columns)])
-    emit_rows(names, [[visible_name(str(group)), *own] for group, *own in rows], format)
+    emit_rows(names, rows, format)
 
 
 def _broken(proof: Proof) -> list[str]:
