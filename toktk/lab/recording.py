@@ -157,7 +157,7 @@ class Recorder:
         about = {
             "tok": tokenizer.signature,
             "corpus": self.corpus.fingerprint,
-            **_reading_of(tokenizer),
+            **reading_of(tokenizer),
         }
         signatures: dict[tuple[str, str, str | None], str] = {}
         cut, size = tokenizer.pretokenizer.name if native else None, tokenizer.vocab_size
@@ -231,7 +231,7 @@ class Recorder:
         ]
 
 
-def _reading_of(tokenizer: Tokenizer) -> dict[str, str | None]:
+def reading_of(tokenizer: Tokenizer) -> dict[str, str | None]:
     """Return how a tokenizer reads text, for `signature`: its normal form, and special tokens as text."""
     return {"norm": tokenizer.pretokenizer.normalizer.form, "specials": "text"}
 
