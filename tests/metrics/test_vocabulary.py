@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from fake_evaluation import FakeEvaluation
 from hypothesis import given
 from hypothesis import strategies as st
 
 from toktk.errors import MetricError
-from toktk.metrics.vocabulary import renyi_efficiency, renyi_entropy
+from toktk.metrics.vocabulary import COVERED, coverage_of, renyi_efficiency, renyi_entropy
 
 # "pick @@ed pick @@l @@ed pick @@les", then "pick @@e @@d pick @@l @@e @@d pick @@l @@e @@s": the
 # published unit values of tokenization-scorer.
@@ -90,3 +91,18 @@ def test_single_token_words_per_group_and_pooled(measure) -> None:
     values = [found[g, "single_token_words[piece]"].value for g in ("en", "fi", "42", "all")]
     assert values == [0.8, 0.2, None, 0.35]
     assert found["42", "single_token_words[piece]"].note == "no pieces with a letter"
+
+
+def test_coverage_is_of_the_most_frequent_ids() -> None:
+    counts = np.zeros(3000, dtype=np.int64)
+    counts[::2] = np.arange(1500)  # in no order of frequency
+    assert COVERED[0] == 1024
+    assert COVERED[-1] == 65536
+    assert coverage_of(counts, 3000) == {
+        1024: sum(range(1500 - 1024, 1500)) / sum(range(1500)),
+        2048: 1.0,
+    }
+    assert coverage_of(counts, 1024) == {}  # all of them: nothing to tell
+    assert coverage_of(counts, 1025).keys() == {1024}
+    assert coverage_of(np.zeros(2000, dtype=np.int64), 2000) == {1024: None}
+    assert coverage_of(np.zeros(0, dtype=np.int64), 0) == {}
