@@ -36,7 +36,8 @@ _SOURCES = """
 Ács 2019, *Exploring BERT's Vocabulary*. Cognetta et al. 2024, *Two Counterexamples to Tokenization and the
 Noiseless Channel*. Petrov et al. 2023, *Language Model Tokenizers Introduce Unfairness Between Languages*.
 Rust et al. 2021, *How Good is Your Tokenizer?* Schmidt et al. 2024, *Tokenization Is More Than
-Compression*. Zouhar et al. 2023, *Tokenization and the Noiseless Channel*.
+Compression*. Zhao et al. 2025, *FR-Spec: Accelerating Large-Vocabulary Language Models via Frequency-Ranked
+Speculative Sampling*. Zouhar et al. 2023, *Tokenization and the Noiseless Channel*.
 """
 _REFERENCE = """# Reference: every command and option
 

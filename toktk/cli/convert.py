@@ -112,7 +112,7 @@ def _prove(
     from toktk.lab.meter import Meter
     from toktk.loading.load import load
     from toktk.loading.sample import first_documents
-    from toktk.loading.token_bytes import write_token_bytes
+    from toktk.loading.token_bytes import doubts, write_token_bytes
 
     progress.watch_downloads()
     with progress.opening(*specs):
@@ -127,7 +127,8 @@ def _prove(
             proof = prove(tokenizer, corpus, usable_cores(), advance)
     _show(proof, format)
     if not progress.quiet and target is not None:
-        remark(f"Wrote {target.name}: {tokenizer.vocab_size:,} tokens.")
+        notes = (f"Note: {doubt}." for doubt in doubts(tokenizer))
+        remark(f"Wrote {target.name}: {tokenizer.vocab_size:,} tokens.", *notes)
     if not proof.holds:
         remark(*_broken(proof))
         sys.exit(GATE_FAILED)
@@ -167,12 +168,14 @@ def _broken(proof: Proof) -> list[str]:
     """Return what to say of sums that are not the bytes of the text."""
     from toktk.evaluation.source_bytes import PREFIX
 
-    n, all_documents = int(proof.differing.sum()), int(proof.documents.sum())
+    n, of_all = int(proof.differing.sum()), _documents(int(proof.documents.sum()))
     lines = [
-        f"Not proven: {n:,} of {all_documents:,} documents have tokens of more or fewer bytes."
+        f"Not proven: in {n:,} of {of_all} the bytes of the tokens do not add up to the text's."
     ]
-    for cause in proof.causes:
-        lines.append(f"  {cause.what}: {cause.documents:,} documents, {cause.excess:+,} bytes.")
+    lines += [
+        f"  {cause.what}: {_documents(cause.documents)}, {cause.excess:+,} bytes."
+        for cause in proof.causes
+    ]
     if (first := proof.first) is not None:
         token = "their tokens end"
         if first.token is not None:
@@ -185,3 +188,7 @@ def _broken(proof: Proof) -> list[str]:
         lines.append("  All else adds up: take one byte off for each of these documents.")
     lines.append("  Divide by the bytes of the text itself where you can: docs/bits-per-byte.md.")
     return lines
+
+
+def _documents(n: int) -> str:
+    return f"{n:,} document{'' if n == 1 else 's'}"

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from toktk.arrays import packed, read_only
 from toktk.errors import FormatError
-from toktk.formats.tokens import MARK, READ_AS_SPACE, SPACE_IN_FRONT
+from toktk.formats.tokens import MARK, READ_AS_SPACE, SPACE_BY_BYTES, SPACE_IN_FRONT
 from toktk.libraries.library import ChangingModel, spelled
 from toktk.libraries.process import LibraryTokenizer
 from toktk.models.bpe import byte_characters
@@ -158,6 +158,8 @@ class HfDocumentsModel(ChangingModel):
             told.append("the end of a word is marked, and what was between words is dropped")
         if MARK in self._settings["steps"]:
             told.append(READ_AS_SPACE)
+            if self.spells and MARK not in self.names:
+                told.append(SPACE_BY_BYTES)
         return tuple(dict.fromkeys(filter(None, told)))
 
     @property

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from toktk.errors import FormatError
 from toktk.formats import sentencepiece_proto as proto
-from toktk.formats.tokens import MARK, READ_AS_SPACE, SPACE_IN_FRONT
+from toktk.formats.tokens import MARK, READ_AS_SPACE, SPACE_BY_BYTES, SPACE_IN_FRONT
 from toktk.libraries.library import ChangingModel, spelled
 from toktk.libraries.process import LibraryTokenizer
 from toktk.models.model import Arrays, Int64
@@ -95,9 +95,7 @@ class SentencePieceDocumentsModel(ChangingModel):
             told.append(SPACE_IN_FRONT)
         pieces, is_byte, _ = self._vocabulary
         if any(is_byte) and MARK not in pieces:
-            told.append(
-                "a space that stands alone has no token, and is spelled by those of 3 bytes"
-            )
+            told.append(SPACE_BY_BYTES)
         return (*told, READ_AS_SPACE)
 
     @property

@@ -25,7 +25,7 @@ def coverage_page(shares: Mapping[str, Mapping[int, float | None]]) -> Page:
         Row((visible_name(label), *(_percent(own.get(n)) for n in sizes)))
         for label, own in shares.items()
     ]
-    detail = "1k is 1,024; empty where there are no more ids"
+    detail = "1k is 1,024; – where there are no more ids"
     return Page([Table("tokens that the most frequent ids cover", detail, heads, rows)], _LEGEND)
 
 
