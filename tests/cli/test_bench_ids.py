@@ -17,6 +17,7 @@ from public_samples import GPT2, LLAMA2, added, document, write
 
 from toktk.lab.token_counts import read_token_counts
 from toktk.loading.load import load
+from toktk.metrics.vocabulary import COVERED
 from toktk.report.results import Results
 from toktk.tokenizer import Tokenizer
 
@@ -159,17 +160,22 @@ def test_coverage_is_shown_and_among_the_records(
     share = sum(counts[:1024]) / sum(counts)
     assert f"{int(1000 * share) / 10:.1f}%" in shown
     records = json.loads(bench(tmp_path, specs, *ids, "-f", "json").stdout)["records"]
-    covered = [r for r in records if r["metric"].startswith("coverage[")]
-    assert [(r["metric"], r["group"], r["unit"]) for r in covered] == [
-        ("coverage[1024]", "all", "share")
-    ]
-    assert covered[0]["value"] == pytest.approx(share)
+    covered = {
+        (r["tokenizer"], r["metric"]): r for r in records if r["metric"].startswith("coverage[")
+    }
+    assert len(covered) == len(specs) * len(COVERED)
+    known = {key: r["value"] for key, r in covered.items() if r["value"] is not None}
+    assert known == {("big", "coverage[1024]"): pytest.approx(share)}
+    assert {(r["group"], r["unit"]) for r in covered.values()} == {("all", "share")}
     # The metric is the same figure, and is not there twice.
     more = ["-m", "coverage", "-f", "json", "--force"]
     asked = json.loads(bench(tmp_path, specs, *ids, *more).stdout)["records"]
     again = [r for r in asked if r["metric"].startswith("coverage[")]
-    assert [(r["metric"], r["value"]) for r in again] == [("coverage[1024]", covered[0]["value"])]
-    assert again[0]["signature"] == covered[0]["signature"]
+    assert len(again) == len(covered)
+    for record in again:
+        same = covered[record["tokenizer"], record["metric"]]
+        for name in ("value", "note", "signature", "pretokenizer", "size", "unit"):
+            assert record[name] == same[name]
     assert "cover" in bench(tmp_path, specs, *ids, "-f", "md", "--force").stdout
     assert "cover" not in bench(tmp_path, specs, "-f", "md").stdout
 

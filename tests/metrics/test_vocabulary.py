@@ -98,11 +98,10 @@ def test_coverage_is_of_the_most_frequent_ids() -> None:
     counts[::2] = np.arange(1500)  # in no order of frequency
     assert COVERED[0] == 1024
     assert COVERED[-1] == 65536
-    assert coverage_of(counts, 3000) == {
-        1024: sum(range(1500 - 1024, 1500)) / sum(range(1500)),
-        2048: 1.0,
-    }
-    assert coverage_of(counts, 1024) == {}  # all of them: nothing to tell
-    assert coverage_of(counts, 1025).keys() == {1024}
-    assert coverage_of(np.zeros(2000, dtype=np.int64), 2000) == {1024: None}
-    assert coverage_of(np.zeros(0, dtype=np.int64), 0) == {}
+    none = dict.fromkeys(COVERED)
+    covered = {1024: sum(range(1500 - 1024, 1500)) / sum(range(1500)), 2048: 1.0}
+    assert coverage_of(counts, 3000) == none | covered
+    assert coverage_of(counts, 1024) == none  # all of them: nothing to tell
+    assert coverage_of(counts, 1025) == none | {1024: covered[1024]}
+    assert coverage_of(np.zeros(2000, dtype=np.int64), 2000) == none
+    assert coverage_of(np.zeros(0, dtype=np.int64), 0) == none

@@ -85,14 +85,15 @@ def command(
     if options.format == "table":  # what is known is shown before the clocks start
         options.show(run)
     covered = options.count_ids(bench, ids) if ids is not None else {}
-    if covered and options.format == "table":
-        show_page(coverage_page(covered).text)
+    coverage = coverage_page(covered)
+    if coverage is not None and options.format == "table":
+        show_page(coverage.text)
     timing = TimingPlan(threads, options.seed, pathological)
     timings = options.time(bench, run, timing) if throughput else []
     if options.format == "table":
         show_page(lambda width, color: throughput_text(timings, width, color))
     else:
-        more = [coverage_page(covered)] if covered else []
+        more = [] if coverage is None else [coverage]
         more += [throughput_page(timings)] if timings else []
         results = with_coverage(with_timings(run.results, timings, bench), covered, bench)
         show(results, options.format, options.quiet, more)

@@ -15,7 +15,7 @@ from toktk.evaluation.group_ids import GroupIds, count_group_ids
 from toktk.lab.bench import Bench
 from toktk.lab.counted import CountedCorpora
 from toktk.lab.recording import reading_of
-from toktk.metrics.vocabulary import coverage, coverage_of
+from toktk.metrics.vocabulary import UNCOVERED, coverage, coverage_of
 from toktk.models.model import Model, special_ids_of
 from toktk.paths import atomic_write
 from toktk.pieces.table import POOLED
@@ -148,7 +148,7 @@ def _records(shares: Mapping[str, Mapping[int, float | None]], bench: Bench) -> 
                 metric=f"{coverage.name}[{n}]",
                 value=share,
                 unit=coverage.unit,
-                note="no tokens" if share is None else None,
+                note=UNCOVERED if share is None else None,
                 signature=signature(
                     **about, **reading_of(tokenizer), unit=coverage.unit, agg="sum"
                 ),

@@ -22,6 +22,7 @@ RENYI_ALPHA = 2.5
 
 COVERED = tuple(1 << k for k in range(10, 17))
 """The numbers of ids whose coverage is told: 1,024 to 65,536."""
+UNCOVERED = "no tokens, or no more ids than these"
 
 
 @metric(
@@ -105,19 +106,19 @@ def coverage(case: Case) -> list[Figure]:
     counts = case.evaluation.token_counts(case.size)
     n_documents = int(case.evaluation.documents.sum())
     return [
-        replace(case, name=f"{case.name}[{n}]").figure(POOLED, share, n_documents, "no tokens")
+        replace(case, name=f"{case.name}[{n}]").figure(POOLED, share, n_documents, UNCOVERED)
         for n, share in coverage_of(counts, case.evaluation.n_ids(case.size)).items()
     ]
 
 
 def coverage_of(counts: Int64, n_ids: int) -> dict[int, float | None]:
-    """Return {n: share} of the tokens that are one of the n most frequent ids; None without tokens.
+    """Return {n: share} of the tokens that are one of the n most frequent ids, for `COVERED`.
 
-    `counts` is int64[ids]; n are the `COVERED` below `n_ids`, the ids that have a token.
+    `counts` is int64[ids]. None without tokens, and where n is no less than `n_ids`, the ids that have one.
     """
     sums = np.cumsum(np.sort(counts)[::-1])
     total = int(sums[-1]) if sums.size else 0
-    return {n: ratio(int(sums[n - 1]), total) for n in COVERED if n < n_ids}
+    return {n: ratio(int(sums[n - 1]), total) if n < n_ids else None for n in COVERED}
 
 
 def renyi_entropy(counts: npt.ArrayLike, alpha: float) -> float | None:

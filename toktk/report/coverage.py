@@ -14,9 +14,11 @@ _LEGEND = (
 )
 
 
-def coverage_page(shares: Mapping[str, Mapping[int, float | None]]) -> Page:
-    """Return the table: a row for each tokenizer, a column for each number of ids."""
-    sizes = sorted({n for own in shares.values() for n in own})
+def coverage_page(shares: Mapping[str, Mapping[int, float | None]]) -> Page | None:
+    """Return the table: a row for each tokenizer, a column for each number of ids; None without figures."""
+    sizes = sorted({n for own in shares.values() for n, share in own.items() if share is not None})
+    if not sizes:
+        return None
     heads = [Head("tokenizer", right=False, style="bold", folds=True)]
     # 16k ids are the usual size of a draft vocabulary; what is far from it goes first.
     spare = {n: i + 1 for i, n in enumerate(sorted(sizes, key=lambda n: (-abs(n - 2**14), n)))}
