@@ -39,7 +39,8 @@ _SOURCES = """
 Noiseless Channel*. Petrov et al. 2023, *Language Model Tokenizers Introduce Unfairness Between Languages*.
 Rust et al. 2021, *How Good is Your Tokenizer?* Schmidt et al. 2024, *Tokenization Is More Than
 Compression*. Singh and Strouse 2024, *Tokenization counts: the impact of tokenization on arithmetic in
-frontier LLMs*. Zouhar et al. 2023, *Tokenization and the Noiseless Channel*.
+frontier LLMs*. Zhao et al. 2025, *FR-Spec: Accelerating Large-Vocabulary Language Models via
+Frequency-Ranked Speculative Sampling*. Zouhar et al. 2023, *Tokenization and the Noiseless Channel*.
 """
 _REFERENCE = """# Reference: every command and option
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import struct
+from importlib.util import find_spec
+from pathlib import Path
 
 from pair_samples import ranked
 
@@ -41,3 +44,26 @@ def published(tokenizer):
     """Ranks as they are published: no special tokens among them, holes, and the extra tokens."""
     words = [token for token in mergeable_ranks(tokenizer.model) if len(token) > 1]
     return ranked([*words[:200], *EXTRA, *words[200:]], step=2)
+
+
+def _shipped():
+    spec = find_spec("quicktok")  # not imported
+    places = list(spec.submodule_search_locations or []) if spec else []
+    return {
+        path.stem: path for place in places for path in sorted(Path(place).glob("data/*.vocab"))
+    }
+
+
+RANK_FILES = _shipped()
+"""The vocabularies that quicktok brings, by name; none where it is not installed."""
+
+
+def shipped_ranks(path):
+    """Return {token: rank} of one: a count, and of each token its length, its bytes and its rank."""
+    raw, ranks, at = path.read_bytes(), {}, 4
+    for _ in range(struct.unpack_from("<I", raw)[0]):
+        (length,) = struct.unpack_from("<H", raw, at)
+        token = raw[at + 2 : at + 2 + length]
+        at += 2 + length + 4
+        (ranks[token],) = struct.unpack_from("<I", raw, at - 4)
+    return ranks

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from toktk.encoder import Encoder
 from toktk.errors import FormatError
 from toktk.models.counts import CountsModel
-from toktk.models.model import Bytes, Ids, Int64, Model
+from toktk.models.model import Bytes, Ids, Int64, Model, token_bytes
 from toktk.pretokenizers.export import canonical_key
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.texts import Texts, flat, utf8
@@ -147,6 +147,14 @@ class Tokenizer:
             FormatError: an id outside the vocabulary.
         """
         return [self.decode(ids[a:b]) for a, b in itertools.pairwise(offsets.tolist())]
+
+    def token_bytes(self) -> npt.NDArray[np.int32]:
+        """Return int32[vocab_size]: the bytes of UTF-8 text that each id stands for, for bits per byte.
+
+        Special tokens have 0, and so do ids without a token and the token of unknown text. No such table
+        is right for a tokenizer that changes text: ``toktk convert SPEC --prove CORPUS`` tells.
+        """
+        return token_bytes(self.model)
 
     def show(self, text: str, *others: Tokenizer) -> View:
         """Return the tokens of `text` by this tokenizer and `others`, to be printed or drawn in a notebook.

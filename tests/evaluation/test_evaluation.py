@@ -283,7 +283,7 @@ def test_any_model_is_measured_as_merges_are(corpus_of, documents, merges, jobs)
 
 
 def test_one_model_has_one_size(corpus_of, monkeypatch):
-    monkeypatch.setattr(evaluation, "_SLICE", 2)  # a slice for every piece, and empty ones
+    monkeypatch.setattr(evaluation, "SLICE", 2)  # a slice for every piece, and empty ones
     table = count_corpus(corpus_of([("ab abab aab", "x", 2), ("", "y", 1)]), GPT2)
     tokens = [*(bytes([b]) for b in range(256)), b"ab", b" ab"]
     model = UnigramModel((), *packed(tokens), np.array([-2.0] * 256 + [-3.0, -1.0]))

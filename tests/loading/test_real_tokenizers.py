@@ -15,8 +15,13 @@ import pytest
 from nasty import NASTY_TEXTS
 from sample_texts import code, languages
 
+from toktk.corpus import Corpus
 from toktk.encoder import Encoder
-from toktk.loading.load import open_tokenizer
+from toktk.evaluation import source_bytes
+from toktk.evaluation.source_bytes import prove
+from toktk.formats.tokens import MARK, READ_AS_SPACE, SPACE_IN_FRONT
+from toktk.loading.load import load, open_tokenizer
+from toktk.loading.token_bytes import doubts
 from toktk.loading.torture import TORTURE
 from toktk.models.vocabulary import packed
 
@@ -76,3 +81,26 @@ def test_ids_equal_the_librarys(path, texts, record_property):
         for d, text in enumerate(rows):
             mine, others = ids[ours[d] : ours[d + 1]], wanted[theirs[d] : theirs[d + 1]]
             assert np.array_equal(mine, others), (group, text[:200])
+
+
+@pytest.mark.skipif(
+    not found(), reason="no mistral-common, and TOKTK_REAL_TOKENIZERS names no folder"
+)
+@pytest.mark.parametrize("path", found(), ids=lambda path: path.name)
+def test_bytes_of_tokens_add_up(path, texts):
+    """Where a tokenizer only puts a space in front, the sum is off by one byte a document, else by none."""
+    tokenizer = load(str(path))
+    documents = [text for rows in texts.values() for text in rows]
+    proof = prove(tokenizer, Corpus.of(documents), jobs=2)
+    if not doubts(tokenizer):
+        assert proof.holds
+    told = {source_bytes.PREFIX, source_bytes.MARKED}
+    if not (set(doubts(tokenizer)) - {SPACE_IN_FRONT, READ_AS_SPACE}):
+        assert told >= {cause.what for cause in proof.causes}
+        n_marks = sum(text.count(MARK) for text in documents)
+        n_prefixed = (
+            len(list(filter(None, documents))) if SPACE_IN_FRONT in doubts(tokenizer) else 0
+        )
+        of_marks = 2 * n_marks if READ_AS_SPACE in doubts(tokenizer) else 0
+        assert (proof.token_bytes - proof.bytes).sum() == n_prefixed - of_marks
+    assert sum(cause.excess for cause in proof.causes) == (proof.token_bytes - proof.bytes).sum()

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from fake_evaluation import FakeEvaluation
 from hypothesis import given
 from hypothesis import strategies as st
 
 from toktk.errors import MetricError
-from toktk.metrics.vocabulary import renyi_efficiency, renyi_entropy
+from toktk.metrics.vocabulary import COVERED, coverage_of, renyi_efficiency, renyi_entropy
 
 # "pick @@ed pick @@l @@ed pick @@les", then "pick @@e @@d pick @@l @@e @@d pick @@l @@e @@s": the
 # published unit values of tokenization-scorer.
@@ -100,3 +101,17 @@ def test_continued_words_are_those_of_more_than_one_token(measure) -> None:
     values = [found[g, "pcw[piece]"].value for g in ("en", "fi", "42", "all")]
     assert values == [0.2, 0.8, None, 0.65]
     assert found["all", "pcw[piece]"].made_of.complement
+
+
+def test_coverage_is_of_the_most_frequent_ids() -> None:
+    counts = np.zeros(3000, dtype=np.int64)
+    counts[::2] = np.arange(1500)  # in no order of frequency
+    assert COVERED[0] == 1024
+    assert COVERED[-1] == 65536
+    none = dict.fromkeys(COVERED)
+    covered = {1024: sum(range(1500 - 1024, 1500)) / sum(range(1500)), 2048: 1.0}
+    assert coverage_of(counts, 3000) == none | covered
+    assert coverage_of(counts, 1024) == none  # all of them: nothing to tell
+    assert coverage_of(counts, 1025) == none | {1024: covered[1024]}
+    assert coverage_of(np.zeros(2000, dtype=np.int64), 2000) == none
+    assert coverage_of(np.zeros(0, dtype=np.int64), 0) == none

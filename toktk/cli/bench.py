@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -35,6 +36,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Threads that an engine may use when it is timed.",
 )
+@click.option(
+    "--ids",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write a Parquet file of all ids by frequency, with their bytes and their counts in each group, and "
+    "show how many of the tokens the first 1,024 … 65,536 ids cover.",
+)
 @run_options("The run directory.  [default: runs/bench-<corpus>-<hash>]")
 def command(
     tokenizers: tuple[str, ...],
@@ -44,6 +52,7 @@ def command(
     throughput: bool,
     pathological: bool,
     threads: int,
+    ids: Path | None,
     options: RunOptions,
 ) -> None:
     """Measure tokenizers, public and your own, on text that none of them has seen.
@@ -62,8 +71,10 @@ def command(
     """  # noqa: D301 - click wants the backspace itself
     from toktk.corpus import load_corpus
     from toktk.lab.bench import Bench
+    from toktk.lab.id_frequencies import with_coverage
     from toktk.lab.plan import BenchPlan
     from toktk.lab.timing import TimingPlan, with_timings
+    from toktk.report.coverage import coverage_page
     from toktk.report.throughput import throughput_page, throughput_text
 
     options.progress.watch_downloads()
@@ -74,11 +85,17 @@ def command(
     run = options.carry_out(bench)
     if options.format == "table":  # what is known is shown before the clocks start
         options.show(run)
+    covered = options.count_ids(bench, ids) if ids is not None else {}
+    coverage = coverage_page(covered)
+    if coverage is not None and options.format == "table":
+        show_page(coverage.text)
     timing = TimingPlan(threads, options.seed, pathological)
     timings = options.time(bench, run, timing) if throughput else []
     if options.format == "table":
         show_page(lambda width, color: throughput_text(timings, width, color))
     else:
-        more = [throughput_page(timings)] if timings else []
-        show(with_timings(run.results, timings, bench), options.format, options.quiet, more)
+        more = [] if coverage is None else [coverage]
+        more += [throughput_page(timings)] if timings else []
+        results = with_coverage(with_timings(run.results, timings, bench), covered, bench)
+        show(results, options.format, options.quiet, more)
     options.close(run)

@@ -247,6 +247,72 @@ def run_options(output: str) -> Decorator:
     )
 
 
+def _reader_options(**values: Any) -> ReaderOptions:
+    from toktk.corpus import ReaderOptions
+
+    return ReaderOptions(**values, seed=click.get_current_context().params.get("seed", 0))
+
+
+reader_options = gathered(
+    "reader",
+    _reader_options,
+    click.option("--text-column", default="text", show_default=True, help="Column of the text."),
+    click.option(
+        "--group-column", help="Column of the group (language).  [default: the file's name]"
+    ),
+    click.option(
+        "--align-column",
+        help="Column of the line id of parallel text; for plain text `line`, its number.",
+    ),
+    click.option(
+        "--weight-column",
+        help="Column of how often a document counts, such as of words and their counts.",
+    ),
+    click.option(
+        "--quotes/--no-quotes",
+        default=True,
+        show_default=True,
+        help="In CSV and TSV, quotation marks enclose fields, or are text.",
+    ),
+    click.option(
+        "--sample-by",
+        type=click.Choice(("line", "paragraph", "document")),
+        help="What a document is in plain text.  [default: line; of source code the file]",
+    ),
+    click.option(
+        "--line-ends",
+        type=click.Choice(("universal", "keep")),
+        help="CR LF and CR become LF, or stay.  [default: universal; keep in whole files]",
+    ),
+    click.option(
+        "--limit",
+        type=click.IntRange(min=1),
+        help="Documents of each corpus, at most: a random sample, as many from every group "
+        "(and of each group from all of its files) as it has.",
+    ),
+    click.option(
+        "--errors",
+        type=click.Choice(("strict", "replace")),
+        default="strict",
+        show_default=True,
+        help="Invalid UTF-8 is an error, or becomes U+FFFD.",
+    ),
+    click.option(
+        "--encoding",
+        default="utf-8",
+        show_default=True,
+        help="Of plain text and JSON Lines: utf-16, latin-1, cp1252, shift_jis and so on.",
+    ),
+    click.option(
+        "--split",
+        metavar="NAME",
+        help="Split of a saved dataset, or of a folder of files named after splits.  "
+        "[default: train, if it is a saved dataset]",
+    ),
+)
+"""Adds how text is read: the command gets `reader`, a ReaderOptions."""
+
+
 def corpus_options(default: str, what: str) -> Decorator:
     """Add ``-c/--corpus`` and how to read it: the command gets `specs` and `reader`, a ReaderOptions."""
     help = (
@@ -264,65 +330,7 @@ def corpus_options(default: str, what: str) -> Decorator:
             metavar="SPEC",
             help=help,
         ),
-        gathered(
-            "reader",
-            _reader_options,
-            click.option(
-                "--text-column", default="text", show_default=True, help="Column of the text."
-            ),
-            click.option(
-                "--group-column", help="Column of the group (language).  [default: the file's name]"
-            ),
-            click.option(
-                "--align-column",
-                help="Column of the line id of parallel text; for plain text `line`, its number.",
-            ),
-            click.option(
-                "--weight-column",
-                help="Column of how often a document counts, such as of words and their counts.",
-            ),
-            click.option(
-                "--quotes/--no-quotes",
-                default=True,
-                show_default=True,
-                help="In CSV and TSV, quotation marks enclose fields, or are text.",
-            ),
-            click.option(
-                "--sample-by",
-                type=click.Choice(("line", "paragraph", "document")),
-                help="What a document is in plain text.  [default: line; of source code the file]",
-            ),
-            click.option(
-                "--line-ends",
-                type=click.Choice(("universal", "keep")),
-                help="CR LF and CR become LF, or stay.  [default: universal; keep in whole files]",
-            ),
-            click.option(
-                "--limit",
-                type=click.IntRange(min=1),
-                help="Documents of each corpus, at most: a random sample by --seed, as many from every group "
-                "(and of each group from all of its files) as it has.",
-            ),
-            click.option(
-                "--errors",
-                type=click.Choice(("strict", "replace")),
-                default="strict",
-                show_default=True,
-                help="Invalid UTF-8 is an error, or becomes U+FFFD.",
-            ),
-            click.option(
-                "--encoding",
-                default="utf-8",
-                show_default=True,
-                help="Of plain text and JSON Lines: utf-16, latin-1, cp1252, shift_jis and so on.",
-            ),
-            click.option(
-                "--split",
-                metavar="NAME",
-                help="Split of a saved dataset, or of a folder of files named after splits.  "
-                "[default: train, if it is a saved dataset]",
-            ),
-        ),
+        reader_options,
     )
 
 
@@ -332,12 +340,6 @@ temperature_option = click.option(
     help="Give each group of the training text the share of its bytes to the power of 1 / this: 1 changes "
     "nothing, 3.3 is common, inf makes all equal.",
 )
-
-
-def _reader_options(**values: Any) -> ReaderOptions:
-    from toktk.corpus import ReaderOptions
-
-    return ReaderOptions(**values, seed=click.get_current_context().params["seed"])
 
 
 pretokenizer_options = gathered(

@@ -65,6 +65,18 @@ class RunOptions:
         with self.progress.watching() as bench.meter.watcher:
             return timings_of(bench, run, plan)
 
+    def count_ids(self, bench: Bench, path: Path) -> dict[str, dict[int, float | None]]:
+        """Write the ids of a bench's tokenizers by frequency; return what the first of them cover."""
+        from toktk.lab.id_frequencies import count_ids, coverages, write_ids
+
+        with self.progress.watching() as bench.meter.watcher:
+            counts = count_ids(bench)
+            with bench.meter.step("write", path.name):
+                write_ids(bench.tokenizers, counts, path)
+        if not self.quiet:
+            remark(str(path))
+        return coverages(bench.tokenizers, counts)
+
     def show(self, run: Run) -> None:
         """Write the figures of a run to standard output, or its tokenizers where nothing was measured."""
         if run.results is not None:

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from toktk.arrays import Ids, Int64, offsets_of
+from toktk.arrays import Bytes, Ids, Int64, offsets_of
 from toktk.encoder import Encoder
 from toktk.errors import MetricError
 from toktk.evaluation.alone import count_documents
@@ -35,7 +35,8 @@ from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.runtime import Threads
 
-_SLICE = 1 << 23  # bytes of pieces that a thread encodes at a time
+SLICE = 1 << 23
+"""Bytes of pieces that a thread encodes at a time."""
 
 Progress = Callable[[int], None]
 
@@ -195,6 +196,19 @@ def _joins(model: Model, others: Sequence[Model]) -> bool:
     return all(isinstance(m, UnigramModel) and not m.single for m in (model, *others))
 
 
+def encoder_of(model: Model) -> Callable[[Bytes, Int64], tuple[Ids, Int64]]:
+    """Return what gives the ids of pieces, and where those of each end; calls from threads are safe."""
+    if not (isinstance(model, UnigramModel) and model.single):
+        return model.encode_pieces
+    encoder = Encoder(Pretokenizer.of("none"), model)  # a piece is a document, and is cut again
+
+    def encode(data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
+        ids, ends = encoder.encode_batch(data, offsets)
+        return ids, ends[1:]
+
+    return encode
+
+
 def _count(
     table: PieceTable,
     model: Model,
@@ -206,11 +220,9 @@ def _count(
     """Encode each piece by any model and count what comes out."""
     lengths, unknown, lost = np.zeros((3, len(table)), dtype=np.int64)
     counts = np.zeros(model.vocab_size, dtype=np.int64)
-    slices = slices_of(table, max(jobs, int(table.offsets[-1]) // _SLICE))
+    slices = slices_of(table, max(jobs, int(table.offsets[-1]) // SLICE))
     unknown_id: int | None = getattr(model, "unknown_id", None)
-    encoder = None
-    if isinstance(model, UnigramModel) and model.single:  # a piece is a document, and is cut again
-        encoder = Encoder(Pretokenizer.of("none"), model)
+    encode = encoder_of(model)
     lossless = spells_all(model)
     spelled = chosen.is_spelled
     ids_of: list[Ids] = []
@@ -218,11 +230,7 @@ def _count(
     def run(first: int, last: int) -> tuple[Ids, Int64, Int64 | int]:
         begin, end = table.offsets[first], table.offsets[last]
         data, offsets = table.data[begin:end], table.offsets[first : last + 1] - begin
-        if encoder is None:
-            ids, ends = model.encode_pieces(data, offsets)
-        else:
-            ids, starts = encoder.encode_batch(data, offsets)
-            ends = starts[1:]
+        ids, ends = encode(data, offsets)
         return ids, ends, 0 if lossless else bytes_lost(model, data, offsets, ids, ends)
 
     with Threads(jobs) as pool:

@@ -17,6 +17,9 @@ from toktk.models.symbols import SymbolsModel
 from toktk.models.unigram import UnigramModel
 
 MARK = "\u2581"  # SentencePiece's space; where toktk's models have a space
+SPACE_IN_FRONT = "a space is put in front of a text"
+SPACE_BY_BYTES = "a space that stands alone has no token, and is spelled by those of 3 bytes"
+READ_AS_SPACE = "U+2581 in a text is read as a space: 3 bytes become 1"
 
 
 @functools.cache

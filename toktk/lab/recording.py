@@ -171,7 +171,7 @@ class Recorder:
         about = {
             "tok": tokenizer.signature,
             "corpus": self.corpus.fingerprint,
-            **_reading_of(tokenizer),
+            **reading_of(tokenizer),
         }
         signatures: dict[tuple[str, str, str | None], str] = {}
         cut = tokenizer.pretokenizer.name if native else None
@@ -246,7 +246,7 @@ class Recorder:
         ]
 
 
-def _reading_of(tokenizer: Tokenizer) -> dict[str, str | None]:
+def reading_of(tokenizer: Tokenizer) -> dict[str, str | None]:
     """Return how a tokenizer reads text, for `signature`: its normal form, and special tokens as text."""
     return {"norm": tokenizer.pretokenizer.normalizer.form, "specials": "text"}
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from toktk.arrays import packed, read_only
 from toktk.errors import FormatError
-from toktk.formats.tokens import MARK
+from toktk.formats.tokens import MARK, READ_AS_SPACE, SPACE_BY_BYTES, SPACE_IN_FRONT
 from toktk.libraries.library import ChangingModel, spelled
 from toktk.libraries.process import LibraryTokenizer
 from toktk.models.bpe import byte_characters
@@ -29,7 +29,13 @@ _HIGHEST = 2**32 - 1  # id; the library gives it to no token
 _BY_CHARACTER = (None, "BertNormalizer", "Lowercase")
 _WORDS = ("BertPreTokenizer", "WhitespaceSplit")
 _NO_TEXT = b"\xff"  # is in no UTF-8
-_MODEL_SETTINGS = ("continuing_subword_prefix", "unk_id", "unk_token")
+_MODEL_SETTINGS = (
+    "byte_fallback", "continuing_subword_prefix", "end_of_word_suffix", "unk_id", "unk_token",
+)  # fmt: skip
+_DROPPING = (
+    "BertPreTokenizer", "CharDelimiterSplit", "Whitespace", "WhitespaceSplit",
+)  # fmt: skip
+_PREFIXED = ("always", "first")
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +96,12 @@ class HfDocumentsModel(ChangingModel):
         return tuple(name for _, name, is_special in self._vocabulary["added"] if is_special)
 
     @property
+    def special_ids(self) -> Int64:
+        """int64[n]: the ids of `special_tokens`."""
+        added = self._vocabulary["added"]
+        return np.array([i for i, _, is_special in added if is_special], dtype=np.int64)
+
+    @property
     def vocab_size(self) -> int:
         """The highest id, plus one."""
         return int(self._loaded) + 1
@@ -105,15 +117,18 @@ class HfDocumentsModel(ChangingModel):
     @functools.cached_property
     def tokens(self) -> list[bytes]:
         """The bytes of each id: a special token's are its name, an id without a token has none."""
-        steps, prefix = self._settings["steps"], self._settings["continuing_subword_prefix"]
-        if not isinstance(prefix, str):  # in a model that has none, it is anything
-            prefix = ""
+        steps = self._settings["steps"]
+        affixes = (
+            self._settings[key] for key in ("continuing_subword_prefix", "end_of_word_suffix")
+        )
+        # In a model that has none, it is anything.
+        prefix, suffix = (affix if isinstance(affix, str) else "" for affix in affixes)
         byte_of = {character: b for b, character in enumerate(byte_characters())}
         byte_level, marks = '"ByteLevel"' in steps, MARK in steps
         metaspace = marks or '"Metaspace"' in steps
         tokens = []
         for name in self.names:
-            name = name.removeprefix(prefix) or name
+            name = name.removeprefix(prefix).removesuffix(suffix) or name
             if byte_level and byte_of.keys() >= set(name):
                 tokens.append(bytes([byte_of[character] for character in name]))
             else:
@@ -130,6 +145,27 @@ class HfDocumentsModel(ChangingModel):
             settings["unk_id"] if settings["scores"] else self._vocabulary["unknown"]
         )
         return found
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """See `toktk.libraries.library.LibraryModel`."""
+        normalizer, pretokenizer, _ = json.loads(self._settings["steps"])
+        told = [_change_by(step) for step in (*_flat(normalizer), *_flat(pretokenizer))]
+        for token in json.loads(self.document).get("added_tokens") or ():
+            if token.get("lstrip") or token.get("rstrip"):
+                told.append("an added token takes the spaces beside it")
+        if isinstance(self._settings["end_of_word_suffix"], str):
+            told.append("the end of a word is marked, and what was between words is dropped")
+        if MARK in self._settings["steps"]:
+            told.append(READ_AS_SPACE)
+            if self.spells and MARK not in self.names:
+                told.append(SPACE_BY_BYTES)
+        return tuple(dict.fromkeys(filter(None, told)))
+
+    @property
+    def spells(self) -> bool:
+        """Whether bytes take the place of unknown text."""
+        return self._settings["byte_fallback"] is True
 
     @functools.cached_property
     def _measuring(self) -> tuple[LibraryTokenizer, int | None]:
@@ -255,3 +291,26 @@ class HfModel(HfDocumentsModel):
         with atomic_write(path) as temporary:
             temporary.write_text(self.document, encoding="utf-8", newline="\n")
         return path
+
+
+def _flat(step: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Return the steps of a normalizer or a pretokenizer, those of a sequence one by one."""
+    if step is None:
+        return []
+    inner = step.get("normalizers") or step.get("pretokenizers")
+    return [each for part in inner for each in _flat(part)] if inner else [step]
+
+
+def _change_by(step: dict[str, Any]) -> str:
+    """Return in words how a step makes tokens stand for other bytes than the text's; empty if it does not."""
+    kind = str(step.get("type"))
+    if kind == "Replace" and step.get("pattern") == {"String": " "} and step.get("content") == MARK:
+        return ""
+    adds_space = step.get("add_prefix_space", kind == "Metaspace") and "prepend_scheme" not in step
+    if kind == "Prepend" or adds_space or step.get("prepend_scheme") in _PREFIXED:
+        return SPACE_IN_FRONT
+    if kind in _DROPPING or step.get("behavior") == "Removed":
+        return f"the pretokenizer {kind} drops what it cuts at"
+    if kind in ("Metaspace", "ByteLevel", "Split", "Punctuation", "Digits", "UnicodeScripts"):
+        return ""
+    return f"{kind} changes text"

@@ -64,6 +64,11 @@ class LibraryModel:
         raise NotImplementedError
 
     @property
+    def changes(self) -> tuple[str, ...]:
+        """Why the bytes of a text's tokens need not be its own, in words."""
+        return ()
+
+    @property
     def library(self) -> str:
         """The library's name and version, which decide the ids as well."""
         return self._library.library

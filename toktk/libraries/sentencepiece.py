@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.errors import FormatError
+from toktk.formats import sentencepiece_proto as proto
+from toktk.formats.tokens import MARK, READ_AS_SPACE, SPACE_BY_BYTES, SPACE_IN_FRONT
 from toktk.libraries.library import ChangingModel, spelled
 from toktk.libraries.process import LibraryTokenizer
-from toktk.models.model import Arrays
+from toktk.models.model import Arrays, Int64
 from toktk.paths import atomic_write
 
 
@@ -55,6 +57,11 @@ class SentencePieceDocumentsModel(ChangingModel):
         return tuple(piece for piece, special in zip(pieces, is_special, strict=True) if special)
 
     @property
+    def special_ids(self) -> Int64:
+        """int64[n]: the ids of `special_tokens`."""
+        return np.flatnonzero(np.frombuffer(self._vocabulary[2], dtype=np.uint8))
+
+    @property
     def vocab_size(self) -> int:
         """Number of ids."""
         return int(self._loaded["size"])
@@ -69,6 +76,32 @@ class SentencePieceDocumentsModel(ChangingModel):
         """The bytes of each id, with spaces for U+2581; a special token's are its name."""
         each = zip(*self._vocabulary, strict=True)
         return [spelled(piece, bool(is_byte), not special) for piece, is_byte, special in each]
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """See `toktk.libraries.library.LibraryModel`."""
+        fields = proto.ProtoFields(Path("the model"))
+        top = fields.message(self.proto, "the file")
+        spec = fields.part(top, proto.NORMALIZER, "normalizer_spec")
+        told = []
+        if fields.last(spec, proto.CHARSMAP, b"", "normalizer_spec.precompiled_charsmap"):
+            rule = fields.last(spec, proto.NAME, b"", "normalizer_spec.name")
+            told.append(f"the normalizer {rule.decode(errors='replace')} changes text")
+        if fields.last(
+            spec, proto.REMOVE_WHITESPACES, 1, "normalizer_spec.remove_extra_whitespaces"
+        ):
+            told.append("extra spaces are dropped")
+        if fields.last(spec, proto.DUMMY_PREFIX, 1, "normalizer_spec.add_dummy_prefix"):
+            told.append(SPACE_IN_FRONT)
+        pieces, is_byte, _ = self._vocabulary
+        if any(is_byte) and MARK not in pieces:
+            told.append(SPACE_BY_BYTES)
+        return (*told, READ_AS_SPACE)
+
+    @property
+    def spells(self) -> bool:
+        """Whether bytes take the place of unknown text."""
+        return any(self._vocabulary[1])
 
     def write(self, folder: Path, name: str) -> Path:
         """Write the library's file, as it is, and return its path.

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from toktk.errors import FormatError
 from toktk.libraries.library import LibraryModel
 from toktk.libraries.process import LibraryTokenizer
-from toktk.models.model import Arrays, pack_names, unpack_names
+from toktk.models.model import Arrays, Int64, pack_names, unpack_names
 from toktk.models.pairs import highest_id
 from toktk.models.vocabulary import packed, unpacked
 
@@ -66,6 +66,11 @@ class TiktokenDocumentsModel(LibraryModel):
     def special_tokens(self) -> tuple[str, ...]:
         """Names of the special tokens, by id."""
         return tuple(sorted(self.special, key=self.special.__getitem__))
+
+    @property
+    def special_ids(self) -> Int64:
+        """int64[n]: the ids of `special_tokens`."""
+        return np.array(sorted(self.special.values()), dtype=np.int64)
 
     @functools.cached_property
     def tokens(self) -> list[bytes]:

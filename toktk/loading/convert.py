@@ -11,6 +11,7 @@ from toktk.formats.sentencepiece import by_pieces, sentencepiece_notes
 from toktk.formats.tiktoken import RankFile, write_ranks
 from toktk.loading.load import open_tokenizer
 from toktk.models.counts import COUNTS_ALONE, CountsModel
+from toktk.loading.token_bytes import doubts, holds_token_bytes, write_token_bytes
 from toktk.models.pairs import PairModel
 from toktk.models.unigram import UnigramModel
 from toktk.paths import atomic_write
@@ -21,7 +22,8 @@ def convert(spec: str, target: Path) -> tuple[Tokenizer, tuple[Path, ...], tuple
     """Write the tokenizer of a spec in the format that the name of `target` says.
 
     Return it, the files, and where ids can differ. A published tokenizer is written in its own
-    format as it is, with the settings beside it in it.
+    format as it is, with the settings beside it in it. Of token bytes, the notes say why they may not add
+    up to the bytes of a text.
 
     Raises:
         FormatError: there is no such tokenizer, or an id would change; the first one is named.
@@ -31,6 +33,10 @@ def convert(spec: str, target: Path) -> tuple[Tokenizer, tuple[Path, ...], tuple
     loaded = open_tokenizer(spec)
     if isinstance(loaded.build(), CountsModel):
         raise FormatError(f"cannot convert {spec}.", f"Found: {COUNTS_ALONE}.")
+    if holds_token_bytes(target):
+        tokenizer = loaded.checked()
+        write_token_bytes(tokenizer, target)
+        return tokenizer, (target,), doubts(tokenizer)
     native = loaded.native
     is_published = native is None or isinstance(native.model, PairModel)
     if is_published and _copied(loaded.build(), target):

@@ -12,12 +12,17 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from toktk.arrays import Int64
 from toktk.errors import MetricError
 from toktk.metrics.base import Case, Figure, metric, ratio
 from toktk.pieces.table import POOLED
 
 RENYI_ALPHA = 2.5
 """The order of the Rényi entropy: that of Zouhar et al. (2023)."""
+
+COVERED = tuple(1 << k for k in range(10, 17))
+"""The numbers of ids whose coverage is told: 1,024 to 65,536."""
+UNCOVERED = "no tokens, or no more ids than these"
 
 
 @metric(
@@ -101,6 +106,37 @@ def continued_words(case: Case) -> list[Figure]:
 def unknown(case: Case) -> list[Figure]:
     """How many tokens are the unknown token."""
     return case.ratios("unknown", "tokens", "no tokens")
+
+
+@metric(
+    "coverage",
+    "share",
+    None,
+    topic="coverage",
+    formula="tokens that are one of the n ids that occur most / tokens, all groups together; the name gives "
+    "n, a power of 2 below the ids that have a token",
+    trap="It is of this text: choose the ids on text like that to be written. It is no quality of a "
+    "tokenizer: longer tokens are rarer.",
+    source="Zhao et al. 2025 (FR-Spec)",
+)
+def coverage(case: Case) -> list[Figure]:
+    """How many of the tokens the most frequent ids are: what a draft model with so many ids can say."""
+    counts = case.evaluation.token_counts(case.size)
+    n_documents = int(case.evaluation.documents.sum())
+    return [
+        replace(case, name=f"{case.name}[{n}]").figure(POOLED, share, n_documents, UNCOVERED)
+        for n, share in coverage_of(counts, case.evaluation.n_ids(case.size)).items()
+    ]
+
+
+def coverage_of(counts: Int64, n_ids: int) -> dict[int, float | None]:
+    """Return {n: share} of the tokens that are one of the n most frequent ids, for `COVERED`.
+
+    `counts` is int64[ids]. None without tokens, and where n is no less than `n_ids`, the ids that have one.
+    """
+    sums = np.cumsum(np.sort(counts)[::-1])
+    total = int(sums[-1]) if sums.size else 0
+    return {n: ratio(int(sums[n - 1]), total) if n < n_ids else None for n in COVERED}
 
 
 def renyi_entropy(counts: npt.ArrayLike, alpha: float) -> float | None:

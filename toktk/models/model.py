@@ -183,6 +183,22 @@ def surface_lengths(model: Model) -> Int64:
     return lengths
 
 
+def special_ids_of(model: Model) -> Int64:
+    """Return int64[n]: the ids of the special tokens, in the order of their names."""
+    own = getattr(model, "special_ids", None)
+    return np.arange(len(model.special_tokens)) if own is None else np.asarray(own, dtype=np.int64)
+
+
+def token_bytes(model: Model) -> npt.NDArray[np.int32]:
+    """Return int32[ids]: the bytes of text that each id stands for; special tokens and holes have 0.
+
+    The token of unknown text has 0 too: what it stands for differs from text to text.
+    """
+    lengths = surface_lengths(model)
+    lengths[special_ids_of(model)] = 0
+    return lengths.astype(np.int32)
+
+
 def library_of(model: object) -> str:
     """Return the library that runs a model and its version, which decide the ids too; empty for toktk."""
     return str(getattr(model, "library", ""))
