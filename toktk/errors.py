@@ -56,6 +56,10 @@ class MetricError(ToktkError):
     """A metric is undefined on this text."""
 
 
+class CostError(ToktkError):
+    """What a tokenizer costs cannot be computed from what is given: a model, weights or prices."""
+
+
 class StatisticsError(ToktkError):
     """Numbers are no counts of documents, or an option of a test is out of range."""
 

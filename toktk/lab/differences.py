@@ -122,7 +122,8 @@ def pool_of(side: Side, metric: str) -> list[str]:
 def _of_tokens(asked: _Asked) -> Difference:
     a, b, groups, metric, exact, zone, level = asked
     inverse = metric == "bytes_per_token"  # the tokens are below
-    return tokens_difference(a, b, groups, exact, inverse=inverse, zone=zone, level=level)
+    sums = sums_over(a, groups)
+    return tokens_difference(sums, a, b, exact, inverse=inverse, zone=zone, level=level)
 
 
 def _unpaired(asked: _Asked) -> Difference:

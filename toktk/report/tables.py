@@ -35,6 +35,12 @@ from toktk.visible import quoted, visible, visible_name
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+PIPE_WIDTH = 100
+"""Characters on a line where there is no terminal to ask."""
+
+PAGE_WIDTH = 160
+"""Of a page in Markdown or LaTeX: no column is left out, and tables over groups are as wide as pages go."""
+
 _LONGEST_CUT = 14
 _INDENT = " " * 13  # as wide as what a line of the legend explains
 _LONGEST_LIST = 60

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -146,7 +147,11 @@ class Sums:
         """Return by how much the interval of sum x / sum y is wider as neighbors are alike."""
         if x.size != self.before.size:  # a sample, some of whose rows are repeated
             return 1.0
-        return neighbor_factor(x, y, TextOrder.of(self.before))
+        return neighbor_factor(x, y, self._order)
+
+    @cached_property
+    def _order(self) -> TextOrder:
+        return TextOrder.of(self.before)
 
 
 def sums_over(units: UnitSums, groups: Sequence[str]) -> Sums:
@@ -188,22 +193,22 @@ def units_before(
 
 
 def tokens_difference(
+    sums: Sums,
     a: UnitSums,
     b: UnitSums,
-    groups: Sequence[str],
     exact: float,
     *,
     inverse: bool = False,
     zone: float = ZONE,
     level: float = 0.95,
 ) -> Difference:
-    """Return the difference of the tokens of two tokenizers on the same documents of some groups.
+    """Return the difference of the tokens of two tokenizers on the same documents.
 
     Args:
+        sums: of some groups of those documents.
         exact: the difference on all of the text, of which the documents may be a sample.
         inverse: whether the tokens stand below, as in bytes per token.
     """
-    sums = sums_over(a, groups)
     over, under = sums.of(a.tokens), sums.of(b.tokens)
     if inverse:
         over, under = under, over
