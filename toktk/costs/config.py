@@ -13,6 +13,7 @@ from typing import Any
 from toktk import shapes
 from toktk.costs.models import PRESETS, Layer, Model, preset
 from toktk.errors import CostError, in_a_line
+from toktk.visible import without_surrogates
 
 _WIDTH = ("hidden_size", "n_embd", "d_model")
 _LAYERS = ("num_hidden_layers", "n_layer", "n_layers")
@@ -122,6 +123,7 @@ def model_of(config: Mapping[str, Any], name: str, source: str = "the config") -
     head_dim = read.number(("head_dim",), width // heads or 1)
     kv_heads = 1 if _is_multi_query(read) else read.number(_KV_HEADS, heads)
     windows = _windows(read, n)
+    name = without_surrogates(name)
     layers = tuple(
         Layer(active, stored, window)
         for (active, stored), window in zip(_mlps(read, n, width, glu), windows, strict=True)

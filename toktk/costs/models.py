@@ -147,11 +147,12 @@ class Model:
 
 
 def preset(name: str) -> Model:
-    """Return the preset of that name.
+    """Return the preset of that name, in either case of letters.
 
     Raises:
         CostError: there is none.
     """
+    name = name.lower()
     if name not in PRESETS:
         raise _refused(
             f"unknown model {name!r}{did_you_mean(name, PRESETS)}.",

@@ -1,7 +1,8 @@
 """What tokenizers cost models: figures from stored counts, as records and as tables.
 
 Schema history of the JSON (`SCHEMA`):
-    1   records (the columns of a `CostRecord`), choices, models, baseline, notes.
+    1   baseline, corpus, context, serving_ratio, records (the columns of a `CostRecord`), choices, models,
+        notes.
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ class Costs:
         return self.to_arrow().to_pandas()
 
     def to_json(self) -> str:
-        """Return ``{"schema": 1, "baseline": …, "records": [...], …}``, a record a line."""
+        """Return ``{"schema": 1, "baseline": …, "records": [...], "choices": [...], …}``, a record a line."""
         parts: dict[str, Sequence[object]] = {
             "records": [dict(zip(COLUMNS, row, strict=True)) for row in self.rows()],
             "choices": [asdict(choice) for choice in self.choices],
@@ -142,7 +143,9 @@ class Costs:
             body = ",\n".join(json_text(item, allow_nan=False) for item in items)
             lists.append(f'"{name}": [\n{body}\n]' if items else f'"{name}": []')
         figures = self.figures
-        head = json_text({"schema": SCHEMA, "baseline": figures.baseline, "corpus": figures.corpus})
+        about = {"baseline": figures.baseline, "corpus": figures.corpus}
+        about |= {"context": str(figures.asked.context)}
+        head = json_text({"schema": SCHEMA, **about, "serving_ratio": figures.asked.serving_ratio})
         return f"{head[:-1]}, {', '.join(lists)}}}\n"
 
     def to_csv(self) -> str:

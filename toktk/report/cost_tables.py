@@ -10,7 +10,7 @@ from toktk.costs.price import body_parameters
 from toktk.pieces.table import POOLED
 from toktk.report.costing import AS_CHEAP, CHEAPEST, FLAT, Choice, CostFigures, CostRecord
 from toktk.report.table import NULL, Head, Row, Table, folded, shortened
-from toktk.report.tables import Page
+from toktk.report.tables import Page, on_text
 from toktk.sizes import written_size
 from toktk.visible import visible, visible_name
 
@@ -38,6 +38,7 @@ def costs_page(figures: CostFigures, width: int) -> Page:
     tables = [first]
     if figures.choices:
         tables.append(_choices(rows))
+    # Here belongs what laws say of the best size: `figures` has all that they need of the text.
     if figures.asked.prices is not None:
         tables.append(_prices(figures))
     notes = [_NOT_QUALITY, _BUDGET, *figures.notes]
@@ -108,7 +109,9 @@ class _Rows:
         """Return what the figures are of."""
         weights = self.figures.asked.weights or {}
         weighed = ", ".join(f"{visible_name(g)}={w:g}" for g, w in weights.items())
-        return f"on {visible_name(self.figures.corpus)}{f', weighted {weighed}' if weighed else ''}"
+        return on_text(visible_name(self.figures.corpus)) + (
+            f", weighted {weighed}" if weighed else ""
+        )
 
 
 def _relative(rows: _Rows, models: Sequence[Model]) -> Table:

@@ -440,7 +440,8 @@ class _Costing:
             if rate is not self.base:
                 difference = self.rates.difference(rate.label, self.base.label)
                 doubts |= dict.fromkeys(d for d in _doubts(difference) if not d.startswith(ALIKE))
-        lines += doubts
+        narrow = f"{ONE_DOCUMENT}, which may be too narrow"
+        lines += [narrow if doubt == ONE_DOCUMENT else doubt for doubt in doubts]
         for model in self.asked.models:
             lines += [f"{model.name}: it is assumed that {what}" for what in model.assumed]
         return tuple(lines)
