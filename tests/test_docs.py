@@ -50,7 +50,7 @@ INSTEAD = {
 
 STARTER = {"starter": "f72e579c2d8b1acf", "starter:eval": "a05ef92e59ed7c1c"}
 """How the fingerprints begin of the text that pages show figures of."""
-OF_STARTER = {"README.md", "tutorial.md", "bench.md", "compare.md"}
+OF_STARTER = {"README.md", "tutorial.md", "bench.md", "compare.md", "cost.md"}
 """Pages whose figures are of that text."""
 
 

@@ -67,6 +67,10 @@ class NoIdsError(MetricError):
         )
 
 
+class CostError(ToktkError):
+    """What a tokenizer costs cannot be computed from what is given: a model, weights or prices."""
+
+
 class StatisticsError(ToktkError):
     """Numbers are no counts of documents, or an option of a test is out of range."""
 

@@ -14,12 +14,13 @@ import toktk
 from toktk.errors import MetricError, StorageError
 from toktk.lab.baseline import read_baseline, write_baseline
 from toktk.lab.compare import Asked, compare_sides
-from toktk.lab.differences import _sums, difference_of
+from toktk.lab.differences import difference_of
 from toktk.lab.gate import parse_gate
-from toktk.lab.side import BLOCKS, UnitSums, sides_of
+from toktk.lab.side import sides_of
 from toktk.report.comparison import Comparison
 from toktk.report.records import ALIKE
 from toktk.report.results import Results
+from toktk.report.unit_sums import BLOCKS, UnitSums, sums_over
 
 EVERY = ["bytes_per_token", "tokens_per_line", "tokens", "fertility", "parity", "gini"]
 
@@ -87,7 +88,7 @@ def test_statistics_of_all_documents_are_the_figures(
     results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is computed from documents is what the metric says of all text."""
-    monkeypatch.setattr("toktk.lab.differences._moved", lambda difference, exact: difference)
+    monkeypatch.setattr("toktk.report.unit_sums._moved", lambda difference, exact: difference)
     one, other, _ = sides_of(results)
     for metric, group in [
         ("parity[en]|macro", "all"),
@@ -328,12 +329,12 @@ def units_of(rows: list[int], n_all: list[int], hashes: int = 2**40) -> UnitSums
 
 def test_groups_that_are_sampled_differently_count_by_their_text() -> None:
     units = units_of([50, 200], [2_000, 200])
-    sums = _sums(units, units.groups)
+    sums = sums_over(units, units.groups)
     tokens = sums.of(units.tokens)
     weighted = 40 * units.tokens[:50].sum() + units.tokens[50:].sum()
     assert tokens.sum() == pytest.approx(weighted)
     assert (sums.n, sums.n_all, tokens.size) == (250, 2_200, 2_200)
-    even = _sums(units_of([50, 200], [100, 400]), units.groups)
+    even = sums_over(units_of([50, 200], [100, 400]), units.groups)
     assert (even.n, even.n_all, even.of(units.tokens).size) == (250, 500, 250)
 
 

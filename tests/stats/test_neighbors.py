@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toktk.kernels.neighbors import neighbor_sums
-from toktk.stats.neighbors import TextOrder, neighbor_factors, places_in_text
+from toktk.kernels.neighbors import neighbor_sums, place_in_text
+from toktk.stats.neighbors import TextOrder, neighbor_factor, neighbor_factors, places_in_text
 
 counts = st.integers(0, 50).map(float)
 
@@ -64,9 +64,10 @@ def factor(sizes, tokens, order=None):
     n = len(sizes)
     order = np.arange(n) if order is None else order
     spans = np.array([[0, 0, n]])
-    return neighbor_factors(
-        tokens[order], sizes[order], spans, TextOrder.of(np.arange(n) - 1)
-    ).item()
+    in_text = TextOrder.of(np.arange(n) - 1)
+    among_many = neighbor_factors(tokens[order], sizes[order], spans, in_text).item()
+    assert neighbor_factor(tokens[order], sizes[order], in_text) == pytest.approx(among_many)
+    return among_many
 
 
 def pages(n_pages, lines, seed=0):
@@ -74,6 +75,18 @@ def pages(n_pages, lines, seed=0):
     rng = np.random.default_rng(seed)
     sizes = rng.integers(50, 150, n_pages * lines).astype(float)
     return sizes, sizes * (0.3 + 0.1 * np.repeat(rng.normal(size=n_pages), lines))
+
+
+@given(texts(), st.integers(0, 9))
+def test_one_text_has_the_factor_that_it_has_among_many(texts, copies):
+    rows = texts[0] * (1 + 4 * copies)  # long enough to have lags
+    n = len(texts[0])
+    x, y = (np.array([row[side] for row in rows]) for side in (0, 1))
+    previous = [-1 if row[2] is None else i // n * n + row[2] for i, row in enumerate(rows)]
+    order = TextOrder.of(np.array(previous, dtype=np.int64))
+    spans = np.array([[0, 0, x.size]])
+    among_many = neighbor_factors(x, y, spans, order).item()
+    assert neighbor_factor(x, y, order) == pytest.approx(among_many, rel=1e-9)
 
 
 def test_lines_of_one_page_are_alike():
@@ -116,8 +129,12 @@ def test_places_of_chains():
     st.integers(0, 12).flatmap(lambda n: st.lists(st.integers(-1, n - 1), min_size=n, max_size=n))
 )
 def test_places_number_each_document_once(previous):
-    places = places_in_text(np.array(previous, dtype=np.int64)).tolist()
+    before = np.array(previous, dtype=np.int64)
+    places = places_in_text(before).tolist()
     assert sorted(places) == [*range(len(previous))]
+    compiled = np.full(before.size, -1, dtype=np.int64)
+    place_in_text(before, np.full_like(compiled, -1), compiled)
+    assert places == compiled.tolist()
 
 
 @given(st.permutations(range(20)))

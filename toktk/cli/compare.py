@@ -17,7 +17,7 @@ from toktk.cli.options import (
     parsed,
     progress_options,
 )
-from toktk.cli.output import emit, show_page
+from toktk.cli.output import show_in
 from toktk.cli.progress import Progress
 from toktk.cli.streams import remark
 from toktk.runtime import usable_cores
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 GATE_FAILED = 3
 """The exit code where a gate fails."""
-
-_FILE_WIDTH = 100
 
 
 def _share(text: str) -> float:
@@ -193,7 +191,7 @@ def command(
     decides = found[0].decides if len(found) == 1 else None
     with progress.watching() as watcher:
         result = compare_sides(pairs, asked, decides, remarks, Meter(watcher))
-    _show(result, format, output)
+    show_in(format, result, output)
     if page is not None:
         _write_page(page, found, result, progress)
     refuse_unjudged(result.gates)
@@ -259,18 +257,3 @@ def _sources(
     if specs:
         raise click.UsageError("a run was measured on its own text: leave out -c.")
     return [sources_of(name, folder) for name, folder in folders]
-
-
-def _show(result: Comparisons, format: str, output: Path | None) -> None:
-    texts = {
-        "json": result.to_json,
-        "csv": result.to_csv,
-        "md": result.to_markdown,
-        "latex": result.to_latex,
-    }
-    if format in texts:
-        emit(texts[format](), output)
-    elif output is None:
-        show_page(lambda width, color: result.page(width).text(width, color))
-    else:
-        emit(result.page(_FILE_WIDTH).text(_FILE_WIDTH), output)

@@ -17,10 +17,12 @@ from toktk.report import tabular
 from toktk.visible import json_text, visible, visible_name
 
 if TYPE_CHECKING:
+    from toktk.report.comparison import Comparisons
+    from toktk.report.cost import Costs
     from toktk.report.results import Results
     from toktk.report.tables import Page
 
-_PIPE_WIDTH = 100
+_PIPE_WIDTH, _FILE_WIDTH = 100, 100
 _SHORT = 16
 
 _LONGEST = 60
@@ -47,7 +49,23 @@ def show(results: Results, format: str, quiet: bool = False, more: Sequence[Page
     }
     emit("\n".join(texts[format]()))
     if format == "csv" and not quiet:
-        _note_formulas(results.rows())
+        note_formulas(results.rows())
+
+
+def show_in(format: str, shown: Comparisons | Costs, output: Path | None = None) -> None:
+    """Write in one of `FORMATS` to a file or to standard output, where a table is as wide as the terminal."""
+    texts = {
+        "json": shown.to_json,
+        "csv": shown.to_csv,
+        "md": shown.to_markdown,
+        "latex": shown.to_latex,
+    }
+    if format in texts:
+        emit(texts[format](), output)
+    elif output is None:
+        show_page(lambda width, color: shown.page(width).text(width, color))
+    else:
+        emit(shown.page(_FILE_WIDTH).text(_FILE_WIDTH), output)
 
 
 def show_page(text: Callable[[int, bool], str]) -> None:
@@ -96,7 +114,7 @@ def emit_rows(
     if format != "table":
         emit(_TEXT[format](columns, rows), output)
         if format == "csv":
-            _note_formulas(rows)
+            note_formulas(rows)
         return
     on_screen = output is None and streams.on_screen()
     text = _table(columns, rows, on_screen) + below
@@ -110,7 +128,7 @@ def _in_utf8(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")  # a path may hold what UTF-8 does not: \udcff
 
 
-def _note_formulas(rows: Iterable[Sequence[tabular.Cell]]) -> None:
+def note_formulas(rows: Iterable[Sequence[tabular.Cell]]) -> None:
     """Say which texts a spreadsheet would run: CSV that no reader takes for others cannot prevent it."""
     texts = {cell for row in rows for cell in row if isinstance(cell, str)}
     if formulas := sorted(text for text in texts if text.startswith(_FORMULA)):

@@ -22,11 +22,12 @@ from toktk import __version__, shapes
 from toktk.arrays import Int64
 from toktk.errors import StorageError, in_a_line
 from toktk.lab.differences import LOWER_IS_BETTER, base_of
-from toktk.lab.side import BLOCKS, Side, UnitSums
+from toktk.lab.side import Side
 from toktk.metrics.base import UNTRAINED
 from toktk.paths import atomic_write
 from toktk.report.document_counts import KINDS
 from toktk.report.records import Record
+from toktk.report.unit_sums import BLOCKS, UnitSums
 from toktk.visible import json_text
 
 _SCHEMA = 1

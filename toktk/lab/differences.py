@@ -12,15 +12,20 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from toktk.lab.side import Floats, Side, UnitSums
-from toktk.lab.units import even_out
+from toktk.lab.side import Side
 from toktk.metrics.base import UNTRAINED
 from toktk.pieces.table import POOLED
-from toktk.stats.difference import Difference, paired_ratio, paired_statistic, unpaired_ratio
+from toktk.report.unit_sums import (
+    Floats,
+    UnitSums,
+    figure_difference,
+    scale_to,
+    sums_over,
+    tokens_difference,
+)
+from toktk.stats.difference import Difference, unpaired_ratio
 from toktk.stats.interval import WHY
-from toktk.stats.neighbors import TextOrder, neighbor_factors, places_in_text
 
 LOWER_IS_BETTER = {
     "bytes_per_token": False,
@@ -114,78 +119,11 @@ def pool_of(side: Side, metric: str) -> list[str]:
 # Ratios of sums ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
-class _Sums:
-    """Sums over the units of some groups, evened so that each row stands for as many of the whole text."""
-
-    n: int
-    n_all: int
-    at: npt.NDArray[np.intp]  # the unit that each chosen row of `UnitSums` belongs to
-    rows: npt.NDArray[np.intp]
-    repeats: npt.NDArray[np.int64]
-    scale: Floats
-    before: npt.NDArray[np.int64]  # the unit before each in the text, or -1
-
-    def of(self, values: npt.NDArray[np.int64]) -> Floats:
-        sums = np.bincount(self.at, values[self.rows], minlength=self.n)
-        return np.repeat(sums * self.scale, self.repeats)
-
-    def wider(self, x: Floats, y: Floats) -> float:
-        """Return by how much the interval of sum x / sum y is wider as neighbors are alike."""
-        if x.size != self.before.size:  # a sample, some of whose rows are repeated
-            return 1.0
-        spans = np.array([[0, 0, x.size]])
-        return float(neighbor_factors(x, y, spans, TextOrder.of(self.before))[0])
-
-
-def _sums(units: UnitSums, groups: Sequence[str]) -> _Sums:
-    """Return how to sum over units; an aligned line is one unit with all its languages."""
-    rows = units.chosen(groups)
-    owner = units.group[rows].astype(np.intp)
-    is_line = np.array([kind == "lines" for kind in units.kinds], dtype=np.bool_)[owner]
-    at = np.empty(rows.size, dtype=np.intp)
-    lines, of_line = np.unique(units.unit[rows[is_line]], return_inverse=True)
-    at[is_line] = of_line
-    others = np.flatnonzero(~is_line)
-    at[others] = lines.size + np.arange(others.size)
-    drawn = np.bincount(owner, minlength=len(units.groups))
-    weights = np.maximum(units.n_all / np.maximum(drawn, 1), 1.0)
-    shared = float(weights[owner[is_line]].max(initial=1.0))
-    weight = np.concatenate([np.full(lines.size, shared), weights[owner[others]]])
-    repeats, n_all = even_out(weight)
-    scale = weight / (repeats * weight.min(initial=np.inf))
-    return _Sums(weight.size, n_all, at, rows, repeats, scale, _before(units, rows, at))
-
-
-def _before(
-    units: UnitSums, rows: npt.NDArray[np.intp], at: npt.NDArray[np.intp]
-) -> npt.NDArray[np.int64]:
-    """Return for each of the units that rows belong to, `at` their numbers, the one before it, or -1.
-
-    In a pool of several groups neighbors, being of one group, would always seem alike: all are -1.
-    """
-    before = np.full(int(at.max(initial=-1)) + 1, -1, dtype=np.int64)
-    groups = np.unique(units.group[rows])
-    is_of_one_kind = groups.size == 1 or all(units.kinds[g] == "lines" for g in groups)
-    if units.previous is not None and is_of_one_kind:
-        # The last place is that of what has none before it.
-        unit_of = np.full(len(units) + 1, -1, dtype=np.int64)
-        unit_of[rows] = at
-        known = unit_of[units.previous[rows]]
-        before[at[known >= 0]] = known[known >= 0]
-    return before
-
-
 def _of_tokens(asked: _Asked) -> Difference:
     a, b, groups, metric, exact, zone, level = asked
-    sums = _sums(a, groups)
-    over, under = sums.of(a.tokens), sums.of(b.tokens)
-    if metric == "bytes_per_token":  # the tokens are below
-        over, under = under, over
-    over = over * _factor(exact, over, under)
-    wider = sums.wider(over, under)
-    difference = paired_ratio(over, under, n_all=sums.n_all, wider=wider, zone=zone, level=level)
-    return replace(difference, value=exact, n=sums.n)
+    inverse = metric == "bytes_per_token"  # the tokens are below
+    sums = sums_over(a, groups)
+    return tokens_difference(sums, a, b, exact, inverse=inverse, zone=zone, level=level)
 
 
 def _unpaired(asked: _Asked) -> Difference:
@@ -194,7 +132,7 @@ def _unpaired(asked: _Asked) -> Difference:
         return _without(exact, "unpaired")
     sides, wholes, sizes, wider = [], [], [], []
     for units in (a, b):
-        sums = _sums(units, groups)
+        sums = sums_over(units, groups)
         tokens = sums.of(units.tokens)
         if metric == "bytes_per_token":
             pair = sums.of(units.bytes), tokens
@@ -209,7 +147,7 @@ def _unpaired(asked: _Asked) -> Difference:
     (x, y), (x_base, y_base) = sides
     if not (y.sum() and y_base.sum() and x.sum() and x_base.sum()):
         return _without(exact, "zero")
-    x = x * _factor(exact, x / y.sum(), x_base / y_base.sum())
+    x = x * scale_to(exact, x / y.sum(), x_base / y_base.sum())
     difference = unpaired_ratio(
         (x, y),
         (x_base, y_base),
@@ -221,13 +159,6 @@ def _unpaired(asked: _Asked) -> Difference:
     return replace(difference, value=exact, n=min(sizes))
 
 
-def _factor(exact: float, over: Floats, under: Floats) -> float:
-    """Return by what the sums of a sample are multiplied to differ as those of the whole text do."""
-    above, below = float(over.sum()), float(under.sum())
-    factor = (1 + exact) * below / above if above else 1.0
-    return 1.0 if abs(factor - 1) < 1e-12 else factor
-
-
 # Figures that are no ratio of sums -----------------------------------------------------------------
 
 
@@ -237,33 +168,9 @@ def _of_statistic(asked: _Asked) -> Difference:
     named = [*groups]
     if base == "parity":
         named.append(metric.partition("[")[2].partition("]")[0])
-    rows = a.chosen(named)
-    # By hash, so that a block that the jackknife leaves out is of all groups; neighbors in one block.
-    hashes, at = np.unique(a.unit[rows], return_inverse=True)
-    at = places_in_text(_before(a, rows, at))[at]
-    column = np.array([named.index(g) if g in named else -1 for g in a.groups], dtype=np.intp)
-    place = at * len(named) + column[a.group[rows]]
-
-    def matrix(values: npt.NDArray[np.int64]) -> Floats:
-        sums = np.bincount(place, values[rows], minlength=hashes.size * len(named))
-        return sums.reshape(hashes.size, len(named)).astype(np.float64)
-
-    candidate, baseline = matrix(a.tokens), matrix(b.tokens)
-    if base == "fertility":
-        words = matrix(a.words)
-        candidate, baseline = np.hstack([candidate, words]), np.hstack([baseline, words])
-    drawn = np.bincount(a.group[rows], minlength=len(a.groups))
-    share = float(np.max(a.n_all[drawn > 0] / drawn[drawn > 0], initial=1.0))
-    difference = paired_statistic(
-        _Statistic(base, aggregation),
-        candidate,
-        baseline,
-        sizes=matrix(a.bytes).sum(axis=1),
-        n_all=max(hashes.size, round(hashes.size * share)),
-        zone=zone,
-        level=level,
-    )
-    return _moved(difference, exact)
+    columns = ("tokens", "words") if base == "fertility" else ("tokens",)
+    statistic = _Statistic(base, aggregation)
+    return figure_difference(a, b, named, statistic, columns, exact, zone=zone, level=level)
 
 
 @dataclass(frozen=True)
@@ -295,15 +202,6 @@ def _gini(sums: Floats) -> Floats:
     weights = 2.0 * np.arange(1, n + 1) - n - 1
     value: Floats = np.sort(sums, axis=-1) @ weights / (n * sums.sum(-1))
     return value
-
-
-def _moved(difference: Difference, exact: float) -> Difference:
-    """Return a difference of a sample with its bounds around that of the whole text."""
-    if difference.value is None or difference.low is None or difference.high is None:
-        return replace(difference, value=exact)
-    factor = (1 + exact) / (1 + difference.value)
-    low, high = (factor * (1 + bound) - 1 for bound in (difference.low, difference.high))
-    return replace(difference, value=exact, low=low, high=high)
 
 
 def _alike(a: UnitSums | None, b: UnitSums | None) -> tuple[UnitSums | None, UnitSums | None]:

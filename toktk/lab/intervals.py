@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.arrays import Int64
-from toktk.lab.units import Units, even_out
+from toktk.lab.units import Units
 from toktk.metrics.base import Column, Figure, Quotient, Summary
 from toktk.report.records import ALIKE, NO_INTERVAL, ONE_DECIDES
 from toktk.stats.interval import WHY, Interval
 from toktk.stats.jackknife import Statistic, blocks_of, jackknife_intervals, number_of_blocks
 from toktk.stats.neighbors import TextOrder, neighbor_factors
 from toktk.stats.ratio import Reaches, ratio_reaches
+from toktk.stats.sampling import even_out
 
 Float64 = npt.NDArray[np.float64]
 

@@ -10,7 +10,7 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
@@ -25,7 +25,6 @@ from toktk.lab.document import (
     CURVES,
     DOCUMENTS,
     LINES,
-    NAME,
     RESULTS,
     TOKEN_COUNTS,
     read_document,
@@ -37,15 +36,15 @@ from toktk.lab.meter import Meter
 from toktk.lab.outcome import Outcome
 from toktk.lab.overlap import lacking_lines, overlap_lines
 from toktk.lab.special import special_lines
+from toktk.lab.stored import document_of as document_of
+from toktk.lab.stored import stored_results
 from toktk.lab.sweep import Sweep
 from toktk.lab.token_counts import write_token_counts
 from toktk.paths import atomic_write
 from toktk.registry import guarded
-from toktk.report.document_counts import DocumentCounts
 from toktk.report.records import SCHEMA, Record
 from toktk.report.results import Results
 from toktk.runtime import gc_off
-from toktk.timing.figures import TIMED
 from toktk.tokenizer import Tokenizer
 from toktk.visible import visible_name
 
@@ -145,39 +144,13 @@ def _found(folder: RunFolder, signature: str, force: bool) -> Run | None:
     return None if document is None else stored_run(folder.path, document)
 
 
-def document_of(folder: Path) -> dict[str, Any]:
-    """Return the run.json of a folder that has to hold a run.
-
-    Raises:
-        StorageError: there is none, or it cannot be read.
-    """
-    document = read_document(folder)
-    if document is None:
-        raise StorageError(
-            f"{folder} holds no run.",
-            f"Found: no {NAME} in it." if folder.is_dir() else "Found: no such folder.",
-            "Give the folder that toktk sweep, train or bench wrote, such as runs/news.",
-        )
-    return document
-
-
 def stored_run(path: Path, document: dict[str, Any]) -> Run:
     """Return a run that is there, whose run.json this is.
 
     Raises:
         StorageError: its figures cannot be read.
     """
-    if document["evaluation"] is None:
-        return Run(path, document, None, reused=True)
-    results, counts = Results.read_parquet(path / RESULTS), path / DOCUMENTS
-    documents = DocumentCounts.read_parquet(counts) if counts.is_file() else None
-    return Run(path, document, replace(without_timings(results), documents=documents), reused=True)
-
-
-def without_timings(results: Results) -> Results:
-    """Return the figures without those of throughput, which run.json holds."""
-    figures = tuple(r for r in results if not r.metric.startswith(TIMED))
-    return replace(results, records=figures)
+    return Run(path, document, stored_results(path, document), reused=True)
 
 
 def described_outcome(

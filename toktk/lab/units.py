@@ -17,8 +17,6 @@ from toktk.stats.neighbors import TextOrder, places_in_text
 
 Float64 = npt.NDArray[np.float64]
 
-_MOST_REPEATS = 64  # of a unit of a group that was sampled more thinly than others
-
 
 def unit_hashes(documents: SampledDocuments) -> npt.NDArray[np.uint64]:
     """Return uint64[D]: the unit of each row, in no order of the text."""
@@ -27,25 +25,6 @@ def unit_hashes(documents: SampledDocuments) -> npt.NDArray[np.uint64]:
     units = documents.unit.copy()
     units[is_block] = mix(units[is_block] ^ documents.group[is_block].astype(np.uint64) << 32, 0)
     return units
-
-
-def even_out(weights: Float64) -> tuple[Int64, int]:
-    """Return how often to repeat units that stand for so many of the whole text, and how many that has.
-
-    Groups that were sampled more thinly than others are repeated, each repetition with its share of what the
-    unit stands for: then each row stands for as many units, and one factor, that of the group with the
-    most of its text drawn, holds for all.
-
-    Args:
-        weights: float64[n], at least 1.
-
-    Returns:
-        int64[n], 1 to 64, and the units of the whole text.
-    """
-    base = float(weights.min(initial=np.inf)) if weights.size else 1.0
-    repeats = np.clip(np.rint(weights / base), 1, _MOST_REPEATS).astype(np.int64)
-    n = int(repeats.sum())
-    return repeats, max(n, round(base * n))
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from toktk.formats.files import check_targets, targets, write_as
 from toktk.formats.sentencepiece import by_pieces, sentencepiece_notes
 from toktk.formats.tiktoken import RankFile, write_ranks
 from toktk.loading.load import open_tokenizer
-from toktk.models.counts import COUNTS_ALONE, CountsModel
 from toktk.loading.token_bytes import doubts, holds_token_bytes, write_token_bytes
+from toktk.models.counts import COUNTS_ALONE, CountsModel
 from toktk.models.pairs import PairModel
 from toktk.models.unigram import UnigramModel
 from toktk.paths import atomic_write

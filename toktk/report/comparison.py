@@ -17,9 +17,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from toktk.pieces.table import POOLED
 from toktk.report import tabular
 from toktk.report.records import common_signature, short_signature
-from toktk.report.results import PAGE_WIDTH, PIPE_WIDTH
 from toktk.report.table import NULL, Head, Row, Table, folded, told_apart
-from toktk.report.tables import Page, alike_line
+from toktk.report.tables import PAGE_WIDTH, PIPE_WIDTH, Page, alike_line
 from toktk.visible import json_text, listed, visible, visible_name
 
 SCHEMA = 1

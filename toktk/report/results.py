@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,17 +16,14 @@ from toktk.pieces.table import POOLED
 from toktk.report import tabular
 from toktk.report.document_counts import DocumentCounts
 from toktk.report.records import COLUMNS, NUMBERS, OLDEST, SCHEMA, Record, visible_records
-from toktk.report.tables import Page, results_page
+from toktk.report.tables import PAGE_WIDTH, PIPE_WIDTH, Page, results_page
 from toktk.visible import json_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PIPE_WIDTH = 100
-"""Characters on a line where there is no terminal to ask."""
-
-PAGE_WIDTH = 160
-"""Of a page in Markdown or LaTeX: no column is left out, and tables over groups are as wide as pages go."""
+    from toktk.costs.price import Context
+    from toktk.report.cost import Costs, ModelSpec
 
 _SCHEMA_KEY, _ABOUT_KEY = b"toktk.schema", b"toktk.about"
 _ABOUT = {
@@ -112,6 +109,35 @@ class Results:
             return charts.bars(points, first.unit).properties(title=title)
         chart = charts.size_curve(points, points, (), (), families, first.unit)
         return chart.properties(title=title, width=charts.WIDTH)
+
+    def cost(
+        self,
+        model: ModelSpec | Sequence[ModelSpec] = (),
+        *,
+        context: str | int | Context = "8192B",
+        serving_ratio: float | None = None,
+        baseline: str | int | None = None,
+        weights: Mapping[str, float] | None = None,
+        prices: Path | Mapping[str, Any] | None = None,
+    ) -> Costs:
+        """Return what each tokenizer costs models, as `toktk cost` shows it; nothing is measured again.
+
+        Args:
+            model: a preset such as "7b", a config.json, what one holds, or a `toktk.costs.models.Model`; or
+                several. By default all presets.
+            context: tokens ("8k" or 8192), bytes of text ("8192B") or "none".
+            serving_ratio: bytes served for each byte trained on.
+            baseline: a label or a size that costs are relative to; see `toktk.report.costing.baseline_of`.
+            weights: {group: weight}; by default the text as it is.
+            prices: for a million tokens: a file, or what one holds; see `toktk.costs.price_table`.
+
+        Raises:
+            CostError: a model, a price or a weight is none, or the figures lack counts.
+        """
+        from toktk.report.cost import Costs, question_of
+
+        asked = question_of(model, context, serving_ratio, baseline, weights, prices)
+        return Costs.of(self.records, self.documents, asked)
 
     def rows(self) -> Iterator[tuple[str | int | float | None, ...]]:
         """Yield each record as a tuple in the order of `COLUMNS`."""

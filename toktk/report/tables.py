@@ -36,6 +36,12 @@ from toktk.visible import quoted, visible, visible_name
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+PIPE_WIDTH = 100
+"""Characters on a line where there is no terminal to ask."""
+
+PAGE_WIDTH = 160
+"""Of a page in Markdown or LaTeX: no column is left out, and tables over groups are as wide as pages go."""
+
 _LONGEST_CUT = 14
 _INDENT = " " * 13  # as wide as what a line of the legend explains
 _LONGEST_LIST = 60
@@ -252,10 +258,13 @@ def _measured_on(family: FamilyRecords) -> str:
     amount = [] if documents is None else [counted(int(documents), "document")]
     if len(family.groups) > 1:
         amount.append(counted(len(family.groups), "group"))
-    corpus = family.first.corpus
+    return on_text(family.first.corpus) + (f" ({', '.join(amount)})" if amount else "")
+
+
+def on_text(corpus: str) -> str:
+    """Return on which text, by the name that records have of it."""
     whole = corpus.removesuffix(" (test)")
-    held_out = "" if whole == corpus else "the held-out part of "
-    return f"on {held_out}{whole}" + (f" ({', '.join(amount)})" if amount else "")
+    return f"on {'' if whole == corpus else 'the held-out part of '}{whole}"
 
 
 def _warnings(shown: Sequence[FamilyRecords], metrics: Collection[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ MOST_LAGS = 20
 LEAST = 1.5
 """The factor of the variance from which on neighbors count as alike; less makes intervals 20 % too narrow."""
 
+_FEW = 30_000  # documents that are put in order before compiled code would be loaded
 _SURE = 4.0  # standard errors above what chance makes of documents in any order
 
 
@@ -70,6 +72,27 @@ def neighbor_factors(
     room = np.empty(int(spans[:, 2].max(initial=0)))
     arrays = map(np.ascontiguousarray, (numerators, denominators, spans, *text))
     neighbor_sums(*arrays, np.minimum(spans[:, 2] // 10, MOST_LAGS), room, sums)
+    return _factors(sums)
+
+
+def neighbor_factor(numerators: Float64, denominators: Float64, text: TextOrder) -> float:
+    """Return the factor of one text, as `neighbor_factors` does of many, without compiled code."""
+    n, above, below = numerators.size, numerators.sum(), denominators.sum()
+    if not (above > 0 and below > 0):
+        return 1.0
+    deviations = (numerators / above - denominators / below)[text.order]
+    products = noise = 0.0
+    lags = min(n // 10, MOST_LAGS)
+    for lag in range(1, lags + 1):
+        later = np.flatnonzero(text.run >= lag)
+        weighted = deviations[later] * deviations[later - lag] * (1 - lag / (lags + 1))
+        products += float(weighted.sum())
+        noise += float((weighted**2).sum())
+    return float(_factors(np.array([[(deviations**2).sum(), products, noise]]))[0])
+
+
+def _factors(sums: Float64) -> Float64:
+    """Return the factors; `sums` as in `toktk.kernels.neighbors.neighbor_sums`."""
     squares, products, noise = sums.T
     factors = 1 + 2 * np.divide(products, squares, out=np.zeros_like(squares), where=squares > 0)
     alike = (factors >= LEAST) & (products > _SURE * np.sqrt(noise))
@@ -84,8 +107,26 @@ def places_in_text(previous: Int64) -> Int64:
     Args:
         previous: int64[n]: the document before each in the text, -1 where it is not known.
     """
+    if previous.size <= _FEW:
+        return _places_of_few(previous.tolist())
     from toktk.kernels.neighbors import place_in_text
 
     places = np.full(previous.size, -1, dtype=np.int64)
     place_in_text(np.ascontiguousarray(previous), np.full_like(places, -1), places)
     return places
+
+
+def _places_of_few(previous: list[int]) -> Int64:
+    """Return what `toktk.kernels.neighbors.place_in_text` does, sooner than compiled code is loaded."""
+    following: dict[int, int] = {}
+    for document, before in enumerate(previous):
+        if before >= 0:
+            following.setdefault(before, document)
+    begin = [d for d, before in enumerate(previous) if following.get(before) != d]
+    places: dict[int, int] = {}
+    for document in itertools.chain(begin, range(len(previous))):  # what is left are rings
+        at: int | None = document
+        while at is not None and at not in places:
+            places[at] = len(places)
+            at = following.get(at)
+    return np.array([places[d] for d in range(len(previous))], dtype=np.int64)
