@@ -24,6 +24,7 @@ COMMANDS = {
     "compare": "Say which tokenizer is better, worse or equivalent, with intervals.",
     "replicate": "Run a stored run again, or train on resamples of its text.",
     "report": "Write the page of one or more runs, their charts or their tables.",
+    "audit": "Say what is wrong with a tokenizer, or with a text.",
     "show": "Draw how a text falls apart into tokens.",
     "convert": "Write a tokenizer in another library's format.",
     "ls": "List trainers, pretokenizers, metrics, corpora and the like.",
