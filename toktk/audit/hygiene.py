@@ -56,20 +56,13 @@ def _holes(subject: Subject) -> Finding:
 
 
 def _duplicates(subject: Subject, tokens: dict[int, bytes]) -> Finding:
-    """Return ids that spell the same; where the file's names differ, one of them continues a word."""
-    names = getattr(subject.model, "names", None)
-    of_spelling: defaultdict[bytes, list[int]] = defaultdict(list)
+    """Return ids that spell the same; that one begins a word and one continues it is as it should be."""
+    of_spelling: defaultdict[tuple[bytes, bool], list[int]] = defaultdict(list)
     for i, token in tokens.items():
-        of_spelling[token].append(i)
+        of_spelling[token, i in subject.continuing_ids].append(i)
     alike = [ids for ids in of_spelling.values() if len(ids) > 1]
     finding = functools.partial(subject.of_ids, "duplicates", of=len(tokens))
     repeated = [i for ids in alike for i in ids]
-    if names is not None and all(names[i] for i in repeated) and repeated:
-        message = (
-            f"{plural(len(alike), 'text')} {'is' if len(alike) == 1 else 'are each'} spelled by several "
-            "tokens whose names in the file differ: at the beginning of a word, and within one."
-        )
-        return finding("info", message, repeated)
     if not repeated:
         return finding("ok", f"no two of {plural(len(tokens), 'token')} spell the same.", [])
     message = (

@@ -78,7 +78,7 @@ class Reach:
                 break
             around = [b"%b%b%b" % (before.encode(), tokens[i], after.encode()) for i in left]
             in_text[left] = _holds(ids[left], *subject.encode(around, jobs))
-        if subject.adds_space or _continues_words(subject):
+        if subject.adds_space or subject.continuing_ids:
             alone = in_text.copy()
         return cls(ids, by_model, by_merging, alone, pieces, in_text)
 
@@ -120,7 +120,8 @@ def _further(n: int, of: int) -> str:
     around = f"{len(_AROUND)} surroundings that were tried"
     if not n:
         return f"Nor does one appear in any of the {around}."
-    return f"{'All' if n == of else f'{n:,}'} of them appear in one of the {around}."
+    verb = "appears" if n == 1 else "appear"
+    return f"{'All' if n == of > 1 else f'{n:,}'} of them {verb} in one of the {around}."
 
 
 def _by_model(subject: Subject, reach: Reach) -> list[Finding]:
@@ -175,12 +176,3 @@ def _holds(wanted: Int64, ids: Ids, ends: Int64) -> Flags:
     owner = np.repeat(np.arange(wanted.size), np.diff(ends))
     held = np.bincount(owner[ids == wanted[owner]], minlength=wanted.size)
     return np.asarray(held > 0, dtype=np.bool_)
-
-
-def _continues_words(subject: Subject) -> bool:
-    """Tell whether tokens that continue a word have names of their own, such as ``##ing``."""
-    names = getattr(subject.model, "names", ())
-    return any(
-        name.startswith("##") and subject.tokens[i] == name[2:].encode() != b""
-        for i, name in enumerate(names)
-    )

@@ -29,7 +29,7 @@ _STYLES: dict[Severity, str] = {
 }  # fmt: skip
 _WORDS = {"error": "error", "warning": "warning", "info": "note"}
 _MOST_IDS = 6
-_LONGEST = 32  # cells of an example
+_LONGEST, _ROOM = 32, 120  # cells of an example, and of all of them
 
 
 def text(findings: Sequence[Finding], width: int, color: bool) -> str:
@@ -81,7 +81,13 @@ def _name(finding: Finding) -> str:
 
 def _examples(finding: Finding) -> str:
     """Return some examples in signs, and the first ids."""
-    shown = [_example(example) for example in finding.examples]
+    from rich.cells import cell_len
+
+    shown, room = list[str](), _ROOM
+    for example in map(_example, finding.examples):
+        room -= cell_len(example) + 2
+        if room >= 0:
+            shown.append(example)
     parts = [f"such as {'  '.join(shown)}"] if shown else []
     if finding.ids:
         more = len(finding.ids) - _MOST_IDS

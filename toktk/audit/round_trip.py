@@ -54,9 +54,9 @@ def _form(name: str) -> Callable[[str], str]:
     return lambda text: unicodedata.normalize(name, text)  # type: ignore[arg-type]
 
 
+PREFIX = Cause("a space is put in front", "info", str)
 # The mildest first: the first that explains a difference is its cause.
 CAUSES = (
-    Cause("a space is put in front", "info", lambda text: text.removeprefix(" ")),
     Cause("U+2581 becomes a space", "warning", lambda text: text.replace("\u2581", " ")),
     Cause("canonical normalization (NFC or NFD)", "info", _form("NFC")),
     Cause("CR LF becomes LF", "warning", lambda text: re.sub("\r\n?", "\n", text)),
@@ -74,23 +74,36 @@ OTHER = Cause("text is changed or lost in another way", "error", str)
 
 def causes_of(before: str, after: str) -> list[Cause]:
     """Return what turns one text into another: one cause, the fewest of several, or `OTHER`."""
-    for cause in CAUSES:
-        if cause.same(before) == cause.same(after):
-            return [cause]
+    rests: list[tuple[list[Cause], str]] = [([], after)]
+    if after.startswith(" "):
+        rests.insert(1 if before.startswith(" ") else 0, ([PREFIX], after[1:]))
+    for causes, rest in rests:
+        if rest == before:
+            return causes
+    for causes, rest in rests:
+        for cause in CAUSES:
+            if cause.same(before) == cause.same(rest):
+                return [*causes, cause]
+    for causes, rest in rests:
+        if _are_same(CAUSES, before, rest):
+            return [*causes, *_fewest(before, rest)]
+    return [OTHER]
+
+
+def _fewest(before: str, after: str) -> list[Cause]:
+    """Return the causes that are needed together, the severest left out first."""
     needed = [*CAUSES]
-    if _same(needed, before) != _same(needed, after):
-        return [OTHER]
     for cause in CAUSES[::-1]:
         fewer = [each for each in needed if each is not cause]
-        if _same(fewer, before) == _same(fewer, after):
+        if _are_same(fewer, before, after):
             needed = fewer
     return needed
 
 
-def _same(causes: Iterable[Cause], text: str) -> str:
+def _are_same(causes: Iterable[Cause], before: str, after: str) -> bool:
     for cause in causes:
-        text = cause.same(text)
-    return text
+        before, after = cause.same(before), cause.same(after)
+    return before == after
 
 
 def round_trip(subject: Subject, text: Text | None, jobs: int = 1) -> list[Finding]:

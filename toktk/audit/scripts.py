@@ -21,7 +21,7 @@ def script_or_kind(character: str) -> str:
     """Return the script, as Unicode's names begin, of a letter or of its mark; of others what they are."""
     category = unicodedata.category(character)
     if category[0] == "L":
-        return script_of(character)
+        return script_of(character) or "letters without a name"
     if category[0] == "M":
         script = unicodedata.name(character, "").partition(" ")[0].title()
         return "marks" if script in _GENERAL else script

@@ -44,9 +44,9 @@ def near_spellings(name: str) -> list[str]:
 
 def special(subject: Subject) -> list[Finding]:
     """Return which special tokens the file's own library finds in plain text, as it is usually called."""
-    names = {
-        i: name for i, name in subject.special_ids.items() if name in subject.model.special_tokens
-    }
+    unknown = getattr(subject.model, "unknown_id", None)  # what is strange becomes it anyway
+    listed = frozenset(subject.model.special_tokens)
+    names = {i: n for i, n in subject.special_ids.items() if n in listed and i != unknown}
     if not names:
         none = subject.finding(
             "special_injected", "ok", "there are no special tokens.", count=0, of=0
@@ -79,6 +79,8 @@ def special_in(subject: Subject, corpus: Corpus, counted: CountedCorpora) -> lis
     check, names = "special_in_text", subject.model.special_tokens
     if not names:
         return []
+    if corpus.is_streamed:
+        return [subject.not_checked(check, "nothing is downloaded once more for this.")]
     counted.sought = names
     about = special_in_text(corpus, {subject.label: subject.tokenizer}, counted).get(subject.label)
     if about is None:

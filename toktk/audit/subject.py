@@ -103,6 +103,14 @@ class Subject:
         return frozenset(i for i, n in names if n in _BYTE_NAMES and len(self.tokens[i]) == 1)
 
     @functools.cached_property
+    def continuing_ids(self) -> frozenset[int]:
+        """The ids of WordPiece that only continue a word, whose names in the file begin with ``##``."""
+        names = enumerate(getattr(self.model, "names", ()))
+        return frozenset(
+            i for i, n in names if n[:2] == "##" and self.tokens[i] == n[2:].encode() != b""
+        )
+
+    @functools.cached_property
     def ordinary(self) -> Int64:
         """int64[n], ascending: the ids that have a token of their own: no special ones, no holes."""
         special = self.special_ids

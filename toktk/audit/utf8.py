@@ -22,10 +22,10 @@ _MOST_SCRIPTS = 6
 class Part(Enum):
     """What a token that is no UTF-8 is of text."""
 
-    START = "begin within a character"
-    END = "end within one"
-    BOTH = "do both"
-    NEVER = "stand in no UTF-8"
+    START = "beginning within a character"
+    END = "ending within one"
+    BOTH = "both"
+    NEVER = "that stand in no UTF-8"
 
 
 def part_of(raw: bytes) -> Part | None:
