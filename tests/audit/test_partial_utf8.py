@@ -54,8 +54,9 @@ def test_partial_tokens_are_counted_by_kind():
     subject = of_ranks([b"\xe6\x9d", b"\x9d\xb1", b"\xb1\xe6", b"ab"])
     found = only(utf8(subject, None), "partial_utf8")
     assert (found.severity, found.count, found.of) == ("info", 131, 260)
-    assert "65 beginning within a character, 52 ending within one, 1 both, 13 that stand in no UTF-8" in (
-        found.message
+    assert (
+        "65 beginning within a character, 52 ending within one, 1 both, 13 that stand in no UTF-8"
+        in (found.message)
     )
     assert token_id(subject, b"\xb1\xe6") in found.ids
     assert found.examples[0].encode("utf-8", "surrogateescape") in subject.tokens

@@ -63,6 +63,8 @@ def _paragraphs(findings: Sequence[Finding]) -> Iterator[RenderableType]:
 
 def _summary(findings: Sequence[Finding]) -> str:
     """Return how many findings there are of each severity."""
+    if not findings:
+        return "no findings."
     subjects = ", ".join(dict.fromkeys(visible_name(finding.subject) for finding in findings))
     counts = [
         (n, word)

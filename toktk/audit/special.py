@@ -89,7 +89,7 @@ def special_in(subject: Subject, corpus: Corpus, counted: CountedCorpora) -> lis
     (line,) = special_lines({subject.label: about})
     return [
         subject.finding(
-            check, "warning", f"{corpus.name}: {line.partition(': ')[2]}", count=about["n"],
+            check, "warning", f"{corpus.name}: {line.removeprefix(f'{subject.label}: ')}", count=about["n"],
             unit="occurrences", examples=tuple(about["occurrences"])[:EXAMPLES],
             advice="Take them out of text that a model is trained or measured on.",
         )

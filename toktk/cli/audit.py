@@ -24,7 +24,7 @@ from toktk.cli.streams import remark
 from toktk.runtime import usable_cores
 
 if TYPE_CHECKING:
-    from toktk.audit.finding import Finding
+    from toktk.audit.finding import Finding, Severity
     from toktk.corpus import Corpus, ReaderOptions
     from toktk.lab.counted import CountedCorpora
 
@@ -87,7 +87,7 @@ def command(
     second: str | None,
     checks: tuple[str, ...],
     training: bool,
-    fail_on: str | None,
+    fail_on: Severity | None,
     format: str,
     output: Path | None,
     progress: Progress,
@@ -177,11 +177,11 @@ def _show(findings: list[Finding], format: str, output: Path | None) -> None:
         emit(report.text(findings, _FILE_WIDTH, False), output)
 
 
-def _judge(findings: list[Finding], fail_on: str) -> None:
+def _judge(findings: list[Finding], fail_on: Severity) -> None:
     """End with 3 where findings are too bad."""
     from toktk.audit.finding import is_as_bad_as
 
-    bad = [f for f in findings if is_as_bad_as(f, fail_on)]  # type: ignore[arg-type]
+    bad = [f for f in findings if is_as_bad_as(f, fail_on)]
     if bad:
         n = len(bad)
         remark(
