@@ -2,6 +2,7 @@
 
     python benchmarks/truth.py --ranks folder/ --nanochat tok_eval.py
     python benchmarks/truth.py --flores flores200_dataset/ --lengths tokenization_lengths.csv
+    python benchmarks/truth.py --timtc timtc_vocabs_models/tokencounts/
 
 `--ranks` is a folder with OpenAI's r50k_base.tiktoken, cl100k_base.tiktoken and o200k_base.tiktoken;
 `--nanochat` is a copy of scripts/tok_eval.py of nanochat, whose five texts are read and not run. Neither
@@ -9,6 +10,9 @@ is part of this repository. The table goes to results/truth.md; the exit code is
 
 The second form needs the text of FLORES-200 and the table of tokens that Petrov et al. published; see
 README.md. It prints what `toktk bench` gives beside that table, language by language.
+
+The third form needs the token counts that Schmidt et al. published for 54 vocabularies on MiniPile, files of
+`<arm>_<rank>_<size>_token_counts.tsv`; it computes their sums and entropies with toktk's metrics.
 """
 
 from __future__ import annotations
@@ -16,7 +20,6 @@ from __future__ import annotations
 import argparse
 import ast
 import csv
-import dataclasses
 import json
 import subprocess
 import sys
@@ -27,7 +30,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import harness
-import numpy as np
 from harness import Table
 
 if TYPE_CHECKING:
@@ -64,6 +66,22 @@ SCORED = (
      2.2312702546075758, 0.9609557933859342),
 )  # fmt: skip
 NEAR = 1e-12
+
+TIMTC = "a first computation on the counts of timtc_vocabs_models"
+
+# Arm, rank and size -> the tokens of MiniPile, then Rényi efficiency of order 2.5 and Shannon efficiency over
+# all ids; None: not known.
+COUNTED: dict[str, tuple[int, float | None, float | None]] = {
+    "bpe_merge_3_40960": (1_493_057_228, 0.4464, 0.7420),
+    "unigram_likelihood_2_40960": (1_768_682_189, 0.3163, 0.6423),
+    "pathpiecel_initbpe_firstspace_1_40960": (1_460_385_025, 0.4570, 0.7498),
+    "wordpiece_5_40960": (1_507_266_829, 0.4481, 0.7499),
+    "sage_initbpe_firstspace_6_40960": (1_763_468_302, 0.4126, 0.6837),
+    "pathpiecer_none_18_40960": (1_262_918_933, 0.5351, 0.8951),
+    "pathpiecer_spacedigit_12_40960": (2_303_121_079, 0.1330, 0.5075),
+    "bpe_merge_3_32768": (1_519_396_666, None, None),
+    "bpe_merge_3_49152": (1_474_249_173, None, None),
+}
 
 
 @dataclass(frozen=True)
@@ -139,74 +157,23 @@ def check_nanochat(path: Path, encodings: dict[str, Tokenizer]) -> list[Check]:
 
 
 def check_vocabularies(encodings: dict[str, Tokenizer]) -> list[Check]:
-    """Count the tokens of each vocabulary, those that are no UTF-8 and those no text gives."""
+    """Count the tokens of each vocabulary, those that are no UTF-8 and those no text gives, as audits do."""
+    from toktk.audit.reachability import Reach
+    from toktk.audit.subject import Subject
+
     found = []
     for encoding, (ranks, invalid, by_text, by_merging) in VOCABULARIES.items():
-        tokenizer = encodings[encoding]
-        ids, texts = ranked(tokenizer), whole_texts(tokenizer)
+        subject = Subject(encodings[encoding])
+        reach = Reach.of(subject)
+        assert reach.by_merging is not None
         for what, published, ours in (
-            ("ranks", ranks, len(ids)),
-            ("tokens that are no UTF-8", invalid, len(ids) - len(texts)),
-            ("tokens unreachable through the pattern", by_text, len(unreachable(tokenizer))),
-            ("tokens unreachable by merging", by_merging, len(unmergeable(tokenizer))),
+            ("ranks", ranks, subject.ordinary.size),
+            ("tokens that are no UTF-8", invalid, int((~subject.is_text).sum())),
+            ("tokens unreachable through the pattern", by_text, int((~reach.alone).sum())),
+            ("tokens unreachable by merging", by_merging, int((~reach.by_merging).sum())),
         ):
             found.append(Check(f"{encoding}: {what}", published, TIKTOKEN, ours))
     return found
-
-
-def ranked(tokenizer: Tokenizer) -> list[int]:
-    """Return the ids that have bytes of their own: all but special tokens and holes."""
-    special = set(tokenizer.model.special_ids.tolist())
-    return [i for i, token in enumerate(tokenizer.model.tokens) if token and i not in special]
-
-
-def whole_texts(tokenizer: Tokenizer) -> list[int]:
-    """Return the ids whose bytes are UTF-8."""
-    ids = []
-    for i in ranked(tokenizer):
-        try:
-            tokenizer.model.tokens[i].decode()
-        except UnicodeDecodeError:
-            continue
-        ids.append(i)
-    return ids
-
-
-def unreachable(tokenizer: Tokenizer) -> list[int]:
-    """Return the tokens that their own text does not give.
-
-    The token's bytes are a document, cut by the pattern and encoded. Tokens that are no UTF-8 are left
-    out: no document consists of one.
-    """
-    ids = whole_texts(tokenizer)
-    data, offsets = _packed(tokenizer, ids)
-    pieces = tokenizer.pretokenizer.cut_batch(data, offsets)
-    found, ends = tokenizer.model.encode_pieces(pieces.data, pieces.offsets)
-    after = np.concatenate([[0], ends])[pieces.documents]
-    return _others(ids, found, after)
-
-
-def unmergeable(tokenizer: Tokenizer) -> list[int]:
-    """Return the tokens that merging alone, from single bytes and without a pattern, does not give."""
-    whole = np.zeros_like(tokenizer.model.whole)
-    ids = ranked(tokenizer)
-    model = dataclasses.replace(tokenizer.model, whole=whole)
-    found, ends = model.encode_pieces(*_packed(tokenizer, ids))
-    return _others(ids, found, np.concatenate([[0], ends]))
-
-
-def _packed(tokenizer: Tokenizer, ids: list[int]) -> tuple[Any, Any]:
-    tokens = [tokenizer.model.tokens[i] for i in ids]
-    data = np.frombuffer(b"".join(tokens), dtype=np.uint8)
-    return data, np.cumsum([0, *map(len, tokens)], dtype=np.int64)
-
-
-def _others(ids: list[int], found: Any, ends: Any) -> list[int]:
-    """Return the ids whose document, ``found[ends[d]:ends[d + 1]]``, is not the id alone."""
-    wanted = np.array(ids)
-    same = np.diff(ends) == 1
-    same[same] = found[ends[:-1][same]] == wanted[same]
-    return wanted[~same].tolist()
 
 
 def check_entropies() -> list[Check]:
@@ -225,6 +192,31 @@ def check_entropies() -> list[Check]:
              renyi_efficiency(counts, 1)),
         ):  # fmt: skip
             found.append(Check(f"“{text}”: {what}", published, SCORER, ours or 0.0))
+    return found
+
+
+def token_counts(path: Path) -> list[int]:
+    """Return the counts of a file of lines ``token <tab> count``, whatever characters tokens hold."""
+    lines = path.read_text(encoding="utf-8").split("\n")
+    return [int(line.rpartition("\t")[2]) for line in lines if line]
+
+
+def check_counted(folder: Path) -> list[Check]:
+    """Add up published token counts, and compute how evenly they are used."""
+    from toktk.metrics.vocabulary import renyi_efficiency
+
+    found = []
+    for arm, (published, renyi, shannon) in COUNTED.items():
+        path = folder / f"{arm}_token_counts.tsv"
+        if not path.is_file():
+            raise SystemExit(f"{folder} has no {path.name}. Give the folder tokencounts.")
+        counts, size = token_counts(path), int(arm.rpartition("_")[2])
+        found.append(Check(f"{arm}: tokens of MiniPile", published, TIMTC, sum(counts)))
+        counts += [0] * (size - len(counts))  # ids that MiniPile never uses are possible as well
+        for name, order, efficiency in (("Rényi, a = 2.5", 2.5, renyi), ("Shannon", 1, shannon)):
+            if efficiency is not None:
+                ours = round(renyi_efficiency(counts, order) or 0.0, 4)
+                found.append(Check(f"{arm}: {name} efficiency", efficiency, TIMTC, ours))
     return found
 
 
@@ -318,12 +310,13 @@ def options() -> argparse.Namespace:
     add("--nanochat", type=Path, help="nanochat's scripts/tok_eval.py")
     add("--flores", type=Path, help="folder flores200_dataset, with dev/ and devtest/")
     add("--lengths", type=Path, help="assets/tokenization_lengths.csv of tokenization-fairness")
+    add("--timtc", type=Path, help="folder tokencounts of timtc_vocabs_models")
     add("--prepared", type=Path, help="keep the prepared text of FLORES-200 in this folder")
     chosen = parser.parse_args()
     if bool(chosen.flores) != bool(chosen.lengths):
         parser.error("--flores and --lengths go together")
-    if not chosen.flores and not chosen.ranks:
-        parser.error("give --ranks, or --flores with --lengths")
+    if not (chosen.flores or chosen.ranks or chosen.timtc):
+        parser.error("give --ranks, --timtc, or --flores with --lengths")
     return chosen
 
 
@@ -365,6 +358,8 @@ def main() -> None:
         checks += check_entropies()
         page = harness.RESULTS / "truth.md"
         page.write_text(markdown(checks, harness.facts()), encoding="utf-8")
+    if chosen.timtc:
+        checks += check_counted(chosen.timtc)
     if chosen.flores:
         with tempfile.TemporaryDirectory() as name:
             folder = chosen.prepared or Path(name) / "flores"

@@ -95,3 +95,14 @@ def test_nanochat_texts_are_read_and_not_run(truth, tmp_path) -> None:
 
 def test_entropies_are_those_of_tokenization_scorer(truth) -> None:
     assert all(check.is_equal for check in truth.check_entropies())
+
+
+def test_token_counts_are_added_up_whatever_tokens_hold(truth, tmp_path, monkeypatch) -> None:
+    (tmp_path / "arm_1_8_token_counts.tsv").write_text(
+        'the\t4\n\u2028\x85\t2\n\t\t1\n"\t1\n', encoding="utf-8", newline=""
+    )
+    monkeypatch.setattr(truth, "COUNTED", {"arm_1_8": (8, None, round(1.75 / 3, 4))})
+    assert [check.is_equal for check in truth.check_counted(tmp_path)] == [True, True]
+    monkeypatch.setattr(truth, "COUNTED", {"other_1_8": (8, None, None)})
+    with pytest.raises(SystemExit, match="no other_1_8_token_counts"):
+        truth.check_counted(tmp_path)

@@ -279,7 +279,9 @@ def test_python_shows_no_progress(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_progress_is_an_option_of_every_verb_that_works_long() -> None:
-    for verb in ("sweep", "train", "bench", "compare", "replicate", "convert", "cache"):
+    for verb in (
+        "sweep", "train", "bench", "compare", "replicate", "audit", "convert", "cache",
+    ):  # fmt: skip
         shown = CliRunner().invoke(main, [verb, "--help"]).stdout
         assert "--progress [auto|bar|plain|json|none]" in shown, verb
         assert "TOKTK_PROGRESS" in shown

@@ -25,6 +25,7 @@ COMMANDS = {
     "cost": "Say what each vocabulary size costs a model, and which sizes cost as little.",
     "replicate": "Run a stored run again, or train on resamples of its text.",
     "report": "Write the page of one or more runs, their charts or their tables.",
+    "audit": "Say what is wrong with a tokenizer, or with a text.",
     "show": "Draw how a text falls apart into tokens.",
     "convert": "Write a tokenizer in another library's format.",
     "ls": "List trainers, pretokenizers, metrics, corpora and the like.",

@@ -313,7 +313,7 @@ reader_options = gathered(
 """Adds how text is read: the command gets `reader`, a ReaderOptions."""
 
 
-def corpus_options(default: str, what: str) -> Decorator:
+def corpus_options(default: str | None, what: str) -> Decorator:
     """Add ``-c/--corpus`` and how to read it: the command gets `specs` and `reader`, a ReaderOptions."""
     help = (
         f"{what}: a file, folder, quoted glob, hf:<org>/<name>, - for standard input, or a name from "
@@ -325,8 +325,8 @@ def corpus_options(default: str, what: str) -> Decorator:
             "--corpus",
             "specs",
             multiple=True,
-            default=[default],
-            show_default=True,
+            default=[] if default is None else [default],
+            show_default=default is not None,
             metavar="SPEC",
             help=help,
         ),

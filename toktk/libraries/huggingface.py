@@ -72,6 +72,10 @@ class HfDocumentsModel(ChangingModel):
     def _file(self) -> str:
         return "tokenizer.json"
 
+    def encode_with_special(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
+        """Return what `encode_pieces` does, special tokens found in text: so does the library by default."""
+        return self._encoded("found", data, offsets)
+
     @functools.cached_property
     def _settings(self) -> dict[str, Any]:
         """The file without its long lists; ``steps``, as JSON, say how tokens are spelled."""

@@ -90,9 +90,12 @@ class LibraryModel:
         Raises:
             FormatError: a text that is no UTF-8; the library fails at one, or takes too long.
         """
+        return self._encoded("encode", data, offsets)
+
+    def _encoded(self, what: str, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
         data, offsets, _ = checked_pieces(data, offsets)
         ids, lengths = [np.empty(0, dtype=np.uint32)], [np.empty(0, dtype=np.int64)]
-        for part in self._in_batches(self._library, "encode", data, offsets):
+        for part in self._in_batches(self._library, what, data, offsets):
             ids.append(np.frombuffer(part[0], dtype=np.uint32))
             lengths.append(np.frombuffer(part[1], dtype=np.int64))
         return np.concatenate(ids), np.cumsum(np.concatenate(lengths))

@@ -50,6 +50,11 @@ class SentencePieceDocumentsModel(ChangingModel):
         pieces, (is_byte, is_special) = self._ask("vocabulary")
         return pieces, is_byte, is_special
 
+    @property
+    def names(self) -> list[str]:
+        """The library's string for each id."""
+        return self._vocabulary[0]
+
     @functools.cached_property
     def special_tokens(self) -> tuple[str, ...]:
         """Control symbols, and what stands for unknown characters."""

@@ -137,6 +137,14 @@ class HuggingFace(Library):
                 self._tokenizer.model.dropout = None  # is for training
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
 
+    def found(self, data: bytes, offsets: bytes) -> Any:
+        """Return what `encode` does, special tokens found in text: so does the library by default."""
+        self._tokenizer.encode_special_tokens = False
+        try:
+            return self.encode(data, offsets)
+        finally:
+            self._tokenizer.encode_special_tokens = True
+
     def _encode(self, texts: list[str]) -> Lists:
         encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         return [encoding.ids for encoding in encodings]

@@ -21,7 +21,7 @@ _NAMES = {
     "Hiragana": "Kana",
     "Katakana": "Kana",
     "Halfwidth Katakana": "Kana",
-    "Katakana-Hiragana Prolonged": "Kana",
+    "Katakana-Hiragana": "Kana",
     "Fullwidth Latin": "Latin",
 }
 

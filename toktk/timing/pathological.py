@@ -41,8 +41,14 @@ def text(kind: str, n: int, variant: int = 0) -> bytes:
     return whole[:n].decode(errors="ignore").encode()
 
 
-def pathological(label: str, engines: Sequence[Engine], folder: Path, jobs: int) -> list[Timing]:
-    """Time toktk's engine and the reference library on each kind, at doubling lengths, in CPU seconds.
+def pathological(
+    label: str,
+    engines: Sequence[Engine],
+    folder: Path,
+    jobs: int,
+    lengths: Sequence[int] = LENGTHS,
+) -> list[Timing]:
+    """Time toktk's engine and the reference library on each kind, at growing lengths, in CPU seconds.
 
     Peers are left out. `engines` are those with equal ids so far, the reference library first;
     texts for their processes are written to `folder`.
@@ -52,7 +58,8 @@ def pathological(label: str, engines: Sequence[Engine], folder: Path, jobs: int)
     timings: list[Timing] = []
     try:
         for kind in KINDS:
-            growths = [_growth(process, kind, folder / "pathological.npz") for process in processes]
+            path = folder / "pathological.npz"
+            growths = [_growth(process, kind, path, lengths) for process in processes]
             for process, growth in zip(processes, growths, strict=True):
                 figure = functools.partial(process.timing, label, what=f"pathological:{kind}")
                 timings += _figures(figure, growth, growths[0])
@@ -77,14 +84,14 @@ class _Growth:
     stopped: str = ""
 
 
-def _growth(process: EngineProcess, kind: str, path: Path) -> _Growth:
-    """Encode one kind of text, written to `path`, at doubling lengths.
+def _growth(process: EngineProcess, kind: str, path: Path, lengths: Sequence[int]) -> _Growth:
+    """Encode one kind of text, written to `path`, at growing lengths.
 
     Seconds are those of CPU: one document keeps one thread busy, and other programs must not count.
     """
     growth = _Growth()
-    for n in LENGTHS:
-        limit = 2 * LIMIT if n > LENGTHS[0] else LOADING
+    for n in lengths:
+        limit = 2 * LIMIT if n > lengths[0] else LOADING
         answers = []
         try:
             if not process.running:
@@ -103,7 +110,7 @@ def _growth(process: EngineProcess, kind: str, path: Path) -> _Growth:
         seconds = fastest["cpu"]
         growth.points.append((fastest["bytes"], seconds))
         if seconds > LIMIT:
-            if n < LENGTHS[-1]:
+            if n < lengths[-1]:
                 growth.stopped = f"stopped after {seconds:.1f} s at {n:,} bytes"
             break
     return growth

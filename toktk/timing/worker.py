@@ -64,14 +64,14 @@ class Session:
         output = self._engine.encode(documents)
         seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
         gc.enable()
-        digest = _digest(self._engine.ids(output)[0]) if check else None
+        digest = digest_of(self._engine.ids(output)[0]) if check else None
         times = {"seconds": max(seconds, 1e-9), "cpu": max(cpu, 1e-9)}
         return {"bytes": data.size, **times, "digest": digest}
 
     def digests(self, text: str) -> list[str]:
         """Encode a text; return a hash of the ids of each document."""
         ids, offsets = self._encoded(text)
-        return [_digest(ids[a:b]) for a, b in itertools.pairwise(offsets.tolist())]
+        return [digest_of(ids[a:b]) for a, b in itertools.pairwise(offsets.tolist())]
 
     def ids(self, text: str, document: int) -> list[int]:
         """Encode a text; return the ids of one document."""
@@ -90,7 +90,8 @@ class Session:
         return ids, offsets
 
 
-def _digest(ids: Ids) -> str:
+def digest_of(ids: Ids) -> str:
+    """Return a hash of ids."""
     contents = np.ascontiguousarray(ids, dtype="<u4").tobytes()
     return hashlib.blake2b(contents, digest_size=12).hexdigest()
 

@@ -1,0 +1,191 @@
+"""``toktk audit``: what is wrong with a tokenizer, or with a text."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from toktk.cli.compare import GATE_FAILED
+from toktk.cli.options import (
+    corpus_options,
+    engine_timeout_option,
+    format_option,
+    output_option,
+    parsed,
+    progress_options,
+)
+from toktk.cli.output import emit, emit_rows, show_page
+from toktk.cli.progress import Progress
+from toktk.cli.streams import remark
+from toktk.runtime import usable_cores
+
+if TYPE_CHECKING:
+    from toktk.audit.finding import Finding, Severity
+    from toktk.corpus import Corpus, ReaderOptions
+    from toktk.lab.counted import CountedCorpora
+
+_FILE_WIDTH = 100
+
+
+def _names(values: Sequence[str]) -> tuple[str, ...]:
+    names = (name.strip() for value in values for name in value.split(","))
+    return tuple(dict.fromkeys(filter(None, names)))
+
+
+@click.command("audit")
+@click.argument("tokenizer", required=False, metavar="[SPEC]")
+@corpus_options(None, "Text to audit the tokenizer on, or to audit alone")
+@click.option(
+    "--second",
+    metavar="SPEC",
+    help="Another text, in which ids that the first does not use are looked for.",
+)
+@click.option(
+    "--checks",
+    multiple=True,
+    callback=parsed(_names),
+    metavar="NAME[,NAME...]",
+    help="Only these: files, reachability, utf8, lost, round-trip, special, hygiene, usage, boundary, "
+    "determinism, speed. Repeatable.",
+)
+@click.option(
+    "--training",
+    is_flag=True,
+    help="The text alone: say as well what a vocabulary that learns from it would get wrong.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(("error", "warning", "info")),
+    help="End with 3 where a finding is as bad as this, or worse.",
+)
+@format_option
+@output_option()
+@progress_options
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0, max=2**31 - 1),
+    default=0,
+    show_default=True,
+    is_eager=True,
+    help="Seed of the sample of --limit.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1, max=1024),
+    callback=parsed(lambda jobs: jobs or usable_cores()),
+    help="Threads.  [default: all usable cores]",
+)
+@engine_timeout_option
+def command(
+    tokenizer: str | None,
+    specs: tuple[str, ...],
+    reader: ReaderOptions,
+    second: str | None,
+    checks: tuple[str, ...],
+    training: bool,
+    fail_on: Severity | None,
+    format: str,
+    output: Path | None,
+    progress: Progress,
+    seed: int,
+    jobs: int,
+) -> None:
+    """Say what is wrong with a tokenizer, or with a text: findings with figures, the worst first.
+
+    \b
+    toktk audit tiktoken:o200k_base
+    toktk audit hf:Qwen/Qwen3-8B -c news.parquet --group-column lang --fail-on error
+    toktk audit mine=path/tokenizer.json --checks reachability,special -f json -o findings.json
+    toktk audit -c news.parquet --group-column lang --training
+
+    A SPEC is a tokenizer as for `toktk bench`. Without a text, all is checked that a vocabulary and its
+    library show by themselves; with -c also what of that text is lost, cut or never used. Without a
+    SPEC, the text itself is audited.
+    """  # noqa: D301 - click wants the backspace itself
+    if tokenizer is None and not specs:
+        raise click.UsageError("name a tokenizer, a text with -c, or both.")
+    if tokenizer is None and (checks or second is not None):
+        option = "--checks" if checks else "--second"
+        raise click.UsageError(f"{option} goes with a tokenizer: toktk audit SPEC {option} …")
+    if tokenizer is not None and training:
+        raise click.UsageError("--training goes with a text alone: leave out the tokenizer.")
+    if second is not None and not specs:
+        raise click.UsageError("--second goes with a first text: give it with -c.")
+    findings = _audited(tokenizer, specs, reader, second, checks, training, progress, jobs)
+    _show(findings, format, output)
+    if fail_on is not None:
+        _judge(findings, fail_on)
+
+
+def _audited(
+    tokenizer: str | None,
+    specs: tuple[str, ...],
+    reader: ReaderOptions,
+    second: str | None,
+    checks: tuple[str, ...],
+    training: bool,
+    progress: Progress,
+    jobs: int,
+) -> list[Finding]:
+    """Return the findings about a tokenizer, or about a text."""
+    from toktk.audit.text import audit_text
+    from toktk.audit.tokenizer import Asked, audit_tokenizer
+    from toktk.corpus import load_corpus
+    from toktk.lab.counted import CountedCorpora
+    from toktk.lab.meter import Meter
+    from toktk.loading.load import open_tokenizer
+
+    asked = Asked(checks) if checks else Asked()
+    progress.watch_downloads()
+    loaded = None if tokenizer is None else open_tokenizer(tokenizer)
+    corpora: list[Corpus] = []
+    for text in filter(None, (specs, (second,) if second is not None else ())):
+        with progress.opening(*text):
+            corpora.append(load_corpus(text, reader))
+    with progress.watching() as watcher:
+        counted = CountedCorpora(Meter(watcher), jobs)
+        _look_over(corpora, counted)
+        if loaded is None:
+            return audit_text(corpora[0], training, counted)
+        first, other = [*corpora, None, None][:2]
+        return audit_tokenizer(loaded, first, counted, other, asked)
+
+
+def _look_over(corpora: Sequence[Corpus], counted: CountedCorpora) -> None:
+    """Say what is known of the texts before they are read."""
+    from toktk.lab.counted import fingerprint_text, remark_on_texts
+
+    for corpus in corpora:
+        fingerprint_text(counted.meter, corpus.name, corpus)
+    remark_on_texts(counted.meter, *corpora)
+
+
+def _show(findings: list[Finding], format: str, output: Path | None) -> None:
+    from toktk.audit import report
+
+    if format == "json":
+        emit(report.to_json(findings), output)
+    elif format != "table":
+        emit_rows(report.COLUMNS, report.rows(findings), format, output)
+    elif output is None:
+        show_page(lambda width, color: report.text(findings, width, color))
+    else:
+        emit(report.text(findings, _FILE_WIDTH, False), output)
+
+
+def _judge(findings: list[Finding], fail_on: Severity) -> None:
+    """End with 3 where findings are too bad."""
+    from toktk.audit.finding import is_as_bad_as
+
+    bad = [f for f in findings if is_as_bad_as(f, fail_on)]
+    if bad:
+        n = len(bad)
+        remark(
+            f"{n} finding{'s' if n > 1 else ''} of severity {fail_on} or worse: {bad[0].check}"
+            f"{', …' if n > 1 else ''}."
+        )
+        sys.exit(GATE_FAILED)
