@@ -220,6 +220,9 @@ def test_unbalanced_groups():
     measured = audited(texts, ["en"] * 2700 + ["de"] * 10 + ["ru"], training=False)
     assert measured["balance"].severity == "ok"
     assert "scarce-groups" not in measured
+    files = audited([*texts, *clean(30)], ["en"] * 2710 + [f"file{i}" for i in range(31)])
+    assert files["scarce-groups"].severity == "info"
+    assert files["scarce-groups"].count == 31
 
 
 def test_shares_are_of_bytes_times_weights():
@@ -275,8 +278,8 @@ def test_content_is_bytes_over_the_premium():
     texts = ["a" * 259, "a" * 307, "ก" * 238, "x" * 100]
     finding = audited(texts, ["eng_Latn", "deu_Latn", "tha_Thai", "wiki"])["content"]
     assert finding.severity == "info"
-    assert "tha_Thai 33%, eng_Latn 33%, deu_Latn 33%." in finding.message
-    assert finding.message.endswith("Far from that by bytes: tha_Thai 56%.")
+    assert "tha_Thai 33%, deu_Latn 33%, eng_Latn 33%." in finding.message
+    assert finding.message.endswith("Far from that by bytes: tha_Thai 56%, eng_Latn 20%.")
     alike = audited(["a" * 2590, "ä" * 1536], ["en", "de"])["content"]
     assert "de 50%, en 50%" in alike.message
     assert alike.severity == "ok"

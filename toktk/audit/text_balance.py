@@ -28,6 +28,9 @@ SCARCE = 0.001
 ONE_DOCUMENT = 0.05
 """Of the bytes in one document, whose names and habits become tokens."""
 
+FEW_GROUPS = 20
+"""Of more groups that no language gives its name, each is a file as a rule: small ones are no fault."""
+
 _TIMES_FAIR = (
     10  # a document must have so many times its fair share; three documents have a third each
 )
@@ -91,10 +94,11 @@ def _groups(figures: TextFigures, subject: str, training: bool) -> list[Finding]
         )
     scarce = sorted((g for g in shares if shares[g] < SCARCE), key=lambda g: (shares[g], g))
     if scarce:
+        meant = len(shares) <= FEW_GROUPS or any(map(language_of, scarce))
         findings.append(
             Finding(
                 "scarce-groups",
-                "warning",
+                "warning" if meant else "info",
                 subject,
                 f"{len(scarce):,} of {len(shares):,} groups have less than {percent(SCARCE)} of the bytes "
                 f"each, and hardly a token of their own: {listed(scarce)}.",

@@ -20,7 +20,13 @@ from toktk.audit.text_figures import (
     SHORT,
     TextFigures,
 )
-from toktk.audit.text_repeats import EqualDocuments, NearDocuments, SharedLines, UInt64
+from toktk.audit.text_repeats import (
+    EXAMPLES,
+    EqualDocuments,
+    NearDocuments,
+    SharedLines,
+    UInt64,
+)
 from toktk.audit.text_tables import FAULTS, composing_pairs, entity_names, fault_classes
 from toktk.audit.text_translations import Translations
 from toktk.corpus.batch import TEXT, WEIGHT, spans
@@ -47,7 +53,6 @@ REPETITIVE_BYTES = 200
 REPETITIVE_SHARE = 0.6
 """Of a document's bytes in one character, word or line. Real prose is below a fifth, tables below a half."""
 
-EXAMPLES = 3
 _AROUND = 24  # bytes of an excerpt on either side
 _EXCERPT = 60  # characters of how something begins
 
@@ -116,7 +121,9 @@ class _Reader:
         more = min(max(n, 2 * len(self._sizes)), MOST_GROUPS) - len(self._sizes)
         for name in ("_sizes", "_faults", "_script_totals"):
             known = getattr(self, name)
-            setattr(self, name, np.concatenate([known, np.zeros((more, *known.shape[1:]), int)]))
+            setattr(
+                self, name, np.concatenate([known, np.zeros((more, *known.shape[1:]), np.int64)])
+            )
 
     def _measure(self, data: Bytes, offsets: Int64, groups: Int64, weights: Int64) -> None:
         """Add sizes and scripts."""
@@ -137,7 +144,7 @@ class _Reader:
         if lengths.size and lengths.max() > self._longest:
             longest = int(lengths.argmax())
             self._longest = int(lengths[longest])
-            self._examples[LONG] = [_start(data, offsets, longest)]
+            self._examples[LONG] = [_text(data, *offsets[longest : longest + 2].tolist())]
 
     def _look_for_faults(self, data: Bytes, offsets: Int64, groups: Int64) -> None:
         from toktk.kernels.faults import count_faults
@@ -156,10 +163,11 @@ class _Reader:
 
         units, places = np.empty(groups.size, np.uint8), np.empty(groups.size, np.int64)
         find_repetitive(data, offsets, REPETITIVE_BYTES, REPETITIVE_SHARE, units, places)
-        for d in np.flatnonzero(units).tolist():
-            unit = int(units[d]) - 1
-            self._sizes[groups[d], REPEATED_CHARACTER + unit] += 1
-            self._show(REPETITIONS[unit], _text(data, int(places[d]), int(offsets[d + 1])))
+        for unit, kind in enumerate(REPETITIONS):
+            repetitive = np.flatnonzero(units == unit + 1)
+            np.add.at(self._sizes[:, REPEATED_CHARACTER + unit], groups[repetitive], 1)
+            for d in repetitive[:EXAMPLES].tolist():
+                self._show(kind, _text(data, int(places[d]), int(offsets[d + 1])))
 
     def _show(self, kind: str, text: str) -> None:
         shown = self._examples.setdefault(kind, [])
@@ -228,10 +236,6 @@ def _quote(
         h = int(hashes[i])
         if quoted[h] is None:
             quoted[h] = _text(data, int(begins[i]), int(ends[i]))
-
-
-def _start(data: Bytes, offsets: Int64, document: int) -> str:
-    return _text(data, int(offsets[document]), int(offsets[document + 1]))
 
 
 def _text(data: Bytes, begin: int, end: int) -> str:

@@ -34,15 +34,17 @@ def _next_unit(data, i, stop, unit):
 
 @kernel
 def _candidate(data, begin, stop, unit):
-    """Return hash and place of what may be most of the document, by bytes, and by how many at most.
+    """Return hash and place of what may be most of the document, by how many bytes at most, and of how many.
 
-    What is more than half of it is found for sure (Boyer and Moore's vote).
+    What is more than half of it is found for sure, and by at least what it has more than all others (Boyer
+    and Moore's vote).
     """
-    lead, candidate, place = np.int64(0), np.uint64(0), begin
+    lead, of, candidate, place = np.int64(0), np.int64(0), np.uint64(0), begin
     i = _next_unit(data, begin, stop, unit)
     while i < stop:
         end = _unit_end(data, i, stop, unit)
         h = hash_bytes(data, i, end - i)
+        of += end - i
         if h == candidate and lead > 0:
             lead += end - i
         elif lead >= end - i:
@@ -50,22 +52,21 @@ def _candidate(data, begin, stop, unit):
         else:
             lead, candidate, place = end - i - lead, h, i
         i = _next_unit(data, end, stop, unit)
-    return candidate, place, lead
+    return candidate, place, lead, of
 
 
 @kernel
 def _bytes_of(data, begin, stop, unit, candidate):
-    """Return how many bytes the document has in units of that hash, in all units, and how many those are."""
-    n_bytes, of, n = np.int64(0), np.int64(0), 0
+    """Return how many bytes the document has in units of that hash, and how many those are."""
+    n_bytes, n = np.int64(0), 0
     i = _next_unit(data, begin, stop, unit)
     while i < stop:
         end = _unit_end(data, i, stop, unit)
-        of += end - i
         if hash_bytes(data, i, end - i) == candidate:
             n_bytes += end - i
             n += 1
         i = _next_unit(data, end, stop, unit)
-    return n_bytes, of, n
+    return n_bytes, n
 
 
 @kernel
@@ -87,10 +88,10 @@ def find_repetitive(data, offsets, least, share, units, places):
         if stop - begin < least:
             continue
         for unit in (CHARACTER, WORD, LINE):
-            candidate, place, lead = _candidate(data, begin, stop, unit)
-            if lead == 0:
+            candidate, place, lead, of = _candidate(data, begin, stop, unit)
+            if lead <= (2 * share - 1) * of:
                 continue
-            n_bytes, of, n = _bytes_of(data, begin, stop, unit, candidate)
+            n_bytes, n = _bytes_of(data, begin, stop, unit, candidate)
             if n >= _TIMES and n_bytes > share * of:
                 units[d], places[d] = unit, place
                 break
