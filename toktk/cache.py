@@ -55,6 +55,7 @@ KINDS = {  # what each kind of entry holds
     "lines": "hashes of the lines of corpora",
     "sought": "whether corpora hold special tokens",
     "sample": "first documents of corpora",
+    "audit": "figures of audits of corpora",
     "tokenizers": "tokenizer files, parsed",
     "assets": "scripts that pages hold",
     "verdicts": "checks of tokenizers against their libraries",

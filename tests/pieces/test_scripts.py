@@ -1,6 +1,6 @@
 from toktk.corpus import Corpus
 from toktk.pieces.counting import count_corpus
-from toktk.pieces.scripts import scripts_of
+from toktk.pieces.scripts import script_of, script_table, scripts_of
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 TEXTS = {
@@ -28,3 +28,13 @@ def test_the_script_of_most_letters() -> None:
         "numbers": "no letters",
         "empty": "no letters",
     }
+
+
+def test_the_script_of_a_character_is_that_of_its_block() -> None:
+    names, table = script_table()
+    assert names[0] == ""
+    assert len(set(names)) == len(names)
+    text = "aßΣяԱשعहবਗગଗதతಕമසไລཀမგ한ሀកᠠⵣ東かカー"
+    scripts = {char: names[table[ord(char)]] for char in text}
+    assert scripts == {char: script_of(char) for char in text} | {"ー": "Kana"}
+    assert {names[table[ord(char)]] for char in " 1.!?-«»“”、。…€😀"[:-1]} == {""}

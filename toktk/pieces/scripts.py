@@ -1,4 +1,4 @@
-"""The script that each group of a text is mostly written in, by which long tables over groups are folded."""
+"""The script that each group of a text is mostly written in, and the script of each character."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import unicodedata
 from collections import Counter
 
 import numpy as np
+import numpy.typing as npt
 
 from toktk.pieces.table import PieceTable
 
@@ -24,6 +25,70 @@ _NAMES = {
     "Katakana-Hiragana": "Kana",
     "Fullwidth Latin": "Latin",
 }
+
+_OF_BLOCKS = """
+Latin 41-5A 61-7A AA BA C0-D6 D8-F6 F8-2AF 1D00-1D25 1E00-1EFF 2C60-2C7F A720-A7FF AB30-AB64 FB00-FB06
+Latin FF21-FF3A FF41-FF5A
+Greek 370-373 376-377 37A-37D 37F 386-3E1 3F0-3FF 1F00-1FFF
+Cyrillic 400-52F 1C80-1C8F 2DE0-2DFF A640-A69F
+Armenian 531-556 559-58A FB13-FB17
+Hebrew 591-5F4 FB1D-FB4F
+Arabic 600-6FF 750-77F 870-8FF FB50-FDCF FDF0-FDFF FE70-FEFC
+Syriac 700-74F 860-86F
+Thaana 780-7BF
+Nko 7C0-7FF
+Devanagari 900-963 966-97F A8E0-A8FF
+Bengali 980-9FF
+Gurmukhi A00-A7F
+Gujarati A80-AFF
+Oriya B00-B7F
+Tamil B80-BFF
+Telugu C00-C7F
+Kannada C80-CFF
+Malayalam D00-D7F
+Sinhala D80-DFF
+Thai E01-E3A E40-E5B
+Lao E80-EFF
+Tibetan F00-FFF
+Myanmar 1000-109F A9E0-A9FF AA60-AA7F
+Georgian 10A0-10FF 1C90-1CBF 2D00-2D2F
+Hangul 1100-11FF 3131-318E A960-A97F AC00-D7FF FFA0-FFDC
+Ethiopic 1200-139F 2D80-2DDF AB01-AB2F
+Cherokee 13A0-13FF AB70-ABBF
+Canadian 1400-167F 18B0-18FF
+Khmer 1780-17FF 19E0-19FF
+Mongolian 1800-18AF
+Tifinagh 2D30-2D7F
+Han 2E80-2FDF 3005 3007 3021-3029 3038-303B 3400-4DBF 4E00-9FFF F900-FAFF 20000-323AF
+Kana 3041-309F 30A1-30FA 30FC-30FF 31F0-31FF FF66-FF9F 1B000-1B16F
+Bopomofo 3105-312F 31A0-31BF
+Yi A000-A4CF
+Ol 1C50-1C7F
+Balinese 1B00-1B7F
+Sundanese 1B80-1BBF
+Javanese A980-A9DF
+Meetei ABC0-ABFF AAE0-AAFF
+Adlam 1E900-1E95F
+"""
+_END = 0x32400  # beyond, there is no character of these
+
+
+def script_table() -> tuple[tuple[str, ...], npt.NDArray[np.uint8]]:
+    """Return the names of scripts, and uint8 by code point: which one's a character is; the first is "".
+
+    By blocks of Unicode, so it is the same on every machine, whatever its tables; the scripts of most text
+    alone. The names are those of `script_of`. Punctuation and digits that all scripts share are none's.
+    """
+    names = [""]
+    table = np.zeros(_END, np.uint8)
+    for line in _OF_BLOCKS.split("\n")[1:-1]:
+        name, *blocks = line.split()
+        if name not in names:
+            names.append(name)
+        for block in blocks:
+            first, _, last = block.partition("-")
+            table[int(first, 16) : int(last or first, 16) + 1] = names.index(name)
+    return tuple(names), table
 
 
 def scripts_of(table: PieceTable) -> dict[str, str]:
