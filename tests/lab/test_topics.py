@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from nasty import NASTY_TEXTS
 from small_corpora import SYLLABLES, lines
 
 import toktk
+from toktk import educational
 from toktk.corpus import Corpus
 from toktk.pieces.text_sample import TextSample
 from toktk.trainers.base import TrainingData
@@ -64,6 +67,7 @@ def test_figures_are_what_the_kind_of_vocabulary_makes_them(results):
     bpe, unigram, pieces = (values(results, kind) for kind in ("bpe", "unigram", "word-piece"))
     assert bpe["all", "splittable_tokens"] == 1
     assert 0 < unigram["all", "splittable_tokens"] < 1
+    assert 0 < values(results, "sp-bpe")["all", "splittable_tokens"] <= 1
     assert pieces["all", "splittable_tokens"] is None
     assert bpe["all", "residue_tokens[0.1]"] > 0
     assert unigram["all", "residue_tokens[0.1]"] is None
@@ -85,6 +89,28 @@ def test_the_words_of_the_table_name_a_continued_word(text):
         )
         assert continued.value == pytest.approx(1 - single.value)
         assert continued.low == pytest.approx(1 - single.high)
+
+
+def test_residues_of_every_size_equal_replayed_merges(text):
+    sizes = [300, 420, 560]
+    trained = toktk.train("bpe", text, sizes=sizes)
+    found = toktk.evaluate({str(n): trained[n] for n in sizes}, text, metrics=["residue_tokens"])
+    documents = [d for batch in text.batches() for d in batch.column("text").to_pylist()]
+    pieces = educational.count_pieces(trained[300].pretokenizer.pattern, documents)
+    for record in found.where(group="all"):
+        if record.metric == "lost":
+            continue
+        merges = trained[record.size].model.merges.tolist()
+        final, steps = Counter(), Counter()
+        for piece, n in pieces.items():
+            for token in educational.encode(piece, merges):
+                final[token] += n
+            for token, times in educational.merge_uses(piece, merges).items():
+                steps[token] += n * times
+        made = [t for t in {m[2] for m in merges} if final[t] + steps[t] >= 10]
+        residues = [t for t in made if final[t] / (final[t] + steps[t]) < 0.1]
+        assert record.n == len(made)
+        assert record.value == pytest.approx(len(residues) / len(made))
 
 
 def test_without_a_topic_no_text_is_sampled(text, monkeypatch):

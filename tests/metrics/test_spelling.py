@@ -61,7 +61,7 @@ def test_a_vocabulary_without_letters_has_no_variants(measure) -> None:
 
 def test_bytes_share_what_letters_they_share(measure) -> None:
     sample = sample_of({"x": [" ".join(WORDS)]})
-    expected = {"capital": 0, "upper": 1, "unspaced": 0, "plural": 0}
+    expected = {"capital": 0, "upper": 1, "bare": 0, "plural": 0}
     assert values(measure, "disjoint_variants", of_words(), sample) == {
         (group, kind): share for kind, share in expected.items() for group in ("x", "all")
     }
@@ -74,7 +74,7 @@ def test_variants_of_words_by_hand(measure) -> None:
     tokenizer, sample = of_words(*tokens), sample_of({"x": [" ".join(WORDS)]})
     apart = values(measure, "disjoint_variants", tokenizer, sample)
     single = values(measure, "single_token_variants", tokenizer, sample)
-    kinds = ("capital", "upper", "unspaced", "plural")
+    kinds = ("capital", "upper", "bare", "plural")
     assert [apart["all", kind] for kind in kinds] == [0.2, 1, 0.2, 0.2]
     # A space and KA are two tokens; so are the bytes of ka.
     assert [single["x", kind] for kind in kinds] == [0.2, 0, 0, 0.2]

@@ -63,7 +63,7 @@ def test_a_published_vocabulary_has_residues_too(measure) -> None:
 def test_models_without_merges_have_no_residues(measure) -> None:
     figure = residue(measure, of_characters(WORD_LIST), ab=10)
     assert figure.value is None
-    assert "no merges" in figure.note
+    assert "no list of merges" in figure.note
 
 
 def test_splits_by_hand(measure) -> None:

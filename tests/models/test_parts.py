@@ -86,6 +86,31 @@ def test_characters_are_where_merging_begins():
     assert steps_of(model, "aéaaé東".encode()) == {256: 2, 257: 3, 258: 1}
 
 
+SCORED = st.dictionaries(
+    st.text("abé", min_size=2, max_size=5), st.sampled_from([-1.0, -2.0, -3.5]), max_size=12
+)
+
+
+@given(SCORED, st.lists(st.text("abé", max_size=14), min_size=1, max_size=5))
+def test_steps_of_scores_equal_replayed_merges(words, pieces):
+    score = {**dict.fromkeys("abé", -9.0), **words}
+    tokens = [*BYTES, *(token.encode() for token in score)]
+    scores = np.array([0.0] * 256 + [*score.values()])
+    mergeable = np.arange(len(tokens)) >= 256
+    model = PairModel.from_scores(tokens, scores, mergeable, {}, np.arange(256))
+    replayed: Counter[str] = Counter()
+    for piece in pieces:
+        parts = [*piece]
+        while joined := [
+            (-score[a + b], i) for i, (a, b) in enumerate(pairwise(parts)) if a + b in score
+        ]:
+            _, i = min(joined)
+            replayed.update(parts[i : i + 2])
+            parts[i : i + 2] = [parts[i] + parts[i + 1]]
+    found = steps_of(model, *map(str.encode, pieces))
+    assert {tokens[i].decode(): n for i, n in found.items()} == dict(replayed)
+
+
 def test_symbols_are_no_part_of_the_merges():
     inner = BpeModel(("<a>", "<b>"), model_of([(0, 1), (3, 2)]).merges + 2)
     model = SymbolsModel(inner, 1)

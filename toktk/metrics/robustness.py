@@ -76,9 +76,10 @@ CHANGES: dict[str, Callable[[str], Changed]] = {
     "nearest the middle of the text change places; [delete] the first of them goes; [nfd] NFC becomes NFD, a "
     "change for each character that decomposes; [upper] capitals, a change for each letter that has one; "
     "[space] a space at the end instead of what white space there is",
-    trap="Fewer tokens can change where a text has fewer: a vocabulary of bytes has 2 for a swap, 1 for a "
-    "deletion. Read it beside bytes_per_token. The texts are the beginnings of sampled documents (1,000 of a "
-    "group at most, 200 bytes each); without intervals. A normalizer that undoes a change has 0.",
+    trap="Fewer tokens can change where a text has fewer: a vocabulary of bytes has 2 for a swap of letters "
+    "a to z, and 1 for a deletion. Read it beside bytes_per_token. The texts are the beginnings of sampled "
+    "documents (1,000 of a group at most, 200 bytes each); without intervals. A normalizer that undoes a "
+    "change has 0.",
     source="toktk",
     topic="robustness",
 )

@@ -7,12 +7,12 @@ tell where both hold a common token. None of these figures is known to predict w
 from __future__ import annotations
 
 import functools
+import re
 from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-import regex
 
 from toktk.arrays import Ids, Int64
 from toktk.metrics.base import Case, Figure, metric, ratio
@@ -28,13 +28,13 @@ MOST_WORDS = 1000
 LEAST_WORDS = 20
 """A group with fewer has no figure: the foreign words in a script without capitals tell little."""
 
-_WORD = regex.compile(r"\p{L}[\p{L}\p{M}]+", regex.V0)
-_PLURAL = regex.compile("[a-z]*[a-rt-z]", regex.V0)
+_WORD = r"\p{L}[\p{L}\p{M}]+"
+_PLURAL = re.compile("[a-z]*[a-rt-z]")
 
 VARIANTS: dict[str, Callable[[str], str]] = {
     "capital": lambda word: f" {word[0].title()}{word[1:]}",
     "upper": lambda word: f" {word.upper()}",
-    "unspaced": lambda word: word,
+    "bare": lambda word: word,
     "plural": lambda word: f" {word}s" if _PLURAL.fullmatch(word) else "",
 }
 """What a word with a space before it is compared with, by name; nothing where a word has no such variant."""
@@ -44,7 +44,7 @@ _OF_WORDS = (
     "of two letters or more, that have small and capital letters), in small letters with a space before them"
 )
 _KINDS = (
-    "The name gives the variant: [capital] ' The', [upper] ' THE', [unspaced] 'the' at the beginning of a "
+    "The name gives the variant: [capital] ' The', [upper] ' THE', [bare] 'the' at the beginning of a "
     "text, [plural] an s behind, of words of the letters a to z that do not end in s"
 )
 
@@ -88,7 +88,7 @@ def variant_tokens(case: Case) -> list[Figure]:
     topic="spelling",
 )
 def disjoint_variants(case: Case) -> list[Figure]:
-    """How many frequent words have no token in common with their capitals, plural or unspaced form."""
+    """How many frequent words have no token in common with their capitals, plural or bare form."""
     tokens, unknown = case.tokenizer.model.tokens, getattr(case.tokenizer.model, "unknown_id", None)
 
     def differ(own: Encoded, other: Encoded) -> Bools:
@@ -109,7 +109,7 @@ def disjoint_variants(case: Case) -> list[Figure]:
     topic="spelling",
 )
 def single_token_variants(case: Case) -> list[Figure]:
-    """How many frequent words are one token, and another one in their capital, plural or unspaced form."""
+    """How many frequent words are one token, and another one in their capital, plural or bare form."""
     return _over_words(case, _single)
 
 
@@ -157,10 +157,13 @@ def _single(own: Encoded, other: Encoded) -> Bools:
 @functools.lru_cache(maxsize=1)  # tokenizers of one text follow one another
 def words_of(sample: TextSample) -> dict[str, list[str]]:
     """Return {group: its most frequent words in small letters}; equally frequent ones by code points."""
+    import regex
+
+    word = regex.compile(_WORD, regex.V0)
     most = max(1, min(MOST_WORDS, MOST_OF_ALL // max(len(sample.texts), 1)))
     words = {}
     for group, texts in sample.texts.items():
-        times = Counter(word.lower() for text in texts for word in _WORD.findall(text))
+        times = Counter(found.lower() for text in texts for found in word.findall(text))
         varying = [w for w in times if w != w.upper() and w != w[0].title() + w[1:]]
         words[group] = sorted(varying, key=lambda word: (-times[word], word))[:most]
     return words

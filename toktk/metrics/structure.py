@@ -21,7 +21,7 @@ token inside a rare one would be a residue.
 """
 
 NOT_APART = "several ids spell the same: which of them a split has is not told"
-NO_MERGES = "no merges: the tokens are not made of each other"
+NO_MERGES = "no list of merges: another kind of model, or one that a library runs"
 
 
 @metric(
@@ -78,9 +78,10 @@ def _why(splits: Int64 | None) -> str:
     "lower",
     formula="tokens with F1 / (F1 + F2) < 0.1 / tokens with F1 + F2 >= 10, of those that merging makes; F1: "
     "how often a token is left in the text in the end, F2: how often it was merged further",
-    trap="It depends on the text: what is a residue here may be a word of another language. The threshold is "
-    "toktk's. LiteToken divides by the whole vocabulary, on English text, and leaves out tokens with many "
-    "different neighbors: its 5 to 10 % are near these figures, but not the same.",
+    trap="It depends on the text: what is a residue here may be a word of another language, and short tokens "
+    "that are still frequent are among them. The threshold is toktk's. LiteToken divides by the whole "
+    "vocabulary, on English text, and spares tokens with many different neighbors: its 5 to 10 % are no "
+    "figures of this metric.",
     source="FI ratio of LiteToken (Sun et al. 2026)",
     topic="vocabulary",
 )

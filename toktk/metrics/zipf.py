@@ -71,7 +71,7 @@ def zipf_slope(case: Case) -> list[Figure]:
     None,
     formula=f"mean of |log10 of the frequency - the line of zipf_slope|: the line through {_CURVE}",
     trap=f"It is 0 for tokens that all occur equally often, too. {_LENGTH}",
-    source=f"power law deviation ({_SOURCE}); they do not say the base of the logarithm",
+    source=f"deviation from a power law ({_SOURCE}), here of decimal logarithms",
     topic="vocabulary",
 )
 def zipf_error(case: Case) -> list[Figure]:
@@ -85,7 +85,7 @@ def zipf_error(case: Case) -> list[Figure]:
     None,
     formula=f"area under the curve of {_CURVE}, by Simpson's rule over the points as they lie",
     trap=f"It grows with the text as with the number of different tokens. {_LENGTH}",
-    source=f"AUC ({_SOURCE}); they do not say the base of the logarithm",
+    source=f"AUC ({_SOURCE}), here of decimal logarithms",
     topic="vocabulary",
 )
 def zipf_area(case: Case) -> list[Figure]:

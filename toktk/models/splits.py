@@ -45,8 +45,10 @@ def text_tokens(model: Model) -> dict[int, bytes]:
     tokens, names = model.tokens, [name.encode() for name in model.special_tokens]
     special = _ids(model, "special_ids")
     if special is None:  # toktk's own models have them in front, a library's anywhere
-        in_front = tokens[: len(names)] == names
-        special = {i for i, t in enumerate(tokens) if (i < len(names) if in_front else t in names)}
+        special = {*range(len(names))}
+        if tokens[: len(names)] != names:
+            unordered = {*names}
+            special = {i for i, token in enumerate(tokens) if token in unordered}
     unmatched = _byte_fallback(model)
     return {
         i: token
@@ -57,6 +59,9 @@ def text_tokens(model: Model) -> dict[int, bytes]:
 
 def _byte_fallback(model: Any) -> set[int]:
     """Return the ids of bytes that only spell characters without a token."""
+    if model.kind == "sentencepiece":  # as its trainer lays them out
+        first = len(model.special_tokens)
+        return {*range(first, first + 256)}
     fallback = _ids(model, "fallback")
     if fallback is None and (getattr(model, "characters", False) or hasattr(model, "spells")):
         fallback = _ids(model, "byte_ids")
