@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -111,3 +112,19 @@ def test_wrong_usage(tmp_path, corpus):
     assert "--prove is about token bytes" in wrong.stderr
     assert not (tmp_path / "x.tiktoken").exists()
     assert "unknown corpus" in convert(source, "--prove", tmp_path / "none", code=1).stderr
+
+
+def test_the_total_of_the_progress_is_the_text(tmp_path, corpus):
+    source = write(tmp_path / "tokenizer.json", GPT2)
+    result = convert(source, "--prove", corpus, "--progress", "json")
+    events = [json.loads(line) for line in result.stderr.splitlines()]
+    (end,) = [e for e in events if (e["event"], e.get("step")) == ("end", "prove")]
+    assert end["done"] == end["total"] == corpus.stat().st_size
+
+
+def test_what_is_no_regular_file_stays(tmp_path, corpus):
+    source, pipe = write(tmp_path / "tokenizer.json", GPT2), tmp_path / "token_bytes.npy"
+    os.mkfifo(pipe)
+    for more in ((), ("--prove", corpus)):
+        assert "Choose another path" in convert(source, "-o", pipe, "--force", *more, code=1).stderr
+        assert pipe.is_fifo()

@@ -288,3 +288,11 @@ def test_help_pages_add_up_for_shipped_ranks():
         proof = prove(tokenizer, corpus, jobs=2)
         assert proof.holds
         assert proof.bytes.sum() == 22_846_831
+
+
+def test_a_group_for_each_document():
+    texts = [f"e\u0301 {i}" for i in range(20_000)]
+    proof = prove(bpe(form="NFC"), corpus_of(texts, [f"g{i:05}" for i in range(20_000)]))
+    assert len(proof.groups) == 20_000
+    assert proof.differing.sum() == 20_000
+    assert (proof.token_bytes - proof.bytes == -1).all()

@@ -109,11 +109,14 @@ def _prove(
     from toktk.cache import Store
     from toktk.corpus import load_corpus
     from toktk.evaluation.source_bytes import prove
+    from toktk.formats.files import check_targets
     from toktk.lab.meter import Meter
     from toktk.loading.load import load
     from toktk.loading.sample import first_documents
     from toktk.loading.token_bytes import doubts, write_token_bytes
 
+    if target is not None:
+        check_targets(target)
     progress.watch_downloads()
     with progress.opening(*specs):
         corpus = load_corpus(specs, reader)
@@ -177,7 +180,7 @@ def _broken(proof: Proof) -> list[str]:
         for cause in proof.causes
     ]
     if (first := proof.first) is not None:
-        token = "their tokens end"
+        token = "the tokens end"
         if first.token is not None:
             token = f"the token {first.token}, {first.spelled!r:.60}, stands"
         where = (

@@ -21,7 +21,7 @@ from toktk.corpus import Corpus
 from toktk.corpus.batch import GROUP, TEXT, WEIGHT, spans
 from toktk.formats.tokens import MARK, READ_AS_SPACE
 from toktk.libraries.library import ChangingModel
-from toktk.models.model import bytes_lost, special_ids_of, surface_lengths
+from toktk.models.model import Model, bytes_lost, special_ids_of, surface_lengths
 from toktk.normalizers.normalizer import Normalizer
 from toktk.pieces.table import gather
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -37,7 +37,6 @@ CHANGED = "the library changes the text"
 OTHER = "the tokens do not spell the text"
 
 _MARK = MARK.encode()
-_SPACES = (" ", MARK)
 _EXCERPT = 30  # characters
 
 
@@ -131,8 +130,10 @@ class _Prover:
         names, numbers = group.dictionary.to_pylist(), arrow.to_numpy(group.indices)
         differs = sums != n_bytes
         columns = np.column_stack([np.ones_like(sums), n_bytes, sums, differs]) * weights[:, None]
+        of_group = np.zeros((len(names), columns.shape[1]), dtype=np.int64)
+        np.add.at(of_group, numbers, columns)
         for number in np.flatnonzero(np.bincount(numbers)).tolist():
-            self.by_group[names[number]] += columns[numbers == number].sum(axis=0)
+            self.by_group[names[number]] += of_group[number]
         if differs.any():
             chosen = np.flatnonzero(differs)
             documents = _Documents(
@@ -150,9 +151,8 @@ class _Prover:
         parts = documents.causes(self.tokenizer)
         rest = excess - sum(parts.values())
         is_library = isinstance(self.tokenizer.model, ChangingModel)
-        unknown = documents.count([getattr(self.tokenizer.model, "unknown_id", None)]) > 0
         if not is_library:
-            parts[UNKNOWN] = np.where(unknown, rest, 0)
+            parts[UNKNOWN] = np.where(documents.have_unknown(self.tokenizer.model), rest, 0)
             rest = rest - parts[UNKNOWN]
         parts[CHANGED if is_library else OTHER] = rest
         for what, part in parts.items():
@@ -191,10 +191,11 @@ class _Documents:
     ids: Ids
     ends: Int64
 
-    def count(self, ids: list[int | None]) -> Int64:
-        """Return int64[D]: how many of the tokens of each document are any of `ids`."""
-        is_counted = np.isin(self.ids, [i for i in ids if i is not None])
-        return _sums(is_counted.astype(np.int64), self.ends)
+    def have_unknown(self, model: Model) -> npt.NDArray[np.bool_]:
+        """Return bool[D]: which documents have tokens of unknown text."""
+        unknown = getattr(model, "unknown_id", None)
+        is_unknown = np.zeros_like(self.ids) if unknown is None else self.ids == unknown
+        return _sums(is_unknown.astype(np.int64), self.ends) > 0
 
     def causes(self, tokenizer: Tokenizer) -> dict[str, Int64]:
         """Return int64[D] for each cause that can be told apart: the bytes that it adds."""
@@ -210,7 +211,7 @@ class _Documents:
         lost = bytes_lost(model, self.data, self.offsets, self.ids, self.ends[1:])
         # Where bytes spell a space, the library's answer is about U+2581, and says that it is lost.
         lost = np.maximum(lost - parts.get(BY_BYTES, 0), 0)
-        is_unknown = self.count([model.unknown_id]) > 0
+        is_unknown = self.have_unknown(model)
         parts[UNKNOWN] = -np.where(is_unknown, lost, 0)
         parts[DROPPED] = -np.where(is_unknown, 0, lost)
         return parts
@@ -242,7 +243,7 @@ class _Documents:
         begins[:-1] = np.isin(self.ids, ids)
         for d in np.flatnonzero(begins[self.ends[:-1]] & (np.diff(self.ends) > 0)).tolist():
             text = self.data[self.offsets[d] : self.offsets[d + 1]].tobytes().decode()
-            n = len(text) - len(text.lstrip("".join(_SPACES)))
+            n = len(text) - len(text.lstrip(f" {MARK}"))
             spelled = b""
             for i in self.ids[self.ends[d] : self.ends[d + 1]].tolist():
                 spelled += tokens[i]
