@@ -271,6 +271,24 @@ def test_families_are_judged_apart(languages: Results) -> None:
     assert marked == ["bpe-16k"]
 
 
+def test_a_sweep_with_a_tokenizer_that_exists() -> None:
+    """It has a row of its own below, and no family to be cheapest of."""
+    chance = np.random.default_rng(2)
+    rates = {"bpe-8k": 100, "bpe-50k": 80, "o200k": 70}
+    tokens = {label: {"en": chance.poisson(rate, DOCUMENTS)} for label, rate in rates.items()}
+    results = made(tokens, {"bpe-8k": 8000, "bpe-50k": 50_000, "o200k": 200_000})
+    costs = results.cost("70b")
+    assert costs.figures.baseline == "bpe-50k"
+    assert [choice.family for choice in costs.choices] == ["bpe"]
+    lines = repr(costs).splitlines()
+    row = next(i for i, line in enumerate(lines) if line.startswith("200k"))
+    assert "o200k" in lines[row]
+    assert "*" not in lines[row]
+    assert lines[row - 2].startswith(" 50k")
+    against = results.cost("70b", baseline="o200k")
+    assert against.where(metric="relative_flops[o200k]", tokenizer="o200k")[0].value == 1
+
+
 @pytest.mark.parametrize(
     ("wanted", "baseline"),
     [(None, "bpe-50k"), ("128k", "bpe-128k"), (8000, "bpe-8k"), ("bpe-16k", "bpe-16k")],

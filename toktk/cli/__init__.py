@@ -22,7 +22,7 @@ COMMANDS = {
     "train": "Train one tokenizer and write it.",
     "bench": "Measure tokenizers on text that none of them has seen.",
     "compare": "Say which tokenizer is better, worse or equivalent, with intervals.",
-    "cost": "Say what each vocabulary size costs a model, and which sizes cost as little.",
+    "cost": "Say what each vocabulary size costs a model.",
     "replicate": "Run a stored run again, or train on resamples of its text.",
     "report": "Write the page of one or more runs, their charts or their tables.",
     "audit": "Say what is wrong with a tokenizer, or with a text.",

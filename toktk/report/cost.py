@@ -46,7 +46,7 @@ def question_of(
     serving_ratio: float | None = None,
     baseline: str | int | None = None,
     weights: Mapping[str, float] | None = None,
-    prices: Path | Mapping[str, Any] | None = None,
+    prices: str | Path | Mapping[str, Any] | None = None,
 ) -> Question:
     """Return what is asked of costs; see `toktk.report.results.Results.cost`.
 
@@ -59,7 +59,9 @@ def question_of(
         context = Context.parse(str(context))
     table = None
     if prices is not None:
-        table = PriceTable.of(prices) if isinstance(prices, Mapping) else PriceTable.read(prices)
+        table = (
+            PriceTable.of(prices) if isinstance(prices, Mapping) else PriceTable.read(Path(prices))
+        )
     named = None if baseline is None else str(baseline)
     return Question(models, context, serving_ratio, named, weights, table)
 
@@ -101,8 +103,8 @@ class Costs:
         return self.page().html()
 
     def page(self, width: int = PIPE_WIDTH) -> Page:
-        """Return the tables that the command shows."""
-        return costs_page(self.figures, width)
+        """Return the tables that the command shows, which fit any `width`."""
+        return costs_page(self.figures)
 
     def where(self, **columns: Any) -> tuple[CostRecord, ...]:
         """Return the records whose columns have these values, such as ``where(model="7b")``."""

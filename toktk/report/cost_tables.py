@@ -14,7 +14,7 @@ from toktk.report.tables import Page, on_text
 from toktk.sizes import written_size
 from toktk.visible import visible, visible_name
 
-_LONGEST_NAME, _LONGEST_HEAD = 20, 8
+_LONGEST_HEAD = 8
 _OTHERS = "not trained here"
 _MARKS = {CHEAPEST: "*", AS_CHEAP: "~"}
 _TOLD = f"{FLAT:.0%}".replace("%", " %")
@@ -25,7 +25,7 @@ Figures = Mapping[tuple[str, str | None, str], CostRecord]
 """Records by tokenizer, model and metric, which is without what stands in brackets; prices apart."""
 
 
-def costs_page(figures: CostFigures, width: int) -> Page:
+def costs_page(figures: CostFigures) -> Page:
     """Return the tables of costs: with one model in detail, else the relative costs of all."""
     by_key = {
         (r.tokenizer, r.model, r.metric.partition("[")[0]): r

@@ -373,7 +373,7 @@ class _Costing:
         if prices is None:
             return
         prices.check([*self.rates.tokenizers], self.rates.groups)
-        unit = f"{prices.currency} / 1M characters".strip()
+        unit = f"{prices.currency or 'price'} / 1M characters"
         for rate in self.rates.tokenizers.values():
             for group in (*self.rates.groups, POOLED):
                 price = prices.price(rate.label, group)

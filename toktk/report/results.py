@@ -118,7 +118,7 @@ class Results:
         serving_ratio: float | None = None,
         baseline: str | int | None = None,
         weights: Mapping[str, float] | None = None,
-        prices: Path | Mapping[str, Any] | None = None,
+        prices: str | Path | Mapping[str, Any] | None = None,
     ) -> Costs:
         """Return what each tokenizer costs models, as `toktk cost` shows it; nothing is measured again.
 
