@@ -192,14 +192,16 @@ def test_what_other_libraries_train(encoding: Any, trainer: str, tmp_path: Path)
     agree(encoding, tokenizer, [*starter_lines()[::5], *NASTY, *MORE])
 
 
-def test_pairs_of_ranks_and_whole_tokens(encoding: Any) -> None:
+@pytest.mark.parametrize("cut", ["gpt2", "o200k-digits-r3"])
+def test_pairs_of_ranks_and_whole_tokens(encoding: Any, cut: str) -> None:
     ranks = {bytes([b]): b for b in range(256)}
     ranks |= {
-        t: 256 + i for i, t in enumerate([b"ab", b"bc", b"abc", b"abcd", "é".encode(), b"xyz"])
+        t: 256 + i
+        for i, t in enumerate([b"ab", b"bc", b"abc", b"abcd", "é".encode(), b"xyz", b"12", b"123"])
     }
-    model = PairModel.from_ranks(ranks, {"<end>": 262})
-    texts = ["abc", "abcd", "xabc", "é", "xyz", "xyzz", *MORE]
-    agree(encoding, Tokenizer("ranks", Pretokenizer.of("gpt2"), model), texts)
+    model = PairModel.from_ranks(ranks, {"<end>": 264})
+    texts = ["abc", "abcd", "xabc", "é", "xyz", "xyzz", "1234 12312", "123" * 200, "٣12123", *MORE]
+    agree(encoding, Tokenizer("ranks", Pretokenizer.of(cut), model), texts)
 
 
 def test_characters_with_byte_fallback(encoding: Any) -> None:

@@ -57,6 +57,27 @@ def corpus(tmp_path: Path) -> list[str]:
     return ["-c", str(write_parallel(tmp_path / "four.jsonl", 40)), *PARALLEL]
 
 
+def test_topics_have_tables_of_their_own(files: list[str], corpus: list[str]) -> None:
+    shown = good(*files, *corpus, "-m", "numbers", "-m", "code").stdout.splitlines()
+    assert max(map(len, shown)) <= 100
+    titles = [shown.index(title) for title in ("numbers", "code")]
+    assert titles == sorted(titles)
+    assert (
+        shown[titles[0] + 1].split()
+        == shown[titles[1] + 1].split()
+        == ["figure", "bpe-300", "bpe-400"]
+    )
+    records = json.loads(good(*files, *corpus, "-m", "numbers", "-f", "json").stdout)["records"]
+    of_topic = [r for r in records if r["metric"] == "digit_alignment[thousands,4-8]"]
+    assert [(r["tokenizer"], r["group"], r["unit"]) for r in of_topic] == [
+        ("bpe-300", "all", "share"),
+        ("bpe-400", "all", "share"),
+    ]
+    # Nothing of a topic is measured unless it is asked for.
+    records = json.loads(good(*files, *corpus, "-f", "json").stdout)["records"]
+    assert not any(r["metric"].startswith(("digit_", "identifier_")) for r in records)
+
+
 def test_a_bench_shows_tables_and_writes_a_run(
     files: list[str], corpus: list[str], tmp_path: Path
 ) -> None:

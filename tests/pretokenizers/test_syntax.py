@@ -59,7 +59,7 @@ A, B = CharacterSet("a"), CharacterSet("b")
         ("$", END_OF_TEXT),
         (r"a\z", Sequence((A, END_OF_TEXT))),
         ("a(?=ab)", Sequence((A, Ahead(Sequence((A, B)))))),
-        ("(?:a|b(?=a*))", Alternation((A, Sequence((B, Ahead(Repeat(A, 0, None, True))))))),
+        ("(?:a|b(?=a{0,3}))", Alternation((A, Sequence((B, Ahead(Repeat(A, 0, 3, True))))))),
     ],
 )
 def test_parse(pattern, tree):
@@ -101,6 +101,7 @@ def test_parse(pattern, tree):
         ("$*", "quantifier on an assertion", 0),
         ("(?=a)+", "quantifier on an assertion", 0),
         ("(?!ab)", "negative look-ahead", 0),
+        ("a(?=bc*)", "any number of characters", 1),
         ("a(?=bc)d", "with more behind it", 0),
         ("(?:a(?=bc))+", "with more behind it", 0),
         ("a(?=b(?=cd))", "with more behind it", 0),

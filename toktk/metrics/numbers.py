@@ -8,7 +8,6 @@ other models is not known.
 
 from __future__ import annotations
 
-import functools
 import weakref
 from collections.abc import Sequence
 
@@ -16,7 +15,7 @@ import numpy as np
 
 from toktk.arrays import Int64
 from toktk.metrics.base import Case, Figure, metric
-from toktk.metrics.cuts import Cuts, cuts_of, figures_of
+from toktk.metrics.cuts import cuts_of, figures_of
 from toktk.metrics.vocabulary import renyi_entropy
 from toktk.tokenizer import Tokenizer
 
@@ -52,13 +51,10 @@ _WRITTEN = {
 }
 
 _SOURCE = "after Singh & Strouse 2024; toktk"
-_integers_cut: weakref.WeakKeyDictionary[Tokenizer, dict[int, Cuts | None]] = (
-    weakref.WeakKeyDictionary()
-)
+_masks: weakref.WeakKeyDictionary[Tokenizer, dict[int, Int64 | None]] = weakref.WeakKeyDictionary()
 
 
-@functools.cache
-def integers(digits: int, most: int = _SAMPLE) -> tuple[int, ...]:
+def integers(digits: int, most: int = _SAMPLE) -> list[int]:
     """Return integers of so many digits, ascending: all, or one of each of `most` equal stretches.
 
     Which one of a stretch, a hash of its number says (SplitMix64), so they are the same everywhere. Multiples
@@ -67,13 +63,14 @@ def integers(digits: int, most: int = _SAMPLE) -> tuple[int, ...]:
     least = 10 ** (digits - 1)
     n = 9 * least
     if n <= most:
-        return tuple(range(least, least + n))
+        return [*range(least, least + n)]
     x = np.arange(1, most + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):
         x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
     edges = np.arange(most + 1, dtype=np.int64) * n // most
     within = (x % np.diff(edges).astype(np.uint64)).astype(np.int64)
-    return tuple((least + edges[:-1] + within).tolist())
+    numbers: list[int] = (least + edges[:-1] + within).tolist()
+    return numbers
 
 
 def pattern_entropy(masks: Int64) -> float:
@@ -90,11 +87,15 @@ def aligned_mask(digits: int, side: str) -> int:
 
 def integer_masks(tokenizer: Tokenizer, digits: int) -> Int64 | None:
     """Return int64[n]: where the `integers` are cut, as `Cuts.masks`; None where they are not given back."""
-    kept = _integers_cut.setdefault(tokenizer, {})
+    kept = _masks.setdefault(tokenizer, {})
     if digits not in kept:
-        kept[digits] = cuts_of(tokenizer, [str(i) for i in integers(digits)])
-    cuts = kept[digits]
-    return None if cuts is None else cuts.masks(np.zeros_like(cuts.lengths), cuts.lengths)
+        cuts = cuts_of(tokenizer, [str(i) for i in integers(digits)])
+        kept[digits] = None if cuts is None else cuts.masks(0 * cuts.lengths, cuts.lengths)
+    return kept[digits]
+
+
+def _n_integers(digits: int) -> int:
+    return min(int(9 * 10 ** (digits - 1)), _SAMPLE)
 
 
 @metric(
@@ -114,7 +115,7 @@ def digit_pattern_entropy(case: Case) -> list[Figure]:
     for digits in DIGITS:
         masks = integer_masks(case.tokenizer, digits)
         value = None if masks is None else pattern_entropy(masks)
-        values[str(digits)] = value, len(integers(digits))
+        values[str(digits)] = value, _n_integers(digits)
     return figures_of(case, values)
 
 
@@ -144,7 +145,7 @@ def alignment(tokenizer: Tokenizer, digits: int, side: str) -> float | None:
 )
 def digit_alignment(case: Case) -> list[Figure]:
     """Whether tokens of numbers stand for the same places: ones, thousands, millions."""
-    n = sum(len(integers(digits)) for digits in DIGITS)
+    n = sum(map(_n_integers, DIGITS))
     values: dict[str, tuple[float | None, int]] = {}
     for side in ("right", "left", "thousands"):
         shares = [alignment(case.tokenizer, digits, side) for digits in DIGITS]

@@ -290,7 +290,7 @@ class _Parser:
         if self.position < len(self.pattern):
             raise self.error("unbalanced ')'")
         if _looks_within(tree):
-            raise self.error("look-ahead over other than one character, with more behind it", 0)
+            raise self.error("look-ahead over several characters, with more behind it", 0)
         return tree
 
     def set_flags(self, added: str, removed: str = "") -> None:
@@ -303,7 +303,7 @@ class _Parser:
         return PatternError(
             f"cannot compile the pattern {clipped(self.pattern, 200)}: {construct} at position {at}.",
             "Compiled are: literals, classes [...], \\p{...}, groups (?:...) (...), flags i and s, "
-            "alternation, quantifiers, look-ahead of one character or at the end, $ and \\z.",
+            "alternation, quantifiers, look-ahead of one character, at the end of several, $ and \\z.",
             "Rewrite that part, or let the regex library run the pattern.",
         )
 
@@ -455,8 +455,10 @@ class _Parser:
         n_ends = choices.count(END_OF_TEXT)
         if len(sets) + n_ends == len(choices):
             return LookAhead(sets, n_ends > 0, negated)
-        if negated:
-            raise self.error("negative look-ahead over other than one character", start)
+        has_bound = all(getattr(node, "most", 0) is not None for node in every_node(body))
+        if negated or not has_bound:
+            how = "negative look-ahead over several" if negated else "look-ahead over any number of"
+            raise self.error(f"{how} characters", start)
         return Ahead(body)
 
 
@@ -466,8 +468,7 @@ def _looks_within(node: Node, is_last: bool = True) -> bool:
         case Ahead(item):
             return not is_last or _looks_within(item, False)
         case Sequence(items):
-            inner = any(_looks_within(item, False) for item in items[:-1])
-            return inner or (bool(items) and _looks_within(items[-1], is_last))
+            return any(_looks_within(item, is_last and item is items[-1]) for item in items)
         case Alternation(choices):
             return any(_looks_within(choice, is_last) for choice in choices)
         case Repeat(item):
