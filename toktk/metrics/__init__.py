@@ -7,9 +7,9 @@ from toktk.registry import Registry
 
 def _own() -> dict[str, object]:
     """Return toktk's own metrics by name, in the order of their definitions."""
-    from toktk.metrics import compression, multilingual, vocabulary
+    from toktk.metrics import compression, multilingual, ngrams, vocabulary
 
-    modules = (compression, multilingual, vocabulary)
+    modules = (compression, multilingual, vocabulary, ngrams)
     targets = [target for module in modules for target in vars(module).values()]
     return {target.name: target for target in targets if _is_metric(target)}
 

@@ -23,6 +23,7 @@ from toktk.pieces.table import POOLED
 
 if TYPE_CHECKING:
     from toktk.evaluation.base import Evaluation
+    from toktk.evaluation.ngrams import NgramBits
     from toktk.tokenizer import Tokenizer
 
 Better = Literal["higher", "lower"] | None
@@ -47,11 +48,17 @@ class Column(NamedTuple):
 
 
 class Quotient(NamedTuple):
-    """How a figure that is a ratio of sums comes from documents; `complement`: one less that ratio."""
+    """How a figure that is a ratio of sums comes from documents.
+
+    Attributes:
+        complement: one less that ratio.
+        of_sample: it rests on the sampled documents alone, not on all of the text.
+    """
 
     numerator: Column
     denominator: Column
     complement: bool = False
+    of_sample: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +107,13 @@ class MetricOptions:
         reference: the group that parity divides by; None: the English one, if there is one.
         trained: the groups of the text that the tokenizer was trained on; None where it is not known.
         tokenizer: the one that is measured; None: its counts alone are there.
+        ngrams: what held-out documents cost under its n-gram models; None where nobody asked for it.
     """
 
     reference: str | None = None
     trained: tuple[str, ...] | None = None
     tokenizer: Tokenizer | None = None
+    ngrams: NgramBits | None = None
 
 
 @dataclass(frozen=True, slots=True)
