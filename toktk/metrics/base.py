@@ -32,7 +32,7 @@ STANDARD = "standard"
 UNTRAINED = "not in the training text"
 """What the note of a figure says of a group that is left out of summaries over groups."""
 
-Reason = Literal["empty", "no pieces", "no reference", "not parallel", "unspaced"]
+Reason = Literal["empty", "no pieces", "no reference", "not parallel", "unspaced", "changed"]
 
 
 class Column(NamedTuple):
@@ -85,7 +85,8 @@ class Figure:
         note: why `value` is None, which group a maximum belongs to, or `UNTRAINED`.
         reason: why `value` is None, for programs: "empty" (nothing to divide by), "no pieces" (the
             tokenizer takes whole documents), "no reference" (parity has no group to divide by),
-            "not parallel" (the group) or "unspaced" (a script without spaces has no words).
+            "not parallel" (the group), "unspaced" (a script without spaces has no words) or "changed" (text
+            does not come back from its ids).
         made_of: how it comes from documents, for its interval; None: a plain count, or not known.
     """
 

@@ -53,12 +53,12 @@ def ngram_bpb(case: Case) -> list[Figure]:
         for group, numbers, of in rows:
             n, n_bytes = int(ngrams.documents[numbers].sum()), int(ngrams.bytes[numbers].sum())
             changed = int(ngrams.changed[numbers].sum())
-            why = ""
             if changed:
                 why = f"{changed:,} of {n:,} held-out documents do not come back from their ids"
-            elif not ngrams.learned or not n_bytes:
+                figures.append(Figure(group, name, None, case.unit, n, why, "changed"))
+                continue
+            if not ngrams.learned or not n_bytes:
                 why = "no document is held out" if ngrams.learned else "nothing to learn from"
-            if why:
                 figures.append(Figure(group, name, None, case.unit, n, why, "empty"))
                 continue
             made_of = Quotient(Column(bits_name(i + 1), of), Column(BYTES, of), of_sample=True)
