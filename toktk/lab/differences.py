@@ -41,7 +41,7 @@ REASONS = {
     "counts": "no counts of documents are kept: measure again with this toktk",
     "figure": "no figure on one side",
     "unpaired": "needs the same documents on both sides",
-    "sizes": "not of one size (within 5 %): n-gram models do not rank sizes",
+    "sizes": "not known to be of one size (within 5 %): n-gram models do not rank sizes",
 }
 """What the keys of `Difference.why` mean, those of this module too."""
 
