@@ -18,11 +18,18 @@ import toktk
 from toktk.corpus import Corpus
 from toktk.educational import kneser_ney
 from toktk.errors import MetricError
+from toktk.lab.bench import Bench
+from toktk.lab.counted import CountedCorpora
 from toktk.lab.differences import REASONS
+from toktk.lab.family import TokenizerFamily
+from toktk.lab.intervals import IntervalMaker
+from toktk.lab.measure import Measurer
 from toktk.lab.meter import Meter, Watcher
 from toktk.lab.ngrams import PARTS, NgramTexts
+from toktk.lab.plan import BenchPlan, Measures
 from toktk.lab.run import document_of, stored_run
 from toktk.lab.units import Units
+from toktk.metrics.base import Column, Figure, Quotient
 from toktk.pieces.sample import BLOCKS, Sample, SampledDocuments
 from toktk.report.results import Results
 from toktk.tokenizer import Tokenizer
@@ -303,6 +310,27 @@ def test_units_and_copies_count(trained: list[Tokenizer]) -> None:
     assert np.array_equal(bits.bits.sum(axis=1), bits.of_rows.sum(axis=1))
 
 
+@pytest.mark.parametrize("groups", [("a",), None])
+def test_what_rests_on_a_sample_alone_is_as_uncertain_as_the_sample(groups) -> None:
+    corpus = Corpus.of([f"{i} {text}" for i, text in enumerate(lines("en") * 4)], "a")
+    sample = Sample(most=120)
+    for batch in corpus.batches():
+        sample.see(batch)
+    documents = sample.finish()
+    (level,) = documents.levels
+    n_bytes = np.diff(documents.offsets)
+    above = n_bytes + np.arange(n_bytes.size) % 7
+    maker = IntervalMaker(Units.of(documents), {"x": above[None], "y": n_bytes[None]})
+    reaches = []
+    for of_sample in (False, True):
+        made_of = Quotient(Column("x", groups), Column("y", groups), of_sample=of_sample)
+        fresh = IntervalMaker(maker.units, maker.quantities)
+        bounds = fresh.bounds(Figure("a", "m", 1.0, "x", 1, made_of=made_of), 0)
+        reaches.append(math.log(bounds.high))
+    assert level > 0
+    assert reaches[1] / reaches[0] == pytest.approx(2 ** (level / 2), rel=0.02)
+
+
 # Comparisons ---------------------------------------------------------------------------------------
 
 
@@ -340,16 +368,24 @@ def test_what_half_of_the_text_gives_is_not_compared(results: Results) -> None:
         toktk.compare(results, baseline="bpe-330", metrics=["ngram_bpb[2]|half"])
 
 
-def test_figures_learned_from_other_text_are_not_compared(
-    trained: list[Tokenizer], tmp_path: Path, home: None
-) -> None:
-    same, other = ({"same": trained[1]}, {"other": trained[2]})
-    results = [
-        toktk.evaluate(same, corpus_of(), metrics=["ngram"]),
-        toktk.evaluate(other, corpus_of(210), metrics=["ngram"]),
-    ]
-    with pytest.raises(MetricError, match="differ in"):
-        toktk.compare(results, baseline="other", metrics=["ngram_bpb"])
+def test_figures_learned_from_other_text_are_not_compared(trained: list[Tokenizer]) -> None:
+    def measured(tokenizer: Tokenizer, learn: Corpus | None) -> Results:
+        counted = CountedCorpora(Meter())
+        measurer = Measurer(corpus_of(), Measures(("ngram",)), counted, learn=learn)
+        families = [TokenizerFamily(tokenizer.name, {tokenizer.name: tokenizer})]
+        ((_, figures),) = measurer.measure(families)
+        return figures.results
+
+    other = Corpus.of(lines("en", 300))
+    several = [measured(trained[1], None), measured(trained[2], other)]
+    with pytest.raises(MetricError, match="differ in n-gram text"):
+        toktk.compare(several, baseline=trained[2].name, metrics=["ngram_bpb"])
+    allowed = toktk.compare(
+        several, baseline=trained[2].name, metrics=["ngram_bpb"], allow=["n-gram text"]
+    )
+    assert any("n-gram text" in note for note in allowed.notes)
+    same = [measured(trained[1], None), measured(trained[2], corpus_of())]
+    assert [*toktk.compare(same, baseline=trained[2].name, metrics=["ngram_bpb"])]
 
 
 # Commands ------------------------------------------------------------------------------------------
@@ -402,9 +438,6 @@ def test_a_sweep_learns_from_the_training_text(home: None, tmp_path: Path) -> No
 
 
 def test_progress_has_a_true_total(trained: list[Tokenizer], monkeypatch, tmp_path: Path) -> None:
-    from toktk.lab.bench import Bench
-    from toktk.lab.plan import BenchPlan, Measures
-
     for tokenizer in trained[:2]:
         tokenizer.save(tmp_path / tokenizer.name)
     specs = tuple(f"{t.name}={tmp_path / t.name}" for t in trained[:2])
