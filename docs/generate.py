@@ -35,15 +35,15 @@ Groups that the training text lacks are left out of means, worst and Gini, and a
 _SOURCES = """
 ## Sources
 
-Ács 2019, *Exploring BERT's Vocabulary*. Cognetta et al. 2024, *Two Counterexamples to Tokenization and the
-Noiseless Channel*. Lotz et al. 2025, *Beyond Text Compression: Evaluating Tokenizers Across Scales*. Petrov
-et al. 2023, *Language Model Tokenizers Introduce Unfairness Between Languages*. Rust et al. 2021, *How Good
-is Your Tokenizer?* Schmidt et al. 2024, *Tokenization Is More Than Compression*. Sims et al. 2026,
-*StochasTok: Improving Fine-Grained Subword Understanding in LLMs*. Singh and Strouse 2024, *Tokenization
-counts: the impact of tokenization on arithmetic in frontier LLMs*. Sun et al. 2026, *LiteToken: Removing
-Intermediate Merge Residues From BPE Tokenizers*. Zhao et al. 2025, *FR-Spec: Accelerating Large-Vocabulary
-Language Models via Frequency-Ranked Speculative Sampling*. Zouhar et al. 2023, *Tokenization and the
-Noiseless Channel*.
+Noiseless Channel*. Chen and Goodman 1999, *An Empirical Study of Smoothing Techniques for Language
+Modeling*. Heafield et al. 2013, *Scalable Modified Kneser-Ney Language Model Estimation*. Lotz et al. 2025,
+*Beyond Text Compression: Evaluating Tokenizers Across Scales*. Petrov et al. 2023, *Language Model
+Tokenizers Introduce Unfairness Between Languages*. Rust et al. 2021, *How Good is Your Tokenizer?* Schmidt
+et al. 2024, *Tokenization Is More Than Compression*. Sims et al. 2026, *StochasTok: Improving Fine-Grained
+Subword Understanding in LLMs*. Singh and Strouse 2024, *Tokenization counts: the impact of tokenization on
+arithmetic in frontier LLMs*. Sun et al. 2026, *LiteToken: Removing Intermediate Merge Residues From BPE
+Tokenizers*. Zhao et al. 2025, *FR-Spec: Accelerating Large-Vocabulary Language Models via Frequency-Ranked
+Speculative Sampling*. Zouhar et al. 2023, *Tokenization and the Noiseless Channel*.
 """
 _REFERENCE = """# Reference: every command and option
 

@@ -53,6 +53,7 @@ KINDS = {  # what each kind of entry holds
     "groups": "names of the groups of corpora",
     "documents": "documents that intervals rest on",
     "lines": "hashes of the lines of corpora",
+    "ngrams": "documents that n-gram models learn from",
     "sought": "whether corpora hold special tokens",
     "sample": "first documents of corpora",
     "audit": "figures of audits of corpora",

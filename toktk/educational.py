@@ -444,3 +444,73 @@ def edit_distance(a: Sequence[int], b: Sequence[int]) -> int:
         for j, other in enumerate(b, start=1):
             before, row[j] = row[j], min(before + (token != other), row[j] + 1, row[j - 1] + 1)
     return row[-1]
+
+
+def kneser_ney(
+    documents: Iterable[Sequence[int]],
+    order: int,
+    n_ids: int,
+    discounts: Sequence[Sequence[float]] | None = None,
+) -> Callable[[int, Sequence[int]], float]:
+    """Return p(token, context) of interpolated modified Kneser-Ney (Chen and Goodman 1999), learned from ids.
+
+    A document begins with -1, which is context only, and ends with `n_ids`, which is priced as a token is. An
+    n-gram of the highest order counts as often as it occurs, and so does a shorter one at the beginning of
+    a document; any other counts as many times as there are tokens before it. What discounts take away goes to
+    the order below, and from the first order to all ids and the end alike.
+
+    Args:
+        discounts: of each order, those of counts of 1, 2, and more; by default estimated from the counts.
+
+    >>> p = kneser_ney([[0, 1, 0], [0, 1, 1]], order=2, n_ids=3)
+    >>> round(p(1, [-1, 0]), 3), round(sum(p(token, [0]) for token in range(4)), 3)
+    (0.568, 1.0)
+    """
+    grams: list[Counter[tuple[int, ...]]] = [Counter() for _ in range(order + 1)]
+    for document in documents:
+        tokens = [-1, *document, n_ids]
+        for end in range(1, len(tokens)):
+            for n in range(1, min(order, end + 1) + 1):
+                grams[n][tuple(tokens[end + 1 - n : end + 1])] += 1
+    counts = list(grams)
+    for n in range(1, order):
+        followed = Counter(gram[1:] for gram in grams[n + 1])
+        counts[n] = Counter(
+            {gram: grams[n][gram] if gram[0] == -1 else followed[gram] for gram in grams[n]}
+        )
+    taken = discounts or [kneser_ney_discounts(counts[n].values()) for n in range(1, order + 1)]
+    behind: dict[tuple[int, ...], list[int]] = {}
+    for n in range(1, order + 1):
+        for gram, count in counts[n].items():
+            behind.setdefault(gram[:-1], []).append(count)
+
+    def p(token: int, context: Sequence[int]) -> float:
+        context = tuple(context)[max(0, len(context) - order + 1) :]
+        below = p(token, context[1:]) if context else 1 / (n_ids + 1)
+        after = behind.get(context)
+        if after is None:
+            return below
+        off = taken[len(context)]
+        count = counts[len(context) + 1][(*context, token)]
+        own = max(count - off[min(count, 3) - 1], 0) if count else 0
+        return (own + sum(off[min(c, 3) - 1] for c in after) * below) / sum(after)
+
+    return p
+
+
+def kneser_ney_discounts(counts: Iterable[int]) -> tuple[float, float, float]:
+    """Return what is taken from counts of 1, 2, and more: D_i = i - (i + 1) y n_{i+1} / n_i.
+
+    n_i is how many of the counts are i, and y = n_1 / (n_1 + 2 n_2). Where one of n_1 to n_4 is 0, 0.75 is
+    taken of each; else at least 0.1, and at most i - 0.01.
+
+    >>> kneser_ney_discounts([1, 1, 1, 1, 2, 2, 3, 4])
+    (0.5, 1.25, 1.0)
+    """
+    number = Counter(counts)
+    n1, n2, n3, n4 = (number[i] for i in (1, 2, 3, 4))
+    if not n1 * n2 * n3 * n4:
+        return (0.75, 0.75, 0.75)
+    y = n1 / (n1 + 2 * n2)
+    raw = (1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3)
+    return tuple(min(max(d, 0.1), i - 0.01) for i, d in enumerate(raw, 1))  # type: ignore[return-value]

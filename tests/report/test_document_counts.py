@@ -25,6 +25,7 @@ def counts(n: int = 3, largest: int = 2**40) -> DocumentCounts:
         np.array([0, 2, 99], dtype=np.int64),
         ("documents", "lines", "blocks"),
         numbers[::-1] - 1,
+        {"bpe-8k": np.stack([numbers, numbers * largest, numbers * 7])},
     )
 
 
@@ -41,6 +42,9 @@ def test_counts_are_read_as_they_were_written(tmp_path: Path, n: int) -> None:
     assert {k: v.tolist() for k, v in read.tokens.items()} == {
         k: v.tolist() for k, v in written.tokens.items()
     }
+    assert {k: v.tolist() for k, v in read.bits.items()} == {
+        k: v.tolist() for k, v in written.bits.items()
+    }
     assert len(read) == n
     assert read.to_arrow().equals(written.to_arrow(), check_metadata=True)
 
@@ -56,13 +60,16 @@ def test_what_is_no_counts_is_refused(tmp_path: Path) -> None:
     for damaged in (
         table.replace_schema_metadata(None),
         table.replace_schema_metadata({key: b"{"}),
-        changed(schema=3),
+        changed(schema=4),
+        changed(schema=2),
         changed(schema=1),
         changed(kinds=["documents"]),
         changed(kinds=["words"] * 3),
         changed(groups=["a", "x", "y"]),
         changed(n_all="many"),
         table.drop_columns(["copies"]),
+        table.drop_columns(["bits[2]:bpe-8k"]),
+        table.rename_columns([n.replace("bits[3]", "bits[4]") for n in table.column_names]),
         table.set_column(2, "copies", pa.array([1.0, 2.0, 3.0])),
         table.set_column(2, "copies", pa.array([1, None, 3])),
         table.set_column(2, "copies", pa.array([1, -2, 3])),
@@ -76,12 +83,16 @@ def test_what_is_no_counts_is_refused(tmp_path: Path) -> None:
             DocumentCounts.read_parquet(tmp_path / name)
 
 
-def test_counts_of_schema_1_do_not_know_the_order_of_the_text() -> None:
+@pytest.mark.parametrize("schema", [1, 2])
+def test_counts_of_earlier_schemas_lack_what_came_later(schema: int) -> None:
     written = counts()
     table = written.to_arrow()
     key = b"toktk.document_counts"
-    about = json.loads(table.schema.metadata[key]) | {"schema": 1}
-    old = table.drop_columns("previous").replace_schema_metadata({key: json.dumps(about)})
+    about = json.loads(table.schema.metadata[key]) | {"schema": schema}
+    later = [name for name in table.column_names if name.startswith("bits[")]
+    later += ["previous"] if schema == 1 else []
+    old = table.drop_columns(later).replace_schema_metadata({key: json.dumps(about)})
     read = DocumentCounts.from_arrow(old)
-    assert read.previous.tolist() == [-1, -1, -1]
+    assert read.previous.tolist() == ([-1] * 3 if schema == 1 else written.previous.tolist())
     assert read.unit.tolist() == written.unit.tolist()
+    assert read.bits == {}

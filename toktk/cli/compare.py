@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from toktk.runtime import usable_cores
 
 if TYPE_CHECKING:
     from toktk.corpus import ReaderOptions
+    from toktk.lab.plan import Measures
     from toktk.lab.sources import Sources
     from toktk.report.comparison import Comparisons
 
@@ -58,8 +60,9 @@ def _share(text: str) -> float:
     multiple=True,
     callback=each_once,
     metavar="NAME",
-    help="What to compare: bytes_per_token, tokens_per_line, fertility, parity, gini, or languages, which "
-    "is over languages at large. Repeatable.  [default: bytes_per_token; tokens_per_line of parallel text]",
+    help="What to compare: bytes_per_token, tokens_per_line, fertility, parity, gini, ngram_bpb, "
+    "or languages, which is over languages at large. Repeatable.  [default: bytes_per_token; "
+    "tokens_per_line of parallel text]",
 )
 @click.option(
     "-g",
@@ -84,8 +87,8 @@ def _share(text: str) -> float:
     multiple=True,
     callback=each_once,
     metavar="FIELD",
-    help="Compare although this differs: unit, aggregation, corpus, normalization, specials or groups. "
-    "Repeatable.",
+    help="Compare although this differs: unit, aggregation, corpus, normalization, specials, groups or "
+    "n-gram text. Repeatable.",
 )
 @click.option(
     "--save-baseline",
@@ -170,7 +173,8 @@ def command(
     asked.check()
     is_given = context.get_parameter_source("specs") != click.core.ParameterSource.DEFAULT
     progress.watch_downloads()
-    found = _sources(sources, specs if is_given else (), reader, reference, jobs, progress)
+    measures = _measures([*metrics, *(gate.metric for gate in asked.gates)], reference)
+    found = _sources(sources, specs if is_given else (), reader, measures, jobs, progress)
     sides = told_apart([side for source in found for side in source.sides])
     alone = len(sides) == 1 and baseline is None
     if save_baseline is not None:
@@ -226,18 +230,29 @@ def _write_page(
         remark(str(page))
 
 
+def _measures(metrics: Sequence[str], reference: str | None) -> Measures:
+    """Return what is to be measured of tokenizers: the standard metrics, and n-grams where asked for."""
+    from toktk.lab.differences import base_of
+    from toktk.lab.plan import Measures
+    from toktk.metrics.base import STANDARD
+    from toktk.metrics.ngrams import TOPIC, ngram_bpb
+
+    has_ngrams = not {TOPIC, ngram_bpb.name}.isdisjoint(map(base_of, metrics))
+    return Measures((STANDARD, TOPIC) if has_ngrams else (), reference)
+
+
 def _sources(
     sources: tuple[str, ...],
     specs: tuple[str, ...],
     reader: ReaderOptions,
-    reference: str | None,
+    measures: Measures,
     jobs: int,
     progress: Progress,
 ) -> list[Sources]:
     """Return the runs, or the one bench of all tokenizers."""
     from toktk.corpus import load_corpus
     from toktk.lab.bench import Bench
-    from toktk.lab.plan import BenchPlan, Measures
+    from toktk.lab.plan import BenchPlan
     from toktk.lab.sources import measured, run_folder, sources_of
 
     runs = {source: run_folder(source) for source in sources}
@@ -246,7 +261,7 @@ def _sources(
         texts = specs or ("starter:eval",)
         with progress.opening(*texts):
             corpus = load_corpus(texts, reader)
-        bench = Bench(BenchPlan(sources, corpus, Measures((), reference), jobs))
+        bench = Bench(BenchPlan(sources, corpus, measures, jobs))
         with progress.watching() as bench.meter.watcher:
             return [measured(bench)]
     if others := [source for source, run in runs.items() if run is None]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from toktk import __version__
 from toktk.cache import Store, digest
+from toktk.corpus import Corpus
 from toktk.corpus.lines import LineSet
 from toktk.errors import PluginError, ToktkError, in_a_line
 from toktk.lab.counted import CountedCorpora, described_text, fingerprint_text, remark_on_texts
@@ -166,13 +167,15 @@ class Bench:
         counted: CountedCorpora,
         without: dict[str, PluginError],
         trained: tuple[str, ...] | None = None,
+        learn: Corpus | None = None,
     ) -> tuple[dict[str, dict[str, Any]], dict[str, FamilyFigures]]:
         """Return what run.json says of each tokenizer, and its figures, both by label.
 
         Metrics that fail are put into `without`. `trained` are the groups that means are of, where they
-        stand beside tokenizers that were trained on these alone.
+        stand beside tokenizers that were trained on these alone; `learn` is the text that n-gram models learn
+        from, if it is another one.
         """
-        measurer = Measurer(self.plan.corpus, self.plan.measures, counted, without, trained)
+        measurer = Measurer(self.plan.corpus, self.plan.measures, counted, without, trained, learn)
         figures: dict[str, FamilyFigures] = {}
         families = [TokenizerFamily(label, {label: t}) for label, t in self.tokenizers.items()]
         for family, outcome in measurer.measure(families):

@@ -22,8 +22,10 @@ from toktk.lab.gate import Gate, parse_gate
 from toktk.lab.languages import NAME, of_languages
 from toktk.lab.meter import Meter
 from toktk.lab.side import Side, sides_of
+from toktk.metrics import topics
 from toktk.pieces.table import POOLED
 from toktk.report.comparison import ONE_DECIDES, Comparison, Comparisons, Judged, Rank
+from toktk.report.ngrams import HALF
 from toktk.report.records import ALIKE, common_signature, short_signature
 from toktk.report.results import Results
 from toktk.stats.difference import ZONE, Difference, text_needed, verdicts
@@ -37,6 +39,7 @@ FIELDS = {
     "normalization": "norm",
     "specials": "specials",
     "groups": "over",
+    "n-gram text": "ngrams",
 }
 """What must not differ between two figures: {what it is called: its field in signatures}."""
 
@@ -278,14 +281,15 @@ def metrics_of(pairs: Sequence[Pair], asked: Asked) -> list[str]:
         MetricError: there is no such metric, it cannot be compared, or these figures do not have it.
     """
     held = dict.fromkeys(metric for a, b in pairs for metric, _ in (*a.records, *b.records))
-    known = [metric for metric in held if base_of(metric) in LOWER_IS_BETTER]
+    known = [m for m in held if base_of(m) in LOWER_IS_BETTER and not m.endswith(HALF)]
     wanted = list(asked.metrics)
     if not wanted:
         parallel = any(a.value("tokens_per_line", POOLED) is not None for a, _ in pairs)
         wanted = ["tokens_per_line" if parallel else "bytes_per_token"]
     chosen: list[str] = []
     for name in [*wanted, *(gate.metric for gate in asked.gates)]:
-        alike = [m for m in known if m == name or (base_of(m) == name and not m.endswith("|max"))]
+        names = {name, *topics().get(name, ())}
+        alike = [m for m in known if m == name or (base_of(m) in names and not m.endswith("|max"))]
         if not alike:
             raise _no_metric(name, known, held)
         chosen += alike

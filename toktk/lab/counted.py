@@ -19,6 +19,7 @@ from toktk.evaluation.documents import DocumentPieces
 from toktk.kernels.text_totals import DOCUMENTS
 from toktk.lab.id_intervals import SpelledUnits
 from toktk.lab.meter import Meter
+from toktk.lab.ngrams import LEARNED, PRICED, NgramTexts
 from toktk.lab.units import Units
 from toktk.pieces.beside import AnyOf, Beside
 from toktk.pieces.counting import count_corpus_many
@@ -190,6 +191,7 @@ class CountedCorpora:
         self._found: dict[tuple[str, tuple[str, ...]], bool] = {}
         self._slow: set[str] = set()
         self._groups: dict[str, tuple[str, ...]] = {}
+        self._ngram_texts: dict[tuple[str, str | None], NgramTexts] = {}
 
     def get(
         self, corpus: Corpus, pretokenizer: Pretokenizer, by_group: bool, sampled: bool = False
@@ -338,6 +340,26 @@ class CountedCorpora:
             pieces = self.document_pieces(corpus, pretokenizer)
             self._spelled[key] = SpelledUnits.of(pieces, self.units(corpus))
         return self._spelled[key]
+
+    def ngram_texts(self, corpus: Corpus, learn: Corpus | None) -> NgramTexts:
+        """Return what n-gram models learn from and what of a text they price.
+
+        Args:
+            learn: the text to learn from; None, or the same one: what is not priced of `corpus`.
+        """
+        is_other = learn is not None and learn.fingerprint != corpus.fingerprint
+        other = learn.fingerprint if learn is not None and is_other else None
+        if (corpus.fingerprint, other) not in self._ngram_texts:
+            cell = {"corpus": corpus.fingerprint, "learn": other, "bytes": [LEARNED, PRICED]}
+            texts = self.store.read("ngrams", cell, NgramTexts.load)
+            if texts is None:
+                text, sample = learn or corpus, self.sample(corpus)
+                with self.meter.step("choose", text.name, text.size, text.unit) as progress:
+                    texts = NgramTexts.of(sample, text, is_other, progress)
+                self.store.write("ngrams", cell, texts.save)
+            self.meter.remark(f"{corpus.name}: {texts.told(self.sample(corpus))}.")
+            self._ngram_texts[corpus.fingerprint, other] = texts
+        return self._ngram_texts[corpus.fingerprint, other]
 
     def units(self, corpus: Corpus) -> Units:
         """Return the sampled documents by unit."""

@@ -13,9 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from toktk.arrays import Int64
 from toktk.lab.side import Side
 from toktk.metrics.base import UNTRAINED
+from toktk.metrics.ngrams import ngram_bpb
 from toktk.pieces.table import POOLED
+from toktk.report.ngrams import are_of_one_size
 from toktk.report.unit_sums import (
     Floats,
     UnitSums,
@@ -24,9 +27,10 @@ from toktk.report.unit_sums import (
     sums_over,
     tokens_difference,
 )
-from toktk.stats.difference import Difference, unpaired_ratio
+from toktk.stats.difference import Difference, paired_ratio, unpaired_ratio
 from toktk.stats.interval import WHY
 
+NGRAMS = ngram_bpb.name
 LOWER_IS_BETTER = {
     "bytes_per_token": False,
     "tokens_per_line": True,
@@ -34,6 +38,7 @@ LOWER_IS_BETTER = {
     "tokens": True,
     "parity": True,
     "gini": True,
+    NGRAMS: True,
 }
 """What can be compared, by name without brackets."""
 
@@ -42,6 +47,7 @@ REASONS = {
     "counts": "no counts of documents are kept: measure again with this toktk",
     "figure": "no figure on one side",
     "unpaired": "needs the same documents on both sides",
+    "sizes": "not known to be of one size (within 5 %): n-gram models do not rank sizes",
 }
 """What the keys of `Difference.why` mean, those of this module too."""
 
@@ -53,7 +59,7 @@ def base_of(metric: str) -> str:
 
 def is_tokens_alone(metric: str) -> bool:
     """Tell whether a figure differs between tokenizers as their tokens do: a ratio of sums."""
-    return "|" not in metric and base_of(metric) not in ("parity", "gini")
+    return "|" not in metric and base_of(metric) not in ("parity", "gini", NGRAMS)
 
 
 def is_paired(candidate: Side, baseline: Side) -> bool:
@@ -70,6 +76,10 @@ def difference_of(
     over, under = values
     if over is None or not under:
         return _without(None, "figure" if None in values else "zero")
+    if base_of(metric) == NGRAMS and not are_of_one_size(
+        *(side.records[metric, group].size for side in (candidate, baseline))
+    ):
+        return _without(None, "sizes")
     exact = over / under - 1
     a, b = _alike(candidate.units, baseline.units)
     if a is None or b is None:
@@ -77,6 +87,8 @@ def difference_of(
     groups = pool_of(candidate, metric) if group == POOLED else [group]
     asked = _Asked(a, b, groups, metric, exact, zone, level)
     paired = a.is_paired_with(b)
+    if base_of(metric) == NGRAMS:
+        return _of_bits(asked) if paired else _without(exact, "unpaired")
     if is_tokens_alone(metric):
         return _of_tokens(asked) if paired else _unpaired(asked)
     return _of_statistic(asked) if paired else _without(exact, "unpaired")
@@ -102,7 +114,7 @@ def pool_of(side: Side, metric: str) -> list[str]:
     base = base_of(metric)
     if base == "gini":
         base, metric = "tokens_per_line", "tokens_per_line"
-    if base in ("bytes_per_token", "tokens") or (base == "fertility" and "|" not in metric):
+    if base in ("bytes_per_token", "tokens", NGRAMS) or (base == "fertility" and "|" not in metric):
         return list(units.groups)
     own = metric.partition("|")[0]
     lines = [g for g, kind in zip(units.groups, units.kinds, strict=True) if kind == "lines"]
@@ -124,6 +136,29 @@ def _of_tokens(asked: _Asked) -> Difference:
     inverse = metric == "bytes_per_token"  # the tokens are below
     sums = sums_over(a, groups)
     return tokens_difference(sums, a, b, exact, inverse=inverse, zone=zone, level=level)
+
+
+def _of_bits(asked: _Asked) -> Difference:
+    """Return the difference in bits of n-gram models, whose figures rest on the priced documents alone."""
+    a, b, groups, metric, exact, zone, level = asked
+    if a.bits is None or b.bits is None:
+        return _without(exact, "counts")
+    order = int(metric.partition("[")[2].rstrip("]")) - 1
+    drawn = np.bincount(a.group, minlength=len(a.groups))
+    stands_for = (a.n_all / np.maximum(drawn, 1))[a.group]
+    sums = sums_over(a, groups)
+
+    def of_units(bits: Int64) -> Floats:
+        weighted = (bits[order] * stands_for)[sums.rows]
+        return np.bincount(sums.at, weighted, minlength=sums.n).astype(np.float64)
+
+    over, under = of_units(a.bits), of_units(b.bits)
+    over = over * scale_to(exact, over, under)
+    wider, is_priced = sums.wider(over, under), under > 0
+    difference = paired_ratio(
+        over[is_priced], under[is_priced], wider=wider, zone=zone, level=level
+    )
+    return replace(difference, value=exact, n=int(is_priced.sum()))
 
 
 def _unpaired(asked: _Asked) -> Difference:

@@ -64,7 +64,7 @@ class IntervalMaker:
     Attributes:
         units: of the sample.
         quantities: int64[E, D] by name, or int64[1, D] where all tokenizers have the same; see
-            `toktk.evaluation.documents.DocumentPieces.quantities`.
+            `toktk.evaluation.documents.DocumentPieces.quantities` and `toktk.lab.recording`.
         of_ids: the intervals of figures about ids over the figure, for each tokenizer, by what begins the
             metric's name.
     """
@@ -103,24 +103,26 @@ class IntervalMaker:
 
     def _of_quotient(self, made_of: Quotient, e: int) -> Bounds:
         numerator, denominator = made_of.numerator, made_of.denominator
-        above, below = numerator.groups, denominator.groups
+        above, below, of_sample = numerator.groups, denominator.groups, made_of.of_sample
         key: tuple[str | Groups, ...]
         if len(above or ()) == len(below or ()) == 1:
             key = numerator.name, denominator.name, None if below == above else below
             if key not in self._ratios:
                 reference = below[0] if below and below != above else None
-                self._ratios[key] = self._of_each_group(numerator.name, denominator.name, reference)
+                self._ratios[key] = self._of_each_group(
+                    numerator.name, denominator.name, reference, of_sample
+                )
             made = self._ratios[key].get(above)
             if made:
                 return made[min(e, len(made) - 1)]
         key = numerator.name, denominator.name, above, below
         if key not in self._ratios:
-            self._ratios[key] = self._of_pool(numerator, denominator)
+            self._ratios[key] = self._of_pool(numerator, denominator, of_sample)
         made = self._ratios[key][above]
         return made[min(e, len(made) - 1)]
 
     def _of_each_group(
-        self, numerator: str, denominator: str, reference: str | None
+        self, numerator: str, denominator: str, reference: str | None, of_sample: bool
     ) -> dict[Groups, list[Bounds]]:
         """Return the intervals of a ratio in each group whose rows are units, by group and tokenizer.
 
@@ -134,14 +136,16 @@ class IntervalMaker:
             below = np.full_like(first, units.bounds[documents.groups.index(reference)])
         sums = self._weighted(numerator), self._weighted(denominator)
         # The weight of a group's rows is in both sums.
-        n_all = n << documents.levels[groups]
+        n_all = n if of_sample else n << documents.levels[groups]
         spans = np.stack([first, below, n], axis=1)
         # Of the largest tokenizer: neighbors are as much alike under the others.
         wider = neighbor_factors(sums[0][-1], sums[1][-1], spans, units.text)
         made = _relative(ratio_reaches(*sums, spans, n_all=n_all), wider)
         return {(documents.groups[g],): own for g, own in zip(groups, made, strict=True)}
 
-    def _of_pool(self, numerator: Column, denominator: Column) -> dict[Groups, list[Bounds]]:
+    def _of_pool(
+        self, numerator: Column, denominator: Column, of_sample: bool
+    ) -> dict[Groups, list[Bounds]]:
         """Return the intervals of a ratio over the groups of its columns, by tokenizer."""
         units, names = self.units, self.units.documents.groups
         both = {*(numerator.groups or names), *(denominator.groups or names)}
@@ -153,7 +157,7 @@ class IntervalMaker:
         n = n_all = int(present.sum())
         wider = np.ones(1)
         above, below = (self._sums(column, numbers, n) for column in (numerator, denominator))
-        if units.n_all > units.n:
+        if units.n_all > units.n and not of_sample:
             weight = np.empty(units.n)
             weight[of_row] = 2.0 ** units.documents.levels[units.documents.group[chosen]]
             repeats, n_all = even_out(weight[present])

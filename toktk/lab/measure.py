@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from toktk.cache import digest
 from toktk.corpus import Corpus
 from toktk.errors import FormatError, PluginError, ToktkError, in_a_line
 from toktk.evaluation.base import Evaluation
 from toktk.evaluation.evaluation import evaluate as evaluate_models
+from toktk.evaluation.ngrams import NgramBits
 from toktk.lab.counted import CountedCorpora, CountedCorpus
 from toktk.lab.family import FamilyFigures, TokenizerFamily
 from toktk.lab.id_intervals import SpelledUnits
 from toktk.lab.meter import Meter
+from toktk.lab.ngrams import LEARNED, PRICED
 from toktk.lab.outcome import results_of
 from toktk.lab.plan import Measures
 from toktk.lab.recording import Recorder, curves_of
@@ -92,6 +95,7 @@ class Measurer:
         counted: the counted corpora; its store keeps the figures, its meter is told what is measured.
         failed: metrics of other packages that failed, by name; their figures are left out.
         trained: the groups of the text that the tokenizers were trained on, if it is known.
+        learn: the text that n-gram models learn from; None: what they do not price of this one.
     """
 
     corpus: Corpus
@@ -99,6 +103,7 @@ class Measurer:
     counted: CountedCorpora
     failed: dict[str, PluginError] = field(default_factory=dict)
     trained: tuple[str, ...] | None = None
+    learn: Corpus | None = None
 
     def measure(
         self, families: Sequence[TokenizerFamily], drop: bool = True
@@ -140,7 +145,9 @@ class Measurer:
 
     def _key(self, family: TokenizerFamily) -> dict[str, Any]:
         """Return all that determines the figures of a family, JSON-able."""
+        ngrams = {"ngrams": self._ngram_text} if self.measures.have_ngrams else {}
         return {
+            **ngrams,
             "tokenizers": [
                 [label, t.signature, t.engine, t.pretokenizer.signature, library_of(t.model)]
                 for label, t in family.tokenizers.items()
@@ -151,6 +158,27 @@ class Measurer:
             "trained": self.trained,
             "records": SCHEMA,
         }
+
+    @property
+    def _ngram_text(self) -> str:
+        """What tells the text that n-gram models learn from, and how much of it, from any other."""
+        return digest([(self.learn or self.corpus).fingerprint, LEARNED, PRICED])
+
+    def _ngrams(self, family: TokenizerFamily) -> dict[str, NgramBits]:
+        """Return what the text costs n-gram models of each tokenizer; nothing where nobody asked for it."""
+        if not self.measures.have_ngrams:
+            return {}
+        counted, tokenizers = self.counted, family.tokenizers
+        texts, units = counted.ngram_texts(self.corpus, self.learn), counted.units(self.corpus)
+        total = texts.work(units.documents) * len(tokenizers)
+        with (
+            counted.meter.step("n-grams", family.label, total, "bytes") as advance,
+            guarded(f"the model of {family.label}", *(t.model for t in tokenizers.values())),
+        ):
+            return {
+                label: texts.bits(tokenizer, units, counted.jobs, advance)
+                for label, tokenizer in tokenizers.items()
+            }
 
     def _measured(self, family: TokenizerFamily) -> FamilyFigures | ToktkError:
         total = sum(len(self._counted_under(t).table) for t in family.tokenizers.values())
@@ -167,6 +195,8 @@ class Measurer:
                     self.measures,
                     self.trained,
                     self.counted.jobs,
+                    ngrams=self._ngrams(family),
+                    ngram_text=self._ngram_text,
                 )
                 with self.counted.meter.step(
                     "intervals", family.label, len(family.tokenizers), "tokenizers"

@@ -92,7 +92,8 @@ def joined_documents(figures: Iterable[FamilyFigures]) -> DocumentCounts | None:
     if not counts:
         return None
     tokens = {label: own for each in counts for label, own in each.tokens.items()}
-    return replace(counts[0], tokens=tokens)
+    bits = {label: own for each in counts for label, own in each.bits.items()}
+    return replace(counts[0], tokens=tokens, bits=bits)
 
 
 def joined_counts(figures: Iterable[FamilyFigures]) -> dict[str, Int64]:

@@ -15,6 +15,7 @@ from toktk.formats.hf_config import ROLES
 from toktk.loading.spec import check_labels, label_of
 from toktk.metrics import METRICS, topics
 from toktk.metrics.base import STANDARD, Metric
+from toktk.metrics.ngrams import TOPIC as NGRAMS
 from toktk.models.inference import INFERENCE, Inference, cannot_run
 from toktk.names import alike, file_name, trouble_with
 from toktk.normalizers.normalizer import IDENTITY, Form
@@ -66,6 +67,11 @@ class Measures:
     def definitions(self) -> dict[str, Metric]:
         """The metrics asked for, or all, by name; without the `broken` ones."""
         return self._loaded[0]
+
+    @property
+    def have_ngrams(self) -> bool:
+        """Whether n-gram models are among them, which want the text itself."""
+        return any(metric.topic == NGRAMS for metric in self.definitions.values())
 
     @property
     def broken(self) -> dict[str, PluginError]:

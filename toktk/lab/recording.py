@@ -17,6 +17,7 @@ from toktk.arrays import Int64
 from toktk.corpus import Corpus
 from toktk.errors import NoIdsError, PluginError
 from toktk.evaluation.base import Evaluation
+from toktk.evaluation.ngrams import ORDERS, NgramBits
 from toktk.lab.family import TokenizerFamily
 from toktk.lab.id_intervals import SpelledUnits
 from toktk.lab.intervals import Bounds, IntervalMaker
@@ -25,6 +26,8 @@ from toktk.lab.plan import Measures
 from toktk.lab.units import unit_hashes
 from toktk.metrics.base import Figure, Metric, MetricOptions, untrained_of
 from toktk.metrics.compression import lost
+from toktk.metrics.ngrams import BYTES, bits_name
+from toktk.metrics.ngrams import TOPIC as NGRAMS
 from toktk.models.unigram import UnigramModel
 from toktk.pieces.table import POOLED
 from toktk.pieces.text_sample import TextSample
@@ -53,6 +56,8 @@ class Recorder:
         trained: the groups of the text that the tokenizers were trained on, if it is known.
         jobs: threads; they change no figure.
         failed: metrics of other packages that failed, by name; their figures are left out.
+        ngrams: what held-out documents cost under the n-gram models of each tokenizer, by label, where
+            that was asked for; `ngram_text` tells the text that they learned from.
     """
 
     family: TokenizerFamily
@@ -63,6 +68,8 @@ class Recorder:
     trained: tuple[str, ...] | None
     jobs: int = 1
     failed: dict[str, PluginError] = field(default_factory=dict)
+    ngrams: Mapping[str, NgramBits] = field(default_factory=dict)
+    ngram_text: str = ""
 
     def records(self, progress: Callable[[int], None]) -> tuple[Record, ...]:
         """Return all figures, those of smaller tokenizers first; the knee comes last.
@@ -99,6 +106,7 @@ class Recorder:
             n_all=documents.n_all,
             kinds=documents.kinds,
             previous=row_of[documents.previous[order]],
+            bits={label: ngrams.of_rows[:, order] for label, ngrams in self.ngrams.items()},
         )
 
     def _tokens(self, label: str) -> Int64:
@@ -116,6 +124,10 @@ class Recorder:
             chosen = [(self.evaluations[n], self.family.tokenizers[n].vocab_size) for n in alike]
             quantities = spelled.pieces.quantities(chosen)
             has_ids = all(evaluation.has_ids for evaluation, _ in chosen)
+            if self.ngrams:
+                quantities |= _of_ngrams(
+                    [self.ngrams[label] for label in alike], quantities["bytes"]
+                )
             of_ids = (
                 spelled.intervals(chosen, quantities["tokens"]) if about_ids and has_ids else []
             )
@@ -133,7 +145,8 @@ class Recorder:
         evaluation, size = self.evaluations[label], self.family.tokenizers[label].vocab_size
         reference = self.measures.reference
         tokenizer = self.family.tokenizers[label] if evaluation.has_ids else None
-        options = MetricOptions(reference, self.trained, tokenizer, self._sample)
+        ngrams = self.ngrams.get(label)
+        options = MetricOptions(reference, self.trained, tokenizer, self._sample, ngrams)
         definitions = dict(self.measures.definitions)
         if evaluation.has_ids and evaluation.lost(size).any():  # is said, whatever was asked for
             definitions.setdefault(lost.name, lost)
@@ -173,7 +186,7 @@ class Recorder:
             "corpus": self.corpus.fingerprint,
             **reading_of(tokenizer),
         }
-        signatures: dict[tuple[str, str, str | None], str] = {}
+        signatures: dict[tuple[str, str, str | None, str | None], str] = {}
         cut = tokenizer.pretokenizer.name if native else None
         size = tokenizer.vocab_size or None
         for metric, figure in ((metric, one) for metric, of_metric in figures for one in of_metric):
@@ -181,9 +194,12 @@ class Recorder:
                 figure = replace(figure, value=None, note=NO_PIECES)
             aggregation = figure.metric.partition("|")[2]
             own = over if metric.parallel or aggregation else None
-            key = figure.unit, aggregation or "sum", own
+            ngrams = self.ngram_text if metric.topic == NGRAMS else None
+            key = figure.unit, aggregation or "sum", own, ngrams
             if key not in signatures:
-                signatures[key] = signature(**about, unit=key[0], agg=key[1], over=own)
+                signatures[key] = signature(
+                    **about, unit=key[0], agg=key[1], over=own, ngrams=ngrams
+                )
             bounds = intervals.bounds(figure, e)
             yield Record(
                 tokenizer=label,
@@ -244,6 +260,13 @@ class Recorder:
                 ),
             )
         ]
+
+
+def _of_ngrams(ngrams: Sequence[NgramBits], n_bytes: Int64) -> dict[str, Int64]:
+    """Return what E tokenizers' n-gram figures are made of: int64[E, D] above, int64[1, D] below."""
+    bits = np.stack([own.of_rows for own in ngrams], axis=1)
+    of_orders = {bits_name(order): own for order, own in zip(ORDERS, bits, strict=True)}
+    return {**of_orders, BYTES: n_bytes * ngrams[0].scale}
 
 
 def reading_of(tokenizer: Tokenizer) -> dict[str, str | None]:

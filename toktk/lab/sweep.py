@@ -169,7 +169,7 @@ class Sweep:
             # Where no group is left out, the figures are those of a bench, and its cells serve both.
             every = {*counted.groups_of(self.baselines.plan.corpus)} <= {*groups}
             of_baselines, baselined = self.baselines.measure(
-                counted, without, None if every else groups
+                counted, without, None if every else groups, plan.training
             )
             facts |= of_baselines
             failed |= {label: str(error) for label, error in self.baselines.failed.items()}
@@ -224,7 +224,7 @@ class Sweep:
             return []
         group = TokenizerFamily(family.label, tokenizers, family.name, family.inference)
         trained = counted.groups_of(plan.training)
-        measurer = Measurer(plan.evaluation, plan.measures, counted, failed, trained)
+        measurer = Measurer(plan.evaluation, plan.measures, counted, failed, trained, plan.training)
         ((_, outcome),) = measurer.measure([group], drop=False)
         if isinstance(outcome, ToktkError):
             raise outcome

@@ -23,6 +23,7 @@ from toktk.pieces.table import POOLED
 
 if TYPE_CHECKING:
     from toktk.evaluation.base import Evaluation
+    from toktk.evaluation.ngrams import NgramBits
     from toktk.pieces.text_sample import TextSample
     from toktk.tokenizer import Tokenizer
 
@@ -50,11 +51,17 @@ class Column(NamedTuple):
 
 
 class Quotient(NamedTuple):
-    """How a figure that is a ratio of sums comes from documents; `complement`: one less that ratio."""
+    """How a figure that is a ratio of sums comes from documents.
+
+    Attributes:
+        complement: one less that ratio.
+        of_sample: it rests on the sampled documents alone, not on all of the text.
+    """
 
     numerator: Column
     denominator: Column
     complement: bool = False
+    of_sample: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,7 @@ class Figure:
         reason: why `value` is None, for programs: "empty" (nothing to divide by), "no ids" (the
             tokenizer only counts), "no pieces" (it takes whole documents), "no reference" (parity has no
             group to divide by), "not parallel" (the group), "unspaced" (a script without spaces has no
-            words) or "changed" (the tokens do not spell the text that was made for the metric).
+            words) or "changed" (text does not come back from its ids, or made text from its tokens).
         made_of: how it comes from documents, for its interval; None: a plain count, or not known.
     """
 
@@ -105,12 +112,14 @@ class MetricOptions:
         trained: the groups of the text that the tokenizer was trained on; None where it is not known.
         tokenizer: the one that is measured; None: its counts alone are there.
         sample: some of the text, to try things on; None: there is none.
+        ngrams: what held-out documents cost under its n-gram models; None where nobody asked for it.
     """
 
     reference: str | None = None
     trained: tuple[str, ...] | None = None
     tokenizer: Tokenizer | None = None
     sample: TextSample | None = None
+    ngrams: NgramBits | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,12 @@ def _visible(figures: Figures) -> Results:
     documents = figures.shown.results.documents
     if documents is not None:
         groups = tuple(map(visible_name, documents.groups))
-        documents = replace(documents, groups=groups, tokens=visible_keys(documents.tokens))
+        documents = replace(
+            documents,
+            groups=groups,
+            tokens=visible_keys(documents.tokens),
+            bits=visible_keys(documents.bits),
+        )
     return replace(figures.shown.results, records=tuple(figures.records), documents=documents)
 
 

@@ -14,6 +14,7 @@ from toktk.metrics import METRICS
 from toktk.metrics.base import UNTRAINED, Metric
 from toktk.page.shown import Shown
 from toktk.pieces.table import POOLED
+from toktk.report.ngrams import HALF, unit_of
 from toktk.report.records import Record, short_signature, visible_records
 from toktk.timing.figures import TIMED
 from toktk.visible import listed, visible_name
@@ -213,7 +214,11 @@ class Figures:
         """Return each metric with its values, {label: {group: [value, low, high, note]}}."""
         notes: dict[str, int] = {}
         better = {base_of(metric.name): metric.better for metric in _known_metrics()}
-        names = dict.fromkeys(r.metric for r in self.records if not r.metric.startswith("knee["))
+        names = dict.fromkeys(
+            r.metric
+            for r in self.records
+            if not r.metric.startswith("knee[") and not r.metric.endswith(HALF)
+        )
         metrics = []
         for metric in names:
             example = next(r for r in self.records if r.metric == metric)
@@ -228,7 +233,7 @@ class Figures:
             metrics.append(
                 {
                     "name": metric,
-                    "unit": example.unit,
+                    "unit": unit_of(example),
                     "better": better.get(base_of(metric)),
                     "signature": short_signature(example.signature),
                     "values": values,

@@ -103,6 +103,8 @@ def _larger(figures: Figures, sides: dict[str, Side]) -> Iterator[Answer]:
         small, large = _ends(figures, labels)
         if small == large or not {small, large} <= sides.keys():
             continue
+        if figures.value(large, figures.primary) is None:  # nobody asked for it
+            continue
         asked = Asked((figures.primary,), (POOLED,))
         row = compare_sides([(sides[large], sides[small])], asked).rows[0]
         if row.difference is None:

@@ -220,7 +220,7 @@ class Sample:
             ids = align.drop_null().cast(pyarrow.large_string())
             unit[aligned] = mix(hash_spans(*spans(ids)), _SALT)
         weights = arrow.to_numpy(batch.column(WEIGHT))
-        chosen = np.flatnonzero(_begins_with_zeros(unit, self._levels[group]) & (weights > 0))
+        chosen = np.flatnonzero(begins_with_zeros(unit, self._levels[group]) & (weights > 0))
         before = _before(unit, group, numbers)
         rows = _Rows(group, unit, text, aligned, weights, before, data, offsets).take(chosen)
         self._new.append(rows)
@@ -248,7 +248,7 @@ class Sample:
         )
         if parallel.any():  # all languages of a line, or none
             self._levels[parallel] = self._levels[parallel].max()
-            chosen = _begins_with_zeros(kept.unit, self._levels[kept.group])
+            chosen = begins_with_zeros(kept.unit, self._levels[kept.group])
             kept = kept.take(np.flatnonzero(chosen))
         names = sorted(self._numbers)
         new_number = np.zeros(n_groups, dtype=np.int32)
@@ -297,7 +297,7 @@ class Sample:
             rows = _Rows.joined([self._kept, *self._new])
             self._new = []
             order = np.lexsort((rows.text, rows.unit, rows.group))
-            order = order[_begins_with_zeros(rows.unit, self._levels[rows.group])[order]]
+            order = order[begins_with_zeros(rows.unit, self._levels[rows.group])[order]]
             if order.size:
                 differs = np.ones(order.size, dtype=np.bool_)
                 for column in (rows.group, rows.unit, rows.text):
@@ -326,11 +326,18 @@ class Sample:
                 if n <= self._most and n_bytes - int(sizes[among].max()) <= share:
                     break
                 level += 1
-                among = _begins_with_zeros(unit, np.int64(level))
+                among = begins_with_zeros(unit, np.int64(level))
             self._levels[g] = level
             chosen[rows_of] = among
         if not chosen.all():
             self._kept = kept.take(np.flatnonzero(chosen))
+
+
+def sampled_unit(keys: UInt64) -> UInt64:
+    """Return the units that a sample gives rows of these keys, those of `toktk.corpus.units.units`."""
+    from toktk.kernels.hash import mix
+
+    return mix(keys, _SALT)
 
 
 def _before(unit: UInt64, group: Int32, number: Int64) -> UInt64:
@@ -355,7 +362,7 @@ def _places(rows: _Rows) -> Int64:
     return places
 
 
-def _begins_with_zeros(hashes: UInt64, levels: Int64 | np.int64) -> npt.NDArray[np.bool_]:
+def begins_with_zeros(hashes: UInt64, levels: Int64 | np.int64) -> npt.NDArray[np.bool_]:
     """Return which hashes begin with so many zero bits."""
     shifts = np.asarray(64 - np.asarray(levels), dtype=np.uint64)
     # A shift by 64 is not defined: at level 0 every hash counts.

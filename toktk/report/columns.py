@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from toktk.metrics import topic_of
 from toktk.metrics.base import STANDARD
 from toktk.pieces.table import POOLED
+from toktk.report.ngrams import HALF
 from toktk.report.records import FamilyRecords, Record, half_width
 from toktk.report.table import NULL, Head, folded, shortened
 from toktk.visible import quoted
@@ -201,6 +202,16 @@ COLUMNS = (
         error="{:.1%}",
     ),
     Column(
+        Head("1-gram\nbits", spare=2),
+        "ngram_bpb[1]",
+        "{:.3f}",
+        "n-gram bits",
+        "held-out bits per byte of n-gram models; less is better, at one size only",
+        error="{:.3f}",
+    ),
+    Column(Head("2-gram\nbits"), "ngram_bpb[2]", "{:.3f}", error="{:.3f}"),
+    Column(Head("3-gram\nbits", spare=1), "ngram_bpb[3]", "{:.3f}", error="{:.3f}"),
+    Column(
         Head("\nlost"),
         "lost",
         _lost,
@@ -230,7 +241,7 @@ def columns_of(families: Sequence[FamilyRecords], asked: Collection[str] = ()) -
         metric for f in families for _, metric, group in f.by_key if group == POOLED
     )
     for metric in pooled:
-        is_asked = any(metric.startswith(name) for name in asked)
+        is_asked = any(metric.startswith(name) for name in asked) and not metric.endswith(HALF)
         if metric not in shown and is_asked and topic_of(metric) in ("", STANDARD):
             unit = next(r.unit for f in families for r in f.by_key.values() if r.metric == metric)
             head = Head("\n".join(folded(metric, _LONGEST_HEAD)))

@@ -5,12 +5,13 @@ Points come from all text; intervals from the documents here, which are all of a
 Schema history (in the Parquet file's metadata):
     1   group, unit, copies, bytes, chars, words, and ``tokens:LABEL`` for each tokenizer.
     2   previous, after words.
+    3   ``bits[n]:LABEL`` for tokenizers whose n-grams were asked for, after the tokens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,8 @@ UInt64 = npt.NDArray[np.uint64]
 KINDS = ("documents", "lines", "blocks")
 """What the rows of a group are: documents; aligned lines of parallel text; blocks of one long document."""
 
-_SCHEMA, _OLDEST, _KEY, _TOKENS = 2, 1, b"toktk.document_counts", "tokens:"
+_SCHEMA, _OLDEST, _KEY = 3, 1, b"toktk.document_counts"
+_TOKENS, _BITS = "tokens:", "bits["
 _ABOUT = {"schema": int, "groups": [str], "n_all": [int], "kinds": [str]}
 _COUNTS = ("copies", "bytes", "chars", "words")
 
@@ -53,6 +55,8 @@ class DocumentCounts:
             was sampled.
         kinds: of each group one of `KINDS`.
         previous: int64[D], the row of the document before this one in its group of the text; -1: not known.
+        bits: {tokenizer's label: int64[3, D]}, what one copy costs n-gram models, in thousandths; 0 where
+            that is not known. One that stands for others, which were not priced, has their bits too.
     """
 
     groups: tuple[str, ...]
@@ -66,6 +70,7 @@ class DocumentCounts:
     n_all: Int64
     kinds: tuple[str, ...]
     previous: Int64
+    bits: Mapping[str, Int64] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return int(self.group.size)
@@ -81,6 +86,11 @@ class DocumentCounts:
         }
         counts = {name: getattr(self, name) for name in (*_COUNTS, "previous")}
         counts |= {_TOKENS + without_surrogates(name): n for name, n in self.tokens.items()}
+        counts |= {
+            f"{_BITS}{n}]:{without_surrogates(name)}": own
+            for name, bits in self.bits.items()
+            for n, own in enumerate(bits, 1)
+        }
         columns |= {name: arrow.from_numpy(_narrow(values)) for name, values in counts.items()}
         about = {
             "schema": _SCHEMA,
@@ -115,7 +125,8 @@ class DocumentCounts:
             raise _damaged(f"kinds that are none of {', '.join(KINDS)}")
         labels = [name for name in table.column_names if name.startswith(_TOKENS)]
         since = ["previous"] if schema > 1 else []
-        if table.column_names != ["group", "unit", *_COUNTS, *since, *labels]:
+        priced = [name for name in table.column_names if name.startswith(_BITS) and schema > 2]
+        if table.column_names != ["group", "unit", *_COUNTS, *since, *labels, *priced]:
             raise _damaged(f"the columns {', '.join(table.column_names)}")
         if table.column("group").type != pa.dictionary(pa.int32(), pa.string()):
             raise _damaged(f"group is {table.column('group').type}")
@@ -125,7 +136,7 @@ class DocumentCounts:
         number = {name: i for i, name in enumerate(groups)}
         numbers = [number.get(name, -1) for name in named.dictionary.to_pylist()]
         group = np.array([*numbers, -1], dtype=np.int32)[arrow.to_numpy(named.indices)]
-        counts = {name: _column(table, name, np.int64) for name in (*_COUNTS, *labels)}
+        counts = {name: _column(table, name, np.int64) for name in (*_COUNTS, *labels, *priced)}
         if (group < 0).any() or any((values < 0).any() for values in counts.values()):
             raise _damaged("a group that is not listed, or a count below 0")
         previous = np.full(group.size, -1, dtype=np.int64)
@@ -145,6 +156,7 @@ class DocumentCounts:
             np.array(about["n_all"], dtype=np.int64),
             kinds,
             previous,
+            _bits({name: counts[name] for name in priced}),
         )
 
     def write_parquet(self, path: Path) -> None:
@@ -181,6 +193,16 @@ _WAY_OUT = "Read it with the toktk that wrote it, or measure again."
 
 def _damaged(found: str) -> StorageError:
     return StorageError("this table holds no counts of documents.", f"Found: {found}.", _WAY_OUT)
+
+
+def _bits(columns: Mapping[str, Int64]) -> dict[str, Int64]:
+    """Return int64[3, D] by label, from a column for each label and order."""
+    labels = [name.partition(":")[2] for name in columns if name.startswith(f"{_BITS}1]:")]
+    if [*columns] != [f"{_BITS}{n}]:{label}" for label in labels for n in (1, 2, 3)]:
+        raise _damaged(f"the columns {', '.join(columns)}")
+    return {
+        label: np.stack([columns[f"{_BITS}{n}]:{label}"] for n in (1, 2, 3)]) for label in labels
+    }
 
 
 def _narrow(values: npt.NDArray[np.int64]) -> npt.NDArray[Any]:

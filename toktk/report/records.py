@@ -112,6 +112,7 @@ _SHORT = {
     "corpus": "c",
     "unit": "u",
     "agg": "a",
+    "ngrams": "g",
     "norm": "n",
     "over": "o",
     "specials": "s",

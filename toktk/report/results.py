@@ -15,6 +15,7 @@ from toktk.paths import atomic_write
 from toktk.pieces.table import POOLED
 from toktk.report import tabular
 from toktk.report.document_counts import DocumentCounts
+from toktk.report.ngrams import unit_of
 from toktk.report.records import COLUMNS, NUMBERS, OLDEST, SCHEMA, Record, visible_records
 from toktk.report.tables import PAGE_WIDTH, PIPE_WIDTH, Page, results_page
 from toktk.visible import json_text
@@ -106,8 +107,8 @@ class Results:
         families = list(dict.fromkeys(record.family for record in drawn))
         title = f"{first.metric}, {first.group}, {first.corpus}"
         if len(families) == len(drawn):
-            return charts.bars(points, first.unit).properties(title=title)
-        chart = charts.size_curve(points, points, (), (), families, first.unit)
+            return charts.bars(points, unit_of(first)).properties(title=title)
+        chart = charts.size_curve(points, points, (), (), families, unit_of(first))
         return chart.properties(title=title, width=charts.WIDTH)
 
     def cost(

@@ -16,6 +16,7 @@ from toktk.pieces.table import POOLED
 from toktk.report import tabular
 from toktk.report.columns import ABOUT_PIECES, COLUMNS, Column, columns_of, counted
 from toktk.report.group_tables import groups_tables
+from toktk.report.ngrams import ngram_lines
 from toktk.report.records import (
     ALIKE,
     NO_INTERVAL,
@@ -292,6 +293,7 @@ def _warnings(shown: Sequence[FamilyRecords], metrics: Collection[str]) -> list[
                 f"{NULL} {quoted(largest)} is {share:.0%} of the bytes and decides {', '.join(pooled)}."
             )
     notes += _doubts(family)
+    notes += [f"{NULL} {line}" for line in ngram_lines(shown)]
     cuts = {family.first.pretokenizer for family in shown}
     of_pieces = [c.name for c in COLUMNS if c.metric in ABOUT_PIECES and c.metric in metrics]
     if len(cuts) > 1 and of_pieces:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from toktk.metrics import topic_of
 from toktk.metrics.base import STANDARD
+from toktk.metrics.ngrams import TOPIC as NGRAMS
 from toktk.pieces.table import POOLED
 from toktk.report.records import FamilyRecords, Record
 from toktk.report.table import NULL, Head, Row, Table, folded
@@ -18,11 +19,11 @@ _Side = tuple[str, FamilyRecords, int]  # a tokenizer: its label, family and siz
 
 
 def topic_tables(shown: Sequence[FamilyRecords], width: int) -> list[Table]:
-    """Return the tables of each topic but the standard one that the families have figures of."""
+    """Return the tables of the topics whose figures are no columns of the first table."""
     topics: dict[str, list[str]] = {}
     for metric in dict.fromkeys(metric for family in shown for metric in family.metrics):
         topic = topic_of(metric)
-        if topic not in ("", STANDARD):
+        if topic not in ("", STANDARD, NGRAMS):  # those have columns in the first table
             topics.setdefault(topic, []).append(metric)
     sides = [(_label(family, size), family, size) for family in shown for size in family.sizes]
     return [

@@ -40,6 +40,7 @@ class UnitSums:
         documents, copies: int64[G], different documents among them, and documents, copies included.
         in_blocks: whether these are sums over blocks of documents.
         previous: int64[U], the row before each in its group of the text; -1, or None: not known.
+        bits: int64[3, U], sums of what n-gram models pay; None: not known.
     """
 
     groups: tuple[str, ...]
@@ -54,6 +55,7 @@ class UnitSums:
     copies: Int64
     in_blocks: bool = False
     previous: Int64 | None = None
+    bits: Int64 | None = None
 
     @classmethod
     def of(cls, counts: DocumentCounts, label: str) -> UnitSums:
@@ -73,6 +75,7 @@ class UnitSums:
             rows.astype(np.int64),
             copies,
             previous=counts.previous,
+            bits=counts.bits[label] * weights if label in counts.bits else None,
         )
 
     def __len__(self) -> int:
