@@ -437,6 +437,22 @@ def test_a_sweep_learns_from_the_training_text(home: None, tmp_path: Path) -> No
     assert by_candidate["bpe-300"]["difference"] is None
 
 
+def test_tokenizers_at_hand_are_compared(trained: list[Tokenizer], tmp_path: Path) -> None:
+    for tokenizer in trained:
+        tokenizer.save(tmp_path / tokenizer.name)
+    specs = [f"{t.name}={tmp_path / t.name}" for t in trained]
+    corpus = write_parallel(tmp_path / "text.jsonl", 150)
+    baseline = tmp_path / "baseline.json"
+    asked = ("-m", "ngram", "-g", "all", "-f", "json", "-q")
+    out = run("compare", *specs, "-c", corpus, *PARALLEL, *asked, "--save-baseline", baseline)
+    rows = json.loads(out.stdout)["comparisons"]
+    known = {(row["candidate"], row["metric"]) for row in rows if row["difference"] is not None}
+    assert known == {("bpe-400", f"ngram_bpb[{n}]") for n in (1, 2, 3)}
+    # A baseline keeps no bits and no sizes, so nothing is said of them.
+    out = run("compare", specs[1], "-c", corpus, *PARALLEL, *asked, "--baseline", baseline)
+    assert {row["difference"] for row in json.loads(out.stdout)["comparisons"]} == {None}
+
+
 def test_progress_has_a_true_total(trained: list[Tokenizer], monkeypatch, tmp_path: Path) -> None:
     for tokenizer in trained[:2]:
         tokenizer.save(tmp_path / tokenizer.name)

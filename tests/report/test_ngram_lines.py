@@ -24,7 +24,7 @@ def shown(*tokenizers: tuple[str, int, float, float]) -> list[Record]:
         for label, size, value, half in tokenizers
         for each in (
             record(label, size, "ngram_bpb[2]", value),
-            record(label, size, "ngram_bpb[2]|half", half, "n-grams are learned from 9 MB"),
+            record(label, size, "ngram_bpb[2]|half", half, "n-grams are learned from 9 MB; half"),
         )
     ]
 

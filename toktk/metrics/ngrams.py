@@ -65,7 +65,8 @@ def ngram_bpb(case: Case) -> list[Figure]:
             value = int(bits[numbers].sum()) / 1000 / n_bytes
             figures.append(Figure(group, name, value, case.unit, n, made_of=made_of))
             if group == POOLED and (half := int(ngrams.half[i].sum())):
+                about = f"{ngrams.about}; this figure is of half of what is learned from"
                 figures.append(
-                    Figure(group, f"{name}|half", half / 1000 / n_bytes, case.unit, n, ngrams.about)
+                    Figure(group, f"{name}|half", half / 1000 / n_bytes, case.unit, n, about)
                 )
     return figures

@@ -53,7 +53,7 @@ def ngram_lines(shown: Sequence[FamilyRecords]) -> list[str]:
     lines = [f"{_NAME} never ranks sizes: compare tokenizers of one size (within 5 %) on one text."]
     halves = [family.get(family.sizes[-1], f"{metrics[0]}{HALF}") for family in shown]
     abouts = dict.fromkeys(half.note for half in halves if half is not None and half.note)
-    lines += [f"{_NAME}: {about}." for about in abouts]
+    lines += [f"{_NAME}: {about.partition('; ')[0]}." for about in abouts]
     by_metric = {metric: [*_cohorts(_tokenizers(shown, metric))] for metric in metrics}
     by_text: dict[str, list[str]] = {}
     for metric, cohorts in by_metric.items():
