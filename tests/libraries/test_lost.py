@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 import regex
+from every_kind import sentence_pieces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nasty import NASTY_TEXTS
@@ -23,6 +24,7 @@ from public_samples import (
     split,
 )
 
+from toktk.formats.tokens import byte_names
 from toktk.libraries.huggingface import HfDocumentsModel, HfModel
 from toktk.libraries.sentencepiece import SentencePieceDocumentsModel
 from toktk.libraries.tiktoken import TiktokenDocumentsModel
@@ -183,6 +185,15 @@ def test_sentencepiece():
         remove_extra_whitespaces=False,
     )  # fmt: skip
     assert lost(as_it_is, "  the   cat \n", "the\x01 cat\u200b😀") == [0, 0]
+
+
+def test_a_space_that_three_byte_tokens_spell_is_not_lost():
+    names = ["<unk>", *byte_names(), "a", "b", "\u2581a"]
+    of_bpe = {"type": "BPE", "unk_token": "<unk>", "byte_fallback": True, "fuse_unk": True}
+    of_bpe |= {"vocab": {name: i for i, name in enumerate(names)}, "merges": []}
+    mark = {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}
+    for model in (sentence_pieces("a", "b", "\u2581a").model, hf(of_bpe, normalizer=mark)):
+        assert lost(model, "b b  b", "a a b", "", " ", "\u2581b é") == [0, 0, 0, 0, 0]
 
 
 RANKS = {bytes([b]): b for b in range(256)} | {b"the": 256}

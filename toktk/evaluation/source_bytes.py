@@ -209,8 +209,6 @@ class _Documents:
         if READ_AS_SPACE in model.changes:
             parts |= self._marked(model.tokens)
         lost = bytes_lost(model, self.data, self.offsets, self.ids, self.ends[1:])
-        # Where bytes spell a space, the library's answer is about U+2581, and says that it is lost.
-        lost = np.maximum(lost - parts.get(BY_BYTES, 0), 0)
         is_unknown = self.have_unknown(model)
         parts[UNKNOWN] = -np.where(is_unknown, lost, 0)
         parts[DROPPED] = -np.where(is_unknown, 0, lost)

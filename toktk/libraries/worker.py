@@ -342,10 +342,11 @@ class SentencePiece(Library):
                 end = len(text) if n == last and piece.endswith(_MARK) else end
                 if i == unknown:
                     continue
+                is_byte = self._tokenizer.IsByte(i)  # three of them spell a space, too
                 spaces = piece.count(_MARK)
                 for at in range(begin, end):
                     kind = effect(text[at])
-                    flags[at] = kind == _KEPT or (kind == _SPACE and spaces > 0)
+                    flags[at] = kind == _KEPT or (kind == _SPACE and (is_byte or spaces > 0))
                     spaces -= kind == _SPACE
             stands.append(flags)
         return stands
