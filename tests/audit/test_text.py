@@ -9,7 +9,7 @@ import sample_texts
 from small_corpora import lines
 
 from toktk.audit.finding import SEVERITIES
-from toktk.audit.text import audit_text, learned_from
+from toktk.audit.text import audit_text
 from toktk.corpus import Corpus, ReaderOptions, load_corpus
 from toktk.errors import CorpusError
 from toktk.lab.counted import CountedCorpora
@@ -284,16 +284,6 @@ def test_content_is_bytes_over_the_premium():
     assert "de 50%, en 50%" in alike.message
     assert alike.severity == "ok"
     assert "not named after languages" in audited(["a" * 50, "б"], ["x", "y"])["content"].message
-
-
-def test_what_a_training_learns():
-    texts = [*clean(), *(f"{i} {DAMAGES['mojibake']}" for i in range(9)), *([clean()[0] * 3] * 90)]
-    findings = audit_text(Corpus.of(texts, "en"), True, CountedCorpora(Meter()))
-    remarks = learned_from(findings)
-    assert len(remarks) == 2
-    assert remarks[0].startswith("texts: 9 of 399 documents (2.3%) hold mojibake")
-    assert "copies" in remarks[1]
-    assert learned_from(audit_text(Corpus.of(clean(), "en"), True, CountedCorpora(Meter()))) == []
 
 
 def test_an_audit_is_kept_and_read_again(home):

@@ -94,7 +94,7 @@ def test_hostile_tokens(home: Path):
         (("llama", "--second", "x.txt"), "--second goes with a first text"),
         (("-c", "x.txt", "--checks", "utf8"), "--checks goes with a tokenizer"),
         (("-c", "x.txt", "--second", "y.txt"), "--second goes with a tokenizer"),
-        (("llama", "--training"), "--training goes with a text alone"),
+        (("llama", "--training"), "--training and --measuring go with a text alone"),
         (("llama", "--checks", "nonsense"), "no check is called 'nonsense'"),
         (("llama", "--fail-on", "ok"), "'ok' is not one of"),
     ],

@@ -6,10 +6,9 @@ repeats, a part of the text is read again to quote them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from toktk.audit.finding import Finding, is_as_bad_as
+from toktk.audit.finding import Finding
 from toktk.audit.text_balance import balance_findings
 from toktk.audit.text_damage import damage_findings
 from toktk.audit.text_duplicates import repeat_findings
@@ -17,18 +16,10 @@ from toktk.audit.text_figures import TextFigures
 from toktk.audit.text_premiums import premium_findings
 from toktk.audit.text_reading import read_figures
 from toktk.lab.counted import fingerprint_text
-from toktk.visible import visible_name
 
 if TYPE_CHECKING:
     from toktk.corpus import Corpus
     from toktk.lab.counted import CountedCorpora
-
-LEARNED = (
-    "mojibake", "replacement-characters", "nul", "control-characters", "html-entities", "line-ends",
-    "normal-forms", "duplicates", "near-duplicates", "repeated-lines", "repetitive-documents", "balance",
-    "scarce-groups", "longest-document", "foreign-scripts",
-)  # fmt: skip
-"""Checks of what a training learns from; the others are of measuring, or of bytes that merges leave alone."""
 
 
 def audit_text(corpus: Corpus, training: bool, counted: CountedCorpora) -> list[Finding]:
@@ -63,12 +54,3 @@ def figures_of(corpus: Corpus, counted: CountedCorpora) -> TextFigures:
     figures = read_figures(corpus, counted.meter)
     counted.store.write("audit", key, figures.save)
     return figures
-
-
-def learned_from(findings: Iterable[Finding]) -> list[str]:
-    """Return, in a line each, the warnings of an audit that a training on the text would learn from."""
-    return [
-        f"{visible_name(finding.subject)}: {finding.message}"
-        for finding in findings
-        if finding.check in LEARNED and is_as_bad_as(finding, "warning")
-    ]

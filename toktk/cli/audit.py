@@ -53,9 +53,10 @@ def _names(values: Sequence[str]) -> tuple[str, ...]:
     "determinism, speed. Repeatable.",
 )
 @click.option(
-    "--training",
-    is_flag=True,
-    help="The text alone: say as well what a vocabulary that learns from it would get wrong.",
+    "--training/--measuring",
+    default=None,
+    help="What the text alone is for: also warn of copies and imbalance, which a training learns from, or "
+    "not.  [default: training]",
 )
 @click.option(
     "--fail-on",
@@ -86,7 +87,7 @@ def command(
     reader: ReaderOptions,
     second: str | None,
     checks: tuple[str, ...],
-    training: bool,
+    training: bool | None,
     fail_on: Severity | None,
     format: str,
     output: Path | None,
@@ -100,7 +101,7 @@ def command(
     toktk audit tiktoken:o200k_base
     toktk audit hf:Qwen/Qwen3-8B -c news.parquet --group-column lang --fail-on error
     toktk audit mine=path/tokenizer.json --checks reachability,special -f json -o findings.json
-    toktk audit -c news.parquet --group-column lang --training
+    toktk audit -c news.parquet --group-column lang
 
     A SPEC is a tokenizer as for `toktk bench`. Without a text, all is checked that a vocabulary and its
     library show by themselves; with -c also what of that text is lost, cut or never used. Without a
@@ -111,11 +112,15 @@ def command(
     if tokenizer is None and (checks or second is not None):
         option = "--checks" if checks else "--second"
         raise click.UsageError(f"{option} goes with a tokenizer: toktk audit SPEC {option} …")
-    if tokenizer is not None and training:
-        raise click.UsageError("--training goes with a text alone: leave out the tokenizer.")
+    if tokenizer is not None and training is not None:
+        raise click.UsageError(
+            "--training and --measuring go with a text alone: leave out the tokenizer."
+        )
     if second is not None and not specs:
         raise click.UsageError("--second goes with a first text: give it with -c.")
-    findings = _audited(tokenizer, specs, reader, second, checks, training, progress, jobs)
+    findings = _audited(
+        tokenizer, specs, reader, second, checks, training is not False, progress, jobs
+    )
     _show(findings, format, output)
     if fail_on is not None:
         _judge(findings, fail_on)
