@@ -10,14 +10,16 @@ import functools
 import io
 import itertools
 import tokenize
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from toktk.metrics.base import Case, Figure, metric
 from toktk.metrics.code_sample import IDENTIFIERS, SAMPLE
 from toktk.metrics.cuts import cuts_of, figures_of
-from toktk.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from toktk.tokenizer import Tokenizer
 
 _STATEMENTS = (
     "return value",

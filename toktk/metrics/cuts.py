@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,9 @@ import numpy.typing as npt
 from toktk.arrays import Int64, offsets_of
 from toktk.metrics.base import Case, Figure
 from toktk.pieces.table import POOLED
-from toktk.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from toktk.tokenizer import Tokenizer
 
 CHANGED = "the tokenizer changes or loses the text made for this"
 """The note of a figure that is null since the tokens do not spell the text."""

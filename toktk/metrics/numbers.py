@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,7 +18,9 @@ from toktk.arrays import Int64
 from toktk.metrics.base import Case, Figure, metric
 from toktk.metrics.cuts import cuts_of, figures_of
 from toktk.metrics.vocabulary import renyi_entropy
-from toktk.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from toktk.tokenizer import Tokenizer
 
 DIGITS = (4, 5, 6, 7, 8)
 """How many digits the integers have that are looked at."""
