@@ -581,3 +581,13 @@ def test_a_model_beside_its_tokenizer_json_has_no_figures_about_pieces(tmp_path:
     assert "–" in row
     assert "0.0%" not in row
     assert "compare only within the same cut" in " ".join(shown.split())
+
+
+def test_a_topic_stands_for_its_metrics() -> None:
+    measures = Measures(("standard", "words", "ngram", "lost"))
+    assert measures.given == ("standard", "words", "ngram", "lost")
+    assert set(measures.metrics) == {*Measures().definitions, "pcw[piece]", "ngram_bpb"}
+    assert measures.named == {"lost"}  # the others are left out where the text cannot carry them
+    assert measures.shown == ["lost", "pcw[piece]", "ngram_bpb"]
+    assert Measures(("pcw",)).metrics == ("pcw[piece]",)
+    assert not Measures().metrics

@@ -84,7 +84,7 @@ def evaluate(
         if metrics:
             raise error
         warnings.warn(in_a_line(error), stacklevel=2)
-    return results_of(labelled, figures, measures.metrics)
+    return results_of(labelled, figures, measures.shown)
 
 
 @dataclass(frozen=True)

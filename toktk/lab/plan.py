@@ -63,6 +63,12 @@ class Measures:
             object.__setattr__(self, "metrics", tuple(dict.fromkeys(itertools.chain(*whole))))
             object.__setattr__(self, "named", frozenset(named))
 
+    @property
+    def shown(self) -> list[str]:
+        """Those that tables must show: named, or of another topic than the standard one."""
+        standard = topics()[STANDARD]
+        return [name for name in self.metrics if name in self.named or name not in standard]
+
     @functools.cached_property
     def definitions(self) -> dict[str, Metric]:
         """The metrics asked for, or all, by name; without the `broken` ones."""

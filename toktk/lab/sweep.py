@@ -195,9 +195,9 @@ class Sweep:
         found = special_in_text(plan.evaluation, finding, counted)
         described |= {"special_tokens": found} if found else {}
         records = tuple(record for measured in figures for record in measured.results)
-        about = {"unreached": unreached, "asked": [*plan.measures.metrics], **of_text(figures)}
+        about = {"unreached": unreached, "asked": plan.measures.shown, **of_text(figures)}
         if self.baselines is not None:
-            others = results_of(self.baselines.tokenizers, baselined, plan.measures.metrics)
+            others = results_of(self.baselines.tokenizers, baselined, plan.measures.shown)
             records, about = (*records, *others.records), {**about, **others.about}
         measured = [*figures, *baselined.values()]
         results = Results(records, about, joined_documents(measured))
