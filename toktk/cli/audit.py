@@ -14,14 +14,15 @@ from toktk.cli.options import (
     corpus_options,
     engine_timeout_option,
     format_option,
+    jobs_option,
     output_option,
     parsed,
     progress_options,
+    sampling_seed_option,
 )
 from toktk.cli.output import emit, emit_rows, show_page
 from toktk.cli.progress import Progress
 from toktk.cli.streams import remark
-from toktk.runtime import usable_cores
 
 if TYPE_CHECKING:
     from toktk.audit.finding import Finding, Severity
@@ -66,20 +67,8 @@ def _names(values: Sequence[str]) -> tuple[str, ...]:
 @format_option
 @output_option()
 @progress_options
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0, max=2**31 - 1),
-    default=0,
-    show_default=True,
-    is_eager=True,
-    help="Seed of the sample of --limit.",
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1, max=1024),
-    callback=parsed(lambda jobs: jobs or usable_cores()),
-    help="Threads.  [default: all usable cores]",
-)
+@sampling_seed_option
+@jobs_option
 @engine_timeout_option
 def command(
     tokenizer: str | None,

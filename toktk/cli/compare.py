@@ -14,14 +14,15 @@ from toktk.cli.options import (
     each_once,
     engine_timeout_option,
     format_option,
+    jobs_option,
     output_option,
     parsed,
     progress_options,
+    sampling_seed_option,
 )
 from toktk.cli.output import show_in
 from toktk.cli.progress import Progress
 from toktk.cli.streams import remark
-from toktk.runtime import usable_cores
 
 if TYPE_CHECKING:
     from toktk.corpus import ReaderOptions
@@ -113,20 +114,8 @@ def _share(text: str) -> float:
 @format_option
 @output_option()
 @progress_options
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0, max=2**31 - 1),
-    default=0,
-    show_default=True,
-    is_eager=True,
-    help="Seed of the sample of --limit.",
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1, max=1024),
-    callback=parsed(lambda jobs: jobs or usable_cores()),
-    help="Threads.  [default: all usable cores]",
-)
+@sampling_seed_option
+@jobs_option
 @engine_timeout_option
 @click.pass_context
 def command(

@@ -211,6 +211,22 @@ def _run_options(quiet: bool, progress_mode: str, **values: Any) -> RunOptions:
     return RunOptions(progress=_progress(quiet, progress_mode), **values)
 
 
+jobs_option = click.option(
+    "--jobs",
+    type=click.IntRange(min=1, max=1024),
+    callback=parsed(lambda jobs: jobs or usable_cores()),
+    help="Threads.  [default: all usable cores]",
+)
+sampling_seed_option = click.option(
+    "--seed",
+    type=click.IntRange(min=0, max=2**31 - 1),
+    default=0,
+    show_default=True,
+    is_eager=True,
+    help="Seed of the sample of --limit.",
+)
+
+
 def run_options(output: str) -> Decorator:
     """Add what sweep, train and bench share: the command gets `options`, RunOptions."""
     return gathered(
@@ -226,12 +242,7 @@ def run_options(output: str) -> Decorator:
             show_default=True,
             help="Seed of whatever is random: the sample of --limit, trainers, the text to time on.",
         ),
-        click.option(
-            "--jobs",
-            type=click.IntRange(min=1, max=1024),
-            callback=parsed(lambda jobs: jobs or usable_cores()),
-            help="Threads.  [default: all usable cores]",
-        ),
+        jobs_option,
         click.option(
             "--force",
             is_flag=True,
