@@ -182,9 +182,18 @@ def test_characters_of_the_text_are_held_against_those_of_the_law(languages: Res
     (measured,) = costs.where(metric="law_size[measured]", family="bpe")
     assert measured.value == 16_000
     here = 2 * rates(costs)[16_000]  # two bytes a character
-    assert f"{here:.3f} here" in (record.note or "")
+    assert f"{here:.3f} of this" in (record.note or "")
+    # English with a byte a character: weights are of bytes, 3/4 of which have half a character.
+    ascii_english = [
+        replace(r, value=2 * r.value) if r.metric == "chars" and r.group == "en" else r
+        for r in languages
+    ]
+    mixed = Results(tuple(ascii_english), documents=languages.documents)
+    costs = mixed.cost("125m", weights={"de": 3, "en": 1})
+    (record,) = costs.where(metric="law_size[tao-1]", family="bpe")
+    assert f"{rates(costs)[16_000] / (0.75 / 2 + 0.25):.3f} of this" in (record.note or "")
     without = languages.where(metric="bytes_per_token").cost("125m")
-    assert not [r for r in without if "here" in (r.note or "")]
+    assert not [r for r in without if "of this" in (r.note or "")]
 
 
 def test_where_laws_disagree_all_stand_and_a_note_says_so(
@@ -252,6 +261,8 @@ def test_a_tokenizer_that_costs_too_much_to_serve_is_infeasible(sweep: Results) 
     (record,) = costs.where(metric="febpb[bpe-50k]", tokenizer="bpe-8k")
     assert record.value is None
     assert (record.note or "").startswith("infeasible: it costs 1.27 times the reference")
+    (left,) = costs.where(metric="febpb_train_flops[bpe-50k]", tokenizer="bpe-8k")
+    assert (left.value, left.note) == (None, record.note)
     page = costs.page(80).text(80)
     (row,) = [line for line in page.splitlines() if "infeasible" in line and "bpe-8k" in line]
     assert row.split()[3:5] == ["–", "–"]
@@ -377,7 +388,7 @@ def test_pages_fit(languages: Results, sweep: Results, model: str, width: int) -
                 for answer in own.answers:  # nothing is cut
                     assert f"{answer.key} " in laws
                     assert answer.size is None or f"{answer.size:,}" in laws
-                    assert answer.verdict in laws or answer.key == "measured"
+                    assert answer.fit in laws or answer.key == "measured"
                     assert answer.low is None or f"{answer.low:,}…{answer.high:,}" in laws
 
 

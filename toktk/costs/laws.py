@@ -20,7 +20,7 @@ from toktk.costs.tao import (
 MEASURED = "fewest FLOPs per byte on the measured curve, attention left out"
 """What the row is called that is arithmetic and no law: see `toktk.costs.tao.cheapest_size`."""
 
-Verdict = Literal["inside", "extrapolated", "not asked"]
+Fit = Literal["inside", "extrapolated", "not asked"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class LawAnswer:
     source: str
 
     @property
-    def verdict(self) -> Verdict:
+    def fit(self) -> Fit:
         """Whether the law was fitted to the question, and else what became of it."""
         if not self.outside:
             return "inside"
@@ -68,11 +68,11 @@ class LawAnswer:
             "extrapolated": f"extrapolated to {beyond}",
             "not asked": f"not asked: it was not fitted to {beyond}",
         }
-        return "; ".join(filter(None, (why[self.verdict], *self.remarks)))
+        return "; ".join(filter(None, (why[self.fit], *self.remarks)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields, verdict and note, JSON-able."""
-        return {**asdict(self), "verdict": self.verdict, "note": self.note}
+        """Return the fields, fit and note, JSON-able."""
+        return {**asdict(self), "fit": self.fit, "note": self.note}
 
 
 def what_laws_say(
@@ -131,10 +131,8 @@ def _characters(curve: MeasuredCurve, size: int) -> tuple[str, ...]:
     """Return how far the text is from that of Tao et al., whose law is one of characters."""
     if curve.bytes_per_char is None:
         return ()
-    here = float(curve.at(size)[0]) * curve.bytes_per_char
-    return (
-        f"tokens per character at {size:,} ids: {tokens_per_char(size):.3f} there, {here:.3f} here",
-    )
+    own, theirs = float(curve.at(size)[0]) * curve.bytes_per_char, tokens_per_char(size)
+    return (f"tokens per character at {size:,} ids: {theirs:.3f} of its text, {own:.3f} of this",)
 
 
 def _measured(region: Region, curve: MeasuredCurve) -> LawAnswer:

@@ -3,7 +3,7 @@
 Schema history of the JSON (`SCHEMA`):
     1   baseline, corpus, context, serving_ratio, records (the columns of a `CostRecord`), choices, models,
         notes.
-    2   also compute, parity, insist and rho; laws (what each says of a family, with verdict and note) and
+    2   also compute, parity, insist and rho; laws (what each says of a family, with fit and note) and
         flop_equivalents (with the curve of each); records of laws, without tokenizer and size.
 """
 

@@ -29,8 +29,8 @@ def laws_table(figures: CostFigures) -> Table:
         Head("law", right=False, style="bold"),
         Head("size"),
         Head("as good"),
-        Head("asked", right=False),
-        *([Head("beyond its fit", right=False, folds=True)] if is_beyond else []),
+        Head("fit", right=False),
+        *([Head("beyond it", right=False, folds=True)] if is_beyond else []),
         Head("training\nFLOPs", spare=1),
     ]
     rows: list[Row] = []
@@ -45,7 +45,7 @@ def laws_table(figures: CostFigures) -> Table:
                 answer.key,
                 NULL if answer.size is None else f"{answer.size:,}",
                 span,
-                NULL if answer.key == "measured" else answer.verdict,
+                NULL if answer.key == "measured" else answer.fit,
                 *([", ".join(answer.outside)] if is_beyond else []),
                 NULL if answer.compute is None else written("compute", answer.compute),
             )
@@ -75,7 +75,7 @@ def laws_legend(figures: CostFigures) -> Iterator[str]:
         return
     yield "as good      sizes whose cost or loss is within 1 %, where the law tells them"
     told = "as asked" if figures.asked.compute is not None else "those that each holds optimal"
-    yield f"asked        inside of what a law was fitted to or not; training FLOPs: {told}"
+    yield f"fit          inside of what a law was fitted to or not; training FLOPs: {told}"
     measured, *laws = figures.laws[0].answers
     yield f"measured     {measured.law}; no law, and nothing of quality"
     for answer in laws:

@@ -347,9 +347,10 @@ class _Costing:
         depends = {"compute": self.asked.compute, "rho": self.asked.rho}
         for each in equivalents:
             rate, (model,) = self.rates.tokenizers[each.tokenizer], self.asked.models
+            left = each.compute if each.compute > 0 else None
             figures = {
                 f"febpb[{base}]": (each.bits_per_byte, "bits/byte", each.note),
-                f"febpb_train_flops[{base}]": (each.compute, "FLOPs", ""),
+                f"febpb_train_flops[{base}]": (left, "FLOPs", each.note if left is None else ""),
             }
             for metric, (value, unit, note) in figures.items():
                 yield self._record(rate, model, metric, value, unit, note=note, depends=depends)
