@@ -53,6 +53,8 @@ def test_the_first_screen(run: Path) -> None:
         assert line in shown
     assert "compared for equal text, in bytes" in shown
     assert "340→400" in shown
+    assert "of one model, as with --model 1b, laws of the size are asked as well." in shown
+    assert "what laws say" not in shown
 
 
 def test_a_model_in_detail(run: Path) -> None:
@@ -67,6 +69,56 @@ def test_a_model_in_detail(run: Path) -> None:
     assert "d64 " in shown
     assert "windows of 50" in shown
     assert "4 heads, 1 of keys and values" in " ".join(shown.split())
+
+
+def write_losses(run_labels: tuple[str, ...] = ("bpe-300", "bpe-340", "unigram-400")) -> Path:
+    path = Path("losses.csv")
+    lines = ["tokenizer,flops,bpb"]
+    for i, label in enumerate(run_labels):
+        lines += [f"{label},{f},{30 * f**-0.1 + 0.6 + i / 100}" for f in (1e18, 1e19, 1e20)]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def test_laws_and_losses(run: Path) -> None:
+    small = ("--width", 64, "--layers", 2, "--heads", 4, "--ffn", 100)
+    shown = good("cost", run, *small, "--losses", write_losses(), "--serving-ratio", 6).stdout
+    assert max(map(len, shown.splitlines())) <= 100
+    assert shown.index("which size costs least") < shown.index("what laws say of the size for d64")
+    assert shown.index("what laws say") < shown.index("flop-equivalent bits per byte of these")
+    rows = [line.split() for line in shown.splitlines()]
+    firsts = [row[:2] for row in rows if row[:1] in (["bpe"], ["unigram"])][-2:]
+    assert firsts == [["bpe", "measured"], ["unigram", "measured"]]
+    assert [row[1:5] for row in rows if row[:1] == ["tao-1"]][:2] == [
+        ["–", "–", "not", "asked"]
+    ] * 2
+    assert "rho 2: 6 bytes served for each trained on" in " ".join(shown.split())
+    assert "tao-3        Tao et al. 2024, approach 3" in shown
+    insisted = good("cost", run, *small, "--insist", "--compute", "1e21", "--parity", 2).stdout
+    assert "extrapolated" in insisted
+    assert "not asked" not in insisted
+    assert "feBPB" not in insisted
+
+
+def test_laws_and_losses_in_other_formats(run: Path) -> None:
+    asked = ("--model", "1b", "--losses", write_losses(), "--compute", "1e19", "--parity", 1.5)
+    rows = list(csv.DictReader(io.StringIO(good("cost", run, *asked, "-f", "csv").stdout)))
+    by_metric = {(r["family"], r["tokenizer"], r["metric"]): r for r in rows}
+    assert len(by_metric) == len(rows)
+    febpb = by_metric["bpe", "bpe-340", "febpb[bpe-340]"]
+    assert float(febpb["value"]) == pytest.approx(30 * 1e19**-0.1 + 0.61, abs=1e-5)
+    law = by_metric["unigram", "", "law_size[limisiewicz]"]
+    assert "parity:1.5" in law["signature"]
+    document = json.loads(good("cost", run, *asked, "-f", "json").stdout)
+    assert (document["compute"], document["parity"], document["insist"]) == (1e19, 1.5, False)
+    assert len(document["laws"]) == 10
+    assert {each["tokenizer"] for each in document["flop_equivalents"]} == {
+        *("bpe-300", "bpe-340", "unigram-400"),
+    }
+    for format in ("md", "latex"):
+        text = good("cost", run, *asked, "-f", format).stdout
+        assert "what laws say of the size" in text
+        assert "feBPB" in text
 
 
 def test_nothing_is_computed_again_or_written(run: Path, home: Path) -> None:
@@ -166,12 +218,25 @@ def test_a_config(run: Path) -> None:
         (["--weights", "fr=1"], 1, "no group is called 'fr'"),
         (["--prices", "none.toml"], 1, "cannot read prices"),
         (["--prices", "prices.csv"], 1, "'gpt', and no such tokenizer"),
+        (["--compute", "1e21"], 2, "compute: laws and losses are asked for one model"),
+        (["--model", "1b", "--model", "7b", "--losses", "losses.csv"], 2, "for one model"),
+        (["--insist"], 2, "such as --model 1b"),
+        (["--parity", "2"], 2, "such as --model 1b"),
+        (["--model", "1b", "--compute", "0"], 2, "needs compute above 0"),
+        (["--model", "1b", "--compute", "nan"], 2, "needs compute above 0"),
+        (["--model", "1b", "--compute", "many"], 2, "--compute"),
+        (["--model", "1b", "--parity", "-1"], 2, "needs parity above 0"),
+        (["--model", "1b", "--losses", "none.csv"], 1, "cannot read the losses"),
+        (["--model", "1b", "--losses", "losses.csv"], 1, "'bpe-341', which the run lacks"),
+        (["--model", "1b", "--losses", "own.csv"], 1, "no losses are of 'bpe-340'"),
         (["--prices", "languages.csv"], 1, "'fr', and no such group"),
     ],
 )
 def test_bad_input(run: Path, options: list[str], code: int, part: str) -> None:
     Path("prices.csv").write_text("tokenizer,price\ngpt,1\n", encoding="utf-8")
     Path("languages.csv").write_text("tokenizer,group,price\n*,fr,1\n", encoding="utf-8")
+    write_losses(("bpe-300",)).rename("own.csv")
+    write_losses(("bpe-341",))
     assert part in fails("cost", run, *options, code=code)
 
 

@@ -24,8 +24,11 @@ def answers(parameters, width, **asked):
 def test_all_that_were_fitted_to_the_question_answer():
     rows = answers(1e9, 2048)
     assert rows["measured"].law == MEASURED
+    assert [row.key for row in rows.values()] == [
+        *("measured", "tao-1", "tao-2", "tao-3", "limisiewicz"),
+    ]
     assert rows["measured"].size == cheapest_size(1e9, 2048, README).size
-    assert all(row.inside and row.size is not None for row in rows.values())
+    assert all(row.fit == "inside" and row.size is not None for row in rows.values())
     assert rows["isoflops"].compute == pytest.approx(1.4393e20, rel=1e-3)
     assert rows["derivative"].compute is None
     assert rows["limisiewicz"].compute == pytest.approx(6.06e19, rel=1e-3)
@@ -38,9 +41,9 @@ def test_all_that_were_fitted_to_the_question_answer():
 def test_tokens_per_character_are_held_against_theirs():
     curve = MeasuredCurve(SIZES, README.tokens_per_byte, bytes_per_char=1.2)
     (_, isoflops, *_) = what_laws_say(1e9, 2048, curve)
-    assert isoflops.note == "tokens per character at 24,640 ids: 0.260 there, 0.437 here"
+    assert isoflops.note == "tokens per character at 66,212 ids: 0.237 of its text, 0.381 of this"
     (_, insisted, *_) = what_laws_say(300e9, 16384, curve, insist=True)
-    assert "; tokens per character at 128,000 ids: 0.229 there" in insisted.note
+    assert "; tokens per character at 128,000 ids: 0.229 of its text" in insisted.note
     (_, refused, *_) = what_laws_say(300e9, 16384, curve)
     assert "tokens per character" not in refused.note
 
@@ -50,11 +53,11 @@ def test_outside_a_law_is_not_asked_and_the_others_stand():
     for name in NAMES[1:]:
         assert rows[name].size is rows[name].low is rows[name].high is None
         assert rows[name].bytes_per_token is None
-        assert not rows[name].inside
+        assert rows[name].fit == "not asked"
         assert rows[name].note.startswith("not asked: it was not fitted to ")
     assert "7B parameters" in rows["loss"].note
     assert "5.74e+21 FLOPs" in rows["limisiewicz"].note
-    assert rows["measured"].inside
+    assert rows["measured"].fit == "inside"
     assert rows["measured"].note.endswith("the largest size measured: a larger one may be better")
 
 
@@ -63,7 +66,7 @@ def test_insisted_on_answers_are_marked():
     sizes = [rows[name].size for name in NAMES[1:4]]
     assert sizes == [62_280, 67_450, 59_547]
     for name in NAMES[1:]:
-        assert not rows[name].inside
+        assert rows[name].fit == "extrapolated"
         assert rows[name].note.startswith("extrapolated to ")
 
 
@@ -96,7 +99,11 @@ def test_rows_are_json():
     for asked in ({}, {"insist": True}):
         rows = what_laws_say(7e9, 4096, README, **asked)
         texts = json.dumps([row.to_dict() for row in rows], allow_nan=False)
-        assert json.loads(texts)[0]["law"] == MEASURED
+        measured, isoflops, *_ = json.loads(texts)
+        assert measured["law"] == MEASURED
+        assert isoflops["outside"] == ["7B parameters"]
+        assert isoflops["fit"] == ("extrapolated" if asked else "not asked")
+        assert isoflops["note"].startswith(isoflops["fit"])
 
 
 def test_disagreement_is_said():

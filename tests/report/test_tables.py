@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from toktk.lab.meter import Cost, costs_line
 from toktk.report.records import Record
 from toktk.report.results import Results
-from toktk.report.tables import results_page
+from toktk.report.table import Head, Row, Table
+from toktk.report.tables import Page, results_page
 from toktk.sizes import size_label
 
 
@@ -227,3 +228,14 @@ def test_more_families_than_fit_get_a_table_of_their_own() -> None:
     ]
     shown = show(records, width=100)
     assert sum(line.startswith("a ") for line in shown.splitlines()) == 2
+
+
+def test_a_wide_column_that_folds_leaves_a_narrow_one_its_room() -> None:
+    heads = [Head("family", folds=True), Head("size"), Head("why", folds=True)]
+    why = "6.98B parameters, 1e+23 FLOPs, 187,873 ids"
+    table = Table("t", "", heads, [Row(("unigram", "187,873", why))])
+    for width in (80, 40, 36, 30):
+        shown = Page([table]).text(width)
+        assert "…" not in shown
+        assert "unigram" in shown
+        assert " ".join(shown.split("unigram")[1].split()) == f"187,873 {why}"

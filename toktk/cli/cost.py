@@ -123,7 +123,8 @@ _what_options = stacked(
         "--serving-ratio",
         type=click.FloatRange(min=0),
         metavar="R",
-        help="Bytes served for each byte trained on: adds the arithmetic of both.",
+        help="Bytes served for each byte trained on: adds the arithmetic of both, and weighs serving with "
+        "--losses.  [default of --losses: 3, as many FLOPs as training]",
     ),
     click.option(
         "--baseline",
@@ -145,11 +146,44 @@ _what_options = stacked(
     ),
 )
 
+_law_options = gathered(
+    "laws",
+    dict,
+    click.option(
+        "--compute",
+        type=float,
+        metavar="FLOPS",
+        help="FLOPs of training, such as 1e21, that laws of the size and --losses are asked with.  "
+        "[default: those that each law holds best; the most that all losses reach]",
+    ),
+    click.option(
+        "--parity",
+        type=float,
+        default=1.0,
+        show_default=True,
+        metavar="P",
+        help="Bytes that the text takes for the content of a byte of English, to which laws were fitted.",
+    ),
+    click.option(
+        "--insist",
+        is_flag=True,
+        help="Ask laws and losses beyond what they were fitted to; such answers are marked.",
+    ),
+    click.option(
+        "--losses",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Losses of models that you trained, in CSV, JSON or Parquet: tokenizer, flops and bpb. Adds "
+        "their flop-equivalent bits per byte.",
+    ),
+)
+
 
 @click.command("cost")
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @_model_options
 @_what_options
+@_law_options
 @format_option
 @output_option()
 @click.option("-q", "--quiet", is_flag=True, help="No remarks.")
@@ -161,6 +195,7 @@ def command(
     baseline: str | None,
     weights: dict[str, float] | None,
     prices: Path | None,
+    laws: dict[str, Any],
     format: str,
     output: Path | None,
     quiet: bool,
@@ -171,10 +206,12 @@ def command(
     toktk cost runs/news
     toktk cost runs/news --model 7b --context 32kB
     toktk cost runs/news --model mine=config.json --serving-ratio 10
+    toktk cost runs/news --model 1b --compute 1e21 --losses losses.csv
     toktk cost runs/news --width 2048 --layers 24 --kv-heads 4 --weights en=2,de=1
 
     A RUN is a folder that sweep or bench wrote. Nothing is measured again: all is computed from the tokens
-    that it has counted. Costs are of equal text, in bytes; they say nothing of what a model learns.
+    that it has counted. Costs are of equal text, in bytes; they say nothing of what a model learns. Of one
+    model, laws of the vocabulary size answer as well, where they were fitted to the question.
     """  # noqa: D301 - click wants the backspace itself
     from toktk.errors import CostError
     from toktk.lab.stored import document_of, stored_results
@@ -193,6 +230,7 @@ def command(
         baseline=baseline,
         weights=weights,
         prices=prices,
+        **laws,
     )
     show_in(format, costs, output)
     if format == "csv" and output is None and not quiet:

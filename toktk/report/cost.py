@@ -3,25 +3,23 @@
 Schema history of the JSON (`SCHEMA`):
     1   baseline, corpus, context, serving_ratio, records (the columns of a `CostRecord`), choices, models,
         notes.
+    2   also compute, parity, insist and rho; laws (what each says of a family, with fit and note) and
+        flop_equivalents (with the curve of each); records of laws, without tokenizer and size.
 """
 
 from __future__ import annotations
 
 import operator
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toktk import arrow
-from toktk.costs.config import load_model
-from toktk.costs.models import PRESETS, Model
-from toktk.costs.price import Context
-from toktk.costs.price_table import PriceTable
 from toktk.report import tabular
+from toktk.report.cost_question import Question
 from toktk.report.cost_tables import costs_page
-from toktk.report.costing import Choice, CostFigures, CostRecord, Question, cost_figures
+from toktk.report.costing import Choice, CostFigures, CostRecord, cost_figures
 from toktk.report.document_counts import DocumentCounts
 from toktk.report.records import Record
 from toktk.report.tables import PAGE_WIDTH, PIPE_WIDTH, Page
@@ -30,40 +28,10 @@ from toktk.visible import json_text
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA = 1
+SCHEMA = 2
 NUMBERS = {"size": int, "value": float, "low": float, "high": float, "n": int, "n_effective": float}
 COLUMNS = tuple(field.name for field in fields(CostRecord))
 _row = operator.attrgetter(*COLUMNS)
-
-
-ModelSpec = str | Path | Model | Mapping[str, Any]
-"""What names a model; see `toktk.costs.config.load_model`."""
-
-
-def question_of(
-    model: ModelSpec | Sequence[ModelSpec] = (),
-    context: str | int | Context = "8192B",
-    serving_ratio: float | None = None,
-    baseline: str | int | None = None,
-    weights: Mapping[str, float] | None = None,
-    prices: str | Path | Mapping[str, Any] | None = None,
-) -> Question:
-    """Return what is asked of costs; see `toktk.report.results.Results.cost`.
-
-    Raises:
-        CostError: a model, the context or a price is none.
-    """
-    specs = [model] if isinstance(model, str | Path | Model | Mapping) else list(model)
-    models = tuple(map(load_model, specs)) or tuple(PRESETS.values())
-    if not isinstance(context, Context):
-        context = Context.parse(str(context))
-    table = None
-    if prices is not None:
-        table = (
-            PriceTable.of(prices) if isinstance(prices, Mapping) else PriceTable.read(Path(prices))
-        )
-    named = None if baseline is None else str(baseline)
-    return Question(models, context, serving_ratio, named, weights, table)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -133,21 +101,41 @@ class Costs:
         return self.to_arrow().to_pandas()
 
     def to_json(self) -> str:
-        """Return ``{"schema": 1, "baseline": …, "records": [...], "choices": [...], …}``, a record a line."""
+        """Return ``{"schema": 2, "baseline": …, "records": [...], "choices": [...], …}``, a record a line."""
+        figures, asked = self.figures, self.figures.asked
+        curves = {curve.tokenizer: curve for curve in asked.losses or ()}
         parts: dict[str, Sequence[object]] = {
             "records": [dict(zip(COLUMNS, row, strict=True)) for row in self.rows()],
             "choices": [asdict(choice) for choice in self.choices],
-            "models": [model.describe() for model in self.figures.asked.models],
-            "notes": list(self.figures.notes),
+            "laws": [
+                {"family": own.family, **answer.to_dict()}
+                for own in figures.laws
+                for answer in own.answers
+            ],
+            "flop_equivalents": [
+                {**asdict(each), "curve": asdict(curves[each.tokenizer])}
+                for each in figures.equivalents
+            ],
+            "models": [model.describe() for model in asked.models],
+            "notes": list(figures.notes),
         }
         lists = []
         for name, items in parts.items():
             body = ",\n".join(json_text(item, allow_nan=False) for item in items)
             lists.append(f'"{name}": [\n{body}\n]' if items else f'"{name}": []')
-        figures = self.figures
-        about = {"baseline": figures.baseline, "corpus": figures.corpus}
-        about |= {"context": str(figures.asked.context)}
-        head = json_text({"schema": SCHEMA, **about, "serving_ratio": figures.asked.serving_ratio})
+        head = json_text(
+            {
+                "schema": SCHEMA,
+                "baseline": figures.baseline,
+                "corpus": figures.corpus,
+                "context": str(asked.context),
+                "serving_ratio": asked.serving_ratio,
+                "compute": asked.compute,
+                "parity": asked.parity,
+                "insist": asked.insist,
+                "rho": asked.rho,
+            }
+        )
         return f"{head[:-1]}, {', '.join(lists)}}}\n"
 
     def to_csv(self) -> str:

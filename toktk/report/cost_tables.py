@@ -8,6 +8,12 @@ from dataclasses import replace
 from toktk.costs.models import Model
 from toktk.costs.price import body_parameters
 from toktk.pieces.table import POOLED
+from toktk.report.cost_law_tables import (
+    laws_legend,
+    laws_table,
+    losses_legend,
+    losses_table,
+)
 from toktk.report.costing import AS_CHEAP, CHEAPEST, FLAT, Choice, CostFigures, CostRecord
 from toktk.report.table import NULL, Head, Row, Table, folded, shortened
 from toktk.report.tables import Page, on_text
@@ -21,7 +27,7 @@ _TOLD = f"{FLAT:.0%}".replace("%", " %")
 _NOT_QUALITY = "cost, not quality: what a model learns is another question."
 _BUDGET = "compared for equal text, in bytes: not for equal tokens, nor for equal arithmetic."
 
-Figures = Mapping[tuple[str, str | None, str], CostRecord]
+Figures = Mapping[tuple[str | None, str | None, str], CostRecord]
 """Records by tokenizer, model and metric, which is without what stands in brackets; prices apart."""
 
 
@@ -38,14 +44,20 @@ def costs_page(figures: CostFigures) -> Page:
     tables = [first]
     if figures.choices:
         tables.append(_choices(rows))
-    # Here belongs what laws say of the best size: `figures` has all that they need of the text.
+    if figures.laws:
+        tables.append(laws_table(figures))
+    if figures.equivalents:
+        tables.append(losses_table(figures))
     if figures.asked.prices is not None:
         tables.append(_prices(figures))
     notes = [_NOT_QUALITY, _BUDGET, *figures.notes]
+    if len(models) != 1 and any(choice.family is not None for choice in figures.choices):
+        notes.append("of one model, as with --model 1b, laws of the size are asked as well.")
     lines = [f"{NULL} {visible(note)}{'' if note.endswith('.') else '.'}" for note in notes]
     last = tables[-1]
     tables[-1] = replace(last, notes=[*last.notes, *lines])
-    return Page(tables, [*_legend(figures), _models(models)])
+    legend = [*_legend(figures), *laws_legend(figures), *losses_legend(figures), _models(models)]
+    return Page(tables, legend)
 
 
 class _Rows:
@@ -54,15 +66,17 @@ class _Rows:
     def __init__(self, figures: CostFigures, by_key: Figures) -> None:
         self.figures = figures
         self.by_key = by_key
-        own = {r.tokenizer: r for r in figures.records}
+        own = {r.tokenizer: r for r in figures.records if r.tokenizer is not None}
         trained = [r for r in own.values() if r.trainer]
         others = [r for r in own.values() if not r.trainer]
         families = list(dict.fromkeys(r.family for r in trained))
         self.trained = sorted(trained, key=lambda r: (r.size, families.index(r.family)))
         self.others = others
         self.several = len(families) > 1 or bool(others)
-        self.names = {r.tokenizer: written_size(r.size) for r in trained}
-        self.names |= {r.tokenizer: visible_name(r.tokenizer) for r in others}
+        self.names = {
+            label: written_size(r.size or 0) if r.trainer else visible_name(label)
+            for label, r in own.items()
+        }
 
     def heads(self) -> list[Head]:
         """Return the headings of the columns that name a tokenizer."""
@@ -78,8 +92,8 @@ class _Rows:
         at = 2 if self.several else 1
         for i, record in enumerate(self.records):
             is_new = record.size != before or (not record.trainer and i == len(self.trained))
-            size = written_size(record.size) if is_new or not record.trainer else ""
-            name = record.family if record.trainer else record.tokenizer
+            size = written_size(record.size or 0) if is_new or not record.trainer else ""
+            name = (record.family if record.trainer else record.tokenizer) or ""
             names = (size, visible_name(name)) if self.several else (size,)
             rule = bool(i) and i == len(self.trained)
             bold = frozenset(at + column for column in best[i])
@@ -237,7 +251,7 @@ def _region(choice: Choice, names: Mapping[str, str]) -> str:
 
 def _prices(figures: CostFigures) -> Table:
     prices = [r for r in figures.records if r.metric == "price_per_million_chars"]
-    labels = list(dict.fromkeys(r.tokenizer for r in prices))
+    labels = list(dict.fromkeys(r.tokenizer or "" for r in prices))
     groups = dict.fromkeys(r.group for r in prices)
     by_key = {(r.tokenizer, r.group): r.value for r in prices}
     heads = [Head("group", right=False, style="bold", folds=True)]

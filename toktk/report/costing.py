@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from toktk.costs.flop_equivalent import FlopEquivalent
 from toktk.costs.models import Model
 from toktk.costs.price import (
-    Context,
     body_flops,
     body_parameters,
     break_even_ratio,
@@ -20,13 +19,14 @@ from toktk.costs.price import (
     serve_flops,
     train_flops,
 )
-from toktk.costs.price_table import PriceTable
-from toktk.errors import CostError, as_usage, did_you_mean
+from toktk.errors import CostError, did_you_mean
 from toktk.pieces.table import POOLED
+from toktk.report.cost_laws import FamilyLaws, disagreements, equivalents_of, laws_of
+from toktk.report.cost_question import Question
 from toktk.report.document_counts import DocumentCounts
 from toktk.report.records import ALIKE, NO_INTERVAL, Record, signature
 from toktk.report.records import ONE_DECIDES as ONE_DOCUMENT
-from toktk.report.token_rates import REASONS, Rate, Rates
+from toktk.report.token_rates import REASONS, Rate, Rates, families_of
 from toktk.sizes import parse_size
 from toktk.stats.difference import Difference
 from toktk.visible import listed
@@ -41,66 +41,23 @@ CHEAPEST, AS_CHEAP = "cheapest", "as cheap"
 """How the note of a relative cost begins."""
 
 
-@dataclass(frozen=True)
-class Question:
-    """What is asked of costs.
-
-    Attributes:
-        models: whose costs, by name.
-        context: how much text stands before a token.
-        serving_ratio: bytes served for each byte trained on; None: no figure of both together.
-        baseline: the label of a tokenizer, or its size; None: see `baseline_of`.
-        weights: {group: weight} of the bytes of each group; None: the text as it is.
-        prices: for a million tokens; None without any.
-    """
-
-    models: tuple[Model, ...]
-    context: Context = Context()  # noqa: RUF009 - it is frozen
-    serving_ratio: float | None = None
-    baseline: str | None = None
-    weights: Mapping[str, float] | None = None
-    prices: PriceTable | None = None
-
-    def check(self) -> None:
-        """Refuse what is wrong in itself.
-
-        Raises:
-            CostError: two models of one name, or a ratio that is negative.
-        """
-        names = [model.name for model in self.models]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise as_usage(
-                CostError(
-                    f"two models are called {twice!r}.", "Name one of them: mine=config.json."
-                )
-            )
-        ratio = self.serving_ratio
-        if ratio is not None and not 0 <= ratio < math.inf:
-            raise as_usage(
-                CostError(
-                    f"a serving ratio of {ratio} is none.",
-                    "Give the bytes served for each byte trained on: 0 or more.",
-                )
-            )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostRecord:
-    """One figure: what a tokenizer costs a model.
+    """One figure: what a tokenizer costs a model, or what a law says of the size of a family.
 
     Attributes:
-        tokenizer, family, trainer, size, corpus: as in `toktk.report.records.Record`.
+        tokenizer, family, trainer, size, corpus: as in `toktk.report.records.Record`; a law is of a family,
+            so that its figures have neither tokenizer nor size.
         group: "all", "weighted", or the group that a price is of.
         model: its name; None for what does not depend on a model.
         value, low, high: the figure, exact on this text, and where it lies for text like it; None: not known.
         n, n_effective: documents that the interval rests on, and how many of equal size tell as much.
     """
 
-    tokenizer: str
+    tokenizer: str | None
     family: str
     trainer: str | None
-    size: int
+    size: int | None
     corpus: str
     group: str
     model: str | None
@@ -153,6 +110,8 @@ class CostFigures:
     baseline: str
     corpus: str
     notes: tuple[str, ...] = ()
+    laws: tuple[FamilyLaws, ...] = ()
+    equivalents: tuple[FlopEquivalent, ...] = ()
 
 
 def cost_figures(
@@ -162,14 +121,20 @@ def cost_figures(
 
     Raises:
         CostError: the records lack counts, or what is asked names what they do not have.
+        LawError: a law is asked with what is no model.
     """
     asked.check()
     rates = Rates(records, documents, asked.weights)
     base = baseline_of(rates, asked.baseline)
     costing = _Costing(rates, base, asked)
     choices = tuple(costing.choices())
+    laws, equivalents = laws_of(rates, asked), equivalents_of(rates, base, asked)
     figures = [*costing.of_text(), *costing.of_models(choices), *costing.of_prices()]
-    return CostFigures(tuple(figures), choices, asked, base.label, rates.corpus, costing.notes())
+    figures += [*costing.of_losses(equivalents), *costing.of_laws(laws)]
+    notes = costing.notes(laws)
+    return CostFigures(
+        tuple(figures), choices, asked, base.label, rates.corpus, notes, laws, equivalents
+    )
 
 
 def baseline_of(rates: Rates, wanted: str | None) -> Rate:
@@ -202,14 +167,6 @@ def baseline_of(rates: Rates, wanted: str | None) -> Rate:
             "Name one of them, or a size such as 50k.",
         )
     return of_size[0]
-
-
-def families_of(rates: Rates) -> dict[str | None, list[Rate]]:
-    """Return the tokenizers that are judged together, ascending by size; None: those not trained here."""
-    families: dict[str | None, list[Rate]] = {}
-    for rate in rates.tokenizers.values():
-        families.setdefault(rate.family if rate.trainer else None, []).append(rate)
-    return {name: sorted(own, key=lambda rate: rate.size) for name, own in families.items()}
 
 
 class _Costing:
@@ -384,6 +341,41 @@ class _Costing:
                     metric = "price_per_million_chars"
                     yield self._record(rate, None, metric, value, unit, note=note, group=group)
 
+    def of_losses(self, equivalents: Sequence[FlopEquivalent]) -> Iterator[CostRecord]:
+        """Yield flop-equivalent bits per byte, and the FLOPs of training that they are at."""
+        base = self.base.label
+        depends = {"compute": self.asked.compute, "rho": self.asked.rho}
+        for each in equivalents:
+            rate, (model,) = self.rates.tokenizers[each.tokenizer], self.asked.models
+            left = each.compute if each.compute > 0 else None
+            figures = {
+                f"febpb[{base}]": (each.bits_per_byte, "bits/byte", each.note),
+                f"febpb_train_flops[{base}]": (left, "FLOPs", each.note if left is None else ""),
+            }
+            for metric, (value, unit, note) in figures.items():
+                yield self._record(rate, model, metric, value, unit, note=note, depends=depends)
+
+    def of_laws(self, laws: Sequence[FamilyLaws]) -> Iterator[CostRecord]:
+        """Yield the size that each law names for a family, and the ends of those as good as it."""
+        depends = {
+            "compute": self.asked.compute,
+            "parity": None if self.asked.parity == 1 else self.asked.parity,
+        }
+        # They are neither of one tokenizer nor of a context.
+        depends |= {"tok": None, "context": None}
+        for own in laws:
+            for answer in own.answers:
+                figures = {"law_size": answer.size, "law_low": answer.low, "law_high": answer.high}
+                for name, size in figures.items():
+                    if size is None and name != "law_size":
+                        continue
+                    note = answer.note if name == "law_size" else ""
+                    metric, model = f"{name}[{answer.key}]", self.asked.models[0]
+                    record = self._record(
+                        own.rate, model, metric, size, "ids", note=note, depends=depends
+                    )
+                    yield replace(record, tokenizer=None, size=None)
+
     def _record(
         self,
         rate: Rate,
@@ -395,6 +387,7 @@ class _Costing:
         difference: Difference | None = None,
         note: str = "",
         group: str | None = None,
+        depends: Mapping[str, float | None] | None = None,
     ) -> CostRecord:
         notes = [note] if note else []
         if difference is not None and rate is not self.base:
@@ -406,6 +399,7 @@ class _Costing:
             "unit": unit,
             "context": str(self.asked.context),
             "weights": weighed,
+            **(depends or {}),
         }
         return CostRecord(
             tokenizer=rate.label,
@@ -426,7 +420,7 @@ class _Costing:
             signature=signature(**fields),
         )
 
-    def notes(self) -> tuple[str, ...]:
+    def notes(self, laws: Sequence[FamilyLaws]) -> tuple[str, ...]:
         """Return what a reader must know, a line each."""
         lines = []
         losing = [rate for rate in self.rates.tokenizers.values() if rate.lost]
@@ -442,6 +436,9 @@ class _Costing:
                 doubts |= dict.fromkeys(d for d in _doubts(difference) if not d.startswith(ALIKE))
         narrow = f"{ONE_DOCUMENT}, which may be too narrow"
         lines += [narrow if doubt == ONE_DOCUMENT else doubt for doubt in doubts]
+        lines += disagreements(laws)
+        if {*self.asked.of_laws} - {"losses"} and not laws and self.asked.losses is None:
+            lines.append("no law answers: none of the trained tokenizers has several sizes")
         for model in self.asked.models:
             lines += [f"{model.name}: it is assumed that {what}" for what in model.assumed]
         return tuple(lines)

@@ -23,8 +23,10 @@ from toktk.visible import json_text
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from toktk.costs.flop_equivalent import LossCurve
     from toktk.costs.price import Context
-    from toktk.report.cost import Costs, ModelSpec
+    from toktk.report.cost import Costs
+    from toktk.report.cost_question import ModelSpec
 
 _SCHEMA_KEY, _ABOUT_KEY = b"toktk.schema", b"toktk.about"
 _ABOUT = {
@@ -120,24 +122,44 @@ class Results:
         baseline: str | int | None = None,
         weights: Mapping[str, float] | None = None,
         prices: str | Path | Mapping[str, Any] | None = None,
+        compute: float | None = None,
+        parity: float = 1.0,
+        insist: bool = False,
+        losses: str | Path | Sequence[LossCurve] | None = None,
     ) -> Costs:
         """Return what each tokenizer costs models, as `toktk cost` shows it; nothing is measured again.
 
         Args:
             model: a preset such as "7b", a config.json, what one holds, or a `toktk.costs.models.Model`; or
-                several. By default all presets.
+                several. By default all presets. Of one alone, laws of the size answer too.
             context: tokens ("8k" or 8192), bytes of text ("8192B") or "none".
             serving_ratio: bytes served for each byte trained on.
             baseline: a label or a size that costs are relative to; see `toktk.report.costing.baseline_of`.
             weights: {group: weight}; by default the text as it is.
             prices: for a million tokens: a file, or what one holds; see `toktk.costs.price_table`.
+            compute, parity, insist, losses: for laws and flop-equivalent bits per byte of one model; see
+                `toktk.report.cost_question.Question`. Losses are a file (`toktk.costs.losses.read_losses`) or
+                curves (`toktk.costs.flop_equivalent.fit_losses`).
 
         Raises:
             CostError: a model, a price or a weight is none, or the figures lack counts.
+            LawError: losses that no curve can be fitted to, or laws that are asked with what is no number.
         """
-        from toktk.report.cost import Costs, question_of
+        from toktk.report.cost import Costs
+        from toktk.report.cost_question import question_of
 
-        asked = question_of(model, context, serving_ratio, baseline, weights, prices)
+        asked = question_of(
+            model,
+            context,
+            baseline,
+            prices,
+            losses,
+            serving_ratio=serving_ratio,
+            weights=weights,
+            compute=compute,
+            parity=parity,
+            insist=insist,
+        )
         return Costs.of(self.records, self.documents, asked)
 
     def rows(self) -> Iterator[tuple[str | int | float | None, ...]]:

@@ -121,18 +121,30 @@ class Table:
                 vertical="bottom" if "\n" in head.text else "top",
                 no_wrap=True,
             )
-        others = [w for head, w in zip(self.heads, self._widths(), strict=True) if not head.folds]
-        room = width - sum(others) - gap * len(others)
-        longest = max(_NARROWEST_NAME - 4, min(_LONGEST_NAME, room))
+        longest = self._longest(gap, width)
         for row in self.rows:
             if row.rule_above:
                 table.add_section()
-            cells = zip(self.heads, row.cells, strict=True)
-            texts = ["\n".join(folded(c, longest)) if head.folds else c for head, c in cells]
+            texts = [
+                "\n".join(folded(cell, longest[i])) if i in longest else cell
+                for i, cell in enumerate(row.cells)
+            ]
             # Text, not str: rich would read the brackets of "fertility[ws]" as markup.
             styles = ["bold" if i in row.best else row.style for i in range(len(texts))]
             table.add_row(*(Text(text, style=s) for text, s in zip(texts, styles, strict=True)))
         return [title, table, *(Text(note, style="yellow") for note in self.notes)]
+
+    def _longest(self, gap: int, width: int) -> dict[int, int]:
+        """Return how wide a cell of each column that folds may be: narrow ones leave their room to others."""
+        widths = dict(enumerate(self._widths()))
+        folding = sorted((i for i in widths if self.heads[i].folds), key=widths.__getitem__)
+        room = width - sum(widths.values()) - gap * (len(widths) - 1)
+        room += sum(widths[i] for i in folding)
+        longest = {}
+        for n_left, i in zip(range(len(folding), 0, -1), folding, strict=True):
+            longest[i] = max(_NARROWEST_NAME - 4, min(_LONGEST_NAME, room // n_left))
+            room -= min(widths[i], longest[i])
+        return longest
 
     def markdown(self) -> str:
         """Return the table in GitHub's Markdown: title, table with the best figures in bold, notes."""

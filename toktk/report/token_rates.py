@@ -140,6 +140,17 @@ class Rates:
         tokens, chars = (self._value(label, metric, group) for metric in ("tokens", "chars"))
         return tokens / chars if tokens is not None and chars else None
 
+    def bytes_per_char(self, label: str) -> float | None:
+        """Return the bytes of a character of the text that the rates are of; None: not measured."""
+        weights = {POOLED: 1.0} if self.weights is None else self.weights
+        chars_per_byte = 0.0
+        for group, weight in weights.items():
+            n_chars, n_bytes = (self._value(label, metric, group) for metric in ("chars", "bytes"))
+            if not (n_chars and n_bytes):
+                return None
+            chars_per_byte += weight * n_chars / n_bytes
+        return 1 / chars_per_byte
+
     def _value(self, label: str, metric: str, group: str) -> float | None:
         record = self._by_key.get((label, metric, group))
         return None if record is None else record.value
@@ -166,6 +177,14 @@ class Rates:
         if self._sums is None:
             self._sums = sums_over(a, a.groups)
         return tokens_difference(self._sums, a, b, exact)
+
+
+def families_of(rates: Rates) -> dict[str | None, list[Rate]]:
+    """Return the tokenizers that are judged together, ascending by size; None: those not trained here."""
+    families: dict[str | None, list[Rate]] = {}
+    for rate in rates.tokenizers.values():
+        families.setdefault(rate.family if rate.trainer else None, []).append(rate)
+    return {name: sorted(own, key=lambda rate: rate.size) for name, own in families.items()}
 
 
 @dataclass(frozen=True)
