@@ -44,7 +44,7 @@ INSTEAD = {
     "https://example.org/news.jsonl.gz": "news.jsonl.gz",
     "hf:HuggingFaceFW/fineweb-2/deu_Latn": "news.csv",
     # It takes ten seconds to time two tokenizers; bench.md times one.
-    "-c runs/news:held-out": "-c runs/news:held-out --no-throughput",
+    "mine=runs/news/tokenizers/bpe-50k -c": "mine=runs/news/tokenizers/bpe-50k --no-throughput -c",
 }
 """What stands in for text of a command."""
 

@@ -91,7 +91,8 @@ def test_the_words_of_the_table_name_a_continued_word(text):
         assert continued.low == pytest.approx(1 - single.high)
 
 
-def test_residues_of_every_size_equal_replayed_merges(text):
+def test_residues_of_every_size_equal_replayed_merges():
+    text = Corpus.of([row for language in SYLLABLES for row in lines(language, 25)])
     sizes = [300, 420, 560]
     trained = toktk.train("bpe", text, sizes=sizes)
     found = toktk.evaluate({str(n): trained[n] for n in sizes}, text, metrics=["residue_tokens"])
