@@ -5,7 +5,7 @@ import numba
 import numpy as np
 import pytest
 import regex
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from toktk import educational
@@ -127,6 +127,7 @@ def test_more_documents_than_a_block_has_parts(pattern):
     assert cut(documents, pattern) == expected(documents, pattern)
 
 
+@settings(max_examples=8 if SLOW else 40)
 @given(st.lists(texts.map(lambda text: text[:30]), min_size=1, max_size=4), patterns, st.randoms())
 def test_long_documents_are_cut_in_parts(parts, pattern, chance):
     text = "".join(chance.choices(parts, k=3 * PART // max(len("".join(parts)), 9) * len(parts)))
