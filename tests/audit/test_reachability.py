@@ -138,13 +138,13 @@ def test_published_vocabularies(name: str, partial: int, unreachable: int, tmp_p
 
 def rank_file(name: str, folder: Path) -> Path:
     """Return OpenAI's rank file: of a folder that a variable names, or of a package that ships the ranks."""
-    if given_folder := os.environ.get("TOKTK_TEST_RANKS"):
+    if given_folder := os.environ.get("TOKTK_REAL_TOKENIZERS"):
         return Path(given_folder) / f"{name}.tiktoken"
     package = importlib.util.find_spec("quicktok")
     places = list(package.submodule_search_locations or ()) if package else []
     shipped = [Path(place) / "data" / f"{name.removesuffix('_base')}.vocab" for place in places]
     if not shipped or not shipped[0].is_file():
-        pytest.skip("no ranks at hand: TOKTK_TEST_RANKS names a folder with the .tiktoken files")
+        pytest.skip("no ranks at hand: TOKTK_REAL_TOKENIZERS names a folder with the .tiktoken files")
     raw, ranks, at = shipped[0].read_bytes(), dict[bytes, int](), 4
     while at < len(raw):  # length, token, rank
         end = at + 2 + int.from_bytes(raw[at : at + 2], "little")
