@@ -35,8 +35,9 @@ Groups that the training text lacks are left out of means, worst and Gini, and a
 _SOURCES = """
 ## Sources
 
-Noiseless Channel*. Chen and Goodman 1999, *An Empirical Study of Smoothing Techniques for Language
-Modeling*. Heafield et al. 2013, *Scalable Modified Kneser-Ney Language Model Estimation*. Lotz et al. 2025,
+Ács 2019, *Exploring BERT's Vocabulary*. Chen and Goodman 1999, *An Empirical Study of Smoothing Techniques
+for Language Modeling*. Cognetta et al. 2024, *Two Counterexamples to Tokenization and the Noiseless
+Channel*. Heafield et al. 2013, *Scalable Modified Kneser-Ney Language Model Estimation*. Lotz et al. 2025,
 *Beyond Text Compression: Evaluating Tokenizers Across Scales*. Petrov et al. 2023, *Language Model
 Tokenizers Introduce Unfairness Between Languages*. Rust et al. 2021, *How Good is Your Tokenizer?* Schmidt
 et al. 2024, *Tokenization Is More Than Compression*. Sims et al. 2026, *StochasTok: Improving Fine-Grained

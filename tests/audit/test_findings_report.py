@@ -25,6 +25,7 @@ FINDINGS = [
 def test_text_has_the_worst_first_and_one_line_for_what_is_fine():
     lines = report.text(FINDINGS, 80, False).splitlines()
     assert lines[0] == "mine: 1 error, 1 warning, 3 notes; 2 checks are ok."
+    assert report.text(FINDINGS[:1], 80, False).startswith("mine: no findings; 1 check is ok.")
     heads = [line for line in lines if line.partition(" ")[0] in SEVERITIES]
     assert heads == [
         "error  worse [de]",

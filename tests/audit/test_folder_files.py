@@ -72,6 +72,8 @@ def test_what_transformers_does(tmp_path: Path):
     findings = found(tmp_path, tokenizer_config=config, generation_config=generation)
     assert "<s>" in only(findings, "added_around").message
     assert only(findings, "clean_up").severity == "warning"
+    nameless = found(tmp_path, tokenizer_config={"add_bos_token": True})
+    assert "a bos token that it does not name" in only(nameless, "added_around").message
     bos, eos, pad = [(each.severity, each.message) for each in findings if each.check == "roles"]
     assert bos[0] == "error"
     assert "1,000,000, which is no id" in bos[1]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from nasty import NASTY_TEXTS
 from public_samples import LLAMA2, write
 
+from toktk.audit import round_trip as round_trips
 from toktk.audit.round_trip import CAUSES, OTHER, causes_of, round_trip
 
 
@@ -102,3 +103,13 @@ def test_a_normal_form_is_told_in_a_text(tmp_path: Path, corpus_of):
     )
     assert (found.severity, found.count) == ("info", 1)
     assert found.message.startswith("canonical normalization")
+
+
+def test_the_share_is_of_the_documents_that_were_looked_at(tmp_path: Path, corpus_of, monkeypatch):
+    monkeypatch.setattr(round_trips, "_TRIED", 3)
+    subject = of_file(write(tmp_path / "tokenizer.json", LLAMA2 | {"truncation": None}))
+    text = text_of(subject, corpus_of, [f"line {i}" for i in range(9)])
+    found = only(round_trip(subject, text), "round_trip_corpus")
+    assert (found.count, found.of) == (3, 3)
+    assert "the tokens of 3 of the first 3 of 9 different documents" in found.message
+    assert found.message.endswith("(100.0%). In all, 9 do, for this cause or another.")

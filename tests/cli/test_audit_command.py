@@ -95,6 +95,13 @@ def test_hostile_tokens(home: Path):
         (("-c", "x.txt", "--checks", "utf8"), "--checks goes with a tokenizer"),
         (("-c", "x.txt", "--second", "y.txt"), "--second goes with a tokenizer"),
         (("llama", "--training"), "--training and --measuring go with a text alone"),
+        (("llama", "--group-column", "lang"), "--group-column says how to read a text"),
+        (("llama", "--limit", 5), "--limit says how to read a text"),
+        (("llama", "--no-quotes"), "--quotes says how to read a text"),
+        (
+            ("llama", "-c", "x.txt", "--second", "y.txt", "--checks", "utf8"),
+            "is for the check usage",
+        ),
         (("llama", "--checks", "nonsense"), "no check is called 'nonsense'"),
         (("llama", "--fail-on", "ok"), "'ok' is not one of"),
     ],

@@ -230,6 +230,9 @@ def test_what_is_asked_wrongly_is_refused(results: Results) -> None:
     for options, what in [
         ({"metrics": ["bytes_per_tokn"]}, "did you mean 'bytes_per_token'"),
         ({"metrics": ["utilization"]}, "cannot be compared"),
+        ({"metrics": ["numbers"]}, "cannot be compared"),
+        ({"metrics": ["digit_alignment[right,4-8]"]}, "-m digit_alignment`"),
+        ({"fail_if": ["vocabulary < -1%"]}, "'vocabulary' cannot be compared"),
         ({"groups": ["dee"]}, "did you mean 'de'"),
         ({"allow": ["units"]}, "did you mean 'unit'"),
         ({"baseline": "bpe-4000"}, "did you mean 'bpe-400'"),

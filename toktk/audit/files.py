@@ -168,7 +168,10 @@ def _flags(subject: Subject, config: dict[str, Any]) -> list[Finding]:
     findings = []
     around = [role for role in ("bos", "eos") if config.get(f"add_{role}_token") is True]
     if around:
-        names = " and ".join(str(_name_of(config, role)) for role in around)
+        names = " and ".join(
+            f"a {role} token that it does not name" if name is None else clipped(name)
+            for role, name in ((role, _name_of(config, role)) for role in around)
+        )
         message = (
             f"{CONFIG} has transformers add {names} to every text. No figure of toktk counts them."
         )

@@ -73,7 +73,7 @@ def _summary(findings: Sequence[Finding]) -> str:
     ]
     listed = ", ".join(f"{n} {word}{'s' if n > 1 else ''}" for n, word in counts)
     n_ok = sum(finding.severity == "ok" for finding in findings)
-    return f"{subjects}: {listed or 'no findings'}; {n_ok} checks are ok."
+    return f"{subjects}: {listed or 'no findings'}; {n_ok} {'check is' if n_ok == 1 else 'checks are'} ok."
 
 
 def _name(finding: Finding) -> str:

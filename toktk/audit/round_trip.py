@@ -137,15 +137,20 @@ def _judged(
         for cause in found:
             counts[cause] += 1
             examples[cause].append(_difference(raws[d], after[d]))
-    finding = functools.partial(subject.finding, check, of=len(raws), unit="documents")
     if not differing:
-        return [finding("ok", f"the tokens of {what} spell every byte of them.", count=0)]
-    tried = "" if len(differing) <= _TRIED else f" Causes are those of the first {_TRIED:,}."
+        same = f"the tokens of {what} spell every byte of them."
+        return [subject.finding(check, "ok", same, count=0, of=len(raws), unit="documents")]
+    looked_at, others = len(raws), ""
+    if len(differing) > _TRIED:
+        looked_at = differing[_TRIED - 1] + 1
+        what = f"the first {looked_at:,} of {what}"
+        others = f" In all, {len(differing):,} do, for this cause or another."
+    finding = functools.partial(subject.finding, check, of=looked_at, unit="documents")
     return [
         finding(
             cause.severity,
             f"{cause.name}: the tokens of {n:,} of {what} spell another text "
-            f"({percent(n, len(raws))}).{tried}",
+            f"({percent(n, looked_at)}).{others}",
             advice=_advice(cause),
             count=n,
             examples=tuple(examples[cause][:EXAMPLES]),

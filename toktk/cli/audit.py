@@ -43,7 +43,7 @@ def _names(values: Sequence[str]) -> tuple[str, ...]:
 @click.option(
     "--second",
     metavar="SPEC",
-    help="Another text, in which ids that the first does not use are looked for.",
+    help="Another text, read as the first, in which ids that the first does not use are looked for.",
 )
 @click.option(
     "--checks",
@@ -107,12 +107,28 @@ def command(
         )
     if second is not None and not specs:
         raise click.UsageError("--second goes with a first text: give it with -c.")
+    if second is not None and checks and "usage" not in checks:
+        raise click.UsageError(
+            "--second is for the check usage: name it too, or leave --second out."
+        )
+    if not specs:
+        _refuse_reading(reader)
     findings = _audited(
         tokenizer, specs, reader, second, checks, training is not False, progress, jobs
     )
     _show(findings, format, output)
     if fail_on is not None:
         _judge(findings, fail_on)
+
+
+def _refuse_reading(reader: ReaderOptions) -> None:
+    """Refuse options of how to read a text where there is none."""
+    from dataclasses import fields
+
+    for field in fields(reader):
+        if field.name != "seed" and getattr(reader, field.name) != field.default:
+            option = f"--{field.name.replace('_', '-')}"
+            raise click.UsageError(f"{option} says how to read a text: give one with -c.")
 
 
 def _audited(

@@ -262,7 +262,7 @@ class Corpus:
                 f"no documents in {self.name}.",
                 f"Found: {self.size or 0} {self.unit} of source, "
                 f"{self.null_rows} rows without text, selection: {self._selection or 'all'}.",
-                "Give more text, another text column, or text to measure on with --eval.",
+                "Give more text, or another text column; where a sweep holds text out, also --eval.",
             )
 
     def _all(self, progress: Progress = lambda _: None) -> Iterator[pa.RecordBatch]:

@@ -22,7 +22,7 @@ from toktk.lab.gate import Gate, parse_gate
 from toktk.lab.languages import NAME, of_languages
 from toktk.lab.meter import Meter
 from toktk.lab.side import Side, sides_of
-from toktk.metrics import topics
+from toktk.metrics import METRICS, topics
 from toktk.pieces.table import POOLED
 from toktk.report.comparison import ONE_DECIDES, Comparison, Comparisons, Judged, Rank
 from toktk.report.ngrams import HALF
@@ -85,12 +85,30 @@ class Asked:
                         f"Known: {', '.join(FIELDS)}.",
                     )
                 )
+        for name in (*self.metrics, *(gate.metric for gate in self.gates)):
+            if base_of(name) not in LOWER_IS_BETTER and _is_known(name):
+                metric = name if name in METRICS.names() else base_of(name)
+                raise as_usage(
+                    MetricError(
+                        f"{name!r} cannot be compared by document.",
+                        f"Compared are: {', '.join(LOWER_IS_BETTER)}.",
+                        f"`toktk bench … -m {metric}` shows it of tokenizers side by side.",
+                    )
+                )
         if not 0 <= self.zone < 1:
             raise as_usage(
                 MetricError(
                     f"a zone of {self.zone} is none.", "Give a share below 1: 0.005 is 0.5 %."
                 )
             )
+
+
+def _is_known(name: str) -> bool:
+    """Tell whether a metric, or a topic with none that can be compared, is called this."""
+    of_topic = {base_of(metric) for metric in topics().get(name, ())}
+    return base_of(name) in {base_of(each) for each in METRICS.names()} or (
+        bool(of_topic) and of_topic.isdisjoint(LOWER_IS_BETTER)
+    )
 
 
 @dataclass(frozen=True)
@@ -297,15 +315,12 @@ def metrics_of(pairs: Sequence[Pair], asked: Asked) -> list[str]:
 
 
 def _no_metric(name: str, known: Sequence[str], held: Iterable[str]) -> MetricError:
-    from toktk.metrics import METRICS
-
-    exists = name in held or base_of(name) in {base_of(each) for each in METRICS.names()}
     names = f"Compared are: {', '.join(known) or 'none of these figures'}."
     if base_of(name) in LOWER_IS_BETTER:
         return MetricError(
             f"there are no figures of {name!r} here.", names, "Measure it, or name another."
         )
-    if exists:
+    if name in held:
         return MetricError(f"{name!r} cannot be compared by document.", names)
     return as_usage(MetricError(f"unknown metric {name!r}{did_you_mean(name, known)}.", names))
 

@@ -58,7 +58,9 @@ def _parts(metrics: Sequence[str], sides: Sequence[_Side], width: int) -> Iterat
 def _table(topic: str, metrics: Sequence[str], sides: Sequence[_Side]) -> Table:
     heads = [Head("figure", right=False, style="bold", legend=_LEGEND)]
     heads += [Head("\n".join(folded(label, _LONGEST_HEAD))) for label, _, _ in sides]
-    rows = [Row((metric, *_cells(metric, sides))) for metric in metrics]
+    lines = [(metric, *_cells(metric, sides)) for metric in metrics]
+    # A row that holds no figure of any of these tokenizers says nothing but the note below.
+    rows = [Row(line) for line in lines if {*line[1:]} != {NULL}] or [Row(line) for line in lines]
     return Table(topic, "", heads, rows, _notes(metrics, sides))
 
 
