@@ -101,6 +101,19 @@ def test_why_a_figure_is_missing_is_said_once_for_each_reason() -> None:
     assert shown(records, 120).count("–  ") >= 2
 
 
+def test_a_figure_that_no_tokenizer_has_is_a_note_and_no_row() -> None:
+    records = [
+        replace(r, value=None, note="no text that changes so") if "entropy" in r.metric else r
+        for r in figures(["one", "two"])
+    ]
+    page = shown(records)
+    assert "digit_pattern_entropy[4]: no text that changes so." in page
+    assert page.count("digit_pattern_entropy") == 1
+    assert ["digit_alignment[right,4-8]", "150.0%", "150.0%"] in [
+        line.split() for line in page.splitlines()
+    ]
+
+
 def test_hostile_labels_are_no_markup_and_hide_nothing() -> None:
     page = shown(figures(["[b]x", "e\x1b[31mvil", "東京" * 9]))
     assert "[b]x" in page

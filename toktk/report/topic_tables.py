@@ -58,10 +58,10 @@ def _parts(metrics: Sequence[str], sides: Sequence[_Side], width: int) -> Iterat
 def _table(topic: str, metrics: Sequence[str], sides: Sequence[_Side]) -> Table:
     heads = [Head("figure", right=False, style="bold", legend=_LEGEND)]
     heads += [Head("\n".join(folded(label, _LONGEST_HEAD))) for label, _, _ in sides]
-    lines = [(metric, *_cells(metric, sides)) for metric in metrics]
-    # A row that holds no figure of any of these tokenizers says nothing but the note below.
-    rows = [Row(line) for line in lines if {*line[1:]} != {NULL}] or [Row(line) for line in lines]
-    return Table(topic, "", heads, rows, _notes(metrics, sides))
+    known = [metric for metric in metrics if {*_cells(metric, sides)} != {NULL}] or metrics
+    rows = [Row((metric, *_cells(metric, sides))) for metric in known]
+    missing = [metric for metric in metrics if metric not in known]
+    return Table(topic, "", heads, rows, [*_notes(known, sides), *_left_out(missing, sides)])
 
 
 def _record(metric: str, side: _Side) -> Record | None:
@@ -79,6 +79,17 @@ def _cells(metric: str, sides: Sequence[_Side]) -> list[str]:
     if unit == "share":
         form = "{:.1%}"
     return [NULL if value is None else form.format(value) for value in values]
+
+
+def _left_out(metrics: Sequence[str], sides: Sequence[_Side]) -> list[str]:
+    """Return why figures have no row, none of these tokenizers having one, a line for each reason."""
+    names: dict[str, list[str]] = {}
+    for metric in metrics:
+        notes = (record.note for side in sides if (record := _record(metric, side)) is not None)
+        names.setdefault("; ".join(dict.fromkeys(filter(None, notes))) or "no figure", []).append(
+            metric
+        )
+    return [f"{', '.join(those)}: {why}." for why, those in names.items()]
 
 
 def _notes(metrics: Sequence[str], sides: Sequence[_Side]) -> list[str]:
