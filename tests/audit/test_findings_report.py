@@ -40,6 +40,14 @@ def test_text_has_the_worst_first_and_one_line_for_what_is_fine():
     assert all(cell_len(line) <= 80 for line in lines)
 
 
+def test_rows_hold_all_ids_for_programs_and_the_first_for_people():
+    ids = {row[1]: row[-1] for row in report.rows(FINDINGS)}
+    assert ids["bad"] == " ".join(map(str, range(40)))
+    ids = {row[1]: row[-1] for row in report.rows(FINDINGS, for_programs=False)}
+    assert (ids["bad"], ids["note_it"]) == ("0, 1, 2, 3, 4, 5 and 34 more", "1, 2, 3")
+    assert ids["worse"] == ""
+
+
 def test_color_changes_no_letter():
     import re
 

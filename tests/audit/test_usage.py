@@ -74,7 +74,8 @@ def test_another_text_and_halves(corpus_of):
     unused = only(usage(subject, first), "never_used")
     assert unused.count is not None
     message = only(usage(subject, first, second), "never_used").message
-    assert f"uses 1 of these (0.4%), and neither uses {unused.count - 1}" in message
+    assert "Of these, 1 (0.4%) are used in " in message
+    assert message.endswith(f", and {unused.count - 1} in neither.")
     assert "that one half of its documents does not use" in unused.message
     single = text_of(subject, corpus_of, ["ab"])
     assert "no halves" in only(usage(subject, single), "never_used").message

@@ -66,7 +66,7 @@ def test_a_text(llama: Path, tmp_path: Path):
         "never_used", "one_document", "boundary", "round_trip", "round_trip_corpus",
     }  # fmt: skip
     never = next(finding for finding in findings if finding["check"] == "never_used")
-    assert "other.txt uses" in never["message"]
+    assert " of other.txt, and " in never["message"]
     assert good("audit", llama, "-c", text, *QUICK, "-q").stderr == ""
 
 

@@ -44,6 +44,8 @@ def fails(*args: object, code: int) -> str:
         ("-p", "gpt-4o", "did you mean 'o200k'?"),
         ("-p", "Llama-3", "did you mean 'llama3'?"),
         ("-p", "gpt4", "Known: gpt2 (GPT-2, GPT-3), cl100k (GPT-3.5, GPT-4), o200k (GPT-4o"),
+        ("-m", "standart", "unknown metric 'standart' (did you mean 'standard'?)."),
+        ("-m", "nombers", "Topics: standard, words, "),
         ("-m", "paritty", "unknown metric 'paritty' (did you mean 'parity'?)."),
         ("--pair-score", "Ratio", "unknown pair score 'Ratio' (did you mean 'ratio'?)."),
         ("--inference", "gready", "unknown inference 'gready' (did you mean 'greedy'?)."),

@@ -11,6 +11,7 @@ from small_runs import opened, swept
 
 from toktk.lab.compare import Asked, compare_sides
 from toktk.lab.side import sides_of
+from toktk.page.build import _subtitle as subtitle_of
 from toktk.page.contents import Contents
 from toktk.page.headline import SETTLED, UNDECIDED
 from toktk.page.shown import shown_run
@@ -68,3 +69,16 @@ def test_without_documents_nothing_is_settled(contents: Contents) -> None:
     compared = [a for a in found if "save" in a.question or " or " in a.question]
     assert compared
     assert {answer.state for answer in compared} == {UNDECIDED}
+
+
+def test_a_run_of_other_metrics_says_nothing_of_documents(contents: Contents) -> None:
+    figures = contents.figures
+    shown = figures.shown
+    records = tuple(
+        r for r in shown.results.records if r.metric not in ("documents", "tokens_per_line")
+    )
+    assert "documents in 4 groups" in subtitle_of(figures)
+    lacking = Contents(replace(shown, results=replace(shown.results, records=records)))
+    assert "documents" not in subtitle_of(lacking.figures)
+    assert "4 groups" in subtitle_of(lacking.figures)
+    assert "How sure is this?" not in {answer.question for answer in lacking.answers}

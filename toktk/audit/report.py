@@ -92,10 +92,14 @@ def _examples(finding: Finding) -> str:
             shown.append(example)
     parts = [f"such as {'  '.join(shown)}"] if shown else []
     if finding.ids:
-        more = len(finding.ids) - _MOST_IDS
-        ids = ", ".join(map(str, finding.ids[:_MOST_IDS]))
-        parts.append(f"ids {ids}{f' and {more:,} more' if more > 0 else ''}")
+        parts.append(f"ids {_first_ids(finding)}")
     return "; ".join(parts)
+
+
+def _first_ids(finding: Finding) -> str:
+    more = len(finding.ids) - _MOST_IDS
+    ids = ", ".join(map(str, finding.ids[:_MOST_IDS]))
+    return f"{ids} and {more:,} more" if more > 0 else ids
 
 
 def _example(example: str) -> str:
@@ -103,12 +107,16 @@ def _example(example: str) -> str:
     return isolated(shortened(spelled, _LONGEST)) if spelled else "''"
 
 
-def rows(findings: Sequence[Finding]) -> list[tuple[Cell, ...]]:
-    """Return findings as rows under `COLUMNS`, worst first; examples in signs, ids all of them."""
+def rows(findings: Sequence[Finding], for_programs: bool = True) -> list[tuple[Cell, ...]]:
+    """Return findings as rows under `COLUMNS`, worst first; examples in signs.
+
+    Ids are all of them for programs, and the first ones for people.
+    """
     return [
         (
             f.severity, f.check, f.subject, f.group, f.count, f.of, f.unit, f.message, f.advice,
-            "  ".join(map(_example, f.examples)), " ".join(map(str, f.ids)),
+            "  ".join(map(_example, f.examples)),
+            " ".join(map(str, f.ids)) if for_programs else _first_ids(f),
         )
         for f in by_severity(findings)
     ]  # fmt: skip

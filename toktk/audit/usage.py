@@ -68,7 +68,7 @@ def _never_used(subject: Subject, ids: Int64, text: Text, second: Text | None) -
     interval = never_used(text, ids, n_ids)
     finding = functools.partial(subject.of_ids, "never_used", ids=unused, of=n)
     if not unused:
-        return finding("ok", f"{text.described} uses each of {plural(n, 'token')}.")
+        return finding("ok", f"each of {plural(n, 'token')} is used in {text.described}.")
     if interval.low is None or interval.high is None:
         about = f"no interval: {WHY[interval.why or 'few']}"
     else:
@@ -86,9 +86,7 @@ def _elsewhere(ids: Int64, used: Flags, text: Text, second: Text | None, n_ids: 
     if second is not None:
         there = used_in(second, n_ids)[ids][~used]
         n, k = there.size, int(there.sum())
-        return (
-            f"{second.described} uses {k:,} of these ({percent(k, n)}), and neither uses {n - k:,}."
-        )
+        return f"Of these, {k:,} ({percent(k, n)}) are used in {second.described}, and {n - k:,} in neither."
     middle = _middle(text)
     if not 0 < middle < len(text):
         return "One document has no halves to compare."

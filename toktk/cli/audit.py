@@ -180,7 +180,7 @@ def _show(findings: list[Finding], format: str, output: Path | None) -> None:
     if format == "json":
         emit(report.to_json(findings), output)
     elif format != "table":
-        emit_rows(report.COLUMNS, report.rows(findings), format, output)
+        emit_rows(report.COLUMNS, report.rows(findings, format == "csv"), format, output)
     elif output is None:
         show_page(lambda width, color: report.text(findings, width, color))
     else:

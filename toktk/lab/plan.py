@@ -10,7 +10,7 @@ from typing import Any
 
 from toktk.cache import code_digest
 from toktk.corpus import Corpus
-from toktk.errors import FormatError, PluginError, TrainingError, did_you_mean, usage
+from toktk.errors import FormatError, MetricError, PluginError, TrainingError, did_you_mean, usage
 from toktk.formats.hf_config import ROLES
 from toktk.loading.spec import check_labels, label_of
 from toktk.metrics import METRICS, topics
@@ -94,6 +94,14 @@ class Measures:
     @usage()
     def check(self) -> None:
         """Raise a ToktkError for an unknown metric, or where all that were asked for are broken."""
+        names, by_topic = METRICS.names(), topics()
+        for name in self.metrics:
+            if name not in names:
+                raise MetricError(
+                    f"unknown metric {name!r}{did_you_mean(name, [*by_topic, *names])}.",
+                    f"Topics: {', '.join(by_topic)}.",
+                    f"Metrics: {', '.join(names)}.",
+                )
         if not self.definitions:
             raise next(iter(self.broken.values()))
 

@@ -148,11 +148,12 @@ def _heading(figures: Figures) -> str:
 def _subtitle(figures: Figures) -> str:
     first = next(iter(figures.tokenizers))
     record = figures.tokenizers[first]
-    n = int(figures.value(first, "documents") or 0)
+    n = figures.value(first, "documents")  # which a run that was asked for other metrics lacks
     groups = len(figures.groups) - 1
     sizes = sorted({figures.size(label) for label in figures.tokenizers})
     span = f"{sizes[0]:,} ids" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,} ids"
-    what = f"on {record.corpus}: {n:,} documents in {groups} group{'s' * (groups != 1)}; {span}"
+    documents = "" if n is None else f"{int(n):,} documents in "
+    what = f"on {record.corpus}: {documents}{groups} group{'s' * (groups != 1)}; {span}"
     if figures.unsized:
         what += f"; not on this page, as nobody knows their size: {listed(figures.unsized)}"
     return what

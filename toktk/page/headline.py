@@ -247,6 +247,8 @@ def _how_sure(figures: Figures, rows: Sequence[Comparison]) -> Iterator[Answer]:
     lines = [r.n for r in figures.records if r.metric == "tokens_per_line" and r.value is not None
              and r.group != POOLED and r.n]  # fmt: skip
     documents = figures.value(label, "documents")
+    if documents is None and not lines:  # a run that was asked for other metrics
+        return
     unit = (
         f"{lines[0]:,} aligned lines in each language"
         if lines
