@@ -76,7 +76,13 @@ def test_blank_tokens():
 
 def test_letters_of_several_scripts():
     mixed = ["aя".encode(), "東x".encode()]
-    fine = ["東カ".encode(), "é1".encode(), "ʻa".encode(), b"ab"]
+    fine = [
+        "東カ".encode(),
+        "é1".encode(),
+        "ʻa".encode(),
+        b"ab",
+        *(token.encode() for token in (" nº", " \u00b5m", "〆切", "ℓx", "2ª")),
+    ]
     subject, scripts = found([*mixed, *fine], "mixed_scripts")
     assert set(scripts.ids) == {token_id(subject, token) for token in mixed}
 

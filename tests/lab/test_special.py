@@ -93,3 +93,11 @@ def test_tokens_with_a_role_are_special_tokens_too(tmp_path: Path) -> None:
 def test_nothing_is_said_where_none_stands_in_the_text(tmp_path: Path) -> None:
     run = sweep(tmp_path, ("<eos>",), TEXTS)
     assert "special_tokens" not in run.document
+
+
+def test_a_share_that_rounds_to_nothing_is_about_as_many() -> None:
+    about = {"occurrences": {"<s>": 40}, "names": 1, "n": 40, "as_text": 10_000, "found": 9_999}
+    (line,) = special_lines({"a": about})
+    assert line.endswith(" and needs about as many tokens for these documents.")
+    (line,) = special_lines({"a": about | {"found": 9_000}})
+    assert line.endswith(" and needs 10.0% fewer tokens for these documents.")

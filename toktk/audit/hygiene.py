@@ -128,11 +128,17 @@ def _mixed_scripts(subject: Subject, texts: dict[int, str]) -> Finding:
     ids = []
     for i, text in texts.items():
         if not text.isascii():
-            scripts = {script_or_kind(c) for c in text if unicodedata.category(c) in _LETTERS}
+            scripts = {script_or_kind(c) for c in text if _has_script(c)}
             if len(scripts) > 1 and not scripts <= _TOGETHER:
                 ids.append(i)
     message = f"{plural(len(ids), 'token')} with letters of several scripts."
     return subject.of_ids("mixed_scripts", "info" if ids else "ok", message, ids, of=len(texts))
+
+
+def _has_script(character: str) -> bool:
+    """Tell whether a character is a letter that is no other one in another form, as µ and º are."""
+    is_form = unicodedata.decomposition(character).startswith("<")
+    return unicodedata.category(character) in _LETTERS and not is_form
 
 
 def _private(subject: Subject, texts: dict[int, str]) -> list[Finding]:

@@ -108,7 +108,9 @@ def _sentence(about: Mapping[str, Any]) -> str:
     effect = ""
     if about["as_text"]:
         more = about["found"] / about["as_text"] - 1
-        effect = f" and needs {abs(more):.1%} {'more' if more > 0 else 'fewer'} tokens for these documents"
+        share = f"{abs(more):.1%}"
+        than = f"{share} {'more' if more > 0 else 'fewer'}" if share != "0.0%" else "about as many"
+        effect = f" and needs {than} tokens for these documents"
     return (
         f"special tokens stand in the text: {named}. They are text in all figures; Hugging Face "
         f"tokenizers finds them, unless told otherwise,{effect}."

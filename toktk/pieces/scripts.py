@@ -24,6 +24,9 @@ _NAMES = {
     "Halfwidth Katakana": "Kana",
     "Katakana-Hiragana": "Kana",
     "Fullwidth Latin": "Latin",
+    "Feminine": "Latin",  # the ordinals ª and º
+    "Masculine": "Latin",
+    "Ideographic": "Han",
 }
 
 _OF_BLOCKS = """
