@@ -144,7 +144,9 @@ def rank_file(name: str, folder: Path) -> Path:
     places = list(package.submodule_search_locations or ()) if package else []
     shipped = [Path(place) / "data" / f"{name.removesuffix('_base')}.vocab" for place in places]
     if not shipped or not shipped[0].is_file():
-        pytest.skip("no ranks at hand: TOKTK_REAL_TOKENIZERS names a folder with the .tiktoken files")
+        pytest.skip(
+            "no ranks at hand: TOKTK_REAL_TOKENIZERS names a folder with the .tiktoken files"
+        )
     raw, ranks, at = shipped[0].read_bytes(), dict[bytes, int](), 4
     while at < len(raw):  # length, token, rank
         end = at + 2 + int.from_bytes(raw[at : at + 2], "little")
