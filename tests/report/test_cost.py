@@ -185,6 +185,34 @@ def test_prices(languages: Results) -> None:
             languages.cost("1b", prices={"prices": wrong})
 
 
+def test_price_of_the_whole_text(languages: Results) -> None:
+    # Each group at its own price; with --weights, at its share of the bytes. A group without a price: none.
+    def counted(metric: str, group: str) -> float:
+        figure = languages.where(tokenizer="bpe-8k", group=group, metric=metric).records[0].value
+        assert figure
+        return figure
+
+    def price(of_group: dict[str, float], weights: dict[str, float] | None = None) -> float | None:
+        costs = languages.cost("1b", prices={"prices": {"bpe-8k": of_group}}, weights=weights)
+        figures = costs.where(metric="price_per_million_chars")
+        whole = [r.value for r in figures if r.group not in ("en", "de")]
+        return whole[0] if whole else None
+
+    en, de = (
+        {metric: counted(metric, group) for metric in ("tokens", "chars", "bytes")}
+        for group in ("en", "de")
+    )
+    paid = 2 * en["tokens"] + 5 * de["tokens"]
+    assert price({"*": 2.0, "de": 5.0}) == pytest.approx(paid / (en["chars"] + de["chars"]))
+    paid = 3 * 2 * en["tokens"] / en["bytes"] + 5 * de["tokens"] / de["bytes"]
+    chars = 3 * en["chars"] / en["bytes"] + de["chars"] / de["bytes"]
+    weighted = price({"*": 2.0, "de": 5.0}, {"en": 3.0, "de": 1.0})
+    assert weighted == pytest.approx(paid / chars)
+    assert price({"de": 5.0}) is None
+    assert price({"de": 5.0}, {"en": 1.0}) is None
+    assert price({"de": 5.0}, {"de": 1.0}) == pytest.approx(5 * de["tokens"] / de["chars"])
+
+
 def test_families_are_judged_apart(languages: Results) -> None:
     costs = languages.cost(["1b", "7b"])
     assert {choice.family for choice in costs.choices} == {"bpe"}  # the other has one size

@@ -17,6 +17,7 @@ from toktk.report.cost_law_tables import (
 from toktk.report.costing import AS_CHEAP, CHEAPEST, FLAT, Choice, CostFigures, CostRecord
 from toktk.report.table import NULL, Head, Row, Table, folded, shortened
 from toktk.report.tables import Page, on_text
+from toktk.report.token_rates import WEIGHTED
 from toktk.sizes import written_size
 from toktk.visible import visible, visible_name
 
@@ -260,7 +261,8 @@ def _prices(figures: CostFigures) -> Table:
         for i, label in enumerate(labels)
     ]
     lines = []
-    for group in (POOLED, *(g for g in groups if g != POOLED)):
+    whole = [group for group in (POOLED, WEIGHTED) if group in groups]
+    for group in (*whole, *(g for g in groups if g not in whole)):
         values = [by_key.get((label, group)) for label in labels]
         known = [value for value in values if value is not None]
         best = [1 + i for i, v in enumerate(values) if len(known) > 1 and v == min(known)]
@@ -273,7 +275,8 @@ def _prices(figures: CostFigures) -> Table:
 def _legend(figures: CostFigures) -> Iterator[str]:
     asked = figures.asked
     told = f"no dearer by {_TOLD}, or the paired 95 % interval cannot tell"
-    yield f"*, ~         * costs least of its family, ~ is as cheap: {told}"
+    of_family = " of its family" if any(choice.family for choice in figures.choices) else ""
+    yield f"*, ~         * costs least{of_family}, ~ is as cheap: {told}"
     if figures.choices:
         yield "pays below   tokens of the larger over those of the smaller, below which it costs less"
         yield "has, 95%     what they are on this text, and where they lie on text like it"
