@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from audited import of_ranks, only, opened, word_pieces
 from nasty import NASTY_TEXTS
@@ -85,6 +88,15 @@ def test_only_what_is_asked_for(home: Path):
         Asked(("utf",))
     assert error.value.is_usage
     assert "did you mean 'utf8'" in str(error.value)
+
+
+def test_counts_alone_are_not_audited(tmp_path: Path, home: Path):
+    # Checks of the vocabulary would find nothing wrong, for there is none.
+    counts = pa.table({"sha256": [hashlib.sha256(b"text").hexdigest()], "tokens": [1]})
+    pq.write_table(counts, tmp_path / "closed.parquet")
+    with pytest.raises(FormatError, match="cannot audit counts:") as caught:
+        audit_tokenizer(opened(f"counts:{tmp_path / 'closed.parquet'}"), None, counted())
+    assert "counts of tokens alone" in str(caught.value)
 
 
 def test_a_library_that_fails_ends_no_other_check(home: Path, monkeypatch: pytest.MonkeyPatch):
