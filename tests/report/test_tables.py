@@ -239,3 +239,15 @@ def test_a_wide_column_that_folds_leaves_a_narrow_one_its_room() -> None:
         assert "…" not in shown
         assert "unigram" in shown
         assert " ".join(shown.split("unigram")[1].split()) == f"187,873 {why}"
+
+
+def test_headings_in_one_line_have_no_hyphen_of_a_break_and_labels_keep_theirs() -> None:
+    heads = [
+        Head("embed-\ndings"),
+        Head("bytes/\ntoken"),
+        Head("unigram\n128k", whole="unigram-128k"),
+    ]
+    table = Table("", "", heads, [Row(("1", "2", "3"))])
+    for text in (table.markdown(), table.latex(), table.html()):
+        assert all(name in text for name in ("embeddings", "bytes/token", "unigram-128k"))
+    assert "embed-\ndings" not in table.markdown()

@@ -257,8 +257,8 @@ def _prices(figures: CostFigures) -> Table:
     by_key = {(r.tokenizer, r.group): r.value for r in prices}
     heads = [Head("group", right=False, style="bold", folds=True)]
     heads += [
-        Head("\n".join(folded(visible_name(label), _LONGEST_HEAD)), spare=len(labels) - i)
-        for i, label in enumerate(labels)
+        Head("\n".join(folded(name, _LONGEST_HEAD)), spare=len(labels) - i, whole=name)
+        for i, name in enumerate(map(visible_name, labels))
     ]
     lines = []
     whole = [group for group in (POOLED, WEIGHTED) if group in groups]

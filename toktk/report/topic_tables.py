@@ -57,7 +57,7 @@ def _parts(metrics: Sequence[str], sides: Sequence[_Side], width: int) -> Iterat
 
 def _table(topic: str, metrics: Sequence[str], sides: Sequence[_Side]) -> Table:
     heads = [Head("figure", right=False, style="bold", legend=_LEGEND)]
-    heads += [Head("\n".join(folded(label, _LONGEST_HEAD))) for label, _, _ in sides]
+    heads += [Head("\n".join(folded(label, _LONGEST_HEAD)), whole=label) for label, _, _ in sides]
     rows = [Row((metric, *_cells(metric, sides))) for metric in metrics]
     return Table(topic, "", heads, rows, _notes(metrics, sides))
 
