@@ -213,6 +213,13 @@ def test_price_of_the_whole_text(languages: Results) -> None:
     assert price({"de": 5.0}, {"de": 1.0}) == pytest.approx(5 * de["tokens"] / de["chars"])
 
 
+def test_the_legend_speaks_of_families_only_where_there_are_some(languages: Results) -> None:
+    tokens = {name: {"en": np.full(DOCUMENTS, mean)} for name, mean in (("one", 100), ("two", 80))}
+    costs = made(tokens, {"one": 8000, "two": 16000}).cost("1b")
+    assert "costs least, ~ is as cheap" in repr(costs)
+    assert "costs least of its family, ~ is as cheap" in repr(languages.cost("1b"))
+
+
 def test_families_are_judged_apart(languages: Results) -> None:
     costs = languages.cost(["1b", "7b"])
     assert {choice.family for choice in costs.choices} == {"bpe"}  # the other has one size

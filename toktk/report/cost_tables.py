@@ -281,12 +281,15 @@ def _legend(figures: CostFigures) -> Iterator[str]:
         yield "pays below   tokens of the larger over those of the smaller, below which it costs less"
         yield "has, 95%     what they are on this text, and where they lie on text like it"
     if len(asked.models) == 1:
+        yield "embeddings   parameters of embedding and head; share: of all parameters"
         yield "FLOPs/B      FLOPs for a byte of text; KV: cache of keys and values, 16 bits a number"
         if asked.serving_ratio is not None:
             ratio = f"{asked.serving_ratio:g}"
             yield f"train +      training on a byte and serving {ratio} for it"
         if asked.context.amount is not None:
             yield "logits       of one text of that context, 32 bits a number"
+    elif figures.choices:
+        yield "embeddings   share of embedding and head in all parameters, at both sizes"
     yield f"context      {_context(figures)}"
 
 
