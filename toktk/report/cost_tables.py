@@ -149,7 +149,7 @@ def _detail(rows: _Rows, model: Model) -> Table:
     in_bytes = asked.context.in_bytes
     heads = [
         *rows.heads(),
-        Head("bytes/\ntoken", spare=3),
+        Head("bytes/\ntoken", spare=6),
         Head("embed-\ndings"),
         Head("share"),
         Head("head of\nFLOPs", spare=1),
@@ -161,7 +161,7 @@ def _detail(rows: _Rows, model: Model) -> Table:
         Head("KV\nB/byte", spare=5),
     ]
     if asked.context.amount is not None:
-        heads += [Head("context\ntokens" if in_bytes else "context\nbytes", spare=6)]
+        heads += [Head("context\ntokens" if in_bytes else "context\nbytes", spare=3)]
         heads += [Head("logits", spare=2)]
     cells, best = [], []
     for record in rows.records:

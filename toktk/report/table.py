@@ -47,7 +47,7 @@ class Head:
     whole: str = ""
 
     def __str__(self) -> str:
-        joined = self.text.replace("-\n", "").replace("/\n", "/")
+        joined = re.sub("- ?\n", "", self.text).replace("/\n", "/")
         return self.whole or " ".join(joined.split())
 
 
