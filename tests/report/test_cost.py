@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -218,6 +219,16 @@ def test_the_legend_speaks_of_families_only_where_there_are_some(languages: Resu
     costs = made(tokens, {"one": 8000, "two": 16000}).cost("1b")
     assert "costs least, ~ is as cheap" in repr(costs)
     assert "costs least of its family, ~ is as cheap" in repr(languages.cost("1b"))
+
+
+def test_figures_are_whole_where_many_models_or_long_names_do_not_fit(sweep: Results) -> None:
+    names = [f"model-{i}" for i in range(14)] + ["a-very-long-name-" * 4]
+    costs = sweep.cost([replace(PRESETS["1b"], name=name) for name in names])
+    shown = costs.page(80).text(80)
+    assert not re.search(r"\d…\s", shown)
+    assert "no room for: bytes/token, model-" in " ".join(shown.split())
+    assert "does…" not in shown
+    assert "model-13" in costs.to_markdown()
 
 
 def test_families_are_judged_apart(languages: Results) -> None:

@@ -131,7 +131,9 @@ class _Rows:
 
 def _relative(rows: _Rows, models: Sequence[Model]) -> Table:
     heads = [*rows.heads(), Head("bytes/\ntoken", spare=1)]
-    heads += [Head(f"{shortened(visible_name(model.name), _LONGEST_HEAD)} ") for model in models]
+    for i, name in enumerate(visible_name(model.name) for model in models):
+        spare = len(models) + 1 - i if i else 0  # figures are not cut: the last models are left out
+        heads.append(Head(f"{shortened(name, _LONGEST_HEAD)} ", spare=spare, whole=name))
     cells, best = [], []
     for record in rows.records:
         relative = [rows.relative(record, model) for model in models]
@@ -200,7 +202,7 @@ def _choices(rows: _Rows) -> Table:
     one_pair = len(set(pairs.values())) == 1  # which needs no column
     heads = [
         *([Head("family", right=False, folds=True)] if len(families) > 1 else []),
-        Head("model", right=False, style="bold"),
+        Head("model", right=False, style="bold", folds=True),
         Head("cheap-\nest", right=False, folds=True),
         Head("flat\nregion", right=False, folds=True),
         *([] if one_pair else [Head("from→to", right=False, folds=True)]),
