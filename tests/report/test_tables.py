@@ -253,3 +253,12 @@ def test_headings_in_one_line_have_no_hyphen_of_a_break_and_labels_keep_theirs()
         assert all(
             name in text for name in ("embeddings", "relative", "bytes/token", "unigram-128k")
         )
+
+
+def test_all_cells_of_a_row_begin_in_its_first_line() -> None:
+    heads = [Head("name", right=False, folds=True), Head("cheap-\nest"), Head("size")]
+    table = Table("", "", heads, [Row(("a long name " * 8, "12", "34"))])
+    lines = Page([table]).text(40).splitlines()
+    first = next(line for line in lines if "long" in line)
+    assert ("12" in first, "34" in first) == (True, True)
+    assert any(line.split() == ["name", "est", "size"] for line in lines)

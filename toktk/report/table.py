@@ -121,7 +121,6 @@ class Table:
                 Text(head.text),
                 justify="right" if head.right else "left",
                 style=head.style,
-                vertical="bottom" if "\n" in head.text else "top",
                 no_wrap=True,
             )
         longest = self._longest(gap, width)
