@@ -175,6 +175,7 @@ def test_a_model_with_images_holds_that_of_its_text() -> None:
         ({"num_hidden_layers": 10**9}, "no whole number from 1 to 10,000"),
         ({"num_key_value_heads": 3}, "32 heads of queries cannot share 3"),
         ({"model_type": "dbrx", "intermediate_size": None}, "no intermediate_size"),  # nested there
+        ({"model_type": "bert"}, "bert, an encoder"),
         ({"num_hidden_layers": 0}, "num_hidden_layers is 0"),
         ({"num_attention_heads": "32"}, "num_attention_heads is '32'"),
         ({"intermediate_size": None}, "no intermediate_size"),

@@ -53,6 +53,16 @@ _UNCOVERED = {
     "mamba_d_state": "recurrent layers",
     "linear_num_value_heads": "recurrent layers",
 }
+_ENCODERS = {
+    "albert",
+    "bert",
+    "deberta",
+    "deberta-v2",
+    "electra",
+    "modernbert",
+    "roberta",
+    "xlm-roberta",
+}
 _WIDE = {"full_attention": False, "sliding_attention": True}
 
 
@@ -173,6 +183,8 @@ class _Reader:
         return list(value)
 
     def refuse_uncovered(self) -> None:
+        if self.kind in _ENCODERS and self.config.get("is_decoder") is not True:
+            raise self.refused(f"{self.kind}, an encoder", "not covered by the formulas")
         for field, what in _UNCOVERED.items():
             if self.config.get(field):
                 raise self.refused(f"{field}, which means {what}", "not covered by the formulas")
