@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from audited import of_ranks, only, opened, word_pieces
 from nasty import NASTY_TEXTS
@@ -49,10 +52,10 @@ def test_all_checks_of_a_tokenizer_and_a_text(tmp_path: Path, tokenizer, home: P
     findings = audit_tokenizer(opened(tmp_path / "mine"), text, counted(steps), asked=QUICK)
     assert {finding.subject for finding in findings} == {"mine"}
     by_check = {finding.check: finding.severity for finding in findings}
-    assert by_check["round_trip_corpus"] == "ok"
+    assert by_check["round-trip-corpus"] == "ok"
     assert by_check["determinism"] == "ok"
-    assert by_check["never_used"] == "info"
-    assert by_check["special_injected"] == "warning"
+    assert by_check["never-used"] == "info"
+    assert by_check["special-injected"] == "warning"
     assert not [finding for finding in findings if finding.severity == "error"]
     assert not [finding for finding in findings if "not checked" in finding.message]
     assert ["audit", len(CHECKS) - 1, len(CHECKS) - 1] in steps.seen
@@ -65,19 +68,19 @@ def test_nasty_text_breaks_no_check(tmp_path: Path, home: Path):
     text = Corpus.of(NASTY_TEXTS, name="nasty")
     findings = audit_tokenizer(opened(path), text, counted(), text, QUICK)
     assert only(findings, "truncation").severity == "warning"
-    assert "Of these, 0 (0%) are used in" in only(findings, "never_used").message
+    assert "Of these, 0 (0%) are used in" in only(findings, "never-used").message
     loaded = word_pieces(tmp_path, ["a"]).loaded
     assert loaded is not None
     findings = audit_tokenizer(loaded, text, counted(), asked=QUICK)
-    assert only(findings, "lost_text").severity == "error"
+    assert only(findings, "lost-text").severity == "error"
 
 
 def test_only_what_is_asked_for(home: Path):
     scope = Scope(of_ranks([b"ab"]), counted())
     findings = run_checks(scope, Asked(("hygiene", "utf8")))
     assert {finding.check for finding in findings} == {
-        "partial_utf8", "missing_bytes", "holes", "duplicates", "variants", "long_tokens",
-        "blank_tokens", "mixed_scripts", "private",
+        "partial-utf8", "missing-bytes", "holes", "duplicates", "variants", "long-tokens",
+        "blank-tokens", "mixed-scripts", "private",
     }  # fmt: skip
     (used, alone) = run_checks(scope, Asked(("usage",)))
     assert used.message == alone.message == "not checked: give a text with -c."
@@ -85,6 +88,15 @@ def test_only_what_is_asked_for(home: Path):
         Asked(("utf",))
     assert error.value.is_usage
     assert "did you mean 'utf8'" in str(error.value)
+
+
+def test_counts_alone_are_not_audited(tmp_path: Path, home: Path):
+    # Checks of the vocabulary would find nothing wrong, for there is none.
+    counts = pa.table({"sha256": [hashlib.sha256(b"text").hexdigest()], "tokens": [1]})
+    pq.write_table(counts, tmp_path / "closed.parquet")
+    with pytest.raises(FormatError, match="cannot audit counts:") as caught:
+        audit_tokenizer(opened(f"counts:{tmp_path / 'closed.parquet'}"), None, counted())
+    assert "counts of tokens alone" in str(caught.value)
 
 
 def test_a_library_that_fails_ends_no_other_check(home: Path, monkeypatch: pytest.MonkeyPatch):
@@ -98,4 +110,4 @@ def test_a_library_that_fails_ends_no_other_check(home: Path, monkeypatch: pytes
         only(findings, "boundary").message
         == "not checked: cannot encode this text. Found: a panic."
     )
-    assert only(findings, "missing_bytes").severity == "ok"
+    assert only(findings, "missing-bytes").severity == "ok"

@@ -12,12 +12,12 @@ from toktk.audit.finding import SEVERITIES, Finding, by_severity, is_as_bad_as
 
 FINDINGS = [
     Finding("fine", "ok", "mine", "all is well."),
-    Finding("note_it", "info", "mine", "3 of 9 tokens are odd.", "", 3, 9, "tokens", ids=(1, 2, 3)),
+    Finding("note-it", "info", "mine", "3 of 9 tokens are odd.", "", 3, 9, "tokens", ids=(1, 2, 3)),
     Finding("also", "ok", "mine", "well too."),
     Finding("worse", "error", "mine", "text is lost.", "Choose another one.", 1, 2, "bytes", "de",
             ("é", " a\n")),
     Finding("skipped", "info", "mine", "not checked: no text."),
-    Finding("skipped_too", "info", "mine", "not checked: no text."),
+    Finding("skipped-too", "info", "mine", "not checked: no text."),
     Finding("bad", "warning", "mine", "a long sentence " * 20 + "ends.", ids=tuple(range(40))),
 ]  # fmt: skip
 
@@ -30,8 +30,8 @@ def test_text_has_the_worst_first_and_one_line_for_what_is_fine():
     assert heads == [
         "error  worse [de]",
         "warning  bad",
-        "info  note it",
-        "info  skipped, skipped too",
+        "info  note-it",
+        "info  skipped, skipped-too",
         "ok  fine, also",
     ]
     assert "  Choose another one." in lines
@@ -44,7 +44,7 @@ def test_rows_hold_all_ids_for_programs_and_the_first_for_people():
     ids = {row[1]: row[-1] for row in report.rows(FINDINGS)}
     assert ids["bad"] == " ".join(map(str, range(40)))
     ids = {row[1]: row[-1] for row in report.rows(FINDINGS, for_programs=False)}
-    assert (ids["bad"], ids["note_it"]) == ("0, 1, 2, 3, 4, 5 and 34 more", "1, 2, 3")
+    assert (ids["bad"], ids["note-it"]) == ("0, 1, 2, 3, 4, 5 and 34 more", "1, 2, 3")
     assert ids["worse"] == ""
 
 

@@ -49,7 +49,7 @@ def test_what_is_put_around_a_text(tmp_path: Path):
         "type": "TemplateProcessing", "single": single, "pair": single,
         "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}},
     }  # fmt: skip
-    around = only(found(tmp_path, CLEAN | {"post_processor": processor}), "added_around")
+    around = only(found(tmp_path, CLEAN | {"post_processor": processor}), "added-around")
     assert (around.severity, around.examples) == ("info", ("<s>",))
 
 
@@ -58,7 +58,7 @@ def test_tokens_that_settings_add(tmp_path: Path):
     n = len(LLAMA2["model"]["vocab"])
     decoder = {str(n): {"content": "<tool>", "special": True, **flags}}
     added = only(
-        found(tmp_path, tokenizer_config={"added_tokens_decoder": decoder}), "added_beside"
+        found(tmp_path, tokenizer_config={"added_tokens_decoder": decoder}), "added-beside"
     )
     assert (added.severity, added.ids, added.examples) == ("warning", (n,), ("<tool>",))
 
@@ -70,10 +70,10 @@ def test_what_transformers_does(tmp_path: Path):
     }  # fmt: skip
     generation = {"eos_token_id": 1, "bos_token_id": 10**6}
     findings = found(tmp_path, tokenizer_config=config, generation_config=generation)
-    assert "<s>" in only(findings, "added_around").message
-    assert only(findings, "clean_up").severity == "warning"
+    assert "<s>" in only(findings, "added-around").message
+    assert only(findings, "clean-up").severity == "warning"
     nameless = found(tmp_path, tokenizer_config={"add_bos_token": True})
-    assert "a bos token that it does not name" in only(nameless, "added_around").message
+    assert "a bos token that it does not name" in only(nameless, "added-around").message
     bos, eos, pad = [(each.severity, each.message) for each in findings if each.check == "roles"]
     assert bos[0] == "error"
     assert "1,000,000, which is no id" in bos[1]

@@ -19,7 +19,7 @@ def found(words: list[bytes], check: str):
 def test_a_clean_vocabulary():
     findings = hygiene(of_ranks([]))
     bad = {finding.check for finding in findings if finding.severity != "ok"}
-    assert bad == {"variants", "blank_tokens"}  # letters of ASCII, and its white space
+    assert bad == {"variants", "blank-tokens"}  # letters of ASCII, and its white space
 
 
 def test_two_ids_for_one_text(tmp_path: Path):
@@ -60,16 +60,16 @@ def test_variants_of_case_and_space():
 
 def test_long_tokens():
     line, words = b"-" * (LONG + 6), b"for i in range(10): print(i) # and so on, " * 2
-    subject, long = found([line, words, b"short"], "long_tokens")
+    subject, long = found([line, words, b"short"], "long-tokens")
     assert (long.severity, long.count) == ("info", 2)
     assert set(long.ids) == {token_id(subject, line), token_id(subject, words)}
     assert "the longest of 84; 1 of them" in long.message
     assert long.examples == (words.decode(),)
-    assert found([b"short"], "long_tokens")[1].severity == "ok"
+    assert found([b"short"], "long-tokens")[1].severity == "ok"
 
 
 def test_blank_tokens():
-    subject, blank = found([b"  ", b"\n\n", b" "], "blank_tokens")
+    subject, blank = found([b"  ", b"\n\n", b" "], "blank-tokens")
     assert token_id(subject, b"\n\n") in blank.ids
     assert blank.severity == "info"
 
@@ -83,7 +83,7 @@ def test_letters_of_several_scripts():
         b"ab",
         *(token.encode() for token in (" nº", " \u00b5m", "〆切", "ℓx", "2ª")),
     ]
-    subject, scripts = found([*mixed, *fine], "mixed_scripts")
+    subject, scripts = found([*mixed, *fine], "mixed-scripts")
     assert set(scripts.ids) == {token_id(subject, token) for token in mixed}
 
 

@@ -20,13 +20,13 @@ def test_a_small_alphabet(tmp_path: Path, corpus_of):
     subject = word_pieces(tmp_path, [*letters, *(f"##{letter}" for letter in letters)])
     text = text_of(subject, corpus_of, ["a東b", "京 京 я", "no loss"])
     findings = lost_text(subject, text)
-    found = only(findings, "lost_characters")
+    found = only(findings, "lost-characters")
     assert found.severity == "error"  # a space is no token either
     assert found.of == len(assigned())
     assert found.count is not None
     assert 144_000 - 200 < found.count < found.of - 94
     assert "Among them 1 of the 95 printable ones of ASCII" in found.message
-    of_text = only(findings, "lost_text")
+    of_text = only(findings, "lost-text")
     assert (of_text.severity, of_text.unit) == ("error", "bytes")
     assert of_text.count == 2 * 3 + 2 + 1
     assert "Han 2" in of_text.message
@@ -35,10 +35,10 @@ def test_a_small_alphabet(tmp_path: Path, corpus_of):
 
 def test_white_space_alone_is_a_warning(tmp_path: Path, corpus_of):
     subject = word_pieces(tmp_path, ["a", "b"])
-    found = only(lost_text(subject, text_of(subject, corpus_of, ["a b"])), "lost_text")
+    found = only(lost_text(subject, text_of(subject, corpus_of, ["a b"])), "lost-text")
     assert (found.severity, found.count, found.of) == ("warning", 1, 3)
     whole = text_of(subject, corpus_of, ["a"])
-    assert only(lost_text(subject, whole), "lost_text").severity == "ok"
+    assert only(lost_text(subject, whole), "lost-text").severity == "ok"
 
 
 def test_byte_fallback_loses_what_is_deleted_alone(tmp_path: Path):

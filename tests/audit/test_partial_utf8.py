@@ -52,7 +52,7 @@ def test_a_part_of_text_is_never_what_stands_in_no_utf8(text, ends):
 
 def test_partial_tokens_are_counted_by_kind():
     subject = of_ranks([b"\xe6\x9d", b"\x9d\xb1", b"\xb1\xe6", b"ab"])
-    found = only(utf8(subject, None), "partial_utf8")
+    found = only(utf8(subject, None), "partial-utf8")
     assert (found.severity, found.count, found.of) == ("info", 131, 260)
     assert (
         "65 beginning within a character, 52 ending within one, 1 both, 13 that stand in no UTF-8"
@@ -63,7 +63,7 @@ def test_partial_tokens_are_counted_by_kind():
 
 
 def test_tokens_of_damaged_text_are_a_warning():
-    assert only(utf8(of_ranks([b"a\xff"]), None), "partial_utf8").severity == "warning"
+    assert only(utf8(of_ranks([b"a\xff"]), None), "partial-utf8").severity == "warning"
 
 
 def test_whole_characters_are_fine(tmp_path: Path):
@@ -86,32 +86,32 @@ def of_bytes(path: Path, *missing: int):
 
 def test_missing_bytes(tmp_path: Path):
     subject = of_bytes(tmp_path, 0, 0xE6, 0xFF)
-    found = only(utf8(subject, None), "missing_bytes")
+    found = only(utf8(subject, None), "missing-bytes")
     assert (found.severity, found.count, found.of) == ("error", 3, 256)
     assert found.examples == ("0x00", "0xE6")
     assert found.message.startswith("2 bytes of UTF-8 have no token")
 
 
 def test_bytes_that_no_text_has_may_be_missing(tmp_path: Path):
-    found = only(utf8(of_bytes(tmp_path, *UNUSED_BYTES), None), "missing_bytes")
+    found = only(utf8(of_bytes(tmp_path, *UNUSED_BYTES), None), "missing-bytes")
     assert (found.severity, found.count) == ("info", 13)
-    assert only(utf8(of_ranks([]), None), "missing_bytes").severity == "ok"
+    assert only(utf8(of_ranks([]), None), "missing-bytes").severity == "ok"
 
 
 def test_characters_that_tokens_cut(corpus_of):
     subject = of_ranks([b"\xe6\x9d", "東".encode(), b"\xe4\xba"])
     text = text_of(subject, corpus_of, ["東京", "京 é", "abc"])
-    found = only(utf8(subject, text), "cut_characters")
+    found = only(utf8(subject, text), "cut-characters")
     assert (found.severity, found.count, found.of) == ("info", 3, 8)
     assert found.examples == ("京", "é")
     assert "Han 66.7%" in found.message
     assert "Latin 25.0%" in found.message
     plain = text_of(subject, corpus_of, ["abc"])
-    assert only(utf8(subject, plain), "cut_characters").severity == "ok"
+    assert only(utf8(subject, plain), "cut-characters").severity == "ok"
 
 
 def test_tokens_that_do_not_spell_the_text_tell_no_cuts(tmp_path: Path, corpus_of):
     subject = of_bytes(tmp_path, 0xE6)
     text = text_of(subject, corpus_of, ["東 é"])
-    found = only(utf8(subject, text), "cut_characters")
+    found = only(utf8(subject, text), "cut-characters")
     assert found.message.startswith("not checked")

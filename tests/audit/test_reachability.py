@@ -133,7 +133,7 @@ def test_published_vocabularies(name: str, partial: int, unreachable: int, tmp_p
     found = reachability(subject)
     assert only(found, "unreachable").count == unreachable
     assert only(found, "unmergeable").count == 0
-    assert only(utf8(subject, None), "partial_utf8").count == partial
+    assert only(utf8(subject, None), "partial-utf8").count == partial
 
 
 def rank_file(name: str, folder: Path) -> Path:

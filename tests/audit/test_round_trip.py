@@ -56,8 +56,8 @@ def test_bytes_spell_every_text(corpus_of):
     subject = of_ranks([b"ab", "東".encode()])
     findings = round_trip(subject, text_of(subject, corpus_of, NASTY_TEXTS[1:]))
     assert [(f.check, f.severity, f.count) for f in findings] == [
-        ("round_trip", "ok", 0),
-        ("round_trip_corpus", "ok", 0),
+        ("round-trip", "ok", 0),
+        ("round-trip-corpus", "ok", 0),
     ]
 
 
@@ -76,7 +76,7 @@ def test_unknown_text_and_dropped_spaces(tmp_path: Path, corpus_of):
     found = {
         finding.message.partition(":")[0]: (finding.severity, finding.count, finding.of)
         for finding in round_trip(subject, text)
-        if finding.check == "round_trip_corpus"
+        if finding.check == "round-trip-corpus"
     }
     assert found == {
         "text becomes the unknown token": ("error", 1, 4),
@@ -88,7 +88,7 @@ def test_unknown_text_and_dropped_spaces(tmp_path: Path, corpus_of):
 def test_examples_begin_where_a_text_differs(tmp_path: Path, corpus_of):
     subject = word_pieces(tmp_path, ["a", "##a"])
     text = text_of(subject, corpus_of, ["a" * 40 + " a"])
-    found = only(round_trip(subject, text), "round_trip_corpus")
+    found = only(round_trip(subject, text), "round-trip-corpus")
     assert found.examples == ("aaaaaaaaaa a",)
 
 
@@ -99,7 +99,7 @@ def test_a_normal_form_is_told_in_a_text(tmp_path: Path, corpus_of):
     )
     decomposed = unicodedata.normalize("NFD", "é è")
     found = only(
-        round_trip(subject, text_of(subject, corpus_of, [decomposed])), "round_trip_corpus"
+        round_trip(subject, text_of(subject, corpus_of, [decomposed])), "round-trip-corpus"
     )
     assert (found.severity, found.count) == ("info", 1)
     assert found.message.startswith("canonical normalization")
@@ -109,7 +109,7 @@ def test_the_share_is_of_the_documents_that_were_looked_at(tmp_path: Path, corpu
     monkeypatch.setattr(round_trips, "_TRIED", 3)
     subject = of_file(write(tmp_path / "tokenizer.json", LLAMA2 | {"truncation": None}))
     text = text_of(subject, corpus_of, [f"line {i}" for i in range(9)])
-    found = only(round_trip(subject, text), "round_trip_corpus")
+    found = only(round_trip(subject, text), "round-trip-corpus")
     assert (found.count, found.of) == (3, 3)
     assert "the tokens of 3 of the first 3 of 9 different documents" in found.message
     assert found.message.endswith("(100.0%). In all, 9 do, for this cause or another.")

@@ -17,18 +17,18 @@ from toktk.lab.meter import Meter
 def test_names_that_hugging_face_finds(tmp_path: Path):
     subject = of_file(write(tmp_path / "tokenizer.json", LLAMA2 | {"truncation": None}))
     findings = special(subject)
-    found = only(findings, "special_injected")
+    found = only(findings, "special-injected")
     assert (found.severity, found.ids, found.of) == ("warning", (0, 1, 2), 3)
     assert found.examples == ("<unk>", "<s>", "</s>")
     assert "encode_special_tokens" in found.advice
-    assert only(findings, "special_near").severity == "ok"
+    assert only(findings, "special-near").severity == "ok"
 
 
 def test_other_texts_that_become_a_special_token(tmp_path: Path):
     normalizer = {"type": "Sequence", "normalizers": [{"type": "NFKC"}, {"type": "Lowercase"}]}
     words = ["a", "b", "<", ">", "e", "n", "d", "<end>"]
     subject = word_pieces(tmp_path, words, normalizer=normalizer, normalized=True)
-    found = only(special(subject), "special_near")
+    found = only(special(subject), "special-near")
     assert (found.severity, found.ids) == (
         "error",
         (1,),
@@ -40,14 +40,14 @@ def test_other_texts_that_become_a_special_token(tmp_path: Path):
 def test_an_exact_name_is_found_and_no_other(tmp_path: Path):
     subject = word_pieces(tmp_path, ["a", "b"])
     findings = special(subject)
-    assert only(findings, "special_injected").ids == (1,)
-    assert only(findings, "special_near").severity == "ok"
+    assert only(findings, "special-injected").ids == (1,)
+    assert only(findings, "special-near").severity == "ok"
 
 
 def test_sentencepiece_finds_no_control_symbols(tmp_path: Path):
     text = ["the cat the hat", "<s> that chat </s>"] * 20
     options = {"vocab_size": 40, "model_type": "bpe", "hard_vocab_limit": False}
-    found = only(special(sentencepiece(tmp_path, text, **options)), "special_injected")
+    found = only(special(sentencepiece(tmp_path, text, **options)), "special-injected")
     assert (found.severity, found.of) == ("ok", 2)
 
 
@@ -55,16 +55,16 @@ def test_what_tiktoken_does_is_a_rule(tmp_path: Path):
     from rank_samples import write as write_ranks
 
     path = write_ranks(tmp_path / "r50k_base.tiktoken", {bytes([b]): b for b in range(256)})
-    found = only(special(of_file(path)), "special_injected")
+    found = only(special(of_file(path)), "special-injected")
     assert found.severity == "ok"
     assert "encode() refuses text" in found.message
 
 
 def test_without_a_file_nothing_is_known():
-    assert only(special(of_ranks([], **{"<s>": 300})), "special_injected").message.startswith(
+    assert only(special(of_ranks([], **{"<s>": 300})), "special-injected").message.startswith(
         "not checked"
     )
-    assert only(special(of_ranks([])), "special_injected").severity == "ok"
+    assert only(special(of_ranks([])), "special-injected").severity == "ok"
 
 
 @pytest.mark.parametrize(

@@ -18,13 +18,13 @@ def test_never_used_and_of_one_document(corpus_of):
     documents = [f"ab {i}" for i in range(30)] + ["cd cd cd by it"]
     text = text_of(subject, corpus_of, documents)
     findings = usage(subject, text)
-    never = only(findings, "never_used")
+    never = only(findings, "never-used")
     used = {token for d in documents for token in subject.tokenizer.encode(d)}
     assert never.ids == tuple(sorted(set(subject.ordinary.tolist()) - used))
     assert (never.severity, never.of) == ("info", 260)
     assert never.message.startswith("on this text, 31 different documents")
     assert "95% on as much text like it" in never.message
-    alone = only(findings, "one_document")
+    alone = only(findings, "one-document")
     assert token_id(subject, b"cd") in alone.ids
     assert token_id(subject, b"ab") not in alone.ids
     assert alone.examples[0] == "cd"
@@ -32,7 +32,7 @@ def test_never_used_and_of_one_document(corpus_of):
 
 def test_a_text_that_uses_all(tmp_path, corpus_of):
     subject = word_pieces(tmp_path, ["a", "b"])
-    found = only(usage(subject, text_of(subject, corpus_of, ["a b"])), "never_used")
+    found = only(usage(subject, text_of(subject, corpus_of, ["a b"])), "never-used")
     assert (found.severity, found.count, found.of) == ("ok", 0, 2)
 
 
@@ -63,7 +63,7 @@ def test_few_documents_and_parts_have_no_interval(corpus_of):
     assert part.n_all == 100
     assert never_used(part, subject.ordinary, n_ids).why == "part"
     assert "of 100 different documents" in part.described
-    found = only(usage(subject, text_of(subject, corpus_of, ["a", "b"])), "one_document")
+    found = only(usage(subject, text_of(subject, corpus_of, ["a", "b"])), "one-document")
     assert found.message == "not checked: 2 documents, fewer than 20."
 
 
@@ -71,14 +71,14 @@ def test_another_text_and_halves(corpus_of):
     subject = of_ranks(WORDS)
     first = text_of(subject, corpus_of, [f"ab {i}" for i in range(40)])
     second = text_of(subject, corpus_of, ["xy xy"])
-    unused = only(usage(subject, first), "never_used")
+    unused = only(usage(subject, first), "never-used")
     assert unused.count is not None
-    message = only(usage(subject, first, second), "never_used").message
+    message = only(usage(subject, first, second), "never-used").message
     assert "Of these, 1 (0.4%) are used in " in message
     assert message.endswith(f", and {unused.count - 1} in neither.")
     assert "that one half of its documents does not use" in unused.message
     single = text_of(subject, corpus_of, ["ab"])
-    assert "no halves" in only(usage(subject, single), "never_used").message
+    assert "no halves" in only(usage(subject, single), "never-used").message
 
 
 @given(

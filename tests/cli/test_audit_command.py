@@ -63,9 +63,9 @@ def test_a_text(llama: Path, tmp_path: Path):
     args = ("audit", llama, "-c", text, "--second", other, *checks, "-f", "json")
     findings = json.loads(good(*args).stdout)["findings"]
     assert {finding["check"] for finding in findings} == {
-        "never_used", "one_document", "boundary", "round_trip", "round_trip_corpus",
+        "never-used", "one-document", "boundary", "round-trip", "round-trip-corpus",
     }  # fmt: skip
-    never = next(finding for finding in findings if finding["check"] == "never_used")
+    never = next(finding for finding in findings if finding["check"] == "never-used")
     assert " of other.txt, and " in never["message"]
     assert good("audit", llama, "-c", text, *QUICK, "-q").stderr == ""
 

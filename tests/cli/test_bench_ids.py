@@ -186,6 +186,15 @@ def test_a_folder_is_no_file(
     command_line.fails("bench", *specs.values(), "--ids", tmp_path, code=2)
 
 
+def test_ids_are_parquet_and_called_so(
+    tmp_path: Path, corpus: list[tuple[str, str]], specs: dict[str, str]
+) -> None:
+    file = tmp_path / "ids.csv"
+    message = command_line.fails("bench", *specs.values(), "-c", "x", "--ids", file, code=2)
+    assert "--ids writes Parquet" in message
+    assert not file.exists()
+
+
 def test_the_share_of_unused_ids_depends_on_the_length_of_the_text(tmp_path: Path) -> None:
     """Trap 11: twice the text leaves fewer ids unused, so figures of two texts are not compared."""
     spec = str(write(tmp_path / "t" / "tokenizer.json", GPT2))

@@ -84,6 +84,12 @@ def test_llama_from_its_config_is_the_preset() -> None:
             False,
         ),
         (
+            {"model_type": "bloom", "n_embed": 1024, "n_layer": 24, "num_attention_heads": 16},
+            24 * 12 * 1024 * 1024,  # Bloom-560m: 559 M with a matrix of 250,880 x 1024
+            False,
+            True,
+        ),
+        (
             {
                 "model_type": "falcon",
                 "hidden_size": 4544,
@@ -164,7 +170,12 @@ def test_a_model_with_images_holds_that_of_its_text() -> None:
 @pytest.mark.parametrize(
     ("changes", "found"),
     [
-        ({"hidden_size": None}, "no hidden_size or n_embd or d_model"),
+        ({"hidden_size": None}, "no hidden_size or n_embd or n_embed or d_model"),
+        ({"hidden_size": 10**400}, "no whole number from 1 to 1,000,000,000"),
+        ({"num_hidden_layers": 10**9}, "no whole number from 1 to 10,000"),
+        ({"num_key_value_heads": 3}, "32 heads of queries cannot share 3"),
+        ({"model_type": "dbrx", "intermediate_size": None}, "no intermediate_size"),  # nested there
+        ({"model_type": "bert"}, "bert, an encoder"),
         ({"num_hidden_layers": 0}, "num_hidden_layers is 0"),
         ({"num_attention_heads": "32"}, "num_attention_heads is '32'"),
         ({"intermediate_size": None}, "no intermediate_size"),
@@ -185,6 +196,14 @@ def test_a_config_that_says_too_little_is_refused(changes: dict[str, Any], found
         model_of({**LLAMA, **changes}, "x")
     assert found in str(caught.value)
     assert not caught.value.is_usage
+
+
+def test_what_is_assumed_of_a_kind_that_is_not_known() -> None:
+    config = {**LLAMA, "model_type": "other"}
+    assert model_of(config, "x").assumed[0] == "the MLP is not gated, for it names no activation"
+    gated = model_of({**config, "hidden_act": "silu"}, "x")
+    assert gated.assumed[0] == "the MLP is gated, by its activation silu"
+    assert len(model_of({**config, "hidden_act": "a" * 1000}, "x").assumed[0]) < 90
 
 
 def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +248,7 @@ def test_widths() -> None:
     [
         {"width": 0}, {"layers": 0}, {"width": -5}, {"heads": 3}, {"kv_heads": 5}, {"ffn": 0},
         {"head_dim": 0}, {"experts": 2, "active_experts": 3}, {"experts": 0}, {"active_experts": 0},
-        {"window": 0},
+        {"window": 0}, {"layers": 10**9}, {"width": 10**30}, {"heads": None, "width": 10**400},
     ],
 )  # fmt: skip
 def test_widths_that_cannot_be_are_refused(widths: dict[str, int]) -> None:

@@ -44,6 +44,8 @@ def test_the_format_is_that_of_the_first_bytes(tmp_path, raw, name, format):
 def test_what_has_no_format(tmp_path, raw):
     with pytest.raises(FormatError, match=r"cannot tell what .*x.model is"):
         format_of(raw, tmp_path / "x.model")
+    with pytest.raises(FormatError, match="counts:"):
+        format_of(b"PAR1 and so on", tmp_path / "closed.parquet")
 
 
 def test_a_folder_means_its_first_known_file(tmp_path):

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -183,6 +184,51 @@ def test_prices(languages: Results) -> None:
     for wrong in ({"bpe-9k": 1.0}, {"bpe-8k": {"fr": 1.0}}):
         with pytest.raises(CostError, match="and no such"):
             languages.cost("1b", prices={"prices": wrong})
+
+
+def test_price_of_the_whole_text(languages: Results) -> None:
+    # Each group at its own price; with --weights, at its share of the bytes. A group without a price: none.
+    def counted(metric: str, group: str) -> float:
+        figure = languages.where(tokenizer="bpe-8k", group=group, metric=metric).records[0].value
+        assert figure
+        return figure
+
+    def price(of_group: dict[str, float], weights: dict[str, float] | None = None) -> float | None:
+        costs = languages.cost("1b", prices={"prices": {"bpe-8k": of_group}}, weights=weights)
+        figures = costs.where(metric="price_per_million_chars")
+        whole = [r.value for r in figures if r.group not in ("en", "de")]
+        return whole[0] if whole else None
+
+    en, de = (
+        {metric: counted(metric, group) for metric in ("tokens", "chars", "bytes")}
+        for group in ("en", "de")
+    )
+    paid = 2 * en["tokens"] + 5 * de["tokens"]
+    assert price({"*": 2.0, "de": 5.0}) == pytest.approx(paid / (en["chars"] + de["chars"]))
+    paid = 3 * 2 * en["tokens"] / en["bytes"] + 5 * de["tokens"] / de["bytes"]
+    chars = 3 * en["chars"] / en["bytes"] + de["chars"] / de["bytes"]
+    weighted = price({"*": 2.0, "de": 5.0}, {"en": 3.0, "de": 1.0})
+    assert weighted == pytest.approx(paid / chars)
+    assert price({"de": 5.0}) is None
+    assert price({"de": 5.0}, {"en": 1.0}) is None
+    assert price({"de": 5.0}, {"de": 1.0}) == pytest.approx(5 * de["tokens"] / de["chars"])
+
+
+def test_the_legend_speaks_of_families_only_where_there_are_some(languages: Results) -> None:
+    tokens = {name: {"en": np.full(DOCUMENTS, mean)} for name, mean in (("one", 100), ("two", 80))}
+    costs = made(tokens, {"one": 8000, "two": 16000}).cost("1b")
+    assert "costs least, ~ is as cheap" in repr(costs)
+    assert "costs least of its family, ~ is as cheap" in repr(languages.cost("1b"))
+
+
+def test_figures_are_whole_where_many_models_or_long_names_do_not_fit(sweep: Results) -> None:
+    names = [f"model-{i}" for i in range(14)] + ["a-very-long-name-" * 4]
+    costs = sweep.cost([replace(PRESETS["1b"], name=name) for name in names])
+    shown = costs.page(80).text(80)
+    assert not re.search(r"\d…\s", shown)
+    assert "no room for: bytes/token, model-" in " ".join(shown.split())
+    assert "does…" not in shown
+    assert "model-13" in costs.to_markdown()
 
 
 def test_families_are_judged_apart(languages: Results) -> None:

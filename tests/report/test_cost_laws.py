@@ -257,6 +257,7 @@ def test_all_have_the_same_arithmetic_in_training_and_service(sweep: Results) ->
 
 
 def test_a_tokenizer_that_costs_too_much_to_serve_is_infeasible(sweep: Results) -> None:
+    assert "1,000 bytes served" in repr(sweep.cost("7b", losses=losses(), serving_ratio=1000))
     costs = sweep.cost("7b", losses=losses(), serving_ratio=30)
     (record,) = costs.where(metric="febpb[bpe-50k]", tokenizer="bpe-8k")
     assert record.value is None

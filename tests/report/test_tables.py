@@ -239,3 +239,26 @@ def test_a_wide_column_that_folds_leaves_a_narrow_one_its_room() -> None:
         assert "…" not in shown
         assert "unigram" in shown
         assert " ".join(shown.split("unigram")[1].split()) == f"187,873 {why}"
+
+
+def test_headings_in_one_line_have_no_hyphen_of_a_break_and_labels_keep_theirs() -> None:
+    heads = [
+        Head("embed-\ndings"),
+        Head("rela- \ntive "),
+        Head("bytes/\ntoken"),
+        Head("unigram\n128k", whole="unigram-128k"),
+    ]
+    table = Table("", "", heads, [Row(("1", "2", "3", "4"))])
+    for text in (table.markdown(), table.latex(), table.html()):
+        assert all(
+            name in text for name in ("embeddings", "relative", "bytes/token", "unigram-128k")
+        )
+
+
+def test_all_cells_of_a_row_begin_in_its_first_line() -> None:
+    heads = [Head("name", right=False, folds=True), Head("cheap-\nest"), Head("size")]
+    table = Table("", "", heads, [Row(("a long name " * 8, "12", "34"))])
+    lines = Page([table]).text(40).splitlines()
+    first = next(line for line in lines if "long" in line)
+    assert ("12" in first, "34" in first) == (True, True)
+    assert any(line.split() == ["name", "est", "size"] for line in lines)

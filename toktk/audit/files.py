@@ -79,7 +79,7 @@ def _document(subject: Subject, document: dict[str, Any]) -> list[Finding]:
             "told add_special_tokens=False. No figure of toktk counts them."
         )
         findings.append(
-            subject.finding("added_around", "info", message, examples=tuple(names[:EXAMPLES]))
+            subject.finding("added-around", "info", message, examples=tuple(names[:EXAMPLES]))
         )
     return findings
 
@@ -143,14 +143,14 @@ def _added(subject: Subject, path: Path, raw: bytes, document: dict[str, Any]) -
     new = {i: name for i, name in after.items() if before.get(i) != name}
     if not new:
         message = f"{', '.join(SETTINGS[:2])} change how tokens of the file are found in text."
-        return [subject.finding("added_beside", "info", message)]
+        return [subject.finding("added-beside", "info", message)]
     message = (
         f"files beside it add {plural(len(new), 'token')} that the file alone lacks: whoever loads the file "
         "alone has other ids for their names."
     )
     return [
         subject.finding(
-            "added_beside", "warning", message, count=len(new), unit="tokens", ids=tuple(sorted(new)),
+            "added-beside", "warning", message, count=len(new), unit="tokens", ids=tuple(sorted(new)),
             examples=tuple(new.values())[:EXAMPLES],
             advice="Save the tokenizer anew, so that one file holds all.",
         )
@@ -175,11 +175,11 @@ def _flags(subject: Subject, config: dict[str, Any]) -> list[Finding]:
         message = (
             f"{CONFIG} has transformers add {names} to every text. No figure of toktk counts them."
         )
-        findings.append(subject.finding("added_around", "info", message))
+        findings.append(subject.finding("added-around", "info", message))
     if config.get("clean_up_tokenization_spaces") is True:
         message = f"{CONFIG} has transformers 4 delete spaces before punctuation when it decodes."
         advice = "Set clean_up_tokenization_spaces to false: decoded text is not the source text."
-        findings.append(subject.finding("clean_up", "warning", message, advice=advice))
+        findings.append(subject.finding("clean-up", "warning", message, advice=advice))
     return findings
 
 

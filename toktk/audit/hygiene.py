@@ -104,7 +104,7 @@ def _long(subject: Subject, tokens: dict[int, bytes]) -> Finding:
     ids = sorted(
         (i for i, token in tokens.items() if len(token) > LONG), key=lambda i: -len(tokens[i])
     )
-    finding = functools.partial(subject.of_ids, "long_tokens", ids=ids, of=len(tokens))
+    finding = functools.partial(subject.of_ids, "long-tokens", ids=ids, of=len(tokens))
     longest = max(map(len, tokens.values()), default=0)
     if not ids:
         return finding("ok", f"no token is longer than {LONG} bytes; the longest has {longest}.")
@@ -120,7 +120,7 @@ def _long(subject: Subject, tokens: dict[int, bytes]) -> Finding:
 def _blank(subject: Subject, texts: dict[int, str]) -> Finding:
     ids = [i for i, text in texts.items() if text.isspace()]
     message = f"{plural(len(ids), 'token')} of white space alone."
-    return subject.of_ids("blank_tokens", "info" if ids else "ok", message, ids, of=len(texts))
+    return subject.of_ids("blank-tokens", "info" if ids else "ok", message, ids, of=len(texts))
 
 
 def _mixed_scripts(subject: Subject, texts: dict[int, str]) -> Finding:
@@ -132,7 +132,7 @@ def _mixed_scripts(subject: Subject, texts: dict[int, str]) -> Finding:
             if len(scripts) > 1 and not scripts <= _TOGETHER:
                 ids.append(i)
     message = f"{plural(len(ids), 'token')} with letters of several scripts."
-    return subject.of_ids("mixed_scripts", "info" if ids else "ok", message, ids, of=len(texts))
+    return subject.of_ids("mixed-scripts", "info" if ids else "ok", message, ids, of=len(texts))
 
 
 def _has_script(character: str) -> bool:

@@ -20,7 +20,7 @@ _MOST_SCRIPTS = 8
 
 def lost_text(subject: Subject, text: Text | None, jobs: int = 1) -> list[Finding]:
     """Return which characters are lost: of all that Unicode has assigned, and of a text."""
-    check = "lost_characters"
+    check = "lost-characters"
     if spells_all(subject.model):
         every = "every byte has a token, so no character is lost."
         return [subject.finding(check, "ok", every, count=0, unit="characters")]
@@ -51,7 +51,7 @@ def _lost_of(subject: Subject, data: Bytes, offsets: Int64) -> Int64:
 def _of_unicode(subject: Subject, characters: str, lost: Sequence[str]) -> Finding:
     n = len(characters)
     finding = functools.partial(
-        subject.finding, "lost_characters", count=len(lost), of=n, unit="characters",
+        subject.finding, "lost-characters", count=len(lost), of=n, unit="characters",
         examples=tuple(lost[:EXAMPLES]),
     )  # fmt: skip
     version = f"Unicode {unicodedata.unidata_version}"
@@ -81,7 +81,7 @@ def _of_text(subject: Subject, text: Text, lost: frozenset[str]) -> Finding:
     of = int(text.offsets[-1])
     if not n_bytes:
         message = f"no byte of {text.described} is lost."
-        return subject.finding("lost_text", "ok", message, count=0, of=of, unit="bytes")
+        return subject.finding("lost-text", "ok", message, count=0, of=of, unit="bytes")
     scripts: Counter[str] = Counter()
     for character, n in counts.items():
         scripts[script_or_kind(character)] += n
@@ -97,7 +97,7 @@ def _of_text(subject: Subject, text: Text, lost: frozenset[str]) -> Finding:
     )
     severity: Severity = "warning" if counts and not "".join(counts).strip() else "error"
     return subject.finding(
-        "lost_text", severity, message, count=n_bytes, of=of, unit="bytes", examples=examples,
+        "lost-text", severity, message, count=n_bytes, of=of, unit="bytes", examples=examples,
         advice=advice,
     )  # fmt: skip
 

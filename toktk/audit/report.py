@@ -77,8 +77,7 @@ def _summary(findings: Sequence[Finding]) -> str:
 
 
 def _name(finding: Finding) -> str:
-    name = finding.check.replace("_", " ")
-    return f"{name} [{visible_name(finding.group)}]" if finding.group else name
+    return f"{finding.check} [{visible_name(finding.group)}]" if finding.group else finding.check
 
 
 def _examples(finding: Finding) -> str:

@@ -110,11 +110,11 @@ def round_trip(subject: Subject, text: Text | None, jobs: int = 1) -> list[Findi
     """Return what changes text, by cause: tricky texts, and the documents of a corpus."""
     raws = [each.encode() for each in TORTURE]
     ids, ends = subject.encode(raws, jobs)
-    findings = _judged(subject, "round_trip", f"{len(raws)} tricky texts", raws, ids, ends)
+    findings = _judged(subject, "round-trip", f"{len(raws)} tricky texts", raws, ids, ends)
     if text is None:
         return findings
     documents = [text.document(d) for d in range(len(text))]
-    of_text = _judged(subject, "round_trip_corpus", text.described, documents, text.ids, text.ends)
+    of_text = _judged(subject, "round-trip-corpus", text.described, documents, text.ids, text.ends)
     return findings + of_text
 
 

@@ -49,12 +49,12 @@ def special(subject: Subject) -> list[Finding]:
     names = {i: n for i, n in subject.special_ids.items() if n in listed and i != unknown}
     if not names:
         none = subject.finding(
-            "special_injected", "ok", "there are no special tokens.", count=0, of=0
+            "special-injected", "ok", "there are no special tokens.", count=0, of=0
         )
         return [none]
     if subject.loaded is None:
         why = "the tokenizer is at hand, and in no file of a library."
-        return [subject.not_checked("special_injected", why)]
+        return [subject.not_checked("special-injected", why)]
     library, model = subject.loaded.library, subject.loaded.reference.model
     if library.startswith("tiktoken"):
         return [_refused(subject, library, names)]
@@ -76,7 +76,7 @@ def injected(encode: _Encode, texts: Sequence[str], ids: Sequence[int]) -> list[
 
 def special_in(subject: Subject, corpus: Corpus, counted: CountedCorpora) -> list[Finding]:
     """Return how often special tokens stand in a text."""
-    check, names = "special_in_text", subject.model.special_tokens
+    check, names = "special-in-text", subject.model.special_tokens
     if not names:
         return []
     if corpus.is_streamed:
@@ -102,14 +102,14 @@ def _refused(subject: Subject, library: str, names: dict[int, str]) -> Finding:
         f"{library}: encode() refuses text that holds one of {plural(len(names), 'special token')}, unless "
         "the call allows it; encode_ordinary() takes them for text."
     )
-    return subject.finding("special_injected", "ok", message, count=0, of=len(names), unit="tokens")
+    return subject.finding("special-injected", "ok", message, count=0, of=len(names), unit="tokens")
 
 
 def _by_name(subject: Subject, library: str, encode: _Encode, names: dict[int, str]) -> Finding:
     found = injected(encode, [*names.values()], [*names])
     ids = [i for i, is_there in zip(names, found, strict=True) if is_there]
     finding = functools.partial(
-        subject.of_ids, "special_injected", ids=ids, of=len(names),
+        subject.of_ids, "special-injected", ids=ids, of=len(names),
         examples=tuple(names[i] for i in ids[:EXAMPLES]),
     )  # fmt: skip
     if not ids:
@@ -144,10 +144,10 @@ def _by_spelling(subject: Subject, library: str, encode: _Encode, names: dict[in
     }
     if not ids:
         message = f"none of {len(tried):,} spellings that look like a special token becomes one."
-        return subject.of_ids("special_near", "ok", message, ids, **more)
+        return subject.of_ids("special-near", "ok", message, ids, **more)
     message = (
         f"{len(hits):,} of {len(tried):,} texts that only look like a special token become "
         f"{plural(len(ids), 'of them', 'of them')}: {library} normalizes text before it looks for names."
     )
     advice = "A filter of the exact names does not see these: set normalized to false for special tokens."
-    return subject.of_ids("special_near", "error", message, ids, advice=advice, **more)
+    return subject.of_ids("special-near", "error", message, ids, advice=advice, **more)

@@ -23,6 +23,7 @@ from toktk.errors import FormatError, ToktkError, as_usage, did_you_mean, in_a_l
 from toktk.lab.counted import CountedCorpora
 from toktk.loading.load import Loaded
 from toktk.loading.sample import first_documents
+from toktk.models.counts import COUNTS_ALONE, CountsModel
 
 
 @dataclass
@@ -58,7 +59,7 @@ def _special(scope: Scope) -> list[Finding]:
 def _usage(scope: Scope) -> list[Finding]:
     if scope.text is None:
         why = "give a text with -c."
-        return [scope.subject.not_checked(check, why) for check in ("never_used", "one_document")]
+        return [scope.subject.not_checked(check, why) for check in ("never-used", "one-document")]
     return usage(scope.subject, scope.text, scope.second)
 
 
@@ -116,13 +117,19 @@ def audit_tokenizer(
     library cannot bear is a finding of its own, and ends no other.
 
     Raises:
-        ToktkError: the tokenizer or a text cannot be read.
+        ToktkError: the tokenizer or a text cannot be read, or the tokenizer is counts of tokens alone.
     """
     meter = counted.meter
     documents: Sequence[str] = [] if corpus is None else first_documents(corpus, counted.store)
     with meter.step("check", loaded.label, 1, "tokenizers") as advance:
         tokenizer = loaded.checked(documents)
         advance(1)
+    if isinstance(tokenizer.model, CountsModel):
+        raise FormatError(
+            f"cannot audit {loaded.spec}.",
+            f"Found: {COUNTS_ALONE}.",
+            "Audit the tokenizer's own files; toktk bench and compare take its counts.",
+        )
     scope = Scope(Subject(tokenizer, loaded), counted, corpus)
     if corpus is not None:
         scope.text = _text_of(scope, corpus)

@@ -66,7 +66,7 @@ def _never_used(subject: Subject, ids: Int64, text: Text, second: Text | None) -
     used = used_in(text, n_ids)[ids]
     unused = ids[~used].tolist()
     interval = never_used(text, ids, n_ids)
-    finding = functools.partial(subject.of_ids, "never_used", ids=unused, of=n)
+    finding = functools.partial(subject.of_ids, "never-used", ids=unused, of=n)
     if not unused:
         return finding("ok", f"each of {plural(n, 'token')} is used in {text.described}.")
     if interval.low is None or interval.high is None:
@@ -112,7 +112,7 @@ def _units(text: Text) -> Int64:
 
 
 def _of_one_document(subject: Subject, ids: Int64, text: Text) -> Finding:
-    check = "one_document"
+    check = "one-document"
     n_documents = len(text)
     if n_documents < MIN_EFFECTIVE:
         why = f"{plural(n_documents, 'document')}, fewer than {MIN_EFFECTIVE}."

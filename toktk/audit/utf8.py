@@ -55,7 +55,7 @@ def _partial(subject: Subject) -> Finding:
     n = subject.ordinary.size
     ids = subject.ordinary[~subject.is_text].tolist()
     if not ids:
-        return subject.of_ids("partial_utf8", "ok", "all tokens are whole characters.", [], of=n)
+        return subject.of_ids("partial-utf8", "ok", "all tokens are whole characters.", [], of=n)
     parts = Counter(part_of(subject.tokens[i]) for i in ids)
     single = sum(len(subject.tokens[i]) == 1 for i in ids)
     listed = ", ".join(f"{parts[part]:,} {part.value}" for part in Part if parts[part])
@@ -69,7 +69,7 @@ def _partial(subject: Subject) -> Finding:
         len(subject.tokens[i]) > 1 and part_of(subject.tokens[i]) is Part.NEVER for i in ids
     )
     severity: Severity = "warning" if is_damaged else "info"
-    return subject.of_ids("partial_utf8", severity, message, ids, of=n, advice=advice)
+    return subject.of_ids("partial-utf8", severity, message, ids, of=n, advice=advice)
 
 
 def missing_bytes(subject: Subject) -> list[int] | None:
@@ -92,11 +92,11 @@ def _missing_bytes(subject: Subject) -> list[Finding]:
         advice = (
             "Text with such a byte is lost or becomes the unknown token: train with all 256 bytes."
         )
-        return [subject.finding("missing_bytes", "error", message, advice=advice, **more)]
+        return [subject.finding("missing-bytes", "error", message, advice=advice, **more)]
     if missing:
         message = f"{plural(len(missing), 'byte')} without a token, all of which stand in no UTF-8."
-        return [subject.finding("missing_bytes", "info", message, **more)]
-    return [subject.finding("missing_bytes", "ok", "each of the 256 bytes is a token.", **more)]
+        return [subject.finding("missing-bytes", "info", message, **more)]
+    return [subject.finding("missing-bytes", "ok", "each of the 256 bytes is a token.", **more)]
 
 
 def _cut_characters(subject: Subject, text: Text) -> list[Finding]:
@@ -107,7 +107,7 @@ def _cut_characters(subject: Subject, text: Text) -> list[Finding]:
     ends = np.cumsum(lengths[text.ids])
     if ends[-1:].sum() != text.offsets[-1]:
         why = "the tokens do not spell the text byte by byte."
-        return [subject.not_checked("cut_characters", why)]
+        return [subject.not_checked("cut-characters", why)]
     inside = ends[:-1][text.data[ends[:-1]] & 0xC0 == 0x80]
     starts = np.flatnonzero(text.data & 0xC0 != 0x80)
     cut = np.unique(np.searchsorted(starts, inside, side="right") - 1)
@@ -119,7 +119,7 @@ def _cut_characters(subject: Subject, text: Text) -> list[Finding]:
     more: dict[str, Any] = {"count": n_cut, "of": n, "unit": "characters"}
     if not n_cut:
         message = f"no character of {text.described} lies in several tokens."
-        return [subject.finding("cut_characters", "ok", message, **more)]
+        return [subject.finding("cut-characters", "ok", message, **more)]
     message = (
         f"{n_cut:,} of {n:,} characters ({percent(n_cut, n)}) of {text.described} lie in several tokens: "
         f"{listed}{' …' if len(counts) > len(most) else ''} of each script."
@@ -128,7 +128,7 @@ def _cut_characters(subject: Subject, text: Text) -> list[Finding]:
     order = np.argsort(-often, kind="stable")[:EXAMPLES]
     more["examples"] = tuple(map(chr, codes_cut[order].tolist()))
     advice = "A model that stops within one of them writes no valid text."
-    return [subject.finding("cut_characters", "info", message, advice=advice, **more)]
+    return [subject.finding("cut-characters", "info", message, advice=advice, **more)]
 
 
 def _by_script(codes: Int64 | np.ndarray) -> Counter[str]:

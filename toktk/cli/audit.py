@@ -34,7 +34,10 @@ _FILE_WIDTH = 100
 
 def _names(values: Sequence[str]) -> tuple[str, ...]:
     names = (name.strip() for value in values for name in value.split(","))
-    return tuple(dict.fromkeys(filter(None, names)))
+    chosen = tuple(dict.fromkeys(filter(None, names)))
+    if values and not chosen:
+        raise ValueError("no check is named; write reachability,special.")
+    return chosen
 
 
 @click.command("audit")

@@ -77,6 +77,10 @@ def command(
     from toktk.report.coverage import coverage_page
     from toktk.report.throughput import throughput_page, throughput_text
 
+    if ids is not None and ids.suffix.lower() != ".parquet":
+        raise click.UsageError(
+            f"--ids writes Parquet: give a name that ends in .parquet, not {ids.name!r}."
+        )
     options.progress.watch_downloads()
     with options.progress.opening(*specs):
         corpus = load_corpus(specs, reader)

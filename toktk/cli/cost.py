@@ -186,7 +186,7 @@ _law_options = gathered(
 @_law_options
 @format_option
 @output_option()
-@click.option("-q", "--quiet", is_flag=True, help="No remarks.")
+@click.option("-q", "--quiet", is_flag=True, help="No remarks on standard error.")
 def command(
     run: Path,
     models: _Models,

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from toktk import shapes
-from toktk.costs.models import PRESETS, Layer, Model, preset
+from toktk.costs.models import MOST, MOST_LAYERS, PRESETS, Layer, Model, preset
 from toktk.errors import CostError, in_a_line
 from toktk.visible import without_surrogates
 
-_WIDTH = ("hidden_size", "n_embd", "d_model")
+_WIDTH = ("hidden_size", "n_embd", "n_embed", "d_model")
 _LAYERS = ("num_hidden_layers", "n_layer", "n_layers")
 _HEADS = ("num_attention_heads", "n_head", "n_heads")
 _KV_HEADS = ("num_key_value_heads", "num_kv_heads")
@@ -52,6 +52,16 @@ _UNCOVERED = {
     "ssm_cfg": "recurrent layers",
     "mamba_d_state": "recurrent layers",
     "linear_num_value_heads": "recurrent layers",
+}
+_ENCODERS = {
+    "albert",
+    "bert",
+    "deberta",
+    "deberta-v2",
+    "electra",
+    "modernbert",
+    "roberta",
+    "xlm-roberta",
 }
 _WIDE = {"full_attention": False, "sliding_attention": True}
 
@@ -108,14 +118,15 @@ def model_of(config: Mapping[str, Any], name: str, source: str = "the config") -
     """
     read = _Reader(_of_text(config), source)
     read.refuse_uncovered()
-    n = read.number(_LAYERS)
+    n = read.number(_LAYERS, most=MOST_LAYERS)
     assumed = []
     if read.kind in _KINDS:
         glu, tied = _KINDS[read.kind]
     else:
         act = read.config.get("hidden_act") or read.config.get("activation_function")
         glu, tied = act in ("silu", "swish", "swiglu"), False
-        assumed.append(f"the MLP is {'gated' if glu else 'not gated'}, by its activation {act}")
+        why = f"by its activation {act!s:.40}" if act else "for it names no activation"
+        assumed.append(f"the MLP is {'gated' if glu else 'not gated'}, {why}")
         if "tie_word_embeddings" not in read.config:
             assumed.append("the head is a matrix of its own")
     tied = read.flag("tie_word_embeddings", tied)
@@ -128,7 +139,10 @@ def model_of(config: Mapping[str, Any], name: str, source: str = "the config") -
         Layer(active, stored, window)
         for (active, stored), window in zip(_mlps(read, n, width, glu), windows, strict=True)
     )
-    return Model(name, width, heads, kv_heads, head_dim, glu, tied, layers, tuple(assumed))
+    try:
+        return Model(name, width, heads, kv_heads, head_dim, glu, tied, layers, tuple(assumed))
+    except CostError as error:
+        raise read.refused(error.args[0].removesuffix(".")) from error
 
 
 class _Reader:
@@ -139,14 +153,16 @@ class _Reader:
         self.config = {**_DEFAULTS.get(self.kind, {}), **config}
         self.source = source
 
-    def number(self, names: Sequence[str], default: int | None = None, least: int = 1) -> int:
-        """Return the first of these fields that is there; it has to be a whole number of `least` or more."""
+    def number(
+        self, names: Sequence[str], default: int | None = None, least: int = 1, most: int = MOST
+    ) -> int:
+        """Return the first of these fields that is there, a whole number from `least` to `most`."""
         for name in names:
             value = self.config.get(name)
             if value is not None:
-                if type(value) is not int or value < least:
+                if type(value) is not int or not least <= value <= most:
                     raise self.refused(
-                        f"{name} is {value!r:.40}, no whole number of {least} or more"
+                        f"{name} is {value!r:.40}, no whole number from {least} to {most:,}"
                     )
                 return value
         if default is None:
@@ -167,6 +183,8 @@ class _Reader:
         return list(value)
 
     def refuse_uncovered(self) -> None:
+        if self.kind in _ENCODERS and self.config.get("is_decoder") is not True:
+            raise self.refused(f"{self.kind}, an encoder", "not covered by the formulas")
         for field, what in _UNCOVERED.items():
             if self.config.get(field):
                 raise self.refused(f"{field}, which means {what}", "not covered by the formulas")
@@ -220,7 +238,8 @@ def _slides(read: _Reader, n: int) -> list[bool]:
 def _mlps(read: _Reader, n: int, width: int, glu: bool) -> list[tuple[int, int]]:
     """Return the hidden units of the MLP of each layer that a token passes, and those that there are."""
     experts = read.number(_EXPERTS, 1, 0)
-    dense = read.number(_FFN, None if glu else 4 * width)
+    # GPT-2 and its like leave it out; of a kind that is not known it may be nested, as in dbrx.
+    dense = read.number(_FFN, None if glu or read.kind not in _KINDS else 4 * width)
     if experts < 2:
         return [(dense, dense)] * n
     active = read.number(_ACTIVE)

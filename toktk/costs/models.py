@@ -14,6 +14,12 @@ from toktk.errors import CostError, as_usage, did_you_mean
 _MULTIPLE = 256  # to which the width of a gated MLP is rounded up where none is given
 _HEAD = 128  # the width of a head, where none is given
 
+MOST = 10**9
+"""What no number of a shape exceeds: products of all of them are finite."""
+
+MOST_LAYERS = 10_000
+"""Layers that a model has at most: each is held by itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:
@@ -101,7 +107,7 @@ class Model:
                 default through all.
 
         Raises:
-            CostError: a number is not positive, or they do not go together.
+            CostError: a number is not positive or too large, or they do not go together.
         """
         given = {
             "width": width,
@@ -163,8 +169,11 @@ def preset(name: str) -> Model:
 
 
 def _positive(what: str, number: object) -> None:
-    if type(number) is not int or number < 1:
-        raise _refused(f"{what} of a model is {number!r:.40}.", "Give a whole number of 1 or more.")
+    most = MOST_LAYERS if what == "layers" else MOST
+    if type(number) is not int or not 1 <= number <= most:
+        raise _refused(
+            f"{what} of a model is {number!r:.40}.", f"Give a whole number from 1 to {most:,}."
+        )
 
 
 def _refused(what: str, *lines: str) -> CostError:

@@ -100,10 +100,11 @@ def format_of(raw: bytes, path: Path) -> Format:
         return "tekken" if is_tekken else "tokenizer.json"
     if raw.startswith(b"\n"):  # the tag of a model's first field, a piece
         return "sentencepiece"
+    counts = " Counts of tokens are read as counts:PATH." if raw.startswith(b"PAR1") else ""
     raise FormatError(
         f"cannot tell what {path} is.",
         f"Found: it begins with {raw[:24]!r}.",
-        f"Readable are {READABLE}.",
+        f"Readable are {READABLE}.{counts}",
     )
 
 

@@ -244,7 +244,7 @@ def columns_of(families: Sequence[FamilyRecords], asked: Collection[str] = ()) -
         is_asked = any(metric.startswith(name) for name in asked) and not metric.endswith(HALF)
         if metric not in shown and is_asked and topic_of(metric) in ("", STANDARD):
             unit = next(r.unit for f in families for r in f.by_key.values() if r.metric == metric)
-            head = Head("\n".join(folded(metric, _LONGEST_HEAD)))
+            head = Head("\n".join(folded(metric, _LONGEST_HEAD)), whole=metric)
             further = Column(head, metric, _plain, metric, unit)
             columns += [further] if any(map(further.fits, families)) else []
     return columns

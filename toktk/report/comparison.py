@@ -175,7 +175,7 @@ class Comparisons:
     def _table(self, rows: Sequence[Comparison], width: int) -> Table:
         labels = [visible_name(rows[0].candidate), visible_name(rows[0].baseline)]
         metrics = dict.fromkeys(row.metric for row in rows)
-        sides = [Head("\n".join(folded(label, _LONGEST_HEAD))) for label in labels]
+        sides = [Head("\n".join(folded(label, _LONGEST_HEAD)), whole=label) for label in labels]
         heads = [
             Head("group", right=False, style="bold", folds=True),
             *sides,

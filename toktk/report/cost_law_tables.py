@@ -136,5 +136,5 @@ def losses_legend(figures: CostFigures) -> Iterator[str]:
     ratio = (1 + BACKWARD) * asked.rho
     yield (
         "feBPB        flop-equivalent bits per byte: its losses, a C^-b + c, at C (1 + rho (1 - s)) FLOPs; C "
-        f"{written('compute', budget)}, rho {asked.rho:.3g}: {ratio:.3g} bytes served for each trained on"
+        f"{written('compute', budget)}, rho {asked.rho:.3g}: {ratio:,.10g} bytes served for each trained on"
     )

@@ -86,7 +86,7 @@ def equivalents_of(rates: Rates, base: Rate, asked: Question) -> tuple[FlopEquiv
     if base.label not in curves:
         raise CostError(
             f"no losses are of {base.label!r}, which others are compared with.",
-            f"Found: losses of {listed([*curves])}.",
+            f"Found: losses of {listed([*curves]) or 'no tokenizer'}.",
             "Name one of them: --baseline.",
         )
     equivalents = flop_equivalents(

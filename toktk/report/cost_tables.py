@@ -17,6 +17,7 @@ from toktk.report.cost_law_tables import (
 from toktk.report.costing import AS_CHEAP, CHEAPEST, FLAT, Choice, CostFigures, CostRecord
 from toktk.report.table import NULL, Head, Row, Table, folded, shortened
 from toktk.report.tables import Page, on_text
+from toktk.report.token_rates import WEIGHTED
 from toktk.sizes import written_size
 from toktk.visible import visible, visible_name
 
@@ -130,7 +131,9 @@ class _Rows:
 
 def _relative(rows: _Rows, models: Sequence[Model]) -> Table:
     heads = [*rows.heads(), Head("bytes/\ntoken", spare=1)]
-    heads += [Head(f"{shortened(visible_name(model.name), _LONGEST_HEAD)} ") for model in models]
+    for i, name in enumerate(visible_name(model.name) for model in models):
+        spare = len(models) + 1 - i if i else 0  # figures are not cut: the last models are left out
+        heads.append(Head(f"{shortened(name, _LONGEST_HEAD)} ", spare=spare, whole=name))
     cells, best = [], []
     for record in rows.records:
         relative = [rows.relative(record, model) for model in models]
@@ -148,7 +151,7 @@ def _detail(rows: _Rows, model: Model) -> Table:
     in_bytes = asked.context.in_bytes
     heads = [
         *rows.heads(),
-        Head("bytes/\ntoken", spare=3),
+        Head("bytes/\ntoken", spare=6),
         Head("embed-\ndings"),
         Head("share"),
         Head("head of\nFLOPs", spare=1),
@@ -160,7 +163,7 @@ def _detail(rows: _Rows, model: Model) -> Table:
         Head("KV\nB/byte", spare=5),
     ]
     if asked.context.amount is not None:
-        heads += [Head("context\ntokens" if in_bytes else "context\nbytes", spare=6)]
+        heads += [Head("context\ntokens" if in_bytes else "context\nbytes", spare=3)]
         heads += [Head("logits", spare=2)]
     cells, best = [], []
     for record in rows.records:
@@ -199,7 +202,7 @@ def _choices(rows: _Rows) -> Table:
     one_pair = len(set(pairs.values())) == 1  # which needs no column
     heads = [
         *([Head("family", right=False, folds=True)] if len(families) > 1 else []),
-        Head("model", right=False, style="bold"),
+        Head("model", right=False, style="bold", folds=True),
         Head("cheap-\nest", right=False, folds=True),
         Head("flat\nregion", right=False, folds=True),
         *([] if one_pair else [Head("from→to", right=False, folds=True)]),
@@ -256,11 +259,12 @@ def _prices(figures: CostFigures) -> Table:
     by_key = {(r.tokenizer, r.group): r.value for r in prices}
     heads = [Head("group", right=False, style="bold", folds=True)]
     heads += [
-        Head("\n".join(folded(visible_name(label), _LONGEST_HEAD)), spare=len(labels) - i)
-        for i, label in enumerate(labels)
+        Head("\n".join(folded(name, _LONGEST_HEAD)), spare=len(labels) - i, whole=name)
+        for i, name in enumerate(map(visible_name, labels))
     ]
     lines = []
-    for group in (POOLED, *(g for g in groups if g != POOLED)):
+    whole = [group for group in (POOLED, WEIGHTED) if group in groups]
+    for group in (*whole, *(g for g in groups if g not in whole)):
         values = [by_key.get((label, group)) for label in labels]
         known = [value for value in values if value is not None]
         best = [1 + i for i, v in enumerate(values) if len(known) > 1 and v == min(known)]
@@ -273,17 +277,21 @@ def _prices(figures: CostFigures) -> Table:
 def _legend(figures: CostFigures) -> Iterator[str]:
     asked = figures.asked
     told = f"no dearer by {_TOLD}, or the paired 95 % interval cannot tell"
-    yield f"*, ~         * costs least of its family, ~ is as cheap: {told}"
+    of_family = " of its family" if any(choice.family for choice in figures.choices) else ""
+    yield f"*, ~         * costs least{of_family}, ~ is as cheap: {told}"
     if figures.choices:
         yield "pays below   tokens of the larger over those of the smaller, below which it costs less"
         yield "has, 95%     what they are on this text, and where they lie on text like it"
     if len(asked.models) == 1:
+        yield "embeddings   parameters of embedding and head; share: of all parameters"
         yield "FLOPs/B      FLOPs for a byte of text; KV: cache of keys and values, 16 bits a number"
         if asked.serving_ratio is not None:
             ratio = f"{asked.serving_ratio:g}"
             yield f"train +      training on a byte and serving {ratio} for it"
         if asked.context.amount is not None:
             yield "logits       of one text of that context, 32 bits a number"
+    elif figures.choices:
+        yield "embeddings   share of embedding and head in all parameters, at both sizes"
     yield f"context      {_context(figures)}"
 
 

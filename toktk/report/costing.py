@@ -325,21 +325,27 @@ class _Costing:
         yield self._record(rate, model, "logits_bytes", logits, "bytes")
 
     def of_prices(self) -> Iterator[CostRecord]:
-        """Yield the price of a million characters of each group, where one is given."""
+        """Yield the price of a million characters: of each group that has one, and of all if all have."""
         prices = self.asked.prices
         if prices is None:
             return
         prices.check([*self.rates.tokenizers], self.rates.groups)
         unit = f"{prices.currency or 'price'} / 1M characters"
         for rate in self.rates.tokenizers.values():
-            for group in (*self.rates.groups, POOLED):
+            values: dict[str, float | None] = {}
+            of_group: dict[str, float] = {}
+            for group in self.rates.groups or (POOLED,):
                 price = prices.price(rate.label, group)
-                q = self.rates.per_char(rate.label, group)
                 if price is not None:
-                    value = None if q is None else price * q
-                    note = "" if q else "no characters were counted"
-                    metric = "price_per_million_chars"
-                    yield self._record(rate, None, metric, value, unit, note=note, group=group)
+                    of_group[group] = price
+                    q = self.rates.per_char(rate.label, group)
+                    values[group] = None if q is None else price * q
+            if {*(self.rates.weights or self.rates.groups)} <= {*of_group}:
+                values[self.rates.group] = self.rates.price_per_char(rate.label, of_group)
+            for group, value in values.items():
+                note = "no characters were counted" if value is None else ""
+                metric = "price_per_million_chars"
+                yield self._record(rate, None, metric, value, unit, note=note, group=group)
 
     def of_losses(self, equivalents: Sequence[FlopEquivalent]) -> Iterator[CostRecord]:
         """Yield flop-equivalent bits per byte, and the FLOPs of training that they are at."""

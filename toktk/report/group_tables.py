@@ -147,10 +147,10 @@ def _table(
     parity = family.named("parity[*]") if sized and is_parallel and not several else None
     heads = [Head("group", right=False, style="bold")]
     for column, size in across:
-        lines = folded(column.label, _LONGEST_HEAD) if several or not sized else []
-        heads.append(
-            Head("\n".join([*lines, written_size(size) if size else NULL] if sized else lines))
-        )
+        label = [column.label] if several or not sized else []
+        of_size = [written_size(size) if size else NULL] if sized else []
+        lines = [line for name in label for line in folded(name, _LONGEST_HEAD)]
+        heads.append(Head("\n".join([*lines, *of_size]), whole=" ".join([*label, *of_size])))
     if parity:
         heads.append(Head("parity"))
     empty = ("",) * (len(heads) - 1)

@@ -35,6 +35,7 @@ class Head:
             table is too wide.
         folds: long cells become several lines where the table is too wide.
         legend: a line that explains the column; it goes where the column goes.
+        whole: what the lines are of, such as a label that was cut at a hyphen; by default they are joined.
     """
 
     text: str
@@ -43,9 +44,11 @@ class Head:
     spare: int = 0
     folds: bool = False
     legend: str = ""
+    whole: str = ""
 
     def __str__(self) -> str:
-        return " ".join(self.text.split())
+        joined = re.sub("- ?\n", "", self.text).replace("/\n", "/")
+        return self.whole or " ".join(joined.split())
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,6 @@ class Table:
                 Text(head.text),
                 justify="right" if head.right else "left",
                 style=head.style,
-                vertical="bottom" if "\n" in head.text else "top",
                 no_wrap=True,
             )
         longest = self._longest(gap, width)

@@ -140,6 +140,27 @@ class Rates:
         tokens, chars = (self._value(label, metric, group) for metric in ("tokens", "chars"))
         return tokens / chars if tokens is not None and chars else None
 
+    def price_per_char(self, label: str, prices: Mapping[str, float]) -> float | None:
+        """Return what a character of the text costs, of which the rates are; None: not measured.
+
+        Args:
+            prices: of a token, in every group of the text; where groups were measured alone, they may differ.
+        """
+        if self.weights is None and len({*prices.values()}) == 1:
+            q = self.per_char(label, POOLED)
+            return None if q is None else q * next(iter(prices.values()))
+        paid, chars = [], []
+        for group in self.groups if self.weights is None else self.weights:
+            tokens, n_chars, n_bytes = (
+                self._value(label, metric, group) for metric in ("tokens", "chars", "bytes")
+            )
+            if tokens is None or not (n_chars and n_bytes):
+                return None
+            share = 1.0 if self.weights is None else self.weights[group] / n_bytes
+            paid.append(share * prices[group] * tokens)
+            chars.append(share * n_chars)
+        return math.fsum(paid) / math.fsum(chars)
+
     def bytes_per_char(self, label: str) -> float | None:
         """Return the bytes of a character of the text that the rates are of; None: not measured."""
         weights = {POOLED: 1.0} if self.weights is None else self.weights

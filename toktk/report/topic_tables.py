@@ -57,7 +57,7 @@ def _parts(metrics: Sequence[str], sides: Sequence[_Side], width: int) -> Iterat
 
 def _table(topic: str, metrics: Sequence[str], sides: Sequence[_Side]) -> Table:
     heads = [Head("figure", right=False, style="bold", legend=_LEGEND)]
-    heads += [Head("\n".join(folded(label, _LONGEST_HEAD))) for label, _, _ in sides]
+    heads += [Head("\n".join(folded(label, _LONGEST_HEAD)), whole=label) for label, _, _ in sides]
     known = [metric for metric in metrics if {*_cells(metric, sides)} != {NULL}] or metrics
     rows = [Row((metric, *_cells(metric, sides))) for metric in known]
     missing = [metric for metric in metrics if metric not in known]
