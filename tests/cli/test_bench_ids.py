@@ -212,5 +212,6 @@ def test_the_share_of_unused_ids_depends_on_the_length_of_the_text(tmp_path: Pat
         assert value == pytest.approx(used[-1])
     assert used[0] < used[1]
     runs = tmp_path / "short", tmp_path / "long"
-    assert "cannot be compared" in command_line.fails("compare", *runs, "-m", "utilization")
+    message = command_line.fails("compare", *runs, "-m", "utilization", code=2)
+    assert "cannot be compared" in message
     assert "corpus" in command_line.fails("compare", *runs)
