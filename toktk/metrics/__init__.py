@@ -6,6 +6,7 @@ from typing import Any
 from toktk.registry import Registry
 
 
+@functools.cache  # a run asks some hundred times
 def _own() -> dict[str, object]:
     """Return toktk's own metrics by name, in the order of their definitions."""
     from toktk.metrics import (
