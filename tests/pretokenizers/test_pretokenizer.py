@@ -1,3 +1,4 @@
+import inspect
 import itertools
 import json
 from dataclasses import replace
@@ -348,3 +349,15 @@ class TestTimeLimit:
     def test_what_regex_does_not_compile_is_an_error(self, pattern):
         with pytest.raises(ToktkError):
             Pretokenizer.of(pattern).compile()
+
+
+def test_a_key_does_not_hang_on_the_width_of_a_table(monkeypatch):
+    pattern = PATTERNS["o200k"]
+    compiled = module._compiled(pattern, "regex")
+    wide = replace(compiled, accept=compiled.accept.astype(np.uint32))
+    narrow = replace(compiled, accept=compiled.accept.astype(np.uint8))
+    keys = []
+    for tables in (wide, narrow):
+        monkeypatch.setattr(module, "_compiled", lambda *_, tables=tables: tables)
+        keys.append(inspect.unwrap(module._tables_hash)(pattern, "regex"))
+    assert keys[0] == keys[1]

@@ -330,5 +330,7 @@ def _tables_hash(pattern: str, library: Library) -> str:
     compiled = _compiled(pattern, library)
     if compiled is None:
         return release("regex")
-    automaton = (compiled.bytes_table, compiled.next_state, compiled.accept)
+    # As few bytes as its numbers need: with the width of an array the hash, and all signatures, would move.
+    accept = compiled.accept.astype(np.min_scalar_type(int(compiled.accept.max(initial=0))))
+    automaton = (compiled.bytes_table, compiled.next_state, accept)
     return hashlib.sha256(b"".join(table.tobytes() for table in automaton)).hexdigest()
