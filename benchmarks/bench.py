@@ -152,7 +152,8 @@ def one_more(arguments: Arguments, step: Steps) -> tuple[Figures, None]:
         from toktk.cache import Store
         from toktk.corpus.load import load_corpus
         from toktk.lab.bench import Bench
-        from toktk.lab.plan import BenchPlan, Measures
+        from toktk.lab.measures import Measures
+        from toktk.lab.plan import BenchPlan
         from toktk.loading.load import open_tokenizer
         from toktk.loading.sample import first_documents
 

@@ -76,7 +76,8 @@ class Runs:
     def _carry_out(self, path: Path, force: bool = False) -> str:
         """Return the figures of the run at `path`, as JSON."""
         from toktk.corpus import ReaderOptions, load_corpus
-        from toktk.lab.plan import Measures, SweepPlan
+        from toktk.lab.measures import Measures
+        from toktk.lab.plan import SweepPlan
         from toktk.lab.run import carry_out
         from toktk.lab.sweep import Sweep
 

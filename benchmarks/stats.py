@@ -32,8 +32,9 @@ from toktk.lab.counted import CountedCorpora
 from toktk.lab.family import FamilyFigures, TokenizerFamily
 from toktk.lab.intervals import NO_BOUNDS, IntervalMaker
 from toktk.lab.measure import Measurer
+from toktk.lab.measures import Measures
 from toktk.lab.meter import Meter
-from toktk.lab.plan import Measures, SweepPlan
+from toktk.lab.plan import SweepPlan
 from toktk.lab.recording import Recorder
 from toktk.lab.train import Trainings
 from toktk.lab.trainings import Resampling, stabilities

@@ -37,6 +37,7 @@ from typing import TypeVar
 
 from toktk import __version__, paths, temporary
 from toktk.errors import StorageError, ToktkError, in_a_line
+from toktk.registry import OWN, package_of
 from toktk.sizes import parse_bytes
 
 try:
@@ -422,6 +423,12 @@ def code_digest(package: str) -> str:
         with contextlib.suppress(OSError):
             sha.update(path.name.encode() + b"\0" + path.read_bytes())
     return sha.hexdigest()
+
+
+def code_of(target: object) -> str:
+    """Return a hash of the code of a plug-in; nothing for toktk's own, which every key holds."""
+    package = package_of(target)
+    return "" if package == OWN else code_digest(package)
 
 
 def digest(obj: object) -> str:

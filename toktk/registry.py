@@ -93,6 +93,21 @@ class Registry:
         provider = self._provider(name)
         return OWN if callable(provider) else provider.module.partition(".")[0]
 
+    def load_each(self, names: Iterable[str]) -> tuple[dict[str, Any], dict[str, PluginError]]:
+        """Return what loads of `names`, by name, and why each other one does not.
+
+        Raises:
+            ToktkError: nothing or more than one thing is called so.
+        """
+        loaded: dict[str, Any] = {}
+        broken: dict[str, PluginError] = {}
+        for name in names:
+            try:
+                loaded[name] = self.load(name)
+            except PluginError as error:
+                broken[name] = error
+        return loaded, broken
+
     def _provider(self, name: str) -> Provider:
         providers = self._providers()
         if name not in providers:

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 import pytest
+from counted_runs import CURVE, SIZES
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,17 +29,6 @@ from toktk.costs.price import (
     train_flops,
 )
 from toktk.errors import CostError
-
-SIZES = (8_000, 16_000, 32_000, 50_000, 64_000, 100_000, 128_000)
-CURVE = (
-    2.363,
-    2.602,
-    2.840,
-    3.030,
-    3.140,
-    3.316,
-    3.414,
-)  # README's bpe on starter:eval, bytes/token
 
 # Body and width: costs relative to 50k by size, the cheapest, and the break-even of 128k against 50k.
 PUBLISHED = {

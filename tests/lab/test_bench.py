@@ -22,10 +22,11 @@ from toktk.kernels.hash import LEAST_LINE
 from toktk.lab import counted
 from toktk.lab import measure as module
 from toktk.lab.bench import Bench
+from toktk.lab.measures import Measures
 from toktk.lab.meter import Meter, Watcher
 from toktk.lab.outcome import Outcome
 from toktk.lab.overlap import overlap_lines
-from toktk.lab.plan import BenchPlan, Measures, SweepPlan
+from toktk.lab.plan import BenchPlan, SweepPlan
 from toktk.lab.recording import NO_PIECES
 from toktk.lab.run import carry_out
 from toktk.lab.sweep import Sweep

@@ -19,9 +19,10 @@ from toktk.errors import FormatError, StorageError
 from toktk.lab.again import experiment_of
 from toktk.lab.bench import Bench
 from toktk.lab.compare import compare
+from toktk.lab.measures import Measures
 from toktk.lab.meter import Meter
 from toktk.lab.outcome import Outcome
-from toktk.lab.plan import BenchPlan, Measures
+from toktk.lab.plan import BenchPlan
 from toktk.lab.recording import NO_IDS, NO_PIECES
 from toktk.lab.run import carry_out
 from toktk.lab.timing import TimingPlan, timings_of

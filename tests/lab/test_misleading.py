@@ -10,7 +10,8 @@ import pytest
 from small_corpora import lines
 
 from toktk.corpus import Corpus
-from toktk.lab.plan import Measures, SweepPlan
+from toktk.lab.measures import Measures
+from toktk.lab.plan import SweepPlan
 from toktk.lab.sweep import Sweep
 from toktk.report.results import Results
 

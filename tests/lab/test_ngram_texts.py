@@ -24,9 +24,10 @@ from toktk.lab.differences import REASONS
 from toktk.lab.family import TokenizerFamily
 from toktk.lab.intervals import IntervalMaker
 from toktk.lab.measure import Measurer
+from toktk.lab.measures import Measures
 from toktk.lab.meter import Meter, Watcher
 from toktk.lab.ngrams import PARTS, NgramTexts
-from toktk.lab.plan import BenchPlan, Measures
+from toktk.lab.plan import BenchPlan
 from toktk.lab.run import document_of, stored_run
 from toktk.lab.units import Units
 from toktk.metrics.base import Column, Figure, Quotient

@@ -14,9 +14,10 @@ from toktk.errors import CorpusError, MetricError, ToktkError, TrainingError
 from toktk.evaluation.evaluation import evaluate
 from toktk.lab.counted import CountedCorpus, Reading
 from toktk.lab.family import FamilyFigures
+from toktk.lab.measures import Measures
 from toktk.lab.meter import Meter
 from toktk.lab.outcome import Outcome
-from toktk.lab.plan import Measures, SweepPlan
+from toktk.lab.plan import SweepPlan
 from toktk.lab.sweep import Sweep
 from toktk.lab.train import Training
 from toktk.models.bpe import BpeModel

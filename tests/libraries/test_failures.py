@@ -148,8 +148,9 @@ def test_the_versions_that_decide_are_in_every_key(corpus_of, monkeypatch, tmp_p
     from toktk.lab.counted import CountedCorpora
     from toktk.lab.family import TokenizerFamily
     from toktk.lab.measure import Measurer
+    from toktk.lab.measures import Measures
     from toktk.lab.meter import Meter
-    from toktk.lab.plan import BenchPlan, Measures, SweepPlan
+    from toktk.lab.plan import BenchPlan, SweepPlan
     from toktk.lab.sweep import Sweep
     from toktk.pretokenizers.pretokenizer import Pretokenizer
     from toktk.tokenizer import Tokenizer

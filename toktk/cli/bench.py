@@ -13,7 +13,7 @@ from toktk.cli.running import RunOptions
 
 if TYPE_CHECKING:
     from toktk.corpus import ReaderOptions
-    from toktk.lab.plan import Measures
+    from toktk.lab.measures import Measures
 
 
 @click.command("bench")

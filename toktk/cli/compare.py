@@ -26,7 +26,7 @@ from toktk.cli.streams import remark
 
 if TYPE_CHECKING:
     from toktk.corpus import ReaderOptions
-    from toktk.lab.plan import Measures
+    from toktk.lab.measures import Measures
     from toktk.lab.sources import Sources
     from toktk.report.comparison import Comparisons
 
@@ -222,7 +222,7 @@ def _write_page(
 def _measures(metrics: Sequence[str], reference: str | None) -> Measures:
     """Return what is to be measured of tokenizers: the standard metrics, and n-grams where asked for."""
     from toktk.lab.differences import base_of
-    from toktk.lab.plan import Measures
+    from toktk.lab.measures import Measures
     from toktk.metrics.base import STANDARD
     from toktk.metrics.ngrams import TOPIC, ngram_bpb
 

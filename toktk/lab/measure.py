@@ -17,10 +17,10 @@ from toktk.evaluation.ngrams import NgramBits
 from toktk.lab.counted import CountedCorpora, CountedCorpus
 from toktk.lab.family import FamilyFigures, TokenizerFamily
 from toktk.lab.id_intervals import SpelledUnits
+from toktk.lab.measures import Measures
 from toktk.lab.meter import Meter
 from toktk.lab.ngrams import LEARNED, PRICED
 from toktk.lab.outcome import results_of
-from toktk.lab.plan import Measures
 from toktk.lab.recording import Recorder, curves_of
 from toktk.metrics.compression import lost
 from toktk.models.model import library_of

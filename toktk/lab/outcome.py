@@ -10,8 +10,8 @@ from toktk.arrays import Int64
 from toktk.corpus.lines import LineSet
 from toktk.errors import PluginError, TrainingError, in_a_line
 from toktk.lab.family import FamilyFigures
+from toktk.lab.measures import Measures
 from toktk.lab.meter import Meter
-from toktk.lab.plan import Measures
 from toktk.registry import show_cause
 from toktk.report.document_counts import DocumentCounts
 from toktk.report.results import Results

@@ -22,7 +22,7 @@ from toktk.lab.family import TokenizerFamily
 from toktk.lab.id_intervals import SpelledUnits
 from toktk.lab.intervals import Bounds, IntervalMaker
 from toktk.lab.knee import KNEE, knee_of
-from toktk.lab.plan import Measures
+from toktk.lab.measures import Measures
 from toktk.lab.units import unit_hashes
 from toktk.metrics.base import Figure, Metric, MetricOptions, untrained_of
 from toktk.metrics.compression import lost
