@@ -74,3 +74,9 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_bytes(b"tokenizer,price\n\xff,1\n")
     with pytest.raises(CostError, match="cannot read prices"):
         PriceTable.read(tmp_path / "p.csv")
+
+
+def test_a_price_that_is_no_number_is_named_by_its_line(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("tokenizer,price\na,1\nb,cheap\n")
+    with pytest.raises(CostError, match="'cheap' in line 3"):
+        PriceTable.read(tmp_path / "p.csv")

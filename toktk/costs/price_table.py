@@ -145,7 +145,10 @@ def _csv(text: str) -> dict[str, Any]:
         group = row.get("group") or _EVERY
         if group in of_tokenizer:
             raise ValueError(f"two prices of {row['tokenizer']!r} in line {reader.line_num}")
-        of_tokenizer[group] = float(row["price"])
+        try:
+            of_tokenizer[group] = float(row["price"])
+        except ValueError:
+            raise ValueError(f"the price {row['price']!r} in line {reader.line_num}") from None
         currencies[row.get("currency") or ""] = None
     if len(currencies) > 1:
         raise ValueError(f"several currencies: {', '.join(currencies)}")
