@@ -8,8 +8,8 @@ import pytest
 
 from toktk.cache import entries
 from toktk.corpus import ReaderOptions, load_corpus
-from toktk.corpus.remote import without_secrets
 from toktk.errors import CorpusError, StorageError
+from toktk.places import without_secrets
 
 
 class Handler(BaseHTTPRequestHandler):

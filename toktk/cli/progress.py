@@ -453,7 +453,7 @@ class Progress:
 
     def opening(self, *specs: str) -> AbstractContextManager[None]:
         """Show that corpora are opened: folders are listed, pipes are read."""
-        from toktk.corpus.remote import without_secrets
+        from toktk.places import without_secrets
 
         return self.step("open", ", ".join(map(without_secrets, specs)))
 

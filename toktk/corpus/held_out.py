@@ -19,9 +19,9 @@ from toktk.corpus.hub import PREFIXES
 from toktk.corpus.mixture import parse_share
 from toktk.corpus.options import ReaderOptions
 from toktk.corpus.piped import open_pipe
-from toktk.corpus.remote import is_address, without_secrets
 from toktk.errors import CorpusError
 from toktk.paths import FOLDER
+from toktk.places import is_address, without_secrets
 from toktk.visible import without_surrogates
 
 ENDING = ":held-out"

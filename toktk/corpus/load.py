@@ -23,12 +23,13 @@ from toktk.corpus.mixture import Named, parse_share
 from toktk.corpus.options import ReaderOptions, check_known
 from toktk.corpus.piped import kept, open_pipe
 from toktk.corpus.readers import COMPRESSIONS, READERS, FileReader, kind_of
-from toktk.corpus.remote import download, is_address, without_secrets
+from toktk.corpus.remote import download
 from toktk.corpus.starter import PARTS, corpora_folder, starter
 from toktk.corpus.unchanged import open_file
 from toktk.corpus.zipped import is_archive
 from toktk.errors import CorpusError, as_usage, did_you_mean, usage
 from toktk.paths import FILE, FOLDER
+from toktk.places import is_address, without_secrets
 
 Specs = str | Path | Sequence[str | Path]
 REQUIRED = ("name", "title", "spec", "license")

@@ -20,8 +20,8 @@ from toktk import arrow
 from toktk.arrow import pa
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, constant_group, make_batch, spans
 from toktk.corpus.find import kind_at, matching
-from toktk.corpus.remote import is_address
 from toktk.errors import CorpusError
+from toktk.places import is_address
 
 Read = Callable[[], "Iterator[pa.RecordBatch]"]
 

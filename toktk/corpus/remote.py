@@ -20,8 +20,8 @@ from urllib.parse import unquote, urlsplit
 from toktk import __version__
 from toktk.cache import Store, hold
 from toktk.errors import CorpusError, StorageError, ToktkError, clipped, in_a_line
+from toktk.places import without_secrets
 
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _DATASET_PAGE = re.compile(
     r"https?://huggingface\.co/datasets/([\w.-]+/[\w.-]+)(/(tree|viewer|blob)/.*)?/?"
 )
@@ -42,18 +42,6 @@ class Download(NamedTuple):
     path: Path
     address: str
     below: tuple[str, ...]
-
-
-def is_address(spec: str) -> bool:
-    """Return whether a spec begins as an address does, with letters and ``://``."""
-    return _ADDRESS.match(spec) is not None
-
-
-def without_secrets(address: str) -> str:
-    """Return an address without user, password and query, where keys stand."""
-    before, slashes, rest = address.partition("://")
-    host, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
-    return before + slashes + host.rpartition("@")[2] + slash + path
 
 
 def download(address: str, wanted: Callable[[Path], bool]) -> list[Download]:
