@@ -155,8 +155,7 @@ def test_what_was_cut_differently_is_not_joined(corpus_of):
 
 def test_a_full_disk_is_told(corpus_of, tmp_path):
     counting = BoundedCounter(GPT2, SPILLS, tmp_path / "gone")
-    (batch,) = corpus_of([("a b c d e f g h i", "g", 1)] * 3).batches()
-    counting.add(batch)
+    (batch,) = corpus_of([("a b c d e f g h i", "g", 1), ("x y z", "g", 1)]).batches()
     with pytest.raises(StorageError) as error:
         counting.add(batch)
     assert "--memory" in str(error.value)

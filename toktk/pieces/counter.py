@@ -80,7 +80,7 @@ class GroupTotals:
         return self._add(table.groups, table.totals, table.aligned)
 
     def merge(self, other: GroupTotals) -> Groups:
-        """Add those of another; return int32[G]: the number here of each of its groups, by its number there."""
+        """Add those of another; return int32[G]: the number here of each of its groups."""
         n = len(other._numbers)
         return self._add([*other._numbers], other._totals[:n], other._aligned[:n])
 
