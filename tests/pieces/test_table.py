@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toktk.errors import CorpusError, StorageError
-from toktk.pieces.counting import count_corpus, merge
+from toktk.pieces.counter import merge
+from toktk.pieces.counting import count_corpus
 from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
