@@ -73,9 +73,7 @@ class DocumentEncoder:
         self.dtype = dtype_of(tokenizer.vocab_size)
         self._name, self._n_ids = tokenizer.name, tokenizer.vocab_size
         self._encoder = Encoder(tokenizer.pretokenizer, tokenizer.model)
-        self._before, self._after = (
-            np.array([*ids], dtype=np.uint32) for ids in (before, after)
-        )
+        self._before, self._after = (np.array([*ids], dtype=np.uint32) for ids in (before, after))
 
     def encode(self, batch: pa.RecordBatch) -> EncodedDocuments:
         """Return the documents of a batch of a corpus.

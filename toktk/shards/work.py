@@ -35,9 +35,10 @@ class EncodeWork:
             its library, that is the library, so engines may differ from rank to rank.
         about: what the manifest says of the tokenizer, whatever engine runs it.
         bos, eos: special tokens before and after each document, by name; None: none.
-        format: of the files, one of `toktk.shards.files.FORMATS`.
+        files: their format, one of `toktk.shards.files.FORMATS`.
         shard_tokens: of a shard, at most; None: as many as `SHARD_BYTES` hold.
         jobs: threads that encode; they change nothing that is written.
+        notes: what a user should know of the ids.
     """
 
     corpus: Corpus
@@ -45,9 +46,10 @@ class EncodeWork:
     about: dict[str, Any]
     bos: str | None = None
     eos: str | None = None
-    format: str = "npy"
+    files: str = "npy"
     shard_tokens: int | None = None
     jobs: int = 1
+    notes: tuple[str, ...] = ()
 
     name = NAME
     command = COMMAND
@@ -59,9 +61,9 @@ class EncodeWork:
         Raises:
             FormatError: see above; or the tokenizer has no such special token.
         """
-        if self.format not in FORMATS:
+        if self.files not in FORMATS:
             raise FormatError(
-                f"unknown format of shards {self.format!r:.60}.", f"Known: {', '.join(FORMATS)}."
+                f"unknown files of shards {self.files!r:.60}.", f"Known: {', '.join(FORMATS)}."
             )
         if self.shard_tokens is not None and self.shard_tokens < 1:
             raise FormatError(
@@ -100,7 +102,7 @@ class EncodeWork:
                 "digest": digest,
                 "options": self.corpus.options,
             },
-            "files": self.format,
+            "files": self.files,
             "dtype": dtype_of(self.tokenizer.vocab_size).name,
             "bos": {"token": self.bos, "id": before[0]} if before else None,
             "eos": {"token": self.eos, "id": after[0]} if after else None,
@@ -127,7 +129,7 @@ class EncodeWork:
         """Encode the share of a rank and write its shards; see `toktk.ranks.work.Work`."""
         share = share_of_rank(self.corpus, rank, world_size)
         encoder = DocumentEncoder(self.tokenizer, *self._around())
-        with ShardWriter(place, rank, self.format, encoder.dtype, self._shard_tokens) as writer:
+        with ShardWriter(place, rank, self.files, encoder.dtype, self._shard_tokens) as writer:
             for documents in encode_batches(share.batches(advance), encoder, self.jobs):
                 writer.add(documents)
             written = writer.finish()
