@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -217,5 +218,8 @@ class _Rows:
         self._file.close()
 
 
-FORMATS = {"npy": _Arrays, "parquet": _Rows}
+FORMATS: dict[str, Callable[[ShardWriter, str, np.dtype[Any]], _Files]] = {
+    "npy": _Arrays,
+    "parquet": _Rows,
+}
 """The kinds of files, by name."""

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from toktk import arrow
-from toktk.errors import ToktkError
 from toktk.places import Place
 from toktk.ranks.folder import RankFolder
 from toktk.shards.work import COMMAND, NAME
