@@ -108,6 +108,11 @@ class Corpus:
         return self._parts[0].unit if self._parts else "bytes"
 
     @property
+    def options(self) -> dict[str, Any]:
+        """The reader options that differ from their defaults, as far as `describe` reports them."""
+        return self._options
+
+    @property
     def is_streamed(self) -> bool:
         """Whether a part is a dataset of the hub: each pass downloads it."""
         return any(source.unit == "rows" for source in self.sources)
