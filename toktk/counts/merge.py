@@ -32,12 +32,11 @@ from toktk.counts.part import (
     write_part,
 )
 from toktk.errors import StorageError, ToktkError, as_usage
-from toktk.paths import temporary_folder
 from toktk.pieces.runs import joined
 from toktk.pieces.sample import Sample
 from toktk.pieces.table import PieceTable, chosen_pieces
 from toktk.places import Place
-from toktk.ranks.folder import RankFolder, deliver
+from toktk.ranks.folder import RankFolder, delivered
 from toktk.runtime import Threads
 
 FORMAT = 1
@@ -199,10 +198,10 @@ class Merge:
             table = chosen_pieces(table, table.counts >= part.min_count)
             sizes = Sizes.of(table)
             pruned = whole - sizes
-            name = merged_name(part.side, part.partition)
-            with temporary_folder() as folder:
-                write_part(table, folder / "part")
-                about |= {"file": deliver(self._place, folder / "part", name), **vars(sizes)}
+            files: dict[str, Any] = {}
+            with delivered(self._place, merged_name(part.side, part.partition), files) as path:
+                write_part(table, path)
+            about |= {"file": files.popitem()[1], **vars(sizes)}
         about["pruned"] = vars(pruned)
         content = json.dumps(about, indent=1).encode()
         self._place.write(merging_name(part.side, part.partition), content)
@@ -223,14 +222,11 @@ class Merge:
         """Write what is of the whole count: totals of groups, the sample, and last ``merged.json``."""
         manifest = self.manifest
         totals = self._totals()
-        with temporary_folder() as folder:
-            write_totals(totals, folder / "groups")
-            sampled = self._sample()
-            write_documents(sampled, folder / "sample")
-            files = {
-                GROUPS: deliver(self._place, folder / "groups", GROUPS),
-                SAMPLE: deliver(self._place, folder / "sample", SAMPLE),
-            }
+        files: dict[str, Any] = {}
+        with delivered(self._place, GROUPS, files) as path:
+            write_totals(totals, path)
+        with delivered(self._place, SAMPLE, files) as path:
+            write_documents(self._sample(), path)
         kept = (
             "corpus", "inputs", "options", "pretokenizer", "special", "symbols", "hold_out", "groups",
             "partitions",
