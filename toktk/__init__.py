@@ -15,11 +15,22 @@ if TYPE_CHECKING:
     from toktk.lab.train import train
     from toktk.loading.load import load
     from toktk.report.results import Results
+    from toktk.shards.encode import encode_corpus
     from toktk.tokenizer import Tokenizer
 
 __version__ = "0.1.0"
 
-__all__ = ["Corpus", "Results", "Tokenizer", "compare", "evaluate", "load", "load_corpus", "train"]
+__all__ = [
+    "Corpus",
+    "Results",
+    "Tokenizer",
+    "compare",
+    "encode_corpus",
+    "evaluate",
+    "load",
+    "load_corpus",
+    "train",
+]
 
 # Imported when they are first used, so that `import toktk` is quick.
 _PLACES = {
@@ -27,6 +38,7 @@ _PLACES = {
     "Results": "toktk.report.results",
     "Tokenizer": "toktk.tokenizer",
     "compare": "toktk.lab.compare",
+    "encode_corpus": "toktk.shards.encode",
     "evaluate": "toktk.lab.measure",
     "load": "toktk.loading.load",
     "load_corpus": "toktk.corpus",
