@@ -1,5 +1,6 @@
 """Work for ranks that needs no text: each writes its number, and fails or dies where it is told to."""
 
+import functools
 import os
 import signal
 import time
@@ -8,7 +9,8 @@ from pathlib import Path
 
 from toktk.errors import CorpusError
 from toktk.paths import temporary_folder
-from toktk.ranks.folder import deliver, rank_name
+from toktk.places import Place
+from toktk.ranks.folder import RankFolder, deliver, rank_name
 
 
 @dataclass
@@ -45,3 +47,15 @@ class NumberWork:
             about = deliver(place, folder / "number", name)
         advance(end - begin - (end - begin) // 2)
         return {"share": {"begin": begin, "end": end, "of": self.length}, "files": {name: about}}
+
+
+def count_numbers(where):
+    """Return what counts the ranks that are done, into ``total``; it can be pickled."""
+    return functools.partial(_count_numbers, where)
+
+
+def _count_numbers(where):
+    place = Place.of(where)
+    manifest, markers = RankFolder(place, "numbers", "toktk number").complete()
+    assert manifest["what"] == "numbers"
+    place.write("total", str(len(markers)).encode())

@@ -1,4 +1,4 @@
-"""A real Slurm on this machine: Debian's munged, slurmctld and slurmd in a folder of their own, for one user."""
+"""A real Slurm on this machine: munged, slurmctld and slurmd of Debian, in a folder of their own."""
 
 import contextlib
 import functools
@@ -25,7 +25,7 @@ SlurmctldPort={port}
 SlurmUser={user}
 SlurmdUser={user}
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket
+AuthInfo=socket={folder}/munge.socket,cred_expire=5
 CredType=cred/munge
 StateSaveLocation={folder}/state
 SlurmctldPidFile={folder}/slurmctld.pid
@@ -124,7 +124,7 @@ def said(command: list[str], environment: Mapping[str, str]) -> str:
 
 
 def jobs(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the state of each task of each job, of those that ended a while ago too: ``{"1_7": "FAILED"}``."""
+    """Return the state of each task of each job, those that ended too: ``{"1_7": "FAILED"}``."""
     lines = said(["squeue", "-h", "-r", "-t", "all", "-o", "%i %T"], environment).splitlines()
     return dict(line.split() for line in lines)
 

@@ -18,6 +18,7 @@ from toktk.child import Refused, serve
 from toktk.places import Place
 from toktk.ranks.engines import LastTask, RankTask, Submission
 from toktk.runtime import usable_cores
+from toktk.sizes import bytes_label
 
 _LARGEST_ARRAY = 1001  # of Slurm, unless its configuration says otherwise
 _WORDS = 5  # last lines of what an engine has said, that an error shows
@@ -130,7 +131,8 @@ def _ray(submission: Submission) -> list[str]:
     ]
     if not any(room):  # Ray would wait for such a node for ever
         raise Refused(
-            f"none of its {len(nodes)} nodes has {cluster.cpus} cores and {cluster.memory >> 20} MB for a rank"
+            f"none of its {len(nodes)} nodes has {cluster.cpus} cores and "
+            f"{bytes_label(cluster.memory)} for a rank"
         )
     if submission.ranks is not None:
         RayPipelineExecutor(

@@ -1,8 +1,8 @@
 """Ranks on many machines: Slurm or Ray carry them out, by way of datatrove, which knows both.
 
-What is sent is a `RankTask`: small, and importable wherever toktk is. It asks the folder of the ranks whether its
-rank is done, so what an engine remembers decides nothing: a rerun sends the ranks that the folder lacks. The
-engine itself runs in a process of its own (`toktk.ranks.engine_worker`).
+What is sent is a `RankTask`: small, and importable wherever toktk is. The folder of the ranks alone says which
+of them are done: a rerun sends those that it lacks, whatever the engine remembers. The engine itself runs in a
+process of its own, `toktk.ranks.engine_worker`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from toktk.child import Child, ChildEnded, Refused, end_with
-from toktk.errors import MissingExtraError, StorageError, ToktkError, as_usage, clipped, in_a_line
+from toktk.errors import MissingExtraError, StorageError, ToktkError, as_usage, in_a_line
 from toktk.paths import temporary_folder
 from toktk.places import Place, is_address
 from toktk.ranks.folder import RankFolder, rank_name
@@ -33,7 +33,9 @@ TASKS_PER_WORKER = 8
 """Ranks for each that runs at a time: so many that a killed one costs little, and the last ones are short."""
 
 _LOOK = 1.0  # seconds between two looks at which ranks are done
-_LISTED = 3  # failed ranks whose errors an error names
+_LISTED = 10  # failed ranks that an error names
+_LAST_LINES = 3  # of the log of the first of them, that it shows
+_LONGEST = 1000  # characters of what an engine said, that an error shows
 _OWN = {  # what of sbatch has an option here, or is the engine's
     "partition": "--partition",
     "time": "--time",
@@ -114,7 +116,7 @@ class Cluster:
 class RankTask:
     """What an engine calls for each of its tasks: it carries out one rank, in a process of its own.
 
-    Tasks are numbered from 0, ranks are those that are missing. What happens to a rank is in ``logs/00007.txt``.
+    Task t is the t-th of the ranks that are missing. What happens to rank 7 is in ``logs/00007.txt``.
 
     Args:
         raises: whether a rank that fails is to fail the task; otherwise the log alone has the error.
@@ -135,14 +137,13 @@ class RankTask:
         """Carry out the rank of a task."""
         rank = self.ranks[task]
         end_with(os.getppid())
-        with _logged(self.where, log_name(rank), f"rank {rank} of {self.world_size}") as remark:
-            try:
+        try:
+            with _logged(self.where, log_name(rank), f"rank {rank} of {self.world_size}") as remark:
                 _enter(self.folder)
                 run_pool(self.work, self.where, [rank], self.world_size, 1, remark=remark)
-            except ToktkError as error:
-                remark(str(error))
-                if self.raises:
-                    raise
+        except ToktkError:
+            if self.raises:
+                raise
 
 
 class LastTask:
@@ -157,13 +158,9 @@ class LastTask:
 
     def __call__(self, data: object, task: int, n_tasks: int) -> None:
         """Finish what the ranks have done."""
-        with _logged(self.where, "logs/last.txt", "after all ranks") as remark:
-            try:
-                _enter(self.folder)
-                self.finish()
-            except ToktkError as error:
-                remark(str(error))
-                raise
+        with _logged(self.where, "logs/last.txt", "what follows the ranks"):
+            _enter(self.folder)
+            self.finish()
 
 
 def log_name(rank: int) -> str:
@@ -173,7 +170,7 @@ def log_name(rank: int) -> str:
 
 @contextlib.contextmanager
 def _logged(where: str, name: str, what: str) -> Iterator[Callable[[str], None]]:
-    """Write when and where something begins and ends behind what its log says; yield what adds to it.
+    """Write when and where a task begins, and how it ends, behind what its log says; yield what adds to it.
 
     A task that is killed leaves the line of its beginning.
     """
@@ -189,8 +186,12 @@ def _logged(where: str, name: str, what: str) -> Iterator[Callable[[str], None]]
 
     add(f"{what} begins on {platform.node()}, process {os.getpid()}{slurm}")
     began = time.monotonic()
-    yield add
-    add(f"{what} ends after {time.monotonic() - began:.0f} s")
+    try:
+        yield add
+    except ToktkError as error:
+        add(str(error))
+        raise
+    add(f"{what} is done after {time.monotonic() - began:.0f} s")
 
 
 def _enter(folder: str) -> None:
@@ -341,11 +342,10 @@ class Engine:
             return
         ranks = ", ".join(map(str, missing[:_LISTED])) + (", …" if len(missing) > _LISTED else "")
         log = (self._folder.place.read(log_name(missing[0])) or b"").decode(errors="replace")
-        last = log.rstrip().rpartition(" UTC ")[2] or "nothing"
         raise ToktkError(
             f"{len(missing):,} of {self._world_size:,} ranks failed: {ranks}.",
-            f"The log of rank {missing[0]} ends with: {clipped(in_a_line(last), 600)}",
-            f"Read {self._where.rstrip('/')}/{log_name(missing[0])}, and the engine's logs in {logs}.",
+            *log.splitlines()[-_LAST_LINES:],
+            f"That is the end of {self._where.rstrip('/')}/{log_name(missing[0])}; see {logs} as well.",
             "The ranks that are done are kept: run the same command again.",
         )
 
@@ -371,7 +371,7 @@ def _asked(submission: Submission, environment: Mapping[str, str] | None = None)
     except Refused as refusal:
         raise ToktkError(
             f"{engine} does not carry out the ranks.",
-            f"Found: {clipped(str(refusal), 1000)}",
+            f"Found: {in_a_line(refusal)[:_LONGEST]}.",
             "The ranks that are done are kept.",
         ) from refusal
     except ChildEnded as ended:
