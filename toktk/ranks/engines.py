@@ -1,8 +1,8 @@
 """Ranks on many machines: Slurm or Ray carry them out, by way of datatrove, which knows both.
 
-What is sent is a `RankTask`: small, and importable wherever toktk is. The folder of the ranks alone says which
-of them are done: a rerun sends those that it lacks, whatever the engine remembers. The engine itself runs in a
-process of its own, `toktk.ranks.engine_worker`.
+What is sent is a `RankTask`: small, and importable wherever toktk is. The folder of the ranks alone says
+which of them are done: a rerun sends those that it lacks, whatever the engine remembers. The engine itself
+runs in a process of its own, `toktk.ranks.engine_worker`.
 """
 
 from __future__ import annotations
