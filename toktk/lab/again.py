@@ -69,7 +69,9 @@ def checked_run(folder: Path) -> Run:
     return stored_run(folder, document)
 
 
-def experiment_of(run: Run, meter: Meter, jobs: int, force: bool = True) -> Sweep | Bench:
+def experiment_of(
+    run: Run, meter: Meter, jobs: int, force: bool = True, memory: int | None = None
+) -> Sweep | Bench:
     """Return the sweep or the bench that a run was, on the same text.
 
     With `force` nothing that is stored is used but text that was downloaded.
@@ -89,7 +91,9 @@ def experiment_of(run: Run, meter: Meter, jobs: int, force: bool = True) -> Swee
     if is_bench:
         specs = options.get("specs") or _specs_of(run.document["tokenizers"])
         corpus = _text(folder, EVALUATION, meter)
-        plan = BenchPlan(tuple(placed(s, base) for s in specs), corpus, measures, jobs, force)
+        plan = BenchPlan(
+            tuple(placed(s, base) for s in specs), corpus, measures, jobs, force, memory
+        )
         return Bench(plan, meter)
     measured = run.document["evaluation"] is not None
     training = _text(folder, TRAINING, meter)
@@ -110,6 +114,7 @@ def experiment_of(run: Run, meter: Meter, jobs: int, force: bool = True) -> Swee
         seed=options["seed"],
         jobs=jobs,
         force=force,
+        memory=memory,
     )
     return Sweep(sweep, meter)
 

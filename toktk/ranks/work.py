@@ -26,8 +26,12 @@ class Work(Protocol):
 
     name: str
     command: str
-    size: int | None
-    unit: str
+
+    @property
+    def size(self) -> int | None: ...  # noqa: D102 - see above
+
+    @property
+    def unit(self) -> str: ...  # noqa: D102 - see above
 
     @property
     def manifest(self) -> dict[str, Any]: ...  # noqa: D102 - see above
