@@ -54,7 +54,7 @@ def count_numbers(where):
     return functools.partial(_count_numbers, where)
 
 
-def _count_numbers(where):
+def _count_numbers(where, task, n_tasks):
     place = Place.of(where)
     manifest, markers = RankFolder(place, "numbers", "toktk number").complete()
     assert manifest["what"] == "numbers"

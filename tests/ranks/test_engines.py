@@ -11,7 +11,7 @@ from counting_work import NumberWork, count_numbers
 from toktk.errors import CorpusError, MissingExtraError, StorageError, ToktkError
 from toktk.places import Place
 from toktk.ranks import engines
-from toktk.ranks.engines import Cluster, Engine, LastTask, RankTask
+from toktk.ranks.engines import Cluster, Engine, RankTask, Stage, StageTask
 from toktk.ranks.folder import RankFolder
 from toktk.ranks.work import run_rank
 
@@ -38,8 +38,8 @@ def stays(monkeypatch):
 def engine_of(name, out, world_size=5, work=None, **cluster):
     partition = {"partition": slurm_bed.PARTITION} if name == "slurm" else {}
     cluster = Cluster(name, **{"workers": 2, "memory": SMALL, **partition, **cluster})
-    finish = count_numbers(str(out))
-    return Engine(cluster, work or NumberWork(), str(out), world_size, finish)
+    stages = [Stage("count", 1, count_numbers(str(out)))]
+    return Engine(cluster, work or NumberWork(), str(out), world_size, stages)
 
 
 def numbers(out):
@@ -146,9 +146,9 @@ def test_a_machine_without_the_folder_says_so(out, tmp_path):
 def test_what_follows_the_ranks_has_a_log(out):
     for rank in range(3):
         run_rank(NumberWork(), Place.of(out), rank, 3)
-    LastTask(count_numbers(str(out)), str(out))(None, 0, 1)
+    StageTask(Stage("count", 1, count_numbers(str(out))), str(out))(None, 0, 1)
     assert (out / "total").read_text() == "3"
-    assert "is done" in (out / "logs/last.txt").read_text()
+    assert "count 0 of 1 is done" in (out / "logs/count-00000.txt").read_text()
 
 
 # datatrove's pool of processes --------------------------------------------------------------------
@@ -264,7 +264,7 @@ def test_a_rank_that_is_killed_is_done_by_the_next_run(out, on_slurm):
     os.kill(pid, signal.SIGKILL)
     slurm_bed.wait_for_jobs(on_slurm)
     assert state(out).missing == [1]
-    assert "rank 1 of 3 is missing" in (out / "logs/last.txt").read_text()
+    assert "rank 1 of 3 is missing" in (out / "logs/count-00000.txt").read_text()
     assert not (out / "total").exists()
     engine_of("slurm", out, world_size=3).run()
     slurm_bed.wait_for_jobs(on_slurm)

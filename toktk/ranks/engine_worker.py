@@ -16,7 +16,7 @@ from typing import Any
 
 from toktk.child import Refused, serve
 from toktk.places import Place
-from toktk.ranks.engines import LastTask, RankTask, Submission
+from toktk.ranks.engines import RankTask, StageTask, Submission
 from toktk.runtime import usable_cores
 from toktk.sizes import bytes_label
 
@@ -66,7 +66,7 @@ def _slurm(submission: Submission) -> list[str]:
 
     cluster = submission.cluster
 
-    def stage(task: RankTask | LastTask, n_tasks: int, name: str, **options: Any) -> Any:
+    def stage(task: RankTask | StageTask, n_tasks: int, name: str, after: Any) -> Any:
         return SlurmPipelineExecutor(
             pipeline=[task],
             tasks=n_tasks,
@@ -87,19 +87,19 @@ def _slurm(submission: Submission) -> list[str]:
             env_command=f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH",
             max_array_size=_largest_array(),
             skip_completed=False,  # the folder of the ranks decides
-            **options,
+            workers=-1 if cluster.workers is None else cluster.workers,
+            depends=after,
+            run_on_dependency_fail=True,  # it says which ranks are missing
         )
 
-    stages = []
+    stages: list[Any] = []
     if submission.ranks is not None:
-        workers = -1 if cluster.workers is None else cluster.workers
-        stages.append(
-            stage(submission.ranks, len(submission.ranks.ranks), "ranks", workers=workers)
-        )
-    # It runs even where a rank failed, to say which ones are missing.
-    after = {"depends": stages[0], "run_on_dependency_fail": True} if stages else {}
-    stages.append(stage(submission.last, 1, "last", **after))
-    stages[-1].run()
+        stages.append(stage(submission.ranks, len(submission.ranks.ranks), "ranks", None))
+    for task in submission.stages:
+        after = stages[-1] if stages else None
+        stages.append(stage(task, task.stage.n_tasks, task.stage.name, after))
+    if stages:
+        stages[-1].run()  # and what it depends on, before
     return [stage.job_id for stage in stages]
 
 

@@ -146,21 +146,36 @@ class RankTask:
                 raise
 
 
-class LastTask:
-    """What Slurm calls when all ranks have ended: `finish`, which can be pickled."""
+@dataclass(frozen=True)
+class Stage:
+    """What Slurm does after the ranks, in some tasks at a time.
 
-    def __init__(self, finish: Callable[[], object], where: str) -> None:
-        self.finish, self.where = finish, where
+    Attributes:
+        name: of its jobs and logs.
+        run: takes the number of a task, from 0, and how many there are; it can be pickled.
+    """
+
+    name: str
+    n_tasks: int
+    run: Callable[[int, int], object]
+
+
+class StageTask:
+    """What Slurm calls for each task of a stage; ``logs/merge-00007.txt`` says what happens to it."""
+
+    def __init__(self, stage: Stage, where: str) -> None:
+        self.stage, self.where = stage, where
         self.folder = str(Path.cwd())
 
     def __repr__(self) -> str:
-        return "toktk: what is done after all ranks"
+        return f"toktk: {self.stage.name}"
 
     def __call__(self, data: object, task: int, n_tasks: int) -> None:
-        """Finish what the ranks have done."""
-        with _logged(self.where, "logs/last.txt", "what follows the ranks"):
+        """Carry out a task of the stage."""
+        name = f"logs/{self.stage.name}-{rank_name(task)}.txt"
+        with _logged(self.where, name, f"{self.stage.name} {task} of {n_tasks}"):
             _enter(self.folder)
-            self.finish()
+            self.stage.run(task, n_tasks)
 
 
 def log_name(rank: int) -> str:
@@ -216,13 +231,13 @@ class Submission:
 
     Attributes:
         ranks: None where all are done.
-        last: what Slurm does after the ranks; the other engines leave that to the caller.
+        stages: what Slurm does after the ranks, one after the other.
         logs: the folder or the address of the engine's own logs.
     """
 
     cluster: Cluster
     ranks: RankTask | None
-    last: LastTask
+    stages: tuple[StageTask, ...]
     logs: str
 
 
@@ -231,7 +246,7 @@ class Engine:
 
     Args:
         where: the folder of the ranks, a path or an address that all machines reach.
-        finish: what is done after all ranks; it can be pickled.
+        stages: what Slurm does after the ranks, one after the other.
 
     Raises:
         ToktkError: the engine is not here; the folder belongs to other work.
@@ -243,12 +258,12 @@ class Engine:
         work: Work,
         where: str,
         world_size: int,
-        finish: Callable[[], object],
+        stages: Sequence[Stage] = (),
     ) -> None:
         cluster.check()
         self._cluster, self._work, self._world_size = cluster, work, world_size
         self._where = where if is_address(where) else str(Path(where).absolute())
-        self._finish = finish
+        self._stages = tuple(StageTask(stage, self._where) for stage in stages)
         self._folder = RankFolder(Place.of(self._where), work.name, work.command)
         self.missing = [*range(world_size)]
         if self._folder.place.read(f"{work.name}.json") is not None:
@@ -258,14 +273,14 @@ class Engine:
     def run(self, advance: Callable[[int], None] = lambda amount: None) -> list[str]:
         """Have the ranks that are missing carried out.
 
-        Slurm is told, and this returns: it does `finish` after the ranks. With other engines this waits for
-        the ranks, and `finish` is left to the caller.
+        Slurm is told, and this returns: it does the stages after the ranks. With other engines this waits
+        for the ranks, and the stages are left to the caller.
 
         Args:
             advance: called with how many ranks were done since the last call.
 
         Returns:
-            The numbers of Slurm's jobs, that of `finish` last.
+            The numbers of Slurm's jobs: of the ranks, and of each stage.
 
         Raises:
             ToktkError: the engine refuses; a rank failed.
@@ -311,8 +326,7 @@ class Engine:
     def _submission(self, logs: str) -> Submission:
         raises = self._cluster.engine == "slurm"
         ranks = RankTask(self._work, self._where, self.missing, self._world_size, raises)
-        last = LastTask(self._finish, self._where)
-        return Submission(self._cluster, ranks if self.missing else None, last, logs)
+        return Submission(self._cluster, ranks if self.missing else None, self._stages, logs)
 
     @contextlib.contextmanager
     def _watched(self, advance: Callable[[int], None]) -> Iterator[None]:
