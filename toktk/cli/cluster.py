@@ -22,6 +22,8 @@ TITLE = "On a cluster"
 """Of these options, in a command's help."""
 
 _ENGINES = ("slurm", "ray", "local")
+RANK_MEMORY = 2 << 30
+"""Bytes that a rank takes where a cluster gives them, of work that keeps to what it is told."""
 _MEMORY = 4 << 30
 _BESIDE = (
     512 << 20
@@ -179,7 +181,8 @@ def cluster_options(memory: bool = False) -> Decorator:
             "--workers",
             cls=ClusterOption,
             type=click.IntRange(min=1),
-            help="Ranks at a time; without --tasks there are 8 times as many.  [default: as many as there is room for]",
+            help="Ranks at a time; without --tasks there are 8 times as many.  [default: as there is "
+            "room for]",
         ),
         option(
             "--cpus",

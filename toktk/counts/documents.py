@@ -223,17 +223,12 @@ def _columns(table: pa.Table) -> dict[str, npt.NDArray[Any]]:
 
 def _write(table: pa.Table, path: Path, about: Mapping[str, Any]) -> None:
     table = table.replace_schema_metadata({"toktk": json.dumps(about)})
-    try:
-        with pa.OSFile(os.fsencode(path), "wb") as raw:
-            options = pa.ipc.IpcWriteOptions(compression="zstd")
-            with pa.ipc.new_file(raw, table.schema, options=options) as writer:
-                writer.write_table(table)
-    except OSError as error:
-        raise StorageError(
-            f"cannot write {path}.",
-            f"Found: {error.strerror or error}.",
-            "Free space, or choose another place for temporary files with TOKTK_HOME=DIR.",
-        ) from error
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with (
+        pa.OSFile(os.fsencode(path), "wb") as raw,
+        pa.ipc.new_file(raw, table.schema, options=options) as writer,
+    ):
+        writer.write_table(table)
 
 
 def _read(path: Path) -> tuple[pa.Table, dict[str, Any]]:

@@ -32,28 +32,28 @@ class Sizes:
     """How much a table holds.
 
     Attributes:
-        pieces: different ones.
+        pieces: as often as they occur.
+        text_bytes: of them.
+        distinct: different pieces.
         piece_bytes: of them, each once.
-        entries: pieces times groups, where they occur.
-        occurrences: of all pieces.
-        text_bytes: of all these occurrences.
+        entries: different pieces times groups, where they occur.
     """
 
     pieces: int
+    text_bytes: int
+    distinct: int
     piece_bytes: int
     entries: int
-    occurrences: int
-    text_bytes: int
 
     @classmethod
     def of(cls, table: PieceTable) -> Sizes:
         """Return those of a table."""
         return cls(
+            int(table.counts.sum()),
+            int(table.counts @ np.diff(table.offsets)),
             len(table),
             table.data.size,
             table.entry_count.size,
-            int(table.counts.sum()),
-            int(table.counts @ np.diff(table.offsets)),
         )
 
     def __add__(self, other: Sizes) -> Sizes:
@@ -79,7 +79,7 @@ def write_part(table: PieceTable, path: Path) -> None:
     """Write a table whose pieces ascend; only the groups that occur in it are named.
 
     Raises:
-        StorageError: it cannot be written.
+        OSError: it cannot be written.
     """
     import pyarrow.parquet as pq
 
@@ -96,35 +96,26 @@ def write_part(table: PieceTable, path: Path) -> None:
     )
     of_entry = np.repeat(np.arange(len(table)), np.diff(table.rows))
     lengths = np.diff(table.offsets)[of_entry]
-    # A piece stands once for each of its groups.
-    try:
-        with (
-            pa.OSFile(os.fsencode(path), "wb") as raw,
-            pq.ParquetWriter(
-                raw,
-                schema,
-                compression="zstd",
-                use_dictionary=["group", "count"],
-                column_encoding={"piece": "DELTA_BYTE_ARRAY"},
-            ) as writer,
-        ):
-            for first, last in runs(offsets_of(lengths), _ROWS, _BYTES):
-                data, offsets = gather(table.data, table.offsets, of_entry[first:last])
-                buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data)]
-                columns = [
-                    pa.Array.from_buffers(pa.binary(), last - first, buffers),
-                    pa.DictionaryArray.from_arrays(
-                        arrow.from_numpy(number[table.entry_group[first:last]]), names
-                    ),
-                    arrow.from_numpy(table.entry_count[first:last]),
-                ]
-                writer.write_table(pa.Table.from_arrays(columns, schema=schema))
-    except OSError as error:
-        raise StorageError(
-            f"cannot write {path}.",
-            f"Found: {error.strerror or error}.",
-            "Free space, or choose another place for temporary files with TOKTK_HOME=DIR.",
-        ) from error
+    with (
+        pa.OSFile(os.fsencode(path), "wb") as raw,
+        pq.ParquetWriter(
+            raw,
+            schema,
+            compression="zstd",
+            use_dictionary=["group", "count"],
+            column_encoding={"piece": "DELTA_BYTE_ARRAY"},
+        ) as writer,
+    ):
+        for first, last in runs(offsets_of(lengths), _ROWS, _BYTES):
+            data, offsets = gather(table.data, table.offsets, of_entry[first:last])
+            buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data)]
+            groups = arrow.from_numpy(number[table.entry_group[first:last]])
+            columns = [
+                pa.Array.from_buffers(pa.binary(), last - first, buffers),
+                pa.DictionaryArray.from_arrays(groups, names),
+                arrow.from_numpy(table.entry_count[first:last]),
+            ]
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
 
 
 def read_part(path: Path, signature: str) -> PieceTable:

@@ -34,7 +34,7 @@ from toktk.pieces.sample import Sample
 from toktk.pieces.table import POOLED
 from toktk.places import Place
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.ranks.folder import deliver, rank_name
+from toktk.ranks.folder import delivered, rank_name
 
 if TYPE_CHECKING:
     from toktk.arrow import pa
@@ -193,15 +193,11 @@ class CountWork:
             sides = self._sides(folder)
             self._count(share, sides, advance)
             files: dict[str, dict[str, Any]] = {}
-            about = {
-                name: side.write(name, rank, folder / "file", place, files)
-                for name, side in sides.items()
-            }
-            write_totals({name: side.totals for name, side in sides.items()}, folder / "groups")
-            write_sample(sides[self._sampled].sample, folder / "sample")
-            for name in ("groups", "sample"):
-                path = f"{name}/{rank_name(rank)}.arrow"
-                files[path] = deliver(place, folder / name, path)
+            about = {name: side.write(name, rank, place, files) for name, side in sides.items()}
+        with delivered(place, f"groups/{rank_name(rank)}.arrow", files) as path:
+            write_totals({name: side.totals for name, side in sides.items()}, path)
+        with delivered(place, f"sample/{rank_name(rank)}.arrow", files) as path:
+            write_sample(sides[self._sampled].sample, path)
         line = sum(max(source["bytes"], 1) for source in self.inputs)
         return {
             "share": {
@@ -284,7 +280,7 @@ class _Side:
             )
 
     def write(
-        self, name: str, rank: int, path: Path, place: Place, files: dict[str, dict[str, Any]]
+        self, name: str, rank: int, place: Place, files: dict[str, dict[str, Any]]
     ) -> dict[str, Any]:
         """Write a part for each partition that has a piece; return what the marker says of the side."""
         whole = NOTHING
@@ -292,9 +288,10 @@ class _Side:
             table = self._runs.partition(k)
             if len(table):
                 sizes = Sizes.of(table)
-                write_part(table, path)
                 part = f"{folder_of(name, k)}/{rank_name(rank)}.parquet"
-                files[part] = {**deliver(place, path, part), **vars(sizes)}
+                with delivered(place, part, files) as path:
+                    write_part(table, path)
+                files[part] |= vars(sizes)
                 whole += sizes
         totals = self.totals.sums.sum(axis=0)
         return {
