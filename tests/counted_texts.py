@@ -1,66 +1,85 @@
-"""Counts at hand, as a merged folder would be: a text counted in two sides by the hash of its documents."""
+"""Counts at hand, with the face of a merged folder: a text in two sides, by the hash of its documents."""
+
 from __future__ import annotations
-from dataclasses import dataclass, field
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
-import numpy as np
+
 from toktk.arrow import pa
 from toktk.corpus import Corpus
 from toktk.corpus.split import Sides
 from toktk.corpus.units import filtered
-from toktk.kernels.text_totals import DOCUMENTS
+from toktk.counts.text import HELD_OUT, TRAINING
 from toktk.pieces.counting import count_corpus
-from toktk.pieces.sample import Sample
+from toktk.pieces.sample import Sample, SampledDocuments
+from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 
-@dataclass
+@dataclass(frozen=True)
+class _ByHash:
+    """One side of a text of which `test` is held out, whatever its groups have of it."""
+
+    test: float
+    side: str
+    is_decided = True
+
+    def __str__(self) -> str:
+        return f"{self.side} side by hash, {self.test:g}"
+
+    def start(self, read: object) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+        sides = Sides(None, self.test)
+
+        def select(batch: pa.RecordBatch) -> pa.RecordBatch:
+            held = sides.held_out(batch)
+            return filtered(batch, held if self.side == HELD_OUT else ~held)
+
+        return select
+
+
+def side_of(corpus: Corpus, test: float, side: str) -> Corpus:
+    """Return one side of a text, as counting splits it."""
+    if not test:
+        return corpus
+    name = f"{corpus.name} ({'test' if side == HELD_OUT else 'train'})"
+    return Corpus(name, [corpus], _ByHash(test, side))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
 class CountsAtHand:
+    """See `toktk.counts.merged.Counts`."""
+
     corpus: Corpus
     pretokenizer: Pretokenizer
     held_out: float = 0.2
     min_count: int = 1
     where: str = "counts"
-    replaced = 0
-    null_rows = 0
+    replaced: int = 0
+    null_rows: int = 0
 
     @property
-    def name(self): return self.corpus.name
+    def name(self) -> str:
+        return self.corpus.name
 
-    def side(self, side):
-        if not self.held_out: return self.corpus
-        return HashSide(self.corpus, self.held_out, side)
+    def _side(self, side: str) -> Corpus:
+        return side_of(self.corpus, self.held_out, side)
 
-    @property
-    def groups(self): return self.table("training").groups
+    def fingerprint(self, side: str) -> str:
+        return self._side(side).fingerprint
 
-    def fingerprint(self, side): return f"{self.name}{side}{self.held_out}"
+    def table(self, side: str, by_group: bool = True) -> PieceTable:
+        return count_corpus(self._side(side), self.pretokenizer, by_group=by_group)
 
-    def table(self, side, by_group=True):
-        return count_corpus(self.side(side), self.pretokenizer, by_group=by_group)
+    def totals(self, side: str) -> tuple[tuple[str, ...], Any]:
+        table = self.table(side)
+        return table.groups, table.totals
 
-    def totals(self, side):
-        t = self.table(side)
-        return t.groups, t.totals
-
-    def sample(self):
+    def sample(self) -> SampledDocuments:
         sample = Sample()
-        for batch in self.side("held-out").batches(): sample.see(batch)
+        for batch in self._side(HELD_OUT if self.held_out else TRAINING).batches():
+            sample.see(batch)
         return sample.finish()
 
-    def describe(self): return {"partitions": 64}
-
-
-class ByHash:
-    def __init__(self, test, side):
-        self.sides, self.test = Sides(None, test), side == "held-out"
-    is_decided = True
-    def __str__(self): return f"by hash {self.test}"
-    def start(self, read):
-        def select(batch):
-            held = self.sides.held_out(batch)
-            return filtered(batch, held if self.test else ~held)
-        return select
-
-
-def HashSide(corpus, test, side):
-    return Corpus(f"{corpus.name} ({'test' if side == 'held-out' else 'train'})", [corpus], ByHash(test, side))
+    def describe(self) -> dict[str, Any]:
+        return {"held_out": self.held_out, "min_count": self.min_count}

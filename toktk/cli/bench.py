@@ -85,8 +85,10 @@ def command(
         raise click.UsageError(
             f"--ids writes Parquet: give a name that ends in .parquet, not {ids.name!r}."
         )
-    if counts and (pathological or counts.is_given("throughput") and throughput):
-        raise click.UsageError("--counts has no text to time tokenizers on: leave --throughput out.")
+    if counts and (pathological or (counts.is_given("throughput") and throughput)):
+        raise click.UsageError(
+            "--counts has no text to time tokenizers on: leave --throughput out."
+        )
     options.progress.watch_downloads()
     with options.progress.opening(*(counts.folders or specs)):
         corpus = counts.to_measure() if counts else load_corpus(specs, reader)

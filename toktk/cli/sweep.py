@@ -25,7 +25,7 @@ from toktk.sizes import DEFAULT_SIZES
 from toktk.trainers import DEFAULT_TRAINERS
 
 if TYPE_CHECKING:
-    from toktk.corpus import ReaderOptions
+    from toktk.corpus import Corpus, ReaderOptions
 
 
 @click.command("sweep")
@@ -82,8 +82,9 @@ def command(
 
     options.progress.watch_downloads()
     with options.progress.opening(*(counts.folders or specs), *evals):
-        if counts:
-            corpora = counts.sides(temperature, evals, reader)
-        else:
-            corpora = train_and_test(specs, evals, reader, temperature)
+        corpora: tuple[Corpus, Corpus] = (
+            counts.sides(temperature, evals, reader)
+            if counts
+            else train_and_test(specs, evals, reader, temperature)
+        )
     options.sweep(*corpora, **plan)

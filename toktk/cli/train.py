@@ -59,9 +59,7 @@ def command(
     options.progress.watch_downloads()
     with options.progress.opening(*(counts.folders or specs)):
         corpus = (
-            open_counts(counts.folders, counts.weights)[0]
-            if counts
-            else load_corpus(specs, reader)
+            open_counts(counts.folders, counts.weights)[0] if counts else load_corpus(specs, reader)
         )
     if temperature is not None:
         corpus = corpus.balanced(temperature)

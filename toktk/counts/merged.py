@@ -1,4 +1,7 @@
 """Placeholder until part-count is merged."""
+
 from typing import Any
+
+
 class Counts:
     open: Any

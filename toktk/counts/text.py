@@ -141,7 +141,11 @@ class CountedText(Corpus):
             alike = len({*factors.values()}) == 1
             table = counts.table(self.side, by_group or not alike)
             self._check_added(counts, table, pretokenizer.added)
-            times = [factors[g] for g in table.groups] if by_group or not alike else [*factors.values()][:1]
+            times = (
+                [factors[g] for g in table.groups]
+                if by_group or not alike
+                else [*factors.values()][:1]
+            )
             of_all = multiplied(table, times) if by_group else weighted_sum(table, times, ONE_GROUP)
             tables.append(replace(of_all, pretokenizer=pretokenizer.signature))
         return tables[0] if len(tables) == 1 else merge(tables)
@@ -297,8 +301,7 @@ def open_counts(
 ) -> tuple[CountedText, CountedText | None]:
     """Return the text to train on and the text to measure on that merged counts are of.
 
-    `toktk.train` takes the first, `toktk.evaluate` the second, None where nothing was held out. The text itself
-    is not read.
+    `toktk.train` takes the first, `toktk.evaluate` the second, None where nothing was held out. No text is read.
 
     Args:
         where: the folder of a count, or of several, which become one text; paths or addresses.
@@ -354,7 +357,9 @@ def _opened(where: str | Path | Sequence[str | Path], weights: Sequence[float]) 
             )
         )
     if any(not 0 < weight < float("inf") for weight in weights):
-        raise as_usage(CorpusError("a weight is above 0.", f"Found: {listed([*map(str, weights)])}."))
+        raise as_usage(
+            CorpusError("a weight is above 0.", f"Found: {listed([*map(str, weights)])}.")
+        )
     counts = [Counts.open(str(folder)) for folder in folders]
     first = counts[0]
     for other in counts[1:]:

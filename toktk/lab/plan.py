@@ -296,7 +296,9 @@ class SweepPlan:
         """Refuse trainers that read text where that was counted."""
         if not isinstance(self.training, CountedText):
             return
-        reading = [family.name for family in self.families if card_of(family.build).reads != "pieces"]
+        reading = [
+            family.name for family in self.families if card_of(family.build).reads != "pieces"
+        ]
         if reading:
             own = [name for name, origin in TRAINERS.names().items() if origin == OWN]
             able = [name for name in own if card_of(TRAINERS.load(name)).reads == "pieces"]
