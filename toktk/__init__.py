@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from toktk.corpus import Corpus, load_corpus
+    from toktk.counts.text import open_counts
     from toktk.lab.compare import compare
     from toktk.lab.measure import evaluate
     from toktk.lab.train import train
@@ -19,7 +20,17 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Corpus", "Results", "Tokenizer", "compare", "evaluate", "load", "load_corpus", "train"]
+__all__ = [
+    "Corpus",
+    "Results",
+    "Tokenizer",
+    "compare",
+    "evaluate",
+    "load",
+    "load_corpus",
+    "open_counts",
+    "train",
+]
 
 # Imported when they are first used, so that `import toktk` is quick.
 _PLACES = {
@@ -30,6 +41,7 @@ _PLACES = {
     "evaluate": "toktk.lab.measure",
     "load": "toktk.loading.load",
     "load_corpus": "toktk.corpus",
+    "open_counts": "toktk.counts.text",
     "train": "toktk.lab.train",
 }
 

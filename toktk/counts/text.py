@@ -301,7 +301,8 @@ def open_counts(
 ) -> tuple[CountedText, CountedText | None]:
     """Return the text to train on and the text to measure on that merged counts are of.
 
-    `toktk.train` takes the first, `toktk.evaluate` the second, None where nothing was held out. No text is read.
+    `toktk.train` takes the first, and `toktk.evaluate` the second: None where nothing was held out. No text
+    is read.
 
     Args:
         where: the folder of a count, or of several, which become one text; paths or addresses.
