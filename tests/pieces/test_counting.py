@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from toktk.errors import CorpusError
 from toktk.kernels.scan import BLOCK
 from toktk.normalizers.normalizer import Normalizer
-from toktk.pieces import counting
-from toktk.pieces.counting import count_corpus, count_corpus_many, merge
+from toktk.pieces import counter, counting
+from toktk.pieces.counter import merge
+from toktk.pieces.counting import count_corpus, count_corpus_many
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
@@ -45,7 +46,7 @@ def expected_totals(documents):
 @pytest.fixture(scope="module", autouse=True)
 def small_tables():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(counting, "_FIRST_SLOTS", 4)
+        patch.setattr(counter, "_FIRST_SLOTS", 4)
         yield
 
 
@@ -193,16 +194,16 @@ def test_merging_tables_of_the_same_hash_passes_over_few_slots(fill, power, monk
     # A table lists its pieces in the order of their hash, and this is how they come to the merging one.
     n = int(fill * 2**power)
     chance = np.random.default_rng(power)
-    totals = counting.GroupTotals(by_group=False)
+    totals = counter.GroupTotals(by_group=False)
     totals._numbered(["text"])
     counters = []
 
-    class Watched(counting.SpanCounter):
+    class Watched(counter.SpanCounter):
         def __init__(self, *args):
             super().__init__(*args)
             counters.append(self)
 
-    monkeypatch.setattr(counting, "SpanCounter", Watched)
+    monkeypatch.setattr(counter, "SpanCounter", Watched)
 
     def table_of(letters):
         counter = Watched("")

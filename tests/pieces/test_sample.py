@@ -158,3 +158,65 @@ def test_it_survives_the_store(tmp_path):
 
 def test_nothing():
     assert len(Sample().finish()) == 0
+
+
+def in_order(parts, most):
+    """Sample parts of a text, each in samples of one batch or many, stored and read in between."""
+    whole = Sample(most, in_order=True)
+    for part in parts:
+        own = whole.fresh()
+        for texts in part:
+            corpus = Corpus.of([text for text, _ in texts], groups=[group for _, group in texts])
+            for batch in corpus.batches() if texts else ():
+                own.see(batch)
+                own._take_in()
+        whole.merge([Sample.of_rows(*own.rows(), most)])
+    return whole.finish()
+
+
+def columns_of(sample):
+    return {name: np.asarray(column).tolist() for name, column in vars(sample).items()}
+
+
+cuts = st.lists(st.lists(st.integers(0, 40), max_size=3).map(sorted), max_size=3)
+
+
+@given(documents, cuts, st.integers(1, 30))
+def test_a_sample_in_order_does_not_depend_on_parts_or_batches(documents, cuts, most):
+    bounds = sorted({0, len(documents), *itertools.chain(*cuts)})
+    batches = [documents[a:b] for a, b in itertools.pairwise(bounds)]
+    n = max(len(cuts), 1)
+    parts = [batches[len(batches) * i // n : len(batches) * (i + 1) // n] for i in range(n)]
+    assert columns_of(in_order(parts, most)) == columns_of(in_order([[documents]], most))
+
+
+@given(documents)
+def test_a_sample_in_order_knows_the_document_before(documents):
+    sample = in_order([[[document] for document in documents]], most=1000)
+    rows = [(group, text) for group, text, _ in rows_of(sample)]
+    befores = {row: set() for row in rows}
+    last = {}
+    for text, group in documents:
+        if last.get(group, text) != text:
+            befores[group, text].add((group, last[group]))
+        last[group] = text
+    for row, place in zip(rows, sample.previous.tolist(), strict=True):
+        assert (rows[place] if place >= 0 else None) in (befores[row] or {None})
+
+
+def test_a_document_of_no_weight_stands_before_another_and_is_not_kept():
+    kinds = [("a", 1), ("b", 0), ("c", 1), ("a", 1), ("b", 0)]
+    corpora = [Corpus.of([text], weights=[n], groups="x") for text, n in kinds]
+    whole = Sample(in_order=True)
+    for corpus in corpora:
+        own = whole.fresh()
+        for batch in corpus.batches():
+            own.see(batch)
+        whole.merge([own])
+    sample = whole.finish()
+    assert sorted(rows_of(sample)) == [("x", "a", 2), ("x", "c", 1)]
+    places = dict(
+        zip([text for _, text, _ in rows_of(sample)], sample.previous.tolist(), strict=True)
+    )
+    assert places["c"] == -1  # b was before it
+    assert rows_of(sample)[places["a"]][1] == "c"

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from toktk.corpus import Corpus
 from toktk.errors import CorpusError, StorageError
-from toktk.pieces.counting import count_corpus, merge
+from toktk.pieces.counter import merge
+from toktk.pieces.counting import count_corpus
 from toktk.pieces.table import PieceTable, may_hold, multiplied
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 

@@ -24,7 +24,7 @@ from toktk.corpus.options import Progress
 from toktk.counts.merged import Counts
 from toktk.errors import CorpusError, as_usage
 from toktk.kernels.text_totals import BYTES
-from toktk.pieces.counting import ONE_GROUP, merge
+from toktk.pieces.counter import ONE_GROUP, merge
 from toktk.pieces.sample import Sample, SampledDocuments
 from toktk.pieces.table import PieceTable, are_pieces, may_hold, multiplied, weighted_sum
 from toktk.places import without_secrets

@@ -25,7 +25,7 @@ from toktk.lab.outcome import without_figures
 from toktk.lab.plan import Family, SweepPlan
 from toktk.lab.sweep import Sweep
 from toktk.lab.train import Training, Trainings
-from toktk.pieces.counting import ONE_GROUP
+from toktk.pieces.counter import ONE_GROUP
 from toktk.pieces.table import weighted_sum
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.report.stability import RESAMPLES, SHARDS, Stability

@@ -8,7 +8,7 @@ the document, or the aligned line: its languages have one hash, so they are in t
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from toktk import arrow
 from toktk.arrays import Bytes, Int64, offsets_of, read_arrays, read_only, write_arrays
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, spans
+from toktk.pieces.ends import Ends
 
 if TYPE_CHECKING:
     from toktk.arrow import pa
@@ -132,6 +133,13 @@ class _Rows:
             np.zeros(1, np.int64),
         )
 
+    @classmethod
+    def before(cls, group: Int32, unit: UInt64, text: UInt64, previous: UInt64) -> _Rows:
+        """Return rows of no copies, which only say what stands before others."""
+        zeros = np.zeros(group.size + 1, dtype=np.int64)
+        unknown = zeros[1:].astype(np.bool_)
+        return cls(group, unit, text, unknown, zeros[1:], previous, cls.none().data, zeros)
+
     def take(self, chosen: npt.NDArray[Any], copies: Int64 | None = None) -> _Rows:
         """Return some rows, by number; `copies` are theirs where they differ."""
         from toktk.pieces.table import gather
@@ -160,10 +168,18 @@ class _Rows:
 
 
 class Sample:
-    """Sees the documents of a text; see `toktk.pieces.beside.Beside`. `finish` returns the sample."""
+    """Sees the documents of a text; see `toktk.pieces.beside.Beside`. `finish` returns the sample.
 
-    def __init__(self, most: int = MOST) -> None:
+    Args:
+        most: different documents of a group that are kept.
+        in_order: batches are seen in the order of the text, and merged samples are those of what follows
+            in it. So the document before the first of a batch is known, and the sample does not depend
+            on where batches, or the shares of ranks, end.
+    """
+
+    def __init__(self, most: int = MOST, in_order: bool = False) -> None:
         self._most = most
+        self._ends = Ends.none() if in_order else None
         self._numbers: dict[str, int] = {}
         self._levels = np.zeros(0, dtype=np.int64)
         self._kept = _Rows.none()
@@ -208,7 +224,7 @@ class Sample:
 
     def fresh(self) -> Sample:
         """Return one that has seen nothing."""
-        return Sample(self._most)
+        return Sample(self._most, self._ends is not None)
 
     def see(self, batch: pa.RecordBatch) -> None:
         """See the documents of a batch of a corpus."""
@@ -231,10 +247,19 @@ class Sample:
         for batch in table.to_batches():
             self._add(batch, numbers[first : first + len(batch)])
             first += len(batch)
+        self._thin_many()
+
+    def _thin_many(self) -> None:
+        """Thin the sample if more has come than it holds."""
         if self._pending >= max(_PENDING, self._kept.unit.size) or self._pending_bytes >= max(
             _LARGEST_SHARE, self._kept.data.size
         ):
             self._thin()
+
+    def _append(self, rows: _Rows) -> None:
+        self._new.append(rows)
+        self._pending += rows.unit.size
+        self._pending_bytes += rows.data.size
 
     def _add(self, batch: pa.RecordBatch, numbers: Int64) -> None:
         """Add documents; those of one number, int64[rows], stand next to one another in the text."""
@@ -255,11 +280,11 @@ class Sample:
             unit[aligned] = mix(hash_spans(*spans(ids)), _SALT)
         weights = arrow.to_numpy(batch.column(WEIGHT))
         chosen = np.flatnonzero(begins_with_zeros(unit, self._levels[group]) & (weights > 0))
-        before = _before(unit, group, numbers)
+        before = _before(unit, group, numbers if self._ends is None else np.zeros_like(numbers))
+        if self._ends is not None:
+            self._ends.go_on(group, unit, text, before)
         rows = _Rows(group, unit, text, aligned, weights, before, data, offsets).take(chosen)
-        self._new.append(rows)
-        self._pending += rows.unit.size
-        self._pending_bytes += rows.data.size
+        self._append(rows)
 
     def merge(self, others: Iterable[Sample]) -> None:
         """Add what others have seen."""
@@ -267,8 +292,33 @@ class Sample:
             other._take_in()
             numbers = self._numbered([*other._numbers])
             self._levels[numbers] = np.maximum(self._levels[numbers], other._levels)
-            self._new += [replace(r, group=numbers[r.group]) for r in (other._kept, *other._new)]
+            for rows in (other._kept, *other._new):
+                self._append(replace(rows, group=numbers[rows.group]))
+            if self._ends is not None and other._ends is not None:
+                self._append(_Rows.before(*self._ends.join(other._ends, numbers)))
+            self._thin_many()
         self._thin()
+
+    def rows(self) -> tuple[tuple[str, ...], Int64, dict[str, npt.NDArray[Any]], Ends]:
+        """Return all that `of_rows` makes the sample from again: groups, levels, columns, ends."""
+        self._take_in()
+        self._thin()
+        return tuple(self._numbers), self._levels, vars(self._kept), self._ends or Ends.none()
+
+    @classmethod
+    def of_rows(
+        cls,
+        groups: Sequence[str],
+        levels: Int64,
+        columns: Mapping[str, npt.NDArray[Any]],
+        ends: Ends,
+        most: int = MOST,
+    ) -> Sample:
+        """Return a sample in order from what `rows` gave."""
+        sample = cls(most, in_order=True)
+        sample._numbered([*groups])
+        sample._levels, sample._kept, sample._ends = levels, _Rows(**columns), ends
+        return sample
 
     def finish(self) -> SampledDocuments:
         """Return the sample; groups in alphabetical order, a group's only document in blocks."""
@@ -322,6 +372,8 @@ class Sample:
         numbers = [self._numbers.setdefault(name, len(self._numbers)) for name in names]
         missing = len(self._numbers) - self._levels.size
         self._levels = np.concatenate([self._levels, np.zeros(missing, dtype=np.int64)])
+        if self._ends is not None:
+            self._ends.grow(len(self._numbers))
         return np.array(numbers, dtype=np.int32)
 
     def _thin(self) -> None:
@@ -342,7 +394,10 @@ class Sample:
                 # Any order of files and threads gives the same one: the least hash.
                 before = rows.previous[order] - np.uint64(1)  # none is the largest
                 before = np.minimum.reduceat(before, firsts) + np.uint64(1)
-                self._kept = replace(rows.take(order[firsts], copies), previous=before)
+                united = replace(rows.take(order[firsts], copies), previous=before)
+                # Of no copies is what `_Rows.before` says of a document that was not kept.
+                there = np.flatnonzero(copies)
+                self._kept = united if there.size == copies.size else united.take(there)
             else:
                 self._kept = _Rows.none()
         kept = self._kept

@@ -1,0 +1,47 @@
+"""Work for ranks that needs no text: each writes its number, and fails or dies where it is told to."""
+
+import os
+import signal
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from toktk.errors import CorpusError
+from toktk.paths import temporary_folder
+from toktk.ranks.folder import deliver, rank_name
+
+
+@dataclass
+class NumberWork:
+    """Rank r writes r as text to ``numbers/0000r.txt``.
+
+    `fails`: ranks that raise an error. `dies`: a file for each rank that kills its own process, once for each
+    line of the file. `waits`: seconds that each takes.
+    """
+
+    manifest: dict = field(default_factory=lambda: {"what": "numbers"})
+    fails: tuple = ()
+    dies: str = ""
+    waits: float = 0.0
+    length: int = 1000
+    name = "numbers"
+    command = "toktk number"
+    size = None
+    unit = "bytes"
+
+    def run(self, rank, world_size, place, advance):
+        begin, end = (self.length * r // world_size for r in (rank, rank + 1))
+        advance((end - begin) // 2)
+        time.sleep(self.waits)
+        if rank in self.fails:
+            raise CorpusError(f"rank {rank} reads nothing.", "Found: \x1b[31m.", "Give text.")
+        deaths = Path(self.dies) / f"{rank}"
+        if self.dies and deaths.exists() and (left := deaths.read_text().splitlines()):
+            deaths.write_text("\n".join(left[1:]))
+            os.kill(os.getpid(), signal.SIGKILL)
+        with temporary_folder() as folder:
+            (folder / "number").write_text(str(rank))
+            name = f"numbers/{rank_name(rank)}.txt"
+            about = deliver(place, folder / "number", name)
+        advance(end - begin - (end - begin) // 2)
+        return {"share": {"begin": begin, "end": end, "of": self.length}, "files": {name: about}}
