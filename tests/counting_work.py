@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from toktk.errors import CorpusError
-from toktk.paths import temporary_folder
-from toktk.ranks.folder import deliver, rank_name
+from toktk.ranks.folder import delivered, rank_name
 
 
 @dataclass
@@ -39,9 +38,8 @@ class NumberWork:
         if self.dies and deaths.exists() and (left := deaths.read_text().splitlines()):
             deaths.write_text("\n".join(left[1:]))
             os.kill(os.getpid(), signal.SIGKILL)
-        with temporary_folder() as folder:
-            (folder / "number").write_text(str(rank))
-            name = f"numbers/{rank_name(rank)}.txt"
-            about = deliver(place, folder / "number", name)
+        files = {}
+        with delivered(place, f"numbers/{rank_name(rank)}.txt", files) as path:
+            path.write_text(str(rank))
         advance(end - begin - (end - begin) // 2)
-        return {"share": {"begin": begin, "end": end, "of": self.length}, "files": {name: about}}
+        return {"share": {"begin": begin, "end": end, "of": self.length}, "files": files}

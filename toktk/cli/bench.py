@@ -92,7 +92,7 @@ def command(
     options.progress.watch_downloads()
     with options.progress.opening(*(counts.folders or specs)):
         corpus = counts.to_measure() if counts else load_corpus(specs, reader)
-    plan = BenchPlan(tokenizers, corpus, measures, options.jobs, options.force)
+    plan = BenchPlan(tokenizers, corpus, measures, **options.of_machine)
     bench = Bench(plan)
     run = options.carry_out(bench)
     if options.format == "table":  # what is known is shown before the clocks start

@@ -77,7 +77,9 @@ def checked_run(folder: Path) -> Run:
     return stored_run(folder, document)
 
 
-def experiment_of(run: Run, meter: Meter, jobs: int, force: bool = True) -> Sweep | Bench:
+def experiment_of(
+    run: Run, meter: Meter, jobs: int, force: bool = True, memory: int | None = None
+) -> Sweep | Bench:
     """Return the sweep or the bench that a run was, on the same text.
 
     With `force` nothing that is stored is used but text that was downloaded.
@@ -97,7 +99,9 @@ def experiment_of(run: Run, meter: Meter, jobs: int, force: bool = True) -> Swee
     if is_bench:
         specs = options.get("specs") or _specs_of(run.document["tokenizers"])
         corpus = _text(run, EVALUATION, meter)
-        plan = BenchPlan(tuple(placed(s, base) for s in specs), corpus, measures, jobs, force)
+        plan = BenchPlan(
+            tuple(placed(s, base) for s in specs), corpus, measures, jobs, force, memory
+        )
         return Bench(plan, meter)
     measured = run.document["evaluation"] is not None
     training = _text(run, TRAINING, meter)
@@ -118,6 +122,7 @@ def experiment_of(run: Run, meter: Meter, jobs: int, force: bool = True) -> Swee
         seed=options["seed"],
         jobs=jobs,
         force=force,
+        memory=memory,
     )
     return Sweep(sweep, meter)
 

@@ -137,7 +137,7 @@ class Bench:
             ToktkError: every tokenizer fails at the text.
         """
         plan, without = self.plan, dict[str, PluginError]()
-        counted = CountedCorpora(self.meter, plan.jobs, plan.force)
+        counted = CountedCorpora(self.meter, plan.jobs, plan.force, plan.memory)
         counted.sought = self.special_tokens
         facts, figures = self.measure(counted, without)
         self._refuse_nothing()

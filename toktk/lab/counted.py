@@ -172,16 +172,20 @@ class CountedCorpora:
         meter: is told what is counted, and what was there.
         jobs: threads; they change no result.
         force: count everything anew.
+        memory: bytes that counts may take before they go to disk, as of `count_corpus`.
 
     Attributes:
         store: where they are kept, and all else that is stored.
         sought: strings that a pass over a measured text looks for; see `holds_sought`.
     """
 
-    def __init__(self, meter: Meter, jobs: int = 1, force: bool = False) -> None:
+    def __init__(
+        self, meter: Meter, jobs: int = 1, force: bool = False, memory: int | None = None
+    ) -> None:
         self.store = Store(meter.remark, force=force)
         self.meter = meter
         self.jobs = jobs
+        self.memory = memory
         self.sought: tuple[str, ...] = ()
         self._held: dict[tuple[str, str, bool], CountedCorpus] = {}
         self._lines: dict[str, Lines] = {}
@@ -262,6 +266,7 @@ class CountedCorpora:
                 by_group=by_group,
                 progress=progress,
                 beside=[one for one in beside if one is not None],
+                memory=self.memory,
             )
             reading = Reading.of(corpus, tables[0], by_group)
         for (pretokenizer, cell), table in zip(missing.items(), tables, strict=True):

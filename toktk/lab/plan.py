@@ -142,6 +142,8 @@ class SweepPlan:
         seed: given to trainers that take one.
         jobs: threads; they change no result.
         force: compute everything anew.
+        memory: bytes that counts may take before they go to disk; None: half of what is free. It changes
+            no result.
     """
 
     training: Corpus
@@ -161,6 +163,7 @@ class SweepPlan:
     seed: int = 0
     jobs: int = 1
     force: bool = False
+    memory: int | None = None
 
     @property
     def families(self) -> list[Family]:
@@ -182,7 +185,8 @@ class SweepPlan:
         """The plan of the baselines; None where there is none, or nothing to measure on."""
         if not self.baselines or self.evaluation is None:
             return None
-        return BenchPlan(self.baselines, self.evaluation, self.measures, self.jobs, self.force)
+        about = (self.measures, self.jobs, self.force, self.memory)
+        return BenchPlan(self.baselines, self.evaluation, *about)
 
     @functools.cached_property
     def _families(self) -> tuple[list[Family], dict[str, PluginError]]:
@@ -411,6 +415,7 @@ class BenchPlan:
     measures: Measures = field(default_factory=Measures)
     jobs: int = 1
     force: bool = False
+    memory: int | None = None
 
     @functools.cached_property
     def labels(self) -> dict[str, str]:

@@ -26,17 +26,21 @@ class Work(Protocol):
 
     name: str
     command: str
-    size: int | None
-    unit: str
+
+    @property
+    def size(self) -> int | None: ...  # noqa: D102 - see above
+
+    @property
+    def unit(self) -> str: ...  # noqa: D102 - see above
 
     @property
     def manifest(self) -> dict[str, Any]: ...  # noqa: D102 - see above
 
     def run(self, rank: int, world_size: int, place: Place, advance: Progress) -> dict[str, Any]:
-        """Do the share of a rank: write its files, through `RankFolder.deliver`; return what its marker says.
+        """Do the share of a rank: write its files, as `delivered` does; return what its marker says.
 
-        That is JSON-able. It holds ``files``, what `deliver` returned by the names of the files, and
-        ``share``, {"begin", "end", "of"}, where shares are parts of a line.
+        That is JSON-able. It holds ``files``, what `delivered` noted of them, and ``share``, {"begin",
+        "end", "of"}, where shares are parts of a line.
         """
         ...
 
