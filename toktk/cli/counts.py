@@ -49,7 +49,7 @@ class CountsOptions:
         if evals:
             return training, load_corpus(evals, reader)
         if measured is None:
-            without = [each.where for each in training.counts if not each.held_out]
+            without = [each.place.shown for each in training.counts if not each.held_out]
             raise CorpusError(
                 "there is no text to measure on.",
                 f"Found: nothing was held out when {', '.join(without)} was counted.",

@@ -22,16 +22,16 @@ from toktk.corpus import Corpus
 from toktk.corpus.mixture import balanced_factors, whole_factors
 from toktk.corpus.options import Progress
 from toktk.counts.merged import Counts
+from toktk.counts.part import HELD_OUT, TRAINING
 from toktk.errors import CorpusError, as_usage
 from toktk.kernels.text_totals import BYTES
 from toktk.pieces.counter import ONE_GROUP, merge
 from toktk.pieces.sample import Sample, SampledDocuments
 from toktk.pieces.table import PieceTable, are_pieces, may_hold, multiplied, weighted_sum
-from toktk.places import without_secrets
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.visible import listed
 
-SIDES = TRAINING, HELD_OUT = "training", "held-out"
+_MOST_GROUPS = 1000  # that run.json names
 _NAMES = {TRAINING: "train", HELD_OUT: "test"}
 
 
@@ -60,7 +60,7 @@ class CountedText(Corpus):
         super().__init__(" + ".join(names), ())
         self.counts, self.side = tuple(counts), side
         self.weights, self.temperature = tuple(weights), temperature
-        self.groups = tuple(sorted({name for each in counts for name in each.totals(side)[0]}))
+        self.groups = tuple(sorted({name for each in counts for name in each.totals(side).groups}))
 
     @property
     def size(self) -> None:
@@ -75,32 +75,33 @@ class CountedText(Corpus):
     @property
     def replaced(self) -> int:
         """Invalid sequences that were replaced by U+FFFD when it was counted."""
-        return sum(each.replaced for each in self.counts)
+        return sum(each.about["replaced"] for each in self.counts)
 
     @property
     def null_rows(self) -> int:
         """Rows whose text is null, skipped when it was counted."""
-        return sum(each.null_rows for each in self.counts)
+        return sum(each.about["null_rows"] for each in self.counts)
 
     @functools.cached_property
     def fingerprint(self) -> str:
         """The sha256, in hex, of what was counted, and how often that counts."""
         parts = zip(self.counts, self.factors, strict=True)
-        counted = [[each.fingerprint(self.side), each.min_count, times] for each, times in parts]
+        counted = [[each.fingerprint(self.side), self._floor(each), times] for each, times in parts]
         return hashlib.sha256(json.dumps(sorted(counted, key=json.dumps)).encode()).hexdigest()
 
     @property
     def pretokenizer(self) -> Pretokenizer:
-        """What it was cut by, but for strings that are pieces wherever they stand."""
-        return replace(self.counts[0].pretokenizer, added=())
+        """What it was cut by, but for special tokens and symbols."""
+        return self.counts[0].pretokenizer
 
     @functools.cached_property
     def factors(self) -> list[dict[str, int]]:
         """How often a document of each group counts, in each of the counts."""
         sizes = []
         for each in self.counts:
-            groups, totals = each.totals(self.side)
-            sizes.append(dict(zip(groups, totals[:, BYTES].tolist(), strict=True)))
+            of_side = each.totals(self.side)
+            n_bytes = of_side.totals[:, BYTES].tolist()
+            sizes.append(dict(zip(of_side.groups, n_bytes, strict=True)))
         whole: Sequence[int] = [1] * len(sizes)
         if len(self.weights) > 1:
             in_all = [max(sum(of_count.values()), 1) for of_count in sizes]
@@ -119,7 +120,7 @@ class CountedText(Corpus):
 
     def check_cut(self, pretokenizer: Pretokenizer) -> None:
         """Raise NotCounted if it was cut by another pattern or normalizer."""
-        cut, own = replace(pretokenizer, added=()), self.pretokenizer
+        cut, own = (replace(each, added=()) for each in (pretokenizer, self.pretokenizer))
         if cut.key != own.key:
             names = [each.name if cut.name != own.name else each.signature for each in (own, cut)]
             raise NotCounted(
@@ -152,8 +153,8 @@ class CountedText(Corpus):
 
     def _check_added(self, counts: Counts, table: PieceTable, added: Sequence[str]) -> None:
         """Raise NotCounted unless the table is that of text cut at just these strings."""
-        cut = counts.pretokenizer
-        is_whole = cut.normalizer.is_identity and counts.min_count <= 1
+        cut = counts.cut_of(self.side)
+        is_whole = cut.normalizer.is_identity and self._floor(counts) <= 1
         absent = [string for string in added if string not in cut.added]
         if doubtful := [s for s in absent if not is_whole or may_hold(table, s)]:
             raise NotCounted(
@@ -170,6 +171,10 @@ class CountedText(Corpus):
                 "Count it once more without them, or measure other text with --eval.",
             )
 
+    def _floor(self, counts: Counts) -> int:
+        """How often a piece occurs at least, of those that were not left out of this side."""
+        return counts.min_count if self.side == TRAINING else 1
+
     def sample(self) -> SampledDocuments:
         """Return the documents that intervals rest on, as `toktk.pieces.sample.Sample` draws them.
 
@@ -178,13 +183,13 @@ class CountedText(Corpus):
             StorageError: they cannot be read.
         """
         for each in self.counts:
-            if self.side == TRAINING and each.held_out:
+            if self.side != each.sampled_side:
                 raise NotCounted(
                     f"cannot measure on {self.name}.",
                     "Found: a count that keeps documents of the held-out side alone.",
                     "Measure on that, or on other text.",
                 )
-            if each.min_count > 1:
+            if self._floor(each) > 1:
                 raise NotCounted(
                     f"cannot measure on {self.name}.",
                     f"Found: pieces that occur fewer than {each.min_count} times were left out.",
@@ -231,14 +236,22 @@ class CountedText(Corpus):
             elif different != {1}:
                 (times,) = different
                 remarks.append(f"{each.name}: every document counts {times} times.")
-            if each.min_count > 1:
-                remarks.append(
-                    f"{each.name}: pieces that occur fewer than {each.min_count} times are left out."
-                )
+            if self.side == TRAINING:
+                remarks += [f"{each.name}: {effect}" for effect in each.effect]
         return remarks
 
     def balanced(self, temperature: float) -> CountedText:
-        """See `Corpus.balanced`."""
+        """See `Corpus.balanced`.
+
+        Raises:
+            NotCounted: groups were not kept apart.
+        """
+        if pooled := [each.name for each in self.counts if not each.about["groups"]]:
+            raise NotCounted(
+                f"cannot balance the groups of {listed(pooled)}.",
+                "Found: all of its training text counted as one group.",
+                "Count it once more without --no-groups, or leave the temperature out.",
+            )
         return CountedText(self.counts, self.side, self.weights, temperature)
 
     def describe(self) -> dict[str, Any]:
@@ -246,10 +259,8 @@ class CountedText(Corpus):
         described = super().describe()
         if own := self._own_remarks():
             described["remarks"] = own
-        places = [each.where for each in self.counts]
         described["counts"] = {
-            # No file should hold a secret.
-            "folders": places if all(without_secrets(p) == p for p in places) else None,
+            "folders": [each.place.shown for each in self.counts],
             "side": self.side,
             "weights": [*self.weights],
             # As text: JSON has no infinity.
@@ -257,12 +268,13 @@ class CountedText(Corpus):
         }
         described["parts"] = [
             {
-                **each.describe(),
                 "name": each.name,
                 "fingerprint": each.fingerprint(self.side),
                 "selection": self._selected(each),
+                "counted": each.describe(),
+                **({"times": factors} if len(factors) <= _MOST_GROUPS else {}),
             }
-            for each in self.counts
+            for each, factors in zip(self.counts, self.factors, strict=True)
         ]
         return described
 
@@ -365,9 +377,10 @@ def _opened(where: str | Path | Sequence[str | Path], weights: Sequence[float]) 
     first = counts[0]
     for other in counts[1:]:
         if other.pretokenizer.key != first.pretokenizer.key:
+            cuts = [each.pretokenizer.signature for each in (first, other)]
             raise CorpusError(
-                f"{first.where} and {other.where} were cut differently.",
-                f"Found: {first.pretokenizer.signature} and {other.pretokenizer.signature}.",
-                "Count both with the same pretokenizer, and at the same strings.",
+                f"{first.place} and {other.place} were cut differently.",
+                f"Found: {' and '.join(cuts)}.",
+                "Count both with the same pretokenizer.",
             )
     return counts

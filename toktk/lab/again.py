@@ -9,7 +9,8 @@ from typing import Any
 from toktk.corpus import Corpus
 from toktk.corpus.held_out import EVALUATION, TRAINING, HeldOut
 from toktk.corpus.load import corpus_again
-from toktk.counts.text import SIDES, CountedText, counted_again
+from toktk.counts.part import SIDES
+from toktk.counts.text import CountedText, counted_again
 from toktk.errors import CorpusError, StorageError, ToktkError
 from toktk.lab.bench import Bench
 from toktk.lab.counted import fingerprint_text
@@ -35,7 +36,7 @@ _BENCH = {
     "specs?": [str],
 }
 _COUNTS = {
-    "folders": ([str], None),
+    "folders": [str],
     "side": str,
     "weights": [float],
     "temperature": (str, None),
@@ -147,8 +148,6 @@ def _counted(run: Run, role: str) -> CountedText:
     about = run.document[role]
     made = about["counts"]
     wrong = misfit(made, _COUNTS, "counts")
-    if not wrong and made["folders"] is None:
-        wrong = "counts came from an address with a secret, which is not kept"
     if not wrong and made["side"] not in SIDES:
         wrong = f"counts are of the side {made['side']!r}"
     if wrong:
