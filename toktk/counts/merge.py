@@ -91,7 +91,7 @@ class _Part:
     @property
     def expected(self) -> int:
         """Occurrences of its pieces, by the markers."""
-        return sum(about["occurrences"] for _, about in self.files.values())
+        return sum(about["pieces"] for _, about in self.files.values())
 
 
 class Merge:
@@ -188,10 +188,10 @@ class Merge:
         if part.files:
             table = joined(self._tables(part, signature))
             whole = Sizes.of(table)
-            if whole.occurrences != part.expected:
+            if whole.pieces != part.expected:
                 raise StorageError(
                     f"{merged_name(part.side, part.partition)} does not add up.",
-                    f"Found: {whole.occurrences:,} pieces, where the markers of the ranks say "
+                    f"Found: {whole.pieces:,} pieces, where the markers of the ranks say "
                     f"{part.expected:,}.",
                     f"Count anew, in another folder: {self._folder.command} -c SPEC -o DIR",
                 )
@@ -210,11 +210,11 @@ class Merge:
         for rank, (name, about) in part.files.items():
             with self._folder.local(rank, name, about) as path:
                 table = read_part(path, signature)
-            if int(table.entry_count.sum()) != about["occurrences"]:
+            if int(table.entry_count.sum()) != about["pieces"]:
                 self._folder.refuse_file(
                     rank,
                     name,
-                    f"{int(table.entry_count.sum()):,} pieces, not {about['occurrences']:,}",
+                    f"{int(table.entry_count.sum()):,} pieces, not {about['pieces']:,}",
                 )
             yield table
 
@@ -250,7 +250,7 @@ class Merge:
     def _side(self, side: str, totals: Totals) -> tuple[dict[str, Any], Sizes]:
         """Return what ``merged.json`` says of a side, and what was pruned of it."""
         documents = DocumentSum()
-        sums = dict.fromkeys(("rows", "documents", "bytes", "occurrences"), 0)
+        sums = dict.fromkeys(("rows", "documents", "bytes", "pieces"), 0)
         for marker in self._markers:
             about = marker["sides"][side]
             documents.merge(DocumentSum(about["fingerprint"]))
@@ -282,7 +282,7 @@ class Merge:
         for what, there, said in (
             ("documents", int(of_groups[0]), sums["documents"]),
             ("bytes", int(of_groups[1]), sums["bytes"]),
-            ("pieces", sizes.occurrences, sums["occurrences"]),
+            ("pieces", sizes.pieces, sums["pieces"]),
         ):
             if there != said:
                 raise StorageError(
@@ -314,18 +314,17 @@ def effect_of(merged: Mapping[str, Any]) -> list[str]:
     """Return what leaving out rare pieces has changed, in sentences; none where nothing was left out."""
     pruned = merged["pruned"]
     side = merged["sides"][TRAINING]
-    if not pruned["pieces"]:
+    if not pruned["distinct"]:
         return []
-    pieces = side["pieces"] + pruned["pieces"]
-    occurrences = side["occurrences"] + pruned["occurrences"]
-    n_bytes = side["text_bytes"] + pruned["text_bytes"]
-    lost = pruned["text_bytes"] - pruned["occurrences"]
+    distinct, pieces, n_bytes = (
+        side[key] + pruned[key] for key in ("distinct", "pieces", "text_bytes")
+    )
+    whole = f" The {HELD_OUT} side is whole." if HELD_OUT in merged["sides"] else ""
     return [
-        f"{pruned['pieces']:,} of {pieces:,} different pieces occur less than {merged['min_count']} times in "
-        f"the training text and are left out: {pruned['occurrences'] / occurrences:.3%} of its pieces, "
-        f"{pruned['text_bytes'] / n_bytes:.3%} of its bytes.",
-        f"In training no pair counts less by more than {lost:,}. Tokens of the training text are known "
-        f"but for those of the pieces left out: {pruned['occurrences']:,} at least, "
-        f"{pruned['text_bytes']:,} at most."
-        + (f" The {HELD_OUT} side is whole." if HELD_OUT in merged["sides"] else ""),
+        f"Left out: {pruned['distinct']:,} of {distinct:,} different pieces, those that occur less than "
+        f"{merged['min_count']} times in the training text: {pruned['pieces'] / pieces:.3%} of its pieces, "
+        f"{pruned['text_bytes'] / n_bytes:.3%} of its bytes.{whole}",
+        f"So no pair of tokens counts less by more than {pruned['text_bytes'] - pruned['pieces']:,}, and BPE "
+        "takes another merge only where two counts are as near as that. Of the whole training text, tokens "
+        f"are {pruned['pieces']:,} to {pruned['text_bytes']:,} more than a training is told.",
     ]

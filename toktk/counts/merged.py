@@ -30,24 +30,28 @@ class Counts:
     """What ranks have counted of a text, merged.
 
     Attributes:
-        place: the folder of the count.
         name: of the text.
-        pretokenizer: cut it; without `special` and `symbols`.
-        special: strings at which documents of the training side were cut as well. They are pieces.
-        symbols: strings that are pieces of both sides.
+        where: the folder, as it was given.
+        pretokenizer: what cut the training side, at special tokens and symbols too; see `cut_by`.
+        special: strings that are pieces of the training side wherever they stand.
+        symbols: strings that are pieces of both sides wherever they stand.
         held_out: the share of the documents that is on the held-out side; 0: there is none.
         min_count: pieces that occur less often were left out of the training side; 1: none.
+        replaced, null_rows: see `Corpus`.
         about: all that ``merged.json`` says.
     """
 
-    def __init__(self, place: Place, about: dict[str, Any]) -> None:
-        self.place, self.about = place, about
+    def __init__(self, where: str, about: dict[str, Any]) -> None:
+        self.where, self.about = where, about
         self.name: str = about["corpus"]
-        self.pretokenizer = Pretokenizer.from_json(about["pretokenizer"])
         self.special = tuple(about["special"])
         self.symbols = tuple(about["symbols"])
         self.held_out: float = about["hold_out"]
         self.min_count: int = about["min_count"]
+        self.replaced: int = about["replaced"]
+        self.null_rows: int = about["null_rows"]
+        self.pretokenizer = self.cut_by(TRAINING)
+        self._place = Place.of(where)
 
     @classmethod
     def open(cls, where: str) -> Counts:
@@ -74,13 +78,19 @@ class Counts:
             about = json.loads(content)
             if about["format"] != FORMAT:
                 raise ValueError(f"format {about['format']}, not {FORMAT}")
-            return cls(place, about)
+            return cls(where, about)
         except (KeyError, TypeError, ValueError) as error:
             raise StorageError(
                 f"{place.shown.rstrip('/')}/{MERGED} is damaged.",
                 f"Found: {type(error).__name__}: {error}.",
                 f"Delete it, and run: toktk count merge {place.shown}",
             ) from error
+
+    def cut_by(self, side: str) -> Pretokenizer:
+        """Return what cut a side."""
+        plain = Pretokenizer.from_json(self.about["pretokenizer"])
+        special = self.special if side == TRAINING else ()
+        return replace(plain, added=(*plain.added, *self.symbols, *special))
 
     @property
     def sides(self) -> tuple[str, ...]:
@@ -110,6 +120,14 @@ class Counts:
         """Return 32 hex digits of the documents of a side: text, group, alignment and weight of each."""
         return str(self.about["sides"][side]["fingerprint"])
 
+    def totals(self, side: str) -> Totals:
+        """Return groups and totals of a side.
+
+        Raises:
+            StorageError: their file is missing or damaged.
+        """
+        return self._totals.get(side, Totals.added([]))
+
     @property
     def effect(self) -> list[str]:
         """What leaving out rare pieces has changed, in sentences; none where nothing was left out."""
@@ -131,7 +149,7 @@ class Counts:
         totals = self.totals(side)
         groups = totals.groups if by_group else (ONE_GROUP,)
         number = {name: g for g, name in enumerate(totals.groups)}
-        n, n_bytes = about["pieces"], about["piece_bytes"]
+        n, n_bytes = about["distinct"], about["piece_bytes"]
         n_entries = about["entries"] if by_group else n
         table = PieceTable(
             np.empty(n_bytes, np.uint8),
@@ -192,11 +210,11 @@ class Counts:
         )
 
     def _read(self, name: str, about: dict[str, Any], read: Callable[[Path], T]) -> T:
-        with self.place.local(name) as path:
+        with self._place.local(name) as path:
             if sha256_of(path) != about["sha256"]:
                 raise StorageError(
-                    f"{self.place.shown.rstrip('/')}/{name} is damaged.",
+                    f"{self._place.shown.rstrip('/')}/{name} is damaged.",
                     f"Found: {path.stat().st_size:,} bytes, other than were merged.",
-                    f"Delete it, and run: toktk count merge {self.place.shown}",
+                    f"Delete it, and run: toktk count merge {self._place.shown}",
                 )
             return read(path)

@@ -32,28 +32,28 @@ class Sizes:
     """How much a table holds.
 
     Attributes:
-        pieces: different ones.
+        pieces: as often as they occur.
+        text_bytes: of them.
+        distinct: different pieces.
         piece_bytes: of them, each once.
-        entries: pieces times groups, where they occur.
-        occurrences: of all pieces.
-        text_bytes: of all these occurrences.
+        entries: different pieces times groups, where they occur.
     """
 
     pieces: int
+    text_bytes: int
+    distinct: int
     piece_bytes: int
     entries: int
-    occurrences: int
-    text_bytes: int
 
     @classmethod
     def of(cls, table: PieceTable) -> Sizes:
         """Return those of a table."""
         return cls(
+            int(table.counts.sum()),
+            int(table.counts @ np.diff(table.offsets)),
             len(table),
             table.data.size,
             table.entry_count.size,
-            int(table.counts.sum()),
-            int(table.counts @ np.diff(table.offsets)),
         )
 
     def __add__(self, other: Sizes) -> Sizes:
