@@ -207,6 +207,40 @@ class Sample:
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_bytes = 0
 
+    @classmethod
+    def of(cls, documents: SampledDocuments, times: Int64) -> Sample:
+        """Return one that has seen what another kept, each document `times`, int64[G], as often.
+
+        What several samples kept of texts, seen by one, gives the sample of those texts together.
+        """
+        from toktk.kernels.hash import hash_spans, mix
+
+        blocks = np.array([kind == BLOCKS for kind in documents.kinds], dtype=np.bool_)
+        lines = np.array([kind == LINES for kind in documents.kinds], dtype=np.bool_)
+        starts = np.ones(len(documents), dtype=np.bool_)
+        starts[1:] = (np.diff(documents.group) != 0) | ~blocks[documents.group[1:]]
+        first = np.flatnonzero(starts)
+        group = documents.group[first]
+        offsets = np.append(documents.offsets[first], documents.offsets[-1])
+        text = hash_spans(documents.data, offsets)
+        before = documents.previous[first]
+        sample = cls()
+        sample._numbered([*documents.groups])
+        sample._levels[:] = documents.levels
+        sample._new.append(
+            _Rows(
+                group,
+                np.where(blocks[group], mix(text, _SALT), documents.unit[first]),
+                text,
+                lines[group],
+                documents.copies[first] * times[group],
+                np.where((before < 0) | blocks[group], np.uint64(0), documents.unit[before]),
+                documents.data,
+                offsets,
+            )
+        )
+        return sample
+
     def fresh(self) -> Sample:
         """Return one that has seen nothing."""
         return Sample(self._most, self._ends is not None)
