@@ -3,9 +3,9 @@
     python benchmarks/ranks.py --folder texts/
     python benchmarks/ranks.py --folder texts/ --only merge --scale 0.05
 
-Counting: plain text (see `benchmarks/count.py`), counted by one thread of one process, which keeps the table in
-memory, and by `toktk count` in one rank and in 8 ranks with 2 processes, which writes and merges; in turn, whole
-processes. Figures are CPU seconds of all processes of a command, and the peak of the largest.
+Counting: plain text (see `benchmarks/count.py`), counted by one thread of one process, which keeps the table
+in memory, and by `toktk count` in one rank and in 8 ranks with 2 processes, which writes and merges; in turn,
+whole processes. Figures are CPU seconds of all processes of a command, and the peak of the largest.
 
 Merge: words that occur once each, and plain text of as many bytes, counted in 64 ranks and merged by one
 thread, at a fourth, half and all of so many words. The exponent is that of CPU time over size, from n to 4n.
