@@ -386,7 +386,7 @@ def _asked(submission: Submission, environment: Mapping[str, str] | None = None)
         raise ToktkError(
             f"{engine} does not carry out the ranks.",
             f"Found: {in_a_line(refusal)[:_LONGEST]}.",
-            "The ranks that are done are kept.",
+            f"The ranks that are done are kept. {submission.logs}/engine.txt has all that it said.",
         ) from refusal
     except ChildEnded as ended:
         if ended.interrupted:
