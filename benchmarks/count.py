@@ -4,13 +4,13 @@
     python benchmarks/count.py --folder texts/ --only groups --only plain --scale 0.05
     python benchmarks/count.py --fit texts/help.parquet
 
-Each kind of text is made at n, 2n and 4n, streamed to --folder, and deleted unless --keep. `toktk sweep -t bpe
--s 32k` counts, trains and measures it, in a process and with a home of its own. The exponent is that of CPU time
-over size, from n to 4n, less what a text of a few lines takes; 1 is linear. Beside each kind stands plain text
-of as many bytes.
+Each kind of text is made at n, 2n and 4n, streamed to --folder, and deleted unless --keep. `toktk sweep
+-t bpe -s 32k` counts, trains and measures it, in a process and with a home of its own. The exponent is that
+of CPU time over size, from n on, less what a text of a few lines takes; 1 is linear. Beside each kind stands
+plain text of as many bytes.
 
-Plain text has ten languages. Its pieces are drawn so that their distinct ones grow as those of the help pages do,
-K n^beta (Heaps): piece number r has a share of (1 + r/q)^-(s+1), where beta = 1/(s+1), and q follows from K.
+Plain text has ten languages. Its pieces are drawn so that their distinct ones grow as those of the help
+pages do, K n^beta (Heaps): piece r has a share of (1 + r/q)^-(s+1), beta = 1/(s+1), and q follows from K.
 """
 
 from __future__ import annotations
