@@ -71,7 +71,7 @@ def slurm(nodes: int = 2, max_array: int = 1001) -> Iterator[dict[str, str]]:
     with contextlib.ExitStack() as at_end:
         folder = Path(at_end.enter_context(tempfile.TemporaryDirectory(prefix="slurm-")))
         folder.chmod(0o755)  # munged wants it so
-        ports = _free_ports(nodes + 1)
+        ports = free_ports(nodes + 1)
         config = folder / "slurm.conf"
         config.write_text(
             _CONFIG.format(
@@ -109,7 +109,7 @@ def slurm(nodes: int = 2, max_array: int = 1001) -> Iterator[dict[str, str]]:
                 process = subprocess.Popen(
                     command, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out
                 )
-            at_end.callback(_stop, process)
+            at_end.callback(stop, process)
             if command[0] == "munged":
                 _wait_for(lambda: (folder / "munge.socket").exists(), process, folder)
         at_end.callback(_cancel_all, environment)
@@ -156,7 +156,7 @@ def _cancel_all(environment: Mapping[str, str]) -> None:
         wait_for_jobs(environment, 10)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
         process.wait(10)
@@ -165,7 +165,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _free_ports(n: int) -> list[int]:
+def free_ports(n: int) -> list[int]:
     with contextlib.ExitStack() as at_end:
         sockets = [at_end.enter_context(socket.socket()) for _ in range(n)]
         for one in sockets:

@@ -137,6 +137,11 @@ class Child:
         self._late = False
 
     @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         """Whether the process can be asked; it cannot by a process that was forked off."""
         is_there = self._close.alive and self._owner == os.getpid() and self._kills == _kills

@@ -2,7 +2,10 @@ import importlib.util
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 import slurm_bed
@@ -192,6 +195,28 @@ def test_a_killed_process_costs_its_rank_alone(out, tmp_path):
     assert state(out).missing == [3]
     engine_of("local", out, work=work).run()
     assert numbers(out) == all_of(5)
+
+
+_WAITING = """
+from counting_work import NumberWork
+from toktk.ranks.engines import Cluster, Engine
+if __name__ == "__main__":
+    Engine(Cluster("local", workers=2), NumberWork(waits=60.0), {out!r}, 4).run()
+"""
+
+
+@needs_datatrove
+def test_an_interruption_ends_the_ranks(out, tmp_path):
+    (tmp_path / "waiting.py").write_text(_WAITING.format(out=str(out)))
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, str(tmp_path / "waiting.py")]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+        wait_until(lambda: {0, 1} <= {*state(out).begun} if (out / "numbers.json").exists() else 0)
+        counting = [about["pid"] for about in state(out).begun.values()]
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in counting))
+    assert state(out).missing == [*range(4)]
 
 
 @needs_datatrove

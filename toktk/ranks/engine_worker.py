@@ -166,4 +166,6 @@ def _local(submission: Submission) -> list[str]:
 _RUN = {"slurm": _slurm, "ray": _ray, "local": _local}
 
 if __name__ == "__main__":
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()  # so that the parent can end all processes that an engine has started
     serve(Session())

@@ -13,6 +13,7 @@ import os
 import pickle
 import platform
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -386,7 +387,7 @@ def _asked(submission: Submission, environment: Mapping[str, str] | None = None)
         raise ToktkError(
             f"{engine} does not carry out the ranks.",
             f"Found: {in_a_line(refusal)[:_LONGEST]}.",
-            "The ranks that are done are kept.",
+            f"The ranks that are done are kept. {submission.logs}/engine.txt has all that it said.",
         ) from refusal
     except ChildEnded as ended:
         if ended.interrupted:
@@ -397,5 +398,9 @@ def _asked(submission: Submission, environment: Mapping[str, str] | None = None)
             "The ranks that are done are kept: run the same command again.",
         ) from ended
     finally:
+        # A pool's processes would carry their ranks to the end. There is no group before the child makes it.
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
         child.close()
     return [*map(str, jobs)]
