@@ -102,20 +102,6 @@ class Counts:
         """The names of all groups, sorted."""
         return tuple(sorted({name for of in self._totals.values() for name in of.groups}))
 
-    def totals(self, side: str) -> Totals:
-        """Return the totals of the groups of a side; no table is read.
-
-        Raises:
-            StorageError: the file is missing or damaged.
-        """
-        return self._totals.get(side, Totals.added([]))
-
-    def cut_of(self, side: str) -> Pretokenizer:
-        """Return what cut a side, with the strings that are its pieces."""
-        special = self.special if side == TRAINING else ()
-        added = (*self.pretokenizer.added, *self.symbols, *special)
-        return replace(self.pretokenizer, added=added)
-
     def fingerprint(self, side: str) -> str:
         """Return 32 hex digits of the documents of a side: text, group, alignment and weight of each."""
         return str(self.about["sides"][side]["fingerprint"])

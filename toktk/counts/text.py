@@ -28,6 +28,7 @@ from toktk.kernels.text_totals import BYTES
 from toktk.pieces.counter import ONE_GROUP, merge
 from toktk.pieces.sample import Sample, SampledDocuments
 from toktk.pieces.table import PieceTable, are_pieces, may_hold, multiplied, weighted_sum
+from toktk.places import without_secrets
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.visible import listed
 
@@ -75,12 +76,12 @@ class CountedText(Corpus):
     @property
     def replaced(self) -> int:
         """Invalid sequences that were replaced by U+FFFD when it was counted."""
-        return sum(each.about["replaced"] for each in self.counts)
+        return sum(each.replaced for each in self.counts)
 
     @property
     def null_rows(self) -> int:
         """Rows whose text is null, skipped when it was counted."""
-        return sum(each.about["null_rows"] for each in self.counts)
+        return sum(each.null_rows for each in self.counts)
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -92,7 +93,7 @@ class CountedText(Corpus):
     @property
     def pretokenizer(self) -> Pretokenizer:
         """What it was cut by, but for special tokens and symbols."""
-        return self.counts[0].pretokenizer
+        return _plain(self.counts[0])
 
     @functools.cached_property
     def factors(self) -> list[dict[str, int]]:
@@ -153,7 +154,7 @@ class CountedText(Corpus):
 
     def _check_added(self, counts: Counts, table: PieceTable, added: Sequence[str]) -> None:
         """Raise NotCounted unless the table is that of text cut at just these strings."""
-        cut = counts.cut_of(self.side)
+        cut = counts.cut_by(self.side)
         is_whole = cut.normalizer.is_identity and self._floor(counts) <= 1
         absent = [string for string in added if string not in cut.added]
         if doubtful := [s for s in absent if not is_whole or may_hold(table, s)]:
@@ -222,8 +223,8 @@ class CountedText(Corpus):
         """What whoever reads figures of it should know; see `Corpus`."""
         text = " + ".join(each.name for each in self.counts)
         remarks = [
-            f"{text}: counts are read, and no text: nobody looks whether special tokens stand in it, or "
-            "whether a tokenizer was trained on it."
+            f"{text}: its counts are read and not its text, so special tokens in it, and tokenizers that "
+            "were trained on it, are not noticed."
         ]
         return [*remarks, *self._own_remarks()]
 
@@ -260,7 +261,7 @@ class CountedText(Corpus):
         if own := self._own_remarks():
             described["remarks"] = own
         described["counts"] = {
-            "folders": [each.place.shown for each in self.counts],
+            "folders": [without_secrets(each.where) for each in self.counts],
             "side": self.side,
             "weights": [*self.weights],
             # As text: JSON has no infinity.
@@ -279,9 +280,17 @@ class CountedText(Corpus):
         return described
 
     def _selected(self, counts: Counts) -> str:
-        if not counts.held_out:
-            return "all of a count"
-        return f"{self.side} side of a count that holds out {counts.held_out:g}"
+        of_side = counts.about["sides"][self.side]
+        rare = self._floor(counts)
+        return (
+            (
+                f"{self.side} side of a count that holds out {counts.held_out:g}"
+                if counts.held_out
+                else "a count"
+            )
+            + f": {of_side['documents']:,} documents, {of_side['bytes']:,} bytes"
+            + (f", without pieces that occur fewer than {rare} times" if rare > 1 else "")
+        )
 
     def batches(self, progress: Progress | None = None) -> NoReturn:
         """Raise NotCounted: there is no text."""
@@ -376,11 +385,16 @@ def _opened(where: str | Path | Sequence[str | Path], weights: Sequence[float]) 
     counts = [Counts.open(str(folder)) for folder in folders]
     first = counts[0]
     for other in counts[1:]:
-        if other.pretokenizer.key != first.pretokenizer.key:
-            cuts = [each.pretokenizer.signature for each in (first, other)]
+        cuts = [_plain(each) for each in (first, other)]
+        if cuts[0].key != cuts[1].key:
             raise CorpusError(
-                f"{first.place} and {other.place} were cut differently.",
-                f"Found: {' and '.join(cuts)}.",
+                f"{first.name} and {other.name} were cut differently when they were counted.",
+                f"Found: {' and '.join(cut.signature for cut in cuts)}.",
                 "Count both with the same pretokenizer.",
             )
     return counts
+
+
+def _plain(counts: Counts) -> Pretokenizer:
+    """Return what cut a count, without its special tokens and symbols."""
+    return Pretokenizer.from_json(counts.about["pretokenizer"])
