@@ -4,13 +4,13 @@
     python benchmarks/count.py --folder texts/ --only groups --only plain --scale 0.05
     python benchmarks/count.py --fit texts/help.parquet
 
-Each kind of text is made at n, 2n and 4n, streamed to --folder, and deleted unless --keep. `toktk sweep -t bpe
--s 32k` counts, trains and measures it, in a process and with a home of its own. The exponent is that of CPU time
-over size, from n to 4n, less what a text of a few lines takes; 1 is linear. Beside each kind stands plain text
-of as many bytes.
+Each kind of text is made at n, 2n and 4n, streamed to --folder, and deleted unless --keep. `toktk sweep
+-t bpe -s 32k` counts, trains and measures it, in a process and with a home of its own. The exponent is that
+of CPU time over size, from n on, less what a text of a few lines takes; 1 is linear. Beside each kind stands
+plain text of as many bytes.
 
-Plain text has ten languages. Its pieces are drawn so that their distinct ones grow as those of the help pages do,
-K n^beta (Heaps): piece number r has a share of (1 + r/q)^-(s+1), where beta = 1/(s+1), and q follows from K.
+Plain text has ten languages. Its pieces are drawn so that their distinct ones grow as those of the help
+pages do, K n^beta (Heaps): piece r has a share of (1 + r/q)^-(s+1), beta = 1/(s+1), and q follows from K.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ from typing import Any
 import harness
 from harness import Figures, Job, Run, Steps, Table
 
-HEAPS = 49.5, 0.56  # K and beta: o200k's pieces of the help pages in 20 languages, their last three doublings
+HEAPS = (
+    49.5,
+    0.56,
+)  # K and beta: o200k's pieces of the help pages in 20 languages, their last three doublings
 PIECE_BYTES = 8.2  # of plain text, about
 LINE = 14  # words of a line of plain text
 BATCH = 1 << 17  # lines that are made at once
@@ -221,7 +224,9 @@ def fit(arguments: dict[str, Any], step: Steps) -> tuple[Figures, None]:
     from toktk.pieces.counting import count_corpus
     from toktk.pretokenizers.pretokenizer import Pretokenizer
 
-    texts = [text for b in load_corpus([arguments["spec"]]).batches() for text in b.column(0).to_pylist()]
+    texts = [
+        text for b in load_corpus([arguments["spec"]]).batches() for text in b.column(0).to_pylist()
+    ]
     random.Random(0).shuffle(texts)
     pieces, different = [], []
     for doublings in range(3, -1, -1):
@@ -230,7 +235,12 @@ def fit(arguments: dict[str, Any], step: Steps) -> tuple[Figures, None]:
         pieces.append(int(table.counts.sum()))
         different.append(len(table))
     beta, log_k = np.polyfit(np.log(pieces), np.log(different), 1)
-    return {"K": float(np.exp(log_k)), "beta": float(beta), "pieces": pieces, "distinct": different}, None
+    return {
+        "K": float(np.exp(log_k)),
+        "beta": float(beta),
+        "pieces": pieces,
+        "distinct": different,
+    }, None
 
 
 # Runs ---------------------------------------------------------------------------------------------
@@ -290,7 +300,9 @@ def exponent(small: dict[str, Any], large: dict[str, Any], floor: float) -> str:
     return f"{math.log(max(times, 1e-9)) / math.log(large['n'] / small['n']):.2f}"
 
 
-def table_of(kind: str, size: int, chosen: argparse.Namespace, floor: dict[str, Any]) -> tuple[Table, Any]:
+def table_of(
+    kind: str, size: int, chosen: argparse.Namespace, floor: dict[str, Any]
+) -> tuple[Table, Any]:
     """Measure a kind of text at a fourth, half and all of a size, and plain text beside the last."""
     sizes = [max(int(size * chosen.scale) // part, 1) for part in (4, 2, 1)]
     runs = [measured(kind, n, chosen) for n in sizes]
@@ -312,7 +324,9 @@ def table_of(kind: str, size: int, chosen: argparse.Namespace, floor: dict[str, 
 
 def options() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     add = parser.add_argument
     add("--folder", type=Path, help="where texts and runs are written; 25 GB at full scale")
     add("--only", action="append", choices=KINDS, help="repeatable; all")
@@ -334,7 +348,9 @@ def main() -> None:
     """Measure what was chosen."""
     chosen = options()
     if chosen.fit:
-        print(json.dumps(harness.run(Path(__file__), Job("fit", "fit", {"spec": chosen.fit}), 3600)))
+        print(
+            json.dumps(harness.run(Path(__file__), Job("fit", "fit", {"spec": chosen.fit}), 3600))
+        )
         return
     chosen.folder.mkdir(parents=True, exist_ok=True)
     if shutil.disk_usage(chosen.folder).free < 25e9 * chosen.scale:

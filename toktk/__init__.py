@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from toktk.lab.train import train
     from toktk.loading.load import load
     from toktk.report.results import Results
+    from toktk.shards.encode import encode_corpus
     from toktk.tokenizer import Tokenizer
 
 __version__ = "0.1.0"
@@ -25,6 +26,7 @@ __all__ = [
     "Results",
     "Tokenizer",
     "compare",
+    "encode_corpus",
     "evaluate",
     "load",
     "load_corpus",
@@ -38,6 +40,7 @@ _PLACES = {
     "Results": "toktk.report.results",
     "Tokenizer": "toktk.tokenizer",
     "compare": "toktk.lab.compare",
+    "encode_corpus": "toktk.shards.encode",
     "evaluate": "toktk.lab.measure",
     "load": "toktk.loading.load",
     "load_corpus": "toktk.corpus",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from toktk.cli.cluster import RANK_MEMORY, OnCluster, cluster_options
 from toktk.cli.options import (
     corpus_options,
     format_option,
@@ -114,6 +115,7 @@ _min_count_option = click.option(
 )
 @click.option(
     "--world-size",
+    "--tasks",
     type=click.IntRange(min=1),
     help="How many ranks there are.  [default: what a scheduler says, or 4 for each of --jobs]",
 )
@@ -141,6 +143,7 @@ _min_count_option = click.option(
 @jobs_option
 @format_option
 @progress_options
+@cluster_options()
 def command(
     specs: tuple[str, ...],
     reader: ReaderOptions,
@@ -153,6 +156,7 @@ def command(
     jobs: int,
     format: str,
     progress: Progress,
+    on_cluster: OnCluster | None,
     **options: Any,  # of a CountWork
 ) -> None:
     """Count the pieces of a text, by ranks, for sweep, train and bench --counts.
@@ -165,6 +169,7 @@ def command(
     Without a rank, processes of this machine count all of them, and the count is merged. What is finished
     is kept: the same command goes on where it was killed. See docs/count.md.
     """  # noqa: D301 - click wants the backspace itself
+    from toktk.counts.stages import merge_stages
     from toktk.counts.work import CountWork
     from toktk.lab.meter import Meter
     from toktk.ranks.world import world_of
@@ -172,7 +177,9 @@ def command(
 
     if not specs:
         raise click.UsageError("give the text to count: -c SPEC.")
-    world = world_of(rank, world_size)
+    if on_cluster is not None and rank is not None:
+        raise click.UsageError("--on carries out all ranks: leave out --rank.")
+    world = None if on_cluster else world_of(rank, world_size)
     if world is not None and min_count > 1:
         raise click.UsageError(
             "--min-count is for the merge of all ranks: toktk count merge DIR --min-count N."
@@ -182,7 +189,7 @@ def command(
         specs,
         reader,
         pretokenizer,
-        memory=memory or default_memory(),
+        memory=memory or (RANK_MEMORY if on_cluster else default_memory()),
         **options,
     )
     with progress.watching() as watcher:
@@ -194,7 +201,13 @@ def command(
         if world is not None:
             _count_one(work, where, world, meter, format)
             return
-        _count_all(work, where, world_size, jobs, meter)
+        if on_cluster is None:
+            _count_all(work, where, world_size, jobs, meter)
+        else:
+            size = on_cluster.world_size(world_size, work, where)
+            stages = merge_stages(where, work.n_partitions, min_count)
+            if not on_cluster.carry_out(work, where, size, meter, stages, work.memory):
+                return
         merged = _merge(where, min_count, None, jobs, meter)
     _show(where, merged, format, progress.quiet)
 

@@ -36,6 +36,15 @@ It is an `io.FileIO`, or, but of a kind that is packed, what can only be read on
 """
 
 
+# Functions with names, for corpora are sent to other processes.
+def _read_whole(source: Source, head: bytes) -> re.Pattern[bytes] | None:
+    return None
+
+
+def _by_line(source: Source, head: bytes) -> re.Pattern[bytes] | None:
+    return LINE_END
+
+
 @dataclasses.dataclass(frozen=True)
 class Kind:
     """A kind of file: to read a further one, add it to `KINDS`.
@@ -56,7 +65,7 @@ class Kind:
     read: Read
     columns: bool = True
     packed: bool = False
-    ends: Callable[[Source, bytes], re.Pattern[bytes] | None] = lambda source, head: None
+    ends: Callable[[Source, bytes], re.Pattern[bytes] | None] = _read_whole
     parts: bool = False
 
 
@@ -64,7 +73,7 @@ PLAIN_TEXT = Kind("text", (".txt",), read_text, columns=False, ends=document_end
 
 KINDS = (
     PLAIN_TEXT,
-    Kind("jsonl", (".jsonl", ".ndjson"), read_jsonl, ends=lambda source, head: LINE_END),
+    Kind("jsonl", (".jsonl", ".ndjson"), read_jsonl, ends=_by_line),
     Kind("json", (".json",), read_json, ends=line_ends),
     Kind("csv", (".csv",), read_csv),
     Kind("tsv", (".tsv",), read_tsv),

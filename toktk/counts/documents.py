@@ -17,7 +17,6 @@ from toktk.arrow import pa
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, constant_group, spans
 from toktk.errors import StorageError
 from toktk.pieces.counter import ONE_GROUP
-from toktk.pieces.ends import Ends
 from toktk.pieces.sample import Sample, SampledDocuments
 
 _SALTS = range(41, 46)  # apart from other uses of the hash of a document
@@ -158,21 +157,14 @@ def read_totals(path: Path) -> dict[str, Totals]:
 
 def write_sample(sample: Sample, path: Path) -> None:
     """Write the sample of a share, to be merged."""
-    groups, levels, columns, ends = sample.rows()
-    about = {"groups": groups, "levels": levels.tolist()}
-    about |= {name: column.tolist() for name, column in vars(ends).items()}
+    columns, about = sample.state()
     _write(_documents(columns), path, about)
 
 
 def read_sample(path: Path) -> Sample:
     """Return what `write_sample` wrote."""
     table, about = _read(path)
-    first_unit, first_text, last_unit = (
-        np.array(about[name], dtype=np.uint64) for name in ("first_unit", "first_text", "last_unit")
-    )
-    ends = Ends(first_unit, first_text, last_unit, np.array(about["seen"], dtype=np.bool_))
-    levels = np.array(about["levels"], dtype=np.int64)
-    return Sample.of_rows(about["groups"], levels, _columns(table), ends)
+    return Sample.of_state(_columns(table), about)
 
 
 def write_documents(sample: SampledDocuments, path: Path) -> None:

@@ -113,13 +113,17 @@ class Merge:
         self._folder = folder_at(place)
         self.manifest, self._markers = self._folder.complete()
         n = self.manifest["partitions"]
-        if min_count < 1 or (partition is not None and not 0 <= partition < n):
+        if min_count < 1:
             raise as_usage(
                 ToktkError(
-                    f"there is no partition {partition} of {n}."
-                    if min_count >= 1
-                    else f"cannot leave out pieces that occur less than {min_count} times.",
-                    f"Partitions are numbered from 0 to {n - 1}; --min-count is 1 or more.",
+                    f"no piece occurs less than {min_count} times.", "Give --min-count 1 or more."
+                )
+            )
+        if partition is not None and not 0 <= partition < n:
+            raise as_usage(
+                ToktkError(
+                    f"there is no partition {partition} of {n}.",
+                    f"Partitions are numbered from 0 to {n - 1}.",
                 )
             )
         self._min_count = min_count

@@ -198,11 +198,13 @@ class CountedText(Corpus):
                 )
         seen = []
         for each, factors in zip(self.counts, self.factors, strict=True):
-            documents = each.sample()
+            documents, of_side = each.sample(), each.totals(self.side)
             times = np.array([factors[group] for group in documents.groups], np.int64)
             if len(self.counts) == 1 and (times == 1).all():
                 return documents
-            seen.append(Sample.of(documents, times))
+            number = {name: g for g, name in enumerate(of_side.groups)}
+            rows = [number[group] for group in documents.groups]
+            seen.append(Sample.of(documents, of_side.totals[rows], times))
         whole = Sample()
         whole.merge(seen)
         return whole.finish()

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -24,6 +25,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
+from toktk import arrow
 from toktk.arrow import pa
 from toktk.errors import CorpusError
 from toktk.places import Place
@@ -41,8 +43,12 @@ class _Files(Protocol):
     def append(self, documents: EncodedDocuments) -> None:
         """Add documents behind the others."""
 
-    def close(self) -> None:
+    def finish(self) -> None:
         """Complete the files."""
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
 
 
 class ShardWriter:
@@ -113,10 +119,14 @@ class ShardWriter:
         self._paths[name] = self._unfinished.enter_context(self._place.writing(name))
         return self._paths[name]
 
+    def close_at_end(self, file: _Closable) -> None:
+        """Close what writes to such a path, whatever happens."""
+        self._unfinished.callback(file.close)
+
     def _close(self) -> None:
         if self._files is None:
             return
-        self._files.close()
+        self._files.finish()
         for name, path in self._paths.items():
             self._about[name] = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
         # The one that was opened first is there last: it does not stand without the others.
@@ -128,7 +138,7 @@ class _Arrays:
     """A shard as arrays."""
 
     def __init__(self, writer: ShardWriter, stem: str, dtype: np.dtype[Any]) -> None:
-        self._tokens, self._offsets, self._bytes, self._groups = (
+        self._arrays = [
             NpyFile(writer.path(f"{stem}.{what}.npy"), of)
             for what, of in (
                 ("tokens", dtype),
@@ -136,7 +146,10 @@ class _Arrays:
                 ("bytes", np.int64),
                 ("groups", np.int32),
             )
-        )
+        ]
+        self._tokens, self._offsets, self._bytes, self._groups = self._arrays
+        for array in self._arrays:
+            writer.close_at_end(array)
         self._names = writer.path(f"{stem}.groups.json")
         self._numbers: dict[str, int] = {}
         self._offsets.append(np.zeros(1, dtype=np.int64))
@@ -159,9 +172,9 @@ class _Arrays:
         numbers[used] = [self._numbers[names[i]] for i in used.tolist()]
         return numbers[groups]
 
-    def close(self) -> None:
-        for array in (self._tokens, self._offsets, self._bytes, self._groups):
-            array.close()
+    def finish(self) -> None:
+        for array in self._arrays:
+            array.finish()
         self._names.write_text(json.dumps([*self._numbers]) + "\n", encoding="ascii")
 
 
@@ -179,12 +192,13 @@ class _Rows:
                 pa.field("group", pa.string(), nullable=False),
             ]
         )
+        # By a path that need not be UTF-8, as it must for PyArrow's own functions.
+        self._sink = pa.OSFile(os.fsencode(writer.path(f"{stem}.parquet")), "wb")
+        writer.close_at_end(self._sink)
         self._file = pq.ParquetWriter(
-            writer.path(f"{stem}.parquet"),
-            self._schema,
-            compression="zstd",
-            use_dictionary=["group"],
+            self._sink, self._schema, compression="zstd", use_dictionary=["group"]
         )
+        writer.close_at_end(self._file)
         self._waiting: list[pa.RecordBatch] = []
         self._n_waiting = 0
 
@@ -195,11 +209,15 @@ class _Rows:
                 f"Found: {documents.tokens.size:,} tokens; a row holds {_MOST_OF_ROWS:,}.",
                 "Write arrays (--format npy), or cut the document.",
             )
-        offsets = pa.array(documents.offsets.astype(np.int32))
-        groups = pa.DictionaryArray.from_arrays(documents.groups, documents.group_names)
+        groups = pa.DictionaryArray.from_arrays(
+            arrow.from_numpy(documents.groups),
+            arrow.from_list(documents.group_names, pa.string()),
+        )
+        offsets = arrow.from_numpy(documents.offsets.astype(np.int32))
+        tokens = arrow.from_numpy(documents.tokens)
         columns = [
-            pa.ListArray.from_arrays(offsets, pa.array(documents.tokens), type=self._type),
-            pa.array(documents.lengths),
+            pa.ListArray.from_arrays(offsets, tokens, type=self._type),
+            arrow.from_numpy(documents.lengths),
             groups.cast(pa.string()),
         ]
         self._waiting.append(pa.RecordBatch.from_arrays(columns, schema=self._schema))
@@ -213,9 +231,10 @@ class _Rows:
             self._file.write_table(table, row_group_size=table.num_rows)
         self._waiting, self._n_waiting = [], 0
 
-    def close(self) -> None:
+    def finish(self) -> None:
         self._write()
         self._file.close()
+        self._sink.close()
 
 
 FORMATS: dict[str, Callable[[ShardWriter, str, np.dtype[Any]], _Files]] = {

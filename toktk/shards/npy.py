@@ -30,11 +30,15 @@ class NpyFile:
         self._file.write(np.ascontiguousarray(numbers, self.dtype).data)
         self.size += numbers.size
 
+    def finish(self) -> None:
+        """Write the header: the file is complete."""
+        self._file.seek(0)
+        self._file.write(_header(self.dtype, self.size))
+        self.close()
+
     def close(self) -> None:
-        """Write the header; the file is complete."""
-        with self._file:
-            self._file.seek(0)
-            self._file.write(_header(self.dtype, self.size))
+        """Close the file, complete or not."""
+        self._file.close()
 
 
 def _header(dtype: np.dtype[Any], size: int) -> bytes:
