@@ -167,7 +167,7 @@ def test_what_the_text_was_cut_at(tmp_path: Path) -> None:
 def test_pruned_counts_tell_no_absence_and_are_not_measured(tmp_path: Path) -> None:
     pruned = count(nasty(), tmp_path, hold_out=0, min_count=2).counts
     counted = CountedText([pruned], TRAINING)
-    assert any("Left out" in remark for remark in counted.remarks)
+    assert any("Left out: " in remark for remark in counted.remarks)
     with pytest.raises(NotCounted, match="was not cut at"):
         counted.table(dataclasses.replace(CUT, added=("<|endoftext|>",)), False)
     with pytest.raises(NotCounted, match="cannot measure"):
@@ -216,7 +216,7 @@ def test_first_documents_are_some_of_each_group(tmp_path: Path) -> None:
 def test_opening(tmp_path: Path) -> None:
     split, whole = count(nasty(), tmp_path), count(parallel(), tmp_path, hold_out=0)
     gpt2 = count(one_long(), tmp_path, pretokenizer=Pretokenizer.of("gpt2"))
-    folders = [each.counts.where for each in (split, whole, gpt2)]
+    folders = [each.counts.place.shown for each in (split, whole, gpt2)]
     training, held_out = open_counts(Path(folders[0]))
     assert held_out is not None
     assert (training.side, held_out.side) == SIDES

@@ -231,7 +231,7 @@ def test_the_run_says_where_its_counts_came_from(counts: CountedFile, tmp_path: 
     plan = SweepPlan(train, test, SIZES, ("bpe",))
     run = carry_out(Sweep(plan), tmp_path / "run")
     training, evaluation = run.document["training"], run.document["evaluation"]
-    assert training["counts"]["folders"] == [counts.counts.where]
+    assert training["counts"]["folders"] == [counts.counts.place.shown]
     assert (training["counts"]["side"], evaluation["counts"]["side"]) == (TRAINING, HELD_OUT)
     assert training["fingerprint"] == train.fingerprint != evaluation["fingerprint"]
     assert training["parts"][0]["counted"]["hold_out"] == 0.2

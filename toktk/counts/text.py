@@ -28,7 +28,6 @@ from toktk.kernels.text_totals import BYTES
 from toktk.pieces.counter import ONE_GROUP, merge
 from toktk.pieces.sample import Sample, SampledDocuments
 from toktk.pieces.table import PieceTable, are_pieces, may_hold, multiplied, weighted_sum
-from toktk.places import without_secrets
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.visible import listed
 
@@ -93,7 +92,7 @@ class CountedText(Corpus):
     @property
     def pretokenizer(self) -> Pretokenizer:
         """What it was cut by, but for special tokens and symbols."""
-        return _plain(self.counts[0])
+        return self.counts[0].pretokenizer
 
     @functools.cached_property
     def factors(self) -> list[dict[str, int]]:
@@ -130,8 +129,21 @@ class CountedText(Corpus):
                 f"Count the text once more with that one, or keep to {names[0]}.",
             )
 
-    def table(self, pretokenizer: Pretokenizer, by_group: bool) -> PieceTable:
+    @property
+    def n_pieces(self) -> int:
+        """Different pieces, summed over the counts."""
+        return sum(each.about["sides"][self.side]["distinct"] for each in self.counts)
+
+    def table(
+        self,
+        pretokenizer: Pretokenizer,
+        by_group: bool,
+        advance: Progress = lambda pieces: None,
+    ) -> PieceTable:
         """Return the pieces of the text, as `toktk.pieces.counting.count_corpus` would.
+
+        Args:
+            advance: called with pieces that were read, `n_pieces` in all.
 
         Raises:
             NotCounted: the counts do not tell them, as after another cut.
@@ -140,21 +152,20 @@ class CountedText(Corpus):
         self.check_cut(pretokenizer)
         tables = []
         for counts, factors in zip(self.counts, self.factors, strict=True):
-            alike = len({*factors.values()}) == 1
-            table = counts.table(self.side, by_group or not alike)
+            apart = by_group or len({*factors.values()}) > 1
+            table = counts.table(self.side, apart, advance)
             self._check_added(counts, table, pretokenizer.added)
-            times = (
-                [factors[g] for g in table.groups]
-                if by_group or not alike
-                else [*factors.values()][:1]
-            )
-            of_all = multiplied(table, times) if by_group else weighted_sum(table, times, ONE_GROUP)
-            tables.append(replace(of_all, pretokenizer=pretokenizer.signature))
+            times = [factors[group] for group in table.groups] if apart else [*factors.values()][:1]
+            if apart and not by_group:
+                table = weighted_sum(table, times, ONE_GROUP)
+            else:
+                table = multiplied(table, times)
+            tables.append(replace(table, pretokenizer=pretokenizer.signature))
         return tables[0] if len(tables) == 1 else merge(tables)
 
     def _check_added(self, counts: Counts, table: PieceTable, added: Sequence[str]) -> None:
         """Raise NotCounted unless the table is that of text cut at just these strings."""
-        cut = counts.cut_by(self.side)
+        cut = counts.cut_of(self.side)
         is_whole = cut.normalizer.is_identity and self._floor(counts) <= 1
         absent = [string for string in added if string not in cut.added]
         if doubtful := [s for s in absent if not is_whole or may_hold(table, s)]:
@@ -263,7 +274,7 @@ class CountedText(Corpus):
         if own := self._own_remarks():
             described["remarks"] = own
         described["counts"] = {
-            "folders": [without_secrets(each.where) for each in self.counts],
+            "folders": [each.place.shown for each in self.counts],
             "side": self.side,
             "weights": [*self.weights],
             # As text: JSON has no infinity.
@@ -387,7 +398,7 @@ def _opened(where: str | Path | Sequence[str | Path], weights: Sequence[float]) 
     counts = [Counts.open(str(folder)) for folder in folders]
     first = counts[0]
     for other in counts[1:]:
-        cuts = [_plain(each) for each in (first, other)]
+        cuts = [each.pretokenizer for each in (first, other)]
         if cuts[0].key != cuts[1].key:
             raise CorpusError(
                 f"{first.name} and {other.name} were cut differently when they were counted.",
@@ -395,8 +406,3 @@ def _opened(where: str | Path | Sequence[str | Path], weights: Sequence[float]) 
                 "Count both with the same pretokenizer.",
             )
     return counts
-
-
-def _plain(counts: Counts) -> Pretokenizer:
-    """Return what cut a count, without its special tokens and symbols."""
-    return Pretokenizer.from_json(counts.about["pretokenizer"])
