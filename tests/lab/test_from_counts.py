@@ -236,7 +236,7 @@ def test_the_run_says_where_its_counts_came_from(counts: CountedFile, tmp_path: 
     assert training["fingerprint"] == train.fingerprint != evaluation["fingerprint"]
     assert training["parts"][0]["counted"]["hold_out"] == 0.2
     card = (tmp_path / "run/tokenizers/bpe-300/README.md").read_text("utf-8")
-    assert "training side of a count that holds out 0.2" in card
+    assert "training side, 0.2 being held out, of a count: " in card
     assert carry_out(Sweep(plan), tmp_path / "run").reused
     with pytest.raises(CorpusError, match="cannot read the held-out text") as caught:
         HeldOut.of(tmp_path / "run")

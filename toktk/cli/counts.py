@@ -44,7 +44,7 @@ class CountsOptions:
         """
         from toktk.corpus import load_corpus
         from toktk.corpus.held_out import recipe
-        from toktk.counts.text import open_counts
+        from toktk.counts.text import open_counts, without_held_out
 
         training, measured = open_counts(self.folders, self.weights)
         if temperature is not None:
@@ -54,10 +54,9 @@ class CountsOptions:
             other.recipe = recipe(evals, evals, reader)  # so that RUN:held-out names it
             return training, other
         if measured is None:
-            without = [each.name for each in training.counts if not each.held_out]
             raise CorpusError(
                 "there is no text to measure on.",
-                f"Found: nothing was held out when {listed(without)} was counted.",
+                f"Found: nothing was held out of {listed(without_held_out(training.counts))}.",
                 "Give text with --eval, count with --hold-out 0.1, or train alone: toktk train.",
             )
         return training, measured

@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -43,10 +44,13 @@ class CountedText(Corpus):
     """One side of a count, or of several together. To read it is a `NotCounted` error.
 
     Args:
-        counts: cut alike; see `opened`.
+        counts: cut alike.
         side: `TRAINING` or `HELD_OUT`.
         weights: the share of bytes that each count is to have; none: as they are.
         temperature: of the groups; see `Corpus.balanced`.
+
+    Raises:
+        CorpusError: no document is on this side.
     """
 
     def __init__(
@@ -61,6 +65,12 @@ class CountedText(Corpus):
         self.counts, self.side = tuple(counts), side
         self.weights, self.temperature = tuple(weights), temperature
         self.groups = tuple(sorted({name for each in counts for name in each.totals(side).groups}))
+        if not self.groups:
+            raise CorpusError(
+                f"no documents in {self.name}.",
+                f"Found: a count with none on its {side} side.",
+                "Count more text, or hold out another share of it.",
+            )
 
     @property
     def size(self) -> None:
@@ -106,15 +116,14 @@ class CountedText(Corpus):
         if len(self.weights) > 1:
             in_all = [max(sum(of_count.values()), 1) for of_count in sizes]
             whole = whole_factors([w / n for w, n in zip(self.weights, in_all, strict=True)])
-        balance = dict.fromkeys(self.groups or (), 1)
+        balance: Mapping[str, int] = {}
         if self.temperature is not None:
-            by_group = dict.fromkeys(balance, 0)
+            by_group = Counter[str]()
             for of_count, times in zip(sizes, whole, strict=True):
-                for group, n in of_count.items():
-                    by_group[group] += times * n
+                by_group.update({group: times * n for group, n in of_count.items()})
             balance = balanced_factors(by_group, self.temperature)
         return [
-            {group: times * balance[group] for group in of_count}
+            {group: times * balance.get(group, 1) for group in of_count}
             for of_count, times in zip(sizes, whole, strict=True)
         ]
 
@@ -260,7 +269,8 @@ class CountedText(Corpus):
         Raises:
             NotCounted: groups were not kept apart.
         """
-        if pooled := [each.name for each in self.counts if not each.about["groups"]]:
+        pooled = [each.name for each in self.counts if not each.about["groups"]]
+        if pooled and self.side == TRAINING:
             raise NotCounted(
                 f"cannot balance the groups of {listed(pooled)}.",
                 "Found: all of its training text counted as one group.",
@@ -295,15 +305,10 @@ class CountedText(Corpus):
     def _selected(self, counts: Counts) -> str:
         of_side = counts.about["sides"][self.side]
         rare = self._floor(counts)
-        return (
-            (
-                f"{self.side} side of a count that holds out {counts.held_out:g}"
-                if counts.held_out
-                else "a count"
-            )
-            + f": {of_side['documents']:,} documents, {of_side['bytes']:,} bytes"
-            + (f", without pieces that occur fewer than {rare} times" if rare > 1 else "")
-        )
+        told = f"count: {of_side['documents']:,} documents, {of_side['bytes']:,} bytes"
+        if counts.held_out:
+            told = f"{self.side} side, {counts.held_out:g} being held out, of a {told}"
+        return f"{told}, without pieces that occur fewer than {rare} times" if rare > 1 else told
 
     def batches(self, progress: Progress | None = None) -> NoReturn:
         """Raise NotCounted: there is no text."""
@@ -347,8 +352,8 @@ def open_counts(
         CorpusError: the counts do not go together.
     """
     counts = _opened(where, weights)
-    held_out = CountedText(counts, HELD_OUT) if all(each.held_out for each in counts) else None
-    return CountedText(counts, TRAINING, weights), held_out
+    training = CountedText(counts, TRAINING, weights)
+    return training, None if without_held_out(counts) else CountedText(counts, HELD_OUT)
 
 
 def counts_to_measure(
@@ -360,7 +365,7 @@ def counts_to_measure(
         StorageError, CorpusError: see `open_counts`.
     """
     counts = _opened(where, weights)
-    without = [each.name for each in counts if not each.held_out]
+    without = without_held_out(counts)
     if 0 < len(without) < len(counts):
         raise CorpusError(
             "cannot measure on these counts together.",
@@ -368,6 +373,11 @@ def counts_to_measure(
             "Measure on each, or count all with the same --hold-out.",
         )
     return CountedText(counts, TRAINING if without else HELD_OUT, weights)
+
+
+def without_held_out(counts: Sequence[Counts]) -> list[str]:
+    """Return the names of those of which no document was held out."""
+    return [each.name for each in counts if not each.totals(HELD_OUT).groups]
 
 
 def counted_again(made: dict[str, Any], folders: Sequence[str]) -> CountedText:
