@@ -1,7 +1,8 @@
 """A text that was counted: a corpus of tables and sampled documents, without the text.
 
 Of several counts with weights, and with a temperature, occurrences are multiplied by whole numbers, as the
-documents of corpora are (`toktk.corpus.mixture`). So figures are those of the text itself, to the last digit.
+documents of corpora are (`toktk.corpus.mixture`). So figures are those of the text itself, to the last digit;
+intervals as well, but that a count knows of every document which one stands before it (see `Sample`).
 """
 
 from __future__ import annotations
