@@ -182,8 +182,8 @@ class CountedText(Corpus):
             raise NotCounted(
                 f"{self.name} was not cut at {listed(doubtful)} when it was counted.",
                 "Found: counts that do not tell how often they stand in the text.",
-                "Count it once more with them, or leave them out; special tokens are text with "
-                "--no-split-special.",
+                "Count it once more with --special or --symbol, or leave them out; with --no-split-special "
+                "special tokens are text.",
             )
         others = [string for string in cut.added if string not in added]
         if there := [string for string in others if are_pieces(table, [string]).any()]:
