@@ -136,7 +136,7 @@ _min_count_option = click.option(
     "--partitions",
     type=click.IntRange(min=1, max=1000),
     help="In how many files pieces are counted, which are merged one by one.  [default: 64; fewer of a "
-    "text below 2 GB]",
+    "text below 500 MB]",
 )
 @_min_count_option
 @memory_option

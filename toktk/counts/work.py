@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 MOST_PARTITIONS = 1000
 """Partitions, at most: their folders are numbered with three digits."""
 
-LEAST_MEMORY = 200 * 10**6
+LEAST_MEMORY = 400 * 10**6
 """Bytes that a rank takes beside its tables, about: Python, kernels, libraries, batches."""
 
-_PARTITION_BYTES = 1 << 25  # of text, for each of which there is a partition unless told otherwise
+_PARTITION_BYTES = 1 << 23  # of text, for each of which there is a partition unless told otherwise
 _TOLD = 100  # inputs that the manifest names
 _TABLES = {TRAINING: 0.8, HELD_OUT: 0.2}  # shares of the memory of tables
 
