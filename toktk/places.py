@@ -77,8 +77,19 @@ def system_of(address: str) -> tuple[Any, str]:
     return system, path
 
 
+def check_bucket(address: str) -> None:
+    """Raise a `FileNotFoundError` where the bucket of an address is missing: a folder need not be there."""
+    system, path = system_of(address)
+    bucket = path.partition("/")[0]
+    if _protocol(address) in _BUCKETS and not system.exists(bucket):
+        raise FileNotFoundError(f"no bucket {bucket}")
+
+
 WAITS = (0.5, 1.0, 2.0)
 """Seconds before what failed for the moment is tried again."""
+
+_LONG = 20.0
+"""Seconds after which nothing is: a driver that takes so long to fail has tried by itself."""
 
 _AT_ONCE = 16
 _BUCKETS = ("s3", "s3a", "gs", "gcs")
@@ -126,20 +137,17 @@ def is_final(error: BaseException) -> bool:
     return not (isinstance(error, EOFError) or names & _TRANSIENT)
 
 
-def _status(error: BaseException | None) -> int | None:
-    """Return the status of HTTP that an error, or what caused it, came with."""
-    while error is not None:
-        response = getattr(error, "response", None)
-        if isinstance(response, dict):  # of botocore
-            candidates = [response.get("ResponseMetadata", {}).get("HTTPStatusCode")]
-        else:
-            candidates = [getattr(response, "status_code", None)]
-        candidates += [getattr(error, name, None) for name in ("status", "code")]
-        for status in candidates:
-            if isinstance(status, int) and 400 <= status < 600:
-                return status
-        error = error.__cause__
-    return None
+def _status(error: BaseException) -> int | None:
+    """Return the status of HTTP that an error came with, or the answer that a cause of it holds."""
+    candidates = [getattr(error, "status", None), getattr(error, "code", None)]
+    cause: BaseException | None = error
+    while cause is not None:
+        answer = getattr(cause, "response", None)
+        if isinstance(answer, dict):  # of botocore
+            candidates.append(answer.get("ResponseMetadata", {}).get("HTTPStatusCode"))
+        candidates.append(getattr(answer, "status_code", None))
+        cause = cause.__cause__
+    return next((each for each in candidates if isinstance(each, int) and 400 <= each < 600), None)
 
 
 def retried(attempt: Callable[[], _Result]) -> _Result:
@@ -147,19 +155,19 @@ def retried(attempt: Callable[[], _Result]) -> _Result:
 
     The last error has a note of how often it was tried, which `reaching` shows.
     """
-    for wait in WAITS:
+    waits, end, n = iter(WAITS), time.monotonic() + _LONG, 0
+    while True:
+        n += 1
         try:
             return attempt()
         except Exception as error:
             if is_final(error):
                 raise
-        time.sleep(wait)
-    try:
-        return attempt()
-    except Exception as error:
-        if not is_final(error):
-            error.add_note(f"tried {len(WAITS) + 1} times")
-        raise
+            wait = next(waits, None) if time.monotonic() < end else None
+            if wait is None:
+                error.add_note(f"tried {n} times" if n > 1 else "tried once, for long")
+                raise
+            time.sleep(wait)
 
 
 @contextlib.contextmanager
@@ -332,11 +340,10 @@ class _Remote(Place):
             system.invalidate_cache()
             try:
                 paths: list[str] = system.find(self._path(below))
-            except FileNotFoundError as error:
-                self._check_bucket(system, error)
-                return []
+            except FileNotFoundError:
+                paths = []
             if not paths:
-                self._check_bucket(system)
+                check_bucket(self._address)
             return paths
 
         root = PurePosixPath(self._root)
@@ -347,8 +354,8 @@ class _Remote(Place):
         def content(system: Any) -> bytes | None:
             try:
                 return bytes(system.cat_file(self._path(name)))
-            except FileNotFoundError as error:
-                self._check_bucket(system, error)
+            except FileNotFoundError:
+                check_bucket(self._address)
                 return None
 
         return self._do("read", name, content)
@@ -383,13 +390,6 @@ class _Remote(Place):
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}".rstrip("/")
-
-    def _check_bucket(self, system: Any, error: Exception | None = None) -> None:
-        """Raise an error where a bucket is missing, which no file of it can make, or cannot be seen."""
-        if _protocol(self._address) in _BUCKETS:
-            bucket = self._root.partition("/")[0]
-            if not system.exists(bucket):
-                raise FileNotFoundError(f"there is no bucket {bucket!r}") from error
 
     def _do(self, verb: str, name: str, work: Callable[[Any], _Result]) -> _Result:
         with self._at(name, verb):

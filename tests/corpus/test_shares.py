@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import pickle
 import re
 import zipfile
 
@@ -217,6 +218,7 @@ def test_a_folder_of_all_kinds(tmp_path):
     check(concat([corpus, Corpus.of(["", "held"], ["x", "y"]), Corpus.of([""])], "all"))
     check(load_corpus([f"one={tmp_path / 'de'}", f"two={tmp_path / 'en' / 'a.txt'}"]))
     check(corpus.in_folds(3))
+    assert shared(pickle.loads(pickle.dumps(corpus)), 3) == shared(corpus, 3)
 
 
 def test_text_that_is_aligned_or_in_another_encoding_is_read_whole(tmp_path):

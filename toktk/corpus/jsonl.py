@@ -42,6 +42,11 @@ def read_jsonl(source: Source, file: io.RawIOBase) -> Iterator[tuple[pa.RecordBa
     return read_rows(source, blocks(source, file, LINE_END))
 
 
+def row_ends(source: Source, head: object) -> re.Pattern[bytes]:
+    """Return what a row begins after."""
+    return LINE_END
+
+
 def read_rows(
     source: Source, lines: Iterable[tuple[Bytes, int, int]]
 ) -> Iterator[tuple[pa.RecordBatch, int]]:

@@ -21,10 +21,10 @@ from toktk.corpus.cuts import Part, first_begin
 from toktk.corpus.delimited import read_csv, read_tsv
 from toktk.corpus.first_bytes import HEAD, Content, content_of, wide_encoding
 from toktk.corpus.json_array import line_ends, read_json
-from toktk.corpus.jsonl import read_jsonl
+from toktk.corpus.jsonl import read_jsonl, row_ends
 from toktk.corpus.options import UTF8, Progress, ReaderOptions, Source
 from toktk.corpus.streams import STREAM_FAILURES, first_bytes
-from toktk.corpus.text import LINE_END, document_ends, layout, read_text
+from toktk.corpus.text import document_ends, layout, read_text
 from toktk.corpus.unchanged import State, Watched, check_unchanged
 from toktk.corpus.utf8 import whole_name
 from toktk.corpus.zipped import Member, opened
@@ -35,6 +35,10 @@ Read = Callable[[Source, Any], "Iterator[tuple[pa.RecordBatch, int]]"]
 
 It is an `io.FileIO`, or, but of a kind that is packed, what can only be read on: a member of an archive.
 """
+
+
+def _none(source: Source, head: object) -> None:
+    """Return that a kind of file is read whole."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,9 +62,7 @@ class Kind:
     read: Read
     columns: bool = True
     packed: bool = False
-    ends: Callable[[Source, Callable[[], bytes]], re.Pattern[bytes] | None] = lambda source, head: (
-        None
-    )
+    ends: Callable[[Source, Callable[[], bytes]], re.Pattern[bytes] | None] = _none
     parts: bool = False
     mapped: bool = False
 
@@ -69,7 +71,7 @@ PLAIN_TEXT = Kind("text", (".txt",), read_text, columns=False, ends=document_end
 
 KINDS = (
     PLAIN_TEXT,
-    Kind("jsonl", (".jsonl", ".ndjson"), read_jsonl, ends=lambda source, head: LINE_END),
+    Kind("jsonl", (".jsonl", ".ndjson"), read_jsonl, ends=row_ends),
     Kind("json", (".json",), read_json, ends=line_ends),
     Kind("csv", (".csv",), read_csv),
     Kind("tsv", (".tsv",), read_tsv),

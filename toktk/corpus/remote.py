@@ -23,7 +23,7 @@ from urllib.parse import unquote, urlsplit
 from toktk import __version__
 from toktk.cache import Store, hold
 from toktk.errors import CorpusError, StorageError
-from toktk.places import reaching, retried, system_of, without_secrets
+from toktk.places import check_bucket, reaching, retried, system_of, without_secrets
 
 _DATASET_PAGE = re.compile(
     r"https?://huggingface\.co/datasets/([\w.-]+/[\w.-]+)(/(tree|viewer|blob)/.*)?/?"
@@ -169,6 +169,7 @@ class _OverHttp(RemoteFile):
         try:
             return urlopen(Request(self.address, headers=headers), timeout=_SECONDS)
         except HTTPError as error:
+            error.close()
             if error.code == 416 and self.mark is not None:  # shorter than it was
                 raise self._changed(_tag(error.headers)) from error
             if error.code == 416:  # there is no first byte
@@ -207,7 +208,9 @@ class _OverHttp(RemoteFile):
 
             def more() -> None:
                 nonlocal most
-                with answers.pop() if answers else self._rest(to) as answer:
+                begin = to.tell() if self.mark else 0
+                with answers.pop() if answers else self._asked(begin) as answer:
+                    self._go_on(answer, to)
                     while block := answer.read(_BLOCK):
                         to.write(block)
                         advance(max(to.tell() - most, 0))
@@ -216,17 +219,15 @@ class _OverHttp(RemoteFile):
 
             retried(more)
 
-    def _rest(self, to: IO[bytes]) -> Any:
-        """Return an answer with what a file lacks, or with all, where the file is emptied."""
-        answer = self._asked(to.tell() if self.mark else 0)
-        if self.mark is not None and answer.status == 206:
+    def _go_on(self, answer: Any, to: IO[bytes]) -> None:
+        """Empty the file where an answer holds all of it, unless it is another version."""
+        if answer.status == 206:
             self._check_range(answer, to.tell())
-            return answer
-        if _tag(answer.headers) != self.mark:
+        elif _tag(answer.headers) != self.mark:
             raise self._changed(_tag(answer.headers))
-        to.seek(0)
-        to.truncate()
-        return answer
+        else:
+            to.seek(0)
+            to.truncate()
 
 
 class _ThroughFsspec(RemoteFile):
@@ -380,6 +381,7 @@ def _listed(address: str, wanted: Callable[[Path], bool]) -> list[_ThroughFsspec
             full = system.unstrip_protocol(name)
             files.append(_ThroughFsspec(address, full, infos[name], below))
     if not files:
+        retried(lambda: check_bucket(address))
         raise CorpusError(
             f"no text in {without_secrets(address)}.",
             "Found: no file whose extension says that it is text.",
