@@ -172,6 +172,7 @@ def s3(s3_server: Between, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> I
         "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_MAX_ATTEMPTS": "1",  # so that it is toktk that tries again
         "AWS_CONFIG_FILE": str(tmp_path / "none"),
         "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
         "NO_PROXY": "*",
@@ -179,7 +180,7 @@ def s3(s3_server: Between, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> I
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("toktk.places.WAITS", (0, 0, 0))
-    monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)  # so that it is toktk that tries again
+    monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)
     s3fs.S3FileSystem.clear_instance_cache()
     system = s3fs.S3FileSystem()
     if system.exists("bucket"):
