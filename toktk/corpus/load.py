@@ -291,7 +291,7 @@ def _resolve(
         )
     if spec == "starter" or spec.startswith("starter:"):
         return starter(spec.partition(":")[2] or "train", options)
-    if spec.startswith(hub.PREFIXES):
+    if spec.startswith(hub.PREFIXES) and not is_address(spec):
         return hub.hub_corpus(hub.parse_hub(spec), options)
     if (run := run_of(spec)) is not None:
         return _held_out(HeldOut.of(run), options)
