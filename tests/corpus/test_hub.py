@@ -205,14 +205,17 @@ def test_shares(tmp_path):
     def parquet(name, n):
         file = io.BytesIO()
         pq.write_table(
-            pa.table({"text": [f"{name} {i}" for i in range(n)]}), file, row_group_size=7
+            pa.table({"text": [f"{name} {i} {200 * name}" for i in range(n)]}),
+            file,
+            7,
+            compression="none",
         )
         return file.getvalue()
 
     names = ["a", "b", "c"]
     files = {f"one/{name}.parquet": parquet(name, 20) for name in names}
     files["README.md"] = README.encode()
-    texts = [f"{name} {i}" for name in names for i in range(20)]
+    texts = [f"{name} {i} {200 * name}" for name in names for i in range(20)]
     by_files, by_rows = "hf:org/name/one", "hf://datasets/org/name/one/*.parquet"
     cases = [*((by_files, n) for n in (1, 2, 3, 5)), ("hf:org/name/one,one", 4), (by_rows, 12)]
     with serve("org/name", files) as (endpoint, _):
