@@ -173,21 +173,18 @@ def s3(s3_server: Between, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> I
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_MAX_ATTEMPTS": "1",  # so that it is toktk that tries again
-        "AWS_CONFIG_FILE": str(tmp_path / "none"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "NO_PROXY": "*",
         "TOKTK_HOME": str(tmp_path / "home"),
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("toktk.places.WAITS", (0, 0, 0))
     monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)
-    s3fs.S3FileSystem.clear_instance_cache()
-    system = s3fs.S3FileSystem()
+    system = s3fs.S3FileSystem()  # the same one for all tests, as it takes a second to make
     if system.exists("bucket"):
         system.rm("bucket", recursive=True)
     system.mkdir("bucket")
-    s3fs.S3FileSystem.clear_instance_cache()  # for a test may set other variables
     yield s3_server
     s3_server.drops.clear()
     s3_server.upload_drops.clear()
-    s3fs.S3FileSystem.clear_instance_cache()

@@ -286,6 +286,16 @@ def test_errors_name_the_byte(tmp_path):
     (tmp_path / "z.jsonl").write_bytes(good + 9 * b'{"text": "\xff\xff"}\n' + b"{\n")
     with pytest.raises(CorpusError, match=f"line at byte {len(good) + 9 * 15},"):
         shared(load_corpus(tmp_path / "z.jsonl", errors="replace"), 2)
+    (tmp_path / "w.jsonl").write_bytes(
+        b"\n" + 9 * b'{"text": "a", "n": 1}\n\n' + b'{"text": "a", "n": 1.5}'
+    )
+    corpus = load_corpus(tmp_path / "w.jsonl", weight_column="n")
+    with pytest.raises(CorpusError, match=r"'n' of .*, line 20, cannot be how often"):
+        rows(corpus)
+    with pytest.raises(
+        CorpusError, match=rf"'n' of .*, line at byte {1 + 9 * 23}, cannot be how often"
+    ):
+        shared(corpus, 2)
     pq.write_table(
         pa.table({"text": [b"a", b"b", b"\xff"]}), tmp_path / "x.parquet", row_group_size=1
     )
