@@ -140,6 +140,7 @@ def ranks_to_do(work: EncodeWork, place: Place, rank: int | None, world_size: in
     check_world_size(world_size)
     if rank is not None:
         World(rank, world_size)  # or an error
+    share_of_rank(work.corpus, rank or 0, world_size)  # or an error
     folder = RankFolder(place, work.name, work.command)
     folder.begin(work.manifest, world_size)
     if rank is None:
