@@ -155,7 +155,8 @@ def test_mistakes(tmp_path: Path, source: str, text: Path) -> None:
     assert not out.exists()
     good(*command)
     assert "holds other work" in fails(*command, "--eos", END)
-    assert "holds other work" in fails("encode", source, "-c", source, "-o", out)
+    other = write_parallel(tmp_path / "other.jsonl", 21)
+    assert "holds other work" in fails("encode", source, "-c", other, "-o", out)
 
 
 def test_weights_are_refused(tmp_path: Path, source: str) -> None:
