@@ -1,5 +1,6 @@
 """Work for ranks that needs no text: each writes its number, and fails or dies where it is told to."""
 
+import functools
 import os
 import signal
 import time
@@ -7,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from toktk.errors import CorpusError
-from toktk.paths import temporary_folder
-from toktk.ranks.folder import deliver, rank_name
+from toktk.places import Place
+from toktk.ranks.folder import RankFolder, delivered, rank_name
 
 
 @dataclass
@@ -39,9 +40,20 @@ class NumberWork:
         if self.dies and deaths.exists() and (left := deaths.read_text().splitlines()):
             deaths.write_text("\n".join(left[1:]))
             os.kill(os.getpid(), signal.SIGKILL)
-        with temporary_folder() as folder:
-            (folder / "number").write_text(str(rank))
-            name = f"numbers/{rank_name(rank)}.txt"
-            about = deliver(place, folder / "number", name)
+        files = {}
+        with delivered(place, f"numbers/{rank_name(rank)}.txt", files) as path:
+            path.write_text(str(rank))
         advance(end - begin - (end - begin) // 2)
-        return {"share": {"begin": begin, "end": end, "of": self.length}, "files": {name: about}}
+        return {"share": {"begin": begin, "end": end, "of": self.length}, "files": files}
+
+
+def count_numbers(where):
+    """Return what counts the ranks that are done, into ``total``; it can be pickled."""
+    return functools.partial(_count_numbers, where)
+
+
+def _count_numbers(where, task, n_tasks):
+    place = Place.of(where)
+    manifest, markers = RankFolder(place, "numbers", "toktk number").complete()
+    assert manifest["what"] == "numbers"
+    place.write("total", str(len(markers)).encode())

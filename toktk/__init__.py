@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from toktk.corpus import Corpus, load_corpus
+    from toktk.counts.text import open_counts
     from toktk.lab.compare import compare
     from toktk.lab.measure import evaluate
     from toktk.lab.train import train
@@ -29,6 +30,7 @@ __all__ = [
     "evaluate",
     "load",
     "load_corpus",
+    "open_counts",
     "train",
 ]
 
@@ -42,6 +44,7 @@ _PLACES = {
     "evaluate": "toktk.lab.measure",
     "load": "toktk.loading.load",
     "load_corpus": "toktk.corpus",
+    "open_counts": "toktk.counts.text",
     "train": "toktk.lab.train",
 }
 

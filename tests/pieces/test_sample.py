@@ -1,6 +1,7 @@
 """The sample of documents: the same for any order, batches and parts; against a slow twin."""
 
 import itertools
+import random
 from collections import Counter
 
 import numpy as np
@@ -9,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toktk.corpus import Corpus
+from toktk.pieces import excerpts
+from toktk.pieces import sample as sampling
 from toktk.pieces.sample import BLOCKS, DOCUMENTS, LINES, Sample, SampledDocuments
 
 texts = st.text(st.sampled_from("ab \n\0é😀"), max_size=6)
@@ -170,7 +173,7 @@ def in_order(parts, most):
             for batch in corpus.batches() if texts else ():
                 own.see(batch)
                 own._take_in()
-        whole.merge([Sample.of_rows(*own.rows(), most)])
+        whole.merge([Sample.of_state(*own.state(), most)])
     return whole.finish()
 
 
@@ -214,12 +217,70 @@ def test_a_document_of_no_weight_stands_before_another_and_is_not_kept():
             own.see(batch)
         whole.merge([own])
     sample = whole.finish()
-    assert rows_of(sample) == [("x", "c", 1), ("x", "a", 2)] or rows_of(sample) == [
-        ("x", "a", 2),
-        ("x", "c", 1),
-    ]
+    assert sorted(rows_of(sample)) == [("x", "a", 2), ("x", "c", 1)]
     places = dict(
         zip([text for _, text, _ in rows_of(sample)], sample.previous.tolist(), strict=True)
     )
     assert places["c"] == -1  # b was before it
     assert rows_of(sample)[places["a"]][1] == "c"
+
+
+@pytest.fixture
+def little_room(monkeypatch):
+    """Let all groups together have 4 kB, each 64 bytes, and a document 1 kB."""
+    for name, value in [("_BYTES", 4096), ("_LEAST_SHARE", 64), ("_LARGEST_SHARE", 1024)]:
+        monkeypatch.setattr(sampling, name, value)
+    monkeypatch.setattr(sampling, "_ROW", 4)
+    monkeypatch.setattr(sampling, "_PENDING", 50)
+    monkeypatch.setattr(sampling, "_WAITING", 100)
+    monkeypatch.setattr(excerpts, "_BLOCK", 20)
+    monkeypatch.setattr(excerpts, "_NEAR", 6)
+
+
+def shuffled(n, seed):
+    """Return 0..n-1 in some order, and where to cut it."""
+    chance = random.Random(seed)
+    return chance.sample(range(n), n), chance.randrange(1, n)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_many_groups_have_a_bound_together(little_room, seed):
+    order, cut = shuffled(900, seed)
+    documents = [(f"text {i} of {'many ' * (i % 9)}groups", f"g{i % 300}") for i in order]
+    whole = sampled([documents[:cut], documents[cut:]], most=100)
+    again = sampled([sorted(documents)], most=100)
+    assert rows_of(whole) == rows_of(again)
+    assert whole.levels.tolist() == again.levels.tolist()
+    assert whole.data.size < 3 * 4096 + 300 * 70  # the longest of a group does not count
+    assert len(whole) < 600
+    assert 600 < whole.n_all.sum() < 1200
+    few = sampled([documents[:40]], most=100)  # less than the bound: all of it
+    assert len(few) == 40
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_long_documents_have_a_bound_together(little_room, seed):
+    order, cut = shuffled(40, seed)
+    words = ["".join(f"{i}.{n} " for n in range(40 * (i + 1))) for i in range(40)]
+    documents = [(words[i], f"g{i}") for i in order]
+    whole = sampled([documents[:cut], documents[cut:]], most=100)
+    again = sampled([sorted(documents)], most=100)
+    assert rows_of(whole) == rows_of(again)
+    assert whole.data.size < 4096
+    assert whole.data.size > 500
+    for group, text, _ in rows_of(whole):
+        of_group = words[int(group[1:])]
+        assert set(text.split()) <= set(of_group.split())  # whole words, from all of it
+    alone = sampled([[(words[39], "x")]], most=100)
+    text = "".join(text for _, text, _ in rows_of(alone))
+    assert 200 < len(text) <= 512
+    assert int(text.split()[-1].partition(".")[2]) > 1400
+
+
+def test_a_long_line_of_one_character_is_cut_between_characters(little_room):
+    for letter in ("a", "é", "東", "😀"):
+        text = letter * 2000
+        whole = sampled([[(text, "x"), (text, "y"), ("short", "y")]], most=100)
+        for _, excerpt, _ in rows_of(whole):
+            assert excerpt in ("short", letter * len(excerpt))
+            assert len(excerpt) < 1024

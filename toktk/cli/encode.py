@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from toktk.cli.cluster import OnCluster, cluster_options
 from toktk.cli.options import (
     corpus_options,
     engine_timeout_option,
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--world-size",
+    "--tasks",
     type=click.IntRange(min=1),
     help="How many ranks there are.  [default: what a scheduler says, or one for each 256 MB]",
 )
@@ -72,6 +74,7 @@ if TYPE_CHECKING:
 @format_option
 @progress_options
 @engine_timeout_option
+@cluster_options(memory=True)
 def command(
     tokenizer: str,
     specs: tuple[str, ...],
@@ -83,6 +86,7 @@ def command(
     seed: int,
     format: str,
     progress: Progress,
+    on_cluster: OnCluster | None,
     **options: Any,  # of an EncodeWork
 ) -> None:
     """Write a text as the ids of a tokenizer, in files that training loops read.
@@ -96,6 +100,8 @@ def command(
     document begins, how many bytes of text it has, and its group. The ids are those of the tokenizer's own
     library. What is finished is kept: the same command goes on where it was killed.
     """  # noqa: D301 - click wants the backspace itself
+    from dataclasses import replace
+
     from toktk.corpus import load_corpus
     from toktk.lab.counted import remark_on_texts
     from toktk.lab.meter import Meter
@@ -107,7 +113,9 @@ def command(
 
     if not specs:
         raise click.UsageError("give the text to encode: -c SPEC.")
-    world = world_of(rank, world_size)
+    if on_cluster is not None and rank is not None:
+        raise click.UsageError("--on carries out all ranks: leave out --rank.")
+    world = None if on_cluster else world_of(rank, world_size)
     place = Place.of(where)
     progress.watch_downloads()
     with progress.opening(*specs):
@@ -122,6 +130,12 @@ def command(
             work = open_work(tokenizer, corpus, world or World(0, 1), **options)
         for note in work.notes:
             meter.remark(note)
+        if on_cluster is not None:
+            work = replace(work, jobs=on_cluster.cpus)
+            work.check()
+            size = on_cluster.world_size(world_size, work, where)
+            if not on_cluster.carry_out(work, where, size, meter):
+                return
         ranks = ranks_to_do(work, place, world.rank if world else None, size)
         sizes = [share_of_rank(corpus, each, size).size for each in ranks]
         total = None if None in sizes else sum(n or 0 for n in sizes)

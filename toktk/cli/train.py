@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from toktk.cli.counts import CountsOptions, counts_options
 from toktk.cli.options import (
     corpus_options,
     no_arguments,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 @click.command("train")
 @no_arguments
 @corpus_options("starter", "Text to train on")
+@counts_options
 @trainers_option(["bpe"])
 @temperature_option
 @pretokenizer_options
@@ -35,6 +37,7 @@ def command(
     specs: tuple[str, ...],
     reader: ReaderOptions,
     temperature: float | None,
+    counts: CountsOptions,
     options: RunOptions,
     **plan: Any,  # the other fields of a SweepPlan
 ) -> None:
@@ -43,17 +46,21 @@ def command(
     \b
     toktk train -c corpus/ -s 50k -o mine
     toktk train -c corpus/ -s 32k,50k -t bpe -t unigram --eos '</s>' --pad '<pad>' -o mine
+    toktk train --counts counts/ -s 50k -o mine
 
     Each tokenizer is a folder below OUTPUT/tokenizers, such as bpe-50k, with a tokenizer.json and a
     README.md that says how to load it.
     """  # noqa: D301 - click wants the backspace itself
     from toktk.corpus import load_corpus
+    from toktk.counts.text import open_counts
 
     if options.output is None:
         raise click.UsageError("give the folder to write to: -o DIR.")
     options.progress.watch_downloads()
-    with options.progress.opening(*specs):
-        corpus = load_corpus(specs, reader)
+    with options.progress.opening(*(counts.folders or specs)):
+        corpus = (
+            open_counts(counts.folders, counts.weights)[0] if counts else load_corpus(specs, reader)
+        )
     if temperature is not None:
         corpus = corpus.balanced(temperature)
     options.sweep(corpus, None, must_write=True, **plan)

@@ -113,9 +113,9 @@ class Corpus:
         return self._options
 
     @property
-    def is_streamed(self) -> bool:
-        """Whether a part is a dataset of the hub: each pass downloads it."""
-        return any(source.unit == "rows" for source in self.sources)
+    def is_at_hand(self) -> bool:
+        """Whether it can be read once more without a download: no part is a dataset of the hub."""
+        return all(source.unit != "rows" for source in self.sources)
 
     @property
     def replaced(self) -> int:

@@ -1,12 +1,15 @@
 """Corpus -> PieceTable: text is cut and counted on its bytes, by threads that share nothing.
 
-Memory is bounded by the distinct pieces (once per thread) and the batches in flight, never by the
-corpus. Sums do not depend on order. So the counts depend neither on threads, nor on batches or
-document order. `toktk.educational.count_pieces` does the same slowly.
+Memory is bounded by `memory`, the distinct pieces in the end, and the batches in flight, never by the
+corpus: what does not fit goes to disk, see `toktk.pieces.runs`. Sums do not depend on order. So the counts
+depend neither on threads, nor on batches, document order or memory. `toktk.educational.count_pieces` does
+the same slowly.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import queue
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
@@ -17,10 +20,12 @@ from toktk.arrays import Bytes, Int64
 from toktk.arrow import pa
 from toktk.corpus.batch import TEXT, WEIGHT, spans
 from toktk.errors import CorpusError
+from toktk.paths import temporary_folder
 from toktk.pieces.beside import Beside
-from toktk.pieces.counter import Counter, Groups, GroupTotals, merge
+from toktk.pieces.counter import Groups, GroupTotals
+from toktk.pieces.runs import Runs, SpillingCounter
 from toktk.pieces.table import POOLED, PieceTable
-from toktk.runtime import Threads
+from toktk.runtime import Threads, default_memory
 
 if TYPE_CHECKING:
     from toktk.corpus import Corpus
@@ -35,6 +40,7 @@ def count_corpus(
     jobs: int = 1,
     by_group: bool = True,
     progress: Progress | None = None,
+    memory: int | None = None,
 ) -> PieceTable:
     """Count the pieces of `corpus`, which is read once.
 
@@ -44,9 +50,11 @@ def count_corpus(
             table is smaller, its one group is called ``text``, and totals of characters and words
             are left out (0).
         progress: called with source bytes (of the hub: rows) as they are read.
+        memory: bytes that counts may take before they go to disk, all threads together; None: half of
+            what was free when that was first asked.
     """
     (table,) = count_corpus_many(
-        corpus, [pretokenizer], jobs=jobs, by_group=by_group, progress=progress
+        corpus, [pretokenizer], jobs=jobs, by_group=by_group, progress=progress, memory=memory
     )
     return table
 
@@ -59,6 +67,7 @@ def count_corpus_many(
     by_group: bool = True,
     progress: Progress | None = None,
     beside: Sequence[Beside] = (),
+    memory: int | None = None,
 ) -> list[PieceTable]:
     """Count the pieces of `corpus` under each of `pretokenizers` in one reading; see `count_corpus`.
 
@@ -66,11 +75,21 @@ def count_corpus_many(
     """
     batches = corpus.batches(progress)
     apart = len(pretokenizers) >= jobs > 1
-    tallies = [
-        _Tally(pretokenizers, by_group, [one.fresh() for one in beside])
-        for _ in range(1 if apart else jobs)
-    ]
-    tables = _by_pretokenizer(batches, tallies[0], jobs) if apart else _by_batch(batches, tallies)
+    n_tallies = 1 if apart else jobs
+    each = (default_memory() if memory is None else memory) // (n_tallies * len(pretokenizers))
+    with contextlib.ExitStack() as at_end:
+        # Made when something goes there, and then twice if two threads are first: both go in the end.
+        folder = functools.cache(lambda: at_end.enter_context(temporary_folder()))
+        tallies = [
+            _Tally(
+                [SpillingCounter(cut, each, folder) for cut in pretokenizers],
+                by_group,
+                [one.fresh() for one in beside],
+            )
+            for _ in range(n_tallies)
+        ]
+        count = _by_pretokenizer if apart else _by_batch
+        tables = count(batches, tallies)
     for i, one in enumerate(beside):
         one.merge(tally.beside[i] for tally in tallies)
     for table in tables:
@@ -83,18 +102,18 @@ def count_corpus_many(
 
 
 class _Tally:
-    """What is counted side by side: the raw text once, its pieces under each pretokenizer."""
+    """What is counted side by side: the raw text once, its pieces by a counter for each pretokenizer."""
 
     def __init__(
-        self, pretokenizers: Sequence[Pretokenizer], by_group: bool, beside: Sequence[Beside]
+        self, counters: Sequence[SpillingCounter], by_group: bool, beside: Sequence[Beside]
     ) -> None:
-        self._totals = GroupTotals(by_group)
+        self.totals = GroupTotals(by_group)
         self.beside = beside
-        self.counters = [Counter(pretokenizer) for pretokenizer in pretokenizers]
+        self.counters = counters
 
     def documents(self, batch: pa.RecordBatch) -> tuple[Bytes, Int64, Groups, Int64]:
         """Add a batch to the totals; return what each counter adds."""
-        groups = self._totals.add(batch)
+        groups = self.totals.add(batch)
         data, offsets = spans(batch.column(TEXT))
         for one in self.beside:
             one.see(batch)
@@ -105,15 +124,13 @@ class _Tally:
         for counter in self.counters:
             counter.add(*documents)
 
-    def table(self, counter: Counter) -> PieceTable:
-        return counter.table(self._totals)
-
 
 def _by_pretokenizer(
-    batches: Iterable[pa.RecordBatch], tally: _Tally, jobs: int
+    batches: Iterable[pa.RecordBatch], tallies: Sequence[_Tally]
 ) -> list[PieceTable]:
     """Count with one table for each pretokenizer, so that there is nothing to merge."""
-    with Threads(jobs) as pool:
+    (tally,) = tallies
+    with Threads(len(tally.counters)) as pool:
         pending: list[Future[None]] = []
         for batch in batches:
             for future in pending:
@@ -122,15 +139,24 @@ def _by_pretokenizer(
             pending = [pool.submit(counter.add, *documents) for counter in tally.counters]
         for future in pending:
             future.result()
-        return list(pool.map(tally.table, tally.counters))
+        return list(
+            pool.map(lambda counter: Runs.of([counter], [tally.totals]).table(), tally.counters)
+        )
 
 
-def _by_batch(batches: Iterable[pa.RecordBatch], tallies: list[_Tally]) -> list[PieceTable]:
+def _by_batch(batches: Iterable[pa.RecordBatch], tallies: Sequence[_Tally]) -> list[PieceTable]:
     """Deal the batches to a thread for each tally, then merge; the first error stops all."""
     if len(tallies) == 1:
         for batch in batches:
             tallies[0].add(batch)
-        return [*map(tallies[0].table, tallies[0].counters)]
+    else:
+        _dealt(batches, tallies)
+    totals = [tally.totals for tally in tallies]
+    by_pretokenizer = zip(*(tally.counters for tally in tallies), strict=True)
+    return [Runs.of(counters, totals).table() for counters in by_pretokenizer]
+
+
+def _dealt(batches: Iterable[pa.RecordBatch], tallies: Sequence[_Tally]) -> None:
     work: queue.Queue[pa.RecordBatch | None] = queue.Queue(maxsize=len(tallies))
     errors: list[BaseException] = []
 
@@ -155,5 +181,3 @@ def _by_batch(batches: Iterable[pa.RecordBatch], tallies: list[_Tally]) -> list[
                 work.put(None)
     if errors:
         raise errors[0]
-    tables = [map(tally.table, tally.counters) for tally in tallies]
-    return [merge(of_pretokenizer) for of_pretokenizer in zip(*tables, strict=True)]

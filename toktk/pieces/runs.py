@@ -7,9 +7,10 @@ number of the runs show nowhere: a partition lists its pieces by their bytes.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -83,8 +84,8 @@ class _Block(NamedTuple):
 class RunFile:
     """The runs of one counter, in a file of a folder; there is none before there is a run."""
 
-    def __init__(self, folder: Path, n_partitions: int) -> None:
-        self._path = folder / f"{os.urandom(8).hex()}.runs"
+    def __init__(self, folder: Callable[[], Path], n_partitions: int) -> None:
+        self._path = functools.cache(lambda: folder() / f"{os.urandom(8).hex()}.runs")
         self._n_partitions = n_partitions
         self._blocks: list[_Block] = []
         self._size = 0
@@ -104,8 +105,9 @@ class RunFile:
         order, bounds = _by_partition(data, offsets, self._n_partitions)
         data, offsets = gather(data, offsets, order)
         columns = counts[order], groups[order], np.diff(offsets).astype(np.uint32)
+        path = self._path()
         try:
-            with self._path.open("ab") as file:
+            with path.open("ab") as file:
                 for first, last in itertools.pairwise(bounds.tolist()):
                     for column in columns:
                         file.write(column[first:last].data)
@@ -113,7 +115,7 @@ class RunFile:
         except OSError as error:
             raise StorageError(
                 f"cannot write {offsets[-1] + 16 * counts.size:,} bytes of counts beside the "
-                f"{self._size:,} that are there, to {self._path.parent}.",
+                f"{self._size:,} that are there, to {path.parent}.",
                 f"Found: {error.strerror or error}.",
                 "Free space, choose a place with more of it by TOKTK_HOME=DIR, or give a larger --memory: "
                 "then fewer counts go to disk.",
@@ -130,8 +132,11 @@ class RunFile:
         Raises:
             StorageError: the file cannot be read.
         """
+        if not self._blocks:
+            return
+        path = self._path()
         try:
-            with self._path.open("rb") as file:
+            with path.open("rb") as file:
                 for place, entries, n_bytes in self._blocks:
                     n, size = int(np.diff(entries)[k]), int(np.diff(n_bytes)[k])
                     file.seek(place + 16 * int(entries[k]) + int(n_bytes[k]))
@@ -147,20 +152,23 @@ class RunFile:
                     )
         except OSError as error:
             raise StorageError(
-                f"cannot read counts back from {self._path}.",
+                f"cannot read counts back from {path}.",
                 f"Found: {error.strerror or error}.",
                 "Count again.",
             ) from error
 
 
 class SpillingCounter(Counter):
-    """A `Counter` that writes runs to a file of `folder` where it would take more than `memory` bytes."""
+    """A `Counter` that writes runs to `file` where it would take more than `memory` bytes.
+
+    `folder` returns the folder of that file, when there is something to write.
+    """
 
     def __init__(
         self,
         pretokenizer: Pretokenizer,
         memory: int,
-        folder: Path,
+        folder: Callable[[], Path],
         n_partitions: int = PARTITIONS,
     ) -> None:
         self.file = RunFile(folder, n_partitions)
@@ -188,7 +196,7 @@ class BoundedCounter:
         by_group: bool = True,
     ) -> None:
         self._totals = GroupTotals(by_group)
-        self._counter = SpillingCounter(pretokenizer, memory, folder, n_partitions)
+        self._counter = SpillingCounter(pretokenizer, memory, lambda: folder, n_partitions)
         self._n_partitions = n_partitions
 
     def add(self, batch: pa.RecordBatch) -> None:

@@ -39,15 +39,17 @@ def rank_name(rank: int) -> str:
     return f"{rank:05d}"
 
 
-def deliver(place: Place, path: Path, name: str) -> dict[str, Any]:
-    """Move a finished file to a name of `place`; return its size and hash, for the marker.
+@contextlib.contextmanager
+def delivered(place: Place, name: str, files: dict[str, dict[str, Any]]) -> Iterator[Path]:
+    """Yield a path to write a file to, which then is that of `place`; note its size and hash in `files`.
 
     Raises:
         StorageError: it cannot be written.
     """
-    about = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
-    place.put(path, name)
-    return about
+    with place.writing(name) as path:
+        yield path
+        about = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+    files[name] = about
 
 
 def sha256_of(path: Path) -> str:

@@ -37,10 +37,10 @@ class Work(Protocol):
     def manifest(self) -> dict[str, Any]: ...  # noqa: D102 - see above
 
     def run(self, rank: int, world_size: int, place: Place, advance: Progress) -> dict[str, Any]:
-        """Do the share of a rank: write its files, through `RankFolder.deliver`; return what its marker says.
+        """Do the share of a rank: write its files, as `delivered` does; return what its marker says.
 
-        That is JSON-able. It holds ``files``, what `deliver` returned by the names of the files, and
-        ``share``, {"begin", "end", "of"}, where shares are parts of a line.
+        That is JSON-able. It holds ``files``, what `delivered` noted of them, and ``share``, {"begin",
+        "end", "of"}, where shares are parts of a line.
         """
         ...
 
