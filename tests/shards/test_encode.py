@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,12 +13,13 @@ from every_kind import EXACT, word_pieces
 from nasty import NASTY_TEXTS
 
 from toktk.corpus import Corpus, ReaderOptions, load_corpus
+from toktk.counts.documents import DocumentSum
 from toktk.errors import CorpusError, FormatError, StorageError, ToktkError
 from toktk.models.counts import CountsModel
 from toktk.places import Place
 from toktk.shards.encode import carry_out, encode_corpus, ranks_to_do
 from toktk.shards.status import check_files, status_of
-from toktk.shards.work import EncodeWork, about_tokenizer
+from toktk.shards.work import EncodeWork, Text, about_tokenizer
 from toktk.tokenizer import Tokenizer
 
 END = "<|endoftext|>"
@@ -60,6 +62,10 @@ def test_any_number_of_ranks(tmp_path, corpus, tokenizer, documents_in, world_si
     assert status.tokens == sum(len(tokens) for tokens, _, _ in rows)
     assert status.bytes == sum(n_bytes for _, n_bytes, _ in rows)
     assert (status.missing, status.world_size) == ([], world_size)
+    fingerprint = DocumentSum()
+    for batch in corpus.batches():
+        fingerprint.add(batch)
+    assert status.fingerprint == str(fingerprint)
     check_files(Place.of(tmp_path / "out"))
 
 
@@ -78,7 +84,7 @@ def test_threads_change_nothing(tmp_path, corpus, tokenizer):
 
 def test_many_threads_are_shared_by_processes(tmp_path, corpus, tokenizer):
     encode_corpus(tokenizer, corpus, tmp_path / "one", world_size=3)
-    work = EncodeWork(corpus, tokenizer, about_tokenizer(tokenizer))
+    work = EncodeWork(Text.of(corpus), tokenizer, about_tokenizer(tokenizer))
     where, amounts = str(tmp_path / "many"), []
     ranks = ranks_to_do(work, Place.of(where), None, 3)
     carry_out(work, where, ranks, 3, 8, amounts.append, pytest.fail)
@@ -89,11 +95,24 @@ def test_many_threads_are_shared_by_processes(tmp_path, corpus, tokenizer):
 @pytest.mark.parametrize("kind", EXACT)
 def test_work_can_be_sent_to_other_processes(tmp_path, corpus, documents_in, kind):
     tokenizer = EXACT[kind]()
-    work = EncodeWork(corpus, tokenizer, about_tokenizer(tokenizer))
+    work = EncodeWork(Text.of(corpus), tokenizer, about_tokenizer(tokenizer))
     sent = pickle.loads(pickle.dumps(work))
     assert sent.manifest == work.manifest
     carry_out(sent, str(tmp_path / "out"), [0], 1, 1, lambda amount: None, pytest.fail)
     assert documents_in(tmp_path / "out") == expected(tokenizer)
+
+
+def test_each_process_looks_for_the_text_itself(tmp_path, corpus, tokenizer):
+    path = str(tmp_path / "nasty.jsonl")
+    reader = ReaderOptions(group_column="lang")
+    work = EncodeWork(Text((path,), reader), tokenizer, about_tokenizer(tokenizer))
+    manifest = work.manifest
+    assert manifest["text"]["bytes"] == corpus.size
+    sent = pickle.dumps(work)
+    assert pickle.loads(sent).manifest == manifest
+    with Path(path).open("a") as file:
+        file.write('{"text": "more", "lang": "x"}\n')
+    assert pickle.loads(sent).manifest["text"]["digest"] != manifest["text"]["digest"]
 
 
 def test_one_rank_after_the_other_in_any_order(tmp_path, corpus, tokenizer):

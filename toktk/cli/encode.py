@@ -102,14 +102,13 @@ def command(
     """  # noqa: D301 - click wants the backspace itself
     from dataclasses import replace
 
-    from toktk.corpus import load_corpus
     from toktk.lab.counted import remark_on_texts
     from toktk.lab.meter import Meter
     from toktk.places import Place
     from toktk.ranks.world import World, world_of
     from toktk.shards.encode import carry_out, default_world_size, open_work, ranks_to_do
     from toktk.shards.status import status_of
-    from toktk.shards.work import share_of_rank
+    from toktk.shards.work import Text, share_of_rank
 
     if not specs:
         raise click.UsageError("give the text to encode: -c SPEC.")
@@ -118,8 +117,9 @@ def command(
     world = None if on_cluster else world_of(rank, world_size)
     place = Place.of(where)
     progress.watch_downloads()
+    text = Text(specs, reader)
     with progress.opening(*specs):
-        corpus = load_corpus(specs, reader)
+        corpus = text.corpus
     with progress.watching() as watcher:
         meter = Meter(watcher)
         if world is not None and world.source:
@@ -127,7 +127,7 @@ def command(
         remark_on_texts(meter, corpus)
         size = world.size if world else world_size or default_world_size(corpus, place)
         with meter.step("load", tokenizer):
-            work = open_work(tokenizer, corpus, world or World(0, 1), **options)
+            work = open_work(tokenizer, text, world or World(0, 1), **options)
         for note in work.notes:
             meter.remark(note)
         if on_cluster is not None:
@@ -191,6 +191,7 @@ def _show(status: ShardStatus, format: str) -> None:
                 "missing": status.missing,
                 "begun": status.begun,
                 **counts,
+                "fingerprint": status.fingerprint,
                 "manifest": status.manifest,
             }
         )
