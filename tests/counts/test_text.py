@@ -167,7 +167,7 @@ def test_what_the_text_was_cut_at(tmp_path: Path) -> None:
 def test_pruned_counts_tell_no_absence_and_are_not_measured(tmp_path: Path) -> None:
     pruned = count(nasty(), tmp_path, hold_out=0, min_count=2).counts
     counted = CountedText([pruned], TRAINING)
-    assert any("are left out" in remark for remark in counted.remarks)
+    assert any("Left out: " in remark for remark in counted.remarks)
     with pytest.raises(NotCounted, match="was not cut at"):
         counted.table(dataclasses.replace(CUT, added=("<|endoftext|>",)), False)
     with pytest.raises(NotCounted, match="cannot measure"):

@@ -107,12 +107,12 @@ def test_groups_may_be_counted_as_one(text, tmp_path):
 def test_special_tokens_cut_the_training_side_and_symbols_both(text, tmp_path):
     work = work_of(text, special=("the",), symbols=("é",))
     counts = opened(work, tmp_path / "out")
-    cut = {side: counts.cut_by(side).added for side in counts.sides}
+    cut = {side: counts.cut_of(side).added for side in counts.sides}
     assert cut == {"training": ("é", "the"), "held-out": ("é",)}
-    assert counts.pretokenizer == counts.cut_by("training")
+    assert counts.pretokenizer == GPT2
     corpus = load_corpus([str(text)], READER)
     for side in counts.sides:
-        expected = count_corpus(Kept(corpus, 0.25, side == "held-out"), counts.cut_by(side))
+        expected = count_corpus(Kept(corpus, 0.25, side == "held-out"), counts.cut_of(side))
         same_tables(counts.table(side), expected)
     assert (b"the", "de") in counts.table("training").to_dict()
 

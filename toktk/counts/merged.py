@@ -30,9 +30,9 @@ class Counts:
     """What ranks have counted of a text, merged.
 
     Attributes:
+        place: the folder of the count.
         name: of the text.
-        where: the folder, as it was given.
-        pretokenizer: what cut the training side, at special tokens and symbols too; see `cut_by`.
+        pretokenizer: what cut it, but for special tokens and symbols; see `cut_of`.
         special: strings that are pieces of the training side wherever they stand.
         symbols: strings that are pieces of both sides wherever they stand.
         held_out: the share of the documents that is on the held-out side; 0: there is none.
@@ -41,17 +41,16 @@ class Counts:
         about: all that ``merged.json`` says.
     """
 
-    def __init__(self, where: str, about: dict[str, Any]) -> None:
-        self.where, self.about = where, about
+    def __init__(self, place: Place, about: dict[str, Any]) -> None:
+        self.place, self.about = place, about
         self.name: str = about["corpus"]
+        self.pretokenizer = Pretokenizer.from_json(about["pretokenizer"])
         self.special = tuple(about["special"])
         self.symbols = tuple(about["symbols"])
         self.held_out: float = about["hold_out"]
         self.min_count: int = about["min_count"]
         self.replaced: int = about["replaced"]
         self.null_rows: int = about["null_rows"]
-        self.pretokenizer = self.cut_by(TRAINING)
-        self._place = Place.of(where)
 
     @classmethod
     def open(cls, where: str) -> Counts:
@@ -78,7 +77,7 @@ class Counts:
             about = json.loads(content)
             if about["format"] != FORMAT:
                 raise ValueError(f"format {about['format']}, not {FORMAT}")
-            return cls(where, about)
+            return cls(place, about)
         except (KeyError, TypeError, ValueError) as error:
             raise StorageError(
                 f"{place.shown.rstrip('/')}/{MERGED} is damaged.",
@@ -86,11 +85,11 @@ class Counts:
                 f"Delete it, and run: toktk count merge {place.shown}",
             ) from error
 
-    def cut_by(self, side: str) -> Pretokenizer:
+    def cut_of(self, side: str) -> Pretokenizer:
         """Return what cut a side."""
-        plain = Pretokenizer.from_json(self.about["pretokenizer"])
         special = self.special if side == TRAINING else ()
-        return replace(plain, added=(*plain.added, *self.symbols, *special))
+        added = (*self.pretokenizer.added, *self.symbols, *special)
+        return replace(self.pretokenizer, added=added)
 
     @property
     def sides(self) -> tuple[str, ...]:
@@ -101,20 +100,6 @@ class Counts:
     def groups(self) -> tuple[str, ...]:
         """The names of all groups, sorted."""
         return tuple(sorted({name for of in self._totals.values() for name in of.groups}))
-
-    def totals(self, side: str) -> Totals:
-        """Return the totals of the groups of a side; no table is read.
-
-        Raises:
-            StorageError: the file is missing or damaged.
-        """
-        return self._totals.get(side, Totals.added([]))
-
-    def cut_of(self, side: str) -> Pretokenizer:
-        """Return what cut a side, with the strings that are its pieces."""
-        special = self.special if side == TRAINING else ()
-        added = (*self.pretokenizer.added, *self.symbols, *special)
-        return replace(self.pretokenizer, added=added)
 
     def fingerprint(self, side: str) -> str:
         """Return 32 hex digits of the documents of a side: text, group, alignment and weight of each."""
@@ -210,11 +195,11 @@ class Counts:
         )
 
     def _read(self, name: str, about: dict[str, Any], read: Callable[[Path], T]) -> T:
-        with self._place.local(name) as path:
+        with self.place.local(name) as path:
             if sha256_of(path) != about["sha256"]:
                 raise StorageError(
-                    f"{self._place.shown.rstrip('/')}/{name} is damaged.",
+                    f"{self.place.shown.rstrip('/')}/{name} is damaged.",
                     f"Found: {path.stat().st_size:,} bytes, other than were merged.",
-                    f"Delete it, and run: toktk count merge {self._place.shown}",
+                    f"Delete it, and run: toktk count merge {self.place.shown}",
                 )
             return read(path)

@@ -224,9 +224,12 @@ class Sample:
         offsets = np.append(documents.offsets[first], documents.offsets[-1])
         text = hash_spans(documents.data, offsets)
         before = documents.previous[first]
+        size = np.diff(offsets)
         sample = cls()
         sample._numbered([*documents.groups])
         sample._levels[:] = documents.levels
+        np.add.at(sample._needs, group, size + _ROW)
+        np.maximum.at(sample._longest, group, size)
         sample._new.append(
             _Rows(
                 group,
@@ -235,6 +238,7 @@ class Sample:
                 lines[group],
                 documents.copies[first] * times[group],
                 np.where((before < 0) | blocks[group], np.uint64(0), documents.unit[before]),
+                size,
                 documents.data,
                 offsets,
             )
