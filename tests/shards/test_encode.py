@@ -1,6 +1,7 @@
 """A corpus as shards: by any number of ranks, gone on with after a kill, refused where it is another's."""
 
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -115,6 +116,19 @@ def test_each_process_looks_for_the_text_itself(tmp_path, corpus, tokenizer):
     assert pickle.loads(sent).manifest["text"]["digest"] != manifest["text"]["digest"]
 
 
+def test_text_of_a_pipe_is_sent_as_it_is(tokenizer):
+    read, write = os.pipe()
+    os.write(write, b"a line\nanother\n")
+    os.close(write)
+    work = EncodeWork(
+        Text((f"/dev/fd/{read}",), ReaderOptions()), tokenizer, about_tokenizer(tokenizer)
+    )
+    assert work.corpus.size == 15
+    sent = pickle.dumps(work)
+    os.close(read)
+    assert pickle.loads(sent).manifest == work.manifest
+
+
 def test_one_rank_after_the_other_in_any_order(tmp_path, corpus, tokenizer):
     encode_corpus(tokenizer, corpus, tmp_path / "all", world_size=3)
     for rank in (2, 0, 1):
@@ -186,8 +200,6 @@ def test_another_tokenizer_or_option_is_refused(tmp_path, corpus, tokenizer, cra
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"eos": "<|endofxt|>"}, "did you mean '<|endoftext|>'"),
-        ({"bos": "<x>"}, r"special tokens? '<x>'|no special token '<x>'"),
         ({"files": "csv"}, "unknown files"),
         ({"shard_tokens": 0}, "cannot hold 0"),
         ({"rank": 3, "world_size": 3}, "no rank 3 of 3"),
@@ -199,6 +211,15 @@ def test_options_that_are_wrong(tmp_path, corpus, tokenizer, options, says):
     with pytest.raises(ToktkError, match=says) as told:
         encode_corpus(tokenizer, corpus, tmp_path / "out", **options)
     assert told.value.is_usage
+    assert not (tmp_path / "out").exists()
+
+
+def test_special_tokens_that_are_none(tmp_path, corpus, tokenizer):
+    with pytest.raises(FormatError, match=r"did you mean '<\|endoftext\|>'") as told:
+        encode_corpus(tokenizer, corpus, tmp_path / "out", eos="<|endofxt|>")
+    assert "'<|endoftext|>', '<|填|>'" in str(told.value)
+    with pytest.raises(FormatError, match=r"no special token '\\x1b'"):
+        encode_corpus(tokenizer, corpus, tmp_path / "out", bos="\x1b")
     assert not (tmp_path / "out").exists()
 
 

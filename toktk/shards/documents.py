@@ -90,7 +90,7 @@ class DocumentEncoder:
             raise CorpusError(
                 "cannot write documents that count more than once, or not at all.",
                 "Found: weights other than 1.",
-                "Leave out --weight-column: the loop that reads the shards can weigh them.",
+                "Leave out --weight-column and shares of texts; the loop that reads the shards can weigh.",
             )
         data, offsets = spans(batch.column(TEXT))
         ids, ends = self._encoder.encode_batch(data, offsets)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from toktk.corpus import Corpus, ReaderOptions, load_corpus
+from toktk.corpus.piped import open_pipe
 from toktk.corpus.shares import inputs_of, share_of
 from toktk.counts.documents import DocumentSum
 from toktk.errors import FormatError, usage
@@ -32,6 +33,8 @@ class Text:
 
     def __init__(self, specs: Sequence[str], reader: ReaderOptions) -> None:
         self.specs, self.reader = tuple(specs), reader
+        names = (name for spec in specs for name in (spec, spec.partition("=")[2]))
+        self._is_piped = any(open_pipe(name) is not None for name in names)
 
     @classmethod
     def of(cls, corpus: Corpus) -> Text:
@@ -41,9 +44,9 @@ class Text:
         return text
 
     def __getstate__(self) -> dict[str, Any]:
-        return {
-            key: value for key, value in vars(self).items() if key != "corpus" or not self.specs
-        }
+        # What came through a pipe is in a file of this machine, and comes no second time.
+        is_sent = self._is_piped or not self.specs
+        return {key: value for key, value in vars(self).items() if key != "corpus" or is_sent}
 
     @functools.cached_property
     def corpus(self) -> Corpus:
@@ -92,21 +95,22 @@ class EncodeWork:
         """What is encoded."""
         return self.text.corpus
 
-    @usage()
     def check(self) -> None:
-        """Refuse options that are wrong in themselves, and a tokenizer that has no ids.
+        """Refuse what is wrong before any text is read.
 
         Raises:
-            FormatError: see above; or the tokenizer has no such special token.
+            FormatError: no such files, no room in a shard; the tokenizer lacks a special token, or ids.
         """
-        if self.files not in FORMATS:
-            raise FormatError(
-                f"unknown files of shards {self.files!r:.60}.", f"Known: {', '.join(FORMATS)}."
-            )
-        if self.shard_tokens is not None and self.shard_tokens < 1:
-            raise FormatError(
-                f"a shard cannot hold {self.shard_tokens:,} tokens.", "Give 1 or more."
-            )
+        with usage():
+            if self.files not in FORMATS:
+                known = ", ".join(FORMATS)
+                raise FormatError(
+                    f"unknown files of shards {self.files!r:.60}.", f"Known: {known}."
+                )
+            if self.shard_tokens is not None and self.shard_tokens < 1:
+                raise FormatError(
+                    f"a shard cannot hold {self.shard_tokens:,} tokens.", "Give 1 or more."
+                )
         if isinstance(self.tokenizer.model, CountsModel):
             raise FormatError(
                 f"cannot encode with {self.tokenizer.name}.",
