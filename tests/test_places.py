@@ -40,6 +40,21 @@ def test_files_are_written_listed_read_and_removed(place: Place, tmp_path: Path)
     assert place.names("done") == []
 
 
+def test_what_is_written_is_there_whole_or_not_at_all(place: Place) -> None:
+    def failing() -> None:
+        with place.writing("done/b") as path:
+            path.write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+
+    with place.writing("done/a") as path:
+        path.write_bytes(b"whole")
+        assert place.names() == []
+    with pytest.raises(StorageError, match=r"done/b(.|\n)*No space left"):
+        failing()
+    assert place.names() == ["done/a"]
+    assert place.read("done/a") == b"whole"
+
+
 def test_what_is_not_there_cannot_be_used(place: Place) -> None:
     with pytest.raises(StorageError, match=r"counts/nothing\.json"), place.local("nothing.json"):
         pass
