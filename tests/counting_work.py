@@ -17,13 +17,14 @@ class NumberWork:
     """Rank r writes r as text to ``numbers/0000r.txt``.
 
     `fails`: ranks that raise an error. `dies`: a file for each rank that kills its own process, once for each
-    line of the file. `waits`: seconds that each takes.
+    line of the file. `waits`: seconds that each takes. `stalls_in`: a process in which none ends.
     """
 
     manifest: dict = field(default_factory=lambda: {"what": "numbers"})
     fails: tuple = ()
     dies: str = ""
     waits: float = 0.0
+    stalls_in: int = 0
     length: int = 1000
     name = "numbers"
     command = "toktk number"
@@ -34,6 +35,9 @@ class NumberWork:
         begin, end = (self.length * r // world_size for r in (rank, rank + 1))
         advance((end - begin) // 2)
         time.sleep(self.waits)
+        while os.getpid() == self.stalls_in:
+            time.sleep(0.01)
+            advance(0)
         if rank in self.fails:
             raise CorpusError(f"rank {rank} reads nothing.", "Found: \x1b[31m.", "Give text.")
         deaths = Path(self.dies) / f"{rank}"

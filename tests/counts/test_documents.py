@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toktk.corpus import Corpus
+from toktk.corpus.units import text_hashes
 from toktk.counts.documents import (
     DocumentSum,
     Totals,
@@ -12,6 +13,7 @@ from toktk.counts.documents import (
     read_documents,
     read_sample,
     read_totals,
+    terms_of,
     write_documents,
     write_sample,
     write_totals,
@@ -41,7 +43,7 @@ def sum_of(*parts):
     for part in parts:
         own = DocumentSum()
         for batch in batches(part) if part else ():
-            own.add(batch)
+            own.add(terms_of(batch, text_hashes(batch)))
         whole.merge(DocumentSum(str(own)))
     return str(whole)
 

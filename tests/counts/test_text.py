@@ -233,3 +233,19 @@ def test_opening(tmp_path: Path) -> None:
             open_counts(folders[:2], weights)
     with pytest.raises(CorpusError, match="weight"):
         open_counts([])
+
+
+def test_a_side_without_a_document(tmp_path: Path) -> None:
+    text = Corpus.of(["one document"], name="short")
+    counts = count(text, tmp_path, hold_out=1e-9).counts
+    training, held_out = open_counts(counts.place.shown)
+    assert held_out is None
+    assert len(training.balanced(2).table(CUT, True)) == 2
+    with pytest.raises(
+        CorpusError, match="cannot measure on short"
+    ):  # documents were sampled of the other
+        counts_to_measure(counts.place.shown).sample()
+    (tmp_path / "all").mkdir()
+    counts = count(text, tmp_path / "all", hold_out=1 - 1e-9).counts
+    with pytest.raises(CorpusError, match="no documents in short"):
+        open_counts(counts.place.shown)

@@ -1,10 +1,12 @@
 """The sample of documents: the same for any order, batches and parts; against a slow twin."""
 
+import dataclasses
 import itertools
 import random
 from collections import Counter
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -284,3 +286,36 @@ def test_a_long_line_of_one_character_is_cut_between_characters(little_room):
         for _, excerpt, _ in rows_of(whole):
             assert excerpt in ("short", letter * len(excerpt))
             assert len(excerpt) < 1024
+
+
+@pytest.mark.parametrize("n", [500, 15_000])  # all are kept, or half of them
+def test_samples_of_texts_are_the_sample_of_the_texts_together(n):
+    def text(name, first):
+        texts = [f"{name} {i}" for i in range(first, first + n)]
+        return Corpus.of(texts, groups=[("x", name)[i % 5 == 0] for i in range(n)], name=name)
+
+    def seen(corpora, factors):
+        sample = Sample()
+        for corpus, times in zip(corpora, factors, strict=True):
+            for batch in corpus.batches():
+                weights = pa.array([times] * len(batch), pa.int64())
+                sample.see(batch.set_column(3, batch.schema[3], weights))
+        return sample
+
+    made = [text("y", 0), text("y", n // 2), text("z", 0)]  # half of the second stand in the first
+    parts = []
+    for corpus, times in zip(made, (2, 1, 3), strict=True):
+        documents = seen([corpus], [1]).finish()
+        sums = np.zeros((len(documents.groups), 7), np.int64)
+        for batch in corpus.batches():
+            for group, size in zip(
+                batch["group"].to_pylist(), batch["text"].to_pylist(), strict=True
+            ):
+                sums[documents.groups.index(group), :2] += 1, len(size)
+        parts.append(Sample.of(documents, sums, np.full(len(documents.groups), times)))
+    whole = Sample()
+    whole.merge(parts)
+    found, wanted = whole.finish(), seen(made, (2, 1, 3)).finish()
+    for field in dataclasses.fields(SampledDocuments):
+        assert np.array_equal(getattr(found, field.name), getattr(wanted, field.name)), field.name
+    assert (found.levels.max() > 0) == (n > 500)

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from counting_work import NumberWork
 
@@ -74,3 +76,18 @@ def test_an_error_that_nobody_expected_is_told(tmp_path):
     with pytest.raises(ToktkError, match="rank 0 failed") as told:
         run_pool(NumberWork(waits=-1), str(tmp_path / "out"), range(2), 2, 1)
     assert "ValueError: sleep length must be non-negative" in str(told.value)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_this_process_may_be_one_of_them(tmp_path, alone, jobs):
+    amounts = []
+    run_pool(NumberWork(), str(tmp_path / "out"), range(5), 5, jobs, amounts.append, here=True)
+    assert files(tmp_path / "out") == alone
+    assert sum(amounts) == 1000
+
+
+def test_this_process_gives_up_its_rank_where_another_fails(tmp_path):
+    work = NumberWork(fails=(0, 1, 2), stalls_in=os.getpid())
+    with pytest.raises(CorpusError, match="reads nothing"):
+        run_pool(work, str(tmp_path / "out"), range(3), 3, 2, here=True)
+    assert not (tmp_path / "out/done").exists()

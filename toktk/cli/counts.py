@@ -9,7 +9,9 @@ import click
 from click.core import ParameterSource
 
 from toktk.cli.options import gathered, reader_options
+from toktk.cli.streams import remark
 from toktk.errors import CorpusError
+from toktk.visible import listed
 
 if TYPE_CHECKING:
     from toktk.corpus import Corpus, ReaderOptions
@@ -41,21 +43,35 @@ class CountsOptions:
             CorpusError: nothing was held out, and there are no `evals`.
         """
         from toktk.corpus import load_corpus
-        from toktk.counts.text import open_counts
+        from toktk.corpus.held_out import recipe
+        from toktk.counts.text import open_counts, without_held_out
 
         training, measured = open_counts(self.folders, self.weights)
         if temperature is not None:
             training = training.balanced(temperature)
         if evals:
-            return training, load_corpus(evals, reader)
+            other = load_corpus(evals, reader)
+            other.recipe = recipe(evals, evals, reader)  # so that RUN:held-out names it
+            return training, other
         if measured is None:
-            without = [each.place.shown for each in training.counts if not each.held_out]
             raise CorpusError(
                 "there is no text to measure on.",
-                f"Found: nothing was held out when {', '.join(without)} was counted.",
+                f"Found: nothing was held out of {listed(without_held_out(training.counts))}.",
                 "Give text with --eval, count with --hold-out 0.1, or train alone: toktk train.",
             )
         return training, measured
+
+    def to_train(self, quiet: bool) -> CountedText:
+        """Return the text that `toktk train` trains on, and say what it leaves out."""
+        from toktk.counts.text import open_counts
+
+        training, _ = open_counts(self.folders, self.weights)
+        held_out = [
+            f"{each.held_out:g} of {each.name}" for each in training.counts if each.held_out
+        ]
+        if held_out and not quiet:
+            remark(f"held out, and not trained on: {listed(held_out)}.")
+        return training
 
     def to_measure(self) -> CountedText:
         """Return the text that a bench measures on."""

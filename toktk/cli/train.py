@@ -52,15 +52,12 @@ def command(
     README.md that says how to load it.
     """  # noqa: D301 - click wants the backspace itself
     from toktk.corpus import load_corpus
-    from toktk.counts.text import open_counts
 
     if options.output is None:
         raise click.UsageError("give the folder to write to: -o DIR.")
     options.progress.watch_downloads()
     with options.progress.opening(*(counts.folders or specs)):
-        corpus = (
-            open_counts(counts.folders, counts.weights)[0] if counts else load_corpus(specs, reader)
-        )
+        corpus = counts.to_train(options.quiet) if counts else load_corpus(specs, reader)
     if temperature is not None:
         corpus = corpus.balanced(temperature)
     options.sweep(corpus, None, must_write=True, **plan)

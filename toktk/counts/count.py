@@ -65,7 +65,7 @@ def count_ranks(
     jobs = max(min(jobs, len(ranks)), 1)
     if jobs > 1:
         shared = replace(work, memory=work.memory // jobs)
-        run_pool(shared, where, ranks, world_size, jobs, advance, remark)
+        run_pool(shared, where, ranks, world_size, jobs, advance, remark, here=True)
         return
     for rank in ranks:
         run_rank(work, Place.of(where), rank, world_size, advance)

@@ -14,10 +14,12 @@ import numpy.typing as npt
 from toktk import arrow
 from toktk.arrays import Int64
 from toktk.arrow import pa
-from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, constant_group, spans
+from toktk.corpus.batch import ALIGN, GROUP, WEIGHT, constant_group, spans
 from toktk.errors import StorageError
 from toktk.pieces.counter import ONE_GROUP
 from toktk.pieces.sample import Sample, SampledDocuments
+
+UInt64 = npt.NDArray[np.uint64]
 
 _SALTS = range(41, 46)  # apart from other uses of the hash of a document
 _WORD = 2**64
@@ -40,26 +42,34 @@ class DocumentSum:
         """Add the documents of another one."""
         self._sums = [(a + b) % _WORD for a, b in zip(self._sums, other._sums, strict=True)]
 
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Add the documents of a batch."""
-        from toktk.kernels.hash import hash_spans, mix
+    def add(self, terms: UInt64) -> None:
+        """Add documents, of which `terms_of` gave these."""
+        from toktk.kernels.hash import mix
 
-        group, align = batch.column(GROUP), batch.column(ALIGN)
-        names = hash_spans(*spans(group.dictionary.cast(pa.large_string())))
-        groups = mix(names, _SALTS[0])[arrow.to_numpy(group.indices)]
-        hashes = mix(hash_spans(*spans(batch.column(TEXT))) + groups, _SALTS[1])
-        if align.null_count < len(align):
-            aligned = np.flatnonzero(arrow.is_valid(align))
-            ids = hash_spans(*spans(align.drop_null().cast(pa.large_string())))
-            hashes[aligned] = mix(hashes[aligned] ^ mix(ids, _SALTS[2]), _SALTS[2])
-        weights = arrow.to_numpy(batch.column(WEIGHT))
-        weighted = np.flatnonzero(weights != 1)
-        if weighted.size:
-            by_weight = hashes[weighted] ^ weights[weighted].view(np.uint64)
-            hashes[weighted] = mix(by_weight, _SALTS[3])
-        for i, terms in enumerate((hashes, mix(hashes, _SALTS[4]))):
-            self._sums[i] = (self._sums[i] + int(terms.sum(dtype=np.uint64))) % _WORD
-        self.n_documents += len(batch)
+        for i, of_word in enumerate((terms, mix(terms, _SALTS[4]))):
+            self._sums[i] = (self._sums[i] + int(of_word.sum(dtype=np.uint64))) % _WORD
+        self.n_documents += terms.size
+
+
+def terms_of(batch: pa.RecordBatch, of_texts: UInt64) -> UInt64:
+    """Return uint64[n]: a hash of text, group, alignment and weight of each document of a batch.
+
+    `of_texts` are its `toktk.corpus.units.text_hashes`.
+    """
+    from toktk.kernels.hash import hash_spans, mix
+
+    group, align = batch.column(GROUP), batch.column(ALIGN)
+    names = hash_spans(*spans(group.dictionary.cast(pa.large_string())))
+    terms: UInt64 = mix(of_texts + mix(names, _SALTS[0])[arrow.to_numpy(group.indices)], _SALTS[1])
+    if align.null_count < len(align):
+        aligned = np.flatnonzero(arrow.is_valid(align))
+        ids = hash_spans(*spans(align.drop_null().cast(pa.large_string())))
+        terms[aligned] = mix(terms[aligned] ^ mix(ids, _SALTS[2]), _SALTS[2])
+    weights = arrow.to_numpy(batch.column(WEIGHT))
+    weighted = np.flatnonzero(weights != 1)
+    if weighted.size:
+        terms[weighted] = mix(terms[weighted] ^ weights[weighted].view(np.uint64), _SALTS[3])
+    return terms
 
 
 def pooled(batch: pa.RecordBatch) -> pa.RecordBatch:

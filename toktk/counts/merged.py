@@ -118,7 +118,9 @@ class Counts:
         """What leaving out rare pieces has changed, in sentences; none where nothing was left out."""
         return effect_of(self.about)
 
-    def table(self, side: str, by_group: bool = True) -> PieceTable:
+    def table(
+        self, side: str, by_group: bool = True, advance: Callable[[int], None] = lambda pieces: None
+    ) -> PieceTable:
         """Return the pieces of a side: by partition, ascending in each.
 
         It takes the memory of the table, and of a partition; without groups, less.
@@ -126,6 +128,7 @@ class Counts:
         Args:
             side: ``training`` or ``held-out``.
             by_group: keep groups apart; else there is one, called ``text``, whose totals are those of all.
+            advance: called with the different pieces that were read since the last call.
 
         Raises:
             StorageError: a file is missing or damaged.
@@ -160,6 +163,7 @@ class Counts:
                 of_part = np.array([number[g] for g in part.groups], np.int32)
                 table.entry_group[e:e_end] = of_part[part.entry_group]
             p, b, e = p_end, b_end, e_end
+            advance(len(part))
         return table
 
     def sample(self) -> SampledDocuments:

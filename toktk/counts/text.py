@@ -1,7 +1,8 @@
 """A text that was counted: a corpus of tables and sampled documents, without the text.
 
 Of several counts with weights, and with a temperature, occurrences are multiplied by whole numbers, as the
-documents of corpora are (`toktk.corpus.mixture`). So figures are those of the text itself, to the last digit.
+documents of corpora are (`toktk.corpus.mixture`). So figures are those of the text itself, to the last digit;
+intervals as well, but that a count knows of every document which one stands before it (see `Sample`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -43,10 +45,13 @@ class CountedText(Corpus):
     """One side of a count, or of several together. To read it is a `NotCounted` error.
 
     Args:
-        counts: cut alike; see `opened`.
+        counts: cut alike.
         side: `TRAINING` or `HELD_OUT`.
         weights: the share of bytes that each count is to have; none: as they are.
         temperature: of the groups; see `Corpus.balanced`.
+
+    Raises:
+        CorpusError: no document is on this side.
     """
 
     def __init__(
@@ -61,6 +66,12 @@ class CountedText(Corpus):
         self.counts, self.side = tuple(counts), side
         self.weights, self.temperature = tuple(weights), temperature
         self.groups = tuple(sorted({name for each in counts for name in each.totals(side).groups}))
+        if not self.groups:
+            raise CorpusError(
+                f"no documents in {self.name}.",
+                f"Found: a count with none on its {side} side.",
+                "Count more text, or hold out another share of it.",
+            )
 
     @property
     def size(self) -> None:
@@ -75,12 +86,12 @@ class CountedText(Corpus):
     @property
     def replaced(self) -> int:
         """Invalid sequences that were replaced by U+FFFD when it was counted."""
-        return sum(each.about["replaced"] for each in self.counts)
+        return sum(each.replaced for each in self.counts)
 
     @property
     def null_rows(self) -> int:
         """Rows whose text is null, skipped when it was counted."""
-        return sum(each.about["null_rows"] for each in self.counts)
+        return sum(each.null_rows for each in self.counts)
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -106,15 +117,14 @@ class CountedText(Corpus):
         if len(self.weights) > 1:
             in_all = [max(sum(of_count.values()), 1) for of_count in sizes]
             whole = whole_factors([w / n for w, n in zip(self.weights, in_all, strict=True)])
-        balance = dict.fromkeys(self.groups or (), 1)
+        balance: Mapping[str, int] = {}
         if self.temperature is not None:
-            by_group = dict.fromkeys(balance, 0)
+            by_group = Counter[str]()
             for of_count, times in zip(sizes, whole, strict=True):
-                for group, n in of_count.items():
-                    by_group[group] += times * n
+                by_group.update({group: times * n for group, n in of_count.items()})
             balance = balanced_factors(by_group, self.temperature)
         return [
-            {group: times * balance[group] for group in of_count}
+            {group: times * balance.get(group, 1) for group in of_count}
             for of_count, times in zip(sizes, whole, strict=True)
         ]
 
@@ -129,8 +139,21 @@ class CountedText(Corpus):
                 f"Count the text once more with that one, or keep to {names[0]}.",
             )
 
-    def table(self, pretokenizer: Pretokenizer, by_group: bool) -> PieceTable:
+    @property
+    def n_pieces(self) -> int:
+        """Different pieces, summed over the counts."""
+        return sum(each.about["sides"][self.side]["distinct"] for each in self.counts)
+
+    def table(
+        self,
+        pretokenizer: Pretokenizer,
+        by_group: bool,
+        advance: Progress = lambda pieces: None,
+    ) -> PieceTable:
         """Return the pieces of the text, as `toktk.pieces.counting.count_corpus` would.
+
+        Args:
+            advance: called with pieces that were read, `n_pieces` in all.
 
         Raises:
             NotCounted: the counts do not tell them, as after another cut.
@@ -139,16 +162,15 @@ class CountedText(Corpus):
         self.check_cut(pretokenizer)
         tables = []
         for counts, factors in zip(self.counts, self.factors, strict=True):
-            alike = len({*factors.values()}) == 1
-            table = counts.table(self.side, by_group or not alike)
+            apart = by_group or len({*factors.values()}) > 1
+            table = counts.table(self.side, apart, advance)
             self._check_added(counts, table, pretokenizer.added)
-            times = (
-                [factors[g] for g in table.groups]
-                if by_group or not alike
-                else [*factors.values()][:1]
-            )
-            of_all = multiplied(table, times) if by_group else weighted_sum(table, times, ONE_GROUP)
-            tables.append(replace(of_all, pretokenizer=pretokenizer.signature))
+            times = [factors[group] for group in table.groups] if apart else [*factors.values()][:1]
+            if apart and not by_group:
+                table = weighted_sum(table, times, ONE_GROUP)
+            else:
+                table = multiplied(table, times)
+            tables.append(replace(table, pretokenizer=pretokenizer.signature))
         return tables[0] if len(tables) == 1 else merge(tables)
 
     def _check_added(self, counts: Counts, table: PieceTable, added: Sequence[str]) -> None:
@@ -160,8 +182,8 @@ class CountedText(Corpus):
             raise NotCounted(
                 f"{self.name} was not cut at {listed(doubtful)} when it was counted.",
                 "Found: counts that do not tell how often they stand in the text.",
-                "Count it once more with them, or leave them out; special tokens are text with "
-                "--no-split-special.",
+                "Count it once more with --special or --symbol, or leave them out; with --no-split-special "
+                "special tokens are text.",
             )
         others = [string for string in cut.added if string not in added]
         if there := [string for string in others if are_pieces(table, [string]).any()]:
@@ -197,11 +219,13 @@ class CountedText(Corpus):
                 )
         seen = []
         for each, factors in zip(self.counts, self.factors, strict=True):
-            documents = each.sample()
+            documents, of_side = each.sample(), each.totals(self.side)
             times = np.array([factors[group] for group in documents.groups], np.int64)
             if len(self.counts) == 1 and (times == 1).all():
                 return documents
-            seen.append(Sample.of(documents, times))
+            number = {name: g for g, name in enumerate(of_side.groups)}
+            rows = [number[group] for group in documents.groups]
+            seen.append(Sample.of(documents, of_side.totals[rows], times))
         whole = Sample()
         whole.merge(seen)
         return whole.finish()
@@ -222,8 +246,8 @@ class CountedText(Corpus):
         """What whoever reads figures of it should know; see `Corpus`."""
         text = " + ".join(each.name for each in self.counts)
         remarks = [
-            f"{text}: counts are read, and no text: nobody looks whether special tokens stand in it, or "
-            "whether a tokenizer was trained on it."
+            f"{text}: its counts are read and not its text, so special tokens in it, and tokenizers that "
+            "were trained on it, are not noticed."
         ]
         return [*remarks, *self._own_remarks()]
 
@@ -246,7 +270,8 @@ class CountedText(Corpus):
         Raises:
             NotCounted: groups were not kept apart.
         """
-        if pooled := [each.name for each in self.counts if not each.about["groups"]]:
+        pooled = [each.name for each in self.counts if not each.about["groups"]]
+        if pooled and self.side == TRAINING:
             raise NotCounted(
                 f"cannot balance the groups of {listed(pooled)}.",
                 "Found: all of its training text counted as one group.",
@@ -279,9 +304,12 @@ class CountedText(Corpus):
         return described
 
     def _selected(self, counts: Counts) -> str:
-        if not counts.held_out:
-            return "all of a count"
-        return f"{self.side} side of a count that holds out {counts.held_out:g}"
+        of_side = counts.about["sides"][self.side]
+        rare = self._floor(counts)
+        told = f"count: {of_side['documents']:,} documents, {of_side['bytes']:,} bytes"
+        if counts.held_out:
+            told = f"{self.side} side, {counts.held_out:g} being held out, of a {told}"
+        return f"{told}, without pieces that occur fewer than {rare} times" if rare > 1 else told
 
     def batches(self, progress: Progress | None = None) -> NoReturn:
         """Raise NotCounted: there is no text."""
@@ -325,8 +353,8 @@ def open_counts(
         CorpusError: the counts do not go together.
     """
     counts = _opened(where, weights)
-    held_out = CountedText(counts, HELD_OUT) if all(each.held_out for each in counts) else None
-    return CountedText(counts, TRAINING, weights), held_out
+    training = CountedText(counts, TRAINING, weights)
+    return training, None if without_held_out(counts) else CountedText(counts, HELD_OUT)
 
 
 def counts_to_measure(
@@ -338,7 +366,7 @@ def counts_to_measure(
         StorageError, CorpusError: see `open_counts`.
     """
     counts = _opened(where, weights)
-    without = [each.name for each in counts if not each.held_out]
+    without = without_held_out(counts)
     if 0 < len(without) < len(counts):
         raise CorpusError(
             "cannot measure on these counts together.",
@@ -346,6 +374,11 @@ def counts_to_measure(
             "Measure on each, or count all with the same --hold-out.",
         )
     return CountedText(counts, TRAINING if without else HELD_OUT, weights)
+
+
+def without_held_out(counts: Sequence[Counts]) -> list[str]:
+    """Return the names of those of which no document was held out."""
+    return [each.name for each in counts if not each.totals(HELD_OUT).groups]
 
 
 def counted_again(made: dict[str, Any], folders: Sequence[str]) -> CountedText:
@@ -376,11 +409,11 @@ def _opened(where: str | Path | Sequence[str | Path], weights: Sequence[float]) 
     counts = [Counts.open(str(folder)) for folder in folders]
     first = counts[0]
     for other in counts[1:]:
-        if other.pretokenizer.key != first.pretokenizer.key:
-            cuts = [each.pretokenizer.signature for each in (first, other)]
+        cuts = [each.pretokenizer for each in (first, other)]
+        if cuts[0].key != cuts[1].key:
             raise CorpusError(
-                f"{first.place} and {other.place} were cut differently.",
-                f"Found: {' and '.join(cuts)}.",
+                f"{first.name} and {other.name} were cut differently when they were counted.",
+                f"Found: {' and '.join(cut.signature for cut in cuts)}.",
                 "Count both with the same pretokenizer.",
             )
     return counts

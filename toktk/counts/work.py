@@ -16,12 +16,14 @@ from toktk.corpus import Corpus, ReaderOptions, load_corpus
 from toktk.corpus.piped import open_pipe
 from toktk.corpus.shares import inputs_of, share_of
 from toktk.corpus.split import Sides
-from toktk.corpus.units import filtered
+from toktk.corpus.units import filtered, text_hashes
 from toktk.counts.documents import (
     DocumentSum,
     Totals,
+    UInt64,
     compacted,
     pooled,
+    terms_of,
     write_sample,
     write_totals,
 )
@@ -233,13 +235,15 @@ class CountWork:
     def _count(self, share: Corpus, sides: Mapping[str, _Side], advance: Progress) -> None:
         choice = Sides(None, self.hold_out) if self.hold_out else None
         for batch in share.batches(advance):
+            of_texts = text_hashes(batch)
+            terms = terms_of(batch, of_texts)
             if choice is None:
-                sides[TRAINING].add(batch)
+                sides[TRAINING].add(batch, terms)
                 continue
-            held = choice.held_out(batch)
+            held = choice.held_out(batch, of_texts)
             for name, kept in ((TRAINING, ~held), (HELD_OUT, held)):
                 if kept.any():
-                    sides[name].add(filtered(batch, kept))
+                    sides[name].add(filtered(batch, kept), terms[kept])
         for side in sides.values():
             side.finish(share.name)
 
@@ -262,8 +266,8 @@ class _Side:
         self.sample = Sample(in_order=True)
         self._is_sampled, self._is_pooled = is_sampled, is_pooled
 
-    def add(self, batch: pa.RecordBatch) -> None:
-        self._sum.add(batch)
+    def add(self, batch: pa.RecordBatch, terms: UInt64) -> None:
+        self._sum.add(terms)
         batch = pooled(batch) if self._is_pooled else compacted(batch)
         self._counter.add(batch)
         if self._is_sampled:

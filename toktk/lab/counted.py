@@ -227,8 +227,9 @@ class CountedCorpora:
             if key in self._held:
                 continue
             if isinstance(corpus, CountedText):
-                with self.meter.step("read counts", f"{corpus.name}, {pretokenizer.name}"):
-                    table = corpus.table(pretokenizer, by_group)
+                what = f"{corpus.name}, {pretokenizer.name}"
+                with self.meter.step("read counts", what, corpus.n_pieces, "pieces") as advance:
+                    table = corpus.table(pretokenizer, by_group, advance)
                 self._held[key] = CountedCorpus(table, Reading.of(corpus, table, by_group))
                 continue
             cell = {

@@ -208,12 +208,15 @@ class Sample:
         self._waiting_bytes = 0
 
     @classmethod
-    def of(cls, documents: SampledDocuments, times: Int64) -> Sample:
+    def of(cls, documents: SampledDocuments, totals: Int64, times: Int64) -> Sample:
         """Return one that has seen what another kept, each document `times`, int64[G], as often.
 
-        What several samples kept of texts, seen by one, gives the sample of those texts together.
+        Merged, those of several texts give the sample of the texts together; but that of excerpts is one of
+        texts that are so short. `totals`, int64[G, 7], are of the whole text, each document once.
         """
         from toktk.kernels.hash import hash_spans, mix
+        from toktk.kernels.text_totals import BYTES
+        from toktk.kernels.text_totals import DOCUMENTS as N_DOCUMENTS
 
         blocks = np.array([kind == BLOCKS for kind in documents.kinds], dtype=np.bool_)
         lines = np.array([kind == LINES for kind in documents.kinds], dtype=np.bool_)
@@ -222,13 +225,12 @@ class Sample:
         first = np.flatnonzero(starts)
         group = documents.group[first]
         offsets = np.append(documents.offsets[first], documents.offsets[-1])
-        text = hash_spans(documents.data, offsets)
+        text, size = hash_spans(documents.data, offsets), np.diff(offsets)
         before = documents.previous[first]
-        size = np.diff(offsets)
         sample = cls()
         sample._numbered([*documents.groups])
         sample._levels[:] = documents.levels
-        np.add.at(sample._needs, group, size + _ROW)
+        sample._needs[:] = totals[:, BYTES] + _ROW * totals[:, N_DOCUMENTS]
         np.maximum.at(sample._longest, group, size)
         sample._new.append(
             _Rows(

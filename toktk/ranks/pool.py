@@ -8,14 +8,14 @@ import pickle
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from toktk import errors
 from toktk.child import Child, ChildEnded
 from toktk.errors import ToktkError
 from toktk.paths import temporary_folder
-from toktk.ranks.work import Progress, Work
+from toktk.places import Place
+from toktk.ranks.work import Progress, Work, run_rank
 from toktk.runtime import Threads
 
 _LOOK = 0.2  # seconds between two looks at what the processes have done
@@ -31,6 +31,8 @@ def run_pool(
     jobs: int,
     advance: Progress = lambda amount: None,
     remark: Callable[[str], None] = lambda text: None,
+    *,
+    here: bool = False,
 ) -> None:
     """Carry out ranks in `jobs` processes.
 
@@ -42,6 +44,7 @@ def run_pool(
         advance: called with what was done since the last call, in the work's unit; a rank that is done again
             adds nothing until it is as far as before.
         remark: called with what a user should know.
+        here: this process is one of them, in a thread: a process that starts takes a second of CPU time.
 
     Raises:
         ToktkError: what a rank raised; no rank is begun after it.
@@ -54,9 +57,11 @@ def run_pool(
     stop = threading.Event()
     with _Counters(jobs, advance) as counters, Threads(jobs) as pool:
         workers = [
-            _Worker(pickled, where, world_size, counters.path, slot, counters, remark)
-            for slot in range(jobs)
+            _Worker(pickled, where, world_size, slot, counters, remark)
+            for slot in range(jobs - here)
         ]
+        if here:
+            workers.append(_Here(work, where, world_size, jobs - 1, counters, stop))
         try:
             for future in [pool.submit(worker.serve, waiting, stop) for worker in workers]:
                 future.result()
@@ -74,13 +79,12 @@ class _Worker:
         pickled: bytes,
         where: str,
         world_size: int,
-        counter: Path,
         slot: int,
         counters: _Counters,
         remark: Callable[[str], None],
     ) -> None:
         self._where, self._world_size = where, world_size
-        self._pickled, self._counter, self._slot = pickled, str(counter), slot
+        self._pickled, self._slot = pickled, slot
         self._counters, self._remark = counters, remark
         self._child: Child | None = None
 
@@ -127,11 +131,42 @@ class _Worker:
     def _ask(self, rank: int) -> dict[str, Any]:
         if self._child is None or not self._child.running:
             self._child = Child("toktk.ranks.worker")
-            self._child.ask("load", self._pickled, counter=self._counter, slot=self._slot)
+            self._child.ask(
+                "load", self._pickled, counter=str(self._counters.path), slot=self._slot
+            )
         answer, _ = self._child.ask(
             "run", where=self._where, world_size=self._world_size, rank=rank
         )
         return dict(answer)
+
+
+class _Stopped(Exception):
+    """Another rank has failed, so this one is given up."""
+
+
+class _Here(_Worker):
+    """A thread of this process that carries out ranks by itself."""
+
+    def __init__(
+        self,
+        work: Work,
+        where: str,
+        world_size: int,
+        slot: int,
+        counters: _Counters,
+        stop: threading.Event,
+    ) -> None:
+        super().__init__(b"", where, world_size, slot, counters, lambda text: None)
+        self._work, self._stop = work, stop
+
+    def _carry_out(self, rank: int, stop: threading.Event) -> None:
+        with contextlib.suppress(_Stopped):
+            run_rank(self._work, Place.of(self._where), rank, self._world_size, self._advance)
+
+    def _advance(self, amount: int) -> None:
+        if self._stop.is_set():
+            raise _Stopped
+        self._counters.add(self._slot, amount)
 
 
 class _Counters:
@@ -160,6 +195,10 @@ class _Counters:
         self._ended.set()
         with self._lock:
             self._at_end.close()
+
+    def add(self, slot: int, amount: int) -> None:
+        """Add what this process has done itself in a slot."""
+        self._numbers[slot] += amount
 
     @contextlib.contextmanager
     def counting(self, slot: int, rank: int) -> Iterator[None]:
