@@ -8,12 +8,13 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from toktk import arrow
 from toktk.arrays import Int64
+from toktk.arrow import pa
 from toktk.corpus import Corpus
 from toktk.errors import NoIdsError, PluginError
 from toktk.evaluation.base import Evaluation
@@ -38,12 +39,10 @@ from toktk.report.records import Record, signature
 from toktk.runtime import Threads
 from toktk.tokenizer import NATIVE, Tokenizer
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 NO_IDS = "its file has counts alone: there are no ids to see"
 NO_PIECES = "whole documents are encoded: there are no pieces to see"
 CURVE_POINTS = 400  # a constant factor apart
+CURVE_ROWS = 1 << 20  # of all groups together; of very many groups there are fewer points
 
 
 @dataclass(frozen=True)
@@ -305,36 +304,42 @@ def _check_figure(figure: object) -> None:
 def curves_of(family: TokenizerFamily, evaluations: Sequence[Evaluation]) -> pa.Table:
     """Return the tokens of each group, and of all together, by size; see `FamilyFigures`.
 
-    Where one evaluation serves all sizes, `CURVE_POINTS` between the ends are added to those asked for.
+    Where one evaluation serves all sizes, up to `CURVE_POINTS` between the ends are added to those asked for.
     """
-    import pyarrow as pa
-
     sizes_asked = [tokenizer.vocab_size for tokenizer in family.tokenizers.values()]
-    points = [(e, [size]) for e, size in zip(evaluations, sizes_asked, strict=True)]
+    points = [*zip(evaluations, sizes_asked, strict=True)]
+    groups = [POOLED, *evaluations[0].groups]
     shared = len(set(map(id, evaluations))) == 1
     if shared and (len(evaluations) > 1 or family.trainer is not None):
         reached = evaluations[0].sizes
-        spread = np.geomspace(reached[0], reached[-1], CURVE_POINTS)
+        n_points = min(CURVE_POINTS, CURVE_ROWS // len(groups))
+        spread = np.geomspace(reached[0], reached[-1], n_points)
         nearest = reached[np.searchsorted(reached, np.rint(spread).clip(reached[0], reached[-1]))]
-        points = [(evaluations[0], sorted({*nearest.tolist(), *sizes_asked}))]
-    groups: list[str] = []
-    sizes: list[int] = []
-    tokens: list[int] = []
-    for evaluation, read in points:
-        for size in read:
-            counts = evaluation.tokens(size)
-            groups += [POOLED, *evaluation.groups]
-            sizes += [size] * (1 + len(counts))
-            tokens += [int(counts.sum()), *counts.tolist()]
-    n = len(sizes)
+        points = [(evaluations[0], size) for size in sorted({*nearest.tolist(), *sizes_asked})]
+    tokens = np.empty((len(points), len(groups)), dtype=np.int64)
+    for row, (evaluation, size) in zip(tokens, points, strict=True):
+        row[1:] = evaluation.tokens(size)
+        row[0] = row[1:].sum()
+    by_group = np.array(
+        sorted(range(len(groups)), key=lambda i: groups[i].encode()), dtype=np.int32
+    )
+    sizes = np.array([size for _, size in points], dtype=np.int64)
+    by_size = np.argsort(sizes, kind="stable")
+    n = tokens.size
     cut = [*family.tokenizers.values()][-1].pretokenizer.name
+
+    def text(names: Sequence[str | None], indices: npt.NDArray[np.int32]) -> pa.Array:
+        column = arrow.from_list(names, pa.string()), arrow.from_numpy(indices)
+        return column[0].take(column[1])
+
+    same = np.zeros(n, dtype=np.int32)
     return pa.table(
         {
-            "tokenizer": arrow.from_list([family.label] * n, pa.string()),
-            "trainer": arrow.from_list([family.trainer] * n, pa.string()),
-            "pretokenizer": arrow.from_list([cut] * n, pa.string()),
-            "group": arrow.from_list(groups, pa.string()),
-            "size": arrow.from_list(sizes, pa.int64()),
-            "tokens": arrow.from_list(tokens, pa.int64()),
+            "tokenizer": text([family.label], same),
+            "trainer": text([family.trainer], same),
+            "pretokenizer": text([cut], same),
+            "group": text(groups, np.repeat(by_group, sizes.size)),
+            "size": arrow.from_numpy(np.tile(sizes[by_size], by_group.size)),
+            "tokens": arrow.from_numpy(tokens[by_size][:, by_group].T.ravel()),
         }
-    ).sort_by([("group", "ascending"), ("size", "ascending")])
+    )
