@@ -133,10 +133,12 @@ def _left_in_control_groups(
 
 
 def give_back_memory() -> None:
-    """Give free memory back to the system, where the C library would keep it: glibc, in pools of threads.
+    """Give free memory back to the system, which glibc keeps for each thread, and Arrow for itself.
 
     It is for the end of a step that held much, for the next one takes other sizes.
     """
+    if arrow := sys.modules.get("pyarrow"):
+        arrow.default_memory_pool().release_unused()
     if sys.platform == "linux":
         with contextlib.suppress(AttributeError):  # another C library
             ctypes.CDLL(None).malloc_trim(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -41,6 +41,7 @@ from toktk.tokenizer import NATIVE, Tokenizer
 
 NO_IDS = "its file has counts alone: there are no ids to see"
 NO_PIECES = "whole documents are encoded: there are no pieces to see"
+_MANY = 20_000  # groups of all tokenizers
 CURVE_POINTS = 400  # a constant factor apart
 CURVE_ROWS = 1 << 20  # of all groups together; of very many groups there are fewer points
 
@@ -78,12 +79,17 @@ class Recorder:
         labels = [*self.family.tokenizers]
         with Threads(1) as beside:  # kernels, which leave the interpreter to the metrics
             counting = beside.submit(lambda: self._intervals) if self.jobs > 1 else None
-            figures = {label: self._figures(label) for label in labels}
+            # Those of many groups take more memory than their records: then one metric after the other.
+            n_groups = len(self.evaluations[labels[0]].groups)
+            ahead = labels if n_groups * len(labels) < _MANY else []
+            figures = {label: [*self._figures(label)] for label in ahead}
             if counting is not None:
                 counting.result()
         records: list[Record] = []
         for label in labels:
-            records += self._records(label, figures[label])
+            records += self._records(
+                label, figures[label] if label in figures else self._figures(label)
+            )
             progress(1)
         return (*records, *self._knee(records))
 
@@ -139,8 +145,8 @@ class Recorder:
         """What metrics try out of the text, which is read only where one asks."""
         return TextSample(next(iter(self.spelled.values())).pieces.documents)
 
-    def _figures(self, label: str) -> list[tuple[Metric, list[Figure]]]:
-        """Return the figures of one tokenizer by metric; metrics that fail are put into `failed`."""
+    def _figures(self, label: str) -> Iterator[tuple[Metric, list[Figure]]]:
+        """Yield the figures of one tokenizer by metric; metrics that fail are put into `failed`."""
         evaluation, size = self.evaluations[label], self.family.tokenizers[label].vocab_size
         reference = self.measures.reference
         tokenizer = self.family.tokenizers[label] if evaluation.has_ids else None
@@ -149,22 +155,20 @@ class Recorder:
         definitions = dict(self.measures.definitions)
         if evaluation.has_ids and evaluation.lost(size).any():  # is said, whatever was asked for
             definitions.setdefault(lost.name, lost)
-        found = []
         for name, metric in definitions.items():
             # A reference is asked of parity alone: text without one must not pass in silence.
             asked = name in self.measures.named or (name == "parity" and reference is not None)
             if asked or metric.applies(evaluation):
                 try:
-                    found.append((metric, _computed(metric, evaluation, size, options)))
+                    yield metric, _computed(metric, evaluation, size, options)
                 except NoIdsError:
                     null = Figure(POOLED, metric.name, None, metric.unit, None, NO_IDS, "no ids")
-                    found.append((metric, [null]))
+                    yield metric, [null]
                 except PluginError as error:
                     self.failed.setdefault(name, error)
-        return found
 
     def _records(
-        self, label: str, figures: Sequence[tuple[Metric, Sequence[Figure]]]
+        self, label: str, figures: Iterable[tuple[Metric, Sequence[Figure]]]
     ) -> Iterator[Record]:
         """Yield the records of the figures of one tokenizer."""
         family, tokenizer = self.family, self.family.tokenizers[label]
