@@ -29,7 +29,7 @@ from toktk.runtime import in_threads
 
 _STRIDE = 1 << 18  # bytes of pieces that a kernel encodes between two reports
 _DENSE = 5 << 20  # cells of groups x merges up to which every size is kept
-_POINTS = 256  # sizes that are kept of more, as many as fit into so many cells
+_POINTS, _CELLS = 256, 1 << 20  # sizes that are kept of more: as many as fit into so many cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +133,7 @@ def evaluate_merges(
     edges = np.arange(n_merges + 1)
     if n_groups * (n_merges + 1) > _DENSE:  # too much to keep every size
         wanted = [model.merges_at(size) for size in sizes]
-        most = max(min(_POINTS, _DENSE // n_groups), 2)
+        most = max(min(_POINTS, _CELLS // n_groups), 2)
         spread = np.geomspace(1, n_merges, most).astype(np.int64)
         edges = np.unique(np.concatenate([[0, n_merges], wanted, spread])).astype(np.int64)
     bin_of = np.searchsorted(edges, np.arange(n_merges), side="right").astype(np.int32)
