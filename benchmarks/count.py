@@ -50,6 +50,7 @@ class Kind:
         sizes: n, 2n and 4n are a fourth, half and all of each.
         write: writes a text of a size to a file.
         options: how it is read.
+        on_itself: whether it is measured on itself, not on a tenth of it.
     """
 
     unit: str
@@ -57,6 +58,7 @@ class Kind:
     write: Callable[[Path, int], None]
     suffix: str = ".txt"
     options: tuple[str, ...] = ()
+    on_itself: bool = False
 
 
 # Text ---------------------------------------------------------------------------------------------
@@ -202,7 +204,7 @@ KINDS = {
     "plain": Kind("bytes", (10**9, 10**10), plain),
     "distinct": Kind("words", (20 * 10**6,), distinct),
     "groups": Kind("groups", (50_000,), groups, ".parquet", ("--group-column", "group")),
-    "line": Kind("bytes", (500 * 10**6,), one_line),
+    "line": Kind("bytes", (500 * 10**6,), one_line, on_itself=True),  # nothing can be held out
     "tiny": Kind("documents", (10**7,), tiny),
 }
 
@@ -246,7 +248,7 @@ def fit(arguments: dict[str, Any], step: Steps) -> tuple[Figures, None]:
 # Runs ---------------------------------------------------------------------------------------------
 
 
-def sweep(path: Path, options: tuple[str, ...], chosen: argparse.Namespace) -> Run:
+def sweep(path: Path, kind: Kind, chosen: argparse.Namespace) -> Run:
     """Sweep a text in a home that has compiled kernels alone; return what it used and its steps."""
     with tempfile.TemporaryDirectory(dir=chosen.folder) as name:
         home, run = Path(name) / "home", Path(name) / "run"
@@ -255,7 +257,16 @@ def sweep(path: Path, options: tuple[str, ...], chosen: argparse.Namespace) -> R
             (chosen.home / kept).mkdir(parents=True, exist_ok=True)
             (home / kept).symlink_to(chosen.home / kept)
         command = [sys.executable, "-m", "toktk", "sweep", "-c", str(path), "-t", "bpe", "-s", SIZE]
-        command += [*options, *chosen.options, "--jobs", str(chosen.jobs), "-q", "-o", str(run)]
+        command += [
+            *kind.options,
+            *chosen.options,
+            "--jobs",
+            str(chosen.jobs),
+            "-q",
+            "-o",
+            str(run),
+        ]
+        command += ["--eval", str(path)] * kind.on_itself
         environment = {**os.environ, "TOKTK_HOME": str(home)}
         said, complaint = Path(name) / "stdout", Path(name) / "stderr"
         started = time.monotonic()
@@ -280,15 +291,18 @@ def measured(kind: str, n: int, chosen: argparse.Namespace) -> dict[str, Any]:
             raise SystemExit(f"cannot write {path.name}: {written['error']}")
     n_bytes = path.stat().st_size
     try:
-        result = sweep(path, KINDS[kind].options, chosen)
+        result = sweep(path, KINDS[kind], chosen)
     finally:
         if not chosen.keep:
             path.unlink()
     said = f"FAILED: {result['error']}" if "error" in result else ""
     harness.say(f"{kind} {n:,}: {n_bytes / 1e6:.0f} MB, {result['cpu']:.1f} s CPU, "
                 f"{result['wall']:.1f} s, {result['peak'] / 1e6:.0f} MB  {said}")  # fmt: skip
-    for each in result.get("steps", ()):
-        harness.say(f"    {each}")
+    steps = result.get("steps", ())
+    harness.say(
+        "  "
+        + ", ".join(f"{s['step']} {s['cpu']:.1f} s {s['peak_memory'] / 1e6:.0f} MB" for s in steps)
+    )
     return {"kind": kind, "n": n, "bytes": n_bytes, **result}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import gc
 import os
@@ -129,6 +130,18 @@ def _left_in_control_groups(
                 limit, used = (int((folder / name).read_text()) for name in names)
                 stat = dict(map(str.split, (folder / "memory.stat").read_text().splitlines()))
                 yield max(limit - used + int(stat.get("inactive_file", 0)), 0)
+
+
+def give_back_memory() -> None:
+    """Give free memory back to the system, which glibc keeps for each thread, and Arrow for itself.
+
+    It is for the end of a step that held much, for the next one takes other sizes.
+    """
+    if arrow := sys.modules.get("pyarrow"):
+        arrow.default_memory_pool().release_unused()
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def peak_memory() -> int | None:

@@ -81,9 +81,19 @@ def test_more_than_a_pattern(corpus_of, pretokenizer, documents, batch_rows):
     assert table.pretokenizer == pretokenizer.signature
 
 
+@pytest.fixture(scope="module", params=[0, 1 << 20])
+def few(request):
+    """Join tables of threads by partition, or whole."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "_FEW", request.param)
+        yield
+
+
 @given(documents, st.integers(1, 4), st.integers(1, 4), st.randoms(use_true_random=False))
 @settings(max_examples=40)
-def test_threads_batches_and_order_do_not_matter(corpus_of, documents, jobs, batch_rows, chance):
+def test_threads_batches_and_order_do_not_matter(
+    few, corpus_of, documents, jobs, batch_rows, chance
+):
     plain = count_corpus(corpus_of(documents), GPT2)
     chance.shuffle(documents)
     other = count_corpus(corpus_of(documents, batch_rows), GPT2, jobs=jobs)

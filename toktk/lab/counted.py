@@ -28,6 +28,7 @@ from toktk.pieces.sample import Sample, SampledDocuments
 from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.runtime import give_back_memory
 from toktk.visible import listed
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def fingerprint_text(meter: Meter, what: str, corpus: Corpus) -> None:
         total = sum(sizes) if is_known else None
         with meter.step("choose", what, total, undecided[0].unit) as advance:
             corpus.look_over(advance)
+        give_back_memory()
 
 
 def remark_on_texts(meter: Meter, *corpora: Corpus | None) -> None:

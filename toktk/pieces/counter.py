@@ -90,6 +90,11 @@ class GroupTotals:
         self._aligned[numbers] += aligned
         return numbers
 
+    @property
+    def names(self) -> list[str]:
+        """The groups by number."""
+        return [*self._numbers]
+
     def in_order(self) -> tuple[tuple[str, ...], Groups, Int64, Int64]:
         """Return the sorted names, int32[G]: where each number went, totals and alignment."""
         names = tuple(sorted(self._numbers))
@@ -199,13 +204,13 @@ class SpanCounter:
         """Return what was counted; the groups, which `totals` names, are in alphabetical order."""
         data, offsets, groups, counts = entries_in(self._slots, self._arena)
         self._slots = np.zeros(4, dtype=np.uint64)  # the entries are out; free the memory now
-        n = counts.size
         names, new_index, sums, aligned = totals.in_order()
-        rows, order = np.arange(n + 1), np.arange(n)
+        rows = np.arange(counts.size + 1)
         if len(names) > 1:
             data, offsets, rows, order = _unite(data, offsets)
-        entries = new_index[groups[order]] if n else np.zeros(0, dtype=np.int32), counts[order]
-        return PieceTable(data, offsets, rows, *entries, names, sums, aligned, self.signature)
+            groups, counts = groups[order], counts[order]
+        groups = new_index[groups] if groups.size else groups
+        return PieceTable(data, offsets, rows, groups, counts, names, sums, aligned, self.signature)
 
 
 def entries_in(slots: Slots, arena: Bytes) -> tuple[Bytes, Int64, Groups, Int64]:

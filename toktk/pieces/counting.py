@@ -25,7 +25,7 @@ from toktk.pieces.beside import Beside
 from toktk.pieces.counter import Groups, GroupTotals
 from toktk.pieces.runs import Runs, SpillingCounter
 from toktk.pieces.table import POOLED, PieceTable
-from toktk.runtime import Threads, default_memory
+from toktk.runtime import Threads, default_memory, give_back_memory
 
 if TYPE_CHECKING:
     from toktk.corpus import Corpus
@@ -92,6 +92,8 @@ def count_corpus_many(
         tables = count(batches, tallies)
     for i, one in enumerate(beside):
         one.merge(tally.beside[i] for tally in tallies)
+    del tallies
+    give_back_memory()
     for table in tables:
         if by_group and POOLED in table.groups:
             raise CorpusError(

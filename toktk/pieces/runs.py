@@ -42,8 +42,12 @@ PARTITIONS = 64
 _SALT = 31  # apart from the hashes that choose documents
 _BLOCK = 1 << 20  # slots that are sorted at once: what that takes does not grow with the table
 
-Spans = tuple[Bytes, Int64, Groups, Int64]
-"""Data, offsets, groups and counts of entries."""
+_FEW = (
+    1 << 20
+)  # entries of tables that are joined whole; more than that by partition, which takes less memory
+
+Spans = tuple[Bytes, Int64, Groups, Int64, Int64 | None]
+"""What `SpanCounter.add_spans` takes."""
 
 
 def partition_of(data: Bytes, offsets: Int64, n_partitions: int) -> npt.NDArray[np.int32]:
@@ -127,7 +131,7 @@ class RunFile:
         return len(self._blocks)
 
     def partition(self, k: int) -> Iterator[Spans]:
-        """Yield the entries of a partition, run by run.
+        """Yield the spans of a partition, run by run.
 
         Raises:
             StorageError: the file cannot be read.
@@ -149,6 +153,7 @@ class RunFile:
                         offsets_of(lengths.view(np.uint32)),
                         groups.view(np.int32),
                         counts.view(np.int64),
+                        None,
                     )
         except OSError as error:
             raise StorageError(
@@ -156,6 +161,23 @@ class RunFile:
                 f"Found: {error.strerror or error}.",
                 "Count again.",
             ) from error
+
+
+class _Held:
+    """A table in memory, by partition."""
+
+    def __init__(self, table: PieceTable, n_partitions: int) -> None:
+        self._table = table
+        self._order, self._bounds = _by_partition(table.data, table.offsets, n_partitions)
+
+    def pieces(self, k: int) -> PieceTable:
+        """Return the table of the pieces of a partition."""
+        return taken(self._table, self._order[self._bounds[k] : self._bounds[k + 1]])
+
+    def partition(self, k: int) -> Iterator[Spans]:
+        """Yield the spans of a partition."""
+        part = self.pieces(k)
+        yield part.data, part.offsets, part.entry_group, part.entry_count, part.rows
 
 
 class SpillingCounter(Counter):
@@ -214,29 +236,31 @@ class BoundedCounter:
 
 
 class Runs:
-    """What was counted: one table in memory, or runs on disk.
+    """What was counted: one table in memory, or parts, in memory or on disk, by partition.
 
     Attributes:
         groups, totals, aligned: as of a `PieceTable`, of all that was counted.
         pretokenizer: signature of what cut the text.
         n_partitions: how many partitions there are; some may be empty.
+        spilled: whether a part is on disk.
     """
 
     def __init__(
         self,
         in_memory: PieceTable | None,
-        files: Sequence[tuple[RunFile, Groups]],
+        parts: Sequence[tuple[RunFile | _Held, Groups]],
         totals: GroupTotals,
         pretokenizer: str,
         n_partitions: int,
     ) -> None:
         self._table = in_memory
-        self._places: tuple[Int64, Int64] | None = None  # pieces of that table by partition
-        self._files = files
+        self._held: _Held | None = None  # that table by partition, once one is asked for
+        self._parts = parts
         self._sums = totals
         self.groups, _, self.totals, self.aligned = totals.in_order()
         self.pretokenizer = pretokenizer
         self.n_partitions = n_partitions
+        self.spilled = any(isinstance(part, RunFile) for part, _ in parts)
 
     @classmethod
     def of(
@@ -248,20 +272,23 @@ class Runs:
         """Return what several counters counted, each with its `totals`; they are of no more use."""
         sums = GroupTotals(by_group=True)
         numbers = [sums.merge(of_counter) for of_counter in totals]
-        table, files = None, []
+        about = sums, counters[0].signature, n_partitions
         if any(len(counter.file) for counter in counters):
             for counter in counters:
                 counter.release()
-            files = [(c.file, n) for c, n in zip(counters, numbers, strict=True)]
-        else:
-            tables = (c.table(t) for c, t in zip(counters, totals, strict=True))
-            table = next(tables) if len(counters) == 1 else merge(tables)
-        return cls(table, files, sums, counters[0].signature, n_partitions)
-
-    @property
-    def spilled(self) -> bool:
-        """Whether runs are on disk."""
-        return self._table is None
+            files = [counter.file for counter in counters]
+            return cls(None, [*zip(files, numbers, strict=True)], *about)
+        tables = [c.table(t) for c, t in zip(counters, totals, strict=True)]
+        if len(tables) == 1:
+            return cls(tables[0], [], *about)
+        if sum(table.entry_count.size for table in tables) <= _FEW:
+            return cls(merge(tables), [], *about)
+        of_names = {name: number for number, name in enumerate(sums.names)}
+        parts = [
+            (_Held(table, n_partitions), np.array([of_names[g] for g in table.groups], np.int32))
+            for table in tables
+        ]
+        return cls(None, parts, *about)
 
     def partition(self, k: int) -> PieceTable:
         """Return the pieces of a partition, ascending by bytes, and their entries by group.
@@ -270,16 +297,15 @@ class Runs:
         """
         if self._table is None:
             return ascending(self._joined(k))
-        if self._places is None:
-            self._places = _by_partition(self._table.data, self._table.offsets, self.n_partitions)
-        order, bounds = self._places
-        return ascending(taken(self._table, order[bounds[k] : bounds[k + 1]]))
+        if self._held is None:
+            self._held = _Held(self._table, self.n_partitions)
+        return ascending(self._held.pieces(k))
 
     def _joined(self, k: int) -> PieceTable:
         counter = SpanCounter(self.pretokenizer)
-        for file, numbers in self._files:
-            for data, offsets, groups, counts in file.partition(k):
-                counter.add_spans(data, offsets, numbers[groups], counts)
+        for part, numbers in self._parts:
+            for data, offsets, groups, counts, rows in part.partition(k):
+                counter.add_spans(data, offsets, numbers[groups], counts, rows)
         return counter.table(self._sums)
 
     def table(self) -> PieceTable:
