@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import pickle
 import re
 import zipfile
 
@@ -217,6 +218,7 @@ def test_a_folder_of_all_kinds(tmp_path):
     check(concat([corpus, Corpus.of(["", "held"], ["x", "y"]), Corpus.of([""])], "all"))
     check(load_corpus([f"one={tmp_path / 'de'}", f"two={tmp_path / 'en' / 'a.txt'}"]))
     check(corpus.in_folds(3))
+    assert shared(pickle.loads(pickle.dumps(corpus)), 3) == shared(corpus, 3)
 
 
 def test_text_that_is_aligned_or_in_another_encoding_is_read_whole(tmp_path):
@@ -284,6 +286,16 @@ def test_errors_name_the_byte(tmp_path):
     (tmp_path / "z.jsonl").write_bytes(good + 9 * b'{"text": "\xff\xff"}\n' + b"{\n")
     with pytest.raises(CorpusError, match=f"line at byte {len(good) + 9 * 15},"):
         shared(load_corpus(tmp_path / "z.jsonl", errors="replace"), 2)
+    (tmp_path / "w.jsonl").write_bytes(
+        b"\n" + 9 * b'{"text": "a", "n": 1}\n\n' + b'{"text": "a", "n": 1.5}'
+    )
+    corpus = load_corpus(tmp_path / "w.jsonl", weight_column="n")
+    with pytest.raises(CorpusError, match=r"'n' of .*, line 20, cannot be how often"):
+        rows(corpus)
+    with pytest.raises(
+        CorpusError, match=rf"'n' of .*, line at byte {1 + 9 * 23}, cannot be how often"
+    ):
+        shared(corpus, 2)
     pq.write_table(
         pa.table({"text": [b"a", b"b", b"\xff"]}), tmp_path / "x.parquet", row_group_size=1
     )

@@ -86,11 +86,18 @@ def _names(schema: pa.Schema) -> list[str]:
 
 
 def rows_to_batch(
-    source: Source, rows: pa.RecordBatch, first_row: int, weight: pa.Array | None = None
+    source: Source,
+    rows: pa.RecordBatch,
+    first_row: int,
+    weight: pa.Array | None = None,
+    numbers: Int64 | None = None,
 ) -> pa.RecordBatch:
-    """Return rows of a table as a batch; count null rows and replaced sequences in `source`."""
+    """Return rows of a table as a batch; count null rows and replaced sequences in `source`.
+
+    Errors count rows from `first_row`, or call each what `source` calls a row, by its number in `numbers`.
+    """
     _check_layouts(source, rows)
-    return _rows_to_batch(source, rows, first_row, weight)
+    return _rows_to_batch(source, rows, first_row, weight, numbers=numbers)
 
 
 def rows_to_batches(
@@ -122,6 +129,7 @@ def _rows_to_batch(
     first_row: int,
     weight: pa.Array | None = None,
     copy: bool = False,
+    numbers: Int64 | None = None,
 ) -> pa.RecordBatch:
     options, where = source.options, source.where
     columns = dict(zip(rows.schema.names, rows.columns, strict=True))
@@ -141,7 +149,9 @@ def _rows_to_batch(
             "Name a string column with --text-column.",
         )
     text = as_large_string(text)
-    numbers = np.arange(first_row, first_row + len(text))
+    called = "row" if numbers is None else source.row
+    if numbers is None:
+        numbers = np.arange(first_row, first_row + len(text))
     if text.null_count:
         source.null_rows += text.null_count
         keep = text.is_valid()
@@ -150,7 +160,7 @@ def _rows_to_batch(
         columns = {name: column.filter(keep) for name, column in columns.items()}
         weight = None if weight is None else weight.filter(keep)
     text, replaced = check_rows(
-        text, lambda i, byte: f"{where}, row {numbers[i]}, byte {byte}", options.errors
+        text, lambda i, byte: f"{where}, {called} {numbers[i]}, byte {byte}", options.errors
     )
     source.replaced += replaced
     if options.group_column is None:
@@ -162,7 +172,7 @@ def _rows_to_batch(
         group = group_column(values, options.group_column)
     if options.weight_column is not None:
         values = columns[options.weight_column]
-        weight = whole_numbers(values, options.weight_column, where, numbers)
+        weight = whole_numbers(values, options.weight_column, where, numbers, called)
     align = None
     if options.align_column is not None:
         align = as_string(columns[options.align_column], options.align_column)
@@ -331,7 +341,7 @@ def _begins(metadata: Any, size: int) -> Int64:
         if group.num_columns:
             column = group.column(0)
             offsets = column.dictionary_page_offset, column.data_page_offset
-            begins[i] = min(offset for offset in offsets if offset is not None)
+            begins[i] = min((offset for offset in offsets if offset), default=0)
     # A file may have them in another order, and damage may be anywhere.
     return np.maximum.accumulate(np.clip(begins, 0, max(size - 1, 0)))
 

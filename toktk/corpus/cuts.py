@@ -44,7 +44,8 @@ def first_begin(
     `size` where none does, and where none begins before `limit`, as far as it was read to know that. See
     `toktk.corpus.text.document_ends` for `after`. A byte order mark is a part of the first document.
     """
-    origin = len(_BOM) if _read(file, 0, len(_BOM)) == _BOM else 0
+    near = at <= len(_BOM) + _BEFORE
+    origin = len(_BOM) if near and _read(file, 0, len(_BOM)) == _BOM else 0
     if at <= origin:
         return 0
     start, length = max(at - _BEFORE, origin), _FEW

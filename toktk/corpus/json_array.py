@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from toktk.arrays import Bytes
 from toktk.arrow import pa
@@ -58,9 +58,9 @@ def _lines(source: Source, file: io.RawIOBase) -> Iterator[tuple[Bytes, int, int
         )
 
 
-def line_ends(source: Source, head: bytes) -> re.Pattern[bytes] | None:
-    """Return what a row begins after in a file that begins with `head`; None where it may be an array."""
-    first = head.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")[:1]
+def line_ends(source: Source, head: Callable[[], bytes]) -> re.Pattern[bytes] | None:
+    """Return what a row begins after in a file that begins with `head()`; None where it may be an array."""
+    first = head().removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")[:1]
     return None if first in (b"", b"[") else LINE_END
 
 

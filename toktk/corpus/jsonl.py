@@ -42,6 +42,11 @@ def read_jsonl(source: Source, file: io.RawIOBase) -> Iterator[tuple[pa.RecordBa
     return read_rows(source, blocks(source, file, LINE_END))
 
 
+def row_ends(source: Source, head: object) -> re.Pattern[bytes]:
+    """Return what a row begins after."""
+    return LINE_END
+
+
 def read_rows(
     source: Source, lines: Iterable[tuple[Bytes, int, int]]
 ) -> Iterator[tuple[pa.RecordBatch, int]]:
@@ -73,7 +78,12 @@ def read_rows(
                 columns = _parse_fast(raw, starts, types)
             if columns is None:
                 columns = _parse_slow(raw, source, numbers, strings)
-            yield rows_to_batch(source, pa.record_batch(columns), 0), position
+            table = pa.record_batch(columns)
+            of_rows = None
+            if source.options.weight_column is not None:  # whose errors name a row
+                filled = [bool(text.strip()) for text in io.BytesIO(raw)]
+                of_rows = np.array(numbers)[filled]
+            yield rows_to_batch(source, table, 0, numbers=of_rows), position
         line += raw.count(b"\n")
 
 

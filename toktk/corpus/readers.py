@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import functools
@@ -20,11 +21,11 @@ from toktk.corpus.cuts import Part, first_begin
 from toktk.corpus.delimited import read_csv, read_tsv
 from toktk.corpus.first_bytes import HEAD, Content, content_of, wide_encoding
 from toktk.corpus.json_array import line_ends, read_json
-from toktk.corpus.jsonl import read_jsonl
+from toktk.corpus.jsonl import read_jsonl, row_ends
 from toktk.corpus.options import UTF8, Progress, ReaderOptions, Source
 from toktk.corpus.streams import STREAM_FAILURES, first_bytes
-from toktk.corpus.text import LINE_END, document_ends, layout, read_text
-from toktk.corpus.unchanged import State, check_unchanged
+from toktk.corpus.text import document_ends, layout, read_text
+from toktk.corpus.unchanged import State, Watched, check_unchanged
 from toktk.corpus.utf8 import whole_name
 from toktk.corpus.zipped import Member, opened
 from toktk.errors import CorpusError
@@ -36,13 +37,8 @@ It is an `io.FileIO`, or, but of a kind that is packed, what can only be read on
 """
 
 
-# Functions with names, for corpora are sent to other processes.
-def _read_whole(source: Source, head: bytes) -> re.Pattern[bytes] | None:
-    return None
-
-
-def _by_line(source: Source, head: bytes) -> re.Pattern[bytes] | None:
-    return LINE_END
+def _none(source: Source, head: object) -> None:
+    """Return that a kind of file is read whole."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,9 +51,10 @@ class Kind:
         read: yields the batches of an open file.
         columns: its rows have columns, which options name; without, a document is a piece of text.
         packed: it is compressed inside, and a file of it is not compressed as a whole.
-        ends: returns what a document begins after, of a source and the first bytes of its file, or None where
-            that is read whole; see `document_ends` of `toktk.corpus.text`.
+        ends: returns what a document begins after, of a source and what gives the first bytes of its file,
+            or None where that is read whole; see `document_ends` of `toktk.corpus.text`.
         parts: `read` itself keeps to the `part` of a source.
+        mapped: it is read from the memory of this machine, so from its disk alone.
     """
 
     name: str
@@ -65,20 +62,21 @@ class Kind:
     read: Read
     columns: bool = True
     packed: bool = False
-    ends: Callable[[Source, bytes], re.Pattern[bytes] | None] = _read_whole
+    ends: Callable[[Source, Callable[[], bytes]], re.Pattern[bytes] | None] = _none
     parts: bool = False
+    mapped: bool = False
 
 
 PLAIN_TEXT = Kind("text", (".txt",), read_text, columns=False, ends=document_ends)
 
 KINDS = (
     PLAIN_TEXT,
-    Kind("jsonl", (".jsonl", ".ndjson"), read_jsonl, ends=_by_line),
+    Kind("jsonl", (".jsonl", ".ndjson"), read_jsonl, ends=row_ends),
     Kind("json", (".json",), read_json, ends=line_ends),
     Kind("csv", (".csv",), read_csv),
     Kind("tsv", (".tsv",), read_tsv),
     Kind("parquet", (".parquet",), read_parquet, packed=True, parts=True),
-    Kind("arrow", (".arrow", ".feather"), read_arrow, packed=True),
+    Kind("arrow", (".arrow", ".feather"), read_arrow, packed=True, mapped=True),
 )
 
 READERS = {extension: kind for kind in KINDS for extension in kind.extensions}
@@ -143,8 +141,8 @@ class FileReader(Source):
         self.kind = kind or PLAIN_TEXT
         if self.kind.packed and compression:
             raise CorpusError(
-                f"cannot read {path}: {self.kind.name} files are compressed inside.",
-                f"Decompress it, and name it {path.with_suffix('').name}.",
+                f"cannot read {where}: {self.kind.name} files are compressed inside.",
+                f"Decompress it, and name it {PurePath(where).with_suffix('').name}.",
             )
         if self.kind.columns:
             self._refuse_sampling("Leave --sample-by out, or give plain text.")
@@ -162,9 +160,15 @@ class FileReader(Source):
         quotes = ("quotes",) if self.kind.name in ("csv", "tsv") else ()
         return columns if self.kind.packed else ("encoding", *quotes, *columns)
 
+    def _open(
+        self, seeking: bool = False
+    ) -> contextlib.AbstractContextManager[tuple[Watched, io.RawIOBase]]:
+        """Open it; see `opened`."""
+        return opened(self.path, self.member, seeking)
+
     @functools.cached_property
     def _first(self) -> State:
-        with self._reading(), opened(self.path, self.member) as (file, content):
+        with self._reading(), self._open() as (file, content):
             state = State.of(file)
             self._check_content(content)
             return state
@@ -175,7 +179,7 @@ class FileReader(Source):
         Raises:
             CorpusError: it cannot be read.
         """
-        with self._reading(), opened(self.path, self.member) as (_, content):
+        with self._reading(), self._open() as (_, content):
             return first_bytes(self, content, HEAD)
 
     def _check_content(self, file: io.RawIOBase) -> None:
@@ -239,27 +243,29 @@ class FileReader(Source):
         if self.member:
             said = f"{self.member.info.file_size} {self.member.info.CRC}".encode()
         else:
-            with self._reading(), opened(self.path) as (file, _):
-                said = f"{self.stored} ".encode() + file.read(_ENDS)
-                file.seek(max(self.stored - _ENDS, 0))
-                said += file.read(_ENDS)
+            with self._reading(), self._open() as (file, content):
+                said = f"{self.stored} ".encode() + content.read(_ENDS)
+                content.seek(max(self.stored - _ENDS, 0))
+                said += content.read(_ENDS)
                 check_unchanged(file, self.where, self._first)
         return hashlib.sha256(said).hexdigest()[:16]
 
+    @property
+    def _is_cut(self) -> bool:
+        return self.member is None and (self.kind.parts or self._ends is not None)
+
     @functools.cached_property
     def _ends(self) -> re.Pattern[bytes] | None:
-        if self.compression or self.member or self.options.encoding != UTF8:
+        if self.compression or self.options.encoding != UTF8:
             return None
-        return self.kind.ends(self, self.head())
+        return self.kind.ends(self, self.head)
 
     def share(self, begin: int, end: int) -> Source | None:
         """See `Source.share`."""
-        whole = begin <= 0 and end >= self.stored
-        if whole or self.member or not (self.kind.parts or self._ends):
-            return super().share(begin, end)
         part = max(begin, 0), min(end, self.stored)
-        if part[0] >= part[1]:
-            return None
+        # What is of another rank is not opened to know whether it can be cut.
+        if part[0] >= part[1] or part == (0, self.stored) or not self._is_cut:
+            return super().share(begin, end)
         share = copy.copy(self)
         share.part, share.replaced, share.null_rows = part, 0, 0
         share.__dict__.pop("fingerprint", None)
@@ -301,7 +307,7 @@ class FileReader(Source):
             relevant.append(options.encoding)
         relevant += [self.part] if self.part else []
         digest = hashlib.sha256(repr(relevant).encode())
-        with self._reading(), opened(self.path, self.member) as (file, content):
+        with self._reading(), self._open() as (file, content):
             # Whoever writes to it after this leaves a trace, and what came before is hashed.
             self._first.settle()
             digest.update(_digest(content, progress))
@@ -316,7 +322,7 @@ class FileReader(Source):
 
     def _read(self) -> Iterator[tuple[pa.RecordBatch, int]]:
         self.replaced = self.null_rows = 0
-        with opened(self.path, self.member, seeking=self.kind.packed) as (file, content):
+        with self._open(seeking=self.kind.packed) as (file, content):
             # Arrow closes what it has read; the file stays open, to be asked about.
             if isinstance(content, io.FileIO):
                 content = io.FileIO(content.fileno(), closefd=False)

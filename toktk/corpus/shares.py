@@ -65,7 +65,9 @@ def inputs_of(corpus: Corpus) -> list[dict[str, Any]]:
     """
     return [
         {
-            "name": whole_name(PurePath(source.where).name),
+            "name": whole_name(
+                source.where if isinstance(source, HubReader) else PurePath(source.where).name
+            ),
             "bytes": source.stored,
             "mark": source.mark,
         }

@@ -148,7 +148,7 @@ def _documents(
     return text, _paragraphs(text, offsets)
 
 
-def document_ends(source: Source, head: bytes) -> re.Pattern[bytes] | None:
+def document_ends(source: Source, head: object = None) -> re.Pattern[bytes] | None:
     """Return what a document begins after, or at the start; None where a whole file has to be read.
 
     A match is to be followed by 2 bytes that are known, or by the end of the file, and begins at most 3
