@@ -205,8 +205,7 @@ def test_the_examples_of_help_are_understood() -> None:
     examples = re.findall(r"^    (toktk .*)$", (DOCS / "reference.md").read_text("utf-8"), re.M)
     assert len(examples) > 10
     for example in examples:
-        _, verb, *args = shlex.split(example)
-        command = main.get_command(click.Context(main), verb)
+        verb, command, args = main.resolve_command(click.Context(main), shlex.split(example)[1:])
         assert command is not None
         if isinstance(command, Verb) and args[0] in command.below:
             command = command.below[args.pop(0)]

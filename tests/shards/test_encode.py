@@ -1,10 +1,12 @@
 """A corpus as shards: by any number of ranks, gone on with after a kill, refused where it is another's."""
 
 import json
+import os
 import pickle
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,12 +14,13 @@ from every_kind import EXACT, word_pieces
 from nasty import NASTY_TEXTS
 
 from toktk.corpus import Corpus, ReaderOptions, load_corpus
+from toktk.counts.documents import DocumentSum
 from toktk.errors import CorpusError, FormatError, StorageError, ToktkError
 from toktk.models.counts import CountsModel
 from toktk.places import Place
 from toktk.shards.encode import carry_out, encode_corpus, ranks_to_do
 from toktk.shards.status import check_files, status_of
-from toktk.shards.work import EncodeWork, about_tokenizer
+from toktk.shards.work import EncodeWork, Text, about_tokenizer
 from toktk.tokenizer import Tokenizer
 
 END = "<|endoftext|>"
@@ -60,6 +63,10 @@ def test_any_number_of_ranks(tmp_path, corpus, tokenizer, documents_in, world_si
     assert status.tokens == sum(len(tokens) for tokens, _, _ in rows)
     assert status.bytes == sum(n_bytes for _, n_bytes, _ in rows)
     assert (status.missing, status.world_size) == ([], world_size)
+    fingerprint = DocumentSum()
+    for batch in corpus.batches():
+        fingerprint.add(batch)
+    assert status.fingerprint == str(fingerprint)
     check_files(Place.of(tmp_path / "out"))
 
 
@@ -78,7 +85,7 @@ def test_threads_change_nothing(tmp_path, corpus, tokenizer):
 
 def test_many_threads_are_shared_by_processes(tmp_path, corpus, tokenizer):
     encode_corpus(tokenizer, corpus, tmp_path / "one", world_size=3)
-    work = EncodeWork(corpus, tokenizer, about_tokenizer(tokenizer))
+    work = EncodeWork(Text.of(corpus), tokenizer, about_tokenizer(tokenizer))
     where, amounts = str(tmp_path / "many"), []
     ranks = ranks_to_do(work, Place.of(where), None, 3)
     carry_out(work, where, ranks, 3, 8, amounts.append, pytest.fail)
@@ -89,11 +96,37 @@ def test_many_threads_are_shared_by_processes(tmp_path, corpus, tokenizer):
 @pytest.mark.parametrize("kind", EXACT)
 def test_work_can_be_sent_to_other_processes(tmp_path, corpus, documents_in, kind):
     tokenizer = EXACT[kind]()
-    work = EncodeWork(corpus, tokenizer, about_tokenizer(tokenizer))
+    work = EncodeWork(Text.of(corpus), tokenizer, about_tokenizer(tokenizer))
     sent = pickle.loads(pickle.dumps(work))
     assert sent.manifest == work.manifest
     carry_out(sent, str(tmp_path / "out"), [0], 1, 1, lambda amount: None, pytest.fail)
     assert documents_in(tmp_path / "out") == expected(tokenizer)
+
+
+def test_each_process_looks_for_the_text_itself(tmp_path, corpus, tokenizer):
+    path = str(tmp_path / "nasty.jsonl")
+    reader = ReaderOptions(group_column="lang")
+    work = EncodeWork(Text((path,), reader), tokenizer, about_tokenizer(tokenizer))
+    manifest = work.manifest
+    assert manifest["text"]["bytes"] == corpus.size
+    sent = pickle.dumps(work)
+    assert pickle.loads(sent).manifest == manifest
+    with Path(path).open("a") as file:
+        file.write('{"text": "more", "lang": "x"}\n')
+    assert pickle.loads(sent).manifest["text"]["digest"] != manifest["text"]["digest"]
+
+
+def test_text_of_a_pipe_is_sent_as_it_is(tokenizer):
+    read, write = os.pipe()
+    os.write(write, b"a line\nanother\n")
+    os.close(write)
+    work = EncodeWork(
+        Text((f"/dev/fd/{read}",), ReaderOptions()), tokenizer, about_tokenizer(tokenizer)
+    )
+    assert work.corpus.size == 15
+    sent = pickle.dumps(work)
+    os.close(read)
+    assert pickle.loads(sent).manifest == work.manifest
 
 
 def test_one_rank_after_the_other_in_any_order(tmp_path, corpus, tokenizer):
@@ -167,8 +200,6 @@ def test_another_tokenizer_or_option_is_refused(tmp_path, corpus, tokenizer, cra
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"eos": "<|endofxt|>"}, "did you mean '<|endoftext|>'"),
-        ({"bos": "<x>"}, r"special tokens? '<x>'|no special token '<x>'"),
         ({"files": "csv"}, "unknown files"),
         ({"shard_tokens": 0}, "cannot hold 0"),
         ({"rank": 3, "world_size": 3}, "no rank 3 of 3"),
@@ -180,6 +211,15 @@ def test_options_that_are_wrong(tmp_path, corpus, tokenizer, options, says):
     with pytest.raises(ToktkError, match=says) as told:
         encode_corpus(tokenizer, corpus, tmp_path / "out", **options)
     assert told.value.is_usage
+    assert not (tmp_path / "out").exists()
+
+
+def test_special_tokens_that_are_none(tmp_path, corpus, tokenizer):
+    with pytest.raises(FormatError, match=r"did you mean '<\|endoftext\|>'") as told:
+        encode_corpus(tokenizer, corpus, tmp_path / "out", eos="<|endofxt|>")
+    assert "'<|endoftext|>', '<|填|>'" in str(told.value)
+    with pytest.raises(FormatError, match=r"no special token '\\x1b'"):
+        encode_corpus(tokenizer, corpus, tmp_path / "out", bos="\x1b")
     assert not (tmp_path / "out").exists()
 
 

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from toktk.arrays import offsets_of
+from toktk.counts.documents import DocumentSum
 from toktk.errors import CorpusError, StorageError
 from toktk.places import Place
 from toktk.shards import files
@@ -23,6 +24,7 @@ def documents(lengths, groups=None, names=("a", "b", "c"), first=0):
         np.array(lengths, dtype=np.int64) * 3,
         np.array(groups or [0] * len(lengths), dtype=np.int32),
         [*names],
+        DocumentSum(),
     )
 
 

@@ -25,7 +25,9 @@ from toktk.visible import listed
 
 if TYPE_CHECKING:
     from toktk.corpus import ReaderOptions
+    from toktk.lab.meter import Meter
     from toktk.shards.status import ShardStatus
+    from toktk.shards.work import EncodeWork
 
 
 @click.command("encode", cls=Verb)
@@ -102,14 +104,13 @@ def command(
     """  # noqa: D301 - click wants the backspace itself
     from dataclasses import replace
 
-    from toktk.corpus import load_corpus
     from toktk.lab.counted import remark_on_texts
     from toktk.lab.meter import Meter
     from toktk.places import Place
     from toktk.ranks.world import World, world_of
-    from toktk.shards.encode import carry_out, default_world_size, open_work, ranks_to_do
+    from toktk.shards.encode import default_world_size, open_work
     from toktk.shards.status import status_of
-    from toktk.shards.work import share_of_rank
+    from toktk.shards.work import Text
 
     if not specs:
         raise click.UsageError("give the text to encode: -c SPEC.")
@@ -118,8 +119,9 @@ def command(
     world = None if on_cluster else world_of(rank, world_size)
     place = Place.of(where)
     progress.watch_downloads()
+    text = Text(specs, reader)
     with progress.opening(*specs):
-        corpus = load_corpus(specs, reader)
+        corpus = text.corpus
     with progress.watching() as watcher:
         meter = Meter(watcher)
         if world is not None and world.source:
@@ -127,7 +129,7 @@ def command(
         remark_on_texts(meter, corpus)
         size = world.size if world else world_size or default_world_size(corpus, place)
         with meter.step("load", tokenizer):
-            work = open_work(tokenizer, corpus, world or World(0, 1), **options)
+            work = open_work(tokenizer, text, world or World(0, 1), **options)
         for note in work.notes:
             meter.remark(note)
         if on_cluster is not None:
@@ -136,15 +138,28 @@ def command(
             size = on_cluster.world_size(world_size, work, where)
             if not on_cluster.carry_out(work, where, size, meter):
                 return
-        ranks = ranks_to_do(work, place, world.rank if world else None, size)
-        sizes = [share_of_rank(corpus, each, size).size for each in ranks]
-        total = None if None in sizes else sum(n or 0 for n in sizes)
-        with meter.step("encode", corpus.name, total, corpus.unit) as advance:
-            carry_out(work, where, ranks, size, jobs, advance, meter.remark)
-        status = status_of(place)
+        _encode(work, where, world.rank if world else None, size, jobs, meter)
+    status = status_of(place)
     _show(status, format)
     if not progress.quiet:
         _remark_on(status)
+
+
+def _encode(
+    work: EncodeWork, where: str, rank: int | None, world_size: int, jobs: int, meter: Meter
+) -> None:
+    """Carry out a rank, or all, unless they are done."""
+    from toktk.places import Place
+    from toktk.shards.encode import carry_out, ranks_to_do
+    from toktk.shards.work import share_of_rank
+
+    ranks = ranks_to_do(work, Place.of(where), rank, world_size)
+    if not ranks:
+        return
+    sizes = [share_of_rank(work.corpus, each, world_size).size for each in ranks]
+    total = None if None in sizes else sum(size or 0 for size in sizes)
+    with meter.step("encode", work.corpus.name, total, work.unit) as advance:
+        carry_out(work, where, ranks, world_size, jobs, advance, meter.remark)
 
 
 @command.add
@@ -191,6 +206,7 @@ def _show(status: ShardStatus, format: str) -> None:
                 "missing": status.missing,
                 "begun": status.begun,
                 **counts,
+                "fingerprint": status.fingerprint,
                 "manifest": status.manifest,
             }
         )

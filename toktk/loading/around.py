@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 from toktk.formats.fields import parse_json, read_bytes
 from toktk.formats.files import file_contents
 from toktk.formats.hf_config import CONFIG
 from toktk.loading.spec import find_file, parse_spec
+
+_POST_PROCESSOR = re.compile(rb'"post_processor"\s*:\s*(?={)')
 
 
 def tokens_around(text: str) -> list[str]:
@@ -25,11 +29,22 @@ def tokens_around(text: str) -> list[str]:
     raw, format = file_contents(path)
     if format != "tokenizer.json":
         return []
-    names = template_names(parse_json(raw, path).get("post_processor"))
+    names = template_names(_post_processor(raw))
     beside = path.with_name(CONFIG)
     config = parse_json(read_bytes(beside), beside) if beside.is_file() else {}
     names += [role_name(config, role) or f"the {role} token" for role in roles_around(config)]
     return [*dict.fromkeys(names)]
+
+
+def _post_processor(raw: bytes) -> Any:
+    """Return the post-processor of a ``tokenizer.json``, None where it has none.
+
+    The whole file, of which a vocabulary takes megabytes, is not parsed: only there that key has an object.
+    """
+    match = _POST_PROCESSOR.search(raw)
+    if match is None:
+        return None
+    return json.JSONDecoder().raw_decode(raw[match.end() :].decode(errors="replace"))[0]
 
 
 def template_names(processor: Any) -> list[str]:

@@ -14,6 +14,7 @@ from toktk import arrow
 from toktk.arrays import Ids, Int64
 from toktk.arrow import pa
 from toktk.corpus.batch import GROUP, TEXT, WEIGHT, spans
+from toktk.counts.documents import DocumentSum
 from toktk.encoder import Encoder
 from toktk.errors import CorpusError, FormatError
 from toktk.runtime import Threads
@@ -37,6 +38,7 @@ class EncodedDocuments:
         offsets: int64[D + 1]; the tokens of document d are ``tokens[offsets[d]:offsets[d + 1]]``.
         lengths: int64[D], the bytes of each document in UTF-8.
         groups: int32[D], numbers into `group_names`.
+        fingerprint: of the documents of the whole batch.
     """
 
     tokens: npt.NDArray[Any]
@@ -44,6 +46,7 @@ class EncodedDocuments:
     lengths: Int64
     groups: npt.NDArray[np.int32]
     group_names: list[str]
+    fingerprint: DocumentSum
 
     def __len__(self) -> int:
         return self.lengths.size
@@ -57,6 +60,7 @@ class EncodedDocuments:
             self.lengths[first:last],
             self.groups[first:last],
             self.group_names,
+            self.fingerprint,
         )
 
 
@@ -86,7 +90,7 @@ class DocumentEncoder:
             raise CorpusError(
                 "cannot write documents that count more than once, or not at all.",
                 "Found: weights other than 1.",
-                "Leave out --weight-column: the loop that reads the shards can weigh them.",
+                "Leave out --weight-column and shares of texts; the loop that reads the shards can weigh.",
             )
         data, offsets = spans(batch.column(TEXT))
         ids, ends = self._encoder.encode_batch(data, offsets)
@@ -95,12 +99,14 @@ class DocumentEncoder:
                 f"{self._name} gives the id {int(ids.max())}.",
                 f"Found: a vocabulary of {self._n_ids:,} ids.",
             )
-        group = batch.column(GROUP)
+        group, fingerprint = batch.column(GROUP), DocumentSum()
+        fingerprint.add(batch)
         return EncodedDocuments(
             *self._surrounded(ids, ends),
             np.diff(offsets),
             arrow.to_numpy(group.indices),
             group.dictionary.to_pylist(),
+            fingerprint,
         )
 
     def _surrounded(self, ids: Ids, ends: Int64) -> tuple[npt.NDArray[Any], Int64]:

@@ -19,7 +19,7 @@ from toktk.ranks.work import run_rank
 from toktk.ranks.world import MOST_RANKS, World, check_world_size
 from toktk.runtime import usable_cores
 from toktk.shards.status import ShardStatus, status_of
-from toktk.shards.work import NAME, EncodeWork, about_tokenizer, share_of_rank
+from toktk.shards.work import NAME, EncodeWork, Text, about_tokenizer, share_of_rank
 from toktk.tokenizer import NATIVE, Tokenizer
 from toktk.visible import listed
 
@@ -65,7 +65,7 @@ def encode_corpus(
     if rank is not None and world_size is None:
         raise as_usage(CorpusError(f"of how many ranks is rank {rank} one?", "Give world_size."))
     about = about_tokenizer(tokenizer)
-    work = EncodeWork(corpus, tokenizer, about, bos, eos, files, shard_tokens)
+    work = EncodeWork(Text.of(corpus), tokenizer, about, bos, eos, files, shard_tokens)
     place = Place.of(folder)
     world_size = world_size or default_world_size(corpus, place)
     for each in ranks_to_do(work, place, rank, world_size):
@@ -79,7 +79,7 @@ def encode_corpus(
     return status_of(place)
 
 
-def open_work(spec: str, corpus: Corpus, world: World, **options: Any) -> EncodeWork:
+def open_work(spec: str, text: Text, world: World, **options: Any) -> EncodeWork:
     """Return the work of a tokenizer's spec.
 
     Its engine is held against its library on the first documents of what `world` reads.
@@ -92,7 +92,7 @@ def open_work(spec: str, corpus: Corpus, world: World, **options: Any) -> Encode
         CorpusError: the text cannot be read.
     """
     loaded = open_tokenizer(spec)
-    share = share_of_rank(corpus, world.rank, world.size)
+    share = share_of_rank(text.corpus, world.rank, world.size)
     tokenizer = loaded.checked(documents_of(share.batches()))
     notes = [*loaded.notes]
     if tokenizer.engine != NATIVE:
@@ -111,7 +111,7 @@ def open_work(spec: str, corpus: Corpus, world: World, **options: Any) -> Encode
         "library": loaded.library,
         **about_tokenizer(loaded.native or tokenizer),
     }
-    return EncodeWork(corpus, tokenizer, about, notes=tuple(notes), **options)
+    return EncodeWork(text, tokenizer, about, notes=tuple(notes), **options)
 
 
 def default_world_size(corpus: Corpus, place: Place) -> int:
@@ -140,6 +140,7 @@ def ranks_to_do(work: EncodeWork, place: Place, rank: int | None, world_size: in
     check_world_size(world_size)
     if rank is not None:
         World(rank, world_size)  # or an error
+    share_of_rank(work.corpus, rank or 0, world_size)  # or an error
     folder = RankFolder(place, work.name, work.command)
     folder.begin(work.manifest, world_size)
     if rank is None:

@@ -29,7 +29,7 @@ from toktk import arrow
 from toktk.arrow import pa
 from toktk.errors import CorpusError
 from toktk.places import Place
-from toktk.ranks.folder import rank_name, sha256_of
+from toktk.ranks.folder import delivered, rank_name
 from toktk.shards.documents import EncodedDocuments
 from toktk.shards.npy import NpyFile
 
@@ -69,7 +69,6 @@ class ShardWriter:
         self._shards: list[dict[str, Any]] = []
         self._about: dict[str, dict[str, Any]] = {}
         self._unfinished = contextlib.ExitStack()
-        self._paths: dict[str, Path] = {}
         self._files: _Files | None = None
 
     def __enter__(self) -> Self:
@@ -107,7 +106,7 @@ class ShardWriter:
     def finish(self) -> dict[str, Any]:
         """Complete the last shard; return what the rank's marker says of all: ``shards`` and ``files``."""
         self._close()
-        return {"shards": self._shards, "files": self._about}
+        return {"shards": self._shards, "files": dict(sorted(self._about.items()))}
 
     def _open(self) -> _Files:
         stem = f"{rank_name(self._rank)}-{len(self._shards):05d}"
@@ -116,8 +115,7 @@ class ShardWriter:
 
     def path(self, name: str) -> Path:
         """Return where to write what becomes the file of this name."""
-        self._paths[name] = self._unfinished.enter_context(self._place.writing(name))
-        return self._paths[name]
+        return self._unfinished.enter_context(delivered(self._place, name, self._about))
 
     def close_at_end(self, file: _Closable) -> None:
         """Close what writes to such a path, whatever happens."""
@@ -127,11 +125,9 @@ class ShardWriter:
         if self._files is None:
             return
         self._files.finish()
-        for name, path in self._paths.items():
-            self._about[name] = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
         # The one that was opened first is there last: it does not stand without the others.
         self._unfinished.close()
-        self._paths, self._files = {}, None
+        self._files = None
 
 
 class _Arrays:

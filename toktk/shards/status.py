@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from toktk import arrow
+from toktk.counts.documents import DocumentSum
 from toktk.places import Place
 from toktk.ranks.folder import RankFolder
 from toktk.shards.work import COMMAND, NAME
@@ -63,6 +64,14 @@ class ShardStatus:
     def bytes(self) -> int:
         """Bytes of text, in UTF-8, of the ranks that are done."""
         return self._sum("bytes")
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the documents of the ranks that are done: the same for any number of ranks, and in a count."""
+        fingerprint = DocumentSum()
+        for marker in self.done.values():
+            fingerprint.merge(DocumentSum(marker["fingerprint"]))
+        return str(fingerprint)
 
     def _sum(self, key: str) -> int:
         return sum(int(marker[key]) for marker in self.done.values())

@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
-from toktk.corpus import Corpus
+from toktk.corpus import Corpus, ReaderOptions, load_corpus
+from toktk.corpus.piped import open_pipe
 from toktk.corpus.shares import inputs_of, share_of
+from toktk.counts.documents import DocumentSum
 from toktk.errors import FormatError, usage
 from toktk.models.counts import CountsModel
 from toktk.places import Place
@@ -24,6 +26,36 @@ COMMAND = "toktk encode TOKENIZER"
 
 SHARD_BYTES = 1 << 30
 """The tokens of a shard, in bytes, unless another size is asked for."""
+
+
+class Text:
+    """A text that other processes and machines find by themselves, by what a user wrote."""
+
+    def __init__(self, specs: Sequence[str], reader: ReaderOptions) -> None:
+        self.specs, self.reader = tuple(specs), reader
+        names = (name for spec in specs for name in (spec, spec.partition("=")[2]))
+        self._is_piped = any(open_pipe(name) is not None for name in names)
+
+    @classmethod
+    def of(cls, corpus: Corpus) -> Text:
+        """Return a text at hand, which is sent as it is."""
+        text = cls((), ReaderOptions())
+        text.__dict__["corpus"] = corpus
+        return text
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What came through a pipe is in a file of this machine, and comes no second time.
+        is_sent = self._is_piped or not self.specs
+        return {key: value for key, value in vars(self).items() if key != "corpus" or is_sent}
+
+    @functools.cached_property
+    def corpus(self) -> Corpus:
+        """The corpus.
+
+        Raises:
+            CorpusError: it is not there.
+        """
+        return load_corpus(self.specs, self.reader)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +73,7 @@ class EncodeWork:
         notes: what a user should know of the ids.
     """
 
-    corpus: Corpus
+    text: Text
     tokenizer: Tokenizer
     about: dict[str, Any]
     bos: str | None = None
@@ -54,21 +86,31 @@ class EncodeWork:
     name = NAME
     command = COMMAND
 
-    @usage()
+    def __getstate__(self) -> dict[str, Any]:
+        # The manifest is made anew by each process: another machine may see another text.
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @property
+    def corpus(self) -> Corpus:
+        """What is encoded."""
+        return self.text.corpus
+
     def check(self) -> None:
-        """Refuse options that are wrong in themselves, and a tokenizer that has no ids.
+        """Refuse what is wrong before any text is read.
 
         Raises:
-            FormatError: see above; or the tokenizer has no such special token.
+            FormatError: no such files, no room in a shard; the tokenizer lacks a special token, or ids.
         """
-        if self.files not in FORMATS:
-            raise FormatError(
-                f"unknown files of shards {self.files!r:.60}.", f"Known: {', '.join(FORMATS)}."
-            )
-        if self.shard_tokens is not None and self.shard_tokens < 1:
-            raise FormatError(
-                f"a shard cannot hold {self.shard_tokens:,} tokens.", "Give 1 or more."
-            )
+        with usage():
+            if self.files not in FORMATS:
+                known = ", ".join(FORMATS)
+                raise FormatError(
+                    f"unknown files of shards {self.files!r:.60}.", f"Known: {known}."
+                )
+            if self.shard_tokens is not None and self.shard_tokens < 1:
+                raise FormatError(
+                    f"a shard cannot hold {self.shard_tokens:,} tokens.", "Give 1 or more."
+                )
         if isinstance(self.tokenizer.model, CountsModel):
             raise FormatError(
                 f"cannot encode with {self.tokenizer.name}.",
@@ -129,16 +171,25 @@ class EncodeWork:
         """Encode the share of a rank and write its shards; see `toktk.ranks.work.Work`."""
         share = share_of_rank(self.corpus, rank, world_size)
         encoder = DocumentEncoder(self.tokenizer, *self._around())
+        fingerprint = DocumentSum()
         with ShardWriter(place, rank, self.files, encoder.dtype, self._shard_tokens) as writer:
             for documents in encode_batches(share.batches(advance), encoder, self.jobs):
+                fingerprint.merge(documents.fingerprint)
                 writer.add(documents)
             written = writer.finish()
         totals = {
             key: sum(shard[key] for shard in written["shards"])
             for key in ("documents", "bytes", "tokens")
         }
-        engine = {"engine": self.tokenizer.engine, "why": self.tokenizer.why}
-        return {**engine, **totals, **written}
+        return {
+            "engine": self.tokenizer.engine,
+            "why": self.tokenizer.why,
+            "fingerprint": str(fingerprint),
+            "replaced": share.replaced,
+            "null_rows": share.null_rows,
+            **totals,
+            **written,
+        }
 
 
 def share_of_rank(corpus: Corpus, rank: int, world_size: int) -> Corpus:
