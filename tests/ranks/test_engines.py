@@ -253,7 +253,15 @@ def test_a_dry_run_after_some_ranks_shows_the_others(out):
     for rank in (0, 2, 3):
         run_rank(NumberWork(), Place.of(out), rank, 5)
     assert "#SBATCH --array=0-1%2\n" in engine_of("slurm", out).dry_run()
-    assert engine_of("local", out).dry_run().startswith("local: 2 of 5 ranks, 2 at a time")
+    shown = engine_of("local", out, cpus=2).dry_run()
+    assert shown == "local: 2 of 5 ranks, 2 at a time, each with 2 cores and 210 MB\n"
+
+
+@needs_datatrove
+def test_what_tasks_write_goes_to_a_path_where_the_folder_is_an_address(tmp_path):
+    script = engine_of("slurm", f"file://{tmp_path}/out").dry_run()
+    assert "#SBATCH --output=slurm_logs/toktk-ranks/TIME/%A_%a.out\n" in script
+    assert f" file://{tmp_path}/out/logs/run-NNN/ranks/executor.pik" in script
 
 
 @pytest.fixture(scope="module")
@@ -339,5 +347,5 @@ def test_ray_carries_out_the_ranks(out, tmp_path, monkeypatch):
     engine_of("ray", out, work=NumberWork(dies=str(tmp_path / "deaths"))).run()
     assert numbers(out) == all_of(5)
     assert "SIGKILL" in log(out, 1)
-    with pytest.raises(ToktkError, match="none of its 1 nodes has 1 cores and 1"):
+    with pytest.raises(ToktkError, match="none of its 1 nodes has 1 core and 1"):
         engine_of("ray", tmp_path / "large", memory=1 << 50).run()

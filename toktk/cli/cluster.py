@@ -114,6 +114,9 @@ class OnCluster:
         n_missing = len(engine.missing)
         if cluster.engine == "slurm":
             jobs = engine.run()
+            if not jobs:
+                meter.remark(f"all of {world_size:,} ranks are done; nothing is submitted.")
+                return True
             names = ["ranks"] * bool(n_missing) + [stage.name for stage in stages]
             shown = ", ".join(f"{name} {job}" for name, job in zip(names, jobs, strict=True))
             meter.remark(f"{n_missing:,} of {world_size:,} ranks are submitted. Jobs: {shown}.")

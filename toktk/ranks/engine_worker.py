@@ -18,7 +18,6 @@ from toktk.child import Refused, serve
 from toktk.places import Place
 from toktk.ranks.engines import RankTask, StageTask, Submission
 from toktk.runtime import usable_cores
-from toktk.sizes import bytes_label
 
 _LARGEST_ARRAY = 1001  # of Slurm, unless its configuration says otherwise
 _WORDS = 5  # last lines of what an engine has said, that an error shows
@@ -130,10 +129,7 @@ def _ray(submission: Submission) -> list[str]:
         for node in nodes
     ]
     if not any(room):  # Ray would wait for such a node for ever
-        raise Refused(
-            f"none of its {len(nodes)} nodes has {cluster.cpus} cores and "
-            f"{bytes_label(cluster.memory)} for a rank"
-        )
+        raise Refused(f"none of its {len(nodes)} nodes has {cluster.per_rank} for a rank")
     if submission.ranks is not None:
         RayPipelineExecutor(
             pipeline=[submission.ranks],

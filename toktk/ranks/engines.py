@@ -12,6 +12,7 @@ import importlib.util
 import os
 import pickle
 import platform
+import re
 import shutil
 import signal
 import threading
@@ -33,7 +34,7 @@ ENGINES = ("slurm", "ray", "local")
 TASKS_PER_WORKER = 8
 """Ranks for each that runs at a time: so many that a killed one costs little, and the last ones are short."""
 
-_LOOK = 1.0  # seconds between two looks at which ranks are done
+_LOOK = 2.0  # seconds between two looks at how many ranks are done
 _LISTED = 10  # failed ranks that an error names
 _LAST_LINES = 3  # of the log of the first of them, that it shows
 _LONGEST = 1000  # characters of what an engine said, that an error shows
@@ -92,6 +93,11 @@ class Cluster:
                     "Give --partition NAME; `sinfo` lists them.",
                 )
             )
+
+    @property
+    def per_rank(self) -> str:
+        """What each rank is given, in words."""
+        return f"{self.cpus} core{'s' * (self.cpus > 1)} and {bytes_label(self.memory)}"
 
     def check(self) -> None:
         """Refuse an engine that is not here.
@@ -311,7 +317,7 @@ class Engine:
             return (
                 f"{self._cluster.engine}: {len(self.missing)} of {self._world_size} ranks, "
                 f"{'as many at a time as there is room for' if workers is None else f'{workers} at a time'}, "
-                f"each with {self._cluster.cpus} cores and {bytes_label(self._cluster.memory)}\n"
+                f"each with {self._cluster.per_rank}\n"
             )
         with temporary_folder() as folder:
             # datatrove writes a script only to submit it; the sbatch that it finds here keeps it.
@@ -321,8 +327,12 @@ class Engine:
             path = os.pathsep.join([str(folder), os.environ.get("PATH", "")])
             submission = self._submission(str(folder / "logs"))
             _asked(submission, {"PATH": path, "TOKTK_SUBMITTED": str(submitted)})
-            logs = f"{self._where.rstrip('/')}/logs/run-NNN"
-            return submitted.read_text(encoding="utf-8").replace(submission.logs, logs)
+            text = submitted.read_text(encoding="utf-8")
+            if is_address(self._where):  # Slurm writes to paths alone
+                text = re.sub(
+                    rf"{submission.logs}/(\w+)/slurm_logs", r"slurm_logs/toktk-\1/TIME", text
+                )
+            return text.replace(submission.logs, f"{self._where.rstrip('/')}/logs/run-NNN")
 
     def _submission(self, logs: str) -> Submission:
         raises = self._cluster.engine == "slurm"
@@ -331,16 +341,18 @@ class Engine:
 
     @contextlib.contextmanager
     def _watched(self, advance: Callable[[int], None]) -> Iterator[None]:
-        """Look again and again which ranks are done."""
+        """Look again and again how many ranks are done."""
         ended = threading.Event()
+        before = self._world_size - len(self.missing)
 
         def watch() -> None:
-            waited_for, is_last = len(self.missing), False
+            told, is_last = before, False
             while not is_last:
                 is_last = ended.wait(_LOOK)
-                missing = len(self._folder.state().missing)
-                advance(waited_for - missing)
-                waited_for = missing
+                with contextlib.suppress(StorageError):  # it may be there the next time
+                    done = max(len(self._folder.place.names("done")), told)
+                    advance(done - told)
+                    told = done
 
         thread = threading.Thread(target=watch, name="engine", daemon=True)
         thread.start()
