@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from nasty import NASTY_TEXTS
 from small_corpora import fresh_home
 
 if TYPE_CHECKING:
+    from servers import Between
+
     from toktk.tokenizer import Tokenizer
 
 # Set before any kernel is imported, for that is when the folder of compiled code is chosen.
@@ -138,3 +141,50 @@ def crafted() -> Callable[..., Tokenizer]:
         return Tokenizer("crafted", Pretokenizer.of(pattern), model)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[Between]:
+    """A server of S3, and what stands before it, which drops connections on demand."""
+    pytest.importorskip("s3fs", reason="addresses of S3 need the extra cloud")
+    server_of = pytest.importorskip(
+        "moto.server", reason="a server of S3 comes with the extra test"
+    )
+    from servers import Between
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = server_of.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    between = Between(server.get_host_and_port()[1])
+    yield between
+    between.close()
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_server: Between, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Between]:
+    """The server of S3 with an empty bucket named ``bucket``; nothing is waited for."""
+    import s3fs
+
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{s3_server.port}",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_MAX_ATTEMPTS": "1",  # so that it is toktk that tries again
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "NO_PROXY": "*",
+        "TOKTK_HOME": str(tmp_path / "home"),
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("toktk.places.WAITS", (0, 0, 0))
+    monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)
+    system = s3fs.S3FileSystem()  # the same one for all tests, as it takes a second to make
+    if system.exists("bucket"):
+        system.rm("bucket", recursive=True)
+    system.mkdir("bucket")
+    yield s3_server
+    s3_server.drops.clear()
+    s3_server.upload_drops.clear()

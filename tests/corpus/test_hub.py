@@ -67,11 +67,28 @@ print(json.dumps([read(spec, options) for spec, options in json.loads(sys.argv[1
 TEXTS = ["plain", None, "naïve 東京 🙂", *(f"line {i}" for i in range(2500))]
 
 
-def read(specs, endpoint, home, **environment):
+SHARES = """
+import json, sys
+from toktk.corpus import ReaderOptions, load_corpus
+from toktk.corpus.shares import inputs_of, share_of
+
+def rows(corpus):
+    return [row for b in corpus.batches() for row in b.column(0).to_pylist()]
+
+def shared(spec, n):
+    corpus = load_corpus(spec, in_place=True)
+    shares = [rows(share_of(corpus, rank, n)) for rank in range(n)]
+    return {"shares": shares, "inputs": inputs_of(corpus)}
+
+print(json.dumps([shared(spec, n) for spec, n in json.loads(sys.argv[1])]))
+"""
+
+
+def read(specs, endpoint, home, script=READ, **environment):
     offline = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_TOKEN", "HTTP_PROXY", "http_proxy")
     kept = {key: value for key, value in os.environ.items() if key not in offline}
     done = subprocess.run(
-        [sys.executable, "-c", READ, json.dumps(specs)],
+        [sys.executable, "-c", script, json.dumps(specs)],
         env={
             **kept,
             "HF_ENDPOINT": endpoint,
@@ -182,3 +199,35 @@ def test_without_a_network(tmp_path, offline):
     [answer] = read([["hf:org/name", {}]], "http://127.0.0.1:9", tmp_path, **offline)
     assert "cannot read hf:org/name:train" in answer["error"]
     assert "Without a network: download" in answer["error"]
+
+
+def test_shares(tmp_path):
+    def parquet(name, n):
+        file = io.BytesIO()
+        pq.write_table(
+            pa.table({"text": [f"{name} {i} {200 * name}" for i in range(n)]}),
+            file,
+            7,
+            compression="none",
+        )
+        return file.getvalue()
+
+    names = ["a", "b", "c"]
+    files = {f"one/{name}.parquet": parquet(name, 20) for name in names}
+    files["README.md"] = README.encode()
+    texts = [f"{name} {i} {200 * name}" for name in names for i in range(20)]
+    by_files, by_rows = "hf:org/name/one", "hf://datasets/org/name/one/*.parquet"
+    cases = [*((by_files, n) for n in (1, 2, 3, 5)), ("hf:org/name/one,one", 4), (by_rows, 12)]
+    with serve("org/name", files) as (endpoint, _):
+        *whole, twice, address = read(cases, endpoint, tmp_path, SHARES)
+    for answer in [*whole, address]:
+        assert [text for share in answer["shares"] for text in share] == texts
+    assert [len(share) for share in whole[-1]["shares"]] == [20, 20, 20, 0, 0]
+    assert whole[-1]["inputs"] == [{"name": by_files + ":train", "bytes": 0, "mark": COMMIT}]
+    # The first files of the two configurations do not go to the same rank.
+    assert [len(share) for share in twice["shares"]] == [20, 40, 40, 20]
+    assert sorted(text for share in twice["shares"] for text in share) == sorted(2 * texts)
+    # At an address a file is shared out by its row groups.
+    assert max(len(share) for share in address["shares"]) < 20
+    assert [each["name"] for each in address["inputs"]] == [f"{name}.parquet" for name in names]
+    assert len({each["mark"] for each in address["inputs"]}) == 3

@@ -58,6 +58,11 @@ def memory(monkeypatch, tmp_path):
     system.store.clear()
 
 
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    monkeypatch.setattr("toktk.places.WAITS", (0, 0, 0))
+
+
 def rows(spec, **options):
     corpus = load_corpus(spec, ReaderOptions(**options))
     return [

@@ -86,11 +86,18 @@ def _names(schema: pa.Schema) -> list[str]:
 
 
 def rows_to_batch(
-    source: Source, rows: pa.RecordBatch, first_row: int, weight: pa.Array | None = None
+    source: Source,
+    rows: pa.RecordBatch,
+    first_row: int,
+    weight: pa.Array | None = None,
+    numbers: Int64 | None = None,
 ) -> pa.RecordBatch:
-    """Return rows of a table as a batch; count null rows and replaced sequences in `source`."""
+    """Return rows of a table as a batch; count null rows and replaced sequences in `source`.
+
+    Errors count rows from `first_row`, or call each what `source` calls a row, by its number in `numbers`.
+    """
     _check_layouts(source, rows)
-    return _rows_to_batch(source, rows, first_row, weight)
+    return _rows_to_batch(source, rows, first_row, weight, numbers=numbers)
 
 
 def rows_to_batches(
@@ -122,6 +129,7 @@ def _rows_to_batch(
     first_row: int,
     weight: pa.Array | None = None,
     copy: bool = False,
+    numbers: Int64 | None = None,
 ) -> pa.RecordBatch:
     options, where = source.options, source.where
     columns = dict(zip(rows.schema.names, rows.columns, strict=True))
@@ -141,7 +149,9 @@ def _rows_to_batch(
             "Name a string column with --text-column.",
         )
     text = as_large_string(text)
-    numbers = np.arange(first_row, first_row + len(text))
+    called = "row" if numbers is None else source.row
+    if numbers is None:
+        numbers = np.arange(first_row, first_row + len(text))
     if text.null_count:
         source.null_rows += text.null_count
         keep = text.is_valid()
@@ -150,7 +160,7 @@ def _rows_to_batch(
         columns = {name: column.filter(keep) for name, column in columns.items()}
         weight = None if weight is None else weight.filter(keep)
     text, replaced = check_rows(
-        text, lambda i, byte: f"{where}, row {numbers[i]}, byte {byte}", options.errors
+        text, lambda i, byte: f"{where}, {called} {numbers[i]}, byte {byte}", options.errors
     )
     source.replaced += replaced
     if options.group_column is None:
@@ -162,7 +172,7 @@ def _rows_to_batch(
         group = group_column(values, options.group_column)
     if options.weight_column is not None:
         values = columns[options.weight_column]
-        weight = whole_numbers(values, options.weight_column, where, numbers)
+        weight = whole_numbers(values, options.weight_column, where, numbers, called)
     align = None
     if options.align_column is not None:
         align = as_string(columns[options.align_column], options.align_column)
@@ -276,7 +286,10 @@ def _validate(column: pa.Array) -> None:
 
 
 def read_parquet(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBatch, int]]:
-    """Yield ``(batch, bytes consumed)`` of a Parquet file; the bytes are a share by rows."""
+    """Yield ``(batch, bytes consumed)`` of a Parquet file; the bytes are a share by rows.
+
+    Of a `part`, the row groups that begin there.
+    """
     import pyarrow.parquet as pq
 
     try:
@@ -289,32 +302,48 @@ def read_parquet(source: Source, file: io.FileIO) -> Iterator[tuple[pa.RecordBat
             f"Found: {error.object!r:.80}.",
             "Write it anew, with another name for that column.",
         ) from error
-    size, most = os.fstat(file.fileno()).st_size, longest_document(source)
+    size, most = source.size or 0, longest_document(source)
     # Of whole rows: PyArrow aborts at what damage may have made of a column's metadata.
-    row_groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    begins = _begins(metadata, source.stored)
+    first, end = np.searchsorted(begins, source.part or (0, source.stored)).tolist()
+    before = [metadata.row_group(i).num_rows for i in range(first)]
+    row_groups = [metadata.row_group(i) for i in range(first, end)]
     for part in row_groups:
         check_length(source.where, part.total_byte_size // max(part.num_rows, 1), most)
     # Strings alone: a nested column has no leaf of its name, and numbers have no dictionary.
     shared = [name for name in wanted if str(columns.field(name).type) in _SHAREABLE]
     group = [name for name in shared if name == source.options.group_column]
     ways = [_way(part.num_rows, part.total_byte_size) for part in row_groups]
-    row = 0
+    row, expected = 0, sum(part.num_rows for part in row_groups)
     for (as_dictionary, n_rows), numbers in itertools.groupby(
         range(len(ways)), key=ways.__getitem__
     ):
         dictionary = shared if as_dictionary else group
-        for rows in _rows_of(file, metadata, [*numbers], wanted, dictionary, n_rows):
-            position = size * (row + rows.num_rows) // metadata.num_rows
-            for batch in rows_to_batches(source, rows, row, most):
+        of_file = [first + i for i in numbers]
+        for rows in _rows_of(file, metadata, of_file, wanted, dictionary, n_rows):
+            position = size * (row + rows.num_rows) // expected
+            for batch in rows_to_batches(source, rows, sum(before) + row, most):
                 yield batch, position
             row += rows.num_rows
-    expected = sum(part.num_rows for part in row_groups)
     if row != expected:  # PyArrow can end without a word where pages are damaged
         raise CorpusError(
             f"{source.where} is damaged.",
             f"Found: {row:,} of {expected:,} rows.",
             "Get the whole file.",
         )
+
+
+def _begins(metadata: Any, size: int) -> Int64:
+    """Return int64, ascending: where each row group of a file of `size` bytes begins, the first at 0."""
+    begins = np.zeros(metadata.num_row_groups, np.int64)
+    for i in range(1, begins.size):
+        group = metadata.row_group(i)
+        if group.num_columns:
+            column = group.column(0)
+            offsets = column.dictionary_page_offset, column.data_page_offset
+            begins[i] = min((offset for offset in offsets if offset), default=0)
+    # A file may have them in another order, and damage may be anywhere.
+    return np.maximum.accumulate(np.clip(begins, 0, max(size - 1, 0)))
 
 
 def _rows_of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -26,6 +26,14 @@ HELD_OUT = 0.1
 
 _SOURCES_TOLD = 1000
 
+
+_WHOLE: dict[type, str] = {
+    Split: "a side of a hold-out",
+    Limit: "a limit",
+    Times: "shares of a mixture",
+    Balanced: "a temperature",
+}
+"""What makes a choice depend on the whole text, in words."""
 
 Selection = Split | Limit | Named | Times | Balanced | Folded | Resampled
 """A choice of documents; ``str()`` says which, and enters the fingerprint."""
@@ -54,6 +62,7 @@ class Corpus:
         self._options = options or {}
         self._remarks = tuple(remarks)
         self.recipe: dict[str, Any] = {}
+        self._may_be_empty = False
         self.groups: tuple[str, ...] | None = None
 
     @classmethod
@@ -99,9 +108,14 @@ class Corpus:
         return self._parts[0].unit if self._parts else "bytes"
 
     @property
-    def is_streamed(self) -> bool:
-        """Whether a part is a dataset of the hub: each pass downloads it."""
-        return any(source.unit == "rows" for source in self.sources)
+    def options(self) -> dict[str, Any]:
+        """The reader options that differ from their defaults, as far as `describe` reports them."""
+        return self._options
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether it can be read once more without a download: no part is a dataset of the hub."""
+        return all(source.unit != "rows" for source in self.sources)
 
     @property
     def replaced(self) -> int:
@@ -257,7 +271,7 @@ class Corpus:
         self.groups = tuple(sorted(groups))
         if self.size is not None:
             count(self.size - done)
-        if not documents:
+        if not documents and not self._may_be_empty:
             raise CorpusError(
                 f"no documents in {self.name}.",
                 f"Found: {self.size or 0} {self.unit} of source, "
@@ -336,6 +350,28 @@ class Corpus:
     def resampled(self, multiplicities: Sequence[int]) -> Corpus:
         """Return the documents of each fold as often as `multiplicities` says, one number a fold."""
         return Corpus(self.name, [self], Resampled(tuple(multiplicities)))
+
+    def share(self, of_source: Callable[[Source], Source | None]) -> Corpus:
+        """Return the corpus of what `of_source` leaves of each source; it may have no document at all.
+
+        Raises:
+            CorpusError: which documents it has, or how often they count, depends on the whole text.
+        """
+        why = "a share already" if self._may_be_empty else _WHOLE.get(type(self._selection))
+        if why is not None:
+            raise CorpusError(
+                f"cannot share {self.name} out among ranks.",
+                f"Found: {why}; which documents it has is known of the whole text alone.",
+                "Share out the text itself, without it.",
+            )
+        parts = [
+            part.share(of_source) if isinstance(part, Corpus) else of_source(part)
+            for part in self._parts
+        ]
+        shares = [part for part in parts if part is not None]
+        shared = Corpus(self.name, shares, self._selection, self._options, self._remarks)
+        shared._may_be_empty = True
+        return shared
 
     def sources_told(self) -> list[dict[str, str]]:
         """Return names and fingerprints of the first sources, by which it is told what has changed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import hashlib
@@ -84,6 +85,7 @@ class HubReader(Source):
         super().__init__(str(spec), spec.config or spec.dataset.rpartition("/")[2], options)
         self.spec = spec
         self._refuse_sampling("Leave --sample-by out.")
+        self._shard: tuple[int, int] | None = None
 
     @property
     def size(self) -> int | None:
@@ -99,6 +101,28 @@ class HubReader(Source):
             api = huggingface_hub.HfApi()
             return str(api.dataset_info(self.spec.dataset, revision=self.spec.revision).sha)
 
+    @property
+    def mark(self) -> str:
+        """The commit."""
+        return self.commit
+
+    def shard(self, index: int, n: int) -> HubReader:
+        """Return one of `n` shares of its files; of fewer files than that, some are empty.
+
+        Raises:
+            CorpusError: it has a limit, which is a sample of all rows.
+        """
+        if self.options.limit is not None:
+            raise CorpusError(
+                f"cannot share {self.where} out: it has a limit.",
+                f"Found: --limit {self.options.limit}, a sample of all rows.",
+                "Leave the limit out.",
+            )
+        shard = copy.copy(self)
+        shard._shard = index, n
+        shard.__dict__.pop("fingerprint", None)
+        return shard
+
     @functools.cached_property
     def fingerprint(self) -> str:
         """The sha256 of dataset, commit, config, split and options; the rows are not read."""
@@ -106,7 +130,11 @@ class HubReader(Source):
         options = sorted(self.options.changed().items())
         if self.options.limit is not None and not self.options.seed:
             options.append(("seed", 0))
-        identity = ("hub", spec.dataset, self.commit, spec.config, spec.split, options)
+        identity: tuple[Any, ...] = (
+            "hub", spec.dataset, self.commit, spec.config, spec.split, options,
+        )  # fmt: skip
+        if self._shard is not None:
+            identity += self._shard
         return hashlib.sha256(repr(identity).encode()).hexdigest()
 
     def describe(self) -> dict[str, Any]:
@@ -121,6 +149,11 @@ class HubReader(Source):
         rows = datasets.load_dataset(
             spec.dataset, spec.config, split=spec.split, revision=self.commit, streaming=True
         )
+        if self._shard is not None:
+            index, n = self._shard
+            if index >= rows.num_shards:
+                return
+            rows = rows.shard(n, index)
         # Class labels arrive as numbers; their names are in the features.
         names: dict[str, list[str]] = {}
         if rows.features is not None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 
 from toktk.arrays import Bytes
 from toktk.arrow import pa
@@ -22,7 +23,7 @@ def _lines(source: Source, file: io.RawIOBase) -> Iterator[tuple[Bytes, int, int
     """Yield blocks as `blocks` does; those of an array have a line for each item."""
     from toktk.kernels.json_items import AFTER, BEFORE, items_to_lines
 
-    is_array: bool | None = None
+    is_array: bool | None = False if source.begin else None  # of an array there is no part
     place = BEFORE
 
     def end_of_rows(block: Bytes, searched: int) -> int:
@@ -55,6 +56,12 @@ def _lines(source: Source, file: io.RawIOBase) -> Iterator[tuple[Bytes, int, int
             f"Found: {n_bytes:,} bytes.",
             "Get the whole file.",
         )
+
+
+def line_ends(source: Source, head: Callable[[], bytes]) -> re.Pattern[bytes] | None:
+    """Return what a row begins after in a file that begins with `head()`; None where it may be an array."""
+    first = head().removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")[:1]
+    return None if first in (b"", b"[") else LINE_END
 
 
 def _begins_array(block: Bytes) -> bool:

@@ -12,7 +12,7 @@ import io
 import json
 import re
 import reprlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -33,29 +33,42 @@ _STRINGS = re.compile(rb'(?:[ \t\r]*+"(?:[^"\\\n]++|\\[^\n])*+"[ \t\r]*+(?:\n|\Z
 _BEFORE, _AFTER = b'{"%s":' % ReaderOptions.text_column.encode(), b"}"
 _AROUND = len(_BEFORE + _AFTER)
 
+Numbers = Sequence[int]
+"""What errors call the lines of a block, in order."""
+
 
 def read_jsonl(source: Source, file: io.RawIOBase) -> Iterator[tuple[pa.RecordBatch, int]]:
     """Yield ``(batch, bytes consumed)`` of a JSON Lines file; errors name the line, from 1."""
     return read_rows(source, blocks(source, file, LINE_END))
 
 
+def row_ends(source: Source, head: object) -> re.Pattern[bytes]:
+    """Return what a row begins after."""
+    return LINE_END
+
+
 def read_rows(
     source: Source, lines: Iterable[tuple[Bytes, int, int]]
 ) -> Iterator[tuple[pa.RecordBatch, int]]:
-    """Yield ``(batch, bytes consumed)`` of blocks with a row a line; blank lines are not rows."""
+    """Yield ``(batch, bytes consumed)`` of blocks with a row a line; blank lines are not rows.
+
+    Where the file is not read from its start, errors name the byte at which a line begins.
+    """
     types: dict[str, pa.DataType | None] = {}
     strings = False
     line = 1
+    if source.begin:
+        source.row = "line at byte"
     for data, start, position in lines:
+        begins = start + _starts(data) if source.begin else None
         data, replaced = check_block(data, source.where, start, source.options.errors)
         source.replaced += replaced
         raw = data.tobytes()
-        feeds = np.flatnonzero(data == ord("\n"))
-        starts = np.append(0, feeds + 1)
-        starts = starts[starts < data.size]
+        starts = _starts(data)
+        numbers = range(line, line + starts.size) if begins is None else begins.tolist()
         if not types:
             strings = _are_strings(raw, source)
-            types = _column_types(raw, source, line, strings)
+            types = _column_types(raw, source, numbers, strings)
         if types:
             columns = None
             if strings and _STRINGS.fullmatch(raw):
@@ -64,9 +77,20 @@ def read_rows(
             elif not (strings or None in types.values()):
                 columns = _parse_fast(raw, starts, types)
             if columns is None:
-                columns = _parse_slow(raw, source, line, strings)
-            yield rows_to_batch(source, pa.record_batch(columns), 0), position
-        line += feeds.size
+                columns = _parse_slow(raw, source, numbers, strings)
+            table = pa.record_batch(columns)
+            of_rows = None
+            if source.options.weight_column is not None:  # whose errors name a row
+                filled = [bool(text.strip()) for text in io.BytesIO(raw)]
+                of_rows = np.array(numbers)[filled]
+            yield rows_to_batch(source, table, 0, numbers=of_rows), position
+        line += raw.count(b"\n")
+
+
+def _starts(data: Bytes) -> Int64:
+    """Return int64: where the lines of a block begin."""
+    starts = np.append(0, np.flatnonzero(data == ord("\n")) + 1)
+    return starts[starts < data.size]
 
 
 def _are_strings(raw: bytes, source: Source) -> bool:
@@ -82,7 +106,7 @@ def _strings_as_rows(raw: bytes) -> bytes:
 
 
 def _column_types(
-    raw: bytes, source: Source, first_line: int, strings: bool
+    raw: bytes, source: Source, numbers: Numbers, strings: bool
 ) -> dict[str, pa.DataType | None]:
     """Return the Arrow types to parse as, each by the first row of a block that has the column.
 
@@ -94,8 +118,7 @@ def _column_types(
     met: dict[str, Any] = {}
     types: dict[str, pa.DataType | None] = {}
     others: dict[str, set[str]] = {name: set() for name in source.options.columns}
-    line = first_line
-    for line, text in enumerate(io.BytesIO(raw), first_line):
+    for line, text in zip(numbers, io.BytesIO(raw), strict=False):
         if text.strip():
             # Of a null, the type shows in a later row, if anywhere.
             row = _row(text, source, line, strings)
@@ -106,6 +129,8 @@ def _column_types(
                 break
     if not types:
         return {}
+    if source.begin and None in types.values():
+        return dict.fromkeys(types)  # whether there is such a column shows at the start of the file
     where = f"{source.where}, up to {source.row} {line},"
     columns = wanted_columns(source, [*met], where)
     for name, fields in others.items():
@@ -161,10 +186,10 @@ def _parse_fast(
     return None
 
 
-def _parse_slow(raw: bytes, source: Source, first_line: int, strings: bool) -> dict[str, pa.Array]:
+def _parse_slow(raw: bytes, source: Source, numbers: Numbers, strings: bool) -> dict[str, pa.Array]:
     """Return the columns; count replaced surrogates in `source`. Errors name their line."""
     columns: dict[str, list[str | None]] = {name: [] for name in source.options.columns}
-    for line, text in enumerate(io.BytesIO(raw), first_line):
+    for line, text in zip(numbers, io.BytesIO(raw), strict=False):
         if text.strip():
             row = _row(text, source, line, strings)
             for name, values in columns.items():

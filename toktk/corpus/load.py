@@ -19,17 +19,18 @@ from toktk.corpus.corpus import Corpus, concat, mixed
 from toktk.corpus.find import Listing, files_below, kind_at, matching, not_a_file
 from toktk.corpus.folder import Choice, choose, left_out
 from toktk.corpus.held_out import EVALUATION, TRAINING, HeldOut, Text, recipe, run_of
+from toktk.corpus.in_place import RemoteReader
 from toktk.corpus.mixture import Named, parse_share
 from toktk.corpus.options import ReaderOptions, check_known
 from toktk.corpus.piped import kept, open_pipe
 from toktk.corpus.readers import COMPRESSIONS, READERS, FileReader, kind_of
-from toktk.corpus.remote import download
+from toktk.corpus.remote import located
 from toktk.corpus.starter import PARTS, corpora_folder, starter
 from toktk.corpus.unchanged import open_file
 from toktk.corpus.zipped import is_archive
 from toktk.errors import CorpusError, as_usage, did_you_mean, usage
 from toktk.paths import FILE, FOLDER
-from toktk.places import is_address, without_secrets
+from toktk.places import is_address, local_path, without_secrets
 
 Specs = str | Path | Sequence[str | Path]
 REQUIRED = ("name", "title", "spec", "license")
@@ -40,7 +41,9 @@ _CARDS = 10
 """How many cards may lead to a text: one names a text, or another card."""
 
 
-def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: Any) -> Corpus:
+def load_corpus(
+    spec: Specs, options: ReaderOptions | None = None, *, in_place: bool = False, **changes: Any
+) -> Corpus:
     """Return the corpus that `spec` names; text is not read before `Corpus.batches`.
 
     In this order, `spec` is one of
@@ -77,6 +80,8 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
     Args:
         spec: one of these, or several, which become one corpus.
         options: how to read; a limit holds for each of several specs.
+        in_place: read what lies at addresses where it lies, each pass anew, for what reads a share of it
+            once; where a server sends no ranges, and of archives and Arrow, it is downloaded.
         **changes: reader options by name, instead of `options` or on top of them:
             ``load_corpus("news.parquet", group_column="lang")``.
 
@@ -88,7 +93,7 @@ def load_corpus(spec: Specs, options: ReaderOptions | None = None, **changes: An
     for name in changes:
         check_known(name, names, f"unknown reader option {name!r}")
     options = dataclasses.replace(options or ReaderOptions(), **changes)
-    loaded = _load_all(_texts(spec), options)
+    loaded = _load_all(_texts(spec), options, in_place)
     _check_fit(loaded, options)
     corpus = _joined(loaded)
     corpus.recipe = recipe(_listed(spec), (), options, whole=True)
@@ -147,15 +152,15 @@ def _texts(specs: Specs) -> list[Text]:
     return [parse_share(each) for each in _listed(specs)]
 
 
-def _load_all(texts: Sequence[Text], options: ReaderOptions) -> list[_Part]:
+def _load_all(texts: Sequence[Text], options: ReaderOptions, in_place: bool = False) -> list[_Part]:
     return [
-        _Part(spec, _named(_load(spec, options), name, options), share)
+        _Part(spec, _named(_load(spec, options, in_place), name, options), share)
         for name, spec, share in texts
     ]
 
 
-def _load(spec: str, options: ReaderOptions) -> Corpus:
-    corpus = _resolve(spec, options)
+def _load(spec: str, options: ReaderOptions, in_place: bool = False) -> Corpus:
+    corpus = _resolve(spec, options, in_place)
     if options.limit is not None and corpus.unit != "rows":  # a hub dataset limits itself
         return corpus.limit(options.limit, options.seed)
     return corpus
@@ -275,7 +280,9 @@ def _joined(parts: Sequence[_Part]) -> Corpus:
     return concat(corpora, " + ".join(corpus.name for corpus in corpora))
 
 
-def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
+def _resolve(
+    spec: str, options: ReaderOptions, in_place: bool = False, cards_read: int = 0
+) -> Corpus:
     if not spec:
         raise as_usage(
             CorpusError(
@@ -284,7 +291,7 @@ def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
         )
     if spec == "starter" or spec.startswith("starter:"):
         return starter(spec.partition(":")[2] or "train", options)
-    if spec.startswith(hub.PREFIXES):
+    if spec.startswith(hub.PREFIXES) and not is_address(spec):
         return hub.hub_corpus(hub.parse_hub(spec), options)
     if (run := run_of(spec)) is not None:
         return _held_out(HeldOut.of(run), options)
@@ -294,13 +301,15 @@ def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
         if is_archive(path):
             return _from_files(name, _of_archive(path, options), path, options)
         return _from_files(name, Choice([path]), path.parent, options)
+    if (local := local_path(spec)) is not None:
+        spec = str(local)
     if is_address(spec):
-        return _from_address(spec, options)
+        return _from_address(spec, options, in_place)
     path = Path(os.path.expanduser(spec))  # noqa: PTH111 - Path's own raises where there is no such user
     found = kind_at(path)
     if found == FILE:
         if path.suffix == ".toml":
-            return _from_card(read_card(path), None, None, options, cards_read)
+            return _from_card(read_card(path), None, None, options, in_place, cards_read)
         if is_archive(path):
             return _from_files(path.name, _of_archive(path, options), path, options)
         return _from_files(path.name, Choice([path]), path.parent, options)
@@ -317,7 +326,7 @@ def _resolve(spec: str, options: ReaderOptions, cards_read: int = 0) -> Corpus:
     name, config, split = parse_reference(spec)
     by_name = cards()
     if name in by_name:
-        return _from_card(by_name[name], config, split, options)
+        return _from_card(by_name[name], config, split, options, in_place)
     starters = ["starter", *(f"starter:{part}" for part in PARTS)]
     is_text = kind_of(path)[0] is not None or is_archive(path)
     on_hub = f"hf:{spec}" if _HUB_NAME.fullmatch(spec) and not is_text else None
@@ -376,8 +385,8 @@ def _of_glob(spec: str, listing: Listing, options: ReaderOptions) -> Choice:
     )
 
 
-def _from_address(address: str, options: ReaderOptions) -> Corpus:
-    """Return the corpus of the files at an address, downloaded, with groups as those of local files."""
+def _from_address(address: str, options: ReaderOptions, in_place: bool) -> Corpus:
+    """Return the corpus of the files at an address, with groups as those of local files."""
     name, unread = without_secrets(address), Counter[str]()
     if options.split is not None:
         raise CorpusError(
@@ -391,10 +400,19 @@ def _from_address(address: str, options: ReaderOptions) -> Corpus:
         unread[path.suffix.lower() or "without extension"] += not known
         return known
 
+    def stays(path: Path) -> bool:
+        kind = kind_of(path)[0]
+        return not (is_archive(path) or (kind is not None and kind.mapped))
+
     readers: list[FileReader] = []
     of_archives: list[str] = []
-    for path, where, below in download(address, wanted):
+    for file, path, where, below in located(
+        address, wanted, stays if in_place else lambda _: False
+    ):
         group = below[0] if len(below) > 1 else kind_of(Path(below[0]))[2]
+        if file is not None:
+            readers.append(RemoteReader(file, options, group))
+            continue
         if not is_archive(path):
             readers.append(FileReader(path, options, group, where))
             continue
@@ -451,6 +469,7 @@ def _from_card(
     config: str | None,
     split: str | None,
     options: ReaderOptions,
+    in_place: bool,
     cards_read: int = 0,
 ) -> Corpus:
     if cards_read == _CARDS:
@@ -467,7 +486,7 @@ def _from_card(
     }
     options = dataclasses.replace(options, **of_card | options.changed())
     if is_address(card.spec):
-        return _resolve(card.spec, options)
+        return _resolve(card.spec, options, in_place)
     if card.spec.startswith(hub.PREFIXES):
         spec = hub.parse_hub(card.spec)
         config = config or card.config or spec.config
@@ -476,7 +495,7 @@ def _from_card(
     if config or split:
         raise CorpusError(f"the corpus {card.name} has no configs or splits to choose from.")
     target = card.folder / os.path.expanduser(card.spec)  # noqa: PTH111 - as in _resolve
-    return _resolve(str(target), options, cards_read + 1)
+    return _resolve(str(target), options, in_place, cards_read + 1)
 
 
 def read_card(path: Path) -> CorpusCard:

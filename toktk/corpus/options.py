@@ -121,6 +121,8 @@ class Source(ABC):
         compression: of the whole file: "gzip", "zstd", "bz2" or "xz".
         replaced: invalid sequences that were replaced.
         null_rows: rows without text that were skipped.
+        part: of its bytes, where those documents begin that are read, first and end; None: anywhere.
+        begin: the byte of the file at which what the latest pass read begins.
     """
 
     unit = "bytes"
@@ -133,6 +135,8 @@ class Source(ABC):
     compression: str | None = None
     replaced: int = 0
     null_rows: int = 0
+    part: tuple[int, int] | None = None
+    begin: int = 0
 
     @property
     def one_group(self) -> bool:
@@ -148,6 +152,18 @@ class Source(ABC):
     def stored(self) -> int:
         """The bytes that it takes up on the disk, all compression counted."""
         return self.size or 0
+
+    @property
+    def mark(self) -> str:
+        """A sign of its contents that is cheap to have and the same on every machine."""
+        return self.fingerprint[:16]
+
+    def share(self, begin: int, end: int) -> Source | None:
+        """Return the documents that begin in these bytes of what is `stored`; None where none can.
+
+        One that cannot be cut has all its documents at byte 0.
+        """
+        return self if begin <= 0 < end else None
 
     @property
     def of_folders(self) -> Collection[str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import dataclasses
 import functools
 import hashlib
 import io
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import Any
@@ -14,14 +17,15 @@ from urllib.parse import unquote
 from toktk.arrow import pa
 from toktk.corpus.batch import NO_GROUP
 from toktk.corpus.columnar import read_arrow, read_parquet
+from toktk.corpus.cuts import Part, first_begin
 from toktk.corpus.delimited import read_csv, read_tsv
 from toktk.corpus.first_bytes import HEAD, Content, content_of, wide_encoding
-from toktk.corpus.json_array import read_json
-from toktk.corpus.jsonl import read_jsonl
+from toktk.corpus.json_array import line_ends, read_json
+from toktk.corpus.jsonl import read_jsonl, row_ends
 from toktk.corpus.options import UTF8, Progress, ReaderOptions, Source
 from toktk.corpus.streams import STREAM_FAILURES, first_bytes
-from toktk.corpus.text import layout, read_text
-from toktk.corpus.unchanged import State, check_unchanged
+from toktk.corpus.text import document_ends, layout, read_text
+from toktk.corpus.unchanged import State, Watched, check_unchanged
 from toktk.corpus.utf8 import whole_name
 from toktk.corpus.zipped import Member, opened
 from toktk.errors import CorpusError
@@ -31,6 +35,10 @@ Read = Callable[[Source, Any], "Iterator[tuple[pa.RecordBatch, int]]"]
 
 It is an `io.FileIO`, or, but of a kind that is packed, what can only be read on: a member of an archive.
 """
+
+
+def _none(source: Source, head: object) -> None:
+    """Return that a kind of file is read whole."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +51,10 @@ class Kind:
         read: yields the batches of an open file.
         columns: its rows have columns, which options name; without, a document is a piece of text.
         packed: it is compressed inside, and a file of it is not compressed as a whole.
+        ends: returns what a document begins after, of a source and what gives the first bytes of its file,
+            or None where that is read whole; see `document_ends` of `toktk.corpus.text`.
+        parts: `read` itself keeps to the `part` of a source.
+        mapped: it is read from the memory of this machine, so from its disk alone.
     """
 
     name: str
@@ -50,23 +62,28 @@ class Kind:
     read: Read
     columns: bool = True
     packed: bool = False
+    ends: Callable[[Source, Callable[[], bytes]], re.Pattern[bytes] | None] = _none
+    parts: bool = False
+    mapped: bool = False
 
 
-PLAIN_TEXT = Kind("text", (".txt",), read_text, columns=False)
+PLAIN_TEXT = Kind("text", (".txt",), read_text, columns=False, ends=document_ends)
 
 KINDS = (
     PLAIN_TEXT,
-    Kind("jsonl", (".jsonl", ".ndjson"), read_jsonl),
-    Kind("json", (".json",), read_json),
+    Kind("jsonl", (".jsonl", ".ndjson"), read_jsonl, ends=row_ends),
+    Kind("json", (".json",), read_json, ends=line_ends),
     Kind("csv", (".csv",), read_csv),
     Kind("tsv", (".tsv",), read_tsv),
-    Kind("parquet", (".parquet",), read_parquet, packed=True),
-    Kind("arrow", (".arrow", ".feather"), read_arrow, packed=True),
+    Kind("parquet", (".parquet",), read_parquet, packed=True, parts=True),
+    Kind("arrow", (".arrow", ".feather"), read_arrow, packed=True, mapped=True),
 )
 
 READERS = {extension: kind for kind in KINDS for extension in kind.extensions}
 """The kind of file by extension; any other extension is plain text."""
 
+_ENDS = 1 << 16
+"""Bytes of either end of a file that its mark is made of."""
 _BLOCK = 1 << 20  # bytes that are hashed between two reports
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
@@ -124,8 +141,8 @@ class FileReader(Source):
         self.kind = kind or PLAIN_TEXT
         if self.kind.packed and compression:
             raise CorpusError(
-                f"cannot read {path}: {self.kind.name} files are compressed inside.",
-                f"Decompress it, and name it {path.with_suffix('').name}.",
+                f"cannot read {where}: {self.kind.name} files are compressed inside.",
+                f"Decompress it, and name it {PurePath(where).with_suffix('').name}.",
             )
         if self.kind.columns:
             self._refuse_sampling("Leave --sample-by out, or give plain text.")
@@ -143,9 +160,15 @@ class FileReader(Source):
         quotes = ("quotes",) if self.kind.name in ("csv", "tsv") else ()
         return columns if self.kind.packed else ("encoding", *quotes, *columns)
 
+    def _open(
+        self, seeking: bool = False
+    ) -> contextlib.AbstractContextManager[tuple[Watched, io.RawIOBase]]:
+        """Open it; see `opened`."""
+        return opened(self.path, self.member, seeking)
+
     @functools.cached_property
     def _first(self) -> State:
-        with self._reading(), opened(self.path, self.member) as (file, content):
+        with self._reading(), self._open() as (file, content):
             state = State.of(file)
             self._check_content(content)
             return state
@@ -156,7 +179,7 @@ class FileReader(Source):
         Raises:
             CorpusError: it cannot be read.
         """
-        with self._reading(), opened(self.path, self.member) as (_, content):
+        with self._reading(), self._open() as (_, content):
             return first_bytes(self, content, HEAD)
 
     def _check_content(self, file: io.RawIOBase) -> None:
@@ -205,12 +228,58 @@ class FileReader(Source):
     @property
     def size(self) -> int:
         """Bytes on disk; of a member of an archive, what it holds."""
+        if self.part:
+            return self.part[1] - self.part[0]
         return self.member.info.file_size if self.member else self._first.size
 
     @property
     def stored(self) -> int:
-        """Bytes on disk."""
+        """Bytes on disk, of the whole file."""
         return self.member.info.compress_size if self.member else self._first.size
+
+    @functools.cached_property
+    def mark(self) -> str:
+        """A hash of its size, its first and its last bytes; of a member, of what its archive says of it."""
+        if self.member:
+            said = f"{self.member.info.file_size} {self.member.info.CRC}".encode()
+        else:
+            with self._reading(), self._open() as (file, content):
+                said = f"{self.stored} ".encode() + content.read(_ENDS)
+                content.seek(max(self.stored - _ENDS, 0))
+                said += content.read(_ENDS)
+                check_unchanged(file, self.where, self._first)
+        return hashlib.sha256(said).hexdigest()[:16]
+
+    @property
+    def _is_cut(self) -> bool:
+        return self.member is None and (self.kind.parts or self._ends is not None)
+
+    @functools.cached_property
+    def _ends(self) -> re.Pattern[bytes] | None:
+        if self.compression or self.options.encoding != UTF8:
+            return None
+        return self.kind.ends(self, self.head)
+
+    def share(self, begin: int, end: int) -> Source | None:
+        """See `Source.share`."""
+        part = max(begin, 0), min(end, self.stored)
+        # What is of another rank is not opened to know whether it can be cut.
+        if part[0] >= part[1] or part == (0, self.stored) or not self._is_cut:
+            return super().share(begin, end)
+        share = copy.copy(self)
+        share.part, share.replaced, share.null_rows = part, 0, 0
+        share.__dict__.pop("fingerprint", None)
+        return share
+
+    def _part(self, file: io.RawIOBase) -> io.RawIOBase:
+        """Return what is read of an open file: of a part, its documents."""
+        if self.part is None or self._ends is None:
+            return file
+        size, (begin, end) = self.stored, self.part
+        self.begin = first_begin(file, size, self._ends, begin, end)
+        # That of the next part is not looked for where this one has no document.
+        stop = first_begin(file, size, self._ends, end, size) if self.begin < end else self.begin
+        return Part(file, self.begin, stop)
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -226,7 +295,7 @@ class FileReader(Source):
 
     def _hashed(self, progress: Progress) -> str:
         options = self.options
-        relevant = [self.kind.name, self.group, options.align_column, options.errors]
+        relevant: list[Any] = [self.kind.name, self.group, options.align_column, options.errors]
         if self.kind.columns:
             relevant += [options.text_column, options.group_column]
             # Only where given, so that earlier fingerprints hold.
@@ -236,8 +305,9 @@ class FileReader(Source):
             relevant += layout(self)
         if options.encoding != UTF8:
             relevant.append(options.encoding)
+        relevant += [self.part] if self.part else []
         digest = hashlib.sha256(repr(relevant).encode())
-        with self._reading(), opened(self.path, self.member) as (file, content):
+        with self._reading(), self._open() as (file, content):
             # Whoever writes to it after this leaves a trace, and what came before is hashed.
             self._first.settle()
             digest.update(_digest(content, progress))
@@ -252,11 +322,11 @@ class FileReader(Source):
 
     def _read(self) -> Iterator[tuple[pa.RecordBatch, int]]:
         self.replaced = self.null_rows = 0
-        with opened(self.path, self.member, seeking=self.kind.packed) as (file, content):
+        with self._open(seeking=self.kind.packed) as (file, content):
             # Arrow closes what it has read; the file stays open, to be asked about.
             if isinstance(content, io.FileIO):
                 content = io.FileIO(content.fileno(), closefd=False)
-            items = self.kind.read(self, content)
+            items = self.kind.read(self, self._part(content))
             failures: tuple[type[BaseException], ...] = (CorpusError, *self._failures())
             while True:
                 check_unchanged(file, self.where, self._first)
@@ -269,7 +339,8 @@ class FileReader(Source):
                 check_unchanged(file, self.where, self._first)
                 if item is None:
                     return
-                yield item
+                batch, position = item
+                yield batch, min(position, self.size)  # the last document may end behind the part
 
     def _failures(self) -> tuple[type[BaseException], ...]:
         return *super()._failures(), *STREAM_FAILURES

@@ -168,9 +168,9 @@ class Sides:
         below: Flags = self._order(keys) < threshold
         return below
 
-    def held_out(self, batch: pa.RecordBatch) -> Flags:
-        """Return which rows of a batch are held out."""
-        keys, flips = units(batch)[0], self.survey.flips
+    def held_out(self, batch: pa.RecordBatch, of_texts: np.ndarray | None = None) -> Flags:
+        """Return which rows of a batch are held out; `of_texts` as for `units`."""
+        keys, flips = units(batch, of_texts)[0], self.survey.flips
         held = self._by_hash(keys)
         if not flips.size:
             return held

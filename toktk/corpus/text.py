@@ -31,10 +31,17 @@ _LF, _CR = b"\n\r"
 
 LINE_END = re.compile(rb"\n")
 _ANY_LINE_END = re.compile(rb"[\r\n]\n?")
+_EACH_LINE_END = re.compile(rb"\r\n?|\n")
 _BLANK_LINE = {
     "keep": re.compile(rb"\n\r?\n(?:\r?\n)*+"),
     "universal": re.compile(rb"(?:\r\r|\n\r?\n)[\r\n]*+"),
 }
+
+_BEFORE_PARAGRAPH = {
+    "keep": re.compile(rb"(?:\A|\n)\r?\n(?!\r?\n)"),
+    "universal": re.compile(rb"(?:\A|\n|\r(?!\n))(?:\r\n|\r|\n)(?![\r\n])"),
+}
+"""A blank line, with the end of the line before it, and before a line that is not blank."""
 
 _OF_SOURCE_CODE = """
 .ada .adb .adoc .ads .asm .awk .bash .bat .bib .c .c++ .cc .cfg .cjs .clj .cljs .cmake .cmd .cob .coffee .conf
@@ -141,6 +148,20 @@ def _documents(
     return text, _paragraphs(text, offsets)
 
 
+def document_ends(source: Source, head: object = None) -> re.Pattern[bytes] | None:
+    """Return what a document begins after, or at the start; None where a whole file has to be read.
+
+    A match is to be followed by 2 bytes that are known, or by the end of the file, and begins at most 3
+    bytes before its end.
+    """
+    sample_by, line_ends = layout(source)
+    if source.options.align_column or sample_by == "document":
+        return None
+    if sample_by == "paragraph":
+        return _BEFORE_PARAGRAPH[line_ends]
+    return _EACH_LINE_END if line_ends == "universal" else LINE_END
+
+
 def longest_document(source: Source) -> int:
     """Return how many bytes one document of a file may have."""
     return max(DOCUMENT_BYTES, _EXPANSION * source.stored)
@@ -166,10 +187,10 @@ def blocks(
     `ends` may also be a function: of a block, and how much of it has been searched in vain, it gives the
     place to end it at, or 0.
 
-    `start` is the offset of `data` in the uncompressed file, `position` the bytes consumed of the
-    file itself. A byte order mark at the start is dropped. Where there is none, the block
-    grows, up to what a document may hold. The next block overwrites `data`; only the last one may
-    be kept.
+    `start` is the offset of `data` in the uncompressed file, whole or not, `position` the bytes consumed
+    of what is read of the file itself. A byte order mark at the start is dropped. Where there is no match,
+    the block grows, up to what a document may hold. The next block overwrites `data`; only the last one
+    may be kept.
     """
     size, compression = source.size or 0, source.compression
     most = longest_document(source)
@@ -178,7 +199,7 @@ def blocks(
     first = BATCH_BYTES if compression else min(BATCH_BYTES, size + 1)
     stream = plain(source, file)
     data = np.empty(first, np.uint8)
-    start = carried = 0
+    start, carried = source.begin, 0
     while True:
         filled = carried
         while filled < data.size and (count := stream.readinto(data[filled:])):

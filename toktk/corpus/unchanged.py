@@ -7,7 +7,7 @@ import os
 import stat
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -19,6 +19,17 @@ _NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
 _TICK, _COARSE_TICK = 20_000_000, 2_000_000_000
 """Nanoseconds within which two writes may leave the same time; the coarse one of whole seconds."""
+
+
+class AtAddress(Protocol):
+    """A file that is on no disk of this machine."""
+
+    @property
+    def state(self) -> State:
+        """What tells that it was written to."""
+
+
+Watched: TypeAlias = "io.FileIO | AtAddress"
 
 
 class State(NamedTuple):
@@ -33,8 +44,10 @@ class State(NamedTuple):
     changed: int
 
     @classmethod
-    def of(cls, file: io.FileIO) -> State:
+    def of(cls, file: Watched) -> State:
         """Return the state of an open file."""
+        if not isinstance(file, io.FileIO):
+            return file.state
         about = os.fstat(file.fileno())
         return cls(about.st_size, about.st_mtime_ns, about.st_ctime_ns)
 
@@ -69,7 +82,7 @@ def open_file(path: Path) -> io.FileIO:
     return file
 
 
-def check_unchanged(file: io.FileIO, where: str, first: State) -> None:
+def check_unchanged(file: Watched, where: str, first: State) -> None:
     """Raise a `CorpusError` if the file is not as it was at `first`."""
     now = State.of(file)
     if now != first:

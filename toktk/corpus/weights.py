@@ -8,7 +8,9 @@ from toktk.corpus.batch import as_string
 from toktk.errors import CorpusError
 
 
-def whole_numbers(values: pa.Array, name: str, where: str, rows: Int64) -> pa.Array:
+def whole_numbers(
+    values: pa.Array, name: str, where: str, rows: Int64, called: str = "row"
+) -> pa.Array:
     """Return a column as int64, all 0 or more and none null; `rows` are the numbers of its rows.
 
     Raises:
@@ -21,7 +23,7 @@ def whole_numbers(values: pa.Array, name: str, where: str, rows: Int64) -> pa.Ar
     if whole.true_count < len(whole):
         first = whole.index(False).as_py()
         raise CorpusError(
-            f"{name!r} of {where}, row {rows[first]}, cannot be how often a document counts.",
+            f"{name!r} of {where}, {called} {rows[first]}, cannot be how often a document counts.",
             f"Found: {digits[first].as_py()!r}.",
             "Give whole numbers of 0 or more in a column of weights.",
         )

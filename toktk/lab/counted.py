@@ -14,6 +14,7 @@ import numpy.typing as npt
 from toktk.arrays import offsets_of, read_arrays, write_arrays
 from toktk.cache import Store
 from toktk.corpus.lines import Lines
+from toktk.counts.text import CountedText
 from toktk.evaluation.base import Flags, Totals, totals_of
 from toktk.evaluation.documents import DocumentPieces
 from toktk.kernels.text_totals import DOCUMENTS
@@ -218,11 +219,20 @@ class CountedCorpora:
         """Hold the text counted under each, by one reading for all that are not there.
 
         With `sampled`, that reading also draws the documents that intervals rest on; see `sample`.
+
+        Raises:
+            NotCounted: the text is counted, and that does not tell its pieces.
         """
         missing: dict[Pretokenizer, dict[str, Any]] = {}
         for pretokenizer in pretokenizers:
             key = corpus.fingerprint, pretokenizer.key, by_group
             if key in self._held:
+                continue
+            if isinstance(corpus, CountedText):
+                what = f"{corpus.name}, {pretokenizer.name}"
+                with self.meter.step("read counts", what, corpus.n_pieces, "pieces") as advance:
+                    table = corpus.table(pretokenizer, by_group, advance)
+                self._held[key] = CountedCorpus(table, Reading.of(corpus, table, by_group))
                 continue
             cell = {
                 "corpus": corpus.fingerprint,
@@ -280,9 +290,9 @@ class CountedCorpora:
     def holds_sought(self, corpus: Corpus) -> bool:
         """Return whether the text holds any of the strings `sought`; it is read where no pass has told.
 
-        False for a text of which a part is on the hub: nothing is downloaded for this.
+        False for a text that is not at hand: nothing is downloaded for this.
         """
-        if corpus.is_streamed:
+        if not corpus.is_at_hand:
             return False
         found = self._known_sought(corpus)
         if found is None:
@@ -352,8 +362,11 @@ class CountedCorpora:
         """Return what n-gram models learn from and what of a text they price.
 
         Args:
-            learn: the text to learn from; None, or the same one: what is not priced of `corpus`.
+            learn: the text to learn from; None, or the same one: what is not priced of `corpus`. Of texts
+                that are counted the sampled documents alone are at hand.
         """
+        if isinstance(learn, CountedText):
+            learn = None
         is_other = learn is not None and learn.fingerprint != corpus.fingerprint
         other = learn.fingerprint if learn is not None and is_other else None
         if (corpus.fingerprint, other) not in self._ngram_texts:
@@ -362,7 +375,8 @@ class CountedCorpora:
             if texts is None:
                 text, sample = learn or corpus, self.sample(corpus)
                 with self.meter.step("choose", text.name, text.size, text.unit) as progress:
-                    texts = NgramTexts.of(sample, text, is_other, progress)
+                    known = None if isinstance(text, CountedText) else text
+                    texts = NgramTexts.of(sample, known, is_other, progress)
                 self.store.write("ngrams", cell, texts.save)
             self.meter.remark(f"{corpus.name}: {texts.told(self.sample(corpus))}.")
             self._ngram_texts[corpus.fingerprint, other] = texts
@@ -377,6 +391,9 @@ class CountedCorpora:
     def _known_sample(self, corpus: Corpus) -> SampledDocuments | None:
         fingerprint = corpus.fingerprint
         if fingerprint not in self._samples:
+            if isinstance(corpus, CountedText):
+                self._samples[fingerprint] = corpus.sample()
+                return self._samples[fingerprint]
             key = {"corpus": fingerprint}
             sample = self.store.read("documents", key, SampledDocuments.load)
             if sample is None:
@@ -393,10 +410,10 @@ class CountedCorpora:
     def lines(self, corpus: Corpus) -> Lines | None:
         """Return the lines of a text, which is read for it unless it was counted before.
 
-        None for a dataset of the hub that was not: nothing is downloaded for this.
+        None for one that was not and is not at hand: nothing is downloaded for this.
         """
         lines = self._known_lines(corpus)
-        if lines is None and not corpus.is_streamed:
+        if lines is None and corpus.is_at_hand:
             lines = Lines()
             what = f"{corpus.name}, lines"
             with self.meter.step("fingerprint", what, corpus.size, corpus.unit) as progress:

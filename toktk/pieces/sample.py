@@ -14,7 +14,7 @@ left in the end does not depend on when something was left out.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ import numpy.typing as npt
 from toktk import arrow
 from toktk.arrays import Bytes, Int64, offsets_of, read_arrays, write_arrays
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, spans
+from toktk.pieces.ends import Ends
 from toktk.pieces.excerpts import Excerpt, excerpt_of, shortened
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ _LEAST_SHARE, _LARGEST_SHARE = 1 << 20, 1 << 25
 _ROW = 64  # bytes that a document takes beside its text
 _WAITING = 1 << 22  # bytes that are seen before they are taken in
 _PENDING = 1 << 15  # rows, or a share's bytes, after which the sample is thinned again
+_OF_GROUPS = ("levels", "needs", "longest")
 _N_BLOCKS = 200
 _BLOCK_BYTES = 1000  # at least
 
@@ -142,6 +144,14 @@ class _Rows:
             np.zeros(1, np.int64),
         )
 
+    @classmethod
+    def before(cls, group: Int32, unit: UInt64, text: UInt64, previous: UInt64) -> _Rows:
+        """Return rows of no copies, which only say what stands before others."""
+        zeros = np.zeros(group.size + 1, dtype=np.int64)
+        unknown = zeros[1:].astype(np.bool_)
+        data = cls.none().data
+        return cls(group, unit, text, unknown, zeros[1:], previous, zeros[1:], data, zeros)
+
     def take(self, chosen: npt.NDArray[Any], copies: Int64 | None = None) -> _Rows:
         """Return some rows, by number; `copies` are theirs where they differ."""
         from toktk.pieces.table import gather
@@ -171,10 +181,18 @@ class _Rows:
 
 
 class Sample:
-    """Sees the documents of a text; see `toktk.pieces.beside.Beside`. `finish` returns the sample."""
+    """Sees the documents of a text; see `toktk.pieces.beside.Beside`. `finish` returns the sample.
 
-    def __init__(self, most: int = MOST) -> None:
+    Args:
+        most: different documents of a group that are kept.
+        in_order: batches are seen in the order of the text, and merged samples are those of what follows
+            in it. So the document before the first of a batch is known, and the sample does not depend
+            on where batches, or the shares of ranks, end.
+    """
+
+    def __init__(self, most: int = MOST, in_order: bool = False) -> None:
         self._most = most
+        self._ends = Ends.none() if in_order else None
         self._numbers: dict[str, int] = {}
         self._levels = np.zeros(0, dtype=np.int64)
         self._needs = np.zeros(0, dtype=np.int64)  # bytes of all documents of each group
@@ -187,9 +205,49 @@ class Sample:
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_bytes = 0
 
+    @classmethod
+    def of(cls, documents: SampledDocuments, totals: Int64, times: Int64) -> Sample:
+        """Return one that has seen what another kept, each document `times`, int64[G], as often.
+
+        Merged, those of several texts give the sample of the texts together; but that of excerpts is one of
+        texts that are so short. `totals`, int64[G, 7], are of the whole text, each document once.
+        """
+        from toktk.kernels.hash import hash_spans, mix
+        from toktk.kernels.text_totals import BYTES
+        from toktk.kernels.text_totals import DOCUMENTS as N_DOCUMENTS
+
+        blocks = np.array([kind == BLOCKS for kind in documents.kinds], dtype=np.bool_)
+        lines = np.array([kind == LINES for kind in documents.kinds], dtype=np.bool_)
+        starts = np.ones(len(documents), dtype=np.bool_)
+        starts[1:] = (np.diff(documents.group) != 0) | ~blocks[documents.group[1:]]
+        first = np.flatnonzero(starts)
+        group = documents.group[first]
+        offsets = np.append(documents.offsets[first], documents.offsets[-1])
+        text, size = hash_spans(documents.data, offsets), np.diff(offsets)
+        before = documents.previous[first]
+        sample = cls()
+        sample._numbered([*documents.groups])
+        sample._levels[:] = documents.levels
+        sample._needs[:] = totals[:, BYTES] + _ROW * totals[:, N_DOCUMENTS]
+        np.maximum.at(sample._longest, group, size)
+        sample._new.append(
+            _Rows(
+                group,
+                np.where(blocks[group], mix(text, _SALT), documents.unit[first]),
+                text,
+                lines[group],
+                documents.copies[first] * times[group],
+                np.where((before < 0) | blocks[group], np.uint64(0), documents.unit[before]),
+                size,
+                documents.data,
+                offsets,
+            )
+        )
+        return sample
+
     def fresh(self) -> Sample:
         """Return one that has seen nothing."""
-        return Sample(self._most)
+        return Sample(self._most, self._ends is not None)
 
     def see(self, batch: pa.RecordBatch) -> None:
         """See the documents of a batch of a corpus."""
@@ -241,7 +299,9 @@ class Sample:
         np.add.at(self._needs, group, (size + _ROW) * (weights > 0))
         np.maximum.at(self._longest, group, size * (weights > 0))
         chosen = np.flatnonzero(begins_with_zeros(unit, self._levels[group]) & (weights > 0))
-        before = _before(unit, group, numbers)
+        before = _before(unit, group, numbers if self._ends is None else np.zeros_like(numbers))
+        if self._ends is not None:
+            self._ends.go_on(group, unit, text, before)
         data, offsets = self._shortened(data, offsets, text, size)
         rows = _Rows(group, unit, text, aligned, weights, before, size, data, offsets).take(chosen)
         self._new.append(rows)
@@ -261,9 +321,51 @@ class Sample:
         for other in others:
             numbers = self._numbered([*other._numbers])
             rows = other._capped(_Rows.joined([other._kept, *other._new]), cap)
-            self._new.append(replace(rows, group=numbers[rows.group]))
+            rows = replace(rows, group=numbers[rows.group])
+            among = begins_with_zeros(rows.unit, self._levels[rows.group])
+            self._new.append(rows.take(np.flatnonzero(among)))
+            if self._ends is not None and other._ends is not None:
+                self._new.append(_Rows.before(*self._ends.join(other._ends, numbers)))
             self._excerpts |= other._excerpts
         self._thin()
+
+    def state(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
+        """Return what `of_state` makes the sample from again: columns of documents; the rest, JSON-able."""
+        self._take_in()
+        self._thin()
+        about = {
+            "groups": [*self._numbers],
+            "cap": self._cap,
+            "excerpts": [
+                [key, size, every, lengths.tolist()]
+                for key, (size, every, lengths) in sorted(self._excerpts.items())
+            ],
+            **{name: getattr(self, f"_{name}").tolist() for name in _OF_GROUPS},
+            **{name: ends.tolist() for name, ends in vars(self._ends or Ends.none()).items()},
+        }
+        return vars(self._kept), about
+
+    @classmethod
+    def of_state(
+        cls, columns: Mapping[str, npt.NDArray[Any]], about: Mapping[str, Any], most: int = MOST
+    ) -> Sample:
+        """Return a sample in order of which `state` gave this."""
+        sample = cls(most, in_order=True)
+        sample._numbered(about["groups"])
+        for name in _OF_GROUPS:
+            setattr(sample, f"_{name}", np.array(about[name], dtype=np.int64))
+        sample._cap, sample._kept = about["cap"], _Rows(**columns)
+        sample._excerpts = {
+            key: Excerpt(size, every, np.array(lengths, dtype=np.int64))
+            for key, size, every, lengths in about["excerpts"]
+        }
+        first_unit, first_text, last_unit = (
+            np.array(about[name], dtype=np.uint64)
+            for name in ("first_unit", "first_text", "last_unit")
+        )
+        seen = np.array(about["seen"], dtype=np.bool_)
+        sample._ends = Ends(first_unit, first_text, last_unit, seen)
+        return sample
 
     def finish(self) -> SampledDocuments:
         """Return the sample; groups in alphabetical order, a group's only document in blocks."""
@@ -319,6 +421,8 @@ class Sample:
         self._levels, self._needs, self._longest = (
             np.pad(column, (0, missing)) for column in (self._levels, self._needs, self._longest)
         )
+        if self._ends is not None:
+            self._ends.grow(len(self._numbers))
         return np.array(numbers, dtype=np.int32)
 
     def _thin(self) -> None:
@@ -340,7 +444,10 @@ class Sample:
                 # Any order of files and threads gives the same one: the least hash.
                 before = rows.previous[order] - np.uint64(1)  # none is the largest
                 before = np.minimum.reduceat(before, firsts) + np.uint64(1)
-                self._kept = replace(rows.take(order[firsts], copies), previous=before)
+                united = replace(rows.take(order[firsts], copies), previous=before)
+                # Of no copies is what `_Rows.before` says of a document that was not kept.
+                there = np.flatnonzero(copies)
+                self._kept = united if there.size == copies.size else united.take(there)
             else:
                 self._kept = _Rows.none()
         self._raise_levels()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -81,6 +81,12 @@ class PieceTable:
         np.add.at(sums, self.entry_group, self.entry_count)
         return sums
 
+    @functools.cached_property
+    def spelled(self) -> pa.Array:
+        """large_binary[n]: the pieces, not copied."""
+        buffers = [None, pa.py_buffer(self.offsets), pa.py_buffer(self.data)]
+        return pa.Array.from_buffers(pa.large_binary(), len(self), buffers)
+
     def piece(self, p: int) -> bytes:
         """Return the bytes of piece `p`."""
         return bytes(self.data[self.offsets[p] : self.offsets[p + 1]])
@@ -101,8 +107,7 @@ class PieceTable:
         from toktk.paths import atomic_write
 
         table = ascending(self)
-        buffers = [None, pa.py_buffer(table.offsets), pa.py_buffer(table.data)]
-        pieces = pa.Array.from_buffers(pa.large_binary(), len(table), buffers)
+        pieces = table.spelled
         of_entry = np.repeat(np.arange(len(table)), np.diff(table.rows))
         columns = {
             "piece": pieces.take(arrow.from_numpy(of_entry)).cast(pa.binary()),
@@ -174,15 +179,16 @@ def gather(data: Bytes, offsets: Int64, chosen: Int64) -> tuple[Bytes, Int64]:
     return gathered, new_offsets
 
 
-def are_pieces(table: PieceTable, strings: Sequence[str]) -> npt.NDArray[np.bool_]:
+def are_pieces(table: PieceTable, strings: Sequence[str | bytes]) -> npt.NDArray[np.bool_]:
     """Return bool[n]: which pieces equal one of `strings`."""
     equal = np.zeros(len(table), dtype=np.bool_)
     lengths = np.diff(table.offsets)
     for string in strings:
-        wanted = np.frombuffer(string.encode(), dtype=np.uint8)
+        spelled = string.encode() if isinstance(string, str) else string
+        wanted = np.frombuffer(spelled, dtype=np.uint8)
         alike = np.flatnonzero(lengths == wanted.size)
-        spelled = table.data[table.offsets[alike, None] + np.arange(wanted.size)]
-        equal[alike[(spelled == wanted).all(axis=1)]] = True
+        those = table.data[table.offsets[alike, None] + np.arange(wanted.size)]
+        equal[alike[(those == wanted).all(axis=1)]] = True
     return equal
 
 
@@ -200,6 +206,45 @@ def taken(table: PieceTable, chosen: Int64) -> PieceTable:
         entry_group=table.entry_group[entries],
         entry_count=table.entry_count[entries],
     )
+
+
+def multiplied(table: PieceTable, times: npt.ArrayLike) -> PieceTable:
+    """Return the table of a text whose documents count `times`, int64[G] and above 0, as often."""
+    factors = np.asarray(times, dtype=np.int64)
+    if (factors == 1).all():
+        return table
+    return replace(
+        table,
+        entry_count=table.entry_count * factors[table.entry_group],
+        totals=table.totals * factors[:, None],
+    )
+
+
+def may_hold(table: PieceTable, string: str) -> bool:
+    """Return whether a text may hold a string, which is not empty, by its pieces; False is sure.
+
+    They must be all of the text, which no normalizer changed. No piece has the string within then, and no
+    pieces that may stand in a row spell it.
+    """
+    import pyarrow.compute as pc
+
+    spelled, pieces = string.encode(), table.spelled
+
+    def any_piece(test: Callable[..., pa.Array], part: bytes) -> bool:
+        return bool(pc.any(test(pieces, part)).as_py())
+
+    if any_piece(pc.match_substring, spelled):
+        return True
+    cuts = range(1, len(spelled))
+    reached = [n for n in cuts if any_piece(pc.ends_with, spelled[:n])]
+    for n in cuts:
+        if n not in reached:
+            continue
+        if any_piece(pc.starts_with, spelled[n:]):
+            return True
+        rest = range(n + 1, len(spelled))
+        reached += [m for m in rest if are_pieces(table, [spelled[n:m]]).any()]
+    return False
 
 
 def chosen_pieces(table: PieceTable, kept: npt.NDArray[np.bool_]) -> PieceTable:
