@@ -131,7 +131,7 @@ def run(script: Path, job: Job, timeout: float) -> Run:
                     }
                 )
             )
-            code, usage, late = _wait(command, _environment(job.threads), out, err, timeout)
+            code, usage, late = wait(command, _environment(job.threads), out, err, timeout)
         wall = time.monotonic() - started
         if code:
             lines = complaint.read_text(errors="replace").strip().splitlines()
@@ -149,7 +149,7 @@ def _environment(threads: int) -> dict[str, str]:
     return os.environ | rayon | {"TOKENIZERS_PARALLELISM": "true" if threads > 1 else "false"}
 
 
-def _wait(
+def wait(
     command: Sequence[str], environment: dict[str, str], out: Any, err: Any, timeout: float
 ) -> tuple[int, dict[str, float], bool]:
     """Run to the end or the timeout; return exit code, what was used, whether it was late."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from toktk.cli import main
+from toktk.cli.verb import Verb
 from toktk.metrics import METRICS, topics
 from toktk.metrics.base import Metric
 
@@ -96,8 +97,14 @@ def _entry(metric: Metric) -> str:
 def reference_page() -> str:
     """Return what ``--help`` says of each command."""
     context = click.Context(main, info_name="toktk")
-    commands = ((name, main.get_command(context, name)) for name in main.list_commands(context))
-    return _REFERENCE + "".join(_command(name, of) for name, of in commands if of) + _ENVIRONMENT
+    parts = [_REFERENCE]
+    for name in main.list_commands(context):
+        command = main.get_command(context, name)
+        assert command is not None
+        parts.append(_command(name, command))
+        if isinstance(command, Verb):
+            parts += [_command(f"{name} {below}", of) for below, of in command.below.items()]
+    return "".join(parts) + _ENVIRONMENT
 
 
 def _command(name: str, command: click.Command) -> str:

@@ -22,6 +22,7 @@ from rank_samples import content
 from small_corpora import fresh_home, lines, write_news
 
 from toktk.cli import COMMANDS, main
+from toktk.cli.verb import Verb
 from toktk.corpus import load_corpus
 
 DOCS = ROOT / "docs"
@@ -204,9 +205,10 @@ def test_the_examples_of_help_are_understood() -> None:
     examples = re.findall(r"^    (toktk .*)$", (DOCS / "reference.md").read_text("utf-8"), re.M)
     assert len(examples) > 10
     for example in examples:
-        _, verb, *args = shlex.split(example)
-        command = main.get_command(click.Context(main), verb)
+        verb, command, args = main.resolve_command(click.Context(main), shlex.split(example)[1:])
         assert command is not None
+        if isinstance(command, Verb) and args[0] in command.below:
+            command = command.below[args.pop(0)]
         command.make_context(verb, args)  # reads them, and runs nothing
 
 

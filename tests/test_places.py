@@ -87,6 +87,21 @@ def test_a_place_goes_to_other_processes(place: Place) -> None:
         assert pickle.loads(pickle.dumps(place)).read("x") == b"1"
 
 
+def test_what_is_written_is_there_whole_or_not_at_all(place: Place) -> None:
+    def failing() -> None:
+        with place.writing("done/b") as path:
+            path.write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+
+    with place.writing("done/a") as path:
+        path.write_bytes(b"whole")
+        assert place.names() == []
+    with pytest.raises(StorageError, match=r"done/b(.|\n)*No space left"):
+        failing()
+    assert place.names() == ["done/a"]
+    assert place.read("done/a") == b"whole"
+
+
 def test_what_is_not_there_cannot_be_used(place: Place) -> None:
     with pytest.raises(StorageError, match=r"counts/nothing\.json"), place.local("nothing.json"):
         pass

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
+from toktk import runtime
 from toktk.errors import ThreadError
-from toktk.runtime import Threads, in_threads
+from toktk.runtime import Threads, _left_in_control_groups, default_memory, in_threads
 
 
 @pytest.fixture
@@ -77,3 +79,31 @@ def test_ctrl_c_does_not_wait_for_work() -> None:
         assert not working.done()
     finally:
         go_on.set()
+
+
+def test_memory_that_batch_systems_leave(tmp_path: Path) -> None:
+    def group(path: str, limit: object, used: int, **stat: int) -> None:
+        folder = tmp_path / path
+        folder.mkdir(parents=True, exist_ok=True)
+        names = ("memory.max", "memory.current")
+        if path.startswith("memory"):
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+        for name, value in zip(names, (limit, used), strict=True):
+            (folder / name).write_text(f"{value}\n")
+        (folder / "memory.stat").write_text("".join(f"{k} {v}\n" for k, v in stat.items()))
+
+    group("slurm", 1000, 400, anon=1, inactive_file=50)
+    group("slurm/job_1", 700, 900, inactive_file=0)
+    group("slurm/job_1/step_0", "max", 900)
+    group("memory/docker/1", 500, 100)
+    of_process = tmp_path / "cgroup"
+    of_process.write_text("0::/slurm/job_1/step_0\n4:memory:/docker/1\n5:cpu:/docker/1\n")
+    assert [*_left_in_control_groups(of_process, tmp_path)] == [0, 650, 400]
+    assert [*_left_in_control_groups(tmp_path / "none", tmp_path)] == []
+
+
+def test_half_of_what_is_free_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    for free, expected in [(8 << 30, 4 << 30), (1000, 1 << 26), (None, 2 << 30)]:
+        monkeypatch.setattr(runtime, "_available", lambda free=free: free)
+        monkeypatch.setattr(runtime, "_left_in_control_groups", lambda: iter(()))
+        assert default_memory.__wrapped__() == expected

@@ -10,16 +10,29 @@ if TYPE_CHECKING:
     from typing import Any
 
     from toktk.corpus import Corpus, load_corpus
+    from toktk.counts.text import open_counts
     from toktk.lab.compare import compare
     from toktk.lab.measure import evaluate
     from toktk.lab.train import train
     from toktk.loading.load import load
     from toktk.report.results import Results
+    from toktk.shards.encode import encode_corpus
     from toktk.tokenizer import Tokenizer
 
 __version__ = "0.1.0"
 
-__all__ = ["Corpus", "Results", "Tokenizer", "compare", "evaluate", "load", "load_corpus", "train"]
+__all__ = [
+    "Corpus",
+    "Results",
+    "Tokenizer",
+    "compare",
+    "encode_corpus",
+    "evaluate",
+    "load",
+    "load_corpus",
+    "open_counts",
+    "train",
+]
 
 # Imported when they are first used, so that `import toktk` is quick.
 _PLACES = {
@@ -27,9 +40,11 @@ _PLACES = {
     "Results": "toktk.report.results",
     "Tokenizer": "toktk.tokenizer",
     "compare": "toktk.lab.compare",
+    "encode_corpus": "toktk.shards.encode",
     "evaluate": "toktk.lab.measure",
     "load": "toktk.loading.load",
     "load_corpus": "toktk.corpus",
+    "open_counts": "toktk.counts.text",
     "train": "toktk.lab.train",
 }
 

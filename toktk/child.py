@@ -137,6 +137,11 @@ class Child:
         self._late = False
 
     @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         """Whether the process can be asked; it cannot by a process that was forked off."""
         is_there = self._close.alive and self._owner == os.getpid() and self._kills == _kills
@@ -364,7 +369,7 @@ def serve(session: object, memory: float | None = None) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(2, 1)
-    _end_with(int(sys.argv[1]))
+    end_with(int(sys.argv[1]))
     if memory is not None:
         _limit_memory(memory)
     frames: queue.Queue[Frame] = queue.Queue(maxsize=2)
@@ -400,7 +405,7 @@ def _receive(requests: IO[bytes], frames: queue.Queue[Frame]) -> None:
     os._exit(0)
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """Have Linux end this process with its parent: a library need not let the thread above run."""
     if sys.platform != "linux":
         return

@@ -261,6 +261,16 @@ class Place(ABC):
             self.put(path, name)
 
     @abstractmethod
+    def writing(self, name: str) -> contextlib.AbstractContextManager[Path]:
+        """Yield a path of this machine to write to; what it holds in the end is written, unless that fails.
+
+        Here it is beside the file that it becomes, so that no other disk needs room.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+
+    @abstractmethod
     def local(self, name: str) -> contextlib.AbstractContextManager[Path]:
         """Yield the path of a file on this machine: itself, or a copy that goes in the end.
 
@@ -305,8 +315,11 @@ class _Local(Place):
             unfinished.write_bytes(content)
 
     def put(self, path: Path, name: str) -> None:
-        with atomic_write(self.folder / name) as unfinished:
+        with self.writing(name) as unfinished:
             shutil.move(path, unfinished)
+
+    def writing(self, name: str) -> contextlib.AbstractContextManager[Path]:
+        return atomic_write(self.folder / name)
 
     @contextlib.contextmanager
     def local(self, name: str) -> Iterator[Path]:
@@ -378,6 +391,20 @@ class _Remote(Place):
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for done in [pool.submit(self.put, path, name) for name, path in paths.items()]:
                 done.result()
+
+    @contextlib.contextmanager
+    def writing(self, name: str) -> Iterator[Path]:
+        with temporary_folder() as folder:
+            unfinished = folder / PurePosixPath(name).name
+            try:
+                yield unfinished
+            except OSError as error:
+                raise StorageError(
+                    f"cannot write {self.shown}/{name}.",
+                    f"Found: {error.strerror or error}, of its copy on this machine.",
+                    "Free space, or choose another place for temporary files with TOKTK_HOME=DIR.",
+                ) from error
+            self.put(unfinished, name)
 
     @contextlib.contextmanager
     def local(self, name: str) -> Iterator[Path]:

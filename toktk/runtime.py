@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import functools
 import gc
 import os
 import sys
@@ -14,6 +16,11 @@ from typing import Any, TypeVar
 from toktk.errors import ThreadError
 
 T = TypeVar("T")
+
+_UNKNOWN_FREE = 4 << 30  # bytes that are taken to be free where nobody knows
+_LEAST_MEMORY = 1 << 26  # bytes; with less, counting would do little else than write
+_UNIFIED_LIMITS = ("memory.max", "memory.current")
+_LIMITS = ("memory.limit_in_bytes", "memory.usage_in_bytes")
 
 
 def parts(n: int, jobs: int) -> list[tuple[int, int]]:
@@ -80,6 +87,61 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@functools.cache
+def default_memory() -> int:
+    """Return half of the memory that is free at the first call: what counts may take, unless told."""
+    free = [_available(), *_left_in_control_groups()]
+    known = [n_bytes for n_bytes in free if n_bytes is not None]
+    return max(min(known, default=_UNKNOWN_FREE) // 2, _LEAST_MEMORY)
+
+
+def _available() -> int | None:
+    """Return what the system would give without swapping; None where nobody knows."""
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return 1024 * int(line.split()[1])
+    except OSError:  # not Linux
+        pass
+    return None
+
+
+def _left_in_control_groups(
+    of_process: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")
+) -> Iterator[int]:
+    """Yield what is left of each limit that a container or a batch system has set: see cgroups(7)."""
+    try:
+        lines = of_process.read_text().splitlines()
+    except OSError:  # not Linux
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        names = _LIMITS if controllers else _UNIFIED_LIMITS
+        group = root / controllers / path.lstrip("/")
+        # A limit holds for all that is below. In a container, the path may be one of outside.
+        for folder in (group, *group.parents):
+            if not folder.is_relative_to(root):
+                break
+            with contextlib.suppress(OSError, ValueError):  # the root has none; "max" is none
+                limit, used = (int((folder / name).read_text()) for name in names)
+                stat = dict(map(str.split, (folder / "memory.stat").read_text().splitlines()))
+                yield max(limit - used + int(stat.get("inactive_file", 0)), 0)
+
+
+def give_back_memory() -> None:
+    """Give free memory back to the system, which glibc keeps for each thread, and Arrow for itself.
+
+    It is for the end of a step that held much, for the next one takes other sizes.
+    """
+    if arrow := sys.modules.get("pyarrow"):
+        arrow.default_memory_pool().release_unused()
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def peak_memory() -> int | None:

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,10 @@ class Tokenizer:
     def __repr__(self) -> str:
         size = f"{self.vocab_size:,} tokens" if self.vocab_size else "of unknown size"
         return f"Tokenizer({self.name!r}, {size}, {self.pretokenizer.name})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return all there is to know, for another process: no table that has been filled."""
+        return {field.name: self.__dict__[field.name] for field in fields(self)}
 
     @property
     def vocab_size(self) -> int:

@@ -133,6 +133,20 @@ def test_a_large_group_keeps_the_sides_of_its_hashes(monkeypatch):
     assert corpus_of(documents).split()[1].fingerprint == test.fingerprint
 
 
+def test_of_many_groups_fewer_documents_are_looked_at(monkeypatch):
+    monkeypatch.setattr(split_module, "NEAR", 0)
+    documents = [d for group in "abcd" for d in documents_of(group, [50] * 100)]
+    exact = corpus_of(documents).split()[1].describe()["selection"]
+    assert exact == "test side of a 0.1 split, by bytes"
+    monkeypatch.setattr(split_module, "MANY_IN_ALL", 400)  # 100 for each group
+    by_hash = corpus_of(documents)
+    _, test = by_hash.split()
+    assert test.describe()["selection"] == "test side of a 0.1 split"
+    held = split_module.Sides(None, 0.1).held_out(next(by_hash.batches()))
+    assert rows(test) == [d for d, out in zip(documents, held, strict=True) if out]
+    assert split_module.many_of(10**9) == split_module.FEW
+
+
 def test_of_a_file_no_more_is_looked_at_than_is_needed(tmp_path, monkeypatch):
     monkeypatch.setattr("toktk.corpus.text.BATCH_BYTES", 64)
     monkeypatch.setattr(split_module, "MANY", 20)

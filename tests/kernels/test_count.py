@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from toktk.kernels import count as k
 from toktk.kernels.scan import BLOCK
-from toktk.pieces import counting
-from toktk.pieces.counting import GroupTotals
+from toktk.pieces import counter
+from toktk.pieces.counter import GroupTotals
 from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
@@ -23,7 +23,7 @@ documents = st.lists(st.tuples(texts, st.integers(0, 2), st.integers(0, 2**33)),
 @pytest.fixture(autouse=True)
 def tiny_tables(monkeypatch):
     """Begin with room for next to nothing, so that every test goes through growth."""
-    monkeypatch.setattr(counting, "_FIRST_SLOTS", 1)
+    monkeypatch.setattr(counter, "_FIRST_SLOTS", 1)
 
 
 def span_arrays(parts):
@@ -32,7 +32,7 @@ def span_arrays(parts):
     )
 
 
-class ByArrays(counting.Counter):
+class ByArrays(counter.Counter):
     """A counter driven by arrays instead of record batches."""
 
     def __init__(self, pretokenizer=WORDS):

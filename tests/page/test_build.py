@@ -107,6 +107,23 @@ def test_what_it_holds(contents: Contents, sweep_run: Path) -> None:
     assert not held
 
 
+def test_of_many_groups_the_largest_are_shown(
+    sweep_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = shown_run(opened(sweep_run))
+    sizes = {r.group: r.value for r in shown.results.where(metric="bytes") if r.group != "all"}
+    monkeypatch.setattr("toktk.page.figures.MOST_GROUPS", 2)
+    page = page_of(Contents(shown))
+    data = held_by(page.html)
+    names = [group["name"] for group in data["groups"]]
+    largest = sorted(sizes, key=lambda group: -(sizes[group] or 0))[:2]
+    assert names[0] == "all"
+    assert sorted(names[1:]) == sorted(largest)
+    assert len(sizes) == 4
+    assert "4 groups, the largest 2 shown" in page.html
+    assert all(len(row) == 3 for row in (family["curve"]["tokens"] for family in data["families"]))
+
+
 def test_an_earlier_run_without_counts(sweep_run: Path, tmp_path: Path) -> None:
     run = opened(sweep_run)
     shown = replace(shown_run(run), token_counts={}, curves=None)

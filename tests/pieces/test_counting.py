@@ -7,11 +7,12 @@ import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toktk.errors import CorpusError
+from toktk.errors import CorpusError, StorageError
 from toktk.kernels.scan import BLOCK
 from toktk.normalizers.normalizer import Normalizer
-from toktk.pieces import counting
-from toktk.pieces.counting import count_corpus, count_corpus_many, merge
+from toktk.pieces import counter, counting, runs
+from toktk.pieces.counter import merge
+from toktk.pieces.counting import count_corpus, count_corpus_many
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
@@ -45,8 +46,15 @@ def expected_totals(documents):
 @pytest.fixture(scope="module", autouse=True)
 def small_tables():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(counting, "_FIRST_SLOTS", 4)
+        patch.setattr(counter, "_FIRST_SLOTS", 4)
         yield
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """Return a home where nothing is."""
+    monkeypatch.setenv("TOKTK_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
 
 
 @pytest.mark.parametrize("pattern", PATTERNS_TRIED)
@@ -73,9 +81,19 @@ def test_more_than_a_pattern(corpus_of, pretokenizer, documents, batch_rows):
     assert table.pretokenizer == pretokenizer.signature
 
 
+@pytest.fixture(scope="module", params=[0, 1 << 20])
+def few(request):
+    """Join tables of threads by partition, or whole."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "_FEW", request.param)
+        yield
+
+
 @given(documents, st.integers(1, 4), st.integers(1, 4), st.randoms(use_true_random=False))
 @settings(max_examples=40)
-def test_threads_batches_and_order_do_not_matter(corpus_of, documents, jobs, batch_rows, chance):
+def test_threads_batches_and_order_do_not_matter(
+    few, corpus_of, documents, jobs, batch_rows, chance
+):
     plain = count_corpus(corpus_of(documents), GPT2)
     chance.shuffle(documents)
     other = count_corpus(corpus_of(documents, batch_rows), GPT2, jobs=jobs)
@@ -125,6 +143,31 @@ def test_many_groups_and_pieces(corpus_of):
     assert table.totals.tolist() == expected_totals(documents)
 
 
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_what_goes_to_disk_is_counted_and_gone_in_the_end(corpus_of, nasty_texts, jobs, home):
+    documents = [(text, f"g{i % 5}", i % 3 + 1) for i, text in enumerate(nasty_texts)]
+    table = count_corpus(corpus_of(documents, 2), GPT2, jobs=jobs, memory=1)
+    assert table.to_dict() == reference.count_pieces(GPT2.pattern, documents)
+    assert table.totals.tolist() == expected_totals(documents)
+    assert [*(home / "temporary").iterdir()] == []
+
+
+def test_nothing_goes_to_disk_that_need_not(corpus_of, nasty_texts, home):
+    documents = [(text, "g", 1) for text in nasty_texts]
+    count_corpus(corpus_of(documents, 2), GPT2, jobs=2)
+    assert not (home / "temporary").exists()
+
+
+def test_a_thread_that_cannot_write_ends_the_counting(corpus_of, nasty_texts, monkeypatch):
+    def full(self, *entries):
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(runs.RunFile, "_write", full)
+    documents = [(text, "g", 1) for text in nasty_texts]
+    with pytest.raises(StorageError, match="disk is full"):
+        count_corpus(corpus_of(documents, 1), GPT2, jobs=2, memory=1)
+
+
 def test_without_groups(corpus_of):
     documents = [("a b a", "one", 2), ("a", "all", 1), ("", "two", 1)]
     table = count_corpus(corpus_of(documents), GPT2, by_group=False, jobs=2)
@@ -158,10 +201,12 @@ def test_alignment_ids_are_summed(corpus_of):
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 3])
-def test_several_pretokenizers_in_one_reading(corpus_of, nasty_texts, jobs):
+@pytest.mark.parametrize("memory", [None, 1])
+def test_several_pretokenizers_in_one_reading(corpus_of, nasty_texts, jobs, memory):
     corpus = corpus_of([(text, "ab"[i % 2], 1 + i % 3) for i, text in enumerate(nasty_texts)], 7)
     cuts = [GPT2, Pretokenizer.of("metaspace")]
-    for cut, table in zip(cuts, count_corpus_many(corpus, cuts, jobs=jobs), strict=True):
+    tables = count_corpus_many(corpus, cuts, jobs=jobs, memory=memory)
+    for cut, table in zip(cuts, tables, strict=True):
         alone = count_corpus(corpus, cut)
         assert table.to_dict() == alone.to_dict()
         assert table.groups == alone.groups
@@ -193,16 +238,16 @@ def test_merging_tables_of_the_same_hash_passes_over_few_slots(fill, power, monk
     # A table lists its pieces in the order of their hash, and this is how they come to the merging one.
     n = int(fill * 2**power)
     chance = np.random.default_rng(power)
-    totals = counting.GroupTotals(by_group=False)
+    totals = counter.GroupTotals(by_group=False)
     totals._numbered(["text"])
     counters = []
 
-    class Watched(counting.SpanCounter):
+    class Watched(counter.SpanCounter):
         def __init__(self, *args):
             super().__init__(*args)
             counters.append(self)
 
-    monkeypatch.setattr(counting, "SpanCounter", Watched)
+    monkeypatch.setattr(counter, "SpanCounter", Watched)
 
     def table_of(letters):
         counter = Watched("")

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from toktk.corpus import Corpus
 from toktk.errors import CorpusError, StorageError
-from toktk.pieces.counting import count_corpus, merge
-from toktk.pieces.table import PieceTable
+from toktk.pieces.counter import merge
+from toktk.pieces.counting import count_corpus
+from toktk.pieces.table import PieceTable, may_hold, multiplied
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 GPT2 = Pretokenizer.of("gpt2")
@@ -188,3 +190,42 @@ def test_an_empty_table(corpus_of, tmp_path):
     assert same(read, table)
     assert len(read) == 0
     assert np.array_equal(read.counts, np.zeros(0, np.int64))
+
+
+@given(documents, st.text("ab \n\0é東", min_size=1, max_size=4))
+@settings(max_examples=100)
+def test_a_string_that_the_text_holds_may_be_held(corpus_of, documents, string):
+    table = count_corpus(corpus_of(documents), GPT2)
+    if any(string in text for text, *_, weight in documents if weight):
+        assert may_hold(table, string)
+
+
+@pytest.mark.parametrize(
+    ("string", "held"),
+    [
+        ("cat", True),  # within a piece
+        (" cat", True),  # a piece
+        ("the cat sa", True),  # a piece, another, and the beginning of one
+        ("at s", True),
+        ("cat the", True),  # pieces that may stand so
+        ("the dog", False),
+        ("<|endoftext|>", False),
+        ("東", False),
+        ("thecat", False),  # no piece is "cat", and none ends so before "the"
+    ],
+)
+def test_what_pieces_tell_of_a_string(string, held):
+    table = count_corpus(Corpus.of(["the cat sat the mat", "the"]), GPT2)
+    assert may_hold(table, string) is held
+
+
+def test_a_table_of_nothing_holds_nothing():
+    assert not may_hold(count_corpus(Corpus.of(["", ""]), GPT2), "a")
+
+
+@given(documents, st.integers(1, 2**20))
+@settings(max_examples=20)
+def test_multiplied_is_what_documents_that_count_so_often_give(corpus_of, documents, times):
+    table = count_corpus(corpus_of(documents), GPT2)
+    more = [(text, group, weight * times) for text, group, weight in documents]
+    assert same(multiplied(table, [times] * len(table.groups)), count_corpus(corpus_of(more), GPT2))

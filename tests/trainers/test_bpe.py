@@ -14,6 +14,7 @@ from toktk.errors import TrainingError
 from toktk.models.bpe import byte_characters
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.syntax import portable
+from toktk.trainers import bpe
 from toktk.trainers.base import TrainingData
 from toktk.trainers.bpe import BpeTrainer
 
@@ -285,3 +286,15 @@ def test_progress_adds_up_to_the_largest_size(train, size):
     train([("low lower lowest", "g", 5)], [263, size], "gpt2", progress=steps.append)
     assert min(steps) >= 0
     assert sum(steps) == size
+
+
+@pytest.mark.parametrize("size", [300, 1200, 6000])
+def test_pairs_that_are_left_out_change_nothing(train, texts, monkeypatch, size):
+    documents = [(text, "g", 1 + i % 3) for i, text in enumerate(texts["languages"][:3000])]
+    told: list[object] = []
+    for rare in (0, 1 / 400, 0.1, 1, 1000):  # from none to so many that the rest does not suffice
+        monkeypatch.setattr(bpe, "_RARE", rare)
+        (tokenizer,) = train(documents, [size])
+        model = tokenizer.model
+        told.append((model.merges.tolist(), model.vocab_size))
+    assert all(other == told[0] for other in told)

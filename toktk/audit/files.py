@@ -14,6 +14,7 @@ from toktk.formats.fields import parse_json, read_bytes
 from toktk.formats.files import file_contents
 from toktk.formats.hf_config import CONFIG
 from toktk.formats.hf_folder import SETTINGS, configured
+from toktk.loading.around import role_name, roles_around, template_names
 from toktk.loading.spec import find_file, parse_spec
 
 _GENERATION, _MODEL = "generation_config.json", "config.json"
@@ -72,7 +73,7 @@ def _document(subject: Subject, document: dict[str, Any]) -> list[Finding]:
         message = f"the file drops merges at random (dropout {model['dropout']}): ids differ at each call."
         advice = "Set dropout to null in the file; toktk leaves it out."
         findings.append(subject.finding("dropout", "error", message, advice=advice))
-    names = _template_names(document.get("post_processor"))
+    names = template_names(document.get("post_processor"))
     if names:
         message = (
             f"the library puts {', '.join(map(clipped, names[:EXAMPLES]))} around every text unless it is "
@@ -82,27 +83,6 @@ def _document(subject: Subject, document: dict[str, Any]) -> list[Finding]:
             subject.finding("added-around", "info", message, examples=tuple(names[:EXAMPLES]))
         )
     return findings
-
-
-def _template_names(processor: Any) -> list[str]:
-    """Return the special tokens that a post-processor adds to a text, whatever its kind."""
-    steps = [processor] if isinstance(processor, dict) else []
-    names: list[str] = []
-    while steps:
-        step = steps.pop(0)
-        inner = step.get("processors")
-        steps += (
-            [each for each in inner if isinstance(each, dict)] if isinstance(inner, list) else []
-        )
-        parts = step.get("single") if step.get("type") == "TemplateProcessing" else []
-        for part in parts if isinstance(parts, list) else []:
-            token = part.get("SpecialToken") if isinstance(part, dict) else None
-            if isinstance(token, dict):
-                names.append(str(token.get("id")))
-        if step.get("type") in ("BertProcessing", "RobertaProcessing"):
-            pairs = (step.get("cls"), step.get("sep"))
-            names += [str(pair[0]) for pair in pairs if isinstance(pair, list) and pair]
-    return list(dict.fromkeys(names))
 
 
 def _beside(subject: Subject, path: Path, raw: bytes, document: dict[str, Any]) -> list[Finding]:
@@ -166,11 +146,11 @@ def _added_tokens(document: dict[str, Any]) -> dict[int, str]:
 def _flags(subject: Subject, config: dict[str, Any]) -> list[Finding]:
     """Return what transformers does to texts and to what it decodes."""
     findings = []
-    around = [role for role in ("bos", "eos") if config.get(f"add_{role}_token") is True]
+    around = roles_around(config)
     if around:
         names = " and ".join(
             f"a {role} token that it does not name" if name is None else clipped(name)
-            for role, name in ((role, _name_of(config, role)) for role in around)
+            for role, name in ((role, role_name(config, role)) for role in around)
         )
         message = (
             f"{CONFIG} has transformers add {names} to every text. No figure of toktk counts them."
@@ -201,18 +181,12 @@ def _sizes(subject: Subject, model: dict[str, Any]) -> list[Finding]:
     return [subject.finding("embedding", "info", message, **more)]
 
 
-def _name_of(config: dict[str, Any], role: str) -> str | None:
-    value = config.get(f"{role}_token")
-    name = value.get("content") if isinstance(value, dict) else value
-    return name if isinstance(name, str) else None
-
-
 def _roles(subject: Subject, config: dict[str, Any], generation: dict[str, Any]) -> list[Finding]:
     """Return where generation is told another id for a role than the tokenizer has."""
     findings = []
     id_of = {token: i for i, token in reversed([*enumerate(subject.tokens)])}
     for role in _ROLES:
-        name, stated = _name_of(config, role), generation.get(f"{role}_token_id")
+        name, stated = role_name(config, role), generation.get(f"{role}_token_id")
         i = None if name is None else id_of.get(name.encode())
         if name is not None and i is None:
             message = (

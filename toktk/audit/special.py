@@ -79,7 +79,7 @@ def special_in(subject: Subject, corpus: Corpus, counted: CountedCorpora) -> lis
     check, names = "special-in-text", subject.model.special_tokens
     if not names:
         return []
-    if corpus.is_streamed:
+    if not corpus.is_at_hand:
         return [subject.not_checked(check, "nothing is downloaded once more for this.")]
     counted.sought = names
     about = special_in_text(corpus, {subject.label: subject.tokenizer}, counted).get(subject.label)

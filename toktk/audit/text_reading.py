@@ -72,7 +72,7 @@ def read_figures(corpus: Corpus, meter: Meter) -> TextFigures:
             reader.see(batch)
         figures = reader.figures(corpus)
     wanted = reader.largest()
-    if any(wanted.values()) and not corpus.is_streamed:  # nothing is downloaded twice for examples
+    if any(wanted.values()) and corpus.is_at_hand:  # nothing is downloaded twice for examples
         with meter.step("quote", corpus.name, corpus.size, corpus.unit) as advance:
             figures.examples.update(excerpts_of(corpus, wanted, advance))
     return figures

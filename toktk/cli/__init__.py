@@ -14,6 +14,7 @@ import click
 from toktk import __version__
 from toktk.cli.ending import ended
 from toktk.cli.streams import open_standard_streams, visible_usage
+from toktk.cli.verb import Verb
 from toktk.errors import did_you_mean
 
 # Verb -> its line in --help, which must not cost an import.
@@ -28,6 +29,8 @@ COMMANDS = {
     "audit": "Say what is wrong with a tokenizer, or with a text.",
     "show": "Draw how a text falls apart into tokens.",
     "convert": "Write a tokenizer in another library's format.",
+    "count": "Count the pieces of a text, on one machine or on many.",
+    "encode": "Write a text as token shards, for training loops.",
     "ls": "List trainers, pretokenizers, metrics, corpora and the like.",
     "env": "Show versions, machine and cache.",
     "cache": "Show what is stored for the next time, and delete it.",
@@ -54,7 +57,10 @@ class LazyGroup(click.Group):
         """Find the command, or fail with the nearest name."""
         if args[0] not in COMMANDS and not ctx.resilient_parsing:
             ctx.fail(f"no such command {args[0]!r}{did_you_mean(args[0], COMMANDS)}.")
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        if isinstance(command, Verb) and rest and rest[0] in command.below:
+            return f"{name} {rest[0]}", command.below[rest[0]], rest[1:]
+        return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the verbs with their help lines, importing none of them."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from toktk.cli.counts import CountsOptions, counts_options
 from toktk.cli.options import corpus_options, measuring_options, run_options
 from toktk.cli.output import show, show_page
 from toktk.cli.running import RunOptions
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 @click.command("bench")
 @click.argument("tokenizers", nargs=-1, required=True, metavar="SPEC...")
 @corpus_options("starter:eval", "Text to measure on")
+@counts_options
 @measuring_options
 @click.option(
     "--throughput/--no-throughput",
@@ -48,6 +50,7 @@ def command(
     tokenizers: tuple[str, ...],
     specs: tuple[str, ...],
     reader: ReaderOptions,
+    counts: CountsOptions,
     measures: Measures,
     throughput: bool,
     pathological: bool,
@@ -61,6 +64,7 @@ def command(
     toktk bench tiktoken:o200k_base hf:Qwen/Qwen3-8B -c news.parquet --group-column lang
     toktk bench llama=path/tokenizer.json spm:path/tokenizer.model -c corpus/
     toktk bench mine=runs/news/tokenizers/bpe-128k tiktoken:cl100k_base -c runs/news:held-out
+    toktk bench mine=runs/news/tokenizers/bpe-128k --counts counts/
 
     A SPEC is a tokenizer.json, a folder with one, a .tiktoken or tekken file, spm:FILE.model,
     tiktoken:NAME, hf:ORG/NAME[@REVISION], or counts:FILE.parquet for one that only counts; LABEL= in
@@ -81,10 +85,14 @@ def command(
         raise click.UsageError(
             f"--ids writes Parquet: give a name that ends in .parquet, not {ids.name!r}."
         )
+    if counts and (pathological or (counts.is_given("throughput") and throughput)):
+        raise click.UsageError(
+            "--counts has no text to time tokenizers on: leave --throughput out."
+        )
     options.progress.watch_downloads()
-    with options.progress.opening(*specs):
-        corpus = load_corpus(specs, reader)
-    plan = BenchPlan(tokenizers, corpus, measures, options.jobs, options.force)
+    with options.progress.opening(*(counts.folders or specs)):
+        corpus = counts.to_measure() if counts else load_corpus(specs, reader)
+    plan = BenchPlan(tokenizers, corpus, measures, **options.of_machine)
     bench = Bench(plan)
     run = options.carry_out(bench)
     if options.format == "table":  # what is known is shown before the clocks start

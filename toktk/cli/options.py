@@ -18,7 +18,7 @@ from toktk.cli.running import RunOptions
 from toktk.cli.streams import JSON_EVENTS
 from toktk.errors import ToktkError, in_a_line, usage
 from toktk.runtime import usable_cores
-from toktk.sizes import parse_size, size_label
+from toktk.sizes import parse_bytes, parse_size, size_label
 
 if TYPE_CHECKING:
     from toktk.corpus import ReaderOptions
@@ -217,6 +217,12 @@ jobs_option = click.option(
     callback=parsed(lambda jobs: jobs or usable_cores()),
     help="Threads.  [default: all usable cores]",
 )
+memory_option = click.option(
+    "--memory",
+    metavar="SIZE",
+    callback=parsed(lambda size: None if size is None else parse_bytes(size)),
+    help="Memory that counts may take, such as 8GB, before they go to disk.  [default: half of what is free]",
+)
 sampling_seed_option = click.option(
     "--seed",
     type=click.IntRange(min=0, max=2**31 - 1),
@@ -243,6 +249,7 @@ def run_options(output: str) -> Decorator:
             help="Seed of whatever is random: the sample of --limit, trainers, the text to time on.",
         ),
         jobs_option,
+        memory_option,
         click.option(
             "--force",
             is_flag=True,

@@ -35,7 +35,7 @@ _SHOWN = 20  # differences in a table
 # What goes with a run directory; it says all the rest itself.
 _WITH_RUN = {
     "run", "n", "shards", "output", "format", "quiet", "progress_mode", "seed", "jobs", "force",
-    "engine_timeout",
+    "memory", "engine_timeout",
 }  # fmt: skip
 
 
@@ -105,7 +105,7 @@ def command(
     with options.progress.watching() as watcher:
         meter = Meter(watcher)
         if run is not None:
-            sweep = plan_of(run, meter, options.jobs, options.force)
+            sweep = plan_of(run, meter, **options.of_machine)
         else:
             sweep = _plan(specs, evals, reader, temperature, options, plan)
         found = stabilities(sweep, Resampling(n, shards, options.seed), meter)
@@ -125,7 +125,7 @@ def _plan(
 
     with options.progress.opening(*specs, *evals):
         training, evaluation = train_and_test(specs, evals, reader, temperature)
-    plan |= {"seed": options.seed, "jobs": options.jobs, "force": options.force}
+    plan |= {"seed": options.seed, **options.of_machine}
     return SweepPlan(training, evaluation, **plan)
 
 
@@ -135,7 +135,7 @@ def _run_again(folder: Path, options: RunOptions) -> None:
 
     with _folder(options.output) as into:
         with options.progress.watching() as watcher:
-            replication = replicate(folder, into, Meter(watcher), options.jobs)
+            replication = replicate(folder, into, Meter(watcher), options.jobs, options.memory)
         _show_replication(replication, options)
 
 

@@ -32,19 +32,25 @@ class RunOptions:
     jobs: int
     force: bool
     page: bool = True
+    memory: int | None = None
 
     def sweep(self, training: Corpus, evaluation: Corpus | None, **plan: Any) -> None:
         """Carry out a sweep and show it; `plan` holds what its plan needs besides these options."""
         from toktk.lab.plan import SweepPlan
         from toktk.lab.sweep import Sweep
 
-        plan |= {"seed": self.seed, "jobs": self.jobs, "force": self.force}
+        plan |= {"seed": self.seed, **self.of_machine}
         sweep = Sweep(SweepPlan(training, evaluation, **plan))
         run = self.carry_out(sweep)
         self.show(run)
         self.close(run)
         if sweep.plan.must_write:
             run.refuse_unwritten()
+
+    @property
+    def of_machine(self) -> dict[str, Any]:
+        """What every plan takes and no result depends on."""
+        return {"jobs": self.jobs, "force": self.force, "memory": self.memory}
 
     @property
     def quiet(self) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from toktk.cli.counts import CountsOptions, counts_options
 from toktk.cli.options import (
     corpus_options,
     each_once,
@@ -24,12 +25,13 @@ from toktk.sizes import DEFAULT_SIZES
 from toktk.trainers import DEFAULT_TRAINERS
 
 if TYPE_CHECKING:
-    from toktk.corpus import ReaderOptions
+    from toktk.corpus import Corpus, ReaderOptions
 
 
 @click.command("sweep")
 @no_arguments
 @corpus_options("starter", "Text to train on")
+@counts_options
 @eval_option
 @trainers_option(DEFAULT_TRAINERS)
 @temperature_option
@@ -58,6 +60,7 @@ def command(
     reader: ReaderOptions,
     temperature: float | None,
     evals: tuple[str, ...],
+    counts: CountsOptions,
     options: RunOptions,
     **plan: Any,  # the other fields of a SweepPlan
 ) -> None:
@@ -70,6 +73,7 @@ def command(
     toktk sweep -c de=german/:0.3 -c en=english/:0.7 -s 32k
     toktk sweep -c corpus/ -p o200k -p llama3 --eval other.txt
     toktk sweep -c corpus/ --baseline llama=path/tokenizer.json --baseline tiktoken:o200k_base
+    toktk sweep --counts counts/ -s 32k,128k
 
     Text is counted once, and one training of bpe or unigram serves every size. What is finished is
     kept: after an interruption, the same command goes on where it stopped.
@@ -77,6 +81,10 @@ def command(
     from toktk.corpus import train_and_test
 
     options.progress.watch_downloads()
-    with options.progress.opening(*specs, *evals):
-        corpora = train_and_test(specs, evals, reader, temperature)
+    with options.progress.opening(*(counts.folders or specs), *evals):
+        corpora: tuple[Corpus, Corpus] = (
+            counts.sides(temperature, evals, reader)
+            if counts
+            else train_and_test(specs, evals, reader, temperature)
+        )
     options.sweep(*corpora, **plan)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from toktk.cli.counts import CountsOptions, counts_options
 from toktk.cli.options import (
     corpus_options,
     no_arguments,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 @click.command("train")
 @no_arguments
 @corpus_options("starter", "Text to train on")
+@counts_options
 @trainers_option(["bpe"])
 @temperature_option
 @pretokenizer_options
@@ -35,6 +37,7 @@ def command(
     specs: tuple[str, ...],
     reader: ReaderOptions,
     temperature: float | None,
+    counts: CountsOptions,
     options: RunOptions,
     **plan: Any,  # the other fields of a SweepPlan
 ) -> None:
@@ -43,6 +46,7 @@ def command(
     \b
     toktk train -c corpus/ -s 50k -o mine
     toktk train -c corpus/ -s 32k,50k -t bpe -t unigram --eos '</s>' --pad '<pad>' -o mine
+    toktk train --counts counts/ -s 50k -o mine
 
     Each tokenizer is a folder below OUTPUT/tokenizers, such as bpe-50k, with a tokenizer.json and a
     README.md that says how to load it.
@@ -52,8 +56,8 @@ def command(
     if options.output is None:
         raise click.UsageError("give the folder to write to: -o DIR.")
     options.progress.watch_downloads()
-    with options.progress.opening(*specs):
-        corpus = load_corpus(specs, reader)
+    with options.progress.opening(*(counts.folders or specs)):
+        corpus = counts.to_train(options.quiet) if counts else load_corpus(specs, reader)
     if temperature is not None:
         corpus = corpus.balanced(temperature)
     options.sweep(corpus, None, must_write=True, **plan)

@@ -108,9 +108,14 @@ class Corpus:
         return self._parts[0].unit if self._parts else "bytes"
 
     @property
-    def is_streamed(self) -> bool:
-        """Whether a part is a dataset of the hub: each pass downloads it."""
-        return any(source.unit == "rows" for source in self.sources)
+    def options(self) -> dict[str, Any]:
+        """The reader options that differ from their defaults, as far as `describe` reports them."""
+        return self._options
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether it can be read once more without a download: no part is a dataset of the hub."""
+        return all(source.unit != "rows" for source in self.sources)
 
     @property
     def replaced(self) -> int:

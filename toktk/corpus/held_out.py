@@ -131,6 +131,8 @@ class HeldOut:
             why = "it was not written by toktk sweep, or its text came from a pipe or a secret address"
             if not text:
                 why = "that run measured nothing" if role == EVALUATION else "it trained nothing"
+            elif "counts" in text:
+                why = "its counts were read, and not the text"
             elif again:
                 why = (
                     "it does not say where its text came from: a pipe, a secret address, or an earlier "

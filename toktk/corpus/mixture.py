@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import glob
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -96,9 +96,7 @@ class Balanced:
     @functools.cached_property
     def factors(self) -> dict[str, int]:
         """How often each document of a group counts; the first call reads all text."""
-        sizes = {group: max(n, 1) for group, n in bytes_of_groups(self.read).items()}
-        wanted = [n ** (1 / self.temperature) / n for n in sizes.values()]
-        return dict(zip(sizes, whole_factors(wanted), strict=True))
+        return balanced_factors(bytes_of_groups(self.read), self.temperature)
 
     def __str__(self) -> str:
         factors = ", ".join(f"{group} {factor}" for group, factor in self.factors.items())
@@ -132,6 +130,13 @@ def bytes_of_groups(read: Read) -> dict[str, int]:
             name = groups.dictionary[int(number)].as_py()
             totals[name] = totals.get(name, 0) + int(sums[number])
     return totals
+
+
+def balanced_factors(sizes: Mapping[str, int], temperature: float) -> dict[str, int]:
+    """Return how often a document of each group counts, by the bytes of the groups; see `Balanced`."""
+    at_least = {group: max(n, 1) for group, n in sizes.items()}
+    wanted = [n ** (1 / temperature) / n for n in at_least.values()]
+    return dict(zip(at_least, whole_factors(wanted), strict=True))
 
 
 def whole_factors(wanted: Sequence[float]) -> tuple[int, ...]:

@@ -2,11 +2,11 @@
 
 A hash of each document's text decides its side. So equal texts are on one side, and what is added to a
 corpus moves no other document. Of a group of many documents, about the share is held out by that. Of one
-with few, or with some very long ones, all or nothing might be. So the groups of fewer than `MANY`
-documents are looked at first. In one whose held-out bytes are not within `NEAR` of the share, the
-documents with the smallest hashes are held out until their bytes are near it; documents longer than fit
-are passed over. In a group of fewer than `FEW`, long ones are cut into blocks first. Groups of so few
-documents that any would be far too much are taken together as one.
+with few, or with some very long ones, all or nothing might be. So the groups of fewer than `MANY` documents
+(of fewer still where there are more than 400 groups) are looked at first. In one whose held-out bytes are
+not within `NEAR` of the share, the documents with the smallest hashes are held out until their bytes are
+near it; documents longer than fit are passed over. In a group of fewer than `FEW`, long ones are cut into
+blocks first. Groups of so few documents that any would be far too much are taken together as one.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ from toktk.corpus.units import GroupNumbers, filtered, units
 
 MANY = 10_000
 """A group of as many documents is held out by the hash alone, and not all of it is looked at."""
+
+MANY_IN_ALL = 1 << 22
+"""Documents that are looked at in all: of many groups, each has fewer that count as `MANY`."""
 
 NEAR = 0.25
 """How far the held-out bytes of a group may be from its share of them, as a part of that share."""
@@ -131,7 +134,7 @@ class Sides:
         if self.read is None:
             return Survey(frozenset(), np.empty(0, np.uint64), [], [])
         groups, counts, whole, cut = _looked_at(self.read(progress))
-        found = (counts < MANY) & (counts > 0)
+        found = (counts < many_of(len(groups))) & (counts > 0)
         found_units = _Units.joined(
             [
                 whole.where(found[whole.groups]),
@@ -165,11 +168,15 @@ class Sides:
         below: Flags = self._order(keys) < threshold
         return below
 
-    def held_out(self, batch: pa.RecordBatch) -> Flags:
-        """Return which rows of a batch are held out."""
-        keys, flips = units(batch)[0], self.survey.flips
+    def held_out(self, batch: pa.RecordBatch, of_texts: np.ndarray | None = None) -> Flags:
+        """Return which rows of a batch are held out; `of_texts` as for `units`."""
+        keys, flips = units(batch, of_texts)[0], self.survey.flips
         held = self._by_hash(keys)
-        return held ^ np.isin(keys, flips) if flips.size else held
+        if not flips.size:
+            return held
+        at = np.minimum(np.searchsorted(flips, keys), flips.size - 1)
+        is_flipped: Flags = flips[at] == keys
+        return held ^ is_flipped
 
     def in_blocks(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return a batch with the long documents of groups of few documents cut into blocks."""
@@ -214,6 +221,11 @@ class Split:
         return select
 
 
+def many_of(n_groups: int) -> int:
+    """Return how many documents are `MANY` in a text of so many groups."""
+    return max(min(MANY, MANY_IN_ALL // max(n_groups, 1)), FEW)
+
+
 def _looked_at(strands: Iterator[Strand]) -> tuple[GroupNumbers, Int64, _Units, _Units]:
     """Return ``(groups, counts, whole, cut)`` of text: units of small groups, and those of long documents.
 
@@ -230,14 +242,15 @@ def _looked_at(strands: Iterator[Strand]) -> tuple[GroupNumbers, Int64, _Units, 
             counts = np.pad(counts, (0, len(groups) - counts.size))
             seen = counts[numbers]
             counts = counts + np.bincount(numbers, minlength=counts.size)
+            many = many_of(len(groups))
             long = long_documents(batch) & (seen < FEW)
-            for kept, into in ((~long & (seen < MANY), whole), (long, long_ones)):
+            for kept, into in ((~long & (seen < many), whole), (long, long_ones)):
                 if kept.any():
                     into.append(_Units.of(filtered(batch, kept), numbers[kept]))
             if long.any():
                 blocks = in_blocks(filtered(batch, long), np.ones(int(long.sum()), np.bool_))
                 cut.append(_Units.of(blocks, groups.of(blocks)))
-            if strand.one_group and (counts[numbers] >= MANY).all():
+            if strand.one_group and (counts[numbers] >= many).all():
                 break
     of_long = _Units.joined(long_ones)
     whole.append(of_long.where((counts >= FEW)[of_long.groups]))

@@ -10,21 +10,32 @@ from toktk.arrow import pa
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, spans
 
 
-def units(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
+def text_hashes(batch: pa.RecordBatch) -> np.ndarray:
+    """Return uint64[n]: a hash of each row's text."""
+    from toktk.kernels.hash import hash_spans
+
+    return hash_spans(*spans(batch.column(TEXT)))
+
+
+def units(
+    batch: pa.RecordBatch, of_texts: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return ``(keys, aligned)``: each row's uint64 key, and whether it has an alignment id.
 
-    The key is a hash of the alignment id, else of the text: rows with equal keys belong together.
+    The key is a hash of the alignment id, else of the text: rows with equal keys belong together. `of_texts`
+    are the `text_hashes`, where they are known.
     """
     from toktk.kernels.hash import hash_spans
 
     align = batch.column(ALIGN)
     aligned = arrow.is_valid(align)
-    if not aligned.any():
-        return hash_spans(*spans(batch.column(TEXT))), aligned
-    keys = hash_spans(*spans(align.fill_null("").cast(pa.large_string())))
-    if not aligned.all():
-        keys = np.where(aligned, keys, hash_spans(*spans(batch.column(TEXT))))
-    return keys, aligned
+    if aligned.any():
+        keys = hash_spans(*spans(align.fill_null("").cast(pa.large_string())))
+        if aligned.all():
+            return keys, aligned
+    if of_texts is None:
+        of_texts = text_hashes(batch)
+    return np.where(aligned, keys, of_texts) if aligned.any() else of_texts, aligned
 
 
 def filtered(batch: pa.RecordBatch, keep: np.ndarray) -> pa.RecordBatch:

@@ -29,6 +29,7 @@ from toktk.runtime import in_threads
 
 _STRIDE = 1 << 18  # bytes of pieces that a kernel encodes between two reports
 _DENSE = 5 << 20  # cells of groups x merges up to which every size is kept
+_POINTS, _CELLS = 256, 1 << 20  # sizes that are kept of more: as many as fit into so many cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +133,8 @@ def evaluate_merges(
     edges = np.arange(n_merges + 1)
     if n_groups * (n_merges + 1) > _DENSE:  # too much to keep every size
         wanted = [model.merges_at(size) for size in sizes]
-        spread = np.geomspace(1, n_merges, 256).astype(np.int64)
+        most = max(min(_POINTS, _CELLS // n_groups), 2)
+        spread = np.geomspace(1, n_merges, most).astype(np.int64)
         edges = np.unique(np.concatenate([[0, n_merges], wanted, spread])).astype(np.int64)
     bin_of = np.searchsorted(edges, np.arange(n_merges), side="right").astype(np.int32)
     asked = np.unique([model.merges_at(size) for size in sizes]).astype(np.int64)
@@ -173,6 +175,8 @@ def evaluate_merges(
         for total, other in zip(sums, others, strict=True):
             total += other
     merged, single, single_bytes, applied, byte_counts = sums
+    np.cumsum(single, axis=1, out=single)
+    single += single_bytes[:, None]
     n_bytes = chosen.by_row(np.diff(table.offsets))
     chosen_tokens = n_bytes[:, None] - np.cumsum(merges_of, axis=1, dtype=np.int32)
     return _MergeEvaluation(
@@ -180,8 +184,8 @@ def evaluate_merges(
         model=model,
         edges=edges,
         unmerged=sum_by_group(table, np.diff(table.offsets)),
-        merged=np.cumsum(merged, axis=1),
-        single=np.cumsum(single, axis=1) + single_bytes[:, None],
+        merged=np.cumsum(merged, axis=1, out=merged),
+        single=single,
         applied=applied,
         late=np.concatenate([late for _, late in parts]),
         byte_counts=byte_counts,

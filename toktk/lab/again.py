@@ -9,7 +9,9 @@ from typing import Any
 from toktk.corpus import Corpus
 from toktk.corpus.held_out import EVALUATION, TRAINING, HeldOut
 from toktk.corpus.load import corpus_again
-from toktk.errors import StorageError, ToktkError
+from toktk.counts.part import SIDES
+from toktk.counts.text import CountedText, counted_again
+from toktk.errors import CorpusError, StorageError, ToktkError
 from toktk.lab.bench import Bench
 from toktk.lab.counted import fingerprint_text
 from toktk.lab.document import CURVES, NAME, RESULTS, is_as_written, recorded_files
@@ -20,6 +22,7 @@ from toktk.lab.plan import BenchPlan, SweepPlan
 from toktk.lab.run import Run, document_of, stored_run
 from toktk.lab.sweep import Sweep
 from toktk.loading.spec import placed
+from toktk.places import is_address
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.shapes import misfit
 
@@ -31,6 +34,12 @@ _BENCH = {
     "jobs": int,
     "asked?": [str],
     "specs?": [str],
+}
+_COUNTS = {
+    "folders": [str],
+    "side": str,
+    "weights": [float],
+    "temperature": (str, None),
 }
 _SWEEP = {
     **_BENCH,
@@ -69,7 +78,9 @@ def checked_run(folder: Path) -> Run:
     return stored_run(folder, document)
 
 
-def experiment_of(run: Run, meter: Meter, jobs: int, force: bool = True) -> Sweep | Bench:
+def experiment_of(
+    run: Run, meter: Meter, jobs: int, force: bool = True, memory: int | None = None
+) -> Sweep | Bench:
     """Return the sweep or the bench that a run was, on the same text.
 
     With `force` nothing that is stored is used but text that was downloaded.
@@ -88,14 +99,16 @@ def experiment_of(run: Run, meter: Meter, jobs: int, force: bool = True) -> Swee
     measures = Measures(tuple(_asked(run)), options["reference"])
     if is_bench:
         specs = options.get("specs") or _specs_of(run.document["tokenizers"])
-        corpus = _text(folder, EVALUATION, meter)
-        plan = BenchPlan(tuple(placed(s, base) for s in specs), corpus, measures, jobs, force)
+        corpus = _text(run, EVALUATION, meter)
+        plan = BenchPlan(
+            tuple(placed(s, base) for s in specs), corpus, measures, jobs, force, memory
+        )
         return Bench(plan, meter)
     measured = run.document["evaluation"] is not None
-    training = _text(folder, TRAINING, meter)
+    training = _text(run, TRAINING, meter)
     sweep = SweepPlan(
         training,
-        _text(folder, EVALUATION, meter) if measured else None,
+        _text(run, EVALUATION, meter) if measured else None,
         tuple(options["sizes"]),
         tuple(options["trainers"]),
         tuple(_cuts(run)),
@@ -110,15 +123,46 @@ def experiment_of(run: Run, meter: Meter, jobs: int, force: bool = True) -> Swee
         seed=options["seed"],
         jobs=jobs,
         force=force,
+        memory=memory,
     )
     return Sweep(sweep, meter)
 
 
-def _text(folder: Path, role: str, meter: Meter) -> Corpus:
-    stored = HeldOut.of(folder, role, again=True)
+def _text(run: Run, role: str, meter: Meter) -> Corpus:
+    if "counts" in (run.document[role] or {}):
+        return _counted(run, role)
+    stored = HeldOut.of(run.path, role, again=True)
     corpus = corpus_again(stored)
     fingerprint_text(meter, role, corpus)
     stored.check(corpus)
+    return corpus
+
+
+def _counted(run: Run, role: str) -> CountedText:
+    """Return a text of the run that was counted.
+
+    Raises:
+        CorpusError: the counts are not what they were.
+        StorageError: they are not there, or run.json does not say which they were.
+    """
+    about = run.document[role]
+    made = about["counts"]
+    wrong = misfit(made, _COUNTS, "counts")
+    if not wrong and made["side"] not in SIDES:
+        wrong = f"counts are of the side {made['side']!r}"
+    if wrong:
+        raise StorageError(
+            f"{run.path} cannot be repeated.", f"Found: in {NAME}, {wrong}.", _ONCE_MORE
+        )
+    base = run.path / (run.document.get("started_in") or ".")
+    folders = [where if is_address(where) else str(base / where) for where in made["folders"]]
+    corpus = counted_again(made, folders)
+    if corpus.fingerprint != about["fingerprint"]:
+        raise CorpusError(
+            f"the counts that {run.path} is of are not what they were.",
+            f"Found: other contents in {', '.join(folders)}.",
+            "Bring them back, or run the same command again on what they are now.",
+        )
     return corpus
 
 

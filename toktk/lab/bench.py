@@ -9,6 +9,7 @@ from toktk import __version__
 from toktk.cache import Store, digest
 from toktk.corpus import Corpus
 from toktk.corpus.lines import LineSet
+from toktk.counts.text import CountedText
 from toktk.errors import PluginError, ToktkError, in_a_line
 from toktk.lab.counted import CountedCorpora, described_text, fingerprint_text, remark_on_texts
 from toktk.lab.family import FamilyFigures, TokenizerFamily
@@ -26,7 +27,7 @@ from toktk.lab.overlap import TrainingText, add_figures_without, overlaps, train
 from toktk.lab.plan import BenchPlan
 from toktk.lab.special import special_in_text
 from toktk.loading.load import Loaded, open_tokenizer
-from toktk.loading.sample import first_documents
+from toktk.loading.sample import PER_GROUP, first_documents
 from toktk.registry import show_cause
 from toktk.tokenizer import NATIVE, Tokenizer
 
@@ -104,7 +105,10 @@ class Bench:
             if not self.in_sweep:
                 fingerprint_text(meter, plan.corpus.name, plan.corpus)
                 remark_on_texts(meter, plan.corpus)
-            documents = first_documents(plan.corpus, Store(meter.remark))
+            text = plan.corpus
+            if isinstance(text, CountedText):
+                text = text.first_documents(PER_GROUP)
+            documents = first_documents(text, Store(meter.remark))
             with meter.step("check", "", len(self.loaded), "tokenizers") as advance:
                 for label, loaded in self.loaded.items():
                     try:
@@ -133,7 +137,7 @@ class Bench:
             ToktkError: every tokenizer fails at the text.
         """
         plan, without = self.plan, dict[str, PluginError]()
-        counted = CountedCorpora(self.meter, plan.jobs, plan.force)
+        counted = CountedCorpora(self.meter, plan.jobs, plan.force, plan.memory)
         counted.sought = self.special_tokens
         facts, figures = self.measure(counted, without)
         self._refuse_nothing()

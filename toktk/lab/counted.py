@@ -14,6 +14,7 @@ import numpy.typing as npt
 from toktk.arrays import offsets_of, read_arrays, write_arrays
 from toktk.cache import Store
 from toktk.corpus.lines import Lines
+from toktk.counts.text import CountedText
 from toktk.evaluation.base import Flags, Totals, totals_of
 from toktk.evaluation.documents import DocumentPieces
 from toktk.kernels.text_totals import DOCUMENTS
@@ -27,6 +28,7 @@ from toktk.pieces.sample import Sample, SampledDocuments
 from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.runtime import give_back_memory
 from toktk.visible import listed
 
 if TYPE_CHECKING:
@@ -94,6 +96,7 @@ def fingerprint_text(meter: Meter, what: str, corpus: Corpus) -> None:
         total = sum(sizes) if is_known else None
         with meter.step("choose", what, total, undecided[0].unit) as advance:
             corpus.look_over(advance)
+        give_back_memory()
 
 
 def remark_on_texts(meter: Meter, *corpora: Corpus | None) -> None:
@@ -171,16 +174,20 @@ class CountedCorpora:
         meter: is told what is counted, and what was there.
         jobs: threads; they change no result.
         force: count everything anew.
+        memory: bytes that counts may take before they go to disk, as of `count_corpus`.
 
     Attributes:
         store: where they are kept, and all else that is stored.
         sought: strings that a pass over a measured text looks for; see `holds_sought`.
     """
 
-    def __init__(self, meter: Meter, jobs: int = 1, force: bool = False) -> None:
+    def __init__(
+        self, meter: Meter, jobs: int = 1, force: bool = False, memory: int | None = None
+    ) -> None:
         self.store = Store(meter.remark, force=force)
         self.meter = meter
         self.jobs = jobs
+        self.memory = memory
         self.sought: tuple[str, ...] = ()
         self._held: dict[tuple[str, str, bool], CountedCorpus] = {}
         self._lines: dict[str, Lines] = {}
@@ -212,11 +219,20 @@ class CountedCorpora:
         """Hold the text counted under each, by one reading for all that are not there.
 
         With `sampled`, that reading also draws the documents that intervals rest on; see `sample`.
+
+        Raises:
+            NotCounted: the text is counted, and that does not tell its pieces.
         """
         missing: dict[Pretokenizer, dict[str, Any]] = {}
         for pretokenizer in pretokenizers:
             key = corpus.fingerprint, pretokenizer.key, by_group
             if key in self._held:
+                continue
+            if isinstance(corpus, CountedText):
+                what = f"{corpus.name}, {pretokenizer.name}"
+                with self.meter.step("read counts", what, corpus.n_pieces, "pieces") as advance:
+                    table = corpus.table(pretokenizer, by_group, advance)
+                self._held[key] = CountedCorpus(table, Reading.of(corpus, table, by_group))
                 continue
             cell = {
                 "corpus": corpus.fingerprint,
@@ -253,6 +269,7 @@ class CountedCorpora:
                 by_group=by_group,
                 progress=progress,
                 beside=[one for one in beside if one is not None],
+                memory=self.memory,
             )
             reading = Reading.of(corpus, tables[0], by_group)
         for (pretokenizer, cell), table in zip(missing.items(), tables, strict=True):
@@ -273,9 +290,9 @@ class CountedCorpora:
     def holds_sought(self, corpus: Corpus) -> bool:
         """Return whether the text holds any of the strings `sought`; it is read where no pass has told.
 
-        False for a text of which a part is on the hub: nothing is downloaded for this.
+        False for a text that is not at hand: nothing is downloaded for this.
         """
-        if corpus.is_streamed:
+        if not corpus.is_at_hand:
             return False
         found = self._known_sought(corpus)
         if found is None:
@@ -345,8 +362,11 @@ class CountedCorpora:
         """Return what n-gram models learn from and what of a text they price.
 
         Args:
-            learn: the text to learn from; None, or the same one: what is not priced of `corpus`.
+            learn: the text to learn from; None, or the same one: what is not priced of `corpus`. Of texts
+                that are counted the sampled documents alone are at hand.
         """
+        if isinstance(learn, CountedText):
+            learn = None
         is_other = learn is not None and learn.fingerprint != corpus.fingerprint
         other = learn.fingerprint if learn is not None and is_other else None
         if (corpus.fingerprint, other) not in self._ngram_texts:
@@ -355,7 +375,8 @@ class CountedCorpora:
             if texts is None:
                 text, sample = learn or corpus, self.sample(corpus)
                 with self.meter.step("choose", text.name, text.size, text.unit) as progress:
-                    texts = NgramTexts.of(sample, text, is_other, progress)
+                    known = None if isinstance(text, CountedText) else text
+                    texts = NgramTexts.of(sample, known, is_other, progress)
                 self.store.write("ngrams", cell, texts.save)
             self.meter.remark(f"{corpus.name}: {texts.told(self.sample(corpus))}.")
             self._ngram_texts[corpus.fingerprint, other] = texts
@@ -370,6 +391,9 @@ class CountedCorpora:
     def _known_sample(self, corpus: Corpus) -> SampledDocuments | None:
         fingerprint = corpus.fingerprint
         if fingerprint not in self._samples:
+            if isinstance(corpus, CountedText):
+                self._samples[fingerprint] = corpus.sample()
+                return self._samples[fingerprint]
             key = {"corpus": fingerprint}
             sample = self.store.read("documents", key, SampledDocuments.load)
             if sample is None:
@@ -386,10 +410,10 @@ class CountedCorpora:
     def lines(self, corpus: Corpus) -> Lines | None:
         """Return the lines of a text, which is read for it unless it was counted before.
 
-        None for a dataset of the hub that was not: nothing is downloaded for this.
+        None for one that was not and is not at hand: nothing is downloaded for this.
         """
         lines = self._known_lines(corpus)
-        if lines is None and not corpus.is_streamed:
+        if lines is None and corpus.is_at_hand:
             lines = Lines()
             what = f"{corpus.name}, lines"
             with self.meter.step("fingerprint", what, corpus.size, corpus.unit) as progress:

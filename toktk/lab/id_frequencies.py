@@ -37,7 +37,7 @@ def count_ids(bench: Bench) -> dict[str, GroupIds]:
         PluginError: a tokenizer of another package fails.
     """
     plan = bench.plan
-    counted = CountedCorpora(bench.meter, plan.jobs)
+    counted = CountedCorpora(bench.meter, plan.jobs, memory=plan.memory)
     cuts = {t.pretokenizer.key: t.pretokenizer for t in bench.tokenizers.values()}
     counts: dict[str, GroupIds] = {}
     for key, cut in cuts.items():

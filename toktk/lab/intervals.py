@@ -133,7 +133,7 @@ class IntervalMaker:
         first, n = units.bounds[groups], np.diff(units.bounds)[groups]
         below = first
         if reference is not None:
-            below = np.full_like(first, units.bounds[documents.groups.index(reference)])
+            below = np.full_like(first, units.bounds[units.number_of[reference]])
         sums = self._weighted(numerator), self._weighted(denominator)
         # The weight of a group's rows is in both sums.
         n_all = n if of_sample else n << documents.levels[groups]
@@ -221,7 +221,7 @@ class IntervalMaker:
             made = np.array([np.bincount(at, own, minlength=cells) for own in values])
             self._blocks[column.name] = made.reshape(len(values), n_blocks, len(groups))
         sums = self._blocks[column.name]
-        chosen = [groups.index(group) for group in column.groups or groups]
+        chosen = [units.number_of[group] for group in column.groups or groups]
         return np.asarray(sums[:, :, chosen].sum(axis=2) if chosen[1:] else sums[:, :, chosen[0]])
 
 

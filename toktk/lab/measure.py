@@ -10,6 +10,7 @@ from typing import Any
 
 from toktk.cache import digest
 from toktk.corpus import Corpus
+from toktk.counts.text import CountedText, NotCounted
 from toktk.errors import FormatError, PluginError, ToktkError, in_a_line
 from toktk.evaluation.base import Evaluation
 from toktk.evaluation.evaluation import evaluate as evaluate_models
@@ -122,6 +123,11 @@ class Measurer:
         for family in families:
             figures = self.counted.store.read("figures", self._key(family), FamilyFigures.load)
             if figures is None:
+                try:
+                    self._refuse_uncounted(family)
+                except NotCounted as error:
+                    yield family, error
+                    continue
                 by_cut.setdefault(next(iter(family.by_cut())), []).append(family)
                 continue
             self.counted.meter.reused("measure", family.label)
@@ -143,6 +149,12 @@ class Measurer:
             if drop and len(alike[0].by_cut()) == 1:
                 self.counted.drop(self.corpus, cuts[cut])
 
+    def _refuse_uncounted(self, family: TokenizerFamily) -> None:
+        """Raise NotCounted if the text was counted, and otherwise than its tokenizers cut."""
+        if isinstance(self.corpus, CountedText):
+            cuts = [tokenizer.pretokenizer for tokenizer in family.by_cut().values()]
+            self.counted.count_together(self.corpus, cuts)
+
     def _key(self, family: TokenizerFamily) -> dict[str, Any]:
         """Return all that determines the figures of a family, JSON-able."""
         ngrams = {"ngrams": self._ngram_text} if self.measures.have_ngrams else {}
@@ -162,7 +174,8 @@ class Measurer:
     @property
     def _ngram_text(self) -> str:
         """What tells the text that n-gram models learn from, and how much of it, from any other."""
-        return digest([(self.learn or self.corpus).fingerprint, LEARNED, PRICED])
+        learn = None if isinstance(self.learn, CountedText) else self.learn
+        return digest([(learn or self.corpus).fingerprint, LEARNED, PRICED])
 
     def _ngrams(self, family: TokenizerFamily) -> dict[str, NgramBits]:
         """Return what the text costs n-gram models of each tokenizer; nothing where nobody asked for it."""

@@ -75,7 +75,7 @@ class NgramTexts:
     def of(
         cls,
         sample: SampledDocuments,
-        learn: Corpus,
+        learn: Corpus | None,
         is_other: bool,
         progress: Progress,
         learned: int = LEARNED,
@@ -84,6 +84,7 @@ class NgramTexts:
         """Choose, by reading the text to learn from.
 
         Args:
+            learn: None: what is not priced of the sample, where nothing else is at hand.
             is_other: whether that is not the text of the sample, so that all of the sample may be priced.
             progress: as of `Corpus.batches`.
             learned, priced: bytes.
@@ -97,9 +98,9 @@ class NgramTexts:
         if not is_other:
             blocks = np.array([kind == BLOCKS for kind in sample.kinds], dtype=np.bool_)
             in_blocks = {g for g, is_one in zip(sample.groups, blocks, strict=True) if is_one}
-            own = np.flatnonzero(blocks[sample.group] & ~may)
+            own = np.flatnonzero((blocks[sample.group] | (learn is None)) & ~may)
             chosen.add(hashes[own], texts[own], *gather(sample.data, sample.offsets, own))
-        for batch in learn.batches(progress):
+        for batch in () if learn is None else learn.batches(progress):
             unit = sampled_unit(units(batch)[0])
             data, offsets = spans(batch.column(TEXT))
             kept = arrow.to_numpy(batch.column(WEIGHT)) > 0

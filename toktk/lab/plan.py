@@ -9,6 +9,7 @@ from typing import Any
 
 from toktk.cache import code_digest, code_of
 from toktk.corpus import Corpus
+from toktk.counts.text import CountedText
 from toktk.errors import FormatError, PluginError, TrainingError, did_you_mean, usage
 from toktk.formats.hf_config import ROLES
 from toktk.lab.measures import Measures
@@ -124,7 +125,8 @@ class SweepPlan:
         evaluation: text to measure on; None measures nothing.
         sizes: vocabulary sizes, special tokens and alphabet included, ascending, each once.
         trainers: names known to `toktk.trainers.TRAINERS`.
-        pretokenizers: for those trainers that take one, which one at least must; none means o200k.
+        pretokenizers: for those trainers that take one, which one at least must; none means o200k, or
+            what the text was cut by that is counted.
         parameters: further parameters of the trainers, by name, only those that were asked for.
         trainer_options: further parameters by trainer and name, as text that is read by their types.
         split_special: documents are cut at the special tokens that stand in them before anything is
@@ -140,6 +142,8 @@ class SweepPlan:
         seed: given to trainers that take one.
         jobs: threads; they change no result.
         force: compute everything anew.
+        memory: bytes that counts may take before they go to disk; None: half of what is free. It changes
+            no result.
     """
 
     training: Corpus
@@ -159,6 +163,7 @@ class SweepPlan:
     seed: int = 0
     jobs: int = 1
     force: bool = False
+    memory: int | None = None
 
     @property
     def families(self) -> list[Family]:
@@ -180,7 +185,8 @@ class SweepPlan:
         """The plan of the baselines; None where there is none, or nothing to measure on."""
         if not self.baselines or self.evaluation is None:
             return None
-        return BenchPlan(self.baselines, self.evaluation, self.measures, self.jobs, self.force)
+        about = (self.measures, self.jobs, self.force, self.memory)
+        return BenchPlan(self.baselines, self.evaluation, *about)
 
     @functools.cached_property
     def _families(self) -> tuple[list[Family], dict[str, PluginError]]:
@@ -248,16 +254,29 @@ class SweepPlan:
                     raise _not_taken(name, ["normal form"], takes)
                 yield Family(file_name(name), name, origin, build, None, given, split_at)
                 continue
-            cuts = self.pretokenizers or (Pretokenizer.of(DEFAULT_PRETOKENIZER),)
+            cuts = self.pretokenizers or (self._default_cut,)
             for cut in cuts:
                 label = file_name(name if len(cuts) == 1 else f"{name}-{cut.name}")
                 if self.normal_form is not None:
                     cut = replace(cut, normalizer=replace(cut.normalizer, form=self.normal_form))
                 yield Family(label, name, origin, build, cut, given, split_at)
 
-    @usage()
+    @property
+    def _default_cut(self) -> Pretokenizer:
+        if isinstance(self.training, CountedText):
+            return self.training.pretokenizer
+        return Pretokenizer.of(DEFAULT_PRETOKENIZER)
+
     def check(self) -> None:
         """Raise a ToktkError for what can be found wrong without reading text."""
+        self._check()
+        if isinstance(self.training, CountedText):
+            for family in self.families:
+                if family.counted_by is not None:
+                    self.training.check_cut(family.counted_by)
+
+    @usage()
+    def _check(self) -> None:
         check_whole(self.sizes)
         if list(self.sizes) != sorted(set(self.sizes)):
             raise TrainingError(
@@ -266,6 +285,7 @@ class SweepPlan:
         if not self.families:
             raise next(iter(self.broken.values()))
         self._check_labels()
+        self._check_counted()
         for family in self.families:
             family.check_inference()
             if self.must_write:
@@ -275,6 +295,22 @@ class SweepPlan:
         if self.bench is not None:
             self.bench.check()
             self._check_baselines(self.bench)
+
+    def _check_counted(self) -> None:
+        """Refuse trainers that read text where that was counted."""
+        if not isinstance(self.training, CountedText):
+            return
+        reading = [
+            family.name for family in self.families if card_of(family.build).reads != "pieces"
+        ]
+        if reading:
+            own = [name for name, origin in TRAINERS.names().items() if origin == OWN]
+            able = [name for name in own if card_of(TRAINERS.load(name)).reads == "pieces"]
+            raise TrainingError(
+                f"the trainer {reading[0]!r} reads text, and cannot train on counts.",
+                f"Those that can: {', '.join(able)}.",
+                "Leave it out, or give it text with -c.",
+            )
 
     def _check_baselines(self, bench: BenchPlan) -> None:
         """Refuse a baseline that is called as what is trained here."""
@@ -379,6 +415,7 @@ class BenchPlan:
     measures: Measures = field(default_factory=Measures)
     jobs: int = 1
     force: bool = False
+    memory: int | None = None
 
     @functools.cached_property
     def labels(self) -> dict[str, str]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from toktk import arrow
 from toktk.arrays import Int64
+from toktk.arrow import pa
 from toktk.corpus import Corpus
 from toktk.errors import NoIdsError, PluginError
 from toktk.evaluation.base import Evaluation
@@ -38,12 +39,11 @@ from toktk.report.records import Record, signature
 from toktk.runtime import Threads
 from toktk.tokenizer import NATIVE, Tokenizer
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 NO_IDS = "its file has counts alone: there are no ids to see"
 NO_PIECES = "whole documents are encoded: there are no pieces to see"
+_MANY = 20_000  # groups of all tokenizers
 CURVE_POINTS = 400  # a constant factor apart
+CURVE_ROWS = 1 << 20  # of all groups together; of very many groups there are fewer points
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,17 @@ class Recorder:
         labels = [*self.family.tokenizers]
         with Threads(1) as beside:  # kernels, which leave the interpreter to the metrics
             counting = beside.submit(lambda: self._intervals) if self.jobs > 1 else None
-            figures = {label: self._figures(label) for label in labels}
+            # Those of many groups take more memory than their records: then one metric after the other.
+            n_groups = len(self.evaluations[labels[0]].groups)
+            ahead = labels if n_groups * len(labels) < _MANY else []
+            figures = {label: [*self._figures(label)] for label in ahead}
             if counting is not None:
                 counting.result()
         records: list[Record] = []
         for label in labels:
-            records += self._records(label, figures[label])
+            records += self._records(
+                label, figures[label] if label in figures else self._figures(label)
+            )
             progress(1)
         return (*records, *self._knee(records))
 
@@ -140,8 +145,8 @@ class Recorder:
         """What metrics try out of the text, which is read only where one asks."""
         return TextSample(next(iter(self.spelled.values())).pieces.documents)
 
-    def _figures(self, label: str) -> list[tuple[Metric, list[Figure]]]:
-        """Return the figures of one tokenizer by metric; metrics that fail are put into `failed`."""
+    def _figures(self, label: str) -> Iterator[tuple[Metric, list[Figure]]]:
+        """Yield the figures of one tokenizer by metric; metrics that fail are put into `failed`."""
         evaluation, size = self.evaluations[label], self.family.tokenizers[label].vocab_size
         reference = self.measures.reference
         tokenizer = self.family.tokenizers[label] if evaluation.has_ids else None
@@ -150,22 +155,20 @@ class Recorder:
         definitions = dict(self.measures.definitions)
         if evaluation.has_ids and evaluation.lost(size).any():  # is said, whatever was asked for
             definitions.setdefault(lost.name, lost)
-        found = []
         for name, metric in definitions.items():
             # A reference is asked of parity alone: text without one must not pass in silence.
             asked = name in self.measures.named or (name == "parity" and reference is not None)
             if asked or metric.applies(evaluation):
                 try:
-                    found.append((metric, _computed(metric, evaluation, size, options)))
+                    yield metric, _computed(metric, evaluation, size, options)
                 except NoIdsError:
                     null = Figure(POOLED, metric.name, None, metric.unit, None, NO_IDS, "no ids")
-                    found.append((metric, [null]))
+                    yield metric, [null]
                 except PluginError as error:
                     self.failed.setdefault(name, error)
-        return found
 
     def _records(
-        self, label: str, figures: Sequence[tuple[Metric, Sequence[Figure]]]
+        self, label: str, figures: Iterable[tuple[Metric, Sequence[Figure]]]
     ) -> Iterator[Record]:
         """Yield the records of the figures of one tokenizer."""
         family, tokenizer = self.family, self.family.tokenizers[label]
@@ -305,36 +308,42 @@ def _check_figure(figure: object) -> None:
 def curves_of(family: TokenizerFamily, evaluations: Sequence[Evaluation]) -> pa.Table:
     """Return the tokens of each group, and of all together, by size; see `FamilyFigures`.
 
-    Where one evaluation serves all sizes, `CURVE_POINTS` between the ends are added to those asked for.
+    Where one evaluation serves all sizes, up to `CURVE_POINTS` between the ends are added to those asked for.
     """
-    import pyarrow as pa
-
     sizes_asked = [tokenizer.vocab_size for tokenizer in family.tokenizers.values()]
-    points = [(e, [size]) for e, size in zip(evaluations, sizes_asked, strict=True)]
+    points = [*zip(evaluations, sizes_asked, strict=True)]
+    groups = [POOLED, *evaluations[0].groups]
     shared = len(set(map(id, evaluations))) == 1
     if shared and (len(evaluations) > 1 or family.trainer is not None):
         reached = evaluations[0].sizes
-        spread = np.geomspace(reached[0], reached[-1], CURVE_POINTS)
+        n_points = min(CURVE_POINTS, CURVE_ROWS // len(groups))
+        spread = np.geomspace(reached[0], reached[-1], n_points)
         nearest = reached[np.searchsorted(reached, np.rint(spread).clip(reached[0], reached[-1]))]
-        points = [(evaluations[0], sorted({*nearest.tolist(), *sizes_asked}))]
-    groups: list[str] = []
-    sizes: list[int] = []
-    tokens: list[int] = []
-    for evaluation, read in points:
-        for size in read:
-            counts = evaluation.tokens(size)
-            groups += [POOLED, *evaluation.groups]
-            sizes += [size] * (1 + len(counts))
-            tokens += [int(counts.sum()), *counts.tolist()]
-    n = len(sizes)
+        points = [(evaluations[0], size) for size in sorted({*nearest.tolist(), *sizes_asked})]
+    tokens = np.empty((len(points), len(groups)), dtype=np.int64)
+    for row, (evaluation, size) in zip(tokens, points, strict=True):
+        row[1:] = evaluation.tokens(size)
+        row[0] = row[1:].sum()
+    by_group = np.array(
+        sorted(range(len(groups)), key=lambda i: groups[i].encode()), dtype=np.int32
+    )
+    sizes = np.array([size for _, size in points], dtype=np.int64)
+    by_size = np.argsort(sizes, kind="stable")
+    n = tokens.size
     cut = [*family.tokenizers.values()][-1].pretokenizer.name
+
+    def text(names: Sequence[str | None], indices: npt.NDArray[np.int32]) -> pa.Array:
+        column = arrow.from_list(names, pa.string()), arrow.from_numpy(indices)
+        return column[0].take(column[1])
+
+    same = np.zeros(n, dtype=np.int32)
     return pa.table(
         {
-            "tokenizer": arrow.from_list([family.label] * n, pa.string()),
-            "trainer": arrow.from_list([family.trainer] * n, pa.string()),
-            "pretokenizer": arrow.from_list([cut] * n, pa.string()),
-            "group": arrow.from_list(groups, pa.string()),
-            "size": arrow.from_list(sizes, pa.int64()),
-            "tokens": arrow.from_list(tokens, pa.int64()),
+            "tokenizer": text([family.label], same),
+            "trainer": text([family.trainer], same),
+            "pretokenizer": text([cut], same),
+            "group": text(groups, np.repeat(by_group, sizes.size)),
+            "size": arrow.from_numpy(np.tile(sizes[by_size], by_group.size)),
+            "tokens": arrow.from_numpy(tokens[by_size][:, by_group].T.ravel()),
         }
-    ).sort_by([("group", "ascending"), ("size", "ascending")])
+    )

@@ -93,20 +93,22 @@ class Replication:
         )
 
 
-def replicate(folder: Path, into: Path, meter: Meter, jobs: int) -> Replication:
+def replicate(
+    folder: Path, into: Path, meter: Meter, jobs: int, memory: int | None = None
+) -> Replication:
     """Carry out a stored run again; training, counting and measuring take nothing from the store.
 
     Args:
         folder: the run directory.
         into: where the new run is written, an empty folder or none.
-        jobs: threads; they change no result.
+        jobs, memory: as of a `SweepPlan`; they change no result.
 
     Raises:
         CorpusError: the text has changed.
         StorageError: there is no whole run, or it does not say all that is needed.
     """
     before = checked_run(folder)
-    now = carry_out(experiment_of(before, meter, jobs), into)
+    now = carry_out(experiment_of(before, meter, jobs, memory=memory), into)
     if now.trouble is not None:
         raise now.trouble
     old, new = _results(before), _results(now)

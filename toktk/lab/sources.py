@@ -85,7 +85,7 @@ def measured(bench: Bench) -> Sources:
         for label, lines in bench.trained_lines.items()
     }
     results = outcome.results or Results(())
-    counted = CountedCorpora(bench.meter, bench.plan.jobs)
+    counted = CountedCorpora(bench.meter, bench.plan.jobs, memory=bench.plan.memory)
     deciding = Deciding(bench.plan.corpus, bench.tokenizers, counted)
     sides, remarks = sides_of(results, trained), _remarks(outcome.described)
     return Sources(sides, remarks, deciding, bench=bench, outcome=outcome)

@@ -101,7 +101,7 @@ class Sweep:
             TrainingError: no family can be had.
         """
         plan, meter = self.plan, self.meter
-        counted = CountedCorpora(meter, plan.jobs, plan.force)
+        counted = CountedCorpora(meter, plan.jobs, plan.force, plan.memory)
         special = plan.special_tokens
         counted.sought = (*special, *(self.baselines.special_tokens if self.baselines else ()))
         trainings = Trainings(plan, counted)

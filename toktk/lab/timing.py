@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 
+from toktk.counts.text import CountedText
 from toktk.errors import StorageError
 from toktk.lab.bench import Bench
 from toktk.lab.run import Run, keep_timings
@@ -33,12 +34,15 @@ class TimingPlan:
 def timings_of(bench: Bench, run: Run, plan: TimingPlan) -> list[Timing]:
     """Return the timings of a bench: those that its run directory holds, or else take and store them.
 
-    Where they cannot be stored, `run.trouble` says why.
+    Where they cannot be stored, `run.trouble` says why. Of a text that was counted there are none.
 
     Raises:
         CorpusError: the text cannot be read.
         StorageError: what the engines' processes read cannot be written.
     """
+    if isinstance(bench.plan.corpus, CountedText):
+        bench.meter.remark(f"no speed of {bench.plan.corpus.name}: its text is not at hand.")
+        return []
     asked = {**asdict(plan), "versions": versions()}
     stored = run.document.get("throughput", {"asked": None, "timings": []})
     labels = {timing["tokenizer"] for timing in stored["timings"]}

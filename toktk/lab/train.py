@@ -23,7 +23,7 @@ from toktk.normalizers.normalizer import Form
 from toktk.pieces.table import without_pieces
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.registry import guarded
-from toktk.runtime import usable_cores
+from toktk.runtime import give_back_memory, usable_cores
 from toktk.sizes import size_label, why_unreached
 from toktk.tokenizer import Tokenizer
 from toktk.trainers.base import Trained, TrainingData
@@ -255,6 +255,7 @@ class Trainings:
                 trained = trainer.train(data, list(sizes))
                 tokenizers = _checked(family, trained, sizes)
             whole.add(whole.left)
+        give_back_memory()
         reading = readings[0] if readings else None
         if len(tokenizers) == len(sizes):
             return Training(tokenizers, None, reading)

@@ -25,7 +25,7 @@ from toktk.lab.outcome import without_figures
 from toktk.lab.plan import Family, SweepPlan
 from toktk.lab.sweep import Sweep
 from toktk.lab.train import Training, Trainings
-from toktk.pieces.counting import ONE_GROUP
+from toktk.pieces.counter import ONE_GROUP
 from toktk.pieces.table import weighted_sum
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.report.stability import RESAMPLES, SHARDS, Stability
@@ -93,14 +93,16 @@ class Stabilities(NamedTuple):
         )
 
 
-def plan_of(folder: Path, meter: Meter, jobs: int, force: bool) -> SweepPlan:
+def plan_of(
+    folder: Path, meter: Meter, jobs: int, force: bool, memory: int | None = None
+) -> SweepPlan:
     """Return the plan of the run in a folder.
 
     Raises:
         StorageError: there is none; or it is that of a bench, which trained nothing.
         CorpusError: the text has changed.
     """
-    experiment = experiment_of(checked_run(folder), meter, jobs, force)
+    experiment = experiment_of(checked_run(folder), meter, jobs, force, memory)
     if not isinstance(experiment, Sweep):
         raise TrainingError(
             f"cannot repeat the trainings of {folder}.",
@@ -126,7 +128,7 @@ def stabilities(plan: SweepPlan, resampling: Resampling, meter: Meter) -> Stabil
         if corpus is not None:
             fingerprint_text(meter, role, corpus)
     remark_on_texts(meter, plan.training, plan.evaluation)
-    counted = CountedCorpora(meter, plan.jobs, plan.force)
+    counted = CountedCorpora(meter, plan.jobs, plan.force, plan.memory)
     folded = plan.training.in_folds(resampling.folds)
     cuts = [_whole_cut(family) for family in plan.families]
     counted.count_together(folded, [*dict.fromkeys(cut for cut in cuts if cut is not None)])

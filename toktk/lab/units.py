@@ -54,6 +54,11 @@ class Units:
         return np.searchsorted(self.documents.group, groups).astype(np.int64)
 
     @cached_property
+    def number_of(self) -> dict[str, int]:
+        """The number of each group, by name."""
+        return {group: g for g, group in enumerate(self.documents.groups)}
+
+    @cached_property
     def _by_unit(self) -> npt.NDArray[np.bool_]:
         """bool[G]: whether each row of a group is a unit of its own, and there is any."""
         spans = itertools.pairwise(self.bounds.tolist())
@@ -115,7 +120,7 @@ class Units:
 
     def _found(self, groups: tuple[str, ...]) -> Int64 | slice:
         if len(groups) == 1:  # rows are sorted by group
-            g = self.documents.groups.index(groups[0])
+            g = self.number_of[groups[0]]
             return slice(int(self.bounds[g]), int(self.bounds[g + 1]))
-        numbers = [self.documents.groups.index(group) for group in groups]
+        numbers = [self.number_of[group] for group in groups]
         return np.flatnonzero(np.isin(self.documents.group, numbers)).astype(np.int64)

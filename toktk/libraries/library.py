@@ -6,7 +6,8 @@ import functools
 import hashlib
 import itertools
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from dataclasses import fields
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -37,6 +38,10 @@ class LibraryModel:
 
     def __post_init__(self) -> None:
         _ = self._loaded  # what the library refuses is refused at once
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return all there is to know: the library loads it anew in another process."""
+        return {field.name: self.__dict__[field.name] for field in fields(cast(Any, self))}
 
     def _in_library(self) -> LibraryTokenizer:
         """Return what the library is to load."""

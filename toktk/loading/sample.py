@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import accumulate, zip_longest
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from toktk.arrays import read_arrays, write_arrays
 from toktk.corpus.batch import GROUP, TEXT
 
 if TYPE_CHECKING:
+    from toktk.arrow import pa
     from toktk.cache import Store
     from toktk.corpus import Corpus
 
@@ -33,10 +35,17 @@ def first_documents(corpus: Corpus, store: Store) -> list[str]:
     key = {"corpus": corpus.fingerprint}
     stored = store.read("sample", key, read_arrays)
     if stored is not None:
-        documents: list[str] = stored[1]["documents"]
-        return documents
+        kept: list[str] = stored[1]["documents"]
+        return kept
+    documents = documents_of(corpus.batches())
+    store.write("sample", key, lambda folder: write_arrays(folder, {}, documents=documents))
+    return documents
+
+
+def documents_of(batches: Iterable[pa.RecordBatch]) -> list[str]:
+    """Return what `first_documents` does, of a text's batches."""
     by_group: dict[str, list[str]] = {}
-    for _, batch in zip(range(_BATCHES), corpus.batches(), strict=False):
+    for _, batch in zip(range(_BATCHES), batches, strict=False):
         text, group = batch.column(TEXT), batch.column(GROUP)
         names = group.dictionary.to_pylist()
         indices = arrow.to_numpy(group.indices)
@@ -49,6 +58,4 @@ def first_documents(corpus: Corpus, store: Store) -> list[str]:
     turns = zip_longest(*by_group.values())
     documents = [document for turn in turns for document in turn if document is not None]
     sizes = accumulate(len(document.encode()) for document in documents[:DOCUMENTS])
-    documents = documents[: sum(size <= BYTES for size in sizes)]
-    store.write("sample", key, lambda folder: write_arrays(folder, {}, documents=documents))
-    return documents
+    return documents[: sum(size <= BYTES for size in sizes)]

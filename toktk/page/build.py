@@ -149,11 +149,12 @@ def _subtitle(figures: Figures) -> str:
     first = next(iter(figures.tokenizers))
     record = figures.tokenizers[first]
     n = figures.value(first, "documents")  # which a run that was asked for other metrics lacks
-    groups = len(figures.groups) - 1
+    groups = len(figures.groups) - 1 + figures.n_left_out
     sizes = sorted({figures.size(label) for label in figures.tokenizers})
     span = f"{sizes[0]:,} ids" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,} ids"
     documents = "" if n is None else f"{int(n):,} documents in "
-    what = f"on {record.corpus}: {documents}{groups} group{'s' * (groups != 1)}; {span}"
+    largest = f", the largest {len(figures.groups) - 1:,} shown" if figures.n_left_out else ""
+    what = f"on {record.corpus}: {documents}{groups:,} group{'s' * (groups != 1)}{largest}; {span}"
     if figures.unsized:
         what += f"; not on this page, as nobody knows their size: {listed(figures.unsized)}"
     return what

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from toktk import arrow
+from toktk.arrow import pa
 from toktk.errors import PluginError, StorageError
 from toktk.lab.differences import base_of
 from toktk.metrics import METRICS
@@ -18,6 +20,9 @@ from toktk.report.ngrams import HALF, unit_of
 from toktk.report.records import Record, short_signature, visible_records
 from toktk.timing.figures import TIMED
 from toktk.visible import listed, visible_name
+
+MOST_GROUPS = 1000
+"""Groups that a page shows: more would be a page that no browser scrolls through."""
 
 _CURVE_POINTS = 130  # of a family and group
 _TOTALS = ("bytes", "chars", "documents")
@@ -35,10 +40,29 @@ class Figures:
 
     @cached_property
     def records(self) -> Sequence[Record]:
-        """The figures that are shown; timings stand apart."""
+        """The figures that are shown, of the largest groups; timings stand apart."""
         return visible_records(
-            [record for record in self.shown.results if not record.metric.startswith(TIMED)]
+            [
+                record
+                for record in self.shown.results
+                if not record.metric.startswith(TIMED) and record.group not in self._left_out
+            ]
         )
+
+    @property
+    def n_left_out(self) -> int:
+        """How many groups the page has no figures of."""
+        return len(self._left_out)
+
+    @cached_property
+    def _left_out(self) -> set[str]:
+        """All but the `MOST_GROUPS` largest groups, by bytes, else by name."""
+        sizes: dict[str, float] = {}
+        for record in self.shown.results:
+            if record.group != POOLED:
+                size = record.value or 0.0 if record.metric == "bytes" else 0.0
+                sizes[record.group] = max(size, sizes.get(record.group, 0.0))
+        return set(sorted(sizes, key=lambda group: (-sizes[group], group))[MOST_GROUPS:])
 
     @cached_property
     def by_key(self) -> dict[tuple[str, str, str], Record]:
@@ -193,6 +217,11 @@ class Figures:
         curves: dict[str, dict[int, dict[str, int]]] = {}
         if self.shown.curves is not None:
             columns = self.shown.curves.select(["tokenizer", "size", "group", "tokens"])
+            if self._left_out:
+                import pyarrow.compute as pc
+
+                names_left_out = arrow.from_list([*self._left_out], pa.string())
+                columns = columns.filter(pc.invert(pc.is_in(columns["group"], names_left_out)))
             names = {name: visible_name(name) for name in set(columns[0].to_pylist())}
             groups = {name: visible_name(name) for name in set(columns[2].to_pylist())}
             for family, size, group, tokens in zip(

@@ -3,12 +3,18 @@
 All different documents of a group are kept, up to `MOST`, else those whose hash begins with so many zero
 bits that at most `MOST` are left: the sample is the same for any order, batches and threads. The unit is
 the document, or the aligned line: its languages have one hash, so they are in the sample together.
+
+Memory is bounded for any text. All groups share `_BYTES`. Where there are so many that `_LEAST_SHARE` for
+each would be more, they have less, down to the largest power of two with which all fit, each with what it
+needs. The longest document of a group does not count there; of the very long ones an excerpt is kept, so that
+those of all groups fit as well. Both limits follow from sums over all documents, which only grow: so what is
+left in the end does not depend on when something was left out.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +25,8 @@ import numpy.typing as npt
 from toktk import arrow
 from toktk.arrays import Bytes, Int64, offsets_of, read_arrays, read_only, write_arrays
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, spans
+from toktk.pieces.ends import Ends
+from toktk.pieces.excerpts import Excerpt, excerpt_of, shortened
 
 if TYPE_CHECKING:
     from toktk.arrow import pa
@@ -35,8 +43,10 @@ DOCUMENTS, LINES, BLOCKS = "documents", "lines", "blocks"
 _SALT = 13  # apart from the hash that chooses a hold-out, which would bias the sample
 _BYTES = 1 << 28  # of all groups together, in equal shares
 _LEAST_SHARE, _LARGEST_SHARE = 1 << 20, 1 << 25
+_ROW = 64  # bytes that a document takes beside its text
 _WAITING = 1 << 22  # bytes that are seen before they are taken in
 _PENDING = 1 << 15  # rows, or a share's bytes, after which the sample is thinned again
+_OF_GROUPS = ("levels", "needs", "longest")
 _N_BLOCKS = 200
 _BLOCK_BYTES = 1000  # at least
 
@@ -50,7 +60,8 @@ class SampledDocuments:
         group: int32[D], index into `groups`.
         unit: uint64[D]: hash of the document or of its alignment id, or the number of the block.
         copies: int64[D]: the weights of equal documents, which are one row, summed up.
-        data, offsets: uint8 and int64[D + 1]: the text of document d is ``data[offsets[d]:offsets[d + 1]]``.
+        data, offsets: uint8 and int64[D + 1]: the text of document d is ``data[offsets[d]:offsets[d + 1]]``,
+            an excerpt of a very long one.
         levels: int64[G]: one unit in ``2**level`` was kept.
         kinds: of each group, `DOCUMENTS`, `LINES` or `BLOCKS`.
         previous: int64[D]: the document before it in the text, of the same group, by its place here; -1 where
@@ -107,7 +118,8 @@ class SampledDocuments:
 class _Rows:
     """Documents on their way into a sample; the columns are those of `SampledDocuments`.
 
-    But for `previous`, uint64: the unit before it in its group, 0 where there is none.
+    But for `previous`, uint64: the unit before it in its group, 0 where there is none. `size` are the
+    bytes of each document, of which `data` may hold an excerpt.
     """
 
     group: Int32
@@ -116,6 +128,7 @@ class _Rows:
     aligned: npt.NDArray[np.bool_]
     copies: Int64
     previous: UInt64
+    size: Int64
     data: Bytes
     offsets: Int64
 
@@ -128,9 +141,18 @@ class _Rows:
             np.empty(0, np.bool_),
             np.empty(0, np.int64),
             np.empty(0, np.uint64),
+            np.empty(0, np.int64),
             np.empty(0, np.uint8),
             np.zeros(1, np.int64),
         )
+
+    @classmethod
+    def before(cls, group: Int32, unit: UInt64, text: UInt64, previous: UInt64) -> _Rows:
+        """Return rows of no copies, which only say what stands before others."""
+        zeros = np.zeros(group.size + 1, dtype=np.int64)
+        unknown = zeros[1:].astype(np.bool_)
+        data = cls.none().data
+        return cls(group, unit, text, unknown, zeros[1:], previous, zeros[1:], data, zeros)
 
     def take(self, chosen: npt.NDArray[Any], copies: Int64 | None = None) -> _Rows:
         """Return some rows, by number; `copies` are theirs where they differ."""
@@ -147,38 +169,93 @@ class _Rows:
             self.aligned[chosen],
             self.copies[chosen] if copies is None else copies,
             self.previous[chosen],
+            self.size[chosen],
             data,
             offsets,
         )
 
     @classmethod
     def joined(cls, parts: list[_Rows]) -> _Rows:
-        names = ("group", "unit", "text", "aligned", "copies", "previous", "data")
+        names = ("group", "unit", "text", "aligned", "copies", "previous", "size", "data")
         columns = {n: np.concatenate([getattr(part, n) for part in parts]) for n in names}
         lengths = np.concatenate([np.diff(part.offsets) for part in parts])
         return cls(**columns, offsets=offsets_of(lengths))
 
 
 class Sample:
-    """Sees the documents of a text; see `toktk.pieces.beside.Beside`. `finish` returns the sample."""
+    """Sees the documents of a text; see `toktk.pieces.beside.Beside`. `finish` returns the sample.
 
-    def __init__(self, most: int = MOST) -> None:
+    Args:
+        most: different documents of a group that are kept.
+        in_order: batches are seen in the order of the text, and merged samples are those of what follows
+            in it. So the document before the first of a batch is known, and the sample does not depend
+            on where batches, or the shares of ranks, end.
+    """
+
+    def __init__(self, most: int = MOST, in_order: bool = False) -> None:
         self._most = most
+        self._ends = Ends.none() if in_order else None
         self._numbers: dict[str, int] = {}
         self._levels = np.zeros(0, dtype=np.int64)
+        self._needs = np.zeros(0, dtype=np.int64)  # bytes of all documents of each group
+        self._longest = np.zeros(0, dtype=np.int64)  # of each group
+        self._cap = _LARGEST_SHARE  # bytes of a document, of the rows that are here
+        self._excerpts: dict[int, Excerpt] = {}  # by hash of the text
         self._kept = _Rows.none()
         self._new: list[_Rows] = []
         self._pending = self._pending_bytes = 0
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_bytes = 0
 
+    @classmethod
+    def of(cls, documents: SampledDocuments, totals: Int64, times: Int64) -> Sample:
+        """Return one that has seen what another kept, each document `times`, int64[G], as often.
+
+        Merged, those of several texts give the sample of the texts together; but that of excerpts is one of
+        texts that are so short. `totals`, int64[G, 7], are of the whole text, each document once.
+        """
+        from toktk.kernels.hash import hash_spans, mix
+        from toktk.kernels.text_totals import BYTES
+        from toktk.kernels.text_totals import DOCUMENTS as N_DOCUMENTS
+
+        blocks = np.array([kind == BLOCKS for kind in documents.kinds], dtype=np.bool_)
+        lines = np.array([kind == LINES for kind in documents.kinds], dtype=np.bool_)
+        starts = np.ones(len(documents), dtype=np.bool_)
+        starts[1:] = (np.diff(documents.group) != 0) | ~blocks[documents.group[1:]]
+        first = np.flatnonzero(starts)
+        group = documents.group[first]
+        offsets = np.append(documents.offsets[first], documents.offsets[-1])
+        text, size = hash_spans(documents.data, offsets), np.diff(offsets)
+        before = documents.previous[first]
+        sample = cls()
+        sample._numbered([*documents.groups])
+        sample._levels[:] = documents.levels
+        sample._needs[:] = totals[:, BYTES] + _ROW * totals[:, N_DOCUMENTS]
+        np.maximum.at(sample._longest, group, size)
+        sample._new.append(
+            _Rows(
+                group,
+                np.where(blocks[group], mix(text, _SALT), documents.unit[first]),
+                text,
+                lines[group],
+                documents.copies[first] * times[group],
+                np.where((before < 0) | blocks[group], np.uint64(0), documents.unit[before]),
+                size,
+                documents.data,
+                offsets,
+            )
+        )
+        return sample
+
     def fresh(self) -> Sample:
         """Return one that has seen nothing."""
-        return Sample(self._most)
+        return Sample(self._most, self._ends is not None)
 
     def see(self, batch: pa.RecordBatch) -> None:
         """See the documents of a batch of a corpus."""
         _, offsets = spans(batch.column(TEXT))
+        if offsets[-1] - offsets[0] > self._cap:  # one long document, of which no copy is made
+            self._take_in()
         self._waiting.append(batch)
         self._waiting_bytes += int(offsets[-1] - offsets[0])
         if self._waiting_bytes >= _WAITING:
@@ -220,21 +297,77 @@ class Sample:
             ids = align.drop_null().cast(pyarrow.large_string())
             unit[aligned] = mix(hash_spans(*spans(ids)), _SALT)
         weights = arrow.to_numpy(batch.column(WEIGHT))
+        size = np.diff(offsets)
+        np.add.at(self._needs, group, (size + _ROW) * (weights > 0))
+        np.maximum.at(self._longest, group, size * (weights > 0))
         chosen = np.flatnonzero(begins_with_zeros(unit, self._levels[group]) & (weights > 0))
-        before = _before(unit, group, numbers)
-        rows = _Rows(group, unit, text, aligned, weights, before, data, offsets).take(chosen)
+        before = _before(unit, group, numbers if self._ends is None else np.zeros_like(numbers))
+        if self._ends is not None:
+            self._ends.go_on(group, unit, text, before)
+        data, offsets = self._shortened(data, offsets, text, size)
+        rows = _Rows(group, unit, text, aligned, weights, before, size, data, offsets).take(chosen)
         self._new.append(rows)
         self._pending += rows.unit.size
         self._pending_bytes += rows.data.size
 
     def merge(self, others: Iterable[Sample]) -> None:
         """Add what others have seen."""
-        for other in others:
+        for other in (others := [*others]):
             other._take_in()
             numbers = self._numbered([*other._numbers])
             self._levels[numbers] = np.maximum(self._levels[numbers], other._levels)
-            self._new += [replace(r, group=numbers[r.group]) for r in (other._kept, *other._new)]
+            self._needs[numbers] += other._needs
+            self._longest[numbers] = np.maximum(self._longest[numbers], other._longest)
+        cap = self._fitting(self._longest, min([self._cap, *(other._cap for other in others)]))
+        self._kept = self._capped(self._kept, cap)
+        for other in others:
+            numbers = self._numbered([*other._numbers])
+            rows = other._capped(_Rows.joined([other._kept, *other._new]), cap)
+            rows = replace(rows, group=numbers[rows.group])
+            among = begins_with_zeros(rows.unit, self._levels[rows.group])
+            self._new.append(rows.take(np.flatnonzero(among)))
+            if self._ends is not None and other._ends is not None:
+                self._new.append(_Rows.before(*self._ends.join(other._ends, numbers)))
+            self._excerpts |= other._excerpts
         self._thin()
+
+    def state(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
+        """Return what `of_state` makes the sample from again: columns of documents; the rest, JSON-able."""
+        self._take_in()
+        self._thin()
+        about = {
+            "groups": [*self._numbers],
+            "cap": self._cap,
+            "excerpts": [
+                [key, size, every, lengths.tolist()]
+                for key, (size, every, lengths) in sorted(self._excerpts.items())
+            ],
+            **{name: getattr(self, f"_{name}").tolist() for name in _OF_GROUPS},
+            **{name: ends.tolist() for name, ends in vars(self._ends or Ends.none()).items()},
+        }
+        return vars(self._kept), about
+
+    @classmethod
+    def of_state(
+        cls, columns: Mapping[str, npt.NDArray[Any]], about: Mapping[str, Any], most: int = MOST
+    ) -> Sample:
+        """Return a sample in order of which `state` gave this."""
+        sample = cls(most, in_order=True)
+        sample._numbered(about["groups"])
+        for name in _OF_GROUPS:
+            setattr(sample, f"_{name}", np.array(about[name], dtype=np.int64))
+        sample._cap, sample._kept = about["cap"], _Rows(**columns)
+        sample._excerpts = {
+            key: Excerpt(size, every, np.array(lengths, dtype=np.int64))
+            for key, size, every, lengths in about["excerpts"]
+        }
+        first_unit, first_text, last_unit = (
+            np.array(about[name], dtype=np.uint64)
+            for name in ("first_unit", "first_text", "last_unit")
+        )
+        seen = np.array(about["seen"], dtype=np.bool_)
+        sample._ends = Ends(first_unit, first_text, last_unit, seen)
+        return sample
 
     def finish(self) -> SampledDocuments:
         """Return the sample; groups in alphabetical order, a group's only document in blocks."""
@@ -287,14 +420,19 @@ class Sample:
     def _numbered(self, names: list[str]) -> Int32:
         numbers = [self._numbers.setdefault(name, len(self._numbers)) for name in names]
         missing = len(self._numbers) - self._levels.size
-        self._levels = np.concatenate([self._levels, np.zeros(missing, dtype=np.int64)])
+        self._levels, self._needs, self._longest = (
+            np.pad(column, (0, missing)) for column in (self._levels, self._needs, self._longest)
+        )
+        if self._ends is not None:
+            self._ends.grow(len(self._numbers))
         return np.array(numbers, dtype=np.int32)
 
     def _thin(self) -> None:
         """Unite equal documents, and keep fewer of the groups that have too many."""
         self._pending = self._pending_bytes = 0
-        if self._new:
-            rows = _Rows.joined([self._kept, *self._new])
+        cap = self._fitting(self._longest, self._cap)
+        if self._new or cap < self._cap:
+            rows = self._capped(_Rows.joined([self._kept, *self._new]), cap)
             self._new = []
             order = np.lexsort((rows.text, rows.unit, rows.group))
             order = order[begins_with_zeros(rows.unit, self._levels[rows.group])[order]]
@@ -308,29 +446,79 @@ class Sample:
                 # Any order of files and threads gives the same one: the least hash.
                 before = rows.previous[order] - np.uint64(1)  # none is the largest
                 before = np.minimum.reduceat(before, firsts) + np.uint64(1)
-                self._kept = replace(rows.take(order[firsts], copies), previous=before)
+                united = replace(rows.take(order[firsts], copies), previous=before)
+                # Of no copies is what `_Rows.before` says of a document that was not kept.
+                there = np.flatnonzero(copies)
+                self._kept = united if there.size == copies.size else united.take(there)
             else:
                 self._kept = _Rows.none()
-        kept = self._kept
-        share = min(max(_BYTES // max(len(self._numbers), 1), _LEAST_SHARE), _LARGEST_SHARE)
-        bounds = np.searchsorted(kept.group, np.arange(len(self._numbers) + 1))
+        self._raise_levels()
+
+    def _raise_levels(self) -> None:
+        """Keep, of the groups that have too many documents or bytes, those of fewer units."""
+        kept, n_groups = self._kept, len(self._numbers)
+        if not kept.unit.size:
+            return
+        share = min(max(_BYTES // n_groups, _LEAST_SHARE), _LARGEST_SHARE)
+        least = self._fitting(self._needs, _LEAST_SHARE)
+        sizes = kept.size
+        if least < _LEAST_SHARE:
+            share, sizes = least, kept.size + _ROW
+        counts = np.bincount(kept.group, minlength=n_groups)
+        bounds = offsets_of(counts)
+        filled = np.flatnonzero(counts)
+        longest, n_bytes = (fold.reduceat(sizes, bounds[filled]) for fold in (np.maximum, np.add))
+        # The longest does not count: a document that is in memory anyway is no reason to lose others.
+        too_many = filled[(counts[filled] > self._most) | (n_bytes - longest > share)]
         chosen = np.ones(kept.unit.size, dtype=np.bool_)
-        for g in range(len(self._numbers)):
-            rows_of = slice(int(bounds[g]), int(bounds[g + 1]))
-            unit, sizes = kept.unit[rows_of], np.diff(kept.offsets)[rows_of]
+        for g in too_many.tolist():
+            of_group = slice(int(bounds[g]), int(bounds[g + 1]))
+            unit, own = kept.unit[of_group], sizes[of_group]
             among = np.ones(unit.size, dtype=np.bool_)
             level = int(self._levels[g])
             while among.any() and level < 63:
-                n, n_bytes = int(among.sum()), int(sizes[among].sum())
-                # The largest does not count: a document that is in memory anyway is no reason to lose others.
-                if n <= self._most and n_bytes - int(sizes[among].max()) <= share:
+                n, all_bytes = int(among.sum()), int(own[among].sum())
+                if n <= self._most and all_bytes - int(own[among].max()) <= share:
                     break
                 level += 1
                 among = begins_with_zeros(unit, np.int64(level))
             self._levels[g] = level
-            chosen[rows_of] = among
+            chosen[of_group] = among
         if not chosen.all():
             self._kept = kept.take(np.flatnonzero(chosen))
+
+    @staticmethod
+    def _fitting(needs: Int64, most: int) -> int:
+        """Return the largest of `most` and its halves that each group may have for all to fit."""
+        while most > 1 and np.minimum(needs, most).sum() > _BYTES:
+            most //= 2
+        return most
+
+    def _capped(self, rows: _Rows, cap: int) -> _Rows:
+        """Return rows with excerpts of at most `cap` bytes of the documents that are longer."""
+        self._cap = cap
+        data, offsets = self._shortened(rows.data, rows.offsets, rows.text, rows.size)
+        return replace(rows, data=data, offsets=offsets)
+
+    def _shortened(
+        self, data: Bytes, offsets: Int64, text: UInt64, size: Int64
+    ) -> tuple[Bytes, Int64]:
+        lengths = np.diff(offsets)
+        parts, at = [], int(offsets[0])
+        excerpts: dict[int, Excerpt] = {}
+        for d in np.flatnonzero(size > self._cap).tolist():
+            begin, end = offsets[d : d + 2].tolist()
+            key, whole = int(text[d]), data[begin:end]
+            if whole.size == size[d]:
+                short, excerpts[key] = excerpt_of(whole, self._cap)
+            else:
+                short, excerpts[key] = shortened(whole, self._excerpts[key], self._cap)
+            parts += [data[at:begin], short]
+            lengths[d], at = short.size, end
+        if not parts:
+            return data, offsets
+        self._excerpts |= excerpts
+        return np.concatenate([*parts, data[at : int(offsets[-1])]]), offsets_of(lengths)
 
 
 def sampled_unit(keys: UInt64) -> UInt64:
@@ -395,6 +583,7 @@ def _as_blocks(text: Bytes, bounds: list[int], group: int) -> _Rows:
         np.zeros(n, dtype=np.bool_),
         np.ones(n, dtype=np.int64),
         np.concatenate([unit[:1], unit[:-1]]),  # the first has itself before it
+        np.diff(bounds),
         text,
         np.array(bounds, dtype=np.int64),
     )

@@ -10,8 +10,10 @@ from collections import Counter
 import numpy as np
 import numpy.typing as npt
 
+from toktk.arrays import offsets_of
 from toktk.pieces.table import PieceTable
 
+_NONE = "no letters"
 _SAMPLE = 300  # pieces of a group, the most frequent ones
 _BYTES = 200  # of each: a piece can be a whole document
 _SCRIPT = re.compile(
@@ -96,22 +98,41 @@ def script_table() -> tuple[tuple[str, ...], npt.NDArray[np.uint8]]:
 
 def scripts_of(table: PieceTable) -> dict[str, str]:
     """Return {group: script of most letters of its most frequent pieces}, as Unicode's names begin."""
-    piece_of = np.repeat(np.arange(len(table)), np.diff(table.rows))
-    order = np.lexsort((-table.entry_count, table.entry_group))
-    bounds = np.searchsorted(table.entry_group[order], np.arange(len(table.groups) + 1))
-    scripts = {}
-    for g, group in enumerate(table.groups):
-        letters: Counter[str] = Counter()
-        for entry in order[bounds[g] : bounds[g + 1]][:_SAMPLE].tolist():
-            p, n = int(piece_of[entry]), int(table.entry_count[entry])
-            begin, end = int(table.offsets[p]), int(table.offsets[p + 1])
-            piece = table.data[begin : min(end, begin + _BYTES)].tobytes()
-            for char in piece.decode(errors="ignore"):
-                if char.isalpha():
-                    letters[script_of(char)] += n
-        most = min(letters, key=lambda script: (-letters[script], script), default="no letters")
-        scripts[group] = most
-    return scripts
+    from toktk.kernels.hash import hash_spans
+
+    # Of equally frequent pieces any will do, but the same ones in whatever order the table lists them.
+    hashes = np.repeat(hash_spans(table.data, table.offsets), np.diff(table.rows))
+    order = np.lexsort((hashes, -table.entry_count, table.entry_group))
+    firsts = np.searchsorted(table.entry_group[order], np.arange(len(table.groups)))
+    rank = np.arange(order.size) - firsts[table.entry_group[order]]
+    entries = order[rank < _SAMPLE]
+    piece_of = np.searchsorted(table.rows, entries, side="right") - 1
+    pieces, number_of = np.unique(piece_of, return_inverse=True)
+    letters = [_scripts_in(table, p) for p in pieces.tolist()]
+    names = sorted({script for of_piece in letters for script in of_piece})
+    if not names:
+        return dict.fromkeys(table.groups, _NONE)
+    # What a piece has of each script, one after the other; then of each entry.
+    ends = offsets_of([*map(len, letters)])
+    script = np.array([names.index(s) for of_piece in letters for s in of_piece], dtype=np.int64)
+    count = np.array([n for of_piece in letters for n in of_piece.values()], dtype=np.int64)
+    n_scripts = np.diff(ends)[number_of]
+    starts = offsets_of(n_scripts)
+    at = np.arange(starts[-1]) + np.repeat(ends[number_of] - starts[:-1], n_scripts)
+    entry = np.repeat(entries, n_scripts)
+    sums = np.zeros((len(table.groups), len(names)), dtype=np.int64)
+    np.add.at(sums, (table.entry_group[entry], script[at]), table.entry_count[entry] * count[at])
+    most = sums.argmax(axis=1)  # of equal ones the first by name
+    has_letters = sums.max(axis=1) > 0
+    return {
+        group: names[most[g]] if has_letters[g] else _NONE for g, group in enumerate(table.groups)
+    }
+
+
+def _scripts_in(table: PieceTable, p: int) -> Counter[str]:
+    begin, end = int(table.offsets[p]), int(table.offsets[p + 1])
+    piece = table.data[begin : min(end, begin + _BYTES)].tobytes()
+    return Counter(script_of(char) for char in piece.decode(errors="ignore") if char.isalpha())
 
 
 @functools.lru_cache(maxsize=4096)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ Real text of spaced languages stays far below it; Chinese, Japanese and Thai far
 """
 
 _FORMAT = 1
+_HEAD = 8  # bytes of a piece by which most are told apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,12 @@ class PieceTable:
         np.add.at(sums, self.entry_group, self.entry_count)
         return sums
 
+    @functools.cached_property
+    def spelled(self) -> pa.Array:
+        """large_binary[n]: the pieces, not copied."""
+        buffers = [None, pa.py_buffer(self.offsets), pa.py_buffer(self.data)]
+        return pa.Array.from_buffers(pa.large_binary(), len(self), buffers)
+
     def piece(self, p: int) -> bytes:
         """Return the bytes of piece `p`."""
         return bytes(self.data[self.offsets[p] : self.offsets[p + 1]])
@@ -97,22 +104,18 @@ class PieceTable:
 
         Totals and signature go to the file's metadata.
         """
-        import pyarrow.compute as pc
-
         from toktk.paths import atomic_write
 
-        buffers = [None, pa.py_buffer(self.offsets), pa.py_buffer(self.data)]
-        pieces = pa.Array.from_buffers(pa.large_binary(), len(self), buffers)
-        order = arrow.to_numpy(pc.sort_indices(pieces)).astype(np.int64)
-        of_entry = np.repeat(np.arange(len(self)), np.diff(self.rows))
-        entries = np.lexsort((self.entry_group, np.argsort(order)[of_entry]))
+        table = ascending(self)
+        pieces = table.spelled
+        of_entry = np.repeat(np.arange(len(table)), np.diff(table.rows))
         columns = {
-            "piece": pieces.take(arrow.from_numpy(of_entry[entries])).cast(pa.binary()),
+            "piece": pieces.take(arrow.from_numpy(of_entry)).cast(pa.binary()),
             "group": pa.DictionaryArray.from_arrays(
-                arrow.from_numpy(self.entry_group[entries]),
+                arrow.from_numpy(table.entry_group),
                 arrow.from_list(self.groups, pa.string()),
             ),
-            "count": arrow.from_numpy(self.entry_count[entries]),
+            "count": arrow.from_numpy(table.entry_count),
         }
         meta = {
             "format": _FORMAT,
@@ -121,9 +124,9 @@ class PieceTable:
             "aligned": self.aligned.tolist(),
             "pretokenizer": self.pretokenizer,
         }
-        table = pa.table(columns).replace_schema_metadata({"toktk": json.dumps(meta)})
+        stored = pa.table(columns).replace_schema_metadata({"toktk": json.dumps(meta)})
         with atomic_write(path) as temporary:
-            arrow.write_parquet(table, temporary)
+            arrow.write_parquet(stored, temporary)
 
     @classmethod
     def read_parquet(cls, path: Path) -> PieceTable:
@@ -176,33 +179,114 @@ def gather(data: Bytes, offsets: Int64, chosen: Int64) -> tuple[Bytes, Int64]:
     return gathered, new_offsets
 
 
-def are_pieces(table: PieceTable, strings: Sequence[str]) -> npt.NDArray[np.bool_]:
+def are_pieces(table: PieceTable, strings: Sequence[str | bytes]) -> npt.NDArray[np.bool_]:
     """Return bool[n]: which pieces equal one of `strings`."""
     equal = np.zeros(len(table), dtype=np.bool_)
     lengths = np.diff(table.offsets)
     for string in strings:
-        wanted = np.frombuffer(string.encode(), dtype=np.uint8)
+        spelled = string.encode() if isinstance(string, str) else string
+        wanted = np.frombuffer(spelled, dtype=np.uint8)
         alike = np.flatnonzero(lengths == wanted.size)
-        spelled = table.data[table.offsets[alike, None] + np.arange(wanted.size)]
-        equal[alike[(spelled == wanted).all(axis=1)]] = True
+        those = table.data[table.offsets[alike, None] + np.arange(wanted.size)]
+        equal[alike[(those == wanted).all(axis=1)]] = True
     return equal
 
 
-def chosen_pieces(table: PieceTable, kept: npt.NDArray[np.bool_]) -> PieceTable:
-    """Return the table of the pieces for which `kept`, bool[n], is set; totals stay as they are."""
-    if kept.all():
-        return table
-    data, offsets = gather(table.data, table.offsets, np.flatnonzero(kept))
-    n_entries = np.diff(table.rows)
-    entries = np.repeat(kept, n_entries)
+def taken(table: PieceTable, chosen: Int64) -> PieceTable:
+    """Return the table of some pieces, by number, in this order; totals stay as they are."""
+    data, offsets = gather(table.data, table.offsets, chosen)
+    n_entries = np.diff(table.rows)[chosen]
+    rows = offsets_of(n_entries)
+    entries = np.arange(rows[-1]) + np.repeat(table.rows[chosen] - rows[:-1], n_entries)
     return replace(
         table,
         data=data,
         offsets=offsets,
-        rows=offsets_of(n_entries[kept]),
+        rows=rows,
         entry_group=table.entry_group[entries],
         entry_count=table.entry_count[entries],
     )
+
+
+def multiplied(table: PieceTable, times: npt.ArrayLike) -> PieceTable:
+    """Return the table of a text whose documents count `times`, int64[G] and above 0, as often."""
+    factors = np.asarray(times, dtype=np.int64)
+    if (factors == 1).all():
+        return table
+    return replace(
+        table,
+        entry_count=table.entry_count * factors[table.entry_group],
+        totals=table.totals * factors[:, None],
+    )
+
+
+def may_hold(table: PieceTable, string: str) -> bool:
+    """Return whether a text may hold a string, which is not empty, by its pieces; False is sure.
+
+    They must be all of the text, which no normalizer changed. No piece has the string within then, and no
+    pieces that may stand in a row spell it.
+    """
+    import pyarrow.compute as pc
+
+    spelled, pieces = string.encode(), table.spelled
+
+    def any_piece(test: Callable[..., pa.Array], part: bytes) -> bool:
+        return bool(pc.any(test(pieces, part)).as_py())
+
+    if any_piece(pc.match_substring, spelled):
+        return True
+    cuts = range(1, len(spelled))
+    reached = [n for n in cuts if any_piece(pc.ends_with, spelled[:n])]
+    for n in cuts:
+        if n not in reached:
+            continue
+        if any_piece(pc.starts_with, spelled[n:]):
+            return True
+        rest = range(n + 1, len(spelled))
+        reached += [m for m in rest if are_pieces(table, [spelled[n:m]]).any()]
+    return False
+
+
+def chosen_pieces(table: PieceTable, kept: npt.NDArray[np.bool_]) -> PieceTable:
+    """Return the table of the pieces for which `kept`, bool[n], is set; totals stay as they are."""
+    return table if kept.all() else taken(table, np.flatnonzero(kept))
+
+
+def ascending(table: PieceTable) -> PieceTable:
+    """Return the table with pieces in the order of their bytes, and entries in that of groups."""
+    table = taken(table, _by_bytes(table.data, table.offsets))
+    if table.entry_count.size == len(table):
+        return table
+    of_entry = np.repeat(np.arange(len(table)), np.diff(table.rows))
+    entries = np.lexsort((table.entry_group, of_entry))
+    return replace(
+        table,
+        entry_group=table.entry_group[entries],
+        entry_count=table.entry_count[entries],
+    )
+
+
+def _by_bytes(data: Bytes, offsets: Int64) -> Int64:
+    """Return the order of different spans by their bytes."""
+    import pyarrow.compute as pc
+
+    lengths = np.diff(offsets)
+    heads = np.zeros(lengths.size, dtype=np.uint64)
+    for i in range(_HEAD):
+        has = np.flatnonzero(lengths > i)
+        heads[has] |= data[offsets[has] + i].astype(np.uint64) << np.uint64(8 * (_HEAD - 1 - i))
+    order = np.argsort(heads)
+    # Few begin alike: only those are compared byte by byte, which takes three times as long.
+    same = np.diff(heads[order]) == 0
+    alike = np.zeros(order.size, dtype=np.bool_)
+    alike[1:] = same
+    alike[:-1] |= same
+    tied = order[alike]
+    tied_data, tied_offsets = gather(data, offsets, tied)
+    buffers = [None, pa.py_buffer(tied_offsets), pa.py_buffer(tied_data)]
+    pieces = pa.Array.from_buffers(pa.large_binary(), tied.size, buffers)
+    order[alike] = tied[arrow.to_numpy(pc.sort_indices(pieces))]
+    return order
 
 
 def weighted_sum(table: PieceTable, weights: npt.ArrayLike, name: str) -> PieceTable:

@@ -195,8 +195,10 @@ class Results:
             [pa.field(name, types[NUMBERS.get(name, str)]) for name in COLUMNS],
             metadata={_SCHEMA_KEY: str(SCHEMA), _ABOUT_KEY: about},
         )
-        columns = list(zip(*self.rows(), strict=True)) or [()] * len(COLUMNS)
-        arrays = [arrow.from_list(c, f.type) for c, f in zip(columns, schema, strict=True)]
+        arrays = [  # one column after the other, for there may be a million records
+            arrow.from_list([getattr(record, f.name) for record in self.records], f.type)
+            for f in schema
+        ]
         return pa.Table.from_arrays(arrays, schema=schema)
 
     def write_parquet(self, path: Path) -> None:

@@ -105,7 +105,8 @@ class TrainingData:
     Trainers that share a pretokenizer share its piece table.
 
     Args:
-        count: turns a pretokenizer into the piece table of the corpus, all groups added up.
+        count: turns a pretokenizer into the piece table of the corpus, all groups added up, and can do so
+            again at little cost; by default the corpus is read.
         progress: called with the number of ids learned since the last call; a trainer advances it
             by its largest size in all.
         jobs: threads; they change no result.
@@ -128,6 +129,7 @@ class TrainingData:
         self.jobs = jobs
         self.split_at = tuple(split_at)
         self.progress = progress
+        self._counts_again = count is not None
         self._count = count or functools.partial(count_corpus, corpus, jobs=jobs, by_group=False)
         self._tables: dict[Pretokenizer, PieceTable] = {}
 
@@ -146,6 +148,11 @@ class TrainingData:
             table = self._count(replace(pretokenizer, added=(*pretokenizer.added, *self.split_at)))
             self._tables[pretokenizer] = without_pieces(table, self.split_at)
         return self._tables[pretokenizer]
+
+    def release(self) -> None:
+        """Hold piece tables no longer, where they can be had again: a trainer has copied what it needs."""
+        if self._counts_again:
+            self._tables.clear()
 
     def texts(self, normalizer: Normalizer = IDENTITY) -> Iterator[str]:
         """Yield the documents, one by one.

@@ -69,10 +69,9 @@ class MergeLoop:
     def _first_pairs(self, task: MergeTask) -> None:
         """Lay the pieces out as cells; make the pairs of bytes and their runs."""
         data, offsets = task.data, task.offsets
-        distinct, weight_class = np.unique(task.counts, return_inverse=True)
-        weights = np.ascontiguousarray(distinct, dtype=np.int64)
+        weights = np.unique(task.counts)
+        classes = np.searchsorted(weights, task.counts).astype(np.int32)
         cells = np.empty(2 * (int(offsets[-1] - offsets[0]) + offsets.size + 1), dtype=np.int32)
-        classes = weight_class.astype(np.int32)
         n_cells = int(k.lay_out(data, offsets, classes, task.byte_ids, cells))
         totals, occurrences = np.zeros((2, 256 * 256), dtype=np.int64)
         k.count_byte_pairs(cells, n_cells, weights, self.base, totals, occurrences)
@@ -87,7 +86,7 @@ class MergeLoop:
         k.fill_byte_pairs(cells, n_cells, self.base, cursor, pool)
         births = np.empty((int(occurrences[wanted].max(initial=1)), 4), dtype=position)
         self.text = k.Text(cells, weights, pool, births)
-        capacity = power_of_two(max(4 * n, n_cells // 8, 4096))
+        capacity = power_of_two(max(4 * n, n_cells // 32, 4096))
         rows = np.empty((capacity, 4), dtype=np.int64)
         rows[:n, k.KEY] = ((wanted // 256 + self.base) << 32) | (wanted % 256 + self.base)
         rows[:n, k.COUNT] = totals[wanted]
@@ -145,8 +144,9 @@ class MergeLoop:
 
     def _grow_pool(self) -> None:
         pool = self.text.pool
-        needed = self.state[k.POOL_USED] + 3 * self.text.births.shape[0]
-        self.text = self.text._replace(pool=grown(pool, max(pool.size + pool.size // 2, needed)))
+        needed = int(self.state[k.POOL_USED]) + 3 * self.text.births.shape[0]
+        # In place: the system moves pages, and a second copy would be half of all memory.
+        pool.resize(max(pool.size + pool.size // 4, needed), refcheck=False)
 
     def _grow_pairs(self) -> None:
         capacity = 2 * self.pairs.rows.shape[0]

@@ -1,0 +1,223 @@
+"""Counting in ranks against counting in one process, and the merge of many ranks.
+
+    python benchmarks/ranks.py --folder texts/
+    python benchmarks/ranks.py --folder texts/ --only merge --scale 0.05
+
+Counting: plain text (see `benchmarks/count.py`), counted by one thread of one process, which keeps the table
+in memory, and by `toktk count` in one rank and in 8 ranks with 2 processes, which writes and merges; in turn,
+whole processes. Figures are CPU seconds of all processes of a command, and the peak of the largest.
+
+Merge: words that occur once each, and plain text of as many bytes, counted in 64 ranks and merged by one
+thread, at a fourth, half and all of so many words. The exponent is that of CPU time over size, from n to 4n.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import count as texts
+import harness
+from harness import Figures, Job, Run, Steps, Table
+
+RANKS, PROCESSES, MERGED_RANKS = 8, 2, 64
+CHOICES = ("count", "merge")
+
+
+def write(arguments: dict[str, Any], step: Steps) -> tuple[Figures, None]:
+    """Write a text: plain, and before it words that occur once each, of so many bytes and so many."""
+    folder = Path(arguments["folder"])
+    folder.mkdir(parents=True)
+    with step("write"):
+        if arguments["words"]:
+            texts.distinct(folder / "a.txt", arguments["words"])
+        texts.plain(folder / "b.txt", arguments["bytes"])
+    return {"bytes": sum(path.stat().st_size for path in folder.iterdir())}, None
+
+
+def one_process(arguments: dict[str, Any], step: Steps) -> tuple[Figures, None]:
+    """Count a text in this process, and keep the table in memory."""
+    from toktk.corpus import load_corpus
+    from toktk.pieces.counting import count_corpus
+    from toktk.pretokenizers.pretokenizer import Pretokenizer
+
+    with step("count"):
+        table = count_corpus(load_corpus([arguments["text"]]), Pretokenizer.of("o200k"))
+    return {"distinct": len(table)}, None
+
+
+def in_ranks(arguments: dict[str, Any], step: Steps) -> tuple[Figures, None]:
+    """Count a text in many ranks; what is measured is the merge."""
+    from toktk.corpus import ReaderOptions
+    from toktk.counts.count import count_ranks
+    from toktk.counts.work import CountWork
+    from toktk.pretokenizers.pretokenizer import Pretokenizer
+
+    work = CountWork(
+        [arguments["text"]],
+        ReaderOptions(),
+        Pretokenizer.of("o200k"),
+        partitions=arguments["partitions"],
+        memory=2 * 10**9,
+    )
+    n = arguments["ranks"]
+    with step("count"):
+        count_ranks(work, arguments["out"], range(n), n, PROCESSES, lambda n: None, harness.say)
+    return {}, None
+
+
+def merge(arguments: dict[str, Any], step: Steps) -> tuple[Figures, None]:
+    """Merge what ranks have written."""
+    from toktk.counts.merge import Merge
+    from toktk.counts.merged import Counts
+    from toktk.places import Place
+
+    out = Path(arguments["out"])
+    for name in ("merged", "merging"):
+        shutil.rmtree(out / name, ignore_errors=True)
+    with step("merge"):
+        Merge(Place.of(out)).run()
+    sizes = Counts.open(str(out)).about["sides"]["training"]
+    return {key: sizes[key] for key in ("distinct", "entries", "pieces")}, None
+
+
+def once(job: Job, chosen: argparse.Namespace) -> Figures:
+    """Run a job that makes something; a failure ends all."""
+    result = harness.run(Path(__file__), job, chosen.timeout)
+    if "error" in result:
+        raise SystemExit(f"{job.label}: {result['error']}")
+    figures: Figures = result["figures"]
+    return figures
+
+
+def cells(runs: list[Run]) -> tuple[str, ...]:
+    """Return the medians of CPU and wall seconds, and the largest peak."""
+    if error := harness.failed(runs):
+        return (f"failed: {error}", "–", "–")
+    processes = [run["process"] for run in runs]
+    cpu, wall = (harness.spread([p[key] for p in processes]) for key in ("cpu", "wall"))
+    return (cpu, wall, f"{max(p['peak'] for p in processes) / 1e6:,.0f}")
+
+
+def counting(chosen: argparse.Namespace) -> tuple[Table, Any]:
+    """Compare ranks with one process."""
+    text = chosen.folder / "text-to-count"
+    arguments = {"folder": str(text), "words": 0, "bytes": int(chosen.bytes * chosen.scale)}
+    n_bytes = once(Job("write", "write", arguments), chosen)["bytes"]
+
+    def ranks(n: int, hold_out: str) -> tuple[str, ...]:
+        command = ["count", "-c", str(text), "-o", "{folder}/counts", "--hold-out", hold_out]
+        command += ["--world-size", str(n), "--jobs", str(PROCESSES), "-q", "-f", "json"]
+        return (sys.executable, "-m", "toktk", *command)
+
+    first = "one process, table in memory"
+    jobs = [
+        Job(first, "one_process", {"text": str(text)}),
+        *(
+            Job(f"{n} rank{'s' * (n > 1)}, {share} held out", "", command=ranks(n, share))
+            for share in ("0", "0.1")
+            for n in (1, RANKS)
+        ),
+    ]
+    try:
+        runs = harness.interleave(Path(__file__), jobs, chosen.repeats, chosen.timeout)
+    finally:
+        shutil.rmtree(text)
+    table = Table(
+        f"counting {n_bytes / 1e6:,.0f} MB",
+        ("how", "CPU, s", "wall, s", "peak, MB", "CPU against one process"),
+    )
+    for label, of_job in runs.items():
+        both = [
+            (ours["process"]["cpu"], one["process"]["cpu"])
+            for ours, one in zip(of_job, runs[first], strict=False)
+            if "error" not in ours and "error" not in one
+        ]
+        ratio = f"{harness.median([a / b for a, b in both]):.2f}" if both else "–"
+        table.rows.append((label, *cells(of_job), ratio))
+    return table, runs
+
+
+def merging(chosen: argparse.Namespace) -> tuple[Table, Any]:
+    """Merge ranks of a text at three sizes."""
+    table = Table(
+        f"merging {MERGED_RANKS} ranks",
+        ("distinct pieces", "CPU, s", "wall, s", "peak, MB", "exponent of CPU time"),
+    )
+    all_runs, first = {}, None
+    for part in (4, 2, 1):
+        n = int(chosen.words * chosen.scale) // part
+        text, out = chosen.folder / f"text-{n}", chosen.folder / f"counts-{n}"
+        try:
+            arguments = {"folder": str(text), "words": n, "bytes": 9 * n}
+            once(Job(f"write {n}", "write", arguments), chosen)
+            arguments = {
+                "text": str(text),
+                "out": str(out),
+                "ranks": MERGED_RANKS,
+                "partitions": chosen.partitions,
+            }
+            once(Job(f"count {n}", "in_ranks", arguments), chosen)
+            job = Job(f"merge {n}", "merge", {"out": str(out)})
+            runs = harness.interleave(Path(__file__), [job], chosen.repeats, chosen.timeout)[
+                job.label
+            ]
+        finally:
+            for folder in (text, out):
+                shutil.rmtree(folder, ignore_errors=True)
+        all_runs[job.label] = runs
+        steep = "–"
+        if not harness.failed(runs):
+            cpu = harness.median([run["process"]["cpu"] for run in runs])
+            if first is not None:
+                steep = f"{math.log(cpu / first[1]) / math.log(n / first[0]):.2f}"
+            first = first or (n, cpu)
+            distinct = runs[0]["figures"]["distinct"]
+        table.rows.append((f"{distinct:,}", *cells(runs), steep))
+    return table, all_runs
+
+
+def options() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    add = parser.add_argument
+    add("--folder", type=Path, required=True, help="where texts and counts go; some 2 GB")
+    add("--only", action="append", choices=CHOICES, help="repeatable")
+    add("--scale", type=float, default=1.0, help="of all sizes")
+    add("--bytes", type=float, default=1e9, help="of the text to count")
+    add(
+        "--words",
+        type=float,
+        default=20e6,
+        help="that occur once, at the largest size of the merge",
+    )
+    add("--partitions", type=int, default=64)
+    add("--repeats", type=int, default=3)
+    add("--timeout", type=float, default=3600, help="seconds of a process")
+    add("--name", default="ranks", help="of the file in benchmarks/results/")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure, and write what came out."""
+    chosen = options()
+    chosen.folder.mkdir(parents=True, exist_ok=True)
+    measure = {"count": counting, "merge": merging}
+    tables, runs = [], {}
+    for name in chosen.only or CHOICES:
+        table, runs[name] = measure[name](chosen)
+        tables.append(table)
+    head = harness.facts() | {"command": harness.command_line()}
+    harness.report(chosen.name, head, tables, runs)
+
+
+CONTENDERS = {f.__name__: f for f in (write, one_process, in_ranks, merge)}
+
+if __name__ == "__main__" and not harness.serve(CONTENDERS):
+    main()

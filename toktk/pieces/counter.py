@@ -1,0 +1,318 @@
+"""Counters: pieces of documents or spans that are cut already, by group, in one hash table.
+
+A counter is of one thread. What it holds becomes a `PieceTable`; where a bound of memory is given, it goes
+elsewhere whenever the table would outgrow that, and the table is empty again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from toktk import arrow
+from toktk.arrays import Bytes, Int64, offsets_of, read_only
+from toktk.arrow import pa
+from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, spans
+from toktk.errors import CorpusError
+from toktk.pieces.table import PieceTable, gather
+
+if TYPE_CHECKING:
+    from toktk.pretokenizers.pretokenizer import Pretokenizer
+
+Groups = npt.NDArray[np.int32]
+"""The number of each document's or piece's group."""
+
+ONE_GROUP = "text"
+"""The name of the only group, where groups are not told apart."""
+
+Slots = npt.NDArray[np.uint64]
+"""A hash table of `toktk.kernels.count`, four numbers a slot."""
+
+_FIRST_SLOTS = 1 << 16
+
+
+class GroupTotals:
+    """What is counted of raw text, however it is cut: totals and alignment of each group.
+
+    Groups are numbered in order of appearance; without `by_group` there is one, and its totals stay
+    0. The columns are those of `PieceTable`.
+    """
+
+    def __init__(self, by_group: bool) -> None:
+        from toktk.kernels.text_totals import N_TOTALS
+
+        self._by_group = by_group
+        self._numbers: dict[str, int] = {}
+        self._flags = np.empty(0, dtype=np.uint8)
+        self._totals = np.zeros((8, N_TOTALS), dtype=np.int64)
+        self._aligned = np.zeros((8, 2), dtype=np.int64)
+
+    def add(self, batch: pa.RecordBatch) -> Groups:
+        """Add a batch; return int32[D]: the number of each document's group."""
+        if not self._by_group:
+            self._numbered([ONE_GROUP])
+            return np.zeros(batch.num_rows, dtype=np.int32)
+        from toktk.kernels.text_totals import add_totals
+
+        group, align = batch.column(GROUP), batch.column(ALIGN)
+        numbers = self._numbered(group.dictionary.to_pylist())
+        groups: Groups = numbers[arrow.to_numpy(group.indices)]
+        data, offsets = spans(batch.column(TEXT))
+        weights = arrow.to_numpy(batch.column(WEIGHT))
+        n = int(offsets[-1] - offsets[0])
+        if n > self._flags.size:
+            self._flags = np.empty(n, dtype=np.uint8)
+        add_totals(data, offsets, groups, weights, self._flags, self._totals)
+        if align.null_count < len(align):
+            from toktk.kernels.hash import hash_spans
+
+            aligned = groups[arrow.is_valid(align)]
+            hashes = hash_spans(*spans(align.drop_null().cast(pa.large_string())))
+            np.add.at(self._aligned[:, 0], aligned, 1)
+            np.add.at(self._aligned[:, 1], aligned, hashes.view(np.int64))
+        return groups
+
+    def add_table(self, table: PieceTable) -> Groups:
+        """Add those of a table; return int32[G]: the numbers of its groups."""
+        return self._add(table.groups, table.totals, table.aligned)
+
+    def merge(self, other: GroupTotals) -> Groups:
+        """Add those of another; return int32[G]: the number here of each of its groups."""
+        n = len(other._numbers)
+        return self._add([*other._numbers], other._totals[:n], other._aligned[:n])
+
+    def _add(self, names: Sequence[str], totals: Int64, aligned: Int64) -> Groups:
+        numbers = self._numbered(names)
+        self._totals[numbers] += totals
+        self._aligned[numbers] += aligned
+        return numbers
+
+    @property
+    def names(self) -> list[str]:
+        """The groups by number."""
+        return [*self._numbers]
+
+    def in_order(self) -> tuple[tuple[str, ...], Groups, Int64, Int64]:
+        """Return the sorted names, int32[G]: where each number went, totals and alignment."""
+        names = tuple(sorted(self._numbers))
+        old = np.array([self._numbers[name] for name in names], dtype=np.int64)
+        new_index = np.empty(len(names), dtype=np.int32)
+        new_index[old] = np.arange(len(names))
+        return names, new_index, self._totals[old], self._aligned[old]
+
+    def _numbered(self, names: Sequence[str]) -> Groups:
+        numbers = [self._numbers.setdefault(name, len(self._numbers)) for name in names]
+        while len(self._numbers) > len(self._totals):
+            self._totals = np.vstack([self._totals, np.zeros_like(self._totals)])
+            self._aligned = np.vstack([self._aligned, np.zeros_like(self._aligned)])
+        return np.array(numbers, dtype=np.int32)
+
+
+class SpanCounter:
+    """Spans of bytes, counted by group in the hash table of `toktk.kernels.count`.
+
+    Args:
+        pretokenizer_signature: of what cut them.
+        memory: bytes that the table may take where there is `spill`; else it takes what it needs.
+        spill: called with the slots and the arena before the table would take more; it is emptied then. What
+            one document or span needs, it takes all the same.
+    """
+
+    def __init__(
+        self,
+        pretokenizer_signature: str,
+        memory: int = 0,
+        spill: Callable[[Slots, Bytes], None] | None = None,
+    ) -> None:
+        from toktk.kernels import count as k
+
+        self._kernels = k
+        self.signature = pretokenizer_signature
+        self._memory = memory
+        self._spill = spill
+        self._slots = np.zeros(4 * _FIRST_SLOTS, dtype=np.uint64)
+        self._arena = np.empty(1 << 16, dtype=np.uint8)
+        self._state = np.zeros(k.STATE_SIZE, dtype=np.int64)
+
+    def reserve(self, n_entries: int) -> None:
+        """Make room for as many entries as a table has whose spans will be added."""
+        n_slots = self._slots.size // 4
+        while self._kernels.is_too_small(n_slots, n_entries):
+            n_slots *= 2
+        self._resize(n_slots)
+
+    def add_spans(
+        self, data: Bytes, offsets: Int64, groups: Groups, counts: Int64, rows: Int64 | None = None
+    ) -> None:
+        """Add spans, each with a group, by number, and a count.
+
+        With `rows`, span i has those at ``rows[i]:rows[i + 1]``: as many groups and counts as it needs.
+        """
+        rows = np.arange(offsets.size) if rows is None else rows
+        self._state[self._kernels.BEGUN :] = 0
+        longest = int((np.diff(offsets) * np.diff(rows)).max(initial=0))
+        while self._grow(
+            self._kernels.count_spans(
+                data, offsets, rows, groups, counts, self._slots, self._arena, self._state
+            ),
+            longest,
+        ):
+            pass
+
+    def _grow(self, lack: int, room: int) -> bool:
+        """Enlarge or empty what a kernel lacks; return False when it lacks nothing."""
+        k = self._kernels
+        if lack == k.DONE:
+            return False
+        arena_used = int(self._state[k.ARENA_USED])
+        # While a table grows, the old and the new one, which is twice as large, are there.
+        slots, arena = (3, 1) if lack == k.GROW_SLOTS else (1, 3)
+        needed = slots * self._slots.nbytes + arena * arena_used
+        if self._spill and needed > self._memory and self._state[k.USED]:
+            self._empty()
+        elif lack == k.GROW_SLOTS:
+            self._resize(self._slots.size // 2)
+        else:
+            enlarged = np.empty(2 * self._arena.size + room, dtype=np.uint8)
+            enlarged[:arena_used] = self._arena[:arena_used]
+            self._arena = enlarged
+        return True
+
+    def _resize(self, n_slots: int) -> None:
+        if 4 * n_slots > self._slots.size:
+            slots = np.zeros(4 * n_slots, dtype=np.uint64)
+            self._kernels.rehash(self._slots, slots)
+            self._slots = slots
+
+    def _empty(self) -> None:
+        k = self._kernels
+        if self._spill and self._state[k.USED]:
+            self._spill(self._slots, self._arena)
+            self._slots.fill(0)
+            self._state[k.USED] = self._state[k.ARENA_USED] = 0
+
+    def release(self) -> None:
+        """Give all entries to `spill`, and free the memory; nothing can be added any more."""
+        self._empty()
+        self._slots = np.zeros(4, dtype=np.uint64)
+        self._arena = np.empty(0, dtype=np.uint8)
+
+    def table(self, totals: GroupTotals) -> PieceTable:
+        """Return what was counted; the groups, which `totals` names, are in alphabetical order."""
+        data, offsets, groups, counts = entries_in(self._slots, self._arena)
+        self._slots = np.zeros(4, dtype=np.uint64)  # the entries are out; free the memory now
+        names, new_index, sums, aligned = totals.in_order()
+        rows = np.arange(counts.size + 1)
+        if len(names) > 1:
+            data, offsets, rows, order = _unite(data, offsets)
+            groups, counts = groups[order], counts[order]
+        groups = new_index[groups] if groups.size else groups
+        return PieceTable(data, offsets, rows, groups, counts, names, sums, aligned, self.signature)
+
+
+def entries_in(slots: Slots, arena: Bytes) -> tuple[Bytes, Int64, Groups, Int64]:
+    """Return the entries of a hash table in the order of its slots: data, offsets, groups, counts."""
+    from toktk.kernels import count as k
+
+    n = int(np.count_nonzero(slots[2::4]))
+    lengths, counts = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+    groups = np.empty(n, dtype=np.int32)
+    k.slot_lengths(slots, lengths, groups, counts)
+    offsets = offsets_of(lengths)
+    data = np.empty(int(offsets[-1]), dtype=np.uint8)
+    k.slot_bytes(slots, arena, offsets, data)
+    return data, offsets, groups, counts
+
+
+def _unite(data: Bytes, offsets: Int64) -> tuple[Bytes, Int64, Int64, Int64]:
+    """Give equal spans of different groups one piece; return data, offsets, rows, order of entries."""
+    from toktk.kernels import count as k
+
+    n = offsets.size - 1
+    heads = np.full(1 << max(n, 1).bit_length(), -1, dtype=np.int32)
+    following, firsts, piece_of = (np.empty(n, dtype=np.int32) for _ in range(3))
+    n_pieces = int(k.number_pieces(data, offsets, heads, following, firsts, piece_of))
+    rows = offsets_of(np.bincount(piece_of, minlength=n_pieces))
+    order = np.empty(n, dtype=np.int64)
+    k.counting_sort(piece_of, rows.copy(), order)
+    return *gather(data, offsets, order[rows[:-1]]), rows, order
+
+
+class Counter(SpanCounter):
+    """The pieces that one pretokenizer cuts, counted by one thread; `memory` and `spill` as above."""
+
+    def __init__(
+        self,
+        pretokenizer: Pretokenizer,
+        memory: int = 0,
+        spill: Callable[[Slots, Bytes], None] | None = None,
+    ) -> None:
+        from toktk.kernels.scan import BLOCK, workspace
+
+        super().__init__(pretokenizer.signature, memory, spill)
+        self._pretokenizer = pretokenizer
+        self._work = workspace()
+        self._ends = np.empty(BLOCK, dtype=np.int64)
+        self._keys = np.empty(4 * self._kernels.BLOCK, dtype=np.uint64)
+
+    def add(self, data: Bytes, offsets: Int64, groups: Groups, weights: Int64) -> None:
+        """Count documents; each has a group, by number, and a weight."""
+        data, parts, owner, atoms = self._pretokenizer.prepare(data, offsets)
+        if owner is not None:
+            groups, weights = groups[owner], weights[owner]
+        if atoms is not None:
+            whole = np.flatnonzero(atoms)
+            self.add_spans(*gather(data, parts, whole), groups[whole], weights[whole])
+            weights = np.where(atoms, 0, weights)  # not again
+        transducer = self._pretokenizer.compile()
+        if transducer is None:
+            self._add_by_regex(data, parts, groups, weights)
+            return
+        documents = (data, parts, groups, weights)
+        self._state[self._kernels.BEGUN :] = 0
+        while self._grow(
+            self._kernels.count_documents(
+                *documents,
+                transducer.tables,
+                self._slots,
+                self._arena,
+                self._state,
+                self._work,
+                self._ends,
+                self._keys,
+            ),
+            int(parts[-1] - parts[0]),
+        ):
+            pass
+
+    def _add_by_regex(self, data: Bytes, offsets: Int64, groups: Groups, weights: Int64) -> None:
+        """Cut with the `regex` library, for a pattern that does not compile."""
+        cuts, firsts = self._pretokenizer.cut_parts(data, offsets, None)
+        counts = np.diff(firsts)
+        data = read_only(data, np.uint8)  # so that the kernel compiles once
+        self.add_spans(data, cuts, np.repeat(groups, counts), np.repeat(weights, counts))
+
+
+def merge(tables: Iterable[PieceTable]) -> PieceTable:
+    """Return the sum of tables that were cut by the same pretokenizer; each is asked for when it is added."""
+    totals = GroupTotals(by_group=True)
+    counter: SpanCounter | None = None
+    signature = ""
+    for table in tables:
+        if counter is None:
+            counter, signature = SpanCounter(table.pretokenizer), table.pretokenizer
+        elif table.pretokenizer != signature:
+            raise CorpusError(
+                "cannot add piece tables that were cut differently.",
+                f"Found: {signature} and {table.pretokenizer}.",
+                "Count all with the same pretokenizer.",
+            )
+        counter.reserve(table.entry_count.size)
+        groups = totals.add_table(table)[table.entry_group]
+        counter.add_spans(table.data, table.offsets, groups, table.entry_count, table.rows)
+    if counter is None:
+        raise CorpusError("cannot add piece tables.", "Found: no table.")
+    return counter.table(totals)

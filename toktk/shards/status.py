@@ -1,0 +1,134 @@
+"""How far the ranks of token shards are, and whether their files are what the markers say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toktk import arrow
+from toktk.counts.documents import DocumentSum
+from toktk.places import Place
+from toktk.ranks.folder import RankFolder
+from toktk.shards.work import COMMAND, NAME
+
+
+@dataclass(frozen=True)
+class ShardStatus:
+    """The ranks of a folder of token shards.
+
+    Attributes:
+        where: the folder.
+        manifest: what all ranks agree on.
+        done: the marker of each rank that is done.
+        missing: the ranks that are not done; `begun` says of some of them which process began them.
+    """
+
+    where: str
+    manifest: dict[str, Any]
+    done: dict[int, dict[str, Any]]
+    missing: list[int]
+    begun: dict[int, dict[str, Any]]
+
+    def __repr__(self) -> str:
+        ranks = f"{len(self.done):,} of {self.world_size:,} ranks"
+        return (
+            f"ShardStatus({self.where!r}, {ranks}, {self.documents:,} documents, "
+            f"{self.tokens:,} tokens of {self.bytes:,} bytes)"
+        )
+
+    @property
+    def world_size(self) -> int:
+        """How many ranks there are."""
+        return int(self.manifest["world_size"])
+
+    @property
+    def shards(self) -> int:
+        """Shards of the ranks that are done."""
+        return sum(len(marker["shards"]) for marker in self.done.values())
+
+    @property
+    def documents(self) -> int:
+        """Documents of the ranks that are done."""
+        return self._sum("documents")
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the ranks that are done, special ones included."""
+        return self._sum("tokens")
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of text, in UTF-8, of the ranks that are done."""
+        return self._sum("bytes")
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the documents of the ranks that are done: the same for any number of ranks, and in a count."""
+        fingerprint = DocumentSum()
+        for marker in self.done.values():
+            fingerprint.merge(DocumentSum(marker["fingerprint"]))
+        return str(fingerprint)
+
+    def _sum(self, key: str) -> int:
+        return sum(int(marker[key]) for marker in self.done.values())
+
+
+def status_of(place: Place) -> ShardStatus:
+    """Return how far the ranks of a folder are; nothing but markers is read.
+
+    Raises:
+        StorageError: it is no such folder, or cannot be read.
+    """
+    state = RankFolder(place, NAME, COMMAND).state()
+    return ShardStatus(place.shown, state.manifest, state.done, state.missing, state.begun)
+
+
+def check_files(place: Place, progress: Callable[[int], None] = lambda amount: None) -> None:
+    """Read every file of all ranks, and hold it against its marker: its hash, and its numbers.
+
+    Args:
+        progress: called with the bytes of a file that was read.
+
+    Raises:
+        StorageError: a rank is missing or there twice, a file is missing or damaged, counts do not add up.
+    """
+    folder = RankFolder(place, NAME, COMMAND)
+    _, markers = folder.complete()
+    for marker in markers:
+        counted = dict.fromkeys(_COUNTS, 0)
+        for name, about in marker["files"].items():
+            with folder.local(marker["rank"], name, about) as path:
+                for key, number in _counts_of(path).items():
+                    counted[key] += number
+            progress(about["bytes"])
+        for key in _COUNTS:
+            if counted[key] != marker[key]:
+                folder.refuse_file(
+                    marker["rank"],
+                    f"done/{marker['rank']:05d}.json",
+                    f"{marker[key]:,} {key}, where the files have {counted[key]:,}",
+                )
+
+
+_COUNTS = ("documents", "tokens", "bytes")
+
+
+def _counts_of(path: Path) -> dict[str, int]:
+    """Return what a file tells of `_COUNTS`, each told by one file of a shard."""
+    what = path.name.partition(".")[2]
+    if what == "parquet":
+        table = arrow.read_parquet(path)
+        tokens, lengths = table.column("tokens"), table.column("bytes")
+        n_tokens = sum(len(part.flatten()) for part in tokens.chunks)
+        n_bytes = sum(int(arrow.to_numpy(part).sum()) for part in lengths.chunks)
+        return {"documents": table.num_rows, "tokens": n_tokens, "bytes": n_bytes}
+    if what == "offsets.npy":
+        offsets = np.load(path, mmap_mode="r")
+        return {"documents": offsets.size - 1, "tokens": int(offsets[-1])}
+    if what == "bytes.npy":
+        return {"bytes": int(np.load(path, mmap_mode="r").sum())}
+    return {}
