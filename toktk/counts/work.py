@@ -102,7 +102,7 @@ class CountWork:
                         "Write the text to a file, and count that.",
                     )
                 )
-        return load_corpus(self.specs, self.reader)
+        return load_corpus(self.specs, self.reader, in_place=True)
 
     @functools.cached_property
     def inputs(self) -> list[dict[str, Any]]:
