@@ -272,7 +272,7 @@ def test_addresses_of_this_machine(tmp_path: Path) -> None:
 
 
 def test_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(address: str) -> None:
+    def missing(address: str, **options: object) -> None:
         raise ImportError("Install s3fs to access S3")
 
     monkeypatch.setattr("fsspec.core.url_to_fs", missing)

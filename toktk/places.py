@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import re
 import shutil
 import time
@@ -73,7 +74,11 @@ def system_of(address: str) -> tuple[Any, str]:
     import fsspec
 
     protocol, slashes, rest = address.partition("://")
-    system, path = fsspec.core.url_to_fs(protocol.lower() + slashes + rest)
+    protocol, options = protocol.lower(), {}
+    if protocol in ("s3", "s3a") and "AWS_MAX_ATTEMPTS" not in os.environ:
+        # The driver tries again, and so does `retried`: if botocore did, too, silence would take minutes.
+        options = {"config_kwargs": {"retries": {"total_max_attempts": 1}}}
+    system, path = fsspec.core.url_to_fs(protocol + slashes + rest, **options)
     return system, path
 
 
@@ -165,7 +170,7 @@ def retried(attempt: Callable[[], _Result]) -> _Result:
                 raise
             wait = next(waits, None) if time.monotonic() < end else None
             if wait is None:
-                error.add_note(f"tried {n} times" if n > 1 else "tried once, for long")
+                error.add_note(f"tried {n} times" if n > 1 else "tried once, for a long time")
                 raise
             time.sleep(wait)
 

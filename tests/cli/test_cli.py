@@ -254,7 +254,7 @@ def test_shared_options_and_their_defaults(add) -> None:
     assert default.pop("jobs") >= 1
     assert default == {
         "format": "table", "output": None, "progress": "plain", "quiet": False, "seed": 0, "force": False,
-        "page": True,
+        "page": True, "memory": None,
     }  # fmt: skip
     given = json.loads(
         run(
@@ -274,7 +274,7 @@ def test_shared_options_and_their_defaults(add) -> None:
     )
     assert given == {
         "format": "md", "output": "x", "progress": "none", "quiet": True, "seed": 3, "jobs": 2, "force": True,
-        "page": False,
+        "page": False, "memory": None,
     }  # fmt: skip
     assert run("probe", "--jobs", "0").exit_code == 2
 

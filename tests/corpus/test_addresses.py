@@ -79,7 +79,10 @@ def test_shares_of_s3_equal_those_of_files(s3, files):
     assert inputs_of(at_address) == inputs_of(load_corpus("s3://bucket/texts", in_place=True))
     check(load_corpus("s3://bucket/texts/*/c.txt", in_place=True), load_corpus(f"{files}/*/c.txt"))
     check(pickle.loads(pickle.dumps(at_address)), local, [4])
-    assert load_corpus("s3://bucket/texts").fingerprint == local.fingerprint
+    downloaded = load_corpus("s3://bucket/texts")
+    assert downloaded.fingerprint == local.fingerprint
+    assert downloaded.is_at_hand
+    assert not at_address.is_at_hand
     assert at_address.fingerprint == local.fingerprint
 
 

@@ -39,6 +39,21 @@ def test_any_number_of_ranks_in_any_order_gives_the_same_bytes(text, alone, tmp_
     assert merged(work_of(text), tmp_path / "out", ranks) == alone
 
 
+@pytest.mark.parametrize("address", ["memory://bucket/counts", "s3://bucket/deep/counts"])
+def test_a_count_at_an_address_has_the_same_bytes(text, alone, request, address):
+    if address.startswith("s3:"):
+        request.getfixturevalue("s3")
+    place = Place.of(address)
+    for rank in (1, 0):
+        run_rank(work_of(text), place, rank, 2)
+    with pytest.raises(StorageError, match="is not merged"):
+        Counts.open(address)
+    assert Merge(place).run(jobs=3)
+    assert files_of(place) == alone
+    assert Counts.open(address).table("training").pretokenizer.startswith("gpt2@")
+    assert status_of(place).next == ""
+
+
 def test_names_are_those_of_hive_and_documents_lie_apart(alone):
     assert sorted(alone) == [
         "merged/groups.arrow",

@@ -29,7 +29,7 @@ COMMANDS = {
     "audit": "Say what is wrong with a tokenizer, or with a text.",
     "show": "Draw how a text falls apart into tokens.",
     "convert": "Write a tokenizer in another library's format.",
-    "count": "Count the pieces of a text on many machines, to train and measure from.",
+    "count": "Count the pieces of a text, on one machine or on many.",
     "encode": "Write a text as token shards, for training loops.",
     "ls": "List trainers, pretokenizers, metrics, corpora and the like.",
     "env": "Show versions, machine and cache.",

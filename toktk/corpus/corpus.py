@@ -114,8 +114,8 @@ class Corpus:
 
     @property
     def is_at_hand(self) -> bool:
-        """Whether it can be read once more without a download: no part is a dataset of the hub."""
-        return all(source.unit != "rows" for source in self.sources)
+        """Whether it can be read once more without a download: all of it is on this machine."""
+        return all(source.is_at_hand for source in self.sources)
 
     @property
     def replaced(self) -> int:

@@ -79,6 +79,7 @@ class HubReader(Source):
     """The rows of one split of a hub dataset; without a group column, the config is the group."""
 
     unit = "rows"
+    is_at_hand = False
     takes = ("text_column", "group_column", "weight_column")
 
     def __init__(self, spec: HubSpec, options: ReaderOptions) -> None:

@@ -77,6 +77,8 @@ class Ranged(io.RawIOBase):
 class RemoteReader(FileReader):
     """The documents of a file at an address; each pass reads it anew."""
 
+    is_at_hand = False
+
     def __init__(self, remote: RemoteFile, options: ReaderOptions, group: str) -> None:
         super().__init__(Path(remote.own_name), options, group, remote.shown)
         self._remote = remote

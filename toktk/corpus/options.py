@@ -113,6 +113,7 @@ class Source(ABC):
 
     Attributes:
         unit: what `size` and progress count: "bytes" of the source, or "rows".
+        is_at_hand: it is on this machine, so that another pass downloads nothing.
         where: the path of the file, or what else errors call it.
         group: the group of every document, unless a column names the group.
         options: how to read it; `limit` and `seed` are the business of the corpus.
@@ -126,6 +127,7 @@ class Source(ABC):
     """
 
     unit = "bytes"
+    is_at_hand = True
     row = "line"
     takes: ClassVar[Collection[str]] = ()
 

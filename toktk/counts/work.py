@@ -28,7 +28,7 @@ from toktk.counts.documents import (
     write_totals,
 )
 from toktk.counts.part import HELD_OUT, NOTHING, SIDES, TRAINING, Sizes, folder_of, write_part
-from toktk.errors import CorpusError, ToktkError, as_usage
+from toktk.errors import CorpusError, StorageError, ToktkError, as_usage
 from toktk.kernels.text_totals import BYTES, DOCUMENTS
 from toktk.paths import temporary_folder
 from toktk.pieces.runs import PARTITIONS, BoundedCounter
@@ -36,7 +36,7 @@ from toktk.pieces.sample import Sample
 from toktk.pieces.table import POOLED
 from toktk.places import Place
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.ranks.folder import delivered, rank_name
+from toktk.ranks.folder import about_file, rank_name
 
 if TYPE_CHECKING:
     from toktk.arrow import pa
@@ -102,7 +102,7 @@ class CountWork:
                         "Write the text to a file, and count that.",
                     )
                 )
-        return load_corpus(self.specs, self.reader)
+        return load_corpus(self.specs, self.reader, in_place=True)
 
     @functools.cached_property
     def inputs(self) -> list[dict[str, Any]]:
@@ -194,12 +194,13 @@ class CountWork:
         with temporary_folder() as folder:
             sides = self._sides(folder)
             self._count(share, sides, advance)
-            files: dict[str, dict[str, Any]] = {}
-            about = {name: side.write(name, rank, place, files) for name, side in sides.items()}
-        with delivered(place, f"groups/{rank_name(rank)}.arrow", files) as path:
-            write_totals({name: side.totals for name, side in sides.items()}, path)
-        with delivered(place, f"sample/{rank_name(rank)}.arrow", files) as path:
-            write_sample(sides[self._sampled].sample, path)
+            files = _Files(folder, rank)
+            about = {name: side.write(name, files) for name, side in sides.items()}
+            totals = {name: side.totals for name, side in sides.items()}
+            files.add("groups", "arrow", lambda path: write_totals(totals, path))
+            sample = sides[self._sampled].sample
+            files.add("sample", "arrow", lambda path: write_sample(sample, path))
+            place.put_all(files.paths)
         line = sum(max(source["bytes"], 1) for source in self.inputs)
         return {
             "share": {
@@ -210,7 +211,7 @@ class CountWork:
             "sides": about,
             "replaced": share.replaced,
             "null_rows": share.null_rows,
-            "files": files,
+            "files": files.about,
         }
 
     @property
@@ -248,6 +249,35 @@ class CountWork:
             side.finish(share.name)
 
 
+class _Files:
+    """The files of a rank on this machine, which go to their place together.
+
+    Attributes:
+        paths: by their names there.
+        about: what the marker says of them.
+    """
+
+    def __init__(self, folder: Path, rank: int) -> None:
+        self._folder, self._rank = folder, rank
+        self.paths: dict[str, Path] = {}
+        self.about: dict[str, dict[str, Any]] = {}
+
+    def add(self, below: str, suffix: str, write: Callable[[Path], None], **about: Any) -> None:
+        """Add a file of a folder, which `write` writes."""
+        name = f"{below}/{rank_name(self._rank)}.{suffix}"
+        path = self._folder / f"file-{len(self.paths)}"
+        try:
+            write(path)
+        except OSError as error:
+            raise StorageError(
+                f"cannot write {name}, to be moved to its place from {self._folder}.",
+                f"Found: {error.strerror or error}.",
+                "Free space, or choose another place for temporary files with TOKTK_HOME=DIR.",
+            ) from error
+        self.paths[name] = path
+        self.about[name] = {**about_file(path), **about}
+
+
 class _Side:
     """What a rank counts of a side."""
 
@@ -267,7 +297,7 @@ class _Side:
         self._is_sampled, self._is_pooled = is_sampled, is_pooled
 
     def add(self, batch: pa.RecordBatch, terms: UInt64) -> None:
-        self._sum.add(terms)
+        self._sum.add_terms(terms)
         batch = pooled(batch) if self._is_pooled else compacted(batch)
         self._counter.add(batch)
         if self._is_sampled:
@@ -283,19 +313,15 @@ class _Side:
                 "Rename the group (or the file it is named after).",
             )
 
-    def write(
-        self, name: str, rank: int, place: Place, files: dict[str, dict[str, Any]]
-    ) -> dict[str, Any]:
+    def write(self, name: str, files: _Files) -> dict[str, Any]:
         """Write a part for each partition that has a piece; return what the marker says of the side."""
         whole = NOTHING
         for k in range(self._runs.n_partitions):
             table = self._runs.partition(k)
             if len(table):
                 sizes = Sizes.of(table)
-                part = f"{folder_of(name, k)}/{rank_name(rank)}.parquet"
-                with delivered(place, part, files) as path:
-                    write_part(table, path)
-                files[part] |= vars(sizes)
+                write = functools.partial(write_part, table)
+                files.add(folder_of(name, k), "parquet", write, **vars(sizes))
                 whole += sizes
         totals = self.totals.sums.sum(axis=0)
         return {

@@ -48,8 +48,13 @@ def delivered(place: Place, name: str, files: dict[str, dict[str, Any]]) -> Iter
     """
     with place.writing(name) as path:
         yield path
-        about = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+        about = about_file(path)
     files[name] = about
+
+
+def about_file(path: Path) -> dict[str, Any]:
+    """Return what a marker says of a file: its size and its hash."""
+    return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
 
 
 def sha256_of(path: Path) -> str:
@@ -230,7 +235,7 @@ class RankFolder:
         with contextlib.ExitStack() as at_end:
             try:
                 path = at_end.enter_context(self.place.local(name))
-                found = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+                found = about_file(path)
             except (StorageError, OSError) as error:
                 self.refuse_file(rank, name, f"it cannot be read ({error.args[-1]})", error)
             for key, shown in (

@@ -55,7 +55,7 @@ class Text:
         Raises:
             CorpusError: it is not there.
         """
-        return load_corpus(self.specs, self.reader)
+        return load_corpus(self.specs, self.reader, in_place=True)
 
 
 @dataclass(frozen=True, eq=False)
