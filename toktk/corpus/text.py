@@ -118,6 +118,7 @@ def read_text(source: Source, file: io.RawIOBase) -> Iterator[tuple[pa.RecordBat
         data, replaced = check_block(data, source.where, start, options.errors)
         source.replaced += replaced
         block = strings(*_documents(data, sample_by, line_ends, options))
+        del data
         for first in range(0, max(len(block), 1), _BATCH_ROWS):
             text = block.slice(first, _BATCH_ROWS)
             align = None
@@ -207,11 +208,16 @@ def blocks(
         ended = filled < data.size
         if start == 0 and data[:3].tobytes() == _BOM and filled >= 3:
             data, filled, start = data[3:], filled - 3, 3
-        end = filled if ended else last(data, carried)
-        if end:
-            yield data[:end], start, file.tell()
         if ended:
+            whole = [data[:filled]]
+            del (
+                data
+            )  # nothing holds the last block but whoever takes it: it may be as long as the file
+            if filled:
+                yield whole.pop(), start, file.tell()
             return
+        if end := last(data, carried):
+            yield data[:end], start, file.tell()
         rest = data[end:filled]
         start, carried = start + end, rest.size
         check_length(source.where, carried, most, f": it begins at byte {start} of the text")
@@ -219,6 +225,7 @@ def blocks(
         if data.size < max(BATCH_BYTES, 2 * carried):
             data = np.empty(max(BATCH_BYTES, min(2 * carried, most + 1)), np.uint8)
         data[:carried] = rest
+        del rest  # and with it the buffer that was too small
 
 
 def after_last(ends: re.Pattern[bytes] | None, data: Bytes, searched: int) -> int:

@@ -15,6 +15,7 @@ from toktk import arrow
 from toktk.arrays import Int64
 from toktk.arrow import pa
 from toktk.corpus.batch import ALIGN, GROUP, WEIGHT, constant_group, spans
+from toktk.corpus.units import text_hashes
 from toktk.errors import StorageError
 from toktk.pieces.counter import ONE_GROUP
 from toktk.pieces.sample import Sample, SampledDocuments
@@ -42,7 +43,11 @@ class DocumentSum:
         """Add the documents of another one."""
         self._sums = [(a + b) % _WORD for a, b in zip(self._sums, other._sums, strict=True)]
 
-    def add(self, terms: UInt64) -> None:
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Add the documents of a batch."""
+        self.add_terms(terms_of(batch, text_hashes(batch)))
+
+    def add_terms(self, terms: UInt64) -> None:
         """Add documents, of which `terms_of` gave these."""
         from toktk.kernels.hash import mix
 

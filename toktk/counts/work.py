@@ -297,7 +297,7 @@ class _Side:
         self._is_sampled, self._is_pooled = is_sampled, is_pooled
 
     def add(self, batch: pa.RecordBatch, terms: UInt64) -> None:
-        self._sum.add(terms)
+        self._sum.add_terms(terms)
         batch = pooled(batch) if self._is_pooled else compacted(batch)
         self._counter.add(batch)
         if self._is_sampled:

@@ -17,6 +17,7 @@ from toktk.arrays import Bytes, Int64, offsets_of, read_only
 from toktk.arrow import pa
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, spans
 from toktk.errors import CorpusError
+from toktk.pieces.plain_totals import PlainTotals
 from toktk.pieces.table import PieceTable, gather
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class GroupTotals:
 
         self._by_group = by_group
         self._numbers: dict[str, int] = {}
-        self._flags = np.empty(0, dtype=np.uint8)
+        self._plain = PlainTotals()
         self._totals = np.zeros((8, N_TOTALS), dtype=np.int64)
         self._aligned = np.zeros((8, 2), dtype=np.int64)
 
@@ -55,17 +56,11 @@ class GroupTotals:
         if not self._by_group:
             self._numbered([ONE_GROUP])
             return np.zeros(batch.num_rows, dtype=np.int32)
-        from toktk.kernels.text_totals import add_totals
-
         group, align = batch.column(GROUP), batch.column(ALIGN)
         numbers = self._numbered(group.dictionary.to_pylist())
         groups: Groups = numbers[arrow.to_numpy(group.indices)]
-        data, offsets = spans(batch.column(TEXT))
         weights = arrow.to_numpy(batch.column(WEIGHT))
-        n = int(offsets[-1] - offsets[0])
-        if n > self._flags.size:
-            self._flags = np.empty(n, dtype=np.uint8)
-        add_totals(data, offsets, groups, weights, self._flags, self._totals)
+        self._plain.add(*spans(batch.column(TEXT)), groups, weights, self._totals)
         if align.null_count < len(align):
             from toktk.kernels.hash import hash_spans
 

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk import arrow
-from toktk.arrays import Bytes, Int64, offsets_of, read_arrays, read_only, write_arrays
+from toktk.arrays import Bytes, Int64, offsets_of, read_arrays, write_arrays
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, spans
 from toktk.pieces.ends import Ends
 from toktk.pieces.excerpts import Excerpt, excerpt_of, shortened
@@ -91,14 +91,12 @@ class SampledDocuments:
 
     def totals(self) -> Int64:
         """Return int64[D, 7]: the plain totals of each document; columns as in toktk.kernels.text_totals."""
-        from toktk.kernels.text_totals import N_TOTALS, add_totals
+        from toktk.kernels.text_totals import N_TOTALS
+        from toktk.pieces.plain_totals import PlainTotals
 
         totals = np.zeros((len(self), N_TOTALS), dtype=np.int64)
         rows, ones = np.arange(len(self), dtype=np.int32), np.ones(len(self), dtype=np.int64)
-        # Kernels compile once for the types of arguments that counting has: views that cannot be written.
-        data, offsets = read_only(self.data, np.uint8), read_only(self.offsets, np.int64)
-        flags = np.empty(self.data.size, dtype=np.uint8)
-        add_totals(data, offsets, rows, read_only(ones, np.int64), flags, totals)
+        PlainTotals().add(self.data, self.offsets, rows, ones, totals)
         return totals
 
     def save(self, folder: Path) -> None:
