@@ -13,6 +13,7 @@ unigram contenders.
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import pickle
 import tempfile
@@ -56,6 +57,7 @@ def toktk(arguments: Arguments, step: Steps) -> tuple[Figures, Check]:
         # toktk imports numba when it is first needed; here that is not part of the work, as a
         # compiled peer's import is not. Loading the compiled kernels from the cache is.
         from toktk.corpus import ReaderOptions, load_corpus
+        from toktk.pieces.counting import count_corpus
         from toktk.trainers.base import TrainingData
         from toktk.trainers.bpe import BpeTrainer
 
@@ -64,18 +66,19 @@ def toktk(arguments: Arguments, step: Steps) -> tuple[Figures, Check]:
         corpus = load_corpus(
             arguments["file"], ReaderOptions(sample_by="line", align_column="line")
         )
-        data = TrainingData(corpus, jobs=arguments["threads"])
-        table = data.pieces(trainer.pretokenizer)
+        count = functools.partial(count_corpus, corpus, jobs=arguments["threads"], by_group=False)
+        tables = [count(trainer.pretokenizer)]
+        figures = {"distinct": len(tables[0]), "pieces": int(tables[0].counts.sum())}
     with step("merge"):
+        # Handed over, as the command does, which has it in its store.
+        data = TrainingData(corpus, lambda cut: tables.pop() if tables else count(cut))
         (tokenizer,) = trainer.train(data, [arguments["size"]]).tokenizers
 
     def check() -> Figures:
         tokens = tokenizer.model.tokens
         pairs = [(tokens[a], tokens[b]) for a, b, _ in tokenizer.model.merges.tolist()]
         ids = {token: i for i, token in enumerate(tokens)}
-        return {"distinct": len(table), "pieces": int(table.counts.sum())} | _store(
-            arguments, tokens[256:], pairs, ids
-        )
+        return figures | _store(arguments, tokens[256:], pairs, ids)
 
     return {}, check
 

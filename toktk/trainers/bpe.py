@@ -13,6 +13,7 @@ import numpy as np
 from toktk.models.bpe import BpeModel
 from toktk.pretokenizers.patterns import DEFAULT_PRETOKENIZER
 from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.runtime import give_back_memory
 from toktk.trainers.base import (
     LOWER_FLOOR,
     BaseTrainer,
@@ -92,6 +93,7 @@ class BpeTrainer(BaseTrainer):
 
     def _learn(self, data: TrainingData, size: int) -> BpeModel:
         loop = self._laid_out(data, size, _RARE)
+        give_back_memory()  # of the pieces, which are laid out
         data.advance(loop.n_tokens)  # special tokens and bytes
         is_whole = loop.run(size, data.progress)
         n_tokens = loop.n_tokens

@@ -80,7 +80,8 @@ class MergeLoop:
         starts = ends - occurrences[wanted]
         n, n_places = wanted.size, int(ends[-1]) if wanted.size else 0
         position = np.int32 if cells.size // 2 < 2**31 else np.int64
-        pool = np.empty(n_places + n_places // 2 + 1024, dtype=position)
+        # Real text needs about twice as much in the end; what is not used takes no memory.
+        pool = np.empty(2 * n_places + n_places // 2 + 1024, dtype=position)
         cursor = np.full(256 * 256, -1, dtype=np.int64)
         cursor[wanted] = starts
         k.fill_byte_pairs(cells, n_cells, self.base, cursor, pool)
@@ -145,7 +146,7 @@ class MergeLoop:
     def _grow_pool(self) -> None:
         pool = self.text.pool
         needed = int(self.state[k.POOL_USED]) + 3 * self.text.births.shape[0]
-        # In place: the system moves pages, and a second copy would be half of all memory.
+        # In place, where the system can do that: a second copy would be a third of all memory.
         pool.resize(max(pool.size + pool.size // 4, needed), refcheck=False)
 
     def _grow_pairs(self) -> None:
