@@ -13,7 +13,6 @@ left in the end does not depend on when something was left out.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,12 +26,10 @@ from toktk.arrays import Bytes, Int64, offsets_of, read_arrays, write_arrays
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, spans
 from toktk.pieces.ends import Ends
 from toktk.pieces.excerpts import Excerpt, excerpt_of, shortened
+from toktk.pieces.sample_rows import Int32, Rows, UInt64, as_blocks, block_bounds, places_of
 
 if TYPE_CHECKING:
     from toktk.arrow import pa
-
-Int32 = npt.NDArray[np.int32]
-UInt64 = npt.NDArray[np.uint64]
 
 MOST = 20_000
 """Different documents of a group that are kept."""
@@ -47,8 +44,6 @@ _ROW = 64  # bytes that a document takes beside its text
 _WAITING = 1 << 22  # bytes that are seen before they are taken in
 _PENDING = 1 << 15  # rows, or a share's bytes, after which the sample is thinned again
 _OF_GROUPS = ("levels", "needs", "longest")
-_N_BLOCKS = 200
-_BLOCK_BYTES = 1000  # at least
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,74 +107,6 @@ class SampledDocuments:
         return cls(groups=tuple(about["groups"]), kinds=tuple(about["kinds"]), **arrays)
 
 
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """Documents on their way into a sample; the columns are those of `SampledDocuments`.
-
-    But for `previous`, uint64: the unit before it in its group, 0 where there is none. `size` are the
-    bytes of each document, of which `data` may hold an excerpt.
-    """
-
-    group: Int32
-    unit: UInt64
-    text: UInt64
-    aligned: npt.NDArray[np.bool_]
-    copies: Int64
-    previous: UInt64
-    size: Int64
-    data: Bytes
-    offsets: Int64
-
-    @classmethod
-    def none(cls) -> _Rows:
-        return cls(
-            np.empty(0, np.int32),
-            np.empty(0, np.uint64),
-            np.empty(0, np.uint64),
-            np.empty(0, np.bool_),
-            np.empty(0, np.int64),
-            np.empty(0, np.uint64),
-            np.empty(0, np.int64),
-            np.empty(0, np.uint8),
-            np.zeros(1, np.int64),
-        )
-
-    @classmethod
-    def before(cls, group: Int32, unit: UInt64, text: UInt64, previous: UInt64) -> _Rows:
-        """Return rows of no copies, which only say what stands before others."""
-        zeros = np.zeros(group.size + 1, dtype=np.int64)
-        unknown = zeros[1:].astype(np.bool_)
-        data = cls.none().data
-        return cls(group, unit, text, unknown, zeros[1:], previous, zeros[1:], data, zeros)
-
-    def take(self, chosen: npt.NDArray[Any], copies: Int64 | None = None) -> _Rows:
-        """Return some rows, by number; `copies` are theirs where they differ."""
-        from toktk.pieces.table import gather
-
-        is_all = chosen.size == self.unit.size and (np.diff(chosen, prepend=-1) == 1).all()
-        if is_all and self.offsets[0] == 0 and self.offsets[-1] == self.data.size:
-            return self if copies is None else replace(self, copies=copies)
-        data, offsets = gather(self.data, self.offsets, chosen)
-        return _Rows(
-            self.group[chosen],
-            self.unit[chosen],
-            self.text[chosen],
-            self.aligned[chosen],
-            self.copies[chosen] if copies is None else copies,
-            self.previous[chosen],
-            self.size[chosen],
-            data,
-            offsets,
-        )
-
-    @classmethod
-    def joined(cls, parts: list[_Rows]) -> _Rows:
-        names = ("group", "unit", "text", "aligned", "copies", "previous", "size", "data")
-        columns = {n: np.concatenate([getattr(part, n) for part in parts]) for n in names}
-        lengths = np.concatenate([np.diff(part.offsets) for part in parts])
-        return cls(**columns, offsets=offsets_of(lengths))
-
-
 class Sample:
     """Sees the documents of a text; see `toktk.pieces.beside.Beside`. `finish` returns the sample.
 
@@ -199,8 +126,8 @@ class Sample:
         self._longest = np.zeros(0, dtype=np.int64)  # of each group
         self._cap = _LARGEST_SHARE  # bytes of a document, of the rows that are here
         self._excerpts: dict[int, Excerpt] = {}  # by hash of the text
-        self._kept = _Rows.none()
-        self._new: list[_Rows] = []
+        self._kept = Rows.none()
+        self._new: list[Rows] = []
         self._pending = self._pending_bytes = 0
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_bytes = 0
@@ -231,7 +158,7 @@ class Sample:
         sample._needs[:] = totals[:, BYTES] + _ROW * totals[:, N_DOCUMENTS]
         np.maximum.at(sample._longest, group, size)
         sample._new.append(
-            _Rows(
+            Rows(
                 group,
                 np.where(blocks[group], mix(text, _SALT), documents.unit[first]),
                 text,
@@ -303,7 +230,7 @@ class Sample:
         if self._ends is not None:
             self._ends.go_on(group, unit, text, before)
         data, offsets = self._shortened(data, offsets, text, size)
-        rows = _Rows(group, unit, text, aligned, weights, before, size, data, offsets).take(chosen)
+        rows = Rows(group, unit, text, aligned, weights, before, size, data, offsets).take(chosen)
         self._new.append(rows)
         self._pending += rows.unit.size
         self._pending_bytes += rows.data.size
@@ -320,12 +247,12 @@ class Sample:
         self._kept = self._capped(self._kept, cap)
         for other in others:
             numbers = self._numbered([*other._numbers])
-            rows = other._capped(_Rows.joined([other._kept, *other._new]), cap)
+            rows = other._capped(Rows.joined([other._kept, *other._new]), cap)
             rows = replace(rows, group=numbers[rows.group])
             among = begins_with_zeros(rows.unit, self._levels[rows.group])
             self._new.append(rows.take(np.flatnonzero(among)))
             if self._ends is not None and other._ends is not None:
-                self._new.append(_Rows.before(*self._ends.join(other._ends, numbers)))
+                self._new.append(Rows.before(*self._ends.join(other._ends, numbers)))
             self._excerpts |= other._excerpts
         self._thin()
 
@@ -354,7 +281,7 @@ class Sample:
         sample._numbered(about["groups"])
         for name in _OF_GROUPS:
             setattr(sample, f"_{name}", np.array(about[name], dtype=np.int64))
-        sample._cap, sample._kept = about["cap"], _Rows(**columns)
+        sample._cap, sample._kept = about["cap"], Rows(**columns)
         sample._excerpts = {
             key: Excerpt(size, every, np.array(lengths, dtype=np.int64))
             for key, size, every, lengths in about["excerpts"]
@@ -385,7 +312,7 @@ class Sample:
         new_number = np.zeros(n_groups, dtype=np.int32)
         old = np.array([self._numbers[name] for name in names], dtype=np.int64)
         new_number[old] = np.arange(n_groups)
-        kept = _Rows(**{**vars(kept), "group": new_number[kept.group].astype(np.int32)})
+        kept = Rows(**{**vars(kept), "group": new_number[kept.group].astype(np.int32)})
         kept = kept.take(np.lexsort((kept.text, kept.unit, kept.group)))
         kinds = [LINES if is_parallel else DOCUMENTS for is_parallel in parallel[old]]
         lone = np.flatnonzero(np.bincount(kept.group, minlength=n_groups) == 1)
@@ -393,13 +320,13 @@ class Sample:
         for g in lone:
             d = int(np.searchsorted(kept.group, g))
             text = kept.data[kept.offsets[d] : kept.offsets[d + 1]]
-            if kept.copies[d] == 1 and len(bounds := _blocks(text)) > 2:
-                parts.append(_as_blocks(text, bounds, int(g)))
+            if kept.copies[d] == 1 and len(bounds := block_bounds(text)) > 2:
+                parts.append(as_blocks(text, bounds, int(g)))
                 kinds[g] = BLOCKS
         if len(parts) > 1:
             is_document = np.array([kind != BLOCKS for kind in kinds])
             parts[0] = kept.take(np.flatnonzero(is_document[kept.group]))
-            kept = _Rows.joined(parts)
+            kept = Rows.joined(parts)
             kept = kept.take(np.lexsort((kept.text, kept.unit, kept.group)))
         levels = self._levels[old]
         levels[[kind == BLOCKS for kind in kinds]] = 0
@@ -412,7 +339,7 @@ class Sample:
             kept.offsets,
             levels,
             tuple(kinds),
-            _places(kept),
+            places_of(kept),
         )
 
     def _numbered(self, names: list[str]) -> Int32:
@@ -430,7 +357,7 @@ class Sample:
         self._pending = self._pending_bytes = 0
         cap = self._fitting(self._longest, self._cap)
         if self._new or cap < self._cap:
-            rows = self._capped(_Rows.joined([self._kept, *self._new]), cap)
+            rows = self._capped(Rows.joined([self._kept, *self._new]), cap)
             self._new = []
             order = np.lexsort((rows.text, rows.unit, rows.group))
             order = order[begins_with_zeros(rows.unit, self._levels[rows.group])[order]]
@@ -445,11 +372,11 @@ class Sample:
                 before = rows.previous[order] - np.uint64(1)  # none is the largest
                 before = np.minimum.reduceat(before, firsts) + np.uint64(1)
                 united = replace(rows.take(order[firsts], copies), previous=before)
-                # Of no copies is what `_Rows.before` says of a document that was not kept.
+                # Of no copies is what `Rows.before` says of a document that was not kept.
                 there = np.flatnonzero(copies)
                 self._kept = united if there.size == copies.size else united.take(there)
             else:
-                self._kept = _Rows.none()
+                self._kept = Rows.none()
         self._raise_levels()
 
     def _raise_levels(self) -> None:
@@ -492,7 +419,7 @@ class Sample:
             most //= 2
         return most
 
-    def _capped(self, rows: _Rows, cap: int) -> _Rows:
+    def _capped(self, rows: Rows, cap: int) -> Rows:
         """Return rows with excerpts of at most `cap` bytes of the documents that are longer."""
         self._cap = cap
         data, offsets = self._shortened(rows.data, rows.offsets, rows.text, rows.size)
@@ -536,52 +463,8 @@ def _before(unit: UInt64, group: Int32, number: Int64) -> UInt64:
     return before
 
 
-def _places(rows: _Rows) -> Int64:
-    """Return int64[D]: the place of the unit before each row, of rows by group and unit; -1 for none."""
-    places = np.full(rows.unit.size, -1, dtype=np.int64)
-    bounds = np.searchsorted(rows.group, np.arange(int(rows.group.max(initial=-1)) + 2))
-    for first, last in itertools.pairwise(bounds.tolist()):
-        unit, before = rows.unit[first:last], rows.previous[first:last]
-        at = np.minimum(np.searchsorted(unit, before), max(last - first - 1, 0))
-        found = np.flatnonzero((unit[at] == before) & (unit != before))
-        places[first + found] = first + at[found]
-    return places
-
-
 def begins_with_zeros(hashes: UInt64, levels: Int64 | np.int64) -> npt.NDArray[np.bool_]:
     """Return which hashes begin with so many zero bits."""
     shifts = np.asarray(64 - np.asarray(levels), dtype=np.uint64)
     # A shift by 64 is not defined: at level 0 every hash counts.
     return np.asarray((shifts == 64) | (hashes >> np.minimum(shifts, np.uint64(63)) == 0))
-
-
-def _blocks(text: Bytes) -> list[int]:
-    """Return where blocks of a document begin and end: after a line feed, else a space, where one is near."""
-    raw = text.tobytes()
-    n = min(_N_BLOCKS, len(raw) // _BLOCK_BYTES)
-    bounds = [0]
-    for b in range(1, n):
-        at, end = len(raw) * b // n, len(raw) * (b + 1) // n
-        near = [raw.find(mark, at, end) for mark in (b"\n", b" ")]
-        cut = next((place + 1 for place in near if place >= 0), at)
-        while cut < len(raw) and raw[cut] & 0xC0 == 0x80:  # not within a character
-            cut += 1
-        if bounds[-1] < cut < len(raw):
-            bounds.append(cut)
-    return [*bounds, len(raw)]
-
-
-def _as_blocks(text: Bytes, bounds: list[int], group: int) -> _Rows:
-    n = len(bounds) - 1
-    unit = np.arange(n, dtype=np.uint64)  # in the order of the text
-    return _Rows(
-        np.full(n, group, dtype=np.int32),
-        unit,
-        unit,
-        np.zeros(n, dtype=np.bool_),
-        np.ones(n, dtype=np.int64),
-        np.concatenate([unit[:1], unit[:-1]]),  # the first has itself before it
-        np.diff(bounds),
-        text,
-        np.array(bounds, dtype=np.int64),
-    )

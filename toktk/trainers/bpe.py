@@ -133,6 +133,7 @@ class BpeTrainer(BaseTrainer):
             self.max_token_length or 2**31,
         )
         data.release()
+        del pieces  # of which the task has what it needs
         if self.score == "count":
             return MergeLoop(task)
         name = self.score if isinstance(self.score, str) else repr(self.score)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from toktk.arrays import Bytes, Int64
+from toktk.arrays import Bytes, Int64, offsets_of
 from toktk.kernels import bpe_train as k
 
 _BUDGET = 4096  # merges between two reports
@@ -80,8 +80,9 @@ class MergeLoop:
         starts = ends - occurrences[wanted]
         n, n_places = wanted.size, int(ends[-1]) if wanted.size else 0
         position = np.int32 if cells.size // 2 < 2**31 else np.int64
-        # Real text needs about twice as much in the end; what is not used takes no memory.
-        pool = np.empty(2 * n_places + n_places // 2 + 1024, dtype=position)
+        # What is not used takes no memory: so the pool, a view of the room, can grow without a copy.
+        self._room = np.empty(4 * n_places + 1024, dtype=position)
+        pool = self._room[: n_places + n_places // 2 + 1024]
         cursor = np.full(256 * 256, -1, dtype=np.int64)
         cursor[wanted] = starts
         k.fill_byte_pairs(cells, n_cells, self.base, cursor, pool)
@@ -144,10 +145,24 @@ class MergeLoop:
         return int(k.merge_steps(*arrays, target, self.floor, self.longest, _BUDGET))
 
     def _grow_pool(self) -> None:
-        pool = self.text.pool
-        needed = int(self.state[k.POOL_USED]) + 3 * self.text.births.shape[0]
-        # In place, where the system can do that: a second copy would be a third of all memory.
-        pool.resize(max(pool.size + pool.size // 4, needed), refcheck=False)
+        """Drop the runs of pairs that are merged from the pool; enlarge it if that is too little."""
+        from toktk.kernels.text_totals import gather_spans
+
+        pool, rows = self.text.pool, self.pairs.rows[: self.state[k.N_PAIRS]]
+        left = np.flatnonzero(rows[:, k.START] >= 0)
+        left = left[np.argsort(rows[left, k.START])]
+        ends = offsets_of(rows[left, k.PLACES])
+        raw = pool.view(np.uint8)
+        # In place: no run moves back.
+        gather_spans(raw, rows[left, k.START] * pool.itemsize, ends * pool.itemsize, raw)
+        rows[left, k.START] = ends[:-1]
+        self.state[k.POOL_USED] = ends[-1]
+        needed = int(ends[-1]) + 3 * self.text.births.shape[0]
+        if needed > pool.size * 7 // 8:
+            size = max(pool.size + pool.size // 4, needed)
+            if size > self._room.size:
+                self._room = grown(pool, 2 * size)
+            self.text = self.text._replace(pool=self._room[:size])
 
     def _grow_pairs(self) -> None:
         capacity = 2 * self.pairs.rows.shape[0]
