@@ -201,7 +201,11 @@ def test_help_names_what_is_below():
 def start(text: Path, out: Path, *more: object) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "toktk", *map(str, count(text, "-o", out, *more))]
     return subprocess.Popen(
-        [*command, "--progress", "none"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*command, "--progress", "none"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # Tests that run in the background of a shell hand on an ignored SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

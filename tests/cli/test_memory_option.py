@@ -79,7 +79,11 @@ def test_a_stopped_count_leaves_nothing_behind(
     command = ["train", "-c", corpus, *PARALLEL, "-t", "bpe", "-s", "300", "-o", tmp_path / "run"]
     command += ["--memory", "1B", "-q"]
     process = subprocess.Popen(
-        [sys.executable, "-c", SPILLING, *map(str, command)], stdout=subprocess.PIPE, env=os.environ
+        [sys.executable, "-c", SPILLING, *map(str, command)],
+        stdout=subprocess.PIPE,
+        env=os.environ,
+        # Tests that run in the background of a shell hand on an ignored SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     with process.stdout:

@@ -14,7 +14,7 @@ from every_kind import EXACT, word_pieces
 from nasty import NASTY_TEXTS
 
 from toktk.corpus import Corpus, ReaderOptions, load_corpus
-from toktk.counts.documents import DocumentSum, terms_of
+from toktk.counts.documents import DocumentSum
 from toktk.errors import CorpusError, FormatError, StorageError, ToktkError
 from toktk.models.counts import CountsModel
 from toktk.places import Place
@@ -65,7 +65,7 @@ def test_any_number_of_ranks(tmp_path, corpus, tokenizer, documents_in, world_si
     assert (status.missing, status.world_size) == ([], world_size)
     fingerprint = DocumentSum()
     for batch in corpus.batches():
-        fingerprint.add(terms_of(batch))
+        fingerprint.add(batch)
     assert status.fingerprint == str(fingerprint)
     check_files(Place.of(tmp_path / "out"))
 

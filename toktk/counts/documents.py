@@ -56,16 +56,15 @@ class DocumentSum:
         self.n_documents += terms.size
 
 
-def terms_of(batch: pa.RecordBatch, of_texts: UInt64 | None = None) -> UInt64:
+def terms_of(batch: pa.RecordBatch, of_texts: UInt64) -> UInt64:
     """Return uint64[n]: a hash of text, group, alignment and weight of each document of a batch.
 
-    `of_texts` are its `toktk.corpus.units.text_hashes`, where they are known.
+    `of_texts` are its `toktk.corpus.units.text_hashes`.
     """
     from toktk.kernels.hash import hash_spans, mix
 
     group, align = batch.column(GROUP), batch.column(ALIGN)
     names = hash_spans(*spans(group.dictionary.cast(pa.large_string())))
-    of_texts = text_hashes(batch) if of_texts is None else of_texts
     terms: UInt64 = mix(of_texts + mix(names, _SALTS[0])[arrow.to_numpy(group.indices)], _SALTS[1])
     if align.null_count < len(align):
         aligned = np.flatnonzero(arrow.is_valid(align))

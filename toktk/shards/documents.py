@@ -14,7 +14,7 @@ from toktk import arrow
 from toktk.arrays import Ids, Int64
 from toktk.arrow import pa
 from toktk.corpus.batch import GROUP, TEXT, WEIGHT, spans
-from toktk.counts.documents import DocumentSum, terms_of
+from toktk.counts.documents import DocumentSum
 from toktk.encoder import Encoder
 from toktk.errors import CorpusError, FormatError
 from toktk.runtime import Threads
@@ -100,7 +100,7 @@ class DocumentEncoder:
                 f"Found: a vocabulary of {self._n_ids:,} ids.",
             )
         group, fingerprint = batch.column(GROUP), DocumentSum()
-        fingerprint.add(terms_of(batch))
+        fingerprint.add(batch)
         return EncodedDocuments(
             *self._surrounded(ids, ends),
             np.diff(offsets),

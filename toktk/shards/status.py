@@ -127,8 +127,8 @@ def _counts_of(path: Path) -> dict[str, int]:
         n_bytes = sum(int(arrow.to_numpy(part).sum()) for part in lengths.chunks)
         return {"documents": table.num_rows, "tokens": n_tokens, "bytes": n_bytes}
     if what == "offsets.npy":
-        offsets = np.load(path, mmap_mode="r")
+        offsets = np.load(path, mmap_mode="r", allow_pickle=False)
         return {"documents": offsets.size - 1, "tokens": int(offsets[-1])}
     if what == "bytes.npy":
-        return {"bytes": int(np.load(path, mmap_mode="r").sum())}
+        return {"bytes": int(np.load(path, mmap_mode="r", allow_pickle=False).sum())}
     return {}

@@ -210,7 +210,13 @@ def test_an_interruption_ends_the_ranks(out, tmp_path):
     (tmp_path / "waiting.py").write_text(_WAITING.format(out=str(out)))
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     command = [sys.executable, str(tmp_path / "waiting.py")]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+    # Tests that run in the background of a shell hand on an ignored SIGINT.
+    with subprocess.Popen(
+        command,
+        env=environment,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         wait_until(lambda: {0, 1} <= {*state(out).begun} if (out / "numbers.json").exists() else 0)
         counting = [about["pid"] for about in state(out).begun.values()]
         process.send_signal(signal.SIGINT)
