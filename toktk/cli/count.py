@@ -291,7 +291,7 @@ def merge(
 @format_option
 @progress_options
 def status(where: str, format: str, progress: Progress) -> None:
-    """Say how far a count is: which ranks are done, what is merged, and what to run next."""
+    """Say which ranks are done, what is merged, and what to run next."""
     from toktk.counts.status import status_of
     from toktk.places import Place
 
