@@ -24,6 +24,8 @@ needs_datatrove = pytest.mark.skipif(
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="no ray: pip install ray"
 )
+ASKED = "TOKTK_TEST_CLUSTER"
+NOT_ASKED = f"starts daemons: {ASKED}=1 runs it"
 SMALL = 200 << 20
 
 
@@ -272,6 +274,8 @@ def test_what_tasks_write_goes_to_a_path_where_the_folder_is_an_address(tmp_path
 
 @pytest.fixture(scope="module")
 def slurm():
+    if ASKED not in os.environ:
+        pytest.skip(NOT_ASKED)
     if importlib.util.find_spec("datatrove") is None:
         pytest.skip("no datatrove: pip install toktk[cluster]")
     if why := slurm_bed.why_not():
@@ -346,6 +350,7 @@ def wait_until(is_so):
 
 @needs_datatrove
 @needs_ray
+@pytest.mark.skipif(ASKED not in os.environ, reason=NOT_ASKED)
 def test_ray_carries_out_the_ranks(out, tmp_path, monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     (tmp_path / "deaths").mkdir()
