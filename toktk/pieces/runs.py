@@ -42,7 +42,7 @@ PARTITIONS = 64
 _SALT = 31  # apart from the hashes that choose documents
 _BLOCK = 1 << 20  # slots that are sorted at once: what that takes does not grow with the table
 
-_FEW = 1 << 20  # entries of tables that are joined whole; of more, a partition at a time
+_FEW = 1 << 21  # entries of tables that are joined whole; of more, a partition at a time
 
 Spans = tuple[Bytes, Int64, Groups, Int64, Int64 | None]
 """What `SpanCounter.add_spans` takes."""
