@@ -139,7 +139,11 @@ def counting(chosen: argparse.Namespace) -> tuple[Table, Any]:
         ]
         ratio = f"{harness.median([a / b for a, b in both]):.2f}" if both else "–"
         table.rows.append((label, *cells(of_job), ratio))
-    return table, runs
+    told = ("error", "process")  # what a command printed is no figure
+    return table, {
+        label: [{key: run[key] for key in told if key in run} for run in of_job]
+        for label, of_job in runs.items()
+    }
 
 
 def merging(chosen: argparse.Namespace) -> tuple[Table, Any]:
