@@ -191,7 +191,7 @@ def test_no_text_and_no_folder(tmp_path):
 def test_help_names_what_is_below():
     shown = good("count", "--help").stdout
     assert "toktk count merge" in shown
-    assert "count status  Say how far" in shown
+    assert "count status  Say which ranks are done" in shown
     assert "--part" in good("count", "merge", "--help").stdout
 
 

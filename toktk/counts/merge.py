@@ -127,7 +127,12 @@ class Merge:
                 )
             )
         self._min_count = min_count
-        self._parts = [self._part(side, k) for side in self.sides for k in range(n)]
+        files = self._files_of_ranks()
+        self._parts = [
+            _Part(side, k, files.get(folder_of(side, k), {}), min_count if side == TRAINING else 1)
+            for side in self.sides
+            for k in range(n)
+        ]
         done = {*self._done()}
         left = [part for part in self._parts if part.key not in done]
         self._waiting = [part for part in left if partition in (None, part.partition)]
@@ -158,15 +163,14 @@ class Merge:
         self._conclude()
         return True
 
-    def _part(self, side: str, k: int) -> _Part:
-        below = f"{folder_of(side, k)}/"
-        files = {
-            marker["rank"]: (name, about)
-            for marker in self._markers
-            for name, about in marker["files"].items()
-            if name.startswith(below)
-        }
-        return _Part(side, k, files, self._min_count if side == TRAINING else 1)
+    def _files_of_ranks(self) -> dict[str, dict[int, tuple[str, Mapping[str, Any]]]]:
+        """Return what all markers say of files, by folder and rank."""
+        by_folder: dict[str, dict[int, tuple[str, Mapping[str, Any]]]] = {}
+        for marker in self._markers:
+            for name, about in marker["files"].items():
+                of_folder = by_folder.setdefault(name.rpartition("/")[0], {})
+                of_folder[marker["rank"]] = name, about
+        return by_folder
 
     def _done(self) -> Iterator[tuple[str, int]]:
         """Yield the key of what is merged from the parts that are there."""
