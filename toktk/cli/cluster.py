@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toktk.cli.options import Decorator, gathered, parsed
+from toktk.cli.options import Decorator, gathered, parsed, stacked
 from toktk.cli.output import emit
 from toktk.errors import ToktkError, as_usage
 from toktk.sizes import parse_bytes
@@ -155,6 +155,23 @@ def _settings_of(values: Sequence[str]) -> dict[str, str]:
             raise ValueError(f"{text!r:.80} is not NAME=VALUE, as in account=lab.")
         settings[name] = value
     return settings
+
+
+def rank_options(verb: str, default: str) -> Decorator:
+    """Add ``--rank`` and ``--world-size`` to a command that does to text what `verb` says, by ranks."""
+    return stacked(
+        click.option(
+            "--rank",
+            type=click.IntRange(min=0),
+            help=f"{verb} one part of the text alone, from 0.  [default: what a scheduler says, or else all]",
+        ),
+        click.option(
+            "--world-size",
+            "--tasks",
+            type=click.IntRange(min=1),
+            help=f"How many ranks there are.  [default: what a scheduler says, or {default}]",
+        ),
+    )
 
 
 def cluster_options(memory: bool = False) -> Decorator:

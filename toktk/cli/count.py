@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toktk.cli.cluster import RANK_MEMORY, OnCluster, cluster_options
+from toktk.cli.cluster import RANK_MEMORY, OnCluster, cluster_options, rank_options
 from toktk.cli.options import (
     corpus_options,
     format_option,
@@ -108,17 +108,7 @@ _min_count_option = click.option(
     metavar="DIR",
     help="The folder of the count: a path, or an address such as s3://bucket/counts.",
 )
-@click.option(
-    "--rank",
-    type=click.IntRange(min=0),
-    help="Count one part of the text alone, from 0.  [default: what a scheduler says, or else all]",
-)
-@click.option(
-    "--world-size",
-    "--tasks",
-    type=click.IntRange(min=1),
-    help="How many ranks there are.  [default: what a scheduler says, or 4 for each of --jobs]",
-)
+@rank_options("Count", "4 for each of --jobs")
 @click.option(
     "--hold-out",
     type=click.FloatRange(min=0, max=1, max_open=True),

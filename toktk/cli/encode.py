@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toktk.cli.cluster import OnCluster, cluster_options
+from toktk.cli.cluster import OnCluster, cluster_options, rank_options
 from toktk.cli.options import (
     corpus_options,
     engine_timeout_option,
@@ -60,17 +60,7 @@ if TYPE_CHECKING:
     callback=parsed(lambda size: None if size is None else parse_size(size)),
     help="Tokens of a shard, at most, such as 100M.  [default: as many as take 1 GiB]",
 )
-@click.option(
-    "--rank",
-    type=click.IntRange(min=0),
-    help="Write one part of the text alone, from 0.  [default: what a scheduler says, or else all]",
-)
-@click.option(
-    "--world-size",
-    "--tasks",
-    type=click.IntRange(min=1),
-    help="How many ranks there are.  [default: what a scheduler says, or one for each 256 MB]",
-)
+@rank_options("Write", "one for each 256 MB")
 @jobs_option
 @sampling_seed_option
 @format_option
