@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import re
+import shlex
 import shutil
 import time
 from abc import ABC, abstractmethod
@@ -213,8 +214,12 @@ class Place(ABC):
         """Return the place that a path or an address names; it need not exist.
 
         Raises:
-            StorageError: no driver for such an address.
+            StorageError: no driver for such an address, or the name is empty.
         """
+        if not str(where):
+            raise as_usage(
+                StorageError("no folder has an empty name.", "Give a path, or an address.")
+            )
         if not is_address(str(where)):
             return _Local(Path(where))
         path = local_path(str(where))
@@ -222,6 +227,11 @@ class Place(ABC):
 
     def __str__(self) -> str:
         return self.shown
+
+    @property
+    def quoted(self) -> str:
+        """What a command that users copy calls it: `shown`, as a word of a shell."""
+        return shlex.quote(self.shown)
 
     @abstractmethod
     def names(self, below: str = "") -> list[str]:

@@ -77,7 +77,7 @@ def test_json_and_status(tmp_path: Path, source: str, text: Path) -> None:
     result = good(*command, "--rank", 1, "-f", "json")
     told = json.loads(result.stdout)
     assert (told["ranks"], told["done"], told["missing"]) == (3, [1], [0, 2])
-    assert "Not done: rank 0, 2 of 3." in result.stderr
+    assert "Not done: ranks 0, 2 of 3." in result.stderr
     assert "no special token stands between documents" in result.stderr
     assert pq.read_table(out / "00001-00000.parquet").num_rows == told["documents"]
     assert "rank 0" in fails("encode", "status", out, "--check")

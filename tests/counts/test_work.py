@@ -195,7 +195,7 @@ def test_ranks_that_count_otherwise_are_refused(text, tmp_path, change):
         setattr(other, name, value)
     with pytest.raises(StorageError, match="other work"):
         count(other, tmp_path / "out", [1], 2)
-    with pytest.raises(StorageError, match="world_size is '2' there and '3' here"):
+    with pytest.raises(StorageError, match="world_size is 2 there and 3 here"):
         count(work_of(text), tmp_path / "out", [1], 3)
 
 

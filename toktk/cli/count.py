@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toktk.cli.cluster import RANK_MEMORY, OnCluster, cluster_options, rank_options
+from toktk.cli.cluster import (
+    RANK_MEMORY,
+    OnCluster,
+    about_ranks,
+    cluster_options,
+    rank_options,
+)
 from toktk.cli.options import (
     corpus_options,
     format_option,
@@ -21,7 +27,7 @@ from toktk.cli.output import emit_json, emit_rows
 from toktk.cli.progress import Progress
 from toktk.cli.streams import remark
 from toktk.cli.verb import Verb
-from toktk.visible import listed, visible
+from toktk.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -305,19 +311,12 @@ def _remark_on(told: CountStatus) -> None:
     """Say which ranks are missing, what was left out, and what to run next."""
     from toktk.counts.merge import effect_of
 
-    begun = [
-        f"rank {rank} was begun by process {about.get('pid')} of {about.get('host')}, {about.get('time')}."
-        for rank, about in [*told.ranks.begun.items()][:_LISTED]
-    ]
-    missing = []
-    if told.ranks.missing:
-        names = listed([*map(str, told.ranks.missing)])
-        missing = [f"Not done: {names} of {told.ranks.manifest['world_size']} ranks."]
+    ranks = told.ranks
     effect = effect_of(told.about) if told.about is not None else []
-    remark(*begun, *missing, *effect, *([f"Next: {told.next}"] if told.next else []))
-
-
-_LISTED = 8  # of the ranks that go on
+    following = [f"Next: {told.next}"] if told.next else []
+    remark(
+        *about_ranks(ranks.begun, ranks.missing, ranks.manifest["world_size"]), *effect, *following
+    )
 
 
 def _show(where: str, is_merged: bool, format: str, quiet: bool) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toktk.cli.cluster import OnCluster, cluster_options, rank_options
+from toktk.cli.cluster import OnCluster, about_ranks, cluster_options, rank_options
 from toktk.cli.options import (
     corpus_options,
     engine_timeout_option,
@@ -21,7 +21,6 @@ from toktk.cli.progress import Progress
 from toktk.cli.streams import remark
 from toktk.cli.verb import Verb
 from toktk.sizes import parse_size
-from toktk.visible import listed
 
 if TYPE_CHECKING:
     from toktk.corpus import ReaderOptions
@@ -213,15 +212,6 @@ def _show(status: ShardStatus, format: str) -> None:
 
 def _remark_on(status: ShardStatus) -> None:
     """Say where the shards are, and which ranks are missing."""
-    begun = [
-        f"rank {rank} was begun by process {about.get('pid')} of {about.get('host')}, {about.get('time')}."
-        for rank, about in [*status.begun.items()][:_LISTED]
-    ]
-    missing = []
-    if status.missing:
-        names = listed([*map(str, status.missing)])
-        missing = [f"Not done: rank {names} of {status.world_size}. The same command goes on."]
-    remark(*begun, *missing, status.where)
-
-
-_LISTED = 8  # of the ranks that go on
+    following = ["The same command goes on."] if status.missing else []
+    ranks = about_ranks(status.begun, status.missing, status.world_size)
+    remark(*ranks, *following, status.where)
