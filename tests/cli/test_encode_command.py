@@ -65,8 +65,7 @@ def test_what_is_written_and_said(tmp_path: Path, source: str, text: Path) -> No
     tokenizer = load(source)
     assert manifest["eos"] == {"token": END, "id": 0}
     assert manifest["tokenizer"]["signature"] == tokenizer.signature
-    assert manifest["tokenizer"]["spec"] == source
-    assert manifest["text"]["options"] == {"group_column": "lang"}
+    assert manifest["text"]["options"] == [{"group_column": "lang"}]
     groups = json.loads((out / "00000-00000.groups.json").read_bytes())
     assert groups == ["en", "de", "ru", "ja"]
 
@@ -77,7 +76,7 @@ def test_json_and_status(tmp_path: Path, source: str, text: Path) -> None:
     result = good(*command, "--rank", 1, "-f", "json")
     told = json.loads(result.stdout)
     assert (told["ranks"], told["done"], told["missing"]) == (3, [1], [0, 2])
-    assert "Not done: rank 0, 2 of 3." in result.stderr
+    assert "Not done: 0, 2 of 3 ranks." in result.stderr
     assert "no special token stands between documents" in result.stderr
     assert pq.read_table(out / "00001-00000.parquet").num_rows == told["documents"]
     assert "rank 0" in fails("encode", "status", out, "--check")
@@ -110,6 +109,36 @@ def test_the_same_command_does_nothing_again(tmp_path: Path, source: str, text: 
     again = good(*command)
     assert again.stdout == first.stdout
     assert {path: path.stat().st_mtime_ns for path in times} == times
+
+
+def test_the_tokenizer_may_lie_elsewhere(
+    tmp_path: Path, source: str, text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("-c", text, "-o", tmp_path / "out", "--world-size", 2)
+    good("encode", source, *options, "--rank", 0)
+    monkeypatch.chdir(tmp_path)
+    assert good("encode", "tokenizer.json", *options, "-q").stdout.splitlines()[2][:6] == "2 of 2"
+
+
+def test_other_options_of_reading_are_refused(tmp_path: Path, source: str, text: Path) -> None:
+    command = ("encode", source, "-c", f"x={text}", "-o", tmp_path / "out", "--limit")
+    good(*command, 5)
+    assert "holds other work" in fails(*command, 6)
+    assert "holds other work" in fails(*command, 5, "--seed", 1)
+    good(*command, 5)
+
+
+def test_a_manifest_that_lacks_something_is_no_fault_of_toktk(
+    tmp_path: Path, source: str, text: Path
+) -> None:
+    out = tmp_path / "out"
+    good("encode", source, "-c", text, "-o", out)
+    manifest = json.loads((out / "shards.json").read_bytes())
+    del manifest["dtype"]
+    (out / "shards.json").write_text(json.dumps(manifest))
+    result = good("encode", "status", out)
+    assert "Not done: 0 of 1 ranks." in result.stderr
+    assert "dtype is 'absent' there" in fails("encode", source, "-c", text, "-o", out)
 
 
 def test_what_the_software_puts_around_texts_is_said(tmp_path: Path, text: Path) -> None:

@@ -197,6 +197,26 @@ def test_another_tokenizer_or_option_is_refused(tmp_path, corpus, tokenizer, cra
     assert contents(tmp_path / "out") == before
 
 
+def test_another_choice_or_reading_of_a_text_is_refused(tmp_path, corpus, tokenizer):
+    few = corpus.limit(5)
+    encode_corpus(tokenizer, few, tmp_path / "few")
+    encode_corpus(tokenizer, few, tmp_path / "few")
+    for other in (corpus, corpus.limit(6), corpus.limit(5, seed=1), corpus.split()[0]):
+        with pytest.raises(StorageError, match=r"text\.selections"):
+            encode_corpus(tokenizer, other, tmp_path / "few")
+    paths = [tmp_path / f"{name}.txt" for name in "ab"]
+    for path in paths:
+        path.write_bytes(b"a line\n\nanother\n")
+    lines = load_corpus(paths)
+    encode_corpus(tokenizer, lines, tmp_path / "lines")
+    with pytest.raises(StorageError, match=r"text\.options"):
+        encode_corpus(tokenizer, load_corpus(paths, sample_by="paragraph"), tmp_path / "lines")
+    named = [load_corpus(f"{name}={paths[0]}") for name in "xy"]
+    encode_corpus(tokenizer, named[0], tmp_path / "named")
+    with pytest.raises(StorageError, match=r"text\.name"):
+        encode_corpus(tokenizer, named[1], tmp_path / "named")
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -291,6 +311,63 @@ def test_damage_is_named(tmp_path, corpus, tokenizer, files):
         check_files(place)
     encode_corpus(tokenizer, corpus, out, files=files)  # of two ranks, as the folder says
     check_files(place)
+
+
+@pytest.mark.parametrize(
+    ("edited", "says"),
+    [
+        ({"tokens": None}, "no whole numbers of documents, tokens and bytes"),
+        ({"tokens": "many"}, "no whole numbers"),
+        ({"documents": True}, "no whole numbers"),
+        ({"shards": [{}]}, "no whole numbers"),
+        ({"shards": [{"documents": 1, "tokens": 1, "bytes": 1}]}, "a shard without a name"),
+        ({"shards": 7}, "no shards, or no files"),
+        ({"files": None}, "no shards, or no files"),
+        ({"files": {"00001-00000.tokens.npy": {}}}, "a file without size and hash"),
+        ({"fingerprint": "what"}, "no fingerprint"),
+        ({"shards": []}, "where its shards have 0"),
+    ],
+)
+def test_markers_that_somebody_has_edited_are_named(tmp_path, corpus, tokenizer, edited, says):
+    encode_corpus(tokenizer, corpus, tmp_path, world_size=2)
+    place, marker = Place.of(tmp_path), tmp_path / "done/00001.json"
+    marker.write_text(json.dumps(json.loads(marker.read_bytes()) | edited))
+    for look in (status_of, check_files):
+        with pytest.raises(StorageError, match=rf"done/00001\.json (.|\n)*{says}") as told:
+            look(place)
+        assert "Delete" in str(told.value)
+    marker.unlink()
+    encode_corpus(tokenizer, corpus, tmp_path)
+    check_files(place)
+
+
+def test_numbers_of_a_shard_are_held_against_its_files(tmp_path, corpus, tokenizer):
+    encode_corpus(tokenizer, corpus, tmp_path, shard_tokens=900)
+    marker = tmp_path / "done/00000.json"
+    about = json.loads(marker.read_bytes())
+    first, second = about["shards"][:2]
+    first["tokens"], second["tokens"] = (
+        first["tokens"] + 1,
+        second["tokens"] - 1,
+    )  # the sum is right
+    marker.write_text(json.dumps(about))
+    with pytest.raises(StorageError, match="where the files of 00000-00000 have"):
+        check_files(Place.of(tmp_path))
+
+
+def test_parts_of_a_text_that_do_not_join_are_refused(tmp_path, corpus, tokenizer):
+    encode_corpus(tokenizer, corpus, tmp_path, world_size=3)
+    size = corpus.size
+    shares = [json.loads(path.read_bytes())["share"] for path in sorted(tmp_path.glob("done/*"))]
+    assert [share["begin"] for share in shares] == [0, size // 3, size * 2 // 3]
+    assert [share["end"] for share in shares] == [size // 3, size * 2 // 3, size]
+    assert [share["of"] for share in shares] == [size] * 3
+    marker = tmp_path / "done/00001.json"
+    about = json.loads(marker.read_bytes())
+    about["share"]["end"] -= 1
+    marker.write_text(json.dumps(about))
+    with pytest.raises(StorageError, match="the share of rank 2 does not join"):
+        check_files(Place.of(tmp_path))
 
 
 def test_what_is_no_folder_of_shards(tmp_path):

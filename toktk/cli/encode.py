@@ -206,7 +206,7 @@ def _show(status: ShardStatus, format: str) -> None:
         f"{len(status.done)} of {status.world_size}",
         *counts.values(),
         ratio,
-        status.manifest["dtype"],
+        status.manifest.get("dtype"),
     )
     emit_rows(("ranks", *counts, "bytes_per_token", "dtype"), [row], format)
 
@@ -220,7 +220,7 @@ def _remark_on(status: ShardStatus) -> None:
     missing = []
     if status.missing:
         names = listed([*map(str, status.missing)])
-        missing = [f"Not done: rank {names} of {status.world_size}. The same command goes on."]
+        missing = [f"Not done: {names} of {status.world_size} ranks. The same command goes on."]
     remark(*begun, *missing, status.where)
 
 

@@ -65,17 +65,13 @@ def encode_corpus(
     if rank is not None and world_size is None:
         raise as_usage(CorpusError(f"of how many ranks is rank {rank} one?", "Give world_size."))
     about = about_tokenizer(tokenizer)
-    work = EncodeWork(Text.of(corpus), tokenizer, about, bos, eos, files, shard_tokens)
+    work = EncodeWork(
+        Text.of(corpus), tokenizer, about, bos, eos, files, shard_tokens, jobs or usable_cores()
+    )
     place = Place.of(folder)
     world_size = world_size or default_world_size(corpus, place)
     for each in ranks_to_do(work, place, rank, world_size):
-        run_rank(
-            replace(work, jobs=jobs or usable_cores()),
-            place,
-            each,
-            world_size,
-            progress or (lambda amount: None),
-        )
+        run_rank(work, place, each, world_size, progress or (lambda amount: None))
     return status_of(place)
 
 
@@ -106,10 +102,9 @@ def open_work(spec: str, text: Text, world: World, **options: Any) -> EncodeWork
     elif special == (None, None):
         notes.append("no special token stands between documents: --eos NAME puts one after each.")
     about = {
-        "spec": loaded.spec,
+        **about_tokenizer(loaded.native or tokenizer),
         "digest": loaded.digest,
         "library": loaded.library,
-        **about_tokenizer(loaded.native or tokenizer),
     }
     return EncodeWork(text, tokenizer, about, notes=tuple(notes), **options)
 

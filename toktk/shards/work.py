@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -11,7 +12,7 @@ from typing import Any
 
 from toktk.corpus import Corpus, ReaderOptions, load_corpus
 from toktk.corpus.piped import open_pipe
-from toktk.corpus.shares import inputs_of, share_of
+from toktk.corpus.shares import inputs_of, share_of, span_of
 from toktk.counts.documents import DocumentSum
 from toktk.errors import FormatError, usage
 from toktk.models.counts import CountsModel
@@ -134,6 +135,7 @@ class EncodeWork:
         """All that decides what is written."""
         inputs = inputs_of(self.corpus)
         digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+        of_sources = (source.options.changed() for source in self.corpus.sources)
         before, after = self._around()
         return {
             "tokenizer": self.about,
@@ -142,7 +144,8 @@ class EncodeWork:
                 "inputs": len(inputs),
                 "bytes": sum(source["bytes"] for source in inputs),
                 "digest": digest,
-                "options": self.corpus.options,
+                "options": [options for options, _ in itertools.groupby(of_sources)],
+                "selections": self.corpus.selections,
             },
             "files": self.files,
             "dtype": dtype_of(self.tokenizer.vocab_size).name,
@@ -182,6 +185,7 @@ class EncodeWork:
             for key in ("documents", "bytes", "tokens")
         }
         return {
+            "share": span_of(self.corpus, rank, world_size),
             "engine": self.tokenizer.engine,
             "why": self.tokenizer.why,
             "fingerprint": str(fingerprint),
