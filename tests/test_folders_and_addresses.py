@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import pickle
 from collections.abc import Callable, Iterator
 from http.client import IncompleteRead
@@ -14,7 +15,7 @@ import fsspec
 import pytest
 
 from toktk.errors import MissingExtraError, StorageError
-from toktk.places import Place, is_final, local_path, retried
+from toktk.places import Place, is_final, local_path, reaching, retried
 
 if TYPE_CHECKING:
     from servers import Between
@@ -102,14 +103,44 @@ def test_what_is_written_is_there_whole_or_not_at_all(place: Place) -> None:
     assert place.read("done/a") == b"whole"
 
 
+def test_a_folder_that_cannot_be_listed_is_not_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place.of(tmp_path)
+    place.write("done/1.json", b"one")
+    scan = os.scandir
+
+    def scandir(path: str) -> object:
+        if Path(path).name == "done":
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr("os.scandir", scandir)  # to the superuser, everything is allowed
+    for below in ("", "done"):
+        with pytest.raises(StorageError, match="Permission denied"):
+            place.names(below)
+
+
 def test_what_is_not_there_cannot_be_used(place: Place) -> None:
     with pytest.raises(StorageError, match=r"counts/nothing\.json"), place.local("nothing.json"):
         pass
 
 
 def test_secrets_are_not_shown() -> None:
-    place = Place.of("memory://me:secret@bucket/counts?token=secret")
-    assert "secret" not in str(place)
+    address = "memory://me:secret@bucket/counts?token=s%20cret&n=1#hidden"
+    place = Place.of(address)
+    assert str(place) == "memory://bucket/counts"
+    said = f"no answer of {address}: secret, 's cret' is wrong, 1 try of me"
+    with pytest.raises(StorageError) as caught, reaching(address, "what.", StorageError, "do."):
+        raise ConnectionError(said)
+    assert not any(word in str(caught.value) for word in ("secret", "cret", "hidden"))
+    assert "1 try of me" in str(caught.value)
+
+
+def test_the_reason_of_an_error_of_urllib_is_told() -> None:
+    with pytest.raises(StorageError) as caught, reaching("x://y", "what.", StorageError, "do."):
+        raise URLError(ConnectionRefusedError(111, "Connection refused"))
+    assert "Found: '[Errno 111] Connection refused'." in str(caught.value)
 
 
 def test_connections_that_drop(s3: Between, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from toktk.errors import (
     MissingExtraError,
@@ -43,6 +44,18 @@ def without_secrets(address: str) -> str:
     return before + slashes + host.rpartition("@")[2] + slash + path
 
 
+def _redacted(said: str, address: str) -> str:
+    """Return what a driver says of an address without what `without_secrets` leaves out of it."""
+    place, *queries = re.split(r"[?#]", address.partition("://")[2])
+    login = place.partition("/")[0].rpartition("@")[0]
+    values = re.findall(r"=([^&]+)", "&".join(queries))
+    secrets = [login, login.partition(":")[2], *queries, *values]
+    for secret in sorted({*secrets, *map(unquote, secrets)}, key=len, reverse=True):
+        if len(secret) > 3:  # shorter ones are words and numbers that stand elsewhere, too
+            said = said.replace(secret, "…")
+    return said
+
+
 def local_path(address: str) -> Path | None:
     """Return the path of a ``file://`` address; None of another one.
 
@@ -51,7 +64,6 @@ def local_path(address: str) -> Path | None:
     """
     if _protocol(address) not in ("file", "local"):
         return None
-    from urllib.parse import urlsplit
     from urllib.request import url2pathname
 
     host, path = urlsplit(address)[1:3]
@@ -191,7 +203,10 @@ def reaching(address: str, what: str, kind: type[ToktkError], advice: str) -> It
         raise kind(what, f"Found: {found}.", f"Install it beside toktk. {advice}") from error
     # Drivers are foreign code, with errors of their own: of networks, accounts, addresses.
     except Exception as error:
-        said = clipped(in_a_line(error) or type(error).__name__, 400)
+        inner = getattr(error, "reason", None)  # as `urllib` wraps them
+        reason = inner if isinstance(inner, OSError) else error
+        said = in_a_line(reason) or type(reason).__name__
+        said = clipped(_redacted(said, address), 400)
         if isinstance(error, FileNotFoundError):
             said = f"nothing is there ({said})"
         elif isinstance(error, PermissionError):
@@ -205,9 +220,11 @@ class Place(ABC):
 
     Attributes:
         shown: what messages call it, without what may be secret.
+        folder: where it is on this machine; None behind an address.
     """
 
     shown: str
+    folder: Path | None = None
 
     @staticmethod
     def of(where: str | Path) -> Place:
@@ -300,17 +317,23 @@ class Place(ABC):
 class _Local(Place):
     """A folder on this machine."""
 
+    folder: Path
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.shown = str(folder)
 
     def names(self, below: str = "") -> list[str]:
-        folder = self.folder / below
+        def refuse(error: OSError) -> None:
+            if not isinstance(error, FileNotFoundError):
+                raise error
+
         with self._at(below):
             return sorted(
-                path.relative_to(self.folder).as_posix()
-                for path in folder.rglob("*")
-                if path.is_file() and not path.name.startswith(".")  # those are being written
+                Path(folder, name).relative_to(self.folder).as_posix()
+                for folder, _, names in os.walk(self.folder / below, onerror=refuse)
+                for name in names
+                if not name.startswith(".")  # those are being written
             )
 
     def read(self, name: str) -> bytes | None:

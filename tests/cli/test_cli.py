@@ -22,7 +22,7 @@ from toktk.cli import COMMANDS, main
 from toktk.cli.options import run_options, sizes_option
 from toktk.cli.output import emit_rows
 from toktk.cli.running import RunOptions
-from toktk.corpus.load import cards
+from toktk.corpus.cards import cards
 from toktk.corpus.starter import PARTS
 from toktk.errors import StorageError, ThreadError, ToktkError
 from toktk.pretokenizers.patterns import CUTS, PATTERNS

@@ -110,6 +110,13 @@ def test_ranks_by_hand_then_merge_and_status(text, alone, tmp_path):
     assert told.stderr == ""
 
 
+@pytest.mark.parametrize("name", ["", "three="])
+def test_a_folder_within_the_text_is_refused(text, tmp_path, name):
+    told = fails(*count(f"{name}{text}", "-o", text / "counts"), code=2)
+    assert "would become a part of the text" in told
+    assert not (text / "counts").exists()
+
+
 def test_a_folder_has_a_name(text):
     assert "no folder has an empty name" in fails(*count(text, "-o", ""), code=2)
     assert "no folder has an empty name" in fails(

@@ -14,6 +14,7 @@ from small_corpora import PARALLEL, write_parallel
 
 from toktk.corpus import ReaderOptions, load_corpus
 from toktk.loading.load import load
+from toktk.ranks.sealed import sealed, unsealed
 
 END = "<|endoftext|>"
 ADDED = [added(0, END, special=True)]
@@ -65,8 +66,7 @@ def test_what_is_written_and_said(tmp_path: Path, source: str, text: Path) -> No
     tokenizer = load(source)
     assert manifest["eos"] == {"token": END, "id": 0}
     assert manifest["tokenizer"]["signature"] == tokenizer.signature
-    assert manifest["tokenizer"]["spec"] == source
-    assert manifest["text"]["options"] == {"group_column": "lang"}
+    assert manifest["text"]["options"] == [{"group_column": "lang"}]
     groups = json.loads((out / "00000-00000.groups.json").read_bytes())
     assert groups == ["en", "de", "ru", "ja"]
 
@@ -110,6 +110,39 @@ def test_the_same_command_does_nothing_again(tmp_path: Path, source: str, text: 
     again = good(*command)
     assert again.stdout == first.stdout
     assert {path: path.stat().st_mtime_ns for path in times} == times
+
+
+def test_the_tokenizer_may_lie_elsewhere(
+    tmp_path: Path, source: str, text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("-c", text, "-o", tmp_path / "out", "--world-size", 2)
+    good("encode", source, *options, "--rank", 0)
+    monkeypatch.chdir(tmp_path)
+    assert good("encode", "tokenizer.json", *options, "-q").stdout.splitlines()[2][:6] == "2 of 2"
+
+
+def test_other_options_of_reading_are_refused(tmp_path: Path, source: str, text: Path) -> None:
+    command = ("encode", source, "-c", f"x={text}", "-o", tmp_path / "out", "--limit")
+    good(*command, 5)
+    assert "holds other work" in fails(*command, 6)
+    assert "holds other work" in fails(*command, 5, "--seed", 1)
+    good(*command, 5)
+
+
+def test_a_manifest_that_lacks_something_is_no_fault_of_toktk(
+    tmp_path: Path, source: str, text: Path
+) -> None:
+    out = tmp_path / "out"
+    good("encode", source, "-c", text, "-o", out)
+    manifest = unsealed((out / "shards.json").read_bytes())
+    del manifest["dtype"]
+    for content, says in (
+        (json.dumps(manifest).encode(), "shards.json is damaged"),
+        (sealed(manifest), "dtype is absent there"),
+    ):
+        (out / "shards.json").write_bytes(content)
+        assert says in fails("encode", source, "-c", text, "-o", out)
+    assert "Not done: rank 0 of 1." in good("encode", "status", out).stderr
 
 
 def test_what_the_software_puts_around_texts_is_said(tmp_path: Path, text: Path) -> None:

@@ -108,7 +108,7 @@ def test_a_listing_is_the_only_look_at_the_files(s3, files, monkeypatch):
 def test_ranges_over_http(server, files, name):
     content = (files / "de" / name).read_bytes()
     server.files[f"/{name}"], server.tags[f"/{name}"] = content, '"one"'
-    corpus = load_corpus(f"{server.address}/{name}?key=secret".partition("?")[0], in_place=True)
+    corpus = load_corpus(f"{server.address}/{name}", in_place=True)
     local = load_corpus(files / "de" / name)
     expected = rows(local)
     assert [row for rank in range(5) for row in rows(share_of(corpus, rank, 5))] == expected
@@ -116,9 +116,36 @@ def test_ranges_over_http(server, files, name):
     assert inputs_of(corpus)[0]["bytes"] == len(content)
 
 
-def test_a_share_does_not_fetch_the_rest(server, files):
-    content = (files / "de" / "a.parquet").read_bytes()
-    server.files["/a.parquet"], server.tags["/a.parquet"] = content * 1, "one"
+def test_a_user_and_a_password(server, monkeypatch):
+    with file_server() as other:
+        seen, answer = [], server.do_GET
+
+        def noted(self):
+            seen.append((self.path, self.headers["Authorization"]))
+            if self.path != "/old.txt":
+                return answer(self)
+            self.send_response(302)
+            self.send_header("Location", f"{other.address}/x.txt")
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
+
+        for each in (server, other):
+            monkeypatch.setattr(each, "do_GET", noted)
+            each.files["/x.txt"], each.tags["/x.txt"] = b"one\ntwo\n", "one"
+        with_login = server.address.replace("://", "://me:p%40ss@")
+        login = "Basic bWU6cEBzcw=="
+        for in_place in (False, True):
+            corpus = load_corpus(f"{with_login}/x.txt", in_place=in_place)
+            assert [text for text, *_ in rows(corpus)] == ["one\n", "two\n"]
+            assert "p%40ss" not in str(corpus.describe())
+        assert {told for _, told in seen} == {login}
+        seen.clear()
+        load_corpus(f"{with_login}/old.txt")
+        assert seen == [("/old.txt", login), ("/x.txt", None)]
+
+
+def test_a_share_does_not_fetch_the_rest(server):
+    server.tags["/a.parquet"] = "one"
     table = pa.table({"text": ["x" * 500 + str(i) for i in range(20_000)]})
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, row_group_size=1000, compression="none", use_dictionary=False)

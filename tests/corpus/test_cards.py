@@ -1,8 +1,8 @@
 import pytest
 
 from toktk.corpus import ReaderOptions, load_corpus
+from toktk.corpus.cards import cards, parse_reference, read_card
 from toktk.corpus.hub import HubSpec, parse_hub
-from toktk.corpus.load import cards, parse_reference, read_card
 from toktk.errors import CorpusError
 
 CARD = """
@@ -75,7 +75,7 @@ def test_two_cards_of_one_name(card, tmp_path, monkeypatch):
     (tmp_path / "cards").mkdir()
     for name in ("a", "b"):
         (tmp_path / "cards" / f"{name}.toml").write_text(CARD)
-    monkeypatch.setattr("toktk.corpus.load.corpora_folder", lambda: tmp_path)
+    monkeypatch.setattr("toktk.corpus.cards.corpora_folder", lambda: tmp_path)
     with pytest.raises(CorpusError, match="named 'mine'"):
         cards()
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from toktk.corpus import Corpus, load_corpus
 from toktk.corpus import columnar as columnar_module
-from toktk.corpus.load import read_card
+from toktk.corpus.cards import read_card
 from toktk.corpus.text import LINE_END, after_last
 from toktk.errors import CorpusError, ToktkError
 

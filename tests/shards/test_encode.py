@@ -18,9 +18,11 @@ from toktk.counts.documents import DocumentSum
 from toktk.errors import CorpusError, FormatError, StorageError, ToktkError
 from toktk.models.counts import CountsModel
 from toktk.places import Place
+from toktk.ranks.sealed import sealed, unsealed
+from toktk.ranks.text import Text
 from toktk.shards.encode import carry_out, encode_corpus, ranks_to_do
 from toktk.shards.status import check_files, status_of
-from toktk.shards.work import EncodeWork, Text, about_tokenizer
+from toktk.shards.work import EncodeWork, about_tokenizer
 from toktk.tokenizer import Tokenizer
 
 END = "<|endoftext|>"
@@ -197,6 +199,26 @@ def test_another_tokenizer_or_option_is_refused(tmp_path, corpus, tokenizer, cra
     assert contents(tmp_path / "out") == before
 
 
+def test_another_choice_or_reading_of_a_text_is_refused(tmp_path, corpus, tokenizer):
+    few = corpus.limit(5)
+    encode_corpus(tokenizer, few, tmp_path / "few")
+    encode_corpus(tokenizer, few, tmp_path / "few")
+    for other in (corpus, corpus.limit(6), corpus.limit(5, seed=1), corpus.split()[0]):
+        with pytest.raises(StorageError, match=r"text\.selections"):
+            encode_corpus(tokenizer, other, tmp_path / "few")
+    paths = [tmp_path / f"{name}.txt" for name in "ab"]
+    for path in paths:
+        path.write_bytes(b"a line\n\nanother\n")
+    lines = load_corpus(paths)
+    encode_corpus(tokenizer, lines, tmp_path / "lines")
+    with pytest.raises(StorageError, match=r"text\.options"):
+        encode_corpus(tokenizer, load_corpus(paths, sample_by="paragraph"), tmp_path / "lines")
+    named = [load_corpus(f"{name}={paths[0]}") for name in "xy"]
+    encode_corpus(tokenizer, named[0], tmp_path / "named")
+    with pytest.raises(StorageError, match=r"text\.name"):
+        encode_corpus(tokenizer, named[1], tmp_path / "named")
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -281,16 +303,51 @@ def test_damage_is_named(tmp_path, corpus, tokenizer, files):
         check_files(place)
     path.write_bytes(whole)
     marker = out / "done/00000.json"
-    about = json.loads(marker.read_bytes())
-    for key in ("documents", "tokens", "bytes"):
-        marker.write_text(json.dumps(about | {key: about[key] + 1}))
-        with pytest.raises(StorageError, match=f"{about[key] + 1:,} {key}, where"):
-            check_files(place)
     marker.unlink()
     with pytest.raises(StorageError, match="rank 0 of 2 is missing"):
         check_files(place)
     encode_corpus(tokenizer, corpus, out, files=files)  # of two ranks, as the folder says
     check_files(place)
+
+
+def test_a_marker_that_somebody_has_edited_is_none(tmp_path, corpus, tokenizer):
+    encode_corpus(tokenizer, corpus, tmp_path, world_size=2)
+    place, marker = Place.of(tmp_path), tmp_path / "done/00001.json"
+    marker.write_text(json.dumps(json.loads(marker.read_bytes()) | {"tokens": None}))
+    assert status_of(place).missing == [1]
+    with pytest.raises(StorageError, match=r"done/00001\.json is damaged"):
+        check_files(place)
+    encode_corpus(tokenizer, corpus, tmp_path)
+    check_files(place)
+
+
+def test_numbers_of_a_shard_are_held_against_its_files(tmp_path, corpus, tokenizer):
+    encode_corpus(tokenizer, corpus, tmp_path, shard_tokens=900)
+    marker = tmp_path / "done/00000.json"
+    about = unsealed(marker.read_bytes())
+    first, second = about["shards"][:2]
+    first["tokens"], second["tokens"] = (
+        first["tokens"] + 1,
+        second["tokens"] - 1,
+    )  # the sum is right
+    marker.write_bytes(sealed(about))
+    with pytest.raises(StorageError, match="where the files of 00000-00000 have"):
+        check_files(Place.of(tmp_path))
+
+
+def test_parts_of_a_text_that_do_not_join_are_refused(tmp_path, corpus, tokenizer):
+    encode_corpus(tokenizer, corpus, tmp_path, world_size=3)
+    size = corpus.size
+    shares = [json.loads(path.read_bytes())["share"] for path in sorted(tmp_path.glob("done/*"))]
+    assert [share["begin"] for share in shares] == [0, size // 3, size * 2 // 3]
+    assert [share["end"] for share in shares] == [size // 3, size * 2 // 3, size]
+    assert [share["of"] for share in shares] == [size] * 3
+    marker = tmp_path / "done/00001.json"
+    about = unsealed(marker.read_bytes())
+    about["share"]["end"] -= 1
+    marker.write_bytes(sealed(about))
+    with pytest.raises(StorageError, match="the share of rank 2 does not join"):
+        check_files(Place.of(tmp_path))
 
 
 def test_what_is_no_folder_of_shards(tmp_path):

@@ -168,6 +168,8 @@ def command(
     from toktk.counts.stages import merge_stages
     from toktk.counts.work import CountWork
     from toktk.lab.meter import Meter
+    from toktk.places import Place
+    from toktk.ranks.text import Text
     from toktk.ranks.world import world_of
     from toktk.runtime import default_memory
 
@@ -182,8 +184,7 @@ def command(
         )
     progress.watch_downloads()
     work = CountWork(
-        specs,
-        reader,
+        Text(specs, reader),
         pretokenizer,
         memory=memory or (RANK_MEMORY if on_cluster else default_memory()),
         **options,
@@ -192,6 +193,7 @@ def command(
         meter = Meter(watcher)
         with progress.opening(*specs):
             work.check()
+            work.text.check_outside(Place.of(where))
         for note in work.corpus.remarks:
             meter.remark(note)
         if world is not None:

@@ -96,10 +96,10 @@ def command(
     from toktk.lab.counted import remark_on_texts
     from toktk.lab.meter import Meter
     from toktk.places import Place
+    from toktk.ranks.text import Text
     from toktk.ranks.world import World, world_of
     from toktk.shards.encode import default_world_size, open_work
     from toktk.shards.status import status_of
-    from toktk.shards.work import Text
 
     if not specs:
         raise click.UsageError("give the text to encode: -c SPEC.")
@@ -109,6 +109,7 @@ def command(
     place = Place.of(where)
     progress.watch_downloads()
     text = Text(specs, reader)
+    text.check_outside(place)
     with progress.opening(*specs):
         corpus = text.corpus
     with progress.watching() as watcher:
@@ -205,7 +206,7 @@ def _show(status: ShardStatus, format: str) -> None:
         f"{len(status.done)} of {status.world_size}",
         *counts.values(),
         ratio,
-        status.manifest["dtype"],
+        status.manifest.get("dtype"),
     )
     emit_rows(("ranks", *counts, "bytes_per_token", "dtype"), [row], format)
 

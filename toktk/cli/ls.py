@@ -157,7 +157,7 @@ _KINDS: dict[str, tuple[str, str, Row, Callable[[Any], Row]]] = {
 
 
 def _corpora() -> tuple[Row, list[Row]]:
-    from toktk.corpus.load import cards
+    from toktk.corpus.cards import cards
     from toktk.corpus.starter import PARTS
 
     rows: list[Row] = [

@@ -108,9 +108,13 @@ class Corpus:
         return self._parts[0].unit if self._parts else "bytes"
 
     @property
-    def options(self) -> dict[str, Any]:
-        """The reader options that differ from their defaults, as far as `describe` reports them."""
-        return self._options
+    def selections(self) -> list[Any]:
+        """What was chosen of it, in words, behind that the same of each corpus that it is made of.
+
+        Of a hold-out, a mixture and a temperature the words depend on the text, which is read for them.
+        """
+        own = [] if self._selection is None else [str(self._selection)]
+        return own + [part.selections for part in self._parts if isinstance(part, Corpus)]
 
     @property
     def is_at_hand(self) -> bool:

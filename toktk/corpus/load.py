@@ -6,8 +6,6 @@ import dataclasses
 import glob
 import os
 import re
-import reprlib
-import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from itertools import chain, takewhile
@@ -15,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from toktk.corpus import hub
+from toktk.corpus.cards import CorpusCard, cards, parse_reference, read_card
 from toktk.corpus.corpus import Corpus, concat, mixed
 from toktk.corpus.find import Listing, files_below, kind_at, matching, not_a_file
 from toktk.corpus.folder import Choice, choose, left_out
@@ -25,17 +24,13 @@ from toktk.corpus.options import ReaderOptions, check_known
 from toktk.corpus.piped import kept, open_pipe
 from toktk.corpus.readers import COMPRESSIONS, READERS, FileReader, kind_of
 from toktk.corpus.remote import located
-from toktk.corpus.starter import PARTS, corpora_folder, starter
-from toktk.corpus.unchanged import open_file
+from toktk.corpus.starter import PARTS, starter
 from toktk.corpus.zipped import is_archive
 from toktk.errors import CorpusError, as_usage, did_you_mean, usage
 from toktk.paths import FILE, FOLDER
 from toktk.places import is_address, local_path, without_secrets
 
 Specs = str | Path | Sequence[str | Path]
-REQUIRED = ("name", "title", "spec", "license")
-
-_CARD_BYTES = 1 << 20
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _CARDS = 10
 """How many cards may lead to a text: one names a text, or another card."""
@@ -217,37 +212,6 @@ def _may_have_splits(spec: str) -> bool:
     return (
         not starters and kind_at(path) != FILE and not glob.has_magic(spec)
     ) or path.suffix.lower() in (".toml", ".zip")
-
-
-@dataclasses.dataclass(frozen=True)
-class CorpusCard:
-    """A named corpus.
-
-    Args:
-        name: what a user types after ``-c``.
-        title: what a reader is told.
-        spec: an ``hf:`` spec, or a file, folder or glob relative to the card.
-        license: an SPDX name, or words where there is none.
-        languages: how many, which, or which codes the configs use.
-        notes: anything to know before use.
-        text_column, group_column, align_column, sample_by: reader options, where not the default.
-        config, split: of a hub dataset, unless the user names others.
-        folder: where the card lies.
-    """
-
-    name: str
-    title: str
-    spec: str
-    license: str
-    languages: str = ""
-    notes: str = ""
-    text_column: str | None = None
-    group_column: str | None = None
-    align_column: str | None = None
-    sample_by: str | None = None
-    config: str | None = None
-    split: str | None = None
-    folder: Path = Path()
 
 
 def _listed(specs: Specs) -> list[str]:
@@ -496,53 +460,3 @@ def _from_card(
         raise CorpusError(f"the corpus {card.name} has no configs or splits to choose from.")
     target = card.folder / os.path.expanduser(card.spec)  # noqa: PTH111 - as in _resolve
     return _resolve(str(target), options, in_place, cards_read + 1)
-
-
-def read_card(path: Path) -> CorpusCard:
-    """Return the card in the TOML file at `path`; raise a `CorpusError` if it is not a card."""
-    cannot = f"cannot read the corpus card {path}."
-    try:
-        with open_file(path) as file:
-            raw = file.read(_CARD_BYTES + 1)
-        if len(raw) > _CARD_BYTES:
-            raise CorpusError(cannot, f"Found: more than {_CARD_BYTES:,} bytes; a card is short.")
-        values = tomllib.loads(raw.decode())
-    except RecursionError as error:
-        raise CorpusError(cannot, "Found: values nested too deep.") from error
-    except (OSError, ValueError) as error:
-        raise CorpusError(cannot, f"Found: {error}.") from error
-    keys = [field.name for field in dataclasses.fields(CorpusCard) if field.name != "folder"]
-    for key, value in values.items():
-        check_known(key, keys, f"unknown key {key!r} in the corpus card {path}")
-        if not isinstance(value, str):
-            raise CorpusError(
-                f"{key!r} in the corpus card {path} must be a string.",
-                f"Found: {reprlib.repr(value)}.",
-            )
-    missing = [key for key in REQUIRED if key not in values]
-    if missing:
-        raise CorpusError(
-            f"the corpus card {path} lacks {', '.join(missing)}.",
-            f"Every card has {', '.join(REQUIRED)}.",
-        )
-    if not values["spec"]:
-        raise CorpusError(f"the spec in the corpus card {path} is empty.", "Name a text there.")
-    return CorpusCard(**values, folder=path.parent)
-
-
-def cards() -> dict[str, CorpusCard]:
-    """Return the cards that ship with toktk, by name."""
-    by_name: dict[str, CorpusCard] = {}
-    for path in sorted((corpora_folder() / "cards").glob("*.toml")):
-        card = read_card(path)
-        if card.name in by_name:
-            raise CorpusError(f"two corpus cards are named {card.name!r}; one is {path}.")
-        by_name[card.name] = card
-    return by_name
-
-
-def parse_reference(reference: str) -> tuple[str, str | None, str | None]:
-    """Return ``(name, config, split)`` of ``<card>[/config][:split]``; absent parts are None."""
-    rest, _, split = reference.partition(":")
-    name, _, config = rest.partition("/")
-    return name, config or None, split or None

@@ -7,6 +7,7 @@ a retry, and what has another mark by then is an error.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import glob
 import hashlib
@@ -163,17 +164,24 @@ class _OverHttp(RemoteFile):
         from urllib.error import HTTPError
         from urllib.request import Request, urlopen
 
-        headers = {"User-Agent": f"toktk/{__version__}"}
+        parts = urlsplit(self.address)
+        login, _, host = parts.netloc.rpartition("@")
+        request = Request(parts._replace(netloc=host).geturl())
+        request.add_header("User-Agent", f"toktk/{__version__}")
+        if login:  # the server that it redirects to does not learn it
+            basic = base64.b64encode(unquote(login).encode()).decode()
+            request.add_unredirected_header("Authorization", f"Basic {basic}")
         if begin or end is not None:
-            headers["Range"] = f"bytes={begin}-{'' if end is None else end - 1}"
+            request.add_header("Range", f"bytes={begin}-{'' if end is None else end - 1}")
         try:
-            return urlopen(Request(self.address, headers=headers), timeout=_SECONDS)
+            return urlopen(request, timeout=_SECONDS)
         except HTTPError as error:
             error.close()
             if error.code == 416 and self.mark is not None:  # shorter than it was
                 raise self._changed(_tag(error.headers)) from error
             if error.code == 416:  # there is no first byte
-                return urlopen(Request(self.address), timeout=_SECONDS)
+                request.remove_header("Range")
+                return urlopen(request, timeout=_SECONDS)
             raise
 
     def _check_range(self, response: Any, begin: int) -> None:

@@ -35,11 +35,8 @@ def share_of(corpus: Corpus, rank: int, world_size: int) -> Corpus:
                 "Give a rank from 0 to the world size minus 1, and a world size of 1 or more.",
             )
         )
-    sources = corpus.sources
-    ends = [*itertools.accumulate(map(_length, sources))]
-    line = ends[-1] if ends else 0
-    begin, end = line * rank // world_size, line * (rank + 1) // world_size
-    starts = iter([0, *ends])
+    span = span_of(corpus, rank, world_size)
+    starts = iter([0, *itertools.accumulate(map(_length, corpus.sources))])
     n_datasets = itertools.count()
 
     def of_source(source: Source) -> Source | None:
@@ -47,9 +44,19 @@ def share_of(corpus: Corpus, rank: int, world_size: int) -> Corpus:
         if isinstance(source, HubReader):
             # Many have a single file, so the first shard of each goes to another rank.
             return source.shard((rank - next(n_datasets)) % world_size, world_size)
-        return source.share(begin - start, end - start)
+        return source.share(span["begin"] - start, span["end"] - start)
 
     return corpus.share(of_source)
+
+
+def span_of(corpus: Corpus, rank: int, world_size: int) -> dict[str, int]:
+    """Return the part of the line that is a rank's, as its marker says it: "begin", "end", "of"."""
+    line = sum(map(_length, corpus.sources))
+    return {
+        "begin": line * rank // world_size,
+        "end": line * (rank + 1) // world_size,
+        "of": line,
+    }
 
 
 def _length(source: Source) -> int:
@@ -58,7 +65,7 @@ def _length(source: Source) -> int:
 
 
 def inputs_of(corpus: Corpus) -> list[dict[str, Any]]:
-    """Return name, bytes and mark of each source: equal on all ranks that read the same text.
+    """Return name, bytes, mark and group of each source: equal on all ranks that read the same text.
 
     A mark is cheap. That of a local file is a hash of its size, its first and its last bytes, which does
     not tell a change in its middle; that of an address is the server's.
@@ -70,6 +77,7 @@ def inputs_of(corpus: Corpus) -> list[dict[str, Any]]:
             ),
             "bytes": source.stored,
             "mark": source.mark,
+            "group": source.group,
         }
         for source in corpus.sources
     ]

@@ -251,6 +251,10 @@ class RankFolder:
             *self._again([rank], self.manifest()["world_size"], delete=True),
         ) from error
 
+    def refuse_marker(self, rank: int, why: str) -> NoReturn:
+        """Raise the StorageError of a rank's marker that says what a rank does not."""
+        self.refuse_file(rank, _marker_name(rank), why)
+
     def _sound_marker(self, rank: int, size: int, digest: str) -> dict[str, Any]:
         name = _marker_name(rank)
         again = self._again([rank], size, delete=True)

@@ -1,4 +1,4 @@
-"""JSON that tells whether it is as it was written: an object, and among its entries the hash of the others."""
+"""JSON that tells whether it is as it was written: an object whose last entry is the hash of the others."""
 
 from __future__ import annotations
 

@@ -15,11 +15,12 @@ from toktk.loading.sample import documents_of
 from toktk.places import Place
 from toktk.ranks.folder import RankFolder
 from toktk.ranks.pool import run_pool
+from toktk.ranks.text import Text
 from toktk.ranks.work import run_rank
 from toktk.ranks.world import MOST_RANKS, World, check_world_size
 from toktk.runtime import usable_cores
 from toktk.shards.status import ShardStatus, status_of
-from toktk.shards.work import NAME, EncodeWork, Text, about_tokenizer, share_of_rank
+from toktk.shards.work import NAME, EncodeWork, about_tokenizer, share_of_rank
 from toktk.tokenizer import NATIVE, Tokenizer
 from toktk.visible import listed
 
@@ -65,17 +66,13 @@ def encode_corpus(
     if rank is not None and world_size is None:
         raise as_usage(CorpusError(f"of how many ranks is rank {rank} one?", "Give world_size."))
     about = about_tokenizer(tokenizer)
-    work = EncodeWork(Text.of(corpus), tokenizer, about, bos, eos, files, shard_tokens)
+    work = EncodeWork(
+        Text.of(corpus), tokenizer, about, bos, eos, files, shard_tokens, jobs or usable_cores()
+    )
     place = Place.of(folder)
     world_size = world_size or default_world_size(corpus, place)
     for each in ranks_to_do(work, place, rank, world_size):
-        run_rank(
-            replace(work, jobs=jobs or usable_cores()),
-            place,
-            each,
-            world_size,
-            progress or (lambda amount: None),
-        )
+        run_rank(work, place, each, world_size, progress or (lambda amount: None))
     return status_of(place)
 
 
@@ -106,10 +103,9 @@ def open_work(spec: str, text: Text, world: World, **options: Any) -> EncodeWork
     elif special == (None, None):
         notes.append("no special token stands between documents: --eos NAME puts one after each.")
     about = {
-        "spec": loaded.spec,
+        **about_tokenizer(loaded.native or tokenizer),
         "digest": loaded.digest,
         "library": loaded.library,
-        **about_tokenizer(loaded.native or tokenizer),
     }
     return EncodeWork(text, tokenizer, about, notes=tuple(notes), **options)
 

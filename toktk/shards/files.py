@@ -203,7 +203,7 @@ class _Rows:
             raise CorpusError(
                 "a document is too long for a row of Parquet.",
                 f"Found: {documents.tokens.size:,} tokens; a row holds {_MOST_OF_ROWS:,}.",
-                "Write arrays (--format npy), or cut the document.",
+                "Write arrays (--files npy), or cut the document.",
             )
         groups = pa.DictionaryArray.from_arrays(
             arrow.from_numpy(documents.groups),

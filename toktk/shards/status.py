@@ -94,24 +94,24 @@ def check_files(place: Place, progress: Callable[[int], None] = lambda amount: N
         progress: called with the bytes of a file that was read.
 
     Raises:
-        StorageError: a rank is missing or there twice, a file is missing or damaged, counts do not add up.
+        StorageError: a rank is missing or there twice, its part of the text does not join the others', a
+            file is missing or damaged, counts do not add up.
     """
     folder = RankFolder(place, NAME, COMMAND)
     _, markers = folder.complete()
     for marker in markers:
-        counted = dict.fromkeys(_COUNTS, 0)
+        counted = {shard["name"]: dict.fromkeys(_COUNTS, 0) for shard in marker["shards"]}
         for name, about in marker["files"].items():
             with folder.local(marker["rank"], name, about) as path:
-                for key, number in _counts_of(path).items():
-                    counted[key] += number
+                counted.setdefault(name.partition(".")[0], {}).update(_counts_of(path))
             progress(about["bytes"])
-        for key in _COUNTS:
-            if counted[key] != marker[key]:
-                folder.refuse_file(
-                    marker["rank"],
-                    f"done/{marker['rank']:05d}.json",
-                    f"{marker[key]:,} {key}, where the files have {counted[key]:,}",
-                )
+        for shard in marker["shards"]:
+            for key, number in counted[shard["name"]].items():
+                if shard[key] != number:
+                    why = (
+                        f"{shard[key]:,} {key}, where the files of {shard['name']} have {number:,}"
+                    )
+                    folder.refuse_marker(marker["rank"], why)
 
 
 _COUNTS = ("documents", "tokens", "bytes")
