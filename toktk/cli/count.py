@@ -20,7 +20,7 @@ from toktk.cli.options import (
     jobs_option,
     memory_option,
     no_arguments,
-    parsed,
+    normalize_option,
     progress_options,
 )
 from toktk.cli.output import emit_json, emit_rows
@@ -71,13 +71,7 @@ _cut_options = gathered(
     click.option(
         "--pattern", metavar="REGEX", help="A split pattern of your own, instead of a name."
     ),
-    click.option(
-        "--normalize",
-        "normal_form",
-        type=click.Choice(("nfc", "nfd", "nfkc", "nfkd")),
-        callback=parsed(lambda form: form and form.upper()),
-        help="Put text into this Unicode normal form first.",
-    ),
+    normalize_option(help="Put text into this Unicode normal form first."),
 )
 
 _min_count_option = click.option(
