@@ -54,10 +54,12 @@ def one_process(arguments: dict[str, Any], step: Steps) -> tuple[Figures, None]:
 
 
 def in_ranks(arguments: dict[str, Any], step: Steps) -> tuple[Figures, None]:
-    """Count a text in many ranks; what is measured is the merge."""
+    """Count a text in many ranks; return the rows that they write, and the bytes of those."""
     from toktk.corpus import ReaderOptions
     from toktk.counts.count import count_ranks
+    from toktk.counts.merge import folder_at
     from toktk.counts.work import CountWork
+    from toktk.places import Place
     from toktk.pretokenizers.pretokenizer import Pretokenizer
     from toktk.ranks.text import Text
 
@@ -70,7 +72,11 @@ def in_ranks(arguments: dict[str, Any], step: Steps) -> tuple[Figures, None]:
     n = arguments["ranks"]
     with step("count"):
         count_ranks(work, arguments["out"], range(n), n, PROCESSES, lambda n: None, harness.say)
-    return {}, None
+    _, markers = folder_at(Place.of(arguments["out"])).complete()
+    files = [
+        about for marker in markers for about in marker["files"].values() if "entries" in about
+    ]
+    return {"rows": sum(f["entries"] for f in files), "bytes": sum(f["bytes"] for f in files)}, None
 
 
 def merge(arguments: dict[str, Any], step: Steps) -> tuple[Figures, None]:
@@ -162,7 +168,13 @@ def merging(chosen: argparse.Namespace) -> tuple[Table, Any]:
     """Merge ranks of a text at three sizes."""
     table = Table(
         f"merging {MERGED_RANKS} ranks",
-        ("distinct pieces", "CPU, s", "wall, s", "peak, MB", "exponent of CPU time"),
+        (
+            "distinct pieces",
+            "rows of the ranks",
+            "bytes of a row",
+            *("CPU, s", "wall, s", "peak, MB"),
+            "exponent of CPU time",
+        ),
     )
     all_runs, first = {}, None
     for part in (4, 2, 1):
@@ -177,7 +189,7 @@ def merging(chosen: argparse.Namespace) -> tuple[Table, Any]:
                 "ranks": MERGED_RANKS,
                 "partitions": chosen.partitions,
             }
-            once(Job(f"count {n}", "in_ranks", arguments), chosen)
+            written = once(Job(f"count {n}", "in_ranks", arguments), chosen)
             job = Job(f"merge {n}", "merge", {"out": str(out)})
             runs = harness.interleave(Path(__file__), [job], chosen.repeats, chosen.timeout)[
                 job.label
@@ -192,8 +204,9 @@ def merging(chosen: argparse.Namespace) -> tuple[Table, Any]:
             if first is not None:
                 steep = f"{math.log(cpu / first[1]) / math.log(n / first[0]):.2f}"
             first = first or (n, cpu)
-            distinct = runs[0]["figures"]["distinct"]
-        table.rows.append((f"{distinct:,}", *cells(runs), steep))
+        distinct = "–" if harness.failed(runs) else f"{runs[0]['figures']['distinct']:,}"
+        of_row = f"{written['bytes'] / written['rows']:.1f}"
+        table.rows.append((distinct, f"{written['rows']:,}", of_row, *cells(runs), steep))
     return table, all_runs
 
 

@@ -124,17 +124,8 @@ def one_table(
 ) -> tuple[Table, dict[str, Any]]:
     """Run one text and tokenizer through the contenders, in turn."""
     facts = harness.text_facts(file)
-    columns = (
-        "engine",
-        "s",
-        "MB/s",
-        "time × toktk",
-        "CPU s",
-        "MB/s of a core",
-        "CPU × toktk",
-        "peak, MB",
-        "ids",
-    )
+    speed = ("s", "MB/s", "time × toktk", "CPU s", "MB/s of a core", "CPU × toktk")
+    columns = ("engine", *speed, "peak, MB", "ids")
     label = Path(tokenizer).parent.name or Path(tokenizer).stem
     title = f"{label}: {facts['name']}, {facts['bytes'] / 1e6:,.0f} MB, {facts['lines']:,} lines"
     table = Table(f"{title}, {chosen.threads} threads", columns)
