@@ -1,10 +1,11 @@
 """BPE training: the merge loop over flattened pieces. Its slow twin is `toktk.educational.train_bpe`.
 
-All pieces lie in one row of *cells*, a sentinel before, between and after them. A cell is two
-int32: a symbol and a weight class. The first cell of a token holds its id, the last one ``~id``
-unless it is also the first, so both neighbors of a token are found without links. The weight class
-indexes the distinct counts. That table fits into the first-level cache; a count per piece would
-cost a cache miss per occurrence.
+All pieces lie in one row of *cells*, a sentinel before, between and after them, those of equal
+counts together, the rarest first. The first and the last cell of a token hold its id, so both
+neighbors of a token are found without links. No id comes back to a cell that it has left, for a token
+there would need a border that is gone; so the cells alone tell whether a pair is still at a place.
+The places of a pair ascend, so the count of each is mostly that of the place before: a count per
+piece would cost a cache miss per occurrence, and one per cell would double the cells.
 
 All occurrences of a pair appear in the step that creates its newer symbol, so they form one *run*
 of the pool. Afterwards the count of the pair only falls. So a heap with lazy re-insertion is exact,
@@ -30,8 +31,7 @@ import numpy as np
 from toktk.kernels import inlined, kernel
 from toktk.kernels.memory import prefetch
 
-SENTINEL = -(2**31)
-INTERIOR = SENTINEL + 1
+SENTINEL, INTERIOR, FIRST_ID = range(3)  # what cells hold; of an id, its sum with the last
 AHEAD = 12  # occurrences between a prefetch and its use
 
 # Fields of the int64 state vector.
@@ -48,8 +48,9 @@ DONE, EXHAUSTED, PAUSED, GROW_POOL, GROW_PAIRS = range(5)
 class Text(NamedTuple):
     """The text as it is cut so far."""
 
-    cells: Any  # int32[2 * cells], see above
-    weights: Any  # int64, the distinct counts of pieces
+    cells: Any  # uint16 or uint32, see above
+    weights: Any  # int64, the distinct counts of pieces, ascending
+    ends: Any  # int64, the cell behind the pieces of each of these counts
     pool: Any  # int32 or int64, the places of all pairs, a run for each
     births: Any  # like `pool`, [merges of a step, 4]: what stands around each merge, columns BEFORE to HERE
 
@@ -89,44 +90,63 @@ class Sides(NamedTuple):
 WEIGHT, OCCURRENCES, RUN, LENGTH = range(4)
 
 
+@inlined
+def _class_of(values, value, first):
+    """Return the first index from `first` on whose value (ascending) is above `value`."""
+    last = values.size
+    while first < last:
+        middle = (first + last) >> 1
+        if values[middle] > value:
+            last = middle
+        else:
+            first = middle + 1
+    return first
+
+
 @kernel
-def lay_out(data, offsets, weight_class, ids, cells):
-    """Fill `cells` (int32[2 * positions]) with the pieces longer than one byte; return positions."""
+def count_cells(offsets, counts, weights, sizes):
+    """Add up the cells of the pieces of each count: ``sizes[i]`` (int64) belongs to ``weights[i]``."""
+    for w in range(offsets.size - 1):
+        n = offsets[w + 1] - offsets[w]
+        if n > 1:
+            sizes[_class_of(weights, counts[w] - 1, 0)] += n + 1
+
+
+@kernel
+def lay_out(data, offsets, counts, weights, ids, cursor, cells):
+    """Fill `cells` with the pieces longer than one byte; those of a count begin at its `cursor`."""
     cells[0] = SENTINEL
-    cells[1] = 0
-    p = 1
     for w in range(offsets.size - 1):
         start, end = offsets[w], offsets[w + 1]
         if end - start < 2:
             continue
+        weight = _class_of(weights, counts[w] - 1, 0)
+        p = cursor[weight]
         for i in range(start, end):
-            cells[2 * p] = ids[data[i]]
-            cells[2 * p + 1] = weight_class[w]
+            cells[p] = ids[data[i]] + FIRST_ID
             p += 1
-        cells[2 * p] = SENTINEL
-        cells[2 * p + 1] = 0
-        p += 1
-    return p
+        cells[p] = SENTINEL
+        cursor[weight] = p + 1
 
 
 @kernel
-def count_byte_pairs(cells, n, weights, base, totals, occurrences):
+def count_byte_pairs(data, offsets, counts, ids, base, totals, occurrences):
     """Add up weight and occurrences of each pair of bytes (int64[256 * 256]), whose ids begin at `base`."""
-    for p in range(n - 1):
-        a, b = cells[2 * p], cells[2 * p + 2]
-        if a >= 0 and b >= 0:
-            k = (a - base) * 256 + b - base
-            totals[k] += weights[cells[2 * p + 1]]
+    for w in range(offsets.size - 1):
+        for i in range(offsets[w], offsets[w + 1] - 1):
+            k = (ids[data[i]] - base) * 256 + ids[data[i + 1]] - base
+            totals[k] += counts[w]
             occurrences[k] += 1
 
 
 @kernel
-def fill_byte_pairs(cells, n, base, cursor, pool):
+def fill_byte_pairs(cells, base, cursor, pool):
     """Write the position of each occurrence to its pair's run; `cursor` is -1 for dropped pairs."""
-    for p in range(n - 1):
-        a, b = cells[2 * p], cells[2 * p + 2]
-        if a >= 0 and b >= 0:
-            k = (a - base) * 256 + b - base
+    first = base + FIRST_ID
+    for p in range(cells.size - 1):
+        a, b = np.int64(cells[p]), np.int64(cells[p + 1])
+        if a != SENTINEL and b != SENTINEL:
+            k = (a - first) * 256 + b - first
             if cursor[k] >= 0:
                 pool[cursor[k]] = p
                 cursor[k] += 1
@@ -266,50 +286,54 @@ def begin_merge(pairs, sides, merges, state, index):
 def apply_merge(text, sides, start, n, a, b, c):
     """Merge (a, b) into c at the `n` places of one run, and gather what stands around the merges.
 
-    Returns the numbers of left neighbors, right neighbors and merges, and the weight of (c, c).
+    Returns the numbers of left neighbors, right neighbors and merges, and the weights of (c, c) and of
+    all merges.
     """
-    cells, weights, pool, births = text
+    cells, weights, ends, pool, births = text
     left, right, touched = sides
     n_left = n_right = n_births = np.int64(0)
-    twin = np.int64(0)
+    twin = total = np.int64(0)
     la, lb = left[a, LENGTH], left[b, LENGTH]
+    weight = end = np.int64(0)
+    of_weight = np.int64(-1)
     for k in range(start, start + n):
         if k + AHEAD < start + n:
-            prefetch(cells, 2 * np.int64(pool[k + AHEAD]))
+            prefetch(cells, np.int64(pool[k + AHEAD]))
         p = np.int64(pool[k])
         q = p + la
-        if cells[2 * p] != a or cells[2 * q] != b:
+        if cells[p] != a + FIRST_ID or cells[q] != b + FIRST_ID:
             continue
-        w = weights[cells[2 * p + 1]]
+        if p >= end:
+            of_weight = _class_of(ends, p, of_weight + 1)
+            weight, end = weights[of_weight], ends[of_weight]
+        total += weight
         r = q + lb
-        before, after = np.int64(cells[2 * p - 2]), np.int64(cells[2 * r])
+        before, after = np.int64(cells[p - 1]) - FIRST_ID, np.int64(cells[r]) - FIRST_ID
         if lb > 1:
-            cells[2 * q] = INTERIOR
-        cells[2 * p] = c
-        cells[2 * r - 2] = ~c
+            cells[q] = INTERIOR
+        cells[p] = cells[r - 1] = c + FIRST_ID
         births[n_births, BEFORE] = births[n_births, AFTER] = -1
         births[n_births, HERE] = p
-        if before != SENTINEL:
-            neighbor = before if before >= 0 else ~before
-            if neighbor == c:
-                twin += w
+        if before >= 0:
+            if before == c:
+                twin += weight
             else:
-                if left[neighbor, OCCURRENCES] == 0:
-                    touched[0, n_left] = neighbor
+                if left[before, OCCURRENCES] == 0:
+                    touched[0, n_left] = before
                     n_left += 1
-                left[neighbor, WEIGHT] += w
-                left[neighbor, OCCURRENCES] += 1
-            births[n_births, BEFORE] = neighbor
-            births[n_births, BEFORE_AT] = p - left[neighbor, LENGTH]
+                left[before, WEIGHT] += weight
+                left[before, OCCURRENCES] += 1
+            births[n_births, BEFORE] = before
+            births[n_births, BEFORE_AT] = p - left[before, LENGTH]
         if after >= 0:
             if right[after, OCCURRENCES] == 0:
                 touched[1, n_right] = after
                 n_right += 1
-            right[after, WEIGHT] += w
+            right[after, WEIGHT] += weight
             right[after, OCCURRENCES] += 1
             births[n_births, AFTER] = after
         n_births += 1
-    return n_left, n_right, n_births, twin
+    return n_left, n_right, n_births, twin, total
 
 
 @inlined

@@ -158,9 +158,7 @@ def merge_best(arrays, merges, new_scores, state, floor, longest):
     first_new = state[k.N_PAIRS]
     a, b, c = k.begin_merge(pairs, sides, merges, state, best)
     gathered = k.apply_merge(text, sides, start, n, a, b, c)
-    total = np.int64(0)  # not the pair's count: that of (a, a) counts overlaps
-    for i in range(gathered[2]):
-        total += text.weights[text.cells[2 * text.births[i, k.HERE] + 1]]
+    total = gathered[4]  # not the pair's count: that of (a, a) counts overlaps
     symbols[a] -= total
     symbols[b] -= total
     symbols[c] = total

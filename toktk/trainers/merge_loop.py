@@ -68,26 +68,30 @@ class MergeLoop:
 
     def _first_pairs(self, task: MergeTask) -> None:
         """Lay the pieces out as cells; make the pairs of bytes and their runs."""
-        data, offsets = task.data, task.offsets
-        weights = np.unique(task.counts)
-        classes = np.searchsorted(weights, task.counts).astype(np.int32)
-        cells = np.empty(2 * (int(offsets[-1] - offsets[0]) + offsets.size + 1), dtype=np.int32)
-        n_cells = int(k.lay_out(data, offsets, classes, task.byte_ids, cells))
+        data, offsets, counts, ids = task[:4]
+        weights = np.unique(counts)
+        sizes = np.zeros(weights.size, dtype=np.int64)
+        k.count_cells(offsets, counts, weights, sizes)
+        behind = 1 + np.cumsum(sizes)
+        n_cells = 1 + int(sizes.sum())
+        largest = self.merges.shape[0] + k.FIRST_ID
+        cells = np.empty(n_cells, dtype=np.uint16 if largest <= 2**16 else np.uint32)
+        k.lay_out(data, offsets, counts, weights, ids, behind - sizes, cells)
         totals, occurrences = np.zeros((2, 256 * 256), dtype=np.int64)
-        k.count_byte_pairs(cells, n_cells, weights, self.base, totals, occurrences)
+        k.count_byte_pairs(data, offsets, counts, ids, self.base, totals, occurrences)
         wanted = np.flatnonzero((totals >= self.floor) & (self.longest >= 2))
         ends = np.cumsum(occurrences[wanted])
         starts = ends - occurrences[wanted]
         n, n_places = wanted.size, int(ends[-1]) if wanted.size else 0
-        position = np.int32 if cells.size // 2 < 2**31 else np.int64
+        position = np.int32 if n_cells < 2**31 else np.int64
         # What is not used takes no memory: so the pool, a view of the room, can grow without a copy.
         self._room = np.empty(4 * n_places + 1024, dtype=position)
         pool = self._room[: n_places + n_places // 2 + 1024]
         cursor = np.full(256 * 256, -1, dtype=np.int64)
         cursor[wanted] = starts
-        k.fill_byte_pairs(cells, n_cells, self.base, cursor, pool)
+        k.fill_byte_pairs(cells, self.base, cursor, pool)
         births = np.empty((int(occurrences[wanted].max(initial=1)), 4), dtype=position)
-        self.text = k.Text(cells, weights, pool, births)
+        self.text = k.Text(cells, weights, behind, pool, births)
         capacity = power_of_two(max(4 * n, n_cells // 32, 4096))
         rows = np.empty((capacity, 4), dtype=np.int64)
         rows[:n, k.KEY] = ((wanted // 256 + self.base) << 32) | (wanted % 256 + self.base)
