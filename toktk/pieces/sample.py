@@ -230,8 +230,9 @@ class Sample:
         size = np.diff(offsets)
         np.add.at(self._needs, group, (size + _ROW) * (weights > 0))
         np.maximum.at(self._longest, group, size * (weights > 0))
-        self._raise_early(group, unit, weights > 0)
-        chosen = np.flatnonzero(begins_with_zeros(unit, self._levels[group]) & (weights > 0))
+        chosen = np.flatnonzero(self._may_stay(unit, group) & (weights > 0))
+        self._raise_early(group[chosen], unit[chosen])
+        chosen = chosen[self._may_stay(unit[chosen], group[chosen])]
         before = np.empty_like(unit)
         none = np.full(len(self._numbers), -1)
         write_before(unit, group, np.zeros_like(numbers) if self._ends else numbers, none, before)
@@ -257,7 +258,7 @@ class Sample:
             numbers = self._numbered([*other._numbers])
             rows = other._capped(Rows.joined([other._kept, *other._new]), cap)
             rows = replace(rows, group=numbers[rows.group])
-            among = begins_with_zeros(rows.unit, self._levels[rows.group])
+            among = self._may_stay(rows.unit, rows.group)
             self._new.append(rows.take(np.flatnonzero(among)))
             if self._ends is not None and other._ends is not None:
                 self._new.append(Rows.before(*self._ends.join(other._ends, numbers)))
@@ -314,7 +315,7 @@ class Sample:
         )
         if parallel.any():  # all languages of a line, or none
             self._levels[parallel] = self._levels[parallel].max()
-            chosen = begins_with_zeros(kept.unit, self._levels[kept.group])
+            chosen = self._may_stay(kept.unit, kept.group)
             kept = kept.take(np.flatnonzero(chosen))
         names = sorted(self._numbers)
         new_number = np.zeros(n_groups, dtype=np.int32)
@@ -368,7 +369,7 @@ class Sample:
             rows = self._capped(Rows.joined([self._kept, *self._new]), cap)
             self._new = []
             order = np.lexsort((rows.text, rows.unit, rows.group))
-            order = order[begins_with_zeros(rows.unit, self._levels[rows.group])[order]]
+            order = order[self._may_stay(rows.unit, rows.group)[order]]
             if order.size:
                 differs = np.ones(order.size, dtype=np.bool_)
                 for column in (rows.group, rows.unit, rows.text):
@@ -387,18 +388,24 @@ class Sample:
                 self._kept = Rows.none()
         self._raise_levels()
 
-    def _raise_early(self, group: Int32, unit: UInt64, counts: npt.NDArray[np.bool_]) -> None:
+    def _may_stay(self, unit: UInt64, group: Int32) -> npt.NDArray[np.bool_]:
+        """Return which units the levels of their groups keep."""
+        stay: npt.NDArray[np.bool_] = unit <= (_LAST >> self._levels.astype(np.uint64))[group]
+        return stay
+
+    def _raise_early(self, group: Int32, unit: UInt64) -> None:
         """Raise the level of a group of which these rows alone are too many: most are never copied then.
 
         A level is what all rows ask for, and some ask for no more.
         """
         for g in np.flatnonzero(np.bincount(group) > self._most).tolist():
             level = self._levels[g]
-            units = np.unique(unit[(group == g) & counts & begins_with_zeros(unit, level)])
-            while units.size > self._most:
-                level += 1
-                units = units[begins_with_zeros(units, level)]
-            self._levels[g] = level
+            units = [unit[group == g]]
+            while units[-1].size > self._most:
+                units.append(units[-1][begins_with_zeros(units[-1], level + len(units))])
+            while len(units) > 1 and _n_distinct(units[-2]) <= self._most:
+                units.pop()
+            self._levels[g] = level + len(units) - 1
 
     def _raise_levels(self) -> None:
         """Keep, of the groups that have too many documents or bytes, those of fewer units."""
@@ -449,10 +456,13 @@ class Sample:
     def _shortened(
         self, data: Bytes, offsets: Int64, text: UInt64, size: Int64
     ) -> tuple[Bytes, Int64]:
+        longer = np.flatnonzero(size > self._cap)
+        if not longer.size:
+            return data, offsets
         lengths = np.diff(offsets)
         parts, at = [], int(offsets[0])
         excerpts: dict[int, Excerpt] = {}
-        for d in np.flatnonzero(size > self._cap).tolist():
+        for d in longer.tolist():
             begin, end = offsets[d : d + 2].tolist()
             key, whole = int(text[d]), data[begin:end]
             if whole.size == size[d]:
@@ -461,8 +471,6 @@ class Sample:
                 short, excerpts[key] = shortened(whole, self._excerpts[key], self._cap)
             parts += [data[at:begin], short]
             lengths[d], at = short.size, end
-        if not parts:
-            return data, offsets
         self._excerpts |= excerpts
         return np.concatenate([*parts, data[at : int(offsets[-1])]]), offsets_of(lengths)
 
@@ -472,6 +480,11 @@ def sampled_unit(keys: UInt64) -> UInt64:
     from toktk.kernels.hash import mix
 
     return mix(keys, _SALT)
+
+
+def _n_distinct(numbers: UInt64) -> int:
+    # `np.unique` takes ten times as long.
+    return int(np.count_nonzero(np.diff(np.sort(numbers)))) + bool(numbers.size)
 
 
 def begins_with_zeros(hashes: UInt64, levels: Int64 | np.int64) -> npt.NDArray[np.bool_]:

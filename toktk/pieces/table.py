@@ -199,9 +199,12 @@ def are_pieces(table: PieceTable, strings: Sequence[str | bytes]) -> npt.NDArray
 def taken(table: PieceTable, chosen: Int64) -> PieceTable:
     """Return the table of some pieces, by number, in this order; totals stay as they are."""
     data, offsets = gather(table.data, table.offsets, chosen)
-    n_entries = np.diff(table.rows)[chosen]
-    rows = offsets_of(n_entries)
-    entries = np.arange(rows[-1]) + np.repeat(table.rows[chosen] - rows[:-1], n_entries)
+    if table.entry_count.size == len(table):
+        rows, entries = np.arange(chosen.size + 1), chosen
+    else:
+        n_entries = np.diff(table.rows)[chosen]
+        rows = offsets_of(n_entries)
+        entries = np.arange(rows[-1]) + np.repeat(table.rows[chosen] - rows[:-1], n_entries)
     return replace(
         table,
         data=data,
