@@ -5,9 +5,10 @@
     python benchmarks/ranks.py --folder texts/ --only merge --scale 0.05
 
 Counting: plain text (see `benchmarks/count.py`) or one that is given, counted by one thread of one process,
-which keeps the table in memory, and by `toktk count` in one rank and in 8 ranks with 2 processes, which
-writes and merges; in turn, whole processes. Figures are CPU seconds of all processes of a command, and the
-peak of the largest. What a rank of no text takes is what a process takes to start.
+which keeps the table in memory: pieces alone, and as a sweep does, with a tenth held out, fingerprint, sample
+of documents; and by `toktk count` in one rank and in 8 ranks with 2 processes, which writes and merges; in
+turn, whole processes. Figures are CPU seconds of all processes of a command, and the peak of the largest.
+What a rank of no text takes is what a process takes to start.
 
 Merge: words that occur once each, and plain text of as many bytes, counted in 64 ranks and merged by one
 thread, at a fourth, half and all of so many words. The exponent is that of CPU time over size, from n to 4n.
@@ -51,6 +52,21 @@ def one_process(arguments: dict[str, Any], step: Steps) -> tuple[Figures, None]:
     with step("count"):
         table = count_corpus(load_corpus([arguments["text"]]), Pretokenizer.of("o200k"))
     return {"distinct": len(table)}, None
+
+
+def as_a_sweep(arguments: dict[str, Any], step: Steps) -> tuple[Figures, None]:
+    """Count a text in this process as `toktk sweep` does: both sides, fingerprint, sample for intervals."""
+    from toktk.corpus import load_corpus
+    from toktk.lab.counted import CountedCorpora
+    from toktk.lab.meter import Meter
+    from toktk.pretokenizers.pretokenizer import Pretokenizer
+
+    counted, cut = CountedCorpora(Meter(), force=True), Pretokenizer.of("o200k")
+    with step("count"):
+        train, test = load_corpus([arguments["text"]]).split(arguments["held_out"])
+        counted.get(train, cut, by_group=False)
+        counted.get(test, cut, by_group=True, sampled=True)
+    return {}, None
 
 
 def in_ranks(arguments: dict[str, Any], step: Steps) -> tuple[Figures, None]:
@@ -103,6 +119,12 @@ def once(job: Job, chosen: argparse.Namespace) -> Figures:
     return figures
 
 
+def cpu(run: Run) -> float:
+    """Return the CPU seconds of all processes of a run."""
+    seconds: float = run["process"]["cpu"]
+    return seconds
+
+
 def cells(runs: list[Run]) -> tuple[str, ...]:
     """Return the medians of CPU and wall seconds, and the largest peak."""
     if error := harness.failed(runs):
@@ -127,9 +149,10 @@ def counting(chosen: argparse.Namespace) -> tuple[Table, Any]:
         command += ["--world-size", str(n), "--jobs", str(PROCESSES), "-q", "-f", "json", *of_one]
         return (sys.executable, "-m", "toktk", *command)
 
-    first = "one process, table in memory"
+    bare, sweep = "one process, pieces alone", "one process, as a sweep counts"
     jobs = [
-        Job(first, "one_process", {"text": str(text)}),
+        Job(bare, "one_process", {"text": str(text)}),
+        Job(sweep, "as_a_sweep", {"text": str(text), "held_out": 0.1}),
         *(
             Job(f"{n} rank{'s' * (n > 1)}, {share} held out", "", command=ranks(n, share))
             for share in ("0", "0.1")
@@ -145,18 +168,17 @@ def counting(chosen: argparse.Namespace) -> tuple[Table, Any]:
             shutil.rmtree(text)
     table = Table(
         f"counting {n_bytes / 1e6:,.0f} MB{f' of {text.name}' if chosen.text else ''}",
-        ("how", "CPU, s", "wall, s", "peak, MB", "MB/s of a core", "CPU against one process"),
+        (
+            "how",
+            *("CPU, s", "wall, s", "peak, MB", "MB/s of a core"),
+            *("CPU against pieces alone", "against a sweep"),
+        ),
     )
     for label, of_job in runs.items():
-        both = [
-            (ours["process"]["cpu"], one["process"]["cpu"])
-            for ours, one in zip(of_job, runs[first], strict=False)
-            if "error" not in ours and "error" not in one
-        ]
-        ratio = f"{harness.median([a / b for a, b in both]):.2f}" if both else "–"
-        rate = harness.spread([n_bytes / 1e6 / cpu for cpu, _ in both], 0) if both else "–"
-        told = ("–", "–") if label == START else (rate, ratio)
-        table.rows.append((label, *cells(of_job), *told))
+        rates = [n_bytes / 1e6 / cpu(run) for run in of_job if "error" not in run]
+        ratios = [harness.ratio_cell(of_job, runs[one], cpu) for one in (bare, sweep)]
+        told = [harness.spread(rates, 0) if rates else "–", *ratios]
+        table.rows.append((label, *cells(of_job), *(["–"] * 3 if label == START else told)))
     kept = ("error", "process")  # what a command printed is no figure
     return table, {
         label: [{key: run[key] for key in kept if key in run} for run in of_job]
@@ -247,7 +269,7 @@ def main() -> None:
     harness.report(chosen.name, head, tables, runs)
 
 
-CONTENDERS = {f.__name__: f for f in (write, one_process, in_ranks, merge)}
+CONTENDERS = {f.__name__: f for f in (write, one_process, as_a_sweep, in_ranks, merge)}
 
 if __name__ == "__main__" and not harness.serve(CONTENDERS):
     main()

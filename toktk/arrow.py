@@ -47,12 +47,15 @@ def to_numpy(array: pa.Array) -> npt.NDArray[Any]:
     return np.frombuffer(buffer, dtype, array.offset + len(array))[array.offset :]
 
 
-def read_parquet(path: Path) -> pa.Table:
-    """Return the table in a Parquet file; `pyarrow.parquet.read_table` imports pandas as well."""
+def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """Return the table in a Parquet file, or the columns of these names that it has.
+
+    `pyarrow.parquet.read_table` imports pandas as well.
+    """
     import pyarrow.parquet as pq
 
     with pa.OSFile(os.fsencode(path)) as raw, pq.ParquetFile(raw) as file:
-        return file.read()
+        return file.read(columns)
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:

@@ -290,7 +290,7 @@ class _Table:
 
     def _settle(self, data: Bytes, out: Ids) -> Ids:
         """Have the model encode the new pieces, and enter them."""
-        from toktk.kernels.text_totals import gather_spans
+        from toktk.kernels.spans import gather_spans
 
         k, state, todo = self._kernels, self._state, self._todo
         n, n_patches = int(state[k.MISSES]), int(state[k.PATCHES])

@@ -4,10 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toktk.corpus import Corpus
+from toktk.corpus.units import filtered
 from toktk.counts.documents import (
     DocumentSum,
     Totals,
     compacted,
+    muted,
     pooled,
     read_documents,
     read_sample,
@@ -17,6 +19,7 @@ from toktk.counts.documents import (
     write_totals,
 )
 from toktk.errors import StorageError
+from toktk.pieces.counter import GroupTotals
 from toktk.pieces.sample import Sample
 
 rows = st.lists(
@@ -134,3 +137,19 @@ def test_damaged_files_are_named(tmp_path, read, content):
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(StorageError, match="is no part of a count"):
         read(tmp_path / "file")
+
+
+@given(rows, st.data())
+def test_rows_that_are_muted_count_as_if_they_were_not_there(rows, data):
+    for batch in batches(rows):
+        kept = np.array([data.draw(st.booleans()) for _ in range(len(batch))])
+        if not kept.any():
+            continue
+        sums = []
+        for some in (filtered(batch, kept), muted(batch, ~kept)):
+            totals = GroupTotals(by_group=True)
+            totals.add(compacted(some))
+            names, _, of_groups, aligned = totals.in_order()
+            sums.append((names, of_groups.tolist(), aligned.tolist()))
+        assert sums[0] == sums[1]
+        assert muted(batch, ~kept).schema == batch.schema

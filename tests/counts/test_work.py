@@ -241,7 +241,7 @@ def test_what_cannot_be_counted_is_found_before_it_is(text, change, message):
 
 @pytest.mark.parametrize(
     ("n_bytes", "partitions"),
-    [(0, 1), (1 << 23, 1), (1 << 24, 2), (3 << 23, 4), (1 << 28, 32), (1 << 40, 64)],
+    [(0, 1), (1 << 26, 1), (1 << 27, 2), (3 << 26, 4), (1 << 31, 32), (1 << 40, 64)],
 )
 def test_a_small_text_has_fewer_partitions(text, n_bytes, partitions):
     work = work_of(text, partitions=None)

@@ -161,14 +161,6 @@ def test_hash_tells_lengths_and_places_apart():
     assert len(found) == 120
 
 
-@given(st.lists(st.binary(max_size=3), max_size=20))
-def test_new_spans_begin_each_run_of_equals(parts):
-    data, offsets = span_arrays(parts)
-    new = np.zeros(len(parts), np.uint8)
-    k.mark_new_spans(data, offsets, new)
-    assert new.tolist() == [i == 0 or parts[i - 1] != part for i, part in enumerate(parts)]
-
-
 @given(st.lists(st.integers(0, 5), max_size=30))
 def test_counting_sort_is_stable(keys):
     starts = np.cumsum([0, *np.bincount(keys, minlength=6)]) if keys else np.zeros(7, np.int64)

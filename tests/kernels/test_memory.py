@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toktk.kernels.memory import load64, prefetch, tail64
+from toktk.kernels.memory import load64, prefetch, put_word, tail64
 
 
 @given(st.binary(max_size=24), st.integers(0, 24))
@@ -26,3 +26,12 @@ def test_prefetch_changes_nothing():
     for i in (0, 31, 63):
         assert prefetch(data, i) is None
     assert data.tolist() == list(range(64))
+
+
+@given(st.binary(max_size=24), st.integers(0, 24), st.integers(0, 30), st.integers(0, 8))
+def test_put_word_copies_what_is_asked_and_changes_nothing_before(data, start, at, n):
+    start = min(start, len(data))
+    n = min(n, len(data) - start)
+    packed = np.full(at + n, 255, np.uint8)
+    put_word(packed, at, n, np.frombuffer(data, np.uint8), start)
+    assert bytes(packed) == b"\xff" * at + data[start : start + n]

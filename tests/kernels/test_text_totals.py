@@ -1,5 +1,4 @@
 import sys
-from itertools import pairwise
 
 import numpy as np
 import reference
@@ -7,7 +6,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toktk.kernels.text_totals import N_TOTALS, add_totals, gather_spans, mark_pieces
+from toktk.kernels.text_totals import N_TOTALS, add_totals, mark_pieces
 
 texts = st.one_of(
     st.text("ab \n\r\u3000\x85é東ไ😀"), st.text(st.characters(codec="utf-8")), st.just("")
@@ -115,15 +114,3 @@ def test_a_piece_cut_inside_a_character():
     marked = np.zeros(4, np.uint8)
     mark_pieces(data, np.array([0, 1, 2, 4, 5]), letters(), marked)
     assert marked.tolist() == [0, 0, 0, 0]
-
-
-@given(st.lists(st.binary(max_size=9), min_size=1, max_size=8), st.data())
-def test_gather(parts, draw):
-    data, offsets = buffer(parts)
-    chosen = draw.draw(st.lists(st.integers(0, len(parts) - 1)))
-    new_offsets = np.cumsum([0, *(len(parts[i]) for i in chosen)], dtype=np.int64)
-    packed = np.full(int(new_offsets[-1]), 255, np.uint8)
-    gather_spans(data, offsets[np.array(chosen, np.int64)], new_offsets, packed)
-    assert [bytes(packed[a:b]) for a, b in pairwise(new_offsets.tolist())] == [
-        parts[i] for i in chosen
-    ]

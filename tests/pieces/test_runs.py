@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toktk.errors import CorpusError, StorageError
+from toktk.errors import StorageError
 from toktk.pieces import counter, runs
 from toktk.pieces.counting import count_corpus
-from toktk.pieces.runs import BoundedCounter, joined, partition_of
+from toktk.pieces.joining import joined
+from toktk.pieces.runs import BoundedCounter, partition_of
+from toktk.pieces.table import ascending
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 GPT2 = Pretokenizer.of("gpt2")
@@ -53,7 +55,7 @@ def columns(table):
 
 def same(table, expected):
     """Whether two tables say the same, in whatever order they list their pieces."""
-    return columns(joined([table])) == columns(joined([expected]))
+    return columns(ascending(table)) == columns(ascending(expected))
 
 
 @given(documents, st.integers(1, 4), st.sampled_from([SPILLS, 300, 2000, KEEPS]), st.integers(1, 9))
@@ -143,14 +145,6 @@ def test_partitions_are_of_equal_size():
     sizes = np.bincount(partition_of(data, np.arange(0, data.size + 1, 4), 64))
     assert sizes.size == 64
     assert 500 < sizes.min() <= sizes.max() < 750
-
-
-def test_what_was_cut_differently_is_not_joined(corpus_of):
-    tables = [
-        count_corpus(corpus_of([("a b", "g", 1)]), Pretokenizer.of(n)) for n in ("gpt2", "o200k")
-    ]
-    with pytest.raises(CorpusError, match="cut differently"):
-        joined(tables)
 
 
 def test_a_full_disk_is_told(corpus_of, tmp_path):

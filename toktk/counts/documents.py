@@ -82,6 +82,22 @@ def pooled(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.set_column(GROUP, batch.schema[GROUP], constant_group(ONE_GROUP, len(batch)))
 
 
+def muted(batch: pa.RecordBatch, rows: npt.NDArray[np.bool_]) -> pa.RecordBatch:
+    """Return a batch of which some rows, not all, count for nothing: no weight, alignment or own group."""
+    import pyarrow.compute as pc
+
+    columns = batch.columns
+    columns[WEIGHT] = arrow.from_numpy(np.where(rows, 0, arrow.to_numpy(columns[WEIGHT])))
+    if columns[ALIGN].null_count < len(batch):
+        none = pa.scalar(None, columns[ALIGN].type)
+        columns[ALIGN] = pc.if_else(arrow.from_numpy(rows), none, columns[ALIGN])
+    group = columns[GROUP]
+    other = arrow.to_numpy(group.indices)[np.argmin(rows)]
+    indices = np.where(rows, other, arrow.to_numpy(group.indices))
+    columns[GROUP] = pa.DictionaryArray.from_arrays(arrow.from_numpy(indices), group.dictionary)
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+
+
 def compacted(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return a batch whose dictionary of groups names only groups of its rows."""
     column = batch.column(GROUP)

@@ -6,10 +6,11 @@ tells a merge that a partition is done, and from which parts, lies in ``merging/
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from toktk.counts.documents import (
     DocumentSum,
@@ -26,11 +27,12 @@ from toktk.counts.part import (
     TRAINING,
     Sizes,
     folder_of,
+    n_pieces,
     read_part,
     write_part,
 )
 from toktk.errors import StorageError, ToktkError, as_usage
-from toktk.pieces.runs import joined
+from toktk.pieces.joining import joined
 from toktk.pieces.sample import Sample
 from toktk.pieces.table import PieceTable, chosen_pieces
 from toktk.places import Place
@@ -190,7 +192,9 @@ class Merge:
         signature = self.manifest["signatures"][part.side]
         about: dict[str, Any] = {"source": part.source}
         pruned = NOTHING
-        if part.files:
+        if len(part.files) == 1 and part.min_count == 1:
+            about |= self._copied(part)
+        elif part.files:
             table = joined(self._tables(part, signature))
             whole = Sizes.of(table)
             if whole.pieces != part.expected:
@@ -210,16 +214,28 @@ class Merge:
         about["pruned"] = vars(pruned)
         self._place.write(merging_name(part.side, part.partition), sealed(about))
 
+    def _copied(self, part: _Part) -> dict[str, Any]:
+        """Take the part of the only rank that has one as it is; return what is said of it."""
+        ((rank, (name, about)),) = part.files.items()
+        files: dict[str, Any] = {}
+        with (
+            self._folder.local(rank, name, about) as source,
+            delivered(self._place, merged_name(part.side, part.partition), files) as path,
+        ):
+            if (pieces := n_pieces(source)) != about["pieces"]:
+                self._refuse(rank, name, pieces, about)
+            shutil.copyfile(source, path)
+        return {"file": files.popitem()[1], **{key: about[key] for key in vars(NOTHING)}}
+
+    def _refuse(self, rank: int, name: str, pieces: int, about: Mapping[str, Any]) -> NoReturn:
+        self._folder.refuse_file(rank, name, f"{pieces:,} pieces, not {about['pieces']:,}")
+
     def _tables(self, part: _Part, signature: str) -> Iterator[PieceTable]:
         for rank, (name, about) in part.files.items():
             with self._folder.local(rank, name, about) as path:
                 table = read_part(path, signature)
-            if int(table.entry_count.sum()) != about["pieces"]:
-                self._folder.refuse_file(
-                    rank,
-                    name,
-                    f"{int(table.entry_count.sum()):,} pieces, not {about['pieces']:,}",
-                )
+            if (pieces := int(table.entry_count.sum())) != about["pieces"]:
+                self._refuse(rank, name, pieces, about)
             yield table
 
     def _conclude(self) -> None:

@@ -6,7 +6,9 @@ bytes.
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,6 +98,7 @@ def write_part(table: PieceTable, path: Path) -> None:
     )
     of_entry = np.repeat(np.arange(len(table)), np.diff(table.rows))
     lengths = np.diff(table.offsets)[of_entry]
+    is_plain = of_entry.size == len(table)  # each piece is written once, so that none is copied
     with (
         pa.OSFile(os.fsencode(path), "wb") as raw,
         pq.ParquetWriter(
@@ -107,7 +110,11 @@ def write_part(table: PieceTable, path: Path) -> None:
         ) as writer,
     ):
         for first, last in runs(offsets_of(lengths), _ROWS, _BYTES):
-            data, offsets = gather(table.data, table.offsets, of_entry[first:last])
+            if is_plain:
+                offsets = table.offsets[first : last + 1]
+                data, offsets = table.data[offsets[0] : offsets[-1]], offsets - offsets[0]
+            else:
+                data, offsets = gather(table.data, table.offsets, of_entry[first:last])
             buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data)]
             groups = arrow.from_numpy(number[table.entry_group[first:last]])
             columns = [
@@ -124,24 +131,18 @@ def read_part(path: Path, signature: str) -> PieceTable:
     Raises:
         StorageError: the file is no part of a count.
     """
-    from toktk.kernels.count import mark_new_spans
+    from toktk.kernels.spans import mark_new_spans
 
-    try:
-        stored = arrow.read_parquet(path).select(["piece", "group", "count"])
+    with _refusing(path):
+        stored = arrow.read_parquet(path, ["piece", "group", "count"])
         if any(column.null_count for column in stored.columns):
             raise ValueError("a column holds nulls")
         pieces = stored["piece"].cast(pa.large_binary()).combine_chunks()
         counts = arrow.to_numpy(stored["count"].cast(pa.int64()).combine_chunks())
         group = stored["group"].dictionary_encode().unify_dictionaries().combine_chunks()
-    except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
-        raise StorageError(
-            f"{path} is no part of a count.",
-            f"Found: {type(error).__name__}: {error}.",
-            "Count again what it belongs to.",
-        ) from error
     data, offsets = spans(pieces)
     new = np.zeros(offsets.size - 1, dtype=np.uint8)
-    mark_new_spans(data, offsets, new)
+    mark_new_spans(data, offsets, np.arange(new.size), new)
     first = np.flatnonzero(new)
     names = group.dictionary.to_pylist()
     order = sorted(range(len(names)), key=names.__getitem__)
@@ -157,6 +158,30 @@ def read_part(path: Path, signature: str) -> PieceTable:
         _zeros(len(names), 2),
         signature,
     )
+
+
+def n_pieces(path: Path) -> int:
+    """Return how many pieces are in a part, as often as they occur.
+
+    Raises:
+        StorageError: the file is no part of a count.
+    """
+    import pyarrow.compute as pc
+
+    with _refusing(path):
+        return int(pc.sum(arrow.read_parquet(path, ["count"])["count"]).as_py() or 0)
+
+
+@contextlib.contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
+        raise StorageError(
+            f"{path} is no part of a count.",
+            f"Found: {type(error).__name__}: {error}.",
+            "Count again what it belongs to.",
+        ) from error
 
 
 def _zeros(*shape: int) -> Int64:

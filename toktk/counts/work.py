@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from toktk.corpus import Corpus
 from toktk.corpus.shares import share_of, span_of
@@ -19,6 +20,7 @@ from toktk.counts.documents import (
     Totals,
     UInt64,
     compacted,
+    muted,
     pooled,
     terms_of,
     write_sample,
@@ -46,7 +48,7 @@ MOST_PARTITIONS = 1000
 LEAST_MEMORY = 400 * 10**6
 """Bytes that a rank takes beside its tables, about: Python, kernels, libraries, batches."""
 
-_PARTITION_BYTES = 1 << 23  # of text, for each of which there is a partition unless told otherwise
+_PARTITION_BYTES = 1 << 26  # of text, for each of which there is a partition unless told otherwise
 _TOLD = 100  # inputs that the manifest names
 _TABLES = {TRAINING: 0.8, HELD_OUT: 0.2}  # shares of the memory of tables
 
@@ -198,12 +200,12 @@ class CountWork(TextWork):
             of_texts = text_hashes(batch)
             terms = terms_of(batch, of_texts)
             if choice is None:
-                sides[TRAINING].add(batch, terms)
+                sides[TRAINING].add(batch, of_texts, terms)
                 continue
             held = choice.held_out(batch, of_texts)
             for name, kept in ((TRAINING, ~held), (HELD_OUT, held)):
                 if kept.any():
-                    sides[name].add(filtered(batch, kept), terms[kept])
+                    sides[name].add_some(batch, kept, of_texts, terms)
         for side in sides.values():
             side.finish(share.name)
 
@@ -255,12 +257,23 @@ class _Side:
         self.sample = Sample(in_order=True)
         self._is_sampled, self._is_pooled = is_sampled, is_pooled
 
-    def add(self, batch: pa.RecordBatch, terms: UInt64) -> None:
+    def add(self, batch: pa.RecordBatch, of_texts: UInt64, terms: UInt64) -> None:
+        """Add documents, with the `text_hashes` and `terms_of` them."""
         self._sum.add_terms(terms)
         batch = pooled(batch) if self._is_pooled else compacted(batch)
         self._counter.add(batch)
         if self._is_sampled:
-            self.sample.see(batch)
+            self.sample.see(batch, of_texts)
+
+    def add_some(
+        self, batch: pa.RecordBatch, kept: npt.NDArray[np.bool_], of_texts: UInt64, terms: UInt64
+    ) -> None:
+        """Add some documents of a batch: those for which `kept`, bool[n], is set, of all that is given."""
+        if self._is_sampled or 2 * kept.sum() < kept.size:
+            batch = filtered(batch, kept)
+        else:  # the text is not copied
+            batch = muted(batch, ~kept)
+        self.add(batch, of_texts[kept], terms[kept])
 
     def finish(self, corpus: str) -> None:
         """Have done with counting; refuse a group that stands for all of them."""

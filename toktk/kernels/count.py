@@ -281,15 +281,6 @@ def number_pieces(data, offsets, heads, following, first, piece_of):
 
 
 @kernel
-def mark_new_spans(data, offsets, new):
-    """Set ``new[i]`` where span i differs from the one before it."""
-    for i in range(offsets.size - 1):
-        before, start, n = offsets[i - 1], offsets[i], offsets[i + 1] - offsets[i]
-        if i == 0 or start - before != n or not are_equal(data, before, data, start, n):
-            new[i] = 1
-
-
-@kernel
 def counting_sort(keys, cursor, order):
     """Write to `order` the indices of `keys` sorted by key, stably; `cursor` says where each begins."""
     for i in range(keys.size):

@@ -30,6 +30,18 @@ def _load64(typingctx: Any, data: Any, i: Any) -> Any:
 
 
 @intrinsic
+def _store64(typingctx: Any, data: Any, i: Any, word: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array = cgutils.create_struct_proxy(signature.args[0])(context, builder, args[0])
+        pointer = builder.gep(array.data, [args[1]])
+        stored = builder.store(args[2], builder.bitcast(pointer, ir.IntType(64).as_pointer()))
+        stored.align = 1
+        return context.get_dummy_value()
+
+    return types.void(data, types.int64, types.uint64), codegen
+
+
+@intrinsic
 def _prefetch(typingctx: Any, data: Any, i: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         array = cgutils.create_struct_proxy(signature.args[0])(context, builder, args[0])
@@ -93,6 +105,19 @@ def load_word(data, i, n):
 def load_pair(data, i, n):
     """Return the `n` bytes at `i`, at most 16, as two words; ``i + 16 <= data.size`` is required."""
     return load64(data, i) & _FIRST_MASK[n], load64(data, i + 8) & _SECOND_MASK[n]
+
+
+@kernel
+def put_word(packed, at, n, data, start):
+    """Copy the first `n` bytes at `start`, at most 8, to `at`; what follows within `packed` may change too.
+
+    `packed` is another array than `data`.
+    """
+    if _RAW and start + 8 <= data.size and at + 8 <= packed.size:
+        _store64(packed, at, load64(data, start))
+    else:
+        for k in range(min(n, 8)):
+            packed[at + k] = data[start + k]
 
 
 @kernel

@@ -129,12 +129,3 @@ def mark_pieces(data, offsets, class_of, marked):
                 marked[p] = 1
                 break
             i += width
-
-
-@kernel
-def gather_spans(data, starts, new_offsets, packed):
-    """Copy the spans that begin at `starts`, one after the other, to `packed`."""
-    for i in range(starts.size):
-        start, at = starts[i], new_offsets[i]
-        for k in range(new_offsets[i + 1] - at):
-            packed[at + k] = data[start + k]

@@ -37,13 +37,17 @@ class Ends:
 
     def go_on(self, group: Int32, unit: UInt64, text: UInt64, before: UInt64) -> None:
         """Go on with further documents; fill in the unit before the first of each group in `before`."""
-        present, firsts = np.unique(group, return_index=True)
-        _, from_behind = np.unique(group[::-1], return_index=True)
+        # Of several rows of a group, the one that is assigned last stays.
+        rows = np.arange(group.size)
+        first, last = np.full((2, self.seen.size), -1)
+        first[group[::-1]], last[group] = rows[::-1], rows
+        present = np.flatnonzero(last >= 0).astype(np.int32)
+        firsts = first[present]
         known = self.seen[present]
         before[firsts[known]] = self._before(present[known], unit[firsts[known]])
         new = present[~known]
         self.first_unit[new], self.first_text[new] = unit[firsts[~known]], text[firsts[~known]]
-        self.last_unit[present] = unit[group.size - 1 - from_behind]
+        self.last_unit[present] = unit[last[present]]
         self.seen[present] = True
 
     def join(self, other: Ends, numbers: Int32) -> tuple[Int32, UInt64, UInt64, UInt64]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -65,14 +65,6 @@ def _by_partition(data: Bytes, offsets: Int64, n_partitions: int) -> tuple[Int64
     order = np.empty(partitions.size, dtype=np.int64)
     counting_sort(partitions, bounds.copy(), order)
     return order, bounds
-
-
-def joined(tables: Iterable[PieceTable]) -> PieceTable:
-    """Return the sum of tables; pieces ascend by their bytes, entries by their groups.
-
-    Neither the order of the tables nor into how many a count falls changes the result.
-    """
-    return ascending(merge(tables))
 
 
 class _Block(NamedTuple):
@@ -168,14 +160,17 @@ class _Held:
         self._table = table
         self._order, self._bounds = _by_partition(table.data, table.offsets, n_partitions)
 
-    def pieces(self, k: int) -> PieceTable:
-        """Return the table of the pieces of a partition."""
-        return taken(self._table, self._order[self._bounds[k] : self._bounds[k + 1]])
-
     def partition(self, k: int) -> Iterator[Spans]:
         """Yield the spans of a partition."""
-        part = self.pieces(k)
+        part = taken(self._table, self._of(k))
         yield part.data, part.offsets, part.entry_group, part.entry_count, part.rows
+
+    def ascending(self, k: int) -> PieceTable:
+        """Return the table of the pieces of a partition, ascending."""
+        return ascending(self._table, self._of(k))
+
+    def _of(self, k: int) -> Int64:
+        return self._order[self._bounds[k] : self._bounds[k + 1]]
 
 
 class SpillingCounter(Counter):
@@ -297,7 +292,7 @@ class Runs:
             return ascending(self._joined(k))
         if self._held is None:
             self._held = _Held(self._table, self.n_partitions)
-        return ascending(self._held.pieces(k))
+        return self._held.ascending(k)
 
     def _joined(self, k: int) -> PieceTable:
         counter = SpanCounter(self.pretokenizer)

@@ -24,6 +24,7 @@ import numpy.typing as npt
 from toktk import arrow
 from toktk.arrays import Bytes, Int64, offsets_of, read_arrays, write_arrays
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, spans
+from toktk.corpus.units import text_hashes
 from toktk.pieces.ends import Ends
 from toktk.pieces.excerpts import Excerpt, excerpt_of, shortened
 from toktk.pieces.sample_rows import Int32, Rows, UInt64, as_blocks, block_bounds, places_of
@@ -43,6 +44,7 @@ _LEAST_SHARE, _LARGEST_SHARE = 1 << 20, 1 << 25
 _ROW = 64  # bytes that a document takes beside its text
 _WAITING = 1 << 22  # bytes that are seen before they are taken in
 _PENDING = 1 << 15  # rows, or a share's bytes, after which the sample is thinned again
+_LAST = np.uint64(2**64 - 1)
 _OF_GROUPS = ("levels", "needs", "longest")
 
 
@@ -129,7 +131,7 @@ class Sample:
         self._kept = Rows.none()
         self._new: list[Rows] = []
         self._pending = self._pending_bytes = 0
-        self._waiting: list[pa.RecordBatch] = []
+        self._waiting: list[tuple[pa.RecordBatch, UInt64]] = []
         self._waiting_bytes = 0
 
     @classmethod
@@ -176,12 +178,12 @@ class Sample:
         """Return one that has seen nothing."""
         return Sample(self._most, self._ends is not None)
 
-    def see(self, batch: pa.RecordBatch) -> None:
-        """See the documents of a batch of a corpus."""
+    def see(self, batch: pa.RecordBatch, of_texts: UInt64 | None = None) -> None:
+        """See the documents of a batch of a corpus; `of_texts` are their hashes, where they are known."""
         _, offsets = spans(batch.column(TEXT))
         if offsets[-1] - offsets[0] > self._cap:  # one long document, of which no copy is made
             self._take_in()
-        self._waiting.append(batch)
+        self._waiting.append((batch, text_hashes(batch) if of_texts is None else of_texts))
         self._waiting_bytes += int(offsets[-1] - offsets[0])
         if self._waiting_bytes >= _WAITING:
             self._take_in()
@@ -192,28 +194,31 @@ class Sample:
 
         if not self._waiting:
             return
-        numbers = np.repeat(np.arange(len(self._waiting)), [len(batch) for batch in self._waiting])
-        table = pyarrow.Table.from_batches(self._waiting).unify_dictionaries().combine_chunks()
+        batches, of_texts = zip(*self._waiting, strict=True)
+        numbers = np.repeat(np.arange(len(batches)), [len(batch) for batch in batches])
+        table = pyarrow.Table.from_batches(batches).unify_dictionaries().combine_chunks()
+        hashes = np.concatenate(of_texts)
         self._waiting, self._waiting_bytes = [], 0
         first = 0
         for batch in table.to_batches():
-            self._add(batch, numbers[first : first + len(batch)])
+            rows = slice(first, first + len(batch))
+            self._add(batch, hashes[rows], numbers[rows])
             first += len(batch)
         if self._pending >= max(_PENDING, self._kept.unit.size) or self._pending_bytes >= max(
             _LARGEST_SHARE, self._kept.data.size
         ):
             self._thin()
 
-    def _add(self, batch: pa.RecordBatch, numbers: Int64) -> None:
-        """Add documents; those of one number, int64[rows], stand next to one another in the text."""
+    def _add(self, batch: pa.RecordBatch, text: UInt64, numbers: Int64) -> None:
+        """Add documents of these hashes; those of one number, int64[rows], are neighbors in the text."""
         import pyarrow
 
         from toktk.kernels.hash import hash_spans, mix
+        from toktk.kernels.units import write_before
 
         data, offsets = spans(batch.column(TEXT))
         column = batch.column(GROUP)
         group = self._numbered(column.dictionary.to_pylist())[arrow.to_numpy(column.indices)]
-        text = hash_spans(data, offsets)
         unit = mix(text, _SALT)
         align = batch.column(ALIGN)
         aligned = np.zeros(text.size, dtype=np.bool_)
@@ -225,8 +230,12 @@ class Sample:
         size = np.diff(offsets)
         np.add.at(self._needs, group, (size + _ROW) * (weights > 0))
         np.maximum.at(self._longest, group, size * (weights > 0))
-        chosen = np.flatnonzero(begins_with_zeros(unit, self._levels[group]) & (weights > 0))
-        before = _before(unit, group, numbers if self._ends is None else np.zeros_like(numbers))
+        chosen = np.flatnonzero(self._may_stay(unit, group) & (weights > 0))
+        self._raise_early(group[chosen], unit[chosen])
+        chosen = chosen[self._may_stay(unit[chosen], group[chosen])]
+        before = np.empty_like(unit)
+        none = np.full(len(self._numbers), -1)
+        write_before(unit, group, np.zeros_like(numbers) if self._ends else numbers, none, before)
         if self._ends is not None:
             self._ends.go_on(group, unit, text, before)
         data, offsets = self._shortened(data, offsets, text, size)
@@ -249,7 +258,7 @@ class Sample:
             numbers = self._numbered([*other._numbers])
             rows = other._capped(Rows.joined([other._kept, *other._new]), cap)
             rows = replace(rows, group=numbers[rows.group])
-            among = begins_with_zeros(rows.unit, self._levels[rows.group])
+            among = self._may_stay(rows.unit, rows.group)
             self._new.append(rows.take(np.flatnonzero(among)))
             if self._ends is not None and other._ends is not None:
                 self._new.append(Rows.before(*self._ends.join(other._ends, numbers)))
@@ -306,7 +315,7 @@ class Sample:
         )
         if parallel.any():  # all languages of a line, or none
             self._levels[parallel] = self._levels[parallel].max()
-            chosen = begins_with_zeros(kept.unit, self._levels[kept.group])
+            chosen = self._may_stay(kept.unit, kept.group)
             kept = kept.take(np.flatnonzero(chosen))
         names = sorted(self._numbers)
         new_number = np.zeros(n_groups, dtype=np.int32)
@@ -360,7 +369,7 @@ class Sample:
             rows = self._capped(Rows.joined([self._kept, *self._new]), cap)
             self._new = []
             order = np.lexsort((rows.text, rows.unit, rows.group))
-            order = order[begins_with_zeros(rows.unit, self._levels[rows.group])[order]]
+            order = order[self._may_stay(rows.unit, rows.group)[order]]
             if order.size:
                 differs = np.ones(order.size, dtype=np.bool_)
                 for column in (rows.group, rows.unit, rows.text):
@@ -378,6 +387,25 @@ class Sample:
             else:
                 self._kept = Rows.none()
         self._raise_levels()
+
+    def _may_stay(self, unit: UInt64, group: Int32) -> npt.NDArray[np.bool_]:
+        """Return which units the levels of their groups keep."""
+        stay: npt.NDArray[np.bool_] = unit <= (_LAST >> self._levels.astype(np.uint64))[group]
+        return stay
+
+    def _raise_early(self, group: Int32, unit: UInt64) -> None:
+        """Raise the level of a group of which these rows alone are too many: most are never copied then.
+
+        A level is what all rows ask for, and some ask for no more.
+        """
+        for g in np.flatnonzero(np.bincount(group) > self._most).tolist():
+            level = self._levels[g]
+            units = [unit[group == g]]
+            while units[-1].size > self._most:
+                units.append(units[-1][begins_with_zeros(units[-1], level + len(units))])
+            while len(units) > 1 and _n_distinct(units[-2]) <= self._most:
+                units.pop()
+            self._levels[g] = level + len(units) - 1
 
     def _raise_levels(self) -> None:
         """Keep, of the groups that have too many documents or bytes, those of fewer units."""
@@ -428,10 +456,13 @@ class Sample:
     def _shortened(
         self, data: Bytes, offsets: Int64, text: UInt64, size: Int64
     ) -> tuple[Bytes, Int64]:
+        longer = np.flatnonzero(size > self._cap)
+        if not longer.size:
+            return data, offsets
         lengths = np.diff(offsets)
         parts, at = [], int(offsets[0])
         excerpts: dict[int, Excerpt] = {}
-        for d in np.flatnonzero(size > self._cap).tolist():
+        for d in longer.tolist():
             begin, end = offsets[d : d + 2].tolist()
             key, whole = int(text[d]), data[begin:end]
             if whole.size == size[d]:
@@ -440,8 +471,6 @@ class Sample:
                 short, excerpts[key] = shortened(whole, self._excerpts[key], self._cap)
             parts += [data[at:begin], short]
             lengths[d], at = short.size, end
-        if not parts:
-            return data, offsets
         self._excerpts |= excerpts
         return np.concatenate([*parts, data[at : int(offsets[-1])]]), offsets_of(lengths)
 
@@ -453,18 +482,11 @@ def sampled_unit(keys: UInt64) -> UInt64:
     return mix(keys, _SALT)
 
 
-def _before(unit: UInt64, group: Int32, number: Int64) -> UInt64:
-    """Return the unit before each row in its group; 0 for the first of a number, and where it is the same."""
-    order = np.argsort(group, kind="stable")
-    before = np.zeros_like(unit)
-    is_next = (np.diff(group[order]) == 0) & (np.diff(number[order]) == 0)
-    before[order[1:][is_next]] = unit[order[:-1][is_next]]
-    before[before == unit] = 0
-    return before
+def _n_distinct(numbers: UInt64) -> int:
+    # `np.unique` takes ten times as long.
+    return int(np.count_nonzero(np.diff(np.sort(numbers)))) + bool(numbers.size)
 
 
 def begins_with_zeros(hashes: UInt64, levels: Int64 | np.int64) -> npt.NDArray[np.bool_]:
     """Return which hashes begin with so many zero bits."""
-    shifts = np.asarray(64 - np.asarray(levels), dtype=np.uint64)
-    # A shift by 64 is not defined: at level 0 every hash counts.
-    return np.asarray((shifts == 64) | (hashes >> np.minimum(shifts, np.uint64(63)) == 0))
+    return np.asarray(hashes <= _LAST >> np.asarray(levels, dtype=np.uint64))

@@ -27,7 +27,6 @@ Real text of spaced languages stays far below it; Chinese, Japanese and Thai far
 """
 
 _FORMAT = 1
-_HEAD = 8  # bytes of a piece by which most are told apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +141,7 @@ class PieceTable:
 
     @classmethod
     def _from_arrow(cls, table: pa.Table) -> PieceTable:
-        from toktk.kernels.count import mark_new_spans
+        from toktk.kernels.spans import mark_new_spans
 
         meta = json.loads((table.schema.metadata or {})[b"toktk"])
         if meta["format"] != _FORMAT:
@@ -155,7 +154,7 @@ class PieceTable:
         numbers = [groups.index(name) for name in group.dictionary.to_pylist()] or [0]
         data, offsets = spans(pieces)
         new = np.zeros(offsets.size - 1, dtype=np.uint8)
-        mark_new_spans(data, offsets, new)
+        mark_new_spans(data, offsets, np.arange(new.size), new)
         first = np.flatnonzero(new)
         return cls(
             *gather(data, offsets, first),
@@ -171,12 +170,17 @@ class PieceTable:
 
 def gather(data: Bytes, offsets: Int64, chosen: Int64) -> tuple[Bytes, Int64]:
     """Return ``(data, offsets)`` of the chosen spans, in this order."""
-    from toktk.kernels.text_totals import gather_spans
-
     new_offsets = offsets_of(np.diff(offsets)[chosen])
-    gathered = np.empty(int(new_offsets[-1]), dtype=np.uint8)
-    gather_spans(data, offsets[chosen], new_offsets, gathered)
-    return gathered, new_offsets
+    return packed_spans(data, offsets[chosen], new_offsets), new_offsets
+
+
+def packed_spans(data: Bytes, starts: Int64, new_offsets: Int64) -> Bytes:
+    """Return the spans that begin at `starts`, one after the other."""
+    from toktk.kernels.spans import gather_spans
+
+    packed = np.empty(int(new_offsets[-1]), dtype=np.uint8)
+    gather_spans(data, starts, new_offsets, packed)
+    return packed
 
 
 def are_pieces(table: PieceTable, strings: Sequence[str | bytes]) -> npt.NDArray[np.bool_]:
@@ -195,9 +199,12 @@ def are_pieces(table: PieceTable, strings: Sequence[str | bytes]) -> npt.NDArray
 def taken(table: PieceTable, chosen: Int64) -> PieceTable:
     """Return the table of some pieces, by number, in this order; totals stay as they are."""
     data, offsets = gather(table.data, table.offsets, chosen)
-    n_entries = np.diff(table.rows)[chosen]
-    rows = offsets_of(n_entries)
-    entries = np.arange(rows[-1]) + np.repeat(table.rows[chosen] - rows[:-1], n_entries)
+    if table.entry_count.size == len(table):
+        rows, entries = np.arange(chosen.size + 1), chosen
+    else:
+        n_entries = np.diff(table.rows)[chosen]
+        rows = offsets_of(n_entries)
+        entries = np.arange(rows[-1]) + np.repeat(table.rows[chosen] - rows[:-1], n_entries)
     return replace(
         table,
         data=data,
@@ -252,9 +259,17 @@ def chosen_pieces(table: PieceTable, kept: npt.NDArray[np.bool_]) -> PieceTable:
     return table if kept.all() else taken(table, np.flatnonzero(kept))
 
 
-def ascending(table: PieceTable) -> PieceTable:
-    """Return the table with pieces in the order of their bytes, and entries in that of groups."""
-    table = taken(table, _by_bytes(table.data, table.offsets))
+def ascending(table: PieceTable, chosen: Int64 | None = None) -> PieceTable:
+    """Return the table with pieces in the order of their bytes, and entries in that of groups.
+
+    With `chosen` it is one of those pieces, by number.
+    """
+    starts, lengths = table.offsets[:-1], np.diff(table.offsets)
+    if chosen is None:
+        order = by_bytes(table.data, starts, lengths)
+    else:
+        order = chosen[by_bytes(table.data, starts[chosen], lengths[chosen])]
+    table = taken(table, order)
     if table.entry_count.size == len(table):
         return table
     of_entry = np.repeat(np.arange(len(table)), np.diff(table.rows))
@@ -266,27 +281,37 @@ def ascending(table: PieceTable) -> PieceTable:
     )
 
 
-def _by_bytes(data: Bytes, offsets: Int64) -> Int64:
+def by_bytes(data: Bytes, starts: Int64, lengths: Int64) -> Int64:
     """Return the order of different spans by their bytes."""
     import pyarrow.compute as pc
 
-    lengths = np.diff(offsets)
-    heads = np.zeros(lengths.size, dtype=np.uint64)
-    for i in range(_HEAD):
-        has = np.flatnonzero(lengths > i)
-        heads[has] |= data[offsets[has] + i].astype(np.uint64) << np.uint64(8 * (_HEAD - 1 - i))
+    from toktk.kernels.spans import sort_few
+
+    heads = heads_of(data, starts, lengths)
     order = np.argsort(heads)
-    # Few begin alike: only those are compared byte by byte, which takes three times as long.
-    same = np.diff(heads[order]) == 0
-    alike = np.zeros(order.size, dtype=np.bool_)
-    alike[1:] = same
-    alike[:-1] |= same
-    tied = order[alike]
-    tied_data, tied_offsets = gather(data, offsets, tied)
-    buffers = [None, pa.py_buffer(tied_offsets), pa.py_buffer(tied_data)]
-    pieces = pa.Array.from_buffers(pa.large_binary(), tied.size, buffers)
-    order[alike] = tied[arrow.to_numpy(pc.sort_indices(pieces))]
+    many = np.zeros(order.size, dtype=np.uint8)
+    sort_few(data, starts, lengths, heads, order, many)
+    if many.any():
+        alike = np.flatnonzero(many)
+        tied = order[alike]
+        offsets = offsets_of(lengths[tied])
+        buffers = [
+            None,
+            pa.py_buffer(offsets),
+            pa.py_buffer(packed_spans(data, starts[tied], offsets)),
+        ]
+        pieces = pa.Array.from_buffers(pa.large_binary(), tied.size, buffers)
+        order[alike] = tied[arrow.to_numpy(pc.sort_indices(pieces))]
     return order
+
+
+def heads_of(data: Bytes, starts: Int64, lengths: Int64) -> npt.NDArray[np.uint64]:
+    """Return the first eight bytes of each span, zero-padded, as numbers that ascend as the bytes do."""
+    from toktk.kernels.spans import write_heads
+
+    heads = np.empty(starts.size, dtype=np.uint64)
+    write_heads(data, starts, lengths, heads)
+    return heads
 
 
 def weighted_sum(table: PieceTable, weights: npt.ArrayLike, name: str) -> PieceTable:

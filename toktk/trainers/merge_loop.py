@@ -150,7 +150,7 @@ class MergeLoop:
 
     def _grow_pool(self) -> None:
         """Drop the runs of pairs that are merged from the pool; enlarge it if that is too little."""
-        from toktk.kernels.text_totals import gather_spans
+        from toktk.kernels.spans import move_spans
 
         pool, rows = self.text.pool, self.pairs.rows[: self.state[k.N_PAIRS]]
         left = np.flatnonzero(rows[:, k.START] >= 0)
@@ -158,7 +158,7 @@ class MergeLoop:
         ends = offsets_of(rows[left, k.PLACES])
         raw = pool.view(np.uint8)
         # In place: no run moves back.
-        gather_spans(raw, rows[left, k.START] * pool.itemsize, ends * pool.itemsize, raw)
+        move_spans(raw, rows[left, k.START] * pool.itemsize, ends * pool.itemsize)
         rows[left, k.START] = ends[:-1]
         self.state[k.POOL_USED] = ends[-1]
         needed = int(ends[-1]) + 3 * self.text.births.shape[0]
