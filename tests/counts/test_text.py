@@ -18,7 +18,8 @@ from toktk.counts.text import CountedText, NotCounted, counts_to_measure, open_c
 from toktk.errors import CorpusError
 from toktk.normalizers.normalizer import Normalizer
 from toktk.pieces.counting import count_corpus
-from toktk.pieces.sample import BLOCKS, Sample, SampledDocuments
+from toktk.pieces.sample import Sample
+from toktk.pieces.sampled_documents import BLOCKS, SampledDocuments
 from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 

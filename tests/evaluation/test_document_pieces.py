@@ -11,7 +11,8 @@ from toktk.evaluation.base import ChosenPieces, totals_of
 from toktk.evaluation.documents import DocumentPieces
 from toktk.evaluation.evaluation import evaluate
 from toktk.pieces.counting import count_corpus_many
-from toktk.pieces.sample import BLOCKS, Sample
+from toktk.pieces.sample import Sample
+from toktk.pieces.sampled_documents import BLOCKS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 

@@ -31,7 +31,8 @@ from toktk.lab.plan import BenchPlan
 from toktk.lab.run import document_of, stored_run
 from toktk.lab.units import Units
 from toktk.metrics.base import Column, Figure, Quotient
-from toktk.pieces.sample import BLOCKS, Sample, SampledDocuments
+from toktk.pieces.sample import Sample
+from toktk.pieces.sampled_documents import BLOCKS, SampledDocuments
 from toktk.report.results import Results
 from toktk.tokenizer import Tokenizer
 

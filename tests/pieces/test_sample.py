@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from toktk.corpus import Corpus
 from toktk.pieces import excerpts
 from toktk.pieces import sample as sampling
-from toktk.pieces.sample import BLOCKS, DOCUMENTS, LINES, Sample, SampledDocuments
+from toktk.pieces.sample import Sample
+from toktk.pieces.sampled_documents import BLOCKS, DOCUMENTS, LINES, SampledDocuments
 
 texts = st.text(st.sampled_from("ab \n\0é😀"), max_size=6)
 documents = st.lists(st.tuples(texts, st.sampled_from(["x", "y"])), max_size=40)

@@ -18,7 +18,7 @@ from toktk.models.bpe import BpeModel
 from toktk.models.model import Model
 from toktk.models.symbols import SymbolsModel
 from toktk.models.vocabulary import Vocabulary
-from toktk.pieces.sample import SampledDocuments
+from toktk.pieces.sampled_documents import SampledDocuments
 from toktk.pieces.table import gather
 from toktk.sizes import bytes_label
 from toktk.tokenizer import NATIVE, Tokenizer

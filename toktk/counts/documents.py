@@ -18,7 +18,8 @@ from toktk.corpus.batch import ALIGN, GROUP, WEIGHT, constant_group, spans
 from toktk.corpus.units import text_hashes
 from toktk.errors import StorageError
 from toktk.pieces.counter import ONE_GROUP
-from toktk.pieces.sample import Sample, SampledDocuments
+from toktk.pieces.sample import Sample
+from toktk.pieces.sampled_documents import SampledDocuments
 
 UInt64 = npt.NDArray[np.uint64]
 

@@ -18,7 +18,7 @@ from toktk.counts.part import HELD_OUT, TRAINING, read_part
 from toktk.errors import StorageError
 from toktk.paths import sha256_of
 from toktk.pieces.counter import ONE_GROUP
-from toktk.pieces.sample import SampledDocuments
+from toktk.pieces.sampled_documents import SampledDocuments
 from toktk.pieces.table import PieceTable
 from toktk.places import Place
 from toktk.pretokenizers.pretokenizer import Pretokenizer

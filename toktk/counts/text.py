@@ -28,7 +28,8 @@ from toktk.counts.part import HELD_OUT, TRAINING
 from toktk.errors import CorpusError, as_usage
 from toktk.kernels.text_totals import BYTES
 from toktk.pieces.counter import ONE_GROUP, merge
-from toktk.pieces.sample import Sample, SampledDocuments
+from toktk.pieces.sample import Sample
+from toktk.pieces.sampled_documents import SampledDocuments
 from toktk.pieces.table import PieceTable, are_pieces, may_hold, multiplied, weighted_sum
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.visible import listed
@@ -381,13 +382,13 @@ def without_held_out(counts: Sequence[Counts]) -> list[str]:
     return [each.name for each in counts if not each.totals(HELD_OUT).groups]
 
 
-def counted_again(made: dict[str, Any], folders: Sequence[str]) -> CountedText:
+def counted_again(described: dict[str, Any], folders: Sequence[str]) -> CountedText:
     """Return a text that run.json describes, of what is in `folders` now; see `CountedText.describe`."""
-    temperature = made["temperature"]
+    temperature = described["temperature"]
     return CountedText(
-        _opened(folders, made["weights"]),
-        made["side"],
-        made["weights"],
+        _opened(folders, described["weights"]),
+        described["side"],
+        described["weights"],
         None if temperature is None else float(temperature),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,8 +79,9 @@ class CountWork(TextWork):
     partitions: int | None = None
     groups: bool = True
     memory: int = 10**9
-    name: str = field(default="counts", init=False)
-    command: str = field(default="toktk count", init=False)
+
+    name = "counts"
+    command = "toktk count"
 
     @property
     def n_partitions(self) -> int:

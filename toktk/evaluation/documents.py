@@ -14,7 +14,7 @@ from toktk.encoder import number_pieces
 from toktk.errors import MetricError
 from toktk.evaluation.base import Evaluation, Flags, Int32
 from toktk.kernels.text_totals import BYTES, CHARS, WORDS
-from toktk.pieces.sample import BLOCKS, SampledDocuments
+from toktk.pieces.sampled_documents import BLOCKS, SampledDocuments
 from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 

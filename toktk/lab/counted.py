@@ -24,7 +24,8 @@ from toktk.lab.ngrams import LEARNED, PRICED, NgramTexts
 from toktk.lab.units import Units
 from toktk.pieces.beside import AnyOf, Beside
 from toktk.pieces.counting import count_corpus_many
-from toktk.pieces.sample import Sample, SampledDocuments
+from toktk.pieces.sample import Sample
+from toktk.pieces.sampled_documents import SampledDocuments
 from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer

@@ -23,7 +23,8 @@ from toktk.corpus.units import units
 from toktk.evaluation.ngrams import ORDERS, CutDocuments, NgramBits, NgramCounts
 from toktk.kernels.hash import hash_spans, mix
 from toktk.lab.units import Units, unit_hashes
-from toktk.pieces.sample import BLOCKS, LINES, SampledDocuments, begins_with_zeros, sampled_unit
+from toktk.pieces.sample import begins_with_zeros, sampled_unit
+from toktk.pieces.sampled_documents import BLOCKS, LINES, SampledDocuments
 from toktk.pieces.table import gather
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.sizes import bytes_label

@@ -24,7 +24,7 @@ from toktk.lab.folder import TOKENIZERS
 from toktk.lab.meter import Meter
 from toktk.lab.units import unit_hashes
 from toktk.loading.spec import find_file, parse_spec
-from toktk.pieces.sample import SampledDocuments
+from toktk.pieces.sampled_documents import SampledDocuments
 from toktk.report.results import Results
 from toktk.visible import listed
 

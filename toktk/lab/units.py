@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from toktk.arrays import Int64
 from toktk.kernels.hash import mix
-from toktk.pieces.sample import BLOCKS, LINES, SampledDocuments
+from toktk.pieces.sampled_documents import BLOCKS, LINES, SampledDocuments
 from toktk.stats.neighbors import TextOrder, places_in_text
 
 Float64 = npt.NDArray[np.float64]

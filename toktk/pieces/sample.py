@@ -14,29 +14,26 @@ left in the end does not depend on when something was left out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from toktk import arrow
-from toktk.arrays import Bytes, Int64, offsets_of, read_arrays, write_arrays
+from toktk.arrays import Bytes, Int64, offsets_of
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, spans
 from toktk.corpus.units import text_hashes
 from toktk.pieces.ends import Ends
 from toktk.pieces.excerpts import Excerpt, excerpt_of, shortened
 from toktk.pieces.sample_rows import Int32, Rows, UInt64, as_blocks, block_bounds, places_of
+from toktk.pieces.sampled_documents import BLOCKS, DOCUMENTS, LINES, SampledDocuments
 
 if TYPE_CHECKING:
     from toktk.arrow import pa
 
 MOST = 20_000
 """Different documents of a group that are kept."""
-
-DOCUMENTS, LINES, BLOCKS = "documents", "lines", "blocks"
-"""What the rows of a group are: documents, aligned lines, or blocks of its only document."""
 
 _SALT = 13  # apart from the hash that chooses a hold-out, which would bias the sample
 _BYTES = 1 << 28  # of all groups together, in equal shares
@@ -46,67 +43,6 @@ _WAITING = 1 << 22  # bytes that are seen before they are taken in
 _PENDING = 1 << 15  # rows, or a share's bytes, after which the sample is thinned again
 _LAST = np.uint64(2**64 - 1)
 _OF_GROUPS = ("levels", "needs", "longest")
-
-
-@dataclass(frozen=True, eq=False)
-class SampledDocuments:
-    """Documents of a text, sorted by group, unit and text.
-
-    Attributes:
-        groups: the G names, sorted.
-        group: int32[D], index into `groups`.
-        unit: uint64[D]: hash of the document or of its alignment id, or the number of the block.
-        copies: int64[D]: the weights of equal documents, which are one row, summed up.
-        data, offsets: uint8 and int64[D + 1]: the text of document d is ``data[offsets[d]:offsets[d + 1]]``,
-            an excerpt of a very long one.
-        levels: int64[G]: one unit in ``2**level`` was kept.
-        kinds: of each group, `DOCUMENTS`, `LINES` or `BLOCKS`.
-        previous: int64[D]: the document before it in the text, of the same group, by its place here; -1 where
-            that was not kept, or it is the first of a batch. Of several equal documents one is taken.
-    """
-
-    groups: tuple[str, ...]
-    group: Int32
-    unit: UInt64
-    copies: Int64
-    data: Bytes
-    offsets: Int64
-    levels: Int64
-    kinds: tuple[str, ...]
-    previous: Int64
-
-    def __len__(self) -> int:
-        return self.unit.size
-
-    @property
-    def n_all(self) -> Int64:
-        """int64[G]: the different units of each group in the whole text; an estimate where it was sampled."""
-        first = np.ones(len(self), dtype=np.bool_)
-        first[1:] = (np.diff(self.group) != 0) | (self.unit[1:] != self.unit[:-1])
-        kept = np.bincount(self.group[first], minlength=len(self.groups))
-        return kept.astype(np.int64) << self.levels
-
-    def totals(self) -> Int64:
-        """Return int64[D, 7]: the plain totals of each document; columns as in toktk.kernels.text_totals."""
-        from toktk.kernels.text_totals import N_TOTALS
-        from toktk.pieces.plain_totals import PlainTotals
-
-        totals = np.zeros((len(self), N_TOTALS), dtype=np.int64)
-        rows, ones = np.arange(len(self), dtype=np.int32), np.ones(len(self), dtype=np.int64)
-        PlainTotals().add(self.data, self.offsets, rows, ones, totals)
-        return totals
-
-    def save(self, folder: Path) -> None:
-        """Write plain arrays."""
-        names = ("group", "unit", "copies", "data", "offsets", "levels", "previous")
-        arrays = {name: getattr(self, name) for name in names}
-        write_arrays(folder, arrays, groups=self.groups, kinds=self.kinds)
-
-    @classmethod
-    def load(cls, folder: Path) -> SampledDocuments:
-        """Read what `save` wrote."""
-        arrays, about = read_arrays(folder)
-        return cls(groups=tuple(about["groups"]), kinds=tuple(about["kinds"]), **arrays)
 
 
 class Sample:

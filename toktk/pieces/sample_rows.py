@@ -95,8 +95,8 @@ def places_of(rows: Rows) -> Int64:
     for first, last in itertools.pairwise(bounds.tolist()):
         unit, before = rows.unit[first:last], rows.previous[first:last]
         at = np.minimum(np.searchsorted(unit, before), max(last - first - 1, 0))
-        found = np.flatnonzero((unit[at] == before) & (unit != before))
-        places[first + found] = first + at[found]
+        known = np.flatnonzero((unit[at] == before) & (unit != before))
+        places[first + known] = first + at[known]
     return places
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toktk.pieces.sample import SampledDocuments
+from toktk.pieces.sampled_documents import SampledDocuments
 
 MOST_TEXTS = 1000
 """Texts of a group."""

@@ -227,18 +227,18 @@ class RankFolder:
         with contextlib.ExitStack() as at_end:
             try:
                 path = at_end.enter_context(self.place.local(name))
-                found = about_file(path)
+                own = about_file(path)
             except StorageError as error:
-                found_there = error.args[1].removeprefix("Found: ").rstrip(".")
-                self.refuse_file(rank, name, f"it cannot be read ({found_there})", error)
+                why = error.args[1].removeprefix("Found: ").rstrip(".")
+                self.refuse_file(rank, name, f"it cannot be read ({why})", error)
             except OSError as error:
                 self.refuse_file(rank, name, f"it cannot be read ({error.strerror})", error)
             for key, shown in (
                 ("bytes", "{:,} bytes, not {:,}"),
                 ("sha256", "sha256 {:.12}…, not {:.12}…"),
             ):
-                if found[key] != about[key]:
-                    self.refuse_file(rank, name, shown.format(found[key], about[key]))
+                if own[key] != about[key]:
+                    self.refuse_file(rank, name, shown.format(own[key], about[key]))
             yield path
 
     def refuse_file(
