@@ -41,9 +41,9 @@ def merged(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--partition", "cpu"], "--partition is of a cluster"),
-        (["--dry-run"], "--dry-run is of a cluster"),
-        (["--cpus", 2], "--cpus is of a cluster"),
+        (["--partition", "cpu"], "--partition goes with --on"),
+        (["--dry-run"], "--dry-run goes with --on"),
+        (["--cpus", 2], "--cpus goes with --on"),
         (["--on", "ray", "--time", "1:00"], "--time is Slurm's"),
         (["--on", "local", "--sbatch", "account=lab"], "--sbatch is Slurm's"),
         (["--on", "local", "--rank", 1, "--tasks", 4], "leave out --rank"),

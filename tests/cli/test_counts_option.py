@@ -39,6 +39,14 @@ def document(run: str) -> dict:
     return json.loads(Path(run, "run.json").read_text("utf-8"))
 
 
+def test_what_is_held_out_is_said_when_the_counts_are_open(folder: Path) -> None:
+    told = good("train", "--counts", "four", "-s", 300, "-o", "mine", "--progress", "json")
+    events = [json.loads(line) for line in told.stderr.splitlines()]
+    (said,) = [i for i, e in enumerate(events) if "held out" in e.get("text", "")]
+    (opened,) = [i for i, e in enumerate(events) if (e["event"], e.get("step")) == ("end", "open")]
+    assert opened < said
+
+
 def test_a_sweep_and_what_follows_it(folder: Path) -> None:
     shown = good("sweep", "--counts", "four", "-s", "300,340", "-t", "bpe", "-o", "runs/four")
     assert "on the held-out part of four.jsonl" in shown.stdout

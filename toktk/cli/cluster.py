@@ -140,7 +140,9 @@ def _on_cluster(
     given = [*cluster, *["memory"] * (memory is not None), *["dry_run"] * dry_run]
     if on is None and given:
         name = given[0].replace("_", "-")
-        raise as_usage(ToktkError(f"--{name} is of a cluster.", "Give --on as well."))
+        raise as_usage(
+            ToktkError(f"--{name} goes with --on.", "Give --on slurm, ray or local as well.")
+        )
     if on != "slurm" and (slurms := {"partition", "time", "sbatch"} & {*cluster}):
         raise as_usage(ToktkError(f"--{min(slurms)} is Slurm's.", f"Leave it out with --on {on}."))
     if on is None:

@@ -79,10 +79,10 @@ class Counts:
             if about["format"] != FORMAT:
                 raise ValueError(f"format {about['format']}, not {FORMAT}")
             return cls(place, about)
-        except (KeyError, TypeError, ValueError) as error:
+        except ValueError as error:
             raise StorageError(
                 f"{place.shown.rstrip('/')}/{MERGED} is damaged.",
-                f"Found: {type(error).__name__}: {error}.",
+                f"Found: {error}.",
                 f"Delete it, and run: toktk count merge {place.quoted}",
             ) from error
 
