@@ -228,8 +228,14 @@ class Place(ABC):
         """Return the place that a path or an address names; it need not exist.
 
         Raises:
-            StorageError: no driver for such an address.
+            StorageError: it is empty, or there is no driver for such an address.
         """
+        if not str(where):
+            raise as_usage(
+                StorageError(
+                    "a folder has no name.", "Found: an empty one.", "For this folder, give a dot."
+                )
+            )
         if not is_address(str(where)):
             return _Local(Path(where))
         path = local_path(str(where))

@@ -84,9 +84,9 @@ def command(
     """Write a text as the ids of a tokenizer, in files that training loops read.
 
     \b
-    toktk encode tiktoken:o200k_base -c news.parquet --eos '<|endoftext|>' -o shards/
-    toktk encode mine/tokenizers/bpe-50k -c corpus/ -o shards/ --files parquet
-    toktk encode hf:org/name -c s3://bucket/text/ --rank 3 --world-size 64 -o s3://bucket/shards/
+    toktk encode tiktoken:o200k_base -c corpus/ --eos '<|endoftext|>' -o shards/
+    toktk encode mine/tokenizers/bpe-50k -c corpus/ --files parquet -o shards/
+    toktk encode hf:org/name -c s3://bucket/text/ --rank 3 --world-size 64 -o out/
 
     Each shard is an array of ids, uint16 where the vocabulary fits, else uint32, and beside it where each
     document begins, how many bytes of text it has, and its group. The ids are those of the tokenizer's own
