@@ -14,7 +14,7 @@ from toktk import arrow
 from toktk.counts.documents import DocumentSum
 from toktk.places import Place
 from toktk.ranks.folder import RankFolder
-from toktk.shards.work import COMMAND, NAME
+from toktk.shards.work import folder_at
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def status_of(place: Place) -> ShardStatus:
     Raises:
         StorageError: it is no such folder, or cannot be read; a marker does not say what a rank says.
     """
-    folder = RankFolder(place, NAME, COMMAND)
+    folder = folder_at(place)
     state = folder.state()
     for marker in state.done.values():
         _check_marker(folder, marker)
@@ -101,7 +101,7 @@ def check_files(place: Place, progress: Callable[[int], None] = lambda amount: N
         StorageError: a rank is missing or there twice, its part of the text does not join the others', a
             file is missing or damaged, counts do not add up.
     """
-    folder = RankFolder(place, NAME, COMMAND)
+    folder = folder_at(place)
     _, markers = folder.complete()
     for marker in markers:
         _check_marker(folder, marker)
