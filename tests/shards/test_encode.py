@@ -325,6 +325,7 @@ def test_damage_is_named(tmp_path, corpus, tokenizer, files):
         ({"files": None}, "no shards, or no files"),
         ({"files": {"00001-00000.tokens.npy": {}}}, "a file without size and hash"),
         ({"fingerprint": "what"}, "no fingerprint"),
+        ({"null_rows": -0.5}, "no whole numbers of what was replaced"),
         ({"shards": []}, "where its shards have 0"),
     ],
 )

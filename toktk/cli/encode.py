@@ -196,6 +196,8 @@ def _show(status: ShardStatus, format: str) -> None:
                 "missing": status.missing,
                 "begun": status.begun,
                 **counts,
+                "replaced": status.replaced,
+                "null_rows": status.null_rows,
                 "fingerprint": status.fingerprint,
                 "manifest": status.manifest,
             }
@@ -212,7 +214,12 @@ def _show(status: ShardStatus, format: str) -> None:
 
 
 def _remark_on(status: ShardStatus) -> None:
-    """Say where the shards are, and which ranks are missing."""
+    """Say where the shards are, what reading changed, and which ranks are missing."""
+    changed = []
+    if status.replaced:
+        changed.append(f"{status.replaced:,} invalid sequences were read as U+FFFD.")
+    if status.null_rows:
+        changed.append(f"{status.null_rows:,} rows without text were left out.")
     begun = [
         f"rank {rank} was begun by process {about.get('pid')} of {about.get('host')}, {about.get('time')}."
         for rank, about in [*status.begun.items()][:_LISTED]
@@ -221,7 +228,7 @@ def _remark_on(status: ShardStatus) -> None:
     if status.missing:
         names = listed([*map(str, status.missing)])
         missing = [f"Not done: {names} of {status.world_size} ranks. The same command goes on."]
-    remark(*begun, *missing, status.where)
+    remark(*changed, *begun, *missing, status.where)
 
 
 _LISTED = 8  # of the ranks that go on

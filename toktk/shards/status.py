@@ -67,6 +67,16 @@ class ShardStatus:
         return self._sum("bytes")
 
     @property
+    def replaced(self) -> int:
+        """Invalid sequences that the ranks that are done read as U+FFFD."""
+        return self._sum("replaced")
+
+    @property
+    def null_rows(self) -> int:
+        """Rows without text that the ranks that are done left out."""
+        return self._sum("null_rows")
+
+    @property
     def fingerprint(self) -> str:
         """Of the documents of the ranks that are done: the same for any number of ranks, and in a count."""
         fingerprint = DocumentSum()
@@ -132,6 +142,8 @@ def _fault_of(marker: dict[str, Any]) -> str:
         return "no shards, or no files"
     if not all(_is_told(each, _COUNTS) for each in (marker, *shards)):
         return "no whole numbers of documents, tokens and bytes"
+    if not _is_told(marker, ("replaced", "null_rows")):
+        return "no whole numbers of what was replaced and left out"
     if not all(isinstance(shard.get("name"), str) for shard in shards):
         return "a shard without a name"
     if not all(_is_told(about, ("bytes",)) and "sha256" in about for about in files.values()):
