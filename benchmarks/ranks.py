@@ -56,10 +56,10 @@ def in_ranks(arguments: dict[str, Any], step: Steps) -> tuple[Figures, None]:
     from toktk.counts.count import count_ranks
     from toktk.counts.work import CountWork
     from toktk.pretokenizers.pretokenizer import Pretokenizer
+    from toktk.ranks.text import Text
 
     work = CountWork(
-        [arguments["text"]],
-        ReaderOptions(),
+        Text([arguments["text"]], ReaderOptions()),
         Pretokenizer.of("o200k"),
         partitions=arguments["partitions"],
         memory=2 * 10**9,

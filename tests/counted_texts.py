@@ -19,6 +19,7 @@ from toktk.counts.part import HELD_OUT, TRAINING
 from toktk.counts.work import CountWork
 from toktk.places import Place
 from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.ranks.text import Text
 from toktk.ranks.work import run_rank
 
 CUT = Pretokenizer.of("o200k")
@@ -81,6 +82,6 @@ def count(corpus: Corpus, folder: Path, min_count: int = 1, **options: Any) -> C
     reader = ReaderOptions(group_column="group", align_column=align, weight_column="weight")
     options = {"pretokenizer": CUT, "hold_out": 0.2, **options}
     place = Place.of(folder / f"{corpus.name}-counts")
-    run_rank(CountWork([str(path)], reader, **options), place, 0, 1)
+    run_rank(CountWork(Text([str(path)], reader), **options), place, 0, 1)
     assert Merge(place, min_count).run()
     return CountedFile(load_corpus(str(path), reader), Counts.open(place.shown))

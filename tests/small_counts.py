@@ -10,6 +10,7 @@ from toktk.counts.merge import Merge
 from toktk.counts.work import CountWork
 from toktk.places import Place
 from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.ranks.text import Text
 from toktk.ranks.work import run_rank
 
 READER = ReaderOptions(group_column="lang", align_column="id", weight_column="n")
@@ -50,7 +51,7 @@ def write_text(folder, n=400, seed=0):
 def work_of(text, **changes):
     """Return the work of a text that `write_text` wrote."""
     settings = {"hold_out": 0.25, "partitions": 3, **changes}
-    return CountWork([str(text)], READER, Pretokenizer.of("gpt2"), **settings)
+    return CountWork(Text([str(text)], READER), Pretokenizer.of("gpt2"), **settings)
 
 
 def count(work, folder, ranks, world_size=None):

@@ -136,7 +136,9 @@ class Store:
         try:
             with _locked(folder / _MANIFEST):
                 hashes = json.loads((folder / _MANIFEST).read_bytes())["files"]
-                if any(_sha256(folder / name) != expected for name, expected in hashes.items()):
+                if any(
+                    paths.sha256_of(folder / name) != expected for name, expected in hashes.items()
+                ):
                     raise ValueError("a file is not what was written")
                 loaded = load(folder)
                 _mark_as_used(folder / _MANIFEST)
@@ -281,15 +283,10 @@ def _last_used(folder: Path) -> float:
 def _seal(folder: Path, key: object) -> int:
     """Write the manifest; return how many bytes the entry has without it."""
     saved = [path for path in sorted(folder.iterdir()) if path.name != _MANIFEST]
-    hashes = {path.name: _sha256(path) for path in saved}
+    hashes = {path.name: paths.sha256_of(path) for path in saved}
     manifest = json.dumps({"toktk": __version__, "key": key, "files": hashes}, indent=1)
     (folder / _MANIFEST).write_text(manifest, encoding="utf-8")
     return sum(path.stat().st_size for path in saved)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,12 @@
-"""Where toktk keeps what it computes once: ``TOKTK_HOME``, else the user's cache directory."""
+"""Files of this machine: where toktk keeps what it computes once, written whole, known by their hash.
+
+That is ``TOKTK_HOME``, else the user's cache directory.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import stat
@@ -52,6 +56,12 @@ def home() -> Path:
             "and no home directory of that user.",
             "Set TOKTK_HOME=DIR to a folder that you may write to.",
         ) from error
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager

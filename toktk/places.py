@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import re
+import shlex
 import shutil
 import time
 from abc import ABC, abstractmethod
@@ -219,22 +220,22 @@ class Place(ABC):
 
     Attributes:
         shown: what messages call it, without what may be secret.
+        folder: where it is on this machine; None behind an address.
     """
 
     shown: str
+    folder: Path | None = None
 
     @staticmethod
     def of(where: str | Path) -> Place:
         """Return the place that a path or an address names; it need not exist.
 
         Raises:
-            StorageError: it is empty, or there is no driver for such an address.
+            StorageError: no driver for such an address, or the name is empty.
         """
         if not str(where):
             raise as_usage(
-                StorageError(
-                    "a folder has no name.", "Found: an empty one.", "For this folder, give a dot."
-                )
+                StorageError("no folder has an empty name.", "Give a path, or an address.")
             )
         if not is_address(str(where)):
             return _Local(Path(where))
@@ -243,6 +244,11 @@ class Place(ABC):
 
     def __str__(self) -> str:
         return self.shown
+
+    @property
+    def quoted(self) -> str:
+        """What a command that users copy calls it: `shown`, as a word of a shell."""
+        return shlex.quote(self.shown)
 
     @abstractmethod
     def names(self, below: str = "") -> list[str]:
@@ -310,6 +316,8 @@ class Place(ABC):
 
 class _Local(Place):
     """A folder on this machine."""
+
+    folder: Path
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

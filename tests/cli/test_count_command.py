@@ -88,7 +88,7 @@ def test_ranks_by_hand_then_merge_and_status(text, alone, tmp_path):
         assert shown.splitlines()[2].startswith("training")
     told = good("count", "status", out)
     assert "2 of 3" in told.stdout
-    assert "Not done: 1 of 3 ranks." in told.stderr
+    assert "Not done: rank 1 of 3." in told.stderr
     assert "rank 1 of 3 is missing" in fails("count", "merge", out)
     good(*count(text, "-o", out, "--rank", 1, "--world-size", 3))
     assert f"Next: toktk count merge {out}" in good("count", "status", out).stderr
@@ -98,6 +98,7 @@ def test_ranks_by_hand_then_merge_and_status(text, alone, tmp_path):
     assert json.loads(good("count", "status", out, "-f", "json").stdout)["merged_partitions"] == 2
     assert good("count", "merge", out).stdout.splitlines()[2].startswith("training")
     assert merged(out) == alone
+    assert good("count", "status", out).stderr == ""
     told = good("count", "status", out, "-f", "json", "-q")
     state = json.loads(told.stdout)
     assert (state["done"], state["missing"], state["merged"], state["next"]) == (
@@ -107,6 +108,20 @@ def test_ranks_by_hand_then_merge_and_status(text, alone, tmp_path):
         None,
     )
     assert told.stderr == ""
+
+
+@pytest.mark.parametrize("name", ["", "three="])
+def test_a_folder_within_the_text_is_refused(text, tmp_path, name):
+    told = fails(*count(f"{name}{text}", "-o", text / "counts"), code=2)
+    assert "would become a part of the text" in told
+    assert not (text / "counts").exists()
+
+
+def test_a_folder_has_a_name(text):
+    assert "no folder has an empty name" in fails(*count(text, "-o", ""), code=2)
+    assert "no folder has an empty name" in fails(
+        "train", "--counts", "", "-s", 300, "-o", "x", code=2
+    )
 
 
 @pytest.mark.parametrize(
@@ -144,7 +159,7 @@ def test_the_number_of_ranks_is_that_of_the_folder(text, alone, tmp_path):
     told = good(*count(text, "-o", tmp_path / "out"))
     assert "1 of 6 ranks are done already." in told.stderr
     assert merged(tmp_path / "out") == alone
-    assert "world_size is '6' there and '5' here" in fails(
+    assert "world_size is 6 there and 5 here" in fails(
         *count(text, "-o", tmp_path / "out", "--world-size", 5)
     )
 

@@ -14,6 +14,7 @@ from small_corpora import PARALLEL, write_parallel
 
 from toktk.corpus import ReaderOptions, load_corpus
 from toktk.loading.load import load
+from toktk.ranks.sealed import sealed, unsealed
 
 END = "<|endoftext|>"
 ADDED = [added(0, END, special=True)]
@@ -76,7 +77,7 @@ def test_json_and_status(tmp_path: Path, source: str, text: Path) -> None:
     result = good(*command, "--rank", 1, "-f", "json")
     told = json.loads(result.stdout)
     assert (told["ranks"], told["done"], told["missing"]) == (3, [1], [0, 2])
-    assert "Not done: 0, 2 of 3 ranks." in result.stderr
+    assert "Not done: ranks 0, 2 of 3." in result.stderr
     assert "no special token stands between documents" in result.stderr
     assert pq.read_table(out / "00001-00000.parquet").num_rows == told["documents"]
     assert "rank 0" in fails("encode", "status", out, "--check")
@@ -133,12 +134,15 @@ def test_a_manifest_that_lacks_something_is_no_fault_of_toktk(
 ) -> None:
     out = tmp_path / "out"
     good("encode", source, "-c", text, "-o", out)
-    manifest = json.loads((out / "shards.json").read_bytes())
+    manifest = unsealed((out / "shards.json").read_bytes())
     del manifest["dtype"]
-    (out / "shards.json").write_text(json.dumps(manifest))
-    result = good("encode", "status", out)
-    assert "Not done: 0 of 1 ranks." in result.stderr
-    assert "dtype is 'absent' there" in fails("encode", source, "-c", text, "-o", out)
+    for content, says in (
+        (json.dumps(manifest).encode(), "shards.json is damaged"),
+        (sealed(manifest), "dtype is absent there"),
+    ):
+        (out / "shards.json").write_bytes(content)
+        assert says in fails("encode", source, "-c", text, "-o", out)
+    assert "Not done: rank 0 of 1." in good("encode", "status", out).stderr
 
 
 def test_what_the_software_puts_around_texts_is_said(tmp_path: Path, text: Path) -> None:

@@ -9,6 +9,7 @@ from toktk.counts.merged import Counts
 from toktk.counts.status import status_of
 from toktk.errors import StorageError, ToktkError
 from toktk.places import Place
+from toktk.ranks.sealed import sealed, unsealed
 from toktk.ranks.work import run_rank
 
 
@@ -99,9 +100,11 @@ def test_what_is_merged_is_not_merged_again(place, alone):
     assert files_of(place) == alone
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", "edited"])
 def test_what_says_that_a_partition_is_merged_may_be_damaged(place, alone, content):
     assert Merge(place).run()
+    if content == "edited":
+        content = place.read(merging_name("held-out", 0)).replace(b'"pruned"', b'"left out"')
     place.write(merging_name("held-out", 0), content)
     assert Merge(place).size > 0
     assert Merge(place).run()
@@ -163,9 +166,9 @@ def test_damaged_files_are_named_with_their_rank_and_nothing_is_lost(
     ],
 )
 def test_sums_that_do_not_add_up(place, change, message):
-    marker = json.loads(place.read("done/00000.json"))
+    marker = unsealed(place.read("done/00000.json"))
     change(marker)
-    place.write("done/00000.json", json.dumps(marker).encode())
+    place.write("done/00000.json", sealed(marker))
     with pytest.raises(StorageError, match=message):
         Merge(place).run()
     assert place.read("merged/merged.json") is None
@@ -250,9 +253,13 @@ def test_opening_what_is_not_merged(place, tmp_path):
         Counts.open(str(tmp_path / "nothing"))
 
 
-@pytest.mark.parametrize("content", [b"{", b"{}", b"[]", b'{"format": 99}'])
+@pytest.mark.parametrize(
+    "content", [b"{", b"{}", b"[]", b'{"format": 99}', sealed({"format": 99}), "edited"]
+)
 def test_a_damaged_merge_is_named(place, content):
     assert Merge(place).run()
+    if content == "edited":
+        content = place.read("merged/merged.json").replace(b'"files"', b'"file"')
     place.write("merged/merged.json", content)
     with pytest.raises(StorageError, match=r"merged.json is damaged"):
         Counts.open(place.shown)
@@ -269,6 +276,12 @@ def test_a_damaged_merged_file_is_named(place, name):
     with pytest.raises(StorageError, match="is damaged") as told:
         (counts.table("training"), counts.sample())
     assert name in str(told.value)
+    place.remove(name)
+    with pytest.raises(StorageError, match="No such file") as told:
+        (Counts.open(place.shown).table("training"), counts.sample())
+    assert f"toktk count merge {place.shown}" in told.value.args[2]
+    Merge(place).run()
+    (counts.table("training"), counts.sample())
 
 
 def test_status(text, tmp_path):

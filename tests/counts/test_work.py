@@ -16,6 +16,7 @@ from toktk.errors import CorpusError, StorageError, ToktkError
 from toktk.pieces.counting import count_corpus
 from toktk.pieces.sample import Sample
 from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.ranks.text import Text
 
 GPT2 = Pretokenizer.of("gpt2")
 
@@ -141,7 +142,7 @@ def test_a_rank_writes_what_its_marker_says(text, tmp_path):
 
 def test_a_share_without_documents(tmp_path):
     (tmp_path / "one.jsonl").write_text(json.dumps({"text": "a b", "lang": "x"}) + "\n")
-    work = CountWork([str(tmp_path / "one.jsonl")], ReaderOptions(group_column="lang"), GPT2)
+    work = CountWork(Text([str(tmp_path / "one.jsonl")], ReaderOptions(group_column="lang")), GPT2)
     files = merged(work, tmp_path / "out", range(5))
     assert files == merged(work, tmp_path / "alone", range(1))
     counts = Counts.open(str(tmp_path / "out"))
@@ -150,7 +151,7 @@ def test_a_share_without_documents(tmp_path):
 
 def test_a_side_without_documents(tmp_path):
     (tmp_path / "one.txt").write_text("a b\n")
-    work = CountWork([str(tmp_path / "one.txt")], ReaderOptions(), GPT2, hold_out=0.1)
+    work = CountWork(Text([str(tmp_path / "one.txt")], ReaderOptions()), GPT2, hold_out=0.1)
     counts = opened(work, tmp_path / "out", 2)
     table = counts.table("held-out")
     assert (len(table), table.groups, table.totals.shape) == (0, (), (0, 7))
@@ -185,23 +186,23 @@ def test_a_text_that_changed_is_other_work(text, tmp_path):
         {"special": ("x",)},
         {"symbols": ("x",)},
         {"pretokenizer": Pretokenizer.of("cl100k")},
-        {"reader": ReaderOptions(group_column="lang")},
+        {"text": ReaderOptions(group_column="lang")},
     ],
 )
 def test_ranks_that_count_otherwise_are_refused(text, tmp_path, change):
     count(work_of(text), tmp_path / "out", [0], 2)
     other = work_of(text)
     for name, value in change.items():
-        setattr(other, name, value)
+        setattr(other, name, Text([str(text)], value) if name == "text" else value)
     with pytest.raises(StorageError, match="other work"):
         count(other, tmp_path / "out", [1], 2)
-    with pytest.raises(StorageError, match="world_size is '2' there and '3' here"):
+    with pytest.raises(StorageError, match="world_size is 2 there and 3 here"):
         count(work_of(text), tmp_path / "out", [1], 3)
 
 
 def test_a_group_called_all_is_refused(tmp_path):
     (tmp_path / "all.txt").write_text("a b\n" * 9)
-    work = CountWork([str(tmp_path / "all.txt")], ReaderOptions(), GPT2)
+    work = CountWork(Text([str(tmp_path / "all.txt")], ReaderOptions()), GPT2)
     with pytest.raises(CorpusError, match="is called 'all'"):
         count(work, tmp_path / "out", [0], 1)
     assert folder_at_state(tmp_path / "out") == ([0], [0])
@@ -222,14 +223,17 @@ def folder_at_state(folder):
         ({"partitions": 0}, "partitions"),
         ({"partitions": 1001}, "partitions"),
         ({"special": ("x",), "symbols": ("x",)}, "a special token and a symbol"),
-        ({"specs": ["-"]}, "cannot share - among ranks"),
-        ({"specs": ["x=-"]}, "cannot share"),
-        ({"reader": ReaderOptions(limit=5, group_column="lang")}, "limit"),
+        ({"text": ("-", READER)}, "cannot share - out among ranks"),
+        ({"text": ("x=-", READER)}, "cannot share"),
+        ({"text": ("", ReaderOptions(limit=5, group_column="lang"))}, "limit"),
     ],
 )
 def test_what_cannot_be_counted_is_found_before_it_is(text, change, message):
     work = work_of(text)
     for name, value in change.items():
+        if name == "text":
+            spec, reader = value
+            value = Text([spec or str(text)], reader)
         setattr(work, name, value)
     with pytest.raises(ToktkError, match=message):
         work.check()
@@ -241,5 +245,5 @@ def test_what_cannot_be_counted_is_found_before_it_is(text, change, message):
 )
 def test_a_small_text_has_fewer_partitions(text, n_bytes, partitions):
     work = work_of(text, partitions=None)
-    work.inputs = [{"bytes": n_bytes}]
+    work.text.inputs = [{"bytes": n_bytes}]
     assert work.n_partitions == partitions

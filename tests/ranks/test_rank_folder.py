@@ -1,4 +1,5 @@
 import json
+import shlex
 import shutil
 
 import pytest
@@ -7,6 +8,7 @@ from counting_work import NumberWork
 from toktk.errors import CorpusError, StorageError, ToktkError
 from toktk.places import Place
 from toktk.ranks.folder import RankFolder
+from toktk.ranks.sealed import sealed, unsealed
 from toktk.ranks.work import run_rank
 
 
@@ -28,7 +30,7 @@ def written(place):
 def test_a_rank_leaves_its_files_and_a_marker(place):
     marker = run_rank(NumberWork(), place, 1, 3)
     assert place.names() == ["done/00001.json", "numbers.json", "numbers/00001.txt"]
-    assert json.loads(place.read("done/00001.json")) == marker
+    assert unsealed(place.read("done/00001.json")) == marker
     assert marker["share"] == {"begin": 333, "end": 666, "of": 1000}
     assert marker["files"]["numbers/00001.txt"]["bytes"] == 1
 
@@ -105,8 +107,8 @@ def test_a_rank_too_many(place):
     shutil.copy(place.folder / "done/00000.json", place.folder / "done/00003.json")
     with pytest.raises(StorageError, match="twice"):
         folder.complete()
-    marker = json.loads(place.read("done/00000.json"))
-    place.write("done/00003.json", json.dumps({**marker, "rank": 3}).encode())
+    marker = unsealed(place.read("done/00000.json"))
+    place.write("done/00003.json", sealed({**marker, "rank": 3}))
     with pytest.raises(StorageError, match="a rank too many: 3"):
         folder.complete()
 
@@ -123,6 +125,36 @@ def test_a_truncated_marker_is_named_and_its_rank_is_not_done(place, content):
     folder.complete()
 
 
+@pytest.mark.parametrize("key", ["files", "share", "manifest", "toktk"])
+def test_a_marker_that_was_edited_is_damaged_and_its_rank_is_not_done(place, key):
+    folder = run_all(place)
+    marker = json.loads(place.read("done/00001.json"))
+    del marker[key]
+    place.write("done/00001.json", json.dumps(marker).encode())
+    with pytest.raises(StorageError, match=r"00001\.json is damaged"):
+        folder.complete()
+    assert folder.state().missing == [1]
+
+
+def test_commands_in_messages_can_be_copied(tmp_path):
+    place = Place.of(tmp_path / "two words'")
+    run_rank(NumberWork(), place, 0, 2)
+    with pytest.raises(StorageError) as told:
+        RankFolder(place, "numbers", "toktk number").complete()
+    command = told.value.args[2].partition(": ")[2]
+    assert shlex.split(command)[-2:] == ["-o", str(tmp_path / "two words'")]
+
+
+@pytest.mark.parametrize("size", [b"100000000000", b"-4", b"null"])
+def test_a_manifest_that_was_edited_is_damaged(place, size):
+    folder = run_all(place)
+    content = place.read("numbers.json")
+    place.write("numbers.json", content.replace(b'"world_size": 3', b'"world_size": ' + size))
+    for use in (folder.complete, folder.state, lambda: run_rank(NumberWork(), place, 1, 3)):
+        with pytest.raises(StorageError, match=r"numbers\.json is damaged"):
+            use()
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff"])
 def test_a_damaged_manifest(place, content):
     folder = run_all(place)
@@ -134,8 +166,8 @@ def test_a_damaged_manifest(place, content):
 
 def test_a_manifest_of_another_version(place):
     folder = run_all(place)
-    place.write("numbers.json", b'{"format": 99}')
-    with pytest.raises(StorageError, match="format '99'"):
+    place.write("numbers.json", sealed({"format": 99}))
+    with pytest.raises(StorageError, match="format 99"):
         folder.complete()
 
 
@@ -147,10 +179,10 @@ def test_no_such_folder(place):
 @pytest.mark.parametrize(
     ("there", "here", "size", "shown"),
     [
-        ({"a": 1}, {"a": 2}, 3, "a is '1' there and '2' here"),
-        ({"a": {"b": [1, {"c": "é"}]}}, {"a": {"b": [1, {"c": "e"}]}}, 3, "a.b.1.c is 'é' there"),
-        ({"a": 1}, {"b": 1}, 3, "a is '1' there and 'absent' here; b is 'absent' there"),
-        ({"a": 1}, {"a": 1}, 4, "world_size is '3' there and '4' here"),
+        ({"a": 1}, {"a": 2}, 3, "a is 1 there and 2 here"),
+        ({"a": {"b": [1, {"c": "é"}]}}, {"a": {"b": [1, {"c": "e"}]}}, 3, 'a.b.1.c is "é" there'),
+        ({"a": 1}, {"b": 1}, 3, "a is 1 there and absent here; b is absent there"),
+        ({"a": 1}, {"a": 1}, 4, "world_size is 3 there and 4 here"),
     ],
 )
 def test_other_work_in_the_same_folder_is_refused(place, there, here, size, shown):
@@ -165,18 +197,18 @@ def test_other_work_in_the_same_folder_is_refused(place, there, here, size, show
 def test_another_manifest_that_comes_at_the_same_time(place):
     class Overtaken(NumberWork):
         def run(self, rank, world_size, place, advance):
-            place.write("numbers.json", b'{"format": 1, "world_size": 3, "what": "letters"}')
+            place.write("numbers.json", sealed({"format": 1, "world_size": 3, "what": "letters"}))
             return super().run(rank, world_size, place, advance)
 
-    with pytest.raises(StorageError, match="'letters' there and 'numbers' here"):
+    with pytest.raises(StorageError, match='"letters" there and "numbers" here'):
         run_rank(Overtaken(), place, 1, 3)
     assert place.names("done") == []
 
 
 def test_a_rank_of_another_manifest_is_named(place):
     folder = run_all(place)
-    marker = json.loads(place.read("done/00001.json"))
-    place.write("done/00001.json", json.dumps({**marker, "manifest": "0" * 64}).encode())
+    marker = unsealed(place.read("done/00001.json"))
+    place.write("done/00001.json", sealed({**marker, "manifest": "0" * 64}))
     with pytest.raises(StorageError, match="rank 1 did other work"):
         folder.complete()
     assert folder.state().missing == [1]
@@ -187,9 +219,9 @@ def test_a_rank_of_another_manifest_is_named(place):
 def test_shares_that_do_not_join(place, key, rank):
     folder = run_all(place)
     name = f"done/0000{rank}.json"
-    marker = json.loads(place.read(name))
+    marker = unsealed(place.read(name))
     marker["share"][key] += 1
-    place.write(name, json.dumps(marker).encode())
+    place.write(name, sealed(marker))
     with pytest.raises(StorageError, match=r"the share of rank \d does not join"):
         folder.complete()
 
@@ -198,7 +230,7 @@ def test_damaged_and_missing_files_are_named(place):
     folder = run_all(place)
     _, markers = folder.complete()
     ((name, about),) = markers[1]["files"].items()
-    for content, why in ((b"7", "sha256"), (b"12", "2 bytes, not 1"), (None, "cannot be read")):
+    for content, why in ((b"7", "sha256"), (b"12", "2 bytes, not 1"), (None, "No such file")):
         if content is None:
             place.remove(name)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from toktk.cli.options import Decorator, gathered, parsed, stacked
 from toktk.cli.output import emit
 from toktk.errors import ToktkError, as_usage
 from toktk.sizes import parse_bytes
+from toktk.visible import listed
 
 if TYPE_CHECKING:
     from toktk.lab.meter import Meter
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 TITLE = "On a cluster"
 """Of these options, in a command's help."""
 
+_LISTED = 8  # of the ranks that are begun
 _ENGINES = ("slurm", "ray", "local")
 RANK_MEMORY = 2 << 30
 """Bytes that a rank takes where a cluster gives them, of work that keeps to what it is told."""
@@ -155,6 +157,20 @@ def _settings_of(values: Sequence[str]) -> dict[str, str]:
             raise ValueError(f"{text!r:.80} is not NAME=VALUE, as in account=lab.")
         settings[name] = value
     return settings
+
+
+def about_ranks(
+    begun: Mapping[int, Mapping[str, Any]], missing: Sequence[int], world_size: int
+) -> list[str]:
+    """Return which process has begun which rank, and which ranks are not done, in sentences."""
+    sentences = [
+        f"rank {rank} was begun by process {about.get('pid')} of {about.get('host')}, {about.get('time')}."
+        for rank, about in [*begun.items()][:_LISTED]
+    ]
+    if missing:
+        ranks = f"rank{'s' * (len(missing) > 1)} {listed([*map(str, missing)])}"
+        sentences.append(f"Not done: {ranks} of {world_size:,}.")
+    return sentences
 
 
 def rank_options(verb: str, default: str) -> Decorator:

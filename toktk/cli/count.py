@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toktk.cli.cluster import RANK_MEMORY, OnCluster, cluster_options, rank_options
+from toktk.cli.cluster import (
+    RANK_MEMORY,
+    OnCluster,
+    about_ranks,
+    cluster_options,
+    rank_options,
+)
 from toktk.cli.options import (
     corpus_options,
     format_option,
@@ -21,7 +27,7 @@ from toktk.cli.output import emit_json, emit_rows
 from toktk.cli.progress import Progress
 from toktk.cli.streams import remark
 from toktk.cli.verb import Verb
-from toktk.visible import listed, visible
+from toktk.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -162,6 +168,8 @@ def command(
     from toktk.counts.stages import merge_stages
     from toktk.counts.work import CountWork
     from toktk.lab.meter import Meter
+    from toktk.places import Place
+    from toktk.ranks.text import Text
     from toktk.ranks.world import world_of
     from toktk.runtime import default_memory
 
@@ -176,8 +184,7 @@ def command(
         )
     progress.watch_downloads()
     work = CountWork(
-        specs,
-        reader,
+        Text(specs, reader),
         pretokenizer,
         memory=memory or (RANK_MEMORY if on_cluster else default_memory()),
         **options,
@@ -186,6 +193,7 @@ def command(
         meter = Meter(watcher)
         with progress.opening(*specs):
             work.check()
+            work.text.check_outside(Place.of(where))
         for note in work.corpus.remarks:
             meter.remark(note)
         if world is not None:
@@ -305,19 +313,12 @@ def _remark_on(told: CountStatus) -> None:
     """Say which ranks are missing, what was left out, and what to run next."""
     from toktk.counts.merge import effect_of
 
-    begun = [
-        f"rank {rank} was begun by process {about.get('pid')} of {about.get('host')}, {about.get('time')}."
-        for rank, about in [*told.ranks.begun.items()][:_LISTED]
-    ]
-    missing = []
-    if told.ranks.missing:
-        names = listed([*map(str, told.ranks.missing)])
-        missing = [f"Not done: {names} of {told.ranks.manifest['world_size']} ranks."]
+    ranks = told.ranks
     effect = effect_of(told.about) if told.about is not None else []
-    remark(*begun, *missing, *effect, *([f"Next: {told.next}"] if told.next else []))
-
-
-_LISTED = 8  # of the ranks that go on
+    following = [f"Next: {told.next}"] if told.next else []
+    remark(
+        *about_ranks(ranks.begun, ranks.missing, ranks.manifest["world_size"]), *effect, *following
+    )
 
 
 def _show(where: str, is_merged: bool, format: str, quiet: bool) -> None:

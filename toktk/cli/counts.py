@@ -9,7 +9,6 @@ import click
 from click.core import ParameterSource
 
 from toktk.cli.options import gathered, reader_options
-from toktk.cli.streams import remark
 from toktk.errors import CorpusError
 from toktk.visible import listed
 
@@ -61,23 +60,23 @@ class CountsOptions:
             )
         return training, measured
 
-    def to_train(self, quiet: bool) -> CountedText:
-        """Return the text that `toktk train` trains on, and say what it leaves out."""
+    def to_train(self) -> CountedText:
+        """Return the text that `toktk train` trains on."""
         from toktk.counts.text import open_counts
 
-        training, _ = open_counts(self.folders, self.weights)
-        held_out = [
-            f"{each.held_out:g} of {each.name}" for each in training.counts if each.held_out
-        ]
-        if held_out and not quiet:
-            remark(f"held out, and not trained on: {listed(held_out)}.")
-        return training
+        return open_counts(self.folders, self.weights)[0]
 
     def to_measure(self) -> CountedText:
         """Return the text that a bench measures on."""
         from toktk.counts.text import counts_to_measure
 
         return counts_to_measure(self.folders, self.weights)
+
+
+def about_held_out(training: CountedText) -> list[str]:
+    """Return a sentence on what was held out of the counts that are trained on; none where nothing was."""
+    held_out = [f"{each.held_out:g} of {each.name}" for each in training.counts if each.held_out]
+    return [f"held out, and not trained on: {listed(held_out)}."] if held_out else []
 
 
 def _counts(folders: tuple[str, ...], weights: tuple[float, ...]) -> CountsOptions:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toktk.cli.cluster import OnCluster, cluster_options, rank_options
+from toktk.cli.cluster import OnCluster, about_ranks, cluster_options, rank_options
 from toktk.cli.options import (
     corpus_options,
     engine_timeout_option,
@@ -21,7 +21,6 @@ from toktk.cli.progress import Progress
 from toktk.cli.streams import remark
 from toktk.cli.verb import Verb
 from toktk.sizes import parse_size
-from toktk.visible import listed
 
 if TYPE_CHECKING:
     from toktk.corpus import ReaderOptions
@@ -97,10 +96,10 @@ def command(
     from toktk.lab.counted import remark_on_texts
     from toktk.lab.meter import Meter
     from toktk.places import Place
+    from toktk.ranks.text import Text
     from toktk.ranks.world import World, world_of
     from toktk.shards.encode import default_world_size, open_work
     from toktk.shards.status import status_of
-    from toktk.shards.work import Text
 
     if not specs:
         raise click.UsageError("give the text to encode: -c SPEC.")
@@ -110,6 +109,7 @@ def command(
     place = Place.of(where)
     progress.watch_downloads()
     text = Text(specs, reader)
+    text.check_outside(place)
     with progress.opening(*specs):
         corpus = text.corpus
     with progress.watching() as watcher:
@@ -220,15 +220,6 @@ def _remark_on(status: ShardStatus) -> None:
         changed.append(f"{status.replaced:,} invalid sequences were read as U+FFFD.")
     if status.null_rows:
         changed.append(f"{status.null_rows:,} rows without text were left out.")
-    begun = [
-        f"rank {rank} was begun by process {about.get('pid')} of {about.get('host')}, {about.get('time')}."
-        for rank, about in [*status.begun.items()][:_LISTED]
-    ]
-    missing = []
-    if status.missing:
-        names = listed([*map(str, status.missing)])
-        missing = [f"Not done: {names} of {status.world_size} ranks. The same command goes on."]
-    remark(*changed, *begun, *missing, status.where)
-
-
-_LISTED = 8  # of the ranks that go on
+    following = ["The same command goes on."] if status.missing else []
+    ranks = about_ranks(status.begun, status.missing, status.world_size)
+    remark(*changed, *ranks, *following, status.where)

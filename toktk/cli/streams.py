@@ -37,7 +37,9 @@ def say_json(value: object) -> None:
 
 
 def remark(*lines: str) -> None:
-    """Say lines that are no error; each is an event where the command shows its progress as JSON."""
+    """Say lines, if any, that are no error; each is an event where the command shows progress as JSON."""
+    if not lines:
+        return
     context = click.get_current_context(silent=True)
     if context is None or not context.meta.get(JSON_EVENTS):
         say(*lines)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toktk.cli.counts import CountsOptions, counts_options
+from toktk.cli.counts import CountsOptions, about_held_out, counts_options
 from toktk.cli.options import (
     corpus_options,
     no_arguments,
@@ -18,6 +18,7 @@ from toktk.cli.options import (
     training_options,
 )
 from toktk.cli.running import RunOptions
+from toktk.cli.streams import remark
 
 if TYPE_CHECKING:
     from toktk.corpus import ReaderOptions
@@ -52,12 +53,15 @@ def command(
     README.md that says how to load it.
     """  # noqa: D301 - click wants the backspace itself
     from toktk.corpus import load_corpus
+    from toktk.counts.text import CountedText
 
     if options.output is None:
         raise click.UsageError("give the folder to write to: -o DIR.")
     options.progress.watch_downloads()
     with options.progress.opening(*(counts.folders or specs)):
-        corpus = counts.to_train(options.quiet) if counts else load_corpus(specs, reader)
+        corpus = counts.to_train() if counts else load_corpus(specs, reader)
+    if isinstance(corpus, CountedText) and not options.quiet:
+        remark(*about_held_out(corpus))
     if temperature is not None:
         corpus = corpus.balanced(temperature)
     options.sweep(corpus, None, must_write=True, **plan)

@@ -24,7 +24,7 @@ def default_world_size(work: CountWork, place: Place, jobs: int) -> int:
     if place.read(f"{work.name}.json") is not None:
         return int(folder_at(place).manifest()["world_size"])
     wanted = TASKS_PER_PROCESS * jobs
-    return min(wanted, max(work.n_bytes // _TASK_BYTES, 1)) if work.unit == "bytes" else wanted
+    return min(wanted, max(work.text.n_bytes // _TASK_BYTES, 1)) if work.unit == "bytes" else wanted
 
 
 def ranks_to_do(work: CountWork, place: Place, world_size: int) -> list[int]:

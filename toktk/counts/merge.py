@@ -6,8 +6,6 @@ tells a merge that a partition is done, and from which parts, lies in ``merging/
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +35,7 @@ from toktk.pieces.sample import Sample
 from toktk.pieces.table import PieceTable, chosen_pieces
 from toktk.places import Place
 from toktk.ranks.folder import RankFolder, delivered
+from toktk.ranks.sealed import digest_of, sealed, unsealed
 from toktk.runtime import Threads
 
 FORMAT = 1
@@ -85,8 +84,7 @@ class _Part:
     @property
     def source(self) -> str:
         """A hash of all that decides what the merged partition is."""
-        hashes = [about["sha256"] for _, about in self.files.values()]
-        return hashlib.sha256(json.dumps([hashes, self.min_count]).encode()).hexdigest()
+        return digest_of([[about["sha256"] for _, about in self.files.values()], self.min_count])
 
     @property
     def expected(self) -> int:
@@ -183,10 +181,9 @@ class Merge:
 
     def _merging(self, name: str) -> dict[str, Any]:
         try:
-            about = json.loads(self._place.read(name) or b"{}")
+            return unsealed(self._place.read(name) or b"")
         except ValueError:
             return {}
-        return about if isinstance(about, dict) else {}
 
     def _merge(self, part: _Part) -> None:
         """Merge a partition: its file first, then what says that it is done."""
@@ -211,8 +208,7 @@ class Merge:
                 write_part(table, path)
             about |= {"file": files.popitem()[1], **vars(sizes)}
         about["pruned"] = vars(pruned)
-        content = json.dumps(about, indent=1).encode()
-        self._place.write(merging_name(part.side, part.partition), content)
+        self._place.write(merging_name(part.side, part.partition), sealed(about))
 
     def _tables(self, part: _Part, signature: str) -> Iterator[PieceTable]:
         for rank, (name, about) in part.files.items():
@@ -253,7 +249,7 @@ class Merge:
             "sides": sides,
             "files": files,
         }
-        self._place.write(MERGED, (json.dumps(content, indent=1) + "\n").encode())
+        self._place.write(MERGED, sealed(content))
 
     def _side(self, side: str, totals: Totals) -> tuple[dict[str, Any], Sizes]:
         """Return what ``merged.json`` says of a side, and what was pruned of it."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +16,13 @@ from toktk.counts.documents import Totals, read_documents, read_totals
 from toktk.counts.merge import FORMAT, GROUPS, MERGED, SAMPLE, effect_of, folder_at
 from toktk.counts.part import HELD_OUT, TRAINING, read_part
 from toktk.errors import StorageError
+from toktk.paths import sha256_of
 from toktk.pieces.counter import ONE_GROUP
 from toktk.pieces.sample import SampledDocuments
 from toktk.pieces.table import PieceTable
 from toktk.places import Place
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.ranks.folder import sha256_of
+from toktk.ranks.sealed import unsealed
 
 T = TypeVar("T")
 
@@ -69,12 +70,12 @@ class Counts:
                 f"Found: {n:,} of {state.manifest['world_size']:,} ranks are missing."
                 if n
                 else "Found: all ranks are done.",
-                f"See what to run: toktk count status {place.shown}"
+                f"See what to run: toktk count status {place.quoted}"
                 if n
-                else f"Run: toktk count merge {place.shown}",
+                else f"Run: toktk count merge {place.quoted}",
             )
         try:
-            about = json.loads(content)
+            about = unsealed(content)
             if about["format"] != FORMAT:
                 raise ValueError(f"format {about['format']}, not {FORMAT}")
             return cls(place, about)
@@ -82,7 +83,7 @@ class Counts:
             raise StorageError(
                 f"{place.shown.rstrip('/')}/{MERGED} is damaged.",
                 f"Found: {type(error).__name__}: {error}.",
-                f"Delete it, and run: toktk count merge {place.shown}",
+                f"Delete it, and run: toktk count merge {place.quoted}",
             ) from error
 
     def cut_of(self, side: str) -> Pretokenizer:
@@ -199,11 +200,16 @@ class Counts:
         )
 
     def _read(self, name: str, about: dict[str, Any], read: Callable[[Path], T]) -> T:
-        with self.place.local(name) as path:
+        again = f"toktk count merge {self.place.quoted}"
+        with contextlib.ExitStack() as at_end:
+            try:
+                path = at_end.enter_context(self.place.local(name))
+            except StorageError as error:
+                raise StorageError(*error.args[:-1], f"If it is gone, run: {again}") from error
             if sha256_of(path) != about["sha256"]:
                 raise StorageError(
                     f"{self.place.shown.rstrip('/')}/{name} is damaged.",
                     f"Found: {path.stat().st_size:,} bytes, other than were merged.",
-                    f"Delete it, and run: toktk count merge {self.place.shown}",
+                    f"Delete it, and run: {again}",
                 )
             return read(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ from toktk.counts.merge import MERGED, folder_at, merging_name
 from toktk.counts.part import SIDES, TRAINING
 from toktk.places import Place
 from toktk.ranks.folder import State
+from toktk.ranks.sealed import unsealed
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,13 @@ class CountStatus:
     """How far a count is.
 
     Attributes:
-        where: the folder.
+        place: the folder.
         ranks: how far the ranks are.
         merged: how many partitions are merged, of all sides; some may have to be merged again.
         about: what ``merged.json`` says; None before there is one.
     """
 
-    where: str
+    place: Place
     ranks: State
     merged: int
     about: dict[str, Any] | None
@@ -46,14 +46,14 @@ class CountStatus:
     def next(self) -> str:
         """What to run next; empty where the count is merged."""
         if self.ranks.missing:
-            return f"toktk count, with the options of before, -o {self.where}"
-        return f"toktk count merge {self.where}" if self.about is None else ""
+            return f"toktk count -c SPEC -o {self.place.quoted}, with the options of before"
+        return f"toktk count merge {self.place.quoted}" if self.about is None else ""
 
     def to_json(self) -> dict[str, Any]:
         """Return all that is known, JSON-able."""
         return {
             "schema": 1,
-            "folder": self.where,
+            "folder": self.place.shown,
             "ranks": self.ranks.manifest["world_size"],
             "done": sorted(self.ranks.done),
             "begun": {str(rank): about for rank, about in self.ranks.begun.items()},
@@ -78,9 +78,8 @@ def status_of(place: Place) -> CountStatus:
     sides = SIDES if ranks.manifest["hold_out"] else (TRAINING,)
     there = {*place.names("merging")}
     merged = sum(merging_name(side, k) in there for side in sides for k in range(n))
-    content = place.read(MERGED)
     try:
-        about = None if content is None else json.loads(content)
-    except ValueError:  # it is written again by a merge
+        about = unsealed(place.read(MERGED) or b"")
+    except ValueError:  # there is none, or it is written again by a merge
         about = None
-    return CountStatus(place.shown, ranks, merged, about)
+    return CountStatus(place, ranks, merged, about)

@@ -404,7 +404,10 @@ def _opened(where: str | Path | Sequence[str | Path], weights: Sequence[float]) 
         )
     if any(not 0 < weight < float("inf") for weight in weights):
         raise as_usage(
-            CorpusError("a weight is above 0.", f"Found: {listed([*map(str, weights)])}.")
+            CorpusError(
+                "a weight is a number above 0, and not infinite.",
+                f"Found: {listed([*map(str, weights)])}.",
+            )
         )
     counts = [Counts.open(str(folder)) for folder in folders]
     first = counts[0]

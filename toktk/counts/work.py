@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toktk.corpus import Corpus, ReaderOptions, load_corpus
-from toktk.corpus.piped import open_pipe
-from toktk.corpus.shares import inputs_of, share_of
+from toktk.corpus import Corpus
+from toktk.corpus.shares import share_of, span_of
 from toktk.corpus.split import Sides
 from toktk.corpus.units import filtered, text_hashes
 from toktk.counts.documents import (
@@ -37,6 +34,8 @@ from toktk.pieces.table import POOLED
 from toktk.places import Place
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.ranks.folder import about_file, rank_name
+from toktk.ranks.text import Text, TextWork
+from toktk.visible import listed
 
 if TYPE_CHECKING:
     from toktk.arrow import pa
@@ -55,11 +54,11 @@ Progress = Callable[[int], None]
 
 
 @dataclass
-class CountWork:
+class CountWork(TextWork):
     """A count of a text, as `toktk.ranks.work.Work`.
 
     Args:
-        specs, reader: the text, as for `load_corpus`; each process opens it by itself.
+        text: what is counted.
         pretokenizer: cuts it.
         special: strings at which documents of the training side are cut, as a training with these special
             tokens does; they are pieces.
@@ -70,8 +69,7 @@ class CountWork:
         memory: bytes that a process takes, about.
     """
 
-    specs: Sequence[str]
-    reader: ReaderOptions
+    text: Text
     pretokenizer: Pretokenizer
     special: Sequence[str] = ()
     symbols: Sequence[str] = ()
@@ -82,48 +80,6 @@ class CountWork:
     name: str = field(default="counts", init=False)
     command: str = field(default="toktk count", init=False)
 
-    def __getstate__(self) -> dict[str, Any]:
-        # What depends on the text is found out by each process: another machine may see another text.
-        return {key: value for key, value in vars(self).items() if key not in ("corpus", "inputs")}
-
-    @functools.cached_property
-    def corpus(self) -> Corpus:
-        """The text.
-
-        Raises:
-            CorpusError: it is not there, or a pipe, which cannot be shared.
-        """
-        for spec in self.specs:
-            if any(open_pipe(name) is not None for name in (spec, spec.partition("=")[2])):
-                raise as_usage(
-                    CorpusError(
-                        f"cannot share {spec} among ranks.",
-                        "Found: a pipe, which is read once.",
-                        "Write the text to a file, and count that.",
-                    )
-                )
-        return load_corpus(self.specs, self.reader, in_place=True)
-
-    @functools.cached_property
-    def inputs(self) -> list[dict[str, Any]]:
-        """Name, bytes and mark of each source."""
-        return inputs_of(self.corpus)
-
-    @property
-    def size(self) -> int | None:
-        """The size of the source, which progress counts in `unit`."""
-        return self.corpus.size
-
-    @property
-    def unit(self) -> str:
-        """See `Corpus.unit`."""
-        return self.corpus.unit
-
-    @property
-    def n_bytes(self) -> int:
-        """The bytes of all sources, as they are stored."""
-        return sum(source["bytes"] for source in self.inputs)
-
     @property
     def n_partitions(self) -> int:
         """How many partitions there are."""
@@ -131,7 +87,7 @@ class CountWork:
             return self.partitions
         if self.unit != "bytes":
             return PARTITIONS
-        wanted = max(self.n_bytes // _PARTITION_BYTES, 1)
+        wanted = max(self.text.n_bytes // _PARTITION_BYTES, 1)
         return min(1 << (wanted - 1).bit_length(), PARTITIONS)
 
     def cut_by(self, side: str) -> Pretokenizer:
@@ -144,16 +100,16 @@ class CountWork:
     @property
     def manifest(self) -> dict[str, Any]:
         """All that decides what is written; see `toktk.ranks.work.Work`."""
-        digest = hashlib.sha256(json.dumps(self.inputs, sort_keys=True).encode()).hexdigest()
+        text = self.text
         return {
             "corpus": self.corpus.name,
             "inputs": {
-                "n": len(self.inputs),
-                "bytes": self.n_bytes,
-                "digest": digest,
-                "first": self.inputs[:_TOLD],
+                "n": len(text.inputs),
+                "bytes": text.n_bytes,
+                "digest": text.digest,
+                "first": text.inputs[:_TOLD],
             },
-            "options": self.reader.changed(),
+            "options": text.reader.changed(),
             "pretokenizer": self.pretokenizer.to_json(),
             "signatures": {side: self.cut_by(side).signature for side in SIDES},
             "special": [*self.special],
@@ -165,6 +121,14 @@ class CountWork:
 
     def check(self) -> None:
         """Raise a ToktkError for what can be found wrong without reading text."""
+        if self.text.is_piped:
+            raise as_usage(
+                CorpusError(
+                    f"cannot share {listed(self.text.specs)} out among ranks.",
+                    "Found: a pipe, which is read once.",
+                    "Write the text to a file, and count that.",
+                )
+            )
         if not 0 <= self.hold_out < 1:
             raise as_usage(
                 ToktkError(
@@ -201,13 +165,8 @@ class CountWork:
             sample = sides[self._sampled].sample
             files.add("sample", "arrow", lambda path: write_sample(sample, path))
             place.put_all(files.paths)
-        line = sum(max(source["bytes"], 1) for source in self.inputs)
         return {
-            "share": {
-                "begin": line * rank // world_size,
-                "end": line * (rank + 1) // world_size,
-                "of": line,
-            },
+            "share": span_of(self.corpus, rank, world_size),
             "sides": about,
             "replaced": share.replaced,
             "null_rows": share.null_rows,

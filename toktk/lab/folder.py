@@ -12,7 +12,6 @@ the hash it has. A folder inside which someone replaces files by links meanwhile
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import shutil
@@ -37,6 +36,7 @@ from toktk.lab.document import (
     read_document,
     recorded_files,
 )
+from toktk.paths import sha256_of
 from toktk.report.records import SCHEMA
 
 try:
@@ -126,7 +126,7 @@ class RunFolder:
             file = self._inside(folders) / last
             found = file.lstat()
             is_same = stat.S_ISREG(found.st_mode) and found.st_size == record["size"]
-            return is_same and _sha256(file) == record["sha256"]
+            return is_same and sha256_of(file) == record["sha256"]
         except (OSError, StorageError):
             return False
 
@@ -311,7 +311,7 @@ def files_in(stage: Path) -> dict[str, dict[str, Any]]:
 
 def fact_of(path: Path) -> dict[str, Any]:
     """Return what run.json records of a file: its size and sha256."""
-    return {"size": path.stat().st_size, "sha256": _sha256(path)}
+    return {"size": path.stat().st_size, "sha256": sha256_of(path)}
 
 
 def left_line(path: Path, left: list[str]) -> str:
@@ -335,11 +335,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _in_the_way(path: Path) -> StorageError:

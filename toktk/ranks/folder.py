@@ -7,13 +7,13 @@
     begun/00007.json       which process has begun rank 7; goes when it is done
 
 A rank that was killed has no marker, so it is missing, whatever it has written. Carried out again, it writes
-the same files over those.
+the same files over those. All three are sealed (`toktk.ranks.sealed`): one that was edited or cut short is
+noticed.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import platform
@@ -24,13 +24,17 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from toktk import __version__
-from toktk.errors import StorageError, clipped
+from toktk.errors import StorageError
+from toktk.paths import sha256_of
 from toktk.places import Place
+from toktk.ranks.sealed import as_json, digest_of, sealed, unsealed
 
 FORMAT = 1
 """Of manifests and markers."""
 
 _SHOWN = 3  # differences that an error names
+_LONGEST = 60  # characters of a value that an error shows
+_ABSENT = object()  # in place of a value
 _LISTED = 10  # ranks that an error names
 
 
@@ -55,12 +59,6 @@ def delivered(place: Place, name: str, files: dict[str, dict[str, Any]]) -> Iter
 def about_file(path: Path) -> dict[str, Any]:
     """Return what a marker says of a file: its size and its hash."""
     return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
-
-
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)
@@ -100,9 +98,9 @@ class RankFolder:
         Raises:
             StorageError: the folder belongs to other work, or cannot be used.
         """
-        wanted = _as_json({"format": FORMAT, "world_size": world_size, **manifest})
+        wanted = as_json({"format": FORMAT, "world_size": world_size, **manifest})
         if self._read(self._manifest_name) is None:
-            self.place.write(self._manifest_name, _encoded(wanted))
+            self.place.write(self._manifest_name, sealed(wanted))
         self._begun = wanted
         self._compare()
 
@@ -113,12 +111,12 @@ class RankFolder:
             return
         differences = [*_differences("", there, wanted)]
         shown = "; ".join(
-            f"{path} is {clipped(a, 60)} there and {clipped(b, 60)} here"
+            f"{path} is {_shown(a)} there and {_shown(b)} here"
             for path, a, b in differences[:_SHOWN]
         )
         more = len(differences) - _SHOWN
         raise StorageError(
-            f"{self.place.shown} holds other work than this rank's.",
+            f"{self.place.shown} holds other work than this command's.",
             f"Found: {shown}{f'; {more} more' if more > 0 else ''}.",
             "All ranks are run with the same text and options. Write to another folder, or delete this one.",
         )
@@ -134,25 +132,19 @@ class RankFolder:
             raise StorageError(
                 f"{self.place.shown} is no folder of {self.command}.",
                 f"Found: no {self._manifest_name} in it.",
-                f"Check the path, or begin: {self.command} -c SPEC -o {self.place.shown}",
+                f"Check the path, or begin: {self.command} -c SPEC -o {self.place.quoted}",
             )
         if manifest.get("format") != FORMAT:
             raise StorageError(
                 f"cannot use {self._at(self._manifest_name)}.",
-                f"Found: format {clipped(str(manifest.get('format')))}; this toktk knows {FORMAT}.",
+                f"Found: format {_shown(manifest.get('format'))}; this toktk knows {FORMAT}.",
                 "Use the version of toktk that wrote it, or begin anew in another folder.",
-            )
-        if not isinstance(manifest.get("world_size"), int):
-            raise _Damaged(
-                f"{self._at(self._manifest_name)} is damaged.",
-                "Found: it does not say how many ranks there are.",
-                "Begin anew in another folder.",
             )
         return manifest
 
     def marker(self, rank: int) -> dict[str, Any] | None:
         """Return the marker of a rank; None where it is not done: without one, or with a damaged one."""
-        return self._marker(rank, _digest(self.manifest()))
+        return self._marker(rank, digest_of(self.manifest()))
 
     def _marker(self, rank: int, digest: str) -> dict[str, Any] | None:
         try:
@@ -168,7 +160,7 @@ class RankFolder:
             "pid": os.getpid(),
             "time": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
         }
-        self.place.write(_begun_name(rank), _encoded(about))
+        self.place.write(_begun_name(rank), sealed(about))
 
     def finish(self, rank: int, told: Mapping[str, Any]) -> dict[str, Any]:
         """Write the marker of a rank that was begun here, and whose files are all there; return it.
@@ -179,13 +171,13 @@ class RankFolder:
         self._compare()
         marker = {
             "rank": rank,
-            "manifest": _digest(self._begun),
+            "manifest": digest_of(self._begun),
             "toktk": __version__,
             **told,
         }
-        self.place.write(_marker_name(rank), _encoded(marker))
+        self.place.write(_marker_name(rank), sealed(marker))
         self.place.remove(_begun_name(rank))
-        return _as_json(marker)
+        return as_json(marker)
 
     def state(self) -> State:
         """Return how far the ranks are; a damaged marker is none.
@@ -194,7 +186,7 @@ class RankFolder:
             StorageError: this is no such folder, or it cannot be read.
         """
         manifest = self.manifest()
-        digest, numbers = _digest(manifest), range(manifest["world_size"])
+        digest, numbers = digest_of(manifest), range(manifest["world_size"])
         done = {
             rank: marker
             for rank in self._numbers("done")
@@ -218,7 +210,7 @@ class RankFolder:
         numbers = self._numbers("done")
         if missing := sorted(set(range(size)) - set(numbers)):
             raise self._missing(missing, size)
-        digest = _digest(manifest)
+        digest = digest_of(manifest)
         markers = []
         for rank in numbers:
             markers.append(self._sound_marker(rank, size, digest))
@@ -236,8 +228,11 @@ class RankFolder:
             try:
                 path = at_end.enter_context(self.place.local(name))
                 found = about_file(path)
-            except (StorageError, OSError) as error:
-                self.refuse_file(rank, name, f"it cannot be read ({error.args[-1]})", error)
+            except StorageError as error:
+                found_there = error.args[1].removeprefix("Found: ").rstrip(".")
+                self.refuse_file(rank, name, f"it cannot be read ({found_there})", error)
+            except OSError as error:
+                self.refuse_file(rank, name, f"it cannot be read ({error.strerror})", error)
             for key, shown in (
                 ("bytes", "{:,} bytes, not {:,}"),
                 ("sha256", "sha256 {:.12}…, not {:.12}…"),
@@ -270,21 +265,17 @@ class RankFolder:
         own = marker.get("rank")
         if rank >= size or own != rank:
             what = (
-                f"there is a rank too many: {rank}"
-                if rank >= size
-                else f"rank {rank} is not its own"
+                f"there is a rank too many: {rank}" if own == rank else f"rank {own} is there twice"
             )
-            if isinstance(own, int) and own != rank:
-                what = f"rank {own} is there twice"
             raise StorageError(
                 f"{what}.",
-                f"Found: {self._at(name)}, the marker of rank {clipped(str(own))} of {size}.",
+                f"Found: {self._at(name)}, the marker of rank {own} of {size}.",
                 *(again if rank < size else [f"Delete {self._at(name)}."]),
             )
         if marker.get("manifest") != digest:
             raise StorageError(
                 f"rank {rank} did other work than {self._at(self._manifest_name)} says.",
-                f"Found: {self._at(name)} with another manifest (toktk {clipped(str(marker.get('toktk')))}).",
+                f"Found: {self._at(name)} with another manifest, by toktk {marker.get('toktk')}.",
                 *again,
             )
         return marker
@@ -327,7 +318,7 @@ class RankFolder:
         what = "it" if len(ranks) == 1 else "each"
         return [
             f"{first} {what} again, with the options of before: "
-            f"{self.command} -c SPEC --rank {ranks[0]} --world-size {size} -o {self.place.shown}"
+            f"{self.command} -c SPEC --rank {ranks[0]} --world-size {size} -o {self.place.quoted}"
         ]
 
     def _numbers(self, below: str) -> list[int]:
@@ -339,23 +330,20 @@ class RankFolder:
         if content is None:
             return None
         try:
-            value = json.loads(content)
-            if not isinstance(value, dict):
-                raise ValueError(f"a {type(value).__name__}, not an object")
+            return unsealed(content)
         except ValueError as error:
             raise _Damaged(
                 f"{self._at(name)} is damaged.",
-                f"Found: {len(content):,} bytes that are no JSON object ({error}).",
+                f"Found: {len(content):,} bytes, other than were written ({error}).",
                 "Delete it, and run the command again.",
             ) from error
-        return value
 
     def _at(self, name: str) -> str:
         return f"{self.place.shown.rstrip('/')}/{name}"
 
 
 class _Damaged(StorageError):
-    """A file of the folder is no JSON."""
+    """A file of the folder is not as it was written."""
 
 
 def _marker_name(rank: int) -> str:
@@ -366,30 +354,24 @@ def _begun_name(rank: int) -> str:
     return f"begun/{rank_name(rank)}.json"
 
 
-def _encoded(value: Mapping[str, Any]) -> bytes:
-    return (json.dumps(value, indent=1, ensure_ascii=True) + "\n").encode()
-
-
-def _as_json(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a value as it is when it was written and read."""
-    read: dict[str, Any] = json.loads(_encoded(value))
-    return read
-
-
-def _digest(value: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def _differences(path: str, a: Any, b: Any) -> Iterator[tuple[str, str, str]]:
+def _differences(path: str, a: Any, b: Any) -> Iterator[tuple[str, Any, Any]]:
     """Yield where two JSON values differ, and what stands there."""
     if isinstance(a, dict) and isinstance(b, dict):
         for key in dict.fromkeys((*a, *b)):
             if key not in a or key not in b:
-                yield f"{path}{key}", str(a.get(key, "absent")), str(b.get(key, "absent"))
+                yield f"{path}{key}", a.get(key, _ABSENT), b.get(key, _ABSENT)
             else:
                 yield from _differences(f"{path}{key}.", a[key], b[key])
     elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
         for i, (x, y) in enumerate(zip(a, b, strict=True)):
             yield from _differences(f"{path}{i}.", x, y)
     elif a != b:
-        yield path.rstrip("."), str(a), str(b)
+        yield path.rstrip("."), a, b
+
+
+def _shown(value: Any) -> str:
+    """Return a JSON value in a message: a string in quotation marks, a number without."""
+    if value is _ABSENT:
+        return "absent"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

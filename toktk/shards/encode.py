@@ -14,11 +14,12 @@ from toktk.loading.load import open_tokenizer
 from toktk.loading.sample import documents_of
 from toktk.places import Place
 from toktk.ranks.pool import run_pool
+from toktk.ranks.text import Text
 from toktk.ranks.work import run_rank
 from toktk.ranks.world import MOST_RANKS, World, check_world_size
 from toktk.runtime import usable_cores
 from toktk.shards.status import ShardStatus, status_of
-from toktk.shards.work import NAME, EncodeWork, Text, about_tokenizer, folder_at, share_of_rank
+from toktk.shards.work import NAME, EncodeWork, about_tokenizer, folder_at, share_of_rank
 from toktk.tokenizer import NATIVE, Tokenizer
 from toktk.visible import listed
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import itertools
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from toktk.corpus import Corpus, ReaderOptions, load_corpus
-from toktk.corpus.piped import open_pipe
-from toktk.corpus.shares import inputs_of, share_of, span_of
+from toktk.corpus import Corpus
+from toktk.corpus.shares import share_of, span_of
 from toktk.counts.documents import DocumentSum
 from toktk.errors import FormatError, usage
 from toktk.models.counts import CountsModel
 from toktk.places import Place
 from toktk.ranks.folder import RankFolder
+from toktk.ranks.text import Text, TextWork
 from toktk.shards.documents import DocumentEncoder, dtype_of, encode_batches
 from toktk.shards.files import FORMATS, ShardWriter
 from toktk.shards.special import special_id
@@ -30,38 +28,8 @@ SHARD_BYTES = 1 << 30
 """The tokens of a shard, in bytes, unless another size is asked for."""
 
 
-class Text:
-    """A text that other processes and machines find by themselves, by what a user wrote."""
-
-    def __init__(self, specs: Sequence[str], reader: ReaderOptions) -> None:
-        self.specs, self.reader = tuple(specs), reader
-        names = (name for spec in specs for name in (spec, spec.partition("=")[2]))
-        self._is_piped = any(open_pipe(name) is not None for name in names)
-
-    @classmethod
-    def of(cls, corpus: Corpus) -> Text:
-        """Return a text at hand, which is sent as it is."""
-        text = cls((), ReaderOptions())
-        text.__dict__["corpus"] = corpus
-        return text
-
-    def __getstate__(self) -> dict[str, Any]:
-        # What came through a pipe is in a file of this machine, and comes no second time.
-        is_sent = self._is_piped or not self.specs
-        return {key: value for key, value in vars(self).items() if key != "corpus" or is_sent}
-
-    @functools.cached_property
-    def corpus(self) -> Corpus:
-        """The corpus.
-
-        Raises:
-            CorpusError: it is not there.
-        """
-        return load_corpus(self.specs, self.reader, in_place=True)
-
-
 @dataclass(frozen=True, eq=False)
-class EncodeWork:
+class EncodeWork(TextWork):
     """A corpus as the ids of a tokenizer; a `toktk.ranks.work.Work`.
 
     Attributes:
@@ -92,11 +60,6 @@ class EncodeWork:
         # The manifest is made anew by each process: another machine may see another text.
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
-    @property
-    def corpus(self) -> Corpus:
-        """What is encoded."""
-        return self.text.corpus
-
     def check(self) -> None:
         """Refuse what is wrong before any text is read.
 
@@ -121,30 +84,18 @@ class EncodeWork:
             )
         self._around()
 
-    @property
-    def size(self) -> int | None:
-        """What `run` advances by in all ranks together."""
-        return self.corpus.size
-
-    @property
-    def unit(self) -> str:
-        """The unit of `size`."""
-        return self.corpus.unit
-
     @functools.cached_property
     def manifest(self) -> dict[str, Any]:
         """All that decides what is written."""
-        inputs = inputs_of(self.corpus)
-        digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
         of_sources = (source.options.changed() for source in self.corpus.sources)
         before, after = self._around()
         return {
             "tokenizer": self.about,
             "text": {
                 "name": self.corpus.name,
-                "inputs": len(inputs),
-                "bytes": sum(source["bytes"] for source in inputs),
-                "digest": digest,
+                "inputs": len(self.text.inputs),
+                "bytes": self.text.n_bytes,
+                "digest": self.text.digest,
                 "options": [options for options, _ in itertools.groupby(of_sources)],
                 "selections": self.corpus.selections,
             },
