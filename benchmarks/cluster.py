@@ -82,7 +82,7 @@ class Count:
         return (self.folder / f"done/{rank:05d}.json").exists()
 
     def kill(self, rank: int, who: str) -> str:
-        """Kill a rank in the middle: the process that counts, or the task of the engine that waits for it."""
+        """Kill a rank in the middle: the process that counts, or the task that waits for it."""
         counting = self.begun(rank)
         pid = counting if who == "process" else parent_of(counting)
         os.kill(parent_of(pid) if who == "actor" else pid, signal.SIGKILL)
@@ -207,13 +207,13 @@ def on_ray(folder: Path, text: Path, say: Callable[[str], None]) -> str:
         return count.merged()
 
 
-ENGINES = {"slurm": on_slurm, "ray": on_ray}
+SCHEDULERS = {"slurm": on_slurm, "ray": on_ray}
 
 
 def main() -> None:
-    """Count by one rank and on an engine, and compare."""
+    """Count by one rank and on a scheduler, and compare."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("engine", choices=ENGINES)
+    parser.add_argument("scheduler", choices=SCHEDULERS)
     parser.add_argument("--bytes", type=int, default=64_000_000, help="of made-up text")
     parser.add_argument("--results", type=Path, help="write the lines here, too")
     options = parser.parse_args()
@@ -239,8 +239,8 @@ def main() -> None:
             stdout=subprocess.DEVNULL,
         )
         say(f"one rank: merged {alone.merged():.16}")
-        merged = ENGINES[options.engine](folder / "counts", text, say)
-        say(f"{RANKS} ranks on {options.engine}: merged {merged:.16}")
+        merged = SCHEDULERS[options.scheduler](folder / "counts", text, say)
+        say(f"{RANKS} ranks on {options.scheduler}: merged {merged:.16}")
         is_same = merged == alone.merged()
         say("the same bytes" if is_same else "OTHER BYTES")
     if options.results:

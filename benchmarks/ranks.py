@@ -1,11 +1,13 @@
 """Counting in ranks against counting in one process, and the merge of many ranks.
 
     python benchmarks/ranks.py --folder texts/
+    python benchmarks/ranks.py --folder texts/ --only count --text texts/code.txt
     python benchmarks/ranks.py --folder texts/ --only merge --scale 0.05
 
-Counting: plain text (see `benchmarks/count.py`), counted by one thread of one process, which keeps the table
-in memory, and by `toktk count` in one rank and in 8 ranks with 2 processes, which writes and merges; in turn,
-whole processes. Figures are CPU seconds of all processes of a command, and the peak of the largest.
+Counting: plain text (see `benchmarks/count.py`) or one that is given, counted by one thread of one process,
+which keeps the table in memory, and by `toktk count` in one rank and in 8 ranks with 2 processes, which
+writes and merges; in turn, whole processes. Figures are CPU seconds of all processes of a command, and the
+peak of the largest. What a rank of no text takes is what a process takes to start.
 
 Merge: words that occur once each, and plain text of as many bytes, counted in 64 ranks and merged by one
 thread, at a fourth, half and all of so many words. The exponent is that of CPU time over size, from n to 4n.
@@ -26,6 +28,7 @@ from harness import Figures, Job, Run, Steps, Table
 
 RANKS, PROCESSES, MERGED_RANKS = 8, 2, 64
 CHOICES = ("count", "merge")
+START = "1 rank, of no text"
 
 
 def write(arguments: dict[str, Any], step: Steps) -> tuple[Figures, None]:
@@ -105,13 +108,17 @@ def cells(runs: list[Run]) -> tuple[str, ...]:
 
 def counting(chosen: argparse.Namespace) -> tuple[Table, Any]:
     """Compare ranks with one process."""
-    text = chosen.folder / "text-to-count"
-    arguments = {"folder": str(text), "words": 0, "bytes": int(chosen.bytes * chosen.scale)}
-    n_bytes = once(Job("write", "write", arguments), chosen)["bytes"]
+    text, nothing = chosen.text, chosen.folder / "nothing.txt"
+    nothing.touch()
+    if text is None:
+        text = chosen.folder / "text-to-count"
+        arguments = {"folder": str(text), "words": 0, "bytes": int(chosen.bytes * chosen.scale)}
+        once(Job("write", "write", arguments), chosen)
+    n_bytes = sum(path.stat().st_size for path in (text, *text.glob("**/*")) if path.is_file())
 
-    def ranks(n: int, hold_out: str) -> tuple[str, ...]:
+    def ranks(n: int, hold_out: str, *of_one: str, text: Path = text) -> tuple[str, ...]:
         command = ["count", "-c", str(text), "-o", "{folder}/counts", "--hold-out", hold_out]
-        command += ["--world-size", str(n), "--jobs", str(PROCESSES), "-q", "-f", "json"]
+        command += ["--world-size", str(n), "--jobs", str(PROCESSES), "-q", "-f", "json", *of_one]
         return (sys.executable, "-m", "toktk", *command)
 
     first = "one process, table in memory"
@@ -122,14 +129,17 @@ def counting(chosen: argparse.Namespace) -> tuple[Table, Any]:
             for share in ("0", "0.1")
             for n in (1, RANKS)
         ),
+        Job(START, "", command=ranks(1, "0.1", "--rank", "0", text=nothing)),
     ]
     try:
         runs = harness.interleave(Path(__file__), jobs, chosen.repeats, chosen.timeout)
     finally:
-        shutil.rmtree(text)
+        nothing.unlink()
+        if text != chosen.text:
+            shutil.rmtree(text)
     table = Table(
-        f"counting {n_bytes / 1e6:,.0f} MB",
-        ("how", "CPU, s", "wall, s", "peak, MB", "CPU against one process"),
+        f"counting {n_bytes / 1e6:,.0f} MB{f' of {text.name}' if chosen.text else ''}",
+        ("how", "CPU, s", "wall, s", "peak, MB", "MB/s of a core", "CPU against one process"),
     )
     for label, of_job in runs.items():
         both = [
@@ -138,10 +148,12 @@ def counting(chosen: argparse.Namespace) -> tuple[Table, Any]:
             if "error" not in ours and "error" not in one
         ]
         ratio = f"{harness.median([a / b for a, b in both]):.2f}" if both else "–"
-        table.rows.append((label, *cells(of_job), ratio))
-    told = ("error", "process")  # what a command printed is no figure
+        rate = harness.spread([n_bytes / 1e6 / cpu for cpu, _ in both], 0) if both else "–"
+        told = ("–", "–") if label == START else (rate, ratio)
+        table.rows.append((label, *cells(of_job), *told))
+    kept = ("error", "process")  # what a command printed is no figure
     return table, {
-        label: [{key: run[key] for key in told if key in run} for run in of_job]
+        label: [{key: run[key] for key in kept if key in run} for run in of_job]
         for label, of_job in runs.items()
     }
 
@@ -194,6 +206,7 @@ def options() -> argparse.Namespace:
     add("--folder", type=Path, required=True, help="where texts and counts go; some 2 GB")
     add("--only", action="append", choices=CHOICES, help="repeatable")
     add("--scale", type=float, default=1.0, help="of all sizes")
+    add("--text", type=Path, help="count this file or folder, and write no text")
     add("--bytes", type=float, default=1e9, help="of the text to count")
     add(
         "--words",

@@ -114,9 +114,9 @@ def options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def rate(size: int) -> Callable[[Run], float]:
-    """Return what gives MB/s of a whole process."""
-    return lambda run: size / 1e6 / run["process"]["wall"]
+def rate(size: int, time: str) -> Callable[[Run], float]:
+    """Return what gives the MB of a whole process for each second of its "wall" or "cpu" time."""
+    return lambda run: size / 1e6 / run["process"][time]
 
 
 def one_table(
@@ -124,7 +124,17 @@ def one_table(
 ) -> tuple[Table, dict[str, Any]]:
     """Run one text and tokenizer through the contenders, in turn."""
     facts = harness.text_facts(file)
-    columns = ("engine", "s", "MB/s", "time × toktk", "CPU s", "CPU × toktk", "peak, MB", "ids")
+    columns = (
+        "engine",
+        "s",
+        "MB/s",
+        "time × toktk",
+        "CPU s",
+        "MB/s of a core",
+        "CPU × toktk",
+        "peak, MB",
+        "ids",
+    )
     label = Path(tokenizer).parent.name or Path(tokenizer).stem
     title = f"{label}: {facts['name']}, {facts['bytes'] / 1e6:,.0f} MB, {facts['lines']:,} lines"
     table = Table(f"{title}, {chosen.threads} threads", columns)
@@ -140,7 +150,7 @@ def one_table(
     expected = runs.get("toktk", [{}])[0].get("figures")
     for name, done in runs.items():
         if why := harness.failed(done):
-            table.rows.append((name, f"failed: {why}", *["–"] * 6))
+            table.rows.append((name, f"failed: {why}", *["–"] * 7))
             continue
         figures = done[0]["figures"]
         same = expected is None or figures["digest"] == expected["digest"]
@@ -149,9 +159,10 @@ def one_table(
             (
                 name,
                 harness.spread([each["wall"] for each in process]),
-                harness.spread([rate(facts["bytes"])(run) for run in done], 1),
+                harness.spread([rate(facts["bytes"], "wall")(run) for run in done], 1),
                 harness.ratio_cell(done, runs.get("toktk", []), lambda run: run["process"]["wall"]),
                 harness.spread([each["cpu"] for each in process]),
+                harness.spread([rate(facts["bytes"], "cpu")(run) for run in done], 1),
                 harness.ratio_cell(done, runs.get("toktk", []), lambda run: run["process"]["cpu"]),
                 harness.spread([each["peak"] / 1e6 for each in process], 0),
                 f"{figures['ids']:,}: {'equal' if same else 'DIFFERENT'}",

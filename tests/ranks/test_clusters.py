@@ -13,8 +13,8 @@ from counting_work import NumberWork, count_numbers
 
 from toktk.errors import CorpusError, MissingExtraError, StorageError, ToktkError
 from toktk.places import Place
-from toktk.ranks import engines
-from toktk.ranks.engines import Cluster, Engine, RankTask, Stage, StageTask
+from toktk.ranks import cluster
+from toktk.ranks.cluster import Cluster, ClusterRun, Followup, FollowupTask, RankTask
 from toktk.ranks.folder import RankFolder
 from toktk.ranks.work import run_rank
 
@@ -37,14 +37,14 @@ def out(tmp_path):
 @pytest.fixture(autouse=True)
 def stays(monkeypatch):
     """A task ends with its parent; this process is no task."""
-    monkeypatch.setattr(engines, "end_with", lambda parent: None)
+    monkeypatch.setattr(cluster, "end_with", lambda parent: None)
 
 
-def engine_of(name, out, world_size=5, work=None, **cluster):
+def run_of(name, out, world_size=5, work=None, **cluster):
     partition = {"partition": slurm_bed.PARTITION} if name == "slurm" else {}
     cluster = Cluster(name, **{"workers": 2, "memory": SMALL, **partition, **cluster})
-    stages = [Stage("count", 1, count_numbers(str(out)))]
-    return Engine(cluster, work or NumberWork(), str(out), world_size, stages)
+    followups = [Followup("count", 1, count_numbers(str(out)))]
+    return ClusterRun(cluster, work or NumberWork(), str(out), world_size, followups)
 
 
 def numbers(out):
@@ -79,25 +79,25 @@ def test_slurm_wants_a_partition():
     assert told.value.is_usage
 
 
-@pytest.mark.parametrize("engine", engines.ENGINES)
-def test_without_datatrove_the_extra_is_named(engine, out, monkeypatch):
-    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: None)
+@pytest.mark.parametrize("scheduler", cluster.SCHEDULERS)
+def test_without_datatrove_the_extra_is_named(scheduler, out, monkeypatch):
+    monkeypatch.setattr(cluster.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"toktk\[cluster\]"):
-        engine_of(engine, out)
+        run_of(scheduler, out)
     assert not out.exists()
 
 
 def test_without_ray_it_is_named(out, monkeypatch):
-    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: name != "ray" or None)
+    monkeypatch.setattr(cluster.importlib.util, "find_spec", lambda name: name != "ray" or None)
     with pytest.raises(ToktkError, match="pip install ray"):
-        engine_of("ray", out)
+        run_of("ray", out)
 
 
 @needs_datatrove
 def test_without_sbatch_nothing_is_written(out, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToktkError, match="no sbatch on PATH"):
-        engine_of("slurm", out).run()
+        run_of("slurm", out).run()
     assert not out.exists()
 
 
@@ -105,7 +105,7 @@ def test_without_sbatch_nothing_is_written(out, monkeypatch, tmp_path):
 def test_a_task_of_slurm_submits_nothing(out, monkeypatch):
     monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
     with pytest.raises(ToktkError, match="within an array"):
-        engine_of("slurm", out)
+        run_of("slurm", out)
 
 
 # A task -------------------------------------------------------------------------------------------
@@ -115,7 +115,7 @@ def test_a_task_is_small_and_found_by_name(out):
     task = RankTask(NumberWork(), str(out), range(512), 512, True)
     pickled = pickle.dumps(task)
     assert len(pickled) < 5000
-    assert b"toktk.ranks.engines" in pickled
+    assert b"toktk.ranks.cluster" in pickled
     assert pickle.loads(pickled).ranks == [*range(512)]
 
 
@@ -151,7 +151,7 @@ def test_a_machine_without_the_folder_says_so(out, tmp_path):
 def test_what_follows_the_ranks_has_a_log(out):
     for rank in range(3):
         run_rank(NumberWork(), Place.of(out), rank, 3)
-    StageTask(Stage("count", 1, count_numbers(str(out))), str(out))(None, 0, 1)
+    FollowupTask(Followup("count", 1, count_numbers(str(out))), str(out))(None, 0, 1)
     assert (out / "total").read_text() == "3"
     assert "count 0 of 1 is done" in (out / "logs/count-00000.txt").read_text()
 
@@ -162,7 +162,7 @@ def test_what_follows_the_ranks_has_a_log(out):
 @needs_datatrove
 def test_local_ranks_are_those_of_one_process(out, tmp_path):
     done = []
-    assert engine_of("local", out).run(done.append) == []
+    assert run_of("local", out).run(done.append) == []
     assert numbers(out) == all_of(5)
     assert sum(done) == 5
     assert state(out).missing == []
@@ -170,18 +170,18 @@ def test_local_ranks_are_those_of_one_process(out, tmp_path):
 
 @needs_datatrove
 def test_the_folder_decides_what_is_done(out, tmp_path):
-    engine_of("local", out).run()
-    for rank in (1, 3):  # the engine remembers them
+    run_of("local", out).run()
+    for rank in (1, 3):  # the scheduler remembers them
         (out / f"done/{rank:05d}.json").unlink()
         (out / f"numbers/{rank:05d}.txt").unlink()
     before = (out / "done/00000.json").stat().st_mtime_ns
-    assert engine_of("local", out).missing == [1, 3]
-    engine_of("local", out).run()
+    assert run_of("local", out).missing == [1, 3]
+    run_of("local", out).run()
     assert numbers(out) == all_of(5)
     assert (out / "done/00000.json").stat().st_mtime_ns == before
     for path in sorted((out / "logs").rglob("*"), reverse=True):  # it remembers nothing
         path.unlink() if path.is_file() else path.rmdir()
-    engine_of("local", out).run()
+    run_of("local", out).run()
     assert not [*(out / "logs").iterdir()]
 
 
@@ -192,18 +192,18 @@ def test_a_killed_process_costs_its_rank_alone(out, tmp_path):
     (tmp_path / "deaths/3").write_text("once\ntwice")
     work = NumberWork(dies=str(tmp_path / "deaths"))
     with pytest.raises(ToktkError, match="1 of 5 ranks failed: 3") as told:
-        engine_of("local", out, work=work).run()
+        run_of("local", out, work=work).run()
     assert "SIGKILL" in str(told.value)
     assert state(out).missing == [3]
-    engine_of("local", out, work=work).run()
+    run_of("local", out, work=work).run()
     assert numbers(out) == all_of(5)
 
 
 _WAITING = """
 from counting_work import NumberWork
-from toktk.ranks.engines import Cluster, Engine
+from toktk.ranks.cluster import Cluster, ClusterRun
 if __name__ == "__main__":
-    Engine(Cluster("local", workers=2), NumberWork(waits=60.0), {out!r}, 4).run()
+    ClusterRun(Cluster("local", workers=2), NumberWork(waits=60.0), {out!r}, 4).run()
 """
 
 
@@ -229,9 +229,9 @@ def test_an_interruption_ends_the_ranks(out, tmp_path):
 
 @needs_datatrove
 def test_other_work_in_the_folder_is_refused(out):
-    engine_of("local", out).run()
+    run_of("local", out).run()
     with pytest.raises(StorageError, match="other work"):
-        engine_of("local", out, world_size=6)
+        run_of("local", out, world_size=6)
 
 
 # Slurm --------------------------------------------------------------------------------------------
@@ -239,7 +239,7 @@ def test_other_work_in_the_folder_is_refused(out):
 
 @needs_datatrove
 def test_a_dry_run_shows_what_is_submitted_and_writes_nothing(out):
-    run = engine_of("slurm", out, cpus=2, sbatch={"account": "lab", "exclusive": ""}, time="30:00")
+    run = run_of("slurm", out, cpus=2, sbatch={"account": "lab", "exclusive": ""}, time="30:00")
     script = run.dry_run()
     for line in (
         "#SBATCH --partition=cpu",
@@ -260,14 +260,14 @@ def test_a_dry_run_shows_what_is_submitted_and_writes_nothing(out):
 def test_a_dry_run_after_some_ranks_shows_the_others(out):
     for rank in (0, 2, 3):
         run_rank(NumberWork(), Place.of(out), rank, 5)
-    assert "#SBATCH --array=0-1%2\n" in engine_of("slurm", out).dry_run()
-    shown = engine_of("local", out, cpus=2).dry_run()
+    assert "#SBATCH --array=0-1%2\n" in run_of("slurm", out).dry_run()
+    shown = run_of("local", out, cpus=2).dry_run()
     assert shown == "local: 2 of 5 ranks, 2 at a time, each with 2 cores and 210 MB\n"
 
 
 @needs_datatrove
 def test_what_tasks_write_goes_to_a_path_where_the_folder_is_an_address(tmp_path):
-    script = engine_of("slurm", f"file://{tmp_path}/out").dry_run()
+    script = run_of("slurm", f"file://{tmp_path}/out").dry_run()
     assert "#SBATCH --output=slurm_logs/toktk-ranks/TIME/%A_%a.out\n" in script
     assert f" file://{tmp_path}/out/logs/run-NNN/ranks/executor.pik" in script
 
@@ -292,7 +292,7 @@ def on_slurm(slurm, monkeypatch):
 
 
 def test_slurm_carries_out_the_ranks_and_what_follows(out, on_slurm):
-    jobs = engine_of("slurm", out, world_size=6).run()  # more than its largest array has
+    jobs = run_of("slurm", out, world_size=6).run()  # more than its largest array has
     states = slurm_bed.wait_for_jobs(on_slurm)
     assert len(jobs) == 2
     assert {*states.values()} == {"COMPLETED"}
@@ -302,14 +302,14 @@ def test_slurm_carries_out_the_ranks_and_what_follows(out, on_slurm):
 
 
 def test_a_rank_that_is_killed_is_done_by_the_next_run(out, on_slurm):
-    engine_of("slurm", out, world_size=3, work=NumberWork(waits=1.5)).run()
+    run_of("slurm", out, world_size=3, work=NumberWork(waits=1.5)).run()
     pid = task_of(out, 1)
     os.kill(pid, signal.SIGKILL)
     slurm_bed.wait_for_jobs(on_slurm)
     assert state(out).missing == [1]
     assert "rank 1 of 3 is missing" in (out / "logs/count-00000.txt").read_text()
     assert not (out / "total").exists()
-    engine_of("slurm", out, world_size=3).run()
+    run_of("slurm", out, world_size=3).run()
     slurm_bed.wait_for_jobs(on_slurm)
     assert numbers(out) == all_of(3)
     assert (out / "total").read_text() == "3"
@@ -317,7 +317,7 @@ def test_a_rank_that_is_killed_is_done_by_the_next_run(out, on_slurm):
 
 
 def test_a_killed_rank_is_done_when_its_task_is_requeued(out, on_slurm):
-    job = engine_of("slurm", out, world_size=3, work=NumberWork(waits=1.5)).run()[0]
+    job = run_of("slurm", out, world_size=3, work=NumberWork(waits=1.5)).run()[0]
     os.kill(task_of(out, 0), signal.SIGKILL)
     wait_until(lambda: slurm_bed.jobs(on_slurm)[f"{job}_0"] == "FAILED")
     slurm_bed.said(["scontrol", "requeue", f"{job}_0"], on_slurm)
@@ -328,7 +328,7 @@ def test_a_killed_rank_is_done_when_its_task_is_requeued(out, on_slurm):
 
 def test_what_sbatch_says_is_shown(out, on_slurm):
     with pytest.raises(ToktkError, match="invalid partition specified: nowhere"):
-        engine_of("slurm", out, partition="nowhere").run()
+        run_of("slurm", out, partition="nowhere").run()
     assert state(out).missing == [*range(5)]
 
 
@@ -355,8 +355,8 @@ def test_ray_carries_out_the_ranks(out, tmp_path, monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     (tmp_path / "deaths").mkdir()
     (tmp_path / "deaths/1").write_text("once")
-    engine_of("ray", out, work=NumberWork(dies=str(tmp_path / "deaths"))).run()
+    run_of("ray", out, work=NumberWork(dies=str(tmp_path / "deaths"))).run()
     assert numbers(out) == all_of(5)
     assert "SIGKILL" in log(out, 1)
     with pytest.raises(ToktkError, match="none of its 1 nodes has 1 core and 1"):
-        engine_of("ray", tmp_path / "large", memory=1 << 50).run()
+        run_of("ray", tmp_path / "large", memory=1 << 50).run()

@@ -16,20 +16,20 @@ from toktk.visible import listed
 
 if TYPE_CHECKING:
     from toktk.lab.meter import Meter
-    from toktk.ranks.engines import Stage
+    from toktk.ranks.cluster import Followup
     from toktk.ranks.work import Work
 
 TITLE = "On a cluster"
 """Of these options, in a command's help."""
 
 _LISTED = 8  # of the ranks that are begun
-_ENGINES = ("slurm", "ray", "local")
+_SCHEDULERS = ("slurm", "ray", "local")
 RANK_MEMORY = 2 << 30
 """Bytes that a rank takes where a cluster gives them, of work that keeps to what it is told."""
 _MEMORY = 4 << 30
 _BESIDE = (
     512 << 20
-)  # bytes of a task beside what its rank takes: the engine, and a process that waits
+)  # bytes of a task beside what its rank takes: the scheduler, and a process that waits
 
 
 class ClusterOption(click.Option):
@@ -43,7 +43,7 @@ class OnCluster:
     """Where and how ranks are to be carried out.
 
     Attributes:
-        cluster: the arguments of a `toktk.ranks.engines.Cluster`.
+        cluster: the arguments of a `toktk.ranks.cluster.Cluster`.
         memory: bytes of a rank; None: what the work takes, or else 4 GiB.
         dry_run: show what would be submitted.
     """
@@ -64,7 +64,7 @@ class OnCluster:
             ToktkError: nobody can know.
         """
         from toktk.places import Place
-        from toktk.ranks.engines import TASKS_PER_WORKER
+        from toktk.ranks.cluster import TASKS_PER_WORKER
         from toktk.ranks.folder import RankFolder
         from toktk.runtime import usable_cores
 
@@ -74,7 +74,7 @@ class OnCluster:
         if place.read(f"{work.name}.json") is not None:
             return int(RankFolder(place, work.name, work.command).manifest()["world_size"])
         workers = self.cluster.get("workers")
-        if workers is None and self.cluster["engine"] == "local":
+        if workers is None and self.cluster["scheduler"] == "local":
             workers = max(usable_cores() // self.cpus, 1)
         if workers is None:
             raise as_usage(
@@ -91,7 +91,7 @@ class OnCluster:
         where: str,
         world_size: int,
         meter: Meter,
-        stages: Sequence[Stage] = (),
+        followups: Sequence[Followup] = (),
         memory: int | None = None,
     ) -> bool:
         """Have the ranks that are missing carried out; return whether they are done by now.
@@ -99,27 +99,27 @@ class OnCluster:
         They are not where Slurm has them, or nothing was submitted.
 
         Args:
-            stages: what Slurm does after the ranks; with other engines that is left to the caller.
+            followups: what Slurm does after the ranks; with other schedulers that is left to the caller.
             memory: bytes that a rank takes.
 
         Raises:
-            ToktkError: see `toktk.ranks.engines.Engine`.
+            ToktkError: see `toktk.ranks.cluster.ClusterRun`.
         """
-        from toktk.ranks.engines import Cluster, Engine
+        from toktk.ranks.cluster import Cluster, ClusterRun
 
         of_rank = self.memory or (_MEMORY if memory is None else memory + memory // 4 + _BESIDE)
         cluster = Cluster(memory=of_rank, **self.cluster)
-        engine = Engine(cluster, work, where, world_size, stages)
+        run = ClusterRun(cluster, work, where, world_size, followups)
         if self.dry_run:
-            emit(engine.dry_run())
+            emit(run.dry_run())
             return False
-        n_missing = len(engine.missing)
-        if cluster.engine == "slurm":
-            jobs = engine.run()
+        n_missing = len(run.missing)
+        if cluster.scheduler == "slurm":
+            jobs = run.run()
             if not jobs:
                 meter.remark(f"all of {world_size:,} ranks are done; nothing is submitted.")
                 return True
-            names = ["ranks"] * bool(n_missing) + [stage.name for stage in stages]
+            names = ["ranks"] * bool(n_missing) + [followup.name for followup in followups]
             shown = ", ".join(f"{name} {job}" for name, job in zip(names, jobs, strict=True))
             meter.remark(f"{n_missing:,} of {world_size:,} ranks are submitted. Jobs: {shown}.")
             status = f"{' '.join(work.command.split()[:2])} status {where}"
@@ -127,9 +127,9 @@ class OnCluster:
             emit("".join(f"{job}\n" for job in jobs[-1:]))
             return False
         with meter.step(
-            work.command.split()[1], f"on {cluster.engine}", n_missing, "ranks"
+            work.command.split()[1], f"on {cluster.scheduler}", n_missing, "ranks"
         ) as advance:
-            engine.run(advance)
+            run.run(advance)
         return True
 
 
@@ -145,7 +145,7 @@ def _on_cluster(
         raise as_usage(ToktkError(f"--{min(slurms)} is Slurm's.", f"Leave it out with --on {on}."))
     if on is None:
         return None
-    return OnCluster({"engine": on, **cluster}, memory, dry_run)
+    return OnCluster({"scheduler": on, **cluster}, memory, dry_run)
 
 
 def _settings_of(values: Sequence[str]) -> dict[str, str]:
@@ -210,7 +210,7 @@ def cluster_options(memory: bool = False) -> Decorator:
         option(
             "--on",
             cls=ClusterOption,
-            type=click.Choice(_ENGINES),
+            type=click.Choice(_SCHEDULERS),
             help="Carry out the ranks on Slurm, on Ray, or in datatrove's pool of processes here.",
         ),
         option(

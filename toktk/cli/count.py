@@ -20,7 +20,7 @@ from toktk.cli.options import (
     jobs_option,
     memory_option,
     no_arguments,
-    parsed,
+    normalize_option,
     progress_options,
 )
 from toktk.cli.output import emit_json, emit_rows
@@ -71,13 +71,7 @@ _cut_options = gathered(
     click.option(
         "--pattern", metavar="REGEX", help="A split pattern of your own, instead of a name."
     ),
-    click.option(
-        "--normalize",
-        "normal_form",
-        type=click.Choice(("nfc", "nfd", "nfkc", "nfkd")),
-        callback=parsed(lambda form: form and form.upper()),
-        help="Put text into this Unicode normal form first.",
-    ),
+    normalize_option(help="Put text into this Unicode normal form first."),
 )
 
 _min_count_option = click.option(
@@ -165,7 +159,7 @@ def command(
     Without a rank, processes of this machine count all of them, and the count is merged. What is finished
     is kept: the same command goes on where it was killed. See docs/count.md.
     """  # noqa: D301 - click wants the backspace itself
-    from toktk.counts.stages import merge_stages
+    from toktk.counts.followups import merge_followups
     from toktk.counts.work import CountWork
     from toktk.lab.meter import Meter
     from toktk.places import Place
@@ -203,8 +197,8 @@ def command(
             _count_all(work, where, world_size, jobs, meter)
         else:
             size = on_cluster.world_size(world_size, work, where)
-            stages = merge_stages(where, work.n_partitions, min_count)
-            if not on_cluster.carry_out(work, where, size, meter, stages, work.memory):
+            followups = merge_followups(where, work.n_partitions, min_count)
+            if not on_cluster.carry_out(work, where, size, meter, followups, work.memory):
                 return
         merged = _merge(where, min_count, None, jobs, meter)
     _show(where, merged, format, progress.quiet)

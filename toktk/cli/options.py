@@ -421,16 +421,13 @@ def _roles(**values: str | None) -> dict[str, str]:
     return {role: name for role, name in values.items() if name is not None}
 
 
-_trainer_options = click.option(
-    "-O",
-    "--option",
-    "trainer_options",
-    multiple=True,
-    callback=parsed(_options_of),
-    metavar="TRAINER.NAME=VALUE",
-    help="An option of one trainer alone: `toktk ls trainers`. Repeatable.",
+normalize_option = functools.partial(
+    click.option,
+    "--normalize",
+    "normal_form",
+    type=click.Choice(("nfc", "nfd", "nfkc", "nfkd")),
+    callback=parsed(lambda form: form and form.upper()),
 )
-
 training_options = stacked(
     gathered(
         "parameters",
@@ -471,14 +468,18 @@ training_options = stacked(
         show_default=True,
         help="Cut the text at special tokens before training: nothing is learned from them or across them.",
     ),
-    click.option(
-        "--normalize",
-        "normal_form",
-        type=click.Choice(("nfc", "nfd", "nfkc", "nfkd")),
-        callback=parsed(lambda form: form and form.upper()),
-        help="Put text into this Unicode normal form, in training and in tokenizer.json.",
+    normalize_option(
+        help="Put text into this Unicode normal form, in training and in tokenizer.json."
     ),
-    _trainer_options,
+    click.option(
+        "-O",
+        "--option",
+        "trainer_options",
+        multiple=True,
+        callback=parsed(_options_of),
+        metavar="TRAINER.NAME=VALUE",
+        help="An option of one trainer alone: `toktk ls trainers`. Repeatable.",
+    ),
 )
 
 

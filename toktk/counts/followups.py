@@ -6,19 +6,19 @@ import functools
 
 from toktk.counts.merge import MERGED, Merge
 from toktk.places import Place
-from toktk.ranks.engines import Stage
+from toktk.ranks.cluster import Followup
 
 _PER_TASK = 4  # partitions, of all sides
 _MOST_TASKS = 64
 
 
-def merge_stages(where: str, n_partitions: int, min_count: int) -> list[Stage]:
+def merge_followups(where: str, n_partitions: int, min_count: int) -> list[Followup]:
     """Return what follows the ranks of a count of so many partitions."""
     n_tasks = min(n_partitions // _PER_TASK, _MOST_TASKS)
-    last = Stage("merge", 1, functools.partial(_merge_rest, where, min_count))
+    last = Followup("merge", 1, functools.partial(_merge_rest, where, min_count))
     if n_tasks < 2:
         return [last]
-    return [Stage("partitions", n_tasks, functools.partial(_merge_some, where, min_count)), last]
+    return [Followup("partitions", n_tasks, functools.partial(_merge_some, where, min_count)), last]
 
 
 def _merge_some(where: str, min_count: int, task: int, n_tasks: int) -> None:

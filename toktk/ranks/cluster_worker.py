@@ -1,4 +1,4 @@
-"""The process in which datatrove submits ranks, or carries them out; see `toktk.ranks.engines`.
+"""The process in which datatrove submits ranks, or carries them out; see `toktk.ranks.cluster`.
 
 It uses three names of datatrove: `LocalPipelineExecutor`, `RayPipelineExecutor` and `SlurmPipelineExecutor`.
 """
@@ -16,11 +16,11 @@ from typing import Any
 
 from toktk.child import Refused, serve
 from toktk.places import Place
-from toktk.ranks.engines import RankTask, StageTask, Submission
+from toktk.ranks.cluster import FollowupTask, RankTask, Submission
 from toktk.runtime import usable_cores
 
 _LARGEST_ARRAY = 1001  # of Slurm, unless its configuration says otherwise
-_WORDS = 5  # last lines of what an engine has said, that an error shows
+_WORDS = 5  # last lines of what a scheduler has said, that an error shows
 
 
 class Session:
@@ -34,19 +34,19 @@ class Session:
         """
         submission: Submission = pickle.loads(pickled)
         with tempfile.TemporaryFile() as said:
-            for stream in (1, 2):  # engines tell much, and the programs that they call as well
+            for stream in (1, 2):  # schedulers tell much, and the programs that they call as well
                 os.dup2(said.fileno(), stream)
             try:
-                return _RUN[submission.cluster.engine](submission)
+                return _RUN[submission.cluster.scheduler](submission)
             except Refused:
                 raise
-            # What an engine raises is its own, and of the libraries below it.
+            # What a scheduler raises is its own, and of the libraries below it.
             except Exception as error:
                 why = f"{type(error).__name__}: {error}"
                 raise Refused(_last_words(said) if _is_sbatch(error) else why) from error
             finally:
                 said.seek(0)
-                Place.of(submission.logs).write("engine.txt", said.read())
+                Place.of(submission.logs).write("scheduler.txt", said.read())
 
 
 def _is_sbatch(error: Exception) -> bool:
@@ -65,7 +65,7 @@ def _slurm(submission: Submission) -> list[str]:
 
     cluster = submission.cluster
 
-    def stage(task: RankTask | StageTask, n_tasks: int, name: str, after: Any) -> Any:
+    def executor(task: RankTask | FollowupTask, n_tasks: int, name: str, after: Any) -> Any:
         return SlurmPipelineExecutor(
             pipeline=[task],
             tasks=n_tasks,
@@ -91,15 +91,15 @@ def _slurm(submission: Submission) -> list[str]:
             run_on_dependency_fail=True,  # it says which ranks are missing
         )
 
-    stages: list[Any] = []
+    executors: list[Any] = []
     if submission.ranks is not None:
-        stages.append(stage(submission.ranks, len(submission.ranks.ranks), "ranks", None))
-    for task in submission.stages:
-        after = stages[-1] if stages else None
-        stages.append(stage(task, task.stage.n_tasks, task.stage.name, after))
-    if stages:
-        stages[-1].run()  # and what it depends on, before
-    return [stage.job_id for stage in stages]
+        executors.append(executor(submission.ranks, len(submission.ranks.ranks), "ranks", None))
+    for task in submission.followups:
+        after = executors[-1] if executors else None
+        executors.append(executor(task, task.followup.n_tasks, task.followup.name, after))
+    if executors:
+        executors[-1].run()  # and what it depends on, before
+    return [each.job_id for each in executors]
 
 
 def _largest_array() -> int:
@@ -163,5 +163,5 @@ _RUN = {"slurm": _slurm, "ray": _ray, "local": _local}
 
 if __name__ == "__main__":
     if hasattr(os, "setpgrp"):
-        os.setpgrp()  # so that the parent can end all processes that an engine has started
+        os.setpgrp()  # so that the parent can end all processes that a scheduler has started
     serve(Session())

@@ -1,8 +1,8 @@
 """Ranks on many machines: Slurm or Ray carry them out, by way of datatrove, which knows both.
 
 What is sent is a `RankTask`: small, and importable wherever toktk is. The folder of the ranks alone says
-which of them are done: a rerun sends those that it lacks, whatever the engine remembers. The engine itself
-runs in a process of its own, `toktk.ranks.engine_worker`.
+which of them are done: a rerun sends those that it lacks, whatever the scheduler remembers. datatrove runs in
+a process of its own, `toktk.ranks.cluster_worker`.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from toktk.ranks.pool import run_pool
 from toktk.ranks.work import Work
 from toktk.sizes import bytes_label
 
-ENGINES = ("slurm", "ray", "local")
+SCHEDULERS = ("slurm", "ray", "local")
 TASKS_PER_WORKER = 8
 """Ranks for each that runs at a time: so many that a killed one costs little, and the last ones are short."""
 
 _LOOK = 2.0  # seconds between two looks at how many ranks are done
 _LISTED = 10  # failed ranks that an error names
 _LAST_LINES = 3  # of the log of the first of them, that it shows
-_LONGEST = 1000  # characters of what an engine said, that an error shows
-_OWN = {  # what of sbatch has an option here, or is the engine's
+_LONGEST = 1000  # characters of what a scheduler said, that an error shows
+_OWN = {  # what of sbatch has an option here, or is the scheduler's
     "partition": "--partition",
     "time": "--time",
     "cpus-per-task": "--cpus",
@@ -58,18 +58,18 @@ class Cluster:
     """Where ranks are carried out, and what each is given.
 
     Attributes:
-        engine: one of `ENGINES`.
+        scheduler: one of `SCHEDULERS`.
         workers: ranks at a time; None: as many as there is room for.
         cpus: processor cores of a rank.
-        memory: bytes of a rank, which the engine sets aside for it.
+        memory: bytes of a rank, which the scheduler sets aside for it.
         partition, time: of Slurm; the time of a rank as sbatch takes it.
         sbatch: further options of sbatch; an empty value is a flag.
 
     Raises:
-        ToktkError: they do not go together, or the engine is not here.
+        ToktkError: they do not go together, or the scheduler is not here.
     """
 
-    engine: str
+    scheduler: str
     workers: int | None = None
     cpus: int = 1
     memory: int = 2 << 30
@@ -86,7 +86,7 @@ class Cluster:
                         f"Give {instead} instead." if instead else "toktk sets it.",
                     )
                 )
-        if self.engine == "slurm" and not self.partition:
+        if self.scheduler == "slurm" and not self.partition:
             raise as_usage(
                 ToktkError(
                     "Slurm needs to know where the ranks are to run.",
@@ -100,19 +100,21 @@ class Cluster:
         return f"{self.cpus} core{'s' * (self.cpus > 1)} and {bytes_label(self.memory)}"
 
     def check(self) -> None:
-        """Refuse an engine that is not here.
+        """Refuse a scheduler that is not here.
 
         Raises:
             ToktkError: datatrove, Ray or Slurm is missing, or this is a task of Slurm's itself.
         """
         if importlib.util.find_spec("datatrove") is None:
-            raise MissingExtraError(f"--on {self.engine} needs the package datatrove.", "cluster")
-        if self.engine == "ray" and importlib.util.find_spec("ray") is None:
+            raise MissingExtraError(
+                f"--on {self.scheduler} needs the package datatrove.", "cluster"
+            )
+        if self.scheduler == "ray" and importlib.util.find_spec("ray") is None:
             raise ToktkError(
                 "--on ray needs the package ray.",
                 "Install the version that the cluster runs: pip install ray==VERSION",
             )
-        if self.engine == "slurm" and "SLURM_ARRAY_TASK_ID" in os.environ:
+        if self.scheduler == "slurm" and "SLURM_ARRAY_TASK_ID" in os.environ:
             raise ToktkError(
                 "cannot submit to Slurm from within an array of Slurm's.",
                 f"Found: SLURM_ARRAY_TASK_ID={os.environ['SLURM_ARRAY_TASK_ID']}.",
@@ -121,7 +123,7 @@ class Cluster:
 
 
 class RankTask:
-    """What an engine calls for each of its tasks: it carries out one rank, in a process of its own.
+    """What a scheduler calls for each of its tasks: it carries out one rank, in a process of its own.
 
     Task t is the t-th of the ranks that are missing. What happens to rank 7 is in ``logs/00007.txt``.
 
@@ -137,7 +139,7 @@ class RankTask:
         self.raises = raises
         self.folder = str(Path.cwd())  # paths of texts are relative to it
 
-    def __repr__(self) -> str:  # stands in the engine's log
+    def __repr__(self) -> str:  # stands in the scheduler's log
         return f"{self.work.command}: {len(self.ranks)} of {self.world_size} ranks"
 
     def __call__(self, data: object, task: int, n_tasks: int) -> None:
@@ -154,7 +156,7 @@ class RankTask:
 
 
 @dataclass(frozen=True)
-class Stage:
+class Followup:
     """What Slurm does after the ranks, in some tasks at a time.
 
     Attributes:
@@ -167,22 +169,22 @@ class Stage:
     run: Callable[[int, int], object]
 
 
-class StageTask:
-    """What Slurm calls for each task of a stage; ``logs/merge-00007.txt`` says what happens to it."""
+class FollowupTask:
+    """What Slurm calls for each task of a followup; ``logs/merge-00007.txt`` says what happens to it."""
 
-    def __init__(self, stage: Stage, where: str) -> None:
-        self.stage, self.where = stage, where
+    def __init__(self, followup: Followup, where: str) -> None:
+        self.followup, self.where = followup, where
         self.folder = str(Path.cwd())
 
     def __repr__(self) -> str:
-        return f"toktk: {self.stage.name}"
+        return f"toktk: {self.followup.name}"
 
     def __call__(self, data: object, task: int, n_tasks: int) -> None:
-        """Carry out a task of the stage."""
-        name = f"logs/{self.stage.name}-{rank_name(task)}.txt"
-        with _logged(self.where, name, f"{self.stage.name} {task} of {n_tasks}"):
+        """Carry out a task of the followup."""
+        name = f"logs/{self.followup.name}-{rank_name(task)}.txt"
+        with _logged(self.where, name, f"{self.followup.name} {task} of {n_tasks}"):
             _enter(self.folder)
-            self.stage.run(task, n_tasks)
+            self.followup.run(task, n_tasks)
 
 
 def log_name(rank: int) -> str:
@@ -234,29 +236,29 @@ def _enter(folder: str) -> None:
 
 @dataclass(frozen=True)
 class Submission:
-    """What the process of an engine is sent.
+    """What the process of a scheduler is sent.
 
     Attributes:
         ranks: None where all are done.
-        stages: what Slurm does after the ranks, one after the other.
-        logs: the folder or the address of the engine's own logs.
+        followups: what Slurm does after the ranks, one after the other.
+        logs: the folder or the address of the scheduler's own logs.
     """
 
     cluster: Cluster
     ranks: RankTask | None
-    stages: tuple[StageTask, ...]
+    followups: tuple[FollowupTask, ...]
     logs: str
 
 
-class Engine:
+class ClusterRun:
     """Ranks of a folder, and the cluster that is to carry them out.
 
     Args:
         where: the folder of the ranks, a path or an address that all machines reach.
-        stages: what Slurm does after the ranks, one after the other.
+        followups: what Slurm does after the ranks, one after the other.
 
     Raises:
-        ToktkError: the engine is not here; the folder belongs to other work.
+        ToktkError: the scheduler is not here; the folder belongs to other work.
     """
 
     def __init__(
@@ -265,12 +267,12 @@ class Engine:
         work: Work,
         where: str,
         world_size: int,
-        stages: Sequence[Stage] = (),
+        followups: Sequence[Followup] = (),
     ) -> None:
         cluster.check()
         self._cluster, self._work, self._world_size = cluster, work, world_size
         self._where = where if is_address(where) else str(Path(where).absolute())
-        self._stages = tuple(StageTask(stage, self._where) for stage in stages)
+        self._followups = tuple(FollowupTask(followup, self._where) for followup in followups)
         self._folder = RankFolder(Place.of(self._where), work.name, work.command)
         self.missing = [*range(world_size)]
         if self._folder.place.read(f"{work.name}.json") is not None:
@@ -280,19 +282,19 @@ class Engine:
     def run(self, advance: Callable[[int], None] = lambda amount: None) -> list[str]:
         """Have the ranks that are missing carried out.
 
-        Slurm is told, and this returns: it does the stages after the ranks. With other engines this waits
-        for the ranks, and the stages are left to the caller.
+        Slurm is told, and this returns: it does the followups after the ranks. With other schedulers this
+        waits for the ranks, and the followups are left to the caller.
 
         Args:
             advance: called with how many ranks were done since the last call.
 
         Returns:
-            The numbers of Slurm's jobs: of the ranks, and of each stage.
+            The numbers of Slurm's jobs: of the ranks, and of each followup.
 
         Raises:
-            ToktkError: the engine refuses; a rank failed.
+            ToktkError: the scheduler refuses; a rank failed.
         """
-        if self._cluster.engine == "slurm" and shutil.which("sbatch") is None:
+        if self._cluster.scheduler == "slurm" and shutil.which("sbatch") is None:
             raise ToktkError(
                 "cannot submit to Slurm.",
                 "Found: no sbatch on PATH.",
@@ -302,7 +304,7 @@ class Engine:
         names = self._folder.place.names("logs")
         runs = {name.split("/")[1] for name in names if name.count("/") > 1}
         submission = self._submission(f"{self._where.rstrip('/')}/logs/run-{len(runs) + 1:03d}")
-        if self._cluster.engine == "slurm":
+        if self._cluster.scheduler == "slurm":
             return _asked(submission)
         if self.missing:
             with self._watched(advance):
@@ -312,10 +314,10 @@ class Engine:
 
     def dry_run(self) -> str:
         """Return what `run` would submit, as text, and write nothing to the folder of the ranks."""
-        if self._cluster.engine != "slurm":
+        if self._cluster.scheduler != "slurm":
             workers = self._cluster.workers
             return (
-                f"{self._cluster.engine}: {len(self.missing)} of {self._world_size} ranks, "
+                f"{self._cluster.scheduler}: {len(self.missing)} of {self._world_size} ranks, "
                 f"{'as many at a time as there is room for' if workers is None else f'{workers} at a time'}, "
                 f"each with {self._cluster.per_rank}\n"
             )
@@ -335,9 +337,9 @@ class Engine:
             return text.replace(submission.logs, f"{self._where.rstrip('/')}/logs/run-NNN")
 
     def _submission(self, logs: str) -> Submission:
-        raises = self._cluster.engine == "slurm"
+        raises = self._cluster.scheduler == "slurm"
         ranks = RankTask(self._work, self._where, self.missing, self._world_size, raises)
-        return Submission(self._cluster, ranks if self.missing else None, self._stages, logs)
+        return Submission(self._cluster, ranks if self.missing else None, self._followups, logs)
 
     @contextlib.contextmanager
     def _watched(self, advance: Callable[[int], None]) -> Iterator[None]:
@@ -354,7 +356,7 @@ class Engine:
                     advance(done - told)
                     told = done
 
-        thread = threading.Thread(target=watch, name="engine", daemon=True)
+        thread = threading.Thread(target=watch, name="scheduler", daemon=True)
         thread.start()
         try:
             yield
@@ -386,26 +388,26 @@ echo "Submitted batch job $n"
 
 
 def _asked(submission: Submission, environment: Mapping[str, str] | None = None) -> list[str]:
-    """Return what the process of the engine answers: the numbers of jobs.
+    """Return what the process of the scheduler answers: the numbers of jobs.
 
     Raises:
-        ToktkError: the engine refuses, or its process ended.
+        ToktkError: the scheduler refuses, or its process ended.
     """
-    engine = submission.cluster.engine
-    child = Child("toktk.ranks.engine_worker", environment)
+    scheduler = submission.cluster.scheduler
+    child = Child("toktk.ranks.cluster_worker", environment)
     try:
         jobs, _ = child.ask("run", pickle.dumps(submission))
     except Refused as refusal:
         raise ToktkError(
-            f"{engine} does not carry out the ranks.",
+            f"{scheduler} does not carry out the ranks.",
             f"Found: {in_a_line(refusal)[:_LONGEST]}.",
-            f"The ranks that are done are kept. {submission.logs}/engine.txt has all that it said.",
+            f"The ranks that are done are kept. {submission.logs}/scheduler.txt has all that it said.",
         ) from refusal
     except ChildEnded as ended:
         if ended.interrupted:
             raise
         raise ToktkError(
-            f"the process of {engine} ended before its time.",
+            f"the process of {scheduler} ended before its time.",
             f"Found: it {ended}.",
             "The ranks that are done are kept: run the same command again.",
         ) from ended
