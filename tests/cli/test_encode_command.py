@@ -87,6 +87,9 @@ def test_json_and_status(tmp_path: Path, source: str, text: Path) -> None:
     assert (told["done"], told["documents"]) == ([0, 1, 2], 80)
     assert "All files are as their ranks have written them" in status.stderr
     assert good("encode", "status", out, "-q").stderr == ""
+    (out / "00003-00000.parquet").touch()
+    assert "00003-00000.parquet: files of no rank." in good("encode", "status", out).stderr
+    assert "00003-00000.parquet" in fails("encode", "status", out, "--check")
 
 
 def test_ranks_of_a_scheduler(

@@ -21,6 +21,7 @@ from toktk.cli.progress import Progress
 from toktk.cli.streams import remark
 from toktk.cli.verb import Verb
 from toktk.sizes import parse_size
+from toktk.visible import listed
 
 if TYPE_CHECKING:
     from toktk.corpus import ReaderOptions
@@ -195,6 +196,7 @@ def _show(status: ShardStatus, format: str) -> None:
                 "done": sorted(status.done),
                 "missing": status.missing,
                 "begun": status.begun,
+                "strays": status.strays,
                 **counts,
                 "replaced": status.replaced,
                 "null_rows": status.null_rows,
@@ -220,6 +222,10 @@ def _remark_on(status: ShardStatus) -> None:
         changed.append(f"{status.replaced:,} invalid sequences were read as U+FFFD.")
     if status.null_rows:
         changed.append(f"{status.null_rows:,} rows without text were left out.")
+    if status.strays:
+        changed.append(
+            f"{listed(status.strays)}: files of no rank. Delete them, or a training loop reads them, too."
+        )
     following = ["The same command goes on."] if status.missing else []
     ranks = about_ranks(status.begun, status.missing, status.world_size)
     remark(*changed, *ranks, *following, status.where)
