@@ -1,7 +1,7 @@
 """From a text file to token shards on the disk: whole processes, all cores, the same ids.
 
-    python benchmarks/shards.py --tokenizer o200k.json --corpus texts/code.txt --bytes 200M
-    python benchmarks/shards.py --tokenizer o200k.json --corpus texts/code.txt --bytes 1G --only toktk
+    python benchmarks/shards.py --tokenizer o200k_base.json --corpus texts/code.txt --bytes 200M
+    python benchmarks/shards.py --tokenizer o200k_base.json --corpus texts/code.txt --only toktk --threads 1
 
 *toktk* is the command ``toktk encode``. *hf* reads lines, has Hugging Face tokenizers encode some thousand
 at a time, and writes the ids with NumPy, and where each document begins: what people write themselves. A

@@ -311,6 +311,12 @@ def test_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         Place.of("s3://bucket/counts")
 
 
+def test_an_empty_name_is_not_this_folder() -> None:
+    with pytest.raises(StorageError, match="empty name") as caught:
+        Place.of("")
+    assert caught.value.is_usage
+
+
 def test_an_address_without_a_driver() -> None:
     with pytest.raises(StorageError) as caught:
         Place.of("nosuch://bucket/counts")

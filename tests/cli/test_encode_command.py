@@ -87,6 +87,9 @@ def test_json_and_status(tmp_path: Path, source: str, text: Path) -> None:
     assert (told["done"], told["documents"]) == ([0, 1, 2], 80)
     assert "All files are as their ranks have written them" in status.stderr
     assert good("encode", "status", out, "-q").stderr == ""
+    (out / "00003-00000.parquet").touch()
+    assert "00003-00000.parquet: files of no rank." in good("encode", "status", out).stderr
+    assert "00003-00000.parquet" in fails("encode", "status", out, "--check")
 
 
 def test_ranks_of_a_scheduler(
@@ -190,6 +193,18 @@ def test_mistakes(tmp_path: Path, source: str, text: Path) -> None:
     assert "holds other work" in fails(*command, "--eos", END)
     other = write_parallel(tmp_path / "other.jsonl", 21)
     assert "holds other work" in fails("encode", source, "-c", other, "-o", out)
+
+
+def test_what_reading_changes_is_said(tmp_path: Path, source: str) -> None:
+    path = tmp_path / "text.jsonl"
+    path.write_bytes(b'{"text": "a\xff"}\n{"text": null}\n{"text": "b"}\n' * 40)
+    command = ("encode", source, "-c", path, "-o", tmp_path / "out", "--world-size", 3)
+    result = good(*command, "--errors", "replace", "-f", "json")
+    told = json.loads(result.stdout)
+    assert (told["documents"], told["replaced"], told["null_rows"]) == (80, 40, 40)
+    for said in (result.stderr, good("encode", "status", tmp_path / "out").stderr):
+        assert "40 invalid sequences were read as U+FFFD." in said
+        assert "40 rows without text were left out." in said
 
 
 def test_weights_are_refused(tmp_path: Path, source: str) -> None:

@@ -321,6 +321,22 @@ def test_a_marker_that_somebody_has_edited_is_none(tmp_path, corpus, tokenizer):
     check_files(place)
 
 
+def test_files_that_no_rank_has_written_are_told(tmp_path, corpus, tokenizer):
+    encode_corpus(tokenizer, corpus, tmp_path, world_size=2)
+    place = Place.of(tmp_path)
+    left = "00001-00009.tokens.npy"  # by a run with smaller shards
+    (tmp_path / left).write_bytes((tmp_path / "00001-00000.tokens.npy").read_bytes())
+    (tmp_path / "notes.npy").touch()
+    assert status_of(place).strays == [left]
+    with pytest.raises(StorageError, match=rf"no rank has written(.|\n)*{left}"):
+        check_files(place)
+    (tmp_path / "done/00000.json").unlink()
+    assert status_of(place).strays == []  # another process may be writing
+    (tmp_path / left).unlink()
+    assert encode_corpus(tokenizer, corpus, tmp_path).strays == []
+    check_files(place)
+
+
 def test_numbers_of_a_shard_are_held_against_its_files(tmp_path, corpus, tokenizer):
     encode_corpus(tokenizer, corpus, tmp_path, shard_tokens=900)
     marker = tmp_path / "done/00000.json"

@@ -21,6 +21,7 @@ from toktk.cli.progress import Progress
 from toktk.cli.streams import remark
 from toktk.cli.verb import Verb
 from toktk.sizes import parse_size
+from toktk.visible import listed
 
 if TYPE_CHECKING:
     from toktk.corpus import ReaderOptions
@@ -83,9 +84,9 @@ def command(
     """Write a text as the ids of a tokenizer, in files that training loops read.
 
     \b
-    toktk encode tiktoken:o200k_base -c news.parquet --eos '<|endoftext|>' -o shards/
-    toktk encode mine/tokenizers/bpe-50k -c corpus/ -o shards/ --files parquet
-    toktk encode hf:org/name -c s3://bucket/text/ --rank 3 --world-size 64 -o s3://bucket/shards/
+    toktk encode tiktoken:o200k_base -c corpus/ --eos '<|endoftext|>' -o shards/
+    toktk encode mine/tokenizers/bpe-50k -c corpus/ --files parquet -o shards/
+    toktk encode hf:org/name -c s3://bucket/text/ --rank 3 --world-size 64 -o out/
 
     Each shard is an array of ids, uint16 where the vocabulary fits, else uint32, and beside it where each
     document begins, how many bytes of text it has, and its group. The ids are those of the tokenizer's own
@@ -195,7 +196,10 @@ def _show(status: ShardStatus, format: str) -> None:
                 "done": sorted(status.done),
                 "missing": status.missing,
                 "begun": status.begun,
+                "strays": status.strays,
                 **counts,
+                "replaced": status.replaced,
+                "null_rows": status.null_rows,
                 "fingerprint": status.fingerprint,
                 "manifest": status.manifest,
             }
@@ -212,7 +216,16 @@ def _show(status: ShardStatus, format: str) -> None:
 
 
 def _remark_on(status: ShardStatus) -> None:
-    """Say where the shards are, and which ranks are missing."""
+    """Say where the shards are, what reading changed, and which ranks are missing."""
+    changed = []
+    if status.replaced:
+        changed.append(f"{status.replaced:,} invalid sequences were read as U+FFFD.")
+    if status.null_rows:
+        changed.append(f"{status.null_rows:,} rows without text were left out.")
+    if status.strays:
+        changed.append(
+            f"{listed(status.strays)}: files of no rank. Delete them, or a training loop reads them, too."
+        )
     following = ["The same command goes on."] if status.missing else []
     ranks = about_ranks(status.begun, status.missing, status.world_size)
-    remark(*ranks, *following, status.where)
+    remark(*changed, *ranks, *following, status.where)

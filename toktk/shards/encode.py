@@ -13,14 +13,13 @@ from toktk.loading.around import tokens_around
 from toktk.loading.load import open_tokenizer
 from toktk.loading.sample import documents_of
 from toktk.places import Place
-from toktk.ranks.folder import RankFolder
 from toktk.ranks.pool import run_pool
 from toktk.ranks.text import Text
 from toktk.ranks.work import run_rank
 from toktk.ranks.world import MOST_RANKS, World, check_world_size
 from toktk.runtime import usable_cores
 from toktk.shards.status import ShardStatus, status_of
-from toktk.shards.work import NAME, EncodeWork, about_tokenizer, share_of_rank
+from toktk.shards.work import NAME, EncodeWork, about_tokenizer, folder_at, share_of_rank
 from toktk.tokenizer import NATIVE, Tokenizer
 from toktk.visible import listed
 
@@ -112,9 +111,8 @@ def open_work(spec: str, text: Text, world: World, **options: Any) -> EncodeWork
 
 def default_world_size(corpus: Corpus, place: Place) -> int:
     """Return the number of ranks of a folder; of a new one, what the size of the text asks for."""
-    folder = RankFolder(place, NAME, EncodeWork.command)
     if place.read(f"{NAME}.json") is not None:
-        return int(folder.manifest()["world_size"])
+        return int(folder_at(place).manifest()["world_size"])
     n_bytes = sum(source.stored for source in corpus.sources)
     n_ranks = min(-(-n_bytes // RANK_BYTES), MOST_RANKS)
     if n_ranks < 2:
@@ -137,7 +135,7 @@ def ranks_to_do(work: EncodeWork, place: Place, rank: int | None, world_size: in
     if rank is not None:
         World(rank, world_size)  # or an error
     share_of_rank(work.corpus, rank or 0, world_size)  # or an error
-    folder = RankFolder(place, work.name, work.command)
+    folder = folder_at(place)
     folder.begin(work.manifest, world_size)
     if rank is None:
         return folder.state().missing

@@ -47,10 +47,6 @@ class _Files(Protocol):
         """Complete the files."""
 
 
-class _Closable(Protocol):
-    def close(self) -> None: ...
-
-
 class ShardWriter:
     """Writes the documents of a rank in order; a shard ends where the next document would be too much.
 
@@ -117,9 +113,9 @@ class ShardWriter:
         """Return where to write what becomes the file of this name."""
         return self._unfinished.enter_context(delivered(self._place, name, self._about))
 
-    def close_at_end(self, file: _Closable) -> None:
-        """Close what writes to such a path, whatever happens."""
-        self._unfinished.callback(file.close)
+    def at_end(self, close: Callable[[], object]) -> None:
+        """Call what closes a file at such a path, whatever happens."""
+        self._unfinished.callback(close)
 
     def _close(self) -> None:
         if self._files is None:
@@ -145,7 +141,7 @@ class _Arrays:
         ]
         self._tokens, self._offsets, self._bytes, self._groups = self._arrays
         for array in self._arrays:
-            writer.close_at_end(array)
+            writer.at_end(array.close)
         self._names = writer.path(f"{stem}.groups.json")
         self._numbers: dict[str, int] = {}
         self._offsets.append(np.zeros(1, dtype=np.int64))
@@ -190,11 +186,11 @@ class _Rows:
         )
         # By a path that need not be UTF-8, as it must for PyArrow's own functions.
         self._sink = pa.OSFile(os.fsencode(writer.path(f"{stem}.parquet")), "wb")
-        writer.close_at_end(self._sink)
+        writer.at_end(self._sink.close)
         self._file = pq.ParquetWriter(
             self._sink, self._schema, compression="zstd", use_dictionary=["group"]
         )
-        writer.close_at_end(self._file)
+        writer.at_end(self._file.close)
         self._waiting: list[pa.RecordBatch] = []
         self._n_waiting = 0
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import numpy as np
 
 from toktk import arrow
 from toktk.counts.documents import DocumentSum
+from toktk.errors import StorageError
 from toktk.places import Place
-from toktk.ranks.folder import RankFolder
-from toktk.shards.work import COMMAND, NAME
+from toktk.shards.work import folder_at
+from toktk.visible import listed
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class ShardStatus:
         manifest: what all ranks agree on.
         done: the marker of each rank that is done.
         missing: the ranks that are not done; `begun` says of some of them which process began them.
+        strays: files of shards that no marker names, such as an earlier run has left there; those who read
+            all files of the folder read them, too. Empty until all ranks are done.
     """
 
     where: str
@@ -32,6 +36,7 @@ class ShardStatus:
     done: dict[int, dict[str, Any]]
     missing: list[int]
     begun: dict[int, dict[str, Any]]
+    strays: list[str]
 
     def __repr__(self) -> str:
         ranks = f"{len(self.done):,} of {self.world_size:,} ranks"
@@ -66,6 +71,16 @@ class ShardStatus:
         return self._sum("bytes")
 
     @property
+    def replaced(self) -> int:
+        """Invalid sequences that the ranks that are done read as U+FFFD."""
+        return self._sum("replaced")
+
+    @property
+    def null_rows(self) -> int:
+        """Rows without text that the ranks that are done left out."""
+        return self._sum("null_rows")
+
+    @property
     def fingerprint(self) -> str:
         """Of the documents of the ranks that are done: the same for any number of ranks, and in a count."""
         fingerprint = DocumentSum()
@@ -78,13 +93,14 @@ class ShardStatus:
 
 
 def status_of(place: Place) -> ShardStatus:
-    """Return how far the ranks of a folder are; nothing but markers is read.
+    """Return how far the ranks of a folder are; of files, only markers are read.
 
     Raises:
         StorageError: it is no such folder, or cannot be read.
     """
-    state = RankFolder(place, NAME, COMMAND).state()
-    return ShardStatus(place.shown, state.manifest, state.done, state.missing, state.begun)
+    state = folder_at(place).state()
+    strays = [] if state.missing else _strays_of(place, state.done.values())
+    return ShardStatus(place.shown, state.manifest, state.done, state.missing, state.begun, strays)
 
 
 def check_files(place: Place, progress: Callable[[int], None] = lambda amount: None) -> None:
@@ -95,10 +111,16 @@ def check_files(place: Place, progress: Callable[[int], None] = lambda amount: N
 
     Raises:
         StorageError: a rank is missing or there twice, its part of the text does not join the others', a
-            file is missing or damaged, counts do not add up.
+            file is missing, damaged or of no rank, counts do not add up.
     """
-    folder = RankFolder(place, NAME, COMMAND)
+    folder = folder_at(place)
     _, markers = folder.complete()
+    if strays := _strays_of(place, markers):
+        raise StorageError(
+            f"{place.shown} has files that no rank has written.",
+            f"Found: {listed(strays)}, which no marker names.",
+            "Delete them: a loop that reads all files of the folder reads them, too.",
+        )
     for marker in markers:
         counted = {shard["name"]: dict.fromkeys(_COUNTS, 0) for shard in marker["shards"]}
         for name, about in marker["files"].items():
@@ -115,6 +137,12 @@ def check_files(place: Place, progress: Callable[[int], None] = lambda amount: N
 
 
 _COUNTS = ("documents", "tokens", "bytes")
+_OF_SHARDS = re.compile(r"\d{5}-\d{5}\..+")
+
+
+def _strays_of(place: Place, markers: Iterable[dict[str, Any]]) -> list[str]:
+    named = {name for marker in markers for name in marker["files"]}
+    return [name for name in place.names() if _OF_SHARDS.fullmatch(name) and name not in named]
 
 
 def _counts_of(path: Path) -> dict[str, int]:

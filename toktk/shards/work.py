@@ -14,6 +14,7 @@ from toktk.counts.documents import DocumentSum
 from toktk.errors import FormatError, usage
 from toktk.models.counts import CountsModel
 from toktk.places import Place
+from toktk.ranks.folder import RankFolder
 from toktk.ranks.text import Text, TextWork
 from toktk.shards.documents import DocumentEncoder, dtype_of, encode_batches
 from toktk.shards.files import FORMATS, ShardWriter
@@ -145,6 +146,11 @@ class EncodeWork(TextWork):
             **totals,
             **written,
         }
+
+
+def folder_at(place: Place) -> RankFolder:
+    """Return the folder of the ranks that write token shards."""
+    return RankFolder(place, NAME, COMMAND)
 
 
 def share_of_rank(corpus: Corpus, rank: int, world_size: int) -> Corpus:
