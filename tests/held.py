@@ -6,6 +6,7 @@ A test that signals a process in the middle of its work would otherwise hang on 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 _SITE = """
@@ -35,3 +36,28 @@ class Gate:
 
     def open(self) -> None:
         self._gate.unlink()
+
+
+_SILENT = """
+import io, sys, time
+
+class Silent(io.FileIO):
+    asked = False
+
+    def write(self, data):
+        if not self.asked:
+            self.asked = True
+            time.sleep(60)
+        return super().write(data)
+
+raw = Silent(1, "w", closefd=False)
+sys.stdout = io.TextIOWrapper(io.BufferedWriter(raw), sys.stdout.encoding, line_buffering=True)
+"""
+
+
+def silent_until_interrupted(folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return variables with which a process waits for a signal, at the latest where it writes to stdout."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(_SILENT, encoding="utf-8")
+    folders = [str(folder), *filter(None, [variables.get("PYTHONPATH")])]
+    return {**variables, "PYTHONPATH": os.pathsep.join(folders)}

@@ -68,11 +68,11 @@ PARALLEL = ("--group-column", "lang", "--align-column", "id")
 
 
 def fresh_home(folder: Path) -> Path:
-    """Make a home without cells that shares the compiled kernels and patterns of the session."""
+    """Make a home without cells that shares the kernels, patterns and charts of the session."""
     folder.mkdir()
     session = Path(os.environ["TOKTK_HOME"])
     (folder / "cells").mkdir()
-    for name in ("kernels", "cells/patterns"):
+    for name in ("kernels", "cells/patterns", "cells/assets"):
         (session / name).mkdir(parents=True, exist_ok=True)
         (folder / name).symlink_to(session / name)
     return folder

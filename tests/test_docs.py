@@ -24,6 +24,7 @@ from small_corpora import fresh_home, lines, write_news
 from toktk.cli import COMMANDS, main
 from toktk.cli.verb import Verb
 from toktk.corpus import load_corpus
+from toktk.timing.pathological import LENGTHS
 
 DOCS = ROOT / "docs"
 NOT_RUN = {
@@ -167,6 +168,10 @@ def test_a_page_runs_and_prints_what_it_shows(
     write_stand_ins(folder)
     if page.name == "README.md":
         write_news(folder / "news.parquet")
+        # audit.md has the long texts.
+        monkeypatch.setattr("toktk.audit.speed._LENGTHS", LENGTHS[:5:2])
+    # What a tokenizer is timed for: a page needs no tight intervals.
+    monkeypatch.setattr("toktk.timing.protocol._SECONDS", 3.0)
     reader = Follower(monkeypatch)
     reader.follow(blocks_of(page))
     if page.name == "README.md":

@@ -78,11 +78,12 @@ def read_graph(root: Path) -> Graph:
     """Return what each module of the package at `root` imports of that package."""
     paths = {module_name(root, path): path for path in sorted(root.rglob("*.py"))}
     graph: Graph = {}
+    modules = set(paths)
     for module, path in paths.items():
         package = module if path.name == "__init__.py" else module.rpartition(".")[0]
         graph[module] = {}
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            for target in targets(node, package, set(paths)):
+            for target in targets(node, package, modules):
                 line = graph[module].setdefault(target, node.lineno)
                 graph[module][target] = min(line, node.lineno)
     return graph
@@ -179,18 +180,22 @@ def rooms(root: Path) -> set[str]:
     return {path.relative_to(root).parts[0] for path in root.glob("*/**/*.py")}
 
 
-def test_no_circle():
-    wrong = circular_imports(read_graph(ROOT))
+@pytest.fixture(scope="module")
+def graph():
+    return read_graph(ROOT)
+
+
+def test_no_circle(graph):
+    wrong = circular_imports(graph)
     assert not wrong, "\n".join(["circles:", *wrong])
 
 
-def test_imports_follow_the_order():
-    wrong = upward_imports(read_graph(ROOT))
+def test_imports_follow_the_order(graph):
+    wrong = upward_imports(graph)
     assert not wrong, "\n".join(["against the order of rooms:", *wrong])
 
 
-def test_educational_imports_no_room_and_nobody_imports_it():
-    graph = read_graph(ROOT)
+def test_educational_imports_no_room_and_nobody_imports_it(graph):
     assert graph["toktk.educational"] == {}
     assert [module for module in graph if "toktk.educational" in graph[module]] == []
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from held import silent_until_interrupted
 from small_corpora import PARALLEL, write_parallel
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -31,7 +32,15 @@ PHASES = ["start", "start of numba", "compiling", "count", "train bpe", "ls", "c
 
 
 @pytest.mark.parametrize("name", PHASES)
-def test_ctrl_c_ends_a_command(interrupt: ModuleType, tmp_path: Path, name: str) -> None:
+def test_ctrl_c_ends_a_command(
+    interrupt: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    environment = interrupt.trials.environment
+    monkeypatch.setattr(
+        interrupt.trials,
+        "environment",
+        lambda *args: silent_until_interrupted(tmp_path / "site", environment(*args)),
+    )
     interrupt.trials.write_text(tmp_path / "text.txt", 300_000)
     (phase,) = (phase for phase in interrupt.PHASES if phase.name == name)
     kernels = Path(os.environ["TOKTK_HOME"]) / "kernels"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 import shutil
 import signal
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from command_line import fails, good, run
+from held import Gate
 from small_corpora import PARALLEL, write_nasty, write_parallel
 
 import toktk
@@ -325,10 +325,14 @@ MANY = ["-s", SIZES, "-p", "gpt2", "-p", "o200k", "-p", "llama3", "-p", "qwen2",
 
 
 def stopped(args: list[object], home: Path, how: signal.Signals) -> tuple[int, str]:
-    """Start toktk, signal it when the first counted text is stored; return its exit code and stderr."""
+    """Start toktk, signal it when the first counted text is stored; return its exit code and stderr.
+
+    It stores no training, however late the signal is.
+    """
+    gate = Gate(home / "gate", "cells/training/")
     process = subprocess.Popen(
         [sys.executable, "-m", "toktk", *map(str, args)],
-        env={**os.environ, "TOKTK_HOME": str(home)},
+        env={**gate.environment, "TOKTK_HOME": str(home)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

@@ -146,13 +146,13 @@ def test_any_text_in_parts_of_any_size(pattern, text, target):
     assert cut(text, tables(pattern), target) == educational.cut(pattern, text)
 
 
-LONG = {
-    "letter": "a" * 2**20,
-    "capital": "A" * 2**20,
-    "spaces": " " * 2**20,
-    "newlines": "\n" * 2**20,
-    "CRLF": "\r\n" * 2**19,
-    "digits": "7" * 2**17,  # regex looks ahead over hundreds of them at each
+LONG = {  # of two blocks or more
+    "letter": "a" * 2**18,
+    "capital": "A" * 2**18,
+    "spaces": " " * 2**18,
+    "newlines": "\n" * 2**18,
+    "CRLF": "\r\n" * 2**17,
+    "digits": "7" * (BLOCK + 5000),  # regex looks ahead over hundreds of them at each
     "marks": "e" + "\u0301" * 2**17,
     "Han": "東" * 2**17,
     "NUL": "\0" * 2**17,
