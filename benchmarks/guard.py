@@ -50,6 +50,10 @@ Runs = dict[str, list[Run]]
 """The runs of one job by side; each has ``wall``, ``cpu`` and ``peak``, or ``error``."""
 
 
+class UsageError(Exception):
+    """The command line is wrong; the message says how."""
+
+
 @dataclass(frozen=True)
 class Side:
     """A checkout: what git calls its state, and the home that toktk keeps between runs."""
@@ -90,7 +94,7 @@ def unpacked(other: str, here: Path) -> Iterator[tuple[Path, str | None]]:
     parse = (*git, "rev-parse", "--verify", "--quiet", "--short", f"{other}^{{commit}}")
     revision = subprocess.run(parse, capture_output=True, text=True, check=False)
     if revision.returncode:
-        raise SystemExit2(f"{other} is neither a checkout of toktk nor a revision of {here}")
+        raise UsageError(f"{other} is neither a checkout of toktk nor a revision of {here}")
     with tempfile.TemporaryDirectory(prefix="toktk-guard-") as name:
         archive, checkout = Path(name, "archive.tar"), Path(name, "checkout")
         commit = revision.stdout.strip()
@@ -99,21 +103,19 @@ def unpacked(other: str, here: Path) -> Iterator[tuple[Path, str | None]]:
         yield checkout, commit
 
 
-class SystemExit2(Exception):
-    """The command line is wrong; the message says how."""
+def material_folder(cache: Path, text: Path | None) -> Path:
+    """Return where the texts and tokenizers of this state of what they are made of are."""
+    starter = sorted(guard_material.PARALLEL.glob("*.txt"))
+    versions = [importlib.metadata.version(library) for library in LIBRARIES]
+    key = content([Path(guard_material.__file__), *starter], HERE, *versions)
+    if text is not None:
+        key = content(guard_material.files_of(text), text.parent, key)
+    return cache / "material" / key
 
 
 def material(cache: Path, text: Path | None) -> Path:
-    """Return the folder of texts and tokenizers, made once for each state of what they are made of."""
-    starter = sorted(guard_material.PARALLEL.glob("*.txt"))
-    versions = [importlib.metadata.version(library) for library in LIBRARIES]
-    recipe = content([Path(guard_material.__file__), *starter], HERE, *versions)
-    given = guard_material.files_of(text) if text else []
-    made = (
-        cache / "material" / content(given, text.parent, recipe)
-        if text
-        else (cache / "material" / recipe)
-    )
+    """Return the folder of texts and tokenizers; it is made where it is missing."""
+    made = material_folder(cache, text)
     if not made.exists():
         say("making texts and tokenizers, once (some 10 s)")
         made.parent.mkdir(parents=True, exist_ok=True)
@@ -127,9 +129,8 @@ def material(cache: Path, text: Path | None) -> Path:
 
 def discard_old(cache: Path) -> None:
     """Delete homes, kernels and material that nobody used for `KEPT_DAYS`."""
-    for entry in (
-        entry for kind in ("homes", "kernels", "material") for entry in (cache / kind).glob("*")
-    ):
+    kinds = ("homes", "kernels", "material")
+    for entry in (entry for kind in kinds for entry in (cache / kind).glob("*")):
         if time.time() - entry.stat().st_mtime > KEPT_DAYS * 86400:
             shutil.rmtree(entry, ignore_errors=True)
 
@@ -200,7 +201,7 @@ def check_package(side: Side) -> None:
     imported = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
     if not Path(imported.stdout.strip()).resolve().is_relative_to(side.checkout / "toktk"):
         found = imported.stdout.strip() or harness.reason(imported.stderr, imported.returncode)
-        raise SystemExit2(f"Python does not import toktk from {side.checkout}: {found}")
+        raise UsageError(f"Python does not import toktk from {side.checkout}: {found}")
 
 
 def warmed_up(jobs: Sequence[Job], sides: dict[str, Side], bench: Bench) -> dict[str, str]:
@@ -283,6 +284,7 @@ def compared(
         failed = one_round(i, running, sides, bench, runs)
         for name in failed:
             del runs[name]
+            verdicts.pop(name, None)
         failures |= failed
         running = [job for job in running if job.name in runs]
         say(f"round {i + 1}/{chosen.rounds}: {len(running)} jobs, {time.monotonic() - start:.0f} s")
@@ -306,6 +308,8 @@ def table(
     decide: str,
 ) -> str:
     """Return the table of all jobs, and remarks on memory, what is undecided and what failed."""
+    from toktk.visible import visible
+
     aside = "wall" if decide == "cpu" else "cpu"
     columns = (
         "job",
@@ -329,7 +333,8 @@ def table(
     if any(verdict["verdict"] == "undecided" for verdict in verdicts.values()):
         shown.remarks.append("+: as many more rounds like these would decide it.")
     shown.remarks += [remark for job, of in runs.items() if (remark := memory_remark(job, of))]
-    shown.remarks += [f"{job} is not comparable: {why:.200}" for job, why in failures.items()]
+    for job, why in failures.items():
+        shown.remarks.append(f"{job} is not comparable: {visible(why):.200}")
     return harness.plain(shown).strip()
 
 
@@ -445,7 +450,7 @@ def write(
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except SystemExit2 as error:
+    except UsageError as error:
         print(f"guard.py: error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

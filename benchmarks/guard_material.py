@@ -27,12 +27,12 @@ def make(folder: Path, text: Path | None) -> None:
     texts = folder / "texts"
     texts.mkdir(parents=True)
     if text is None:
-        write_texts(texts)
+        write_texts(texts, BYTES)
     else:
         for file in files_of(text):
             shutil.copyfile(file, texts / f"{file.stem}.txt")
     lines = mixed(texts)
-    write_small(folder / "small.txt", lines)
+    write_small(folder / "small.txt", lines, SMALL)
     blocks = range(0, len(lines), LINES_OF_LONG)
     long = ["\n".join(lines[i : i + LINES_OF_LONG]) for i in blocks]
     for name, documents in (("short", lines), ("long", long)):
@@ -46,8 +46,8 @@ def files_of(text: Path) -> list[Path]:
     return [file for file in files if file.is_file()]
 
 
-def write_texts(folder: Path) -> None:
-    """Write a text of each language: words of the starter corpus in random order, always the same."""
+def write_texts(folder: Path, size: int) -> None:
+    """Write `size` bytes in all, a file a language: words of the starter corpus in random order."""
     files = sorted(PARALLEL.glob("*.txt"))
     for file in files:
         chance = random.Random(file.stem)
@@ -57,7 +57,7 @@ def write_texts(folder: Path) -> None:
             words = ["".join(words)[i : i + 4] for i in range(0, len("".join(words)), 4)]
         n_bytes = 0
         with (folder / file.name).open("w", encoding="utf-8", newline="\n") as out:
-            while n_bytes < BYTES // len(files):
+            while n_bytes < size // len(files):
                 line = chance.choices(words, k=chance.randint(5, 40))
                 for i in range(len(line)):
                     if chance.random() < NEW:
@@ -80,13 +80,13 @@ def mixed(texts: Path) -> list[str]:
     return lines
 
 
-def write_small(path: Path, lines: list[str]) -> None:
-    """Write as many lines as `SMALL` holds."""
+def write_small(path: Path, lines: list[str], size: int) -> None:
+    """Write the first lines, as many as `size` bytes hold."""
     n_bytes = 0
     with path.open("w", encoding="utf-8", newline="\n") as out:
         for line in lines:
             n_bytes += len(line.encode()) + 1
-            if n_bytes > SMALL:
+            if n_bytes > size:
                 break
             out.write(line + "\n")
 
