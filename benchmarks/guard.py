@@ -223,9 +223,7 @@ def one_round(
     failures = {}
     order = SIDES if i % 2 == 0 else SIDES[::-1]
     for job in jobs:
-        pair = {}
-        for name in order:
-            pair[name] = bench.run(job, sides[name])
+        pair = {name: bench.run(job, sides[name]) for name in order}
         for name, run in pair.items():
             if "error" in run:
                 failures[job.name] = f"{name}: {run['error']}"
