@@ -5,7 +5,8 @@
 
 OTHER is a checkout or a git revision, which is unpacked into a temporary folder. Both sides run under this
 Python, each its own package. In each round every job runs once on either side, each time in a fresh process,
-in the order A B, then B A. Jobs that are decided run no more. The exit code is 1 if a job is worse.
+in the order A B, then B A. Jobs that are decided run no more. The exit code is 1 if a job is worse, 2 if
+nothing can be compared.
 
 Of time, CPU seconds decide unless told otherwise: with one thread they are what the work costs, whatever
 else the machine does. What only waits shows in the column of the wall time, and with --decide wall.
@@ -26,6 +27,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -50,8 +52,8 @@ Runs = dict[str, list[Run]]
 """The runs of one job by side; each has ``wall``, ``cpu`` and ``peak``, or ``error``."""
 
 
-class UsageError(Exception):
-    """The command line is wrong; the message says how."""
+class GuardError(Exception):
+    """There is nothing to compare; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,16 @@ class Side:
     @classmethod
     def of(cls, checkout: Path, commit: str | None, cache: Path) -> Side:
         """Return a side, with the home of this very content."""
-        key = content(sorted((checkout / "toktk").rglob("*.py")), checkout)
-        home = cache / "homes" / key
+        home = cache / "homes" / content(package(checkout), checkout)
         if not home.exists():
             trials.fresh_home(home, cache / "kernels")
         os.utime(home)
         return cls(checkout, commit, home)
+
+
+def package(checkout: Path) -> list[Path]:
+    """Return the modules of a checkout's toktk."""
+    return sorted((checkout / "toktk").rglob("*.py"))
 
 
 def content(files: Sequence[Path], below: Path, *more: str) -> str:
@@ -94,7 +100,7 @@ def unpacked(other: str, here: Path) -> Iterator[tuple[Path, str | None]]:
     parse = (*git, "rev-parse", "--verify", "--quiet", "--short", f"{other}^{{commit}}")
     revision = subprocess.run(parse, capture_output=True, text=True, check=False)
     if revision.returncode:
-        raise UsageError(f"{other} is neither a checkout of toktk nor a revision of {here}")
+        raise GuardError(f"{other} is neither a checkout of toktk nor a revision of {here}")
     with tempfile.TemporaryDirectory(prefix="toktk-guard-") as name:
         archive, checkout = Path(name, "archive.tar"), Path(name, "checkout")
         commit = revision.stdout.strip()
@@ -121,7 +127,8 @@ def material(cache: Path, text: Path | None) -> Path:
         made.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=made.parent) as folder:
             maker = [sys.executable, guard_material.__file__, str(Path(folder, "made"))]
-            subprocess.run([*maker, *([str(text)] if text else [])], check=True)
+            if subprocess.run([*maker, *([str(text)] if text else [])], check=False).returncode:
+                raise GuardError("the texts and tokenizers cannot be made")
             Path(folder, "made").rename(made)
     os.utime(made)
     return made
@@ -157,7 +164,7 @@ class Bench:
             while len(runs) < job.times and "error" not in runs[-1]:
                 runs.append(self._timed(self._command(job, folder), variables, folder))
         if "error" in runs[-1]:
-            return runs[-1]
+            return {"error": runs[-1]["error"].replace(f"{side.checkout}{os.sep}", "")}
         total = {clock: sum(run[clock] for run in runs) for clock in NAMES}
         return {**total, "peak": max(run["peak"] for run in runs)}
 
@@ -201,7 +208,13 @@ def check_package(side: Side) -> None:
     imported = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
     if not Path(imported.stdout.strip()).resolve().is_relative_to(side.checkout / "toktk"):
         found = imported.stdout.strip() or harness.reason(imported.stderr, imported.returncode)
-        raise UsageError(f"Python does not import toktk from {side.checkout}: {found}")
+        raise GuardError(f"Python does not import toktk from {side.checkout}: {found}")
+
+
+def check_unchanged(side: Side) -> None:
+    """Refuse a side whose package was edited meanwhile: its runs are of two states."""
+    if content(package(side.checkout), side.checkout) != side.home.name:
+        raise GuardError(f"{side.checkout} changed while it was compared; compare it again")
 
 
 def warmed_up(jobs: Sequence[Job], sides: dict[str, Side], bench: Bench) -> dict[str, str]:
@@ -332,7 +345,7 @@ def table(
         shown.remarks.append("+: as many more rounds like these would decide it.")
     shown.remarks += [remark for job, of in runs.items() if (remark := memory_remark(job, of))]
     for job, why in failures.items():
-        shown.remarks.append(f"{job} is not comparable: {visible(why):.200}")
+        shown.remarks += textwrap.wrap(f"{job} is not comparable: {visible(why):.200}", 80)
     return harness.plain(shown).strip()
 
 
@@ -378,6 +391,8 @@ def options() -> argparse.Namespace:
         parser.error(f"{chosen.here} is no checkout of toktk")
     if chosen.text and not guard_material.files_of(chosen.text):
         parser.error(f"{chosen.text} is no text and holds none")
+    if chosen.output and not chosen.output.resolve().parent.is_dir():
+        parser.error(f"there is no folder for {chosen.output}")
     chosen.here = chosen.here.resolve()
     return chosen
 
@@ -410,10 +425,14 @@ def main() -> int:
         bench = Bench(material(cache, chosen.text), chosen.threads, chosen.timeout)
         jobs = [job for job in JOBS if job.name in chosen.jobs]
         runs, verdicts, failures = compared(jobs, sides, bench, chosen)
+        for side in sides.values():
+            check_unchanged(side)
     title = "; ".join(f"{name}: {side.commit or 'no commit'}" for name, side in sides.items())
     print(table(title, runs, verdicts, failures, chosen.decide))
     if chosen.output:
         write(chosen, sides, load, runs, verdicts, failures)
+    if not verdicts:
+        return 2
     return int(any(verdict["verdict"] == "worse" for verdict in verdicts.values()))
 
 
@@ -448,7 +467,7 @@ def write(
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except UsageError as error:
+    except GuardError as error:
         print(f"guard.py: error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

@@ -283,7 +283,7 @@ def test_a_path_is_taken_as_it_is(guard, checkout):
 
 @pytest.mark.parametrize("other", ["nothing", "--all", "old:toktk"])
 def test_what_is_neither_path_nor_revision(guard, checkout, other):
-    with pytest.raises(guard.UsageError, match="neither"), guard.unpacked(other, checkout):
+    with pytest.raises(guard.GuardError, match="neither"), guard.unpacked(other, checkout):
         pass
 
 
@@ -304,8 +304,12 @@ def test_homes_are_those_of_the_content(guard, checkout, tmp_path):
 
 def test_the_package_that_runs_is_the_sides_own(guard, checkout, tmp_path):
     guard.check_package(guard.Side.of(checkout, None, tmp_path / "cache"))
+    side = guard.Side.of(checkout, None, tmp_path / "cache")
+    guard.check_unchanged(side)
     (checkout / "toktk" / "__init__.py").write_text("import no_such_module\n")
-    with pytest.raises(guard.UsageError, match="no_such_module"):
+    with pytest.raises(guard.GuardError, match="changed while"):
+        guard.check_unchanged(side)
+    with pytest.raises(guard.GuardError, match="no_such_module"):
         guard.check_package(guard.Side.of(checkout, None, tmp_path / "cache"))
 
 
@@ -334,7 +338,8 @@ def test_runs_are_processes_that_are_timed(guard, fake_side, tmp_path):
     assert set(run) == {"wall", "cpu", "peak"}
     assert min(run.values()) > 0
     assert bench.run(jobs["sweep"], fake_side) == {"error": "Error: No such command 'sweep'."}
-    assert "error" in bench.run(jobs["cut"], fake_side)  # this package has no kernels
+    lacks = bench.run(jobs["cut"], fake_side)["error"]
+    assert lacks == "ModuleNotFoundError: No module named 'toktk.pretokenizers'"
     short = guard.Bench(tmp_path / "made", 1, 0.2)
     assert short.run(jobs["train-bpe"], fake_side) == {"error": "stopped after 0.2 s"}
 
@@ -397,6 +402,7 @@ def test_wrong_options(tmp_path):
         ["HEAD", "--here", str(tmp_path)],
         ["HEAD", "--text", str(tmp_path)],
         ["HEAD", "--margin", "0"],
+        ["HEAD", "-o", str(tmp_path / "nowhere" / "guard.json")],
         ["HEAD", "--jobs", "x"],
     ):
         command = [
