@@ -161,9 +161,7 @@ def wait(
     command: Sequence[str], environment: dict[str, str], out: Any, err: Any, timeout: float
 ) -> tuple[int, dict[str, float], bool]:
     """Run to the end or the timeout; return exit code, what was used, whether it was late."""
-    process = subprocess.Popen(
-        command, stdout=out, stderr=err, env=environment, start_new_session=True
-    )
+    process: subprocess.Popen[bytes] | None = None
     late = threading.Event()
 
     def stop() -> None:
@@ -171,17 +169,42 @@ def wait(
         os.killpg(process.pid, signal.SIGKILL)
 
     timer = threading.Timer(timeout, stop)
-    timer.start()
     try:
+        with signals_later():
+            process = subprocess.Popen(
+                command, stdout=out, stderr=err, env=environment, start_new_session=True
+            )
+            timer.start()
         _, status, usage = os.wait4(process.pid, 0)
     except BaseException:  # Ctrl-C: the child has a session of its own and did not hear it
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        if process is not None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         raise
     finally:
         timer.cancel()
     process.returncode = os.waitstatus_to_exitcode(status)
     return process.returncode, _used(usage), late.is_set()
+
+
+@contextlib.contextmanager
+def signals_later() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back until the block ends: within `Popen` they would leave a child behind."""
+    if threading.current_thread() is not threading.main_thread():  # signals come to the main one
+        yield
+        return
+    arrived: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, frame: arrived.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for number in arrived:
+        signal.raise_signal(number)
 
 
 def interleave(

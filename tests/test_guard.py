@@ -375,6 +375,19 @@ def test_an_interrupted_guard_leaves_nothing(guard, fake_side, tmp_path, number,
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
+def test_signals_wait_until_a_started_process_is_known():
+    harness, reached = module("harness"), []
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), harness.signals_later():
+            signal.raise_signal(signal.SIGINT)
+            reached.append(True)
+        assert reached
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 # Material ------------------------------------------------------------------------------------------
 
 
