@@ -54,7 +54,8 @@ def write_texts(folder: Path, size: int) -> None:
         space = "" if file.stem in ("ja", "th", "zh") else " "
         words = file.read_text(encoding="utf-8").split()
         if not space:
-            words = ["".join(words)[i : i + 4] for i in range(0, len("".join(words)), 4)]
+            joined = "".join(words)
+            words = [joined[i : i + 4] for i in range(0, len(joined), 4)]
         n_bytes = 0
         with (folder / file.name).open("w", encoding="utf-8", newline="\n") as out:
             while n_bytes < size // len(files):
@@ -63,9 +64,9 @@ def write_texts(folder: Path, size: int) -> None:
                     if chance.random() < NEW:
                         a, b = chance.choices(words, k=2)
                         line[i] = a[: (len(a) + 1) // 2] + b[len(b) // 2 :]
-                joined = space.join(line) + "\n"
-                n_bytes += len(joined.encode())
-                out.write(joined)
+                text = space.join(line) + "\n"
+                n_bytes += len(text.encode())
+                out.write(text)
 
 
 def mixed(texts: Path) -> list[str]:

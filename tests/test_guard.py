@@ -377,11 +377,16 @@ def test_an_interrupted_guard_leaves_nothing(guard, fake_side, tmp_path, number,
 
 def test_signals_wait_until_a_started_process_is_known():
     harness, reached = module("harness"), []
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt), harness.signals_later():
+
+    def interrupted():
+        with harness.signals_later():
             signal.raise_signal(signal.SIGINT)
             reached.append(True)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
         assert reached
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
