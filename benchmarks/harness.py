@@ -23,7 +23,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -131,12 +131,12 @@ def run(script: Path, job: Job, timeout: float) -> Run:
                     }
                 )
             )
-            code, usage, late = wait(command, _environment(job.threads), out, err, timeout)
+            code, usage, late = wait(command, environment(job.threads), out, err, timeout)
         wall = time.monotonic() - started
         if code:
-            lines = complaint.read_text(errors="replace").strip().splitlines()
-            errors = [line for line in lines if _ERROR.match(line)] or lines
-            why = f"stopped after {timeout:g} s" if late else (errors or [f"exit code {code}"])[-1]
+            why = reason(complaint.read_text(errors="replace"), code)
+            if late:
+                why = f"stopped after {timeout:g} s"
             return {"error": why, "process": {"wall": wall, **usage}}
         if job.command:
             figures = json.loads(said.read_text())
@@ -144,18 +144,24 @@ def run(script: Path, job: Job, timeout: float) -> Run:
         return json.loads(result.read_text()) | {"exit": {"wall": wall, **usage}}
 
 
-def _environment(threads: int) -> dict[str, str]:
+def reason(complaint: str, code: int) -> str:
+    """Return the line of standard error that says why a process failed."""
+    lines = complaint.strip().splitlines()
+    errors = [line for line in lines if _ERROR.match(line)] or lines
+    return (errors or [f"exit code {code}"])[-1]
+
+
+def environment(threads: int, variables: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return variables with those that tell libraries how many threads to use."""
     rayon = {"RAYON_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
-    return os.environ | rayon | {"TOKENIZERS_PARALLELISM": "true" if threads > 1 else "false"}
+    return {**variables, **rayon} | {"TOKENIZERS_PARALLELISM": "true" if threads > 1 else "false"}
 
 
 def wait(
     command: Sequence[str], environment: dict[str, str], out: Any, err: Any, timeout: float
 ) -> tuple[int, dict[str, float], bool]:
     """Run to the end or the timeout; return exit code, what was used, whether it was late."""
-    process = subprocess.Popen(
-        command, stdout=out, stderr=err, env=environment, start_new_session=True
-    )
+    process: subprocess.Popen[bytes] | None = None
     late = threading.Event()
 
     def stop() -> None:
@@ -163,17 +169,42 @@ def wait(
         os.killpg(process.pid, signal.SIGKILL)
 
     timer = threading.Timer(timeout, stop)
-    timer.start()
     try:
+        with signals_later():
+            process = subprocess.Popen(
+                command, stdout=out, stderr=err, env=environment, start_new_session=True
+            )
+            timer.start()
         _, status, usage = os.wait4(process.pid, 0)
     except BaseException:  # Ctrl-C: the child has a session of its own and did not hear it
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        if process is not None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         raise
     finally:
         timer.cancel()
     process.returncode = os.waitstatus_to_exitcode(status)
     return process.returncode, _used(usage), late.is_set()
+
+
+@contextlib.contextmanager
+def signals_later() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back until the block ends: within `Popen` they would leave a child behind."""
+    if threading.current_thread() is not threading.main_thread():  # signals come to the main one
+        yield
+        return
+    arrived: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, frame: arrived.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for number in arrived:
+        signal.raise_signal(number)
 
 
 def interleave(
@@ -333,19 +364,21 @@ def facts() -> dict[str, Any]:
     machine = ("cpu", "machine", "logical_cores", "usable_cores", "memory", "os", "python")
     return {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": _commit(),
+        "commit": commit(),
         "machine": {key: found[key] for key in machine},
         "load_before": round(os.getloadavg()[0], 2),
         "versions": {name: number for name, number in sorted(versions.items()) if number},
     }
 
 
-def _commit() -> str | None:
+def commit(checkout: Path = Path(__file__).parents[1]) -> str | None:
+    """Return the commit of a checkout, and whether its package differs from it; None without git."""
+
     def git(*arguments: str) -> str | None:
         try:
             found = subprocess.run(
                 ("git", *arguments),
-                cwd=Path(__file__).parent,
+                cwd=checkout,
                 capture_output=True,
                 text=True,
                 check=False,
@@ -354,9 +387,9 @@ def _commit() -> str | None:
             return None
         return found.stdout.strip() if found.returncode == 0 else None
 
-    commit = git("rev-parse", "--short", "HEAD")
-    changed = git("status", "--porcelain", "--", "../toktk")
-    return f"{commit} with uncommitted changes" if commit and changed else commit
+    short = git("rev-parse", "--short", "HEAD")
+    changed = git("status", "--porcelain", "--", "toktk")
+    return f"{short} with uncommitted changes" if short and changed else short
 
 
 @dataclass
@@ -375,7 +408,7 @@ def report(name: str, head: dict[str, Any], tables: Sequence[Table], runs: Any) 
     # The parent's own peak, the floor under every peak above.
     head["peak_floor"] = _used(resource.getrusage(resource.RUSAGE_SELF))["peak"]
     for table in tables:
-        print(_plain(table))
+        print(plain(table))
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     record = {
@@ -390,7 +423,8 @@ def report(name: str, head: dict[str, Any], tables: Sequence[Table], runs: Any) 
     say(f"written: {path.name} and {path.stem}.md in {path.parent.name}/")
 
 
-def _plain(table: Table) -> str:
+def plain(table: Table) -> str:
+    """Return a table as aligned text."""
     rows = [table.columns, *table.rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
     lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]

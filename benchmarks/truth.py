@@ -367,7 +367,7 @@ def main() -> None:
             checks += check_flores(chosen.flores, chosen.lengths, chosen.ranks, folder, columns)
     table = Table("", ("figure", "published", "source", "toktk", "equal"))
     table.rows = [check.row() for check in checks]
-    print(harness._plain(table))
+    print(harness.plain(table))
     wrong = sum(not check.is_equal for check in checks)
     harness.say(f"{len(checks) - wrong} of {len(checks)} figures are equal")
     raise SystemExit(1 if wrong else 0)

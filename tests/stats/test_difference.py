@@ -9,6 +9,7 @@ from scipy.stats import t
 from toktk.errors import StatisticsError
 from toktk.stats.difference import (
     Difference,
+    paired_means,
     paired_ratio,
     paired_statistic,
     text_needed,
@@ -193,3 +194,35 @@ def test_nothing_to_compare():
         paired_ratio(ones, ones[:3])
     with pytest.raises(StatisticsError):
         paired_ratio(ones, ones, zone=-0.1)
+
+
+def test_paired_means_is_the_t_test_of_the_logs():
+    a, b = np.array([1.2, 1.1, 1.3, 1.25]), np.array([1.0, 1.05, 1.1, 0.9])
+    logs = np.log(a / b)
+    error = logs.std(ddof=1) / 2
+    difference = paired_means(a, b, zone=0.03)
+    assert difference.value == pytest.approx(math.expm1(logs.mean()))
+    reach = t.ppf(0.975, 3) * error
+    assert difference.low == pytest.approx(math.expm1(logs.mean() - reach))
+    assert difference.high == pytest.approx(math.expm1(logs.mean() + reach))
+    assert difference.p == pytest.approx(2 * t.sf(logs.mean() / error, 3))
+    assert difference.p_equivalent == pytest.approx(
+        t.sf((math.log1p(0.03) - logs.mean()) / error, 3)
+    )
+    back = paired_means(b, a, zone=0.03)
+    assert (1 + back.value) * (1 + difference.value) == pytest.approx(1)
+    assert (back.p, back.p_equivalent) == pytest.approx((difference.p, difference.p_equivalent))
+
+
+def test_paired_means_of_pairs_that_say_alike():
+    equal = paired_means([2.0, 3.0], [2.0, 3.0], zone=0.03)
+    assert (equal.value, equal.low, equal.high, equal.p, equal.p_equivalent) == (0, 0, 0, 1, 0)
+    twice = paired_means([4.0, 8.0], [2.0, 4.0], zone=0.03)
+    assert (twice.value, twice.p_equivalent) == pytest.approx((1, 1))
+    assert twice.p < 1e-9
+
+
+@pytest.mark.parametrize("pair", [([1.0], [1.0]), ([], []), ([1, 0], [1, 1]), ([1, 2], [1])])
+def test_paired_means_needs_pairs_above_zero(pair):
+    with pytest.raises(StatisticsError):
+        paired_means(*pair)

@@ -17,6 +17,7 @@ from toktk.stats.interval import (
     check_options,
     counts_of,
     effective_number,
+    one_decides,
     relative,
 )
 from toktk.stats.jackknife import Statistic, jackknife_spread, leave_one_out, logs_of, units_of
@@ -168,6 +169,37 @@ def paired_statistic(
     logs = logs_of(over) - logs_of(under)
     n_effective, why, spread = jackknife_spread(logs, weights.size, n_all, n_effective)
     return _difference(value, weights.size, n_effective, why, spread, zone, level)
+
+
+def paired_means(
+    candidate: npt.ArrayLike, baseline: npt.ArrayLike, *, zone: float = ZONE, level: float = 0.95
+) -> Difference:
+    """Return the difference of two geometric means over pairs, such as times of two programs run in turn.
+
+    Every pair weighs the same: Student's t for the mean of the logs of their ratios. Sizes of pairs play no
+    part, so that two pairs are enough.
+
+    Args:
+        candidate, baseline: [n], above 0, one a pair.
+        zone, level: see `paired_ratio`.
+
+    Raises:
+        StatisticsError: the arrays differ in length, hold fewer than two pairs or a value that is not above
+            0; an option is out of range.
+    """
+    a, b = counts_of("candidate", candidate), counts_of("baseline", baseline)
+    check_equal_lengths(candidate=a, baseline=b)
+    check_options(a.size, None, level, zone)
+    if a.size < 2 or not np.all(a * b):
+        raise StatisticsError(
+            "two pairs of values above 0 are needed, or more.",
+            f"Found: {a.size}, of which {np.count_nonzero(a * b)} are above 0.",
+        )
+    logs = np.log(a) - np.log(b)
+    deviations = logs - logs.mean()
+    error = float(np.sqrt(deviations @ deviations / (a.size - 1) / a.size))
+    spread = Spread(error, a.size - 1, one_decides(deviations**2))
+    return _difference(relative(logs.mean()), a.size, a.size, None, spread, zone, level)
 
 
 def text_needed(difference: Difference, wanted: float) -> float | None:
