@@ -63,9 +63,9 @@ def test_a_megabyte_of_one_letter_is_quick(train, unit):
     tokenizer = train(unit * 5000, size=262)
     text = unit * (2**20 // len(unit.encode()))
     tokenizer.encode(text[:1000])
-    start = time.perf_counter()
+    start = time.process_time()
     ids = tokenizer.encode(text)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5  # of CPU: others may keep the cores busy
     assert tokenizer.decode(ids) == text
     assert len(ids) < 2**20 / 16
 
