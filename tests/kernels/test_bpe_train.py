@@ -1,5 +1,8 @@
 """The merge loop's parts, and the loop as a whole on small pieces; real text is in tests/trainers."""
 
+import itertools
+import random
+
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -7,6 +10,7 @@ from hypothesis import strategies as st
 
 from toktk import educational
 from toktk.kernels import bpe_train as merging
+from toktk.trainers import merge_loop
 from toktk.trainers.merge_loop import MergeLoop, MergeTask
 
 # Few letters force ties, overlaps and long runs; the counts straddle 32 bits and the buckets.
@@ -24,7 +28,7 @@ def arrays(pieces):
 
 def loop_over(pieces, size, specials=0, floor=1, longest=2**31):
     ids = np.array(educational.byte_ids(specials))
-    return MergeLoop(MergeTask(*arrays(pieces), ids, size, floor, longest))
+    return MergeLoop(MergeTask.of(*arrays(pieces), ids, size, floor, longest))
 
 
 def learned(loop):
@@ -71,7 +75,7 @@ def test_order_of_the_pieces_does_not_matter(pieces):
 def test_arrays_that_must_grow(pieces):
     loop = loop_over(pieces, 290)
     # No room to spare: whatever the layout, the loop must ask for more and go on alike.
-    pool = loop.text.pool[: max(int(loop.state[merging.POOL_USED]), 1)].copy()
+    pool = loop.text.pool[: max(int(loop.state[merging.POOL_USED]), 1)]
     loop.text = loop.text._replace(pool=pool)
     rows = merging_rows(int(loop.state[merging.N_PAIRS]))
     loop.pairs = loop.pairs._replace(rows=loop.pairs.rows[:rows])
@@ -80,6 +84,54 @@ def test_arrays_that_must_grow(pieces):
     loop._rehash()
     loop.run(290)
     assert learned(loop) == educational.train_bpe(pieces, 290)
+
+
+@given(tables, st.integers(1, 30), st.sampled_from([1, 2, 5]))
+@example({b"abcab" * 3: 7, b"bcd": 5, b"ccccc": 2}, 4, 1)
+def test_places_that_do_not_all_fit(pieces, room, floor):
+    loop = loop_over(pieces, 290, 0, floor)
+    n_pairs, n_places = (int(loop.state[i]) for i in (merging.N_PAIRS, merging.POOL_USED))
+    loop.text = loop.text._replace(pool=loop.text.pool[:room])
+    loop._place(1.0)
+    with_run = (loop.pairs.rows[:n_pairs, merging.START] >= 0).sum()
+    assert with_run >= min(n_pairs, 1)
+    assert with_run < max(n_pairs, 2) or room >= n_places
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(merge_loop, "_FEW", 0)  # the pool is made anew instead of enlarged
+        loop.run(290)
+    assert learned(loop) == educational.train_bpe(pieces, 290, 0, floor)
+
+
+def test_the_places_are_those_of_the_text_as_it_is_cut():
+    loop = loop_over({b"abab" * 3: 2, b"ababa": 1, b"bab": 4}, 290)
+    loop.run(258)
+    loop._place(1.0)
+    segmented = [educational.encode(p, learned(loop)) for p in (b"abab" * 3, b"ababa", b"bab")]
+    places = dict.fromkeys([pair for ids in segmented for pair in itertools.pairwise(ids)], 0)
+    for pair in (pair for ids in segmented for pair in itertools.pairwise(ids)):
+        places[pair] += 1
+    rows = loop.pairs.rows[: loop.state[merging.N_PAIRS]]
+    kept = rows[rows[:, merging.START] >= 0]
+    found = {(int(k >> 32), int(k & 0xFFFFFFFF)): int(n) for k, _, _, n in kept}
+    assert found == places
+
+
+def test_many_ids_take_wider_cells():
+    chance = random.Random(3)
+    pieces = {bytes(chance.choices(b"abcdefgh", k=40)): chance.randint(1, 3) for _ in range(2000)}
+    narrow, wide = loop_over(pieces, 2000), loop_over(pieces, 10**6)
+    assert (narrow.text.cells.dtype, wide.text.cells.dtype) == (np.uint16, np.uint32)
+    narrow.run(2000)
+    wide.run(2000)
+    assert learned(narrow) == learned(wide)
+    assert len(learned(wide)) == 1744
+
+
+@pytest.mark.parametrize(("size", "dtype"), [(65_278, np.uint16), (65_279, np.uint32)])
+def test_the_largest_id_fits_into_its_cell(size, dtype):
+    loop = loop_over({b"a" * 70_000: 1}, size)
+    assert loop.text.cells.dtype == dtype
+    assert loop.merges.shape[0] - 1 + merging.FIRST_ID <= np.iinfo(dtype).max
 
 
 def merging_rows(n):

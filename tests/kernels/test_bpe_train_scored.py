@@ -38,7 +38,7 @@ names = st.sampled_from(sorted(SCORES))
 
 
 def loop_over(name, pieces, size, specials=0, floor=1, longest=2**31):
-    task = MergeTask(
+    task = MergeTask.of(
         np.frombuffer(b"".join(pieces), np.uint8),
         np.cumsum([0, *map(len, pieces)], dtype=np.int64),
         np.array(list(pieces.values()), np.int64),
@@ -106,7 +106,7 @@ def test_order_of_the_pieces_does_not_matter(name, pieces):
 def test_arrays_that_must_grow(name, pieces):
     loop = loop_over(name, pieces, 290)
     # No room to spare: whatever the layout, the loop must ask for more and go on alike.
-    pool = loop.text.pool[: max(int(loop.state[bpe_train.POOL_USED]), 1)].copy()
+    pool = loop.text.pool[: max(int(loop.state[bpe_train.POOL_USED]), 1)]
     loop.text = loop.text._replace(pool=pool)
     rows = 1 << max(int(loop.state[bpe_train.N_PAIRS]), 1).bit_length()
     loop.pairs = loop.pairs._replace(rows=loop.pairs.rows[:rows].copy())

@@ -109,6 +109,19 @@ def test_nasty_texts(corpus_of, nasty_texts, folder, name, by_group):
     assert same(result.table(), count_corpus(corpus_of(documents), cut, by_group=by_group))
 
 
+@pytest.mark.parametrize(("times", "spilled"), [(1, True), (40, False)])
+@pytest.mark.parametrize("length", [5, 60])  # within slots; in the arena
+def test_a_table_that_saves_nothing_goes_to_disk(
+    corpus_of, folder, monkeypatch, times, spilled, length
+):
+    monkeypatch.setattr(counter, "_SMALL", 1 << 10)
+    words = [f" {i:0{length}}x" for i in range(300)]
+    documents = [("".join(words[i : i + 10]) * times, "g", 1) for i in range(0, 300, 10)]
+    result = counted(corpus_of(documents, 1), folder, KEEPS, cut=Pretokenizer.of("metaspace"))
+    assert result.spilled == spilled
+    assert same(result.table(), count_corpus(corpus_of(documents), Pretokenizer.of("metaspace")))
+
+
 def test_alignment_is_summed(corpus_of, folder):
     rows = [("a", "de", 1, "1"), ("b", "de", 1, "2"), ("c", "fr", 1, "2"), ("d", "fr", 1, "1")]
     result = counted(corpus_of(rows, 1), folder, SPILLS)

@@ -14,7 +14,7 @@ ALPHABETS = [b"a", b"ab", b"ab ", b"ab \n", b"abcdef", bytes(range(256))]
 
 
 def learn(pieces, size, specials=0, floor=1, longest=2**31):
-    task = MergeTask(
+    task = MergeTask.of(
         np.frombuffer(b"".join(pieces), np.uint8),
         np.cumsum([0, *map(len, pieces)], dtype=np.int64),
         np.array(list(pieces.values()), np.int64),

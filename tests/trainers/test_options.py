@@ -93,7 +93,7 @@ def task(pieces, size):
     data = np.frombuffer(b"".join(pieces), np.uint8)
     offsets = np.cumsum([0, *map(len, pieces)], dtype=np.int64)
     counts = np.array(list(pieces.values()), np.int64)
-    return MergeTask(data, offsets, counts, np.array(educational.byte_ids(2)), size, 1, 2**31)
+    return MergeTask.of(data, offsets, counts, np.array(educational.byte_ids(2)), size, 1, 2**31)
 
 
 @pytest.mark.parametrize("make", [MergeLoop, lambda task: ScoredMerges(count, "count", task)])

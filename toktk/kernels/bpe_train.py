@@ -9,7 +9,9 @@ piece would cost a cache miss per occurrence, and one per cell would double the 
 
 All occurrences of a pair appear in the step that creates its newer symbol, so they form one *run*
 of the pool. Afterwards the count of the pair only falls. So a heap with lazy re-insertion is exact,
-and a pair born below the floor can be dropped.
+and a pair born below the floor can be dropped. Where all runs would take too much memory, only frequent
+pairs have one. The others are counted all the same; when the best pair is one of these, their places are
+looked for in the cells.
 
 No merge spells a token that exists, so nothing needs to be looked up. Proof: suppose two
 occurrences of a string end up as two adjacent tokens each, with token borders at both ends. Borders
@@ -35,14 +37,15 @@ SENTINEL, INTERIOR, FIRST_ID = range(3)  # what cells hold; of an id, its sum wi
 AHEAD = 12  # occurrences between a prefetch and its use
 
 # Fields of the int64 state vector.
-N_TOKENS, N_MERGES, N_PAIRS, POOL_USED, HEAP_SIZE, BUCKET = range(6)
-STATE_SIZE = 6
+# `LEAST_PLACED` is the count from which on a new pair has a run.
+N_TOKENS, N_MERGES, N_PAIRS, POOL_USED, HEAP_SIZE, BUCKET, LEAST_PLACED = range(7)
+STATE_SIZE = 7
 
 MANTISSA = 10  # counts below 2 ** (MANTISSA + 1) have a bucket each
 N_BUCKETS = 63 << MANTISSA
 
 # Why `merge_steps` came back.
-DONE, EXHAUSTED, PAUSED, GROW_POOL, GROW_PAIRS = range(5)
+DONE, EXHAUSTED, PAUSED, GROW_POOL, GROW_PAIRS, PLACE = range(6)
 
 
 class Text(NamedTuple):
@@ -66,8 +69,10 @@ class Pairs(NamedTuple):
     rows: Any  # int64[capacity, 4], columns KEY to PLACES
 
 
-# left << 32 | right, count, begin of the run (-1: gone), its length.
+# left << 32 | right, count, begin of the run, its length (without a run: at least the occurrences).
 KEY, COUNT, START, PLACES = range(4)
+# Instead of the begin of a run: that of a pair merged or below the floor; of one that has no run yet.
+GONE, UNPLACED = -1, -2
 
 
 class Queue(NamedTuple):
@@ -130,26 +135,20 @@ def lay_out(data, offsets, counts, weights, ids, cursor, cells):
 
 
 @kernel
-def count_byte_pairs(data, offsets, counts, ids, base, totals, occurrences):
-    """Add up weight and occurrences of each pair of bytes (int64[256 * 256]), whose ids begin at `base`."""
+def count_bytes(data, offsets, counts, ids, base, symbols, pairs, occurrences):
+    """Add up how often each byte occurs, and each pair of bytes, in text and in the pieces.
+
+    `symbols` is int64[256], `pairs` and `occurrences` are int64[256 * 256], by ids, which begin at `base`.
+    """
     for w in range(offsets.size - 1):
-        for i in range(offsets[w], offsets[w + 1] - 1):
-            k = (ids[data[i]] - base) * 256 + ids[data[i + 1]] - base
-            totals[k] += counts[w]
-            occurrences[k] += 1
-
-
-@kernel
-def fill_byte_pairs(cells, base, cursor, pool):
-    """Write the position of each occurrence to its pair's run; `cursor` is -1 for dropped pairs."""
-    first = base + FIRST_ID
-    for p in range(cells.size - 1):
-        a, b = np.int64(cells[p]), np.int64(cells[p + 1])
-        if a != SENTINEL and b != SENTINEL:
-            k = (a - first) * 256 + b - first
-            if cursor[k] >= 0:
-                pool[cursor[k]] = p
-                cursor[k] += 1
+        before = np.int64(-1)
+        for i in range(offsets[w], offsets[w + 1]):
+            symbol = ids[data[i]] - base
+            symbols[symbol] += counts[w]
+            if before >= 0:
+                pairs[256 * before + symbol] += counts[w]
+                occurrences[256 * before + symbol] += 1
+            before = symbol
 
 
 @inlined
@@ -262,7 +261,7 @@ def _next_bucket(queue, pairs, state, floor):
         queue.buckets[state[BUCKET]] = -1
         while index >= 0:
             following = np.int64(queue.links[index])
-            if rows[index, COUNT] >= floor and rows[index, START] >= 0:
+            if rows[index, COUNT] >= floor and rows[index, START] != GONE:
                 _enqueue(queue, state, index, rows[index, COUNT], rows[index, KEY])
             index = following
     return state[HEAP_SIZE] > 0
@@ -278,7 +277,7 @@ def begin_merge(pairs, sides, merges, state, index):
     sides.left[c, LENGTH] = sides.right[c, LENGTH] = length
     state[N_TOKENS] += 1
     state[N_MERGES] += 1
-    pairs.rows[index, COUNT], pairs.rows[index, START] = 0, -1
+    pairs.rows[index, COUNT], pairs.rows[index, START] = 0, GONE
     return a, b, c
 
 
@@ -338,13 +337,15 @@ def apply_merge(text, sides, start, n, a, b, c):
 
 @inlined
 def _add_pair(pairs, state, key, count, places):
-    """Make a pair with a run of `places`; return where the run starts."""
-    index, start = state[N_PAIRS], state[POOL_USED]
+    """Make a pair, with a run of `places` if it is frequent; return where the run starts."""
+    index, start = state[N_PAIRS], np.int64(UNPLACED)
     _insert_pair(pairs, key, index)
+    if count >= state[LEAST_PLACED]:
+        start = state[POOL_USED]
+        state[POOL_USED] += places
     pairs.rows[index, COUNT], pairs.rows[index, START] = count, start
     pairs.rows[index, PLACES] = places
     state[N_PAIRS] += 1
-    state[POOL_USED] += places
     return start
 
 
@@ -365,7 +366,7 @@ def settle(text, pairs, sides, state, merge, gathered, floor, longest):
             weight, places = around[x, WEIGHT], around[x, OCCURRENCES]
             around[x, WEIGHT] = around[x, OCCURRENCES] = 0
             old = _find_pair(pairs, (b << 32) | x if side else (x << 32) | a)
-            if old >= 0 and pairs.rows[old, START] >= 0:
+            if old >= 0 and pairs.rows[old, START] != GONE:
                 pairs.rows[old, COUNT] -= weight
             if side and x == a:
                 weight -= twin  # a following merge undid as many (c, a) as there are (c, c)
@@ -395,6 +396,41 @@ def settle(text, pairs, sides, state, merge, gathered, floor, longest):
 
 
 @kernel
+def place(text, pairs, sides, n, block):
+    """Count the places of the first `n` pairs anew; write those of pairs with a run to it.
+
+    `block` is int64[rows, 3], scratch: what many places need of memory is asked for at once.
+    """
+    cells, pool, table, rows = text.cells, text.pool, pairs.table, pairs.rows
+    for index in range(n):
+        rows[index, PLACES] = 0
+    p = np.int64(0)
+    while p < cells.size:
+        n_keys = 0
+        while p < cells.size and n_keys < block.shape[0]:
+            if cells[p] == SENTINEL:
+                p += 1
+                continue
+            a = np.int64(cells[p]) - FIRST_ID
+            q = p + sides.left[a, LENGTH]
+            if cells[q] != SENTINEL:
+                key = (a << 32) | (np.int64(cells[q]) - FIRST_ID)
+                slot = _slot_of(key, table)
+                prefetch(table, slot)
+                block[n_keys, 0], block[n_keys, 1], block[n_keys, 2] = key, slot, p
+                n_keys += 1
+            p = q
+        for i in range(n_keys):
+            prefetch(rows, 4 * np.int64(max(table[block[i, 1]], 0)))
+        for i in range(n_keys):
+            index = _find_pair(pairs, block[i, 0])
+            if index >= 0:
+                if rows[index, START] >= 0:
+                    pool[rows[index, START] + rows[index, PLACES]] = block[i, 2]
+                rows[index, PLACES] += 1
+
+
+@kernel
 def merge_steps(text, pairs, queue, sides, merges, state, target, floor, longest, budget):
     """Merge until `target` tokens exist; come back early to grow an array or after `budget` merges.
 
@@ -413,6 +449,8 @@ def merge_steps(text, pairs, queue, sides, merges, state, target, floor, longest
                 _enqueue(queue, state, index, now, key)
             continue
         start, n = rows[index, START], rows[index, PLACES]
+        if start == UNPLACED:
+            return PLACE
         if state[POOL_USED] + 3 * n > text.pool.size:
             return GROW_POOL
         most_new = 2 * min(n, state[N_TOKENS]) + 1

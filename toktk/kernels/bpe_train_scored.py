@@ -41,14 +41,6 @@ class Ranking(NamedTuple):
 
 
 @kernel
-def count_symbols(data, offsets, counts, byte_ids, symbols):
-    """Add to ``symbols[id]`` how often each byte occurs, pieces of one byte included."""
-    for w in range(offsets.size - 1):
-        for i in range(offsets[w], offsets[w + 1]):
-            symbols[byte_ids[data[i]]] += counts[w]
-
-
-@kernel
 def _better(scores, rows, i, j):
     """Return the pair to be merged first: the higher score, then the smaller pair of ids."""
     if scores[i] != scores[j]:

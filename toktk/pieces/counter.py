@@ -33,6 +33,8 @@ Slots = npt.NDArray[np.uint64]
 """A hash table of `toktk.kernels.count`, four numbers a slot."""
 
 _FIRST_SLOTS = 1 << 16
+_SMALL = 1 << 26  # bytes of slots up to which a table always grows
+_REPEATS = 2  # with fewer of a piece, about, a larger table would save little
 
 
 class GroupTotals:
@@ -113,7 +115,8 @@ class SpanCounter:
         pretokenizer_signature: of what cut them.
         memory: bytes that the table may take where there is `spill`; else it takes what it needs.
         spill: called with the slots and the arena before the table would take more; it is emptied then. What
-            one document or span needs, it takes all the same.
+            one document or span needs, it takes all the same. A table that is not small takes no more
+            either where most pieces of the text are new ones: to hold them all would save nothing.
     """
 
     def __init__(
@@ -131,6 +134,7 @@ class SpanCounter:
         self._slots = np.zeros(4 * _FIRST_SLOTS, dtype=np.uint64)
         self._arena = np.empty(1 << 16, dtype=np.uint8)
         self._state = np.zeros(k.STATE_SIZE, dtype=np.int64)
+        self._read = 0  # bytes since the table was empty
 
     def reserve(self, n_entries: int) -> None:
         """Make room for as many entries as a table has whose spans will be added."""
@@ -148,6 +152,7 @@ class SpanCounter:
         """
         rows = np.arange(offsets.size) if rows is None else rows
         self._state[self._kernels.BEGUN :] = 0
+        self._read += int(offsets[-1] - offsets[0])
         longest = int((np.diff(offsets) * np.diff(rows)).max(initial=0))
         while self._grow(
             self._kernels.count_spans(
@@ -166,7 +171,10 @@ class SpanCounter:
         # While a table grows, the old and the new one, which is twice as large, are there.
         slots, arena = (3, 1) if lack == k.GROW_SLOTS else (1, 3)
         needed = slots * self._slots.nbytes + arena * arena_used
-        if self._spill and needed > self._memory and self._state[k.USED]:
+        used = int(self._state[k.USED])
+        once = k.INLINE * used + arena_used  # bytes of all pieces, at most
+        is_vain = self._slots.nbytes >= _SMALL and self._read < _REPEATS * once
+        if self._spill and used and (is_vain or needed > self._memory):
             self._empty()
         elif lack == k.GROW_SLOTS:
             self._resize(self._slots.size // 2)
@@ -187,7 +195,7 @@ class SpanCounter:
         if self._spill and self._state[k.USED]:
             self._spill(self._slots, self._arena)
             self._slots.fill(0)
-            self._state[k.USED] = self._state[k.ARENA_USED] = 0
+            self._state[k.USED] = self._state[k.ARENA_USED] = self._read = 0
 
     def release(self) -> None:
         """Give all entries to `spill`, and free the memory; nothing can be added any more."""
@@ -267,6 +275,7 @@ class Counter(SpanCounter):
             self._add_by_regex(data, parts, groups, weights)
             return
         documents = (data, parts, groups, weights)
+        self._read += int(parts[-1] - parts[0])
         self._state[self._kernels.BEGUN :] = 0
         while self._grow(
             self._kernels.count_documents(

@@ -153,6 +153,7 @@ def _by_batch(batches: Iterable[pa.RecordBatch], tallies: Sequence[_Tally]) -> l
             tallies[0].add(batch)
     else:
         _dealt(batches, tallies)
+    give_back_memory()  # of the batches, for the tables take more
     totals = [tally.totals for tally in tallies]
     by_pretokenizer = zip(*(tally.counters for tally in tallies), strict=True)
     return [Runs.of(counters, totals).table() for counters in by_pretokenizer]

@@ -305,20 +305,21 @@ class Runs:
         """Return the table of all pieces, in any order."""
         if self._table is not None:
             return self._table
-        data, lengths, entries = _Growing(np.uint8), _Growing(np.uint32), _Growing(np.int32)
-        groups, counts = _Growing(np.int32), _Growing(np.int64)
+        data, groups, counts = _Growing(np.uint8), _Growing(np.int32), _Growing(np.int64)
+        offsets, rows = _Growing(np.int64, [0]), _Growing(np.int64, [0])
         for k in range(self.n_partitions):
             part = self._joined(k)
+            offsets.append(part.offsets[1:] + data.array.size)
+            rows.append(part.rows[1:] + counts.array.size)
             data.append(part.data)
-            lengths.append(np.diff(part.offsets))
-            entries.append(np.diff(part.rows))
-            groups.append(part.entry_group)
+            if len(self.groups) > 1:
+                groups.append(part.entry_group)
             counts.append(part.entry_count)
         return PieceTable(
             data.array,
-            offsets_of(lengths.array),
-            offsets_of(entries.array),
-            groups.array,
+            offsets.array,
+            rows.array,
+            groups.array if len(self.groups) > 1 else np.zeros(counts.array.size, np.int32),
             counts.array,
             self.groups,
             self.totals,
@@ -330,8 +331,8 @@ class Runs:
 class _Growing:
     """An array to which arrays are appended, in place where the system can do that: no second copy."""
 
-    def __init__(self, dtype: npt.DTypeLike) -> None:
-        self.array: npt.NDArray[Any] = np.empty(0, dtype)
+    def __init__(self, dtype: npt.DTypeLike, first: Sequence[int] = ()) -> None:
+        self.array: npt.NDArray[Any] = np.array(first, dtype)
 
     def append(self, array: npt.NDArray[Any]) -> None:
         n = self.array.size

@@ -70,6 +70,8 @@ class PieceTable:
         """int64[n]: occurrences of each piece over all groups."""
         if not len(self):
             return np.zeros(0, dtype=np.int64)
+        if self.entry_count.size == len(self):  # one entry each
+            return self.entry_count
         sums: Int64 = np.add.reduceat(self.entry_count, self.rows[:-1])
         return sums
 
@@ -343,4 +345,4 @@ def weighted_sum(table: PieceTable, weights: npt.ArrayLike, name: str) -> PieceT
 
 def without_pieces(table: PieceTable, strings: Sequence[str]) -> PieceTable:
     """Return the table without the pieces that equal one of `strings`; totals stay as they are."""
-    return chosen_pieces(table, ~are_pieces(table, strings))
+    return chosen_pieces(table, ~are_pieces(table, strings)) if strings else table

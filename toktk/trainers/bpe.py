@@ -93,7 +93,6 @@ class BpeTrainer(BaseTrainer):
 
     def _learn(self, data: TrainingData, size: int) -> BpeModel:
         loop = self._laid_out(data, size, _RARE)
-        give_back_memory()  # of the pieces, which are laid out
         data.advance(loop.n_tokens)  # special tokens and bytes
         is_whole = loop.run(size, data.progress)
         n_tokens = loop.n_tokens
@@ -120,21 +119,17 @@ class BpeTrainer(BaseTrainer):
         from toktk.trainers.scored_merges import ScoredMerges
 
         pieces = data.pieces(self.pretokenizer)
-        n_pairs = int(pieces.counts @ (np.diff(pieces.offsets) - 1))
-        floor = max(self._floor, int(rare * n_pairs / size) if self.score == "count" else 0)
         empty = BpeModel(self.special_tokens, np.empty((0, 3), dtype=np.int64))
-        task = MergeTask(
-            pieces.data,
-            pieces.offsets,
-            pieces.counts,
-            empty.byte_ids,
-            size,
-            floor,
-            self.max_token_length or 2**31,
-        )
+        arrays = pieces.data, pieces.offsets, pieces.counts
+        del pieces
         data.release()
-        del pieces  # of which the task has what it needs
+        give_back_memory()
+        longest = self.max_token_length or 2**31
+        task = MergeTask.of(*arrays, empty.byte_ids, size, self._floor, longest)
+        del arrays
+        give_back_memory()  # of the pieces, which are laid out
         if self.score == "count":
-            return MergeLoop(task)
+            rarest = int(rare * int(task.pairs.sum()) / size)
+            return MergeLoop(task._replace(floor=max(self._floor, rarest)))
         name = self.score if isinstance(self.score, str) else repr(self.score)
         return ScoredMerges(self._score, name, task)

@@ -12,6 +12,7 @@ from toktk.arrays import Bytes, Int64, offsets_of
 from toktk.kernels import bpe_train as k
 
 _BUDGET = 4096  # merges between two reports
+_FEW = 1 << 26  # places that the pool has room for, whatever part of all places that is
 
 
 def grown(array: npt.NDArray[Any], rows: int) -> npt.NDArray[Any]:
@@ -30,77 +31,93 @@ class MergeTask(NamedTuple):
     """What is merged, and how far.
 
     Attributes:
-        data, offsets: uint8[N], int64[n + 1]: the distinct pieces.
-        counts: int64[n], how often each piece occurs.
+        cells, weights, ends: see `toktk.kernels.bpe_train.Text`.
+        symbols: int64[256], how often each byte occurs, by the order of ids.
+        pairs, occurrences: int64[256 * 256], how often each pair of bytes occurs, in text and in the pieces.
         byte_ids: int64[256], the id of each byte; a range of 256 consecutive ids.
-        max_size: most ids, specials and bytes included, that will be asked for.
+        max_size: most ids that there can be, specials and bytes included.
         floor: a pair is merged only while its count is at least this (>= 1).
         longest: most bytes of a merged token.
     """
 
-    data: Bytes
-    offsets: Int64
-    counts: Int64
+    cells: npt.NDArray[Any]
+    weights: Int64
+    ends: Int64
+    symbols: Int64
+    pairs: Int64
+    occurrences: Int64
     byte_ids: Int64
     max_size: int
     floor: int
     longest: int
 
+    @classmethod
+    def of(
+        cls,
+        data: Bytes,
+        offsets: Int64,
+        counts: Int64,
+        byte_ids: Int64,
+        max_size: int,
+        floor: int,
+        longest: int,
+    ) -> MergeTask:
+        """Lay the distinct pieces out; `counts`, int64[n], says how often each occurs."""
+        base = int(byte_ids.min())
+        # A merge leaves at least one symbol less in the pieces, so whatever size is asked for, there
+        # are fewer merges than bytes.
+        max_size = base + 256 + min(max(max_size, 0), data.size)
+        weights = np.unique(counts)
+        sizes = np.zeros(weights.size, dtype=np.int64)
+        k.count_cells(offsets, counts, weights, sizes)
+        ends = 1 + np.cumsum(sizes)
+        narrow = max_size + k.FIRST_ID <= 2**16
+        cells = np.empty(1 + int(sizes.sum()), dtype=np.uint16 if narrow else np.uint32)
+        k.lay_out(data, offsets, counts, weights, byte_ids, ends - sizes, cells)
+        symbols = np.zeros(256, dtype=np.int64)
+        pairs, occurrences = np.zeros((2, 256 * 256), dtype=np.int64)
+        k.count_bytes(data, offsets, counts, byte_ids, base, symbols, pairs, occurrences)
+        about = byte_ids, max_size, floor, longest
+        return cls(cells, weights, ends, symbols, pairs, occurrences, *about)
+
 
 class MergeLoop:
     """Merge the most frequent pair again and again."""
 
+    _part = 0.8  # of the places of pairs of bytes, those that the pool has room for
+
     def __init__(self, task: MergeTask) -> None:
         self.floor, self.longest = task.floor, task.longest
         self.base = int(task.byte_ids.min())
-        # A merge leaves at least one symbol less in the pieces, so whatever size is asked for, there
-        # are fewer merges than bytes.
-        max_size = self.base + 256 + min(max(task.max_size, 0), task.data.size)
         self.state = np.zeros(k.STATE_SIZE, dtype=np.int64)
         self.state[k.N_TOKENS] = self.base + 256
-        self.merges = np.empty((max_size, 4), dtype=np.int64)
-        left, right = np.zeros((2, max_size, 4), dtype=np.int64)
+        self.merges = np.empty((task.max_size, 4), dtype=np.int64)
+        left, right = np.zeros((2, task.max_size, 4), dtype=np.int64)
         left[task.byte_ids, k.LENGTH] = right[task.byte_ids, k.LENGTH] = 1
-        self.sides = k.Sides(left, right, np.empty((2, max_size), dtype=np.int32))
+        self.sides = k.Sides(left, right, np.empty((2, task.max_size), dtype=np.int32))
         self._first_pairs(task)
         self._queue_pairs()
         self._rehash()
+        self._place(7 / 8)
 
     def _first_pairs(self, task: MergeTask) -> None:
-        """Lay the pieces out as cells; make the pairs of bytes and their runs."""
-        data, offsets, counts, ids = task[:4]
-        weights = np.unique(counts)
-        sizes = np.zeros(weights.size, dtype=np.int64)
-        k.count_cells(offsets, counts, weights, sizes)
-        behind = 1 + np.cumsum(sizes)
-        n_cells = 1 + int(sizes.sum())
-        largest = self.merges.shape[0] + k.FIRST_ID
-        cells = np.empty(n_cells, dtype=np.uint16 if largest <= 2**16 else np.uint32)
-        k.lay_out(data, offsets, counts, weights, ids, behind - sizes, cells)
-        totals, occurrences = np.zeros((2, 256 * 256), dtype=np.int64)
-        k.count_byte_pairs(data, offsets, counts, ids, self.base, totals, occurrences)
-        wanted = np.flatnonzero((totals >= self.floor) & (self.longest >= 2))
-        ends = np.cumsum(occurrences[wanted])
-        starts = ends - occurrences[wanted]
-        n, n_places = wanted.size, int(ends[-1]) if wanted.size else 0
-        position = np.int32 if n_cells < 2**31 else np.int64
+        """Make the pairs of bytes, and room for runs."""
+        cells, occurrences = task.cells, task.occurrences
+        wanted = np.flatnonzero((task.pairs >= self.floor) & (self.longest >= 2))
+        n, n_places = wanted.size, int(occurrences[wanted].sum())
+        position = np.int32 if cells.size < 2**31 else np.int64
+        size = max(int(self._part * n_places), min(n_places + n_places // 2, _FEW)) + 1024
         # What is not used takes no memory: so the pool, a view of the room, can grow without a copy.
-        self._room = np.empty(4 * n_places + 1024, dtype=position)
-        pool = self._room[: n_places + n_places // 2 + 1024]
-        cursor = np.full(256 * 256, -1, dtype=np.int64)
-        cursor[wanted] = starts
-        k.fill_byte_pairs(cells, self.base, cursor, pool)
+        self._room = np.empty(4 * max(n_places, size), dtype=position)
         births = np.empty((int(occurrences[wanted].max(initial=1)), 4), dtype=position)
-        self.text = k.Text(cells, weights, behind, pool, births)
-        capacity = power_of_two(max(4 * n, n_cells // 32, 4096))
-        rows = np.empty((capacity, 4), dtype=np.int64)
+        self.text = k.Text(cells, task.weights, task.ends, self._room[:size], births)
+        rows = np.empty((power_of_two(max(4 * n, cells.size // 128, 4096)), 4), dtype=np.int64)
         rows[:n, k.KEY] = ((wanted // 256 + self.base) << 32) | (wanted % 256 + self.base)
-        rows[:n, k.COUNT] = totals[wanted]
-        rows[:n, k.START] = starts
+        rows[:n, k.COUNT] = task.pairs[wanted]
+        rows[:n, k.START] = k.UNPLACED
         rows[:n, k.PLACES] = occurrences[wanted]
         self.pairs = k.Pairs(np.empty(0, dtype=np.int32), rows)
         self.state[k.N_PAIRS] = n
-        self.state[k.POOL_USED] = n_places
 
     def _queue_pairs(self) -> None:
         capacity = self.pairs.rows.shape[0]
@@ -142,6 +159,8 @@ class MergeLoop:
                 self._grow_pool()
             elif why == k.GROW_PAIRS:
                 self._grow_pairs()
+            elif why == k.PLACE:
+                self._place(7 / 8)
 
     def _merge(self, target: int) -> int:
         # No local holds the arrays: those that grow are freed one by one.
@@ -149,7 +168,7 @@ class MergeLoop:
         return int(k.merge_steps(*arrays, target, self.floor, self.longest, _BUDGET))
 
     def _grow_pool(self) -> None:
-        """Drop the runs of pairs that are merged from the pool; enlarge it if that is too little."""
+        """Drop the runs of pairs that are merged or rare from the pool; enlarge it if that is too little."""
         from toktk.kernels.spans import move_spans
 
         pool, rows = self.text.pool, self.pairs.rows[: self.state[k.N_PAIRS]]
@@ -161,12 +180,42 @@ class MergeLoop:
         move_spans(raw, rows[left, k.START] * pool.itemsize, ends * pool.itemsize)
         rows[left, k.START] = ends[:-1]
         self.state[k.POOL_USED] = ends[-1]
-        needed = int(ends[-1]) + 3 * self.text.births.shape[0]
-        if needed > pool.size * 7 // 8:
-            size = max(pool.size + pool.size // 4, needed)
-            if size > self._room.size:
-                self._room = grown(pool, 2 * size)
-            self.text = self.text._replace(pool=self._room[:size])
+        if self._lacks_room() and self._part < 1 and pool.size > _FEW:
+            self._place(1 / 2)
+        if self._lacks_room():
+            self._enlarge(pool.size + pool.size // 4)
+
+    def _lacks_room(self) -> bool:
+        used, most_new = int(self.state[k.POOL_USED]), 3 * self.text.births.shape[0]
+        return bool(used + most_new > self.text.pool.size * 15 // 16)
+
+    def _enlarge(self, size: int) -> None:
+        size = max(size, int(self.state[k.POOL_USED]) + 3 * self.text.births.shape[0])
+        if size > self._room.size:
+            self._room = grown(self.text.pool, 2 * size)
+        self.text = self.text._replace(pool=self._room[:size])
+
+    def _place(self, part: float) -> None:
+        """Give runs to the most frequent pairs, and write their places.
+
+        They take a part of the pool, or what the first needs.
+        """
+        n_pairs = int(self.state[k.N_PAIRS])
+        rows = self.pairs.rows[:n_pairs]
+        rows[rows[:, k.COUNT] < self.floor, k.START] = k.GONE
+        left = np.flatnonzero(rows[:, k.START] != k.GONE)
+        left = left[np.lexsort((rows[left, k.KEY], -rows[left, k.COUNT]))]
+        ends = np.cumsum(rows[left, k.PLACES])
+        room = self.text.pool.size * part if self._part < 1 else ends[-1:].sum()
+        n = max(int(np.searchsorted(ends, room, side="right")), min(left.size, 1))
+        rows[left, k.START] = k.UNPLACED
+        rows[left[:n], k.START] = ends[:n] - rows[left[:n], k.PLACES]
+        self.state[k.LEAST_PLACED] = rows[left[n - 1], k.COUNT] if n < left.size else 0
+        self.state[k.POOL_USED] = ends[n - 1] if n else 0
+        if self.state[k.POOL_USED] > self.text.pool.size:
+            self._enlarge(0)
+        block = np.empty((256, 3), dtype=np.int64)
+        k.place(self.text, self.pairs, self.sides, n_pairs, block)
 
     def _grow_pairs(self) -> None:
         capacity = 2 * self.pairs.rows.shape[0]

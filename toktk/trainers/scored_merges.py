@@ -24,10 +24,12 @@ class ScoredMerges(MergeLoop):
         task: its floor is one of counts, whatever the score.
     """
 
+    _part = 1  # any pair may be next
+
     def __init__(self, score: PairScore, name: str, task: MergeTask) -> None:
         self.score, self.name = score, name
         super().__init__(task)
-        k.count_symbols(*task[:4], self.ranking.symbols)
+        self.ranking.symbols[self.base : self.base + 256] = task.symbols
         n = int(self.state[N_PAIRS])
         k.describe(self.ranking, self.pairs.rows, self.sides.left, n)
         self._new_scores = self._scored(n)
