@@ -223,7 +223,8 @@ def test_shares(tmp_path):
     for answer in [*whole, address]:
         assert [text for share in answer["shares"] for text in share] == texts
     assert [len(share) for share in whole[-1]["shares"]] == [20, 20, 20, 0, 0]
-    assert whole[-1]["inputs"] == [{"name": by_files + ":train", "bytes": 0, "mark": COMMIT}]
+    source = {"name": f"{by_files}:train", "bytes": 0, "mark": COMMIT, "group": "one"}
+    assert whole[-1]["inputs"] == [source]
     # The first files of the two configurations do not go to the same rank.
     assert [len(share) for share in twice["shares"]] == [20, 40, 40, 20]
     assert sorted(text for share in twice["shares"] for text in share) == sorted(2 * texts)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from toktk.corpus import Corpus
 from toktk.counts import part
 from toktk.counts.part import Sizes, read_part, write_part
-from toktk.errors import StorageError
+from toktk.errors import CorpusError, StorageError
 from toktk.pieces.counting import count_corpus
 from toktk.pieces.table import ascending
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -108,3 +108,12 @@ def test_plain_strings_of_another_writer_are_read(folder):
     read = read_part(folder / "other.parquet", "s")
     assert read.groups == ("x", "y")
     assert read.to_dict() == {(b"a", "y"): 1, (b"a", "x"): 2, (b"b", "y"): 3}
+
+
+def test_a_piece_that_is_too_long_for_parquet_is_refused(folder, monkeypatch):
+    table = table_of([("word " + "x" * 50, "z")])
+    monkeypatch.setattr(part, "_LONGEST", 51)
+    write_part(table, folder / "long.parquet")
+    monkeypatch.setattr(part, "_LONGEST", 50)
+    with pytest.raises(CorpusError, match="a piece of 51 bytes"):
+        write_part(table, folder / "long.parquet")

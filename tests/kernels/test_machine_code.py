@@ -234,7 +234,7 @@ def test_nothing_else_that_is_read_can_be_executed():
                 options = {option.arg: ast.unparse(option.value) for option in node.keywords}
                 assert options["allow_pickle"] == "False", path
     # The processes of ranks get their work from their parent through a pipe, never from a file.
-    assert sorted(found) == ["engine_worker", "engines", "machine_code", "pool", "worker"]
+    assert sorted(found) == ["cluster", "cluster_worker", "machine_code", "pool", "worker"]
 
 
 # Where it cannot be written

@@ -18,7 +18,7 @@ from toktk import arrow
 from toktk.arrays import Int64, offsets_of, runs
 from toktk.arrow import pa
 from toktk.corpus.batch import spans
-from toktk.errors import StorageError
+from toktk.errors import CorpusError, StorageError
 from toktk.pieces.table import PieceTable, gather
 
 TRAINING, HELD_OUT = "training", "held-out"
@@ -27,6 +27,7 @@ SIDES = (TRAINING, HELD_OUT)
 
 _ROWS = 1 << 18  # of a row group
 _BYTES = 1 << 26  # of the pieces of a row group
+_LONGEST = (1 << 31) - 1  # bytes of a piece that Parquet holds
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,17 @@ def write_part(table: PieceTable, path: Path) -> None:
 
     Raises:
         OSError: it cannot be written.
+        CorpusError: a piece is too long for Parquet.
     """
     import pyarrow.parquet as pq
+
+    longest = int(np.diff(table.offsets).max(initial=0))
+    if longest > _LONGEST:
+        raise CorpusError(
+            f"cannot write a piece of {longest:,} bytes.",
+            f"Found: Parquet holds up to {_LONGEST:,}.",
+            "Choose a pretokenizer that cuts such text, or cut its documents.",
+        )
 
     present = np.unique(table.entry_group)
     number = np.zeros(len(table.groups), dtype=np.int32)
