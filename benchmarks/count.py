@@ -367,8 +367,9 @@ def main() -> None:
         )
         return
     chosen.folder.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(chosen.folder).free < 25e9 * chosen.scale:
-        raise SystemExit(f"{chosen.folder.name} has less than {25 * chosen.scale:.1f} GB free")
+    gigabytes = chosen.scale * (25 if "plain" in (chosen.only or KINDS) else 3)
+    if shutil.disk_usage(chosen.folder).free < gigabytes * 1e9:
+        raise SystemExit(f"{chosen.folder.name} has less than {gigabytes:.1f} GB free")
     head = harness.facts() | {"command": harness.command_line()}
     for _ in range(2):  # the first compiles kernels
         floor = measured("plain", 10**6, chosen)
