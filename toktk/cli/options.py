@@ -215,7 +215,7 @@ jobs_option = click.option(
     "--jobs",
     type=click.IntRange(min=1, max=1024),
     callback=parsed(lambda jobs: jobs or usable_cores()),
-    help="Threads.  [default: all usable cores]",
+    help="Cores to use, at most.  [default: all usable cores]",
 )
 memory_option = click.option(
     "--memory",
