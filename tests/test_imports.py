@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from toktk.cli import COMMANDS
+from toktk.tokenizer import Tokenizer
 
 HEAVY = {"numba", "llvmlite", "datasets", "pyarrow", "pandas", "tokenizers", "tiktoken", "regex"}
 HEAVY |= {"sentencepiece"}
@@ -55,3 +58,25 @@ def test_help_loads_nothing_it_does_not_need(args: list[str]) -> None:
 @pytest.mark.parametrize("args", [["ls", "metrics"], ["ls", "pretokenizers"], ["env"], ["cache"]])
 def test_listing_loads_neither_numba_nor_arrow(args: list[str]) -> None:
     assert sorted(modules(COMMAND.format(args=args)) & HEAVY) == []
+
+
+@pytest.mark.usefixtures("home")
+def test_a_bench_from_the_store_loads_no_compiler(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    text, vocabulary, folder = tmp_path / "text.txt", tmp_path / "t.json", tmp_path / "run"
+    text.write_text("One sentence. Und noch einer.\n" * 20, encoding="utf-8")
+    tokenizer.save(vocabulary)
+    args = ["bench", str(vocabulary), "-c", str(text), "--no-throughput", "-q", "-o", str(folder)]
+    assert "numba" in modules(COMMAND.format(args=args))  # it counts
+    page = (folder / "report.html").read_bytes()
+    loaded = modules(COMMAND.format(args=args))
+    assert not loaded & {"numba", "llvmlite", "scipy", "altair", "vl_convert", "pandas", "datasets"}
+    assert (folder / "report.html").read_bytes() == page
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
+def test_compiled_kernels_load_without_what_compiles_them() -> None:
+    """Numba's registries would import scipy and more, 0.2 s."""
+    call = "import numpy; from toktk.kernels.hash import hash_spans; "
+    call += "hash_spans(numpy.zeros(8, numpy.uint8), numpy.array([0, 8]))"
+    subprocess.run([sys.executable, "-c", call], check=True)  # compiled from here on
+    assert not modules(call) & {"numba.np.arraymath", "scipy.linalg"}

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from toktk.kernels import inlined, kernel
+from toktk.kernels.constants import NO_RANK
 
-NO_RANK = 2**31 - 1
 SHORT = 96  # symbols; longer pieces keep a heap, so that the time grows as n log n
 
 UNKNOWN = -1  # of the merge of two symbols
