@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Any
 
 from toktk.cache import Store
 from toktk.page.figures import Figures
+from toktk.page.kept import kept
 from toktk.page.packing import deflated
 from toktk.report import charts
-from toktk.visible import json_text
 
 _BUNDLED = "window.vegaEmbed = vegaEmbed;"
 
@@ -24,18 +23,8 @@ def chart_specs(figures: Figures) -> dict[str, Any]:
     They are kept, as making them takes most of a second, and serve as many families of any names.
     """
     families = [f"family {i}" for i in range(len(figures.families))]
-    key = ["charts", len(families), figures.is_parallel, figures.reference]
-
-    def load(folder: Path) -> dict[str, Any]:
-        specs: dict[str, Any] = json.loads((folder / "charts.json").read_bytes())
-        return specs
-
-    store = Store()
-    specs = store.read("assets", key, load)
-    if specs is None:
-        specs = _drawn(page_charts(families, figures.is_parallel, figures.reference))
-        text = json_text(specs)
-        store.write("assets", key, lambda folder: _write_text(folder / "charts.json", text))
+    of_page = families, figures.is_parallel, figures.reference
+    specs = kept(["charts", *of_page], lambda: _drawn(page_charts(*of_page)))
     for spec in specs.values():
         for scale in spec["scales"]:
             if scale.get("domain") == families:
@@ -92,11 +81,9 @@ def vega() -> str:
 
         packed = deflated(vl_convert.javascript_bundle(_BUNDLED))
         bundle = packed
-        store.write(
-            "assets", key, lambda folder: _write_text(folder / "vega.txt", bundle), code=None
-        )
+
+        def save(folder: Path) -> None:
+            (folder / "vega.txt").write_text(bundle, encoding="ascii")
+
+        store.write("assets", key, save, code=None)
     return packed
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
