@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import toktk.kernels
 from toktk.cli import COMMANDS
 from toktk.tokenizer import Tokenizer
 
@@ -71,6 +73,33 @@ def test_a_bench_from_the_store_loads_no_compiler(tokenizer: Tokenizer, tmp_path
     loaded = modules(COMMAND.format(args=args))
     assert not loaded & {"numba", "llvmlite", "scipy", "altair", "vl_convert", "pandas", "datasets"}
     assert (folder / "report.html").read_bytes() == page
+
+
+KERNELS = Path(toktk.kernels.__file__).parent
+
+
+@pytest.mark.parametrize("path", sorted(KERNELS.glob("*.py")), ids=lambda path: path.stem)
+def test_compiled_functions_call_no_method_of_arrays(path: Path) -> None:
+    """Their machine code would name `numba.np.arraymath`, which loads scipy."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    compiled = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        and any(
+            isinstance(d, ast.Name) and d.id in ("kernel", "inlined") for d in node.decorator_list
+        )
+    ]
+    called = [
+        f"{path.name}:{node.lineno}: .{node.func.attr}()"
+        for function in compiled
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr
+        in ("sum", "min", "max", "any", "all", "mean", "argmin", "argmax", "prod")
+    ]
+    assert not called
 
 
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
