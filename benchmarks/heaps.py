@@ -25,7 +25,7 @@ def measure(path: Path, pretokenizer: str) -> tuple[list[tuple[int, int, int]], 
     import numpy as np
 
     from toktk.corpus import load_corpus
-    from toktk.kernels.text_totals import BYTES
+    from toktk.kernels.constants import BYTES
     from toktk.pieces.counting import count_corpus
     from toktk.pretokenizers.pretokenizer import Pretokenizer
     from toktk.runtime import usable_cores

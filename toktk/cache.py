@@ -59,7 +59,7 @@ KINDS = {  # what each kind of entry holds
     "sample": "first documents of corpora",
     "audit": "figures of audits of corpora",
     "tokenizers": "tokenizer files, parsed",
-    "assets": "scripts that pages hold",
+    "assets": "parts of pages: scripts, charts, tokenizers",
     "verdicts": "checks of tokenizers against their libraries",
     "patterns": "split patterns, compiled",
     "downloads": "files of addresses such as https://",

@@ -6,7 +6,8 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toktk.kernels.text_totals import N_TOTALS, add_totals, mark_pieces
+from toktk.kernels.constants import N_TOTALS
+from toktk.kernels.text_totals import add_totals, mark_pieces
 
 texts = st.one_of(
     st.text("ab \n\r\u3000\x85é東ไ😀"), st.text(st.characters(codec="utf-8")), st.just("")

@@ -26,7 +26,7 @@ from toktk.corpus.options import Progress
 from toktk.counts.merged import Counts
 from toktk.counts.part import HELD_OUT, TRAINING
 from toktk.errors import CorpusError, as_usage
-from toktk.kernels.text_totals import BYTES
+from toktk.kernels.constants import BYTES
 from toktk.pieces.counter import ONE_GROUP, merge
 from toktk.pieces.sample import Sample
 from toktk.pieces.sampled_documents import SampledDocuments

@@ -28,7 +28,7 @@ from toktk.counts.documents import (
 )
 from toktk.counts.part import HELD_OUT, NOTHING, SIDES, TRAINING, Sizes, folder_of, write_part
 from toktk.errors import CorpusError, StorageError, ToktkError, as_usage
-from toktk.kernels.text_totals import BYTES, DOCUMENTS
+from toktk.kernels.constants import BYTES, DOCUMENTS
 from toktk.paths import temporary_folder
 from toktk.pieces.runs import PARTITIONS, BoundedCounter
 from toktk.pieces.sample import Sample

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from toktk.arrays import Ids, Int64, offsets_of
 from toktk.errors import CorpusError
-from toktk.kernels.text_totals import DOCUMENTS
+from toktk.kernels.constants import DOCUMENTS
 from toktk.pieces.table import PieceTable
 
 Flags = npt.NDArray[np.uint8]

@@ -13,7 +13,7 @@ from toktk.arrays import Bytes, Int64
 from toktk.encoder import number_pieces
 from toktk.errors import MetricError
 from toktk.evaluation.base import Evaluation, Flags, Int32
-from toktk.kernels.text_totals import BYTES, CHARS, WORDS
+from toktk.kernels.constants import BYTES, CHARS, WORDS
 from toktk.pieces.sampled_documents import BLOCKS, SampledDocuments
 from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.pretokenizer import Pretokenizer

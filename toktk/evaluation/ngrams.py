@@ -15,20 +15,13 @@ import numpy.typing as npt
 
 from toktk.arrays import Bytes, Ids, Int64
 from toktk.encoder import Encoder, number_pieces
-from toktk.kernels.ngrams import (
-    Float64,
-    PairTable,
-    bits_of,
-    context_sums,
-    interpolate,
-    pair_weights,
-    stream,
-)
 from toktk.models.unigram_float32 import Float32Pieces
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.tokenizer import Tokenizer
 
 ORDERS = (1, 2, 3)
+
+Float64 = npt.NDArray[np.float64]
 
 
 class NgramCounts:
@@ -42,6 +35,8 @@ class NgramCounts:
     """
 
     def __init__(self, n_ids: int) -> None:
+        from toktk.kernels.ngrams import PairTable
+
         self.n_ids = n_ids
         self._end, self._begin = n_ids, n_ids + 1
         self._unigrams = np.zeros(n_ids + 2, dtype=np.int64)
@@ -96,6 +91,8 @@ class _Level:
 
     @classmethod
     def of(cls, keys: npt.NDArray[np.uint64], counts: Int64, n_contexts: int) -> _Level:
+        from toktk.kernels.ngrams import context_sums, pair_weights
+
         counts = np.ascontiguousarray(counts)
         off = np.array(discounts(counts))
         totals, kinds = context_sums(keys, counts, n_contexts)
@@ -128,6 +125,8 @@ class NgramModel:
         Args:
             tokens: documents as `NgramCounts.add` takes them. Where one begins, the number says nothing.
         """
+        from toktk.kernels.ngrams import interpolate
+
         counts = self.counts
         pairs = counts._pairs.find(tokens, tokens)
         triples = counts._triples.find(pairs, tokens)
@@ -140,6 +139,8 @@ class NgramModel:
 
     def bits(self, tokens: Int64) -> Float64:
         """Return float64[3, D], for each of `ORDERS`: what the ids and the end of each document cost."""
+        from toktk.kernels.ngrams import bits_of
+
         begin = self.counts.n_ids + 1
         return np.stack([bits_of(tokens, begin, p) for p in self.probabilities(tokens)])
 
@@ -171,6 +172,8 @@ class CutDocuments:
 
     def tokens(self, tokenizer: Tokenizer, jobs: int = 1) -> Int64:
         """Return the documents as `NgramCounts.add` takes them, by a tokenizer that cuts so."""
+        from toktk.kernels.ngrams import stream
+
         model, n = tokenizer.model, tokenizer.vocab_size
         if Float32Pieces.of(self._pretokenizer, model) is None:
             numbers, ends, data, offsets = self._pieces

@@ -2,7 +2,8 @@
 
 Kernels never allocate: the caller hands in every array and grows it when a kernel asks. So numba's
 reference counting is off, whose atomic increments cost a third of the time in loops that call
-kernels. Machine code is kept under a hash of *all* kernel sources, as a kernel holds the code of those
+kernels. They call no method of arrays such as ``sum``, with which their machine code would load scipy.
+Machine code is kept under a hash of *all* kernel sources, as a kernel holds the code of those
 that it calls: see `toktk.kernels.machine_code`. ``TOKTK_NUMBA_CACHE=0`` keeps none.
 """
 

@@ -10,7 +10,8 @@ The slow twin is `toktk.educational.encode` at each size.
 from __future__ import annotations
 
 from toktk.kernels import kernel
-from toktk.kernels.bpe_encode import NO_RANK, SHORT, _drop_least, _offer, find_merge
+from toktk.kernels.bpe_encode import SHORT, _drop_least, _offer, find_merge
+from toktk.kernels.constants import NO_RANK
 
 
 @kernel

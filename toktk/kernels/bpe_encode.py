@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from toktk.kernels import inlined, kernel
+from toktk.kernels.constants import NO_RANK
 
-NO_RANK = 2**31 - 1
 SHORT = 96  # symbols; longer pieces keep a heap, so that the time grows as n log n
 
 UNKNOWN = -1  # of the merge of two symbols
@@ -274,7 +274,9 @@ def sweep_pieces(data, offsets, first, last, rows, groups, counts, is_word, byte
     for p in range(first, last):
         start, n = offsets[p], offsets[p + 1] - offsets[p]
         _, n_applied = encode_piece(data, start, n, byte_ids, table, scratch)
-        total = counts[rows[p] : rows[p + 1]].sum()
+        total = np.int64(0)
+        for entry in range(rows[p], rows[p + 1]):
+            total += counts[entry]
         for i in range(n):
             byte_counts[data[start + i]] += total
         top = np.int64(-1)

@@ -150,7 +150,8 @@ class KernelCache:
         """Return the compiled function for the types of its arguments, or None."""
         from numba.core.compiler import CompileResult
 
-        target_context.refresh()
+        # Numba's own caches refresh `target_context` here, which imports all that can be compiled (and
+        # scipy): 0.2 s. Machine code needs none of that, and the compiler refreshes it by itself.
         if not self._enabled:
             return None
         payload = self._code.read(self._name, self._key(signature, target_context.codegen()))

@@ -15,13 +15,13 @@ import numpy as np
 
 from toktk.kernels import kernel
 from toktk.kernels.bpe_encode import (
-    NO_RANK,
     UNKNOWN,
     enter_pair,
     find_merge,
     merge_symbols,
     merges_of,
 )
+from toktk.kernels.constants import NO_RANK
 from toktk.kernels.memory import are_equal, character, hash_bytes
 
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from toktk.kernels import inlined, kernel
+from toktk.kernels.constants import BYTES, CHARS, DOCUMENTS, LINES, NONSPACE, UNSPACED, WORDS
 from toktk.kernels.memory import char_length, code_point
-
-# Columns of the totals.
-DOCUMENTS, BYTES, CHARS, LINES, WORDS, UNSPACED, NONSPACE = range(7)
-N_TOTALS = 7
 
 # Flags of a byte: begins a character; belongs to white space; is LF; begins a character of a script
 # that is written without spaces.

@@ -82,7 +82,9 @@ def count_lanes(data, offsets, first_piece, last_piece, rows, groups, counts, is
                         if score > best[i + length, lane]:
                             best[i + length, lane] = score
                             back[i + length, lane] = step
-        total = counts[rows[p] : rows[p + 1]].sum()
+        total = np.int64(0)
+        for entry in range(rows[p], rows[p + 1]):
+            total += counts[entry]
         is_spelled = row_of[p] >= 0 and spelled[row_of[p]] != 0
         for lane in range(n_lanes):
             length = np.int64(0)

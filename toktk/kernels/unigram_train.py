@@ -98,7 +98,10 @@ def count_edges(first_piece, last_piece, trie, tokens):
                 if depth > known:
                     fan[bases[q] + depth - known - 1] += 1
                 token = np.int64(shorter[token])
-    return fan[bases[first_piece] : bases[last_piece]].sum()
+    n_edges = np.int64(0)
+    for at in range(bases[first_piece], bases[last_piece]):
+        n_edges += fan[at]
+    return n_edges
 
 
 @kernel

@@ -15,7 +15,7 @@ from toktk.arrays import Bytes, Int64, packed, read_only
 from toktk.arrow import pa
 from toktk.corpus import Corpus
 from toktk.encoder import Encoder
-from toktk.kernels.text_totals import BYTES
+from toktk.kernels.constants import BYTES
 from toktk.lab.counted import CountedCorpora
 from toktk.lab.train import Training
 from toktk.models.bpe import BpeModel

@@ -17,7 +17,7 @@ from toktk.corpus.lines import Lines
 from toktk.counts.text import CountedText
 from toktk.evaluation.base import Flags, Totals, totals_of
 from toktk.evaluation.documents import DocumentPieces
-from toktk.kernels.text_totals import DOCUMENTS
+from toktk.kernels.constants import DOCUMENTS
 from toktk.lab.id_intervals import SpelledUnits
 from toktk.lab.meter import Meter
 from toktk.lab.ngrams import LEARNED, PRICED, NgramTexts

@@ -21,7 +21,6 @@ from toktk.arrays import Bytes, Int64, offsets_of, packed, read_arrays, runs, wr
 from toktk.corpus.batch import GROUP, TEXT, WEIGHT, spans
 from toktk.corpus.units import units
 from toktk.evaluation.ngrams import ORDERS, CutDocuments, NgramBits, NgramCounts
-from toktk.kernels.hash import hash_spans, mix
 from toktk.lab.units import Units, unit_hashes
 from toktk.pieces.sample import begins_with_zeros, sampled_unit
 from toktk.pieces.sampled_documents import BLOCKS, LINES, SampledDocuments
@@ -90,6 +89,8 @@ class NgramTexts:
             progress: as of `Corpus.batches`.
             learned, priced: bytes.
         """
+        from toktk.kernels.hash import hash_spans
+
         hashes = unit_hashes(sample)
         may = np.ones(len(sample), np.bool_) if is_other else _is_held_out(hashes)
         rows, scale = _priced(sample, hashes, may, priced)
@@ -225,11 +226,15 @@ class _Chosen:
 
     def may_hold(self, unit: UInt64) -> Flags:
         """Return which of some documents may be among those chosen."""
+        from toktk.kernels.hash import mix
+
         flags: Flags = mix(unit, _LEARN_SALT) <= self._limit
         return flags
 
     def add(self, unit: UInt64, text: UInt64, data: Bytes, offsets: Int64) -> None:
         """Take documents, with the hashes of their units and their texts."""
+        from toktk.kernels.hash import mix
+
         self._waiting.append((mix(unit, _LEARN_SALT), text, data, offsets))
         self._n_waiting += data.size
         if self._n_waiting > self._most:
@@ -261,12 +266,16 @@ class _Chosen:
 
 def _is_held_out(unit: UInt64) -> Flags:
     """Return which units are priced of a text that is learned from as well."""
+    from toktk.kernels.hash import mix
+
     held: Flags = mix(unit, _PART_SALT) < np.uint64(2**64 // PARTS)
     return held
 
 
 def _priced(sample: SampledDocuments, hashes: UInt64, may: Flags, most: int) -> tuple[Int64, Int64]:
     """Return the rows that are priced, and how many each stands for: a power of two, one for each group."""
+    from toktk.kernels.hash import mix
+
     n = len(sample.groups)
     share = max(most // max(n, 1), _LEAST_SHARE)
     order, lengths = mix(hashes, _PRICE_SALT), np.diff(sample.offsets)
@@ -301,6 +310,8 @@ def _starts(tokens: Int64, begin: int) -> Int64:
 
 def _changed(tokenizer: Tokenizer, tokens: Int64, data: Bytes, offsets: Int64) -> Flags:
     """Return which documents do not come back from their ids; a space before them all is no change."""
+    from toktk.kernels.hash import hash_spans
+
     # The end and the beginning of a document come after the ids, and spell nothing.
     spelled, ends = gather(*packed([*tokenizer.model.tokens, b"", b""]), tokens)
     own = ends[_starts(tokens, tokenizer.vocab_size + 1)]

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.arrays import Int64
-from toktk.kernels.hash import mix
 from toktk.pieces.sampled_documents import BLOCKS, LINES, SampledDocuments
 from toktk.stats.neighbors import TextOrder, places_in_text
 
@@ -20,6 +19,8 @@ Float64 = npt.NDArray[np.float64]
 
 def unit_hashes(documents: SampledDocuments) -> npt.NDArray[np.uint64]:
     """Return uint64[D]: the unit of each row, in no order of the text."""
+    from toktk.kernels.hash import mix
+
     blocks = np.array([kind == BLOCKS for kind in documents.kinds], dtype=np.bool_)
     is_block = blocks[documents.group]
     units = documents.unit.copy()

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from toktk.arrays import offsets_of, packed
 from toktk.errors import TrainingError
+from toktk.kernels.constants import NO_RANK
 from toktk.models.model import ArrayModel, Bytes, Ids, Int64, checked_pieces, read_only
 
 PairTable = tuple[Int64, npt.NDArray[np.uint64]]
@@ -178,7 +179,6 @@ def pair_table(pairs: Int64) -> PairTable:
 
 def byte_spelling(pairs: Int64, table: PairTable, byte_ids: Int64, n_ids: int) -> Spelling:
     """Return how pieces of bytes begin: a character that merging always makes is made at once."""
-    from toktk.kernels.bpe_encode import NO_RANK
     from toktk.kernels.pairs import find_certain
 
     byte_ids = read_only(byte_ids, np.int64)

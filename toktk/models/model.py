@@ -124,12 +124,17 @@ class ArrayModel:
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
         """See `Model`."""
-        values: dict[str, Any] = {}
+        return cls(**cls._values(arrays))
+
+    @classmethod
+    def _values(cls, arrays: Arrays) -> dict[str, Any]:
+        """Return the arguments that make the model."""
+        values: dict[str, Any] = {"special_tokens": unpack_names(arrays["special_tokens"])}
         for field in fields(cls)[1:]:
             if field.name in arrays or field.default is MISSING:
                 array = arrays[field.name]
                 values[field.name] = array.item() if field.name in cls.scalars else array
-        return cls(unpack_names(arrays["special_tokens"]), **values)
+        return values
 
 
 def model_from_arrays(kind: str, arrays: Arrays) -> Model:

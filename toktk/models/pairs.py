@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import InitVar, dataclass, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from toktk.errors import FormatError
+from toktk.kernels.constants import NO_RANK
 from toktk.models.bpe import (
     PairTable,
     Spelling,
@@ -20,7 +21,7 @@ from toktk.models.bpe import (
     pair_table,
 )
 from toktk.models.lookup import Tokens
-from toktk.models.model import ArrayModel, Bytes, Ids, Int64, read_only
+from toktk.models.model import ArrayModel, Arrays, Bytes, Ids, Int64, read_only
 from toktk.models.vocabulary import packed, unpacked
 
 Bools = npt.NDArray[np.bool_]
@@ -56,6 +57,7 @@ class PairModel(ArrayModel):
             `byte_ids` of their bytes. Otherwise it begins as its bytes.
         whole: bool[ids]: a piece that equals the token of such an id becomes it at once. The
             constructors leave out tokens that merging makes anyway, for which it changes nothing.
+        is_looked_through: whether the tokens are known to differ, which is then not asked again.
 
     Raises:
         FormatError: arrays that do not fit each other; two tokens for one character or whole piece.
@@ -68,23 +70,29 @@ class PairModel(ArrayModel):
     byte_ids: Int64
     characters: bool
     whole: Bools
+    is_looked_through: InitVar[bool] = False
 
     kind: ClassVar[str] = "pairs"
     scalars: ClassVar[tuple[str, ...]] = ("characters",)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, is_looked_through: bool) -> None:
         object.__setattr__(self, "special_tokens", tuple(self.special_tokens))
         object.__setattr__(self, "characters", bool(self.characters))
         self._freeze(**dict.fromkeys(("special_ids", "offsets", "pairs", "byte_ids"), np.int64))
         self._freeze(data=np.uint8, whole=np.bool_)
         self._check_shapes()
         self._check_bytes()
-        # Looking tokens up finds two that spell the same.
-        _ = self._whole_table, self._character_ids
+        self._check_whole()
+        if not is_looked_through:
+            # Looking tokens up finds two that spell the same.
+            _ = self._whole_table, self._character_ids
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Self:
+        """See `Model`. Loads no kernel: the model that gave the arrays was looked through."""
+        return cls(**cls._values(arrays), is_looked_through=True)
 
     def _check_shapes(self) -> None:
-        from toktk.kernels.bpe_encode import NO_RANK
-
         n, names = self.offsets.size - 1, self.special_tokens
         ranks = self.pairs[:, 3] if self.pairs.ndim == 2 and self.pairs.shape[1] == 4 else None
         sound = {
@@ -115,6 +123,11 @@ class PairModel(ArrayModel):
                 raise FormatError(
                     f"the id of the byte 0x{byte:02X} is another token's.", f"Found: id {i}."
                 )
+
+    def _check_whole(self) -> None:
+        empty = np.flatnonzero(self.whole & (self._by_id.lengths == 0))
+        if empty.size:
+            raise FormatError(f"token {empty[0]} is empty, so no piece equals it.")
 
     @classmethod
     def from_ranks(cls, ranks: Mapping[bytes, int], special_tokens: Mapping[str, int]) -> PairModel:
@@ -281,10 +294,7 @@ class PairModel(ArrayModel):
     def _whole_table(self) -> tuple[Int64, int]:
         """The hash table of `whole` tokens, and the length of the longest in bytes; -1 without any."""
         ids = np.flatnonzero(self.whole)
-        lengths = self._by_id.lengths[ids]
-        if not lengths.all():
-            raise FormatError(f"token {ids[lengths.argmin()]} is empty, so no piece equals it.")
-        return self._by_id.table(ids), int(lengths.max(initial=-1))
+        return self._by_id.table(ids), int(self._by_id.lengths[ids].max(initial=-1))
 
     @functools.cached_property
     def _character_ids(self) -> npt.NDArray[np.int32]:
@@ -341,7 +351,7 @@ def last_pairs(
 
     Args:
         tokens: by id.
-        ranks: int64[ids], below `toktk.kernels.bpe_encode.NO_RANK`; tokens may share one.
+        ranks: int64[ids], below `toktk.kernels.constants.NO_RANK`; tokens may share one.
         mergeable: the ids that merging may make; their bytes must differ from each other.
         byte_ids, characters: how pieces begin, as toktk.kernels.pairs describes it.
     """

@@ -3,45 +3,43 @@
 from __future__ import annotations
 
 import functools
-import json
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from toktk.cache import Store
 from toktk.page.figures import Figures
+from toktk.page.kept import kept
 from toktk.page.packing import deflated
 from toktk.report import charts
-from toktk.visible import json_text
 
 _BUNDLED = "window.vegaEmbed = vegaEmbed;"
 
 
 def chart_specs(figures: Figures) -> dict[str, Any]:
-    """Return the charts of a page as Vega specifications, with data sets that the page fills."""
-    key = ["charts", [*figures.families], figures.is_parallel, figures.reference]
+    """Return the charts of a page as Vega specifications, with data sets that the page fills.
 
-    def load(folder: Path) -> dict[str, Any]:
-        specs: dict[str, Any] = json.loads((folder / "charts.json").read_bytes())
-        return specs
-
-    store = Store()
-    specs = store.read("assets", key, load)
-    if specs is None:
-        specs = _chart_specs(figures)
-        text = json_text(specs)
-        store.write("assets", key, lambda folder: _write_text(folder / "charts.json", text))
+    They are kept, as making them takes most of a second, and serve as many families of any names.
+    """
+    families = [f"family {i}" for i in range(len(figures.families))]
+    of_page = families, figures.is_parallel, figures.reference
+    specs = kept(["charts", *of_page], lambda: _drawn(page_charts(*of_page)))
+    for spec in specs.values():
+        for scale in spec["scales"]:
+            if scale.get("domain") == families:
+                scale["domain"] = [*figures.families]
     return specs
 
 
-def _chart_specs(figures: Figures) -> dict[str, Any]:
-    import vl_convert
-
-    families = [*figures.families]
-    unit = "tokens per line" if figures.is_parallel else "bytes per token"
-    relative = figures.reference is not None
-    title = f"tokens, relative to {figures.reference}" if relative else unit
-    made = {
+def page_charts(
+    families: Sequence[str], is_parallel: bool, reference: str | None
+) -> dict[str, Any]:
+    """Return the charts of a page by name; `reference` as in `Figures`."""
+    unit = "tokens per line" if is_parallel else "bytes per token"
+    relative = reference is not None
+    title = f"tokens, relative to {reference}" if relative else unit
+    return {
         "curve": charts.size_curve("curve", "points", "knees", "at", families, unit),
         "languages": charts.languages("rows", families, title, 1.0 if relative else None),
         "gains": charts.gains("rows", families),
@@ -53,7 +51,16 @@ def _chart_specs(figures: Figures) -> dict[str, Any]:
         ),
         "speed": charts.trade_off("points", "front", "labels", families, "throughput (MB/s)", unit),
     }
-    specs = {name: vl_convert.vegalite_to_vega(chart.to_dict()) for name, chart in made.items()}
+
+
+def _drawn(page_charts: Mapping[str, Any]) -> dict[str, Any]:
+    import vl_convert
+
+    # Tests validate them; here that would take as long as all else that altair does.
+    specs = {
+        name: vl_convert.vegalite_to_vega(chart.to_dict(validate=False))
+        for name, chart in page_charts.items()
+    }
     for spec in specs.values():
         del spec["background"]  # the page has its own
     return specs
@@ -74,11 +81,9 @@ def vega() -> str:
 
         packed = deflated(vl_convert.javascript_bundle(_BUNDLED))
         bundle = packed
-        store.write(
-            "assets", key, lambda folder: _write_text(folder / "vega.txt", bundle), code=None
-        )
+
+        def save(folder: Path) -> None:
+            (folder / "vega.txt").write_text(bundle, encoding="ascii")
+
+        store.write("assets", key, save, code=None)
     return packed
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

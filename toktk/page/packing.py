@@ -25,6 +25,7 @@ from toktk.models.symbols import SymbolsModel
 from toktk.models.unigram import UnigramModel
 from toktk.models.vocabulary import Vocabulary
 from toktk.normalizers.normalizer import STABLE, stability
+from toktk.page.kept import kept
 from toktk.pretokenizers.automaton import compile_pattern
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.tokenizer import NATIVE, Tokenizer
@@ -95,6 +96,15 @@ def pack_family(tokenizers: Mapping[str, Tokenizer]) -> Pack:
             raise Unpackable(
                 tokenizer.why if is_counts else f"{tokenizer.engine} runs it, not toktk"
             )
+    key: list[Any] = ["pack"]
+    for label, tokenizer in tokenizers.items():
+        cut = tokenizer.pretokenizer
+        # The normalizer's signature tells of its Unicode tables.
+        key.append([label, cut.key, cut.normalizer.signature, tokenizer.model.signature])
+    return kept(key, lambda: _packed(tokenizers))
+
+
+def _packed(tokenizers: Mapping[str, Tokenizer]) -> Pack:
     largest = [*tokenizers.values()][-1]
     models = {label: tokenizer.model for label, tokenizer in tokenizers.items()}
     return {"cut": _cut_of(largest.pretokenizer), "labels": [*models], **_models(models)}

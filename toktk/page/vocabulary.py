@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,9 @@ _EXAMPLES = 30
 _NAMED_SCRIPTS = 14
 _LEAST_SHARE = 0.0005  # of the tokens, below which a script is one of the others
 _CLIPPED = 40  # bytes of a token that is an example
+_ASCII_LETTER = re.compile(b"[A-Za-z]")
+
+T = TypeVar("T", str, int)
 
 
 def vocabulary_use(
@@ -45,7 +48,6 @@ def vocabulary_use(
     is_token = np.array([token != b"" and token not in specials for token in tokens])
     never_used = (counts == 0)[is_token]
     lengths = np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens))[is_token]
-    scripts = np.array([*map(_script, tokens)])[is_token]
     ids = np.flatnonzero(is_token)
     never = ids[never_used]
     occurs = counts.tolist()
@@ -57,9 +59,9 @@ def vocabulary_use(
         "ranks": [*_ranks(counts[frequent])],
         "lengths": [
             [f"{length}" if length <= LONGEST else f"{LONGEST + 1}+", *used]
-            for length, used in _by(np.minimum(lengths, LONGEST + 1), never_used).items()
+            for length, used in _by(np.minimum(lengths, LONGEST + 1).tolist(), never_used).items()
         ],
-        "scripts": _scripts(_by(scripts, never_used)),
+        "scripts": _scripts(_by((_script(tokens[i]) for i in ids.tolist()), never_used)),
         "unused": _examples(tokens, occurs, _spread(never.tolist())),
         "top": _examples(tokens, occurs, frequent[:_EXAMPLES].tolist()),
     }
@@ -73,13 +75,12 @@ def _ranks(counts: Int64) -> Iterator[list[int]]:
         yield [rank, int(counts[rank - 1])]
 
 
-def _by(kinds: npt.NDArray[Any], never_used: npt.NDArray[np.bool_]) -> dict[Any, list[int]]:
+def _by(kinds: Iterable[T], never_used: npt.NDArray[np.bool_]) -> dict[T, list[int]]:
     """Return {kind: [used, never used]}, in the order of kinds."""
-    values, numbers = np.unique(kinds, return_inverse=True)
-    never = np.bincount(numbers, weights=never_used, minlength=values.size).astype(np.int64)
-    used = np.bincount(numbers, minlength=values.size) - never
-    rows = zip(values.tolist(), used.tolist(), never.tolist(), strict=True)
-    return {kind: [a, b] for kind, a, b in rows}
+    tokens = Counter(zip(kinds, never_used.tolist(), strict=True))
+    return {
+        kind: [tokens[kind, False], tokens[kind, True]] for kind in sorted({k for k, _ in tokens})
+    }
 
 
 def _scripts(scripts: Mapping[str, Sequence[int]]) -> list[list[Any]]:
@@ -110,14 +111,16 @@ def _clipped(token: bytes) -> str:
     return signs(token[:_CLIPPED]) + "…" * (len(token) > _CLIPPED)
 
 
-@functools.lru_cache(maxsize=1 << 19)
 def _script(token: bytes) -> str:
     """Return the script of most letters of a token."""
+    if token.isascii():
+        return "Latin" if _ASCII_LETTER.search(token) else NO_LETTERS
     try:
         text = token.decode()
     except UnicodeDecodeError:
         return PARTIAL
-    if text.isascii():
-        return "Latin" if any(map(str.isalpha, text)) else NO_LETTERS
-    letters = Counter(script_of(char) for char in text if char.isalpha())
-    return max(letters, key=lambda name: (letters[name], name)) if letters else NO_LETTERS
+    scripts = [script_of(char) for char in text if char.isalpha()]
+    names = set(scripts)
+    if len(names) < 2:
+        return names.pop() if names else NO_LETTERS
+    return max(names, key=lambda name: (scripts.count(name), name))

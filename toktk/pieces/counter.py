@@ -17,6 +17,7 @@ from toktk.arrays import Bytes, Int64, offsets_of, read_only
 from toktk.arrow import pa
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, spans
 from toktk.errors import CorpusError
+from toktk.kernels.constants import N_TOTALS
 from toktk.pieces.plain_totals import PlainTotals
 from toktk.pieces.table import PieceTable, gather
 
@@ -45,8 +46,6 @@ class GroupTotals:
     """
 
     def __init__(self, by_group: bool) -> None:
-        from toktk.kernels.text_totals import N_TOTALS
-
         self._by_group = by_group
         self._numbers: dict[str, int] = {}
         self._plain = PlainTotals()

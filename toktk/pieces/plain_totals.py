@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from toktk.arrays import Bytes, Int64, read_only, runs
 from toktk.corpus.batch import BATCH_BYTES
+from toktk.kernels.constants import DOCUMENTS, LINES, N_TOTALS, WORDS
 
 _SPACE, _LF = np.uint8(2), np.uint8(4)  # flags of a byte, as in toktk.kernels.text_totals
 
@@ -52,14 +53,7 @@ class PlainTotals:
 
     def _of_one(self, data: Bytes, begin: int, end: int) -> Int64:
         """Return int64[7]: the totals of one long document, which is taken in parts."""
-        from toktk.kernels.text_totals import (
-            DOCUMENTS,
-            LINES,
-            N_TOTALS,
-            WORDS,
-            add_totals,
-            flag_bytes,
-        )
+        from toktk.kernels.text_totals import add_totals, flag_bytes
 
         cuts = [begin]
         while end - cuts[-1] > self._flags.size:

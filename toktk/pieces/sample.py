@@ -24,6 +24,8 @@ from toktk import arrow
 from toktk.arrays import Bytes, Int64, offsets_of
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, spans
 from toktk.corpus.units import text_hashes
+from toktk.kernels.constants import BYTES
+from toktk.kernels.constants import DOCUMENTS as N_DOCUMENTS
 from toktk.pieces.ends import Ends
 from toktk.pieces.excerpts import Excerpt, excerpt_of, shortened
 from toktk.pieces.sample_rows import Int32, Rows, UInt64, as_blocks, block_bounds, places_of
@@ -78,8 +80,6 @@ class Sample:
         texts that are so short. `totals`, int64[G, 7], are of the whole text, each document once.
         """
         from toktk.kernels.hash import hash_spans, mix
-        from toktk.kernels.text_totals import BYTES
-        from toktk.kernels.text_totals import DOCUMENTS as N_DOCUMENTS
 
         blocks = np.array([kind == BLOCKS for kind in documents.kinds], dtype=np.bool_)
         lines = np.array([kind == LINES for kind in documents.kinds], dtype=np.bool_)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from toktk.arrays import Bytes, Int64, read_arrays, write_arrays
+from toktk.kernels.constants import N_TOTALS
 from toktk.pieces.sample_rows import Int32, UInt64
 
 DOCUMENTS, LINES, BLOCKS = "documents", "lines", "blocks"
@@ -54,7 +55,6 @@ class SampledDocuments:
 
     def totals(self) -> Int64:
         """Return int64[D, 7]: the plain totals of each document; columns as in toktk.kernels.text_totals."""
-        from toktk.kernels.text_totals import N_TOTALS
         from toktk.pieces.plain_totals import PlainTotals
 
         totals = np.zeros((len(self), N_TOTALS), dtype=np.int64)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from toktk.arrays import Ids, Int64, read_only
+from toktk.kernels.constants import CHARS, N_TOTALS, NONSPACE, UNSPACED, WORDS
 from toktk.pieces.table import UNSPACED_LIMIT
 
 
@@ -108,14 +109,7 @@ class Segmentation:
 
 def totals(text: bytes) -> tuple[int, int | None]:
     """Return the characters of a text and its white-space words; None in a script without spaces."""
-    from toktk.kernels.text_totals import (
-        CHARS,
-        N_TOTALS,
-        NONSPACE,
-        UNSPACED,
-        WORDS,
-        add_totals,
-    )
+    from toktk.kernels.text_totals import add_totals
 
     data = np.frombuffer(text, dtype=np.uint8)
     offsets, weights = np.array([0, data.size]), np.ones(1, dtype=np.int64)
