@@ -45,7 +45,7 @@ class Limits:
     max_arena: int = 1 << 26
     max_pool: int = 1 << 24
     longest: int = 1 << 16
-    block: int = 24_000
+    block: int = 96_000
     split: int = 1 << 16
     todo: int = 1 << 14
 

@@ -128,3 +128,12 @@ def test_memory_is_bounded(limits):
         walk(table, [b"%d and a long one too %d" % (i, i) for i in range(start, start + 100)])
     bounded = table._slots.size <= 4 * TINY.max_slots and table._arena.size < 4000
     assert bounded == (limits is TINY)
+
+
+def test_a_table_that_may_hold_less_than_a_block_holds_a_block():
+    model = Model()
+    table = _Table(model, Limits(first_slots=2, max_slots=2))
+    parts = [b"%d" % i for i in range(3 * k.BLOCK)]
+    for _ in range(2):
+        assert walk(table, parts) == [model.ids(part) for part in parts]
+    assert table._slots.size == 4 * 2 * k.BLOCK

@@ -64,6 +64,8 @@ def walk(
 ):
     """Write the ids of the pieces to `out`, leaving out those of pieces that are not in the table.
 
+    Indices are unsigned, which spares the test for negative ones.
+
     Comes back when all are done (``state[PIECE] == n_pieces``), when the table is half full, `todo` is full
     or `out` may be: look which, settle, make room and call again.
 
@@ -84,22 +86,24 @@ def walk(
         full = state[USED] + m > half or state[PATCHES] + m > todo.shape[0]
         if full or np.int64(k) + m * max(state[MOST], 3) + 4 > out.size:
             break
-        for j in range(m):
-            end = ends[p + j]
+        piece = np.uint64(p)
+        for j in range(np.uint64(m)):
+            end = ends[piece + j]
             n = end - start
             if n <= INLINE and start <= safe:
                 k0, k1 = load_pair(data, start, n)
                 k1 |= np.uint64(n) << _TOP
             else:
                 k0, k1 = _rare_key(data, start, n, longest)
-            home = _home(k0, k1, shift)
+            home, key = _home(k0, k1, shift), _FOUR * j
             prefetch(slots, np.int64(_FOUR * home))
-            keys[4 * j], keys[4 * j + 1], keys[4 * j + 2] = k0, k1, home
-            keys[4 * j + 3] = np.uint64(start)
+            keys[key], keys[key + _ONE], keys[key + _TWO] = k0, k1, home
+            keys[key + _THREE] = np.uint64(start)
             start = end
-        for j in range(m):
-            k0, k1 = keys[4 * j], keys[4 * j + 1]
-            s = _FOUR * keys[4 * j + 2]
+        for j in range(np.uint64(m)):
+            key = _FOUR * j
+            k0, k1, home = keys[key], keys[key + _ONE], keys[key + _TWO]
+            s = _FOUR * home
             value = slots[s + _THREE]
             if slots[s] == k0 and slots[s + _ONE] == k1 and value < _INLINE_MAX:
                 pair = slots[s + _TWO]
@@ -108,12 +112,12 @@ def walk(
                 out[k + _TWO] = value & _LOW
                 k += value >> _HALF
             else:
-                at = np.int64(keys[4 * j + 3])
+                at = np.int64(keys[key + _THREE])
                 k = _look(
-                    data, at, k0, k1, keys[4 * j + 2], mask, slots, arena, pool, out, k, p + j,
-                    todo, state,
+                    data, at, k0, k1, home, mask, slots, arena, pool, out, k,
+                    np.int64(piece + j), todo, state,
                 )  # fmt: skip
-            positions[p + j] = np.int64(k)
+            positions[piece + j] = np.int64(k)
         p += m
     state[PIECE], state[START], state[WRITTEN] = p, start, np.int64(k)
 
