@@ -25,8 +25,6 @@ from toktk.runtime import in_threads
 if TYPE_CHECKING:
     from toktk.pretokenizers.pretokenizer import Pretokenizer
 
-_SMALL = 1 << 16  # slots; up to there a table grows fourfold
-
 
 @dataclass(frozen=True)
 class Limits:
@@ -318,8 +316,7 @@ class _Table:
         if is_full and self._state[self._kernels.USED]:
             self._empty()
             return
-        factor = 4 if self._slots.size <= min(_SMALL, self._limits.max_slots) else 2
-        slots, self._slots = self._slots, np.zeros(factor * self._slots.size, dtype=np.uint64)
+        slots, self._slots = self._slots, np.zeros(2 * self._slots.size, dtype=np.uint64)
         self._kernels.rehash(slots, self._slots, self._shift)
 
     def _empty(self) -> None:
