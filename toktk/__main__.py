@@ -1,6 +1,7 @@
 """``toktk`` and ``python -m toktk``: see to signals first, for the imports of a command take a second."""
 
 import gc
+import os
 import sys
 
 # Container objects between two collections of garbage. A command makes many that last and few cycles:
@@ -18,8 +19,15 @@ def main() -> None:
         interruption.install()
         gc.set_threshold(GARBAGE)
         from toktk.cli import main as command
+        from toktk.cli.ending import OutOfMemory
 
-        command(prog_name="toktk")
+        try:
+            command(prog_name="toktk")
+        except OutOfMemory as end:
+            # Python would have every library clean up, and some of them lack what they could not have.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(int(str(end.code)))
     finally:
         interruption.finish()
 

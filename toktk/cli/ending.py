@@ -22,6 +22,10 @@ _FILES = {errno.EMFILE, errno.ENFILE}
 _WHERE = "Set TOKTK_DEBUG=1 to see where this happened."
 
 
+class OutOfMemory(SystemExit):
+    """The end of a process that had too little memory: libraries that lacked it may crash as they end."""
+
+
 @contextlib.contextmanager
 def ended() -> Iterator[None]:
     """End the process at an error; TOKTK_DEBUG=1 lets it through, with its traceback.
@@ -42,10 +46,11 @@ def ended() -> Iterator[None]:
         traceback.clear_frames(error.__traceback__)  # what could not be held is not needed any more
         message = described(error)
         code = 2 if isinstance(error, ToktkError) and error.is_usage else 1
+        end = OutOfMemory if _is_out_of_memory(error) else SystemExit
     else:
         return
     say(*f"Error: {message}".split("\n"))
-    sys.exit(code)
+    raise end(code)
 
 
 def described(error: Exception) -> str:
@@ -61,7 +66,7 @@ def _lines(error: Exception) -> tuple[str, ...]:
     name = type(error).__name__
     with contextlib.suppress(Exception):  # an error of a plug-in may be unable to say what it is
         name = f"{name}: {in_a_line(error)}".removesuffix(": ").removesuffix(".")
-    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+    if _is_out_of_memory(error):
         advice = "Free memory, or give less text, fewer groups or a smaller --jobs."
         return "out of memory.", f"Found: {name}.", f"{advice} Finished work is kept."
     if isinstance(error, ImportError):
@@ -79,6 +84,10 @@ def _lines(error: Exception) -> tuple[str, ...]:
             return what, "Close other programs, or raise the limit of open files (ulimit -n)."
         return what, _WHERE
     return f"{name}.", "This is a fault of toktk, or of a plug-in: please report it.", _WHERE
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
 
 
 def _place() -> str:
