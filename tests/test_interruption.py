@@ -110,7 +110,13 @@ def test_what_does_not_unwind_is_left(work: str) -> None:
 
 
 def test_threads_are_not_waited_for() -> None:
-    work = "threading.Thread(target=stuck).start()\ntime.sleep(60)"
+    # Not before it is started: a signal within `Thread.start` can be lost there.
+    work = """
+        begun = threading.Event()
+        threading.Thread(target=lambda: begun.wait() and stuck()).start()
+        begun.set()
+        time.sleep(60)
+    """
     assert interrupted(work, signal.SIGTERM, grace=60) == (143, "", [LINE])
 
 
