@@ -17,7 +17,6 @@ import numpy as np
 from toktk import arrow
 from toktk.arrays import Int64, offsets_of, runs
 from toktk.arrow import pa
-from toktk.corpus.batch import spans
 from toktk.errors import CorpusError, StorageError
 from toktk.pieces.table import PieceTable, gather
 
@@ -141,8 +140,6 @@ def read_part(path: Path, signature: str) -> PieceTable:
     Raises:
         StorageError: the file is no part of a count.
     """
-    from toktk.kernels.spans import mark_new_spans
-
     with _refusing(path):
         stored = arrow.read_parquet(path, ["piece", "group", "count"])
         if any(column.null_count for column in stored.columns):
@@ -150,17 +147,12 @@ def read_part(path: Path, signature: str) -> PieceTable:
         pieces = stored["piece"].cast(pa.large_binary()).combine_chunks()
         counts = arrow.to_numpy(stored["count"].cast(pa.int64()).combine_chunks())
         group = stored["group"].dictionary_encode().unify_dictionaries().combine_chunks()
-    data, offsets = spans(pieces)
-    new = np.zeros(offsets.size - 1, dtype=np.uint8)
-    mark_new_spans(data, offsets, np.arange(new.size), new)
-    first = np.flatnonzero(new)
     names = group.dictionary.to_pylist()
     order = sorted(range(len(names)), key=names.__getitem__)
     number = np.zeros(max(len(names), 1), dtype=np.int32)
     number[order] = np.arange(len(names))
-    return PieceTable(
-        *gather(data, offsets, first),
-        np.append(first, len(pieces)),
+    return PieceTable.of_rows(
+        pieces,
         number[arrow.to_numpy(group.indices)],
         counts,
         tuple(names[i] for i in order),

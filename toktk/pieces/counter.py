@@ -19,7 +19,7 @@ from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, spans
 from toktk.errors import CorpusError
 from toktk.kernels.constants import N_TOTALS
 from toktk.pieces.plain_totals import PlainTotals
-from toktk.pieces.table import PieceTable, gather
+from toktk.pieces.table import PieceTable, check_cut, gather
 
 if TYPE_CHECKING:
     from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -307,12 +307,7 @@ def merge(tables: Iterable[PieceTable]) -> PieceTable:
     for table in tables:
         if counter is None:
             counter, signature = SpanCounter(table.pretokenizer), table.pretokenizer
-        elif table.pretokenizer != signature:
-            raise CorpusError(
-                "cannot add piece tables that were cut differently.",
-                f"Found: {signature} and {table.pretokenizer}.",
-                "Count all with the same pretokenizer.",
-            )
+        check_cut(signature, table.pretokenizer)
         counter.reserve(table.entry_count.size)
         groups = totals.add_table(table)[table.entry_group]
         counter.add_spans(table.data, table.offsets, groups, table.entry_count, table.rows)

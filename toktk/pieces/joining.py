@@ -9,7 +9,7 @@ import numpy as np
 from toktk.arrays import Bytes, Int64, offsets_of
 from toktk.errors import CorpusError
 from toktk.pieces.counter import GroupTotals
-from toktk.pieces.table import PieceTable, gather, heads_of
+from toktk.pieces.table import PieceTable, check_cut, gather, heads_of
 
 _AT_ONCE = 1 << 20  # entries that are merged at a time, at least
 
@@ -26,12 +26,8 @@ def joined(tables: Iterable[PieceTable]) -> PieceTable:
     waiting: list[PieceTable] = []
     whole = n_waiting = 0
     for table in tables:
-        if waiting and table.pretokenizer != waiting[0].pretokenizer:
-            raise CorpusError(
-                "cannot add piece tables that were cut differently.",
-                f"Found: {waiting[0].pretokenizer} and {table.pretokenizer}.",
-                "Count all with the same pretokenizer.",
-            )
+        if waiting:
+            check_cut(waiting[0].pretokenizer, table.pretokenizer)
         waiting.append(table)
         n_waiting += table.entry_count.size
         if n_waiting > max(_AT_ONCE, whole):

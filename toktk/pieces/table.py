@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from toktk import arrow
 from toktk.arrays import Bytes, Int64, offsets_of
 from toktk.arrow import pa
 from toktk.corpus.batch import spans
-from toktk.errors import StorageError
+from toktk.errors import CorpusError, StorageError
 
 POOLED = "all"
 """The group that stands for all groups together; no group of a corpus may have this name."""
@@ -143,30 +144,60 @@ class PieceTable:
 
     @classmethod
     def _from_arrow(cls, table: pa.Table) -> PieceTable:
-        from toktk.kernels.spans import mark_new_spans
-
         meta = json.loads((table.schema.metadata or {})[b"toktk"])
         if meta["format"] != _FORMAT:
             raise ValueError(f"format {meta['format']}, not {_FORMAT}")
         if any(column.null_count for column in table.columns):
             raise ValueError("a column holds nulls")
-        pieces = table["piece"].combine_chunks().cast(pa.large_binary())
         group = table["group"].combine_chunks().dictionary_encode()
         groups = tuple(meta["groups"])
         numbers = [groups.index(name) for name in group.dictionary.to_pylist()] or [0]
-        data, offsets = spans(pieces)
-        new = np.zeros(offsets.size - 1, dtype=np.uint8)
-        mark_new_spans(data, offsets, np.arange(new.size), new)
-        first = np.flatnonzero(new)
-        return cls(
-            *gather(data, offsets, first),
-            np.append(first, len(pieces)),
+        return cls.of_rows(
+            table["piece"].combine_chunks().cast(pa.large_binary()),
             np.array(numbers, dtype=np.int32)[arrow.to_numpy(group.indices)],
             arrow.to_numpy(table["count"].combine_chunks()).astype(np.int64),
             groups,
             np.array(meta["totals"], dtype=np.int64).reshape(len(groups), -1),
             np.array(meta["aligned"], dtype=np.int64).reshape(len(groups), 2),
             meta["pretokenizer"],
+        )
+
+    @classmethod
+    def of_rows(
+        cls,
+        pieces: pa.Array,
+        entry_group: npt.NDArray[np.int32],
+        entry_count: Int64,
+        *about: Any,
+    ) -> PieceTable:
+        """Return the table of rows, one for each piece and group, in which equal pieces stand together.
+
+        Args:
+            pieces: large_binary[entries]: the piece of each row.
+            entry_group, entry_count: as of the table.
+            about: groups, totals, aligned and pretokenizer, as of the table.
+        """
+        from toktk.kernels.spans import mark_new_spans
+
+        data, offsets = spans(pieces)
+        new = np.zeros(offsets.size - 1, dtype=np.uint8)
+        mark_new_spans(data, offsets, np.arange(new.size), new)
+        first = np.flatnonzero(new)
+        rows = np.append(first, len(pieces))
+        return cls(*gather(data, offsets, first), rows, entry_group, entry_count, *about)
+
+
+def check_cut(signature: str, other: str) -> None:
+    """Refuse to add tables up whose texts were cut by pretokenizers of different signatures.
+
+    Raises:
+        CorpusError: they differ.
+    """
+    if signature != other:
+        raise CorpusError(
+            "cannot add piece tables that were cut differently.",
+            f"Found: {signature} and {other}.",
+            "Count all with the same pretokenizer.",
         )
 
 
