@@ -6,9 +6,9 @@
 
 Counting: plain text (see `benchmarks/count.py`) or one that is given, counted by one thread of one process,
 which keeps the table in memory: pieces alone, and as a sweep does, with a tenth held out, fingerprint, sample
-of documents; and by `toktk count` in one rank and in 8 ranks with 2 processes, which writes and merges; in
-turn, whole processes. Figures are CPU seconds of all processes of a command, and the peak of the largest.
-What a rank of no text takes is what a process takes to start.
+of documents; and by `toktk count` in one rank, in as many as it takes by default, and in 8, with 2 processes,
+which writes and merges; in turn, whole processes. Figures are CPU seconds of all processes of a command, and
+the peak of the largest. What a rank of no text takes is what a process takes to start.
 
 Merge: words that occur once each, and plain text of as many bytes, counted in 64 ranks and merged by one
 thread, at a fourth, half and all of so many words. The exponent is that of CPU time over size, from n to 4n.
@@ -144,9 +144,10 @@ def counting(chosen: argparse.Namespace) -> tuple[Table, Any]:
         once(Job("write", "write", arguments), chosen)
     n_bytes = sum(path.stat().st_size for path in (text, *text.glob("**/*")) if path.is_file())
 
-    def ranks(n: int, hold_out: str, *of_one: str, text: Path = text) -> tuple[str, ...]:
+    def ranks(n: int | None, hold_out: str, *of_one: str, text: Path = text) -> tuple[str, ...]:
         command = ["count", "-c", str(text), "-o", "{folder}/counts", "--hold-out", hold_out]
-        command += ["--world-size", str(n), "--jobs", str(PROCESSES), "-q", "-f", "json", *of_one]
+        command += ["--jobs", str(PROCESSES), "-q", "-f", "json", *of_one]
+        command += [] if n is None else ["--world-size", str(n)]
         return (sys.executable, "-m", "toktk", *command)
 
     bare, sweep = "one process, pieces alone", "one process, as a sweep counts"
@@ -154,9 +155,9 @@ def counting(chosen: argparse.Namespace) -> tuple[Table, Any]:
         Job(bare, "one_process", {"text": str(text)}),
         Job(sweep, "as_a_sweep", {"text": str(text), "held_out": 0.1}),
         *(
-            Job(f"{n} rank{'s' * (n > 1)}, {share} held out", "", command=ranks(n, share))
+            Job(f"{how}, {share} held out", "", command=ranks(n, share))
             for share in ("0", "0.1")
-            for n in (1, RANKS)
+            for how, n in (("1 rank", 1), ("ranks by default", None), (f"{RANKS} ranks", RANKS))
         ),
         Job(START, "", command=ranks(1, "0.1", "--rank", "0", text=nothing)),
     ]
@@ -171,14 +172,16 @@ def counting(chosen: argparse.Namespace) -> tuple[Table, Any]:
         (
             "how",
             *("CPU, s", "wall, s", "peak, MB", "MB/s of a core"),
-            *("CPU against pieces alone", "against a sweep"),
+            *("CPU against pieces alone", "against a sweep", "against 1 rank"),
         ),
     )
     for label, of_job in runs.items():
         rates = [n_bytes / 1e6 / cpu(run) for run in of_job if "error" not in run]
-        ratios = [harness.ratio_cell(of_job, runs[one], cpu) for one in (bare, sweep)]
-        told = [harness.spread(rates, 0) if rates else "–", *ratios]
-        table.rows.append((label, *cells(of_job), *(["–"] * 3 if label == START else told)))
+        one_rank = f"1 rank, {label.partition(', ')[2]}"
+        ones = (bare, sweep, one_rank) if one_rank in runs else (bare, sweep)
+        ratios = [harness.ratio_cell(of_job, runs[one], cpu) for one in ones]
+        told = [harness.spread(rates, 0) if rates else "–", *ratios, *["–"] * (3 - len(ratios))]
+        table.rows.append((label, *cells(of_job), *(["–"] * 4 if label == START else told)))
     kept = ("error", "process")  # what a command printed is no figure
     return table, {
         label: [{key: run[key] for key in kept if key in run} for run in of_job]

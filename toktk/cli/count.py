@@ -108,7 +108,7 @@ _min_count_option = click.option(
     metavar="DIR",
     help="The folder of the count: a path, or an address such as s3://bucket/counts.",
 )
-@rank_options("Count", "4 for each of --jobs")
+@rank_options("Count", "one for each 256 MB, up to 4 for each of --jobs")
 @click.option(
     "--hold-out",
     type=click.FloatRange(min=0, max=1, max_open=True),

@@ -14,17 +14,23 @@ from toktk.ranks.work import Progress, run_rank
 from toktk.ranks.world import check_world_size
 
 TASKS_PER_PROCESS = 4
-"""Ranks for each process: so many that a killed one costs little, and none waits long for the last."""
+"""Ranks for each process, at most: a killed one costs little, and none waits long for the last."""
 
-_TASK_BYTES = 1 << 24  # of a rank, at least
+# Bytes of a rank. Each writes its own rows of the pieces that all have, so one of less text would cost
+# more than what is lost where it is killed; and none is worth a process of its own below the least.
+_RANK_BYTES, _LEAST_BYTES = 1 << 28, 1 << 24
 
 
 def default_world_size(work: CountWork, place: Place, jobs: int) -> int:
     """Return the number of ranks of a folder; of a new one, by the processes and the size of the text."""
     if place.read(f"{work.name}.json") is not None:
         return int(folder_at(place).manifest()["world_size"])
-    wanted = TASKS_PER_PROCESS * jobs
-    return min(wanted, max(work.text.n_bytes // _TASK_BYTES, 1)) if work.unit == "bytes" else wanted
+    if work.unit != "bytes":
+        return TASKS_PER_PROCESS * jobs
+    n_bytes = work.text.n_bytes
+    if n_bytes < jobs * _LEAST_BYTES:
+        return max(n_bytes // _LEAST_BYTES, 1)
+    return jobs * min(-(-n_bytes // (jobs * _RANK_BYTES)), TASKS_PER_PROCESS)
 
 
 def ranks_to_do(work: CountWork, place: Place, world_size: int) -> list[int]:
