@@ -4,11 +4,13 @@
     python benchmarks/ranks.py --folder texts/ --only count --text texts/code.txt
     python benchmarks/ranks.py --folder texts/ --only merge --scale 0.05
 
-Counting: plain text (see `benchmarks/count.py`) or one that is given, counted by one thread of one process,
-which keeps the table in memory: pieces alone, and as a sweep does, with a tenth held out, fingerprint, sample
-of documents; and by `toktk count` in one rank, in as many as it takes by default, and in 8, with 2 processes,
-which writes and merges; in turn, whole processes. Figures are CPU seconds of all processes of a command, and
-the peak of the largest. What a rank of no text takes is what a process takes to start.
+Counting: plain text (see `benchmarks/count.py`) or one that is given, counted by one process, which keeps the
+table in memory: pieces alone, and as a sweep does, with a tenth held out, fingerprint, sample of documents,
+by one thread and by two; and by `toktk count` in one rank, in 8, and in as many as it takes by default, in one
+process after the other or two at a time, which writes and merges; in turn, whole processes. Figures are CPU
+seconds of all processes of a command, and the peak of the largest. Two at a time take more than one, for they
+share caches; so a sweep is compared that has as many threads. What a rank of no text takes is what a process
+takes to start.
 
 Merge: words that occur once each, and plain text of as many bytes, counted in 64 ranks and merged by one
 thread, at a fourth, half and all of so many words. The exponent is that of CPU time over size, from n to 4n.
@@ -61,7 +63,8 @@ def as_a_sweep(arguments: dict[str, Any], step: Steps) -> tuple[Figures, None]:
     from toktk.lab.meter import Meter
     from toktk.pretokenizers.pretokenizer import Pretokenizer
 
-    counted, cut = CountedCorpora(Meter(), force=True), Pretokenizer.of("o200k")
+    counted = CountedCorpora(Meter(), jobs=arguments["threads"], force=True)
+    cut = Pretokenizer.of("o200k")
     with step("count"):
         train, test = load_corpus([arguments["text"]]).split(arguments["held_out"])
         counted.get(train, cut, by_group=False)
@@ -144,23 +147,32 @@ def counting(chosen: argparse.Namespace) -> tuple[Table, Any]:
         once(Job("write", "write", arguments), chosen)
     n_bytes = sum(path.stat().st_size for path in (text, *text.glob("**/*")) if path.is_file())
 
-    def ranks(n: int | None, hold_out: str, *of_one: str, text: Path = text) -> tuple[str, ...]:
+    def ranks(
+        hold_out: str, n: int | None, processes: int, *of_one: str, text: Path = text
+    ) -> tuple[str, ...]:
         command = ["count", "-c", str(text), "-o", "{folder}/counts", "--hold-out", hold_out]
-        command += ["--jobs", str(PROCESSES), "-q", "-f", "json", *of_one]
+        command += ["--jobs", str(processes), "-q", "-f", "json", *of_one]
         command += [] if n is None else ["--world-size", str(n)]
         return (sys.executable, "-m", "toktk", *command)
 
-    bare, sweep = "one process, pieces alone", "one process, as a sweep counts"
+    bare, sweep = "one process, pieces alone", "as a sweep counts, {} at a time"
     jobs = [
         Job(bare, "one_process", {"text": str(text)}),
-        Job(sweep, "as_a_sweep", {"text": str(text), "held_out": 0.1}),
         *(
-            Job(f"{how}, {share} held out", "", command=ranks(n, share))
-            for share in ("0", "0.1")
-            for how, n in (("1 rank", 1), ("ranks by default", None), (f"{RANKS} ranks", RANKS))
+            Job(sweep.format(n), "as_a_sweep", {"text": str(text), "held_out": 0.1, "threads": n})
+            for n in (1, PROCESSES)
         ),
-        Job(START, "", command=ranks(1, "0.1", "--rank", "0", text=nothing)),
     ]
+    compared = {}
+    for hold_out in ("0", "0.1"):
+        one = f"1 rank, {hold_out} held out"
+        for n, at_a_time in ((1, 1), (RANKS, 1), (RANKS, PROCESSES), (None, PROCESSES)):
+            label = f"{n or 'default'} ranks, {hold_out} held out, {at_a_time} at a time"
+            label = one if n == 1 else label
+            jobs.append(Job(label, "", command=ranks(hold_out, n, at_a_time)))
+            compared[label] = [sweep.format(at_a_time), one]
+    compared |= {bare: [sweep.format(1)], sweep.format(PROCESSES): [sweep.format(1)]}
+    jobs.append(Job(START, "", command=ranks("0.1", 1, 1, "--rank", "0", text=nothing)))
     try:
         runs = harness.interleave(Path(__file__), jobs, chosen.repeats, chosen.timeout)
     finally:
@@ -177,11 +189,10 @@ def counting(chosen: argparse.Namespace) -> tuple[Table, Any]:
     )
     for label, of_job in runs.items():
         rates = [n_bytes / 1e6 / cpu(run) for run in of_job if "error" not in run]
-        one_rank = f"1 rank, {label.partition(', ')[2]}"
-        ones = (bare, sweep, one_rank) if one_rank in runs else (bare, sweep)
-        ratios = [harness.ratio_cell(of_job, runs[one], cpu) for one in ones]
-        told = [harness.spread(rates, 0) if rates else "–", *ratios, *["–"] * (3 - len(ratios))]
-        table.rows.append((label, *cells(of_job), *(["–"] * 4 if label == START else told)))
+        others = [bare, *compared.get(label, ())] if label != START else []
+        ratios = [harness.ratio_cell(of_job, runs[other], cpu) for other in others]
+        rate = harness.spread(rates, 0) if ratios else "–"
+        table.rows.append((label, *cells(of_job), rate, *ratios, *["–"] * (3 - len(ratios))))
     kept = ("error", "process")  # what a command printed is no figure
     return table, {
         label: [{key: run[key] for key in kept if key in run} for run in of_job]
