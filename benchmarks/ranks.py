@@ -6,11 +6,11 @@
 
 Counting: plain text (see `benchmarks/count.py`) or one that is given, counted by one process, which keeps the
 table in memory: pieces alone, and as a sweep does, with a tenth held out, fingerprint, sample of documents,
-by one thread and by two; and by `toktk count` in one rank, in 8, and in as many as it takes by default, in one
-process after the other or two at a time, which writes and merges; in turn, whole processes. Figures are CPU
-seconds of all processes of a command, and the peak of the largest. Two at a time take more than one, for they
-share caches; so a sweep is compared that has as many threads. What a rank of no text takes is what a process
-takes to start.
+by one thread and by two; and by `toktk count` in one rank, in 8, and in as many as it takes by default, in
+one process after the other or two at a time, which writes and merges; in turn, whole processes. Figures are
+CPU seconds of all processes of a command, and the peak of the largest. Two at a time take more than one, for
+they share caches; so a sweep is compared that has as many threads. What a rank of no text takes is what a
+process takes to start.
 
 Merge: words that occur once each, and plain text of as many bytes, counted in 64 ranks and merged by one
 thread, at a fourth, half and all of so many words. The exponent is that of CPU time over size, from n to 4n.
