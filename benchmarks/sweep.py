@@ -77,7 +77,7 @@ def toktk(arguments: Arguments, step: Steps) -> tuple[Figures, None]:
         from toktk.trainers.bpe import BpeTrainer
 
     jobs, sizes = arguments["threads"], arguments["sizes"]
-    options = ReaderOptions(sample_by="line", align_column="line")
+    options = ReaderOptions(sample_by="line")
 
     with step("count training text"):
         trainer = BpeTrainer(arguments["pattern"])

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -78,8 +80,14 @@ def test_wrong_arrays_are_refused():
 def lines_of(documents, limit=MASK, before=b""):
     data = np.frombuffer(before + b"".join(documents), np.uint8)
     offsets = np.cumsum([len(before), *map(len, documents)], dtype=np.int64)
-    found, lengths = hash_lines(data, offsets, limit)
-    return list(zip(found.tolist(), lengths.tolist(), strict=True))
+    found, lengths, ends = hash_lines(data, offsets, limit)
+    lines = list(zip(found.tolist(), lengths.tolist(), strict=True))
+    starts = [0, *ends.tolist()]
+    assert len(starts) == len(documents) + 1
+    assert starts[-1] == len(lines)
+    by_document = [lines[a:b] for a, b in itertools.pairwise(starts)]
+    assert by_document == [lines_oracle([document], limit) for document in documents]
+    return lines
 
 
 def lines_oracle(documents, limit=MASK):

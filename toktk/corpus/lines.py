@@ -83,13 +83,13 @@ class LineSet:
         if self.halvings:
             return None
         shares: Float64 = np.full(offsets.size - 1, np.nan)
-        for d in range(shares.size):
-            hashes, lengths = hash_lines(data, np.ascontiguousarray(offsets[d : d + 2]))
-            if lengths.size:
-                shares[d] = lengths[self._holds(hashes)].sum() / lengths.sum()
-            if (d + 1) % _REPORT == 0:
-                progress(_REPORT)
-        progress(shares.size % _REPORT)
+        for first in range(0, shares.size, _REPORT):
+            some = shares[first : first + _REPORT]
+            hashes, lengths, ends = hash_lines(data, offsets[first : first + some.size + 1])
+            held = offsets_of(np.where(self._holds(hashes), lengths, 0))
+            told = np.diff(offsets_of(lengths)[ends], prepend=0)
+            np.divide(np.diff(held[ends], prepend=0), told, out=some, where=told > 0)
+            progress(some.size)
         return shares
 
     def _holds(self, hashes: _Hashes) -> npt.NDArray[np.bool_]:
@@ -127,7 +127,7 @@ class Lines:
         """Add documents, ``data[offsets[d]:offsets[d + 1]]``."""
         from toktk.kernels.hash import hash_lines
 
-        hashes, lengths = hash_lines(data, offsets, self._limit)
+        hashes, lengths, _ = hash_lines(data, offsets, self._limit)
         self.n_bytes += int(offsets[-1] - offsets[0])
         self._new.append((hashes, lengths))
         self._n_new += hashes.size

@@ -29,6 +29,7 @@ them by bytes. So of each such name at least one character must be a token.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -37,6 +38,7 @@ from typing import Any
 
 import numpy as np
 
+from toktk.arrays import packed
 from toktk.errors import FormatError
 from toktk.formats.tokens import (
     byte_names,
@@ -133,9 +135,11 @@ def _document(pretokenizer: Pretokenizer, model: Model) -> dict[str, Any]:
 
 def _byte_level_names(model: Model) -> list[str]:
     """Return the name of every id of a byte-level vocabulary, where a character stands for each byte."""
-    characters = byte_characters()
+    data, offsets = model.packed_tokens if isinstance(model, BpeModel) else packed(model.tokens)
+    # One character for each byte, so that the names lie where the bytes do.
+    text = data.tobytes().decode("latin-1").translate(dict(enumerate(byte_characters())))
     names = list(model.special_tokens)
-    names += ["".join([characters[b] for b in token]) for token in model.tokens[len(names) :]]
+    names += [text[a:b] for a, b in itertools.pairwise(offsets[len(names) :].tolist())]
     check_distinct(names, model.special_tokens, "tokenizer.json")
     return names
 

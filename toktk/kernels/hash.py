@@ -67,7 +67,7 @@ def _line_end(data, i, end):
 
 
 @kernel
-def _hash_lines(data, offsets, least, limit, hashes, lengths):
+def _hash_lines(data, offsets, least, limit, hashes, lengths, lasts):
     spread = np.uint64(0x9E3779B97F4A7C15)
     n = 0
     for document in range(offsets.size - 1):
@@ -87,6 +87,7 @@ def _hash_lines(data, offsets, least, limit, hashes, lengths):
                     lengths[n] = length
                     n += 1
             start = stop + 1
+        lasts[document] = n
     return n
 
 
@@ -108,8 +109,11 @@ def hash_spans(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 def hash_lines(
     data: np.ndarray, offsets: np.ndarray, limit: int = 2**64 - 1
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the hashes, uint64, and lengths, int64, of the lines of documents, with repeats.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the hashes, uint64, and lengths, int64, of the lines of documents, with repeats; and their ends.
+
+    The lines up to the end of document d are the first ``ends[d]``, int64.
+
 
     A line ends at LF, CR LF or the end of its document, and is hashed without that end. The high 32 bits
     are a hash of its length and its first and last 8 bytes, the low ones of all of it. Left out are lines
@@ -122,9 +126,10 @@ def hash_lines(
     _check_spans("hash_lines", data, offsets)
     most = int(offsets[-1] - offsets[0]) // LEAST_LINE
     hashes, lengths = np.empty(most, np.uint64), np.empty(most, np.int64)
+    ends = np.empty(offsets.size - 1, np.int64)
     with np.errstate(over="ignore"):
-        n = _hash_lines(data, offsets, LEAST_LINE, np.uint64(limit), hashes, lengths)
-    return hashes[:n].copy(), lengths[:n].copy()  # not views of the room for all
+        n = _hash_lines(data, offsets, LEAST_LINE, np.uint64(limit), hashes, lengths, ends)
+    return hashes[:n].copy(), lengths[:n].copy(), ends  # not views of the room for all
 
 
 def _check_spans(name: str, data: np.ndarray, offsets: np.ndarray) -> None:
