@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import json
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -116,12 +117,9 @@ class BpeModel(ArrayModel):
     @functools.cached_property
     def tokens(self) -> list[bytes]:
         """The bytes of each id; a special token's are its name in UTF-8."""
-        tokens = [name.encode() for name in self.special_tokens]
-        tokens += [bytes([b]) for b in byte_order()]
-        for left, right, new in self.merges.tolist():
-            if new == len(tokens):
-                tokens.append(tokens[left] + tokens[right])
-        return tokens
+        data, offsets = self.packed_tokens
+        whole = data.tobytes()
+        return [whole[a:b] for a, b in itertools.pairwise(offsets.tolist())]
 
     @functools.cached_property
     def packed_tokens(self) -> tuple[Bytes, Int64]:
