@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -112,7 +111,6 @@ def _clipped(token: bytes) -> str:
     return signs(token[:_CLIPPED]) + "…" * (len(token) > _CLIPPED)
 
 
-@functools.lru_cache(maxsize=1 << 18)  # the vocabularies of one training begin alike
 def _script(token: bytes) -> str:
     """Return the script of most letters of a token."""
     if token.isascii():

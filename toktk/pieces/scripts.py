@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import re
 import unicodedata
 from collections import Counter
@@ -11,8 +10,8 @@ from collections import Counter
 import numpy as np
 import numpy.typing as npt
 
-from toktk.arrays import Int64, offsets_of
-from toktk.pieces.table import PieceTable, gather
+from toktk.arrays import offsets_of
+from toktk.pieces.table import PieceTable
 
 _NONE = "no letters"
 _SAMPLE = 300  # pieces of a group, the most frequent ones
@@ -99,8 +98,16 @@ def script_table() -> tuple[tuple[str, ...], npt.NDArray[np.uint8]]:
 
 def scripts_of(table: PieceTable) -> dict[str, str]:
     """Return {group: script of most letters of its most frequent pieces}, as Unicode's names begin."""
-    entries = _frequent(table)
-    pieces, number_of = np.unique(_piece_of(table, entries), return_inverse=True)
+    from toktk.kernels.hash import hash_spans
+
+    # Of equally frequent pieces any will do, but the same ones in whatever order the table lists them.
+    hashes = np.repeat(hash_spans(table.data, table.offsets), np.diff(table.rows))
+    order = np.lexsort((hashes, -table.entry_count, table.entry_group))
+    firsts = np.searchsorted(table.entry_group[order], np.arange(len(table.groups)))
+    rank = np.arange(order.size) - firsts[table.entry_group[order]]
+    entries = order[rank < _SAMPLE]
+    piece_of = np.searchsorted(table.rows, entries, side="right") - 1
+    pieces, number_of = np.unique(piece_of, return_inverse=True)
     letters = [_scripts_in(table, p) for p in pieces.tolist()]
     names = sorted({script for of_piece in letters for script in of_piece})
     if not names:
@@ -120,34 +127,6 @@ def scripts_of(table: PieceTable) -> dict[str, str]:
     return {
         group: names[most[g]] if has_letters[g] else _NONE for g, group in enumerate(table.groups)
     }
-
-
-def _frequent(table: PieceTable) -> Int64:
-    """Return the `_SAMPLE` most frequent entries of each group.
-
-    Of equally frequent pieces any will do, but the same ones in whatever order the table lists them.
-    """
-    from toktk.kernels.count import counting_sort
-    from toktk.kernels.hash import hash_spans
-
-    counts = table.entry_count
-    bounds = offsets_of(np.bincount(table.entry_group, minlength=len(table.groups)))
-    by_group = np.empty(counts.size, np.int64)
-    counting_sort(table.entry_group, bounds.copy(), by_group)
-    chosen = []
-    for first, last in itertools.pairwise(bounds.tolist()):
-        of_group = by_group[first:last]
-        if of_group.size > _SAMPLE:
-            least = np.partition(counts[of_group], -_SAMPLE)[-_SAMPLE]
-            of_group = of_group[counts[of_group] >= least]
-            hashes = hash_spans(*gather(table.data, table.offsets, _piece_of(table, of_group)))
-            of_group = of_group[np.lexsort((hashes, -counts[of_group]))[:_SAMPLE]]
-        chosen.append(of_group)
-    return np.concatenate(chosen)
-
-
-def _piece_of(table: PieceTable, entries: Int64) -> Int64:
-    return np.searchsorted(table.rows, entries, side="right") - 1
 
 
 def _scripts_in(table: PieceTable, p: int) -> Counter[str]:
