@@ -254,3 +254,35 @@ def test_what_decides_is_read_once_with_a_true_total(tmp_path):
     done = []
     nested.look_over(done.append)
     assert sum(done) == 3 * corpus.size
+
+
+@settings(max_examples=40, deadline=None)
+@given(documents_strategy, st.sampled_from([0.1, 0.5, 0.8]))
+def test_one_reading_gives_both_sides(documents, share):
+    train, test = corpus_of(documents).split(share)
+    expected = [rows(train), rows(test)]
+    for sides in ([train, test], [test, train]):
+        assert sides[0].is_beside(sides[1])
+        chosen, read = ([], []), 0
+        try:
+            for batches in sides[0].batches_beside(sides[1], lambda n: None):
+                read += 1
+                for batch, of_side in zip(batches, chosen, strict=True):
+                    assert batch is None or batch.num_rows
+                    own = [] if batch is None else batch.to_pylist()
+                    of_side += [
+                        tuple(row[c] for c in ("text", "group", "align", "weight")) for row in own
+                    ]
+        except CorpusError:
+            assert [] in expected
+            continue
+        assert [*chosen] == (expected if sides[0] is train else expected[::-1])
+        assert sides[0].groups == tuple(sorted({row[1] for row in chosen[0]}))
+        assert sides[1].groups == tuple(sorted({row[1] for row in chosen[1]}))
+
+
+def test_only_the_sides_of_one_hold_out_are_beside_each_other():
+    corpus = corpus_of(documents_of("g", [9] * 40))
+    train, test = corpus.split(0.3)
+    others = [corpus, train, train.split(0.3)[1], *corpus.split(0.3), test.limit(3)]
+    assert not any(train.is_beside(other) or other.is_beside(train) for other in others)

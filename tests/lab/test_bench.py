@@ -35,7 +35,7 @@ from toktk.loading.sample import BYTES, DOCUMENTS, PER_GROUP, first_documents
 from toktk.metrics.base import MetricOptions
 from toktk.metrics.compression import lost
 from toktk.metrics.vocabulary import unknown, utilization
-from toktk.pieces.counting import count_corpus, count_corpus_many
+from toktk.pieces.counting import Counted, count_corpus, count_sides
 from toktk.pieces.table import POOLED
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.report.records import Record
@@ -145,11 +145,11 @@ def test_text_is_counted_once_for_all_that_cut_alike(
 ) -> None:
     cut = []
 
-    def count(corpus: Corpus, pretokenizers: list[Pretokenizer], **options: object) -> object:
-        cut.append([pretokenizer.name for pretokenizer in pretokenizers])
-        return count_corpus_many(corpus, pretokenizers, **options)  # type: ignore[arg-type]
+    def count(sides: list[Counted], **options: object) -> object:
+        cut.extend([cut.name for cut in side.pretokenizers] for side in sides)
+        return count_sides(sides, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(counted, "count_corpus_many", count)
+    monkeypatch.setattr(counted, "count_sides", count)
     meter = Meter()
     bench(plan, meter)
     assert cut == [["o200k", "gpt2"]]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,6 +58,24 @@ def sweep(plan: SweepPlan, meter: Meter | None = None) -> Outcome:
 
 def steps(meter: Meter) -> list[tuple[str, bool]]:
     return [(cost.step, cost.reused) for cost in meter.costs]
+
+
+def test_both_sides_of_a_hold_out_are_counted_in_one_reading(
+    plan: SweepPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+    batches = Corpus._all
+
+    def counted(corpus: Corpus, progress: Callable[[int], None] = lambda n: None) -> Iterator[Any]:
+        read.append(corpus.name)
+        return batches(corpus, progress)
+
+    plan.evaluation.look_over()  # type: ignore[union-attr]
+    monkeypatch.setattr(Corpus, "_all", counted)
+    meter = Meter()
+    sweep(plan, meter)
+    assert [step for step, _ in steps(meter)].count("count") == 1
+    assert read.count(plan.evaluation.name) + read.count(plan.training.name) == 1  # type: ignore[union-attr]
 
 
 def test_every_size_is_what_training_and_measuring_it_alone_gives(plan: SweepPlan) -> None:

@@ -12,7 +12,8 @@ from toktk.kernels.scan import BLOCK
 from toktk.normalizers.normalizer import Normalizer
 from toktk.pieces import counter, counting, runs
 from toktk.pieces.counter import merge
-from toktk.pieces.counting import count_corpus, count_corpus_many
+from toktk.pieces.counting import Counted, count_corpus, count_corpus_many, count_sides
+from toktk.pieces.sample import Sample
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
@@ -211,6 +212,22 @@ def test_several_pretokenizers_in_one_reading(corpus_of, nasty_texts, jobs, memo
         assert table.to_dict() == alone.to_dict()
         assert table.groups == alone.groups
         assert (table.totals == alone.totals).all()
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+@pytest.mark.parametrize("memory", [None, 1])
+def test_both_sides_of_a_hold_out_in_one_reading(corpus_of, nasty_texts, jobs, memory):
+    corpus = corpus_of([(text, "ab"[i % 2], 1 + i % 3) for i, text in enumerate(nasty_texts)], 7)
+    train, test = corpus.split(0.4)
+    cuts = [Pretokenizer.of("metaspace"), GPT2]
+    sample = Sample()
+    sides = [Counted(test, [GPT2], beside=[sample]), Counted(train, cuts, by_group=False)]
+    ((own,), others) = count_sides(sides, jobs=jobs, memory=memory)
+    assert own.to_dict() == count_corpus(test, GPT2).to_dict()
+    assert (own.totals == count_corpus(test, GPT2).totals).all()
+    assert len(sample.finish()) > 0
+    for cut, table in zip(cuts, others, strict=True):
+        assert table.to_dict() == count_corpus(train, cut, by_group=False).to_dict()
 
 
 def test_an_error_in_a_thread_is_raised(corpus_of, monkeypatch):

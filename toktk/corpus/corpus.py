@@ -252,8 +252,36 @@ class Corpus:
         Raises:
             CorpusError: a file cannot be read, or there is no document at all.
         """
-        documents = done = 0
-        groups: set[str] = set()
+        for (batch,) in self._chosen([self], progress):
+            if batch is not None:
+                yield batch
+
+    def is_beside(self, other: Corpus) -> bool:
+        """Return whether the two are the sides of one hold-out."""
+        own, its = self._selection, other._selection
+        if not (isinstance(own, Split) and isinstance(its, Split)):
+            return False
+        return own.sides is its.sides and own.side != its.side
+
+    def batches_beside(
+        self, other: Corpus, progress: Progress | None = None
+    ) -> Iterator[tuple[pa.RecordBatch | None, ...]]:
+        """Yield batches of both sides of a hold-out from one reading: of this one, and of the other.
+
+        Each side has the batches that `batches` yields, None in the place of one without documents.
+
+        Raises:
+            CorpusError: as `batches`.
+        """
+        return self._chosen([self, other], progress)
+
+    def _chosen(
+        self, sides: Sequence[Corpus], progress: Progress | None
+    ) -> Iterator[tuple[pa.RecordBatch | None, ...]]:
+        """Yield what each of `sides` chooses of every batch of this one's parts, which are theirs too."""
+        done = 0
+        documents = [0 for _ in sides]
+        groups: list[set[str]] = [set() for _ in sides]
 
         def count(consumed: int) -> None:
             nonlocal done
@@ -262,26 +290,34 @@ class Corpus:
                 progress(consumed)
 
         select = self._selection.start(self._all) if self._selection else None
+        both = self._selection.both if isinstance(self._selection, Split) else None
         batches = self._all(count)
         if isinstance(self._selection, Split) and self._selection.sides.survey.cut:
             cut = self._selection.sides.in_blocks
             batches = (part for batch in batches for part in slices(cut(batch)))
         for batch in batches:
-            selected = batch if select is None else select(batch)
-            if selected.num_rows:
-                documents += selected.num_rows
-                groups.update(group_names(selected))
-                yield selected
-        self.groups = tuple(sorted(groups))
+            parts: tuple[pa.RecordBatch, ...]
+            if both is not None and len(sides) > 1:
+                parts = both(batch)
+            else:
+                parts = (batch if select is None else select(batch),)
+            for i, part in enumerate(parts):
+                if part.num_rows:
+                    documents[i] += part.num_rows
+                    groups[i].update(group_names(part))
+            yield tuple(part if part.num_rows else None for part in parts)
+        for side, names in zip(sides, groups, strict=True):
+            side.groups = tuple(sorted(names))
         if self.size is not None:
             count(self.size - done)
-        if not documents and not self._may_be_empty:
-            raise CorpusError(
-                f"no documents in {self.name}.",
-                f"Found: {self.size or 0} {self.unit} of source, "
-                f"{self.null_rows} rows without text, selection: {self._selection or 'all'}.",
-                "Give more text, or another text column; where a sweep holds text out, also --eval.",
-            )
+        for side, n in zip(sides, documents, strict=True):
+            if not n and not side._may_be_empty:
+                raise CorpusError(
+                    f"no documents in {side.name}.",
+                    f"Found: {side.size or 0} {side.unit} of source, "
+                    f"{side.null_rows} rows without text, selection: {side._selection or 'all'}.",
+                    "Give more text, or another text column; where a sweep holds text out, also --eval.",
+                )
 
     def _all(self, progress: Progress = lambda _: None) -> Iterator[pa.RecordBatch]:
         for part in self._parts:

@@ -220,6 +220,12 @@ class Split:
 
         return select
 
+    def both(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+        """Return what of a batch is on this side, and on the other."""
+        held = self.sides.held_out(batch)
+        own = held if self.side == "test" else ~held
+        return filtered(batch, own), filtered(batch, ~own)
+
 
 def many_of(n_groups: int) -> int:
     """Return how many documents are `MANY` in a text of so many groups."""

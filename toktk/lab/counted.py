@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from toktk.lab.meter import Meter
 from toktk.lab.ngrams import LEARNED, PRICED, NgramTexts
 from toktk.lab.units import Units
 from toktk.pieces.beside import AnyOf, Beside
-from toktk.pieces.counting import count_corpus_many
+from toktk.pieces.counting import Counted, count_sides
 from toktk.pieces.sample import Sample
 from toktk.pieces.sampled_documents import SampledDocuments
 from toktk.pieces.table import PieceTable
@@ -168,6 +168,24 @@ class CountedCorpus:
         return cls(table, Reading(**about["reading"]))
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What a reading of a text is to find: pieces, by their keys in the store, and what else is not known."""
+
+    corpus: Corpus
+    cells: Mapping[Pretokenizer, dict[str, Any]]
+    by_group: bool
+    lines: Lines | None
+    sought: AnyOf | None
+    sample: Sample | None
+
+    @property
+    def beside(self) -> list[Beside]:
+        """What sees the documents too."""
+        beside: list[Beside | None] = [self.lines, self.sought, self.sample]
+        return [one for one in beside if one is not None]
+
+
 class CountedCorpora:
     """The pieces of texts under pretokenizers, each counted once.
 
@@ -224,6 +242,37 @@ class CountedCorpora:
         Raises:
             NotCounted: the text is counted, and that does not tell its pieces.
         """
+        missing = self._missing(corpus, pretokenizers, by_group)
+        if missing:
+            self._count([self._asked(corpus, missing, by_group, sampled)])
+
+    def count_measured(
+        self,
+        corpus: Corpus,
+        pretokenizer: Pretokenizer,
+        training: tuple[Corpus, Pretokenizer | None] | None = None,
+    ) -> None:
+        """Hold a text that is measured on, by group and sampled.
+
+        Where the training text and it are the sides of a hold-out, and neither is there, one reading counts
+        both, the training text by its own pretokenizer.
+
+        Raises:
+            NotCounted: see `count_together`.
+        """
+        missing = self._missing(corpus, [pretokenizer], by_group=True)
+        if not missing:
+            return
+        sides = [self._asked(corpus, missing, by_group=True, sampled=True)]
+        if training is not None and training[1] is not None and corpus.is_beside(training[0]):
+            missing = self._missing(training[0], [training[1]], by_group=False)
+            sides += [self._asked(training[0], missing, by_group=False)] if missing else []
+        self._count(sides)
+
+    def _missing(
+        self, corpus: Corpus, pretokenizers: Sequence[Pretokenizer], by_group: bool
+    ) -> dict[Pretokenizer, dict[str, Any]]:
+        """Hold what is there; return the keys in the store of what is not."""
         missing: dict[Pretokenizer, dict[str, Any]] = {}
         for pretokenizer in pretokenizers:
             key = corpus.fingerprint, pretokenizer.key, by_group
@@ -248,45 +297,64 @@ class CountedCorpora:
                 continue
             self.meter.reused("count", f"{corpus.name}, {pretokenizer.name}")
             self._held[key] = counted
-        if not missing:
-            return
-        for pretokenizer in missing:
+        return missing
+
+    def _count(self, sides: Sequence[_Asked]) -> None:
+        """Count a text, or both sides of a hold-out, in one reading, and keep what comes of it."""
+        cuts = [*dict.fromkeys(cut for side in sides for cut in side.cells)]
+        for pretokenizer in cuts:
             if pretokenizer.compile() is None and pretokenizer.key not in self._slow:
                 self._slow.add(pretokenizer.key)
                 self.meter.remark(
                     f"the pattern of {pretokenizer.name} does not compile to tables; the regex library "
                     "cuts instead: slower, same result."
                 )
-        lines = None if self._known_lines(corpus) else Lines()
-        sought = AnyOf(self.sought) if by_group and self._known_sought(corpus) is None else None
-        sample = Sample() if sampled and self._known_sample(corpus) is None else None
-        beside: list[Beside | None] = [lines, sought, sample]
-        what = f"{corpus.name}, {', '.join(pretokenizer.name for pretokenizer in missing)}"
-        with self.meter.step("count", what, corpus.size, corpus.unit) as progress:
-            tables = count_corpus_many(
-                corpus,
-                [*missing],
+        corpora = " and ".join(side.corpus.name for side in sides)
+        what = f"{corpora}, {', '.join(dict.fromkeys(cut.name for cut in cuts))}"
+        first = sides[0].corpus
+        with self.meter.step("count", what, first.size, first.unit) as progress:
+            tables = count_sides(
+                [Counted(side.corpus, [*side.cells], side.by_group, side.beside) for side in sides],
                 jobs=self.jobs,
-                by_group=by_group,
                 progress=progress,
-                beside=[one for one in beside if one is not None],
                 memory=self.memory,
             )
-            reading = Reading.of(corpus, tables[0], by_group)
-        for (pretokenizer, cell), table in zip(missing.items(), tables, strict=True):
-            counted = CountedCorpus(table, reading)
-            self._held[corpus.fingerprint, pretokenizer.key, by_group] = counted
-            # Whole documents would be a copy of the corpus, and to read it again is no slower.
-            if pretokenizer.key != PATTERNS["none"]:
-                self.store.write("pieces", cell, counted.save)
-        if lines is not None:
-            self._keep_lines(corpus, lines)
-        if sought is not None:
-            self._keep_sought(corpus, sought)
-        if sample is not None:
-            self._keep_sample(corpus, sample)
-        if corpus.fingerprint not in self._groups and corpus.groups is not None:
-            self._groups[corpus.fingerprint] = self._keep_groups(corpus)
+            readings = [
+                Reading.of(side.corpus, of_side[0], side.by_group)
+                for side, of_side in zip(sides, tables, strict=True)
+            ]
+        for side, of_side, reading in zip(sides, tables, readings, strict=True):
+            corpus = side.corpus
+            for (pretokenizer, cell), table in zip(side.cells.items(), of_side, strict=True):
+                counted = CountedCorpus(table, reading)
+                self._held[corpus.fingerprint, pretokenizer.key, side.by_group] = counted
+                # Whole documents would be a copy of the corpus, and to read it again is no slower.
+                if pretokenizer.key != PATTERNS["none"]:
+                    self.store.write("pieces", cell, counted.save)
+            if side.lines is not None:
+                self._keep_lines(corpus, side.lines)
+            if side.sought is not None:
+                self._keep_sought(corpus, side.sought)
+            if side.sample is not None:
+                self._keep_sample(corpus, side.sample)
+            if corpus.fingerprint not in self._groups and corpus.groups is not None:
+                self._groups[corpus.fingerprint] = self._keep_groups(corpus)
+
+    def _asked(
+        self,
+        corpus: Corpus,
+        cells: Mapping[Pretokenizer, dict[str, Any]],
+        by_group: bool,
+        sampled: bool = False,
+    ) -> _Asked:
+        return _Asked(
+            corpus,
+            cells,
+            by_group,
+            None if self._known_lines(corpus) else Lines(),
+            AnyOf(self.sought) if by_group and self._known_sought(corpus) is None else None,
+            Sample() if sampled and self._known_sample(corpus) is None else None,
+        )
 
     def holds_sought(self, corpus: Corpus) -> bool:
         """Return whether the text holds any of the strings `sought`; it is read where no pass has told.

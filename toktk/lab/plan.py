@@ -67,6 +67,17 @@ class Family:
         cut = self.pretokenizer
         return cut and replace(cut, added=(*cut.added, *self.symbols))
 
+    @property
+    def training_cut(self) -> Pretokenizer | None:
+        """What its training text is cut by, special tokens included; None as of `counted_by`."""
+        cut = self.counted_by
+        return cut and replace(cut, added=(*cut.added, *self.split_at))
+
+    @property
+    def reads_pieces(self) -> bool:
+        """Whether its trainer takes counted pieces."""
+        return card_of(self.build).reads == "pieces"
+
     def run_by(self, name: str, method: Inference) -> Family:
         """Return the family with its vocabularies run by another inference method."""
         label = file_name(f"{self.label}-{name}")

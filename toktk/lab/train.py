@@ -238,7 +238,8 @@ class Trainings:
         evaluation = self.plan.evaluation
         if evaluation is not None and family.counted_by is not None:
             # Text that cannot be measured on is better found before the training than after it.
-            self.counted.get(evaluation, family.counted_by, by_group=True, sampled=True)
+            training = (corpus, family.training_cut) if family.reads_pieces else None
+            self.counted.count_measured(evaluation, family.counted_by, training)
         readings: list[Reading] = []
 
         def count(pretokenizer: Pretokenizer) -> PieceTable:

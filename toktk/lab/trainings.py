@@ -130,7 +130,7 @@ def stabilities(plan: SweepPlan, resampling: Resampling, meter: Meter) -> Stabil
     remark_on_texts(meter, plan.training, plan.evaluation)
     counted = CountedCorpora(meter, plan.jobs, plan.force, plan.memory)
     folded = plan.training.in_folds(resampling.folds)
-    cuts = [_whole_cut(family) for family in plan.families]
+    cuts = [family.training_cut for family in plan.families]
     counted.count_together(folded, [*dict.fromkeys(cut for cut in cuts if cut is not None)])
     _check_folds(plan.training, folded, resampling.folds, counted)
     measured = None
@@ -164,12 +164,6 @@ def stabilities(plan: SweepPlan, resampling: Resampling, meter: Meter) -> Stabil
     if not records:
         raise without_figures("no trainer can do this.", failed)
     return Stabilities(records, by_family)
-
-
-def _whole_cut(family: Family) -> Pretokenizer | None:
-    """Return what its trainer's text is cut by, special tokens and symbols included; None if nobody knows."""
-    cut = family.counted_by
-    return cut and replace(cut, added=(*cut.added, *family.split_at))
 
 
 def _check_folds(corpus: Corpus, folded: Corpus, n: int, counted: CountedCorpora) -> None:

@@ -13,6 +13,7 @@ import functools
 import queue
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toktk import arrow
@@ -73,33 +74,68 @@ def count_corpus_many(
 
     All that is in `beside` sees the documents too.
     """
-    batches = corpus.batches(progress)
-    apart = len(pretokenizers) >= jobs > 1
+    counts = [Counted(corpus, pretokenizers, by_group, beside)]
+    (tables,) = count_sides(counts, progress=progress, jobs=jobs, memory=memory)
+    return tables
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What of a text is counted in a reading; see `count_corpus_many`."""
+
+    corpus: Corpus
+    pretokenizers: Sequence[Pretokenizer]
+    by_group: bool = True
+    beside: Sequence[Beside] = ()
+
+
+def count_sides(
+    sides: Sequence[Counted],
+    *,
+    jobs: int = 1,
+    progress: Progress | None = None,
+    memory: int | None = None,
+) -> list[list[PieceTable]]:
+    """Count one text, or both sides of a hold-out, in one reading; return the tables of each."""
+    n_cuts = sum(len(side.pretokenizers) for side in sides)
+    apart = len(sides) == 1 and n_cuts >= jobs > 1
     n_tallies = 1 if apart else jobs
-    each = (default_memory() if memory is None else memory) // (n_tallies * len(pretokenizers))
+    each = (default_memory() if memory is None else memory) // (n_tallies * n_cuts)
+    corpus, *others = [side.corpus for side in sides]
+    batches = (
+        corpus.batches_beside(others[0], progress)
+        if others
+        else ((batch,) for batch in corpus.batches(progress))
+    )
     with contextlib.ExitStack() as at_end:
         # Made when something goes there, and then twice if two threads are first: both go in the end.
         folder = functools.cache(lambda: at_end.enter_context(temporary_folder()))
         tallies = [
-            _Tally(
-                [SpillingCounter(cut, each, folder) for cut in pretokenizers],
-                by_group,
-                [one.fresh() for one in beside],
-            )
+            [
+                _Tally(
+                    [SpillingCounter(cut, each, folder) for cut in side.pretokenizers],
+                    side.by_group,
+                    [one.fresh() for one in side.beside],
+                )
+                for side in sides
+            ]
             for _ in range(n_tallies)
         ]
         count = _by_pretokenizer if apart else _by_batch
         tables = count(batches, tallies)
-    for i, one in enumerate(beside):
-        one.merge(tally.beside[i] for tally in tallies)
+    for n, side in enumerate(sides):
+        for i, one in enumerate(side.beside):
+            one.merge(of_thread[n].beside[i] for of_thread in tallies)
     del tallies
     give_back_memory()
-    for table in tables:
-        if by_group and POOLED in table.groups:
-            raise CorpusError(
-                f"a group of {corpus.name} is called {POOLED!r}, which stands for all groups together.",
-                "Rename the group (or the file it is named after).",
-            )
+    for side, of_side in zip(sides, tables, strict=True):
+        for table in of_side:
+            if side.by_group and POOLED in table.groups:
+                raise CorpusError(
+                    f"a group of {side.corpus.name} is called {POOLED!r}, which stands for all groups "
+                    "together.",
+                    "Rename the group (or the file it is named after).",
+                )
     return tables
 
 
@@ -127,54 +163,69 @@ class _Tally:
             counter.add(*documents)
 
 
-def _by_pretokenizer(
-    batches: Iterable[pa.RecordBatch], tallies: Sequence[_Tally]
-) -> list[PieceTable]:
-    """Count with one table for each pretokenizer, so that there is nothing to merge."""
-    (tally,) = tallies
+_Batches = Iterable[tuple["pa.RecordBatch | None", ...]]
+"""Of each side a batch, or None where it has none."""
+
+_Tallies = Sequence[Sequence[_Tally]]
+"""Those of each thread: one for each side."""
+
+
+def _by_pretokenizer(batches: _Batches, tallies: _Tallies) -> list[list[PieceTable]]:
+    """Count one side with one table for each pretokenizer, so that there is nothing to merge."""
+    ((tally,),) = tallies
     with Threads(len(tally.counters)) as pool:
         pending: list[Future[None]] = []
-        for batch in batches:
+        for (batch,) in batches:
             for future in pending:
                 future.result()
             documents = tally.documents(batch)
             pending = [pool.submit(counter.add, *documents) for counter in tally.counters]
         for future in pending:
             future.result()
-        return list(
-            pool.map(lambda counter: Runs.of([counter], [tally.totals]).table(), tally.counters)
-        )
+        return [
+            [*pool.map(lambda counter: Runs.of([counter], [tally.totals]).table(), tally.counters)]
+        ]
 
 
-def _by_batch(batches: Iterable[pa.RecordBatch], tallies: Sequence[_Tally]) -> list[PieceTable]:
-    """Deal the batches to a thread for each tally, then merge; the first error stops all."""
+def _by_batch(batches: _Batches, tallies: _Tallies) -> list[list[PieceTable]]:
+    """Deal the batches to threads, then merge what they have counted; the first error stops all."""
     if len(tallies) == 1:
         for batch in batches:
-            tallies[0].add(batch)
+            _add(tallies[0], batch)
     else:
         _dealt(batches, tallies)
     give_back_memory()  # of the batches, for the tables take more
+    return [_merged(of_side) for of_side in zip(*tallies, strict=True)]
+
+
+def _merged(tallies: Sequence[_Tally]) -> list[PieceTable]:
     totals = [tally.totals for tally in tallies]
     by_pretokenizer = zip(*(tally.counters for tally in tallies), strict=True)
     return [Runs.of(counters, totals).table() for counters in by_pretokenizer]
 
 
-def _dealt(batches: Iterable[pa.RecordBatch], tallies: Sequence[_Tally]) -> None:
-    work: queue.Queue[pa.RecordBatch | None] = queue.Queue(maxsize=len(tallies))
+def _add(tallies: Sequence[_Tally], batch: tuple[pa.RecordBatch | None, ...]) -> None:
+    for tally, of_side in zip(tallies, batch, strict=True):
+        if of_side is not None:
+            tally.add(of_side)
+
+
+def _dealt(batches: _Batches, tallies: _Tallies) -> None:
+    work: queue.Queue[tuple[pa.RecordBatch | None, ...] | None] = queue.Queue(maxsize=len(tallies))
     errors: list[BaseException] = []
 
-    def run(tally: _Tally) -> None:
+    def run(own: Sequence[_Tally]) -> None:
         while (batch := work.get()) is not None:
             try:
                 if not errors:
-                    tally.add(batch)
+                    _add(own, batch)
             except BaseException as error:
                 errors.append(error)
 
     with Threads(len(tallies)) as pool:
         try:
-            for tally in tallies:
-                pool.submit(run, tally)
+            for own in tallies:
+                pool.submit(run, own)
             for batch in batches:
                 work.put(batch)
                 if errors:
