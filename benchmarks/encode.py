@@ -99,6 +99,7 @@ def options() -> argparse.Namespace:
     add("--corpus", action="append", type=Path, required=True, help="text file or folder of .txt")
     add("--bytes", type=harness.size, default=20_000_000, help="of each corpus (20M)")
     add("--documents", default=",".join(LENGTHS), help="characters of a document, or whole")
+    add("--engines", type=harness.names, help="comma-separated; the first is the reference (all)")
     add("--repeats", type=int, default=5, help="processes of each contender")
     add("--timeout", type=float, default=600)
     add("--name", default="encode", help="of the result files")
@@ -161,6 +162,28 @@ def one_table(
     return table, {"text": facts, "tokenizer": loaded.label, "documents": documents, "runs": runs}
 
 
+def summary(raw: list[dict[str, Any]]) -> Table:
+    """Return the time of each engine over that of toktk, over all tables."""
+    table = Table(
+        "time × toktk, over all tables below",
+        ("engine", *(f"{kind}: {what}" for kind in KINDS for what in ("median", "least", "most"))),
+    )
+    for engine in dict.fromkeys(name for of_table in raw for name in of_table["runs"]):
+        row = []
+        for kind in KINDS:
+            pairs = [
+                harness.ratios(
+                    of_table["runs"].get(engine, []), of_table["runs"]["toktk"], seconds(kind)
+                )
+                for of_table in raw
+            ]
+            ratios = [harness.median(of_pairs) for of_pairs in pairs if of_pairs]
+            of_kind = (harness.median(ratios), min(ratios), max(ratios)) if ratios else ()
+            row += [f"{ratio:.2f}" for ratio in of_kind] or ["–"] * 3
+        table.rows.append((engine, *row))
+    return table
+
+
 def main() -> None:
     """Run everything that was asked for."""
     from toktk.loading.load import open_tokenizer
@@ -175,6 +198,8 @@ def main() -> None:
             folder.mkdir()
             loaded = open_tokenizer(spec)
             found = engines_for(loaded, folder)
+            if chosen.engines:
+                found = [engine for engine in found if engine.name in chosen.engines]
             for corpus in chosen.corpus:
                 file = harness.material(corpus, chosen.bytes, folder)
                 facts = harness.text_facts(file)
@@ -182,7 +207,7 @@ def main() -> None:
                     table, runs = one_table(file, facts, loaded, found, documents, chosen)
                     tables.append(table)
                     raw.append(runs)
-    harness.report(chosen.name, head, tables, raw)
+    harness.report(chosen.name, head, [summary(raw), *tables], raw)
 
 
 if __name__ == "__main__" and not harness.serve(CONTENDERS):
