@@ -1,5 +1,6 @@
 """Decoding, the sort of the suffixes, and the seeds, each against its plain rule."""
 
+import itertools
 from collections import Counter
 from itertools import pairwise
 
@@ -33,8 +34,8 @@ def in_order(pieces):
     """Return a dictionary of pieces in the order that `Characters.of` gives them: sorted, long ones last."""
 
     def key(piece):
-        raw = piece.encode() if isinstance(piece, str) else piece
-        return sum(b & 0xC0 != 0x80 for b in raw) > SHORT, raw
+        codes = decoded(piece.encode() if isinstance(piece, str) else piece)
+        return len(codes) > SHORT, codes
 
     return {piece: pieces[piece] for piece in sorted(pieces, key=key)}
 
@@ -69,27 +70,56 @@ def decoded(piece):
 @example([b"", b"", b"\xe6\x9d", b"\xb1"])
 def test_decode(pieces):
     data, offsets = packed(pieces)
-    codes = np.empty(data.size + len(pieces), dtype=np.int32)
-    heads = np.empty(offsets.size, dtype=np.int64)
-    n = k.decode(data, offsets, codes, heads)
+    codes = np.full(data.size + len(pieces), 9, dtype=np.int32)
+    heads = np.empty(len(pieces), dtype=np.int64)
     expected = [[*decoded(piece), -1] for piece in pieces]
-    assert codes[:n].tolist() == [code for piece in expected for code in piece]
-    assert heads.tolist() == np.cumsum([0, *map(len, expected)]).tolist()
+    half = len(pieces) // 2
+    for a, b in ((0, half), (half, len(pieces))):
+        n = k.decode(a, b, data, offsets, codes, heads)
+        assert codes[:n].tolist() == [code for piece in expected[a:b] for code in piece]
+        assert [*heads[a:b].tolist(), n] == np.cumsum([0, *map(len, expected[a:b])]).tolist()
 
 
-@given(pieces_of_bytes)
-def test_characters(pieces):
+@pytest.mark.parametrize("first", [0, 0xE0, 0xE1, 0xEC, 0xED, 0xEF, 0xF0])
+@pytest.mark.parametrize(
+    "more", list(itertools.product([0x7F, 0x80, 0x9F, 0xA0, 0xBF, 0xC0], repeat=2))
+)
+def test_decode_characters_of_three_bytes(first, more):
+    for piece in (
+        bytes([first, *more]),
+        bytes([first, *more, 0x80])[:2],
+        bytes([first, *more, 65]),
+    ):
+        data, offsets = packed([piece])
+        codes, heads = np.empty(5, dtype=np.int32), np.empty(1, dtype=np.int64)
+        n = k.decode(0, 1, data, offsets, codes, heads)
+        assert codes[:n].tolist() == [*decoded(piece), -1]
+
+
+@given(pieces_of_bytes, st.integers(1, 3))
+@example([("東京" * 9 + chr(0x4E00 + i)).encode() for i in range(60, 0, -1)], 2)
+def test_characters(pieces, jobs):
     weights = [i + 1 for i in range(len(pieces))]
-    made = Characters.of(*packed(pieces), np.array(weights, dtype=np.int64))
+    made = Characters.of(*packed(pieces), np.array(weights, dtype=np.int64), jobs)
     times = Counter()
     for piece, weight in zip(pieces, weights, strict=True):
         for code in decoded(piece):
             times[code] += weight
     assert made.distinct.tolist() == sorted(times)
     assert made.times.tolist() == [times[code] for code in sorted(times)]
+    order = sorted(
+        range(len(pieces)), key=lambda p: (len(decoded(pieces[p])) > SHORT, decoded(pieces[p]))
+    )
+    expected = [[*decoded(pieces[p]), -1] for p in order]
+    assert made.codes.tolist() == [code for piece in expected for code in piece]
+    assert made.heads.tolist() == np.cumsum([0, *map(len, expected)]).tolist()
+    assert made.counts.tolist() == [weights[p] for p in order]
     table = made.by_code(np.arange(len(times)), missing=-7)
     assert table[made.distinct].tolist() == list(range(len(times)))
     assert table[-1] == -7
+
+
+def test_utf8_lengths():
     widths = [0, 1, *(len(chr(c).encode()) for c in (0, 0x7F, 0x80, 0x7FF, 0x800, 0xFFFF, 0x10000))]
     codes = [-1, k.INVALID + 9, 0, 0x7F, 0x80, 0x7FF, 0x800, 0xFFFF, 0x10000]
     assert utf8_lengths(np.array(codes, dtype=np.int32)).tolist() == widths

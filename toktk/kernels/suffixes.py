@@ -26,34 +26,63 @@ _FEW = 40  # are sorted by insertion
 _SHIFT, _BITS, _REST = np.uint64(6), np.uint64(63), np.uint64(64 - DIGIT)
 
 
-@kernel
-def decode(data, offsets, codes, heads):
-    """Write the code point at each node, -1 at the end of a piece, and the first node of each piece.
+@inlined
+def _continue(a, b):
+    """Return whether both bytes continue a character."""
+    return (a & 0xC0) == 0x80 and (b & 0xC0) == 0x80
 
-    `codes` (int32) has room for all bytes and one more for each piece; `heads` is int64[pieces +
-    1]. Returns the number of nodes.
+
+@kernel
+def decode(first, last, data, offsets, codes, heads):
+    """Write the code point at each node of a range of pieces, -1 at an end of one, and their first nodes.
+
+    `codes` (int32) has room for all bytes of the range and one more for each piece; `heads` is
+    int64[pieces]. Returns the number of nodes.
     """
     node = 0
-    for p in range(offsets.size - 1):
+    for p in range(first, last):
         heads[p] = node
         i, stop = offsets[p], offsets[p + 1]
         while i < stop:
-            code, n = character(data, i, stop)
-            if code < 0 or 0xD800 <= code < 0xE000 or code >= INVALID:
-                code, n = INVALID + np.int64(data[i]), 1
+            code = np.int64(data[i])
+            if code < 0x80:
+                i += 1
+            elif 0xE1 <= code < 0xED and i + 2 < stop and _continue(data[i + 1], data[i + 2]):
+                code = code & 0xF
+                code = (code << 6 | np.int64(data[i + 1]) & 0x3F) << 6 | np.int64(
+                    data[i + 2]
+                ) & 0x3F
+                i += 3
+            else:
+                code, n = character(data, i, stop)
+                if code < 0 or 0xD800 <= code < 0xE000 or code >= INVALID:
+                    code, n = INVALID + np.int64(data[i]), 1
+                i += n
             codes[node] = code
             node += 1
-            i += n
         codes[node] = -1
         node += 1
-    heads[offsets.size - 1] = node
     return node
 
 
 @kernel
-def count_codes(codes, heads, counts, totals):
-    """Add the occurrences of each code point to `totals` (int64[N_CODES])."""
-    for p in range(heads.size - 1):
+def rearrange(first, last, order, codes, heads, to_codes, to_heads):
+    """Copy a range of pieces as they follow one another in `order` (int64) to where `to_heads` says."""
+    for p in range(first, last):
+        if p + 2 * _AHEAD < last:
+            prefetch(heads, order[p + 2 * _AHEAD])
+            prefetch(codes, heads[order[p + _AHEAD]])
+            prefetch(codes, heads[order[p + _AHEAD]] + 16)  # which may be on the next line
+        n = to_heads[p + 1] - to_heads[p]
+        source = heads[order[p]]
+        for i in range(n):
+            to_codes[to_heads[p] + i] = codes[source + i]
+
+
+@kernel
+def count_codes(first, last, codes, heads, counts, totals):
+    """Add the occurrences of each code point in a range of pieces to `totals` (int64[N_CODES])."""
+    for p in range(first, last):
         for i in range(heads[p], heads[p + 1] - 1):
             totals[codes[i]] += counts[p]
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from toktk import arrow
 from toktk.arrays import Bytes, Int64
 from toktk.errors import TrainingError
 from toktk.kernels import suffixes as k
@@ -42,7 +41,7 @@ class Characters:
     times: Int64
 
     @classmethod
-    def of(cls, data: Bytes, offsets: Int64, counts: Int64) -> Characters:
+    def of(cls, data: Bytes, offsets: Int64, counts: Int64, jobs: int = 1) -> Characters:
         """Decode the pieces ``data[offsets[p]:offsets[p + 1]]``; sort them by text, the long ones last.
 
         Raises:
@@ -54,15 +53,45 @@ class Characters:
                 f"Found: {data.size:,} bytes in {counts.size:,} pieces, of at most {MOST:,} in all.",
                 "Train on less text, or cut it into shorter pieces.",
             )
-        data, offsets, counts = _sorted(data, offsets, counts)
-        room = np.empty(data.size + counts.size, dtype=np.int32)
-        heads = np.empty(offsets.size, dtype=np.int64)
-        n = k.decode(data, offsets, room, heads)
-        codes = room[:n].copy()
-        totals = np.zeros(k.N_CODES, dtype=np.int64)
-        k.count_codes(codes, heads, counts, totals)
-        distinct = np.flatnonzero(totals).astype(np.int32)
-        return cls(codes, heads, counts, distinct, totals[distinct])
+        codes, heads = _decoded(data, offsets, jobs)
+        spans = parts(counts.size, jobs)
+        totals = np.zeros((jobs, k.N_CODES), dtype=np.int64)
+        sums = [(*span, codes, heads, counts, totals[j]) for j, span in enumerate(spans)]
+        in_threads(k.count_codes, sums)
+        times = totals.sum(axis=0)
+        distinct = np.flatnonzero(times).astype(np.int32)
+        unsorted = cls(codes, heads, counts, distinct, times[distinct])
+        order = unsorted._order(jobs)
+        to_codes = np.empty_like(codes)
+        to_heads = np.append(0, np.cumsum(np.diff(heads)[order]))
+        arguments = order, codes, heads, to_codes, to_heads
+        in_threads(lambda a, b: k.rearrange(a, b, *arguments), spans)
+        return replace(unsorted, codes=to_codes, heads=to_heads, counts=counts[order])
+
+    def _order(self, jobs: int) -> Int64:
+        """Return the order of the pieces: by text, but those of more than SHORT characters last."""
+        letters = self.by_code(np.arange(1, self.distinct.size + 1), 0)[self.codes]
+        codes = prefix_code(letters)
+        n = self.counts.size
+        nodes = self.heads[:-1].astype(np.int32)
+        number = np.empty(letters.size, dtype=np.int32)  # of the piece that begins at a node
+        number[nodes] = np.arange(n, dtype=np.int32)
+        words = np.empty(n, dtype=np.uint64)
+        longest = int(np.diff(self.heads).max(initial=1))
+        spans = parts(n, jobs)
+        in_threads(lambda a, b: k.write_words(a, b, nodes, letters, longest, codes, words), spans)
+        k.sort_words(words, nodes, 64, k.DIGIT, *_scratch(n, longest)[:3])
+        # Equal words stay together.
+        cuts = [*np.searchsorted(words, words[[a for a, _ in spans if a < n]]).tolist(), n]
+
+        def sort_ties(a: int, b: int) -> None:
+            scratch = _scratch(b - a, longest)
+            k.sort_ties(a, b, nodes, letters, longest, codes, words, scratch)
+
+        in_threads(sort_ties, list(itertools.pairwise(cuts)))
+        order = number[nodes].astype(np.int64)
+        long = np.diff(self.heads)[order] - 1 > SHORT
+        return np.concatenate([order[~long], order[long]])
 
     def by_code(self, values: npt.NDArray[Any], missing: int = -1) -> Int32:
         """Return int32: the `values` of the distinct characters by code point, `missing` for others.
@@ -74,19 +103,23 @@ class Characters:
         return table
 
 
-def _sorted(data: Bytes, offsets: Int64, counts: Int64) -> tuple[Bytes, Int64, Int64]:
-    import pyarrow as pa
-    import pyarrow.compute as pc
+def _decoded(data: Bytes, offsets: Int64, jobs: int) -> tuple[Int32, Int64]:
+    """Return `codes` and `heads` of the pieces."""
+    heads = np.empty(offsets.size, dtype=np.int64)
+    room = np.empty(data.size + heads.size, dtype=np.int32)
 
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
-    pieces = pa.Array.from_buffers(pa.large_binary(), counts.size, buffers)
-    order = arrow.to_numpy(pc.sort_indices(pieces)).astype(np.int64)
-    begins = np.append(0, np.cumsum(data & 0xC0 != 0x80))  # characters before each byte
-    long = np.diff(begins[offsets])[order] > SHORT
-    order = np.concatenate([order[~long], order[long]])
-    _, sorted_offsets, sorted_data = pieces.take(arrow.from_numpy(order)).buffers()
-    raw = np.frombuffer(sorted_data, dtype=np.uint8)[: data.size]
-    return raw, np.frombuffer(sorted_offsets, np.int64, offsets.size), counts[order]
+    def run(first: int, last: int) -> Int32:
+        codes = room[offsets[first] + first :]
+        return codes[: k.decode(first, last, data, offsets, codes, heads)]
+
+    spans = parts(offsets.size - 1, jobs)
+    of_spans = in_threads(run, spans)
+    begin = 0
+    for (first, last), codes in zip(spans, of_spans, strict=True):
+        heads[first:last] += begin
+        begin += codes.size
+    heads[-1] = begin
+    return np.concatenate(of_spans), heads
 
 
 @dataclass(frozen=True)
@@ -178,12 +211,7 @@ class _Suffixes:
         largest = int(np.diff(begins).max())
 
         def run(first: int, last: int) -> tuple[int, int]:
-            scratch = (
-                np.empty(largest, dtype=np.uint64),
-                np.empty(largest, dtype=np.int32),
-                np.empty(1 << k.DIGIT, dtype=np.int64),
-                np.empty((longest + 2, 3), dtype=np.int64),
-            )
+            scratch = _scratch(largest, longest)
             k.sort_buckets(first, last, begins, self.nodes, letters, longest, codes, words, scratch)
             a, b = int(begins[first]), int(begins[last])
             stack = np.empty((longest + 2, 4), dtype=np.int64)
@@ -194,6 +222,17 @@ class _Suffixes:
             return 2 * a + 1, int(stop)
 
         self.spans = in_threads(run, _cuts(begins, codes, jobs), jobs)
+
+
+def _scratch(n: int, longest: int) -> tuple[npt.NDArray[Any], ...]:
+    """Return what `sort_ties` needs for at most `n` equal words of texts of at most `longest` letters."""
+    words, nodes = np.empty(n, dtype=np.uint64), np.empty(n, dtype=np.int32)
+    return (
+        words,
+        nodes,
+        np.empty(1 << k.DIGIT, dtype=np.int64),
+        np.empty((longest + 2, 3), np.int64),
+    )
 
 
 def prefix_code(letters: Int32) -> npt.NDArray[np.uint64]:
