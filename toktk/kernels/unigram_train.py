@@ -29,6 +29,7 @@ SHORT = 24
 _ZERO, _ONE, _BITS, _MASK = np.uint64(0), np.uint64(1), np.uint64(BITS), np.uint64(MASK)
 # Sums over long pieces are kept between _LOW and 1 by factors of 2**256.
 _LOW, _UP = 2.0**-256, 2.0**256
+_ENOUGH = 2.0**-500  # the least sum that needs no such care
 
 
 class Trie(NamedTuple):
@@ -231,39 +232,93 @@ def _add(values, shifts, side, j, value, shift):
 def expect_long(first_piece, last_piece, start, trie, table, scale, alpha, beta, shifts):
     """Do what `expect` does for pieces that share no nodes, however improbable they are.
 
-    The true sums at depth i are ``alpha[i] * 2**(-256 * shifts[i, 0])``, and so for beta with
-    ``shifts[i, 1]`` (int64). All have room for the characters of a piece and one more.
+    `alpha`, `beta` and `shifts` (int64[:, 2]) have room for the characters of a piece and one more.
     """
     heads, _, bases, counts, fan, edges = trie
-    start = np.int64(start)
+    at = np.uint64(start)
     for piece in range(first_piece, last_piece):
         n = heads[piece + 1] - heads[piece] - 1
-        base = bases[piece]
-        alpha[: n + 1] = beta[: n + 1] = 0.0
-        alpha[0] = beta[n] = 1.0
-        shifts[0, 0] = shifts[n, 1] = 0
-        at = start
-        for i in range(1, n + 1):
-            for e in range(at, at + fan[base + i - 1]):
-                edge = np.int64(edges[e])
-                begin = i - 1 - (edge & MASK)
-                value = alpha[begin] * table[edge >> BITS, 0]
-                _add(alpha, shifts, 0, i, value, shifts[begin, 0])
-            at += fan[base + i - 1]
-        start = at
-        weight = counts[piece] * scale / alpha[n]
-        for i in range(n, 0, -1):
-            at -= fan[base + i - 1]
-            for e in range(at, at + fan[base + i - 1]):
-                edge = np.int64(edges[e])
-                begin = i - 1 - (edge & MASK)
-                share = table[edge >> BITS, 0] * beta[i]
-                _add(beta, shifts, 1, begin, share, shifts[i, 1])
-                # The three exponents cancel, but for what the factors are below 1.
-                rest = shifts[n, 0] - shifts[begin, 0] - shifts[i, 1]
-                if rest >= -2 and rest <= 3:
-                    occurs = alpha[begin] * share * _UP ** np.float64(rest)
-                    table[edge >> BITS, 1] += np.floor(occurs * weight + 0.5)
+        base = np.uint64(bases[piece])
+        weight = counts[piece] * scale
+        end, least = _forward(n, base, at, fan, edges, table, alpha)
+        if least > _ENOUGH:
+            _backward(n, base, end, fan, edges, table, weight / alpha[n], alpha, beta)
+        else:
+            _expect_improbable(n, base, at, fan, edges, table, weight, alpha, beta, shifts)
+        at = end
+
+
+@kernel
+def _forward(n, base, at, fan, edges, table, alpha):
+    """Write the sums up to each place of a piece; return where its edges end, and the least sum."""
+    alpha[0] = least = 1.0
+    for depth in range(n):
+        last = np.uint64(depth)
+        total = 0.0
+        stop = at + np.uint64(fan[base + last])
+        while at < stop:
+            edge = np.uint64(edges[at])
+            total += alpha[last - (edge & _MASK)] * table[edge >> _BITS, _ZERO]
+            at += _ONE
+        alpha[last + _ONE] = total
+        least = min(least, total)
+    return at, least
+
+
+@kernel
+def _backward(n, base, at, fan, edges, table, weight, alpha, beta):
+    """Add the expected occurrences in one piece, whose edges end at `at`.
+
+    What is too small for a float64 here comes to no occurrence, for ``alpha[n]`` is not small.
+    """
+    for i in range(n):
+        beta[i] = 0.0
+    beta[n] = 1.0
+    for depth in range(n, 0, -1):
+        last = np.uint64(depth - 1)
+        here = beta[last + _ONE]
+        stop = at - np.uint64(fan[base + last])
+        for e in range(stop, at):
+            edge = np.uint64(edges[e])
+            begin = last - (edge & _MASK)
+            share = table[edge >> _BITS, _ZERO] * here
+            beta[begin] += share
+            table[edge >> _BITS, _ONE] += np.floor(alpha[begin] * share * weight + 0.5)
+        at = stop
+
+
+@kernel
+def _expect_improbable(n, base, at, fan, edges, table, weight, alpha, beta, shifts):
+    """Add the expected occurrences in one piece whose sums are too small for a float64.
+
+    The true sums at depth i are ``alpha[i] * 2**(-256 * shifts[i, 0])``, and so for beta with
+    ``shifts[i, 1]``.
+    """
+    for i in range(n + 1):
+        alpha[i] = beta[i] = 0.0
+    alpha[0] = beta[n] = 1.0
+    shifts[0, 0] = shifts[n, 1] = 0
+    base, at = np.int64(base), np.int64(at)
+    for i in range(1, n + 1):
+        for e in range(at, at + fan[base + i - 1]):
+            edge = np.int64(edges[e])
+            begin = i - 1 - (edge & MASK)
+            value = alpha[begin] * table[edge >> BITS, 0]
+            _add(alpha, shifts, 0, i, value, shifts[begin, 0])
+        at += fan[base + i - 1]
+    weight /= alpha[n]
+    for i in range(n, 0, -1):
+        at -= fan[base + i - 1]
+        for e in range(at, at + fan[base + i - 1]):
+            edge = np.int64(edges[e])
+            begin = i - 1 - (edge & MASK)
+            share = table[edge >> BITS, 0] * beta[i]
+            _add(beta, shifts, 1, begin, share, shifts[i, 1])
+            # The three exponents cancel, but for what the factors are below 1.
+            rest = shifts[n, 0] - shifts[begin, 0] - shifts[i, 1]
+            if rest >= -2 and rest <= 3:
+                occurs = alpha[begin] * share * _UP ** np.float64(rest)
+                table[edge >> BITS, 1] += np.floor(occurs * weight + 0.5)
 
 
 @kernel
