@@ -386,9 +386,12 @@ def _best_other(paths, node, n, token):
 
 
 @kernel
-def mark_reachable(first_token, last_token, end, length, kept, paths, reachable):
-    """Set ``reachable[k]`` (bool) to whether token k is kept and the best segmentation of its own text."""
-    for k in range(first_token, last_token):
+def mark_reachable(tokens, end, length, kept, paths, reachable):
+    """Set ``reachable[k]`` (bool) to whether token k is kept and the best segmentation of its own text.
+
+    For each k of `tokens` (int64); those whose ends are neighbors should follow one another.
+    """
+    for k in tokens:
         reachable[k] = kept[k]
         if kept[k] and length[k] > 1:
             other = _best_other(paths, np.int64(end[k]), np.int64(length[k]), k)
@@ -396,7 +399,7 @@ def mark_reachable(first_token, last_token, end, length, kept, paths, reachable)
 
 
 @kernel
-def losses(first_token, last_token, tokens, paths, times, total, spelling, byte_times, loss):
+def losses(chosen, tokens, paths, times, total, spelling, byte_times, loss):
     """Write what the likelihood loses if a token goes and its occurrences are spelled otherwise.
 
     With f occurrences of the token in best segmentations of N tokens, and a1..am the tokens of the
@@ -405,6 +408,7 @@ def losses(first_token, last_token, tokens, paths, times, total, spelling, byte_
     segmentation of its own text.
 
     Args:
+        chosen: int64, the tokens to look at; those whose ends are neighbors should follow one another.
         tokens: home, end (int32), length (uint8), alive (bool), by token. ``home[k]`` is the character of a
             token of one character; the ids from ``alive.size`` on are characters that are no token.
         times, byte_times, total: occurrences by id and by byte, and the sum over tokens.
@@ -412,7 +416,7 @@ def losses(first_token, last_token, tokens, paths, times, total, spelling, byte_
     """
     home, end, length, alive = tokens
     taken = paths.taken
-    for k in range(first_token, last_token):
+    for k in chosen:
         loss[k] = -1.0
         f = np.float64(times[k])
         if f == 0.0:

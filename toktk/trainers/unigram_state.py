@@ -278,12 +278,17 @@ class UnigramState:
         self.lattices.firsts()  # made here, not by several threads at once
         tokens = self.home, self.end, self.length, self.alive
 
-        def run(first: int, last: int) -> None:
+        def run(chosen: Int64) -> None:
             paths = self.lattices.paths(scores)
-            k.losses(first, last, tokens, paths, times, total, self.spelling, byte_times, loss)
+            k.losses(chosen, tokens, paths, times, total, self.spelling, byte_times, loss)
 
-        in_threads(run, parts(self.home.size, len(self.lattices.starts)))
+        in_threads(run, self._along_lattices())
         return loss
+
+    def _along_lattices(self) -> list[tuple[Int64]]:
+        """Return the tokens in parts, a thread each, in the order in which they end in the lattices."""
+        order = np.argsort(self.end)
+        return [(order[a:b],) for a, b in parts(order.size, len(self.lattices.starts))]
 
     def best(self, value: Float64, size: int, required: Bool) -> Bool:
         """Return bool[n]: the required and the `size` tokens of greatest `value` in all, none below 0."""
@@ -307,11 +312,11 @@ class UnigramState:
         scores = self._scores(remaining)
         self.lattices.firsts()  # made here, not by several threads at once
 
-        def run(first: int, last: int) -> None:
+        def run(chosen: Int64) -> None:
             paths = self.lattices.paths(scores)
-            k.mark_reachable(first, last, self.end, self.length, remaining, paths, reachable)
+            k.mark_reachable(chosen, self.end, self.length, remaining, paths, reachable)
 
-        in_threads(run, parts(self.home.size, len(self.lattices.starts)))
+        in_threads(run, self._along_lattices())
         return reachable
 
     def texts(self, tokens: Int64) -> tuple[npt.NDArray[np.uint8], Int64]:
