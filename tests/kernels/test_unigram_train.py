@@ -108,11 +108,11 @@ class Lattices:
 
     def text_of(self, node):
         """Return the text that leads to a node, by the characters of the one-character edges."""
-        last = self.fast.firsts() + self.fast.trie.fan - 1
+        last = self.fast.trie.first + self.fast.trie.fan - 1
         text = ""
         while node >= 0:
             text = self.names[int(self.fast.trie.edges[last[node]]) >> k.BITS] + text
-            node = int(self.fast.parent[node])
+            node = int(self.fast.trie.parent[node])
         return text
 
 

@@ -24,6 +24,7 @@ BITS = 5
 LONGEST = 1 << BITS
 """Most characters of a token."""
 MASK = LONGEST - 1
+_TURN = 2 * LONGEST - 1
 SHORT = 24
 """Most characters of a piece whose probability a float64 holds, if that of a token is at least e**-28."""
 _ZERO, _ONE, _BITS, _MASK = np.uint64(0), np.uint64(1), np.uint64(BITS), np.uint64(MASK)
@@ -41,23 +42,21 @@ class Trie(NamedTuple):
     counts: Any  # int64[pieces]
     fan: Any  # uint8[nodes], how many edges end at each node
     edges: Any  # uint32, in the order of their nodes
+    first: Any  # int64[nodes], the first edge of each node
+    parent: Any  # int32[nodes], the node before, -1 at the beginning
 
 
 class Tokens(NamedTuple):
     """The tokens of more than one character."""
 
     longest: Any  # int32 by place, the longest token that begins there, -1 if there is none
-    shorter: Any  # int32 by token, the longest other token that it begins with, -1 if there is none
-    length: Any  # uint8 by token, in characters
+    shorter: Any  # uint32 by token: the longest other token that it begins with, or -1, plus 1; as an edge
 
 
 class Paths(NamedTuple):
     """What is needed to segment the text of a token, which ends at a node, back to its beginning."""
 
-    parent: Any  # int32 by node, the node before
-    first: Any  # int64 by node, its first edge
-    fan: Any  # as in `Trie`
-    edges: Any  # as in `Trie`
+    trie: Any
     score: Any  # float64 by id
     best: Any  # float64[LONGEST + 1], scratch of the thread, like the next two
     taken: Any  # int64[LONGEST + 1]
@@ -65,12 +64,12 @@ class Paths(NamedTuple):
 
 
 @kernel
-def share_prefixes(codes, heads, n_short, every, shared):
-    """Write how many characters each piece has in common with the one before (int32).
+def share_prefixes(first_piece, last_piece, codes, heads, n_short, every, shared):
+    """Write how many characters each of a range of pieces has in common with the one before (int32).
 
     0 from piece `n_short` on, and for every `every`-th piece, where a thread may begin.
     """
-    for q in range(heads.size - 1):
+    for q in range(first_piece, last_piece):
         shared[q] = 0
         if q % every == 0 or q >= n_short:
             continue
@@ -83,77 +82,74 @@ def share_prefixes(codes, heads, n_short, every, shared):
 
 
 @kernel
-def count_edges(first_piece, last_piece, trie, tokens):
-    """Count in the fan (all 0 at first) the edges that end at nodes of a range of pieces; return how many."""
-    heads, shared, bases, _, fan, _ = trie
-    longest, shorter, length = tokens
+def room_for_edges(first_piece, last_piece, heads, shared, tokens):
+    """Return no less than the edges that a range of pieces has."""
+    longest, shorter = tokens
+    room = np.int64(0)
     for q in range(first_piece, last_piece):
         size, known = heads[q + 1] - heads[q] - 1, np.int64(shared[q])
         first = known - MASK if known > MASK else np.int64(0)
         for i in range(first, size):
-            if i >= known:
-                fan[bases[q] + i - known] += 1
-            token = np.int64(longest[heads[q] + i])
-            while token >= 0:
-                depth = i + np.int64(length[token])
-                if depth > known:
-                    fan[bases[q] + depth - known - 1] += 1
-                token = np.int64(shorter[token])
-    n_edges = np.int64(0)
-    for at in range(bases[first_piece], bases[last_piece]):
-        n_edges += fan[at]
-    return n_edges
+            token = longest[heads[q] + i]
+            # The others that begin here are shorter, each by a character at least.
+            depth = i + 1 + np.int64(shorter[token] & _MASK) if token >= 0 else i + 1
+            before = known if known > i else i
+            room += depth - before if depth > before else 0
+    return room
 
 
 @kernel
-def fill_edges(first_piece, last_piece, start, trie, tokens, codes, id_of, end, places):
-    """Write the edges that `count_edges` has counted, from `start` on.
+def lay_edges(first_piece, last_piece, start, trie, tokens, codes, id_of, end, path, ring):
+    """Write the nodes of a range of pieces, and their edges from `start` on.
 
     `codes` and `id_of` (int32) are the character at each place and the id of each character; `end` (int32)
-    becomes a node at which each token ends; `places` (int64) has room for the characters of a piece.
+    becomes a node at which each token ends. `path` (int32) is one longer than a piece; `ring` is
+    uint32[2 * LONGEST, LONGEST + 1]: the edges of the nodes ahead, and in the last column how many.
     """
-    heads, shared, bases, _, fan, edges = trie
-    longest, shorter, length = tokens
+    heads, shared, bases, _, fan, edges, first, parent = trie
+    longest, shorter = tokens
     at = np.int64(start)
+    for row in ring:
+        row[LONGEST] = 0
+    path[0] = -1
     for q in range(first_piece, last_piece):
         size, known = heads[q + 1] - heads[q] - 1, np.int64(shared[q])
-        for i in range(known, size):
-            places[i] = at
-            at += np.int64(fan[bases[q] + i - known])
-        first = known - MASK if known > MASK else np.int64(0)
-        for i in range(first, size):
+        begin = known - MASK if known > MASK else np.int64(0)
+        for i in range(begin, size):
             token = np.int64(longest[heads[q] + i])
             while token >= 0:
-                last = i + np.int64(length[token]) - 1
+                link = np.int64(shorter[token])
+                last = i + (link & MASK)
                 if last >= known:
-                    edges[places[last]] = token << BITS | (np.int64(length[token]) - 1)
-                    places[last] += 1
+                    row = ring[last & _TURN]
+                    row[row[LONGEST]] = token << BITS | (link & MASK)
+                    row[LONGEST] += 1
                     end[token] = bases[q] + last - known
-                token = np.int64(shorter[token])
+                token = (link >> BITS) - 1
             if i >= known:
-                edges[places[i]] = np.int64(id_of[codes[heads[q] + i]]) << BITS
-                places[i] += 1
-
-
-@kernel
-def find_parents(trie, path, parent):
-    """Write the node before each node (int32), -1 at the beginning; `path` (int32) is one piece long."""
-    heads, shared, bases = trie.heads, trie.shared, trie.bases
-    for q in range(heads.size - 1):
-        for depth in range(shared[q], heads[q + 1] - heads[q] - 1):
-            node = bases[q] + depth - shared[q]
-            parent[node] = path[depth - 1] if depth else -1
-            path[depth] = node
+                node = bases[q] + i - known
+                parent[node] = path[i]
+                path[i + 1] = node
+                row = ring[i & _TURN]
+                first[node] = at
+                for e in range(row[LONGEST]):
+                    edges[at] = row[e]
+                    at += 1
+                row[LONGEST] = 0
+                edges[at] = np.int64(id_of[codes[heads[q] + i]]) << BITS
+                at += 1
+                fan[node] = at - first[node]
 
 
 @kernel
 def renumber(first_piece, last_piece, start, trie, new_id):
     """Give the edges of a range of pieces, from `start` on, new ids (int32, by id); those with -1 go."""
-    fan, edges = trie.fan, trie.edges
+    _, _, bases, _, fan, edges, first, _ = trie
     source = at = np.uint64(start)
-    for i in range(trie.bases[first_piece], trie.bases[last_piece]):
+    for i in range(bases[first_piece], bases[last_piece]):
         node = np.uint64(i)
         stop, begin = source + np.uint64(fan[node]), at
+        first[node] = begin
         while source < stop:
             edge = np.uint64(edges[source])
             new = np.int64(new_id[edge >> _BITS])
@@ -171,7 +167,7 @@ def expect(first_piece, last_piece, start, trie, table, scale, alpha, beta, undo
     ``table[id, 0]`` (float64) of its tokens. The pieces have SHORT characters at most; `alpha` and `beta` one
     place more, `undo` one for each node of the range (float64). Returns where the edges end.
     """
-    heads, shared, bases, counts, fan, edges = trie
+    heads, shared, bases, counts, fan, edges, _, _ = trie
     node = np.uint64(bases[first_piece])
     base = node
     at = np.uint64(start)
@@ -234,7 +230,7 @@ def expect_long(first_piece, last_piece, start, trie, table, scale, alpha, beta,
 
     `alpha`, `beta` and `shifts` (int64[:, 2]) have room for the characters of a piece and one more.
     """
-    heads, _, bases, counts, fan, edges = trie
+    heads, _, bases, counts, fan, edges, _, _ = trie
     at = np.uint64(start)
     for piece in range(first_piece, last_piece):
         n = heads[piece + 1] - heads[piece] - 1
@@ -329,7 +325,7 @@ def count_best(first_piece, last_piece, start, trie, score, sums, best, times, t
     last token is the longest. `best` (float64) and `times` (int64, all 0) have room for the
     characters of a piece and one more, `taken` (uint32) for the nodes of the range.
     """
-    heads, shared, bases, counts, fan, edges = trie
+    heads, shared, bases, counts, fan, edges, _, _ = trie
     node = np.uint64(bases[first_piece])
     base = node
     at = np.uint64(start)
@@ -365,7 +361,8 @@ def count_best(first_piece, last_piece, start, trie, score, sums, best, times, t
 @inlined
 def _best_other(paths, node, n, token):
     """Return the best score of the `n` characters up to `node` without the edge `token`."""
-    parent, first, fan, edges, score, best, taken, path = paths
+    trie, score, best, taken, path = paths
+    _, _, _, _, fan, edges, first, parent = trie
     for i in range(n, 0, -1):
         path[i] = node
         node = np.int64(parent[node])
