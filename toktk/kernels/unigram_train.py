@@ -19,12 +19,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from toktk.kernels import inlined, kernel
+from toktk.kernels.memory import prefetch
 
 BITS = 5
 LONGEST = 1 << BITS
 """Most characters of a token."""
 MASK = LONGEST - 1
+AROUND = 24
+"""Edges before the first and after the last one, which are asked for ahead and not used."""
+_AHEAD = np.uint64(AROUND)
 _TURN = 2 * LONGEST - 1
+_SIGN = np.uint64(63)
+# By the length of an edge, less 1: a factor and a term that end the sum of a node with its last edge.
+_GOES_ON = np.array([0.0] + [1.0] * MASK)
+_ENDS = np.array([-np.inf] + [0.0] * MASK)
 SHORT = 24
 """Most characters of a piece whose probability a float64 holds, if that of a token is at least e**-28."""
 _ZERO, _ONE, _BITS, _MASK = np.uint64(0), np.uint64(1), np.uint64(BITS), np.uint64(MASK)
@@ -41,7 +49,7 @@ class Trie(NamedTuple):
     bases: Any  # int64[pieces + 1], the first node of each piece
     counts: Any  # int64[pieces]
     fan: Any  # uint8[nodes], how many edges end at each node
-    edges: Any  # uint32, in the order of their nodes
+    edges: Any  # uint32, in the order of their nodes, with AROUND unused ones before and after them
     first: Any  # int64[nodes], the first edge of each node
     parent: Any  # int32[nodes], the node before, -1 at the beginning
 
@@ -141,68 +149,96 @@ def lay_edges(first_piece, last_piece, start, trie, tokens, codes, id_of, end, p
                 fan[node] = at - first[node]
 
 
+@inlined
+def _is_last(back):
+    """Return 1 for the last edge of a node, which is of one character, else 0, without a branch."""
+    return (back - _ONE) >> _SIGN
+
+
+@inlined
+def _prefetch(values, width, edges, at):
+    """Ask for the `values` of an edge, of which each id has `width`."""
+    prefetch(values, np.int64(edges[at] >> _BITS) * width)
+
+
 @kernel
 def renumber(first_piece, last_piece, start, trie, new_id):
-    """Give the edges of a range of pieces, from `start` on, new ids (int32, by id); those with -1 go."""
+    """Give the edges of a range of pieces, from `start` on, new ids (int32, by id); those with -1 go.
+
+    No edge of one character may go.
+    """
     _, _, bases, _, fan, edges, first, _ = trie
-    source = at = np.uint64(start)
-    for i in range(bases[first_piece], bases[last_piece]):
-        node = np.uint64(i)
-        stop, begin = source + np.uint64(fan[node]), at
+    node, stop = np.uint64(bases[first_piece]), np.uint64(bases[last_piece])
+    source = at = begin = np.uint64(start)
+    while node < stop:
+        edge = np.uint64(edges[source])
+        source += _ONE
+        new = np.int64(new_id[edge >> _BITS])
+        edges[at] = new << BITS | np.int64(edge & _MASK)
+        at += np.uint64(new >= 0)  # no branch: which edges go cannot be predicted
         first[node] = begin
-        while source < stop:
-            edge = np.uint64(edges[source])
-            new = np.int64(new_id[edge >> _BITS])
-            edges[at] = new << BITS | np.int64(edge & _MASK)
-            at += np.uint64(new >= 0)  # no branch: which edges go cannot be predicted
-            source += _ONE
         fan[node] = at - begin
+        done = _is_last(edge & _MASK)
+        begin += done * (at - begin)
+        node += done
 
 
 @kernel
 def expect(first_piece, last_piece, start, trie, table, scale, alpha, beta, undo):
-    """Add the expected occurrences of each id, times `scale`, to ``table[id, 1]``.
+    """Add the expected occurrences of each id, times `scale`, to ``table[2 * id + 1]``.
 
-    This is the forward-backward algorithm: a segmentation is as likely as the product of the probabilities
-    ``table[id, 0]`` (float64) of its tokens. The pieces have SHORT characters at most; `alpha` and `beta` one
-    place more, `undo` one for each node of the range (float64). Returns where the edges end.
+    This is the forward-backward algorithm: a segmentation is as likely as the product of the probabilities of
+    its tokens, ``table[2 * id]`` (float64). The pieces have SHORT characters at most; `alpha` and `beta` have
+    two places more, `undo` one for each node of the range (float64). Returns where the edges end.
+
+    The processor cannot predict how many edges a node has, so nothing depends on it: what is to be done once
+    for a node is done with each of its edges, or written to a place that nobody reads.
     """
-    heads, shared, bases, counts, fan, edges, _, _ = trie
-    node = np.uint64(bases[first_piece])
-    base = node
+    heads, shared, bases, counts, _, edges, first, _ = trie
+    node = np.uint64(0)
     at = np.uint64(start)
+    nowhere = np.uint64(SHORT + 1)
     alpha[0] = 1.0
     for q in range(first_piece, last_piece):
-        for depth in range(shared[q] + 1, heads[q + 1] - heads[q]):
-            total = 0.0
-            last = np.uint64(depth - 1)
-            stop = at + np.uint64(fan[node])
-            while at < stop:
-                edge = np.uint64(edges[at])
-                total += alpha[last - (edge & _MASK)] * table[edge >> _BITS, _ZERO]
-                at += _ONE
-            undo[node - base] = alpha[last + _ONE]
-            alpha[last + _ONE] = total
-            node += _ONE
+        last, size = np.uint64(shared[q]), np.uint64(heads[q + 1] - heads[q] - 1)
+        total = 0.0
+        while last < size:
+            _prefetch(table, 2, edges, at + _AHEAD)
+            edge = np.uint64(edges[at])
+            at += _ONE
+            back = edge & _MASK
+            done = _is_last(back)
+            total += alpha[last - back] * table[edge >> _BITS << _ONE]
+            after = last + _ONE
+            undo[node] = alpha[after]
+            alpha[nowhere + done * (after - nowhere)] = total
+            total *= _GOES_ON[back]
+            last += done
+            node += done
     end = at
-    beta[: SHORT + 1] = 0.0
+    for depth in range(SHORT + 1):
+        beta[depth] = 0.0
     for q in range(last_piece - 1, first_piece - 1, -1):
-        size = heads[q + 1] - heads[q] - 1
-        beta[size] += counts[q] * scale / alpha[size]
-        for depth in range(size, shared[q], -1):
-            node -= _ONE
-            last = np.uint64(depth - 1)
-            here = beta[last + _ONE]
-            beta[last + _ONE] = 0.0
-            stop = at - np.uint64(fan[node])
-            while at > stop:
-                at -= _ONE
-                edge = np.uint64(edges[at])
-                begin = last - (edge & _MASK)
-                share = table[edge >> _BITS, _ZERO] * here
-                beta[begin] += share
-                table[edge >> _BITS, _ONE] += np.floor(alpha[begin] * share + 0.5)
-            alpha[last + _ONE] = undo[node - base]
+        last = np.uint64(heads[q + 1] - heads[q] - 1)
+        beta[last] += counts[q] * scale / alpha[last]
+        begin = np.uint64(first[bases[q]]) if bases[q] < bases[q + 1] else at
+        here = 0.0
+        while at > begin:
+            at -= _ONE
+            _prefetch(table, 2, edges, at - _AHEAD)
+            edge = np.uint64(edges[at])
+            back = edge & _MASK
+            done = _is_last(back)
+            node -= done
+            last -= done
+            after = last + _ONE
+            here = here * _GOES_ON[back] + beta[after]
+            beta[after] = 0.0
+            alpha[after] = undo[node]
+            k = edge >> _BITS << _ONE
+            share = table[k] * here
+            beta[last - back] += share
+            table[k + _ONE] += np.floor(alpha[last - back] * share + 0.5)
     return np.int64(end)
 
 
@@ -236,51 +272,54 @@ def expect_long(first_piece, last_piece, start, trie, table, scale, alpha, beta,
         n = heads[piece + 1] - heads[piece] - 1
         base = np.uint64(bases[piece])
         weight = counts[piece] * scale
-        end, least = _forward(n, base, at, fan, edges, table, alpha)
+        end, least = _forward(n, at, edges, table, alpha)
         if least > _ENOUGH:
-            _backward(n, base, end, fan, edges, table, weight / alpha[n], alpha, beta)
+            _backward(n, at, end, edges, table, weight / alpha[n], alpha, beta)
         else:
             _expect_improbable(n, base, at, fan, edges, table, weight, alpha, beta, shifts)
         at = end
 
 
 @kernel
-def _forward(n, base, at, fan, edges, table, alpha):
+def _forward(n, at, edges, table, alpha):
     """Write the sums up to each place of a piece; return where its edges end, and the least sum."""
     alpha[0] = least = 1.0
-    for depth in range(n):
-        last = np.uint64(depth)
-        total = 0.0
-        stop = at + np.uint64(fan[base + last])
-        while at < stop:
-            edge = np.uint64(edges[at])
-            total += alpha[last - (edge & _MASK)] * table[edge >> _BITS, _ZERO]
-            at += _ONE
+    last, total = _ZERO, 0.0
+    while last < np.uint64(n):
+        _prefetch(table, 2, edges, at + _AHEAD)
+        edge = np.uint64(edges[at])
+        at += _ONE
+        back = edge & _MASK
+        total += alpha[last - back] * table[edge >> _BITS << _ONE]
         alpha[last + _ONE] = total
-        least = min(least, total)
+        least = min(least, total + _GOES_ON[back])
+        total *= _GOES_ON[back]
+        last += _is_last(back)
     return at, least
 
 
 @kernel
-def _backward(n, base, at, fan, edges, table, weight, alpha, beta):
-    """Add the expected occurrences in one piece, whose edges end at `at`.
+def _backward(n, begin, at, edges, table, weight, alpha, beta):
+    """Add the expected occurrences in one piece, whose edges are those from `begin` to `at`.
 
     What is too small for a float64 here comes to no occurrence, for ``alpha[n]`` is not small.
     """
     for i in range(n):
         beta[i] = 0.0
     beta[n] = 1.0
-    for depth in range(n, 0, -1):
-        last = np.uint64(depth - 1)
-        here = beta[last + _ONE]
-        stop = at - np.uint64(fan[base + last])
-        for e in range(stop, at):
-            edge = np.uint64(edges[e])
-            begin = last - (edge & _MASK)
-            share = table[edge >> _BITS, _ZERO] * here
-            beta[begin] += share
-            table[edge >> _BITS, _ONE] += np.floor(alpha[begin] * share * weight + 0.5)
-        at = stop
+    last, here = np.uint64(n), 0.0
+    while at > begin:
+        at -= _ONE
+        _prefetch(table, 2, edges, at - _AHEAD)
+        edge = np.uint64(edges[at])
+        back = edge & _MASK
+        last -= _is_last(back)
+        here = here * _GOES_ON[back] + beta[last + _ONE]
+        beta[last + _ONE] = 0.0
+        k = edge >> _BITS << _ONE
+        share = table[k] * here
+        beta[last - back] += share
+        table[k + _ONE] += np.floor(alpha[last - back] * share * weight + 0.5)
 
 
 @kernel
@@ -299,7 +338,7 @@ def _expect_improbable(n, base, at, fan, edges, table, weight, alpha, beta, shif
         for e in range(at, at + fan[base + i - 1]):
             edge = np.int64(edges[e])
             begin = i - 1 - (edge & MASK)
-            value = alpha[begin] * table[edge >> BITS, 0]
+            value = alpha[begin] * table[2 * (edge >> BITS)]
             _add(alpha, shifts, 0, i, value, shifts[begin, 0])
         at += fan[base + i - 1]
     weight /= alpha[n]
@@ -308,13 +347,13 @@ def _expect_improbable(n, base, at, fan, edges, table, weight, alpha, beta, shif
         for e in range(at, at + fan[base + i - 1]):
             edge = np.int64(edges[e])
             begin = i - 1 - (edge & MASK)
-            share = table[edge >> BITS, 0] * beta[i]
+            share = table[2 * (edge >> BITS)] * beta[i]
             _add(beta, shifts, 1, begin, share, shifts[i, 1])
             # The three exponents cancel, but for what the factors are below 1.
             rest = shifts[n, 0] - shifts[begin, 0] - shifts[i, 1]
             if rest >= -2 and rest <= 3:
                 occurs = alpha[begin] * share * _UP ** np.float64(rest)
-                table[edge >> BITS, 1] += np.floor(occurs * weight + 0.5)
+                table[2 * (edge >> BITS) + 1] += np.floor(occurs * weight + 0.5)
 
 
 @kernel
@@ -325,25 +364,26 @@ def count_best(first_piece, last_piece, start, trie, score, sums, best, times, t
     last token is the longest. `best` (float64) and `times` (int64, all 0) have room for the
     characters of a piece and one more, `taken` (uint32) for the nodes of the range.
     """
-    heads, shared, bases, counts, fan, edges, _, _ = trie
-    node = np.uint64(bases[first_piece])
-    base = node
+    heads, shared, _, counts, _, edges, _, _ = trie
+    node = np.uint64(0)
     at = np.uint64(start)
     best[0] = 0.0
     for q in range(first_piece, last_piece):
-        for depth in range(shared[q] + 1, heads[q + 1] - heads[q]):
-            highest, chosen = -np.inf, _ZERO
-            last = np.uint64(depth - 1)
-            stop = at + np.uint64(fan[node])
-            while at < stop:
-                edge = np.uint64(edges[at])
-                value = best[last - (edge & _MASK)] + score[edge >> _BITS]
-                if value > highest:
-                    highest, chosen = value, edge
-                at += _ONE
+        last, size = np.uint64(shared[q]), np.uint64(heads[q + 1] - heads[q] - 1)
+        highest, chosen = -np.inf, _ZERO
+        while last < size:
+            _prefetch(score, 1, edges, at + _AHEAD)
+            edge = np.uint64(edges[at])
+            at += _ONE
+            back = edge & _MASK
+            value = best[last - back] + score[edge >> _BITS]
+            chosen = edge if value > highest else chosen
+            highest = max(highest, value)
             best[last + _ONE] = highest
-            taken[node - base] = chosen
-            node += _ONE
+            taken[node] = chosen
+            highest += _ENDS[back]
+            last += _is_last(back)
+            node += _is_last(back)
     for q in range(last_piece - 1, first_piece - 1, -1):
         size = heads[q + 1] - heads[q] - 1
         times[size] += counts[q]
@@ -352,7 +392,7 @@ def count_best(first_piece, last_piece, start, trie, score, sums, best, times, t
             n = times[depth]
             times[depth] = 0
             if n > 0:
-                chosen = np.uint64(taken[node - base])
+                chosen = np.uint64(taken[node])
                 sums[chosen >> _BITS] += n
                 times[np.uint64(depth - 1) - (chosen & _MASK)] += n
     times[0] = 0

@@ -76,12 +76,12 @@ class Lattices:
         spans = list(itertools.pairwise(cuts))
         rooms = in_threads(lambda a, b: int(k.room_for_edges(a, b, heads, shared, tokens)), spans)
         # The system gives memory where it is written, so room that is not needed costs nothing.
-        *starts, room = np.cumsum([0, *rooms]).tolist()
+        *starts, room = np.cumsum([k.AROUND, *rooms]).tolist()
         n = int(bases[-1])
         trie = k.Trie(
             heads, shared, bases, characters.counts,
             fan=np.empty(n, dtype=np.uint8),
-            edges=np.empty(room, dtype=np.uint32),
+            edges=np.empty(room + k.AROUND, dtype=np.uint32),
             first=np.empty(n, dtype=np.int64),
             parent=np.empty(n, dtype=np.int32),
         )  # fmt: skip
@@ -107,9 +107,8 @@ class Lattices:
     def expect(self, p: Float64, scale: float) -> Float64:
         """Return float64: the expected occurrences of each id, times `scale`."""
         self.renumber()
-        tables = np.zeros((len(self.starts), p.size, 2))
-        tables[:, :, 0] = np.maximum(p, LEAST)
-        tables[:, :, 0][:, p == 0] = 0
+        tables = np.zeros((len(self.starts), 2 * p.size))
+        tables[:, ::2] = np.where(p > 0, np.maximum(p, LEAST), 0.0)
         bases = self.trie.bases
 
         def run(j: int, first: int, last: int, start: int) -> None:
@@ -123,7 +122,7 @@ class Lattices:
             k.expect_long(long, last, start, self.trie, table, scale, *stacks, shifts)
 
         in_threads(run, self._slices())
-        return np.asarray(tables[:, :, 1].sum(axis=0))
+        return np.asarray(tables[:, 1::2].sum(axis=0))
 
     def count_best(self, score: Float64) -> Int64:
         """Return int64: how often each id occurs in the best segmentations."""
