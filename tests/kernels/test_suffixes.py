@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from toktk.kernels import suffixes as k
 from toktk.kernels.unigram_train import SHORT
+from toktk.trainers import seeding
 from toktk.trainers.seeding import Characters, _Suffixes, find_seeds, prefix_code, utf8_lengths
 
 LETTERS = "aab \0\n0é́東🙂𠀀\uffff"
@@ -214,8 +215,7 @@ def test_the_sort_of_words_is_stable(values, how):
 def suffixes_of(pieces, allowed, longest, jobs):
     characters = characters_of(pieces)
     chosen = np.array([chr(c) in allowed for c in characters.distinct.tolist()], dtype=np.bool_)
-    letters = characters.by_code(np.where(chosen, np.arange(chosen.size) + 1, 0), 0)
-    letters = letters[characters.codes]
+    letters = characters.letters(np.where(chosen, np.arange(chosen.size) + 1, 0), jobs)
     return letters, _Suffixes(characters, letters, longest, 1, jobs)
 
 
@@ -229,6 +229,17 @@ MANY = "".join(map(chr, range(0x4E00, 0x4E00 + 300)))
 @example({MANY: 1} | {MANY[:7] + "b" * i: 1 for i in range(60)}, 16, 1)
 @example({}, 16, 2)
 def test_suffixes_are_sorted(pieces, longest, jobs):
+    assert_sorted(pieces, longest, jobs)
+
+
+@given(pieces_of_text, st.integers(1, 3))
+def test_letters_of_four_bytes(pieces, jobs):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seeding, "LAST_SHORT", -1)
+        assert_sorted(pieces, 16, jobs)
+
+
+def assert_sorted(pieces, longest, jobs):
     pieces = in_order(pieces)
     letters, made = suffixes_of(pieces, set("".join(pieces)) - {"0"}, longest, jobs)
     texts = {

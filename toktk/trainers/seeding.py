@@ -16,8 +16,11 @@ from toktk.kernels.unigram_train import SHORT
 from toktk.runtime import in_threads, parts
 
 Int32 = npt.NDArray[np.int32]
+Letters = npt.NDArray[Any]  # of uint16 or int32
 MOST = 2**30
 """Most places in the pieces; int32 numbers the intervals, which are twice as many."""
+LAST_SHORT = 0xFFFF
+"""Where there are no more characters, two bytes hold a letter."""
 PARTS = 4
 """In so many parts each thread sorts suffixes, for some parts take longer than others."""
 
@@ -70,7 +73,7 @@ class Characters:
 
     def _order(self, jobs: int) -> Int64:
         """Return the order of the pieces: by text, but those of more than SHORT characters last."""
-        letters = self.by_code(np.arange(1, self.distinct.size + 1), 0)[self.codes]
+        letters = self.letters(np.arange(1, self.distinct.size + 1), jobs)
         codes = prefix_code(letters)
         n = self.counts.size
         nodes = self.heads[:-1].astype(np.int32)
@@ -92,6 +95,18 @@ class Characters:
         order = number[nodes].astype(np.int64)
         long = np.diff(self.heads)[order] - 1 > SHORT
         return np.concatenate([order[~long], order[long]])
+
+    def letters(self, numbers: npt.NDArray[Any], jobs: int) -> Letters:
+        """Return the `numbers` (int[C]) of the characters by node, 0 at the end of a piece."""
+        dtype = np.uint16 if numbers.max(initial=0) <= LAST_SHORT else np.int32
+        table = self.by_code(numbers, 0).astype(dtype)
+        letters = np.empty(self.codes.size, dtype)
+
+        def run(first: int, last: int) -> None:  # "wrap": -1 is the last entry
+            np.take(table, self.codes[first:last], mode="wrap", out=letters[first:last])
+
+        in_threads(run, parts(letters.size, jobs))
+        return letters
 
     def by_code(self, values: npt.NDArray[Any], missing: int = -1) -> Int32:
         """Return int32: the `values` of the distinct characters by code point, `missing` for others.
@@ -158,8 +173,8 @@ def find_seeds(
     occur `least` times are seeds, whatever their rank.
     """
     least = max(least, 1)
-    letters = characters.by_code(np.where(allowed, np.arange(allowed.size) + 1, 0), 0)
-    suffixes = _Suffixes(characters, letters[characters.codes], longest, least, jobs)
+    letters = characters.letters(np.where(allowed, np.arange(1, allowed.size + 1), 0), jobs)
+    suffixes = _Suffixes(characters, letters, longest, least, jobs)
     nodes, intervals = suffixes.nodes, suffixes.intervals
     if max_bytes is not None:
         widths = characters.by_code(utf8_lengths(characters.distinct), 0)
@@ -182,7 +197,7 @@ def find_seeds(
 class _Suffixes:
     """The sorted suffixes of the pieces, up to `longest` characters of each, and their intervals.
 
-    `letters` (int32, by node) number the characters from 1 on; 0 ends a suffix.
+    `letters` (by node) number the characters from 1 on; 0 ends a suffix.
 
     Attributes:
         nodes: int32, the nodes at which suffixes begin, sorted by these.
@@ -191,7 +206,7 @@ class _Suffixes:
     """
 
     def __init__(
-        self, characters: Characters, letters: Int32, longest: int, least: int, jobs: int
+        self, characters: Characters, letters: Letters, longest: int, least: int, jobs: int
     ) -> None:
         codes = prefix_code(letters)
         begins, words, self.nodes = _in_buckets(characters, letters, codes, jobs)
@@ -235,7 +250,7 @@ def _scratch(n: int, longest: int) -> tuple[npt.NDArray[Any], ...]:
     )
 
 
-def prefix_code(letters: Int32) -> npt.NDArray[np.uint64]:
+def prefix_code(letters: Letters) -> npt.NDArray[np.uint64]:
     """Return uint64 by letter: the bits of its code, times 64, plus how many they are.
 
     No code begins another one, and codes are in the order of the letters, so that texts are in the order of
@@ -261,7 +276,7 @@ def prefix_code(letters: Int32) -> npt.NDArray[np.uint64]:
 
 
 def _in_buckets(
-    characters: Characters, letters: Int32, codes: npt.NDArray[np.uint64], jobs: int
+    characters: Characters, letters: Letters, codes: npt.NDArray[np.uint64], jobs: int
 ) -> tuple[Int64, npt.NDArray[np.uint64], Int32]:
     """Return where each bucket of suffixes begins, the first word of each suffix, and its node."""
     heads = characters.heads
