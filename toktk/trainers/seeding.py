@@ -225,18 +225,21 @@ class _Suffixes:
             array[0] = 0  # the root
         largest = int(np.diff(begins).max())
 
-        def run(first: int, last: int) -> tuple[int, int]:
-            scratch = _scratch(largest, longest)
-            k.sort_buckets(first, last, begins, self.nodes, letters, longest, codes, words, scratch)
+        def sort(first: int, last: int) -> None:
+            sorting = letters, longest, codes, words, _scratch(largest, longest)
+            k.sort_buckets(first, last, begins, self.nodes, *sorting)
+
+        def read_off(first: int, last: int) -> tuple[int, int]:
             a, b = int(begins[first]), int(begins[last])
             stack = np.empty((longest + 2, 4), dtype=np.int64)
             stop = k.find_intervals(
-                a, b, self.nodes, letters, longest, characters.counts, least,
-                self.intervals, stack,
-            )  # fmt: skip
+                a, b, self.nodes, letters, longest, characters.counts, least, self.intervals, stack
+            )
             return 2 * a + 1, int(stop)
 
-        self.spans = in_threads(run, _cuts(begins, codes, jobs), jobs)
+        in_threads(sort, _cuts(begins, codes, PARTS * jobs), jobs)
+        # Each part takes memory by whole pages, so there is one for a thread.
+        self.spans = in_threads(read_off, _cuts(begins, codes, jobs))
 
 
 def _scratch(n: int, longest: int) -> tuple[npt.NDArray[Any], ...]:
@@ -295,13 +298,13 @@ def _in_buckets(
     return begins, words, nodes
 
 
-def _cuts(begins: Int64, codes: npt.NDArray[np.uint64], jobs: int) -> list[tuple[int, int]]:
-    """Return ranges of buckets, several for each thread, that share no first letter."""
+def _cuts(begins: Int64, codes: npt.NDArray[np.uint64], n: int) -> list[tuple[int, int]]:
+    """Return at most `n` ranges of buckets of nearly equal size that share no first letter."""
     size = codes & np.uint64(63)
     first_word = codes >> np.uint64(6) << (np.uint64(64) - size)
     whole = first_word & np.uint64((1 << 64 - k.DIGIT) - 1) == 0
     cuts = np.append(first_word[whole] >> np.uint64(64 - k.DIGIT), begins.size - 1).astype(np.int64)
-    goals = begins[-1] * np.arange(1, PARTS * jobs) // (PARTS * jobs)
+    goals = begins[-1] * np.arange(1, n) // n
     chosen = cuts[np.searchsorted(begins[cuts], goals)]
     return list(itertools.pairwise(np.unique([0, *chosen.tolist(), begins.size - 1]).tolist()))
 
