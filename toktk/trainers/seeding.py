@@ -181,16 +181,17 @@ def find_seeds(
         for first, last in suffixes.spans:
             home, length = nodes[intervals.begin[first:last]], intervals.length[first:last]
             k.shorten(home, characters.codes, widths, max_bytes, length)
-    chosen = _chosen(suffixes, characters, seed_size, least, jobs)
-    # Most of it is never touched, and so takes no memory.
-    seed_of = np.zeros(intervals.length.size, dtype=np.int32)
-    seed_of[chosen] = np.arange(1, chosen.size + 1)
-    parent, deepest = intervals.parent, intervals.deepest
-    in_threads(lambda a, b: k.hand_down(a, b, seed_of, parent), suffixes.spans, jobs)
-    shorter = seed_of[parent[chosen]] - 1
-    in_threads(lambda a, b: k.find_longest(a, b, deepest, seed_of), parts(deepest.size, jobs))
+    chosen = _chosen(suffixes, characters, seed_size, least)
     home = nodes[intervals.begin[chosen]]
     length, times = intervals.length[chosen], intervals.times[chosen]
+    # Where intervals begin is not needed any more; what is never touched takes no memory.
+    parent, deepest, seed_of = intervals.parent, intervals.deepest, intervals.begin
+    for first, last in suffixes.spans:
+        seed_of[first:last] = 0
+    seed_of[chosen] = np.arange(1, chosen.size + 1)
+    in_threads(lambda a, b: k.hand_down(a, b, seed_of, parent), suffixes.spans)
+    shorter = seed_of[parent[chosen]] - 1
+    in_threads(lambda a, b: k.find_longest(a, b, deepest, seed_of), parts(deepest.size, jobs))
     return Seeds(home, length, times, shorter, deepest)
 
 
@@ -309,9 +310,7 @@ def _cuts(begins: Int64, codes: npt.NDArray[np.uint64], n: int) -> list[tuple[in
     return list(itertools.pairwise(np.unique([0, *chosen.tolist(), begins.size - 1]).tolist()))
 
 
-def _chosen(
-    suffixes: _Suffixes, characters: Characters, seed_size: int, least: int, jobs: int
-) -> Int64:
+def _chosen(suffixes: _Suffixes, characters: Characters, seed_size: int, least: int) -> Int64:
     """Return the intervals that become seeds, the frequent first, else in the order of their texts."""
     parent, length, times, begin, deepest = suffixes.intervals
     heads = characters.heads
@@ -328,7 +327,7 @@ def _chosen(
         sure, rest = (np.flatnonzero(kind) + first for kind in kinds)
         return sure, rest
 
-    both = in_threads(candidates, suffixes.spans, jobs)
+    both = in_threads(candidates, suffixes.spans)
     sure, rest = (np.concatenate(ids) for ids in zip(*both, strict=True))
 
     def order(ids: Int64) -> npt.NDArray[np.uint64]:

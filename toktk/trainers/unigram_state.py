@@ -108,11 +108,12 @@ class Lattices:
         """Return float64: the expected occurrences of each id, times `scale`."""
         self.renumber()
         tables = np.zeros((len(self.starts), 2 * p.size))
-        tables[:, ::2] = np.where(p > 0, np.maximum(p, LEAST), 0.0)
+        raised = np.where(p > 0, np.maximum(p, LEAST), 0.0)
         bases = self.trie.bases
 
         def run(j: int, first: int, last: int, start: int) -> None:
             table, stacks = tables[j], (np.empty(self._room), np.empty(self._room))
+            table[::2] = raised
             short = min(last, self.n_short)
             if first < short:
                 undo = np.empty(int(bases[short] - bases[first]))
@@ -370,7 +371,7 @@ class UnigramState:
         new_id[dropped] = left + self.home[dropped]
         around = left + np.arange(n_characters, dtype=np.int32)
         self.lattices.keep(np.concatenate([new_id, around]))
-        self.home, self.end = self.home[self.alive], self.end[self.alive]
-        self.length = self.length[self.alive]
-        self.score, self.required = self.score[self.alive], self.required[self.alive]
+        kept = np.flatnonzero(self.alive)
+        self.home, self.end, self.length = self.home[kept], self.end[kept], self.length[kept]
+        self.score, self.required = self.score[kept], self.required[kept]
         self.alive = np.ones(left, dtype=np.bool_)
