@@ -124,6 +124,8 @@ def lay_edges(first_piece, last_piece, start, trie, tokens, codes, id_of, end, p
         size, known = heads[q + 1] - heads[q] - 1, np.int64(shared[q])
         begin = known - MASK if known > MASK else np.int64(0)
         for i in range(begin, size):
+            ahead = min(heads[q] + i + AROUND, longest.size - 1)
+            prefetch(shorter, np.int64(longest[ahead]))
             token = np.int64(longest[heads[q] + i])
             while token >= 0:
                 link = np.int64(shorter[token])
