@@ -25,7 +25,7 @@ BITS = 5
 LONGEST = 1 << BITS
 """Most characters of a token."""
 MASK = LONGEST - 1
-AROUND = 24
+AROUND = 64
 """Edges before the first and after the last one, which are asked for ahead and not used."""
 _AHEAD = np.uint64(AROUND)
 _TURN = 2 * LONGEST - 1
