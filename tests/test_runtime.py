@@ -37,6 +37,17 @@ def test_results_come_in_order() -> None:
     assert in_threads(pow, [(2, 3)]) == [8]
 
 
+@pytest.mark.parametrize("jobs", [1, 2, 9])
+def test_threads_share_more_calls_than_they_are(jobs):
+    def run(n):
+        time.sleep(0.001)
+        return n, threading.get_ident()
+
+    results = in_threads(run, [(n,) for n in range(20)], jobs)
+    assert [n for n, _ in results] == list(range(20))
+    assert len({thread for _, thread in results}) <= jobs
+
+
 def test_an_error_drops_what_was_not_begun() -> None:
     begun: list[int] = []
 

@@ -52,17 +52,20 @@ class Threads(ThreadPoolExecutor):
         self.shutdown(wait=wait, cancel_futures=error is not None)
 
 
-def in_threads(run: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
-    """Return ``run(*argument)`` for each of `arguments`, each in a thread; the first error is raised.
+def in_threads(
+    run: Callable[..., T], arguments: Sequence[tuple[Any, ...]], jobs: int | None = None
+) -> list[T]:
+    """Return ``run(*argument)`` for each of `arguments`, by `jobs` threads; the first error is raised.
 
-    Kernels release the interpreter's lock, so they run side by side.
+    Kernels release the interpreter's lock, so they run side by side. None: a thread for each.
 
     Raises:
         ThreadError: the system starts no more threads.
     """
-    if len(arguments) == 1:
-        return [run(*arguments[0])]
-    with Threads(len(arguments)) as pool:
+    threads = min(jobs or len(arguments), len(arguments))
+    if threads <= 1:
+        return [run(*argument) for argument in arguments]
+    with Threads(threads) as pool:
         return list(pool.map(run, *zip(*arguments, strict=True)))
 
 

@@ -1,6 +1,8 @@
 """Decoding, the sort of the suffixes, and the seeds, each against its plain rule."""
 
+import itertools
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ from hypothesis import strategies as st
 
 from toktk.kernels import suffixes as k
 from toktk.kernels.unigram_train import SHORT
-from toktk.trainers.seeding import Characters, _Suffixes, find_seeds, utf8_lengths
+from toktk.trainers import seeding
+from toktk.trainers.seeding import Characters, _Suffixes, find_seeds, prefix_code, utf8_lengths
 
 LETTERS = "aab \0\n0é́東🙂𠀀\uffff"
 texts = st.text(st.sampled_from(LETTERS), max_size=25)
@@ -32,8 +35,8 @@ def in_order(pieces):
     """Return a dictionary of pieces in the order that `Characters.of` gives them: sorted, long ones last."""
 
     def key(piece):
-        raw = piece.encode() if isinstance(piece, str) else piece
-        return sum(b & 0xC0 != 0x80 for b in raw) > SHORT, raw
+        codes = decoded(piece.encode() if isinstance(piece, str) else piece)
+        return len(codes) > SHORT, codes
 
     return {piece: pieces[piece] for piece in sorted(pieces, key=key)}
 
@@ -68,27 +71,56 @@ def decoded(piece):
 @example([b"", b"", b"\xe6\x9d", b"\xb1"])
 def test_decode(pieces):
     data, offsets = packed(pieces)
-    codes = np.empty(data.size + len(pieces), dtype=np.int32)
-    heads = np.empty(offsets.size, dtype=np.int64)
-    n = k.decode(data, offsets, codes, heads)
+    codes = np.full(data.size + len(pieces), 9, dtype=np.int32)
+    heads = np.empty(len(pieces), dtype=np.int64)
     expected = [[*decoded(piece), -1] for piece in pieces]
-    assert codes[:n].tolist() == [code for piece in expected for code in piece]
-    assert heads.tolist() == np.cumsum([0, *map(len, expected)]).tolist()
+    half = len(pieces) // 2
+    for a, b in ((0, half), (half, len(pieces))):
+        n = k.decode(a, b, data, offsets, codes, heads)
+        assert codes[:n].tolist() == [code for piece in expected[a:b] for code in piece]
+        assert [*heads[a:b].tolist(), n] == np.cumsum([0, *map(len, expected[a:b])]).tolist()
 
 
-@given(pieces_of_bytes)
-def test_characters(pieces):
+@pytest.mark.parametrize("first", [0, 0xE0, 0xE1, 0xEC, 0xED, 0xEF, 0xF0])
+@pytest.mark.parametrize(
+    "more", list(itertools.product([0x7F, 0x80, 0x9F, 0xA0, 0xBF, 0xC0], repeat=2))
+)
+def test_decode_characters_of_three_bytes(first, more):
+    for piece in (
+        bytes([first, *more]),
+        bytes([first, *more, 0x80])[:2],
+        bytes([first, *more, 65]),
+    ):
+        data, offsets = packed([piece])
+        codes, heads = np.empty(5, dtype=np.int32), np.empty(1, dtype=np.int64)
+        n = k.decode(0, 1, data, offsets, codes, heads)
+        assert codes[:n].tolist() == [*decoded(piece), -1]
+
+
+@given(pieces_of_bytes, st.integers(1, 3))
+@example([("東京" * 9 + chr(0x4E00 + i)).encode() for i in range(60, 0, -1)], 2)
+def test_characters(pieces, jobs):
     weights = [i + 1 for i in range(len(pieces))]
-    made = Characters.of(*packed(pieces), np.array(weights, dtype=np.int64))
+    made = Characters.of(*packed(pieces), np.array(weights, dtype=np.int64), jobs)
     times = Counter()
     for piece, weight in zip(pieces, weights, strict=True):
         for code in decoded(piece):
             times[code] += weight
     assert made.distinct.tolist() == sorted(times)
     assert made.times.tolist() == [times[code] for code in sorted(times)]
+    order = sorted(
+        range(len(pieces)), key=lambda p: (len(decoded(pieces[p])) > SHORT, decoded(pieces[p]))
+    )
+    expected = [[*decoded(pieces[p]), -1] for p in order]
+    assert made.codes.tolist() == [code for piece in expected for code in piece]
+    assert made.heads.tolist() == np.cumsum([0, *map(len, expected)]).tolist()
+    assert made.counts.tolist() == [weights[p] for p in order]
     table = made.by_code(np.arange(len(times)), missing=-7)
     assert table[made.distinct].tolist() == list(range(len(times)))
     assert table[-1] == -7
+
+
+def test_utf8_lengths():
     widths = [0, 1, *(len(chr(c).encode()) for c in (0, 0x7F, 0x80, 0x7FF, 0x800, 0xFFFF, 0x10000))]
     codes = [-1, k.INVALID + 9, 0, 0x7F, 0x80, 0x7FF, 0x800, 0xFFFF, 0x10000]
     assert utf8_lengths(np.array(codes, dtype=np.int32)).tolist() == widths
@@ -97,109 +129,126 @@ def test_characters(pieces):
 letter_lists = st.lists(st.integers(0, 3), max_size=40).map(lambda x: np.array([*x, 0], np.int32))
 
 
-@given(letter_lists, st.integers(1, 32))
-def test_measure_suffixes(letters, longest):
-    size = np.empty(letters.size, dtype=np.uint8)
-    k.measure_suffixes(letters, longest, size)
-    for node in range(letters.size):
-        stop = node + letters[node:].tolist().index(0)
-        assert size[node] == min(stop - node, longest)
+def code_of(letters, codes):
+    """Return the code of a text as a string of bits."""
+    return "".join(format(int(codes[c]) >> 6, f"0{int(codes[c]) & 63}b") for c in letters)
 
 
-@given(st.integers(1, 32), st.data())
-def test_first_keys(bits, data):
-    width = min(64 // bits, 16)
-    values = st.lists(st.integers(0, (1 << bits) - 1).map(lambda v: v & 0x7FFFFFFF), max_size=30)
-    letters = np.array([*data.draw(values), 0], dtype=np.int32)
-    size = np.empty(letters.size, dtype=np.uint8)
-    k.measure_suffixes(letters, 16, size)
-    nodes = np.flatnonzero(size)[::-1].astype(np.int32)
-    keys = np.full(nodes.size, 9, dtype=np.uint64)
+def text_at(letters, node, longest):
+    """Return the letters of the suffix at a node, and the 0 that ends it, or as many as may be."""
+    text = letters[node : node + longest].tolist()
+    return text[: text.index(0) + 1] if 0 in text else text
+
+
+@given(st.lists(st.integers(0, 300), max_size=200), st.integers(0, 8))
+@example([], 0)
+@example([0], 0)
+@example([1] * 100_000 + [2], 0)
+def test_prefix_codes_are_in_order(letters, more):
+    letters = np.array([*letters, *([1, 0] * 4**more)], dtype=np.int32)
+    codes = prefix_code(letters)
+    assert codes.size >= max(2, int(letters.max()) + 1)
+    # As a fraction, a code is where the texts that begin with its letter begin.
+    begins = [(int(code) >> 6) << 57 - (int(code) & 63) for code in codes]
+    ends = [begin + (1 << 57 - (int(code) & 63)) for begin, code in zip(begins, codes, strict=True)]
+    assert begins[0] == 0
+    assert ends == [*begins[1:], 1 << 57]
+    n, times = (codes & np.uint64(63)).astype(int), np.bincount(letters, minlength=codes.size)
+    share = np.maximum(times, 1) / np.maximum(times, 1).sum()
+    assert (n <= 2 - np.log2(share)).all()
+
+
+words_of = letter_lists.map(lambda x: (x, prefix_code(x)))
+
+
+@given(words_of, st.integers(1, 32))
+def test_words(both, longest):
+    letters, codes = both
+    nodes = np.arange(letters.size, dtype=np.int32)
+    words = np.full(nodes.size, 9, dtype=np.uint64)
     half = nodes.size // 2
     for a, b in ((0, half), (half, nodes.size)):
-        k.first_keys(a, b, nodes, letters, size, bits, width, keys)
-    for node, key in zip(nodes.tolist(), keys.tolist(), strict=True):
-        seen = letters[node : node + min(int(size[node]), width)].tolist()
-        assert key == sum(c << bits * (width - 1 - i) for i, c in enumerate(seen))
+        k.write_words(a, b, nodes, letters, longest, codes, words)
+    for node, word in enumerate(words.tolist()):
+        code = code_of(text_at(letters, node, longest), codes)
+        assert format(word, "064b") == code.ljust(64, "0")[:64]
 
 
-@given(st.integers(1, 31), st.integers(1, 8), st.data())
-def test_next_keys(bits, width, data):
-    ranks = data.draw(st.lists(st.integers(1, (1 << bits) - 1), min_size=1, max_size=30))
-    n = len(ranks)
-    rank = np.array(ranks, dtype=np.int32)
-    size = np.array([data.draw(st.integers(1, n - i)) for i in range(n)], dtype=np.uint8)
-    nodes = np.arange(n, dtype=np.int32)
-    keys = np.empty(n, dtype=np.uint64)
-    k.next_keys(0, n, nodes, rank, size, bits, width, keys)
-    after = [ranks[i + width] if size[i] > width else 0 for i in range(n)]
-    assert keys.tolist() == [a << bits | b for a, b in zip(ranks, after, strict=True)]
+@given(st.lists(words_of, min_size=1, max_size=4))
+def test_suffixes_fall_into_buckets(parts):
+    letters = np.concatenate([letters for letters, _ in parts])
+    codes = prefix_code(letters)
+    cuts = np.cumsum([0, *(part.size for part, _ in parts)]).tolist()
+    counts = np.zeros((len(parts), 1 << k.DIGIT), dtype=np.int64)
+    for j, (a, b) in enumerate(pairwise(cuts)):
+        k.count_suffixes(a, b, letters, codes, counts[j])
+    expected = []
+    for node in np.flatnonzero(letters).tolist():
+        word = int(code_of(text_at(letters, node, 99), codes).ljust(64, "0")[:64], 2)
+        expected.append((word >> 64 - k.DIGIT, node, word))
+    in_buckets = Counter(bucket for bucket, _, _ in expected)
+    assert {b: n for b, n in enumerate(counts.sum(axis=0).tolist()) if n} == in_buckets
+    ends = np.cumsum(counts.T.ravel()).reshape(counts.T.shape).T.copy()
+    begins = ends - counts
+    words, nodes = np.empty(len(expected), np.uint64), np.empty(len(expected), np.int32)
+    for j, (a, b) in enumerate(pairwise(cuts)):
+        k.scatter_suffixes(a, b, letters, codes, ends[j], words, nodes)
+    assert ends.tolist() == begins.tolist()
+    in_order = sorted(expected)
+    assert nodes.tolist() == [node for _, node, _ in in_order]
+    assert words.tolist() == [word for _, _, word in in_order]
 
 
 @given(
     st.lists(st.one_of(st.integers(0, 2**64 - 1), st.integers(0, 3)), max_size=60),
-    st.sampled_from([0, 11, 22, 33, 44, 55]),
+    st.sampled_from([(64, 8), (64, 11), (53, 9), (2, 1)]),
 )
-def test_a_pass_of_the_sort_is_stable(values, shift):
-    keys = np.array(values, dtype=np.uint64)
-    n = keys.size
-    nodes = np.arange(n, dtype=np.int32)
-    counts = np.zeros(1 << k.DIGIT, dtype=np.int64)
-    for a, b in ((0, n // 3), (n // 3, n)):
-        k.count_digits(a, b, keys, shift, counts)
-    digits = [(v >> shift) & ((1 << k.DIGIT) - 1) for v in values]
-    assert {d: c for d, c in enumerate(counts.tolist()) if c} == Counter(digits)
-    to_keys, to_nodes = np.empty_like(keys), np.empty_like(nodes)
-    places = np.cumsum(counts) - counts
-    for a, b in ((0, n // 3), (n // 3, n)):
-        k.scatter(a, b, keys, nodes, shift, places, to_keys, to_nodes)
-    assert to_nodes.tolist() == sorted(range(n), key=lambda i: digits[i])
-    assert to_keys.tolist() == [values[i] for i in to_nodes]
-
-
-@given(st.lists(st.integers(0, 2**64 - 1), max_size=20).map(lambda x: sorted(x + x[:9])))
-def test_set_ranks(values):
-    nodes = np.arange(len(values), dtype=np.int32)[::-1].copy()
-    rank = np.zeros(len(values), dtype=np.int32)
-    different = sorted(set(values))
-    assert k.set_ranks(np.array(values, dtype=np.uint64), nodes, rank) == len(different)
-    assert rank[nodes].tolist() == [1 + different.index(v) for v in values]
+def test_the_sort_of_words_is_stable(values, how):
+    bits, digit = how
+    words, nodes = np.array(values, dtype=np.uint64), np.arange(len(values), dtype=np.int32)
+    scratch = np.empty(len(values) + 3, np.uint64), np.empty(len(values) + 3, np.int32)
+    k.sort_words(words, nodes, bits, digit, *scratch, np.empty(1 << digit, dtype=np.int64))
+    assert nodes.tolist() == sorted(range(len(values)), key=lambda i: values[i] % 2**bits)
+    assert words.tolist() == [values[i] for i in nodes]
 
 
 def suffixes_of(pieces, allowed, longest, jobs):
     characters = characters_of(pieces)
     chosen = np.array([chr(c) in allowed for c in characters.distinct.tolist()], dtype=np.bool_)
-    letters = characters.by_code(np.where(chosen, np.arange(chosen.size) + 1, 0), 0)
-    return _Suffixes(characters, letters[characters.codes], longest, jobs)
+    letters = characters.letters(np.where(chosen, np.arange(chosen.size) + 1, 0), jobs)
+    return letters, _Suffixes(characters, letters, longest, 1, jobs)
+
+
+MANY = "".join(map(chr, range(0x4E00, 0x4E00 + 300)))
 
 
 @given(pieces_of_text, st.integers(1, 32), st.integers(1, 3))
 @example({"ab" * 60: 1, "a" * 40: 2}, 32, 2)
-@example({"".join(map(chr, range(0x4E00, 0x4E00 + 70))) * 2: 1}, 32, 2)
-def test_suffixes_are_sorted_and_compared(pieces, longest, jobs):
+@example({MANY[:70] * 2: 1}, 32, 2)
+@example({MANY: 1} | {MANY[:20] + "b" * (i % 3) + MANY[i]: 1 for i in range(99)}, 32, 3)
+@example({MANY: 1} | {MANY[:7] + "b" * i: 1 for i in range(60)}, 16, 1)
+@example({}, 16, 2)
+def test_suffixes_are_sorted(pieces, longest, jobs):
+    assert_sorted(pieces, longest, jobs)
+
+
+@given(pieces_of_text, st.integers(1, 3))
+def test_letters_of_four_bytes(pieces, jobs):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seeding, "LAST_SHORT", -1)
+        assert_sorted(pieces, 16, jobs)
+
+
+def assert_sorted(pieces, longest, jobs):
     pieces = in_order(pieces)
-    made = suffixes_of(pieces, set("".join(pieces)) - {"0"}, longest, jobs)
-    texts = {}
-    for node in np.flatnonzero(made.size).tolist():
-        texts[node] = made.letters[node : node + int(made.size[node])].tolist()
+    letters, made = suffixes_of(pieces, set("".join(pieces)) - {"0"}, longest, jobs)
+    texts = {
+        node: [c for c in text_at(letters, node, longest) if c]
+        for node in np.flatnonzero(letters).tolist()
+    }
     order = made.nodes.tolist()
     assert sorted(order) == sorted(texts)
     assert [texts[node] for node in order] == sorted(texts.values())
-
-    n = len(order)
-    common, weight = np.zeros(n + 1, dtype=np.uint8), np.empty(n, dtype=np.int64)
-    heads = made.characters.heads
-    piece_of = np.repeat(np.arange(len(pieces), dtype=np.int32), np.diff(heads))
-    for a, b in ((0, n // 2), (n // 2, n)):
-        k.compare(a, b, made.nodes, made.letters, made.size, piece_of, made.characters.counts,
-                  common, weight)  # fmt: skip
-    counts = list(pieces.values())
-    assert weight.tolist() == [counts[piece_of[node]] for node in order]
-    for r in range(1, n):
-        one, other = texts[order[r - 1]], texts[order[r]]
-        same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
-        same = min(len(one), len(other)) if same is None else same
-        assert common[r] == (same if same > 1 else 0)
 
 
 def assert_seeds(pieces, characters, made, expected):

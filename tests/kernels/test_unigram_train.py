@@ -108,11 +108,11 @@ class Lattices:
 
     def text_of(self, node):
         """Return the text that leads to a node, by the characters of the one-character edges."""
-        last = self.fast.firsts() + self.fast.trie.fan - 1
+        last = self.fast.trie.first + self.fast.trie.fan - 1
         text = ""
         while node >= 0:
             text = self.names[int(self.fast.trie.edges[last[node]]) >> k.BITS] + text
-            node = int(self.fast.parent[node])
+            node = int(self.fast.trie.parent[node])
         return text
 
 
@@ -178,6 +178,25 @@ def test_long_tokens_over_rare_characters(rare):
     logs = [-4.0, -6.0, *[rare] * (len(made.names) - 2)]
     logs[made.id_of["a"]] = -3.0
     assert made.run(logs) == pytest.approx(made.expected(logs), rel=1e-7, abs=1e-5)
+
+
+@given(piece_counts(), substrings, st.data())
+def test_what_float64_holds_needs_no_shifts(pieces, places, data):
+    """The sums with and without powers of two beside them are equal, bit by bit."""
+    made = Lattices(pieces, chosen_from(pieces, places), every=1)
+    n = len(made.names)
+    p = np.exp(data.draw(st.lists(st.floats(-20.0, -0.01), min_size=n, max_size=n)))
+    made.fast.n_short = 0
+    expected, trie, at = np.stack([p, np.zeros(n)], axis=1).ravel(), made.fast.trie, k.AROUND
+    room = made.fast._room
+    scratch = np.empty(room), np.empty(room), np.empty((room, 2), dtype=np.int64)
+    for q, count in enumerate(trie.counts.tolist()):
+        size, base = int(trie.heads[q + 1] - trie.heads[q] - 1), int(trie.bases[q])
+        k._expect_improbable(
+            size, base, at, trie.fan, trie.edges, expected, count * SCALE, *scratch
+        )
+        at += int(trie.fan[base : base + size].sum())
+    assert made.fast.expect(p, SCALE).tolist() == expected[1::2].tolist()
 
 
 def test_thousands_of_improbable_characters():

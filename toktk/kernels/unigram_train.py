@@ -19,16 +19,26 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from toktk.kernels import inlined, kernel
+from toktk.kernels.memory import prefetch
 
 BITS = 5
 LONGEST = 1 << BITS
 """Most characters of a token."""
 MASK = LONGEST - 1
+AROUND = 64
+"""Edges before the first and after the last one, which are asked for ahead and not used."""
+_AHEAD = np.uint64(AROUND)
+_TURN = 2 * LONGEST - 1
+_SIGN = np.uint64(63)
+# By the length of an edge, less 1: a factor and a term that end the sum of a node with its last edge.
+_GOES_ON = np.array([0.0] + [1.0] * MASK)
+_ENDS = np.array([-np.inf] + [0.0] * MASK)
 SHORT = 24
 """Most characters of a piece whose probability a float64 holds, if that of a token is at least e**-28."""
 _ZERO, _ONE, _BITS, _MASK = np.uint64(0), np.uint64(1), np.uint64(BITS), np.uint64(MASK)
 # Sums over long pieces are kept between _LOW and 1 by factors of 2**256.
 _LOW, _UP = 2.0**-256, 2.0**256
+_ENOUGH = 2.0**-500  # the least sum that needs no such care
 
 
 class Trie(NamedTuple):
@@ -39,24 +49,22 @@ class Trie(NamedTuple):
     bases: Any  # int64[pieces + 1], the first node of each piece
     counts: Any  # int64[pieces]
     fan: Any  # uint8[nodes], how many edges end at each node
-    edges: Any  # uint32, in the order of their nodes
+    edges: Any  # uint32, in the order of their nodes, with AROUND unused ones before and after them
+    first: Any  # int64[nodes], the first edge of each node
+    parent: Any  # int32[nodes], the node before, -1 at the beginning
 
 
 class Tokens(NamedTuple):
     """The tokens of more than one character."""
 
     longest: Any  # int32 by place, the longest token that begins there, -1 if there is none
-    shorter: Any  # int32 by token, the longest other token that it begins with, -1 if there is none
-    length: Any  # uint8 by token, in characters
+    shorter: Any  # uint32 by token: the longest other token that it begins with, or -1, plus 1; as an edge
 
 
 class Paths(NamedTuple):
     """What is needed to segment the text of a token, which ends at a node, back to its beginning."""
 
-    parent: Any  # int32 by node, the node before
-    first: Any  # int64 by node, its first edge
-    fan: Any  # as in `Trie`
-    edges: Any  # as in `Trie`
+    trie: Any
     score: Any  # float64 by id
     best: Any  # float64[LONGEST + 1], scratch of the thread, like the next two
     taken: Any  # int64[LONGEST + 1]
@@ -64,12 +72,12 @@ class Paths(NamedTuple):
 
 
 @kernel
-def share_prefixes(codes, heads, n_short, every, shared):
-    """Write how many characters each piece has in common with the one before (int32).
+def share_prefixes(first_piece, last_piece, codes, heads, n_short, every, shared):
+    """Write how many characters each of a range of pieces has in common with the one before (int32).
 
     0 from piece `n_short` on, and for every `every`-th piece, where a thread may begin.
     """
-    for q in range(heads.size - 1):
+    for q in range(first_piece, last_piece):
         shared[q] = 0
         if q % every == 0 or q >= n_short:
             continue
@@ -82,130 +90,157 @@ def share_prefixes(codes, heads, n_short, every, shared):
 
 
 @kernel
-def count_edges(first_piece, last_piece, trie, tokens):
-    """Count in the fan (all 0 at first) the edges that end at nodes of a range of pieces; return how many."""
-    heads, shared, bases, _, fan, _ = trie
-    longest, shorter, length = tokens
+def room_for_edges(first_piece, last_piece, heads, shared, tokens):
+    """Return no less than the edges that a range of pieces has."""
+    longest, shorter = tokens
+    room = np.int64(0)
     for q in range(first_piece, last_piece):
         size, known = heads[q + 1] - heads[q] - 1, np.int64(shared[q])
         first = known - MASK if known > MASK else np.int64(0)
         for i in range(first, size):
-            if i >= known:
-                fan[bases[q] + i - known] += 1
-            token = np.int64(longest[heads[q] + i])
-            while token >= 0:
-                depth = i + np.int64(length[token])
-                if depth > known:
-                    fan[bases[q] + depth - known - 1] += 1
-                token = np.int64(shorter[token])
-    n_edges = np.int64(0)
-    for at in range(bases[first_piece], bases[last_piece]):
-        n_edges += fan[at]
-    return n_edges
+            token = longest[heads[q] + i]
+            # The others that begin here are shorter, each by a character at least.
+            depth = i + 1 + np.int64(shorter[token] & _MASK) if token >= 0 else i + 1
+            before = known if known > i else i
+            room += depth - before if depth > before else 0
+    return room
 
 
 @kernel
-def fill_edges(first_piece, last_piece, start, trie, tokens, codes, id_of, end, places):
-    """Write the edges that `count_edges` has counted, from `start` on.
+def lay_edges(first_piece, last_piece, start, trie, tokens, codes, id_of, end, path, ring):
+    """Write the nodes of a range of pieces, and their edges from `start` on.
 
     `codes` and `id_of` (int32) are the character at each place and the id of each character; `end` (int32)
-    becomes a node at which each token ends; `places` (int64) has room for the characters of a piece.
+    becomes a node at which each token ends. `path` (int32) is one longer than a piece; `ring` is
+    uint32[2 * LONGEST, LONGEST + 1]: the edges of the nodes ahead, and in the last column how many.
     """
-    heads, shared, bases, _, fan, edges = trie
-    longest, shorter, length = tokens
+    heads, shared, bases, _, fan, edges, first, parent = trie
+    longest, shorter = tokens
     at = np.int64(start)
+    for row in ring:
+        row[LONGEST] = 0
+    path[0] = -1
     for q in range(first_piece, last_piece):
         size, known = heads[q + 1] - heads[q] - 1, np.int64(shared[q])
-        for i in range(known, size):
-            places[i] = at
-            at += np.int64(fan[bases[q] + i - known])
-        first = known - MASK if known > MASK else np.int64(0)
-        for i in range(first, size):
+        begin = known - MASK if known > MASK else np.int64(0)
+        for i in range(begin, size):
+            ahead = min(heads[q] + i + AROUND, longest.size - 1)
+            prefetch(shorter, np.int64(longest[ahead]))
             token = np.int64(longest[heads[q] + i])
             while token >= 0:
-                last = i + np.int64(length[token]) - 1
+                link = np.int64(shorter[token])
+                last = i + (link & MASK)
                 if last >= known:
-                    edges[places[last]] = token << BITS | (np.int64(length[token]) - 1)
-                    places[last] += 1
+                    row = ring[last & _TURN]
+                    row[row[LONGEST]] = token << BITS | (link & MASK)
+                    row[LONGEST] += 1
                     end[token] = bases[q] + last - known
-                token = np.int64(shorter[token])
+                token = (link >> BITS) - 1
             if i >= known:
-                edges[places[i]] = np.int64(id_of[codes[heads[q] + i]]) << BITS
-                places[i] += 1
+                node = bases[q] + i - known
+                parent[node] = path[i]
+                path[i + 1] = node
+                row = ring[i & _TURN]
+                first[node] = at
+                for e in range(row[LONGEST]):
+                    edges[at] = row[e]
+                    at += 1
+                row[LONGEST] = 0
+                edges[at] = np.int64(id_of[codes[heads[q] + i]]) << BITS
+                at += 1
+                fan[node] = at - first[node]
 
 
-@kernel
-def find_parents(trie, path, parent):
-    """Write the node before each node (int32), -1 at the beginning; `path` (int32) is one piece long."""
-    heads, shared, bases = trie.heads, trie.shared, trie.bases
-    for q in range(heads.size - 1):
-        for depth in range(shared[q], heads[q + 1] - heads[q] - 1):
-            node = bases[q] + depth - shared[q]
-            parent[node] = path[depth - 1] if depth else -1
-            path[depth] = node
+@inlined
+def _is_last(back):
+    """Return 1 for the last edge of a node, which is of one character, else 0, without a branch."""
+    return (back - _ONE) >> _SIGN
+
+
+@inlined
+def _prefetch(values, width, edges, at):
+    """Ask for the `values` of an edge, of which each id has `width`."""
+    prefetch(values, np.int64(edges[at] >> _BITS) * width)
 
 
 @kernel
 def renumber(first_piece, last_piece, start, trie, new_id):
-    """Give the edges of a range of pieces, from `start` on, new ids (int32, by id); those with -1 go."""
-    fan, edges = trie.fan, trie.edges
-    source = at = np.uint64(start)
-    for i in range(trie.bases[first_piece], trie.bases[last_piece]):
-        node = np.uint64(i)
-        stop, begin = source + np.uint64(fan[node]), at
-        while source < stop:
-            edge = np.uint64(edges[source])
-            new = np.int64(new_id[edge >> _BITS])
-            edges[at] = new << BITS | np.int64(edge & _MASK)
-            at += np.uint64(new >= 0)  # no branch: which edges go cannot be predicted
-            source += _ONE
+    """Give the edges of a range of pieces, from `start` on, new ids (int32, by id); those with -1 go.
+
+    No edge of one character may go.
+    """
+    _, _, bases, _, fan, edges, first, _ = trie
+    node, stop = np.uint64(bases[first_piece]), np.uint64(bases[last_piece])
+    source = at = begin = np.uint64(start)
+    while node < stop:
+        edge = np.uint64(edges[source])
+        source += _ONE
+        new = np.int64(new_id[edge >> _BITS])
+        edges[at] = new << BITS | np.int64(edge & _MASK)
+        at += np.uint64(new >= 0)  # no branch: which edges go cannot be predicted
+        first[node] = begin
         fan[node] = at - begin
+        done = _is_last(edge & _MASK)
+        begin += done * (at - begin)
+        node += done
 
 
 @kernel
 def expect(first_piece, last_piece, start, trie, table, scale, alpha, beta, undo):
-    """Add the expected occurrences of each id, times `scale`, to ``table[id, 1]``.
+    """Add the expected occurrences of each id, times `scale`, to ``table[2 * id + 1]``.
 
-    This is the forward-backward algorithm: a segmentation is as likely as the product of the probabilities
-    ``table[id, 0]`` (float64) of its tokens. The pieces have SHORT characters at most; `alpha` and `beta` one
-    place more, `undo` one for each node of the range (float64). Returns where the edges end.
+    This is the forward-backward algorithm: a segmentation is as likely as the product of the probabilities of
+    its tokens, ``table[2 * id]`` (float64). The pieces have SHORT characters at most; `alpha` and `beta` have
+    two places more, `undo` one for each node of the range (float64). Returns where the edges end.
+
+    The processor cannot predict how many edges a node has, so nothing depends on it: what is to be done once
+    for a node is done with each of its edges, or written to a place that nobody reads.
     """
-    heads, shared, bases, counts, fan, edges = trie
-    node = np.uint64(bases[first_piece])
-    base = node
+    heads, shared, bases, counts, _, edges, first, _ = trie
+    node = np.uint64(0)
     at = np.uint64(start)
+    nowhere = np.uint64(SHORT + 1)
     alpha[0] = 1.0
     for q in range(first_piece, last_piece):
-        for depth in range(shared[q] + 1, heads[q + 1] - heads[q]):
-            total = 0.0
-            last = np.uint64(depth - 1)
-            stop = at + np.uint64(fan[node])
-            while at < stop:
-                edge = np.uint64(edges[at])
-                total += alpha[last - (edge & _MASK)] * table[edge >> _BITS, _ZERO]
-                at += _ONE
-            undo[node - base] = alpha[last + _ONE]
-            alpha[last + _ONE] = total
-            node += _ONE
+        last, size = np.uint64(shared[q]), np.uint64(heads[q + 1] - heads[q] - 1)
+        total = 0.0
+        while last < size:
+            _prefetch(table, 2, edges, at + _AHEAD)
+            edge = np.uint64(edges[at])
+            at += _ONE
+            back = edge & _MASK
+            done = _is_last(back)
+            total += alpha[last - back] * table[edge >> _BITS << _ONE]
+            after = last + _ONE
+            undo[node] = alpha[after]
+            alpha[nowhere + done * (after - nowhere)] = total
+            total *= _GOES_ON[back]
+            last += done
+            node += done
     end = at
-    beta[: SHORT + 1] = 0.0
+    for depth in range(SHORT + 1):
+        beta[depth] = 0.0
     for q in range(last_piece - 1, first_piece - 1, -1):
-        size = heads[q + 1] - heads[q] - 1
-        beta[size] += counts[q] * scale / alpha[size]
-        for depth in range(size, shared[q], -1):
-            node -= _ONE
-            last = np.uint64(depth - 1)
-            here = beta[last + _ONE]
-            beta[last + _ONE] = 0.0
-            stop = at - np.uint64(fan[node])
-            while at > stop:
-                at -= _ONE
-                edge = np.uint64(edges[at])
-                begin = last - (edge & _MASK)
-                share = table[edge >> _BITS, _ZERO] * here
-                beta[begin] += share
-                table[edge >> _BITS, _ONE] += np.floor(alpha[begin] * share + 0.5)
-            alpha[last + _ONE] = undo[node - base]
+        last = np.uint64(heads[q + 1] - heads[q] - 1)
+        beta[last] += counts[q] * scale / alpha[last]
+        begin = np.uint64(first[bases[q]]) if bases[q] < bases[q + 1] else at
+        here = 0.0
+        while at > begin:
+            at -= _ONE
+            _prefetch(table, 2, edges, at - _AHEAD)
+            edge = np.uint64(edges[at])
+            back = edge & _MASK
+            done = _is_last(back)
+            node -= done
+            last -= done
+            after = last + _ONE
+            here = here * _GOES_ON[back] + beta[after]
+            beta[after] = 0.0
+            alpha[after] = undo[node]
+            k = edge >> _BITS << _ONE
+            share = table[k] * here
+            beta[last - back] += share
+            table[k + _ONE] += np.floor(alpha[last - back] * share + 0.5)
     return np.int64(end)
 
 
@@ -231,39 +266,96 @@ def _add(values, shifts, side, j, value, shift):
 def expect_long(first_piece, last_piece, start, trie, table, scale, alpha, beta, shifts):
     """Do what `expect` does for pieces that share no nodes, however improbable they are.
 
-    The true sums at depth i are ``alpha[i] * 2**(-256 * shifts[i, 0])``, and so for beta with
-    ``shifts[i, 1]`` (int64). All have room for the characters of a piece and one more.
+    `alpha`, `beta` and `shifts` (int64[:, 2]) have room for the characters of a piece and one more.
     """
-    heads, _, bases, counts, fan, edges = trie
-    start = np.int64(start)
+    heads, _, bases, counts, fan, edges, _, _ = trie
+    at = np.uint64(start)
     for piece in range(first_piece, last_piece):
         n = heads[piece + 1] - heads[piece] - 1
-        base = bases[piece]
-        alpha[: n + 1] = beta[: n + 1] = 0.0
-        alpha[0] = beta[n] = 1.0
-        shifts[0, 0] = shifts[n, 1] = 0
-        at = start
-        for i in range(1, n + 1):
-            for e in range(at, at + fan[base + i - 1]):
-                edge = np.int64(edges[e])
-                begin = i - 1 - (edge & MASK)
-                value = alpha[begin] * table[edge >> BITS, 0]
-                _add(alpha, shifts, 0, i, value, shifts[begin, 0])
-            at += fan[base + i - 1]
-        start = at
-        weight = counts[piece] * scale / alpha[n]
-        for i in range(n, 0, -1):
-            at -= fan[base + i - 1]
-            for e in range(at, at + fan[base + i - 1]):
-                edge = np.int64(edges[e])
-                begin = i - 1 - (edge & MASK)
-                share = table[edge >> BITS, 0] * beta[i]
-                _add(beta, shifts, 1, begin, share, shifts[i, 1])
-                # The three exponents cancel, but for what the factors are below 1.
-                rest = shifts[n, 0] - shifts[begin, 0] - shifts[i, 1]
-                if rest >= -2 and rest <= 3:
-                    occurs = alpha[begin] * share * _UP ** np.float64(rest)
-                    table[edge >> BITS, 1] += np.floor(occurs * weight + 0.5)
+        base = np.uint64(bases[piece])
+        weight = counts[piece] * scale
+        end, least = _forward(n, at, edges, table, alpha)
+        if least > _ENOUGH:
+            _backward(n, at, end, edges, table, weight / alpha[n], alpha, beta)
+        else:
+            _expect_improbable(n, base, at, fan, edges, table, weight, alpha, beta, shifts)
+        at = end
+
+
+@kernel
+def _forward(n, at, edges, table, alpha):
+    """Write the sums up to each place of a piece; return where its edges end, and the least sum."""
+    alpha[0] = least = 1.0
+    last, total = _ZERO, 0.0
+    while last < np.uint64(n):
+        _prefetch(table, 2, edges, at + _AHEAD)
+        edge = np.uint64(edges[at])
+        at += _ONE
+        back = edge & _MASK
+        total += alpha[last - back] * table[edge >> _BITS << _ONE]
+        alpha[last + _ONE] = total
+        least = min(least, total + _GOES_ON[back])
+        total *= _GOES_ON[back]
+        last += _is_last(back)
+    return at, least
+
+
+@kernel
+def _backward(n, begin, at, edges, table, weight, alpha, beta):
+    """Add the expected occurrences in one piece, whose edges are those from `begin` to `at`.
+
+    What is too small for a float64 here comes to no occurrence, for ``alpha[n]`` is not small.
+    """
+    for i in range(n):
+        beta[i] = 0.0
+    beta[n] = 1.0
+    last, here = np.uint64(n), 0.0
+    while at > begin:
+        at -= _ONE
+        _prefetch(table, 2, edges, at - _AHEAD)
+        edge = np.uint64(edges[at])
+        back = edge & _MASK
+        last -= _is_last(back)
+        here = here * _GOES_ON[back] + beta[last + _ONE]
+        beta[last + _ONE] = 0.0
+        k = edge >> _BITS << _ONE
+        share = table[k] * here
+        beta[last - back] += share
+        table[k + _ONE] += np.floor(alpha[last - back] * share * weight + 0.5)
+
+
+@kernel
+def _expect_improbable(n, base, at, fan, edges, table, weight, alpha, beta, shifts):
+    """Add the expected occurrences in one piece whose sums are too small for a float64.
+
+    The true sums at depth i are ``alpha[i] * 2**(-256 * shifts[i, 0])``, and so for beta with
+    ``shifts[i, 1]``.
+    """
+    for i in range(n + 1):
+        alpha[i] = beta[i] = 0.0
+    alpha[0] = beta[n] = 1.0
+    shifts[0, 0] = shifts[n, 1] = 0
+    base, at = np.int64(base), np.int64(at)
+    for i in range(1, n + 1):
+        for e in range(at, at + fan[base + i - 1]):
+            edge = np.int64(edges[e])
+            begin = i - 1 - (edge & MASK)
+            value = alpha[begin] * table[2 * (edge >> BITS)]
+            _add(alpha, shifts, 0, i, value, shifts[begin, 0])
+        at += fan[base + i - 1]
+    weight /= alpha[n]
+    for i in range(n, 0, -1):
+        at -= fan[base + i - 1]
+        for e in range(at, at + fan[base + i - 1]):
+            edge = np.int64(edges[e])
+            begin = i - 1 - (edge & MASK)
+            share = table[2 * (edge >> BITS)] * beta[i]
+            _add(beta, shifts, 1, begin, share, shifts[i, 1])
+            # The three exponents cancel, but for what the factors are below 1.
+            rest = shifts[n, 0] - shifts[begin, 0] - shifts[i, 1]
+            if rest >= -2 and rest <= 3:
+                occurs = alpha[begin] * share * _UP ** np.float64(rest)
+                table[2 * (edge >> BITS) + 1] += np.floor(occurs * weight + 0.5)
 
 
 @kernel
@@ -274,25 +366,26 @@ def count_best(first_piece, last_piece, start, trie, score, sums, best, times, t
     last token is the longest. `best` (float64) and `times` (int64, all 0) have room for the
     characters of a piece and one more, `taken` (uint32) for the nodes of the range.
     """
-    heads, shared, bases, counts, fan, edges = trie
-    node = np.uint64(bases[first_piece])
-    base = node
+    heads, shared, _, counts, _, edges, _, _ = trie
+    node = np.uint64(0)
     at = np.uint64(start)
     best[0] = 0.0
     for q in range(first_piece, last_piece):
-        for depth in range(shared[q] + 1, heads[q + 1] - heads[q]):
-            highest, chosen = -np.inf, _ZERO
-            last = np.uint64(depth - 1)
-            stop = at + np.uint64(fan[node])
-            while at < stop:
-                edge = np.uint64(edges[at])
-                value = best[last - (edge & _MASK)] + score[edge >> _BITS]
-                if value > highest:
-                    highest, chosen = value, edge
-                at += _ONE
+        last, size = np.uint64(shared[q]), np.uint64(heads[q + 1] - heads[q] - 1)
+        highest, chosen = -np.inf, _ZERO
+        while last < size:
+            _prefetch(score, 1, edges, at + _AHEAD)
+            edge = np.uint64(edges[at])
+            at += _ONE
+            back = edge & _MASK
+            value = best[last - back] + score[edge >> _BITS]
+            chosen = edge if value > highest else chosen
+            highest = max(highest, value)
             best[last + _ONE] = highest
-            taken[node - base] = chosen
-            node += _ONE
+            taken[node] = chosen
+            highest += _ENDS[back]
+            last += _is_last(back)
+            node += _is_last(back)
     for q in range(last_piece - 1, first_piece - 1, -1):
         size = heads[q + 1] - heads[q] - 1
         times[size] += counts[q]
@@ -301,7 +394,7 @@ def count_best(first_piece, last_piece, start, trie, score, sums, best, times, t
             n = times[depth]
             times[depth] = 0
             if n > 0:
-                chosen = np.uint64(taken[node - base])
+                chosen = np.uint64(taken[node])
                 sums[chosen >> _BITS] += n
                 times[np.uint64(depth - 1) - (chosen & _MASK)] += n
     times[0] = 0
@@ -310,7 +403,8 @@ def count_best(first_piece, last_piece, start, trie, score, sums, best, times, t
 @inlined
 def _best_other(paths, node, n, token):
     """Return the best score of the `n` characters up to `node` without the edge `token`."""
-    parent, first, fan, edges, score, best, taken, path = paths
+    trie, score, best, taken, path = paths
+    _, _, _, _, fan, edges, first, parent = trie
     for i in range(n, 0, -1):
         path[i] = node
         node = np.int64(parent[node])
@@ -331,9 +425,12 @@ def _best_other(paths, node, n, token):
 
 
 @kernel
-def mark_reachable(first_token, last_token, end, length, kept, paths, reachable):
-    """Set ``reachable[k]`` (bool) to whether token k is kept and the best segmentation of its own text."""
-    for k in range(first_token, last_token):
+def mark_reachable(tokens, end, length, kept, paths, reachable):
+    """Set ``reachable[k]`` (bool) to whether token k is kept and the best segmentation of its own text.
+
+    For each k of `tokens` (int64); those whose ends are neighbors should follow one another.
+    """
+    for k in tokens:
         reachable[k] = kept[k]
         if kept[k] and length[k] > 1:
             other = _best_other(paths, np.int64(end[k]), np.int64(length[k]), k)
@@ -341,7 +438,7 @@ def mark_reachable(first_token, last_token, end, length, kept, paths, reachable)
 
 
 @kernel
-def losses(first_token, last_token, tokens, paths, times, total, spelling, byte_times, loss):
+def losses(chosen, tokens, paths, times, total, spelling, byte_times, loss):
     """Write what the likelihood loses if a token goes and its occurrences are spelled otherwise.
 
     With f occurrences of the token in best segmentations of N tokens, and a1..am the tokens of the
@@ -350,6 +447,7 @@ def losses(first_token, last_token, tokens, paths, times, total, spelling, byte_
     segmentation of its own text.
 
     Args:
+        chosen: int64, the tokens to look at; those whose ends are neighbors should follow one another.
         tokens: home, end (int32), length (uint8), alive (bool), by token. ``home[k]`` is the character of a
             token of one character; the ids from ``alive.size`` on are characters that are no token.
         times, byte_times, total: occurrences by id and by byte, and the sum over tokens.
@@ -357,7 +455,7 @@ def losses(first_token, last_token, tokens, paths, times, total, spelling, byte_
     """
     home, end, length, alive = tokens
     taken = paths.taken
-    for k in range(first_token, last_token):
+    for k in chosen:
         loss[k] = -1.0
         f = np.float64(times[k])
         if f == 0.0:

@@ -145,7 +145,7 @@ class UnigramTrainer(BaseTrainer):
         fixed = f"{self._reserved}, 256 bytes"
         sizes_from(sizes, self._n_fixed, fixed)
         table = data.pieces(self.pretokenizer)
-        characters = Characters.of(table.data, table.offsets, table.counts)
+        characters = Characters.of(table.data, table.offsets, table.counts, data.jobs)
         required = self._frequent(characters)
         n_required = int(required.sum()) if self.alphabet == "characters" else 0
         least = self._n_fixed + n_required

@@ -40,7 +40,6 @@ class Lattices:
     The pieces must be sorted, those of more than SHORT characters at the end.
 
     Attributes:
-        parent: int32 by node: the node before.
         cuts: int[slices + 1], the first piece of each slice. starts: its first edge.
         n_short: pieces before the long ones.
         new_id: int32 by id: what it is by now, -1 if it is gone; None: edges are up to date.
@@ -48,12 +47,10 @@ class Lattices:
 
     characters: Characters
     trie: k.Trie
-    parent: Int32
     cuts: list[int]
     starts: list[int]
     n_short: int
     new_id: Int32 | None = None
-    _first: Int64 | None = None
 
     @classmethod
     def build(
@@ -68,27 +65,36 @@ class Lattices:
         long = np.flatnonzero(sizes > k.SHORT)
         n_short = int(long[0]) if long.size else sizes.size
         shared = np.empty(sizes.size, dtype=np.int32)
-        k.share_prefixes(codes, heads, n_short, TOGETHER, shared)
+        pieces = codes, heads, n_short, TOGETHER, shared
+        in_threads(lambda a, b: k.share_prefixes(a, b, *pieces), parts(sizes.size, jobs))
         bases = np.concatenate([[0], np.cumsum(sizes - shared)])
-        fan = np.zeros(int(bases[-1]), dtype=np.uint8)
-        trie = k.Trie(heads, shared, bases, characters.counts, fan, np.empty(0, dtype=np.uint32))
-        tokens = k.Tokens(seeds.longest, seeds.shorter, seeds.length)
+        shorter = (seeds.shorter + 1).astype(np.uint32) << np.uint32(
+            k.BITS
+        ) | seeds.length - np.uint32(1)
+        tokens = k.Tokens(seeds.longest, shorter)
         cuts = _cuts(bases, n_short, jobs)
         spans = list(itertools.pairwise(cuts))
-        totals = in_threads(lambda a, b: int(k.count_edges(a, b, trie, tokens)), spans)
-        *starts, n_edges = np.cumsum([0, *totals]).tolist()
-        trie = trie._replace(edges=np.empty(n_edges, dtype=np.uint32))
+        rooms = in_threads(lambda a, b: int(k.room_for_edges(a, b, heads, shared, tokens)), spans)
+        # The system gives memory where it is written, so room that is not needed costs nothing.
+        *starts, room = np.cumsum([k.AROUND, *rooms]).tolist()
+        n = int(bases[-1])
+        trie = k.Trie(
+            heads, shared, bases, characters.counts,
+            fan=np.empty(n, dtype=np.uint8),
+            edges=np.empty(room + k.AROUND, dtype=np.uint32),
+            first=np.empty(n, dtype=np.int64),
+            parent=np.empty(n, dtype=np.int32),
+        )  # fmt: skip
         end = np.full(seeds.home.size, -1, dtype=np.int32)
-        room = int(sizes.max(initial=0)) + 1
+        longest = int(sizes.max(initial=0))
 
-        def fill(first: int, last: int, start: int) -> None:
-            places = np.empty(room, dtype=np.int64)
-            k.fill_edges(first, last, start, trie, tokens, codes, id_of, end, places)
+        def lay(first: int, last: int, start: int) -> None:
+            path = np.empty(longest + 1, dtype=np.int32)
+            ring = np.empty((2 * k.LONGEST, k.LONGEST + 1), dtype=np.uint32)
+            k.lay_edges(first, last, start, trie, tokens, codes, id_of, end, path, ring)
 
-        in_threads(fill, [(*span, start) for span, start in zip(spans, starts, strict=True)])
-        parent = np.empty(fan.size, dtype=np.int32)
-        k.find_parents(trie, np.empty(room, dtype=np.int32), parent)
-        return cls(characters, trie, parent, cuts, starts, n_short), end
+        in_threads(lay, [(*span, start) for span, start in zip(spans, starts, strict=True)])
+        return cls(characters, trie, cuts, starts, n_short), end
 
     def __post_init__(self) -> None:
         self._room = int(np.diff(self.characters.heads).max(initial=0)) + k.SHORT + 1
@@ -101,13 +107,13 @@ class Lattices:
     def expect(self, p: Float64, scale: float) -> Float64:
         """Return float64: the expected occurrences of each id, times `scale`."""
         self.renumber()
-        tables = np.zeros((len(self.starts), p.size, 2))
-        tables[:, :, 0] = np.maximum(p, LEAST)
-        tables[:, :, 0][:, p == 0] = 0
+        tables = np.zeros((len(self.starts), 2 * p.size))
+        raised = np.where(p > 0, np.maximum(p, LEAST), 0.0)
         bases = self.trie.bases
 
         def run(j: int, first: int, last: int, start: int) -> None:
             table, stacks = tables[j], (np.empty(self._room), np.empty(self._room))
+            table[::2] = raised
             short = min(last, self.n_short)
             if first < short:
                 undo = np.empty(int(bases[short] - bases[first]))
@@ -117,7 +123,7 @@ class Lattices:
             k.expect_long(long, last, start, self.trie, table, scale, *stacks, shifts)
 
         in_threads(run, self._slices())
-        return np.asarray(tables[:, :, 1].sum(axis=0))
+        return np.asarray(tables[:, 1::2].sum(axis=0))
 
     def count_best(self, score: Float64) -> Int64:
         """Return int64: how often each id occurs in the best segmentations."""
@@ -133,26 +139,11 @@ class Lattices:
         in_threads(run, self._slices())
         return np.asarray(sums.sum(axis=0))
 
-    def firsts(self) -> Int64:
-        """Return int64 by node: its first edge."""
-        self.renumber()
-        if self._first is not None:
-            return self._first
-        first = np.cumsum(self.trie.fan, dtype=np.int64)
-        first -= self.trie.fan
-        for j, piece, last, start in self._slices():
-            nodes = slice(*self.trie.bases[[piece, last]].tolist())
-            if j and nodes.start < nodes.stop:  # what was dropped has left a gap after each slice
-                first[nodes] += start - int(first[nodes.start])
-        self._first = first
-        return first
-
     def paths(self, scores: Float64) -> k.Paths:
-        """Return what a thread needs to segment the text of a token."""
-        fan, edges, room = self.trie.fan, self.trie.edges, k.LONGEST + 1
+        """Return what a thread needs to segment the text of a token, once edges are up to date."""
+        room = k.LONGEST + 1
         taken, path = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
-        first = self.firsts()
-        return k.Paths(self.parent, first, fan, edges, scores, np.empty(room), taken, path)
+        return k.Paths(self.trie, scores, np.empty(room), taken, path)
 
     def keep(self, new_id: Int32) -> None:
         """Give new ids; -1 drops the edge. The edges change when they are next needed."""
@@ -170,7 +161,7 @@ class Lattices:
             k.renumber(first, last, start, self.trie, new_id)
 
         in_threads(run, self._slices())
-        self.new_id = self._first = None
+        self.new_id = None
 
 
 def _cuts(bases: Int64, n_short: int, jobs: int) -> list[int]:
@@ -181,10 +172,10 @@ def _cuts(bases: Int64, n_short: int, jobs: int) -> list[int]:
     return [0, *cuts.tolist(), bases.size - 1]
 
 
-def digamma(x: Float64) -> Float64:
+def digamma(x: Float64, jobs: int = 1) -> Float64:
     """Return the digamma function of each x > 0."""
     result = np.empty_like(x)
-    k.digamma(x, result)
+    in_threads(lambda a, b: k.digamma(x[a:b], result[a:b]), parts(x.size, jobs))
     return result
 
 
@@ -224,6 +215,7 @@ class UnigramState:
         id_of = n + np.arange(alone.size)
         id_of[singles] = np.arange(n_seeds, n)
         by_code = characters.by_code(id_of.astype(np.int32))
+        self.jobs = jobs
         self.lattices, end = Lattices.build(characters, seeds, by_code, jobs)
         self.home = np.append(seeds.home, singles).astype(np.int32)
         self.end = np.append(end, np.full(singles.size, -1)).astype(np.int32)
@@ -262,7 +254,7 @@ class UnigramState:
         if self.by_bytes:
             by_byte = np.maximum(by_byte, MIN_EXPECTED)
         total = digamma(np.array([max(tokens.sum() + by_byte.sum(), MIN_EXPECTED)]))
-        self.score[self.alive] = digamma(tokens) - total
+        self.score[self.alive] = digamma(tokens, self.jobs) - total
         self.byte_score = digamma(np.maximum(by_byte, MIN_EXPECTED)) - total
         if len(self) < COMPACT * self.home.size:
             self._compact()
@@ -275,22 +267,33 @@ class UnigramState:
         total = float(token_times.sum() + byte_times.sum())
         times[: self.home.size] = token_times
         loss = np.empty(self.home.size)
-        self.lattices.firsts()  # made here, not by several threads at once
+        self.lattices.renumber()
         tokens = self.home, self.end, self.length, self.alive
 
-        def run(first: int, last: int) -> None:
+        def run(chosen: Int64) -> None:
             paths = self.lattices.paths(scores)
-            k.losses(first, last, tokens, paths, times, total, self.spelling, byte_times, loss)
+            k.losses(chosen, tokens, paths, times, total, self.spelling, byte_times, loss)
 
-        in_threads(run, parts(self.home.size, len(self.lattices.starts)))
+        in_threads(run, self._along_lattices())
         return loss
+
+    def _along_lattices(self) -> list[tuple[Int64]]:
+        """Return the tokens in parts, a thread each, in the order in which they end in the lattices."""
+        order = np.argsort(self.end)
+        return [(order[a:b],) for a, b in parts(order.size, self.jobs)]
 
     def best(self, value: Float64, size: int, required: Bool) -> Bool:
         """Return bool[n]: the required and the `size` tokens of greatest `value` in all, none below 0."""
-        candidates = np.flatnonzero(self.alive & ((value >= 0) | required))
-        order = candidates[np.lexsort((-value[candidates], ~required[candidates]))]
+        candidates = np.flatnonzero(self.alive & (value >= 0) & ~required)
+        room = max(size - int((self.alive & required).sum()), 0)
+        if candidates.size > room:
+            values = value[candidates]
+            least = np.partition(values, -room)[-room] if room else np.inf
+            above = values > least
+            equal = np.flatnonzero(values == least)[: room - int(above.sum())]
+            candidates = np.concatenate([candidates[above], candidates[equal]])
         remaining = required.copy()
-        remaining[order[: max(size, 0)]] = True
+        remaining[candidates] = True
         return remaining
 
     def prune(self, remaining: Bool) -> None:
@@ -305,13 +308,13 @@ class UnigramState:
         """
         reachable = np.empty(self.home.size, dtype=np.bool_)
         scores = self._scores(remaining)
-        self.lattices.firsts()  # made here, not by several threads at once
+        self.lattices.renumber()
 
-        def run(first: int, last: int) -> None:
+        def run(chosen: Int64) -> None:
             paths = self.lattices.paths(scores)
-            k.mark_reachable(first, last, self.end, self.length, remaining, paths, reachable)
+            k.mark_reachable(chosen, self.end, self.length, remaining, paths, reachable)
 
-        in_threads(run, parts(self.home.size, len(self.lattices.starts)))
+        in_threads(run, self._along_lattices())
         return reachable
 
     def texts(self, tokens: Int64) -> tuple[npt.NDArray[np.uint8], Int64]:
@@ -368,7 +371,7 @@ class UnigramState:
         new_id[dropped] = left + self.home[dropped]
         around = left + np.arange(n_characters, dtype=np.int32)
         self.lattices.keep(np.concatenate([new_id, around]))
-        self.home, self.end = self.home[self.alive], self.end[self.alive]
-        self.length = self.length[self.alive]
-        self.score, self.required = self.score[self.alive], self.required[self.alive]
+        kept = np.flatnonzero(self.alive)
+        self.home, self.end, self.length = self.home[kept], self.end[kept], self.length[kept]
+        self.score, self.required = self.score[kept], self.required[kept]
         self.alive = np.ones(left, dtype=np.bool_)
