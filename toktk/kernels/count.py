@@ -108,6 +108,20 @@ def add_piece(data, start, n, group, weight, slots, arena, state):
     slots[4 * at + 3] += np.uint64(weight)
 
 
+@inlined
+def _add_key(k0, k1, meta, home, add, slots, state):
+    """Count a piece of up to 16 bytes `add` times; `home` is the index of the slot where it would be."""
+    s = home
+    top = np.uint64(slots.size - 1)
+    while slots[s] != k0 or slots[s + _ONE] != k1 or slots[s + _TWO] != meta:
+        if slots[s + _TWO] == 0:
+            slots[s], slots[s + _ONE], slots[s + _TWO] = k0, k1, meta
+            state[USED] += 1
+            break
+        s = (s + _FOUR) & top
+    slots[s + _THREE] += add
+
+
 @kernel
 def _count_run(data, ends, begin, first, last, group, weight, slots, arena, state, keys):
     """Count the pieces that end at ``ends[first:last]``; the first begins at `begin`.
@@ -140,17 +154,7 @@ def _count_run(data, ends, begin, first, last, group, weight, slots, arena, stat
             k += _ONE
         j = np.uint64(0)
         while j < n_keys:
-            k0, k1, meta, s = keys[j], keys[j + _ONE], keys[j + _TWO], keys[j + _THREE]
-            while True:
-                if slots[s] == k0 and slots[s + _ONE] == k1 and slots[s + _TWO] == meta:
-                    slots[s + _THREE] += add
-                    break
-                if slots[s + _TWO] == 0:
-                    slots[s], slots[s + _ONE], slots[s + _TWO] = k0, k1, meta
-                    slots[s + _THREE] = add
-                    state[USED] += 1
-                    break
-                s = (s + _FOUR) & (mask << _TWO)
+            _add_key(keys[j], keys[j + _ONE], keys[j + _TWO], keys[j + _THREE], add, slots, state)
             j += _FOUR
 
 
@@ -236,6 +240,48 @@ def count_spans(data, offsets, rows, groups, counts, slots, arena, state):
             state[NEXT] += 1
         state[NEXT] = (run + 1) * RUN
     return DONE
+
+
+@inlined
+def _part_of(slots, s, n_parts):
+    """Return the part of `n_parts` that the entry of a slot belongs to, by its bytes, not its group."""
+    n = slots[s + 2] & np.uint64(MAX_LENGTH)
+    second = slots[s + 1] if n <= np.uint64(INLINE) else np.uint64(0)
+    high = _mix(slots[s], second, n) >> np.uint64(32)
+    return np.int64((high * np.uint64(n_parts)) >> np.uint64(32))
+
+
+@kernel
+def size_parts(slots, n_entries, n_bytes):
+    """Add up the entries of each part of a table, and what they take of the arena; int64[parts] both."""
+    for s in range(0, slots.size, 4):
+        if slots[s + 2] != 0:
+            part, n = _part_of(slots, s, n_entries.size), slots[s + 2] & np.uint64(MAX_LENGTH)
+            n_entries[part] += 1
+            if n > np.uint64(INLINE):
+                n_bytes[part] += np.int64(n)
+
+
+@kernel
+def add_slots(source, source_arena, groups, part, n_parts, slots, arena, state):
+    """Add the entries of one part of a table to another one, which has room for all of them.
+
+    ``groups[g]`` (int32) is the number there of group g. Entries come in the order of their slots, which is
+    mostly that of the slots that they go to.
+    """
+    mask = np.uint64(slots.size // 4 - 1)
+    for s in range(0, source.size, 4):
+        if source[s + 2] == 0 or _part_of(source, s, n_parts) != part:
+            continue
+        k0, k1, add = source[s], source[s + 1], source[s + 3]
+        group, n = groups[source[s + 2] >> np.uint64(32)], source[s + 2] & np.uint64(MAX_LENGTH)
+        if n > np.uint64(INLINE):
+            start = np.int64(k1)
+            add_piece(source_arena, start, np.int64(n), group, add, slots, arena, state)
+        else:
+            meta = (np.uint64(group) << np.uint64(32)) | n
+            home = (_mix(k0, k1, meta) & mask) << _TWO
+            _add_key(k0, k1, meta, home, add, slots, state)
 
 
 @kernel
