@@ -114,8 +114,7 @@ class MergeLoop:
         wanted = np.flatnonzero((task.pairs >= self.floor) & (self.longest >= 2))
         n, n_places = wanted.size, int(occurrences[wanted].sum())
         position = np.int32 if cells.size < 2**31 else np.int64
-        # All runs of a training to 128k take 2.4 times as much.
-        size = max(int(self._part * n_places), min(3 * n_places, _FEW)) + 1024
+        size = max(int(self._part * n_places), min(n_places + n_places // 2, _FEW)) + 1024
         # What is not used takes no memory: so the pool, a view of the room, can grow without a copy.
         self._room = np.empty(max(4 * n_places, size), dtype=position)
         births = np.empty((int(occurrences[wanted].max(initial=1)), 4), dtype=position)
@@ -199,9 +198,7 @@ class MergeLoop:
         left = np.flatnonzero(rows[:, k.START] >= 0)
         left = left[np.argsort(rows[left, k.START])]
         ends = offsets_of(rows[left, k.PLACES])
-        raw = pool.view(np.uint8)
-        # In place: no run moves back.
-        move_spans(raw, rows[left, k.START] * pool.itemsize, ends * pool.itemsize)
+        move_spans(pool, rows[left, k.START], ends)  # in place: no run moves back
         rows[left, k.START] = ends[:-1]
         self.state[k.POOL_USED] = ends[-1]
         if self._lacks_room() and self._part < 1 and pool.size > _FEW:
