@@ -166,31 +166,6 @@ def test_progress_adds_up():
     assert sum(steps) == loop.n_tokens - 256 == 9
 
 
-@given(st.integers(1, 2**62), st.integers(1, 2**62))
-@example(2**11 - 1, 2**11)
-@example(2**53, 2**53 + 1)
-def test_buckets_rise_with_the_count(one, other):
-    low, high = sorted((one, other))
-    assert 0 <= merging.bucket_of(low) <= merging.bucket_of(high) < merging.N_BUCKETS
-
-
-def test_small_counts_have_a_bucket_each():
-    buckets = [int(merging.bucket_of(count)) for count in range(1, 2 ** (merging.MANTISSA + 1))]
-    assert len(set(buckets)) == len(buckets)
-
-
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=40))
-def test_heap_gives_the_largest_count_and_then_the_smallest_key(entries):
-    heap = np.empty((max(len(entries), 1), 3), np.int64)
-    for index, (count, key) in enumerate(entries):
-        merging.push(heap, index, count, key, index)
-    popped = []
-    for size in range(len(entries), 0, -1):
-        popped.append(tuple(heap[0, :2].tolist()))
-        merging.drop_top(heap, size)
-    assert popped == sorted(entries, key=lambda entry: (-entry[0], entry[1]))
-
-
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 64, 127])
 def test_a_run_of_one_letter(n):
     loop = loop_over({b"a" * n: 1}, 300)

@@ -35,19 +35,16 @@ import numpy as np
 
 from toktk.kernels import inlined, kernel
 from toktk.kernels.memory import prefetch
+from toktk.kernels.pair_heap import HEAP_ARITY, bucket_of, comes_before, drop_top, push
 
 SENTINEL, INTERIOR, FIRST_ID = range(3)  # what cells hold; of an id, its sum with the last
 AHEAD = 12  # occurrences between a prefetch and its use
 SEEN = 12  # places of the merge that is likely next for which memory is asked ahead
-HEAP_ARITY = 4
 
 # Fields of the int64 state vector.
 # `LEAST_PLACED` is the count from which on a new pair has a run.
 N_TOKENS, N_MERGES, N_PAIRS, POOL_USED, HEAP_SIZE, BUCKET, LEAST_PLACED = range(7)
 STATE_SIZE = 7
-
-MANTISSA = 10  # counts below 2 ** (MANTISSA + 1) have a bucket each
-N_BUCKETS = 63 << MANTISSA
 
 # Why `merge_steps` came back.
 DONE, EXHAUSTED, PAUSED, GROW_POOL, GROW_PAIRS, PLACE = range(6)
@@ -194,52 +191,6 @@ def rehash(pairs, n):
     """Enter the first `n` pairs into the empty table (all -1, a power of two long)."""
     for index in range(n):
         _insert_pair(pairs, pairs.rows[index, KEY], index)
-
-
-@kernel
-def _before(heap, i, count, key):
-    """Tell whether entry `i` comes before (count, key): more first, then the smaller pair of ids."""
-    return heap[i, 0] > count or (heap[i, 0] == count and heap[i, 1] < key)
-
-
-@kernel
-def push(heap, size, count, key, index):
-    """Push (count, key, index) on the heap of `size` entries (int64[:, 3])."""
-    i = size
-    while i > 0:
-        parent = (i - 1) // HEAP_ARITY
-        if _before(heap, parent, count, key):
-            break
-        for f in range(3):
-            heap[i, f] = heap[parent, f]
-        i = parent
-    heap[i, 0], heap[i, 1], heap[i, 2] = count, key, index
-
-
-@kernel
-def drop_top(heap, size):
-    """Remove the top entry of a heap that has `size` entries; return how many are left."""
-    size -= 1
-    count, key, index = heap[size, 0], heap[size, 1], heap[size, 2]
-    i = 0
-    while HEAP_ARITY * i + 1 < size:
-        best = child = HEAP_ARITY * i + 1
-        for j in range(child + 1, min(child + HEAP_ARITY, size)):
-            if _before(heap, j, heap[best, 0], heap[best, 1]):
-                best = j
-        if not _before(heap, best, count, key):
-            break
-        for f in range(3):
-            heap[i, f] = heap[best, f]
-        i = best
-    heap[i, 0], heap[i, 1], heap[i, 2] = count, key, index
-    return size
-
-
-@kernel
-def bucket_of(count):
-    """Return the bucket of a count >= 1: the leading bits of its float64 form, hence monotone."""
-    return (np.float64(count).view(np.int64) >> (52 - MANTISSA)) - (1023 << MANTISSA)
 
 
 @inlined
@@ -488,7 +439,7 @@ def _fetch_next(pairs, heap, size, pool):
     second = 1
     for i in range(1, HEAP_ARITY + 1):
         prefetch(rows, 4 * heap[i, 2])
-        if _before(heap, i, heap[second, 0], heap[second, 1]):
+        if comes_before(heap, i, heap[second, 0], heap[second, 1]):
             second = i
     start = rows[heap[second, 2], START]
     if start >= 0:

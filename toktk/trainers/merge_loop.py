@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from toktk.arrays import Bytes, Int64, offsets_of
 from toktk.kernels import bpe_train as k
+from toktk.kernels.pair_heap import N_BUCKETS
 
 _BUDGET = 4096  # merges between two reports
 _FEW = 1 << 26  # places that the pool has room for, whatever part of all places that is
@@ -133,9 +134,9 @@ class MergeLoop:
         self.queue = k.Queue(
             np.empty((capacity, 3), dtype=np.int64),
             np.empty(capacity, dtype=np.int32),
-            np.full(k.N_BUCKETS, -1, dtype=np.int32),
+            np.full(N_BUCKETS, -1, dtype=np.int32),
         )
-        self.state[k.BUCKET] = k.N_BUCKETS
+        self.state[k.BUCKET] = N_BUCKETS
         k.enqueue_new(self.queue, self.pairs, self.state, 0)
 
     def _rehash(self) -> None:
