@@ -56,6 +56,8 @@ def toktk(arguments: Arguments, step: Steps) -> tuple[Figures, Check]:
     with step("import"):
         # toktk imports numba when it is first needed; here that is not part of the work, as a
         # compiled peer's import is not. Loading the compiled kernels from the cache is.
+        import toktk.kernels.count
+        import toktk.trainers.merge_loop  # noqa: F401
         from toktk.corpus import ReaderOptions, load_corpus
         from toktk.pieces.counting import count_corpus
         from toktk.trainers.base import TrainingData

@@ -103,9 +103,17 @@ def test_compiled_functions_call_no_method_of_arrays(path: Path) -> None:
 
 
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
-def test_compiled_kernels_load_without_what_compiles_them() -> None:
-    """Numba's registries would import scipy and more, 0.2 s."""
+def test_compiled_kernels_load_without_what_compiles_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numba's registries would import scipy and more, 0.2 s; other packages bring extensions of it."""
+    (tmp_path / "numba_extension.py").write_text("def init():\n    pass\n")
+    package = tmp_path / "extends_numba-1.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: extends-numba\nVersion: 1\n")
+    (package / "entry_points.txt").write_text("[numba_extensions]\ninit = numba_extension:init\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     call = "import numpy; from toktk.kernels.hash import hash_spans; "
     call += "hash_spans(numpy.zeros(8, numpy.uint8), numpy.array([0, 8]))"
     subprocess.run([sys.executable, "-c", call], check=True)  # compiled from here on
-    assert not modules(call) & {"numba.np.arraymath", "scipy.linalg"}
+    assert not modules(call) & {"numba.np.arraymath", "scipy.linalg", "numba_extension"}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from toktk import educational
 from toktk.kernels import bpe_train, bpe_train_scored
-from toktk.trainers import pair_scores
+from toktk.trainers import merge_loop, pair_scores
 from toktk.trainers.merge_loop import MergeTask
 from toktk.trainers.scored_merges import ScoredMerges
 
@@ -100,6 +100,17 @@ def test_order_of_the_pieces_does_not_matter(name, pieces):
     one.run(280)
     other.run(280)
     assert learned(one) == learned(other)
+
+
+@pytest.mark.parametrize("name", sorted(SCORES))
+def test_cells_that_must_widen(name, monkeypatch):
+    pieces = {b"abab" * 4: 2, b"ababa": 2, b"bab": 2, b"a": 7}
+    monkeypatch.setattr(merge_loop, "_NARROW", 258)
+    loop = loop_over(name, pieces, 270)
+    assert loop.text.cells.dtype == np.uint16
+    loop.run(270)
+    assert loop.text.cells.dtype == np.uint32
+    assert learned(loop) == educational.train_bpe(pieces, 270, score=SCORES[name][1])
 
 
 @given(names, tables)

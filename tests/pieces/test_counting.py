@@ -7,11 +7,14 @@ import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from toktk import arrow
+from toktk.corpus.batch import TEXT, WEIGHT
+from toktk.corpus.batch import spans as batch_spans
 from toktk.errors import CorpusError, StorageError
 from toktk.kernels.scan import BLOCK
 from toktk.normalizers.normalizer import Normalizer
 from toktk.pieces import counter, counting, runs
-from toktk.pieces.counter import merge
+from toktk.pieces.counter import GroupTotals, merge
 from toktk.pieces.counting import Counted, count_corpus, count_corpus_many, count_sides
 from toktk.pieces.sample import Sample
 from toktk.pretokenizers.patterns import PATTERNS
@@ -167,6 +170,25 @@ def test_a_thread_that_cannot_write_ends_the_counting(corpus_of, nasty_texts, mo
     documents = [(text, "g", 1) for text in nasty_texts]
     with pytest.raises(StorageError, match="disk is full"):
         count_corpus(corpus_of(documents, 1), GPT2, jobs=2, memory=1)
+
+
+@given(documents, st.integers(2, 5), st.booleans())
+def test_threads_add_up_what_they_counted(corpus_of, documents, jobs, by_group):
+    # Each counter meets the groups in an order of its own; the last pieces are long ones.
+    documents = documents + 2 * [("x" * 40 + " " + "東" * 9, group, 3) for group in ("b", "a")]
+    counters = [counter.Counter(GPT2) for _ in range(jobs)]
+    totals = [GroupTotals(by_group) for _ in range(jobs)]
+    sums = GroupTotals(by_group=True)
+    for i, batch in enumerate(corpus_of(documents, 1).batches()):
+        groups = totals[i % jobs].add(batch)
+        weights = arrow.to_numpy(batch.column(WEIGHT))
+        counters[i % jobs].add(*batch_spans(batch.column(TEXT)), groups, weights)
+    numbers = [sums.merge(of_counter) for of_counter in totals]
+    table = counter.SpanCounter.summed(counters, sums, numbers)
+    expected = count_corpus(corpus_of(documents), GPT2, by_group=by_group)
+    assert table.to_dict() == expected.to_dict()
+    assert (table.groups, table.totals.tolist()) == (expected.groups, expected.totals.tolist())
+    assert len({table.piece(p) for p in range(len(table))}) == len(table)
 
 
 def test_without_groups(corpus_of):

@@ -104,7 +104,7 @@ def test_parts_in_any_order_and_number_are_joined_to_the_same_bytes(
 def test_nasty_texts(corpus_of, nasty_texts, folder, name, by_group):
     documents = [(text, f"g{i % 5}", i % 3 + 1) for i, text in enumerate(nasty_texts)]
     cut = Pretokenizer.of(name)
-    result = counted(corpus_of(documents, 3), folder, 4000, 7, by_group, cut)
+    result = counted(corpus_of(documents, 3), folder, 2000, 7, by_group, cut)
     assert result.spilled
     assert same(result.table(), count_corpus(corpus_of(documents), cut, by_group=by_group))
 

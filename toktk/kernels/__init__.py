@@ -55,6 +55,9 @@ def kernel(function: Kernel) -> Kernel:
     if function.__module__.startswith(f"{__name__}.") and function.__closure__ is None:
         compiled._cache = KernelCache(function, _sources(), MACHINE_CODE)
 
+    # Extensions of numba that other packages bring, for types of theirs, would be imported here.
+    compiled._compilation_chain_init_hook = lambda: None
+
     # What a first call with new types comes to; later ones do not.
     def one_at_a_time(*args: Any, **kwargs: Any) -> Any:
         with _COMPILING:

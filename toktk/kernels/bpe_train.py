@@ -22,6 +22,9 @@ and change nothing.
 
 The heap holds only the pairs of the highest bucket of counts. The others wait in one linked list
 for each bucket, so a pair that is never reached costs O(1) and the heap stays in the cache.
+
+A rare merge waits for memory at each step: row, places, cells, neighbors, pairs with these. So while one is
+made, the memory of the next, which is at the top of the heap, is asked for, one such step after the other.
 """
 
 from __future__ import annotations
@@ -32,17 +35,16 @@ import numpy as np
 
 from toktk.kernels import inlined, kernel
 from toktk.kernels.memory import prefetch
+from toktk.kernels.pair_heap import HEAP_ARITY, bucket_of, comes_before, drop_top, push
 
 SENTINEL, INTERIOR, FIRST_ID = range(3)  # what cells hold; of an id, its sum with the last
 AHEAD = 12  # occurrences between a prefetch and its use
+SEEN = 12  # places of the merge that is likely next for which memory is asked ahead
 
 # Fields of the int64 state vector.
 # `LEAST_PLACED` is the count from which on a new pair has a run.
 N_TOKENS, N_MERGES, N_PAIRS, POOL_USED, HEAP_SIZE, BUCKET, LEAST_PLACED = range(7)
 STATE_SIZE = 7
-
-MANTISSA = 10  # counts below 2 ** (MANTISSA + 1) have a bucket each
-N_BUCKETS = 63 << MANTISSA
 
 # Why `merge_steps` came back.
 DONE, EXHAUSTED, PAUSED, GROW_POOL, GROW_PAIRS, PLACE = range(6)
@@ -108,24 +110,30 @@ def _class_of(values, value, first):
     return first
 
 
+@inlined
+def _class_of_count(weights, classes, count):
+    """Return the index of `count` in `weights`; `classes` (int64) knows it for small counts."""
+    return classes[count] if count < classes.size else _class_of(weights, count - 1, 0)
+
+
 @kernel
-def count_cells(offsets, counts, weights, sizes):
+def count_cells(offsets, counts, weights, classes, sizes):
     """Add up the cells of the pieces of each count: ``sizes[i]`` (int64) belongs to ``weights[i]``."""
     for w in range(offsets.size - 1):
         n = offsets[w + 1] - offsets[w]
         if n > 1:
-            sizes[_class_of(weights, counts[w] - 1, 0)] += n + 1
+            sizes[_class_of_count(weights, classes, counts[w])] += n + 1
 
 
 @kernel
-def lay_out(data, offsets, counts, weights, ids, cursor, cells):
+def lay_out(data, offsets, counts, weights, classes, ids, cursor, cells):
     """Fill `cells` with the pieces longer than one byte; those of a count begin at its `cursor`."""
     cells[0] = SENTINEL
     for w in range(offsets.size - 1):
         start, end = offsets[w], offsets[w + 1]
         if end - start < 2:
             continue
-        weight = _class_of(weights, counts[w] - 1, 0)
+        weight = _class_of_count(weights, classes, counts[w])
         p = cursor[weight]
         for i in range(start, end):
             cells[p] = ids[data[i]] + FIRST_ID
@@ -183,52 +191,6 @@ def rehash(pairs, n):
     """Enter the first `n` pairs into the empty table (all -1, a power of two long)."""
     for index in range(n):
         _insert_pair(pairs, pairs.rows[index, KEY], index)
-
-
-@kernel
-def _before(heap, i, count, key):
-    """Tell whether entry `i` comes before (count, key): more first, then the smaller pair of ids."""
-    return heap[i, 0] > count or (heap[i, 0] == count and heap[i, 1] < key)
-
-
-@kernel
-def push(heap, size, count, key, index):
-    """Push (count, key, index) on the heap of `size` entries (int64[:, 3])."""
-    i = size
-    while i > 0:
-        parent = (i - 1) >> 2
-        if _before(heap, parent, count, key):
-            break
-        for f in range(3):
-            heap[i, f] = heap[parent, f]
-        i = parent
-    heap[i, 0], heap[i, 1], heap[i, 2] = count, key, index
-
-
-@kernel
-def drop_top(heap, size):
-    """Remove the top entry of a heap that has `size` entries; return how many are left."""
-    size -= 1
-    count, key, index = heap[size, 0], heap[size, 1], heap[size, 2]
-    i = 0
-    while 4 * i + 1 < size:
-        best = child = 4 * i + 1
-        for j in range(child + 1, min(child + 4, size)):
-            if _before(heap, j, heap[best, 0], heap[best, 1]):
-                best = j
-        if not _before(heap, best, count, key):
-            break
-        for f in range(3):
-            heap[i, f] = heap[best, f]
-        i = best
-    heap[i, 0], heap[i, 1], heap[i, 2] = count, key, index
-    return size
-
-
-@kernel
-def bucket_of(count):
-    """Return the bucket of a count >= 1: the leading bits of its float64 form, hence monotone."""
-    return (np.float64(count).view(np.int64) >> (52 - MANTISSA)) - (1023 << MANTISSA)
 
 
 @inlined
@@ -349,6 +311,22 @@ def _add_pair(pairs, state, key, count, places):
     return start
 
 
+@inlined
+def _fetch_pairs(pairs, touched, gathered, a, b, c):
+    """Ask for the memory of the pairs that a merge changes, and of the slots of those that it makes."""
+    table = pairs.table
+    for side in range(2):
+        for i in range(gathered[side]):
+            x = np.int64(touched[side, i])
+            prefetch(table, _slot_of((b << 32) | x if side else (x << 32) | a, table))
+            prefetch(table, _slot_of((c << 32) | x if side else (x << 32) | c, table))
+    for side in range(2):
+        for i in range(gathered[side]):
+            x = np.int64(touched[side, i])
+            slot = _slot_of((b << 32) | x if side else (x << 32) | a, table)
+            prefetch(pairs.rows, 4 * np.int64(max(table[slot], 0)))
+
+
 @kernel
 def settle(text, pairs, sides, state, merge, gathered, floor, longest):
     """Turn what `apply_merge` gathered for `merge` (a, b, c) into counts, new pairs and their runs.
@@ -360,6 +338,7 @@ def settle(text, pairs, sides, state, merge, gathered, floor, longest):
     a, b, c = merge
     room = longest - left[c, LENGTH]
     twin = gathered[3]
+    _fetch_pairs(pairs, touched, gathered, a, b, c)
     for side, around in enumerate((left, right)):
         for i in range(gathered[side]):
             x = np.int64(touched[side, i])
@@ -393,6 +372,24 @@ def settle(text, pairs, sides, state, merge, gathered, floor, longest):
     if both >= 0:
         pairs.rows[state[N_PAIRS] - 1, PLACES] = both - pairs.rows[state[N_PAIRS] - 1, START]
         state[POOL_USED] = both
+
+
+@kernel
+def place_bytes(cells, base, cursor, pool):
+    """Write the places of the pairs of bytes, where `cells` holds nothing else.
+
+    `base` is the first id of a byte. ``cursor[256 * a + b]`` (int64) says where those of (a, b), counted from
+    `base`, begin in `pool`; -1: they are left out.
+    """
+    before = np.int64(-1)
+    for p in range(cells.size):
+        symbol = np.int64(cells[p]) - FIRST_ID - base
+        if before >= 0 and symbol >= 0:
+            at = cursor[256 * before + symbol]
+            if at >= 0:
+                pool[at] = p - 1
+                cursor[256 * before + symbol] = at + 1
+        before = symbol
 
 
 @kernel
@@ -431,6 +428,58 @@ def place(text, pairs, sides, n, block):
 
 
 @kernel
+def _fetch_next(pairs, heap, size, pool):
+    """Ask for the rows of the pairs that are likely merged soon, and for the places of the second one.
+
+    Returns the pair that is likely next, or -1.
+    """
+    rows = pairs.rows
+    if size <= HEAP_ARITY:
+        return np.int64(-1)
+    second = 1
+    for i in range(1, HEAP_ARITY + 1):
+        prefetch(rows, 4 * heap[i, 2])
+        if comes_before(heap, i, heap[second, 0], heap[second, 1]):
+            second = i
+    start = rows[heap[second, 2], START]
+    if start >= 0:
+        prefetch(pool, start)
+        prefetch(pool, start + SEEN - 1)
+    return heap[0, 2] if rows[heap[0, 2], START] >= 0 else np.int64(-1)
+
+
+@kernel
+def _fetch_around(text, pairs, sides, index, stage):
+    """Ask for what merging a pair with a run needs at its first places.
+
+    Stage 0: their cells. 1: of their neighbors, the sums and the slots of the pairs. 2: the rows of these.
+    """
+    cells, pool, table = text.cells, text.pool, pairs.table
+    start = pairs.rows[index, START]
+    stop = start + min(pairs.rows[index, PLACES], SEEN)
+    if stage == 0:
+        for k in range(start, stop):
+            prefetch(cells, np.int64(pool[k]))
+        return
+    a, b = pairs.rows[index, KEY] >> 32, pairs.rows[index, KEY] & 0xFFFFFFFF
+    la, lb = sides.left[a, LENGTH], sides.left[b, LENGTH]
+    for k in range(start, stop):
+        p = np.int64(pool[k])
+        q = p + la
+        if cells[p] != a + FIRST_ID or cells[q] != b + FIRST_ID:
+            continue
+        for side, around in enumerate((sides.left, sides.right)):
+            x = np.int64(cells[q + lb] if side else cells[p - 1]) - FIRST_ID
+            if x >= 0:
+                slot = _slot_of((b << 32) | x if side else (x << 32) | a, table)
+                if stage == 1:
+                    prefetch(around, 4 * x)
+                    prefetch(table, slot)
+                else:
+                    prefetch(pairs.rows, 4 * np.int64(max(table[slot], 0)))
+
+
+@kernel
 def merge_steps(text, pairs, queue, sides, merges, state, target, floor, longest, budget):
     """Merge until `target` tokens exist; come back early to grow an array or after `budget` merges.
 
@@ -460,8 +509,15 @@ def merge_steps(text, pairs, queue, sides, merges, state, target, floor, longest
             return PAUSED
         state[HEAP_SIZE] = drop_top(heap, state[HEAP_SIZE])
         first_new = state[N_PAIRS]
+        following = _fetch_next(pairs, heap, state[HEAP_SIZE], text.pool)
+        if following >= 0:
+            _fetch_around(text, pairs, sides, following, 0)
         a, b, c = begin_merge(pairs, sides, merges, state, index)
         gathered = apply_merge(text, sides, start, n, a, b, c)
+        if following >= 0:
+            _fetch_around(text, pairs, sides, following, 1)
         settle(text, pairs, sides, state, (a, b, c), gathered, floor, longest)
         enqueue_new(queue, pairs, state, first_new)
+        if following >= 0:
+            _fetch_around(text, pairs, sides, following, 2)
     return DONE

@@ -35,6 +35,8 @@ _M1 = np.uint64(0x9E3779B97F4A7C15)
 _M2 = np.uint64(0xC2B2AE3D27D4EB4F)
 _M3 = np.uint64(0x165667B19E3779F9)
 
+_ONE, _TWO, _THREE, _FOUR = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+
 
 @inlined
 def _mix(a, b, c):
@@ -106,47 +108,54 @@ def add_piece(data, start, n, group, weight, slots, arena, state):
     slots[4 * at + 3] += np.uint64(weight)
 
 
-@kernel
-def _count_part(data, ends, part, group, weight, slots, arena, state, keys):
-    """Count the pieces of a part of a document.
+@inlined
+def _add_key(k0, k1, meta, home, add, slots, state):
+    """Count a piece of up to 16 bytes `add` times; `home` is the index of the slot where it would be."""
+    s = home
+    top = np.uint64(slots.size - 1)
+    while slots[s] != k0 or slots[s + _ONE] != k1 or slots[s + _TWO] != meta:
+        if slots[s + _TWO] == 0:
+            slots[s], slots[s + _ONE], slots[s + _TWO] = k0, k1, meta
+            state[USED] += 1
+            break
+        s = (s + _FOUR) & top
+    slots[s + _THREE] += add
 
-    Each block first makes its keys and prefetches their slots, then goes to the slots.
+
+@kernel
+def _count_run(data, ends, begin, first, last, group, weight, slots, arena, state, keys):
+    """Count the pieces that end at ``ends[first:last]``; the first begins at `begin`.
+
+    Each other begins where one ends. Each block first makes its keys and prefetches their slots, then goes
+    to the slots. Unsigned indices spare the test for negative ones.
     """
-    mask = slots.size // 4 - 1
+    mask = np.uint64(slots.size // 4 - 1)
     high = np.uint64(group) << np.uint64(32)
     add = np.uint64(weight)
-    safe = data.size - 16
-    start = part[BEGIN]
-    for first in range(part[FIRST], part[LAST], BLOCK):
-        last = min(first + BLOCK, part[LAST])
-        n_keys = 0
-        for k in range(first, last):
-            end = ends[k]
+    size = np.uint64(data.size)
+    start, k, stop = np.uint64(begin), np.uint64(first), np.uint64(last)
+    while k < stop:
+        block_stop = min(k + np.uint64(BLOCK), stop)
+        n_keys = np.uint64(0)
+        while k < block_stop:
+            end = np.uint64(ends[k])
             n = end - start
-            if n > INLINE or start > safe:
-                add_piece(data, start, n, group, weight, slots, arena, state)
+            if n > np.uint64(INLINE) or start + np.uint64(16) > size:
+                add_piece(data, np.int64(start), np.int64(n), group, weight, slots, arena, state)
             else:
                 k0, k1 = load_pair(data, start, n)
-                meta = high | np.uint64(n)
-                at = np.int64(_mix(k0, k1, meta)) & mask
-                prefetch(slots, 4 * at)
-                keys[n_keys], keys[n_keys + 1], keys[n_keys + 2] = k0, k1, meta
-                keys[n_keys + 3] = at
-                n_keys += 4
+                meta = high | n
+                s = (_mix(k0, k1, meta) & mask) << _TWO
+                prefetch(slots, s)
+                keys[n_keys], keys[n_keys + _ONE], keys[n_keys + _TWO] = k0, k1, meta
+                keys[n_keys + _THREE] = s
+                n_keys += _FOUR
             start = end
-        for j in range(0, n_keys, 4):
-            k0, k1, meta = keys[j], keys[j + 1], keys[j + 2]
-            at = np.int64(keys[j + 3])
-            while True:
-                s = 4 * at
-                if slots[s] == k0 and slots[s + 1] == k1 and slots[s + 2] == meta:
-                    slots[s + 3] += add
-                    break
-                if slots[s + 2] == 0:
-                    slots[s], slots[s + 1], slots[s + 2], slots[s + 3] = k0, k1, meta, add
-                    state[USED] += 1
-                    break
-                at = (at + 1) & mask
+            k += _ONE
+        j = np.uint64(0)
+        while j < n_keys:
+            _add_key(keys[j], keys[j + _ONE], keys[j + _TWO], keys[j + _THREE], add, slots, state)
+            j += _FOUR
 
 
 @kernel
@@ -171,15 +180,26 @@ def count_documents(data, offsets, groups, weights, tables, slots, arena, state,
             state[NEXT], state[N_PARTS] = 0, cut_block(data, offsets, tables, work, ends, 0)
             if state[N_PARTS] == 0:
                 return DONE
+        # Parts follow one another without a gap, so those of documents alike, as far as there is room for
+        # them, are counted as one.
         part = parts[state[NEXT]]
-        d = part[DOCUMENT]
+        d, begin, first = part[DOCUMENT], part[BEGIN], part[FIRST]
+        until = state[NEXT]
+        last, lack = first, DONE
+        while until < state[N_PARTS] and lack == DONE:
+            other, after = parts[until, DOCUMENT], parts[until, LAST]
+            if groups[other] != groups[d] or weights[other] != weights[d]:
+                break
+            lack = _lacks(slots, arena, state, after - first, ends[after - 1] - begin)
+            if lack == DONE or weights[d] == 0:
+                last, until, lack = after, until + 1, DONE
+        if until == state[NEXT]:
+            return lack
         if weights[d] > 0:
-            n, n_bytes = part[LAST] - part[FIRST], ends[part[LAST] - 1] - part[BEGIN]
-            lack = _lacks(slots, arena, state, n, n_bytes)
-            if lack != DONE:
-                return lack
-            _count_part(data, ends, part, groups[d], weights[d], slots, arena, state, keys)
-        state[NEXT] += 1
+            _count_run(
+                data, ends, begin, first, last, groups[d], weights[d], slots, arena, state, keys
+            )
+        state[NEXT] = until
 
 
 @inlined
@@ -220,6 +240,48 @@ def count_spans(data, offsets, rows, groups, counts, slots, arena, state):
             state[NEXT] += 1
         state[NEXT] = (run + 1) * RUN
     return DONE
+
+
+@inlined
+def _part_of(slots, s, n_parts):
+    """Return the part of `n_parts` that the entry of a slot belongs to, by its bytes, not its group."""
+    n = slots[s + 2] & np.uint64(MAX_LENGTH)
+    second = slots[s + 1] if n <= np.uint64(INLINE) else np.uint64(0)
+    high = _mix(slots[s], second, n) >> np.uint64(32)
+    return np.int64((high * np.uint64(n_parts)) >> np.uint64(32))
+
+
+@kernel
+def size_parts(slots, n_entries, n_bytes):
+    """Add up the entries of each part of a table, and what they take of the arena; int64[parts] both."""
+    for s in range(0, slots.size, 4):
+        if slots[s + 2] != 0:
+            part, n = _part_of(slots, s, n_entries.size), slots[s + 2] & np.uint64(MAX_LENGTH)
+            n_entries[part] += 1
+            if n > np.uint64(INLINE):
+                n_bytes[part] += np.int64(n)
+
+
+@kernel
+def add_slots(source, source_arena, groups, part, n_parts, slots, arena, state):
+    """Add the entries of one part of a table to another one, which has room for all of them.
+
+    ``groups[g]`` (int32) is the number there of group g. Entries come in the order of their slots, which is
+    mostly that of the slots that they go to.
+    """
+    mask = np.uint64(slots.size // 4 - 1)
+    for s in range(0, source.size, 4):
+        if source[s + 2] == 0 or _part_of(source, s, n_parts) != part:
+            continue
+        k0, k1, add = source[s], source[s + 1], source[s + 3]
+        group, n = groups[source[s + 2] >> np.uint64(32)], source[s + 2] & np.uint64(MAX_LENGTH)
+        if n > np.uint64(INLINE):
+            start = np.int64(k1)
+            add_piece(source_arena, start, np.int64(n), group, add, slots, arena, state)
+        else:
+            meta = (np.uint64(group) << np.uint64(32)) | n
+            home = (_mix(k0, k1, meta) & mask) << _TWO
+            _add_key(k0, k1, meta, home, add, slots, state)
 
 
 @kernel

@@ -25,7 +25,10 @@ def gather_spans(data, starts, new_offsets, packed):
 
 @kernel
 def move_spans(data, starts, new_offsets):
-    """Copy the spans that begin at `starts` to ``data[new_offsets[i]:]``, none of which comes later."""
+    """Copy the spans that begin at `starts` to ``data[new_offsets[i]:]``, none of which comes later.
+
+    `data` may be of any type; a span is one of items.
+    """
     for i in range(starts.size):
         start, at = starts[i], new_offsets[i]
         for k in range(new_offsets[i + 1] - at):

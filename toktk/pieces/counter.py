@@ -20,6 +20,7 @@ from toktk.errors import CorpusError
 from toktk.kernels.constants import N_TOTALS
 from toktk.pieces.plain_totals import PlainTotals
 from toktk.pieces.table import PieceTable, check_cut, gather
+from toktk.runtime import in_threads
 
 if TYPE_CHECKING:
     from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -32,6 +33,8 @@ ONE_GROUP = "text"
 
 Slots = npt.NDArray[np.uint64]
 """A hash table of `toktk.kernels.count`, four numbers a slot."""
+
+_Columns = tuple[Bytes, Int64, Int64, Groups, Int64]
 
 _FIRST_SLOTS = 1 << 16
 _SMALL = 1 << 26  # bytes of slots up to which a table always grows
@@ -167,8 +170,9 @@ class SpanCounter:
         if lack == k.DONE:
             return False
         arena_used = int(self._state[k.ARENA_USED])
-        # While a table grows, the old and the new one, which is twice as large, are there.
-        slots, arena = (3, 1) if lack == k.GROW_SLOTS else (1, 3)
+        # A small table grows faster. While one grows, the old and the new one are there.
+        times = 4 if self._slots.nbytes <= _SMALL // 8 else 2
+        slots, arena = (1 + times, 1) if lack == k.GROW_SLOTS else (1, 3)
         needed = slots * self._slots.nbytes + arena * arena_used
         used = int(self._state[k.USED])
         once = k.INLINE * used + arena_used  # bytes of all pieces, at most
@@ -176,7 +180,7 @@ class SpanCounter:
         if self._spill and used and (is_vain or needed > self._memory):
             self._empty()
         elif lack == k.GROW_SLOTS:
-            self._resize(self._slots.size // 2)
+            self._resize(times * self._slots.size // 4)
         else:
             enlarged = np.empty(2 * self._arena.size + room, dtype=np.uint8)
             enlarged[:arena_used] = self._arena[:arena_used]
@@ -199,20 +203,73 @@ class SpanCounter:
     def release(self) -> None:
         """Give all entries to `spill`, and free the memory; nothing can be added any more."""
         self._empty()
+        self._free()
+
+    def _free(self) -> None:
         self._slots = np.zeros(4, dtype=np.uint64)
         self._arena = np.empty(0, dtype=np.uint8)
 
     def table(self, totals: GroupTotals) -> PieceTable:
         """Return what was counted; the groups, which `totals` names, are in alphabetical order."""
-        data, offsets, groups, counts = entries_in(self._slots, self._arena)
-        self._slots = np.zeros(4, dtype=np.uint64)  # the entries are out; free the memory now
         names, new_index, sums, aligned = totals.in_order()
+        columns = self._columns(new_index)
+        return PieceTable(*columns, names, sums, aligned, self.signature)
+
+    def _columns(self, new_index: Groups) -> _Columns:
+        """Return data, offsets, rows, groups and counts of a table, in which group g is ``new_index[g]``."""
+        data, offsets, groups, counts = entries_in(self._slots, self._arena)
+        self._free()  # the entries are out
         rows = np.arange(counts.size + 1)
-        if len(names) > 1:
+        if new_index.size > 1:
             data, offsets, rows, order = _unite(data, offsets)
             groups, counts = groups[order], counts[order]
-        groups = new_index[groups] if groups.size else groups
-        return PieceTable(data, offsets, rows, groups, counts, names, sums, aligned, self.signature)
+        return data, offsets, rows, new_index[groups] if groups.size else groups, counts
+
+    @property
+    def n_entries(self) -> int:
+        """How many pieces it holds, each once for each of its groups."""
+        return int(self._state[self._kernels.USED])
+
+    @classmethod
+    def summed(
+        cls, counters: Sequence[SpanCounter], totals: GroupTotals, numbers: Sequence[Groups]
+    ) -> PieceTable:
+        """Return what several counters counted, which are of no more use then.
+
+        Each of as many parts, by the hash of the pieces, is added up by a thread.
+
+        Args:
+            totals: those of all. numbers: for each counter int32[G], the number there of each of its groups.
+        """
+        n_parts = len(counters)
+        sizes, n_bytes = np.zeros((2, n_parts, n_parts), dtype=np.int64)
+        k = counters[0]._kernels
+        in_threads(k.size_parts, [*zip([c._slots for c in counters], sizes, n_bytes, strict=True)])
+        names, new_index, sums, aligned = totals.in_order()
+
+        def add_up(part: int) -> _Columns:
+            whole = SpanCounter(counters[0].signature)
+            # All pieces may be different; the table may become fuller than one that grows, but never full.
+            n_slots = 1 << int(5 * sizes[:, part].sum() // 4).bit_length()
+            whole._slots = np.zeros(4 * n_slots, dtype=np.uint64)
+            whole._arena = np.empty(int(n_bytes[:, part].sum()), dtype=np.uint8)
+            table = whole._slots, whole._arena, whole._state
+            for counter, number in zip(counters, numbers, strict=True):
+                k.add_slots(counter._slots, counter._arena, number, part, n_parts, *table)
+            return whole._columns(new_index)
+
+        columns = in_threads(add_up, [(part,) for part in range(n_parts)])
+        for counter in counters:
+            counter._free()
+        data, offsets, rows, groups, counts = zip(*columns, strict=True)
+        return PieceTable(
+            np.concatenate(data),
+            offsets_of(np.concatenate([np.diff(of_part) for of_part in offsets])),
+            offsets_of(np.concatenate([np.diff(of_part) for of_part in rows])),
+            np.concatenate(groups),
+            np.concatenate(counts),
+            *(names, sums, aligned, counters[0].signature),
+        )
 
 
 def entries_in(slots: Slots, arena: Bytes) -> tuple[Bytes, Int64, Groups, Int64]:

@@ -28,7 +28,6 @@ from toktk.pieces.counter import (
     Slots,
     SpanCounter,
     entries_in,
-    merge,
 )
 from toktk.pieces.table import PieceTable, ascending, gather, taken
 
@@ -271,11 +270,11 @@ class Runs:
                 counter.release()
             files = [counter.file for counter in counters]
             return cls(None, [*zip(files, numbers, strict=True)], *about)
+        if len(counters) == 1:
+            return cls(counters[0].table(totals[0]), [], *about)
+        if sum(counter.n_entries for counter in counters) <= _FEW:
+            return cls(SpanCounter.summed(counters, sums, numbers), [], *about)
         tables = [c.table(t) for c, t in zip(counters, totals, strict=True)]
-        if len(tables) == 1:
-            return cls(tables[0], [], *about)
-        if sum(table.entry_count.size for table in tables) <= _FEW:
-            return cls(merge(tables), [], *about)
         of_names = {name: number for number, name in enumerate(sums.names)}
         parts = [
             (_Held(table, n_partitions), np.array([of_names[g] for g in table.groups], np.int32))

@@ -10,9 +10,13 @@ import numpy.typing as npt
 
 from toktk.arrays import Bytes, Int64, offsets_of
 from toktk.kernels import bpe_train as k
+from toktk.kernels.pair_heap import N_BUCKETS
 
 _BUDGET = 4096  # merges between two reports
 _FEW = 1 << 26  # places that the pool has room for, whatever part of all places that is
+_NARROW = 2**16 - k.FIRST_ID  # ids that cells of two bytes can hold
+_SMALL_COUNTS = 1 << 12  # counts whose class is looked up in a table
+_AT_ONCE = 1 << 16  # cells that are made wider at once
 
 
 def grown(array: npt.NDArray[Any], rows: int) -> npt.NDArray[Any]:
@@ -32,6 +36,7 @@ class MergeTask(NamedTuple):
 
     Attributes:
         cells, weights, ends: see `toktk.kernels.bpe_train.Text`.
+        wide: the memory of the cells, for when ids take more than two bytes.
         symbols: int64[256], how often each byte occurs, by the order of ids.
         pairs, occurrences: int64[256 * 256], how often each pair of bytes occurs, in text and in the pieces.
         byte_ids: int64[256], the id of each byte; a range of 256 consecutive ids.
@@ -41,6 +46,7 @@ class MergeTask(NamedTuple):
     """
 
     cells: npt.NDArray[Any]
+    wide: npt.NDArray[np.uint32]
     weights: Int64
     ends: Int64
     symbols: Int64
@@ -68,17 +74,18 @@ class MergeTask(NamedTuple):
         # are fewer merges than bytes.
         max_size = base + 256 + min(max(max_size, 0), data.size)
         weights = np.unique(counts)
+        classes = np.searchsorted(weights, np.arange(_SMALL_COUNTS))
         sizes = np.zeros(weights.size, dtype=np.int64)
-        k.count_cells(offsets, counts, weights, sizes)
+        k.count_cells(offsets, counts, weights, classes, sizes)
         ends = 1 + np.cumsum(sizes)
-        narrow = max_size + k.FIRST_ID <= 2**16
-        cells = np.empty(1 + int(sizes.sum()), dtype=np.uint16 if narrow else np.uint32)
-        k.lay_out(data, offsets, counts, weights, byte_ids, ends - sizes, cells)
+        wide = np.empty(1 + int(sizes.sum()), dtype=np.uint32)
+        cells = wide.view(np.uint16)[: wide.size] if base + 256 <= _NARROW else wide
+        k.lay_out(data, offsets, counts, weights, classes, byte_ids, ends - sizes, cells)
         symbols = np.zeros(256, dtype=np.int64)
         pairs, occurrences = np.zeros((2, 256 * 256), dtype=np.int64)
         k.count_bytes(data, offsets, counts, byte_ids, base, symbols, pairs, occurrences)
         about = byte_ids, max_size, floor, longest
-        return cls(cells, weights, ends, symbols, pairs, occurrences, *about)
+        return cls(cells, wide, weights, ends, symbols, pairs, occurrences, *about)
 
 
 class MergeLoop:
@@ -88,6 +95,7 @@ class MergeLoop:
 
     def __init__(self, task: MergeTask) -> None:
         self.floor, self.longest = task.floor, task.longest
+        self._wide = task.wide
         self.base = int(task.byte_ids.min())
         self.state = np.zeros(k.STATE_SIZE, dtype=np.int64)
         self.state[k.N_TOKENS] = self.base + 256
@@ -95,20 +103,21 @@ class MergeLoop:
         left, right = np.zeros((2, task.max_size, 4), dtype=np.int64)
         left[task.byte_ids, k.LENGTH] = right[task.byte_ids, k.LENGTH] = 1
         self.sides = k.Sides(left, right, np.empty((2, task.max_size), dtype=np.int32))
-        self._first_pairs(task)
+        wanted = self._first_pairs(task)
         self._queue_pairs()
         self._rehash()
-        self._place(7 / 8)
+        self._grant_runs(7 / 8)
+        self._place_bytes(wanted)
 
-    def _first_pairs(self, task: MergeTask) -> None:
-        """Make the pairs of bytes, and room for runs."""
+    def _first_pairs(self, task: MergeTask) -> Int64:
+        """Make the pairs of bytes, and room for runs; return which pairs of bytes these are."""
         cells, occurrences = task.cells, task.occurrences
         wanted = np.flatnonzero((task.pairs >= self.floor) & (self.longest >= 2))
         n, n_places = wanted.size, int(occurrences[wanted].sum())
         position = np.int32 if cells.size < 2**31 else np.int64
         size = max(int(self._part * n_places), min(n_places + n_places // 2, _FEW)) + 1024
         # What is not used takes no memory: so the pool, a view of the room, can grow without a copy.
-        self._room = np.empty(4 * max(n_places, size), dtype=position)
+        self._room = np.empty(max(4 * n_places, size), dtype=position)
         births = np.empty((int(occurrences[wanted].max(initial=1)), 4), dtype=position)
         self.text = k.Text(cells, task.weights, task.ends, self._room[:size], births)
         rows = np.empty((power_of_two(max(4 * n, cells.size // 128, 4096)), 4), dtype=np.int64)
@@ -118,15 +127,16 @@ class MergeLoop:
         rows[:n, k.PLACES] = occurrences[wanted]
         self.pairs = k.Pairs(np.empty(0, dtype=np.int32), rows)
         self.state[k.N_PAIRS] = n
+        return wanted
 
     def _queue_pairs(self) -> None:
         capacity = self.pairs.rows.shape[0]
         self.queue = k.Queue(
             np.empty((capacity, 3), dtype=np.int64),
             np.empty(capacity, dtype=np.int32),
-            np.full(k.N_BUCKETS, -1, dtype=np.int32),
+            np.full(N_BUCKETS, -1, dtype=np.int32),
         )
-        self.state[k.BUCKET] = k.N_BUCKETS
+        self.state[k.BUCKET] = N_BUCKETS
         k.enqueue_new(self.queue, self.pairs, self.state, 0)
 
     def _rehash(self) -> None:
@@ -148,11 +158,13 @@ class MergeLoop:
         """Merge until `target` ids exist; return False when no pair reaches the floor before."""
         while True:
             before = self.n_tokens
-            why = self._merge(target)
+            why = self._merge(min(target, self._widest))
             if progress is not None:
                 progress(self.n_tokens - before)
             if why == k.DONE:
-                return True
+                if self.n_tokens >= target:
+                    return True
+                self._widen()
             if why == k.EXHAUSTED:
                 return False
             if why == k.GROW_POOL:
@@ -161,6 +173,18 @@ class MergeLoop:
                 self._grow_pairs()
             elif why == k.PLACE:
                 self._place(7 / 8)
+
+    @property
+    def _widest(self) -> int:
+        """How many ids the cells can hold."""
+        return _NARROW if self.text.cells.itemsize == 2 else 2**31
+
+    def _widen(self) -> None:
+        """Let cells take four bytes, from the last to the first: none comes to lie on one that follows."""
+        cells, wide = self.text.cells, self._wide
+        for first in range((cells.size - 1) // _AT_ONCE * _AT_ONCE, -1, -_AT_ONCE):
+            wide[first : first + _AT_ONCE] = cells[first : first + _AT_ONCE].copy()
+        self.text = self.text._replace(cells=wide)
 
     def _merge(self, target: int) -> int:
         # No local holds the arrays: those that grow are freed one by one.
@@ -175,9 +199,7 @@ class MergeLoop:
         left = np.flatnonzero(rows[:, k.START] >= 0)
         left = left[np.argsort(rows[left, k.START])]
         ends = offsets_of(rows[left, k.PLACES])
-        raw = pool.view(np.uint8)
-        # In place: no run moves back.
-        move_spans(raw, rows[left, k.START] * pool.itemsize, ends * pool.itemsize)
+        move_spans(pool, rows[left, k.START], ends)  # in place: no run moves back
         rows[left, k.START] = ends[:-1]
         self.state[k.POOL_USED] = ends[-1]
         if self._lacks_room() and self._part < 1 and pool.size > _FEW:
@@ -196,9 +218,15 @@ class MergeLoop:
         self.text = self.text._replace(pool=self._room[:size])
 
     def _place(self, part: float) -> None:
-        """Give runs to the most frequent pairs, and write their places.
+        """Give runs to the most frequent pairs, and write their places."""
+        n_pairs = self._grant_runs(part)
+        block = np.empty((256, 3), dtype=np.int64)
+        k.place(self.text, self.pairs, self.sides, n_pairs, block)
 
-        They take a part of the pool, or what the first needs.
+    def _grant_runs(self, part: float) -> int:
+        """Give runs to the most frequent pairs; return how many pairs there are.
+
+        Runs take a part of the pool, or what the first needs.
         """
         n_pairs = int(self.state[k.N_PAIRS])
         rows = self.pairs.rows[:n_pairs]
@@ -214,8 +242,13 @@ class MergeLoop:
         self.state[k.POOL_USED] = ends[n - 1] if n else 0
         if self.state[k.POOL_USED] > self.text.pool.size:
             self._enlarge(0)
-        block = np.empty((256, 3), dtype=np.int64)
-        k.place(self.text, self.pairs, self.sides, n_pairs, block)
+        return n_pairs
+
+    def _place_bytes(self, wanted: Int64) -> None:
+        """Write the places of the pairs of bytes that have runs: a look-up each, no hash."""
+        cursor = np.full(256 * 256, -1, dtype=np.int64)
+        cursor[wanted] = np.maximum(self.pairs.rows[: wanted.size, k.START], -1)
+        k.place_bytes(self.text.cells, self.base, cursor, self.text.pool)
 
     def _grow_pairs(self) -> None:
         capacity = 2 * self.pairs.rows.shape[0]

@@ -53,6 +53,8 @@ class ScoredMerges(MergeLoop):
         """See `MergeLoop`; a broken score is a TrainingError."""
         reported = self.n_tokens
         while self.n_tokens < target:
+            if self.n_tokens == self._widest:
+                self._widen()
             arrays = tuple(map(tuple, (self.text, self.pairs, self.ranking, self.sides)))
             why, n_changed = k.merge_best(
                 arrays, self.merges, self._new_scores, self.state, self.floor, self.longest
