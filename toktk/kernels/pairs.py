@@ -69,7 +69,7 @@ def find_tokens(data, starts, table, token_data, offsets, ids):
 
 
 @kernel
-def _spell(data, start, n, spelling, scratch):
+def spell(data, start, n, spelling, scratch):
     """Write the first symbols of a piece and what merges them (see `merge_symbols`); return how many."""
     byte_ids, characters, anywhere, first = spelling
     values = merges_of(scratch)
@@ -185,7 +185,7 @@ def encode_ranked_spans(data, offsets, spelling, table, whole, longest, token_da
             ids[k] = token
             k += 1
         else:
-            m = _spell(data, start, n, spelling, scratch)
+            m = spell(data, start, n, spelling, scratch)
             m, _ = merge_symbols(table, m, scratch)
             for i in range(m):
                 ids[k] = scratch[i]
@@ -207,14 +207,14 @@ def list_last_pairs(order, data, offsets, ranks, spelling, table, pairs, scratch
     for at in range(order.size):
         token = order[at]
         start = offsets[token]
-        n = _spell(data, start, offsets[token + 1] - start, spelling, scratch)
+        n = spell(data, start, offsets[token + 1] - start, spelling, scratch)
         if n < 2:
             continue
         n, _ = merge_symbols(table, n, scratch)
         if n == 2:
             pairs[n_pairs, 0], pairs[n_pairs, 1] = scratch[0], scratch[1]
             pairs[n_pairs, 2], pairs[n_pairs, 3] = token, ranks[token]
-            enter_pair(table, scratch[0], scratch[1], ranks[token], token)
+            enter_pair(table, n_pairs, scratch[0], scratch[1], ranks[token], token)
             n_pairs += 1
     return n_pairs
 
@@ -228,7 +228,7 @@ def list_last_ranks(order, data, offsets, spelling, table, ranks, scratch):
     applied = scratch[scratch.size >> 3 :]
     for at in range(order.size):
         start = offsets[order[at]]
-        n = _spell(data, start, offsets[order[at] + 1] - start, spelling, scratch)
+        n = spell(data, start, offsets[order[at] + 1] - start, spelling, scratch)
         ranks[at] = -1
         if n > 1:
             n, n_applied = merge_symbols(table, n, scratch)

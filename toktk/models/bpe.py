@@ -23,8 +23,9 @@ from toktk.errors import TrainingError
 from toktk.kernels.constants import NO_RANK
 from toktk.models.model import ArrayModel, Bytes, Ids, Int64, checked_pieces, read_only
 
-PairTable = tuple[Int64, npt.NDArray[np.uint64]]
+PairTable = tuple[Any, ...]
 Spelling = tuple[Int64, npt.NDArray[np.int32], bool, Int64]
+First = npt.NDArray[np.uint32]
 WholeTable = tuple[Int64, int, Bytes, Int64]
 
 _CERTAIN = 0x20000  # code points that are looked at; above it there are rare ideographs only
@@ -154,11 +155,15 @@ class BpeModel(ArrayModel):
     def _spelling(self) -> Spelling:
         return byte_spelling(self._pairs, self.pair_table, self.byte_ids, self.vocab_size)
 
+    @functools.cached_property
+    def _first(self) -> First | None:
+        return first_indexes(self._pairs, self.pair_table, self._spelling)
+
     def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
         """See `toktk.models.model.Model`."""
         none = read_only(np.empty(0), np.int64)
         whole = (none, -1, read_only(none, np.uint8), none)
-        return encode_ranked(data, offsets, self._spelling, self.pair_table, whole)
+        return encode_ranked(data, offsets, self._spelling, self.pair_table, self._first, whole)
 
     @functools.cached_property
     def signature(self) -> str:
@@ -172,7 +177,7 @@ def pair_table(pairs: Int64) -> PairTable:
     """Return `pairs`, int64[n, 4]: left, right, new, rank, as a hash table; of equals the first counts."""
     from toktk.kernels.bpe_encode import empty_pair_table, fill_pair_table
 
-    table: PairTable = empty_pair_table(len(pairs))
+    table: PairTable = empty_pair_table(len(pairs), 1 + int(pairs[:, :3].max(initial=0)))
     fill_pair_table(pairs, table)
     return table
 
@@ -201,20 +206,46 @@ def first_pairs(table: PairTable | None, byte_ids: Int64) -> Int64:
     return read_only(first, np.int64)
 
 
+def first_indexes(pairs: Int64, table: PairTable, spelling: Spelling) -> First | None:
+    """Return the indexes of merges of two ASCII bytes; None where toktk.kernels.bpe_lanes cannot be used."""
+    from toktk.kernels.bpe_encode import NARROW
+    from toktk.kernels.bpe_lanes import find_first_indexes
+
+    is_narrow = int(pairs[:, :3].max(initial=0)) < NARROW
+    if not is_narrow or not (np.diff(pairs[:, 3]) > 0).all():
+        return None
+    first = np.empty(128 * 128, dtype=np.uint32)
+    find_first_indexes(table, spelling[0], first)
+    return read_only(first, np.uint32)
+
+
 def encode_ranked(
-    data: Bytes, offsets: Int64, spelling: Spelling, table: PairTable, whole: WholeTable
+    data: Bytes,
+    offsets: Int64,
+    spelling: Spelling,
+    table: PairTable,
+    first: First | None,
+    whole: WholeTable,
 ) -> tuple[Ids, Int64]:
     """Encode the pieces ``data[offsets[p]:offsets[p + 1]]`` by ranked pairs.
 
-    `whole` is the hash table of the tokens that a piece becomes at once, the length of the longest
-    in bytes, the bytes of all tokens and their offsets.
+    `first` is by `first_indexes`. `whole` is the hash table of the tokens that a piece becomes at once, the
+    length of the longest in bytes, the bytes of all tokens and their offsets.
     """
     from toktk.kernels.bpe_encode import SHORT
+    from toktk.kernels.bpe_lanes import empty_lanes, encode_side_by_side
     from toktk.kernels.pairs import encode_ranked_spans
 
     data, offsets, longest = checked_pieces(data, offsets)
-    ids: Any = np.empty(data.size, dtype=np.uint32)
-    ends = np.empty(offsets.size - 1, dtype=np.int64)
+    n_pieces = offsets.size - 1
+    ids: Any = np.empty(data.size + 4 * n_pieces, dtype=np.uint32)
+    ends = np.empty(n_pieces, dtype=np.int64)
     scratch = np.empty(8 * max(SHORT, longest), dtype=np.int64)
-    n = encode_ranked_spans(data, offsets, spelling, table, *whole, ids, ends, scratch)
+    if first is None:
+        n = encode_ranked_spans(data, offsets, spelling, table, *whole, ids, ends, scratch)
+    else:
+        lanes = empty_lanes(n_pieces)
+        n = encode_side_by_side(
+            data, offsets, spelling, first, table, whole, ids, ends, scratch, lanes
+        )
     return ids[:n].copy(), ends

@@ -13,10 +13,12 @@ import numpy.typing as npt
 from toktk.errors import FormatError
 from toktk.kernels.constants import NO_RANK
 from toktk.models.bpe import (
+    First,
     PairTable,
     Spelling,
     byte_spelling,
     encode_ranked,
+    first_indexes,
     first_pairs,
     pair_table,
 )
@@ -291,6 +293,10 @@ class PairModel(ArrayModel):
         return byte_spelling(self.pairs, self._pair_table, byte_ids, self.vocab_size)
 
     @functools.cached_property
+    def _first(self) -> First | None:
+        return first_indexes(self.pairs, self._pair_table, self._spelling)
+
+    @functools.cached_property
     def _whole_table(self) -> tuple[Int64, int]:
         """The hash table of `whole` tokens, and the length of the longest in bytes; -1 without any."""
         ids = np.flatnonzero(self.whole)
@@ -306,7 +312,7 @@ class PairModel(ArrayModel):
     def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
         """See `toktk.models.model.Model`."""
         whole = (*self._whole_table, self.data, self.offsets)
-        return encode_ranked(data, offsets, self._spelling, self._pair_table, whole)
+        return encode_ranked(data, offsets, self._spelling, self._pair_table, self._first, whole)
 
 
 def character_spelling(
@@ -363,7 +369,7 @@ def last_pairs(
     pairs = np.empty((order.size, 4), dtype=np.int64)
     scratch = np.empty(8 * max(SHORT, int(lengths.max(initial=0))), dtype=np.int64)
     spelling = character_spelling(characters, None, byte_ids)
-    table = empty_pair_table(order.size)
+    table = empty_pair_table(order.size, tokens.lengths.size)
     n = list_last_pairs(order, *tokens, ranks, spelling, table, pairs, scratch)
     return pairs[:n][np.argsort(pairs[:n, 3], kind="stable")]
 

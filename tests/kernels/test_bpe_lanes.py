@@ -1,0 +1,112 @@
+import numpy as np
+from hypothesis import example, given
+from hypothesis import strategies as st
+from test_pair_kernels import (
+    IDS,
+    TOKENS,
+    characters,
+    reference,
+    rows,
+    spelled,
+    spelling,
+    token_table,
+)
+
+from toktk.kernels.bpe_encode import (
+    NARROW,
+    SHORT,
+    empty_pair_table,
+    fill_pair_table,
+    find_merge,
+    line_of,
+    tag_of,
+)
+from toktk.kernels.bpe_lanes import (
+    LANES,
+    WIDTH,
+    empty_lanes,
+    encode_side_by_side,
+    find_first_indexes,
+)
+from toktk.kernels.pairs import encode_ranked_spans
+
+NONE = np.empty(0, np.int32)
+
+RANKED = st.lists(st.tuples(IDS, IDS, IDS), max_size=8, unique_by=lambda pair: pair[:2]).map(
+    lambda pairs: [(*pair, 3 * rank) for rank, pair in enumerate(pairs)]
+)
+PIECES = st.lists(st.text("abé東c", max_size=WIDTH + 4).map(str.encode), max_size=2 * LANES + 4)
+
+
+def encode(pieces, pairs, chars, whole=()):
+    """Ids by lanes, and by one piece after the other."""
+    data = np.frombuffer(b"".join(pieces), np.uint8)
+    offsets = np.cumsum([0, *map(len, pieces)], dtype=np.int64)
+    longest = max((len(TOKENS[i]) for i in whole), default=-1)
+    found = token_table(list(whole))[0], longest, *spelled()
+    start, table = spelling(pairs, chars), empty_pair_table(len(pairs), 2000)
+    fill_pair_table(rows(pairs), table)
+    first = np.empty(128 * 128, np.uint32)
+    find_first_indexes(table, start[0], first)
+    scratch = np.empty(8 * max(SHORT, *map(len, pieces), 1), np.int64)
+    results = []
+    for lanes in (empty_lanes(len(pieces)), None):
+        ids = np.empty(data.size + 4 * len(pieces), np.uint32)
+        ends = np.empty(len(pieces), np.int64)
+        if lanes is None:
+            n = encode_ranked_spans(data, offsets, start, table, *found, ids, ends, scratch)
+        else:
+            n = encode_side_by_side(
+                data, offsets, start, first, table, found, ids, ends, scratch, lanes
+            )
+        results.append([part.tolist() for part in np.split(ids[:n], ends)][:-1])
+    return results
+
+
+@given(PIECES, RANKED, st.booleans(), st.lists(IDS, max_size=3, unique=True))
+@example([b""] * (LANES + 1), [(500, 7, 9, 0)], False, [])
+@example([b"ab" * 7 + b"a", b"ab" * 8, b"a"], [(500, 7, 9, 0), (9, 9, 4, 3)], False, [])
+def test_lanes_equal_one_piece_after_the_other(pieces, pairs, as_characters, whole):
+    chars = characters() if as_characters else NONE
+    by_lanes, one_by_one = encode(pieces, pairs, chars, whole)
+    assert by_lanes == one_by_one == [reference(piece, pairs, chars, whole) for piece in pieces]
+
+
+@given(st.lists(st.sampled_from([b"\xc3", b"\xa9a", b"\xf0\x9f", b"a\xe6", b"\xff"]), max_size=9))
+def test_bytes_that_are_no_text(pieces):
+    pairs = [(2, 8, 30, 0), (8, 500, 3, 3)]
+    by_lanes, one_by_one = encode(pieces, pairs, characters())
+    assert by_lanes == one_by_one
+
+
+def test_a_line_that_is_full_goes_on_in_the_next():
+    n = 12
+    shift = empty_pair_table(n, 2000)[4]
+    home = line_of(tag_of(30, 500), shift)
+    alike = [i for i in range(2000) if i != 500 and line_of(tag_of(30, i), shift) == home]
+    pairs = [*((30, i, 1, rank) for rank, i in enumerate(alike[: n - 1])), (30, 500, 3, n)]
+    table = empty_pair_table(n, 2000)
+    fill_pair_table(rows(pairs), table)
+    assert len(pairs) == n
+    assert (table[0][int(home) : int(home) + 8] != 2**64 - 1).all()
+    for a, b, new, rank in pairs:
+        assert int(find_merge(table, a, b)) == rank << 32 | new
+    by_lanes, one_by_one = encode(["éa".encode(), "éb".encode()], pairs, characters())
+    assert by_lanes == one_by_one == [[3], [30, 7]]
+
+
+def test_large_ids_that_look_alike_in_slots_are_told_apart():
+    large = NARROW + 1
+    pairs = [(5, 7, 1, 0), (5 + large, 7, 2, 1), (5, 7 + large, 3, 2), (NARROW, NARROW, 4, 3)]
+    table = empty_pair_table(len(pairs), 2**31)
+    fill_pair_table(rows(pairs), table)
+    for a, b, new, rank in pairs:
+        assert int(find_merge(table, a, b)) == rank << 32 | new
+    assert int(find_merge(table, 5 + large, 7 + large)) >> 32 == 2**31 - 1
+    assert int(find_merge(table, 2**32 - 1, 2**32 - 1)) >> 32 == 2**31 - 1
+
+
+def test_slots_lie_in_whole_cache_lines():
+    for n in (0, 1, 100, 5000):
+        assert empty_pair_table(n)[0].__array_interface__["data"][0] % 64 == 0
+        assert empty_lanes(n).__array_interface__["data"][0] % 64 == 0 or n == 0
