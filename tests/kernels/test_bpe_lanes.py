@@ -2,9 +2,11 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 from test_pair_kernels import (
+    BYTE_IDS,
     IDS,
     TOKENS,
     characters,
+    pair_table,
     reference,
     rows,
     spelled,
@@ -13,20 +15,17 @@ from test_pair_kernels import (
 )
 
 from toktk.kernels.bpe_encode import (
-    NARROW,
     SHORT,
-    empty_pair_table,
-    fill_pair_table,
-    find_merge,
-    line_of,
-    tag_of,
 )
 from toktk.kernels.bpe_lanes import (
     LANES,
     WIDTH,
     empty_lanes,
+    empty_pair_lines,
     encode_side_by_side,
-    find_first_indexes,
+    fill_pair_lines,
+    line_of,
+    tag_of,
 )
 from toktk.kernels.pairs import encode_ranked_spans
 
@@ -44,10 +43,8 @@ def encode(pieces, pairs, chars, whole=()):
     offsets = np.cumsum([0, *map(len, pieces)], dtype=np.int64)
     longest = max((len(TOKENS[i]) for i in whole), default=-1)
     found = token_table(list(whole))[0], longest, *spelled()
-    start, table = spelling(pairs, chars), empty_pair_table(len(pairs), 2000)
-    fill_pair_table(rows(pairs), table)
-    first = np.empty(128 * 128, np.uint32)
-    find_first_indexes(table, start[0], first)
+    start, table, lines = spelling(pairs, chars), pair_table(pairs), empty_pair_lines(len(pairs))
+    fill_pair_lines(rows(pairs), start[0], lines)
     scratch = np.empty(8 * max(SHORT, *map(len, pieces), 1), np.int64)
     results = []
     for lanes in (empty_lanes(len(pieces)), None):
@@ -57,7 +54,7 @@ def encode(pieces, pairs, chars, whole=()):
             n = encode_ranked_spans(data, offsets, start, table, *found, ids, ends, scratch)
         else:
             n = encode_side_by_side(
-                data, offsets, start, first, table, found, ids, ends, scratch, lanes
+                data, offsets, start, lines, table, found, ids, ends, scratch, lanes
             )
         results.append([part.tolist() for part in np.split(ids[:n], ends)][:-1])
     return results
@@ -81,32 +78,24 @@ def test_bytes_that_are_no_text(pieces):
 
 def test_a_line_that_is_full_goes_on_in_the_next():
     n = 12
-    shift = empty_pair_table(n, 2000)[4]
+    shift = empty_pair_lines(n)[3]
     home = line_of(tag_of(30, 500), shift)
     alike = [i for i in range(2000) if i != 500 and line_of(tag_of(30, i), shift) == home]
     pairs = [*((30, i, 1, rank) for rank, i in enumerate(alike[: n - 1])), (30, 500, 3, n)]
-    table = empty_pair_table(n, 2000)
-    fill_pair_table(rows(pairs), table)
-    assert len(pairs) == n
-    assert (table[0][int(home) : int(home) + 8] != 2**64 - 1).all()
-    for a, b, new, rank in pairs:
-        assert int(find_merge(table, a, b)) == rank << 32 | new
+    lines = empty_pair_lines(n)
+    fill_pair_lines(rows(pairs), BYTE_IDS, lines)
+    assert (lines[0][int(home) : int(home) + n] != 2**64 - 1).all()
     by_lanes, one_by_one = encode(["éa".encode(), "éb".encode()], pairs, characters())
     assert by_lanes == one_by_one == [[3], [30, 7]]
 
 
-def test_large_ids_that_look_alike_in_slots_are_told_apart():
-    large = NARROW + 1
-    pairs = [(5, 7, 1, 0), (5 + large, 7, 2, 1), (5, 7 + large, 3, 2), (NARROW, NARROW, 4, 3)]
-    table = empty_pair_table(len(pairs), 2**31)
-    fill_pair_table(rows(pairs), table)
-    for a, b, new, rank in pairs:
-        assert int(find_merge(table, a, b)) == rank << 32 | new
-    assert int(find_merge(table, 5 + large, 7 + large)) >> 32 == 2**31 - 1
-    assert int(find_merge(table, 2**32 - 1, 2**32 - 1)) >> 32 == 2**31 - 1
+def test_the_first_of_two_equal_pairs_counts():
+    pairs = [(30, 500, 3, 0), (30, 500, 1, 1), (500, 7, 9, 2), (500, 7, 4, 3)]
+    by_lanes, _ = encode(["éa".encode(), b"ab"], pairs, characters())
+    assert by_lanes == [[3], [9]]
 
 
 def test_slots_lie_in_whole_cache_lines():
     for n in (0, 1, 100, 5000):
-        assert empty_pair_table(n)[0].__array_interface__["data"][0] % 64 == 0
+        assert empty_pair_lines(n)[0].__array_interface__["data"][0] % 64 == 0
         assert empty_lanes(n).__array_interface__["data"][0] % 64 == 0 or n == 0

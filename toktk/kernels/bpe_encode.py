@@ -8,117 +8,78 @@ The slow twins are `toktk.educational.encode` and `tokens_at_every_size`.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from toktk.kernels import inlined, kernel
 from toktk.kernels.constants import NO_RANK
-from toktk.kernels.vectors import TAG_SHIFT
 
 SHORT = 96  # symbols; longer pieces keep a heap, so that the time grows as n log n
 
 UNKNOWN = -1  # of the merge of two symbols
-NARROW = 2**21 - 1  # ids below it are all that a slot needs to know of a pair
-MAX_PAIRS = 2**22 - 2
 _NONE = np.int64(NO_RANK) << 32
-_M1 = np.uint64(0x9E3779B97F4A7C15)
+_M1, _M2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 _ONE, _TWO, _THREE, _FOUR = (np.uint64(n) for n in (1, 2, 3, 4))
-_FIVE, _SIX, _EIGHT, _LAST = (np.uint64(n) for n in (5, 6, 8, 63))
-_ID_BITS, _ID = np.uint64(21), np.uint64(NARROW)
-_TAG, _INDEX = np.uint64(TAG_SHIFT), np.uint64(2**TAG_SHIFT - 1)
-_FREE = ~np.uint64(0)
+_SIX, _EIGHT, _HALF, _LAST = (np.uint64(n) for n in (6, 8, 32, 63))
 _HIGH = ~np.int64(0xFFFFFFFF)
-_NO_SYMBOL = np.int64(0xFFFFFFFF)  # its last 21 bits are those of no id below `NARROW`
+_NO_SYMBOL = np.int64(0xFFFFFFFF)
 
 
-def empty_pair_table(n_pairs: int, n_ids: int = 2**31) -> tuple[Any, ...]:
-    """Return a table for `n_pairs` at most, of ids below `n_ids`: (slots, values, keys, filter, shift).
+def empty_pair_table(n_pairs: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a table for `n_pairs` at most: (slots, filter).
 
-    Slots, uint64[power of two], in cache lines of eight, hold 21 bits of either id of a pair, which are its
-    tag, and its index; all bits are set where one is free. A pair's line is the hash of its tag >> shift, or
-    the next one that has room. Values, int64, hold rank << 32 | new by index. Keys, left << 32 | right by
-    index, are there where ids have more than 21 bits. The filter, uint64, has four bits for a slot, set where
-    a pair may be: most look-ups need no more.
-
-    Raises:
-        ValueError: more than `MAX_PAIRS`.
+    Slots, int64[2 * power of two], hold left << 32 | right and rank << 32 | id; -1 where free. The filter,
+    uint64, has four bits for a slot, set where a pair may be: most look-ups need no more.
     """
-    if n_pairs > MAX_PAIRS:
-        raise ValueError(f"{n_pairs:,} pairs, where at most {MAX_PAIRS:,} have room")
-    n_bits = max(2 * n_pairs, 16).bit_length()
-    slots = np.full((1 << n_bits) + 8, _FREE)
-    start = -slots.__array_interface__["data"][0] // 8 % 8
-    return (
-        slots[start : start + (1 << n_bits)],
-        np.empty(n_pairs, dtype=np.int64),
-        np.empty(0 if n_ids <= NARROW else n_pairs, dtype=np.int64),
-        np.zeros(1 << n_bits >> 4, dtype=np.uint64),
-        np.uint64(64 + 3 - n_bits),
-    )
+    n_slots = 1 << max(2 * n_pairs, 16).bit_length()
+    return np.full(2 * n_slots, -1, dtype=np.int64), np.zeros(n_slots // 16, dtype=np.uint64)
 
 
 @inlined
-def tag_of(a, b):
-    """Return what a slot holds of a pair."""
-    return (np.uint64(a) & _ID) << _ID_BITS | (np.uint64(b) & _ID)
-
-
-@inlined
-def line_of(tag, shift):
-    """Return where the line of slots begins in which a tag is looked for first."""
-    return (tag * _M1 >> shift) << _THREE
+def _hash(a, b):
+    return (np.uint64(a) * _M1 + np.uint64(b) * _M2) >> _HALF
 
 
 @kernel
-def enter_pair(table, index, left, right, rank, new):
-    """Enter (left, right) -> (rank, new) under `index`, unless the pair is there."""
-    slots, values, keys, bits, shift = table
-    if find_index(table, left, right) >= 0:
-        return
-    tag = tag_of(left, right)
-    s, mask = line_of(tag, shift), np.uint64(slots.size - 1)
-    while slots[s] != _FREE:
+def enter_pair(table, left, right, rank, new):
+    """Enter (left, right) -> (rank, new) unless the pair is there."""
+    slots, bits = table
+    key = (np.int64(left) << 32) | np.int64(right)
+    h = _hash(left, right)
+    mask = np.uint64((slots.size >> 1) - 1)
+    s = h & mask
+    while slots[s + s] != -1 and slots[s + s] != key:
         s = (s + _ONE) & mask
-    slots[s] = tag << _TAG | np.uint64(index)
-    values[index] = (np.int64(rank) << 32) | np.int64(new)
-    if keys.size > 0:
-        keys[index] = (np.int64(left) << 32) | np.int64(right)
-    f = tag * _M1 >> (shift - _FIVE)
-    bits[f >> _SIX] |= _ONE << (f & _LAST)
+    if slots[s + s] == -1:
+        slots[s + s] = key
+        slots[s + s + _ONE] = (np.int64(rank) << 32) | np.int64(new)
+        f = h & np.uint64((bits.size << 6) - 1)
+        bits[f >> _SIX] |= _ONE << (f & _LAST)
 
 
 @kernel
 def fill_pair_table(pairs, table):
     """Enter each row (left, right, new, rank) of `pairs`; the first of two equal pairs counts."""
     for i in range(pairs.shape[0]):
-        enter_pair(table, i, pairs[i, 0], pairs[i, 1], pairs[i, 3], pairs[i, 2])
-
-
-@inlined
-def find_index(table, a, b):
-    """Return the index of the pair (a, b), or -1."""
-    slots, _, keys, bits, shift = table
-    tag = tag_of(a, b)
-    f = tag * _M1 >> (shift - _FIVE)
-    index = np.int64(-1)
-    if (bits[f >> _SIX] >> (f & _LAST)) & _ONE:
-        s, mask = line_of(tag, shift), np.uint64(slots.size - 1)
-        while slots[s] != _FREE:
-            if slots[s] >> _TAG == tag:
-                at = slots[s] & _INDEX
-                if keys.size == 0 or keys[at] == ((np.int64(a) << 32) | np.int64(b)):
-                    index = np.int64(at)
-                    break
-            s = (s + _ONE) & mask
-    return index
+        enter_pair(table, pairs[i, 0], pairs[i, 1], pairs[i, 3], pairs[i, 2])
 
 
 @inlined
 def find_merge(table, a, b):
     """Return rank << 32 | id of the merge of (a, b), or NO_RANK << 32."""
-    index = find_index(table, a, b)
-    return table[1][np.uint64(index)] if index >= 0 else _NONE
+    slots, bits = table
+    h = _hash(a, b)
+    f = h & np.uint64((bits.size << 6) - 1)
+    value = _NONE
+    if (bits[f >> _SIX] >> (f & _LAST)) & _ONE:
+        key = (np.int64(a) << 32) | np.int64(b)
+        mask = np.uint64((slots.size >> 1) - 1)
+        s = h & mask
+        while slots[s + s] != -1:
+            if slots[s + s] == key:
+                value = slots[s + s + _ONE]
+                break
+            s = (s + _ONE) & mask
+    return value
 
 
 @inlined

@@ -5,8 +5,7 @@ the slots of the two pairs that it makes; then all lanes read these slots. One p
 at each merge, and a wrong guess of the processor undoes all that it has done ahead; here next to nothing
 depends on a guess.
 
-The indexes of the pairs in their table must have the order of their ranks, of which no two are equal,
-and ids must be below `NARROW`.
+The pairs must be in the order of their ranks, of which no two are equal, and ids below `NARROW`.
 
 The slow twin is `toktk.kernels.pairs.encode_ranked_spans`, which also takes the longer pieces.
 """
@@ -16,25 +15,28 @@ from __future__ import annotations
 import numpy as np
 
 from toktk.kernels import inlined, kernel
-from toktk.kernels.bpe_encode import NARROW, find_index, line_of, merge_symbols, tag_of
+from toktk.kernels.bpe_encode import merge_symbols
 from toktk.kernels.memory import character, prefetch
 from toktk.kernels.pairs import find_token, spell
 from toktk.kernels.vectors import TAG_SHIFT, least_of_16, tag_of_8
 
+NARROW = 2**21 - 1  # ids are below it, so that two and an index make 64 bits
+MAX_PAIRS = 2**22 - 2
 LANES = 16
+AHEAD = 16  # lines fetched before their turn
 WIDTH = 16  # keys of a lane; a power of two, as keys end in a position
 NO_BIT = 27
 NO_INDEX = 2**NO_BIT  # of pairs that do not merge: more than any index
 
+_M1 = np.uint64(0x9E3779B97F4A7C15)
 _ONE, _TWO, _THREE, _FOUR = (np.uint64(n) for n in range(1, 5))
 _SEVEN, _EIGHT = np.uint64(7), np.uint64(8)
 _WIDTH, _LAST = np.uint64(WIDTH), np.uint64(WIDTH - 1)
 _NONE, _NO_KEY = np.uint64(NO_INDEX), np.uint64(NO_INDEX << 4)
+_ID_BITS, _TAG = np.uint64(21), np.uint64(TAG_SHIFT)
 _NO_BIT, _INDEX = np.uint64(NO_BIT), np.uint64(2**TAG_SHIFT - 1)
 _FREE = ~np.uint64(0)
-_END = (
-    NARROW  # stands after the last symbol of a piece; twice in a row it would look like a free slot
-)
+_END = NARROW  # stands after the last symbol of a piece; two of them would look like a free slot
 
 # A lane is uint32[_SIZE]: symbols; keys, which are the index of the merge with the next symbol << 4 |
 # position; the positions before and after each, in a ring; the lines of slots that are asked for, and for
@@ -52,27 +54,81 @@ def empty_lanes(n_pieces: int) -> np.ndarray:
     return lanes[start : start + size]
 
 
-@kernel
-def find_first_indexes(table, byte_ids, first):
-    """Fill ``first[a << 7 | b]`` (uint32) with the index of the merge of two ASCII bytes, or `NO_INDEX`."""
-    for a in range(128):
-        for b in range(128):
-            index = find_index(table, byte_ids[a], byte_ids[b])
-            first[a << 7 | b] = index if index >= 0 else NO_INDEX
+def empty_pair_lines(n_pairs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.uint64]:
+    """Return a table for `n_pairs` at most: (slots, products, first, shift).
+
+    Slots, uint64[power of two], in cache lines of eight, hold a pair as left << 21 | right, its tag, and its
+    index below that; all bits are set where one is free. A pair's line is the hash of its tag >> shift, or
+    the next one that has room. Products, uint32, are what pairs make, by index. First, uint32[128 * 128], has
+    the index of the pair of any two ASCII bytes, or `NO_INDEX`.
+    """
+    n_bits = max(2 * n_pairs, 16).bit_length()
+    slots = np.full((1 << n_bits) + 8, _FREE)
+    start = -slots.__array_interface__["data"][0] // 8 % 8
+    return (
+        slots[start : start + (1 << n_bits)],
+        np.empty(max(n_pairs, 1), dtype=np.uint32),
+        np.empty(128 * 128, dtype=np.uint32),
+        np.uint64(64 + 3 - n_bits),
+    )
 
 
 @inlined
-def _ask(table, lanes, base, q, left, right, position):
+def tag_of(a, b):
+    """Return what a slot holds of a pair."""
+    return np.uint64(a) << _ID_BITS | np.uint64(b)
+
+
+@inlined
+def line_of(tag, shift):
+    """Return where the line of slots begins in which a tag is looked for first."""
+    return (tag * _M1 >> shift) << _THREE
+
+
+@kernel
+def _look_on(slots, s, tag):
+    """Return the index of the pair with this tag, looked for from a slot on, or NO_INDEX."""
+    mask = np.uint64(slots.size - 1)
+    while slots[s] != _FREE:
+        if slots[s] >> _TAG == tag:
+            return slots[s] & _INDEX
+        s = (s + _ONE) & mask
+    return _NONE
+
+
+@kernel
+def fill_pair_lines(pairs, byte_ids, lines):
+    """Enter each row (left, right, new, …) of `pairs` by its index; the first of two equal pairs counts."""
+    slots, products, first, shift = lines
+    mask = np.uint64(slots.size - 1)
+    for i in range(pairs.shape[0]):
+        soon = min(i + AHEAD, pairs.shape[0] - 1)
+        prefetch(slots, np.int64(line_of(tag_of(pairs[soon, 0], pairs[soon, 1]), shift)))
+        tag = tag_of(pairs[i, 0], pairs[i, 1])
+        s = line_of(tag, shift)
+        while slots[s] != _FREE and slots[s] >> _TAG != tag:
+            s = (s + _ONE) & mask
+        if slots[s] == _FREE:
+            slots[s] = tag << _TAG | np.uint64(i)
+            products[i] = pairs[i, 2]
+    for a in range(128):
+        for b in range(128):
+            tag = tag_of(byte_ids[a], byte_ids[b])
+            first[a << 7 | b] = _look_on(slots, line_of(tag, shift), tag)
+
+
+@inlined
+def _ask(lines, lanes, base, q, left, right, position):
     """Note which line of slots may have the pair of the symbol at `position`, and fetch it."""
-    line = line_of(tag_of(left, right), table[4])
-    prefetch(table[0], np.int64(line))
+    line = line_of(tag_of(left, right), lines[3])
+    prefetch(lines[0], np.int64(line))
     lanes[base + _LINES + q], lanes[base + _ASKED + q] = line, position
 
 
 @inlined
-def _read(table, lanes, base, q):
+def _read(lines, lanes, base, q):
     """Enter what the slots say that were asked for; no branch depends on it, but where a line is full."""
-    slots = table[0]
+    slots = lines[0]
     at, line = np.uint64(lanes[base + _ASKED + q]), np.uint64(lanes[base + _LINES + q])
     right = lanes[base + np.uint64(lanes[base + _AFTER + at])]
     tag = tag_of(lanes[base + at], right)
@@ -80,32 +136,21 @@ def _read(table, lanes, base, q):
     is_none = place >> _THREE
     index = (slots[line + min(place, _SEVEN)] & _INDEX) * (is_none ^ _ONE)
     # What it makes is needed soon if it is the next to be applied.
-    prefetch(table[1], np.int64(index))
+    prefetch(lines[1], np.int64(index))
     index |= is_none << _NO_BIT
     if slots[line + _SEVEN] != _FREE and place == _EIGHT:
-        index = _look_further(slots, line, tag)
+        index = _look_on(slots, line, tag)
     lanes[base + _KEYS + at] = index << _FOUR | at
 
 
-@kernel
-def _look_further(slots, line, tag):
-    """Look for a tag after a line that is full."""
-    mask = np.uint64(slots.size - 1)
-    s = (line + _EIGHT) & mask
-    while slots[s] != _FREE:
-        if slots[s] >> np.uint64(TAG_SHIFT) == tag:
-            return slots[s] & _INDEX
-        s = (s + _ONE) & mask
-    return _NONE
-
-
 @inlined
-def _begin(data, start, stop, spelling, first, table, lanes, base):
+def _begin(data, start, stop, spelling, lines, lanes, base):
     """Put the symbols of a piece into a lane; return whether there is room for them.
 
     See `toktk.kernels.pairs.spell`, which does this for pieces of any length.
     """
     byte_ids, characters, anywhere, _ = spelling
+    first = lines[2]
     for i in range(_WIDTH):
         lanes[base + _KEYS + i] = _NO_KEY
         lanes[base + _BEFORE + i] = (i + _LAST) & _LAST
@@ -135,7 +180,7 @@ def _begin(data, start, stop, spelling, first, table, lanes, base):
                     index = np.uint64(first[previous << 7 | byte])
                     lanes[base + _KEYS + n - _ONE] = index << _FOUR | (n - _ONE)
                 elif n > 0:
-                    _ask(table, lanes, base, n_asked, lanes[base + n - _ONE], symbol, n - _ONE)
+                    _ask(lines, lanes, base, n_asked, lanes[base + n - _ONE], symbol, n - _ONE)
                     n_asked += _ONE
             n += _ONE
         previous = byte if byte < 0x80 else np.int64(-1)
@@ -149,18 +194,18 @@ def _begin(data, start, stop, spelling, first, table, lanes, base):
 
 
 @inlined
-def _merge(table, lanes, base, least):
+def _merge(lines, lanes, base, least):
     """Apply the merge of the least key, and ask for the pairs that the new symbol is in."""
     at = least & _LAST
     gone = np.uint64(lanes[base + _AFTER + at])
     right = np.uint64(lanes[base + _AFTER + gone])
     left = np.uint64(lanes[base + _BEFORE + at])
-    new = table[1][least >> _FOUR] & np.int64(0xFFFFFFFF)
+    new = lines[1][least >> _FOUR]
     lanes[base + at] = new
     lanes[base + _KEYS + gone] = _NO_KEY
     lanes[base + _AFTER + at], lanes[base + _BEFORE + right] = right, at
-    _ask(table, lanes, base, np.uint64(0), new, lanes[base + right], at)
-    _ask(table, lanes, base, _ONE, lanes[base + left], new, left)
+    _ask(lines, lanes, base, np.uint64(0), new, lanes[base + right], at)
+    _ask(lines, lanes, base, _ONE, lanes[base + left], new, left)
     lanes[base + _LEFT] -= np.uint32(1)
 
 
@@ -189,7 +234,7 @@ def _encode_long(data, start, n, spelling, table, ids, to, scratch):
 
 
 @inlined
-def _next(data, offsets, piece, spelling, first, table, whole, ids, counts, scratch, lanes, base):
+def _next(data, offsets, piece, spelling, lines, table, whole, ids, counts, scratch, lanes, base):
     """Begin the next piece from `piece` on that fits into a lane, encoding those before it.
 
     Returns the one that follows.
@@ -208,7 +253,7 @@ def _next(data, offsets, piece, spelling, first, table, whole, ids, counts, scra
         elif n == 0:
             counts[piece] = 0
         else:
-            is_begun = _begin(data, start, start + n, spelling, first, table, lanes, base)
+            is_begun = _begin(data, start, start + n, spelling, lines, lanes, base)
             if is_begun:
                 lanes[base + _PIECE] = piece
             else:
@@ -218,8 +263,8 @@ def _next(data, offsets, piece, spelling, first, table, whole, ids, counts, scra
 
 
 @kernel
-def encode_side_by_side(data, offsets, spelling, first, table, whole, ids, ends, scratch, lanes):
-    """Do what `encode_ranked_spans` does; `first` is by `find_first_indexes`, `lanes` by `empty_lanes`.
+def encode_side_by_side(data, offsets, spelling, lines, table, whole, ids, ends, scratch, lanes):
+    """Do what `encode_ranked_spans` does; `lines` is by `fill_pair_lines`, `lanes` by `empty_lanes`.
 
     `ids` (uint32) has room for all bytes, and for four more a piece.
     """
@@ -235,21 +280,21 @@ def encode_side_by_side(data, offsets, spelling, first, table, whole, ids, ends,
             least = least_of_16(lanes, base + _KEYS)
             if least < _NO_KEY:
                 is_active = True
-                _merge(table, lanes, base, least)
+                _merge(lines, lanes, base, least)
             else:
                 if lanes[base + _PIECE] != _NO_PIECE:
                     _finish(offsets, lanes, base, ids, ends)
                 piece = _next(
-                    data, offsets, piece, spelling, first, table, whole, ids, ends, scratch, lanes,
+                    data, offsets, piece, spelling, lines, table, whole, ids, ends, scratch, lanes,
                     base,
                 )  # fmt: skip
                 is_active |= lanes[base + _PIECE] != _NO_PIECE
         for base in range(np.uint64(0), np.uint64(lanes.size), _SIZE):
             if lanes[base + _PIECE] != _NO_PIECE:
                 for q in range(_TWO):
-                    _read(table, lanes, base, q)
+                    _read(lines, lanes, base, q)
                 for q in range(_TWO, np.uint64(lanes[base + _N_ASKED])):
-                    _read(table, lanes, base, q)
+                    _read(lines, lanes, base, q)
                 lanes[base + _N_ASKED] = 2
     return _close_up(offsets, ids, ends)
 

@@ -214,7 +214,7 @@ def list_last_pairs(order, data, offsets, ranks, spelling, table, pairs, scratch
         if n == 2:
             pairs[n_pairs, 0], pairs[n_pairs, 1] = scratch[0], scratch[1]
             pairs[n_pairs, 2], pairs[n_pairs, 3] = token, ranks[token]
-            enter_pair(table, n_pairs, scratch[0], scratch[1], ranks[token], token)
+            enter_pair(table, scratch[0], scratch[1], ranks[token], token)
             n_pairs += 1
     return n_pairs
 

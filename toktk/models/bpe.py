@@ -23,9 +23,9 @@ from toktk.errors import TrainingError
 from toktk.kernels.constants import NO_RANK
 from toktk.models.model import ArrayModel, Bytes, Ids, Int64, checked_pieces, read_only
 
-PairTable = tuple[Any, ...]
+PairTable = tuple[Int64, npt.NDArray[np.uint64]]
 Spelling = tuple[Int64, npt.NDArray[np.int32], bool, Int64]
-First = npt.NDArray[np.uint32]
+PairLines = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint32], npt.NDArray[np.uint32], np.uint64]
 WholeTable = tuple[Int64, int, Bytes, Int64]
 
 _CERTAIN = 0x20000  # code points that are looked at; above it there are rare ideographs only
@@ -156,14 +156,14 @@ class BpeModel(ArrayModel):
         return byte_spelling(self._pairs, self.pair_table, self.byte_ids, self.vocab_size)
 
     @functools.cached_property
-    def _first(self) -> First | None:
-        return first_indexes(self._pairs, self.pair_table, self._spelling)
+    def _lines(self) -> PairLines | None:
+        return pair_lines(self._pairs, self.byte_ids, self.vocab_size)
 
     def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
         """See `toktk.models.model.Model`."""
         none = read_only(np.empty(0), np.int64)
         whole = (none, -1, read_only(none, np.uint8), none)
-        return encode_ranked(data, offsets, self._spelling, self.pair_table, self._first, whole)
+        return encode_ranked(data, offsets, self._spelling, self.pair_table, self._lines, whole)
 
     @functools.cached_property
     def signature(self) -> str:
@@ -177,7 +177,7 @@ def pair_table(pairs: Int64) -> PairTable:
     """Return `pairs`, int64[n, 4]: left, right, new, rank, as a hash table; of equals the first counts."""
     from toktk.kernels.bpe_encode import empty_pair_table, fill_pair_table
 
-    table: PairTable = empty_pair_table(len(pairs), 1 + int(pairs[:, :3].max(initial=0)))
+    table: PairTable = empty_pair_table(len(pairs))
     fill_pair_table(pairs, table)
     return table
 
@@ -206,17 +206,15 @@ def first_pairs(table: PairTable | None, byte_ids: Int64) -> Int64:
     return read_only(first, np.int64)
 
 
-def first_indexes(pairs: Int64, table: PairTable, spelling: Spelling) -> First | None:
-    """Return the indexes of merges of two ASCII bytes; None where toktk.kernels.bpe_lanes cannot be used."""
-    from toktk.kernels.bpe_encode import NARROW
-    from toktk.kernels.bpe_lanes import find_first_indexes
+def pair_lines(pairs: Int64, byte_ids: Int64, n_ids: int) -> PairLines | None:
+    """Return `pairs` as a table for toktk.kernels.bpe_lanes; None where it cannot hold them."""
+    from toktk.kernels.bpe_lanes import MAX_PAIRS, NARROW, empty_pair_lines, fill_pair_lines
 
-    is_narrow = int(pairs[:, :3].max(initial=0)) < NARROW
-    if not is_narrow or not (np.diff(pairs[:, 3]) > 0).all():
+    if n_ids > NARROW or len(pairs) > MAX_PAIRS or (np.diff(pairs[:, 3]) <= 0).any():
         return None
-    first = np.empty(128 * 128, dtype=np.uint32)
-    find_first_indexes(table, spelling[0], first)
-    return read_only(first, np.uint32)
+    lines: PairLines = empty_pair_lines(len(pairs))
+    fill_pair_lines(pairs, read_only(byte_ids, np.int64), lines)
+    return lines
 
 
 def encode_ranked(
@@ -224,12 +222,12 @@ def encode_ranked(
     offsets: Int64,
     spelling: Spelling,
     table: PairTable,
-    first: First | None,
+    lines: PairLines | None,
     whole: WholeTable,
 ) -> tuple[Ids, Int64]:
     """Encode the pieces ``data[offsets[p]:offsets[p + 1]]`` by ranked pairs.
 
-    `first` is by `first_indexes`. `whole` is the hash table of the tokens that a piece becomes at once, the
+    `lines` is by `pair_lines`. `whole` is the hash table of the tokens that a piece becomes at once, the
     length of the longest in bytes, the bytes of all tokens and their offsets.
     """
     from toktk.kernels.bpe_encode import SHORT
@@ -241,11 +239,11 @@ def encode_ranked(
     ids: Any = np.empty(data.size + 4 * n_pieces, dtype=np.uint32)
     ends = np.empty(n_pieces, dtype=np.int64)
     scratch = np.empty(8 * max(SHORT, longest), dtype=np.int64)
-    if first is None:
+    if lines is None:
         n = encode_ranked_spans(data, offsets, spelling, table, *whole, ids, ends, scratch)
     else:
         lanes = empty_lanes(n_pieces)
         n = encode_side_by_side(
-            data, offsets, spelling, first, table, whole, ids, ends, scratch, lanes
+            data, offsets, spelling, lines, table, whole, ids, ends, scratch, lanes
         )
     return ids[:n].copy(), ends

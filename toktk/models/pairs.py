@@ -13,13 +13,13 @@ import numpy.typing as npt
 from toktk.errors import FormatError
 from toktk.kernels.constants import NO_RANK
 from toktk.models.bpe import (
-    First,
+    PairLines,
     PairTable,
     Spelling,
     byte_spelling,
     encode_ranked,
-    first_indexes,
     first_pairs,
+    pair_lines,
     pair_table,
 )
 from toktk.models.lookup import Tokens
@@ -293,8 +293,8 @@ class PairModel(ArrayModel):
         return byte_spelling(self.pairs, self._pair_table, byte_ids, self.vocab_size)
 
     @functools.cached_property
-    def _first(self) -> First | None:
-        return first_indexes(self.pairs, self._pair_table, self._spelling)
+    def _lines(self) -> PairLines | None:
+        return pair_lines(self.pairs, self._spelling[0], self.vocab_size)
 
     @functools.cached_property
     def _whole_table(self) -> tuple[Int64, int]:
@@ -312,7 +312,7 @@ class PairModel(ArrayModel):
     def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
         """See `toktk.models.model.Model`."""
         whole = (*self._whole_table, self.data, self.offsets)
-        return encode_ranked(data, offsets, self._spelling, self._pair_table, self._first, whole)
+        return encode_ranked(data, offsets, self._spelling, self._pair_table, self._lines, whole)
 
 
 def character_spelling(
@@ -369,7 +369,7 @@ def last_pairs(
     pairs = np.empty((order.size, 4), dtype=np.int64)
     scratch = np.empty(8 * max(SHORT, int(lengths.max(initial=0))), dtype=np.int64)
     spelling = character_spelling(characters, None, byte_ids)
-    table = empty_pair_table(order.size, tokens.lengths.size)
+    table = empty_pair_table(order.size)
     n = list_last_pairs(order, *tokens, ranks, spelling, table, pairs, scratch)
     return pairs[:n][np.argsort(pairs[:n, 3], kind="stable")]
 
