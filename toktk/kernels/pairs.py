@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from toktk.kernels import kernel
+from toktk.kernels import inlined, kernel
 from toktk.kernels.bpe_encode import (
     UNKNOWN,
     enter_pair,
@@ -22,14 +22,21 @@ from toktk.kernels.bpe_encode import (
     merges_of,
 )
 from toktk.kernels.constants import NO_RANK
-from toktk.kernels.memory import are_equal, character, hash_bytes
+from toktk.kernels.memory import are_equal, character, hash_bytes, prefetch
+
+AHEAD = 16  # spans whose memory is fetched together
+
+
+@inlined
+def _token_home(data, start, n, table):
+    return np.int64(hash_bytes(data, start, n) & np.uint64(table.size - 1))
 
 
 @kernel
 def _token_slot(data, start, n, table, token_data, offsets):
     """Return the slot of the token ``data[start:start + n]``, or the free one where it would be."""
     mask = table.size - 1
-    s = np.int64(hash_bytes(data, start, n) & np.uint64(mask))
+    s = _token_home(data, start, n, table)
     while table[s] != -1:
         begin, end = offsets[table[s]], offsets[table[s] + 1]
         if end - begin == n and are_equal(data, start, token_data, begin, n):
@@ -46,6 +53,9 @@ def fill_token_table(entered, data, offsets, table):
     whose bytes are there already, or -1.
     """
     for i in range(entered.size):
+        soon = offsets[entered[min(i + AHEAD, entered.size - 1)]]
+        n = offsets[entered[min(i + AHEAD, entered.size - 1)] + 1] - soon
+        prefetch(table, _token_home(data, soon, n, table))
         start = offsets[entered[i]]
         s = _token_slot(data, start, offsets[entered[i] + 1] - start, table, data, offsets)
         if table[s] != -1:
@@ -61,15 +71,33 @@ def find_token(data, start, n, table, token_data, offsets):
 
 
 @kernel
-def find_tokens(data, starts, table, token_data, offsets, ids):
-    """Look up each span ``data[starts[i]:starts[i + 1]]``; write its id, or -1, to `ids`."""
-    for i in range(ids.size):
-        n = starts[i + 1] - starts[i]
-        ids[i] = find_token(data, starts[i], n, table, token_data, offsets)
+def find_tokens(data, starts, longest, table, token_data, offsets, ids):
+    """Look up each span ``data[starts[i]:starts[i + 1]]``; write its id, or -1, to `ids`.
+
+    No token has more than `longest` bytes; -1: there is none. Memory is asked for by `AHEAD` spans at once.
+    """
+    if longest < 0:
+        for i in range(ids.size):
+            ids[i] = -1
+        return
+    for first in range(0, ids.size, AHEAD):
+        stop = min(first + AHEAD, ids.size)
+        for i in range(first, stop):
+            n = starts[i + 1] - starts[i]
+            ids[i] = _token_home(data, starts[i], n, table) if n <= longest else np.int64(-1)
+            prefetch(table, max(ids[i], 0))
+        for i in range(first, stop):
+            prefetch(offsets, max(table[max(ids[i], 0)], 0))
+        for i in range(first, stop):
+            prefetch(token_data, offsets[max(table[max(ids[i], 0)], 0)])
+        for i in range(first, stop):
+            if ids[i] >= 0:
+                n = starts[i + 1] - starts[i]
+                ids[i] = find_token(data, starts[i], n, table, token_data, offsets)
 
 
 @kernel
-def _spell(data, start, n, spelling, scratch):
+def spell(data, start, n, spelling, scratch):
     """Write the first symbols of a piece and what merges them (see `merge_symbols`); return how many."""
     byte_ids, characters, anywhere, first = spelling
     values = merges_of(scratch)
@@ -185,7 +213,7 @@ def encode_ranked_spans(data, offsets, spelling, table, whole, longest, token_da
             ids[k] = token
             k += 1
         else:
-            m = _spell(data, start, n, spelling, scratch)
+            m = spell(data, start, n, spelling, scratch)
             m, _ = merge_symbols(table, m, scratch)
             for i in range(m):
                 ids[k] = scratch[i]
@@ -207,7 +235,7 @@ def list_last_pairs(order, data, offsets, ranks, spelling, table, pairs, scratch
     for at in range(order.size):
         token = order[at]
         start = offsets[token]
-        n = _spell(data, start, offsets[token + 1] - start, spelling, scratch)
+        n = spell(data, start, offsets[token + 1] - start, spelling, scratch)
         if n < 2:
             continue
         n, _ = merge_symbols(table, n, scratch)
@@ -228,7 +256,7 @@ def list_last_ranks(order, data, offsets, spelling, table, ranks, scratch):
     applied = scratch[scratch.size >> 3 :]
     for at in range(order.size):
         start = offsets[order[at]]
-        n = _spell(data, start, offsets[order[at] + 1] - start, spelling, scratch)
+        n = spell(data, start, offsets[order[at] + 1] - start, spelling, scratch)
         ranks[at] = -1
         if n > 1:
             n, n_applied = merge_symbols(table, n, scratch)

@@ -26,6 +26,7 @@ from toktk.models.model import ArrayModel, Bytes, Ids, Int64, checked_pieces, re
 
 PairTable = tuple[Int64, npt.NDArray[np.uint64]]
 Spelling = tuple[Int64, npt.NDArray[np.int32], bool, Int64]
+PairLines = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint32], npt.NDArray[np.uint32], np.uint64]
 WholeTable = tuple[Int64, int, Bytes, Int64]
 
 _CERTAIN = 0x20000  # code points that are looked at; above it there are rare ideographs only
@@ -152,11 +153,15 @@ class BpeModel(ArrayModel):
     def _spelling(self) -> Spelling:
         return byte_spelling(self._pairs, self.pair_table, self.byte_ids, self.vocab_size)
 
+    @functools.cached_property
+    def _lines(self) -> PairLines | None:
+        return pair_lines(self._pairs, self.byte_ids, self.vocab_size)
+
     def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
         """See `toktk.models.model.Model`."""
         none = read_only(np.empty(0), np.int64)
         whole = (none, -1, read_only(none, np.uint8), none)
-        return encode_ranked(data, offsets, self._spelling, self.pair_table, whole)
+        return encode_ranked(data, offsets, self._spelling, self.pair_table, self._lines, whole)
 
     @functools.cached_property
     def signature(self) -> str:
@@ -199,20 +204,44 @@ def first_pairs(table: PairTable | None, byte_ids: Int64) -> Int64:
     return read_only(first, np.int64)
 
 
+def pair_lines(pairs: Int64, byte_ids: Int64, n_ids: int) -> PairLines | None:
+    """Return `pairs` as a table for toktk.kernels.bpe_lanes; None where it cannot hold them."""
+    from toktk.kernels.bpe_lanes import MAX_PAIRS, NARROW, empty_pair_lines, fill_pair_lines
+
+    if n_ids > NARROW or len(pairs) > MAX_PAIRS or (np.diff(pairs[:, 3]) <= 0).any():
+        return None
+    lines: PairLines = empty_pair_lines(len(pairs))
+    fill_pair_lines(pairs, read_only(byte_ids, np.int64), lines)
+    return lines
+
+
 def encode_ranked(
-    data: Bytes, offsets: Int64, spelling: Spelling, table: PairTable, whole: WholeTable
+    data: Bytes,
+    offsets: Int64,
+    spelling: Spelling,
+    table: PairTable,
+    lines: PairLines | None,
+    whole: WholeTable,
 ) -> tuple[Ids, Int64]:
     """Encode the pieces ``data[offsets[p]:offsets[p + 1]]`` by ranked pairs.
 
-    `whole` is the hash table of the tokens that a piece becomes at once, the length of the longest
-    in bytes, the bytes of all tokens and their offsets.
+    `lines` is by `pair_lines`. `whole` is the hash table of the tokens that a piece becomes at once, the
+    length of the longest in bytes, the bytes of all tokens and their offsets.
     """
     from toktk.kernels.bpe_encode import SHORT
-    from toktk.kernels.pairs import encode_ranked_spans
+    from toktk.kernels.bpe_lanes import empty_lanes, encode_side_by_side
+    from toktk.kernels.pairs import encode_ranked_spans, find_tokens
 
     data, offsets, longest = checked_pieces(data, offsets)
-    ids: Any = np.empty(data.size, dtype=np.uint32)
-    ends = np.empty(offsets.size - 1, dtype=np.int64)
+    n_pieces = offsets.size - 1
+    ids: Any = np.empty(data.size + 4 * n_pieces, dtype=np.uint32)
+    ends = np.empty(n_pieces, dtype=np.int64)
     scratch = np.empty(8 * max(SHORT, longest), dtype=np.int64)
-    n = encode_ranked_spans(data, offsets, spelling, table, *whole, ids, ends, scratch)
+    if lines is None:
+        n = encode_ranked_spans(data, offsets, spelling, table, *whole, ids, ends, scratch)
+    else:
+        lanes = empty_lanes(n_pieces)
+        found, longest_whole, *tokens = whole
+        find_tokens(data, offsets, longest_whole, found, *tokens, ends)
+        n = encode_side_by_side(data, offsets, spelling, lines, table, ids, ends, scratch, lanes)
     return ids[:n].copy(), ends

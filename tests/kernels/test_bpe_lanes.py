@@ -1,0 +1,100 @@
+import numpy as np
+from hypothesis import example, given
+from hypothesis import strategies as st
+from test_pair_kernels import (
+    BYTE_IDS,
+    IDS,
+    TOKENS,
+    characters,
+    pair_table,
+    reference,
+    rows,
+    spelled,
+    spelling,
+    token_table,
+)
+
+from toktk.kernels.bpe_encode import (
+    SHORT,
+)
+from toktk.kernels.bpe_lanes import (
+    LANES,
+    WIDTH,
+    empty_lanes,
+    empty_pair_lines,
+    encode_side_by_side,
+    fill_pair_lines,
+    line_of,
+    tag_of,
+)
+from toktk.kernels.pairs import encode_ranked_spans, find_tokens
+
+NONE = np.empty(0, np.int32)
+
+RANKED = st.lists(st.tuples(IDS, IDS, IDS), max_size=8, unique_by=lambda pair: pair[:2]).map(
+    lambda pairs: [(*pair, 3 * rank) for rank, pair in enumerate(pairs)]
+)
+PIECES = st.lists(st.text("abé東c", max_size=WIDTH + 4).map(str.encode), max_size=2 * LANES + 4)
+
+
+def encode(pieces, pairs, chars, whole=()):
+    """Ids by lanes, and by one piece after the other."""
+    data = np.frombuffer(b"".join(pieces), np.uint8)
+    offsets = np.cumsum([0, *map(len, pieces)], dtype=np.int64)
+    longest = max((len(TOKENS[i]) for i in whole), default=-1)
+    found = token_table(list(whole))[0], longest, *spelled()
+    start, table, lines = spelling(pairs, chars), pair_table(pairs), empty_pair_lines(len(pairs))
+    fill_pair_lines(rows(pairs), start[0], lines)
+    scratch = np.empty(8 * max(SHORT, *map(len, pieces), 1), np.int64)
+    results = []
+    for lanes in (empty_lanes(len(pieces)), None):
+        ids = np.empty(data.size + 4 * len(pieces), np.uint32)
+        ends = np.empty(len(pieces), np.int64)
+        if lanes is None:
+            n = encode_ranked_spans(data, offsets, start, table, *found, ids, ends, scratch)
+        else:
+            find_tokens(data, offsets, found[1], found[0], *found[2:], ends)
+            n = encode_side_by_side(data, offsets, start, lines, table, ids, ends, scratch, lanes)
+        results.append([part.tolist() for part in np.split(ids[:n], ends)][:-1])
+    return results
+
+
+@given(PIECES, RANKED, st.booleans(), st.lists(IDS, max_size=3, unique=True))
+@example([b""] * (LANES + 1), [(500, 7, 9, 0)], False, [])
+@example([b"ab" * 7 + b"a", b"ab" * 8, b"a"], [(500, 7, 9, 0), (9, 9, 4, 3)], False, [])
+def test_lanes_equal_one_piece_after_the_other(pieces, pairs, as_characters, whole):
+    chars = characters() if as_characters else NONE
+    by_lanes, one_by_one = encode(pieces, pairs, chars, whole)
+    assert by_lanes == one_by_one == [reference(piece, pairs, chars, whole) for piece in pieces]
+
+
+@given(st.lists(st.sampled_from([b"\xc3", b"\xa9a", b"\xf0\x9f", b"a\xe6", b"\xff"]), max_size=9))
+def test_bytes_that_are_no_text(pieces):
+    pairs = [(2, 8, 30, 0), (8, 500, 3, 3)]
+    by_lanes, one_by_one = encode(pieces, pairs, characters())
+    assert by_lanes == one_by_one
+
+
+def test_a_line_that_is_full_goes_on_in_the_next():
+    n = 12
+    shift = empty_pair_lines(n)[3]
+    home = line_of(tag_of(30, 500), shift)
+    alike = [i for i in range(2000) if i != 500 and line_of(tag_of(30, i), shift) == home]
+    pairs = [*((30, i, 1, rank) for rank, i in enumerate(alike[: n - 1])), (30, 500, 3, n)]
+    lines = empty_pair_lines(n)
+    fill_pair_lines(rows(pairs), BYTE_IDS, lines)
+    assert (lines[0][int(home) : int(home) + n] != 2**64 - 1).all()
+    by_lanes, one_by_one = encode(["éa".encode(), "éb".encode()], pairs, characters())
+    assert by_lanes == one_by_one == [[3], [30, 7]]
+
+
+def test_the_first_of_two_equal_pairs_counts():
+    pairs = [(30, 500, 3, 0), (30, 500, 1, 1), (500, 7, 9, 2), (500, 7, 4, 3)]
+    by_lanes, _ = encode(["éa".encode(), b"ab"], pairs, characters())
+    assert by_lanes == [[3], [9]]
+
+
+def test_slots_lie_in_whole_cache_lines():
+    for n in (0, 1, 100, 5000):
+        assert empty_pair_lines(n)[0].__array_interface__["data"][0] % 64 == 0
+        assert empty_lanes(n).__array_interface__["data"][0] % 64 == 0 or n == 0
