@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from toktk.arrays import Bytes, Int64, packed
+from toktk.arrays import Bytes, Int64, offsets_of, packed
 from toktk.formats.fields import MAX_TOKEN
+from toktk.models.bpe import byte_characters
 from toktk.models.lookup import Tokens
 from toktk.models.pairs import highest_id
 from toktk.models.vocabulary import unpacked
@@ -164,3 +166,16 @@ def _without_lists(raw: bytes, places: Int64) -> dict[str, Any] | None:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     return document if is_there and is_bpe and isinstance(document, dict) else None
+
+
+def characters_of(data: Bytes, offsets: Int64) -> tuple[npt.NDArray[np.int16], Int64]:
+    """Return the byte that each character of some names stands for, or -1, and where each name has its own.
+
+    Returns:
+        int16, all characters one after the other; int64[n + 1].
+    """
+    characters = byte_characters()
+    byte_of = np.full(1 + ord(max(characters)) + 1, -1, dtype=np.int16)  # the last: any other
+    byte_of[[ord(character) for character in characters]] = np.arange(256)
+    codes = np.frombuffer(data.tobytes().decode().encode("utf-32-le"), dtype=np.uint32)
+    return byte_of.take(codes, mode="clip"), offsets_of(data & 0xC0 != 0x80)[offsets]

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from toktk.arrays import Bytes, offsets_of, packed
+from toktk.arrays import Bytes, packed
 from toktk.errors import FormatError, clipped
 from toktk.formats.fields import (
     Fields,
@@ -42,7 +42,7 @@ from toktk.formats.fields import (
     word,
 )
 from toktk.formats.hf_added import Added, limit_added, read_added
-from toktk.formats.hf_model import Names, lists_of
+from toktk.formats.hf_model import ModelLists, Names, characters_of, lists_of
 from toktk.formats.hf_steps import Steps, limit_steps
 from toktk.formats.hf_unigram import fused_model, scores_of
 from toktk.formats.hf_write import (
@@ -65,9 +65,9 @@ from toktk.pretokenizers.export import maybe_pieces
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 
-def read_tokenizer_json(raw: bytes, path: Path) -> Parts:
-    """Return what `raw`, the bytes of a ``tokenizer.json``, holds."""
-    fields, lists = Fields(path), lists_of(raw)
+def read_tokenizer_json(raw: bytes, path: Path, lists: ModelLists | None = None) -> Parts:
+    """Return what `raw`, the bytes of a ``tokenizer.json``, holds; `lists`, where they are read already."""
+    fields, lists = Fields(path), lists or lists_of(raw)
     document = parse_json(raw, path) if lists is None else lists.document
     try:
         holder = fields.typed(dict, document.get("model"), "model")
@@ -369,12 +369,7 @@ class _Tokens:
 
 def _byte_level_tokens(data: Bytes, offsets: Int64) -> tuple[list[bytes], list[int]]:
     """Return the bytes of names whose characters stand for bytes, and the indices of all other names."""
-    characters = byte_characters()
-    byte_of = np.full(1 + ord(max(characters)) + 1, -1, dtype=np.int16)  # the last: any other
-    byte_of[[ord(character) for character in characters]] = np.arange(256)
-    codes = np.frombuffer(data.tobytes().decode().encode("utf-32-le"), dtype=np.uint32)
-    stands_for = byte_of.take(codes, mode="clip")
-    ends = offsets_of(data & 0xC0 != 0x80)[offsets]  # in characters
+    stands_for, ends = characters_of(data, offsets)
     others = np.unique(np.searchsorted(ends, np.flatnonzero(stands_for < 0), side="right") - 1)
     return unpacked(stands_for.astype(np.uint8), ends), others.tolist()
 

@@ -5,6 +5,7 @@ Where the two give equal ids, toktk's engine stands in for the library.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -15,13 +16,16 @@ from pathlib import Path
 
 import numpy as np
 
-from toktk.arrays import read_arrays, write_arrays
+from toktk.arrays import Bytes, Int64, read_arrays, write_arrays
 from toktk.cache import Store
 from toktk.encoder import Encoder
 from toktk.errors import FormatError, LimitError, ToktkError, in_a_line
 from toktk.formats.counts import read_counts
 from toktk.formats.fields import NotNative, Parts, read_bytes
 from toktk.formats.files import Format, beside, file_contents, prepared, read
+from toktk.formats.hf_model import ModelLists, lists_of
+from toktk.formats.hf_part import part_for
+from toktk.formats.hf_read import read_tokenizer_json
 from toktk.formats.tiktoken import RankFile, rank_file
 from toktk.loading.spec import find_encoding, find_file, parse_spec
 from toktk.loading.torture import TORTURE, strange_text
@@ -56,6 +60,8 @@ class Loaded:
         why: what that is; empty where `native` is there.
         library: the library's name and version, such as ``tokenizers 0.23.3``.
         build: returns the library's model; loads it at the first call.
+        build_part: returns one that gives some texts (data and offsets) the same ids, and loads sooner; None
+            where there is none.
         notes: where other software may give other ids.
     """
 
@@ -66,6 +72,7 @@ class Loaded:
     why: str
     library: str
     build: Callable[[], Model]
+    build_part: Callable[[Bytes, Int64], Model | None] = lambda data, offsets: None
     notes: tuple[str, ...] = ()
 
     @functools.cached_property
@@ -102,10 +109,19 @@ class Loaded:
         if verdict is not None:
             difference = str(verdict[1]["difference"])
         else:
-            difference = _difference(self.native, self.library, self.build(), encoded)
+            difference = self._difference(self.native, encoded)
             if store:
                 store.write("verdicts", key, lambda f: write_arrays(f, {}, difference=difference))
         return replace(self.reference, why=difference) if difference else self.native
+
+    def _difference(self, native: Tokenizer, texts: Sequence[bytes]) -> str:
+        with contextlib.suppress(
+            FormatError
+        ):  # the whole is not refused for what is wrong with a part
+            part = self.build_part(*packed(texts))
+            if part is not None and not _difference(native, self.library, part, texts):
+                return ""
+        return _difference(native, self.library, self.build(), texts)
 
 
 def load(spec: str, documents: Sequence[str] = ()) -> Tokenizer:
@@ -139,6 +155,7 @@ def open_tokenizer(text: str, cache: bool = True) -> Loaded:
     format: Format
     parse: Callable[[], Parts]
     build: Callable[[], Model]
+    build_part = Loaded.build_part
     source: Callable[[], tuple[bytes, tuple[str, ...]]] | None = None
     if spec.source == "counts":
         path = Path(spec.target).expanduser()
@@ -157,11 +174,26 @@ def open_tokenizer(text: str, cache: bool = True) -> Loaded:
         digest = _sha256(raw, *beside(raw, path, format))
         source = functools.cache(functools.partial(prepared, raw, path, format))
 
+        @functools.cache
+        def lists() -> ModelLists | None:
+            return lists_of(source()[0]) if format == "tokenizer.json" else None
+
         def parse() -> Parts:
+            if (of_model := lists()) is not None:
+                return read_tokenizer_json(source()[0], path, of_model)
             return read(source()[0], path, format)
 
         def build() -> Model:
             return _library_model(source()[0], path, format)
+
+        def build_part(data: Bytes, offsets: Int64) -> Model | None:
+            of_model = lists()
+            lists.cache_clear()  # they are large, and all that they are needed for is done
+            if of_model is None or native is None:
+                return None
+            normalized, *_ = native.pretokenizer.prepare(data, offsets)
+            both = data if normalized is data else np.append(data, normalized)
+            return _library_model(part_for(source()[0], of_model, both), path, format)
 
     build = functools.cache(build)
     package = _PACKAGES.get(format, format)
@@ -176,7 +208,7 @@ def open_tokenizer(text: str, cache: bool = True) -> Loaded:
             store.write("tokenizers", key, functools.partial(_write_contents, contents))
     parts, why, notes = contents
     native = Tokenizer(spec.label, *parts) if parts else None
-    return Loaded(spec.label, spec.text, digest, native, why, library, build, notes)
+    return Loaded(spec.label, spec.text, digest, native, why, library, build, build_part, notes)
 
 
 def _parse(
