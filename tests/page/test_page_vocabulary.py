@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
 
+import numpy as np
+import pytest
+
+from toktk.page import vocabulary
 from toktk.page.vocabulary import NO_LETTERS, PARTIAL, vocabulary_use
 
 TOKENS = [
@@ -40,3 +44,16 @@ def test_tokens_are_used_or_never() -> None:
 def test_a_vocabulary_without_tokens() -> None:
     use = vocabulary_use([b"<s>", b""], ["<s>"], np.zeros(2, dtype=np.int64))
     assert (use["ids"], use["scripts"], use["lengths"], use["top"]) == (0, [], [], [])
+
+
+def test_what_does_not_depend_on_the_text_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKTK_HOME", str(tmp_path))
+    once, again = np.eye(2, len(TOKENS), 4, dtype=np.int64)
+    first = vocabulary_use(TOKENS, ["<s>"], once, "mine")
+    monkeypatch.delattr(vocabulary, "scripts_of_tokens")
+    assert vocabulary_use(TOKENS, ["<s>"], once, "mine") == first
+    assert vocabulary_use(TOKENS, ["<s>"], again, "mine")["scripts"] != first["scripts"]
+    with pytest.raises(NameError):
+        vocabulary_use(TOKENS, ["<s>"], once, "another")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from toktk.arrays import Int64
+from toktk.arrays import Int64, read_arrays, write_arrays
+from toktk.cache import Store
 from toktk.pieces.scripts import scripts_of_tokens
 from toktk.segmentation.signs import signs
 from toktk.visible import visible
@@ -26,13 +28,14 @@ _CLIPPED = 40  # bytes of a token that is an example
 
 
 def vocabulary_use(
-    tokens: Sequence[bytes], special_tokens: Sequence[str], counts: Int64
+    tokens: Sequence[bytes], special_tokens: Sequence[str], counts: Int64, key: str = ""
 ) -> dict[str, Any]:
     """Return what a text uses of a vocabulary, JSON-able.
 
     Args:
         tokens: the bytes of each id.
         counts: int64[ids], how often each id occurs in the text.
+        key: tells these tokens from any others; with it, what does not depend on the text is kept.
 
     Returns:
         ``ids``, ``used``, ``never``: numbers of tokens; special tokens do not count. ``ranks``: [rank,
@@ -45,7 +48,7 @@ def vocabulary_use(
     lengths = np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens))[is_token]
     ids = np.flatnonzero(is_token)
     never = ids[never_used]
-    scripts, script_of = scripts_of_tokens([tokens[i] for i in ids.tolist()] or [b"-"])
+    scripts, script_of = _scripts_of([tokens[i] for i in ids.tolist()], key)
     names = [
         *scripts,
         PARTIAL,
@@ -68,6 +71,19 @@ def vocabulary_use(
     }
 
 
+def _scripts_of(tokens: Sequence[bytes], key: str) -> tuple[Sequence[str], Int64]:
+    """Return what `scripts_of_tokens` does, of no token as well."""
+    store, asked = Store(), ["scripts", key, unicodedata.unidata_version]
+    stored = store.read("assets", asked, read_arrays) if key else None
+    if stored is not None:
+        return stored[1]["names"], stored[0]["scripts"].astype(np.int64)
+    names, scripts = scripts_of_tokens(tokens) if tokens else ((), np.empty(0, dtype=np.int64))
+    if key:
+        arrays = {"scripts": scripts.astype(np.int16)}
+        store.write("assets", asked, lambda folder: write_arrays(folder, arrays, names=[*names]))
+    return names, scripts
+
+
 def _ranks(counts: Int64) -> Iterator[list[int]]:
     if not counts.size:
         return
@@ -78,7 +94,7 @@ def _ranks(counts: Int64) -> Iterator[list[int]]:
 
 def _by(kinds: Int64, never_used: npt.NDArray[np.bool_]) -> dict[int, list[int]]:
     """Return {kind: [used, never used]}, in the order of kinds."""
-    numbers, at = np.unique(kinds[: never_used.size], return_inverse=True)
+    numbers, at = np.unique(kinds, return_inverse=True)
     counts = np.bincount(2 * at + never_used, minlength=2 * numbers.size).reshape(-1, 2)
     return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
 
