@@ -30,7 +30,7 @@ from toktk.lab.special import special_in_text
 from toktk.loading.load import Loaded, open_tokenizer
 from toktk.loading.sample import PER_GROUP, first_documents
 from toktk.registry import show_cause
-from toktk.runtime import Threads
+from toktk.runtime import Threads, give_back_memory
 from toktk.tokenizer import NATIVE, Tokenizer
 
 S = TypeVar("S")
@@ -116,6 +116,7 @@ class Bench:
                     return loaded.checked(documents)
 
                 self.tokenizers |= self._each(checked, self.loaded, advance)
+            give_back_memory()  # of files that were parsed
         self._refuse_nothing()
         for label, why in self.failed.items():
             self._remark_left_out(label, why)
