@@ -116,7 +116,9 @@ class Bench:
                     return loaded.checked(documents)
 
                 self.tokenizers |= self._each(checked, self.loaded, advance)
-            give_back_memory()  # of files that were parsed
+            for loaded in self.loaded.values():
+                loaded.release()
+            give_back_memory()
         self._refuse_nothing()
         for label, why in self.failed.items():
             self._remark_left_out(label, why)

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from toktk.cache import digest
@@ -28,6 +27,7 @@ from toktk.metrics.compression import lost
 from toktk.models.model import library_of
 from toktk.pieces.scripts import scripts_of
 from toktk.pieces.table import POOLED
+from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.registry import guarded
 from toktk.report.records import SCHEMA
 from toktk.report.results import Results
@@ -144,22 +144,19 @@ class Measurer:
             for alike in by_cut.values()
         ]
         with Threads(1) as pool:
-            spell = partial(self.counted.spelled_units, self.corpus)
-            # What is or was under way beside the measuring, until it is needed.
-            spelled: dict[str, Future[SpelledUnits] | None] = {}
+            under_way: dict[str, Future[None]] = {}  # beside the measuring, or done
 
             def begin(n_groups: int) -> None:
                 for _, own in groups[:n_groups]:
                     for cut in own if self.counted.jobs > 1 else ():
-                        if cut not in spelled:
-                            spelled[cut] = pool.submit(spell, cuts[cut])
+                        if cut not in under_way:
+                            under_way[cut] = pool.submit(self._spell, cuts[cut])
 
             for at, (alike, own) in enumerate(groups):
                 begin(at + 1)
                 for cut in own:
-                    if (under_way := spelled.get(cut)) is not None:
-                        under_way.result()
-                        spelled[cut] = None  # `counted` holds it, until `drop`
+                    if cut in under_way:
+                        under_way[cut].result()
                 begin(at + 2)  # one, since it takes memory
                 for family in alike:
                     with gc_off():  # lists of tokens and records, none of them in a cycle
@@ -168,6 +165,11 @@ class Measurer:
                 if drop and len(own) == 1:
                     self.counted.drop(self.corpus, cuts[own[0]])
                     give_back_memory()
+
+    def _spell(self, pretokenizer: Pretokenizer) -> None:
+        """Have the units that tokenizers spell out held for this cut."""
+        self.counted.spelled_units(self.corpus, pretokenizer)
+        give_back_memory()
 
     def _refuse_uncounted(self, family: TokenizerFamily) -> None:
         """Raise NotCounted if the text was counted, and otherwise than its tokenizers cut."""

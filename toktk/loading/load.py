@@ -62,6 +62,7 @@ class Loaded:
         build: returns the library's model; loads it at the first call.
         build_part: returns one that gives some texts (data and offsets) the same ids, and loads sooner; None
             where there is none.
+        release: drops what is held of the file; where it is needed again, it is read again.
         notes: where other software may give other ids.
     """
 
@@ -73,6 +74,7 @@ class Loaded:
     library: str
     build: Callable[[], Model]
     build_part: Callable[[Bytes, Int64], Model | None] = lambda data, offsets: None
+    release: Callable[[], None] = lambda: None
     notes: tuple[str, ...] = ()
 
     @functools.cached_property
@@ -152,11 +154,9 @@ def open_tokenizer(text: str, cache: bool = True) -> Loaded:
         FormatError: there is no such tokenizer, or it is damaged; the error names the field.
     """
     spec = parse_spec(text)
-    format: Format
     parse: Callable[[], Parts]
     build: Callable[[], Model]
-    build_part = Loaded.build_part
-    source: Callable[[], tuple[bytes, tuple[str, ...]]] | None = None
+    file = None
     if spec.source == "counts":
         path = Path(spec.target).expanduser()
         model = read_counts(path)
@@ -168,33 +168,9 @@ def open_tokenizer(text: str, cache: bool = True) -> Loaded:
         path, format, digest = encoding.path, "tiktoken", _digest_of(encoding)
         parse, build = encoding.parts, functools.partial(_tiktoken_model, encoding)
     else:
-        path = find_file(spec)
-        is_model = spec.source == "spm"
-        raw, format = (read_bytes(path), "sentencepiece") if is_model else file_contents(path)
-        digest = _sha256(raw, *beside(raw, path, format))
-        source = functools.cache(functools.partial(prepared, raw, path, format))
-
-        @functools.cache
-        def lists() -> ModelLists | None:
-            return lists_of(source()[0]) if format == "tokenizer.json" else None
-
-        def parse() -> Parts:
-            if (of_model := lists()) is not None:
-                return read_tokenizer_json(source()[0], path, of_model)
-            return read(source()[0], path, format)
-
-        def build() -> Model:
-            return _library_model(source()[0], path, format)
-
-        def build_part(data: Bytes, offsets: Int64) -> Model | None:
-            of_model = lists()
-            lists.cache_clear()  # they are large, and all that they are needed for is done
-            if of_model is None or native is None:
-                return None
-            normalized, *_ = native.pretokenizer.prepare(data, offsets)
-            both = data if normalized is data else np.append(data, normalized)
-            return _library_model(part_for(source()[0], of_model, both), path, format)
-
+        file = _File(find_file(spec), spec.source == "spm")
+        path, format, digest = file.path, file.format, file.digest
+        parse, build = file.parse, file.build
     build = functools.cache(build)
     package = _PACKAGES.get(format, format)
     library = f"{package} {version(package)}"
@@ -203,12 +179,90 @@ def open_tokenizer(text: str, cache: bool = True) -> Loaded:
     contents = store.read("tokenizers", key, _read_contents) if store else None
     if contents is None:
         with gc_off():
-            contents = *_parse(path, parse, build), source()[1] if source else ()
+            contents = *_parse(path, parse, build), file.notes if file else ()
         if store and (contents[0] is None or is_storable(contents[0][1])):
             store.write("tokenizers", key, functools.partial(_write_contents, contents))
     parts, why, notes = contents
     native = Tokenizer(spec.label, *parts) if parts else None
-    return Loaded(spec.label, spec.text, digest, native, why, library, build, build_part, notes)
+    loaded = Loaded(spec.label, spec.text, digest, native, why, library, build, notes=notes)
+    if file is None:
+        return loaded
+    part = functools.partial(file.build_part, native) if native else loaded.build_part
+    return replace(loaded, build_part=part, release=file.release)
+
+
+class _File:
+    """A tokenizer's file: held until it is released, and then read again where it is needed.
+
+    Attributes:
+        digest: the sha256, in hex, of it and of what decides ids beside it.
+    """
+
+    def __init__(self, path: Path, is_model: bool) -> None:
+        self.path, self._is_model = path, is_model
+        raw, self.format = self._read()
+        self._raw: bytes | None = raw
+        self.digest = self._digest_of(raw)
+        self._lists: ModelLists | None = None
+
+    def parse(self) -> Parts:
+        """Return its pretokenizer and model; see `toktk.formats.files.read`."""
+        raw, _ = self._prepared
+        if self.format == "tokenizer.json":
+            self._lists = lists_of(raw)
+            return read_tokenizer_json(raw, self.path, self._lists)
+        return read(raw, self.path, self.format)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Where other software may give other ids."""
+        return self._prepared[1]
+
+    def build(self) -> Model:
+        """Return the library's model."""
+        return _library_model(self._prepared[0], self.path, self.format)
+
+    def build_part(self, native: Tokenizer, data: Bytes, offsets: Int64) -> Model | None:
+        """Return the library's model of what some texts may need; see `toktk.formats.hf_part`."""
+        if self.format != "tokenizer.json":
+            return None
+        raw, _ = self._prepared
+        lists, self._lists = self._lists or lists_of(raw), None
+        if lists is None:
+            return None
+        normalized, *_ = native.pretokenizer.prepare(data, offsets)
+        both = data if normalized is data else np.append(data, normalized)
+        return _library_model(part_for(raw, lists, both), self.path, self.format)
+
+    def release(self) -> None:
+        """Hold nothing of it."""
+        self._raw = self._lists = None
+        self.__dict__.pop("_prepared", None)
+
+    @functools.cached_property
+    def _prepared(self) -> tuple[bytes, tuple[str, ...]]:
+        """The file with the settings beside it in it, and `notes`.
+
+        Raises:
+            FormatError: it was released, and is another one now.
+        """
+        if self._raw is None:
+            self._raw, _ = self._read()
+            if self._digest_of(self._raw) != self.digest:
+                raise FormatError(
+                    f"cannot read {self.path} again.",
+                    "Found: it has changed since it was loaded.",
+                    "Wait until nothing writes to it, and run the command again.",
+                )
+        return prepared(self._raw, self.path, self.format)
+
+    def _read(self) -> tuple[bytes, Format]:
+        if self._is_model:
+            return read_bytes(self.path), "sentencepiece"
+        return file_contents(self.path)
+
+    def _digest_of(self, raw: bytes) -> str:
+        return _sha256(raw, *beside(raw, self.path, self.format))
 
 
 def _parse(
