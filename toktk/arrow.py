@@ -58,12 +58,19 @@ def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
         return file.read(columns)
 
 
-def write_parquet(table: pa.Table, path: Path) -> None:
-    """Write a Parquet file, whose path need not be UTF-8, as it must for PyArrow's own functions."""
+def write_parquet(table: pa.Table, path: Path, in_haste: bool = False) -> None:
+    """Write a Parquet file, whose path need not be UTF-8, as it must for PyArrow's own functions.
+
+    `in_haste` it takes half the time and twice the room: for what toktk alone reads.
+    """
     import pyarrow.parquet as pq
 
+    options: dict[str, Any] = {"compression": "zstd"}
+    if in_haste:
+        texts = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
+        options = {"compression": "lz4", "use_dictionary": texts}
     with pa.OSFile(os.fsencode(path), "wb") as raw:
-        pq.write_table(table, raw, compression="zstd")
+        pq.write_table(table, raw, **options)
 
 
 def is_valid(array: pa.Array) -> npt.NDArray[np.bool_]:

@@ -262,7 +262,7 @@ def test_groups_that_are_sampled_more_thinly_weigh_as_much_as_they_are():
             sample.see(batch)
         documents = sample.finish()
         assert (documents.levels > 0).tolist() == [False, most == 750]
-        totals = documents.totals()
+        totals = documents.totals
         quantities = {"bytes": totals[None, :, 1], "words": totals[None, :, 4]}
         maker = IntervalMaker(Units.of(documents), quantities)
         quotient = Quotient(Column("bytes"), Column("words"))

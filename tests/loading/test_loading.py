@@ -432,3 +432,36 @@ def test_hub_repositories_give_what_lies_beside(tmp_path, monkeypatch):
     assert asked == [f"sub/{name}" for name in ("tokenizer.json", *SETTINGS)]
     assert loaded.label == "name-sub"
     assert loaded.reference.model.document != (tmp_path / "sub" / "tokenizer.json").read_text()
+
+
+def test_what_is_released_is_read_again_unless_it_has_changed(tmp_path, home):
+    path = write(tmp_path / "tokenizer.json", GPT2)
+    loaded = open_tokenizer(str(path))
+    assert loaded.checked(DOCUMENTS).engine == "native"
+    loaded.release()
+    assert loaded.build().tokens == loaded.native.model.tokens
+    other = open_tokenizer(str(path))
+    other.release()
+    write(path, LOWER)
+    with pytest.raises(FormatError, match="it has changed"):
+        other.build()
+
+
+def test_the_library_gets_what_the_texts_need(tmp_path, monkeypatch):
+    """And the whole where that gives other ids."""
+    loaded = open_tokenizer(str(write(tmp_path / "tokenizer.json", GPT2)))
+    sizes = []
+    part = loaded.build_part
+
+    def build_part(data, offsets):
+        model = part(data, offsets)
+        sizes.append(len(model.document))
+        return model
+
+    whole = len(loaded.build().document)
+    used = dataclasses.replace(loaded, build_part=build_part, build=None)
+    assert used.checked(DOCUMENTS, cache=False).engine == "native"
+    assert 0 < sizes[0] < whole
+    other = open_tokenizer(str(write(tmp_path / "other.json", LOWER)))
+    wrong = dataclasses.replace(loaded, build_part=lambda *_: other.build())
+    assert wrong.checked(DOCUMENTS, cache=False).engine == "native"

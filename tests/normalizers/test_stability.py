@@ -1,11 +1,14 @@
 import sys
 import unicodedata
 
+import numpy as np
 import pytest
 import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toktk import cache
+from toktk.normalizers import normalizer
 from toktk.normalizers.normalizer import (
     DOUBTFUL,
     END,
@@ -80,3 +83,19 @@ def test_examples():
     found = [int(values[ord(c)]) for c in "a東é\u0301\u064b\u0958"]
     assert found == [STABLE, STABLE, STABLE, DOUBTFUL, 27, DOUBTFUL]
     assert stability("NFD")[ord("é")] == DOUBTFUL
+
+
+@pytest.mark.parametrize("damage", [None, np.zeros(5, np.uint8), np.zeros(END, np.int64)])
+def test_what_is_kept_is_what_was_found(tmp_path, monkeypatch, damage):
+    expected = stability("NFC").tolist()
+    monkeypatch.setenv("TOKTK_HOME", str(tmp_path))
+    assert stability.__wrapped__("NFC").tolist() == expected
+    (kept,) = tmp_path.glob("cells/patterns/*/stability.npy")
+    if damage is not None:
+        np.save(kept, damage)
+        cache._seal(kept.parent, None)
+    else:
+        monkeypatch.delattr(normalizer, "_stability")
+    again = stability.__wrapped__("NFC")
+    assert again.tolist() == expected
+    assert not again.flags.writeable

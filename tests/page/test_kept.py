@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 
 import pytest
 
@@ -46,3 +48,19 @@ def test_a_tokenizer_is_packed_once(tokenizer: Tokenizer, monkeypatch: pytest.Mo
     assert json.dumps(pack_family({"one": other})) == json.dumps(second)
     with pytest.raises(NameError):
         pack_family({"another label": other})
+
+
+@pytest.mark.parametrize("text", ["", "a", "ab", "abc", "<>&é東🙂" * 50, "\0" * 1000])
+def test_a_page_holds_base_85_with_a_comma(text: str) -> None:
+    expected = base64.b85encode(zlib.compress(text.encode(), 9)).decode().replace("<", ",")
+    assert packing.deflated(text) == expected
+
+
+def test_the_size_of_a_pack_is_found_once(
+    tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack = {"family": "f", **pack_family({"one": tokenizer})}
+    size = packing.size_of_pack(pack, "f", {"one": tokenizer})
+    assert size == packing.most_in_page(pack)
+    monkeypatch.delattr(packing, "most_in_page")
+    assert packing.size_of_pack(pack, "f", {"one": tokenizer}) == size

@@ -1,6 +1,21 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nasty import NASTY_TEXTS
+
 from toktk.corpus import Corpus
 from toktk.pieces.counting import count_corpus
-from toktk.pieces.scripts import script_of, script_table, scripts_of
+from toktk.pieces.scripts import (
+    NO_LETTERS,
+    PARTIAL,
+    script_of,
+    script_table,
+    scripts_of,
+    scripts_of_tokens,
+)
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 TEXTS = {
@@ -38,3 +53,52 @@ def test_the_script_of_a_character_is_that_of_its_block() -> None:
     scripts = {char: names[table[ord(char)]] for char in text}
     assert scripts == {char: script_of(char) for char in text} | {"ー": "Kana"}
     assert {names[table[ord(char)]] for char in " 1.!?-«»“”、。…€😀"[:-1]} == {""}
+
+
+def in_words(tokens):
+    """Return the script of each token."""
+    names, numbers = scripts_of_tokens(tokens)
+    others = {NO_LETTERS: "no letters", PARTIAL: "parts"}
+    return [others[n] if n < 0 else names[n] for n in numbers.tolist()]
+
+
+def slowly(token):
+    try:
+        text = token.decode()
+    except UnicodeDecodeError:
+        return "parts"
+    letters = Counter(script_of(char) for char in text if char.isalpha())
+    return max(letters, key=lambda name: (letters[name], name), default="no letters")
+
+
+def test_scripts_of_tokens() -> None:
+    tokens = [" the", "ный", "東京", "123", "é", "…", "\n", "aб", "\0a", "aбa", "한a\n"]
+    expected = ["Latin", "Cyrillic", "Han", "no letters", "Latin", "no letters", "no letters"]
+    expected += ["Latin", "Latin", "Latin", "Latin"]
+    assert in_words([token.encode() for token in tokens]) == expected
+    assert in_words([b"\xe2\x82", b"\x82", b"a\xff", b"\xed\xa0\x80", b"\xc0\x80"]) == ["parts"] * 5
+
+
+TEXT = "".join(NASTY_TEXTS).encode()
+PARTS = st.tuples(st.integers(0, len(TEXT) - 1), st.integers(1, 12))
+
+
+@given(
+    st.lists(
+        PARTS.map(lambda part: TEXT[part[0] : sum(part)]) | st.binary(min_size=1, max_size=5),
+        min_size=1,
+    )
+)
+def test_scripts_of_tokens_are_those_of_each_alone(tokens) -> None:
+    assert in_words(tokens) == [slowly(token) for token in tokens]
+
+
+@pytest.mark.parametrize("n_words", [50, 5000])
+def test_the_script_of_a_group_is_that_of_its_most_frequent_pieces(n_words) -> None:
+    """However many pieces are as frequent, and with counts beyond those that are told apart."""
+    chance = np.random.default_rng(0)
+    frequent = ["мир"] * 9000 + ["день"] * 50
+    rare = ["".join(letters) for letters in chance.choice(list("abcdefgh"), (n_words, 9))]
+    corpus = Corpus.of([" ".join(frequent + rare), " ".join(rare)], groups=["a", "b"])
+    found = scripts_of(count_corpus(corpus, Pretokenizer.of("gpt2")))
+    assert found == {"a": "Cyrillic", "b": "Latin"}

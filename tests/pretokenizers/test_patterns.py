@@ -6,6 +6,7 @@ import unicodedata
 
 import numpy as np
 import pytest
+import regex
 import tiktoken_ext.openai_public as openai_public
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,10 +20,11 @@ from reference_automaton import (
 from sample_texts import code, languages
 
 from toktk.errors import PatternError
-from toktk.pretokenizers.automaton import compile_pattern
+from toktk.pretokenizers.automaton import compile_pattern, verify
+from toktk.pretokenizers.construction import partition_unicode
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.pretokenizers.syntax import portable
+from toktk.pretokenizers.syntax import character_sets, parse, portable
 
 GAPPED = [r"\p{L}+", r"\d{2}|[.,]", r"(?i:the)(?!\S)"]  # these leave gaps
 REAL = [
@@ -104,6 +106,15 @@ def random_texts(pattern: str, count: int) -> list[str]:
         "".join(chance.choice(chance.choice(groups)) for _ in range(chance.randint(1, 16)))
         for _ in range(count)
     ]
+
+
+@pytest.mark.parametrize("library", ["regex", "tokenizers", "tiktoken"])
+@pytest.mark.parametrize("name", PATTERNS)
+def test_a_named_pattern_equals_regex_on_the_texts_on_which_others_are_compared(name, library):
+    for pattern in {PATTERNS[name], portable(PATTERNS[name])}:
+        automaton = compile_pattern(pattern, library)
+        unicode = partition_unicode(character_sets(parse(pattern)), "\n", library)
+        verify(automaton, unicode, regex.compile(pattern, regex.V0))
 
 
 @pytest.mark.parametrize("pattern", PATTERNS.values(), ids=PATTERNS)

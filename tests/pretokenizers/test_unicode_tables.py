@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import regex
 import tokenizers
 from public_samples import GPT2, byte_level, sequence, split
 
@@ -15,7 +16,7 @@ from toktk.child import ChildEnded
 from toktk.errors import FormatError, PatternError, ToktkError
 from toktk.formats.fields import NotNative
 from toktk.formats.hf_read import read_tokenizer_json
-from toktk.pretokenizers import unicode_tables
+from toktk.pretokenizers import code_points, unicode_tables
 from toktk.pretokenizers.export import exported_pattern, strangers, table_notes
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer, pretokenizers_of
@@ -46,6 +47,22 @@ def test_a_set_holds_what_the_library_finds_one_by_one(characters):
         if 0 <= code < 0xD800 or 0xE000 <= code < 0x110000:
             is_member = np.searchsorted(members, code, side="right") % 2 == 1
             assert is_member == bool(step.pre_tokenize_str(chr(code))), hex(code)
+
+
+@pytest.mark.parametrize("library", ["regex", "tokenizers", "tiktoken"])
+@pytest.mark.parametrize(
+    "characters",
+    [r"\p{L}", r"\p{Co}", r"[^\p{Cn}]", "[\\p{L}\U00051234]", "[\\p{Lu}\U000fff00-\U00100fff]"],
+)
+def test_few_code_points_tell_of_all(characters, library, monkeypatch):
+    members = edges.__wrapped__(characters, library)
+    monkeypatch.setattr(code_points, "singles_out", lambda characters: True)
+    if library == "regex":  # others are looked at in a process of their own
+        assert edges.__wrapped__(characters, library).tolist() == members.tolist()
+    codes = [0x51233, 0x51234, 0x90000, 0xFFEFF, 0xFFF00, 0xFFFFD, 0xFFFFE, 0x100FFF, 0x10FFFF]
+    text = [chr(code) for code in codes]
+    matches = [regex.fullmatch(characters, character, regex.V0) is not None for character in text]
+    assert (np.searchsorted(members, codes, side="right") % 2 == 1).tolist() == matches
 
 
 def test_the_step_digits_has_a_table_of_its_own():

@@ -78,7 +78,7 @@ class DocumentPieces:
         rows[place] = np.arange(own.size)
         words = np.ascontiguousarray(is_word[place])
         pieces = cls(documents, numbers, ends, rows, words, data, offsets)
-        totals = documents.totals()
+        totals = documents.totals
         columns = {"bytes": BYTES, "chars": CHARS, "words": WORDS}
         pieces.plain.update({name: totals[:, column].copy() for name, column in columns.items()})
         pieces.plain["pieces"] = np.diff(ends)

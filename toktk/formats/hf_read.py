@@ -19,14 +19,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from itertools import chain, pairwise
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from toktk.arrays import Bytes, packed
 from toktk.errors import FormatError, clipped
 from toktk.formats.fields import (
     Fields,
@@ -41,6 +42,7 @@ from toktk.formats.fields import (
     word,
 )
 from toktk.formats.hf_added import Added, limit_added, read_added
+from toktk.formats.hf_model import ModelLists, Names, characters_of, lists_of
 from toktk.formats.hf_steps import Steps, limit_steps
 from toktk.formats.hf_unigram import fused_model, scores_of
 from toktk.formats.hf_write import (
@@ -57,15 +59,16 @@ from toktk.models.model import Int64, Model
 from toktk.models.pairs import UNUSED_BYTES, PairModel, highest_id
 from toktk.models.symbols import SymbolsModel
 from toktk.models.unigram import Float64, UnigramModel
-from toktk.models.vocabulary import packed
+from toktk.models.vocabulary import unpacked
 from toktk.normalizers.normalizer import IDENTITY, arises
 from toktk.pretokenizers.export import maybe_pieces
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 
-def read_tokenizer_json(raw: bytes, path: Path) -> Parts:
-    """Return what `raw`, the bytes of a ``tokenizer.json``, holds."""
-    fields, document = Fields(path), parse_json(raw, path)
+def read_tokenizer_json(raw: bytes, path: Path, lists: ModelLists | None = None) -> Parts:
+    """Return what `raw`, the bytes of a ``tokenizer.json``, holds; `lists`, where they are read already."""
+    fields, lists = Fields(path), lists or lists_of(raw)
+    document = parse_json(raw, path) if lists is None else lists.document
     try:
         holder = fields.typed(dict, document.get("model"), "model")
         kind = holder.get("type")
@@ -89,6 +92,8 @@ def read_tokenizer_json(raw: bytes, path: Path) -> Parts:
 
 def _limit_vocabulary(fields: Fields, vocab: Any) -> None:
     """Refuse an absurd id or token, whatever model the vocabulary is of, and whoever runs it."""
+    if isinstance(vocab, Names):
+        return  # looked at by `lists_of`
     if isinstance(vocab, dict):
         fields.check_lengths("model.vocab", vocab)
         if set(map(type, vocab.values())) == {int}:
@@ -286,15 +291,17 @@ def _read_wordpiece(fields: Fields, holder: dict[str, Any], listed: Any, steps: 
 
 def _ordinary(names: list[str], n: int, kind: str) -> list[bytes]:
     """Return the bytes of the tokens behind the first `n`, if their names are byte-level."""
-    tokens, others = _byte_level_tokens(names[n:])
+    tokens, others = _byte_level_tokens(*packed([name.encode() for name in names[n:]]))
     if others:
         i = n + others[0]
         raise NotNative(f"model {kind}: model.vocab[{i}]: {short(names[i])} is not byte-level")
     return tokens
 
 
-def _read_vocabulary(fields: Fields, value: Any) -> dict[str, int]:
+def _read_vocabulary(fields: Fields, value: Any) -> Mapping[str, int]:
     """Return {name: id} of the object ``model.vocab``; names have UTF-8, and ids differ."""
+    if isinstance(value, Names):
+        return value
     vocab: dict[str, int] = fields.typed(dict, value, "model.vocab")
     fields.check(len(vocab) > 0, "model.vocab", vocab, "tokens")
     ids = vocab.values()
@@ -321,19 +328,21 @@ class _Tokens:
 
     def __init__(self, vocab: Mapping[str, int], steps: Steps) -> None:
         self.characters = not steps.byte_level
-        names, ids = list(vocab), list(vocab.values())
+        names = Names.of(vocab)
+        ids = names.ids.tolist()
         if self.characters:
-            mark = MARK if steps.normalizer.marks else " "
-            tokens = [name.replace(mark, " ").encode() for name in names]
-            is_dead = [not name or (mark != " " and " " in name) for name in names]
+            mark = (MARK if steps.normalizer.marks else " ").encode()
+            spelled = unpacked(*names.tokens)
+            tokens = [name.replace(mark, b" ") for name in spelled]
+            is_dead = [not name or (mark != b" " and b" " in name) for name in spelled]
             dead = np.flatnonzero(is_dead).tolist()
             byte_ids = [vocab.get(name, -1) for name in byte_names()]
             for b in range(128):
                 # A character of one byte that is a token has no use for the byte's.
                 if byte_ids[b] < 0:
-                    byte_ids[b] = vocab.get(chr(b).replace(" ", mark), -1)
+                    byte_ids[b] = vocab.get(MARK if b == 32 and mark != b" " else chr(b), -1)
         else:
-            tokens, dead = _byte_level_tokens(names)
+            tokens, dead = _byte_level_tokens(*names.tokens)
             byte_ids = [vocab.get(character, -1) for character in byte_characters()]
         for b, i in enumerate(byte_ids):
             if i < 0 and b not in UNUSED_BYTES:
@@ -344,8 +353,9 @@ class _Tokens:
             self.spelled[i] = token
         self.dead = {ids[at] for at in dead}.difference(byte_ids)
         for at in dead:
-            is_named = len(names[at]) > 1 or not self.characters
-            self.spelled[ids[at]] = names[at].encode() if is_named else b""
+            name = names.tokens.spelled(at)
+            is_named = len(name) > 1 or not self.characters
+            self.spelled[ids[at]] = name if is_named else b""
         for b, i in enumerate(byte_ids):
             if i >= 0:
                 self.spelled[i] = bytes([b])
@@ -357,17 +367,11 @@ class _Tokens:
         return re.search(rb"[^ \xff] ", joined) is not None
 
 
-def _byte_level_tokens(names: Sequence[str]) -> tuple[list[bytes], list[int]]:
+def _byte_level_tokens(data: Bytes, offsets: Int64) -> tuple[list[bytes], list[int]]:
     """Return the bytes of names whose characters stand for bytes, and the indices of all other names."""
-    characters = byte_characters()
-    byte_of = np.full(1 + ord(max(characters)) + 1, -1, dtype=np.int16)  # the last: any other
-    byte_of[[ord(character) for character in characters]] = np.arange(256)
-    codes = np.frombuffer("".join(names).encode("utf-32-le"), dtype=np.uint32)
-    data = byte_of.take(codes, mode="clip")
-    ends = np.cumsum([0, *map(len, names)], dtype=np.int64)
-    others = np.unique(np.searchsorted(ends, np.flatnonzero(data < 0), side="right") - 1)
-    raw = data.astype(np.uint8).tobytes()
-    return [raw[a:b] for a, b in pairwise(ends.tolist())], others.tolist()
+    stands_for, ends = characters_of(data, offsets)
+    others = np.unique(np.searchsorted(ends, np.flatnonzero(stands_for < 0), side="right") - 1)
+    return unpacked(stands_for.astype(np.uint8), ends), others.tolist()
 
 
 def _read_merges(fields: Fields, value: Any, vocab: Mapping[str, int], tokens: _Tokens) -> Int64:
@@ -376,6 +380,11 @@ def _read_merges(fields: Fields, value: Any, vocab: Mapping[str, int], tokens: _
     Merges that can never happen are left out: those of dead tokens. So is the heading of a
     ``merges.txt``, as the library does where merges are lines.
     """
+    merges = value if isinstance(value, np.ndarray) else _listed_merges(fields, value, vocab)
+    return merges[~np.isin(merges, list(tokens.dead)).any(axis=1)] if tokens.dead else merges
+
+
+def _listed_merges(fields: Fields, value: Any, vocab: Mapping[str, int]) -> Int64:
     listed = fields.typed(list, value, "model.merges")
     if set(map(type, listed)) == {str}:
         listed = [line for line in listed if not line.startswith("#version")]
@@ -391,8 +400,7 @@ def _read_merges(fields: Fields, value: Any, vocab: Mapping[str, int], tokens: _
             fields.check(is_pair, name, listed[rank], "two tokens")
             for text in (*pair, "".join(pair)):
                 fields.check(text in vocab, name, text, "tokens of model.vocab")
-    merges = np.fromiter(chain.from_iterable(rows), dtype=np.int64).reshape(-1, 3)
-    return merges[~np.isin(merges, list(tokens.dead)).any(axis=1)] if tokens.dead else merges
+    return np.fromiter(chain.from_iterable(rows), dtype=np.int64).reshape(-1, 3)
 
 
 _READERS = {"BPE": _read_bpe, "WordPiece": _read_wordpiece}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from toktk import __version__
 from toktk.cache import Store, digest
@@ -29,7 +30,11 @@ from toktk.lab.special import special_in_text
 from toktk.loading.load import Loaded, open_tokenizer
 from toktk.loading.sample import PER_GROUP, first_documents
 from toktk.registry import show_cause
+from toktk.runtime import Threads, give_back_memory
 from toktk.tokenizer import NATIVE, Tokenizer
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 
 @dataclass
@@ -93,14 +98,10 @@ class Bench:
         if not self.in_sweep:
             remark_on(plan.measures.broken, meter)
         with meter.step("load", "", len(plan.specs), "tokenizers") as advance:
-            for label, spec in plan.labels.items():
-                try:
-                    self.loaded[label] = loaded = open_tokenizer(spec)
-                    for note in loaded.notes:
-                        meter.remark(f"{label}: {note}")
-                except ToktkError as error:
-                    self._fail(label, error)
-                advance(1)
+            for label, loaded in self._each(open_tokenizer, plan.labels, advance):
+                self.loaded[label] = loaded
+                for note in loaded.notes:
+                    meter.remark(f"{label}: {note}")
         if self.loaded:
             if not self.in_sweep:
                 fingerprint_text(meter, plan.corpus.name, plan.corpus)
@@ -110,12 +111,14 @@ class Bench:
                 text = text.first_documents(PER_GROUP)
             documents = first_documents(text, Store(meter.remark))
             with meter.step("check", "", len(self.loaded), "tokenizers") as advance:
-                for label, loaded in self.loaded.items():
-                    try:
-                        self.tokenizers[label] = loaded.checked(documents)
-                    except ToktkError as error:
-                        self._fail(label, error)
-                    advance(1)
+
+                def checked(loaded: Loaded) -> Tokenizer:
+                    return loaded.checked(documents)
+
+                self.tokenizers |= self._each(checked, self.loaded, advance)
+            for loaded in self.loaded.values():
+                loaded.release()
+            give_back_memory()
         self._refuse_nothing()
         for label, why in self.failed.items():
             self._remark_left_out(label, why)
@@ -205,6 +208,29 @@ class Bench:
                 "signature": tokenizer.signature,
             }
         return facts, figures
+
+    def _each(
+        self, run: Callable[[S], T], of: Mapping[str, S], advance: Callable[[int], None]
+    ) -> Iterator[tuple[str, T]]:
+        """Yield each label and what `run` returns of what it stands for; what fails is left out.
+
+        Libraries are waited for, so two threads at work serve one core as well.
+        """
+
+        def ran(value: S) -> T | ToktkError:
+            try:
+                return run(value)
+            except ToktkError as error:
+                return error
+            finally:
+                advance(1)
+
+        with Threads(min(self.plan.jobs, len(of))) as pool:
+            for label, outcome in zip(of, pool.map(ran, of.values()), strict=True):
+                if isinstance(outcome, ToktkError):
+                    self._fail(label, outcome)
+                else:
+                    yield label, outcome
 
     def _fail(self, label: str, error: ToktkError) -> None:
         show_cause(error)

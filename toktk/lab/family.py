@@ -61,7 +61,7 @@ class FamilyFigures:
         """Write records and curves as Parquet."""
         self.results.write_parquet(folder / "results.parquet")
         if self.results.documents is not None:
-            self.results.documents.write_parquet(folder / "documents.parquet")
+            self.results.documents.write_parquet(folder / "documents.parquet", in_haste=True)
         arrow.write_parquet(self.curves, folder / "curves.parquet")
         labels = [*self.token_counts]  # any name of a file would have to be one of an array
         arrays = {str(i): self.token_counts[label] for i, label in enumerate(labels)}

@@ -164,10 +164,8 @@ class IntervalMaker:
             above, below = (np.repeat(side / repeats, repeats, axis=1) for side in (above, below))
             n = int(repeats.sum())
         elif units.is_of_one_kind(both):
-            before = units.previous[present]
-            before = np.where((before >= 0) & present[before], numbers[before], -1)
-            spans = np.array([[0, 0, n]])
-            wider = neighbor_factors(above[-1], below[-1], spans, TextOrder.of(before))
+            order = units.order if n == units.n else _order_of(units.previous, present, numbers)
+            wider = neighbor_factors(above[-1], below[-1], np.array([[0, 0, n]]), order)
         reaches = ratio_reaches(above, below, np.array([[0, 0, n]]), n_all=np.array([n_all]))
         return {numerator.groups: _relative(reaches, wider)[0]}
 
@@ -223,6 +221,12 @@ class IntervalMaker:
         sums = self._blocks[column.name]
         chosen = [units.number_of[group] for group in column.groups or groups]
         return np.asarray(sums[:, :, chosen].sum(axis=2) if chosen[1:] else sums[:, :, chosen[0]])
+
+
+def _order_of(previous: Int64, present: npt.NDArray[np.bool_], numbers: Int64) -> TextOrder:
+    """Return the order of the units that are present, by their numbers among those."""
+    before = previous[present]
+    return TextOrder.of(np.where((before >= 0) & present[before], numbers[before], -1))
 
 
 def _relative(reaches: Reaches, wider: Float64) -> list[list[Bounds]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from toktk.cache import digest
@@ -27,10 +27,11 @@ from toktk.metrics.compression import lost
 from toktk.models.model import library_of
 from toktk.pieces.scripts import scripts_of
 from toktk.pieces.table import POOLED
+from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.registry import guarded
 from toktk.report.records import SCHEMA
 from toktk.report.results import Results
-from toktk.runtime import Threads, gc_off, usable_cores
+from toktk.runtime import Threads, gc_off, give_back_memory, usable_cores
 from toktk.sizes import size_label
 from toktk.tokenizer import Tokenizer
 
@@ -136,18 +137,39 @@ class Measurer:
         missing = [family for alike in by_cut.values() for family in alike]
         cuts = {t.pretokenizer.key: t.pretokenizer for f in missing for t in f.tokenizers.values()}
         self.counted.count_together(self.corpus, list(cuts.values()), sampled=True)
-        if self.counted.jobs > 1 and len(cuts) > 1:  # kernels, side by side
+        if missing:
             self.counted.units(self.corpus)
-            with Threads(min(self.counted.jobs, len(cuts))) as pool:
-                for _ in pool.map(partial(self.counted.spelled_units, self.corpus), cuts.values()):
-                    pass  # held until `drop`
-        for cut, alike in by_cut.items():
-            for family in alike:
-                with gc_off():  # lists of tokens and records, none of them in a cycle
-                    measured = self._measured(family)
-                yield family, measured
-            if drop and len(alike[0].by_cut()) == 1:
-                self.counted.drop(self.corpus, cuts[cut])
+        groups = [
+            (alike, [*dict.fromkeys(cut for family in alike for cut in family.by_cut())])
+            for alike in by_cut.values()
+        ]
+        with Threads(1) as pool:
+            under_way: dict[str, Future[None]] = {}  # beside the measuring, or done
+
+            def begin(n_groups: int) -> None:
+                for _, own in groups[:n_groups]:
+                    for cut in own if self.counted.jobs > 1 else ():
+                        if cut not in under_way:
+                            under_way[cut] = pool.submit(self._spell, cuts[cut])
+
+            for at, (alike, own) in enumerate(groups):
+                begin(at + 1)
+                for cut in own:
+                    if cut in under_way:
+                        under_way[cut].result()
+                begin(at + 2)  # one, since it takes memory
+                for family in alike:
+                    with gc_off():  # lists of tokens and records, none of them in a cycle
+                        measured = self._measured(family)
+                    yield family, measured
+                if drop and len(own) == 1:
+                    self.counted.drop(self.corpus, cuts[own[0]])
+                    give_back_memory()
+
+    def _spell(self, pretokenizer: Pretokenizer) -> None:
+        """Have the units that tokenizers spell out held for this cut."""
+        self.counted.spelled_units(self.corpus, pretokenizer)
+        give_back_memory()
 
     def _refuse_uncounted(self, family: TokenizerFamily) -> None:
         """Raise NotCounted if the text was counted, and otherwise than its tokenizers cut."""

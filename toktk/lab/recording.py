@@ -42,6 +42,7 @@ from toktk.tokenizer import NATIVE, Tokenizer
 NO_IDS = "its file has counts alone: there are no ids to see"
 NO_PIECES = "whole documents are encoded: there are no pieces to see"
 _MANY = 20_000  # groups of all tokenizers
+_FEW = 10_000  # rows of curves
 CURVE_POINTS = 400  # a constant factor apart
 CURVE_ROWS = 1 << 20  # of all groups together; of very many groups there are fewer points
 
@@ -333,6 +334,8 @@ def curves_of(family: TokenizerFamily, evaluations: Sequence[Evaluation]) -> pa.
     cut = [*family.tokenizers.values()][-1].pretokenizer.name
 
     def text(names: Sequence[str | None], indices: npt.NDArray[np.int32]) -> pa.Array:
+        if n <= _FEW:  # sooner than what takes is imported
+            return arrow.from_list([names[i] for i in indices.tolist()], pa.string())
         column = arrow.from_list(names, pa.string()), arrow.from_numpy(indices)
         return column[0].take(column[1])
 

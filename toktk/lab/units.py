@@ -78,6 +78,11 @@ class Units:
         """The order of the rows of each group."""
         return TextOrder.of(self.documents.previous, self.documents.group)
 
+    @cached_property
+    def order(self) -> TextOrder:
+        """The order of the units, where all are of one kind."""
+        return TextOrder.of(self.previous)
+
     def is_of_one_kind(self, groups: Collection[str]) -> bool:
         """Tell whether units of these groups may be compared with the one before: lines of all, or one group.
 

@@ -5,6 +5,7 @@ Where the two give equal ids, toktk's engine stands in for the library.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -15,13 +16,16 @@ from pathlib import Path
 
 import numpy as np
 
-from toktk.arrays import read_arrays, write_arrays
+from toktk.arrays import Bytes, Int64, read_arrays, write_arrays
 from toktk.cache import Store
 from toktk.encoder import Encoder
 from toktk.errors import FormatError, LimitError, ToktkError, in_a_line
 from toktk.formats.counts import read_counts
 from toktk.formats.fields import NotNative, Parts, read_bytes
 from toktk.formats.files import Format, beside, file_contents, prepared, read
+from toktk.formats.hf_model import ModelLists, lists_of
+from toktk.formats.hf_part import part_for
+from toktk.formats.hf_read import read_tokenizer_json
 from toktk.formats.tiktoken import RankFile, rank_file
 from toktk.loading.spec import find_encoding, find_file, parse_spec
 from toktk.loading.torture import TORTURE, strange_text
@@ -56,6 +60,9 @@ class Loaded:
         why: what that is; empty where `native` is there.
         library: the library's name and version, such as ``tokenizers 0.23.3``.
         build: returns the library's model; loads it at the first call.
+        build_part: returns one that gives some texts (data and offsets) the same ids, and loads sooner; None
+            where there is none.
+        release: drops what is held of the file; where it is needed again, it is read again.
         notes: where other software may give other ids.
     """
 
@@ -66,6 +73,8 @@ class Loaded:
     why: str
     library: str
     build: Callable[[], Model]
+    build_part: Callable[[Bytes, Int64], Model | None] = lambda data, offsets: None
+    release: Callable[[], None] = lambda: None
     notes: tuple[str, ...] = ()
 
     @functools.cached_property
@@ -102,10 +111,19 @@ class Loaded:
         if verdict is not None:
             difference = str(verdict[1]["difference"])
         else:
-            difference = _difference(self.native, self.library, self.build(), encoded)
+            difference = self._difference(self.native, encoded)
             if store:
                 store.write("verdicts", key, lambda f: write_arrays(f, {}, difference=difference))
         return replace(self.reference, why=difference) if difference else self.native
+
+    def _difference(self, native: Tokenizer, texts: Sequence[bytes]) -> str:
+        with contextlib.suppress(
+            FormatError
+        ):  # the whole is not refused for what is wrong with a part
+            part = self.build_part(*packed(texts))
+            if part is not None and not _difference(native, self.library, part, texts):
+                return ""
+        return _difference(native, self.library, self.build(), texts)
 
 
 def load(spec: str, documents: Sequence[str] = ()) -> Tokenizer:
@@ -136,10 +154,9 @@ def open_tokenizer(text: str, cache: bool = True) -> Loaded:
         FormatError: there is no such tokenizer, or it is damaged; the error names the field.
     """
     spec = parse_spec(text)
-    format: Format
     parse: Callable[[], Parts]
     build: Callable[[], Model]
-    source: Callable[[], tuple[bytes, tuple[str, ...]]] | None = None
+    file = None
     if spec.source == "counts":
         path = Path(spec.target).expanduser()
         model = read_counts(path)
@@ -151,18 +168,9 @@ def open_tokenizer(text: str, cache: bool = True) -> Loaded:
         path, format, digest = encoding.path, "tiktoken", _digest_of(encoding)
         parse, build = encoding.parts, functools.partial(_tiktoken_model, encoding)
     else:
-        path = find_file(spec)
-        is_model = spec.source == "spm"
-        raw, format = (read_bytes(path), "sentencepiece") if is_model else file_contents(path)
-        digest = _sha256(raw, *beside(raw, path, format))
-        source = functools.cache(functools.partial(prepared, raw, path, format))
-
-        def parse() -> Parts:
-            return read(source()[0], path, format)
-
-        def build() -> Model:
-            return _library_model(source()[0], path, format)
-
+        file = _File(find_file(spec), spec.source == "spm")
+        path, format, digest = file.path, file.format, file.digest
+        parse, build = file.parse, file.build
     build = functools.cache(build)
     package = _PACKAGES.get(format, format)
     library = f"{package} {version(package)}"
@@ -171,12 +179,90 @@ def open_tokenizer(text: str, cache: bool = True) -> Loaded:
     contents = store.read("tokenizers", key, _read_contents) if store else None
     if contents is None:
         with gc_off():
-            contents = *_parse(path, parse, build), source()[1] if source else ()
+            contents = *_parse(path, parse, build), file.notes if file else ()
         if store and (contents[0] is None or is_storable(contents[0][1])):
             store.write("tokenizers", key, functools.partial(_write_contents, contents))
     parts, why, notes = contents
     native = Tokenizer(spec.label, *parts) if parts else None
-    return Loaded(spec.label, spec.text, digest, native, why, library, build, notes)
+    loaded = Loaded(spec.label, spec.text, digest, native, why, library, build, notes=notes)
+    if file is None:
+        return loaded
+    part = functools.partial(file.build_part, native) if native else loaded.build_part
+    return replace(loaded, build_part=part, release=file.release)
+
+
+class _File:
+    """A tokenizer's file: held until it is released, and then read again where it is needed.
+
+    Attributes:
+        digest: the sha256, in hex, of it and of what decides ids beside it.
+    """
+
+    def __init__(self, path: Path, is_model: bool) -> None:
+        self.path, self._is_model = path, is_model
+        raw, self.format = self._read()
+        self._raw: bytes | None = raw
+        self.digest = self._digest_of(raw)
+        self._lists: ModelLists | None = None
+
+    def parse(self) -> Parts:
+        """Return its pretokenizer and model; see `toktk.formats.files.read`."""
+        raw, _ = self._prepared
+        if self.format == "tokenizer.json":
+            self._lists = lists_of(raw)
+            return read_tokenizer_json(raw, self.path, self._lists)
+        return read(raw, self.path, self.format)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Where other software may give other ids."""
+        return self._prepared[1]
+
+    def build(self) -> Model:
+        """Return the library's model."""
+        return _library_model(self._prepared[0], self.path, self.format)
+
+    def build_part(self, native: Tokenizer, data: Bytes, offsets: Int64) -> Model | None:
+        """Return the library's model of what some texts may need; see `toktk.formats.hf_part`."""
+        if self.format != "tokenizer.json":
+            return None
+        raw, _ = self._prepared
+        lists, self._lists = self._lists or lists_of(raw), None
+        if lists is None:
+            return None
+        normalized, *_ = native.pretokenizer.prepare(data, offsets)
+        both = data if normalized is data else np.append(data, normalized)
+        return _library_model(part_for(raw, lists, both), self.path, self.format)
+
+    def release(self) -> None:
+        """Hold nothing of it."""
+        self._raw = self._lists = None
+        self.__dict__.pop("_prepared", None)
+
+    @functools.cached_property
+    def _prepared(self) -> tuple[bytes, tuple[str, ...]]:
+        """The file with the settings beside it in it, and `notes`.
+
+        Raises:
+            FormatError: it was released, and is another one now.
+        """
+        if self._raw is None:
+            self._raw, _ = self._read()
+            if self._digest_of(self._raw) != self.digest:
+                raise FormatError(
+                    f"cannot read {self.path} again.",
+                    "Found: it has changed since it was loaded.",
+                    "Wait until nothing writes to it, and run the command again.",
+                )
+        return prepared(self._raw, self.path, self.format)
+
+    def _read(self) -> tuple[bytes, Format]:
+        if self._is_model:
+            return read_bytes(self.path), "sentencepiece"
+        return file_contents(self.path)
+
+    def _digest_of(self, raw: bytes) -> str:
+        return _sha256(raw, *beside(raw, self.path, self.format))
 
 
 def _parse(

@@ -15,12 +15,14 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from toktk.arrays import Bytes, Int64
+from toktk.arrays import Bytes, Int64, read_only
+from toktk.cache import Store
 from toktk.errors import PatternError
 
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
@@ -31,6 +33,7 @@ STABLE, DOUBTFUL = 0, 255
 END = 0x30000  # all characters above are stable in every form
 
 # Vowels and final consonants of Hangul combine by rule, so no decomposition lists them.
+_FORMAT, _STABILITY = 1, "stability.npy"  # of what is kept
 _JAMO = [*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)]
 
 
@@ -169,8 +172,26 @@ def stability(form: Form) -> npt.NDArray[np.uint8]:
     """Return a value for each code point below `END`.
 
     `STABLE`, as all `plain_characters` are; the combining class, where a character may only be
-    moved; or `DOUBTFUL`, where only normalizing tells.
+    moved; or `DOUBTFUL`, where only normalizing tells. They are kept: to find them takes a tenth of a second.
     """
+    tables = unicodedata.unidata_version, version("tokenizers")
+    store, key = Store(), ["stability", _FORMAT, form, *tables]
+    values = store.read("patterns", key, _load, code=None)
+    if values is None:
+        values = _stability(form)
+        array = values
+        store.write("patterns", key, lambda folder: np.save(folder / _STABILITY, array), code=None)
+    return read_only(values, np.uint8)
+
+
+def _load(folder: Path) -> npt.NDArray[np.uint8]:
+    values: npt.NDArray[np.uint8] = np.load(folder / _STABILITY, allow_pickle=False)
+    if values.dtype != np.uint8 or values.shape != (END,):
+        raise ValueError("not a value for each code point")
+    return values
+
+
+def _stability(form: Form) -> npt.NDArray[np.uint8]:
     values = np.zeros(END, dtype=np.uint8)
     for code in range(0x80, END):
         character = chr(code)
@@ -186,7 +207,6 @@ def stability(form: Form) -> npt.NDArray[np.uint8]:
     if form in ("NFC", "NFKC"):
         values[_JAMO] = DOUBTFUL
     values[[ord(character) for character in plain_characters()]] = STABLE
-    values.flags.writeable = False
     return values
 
 

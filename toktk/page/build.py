@@ -23,6 +23,7 @@ from toktk.page.packs import Packer, packs_of
 from toktk.page.shown import shown_run
 from toktk.paths import atomic_write
 from toktk.report.records import common_signature
+from toktk.runtime import give_back_memory
 from toktk.visible import listed, visible, visible_name
 
 SCHEMA = 1
@@ -101,6 +102,7 @@ def write_page(run: Run, meter: Meter) -> Path:
     Raises:
         StorageError: the page cannot be written, or a file of the run cannot be read.
     """
+    give_back_memory()  # of the run, since drawing takes its own
     document = document_of(run.path)  # with what was timed after the run
     contents = Contents(shown_run(replace(run, document=document)))
     path = run.path / PAGE

@@ -81,8 +81,9 @@ class Contents:
                 if whole is None and isinstance(model, BpeModel):
                     largest.append(model)
                 tokens = (whole or model).tokens[: model.vocab_size]
-                counts = shown.token_counts[label]
-                uses[visible_name(label)] = vocabulary_use(tokens, model.special_tokens, counts)
+                uses[visible_name(label)] = vocabulary_use(
+                    tokens, model.special_tokens, shown.token_counts[label], model.signature
+                )
             advance(1)
         self.vocabulary = uses
         return uses

@@ -33,6 +33,11 @@ from toktk.visible import json_text
 
 Pack = dict[str, Any]
 
+_BASE85 = np.frombuffer(
+    b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;,=>?@^_`{|}~",
+    dtype=np.uint8,
+)
+
 
 class Unpackable(Exception):
     """A tokenizer that the page cannot run; the message says why."""
@@ -66,8 +71,11 @@ class _Arrays:
 
 def deflated(text: str) -> str:
     """Return text in UTF-8, deflated, in base 85 with a comma for "<": nothing of HTML can begin in it."""
-    packed = base64.b85encode(zlib.compress(text.encode(), 9))
-    return packed.decode("ascii").replace("<", ",")
+    packed = zlib.compress(text.encode(), 9)
+    padding = -len(packed) % 4
+    words = np.frombuffer(packed + bytes(padding), dtype=">u4").astype(np.int64)
+    digits: bytes = _BASE85[words[:, None] // 85 ** np.arange(4, -1, -1) % 85].tobytes()
+    return digits[: len(digits) - padding].decode("ascii")
 
 
 def most_in_page(value: object) -> int:
@@ -96,12 +104,22 @@ def pack_family(tokenizers: Mapping[str, Tokenizer]) -> Pack:
             raise Unpackable(
                 tokenizer.why if is_counts else f"{tokenizer.engine} runs it, not toktk"
             )
-    key: list[Any] = ["pack"]
+    return kept(["pack", *_key_of(tokenizers)], lambda: _packed(tokenizers))
+
+
+def size_of_pack(pack: Pack, family: str, tokenizers: Mapping[str, Tokenizer]) -> int:
+    """Return `most_in_page` of a pack, that of a family and of these tokenizers."""
+    key = ["size", family, *_key_of(tokenizers)]
+    return int(kept(key, lambda: {"bytes": most_in_page(pack)})["bytes"])
+
+
+def _key_of(tokenizers: Mapping[str, Tokenizer]) -> list[Any]:
+    key = []
     for label, tokenizer in tokenizers.items():
         cut = tokenizer.pretokenizer
         # The normalizer's signature tells of its Unicode tables.
         key.append([label, cut.key, cut.normalizer.signature, tokenizer.model.signature])
-    return kept(key, lambda: _packed(tokenizers))
+    return key
 
 
 def _packed(tokenizers: Mapping[str, Tokenizer]) -> Pack:

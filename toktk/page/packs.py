@@ -13,6 +13,7 @@ from toktk.page.packing import (
     most_in_page,
     pack_counts,
     pack_family,
+    size_of_pack,
 )
 from toktk.visible import visible
 
@@ -92,12 +93,10 @@ class Packer:
         least = _BYTES_OF_AN_ID * max(map(self._figures.size, wanted.labels))
         if least > max(self._room, _LEAST_ROOM):
             return False
-        pack = {
-            "family": wanted.family,
-            **pack_family({label: self._tokenizers[label] for label in labels}),
-        }
+        tokenizers = {label: self._tokenizers[label] for label in labels}
+        pack = {"family": wanted.family, **pack_family(tokenizers)}
         counts = {n: pack_counts(self._counted[n]) for n in wanted.labels if n in self._counted}
-        size, more = most_in_page(pack), most_in_page(counts)
+        size, more = size_of_pack(pack, wanted.family, tokenizers), most_in_page(counts)
         if size + more > max(room, 0 if self._packs else _LEAST_ROOM):
             return False
         self._packs.pop(before, None)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from toktk.arrays import Int64
-from toktk.pieces.scripts import script_of
+from toktk.arrays import Int64, read_arrays, write_arrays
+from toktk.cache import Store
+from toktk.pieces.scripts import scripts_of_tokens
 from toktk.segmentation.signs import signs
 from toktk.visible import visible
 
@@ -25,19 +25,17 @@ _EXAMPLES = 30
 _NAMED_SCRIPTS = 14
 _LEAST_SHARE = 0.0005  # of the tokens, below which a script is one of the others
 _CLIPPED = 40  # bytes of a token that is an example
-_ASCII_LETTER = re.compile(b"[A-Za-z]")
-
-T = TypeVar("T", str, int)
 
 
 def vocabulary_use(
-    tokens: Sequence[bytes], special_tokens: Sequence[str], counts: Int64
+    tokens: Sequence[bytes], special_tokens: Sequence[str], counts: Int64, key: str = ""
 ) -> dict[str, Any]:
     """Return what a text uses of a vocabulary, JSON-able.
 
     Args:
         tokens: the bytes of each id.
         counts: int64[ids], how often each id occurs in the text.
+        key: tells these tokens from any others; with it, what does not depend on the text is kept.
 
     Returns:
         ``ids``, ``used``, ``never``: numbers of tokens; special tokens do not count. ``ranks``: [rank,
@@ -50,6 +48,12 @@ def vocabulary_use(
     lengths = np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens))[is_token]
     ids = np.flatnonzero(is_token)
     never = ids[never_used]
+    scripts, script_of = _scripts_of([tokens[i] for i in ids.tolist()], key)
+    names = [
+        *scripts,
+        PARTIAL,
+        NO_LETTERS,
+    ]  # the last two as the numbers of `scripts_of_tokens` have them
     occurs = counts.tolist()
     frequent = np.argsort(-counts, kind="stable")[: int(np.count_nonzero(counts))]
     return {
@@ -59,12 +63,25 @@ def vocabulary_use(
         "ranks": [*_ranks(counts[frequent])],
         "lengths": [
             [f"{length}" if length <= LONGEST else f"{LONGEST + 1}+", *used]
-            for length, used in _by(np.minimum(lengths, LONGEST + 1).tolist(), never_used).items()
+            for length, used in _by(np.minimum(lengths, LONGEST + 1), never_used).items()
         ],
-        "scripts": _scripts(_by((_script(tokens[i]) for i in ids.tolist()), never_used)),
+        "scripts": _scripts({names[n]: used for n, used in _by(script_of, never_used).items()}),
         "unused": _examples(tokens, occurs, _spread(never.tolist())),
         "top": _examples(tokens, occurs, frequent[:_EXAMPLES].tolist()),
     }
+
+
+def _scripts_of(tokens: Sequence[bytes], key: str) -> tuple[Sequence[str], Int64]:
+    """Return what `scripts_of_tokens` does, of no token as well."""
+    store, asked = Store(), ["scripts", key, unicodedata.unidata_version]
+    stored = store.read("assets", asked, read_arrays) if key else None
+    if stored is not None:
+        return stored[1]["names"], stored[0]["scripts"].astype(np.int64)
+    names, scripts = scripts_of_tokens(tokens) if tokens else ((), np.empty(0, dtype=np.int64))
+    if key:
+        arrays = {"scripts": scripts.astype(np.int16)}
+        store.write("assets", asked, lambda folder: write_arrays(folder, arrays, names=[*names]))
+    return names, scripts
 
 
 def _ranks(counts: Int64) -> Iterator[list[int]]:
@@ -75,12 +92,11 @@ def _ranks(counts: Int64) -> Iterator[list[int]]:
         yield [rank, int(counts[rank - 1])]
 
 
-def _by(kinds: Iterable[T], never_used: npt.NDArray[np.bool_]) -> dict[T, list[int]]:
+def _by(kinds: Int64, never_used: npt.NDArray[np.bool_]) -> dict[int, list[int]]:
     """Return {kind: [used, never used]}, in the order of kinds."""
-    tokens = Counter(zip(kinds, never_used.tolist(), strict=True))
-    return {
-        kind: [tokens[kind, False], tokens[kind, True]] for kind in sorted({k for k, _ in tokens})
-    }
+    numbers, at = np.unique(kinds, return_inverse=True)
+    counts = np.bincount(2 * at + never_used, minlength=2 * numbers.size).reshape(-1, 2)
+    return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
 
 
 def _scripts(scripts: Mapping[str, Sequence[int]]) -> list[list[Any]]:
@@ -109,18 +125,3 @@ def _examples(
 
 def _clipped(token: bytes) -> str:
     return signs(token[:_CLIPPED]) + "…" * (len(token) > _CLIPPED)
-
-
-def _script(token: bytes) -> str:
-    """Return the script of most letters of a token."""
-    if token.isascii():
-        return "Latin" if _ASCII_LETTER.search(token) else NO_LETTERS
-    try:
-        text = token.decode()
-    except UnicodeDecodeError:
-        return PARTIAL
-    scripts = [script_of(char) for char in text if char.isalpha()]
-    names = set(scripts)
-    if len(names) < 2:
-        return names.pop() if names else NO_LETTERS
-    return max(names, key=lambda name: (scripts.count(name), name))

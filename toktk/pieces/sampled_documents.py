@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,8 +54,9 @@ class SampledDocuments:
         kept = np.bincount(self.group[first], minlength=len(self.groups))
         return kept.astype(np.int64) << self.levels
 
+    @functools.cached_property
     def totals(self) -> Int64:
-        """Return int64[D, 7]: the plain totals of each document; columns as in toktk.kernels.text_totals."""
+        """int64[D, 7]: the plain totals of each document; columns as in toktk.kernels.text_totals."""
         from toktk.pieces.plain_totals import PlainTotals
 
         totals = np.zeros((len(self), N_TOTALS), dtype=np.int64)

@@ -6,16 +6,18 @@ import functools
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from toktk.arrays import offsets_of
-from toktk.pieces.table import PieceTable
+from toktk.arrays import Int64, offsets_of
+from toktk.pieces.table import PieceTable, gather
 
 _NONE = "no letters"
 _SAMPLE = 300  # pieces of a group, the most frequent ones
 _BYTES = 200  # of each: a piece can be a whole document
+_COUNTED = 4095  # occurrences that are told apart before pieces are sorted by them
 _SCRIPT = re.compile(
     r"(.*?) (?:SMALL|CAPITAL|LETTER|SYLLAB|UNIFIED|COMPATIBILITY|MODIFIER|VOWEL|CONSONANT)"
 )
@@ -100,12 +102,15 @@ def scripts_of(table: PieceTable) -> dict[str, str]:
     """Return {group: script of most letters of its most frequent pieces}, as Unicode's names begin."""
     from toktk.kernels.hash import hash_spans
 
+    frequent = _frequent(table)
+    piece_of = np.searchsorted(table.rows, frequent, side="right") - 1
     # Of equally frequent pieces any will do, but the same ones in whatever order the table lists them.
-    hashes = np.repeat(hash_spans(table.data, table.offsets), np.diff(table.rows))
-    order = np.lexsort((hashes, -table.entry_count, table.entry_group))
-    firsts = np.searchsorted(table.entry_group[order], np.arange(len(table.groups)))
-    rank = np.arange(order.size) - firsts[table.entry_group[order]]
-    entries = order[rank < _SAMPLE]
+    hashes = hash_spans(*gather(table.data, table.offsets, piece_of))
+    group = table.entry_group[frequent]
+    order = np.lexsort((hashes, -table.entry_count[frequent], group))
+    firsts = np.searchsorted(group[order], np.arange(len(table.groups)))
+    rank = np.arange(order.size) - firsts[group[order]]
+    entries = frequent[order[rank < _SAMPLE]]
     piece_of = np.searchsorted(table.rows, entries, side="right") - 1
     pieces, number_of = np.unique(piece_of, return_inverse=True)
     letters = [_scripts_in(table, p) for p in pieces.tolist()]
@@ -129,6 +134,19 @@ def scripts_of(table: PieceTable) -> dict[str, str]:
     }
 
 
+def _frequent(table: PieceTable) -> Int64:
+    """Return the entries among which the `_SAMPLE` most frequent of each group are."""
+    n_groups = len(table.groups)
+    counts = np.minimum(table.entry_count, _COUNTED)
+    cells = table.entry_group.astype(np.int64) * (_COUNTED + 1) + counts
+    of_count = np.bincount(cells, minlength=n_groups * (_COUNTED + 1))
+    at_least = np.cumsum(of_count.reshape(n_groups, -1)[:, ::-1], axis=1)[:, ::-1]
+    # The highest count that so many entries of a group reach; of a group with fewer, all.
+    least = _COUNTED - np.argmax(at_least[:, ::-1] >= _SAMPLE, axis=1)
+    least[at_least[:, 0] < _SAMPLE] = 0
+    return np.flatnonzero(counts >= least[table.entry_group])
+
+
 def _scripts_in(table: PieceTable, p: int) -> Counter[str]:
     begin, end = int(table.offsets[p]), int(table.offsets[p + 1])
     piece = table.data[begin : min(end, begin + _BYTES)].tobytes()
@@ -142,3 +160,64 @@ def script_of(letter: str) -> str:
     known = _SCRIPT.match(name)
     script = (known[1] if known else name.partition(" ")[0]).title()
     return _NAMES.get(script, script)
+
+
+NO_LETTERS, PARTIAL = -1, -2
+"""In the place of a script: there is no letter; the bytes are no whole characters."""
+
+_UNKNOWN, _ESCAPED = -2, 0x7FFF  # in `_Known`: nobody has asked; a byte that is of no character
+
+
+class _Known:
+    """Scripts by number, as they come; int16 by code point: which one's a letter is."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._of_code = np.full(0x110000, _UNKNOWN, dtype=np.int16)
+        self._of_code[0xDC80:0xDD00] = _ESCAPED
+
+    def of(self, codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.int16]:
+        """Return the number of the script of each code point, `NO_LETTERS`, or `_ESCAPED`."""
+        is_new = np.zeros(self._of_code.size, dtype=np.bool_)
+        is_new[codes] = True
+        for code in np.flatnonzero(is_new & (self._of_code == _UNKNOWN)).tolist():
+            letter, number = chr(code), NO_LETTERS
+            if letter.isalpha():
+                name = script_of(letter)
+                if name not in self.names:
+                    self.names.append(name)
+                number = self.names.index(name)
+            self._of_code[code] = number
+        return self._of_code[codes]
+
+
+@functools.cache
+def _known() -> _Known:
+    return _Known()
+
+
+def scripts_of_tokens(tokens: Sequence[bytes]) -> tuple[Sequence[str], Int64]:
+    """Return names of scripts, and int64[n]: the one of most letters of each token, by number.
+
+    Of scripts with as many letters it is the last by name. `NO_LETTERS` and `PARTIAL` are in its place. No
+    token may be empty.
+    """
+    # Bytes of no character become characters of their own; none reaches over the end of a token.
+    text = b"\n".join(tokens).decode("utf-8", "surrogateescape")
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    known = _known()
+    scripts = known.of(codes)
+    n_bytes = 1 + (codes >= 0x80).astype(np.int64) + (codes >= 0x800) + (codes >= 0x10000)
+    n_bytes[scripts == _ESCAPED] = 1
+    begins = np.zeros(int(n_bytes.sum()) + 1, dtype=np.bool_)
+    begins[offsets_of(n_bytes)] = True
+    starts = offsets_of([len(token) + 1 for token in tokens])[:-1]
+    firsts = offsets_of(begins)[starts]  # of the characters
+    highest = np.maximum.reduceat(scripts, firsts)
+    lowest = np.minimum.reduceat(np.where(scripts < 0, _ESCAPED, scripts), firsts)
+    found = highest.astype(np.int64)
+    found[highest == _ESCAPED] = PARTIAL
+    for i in np.flatnonzero((lowest < highest) & (highest < _ESCAPED)).tolist():
+        letters = Counter(script_of(char) for char in tokens[i].decode() if char.isalpha())
+        found[i] = known.names.index(max(letters, key=lambda name: (letters[name], name)))
+    return known.names, found

@@ -18,7 +18,8 @@ import regex
 from toktk.arrays import Int64, read_only
 from toktk.errors import PatternError, clipped
 from toktk.pretokenizers import syntax, unicode_tables
-from toktk.pretokenizers.unicode_tables import CODE_POINTS, Library
+from toktk.pretokenizers.code_points import CODE_POINTS
+from toktk.pretokenizers.unicode_tables import Library
 
 MAX_CLASSES = 255  # a byte, and one value that is none
 _MAX_POSITIONS = 2000

@@ -12,9 +12,10 @@ from toktk.cache import Store
 from toktk.errors import FormatError, PatternError, clipped, in_a_line
 from toktk.pretokenizers import syntax, unicode_tables
 from toktk.pretokenizers.automaton import Automaton, compile_pattern
+from toktk.pretokenizers.code_points import CODE_POINTS
 from toktk.pretokenizers.patterns import PATTERNS, name_of
 from toktk.pretokenizers.pretokenizer import DEFAULT_LIBRARY, Pretokenizer
-from toktk.pretokenizers.unicode_tables import CODE_POINTS, NAMES, Library
+from toktk.pretokenizers.unicode_tables import NAMES, Library
 
 _CODES = "codes.npy"
 

@@ -7,48 +7,51 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from toktk.arrays import Int64
 from toktk.child import MEMORY, Refused, serve
 from toktk.errors import in_a_line
+from toktk.pretokenizers import code_points
+from toktk.pretokenizers.code_points import Codes
 
-_SURROGATES = slice(0xD800, 0xE000)  # in no text
-_STAND_IN = 0xFFFD
+_STAND_IN = 0xFFFD  # for surrogates, which are in no text
 _COMPLAINTS = (Exception, ValueError, RuntimeError)
 
-Ask = Callable[[str], str]
+Ask = Callable[[str, str], str]
 
 
 @functools.cache
-def _characters() -> str:
-    codes = np.arange(0x110000, dtype="<u4")
-    codes[_SURROGATES] = _STAND_IN
-    return codes.tobytes().decode("utf-32-le")
+def _text(codes: Codes) -> str:
+    numbers = codes().astype("<u4")
+    numbers[code_points.SURROGATES] = _STAND_IN
+    return numbers.tobytes().decode("utf-32-le")
 
 
-def _outside(characters: str) -> str:
+def _outside(characters: str, text: str) -> str:
     """Return the code points outside a set, by Hugging Face tokenizers: what is left when it is replaced."""
     from toktk.hf_library import Regex, decoders
 
-    return str(decoders.Replace(Regex(f"(?:{characters})+"), "").decode([_characters()]))
+    return str(decoders.Replace(Regex(f"(?:{characters})+"), "").decode([text]))
 
 
-def _numeric(_: str) -> str:
+def _numeric(_: str, text: str) -> str:
     """Return the code points that are no digits to the step Digits of Hugging Face tokenizers."""
     from toktk.hf_library import pre_tokenizers
 
     step = pre_tokenizers.Digits(individual_digits=False)
     # The step cuts between digits and others: behind U+0000, which is none, every second piece is of digits.
-    return "".join(piece for piece, _ in step.pre_tokenize_str(_characters())[::2])
+    return "".join(piece for piece, _ in step.pre_tokenize_str(text)[::2])
 
 
-def _inside(characters: str) -> str:
+def _inside(characters: str, text: str) -> str:
     """Return the code points in a set, by tiktoken: its tokens drop what the pattern does not match."""
     import tiktoken
 
     ranks = {bytes([b]): b for b in range(256)}
     settings: dict[str, Any] = {"pat_str": f"(?:{characters})", "mergeable_ranks": ranks}
     encoding = tiktoken.Encoding("set", **settings, special_tokens={})
-    ids = encoding.encode_to_numpy(_characters(), disallowed_special=())
+    ids = encoding.encode_to_numpy(text, disallowed_special=())
     return ids.astype(np.uint8).tobytes().decode()
 
 
@@ -68,20 +71,33 @@ class Session:
         Raises:
             Refused: the library does not read the set.
         """
-        ask, is_inside = _ASK[library]
-        try:
-            text = ask(characters)
-        except BaseException as error:
-            if type(error) not in _COMPLAINTS and type(error).__name__ != "PanicException":
-                raise
-            raise Refused(f"{in_a_line(error):.300}") from error
-        members = np.full(0x110000 + 2, not is_inside)
-        members[np.frombuffer(text.encode("utf-32-le"), dtype="<u4").astype(np.int64) + 1] = (
-            is_inside
-        )
-        members[0xD801:0xE001] = members[_STAND_IN + 1]
-        members[[0, -1]] = False
-        return None, np.flatnonzero(members[1:] != members[:-1]).astype(np.int64).tobytes()
+
+        def look(codes: Codes) -> Int64:
+            members = _members(*_ASK[library], characters, _text(codes), codes())
+            return np.flatnonzero(np.diff(members, prepend=False, append=False)).astype(np.int64)
+
+        return None, code_points.edges_of(characters, look).tobytes()
+
+
+def _members(
+    ask: Ask, is_inside: bool, characters: str, text: str, codes: Int64
+) -> npt.NDArray[np.bool_]:
+    """Return bool[n]: which of the code points are in the set; `text` is of them.
+
+    Raises:
+        Refused: the library does not read the set.
+    """
+    try:
+        answer = ask(characters, text)
+    except BaseException as error:
+        if type(error) not in _COMPLAINTS and type(error).__name__ != "PanicException":
+            raise
+        raise Refused(f"{in_a_line(error):.300}") from error
+    told = np.frombuffer(answer.encode("utf-32-le"), dtype="<u4")
+    members = np.full(codes.size, not is_inside)
+    members[np.searchsorted(codes, told)] = is_inside
+    members[code_points.SURROGATES] = members[_STAND_IN]
+    return members
 
 
 if __name__ == "__main__":

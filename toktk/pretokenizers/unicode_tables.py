@@ -20,8 +20,8 @@ from toktk.arrays import Int64, read_only
 from toktk.cache import Store
 from toktk.child import ChildEnded, Refused, Service
 from toktk.errors import PatternError, ToktkError
-
-CODE_POINTS = 0x110000
+from toktk.pretokenizers import code_points
+from toktk.pretokenizers.code_points import CODE_POINTS, Codes
 
 Library = Literal["regex", "tokenizers", "tiktoken"]
 NAMES: dict[Library, str] = {
@@ -67,8 +67,13 @@ def edges(characters: str, library: Library) -> Int64:
         return _stored(library, characters)
     if len(characters) == 1 and characters != ".":
         return read_only(np.array([ord(characters), ord(characters) + 1]), np.int64)
-    runs = regex.finditer(f"(?:{characters})+", _all_characters(), regex.V0)
-    return read_only(np.array([edge for run in runs for edge in run.span()]), np.int64)
+    wanted = regex.compile(f"(?:{characters})+", regex.V0)
+
+    def look(codes: Codes) -> Int64:
+        runs = wanted.finditer(_text(codes))
+        return np.array([edge for run in runs for edge in run.span()], dtype=np.int64)
+
+    return read_only(code_points.edges_of(characters, look), np.int64)
 
 
 def digits() -> str:
@@ -116,6 +121,5 @@ def _asked(library: Library, characters: str, step: str) -> Int64:
 
 
 @functools.cache
-def _all_characters() -> str:
-    codes = np.arange(CODE_POINTS, dtype="<u4")
-    return codes.tobytes().decode("utf-32-le", "surrogatepass")
+def _text(codes: Codes) -> str:
+    return codes().astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")

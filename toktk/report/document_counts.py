@@ -159,15 +159,15 @@ class DocumentCounts:
             _bits({name: counts[name] for name in priced}),
         )
 
-    def write_parquet(self, path: Path) -> None:
-        """Write a Parquet file, whole or not at all.
+    def write_parquet(self, path: Path, in_haste: bool = False) -> None:
+        """Write a Parquet file, whole or not at all; `in_haste` as in `toktk.arrow.write_parquet`.
 
         Raises:
             StorageError: the file cannot be written.
         """
         table = self.to_arrow()
         with atomic_write(path) as temporary:
-            arrow.write_parquet(table, temporary)
+            arrow.write_parquet(table, temporary, in_haste)
 
     @classmethod
     def read_parquet(cls, path: Path) -> DocumentCounts:
