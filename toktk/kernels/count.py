@@ -180,17 +180,18 @@ def count_documents(data, offsets, groups, weights, tables, slots, arena, state,
             state[NEXT], state[N_PARTS] = 0, cut_block(data, offsets, tables, work, ends, 0)
             if state[N_PARTS] == 0:
                 return DONE
-        # Parts follow one another without a gap, so those of documents alike, as far as there is room for
-        # them, are counted as one.
+        # Parts that follow one another, of documents alike, are counted as one, as far as there is room.
         part = parts[state[NEXT]]
         d, begin, first = part[DOCUMENT], part[BEGIN], part[FIRST]
-        until = state[NEXT]
+        until, end = state[NEXT], begin
         last, lack = first, DONE
         while until < state[N_PARTS] and lack == DONE:
             other, after = parts[until, DOCUMENT], parts[until, LAST]
-            if groups[other] != groups[d] or weights[other] != weights[d]:
+            is_alike = groups[other] == groups[d] and weights[other] == weights[d]
+            if not is_alike or parts[until, BEGIN] != end:
                 break
-            lack = _lacks(slots, arena, state, after - first, ends[after - 1] - begin)
+            end = ends[after - 1]
+            lack = _lacks(slots, arena, state, after - first, end - begin)
             if lack == DONE or weights[d] == 0:
                 last, until, lack = after, until + 1, DONE
         if until == state[NEXT]:

@@ -117,7 +117,7 @@ class MergeLoop:
         position = np.int32 if cells.size < 2**31 else np.int64
         size = max(int(self._part * n_places), min(n_places + n_places // 2, _FEW)) + 1024
         # What is not used takes no memory: so the pool, a view of the room, can grow without a copy.
-        self._room = np.empty(max(4 * n_places, size), dtype=position)
+        self._room = np.empty(4 * max(n_places, size), dtype=position)
         births = np.empty((int(occurrences[wanted].max(initial=1)), 4), dtype=position)
         self.text = k.Text(cells, task.weights, task.ends, self._room[:size], births)
         rows = np.empty((power_of_two(max(4 * n, cells.size // 128, 4096)), 4), dtype=np.int64)
