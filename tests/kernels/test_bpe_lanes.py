@@ -27,7 +27,7 @@ from toktk.kernels.bpe_lanes import (
     line_of,
     tag_of,
 )
-from toktk.kernels.pairs import encode_ranked_spans, find_tokens
+from toktk.kernels.pairs import encode_ranked_spans
 
 NONE = np.empty(0, np.int32)
 
@@ -53,8 +53,9 @@ def encode(pieces, pairs, chars, whole=()):
         if lanes is None:
             n = encode_ranked_spans(data, offsets, start, table, *found, ids, ends, scratch)
         else:
-            find_tokens(data, offsets, found[1], found[0], *found[2:], ends)
-            n = encode_side_by_side(data, offsets, start, lines, table, ids, ends, scratch, lanes)
+            n = encode_side_by_side(
+                data, offsets, start, lines, table, found, ids, ends, scratch, lanes
+            )
         results.append([part.tolist() for part in np.split(ids[:n], ends)][:-1])
     return results
 

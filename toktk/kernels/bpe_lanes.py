@@ -17,12 +17,12 @@ import numpy as np
 from toktk.kernels import inlined, kernel
 from toktk.kernels.bpe_encode import merge_symbols
 from toktk.kernels.memory import character, prefetch
-from toktk.kernels.pairs import spell
+from toktk.kernels.pairs import find_token, spell
 from toktk.kernels.vectors import TAG_SHIFT, least_of_16, tag_of_8
 
 NARROW = 2**21 - 1  # ids are below it, so that two and an index make 64 bits
 MAX_PAIRS = 2**22 - 2
-LANES = 32
+LANES = 16
 AHEAD = 16  # lines fetched before their turn
 WIDTH = 16  # keys of a lane; a power of two, as keys end in a position
 NO_BIT = 27
@@ -234,18 +234,22 @@ def _encode_long(data, start, n, spelling, table, ids, to, scratch):
 
 
 @inlined
-def _next(data, offsets, piece, spelling, lines, table, ids, counts, scratch, lanes, base):
+def _next(data, offsets, piece, spelling, lines, table, whole, ids, counts, scratch, lanes, base):
     """Begin the next piece from `piece` on that fits into a lane, encoding those before it.
 
-    Before that, ``counts[piece]`` is the token that a piece is at once, or -1. Returns the one that follows.
+    Returns the one that follows.
     """
+    tokens, longest, token_data, token_offsets = whole
     lanes[base + _PIECE] = _NO_PIECE
     is_begun = False
     while not is_begun and piece < offsets.size - 1:
         start, n = offsets[piece], offsets[piece + 1] - offsets[piece]
         to = start + 4 * piece
-        if counts[piece] >= 0:
-            ids[to], counts[piece] = counts[piece], 1
+        token = np.int64(-1)
+        if n <= longest:
+            token = np.int64(find_token(data, start, n, tokens, token_data, token_offsets))
+        if token >= 0:
+            ids[to], counts[piece] = token, 1
         elif n == 0:
             counts[piece] = 0
         else:
@@ -259,11 +263,10 @@ def _next(data, offsets, piece, spelling, lines, table, ids, counts, scratch, la
 
 
 @kernel
-def encode_side_by_side(data, offsets, spelling, lines, table, ids, ends, scratch, lanes):
+def encode_side_by_side(data, offsets, spelling, lines, table, whole, ids, ends, scratch, lanes):
     """Do what `encode_ranked_spans` does; `lines` is by `fill_pair_lines`, `lanes` by `empty_lanes`.
 
-    `ids` (uint32) has room for all bytes, and for four more a piece. `ends` begins as the token that each
-    piece is at once, or -1.
+    `ids` (uint32) has room for all bytes, and for four more a piece.
     """
     piece = np.int64(0)
     for base in range(np.uint64(0), np.uint64(lanes.size), _SIZE):
@@ -282,7 +285,7 @@ def encode_side_by_side(data, offsets, spelling, lines, table, ids, ends, scratc
                 if lanes[base + _PIECE] != _NO_PIECE:
                     _finish(offsets, lanes, base, ids, ends)
                 piece = _next(
-                    data, offsets, piece, spelling, lines, table, ids, ends, scratch, lanes,
+                    data, offsets, piece, spelling, lines, table, whole, ids, ends, scratch, lanes,
                     base,
                 )  # fmt: skip
                 is_active |= lanes[base + _PIECE] != _NO_PIECE

@@ -232,7 +232,7 @@ def encode_ranked(
     """
     from toktk.kernels.bpe_encode import SHORT
     from toktk.kernels.bpe_lanes import empty_lanes, encode_side_by_side
-    from toktk.kernels.pairs import encode_ranked_spans, find_tokens
+    from toktk.kernels.pairs import encode_ranked_spans
 
     data, offsets, longest = checked_pieces(data, offsets)
     n_pieces = offsets.size - 1
@@ -243,7 +243,7 @@ def encode_ranked(
         n = encode_ranked_spans(data, offsets, spelling, table, *whole, ids, ends, scratch)
     else:
         lanes = empty_lanes(n_pieces)
-        found, longest_whole, *tokens = whole
-        find_tokens(data, offsets, longest_whole, found, *tokens, ends)
-        n = encode_side_by_side(data, offsets, spelling, lines, table, ids, ends, scratch, lanes)
+        n = encode_side_by_side(
+            data, offsets, spelling, lines, table, whole, ids, ends, scratch, lanes
+        )
     return ids[:n].copy(), ends
