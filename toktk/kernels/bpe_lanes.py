@@ -22,7 +22,7 @@ from toktk.kernels.vectors import TAG_SHIFT, least_of_16, tag_of_8
 
 NARROW = 2**21 - 1  # ids are below it, so that two and an index make 64 bits
 MAX_PAIRS = 2**22 - 2
-LANES = 16
+LANES = 32
 AHEAD = 16  # lines fetched before their turn
 WIDTH = 16  # keys of a lane; a power of two, as keys end in a position
 NO_BIT = 27
