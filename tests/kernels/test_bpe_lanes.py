@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 from test_pair_kernels import (
     BYTE_IDS,
     IDS,
+    SLOW,
     TOKENS,
     characters,
     pair_table,
@@ -19,6 +20,7 @@ from toktk.kernels.bpe_encode import (
 )
 from toktk.kernels.bpe_lanes import (
     LANES,
+    RUN,
     WIDTH,
     empty_lanes,
     empty_pair_lines,
@@ -27,7 +29,7 @@ from toktk.kernels.bpe_lanes import (
     line_of,
     tag_of,
 )
-from toktk.kernels.pairs import encode_ranked_spans, find_tokens
+from toktk.kernels.pairs import encode_ranked_spans
 
 NONE = np.empty(0, np.int32)
 
@@ -48,13 +50,14 @@ def encode(pieces, pairs, chars, whole=()):
     scratch = np.empty(8 * max(SHORT, *map(len, pieces), 1), np.int64)
     results = []
     for lanes in (empty_lanes(len(pieces)), None):
-        ids = np.empty(data.size + 4 * len(pieces), np.uint32)
+        ids = np.empty(data.size + 4 * min(len(pieces), RUN), np.uint32)
         ends = np.empty(len(pieces), np.int64)
         if lanes is None:
             n = encode_ranked_spans(data, offsets, start, table, *found, ids, ends, scratch)
         else:
-            find_tokens(data, offsets, found[1], found[0], *found[2:], ends)
-            n = encode_side_by_side(data, offsets, start, lines, table, ids, ends, scratch, lanes)
+            n = encode_side_by_side(
+                data, offsets, start, lines, table, found, ids, ends, scratch, lanes
+            )
         results.append([part.tolist() for part in np.split(ids[:n], ends)][:-1])
     return results
 
@@ -98,3 +101,11 @@ def test_slots_lie_in_whole_cache_lines():
     for n in (0, 1, 100, 5000):
         assert empty_pair_lines(n)[0].__array_interface__["data"][0] % 64 == 0
         assert empty_lanes(n).__array_interface__["data"][0] % 64 == 0 or n == 0
+
+
+def test_more_pieces_than_one_run_has():
+    pieces = [b"ab" * (i % 9) for i in range(RUN + 40)] if not SLOW else [b"ab", b"b"]
+    data = np.frombuffer(b"".join(pieces), np.uint8)
+    by_lanes, one_by_one = encode(pieces, [(500, 7, 9, 0), (9, 9, 4, 3)], NONE)
+    assert by_lanes == one_by_one
+    assert sum(map(len, by_lanes)) < data.size

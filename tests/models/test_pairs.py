@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -241,21 +240,3 @@ def test_scores_that_are_no_vocabulary():
         scored(["a", "ab"], [0.0, 0.0])
     with pytest.raises(FormatError, match="spell the same"):
         scored(["a", "a"], [0.0, 0.0])
-
-
-def test_tokens_that_are_looked_up_first():
-    # In the list "abc" is not made: "bc" merges first, and then nothing does.
-    ranks = {bytes([b]): b for b in range(256)} | {b"bc": 256, b"ab": 257, b"zbcd": 258}
-    model = PairModel.from_ranks(ranks, {"<end>": 259})
-    assert model.alone.tolist() == [True] * 259 + [False]
-    merges = np.array([[98, 99], [97, 98], [257, 99]])
-    tokens = [*sorted(ranks, key=ranks.__getitem__)[:258], b"abc"]
-    listed = PairModel.from_merges(tokens, merges, {}, np.arange(256))
-    assert listed.alone.tolist() == [True] * 258 + [False]
-    stored = PairModel.from_arrays(listed.to_arrays())
-    assert stored.alone.tolist() == listed.alone.tolist()
-    unknowing = replace(listed)
-    assert unknowing.alone is None
-    assert unknowing.signature == stored.signature == listed.signature
-    for piece in (b"abc", b"bc", b"ab", b"a"):
-        assert encode(unknowing, piece) == encode(stored, piece) == encode(listed, piece)

@@ -17,12 +17,13 @@ import numpy as np
 from toktk.kernels import inlined, kernel
 from toktk.kernels.bpe_encode import merge_symbols
 from toktk.kernels.memory import character, prefetch
-from toktk.kernels.pairs import spell
+from toktk.kernels.pairs import find_token, spell
 from toktk.kernels.vectors import TAG_SHIFT, least_of_16, tag_of_8
 
 NARROW = 2**21 - 1  # ids are below it, so that two and an index make 64 bits
 MAX_PAIRS = 2**22 - 2
 LANES = 32
+RUN = 1 << 14  # pieces whose ids lie apart before they are moved together
 AHEAD = 16  # lines fetched before their turn
 WIDTH = 16  # keys of a lane; a power of two, as keys end in a position
 NO_BIT = 27
@@ -210,10 +211,10 @@ def _merge(lines, lanes, base, least):
 
 
 @inlined
-def _finish(offsets, lanes, base, ids, counts):
+def _finish(offsets, first, lanes, base, ids, counts):
     """Write the symbols of a lane, always four at least: there is room for four more than bytes."""
     piece, n = np.uint64(lanes[base + _PIECE]), np.uint64(lanes[base + _LEFT])
-    at, to = np.uint64(0), np.uint64(offsets[piece]) + _FOUR * piece
+    at, to = np.uint64(0), np.uint64(offsets[piece]) + _FOUR * (piece - np.uint64(first))
     for i in range(_FOUR):
         ids[to + i] = lanes[base + at]
         at = np.uint64(lanes[base + _AFTER + at])
@@ -234,18 +235,24 @@ def _encode_long(data, start, n, spelling, table, ids, to, scratch):
 
 
 @inlined
-def _next(data, offsets, piece, spelling, lines, table, ids, counts, scratch, lanes, base):
-    """Begin the next piece from `piece` on that fits into a lane, encoding those before it.
+def _next(
+    data, offsets, piece, first, last, spelling, lines, table, whole, ids, counts, scratch, lanes, base
+):  # fmt: skip
+    """Begin the next piece before `last`, from `piece` on, that fits into a lane; encode those before it.
 
-    Before that, ``counts[piece]`` is the token that a piece is at once, or -1. Returns the one that follows.
+    Returns the one that follows.
     """
+    tokens, longest, token_data, token_offsets = whole
     lanes[base + _PIECE] = _NO_PIECE
     is_begun = False
-    while not is_begun and piece < offsets.size - 1:
+    while not is_begun and piece < last:
         start, n = offsets[piece], offsets[piece + 1] - offsets[piece]
-        to = start + 4 * piece
-        if counts[piece] >= 0:
-            ids[to], counts[piece] = counts[piece], 1
+        to = start + 4 * (piece - first)
+        token = np.int64(-1)
+        if n <= longest:
+            token = np.int64(find_token(data, start, n, tokens, token_data, token_offsets))
+        if token >= 0:
+            ids[to], counts[piece] = token, 1
         elif n == 0:
             counts[piece] = 0
         else:
@@ -259,13 +266,35 @@ def _next(data, offsets, piece, spelling, lines, table, ids, counts, scratch, la
 
 
 @kernel
-def encode_side_by_side(data, offsets, spelling, lines, table, ids, ends, scratch, lanes):
+def encode_side_by_side(data, offsets, spelling, lines, table, whole, ids, ends, scratch, lanes):
     """Do what `encode_ranked_spans` does; `lines` is by `fill_pair_lines`, `lanes` by `empty_lanes`.
 
-    `ids` (uint32) has room for all bytes, and for four more a piece. `ends` begins as the token that each
-    piece is at once, or -1.
+    `ids` (uint32) has room for all bytes, and for four more for each piece of a run.
     """
-    piece = np.int64(0)
+    k = np.uint64(0)
+    for first in range(0, ends.size, RUN):
+        last = min(first + RUN, ends.size)
+        _encode_run(
+            data, offsets, first, last, spelling, lines, table, whole, ids, ends, scratch, lanes
+        )
+        for piece in range(np.uint64(first), np.uint64(last)):
+            at = np.uint64(offsets[piece]) + _FOUR * (piece - np.uint64(first))
+            n = np.uint64(ends[piece])
+            for i in range(_FOUR):
+                ids[k + i] = ids[at + i]
+            for i in range(_FOUR, n):
+                ids[k + i] = ids[at + i]
+            k += n
+            ends[piece] = np.int64(k)
+    return np.int64(k)
+
+
+@kernel
+def _encode_run(
+    data, offsets, first, last, spelling, lines, table, whole, ids, counts, scratch, lanes
+):
+    """Encode pieces first..last - 1; the ids of each begin four further than those before have bytes."""
+    piece = np.int64(first)
     for base in range(np.uint64(0), np.uint64(lanes.size), _SIZE):
         lanes[base + _PIECE] = _NO_PIECE
         for i in range(_WIDTH):
@@ -280,10 +309,10 @@ def encode_side_by_side(data, offsets, spelling, lines, table, ids, ends, scratc
                 _merge(lines, lanes, base, least)
             else:
                 if lanes[base + _PIECE] != _NO_PIECE:
-                    _finish(offsets, lanes, base, ids, ends)
+                    _finish(offsets, first, lanes, base, ids, counts)
                 piece = _next(
-                    data, offsets, piece, spelling, lines, table, ids, ends, scratch, lanes,
-                    base,
+                    data, offsets, piece, first, last, spelling, lines, table, whole, ids, counts,
+                    scratch, lanes, base,
                 )  # fmt: skip
                 is_active |= lanes[base + _PIECE] != _NO_PIECE
         for base in range(np.uint64(0), np.uint64(lanes.size), _SIZE):
@@ -293,19 +322,3 @@ def encode_side_by_side(data, offsets, spelling, lines, table, ids, ends, scratc
                 for q in range(_TWO, np.uint64(lanes[base + _N_ASKED])):
                     _read(lines, lanes, base, q)
                 lanes[base + _N_ASKED] = 2
-    return _close_up(offsets, ids, ends)
-
-
-@kernel
-def _close_up(offsets, ids, ends):
-    """Move the ids of the pieces, of which `ends` are the counts, one after the other; return how many."""
-    k = np.uint64(0)
-    for piece in range(np.uint64(ends.size)):
-        at, n = np.uint64(offsets[piece]) + _FOUR * piece, np.uint64(ends[piece])
-        for i in range(_FOUR):
-            ids[k + i] = ids[at + i]
-        for i in range(_FOUR, n):
-            ids[k + i] = ids[at + i]
-        k += n
-        ends[piece] = np.int64(k)
-    return np.int64(k)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from toktk.kernels import inlined, kernel
+from toktk.kernels import kernel
 from toktk.kernels.bpe_encode import (
     UNKNOWN,
     enter_pair,
@@ -22,21 +22,14 @@ from toktk.kernels.bpe_encode import (
     merges_of,
 )
 from toktk.kernels.constants import NO_RANK
-from toktk.kernels.memory import are_equal, character, hash_bytes, prefetch
-
-AHEAD = 16  # spans whose memory is fetched together
-
-
-@inlined
-def _token_home(data, start, n, table):
-    return np.int64(hash_bytes(data, start, n) & np.uint64(table.size - 1))
+from toktk.kernels.memory import are_equal, character, hash_bytes
 
 
 @kernel
 def _token_slot(data, start, n, table, token_data, offsets):
     """Return the slot of the token ``data[start:start + n]``, or the free one where it would be."""
     mask = table.size - 1
-    s = _token_home(data, start, n, table)
+    s = np.int64(hash_bytes(data, start, n) & np.uint64(mask))
     while table[s] != -1:
         begin, end = offsets[table[s]], offsets[table[s] + 1]
         if end - begin == n and are_equal(data, start, token_data, begin, n):
@@ -53,9 +46,6 @@ def fill_token_table(entered, data, offsets, table):
     whose bytes are there already, or -1.
     """
     for i in range(entered.size):
-        soon = offsets[entered[min(i + AHEAD, entered.size - 1)]]
-        n = offsets[entered[min(i + AHEAD, entered.size - 1)] + 1] - soon
-        prefetch(table, _token_home(data, soon, n, table))
         start = offsets[entered[i]]
         s = _token_slot(data, start, offsets[entered[i] + 1] - start, table, data, offsets)
         if table[s] != -1:
@@ -71,29 +61,11 @@ def find_token(data, start, n, table, token_data, offsets):
 
 
 @kernel
-def find_tokens(data, starts, longest, table, token_data, offsets, ids):
-    """Look up each span ``data[starts[i]:starts[i + 1]]``; write its id, or -1, to `ids`.
-
-    No token has more than `longest` bytes; -1: there is none. Memory is asked for by `AHEAD` spans at once.
-    """
-    if longest < 0:
-        for i in range(ids.size):
-            ids[i] = -1
-        return
-    for first in range(0, ids.size, AHEAD):
-        stop = min(first + AHEAD, ids.size)
-        for i in range(first, stop):
-            n = starts[i + 1] - starts[i]
-            ids[i] = _token_home(data, starts[i], n, table) if n <= longest else np.int64(-1)
-            prefetch(table, max(ids[i], 0))
-        for i in range(first, stop):
-            prefetch(offsets, max(table[max(ids[i], 0)], 0))
-        for i in range(first, stop):
-            prefetch(token_data, offsets[max(table[max(ids[i], 0)], 0)])
-        for i in range(first, stop):
-            if ids[i] >= 0:
-                n = starts[i + 1] - starts[i]
-                ids[i] = find_token(data, starts[i], n, table, token_data, offsets)
+def find_tokens(data, starts, table, token_data, offsets, ids):
+    """Look up each span ``data[starts[i]:starts[i + 1]]``; write its id, or -1, to `ids`."""
+    for i in range(ids.size):
+        n = starts[i + 1] - starts[i]
+        ids[i] = find_token(data, starts[i], n, table, token_data, offsets)
 
 
 @kernel

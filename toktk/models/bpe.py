@@ -229,19 +229,19 @@ def encode_ranked(
     length of the longest in bytes, the bytes of all tokens and their offsets.
     """
     from toktk.kernels.bpe_encode import SHORT
-    from toktk.kernels.bpe_lanes import empty_lanes, encode_side_by_side
-    from toktk.kernels.pairs import encode_ranked_spans, find_tokens
+    from toktk.kernels.bpe_lanes import RUN, empty_lanes, encode_side_by_side
+    from toktk.kernels.pairs import encode_ranked_spans
 
     data, offsets, longest = checked_pieces(data, offsets)
     n_pieces = offsets.size - 1
-    ids: Any = np.empty(data.size + 4 * n_pieces, dtype=np.uint32)
+    ids: Any = np.empty(data.size + 4 * min(n_pieces, RUN), dtype=np.uint32)
     ends = np.empty(n_pieces, dtype=np.int64)
     scratch = np.empty(8 * max(SHORT, longest), dtype=np.int64)
     if lines is None:
         n = encode_ranked_spans(data, offsets, spelling, table, *whole, ids, ends, scratch)
     else:
         lanes = empty_lanes(n_pieces)
-        found, longest_whole, *tokens = whole
-        find_tokens(data, offsets, longest_whole, found, *tokens, ends)
-        n = encode_side_by_side(data, offsets, spelling, lines, table, ids, ends, scratch, lanes)
+        n = encode_side_by_side(
+            data, offsets, spelling, lines, table, whole, ids, ends, scratch, lanes
+        )
     return ids[:n].copy(), ends

@@ -59,8 +59,7 @@ class Tokens(NamedTuple):
 
         joined, starts = self.gathered(merges[:, :2].ravel())
         new = np.empty(len(merges), dtype=np.int64)
-        longest = int(self.lengths[ids].max(initial=-1))
-        find_tokens(joined, starts[::2].copy(), longest, self.table(ids), *self, new)
+        find_tokens(joined, starts[::2].copy(), self.table(ids), *self, new)
         self._refuse(merges, new < 0)
         return new
 

@@ -87,14 +87,13 @@ class Model(Protocol):
 class ArrayModel:
     """A model whose fields are all there is to know: arrays, names, and `scalars`.
 
-    A field that has its default value is not stored. `derived` fields follow from the others.
+    A field that has its default value is not stored.
     """
 
     special_tokens: tuple[str, ...]
 
     kind: ClassVar[str]
     scalars: ClassVar[tuple[str, ...]] = ()
-    derived: ClassVar[tuple[str, ...]] = ()
 
     def _freeze(self, **dtypes: npt.DTypeLike) -> None:
         """Make the arrays of these names what kernels take."""
@@ -106,8 +105,6 @@ class ArrayModel:
         """The sha256, in hex, of all that determines the ids."""
         digest = hashlib.sha256(self.kind.encode())
         for name, array in sorted(self.to_arrays().items()):
-            if name in self.derived:
-                continue
             digest.update(f"{name} {array.size} ".encode() + array.tobytes())
         return digest.hexdigest()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import InitVar, dataclass, field, replace
+from dataclasses import InitVar, dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -59,8 +59,6 @@ class PairModel(ArrayModel):
             `byte_ids` of their bytes. Otherwise it begins as its bytes.
         whole: bool[ids]: a piece that equals the token of such an id becomes it at once. The
             constructors leave out tokens that merging makes anyway, for which it changes nothing.
-        alone: bool[ids], whether the bytes of a token, as a piece, become that one token: these are looked up
-            before anything is merged. It follows from the rest; None in what `replace` makes: not known.
         is_looked_through: whether the tokens are known to differ, which is then not asked again.
 
     Raises:
@@ -74,12 +72,10 @@ class PairModel(ArrayModel):
     byte_ids: Int64
     characters: bool
     whole: Bools
-    alone: Bools | None = field(default=None, init=False)
     is_looked_through: InitVar[bool] = False
 
     kind: ClassVar[str] = "pairs"
     scalars: ClassVar[tuple[str, ...]] = ("characters",)
-    derived: ClassVar[tuple[str, ...]] = ("alone",)
 
     def __post_init__(self, is_looked_through: bool) -> None:
         object.__setattr__(self, "special_tokens", tuple(self.special_tokens))
@@ -96,10 +92,7 @@ class PairModel(ArrayModel):
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
         """See `Model`. Loads no kernel: the model that gave the arrays was looked through."""
-        values = cls._values(arrays)
-        alone = values.pop("alone", None)
-        model = cls(**values, is_looked_through=True)
-        return model if alone is None else model._knowing(alone)
+        return cls(**cls._values(arrays), is_looked_through=True)
 
     def _check_shapes(self) -> None:
         n, names = self.offsets.size - 1, self.special_tokens
@@ -157,7 +150,7 @@ class PairModel(ArrayModel):
         pairs = last_pairs(tokens, ids, spelled, byte_ids, np.empty(0, dtype=np.int32))
         whole = tokens.lengths > 1
         whole[pairs[:, 2]] = False
-        return cls._of(special_tokens, tokens, pairs, byte_ids, False, whole)._with_alone()
+        return cls._of(special_tokens, tokens, pairs, byte_ids, False, whole)
 
     @classmethod
     def from_merges(
@@ -201,8 +194,7 @@ class PairModel(ArrayModel):
         _, last = np.unique((merges[::-1, 0] << 32) | merges[::-1, 1], return_index=True)
         ranks = np.sort(len(merges) - 1 - last)
         pairs = np.column_stack([merges[ranks], ranks])
-        model = cls._of(special_tokens, by_id, pairs, byte_ids, characters)
-        return model._with_whole(whole)._with_alone()
+        return cls._of(special_tokens, by_id, pairs, byte_ids, characters)._with_whole(whole)
 
     @classmethod
     def from_scores(
@@ -240,7 +232,7 @@ class PairModel(ArrayModel):
         ranks = np.zeros(len(tokens), dtype=np.int64)
         _, ranks[mergeable] = np.unique(-scores[mergeable], return_inverse=True)
         pairs = last_pairs(by_id, ranks, candidates, byte_ids, model._character_ids)
-        return replace(model, pairs=pairs)._with_whole(whole)._with_alone()
+        return replace(model, pairs=pairs)._with_whole(whole)
 
     @classmethod
     def _of(
@@ -262,26 +254,13 @@ class PairModel(ArrayModel):
         """Return the model with those of the `whole` tokens that merging does not make."""
         if whole is None:
             return self
-        return replace(self, whole=whole & ~self._become_themselves(whole))
-
-    def _with_alone(self) -> PairModel:
-        """Return the model, which is new, knowing which tokens their bytes become."""
-        return self._knowing(self._become_themselves(self._by_id.lengths > 0))
-
-    def _knowing(self, alone: Bools) -> Self:
-        object.__setattr__(self, "alone", read_only(alone, np.bool_))
-        self.__dict__.pop("_whole_table", None)
-        return self
-
-    def _become_themselves(self, wanted: Bools) -> Bools:
-        """Return bool[ids]: those of the `wanted` tokens whose bytes, as a piece, become that one token."""
-        ids = np.flatnonzero(wanted)
-        encoded, ends = self.encode_pieces(*self._by_id.gathered(ids))
-        is_one = np.diff(ends, prepend=0) == 1
-        is_one[is_one] = encoded[ends[is_one] - 1] == ids[is_one]
-        become = np.zeros(self.vocab_size, dtype=np.bool_)
-        become[ids[is_one]] = True
-        return become
+        wanted = np.flatnonzero(whole)
+        ids, ends = self.encode_pieces(*self._by_id.gathered(wanted))
+        differs = np.diff(ends, prepend=0) != 1
+        differs[~differs] = ids[ends[~differs] - 1] != wanted[~differs]
+        needed = np.zeros(self.vocab_size, dtype=np.bool_)
+        needed[wanted[differs]] = True
+        return replace(self, whole=needed)
 
     @property
     def _by_id(self) -> Tokens:
@@ -319,8 +298,8 @@ class PairModel(ArrayModel):
 
     @functools.cached_property
     def _whole_table(self) -> tuple[Int64, int]:
-        """The hash table of tokens looked up first, and the length of the longest in bytes; -1: none."""
-        ids = np.flatnonzero(self.whole if self.alone is None else self.alone)
+        """The hash table of `whole` tokens, and the length of the longest in bytes; -1 without any."""
+        ids = np.flatnonzero(self.whole)
         return self._by_id.table(ids), int(self._by_id.lengths[ids].max(initial=-1))
 
     @functools.cached_property

@@ -73,10 +73,10 @@ class SymbolsModel:
         ).hexdigest()
 
     @functools.cached_property
-    def _found(self) -> tuple[int, Int64, Bytes, Int64]:
+    def _found(self) -> tuple[Int64, Bytes, Int64]:
         """The symbols as `toktk.kernels.pairs.find_tokens` looks them up."""
         tokens = Tokens(*packed([symbol.encode() for symbol in self.symbols]))
-        return int(tokens.lengths.max()), tokens.table(np.arange(self.n_symbols)), *tokens
+        return tokens.table(np.arange(self.n_symbols)), *tokens
 
     def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
         """See `toktk.models.model.Model`."""
