@@ -36,7 +36,7 @@ _ENDS = np.array([-np.inf] + [0.0] * MASK)
 SHORT = 24
 """Most characters of a piece whose probability a float64 holds, if that of a token is at least e**-28."""
 _ZERO, _ONE, _BITS, _MASK = np.uint64(0), np.uint64(1), np.uint64(BITS), np.uint64(MASK)
-# Sums over long pieces are kept between _LOW and 1 by factors of 2**256.
+# Sums over improbable pieces are kept between _LOW and 1 by factors of 2**256.
 _LOW, _UP = 2.0**-256, 2.0**256
 _ENOUGH = 2.0**-500  # the least sum that needs no such care
 
@@ -491,20 +491,3 @@ def _spell(c, f, spelling, byte_times):
             parts += 1
             logs += np.log(byte_times[spelling[c, i]] + f)
     return parts, logs
-
-
-@kernel
-def digamma(x, result):
-    """Write the digamma function of each x > 0 (float64); off by less than 1e-12 from 0.5 on.
-
-    The recurrence up to 8, then the asymptotic series (Abramowitz and Stegun 1964, 6.3.5 and 6.3.18).
-    """
-    for i in range(x.size):
-        value = x[i]
-        below = 0.0
-        while value < 8.0:
-            below -= 1.0 / value
-            value += 1.0
-        y = 1.0 / (value * value)
-        series = y * (1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y / 132))))
-        result[i] = below + np.log(value) - 0.5 / value - series

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.arrays import Int64
+from toktk.kernels import digamma as k_digamma
 from toktk.kernels import unigram_train as k
 from toktk.kernels.suffixes import INVALID
 from toktk.runtime import in_threads, parts
@@ -175,7 +176,7 @@ def _cuts(bases: Int64, n_short: int, jobs: int) -> list[int]:
 def digamma(x: Float64, jobs: int = 1) -> Float64:
     """Return the digamma function of each x > 0."""
     result = np.empty_like(x)
-    in_threads(lambda a, b: k.digamma(x[a:b], result[a:b]), parts(x.size, jobs))
+    in_threads(lambda a, b: k_digamma.digamma(x[a:b], result[a:b]), parts(x.size, jobs))
     return result
 
 
