@@ -69,8 +69,13 @@ class MachineCode:
             remark(self._trouble)
         elif not self._is_read:
             remark(f"compiling kernels {_WAIT}")
-        elif not any(self.folder.glob(f"*{_SUFFIX}")):
+        elif self.is_empty:
             remark(f"compiling kernels, once {_WAIT}")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing of these sources is kept yet."""
+        return not any(self.folder.glob(f"*{_SUFFIX}"))
 
     def read(self, name: str, key: str) -> bytes | None:
         """Return what was written under `name` and `key`, if it is whole and nobody else's."""

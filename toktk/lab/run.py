@@ -21,6 +21,7 @@ from toktk.errors import FormatError, PluginError, StorageError, in_a_line
 from toktk.kernels import MACHINE_CODE
 from toktk.lab.bench import Bench
 from toktk.lab.card import CARD, model_card
+from toktk.lab.compiling import compiled_ahead
 from toktk.lab.document import (
     CURVES,
     DOCUMENTS,
@@ -35,6 +36,7 @@ from toktk.lab.folder import TOKENIZERS, RunFolder, fact_of, files_in, left_line
 from toktk.lab.meter import Meter
 from toktk.lab.outcome import Outcome
 from toktk.lab.overlap import lacking_lines, overlap_lines
+from toktk.lab.plan import SweepPlan
 from toktk.lab.special import special_lines
 from toktk.lab.stored import document_of as document_of
 from toktk.lab.stored import stored_results
@@ -101,9 +103,11 @@ def carry_out(experiment: Sweep | Bench, path: Path | None = None) -> Run:
     """
     plan, meter = experiment.plan, experiment.meter
     MACHINE_CODE.announce(meter.remark)
-    signature = experiment.prepare()
-    path = path or Path("runs") / f"{plan.folder_name}-{signature[:8]}"
-    run = _carried_out(experiment, path, signature)
+    trainers = [family.name for family in plan.families] if isinstance(plan, SweepPlan) else []
+    with compiled_ahead(trainers, plan.jobs):
+        signature = experiment.prepare()
+        path = path or Path("runs") / f"{plan.folder_name}-{signature[:8]}"
+        run = _carried_out(experiment, path, signature)
     document = run.document
     for line in (
         *overlap_lines(document.get("overlap", {})),
