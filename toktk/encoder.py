@@ -35,7 +35,7 @@ class Limits:
             or the bytes of long pieces or the ids that no slot holds take more than `max_arena`
             bytes or `max_pool` ids, it is emptied and filled anew.
         longest: bytes; longer pieces go to the model each time.
-        block: pieces, nearly enough, that are cut before they are looked up.
+        block: pieces, nearly enough, that are cut before they are looked up, where one kernel cannot do both.
         split: bytes; where threads lack work, longer documents are split.
         todo: pieces that wait for the model at once, at most.
     """
@@ -150,12 +150,12 @@ class _Source:
         self._pretokenizer = pretokenizer
         self._n_documents = offsets.size - 1
         data, offsets, self._owner, self._atoms = pretokenizer.prepare(data, offsets)
-        self._data, self.offsets = read_only(data, np.uint8), read_only(offsets, np.int64)
+        self.data, self.offsets = read_only(data, np.uint8), read_only(offsets, np.int64)
         self._limits = limits
         compiled = pretokenizer.compile()
-        self._compiled = None if compiled is None or self._atoms is not None else compiled
-        if jobs > 1 and self._compiled is not None:
-            self._split(jobs, self._compiled.tables)
+        self.tables = None if compiled is None or self._atoms is not None else compiled.tables
+        if jobs > 1 and self.tables is not None:
+            self._split(jobs, self.tables)
         self.n = self.offsets.size - 1
 
     def _split(self, jobs: int, tables: tuple[Any, ...]) -> None:
@@ -168,7 +168,7 @@ class _Source:
             return
         room = self.offsets.size + n // target
         offsets, owner = np.empty(room + 1, dtype=np.int64), np.empty(room, dtype=np.int64)
-        k = int(split_documents(self._data, self.offsets, target, tables, offsets, owner))
+        k = int(split_documents(self.data, self.offsets, target, tables, offsets, owner))
         self.offsets = read_only(offsets[: k + 1], np.int64)
         self._owner = owner[:k] if self._owner is None else self._owner[owner[:k]]
 
@@ -186,19 +186,19 @@ class _Source:
         """
         from toktk.kernels.scan import BLOCK, cut_blocks, rewind
 
-        if self._compiled is None:
+        if self.tables is None:
             yield from self._by_pretokenizer(first, last)
             return
-        tables = self._compiled.tables
+        tables = self.tables
         offsets = self.offsets[first : last + 1]
         rewind(offsets, work)
         lasts = np.zeros(last - first, dtype=np.int64)
         part, start = 0, int(offsets[0])
         while part < last - first:
             n, stop = cut_blocks(
-                self._data, offsets, tables, work, ends, ends.size - BLOCK, part, lasts
+                self.data, offsets, tables, work, ends, ends.size - BLOCK, part, lasts
             )
-            yield _Block(self._data, start, read_only(ends[:n], np.int64), part, lasts[part:stop])
+            yield _Block(self.data, start, read_only(ends[:n], np.int64), part, lasts[part:stop])
             if n == 0:
                 return
             part, start = stop - 1, int(ends[n - 1])
@@ -210,7 +210,7 @@ class _Source:
             stop = int(np.searchsorted(self.offsets[first : last + 1], at, side="right")) - 1
             stop = first + max(stop, 1)
             offsets = self.offsets[first : stop + 1]
-            data = self._data[offsets[0] : offsets[-1]]
+            data = self.data[offsets[0] : offsets[-1]]
             atoms = None if self._atoms is None else self._atoms[first:stop]
             cuts, firsts = self._pretokenizer.cut_parts(data, offsets - offsets[0], atoms)
             yield _Block(data, 0, read_only(cuts[1:], np.int64), first - begin, firsts[1:])
@@ -239,9 +239,10 @@ class _Table:
         self._slots = np.zeros(4 * limits.first_slots, dtype=np.uint64)
         self._arena = np.empty(256, dtype=np.uint8)
         self._pool = np.empty(256, dtype=np.uint32)
-        self._todo = np.empty((max(limits.todo, piece_lookup.BLOCK), 5), dtype=np.int64)
-        self._keys = np.empty(4 * piece_lookup.BLOCK, dtype=np.uint64)
-        self._positions = np.zeros(1, dtype=np.int64)
+        self._todo = np.empty(
+            (max(limits.todo, piece_lookup.BLOCK), piece_lookup.TODO_SIZE), dtype=np.int64
+        )
+        self._keys = np.empty(4 * piece_lookup.BLOCK + 4, dtype=np.uint64)
         self._state = np.zeros(piece_lookup.STATE_SIZE, dtype=np.int64)
 
     def encode(self, source: _Source, first: int, last: int, keep: bool) -> tuple[Ids, Int64]:
@@ -250,45 +251,73 @@ class _Table:
         k, state = self._kernels, self._state
         out = np.empty((n // 2 if keep else 2 * self._limits.block) + 1024, dtype=np.uint32)
         ends = np.empty(last - first, dtype=np.int64)
-        written = 0
-        state[k.WRITTEN] = 0
-        for block in source.blocks(first, last, self._work, self._ends):
-            if not keep:
-                written += int(state[k.WRITTEN])
-                state[k.WRITTEN] = 0
-            out = self._walk(block.data, block.start, block.ends, out)
-            part_ends = self._positions[block.lasts] + written
-            ends[block.part : block.part + part_ends.size] = part_ends
+        state[k.WRITTEN :] = 0
+        if source.tables is not None:
+            offsets = source.offsets[first : last + 1]
+            out = self._cut_and_walk(source, offsets, out, ends, keep)
+        else:
+            for block in source.blocks(first, last, self._work, self._ends):
+                ends[block.part : block.part + block.lasts.size] = block.lasts
+                out = self._walk(block, out, ends, block.part + block.lasts.size, keep)
         # In place: of the room that was not needed, nothing was ever touched.
         out.resize(int(state[k.WRITTEN]) if keep else 0, refcheck=False)
         return out, ends
 
-    def _walk(self, data: Bytes, start: int, ends: Int64, out: Ids) -> Ids:
-        """Append ids to `out`, or to what takes its place; those of piece i begin at ``positions[i]``."""
+    def _cut_and_walk(
+        self, source: _Source, offsets: Int64, out: Ids, ends: Int64, keep: bool
+    ) -> Ids:
+        """Append the ids of whole documents to `out`, or to what takes its place."""
+        from toktk.kernels.scan import rewind
+
+        rewind(offsets, self._work)
+        while True:
+            self._kernels.cut_and_walk(
+                source.data, offsets, source.tables, self._work, self._limits.longest, self._slots,
+                self._shift, self._arena, self._pool, out, ends, self._todo, self._keys,
+                self._ends, self._state,
+            )  # fmt: skip
+            out, is_done = self._make_room(source.data, out, ends, keep)
+            if is_done:
+                return out
+
+    def _walk(self, block: _Block, out: Ids, doc_ends: Int64, n: int, keep: bool) -> Ids:
+        """Append the ids of a block to `out`, or to what takes its place.
+
+        ``doc_ends[:n]``, from the first on that is not done yet, are ends of documents among the pieces of
+        the block, and become those among all ids.
+        """
         k, state = self._kernels, self._state
-        if self._positions.size <= ends.size:
-            self._positions = np.empty(2 * ends.size + 1, dtype=np.int64)
-        self._positions[0] = state[k.WRITTEN]
-        state[k.PIECE], state[k.START] = 0, start
+        state[k.PIECE], state[k.START], state[k.N_PIECES] = 0, block.start, block.ends.size
+        state[k.CUT] = n
         while True:
             k.walk(
-                data, ends, ends.size, self._limits.longest, self._slots, self._shift, self._arena,
-                self._pool, out, self._positions[1:], self._todo, self._keys, state,
+                block.data, block.ends, self._limits.longest, self._slots, self._shift, self._arena,
+                self._pool, out, doc_ends, self._todo, self._keys, state,
             )  # fmt: skip
-            if state[k.PATCHES]:
-                out = self._settle(data, out)
-            if state[k.PIECE] == ends.size:
+            out, is_done = self._make_room(block.data, out, doc_ends, keep)
+            if is_done:
                 return out
-            n = min(k.BLOCK, ends.size - int(state[k.PIECE]))
-            if state[k.USED] + n > self._slots.size // 8:
-                self._grow()
-            out = _at_least(out, int(state[k.WRITTEN]) + n * max(int(state[k.MOST]), 3) + 4)
+
+    def _make_room(self, data: Bytes, out: Ids, doc_ends: Int64, keep: bool) -> tuple[Ids, bool]:
+        """Settle what waits, and make room for more; return `out`, and whether all pieces are done."""
+        k, state = self._kernels, self._state
+        if state[k.PATCHES]:
+            out = self._settle(data, out, doc_ends)
+        if not keep:
+            state[k.BASE] += state[k.WRITTEN]
+            state[k.WRITTEN] = 0
+        n = min(k.BLOCK, int(state[k.N_PIECES] - state[k.PIECE]))
+        if n == 0:
+            return out, True
+        if state[k.USED] + n > self._slots.size // 8:
+            self._grow()
+        return _at_least(out, int(state[k.WRITTEN]) + n * max(int(state[k.MOST]), 3) + 4), False
 
     @property
     def _shift(self) -> np.uint64:
         return np.uint64(64 - (self._slots.size // 4).bit_length() + 1)
 
-    def _settle(self, data: Bytes, out: Ids) -> Ids:
+    def _settle(self, data: Bytes, out: Ids, doc_ends: Int64) -> Ids:
         """Have the model encode the new pieces, and enter them."""
         from toktk.kernels.spans import gather_spans
 
@@ -304,7 +333,7 @@ class _Table:
         out = _at_least(out, int(state[k.WRITTEN] + counts[todo[:n_patches, k.ROW]].sum()))
         k.settle(
             packed, offsets, ids, ends, self._slots, self._arena, self._pool, out,
-            self._positions[1:], todo, state,
+            doc_ends, todo, state,
         )  # fmt: skip
         limits = self._limits
         if state[k.ARENA_USED] > limits.max_arena or state[k.POOL_USED] > limits.max_pool:
@@ -339,8 +368,9 @@ class _FollowingTable(_Table):
         ends = np.empty(last - first, dtype=np.int64)
         part, base, passed, written = -1, np.float32(0.0), 0, 0
         for block in source.blocks(first, last, self._work, self._ends):
-            self._state[self._kernels.WRITTEN] = 0
-            self._headed = self._walk(block.data, block.start, block.ends, self._headed)
+            self._state[self._kernels.WRITTEN :] = 0
+            positions = np.arange(block.ends.size + 1)
+            self._headed = self._walk(block, self._headed, positions, positions.size, True)
             if not keep:
                 passed, written = passed + written, 0
             if block.part != part:
@@ -348,7 +378,7 @@ class _FollowingTable(_Table):
             out = _at_least(out, written + int(block.ends.max(initial=block.start)) - block.start)
             here = ends[block.part : block.part + block.lasts.size]
             base, written = self._pieces.follow(
-                block.data, block.start, block.ends, self._positions, self._headed, block.lasts,
+                block.data, block.start, block.ends, positions, self._headed, block.lasts,
                 base, out, written, here,
             )  # fmt: skip
             here += passed

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toktk.kernels.memory import load64, prefetch, put_word, tail64
+from toktk.kernels.memory import copy_halves, deal16, load64, prefetch, put_word, tail64
 
 
 @given(st.binary(max_size=24), st.integers(0, 24))
@@ -35,3 +35,24 @@ def test_put_word_copies_what_is_asked_and_changes_nothing_before(data, start, a
     packed = np.full(at + n, 255, np.uint8)
     put_word(packed, at, n, np.frombuffer(data, np.uint8), start)
     assert bytes(packed) == b"\xff" * at + data[start : start + n]
+
+
+@given(st.integers(0, 7), st.integers(0, 9))
+def test_copy_halves_copies_four_and_changes_nothing_else(i, j):
+    words = np.frombuffer(bytes(range(72)), np.uint64)
+    halves = np.zeros(13, np.uint32)
+    copy_halves(words, np.uint64(i), halves, np.uint64(j))
+    expected = [0] * 13
+    expected[j : j + 4] = [
+        int(word) >> shift & 2**32 - 1 for word in words[i : i + 2] for shift in (0, 32)
+    ]
+    assert halves.tolist() == expected
+
+
+@given(st.lists(st.integers(0, 184), min_size=4, max_size=4), st.integers(0, 9))
+def test_deal16_takes_a_byte_of_each_in_turn(starts, to):
+    data = np.arange(200, dtype=np.uint8)
+    mixed = np.zeros(73, np.uint8)
+    deal16(data, *starts, mixed, to)
+    dealt = [start + i for i in range(16) for start in starts]
+    assert mixed.tolist() == [0] * to + dealt + [0] * (9 - to)

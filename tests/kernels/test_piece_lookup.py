@@ -6,14 +6,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from toktk.encoder import Limits, _Table
+from toktk.encoder import Limits, _Block, _Table
 from toktk.kernels import piece_lookup as k
 from toktk.kernels.memory import hash_bytes
 
 SLOW = bool(numba.config.DISABLE_JIT)
-TINY = Limits(
-    first_slots=2, max_slots=128, max_arena=60, max_pool=30, longest=30, todo=64
-)  # fmt: skip
+TINY = Limits(first_slots=2, max_slots=2 * k.BLOCK, max_arena=60, max_pool=30, longest=30, todo=64)
 ROOMY = Limits(first_slots=2, todo=64)
 
 pieces = st.lists(
@@ -45,9 +43,11 @@ def walk(table, parts, before=b"", after=b"", room=1):
     """Return the ids of each piece."""
     data = np.frombuffer(before + b"".join(parts) + after, np.uint8)
     ends = len(before) + np.cumsum([len(part) for part in parts], dtype=np.int64)
-    table._state[k.WRITTEN] = 0
-    out = table._walk(data, len(before), ends, np.empty(room, np.uint32))
-    positions = table._positions[: len(parts) + 1].tolist()
+    table._state[k.WRITTEN :] = 0
+    # A document a piece, and an empty one before.
+    positions = np.arange(len(parts) + 1)
+    block = _Block(data, len(before), ends, 0, positions)
+    out = table._walk(block, np.empty(room, np.uint32), positions, positions.size, keep=True)
     assert positions[-1] == table._state[k.WRITTEN]
     assert (table._state[k.MISSES], table._state[k.PATCHES]) == (0, 0)
     return [out[a:b].tolist() for a, b in itertools.pairwise(positions)]
@@ -126,7 +126,7 @@ def test_memory_is_bounded(limits):
     table = _Table(Model(), limits)
     for start in range(0, 600 if SLOW else 6000, 100):
         walk(table, [b"%d and a long one too %d" % (i, i) for i in range(start, start + 100)])
-    bounded = table._slots.size <= 4 * TINY.max_slots and table._arena.size < 4000
+    bounded = table._slots.size <= 4 * TINY.max_slots and table._arena.size < 8000
     assert bounded == (limits is TINY)
 
 

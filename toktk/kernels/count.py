@@ -171,7 +171,7 @@ def count_documents(data, offsets, groups, weights, tables, slots, arena, state,
         tables, work: as for `cut_block`. ends: int64[scan.BLOCK], kept between calls like `work`.
         slots, arena, state: the table. keys: uint64[4 * BLOCK], scratch.
     """
-    _, parts, _, _ = work
+    _, parts, _, _, _ = work
     if state[BEGUN] == 0:
         rewind(offsets, work)
         state[BEGUN] = 1

@@ -53,11 +53,55 @@ def _prefetch(typingctx: Any, data: Any, i: Any) -> Any:
             ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32]),
             "llvm.prefetch.p0",
         )
-        hints = [ir.Constant(i32, value) for value in (0, 2, 1)]
+        hints = [ir.Constant(i32, value) for value in (0, 3, 1)]
         builder.call(function, [builder.bitcast(pointer, byte), *hints])
         return context.get_dummy_value()
 
     return types.void(data, types.int64), codegen
+
+
+@intrinsic
+def _copy16(typingctx: Any, source: Any, i: Any, target: Any, j: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        def address(array: int) -> Any:
+            struct = cgutils.create_struct_proxy(signature.args[array])
+            data = struct(context, builder, args[array]).data
+            vector = ir.VectorType(ir.IntType(64), 2).as_pointer()
+            return builder.bitcast(builder.gep(data, [args[array + 1]]), vector)
+
+        loaded = builder.load(address(0))
+        stored = builder.store(loaded, address(2))
+        loaded.align = stored.align = 4
+        return context.get_dummy_value()
+
+    return types.void(source, types.uint64, target, types.uint64), codegen
+
+
+@intrinsic
+def _deal16(typingctx: Any, data: Any, a: Any, b: Any, c: Any, d: Any, mixed: Any, to: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        i32 = ir.IntType(32)
+
+        def address(array: int, index: Any, n: int) -> Any:
+            struct = cgutils.create_struct_proxy(signature.args[array])
+            data = struct(context, builder, args[array]).data
+            vector = ir.VectorType(ir.IntType(8), n).as_pointer()
+            return builder.bitcast(builder.gep(data, [index]), vector)
+
+        def in_turn(first: Any, second: Any, n: int) -> Any:
+            order = [ir.Constant(i32, k // 2 + n * (k % 2)) for k in range(2 * n)]
+            mask = ir.Constant(ir.VectorType(i32, 2 * n), order)
+            return builder.shuffle_vector(first, second, mask)
+
+        lanes = [builder.load(address(0, index, 16)) for index in args[1:5]]
+        pairs = in_turn(lanes[0], lanes[2], 16), in_turn(lanes[1], lanes[3], 16)
+        stored = builder.store(in_turn(*pairs, 32), address(5, args[6], 64))
+        for access in (*lanes, stored):
+            access.align = 1
+        return context.get_dummy_value()
+
+    places = [types.int64] * 4
+    return types.void(data, *places, mixed, types.int64), codegen
 
 
 @kernel
@@ -118,6 +162,28 @@ def put_word(packed, at, n, data, start):
     else:
         for k in range(min(n, 8)):
             packed[at + k] = data[start + k]
+
+
+@kernel
+def copy_halves(words, i, halves, j):
+    """Copy two uint64 at `i` to the four uint32 at `j`, lower half first."""
+    if _RAW:
+        _copy16(words, i, halves, j)
+    else:
+        for k in range(4):
+            half = words[np.int64(i) + k // 2] >> np.uint64(k % 2 * 32)
+            halves[np.int64(j) + k] = half & np.uint64(2**32 - 1)
+
+
+@kernel
+def deal16(data, a, b, c, d, mixed, to):
+    """Copy 16 bytes from each of `a`, `b`, `c` and `d` to `to`, one byte of each in turn."""
+    if _RAW:
+        _deal16(data, a, b, c, d, mixed, to)
+    else:
+        for i in range(16):
+            mixed[to + 4 * i], mixed[to + 4 * i + 1] = data[a + i], data[b + i]
+            mixed[to + 4 * i + 2], mixed[to + 4 * i + 3] = data[c + i], data[d + i]
 
 
 @kernel

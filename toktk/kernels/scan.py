@@ -1,9 +1,10 @@
 """Cutting: UTF-8 bytes in, piece ends out, four texts at a time.
 
-One text waits for a table look-up at each byte, so four are stepped in turn, in *lanes*. Long documents are
-cut into *parts* at certain boundaries: between two characters where every piece ends, whatever came
-before. A part is then a text of its own, and a lane that has finished one takes the next. Parts are
-planned and cut a block at a time, which keeps memory bounded and warm.
+One text waits for a table look-up at each byte, so four are stepped in turn, in *lanes*. Their bytes are
+first dealt: one of each lane in turn. Long documents are cut into *parts* at certain boundaries: between two
+characters where every piece ends, whatever came before. A part is then a text of its own, and a lane that
+has finished one takes the next. Parts are planned and cut a block at a time, which keeps memory bounded
+and warm.
 
 `tables` is `Transducer.tables`; toktk.pretokenizers.transducer says how they work. Bytes that are
 not UTF-8 never lead out of an array, but where they are cut is undefined: readers validate.
@@ -17,11 +18,12 @@ import threading
 
 import numpy as np
 
-from toktk.kernels import kernel
+from toktk.kernels import inlined, kernel
+from toktk.kernels.memory import deal16
 
 LANES = 4
 BLOCK = 65536  # bytes in the parts of a block, at most
-PART = 1024  # bytes after which a document is cut at the next certain boundary
+PART = 2048  # bytes after which a document is cut at the next certain boundary
 PARTS = 512  # in a block, at most
 _CHUNK = 256  # bytes between two looks at the lanes
 MAX_BACK = 8  # ends that a byte may take back
@@ -30,22 +32,26 @@ _GUARD, _SLACK = MAX_BACK * (_CHUNK + 1), 4
 
 # Fields of a part: where it lies; how far its last piece may reach, beyond `STOP` where no boundary is
 # certain; its document; its pieces, in the order of the text. Then what only cutting looks at: its raw ends,
-# of which those before `_OPEN` are positions, up to `_FROM`, and others steps, `_SHIFT` less.
+# of which those before `_OPEN` are positions in the part up to `_FROM`, and others steps, `_SHIFT` less.
 BEGIN, STOP, LIMIT, DOCUMENT, FIRST, LAST, _RAW, _OPEN, _RAW_LAST, _SHIFT, _FROM = range(11)
-# Fields of a lane: row of the tables, next end, position less steps made, part.
-_ROW, _END, _LANE_SHIFT, _PART = range(4)
+# Fields of a lane: row of the tables, next end, position less steps made, part; of the first one, the step at
+# which to stop.
+_ROW, _END, _LANE_SHIFT, _PART, _UNTIL = range(5)
 # Fields of the cursor. The rest of the text is ``data[POSITION:offsets[DOCUMENT + 1]]`` and on.
 _AT_DOCUMENT, _AT_POSITION = range(2)
 
-_ONE = np.uint64(1)
+_TOO_FAR = 1 << 32  # for a raw end
+Workspace = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+_ONE, _TWO, _THREE, _FOUR = (np.uint64(n) for n in (1, 2, 3, 4))
 
 
-def workspace() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Make what cutting keeps between calls, for one thread: cursor, parts, lanes and raw ends."""
-    raw = np.empty(LANES * (_GUARD + BLOCK + _SLACK), dtype=np.int64)
-    sizes = (2,), (PARTS, _FROM + 1), (LANES, _PART + 1)
+def workspace() -> Workspace:
+    """Make what cutting keeps between calls, for one thread: cursor, parts, lanes, raw ends, dealt bytes."""
+    raw = np.empty(LANES * (_GUARD + BLOCK + _SLACK), dtype=np.uint32)
+    sizes = (2,), (PARTS, _FROM + 1), (LANES, _UNTIL + 1)
     cursor, parts, lanes = (np.zeros(size, dtype=np.int64) for size in sizes)
-    return cursor, parts, lanes, raw
+    return cursor, parts, lanes, raw, np.empty(LANES * _CHUNK, dtype=np.uint8)
 
 
 class _OfThread(threading.local):
@@ -56,7 +62,7 @@ class _OfThread(threading.local):
 _OF_THREAD = _OfThread()
 
 
-def own_workspace() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def own_workspace() -> Workspace:
     """Return the workspace of the thread that calls, the same at every call."""
     return _OF_THREAD.workspace
 
@@ -177,30 +183,43 @@ def _plan(data, offsets, tables, cursor, parts):
 
 
 @kernel
-def _step(data, tables, lanes, t, n, raw):
+def _step(data, tables, lanes, t, n, raw, mixed):
     """Step every lane over `n` bytes. An end is written as the number of the step.
 
-    Unsigned indices spare the test for negative ones; numba would turn a mixture into floats.
+    What the loop needs just fits into the registers: dealt bytes spare each lane a pointer; a lane's end is
+    written before the next lane looks anything up, and where to stop is read anew each time, for else the
+    compiler mixes lanes and steps. Unsigned indices spare the test for negative ones; numba would turn
+    a mixture into floats.
     """
     rows, moves, _, _, _, _, _ = tables
     a, b, c, d = lanes[0], lanes[1], lanes[2], lanes[3]
-    row_a, end_a, shift_a = np.uint64(a[_ROW]), np.uint64(a[_END]), np.uint64(a[_LANE_SHIFT])
-    row_b, end_b, shift_b = np.uint64(b[_ROW]), np.uint64(b[_END]), np.uint64(b[_LANE_SHIFT])
-    row_c, end_c, shift_c = np.uint64(c[_ROW]), np.uint64(c[_END]), np.uint64(c[_LANE_SHIFT])
-    row_d, end_d, shift_d = np.uint64(d[_ROW]), np.uint64(d[_END]), np.uint64(d[_LANE_SHIFT])
-    i, until = np.uint64(t), np.uint64(t + n)
-    while i < until:
-        at_a = row_a + np.uint64(data[shift_a + i])
-        at_b = row_b + np.uint64(data[shift_b + i])
-        at_c = row_c + np.uint64(data[shift_c + i])
-        at_d = row_d + np.uint64(data[shift_d + i])
-        row_a, row_b = np.uint64(rows[at_a]), np.uint64(rows[at_b])
-        row_c, row_d = np.uint64(rows[at_c]), np.uint64(rows[at_d])
+    _deal(
+        data, a[_LANE_SHIFT] + t, b[_LANE_SHIFT] + t, c[_LANE_SHIFT] + t, d[_LANE_SHIFT] + t, n, mixed
+    )  # fmt: skip
+    row_a, end_a = np.uint64(a[_ROW]), np.uint64(a[_END])
+    row_b, end_b = np.uint64(b[_ROW]), np.uint64(b[_END])
+    row_c, end_c = np.uint64(c[_ROW]), np.uint64(c[_END])
+    row_d, end_d = np.uint64(d[_ROW]), np.uint64(d[_END])
+    i, a[_UNTIL] = np.uint64(t), t + n
+    base = np.uint64(0) - _FOUR * i
+    while i < np.uint64(a[_UNTIL]):
+        at = base + _FOUR * i
+        at_a = row_a + np.uint64(mixed[at])
+        row_a = np.uint64(rows[at_a])
         end_a += np.uint64(np.int64(moves[at_a]))
+        raw[end_a] = np.uint32(i)
+        at_b = row_b + np.uint64(mixed[at + _ONE])
+        row_b = np.uint64(rows[at_b])
         end_b += np.uint64(np.int64(moves[at_b]))
+        raw[end_b] = np.uint32(i)
+        at_c = row_c + np.uint64(mixed[at + _TWO])
+        row_c = np.uint64(rows[at_c])
         end_c += np.uint64(np.int64(moves[at_c]))
+        raw[end_c] = np.uint32(i)
+        at_d = row_d + np.uint64(mixed[at + _THREE])
+        row_d = np.uint64(rows[at_d])
         end_d += np.uint64(np.int64(moves[at_d]))
-        raw[end_a] = raw[end_b] = raw[end_c] = raw[end_d] = i
+        raw[end_d] = np.uint32(i)
         i += _ONE
     a[_ROW], a[_END] = row_a, end_a
     b[_ROW], b[_END] = row_b, end_b
@@ -209,8 +228,22 @@ def _step(data, tables, lanes, t, n, raw):
 
 
 @kernel
-def _settle(data, part, raw, last, ends, n):
-    """Turn the open raw ends of a part, up to `last`, into positions at ``ends[n:]``.
+def _deal(data, a, b, c, d, n, mixed):
+    """Copy `n` bytes from each of four places to `mixed`, in turn, and up to 15 more."""
+    i = np.int64(0)
+    if max(a, b, c, d) + n + 15 <= data.size:
+        while i < n:
+            deal16(data, a + i, b + i, c + i, d + i, mixed, 4 * i)
+            i += 16
+    while i < n:
+        mixed[4 * i], mixed[4 * i + 1] = data[a + i], data[b + i]
+        mixed[4 * i + 2], mixed[4 * i + 3] = data[c + i], data[d + i]
+        i += 1
+
+
+@kernel
+def _settle(data, part, raw, last, ends, n, origin):
+    """Turn the open raw ends of a part, up to `last`, into positions after `origin` at ``ends[n:]``.
 
     An end is where the character begins whose last byte was read in that step. Returns the last
     end; -1 where they do not ascend, in text that is not UTF-8.
@@ -219,7 +252,7 @@ def _settle(data, part, raw, last, ends, n):
     previous = part[_FROM]
     stop, at = part[STOP], np.uint64(n)
     for k in range(first, np.uint64(last)):
-        end = raw[k] + shift
+        end = np.int64(raw[k]) + shift
         if end <= previous or end >= stop:
             return np.int64(-1)
         if data[np.uint64(end)] & 0x80 != 0:
@@ -227,42 +260,48 @@ def _settle(data, part, raw, last, ends, n):
                 end -= 1
             if end == previous:
                 return np.int64(-1)
-        ends[at] = previous = end
+        ends[at] = end - origin
+        previous = end
         at += _ONE
     return previous
 
 
-@kernel
+@inlined
 def _leave(data, tables, part, lane, t, raw):
     """Take a lane to the end of its part, or past the piece where it must bail; return whether it is through.
 
     The last end of a part that ends at a certain boundary is left out.
     """
     _, _, finish, _, _, _, _ = tables
-    stop, limit = part[STOP], part[LIMIT]
+    stop = part[STOP]
     bail = finish.shape[0] << 8
     row, k = lane[_ROW], lane[_END]
-    is_end = lane[_LANE_SHIFT] + t >= stop
     is_found = False
     if row >= bail:
         k += np.int64(row == bail)
-    elif limit > stop:
+    elif part[LIMIT] > stop:
         k += finish[row >> 8, 2]
         is_found = k > part[_RAW]
     else:
         k += finish[row >> 8, 0]
         is_found = finish[row >> 8, 1] != 0
-    k = max(k, part[_OPEN])
+    lane[_END] = max(k, part[_OPEN])
     part[_SHIFT] = lane[_LANE_SHIFT]
-    if is_end and is_found:
-        lane[_END] = k
+    if is_found and lane[_LANE_SHIFT] + t >= stop:
         return True
-    last = _settle(data, part, raw, k, raw, part[_OPEN])
+    return _resume(data, tables, part, lane, t, raw)
+
+
+@kernel
+def _resume(data, tables, part, lane, t, raw):
+    """Find a piece by the plain automaton, and go on behind it; return whether the lane is through."""
+    stop, limit, k = part[STOP], part[LIMIT], lane[_END]
+    last = _settle(data, part, raw, k, raw, part[_OPEN], part[BEGIN])
     if last < 0:  # not UTF-8
         k, last = part[_OPEN], part[_FROM]
     last = piece_end(data, last, limit, tables)
     if last < stop or limit > stop:
-        raw[k] = last
+        raw[k] = last - part[BEGIN]
         k += 1
     lane[_ROW], lane[_END], lane[_LANE_SHIFT] = 0, k, last - t
     part[_OPEN], part[_FROM] = k, last
@@ -270,7 +309,7 @@ def _leave(data, tables, part, lane, t, raw):
 
 
 @kernel
-def _cut_parts(data, tables, parts, n_parts, lanes, raw):
+def _cut_parts(data, tables, parts, n_parts, lanes, raw, mixed):
     """Cut the parts of a block in lanes, and leave their raw ends."""
     _, _, finish, _, _, _, _ = tables
     bail = finish.shape[0] << 8
@@ -299,7 +338,7 @@ def _cut_parts(data, tables, parts, n_parts, lanes, raw):
                 n = min(n, parts[i, STOP] - lanes[lane, _LANE_SHIFT] - t)
         if active == 0:
             return
-        _step(data, tables, lanes, t, n, raw)
+        _step(data, tables, lanes, t, n, raw, mixed)
         t += n
         for lane in range(LANES):
             i = lanes[lane, _PART]
@@ -321,19 +360,20 @@ def _gather(data, tables, parts, n_parts, raw, ends, n):
     for i in range(n_parts):
         part = parts[i]
         part[FIRST] = n
-        previous, is_sound = part[BEGIN], True
+        previous, is_sound = part[BEGIN], part[_FROM] - part[BEGIN] < _TOO_FAR
         for k in range(np.uint64(part[_RAW]), np.uint64(part[_OPEN])):
-            is_sound &= previous < raw[k] <= part[_FROM]
-            ends[n] = previous = raw[k]
+            end = part[BEGIN] + np.int64(raw[k])
+            is_sound &= previous < end <= part[_FROM]
+            ends[n] = previous = end
             n += 1
-        if is_sound and _settle(data, part, raw, part[_RAW_LAST], ends, n) >= 0:
+        if is_sound and _settle(data, part, raw, part[_RAW_LAST], ends, n, 0) >= 0:
             n += part[_RAW_LAST] - part[_OPEN]
             # Tables that cut wrongly may have put an end at the stop already.
             last = ends[n - 1] if n > part[FIRST] else part[BEGIN]
             if part[STOP] == part[LIMIT] and last < part[STOP]:
                 ends[n] = part[STOP]
                 n += 1
-        else:  # not UTF-8
+        else:  # not UTF-8, or a piece of gigabytes
             n, end = part[FIRST], part[BEGIN]
             while end < part[STOP]:
                 end = piece_end(data, end, part[LIMIT], tables)
@@ -352,10 +392,10 @@ def cut_block(data, offsets, tables, work, ends, n):
     leave nothing out. `work` is by `workspace`; `ends` (int64) has room for `BLOCK` from `n` on.
     Before a new batch call `rewind`.
     """
-    cursor, parts, lanes, raw = work
+    cursor, parts, lanes, raw, mixed = work
     n_parts = _plan(data, offsets, tables, cursor, parts)
     if n_parts > 0:
-        _cut_parts(data, tables, parts, n_parts, lanes, raw)
+        _cut_parts(data, tables, parts, n_parts, lanes, raw, mixed)
         n = _gather(data, tables, parts, n_parts, raw, ends, n)
         # Where no boundary is certain, the last piece found says where to go on.
         cursor[_AT_POSITION] = ends[n - 1]
@@ -367,7 +407,7 @@ def cut_block(data, offsets, tables, work, ends, n):
 @kernel
 def rewind(offsets, work):
     """Let `cut_block` begin with the first document."""
-    cursor, _, _, _ = work
+    cursor, _, _, _, _ = work
     cursor[_AT_DOCUMENT], cursor[_AT_POSITION] = 0, offsets[0]
 
 
@@ -379,7 +419,7 @@ def cut_blocks(data, offsets, tables, work, ends, last_begin, document, lasts):
     ``lasts[document:documents]``. `document` is 0 at first, then ``documents - 1`` of the call
     before. At the end of the text `documents` is all, or there are no pieces.
     """
-    _, parts, _, _ = work
+    _, parts, _, _, _ = work
     n = np.int64(0)
     while n <= last_begin:
         n_parts = cut_block(data, offsets, tables, work, ends, n)
