@@ -71,8 +71,7 @@ class Names(Mapping[str, int]):
 
         places = np.empty(offsets.size - 1, dtype=np.int64)
         # A copy, as the kernel was compiled for what can be written.
-        longest = int(self.tokens.lengths.max(initial=0))
-        find_tokens(np.array(data), offsets, longest, self.table, *self.tokens, places)
+        find_tokens(np.array(data), offsets, self.table, *self.tokens, places)
         return places
 
 
