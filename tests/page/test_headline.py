@@ -62,6 +62,20 @@ def test_too_little_text_is_undecided(tmp_path: Path) -> None:
     assert by_question["How sure is this?"].state == UNDECIDED
 
 
+def test_tokenizers_that_normalize_differently_are_not_compared(contents: Contents) -> None:
+    shown = contents.figures.shown
+    records = tuple(
+        replace(r, signature=f"{r.signature}|norm:NFC") if r.family == "unigram" else r
+        for r in shown.results
+    )
+    page = Contents(replace(shown, results=replace(shown.results, records=records)))
+    answer = next(a for a in page.answers if a.question == "bpe or unigram?")
+    assert "not compared: they differ in normalization" in answer.text
+    assert answer.state == UNDECIDED
+    assert not page.comparisons
+    assert len(page.answers) == len(contents.answers)
+
+
 def test_without_documents_nothing_is_settled(contents: Contents) -> None:
     shown = contents.figures.shown
     bare = replace(shown, results=replace(shown.results, documents=None))

@@ -386,6 +386,15 @@ def _refuse_unlike(questions: Sequence[_Question], allow: Collection[str]) -> li
     return list(marks)
 
 
+def are_comparable(pair: Pair, metric: str) -> bool:
+    """Return whether two sides have figures of a metric, and nothing differs that matters to them."""
+    try:
+        _refuse_unlike([*_questions([pair], [metric], Asked((metric,)))], ())
+    except MetricError:
+        return False
+    return True
+
+
 def _shown(side: Side, question: _Question, name: str, value: str | None) -> str:
     if name != "corpus":
         return value or "none"

@@ -7,8 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from toktk.errors import MetricError
-from toktk.lab.compare import Asked, compare_sides
+from toktk.lab.compare import Asked, are_comparable, compare_sides
 from toktk.lab.side import Side, sides_of
 from toktk.models.bpe import BpeModel
 from toktk.page.figures import Figures, short, visible_keys
@@ -111,12 +110,8 @@ def _comparisons(figures: Figures, sides: dict[str, Side], metric: str) -> Seque
         size = figures.size(label)
         nearest = min(first, key=lambda n: abs(figures.size(n) - size))
         pairs.append((sides[label], sides[nearest]))
-    if not pairs:
-        return ()
-    try:
-        return compare_sides(pairs, Asked((metric,))).rows
-    except MetricError:  # no figures to compare, or figures that must not be
-        return ()
+    pairs = [pair for pair in pairs if are_comparable(pair, metric)]
+    return compare_sides(pairs, Asked((metric,))).rows if pairs else ()
 
 
 def comparison_row(row: Comparison) -> list[Any]:

@@ -6,12 +6,14 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from toktk.errors import MetricError
 from toktk.lab.compare import Asked, compare_sides
 from toktk.lab.side import Side
 from toktk.page.figures import Figures
 from toktk.pieces.table import POOLED
 from toktk.report.comparison import Comparison
 from toktk.sizes import size_label
+from toktk.visible import visible
 
 SETTLED, UNDECIDED, NOTE = "settled", "undecided", "fact"
 
@@ -151,9 +153,14 @@ def _families(
     if len(known) < 2:
         return
     best, second, *others = sorted(known, key=lambda label: known[label])
-    row = compare_sides([(sides[second], sides[best])], Asked((figures.primary,), (POOLED,))).rows[
-        0
-    ]
+    question = "Which tokenizer?" if others else f"{' or '.join(figures.families)}?"
+    pair, asked = (sides[second], sides[best]), Asked((figures.primary,), (POOLED,))
+    try:
+        (row,) = compare_sides([pair], asked).rows
+    except MetricError as error:  # they normalize text differently, for example
+        told, *more = map(visible, error.args)
+        yield Answer(question, told, " ".join(more), UNDECIDED)
+        return
     first, next_ = (figures.tokenizers[label].family for label in (best, second))
     sizes = {figures.size(label) for label in labels}
     at = f" at {size_label(min(sizes))}" if len(sizes) == 1 else ""
@@ -183,7 +190,6 @@ def _families(
         if not others and len(own) > 1 and len(verdicts) == 1
         else ""
     )
-    question = "Which tokenizer?" if others else f"{' or '.join(figures.families)}?"
     yield Answer(question, text, f"{_interval(row)}{always}{order}", state)
 
 
