@@ -14,12 +14,13 @@ from small_corpora import LINES, lines, write_nasty, write_parallel
 from toktk.corpus import Corpus, ReaderOptions, load_corpus
 from toktk.errors import CorpusError, MetricError, ToktkError, TrainingError
 from toktk.evaluation.evaluation import evaluate
-from toktk.lab.counted import CountedCorpus, Reading
+from toktk.lab.counted import CountedCorpus
 from toktk.lab.family import FamilyFigures
 from toktk.lab.measures import Measures
 from toktk.lab.meter import Meter
 from toktk.lab.outcome import Outcome
 from toktk.lab.plan import SweepPlan
+from toktk.lab.reading import Reading
 from toktk.lab.sweep import Sweep
 from toktk.lab.train import Training
 from toktk.models.bpe import BpeModel

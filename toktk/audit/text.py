@@ -15,7 +15,7 @@ from toktk.audit.text_duplicates import repeat_findings
 from toktk.audit.text_figures import TextFigures
 from toktk.audit.text_premiums import premium_findings
 from toktk.audit.text_reading import read_figures
-from toktk.lab.counted import fingerprint_text
+from toktk.lab.reading import fingerprint_text
 
 if TYPE_CHECKING:
     from toktk.corpus import Corpus

@@ -170,7 +170,7 @@ def _audited(
 
 def _look_over(corpora: Sequence[Corpus], counted: CountedCorpora) -> None:
     """Say what is known of the texts before they are read."""
-    from toktk.lab.counted import fingerprint_text, remark_on_texts
+    from toktk.lab.reading import fingerprint_text, remark_on_texts
 
     for corpus in corpora:
         fingerprint_text(counted.meter, corpus.name, corpus)

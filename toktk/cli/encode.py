@@ -94,8 +94,8 @@ def command(
     """  # noqa: D301 - click wants the backspace itself
     from dataclasses import replace
 
-    from toktk.lab.counted import remark_on_texts
     from toktk.lab.meter import Meter
+    from toktk.lab.reading import remark_on_texts
     from toktk.places import Place
     from toktk.ranks.text import Text
     from toktk.ranks.world import World, world_of

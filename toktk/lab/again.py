@@ -13,12 +13,12 @@ from toktk.counts.part import SIDES
 from toktk.counts.text import CountedText, counted_again
 from toktk.errors import CorpusError, StorageError, ToktkError
 from toktk.lab.bench import Bench
-from toktk.lab.counted import fingerprint_text
 from toktk.lab.document import CURVES, NAME, RESULTS, is_as_written, recorded_files
 from toktk.lab.folder import fact_of
 from toktk.lab.measures import Measures
 from toktk.lab.meter import Meter
 from toktk.lab.plan import BenchPlan, SweepPlan
+from toktk.lab.reading import fingerprint_text
 from toktk.lab.run import Run, document_of, stored_run
 from toktk.lab.sweep import Sweep
 from toktk.loading.spec import placed

@@ -12,7 +12,7 @@ from toktk.corpus import Corpus
 from toktk.corpus.lines import LineSet
 from toktk.counts.text import CountedText
 from toktk.errors import PluginError, ToktkError, in_a_line
-from toktk.lab.counted import CountedCorpora, described_text, fingerprint_text, remark_on_texts
+from toktk.lab.counted import CountedCorpora
 from toktk.lab.family import FamilyFigures, TokenizerFamily
 from toktk.lab.measure import Measurer
 from toktk.lab.meter import Meter
@@ -26,6 +26,7 @@ from toktk.lab.outcome import (
 )
 from toktk.lab.overlap import TrainingText, add_figures_without, overlaps, trained_on
 from toktk.lab.plan import BenchPlan
+from toktk.lab.reading import described_text, fingerprint_text, remark_on_texts
 from toktk.lab.special import special_in_text
 from toktk.loading.load import Loaded, open_tokenizer
 from toktk.loading.sample import PER_GROUP, first_documents

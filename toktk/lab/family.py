@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from toktk import arrow
 from toktk.arrays import Int64, read_arrays, write_arrays
-from toktk.lab.counted import Reading
+from toktk.lab.reading import Reading
 from toktk.report.document_counts import DocumentCounts
 from toktk.report.results import Results
 from toktk.tokenizer import Tokenizer

@@ -10,13 +10,7 @@ from toktk import __version__
 from toktk.cache import digest
 from toktk.errors import FormatError, PluginError, ToktkError, TrainingError, in_a_line
 from toktk.lab.bench import Bench
-from toktk.lab.counted import (
-    CountedCorpora,
-    Reading,
-    described_text,
-    fingerprint_text,
-    remark_on_texts,
-)
+from toktk.lab.counted import CountedCorpora
 from toktk.lab.family import FamilyFigures, TokenizerFamily
 from toktk.lab.measure import Measurer
 from toktk.lab.meter import Meter
@@ -32,6 +26,7 @@ from toktk.lab.outcome import (
 )
 from toktk.lab.overlap import add_figures_without, overlaps
 from toktk.lab.plan import Family, SweepPlan
+from toktk.lab.reading import Reading, described_text, fingerprint_text, remark_on_texts
 from toktk.lab.special import special_in_text
 from toktk.lab.train import Trainings
 from toktk.models.model import library_of

@@ -12,9 +12,10 @@ from toktk.arrays import read_arrays, write_arrays
 from toktk.cache import digest
 from toktk.corpus import Corpus
 from toktk.errors import TrainingError
-from toktk.lab.counted import CountedCorpora, Reading
+from toktk.lab.counted import CountedCorpora
 from toktk.lab.meter import Meter
 from toktk.lab.plan import Family, SweepPlan
+from toktk.lab.reading import Reading
 from toktk.models.bpe import BpeModel
 from toktk.models.inference import Inference
 from toktk.models.model import Model, is_storable, model_from_arrays

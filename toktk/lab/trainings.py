@@ -19,10 +19,11 @@ from toktk.corpus.folds import drawn
 from toktk.errors import CorpusError, FormatError, PluginError, ToktkError, TrainingError, in_a_line
 from toktk.lab.again import checked_run, experiment_of
 from toktk.lab.agreement import NOT_MEASURED, Vocabularies, figures_of
-from toktk.lab.counted import CountedCorpora, CountedCorpus, fingerprint_text, remark_on_texts
+from toktk.lab.counted import CountedCorpora, CountedCorpus
 from toktk.lab.meter import Meter, Watcher
 from toktk.lab.outcome import without_figures
 from toktk.lab.plan import Family, SweepPlan
+from toktk.lab.reading import fingerprint_text, remark_on_texts
 from toktk.lab.sweep import Sweep
 from toktk.lab.train import Training, Trainings
 from toktk.pieces.counter import ONE_GROUP
