@@ -264,10 +264,13 @@ def _segment(table: PieceTable, model: Model) -> _Segmented:
 
 def _figures(table: PieceTable, segmented: Sequence[_Segmented]) -> Figures:
     sums = np.array([table.counts @ one.tokens for one in segmented])
-    tokens = np.zeros(len(table.groups))  # of each fold, the mean over trainings
     of_piece = np.repeat(np.arange(len(table)), np.diff(table.rows))
-    mean = np.mean([one.tokens for one in segmented], axis=0)
-    np.add.at(tokens, table.entry_group, mean[of_piece] * table.entry_count)
+    in_all = np.sum([one.tokens for one in segmented], axis=0)
+    of_fold = np.zeros(
+        len(table.groups), dtype=np.int64
+    )  # whole numbers, in whatever order pieces come
+    np.add.at(of_fold, table.entry_group, in_all[of_piece] * table.entry_count)
+    tokens = of_fold / len(segmented)
     n_bytes = table.totals[:, BYTES]
     value = float(n_bytes.sum() / sums.mean()) if sums.any() else None
     spelled = np.logical_and.reduce([one.spelled for one in segmented])
