@@ -49,7 +49,8 @@ def test_ctrl_c_ends_a_command(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory")
-@pytest.mark.parametrize("megabytes", [150, 300])
+# Around 300, Arrow starts a thread for its memory, and the C library ends the process where it has none left.
+@pytest.mark.parametrize("megabytes", [150, 400])
 def test_too_little_memory_is_an_error(home: Path, tmp_path: Path, megabytes: int) -> None:
     import resource
 
