@@ -159,7 +159,9 @@ def counting(chosen: argparse.Namespace) -> tuple[Table, Any]:
     jobs = [
         Job(bare, "one_process", {"text": str(text)}),
         *(
-            Job(sweep.format(n), "as_a_sweep", {"text": str(text), "held_out": 0.1, "threads": n})
+            Job(
+                sweep.format(n), "as_a_sweep", {"text": str(text), "held_out": 0.1, "threads": n}, n
+            )
             for n in (1, PROCESSES)
         ),
     ]

@@ -77,7 +77,7 @@ def toktk(arguments: Arguments, step: Steps) -> tuple[Figures, None]:
         from toktk.trainers.bpe import BpeTrainer
 
     jobs, sizes = arguments["threads"], arguments["sizes"]
-    options = ReaderOptions(sample_by="line")
+    options = ReaderOptions(sample_by="line", align_column="line")
 
     with step("count training text"):
         trainer = BpeTrainer(arguments["pattern"])
@@ -315,7 +315,12 @@ def options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
-    add("--eval", type=Path, required=True, help="folder with a .txt file for each language")
+    add(
+        "--eval",
+        type=Path,
+        required=True,
+        help="folder of .txt files with as many lines, one a language",
+    )
     add("--eval-bytes", type=harness.size, help="use this much, shared evenly by the languages")
     add("--train-bytes", type=harness.size, default=50_000_000, help="lines to train on (50M)")
     add("--sizes", type=harness.sizes, default=harness.sizes("8k,16k,32k,50k,64k,100k,128k"))
@@ -364,6 +369,12 @@ def jobs(chosen: Any, arguments: Arguments) -> list[Job]:
             command = (
                 *(sys.executable, "-m", "toktk", "sweep", "-q", "-f", "json", "-t", "bpe"),
                 *("-c", arguments["sample"], "--eval", arguments["eval"], "-p", chosen.pattern),
+                *(
+                    "--sample-by",
+                    "line",
+                    "--align-column",
+                    "line",
+                ),  # without line feeds, as others do
                 *("-s", ",".join(map(str, chosen.sizes)), "--jobs", str(chosen.threads)),
                 *("-o", "{folder}/run", "--force"),
             )

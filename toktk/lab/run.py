@@ -103,10 +103,13 @@ def carry_out(experiment: Sweep | Bench, path: Path | None = None) -> Run:
     """
     plan, meter = experiment.plan, experiment.meter
     MACHINE_CODE.announce(meter.remark)
-    signature = experiment.prepare()
-    path = path or Path("runs") / f"{plan.folder_name}-{signature[:8]}"
-    trainers = [family.name for family in plan.families] if isinstance(plan, SweepPlan) else []
+    trainers: list[str] = []
+    if isinstance(plan, SweepPlan):
+        plan.check()  # before anything is compiled for it
+        trainers = [family.name for family in plan.families]
     with compiled_ahead(trainers, plan.jobs):
+        signature = experiment.prepare()
+        path = path or Path("runs") / f"{plan.folder_name}-{signature[:8]}"
         run = _carried_out(experiment, path, signature)
     document = run.document
     for line in (
