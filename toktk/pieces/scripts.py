@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import unicodedata
 from collections import Counter
@@ -17,7 +18,6 @@ from toktk.pieces.table import PieceTable, gather
 _NONE = "no letters"
 _SAMPLE = 300  # pieces of a group, the most frequent ones
 _BYTES = 200  # of each: a piece can be a whole document
-_COUNTED = 4095  # occurrences that are told apart before pieces are sorted by them
 _SCRIPT = re.compile(
     r"(.*?) (?:SMALL|CAPITAL|LETTER|SYLLAB|UNIFIED|COMPATIBILITY|MODIFIER|VOWEL|CONSONANT)"
 )
@@ -136,15 +136,20 @@ def scripts_of(table: PieceTable) -> dict[str, str]:
 
 def _frequent(table: PieceTable) -> Int64:
     """Return the entries among which the `_SAMPLE` most frequent of each group are."""
-    n_groups = len(table.groups)
-    counts = np.minimum(table.entry_count, _COUNTED)
-    cells = table.entry_group.astype(np.int64) * (_COUNTED + 1) + counts
-    of_count = np.bincount(cells, minlength=n_groups * (_COUNTED + 1))
-    at_least = np.cumsum(of_count.reshape(n_groups, -1)[:, ::-1], axis=1)[:, ::-1]
-    # The highest count that so many entries of a group reach; of a group with fewer, all.
-    least = _COUNTED - np.argmax(at_least[:, ::-1] >= _SAMPLE, axis=1)
-    least[at_least[:, 0] < _SAMPLE] = 0
-    return np.flatnonzero(counts >= least[table.entry_group])
+    from toktk.kernels.count import counting_sort
+
+    counts = table.entry_count
+    bounds = offsets_of(np.bincount(table.entry_group, minlength=len(table.groups)))
+    by_group = np.empty(counts.size, np.int64)
+    counting_sort(table.entry_group, bounds.copy(), by_group)
+    chosen = []
+    for first, last in itertools.pairwise(bounds.tolist()):
+        of_group = by_group[first:last]
+        if of_group.size > _SAMPLE:
+            least = np.partition(counts[of_group], -_SAMPLE)[-_SAMPLE]
+            of_group = of_group[counts[of_group] >= least]
+        chosen.append(of_group)
+    return np.concatenate(chosen) if chosen else by_group
 
 
 def _scripts_in(table: PieceTable, p: int) -> Counter[str]:
