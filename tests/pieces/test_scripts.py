@@ -1,3 +1,4 @@
+import tracemalloc
 from collections import Counter
 
 import numpy as np
@@ -102,3 +103,19 @@ def test_the_script_of_a_group_is_that_of_its_most_frequent_pieces(n_words) -> N
     corpus = Corpus.of([" ".join(frequent + rare), " ".join(rare)], groups=["a", "b"])
     found = scripts_of(count_corpus(corpus, Pretokenizer.of("gpt2")))
     assert found == {"a": "Cyrillic", "b": "Latin"}
+
+
+def test_many_groups_take_little_memory() -> None:
+    n = 20_000
+    table = count_corpus(
+        Corpus.of(["слово"] * n, groups=[str(i) for i in range(n)]), Pretokenizer.of("gpt2")
+    )
+    scripts_of(table)  # what is made once
+    tracemalloc.start()
+    try:
+        scripts = scripts_of(table)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert set(scripts.values()) == {"Cyrillic"}
+    assert peak < 2_000 * n
