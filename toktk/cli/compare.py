@@ -154,9 +154,10 @@ def command(
     like it.
     """  # noqa: D301 - click wants the backspace itself
     from toktk.lab.baseline import write_baseline
-    from toktk.lab.compare import Asked, compare_sides, matched, pairs_of, told_apart
+    from toktk.lab.compare import Asked, compare_sides
     from toktk.lab.gate import parse_gate, refuse_unjudged
     from toktk.lab.meter import Meter
+    from toktk.lab.pairing import matched, pairs_of, told_apart
 
     asked = Asked(metrics, groups, zone, allow, [*map(parse_gate, gates)])
     asked.check()
