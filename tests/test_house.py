@@ -21,6 +21,7 @@ ROOT = Path(toktk.__file__).parent
 LEVELS = [
     {
         "errors",
+        "address_space",
         "hf_library",
         "names",
         "shapes",

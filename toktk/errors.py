@@ -91,6 +91,10 @@ class ThreadError(ToktkError):
     """The system has no thread left for the work."""
 
 
+class MemoryLimitError(ToktkError):
+    """A limit of the system leaves libraries less address space than they reserve."""
+
+
 class MissingExtraError(ToktkError):
     """An optional dependency is needed."""
 
@@ -112,7 +116,7 @@ def usage() -> Iterator[None]:
     """Mark what is raised within as wrong usage, unless a package, the disk or the system is at fault."""
     try:
         yield
-    except (PluginError, MissingExtraError, StorageError, ThreadError):
+    except (PluginError, MissingExtraError, StorageError, ThreadError, MemoryLimitError):
         raise
     except ToktkError as error:
         as_usage(error)

@@ -48,24 +48,50 @@ def test_ctrl_c_ends_a_command(
     assert wrong == [], ended.screen
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory")
-# Around 300, Arrow starts a thread for its memory, and the C library ends the process where it has none left.
-@pytest.mark.parametrize("megabytes", [150, 400])
-def test_too_little_memory_is_an_error(home: Path, tmp_path: Path, megabytes: int) -> None:
+LIMITS = pytest.mark.skipif(sys.platform != "linux", reason="limits of address space")
+
+
+def limited(megabytes: int, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that may reserve so much address space."""
     import resource
 
-    path = write_parallel(tmp_path / "four.jsonl")
-    command = ["sweep", "-c", str(path), *PARALLEL, "-s", "300", "-t", "bpe", "-o", "run"]
     limit = megabytes * 10**6
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-m", "toktk", *command],
-        # A thread for each core would take memory by the number of cores.
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
         capture_output=True,
         text=True,
         check=False,
+        timeout=120,
     )
+
+
+@LIMITS
+# What libraries would do there: refuse, end the process in several ways, or try without end.
+@pytest.mark.parametrize("megabytes", [150, 300, 360, 600, 900, 1500, 2200])
+def test_too_little_address_space_is_refused(home: Path, tmp_path: Path, megabytes: int) -> None:
+    path = write_parallel(tmp_path / "four.jsonl")
+    done = limited(megabytes, "sweep", "-c", str(path), *PARALLEL, "-s", "300", "-t", "bpe")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "Traceback" not in done.stderr
-    assert [line for line in done.stderr.splitlines() if line[:2] != "  "][-1][:7] == "Error: "
+    first, found, _ = done.stderr.splitlines()
+    assert first.startswith("Error: the libraries that toktk needs may need ")
+    assert found.strip() == f"Found: a limit of {megabytes / 1000:.1f} GB (ulimit -v)."
+
+
+@LIMITS
+@pytest.mark.parametrize("command", [("--help",), ("sweep", "--help"), ("cache",), ("ls",)])
+def test_what_computes_nothing_needs_little(home: Path, command: tuple[str, ...]) -> None:
+    assert limited(150, *command).returncode == 0
+
+
+@LIMITS
+@pytest.mark.skipif((os.cpu_count() or 1) > 256, reason="more cores than the limit has room for")
+def test_charts_need_more_address_space_than_figures(home: Path, tmp_path: Path) -> None:
+    path = write_parallel(tmp_path / "four.jsonl")
+    run = tmp_path / "run"
+    sweep = ["sweep", "-c", str(path), *PARALLEL, "-s", "300", "-t", "bpe", "-o", str(run)]
+    done = limited(50_000, *sweep, "--page")
+    assert done.returncode == 0
+    assert "report.html is not written: the engine that draws charts may need" in done.stderr
+    assert (run / "run.json").is_file()
+    assert not (run / "report.html").exists()

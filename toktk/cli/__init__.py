@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from toktk import __version__
+from toktk.address_space import check_address_space
 from toktk.cli.ending import ended
 from toktk.cli.streams import open_standard_streams, visible_usage
 from toktk.cli.verb import Verb
@@ -35,6 +36,8 @@ COMMANDS = {
     "env": "Show versions, machine and cache.",
     "cache": "Show what is stored for the next time, and delete it.",
 }
+_LIGHT = ("ls", "env", "cache")
+"""Verbs that load no library which reserves much memory."""
 
 
 class LazyGroup(click.Group):
@@ -57,6 +60,8 @@ class LazyGroup(click.Group):
         """Find the command, or fail with the nearest name."""
         if args[0] not in COMMANDS and not ctx.resilient_parsing:
             ctx.fail(f"no such command {args[0]!r}{did_you_mean(args[0], COMMANDS)}.")
+        if not (args[0] in _LIGHT or "--help" in args or ctx.resilient_parsing):
+            check_address_space()
         name, command, rest = super().resolve_command(ctx, args)
         if isinstance(command, Verb) and rest and rest[0] in command.below:
             return f"{name} {rest[0]}", command.below[rest[0]], rest[1:]

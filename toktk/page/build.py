@@ -101,6 +101,7 @@ def write_page(run: Run, meter: Meter) -> Path:
 
     Raises:
         StorageError: the page cannot be written, or a file of the run cannot be read.
+        MemoryLimitError: a limit of address space leaves no room to draw.
     """
     give_back_memory()  # of the run, since drawing takes its own
     document = document_of(run.path)  # with what was timed after the run

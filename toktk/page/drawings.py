@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from toktk.address_space import check_room_to_draw
 from toktk.cache import Store
 from toktk.page.figures import Figures
 from toktk.page.kept import kept
@@ -54,6 +55,7 @@ def page_charts(
 
 
 def _drawn(page_charts: Mapping[str, Any]) -> dict[str, Any]:
+    check_room_to_draw()
     import vl_convert
 
     # Tests validate them; here that would take as long as all else that altair does.
@@ -77,6 +79,7 @@ def vega() -> str:
 
     packed = store.read("assets", key, load, code=None)
     if packed is None:
+        check_room_to_draw()
         import vl_convert
 
         packed = deflated(vl_convert.javascript_bundle(_BUNDLED))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from toktk.address_space import check_room_to_draw
 from toktk.page.figures import Figures
 from toktk.page.headline import WORST, Answer
 from toktk.page.rows import Rows
@@ -33,7 +34,9 @@ def write_pictures(
 
     Raises:
         StorageError: a file cannot be written.
+        MemoryLimitError: a limit of address space leaves no room to draw.
     """
+    check_room_to_draw()
     import vl_convert
 
     folder.mkdir(parents=True, exist_ok=True)
