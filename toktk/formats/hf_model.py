@@ -6,6 +6,7 @@ such files are, is read by Python's own reader, which says what is wrong with it
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -60,6 +61,11 @@ class Names(Mapping[str, int]):
         if places[0] < 0:
             raise KeyError(name)
         return int(self.ids[places[0]])
+
+    @functools.cached_property
+    def characters(self) -> tuple[npt.NDArray[np.int16], Int64]:
+        """See `characters_of`."""
+        return characters_of(*self.tokens)
 
     def find(self, data: Bytes, offsets: Int64) -> Int64:
         """Return int64[n]: the places of names, -1 for what is none."""

@@ -26,8 +26,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from toktk.arrays import Bytes, packed, read_only
+from toktk.arrays import packed, read_only
 from toktk.errors import FormatError, clipped
 from toktk.formats.fields import (
     Fields,
@@ -296,7 +297,8 @@ def _read_wordpiece(fields: Fields, holder: dict[str, Any], listed: Any, steps: 
 
 def _ordinary(names: list[str], n: int, kind: str) -> list[bytes]:
     """Return the bytes of the tokens behind the first `n`, if their names are byte-level."""
-    tokens, others = _byte_level_tokens(*packed([name.encode() for name in names[n:]]))
+    packed_names = packed([name.encode() for name in names[n:]])
+    tokens, others = _byte_level_tokens(*characters_of(*packed_names))
     if others:
         i = n + others[0]
         raise NotNative(f"model {kind}: model.vocab[{i}]: {short(names[i])} is not byte-level")
@@ -349,7 +351,7 @@ class _Tokens:
                 if byte_ids[b] < 0:
                     byte_ids[b] = in_vocab.get(in_ascii[b], -1)
         else:
-            tokens, dead = _byte_level_tokens(*names.tokens)
+            tokens, dead = _byte_level_tokens(*names.characters)
             in_vocab = ids_among(byte_characters(), vocab)
             byte_ids = [in_vocab.get(character, -1) for character in byte_characters()]
         for b, i in enumerate(byte_ids):
@@ -372,9 +374,8 @@ class _Tokens:
         return re.search(rb"[^ \xff] ", joined) is not None
 
 
-def _byte_level_tokens(data: Bytes, offsets: Int64) -> tuple[Tokens, list[int]]:
-    """Return the bytes of names whose characters stand for bytes, and the indices of all other names."""
-    stands_for, ends = characters_of(data, offsets)
+def _byte_level_tokens(stands_for: npt.NDArray[np.int16], ends: Int64) -> tuple[Tokens, list[int]]:
+    """Return the bytes of names whose `characters_of` stand for bytes, and the indices of all other names."""
     others = np.unique(np.searchsorted(ends, np.flatnonzero(stands_for < 0), side="right") - 1)
     return Tokens(read_only(stands_for, np.uint8), ends), others.tolist()
 
