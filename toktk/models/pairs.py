@@ -196,9 +196,12 @@ class PairModel(ArrayModel):
         if merges.shape[1] == 2:
             merges = np.column_stack([merges, by_id.products(merges, np.flatnonzero(spelled))])
         by_id.check_products(merges)
-        _, last = np.unique((merges[::-1, 0] << 32) | merges[::-1, 1], return_index=True)
-        ranks = np.sort(len(merges) - 1 - last)
-        pairs = np.column_stack([merges[ranks], ranks])
+        pairs = np.column_stack([merges, np.arange(len(merges))])
+        keys = (merges[:, 0] << 32) | merges[:, 1]
+        in_order = np.sort(keys)
+        if (in_order[1:] == in_order[:-1]).any():
+            _, last = np.unique(keys[::-1], return_index=True)
+            pairs = pairs[np.sort(len(merges) - 1 - last)]
         return cls._of(special_tokens, by_id, pairs, byte_ids, characters)._with_whole(whole)
 
     @classmethod
