@@ -270,6 +270,17 @@ class Service:
                 self._child = self._open()
             yield self._child
 
+    def start(self) -> None:
+        """Start the child beside other work, for a question that comes soon."""
+        thread = threading.Thread(target=self._start, name="toktk-start", daemon=True)
+        with contextlib.suppress(RuntimeError):  # the system starts no more threads
+            thread.start()
+
+    def _start(self) -> None:
+        # What keeps it from starting is said when it is asked. RuntimeError: this process is about to end.
+        with contextlib.suppress(ChildEnded, Refused, OSError, RuntimeError), self.turn():
+            pass
+
     def _open(self) -> Child:
         return Child(self._module)
 

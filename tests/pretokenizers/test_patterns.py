@@ -22,7 +22,7 @@ from sample_texts import code, languages
 from toktk.errors import PatternError
 from toktk.pretokenizers.automaton import compile_pattern, verify
 from toktk.pretokenizers.construction import partition_unicode
-from toktk.pretokenizers.patterns import PATTERNS
+from toktk.pretokenizers.patterns import PATTERNS, PUBLISHED
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.pretokenizers.syntax import character_sets, parse, portable
 
@@ -109,9 +109,9 @@ def random_texts(pattern: str, count: int) -> list[str]:
 
 
 @pytest.mark.parametrize("library", ["regex", "tokenizers", "tiktoken"])
-@pytest.mark.parametrize("name", PATTERNS)
-def test_a_named_pattern_equals_regex_on_the_texts_on_which_others_are_compared(name, library):
-    for pattern in {PATTERNS[name], portable(PATTERNS[name])}:
+@pytest.mark.parametrize("known", [*PATTERNS.values(), *PUBLISHED])
+def test_a_known_pattern_equals_regex_on_the_texts_on_which_others_are_compared(known, library):
+    for pattern in {known, portable(known)}:
         automaton = compile_pattern(pattern, library)
         unicode = partition_unicode(character_sets(parse(pattern)), "\n", library)
         verify(automaton, unicode, regex.compile(pattern, regex.V0))

@@ -11,6 +11,7 @@ import regex
 import tokenizers
 from public_samples import GPT2, byte_level, sequence, split
 
+from toktk.arrays import write_arrays
 from toktk.cache import Store
 from toktk.child import ChildEnded
 from toktk.errors import FormatError, PatternError, ToktkError
@@ -21,7 +22,7 @@ from toktk.pretokenizers.export import exported_pattern, strangers, table_notes
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer, pretokenizers_of
 from toktk.pretokenizers.syntax import folds_several, parse, spelled_out
-from toktk.pretokenizers.unicode_tables import digits, edges, needs_tables
+from toktk.pretokenizers.unicode_tables import digits, edges, edges_of_each, needs_tables
 
 SETS = [
     r"\p{L}",
@@ -55,10 +56,11 @@ def test_a_set_holds_what_the_library_finds_one_by_one(characters):
     [r"\p{L}", r"\p{Co}", r"[^\p{Cn}]", "[\\p{L}\U00051234]", "[\\p{Lu}\U000fff00-\U00100fff]"],
 )
 def test_few_code_points_tell_of_all(characters, library, monkeypatch):
-    members = edges.__wrapped__(characters, library)
+    members = edges(characters, library)
     monkeypatch.setattr(code_points, "singles_out", lambda characters: True)
+    monkeypatch.setattr(unicode_tables, "_known", {})
     if library == "regex":  # others are looked at in a process of their own
-        assert edges.__wrapped__(characters, library).tolist() == members.tolist()
+        assert edges(characters, library).tolist() == members.tolist()
     codes = [0x51233, 0x51234, 0x90000, 0xFFEFF, 0xFFF00, 0xFFFFD, 0xFFFFE, 0x100FFF, 0x10FFFF]
     text = [chr(code) for code in codes]
     matches = [regex.fullmatch(characters, character, regex.V0) is not None for character in text]
@@ -113,11 +115,42 @@ def test_a_library_that_breaks_down_is_no_reason_for_other_tables(tmp_path, monk
 )
 def test_damaged_tables_are_asked_for_again(tmp_path, monkeypatch, damage):
     monkeypatch.setenv("TOKTK_HOME", str(tmp_path))
-    expected = edges.__wrapped__(r"\s", "tokenizers").tolist()
-    key = ["set", 1, unicode_tables.release("tokenizers"), "", r"\s"]
-    assert Store().read("patterns", key, unicode_tables._loaded, code=None).tolist() == expected
-    Store(force=True).write("patterns", key, lambda f: np.save(f / "edges.npy", damage), code=None)
-    assert edges.__wrapped__(r"\s", "tokenizers").tolist() == expected
+    sets = [r"\s", "(?i:k)"]
+    monkeypatch.setattr(unicode_tables, "_known", {})
+    expected = [found.tolist() for found in edges_of_each(sets, "tokenizers")]
+    key = ["sets", 1, unicode_tables.release("tokenizers"), "", *sets]
+    store = Store(force=True)
+    for there in ({}, {"0": damage, "1": damage}):
+        store.write(
+            "patterns", key, lambda folder, there=there: write_arrays(folder, there), code=None
+        )
+        monkeypatch.setattr(unicode_tables, "_known", {})
+        assert [found.tolist() for found in edges_of_each(sets, "tokenizers")] == expected
+    monkeypatch.setattr(unicode_tables, "_known", {})
+    monkeypatch.setattr(unicode_tables, "_asked", None)
+    assert [found.tolist() for found in edges_of_each(sets, "tokenizers")] == expected
+
+
+@pytest.mark.parametrize("library", ["tokenizers", "tiktoken"])
+def test_sets_that_are_asked_for_together_hold_what_each_holds_alone(
+    tmp_path, monkeypatch, library
+):
+    monkeypatch.setenv("TOKTK_HOME", str(tmp_path))
+    sets = ["(?i:s)", "(?i:k)", r"\p{Lu}", "(?i:')", "(?i:ß)", "[^\\s]", "(?i:i)", "(?i:A)", "a"]
+    alone = []
+    for characters in sets:
+        monkeypatch.setattr(unicode_tables, "_known", {})
+        alone.append(edges(characters, library).tolist())
+    monkeypatch.setattr(unicode_tables, "_known", {})
+    assert [found.tolist() for found in edges_of_each(sets, library)] == alone
+    assert alone[0] == [0x53, 0x54, 0x73, 0x74, 0x17F, 0x180]
+
+
+def test_of_several_sets_the_one_that_is_not_read_is_named():
+    with pytest.raises(
+        PatternError, match=r"the character set '\\\\p\{Block=Basic_Latin\}' in tokenizers"
+    ):
+        edges_of_each([r"\p{Lu}", r"\p{Block=Basic_Latin}", r"\d"], "tokenizers")
 
 
 class TestKey:

@@ -9,8 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from toktk.errors import LimitError, clipped
 from toktk.formats.fields import Fields, NotNative, is_id, is_text
+from toktk.formats.hf_model import Names, ids_among
 from toktk.formats.hf_steps import Steps
 
 _FLAGS = ("special", "normalized", "single_word", "lstrip", "rstrip")
@@ -56,8 +60,10 @@ def read_added(fields: Fields, value: Any, vocab: Mapping[str, int], steps: Step
     """
     added = Added()
     sought: defaultdict[tuple[bool, bool], list[str]] = defaultdict(list)
-    highest, ids_of_model = len(vocab) - 1, set(vocab.values())
-    for at, entry in enumerate(fields.typed(list, [] if value is None else value, "added_tokens")):
+    listed = fields.typed(list, [] if value is None else value, "added_tokens")
+    in_model = ids_among([entry["content"] for entry in listed if _is_sound(entry)], vocab)
+    highest, is_taken = len(vocab) - 1, _taken(vocab)
+    for at, entry in enumerate(listed):
         if not _is_sound(entry):
             _complain(fields, f"added_tokens[{at}]", entry)
         name: str = entry["content"]
@@ -66,10 +72,10 @@ def read_added(fields: Fields, value: Any, vocab: Mapping[str, int], steps: Step
         if name in added.special or name in added.ordinary:
             raise NotNative(f"added token {clipped(name)}, listed twice")
         # The library gives a new name the id behind all others, and so it is another's if ids have holes.
-        i = vocab.get(name, highest + 1)
+        i = in_model.get(name, highest + 1)
         if i != stated:
             raise NotNative(f"added token {clipped(name)}: the file says id {stated}, its rule {i}")
-        if name not in vocab and i in ids_of_model:
+        if name not in in_model and i < is_taken.size and is_taken[i]:
             raise NotNative("added tokens that take the ids of others")
         highest = max(highest, i)
         (added.special if "special" in flags else added.ordinary)[name] = i
@@ -79,6 +85,15 @@ def read_added(fields: Fields, value: Any, vocab: Mapping[str, int], steps: Step
             raise NotNative(f"added token {clipped(name)} with {', '.join(widened)}")
     _check_search(sought, steps)
     return added
+
+
+def _taken(vocab: Mapping[str, int]) -> npt.NDArray[np.bool_]:
+    """Return for each id up to the highest whether it is one of the model."""
+    of_names = vocab.ids if isinstance(vocab, Names) else None
+    ids = np.fromiter(vocab.values(), np.int64, len(vocab)) if of_names is None else of_names
+    is_taken = np.zeros(int(ids.max(initial=-1)) + 1, dtype=np.bool_)
+    is_taken[ids] = True
+    return is_taken
 
 
 def limit_added(fields: Fields, value: Any) -> None:

@@ -6,8 +6,9 @@ such files are, is read by Python's own reader, which says what is wrong with it
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterator, Mapping, ValuesView
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,9 +62,10 @@ class Names(Mapping[str, int]):
             raise KeyError(name)
         return int(self.ids[places[0]])
 
-    def values(self) -> ValuesView[int]:
-        """Return all ids; none is looked up for it."""
-        return dict(enumerate(self.ids.tolist())).values()
+    @functools.cached_property
+    def characters(self) -> tuple[npt.NDArray[np.int16], Int64]:
+        """See `characters_of`."""
+        return characters_of(*self.tokens)
 
     def find(self, data: Bytes, offsets: Int64) -> Int64:
         """Return int64[n]: the places of names, -1 for what is none."""
@@ -73,6 +75,16 @@ class Names(Mapping[str, int]):
         # A copy, as the kernel was compiled for what can be written.
         find_tokens(np.array(data), offsets, self.table, *self.tokens, places)
         return places
+
+
+def ids_among(names: Sequence[str], vocabulary: Mapping[str, int]) -> dict[str, int]:
+    """Return the ids of those of `names` that a vocabulary has."""
+    if not isinstance(vocabulary, Names):
+        return {name: vocabulary[name] for name in names if name in vocabulary}
+    places = vocabulary.find(*packed([name.encode("utf-8", "surrogatepass") for name in names]))
+    ids = vocabulary.ids[places].tolist()
+    each = zip(names, places.tolist(), ids, strict=True)
+    return {name: i for name, place, i in each if place >= 0}
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,13 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.arrays import Bytes, packed
-from toktk.formats.hf_model import ModelLists, characters_of
+from toktk.formats.hf_model import ModelLists
 from toktk.formats.tokens import MARK, byte_names
 from toktk.models.lookup import Tokens
 from toktk.models.vocabulary import unpacked
 
 _WINDOW = 8  # bytes of a name that are looked for, at its begin and at its end
 _BITS = 22
+_MASKS = np.array([(1 << 8 * k) - 1 for k in range(_WINDOW + 1)], dtype=np.uint64)
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -60,7 +61,7 @@ def part_for(raw: bytes, lists: ModelLists, data: Bytes) -> bytes:
 def _may_be_held(lists: ModelLists, data: Bytes) -> npt.NDArray[np.bool_]:
     """Return bool[n]: which names `data` may hold."""
     tokens = lists.names.tokens
-    characters, offsets = characters_of(*tokens)
+    characters, offsets = lists.names.characters
     steps = [lists.document.get(key) for key in ("normalizer", "pre_tokenizer")]
     if '"ByteLevel"' in json.dumps(steps):
         held = may_hold(data, Tokens(characters.astype(np.uint8), offsets))
@@ -79,24 +80,24 @@ def may_hold(data: Bytes, tokens: Tokens) -> npt.NDArray[np.bool_]:
 
     Looked for are the first and the last bytes of each, and those by their hashes.
     """
-    lengths = tokens.lengths
-    heads, tails = np.zeros((2, lengths.size), dtype=np.uint64)
-    n_bytes = np.minimum(lengths, _WINDOW)
-    ends = tokens.offsets[1:] - n_bytes
-    for k in range(_WINDOW):
-        more = np.flatnonzero(n_bytes > k)
-        for words, starts in ((heads, tokens.offsets), (tails, ends)):
-            words[more] |= tokens.data[starts[more] + k].astype(np.uint64) << np.uint64(8 * k)
-    held: npt.NDArray[np.bool_] = lengths == 0
-    letters = data.astype(np.uint64)
-    windows = np.zeros(data.size, dtype=np.uint64)
-    for k in range(min(_WINDOW, data.size)):
-        windows = windows[: data.size - k] | letters[k:] << np.uint64(8 * k)
-        chosen = np.flatnonzero(n_bytes == k + 1)
+    n_bytes = np.minimum(tokens.lengths, _WINDOW)
+    words, masks = _words(tokens.data), _MASKS[n_bytes]
+    heads = words[tokens.offsets[:-1]] & masks
+    tails = words[tokens.offsets[1:] - n_bytes] & masks
+    held: npt.NDArray[np.bool_] = n_bytes == 0
+    windows = _words(data)
+    for k in range(1, min(_WINDOW, data.size) + 1):
+        chosen = np.flatnonzero(n_bytes == k)
         seen = np.zeros(1 << _BITS, dtype=np.bool_)
-        seen[_hashes(windows)] = True
+        seen[_hashes(windows[: data.size - k + 1] & _MASKS[k])] = True
         held[chosen] = seen[_hashes(heads[chosen])] & seen[_hashes(tails[chosen])]
     return held
+
+
+def _words(data: Bytes) -> npt.NDArray[np.uint64]:
+    """Return the 8 bytes behind each byte, itself the lowest; zeros follow the last."""
+    padded = np.append(data, np.zeros(_WINDOW, dtype=np.uint8))
+    return np.ndarray(data.size + 1, "<u8", padded, strides=(1,))
 
 
 def _hashes(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:

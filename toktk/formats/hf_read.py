@@ -26,8 +26,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from toktk.arrays import Bytes, packed
+from toktk.arrays import packed, read_only
 from toktk.errors import FormatError, clipped
 from toktk.formats.fields import (
     Fields,
@@ -42,7 +43,7 @@ from toktk.formats.fields import (
     word,
 )
 from toktk.formats.hf_added import Added, limit_added, read_added
-from toktk.formats.hf_model import ModelLists, Names, characters_of, lists_of
+from toktk.formats.hf_model import ModelLists, Names, characters_of, ids_among, lists_of
 from toktk.formats.hf_steps import Steps, limit_steps
 from toktk.formats.hf_unigram import fused_model, scores_of
 from toktk.formats.hf_write import (
@@ -55,6 +56,7 @@ from toktk.formats.hf_write import (
 from toktk.formats.tokens import MARK, byte_names, in_own_order
 from toktk.models.bpe import byte_characters
 from toktk.models.greedy import GreedyModel
+from toktk.models.lookup import Tokens
 from toktk.models.model import Int64, Model
 from toktk.models.pairs import UNUSED_BYTES, PairModel, highest_id
 from toktk.models.symbols import SymbolsModel
@@ -124,7 +126,7 @@ def _read_bpe(fields: Fields, holder: dict[str, Any], listed: Any, steps: Steps)
     merges = _read_merges(fields, holder.get("merges"), vocab, tokens)
     if steps.byte_level and not ignore_merges and (added.are_first or not added.ordinary):
         names_by_id = {**added.special, **added.ordinary}
-        own = in_own_order(names_by_id, tokens.byte_ids, merges, len(tokens.spelled))
+        own = in_own_order(names_by_id, tokens.byte_ids, merges, tokens.by_id.lengths.size)
         if own is not None:
             return _with_symbols(own, steps, added)
     if tokens.characters and not fallback:
@@ -170,27 +172,31 @@ def _pair_model(
     steps: Steps,
 ) -> PairModel:
     special = dict(sorted(added.special.items(), key=lambda entry: entry[1]))
-    n_ids = 1 + max([len(tokens.spelled) - 1, *special.values(), *added.ordinary.values()])
-    spelled = tokens.spelled + [b""] * (n_ids - len(tokens.spelled))
-    whole = np.zeros(n_ids, dtype=np.bool_)
+    ids = [*special.values(), *added.ordinary.values()]
+    by_id = tokens.by_id.extended(max([tokens.by_id.lengths.size, *(i + 1 for i in ids)]))
+    whole = np.zeros(by_id.lengths.size, dtype=np.bool_)
     if ignore_merges:
-        whole[[i for i, token in enumerate(spelled) if token and i not in tokens.dead]] = True
+        whole = by_id.lengths > 0
+        whole[list(tokens.dead)] = False
         cuts = replace(steps.pretokenizer(), normalizer=IDENTITY)
         spelt = [name for name, i in special.items() if whole[i]]
-        taken = maybe_pieces(cuts, [spelled[special[name]] for name in spelt])
+        taken = maybe_pieces(cuts, [by_id.spelled(special[name]) for name in spelt])
         if taken:
             found = f"model.ignore_merges: text can be the special token {clipped(spelt[taken[0]])}"
             raise NotNative(found)
         whole[list(special.values())] = False
+    unspelled: dict[int, bytes] = {}
     for name, i in added.ordinary.items():
-        raw = name.encode()
-        if spelled[i] and spelled[i] != raw and MARK not in name and i not in tokens.dead:
+        raw, spelled = name.encode(), by_id.spelled(i)
+        if spelled and spelled != raw and MARK not in name and i not in tokens.dead:
             raise NotNative(f"added token {clipped(name)}, which the model spells otherwise")
-        spelled[i] = spelled[i] or raw
+        if not spelled:
+            unspelled[i] = raw
         whole[i] = True
+    by_id = by_id.changed(unspelled)
     with fields.blaming("model", "one meaning per id"):
         return PairModel.from_merges(
-            spelled, merges, special, tokens.byte_ids, tokens.characters, whole
+            by_id, merges, special, tokens.byte_ids, tokens.characters, whole
         )
 
 
@@ -291,11 +297,12 @@ def _read_wordpiece(fields: Fields, holder: dict[str, Any], listed: Any, steps: 
 
 def _ordinary(names: list[str], n: int, kind: str) -> list[bytes]:
     """Return the bytes of the tokens behind the first `n`, if their names are byte-level."""
-    tokens, others = _byte_level_tokens(*packed([name.encode() for name in names[n:]]))
+    packed_names = packed([name.encode() for name in names[n:]])
+    tokens, others = _byte_level_tokens(*characters_of(*packed_names))
     if others:
         i = n + others[0]
         raise NotNative(f"model {kind}: model.vocab[{i}]: {short(names[i])} is not byte-level")
-    return tokens
+    return unpacked(*tokens)
 
 
 def _read_vocabulary(fields: Fields, value: Any) -> Mapping[str, int]:
@@ -320,7 +327,7 @@ class _Tokens:
     """The tokens of a BPE model, {name: id}, by their bytes; each byte that UTF-8 uses must have one.
 
     Attributes:
-        spelled: the bytes of each id; none for an id that has no token.
+        by_id: the bytes of each id; none for an id that has no token.
         dead: ids of tokens that are found in no text.
         byte_ids: int64[256]; -1 for a byte without a token.
         characters: whether names are text, and no characters that stand for bytes.
@@ -329,49 +336,48 @@ class _Tokens:
     def __init__(self, vocab: Mapping[str, int], steps: Steps) -> None:
         self.characters = not steps.byte_level
         names = Names.of(vocab)
-        ids = names.ids.tolist()
+        ids = names.ids
         if self.characters:
             mark = (MARK if steps.normalizer.marks else " ").encode()
             spelled = unpacked(*names.tokens)
-            tokens = [name.replace(mark, b" ") for name in spelled]
+            tokens = Tokens(*packed([name.replace(mark, b" ") for name in spelled]))
             is_dead = [not name or (mark != b" " and b" " in name) for name in spelled]
             dead = np.flatnonzero(is_dead).tolist()
-            byte_ids = [vocab.get(name, -1) for name in byte_names()]
+            in_ascii = [MARK if b == 32 and mark != b" " else chr(b) for b in range(128)]
+            in_vocab = ids_among([*byte_names(), *in_ascii], vocab)
+            byte_ids = [in_vocab.get(name, -1) for name in byte_names()]
             for b in range(128):
                 # A character of one byte that is a token has no use for the byte's.
                 if byte_ids[b] < 0:
-                    byte_ids[b] = vocab.get(MARK if b == 32 and mark != b" " else chr(b), -1)
+                    byte_ids[b] = in_vocab.get(in_ascii[b], -1)
         else:
-            tokens, dead = _byte_level_tokens(*names.tokens)
-            byte_ids = [vocab.get(character, -1) for character in byte_characters()]
+            tokens, dead = _byte_level_tokens(*names.characters)
+            in_vocab = ids_among(byte_characters(), vocab)
+            byte_ids = [in_vocab.get(character, -1) for character in byte_characters()]
         for b, i in enumerate(byte_ids):
             if i < 0 and b not in UNUSED_BYTES:
                 raise NotNative(f"model BPE without a token for the byte 0x{b:02X}")
         self.byte_ids: Int64 = np.array(byte_ids, dtype=np.int64)
-        self.spelled = [b""] * (max(ids) + 1)
-        for i, token in zip(ids, tokens, strict=True):
-            self.spelled[i] = token
-        self.dead = {ids[at] for at in dead}.difference(byte_ids)
+        self.dead = {int(ids[at]) for at in dead}.difference(byte_ids)
+        by_id, others = tokens.by_id(ids), dict[int, bytes]()
         for at in dead:
             name = names.tokens.spelled(at)
             is_named = len(name) > 1 or not self.characters
-            self.spelled[ids[at]] = name if is_named else b""
-        for b, i in enumerate(byte_ids):
-            if i >= 0:
-                self.spelled[i] = bytes([b])
+            others[int(ids[at])] = name if is_named else b""
+        others |= {i: bytes([b]) for b, i in enumerate(byte_ids) if i >= 0}
+        self.by_id = by_id.changed({i: t for i, t in others.items() if t != by_id.spelled(i)})
 
     def reach_over_spaces(self, ids: Int64) -> bool:
         """Tell whether one of `ids` holds a space behind something else."""
         # 0xFF stands in no UTF-8.
-        joined = b"\xff".join([self.spelled[i] for i in np.flatnonzero(np.bincount(ids)).tolist()])
+        joined = b"\xff".join(unpacked(*self.by_id.gathered(np.flatnonzero(np.bincount(ids)))))
         return re.search(rb"[^ \xff] ", joined) is not None
 
 
-def _byte_level_tokens(data: Bytes, offsets: Int64) -> tuple[list[bytes], list[int]]:
-    """Return the bytes of names whose characters stand for bytes, and the indices of all other names."""
-    stands_for, ends = characters_of(data, offsets)
+def _byte_level_tokens(stands_for: npt.NDArray[np.int16], ends: Int64) -> tuple[Tokens, list[int]]:
+    """Return the bytes of names whose `characters_of` stand for bytes, and the indices of all other names."""
     others = np.unique(np.searchsorted(ends, np.flatnonzero(stands_for < 0), side="right") - 1)
-    return unpacked(stands_for.astype(np.uint8), ends), others.tolist()
+    return Tokens(read_only(stands_for, np.uint8), ends), others.tolist()
 
 
 def _read_merges(fields: Fields, value: Any, vocab: Mapping[str, int], tokens: _Tokens) -> Int64:

@@ -28,6 +28,7 @@ from toktk.lab.overlap import TrainingText, add_figures_without, overlaps, train
 from toktk.lab.plan import BenchPlan
 from toktk.lab.reading import described_text, fingerprint_text, remark_on_texts
 from toktk.lab.special import special_in_text
+from toktk.libraries.process import kept_running
 from toktk.loading.load import Loaded, open_tokenizer
 from toktk.loading.sample import PER_GROUP, first_documents
 from toktk.registry import show_cause
@@ -94,6 +95,10 @@ class Bench:
         Raises:
             ToktkError: no tokenizer can be loaded.
         """
+        with kept_running():
+            return self._prepared()
+
+    def _prepared(self) -> str:
         plan, meter = self.plan, self.meter
         plan.check()
         if not self.in_sweep:

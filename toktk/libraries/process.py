@@ -22,6 +22,7 @@ _ADVICE = {
     False: "Leave this tokenizer out.",
 }
 _numbers = itertools.count(1)
+_keepers: list[None] = []  # one for each `kept_running` that goes on
 
 
 class LibraryTokenizer:
@@ -96,6 +97,7 @@ class _Host(Service):
         super().__init__(WORKER)
         self.loaded: set[int] = set()
         self._package = package
+        _hosts.add(self)
         self._forgotten: list[int] = []
 
     @contextlib.contextmanager
@@ -109,9 +111,13 @@ class _Host(Service):
             yield child
 
     def forget(self, number: int) -> None:
-        """Have the child forget a tokenizer at the next question; end it if it holds no other."""
+        """Have the child forget a tokenizer at the next question; see `end_if_idle`."""
         self._forgotten.append(number)
-        if self._lock.acquire(blocking=False):  # else it is at work, for another tokenizer
+        self.end_if_idle()
+
+    def end_if_idle(self) -> None:
+        """End the child if it holds no tokenizer, and nobody wants it kept."""
+        if not _keepers and self._lock.acquire(blocking=False):  # else it is at work
             try:
                 if self._child is not None and self.loaded <= {*self._forgotten}:
                     self._child.close()
@@ -123,9 +129,30 @@ class _Host(Service):
         return open_library(self._package)
 
 
+_hosts = weakref.WeakSet[_Host]()
+
+
 @functools.cache
 def _host_of(package: str) -> _Host:
     return _Host(package)
+
+
+@contextlib.contextmanager
+def kept_running() -> Iterator[None]:
+    """Let the libraries' children run on meanwhile, also where they hold no tokenizer for a while."""
+    _keepers.append(None)
+    try:
+        yield
+    finally:
+        _keepers.pop()
+        for host in tuple(_hosts):
+            host.end_if_idle()
+
+
+def start_ahead(package: str) -> None:
+    """Start a library's child beside other work, where children are kept running."""
+    if _keepers:
+        _host_of(package).start()
 
 
 def open_library(package: str) -> Child:

@@ -27,11 +27,13 @@ from toktk.formats.hf_model import ModelLists, lists_of
 from toktk.formats.hf_part import part_for
 from toktk.formats.hf_read import read_tokenizer_json
 from toktk.formats.tiktoken import RankFile, rank_file
+from toktk.libraries import process
 from toktk.loading.spec import find_encoding, find_file, parse_spec
 from toktk.loading.torture import TORTURE, strange_text
 from toktk.models.counts import COUNTS_ALONE
 from toktk.models.model import Ids, Model, is_storable, model_from_arrays
 from toktk.models.vocabulary import packed
+from toktk.pretokenizers import unicode_tables
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.runtime import gc_off
 from toktk.texts import utf8
@@ -178,6 +180,8 @@ def open_tokenizer(text: str, cache: bool = True) -> Loaded:
     store, key = (Store() if cache else None), [digest, format, library]
     contents = store.read("tokenizers", key, _read_contents) if store else None
     if contents is None:
+        process.start_ahead(package)
+        unicode_tables.start_ahead()
         with gc_off():
             contents = *_parse(path, parse, build), file.notes if file else ()
         if store and (contents[0] is None or is_storable(contents[0][1])):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from toktk.arrays import packed
 from toktk.errors import FormatError, clipped
 from toktk.models.model import Bytes, Int64, read_only
 from toktk.pieces.table import gather
@@ -30,6 +32,31 @@ class Tokens(NamedTuple):
     def gathered(self, ids: Int64) -> tuple[Bytes, Int64]:
         """Return the bytes of the tokens `ids`, one after the other, and int64[n + 1]: where each begins."""
         return gather(self.data, self.offsets, ids)
+
+    def by_id(self, ids: Int64) -> Tokens:
+        """Return the tokens, which have the ids `ids`, in the order of ids."""
+        n = int(ids.max(initial=-1)) + 1
+        if n == ids.size and bool((ids == np.arange(n)).all()):
+            return self
+        places = np.full(n, ids.size)  # of nothing
+        places[ids] = np.arange(ids.size)
+        return Tokens(*self.extended(ids.size + 1).gathered(places))
+
+    def extended(self, n: int) -> Tokens:
+        """Return `n` tokens: these, and ids that have none."""
+        return Tokens(self.data, np.append(self.offsets, np.full(n + 1, self.data.size))[: n + 1])
+
+    def changed(self, tokens: Mapping[int, bytes]) -> Tokens:
+        """Return these tokens with others in the places of some ids."""
+        if not tokens:
+            return self
+        data, offsets = packed([*tokens.values()])
+        both = read_only(np.concatenate([self.data, data]), np.uint8)
+        n = self.offsets.size - 1
+        places = np.arange(n)
+        places[list(tokens)] = n + np.arange(len(tokens))
+        offsets = np.append(self.offsets, self.data.size + offsets[1:])
+        return Tokens(*Tokens(both, offsets).gathered(places))
 
     def table(self, ids: Int64) -> Int64:
         """Return the tokens `ids` as a hash table for toktk.kernels.pairs.

@@ -34,6 +34,7 @@ END = 0x30000  # all characters above are stable in every form
 
 # Vowels and final consonants of Hangul combine by rule, so no decomposition lists them.
 _FORMAT, _STABILITY = 1, "stability.npy"  # of what is kept
+_SCALARS = ((0x80, 0xD800), (0xE000, END))  # all but ASCII and surrogates
 _JAMO = [*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)]
 
 
@@ -193,15 +194,14 @@ def _load(folder: Path) -> npt.NDArray[np.uint8]:
 
 def _stability(form: Form) -> npt.NDArray[np.uint8]:
     values = np.zeros(END, dtype=np.uint8)
-    for code in range(0x80, END):
-        character = chr(code)
-        if 0xD800 <= code < 0xE000:
-            continue
-        if unicodedata.normalize(form, character) != character:
-            values[code] = DOUBTFUL
-        elif not values[code]:
-            values[code] = unicodedata.combining(character)
-        if form in ("NFC", "NFKC"):
+    is_normal = functools.partial(unicodedata.is_normalized, form)
+    for begin, end in _SCALARS:
+        characters = "".join(map(chr, range(begin, end)))
+        of_each = map(unicodedata.combining, characters), map(is_normal, characters)
+        classes, normal = (np.fromiter(each, np.uint8, end - begin) for each in of_each)
+        values[begin:end] = np.where(normal, classes, DOUBTFUL)
+    if form in ("NFC", "NFKC"):
+        for character in _special_characters():
             for second in _canonical_pair(character)[1:]:
                 values[ord(second)] = DOUBTFUL  # combines with what is before it
     if form in ("NFC", "NFKC"):
@@ -211,15 +211,24 @@ def _stability(form: Form) -> npt.NDArray[np.uint8]:
 
 
 @functools.cache
+def _special_characters() -> tuple[str, ...]:
+    """Return the characters that have a combining class or a decomposition."""
+    characters = "".join(map(chr, range(0x80, END)))
+    each = zip(
+        characters,
+        map(unicodedata.combining, characters),
+        map(unicodedata.decomposition, characters),
+        strict=True,
+    )
+    return tuple(character for character, class_, parts in each if class_ or parts)
+
+
+@functools.cache
 def plain_characters() -> frozenset[str]:
     """Return the characters that only Python's tables know; `unicodedata.normalize` must get none."""
     from toktk.hf_library import normalizers
 
-    listed = [
-        character
-        for character in map(chr, range(0x80, END))
-        if unicodedata.combining(character) or unicodedata.decomposition(character)
-    ]
+    listed = _special_characters()
     # A plain character keeps a mark of class 240 and one of class 1 apart; around any other they move.
     probes = [f"\u0345{character}\u0334" for character in listed]
     results = normalizers.NFKD().normalize_str("\n".join(probes)).split("\n")

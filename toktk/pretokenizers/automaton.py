@@ -2,7 +2,7 @@
 
 A pattern is parsed, Unicode is partitioned into the classes that it tells apart, the tables are
 constructed and compared with the `regex` library, and the result is stored for the next time. Those of
-named patterns are compared in toktk's tests alone. Which characters a class holds is asked of the library
+known patterns are compared in toktk's tests alone. Which characters a class holds is asked of the library
 whose ids are wanted.
 
 Look-ahead over one character costs nothing: whether a match may end depends on the state *and* the
@@ -38,7 +38,7 @@ from toktk.pretokenizers.construction import (
     construct,
     partition_unicode,
 )
-from toktk.pretokenizers.patterns import PATTERNS
+from toktk.pretokenizers.patterns import PATTERNS, PUBLISHED
 from toktk.pretokenizers.unicode_tables import Library, release
 
 # How many texts the check of an automaton tries.
@@ -163,20 +163,23 @@ def _compile(pattern: str, library: Library = "regex") -> Automaton:
     try:
         matcher = regex.compile(pattern, regex.V0)
         unicode = partition_unicode(syntax.character_sets(tree), "\n", library)
+        is_compared = pattern not in _compared_in_tests()
+        _ = is_compared and unicode.familiar
     except regex.error as error:
         raise PatternError(
             f"cannot compile the pattern {clipped(pattern, 200)}: the regex library finds {error}."
         ) from error
     automaton = Automaton(*construct(tree, unicode, pattern))
-    if pattern not in _named_patterns():
+    if is_compared:
         verify(automaton, unicode, matcher)
     return automaton
 
 
 @functools.cache
-def _named_patterns() -> frozenset[str]:
-    """Return the named patterns, as they are and as other libraries are given them."""
-    return frozenset([*PATTERNS.values(), *map(syntax.portable, PATTERNS.values())])
+def _compared_in_tests() -> frozenset[str]:
+    """Return the known patterns, as they are and as other libraries are given them."""
+    patterns = (*PATTERNS.values(), *PUBLISHED)
+    return frozenset([*patterns, *map(syntax.portable, patterns)])
 
 
 def match_length(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -31,20 +32,35 @@ _MAX_STEPS = 10_000_000  # looked at to find all states; the largest published p
 _Accept: TypeAlias = npt.NDArray[np.uint16]
 
 
-class Partition(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Partition:
     """Classes of code points, and the classes that each character set consists of.
 
     Attributes:
         class_of: int64[0x110000], code point to class; numbered by first code point.
         size: the number of classes.
         members: for each character set, a bit mask of classes.
-        familiar: bool[0x110000]; whether `regex` has the code point in the same sets.
+        library: whose tables say what is in the sets.
     """
 
     class_of: Int64
     size: int
     members: dict[syntax.CharacterSet, int]
-    familiar: npt.NDArray[np.bool_]
+    library: Library
+
+    @functools.cached_property
+    def familiar(self) -> npt.NDArray[np.bool_]:
+        """bool[0x110000]: whether `regex` has the code point in the same sets."""
+        changes = np.zeros(CODE_POINTS + 1, dtype=np.int64)
+        sets = [item.text for item in self.members]
+        by_library = unicode_tables.edges_of_each(sets, self.library)
+        by_regex = unicode_tables.edges_of_each(sets, "regex")
+        for both in zip(by_library, by_regex, strict=True):
+            runs = np.setxor1d(*both).reshape(-1, 2)  # of what one of the two has in the set
+            changes[runs[:, 0]] += 1
+            changes[runs[:, 1]] -= 1
+        is_familiar: npt.NDArray[np.bool_] = np.cumsum(changes[:-1]) == 0
+        return is_familiar
 
 
 def partition_unicode(
@@ -70,24 +86,18 @@ def partition_unicode(
     for n, limit, things in limits:
         if n > limit:
             raise _too_large("|".join(item.text for item in distinct), limit, things)
-    plain = [unicode_tables.edges(item.text, "regex") for item in distinct]
-    edges = [unicode_tables.edges(item.text, library) for item in distinct]
+    edges = unicode_tables.edges_of_each([item.text for item in distinct], library)
     # Between two neighboring edges all code points are alike, so segments stand for them.
-    starts = np.unique(np.concatenate([[0], *edges, *plain]))
+    starts = np.unique(np.concatenate([[0], *edges]))
     starts = starts[starts < CODE_POINTS]
-    inside, by_regex = (
-        np.array([np.searchsorted(each, starts, side="right") % 2 == 1 for each in listed]).T
-        for listed in (edges, plain)
-    )
+    inside = np.array([np.searchsorted(each, starts, side="right") % 2 == 1 for each in edges]).T
     firsts, class_of = number_rows(inside)
-    familiar = (inside == by_regex).all(axis=1)
     lengths = np.diff(np.append(starts, CODE_POINTS))
     members = {
         item: sum(1 << number for number, segment in enumerate(firsts) if inside[segment, i])
         for i, item in enumerate(distinct)
     }
-    classes, alike = (np.repeat(of_segment, lengths) for of_segment in (class_of, familiar))
-    return Partition(classes, len(firsts), members, alike)
+    return Partition(np.repeat(class_of, lengths), len(firsts), members, library)
 
 
 def number_rows(rows: npt.NDArray[Any]) -> tuple[Int64, Int64]:

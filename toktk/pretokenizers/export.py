@@ -12,7 +12,6 @@ from toktk.cache import Store
 from toktk.errors import FormatError, PatternError, clipped, in_a_line
 from toktk.pretokenizers import syntax, unicode_tables
 from toktk.pretokenizers.automaton import Automaton, compile_pattern
-from toktk.pretokenizers.code_points import CODE_POINTS
 from toktk.pretokenizers.patterns import PATTERNS, name_of
 from toktk.pretokenizers.pretokenizer import DEFAULT_LIBRARY, Pretokenizer
 from toktk.pretokenizers.unicode_tables import NAMES, Library
@@ -83,15 +82,14 @@ def strangers(pretokenizer: Pretokenizer, library: Library) -> Int64:
 
 
 def _strangers(pattern: str, own: Library, library: Library) -> Int64:
-    changes = np.zeros(CODE_POINTS + 1, dtype=np.int64)
+    found = [np.empty(0, dtype=np.int64)]
     for characters in {item.text for item in syntax.character_sets(syntax.parse(pattern))}:
         one = unicode_tables.edges(characters, own)
         other = unicode_tables.edges(characters, library)
         # Between the two of a row, an odd number of edges has been passed.
         runs = np.setxor1d(one, other).reshape(-1, 2)
-        changes[runs[:, 0]] += 1
-        changes[runs[:, 1]] -= 1
-    codes = np.flatnonzero(np.cumsum(changes))
+        found += [np.arange(begin, end) for begin, end in runs.tolist()]
+    codes = np.unique(np.concatenate(found))
     return codes[(codes < 0xD800) | (codes >= 0xE000)]
 
 

@@ -109,6 +109,20 @@ _SAID = {
 }
 CUTS |= {name: CUTS["o200k"]._replace(of="", digits=said) for name, said in _SAID.items()}
 
+PUBLISHED = (
+    # tokenizer.json of DeepSeek-V3 and its successors: numbers, Chinese and Japanese, then all else.
+    r"\p{N}{1,3}",
+    "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+",
+    r"""[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^"""
+    "\r\n"
+    r"\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+["
+    "\r\n"
+    r"]*|\s*["
+    "\r\n"
+    r"]+|\s+(?!\S)|\s+",
+)
+"""Patterns of published tokenizers that have no name here."""
+
 PRETOKENIZERS = Registry(
     "toktk.pretokenizers",
     PATTERNS,

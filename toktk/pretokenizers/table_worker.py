@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,8 @@ from toktk.pretokenizers import code_points
 from toktk.pretokenizers.code_points import Codes
 
 _STAND_IN = 0xFFFD  # for surrogates, which are in no text
+# A letter of ASCII folds to no other's several characters, so what stands beside it does not matter.
+_FOLDED = re.compile(r"\(\?i:[A-Za-z']\)")
 _COMPLAINTS = (Exception, ValueError, RuntimeError)
 
 Ask = Callable[[str, str], str]
@@ -65,38 +68,67 @@ _ASK: dict[str, tuple[Ask, bool]] = {  # and whether it returns what is inside
 class Session:
     """What the parent asks for."""
 
-    def members(self, library: str, characters: str) -> tuple[None, bytes]:
-        """Return where the runs of code points in a set begin and end, in turn: int64.
+    def __init__(self) -> None:
+        _text(code_points.few)  # while the parent has no question yet
+
+    def members(self, library: str, sets: list[str]) -> tuple[None, *tuple[bytes, ...]]:
+        """Return where the runs of code points in each set begin and end, in turn: int64.
 
         Raises:
-            Refused: the library does not read the set.
+            Refused: the library does not read a set.
         """
+        ask, is_inside = _ASK[library]
+        look = functools.partial(_look, ask, is_inside)
+        # Letters in both cases: where any of them has members, each of them is asked.
+        folded = [item for item in sets if _FOLDED.fullmatch(item)]
+        places = np.empty(0, dtype=np.int64)
+        if len(folded) > 1:
+            anywhere = "|".join(folded)
+            runs = code_points.edges_of(anywhere, functools.partial(look, anywhere)).reshape(-1, 2)
+            places = np.concatenate([np.arange(a, b) for a, b in runs])
+        answers = []
+        for item in sets:
+            if item in folded and places.size and _STAND_IN not in places:
+                among = _members(ask, is_inside, item, places)
+                edges = _runs(places[among])
+            else:
+                edges = code_points.edges_of(item, functools.partial(look, item))
+            answers.append(edges.tobytes())
+        return None, *answers
 
-        def look(codes: Codes) -> Int64:
-            members = _members(*_ASK[library], characters, _text(codes), codes())
-            return np.flatnonzero(np.diff(members, prepend=False, append=False)).astype(np.int64)
 
-        return None, code_points.edges_of(characters, look).tobytes()
+def _runs(codes: Int64) -> Int64:
+    """Return where the runs of ascending numbers begin and end, in turn."""
+    begins = codes[np.diff(codes, prepend=-2) != 1]
+    ends = codes[np.diff(codes, append=-2) != 1] + 1
+    return np.column_stack([begins, ends]).ravel()
+
+
+def _look(ask: Ask, is_inside: bool, characters: str, codes: Codes) -> Int64:
+    """Return where the runs of a set begin and end among code points; see `code_points.edges_of`."""
+    members = _members(ask, is_inside, characters, codes(), _text(codes))
+    members[code_points.SURROGATES] = members[_STAND_IN]
+    return np.flatnonzero(np.diff(members, prepend=False, append=False)).astype(np.int64)
 
 
 def _members(
-    ask: Ask, is_inside: bool, characters: str, text: str, codes: Int64
+    ask: Ask, is_inside: bool, characters: str, codes: Int64, text: str = ""
 ) -> npt.NDArray[np.bool_]:
-    """Return bool[n]: which of the code points are in the set; `text` is of them.
+    """Return bool[n]: which of the code points are in the set; `text` is of them, if it is there already.
 
     Raises:
         Refused: the library does not read the set.
     """
     try:
-        answer = ask(characters, text)
+        answer = ask(characters, text or "".join(map(chr, codes.tolist())))
     except BaseException as error:
         if type(error) not in _COMPLAINTS and type(error).__name__ != "PanicException":
             raise
         raise Refused(f"{in_a_line(error):.300}") from error
     told = np.frombuffer(answer.encode("utf-32-le"), dtype="<u4")
-    members = np.full(codes.size, not is_inside)
-    members[np.searchsorted(codes, told)] = is_inside
-    members[code_points.SURROGATES] = members[_STAND_IN]
+    is_told = np.zeros(code_points.CODE_POINTS, dtype=np.bool_)
+    is_told[told] = True
+    members: npt.NDArray[np.bool_] = is_told[codes] == is_inside
     return members
 
 

@@ -2,13 +2,16 @@ r"""Which code points a character set holds: each library has Unicode tables of 
 
 Oniguruma (Hugging Face tokenizers), Rust's regex (tiktoken) and the `regex` package differ in characters
 that are younger than the tables of one of them, and in what ``\w`` is. So a library is asked itself, set by
-set, over all code points.
+set, over all code points; the sets of a pattern all at once.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import re
+import threading
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -16,9 +19,9 @@ from typing import Literal
 import numpy as np
 import regex
 
-from toktk.arrays import Int64, read_only
+from toktk.arrays import Int64, read_arrays, read_only, write_arrays
 from toktk.cache import Store
-from toktk.child import ChildEnded, Refused, Service
+from toktk.child import ChildEnded, Refused, Service, whole_or_each
 from toktk.errors import PatternError, ToktkError
 from toktk.pretokenizers import code_points
 from toktk.pretokenizers.code_points import CODE_POINTS, Codes
@@ -37,6 +40,8 @@ _LOOKED_UP = re.compile(r"\\[pPwWsSdD]|\(\?[is]*i")
 _EVERYTHING = r"[\s\S]"
 
 _tables = Service("toktk.pretokenizers.table_worker")
+_turn = threading.Lock()
+_known: dict[tuple[Library, str], Int64] = {}
 
 
 _version = functools.cache(version)  # it reads a file
@@ -47,24 +52,45 @@ def release(library: Library) -> str:
     return f"{library} {regex.__version__ if library == 'regex' else _version(library)}"
 
 
+def start_ahead() -> None:
+    """Have the libraries' process start beside other work, where no pattern was ever compiled."""
+    if not (Store().root / "cells" / "patterns").exists():
+        _tables.start()
+
+
 def needs_tables(pattern: str) -> bool:
     """Tell whether a pattern, or a set, says anything that a Unicode table decides."""
     return _LOOKED_UP.search(pattern.replace(_EVERYTHING, "")) is not None
 
 
-@functools.lru_cache(maxsize=_KEPT)
 def edges(characters: str, library: Library) -> Int64:
-    """Return where the runs of code points in a set begin and end, in turn, by a library's tables.
+    """Return where the runs of code points in a set begin and end, in turn; see `edges_of_each`."""
+    return edges_of_each([characters], library)[0]
+
+
+def edges_of_each(sets: Sequence[str], library: Library) -> list[Int64]:
+    """Return where the runs of code points in each set begin and end, in turn, by a library's tables.
 
     Surrogates, which are in no text, count to a library other than `regex` as U+FFFD does.
 
     Raises:
-        regex.error: the set is malformed; `library` is ``regex``, or it holds nothing to look up.
-        PatternError: the library does not read the set.
-        ToktkError: the library breaks down at it.
+        regex.error: a set is malformed; `library` is ``regex``, or it holds nothing to look up.
+        PatternError: the library does not read a set.
+        ToktkError: the library breaks down at one.
     """
-    if library != "regex" and needs_tables(characters):
-        return _stored(library, characters)
+    with _turn:  # what two patterns share is asked for once
+        known = {item: _known[library, item] for item in sets if (library, item) in _known}
+        missing = [item for item in dict.fromkeys(sets) if item not in known]
+        asked = [item for item in missing if library != "regex" and needs_tables(item)]
+        known |= zip(asked, _stored(library, asked), strict=True) if asked else ()
+        known |= {item: _by_regex(item) for item in missing if item not in known}
+        if len(_known) > _KEPT:
+            _known.clear()
+        _known.update({(library, item): known[item] for item in missing})
+    return [known[item] for item in sets]
+
+
+def _by_regex(characters: str) -> Int64:
     if len(characters) == 1 and characters != ".":
         return read_only(np.array([ord(characters), ord(characters) + 1]), np.int64)
     wanted = regex.compile(f"(?:{characters})+", regex.V0)
@@ -78,46 +104,53 @@ def edges(characters: str, library: Library) -> Int64:
 
 def digits() -> str:
     r"""Return a set of what the step Digits of Hugging Face tokenizers cuts; ``\p{N}`` where it is that."""
-    found = _stored("tokenizers", "", step="Digits")
+    (found,) = _stored("tokenizers", [""], step="Digits")
     if np.array_equal(found, edges(r"\p{N}", "tokenizers")):
         return r"\p{N}"
     pairs = found.reshape(-1, 2).tolist()
     return f"[{''.join(f'{chr(a)}-{chr(b - 1)}' for a, b in pairs)}]"
 
 
-def _stored(library: Library, characters: str, step: str = "") -> Int64:
-    key = ["set", 1, release(library), step, characters]
+def _stored(library: Library, sets: Sequence[str], step: str = "") -> list[Int64]:
+    key = ["sets", 1, release(library), step, *sets]
     store = Store()
-    found = store.read("patterns", key, _loaded, code=None)
-    if found is None:
-        found = _asked(library, characters, step)
-        store.write("patterns", key, lambda folder: np.save(folder / "edges.npy", found), code=None)
-    return read_only(found, np.int64)
+    stored = store.read("patterns", key, lambda folder: _loaded(folder, len(sets)), code=None)
+    if stored is None:
+        answers = whole_or_each(functools.partial(_asked, library, sets, step), 0, len(sets))
+        stored = list(itertools.chain.from_iterable(answers))
+        arrays = {f"{i}": edges for i, edges in enumerate(stored)}
+        store.write("patterns", key, lambda folder: write_arrays(folder, arrays), code=None)
+    return [read_only(edges, np.int64) for edges in stored]
 
 
-def _loaded(folder: Path) -> Int64:
-    found = np.load(folder / "edges.npy", allow_pickle=False)
-    bounded = np.concatenate([[-1], found, [CODE_POINTS + 1]])
-    if found.dtype != np.int64 or found.size % 2 or (np.diff(bounded) <= 0).any():
-        raise ValueError("no ascending runs of code points")
-    return read_only(found, np.int64)
+def _loaded(folder: Path, n: int) -> list[Int64]:
+    arrays, _ = read_arrays(folder)
+    for edges in arrays.values():
+        bounded = np.concatenate([[-1], edges, [CODE_POINTS + 1]])
+        if edges.dtype != np.int64 or edges.size % 2 or (np.diff(bounded) <= 0).any():
+            raise ValueError("no ascending runs of code points")
+    return [arrays[f"{i}"] for i in range(n)]
 
 
-def _asked(library: Library, characters: str, step: str) -> Int64:
-    what = f"cannot look up the character set {characters!r:.200} in {release(library)}."
-    arguments = {"library": f"{library}.{step}" if step else library, "characters": characters}
+def _asked(library: Library, sets: Sequence[str], step: str, first: int, last: int) -> list[Int64]:
+    """Return the edges of the sets first..last - 1."""
+    what = f"cannot look up the character set {sets[first]!r:.200} in {release(library)}."
+    arguments = {"library": f"{library}.{step}" if step else library, "sets": sets[first:last]}
     try:
         with _tables.turn() as child:
-            _, (found,) = child.ask("members", limit=_PATIENCE, **arguments)
+            _, answers = child.ask("members", limit=_PATIENCE, **arguments)
     except Refused as refusal:
+        if last - first > 1:
+            raise
         raise PatternError(what, f"It says: {refusal}.") from refusal
-    except (
-        ChildEnded
-    ) as ended:  # no PatternError, after which `regex` with its own tables would cut
+    except ChildEnded as ended:
+        if last - first > 1 and not ended.interrupted:
+            raise
+        # No PatternError, after which `regex` with its own tables would cut.
         raise ToktkError(
             what, f"Found: the library {ended.how}.", "Try again, or install the library anew."
         ) from ended
-    return np.frombuffer(found, dtype=np.int64)
+    return [np.frombuffer(answer, dtype=np.int64) for answer in answers]
 
 
 @functools.cache
