@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -72,9 +73,8 @@ class IntervalMaker:
     units: Units
     quantities: Mapping[str, Int64]
     of_ids: Sequence[Mapping[str, Bounds]] = ()
-    _ratios: dict[tuple[str | Groups, ...], dict[Groups, list[Bounds]]] = field(
-        default_factory=dict
-    )
+    _ratios: dict[tuple[str | Groups, ...], _Ratios] = field(default_factory=dict)
+    _groups: dict[str | None, tuple[Int64, Mapping[Groups, int]]] = field(default_factory=dict)
     _weighed: dict[str, Float64] = field(default_factory=dict)
     _summaries: dict[tuple[Statistic, tuple[Column, ...]], list[Bounds]] = field(
         default_factory=dict
@@ -112,24 +112,22 @@ class IntervalMaker:
                 self._ratios[key] = self._of_each_group(
                     numerator.name, denominator.name, reference, of_sample
                 )
-            made = self._ratios[key].get(above)
-            if made:
-                return made[min(e, len(made) - 1)]
+            if (bounds := self._ratios[key].of(above, e)) is not None:
+                return bounds
         key = numerator.name, denominator.name, above, below
         if key not in self._ratios:
             self._ratios[key] = self._of_pool(numerator, denominator, of_sample)
-        made = self._ratios[key][above]
-        return made[min(e, len(made) - 1)]
+        return self._ratios[key].of(above, e) or NO_BOUNDS
 
     def _of_each_group(
         self, numerator: str, denominator: str, reference: str | None, of_sample: bool
-    ) -> dict[Groups, list[Bounds]]:
-        """Return the intervals of a ratio in each group whose rows are units, by group and tokenizer.
+    ) -> _Ratios:
+        """Return the intervals of a ratio in each group whose rows are units.
 
         Below is the denominator of the reference, or of the group itself.
         """
         units, documents = self.units, self.units.documents
-        groups = units.alike(reference)
+        groups, number_of = self._alike(reference)
         first, n = units.bounds[groups], np.diff(units.bounds)[groups]
         below = first
         if reference is not None:
@@ -140,13 +138,20 @@ class IntervalMaker:
         spans = np.stack([first, below, n], axis=1)
         # Of the largest tokenizer: neighbors are as much alike under the others.
         wider = neighbor_factors(sums[0][-1], sums[1][-1], spans, units.text)
-        made = _relative(ratio_reaches(*sums, spans, n_all=n_all), wider)
-        return {(documents.groups[g],): own for g, own in zip(groups, made, strict=True)}
+        return _Ratios(number_of, ratio_reaches(*sums, spans, n_all=n_all), wider)
 
-    def _of_pool(
-        self, numerator: Column, denominator: Column, of_sample: bool
-    ) -> dict[Groups, list[Bounds]]:
-        """Return the intervals of a ratio over the groups of its columns, by tokenizer."""
+    def _alike(self, reference: str | None) -> tuple[Int64, Mapping[Groups, int]]:
+        """Return the groups of `Units.alike`, and which of them each is."""
+        if reference not in self._groups:
+            groups, names = self.units.alike(reference), self.units.documents.groups
+            self._groups[reference] = (
+                groups,
+                {(names[g],): i for i, g in enumerate(groups.tolist())},
+            )
+        return self._groups[reference]
+
+    def _of_pool(self, numerator: Column, denominator: Column, of_sample: bool) -> _Ratios:
+        """Return the intervals of a ratio over the groups of its columns."""
         units, names = self.units, self.units.documents.groups
         both = {*(numerator.groups or names), *(denominator.groups or names)}
         chosen = units.rows_of(tuple(sorted(both)) if len(both) < len(names) else None)
@@ -167,7 +172,7 @@ class IntervalMaker:
             order = units.order if n == units.n else _order_of(units.previous, present, numbers)
             wider = neighbor_factors(above[-1], below[-1], np.array([[0, 0, n]]), order)
         reaches = ratio_reaches(above, below, np.array([[0, 0, n]]), n_all=np.array([n_all]))
-        return {numerator.groups: _relative(reaches, wider)[0]}
+        return _Ratios({numerator.groups: 0}, reaches, wider)
 
     def _weighted(self, name: str) -> Float64:
         """Return float64[E or 1, D]: a quantity of all copies of each row."""
@@ -229,25 +234,37 @@ def _order_of(previous: Int64, present: npt.NDArray[np.bool_], numbers: Int64) -
     return TextOrder.of(np.where((before >= 0) & present[before], numbers[before], -1))
 
 
-def _relative(reaches: Reaches, wider: Float64) -> list[list[Bounds]]:
-    """Return the intervals of G ratios under E tokenizers, over the ratio, [G][E].
+@dataclass(frozen=True)
+class _Ratios:
+    """The intervals of G ratios under E tokenizers, over the ratio: numbers, for there may be 50,000 groups.
 
-    `wider`, float64[G]: see `neighbor_factors`.
+    Attributes:
+        number_of: which of the G ratios is that of each group, or of each pool of groups.
+        reaches: float64[E, G] and bool[E, G]; those of one tokenizer serve all.
+        wider: float64[G], see `neighbor_factors`.
     """
-    notes = [f"{ALIKE}{factor:.1f}" if factor > 1 else None for factor in wider.tolist()]
-    few = f"{NO_INTERVAL}{WHY['few']}"
-    columns = (
-        np.exp(-reaches.reach * wider), np.exp(reaches.reach * wider), reaches.n_effective, reaches.is_zero,
-        reaches.one_decides,
-    )  # fmt: skip
-    return [
-        [
-            NO_BOUNDS
-            if is_zero
-            else Bounds(low, high, n_effective, ONE_DECIDES if decides else alike)
-            if low == low
-            else Bounds(None, None, n_effective, few)
-            for low, high, n_effective, is_zero, decides in zip(*of_group, strict=True)
-        ]
-        for alike, *of_group in zip(notes, *(column.T.tolist() for column in columns), strict=True)
-    ]
+
+    number_of: Mapping[Groups, int]
+    reaches: Reaches
+    wider: Float64
+
+    @cached_property
+    def _ends(self) -> tuple[Float64, Float64]:
+        reach = self.reaches.reach * self.wider
+        return np.exp(-reach), np.exp(reach)
+
+    def of(self, groups: Groups, e: int) -> Bounds | None:
+        """Return the interval of a ratio under tokenizer `e`; None where the ratio is not here."""
+        g = self.number_of.get(groups)
+        if g is None:
+            return None
+        _, n_effective, is_zero, one_decides = self.reaches
+        at = min(e, len(is_zero) - 1), g
+        if is_zero[at]:
+            return NO_BOUNDS
+        low, high = (end.item(at) for end in self._ends)
+        if math.isnan(low):
+            return Bounds(None, None, n_effective.item(at), f"{NO_INTERVAL}{WHY['few']}")
+        wider = self.wider.item(g)
+        alike = f"{ALIKE}{wider:.1f}" if wider > 1 else None
+        return Bounds(low, high, n_effective.item(at), ONE_DECIDES if one_decides[at] else alike)

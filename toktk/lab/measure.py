@@ -222,6 +222,8 @@ class Measurer:
                 evaluations = self._evaluations(family, advance)
                 for label, evaluation in evaluations.items():
                     self._check_any(label, family.tokenizers[label], evaluation)
+                counted = self._counted_under(next(iter(family.tokenizers.values())))
+                scripts = scripts_of(counted.table)  # before records take memory
                 recorder = Recorder(
                     family,
                     evaluations,
@@ -237,11 +239,10 @@ class Measurer:
                     "intervals", family.label, len(family.tokenizers), "tokenizers"
                 ) as advance:
                     records = recorder.records(advance)
-                counted = self._counted_under(next(iter(family.tokenizers.values())))
                 figures = FamilyFigures(
                     Results(
                         records,
-                        {"scripts": scripts_of(counted.table)},
+                        {"scripts": scripts},
                         recorder.document_counts(),
                     ),
                     curves_of(family, [*evaluations.values()]),
@@ -254,8 +255,10 @@ class Measurer:
                 )
         except (FormatError, PluginError) as error:  # of a library or a plug-in, or nothing is left
             return error
-        if recorder.failed:
-            self.failed.update({**recorder.failed, **self.failed})
+        failed = recorder.failed
+        del recorder, evaluations  # what they hold, many groups' figures need for their file
+        if failed:
+            self.failed.update({**failed, **self.failed})
         else:
             self.counted.store.write("figures", self._key(family), figures.save)
         self.counted.meter.remark(_line(family, figures))
