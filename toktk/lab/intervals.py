@@ -68,11 +68,14 @@ class IntervalMaker:
             `toktk.evaluation.documents.DocumentPieces.quantities` and `toktk.lab.recording`.
         of_ids: the intervals of figures about ids over the figure, for each tokenizer, by what begins the
             metric's name.
+        of_one: whether the tokenizers are of one training: then how much neighbors are alike is seen under
+            the largest alone, the last.
     """
 
     units: Units
     quantities: Mapping[str, Int64]
     of_ids: Sequence[Mapping[str, Bounds]] = ()
+    of_one: bool = True
     _ratios: dict[tuple[str | Groups, ...], _Ratios] = field(default_factory=dict)
     _groups: dict[str | None, tuple[Int64, Mapping[Groups, int]]] = field(default_factory=dict)
     _weighed: dict[str, Float64] = field(default_factory=dict)
@@ -136,8 +139,7 @@ class IntervalMaker:
         # The weight of a group's rows is in both sums.
         n_all = n if of_sample else n << documents.levels[groups]
         spans = np.stack([first, below, n], axis=1)
-        # Of the largest tokenizer: neighbors are as much alike under the others.
-        wider = neighbor_factors(sums[0][-1], sums[1][-1], spans, units.text)
+        wider = self._wider(*sums, spans, units.text)
         return _Ratios(number_of, ratio_reaches(*sums, spans, n_all=n_all), wider)
 
     def _alike(self, reference: str | None) -> tuple[Int64, Mapping[Groups, int]]:
@@ -160,7 +162,7 @@ class IntervalMaker:
         present[of_row] = True
         numbers = np.cumsum(present) - 1
         n = n_all = int(present.sum())
-        wider = np.ones(1)
+        wider = np.ones((1, 1))
         above, below = (self._sums(column, numbers, n) for column in (numerator, denominator))
         if units.n_all > units.n and not of_sample:
             weight = np.empty(units.n)
@@ -170,9 +172,18 @@ class IntervalMaker:
             n = int(repeats.sum())
         elif units.is_of_one_kind(both):
             order = units.order if n == units.n else _order_of(units.previous, present, numbers)
-            wider = neighbor_factors(above[-1], below[-1], np.array([[0, 0, n]]), order)
+            wider = self._wider(above, below, np.array([[0, 0, n]]), order)
         reaches = ratio_reaches(above, below, np.array([[0, 0, n]]), n_all=np.array([n_all]))
         return _Ratios({numerator.groups: 0}, reaches, wider)
+
+    def _wider(self, above: Float64, below: Float64, spans: Int64, order: TextOrder) -> Float64:
+        """Return float64[E or 1, G]: the factors of `neighbor_factors`."""
+        first = max(len(above), len(below)) - 1 if self.of_one else 0
+        pairs = [
+            (above[min(e, len(above) - 1)], below[min(e, len(below) - 1)])
+            for e in range(first, max(len(above), len(below)))
+        ]
+        return np.stack([neighbor_factors(*pair, spans, order) for pair in pairs])
 
     def _weighted(self, name: str) -> Float64:
         """Return float64[E or 1, D]: a quantity of all copies of each row."""
@@ -241,7 +252,7 @@ class _Ratios:
     Attributes:
         number_of: which of the G ratios is that of each group, or of each pool of groups.
         reaches: float64[E, G] and bool[E, G]; those of one tokenizer serve all.
-        wider: float64[G], see `neighbor_factors`.
+        wider: float64[E or 1, G], see `neighbor_factors`.
     """
 
     number_of: Mapping[Groups, int]
@@ -265,6 +276,6 @@ class _Ratios:
         low, high = (end.item(at) for end in self._ends)
         if math.isnan(low):
             return Bounds(None, None, n_effective.item(at), f"{NO_INTERVAL}{WHY['few']}")
-        wider = self.wider.item(g)
+        wider = self.wider.item(min(e, len(self.wider) - 1), g)
         alike = f"{ALIKE}{wider:.1f}" if wider > 1 else None
         return Bounds(low, high, n_effective.item(at), ONE_DECIDES if one_decides[at] else alike)

@@ -135,7 +135,9 @@ class Recorder:
             of_ids = (
                 spelled.intervals(chosen, quantities["tokens"]) if about_ids and has_ids else []
             )
-            maker = IntervalMaker(spelled.units, quantities, of_ids)
+            maker = IntervalMaker(
+                spelled.units, quantities, of_ids, of_one=self.family.trainer is not None
+            )
             found |= {label: (maker, e) for e, label in enumerate(alike)}
         return found
 
@@ -205,7 +207,7 @@ class Recorder:
             bounds = intervals.bounds(figure, e)
             yield Record(
                 tokenizer=label,
-                family=family.label,
+                family=family.name_of(label),
                 trainer=family.trainer,
                 inference=family.inference,
                 pretokenizer=cut,
