@@ -6,16 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from nasty import NASTY_TEXTS
 
 import toktk
-from nasty import NASTY_TEXTS
 from toktk.corpus import Corpus
 from toktk.lab import measure
 from toktk.report.records import ALIKE
 
 # Sections differ, and lines of one are alike: how much, each vocabulary says for itself.
 SECTIONS = [f"{word * (i % 5 + 1)} {i // 25} " for i in range(300) for word in [f"w{i // 25}ords "]]
-TEXT = Corpus.of([*SECTIONS, *NASTY_TEXTS], groups=["sections"] * 300 + ["nasty"] * len(NASTY_TEXTS))
+TEXT = Corpus.of(
+    [*SECTIONS, *NASTY_TEXTS], groups=["sections"] * 300 + ["nasty"] * len(NASTY_TEXTS)
+)
 
 
 @pytest.fixture(scope="module")
@@ -48,5 +50,7 @@ def test_one_encoding_serves_what_it_can_and_changes_no_figure(
         assert results.documents is not None
         tokens = together.documents.tokens[label]
         assert np.array_equal(tokens, results.documents.tokens[label])
-    notes = {r.note for r in together.where(group="sections") if r.note and r.note.startswith(ALIKE)}
+    notes = {
+        r.note for r in together.where(group="sections") if r.note and r.note.startswith(ALIKE)
+    }
     assert len(notes) > 1
