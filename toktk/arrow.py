@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from toktk.arrays import packed
 
+_FEW = 10_000  # rows
+
 
 class _PyArrow:
     def __getattr__(self, name: str) -> Any:
@@ -95,6 +97,13 @@ def from_list(values: Sequence[str | int | float | None], kind: pa.DataType) -> 
         numbers = np.array([value or 0 for value in values], dtype=dtype)
         buffers = [validity, pa.py_buffer(numbers)]
     return pa.Array.from_buffers(kind, len(values), buffers)
+
+
+def from_names(names: Sequence[str | None], numbers: npt.NDArray[np.int32]) -> pa.Array:
+    """Return the names of these numbers as an array of strings, in no more memory than that takes."""
+    if numbers.size <= _FEW:  # sooner than what takes is imported
+        return from_list([names[i] for i in numbers.tolist()], pa.string())
+    return from_list(names, pa.string()).take(from_numpy(numbers))
 
 
 def _bits(flags: npt.NDArray[np.bool_]) -> Any:

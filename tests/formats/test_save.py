@@ -17,9 +17,9 @@ from tokenizer_samples import PAIRS, TEXT, model_of
 
 from toktk.corpus import load_corpus
 from toktk.errors import FormatError
+from toktk.formats.bpe_texts import differing_tokens
 from toktk.formats.tiktoken import (
     agreement,
-    differing_tokens,
     load_tiktoken,
     mergeable_ranks,
 )

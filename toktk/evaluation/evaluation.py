@@ -141,7 +141,7 @@ def evaluate(
             evaluations[i] = count_documents(table, counting, known, chosen)
             progress(len(table))
     plain = [i for i in range(len(models)) if i not in evaluations]
-    for served in _sharing(models, plain):
+    for served in sharing(models, plain):
         first = models[served[0]]
         if isinstance(first, BpeModel) and (every_size or len(served) > 1):
             wanted = sorted({*sizes, *(models[i].vocab_size for i in served)})
@@ -172,7 +172,7 @@ def _told(progress: Progress, n: int, pieces: int) -> None:
     progress(pieces * n)
 
 
-def _sharing(models: Sequence[Model], chosen: Sequence[int]) -> list[list[int]]:
+def sharing(models: Sequence[Model], chosen: Sequence[int]) -> list[list[int]]:
     """Return those `chosen`, by index, that share an encoding, list by list; the longest merges first."""
     merges = [len(model.merges) if isinstance(model, BpeModel) else 0 for model in models]
     lists: list[list[int]] = []

@@ -29,7 +29,6 @@ them by bytes. So of each such name at least one character must be a token.
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -40,6 +39,7 @@ import numpy as np
 
 from toktk.arrays import packed
 from toktk.errors import FormatError
+from toktk.formats.bpe_texts import spelled_names, texts_of
 from toktk.formats.tokens import (
     byte_names,
     check_distinct,
@@ -71,12 +71,17 @@ def write_tokenizer_json(pretokenizer: Pretokenizer, model: Model, path: Path) -
 
     Equal tokenizers give equal files.
     """
-    text = json.dumps(_document(pretokenizer, model), ensure_ascii=False)
+    text = json.dumps(_document(pretokenizer, model), ensure_ascii=False).encode()
     notes = table_notes(pretokenizer, "tokenizers", "tokenizer.json")
     if isinstance(model, SymbolsModel):
         model = model.model
-    with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+    parts: list[bytes | memoryview] = [text]
+    if isinstance(model, BpeModel):
+        texts, head = texts_of(model), text.removesuffix(b'{}, "merges": []}}')
+        entries, pairs = texts.vocabulary(model.vocab_size), texts.pairs(len(model.merges))
+        parts = [head, b"{", entries, b'}, "merges": [', pairs, b"]}}"]
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
+        file.writelines(parts)
     if not isinstance(model, UnigramModel) or on_grid(model.scores[model.matched]):
         return notes
     return (
@@ -135,24 +140,24 @@ def _document(pretokenizer: Pretokenizer, model: Model) -> dict[str, Any]:
 
 def _byte_level_names(model: Model) -> list[str]:
     """Return the name of every id of a byte-level vocabulary, where a character stands for each byte."""
-    data, offsets = model.packed_tokens if isinstance(model, BpeModel) else packed(model.tokens)
-    # One character for each byte, so that the names lie where the bytes do.
-    text = data.tobytes().decode("latin-1").translate(dict(enumerate(byte_characters())))
-    names = list(model.special_tokens)
-    names += [text[a:b] for a, b in itertools.pairwise(offsets[len(names) :].tolist())]
+    data, offsets = packed(model.tokens)
+    names = spelled_names(data, offsets, model.special_tokens)
     check_distinct(names, model.special_tokens, "tokenizer.json")
     return names
 
 
 def _bpe(model: BpeModel) -> dict[str, Any]:
-    names = _byte_level_names(model)
+    """Return the holder of BPE, to whose `vocab` and `merges` `BpeTexts` has the texts."""
+    texts = texts_of(model)
+    if not texts.are_distinct:
+        check_distinct(texts.names[: model.vocab_size], model.special_tokens, "tokenizer.json")
     unused = ("dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix")
     return {
         "type": "BPE",
         **dict.fromkeys(unused),
         **dict.fromkeys(("fuse_unk", "byte_fallback", "ignore_merges"), False),
-        "vocab": {name: i for i, name in enumerate(names)},
-        "merges": [[names[left], names[right]] for left, right, _ in model.merges.tolist()],
+        "vocab": {},
+        "merges": [],
     }
 
 

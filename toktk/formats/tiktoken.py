@@ -35,9 +35,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from toktk.errors import FormatError, clipped, did_you_mean
+from toktk.formats.bpe_texts import differing_tokens, texts_of
 from toktk.formats.encodings import (
     ENCODINGS,
     KIMI,
@@ -61,7 +60,6 @@ from toktk.formats.tokens import check_special_tokens, in_own_order, why_unheld
 from toktk.models.bpe import BpeModel
 from toktk.models.model import Model
 from toktk.models.pairs import PairModel, highest_id
-from toktk.models.vocabulary import packed
 from toktk.paths import atomic_write
 from toktk.pretokenizers.automaton import compile_pattern
 from toktk.pretokenizers.export import (
@@ -375,9 +373,14 @@ def write_tiktoken(
     Equal tokenizers of one name give equal files. Ranks are ids; special tokens have none. FormatError is
     raised where tiktoken would lose the text that the pattern leaves between two matches, too.
     """
-    ranks: Mapping[bytes, int]
+    ranks: Mapping[bytes, int] = {}
+    lines: bytes | memoryview | None = None
     if isinstance(model, BpeModel):
-        ranks, special_tokens = mergeable_ranks(model), _numbered(model.special_tokens)
+        special_tokens, texts = _numbered(model.special_tokens), texts_of(model)
+        if texts.are_distinct:
+            lines = texts.lines(model.vocab_size)
+        else:
+            ranks = mergeable_ranks(model)
     elif isinstance(model, PairModel) and not model.characters:
         special_tokens = special_ids(model)
         ranks = {token: i for i, token in ordinary_tokens(model).items()}
@@ -401,7 +404,11 @@ def write_tiktoken(
     if isinstance(model, PairModel):
         read = functools.partial(PairModel.from_ranks, ranks, special_tokens)
         check_read_back(".tiktoken", model, read, "tiktoken")
-    write_ranks(RankFile(path, pattern, ranks, special_tokens, name), path)
+    file = RankFile(path, pattern, ranks, special_tokens, name)
+    if lines is None:
+        write_ranks(file, path)
+    else:
+        _write(file, path, lines, model.vocab_size)
     return notes
 
 
@@ -411,18 +418,23 @@ def _numbered(names: Sequence[str]) -> dict[str, int]:
 
 def write_ranks(file: RankFile, path: Path) -> None:
     """Write ranks to `path`, and the other arguments of ``tiktoken.Encoding`` beside it."""
+    ids = {*file.ranks.values(), *file.special_tokens.values()}
+    ranked = sorted(file.ranks.items(), key=operator.itemgetter(1))
+    lines = [b"%s %d\n" % (base64.b64encode(token), rank) for token, rank in ranked]
+    # With holes, the library wants no number.
+    _write(file, path, b"".join(lines), len(ids) if len(ids) == max(ids) + 1 else None)
+
+
+def _write(file: RankFile, path: Path, lines: bytes | memoryview, n_ids: int | None) -> None:
     arguments: dict[str, Any] = {
         "name": file.name.encode(errors="replace").decode(),  # a file's name can be no UTF-8
         "pat_str": file.pattern,
         "special_tokens": dict(file.special_tokens),
     }
-    ids = {*file.ranks.values(), *file.special_tokens.values()}
-    if len(ids) == max(ids) + 1:  # else there are holes, and the library wants none
-        arguments["explicit_n_vocab"] = len(ids)
+    if n_ids is not None:
+        arguments["explicit_n_vocab"] = n_ids
     with atomic_write(path) as temporary:
-        ranked = sorted(file.ranks.items(), key=operator.itemgetter(1))
-        lines = [b"%s %d\n" % (base64.b64encode(token), rank) for token, rank in ranked]
-        temporary.write_bytes(b"".join(lines))
+        temporary.write_bytes(lines)
     with atomic_write(arguments_path(path)) as temporary:
         text = json.dumps(arguments, ensure_ascii=False, indent=2) + "\n"
         temporary.write_text(text, encoding="utf-8", newline="\n")
@@ -469,14 +481,6 @@ def _encoding(file: RankFile) -> tiktoken.Encoding:
 def agreement(model: BpeModel) -> Agreement:
     """Find out by proof (see the module) whether tiktoken gives equal ids on every text."""
     repeated = len(model.merges) - (model.vocab_size - model.base_size)
-    tokens = len(differing_tokens(model))
+    differing = texts_of(model).differing(model)
+    tokens = len(differing_tokens(model) if differing is None else differing)
     return Agreement(not (repeated or tokens), tokens, repeated)
-
-
-def differing_tokens(model: BpeModel) -> list[int]:
-    """Return the ids of the ordinary tokens that do not encode to themselves."""
-    n = len(model.special_tokens)
-    ids, ends = model.encode_pieces(*packed(model.tokens[n:]))
-    whole = np.diff(ends, prepend=0) == 1
-    whole &= ids[ends - 1] == np.arange(n, model.vocab_size)
-    return (np.flatnonzero(~whole) + n).tolist()

@@ -168,7 +168,7 @@ class Bench:
         failed = {label: str(error) for label, error in self.failed.items()}
         remark_on(without, self.meter)
         failed |= without_metrics(plan.measures, without)
-        results = results_of(self.tokenizers, figures, plan.measures.shown)
+        results = results_of(self.tokenizers, figures.values(), plan.measures.shown)
         if overlap:
             sample = counted.sample(plan.corpus)
             add_figures_without(overlap, self.trained_lines, results, sample, self.meter)

@@ -24,7 +24,8 @@ class TokenizerFamily:
 
     Attributes:
         tokenizers: {label: tokenizer}, ascending by size.
-        trainer: its trainer's name; None for a tokenizer that was not trained here, a family by itself.
+        trainer: its trainer's name; None for tokenizers that were not trained here: for all who read figures
+            each is a family by itself, and they are measured together only because one encoding serves them.
         inference: how the vocabularies are run.
     """
 
@@ -32,6 +33,10 @@ class TokenizerFamily:
     tokenizers: Mapping[str, Tokenizer]
     trainer: str | None = None
     inference: str = "own"
+
+    def name_of(self, label: str) -> str:
+        """Return the family that records of a tokenizer name."""
+        return label if self.trainer is None else self.label
 
     def by_cut(self) -> dict[str, Tokenizer]:
         """Return the first tokenizer of those that cut text alike, by key of the pretokenizer; mostly one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -67,14 +68,16 @@ class IntervalMaker:
             `toktk.evaluation.documents.DocumentPieces.quantities` and `toktk.lab.recording`.
         of_ids: the intervals of figures about ids over the figure, for each tokenizer, by what begins the
             metric's name.
+        of_one: whether the tokenizers are of one training: then how much neighbors are alike is seen under
+            the largest alone, the last.
     """
 
     units: Units
     quantities: Mapping[str, Int64]
     of_ids: Sequence[Mapping[str, Bounds]] = ()
-    _ratios: dict[tuple[str | Groups, ...], dict[Groups, list[Bounds]]] = field(
-        default_factory=dict
-    )
+    of_one: bool = True
+    _ratios: dict[tuple[str | Groups, ...], _Ratios] = field(default_factory=dict)
+    _groups: dict[str | None, tuple[Int64, Mapping[Groups, int]]] = field(default_factory=dict)
     _weighed: dict[str, Float64] = field(default_factory=dict)
     _summaries: dict[tuple[Statistic, tuple[Column, ...]], list[Bounds]] = field(
         default_factory=dict
@@ -112,24 +115,22 @@ class IntervalMaker:
                 self._ratios[key] = self._of_each_group(
                     numerator.name, denominator.name, reference, of_sample
                 )
-            made = self._ratios[key].get(above)
-            if made:
-                return made[min(e, len(made) - 1)]
+            if (bounds := self._ratios[key].of(above, e)) is not None:
+                return bounds
         key = numerator.name, denominator.name, above, below
         if key not in self._ratios:
             self._ratios[key] = self._of_pool(numerator, denominator, of_sample)
-        made = self._ratios[key][above]
-        return made[min(e, len(made) - 1)]
+        return self._ratios[key].of(above, e) or NO_BOUNDS
 
     def _of_each_group(
         self, numerator: str, denominator: str, reference: str | None, of_sample: bool
-    ) -> dict[Groups, list[Bounds]]:
-        """Return the intervals of a ratio in each group whose rows are units, by group and tokenizer.
+    ) -> _Ratios:
+        """Return the intervals of a ratio in each group whose rows are units.
 
         Below is the denominator of the reference, or of the group itself.
         """
         units, documents = self.units, self.units.documents
-        groups = units.alike(reference)
+        groups, number_of = self._alike(reference)
         first, n = units.bounds[groups], np.diff(units.bounds)[groups]
         below = first
         if reference is not None:
@@ -138,15 +139,21 @@ class IntervalMaker:
         # The weight of a group's rows is in both sums.
         n_all = n if of_sample else n << documents.levels[groups]
         spans = np.stack([first, below, n], axis=1)
-        # Of the largest tokenizer: neighbors are as much alike under the others.
-        wider = neighbor_factors(sums[0][-1], sums[1][-1], spans, units.text)
-        made = _relative(ratio_reaches(*sums, spans, n_all=n_all), wider)
-        return {(documents.groups[g],): own for g, own in zip(groups, made, strict=True)}
+        wider = self._wider(*sums, spans, units.text)
+        return _Ratios(number_of, ratio_reaches(*sums, spans, n_all=n_all), wider)
 
-    def _of_pool(
-        self, numerator: Column, denominator: Column, of_sample: bool
-    ) -> dict[Groups, list[Bounds]]:
-        """Return the intervals of a ratio over the groups of its columns, by tokenizer."""
+    def _alike(self, reference: str | None) -> tuple[Int64, Mapping[Groups, int]]:
+        """Return the groups of `Units.alike`, and which of them each is."""
+        if reference not in self._groups:
+            groups, names = self.units.alike(reference), self.units.documents.groups
+            self._groups[reference] = (
+                groups,
+                {(names[g],): i for i, g in enumerate(groups.tolist())},
+            )
+        return self._groups[reference]
+
+    def _of_pool(self, numerator: Column, denominator: Column, of_sample: bool) -> _Ratios:
+        """Return the intervals of a ratio over the groups of its columns."""
         units, names = self.units, self.units.documents.groups
         both = {*(numerator.groups or names), *(denominator.groups or names)}
         chosen = units.rows_of(tuple(sorted(both)) if len(both) < len(names) else None)
@@ -155,7 +162,7 @@ class IntervalMaker:
         present[of_row] = True
         numbers = np.cumsum(present) - 1
         n = n_all = int(present.sum())
-        wider = np.ones(1)
+        wider = np.ones((1, 1))
         above, below = (self._sums(column, numbers, n) for column in (numerator, denominator))
         if units.n_all > units.n and not of_sample:
             weight = np.empty(units.n)
@@ -165,9 +172,18 @@ class IntervalMaker:
             n = int(repeats.sum())
         elif units.is_of_one_kind(both):
             order = units.order if n == units.n else _order_of(units.previous, present, numbers)
-            wider = neighbor_factors(above[-1], below[-1], np.array([[0, 0, n]]), order)
+            wider = self._wider(above, below, np.array([[0, 0, n]]), order)
         reaches = ratio_reaches(above, below, np.array([[0, 0, n]]), n_all=np.array([n_all]))
-        return {numerator.groups: _relative(reaches, wider)[0]}
+        return _Ratios({numerator.groups: 0}, reaches, wider)
+
+    def _wider(self, above: Float64, below: Float64, spans: Int64, order: TextOrder) -> Float64:
+        """Return float64[E or 1, G]: the factors of `neighbor_factors`."""
+        first = max(len(above), len(below)) - 1 if self.of_one else 0
+        pairs = [
+            (above[min(e, len(above) - 1)], below[min(e, len(below) - 1)])
+            for e in range(first, max(len(above), len(below)))
+        ]
+        return np.stack([neighbor_factors(*pair, spans, order) for pair in pairs])
 
     def _weighted(self, name: str) -> Float64:
         """Return float64[E or 1, D]: a quantity of all copies of each row."""
@@ -229,25 +245,37 @@ def _order_of(previous: Int64, present: npt.NDArray[np.bool_], numbers: Int64) -
     return TextOrder.of(np.where((before >= 0) & present[before], numbers[before], -1))
 
 
-def _relative(reaches: Reaches, wider: Float64) -> list[list[Bounds]]:
-    """Return the intervals of G ratios under E tokenizers, over the ratio, [G][E].
+@dataclass(frozen=True)
+class _Ratios:
+    """The intervals of G ratios under E tokenizers, over the ratio: numbers, for there may be 50,000 groups.
 
-    `wider`, float64[G]: see `neighbor_factors`.
+    Attributes:
+        number_of: which of the G ratios is that of each group, or of each pool of groups.
+        reaches: float64[E, G] and bool[E, G]; those of one tokenizer serve all.
+        wider: float64[E or 1, G], see `neighbor_factors`.
     """
-    notes = [f"{ALIKE}{factor:.1f}" if factor > 1 else None for factor in wider.tolist()]
-    few = f"{NO_INTERVAL}{WHY['few']}"
-    columns = (
-        np.exp(-reaches.reach * wider), np.exp(reaches.reach * wider), reaches.n_effective, reaches.is_zero,
-        reaches.one_decides,
-    )  # fmt: skip
-    return [
-        [
-            NO_BOUNDS
-            if is_zero
-            else Bounds(low, high, n_effective, ONE_DECIDES if decides else alike)
-            if low == low
-            else Bounds(None, None, n_effective, few)
-            for low, high, n_effective, is_zero, decides in zip(*of_group, strict=True)
-        ]
-        for alike, *of_group in zip(notes, *(column.T.tolist() for column in columns), strict=True)
-    ]
+
+    number_of: Mapping[Groups, int]
+    reaches: Reaches
+    wider: Float64
+
+    @cached_property
+    def _ends(self) -> tuple[Float64, Float64]:
+        reach = self.reaches.reach * self.wider
+        return np.exp(-reach), np.exp(reach)
+
+    def of(self, groups: Groups, e: int) -> Bounds | None:
+        """Return the interval of a ratio under tokenizer `e`; None where the ratio is not here."""
+        g = self.number_of.get(groups)
+        if g is None:
+            return None
+        _, n_effective, is_zero, one_decides = self.reaches
+        at = min(e, len(is_zero) - 1), g
+        if is_zero[at]:
+            return NO_BOUNDS
+        low, high = (end.item(at) for end in self._ends)
+        if math.isnan(low):
+            return Bounds(None, None, n_effective.item(at), f"{NO_INTERVAL}{WHY['few']}")
+        wider = self.wider.item(min(e, len(self.wider) - 1), g)
+        alike = f"{ALIKE}{wider:.1f}" if wider > 1 else None
+        return Bounds(low, high, n_effective.item(at), ONE_DECIDES if one_decides[at] else alike)

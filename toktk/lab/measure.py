@@ -14,6 +14,7 @@ from toktk.counts.text import CountedText, NotCounted
 from toktk.errors import FormatError, PluginError, ToktkError, in_a_line
 from toktk.evaluation.base import Evaluation
 from toktk.evaluation.evaluation import evaluate as evaluate_models
+from toktk.evaluation.evaluation import sharing
 from toktk.evaluation.ngrams import NgramBits
 from toktk.lab.counted import CountedCorpora, CountedCorpus
 from toktk.lab.family import FamilyFigures, TokenizerFamily
@@ -75,18 +76,30 @@ def evaluate(
     measures = Measures(tuple(metrics), reference)
     measures.check()
     measurer = Measurer(corpus, measures, CountedCorpora(Meter(), jobs or usable_cores()))
-    families = [TokenizerFamily(label, {label: t}) for label, t in labelled.items()]
-    figures: dict[str, FamilyFigures] = {}
-    for family, outcome in measurer.measure(families):
+    figures: list[FamilyFigures] = []
+    for family, outcome in measurer.measure(_sharing_encodings(labelled)):
         if isinstance(outcome, ToktkError):
             outcome.args += (f"It is the tokenizer {family.label}.",)
             raise outcome
-        figures[family.label] = outcome
+        figures.append(outcome)
     for error in (*measures.broken.values(), *measurer.failed.values()):
         if metrics:
             raise error
         warnings.warn(in_a_line(error), stacklevel=2)
     return results_of(labelled, figures, measures.shown)
+
+
+def _sharing_encodings(tokenizers: Mapping[str, Tokenizer]) -> list[TokenizerFamily]:
+    """Return tokenizers that were not trained here, those together that one encoding serves."""
+    families = []
+    for cut in dict.fromkeys(t.pretokenizer.key for t in tokenizers.values()):
+        alike = {label: t for label, t in tokenizers.items() if t.pretokenizer.key == cut}
+        labels, models = [*alike], [tokenizer.model for tokenizer in alike.values()]
+        for served in sharing(models, range(len(models))):
+            of_family = [labels[i] for i in sorted(served, key=lambda i: models[i].vocab_size)]
+            together = {label: alike[label] for label in of_family}
+            families.append(TokenizerFamily(", ".join(together), together))
+    return families
 
 
 @dataclass(frozen=True)
@@ -222,6 +235,8 @@ class Measurer:
                 evaluations = self._evaluations(family, advance)
                 for label, evaluation in evaluations.items():
                     self._check_any(label, family.tokenizers[label], evaluation)
+                counted = self._counted_under(next(iter(family.tokenizers.values())))
+                scripts = scripts_of(counted.table)  # before records take memory
                 recorder = Recorder(
                     family,
                     evaluations,
@@ -237,11 +252,10 @@ class Measurer:
                     "intervals", family.label, len(family.tokenizers), "tokenizers"
                 ) as advance:
                     records = recorder.records(advance)
-                counted = self._counted_under(next(iter(family.tokenizers.values())))
                 figures = FamilyFigures(
                     Results(
                         records,
-                        {"scripts": scripts_of(counted.table)},
+                        {"scripts": scripts},
                         recorder.document_counts(),
                     ),
                     curves_of(family, [*evaluations.values()]),
@@ -254,8 +268,10 @@ class Measurer:
                 )
         except (FormatError, PluginError) as error:  # of a library or a plug-in, or nothing is left
             return error
-        if recorder.failed:
-            self.failed.update({**recorder.failed, **self.failed})
+        failed = recorder.failed
+        del recorder, evaluations  # what they hold, many groups' figures need for their file
+        if failed:
+            self.failed.update({**failed, **self.failed})
         else:
             self.counted.store.write("figures", self._key(family), figures.save)
         self.counted.meter.remark(_line(family, figures))

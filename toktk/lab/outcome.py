@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from toktk.lab.measures import Measures
 from toktk.lab.meter import Meter
 from toktk.registry import show_cause
 from toktk.report.document_counts import DocumentCounts
+from toktk.report.records import Record
 from toktk.report.results import Results
 from toktk.tokenizer import Tokenizer
 
@@ -70,19 +72,24 @@ def without_metrics(measures: Measures, failed: Mapping[str, PluginError]) -> di
 
 def results_of(
     tokenizers: Mapping[str, Tokenizer],
-    figures: Mapping[str, FamilyFigures],
+    figures: Collection[FamilyFigures],
     asked: Sequence[str],
 ) -> Results:
-    """Return the figures of tokenizers, each a family by itself, in their order; engines and hashes.
+    """Return the figures of tokenizers that were not trained here, in their order; engines and hashes.
 
     `asked` are the metrics that were asked for by name.
     """
-    records = tuple(record for label in tokenizers for record in figures[label].results)
+    records: dict[str, list[Record]] = {label: [] for label in tokenizers}
+    for of_family in figures:
+        for record in of_family.results:
+            records[record.tokenizer].append(record)
     engines = {label: [t.engine, t.why] for label, t in tokenizers.items()}
     hashes = {label: t.signature[:8] for label, t in tokenizers.items()}
     about = {"engines": engines, "hashes": hashes, "asked": [*asked]}
     return Results(
-        records, {**of_text(figures.values()), **about}, joined_documents(figures.values())
+        tuple(itertools.chain(*records.values())),
+        {**of_text(figures), **about},
+        joined_documents(figures),
     )
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from toktk import arrow
 from toktk.arrays import Int64
@@ -42,7 +41,6 @@ from toktk.tokenizer import NATIVE, Tokenizer
 NO_IDS = "its file has counts alone: there are no ids to see"
 NO_PIECES = "whole documents are encoded: there are no pieces to see"
 _MANY = 20_000  # groups of all tokenizers
-_FEW = 10_000  # rows of curves
 CURVE_POINTS = 400  # a constant factor apart
 CURVE_ROWS = 1 << 20  # of all groups together; of very many groups there are fewer points
 
@@ -137,7 +135,9 @@ class Recorder:
             of_ids = (
                 spelled.intervals(chosen, quantities["tokens"]) if about_ids and has_ids else []
             )
-            maker = IntervalMaker(spelled.units, quantities, of_ids)
+            maker = IntervalMaker(
+                spelled.units, quantities, of_ids, of_one=self.family.trainer is not None
+            )
             found |= {label: (maker, e) for e, label in enumerate(alike)}
         return found
 
@@ -207,7 +207,7 @@ class Recorder:
             bounds = intervals.bounds(figure, e)
             yield Record(
                 tokenizer=label,
-                family=family.label,
+                family=family.name_of(label),
                 trainer=family.trainer,
                 inference=family.inference,
                 pretokenizer=cut,
@@ -330,22 +330,14 @@ def curves_of(family: TokenizerFamily, evaluations: Sequence[Evaluation]) -> pa.
     )
     sizes = np.array([size for _, size in points], dtype=np.int64)
     by_size = np.argsort(sizes, kind="stable")
-    n = tokens.size
     cut = [*family.tokenizers.values()][-1].pretokenizer.name
-
-    def text(names: Sequence[str | None], indices: npt.NDArray[np.int32]) -> pa.Array:
-        if n <= _FEW:  # sooner than what takes is imported
-            return arrow.from_list([names[i] for i in indices.tolist()], pa.string())
-        column = arrow.from_list(names, pa.string()), arrow.from_numpy(indices)
-        return column[0].take(column[1])
-
-    same = np.zeros(n, dtype=np.int32)
+    same = np.zeros(tokens.size, dtype=np.int32)
     return pa.table(
         {
-            "tokenizer": text([family.label], same),
-            "trainer": text([family.trainer], same),
-            "pretokenizer": text([cut], same),
-            "group": text(groups, np.repeat(by_group, sizes.size)),
+            "tokenizer": arrow.from_names([family.label], same),
+            "trainer": arrow.from_names([family.trainer], same),
+            "pretokenizer": arrow.from_names([cut], same),
+            "group": arrow.from_names(groups, np.repeat(by_group, sizes.size)),
             "size": arrow.from_numpy(np.tile(sizes[by_size], by_group.size)),
             "tokens": arrow.from_numpy(tokens[by_size][:, by_group].T.ravel()),
         }

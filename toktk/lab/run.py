@@ -18,6 +18,7 @@ from typing import Any
 
 from toktk import __version__, arrow
 from toktk.errors import FormatError, PluginError, StorageError, in_a_line
+from toktk.formats.bpe_texts import texts_kept
 from toktk.kernels import MACHINE_CODE
 from toktk.lab.bench import Bench
 from toktk.lab.card import CARD, model_card
@@ -206,7 +207,11 @@ def _write_files(stage: Path, outcome: Outcome, meter: Meter) -> dict[str, Any]:
     records = defaultdict[str, list[Record]](list)
     for record in outcome.results or ():
         records[record.tokenizer].append(record)
-    with meter.step("write", "", len(outcome.trained), "tokenizers") as advance, gc_off():
+    with (
+        meter.step("write", "", len(outcome.trained), "tokenizers") as advance,
+        gc_off(),
+        texts_kept(),
+    ):
         if outcome.results is not None:
             outcome.results.write_parquet(stage / RESULTS)
             if outcome.results.documents is not None:
@@ -219,7 +224,7 @@ def _write_files(stage: Path, outcome: Outcome, meter: Meter) -> dict[str, Any]:
         if outcome.lines is not None:
             with atomic_write(stage / LINES) as temporary:
                 temporary.write_bytes(outcome.lines.to_bytes())
-        for label, tokenizer in outcome.trained.items():
+        for label, tokenizer in reversed([*outcome.trained.items()]):
             target = stage / TOKENIZERS / label
             files: dict[str, Any] = {"folder": f"{TOKENIZERS}/{label}"}
             try:

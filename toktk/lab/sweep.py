@@ -192,7 +192,7 @@ class Sweep:
         records = tuple(record for measured in figures for record in measured.results)
         about = {"unreached": unreached, "asked": plan.measures.shown, **of_text(figures)}
         if self.baselines is not None:
-            others = results_of(self.baselines.tokenizers, baselined, plan.measures.shown)
+            others = results_of(self.baselines.tokenizers, baselined.values(), plan.measures.shown)
             records, about = (*records, *others.records), {**about, **others.about}
         measured = [*figures, *baselined.values()]
         results = Results(records, about, joined_documents(measured))

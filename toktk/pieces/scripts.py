@@ -100,17 +100,7 @@ def script_table() -> tuple[tuple[str, ...], npt.NDArray[np.uint8]]:
 
 def scripts_of(table: PieceTable) -> dict[str, str]:
     """Return {group: script of most letters of its most frequent pieces}, as Unicode's names begin."""
-    from toktk.kernels.hash import hash_spans
-
-    frequent = _frequent(table)
-    piece_of = np.searchsorted(table.rows, frequent, side="right") - 1
-    # Of equally frequent pieces any will do, but the same ones in whatever order the table lists them.
-    hashes = hash_spans(*gather(table.data, table.offsets, piece_of))
-    group = table.entry_group[frequent]
-    order = np.lexsort((hashes, -table.entry_count[frequent], group))
-    firsts = np.searchsorted(group[order], np.arange(len(table.groups)))
-    rank = np.arange(order.size) - firsts[group[order]]
-    entries = frequent[order[rank < _SAMPLE]]
+    entries = _entries_of(table)
     piece_of = np.searchsorted(table.rows, entries, side="right") - 1
     pieces, number_of = np.unique(piece_of, return_inverse=True)
     letters = [_scripts_in(table, p) for p in pieces.tolist()]
@@ -132,6 +122,22 @@ def scripts_of(table: PieceTable) -> dict[str, str]:
     return {
         group: names[most[g]] if has_letters[g] else _NONE for g, group in enumerate(table.groups)
     }
+
+
+def _entries_of(table: PieceTable) -> Int64:
+    """Return the entries of the `_SAMPLE` most frequent pieces of each group."""
+    from toktk.kernels.hash import hash_spans
+
+    frequent = _frequent(table)
+    piece_of = np.searchsorted(table.rows, frequent, side="right") - 1
+    # Of equally frequent pieces any will do, but the same ones in whatever order the table lists them.
+    pieces, number_of = np.unique(piece_of, return_inverse=True)
+    hashes = hash_spans(*gather(table.data, table.offsets, pieces))[number_of]
+    group = table.entry_group[frequent]
+    order = np.lexsort((hashes, -table.entry_count[frequent], group))
+    firsts = np.searchsorted(group[order], np.arange(len(table.groups)))
+    rank = np.arange(order.size) - firsts[group[order]]
+    return np.asarray(frequent[order[rank < _SAMPLE]])
 
 
 def _frequent(table: PieceTable) -> Int64:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from toktk import arrow, shapes
 from toktk.errors import MetricError, StorageError, ToktkError, did_you_mean, in_a_line
 from toktk.paths import atomic_write
@@ -195,11 +197,16 @@ class Results:
             [pa.field(name, types[NUMBERS.get(name, str)]) for name in COLUMNS],
             metadata={_SCHEMA_KEY: str(SCHEMA), _ABOUT_KEY: about},
         )
-        arrays = [  # one column after the other, for there may be a million records
-            arrow.from_list([getattr(record, f.name) for record in self.records], f.type)
-            for f in schema
-        ]
-        return pa.Table.from_arrays(arrays, schema=schema)
+        # One column after the other, for there may be a million records.
+        return pa.Table.from_arrays([*map(self._column, schema)], schema=schema)
+
+    def _column(self, of: pa.Field) -> pa.Array:
+        values = [getattr(record, of.name) for record in self.records]
+        if of.name in NUMBERS:
+            return arrow.from_list(values, of.type)
+        number_of = {name: i for i, name in enumerate(dict.fromkeys(values))}
+        numbers = np.fromiter(map(number_of.__getitem__, values), np.int32, len(values))
+        return arrow.from_names([*number_of], numbers)
 
     def write_parquet(self, path: Path) -> None:
         """Write a Parquet file, whole or not at all.
