@@ -20,7 +20,7 @@ all characters of more than one byte alike share their rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +56,7 @@ class Transducer(Tables):
             for (class + 1) << 8 | (class + 1).
     """
 
-    FORMAT = 5
+    FORMAT = 6
     LAYOUT = (("u4", 1), ("i1", 1), ("i1", 2), ("u4", 1), ("i2", 1), ("u2", 1), ("?", 1))
 
     rows: npt.NDArray[np.uint32]
@@ -91,6 +91,7 @@ def build(automaton: Automaton) -> Transducer:
     Raises:
         PatternError: the pattern needs more classes, composite states or rows than the tables hold.
     """
+    automaton = _with_gaps(automaton)
     bytes_table = _bytes_table(automaton.class_of)
     composites = _Composites(automaton)
     rows, moves = _spell_out(composites, bytes_table)
@@ -102,6 +103,33 @@ def build(automaton: Automaton) -> Transducer:
         np.ascontiguousarray(automaton.next_state).ravel(),
         np.ascontiguousarray(automaton.accept).ravel(),
         _certain(automaton),
+    )
+
+
+def _with_gaps(automaton: Automaton) -> Automaton:
+    """Let gaps match where each character either begins no match or is sure to: no run is lost there.
+
+    A gap is a run of the former then. Else, or where a match may come back to the start, nothing changes.
+    """
+    next_state, accept = automaton.next_state, automaton.accept
+    in_gap = next_state[0] < 0
+    # States in which there is a match, whatever follows: all but those that do not hold this.
+    sure = accept[:, -1] == 1
+    while True:
+        goes_on = (next_state >= 0) & sure[next_state]
+        still = sure & (goes_on | (accept[:, :-1] == 1)).all(axis=1)
+        if (still == sure).all():
+            break
+        sure = still
+    begun = next_state[0, ~in_gap]
+    if not in_gap.any() or not sure[begun].all() or (next_state == 0).any():
+        return automaton
+    gap = len(accept)
+    next_state = np.vstack([next_state, np.where(in_gap, gap, -1)])
+    next_state[0, in_gap] = gap
+    accept = np.vstack([accept, np.append(~in_gap, True)])
+    return replace(
+        automaton, next_state=next_state.astype(np.int16), accept=accept.astype(np.uint16)
     )
 
 
