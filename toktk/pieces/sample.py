@@ -114,6 +114,11 @@ class Sample:
         """Return one that has seen nothing."""
         return Sample(self._most, self._ends is not None)
 
+    @property
+    def lacks_text(self) -> bool:
+        """Whether a document that was seen, or a part of one, is left out."""
+        return bool(self._levels.any() or self._excerpts)
+
     def see(self, batch: pa.RecordBatch, of_texts: UInt64 | None = None) -> None:
         """See the documents of a batch of a corpus; `of_texts` are their hashes, where they are known."""
         _, offsets = spans(batch.column(TEXT))

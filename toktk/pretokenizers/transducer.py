@@ -91,9 +91,9 @@ def build(automaton: Automaton) -> Transducer:
     Raises:
         PatternError: the pattern needs more classes, composite states or rows than the tables hold.
     """
-    automaton = _with_gaps(automaton)
     bytes_table = _bytes_table(automaton.class_of)
-    composites = _Composites(automaton)
+    with_gaps = _with_gaps(automaton)
+    composites = _Composites(with_gaps)
     rows, moves = _spell_out(composites, bytes_table)
     return Transducer(
         rows,
@@ -102,14 +102,15 @@ def build(automaton: Automaton) -> Transducer:
         bytes_table.ravel(),
         np.ascontiguousarray(automaton.next_state).ravel(),
         np.ascontiguousarray(automaton.accept).ravel(),
-        _certain(automaton),
+        _certain(with_gaps),
     )
 
 
 def _with_gaps(automaton: Automaton) -> Automaton:
     """Let gaps match where each character either begins no match or is sure to: no run is lost there.
 
-    A gap is a run of the former then. Else, or where a match may come back to the start, nothing changes.
+    A gap is a run of the former then. Else, or where a match may come back to the start, nothing changes. The
+    automaton itself stays as it is, since signatures hold its hash.
     """
     next_state, accept = automaton.next_state, automaton.accept
     in_gap = next_state[0] < 0
