@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toktk.arrays import offsets_of
-from toktk.kernels.document_sums import count_groups, count_pieces, sum_by_document
+from toktk.kernels.document_sums import count_pieces, sort_entries, sum_by_document
 
 PIECES = 6
 documents = st.lists(
@@ -28,20 +28,21 @@ def test_entries_are_what_each_group_has_of_each_piece(documents):
     numbers, ends = arrays(documents)
     group = np.array([g for g, *_ in documents], dtype=np.int32)
     copies = np.array([n for _, n, _ in documents], dtype=np.int64)
-    n_groups = np.zeros(PIECES, dtype=np.int64)
-    count_groups(numbers, ends, group, np.full(PIECES, -1, dtype=np.int32), n_groups)
     expected = Counter()
     for g, times, own in documents:
         for piece in own:
             expected[piece, g] += times
-    pieces = [piece for piece, _ in expected]
-    assert n_groups.tolist() == [pieces.count(piece) for piece in range(PIECES)]
-
-    rows = offsets_of(n_groups)
-    entry_group = np.full(rows[-1], -1, dtype=np.int32)
-    entry_count = np.zeros(rows[-1], dtype=np.int64)
-    count_pieces(numbers, ends, group, copies, rows[:-1].copy(), entry_group, entry_count)
-    of_entry = np.repeat(np.arange(PIECES), n_groups)
+    sizes = np.zeros(4, dtype=np.int64)
+    piece, count = np.empty(numbers.size, np.int32), np.empty(numbers.size, np.int64)
+    latest = np.full(PIECES, -1, dtype=np.int64)
+    count_pieces(numbers, ends, group, copies, latest, sizes, piece, count)
+    assert sizes.tolist() == [sum(g == own for _, g in expected) for own in range(4)]
+    bounds = offsets_of(sizes)
+    rows = offsets_of(np.bincount(piece[: bounds[-1]], minlength=PIECES))
+    entry_group = np.empty(rows[-1], dtype=np.int32)
+    entry_count = np.empty(rows[-1], dtype=np.int64)
+    sort_entries(piece, count, bounds, rows[:-1].copy(), entry_group, entry_count)
+    of_entry = np.repeat(np.arange(PIECES), np.diff(rows))
     keys = [*zip(of_entry.tolist(), entry_group.tolist(), strict=True)]
     assert keys == sorted(expected)
     assert entry_count.tolist() == [expected[key] for key in keys]

@@ -54,21 +54,25 @@ class CutDocuments:
         Args:
             totals, aligned: those of the `PieceTable`.
         """
-        from toktk.kernels.document_sums import count_groups, count_pieces
+        from toktk.kernels.document_sums import count_pieces, sort_entries
 
         documents, n_pieces = self.documents, self.offsets.size - 1
-        of_piece = (
+        sizes = np.zeros(len(documents.groups), dtype=np.int64)
+        # Of the room that is not needed nothing is ever touched.
+        piece = np.empty(self.numbers.size, dtype=np.int32)
+        count = np.empty(self.numbers.size, dtype=np.int64)
+        count_pieces(
             read_only(self.numbers, np.int32),
             read_only(self.ends, np.int64),
             read_only(documents.group, np.int32),
+            read_only(documents.copies, np.int64),
+            *(np.full(n_pieces, -1, dtype=np.int64), sizes, piece, count),
         )
-        n_groups = np.zeros(n_pieces, dtype=np.int64)
-        count_groups(*of_piece, np.full(n_pieces, -1, dtype=np.int32), n_groups)
-        rows = offsets_of(n_groups)
-        entry_group = np.full(rows[-1], -1, dtype=np.int32)
-        entry_count = np.zeros(rows[-1], dtype=np.int64)
-        copies = read_only(documents.copies, np.int64)
-        count_pieces(*of_piece, copies, rows[:-1].copy(), entry_group, entry_count)
+        bounds = offsets_of(sizes)
+        rows = offsets_of(np.bincount(piece[: bounds[-1]], minlength=n_pieces))
+        entry_group = np.empty(rows[-1], dtype=np.int32)
+        entry_count = np.empty(rows[-1], dtype=np.int64)
+        sort_entries(piece, count, bounds, rows[:-1].copy(), entry_group, entry_count)
         return PieceTable(
             *(self.data, self.offsets, rows, entry_group, entry_count),
             *(documents.groups, totals, aligned, self.pretokenizer),

@@ -5,6 +5,8 @@ The slow twins are in tests/kernels/test_document_sums.py.
 
 from __future__ import annotations
 
+import numpy as np
+
 from toktk.kernels import kernel
 
 
@@ -27,38 +29,41 @@ def sum_by_document(numbers, ends, per_piece, sums):
 
 
 @kernel
-def count_groups(numbers, ends, group, last, n_groups):
-    """Add to ``n_groups[s]`` (int64[S]) the groups that have piece s.
+def count_pieces(numbers, ends, group, copies, latest, sizes, piece, count):
+    """Count the pieces of each group, group by group.
 
     Args:
         numbers: int32, the pieces of all documents. ends: int64[D + 1].
-        group: int32[D], ascending. last: int32[S], all -1; scratch.
+        group: int32[D], ascending. copies: int64[D], how often each document counts.
+        latest: int64[S], all -1, the latest entry of each piece; scratch.
+        sizes: int64[G], all 0, becomes how many entries each group has.
+        piece: int32, and count: int64, of each entry; out. There is room for one for each of `numbers`.
     """
+    n = first = np.int64(0)
     for d in range(group.size):
+        if d > 0 and group[d] != group[d - 1]:
+            first = n
         for i in range(ends[d], ends[d + 1]):
-            s = numbers[i]
-            if last[s] != group[d]:
-                last[s] = group[d]
-                n_groups[s] += 1
+            entry = latest[numbers[i]]
+            if entry < first:
+                entry = latest[numbers[i]] = n
+                piece[n], count[n] = numbers[i], 0
+                sizes[group[d]] += 1
+                n += 1
+            count[entry] += copies[d]
 
 
 @kernel
-def count_pieces(numbers, ends, group, copies, at, entry_group, entry_count):
-    """Write the entries of each piece: its groups, in their order, and how often each has it.
+def sort_entries(piece, count, bounds, at, entry_group, entry_count):
+    """Sort entries by piece, those of a piece by group.
 
     Args:
-        numbers, ends, group: as for `count_groups`.
-        copies: int64[D], how often each document counts.
+        piece, count: of each entry, group by group; those of group g are ``bounds[g]:bounds[g + 1]``.
         at: int64[S], where the entries of each piece begin; scratch.
-        entry_group: int32[entries], all -1, and entry_count: int64[entries], all 0; out.
+        entry_group: int32 and entry_count: int64, out.
     """
-    for d in range(group.size):
-        for i in range(ends[d], ends[d + 1]):
-            s = numbers[i]
-            e = at[s]
-            if entry_group[e] != group[d]:
-                if entry_group[e] >= 0:
-                    e += 1
-                    at[s] = e
-                entry_group[e] = group[d]
-            entry_count[e] += copies[d]
+    for g in range(bounds.size - 1):
+        for e in range(bounds[g], bounds[g + 1]):
+            to = at[piece[e]]
+            at[piece[e]] = to + 1
+            entry_group[to], entry_count[to] = g, count[e]
