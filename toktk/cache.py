@@ -53,6 +53,7 @@ KINDS = {  # what each kind of entry holds
     "figures": "figures of tokenizers on a text",
     "groups": "names of the groups of corpora",
     "documents": "documents that intervals rest on",
+    "whole": "totals of corpora of which all documents are such",
     "lines": "hashes of the lines of corpora",
     "ngrams": "documents that n-gram models learn from",
     "sought": "whether corpora hold special tokens",

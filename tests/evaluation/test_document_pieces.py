@@ -8,19 +8,24 @@ import toktk
 from toktk.corpus import Corpus
 from toktk.errors import MetricError
 from toktk.evaluation.base import ChosenPieces, totals_of
-from toktk.evaluation.documents import DocumentPieces
+from toktk.evaluation.documents import CutDocuments, DocumentPieces
 from toktk.evaluation.evaluation import evaluate
+from toktk.normalizers.normalizer import Normalizer
 from toktk.pieces.counting import count_corpus_many
 from toktk.pieces.sample import Sample
 from toktk.pieces.sampled_documents import BLOCKS
+from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
+
+NFC = Normalizer("NFC", marks=True, prefix="always")
 
 
 def counted(corpus, pretokenizer):
     sample = Sample()
     (table,) = count_corpus_many(corpus, [pretokenizer], beside=[sample])
     totals = totals_of(table)
-    return table, totals, DocumentPieces.of(sample.finish(), pretokenizer, table, totals[1])
+    cut = CutDocuments.of(sample.finish(), pretokenizer)
+    return table, totals, DocumentPieces.of(cut, cut.places(table), totals[1])
 
 
 def chosen_of(pieces):
@@ -88,13 +93,40 @@ def test_blocks_have_the_tokens_of_their_document():
 
 def test_documents_of_another_text_are_refused():
     pretokenizer = Pretokenizer.of("gpt2")
-    table, totals, _ = counted(Corpus.of(["a b c"]), pretokenizer)
+    table, _, _ = counted(Corpus.of(["a b c"]), pretokenizer)
     _, _, others = counted(Corpus.of(["a b d"]), pretokenizer)
     with pytest.raises(MetricError, match="lacks"):
-        DocumentPieces.of(others.documents, pretokenizer, table, totals[1])
+        CutDocuments.of(others.documents, pretokenizer).places(table)
+
+
+@pytest.mark.parametrize(
+    "pretokenizer",
+    [
+        Pretokenizer.of("gpt2"),
+        Pretokenizer.of("none"),
+        Pretokenizer.of(r"(?<=a)b+|[^b]"),  # the regex library cuts
+        Pretokenizer("all", PATTERNS["metaspace"], (r"\p{N}{1,3}",), NFC, ("a", "😀")),
+    ],
+    ids=["gpt2", "none", "uncompiled", "all"],
+)
+def test_a_text_is_counted_in_its_documents(pretokenizer):
+    texts = [text for text in NASTY_TEXTS for _ in range(1 + len(text) % 3)]
+    texts += ["".join(f"{i} naïve 東京\n\n" for i in range(3000))]
+    groups = [*("xyz"[i % 3] for i in range(len(texts) - 1)), "in blocks"]
+    corpus = Corpus.of(texts, groups=groups, weights=[1 + i % 5 for i in range(len(texts))])
+    (table,) = count_corpus_many(corpus, [pretokenizer], beside=[sample := Sample()])
+    cut = CutDocuments.of(sample.finish(), pretokenizer)
+    own = cut.table(table.totals, table.aligned)
+    assert own.to_dict() == table.to_dict()
+    assert own.pretokenizer == table.pretokenizer
+    assert np.array_equal(own.group_pieces, table.group_pieces)
+    places = cut.places(table)
+    assert [own.piece(p) for p in range(len(own))] == [table.piece(p) for p in places]
 
 
 def test_nothing():
     table, _, pieces = counted(Corpus.of([""]), Pretokenizer.of("gpt2"))
     assert pieces.rows.size == len(table) == 0
     assert pieces.plain["bytes"].tolist() == [0]
+    cut = CutDocuments.of(pieces.documents, Pretokenizer.of("gpt2"))
+    assert len(cut.table(table.totals, table.aligned)) == 0

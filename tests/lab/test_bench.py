@@ -7,6 +7,7 @@ import json
 import shutil
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from small_corpora import lines, write_nasty, write_parallel
 from toktk.cache import Store
 from toktk.corpus import Corpus, ReaderOptions, load_corpus
 from toktk.errors import CorpusError, FormatError, MetricError, ToktkError
+from toktk.evaluation.documents import CutDocuments
 from toktk.evaluation.evaluation import evaluate
 from toktk.kernels.hash import LEAST_LINE
 from toktk.lab import counted
@@ -36,6 +38,7 @@ from toktk.metrics.base import MetricOptions
 from toktk.metrics.compression import lost
 from toktk.metrics.vocabulary import unknown, utilization
 from toktk.pieces.counting import Counted, count_corpus, count_sides
+from toktk.pieces.sampled_documents import SampledDocuments
 from toktk.pieces.table import POOLED
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.report.records import Record
@@ -145,15 +148,51 @@ def test_text_is_counted_once_for_all_that_cut_alike(
 ) -> None:
     cut = []
 
+    def cut_documents(documents: SampledDocuments, pretokenizer: Pretokenizer) -> CutDocuments:
+        cut.append(pretokenizer.name)
+        return CutDocuments.of(documents, pretokenizer)
+
+    monkeypatch.setattr(counted, "CutDocuments", SimpleNamespace(of=cut_documents))
+    monkeypatch.delattr(counted, "count_sides")  # the sample has all of the text
+    meter = Meter()
+    bench(plan, meter)
+    assert cut == ["o200k", "gpt2"]
+    assert [step for step, _ in steps(meter)] == ["count", *["measure"] * 3]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_text_that_is_not_all_sampled_gives_the_same_figures(
+    plan: BenchPlan, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
+    whole = bench(plan)
+    cut = []
+
     def count(sides: list[Counted], **options: object) -> object:
         cut.extend([cut.name for cut in side.pretokenizers] for side in sides)
         return count_sides(sides, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(counted, "count_sides", count)
+    monkeypatch.setattr(counted, "AT_ONCE", 1000)
     meter = Meter()
-    bench(plan, meter)
+    found = bench(dataclasses.replace(plan, force=True, jobs=jobs), meter)
     assert cut == [["o200k", "gpt2"]]
     assert [step for step, _ in steps(meter)] == ["count", *["measure"] * 3]
+    assert found.results == whole.results
+    for label, counts in whole.token_counts.items():
+        assert np.array_equal(found.token_counts[label], counts)
+
+
+def test_a_text_whose_documents_are_stored_is_not_read_again(
+    plan: BenchPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = bench(plan)
+    bench(dataclasses.replace(plan, specs=plan.specs[:1], force=True))  # knows its own pieces
+    for kind in ("figures", "pieces"):
+        shutil.rmtree(Store().root / "cells" / kind)
+    monkeypatch.delattr(counted, "count_sides")
+    meter = Meter()
+    assert bench(plan, meter).results == whole.results
+    assert steps(meter) == [("measure", False)] * 3
 
 
 def test_a_second_bench_reads_the_store(plan: BenchPlan) -> None:

@@ -14,7 +14,7 @@ from small_corpora import LINES, lines, write_nasty, write_parallel
 from toktk.corpus import Corpus, ReaderOptions, load_corpus
 from toktk.errors import CorpusError, MetricError, ToktkError, TrainingError
 from toktk.evaluation.evaluation import evaluate
-from toktk.lab.counted import CountedCorpus
+from toktk.lab.counted_corpus import CountedCorpus
 from toktk.lab.family import FamilyFigures
 from toktk.lab.measures import Measures
 from toktk.lab.meter import Meter

@@ -15,6 +15,7 @@ from toktk.corpus import Corpus
 from toktk.pieces import excerpts
 from toktk.pieces import sample as sampling
 from toktk.pieces.sample import Sample
+from toktk.pieces.sample_rows import sorted_rows
 from toktk.pieces.sampled_documents import BLOCKS, DOCUMENTS, LINES, SampledDocuments
 
 texts = st.text(st.sampled_from("ab \n\0é😀"), max_size=6)
@@ -37,6 +38,18 @@ def sampled(parts, most, align=None):
         seen.append(own)
     whole.merge(seen)
     return whole.finish()
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 3)] * 3), max_size=30), st.booleans())
+def test_rows_are_sorted_by_group_unit_and_text(keys, text_is_unit):
+    group, unit, text = np.array(keys, dtype=np.int64).reshape(-1, 3).T
+    group = np.ascontiguousarray(group, dtype=np.int32)
+    unit, text = (np.ascontiguousarray(c, dtype=np.uint64) << 62 for c in (unit, text))
+    text = unit if text_is_unit else text
+    order = sorted_rows(group, unit, text)
+    assert sorted(order.tolist()) == [*range(len(keys))]
+    rows = [*zip(group[order], unit[order], text[order], strict=True)]
+    assert rows == sorted(rows)
 
 
 def rows_of(sample: SampledDocuments):

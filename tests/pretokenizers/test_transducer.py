@@ -24,7 +24,8 @@ from toktk.pretokenizers.transducer import MAX_RUNS, build
 
 WORK = workspace()
 # Besides the named ones: gaps, ends far back, more runs than a queue holds, and look-ahead that is long.
-OTHERS = [r"\p{L}+", r"\d{2}|[.,]", "a+b|[^a]", r"(?:ab)+|\s+(?!\S)", r"(?:a{7}|a)(?:b{9}c)?|[^ab]",
+OTHERS = [r"\p{L}+", r"\p{N}{1,3}", r"\d{2}|[.,]", "a+b|[^a]", r"(?:ab)+|\s+(?!\S)",
+          r"(?:a{7}|a)(?:b{9}c)?|[^ab]",
           r"\p{N}{1,2}(?=(?:\p{N}{2}){0,2}(?!\p{N}))|\p{L}+(?= \p{N}|\p{N}{2}\z)|\p{L}|[^ ]"]  # fmt: skip
 ALL = [*PATTERNS.values(), *OTHERS]
 IDS = [*PATTERNS, *OTHERS]
@@ -203,6 +204,16 @@ def test_a_gap_across_the_end_of_a_block():
     words = ["ab"] * (BLOCK // 2 - 200)
     text = "".join(words) + "a" * 840 + "c"
     assert cut(text, tables("a+b|c")) == [*words, "a" * 840, "c"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "bails"),
+    [(r"\p{N}{1,3}", False), ("[a-y]+| b?", False), ("ab?|b(?!a)", True), ("(?:ab)+", True)],
+)
+def test_gaps_of_characters_that_begin_no_match_are_no_reason_to_bail(pattern, bails):
+    built = build(compile_pattern(pattern))
+    # A row for each state, then the two that bail; a byte that is no UTF-8 leads to the second.
+    assert (built.rows == len(built.finish) << 8).any() == bails
 
 
 SETS = ["a", "b", " ", ".", "[ab]", "[^a]", r"\s", r"\S", r"\p{L}", "(?i:b)", r"\n"]

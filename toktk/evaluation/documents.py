@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from toktk.arrays import Bytes, Int64
+from toktk.arrays import Bytes, Int64, offsets_of, read_only
 from toktk.encoder import number_pieces
 from toktk.errors import MetricError
 from toktk.evaluation.base import Evaluation, Flags, Int32
@@ -20,15 +20,91 @@ from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 
 @dataclass(frozen=True, eq=False)
-class DocumentPieces:
+class CutDocuments:
     """The sampled documents of a text as the pieces that one pretokenizer cuts them into.
 
     Attributes:
         numbers: int32, the pieces of all documents, numbered by first appearance.
         ends: int64[D + 1]; those of document d are ``numbers[ends[d]:ends[d + 1]]``.
+        data, offsets: uint8 and int64[S + 1], the pieces.
+        pretokenizer: its signature.
+    """
+
+    documents: SampledDocuments
+    numbers: Int32
+    ends: Int64
+    data: Bytes
+    offsets: Int64
+    pretokenizer: str
+
+    @classmethod
+    def of(cls, documents: SampledDocuments, pretokenizer: Pretokenizer) -> CutDocuments:
+        """Cut the documents; blocks are cut as the document that they are of."""
+        starts = np.ones(len(documents), dtype=np.bool_)
+        blocks = np.array([kind == BLOCKS for kind in documents.kinds], dtype=np.bool_)
+        starts[1:] = (np.diff(documents.group) != 0) | ~blocks[documents.group[1:]]
+        whole = np.append(documents.offsets[:-1][starts], documents.offsets[-1])
+        numbers, ends, data, offsets = number_pieces(pretokenizer, documents.data, whole)
+        ends = _at_blocks(documents, starts, numbers, ends, np.diff(offsets))
+        return cls(documents, numbers, ends, data, offsets, pretokenizer.signature)
+
+    def table(self, totals: Int64, aligned: Int64) -> PieceTable:
+        """Return the table of a text that these are all documents of, with pieces by their numbers.
+
+        Args:
+            totals, aligned: those of the `PieceTable`.
+        """
+        from toktk.kernels.document_sums import count_pieces, sort_entries
+
+        documents, n_pieces = self.documents, self.offsets.size - 1
+        sizes = np.zeros(len(documents.groups), dtype=np.int64)
+        # Of the room that is not needed nothing is ever touched.
+        piece = np.empty(self.numbers.size, dtype=np.int32)
+        count = np.empty(self.numbers.size, dtype=np.int64)
+        count_pieces(
+            read_only(self.numbers, np.int32),
+            read_only(self.ends, np.int64),
+            read_only(documents.group, np.int32),
+            read_only(documents.copies, np.int64),
+            *(np.full(n_pieces, -1, dtype=np.int64), sizes, piece, count),
+        )
+        bounds = offsets_of(sizes)
+        rows = offsets_of(np.bincount(piece[: bounds[-1]], minlength=n_pieces))
+        entry_group = np.empty(rows[-1], dtype=np.int32)
+        entry_count = np.empty(rows[-1], dtype=np.int64)
+        sort_entries(piece, count, bounds, rows[:-1].copy(), entry_group, entry_count)
+        return PieceTable(
+            *(self.data, self.offsets, rows, entry_group, entry_count),
+            *(documents.groups, totals, aligned, self.pretokenizer),
+        )
+
+    def places(self, table: PieceTable) -> Int64:
+        """Return int64[S], the number of each piece in the table of the text.
+
+        Raises:
+            MetricError: a piece is not in the table: the documents are of another text.
+        """
+        from toktk.kernels.hash import hash_spans
+
+        in_table, own = (hash_spans(of.data, of.offsets) for of in (table, self))
+        order, own_order = np.argsort(in_table), np.argsort(own)
+        at = np.searchsorted(in_table[order], own[own_order])  # sorted, they are found sooner
+        places = np.empty_like(at)
+        places[own_order] = order[np.minimum(at, order.size - 1)] if order.size else at
+        if own.size and not (order.size and np.array_equal(in_table[places], own)):
+            raise MetricError("a sampled document has a piece that its text lacks.")
+        return places
+
+
+@dataclass(frozen=True, eq=False)
+class DocumentPieces:
+    """The sampled documents of a text as pieces, and what these are in the table of the text.
+
+    Attributes:
+        numbers, ends: as of `CutDocuments`.
         rows: int32[n], for each piece of the text's table its number here, or -1; see `ChosenPieces`.
         is_word: uint8[S], whether each piece holds a letter.
-        data, offsets: uint8 and int64[S + 1], the pieces.
+        data, offsets: as of `CutDocuments`.
         plain: int64[D] by name: bytes, chars, words, pieces, word_pieces.
     """
 
@@ -42,46 +118,22 @@ class DocumentPieces:
     plain: dict[str, Int64] = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls,
-        documents: SampledDocuments,
-        pretokenizer: Pretokenizer,
-        table: PieceTable,
-        is_word: Flags,
-    ) -> DocumentPieces:
-        """Cut the documents, and find their pieces in the `table` of the whole text.
+    def of(cls, cut: CutDocuments, places: Int64, is_word: Flags) -> DocumentPieces:
+        """Return the pieces of documents.
 
         Args:
+            places: int64[S], the number of each in the table of the whole text.
             is_word: uint8[n], which pieces of the table hold a letter.
-
-        Raises:
-            MetricError: a piece is not in the table: the documents are of another text.
         """
-        from toktk.kernels.hash import hash_spans
-
-        starts = np.ones(
-            len(documents), dtype=np.bool_
-        )  # blocks are cut as the document that they are of
-        blocks = np.array([kind == BLOCKS for kind in documents.kinds], dtype=np.bool_)
-        starts[1:] = (np.diff(documents.group) != 0) | ~blocks[documents.group[1:]]
-        whole = np.append(documents.offsets[:-1][starts], documents.offsets[-1])
-        numbers, ends, data, offsets = number_pieces(pretokenizer, documents.data, whole)
-        ends = _at_blocks(documents, starts, numbers, ends, np.diff(offsets))
-        in_table, own = hash_spans(table.data, table.offsets), hash_spans(data, offsets)
-        order, own_order = np.argsort(in_table), np.argsort(own)
-        at = np.searchsorted(in_table[order], own[own_order])  # sorted, they are found sooner
-        place = np.empty_like(at)
-        place[own_order] = order[np.minimum(at, order.size - 1)] if order.size else at
-        if own.size and not (order.size and np.array_equal(in_table[place], own)):
-            raise MetricError("a sampled document has a piece that its text lacks.")
-        rows = np.full(len(table), -1, dtype=np.int32)
-        rows[place] = np.arange(own.size)
-        words = np.ascontiguousarray(is_word[place])
-        pieces = cls(documents, numbers, ends, rows, words, data, offsets)
+        documents = cut.documents
+        rows = np.full(is_word.size, -1, dtype=np.int32)
+        rows[places] = np.arange(places.size)
+        words = np.ascontiguousarray(is_word[places])
+        pieces = cls(documents, cut.numbers, cut.ends, rows, words, cut.data, cut.offsets)
         totals = documents.totals
         columns = {"bytes": BYTES, "chars": CHARS, "words": WORDS}
         pieces.plain.update({name: totals[:, column].copy() for name, column in columns.items()})
-        pieces.plain["pieces"] = np.diff(ends)
+        pieces.plain["pieces"] = np.diff(cut.ends)
         pieces.plain["word_pieces"] = pieces.sums([words.astype(np.int32)])[0]
         return pieces
 

@@ -2,81 +2,37 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from toktk.arrays import offsets_of, read_arrays, write_arrays
+from toktk.arrays import read_arrays, write_arrays
 from toktk.cache import Store
 from toktk.corpus.lines import Lines
 from toktk.counts.text import CountedText
-from toktk.evaluation.base import Flags, Totals, totals_of
-from toktk.evaluation.documents import DocumentPieces
+from toktk.evaluation.documents import CutDocuments, DocumentPieces
+from toktk.lab.counted_corpus import CountedCorpus, WholeText
 from toktk.lab.id_intervals import SpelledUnits
 from toktk.lab.meter import Meter
 from toktk.lab.ngrams import LEARNED, PRICED, NgramTexts
 from toktk.lab.reading import Reading
 from toktk.lab.units import Units
 from toktk.pieces.beside import AnyOf, Beside
-from toktk.pieces.counting import Counted, count_sides
+from toktk.pieces.counting import Counted, check_groups, count_sides
 from toktk.pieces.sample import Sample
 from toktk.pieces.sampled_documents import SampledDocuments
-from toktk.pieces.table import PieceTable
+from toktk.pieces.seen import AT_ONCE, SeenText
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 if TYPE_CHECKING:
+    from toktk.arrow import pa
     from toktk.corpus import Corpus
-
-
-@dataclass(frozen=True)
-class CountedCorpus:
-    """The pieces of a corpus under one pretokenizer, and what reading it met."""
-
-    table: PieceTable
-    reading: Reading
-
-    @functools.cached_property
-    def totals(self) -> tuple[Totals, Flags]:
-        """What is known of the text before it is encoded; see `totals_of`."""
-        return totals_of(self.table)
-
-    def save(self, folder: Path) -> None:
-        """Write plain arrays: to sort them for Parquet takes about as long as counting does."""
-        table = self.table
-        arrays = {
-            "data": table.data,
-            "lengths": _narrow(np.diff(table.offsets)),
-            "entries": _narrow(np.diff(table.rows)),
-            "entry_group": _narrow(table.entry_group),
-            "entry_count": _narrow(table.entry_count),
-            "totals": table.totals,
-            "aligned": table.aligned,
-        }
-        about = {"groups": table.groups, "pretokenizer": table.pretokenizer}
-        write_arrays(folder, arrays, **about, reading=vars(self.reading))
-
-    @classmethod
-    def load(cls, folder: Path) -> CountedCorpus:
-        """Read what `save` wrote."""
-        arrays, about = read_arrays(folder)
-        table = PieceTable(
-            arrays["data"],
-            offsets_of(arrays["lengths"]),
-            offsets_of(arrays["entries"]),
-            arrays["entry_group"].astype(np.int32),
-            arrays["entry_count"].astype(np.int64),
-            tuple(about["groups"]),
-            arrays["totals"],
-            arrays["aligned"],
-            about["pretokenizer"],
-        )
-        return cls(table, Reading(**about["reading"]))
+    from toktk.corpus.options import Progress
 
 
 @dataclass(frozen=True)
@@ -95,6 +51,15 @@ class _Asked:
         """What sees the documents too."""
         beside: list[Beside | None] = [self.lines, self.sought, self.sample]
         return [one for one in beside if one is not None]
+
+    def afresh(self) -> _Asked:
+        """Return the same with nothing seen."""
+        return replace(
+            self,
+            lines=self.lines and self.lines.fresh(),
+            sought=self.sought and self.sought.fresh(),
+            sample=self.sample and self.sample.fresh(),
+        )
 
 
 class CountedCorpora:
@@ -122,6 +87,7 @@ class CountedCorpora:
         self._held: dict[tuple[str, str, bool], CountedCorpus] = {}
         self._lines: dict[str, Lines] = {}
         self._samples: dict[str, SampledDocuments] = {}
+        self._whole_texts: dict[str, WholeText] = {}
         self._document_pieces: dict[tuple[str, str], DocumentPieces] = {}
         self._units: dict[str, Units] = {}
         self._spelled: dict[tuple[str, str], SpelledUnits] = {}
@@ -137,7 +103,11 @@ class CountedCorpora:
         self.count_together(corpus, [pretokenizer], by_group, sampled)
         key = corpus.fingerprint, pretokenizer.key, by_group
         # Several tokenizers are measured on it; training data keeps its own.
-        return self._held[key] if by_group else self._held.pop(key)
+        if not by_group:
+            return self._held.pop(key)
+        if key not in self._held:
+            self.document_pieces(corpus, pretokenizer)
+        return self._held[key]
 
     def count_together(
         self,
@@ -148,7 +118,8 @@ class CountedCorpora:
     ) -> None:
         """Hold the text counted under each, by one reading for all that are not there.
 
-        With `sampled`, that reading also draws the documents that intervals rest on; see `sample`.
+        With `sampled`, that reading also draws the documents that intervals rest on; see `sample`. Where
+        these are all of the text, it is counted in them, when it is asked for.
 
         Raises:
             NotCounted: the text is counted, and that does not tell its pieces.
@@ -193,18 +164,14 @@ class CountedCorpora:
                 what = f"{corpus.name}, {pretokenizer.name}"
                 with self.meter.step("read counts", what, corpus.n_pieces, "pieces") as advance:
                     table = corpus.table(pretokenizer, by_group, advance)
-                self._held[key] = CountedCorpus(table, Reading.of(corpus, table, by_group))
+                reading = Reading.of(corpus, table.groups, table.totals, by_group)
+                self._held[key] = CountedCorpus(table, reading)
                 continue
-            cell = {
-                "corpus": corpus.fingerprint,
-                "pattern": pretokenizer.key,
-                # Without the name: a public tokenizer's pattern may have another one than a trainer's.
-                "cut": pretokenizer.signature.partition("@")[2],
-                "by_group": by_group,
-            }
+            cell = _cell(corpus, pretokenizer, by_group)
             counted = self.store.read("pieces", cell, CountedCorpus.load)
             if counted is None:
-                missing[pretokenizer] = cell
+                if not (by_group and self._known_whole(corpus)):
+                    missing[pretokenizer] = cell
                 continue
             self.meter.reused("count", f"{corpus.name}, {pretokenizer.name}")
             self._held[key] = counted
@@ -224,32 +191,87 @@ class CountedCorpora:
         what = f"{corpora}, {', '.join(dict.fromkeys(cut.name for cut in cuts))}"
         first = sides[0].corpus
         with self.meter.step("count", what, first.size, first.unit) as progress:
+            read: Iterable[pa.RecordBatch] | None = None
+            if len(sides) == 1 and sides[0].sample is not None:
+                if (read := self._see(sides[0], sides[0].sample, progress)) is None:
+                    return
+                sides = [sides[0].afresh()]
             tables = count_sides(
                 [Counted(side.corpus, [*side.cells], side.by_group, side.beside) for side in sides],
                 jobs=self.jobs,
                 progress=progress,
                 memory=self.memory,
+                read=read,
             )
             readings = [
-                Reading.of(side.corpus, of_side[0], side.by_group)
+                Reading.of(side.corpus, of_side[0].groups, of_side[0].totals, side.by_group)
                 for side, of_side in zip(sides, tables, strict=True)
             ]
         for side, of_side, reading in zip(sides, tables, readings, strict=True):
             corpus = side.corpus
             for (pretokenizer, cell), table in zip(side.cells.items(), of_side, strict=True):
                 counted = CountedCorpus(table, reading)
-                self._held[corpus.fingerprint, pretokenizer.key, side.by_group] = counted
-                # Whole documents would be a copy of the corpus, and to read it again is no slower.
-                if pretokenizer.key != PATTERNS["none"]:
-                    self.store.write("pieces", cell, counted.save)
-            if side.lines is not None:
-                self._keep_lines(corpus, side.lines)
-            if side.sought is not None:
-                self._keep_sought(corpus, side.sought)
+                self._keep_counted(corpus, pretokenizer, side.by_group, counted, cell)
+            self._keep_beside(side)
             if side.sample is not None:
-                self._keep_sample(corpus, side.sample)
-            if corpus.fingerprint not in self._groups and corpus.groups is not None:
-                self._groups[corpus.fingerprint] = self._keep_groups(corpus)
+                self._keep_sample(corpus, side.sample.finish())
+
+    def _see(
+        self, side: _Asked, sample: Sample, progress: Progress
+    ) -> Iterable[pa.RecordBatch] | None:
+        """Read a text, and keep what there is to count in the sample if that has all of it.
+
+        Else return the batches that are to be counted; some were read and seen.
+        """
+        most = AT_ONCE if self.memory is None else min(AT_ONCE, self.memory // 4)
+        batches, seen = side.corpus.batches(progress), SeenText()
+        seen.see(batches, side.beside, sample, most, self.jobs)
+        if not seen.may_be_whole:
+            return itertools.chain(seen.batches, batches)
+        documents = sample.finish()
+        if not seen.is_in(documents):
+            return seen.batches
+        corpus = side.corpus
+        groups, _, totals, aligned = seen.totals.in_order()
+        check_groups(corpus.name, groups)
+        whole = WholeText(totals, aligned, Reading.of(corpus, groups, totals, by_group=True))
+        self._whole_texts[corpus.fingerprint] = whole
+        self.store.write("whole", {"corpus": corpus.fingerprint}, whole.save)
+        self._keep_beside(side)
+        self._keep_sample(corpus, documents)
+        return None
+
+    def _known_whole(self, corpus: Corpus) -> WholeText | None:
+        """Return what is known of a text if the sample, which is known too, has all of it."""
+        fingerprint = corpus.fingerprint
+        if fingerprint not in self._whole_texts and self._known_sample(corpus) is not None:
+            whole = self.store.read("whole", {"corpus": fingerprint}, WholeText.load)
+            if whole is not None:
+                self._whole_texts[fingerprint] = whole
+        return self._whole_texts.get(fingerprint)
+
+    def _keep_counted(
+        self,
+        corpus: Corpus,
+        pretokenizer: Pretokenizer,
+        by_group: bool,
+        counted: CountedCorpus,
+        cell: Mapping[str, Any],
+    ) -> None:
+        self._held[corpus.fingerprint, pretokenizer.key, by_group] = counted
+        # Whole documents would be a copy of the corpus, and to read it again is no slower.
+        if pretokenizer.key != PATTERNS["none"]:
+            self.store.write("pieces", cell, counted.save)
+
+    def _keep_beside(self, side: _Asked) -> None:
+        """Keep what a reading found beside pieces and sample."""
+        corpus = side.corpus
+        if side.lines is not None:
+            self._keep_lines(corpus, side.lines)
+        if side.sought is not None:
+            self._keep_sought(corpus, side.sought)
+        if corpus.fingerprint not in self._groups and corpus.groups is not None:
+            self._groups[corpus.fingerprint] = self._keep_groups(corpus)
 
     def _asked(
         self,
@@ -317,17 +339,24 @@ class CountedCorpora:
             with self.meter.step("sample", what, corpus.size, corpus.unit) as progress:
                 for batch in corpus.batches(progress):
                     sample.see(batch)
-            known = self._keep_sample(corpus, sample)
+            known = self._keep_sample(corpus, sample.finish())
         return known
 
     def document_pieces(self, corpus: Corpus, pretokenizer: Pretokenizer) -> DocumentPieces:
         """Return the sampled documents as pieces, held until `drop`."""
         key = corpus.fingerprint, pretokenizer.key
         if key not in self._document_pieces:
-            counted = self.get(corpus, pretokenizer, by_group=True)
-            self._document_pieces[key] = DocumentPieces.of(
-                self.sample(corpus), pretokenizer, counted.table, counted.totals[1]
-            )
+            self.count_together(corpus, [pretokenizer])
+            cut = CutDocuments.of(self.sample(corpus), pretokenizer)
+            if counted := self._held.get((*key, True)):
+                places = cut.places(counted.table)
+            else:
+                whole = self._whole_texts[corpus.fingerprint]
+                counted = CountedCorpus(cut.table(whole.totals, whole.aligned), whole.reading)
+                cell = _cell(corpus, pretokenizer, by_group=True)
+                self._keep_counted(corpus, pretokenizer, True, counted, cell)
+                places = np.arange(len(counted.table))
+            self._document_pieces[key] = DocumentPieces.of(cut, places, counted.totals[1])
         return self._document_pieces[key]
 
     def spelled_units(self, corpus: Corpus, pretokenizer: Pretokenizer) -> SpelledUnits:
@@ -381,8 +410,7 @@ class CountedCorpora:
             self._samples[fingerprint] = sample
         return self._samples[fingerprint]
 
-    def _keep_sample(self, corpus: Corpus, seen: Sample) -> SampledDocuments:
-        sample = seen.finish()
+    def _keep_sample(self, corpus: Corpus, sample: SampledDocuments) -> SampledDocuments:
         self._samples[corpus.fingerprint] = sample
         self.store.write("documents", {"corpus": corpus.fingerprint}, sample.save)
         return sample
@@ -444,14 +472,20 @@ class CountedCorpora:
         self._spelled.pop((corpus.fingerprint, pretokenizer.key), None)
 
 
+def _cell(corpus: Corpus, pretokenizer: Pretokenizer, by_group: bool) -> dict[str, Any]:
+    """Return the key in the store of a text counted under a pretokenizer."""
+    return {
+        "corpus": corpus.fingerprint,
+        "pattern": pretokenizer.key,
+        # Without the name: a public tokenizer's pattern may have another one than a trainer's.
+        "cut": pretokenizer.signature.partition("@")[2],
+        "by_group": by_group,
+    }
+
+
 def _load_found(folder: Path) -> bool:
     return bool(read_arrays(folder)[1]["found"])
 
 
 def _load_groups(folder: Path) -> tuple[str, ...]:
     return tuple(read_arrays(folder)[1]["groups"])
-
-
-def _narrow(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return non-negative integers in the narrowest type that holds them: half a cell's bytes."""
-    return array.astype(np.min_scalar_type(int(array.max(initial=0))))

@@ -16,7 +16,8 @@ from toktk.evaluation.base import Evaluation
 from toktk.evaluation.evaluation import evaluate as evaluate_models
 from toktk.evaluation.evaluation import sharing
 from toktk.evaluation.ngrams import NgramBits
-from toktk.lab.counted import CountedCorpora, CountedCorpus
+from toktk.lab.counted import CountedCorpora
+from toktk.lab.counted_corpus import CountedCorpus
 from toktk.lab.family import FamilyFigures, TokenizerFamily
 from toktk.lab.id_intervals import SpelledUnits
 from toktk.lab.measures import Measures

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from toktk.arrays import Int64
 from toktk.kernels.constants import DOCUMENTS
 from toktk.lab.meter import Meter
-from toktk.pieces.table import PieceTable
 from toktk.runtime import give_back_memory
 from toktk.visible import listed
 
@@ -39,12 +40,12 @@ class Reading:
     few: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, corpus: Corpus, table: PieceTable, by_group: bool) -> Reading:
-        """Return what the latest pass over a corpus met, of which `table` was counted."""
-        counts = table.totals[:, DOCUMENTS]
+    def of(cls, corpus: Corpus, groups: Sequence[str], totals: Int64, by_group: bool) -> Reading:
+        """Return what the latest pass over a corpus met, by its groups and their `totals`, int64[G, 7]."""
+        counts = totals[:, DOCUMENTS]
         few = np.flatnonzero(counts < FEW if by_group else counts < 0)
         smallest = few[np.argsort(counts[few], kind="stable")][:_NAMED]
-        named = {table.groups[i]: int(counts[i]) for i in smallest}
+        named = {groups[i]: int(counts[i]) for i in smallest}
         return cls(corpus.replaced, corpus.null_rows, int(counts.sum()), few.size, named)
 
     def doubts(self, corpus: Corpus) -> list[str]:

@@ -42,11 +42,17 @@ def special_in_text(
     names = {label: t.model.special_tokens for label, t in tokenizers.items()}
     if not any(names.values()) or not counted.holds_sought(corpus):
         return {}
+    sought = finder([name for of_label in names.values() for name in of_label])
     tallies = {label: _Tally(t) for label, t in tokenizers.items() if names[label]}
     with counted.meter.step("look for special tokens", corpus.name, corpus.size, corpus.unit) as on:
         for batch in corpus.batches(on):
             data, offsets = spans(batch.column(TEXT))
-            weights = arrow.to_numpy(batch.column(WEIGHT))
+            _, _, owner, is_name = sought.prepare(data, offsets)
+            if owner is None or is_name is None:
+                continue
+            holding = np.unique(owner[is_name])  # few, and the other documents tell nothing
+            data, offsets = gather(data, offsets, holding)
+            weights = arrow.to_numpy(batch.column(WEIGHT))[holding]
             for tally in tallies.values():
                 tally.add(data, offsets, weights, counted.jobs)
     return {label: tally.described() for label, tally in tallies.items() if tally.occurrences}

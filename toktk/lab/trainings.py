@@ -19,7 +19,8 @@ from toktk.corpus.folds import drawn
 from toktk.errors import CorpusError, FormatError, PluginError, ToktkError, TrainingError, in_a_line
 from toktk.lab.again import checked_run, experiment_of
 from toktk.lab.agreement import NOT_MEASURED, Vocabularies, figures_of
-from toktk.lab.counted import CountedCorpora, CountedCorpus
+from toktk.lab.counted import CountedCorpora
+from toktk.lab.counted_corpus import CountedCorpus
 from toktk.lab.meter import Meter, Watcher
 from toktk.lab.outcome import without_figures
 from toktk.lab.plan import Family, SweepPlan

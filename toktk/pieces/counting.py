@@ -95,8 +95,12 @@ def count_sides(
     jobs: int = 1,
     progress: Progress | None = None,
     memory: int | None = None,
+    read: Iterable[pa.RecordBatch] | None = None,
 ) -> list[list[PieceTable]]:
-    """Count one text, or both sides of a hold-out, in one reading; return the tables of each."""
+    """Count one text, or both sides of a hold-out, in one reading; return the tables of each.
+
+    `read` are the batches of the only text, where its reading has begun already.
+    """
     n_cuts = sum(len(side.pretokenizers) for side in sides)
     apart = len(sides) == 1 and n_cuts >= jobs > 1
     n_tallies = 1 if apart else jobs
@@ -105,7 +109,7 @@ def count_sides(
     batches = (
         corpus.batches_beside(others[0], progress)
         if others
-        else ((batch,) for batch in corpus.batches(progress))
+        else ((batch,) for batch in (corpus.batches(progress) if read is None else read))
     )
     with contextlib.ExitStack() as at_end:
         # Made when something goes there, and then twice if two threads are first: both go in the end.
@@ -129,14 +133,22 @@ def count_sides(
     del tallies
     give_back_memory()
     for side, of_side in zip(sides, tables, strict=True):
-        for table in of_side:
-            if side.by_group and POOLED in table.groups:
-                raise CorpusError(
-                    f"a group of {side.corpus.name} is called {POOLED!r}, which stands for all groups "
-                    "together.",
-                    "Rename the group (or the file it is named after).",
-                )
+        for table in of_side if side.by_group else ():
+            check_groups(side.corpus.name, table.groups)
     return tables
+
+
+def check_groups(name: str, groups: Sequence[str]) -> None:
+    """Refuse a text of this name that has a group with the name of all groups together.
+
+    Raises:
+        CorpusError: it has.
+    """
+    if POOLED in groups:
+        raise CorpusError(
+            f"a group of {name} is called {POOLED!r}, which stands for all groups together.",
+            "Rename the group (or the file it is named after).",
+        )
 
 
 class _Tally:

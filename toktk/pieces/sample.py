@@ -28,7 +28,15 @@ from toktk.kernels.constants import BYTES
 from toktk.kernels.constants import DOCUMENTS as N_DOCUMENTS
 from toktk.pieces.ends import Ends
 from toktk.pieces.excerpts import Excerpt, excerpt_of, shortened
-from toktk.pieces.sample_rows import Int32, Rows, UInt64, as_blocks, block_bounds, places_of
+from toktk.pieces.sample_rows import (
+    Int32,
+    Rows,
+    UInt64,
+    as_blocks,
+    block_bounds,
+    places_of,
+    sorted_rows,
+)
 from toktk.pieces.sampled_documents import BLOCKS, DOCUMENTS, LINES, SampledDocuments
 
 if TYPE_CHECKING:
@@ -113,6 +121,11 @@ class Sample:
     def fresh(self) -> Sample:
         """Return one that has seen nothing."""
         return Sample(self._most, self._ends is not None)
+
+    @property
+    def lacks_text(self) -> bool:
+        """Whether a document that was seen, or a part of one, is left out."""
+        return bool(self._levels.any() or self._excerpts)
 
     def see(self, batch: pa.RecordBatch, of_texts: UInt64 | None = None) -> None:
         """See the documents of a batch of a corpus; `of_texts` are their hashes, where they are known."""
@@ -258,7 +271,7 @@ class Sample:
         old = np.array([self._numbers[name] for name in names], dtype=np.int64)
         new_number[old] = np.arange(n_groups)
         kept = Rows(**{**vars(kept), "group": new_number[kept.group].astype(np.int32)})
-        kept = kept.take(np.lexsort((kept.text, kept.unit, kept.group)))
+        kept = kept.take(np.argsort(kept.group, kind="stable"))  # the rest is sorted already
         kinds = [LINES if is_parallel else DOCUMENTS for is_parallel in parallel[old]]
         lone = np.flatnonzero(np.bincount(kept.group, minlength=n_groups) == 1)
         parts = [kept]
@@ -304,7 +317,7 @@ class Sample:
         if self._new or cap < self._cap:
             rows = self._capped(Rows.joined([self._kept, *self._new]), cap)
             self._new = []
-            order = np.lexsort((rows.text, rows.unit, rows.group))
+            order = sorted_rows(rows.group, rows.unit, rows.text)
             order = order[self._may_stay(rows.unit, rows.group)[order]]
             if order.size:
                 differs = np.ones(order.size, dtype=np.bool_)
@@ -316,7 +329,9 @@ class Sample:
                 # Any order of files and threads gives the same one: the least hash.
                 before = rows.previous[order] - np.uint64(1)  # none is the largest
                 before = np.minimum.reduceat(before, firsts) + np.uint64(1)
-                united = replace(rows.take(order[firsts], copies), previous=before)
+                # Of rows that are alike the first one stands for all.
+                united = rows.take(np.minimum.reduceat(order, firsts), copies)
+                united = replace(united, previous=before)
                 # Of no copies is what `Rows.before` says of a document that was not kept.
                 there = np.flatnonzero(copies)
                 self._kept = united if there.size == copies.size else united.take(there)

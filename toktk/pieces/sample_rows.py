@@ -100,6 +100,26 @@ def places_of(rows: Rows) -> Int64:
     return places
 
 
+def sorted_rows(group: Int32, unit: UInt64, text: UInt64) -> Int64:
+    """Return the order of rows by group, unit and text; of rows that are alike in all three, any.
+
+    Rows of one unit have one text nearly always, so one key is sorted in place of three.
+    """
+    from toktk.kernels.count import counting_sort
+
+    by_unit = np.argsort(unit)
+    groups = group[by_unit]
+    order = np.empty(groups.size, dtype=np.int64)
+    counting_sort(groups, offsets_of(np.bincount(groups)), order)
+    order = by_unit[order]
+    first, second = order[:-1], order[1:]
+    differ = np.flatnonzero(text[first] != text[second])
+    first, second = first[differ], second[differ]
+    if ((unit[first] == unit[second]) & (group[first] == group[second])).any():
+        return np.lexsort((text, unit, group))
+    return order
+
+
 def block_bounds(text: Bytes) -> list[int]:
     """Return where blocks of a document begin and end: after a line feed, else a space, where one is near."""
     raw = text.tobytes()

@@ -20,7 +20,7 @@ all characters of more than one byte alike share their rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +56,7 @@ class Transducer(Tables):
             for (class + 1) << 8 | (class + 1).
     """
 
-    FORMAT = 5
+    FORMAT = 6
     LAYOUT = (("u4", 1), ("i1", 1), ("i1", 2), ("u4", 1), ("i2", 1), ("u2", 1), ("?", 1))
 
     rows: npt.NDArray[np.uint32]
@@ -92,7 +92,8 @@ def build(automaton: Automaton) -> Transducer:
         PatternError: the pattern needs more classes, composite states or rows than the tables hold.
     """
     bytes_table = _bytes_table(automaton.class_of)
-    composites = _Composites(automaton)
+    with_gaps = _with_gaps(automaton)
+    composites = _Composites(with_gaps)
     rows, moves = _spell_out(composites, bytes_table)
     return Transducer(
         rows,
@@ -101,7 +102,35 @@ def build(automaton: Automaton) -> Transducer:
         bytes_table.ravel(),
         np.ascontiguousarray(automaton.next_state).ravel(),
         np.ascontiguousarray(automaton.accept).ravel(),
-        _certain(automaton),
+        _certain(with_gaps),
+    )
+
+
+def _with_gaps(automaton: Automaton) -> Automaton:
+    """Let gaps match where each character either begins no match or is sure to: no run is lost there.
+
+    A gap is a run of the former then. Else, or where a match may come back to the start, nothing changes. The
+    automaton itself stays as it is, since signatures hold its hash.
+    """
+    next_state, accept = automaton.next_state, automaton.accept
+    in_gap = next_state[0] < 0
+    # States in which there is a match, whatever follows: all but those that do not hold this.
+    sure = accept[:, -1] == 1
+    while True:
+        goes_on = (next_state >= 0) & sure[next_state]
+        still = sure & (goes_on | (accept[:, :-1] == 1)).all(axis=1)
+        if (still == sure).all():
+            break
+        sure = still
+    begun = next_state[0, ~in_gap]
+    if not in_gap.any() or not sure[begun].all() or (next_state == 0).any():
+        return automaton
+    gap = len(accept)
+    next_state = np.vstack([next_state, np.where(in_gap, gap, -1)])
+    next_state[0, in_gap] = gap
+    accept = np.vstack([accept, np.append(~in_gap, True)])
+    return replace(
+        automaton, next_state=next_state.astype(np.int16), accept=accept.astype(np.uint16)
     )
 
 
