@@ -146,9 +146,9 @@ def _add_longs(data, longs, add, slots, arena, state):
         k0, start, meta, s = longs[j], np.int64(longs[j + 1]), longs[j + 2], longs[j + 3]
         n = np.int64(meta & np.uint64(MAX_LENGTH))
         while slots[s + _TWO] != 0:
-            if slots[s] == k0 and slots[s + _TWO] == meta:
-                if are_equal(data, start, arena, np.int64(slots[s + _ONE]), n):
-                    break
+            at = np.int64(slots[s + _ONE])
+            if slots[s] == k0 and slots[s + _TWO] == meta and are_equal(data, start, arena, at, n):
+                break
             s = (s + _FOUR) & top
         if slots[s + _TWO] == 0:
             at = state[ARENA_USED]
