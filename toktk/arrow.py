@@ -6,6 +6,7 @@ second: as long as counting 100 MB of text.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from toktk.arrays import packed
+from toktk.arrays import offsets_of, packed
 
 _FEW = 10_000  # rows
 
@@ -104,6 +105,38 @@ def from_names(names: Sequence[str | None], numbers: npt.NDArray[np.int32]) -> p
     if numbers.size <= _FEW:  # sooner than what takes is imported
         return from_list([names[i] for i in numbers.tolist()], pa.string())
     return from_list(names, pa.string()).take(from_numpy(numbers))
+
+
+@functools.cache
+def _four_digits() -> npt.NDArray[np.uint8]:
+    """Return the digits of 0000 to 9999, uint8[4, 10,000]."""
+    places = 10 ** np.arange(3, -1, -1)[:, np.newaxis]
+    return (np.arange(10_000) // places % 10 + ord("0")).astype(np.uint8)
+
+
+def numerals(first: int, n: int) -> pa.Array:
+    """Return `n` numbers from `first` >= 0 on as strings: 3 ns each, where a cast takes 20 ns.
+
+    A first cast imports `pyarrow.compute` as well, which takes 0.06 s.
+    """
+    digits, widths, end = [np.empty(0, np.uint8)], np.empty(n, np.int32), first + n
+    while first < end:
+        # These share their width, and all but their last four digits.
+        leading, low = str(first), first % 10_000
+        stop = min(end, first - low + 10_000, 10 ** len(leading))
+        columns = np.empty((stop - first, len(leading)), np.uint8)
+        for place, digit in zip(range(-len(leading), 0), leading, strict=True):
+            is_low = place >= -4
+            columns[:, place] = (
+                _four_digits()[place, low:][: len(columns)] if is_low else ord(digit)
+            )
+        digits.append(columns.ravel())
+        widths[first - end : stop - end or None] = len(leading)
+        first = stop
+    offsets = pa.py_buffer(offsets_of(widths).astype(np.int32))
+    return pa.Array.from_buffers(
+        pa.string(), n, [None, offsets, pa.py_buffer(np.concatenate(digits))]
+    )
 
 
 def _bits(flags: npt.NDArray[np.bool_]) -> Any:

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toktk.kernels.memory import copy_halves, deal16, load64, prefetch, put_word, tail64
+from toktk.kernels.memory import copy_halves, deal16, load64, prefetch, put_word, store_word, tail64
 
 
 @given(st.binary(max_size=24), st.integers(0, 24))
@@ -35,6 +35,14 @@ def test_put_word_copies_what_is_asked_and_changes_nothing_before(data, start, a
     packed = np.full(at + n, 255, np.uint8)
     put_word(packed, at, n, np.frombuffer(data, np.uint8), start)
     assert bytes(packed) == b"\xff" * at + data[start : start + n]
+
+
+@given(st.binary(min_size=8, max_size=8), st.integers(0, 30), st.integers(0, 8), st.integers(0, 9))
+def test_store_word_writes_what_is_asked_and_changes_nothing_before(data, at, n, behind):
+    packed = np.full(at + n + behind, 255, np.uint8)
+    store_word(packed, at, n, np.uint64(int.from_bytes(data, "little")))
+    assert bytes(packed[: at + n]) == b"\xff" * at + data[:n]
+    assert (packed[at + 8 :] == 255).all()
 
 
 @given(st.integers(0, 7), st.integers(0, 9))

@@ -123,7 +123,7 @@ def read_text(source: Source, file: io.RawIOBase) -> Iterator[tuple[pa.RecordBat
             text = block.slice(first, _BATCH_ROWS)
             align = None
             if options.align_column:
-                align = arrow.from_numpy(np.arange(line, line + len(text))).cast(pa.string())
+                align = arrow.numerals(line, len(text))
                 line += len(text)
             yield make_batch(text, constant_group(source.group, len(text)), align), position
 

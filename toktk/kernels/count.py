@@ -14,11 +14,21 @@ from typing import Any
 import numpy as np
 
 from toktk.kernels import inlined, kernel
-from toktk.kernels.memory import are_equal, hash_bytes, load_pair, load_word, prefetch
+from toktk.kernels.memory import (
+    are_equal,
+    hash_bytes,
+    load_pair,
+    load_word,
+    prefetch,
+    put_word,
+    store_word,
+)
 from toktk.kernels.scan import BEGIN, DOCUMENT, FIRST, LAST, cut_block, rewind
 
 INLINE = 16
 BLOCK = 64
+LONGS = 16  # pieces of more than `INLINE` bytes that are looked up together
+KEYS = 4 * (BLOCK + LONGS)  # numbers of scratch: of each piece key, group and length, slot
 MAX_LENGTH = 2**32 - 1
 RUN = 32  # spans that are counted one after the other, for they lie side by side
 
@@ -123,6 +133,34 @@ def _add_key(k0, k1, meta, home, add, slots, state):
 
 
 @kernel
+def _add_longs(data, longs, add, slots, arena, state):
+    """Count long pieces `add` times each: hash, start, group and length, and home of each are in `longs`.
+
+    Their slots are asked for by then. So are the bytes that these point at before any are compared.
+    """
+    top = np.uint64(slots.size - 1)
+    for j in range(0, longs.size, 4):
+        if slots[longs[j + 3]] == longs[j]:
+            prefetch(arena, np.int64(slots[longs[j + 3] + _ONE]))
+    for j in range(0, longs.size, 4):
+        k0, start, meta, s = longs[j], np.int64(longs[j + 1]), longs[j + 2], longs[j + 3]
+        n = np.int64(meta & np.uint64(MAX_LENGTH))
+        while slots[s + _TWO] != 0:
+            at = np.int64(slots[s + _ONE])
+            if slots[s] == k0 and slots[s + _TWO] == meta and are_equal(data, start, arena, at, n):
+                break
+            s = (s + _FOUR) & top
+        if slots[s + _TWO] == 0:
+            at = state[ARENA_USED]
+            for i in range(n):
+                arena[at + i] = data[start + i]
+            slots[s], slots[s + _ONE], slots[s + _TWO] = k0, np.uint64(at), meta
+            state[ARENA_USED] += n
+            state[USED] += 1
+        slots[s + _THREE] += add
+
+
+@kernel
 def _count_run(data, ends, begin, first, last, group, weight, slots, arena, state, keys):
     """Count the pieces that end at ``ends[first:last]``; the first begins at `begin`.
 
@@ -134,13 +172,24 @@ def _count_run(data, ends, begin, first, last, group, weight, slots, arena, stat
     add = np.uint64(weight)
     size = np.uint64(data.size)
     start, k, stop = np.uint64(begin), np.uint64(first), np.uint64(last)
+    long = np.uint64(4 * BLOCK)
     while k < stop:
         block_stop = min(k + np.uint64(BLOCK), stop)
         n_keys = np.uint64(0)
         while k < block_stop:
             end = np.uint64(ends[k])
             n = end - start
-            if n > np.uint64(INLINE) or start + np.uint64(16) > size:
+            if n > np.uint64(INLINE):
+                k0, meta = hash_bytes(data, np.int64(start), np.int64(n)), high | n
+                s = (_mix(k0, np.uint64(0), meta) & mask) << _TWO
+                prefetch(slots, s)
+                keys[long], keys[long + _ONE], keys[long + _TWO] = k0, start, meta
+                keys[long + _THREE] = s
+                long += _FOUR
+                if long == np.uint64(KEYS):
+                    _add_longs(data, keys[4 * BLOCK : long], add, slots, arena, state)
+                    long = np.uint64(4 * BLOCK)
+            elif start + np.uint64(16) > size:
                 add_piece(data, np.int64(start), np.int64(n), group, weight, slots, arena, state)
             else:
                 k0, k1 = load_pair(data, start, n)
@@ -156,6 +205,7 @@ def _count_run(data, ends, begin, first, last, group, weight, slots, arena, stat
         while j < n_keys:
             _add_key(keys[j], keys[j + _ONE], keys[j + _TWO], keys[j + _THREE], add, slots, state)
             j += _FOUR
+    _add_longs(data, keys[4 * BLOCK : long], add, slots, arena, state)
 
 
 @kernel
@@ -169,7 +219,7 @@ def count_documents(data, offsets, groups, weights, tables, slots, arena, state,
     Args:
         data: uint8, UTF-8. offsets: int64[D + 1]. groups: int32[D]. weights: int64[D], >= 0.
         tables, work: as for `cut_block`. ends: int64[scan.BLOCK], kept between calls like `work`.
-        slots, arena, state: the table. keys: uint64[4 * BLOCK], scratch.
+        slots, arena, state: the table. keys: uint64[KEYS], scratch.
     """
     _, parts, _, _, _ = work
     if state[BEGUN] == 0:
@@ -306,12 +356,13 @@ def slot_bytes(slots, arena, offsets, data):
             continue
         at, n = offsets[k], offsets[k + 1] - offsets[k]
         if n <= INLINE:
-            for i in range(n):
-                data[at + i] = (slots[s + (i >> 3)] >> np.uint64(8 * (i & 7))) & np.uint64(255)
+            store_word(data, at, n, slots[s])
+            if n > 8:
+                store_word(data, at + 8, n - 8, slots[s + 1])
         else:
             start = np.int64(slots[s + 1])
-            for i in range(n):
-                data[at + i] = arena[start + i]
+            for i in range(0, n, 8):
+                put_word(data, at + i, n - i, arena, start + i)
         k += 1
 
 

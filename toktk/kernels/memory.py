@@ -165,6 +165,16 @@ def put_word(packed, at, n, data, start):
 
 
 @kernel
+def store_word(data, i, n, word):
+    """Write the first `n` bytes of `word`, at most 8, to `i`; what follows within `data` may change too."""
+    if _RAW and i + 8 <= data.size:
+        _store64(data, i, word)
+    else:
+        for k in range(min(n, 8)):
+            data[i + k] = (word >> np.uint64(8 * k)) & np.uint64(255)
+
+
+@kernel
 def copy_halves(words, i, halves, j):
     """Copy two uint64 at `i` to the four uint32 at `j`, lower half first."""
     if _RAW:

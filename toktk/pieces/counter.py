@@ -315,7 +315,7 @@ class Counter(SpanCounter):
         self._pretokenizer = pretokenizer
         self._work = workspace()
         self._ends = np.empty(BLOCK, dtype=np.int64)
-        self._keys = np.empty(4 * self._kernels.BLOCK, dtype=np.uint64)
+        self._keys = np.empty(self._kernels.KEYS, dtype=np.uint64)
 
     def add(self, data: Bytes, offsets: Int64, groups: Groups, weights: Int64) -> None:
         """Count documents; each has a group, by number, and a weight."""

@@ -14,6 +14,7 @@ from toktk.kernels.pair_heap import N_BUCKETS
 
 _BUDGET = 4096  # merges between two reports
 _FEW = 1 << 26  # places that the pool has room for, whatever part of all places that is
+_MANY = 1 << 20  # pairs that there may be room for from the beginning
 _NARROW = 2**16 - k.FIRST_ID  # ids that cells of two bytes can hold
 _SMALL_COUNTS = 1 << 12  # counts whose class is looked up in a table
 _AT_ONCE = 1 << 16  # cells that are made wider at once
@@ -115,12 +116,14 @@ class MergeLoop:
         wanted = np.flatnonzero((task.pairs >= self.floor) & (self.longest >= 2))
         n, n_places = wanted.size, int(occurrences[wanted].sum())
         position = np.int32 if cells.size < 2**31 else np.int64
-        size = max(int(self._part * n_places), min(n_places + n_places // 2, _FEW)) + 1024
+        size = max(int(self._part * n_places), min(2 * n_places, _FEW)) + 1024
         # What is not used takes no memory: so the pool, a view of the room, can grow without a copy.
         self._room = np.empty(4 * max(n_places, size), dtype=position)
         births = np.empty((int(occurrences[wanted].max(initial=1)), 4), dtype=position)
         self.text = k.Text(cells, task.weights, task.ends, self._room[:size], births)
-        rows = np.empty((power_of_two(max(4 * n, cells.size // 128, 4096)), 4), dtype=np.int64)
+        # To grow takes as long as thousands of merges; room that is not used takes no memory here either.
+        capacity = power_of_two(max(4 * n, min(cells.size // 8, _MANY), 4096))
+        rows = np.empty((capacity, 4), dtype=np.int64)
         rows[:n, k.KEY] = ((wanted // 256 + self.base) << 32) | (wanted % 256 + self.base)
         rows[:n, k.COUNT] = task.pairs[wanted]
         rows[:n, k.START] = k.UNPLACED
