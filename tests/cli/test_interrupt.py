@@ -82,16 +82,3 @@ def test_too_little_address_space_is_refused(home: Path, tmp_path: Path, megabyt
 @pytest.mark.parametrize("command", [("--help",), ("sweep", "--help"), ("cache",), ("ls",)])
 def test_what_computes_nothing_needs_little(home: Path, command: tuple[str, ...]) -> None:
     assert limited(150, *command).returncode == 0
-
-
-@LIMITS
-@pytest.mark.skipif((os.cpu_count() or 1) > 256, reason="more cores than the limit has room for")
-def test_charts_need_more_address_space_than_figures(home: Path, tmp_path: Path) -> None:
-    path = write_parallel(tmp_path / "four.jsonl")
-    run = tmp_path / "run"
-    sweep = ["sweep", "-c", str(path), *PARALLEL, "-s", "300", "-t", "bpe", "-o", str(run)]
-    done = limited(50_000, *sweep, "--page")
-    assert done.returncode == 0
-    assert "report.html is not written: the engine that draws charts may need" in done.stderr
-    assert (run / "run.json").is_file()
-    assert not (run / "report.html").exists()
