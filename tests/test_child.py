@@ -289,3 +289,20 @@ def test_a_limit_that_is_none_is_refused(monkeypatch, text):
     monkeypatch.setenv("TOKTK_ENGINE_TIMEOUT", text)
     with pytest.raises(ToktkError, match=r"seconds above 0\.\n  Found: .*\n  Give"):
         engine_timeout()
+
+
+def test_a_service_that_is_started_ahead_waits_for_its_first_question():
+    service = Service("fake_child")
+    service.start()
+    wait_for(lambda: service._child is not None)
+    started = service._child.pid
+    with service.turn() as child:
+        assert child.ask("pid")[0] == started
+        child.close()
+
+
+def test_one_that_cannot_be_started_ahead_says_so_when_it_is_asked():
+    service = Service("no_such_module")
+    service.start()
+    with pytest.raises(ChildEnded, match="No module named"), service.turn() as child:
+        child.ask("pid")

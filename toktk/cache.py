@@ -26,6 +26,7 @@ import itertools
 import json
 import os
 import re
+import threading
 import time
 import tokenize
 import zipfile
@@ -87,6 +88,7 @@ _EARLIER_FILE = re.compile(r"[0-9a-f]{64}(-\w+)?\.(npz|json)")
 
 _written: dict[Path, int] = {}  # home -> bytes that this process has written since its last look
 _swept: set[Path] = set()  # homes in which this process has removed what killed ones left
+_hashing = threading.Lock()
 _held = contextlib.ExitStack()  # locks until this process ends
 
 
@@ -398,13 +400,18 @@ def limit() -> int | None:
         ) from error
 
 
-@functools.cache
 def code_digest(package: str) -> str:
     """Return a hash of the Python sources of a package or module; empty where there are none.
 
     It is part of a key, as a version number does not change between two states of a checkout. What
     only shows results (``cli``, ``report``) is left out.
     """
+    with _hashing:  # several threads ask at first
+        return _code_digest(package)
+
+
+@functools.cache
+def _code_digest(package: str) -> str:
     try:
         spec = importlib.util.find_spec(package)
     except (ImportError, ValueError):

@@ -100,6 +100,27 @@ def test_a_name_or_a_list_that_is_there_twice_is_left_to_python(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("sound", "damaged"),
+    [
+        (b'"\xc3\xa9\xc3\xa9":259', b'"\xff":259'),
+        (b'"\xc3\xa9\xc3\xa9":259', b'"\xed\xa0\x80":259'),
+        (b'"\xc3\xa9\xc3\xa9":259', b'"\xc3":259,"\xa9":300'),  # which joined are UTF-8
+        (b'"a b"', b'"a \xff"'),
+        (b'"type":"BPE"', b'"type":"BPE","dropped":"\xff"'),
+        (b'"content":"<new>"', b'"content":"\xc3"'),
+    ],
+)
+def test_what_is_no_utf8_is_left_to_python(sound, damaged):
+    whole = document(merges=["a b"])
+    raw = json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()
+    assert raw.count(sound) == 1
+    assert lists_of(raw) is not None
+    assert lists_of(raw.replace(sound, damaged)) is None
+    with pytest.raises(FormatError):
+        read_tokenizer_json(raw.replace(sound, damaged), PATH)
+
+
+@pytest.mark.parametrize(
     "raw", [b"", b"{}", b"[]", b'{"model": 1}', b"\xff", b'{"model": {"vocab": {"\xff": 0}}}']
 )
 def test_what_is_no_such_file(raw):

@@ -295,6 +295,12 @@ def test_what_is_wrong_is_said_before_anything_is_counted(
     damaged.write_text("{")
     with pytest.raises(ToktkError, match=r"^mine: .*damaged\.json is not valid JSON"):
         bench(dataclasses.replace(plan, specs=(f"mine={damaged}",)))
+    one_document(tmp_path, "text that is not read")
+    gone = load_corpus(str(tmp_path / "x.jsonl"))
+    (tmp_path / "x.jsonl").unlink()
+    for jobs in (1, 2):
+        with pytest.raises(ToktkError, match=r"no tokenizer can be measured"):
+            bench(BenchPlan((missing, f"mine={damaged}"), gone, jobs=jobs))
     for wrong in ({"measures": Measures(("fertilty",))}, {"specs": ()}):
         with pytest.raises(ToktkError):
             bench(dataclasses.replace(plan, **wrong))  # type: ignore[arg-type]

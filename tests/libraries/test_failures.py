@@ -177,3 +177,31 @@ def test_the_versions_that_decide_are_in_every_key(corpus_of, monkeypatch, tmp_p
         monkeypatch.setattr(f"toktk.{room}.version", lambda package: "0.0.1")
     changed = [a != b for a, b in zip(before, keys(), strict=True)]
     assert changed == [True, True, False, True, True, True]
+
+
+@pytest.mark.usefixtures("fake")
+def test_a_child_ends_with_its_last_tokenizer_unless_it_is_kept_running():
+    model = HfDocumentsModel("a file")
+    host = process._host_of("tokenizers")
+    child = host._child
+    with process.kept_running():
+        del model
+        assert child.running
+        model = HfDocumentsModel("another")
+        assert host._child is child
+        assert encoded(model, "text") == ["text"]
+    assert child.running  # it holds a tokenizer
+    del model
+    assert not child.running
+
+
+@pytest.mark.usefixtures("fake")
+def test_a_child_that_was_started_ahead_and_not_asked_ends():
+    process.start_ahead("tokenizers")
+    host = process._host_of("tokenizers")
+    assert host._child is None  # nobody would end it
+    with process.kept_running():
+        process.start_ahead("tokenizers")
+        with host.turn() as child:
+            assert child.running
+    assert not child.running

@@ -10,6 +10,7 @@ from public_samples import GPT2, LLAMA2, write
 from toktk.errors import FormatError, ToktkError
 from toktk.formats.hf_folder import SETTINGS
 from toktk.loading.load import load, open_tokenizer
+from toktk.models.model import model_from_arrays
 from toktk.models.pairs import PairModel
 
 LOWER = {**GPT2, "normalizer": {"type": "Lowercase"}}
@@ -251,6 +252,8 @@ def test_what_was_parsed_is_kept_by_contents(tmp_path, home, monkeypatch):
     again = open_tokenizer(f"again={tmp_path / 'elsewhere'}")
     assert again.digest == first.digest
     assert again.native.name == again.label == "again"
+    model = again.native.model
+    assert vars(model)["signature"] == model_from_arrays(model.kind, model.to_arrays()).signature
     assert again.native.signature == first.native.signature
     assert again.native.pretokenizer == first.native.pretokenizer
     with pytest.raises(TypeError):

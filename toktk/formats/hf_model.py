@@ -132,6 +132,8 @@ def lists_of(raw: bytes) -> ModelLists | None:
     tokens = Tokens(np.frombuffer(out[: offsets[-1]].tobytes(), dtype=np.uint8), offsets)
     if int(tokens.lengths.max()) > MAX_TOKEN or int(ids.max()) > highest_id(n):
         return None
+    if not _are_texts(tokens):
+        return None
     if np.bincount(ids).max() > 1 or (table := _table(tokens)) is None:
         return None
     names = Names(tokens, ids, table)
@@ -152,6 +154,18 @@ def lists_of(raw: bytes) -> ModelLists | None:
     return ModelLists(document, names, merges, places, entries, pairs[:m].copy())
 
 
+def _are_texts(tokens: Tokens) -> bool:
+    """Tell whether each token is UTF-8."""
+    starts = tokens.offsets[:-1][tokens.lengths > 0]
+    if (tokens.data[starts] & 0xC0 == 0x80).any():
+        return False
+    try:
+        tokens.data.tobytes().decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _table(tokens: Tokens) -> Int64 | None:
     """Return what finds a token by its bytes; None where two are equal."""
     from toktk.kernels.pairs import fill_token_table
@@ -169,9 +183,11 @@ def _without_lists(raw: bytes, places: Int64) -> dict[str, Any] | None:
     text, at = b"", 0
     for begin, end, stand_in in sorted(spans):
         text, at = text + raw[at:begin] + json.dumps(stand_in).encode(), end
+    text += raw[at:]
     try:
-        raw.decode()
-        document = json.loads(text + raw[at:])
+        # What stands in the lists is ASCII, names that are looked at, and merges of such names.
+        text.decode()
+        document = json.loads(text)
         model = document["model"]
         is_there = {key: model[key] for key in _STAND_INS} == _STAND_INS
         is_bpe = model.get("type") in (None, "BPE")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -103,28 +105,31 @@ class Bench:
         plan.check()
         if not self.in_sweep:
             remark_on(plan.measures.broken, meter)
-        with meter.step("load", "", len(plan.specs), "tokenizers") as advance:
-            for label, loaded in self._each(open_tokenizer, plan.labels, advance):
-                self.loaded[label] = loaded
-                for note in loaded.notes:
-                    meter.remark(f"{label}: {note}")
-        if self.loaded:
-            if not self.in_sweep:
-                fingerprint_text(meter, plan.corpus.name, plan.corpus)
-                remark_on_texts(meter, plan.corpus)
-            text = plan.corpus
-            if isinstance(text, CountedText):
-                text = text.first_documents(PER_GROUP)
-            documents = first_documents(text, Store(meter.remark))
-            with meter.step("check", "", len(self.loaded), "tokenizers") as advance:
-
-                def checked(loaded: Loaded) -> Tokenizer:
-                    return loaded.checked(documents)
-
-                self.tokenizers |= self._each(checked, self.loaded, advance)
-            for loaded in self.loaded.values():
-                loaded.release()
-            give_back_memory()
+        documents: list[str] | None = None
+        checking: dict[str, Future[Tokenizer | ToktkError]] = {}
+        with Threads(min(plan.jobs, len(plan.labels))) as pool:
+            # As soon as one tokenizer is open, the text is read beside, and then those that are open are
+            # checked: libraries are waited for, so two threads at work serve one core as well.
+            with meter.step("load", "", len(plan.specs), "tokenizers") as advance:
+                opening = _begun(pool, open_tokenizer, plan.labels)
+                for label, loaded in self._ended(opening, advance):
+                    self.loaded[label] = loaded
+                    for note in loaded.notes:
+                        meter.remark(f"{label}: {note}")
+                    if documents is None and plan.jobs > 1:
+                        documents = self._first_documents()
+                    if documents is not None:
+                        check = functools.partial(_checked, documents)
+                        checking |= _begun(pool, check, {label: loaded})
+            if self.loaded:
+                if documents is None:
+                    documents = self._first_documents()
+                    checking = _begun(pool, functools.partial(_checked, documents), self.loaded)
+                if not self.in_sweep:
+                    remark_on_texts(meter, plan.corpus)
+                with meter.step("check", "", len(self.loaded), "tokenizers") as advance:
+                    self.tokenizers |= self._ended(checking, advance)
+                give_back_memory()
         self._refuse_nothing()
         for label, why in self.failed.items():
             self._remark_left_out(label, why)
@@ -215,28 +220,26 @@ class Bench:
             }
         return facts, figures
 
-    def _each(
-        self, run: Callable[[S], T], of: Mapping[str, S], advance: Callable[[int], None]
+    def _first_documents(self) -> list[str]:
+        """Return the documents that tokenizers are compared on."""
+        text, meter = self.plan.corpus, self.meter
+        if not self.in_sweep:
+            fingerprint_text(meter, text.name, text)
+        if isinstance(text, CountedText):
+            text = text.first_documents(PER_GROUP)
+        return first_documents(text, Store(meter.remark))
+
+    def _ended(
+        self, under_way: Mapping[str, Future[T | ToktkError]], advance: Callable[[int], None]
     ) -> Iterator[tuple[str, T]]:
-        """Yield each label and what `run` returns of what it stands for; what fails is left out.
-
-        Libraries are waited for, so two threads at work serve one core as well.
-        """
-
-        def ran(value: S) -> T | ToktkError:
-            try:
-                return run(value)
-            except ToktkError as error:
-                return error
-            finally:
-                advance(1)
-
-        with Threads(min(self.plan.jobs, len(of))) as pool:
-            for label, outcome in zip(of, pool.map(ran, of.values()), strict=True):
-                if isinstance(outcome, ToktkError):
-                    self._fail(label, outcome)
-                else:
-                    yield label, outcome
+        """Yield each label and what came of it; what fails is left out."""
+        for label, future in under_way.items():
+            outcome = future.result()
+            advance(1)
+            if isinstance(outcome, ToktkError):
+                self._fail(label, outcome)
+            else:
+                yield label, outcome
 
     def _fail(self, label: str, error: ToktkError) -> None:
         show_cause(error)
@@ -256,3 +259,24 @@ class Bench:
             error.args = (f"{label}: {error.args[0]}", *error.args[1:])
             raise error
         raise without_figures("no tokenizer can be measured.", self.failed)
+
+
+def _begun(
+    pool: Threads, run: Callable[[S], T], of: Mapping[str, S]
+) -> dict[str, Future[T | ToktkError]]:
+    """Have threads run something for each label; an error of toktk's own is an outcome as well."""
+
+    def ran(value: S) -> T | ToktkError:
+        try:
+            return run(value)
+        except ToktkError as error:
+            return error
+
+    return {label: pool.submit(ran, value) for label, value in of.items()}
+
+
+def _checked(documents: Sequence[str], loaded: Loaded) -> Tokenizer:
+    try:
+        return loaded.checked(documents)
+    finally:
+        loaded.release()

@@ -301,7 +301,8 @@ def _read_contents(folder: Path) -> _Contents:
     if about["kind"] is None:
         return None, about["why"], notes
     pretokenizer = Pretokenizer.from_json(about["pretokenizer"])
-    return (pretokenizer, model_from_arrays(about["kind"], arrays)), "", notes
+    model = model_from_arrays(about["kind"], arrays, about["signature"])
+    return (pretokenizer, model), "", notes
 
 
 def _write_contents(contents: _Contents, folder: Path) -> None:
@@ -310,7 +311,8 @@ def _write_contents(contents: _Contents, folder: Path) -> None:
         write_arrays(folder, {}, why=why, kind=None, notes=notes)
         return
     pretokenizer, model = parts
-    about = {"kind": model.kind, "pretokenizer": pretokenizer.to_json(), "notes": notes}
+    about = {"kind": model.kind, "signature": model.signature, "notes": notes}
+    about["pretokenizer"] = pretokenizer.to_json()
     write_arrays(folder, model.to_arrays(), **about)
 
 

@@ -137,15 +137,20 @@ class ArrayModel:
         return values
 
 
-def model_from_arrays(kind: str, arrays: Arrays) -> Model:
+def model_from_arrays(kind: str, arrays: Arrays, signature: str | None = None) -> Model:
     """Return the model that `to_arrays` of a model of this kind described.
+
+    `signature` is that model's, where it is known: to compute it takes as long as all else.
 
     Raises:
         FormatError: an unknown kind, or arrays that describe no model.
     """
     if kind not in KINDS:
         raise FormatError(f"no model is of the kind {kind!r}.", f"Known: {', '.join(KINDS)}.")
-    model: Model = _class_of(kind).from_arrays(arrays)
+    class_ = _class_of(kind)
+    model: Model = class_.from_arrays(arrays)
+    if signature and isinstance(class_.signature, functools.cached_property):
+        vars(model)["signature"] = signature
     return model
 
 
