@@ -1,4 +1,4 @@
-"""Limits of address space, below which libraries end the process; `tests/cli/test_interrupt.py` sets real ones."""
+"""Limits of address space, below which libraries end the process; `test_interrupt.py` sets real ones."""
 
 from __future__ import annotations
 

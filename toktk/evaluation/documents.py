@@ -13,7 +13,6 @@ from toktk.arrays import Bytes, Int64, offsets_of, read_only
 from toktk.encoder import number_pieces
 from toktk.errors import MetricError
 from toktk.evaluation.base import Evaluation, Flags, Int32
-from toktk.kernels.constants import BYTES, CHARS, WORDS
 from toktk.pieces.sampled_documents import BLOCKS, SampledDocuments
 from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -130,9 +129,7 @@ class DocumentPieces:
         rows[places] = np.arange(places.size)
         words = np.ascontiguousarray(is_word[places])
         pieces = cls(documents, cut.numbers, cut.ends, rows, words, cut.data, cut.offsets)
-        totals = documents.totals
-        columns = {"bytes": BYTES, "chars": CHARS, "words": WORDS}
-        pieces.plain.update({name: totals[:, column].copy() for name, column in columns.items()})
+        pieces.plain.update(documents.plain)
         pieces.plain["pieces"] = np.diff(cut.ends)
         pieces.plain["word_pieces"] = pieces.sums([words.astype(np.int32)])[0]
         return pieces

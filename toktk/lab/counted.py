@@ -15,7 +15,7 @@ from toktk.cache import Store
 from toktk.corpus.lines import Lines
 from toktk.counts.text import CountedText
 from toktk.evaluation.documents import CutDocuments, DocumentPieces
-from toktk.lab.counted_corpus import CountedCorpus, WholeText
+from toktk.lab.counted_corpus import CountedCorpus, WholeText, cell_of
 from toktk.lab.id_intervals import SpelledUnits
 from toktk.lab.meter import Meter
 from toktk.lab.ngrams import LEARNED, PRICED, NgramTexts
@@ -28,6 +28,7 @@ from toktk.pieces.sampled_documents import SampledDocuments
 from toktk.pieces.seen import AT_ONCE, SeenText
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.runtime import give_back_memory
 
 if TYPE_CHECKING:
     from toktk.arrow import pa
@@ -87,6 +88,7 @@ class CountedCorpora:
         self._held: dict[tuple[str, str, bool], CountedCorpus] = {}
         self._lines: dict[str, Lines] = {}
         self._samples: dict[str, SampledDocuments] = {}
+        self._unwritten: list[Corpus] = []  # whose samples the store has not
         self._whole_texts: dict[str, WholeText] = {}
         self._document_pieces: dict[tuple[str, str], DocumentPieces] = {}
         self._units: dict[str, Units] = {}
@@ -150,6 +152,7 @@ class CountedCorpora:
             missing = self._missing(training[0], [training[1]], by_group=False)
             sides += [self._asked(training[0], missing, by_group=False)] if missing else []
         self._count(sides)
+        self.write_sample()
 
     def _missing(
         self, corpus: Corpus, pretokenizers: Sequence[Pretokenizer], by_group: bool
@@ -167,7 +170,7 @@ class CountedCorpora:
                 reading = Reading.of(corpus, table.groups, table.totals, by_group)
                 self._held[key] = CountedCorpus(table, reading)
                 continue
-            cell = _cell(corpus, pretokenizer, by_group)
+            cell = cell_of(corpus, pretokenizer, by_group)
             counted = self.store.read("pieces", cell, CountedCorpus.load)
             if counted is None:
                 if not (by_group and self._known_whole(corpus)):
@@ -238,8 +241,17 @@ class CountedCorpora:
         self._whole_texts[corpus.fingerprint] = whole
         self.store.write("whole", {"corpus": corpus.fingerprint}, whole.save)
         self._keep_beside(side)
-        self._keep_sample(corpus, documents)
+        self._samples[corpus.fingerprint] = documents
+        self._unwritten.append(corpus)
+        seen.batches.clear()
+        give_back_memory()
         return None
+
+    def write_sample(self) -> None:
+        """Write the samples to the store that `count_together` did not: others may cut them meanwhile."""
+        while self._unwritten:
+            corpus = self._unwritten.pop()
+            self._keep_sample(corpus, self._samples[corpus.fingerprint])
 
     def _known_whole(self, corpus: Corpus) -> WholeText | None:
         """Return what is known of a text if the sample, which is known too, has all of it."""
@@ -353,7 +365,7 @@ class CountedCorpora:
             else:
                 whole = self._whole_texts[corpus.fingerprint]
                 counted = CountedCorpus(cut.table(whole.totals, whole.aligned), whole.reading)
-                cell = _cell(corpus, pretokenizer, by_group=True)
+                cell = cell_of(corpus, pretokenizer, by_group=True)
                 self._keep_counted(corpus, pretokenizer, True, counted, cell)
                 places = np.arange(len(counted.table))
             self._document_pieces[key] = DocumentPieces.of(cut, places, counted.totals[1])
@@ -470,17 +482,6 @@ class CountedCorpora:
         self._held.pop((corpus.fingerprint, pretokenizer.key, True), None)
         self._document_pieces.pop((corpus.fingerprint, pretokenizer.key), None)
         self._spelled.pop((corpus.fingerprint, pretokenizer.key), None)
-
-
-def _cell(corpus: Corpus, pretokenizer: Pretokenizer, by_group: bool) -> dict[str, Any]:
-    """Return the key in the store of a text counted under a pretokenizer."""
-    return {
-        "corpus": corpus.fingerprint,
-        "pattern": pretokenizer.key,
-        # Without the name: a public tokenizer's pattern may have another one than a trainer's.
-        "cut": pretokenizer.signature.partition("@")[2],
-        "by_group": by_group,
-    }
 
 
 def _load_found(folder: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,10 @@ from toktk.arrays import Int64, offsets_of, read_arrays, write_arrays
 from toktk.evaluation.base import Flags, Totals, totals_of
 from toktk.lab.reading import Reading
 from toktk.pieces.table import PieceTable
+from toktk.pretokenizers.pretokenizer import Pretokenizer
+
+if TYPE_CHECKING:
+    from toktk.corpus import Corpus
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,17 @@ class WholeText:
         """Read what `save` wrote."""
         arrays, about = read_arrays(folder)
         return cls(arrays["totals"], arrays["aligned"], Reading(**about["reading"]))
+
+
+def cell_of(corpus: Corpus, pretokenizer: Pretokenizer, by_group: bool) -> dict[str, Any]:
+    """Return the key in the store of a text counted under a pretokenizer."""
+    return {
+        "corpus": corpus.fingerprint,
+        "pattern": pretokenizer.key,
+        # Without the name: a public tokenizer's pattern may have another one than a trainer's.
+        "cut": pretokenizer.signature.partition("@")[2],
+        "by_group": by_group,
+    }
 
 
 def _narrow(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -6,9 +6,10 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from toktk.cache import digest
+from toktk.cache import Store, digest
 from toktk.corpus import Corpus
 from toktk.counts.text import CountedText, NotCounted
 from toktk.errors import FormatError, PluginError, ToktkError, in_a_line
@@ -157,7 +158,7 @@ class Measurer:
             (alike, [*dict.fromkeys(cut for family in alike for cut in family.by_cut())])
             for alike in by_cut.values()
         ]
-        with Threads(1) as pool:
+        with Threads(1) as pool, _Writer(self.counted.store) as writer:
             under_way: dict[str, Future[None]] = {}  # beside the measuring, or done
 
             def begin(n_groups: int) -> None:
@@ -168,13 +169,14 @@ class Measurer:
 
             for at, (alike, own) in enumerate(groups):
                 begin(at + 1)
+                self.counted.write_sample()
                 for cut in own:
                     if cut in under_way:
                         under_way[cut].result()
                 begin(at + 2)  # one, since it takes memory
                 for family in alike:
                     with gc_off():  # lists of tokens and records, none of them in a cycle
-                        measured = self._measured(family)
+                        measured = self._measured(family, writer)
                     yield family, measured
                 if drop and len(own) == 1:
                     self.counted.drop(self.corpus, cuts[own[0]])
@@ -229,7 +231,8 @@ class Measurer:
                 for label, tokenizer in tokenizers.items()
             }
 
-    def _measured(self, family: TokenizerFamily) -> FamilyFigures | ToktkError:
+    def _measured(self, family: TokenizerFamily, writer: _Writer) -> FamilyFigures | ToktkError:
+        """Return the figures of a family, which `writer` stores."""
         total = sum(len(self._counted_under(t).table) for t in family.tokenizers.values())
         try:
             with self.counted.meter.step("measure", family.label, total, "pieces") as advance:
@@ -274,7 +277,7 @@ class Measurer:
         if failed:
             self.failed.update({**failed, **self.failed})
         else:
-            self.counted.store.write("figures", self._key(family), figures.save)
+            writer.write("figures", self._key(family), figures.save)
         self.counted.meter.remark(_line(family, figures))
         return figures
 
@@ -314,6 +317,24 @@ class Measurer:
                 )
             evaluations |= zip(alike, shared, strict=True)
         return {label: evaluations[label] for label in family.tokenizers}
+
+
+class _Writer(Threads):
+    """A thread that stores; whatever ends the measuring waits for it, so that nothing finished is lost."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(1)
+        self._store = store
+        self._writes: list[Future[None]] = []
+
+    def write(self, kind: str, key: object, save: Callable[[Path], None]) -> None:
+        """Begin to write an entry, as `Store.write` does."""
+        self._writes.append(self.submit(self._store.write, kind, key, save))
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self.shutdown()
+        for write in self._writes if error is None else ():
+            write.result()
 
 
 def _line(family: TokenizerFamily, figures: FamilyFigures) -> str:

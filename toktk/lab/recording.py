@@ -23,7 +23,6 @@ from toktk.lab.id_intervals import SpelledUnits
 from toktk.lab.intervals import Bounds, IntervalMaker
 from toktk.lab.knee import KNEE, knee_of
 from toktk.lab.measures import Measures
-from toktk.lab.units import unit_hashes
 from toktk.metrics.base import Figure, Metric, MetricOptions, untrained_of
 from toktk.metrics.compression import lost
 from toktk.metrics.ngrams import BYTES, bits_name
@@ -94,22 +93,15 @@ class Recorder:
 
     def document_counts(self) -> DocumentCounts:
         """Return the counts of the sampled documents."""
-        pieces = next(iter(self.spelled.values())).pieces
-        documents = pieces.documents
-        units = unit_hashes(documents)
-        order = np.lexsort((units, documents.group))
-        row_of = np.empty(order.size + 1, dtype=np.int64)
-        row_of[order], row_of[-1] = np.arange(order.size), -1  # what has none before it stays -1
+        units = next(iter(self.spelled.values())).units
+        documents = units.documents
+        order, shared = units.by_hash
         return DocumentCounts(
             groups=documents.groups,
-            group=documents.group[order],
-            unit=units[order],
-            copies=documents.copies[order],
-            **{name: pieces.plain[name][order] for name in ("bytes", "chars", "words")},
+            **shared,
             tokens={label: self._tokens(label)[order] for label in self.family.tokenizers},
             n_all=documents.n_all,
             kinds=documents.kinds,
-            previous=row_of[documents.previous[order]],
             bits={label: ngrams.of_rows[:, order] for label, ngrams in self.ngrams.items()},
         )
 

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -72,6 +73,26 @@ class Units:
         found = np.full(self.n, -1, dtype=np.int64)
         found[self.of_row[rows]] = self.of_row[self.documents.previous[rows]]
         return found
+
+    @cached_property
+    def by_hash(self) -> tuple[Int64, dict[str, npt.NDArray[Any]]]:
+        """The order of rows by group and hash of the unit, and what the counts of all tokenizers share in it.
+
+        These are the columns group, unit, copies, bytes, chars, words and previous of `DocumentCounts`.
+        """
+        documents = self.documents
+        hashes = unit_hashes(documents)
+        order = np.lexsort((hashes, documents.group))
+        row_of = np.empty(order.size + 1, dtype=np.int64)
+        row_of[order], row_of[-1] = np.arange(order.size), -1  # what has none before it stays -1
+        columns: dict[str, npt.NDArray[Any]] = {
+            "group": documents.group,
+            "unit": hashes,
+            "copies": documents.copies,
+            **documents.plain,
+            "previous": row_of[documents.previous],
+        }
+        return order, {name: column[order] for name, column in columns.items()}
 
     @cached_property
     def text(self) -> TextOrder:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from toktk.arrays import Bytes, Int64, read_arrays, write_arrays
-from toktk.kernels.constants import N_TOTALS
+from toktk.kernels.constants import BYTES, CHARS, N_TOTALS, WORDS
 from toktk.pieces.sample_rows import Int32, UInt64
 
 DOCUMENTS, LINES, BLOCKS = "documents", "lines", "blocks"
@@ -63,6 +63,12 @@ class SampledDocuments:
         rows, ones = np.arange(len(self), dtype=np.int32), np.ones(len(self), dtype=np.int64)
         PlainTotals().add(self.data, self.offsets, rows, ones, totals)
         return totals
+
+    @functools.cached_property
+    def plain(self) -> dict[str, Int64]:
+        """int64[D] each, which all that is measured on the documents shares: bytes, chars and words."""
+        columns = {"bytes": BYTES, "chars": CHARS, "words": WORDS}
+        return {name: self.totals[:, column].copy() for name, column in columns.items()}
 
     def save(self, folder: Path) -> None:
         """Write plain arrays."""
