@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toktk.arrays import offsets_of, packed, read_only
+from toktk.arrays import large_zeros, offsets_of, packed, read_only
 
 
 @given(st.lists(st.binary(max_size=5)))
@@ -25,3 +25,15 @@ def test_read_only_is_a_view_that_cannot_be_written():
     array[0] = 7
     assert view.tolist() == [7, 1, 2]
     assert read_only(array[::2], np.uint8).flags.c_contiguous
+
+
+@pytest.mark.parametrize("n", [0, 1, (1 << 18) - 1, 1 << 18, (1 << 18) + 1, 3 << 18])
+@pytest.mark.parametrize("has_large_pages", [True, False])
+def test_large_zeros_are_as_many_and_can_be_written(n, has_large_pages, monkeypatch):
+    if not has_large_pages:
+        monkeypatch.delattr("mmap.MADV_HUGEPAGE", raising=False)
+    words, others = large_zeros(n), large_zeros(n)
+    assert (words.dtype, words.shape, words.flags.c_contiguous) == (np.uint64, (n,), True)
+    assert not words.any()
+    words[:] = 2**64 - 1
+    assert not others.any()

@@ -5,7 +5,9 @@ In ``(data, offsets)`` item i is ``data[offsets[i]:offsets[i + 1]]``.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import mmap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,27 @@ import numpy.typing as npt
 Bytes = npt.NDArray[np.uint8]
 Ids = npt.NDArray[np.uint32]
 Int64 = npt.NDArray[np.int64]
+
+_LARGE_PAGE = 1 << 21  # bytes
+
+
+def large_zeros(n: int) -> npt.NDArray[np.uint64]:
+    """Return uint64[n], all 0, in large pages of memory where there are some.
+
+    To touch memory for the first time takes 0.2 ms a megabyte in small pages, in large ones a tenth of that.
+    """
+    size = 8 * n
+    if size >= _LARGE_PAGE and hasattr(mmap, "MADV_HUGEPAGE"):
+        with contextlib.suppress(
+            OSError
+        ):  # no memory, or a system that is built without large pages
+            private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+            room = mmap.mmap(-1, size + _LARGE_PAGE, flags=private)
+            room.madvise(mmap.MADV_HUGEPAGE)
+            words = np.frombuffer(room, dtype=np.uint64)
+            start = -words.ctypes.data % _LARGE_PAGE // 8
+            return words[start : start + n]
+    return np.zeros(n, dtype=np.uint64)
 
 
 def offsets_of(lengths: Sequence[int] | npt.NDArray[Any]) -> Int64:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from toktk.arrays import offsets_of
+from toktk.arrays import large_zeros, offsets_of
 from toktk.models.counts import CountsModel
 from toktk.models.model import Bytes, Ids, Int64, Model, read_only
 from toktk.models.unigram_float32 import Float32Pieces
@@ -237,6 +237,7 @@ class _Table:
         self._model = model
         self._limits = limits
         self._slots = np.zeros(4 * limits.first_slots, dtype=np.uint64)
+        self._expected = 0
         self._arena = np.empty(256, dtype=np.uint8)
         self._pool = np.empty(256, dtype=np.uint32)
         self._todo = np.empty(
@@ -249,6 +250,8 @@ class _Table:
         """Return the ids of parts first..last - 1 (none unless `keep`), and where each's end."""
         n = int(source.offsets[last] - source.offsets[first])
         k, state = self._kernels, self._state
+        # Different pieces grow as the root of the text, nearly: room for those of English or code.
+        self._expected = 1 << int(24 * n**0.5).bit_length()
         out = np.empty((n // 2 if keep else 2 * self._limits.block) + 1024, dtype=np.uint32)
         ends = np.empty(last - first, dtype=np.int64)
         state[k.WRITTEN :] = 0
@@ -301,52 +304,49 @@ class _Table:
     def _make_room(self, data: Bytes, out: Ids, doc_ends: Int64, keep: bool) -> tuple[Ids, bool]:
         """Settle what waits, and make room for more; return `out`, and whether all pieces are done."""
         k, state = self._kernels, self._state
-        if state[k.PATCHES]:
-            out = self._settle(data, out, doc_ends)
+        n = min(k.BLOCK, int(state[k.N_PIECES] - state[k.PIECE]))
+        is_full = n > 0 and int(state[k.USED]) + n > self._slots.size // 8
+        can_grow = self._slots.size // 4 < self._limits.max_slots or not state[k.USED]
+        if state[k.PATCHES] or (is_full and can_grow):
+            out = self._settle(data, out, doc_ends, is_full and can_grow)
+        if is_full and not can_grow:
+            self._empty()
         if not keep:
             state[k.BASE] += state[k.WRITTEN]
             state[k.WRITTEN] = 0
-        n = min(k.BLOCK, int(state[k.N_PIECES] - state[k.PIECE]))
         if n == 0:
             return out, True
-        if state[k.USED] + n > self._slots.size // 8:
-            self._grow()
         return _at_least(out, int(state[k.WRITTEN]) + n * max(int(state[k.MOST]), 3) + 4), False
 
     @property
     def _shift(self) -> np.uint64:
         return np.uint64(64 - (self._slots.size // 4).bit_length() + 1)
 
-    def _settle(self, data: Bytes, out: Ids, doc_ends: Int64) -> Ids:
-        """Have the model encode the new pieces, and enter them."""
-        from toktk.kernels.spans import gather_spans
-
+    def _settle(self, data: Bytes, out: Ids, doc_ends: Int64, is_full: bool) -> Ids:
+        """Have the model encode the new pieces, and enter them; a table that is full grows."""
         k, state, todo = self._kernels, self._state, self._todo
-        n, n_patches = int(state[k.MISSES]), int(state[k.PATCHES])
-        offsets = offsets_of(todo[:n, k.LENGTH])
-        packed = np.empty(int(offsets[-1]), dtype=np.uint8)
-        gather_spans(data, todo[:n, k.BEGIN].copy(), offsets, packed)
+        offsets = np.empty(int(state[k.MISSES]) + 1, dtype=np.int64)
+        packed = np.empty(int(state[k.MISSED_BYTES]), dtype=np.uint8)
+        k.gather(data, todo, offsets, packed)
         ids, ends = self._model.encode_pieces(packed, offsets)
-        counts = np.diff(ends, prepend=0)
         self._arena = _at_least(self._arena, int(state[k.ARENA_USED]) + packed.size)
         self._pool = _at_least(self._pool, int(state[k.POOL_USED]) + ids.size)
-        out = _at_least(out, int(state[k.WRITTEN] + counts[todo[:n_patches, k.ROW]].sum()))
-        k.settle(
-            packed, offsets, ids, ends, self._slots, self._arena, self._pool, out,
-            doc_ends, todo, state,
-        )  # fmt: skip
+        slots = self._slots
+        if is_full:
+            n_slots = max(2 * slots.size // 4, min(self._expected, self._limits.max_slots))
+            self._slots = large_zeros(4 * n_slots)
+        while True:
+            size = k.settle(
+                packed, offsets, ids, ends, slots, self._slots, self._shift, self._arena, self._pool, out,
+                doc_ends, todo, state,
+            )  # fmt: skip
+            if size <= out.size:
+                break
+            out = _at_least(out, size)
         limits = self._limits
         if state[k.ARENA_USED] > limits.max_arena or state[k.POOL_USED] > limits.max_pool:
             self._empty()
         return out
-
-    def _grow(self) -> None:
-        is_full = self._slots.size // 4 >= self._limits.max_slots
-        if is_full and self._state[self._kernels.USED]:
-            self._empty()
-            return
-        slots, self._slots = self._slots, np.zeros(2 * self._slots.size, dtype=np.uint64)
-        self._kernels.rehash(slots, self._slots, self._shift)
 
     def _empty(self) -> None:
         self._slots[:] = 0

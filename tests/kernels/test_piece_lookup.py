@@ -137,3 +137,16 @@ def test_a_table_that_may_hold_less_than_a_block_holds_a_block():
     for _ in range(2):
         assert walk(table, parts) == [model.ids(part) for part in parts]
     assert table._slots.size == 4 * 2 * k.BLOCK
+
+
+def test_a_table_grows_to_what_is_expected_at_once():
+    model = Model()
+    table = _Table(model, Limits(first_slots=2, max_slots=1 << 12))
+    parts = [b"%d" % i for i in range(k.BLOCK)]
+    table._expected = 1 << 11
+    assert walk(table, parts) == [model.ids(part) for part in parts]
+    assert table._slots.size == 4 << 11
+    table._expected = 1 << 20
+    parts = [b"%d" % i for i in range(1 << 11)]
+    assert walk(table, parts) == [model.ids(part) for part in parts]
+    assert table._slots.size == 4 << 12

@@ -16,7 +16,15 @@ from __future__ import annotations
 import numpy as np
 
 from toktk.kernels import inlined, kernel
-from toktk.kernels.memory import are_equal, copy_halves, hash_bytes, load_pair, load_word, prefetch
+from toktk.kernels.memory import (
+    are_equal,
+    copy_halves,
+    hash_bytes,
+    load_pair,
+    load_word,
+    prefetch,
+    put_word,
+)
 from toktk.kernels.scan import BEGIN as PART_BEGIN
 from toktk.kernels.scan import DOCUMENT, LAST, cut_block
 
@@ -26,11 +34,12 @@ AHEAD = 12  # slots fetched before their turn
 MAX_COUNT = 2**30 - 1  # ids of one piece
 
 # Fields of the int64 state vector: entries; used of the arena and of the pool; the most ids of one entry;
-# ids written; pieces on the list, and how often they occur; where `walk` goes on, and up to where; how many
-# documents have an end in the output, and how many one among the pieces; ids before those in the output.
-USED, ARENA_USED, POOL_USED, MOST, WRITTEN, MISSES, PATCHES, PIECE, START = range(9)
-N_PIECES, ENDED, CUT, BASE = range(9, 13)
-STATE_SIZE = 13
+# ids written; pieces on the list, how often they occur, and their bytes; where `walk` goes on, and up to
+# where; how many documents have an end in the output, and how many one among the pieces; ids before those in
+# the output.
+USED, ARENA_USED, POOL_USED, MOST, WRITTEN, MISSES, PATCHES, MISSED_BYTES, PIECE, START = range(10)
+N_PIECES, ENDED, CUT, BASE = range(10, 14)
+STATE_SIZE = 14
 
 # Columns of `todo`: of a new piece its start, length and slot (-1: not to be kept); of an occurrence its
 # place in the output, the row of the new piece, and how many documents ended before it.
@@ -253,6 +262,7 @@ def _put_on_list(start, k0, k1, slots, s, piece, todo, state):
         slots[s + _THREE] = _PENDING | np.uint64(row)
         state[USED] += 1
     state[MISSES] += 1
+    state[MISSED_BYTES] += todo[row, LENGTH]
     _note(todo, state, piece, row)
 
 
@@ -272,12 +282,34 @@ def _same_long(data, start, slots, s, arena):
 
 
 @kernel
-def settle(packed, offsets, ids, ends, slots, arena, pool, out, doc_ends, todo, state):
+def gather(data, todo, offsets, packed):
+    """Copy the new pieces, one after the other, to `packed`, and set `offsets`, one more than these."""
+    offsets[0] = at = np.int64(0)
+    for row in range(offsets.size - 1):
+        prefetch(data, todo[min(row + AHEAD, offsets.size - 2), BEGIN])
+        start, n = todo[row, BEGIN], todo[row, LENGTH]
+        for i in range(0, n, 8):
+            put_word(packed, at + i, n - i, data, start + i)
+        at += n
+        offsets[row + 1] = at
+
+
+@kernel
+def settle(
+    packed, offsets, ids, ends, slots, grown, shift, arena, pool, out, doc_ends, todo, state
+):
     """Enter what the model made of the new pieces, and put it where it belongs in `out`.
 
-    `packed` and `offsets` are the new pieces, `ids` and `ends` their ids. `arena`, `pool` and `out`
-    have room for it all.
+    `packed` and `offsets` are the new pieces, `ids` and `ends` their ids. `arena` and `pool` have room for it
+    all. Then all is entered into `grown`, whose own `shift` is, if that is another table, which is larger.
+    Returns how many ids there are in all; without room for them in `out` nothing is done.
     """
+    n_patches = state[PATCHES]
+    total = np.int64(0)
+    for i in range(n_patches):
+        total += _count(ends, todo[i, ROW])
+    if state[WRITTEN] + total > out.size:
+        return state[WRITTEN] + total
     n_misses = state[MISSES]
     for row in range(n_misses):
         # Its slot was written a while ago, and is in no near cache any more.
@@ -286,11 +318,23 @@ def settle(packed, offsets, ids, ends, slots, arena, pool, out, doc_ends, todo, 
             first = ends[row] - _count(ends, row)
             _enter(packed, offsets[row], offsets[row + 1], ids, first, ends[row], slots,
                    np.uint64(todo[row, SLOT]), arena, pool, state)  # fmt: skip
-    n_patches = state[PATCHES]
-    total = np.int64(0)
+    _spread(ids, ends, out, todo, n_patches, np.uint64(state[WRITTEN]), np.uint64(total))
+    later = np.int64(0)
     for i in range(n_patches):
-        total += _count(ends, todo[i, ROW])
-    stop, shift = np.uint64(state[WRITTEN]), np.uint64(total)
+        later += _count(ends, todo[i, ROW])
+        last = todo[i + 1, BEFORE] if i + 1 < n_patches else state[ENDED]
+        for d in range(np.uint64(todo[i, BEFORE]), np.uint64(last)):
+            doc_ends[d] += later
+    state[WRITTEN] += total
+    state[MISSES], state[PATCHES], state[MISSED_BYTES] = 0, 0, 0
+    if grown.size > slots.size:
+        _rehash(slots, grown, shift)
+    return state[WRITTEN]
+
+
+@kernel
+def _spread(ids, ends, out, todo, n_patches, stop, shift):
+    """Move the ids before `stop` apart, up to `shift` further, and put those of new pieces between them."""
     for i in range(n_patches - 1, -1, -1):
         row = todo[i, ROW]
         at, n = np.uint64(todo[i, AT]), np.uint64(_count(ends, row))
@@ -311,14 +355,6 @@ def settle(packed, offsets, ids, ends, slots, arena, pool, out, doc_ends, todo, 
             for j in range(np.uint64(1), n + _ONE):
                 out[at + shift - j] = ids[last - j]
         shift -= n
-    later = np.int64(0)
-    for i in range(n_patches):
-        later += _count(ends, todo[i, ROW])
-        last = todo[i + 1, BEFORE] if i + 1 < n_patches else state[ENDED]
-        for d in range(np.uint64(todo[i, BEFORE]), np.uint64(last)):
-            doc_ends[d] += later
-    state[WRITTEN] += total
-    state[MISSES], state[PATCHES] = 0, 0
 
 
 @inlined
@@ -333,6 +369,21 @@ def _copy_four(source, stop, target, to):
 @inlined
 def _count(ends, row):
     return ends[row] - (ends[row - 1] if row > 0 else 0)
+
+
+@kernel
+def _rehash(slots, grown, shift):
+    """Enter every slot into `grown`, which is free and larger; `shift` is its own."""
+    mask = np.uint64(grown.size - 1)
+    for old in range(0, slots.size, 4):
+        if slots[old + 1] == 0:
+            continue
+        home = _home(slots[old], slots[old + 1] & _KEY, shift)
+        s = home
+        while grown[s + _ONE] != 0:
+            s = _next(s, home, mask)
+        for f in range(4):
+            grown[np.int64(s) + f] = slots[old + f]
 
 
 @kernel
@@ -359,18 +410,3 @@ def _enter(packed, start, stop, ids, first, last, slots, s, arena, pool, state):
     for i in range(last - first):
         pool[state[POOL_USED] + i] = ids[first + i]
     state[POOL_USED] += last - first
-
-
-@kernel
-def rehash(slots, grown, shift):
-    """Enter every slot into `grown`, which is free and larger; `shift` is its own."""
-    mask = np.uint64(grown.size - 1)
-    for old in range(0, slots.size, 4):
-        if slots[old + 1] == 0:
-            continue
-        home = _home(slots[old], slots[old + 1] & _KEY, shift)
-        s = home
-        while grown[s + _ONE] != 0:
-            s = _next(s, home, mask)
-        for f in range(4):
-            grown[np.int64(s) + f] = slots[old + f]
