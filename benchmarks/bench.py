@@ -33,7 +33,8 @@ Counts = dict[str, dict[str, int]]
 
 REMARKS = {
     "toktk cold": "toktk: `toktk bench --force` with an empty TOKTK_HOME, but for compiled kernels: "
-    "split patterns are compiled, tokenizer files parsed, and each tokenizer held against its library.",
+    "split patterns are compiled, tokenizer files parsed, and each tokenizer held against its library. "
+    "The page is written after the figures are complete; the time to its end has that.",
     "toktk warm": "toktk: the same where it ran before on this text: compiled patterns, parsed tokenizers "
     "and what came of holding them against the library are kept. Text is read, cut and counted anew, and "
     "all figures are computed.",
@@ -403,15 +404,15 @@ def time_table(todo: list[Job], runs: dict[str, list[Run]], title: str) -> Table
     """Return the whole job's cost by contender and threads."""
     table = Table(
         title,
-        ("contender", "process start to figures, s", "× toktk cold", "× toktk warm", "CPU, s",
-         "peak, MB", "token counts and figures"),
+        ("contender", "process start to figures, s", "× toktk cold", "× toktk warm", "to its end, s",
+         "CPU, s", "peak, MB", "token counts and figures"),
     )  # fmt: skip
     expected = next((found[0] for label, found in runs.items()
                      if label.startswith("toktk") and not harness.failed(found)), None)  # fmt: skip
     for job in todo:
         found = runs[job.label]
         if why := harness.failed(found):
-            table.rows.append((job.label, f"failed: {why}", "–", "–", "–", "–", "–"))
+            table.rows.append((job.label, f"failed: {why}", "–", "–", "–", "–", "–", "–"))
             continue
         threads = job.label.partition(", ")[2]
         partial = [name for run in found for name in run["figures"].get("refused", {})]
@@ -425,6 +426,7 @@ def time_table(todo: list[Job], runs: dict[str, list[Run]], title: str) -> Table
                 job.label,
                 harness.spread([_wall(run) for run in found]),
                 *ratios,
+                harness.spread([run["exit"]["wall"] for run in found]) if job.command else "–",
                 harness.spread([_used(run)["cpu"] for run in found]),
                 harness.spread([_used(run)["peak"] / 1e6 for run in found], 0),
                 verdict(found, expected) if expected else "–",

@@ -43,7 +43,8 @@ _CHUNK = 1 << 20
 _ERROR = re.compile(r"[\w.]*(Error|Exception)\b")  # where a traceback says what happened
 
 Run = dict[str, Any]
-"""One run: either ``error``, or ``process`` (wall, cpu, peak), ``steps`` and ``figures``."""
+"""One run: either ``error``, or ``process`` (wall, cpu, peak), ``exit`` (the same, to the process's end),
+``steps`` and ``figures``."""
 
 
 class Steps:
@@ -75,7 +76,8 @@ class Job:
         arguments: JSON-able.
         threads: how many it may use; set in the environment, and passed as an argument.
         command: run this instead of a function; its standard output is JSON. ``{folder}`` in it
-            becomes an empty folder of this run's own. Reported is the whole process, to its end.
+            becomes an empty folder of this run's own. Its time is that until it has said all that it says
+            there; CPU and memory are of the whole process.
     """
 
     label: str
@@ -120,7 +122,7 @@ def run(script: Path, job: Job, timeout: float) -> Run:
             command = tuple(word.replace("{folder}", name) for word in job.command)
         said, complaint = folder / "stdout", folder / "stderr"
         with said.open("wb") as out, complaint.open("wb") as err:
-            started = time.monotonic()
+            started, clock = time.monotonic(), time.time()
             spec.write_text(
                 json.dumps(
                     {
@@ -140,7 +142,14 @@ def run(script: Path, job: Job, timeout: float) -> Run:
             return {"error": why, "process": {"wall": wall, **usage}}
         if job.command:
             figures = json.loads(said.read_text())
-            return {"process": {"wall": wall, **usage}, "steps": {}, "figures": figures}
+            until_said = min(said.stat().st_mtime - clock, wall)
+            process = {"wall": until_said, **usage}
+            return {
+                "process": process,
+                "steps": {},
+                "figures": figures,
+                "exit": {"wall": wall, **usage},
+            }
         return json.loads(result.read_text()) | {"exit": {"wall": wall, **usage}}
 
 

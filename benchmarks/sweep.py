@@ -28,8 +28,8 @@ Counts = dict[str, dict[str, int]]
 REMARKS = {
     "toktk": "toktk's Python API, all sizes from one training and one pass over the text.",
     "toktk-one": "the same for the largest size alone.",
-    "toktk-cli": "the command `toktk sweep --eval`; includes writing its results, and the end of "
-    "the process.",
+    "toktk-cli": "the command `toktk sweep --eval`, with intervals; its figures are complete when it has "
+    "stored them and its tokenizers. The page is written after that, which the time to its end has.",
     "glue": "gigabpe trains the largest size once; cut to each size as tokenizer.json; gigatoken "
     "encodes every file at every size; words by len(str.split()). gpt2 only.",
     "hf-once": "Hugging Face tokenizers trains the largest size once; cut to each size; encodes "
@@ -427,14 +427,14 @@ def time_table(
     """Return the whole job's cost by contender, with the time of each step."""
     table = Table(
         title,
-        ("contender", "process start to figures, s", "× toktk", "CPU, s", "peak, MB",
+        ("contender", "process start to figures, s", "× toktk", "to its end, s", "CPU, s", "peak, MB",
          "without the import, s", "token counts"),
     )  # fmt: skip
     reference = runs.get("toktk", [])
     for job in todo:
         found = runs[job.label]
         if why := harness.failed(found):
-            table.rows.append((job.label, f"failed: {why}", "–", "–", "–", "–", "–"))
+            table.rows.append((job.label, f"failed: {why}", "–", "–", "–", "–", "–", "–"))
             continue
         worked = [harness.working(run) for run in found]
         table.rows.append(
@@ -442,6 +442,7 @@ def time_table(
                 job.label,
                 harness.spread([run["process"]["wall"] for run in found]),
                 harness.ratio_cell(found, reference, lambda run: run["process"]["wall"]),
+                harness.spread([run["exit"]["wall"] for run in found]) if job.command else "–",
                 harness.spread([run["process"]["cpu"] for run in found]),
                 harness.spread([run["process"]["peak"] / 1e6 for run in found], 0),
                 harness.spread(worked) if all(worked) else "–",
