@@ -12,9 +12,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
+import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,8 @@ Counts = dict[str, dict[str, int]]
 REMARKS = {
     "toktk": "toktk's Python API, all sizes from one training and one pass over the text.",
     "toktk-one": "the same for the largest size alone.",
+    "toktk-records": "toktk.train and toktk.evaluate: all metrics with intervals, as records, from a store "
+    "that has compiled kernels and patterns alone, and keeps what they count and measure.",
     "toktk-cli": "the command `toktk sweep --eval`, with intervals; its figures are complete when it has "
     "stored them and its tokenizers. The page is written after that, which the time to its end has.",
     "glue": "gigabpe trains the largest size once; cut to each size as tokenizer.json; gigatoken "
@@ -102,6 +106,33 @@ def toktk(arguments: Arguments, step: Steps) -> tuple[Figures, None]:
             arguments,
         )
     return found, None
+
+
+def toktk_records(arguments: Arguments, step: Steps) -> tuple[Figures, Callable[[], Figures]]:
+    """Sweep with toktk's public functions, which measure with intervals."""
+    home = Path(os.environ.get("TOKTK_HOME", Path.home() / ".cache" / "toktk"))
+    own = Path(tempfile.mkdtemp())
+    (own / "cells").mkdir()
+    for kept in ("kernels", "cells/patterns"):
+        (own / kept).symlink_to(home / kept)
+    os.environ["TOKTK_HOME"] = str(own)
+    with step("import"):
+        import toktk
+
+    options: dict[str, Any] = {"sample_by": "line", "align_column": "line"}
+    with step("train"):
+        text = toktk.load_corpus(arguments["sample"], **options)
+        jobs, pattern = arguments["threads"], arguments["pattern"]
+        trained = toktk.train("bpe", text, arguments["sizes"], pretokenizer=pattern, jobs=jobs)
+    with step("evaluate"):
+        corpus = toktk.load_corpus(arguments["eval"], **options)
+        results = toktk.evaluate([*trained.values()], corpus, jobs=jobs)
+
+    def check() -> Figures:
+        shutil.rmtree(own)
+        return {"records": json.loads(results.where(metric="tokens").to_json())["records"]}
+
+    return {}, check
 
 
 def glue(arguments: Arguments, step: Steps) -> tuple[Figures, None]:
@@ -300,6 +331,7 @@ def sample(arguments: Arguments, step: Steps) -> tuple[Figures, None]:
 
 CONTENDERS: dict[str, harness.Contender] = {
     "toktk": toktk,
+    "toktk-records": toktk_records,
     "toktk-one": toktk,
     "glue": glue,
     "hf-once": hf_once,
