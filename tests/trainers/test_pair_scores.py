@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toktk import educational
-from toktk.cache import code_digest
+from toktk.cache import _code_digest
 from toktk.errors import ToktkError, TrainingError
 from toktk.lab.plan import SweepPlan
 from toktk.pretokenizers.patterns import PATTERNS
@@ -189,9 +189,9 @@ def plugin(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "odd_scores", raising=False)
     importlib.invalidate_caches()
-    code_digest.cache_clear()
+    _code_digest.cache_clear()
     yield source
-    code_digest.cache_clear()
+    _code_digest.cache_clear()
 
 
 def test_a_score_of_another_package(plugin, train):
@@ -215,6 +215,6 @@ def test_a_sweep_tells_scores_apart(plugin, corpus_of):
     assert len({str(key) for key, _ in found}) == len({str(what) for _, what in found}) == 4
     assert found[3][1]["pair_score"] == "odd-scores 0.3"
     plugin.write_text("def odd(n, a, b, k, m):\n    return n * 2.0\n")
-    code_digest.cache_clear()
+    _code_digest.cache_clear()
     assert key_of(corpus, "odd")[0] != found[3][0]
     assert key_of(corpus, "ratio")[0] == found[1][0]
