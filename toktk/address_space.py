@@ -24,7 +24,7 @@ def check_address_space() -> None:
         MemoryLimitError: they would.
     """
     least = _LEAST + _FOR_EACH_CORE * (os.cpu_count() or 1)
-    _check(least, "the libraries that toktk needs", "")
+    _check(least, "the libraries that toktk loads", "")
 
 
 def check_room_to_draw() -> None:
@@ -33,7 +33,7 @@ def check_room_to_draw() -> None:
     Raises:
         MemoryLimitError: it would.
     """
-    _check(_TO_DRAW, "the engine that draws charts", " or do without the page (--no-page)")
+    _check(_TO_DRAW, "the engine that draws charts", "; sweep and bench need no page (--no-page)")
 
 
 def _check(least: int, who: str, instead: str) -> None:
@@ -46,5 +46,5 @@ def _check(least: int, who: str, instead: str) -> None:
         raise MemoryLimitError(
             f"{who} may need {least / 1e9:.1f} GB of address space.",
             f"Found: a limit of {limit / 1e9:.1f} GB (ulimit -v).",
-            f"Lift it{instead}; a limit of memory, as of a control group, may be far lower.",
+            f"Lift it{instead}. A limit of memory, as of a control group, may be far lower.",
         )

@@ -29,9 +29,8 @@ def large_zeros(n: int) -> npt.NDArray[np.uint64]:
     """
     size = 8 * n
     if size >= _LARGE_PAGE and hasattr(mmap, "MADV_HUGEPAGE"):
-        with contextlib.suppress(
-            OSError
-        ):  # no memory, or a system that is built without large pages
+        # No memory, or a system that is built without large pages.
+        with contextlib.suppress(OSError):
             private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
             room = mmap.mmap(-1, size + _LARGE_PAGE, flags=private)
             room.madvise(mmap.MADV_HUGEPAGE)

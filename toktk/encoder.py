@@ -306,10 +306,10 @@ class _Table:
         k, state = self._kernels, self._state
         n = min(k.BLOCK, int(state[k.N_PIECES] - state[k.PIECE]))
         is_full = n > 0 and int(state[k.USED]) + n > self._slots.size // 8
-        can_grow = self._slots.size // 4 < self._limits.max_slots or not state[k.USED]
-        if state[k.PATCHES] or (is_full and can_grow):
-            out = self._settle(data, out, doc_ends, is_full and can_grow)
-        if is_full and not can_grow:
+        grows = is_full and (self._slots.size // 4 < self._limits.max_slots or not state[k.USED])
+        if state[k.PATCHES] or grows:
+            out = self._settle(data, out, doc_ends, grows)
+        if is_full and not grows:
             self._empty()
         if not keep:
             state[k.BASE] += state[k.WRITTEN]
@@ -322,8 +322,8 @@ class _Table:
     def _shift(self) -> np.uint64:
         return np.uint64(64 - (self._slots.size // 4).bit_length() + 1)
 
-    def _settle(self, data: Bytes, out: Ids, doc_ends: Int64, is_full: bool) -> Ids:
-        """Have the model encode the new pieces, and enter them; a table that is full grows."""
+    def _settle(self, data: Bytes, out: Ids, doc_ends: Int64, grows: bool) -> Ids:
+        """Have the model encode the new pieces, and enter them, into a larger table if it `grows`."""
         k, state, todo = self._kernels, self._state, self._todo
         offsets = np.empty(int(state[k.MISSES]) + 1, dtype=np.int64)
         packed = np.empty(int(state[k.MISSED_BYTES]), dtype=np.uint8)
@@ -332,7 +332,7 @@ class _Table:
         self._arena = _at_least(self._arena, int(state[k.ARENA_USED]) + packed.size)
         self._pool = _at_least(self._pool, int(state[k.POOL_USED]) + ids.size)
         slots = self._slots
-        if is_full:
+        if grows:
             n_slots = max(2 * slots.size // 4, min(self._expected, self._limits.max_slots))
             self._slots = large_zeros(4 * n_slots)
         while True:

@@ -74,7 +74,7 @@ def test_too_little_address_space_is_refused(home: Path, tmp_path: Path, megabyt
     done = limited(megabytes, "sweep", "-c", str(path), *PARALLEL, "-s", "300", "-t", "bpe")
     assert (done.returncode, done.stdout) == (1, "")
     first, found, _ = done.stderr.splitlines()
-    assert first.startswith("Error: the libraries that toktk needs may need ")
+    assert first.startswith("Error: the libraries that toktk loads may need ")
     assert found.strip() == f"Found: a limit of {megabytes / 1000:.1f} GB (ulimit -v)."
 
 

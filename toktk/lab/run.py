@@ -224,6 +224,7 @@ def _write_files(stage: Path, outcome: Outcome, meter: Meter) -> dict[str, Any]:
         if outcome.lines is not None:
             with atomic_write(stage / LINES) as temporary:
                 temporary.write_bytes(outcome.lines.to_bytes())
+        # The largest of each family first, as `texts_kept` wants it.
         for label, tokenizer in reversed([*outcome.trained.items()]):
             target = stage / TOKENIZERS / label
             files: dict[str, Any] = {"folder": f"{TOKENIZERS}/{label}"}

@@ -204,7 +204,6 @@ def _stability(form: Form) -> npt.NDArray[np.uint8]:
         for character in _special_characters():
             for second in _canonical_pair(character)[1:]:
                 values[ord(second)] = DOUBTFUL  # combines with what is before it
-    if form in ("NFC", "NFKC"):
         values[_JAMO] = DOUBTFUL
     values[[ord(character) for character in plain_characters()]] = STABLE
     return values

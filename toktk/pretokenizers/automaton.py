@@ -164,7 +164,8 @@ def _compile(pattern: str, library: Library = "regex") -> Automaton:
         matcher = regex.compile(pattern, regex.V0)
         unicode = partition_unicode(syntax.character_sets(tree), "\n", library)
         is_compared = pattern not in _compared_in_tests()
-        _ = is_compared and unicode.familiar
+        if is_compared:  # what is wrong with a set is found here
+            _ = unicode.familiar
     except regex.error as error:
         raise PatternError(
             f"cannot compile the pattern {clipped(pattern, 200)}: the regex library finds {error}."
