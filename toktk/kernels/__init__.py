@@ -19,8 +19,10 @@ from typing import Any, cast
 
 from toktk.kernels.machine_code import KernelCache, MachineCode
 from toktk.paths import home
+from toktk.runtime import gc_off
 
 Kernel = Callable[..., Any]
+_OPTIONS = {"nogil": True, "fastmath": False, "_nrt": False}
 
 
 @functools.cache
@@ -48,19 +50,24 @@ def kernel(function: Kernel) -> Kernel:
     """Compile `function` with toktk's one set of options."""
     import numba
 
-    compiled: Any = numba.njit(nogil=True, fastmath=False, _nrt=False)(function)
-    compile_and_call = getattr(compiled, "_compile_for_args", None)
-    if compile_and_call is None:  # numba compiles nothing
-        return cast(Kernel, compiled)
+    if numba.config.DISABLE_JIT:
+        return function
+    from toktk.kernels.compiler import Kernel as Compiled
+
+    # The wrapper for C that numba adds is never called.
+    compiled: Any = Compiled(
+        function, targetoptions={**_OPTIONS, "nopython": True, "no_cfunc_wrapper": True}
+    )
     if function.__module__.startswith(f"{__name__}.") and function.__closure__ is None:
         compiled._cache = KernelCache(function, _sources(), MACHINE_CODE)
 
     # Extensions of numba that other packages bring, for types of theirs, would be imported here.
     compiled._compilation_chain_init_hook = lambda: None
+    compile_and_call = compiled._compile_for_args
 
     # What a first call with new types comes to; later ones do not.
     def one_at_a_time(*args: Any, **kwargs: Any) -> Any:
-        with _COMPILING:
+        with _COMPILING, gc_off():
             try:
                 return compile_and_call(*args, **kwargs)
             finally:
@@ -74,5 +81,5 @@ def inlined(function: Kernel) -> Kernel:
     """Compile a small `function` into its callers, which saves reference counts on array arguments."""
     import numba
 
-    compiled: Kernel = numba.njit(nogil=True, inline="always", fastmath=False, _nrt=False)(function)
+    compiled: Kernel = numba.njit(inline="always", **_OPTIONS)(function)
     return compiled

@@ -1,6 +1,6 @@
 """The process that compiles kernels which another one needs later: it trains and measures next to nothing.
 
-The text is counted by hand here, since that other process compiles what counts text at the same time.
+The pieces are counted by hand here, since that other process compiles what cuts text at the same time.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ import numpy as np
 from toktk.arrays import packed
 from toktk.child import serve
 from toktk.corpus import Corpus
-from toktk.encoder import number_pieces
 from toktk.evaluation.base import ChosenPieces
 from toktk.evaluation.evaluation import evaluate
+from toktk.pieces.counter import GroupTotals, SpanCounter
 from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.stats.neighbors import TextOrder, neighbor_factors
+from toktk.stats.ratio import ratio_reaches
 from toktk.trainers.base import Trainer, TrainingData
 from toktk.trainers.bpe import BpeTrainer
+from toktk.trainers.merge_loop import MergeLoop, MergeTask
 from toktk.trainers.unigram import UnigramTrainer
 
 _PIECES = ("the", "cat", "that", "hat", "naïve", "東京", "é", "a" * 40)
@@ -33,22 +36,52 @@ class Session:
     """What the parent asks for."""
 
     def compile(self, trainers: list[str]) -> None:
-        """Compile what trains, what tells the pieces of documents, and what measures, in this order."""
-        cut = Pretokenizer.of("none")
-        table = _table(cut)
-        data, offsets = packed([piece.encode() for piece in _PIECES])
+        """Compile what is needed from when the parent has cut its text, in this order.
+
+        The parent compiles what cuts text at the same time.
+        """
+        table = _table()
+        _count_again(table)
+        rows = np.arange(len(table), dtype=np.int32)
+        chosen = ChosenPieces(rows, np.ones(rows.size, dtype=np.uint8))
         for name in trainers:
-            trainer = _TRAINERS[name](cut)
+            trainer = _TRAINERS[name](Pretokenizer.of("none"))
             trained = trainer.train(TrainingData(Corpus.of([]), lambda _: table, jobs=2), _SIZES)
-            if name == trainers[0]:
-                number_pieces(cut, data, offsets)
+            if name == "bpe":
+                _merge_large_ids(table)
             models = [tokenizer.model for tokenizer in trained.tokenizers]
-            rows = np.arange(len(table), dtype=np.int32)
-            chosen = ChosenPieces(rows, np.ones(rows.size, dtype=np.uint8))
             evaluate(table, models, chosen=chosen, jobs=2)
+            if name == trainers[0]:
+                _compare_documents()
 
 
-def _table(cut: Pretokenizer) -> PieceTable:
+def _count_again(table: PieceTable) -> None:
+    """Count pieces that are cut, in a table that grows."""
+    totals = GroupTotals(by_group=True)
+    groups = totals.add_table(table)
+    counters = [SpanCounter(table.pretokenizer) for _ in range(2)]
+    for counter in counters:
+        spans = groups[table.entry_group], table.entry_count, table.rows
+        counter.add_spans(table.data, table.offsets, *spans)
+        counter.reserve(1 << 17)
+    SpanCounter.summed(counters, totals, [groups, groups])
+
+
+def _merge_large_ids(table: PieceTable) -> None:
+    """Merge pieces whose ids take more than two bytes, which another machine code does."""
+    ids = np.arange(256) + 2**16
+    task = MergeTask.of(table.data, table.offsets, table.counts, ids, 2, 1, 100)
+    MergeLoop(task).run(task.max_size)
+
+
+def _compare_documents() -> None:
+    """Take the intervals over documents."""
+    above, spans = np.ones((1, 8)), np.array([[0, 0, 8]])
+    ratio_reaches(above, above, spans, n_all=spans[:, 2])
+    neighbor_factors(above[0], above[0], spans, TextOrder.of(np.arange(8) - 1))
+
+
+def _table() -> PieceTable:
     """Return the pieces, each often enough to be learned from, in two groups."""
     data, offsets = packed([piece.encode() for piece in _PIECES])
     n = len(_PIECES)
@@ -61,7 +94,7 @@ def _table(cut: Pretokenizer) -> PieceTable:
         ("a", "b"),
         np.ones((2, 7), dtype=np.int64),
         np.zeros((2, 2), dtype=np.int64),
-        cut.signature,
+        Pretokenizer.of("none").signature,
     )
 
 
