@@ -1,5 +1,7 @@
 """The tokens of each sampled document: against encoding it by itself."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from nasty import NASTY_TEXTS
@@ -7,6 +9,7 @@ from nasty import NASTY_TEXTS
 import toktk
 from toktk.corpus import Corpus
 from toktk.errors import MetricError
+from toktk.evaluation import documents
 from toktk.evaluation.base import ChosenPieces, totals_of
 from toktk.evaluation.documents import CutDocuments, DocumentPieces
 from toktk.evaluation.evaluation import evaluate
@@ -26,6 +29,22 @@ def counted(corpus, pretokenizer):
     totals = totals_of(table)
     cut = CutDocuments.of(sample.finish(), pretokenizer)
     return table, totals, DocumentPieces.of(cut, cut.places(table), totals[1])
+
+
+def test_threads_add_up_what_one_does(monkeypatch):
+    texts = [*NASTY_TEXTS, "", "a lone word", ""]
+    corpus = Corpus.of(texts, groups=["xyz"[i % 3] for i in range(len(texts))])
+    _, _, pieces = counted(corpus, Pretokenizer.of("o200k"))
+    numbers = np.arange(pieces.is_word.size)
+    values = [numbers.astype(np.int32), numbers.astype(np.int32) % 7], [1 / (1.0 + numbers)]
+    expected = [pieces.sums(of_pieces) for of_pieces in values]
+    of_documents = zip(pieces.ends[:-1], pieces.ends[1:], strict=True)
+    assert expected[0][0].tolist() == [int(pieces.numbers[a:b].sum()) for a, b in of_documents]
+    monkeypatch.setattr(documents, "_SHARE", 1)
+    for jobs in (2, 3, 100):
+        shared = replace(pieces, jobs=jobs)
+        for of_pieces, sums in zip(values, expected, strict=True):
+            np.testing.assert_array_equal(shared.sums(of_pieces), sums, strict=True)
 
 
 def chosen_of(pieces):

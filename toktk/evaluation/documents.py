@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,9 @@ from toktk.evaluation.base import Evaluation, Flags, Int32
 from toktk.pieces.sampled_documents import BLOCKS, SampledDocuments
 from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.runtime import in_threads, parts
+
+_SHARE = 1 << 18  # pieces of documents that are worth another thread
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +109,7 @@ class DocumentPieces:
         is_word: uint8[S], whether each piece holds a letter.
         data, offsets: as of `CutDocuments`.
         plain: int64[D] by name: bytes, chars, words, pieces, word_pieces.
+        jobs: threads that add up what is of many documents.
     """
 
     documents: SampledDocuments
@@ -115,20 +120,23 @@ class DocumentPieces:
     data: Bytes
     offsets: Int64
     plain: dict[str, Int64] = field(default_factory=dict)
+    jobs: int = 1
 
     @classmethod
-    def of(cls, cut: CutDocuments, places: Int64, is_word: Flags) -> DocumentPieces:
+    def of(cls, cut: CutDocuments, places: Int64, is_word: Flags, jobs: int = 1) -> DocumentPieces:
         """Return the pieces of documents.
 
         Args:
             places: int64[S], the number of each in the table of the whole text.
             is_word: uint8[n], which pieces of the table hold a letter.
+            jobs: threads.
         """
         documents = cut.documents
         rows = np.full(is_word.size, -1, dtype=np.int32)
         rows[places] = np.arange(places.size)
         words = np.ascontiguousarray(is_word[places])
-        pieces = cls(documents, cut.numbers, cut.ends, rows, words, cut.data, cut.offsets)
+        cut_up = cut.numbers, cut.ends, rows, words, cut.data, cut.offsets
+        pieces = cls(documents, *cut_up, jobs=jobs)
         pieces.plain.update(documents.plain)
         pieces.plain["pieces"] = np.diff(cut.ends)
         pieces.plain["word_pieces"] = pieces.sums([words.astype(np.int32)])[0]
@@ -148,7 +156,15 @@ class DocumentPieces:
         values = np.stack(per_piece, axis=1)
         dtype = np.int64 if values.dtype.kind == "i" else np.float64
         sums = np.zeros((len(self.documents), len(per_piece)), dtype=dtype)
-        sum_by_document(np.ascontiguousarray(self.numbers), self.ends, values, sums)
+        numbers = np.ascontiguousarray(self.numbers)
+        jobs = min(self.jobs, 1 + numbers.size // _SHARE)
+        firsts = np.searchsorted(self.ends, [begin for begin, _ in parts(numbers.size, jobs)])
+        firsts[0] = 0  # of documents without pieces too
+
+        def add_up(first: int, last: int) -> None:
+            sum_by_document(numbers, self.ends[first : last + 1], values, sums[first:last])
+
+        in_threads(add_up, [*itertools.pairwise([*firsts.tolist(), len(self.documents)])])
         return np.ascontiguousarray(sums.T)
 
     def quantities(self, evaluations: Sequence[tuple[Evaluation, int]]) -> dict[str, Int64]:

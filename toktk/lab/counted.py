@@ -368,7 +368,9 @@ class CountedCorpora:
                 cell = cell_of(corpus, pretokenizer, by_group=True)
                 self._keep_counted(corpus, pretokenizer, True, counted, cell)
                 places = np.arange(len(counted.table))
-            self._document_pieces[key] = DocumentPieces.of(cut, places, counted.totals[1])
+            self._document_pieces[key] = DocumentPieces.of(
+                cut, places, counted.totals[1], self.jobs
+            )
         return self._document_pieces[key]
 
     def spelled_units(self, corpus: Corpus, pretokenizer: Pretokenizer) -> SpelledUnits:
