@@ -185,12 +185,16 @@ class DocumentPieces:
             "lost": [c.lost for c in counts],
         }
         quantities = {name: own[None, :] for name, own in self.plain.items()}
-        for name, per_piece in values.items():
-            sums = np.zeros((1, len(self.documents)), dtype=np.int64)
-            if any(own is not None for own in per_piece):
-                nothing = np.zeros(self.is_word.size, dtype=np.int32)
-                sums = self.sums([nothing if own is None else own for own in per_piece])
-            quantities[name] = sums
+        nothing = np.zeros(self.is_word.size, dtype=np.int32)
+        there = {
+            name: [nothing if own is None else own for own in per_piece]
+            for name, per_piece in values.items()
+            if any(own is not None for own in per_piece)
+        }
+        sums = self.sums([own for per_piece in there.values() for own in per_piece])
+        of_name = dict(zip(there, sums.reshape(len(there), len(evaluations), -1), strict=True))
+        none = np.zeros((1, len(self.documents)), dtype=np.int64)
+        quantities |= {name: of_name.get(name, none) for name in values}
         return quantities
 
 

@@ -20,6 +20,13 @@ def sum_by_document(numbers, ends, per_piece, sums):
         per_piece: int32 or float64[S, K], K values a piece.
         sums: int64 or float64[D, K], out.
     """
+    if per_piece.shape[1] == 1:  # twice as fast as the loop over one value
+        for d in range(ends.size - 1):
+            total = sums[d, 0]
+            for i in range(ends[d], ends[d + 1]):
+                total += per_piece[numbers[i], 0]
+            sums[d, 0] = total
+        return
     for d in range(ends.size - 1):
         own = sums[d]
         for i in range(ends[d], ends[d + 1]):
