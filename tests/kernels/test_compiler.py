@@ -1,16 +1,62 @@
-"""First calls of kernels from several threads at once."""
+"""Kernels that call kernels, which are compiled as parts of the others; first calls from threads."""
 
 import threading
 import time
 
-import numba
 import numpy as np
 import pytest
+from numba import config
 
 from toktk.kernels import kernel
 
+pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is compiled")
 
-@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled")
+
+@kernel
+def at(values, i):
+    if i > 100:
+        raise ValueError("beyond")
+    return values[i]
+
+
+@kernel
+def above(values, i, least):
+    return max(at(values, i), least)
+
+
+@kernel
+def add_up(values, first, last, least):
+    total = values[0] * 0
+    for i in range(first, last):
+        total += above(values, i, least) + at(values, i)
+    return total
+
+
+def test_a_part_gives_what_python_gives():
+    for values in (np.arange(7), np.linspace(-1, 1, 7)):
+        expected = sum(max(v, 0) + v for v in values[2:6].tolist())
+        assert add_up(values, 2, 6, values[0] * 0) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_part_is_not_compiled_by_itself():
+    add_up(np.arange(7), 0, 3, 0)
+    assert add_up.overloads
+    assert not above.overloads
+    assert above(np.arange(7), 3, 0) == 3  # but may be, for a call from Python
+    assert above.overloads
+
+
+def test_an_error_in_a_part_is_raised():
+    with pytest.raises(ValueError, match="beyond"):
+        add_up(np.arange(3), 101, 103, 0)
+
+
+@pytest.mark.skipif(not config.BOUNDSCHECK, reason="indices are not checked")
+def test_indices_of_parts_are_checked():
+    with pytest.raises(IndexError):
+        add_up(np.arange(3), 0, 4, 0)
+
+
 def test_threads_compile_one_after_the_other():
     @kernel
     def double(values, result):
