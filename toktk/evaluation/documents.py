@@ -193,8 +193,8 @@ class DocumentPieces:
         }
         sums = self.sums([own for per_piece in there.values() for own in per_piece])
         of_name = dict(zip(there, sums.reshape(len(there), len(evaluations), -1), strict=True))
-        none = np.zeros((1, len(self.documents)), dtype=np.int64)
-        quantities |= {name: of_name.get(name, none) for name in values}
+        zeros = np.zeros((1, len(self.documents)), dtype=np.int64)
+        quantities |= {name: of_name.get(name, zeros) for name in values}
         return quantities
 
 
