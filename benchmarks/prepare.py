@@ -39,8 +39,8 @@ def blocks(page: str) -> Iterator[str]:
             yield line
 
 
-def write_help(pages: Path, out: Path) -> None:
-    """Write ``<language>.txt`` for each folder of `pages` that holds HTML."""
+def write_help(pages: Path, out: Path, most: int | None) -> None:
+    """Write ``<language>.txt`` for each folder of `pages` that holds HTML, its first `most` lines (all)."""
     out.mkdir(parents=True, exist_ok=True)
     for folder in sorted(path for path in pages.iterdir() if path.is_dir()):
         files = sorted(folder.rglob("*.html"))
@@ -48,7 +48,7 @@ def write_help(pages: Path, out: Path) -> None:
             line
             for file in files
             for line in blocks(file.read_text(encoding="utf-8", errors="strict"))
-        ]
+        ][:most]
         if not lines:
             continue
         target = out / f"{folder.name}.txt"
@@ -100,13 +100,14 @@ def main() -> None:
     pages = kinds.add_parser("help", help="HTML pages, a folder for each language")
     pages.add_argument("--pages", type=Path, required=True)
     pages.add_argument("--out", type=Path, required=True, help="folder")
+    pages.add_argument("--lines", type=int, help="of each language, at most")
     code = kinds.add_parser("code", help="C code, a folder or a tar archive")
     code.add_argument("--source", type=Path, required=True)
     code.add_argument("--out", type=Path, required=True, help="file")
     code.add_argument("--bytes", type=harness.size, help="stop after the file that reaches this")
     chosen = parser.parse_args()
     if chosen.kind == "help":
-        write_help(chosen.pages, chosen.out)
+        write_help(chosen.pages, chosen.out, chosen.lines)
     else:
         write_code(chosen.source, chosen.out, chosen.bytes)
 

@@ -52,12 +52,11 @@ def kernel(function: Kernel) -> Kernel:
 
     if numba.config.DISABLE_JIT:
         return function
-    from toktk.kernels.compiler import Kernel as Compiled
+    from toktk.kernels.compiler import CompiledKernel
 
     # The wrapper for C that numba adds is never called.
-    compiled: Any = Compiled(
-        function, targetoptions={**_OPTIONS, "nopython": True, "no_cfunc_wrapper": True}
-    )
+    options = {**_OPTIONS, "nopython": True, "no_cfunc_wrapper": True}
+    compiled: Any = CompiledKernel(function, targetoptions=options)
     if function.__module__.startswith(f"{__name__}.") and function.__closure__ is None:
         compiled._cache = KernelCache(function, _sources(), MACHINE_CODE)
 

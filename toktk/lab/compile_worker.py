@@ -59,10 +59,10 @@ def _count_again(table: PieceTable) -> None:
     """Count pieces that are cut, in a table that grows."""
     totals = GroupTotals(by_group=True)
     groups = totals.add_table(table)
+    entries = groups[table.entry_group], table.entry_count, table.rows
     counters = [SpanCounter(table.pretokenizer) for _ in range(2)]
     for counter in counters:
-        spans = groups[table.entry_group], table.entry_count, table.rows
-        counter.add_spans(table.data, table.offsets, *spans)
+        counter.add_spans(table.data, table.offsets, *entries)
         counter.reserve(1 << 17)
     SpanCounter.summed(counters, totals, [groups, groups])
 
