@@ -45,6 +45,8 @@ def test_threads_add_up_what_one_does(monkeypatch):
         shared = replace(pieces, jobs=jobs)
         for of_pieces, sums in zip(values, expected, strict=True):
             np.testing.assert_array_equal(shared.sums(of_pieces), sums, strict=True)
+            rows = np.arange(0, sums.shape[1], 3)
+            np.testing.assert_array_equal(shared.sums(of_pieces, rows), sums[:, rows], strict=True)
 
 
 def chosen_of(pieces):

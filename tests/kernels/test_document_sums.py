@@ -51,8 +51,13 @@ def test_entries_are_what_each_group_has_of_each_piece(documents):
 @given(documents)
 def test_sums_of_each_document(documents):
     numbers, ends = arrays(documents)
-    values = np.arange(2 * PIECES, dtype=np.int32).reshape(PIECES, 2) ** 2
-    sums = np.zeros((len(documents), 2), dtype=np.int64)
-    sum_by_document(numbers, ends, values, sums)
-    expected = [[sum(int(values[n, k]) for n in own) for k in (0, 1)] for *_, own in documents]
-    assert sums.tolist() == expected
+    rows = np.arange(len(documents))[::-2].copy()
+    for n_values in (1, 2):
+        values = np.arange(n_values * PIECES, dtype=np.int32).reshape(PIECES, n_values) ** 2
+        own, sums = np.empty(n_values, dtype=np.int64), np.full((n_values, rows.size), -1)
+        sum_by_document(numbers, ends, rows, 0, rows.size, values, own, sums)
+        expected = [
+            [sum(int(values[n, k]) for n in documents[row][2]) for row in rows]
+            for k in range(n_values)
+        ]
+        assert sums.tolist() == expected

@@ -142,30 +142,41 @@ class DocumentPieces:
         pieces.plain["word_pieces"] = pieces.sums([words.astype(np.int32)])[0]
         return pieces
 
-    def sums(self, per_piece: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    def sums(
+        self, per_piece: Sequence[npt.NDArray[Any]], rows: Int64 | None = None
+    ) -> npt.NDArray[Any]:
         """Return the sums of values of pieces over each document.
 
         Args:
             per_piece: K values of each piece, all int32[S] or all float64[S].
+            rows: int64[n], the documents that are asked for, ascending; None: all D.
 
         Returns:
-            int64[K, D], or float64[K, D].
+            int64[K, n], or float64[K, n].
         """
         from toktk.kernels.document_sums import sum_by_document
 
-        values = np.stack(per_piece, axis=1)
+        rows = np.arange(len(self.documents)) if rows is None else rows
+        n_pieces = offsets_of(np.diff(self.ends)[rows])
+        jobs = min(self.jobs, 1 + int(n_pieces[-1]) // _SHARE)
+        values = np.empty((per_piece[0].size, len(per_piece)), dtype=per_piece[0].dtype)
         dtype = np.int64 if values.dtype.kind == "i" else np.float64
-        sums = np.zeros((len(self.documents), len(per_piece)), dtype=dtype)
+        sums = np.empty((len(per_piece), rows.size), dtype=dtype)
         numbers = np.ascontiguousarray(self.numbers)
-        jobs = min(self.jobs, 1 + numbers.size // _SHARE)
-        firsts = np.searchsorted(self.ends, [begin for begin, _ in parts(numbers.size, jobs)])
-        firsts[0] = 0  # of documents without pieces too
+
+        def lay_out(first: int, last: int) -> None:
+            for own, column in zip(per_piece, values.T, strict=True):
+                column[first:last] = own[first:last]
 
         def add_up(first: int, last: int) -> None:
-            sum_by_document(numbers, self.ends[first : last + 1], values, sums[first:last])
+            own = np.empty(len(per_piece), dtype=dtype)
+            sum_by_document(numbers, self.ends, rows, first, last, values, own, sums)
 
-        in_threads(add_up, [*itertools.pairwise([*firsts.tolist(), len(self.documents)])])
-        return np.ascontiguousarray(sums.T)
+        in_threads(lay_out, parts(len(values), jobs))
+        firsts = np.searchsorted(n_pieces, [begin for begin, _ in parts(int(n_pieces[-1]), jobs)])
+        firsts[0] = 0  # of documents without pieces too
+        in_threads(add_up, [*itertools.pairwise([*firsts.tolist(), rows.size])])
+        return sums
 
     def quantities(self, evaluations: Sequence[tuple[Evaluation, int]]) -> dict[str, Int64]:
         """Return what each vocabulary makes of one copy of each document.

@@ -11,28 +11,36 @@ from toktk.kernels import kernel
 
 
 @kernel
-def sum_by_document(numbers, ends, per_piece, sums):
-    """Add to ``sums[d]`` the rows ``per_piece[numbers[i]]`` with ``ends[d] <= i < ends[d + 1]``.
+def sum_by_document(numbers, ends, rows, first, last, per_piece, own, sums):
+    """Set ``sums[:, j]`` to the sum of ``per_piece[numbers[i]]`` over the pieces i of document ``rows[j]``.
+
+    For j from `first` to `last` - 1.
 
     Args:
         numbers: int32, the pieces of all documents.
-        ends: int64[D + 1].
+        ends: int64[D + 1]; those of document d are ``ends[d] <= i < ends[d + 1]``.
+        rows: int64[n], documents.
         per_piece: int32 or float64[S, K], K values a piece.
-        sums: int64 or float64[D, K], out.
+        own: int64 or float64[K], scratch.
+        sums: int64 or float64[K, n], out.
     """
     if per_piece.shape[1] == 1:  # twice as fast as the loop over one value
-        for d in range(ends.size - 1):
-            total = sums[d, 0]
-            for i in range(ends[d], ends[d + 1]):
+        for j in range(first, last):
+            own[0] = 0
+            total = own[0]
+            for i in range(ends[rows[j]], ends[rows[j] + 1]):
                 total += per_piece[numbers[i], 0]
-            sums[d, 0] = total
+            sums[0, j] = total
         return
-    for d in range(ends.size - 1):
-        own = sums[d]
-        for i in range(ends[d], ends[d + 1]):
+    for j in range(first, last):
+        for k in range(own.size):
+            own[k] = 0
+        for i in range(ends[rows[j]], ends[rows[j] + 1]):
             values = per_piece[numbers[i]]
             for k in range(own.size):
                 own[k] += values[k]
+        for k in range(own.size):
+            sums[k, j] = own[k]
 
 
 @kernel

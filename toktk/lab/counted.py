@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +89,7 @@ class CountedCorpora:
         self._held: dict[tuple[str, str, bool], CountedCorpus] = {}
         self._lines: dict[str, Lines] = {}
         self._samples: dict[str, SampledDocuments] = {}
-        self._unwritten: list[Corpus] = []  # whose samples the store has not
+        self._unwritten: list[Callable[[], None]] = []  # what writes to the store, and waits
         self._whole_texts: dict[str, WholeText] = {}
         self._document_pieces: dict[tuple[str, str], DocumentPieces] = {}
         self._units: dict[str, Units] = {}
@@ -121,7 +122,7 @@ class CountedCorpora:
         """Hold the text counted under each, by one reading for all that are not there.
 
         With `sampled`, that reading also draws the documents that intervals rest on; see `sample`. Where
-        these are all of the text, it is counted in them, when it is asked for.
+        these are all of the text, it is counted in them, when it is asked for. All this waits for `write`.
 
         Raises:
             NotCounted: the text is counted, and that does not tell its pieces.
@@ -129,6 +130,8 @@ class CountedCorpora:
         missing = self._missing(corpus, pretokenizers, by_group)
         if missing:
             self._count([self._asked(corpus, missing, by_group, sampled)])
+            if not sampled:
+                self.write()
 
     def count_measured(
         self,
@@ -152,7 +155,7 @@ class CountedCorpora:
             missing = self._missing(training[0], [training[1]], by_group=False)
             sides += [self._asked(training[0], missing, by_group=False)] if missing else []
         self._count(sides)
-        self.write_sample()
+        self.write()
 
     def _missing(
         self, corpus: Corpus, pretokenizers: Sequence[Pretokenizer], by_group: bool
@@ -214,10 +217,12 @@ class CountedCorpora:
             corpus = side.corpus
             for (pretokenizer, cell), table in zip(side.cells.items(), of_side, strict=True):
                 counted = CountedCorpus(table, reading)
-                self._keep_counted(corpus, pretokenizer, side.by_group, counted, cell)
+                self._held[corpus.fingerprint, pretokenizer.key, side.by_group] = counted
+                self._unwritten.append(partial(self._store, pretokenizer, cell, counted))
             self._keep_beside(side)
             if side.sample is not None:
-                self._keep_sample(corpus, side.sample.finish())
+                self._samples[corpus.fingerprint] = side.sample.finish()
+                self._unwritten.append(partial(self._store_sample, corpus))
 
     def _see(
         self, side: _Asked, sample: Sample, progress: Progress
@@ -242,16 +247,16 @@ class CountedCorpora:
         self.store.write("whole", {"corpus": corpus.fingerprint}, whole.save)
         self._keep_beside(side)
         self._samples[corpus.fingerprint] = documents
-        self._unwritten.append(corpus)
+        self._unwritten.append(partial(self._store_sample, corpus))
         seen.batches.clear()
         give_back_memory()
         return None
 
-    def write_sample(self) -> None:
-        """Write the samples to the store that `count_together` did not: others may cut them meanwhile."""
+    def write(self) -> None:
+        """Write to the store what `count_together` did not: others may use it meanwhile."""
         while self._unwritten:
-            corpus = self._unwritten.pop()
-            self._keep_sample(corpus, self._samples[corpus.fingerprint])
+            self._unwritten[0]()
+            del self._unwritten[0]  # not before: whoever is interrupted may write it after all
 
     def _known_whole(self, corpus: Corpus) -> WholeText | None:
         """Return what is known of a text if the sample, which is known too, has all of it."""
@@ -262,15 +267,9 @@ class CountedCorpora:
                 self._whole_texts[fingerprint] = whole
         return self._whole_texts.get(fingerprint)
 
-    def _keep_counted(
-        self,
-        corpus: Corpus,
-        pretokenizer: Pretokenizer,
-        by_group: bool,
-        counted: CountedCorpus,
-        cell: Mapping[str, Any],
+    def _store(
+        self, pretokenizer: Pretokenizer, cell: Mapping[str, Any], counted: CountedCorpus
     ) -> None:
-        self._held[corpus.fingerprint, pretokenizer.key, by_group] = counted
         # Whole documents would be a copy of the corpus, and to read it again is no slower.
         if pretokenizer.key != PATTERNS["none"]:
             self.store.write("pieces", cell, counted.save)
@@ -351,7 +350,8 @@ class CountedCorpora:
             with self.meter.step("sample", what, corpus.size, corpus.unit) as progress:
                 for batch in corpus.batches(progress):
                     sample.see(batch)
-            known = self._keep_sample(corpus, sample.finish())
+            known = self._samples[corpus.fingerprint] = sample.finish()
+            self._store_sample(corpus)
         return known
 
     def document_pieces(self, corpus: Corpus, pretokenizer: Pretokenizer) -> DocumentPieces:
@@ -366,7 +366,8 @@ class CountedCorpora:
                 whole = self._whole_texts[corpus.fingerprint]
                 counted = CountedCorpus(cut.table(whole.totals, whole.aligned), whole.reading)
                 cell = cell_of(corpus, pretokenizer, by_group=True)
-                self._keep_counted(corpus, pretokenizer, True, counted, cell)
+                self._held[*key, True] = counted
+                self._store(pretokenizer, cell, counted)
                 places = np.arange(len(counted.table))
             self._document_pieces[key] = DocumentPieces.of(
                 cut, places, counted.totals[1], self.jobs
@@ -424,10 +425,9 @@ class CountedCorpora:
             self._samples[fingerprint] = sample
         return self._samples[fingerprint]
 
-    def _keep_sample(self, corpus: Corpus, sample: SampledDocuments) -> SampledDocuments:
-        self._samples[corpus.fingerprint] = sample
+    def _store_sample(self, corpus: Corpus) -> None:
+        sample = self._samples[corpus.fingerprint]
         self.store.write("documents", {"corpus": corpus.fingerprint}, sample.save)
-        return sample
 
     def lines(self, corpus: Corpus) -> Lines | None:
         """Return the lines of a text, which is read for it unless it was counted before.

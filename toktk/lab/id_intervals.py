@@ -109,12 +109,16 @@ class SpelledUnits:
             if self._is_whole:
                 used_ids = self._utilization(n_used, alone[: self._n_blocks], size)
             found.append({"utilization": Bounds.over(used_ids)})
-        documents = zip(self.pieces.sums([*of_piece]), tokens, strict=True)
+        rows = np.flatnonzero(self.units.of_row < self.n)
+        documents = zip(self.pieces.sums([*of_piece], rows), tokens[:, rows], strict=True)
         for e, ((evaluation, size), sums) in enumerate(zip(evaluations, documents, strict=True)):
-            found[e]["renyi_efficiency"] = self._renyi(totals[e], evaluation.n_ids(size), *sums)
+            n_ids = evaluation.n_ids(size)
+            found[e]["renyi_efficiency"] = self._renyi(totals[e], n_ids, rows, *sums)
         return found
 
-    def _renyi(self, total: float, n_ids: int, of_document: Float64, tokens: Int64) -> Bounds:
+    def _renyi(
+        self, total: float, n_ids: int, rows: Int64, of_document: Float64, tokens: Int64
+    ) -> Bounds:
         """Return the interval of H_a / log2 V over it, by the delta method.
 
         With p the shares of the ids and S = sum p^a, dS / S = a d(sum_v q_v p_v^(a-1)) / S in the shares q of
@@ -122,13 +126,13 @@ class SpelledUnits:
 
         Args:
             total: S.
-            of_document: float64[D], the sum of p^(a-1) over the tokens of each document.
-            tokens: int64[D], of each document.
+            rows: int64[n], the documents of these units.
+            of_document: float64[n], the sum of p^(a-1) over the tokens of each of them.
+            tokens: int64[n], of each.
         """
-        chosen = self.units.of_row < self.n
-        unit = self.units.of_row[chosen]
+        unit, weight = self.units.of_row[rows], self.units.weight[rows]
         above, below = (
-            np.bincount(unit, (sums * self.units.weight)[chosen], self.n).astype(np.float64)
+            np.bincount(unit, sums * weight, self.n).astype(np.float64)
             for sums in (of_document, tokens)
         )
         interval = ratio_interval(above, below, n_all=max(self.n, self.units.n_all))

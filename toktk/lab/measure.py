@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -152,13 +153,18 @@ class Measurer:
         missing = [family for alike in by_cut.values() for family in alike]
         cuts = {t.pretokenizer.key: t.pretokenizer for f in missing for t in f.tokenizers.values()}
         self.counted.count_together(self.corpus, list(cuts.values()), sampled=True)
-        if missing:
-            self.counted.units(self.corpus)
         groups = [
             (alike, [*dict.fromkeys(cut for family in alike for cut in family.by_cut())])
             for alike in by_cut.values()
         ]
-        with Threads(1) as pool, _Writer(self.counted.store) as writer:
+        with (
+            contextlib.ExitStack() as at_end,
+            Threads(1) as pool,
+            _Writer(self.counted.store) as writer,
+        ):
+            at_end.callback(self.counted.write)  # whatever ends the measuring
+            if missing:
+                self.counted.units(self.corpus)
             under_way: dict[str, Future[None]] = {}  # beside the measuring, or done
 
             def begin(n_groups: int) -> None:
@@ -169,7 +175,7 @@ class Measurer:
 
             for at, (alike, own) in enumerate(groups):
                 begin(at + 1)
-                self.counted.write_sample()
+                self.counted.write()
                 for cut in own:
                     if cut in under_way:
                         under_way[cut].result()

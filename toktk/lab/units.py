@@ -75,23 +75,26 @@ class Units:
         return found
 
     @cached_property
-    def by_hash(self) -> tuple[Int64, dict[str, npt.NDArray[Any]]]:
+    def by_hash(self) -> tuple[Int64 | slice, dict[str, npt.NDArray[Any]]]:
         """The order of rows by group and hash of the unit, and what the counts of all tokenizers share in it.
 
         These are the columns group, unit, copies, bytes, chars, words and previous of `DocumentCounts`.
         """
         documents = self.documents
         hashes = unit_hashes(documents)
-        order = np.lexsort((hashes, documents.group))
-        row_of = np.empty(order.size + 1, dtype=np.int64)
-        row_of[order], row_of[-1] = np.arange(order.size), -1  # what has none before it stays -1
         columns: dict[str, npt.NDArray[Any]] = {
             "group": documents.group,
             "unit": hashes,
             "copies": documents.copies,
             **documents.plain,
-            "previous": row_of[documents.previous],
+            "previous": documents.previous,
         }
+        if BLOCKS not in documents.kinds:  # whose numbers are no hashes; others are in order
+            return slice(None), columns
+        order = np.lexsort((hashes, documents.group))
+        row_of = np.empty(order.size + 1, dtype=np.int64)
+        row_of[order], row_of[-1] = np.arange(order.size), -1  # what has none before it stays -1
+        columns["previous"] = row_of[documents.previous]
         return order, {name: column[order] for name, column in columns.items()}
 
     @cached_property
