@@ -5,7 +5,7 @@ import pytest
 
 import toktk
 from toktk.corpus import Corpus
-from toktk.lab import id_intervals
+from toktk.lab import id_intervals, intervals
 from toktk.lab.intervals import IntervalMaker
 from toktk.lab.knee import GAIN, knee_of
 from toktk.lab.units import Units
@@ -92,6 +92,36 @@ def test_summaries_equal_the_jackknife_over_lines(results):
         lambda sums: np.array([gini(row) for row in sums]), tokens, sizes=sizes
     )
     assert_is(figure(found, "gini[tokens_per_line]"), interval)
+
+
+@pytest.mark.parametrize("of_one", [True, False])
+def test_threads_make_the_same_intervals(monkeypatch, of_one):
+    corpus = parallel()
+    rng = np.random.default_rng(3)
+    sample = Sample()
+    for batch in corpus.batches():
+        sample.see(batch)
+    units = Units.of(sample.finish())
+    n = units.of_row.size
+    quantities = {"x": rng.integers(0, 90, (4, n)), "y": rng.integers(1, 9, (1, n))}
+    quotients = [
+        Quotient(Column(above, over), Column(below, under))
+        for above, below in (("x", "y"), ("y", "x"), ("x", "x"), ("y", "y"))
+        for over, under in (
+            (None, None),
+            *(((one,), (one,)) for one in LANGUAGES),
+            (("de",), ("fr",)),
+            (("de", "en"), ("fr", "en")),
+        )
+    ]
+    figures = [Figure("all", "x", 1.0, "x", 1, made_of=quotient) for quotient in quotients]
+    monkeypatch.setattr(intervals, "_SHARE", 1)
+    found = []
+    for jobs in (1, 2, 3, 100):
+        maker = IntervalMaker(units, quantities, of_one=of_one, jobs=jobs)
+        found.append([maker.bounds(figure, e) for figure in figures for e in range(4)])
+    assert found[0] == found[1] == found[2] == found[3]
+    assert all(bounds.low is not None for bounds in found[0][:16])
 
 
 def test_counts_are_kept(results):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from toktk.arrays import Int64
 from toktk.lab.units import Units
 from toktk.metrics.base import Column, Figure, Quotient, Summary
 from toktk.report.records import ALIKE, NO_INTERVAL, ONE_DECIDES
+from toktk.runtime import in_threads, parts
 from toktk.stats.interval import WHY, Interval
 from toktk.stats.jackknife import Statistic, blocks_of, jackknife_intervals, number_of_blocks
 from toktk.stats.neighbors import TextOrder, neighbor_factors
@@ -22,6 +23,9 @@ from toktk.stats.ratio import Reaches, ratio_reaches
 from toktk.stats.sampling import even_out
 
 Float64 = npt.NDArray[np.float64]
+T = TypeVar("T")
+
+_SHARE = 1 << 17  # values that are worth another thread
 
 
 class Bounds(NamedTuple):
@@ -70,12 +74,14 @@ class IntervalMaker:
             metric's name.
         of_one: whether the tokenizers are of one training: then how much neighbors are alike is seen under
             the largest alone, the last.
+        jobs: threads; they change no interval.
     """
 
     units: Units
     quantities: Mapping[str, Int64]
     of_ids: Sequence[Mapping[str, Bounds]] = ()
     of_one: bool = True
+    jobs: int = 1
     _ratios: dict[tuple[str | Groups, ...], _Ratios] = field(default_factory=dict)
     _groups: dict[str | None, tuple[Int64, Mapping[Groups, int]]] = field(default_factory=dict)
     _weighed: dict[str, Float64] = field(default_factory=dict)
@@ -138,9 +144,21 @@ class IntervalMaker:
         sums = self._weighted(numerator), self._weighted(denominator)
         # The weight of a group's rows is in both sums.
         n_all = n if of_sample else n << documents.levels[groups]
-        spans = np.stack([first, below, n], axis=1)
-        wider = self._wider(*sums, spans, units.text)
-        return _Ratios(number_of, ratio_reaches(*sums, spans, n_all=n_all), wider)
+        spans, text = np.stack([first, below, n], axis=1), units.text
+
+        def of_some(begin: int, end: int) -> tuple[Reaches, Float64]:
+            own = spans[begin:end]
+            reaches = ratio_reaches(*sums, own, n_all=n_all[begin:end])
+            return reaches, self._wider(*sums, own, text)
+
+        reaches, wider = zip(*self._in_threads(of_some, len(spans), sums[0].size), strict=True)
+        whole = (np.concatenate(columns, axis=1) for columns in zip(*reaches, strict=True))
+        return _Ratios(number_of, Reaches(*whole), np.concatenate(wider, axis=1))
+
+    def _in_threads(self, run: Callable[[int, int], T], n: int, n_values: int) -> list[T]:
+        """Return what `run` returns for parts of 0..n - 1; few values are not worth a thread."""
+        jobs = max(1, min(self.jobs, n, n_values // _SHARE))
+        return in_threads(run, parts(n, jobs))
 
     def _alike(self, reference: str | None) -> tuple[Int64, Mapping[Groups, int]]:
         """Return the groups of `Units.alike`, and which of them each is."""
@@ -173,8 +191,17 @@ class IntervalMaker:
         elif units.is_of_one_kind(both):
             order = units.order if n == units.n else _order_of(units.previous, present, numbers)
             wider = self._wider(above, below, np.array([[0, 0, n]]), order)
-        reaches = ratio_reaches(above, below, np.array([[0, 0, n]]), n_all=np.array([n_all]))
-        return _Ratios({numerator.groups: 0}, reaches, wider)
+        span, of_span = np.array([[0, 0, n]]), np.array([n_all])
+
+        def of_some(begin: int, end: int) -> Reaches:
+            own_above, own_below = (
+                side if len(side) == 1 else side[begin:end] for side in (above, below)
+            )
+            return ratio_reaches(own_above, own_below, span, n_all=of_span)
+
+        reaches = self._in_threads(of_some, max(len(above), len(below)), above.size + below.size)
+        whole = map(np.concatenate, zip(*reaches, strict=True))
+        return _Ratios({numerator.groups: 0}, Reaches(*whole), wider)
 
     def _wider(self, above: Float64, below: Float64, spans: Int64, order: TextOrder) -> Float64:
         """Return float64[E or 1, G]: the factors of `neighbor_factors`."""
@@ -190,7 +217,13 @@ class IntervalMaker:
         if name not in self._weighed:
             weight = self.units.weight
             of_copy = np.ones((1, 1)) if name == "lines" else self.quantities[name]
-            self._weighed[name] = of_copy * weight
+            weighted = np.empty((len(of_copy), weight.size))
+
+            def weigh(begin: int, end: int) -> None:
+                np.multiply(of_copy[begin:end], weight, out=weighted[begin:end])
+
+            self._in_threads(weigh, len(of_copy), weighted.size)
+            self._weighed[name] = weighted
         return self._weighed[name]
 
     def _sums(self, column: Column, numbers: Int64, n: int) -> Float64:

@@ -128,7 +128,11 @@ class Recorder:
                 spelled.intervals(chosen, quantities["tokens"]) if about_ids and has_ids else []
             )
             maker = IntervalMaker(
-                spelled.units, quantities, of_ids, of_one=self.family.trainer is not None
+                spelled.units,
+                quantities,
+                of_ids,
+                of_one=self.family.trainer is not None,
+                jobs=self.jobs,
             )
             found |= {label: (maker, e) for e, label in enumerate(alike)}
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import sys
+import threading
 from collections.abc import Callable
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -20,6 +21,7 @@ SIGNIFICANCE = 0.05
 """The two-sided error of the test that the least detectable difference is of."""
 
 
+_LOADING = threading.Lock()
 _COMPILED = ("_ufuncs_cxx", "_ellip_harm_2", "_special_ufuncs", "_gufuncs", "_ufuncs")
 """What scipy.special's functions are in, each behind what it needs."""
 
@@ -32,7 +34,8 @@ def _functions() -> tuple[Callable[..., Any], Callable[..., Any]]:
     measuring a megabyte. Whoever imports it later finds its modules loaded.
     """
     try:
-        _load_compiled()
+        with _LOADING:  # two threads that load them at once end the process
+            _load_compiled()
         module = importlib.import_module("scipy.special._ufuncs")
         return module.stdtrit, module.stdtr
     except (ImportError, AttributeError):  # another SciPy
