@@ -45,7 +45,7 @@ def audit_text(corpus: Corpus, training: bool, counted: CountedCorpora) -> list[
 
 def figures_of(corpus: Corpus, counted: CountedCorpora) -> TextFigures:
     """Return the figures of a text, from the store or by reading it."""
-    fingerprint_text(counted.meter, corpus.name, corpus)
+    fingerprint_text(counted.meter, corpus.name, corpus, counted.jobs)
     key = {"corpus": corpus.fingerprint}
     figures = counted.store.read("audit", key, TextFigures.load)
     if figures is not None:

@@ -173,7 +173,7 @@ def _look_over(corpora: Sequence[Corpus], counted: CountedCorpora) -> None:
     from toktk.lab.reading import fingerprint_text, remark_on_texts
 
     for corpus in corpora:
-        fingerprint_text(counted.meter, corpus.name, corpus)
+        fingerprint_text(counted.meter, corpus.name, corpus, counted.jobs)
     remark_on_texts(counted.meter, *corpora)
 
 

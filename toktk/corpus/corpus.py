@@ -19,6 +19,7 @@ from toktk.corpus.options import Progress, Source
 from toktk.corpus.split import Sides, Split, Strand
 from toktk.corpus.utf8 import whole_name
 from toktk.errors import CorpusError
+from toktk.runtime import in_threads
 from toktk.visible import listed, without_surrogates
 
 HELD_OUT = 0.1
@@ -204,10 +205,10 @@ class Corpus:
         self.look_over()
         return self.fingerprint
 
-    def hash_files(self, progress: Progress | None = None) -> None:
-        """Read every file once; `progress` is called as by `batches`, after each file."""
-        for source in self.sources:
-            source.hash(progress or (lambda _: None))
+    def hash_files(self, progress: Progress | None = None, jobs: int = 1) -> None:
+        """Read every file once, by `jobs` threads; `progress` is called as by `batches`."""
+        each = [(source, progress or (lambda _: None)) for source in self.sources]
+        in_threads(lambda source, advance: source.hash(advance), each, jobs)
 
     @property
     def undecided(self) -> list[Corpus]:

@@ -224,7 +224,7 @@ class Bench:
         """Return the documents that tokenizers are compared on."""
         text, meter = self.plan.corpus, self.meter
         if not self.in_sweep:
-            fingerprint_text(meter, text.name, text)
+            fingerprint_text(meter, text.name, text, self.plan.jobs)
         if isinstance(text, CountedText):
             text = text.first_documents(PER_GROUP)
         return first_documents(text, Store(meter.remark))

@@ -78,7 +78,9 @@ def evaluate(
         )
     measures = Measures(tuple(metrics), reference)
     measures.check()
-    measurer = Measurer(corpus, measures, CountedCorpora(Meter(), jobs or usable_cores()))
+    jobs = jobs or usable_cores()
+    corpus.hash_files(jobs=jobs)
+    measurer = Measurer(corpus, measures, CountedCorpora(Meter(), jobs))
     figures: list[FamilyFigures] = []
     for family, outcome in measurer.measure(_sharing_encodings(labelled)):
         if isinstance(outcome, ToktkError):

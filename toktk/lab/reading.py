@@ -68,10 +68,10 @@ class Reading:
             meter.remark(f"{corpus.name}: {self.null_rows:,} rows without text are left out.")
 
 
-def fingerprint_text(meter: Meter, what: str, corpus: Corpus) -> None:
+def fingerprint_text(meter: Meter, what: str, corpus: Corpus, jobs: int = 1) -> None:
     """Hash the files of a text, and read what decides on a hold-out or a sample, each a step with a total."""
     with meter.step("fingerprint", what, corpus.size, corpus.unit) as advance:
-        corpus.hash_files(advance)
+        corpus.hash_files(advance, jobs)
     if undecided := corpus.undecided:
         sizes = [part.size for part in undecided if part.size is not None]
         is_known = len(sizes) == len(undecided) and len({part.unit for part in undecided}) == 1

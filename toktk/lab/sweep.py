@@ -74,7 +74,7 @@ class Sweep:
             remark_on(plan.measures.broken, self.meter)
         for role, corpus in (("training", plan.training), ("evaluation", plan.evaluation)):
             if corpus is not None:
-                fingerprint_text(self.meter, role, corpus)
+                fingerprint_text(self.meter, role, corpus, plan.jobs)
         remark_on_texts(self.meter, plan.training, plan.evaluation)
         evaluation = None if plan.evaluation is None else plan.evaluation.fingerprint
         described = [__version__, plan.describe(), plan.training.fingerprint, evaluation]

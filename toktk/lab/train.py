@@ -80,6 +80,7 @@ def train(
         jobs=jobs or usable_cores(),
     )
     plan.check()
+    corpus.hash_files(jobs=plan.jobs)
     (family,) = plan.families
     training = Trainings(plan, CountedCorpora(Meter(), plan.jobs)).of(family)
     missing, line = training.unreached(family.label, plan.sizes)

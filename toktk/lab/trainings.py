@@ -128,7 +128,7 @@ def stabilities(plan: SweepPlan, resampling: Resampling, meter: Meter) -> Stabil
     meter.stage(1, stages)
     for role, corpus in (("training", plan.training), ("evaluation", plan.evaluation)):
         if corpus is not None:
-            fingerprint_text(meter, role, corpus)
+            fingerprint_text(meter, role, corpus, plan.jobs)
     remark_on_texts(meter, plan.training, plan.evaluation)
     counted = CountedCorpora(meter, plan.jobs, plan.force, plan.memory)
     folded = plan.training.in_folds(resampling.folds)
