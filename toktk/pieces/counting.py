@@ -188,9 +188,9 @@ def _by_pretokenizer(batches: _Batches, tallies: _Tallies) -> list[list[PieceTab
     with Threads(len(tally.counters)) as pool:
         pending: list[Future[None]] = []
         for (batch,) in batches:
+            documents = tally.documents(batch)  # beside the counting of the batch before
             for future in pending:
                 future.result()
-            documents = tally.documents(batch)
             pending = [pool.submit(counter.add, *documents) for counter in tally.counters]
         for future in pending:
             future.result()
