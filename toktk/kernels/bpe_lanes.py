@@ -45,6 +45,7 @@ _END = NARROW  # stands after the last symbol of a piece; two of them would look
 _KEYS, _BEFORE, _AFTER, _LINES, _ASKED = (np.uint64(WIDTH * n) for n in range(1, 6))
 _PIECE, _LEFT, _N_ASKED, _SIZE = (np.uint64(WIDTH * 6 + n) for n in (0, 1, 2, 32))
 _NO_PIECE = np.uint64(2**32 - 1)
+_LATER = -1  # in place of a count
 
 
 def empty_lanes(n_pieces: int) -> np.ndarray:
@@ -235,12 +236,10 @@ def _encode_long(data, start, n, spelling, table, ids, to, scratch):
 
 
 @inlined
-def _next(
-    data, offsets, piece, first, last, spelling, lines, table, whole, ids, counts, scratch, lanes, base
-):  # fmt: skip
-    """Begin the next piece before `last`, from `piece` on, that fits into a lane; encode those before it.
+def _next(data, offsets, piece, first, last, spelling, lines, whole, ids, counts, lanes, base):
+    """Begin the next piece before `last`, from `piece` on, that fits into a lane.
 
-    Returns the one that follows.
+    Those before it are tokens, or `_LATER`. Returns the one that follows.
     """
     tokens, longest, token_data, token_offsets = whole
     lanes[base + _PIECE] = _NO_PIECE
@@ -260,7 +259,7 @@ def _next(
             if is_begun:
                 lanes[base + _PIECE] = piece
             else:
-                counts[piece] = _encode_long(data, start, n, spelling, table, ids, to, scratch)
+                counts[piece] = _LATER
         piece += 1
     return piece
 
@@ -274,9 +273,13 @@ def encode_side_by_side(data, offsets, spelling, lines, table, whole, ids, ends,
     k = np.uint64(0)
     for first in range(0, ends.size, RUN):
         last = min(first + RUN, ends.size)
-        _encode_run(
-            data, offsets, first, last, spelling, lines, table, whole, ids, ends, scratch, lanes
-        )
+        _encode_run(data, offsets, first, last, spelling, lines, whole, ids, ends, lanes)
+        # One by one they use other tables, which would drive those of the lanes out of the caches.
+        for piece in range(first, last):
+            if ends[piece] == _LATER:
+                start, to = offsets[piece], offsets[piece] + 4 * (piece - first)
+                n = offsets[piece + 1] - start
+                ends[piece] = _encode_long(data, start, n, spelling, table, ids, to, scratch)
         for piece in range(np.uint64(first), np.uint64(last)):
             at = np.uint64(offsets[piece]) + _FOUR * (piece - np.uint64(first))
             n = np.uint64(ends[piece])
@@ -290,10 +293,11 @@ def encode_side_by_side(data, offsets, spelling, lines, table, whole, ids, ends,
 
 
 @kernel
-def _encode_run(
-    data, offsets, first, last, spelling, lines, table, whole, ids, counts, scratch, lanes
-):
-    """Encode pieces first..last - 1; the ids of each begin four further than those before have bytes."""
+def _encode_run(data, offsets, first, last, spelling, lines, whole, ids, counts, lanes):
+    """Encode pieces first..last - 1, but for those that fit into no lane, whose count is `_LATER`.
+
+    The ids of each begin four further than those before have bytes.
+    """
     piece = np.int64(first)
     for base in range(np.uint64(0), np.uint64(lanes.size), _SIZE):
         lanes[base + _PIECE] = _NO_PIECE
@@ -311,8 +315,8 @@ def _encode_run(
                 if lanes[base + _PIECE] != _NO_PIECE:
                     _finish(offsets, first, lanes, base, ids, counts)
                 piece = _next(
-                    data, offsets, piece, first, last, spelling, lines, table, whole, ids, counts,
-                    scratch, lanes, base,
+                    data, offsets, piece, first, last, spelling, lines, whole, ids, counts, lanes,
+                    base,
                 )  # fmt: skip
                 is_active |= lanes[base + _PIECE] != _NO_PIECE
         for base in range(np.uint64(0), np.uint64(lanes.size), _SIZE):
