@@ -124,6 +124,13 @@ def number_pieces(
     return ids.view(np.int32), source.by_document(ends), *pieces
 
 
+def compile_settling() -> None:
+    """Have compiled what enters new pieces into a table; what cuts text and looks pieces up is not."""
+    table = _Table(_Numbers(), Limits())
+    none = read_only(np.empty(0, dtype=np.uint8), np.uint8)
+    table.settle(none, np.empty(0, dtype=np.uint32), np.empty(0, dtype=np.int64), grows=False)
+
+
 class _Block(NamedTuple):
     """The next pieces of a text; the first begins at ``data[start]``, and piece i ends at ``ends[i]``.
 
@@ -308,7 +315,7 @@ class _Table:
         is_full = n > 0 and int(state[k.USED]) + n > self._slots.size // 8
         grows = is_full and (self._slots.size // 4 < self._limits.max_slots or not state[k.USED])
         if state[k.PATCHES] or grows:
-            out = self._settle(data, out, doc_ends, grows)
+            out = self.settle(data, out, doc_ends, grows)
         if is_full and not grows:
             self._empty()
         if not keep:
@@ -322,7 +329,7 @@ class _Table:
     def _shift(self) -> np.uint64:
         return np.uint64(64 - (self._slots.size // 4).bit_length() + 1)
 
-    def _settle(self, data: Bytes, out: Ids, doc_ends: Int64, grows: bool) -> Ids:
+    def settle(self, data: Bytes, out: Ids, doc_ends: Int64, grows: bool) -> Ids:
         """Have the model encode the new pieces, and enter them, into a larger table if it `grows`."""
         k, state, todo = self._kernels, self._state, self._todo
         offsets = np.empty(int(state[k.MISSES]) + 1, dtype=np.int64)

@@ -12,9 +12,14 @@ import numpy as np
 from toktk.arrays import packed
 from toktk.child import serve
 from toktk.corpus import Corpus
-from toktk.evaluation.base import ChosenPieces
+from toktk.encoder import compile_settling
+from toktk.evaluation.base import ChosenPieces, Evaluation, totals_of
+from toktk.evaluation.documents import CutDocuments, DocumentPieces
 from toktk.evaluation.evaluation import evaluate
+from toktk.lab.id_intervals import SpelledUnits
+from toktk.lab.units import Units
 from toktk.pieces.counter import GroupTotals, SpanCounter
+from toktk.pieces.sampled_documents import DOCUMENTS, SampledDocuments
 from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 from toktk.stats.neighbors import TextOrder, neighbor_factors
@@ -50,9 +55,11 @@ class Session:
             if name == "bpe":
                 _merge_large_ids(table)
             models = [tokenizer.model for tokenizer in trained.tokenizers]
-            evaluate(table, models, chosen=chosen, jobs=2)
+            evaluation, *_ = evaluate(table, models, chosen=chosen, jobs=2)
             if name == trainers[0]:
                 _compare_documents()
+                compile_settling()
+                _measure_documents(table, evaluation, models[0].vocab_size)
 
 
 def _count_again(table: PieceTable) -> None:
@@ -79,6 +86,23 @@ def _compare_documents() -> None:
     above, spans = np.ones((1, 8)), np.array([[0, 0, 8]])
     ratio_reaches(above, above, spans, n_all=spans[:, 2])
     neighbor_factors(above[0], above[0], spans, TextOrder.of(np.arange(8) - 1))
+
+
+def _measure_documents(table: PieceTable, evaluation: Evaluation, size: int) -> None:
+    """Add up what is of documents, here of one piece each; the parent compiles what cuts them."""
+    n = len(table)
+    rows, zeros = np.arange(n), np.zeros(1, dtype=np.int64)
+    first = np.zeros(n, dtype=np.int32), rows.astype(np.uint64), np.ones(n, dtype=np.int64)
+    text = table.data, table.offsets
+    documents = SampledDocuments(("a",), *first, *text, zeros, (DOCUMENTS,), rows - 1)
+    cut = CutDocuments(
+        documents, rows.astype(np.int32), np.arange(n + 1), *text, table.pretokenizer
+    )
+    cut.table(table.totals[:1], table.aligned[:1])
+    pieces = DocumentPieces.of(cut, rows, totals_of(table)[1])
+    spelled = SpelledUnits.of(pieces, Units.of(documents))
+    asked = [(evaluation, size)]
+    spelled.intervals(asked, pieces.quantities(asked)["tokens"])
 
 
 def _table() -> PieceTable:
