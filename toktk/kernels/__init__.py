@@ -77,8 +77,12 @@ def kernel(function: Kernel) -> Kernel:
 
 
 def inlined(function: Kernel) -> Kernel:
-    """Compile a small `function` into its callers, which saves reference counts on array arguments."""
+    """Compile a small `function` into its callers."""
     import numba
 
-    compiled: Kernel = numba.njit(inline="always", **_OPTIONS)(function)
-    return compiled
+    if numba.config.DISABLE_JIT:
+        return function
+    from toktk.kernels.compiler import CompiledKernel
+
+    options = {**_OPTIONS, "nopython": True, "no_cfunc_wrapper": True, "forceinline": True}
+    return cast(Kernel, CompiledKernel(function, targetoptions=options))

@@ -218,30 +218,26 @@ def encode_piece(data, start, n, byte_ids, table, scratch):
     Afterwards the ids begin `scratch`, and the merges in order, rank << 32 | position of the left symbol,
     begin its second eighth. `scratch` is int64[8 * room], room >= max(n, SHORT).
     """
-    values = merges_of(scratch)
+    values = 2 * (scratch.size >> 3)
     for i in range(n):
         scratch[i] = byte_ids[data[start + i]]
-        values[i] = UNKNOWN
+        scratch[values + i] = UNKNOWN
     return merge_symbols(table, n, scratch)
-
-
-@inlined
-def merges_of(scratch):
-    """Return the part of `scratch` for what `find_merge` says of each symbol and the next, or UNKNOWN."""
-    return scratch[2 * (scratch.size >> 3) : 3 * (scratch.size >> 3)]
 
 
 @kernel
 def merge_symbols(table, n, scratch):
-    """Merge the `n` symbols that begin `scratch`, of which `merges_of` tells; see `encode_piece`."""
+    """Merge the `n` symbols that begin `scratch`; see `encode_piece`.
+
+    Its third eighth has what `find_merge` says of each symbol and the next, or UNKNOWN.
+    """
     room = scratch.size >> 3
     symbols, applied = scratch[:room], scratch[room : 2 * room]
+    values = scratch[2 * room : 3 * room]
     previous, following = scratch[3 * room : 4 * room], scratch[4 * room : 5 * room]
     rest = scratch[5 * room :]
     if n < SHORT:
-        return _encode_short(
-            table, symbols, n, merges_of(scratch), applied, previous, following, rest
-        )
+        return _encode_short(table, symbols, n, values, applied, previous, following, rest)
     return _encode_long(table, symbols, n, applied, previous, following, rest)
 
 

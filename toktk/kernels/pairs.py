@@ -19,7 +19,6 @@ from toktk.kernels.bpe_encode import (
     enter_pair,
     find_merge,
     merge_symbols,
-    merges_of,
 )
 from toktk.kernels.constants import NO_RANK
 from toktk.kernels.memory import are_equal, character, hash_bytes
@@ -72,7 +71,7 @@ def find_tokens(data, starts, table, token_data, offsets, ids):
 def spell(data, start, n, spelling, scratch):
     """Write the first symbols of a piece and what merges them (see `merge_symbols`); return how many."""
     byte_ids, characters, anywhere, first = spelling
-    values = merges_of(scratch)
+    values = scratch[2 * (scratch.size >> 3) : 3 * (scratch.size >> 3)]
     i, stop, m = start, start + n, 0
     while i < stop:
         byte = np.int64(data[i])
