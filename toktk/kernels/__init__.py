@@ -22,7 +22,13 @@ from toktk.paths import home
 from toktk.runtime import gc_off
 
 Kernel = Callable[..., Any]
-_OPTIONS = {"nogil": True, "fastmath": False, "_nrt": False}
+_OPTIONS = {
+    "nogil": True,
+    "fastmath": False,
+    "_nrt": False,
+    "nopython": True,
+    "no_cfunc_wrapper": True,  # never called
+}
 
 
 @functools.cache
@@ -54,9 +60,7 @@ def kernel(function: Kernel) -> Kernel:
         return function
     from toktk.kernels.compiler import CompiledKernel
 
-    # The wrapper for C that numba adds is never called.
-    options = {**_OPTIONS, "nopython": True, "no_cfunc_wrapper": True}
-    compiled: Any = CompiledKernel(function, targetoptions=options)
+    compiled: Any = CompiledKernel(function, _OPTIONS)
     if function.__module__.startswith(f"{__name__}.") and function.__closure__ is None:
         compiled._cache = KernelCache(function, _sources(), MACHINE_CODE)
 
@@ -84,5 +88,4 @@ def inlined(function: Kernel) -> Kernel:
         return function
     from toktk.kernels.compiler import CompiledKernel
 
-    options = {**_OPTIONS, "nopython": True, "no_cfunc_wrapper": True, "forceinline": True}
-    return cast(Kernel, CompiledKernel(function, targetoptions=options))
+    return cast(Kernel, CompiledKernel(function, {**_OPTIONS, "forceinline": True}))

@@ -5,22 +5,39 @@ optimized and turned into machine code by itself, and then once more in each of 
 typed and lowered once, without any of that, and optimized where it is called, which saves a fifth to a
 third of the time to compile. Numba has no public way to it, so this room uses names of its insides:
 `numba.core.registry.CPUDispatcher`, `numba.core.compiler.compile_extra`,
-`numba.core.codegen.JITCodeLibrary`.
+`numba.core.codegen.JITCodeLibrary`. Passes that no kernel needs are left out, as Numba lets one do.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 from numba.core import types
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Flags, compile_extra
+from numba.core.compiler import CompilerBase, DefaultPassBuilder, Flags, compile_extra
 from numba.core.registry import CPUDispatcher
+from numba.core.typed_passes import NopythonRewrites
+from numba.core.untyped_passes import InlineClosureLikes
+
+_NOT_NEEDED = (InlineClosureLikes, NopythonRewrites)
+"""What looks for functions within a function, and for operations on whole arrays."""
+
+
+class _Compiler(CompilerBase):  # type: ignore[misc]
+    def define_pipelines(self) -> list[Any]:
+        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        passes.passes = [one for one in passes.passes if one[0] not in _NOT_NEEDED]
+        passes.finalize()
+        return [passes]
 
 
 class CompiledKernel(CPUDispatcher):  # type: ignore[misc]
     """A function compiled for calls from Python, and, apart from that, as a part of other kernels."""
+
+    def __init__(self, function: Callable[..., Any], options: dict[str, Any]) -> None:
+        super().__init__(function, targetoptions=options, pipeline_class=_Compiler)
 
     @functools.cached_property
     def _part(self) -> _Part:
@@ -46,8 +63,9 @@ class _Part(CPUDispatcher):  # type: ignore[misc]
         library = _PartLibrary(self.targetctx.codegen(), self.py_func.__qualname__)
         with self._compiling_counter:
             result = compile_extra(
-                self.typingctx, self.targetctx, self.py_func, arguments, None, flags, {}, library
-            )
+                self.typingctx, self.targetctx, self.py_func, arguments, None, flags, {}, library,
+                pipeline_class=_Compiler,
+            )  # fmt: skip
         self.targetctx.insert_user_function(library, result.fndesc, [library])
         self.overloads[arguments] = result
 

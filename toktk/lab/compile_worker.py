@@ -13,7 +13,7 @@ from toktk.arrays import packed
 from toktk.child import serve
 from toktk.corpus import Corpus
 from toktk.encoder import compile_settling
-from toktk.evaluation.base import ChosenPieces, Evaluation, totals_of
+from toktk.evaluation.base import totals_of
 from toktk.evaluation.documents import CutDocuments, DocumentPieces
 from toktk.evaluation.evaluation import evaluate
 from toktk.lab.id_intervals import SpelledUnits
@@ -47,19 +47,22 @@ class Session:
         """
         table = _table()
         _count_again(table)
-        rows = np.arange(len(table), dtype=np.int32)
-        chosen = ChosenPieces(rows, np.ones(rows.size, dtype=np.uint8))
+        spelled: SpelledUnits | None = None
         for name in trainers:
             trainer = _TRAINERS[name](Pretokenizer.of("none"))
             trained = trainer.train(TrainingData(Corpus.of([]), lambda _: table, jobs=2), _SIZES)
             if name == "bpe":
                 _merge_large_ids(table)
-            models = [tokenizer.model for tokenizer in trained.tokenizers]
-            evaluation, *_ = evaluate(table, models, chosen=chosen, jobs=2)
-            if name == trainers[0]:
-                _compare_documents()
+            is_first = spelled is None
+            if spelled is None:
                 compile_settling()
-                _measure_documents(table, evaluation, models[0].vocab_size)
+                spelled = _documents(table)
+            models = [tokenizer.model for tokenizer in trained.tokenizers]
+            evaluation, *_ = evaluate(table, models, chosen=spelled.chosen, jobs=2)
+            if is_first:
+                asked = [(evaluation, models[0].vocab_size)]
+                spelled.intervals(asked, spelled.pieces.quantities(asked)["tokens"])
+                _compare_documents()
 
 
 def _count_again(table: PieceTable) -> None:
@@ -88,8 +91,8 @@ def _compare_documents() -> None:
     neighbor_factors(above[0], above[0], spans, TextOrder.of(np.arange(8) - 1))
 
 
-def _measure_documents(table: PieceTable, evaluation: Evaluation, size: int) -> None:
-    """Add up what is of documents, here of one piece each; the parent compiles what cuts them."""
+def _documents(table: PieceTable) -> SpelledUnits:
+    """Return documents of one piece each; the parent compiles what cuts documents."""
     n = len(table)
     rows, zeros = np.arange(n), np.zeros(1, dtype=np.int64)
     first = np.zeros(n, dtype=np.int32), rows.astype(np.uint64), np.ones(n, dtype=np.int64)
@@ -100,9 +103,7 @@ def _measure_documents(table: PieceTable, evaluation: Evaluation, size: int) -> 
     )
     cut.table(table.totals[:1], table.aligned[:1])
     pieces = DocumentPieces.of(cut, rows, totals_of(table)[1])
-    spelled = SpelledUnits.of(pieces, Units.of(documents))
-    asked = [(evaluation, size)]
-    spelled.intervals(asked, pieces.quantities(asked)["tokens"])
+    return SpelledUnits.of(pieces, Units.of(documents))
 
 
 def _table() -> PieceTable:
