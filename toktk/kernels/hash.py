@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from toktk.arrays import read_only
 from toktk.kernels import kernel
 from toktk.kernels.memory import load64, load_word
 
@@ -103,7 +104,7 @@ def hash_spans(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     _check_spans("hash_spans", data, offsets)
     hashes = np.empty(offsets.size - 1, np.uint64)
     with np.errstate(over="ignore"):  # wraps by design; NumPy says so only when not compiled
-        _hash_spans(data, offsets, hashes)
+        _hash_spans(read_only(data, np.uint8), read_only(offsets, np.int64), hashes)
     return hashes
 
 
@@ -124,6 +125,7 @@ def hash_lines(
         TypeError, ValueError: as of `hash_spans`.
     """
     _check_spans("hash_lines", data, offsets)
+    data, offsets = read_only(data, np.uint8), read_only(offsets, np.int64)
     most = int(offsets[-1] - offsets[0]) // LEAST_LINE
     hashes, lengths = np.empty(most, np.uint64), np.empty(most, np.int64)
     ends = np.empty(offsets.size - 1, np.int64)

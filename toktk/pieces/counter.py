@@ -153,6 +153,8 @@ class SpanCounter:
         With `rows`, span i has those at ``rows[i]:rows[i + 1]``: as many groups and counts as it needs.
         """
         rows = np.arange(offsets.size) if rows is None else rows
+        data, offsets, groups, counts = _one_type(data, offsets, groups, counts)
+        rows = read_only(rows, np.int64)
         self._state[self._kernels.BEGUN :] = 0
         self._read += int(offsets[-1] - offsets[0])
         longest = int((np.diff(offsets) * np.diff(rows)).max(initial=0))
@@ -330,7 +332,7 @@ class Counter(SpanCounter):
         if transducer is None:
             self._add_by_regex(data, parts, groups, weights)
             return
-        documents = (data, parts, groups, weights)
+        documents = _one_type(data, parts, groups, weights)
         self._read += int(parts[-1] - parts[0])
         self._state[self._kernels.BEGUN :] = 0
         while self._grow(
@@ -352,8 +354,19 @@ class Counter(SpanCounter):
         """Cut with the `regex` library, for a pattern that does not compile."""
         cuts, firsts = self._pretokenizer.cut_parts(data, offsets, None)
         counts = np.diff(firsts)
-        data = read_only(data, np.uint8)  # so that the kernel compiles once
         self.add_spans(data, cuts, np.repeat(groups, counts), np.repeat(weights, counts))
+
+
+def _one_type(
+    data: Bytes, offsets: Int64, groups: Groups, counts: Int64
+) -> tuple[Bytes, Int64, Groups, Int64]:
+    """Return views of one type, for which a kernel, and what it shares with others, compiles once."""
+    return (
+        read_only(data, np.uint8),
+        read_only(offsets, np.int64),
+        read_only(groups, np.int32),
+        read_only(counts, np.int64),
+    )
 
 
 def merge(tables: Iterable[PieceTable]) -> PieceTable:
