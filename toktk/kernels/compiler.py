@@ -53,8 +53,8 @@ class _Part(CPUDispatcher):  # type: ignore[misc]
     """A function as other kernels call it: never called from Python."""
 
     def compile(self, sig: Any) -> None:
-        """Type and lower the function for the types of its arguments."""
-        arguments = tuple(sig)
+        """Type and lower the function for the types of its arguments, once for all numbers written out."""
+        arguments = tuple(map(types.unliteral, sig))
         if arguments in self.overloads:
             return
         flags = Flags()
