@@ -5,9 +5,12 @@ import time
 
 import numpy as np
 import pytest
-from numba import config
+from numba import config, typeof
 
-from toktk.kernels import kernel
+from toktk.encoder import number_pieces
+from toktk.kernels import count, inlined, kernel, piece_lookup
+from toktk.pieces.counter import Counter
+from toktk.pretokenizers.pretokenizer import Pretokenizer
 
 pytestmark = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is compiled")
 
@@ -30,6 +33,45 @@ def add_up(values, first, last, least):
     for i in range(first, last):
         total += above(values, i, least) + at(values, i)
     return total
+
+
+@inlined
+def times(values, i, factor):
+    return values[i] * factor
+
+
+@kernel
+def combined(values):
+    return times(values, 1, 2) + times(values, 2, 30)
+
+
+def test_what_is_inlined_compiles_once_for_all_numbers_written_out():
+    assert combined(np.arange(4)) == 62
+    assert times(np.arange(4), 3, 5) == 15
+    assert len(times._part.overloads) == 1
+
+
+def test_counting_and_encoding_share_what_cuts_text(monkeypatch):
+    """Whatever may be written, kernels are given arrays of one type: cutting takes seconds to compile."""
+    given = set()
+
+    def spied(kernel, name, places):
+        def call(*arguments):
+            given.add(tuple(str(typeof(arguments[i])) for i in places))
+            return getattr(kernel, f"_{name}")(*arguments)
+
+        monkeypatch.setattr(kernel, f"_{name}", getattr(kernel, name), raising=False)
+        monkeypatch.setattr(kernel, name, call)
+
+    spied(count, "count_documents", (0, 1, 4, 8))  # data, offsets, tables, work
+    spied(piece_lookup, "cut_and_walk", (0, 1, 2, 3))
+    cut = Pretokenizer.of("o200k")
+    data, offsets = np.frombuffer(b"a cat and a hat", dtype=np.uint8), np.array([0, 5, 15])
+    groups, weights = np.zeros(2, dtype=np.int32), np.ones(2, dtype=np.int64)
+    for text in (data, data.copy()):
+        Counter(cut).add(text, offsets, groups, weights)
+        number_pieces(cut, text, offsets)
+    assert len(given) == 1
 
 
 def test_a_part_gives_what_python_gives():

@@ -19,6 +19,7 @@ from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder, Flags, compile_extra
 from numba.core.registry import CPUDispatcher
 from numba.core.typed_passes import NopythonRewrites
+from numba.core.types.misc import unliteral
 from numba.core.untyped_passes import InlineClosureLikes
 
 _NOT_NEEDED = (InlineClosureLikes, NopythonRewrites)
@@ -54,7 +55,7 @@ class _Part(CPUDispatcher):  # type: ignore[misc]
 
     def compile(self, sig: Any) -> None:
         """Type and lower the function for the types of its arguments, once for all numbers written out."""
-        arguments = tuple(map(types.unliteral, sig))
+        arguments = tuple(map(unliteral, sig))
         if arguments in self.overloads:
             return
         flags = Flags()

@@ -38,6 +38,7 @@ from toktk.pieces.sample_rows import (
     sorted_rows,
 )
 from toktk.pieces.sampled_documents import BLOCKS, DOCUMENTS, LINES, SampledDocuments
+from toktk.runtime import in_threads
 
 if TYPE_CHECKING:
     from toktk.arrow import pa
@@ -195,8 +196,9 @@ class Sample:
 
     def merge(self, others: Iterable[Sample]) -> None:
         """Add what others have seen."""
-        for other in (others := [*others]):
-            other._take_in()
+        others = [*others]
+        in_threads(Sample._settle, [(other,) for other in others])  # a thread filled each
+        for other in others:
             numbers = self._numbered([*other._numbers])
             self._levels[numbers] = np.maximum(self._levels[numbers], other._levels)
             self._needs[numbers] += other._needs
@@ -216,8 +218,7 @@ class Sample:
 
     def state(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
         """Return what `of_state` makes the sample from again: columns of documents; the rest, JSON-able."""
-        self._take_in()
-        self._thin()
+        self._settle()
         about = {
             "groups": [*self._numbers],
             "cap": self._cap,
@@ -254,8 +255,7 @@ class Sample:
 
     def finish(self) -> SampledDocuments:
         """Return the sample; groups in alphabetical order, a group's only document in blocks."""
-        self._take_in()
-        self._thin()
+        self._settle()
         kept = self._kept
         n_groups = len(self._numbers)
         of_group = np.bincount(kept.group, minlength=n_groups)
@@ -309,6 +309,11 @@ class Sample:
         if self._ends is not None:
             self._ends.grow(len(self._numbers))
         return np.array(numbers, dtype=np.int32)
+
+    def _settle(self) -> None:
+        """Keep of all that was seen what the sample has."""
+        self._take_in()
+        self._thin()
 
     def _thin(self) -> None:
         """Unite equal documents, and keep fewer of the groups that have too many."""
