@@ -206,7 +206,7 @@ class Corpus:
         return self.fingerprint
 
     def hash_files(self, progress: Progress | None = None, jobs: int = 1) -> None:
-        """Read every file once, by `jobs` threads; `progress` is called as by `batches`."""
+        """Read every file once, by `jobs` threads, any of which calls `progress`, as `batches` does."""
         each = [(source, progress or (lambda _: None)) for source in self.sources]
         in_threads(lambda source, advance: source.hash(advance), each, jobs)
 

@@ -218,10 +218,10 @@ def encode_piece(data, start, n, byte_ids, table, scratch):
     Afterwards the ids begin `scratch`, and the merges in order, rank << 32 | position of the left symbol,
     begin its second eighth. `scratch` is int64[8 * room], room >= max(n, SHORT).
     """
-    values = 2 * (scratch.size >> 3)
+    room = scratch.size >> 3
     for i in range(n):
         scratch[i] = byte_ids[data[start + i]]
-        scratch[values + i] = UNKNOWN
+        scratch[2 * room + i] = UNKNOWN
     return merge_symbols(table, n, scratch)
 
 

@@ -99,7 +99,8 @@ class Recorder:
         return DocumentCounts(
             groups=documents.groups,
             **shared,
-            tokens={label: self._tokens(label)[order] for label in self.family.tokenizers},
+            # Copies: of what they are made of as many quantities more would be held with them.
+            tokens={label: self._tokens(label)[order].copy() for label in self.family.tokenizers},
             n_all=documents.n_all,
             kinds=documents.kinds,
             bits={label: ngrams.of_rows[:, order] for label, ngrams in self.ngrams.items()},
