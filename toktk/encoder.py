@@ -167,7 +167,7 @@ class _Source:
 
     def _split(self, jobs: int, tables: tuple[Any, ...]) -> None:
         """Split parts that are too long to be dealt evenly."""
-        from toktk.kernels.scan import split_documents
+        from toktk.kernels.automaton import split_documents
 
         n = int(self.offsets[-1] - self.offsets[0])
         target = max(n // (4 * jobs), self._limits.split)

@@ -2,7 +2,15 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toktk.kernels.memory import copy_halves, deal16, load64, prefetch, put_word, store_word, tail64
+from toktk.kernels.memory import (
+    copy_32,
+    copy_halves,
+    load64,
+    prefetch,
+    put_word,
+    store_word,
+    tail64,
+)
 
 
 @given(st.binary(max_size=24), st.integers(0, 24))
@@ -57,10 +65,8 @@ def test_copy_halves_copies_four_and_changes_nothing_else(i, j):
     assert halves.tolist() == expected
 
 
-@given(st.lists(st.integers(0, 184), min_size=4, max_size=4), st.integers(0, 9))
-def test_deal16_takes_a_byte_of_each_in_turn(starts, to):
-    data = np.arange(200, dtype=np.uint8)
-    mixed = np.zeros(73, np.uint8)
-    deal16(data, *starts, mixed, to)
-    dealt = [start + i for i in range(16) for start in starts]
-    assert mixed.tolist() == [0] * to + dealt + [0] * (9 - to)
+@given(st.integers(0, 168), st.integers(0, 9))
+def test_copy_32_copies_that_and_changes_nothing_else(i, j):
+    data, target = np.arange(200, dtype=np.uint8), np.zeros(41, np.uint8)
+    copy_32(data, i, target, j)
+    assert target.tolist() == [0] * j + list(range(i, i + 32)) + [0] * (9 - j)

@@ -9,17 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from toktk import educational
-from toktk.kernels.scan import (
-    BLOCK,
-    LANES,
-    PART,
-    PARTS,
-    cut_batch,
-    match_end,
-    piece_end,
-    split_documents,
-    workspace,
-)
+from toktk.kernels.automaton import match_end, piece_end, split_documents
+from toktk.kernels.lanes import LANES
+from toktk.kernels.scan import BLOCK, PART, PARTS, cut_batch, workspace
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
 

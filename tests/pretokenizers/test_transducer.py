@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from toktk import educational
 from toktk.errors import PatternError
 from toktk.kernels import kernel
-from toktk.kernels.scan import BLOCK, cut_batch, piece_end, split_documents, workspace
+from toktk.kernels.automaton import piece_end, split_documents
+from toktk.kernels.scan import BLOCK, cut_batch, workspace
 from toktk.pretokenizers import transducer
 from toktk.pretokenizers.automaton import Automaton, compile_pattern, verify
 from toktk.pretokenizers.construction import construct, partition_unicode
@@ -213,7 +214,7 @@ def test_a_gap_across_the_end_of_a_block():
 def test_gaps_of_characters_that_begin_no_match_are_no_reason_to_bail(pattern, bails):
     built = build(compile_pattern(pattern))
     # A row for each state, then the two that bail; a byte that is no UTF-8 leads to the second.
-    assert (built.rows == len(built.finish) << 8).any() == bails
+    assert (built.steps >> 8 == len(built.finish) << 8).any() == bails
 
 
 SETS = ["a", "b", " ", ".", "[ab]", "[^a]", r"\s", r"\S", r"\p{L}", "(?i:b)", r"\n"]
@@ -260,7 +261,7 @@ def test_too_many_composite_states(monkeypatch):
 @pytest.mark.parametrize("name", PATTERNS)
 def test_tables_stay_small(name):
     made = build(compile_pattern(PATTERNS[name]))
-    assert made.rows.nbytes < 3 * 2**19
+    assert made.steps.nbytes < 2**21
     assert made.bytes_table.nbytes < 2**19
 
 
@@ -270,7 +271,7 @@ def built():
 
 
 class TestIsSound:
-    ARRAYS = ("rows", "moves", "finish", "bytes_table", "next_state", "accept", "certain")
+    ARRAYS = ("steps", "finish", "bytes_table", "next_state", "accept", "certain")
 
     def is_sound(self, built, name, array):
         return replace(built, **{name: array}).is_sound()
@@ -284,7 +285,7 @@ class TestIsSound:
         assert not self.is_sound(built, name, array.astype(np.float64))
         assert not self.is_sound(built, name, array.reshape(1, 1, -1))
         assert not self.is_sound(built, name, array[:0])
-        if name != "finish":
+        if name not in ("steps", "finish"):
             assert not self.is_sound(built, name, array[:-1])
 
     @pytest.mark.parametrize("name", ARRAYS)
@@ -293,7 +294,7 @@ class TestIsSound:
         assert not self.is_sound(built, name, np.repeat(array, 2, axis=0)[::2])
 
     def test_more_states_than_rows(self, built):
-        states = built.rows.size // 256 - 1
+        states = built.steps.size // 256 - 2
         assert not self.is_sound(built, "finish", np.zeros((states, 3), np.int8))
 
     def test_another_number_of_columns(self, built):
@@ -304,9 +305,9 @@ class TestIsSound:
         [
             ("bytes_table", 2**32 - 256),  # a node outside
             ("bytes_table", 255),  # a class outside
-            ("rows", 2**32 - 1),
-            ("moves", 2),
-            ("moves", -MAX_RUNS - 1),
+            ("steps", 2**32 - 256),  # a row outside
+            ("steps", 2),
+            ("steps", 255 - MAX_RUNS),
             ("finish", 2),
             ("finish", -MAX_RUNS - 1),
             ("next_state", 200),
@@ -322,7 +323,7 @@ class TestIsSound:
     def test_wrong_values_leave_nothing_out(self, built, seed, documents):
         # Tables that pass may cut wrongly, but the kernels come to an end and write nowhere else.
         chance = np.random.default_rng(seed)
-        changed = {name: getattr(built, name).copy() for name in ("rows", "moves", "finish")}
+        changed = {name: getattr(built, name).copy() for name in ("steps", "finish")}
         for array in changed.values():
             flat = array.ravel()
             chosen = chance.random(flat.size) < 0.3

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from toktk.kernels import inlined, kernel
+from toktk.kernels.lanes import BEGIN, DOCUMENT, FIRST, LAST
 from toktk.kernels.memory import (
     are_equal,
     hash_bytes,
@@ -23,7 +24,7 @@ from toktk.kernels.memory import (
     put_word,
     store_word,
 )
-from toktk.kernels.scan import BEGIN, DOCUMENT, FIRST, LAST, cut_block, rewind
+from toktk.kernels.scan import cut_block, rewind
 
 INLINE = 16
 BLOCK = 64
@@ -221,7 +222,7 @@ def count_documents(data, offsets, groups, weights, tables, slots, arena, state,
         tables, work: as for `cut_block`. ends: int64[scan.BLOCK], kept between calls like `work`.
         slots, arena, state: the table. keys: uint64[KEYS], scratch.
     """
-    _, parts, _, _, _ = work
+    _, parts, _, _, _, _, _, _ = work
     if state[BEGUN] == 0:
         rewind(offsets, work)
         state[BEGUN] = 1

@@ -78,30 +78,20 @@ def _copy16(typingctx: Any, source: Any, i: Any, target: Any, j: Any) -> Any:
 
 
 @intrinsic
-def _deal16(typingctx: Any, data: Any, a: Any, b: Any, c: Any, d: Any, mixed: Any, to: Any) -> Any:
+def _copy32(typingctx: Any, source: Any, i: Any, target: Any, j: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        i32 = ir.IntType(32)
-
-        def address(array: int, index: Any, n: int) -> Any:
+        def address(array: int) -> Any:
             struct = cgutils.create_struct_proxy(signature.args[array])
             data = struct(context, builder, args[array]).data
-            vector = ir.VectorType(ir.IntType(8), n).as_pointer()
-            return builder.bitcast(builder.gep(data, [index]), vector)
+            vector = ir.VectorType(ir.IntType(8), 32).as_pointer()
+            return builder.bitcast(builder.gep(data, [args[array + 1]]), vector)
 
-        def in_turn(first: Any, second: Any, n: int) -> Any:
-            order = [ir.Constant(i32, k // 2 + n * (k % 2)) for k in range(2 * n)]
-            mask = ir.Constant(ir.VectorType(i32, 2 * n), order)
-            return builder.shuffle_vector(first, second, mask)
-
-        lanes = [builder.load(address(0, index, 16)) for index in args[1:5]]
-        pairs = in_turn(lanes[0], lanes[2], 16), in_turn(lanes[1], lanes[3], 16)
-        stored = builder.store(in_turn(*pairs, 32), address(5, args[6], 64))
-        for access in (*lanes, stored):
-            access.align = 1
+        loaded = builder.load(address(0))
+        stored = builder.store(loaded, address(2))
+        loaded.align = stored.align = 1
         return context.get_dummy_value()
 
-    places = [types.int64] * 4
-    return types.void(data, *places, mixed, types.int64), codegen
+    return types.void(source, types.int64, target, types.int64), codegen
 
 
 @kernel
@@ -186,14 +176,13 @@ def copy_halves(words, i, halves, j):
 
 
 @kernel
-def deal16(data, a, b, c, d, mixed, to):
-    """Copy 16 bytes from each of `a`, `b`, `c` and `d` to `to`, one byte of each in turn."""
+def copy_32(data, i, target, j):
+    """Copy the 32 bytes at `i` to `j` of another array."""
     if _RAW:
-        _deal16(data, a, b, c, d, mixed, to)
+        _copy32(data, i, target, j)
     else:
-        for i in range(16):
-            mixed[to + 4 * i], mixed[to + 4 * i + 1] = data[a + i], data[b + i]
-            mixed[to + 4 * i + 2], mixed[to + 4 * i + 3] = data[c + i], data[d + i]
+        for k in range(32):
+            target[j + k] = data[i + k]
 
 
 @kernel

@@ -16,6 +16,8 @@ from __future__ import annotations
 import numpy as np
 
 from toktk.kernels import inlined, kernel
+from toktk.kernels.lanes import BEGIN as PART_BEGIN
+from toktk.kernels.lanes import DOCUMENT, LAST
 from toktk.kernels.memory import (
     are_equal,
     copy_halves,
@@ -25,8 +27,7 @@ from toktk.kernels.memory import (
     prefetch,
     put_word,
 )
-from toktk.kernels.scan import BEGIN as PART_BEGIN
-from toktk.kernels.scan import DOCUMENT, LAST, cut_block
+from toktk.kernels.scan import cut_block
 
 INLINE = 15
 BLOCK = 256  # pieces looked up side by side
@@ -94,7 +95,7 @@ def cut_and_walk(
     All are done when ``state[ENDED]`` is their number. Before the first call `rewind`, and set the fields
     from `WRITTEN` on to 0. `ends` (int64[scan.BLOCK]) is kept between calls like `work`.
     """
-    _, parts, _, _, _ = work
+    _, parts, _, _, _, _, _, _ = work
     n_documents = offsets.size - 1
     while True:
         walk(data, ends, longest, slots, shift, arena, pool, out, doc_ends, todo, keys, state)

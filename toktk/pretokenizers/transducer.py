@@ -1,4 +1,4 @@
-"""Automaton -> boundary transducer: two table look-ups per byte, piece ends as output, no re-reading.
+"""Automaton -> boundary transducer: one table look-up per byte, piece ends as output, no re-reading.
 
 A *composite* state is a queue of runs of the automaton. Run 0 is at work on the current piece.
 Whenever a run passes a place where its piece may end, that end is written down, and a fresh run
@@ -6,8 +6,8 @@ begins there, as the next of the queue. A run that may end later after all takes
 behind its own. When run 0 dies, the end that it wrote last stays, and the run behind it takes its
 place. So nothing is read twice.
 
-With each byte, the transducer moves the place of the next end and writes the position there. Most of the
-time the next end is not used yet, and what is written is written over: there is nothing to decide.
+With the last byte of a character, the transducer may move the place of the next end. The end that it leaves
+lies before the character read before that one. Most characters move nothing.
 Few composites are reachable. Where a queue would become longer than `MAX_RUNS`, or a run dies
 without a match, that run is `LOST`; should it come to be run 0, the transducer *bails*: the caller
 finds this one piece with the plain automaton and goes on behind it. Lost, too, is a run whose match may
@@ -44,9 +44,10 @@ class Transducer(Tables):
     """The tables that the scanning kernels read.
 
     Attributes:
-        rows: uint32[n]; the row of the next state for row + byte. State s has row 256 * s. The last
-            two states bail; the next end is in use in the first of them, and not in the second.
-        moves: int8[n]; how the next end moves for row + byte, before the position is written there.
+        steps: uint32[n]; for row + byte, the row of the next state << 8, and how the next end moves, int8.
+            State s has row 256 * s. The next three rows are no states: the first two bail, the next end in
+            use in one and not in the other; the third reads the byte 0xFE, and then the text that follows
+            is cut as if it was alone. The byte 0xFF leads there, and does what the end of a text does.
         finish: int8[S, 3]; what the end of the text does to a state that does not bail: how the
             next end moves; whether the text's end is the end of a piece, and not a matter of the
             plain automaton; how far behind the next end those begin that may be taken back.
@@ -56,11 +57,10 @@ class Transducer(Tables):
             for (class + 1) << 8 | (class + 1).
     """
 
-    FORMAT = 6
-    LAYOUT = (("u4", 1), ("i1", 1), ("i1", 2), ("u4", 1), ("i2", 1), ("u2", 1), ("?", 1))
+    FORMAT = 7
+    LAYOUT = (("u4", 1), ("i1", 2), ("u4", 1), ("i2", 1), ("u2", 1), ("?", 1))
 
-    rows: npt.NDArray[np.uint32]
-    moves: npt.NDArray[np.int8]
+    steps: npt.NDArray[np.uint32]
     finish: npt.NDArray[np.int8]
     bytes_table: npt.NDArray[np.uint32]
     next_state: npt.NDArray[np.int16]
@@ -73,12 +73,11 @@ class Transducer(Tables):
             n_states > 0
             and self.next_state.size % n_states == 0
             and within(self.next_state, -1, n_states - 1)
-            and self.rows.size == self.moves.size
-            and within(self.rows, 0, self.rows.size - 256)
-            and within(self.moves, -MAX_RUNS, 1)
+            and within(self.steps >> 8, 0, self.steps.size - 256)
+            and within(self.steps.astype(np.uint8).view(np.int8), -MAX_RUNS, 1)
             and self.finish.shape[1] == 3
             and within(self.finish, -MAX_RUNS, 1)
-            and (len(self.finish) + 2) * 256 <= self.rows.size
+            and (len(self.finish) + 3) * 256 <= self.steps.size
             and within(self.bytes_table >> 8, 0, (self.bytes_table.size >> 8) - 1)
             and within(self.bytes_table & 255, 0, self.next_state.size // n_states)
             and self.certain.size == 1 << 16
@@ -94,10 +93,8 @@ def build(automaton: Automaton) -> Transducer:
     bytes_table = _bytes_table(automaton.class_of)
     with_gaps = _with_gaps(automaton)
     composites = _Composites(with_gaps)
-    rows, moves = _spell_out(composites, bytes_table)
     return Transducer(
-        rows,
-        moves,
+        _spell_out(composites, bytes_table),
         composites.finish,
         bytes_table.ravel(),
         np.ascontiguousarray(automaton.next_state).ravel(),
@@ -252,19 +249,23 @@ class _Composites:
 
 def _spell_out(
     composites: _Composites, bytes_table: npt.NDArray[np.uint32]
-) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int8]]:
-    """Turn steps over classes into steps over bytes: return `rows` and `moves` of the transducer."""
+) -> npt.NDArray[np.uint32]:
+    """Turn steps over classes into steps over bytes: return `steps` of the transducer.
+
+    The next end moves with the last byte of a character.
+    """
     n_states, bail = len(composites.in_use), len(composites.in_use) << 8
-    invalid = bail + 256
-    rows = np.full((n_states + 2, 256), invalid, dtype=np.int64)
-    moves = np.zeros((n_states + 2, 256), dtype=np.int64)
+    invalid, between = bail + 256, bail + 512
+    rows = np.full((n_states + 3, 256), invalid, dtype=np.int64)
+    moves = np.zeros((n_states + 3, 256), dtype=np.int64)
     moves[n_states] = 1
+    rows[:n_states, 0xFF] = np.where(composites.finish[:, 1], between, invalid)
+    moves[:n_states, 0xFF] = composites.finish[:, 0]
+    rows[n_states + 2, 0xFE], moves[n_states + 2, 0xFE] = 0, 1
     root = bytes_table[0].astype(np.int64)
     classes = root[:0x80] - 1
     rows[:n_states, :0x80] = composites.following[:, classes] << 8
     moves[:n_states, :0x80] = composites.move[:, classes]
-    # Reading a lead byte, all go to the next end that is not in use.
-    moves[:n_states, 0x80:] = composites.in_use[:, None]
     leads = np.flatnonzero(root[0x80:]) + 0x80
     # Inside a character: each node of the bytes table has rows of 64 entries, which states share.
     entries = bytes_table[1:, 0x80:0xC0].astype(np.int64)
@@ -277,7 +278,6 @@ def _spell_out(
     heads_of: dict[bytes, Int64] = {}  # the row of every node, by steps over the classes
     for state in range(n_states):
         following, move = composites.following[state], composites.move[state]
-        move = move - composites.in_use[state]
         steps = np.concatenate([following[present], move[present]]).tobytes()
         if steps not in heads_of:
             # Index 0 is for bytes that are no UTF-8.
@@ -302,4 +302,4 @@ def _spell_out(
     # Behind the last row, for a byte that is no continuation.
     all_rows = np.concatenate([rows.ravel(), *inside_rows, np.full(256, invalid)])
     all_moves = np.concatenate([moves.ravel(), *inside_moves, np.zeros(256, dtype=np.int64)])
-    return all_rows.astype(np.uint32), all_moves.astype(np.int8)
+    return (all_rows << 8 | all_moves & 255).astype(np.uint32)
