@@ -56,21 +56,35 @@ def _mix(a, b, c):
     return h ^ (h >> np.uint64(32))
 
 
+def scratch() -> np.ndarray:
+    """Return two times int64[BLOCK]: what kernels that take many entries at once keep between them."""
+    return np.empty((2, BLOCK), dtype=np.int64)
+
+
 @kernel
-def rehash(slots, grown):
-    """Enter every slot into `grown`, which is free and larger."""
+def rehash(slots, grown, taken, homes):
+    """Enter every slot into `grown`, which is free and larger; `taken` and `homes` are `scratch`."""
     mask = grown.size // 4 - 1
+    n = np.int64(0)
     for s in range(0, slots.size, 4):
-        if slots[s + 2] == 0:
+        taken[n] = s  # no branch to guess
+        n += np.int64(slots[s + 2] != 0)
+        if n < BLOCK and s + 4 < slots.size:
             continue
-        # A long piece is hashed by content, not by place.
-        is_long = slots[s + 2] & np.uint64(MAX_LENGTH) > np.uint64(INLINE)
-        second = np.uint64(0) if is_long else slots[s + 1]
-        at = np.int64(_mix(slots[s], second, slots[s + 2])) & mask
-        while grown[4 * at + 2] != 0:
-            at = (at + 1) & mask
-        for f in range(4):
-            grown[4 * at + f] = slots[s + f]
+        for j in range(n):
+            a = taken[j]
+            # A long piece is hashed by content, not by place.
+            is_long = slots[a + 2] & np.uint64(MAX_LENGTH) > np.uint64(INLINE)
+            second = np.uint64(0) if is_long else slots[a + 1]
+            homes[j] = np.int64(_mix(slots[a], second, slots[a + 2])) & mask
+            prefetch(grown, 4 * homes[j])
+        for j in range(n):
+            at = homes[j]
+            while grown[4 * at + 2] != 0:
+                at = (at + 1) & mask
+            for f in range(4):
+                grown[4 * at + f] = slots[taken[j] + f]
+        n = np.int64(0)
 
 
 def is_too_small(n_slots: Any, n_entries: Any) -> Any:
@@ -315,47 +329,62 @@ def size_parts(slots, n_entries, n_bytes):
 
 
 @kernel
-def add_slots(source, source_arena, groups, part, n_parts, slots, arena, state):
+def add_slots(source, source_arena, groups, part, n_parts, slots, arena, state, taken, homes):
     """Add the entries of one part of a table to another one, which has room for all of them.
 
     ``groups[g]`` (int32) is the number there of group g. Entries come in the order of their slots, which is
-    mostly that of the slots that they go to.
+    mostly that of the slots that they go to. `taken` and `homes` are `scratch`.
     """
     mask = np.uint64(slots.size // 4 - 1)
+    n_taken = np.int64(0)
     for s in range(0, source.size, 4):
-        if source[s + 2] == 0 or _part_of(source, s, n_parts) != part:
+        taken[n_taken] = s  # no branch to guess
+        is_of_part = _part_of(source, s, n_parts) == part
+        n_taken += np.int64((source[s + 2] != 0) & is_of_part)
+        if n_taken < BLOCK and s + 4 < source.size:
             continue
-        k0, k1, add = source[s], source[s + 1], source[s + 3]
-        group, n = groups[source[s + 2] >> np.uint64(32)], source[s + 2] & np.uint64(MAX_LENGTH)
-        if n > np.uint64(INLINE):
-            start = np.int64(k1)
-            add_piece(source_arena, start, np.int64(n), group, add, slots, arena, state)
-        else:
-            meta = (np.uint64(group) << np.uint64(32)) | n
-            home = (_mix(k0, k1, meta) & mask) << _TWO
-            _add_key(k0, k1, meta, home, add, slots, state)
+        for j in range(n_taken):
+            k0, k1, meta = _entry(source, taken[j], groups)
+            homes[j] = np.int64(_mix(k0, k1, meta) & mask) << 2
+            prefetch(slots, homes[j])
+        for j in range(n_taken):
+            k0, k1, meta = _entry(source, taken[j], groups)
+            n, add = np.int64(meta & np.uint64(MAX_LENGTH)), source[taken[j] + 3]
+            if n > INLINE:
+                start, group = np.int64(source[taken[j] + 1]), np.int64(meta >> np.uint64(32))
+                add_piece(source_arena, start, n, group, add, slots, arena, state)
+            else:
+                _add_key(k0, k1, meta, np.uint64(homes[j]), add, slots, state)
+        n_taken = np.int64(0)
+
+
+@inlined
+def _entry(slots, s, groups):
+    """Return what the entry of a slot is hashed by, where its group has another number."""
+    n = slots[s + 2] & np.uint64(MAX_LENGTH)
+    second = slots[s + 1] if n <= np.uint64(INLINE) else np.uint64(0)
+    group = np.uint64(groups[slots[s + 2] >> np.uint64(32)])
+    return slots[s], second, group << np.uint64(32) | n
 
 
 @kernel
-def slot_lengths(slots, lengths, groups, counts):
-    """Write length, group and count of every entry in slot order."""
-    k = 0
-    for s in range(0, slots.size, 4):
-        if slots[s + 2] != 0:
-            lengths[k] = slots[s + 2] & np.uint64(MAX_LENGTH)
-            groups[k] = slots[s + 2] >> np.uint64(32)
-            counts[k] = slots[s + 3]
-            k += 1
+def size_entries(slots):
+    """Return how many entries a table has, and how many bytes they have."""
+    n, n_bytes = np.int64(0), np.int64(0)
+    for s in range(2, slots.size, 4):
+        n += np.int64(slots[s] != 0)
+        n_bytes += np.int64(slots[s] & np.uint64(MAX_LENGTH))
+    return n, n_bytes
 
 
 @kernel
-def slot_bytes(slots, arena, offsets, data):
-    """Write the bytes of every entry in slot order."""
-    k = 0
+def write_entries(slots, arena, data, offsets, groups, counts):
+    """Write bytes, group and count of every entry in slot order; `offsets` begins with 0."""
+    k, at = np.int64(0), np.int64(0)
     for s in range(0, slots.size, 4):
         if slots[s + 2] == 0:
             continue
-        at, n = offsets[k], offsets[k + 1] - offsets[k]
+        n = np.int64(slots[s + 2] & np.uint64(MAX_LENGTH))
         if n <= INLINE:
             store_word(data, at, n, slots[s])
             if n > 8:
@@ -364,34 +393,49 @@ def slot_bytes(slots, arena, offsets, data):
             start = np.int64(slots[s + 1])
             for i in range(0, n, 8):
                 put_word(data, at + i, n - i, arena, start + i)
+        at += n
+        groups[k], counts[k] = slots[s + 2] >> np.uint64(32), slots[s + 3]
         k += 1
+        offsets[k] = at
 
 
 @kernel
-def number_pieces(data, offsets, heads, following, first, piece_of):
+def number_pieces(data, offsets, heads, starts, following, hashes, piece_of):
     """Give equal spans the same number, in order of first appearance; return how many numbers.
 
-    `heads` is int32[power of two], all -1; `following` and `first` are int32[n], scratch;
-    `piece_of` (int32[n]) is the result.
+    `heads` is int32[power of two], all -1; `starts` (int64[n]), `following` (int64[n]) and `hashes`
+    (uint64[BLOCK]) are scratch; `piece_of` (int32[n]) is the result.
     """
-    mask = heads.size - 1
-    n_pieces = 0
-    for e in range(offsets.size - 1):
-        start, n = offsets[e], offsets[e + 1] - offsets[e]
-        h = np.int64(hash_bytes(data, start, n)) & mask
-        p = heads[h]
-        while p >= 0:
-            f = first[p]
-            if offsets[f + 1] - offsets[f] == n and are_equal(data, start, data, offsets[f], n):
-                break
-            p = following[p]
-        if p < 0:
-            p = n_pieces
-            first[p] = e
-            following[p] = heads[h]
-            heads[h] = p
-            n_pieces += 1
-        piece_of[e] = p
+    mask = np.uint64(heads.size - 1)
+    n_pieces = np.int64(0)
+    for block in range(0, offsets.size - 1, BLOCK):
+        n_spans = min(BLOCK, offsets.size - 1 - block)
+        # What a look-up reads lies anywhere, so what those of a block read is fetched together.
+        for j in range(n_spans):
+            start = offsets[block + j]
+            hashes[j] = hash_bytes(data, start, offsets[block + j + 1] - start) & mask
+            prefetch(heads, hashes[j])
+        for j in range(n_spans):
+            prefetch(starts, max(heads[hashes[j]], 0))
+            prefetch(following, max(heads[hashes[j]], 0))
+        for j in range(n_spans):
+            prefetch(data, starts[max(heads[hashes[j]], 0)])
+        for j in range(n_spans):
+            start = offsets[block + j]
+            n = offsets[block + j + 1] - start
+            p = heads[hashes[j]]
+            while p >= 0:
+                length = following[p] >> 32
+                if length == n and are_equal(data, start, data, starts[p], n):
+                    break
+                p = np.int32(following[p] & 0xFFFFFFFF)
+            if p < 0:
+                p = n_pieces
+                starts[p] = start
+                following[p] = n << 32 | np.int64(heads[hashes[j]]) & 0xFFFFFFFF
+                heads[hashes[j]] = p
+                n_pieces += 1
+            piece_of[block + j] = p
     return n_pieces
 
 

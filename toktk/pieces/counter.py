@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk import arrow
-from toktk.arrays import Bytes, Int64, offsets_of, read_only
+from toktk.arrays import Bytes, Int64, large_zeros, offsets_of, read_only
 from toktk.arrow import pa
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, spans
 from toktk.errors import CorpusError
@@ -191,8 +191,8 @@ class SpanCounter:
 
     def _resize(self, n_slots: int) -> None:
         if 4 * n_slots > self._slots.size:
-            slots = np.zeros(4 * n_slots, dtype=np.uint64)
-            self._kernels.rehash(self._slots, slots)
+            slots = large_zeros(4 * n_slots)
+            self._kernels.rehash(self._slots, slots, *self._kernels.scratch())
             self._slots = slots
 
     def _empty(self) -> None:
@@ -253,9 +253,9 @@ class SpanCounter:
             whole = SpanCounter(counters[0].signature)
             # All pieces may be different; the table may become fuller than one that grows, but never full.
             n_slots = 1 << int(5 * sizes[:, part].sum() // 4).bit_length()
-            whole._slots = np.zeros(4 * n_slots, dtype=np.uint64)
+            whole._slots = large_zeros(4 * n_slots)
             whole._arena = np.empty(int(n_bytes[:, part].sum()), dtype=np.uint8)
-            table = whole._slots, whole._arena, whole._state
+            table = whole._slots, whole._arena, whole._state, *k.scratch()
             for counter, number in zip(counters, numbers, strict=True):
                 k.add_slots(counter._slots, counter._arena, number, part, n_parts, *table)
             return whole._columns(new_index)
@@ -278,13 +278,10 @@ def entries_in(slots: Slots, arena: Bytes) -> tuple[Bytes, Int64, Groups, Int64]
     """Return the entries of a hash table in the order of its slots: data, offsets, groups, counts."""
     from toktk.kernels import count as k
 
-    n = int(np.count_nonzero(slots[2::4]))
-    lengths, counts = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
-    groups = np.empty(n, dtype=np.int32)
-    k.slot_lengths(slots, lengths, groups, counts)
-    offsets = offsets_of(lengths)
-    data = np.empty(int(offsets[-1]), dtype=np.uint8)
-    k.slot_bytes(slots, arena, offsets, data)
+    n, n_bytes = k.size_entries(slots)
+    data, offsets = np.empty(n_bytes, dtype=np.uint8), np.zeros(n + 1, dtype=np.int64)
+    groups, counts = np.empty(n, dtype=np.int32), np.empty(n, dtype=np.int64)
+    k.write_entries(slots, arena, data, offsets, groups, counts)
     return data, offsets, groups, counts
 
 
@@ -294,8 +291,10 @@ def _unite(data: Bytes, offsets: Int64) -> tuple[Bytes, Int64, Int64, Int64]:
 
     n = offsets.size - 1
     heads = np.full(1 << max(n, 1).bit_length(), -1, dtype=np.int32)
-    following, firsts, piece_of = (np.empty(n, dtype=np.int32) for _ in range(3))
-    n_pieces = int(k.number_pieces(data, offsets, heads, following, firsts, piece_of))
+    starts, following = np.empty((2, n), dtype=np.int64)
+    piece_of = np.empty(n, dtype=np.int32)
+    hashes = np.empty(k.BLOCK, dtype=np.uint64)
+    n_pieces = int(k.number_pieces(data, offsets, heads, starts, following, hashes, piece_of))
     rows = offsets_of(np.bincount(piece_of, minlength=n_pieces))
     order = np.empty(n, dtype=np.int64)
     k.counting_sort(piece_of, rows.copy(), order)
