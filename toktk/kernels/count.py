@@ -56,35 +56,21 @@ def _mix(a, b, c):
     return h ^ (h >> np.uint64(32))
 
 
-def scratch() -> np.ndarray:
-    """Return two times int64[BLOCK]: what kernels that take many entries at once keep between them."""
-    return np.empty((2, BLOCK), dtype=np.int64)
-
-
 @kernel
-def rehash(slots, grown, taken, homes):
-    """Enter every slot into `grown`, which is free and larger; `taken` and `homes` are `scratch`."""
+def rehash(slots, grown):
+    """Enter every slot into `grown`, which is free and larger."""
     mask = grown.size // 4 - 1
-    n = np.int64(0)
     for s in range(0, slots.size, 4):
-        taken[n] = s  # no branch to guess
-        n += np.int64(slots[s + 2] != 0)
-        if n < BLOCK and s + 4 < slots.size:
+        if slots[s + 2] == 0:
             continue
-        for j in range(n):
-            a = taken[j]
-            # A long piece is hashed by content, not by place.
-            is_long = slots[a + 2] & np.uint64(MAX_LENGTH) > np.uint64(INLINE)
-            second = np.uint64(0) if is_long else slots[a + 1]
-            homes[j] = np.int64(_mix(slots[a], second, slots[a + 2])) & mask
-            prefetch(grown, 4 * homes[j])
-        for j in range(n):
-            at = homes[j]
-            while grown[4 * at + 2] != 0:
-                at = (at + 1) & mask
-            for f in range(4):
-                grown[4 * at + f] = slots[taken[j] + f]
-        n = np.int64(0)
+        # A long piece is hashed by content, not by place.
+        is_long = slots[s + 2] & np.uint64(MAX_LENGTH) > np.uint64(INLINE)
+        second = np.uint64(0) if is_long else slots[s + 1]
+        at = np.int64(_mix(slots[s], second, slots[s + 2])) & mask
+        while grown[4 * at + 2] != 0:
+            at = (at + 1) & mask
+        for f in range(4):
+            grown[4 * at + f] = slots[s + f]
 
 
 def is_too_small(n_slots: Any, n_entries: Any) -> Any:
@@ -329,42 +315,25 @@ def size_parts(slots, n_entries, n_bytes):
 
 
 @kernel
-def add_slots(source, source_arena, groups, part, n_parts, slots, arena, state, taken, homes):
+def add_slots(source, source_arena, groups, part, n_parts, slots, arena, state):
     """Add the entries of one part of a table to another one, which has room for all of them.
 
     ``groups[g]`` (int32) is the number there of group g. Entries come in the order of their slots, which is
-    mostly that of the slots that they go to. `taken` and `homes` are `scratch`.
+    mostly that of the slots that they go to.
     """
     mask = np.uint64(slots.size // 4 - 1)
-    n_taken = np.int64(0)
     for s in range(0, source.size, 4):
-        taken[n_taken] = s  # no branch to guess
-        is_of_part = _part_of(source, s, n_parts) == part
-        n_taken += np.int64((source[s + 2] != 0) & is_of_part)
-        if n_taken < BLOCK and s + 4 < source.size:
+        if source[s + 2] == 0 or _part_of(source, s, n_parts) != part:
             continue
-        for j in range(n_taken):
-            k0, k1, meta = _entry(source, taken[j], groups)
-            homes[j] = np.int64(_mix(k0, k1, meta) & mask) << 2
-            prefetch(slots, homes[j])
-        for j in range(n_taken):
-            k0, k1, meta = _entry(source, taken[j], groups)
-            n, add = np.int64(meta & np.uint64(MAX_LENGTH)), source[taken[j] + 3]
-            if n > INLINE:
-                start, group = np.int64(source[taken[j] + 1]), np.int64(meta >> np.uint64(32))
-                add_piece(source_arena, start, n, group, add, slots, arena, state)
-            else:
-                _add_key(k0, k1, meta, np.uint64(homes[j]), add, slots, state)
-        n_taken = np.int64(0)
-
-
-@inlined
-def _entry(slots, s, groups):
-    """Return what the entry of a slot is hashed by, where its group has another number."""
-    n = slots[s + 2] & np.uint64(MAX_LENGTH)
-    second = slots[s + 1] if n <= np.uint64(INLINE) else np.uint64(0)
-    group = np.uint64(groups[slots[s + 2] >> np.uint64(32)])
-    return slots[s], second, group << np.uint64(32) | n
+        k0, k1, add = source[s], source[s + 1], source[s + 3]
+        group, n = groups[source[s + 2] >> np.uint64(32)], source[s + 2] & np.uint64(MAX_LENGTH)
+        if n > np.uint64(INLINE):
+            start = np.int64(k1)
+            add_piece(source_arena, start, np.int64(n), group, add, slots, arena, state)
+        else:
+            meta = (np.uint64(group) << np.uint64(32)) | n
+            home = (_mix(k0, k1, meta) & mask) << _TWO
+            _add_key(k0, k1, meta, home, add, slots, state)
 
 
 @kernel
@@ -425,7 +394,7 @@ def number_pieces(data, offsets, heads, starts, following, hashes, piece_of):
             n = offsets[block + j + 1] - start
             p = heads[hashes[j]]
             while p >= 0:
-                length = following[p] >> 32
+                length = following[p] >> 32 & MAX_LENGTH
                 if length == n and are_equal(data, start, data, starts[p], n):
                     break
                 p = np.int32(following[p] & 0xFFFFFFFF)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk import arrow
-from toktk.arrays import Bytes, Int64, large_zeros, offsets_of, read_only
+from toktk.arrays import Bytes, Int64, offsets_of, read_only
 from toktk.arrow import pa
 from toktk.corpus.batch import ALIGN, GROUP, TEXT, WEIGHT, spans
 from toktk.errors import CorpusError
@@ -191,8 +191,8 @@ class SpanCounter:
 
     def _resize(self, n_slots: int) -> None:
         if 4 * n_slots > self._slots.size:
-            slots = large_zeros(4 * n_slots)
-            self._kernels.rehash(self._slots, slots, *self._kernels.scratch())
+            slots = np.zeros(4 * n_slots, dtype=np.uint64)
+            self._kernels.rehash(self._slots, slots)
             self._slots = slots
 
     def _empty(self) -> None:
@@ -253,9 +253,9 @@ class SpanCounter:
             whole = SpanCounter(counters[0].signature)
             # All pieces may be different; the table may become fuller than one that grows, but never full.
             n_slots = 1 << int(5 * sizes[:, part].sum() // 4).bit_length()
-            whole._slots = large_zeros(4 * n_slots)
+            whole._slots = np.zeros(4 * n_slots, dtype=np.uint64)
             whole._arena = np.empty(int(n_bytes[:, part].sum()), dtype=np.uint8)
-            table = whole._slots, whole._arena, whole._state, *k.scratch()
+            table = whole._slots, whole._arena, whole._state
             for counter, number in zip(counters, numbers, strict=True):
                 k.add_slots(counter._slots, counter._arena, number, part, n_parts, *table)
             return whole._columns(new_index)
