@@ -7,6 +7,7 @@ import reference
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from toktk.arrays import packed
 from toktk.kernels import count as k
 from toktk.kernels.scan import BLOCK
 from toktk.pieces import counter
@@ -177,3 +178,16 @@ def test_table_is_well_formed():
     assert table.rows[0] == 0
     assert table.rows[-1] == table.entry_group.size == table.entry_count.size
     assert (np.diff(table.rows) > 0).all()
+
+
+@given(st.lists(st.text("ab", max_size=9) | st.sampled_from(["", "a" * 40, "é" * 9]), max_size=300))
+def test_equal_spans_have_the_same_number(spans):
+    data, offsets = packed([span.encode() for span in spans])
+    n = len(spans)
+    heads = np.full(1 << max(n, 1).bit_length(), -1, np.int32)
+    starts, following = np.empty((2, n), np.int64)
+    piece_of, hashes = np.empty(n, np.int32), np.empty(k.BLOCK, np.uint64)
+    found = k.number_pieces(data, offsets, heads, starts, following, hashes, piece_of)
+    numbers = {}
+    assert piece_of.tolist() == [numbers.setdefault(span, len(numbers)) for span in spans]
+    assert found == len(numbers)
