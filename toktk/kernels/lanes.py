@@ -219,7 +219,8 @@ def _resume(data, tables, part, lanes, lane, t, raw):
     """Find a piece by the plain automaton, and go on behind it; return whether the lane is through."""
     begin, stop, limit, k = part[BEGIN], part[STOP], part[LIMIT], lanes[_END, lane]
     last = begin + np.int64(raw[k - 1]) if k > part[_OPEN] else part[FROM]
-    if not part[FROM] < last < stop:  # not UTF-8, or nothing new
+    # Nothing new, or text that is not UTF-8, in which there may be more ends than bytes.
+    if not part[FROM] < last < stop or k - part[RAW] > last - begin:
         k, last = part[_OPEN], part[FROM]
     last = piece_end(data, last, limit, tables)
     if last < stop or limit > stop:
