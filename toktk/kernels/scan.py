@@ -1,8 +1,8 @@
 """Cutting: UTF-8 bytes in, piece ends out, a block at a time.
 
 Long documents are cut into *parts* at certain boundaries: between two characters where every piece ends,
-whatever came before. A part is then a text of its own. Short parts are joined to groups, with two bytes
-between them that are in no UTF-8, and a group is cut as if it was one part: what the two bytes do is in the
+whatever came before. A part is then a text of its own. Short parts are joined to bundles, with two bytes
+between them that are in no UTF-8, and a bundle is cut as if it was one part: what the two bytes do is in the
 tables. Parts are planned, and cut in lanes (toktk.kernels.lanes), a block at a time, which keeps memory
 bounded and warm.
 
@@ -44,11 +44,11 @@ from toktk.kernels.lanes import (
 )
 
 BLOCK = 65536  # bytes in the parts of a block, at most
-PART = 1920  # bytes after which a document is cut at the next certain boundary, or a group ends
+PART = 1920  # bytes after which a document is cut at the next certain boundary, or a bundle ends
 PARTS = 1024  # in a block, at most
 _SHORT = 1024  # bytes of the parts of a block, on average, up to which they are joined
 
-_FIRST_PART = DOCUMENT  # of a group, which has no document
+_FIRST_PART = DOCUMENT  # of a bundle, which has no document
 # Fields of the cursor. The rest of the text is ``data[POSITION:offsets[DOCUMENT + 1]]`` and on.
 _AT_DOCUMENT, _AT_POSITION = range(2)
 
@@ -59,15 +59,15 @@ _ONE = np.uint64(1)
 def workspace() -> Workspace:
     """Make what cutting keeps between calls, for one thread.
 
-    Returns: cursor, parts, groups of parts, lanes, raw ends, bytes and moves of a chunk, joined parts, which
+    Returns: cursor, parts, bundles of parts, lanes, raw ends, bytes and moves of a chunk, joined parts, which
     kernels that read text take as they take other text.
     """
     sizes = (2,), (PARTS, PART_SIZE), (PARTS, PART_SIZE), (LANE_SIZE, LANES)
-    cursor, parts, groups, lanes = (np.zeros(size, dtype=np.int64) for size in sizes)
+    cursor, parts, bundles, lanes = (np.zeros(size, dtype=np.int64) for size in sizes)
     raw = np.empty(room_for_ends(BLOCK + 2 * PARTS), dtype=np.uint32)
     chunk = np.zeros(CHUNK_SIZE, dtype=np.uint8)
     joined = np.zeros(BLOCK + 2 * PARTS + 32, dtype=np.uint8)
-    return cursor, parts, groups, lanes, raw, chunk, joined, read_only(joined, np.uint8)
+    return cursor, parts, bundles, lanes, raw, chunk, joined, read_only(joined, np.uint8)
 
 
 class _OfThread(threading.local):
@@ -116,31 +116,31 @@ def _plan(data, offsets, tables, cursor, parts):
 
 
 @inlined
-def _join(data, parts, n_parts, groups, joined):
-    """Join the parts of a block to groups of `PART` bytes or a little more; return how many."""
+def _join(data, parts, n_parts, bundles, joined):
+    """Join the parts of a block to bundles of `PART` bytes or a little more; return how many."""
     n = at = np.int64(0)
     for i in range(n_parts):
         begin, length = parts[i, BEGIN], parts[i, STOP] - parts[i, BEGIN]
-        if n > 0 and at - groups[n - 1, BEGIN] < PART:
+        if n > 0 and at - bundles[n - 1, BEGIN] < PART:
             joined[at], joined[at + 1] = 0xFF, 0xFE
             at += 2
         else:
-            groups[n, BEGIN], groups[n, LIMIT], groups[n, _FIRST_PART] = at, UNREADABLE, i
+            bundles[n, BEGIN], bundles[n, LIMIT], bundles[n, _FIRST_PART] = at, UNREADABLE, i
             n += 1
         copy_bytes(data, begin, length, joined, at)
         at += length
-        groups[n - 1, STOP] = at
+        bundles[n - 1, STOP] = at
     return n
 
 
 @inlined
-def _gather_group(data, tables, group, parts, n_parts, raw, ends, n):
-    """Write the ends of the parts of a group to ``ends[n:]``, as `_gather` does."""
-    k, last, at = np.uint64(group[RAW]), group[RAW_LAST], np.int64(0)
+def _gather_bundle(data, tables, bundle, parts, n_parts, raw, ends, n):
+    """Write the ends of the parts of a bundle to ``ends[n:]``, as `_gather` does."""
+    k, last, at = np.uint64(bundle[RAW]), bundle[RAW_LAST], np.int64(0)
     is_sound = last != FAILED
-    last = np.uint64(max(last, group[RAW]))
-    size = group[STOP] - group[BEGIN]
-    i = group[_FIRST_PART]
+    last = np.uint64(max(last, bundle[RAW]))
+    size = bundle[STOP] - bundle[BEGIN]
+    i = bundle[_FIRST_PART]
     while at < size:
         part = parts[i]
         stop = at + part[STOP] - part[BEGIN]
@@ -210,17 +210,17 @@ def cut_block(data, offsets, tables, work, ends, n):
     leave nothing out. `work` is by `workspace`; `ends` (int64) has room for `BLOCK` from `n` on.
     Before a new batch call `rewind`.
     """
-    cursor, parts, groups, lanes, raw, chunk, joined, joined_text = work
+    cursor, parts, bundles, lanes, raw, chunk, joined, joined_text = work
     n_parts = _plan(data, offsets, tables, cursor, parts)
     if n_parts > 0:
         text, cut, n_cut = data, parts, n_parts
         is_joined = parts[n_parts - 1, STOP] - parts[0, BEGIN] < _SHORT * (n_parts - 1)
         if is_joined:
-            text, cut, n_cut = joined_text, groups, _join(data, parts, n_parts, groups, joined)
+            text, cut, n_cut = joined_text, bundles, _join(data, parts, n_parts, bundles, joined)
         cut_parts(text, tables, cut, n_cut, lanes, raw, chunk)
         for i in range(n_cut):
             if is_joined:
-                n = _gather_group(data, tables, groups[i], parts, n_parts, raw, ends, n)
+                n = _gather_bundle(data, tables, bundles[i], parts, n_parts, raw, ends, n)
             else:
                 n = _gather(data, tables, parts[i], raw, ends, n)
         # Where no boundary is certain, the last piece found says where to go on.
