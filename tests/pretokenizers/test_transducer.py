@@ -123,6 +123,21 @@ def test_short_strings_of_classes_equal_regex(pattern):
 
 
 @pytest.mark.parametrize("pattern", ALL, ids=IDS)
+def test_many_short_documents_equal_regex(pattern):
+    characters = list(one_of_each_kind(compile_pattern(pattern)).values())
+    chance = random.Random(5)
+    texts = ["".join(chance.choices(characters, k=chance.randint(0, 9))) for _ in range(1500)]
+    data = np.frombuffer("".join(texts).encode(), np.uint8)
+    offsets = np.cumsum([0, *(len(text.encode()) for text in texts)])
+    ends, firsts = np.empty(data.size, np.int64), np.empty(offsets.size, np.int64)
+    cut_batch(data, offsets, tables(pattern), WORK, ends, firsts)
+    for text, start, a, b in zip(texts, offsets.tolist(), firsts, firsts[1:], strict=False):
+        pieces = itertools.pairwise([start, *ends[a:b].tolist()])
+        expected = educational.cut(pattern, text)
+        assert [bytes(data[i:j]).decode() for i, j in pieces] == expected, text
+
+
+@pytest.mark.parametrize("pattern", ALL, ids=IDS)
 def test_every_short_white_space_ending_equals_regex(pattern):
     for length in range(6):
         for text in map("".join, itertools.product("a \n\r", repeat=length)):

@@ -32,8 +32,9 @@ MAX_BACK = 8  # ends that a byte may take back
 # from `BEGIN`; where the automaton has found a piece to end last, and the first raw end behind that.
 BEGIN, STOP, LIMIT, DOCUMENT, FIRST, LAST, RAW, RAW_LAST, FROM, _OPEN = range(10)
 PART_SIZE = 10
-# The limit of a part that the automaton must not read; and its last raw end, if it would have had to.
-UNREADABLE, FAILED = -1, -1
+# The limit of a part that is texts joined by the bytes 0xFF 0xFE; and its field for where the text ends that
+# the automaton has read last.
+JOINED, READ_TO = -1, FIRST
 TOO_FAR = 1 << 32  # for a raw end
 
 # Fields of lanes: row of the tables, next end, position less steps made, part, bytes left of it, and the
@@ -199,9 +200,6 @@ def _leave(data, tables, part, lanes, lane, t, raw):
     if is_found and here >= part[STOP]:
         part[RAW_LAST] = lanes[_END, lane]
         return True
-    if part[LIMIT] == UNREADABLE:
-        part[RAW_LAST] = FAILED
-        return True
     return _resume(data, tables, part, lanes, lane, t, raw)
 
 
@@ -222,10 +220,19 @@ def _resume(data, tables, part, lanes, lane, t, raw):
     # Nothing new, or text that is not UTF-8, in which there may be more ends than bytes.
     if not part[FROM] < last < stop or k - part[RAW] > last - begin:
         k, last = part[_OPEN], part[FROM]
-    last = piece_end(data, last, limit, tables)
+    if limit == JOINED:  # the text's own end is the limit, which is looked for once
+        last += 2 * np.int64(data[last] == 0xFF and last + 2 < stop)
+        limit = max(part[READ_TO], last)
+        if limit == last:
+            while limit < stop and data[limit] != 0xFF:
+                limit += 1
+        part[READ_TO] = limit
+    last = piece_end(data, last, max(limit, last + 1), tables)
     if last < stop or limit > stop:
         raw[k] = last - begin
         k += 1
+    if part[LIMIT] == JOINED and last == limit and last + 2 < stop:
+        last += 2
     lanes[_ROW, lane], lanes[_END, lane] = 0, k
     lanes[_SHIFT, lane], lanes[_LEFT, lane] = last - t, stop - last
     part[_OPEN], part[FROM], part[RAW_LAST] = k, last, k

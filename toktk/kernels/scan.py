@@ -25,9 +25,9 @@ from toktk.kernels.lanes import (
     BEGIN,
     CHUNK_SIZE,
     DOCUMENT,
-    FAILED,
     FIRST,
     FROM,
+    JOINED,
     LANE_SIZE,
     LANES,
     LAST,
@@ -35,9 +35,9 @@ from toktk.kernels.lanes import (
     PART_SIZE,
     RAW,
     RAW_LAST,
+    READ_TO,
     STOP,
     TOO_FAR,
-    UNREADABLE,
     copy_bytes,
     cut_parts,
     room_for_ends,
@@ -125,7 +125,8 @@ def _join(data, parts, n_parts, bundles, joined):
             joined[at], joined[at + 1] = 0xFF, 0xFE
             at += 2
         else:
-            bundles[n, BEGIN], bundles[n, LIMIT], bundles[n, _FIRST_PART] = at, UNREADABLE, i
+            bundles[n, BEGIN], bundles[n, LIMIT], bundles[n, _FIRST_PART] = at, JOINED, i
+            bundles[n, READ_TO] = 0
             n += 1
         copy_bytes(data, begin, length, joined, at)
         at += length
@@ -136,9 +137,8 @@ def _join(data, parts, n_parts, bundles, joined):
 @inlined
 def _gather_bundle(data, tables, bundle, parts, n_parts, raw, ends, n):
     """Write the ends of the parts of a bundle to ``ends[n:]``, as `_gather` does."""
-    k, last, at = np.uint64(bundle[RAW]), bundle[RAW_LAST], np.int64(0)
-    is_sound = last != FAILED
-    last = np.uint64(max(last, bundle[RAW]))
+    k, last, at = np.uint64(bundle[RAW]), np.uint64(bundle[RAW_LAST]), np.int64(0)
+    is_sound = True
     size = bundle[STOP] - bundle[BEGIN]
     i = bundle[_FIRST_PART]
     while at < size:
@@ -146,9 +146,11 @@ def _gather_bundle(data, tables, bundle, parts, n_parts, raw, ends, n):
         stop = at + part[STOP] - part[BEGIN]
         shift, previous = part[BEGIN] - at, at
         part[FIRST] = n
-        while k < last and np.int64(raw[k]) <= stop and is_sound:
+        while is_sound and k < last and np.int64(raw[k]) <= stop:
             end = np.int64(raw[k])
-            is_sound = previous < end
+            if end <= previous:  # not UTF-8
+                is_sound = False
+                break
             ends[np.uint64(n)] = end + shift
             previous = end
             n += 1
