@@ -276,7 +276,7 @@ def test_too_many_composite_states(monkeypatch):
 @pytest.mark.parametrize("name", PATTERNS)
 def test_tables_stay_small(name):
     made = build(compile_pattern(PATTERNS[name]))
-    assert made.steps.nbytes < 2**21
+    assert made.steps.nbytes < 15 * 2**17  # a row and a move each
     assert made.bytes_table.nbytes < 2**19
 
 
@@ -300,7 +300,7 @@ class TestIsSound:
         assert not self.is_sound(built, name, array.astype(np.float64))
         assert not self.is_sound(built, name, array.reshape(1, 1, -1))
         assert not self.is_sound(built, name, array[:0])
-        if name not in ("steps", "finish"):
+        if name != "finish":
             assert not self.is_sound(built, name, array[:-1])
 
     @pytest.mark.parametrize("name", ARRAYS)

@@ -135,7 +135,7 @@ def _join(data, parts, n_parts, bundles, joined):
 
 
 @inlined
-def _gather_bundle(data, tables, bundle, parts, n_parts, raw, ends, n):
+def _gather_bundle(data, tables, bundle, parts, raw, ends, n):
     """Write the ends of the parts of a bundle to ``ends[n:]``, as `_gather` does."""
     k, last, at = np.uint64(bundle[RAW]), np.uint64(bundle[RAW_LAST]), np.int64(0)
     is_sound = True
@@ -222,7 +222,7 @@ def cut_block(data, offsets, tables, work, ends, n):
         cut_parts(text, tables, cut, n_cut, lanes, raw, chunk)
         for i in range(n_cut):
             if is_joined:
-                n = _gather_bundle(data, tables, bundles[i], parts, n_parts, raw, ends, n)
+                n = _gather_bundle(data, tables, bundles[i], parts, raw, ends, n)
             else:
                 n = _gather(data, tables, parts[i], raw, ends, n)
         # Where no boundary is certain, the last piece found says where to go on.

@@ -73,6 +73,7 @@ class Transducer(Tables):
             n_states > 0
             and self.next_state.size % n_states == 0
             and within(self.next_state, -1, n_states - 1)
+            and self.steps.size % 64 == 0
             and within(self.steps >> 8, 0, self.steps.size - 256)
             and within(self.steps.astype(np.uint8).view(np.int8), -MAX_RUNS, 1)
             and self.finish.shape[1] == 3
