@@ -15,6 +15,7 @@ from test_pair_kernels import (
     token_table,
 )
 
+from toktk.kernels.alone import LONGEST, empty_alone, enter_alone
 from toktk.kernels.bpe_encode import (
     SHORT,
 )
@@ -39,8 +40,12 @@ RANKED = st.lists(st.tuples(IDS, IDS, IDS), max_size=8, unique_by=lambda pair: p
 PIECES = st.lists(st.text("abé東c", max_size=WIDTH + 4).map(str.encode), max_size=2 * LANES + 4)
 
 
-def encode(pieces, pairs, chars, whole=()):
-    """Ids by lanes, and by one piece after the other."""
+def is_text(token):
+    return token.decode(errors="replace").encode() == token
+
+
+def encode(pieces, pairs, chars, whole=(), known=0):
+    """Ids by lanes, and by one piece after the other; the lanes know all tokens of `known` bytes at most."""
     data = np.frombuffer(b"".join(pieces), np.uint8)
     offsets = np.cumsum([0, *map(len, pieces)], dtype=np.int64)
     longest = max((len(TOKENS[i]) for i in whole), default=-1)
@@ -48,6 +53,11 @@ def encode(pieces, pairs, chars, whole=()):
     start, table, lines = spelling(pairs, chars), pair_table(pairs), empty_pair_lines(len(pairs))
     fill_pair_lines(rows(pairs), start[0], lines)
     scratch = np.empty(8 * max(SHORT, *map(len, pieces), 1), np.int64)
+    ids = [i for i, token in TOKENS.items() if 0 < len(token) <= known and is_text(token)]
+    ids = [i for i in ids if reference(TOKENS[i], pairs, chars, whole) == [i]]
+    alone = empty_alone(len(ids), known)
+    enter_alone(np.array(ids, np.int64), *spelled(), alone)
+    rest = np.empty(min(len(pieces), RUN), np.uint32)
     results = []
     for lanes in (empty_lanes(len(pieces)), None):
         ids = np.empty(data.size + 4 * min(len(pieces), RUN), np.uint32)
@@ -56,18 +66,21 @@ def encode(pieces, pairs, chars, whole=()):
             n = encode_ranked_spans(data, offsets, start, table, *found, ids, ends, scratch)
         else:
             n = encode_side_by_side(
-                data, offsets, start, lines, table, found, ids, ends, scratch, lanes
-            )
+                data, offsets, start, lines, table, found, alone, ids, ends, scratch, lanes, rest
+            )  # fmt: skip
         results.append([part.tolist() for part in np.split(ids[:n], ends)][:-1])
     return results
 
 
-@given(PIECES, RANKED, st.booleans(), st.lists(IDS, max_size=3, unique=True))
-@example([b""] * (LANES + 1), [(500, 7, 9, 0)], False, [])
-@example([b"ab" * 7 + b"a", b"ab" * 8, b"a"], [(500, 7, 9, 0), (9, 9, 4, 3)], False, [])
-def test_lanes_equal_one_piece_after_the_other(pieces, pairs, as_characters, whole):
+@given(
+    PIECES, RANKED, st.booleans(), st.lists(IDS, max_size=3, unique=True), st.sampled_from([0, LONGEST])
+)  # fmt: skip
+@example([b""] * (LANES + 1), [(500, 7, 9, 0)], False, [], 0)
+@example([b"", b"a", b"ab"], [(500, 7, 9, 0)], False, [], LONGEST)
+@example([b"ab" * 7 + b"a", b"ab" * 8, b"a"], [(500, 7, 9, 0), (9, 9, 4, 3)], False, [], 0)
+def test_lanes_equal_one_piece_after_the_other(pieces, pairs, as_characters, whole, known):
     chars = characters() if as_characters else NONE
-    by_lanes, one_by_one = encode(pieces, pairs, chars, whole)
+    by_lanes, one_by_one = encode(pieces, pairs, chars, whole, known)
     assert by_lanes == one_by_one == [reference(piece, pairs, chars, whole) for piece in pieces]
 
 

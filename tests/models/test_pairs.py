@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -14,6 +15,7 @@ from pair_samples import BYTES, encode, ranked
 from reference import encode_by_pairs, encode_by_strings
 
 from toktk.errors import FormatError
+from toktk.kernels.alone import LONGEST
 from toktk.models.model import is_storable, model_from_arrays
 from toktk.models.pairs import MAX_ID, PairModel
 
@@ -186,6 +188,9 @@ def made():
         ("special_ids", lambda a: a + 1_000),
         ("whole", lambda a: a[1:]),
         ("whole", lambda a: ~a),
+        ("alone_ids", lambda a: a + 10),
+        ("alone_ids", lambda a: a[::-1]),
+        ("alone_ids", lambda a: a.repeat(2)),
     ],
 )
 def test_arrays_that_are_no_model(name, change):
@@ -211,6 +216,48 @@ def test_goes_to_the_store_and_back(tmp_path):
     ]
     assert len({model.signature, *(other.signature for other in others)}) == 4
     assert not model.is_prefix_of(others[0])
+
+
+def with_tokens_alone(model):
+    return PairModel.from_arrays(model.to_arrays())
+
+
+@given(WORDS, PIECES)
+@example([b"ab", b"bc", b"abc", b"\0", b"x" * 12, b"x" * 13], [b"abc", b"\0", b"x" * 12, b"x" * 13])
+def test_knowing_the_tokens_that_encode_to_themselves_changes_no_ids_of_ranks(words, pieces):
+    ranks = ranked(words)
+    model = PairModel.from_ranks(ranks, {"<s>": 9_000})
+    assert (
+        sorted(ranks[token] for token in ranks if len(token) <= LONGEST)
+        == model._alone_ids.tolist()
+    )
+    expected = [encode_by_strings(piece, ranks) for piece in [*pieces, *ranks]]
+    assert encode(model, *pieces, *ranks) == expected
+    assert encode(with_tokens_alone(model), *pieces, *ranks) == expected
+
+
+@given(listed(), PIECES, st.booleans())
+def test_knowing_the_tokens_that_encode_to_themselves_changes_no_ids_of_merges(
+    made, pieces, ignore_merges
+):
+    model = from_listed(*made, ignore_merges)
+    tokens = [token for token in model.tokens if token]
+    expected = encode(model, *pieces, *tokens)
+    again = with_tokens_alone(model)
+    assert again._alone_ids.tolist() == [
+        i
+        for i, token in enumerate(model.tokens)
+        if 0 < len(token) <= LONGEST and encode(model, token) == [[i]]
+    ]
+    assert encode(again, *pieces, *tokens) == expected
+    assert again.signature == model.signature
+
+
+def test_another_model_is_not_known_by_its_tokens():
+    model = with_tokens_alone(PairModel.from_ranks(ranked([b"ab", b"abc", b"xyz"]), {}))
+    assert encode(model, b"xyz", b"abc") == [[258], [257]]
+    other = dataclasses.replace(model, whole=np.zeros_like(model.whole))
+    assert encode(other, b"xyz", b"abc") == [model.byte_ids[list(b"xyz")].tolist(), [257]]
 
 
 def test_two_tokens_for_one_character():

@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from toktk.kernels import inlined, kernel
+from toktk.kernels.alone import take_alone
 from toktk.kernels.bpe_encode import merge_symbols
 from toktk.kernels.memory import character, prefetch
 from toktk.kernels.pairs import find_token, spell
@@ -236,19 +237,22 @@ def _encode_long(data, start, n, spelling, table, ids, to, scratch):
 
 
 @inlined
-def _next(data, offsets, piece, first, last, spelling, lines, whole, ids, counts, lanes, base):
-    """Begin the next piece before `last`, from `piece` on, that fits into a lane.
+def _next(
+    data, offsets, rest, at, n_rest, first, spelling, lines, whole, known, ids, counts, lanes, base
+):  # fmt: skip
+    """Begin the next piece of `rest`, from ``rest[at]`` on, that fits into a lane.
 
-    Those before it are tokens, or `_LATER`. Returns the one that follows.
+    Those before it are tokens, or `_LATER`. Returns the place of the one that follows.
     """
     tokens, longest, token_data, token_offsets = whole
     lanes[base + _PIECE] = _NO_PIECE
     is_begun = False
-    while not is_begun and piece < last:
+    while not is_begun and at < n_rest:
+        piece = np.int64(rest[at])
         start, n = offsets[piece], offsets[piece + 1] - offsets[piece]
         to = start + 4 * (piece - first)
         token = np.int64(-1)
-        if n <= longest:
+        if known < n <= longest:
             token = np.int64(find_token(data, start, n, tokens, token_data, token_offsets))
         if token >= 0:
             ids[to], counts[piece] = token, 1
@@ -260,26 +264,33 @@ def _next(data, offsets, piece, first, last, spelling, lines, whole, ids, counts
                 lanes[base + _PIECE] = piece
             else:
                 counts[piece] = _LATER
-        piece += 1
-    return piece
+        at += 1
+    return at
 
 
 @kernel
-def encode_side_by_side(data, offsets, spelling, lines, table, whole, ids, ends, scratch, lanes):
+def encode_side_by_side(
+    data, offsets, spelling, lines, table, whole, alone, ids, ends, scratch, lanes, rest
+):  # fmt: skip
     """Do what `encode_ranked_spans` does; `lines` is by `fill_pair_lines`, `lanes` by `empty_lanes`.
 
-    `ids` (uint32) has room for all bytes, and for four more for each piece of a run.
+    `alone` is by `toktk.kernels.alone`. `ids` (uint32) has room for all bytes, and for four more for each
+    piece of a run; `rest` (uint32) for the pieces of a run.
     """
     k = np.uint64(0)
     for first in range(0, ends.size, RUN):
         last = min(first + RUN, ends.size)
-        _encode_run(data, offsets, first, last, spelling, lines, whole, ids, ends, lanes)
+        n_rest = take_alone(data, offsets, first, last, alone, ids, ends, rest)
+        _encode_run(
+            data, offsets, rest, n_rest, first, spelling, lines, whole, alone[2], ids, ends, lanes
+        )
         # One by one they use other tables, which would drive those of the lanes out of the caches.
-        for piece in range(first, last):
-            if ends[piece] == _LATER:
-                start, to = offsets[piece], offsets[piece] + 4 * (piece - first)
-                n = offsets[piece + 1] - start
-                ends[piece] = _encode_long(data, start, n, spelling, table, ids, to, scratch)
+        for i in range(n_rest):
+            late = np.int64(rest[i])
+            if ends[late] == _LATER:
+                start, to = offsets[late], offsets[late] + 4 * (late - first)
+                n = offsets[late + 1] - start
+                ends[late] = _encode_long(data, start, n, spelling, table, ids, to, scratch)
         for piece in range(np.uint64(first), np.uint64(last)):
             at = np.uint64(offsets[piece]) + _FOUR * (piece - np.uint64(first))
             n = np.uint64(ends[piece])
@@ -293,12 +304,14 @@ def encode_side_by_side(data, offsets, spelling, lines, table, whole, ids, ends,
 
 
 @kernel
-def _encode_run(data, offsets, first, last, spelling, lines, whole, ids, counts, lanes):
-    """Encode pieces first..last - 1, but for those that fit into no lane, whose count is `_LATER`.
+def _encode_run(
+    data, offsets, rest, n_rest, first, spelling, lines, whole, known, ids, counts, lanes
+):  # fmt: skip
+    """Encode the pieces ``rest[:n_rest]``, but for those that fit into no lane, whose count is `_LATER`.
 
-    The ids of each begin four further than those before have bytes.
+    The ids of each begin four further than those from `first` on have bytes before it.
     """
-    piece = np.int64(first)
+    at = 0
     for base in range(np.uint64(0), np.uint64(lanes.size), _SIZE):
         lanes[base + _PIECE] = _NO_PIECE
         for i in range(_WIDTH):
@@ -314,9 +327,9 @@ def _encode_run(data, offsets, first, last, spelling, lines, whole, ids, counts,
             else:
                 if lanes[base + _PIECE] != _NO_PIECE:
                     _finish(offsets, first, lanes, base, ids, counts)
-                piece = _next(
-                    data, offsets, piece, first, last, spelling, lines, whole, ids, counts, lanes,
-                    base,
+                at = _next(
+                    data, offsets, rest, at, n_rest, first, spelling, lines, whole, known, ids,
+                    counts, lanes, base,
                 )  # fmt: skip
                 is_active |= lanes[base + _PIECE] != _NO_PIECE
         for base in range(np.uint64(0), np.uint64(lanes.size), _SIZE):

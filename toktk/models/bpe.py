@@ -28,6 +28,7 @@ PairTable = tuple[Int64, npt.NDArray[np.uint64]]
 Spelling = tuple[Int64, npt.NDArray[np.int32], bool, Int64]
 PairLines = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint32], npt.NDArray[np.uint32], np.uint64]
 WholeTable = tuple[Int64, int, Bytes, Int64]
+AloneTable = tuple[npt.NDArray[np.uint64], np.uint64, int]
 
 _CERTAIN = 0x20000  # code points that are looked at; above it there are rare ideographs only
 
@@ -222,12 +223,15 @@ def encode_ranked(
     table: PairTable,
     lines: PairLines | None,
     whole: WholeTable,
+    alone: AloneTable | None = None,
 ) -> tuple[Ids, Int64]:
     """Encode the pieces ``data[offsets[p]:offsets[p + 1]]`` by ranked pairs.
 
     `lines` is by `pair_lines`. `whole` is the hash table of the tokens that a piece becomes at once, the
-    length of the longest in bytes, the bytes of all tokens and their offsets.
+    length of the longest in bytes, the bytes of all tokens and their offsets. `alone` is by
+    `toktk.kernels.alone`.
     """
+    from toktk.kernels.alone import empty_alone
     from toktk.kernels.bpe_encode import SHORT
     from toktk.kernels.bpe_lanes import RUN, empty_lanes, encode_side_by_side
     from toktk.kernels.pairs import encode_ranked_spans
@@ -240,8 +244,9 @@ def encode_ranked(
     if lines is None:
         n = encode_ranked_spans(data, offsets, spelling, table, *whole, ids, ends, scratch)
     else:
-        lanes = empty_lanes(n_pieces)
+        lanes, rest = empty_lanes(n_pieces), np.empty(min(n_pieces, RUN), dtype=np.uint32)
+        alone = alone or empty_alone(0)
         n = encode_side_by_side(
-            data, offsets, spelling, lines, table, whole, ids, ends, scratch, lanes
+            data, offsets, spelling, lines, table, whole, alone, ids, ends, scratch, lanes, rest
         )
     return ids[:n].copy(), ends

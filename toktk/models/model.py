@@ -104,9 +104,13 @@ class ArrayModel:
     def signature(self) -> str:
         """The sha256, in hex, of all that determines the ids."""
         digest = hashlib.sha256(self.kind.encode())
-        for name, array in sorted(self.to_arrays().items()):
+        for name, array in sorted(self._decisive().items()):
             digest.update(f"{name} {array.size} ".encode() + array.tobytes())
         return digest.hexdigest()
+
+    def _decisive(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what of `to_arrays` determines the ids."""
+        return self.to_arrays()
 
     def is_prefix_of(self, other: object) -> bool:
         """Tell whether `other` is the same: no smaller size can be read off another such model."""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from toktk.errors import FormatError
 from toktk.kernels.constants import NO_RANK
 from toktk.models.bpe import (
+    AloneTable,
     PairLines,
     PairTable,
     Spelling,
@@ -64,6 +65,7 @@ class PairModel(ArrayModel):
         whole: bool[ids]: a piece that equals the token of such an id becomes it at once. The
             constructors leave out tokens that merging makes anyway, for which it changes nothing.
         is_looked_through: whether the tokens are known to differ, which is then not asked again.
+        alone_ids: int64, the short tokens that encode to themselves, where they are known.
 
     Raises:
         FormatError: arrays that do not fit each other; two tokens for one character or whole piece.
@@ -77,11 +79,12 @@ class PairModel(ArrayModel):
     characters: bool
     whole: Bools
     is_looked_through: InitVar[bool] = False
+    alone_ids: InitVar[Int64 | None] = None
 
     kind: ClassVar[str] = "pairs"
     scalars: ClassVar[tuple[str, ...]] = ("characters",)
 
-    def __post_init__(self, is_looked_through: bool) -> None:
+    def __post_init__(self, is_looked_through: bool, alone_ids: Int64 | None) -> None:
         object.__setattr__(self, "special_tokens", tuple(self.special_tokens))
         object.__setattr__(self, "characters", bool(self.characters))
         self._freeze(**dict.fromkeys(("special_ids", "offsets", "pairs", "byte_ids"), np.int64))
@@ -89,14 +92,22 @@ class PairModel(ArrayModel):
         self._check_shapes()
         self._check_bytes()
         self._check_whole()
+        self._take_alone(alone_ids)
         if not is_looked_through:
             # Looking tokens up finds two that spell the same.
             _ = self._whole_table, self._character_ids
 
+    def _decisive(self) -> dict[str, npt.NDArray[Any]]:
+        return super().to_arrays()
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """See `Model`. What is kept has `alone_ids` too, which are found out for it."""
+        return {**self._decisive(), "alone_ids": self._alone_ids}
+
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
         """See `Model`. Loads no kernel: the model that gave the arrays was looked through."""
-        return cls(**cls._values(arrays), is_looked_through=True)
+        return cls(**cls._values(arrays), is_looked_through=True, alone_ids=arrays.get("alone_ids"))
 
     def _check_shapes(self) -> None:
         n, names = self.offsets.size - 1, self.special_tokens
@@ -135,6 +146,13 @@ class PairModel(ArrayModel):
         if empty.size:
             raise FormatError(f"token {empty[0]} is empty, so no piece equals it.")
 
+    def _take_alone(self, alone_ids: Int64 | None) -> None:
+        if alone_ids is None:
+            return
+        if not np.isin(alone_ids, self._short_ids).all() or (np.diff(alone_ids) <= 0).any():
+            raise FormatError("these arrays are no vocabulary of pairs: alone_ids.")
+        vars(self)["_alone_ids"] = read_only(alone_ids, np.int64)
+
     @classmethod
     def from_ranks(cls, ranks: Mapping[bytes, int], special_tokens: Mapping[str, int]) -> PairModel:
         """Return the model that encodes as tiktoken does with these ranks, which are the ids.
@@ -154,7 +172,9 @@ class PairModel(ArrayModel):
         pairs = last_pairs(tokens, ids, spelled, byte_ids, np.empty(0, dtype=np.int32))
         whole = tokens.lengths > 1
         whole[pairs[:, 2]] = False
-        return cls._of(special_tokens, tokens, pairs, byte_ids, False, whole)
+        model = cls._of(special_tokens, tokens, pairs, byte_ids, False, whole)
+        vars(model)["_alone_ids"] = model._short_ids  # as tiktoken takes a piece that equals one
+        return model
 
     @classmethod
     def from_merges(
@@ -314,6 +334,32 @@ class PairModel(ArrayModel):
         return self._by_id.table(ids), int(self._by_id.lengths[ids].max(initial=-1))
 
     @functools.cached_property
+    def _alone(self) -> AloneTable:
+        """The table of `_alone_ids` (toktk.kernels.alone)."""
+        from toktk.kernels.alone import LONGEST, empty_alone, enter_alone
+
+        table: AloneTable = empty_alone(self._alone_ids.size, known=LONGEST)
+        enter_alone(self._alone_ids, self.data, self.offsets, table)
+        return table
+
+    @functools.cached_property
+    def _alone_ids(self) -> Int64:
+        """The tokens that encode to themselves, of those that there is room for in their table."""
+        short = self._short_ids
+        ids, ends = self.encode_pieces(*self._by_id.gathered(short))
+        is_alone = np.diff(ends, prepend=0) == 1
+        is_alone[is_alone] = ids[ends[is_alone] - 1] == short[is_alone]
+        return read_only(short[is_alone], np.int64)
+
+    @property
+    def _short_ids(self) -> Int64:
+        """The tokens that `_alone_ids` is chosen from."""
+        from toktk.kernels.alone import LONGEST, MAX_ID
+
+        lengths = self._by_id.lengths[: MAX_ID + 1]
+        return read_only(np.flatnonzero((lengths > 0) & (lengths <= LONGEST)), np.int64)
+
+    @functools.cached_property
     def _character_ids(self) -> npt.NDArray[np.int32]:
         """int32[highest code point + 1]: ids of characters, -1 for none; empty for bytes."""
         if not self.characters:
@@ -323,7 +369,10 @@ class PairModel(ArrayModel):
     def encode_pieces(self, data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
         """See `toktk.models.model.Model`."""
         whole = (*self._whole_table, self.data, self.offsets)
-        return encode_ranked(data, offsets, self._spelling, self._pair_table, self._lines, whole)
+        alone = self._alone if "_alone_ids" in vars(self) else None
+        return encode_ranked(
+            data, offsets, self._spelling, self._pair_table, self._lines, whole, alone
+        )
 
 
 def character_spelling(
