@@ -4,7 +4,9 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from toktk.kernels.alone import LONGEST, MAX_ID, empty_alone, enter_alone, take_alone
+from toktk.kernels.alone import empty_alone, enter_alone, take_alone
+from toktk.kernels.constants import LONGEST_ALONE as LONGEST
+from toktk.kernels.constants import MAX_ALONE_ID as MAX_ID
 
 WORDS = st.binary(max_size=18) | st.text("a\0é", max_size=14).map(str.encode)
 TOKENS = st.lists(WORDS.map(lambda word: word[:LONGEST] or b"a"), max_size=40, unique=True)

@@ -15,7 +15,7 @@ from test_pair_kernels import (
     token_table,
 )
 
-from toktk.kernels.alone import LONGEST, empty_alone, enter_alone
+from toktk.kernels.alone import empty_alone, enter_alone
 from toktk.kernels.bpe_encode import (
     SHORT,
 )
@@ -30,6 +30,7 @@ from toktk.kernels.bpe_lanes import (
     line_of,
     tag_of,
 )
+from toktk.kernels.constants import LONGEST_ALONE as LONGEST
 from toktk.kernels.pairs import encode_ranked_spans
 
 NONE = np.empty(0, np.int32)

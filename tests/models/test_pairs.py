@@ -15,7 +15,7 @@ from pair_samples import BYTES, encode, ranked
 from reference import encode_by_pairs, encode_by_strings
 
 from toktk.errors import FormatError
-from toktk.kernels.alone import LONGEST
+from toktk.kernels.constants import LONGEST_ALONE as LONGEST
 from toktk.models.model import is_storable, model_from_arrays
 from toktk.models.pairs import MAX_ID, PairModel
 

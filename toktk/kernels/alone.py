@@ -1,6 +1,6 @@
 """Tokens that encode to themselves, so that a new piece which equals one needs no model.
 
-A line is four slots of two uint64, one cache line: `LONGEST` bytes of a token, zero-padded, three of its id,
+A line is four slots of two uint64, one cache line: `LONGEST_ALONE` bytes of a token, zero-padded, three of its id,
 and in the top byte its length plus one, so that only a free slot is all zero. A token is in the line that
 its key says, which is all but the id, or, where that one is full, in the next one that is not.
 
@@ -12,16 +12,14 @@ from __future__ import annotations
 import numpy as np
 
 from toktk.kernels import inlined, kernel
+from toktk.kernels.constants import LONGEST_ALONE, MAX_ALONE_ID
 from toktk.kernels.memory import load_pair, load_word, prefetch
-
-LONGEST = 12  # bytes of a token
-MAX_ID = 2**24 - 1
 
 _M1 = np.uint64(0x9E3779B97F4A7C15)
 _M2 = np.uint64(0xC2B2AE3D27D4EB4F)
 _ONE, _TWO, _THREE, _FOUR, _SEVEN, _EIGHT = (np.uint64(n) for n in (1, 2, 3, 4, 7, 8))
 _ID, _LENGTH = np.uint64(32), np.uint64(56)
-_KEY = ~np.uint64(MAX_ID << 32)
+_KEY = ~np.uint64(MAX_ALONE_ID << 32)
 _AHEAD = np.uint64(16)  # lines fetched before their turn
 
 
@@ -45,7 +43,7 @@ def _line(k0, k1, shift):
 def _key(data, offsets, i):
     """Return the key of span i. That of one that is longer is no token's, for its length is none's."""
     start, n = offsets[i], offsets[i + _ONE] - offsets[i]
-    if n <= LONGEST and start + 16 <= data.size:
+    if n <= LONGEST_ALONE and start + 16 <= data.size:
         k0, k1 = load_pair(data, start, n)
     else:
         k0, k1 = load_word(data, start, n), load_word(data, start + 8, n - 8)
@@ -56,7 +54,7 @@ def _key(data, offsets, i):
 def enter_alone(tokens, data, offsets, alone):
     """Enter `tokens`, ids whose bytes are ``data[offsets[id]:offsets[id + 1]]``.
 
-    They have 1 to `LONGEST` bytes, and differ.
+    They have 1 to `LONGEST_ALONE` bytes, and differ.
     """
     slots, shift, _ = alone
     mask = np.uint64(slots.size - 1)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.errors import FormatError
-from toktk.kernels.constants import NO_RANK
+from toktk.kernels.constants import LONGEST_ALONE, MAX_ALONE_ID, NO_RANK
 from toktk.models.bpe import (
     AloneTable,
     PairLines,
@@ -149,7 +149,11 @@ class PairModel(ArrayModel):
     def _take_alone(self, alone_ids: Int64 | None) -> None:
         if alone_ids is None:
             return
-        if not np.isin(alone_ids, self._short_ids).all() or (np.diff(alone_ids) <= 0).any():
+        ascends = not alone_ids.size or (alone_ids[0] >= 0 and (np.diff(alone_ids) > 0).all())
+        if not ascends or not within(alone_ids, min(self.vocab_size, MAX_ALONE_ID + 1)):
+            raise FormatError("these arrays are no vocabulary of pairs: alone_ids.")
+        lengths = self._by_id.lengths[alone_ids]
+        if lengths.min(initial=1) < 1 or lengths.max(initial=1) > LONGEST_ALONE:
             raise FormatError("these arrays are no vocabulary of pairs: alone_ids.")
         vars(self)["_alone_ids"] = read_only(alone_ids, np.int64)
 
@@ -336,9 +340,9 @@ class PairModel(ArrayModel):
     @functools.cached_property
     def _alone(self) -> AloneTable:
         """The table of `_alone_ids` (toktk.kernels.alone)."""
-        from toktk.kernels.alone import LONGEST, empty_alone, enter_alone
+        from toktk.kernels.alone import empty_alone, enter_alone
 
-        table: AloneTable = empty_alone(self._alone_ids.size, known=LONGEST)
+        table: AloneTable = empty_alone(self._alone_ids.size, known=LONGEST_ALONE)
         enter_alone(self._alone_ids, self.data, self.offsets, table)
         return table
 
@@ -354,10 +358,8 @@ class PairModel(ArrayModel):
     @property
     def _short_ids(self) -> Int64:
         """The tokens that `_alone_ids` is chosen from."""
-        from toktk.kernels.alone import LONGEST, MAX_ID
-
-        lengths = self._by_id.lengths[: MAX_ID + 1]
-        return read_only(np.flatnonzero((lengths > 0) & (lengths <= LONGEST)), np.int64)
+        lengths = self._by_id.lengths[: MAX_ALONE_ID + 1]
+        return read_only(np.flatnonzero((lengths > 0) & (lengths <= LONGEST_ALONE)), np.int64)
 
     @functools.cached_property
     def _character_ids(self) -> npt.NDArray[np.int32]:
