@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -111,6 +112,18 @@ def test_memory_that_batch_systems_leave(tmp_path: Path) -> None:
     of_process.write_text("0::/slurm/job_1/step_0\n4:memory:/docker/1\n5:cpu:/docker/1\n")
     assert [*_left_in_control_groups(of_process, tmp_path)] == [0, 650, 400]
     assert [*_left_in_control_groups(tmp_path / "none", tmp_path)] == []
+
+
+@pytest.mark.parametrize("library", [SimpleNamespace(), None])
+def test_freed_memory_is_kept_where_the_c_library_is_glibc(
+    monkeypatch: pytest.MonkeyPatch, library: SimpleNamespace | None
+) -> None:
+    asked: list[tuple[int, int]] = []
+    glibc = SimpleNamespace(mallopt=lambda parameter, n: asked.append((parameter, n)))
+    monkeypatch.setattr(runtime.sys, "platform", "linux")
+    monkeypatch.setattr(runtime.ctypes, "CDLL", lambda name: library or glibc)
+    runtime.keep_freed_memory.__wrapped__()
+    assert asked == ([] if library else [(-1, 64 << 20), (-3, 32 << 20)])
 
 
 def test_half_of_what_is_free_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from toktk.arrays import large_zeros, offsets_of
 from toktk.models.counts import CountsModel
 from toktk.models.model import Bytes, Ids, Int64, Model, read_only
 from toktk.models.unigram_float32 import Float32Pieces
-from toktk.runtime import in_threads
+from toktk.runtime import in_threads, keep_freed_memory
 
 if TYPE_CHECKING:
     from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -54,6 +54,7 @@ class Encoder:
     """A tokenizer's tables from pieces to ids, kept between calls; calls from several threads are safe."""
 
     def __init__(self, pretokenizer: Pretokenizer, model: Model, limits: Limits = Limits()) -> None:
+        keep_freed_memory()
         self._pretokenizer = pretokenizer
         self._limits = limits
         self._model = model

@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 _UNKNOWN_FREE = 4 << 30  # bytes that are taken to be free where nobody knows
 _LEAST_MEMORY = 1 << 26  # bytes; with less, counting would do little else than write
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt, in glibc's malloc.h
 _UNIFIED_LIMITS = ("memory.max", "memory.current")
 _LIMITS = ("memory.limit_in_bytes", "memory.usage_in_bytes")
 
@@ -133,6 +134,20 @@ def _left_in_control_groups(
                 limit, used = (int((folder / name).read_text()) for name in names)
                 stat = dict(map(str.split, (folder / "memory.stat").read_text().splitlines()))
                 yield max(limit - used + int(stat.get("inactive_file", 0)), 0)
+
+
+@functools.cache
+def keep_freed_memory() -> None:
+    """Have glibc keep up to 64 MB of what is freed, for the next batch, until `give_back_memory`.
+
+    By itself it hands back each block above 128 KB, and keeps larger ones only as such come to be freed
+    (mallopt(3)). To be given memory anew takes as long as to encode the text that goes there.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError):  # another C library
+            mallopt = ctypes.CDLL(None).mallopt
+            for parameter, n_bytes in ((_TRIM_THRESHOLD, 64 << 20), (_MMAP_THRESHOLD, 32 << 20)):
+                mallopt(parameter, n_bytes)
 
 
 def give_back_memory() -> None:

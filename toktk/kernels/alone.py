@@ -1,8 +1,8 @@
 """Tokens that encode to themselves, so that a new piece which equals one needs no model.
 
-A line is four slots of two uint64, one cache line: `LONGEST_ALONE` bytes of a token, zero-padded, three of its id,
-and in the top byte its length plus one, so that only a free slot is all zero. A token is in the line that
-its key says, which is all but the id, or, where that one is full, in the next one that is not.
+A line is four slots of two uint64, one cache line: the token's bytes, `LONGEST_ALONE` at most, zero-padded,
+three bytes of its id, and its length plus one, so that only a free slot is all zero. A token is in the line
+that its key says, which is all but the id, or, where that one is full, in the next one that is not.
 
 The slow twin is a dict from bytes to ids.
 """
