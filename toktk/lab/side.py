@@ -53,14 +53,11 @@ def sides_of(
     by_label: dict[str, dict[tuple[str, str], Record]] = {}
     for record in results:
         by_label.setdefault(record.tokenizer, {})[record.metric, record.group] = record
-    counts = results.documents
+    counts, units = results.documents, dict[str, UnitSums]()
+    if counts is not None:
+        counted = [label for label in by_label if label in counts.tokens]
+        units = dict(zip(counted, UnitSums.of(counts, counted), strict=True))
     return [
-        Side(
-            label,
-            records,
-            UnitSums.of(counts, label) if counts is not None and label in counts.tokens else None,
-            (training or {}).get(label),
-            source,
-        )
+        Side(label, records, units.get(label), (training or {}).get(label), source)
         for label, records in by_label.items()
     ]

@@ -190,7 +190,7 @@ class Rates:
         counts = self._documents
         if counts is None or not {label, base} <= counts.tokens.keys():
             return Difference(exact, None, None, 0, 0.0, None, None, None, "counts")
-        a, b = (UnitSums.of(counts, each) for each in (label, base))
+        a, b = UnitSums.of(counts, (label, base))
         if self.weights is not None:
             statistic = _Weighted(np.array([*self.weights.values()]))
             columns = ("tokens", "bytes")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -41,6 +41,7 @@ class UnitSums:
         in_blocks: whether these are sums over blocks of documents.
         previous: int64[U], the row before each in its group of the text; -1, or None: not known.
         bits: int64[3, U], sums of what n-gram models pay; None: not known.
+        layouts: what `sums_over` has made of these rows, by groups; tokenizers of one text share it.
     """
 
     groups: tuple[str, ...]
@@ -56,27 +57,35 @@ class UnitSums:
     in_blocks: bool = False
     previous: Int64 | None = None
     bits: Int64 | None = None
+    layouts: dict[tuple[str, ...], Sums] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, counts: DocumentCounts, label: str) -> UnitSums:
-        """Return the counts of one tokenizer."""
+    def of(cls, counts: DocumentCounts, labels: Sequence[str]) -> list[UnitSums]:
+        """Return the counts of each of these tokenizers; they share all but tokens and bits."""
         n, weights = len(counts.groups), counts.copies
         rows = np.bincount(counts.group, minlength=n)
         copies = np.bincount(counts.group, weights, minlength=n).astype(np.int64)
-        return cls(
-            counts.groups,
-            counts.group,
-            counts.unit,
-            counts.bytes * weights,
-            counts.words * weights,
-            counts.tokens[label] * weights,
-            counts.n_all.astype(np.float64),
-            counts.kinds,
-            rows.astype(np.int64),
-            copies,
-            previous=counts.previous,
-            bits=counts.bits[label] * weights if label in counts.bits else None,
-        )
+        shared: dict[str, Any] = {
+            "groups": counts.groups,
+            "group": counts.group,
+            "unit": counts.unit,
+            "bytes": counts.bytes * weights,
+            "words": counts.words * weights,
+            "n_all": counts.n_all.astype(np.float64),
+            "kinds": counts.kinds,
+            "documents": rows.astype(np.int64),
+            "copies": copies,
+            "previous": counts.previous,
+            "layouts": {},
+        }
+        return [
+            cls(
+                tokens=counts.tokens[label] * weights,
+                bits=counts.bits[label] * weights if label in counts.bits else None,
+                **shared,
+            )
+            for label in labels
+        ]
 
     def __len__(self) -> int:
         return int(self.group.size)
@@ -112,9 +121,14 @@ class UnitSums:
         return (
             self.groups == other.groups
             and self.in_blocks == other.in_blocks
-            and np.array_equal(self.group, other.group)
-            and np.array_equal(self.unit, other.unit)
-            and np.array_equal(self.bytes, other.bytes)
+            and all(
+                own is theirs or np.array_equal(own, theirs)
+                for own, theirs in (
+                    (self.group, other.group),
+                    (self.unit, other.unit),
+                    (self.bytes, other.bytes),
+                )
+            )
         )
 
     def chosen(self, groups: Sequence[str]) -> npt.NDArray[np.intp]:
@@ -159,6 +173,13 @@ class Sums:
 
 def sums_over(units: UnitSums, groups: Sequence[str]) -> Sums:
     """Return how to sum over units; an aligned line is one unit with all its languages."""
+    key = tuple(groups)
+    if key not in units.layouts:
+        units.layouts[key] = _sums_over(units, key)
+    return units.layouts[key]
+
+
+def _sums_over(units: UnitSums, groups: tuple[str, ...]) -> Sums:
     rows = units.chosen(groups)
     owner = units.group[rows].astype(np.intp)
     is_line = np.array([kind == "lines" for kind in units.kinds], dtype=np.bool_)[owner]
