@@ -140,8 +140,8 @@ def _left_in_control_groups(
 def keep_freed_memory() -> None:
     """Have glibc keep up to 64 MB of what is freed, for the next batch, until `give_back_memory`.
 
-    By itself it hands back each block above 128 KB, and keeps larger ones only as such come to be freed
-    (mallopt(3)). To be given memory anew takes as long as to encode the text that goes there.
+    By itself it keeps no block that is larger than all that were freed before (mallopt(3)). To be given
+    memory anew, page by page, is up to a fifth of the time to encode a batch.
     """
     if sys.platform == "linux":
         with contextlib.suppress(AttributeError):  # another C library

@@ -341,6 +341,20 @@ def test_groups_that_are_sampled_differently_count_by_their_text() -> None:
     assert (even.n, even.n_all, even.of(units.tokens).size) == (250, 500, 250)
 
 
+def test_tokenizers_of_one_text_share_how_its_documents_are_summed_up(results: Results) -> None:
+    a, b = (side.units for side in sides_of(results)[:2])
+    assert a is not None
+    assert b is not None
+    sums = sums_over(a, a.groups)
+    assert sums_over(b, list(b.groups)) is sums
+    assert sums_over(a, a.groups[:1]) is not sums
+    for n in range(300):  # not all are kept
+        sums_over(a, [f"no group {n}"])
+    again = sums_over(b, b.groups)
+    assert again is not sums
+    assert np.array_equal(again.of(b.tokens), sums.of(b.tokens))
+
+
 def test_blocks_are_many_where_hashes_begin_alike() -> None:
     for hashes in (2**63, 2**40, 500):  # of all documents, of a sample, numbers of blocks
         units = units_of([500, 300], [1_000, 300], hashes)

@@ -20,6 +20,7 @@ from toktk.stats.sampling import even_out
 BLOCKS = 64
 """Blocks of documents, by hash, that a stored baseline keeps sums of; few enough to read, enough for t."""
 
+_MOST_LAYOUTS = 256  # kept at once: a text may have 50,000 groups
 _MIX = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: Fibonacci hashing
 
 Floats = npt.NDArray[np.float64]
@@ -174,9 +175,13 @@ class Sums:
 def sums_over(units: UnitSums, groups: Sequence[str]) -> Sums:
     """Return how to sum over units; an aligned line is one unit with all its languages."""
     key = tuple(groups)
-    if key not in units.layouts:
-        units.layouts[key] = _sums_over(units, key)
-    return units.layouts[key]
+    sums = units.layouts.get(key)
+    if sums is None:
+        sums = _sums_over(units, key)
+        if len(units.layouts) == _MOST_LAYOUTS:
+            units.layouts.clear()
+        units.layouts[key] = sums
+    return sums
 
 
 def _sums_over(units: UnitSums, groups: tuple[str, ...]) -> Sums:
