@@ -47,7 +47,7 @@ class Limits:
     longest: int = 1 << 16
     block: int = 96_000
     split: int = 1 << 16
-    todo: int = 1 << 14
+    todo: int = 1 << 13
 
 
 class Encoder:
