@@ -149,13 +149,15 @@ class PairModel(ArrayModel):
     def _take_alone(self, alone_ids: Int64 | None) -> None:
         if alone_ids is None:
             return
-        ascends = not alone_ids.size or (alone_ids[0] >= 0 and (np.diff(alone_ids) > 0).all())
-        if not ascends or not within(alone_ids, min(self.vocab_size, MAX_ALONE_ID + 1)):
+        ids = read_only(alone_ids, np.int64)
+        is_sound = (
+            within(ids, min(self.vocab_size, MAX_ALONE_ID + 1))
+            and bool((np.diff(ids) > 0).all())
+            and within(self._by_id.lengths[ids] - 1, LONGEST_ALONE)
+        )
+        if not is_sound:
             raise FormatError("these arrays are no vocabulary of pairs: alone_ids.")
-        lengths = self._by_id.lengths[alone_ids]
-        if lengths.min(initial=1) < 1 or lengths.max(initial=1) > LONGEST_ALONE:
-            raise FormatError("these arrays are no vocabulary of pairs: alone_ids.")
-        vars(self)["_alone_ids"] = read_only(alone_ids, np.int64)
+        vars(self)["_alone_ids"] = ids
 
     @classmethod
     def from_ranks(cls, ranks: Mapping[bytes, int], special_tokens: Mapping[str, int]) -> PairModel:
