@@ -14,6 +14,7 @@ from toktk.arrays import Bytes, Int64, offsets_of, read_only
 from toktk.encoder import number_pieces
 from toktk.errors import MetricError
 from toktk.evaluation.base import Evaluation, Flags, Int32
+from toktk.pieces.counter import numbered
 from toktk.pieces.sampled_documents import BLOCKS, SampledDocuments
 from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.pretokenizer import Pretokenizer
@@ -87,14 +88,10 @@ class CutDocuments:
         Raises:
             MetricError: a piece is not in the table: the documents are of another text.
         """
-        from toktk.kernels.hash import hash_spans
-
-        in_table, own = (hash_spans(of.data, of.offsets) for of in (table, self))
-        order, own_order = np.argsort(in_table), np.argsort(own)
-        at = np.searchsorted(in_table[order], own[own_order])  # sorted, they are found sooner
-        places = np.empty_like(at)
-        places[own_order] = order[np.minimum(at, order.size - 1)] if order.size else at
-        if own.size and not (order.size and np.array_equal(in_table[places], own)):
+        data = np.concatenate([table.data, self.data])
+        offsets = np.concatenate([table.offsets, table.offsets[-1] + self.offsets[1:]])
+        places = numbered(data, offsets)[0][len(table) :].astype(np.int64)
+        if (places >= len(table)).any():  # those of the table differ from each other
             raise MetricError("a sampled document has a piece that its text lacks.")
         return places
 

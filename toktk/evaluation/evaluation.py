@@ -28,7 +28,7 @@ from toktk.evaluation.symbols import SymbolCounts
 from toktk.evaluation.viterbi import count_viterbi
 from toktk.models.bpe import BpeModel
 from toktk.models.counts import CountsModel
-from toktk.models.model import Model, bytes_lost, spells_all
+from toktk.models.model import Model, bytes_lost, spells_all, token_lengths
 from toktk.models.symbols import SymbolsModel, symbols_of
 from toktk.models.unigram import UnigramModel
 from toktk.pieces.table import PieceTable
@@ -250,7 +250,7 @@ def _count(
         tokens=sum_by_group(table, lengths),
         single_token_words=sum_by_group(table, ((lengths == 1) & (is_word != 0)).astype(np.int64)),
         token_counts=counts,
-        n_ids=sum(map(bool, model.tokens)),
+        n_ids=int(np.count_nonzero(token_lengths(model))),
         unknown=None if unknown_id is None else sum_by_group(table, unknown),
         lost=None if lossless else sum_by_group(table, lost),
         of_pieces=PieceCounts(

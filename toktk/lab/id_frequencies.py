@@ -16,7 +16,7 @@ from toktk.lab.bench import Bench
 from toktk.lab.counted import CountedCorpora
 from toktk.lab.recording import reading_of
 from toktk.metrics.vocabulary import UNCOVERED, coverage, coverage_of
-from toktk.models.model import Model, special_ids_of
+from toktk.models.model import Model, special_ids_of, token_lengths
 from toktk.paths import atomic_write
 from toktk.pieces.table import POOLED
 from toktk.registry import guarded
@@ -116,7 +116,7 @@ def coverages(
 ) -> dict[str, dict[int, float | None]]:
     """Return {label: {n: share}} of the tokens that are one of the n most frequent ids."""
     return {
-        label: coverage_of(own.total, sum(map(bool, tokenizers[label].model.tokens)))
+        label: coverage_of(own.total, int(np.count_nonzero(token_lengths(tokenizers[label].model))))
         for label, own in counts.items()
     }
 

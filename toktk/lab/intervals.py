@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toktk.arrays import Int64
-from toktk.lab.units import Units
+from toktk.lab.units import Pool, Units
 from toktk.metrics.base import Column, Figure, Quotient, Summary
 from toktk.report.records import ALIKE, NO_INTERVAL, ONE_DECIDES
 from toktk.runtime import in_threads, parts
@@ -174,23 +174,16 @@ class IntervalMaker:
         """Return the intervals of a ratio over the groups of its columns."""
         units, names = self.units, self.units.documents.groups
         both = {*(numerator.groups or names), *(denominator.groups or names)}
-        chosen = units.rows_of(tuple(sorted(both)) if len(both) < len(names) else None)
-        of_row = units.of_row[chosen]
-        present = np.zeros(units.n, dtype=np.bool_)
-        present[of_row] = True
-        numbers = np.cumsum(present) - 1
-        n = n_all = int(present.sum())
+        pool = units.whole_pool if len(both) == len(names) else units.pool(tuple(sorted(both)))
+        n = n_all = pool.n
         wider = np.ones((1, 1))
-        above, below = (self._sums(column, numbers, n) for column in (numerator, denominator))
+        above, below = (self._sums(column, pool) for column in (numerator, denominator))
         if units.n_all > units.n and not of_sample:
-            weight = np.empty(units.n)
-            weight[of_row] = 2.0 ** units.documents.levels[units.documents.group[chosen]]
-            repeats, n_all = even_out(weight[present])
+            repeats, n_all = even_out(pool.scale)
             above, below = (np.repeat(side / repeats, repeats, axis=1) for side in (above, below))
             n = int(repeats.sum())
         elif units.is_of_one_kind(both):
-            order = units.order if n == units.n else _order_of(units.previous, present, numbers)
-            wider = self._wider(above, below, np.array([[0, 0, n]]), order)
+            wider = self._wider(above, below, np.array([[0, 0, n]]), units.order_in(pool))
         span, of_span = np.array([[0, 0, n]]), np.array([n_all])
 
         def of_some(begin: int, end: int) -> Reaches:
@@ -226,11 +219,11 @@ class IntervalMaker:
             self._weighed[name] = weighted
         return self._weighed[name]
 
-    def _sums(self, column: Column, numbers: Int64, n: int) -> Float64:
-        """Return float64[E or 1, n]: a column summed over the units of each number."""
+    def _sums(self, column: Column, pool: Pool) -> Float64:
+        """Return float64[E or 1, n]: a column summed over each of the pool's units."""
         rows = self.units.rows_of(column.groups)
-        at, values = numbers[self.units.of_row[rows]], self._weighted(column.name)[:, rows]
-        return np.array([np.bincount(at, own, minlength=n) for own in values], dtype=np.float64)
+        at, values = pool.numbers[self.units.of_row[rows]], self._weighted(column.name)[:, rows]
+        return np.array([np.bincount(at, own, minlength=pool.n) for own in values], np.float64)
 
     # Figures that are no ratio of sums -------------------------------------------------------------
 
@@ -270,12 +263,6 @@ class IntervalMaker:
         sums = self._blocks[column.name]
         chosen = [units.number_of[group] for group in column.groups or groups]
         return np.asarray(sums[:, :, chosen].sum(axis=2) if chosen[1:] else sums[:, :, chosen[0]])
-
-
-def _order_of(previous: Int64, present: npt.NDArray[np.bool_], numbers: Int64) -> TextOrder:
-    """Return the order of the units that are present, by their numbers among those."""
-    before = previous[present]
-    return TextOrder.of(np.where((before >= 0) & present[before], numbers[before], -1))
 
 
 @dataclass(frozen=True)

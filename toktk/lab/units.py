@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,22 @@ def unit_hashes(documents: SampledDocuments) -> npt.NDArray[np.uint64]:
     units = documents.unit.copy()
     units[is_block] = mix(units[is_block] ^ documents.group[is_block].astype(np.uint64) << 32, 0)
     return units
+
+
+class Pool(NamedTuple):
+    """The units of some groups together.
+
+    Attributes:
+        n: how many they are.
+        present: bool[U], which.
+        numbers: int64[U], their numbers 0 to n - 1.
+        scale: float64[n], for how many of the whole text each stands.
+    """
+
+    n: int
+    present: npt.NDArray[np.bool_]
+    numbers: Int64
+    scale: Float64
 
 
 @dataclass(frozen=True)
@@ -64,7 +80,7 @@ class Units:
     def _by_unit(self) -> npt.NDArray[np.bool_]:
         """bool[G]: whether each row of a group is a unit of its own, and there is any."""
         spans = itertools.pairwise(self.bounds.tolist())
-        return np.array([a < b == a + np.unique(self.of_row[a:b]).size for a, b in spans])
+        return np.array([a < b and _differ(self.of_row[a:b]) for a, b in spans])
 
     @cached_property
     def previous(self) -> Int64:
@@ -107,6 +123,28 @@ class Units:
         """The order of the units, where all are of one kind."""
         return TextOrder.of(self.previous)
 
+    @cached_property
+    def whole_pool(self) -> Pool:
+        """All groups together."""
+        return self.pool(None)
+
+    def pool(self, groups: tuple[str, ...] | None) -> Pool:
+        """Return the pool of some groups, None: of all."""
+        rows = self.rows_of(groups)
+        of_row, group = self.of_row[rows], self.documents.group[rows]
+        scale = np.zeros(self.n)
+        scale[of_row] = (2.0**self.documents.levels)[group]
+        present = scale > 0
+        return Pool(int(present.sum()), present, np.cumsum(present) - 1, scale[present])
+
+    def order_in(self, pool: Pool) -> TextOrder:
+        """Return the order of the units of a pool, by their numbers there, where all are of one kind."""
+        if pool.n == self.n:
+            return self.order
+        before = self.previous[pool.present]
+        known = (before >= 0) & pool.present[before]
+        return TextOrder.of(np.where(known, pool.numbers[before], -1))
+
     def is_of_one_kind(self, groups: Collection[str]) -> bool:
         """Tell whether units of these groups may be compared with the one before: lines of all, or one group.
 
@@ -136,7 +174,7 @@ class Units:
     def of(cls, documents: SampledDocuments) -> Units:
         """Return the units of a sample."""
         _, first, of_row = np.unique(unit_hashes(documents), return_index=True, return_inverse=True)
-        scale = 2.0 ** documents.levels[documents.group]
+        scale = (2.0**documents.levels)[documents.group]
         weight = documents.copies * scale
         return cls(documents, first.size, of_row, weight, int(scale[first].sum()))
 
@@ -154,3 +192,10 @@ class Units:
             return slice(int(self.bounds[g]), int(self.bounds[g + 1]))
         numbers = [self.number_of[group] for group in groups]
         return np.flatnonzero(np.isin(self.documents.group, numbers)).astype(np.int64)
+
+
+def _differ(numbers: Int64) -> bool:
+    """Tell whether no two of some numbers are the same."""
+    if (numbers[1:] > numbers[:-1]).all():  # as nearly always
+        return True
+    return bool(np.unique(numbers).size == numbers.size)

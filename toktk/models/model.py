@@ -188,9 +188,20 @@ def bytes_lost(model: Model, data: Bytes, offsets: Int64, ids: Ids, ends: Int64)
     return np.asarray(np.maximum(np.diff(offsets) - kept, 0), dtype=np.int64)
 
 
+def token_lengths(model: Model) -> Int64:
+    """Return int64[ids]: the bytes of each of ``model.tokens``; 0 where an id has none.
+
+    A model that knows them without a list of its tokens has an attribute ``token_lengths``.
+    """
+    own = getattr(model, "token_lengths", None)
+    if own is not None:
+        return np.array(own, dtype=np.int64)
+    return np.fromiter(map(len, model.tokens), dtype=np.int64, count=len(model.tokens))
+
+
 def surface_lengths(model: Model) -> Int64:
     """Return int64[ids]: the bytes of text that each token stands for; of one for unknown text none."""
-    lengths = np.fromiter(map(len, model.tokens), dtype=np.int64, count=len(model.tokens))
+    lengths = token_lengths(model)
     unknown_id: int | None = getattr(model, "unknown_id", None)
     if unknown_id is not None and 0 <= unknown_id < lengths.size:
         lengths[unknown_id] = 0

@@ -316,6 +316,13 @@ class PairModel(ArrayModel):
             tokens[i] = name.encode()
         return tokens
 
+    @property
+    def token_lengths(self) -> Int64:
+        """int64[ids]: the bytes of each of `tokens`."""
+        lengths = np.array(self._by_id.lengths)
+        lengths[self.special_ids] = [len(name.encode()) for name in self.special_tokens]
+        return lengths
+
     @functools.cached_property
     def _pair_table(self) -> PairTable:
         return pair_table(self.pairs)

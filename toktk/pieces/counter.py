@@ -285,8 +285,8 @@ def entries_in(slots: Slots, arena: Bytes) -> tuple[Bytes, Int64, Groups, Int64]
     return data, offsets, groups, counts
 
 
-def _unite(data: Bytes, offsets: Int64) -> tuple[Bytes, Int64, Int64, Int64]:
-    """Give equal spans of different groups one piece; return data, offsets, rows, order of entries."""
+def numbered(data: Bytes, offsets: Int64) -> tuple[npt.NDArray[np.int32], int]:
+    """Return int32[n], numbers of spans in order of first appearance, equal ones alike; and how many."""
     from toktk.kernels import count as k
 
     n = offsets.size - 1
@@ -294,10 +294,17 @@ def _unite(data: Bytes, offsets: Int64) -> tuple[Bytes, Int64, Int64, Int64]:
     starts, following = np.empty((2, n), dtype=np.int64)
     piece_of = np.empty(n, dtype=np.int32)
     hashes = np.empty(k.BLOCK, dtype=np.uint64)
-    n_pieces = int(k.number_pieces(data, offsets, heads, starts, following, hashes, piece_of))
+    return piece_of, int(k.number_pieces(data, offsets, heads, starts, following, hashes, piece_of))
+
+
+def _unite(data: Bytes, offsets: Int64) -> tuple[Bytes, Int64, Int64, Int64]:
+    """Give equal spans of different groups one piece; return data, offsets, rows, order of entries."""
+    from toktk.kernels.count import counting_sort
+
+    piece_of, n_pieces = numbered(data, offsets)
     rows = offsets_of(np.bincount(piece_of, minlength=n_pieces))
-    order = np.empty(n, dtype=np.int64)
-    k.counting_sort(piece_of, rows.copy(), order)
+    order = np.empty(piece_of.size, dtype=np.int64)
+    counting_sort(piece_of, rows.copy(), order)
     return *gather(data, offsets, order[rows[:-1]]), rows, order
 
 

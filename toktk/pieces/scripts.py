@@ -103,7 +103,7 @@ def scripts_of(table: PieceTable) -> dict[str, str]:
     entries = _entries_of(table)
     piece_of = np.searchsorted(table.rows, entries, side="right") - 1
     pieces, number_of = np.unique(piece_of, return_inverse=True)
-    letters = [_scripts_in(table, p) for p in pieces.tolist()]
+    letters = [_scripts_in(_beginning(table, p)) for p in pieces.tolist()]
     names = sorted({script for of_piece in letters for script in of_piece})
     if not names:
         return dict.fromkeys(table.groups, _NONE)
@@ -158,9 +158,13 @@ def _frequent(table: PieceTable) -> Int64:
     return np.concatenate(chosen) if chosen else by_group
 
 
-def _scripts_in(table: PieceTable, p: int) -> Counter[str]:
+def _beginning(table: PieceTable, p: int) -> bytes:
     begin, end = int(table.offsets[p]), int(table.offsets[p + 1])
-    piece = table.data[begin : min(end, begin + _BYTES)].tobytes()
+    return table.data[begin : min(end, begin + _BYTES)].tobytes()
+
+
+@functools.lru_cache(maxsize=1 << 14)  # the next pretokenizer cuts most of the same pieces
+def _scripts_in(piece: bytes) -> Counter[str]:
     return Counter(script_of(char) for char in piece.decode(errors="ignore") if char.isalpha())
 
 
