@@ -273,6 +273,7 @@ def test_parallel_groups(corpus_of):
 
 
 @given(documents, any_merges(2), st.integers(1, 3))
+@example([("aaa", "x", 1)], [(66, 66, 258), (66, 258, 259), (222, 222, 260), (258, 66, 259)], 1)
 @settings(max_examples=30)
 def test_any_model_is_measured_as_merges_are(corpus_of, documents, merges, jobs):
     table = count_corpus(corpus_of(documents), GPT2)

@@ -72,14 +72,28 @@ def test_very_many_groups():
     assert as_dict(counts) == slow(tokenizer, texts, groups)
 
 
-def test_an_id_beyond_the_vocabulary_is_refused():
-    tokenizer = EXACT["bpe"]()
-    model = tokenizer.model
-
+@pytest.mark.parametrize("count", [count_group_ids, evaluate], ids=["groups", "whole"])
+@pytest.mark.parametrize(
+    ("ids", "ends", "fault"),
+    [
+        ([3, 50], [1, 2], "the id 50 is beyond the 50"),
+        ([-1, 3], [1, 2], "beyond the 50"),
+        ([3, 4], [1], "2 ids are not dealt to the 2 pieces"),
+        ([3, 4], [1, 3], "not dealt"),
+        ([3, 4], [2, 1], "not dealt"),
+        ([3, 4], [0, 1], "not dealt"),
+    ],
+)
+def test_what_a_plug_in_cannot_mean_is_refused(count, ids, ends, fault):
     class Wrong:
         vocab_size = 50
-        encode_pieces = staticmethod(model.encode_pieces)
+        special_tokens = ()
+        tokens = (b"x",) * 50
 
-    table = count_corpus(Corpus.of(["zzz"]), tokenizer.pretokenizer)
-    with pytest.raises(IndexError, match="beyond the 50"):
-        count_group_ids(table, Wrong())
+        def encode_pieces(self, data, offsets):
+            return np.array(ids, dtype=np.int64), np.array(ends, dtype=np.int64)
+
+    table = count_corpus(Corpus.of(["zz yy"]), EXACT["bpe"]().pretokenizer)
+    assert len(table) == 2
+    with pytest.raises(IndexError, match=fault):
+        count(table, Wrong() if count is count_group_ids else [Wrong()])

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from toktk.arrays import Bytes, Ids, Int64, offsets_of
+from toktk.arrays import Bytes, Ids, Int64, read_only
 from toktk.encoder import Encoder
 from toktk.errors import MetricError
 from toktk.evaluation.alone import count_documents
@@ -33,6 +33,7 @@ from toktk.models.symbols import SymbolsModel, symbols_of
 from toktk.models.unigram import UnigramModel
 from toktk.pieces.table import PieceTable
 from toktk.pretokenizers.pretokenizer import Pretokenizer
+from toktk.registry import OWN, package_of
 from toktk.runtime import Threads
 
 SLICE = 1 << 23
@@ -197,16 +198,31 @@ def _joins(model: Model, others: Sequence[Model]) -> bool:
 
 
 def encoder_of(model: Model) -> Callable[[Bytes, Int64], tuple[Ids, Int64]]:
-    """Return what gives the ids of pieces, and where those of each end; calls from threads are safe."""
-    if not (isinstance(model, UnigramModel) and model.single):
+    """Return what gives the ids of pieces, and where those of each end; calls from threads are safe.
+
+    It raises an IndexError where a plug-in gives what no vocabulary has: kernels write where ids say.
+    """
+    if isinstance(model, UnigramModel) and model.single:
+        encoder = Encoder(Pretokenizer.of("none"), model)  # a piece is a document, and is cut again
+        return lambda data, offsets: _without_begin(*encoder.encode_batch(data, offsets))
+    if package_of(model) == OWN:
         return model.encode_pieces
-    encoder = Encoder(Pretokenizer.of("none"), model)  # a piece is a document, and is cut again
 
     def encode(data: Bytes, offsets: Int64) -> tuple[Ids, Int64]:
-        ids, ends = encoder.encode_batch(data, offsets)
-        return ids, ends[1:]
+        ids, ends = map(np.asarray, model.encode_pieces(data, offsets))
+        n_ids, n_pieces = model.vocab_size, offsets.size - 1
+        if ids.size and not 0 <= int(ids.min()) <= int(ids.max()) < n_ids:
+            raise IndexError(f"the id {ids.max()} is beyond the {n_ids:,} of the vocabulary")
+        bounds = np.concatenate([[0], ends, [ids.size]])
+        if ends.size != n_pieces or (np.diff(bounds) < 0).any() or bounds[-2] != ids.size:
+            raise IndexError(f"the {ids.size:,} ids are not dealt to the {n_pieces:,} pieces")
+        return ids, ends
 
     return encode
+
+
+def _without_begin(ids: Ids, ends: Int64) -> tuple[Ids, Int64]:
+    return ids, ends[1:]
 
 
 def _count(
@@ -218,13 +234,17 @@ def _count(
     progress: Progress,
 ) -> Counts:
     """Encode each piece by any model and count what comes out."""
+    from toktk.kernels.group_ids import count_ids
+
     lengths, unknown, lost = np.zeros((3, len(table)), dtype=np.int64)
     counts = np.zeros(model.vocab_size, dtype=np.int64)
     slices = slices_of(table, max(jobs, int(table.offsets[-1]) // SLICE))
     unknown_id: int | None = getattr(model, "unknown_id", None)
     encode = encoder_of(model)
     lossless = spells_all(model)
-    spelled = chosen.is_spelled
+    tokens = np.zeros(chosen.spelled.size, dtype=np.int32)
+    first_of = np.full(chosen.spelled.size, -1, dtype=np.int64)
+    n_spelled = 0
     ids_of: list[Ids] = []
 
     def run(first: int, last: int) -> tuple[Ids, Int64, Int64 | int]:
@@ -236,16 +256,24 @@ def _count(
     with Threads(jobs) as pool:
         encoded = pool.map(run, *zip(*slices, strict=True))
         for (first, last), (ids, ends, lost_here) in zip(slices, encoded, strict=True):
-            per_piece = np.diff(ends, prepend=0)
-            lengths[first:last], lost[first:last] = per_piece, lost_here
-            np.add.at(counts, ids, np.repeat(table.counts[first:last], per_piece))
-            ids_of.append(ids[np.repeat(spelled[first:last], per_piece)])
+            lost[first:last] = lost_here
+            own = np.empty(ids.size, dtype=np.uint32)
+            occurrences, rows = table.counts[first:last], chosen.rows[first:last]
+            n = count_ids(
+                read_only(ids, np.uint32),
+                read_only(ends, np.int64),
+                read_only(occurrences, np.int64),
+                read_only(rows, np.int32),
+                read_only(chosen.spelled, np.uint8),
+                *(lengths[first:last], counts, tokens, n_spelled, own, first_of),
+            )
+            own.resize(n, refcheck=False)  # in place
+            ids_of.append(own)
+            n_spelled += n
             if unknown_id is not None:
                 pieces = np.searchsorted(ends, np.flatnonzero(ids == unknown_id), "right")
                 np.add.at(unknown[first:last], pieces, 1)
-            progress(per_piece.size)
-    first_of = np.full(chosen.spelled.size, -1, dtype=np.int64)
-    first_of[chosen.rows[spelled]] = offsets_of(lengths * spelled)[:-1][spelled]
+            progress(last - first)
     return Counts(
         tokens=sum_by_group(table, lengths),
         single_token_words=sum_by_group(table, ((lengths == 1) & (is_word != 0)).astype(np.int64)),
@@ -254,7 +282,7 @@ def _count(
         unknown=None if unknown_id is None else sum_by_group(table, unknown),
         lost=None if lossless else sum_by_group(table, lost),
         of_pieces=PieceCounts(
-            chosen.by_row(lengths),
+            tokens,
             np.concatenate(ids_of),
             first_of,
             None if unknown_id is None else chosen.by_row(unknown),

@@ -222,7 +222,9 @@ class IntervalMaker:
     def _sums(self, column: Column, pool: Pool) -> Float64:
         """Return float64[E or 1, n]: a column summed over each of the pool's units."""
         rows = self.units.rows_of(column.groups)
-        at, values = pool.numbers[self.units.of_row[rows]], self._weighted(column.name)[:, rows]
+        at, values = self.units.of_row[rows], self._weighted(column.name)[:, rows]
+        if pool.n < self.units.n:
+            at = pool.numbers[at]
         return np.array([np.bincount(at, own, minlength=pool.n) for own in values], np.float64)
 
     # Figures that are no ratio of sums -------------------------------------------------------------

@@ -91,7 +91,9 @@ class BpeModel(ArrayModel):
         return int(self.size_after[-1])
 
     def merges_at(self, size: int) -> int:
-        """Return how many merges a vocabulary of `size` ids has: the first that reach it.
+        """Return how many merges a vocabulary of `size` ids has: the first that reach it, or all for all ids.
+
+        The last merges may spell tokens that exist.
 
         Raises:
             TrainingError: `size` is below the alphabet or above the vocabulary.
@@ -101,6 +103,8 @@ class BpeModel(ArrayModel):
                 f"there is no vocabulary of {size:,} tokens here.",
                 f"Found: {self.base_size:,} (special tokens and bytes) to {self.vocab_size:,}.",
             )
+        if size == self.vocab_size:
+            return len(self.merges)
         return int(np.searchsorted(self.size_after, size))
 
     def cut(self, size: int) -> BpeModel:
@@ -108,12 +112,13 @@ class BpeModel(ArrayModel):
         return BpeModel(self.special_tokens, self.merges[: self.merges_at(size)])
 
     def is_prefix_of(self, other: object) -> bool:
-        """Tell whether `other` is this model, trained further."""
+        """Tell whether `other` is this model, trained further: at this size it has just these merges."""
         return (
             isinstance(other, BpeModel)
             and self.special_tokens == other.special_tokens
             and len(self.merges) <= len(other.merges)
             and np.array_equal(self.merges, other.merges[: len(self.merges)])
+            and len(self.merges) == other.merges_at(self.vocab_size)
         )
 
     @functools.cached_property

@@ -148,12 +148,11 @@ def _frequent(table: PieceTable) -> Int64:
     bounds = offsets_of(np.bincount(table.entry_group, minlength=len(table.groups)))
     by_group = np.empty(counts.size, np.int64)
     counting_sort(table.entry_group, bounds.copy(), by_group)
-    chosen = []
+    counts, chosen = counts[by_group], []
     for first, last in itertools.pairwise(bounds.tolist()):
-        of_group = by_group[first:last]
-        if of_group.size > _SAMPLE:
-            least = np.partition(counts[of_group], -_SAMPLE)[-_SAMPLE]
-            of_group = of_group[counts[of_group] >= least]
+        of_group, own = by_group[first:last], counts[first:last]
+        if own.size > _SAMPLE:
+            of_group = of_group[own >= np.partition(own, -_SAMPLE)[-_SAMPLE]]
         chosen.append(of_group)
     return np.concatenate(chosen) if chosen else by_group
 
