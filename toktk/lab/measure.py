@@ -161,7 +161,7 @@ class Measurer:
         ]
         with (
             contextlib.ExitStack() as at_end,
-            Threads(1) as pool,
+            Threads(2) as pool,
             _Writer(self.counted.store) as writer,
         ):
             at_end.callback(self.counted.write)  # whatever ends the measuring
@@ -176,7 +176,7 @@ class Measurer:
                             under_way[cut] = pool.submit(self._spell, cuts[cut])
 
             for at, (alike, own) in enumerate(groups):
-                begin(at + 1)
+                begin(at + 1 if at else 2)  # the first two side by side
                 self.counted.write()
                 for cut in own:
                     if cut in under_way:
