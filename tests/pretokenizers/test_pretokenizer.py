@@ -105,11 +105,12 @@ class TestPrepare:
     def test_parts_know_their_document(self, name, documents, before):
         pretokenizer = MANY[name]
         data, parts, owner, atoms = pretokenizer.prepare(*batch(documents, before))
-        last = Pretokenizer("last", pretokenizer.pattern)
         found = [[] for _ in documents]
-        for i, part in enumerate(strings(data, parts)):
-            document = found[i if owner is None else owner[i]]
-            document += [part] if atoms is not None and atoms[i] else last.cut(part)
+        cuts, firsts = pretokenizer.cut_parts(data, parts, atoms)
+        pieces = strings(data, cuts)
+        for i, (first, last) in enumerate(itertools.pairwise(firsts.tolist())):
+            assert atoms is None or not atoms[i] or last - first == 1
+            found[i if owner is None else owner[i]] += pieces[first:last]
         assert found == [reference.cut_with(pretokenizer, text) for text in documents]
 
     def test_nothing_to_do(self):

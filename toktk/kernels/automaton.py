@@ -44,18 +44,35 @@ def match_end(data, p, stop, tables):
 
 @kernel
 def piece_end(data, p, stop, tables):
-    """Return where the piece at `p` ends: a match, or the gap up to the next match."""
+    """Return where the piece at `p` ends: a match, or the gap up to the next match or certain boundary."""
     end = match_end(data, p, stop, tables)
     if end > p:
         return end
+    _, _, bytes_table, _, _, certain = tables
+    before = _symbol(data, p, stop, bytes_table)
     i = p + 1
     while i < stop:
         if data[i] & 0xC0 != 0x80:
+            symbol = _symbol(data, i, stop, bytes_table)
+            if certain[before << 8 | symbol]:
+                return i
             end = match_end(data, i, stop, tables)
             if end > i:
                 return i
+            before = symbol
         i += 1
     return stop
+
+
+@kernel
+def _symbol(data, p, stop, bytes_table):
+    """Return the class + 1 of the character at `p`, or 0."""
+    node = symbol = np.int64(0)
+    for i in range(p, min(p + 4, stop)):
+        if symbol == 0:
+            entry = np.int64(bytes_table[(node << 8) | data[i]])
+            node, symbol = entry >> 8, entry & 255
+    return symbol
 
 
 @kernel

@@ -183,6 +183,17 @@ def _compared_in_tests() -> frozenset[str]:
     return frozenset([*patterns, *map(syntax.portable, patterns)])
 
 
+def sure_states(next_state: npt.NDArray[Any], accept: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Return bool[S]: in which states there is a match, whatever follows."""
+    sure: npt.NDArray[np.bool_] = accept[:, -1] == 1  # all but those that do not hold this
+    while True:
+        goes_on = (next_state >= 0) & sure[next_state]
+        still = sure & (goes_on | (accept[:, :-1] == 1)).all(axis=1)
+        if (still == sure).all():
+            return sure
+        sure = still
+
+
 def match_length(
     next_state: Sequence[Sequence[int]], accept: Sequence[Sequence[int]], classes: Sequence[int]
 ) -> int:

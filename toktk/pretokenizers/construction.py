@@ -125,7 +125,7 @@ def construct(
     """
     program = _Program(unicode, pattern)
     start = program.build(tree, program.add(None))
-    next_state, accept = _minimize(*_normalize(*_determinize(program, start)))
+    next_state, accept = minimize(*_normalize(*_determinize(program, start)))
     # Merge the classes between which no state distinguishes, numbered by first code point.
     firsts, merged = number_rows(np.vstack([next_state, accept[:, :-1]]).T)
     if len(firsts) > MAX_CLASSES:
@@ -313,7 +313,7 @@ def _normalize(next_state: Int64, accept: _Accept) -> tuple[Int64, _Accept]:
         certain = holding
 
 
-def _minimize(next_state: Int64, accept: _Accept) -> tuple[Int64, _Accept]:
+def minimize(next_state: Int64, accept: _Accept) -> tuple[Int64, _Accept]:
     """Merge states that no text tells apart; like the states, the merged ones go by first use."""
     firsts, block = number_rows(accept)
     while True:

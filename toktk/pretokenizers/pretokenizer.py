@@ -5,6 +5,7 @@ The slow twin is `toktk.educational.cut`.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import itertools
@@ -21,6 +22,7 @@ from toktk.errors import PatternError, clipped, did_you_mean
 from toktk.normalizers.normalizer import IDENTITY, Atoms, Normalizer, find_parts
 from toktk.pretokenizers import fallback, syntax
 from toktk.pretokenizers.automaton import compile_pattern
+from toktk.pretokenizers.joining import joined
 from toktk.pretokenizers.patterns import (
     CUTS,
     OTHER_NAMES,
@@ -170,12 +172,20 @@ class Pretokenizer:
         return f"{pattern}\0{text_hash(json.dumps([tables, rest]))}"
 
     def compile(self) -> Transducer | None:
-        """Return the pattern's tables, compiled or loaded once; None where the `regex` library runs it.
+        """Return the tables of what `prepare` leaves to cut; None where the `regex` library cuts.
+
+        They are of all patterns in turn where one automaton cuts as those do, else of the last.
 
         Raises:
             PatternError: the `regex` library does not understand the pattern either.
         """
-        return _compiled(self.pattern, self.library)
+        return self._joined or _compiled(self.pattern, self.library)
+
+    @property
+    def _joined(self) -> Transducer | None:
+        if not self.before:
+            return None
+        return _compiled_in_turn((*self.before, self.pattern), self.library)
 
     @property
     def signature(self) -> str:
@@ -216,7 +226,7 @@ class Pretokenizer:
         return Pieces(data, cuts, firsts)
 
     def prepare(self, data: Bytes, offsets: Int64) -> tuple[Bytes, Int64, Int64 | None, Atoms]:
-        """Split documents into the parts that `pattern` is to cut, all but the atoms.
+        """Split documents into the parts that `cut_parts` is to cut, all but the atoms.
 
         Where there is nothing to do, the objects given come back.
 
@@ -240,7 +250,7 @@ class Pretokenizer:
                 offsets = parts
         if not self.normalizer.is_identity:
             data, offsets = self.normalizer.apply(data, offsets, atoms)
-        for pattern in self.before:
+        for pattern in () if self._joined else self.before:
             step = Pretokenizer(self.name, pattern, library=self.library)
             offsets, firsts = step.cut_parts(data, offsets, atoms)
             lengths = np.diff(firsts)
@@ -249,7 +259,7 @@ class Pretokenizer:
         return data, offsets, owner, atoms
 
     def cut_parts(self, data: Bytes, offsets: Int64, atoms: Atoms) -> tuple[Int64, Int64]:
-        """Cut what `prepare` gave by the last pattern.
+        """Cut what `prepare` gave.
 
         Returns:
             Offsets int64[n + 1] of the pieces in `data`, and the first piece of each part, int64[parts + 1].
@@ -320,6 +330,24 @@ def _compiled(pattern: str, library: Library) -> Transducer | None:
 
 def _built(pattern: str, library: Library) -> Transducer:
     return build(compile_pattern(pattern, library))
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def _compiled_in_turn(patterns: tuple[str, ...], library: Library) -> Transducer | None:
+    """Return the tables that cut as several patterns in turn; None where there are none."""
+    if any(_compiled(pattern, library) is None for pattern in patterns):
+        return None
+    make = functools.partial(_built_in_turn, patterns, library)
+    with contextlib.suppress(PatternError):
+        return Transducer.stored("\0".join(patterns), library, make)
+    return None
+
+
+def _built_in_turn(patterns: tuple[str, ...], library: Library) -> Transducer:
+    found = joined([compile_pattern(pattern, library) for pattern in patterns])
+    if found is None:
+        raise PatternError("these patterns are not one automaton.", "Cut by each in turn.")
+    return build(*found)
 
 
 @functools.lru_cache(maxsize=_KEPT)

@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from toktk.arrays import Int64
 from toktk.errors import PatternError
-from toktk.pretokenizers.automaton import Automaton, Tables, within
+from toktk.pretokenizers.automaton import Automaton, Tables, sure_states, within
 
 MAX_RUNS = 4  # ends that can be taken back, and one
 MAX_STATES = 4096
@@ -85,8 +85,10 @@ class Transducer(Tables):
         )
 
 
-def build(automaton: Automaton) -> Transducer:
+def build(automaton: Automaton, kinds: Int64 | None = None) -> Transducer:
     """Turn an automaton into a transducer, or raise `PatternError` if that would be too large.
+
+    `kinds`, int64[C], are those of its classes where it is one of `toktk.pretokenizers.joining`.
 
     Raises:
         PatternError: the pattern needs more classes, composite states or rows than the tables hold.
@@ -100,7 +102,7 @@ def build(automaton: Automaton) -> Transducer:
         bytes_table.ravel(),
         np.ascontiguousarray(automaton.next_state).ravel(),
         np.ascontiguousarray(automaton.accept).ravel(),
-        _certain(with_gaps),
+        _certain(with_gaps, kinds),
     )
 
 
@@ -112,14 +114,7 @@ def _with_gaps(automaton: Automaton) -> Automaton:
     """
     next_state, accept = automaton.next_state, automaton.accept
     in_gap = next_state[0] < 0
-    # States in which there is a match, whatever follows: all but those that do not hold this.
-    sure = accept[:, -1] == 1
-    while True:
-        goes_on = (next_state >= 0) & sure[next_state]
-        still = sure & (goes_on | (accept[:, :-1] == 1)).all(axis=1)
-        if (still == sure).all():
-            break
-        sure = still
+    sure = sure_states(next_state, accept)
     begun = next_state[0, ~in_gap]
     if not in_gap.any() or not sure[begun].all() or (next_state == 0).any():
         return automaton
@@ -160,11 +155,12 @@ def _bytes_table(class_of: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
     return np.array(table)
 
 
-def _certain(automaton: Automaton) -> npt.NDArray[np.bool_]:
+def _certain(automaton: Automaton, kinds: Int64 | None) -> npt.NDArray[np.bool_]:
     """Find the pairs of classes between which a piece ends, whatever came before.
 
-    A match that has read the first class must be able to end before the second one and before the end of
-    the text, and unable to go on; and one can begin with the first class, which so lies in no gap.
+    Those are pairs of different kinds. Else a match that has read the first class must be able to end before
+    the second one and before the end of the text, and unable to go on; and one can begin with the first
+    class, which so lies in no gap.
     """
     n_classes = automaton.next_state.shape[1]
     dead = automaton.next_state < 0
@@ -173,6 +169,8 @@ def _certain(automaton: Automaton) -> npt.NDArray[np.bool_]:
     for class_ in np.flatnonzero(~dead[0]):
         after = automaton.next_state[~dead[:, class_], class_]
         certain[class_ + 1, 1 : n_classes + 1] = ends[after].all(axis=0)
+    if kinds is not None:
+        certain[1 : n_classes + 1, 1 : n_classes + 1] |= kinds[:, None] != kinds
     return certain.ravel()
 
 
