@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import queue
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from toktk.corpus import Corpus
     from toktk.corpus.options import Progress
     from toktk.pretokenizers.pretokenizer import Pretokenizer
+
+
+_IN_FLIGHT = 2  # batches that are counted while the next one is read
 
 
 def count_corpus(
@@ -125,17 +130,21 @@ def count_sides(
             ]
             for _ in range(n_tallies)
         ]
+
         count = _by_pretokenizer if apart else _by_batch
-        tables = count(batches, tallies)
-    for n, side in enumerate(sides):
-        for i, one in enumerate(side.beside):
-            one.merge(of_thread[n].beside[i] for of_thread in tallies)
+        tables = count(batches, tallies, functools.partial(_merge_beside, sides, tallies))
     del tallies
     give_back_memory()
     for side, of_side in zip(sides, tables, strict=True):
         for table in of_side if side.by_group else ():
             check_groups(side.corpus.name, table.groups)
     return tables
+
+
+def _merge_beside(sides: Sequence[Counted], tallies: _Tallies) -> None:
+    for n, side in enumerate(sides):
+        for i, one in enumerate(side.beside):
+            one.merge(of_thread[n].beside[i] for of_thread in tallies)
 
 
 def check_groups(name: str, groups: Sequence[str]) -> None:
@@ -182,32 +191,55 @@ _Tallies = Sequence[Sequence[_Tally]]
 """Those of each thread: one for each side."""
 
 
-def _by_pretokenizer(batches: _Batches, tallies: _Tallies) -> list[list[PieceTable]]:
-    """Count one side with one table for each pretokenizer, so that there is nothing to merge."""
+def _by_pretokenizer(
+    batches: _Batches, tallies: _Tallies, merge: Callable[[], None]
+) -> list[list[PieceTable]]:
+    """Count one side with one table for each pretokenizer, so that of those there is nothing to merge.
+
+    `merge` merges what is beside.
+    """
     ((tally,),) = tallies
-    with Threads(len(tally.counters)) as pool:
-        pending: list[Future[None]] = []
+    with contextlib.ExitStack() as at_end:
+        # A thread each: what one has not counted yet holds up no other.
+        pools = [at_end.enter_context(Threads(1)) for _ in tally.counters]
+        pending: deque[list[Future[None]]] = deque()
         for (batch,) in batches:
-            documents = tally.documents(batch)  # beside the counting of the batch before
-            for future in pending:
-                future.result()
-            pending = [pool.submit(counter.add, *documents) for counter in tally.counters]
-        for future in pending:
+            documents = tally.documents(batch)  # beside the counting of the batches before
+            if len(pending) == _IN_FLIGHT:
+                for future in pending.popleft():
+                    future.result()
+            pending.append(
+                [
+                    pool.submit(counter.add, *documents)
+                    for pool, counter in zip(pools, tally.counters, strict=True)
+                ]
+            )
+        for future in itertools.chain(*pending):
             future.result()
-        return [
-            [*pool.map(lambda counter: Runs.of([counter], [tally.totals]).table(), tally.counters)]
+        tables = [
+            pool.submit(lambda counter: Runs.of([counter], [tally.totals]).table(), counter)
+            for pool, counter in zip(pools, tally.counters, strict=True)
         ]
+        merge()
+        return [[table.result() for table in tables]]
 
 
-def _by_batch(batches: _Batches, tallies: _Tallies) -> list[list[PieceTable]]:
-    """Deal the batches to threads, then merge what they have counted; the first error stops all."""
+def _by_batch(
+    batches: _Batches, tallies: _Tallies, merge: Callable[[], None]
+) -> list[list[PieceTable]]:
+    """Deal the batches to threads, then merge what they have counted; the first error stops all.
+
+    `merge` merges what is beside.
+    """
     if len(tallies) == 1:
         for batch in batches:
             _add(tallies[0], batch)
     else:
         _dealt(batches, tallies)
     give_back_memory()  # of the batches, for the tables take more
-    return [_merged(of_side) for of_side in zip(*tallies, strict=True)]
+    tables = [_merged(of_side) for of_side in zip(*tallies, strict=True)]
+    merge()
+    return tables
 
 
 def _merged(tallies: Sequence[_Tally]) -> list[PieceTable]:
