@@ -89,6 +89,7 @@ class IntervalMaker:
         default_factory=dict
     )
     _blocks: dict[str, Float64] = field(default_factory=dict)
+    _pooled: dict[Column, Float64] = field(default_factory=dict)
 
     def bounds(self, figure: Figure, e: int) -> Bounds:
         """Return the interval of a figure of tokenizer `e`; none of what is a plain count or null."""
@@ -221,6 +222,13 @@ class IntervalMaker:
 
     def _sums(self, column: Column, pool: Pool) -> Float64:
         """Return float64[E or 1, n]: a column summed over each of the pool's units."""
+        if pool is not self.units.whole_pool:
+            return self._summed(column, pool)
+        if column not in self._pooled:  # several ratios are of the same
+            self._pooled[column] = self._summed(column, pool)
+        return self._pooled[column]
+
+    def _summed(self, column: Column, pool: Pool) -> Float64:
         rows = self.units.rows_of(column.groups)
         at, values = self.units.of_row[rows], self._weighted(column.name)[:, rows]
         if pool.n < self.units.n:

@@ -28,7 +28,7 @@ from toktk.pieces.beside import Beside
 from toktk.pieces.counter import Groups, GroupTotals
 from toktk.pieces.runs import Runs, SpillingCounter
 from toktk.pieces.table import POOLED, PieceTable
-from toktk.runtime import Threads, default_memory, give_back_memory
+from toktk.runtime import Threads, default_memory, give_back_memory, in_threads
 
 if TYPE_CHECKING:
     from toktk.corpus import Corpus
@@ -142,9 +142,10 @@ def count_sides(
 
 
 def _merge_beside(sides: Sequence[Counted], tallies: _Tallies) -> None:
-    for n, side in enumerate(sides):
-        for i, one in enumerate(side.beside):
-            one.merge(of_thread[n].beside[i] for of_thread in tallies)
+    def merge(n: int, i: int) -> None:
+        sides[n].beside[i].merge(of_thread[n].beside[i] for of_thread in tallies)
+
+    in_threads(merge, [(n, i) for n, side in enumerate(sides) for i in range(len(side.beside))])
 
 
 def check_groups(name: str, groups: Sequence[str]) -> None:
@@ -237,8 +238,10 @@ def _by_batch(
     else:
         _dealt(batches, tallies)
     give_back_memory()  # of the batches, for the tables take more
-    tables = [_merged(of_side) for of_side in zip(*tallies, strict=True)]
-    merge()
+    with Threads(1) as beside:
+        merging = beside.submit(merge)
+        tables = [_merged(of_side) for of_side in zip(*tallies, strict=True)]
+        merging.result()
     return tables
 
 
