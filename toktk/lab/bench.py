@@ -33,6 +33,7 @@ from toktk.lab.special import special_in_text
 from toktk.libraries.process import kept_running
 from toktk.loading.load import Loaded, open_tokenizer
 from toktk.loading.sample import PER_GROUP, first_documents
+from toktk.models.model import release_tables
 from toktk.registry import show_cause
 from toktk.runtime import Threads, give_back_memory
 from toktk.tokenizer import NATIVE, Tokenizer
@@ -197,6 +198,7 @@ class Bench:
         figures: dict[str, FamilyFigures] = {}
         families = [TokenizerFamily(label, {label: t}) for label, t in self.tokenizers.items()]
         for family, outcome in measurer.measure(families):
+            release_tables(family.tokenizers[family.label].model)
             if isinstance(outcome, ToktkError):
                 spec = self.loaded[family.label].spec
                 where = f"It is the tokenizer {family.label}, given as {spec}."
@@ -280,3 +282,5 @@ def _checked(documents: Sequence[str], loaded: Loaded) -> Tokenizer:
         return loaded.checked(documents)
     finally:
         loaded.release()
+        if loaded.native is not None:
+            release_tables(loaded.native.model)  # until it is measured

@@ -208,6 +208,13 @@ def surface_lengths(model: Model) -> Int64:
     return lengths
 
 
+def release_tables(model: Model) -> None:
+    """Have a model hold no tables that it makes again when it encodes next, if it has such."""
+    release = getattr(model, "release_tables", None)
+    if release is not None:
+        release()
+
+
 def special_ids_of(model: Model) -> Int64:
     """Return int64[n]: the ids of the special tokens, in the order of their names."""
     own = getattr(model, "special_ids", None)

@@ -38,6 +38,9 @@ MAX_ID = 2**31 - 2  # so that the size of a vocabulary is an int32
 _OF_PAIRS = {"_pair_table", "_spelling", "_lines", "_character_ids"}
 """What a model makes of its pairs, once."""
 
+_TABLES = {"_pair_table", "_spelling", "_lines", "_whole_table", "_alone"}
+"""What encoding needs, up to some 30 MB, and can be made again in some 30 ms."""
+
 
 def highest_id(n_tokens: int) -> int:
     """Return the highest id that a vocabulary of `n_tokens` may have.
@@ -384,6 +387,11 @@ class PairModel(ArrayModel):
         return encode_ranked(
             data, offsets, self._spelling, self._pair_table, self._lines, whole, alone
         )
+
+    def release_tables(self) -> None:
+        """Hold no tables until it encodes again."""
+        for name in _TABLES:
+            vars(self).pop(name, None)
 
 
 def character_spelling(

@@ -321,7 +321,7 @@ class Sample:
         cap = self._fitting(self._longest, self._cap)
         if self._new or cap < self._cap:
             rows = self._capped(Rows.joined([self._kept, *self._new]), cap)
-            self._new = []
+            self._kept, self._new = Rows.none(), []  # of which nothing is needed any more
             order = sorted_rows(rows.group, rows.unit, rows.text)
             order = order[self._may_stay(rows.unit, rows.group)[order]]
             if order.size:
@@ -340,8 +340,6 @@ class Sample:
                 # Of no copies is what `Rows.before` says of a document that was not kept.
                 there = np.flatnonzero(copies)
                 self._kept = united if there.size == copies.size else united.take(there)
-            else:
-                self._kept = Rows.none()
         self._raise_levels()
 
     def _may_stay(self, unit: UInt64, group: Int32) -> npt.NDArray[np.bool_]:
