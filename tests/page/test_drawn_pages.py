@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import vl_convert
 
+from toktk.child import ChildEnded
 from toktk.page import drawings
 from toktk.page.contents import Contents
+from toktk.page.drawing_worker import drawn, page_charts
 from toktk.page.figures import Figures
 from toktk.page.pictures import card_of, pictures
 from toktk.page.rows import Rows
@@ -32,7 +33,7 @@ class FakeFigures:
 def test_charts_of_a_page_are_valid(
     families: list[str], is_parallel: bool, reference: str | None
 ) -> None:
-    for chart in drawings.page_charts(families, is_parallel, reference).values():
+    for chart in page_charts(families, is_parallel, reference).values():
         assert chart.to_dict(validate=True) == chart.to_dict(validate=False)
 
 
@@ -49,11 +50,45 @@ def test_kept_charts_serve_families_of_any_names(
 ) -> None:
     def specs_of(names: list[str]) -> dict[str, Any]:
         figures = FakeFigures({name: [] for name in names}, reference=reference)
-        return drawings.chart_specs(cast(Figures, figures))
+        return drawings.draw(cast(Figures, figures))[0]
 
-    drawn = drawings._drawn(drawings.page_charts(NAMES, True, reference))
-    assert json.dumps(specs_of(NAMES)) == json.dumps(drawn)  # drawn now
-    monkeypatch.delattr(vl_convert, "vegalite_to_vega")
-    assert json.dumps(specs_of(NAMES)) == json.dumps(drawn)  # kept
+    specs = drawn(page_charts(NAMES, True, reference))
+    assert json.dumps(specs_of(NAMES)) == json.dumps(specs)  # drawn now
+    monkeypatch.delattr(drawings.Engine, "ask")
+    assert json.dumps(specs_of(NAMES)) == json.dumps(specs)  # kept
     other = [f"n{i}" for i in range(len(NAMES))]
-    assert specs_of(other)["curve"]["scales"] != drawn["curve"]["scales"]
+    assert specs_of(other)["curve"]["scales"] != specs["curve"]["scales"]
+
+
+def test_this_process_draws_where_another_cannot(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def draw() -> tuple[dict[str, Any], str]:
+        return drawings.draw(cast(Figures, FakeFigures({name: [] for name in NAMES})))
+
+    wanted = draw()
+    monkeypatch.setattr(drawings, "Store", lambda: Nothing())
+    monkeypatch.setattr(drawings, "kept", lambda key, make: make())
+    asked = []
+
+    class Ended:
+        def __init__(self, module: str) -> None:
+            asked.append(module)
+
+        def ask(self, what: str, **arguments: Any) -> Any:
+            raise ChildEnded("ended by signal 9 (SIGKILL)")
+
+        def close(self) -> None:
+            asked.append("closed")
+
+    class Nothing:
+        def read(self, *key: Any, **options: Any) -> None:
+            return None
+
+        def write(self, *key: Any, **options: Any) -> None:
+            pass
+
+    monkeypatch.setattr(drawings, "Child", Ended)
+    found = draw()
+    assert asked == ["toktk.page.drawing_worker", "closed"]
+    assert json.dumps(found) == json.dumps(wanted)

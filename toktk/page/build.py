@@ -15,7 +15,7 @@ from toktk.lab.document import PAGE
 from toktk.lab.meter import Meter, costs_line
 from toktk.lab.run import Run, document_of
 from toktk.page.contents import Contents, comparison_row, throughput_of
-from toktk.page.drawings import chart_specs, vega
+from toktk.page.drawings import draw
 from toktk.page.figures import Figures
 from toktk.page.headline import UNDECIDED, Answer
 from toktk.page.packing import deflated, json_of
@@ -23,7 +23,7 @@ from toktk.page.packs import Packer, packs_of
 from toktk.page.shown import shown_run
 from toktk.paths import atomic_write
 from toktk.report.records import common_signature
-from toktk.runtime import give_back_memory
+from toktk.runtime import Threads, give_back_memory
 from toktk.visible import listed, visible, visible_name
 
 SCHEMA = 1
@@ -68,21 +68,23 @@ def page_of(
         advance: is called `parts_of` times with 1.
     """
     figures = contents.figures
-    data = {
-        "schema": SCHEMA,
-        "name": visible_name(figures.shown.name),
-        **figures.described(),
-        "zone": contents.zone,
-        "comparisons": [*map(comparison_row, contents.comparisons)],
-        "vocabulary": contents.measure_vocabulary(advance),
-        "throughput": [*throughput_of(figures.shown)],
-        "samples": SAMPLES,
-        "charts": chart_specs(figures),
-    }
+    with Threads(1) as beside:
+        drawing = beside.submit(draw, figures)
+        data = {
+            "schema": SCHEMA,
+            "name": visible_name(figures.shown.name),
+            **figures.described(),
+            "zone": contents.zone,
+            "comparisons": [*map(comparison_row, contents.comparisons)],
+            "vocabulary": contents.measure_vocabulary(advance),
+            "throughput": [*throughput_of(figures.shown)],
+            "samples": SAMPLES,
+        }
+        data["charts"], vega = drawing.result()
     if budget is None:
         more = max(0, len(figures.families) - 2)
         budget = min(_MOST, _UP_TO_TWO + _EACH_MORE * more)
-    document = functools.partial(_document, contents=contents)
+    document = functools.partial(_document, contents=contents, vega=vega)
     empty = document({**data, "packs": [], "counts": {}, "left_out": {}})
     room = budget - len(empty.encode())
     packer = Packer(figures, room)
@@ -122,7 +124,7 @@ def write_document(page: Page, path: Path) -> None:
         temporary.write_text(page.html, encoding="utf-8", newline="\n")
 
 
-def _document(data: Mapping[str, Any], contents: Contents) -> str:
+def _document(data: Mapping[str, Any], contents: Contents, vega: str) -> str:
     figures = contents.figures
     shown = figures.shown
     title = f"toktk: {visible_name(shown.name)}"
@@ -134,7 +136,7 @@ def _document(data: Mapping[str, Any], contents: Contents) -> str:
         "PROVENANCE": "\n".join(_provenance(figures)),
         "STYLE": _asset("page.css"),
         "DATA": deflated(json_of(data)),
-        "VEGA": vega(),
+        "VEGA": vega,
         "SCRIPT": "\n".join(map(_asset, _SCRIPTS)),
     }
     # In one pass: what is put in may hold the mark of another part.

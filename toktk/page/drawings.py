@@ -2,30 +2,65 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping, Sequence
+import contextlib
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from toktk.address_space import check_room_to_draw
 from toktk.cache import Store
+from toktk.child import Child, ChildEnded
+from toktk.page.drawing_worker import Session
 from toktk.page.figures import Figures
 from toktk.page.kept import kept
 from toktk.page.packing import deflated
-from toktk.report import charts
-
-_BUNDLED = "window.vegaEmbed = vegaEmbed;"
 
 
-def chart_specs(figures: Figures) -> dict[str, Any]:
+class Engine:
+    """What draws: a process of its own, which the first question starts; this one where there can be none."""
+
+    def __init__(self) -> None:
+        self._child: Child | None = None
+
+    def ask(self, what: str, **arguments: Any) -> Any:
+        """Return what the method `what` of `toktk.page.drawing_worker.Session` returns.
+
+        Raises:
+            MemoryLimitError: a limit of address space leaves no room to draw.
+        """
+        check_room_to_draw()
+        try:
+            self._child = self._child or Child("toktk.page.drawing_worker")
+            return self._child.ask(what, **arguments)[0]
+        except (ChildEnded, OSError) as error:
+            if isinstance(error, ChildEnded) and error.interrupted:
+                raise
+            return getattr(Session(), what)(**arguments)
+
+    def close(self) -> None:
+        """End the process."""
+        if self._child is not None:
+            self._child.close()
+
+
+def draw(figures: Figures) -> tuple[dict[str, Any], str]:
+    """Return `chart_specs` and `vega`."""
+    with contextlib.closing(Engine()) as engine:
+        return chart_specs(figures, engine), vega(engine)
+
+
+def chart_specs(figures: Figures, engine: Engine) -> dict[str, Any]:
     """Return the charts of a page as Vega specifications, with data sets that the page fills.
 
     They are kept, as making them takes most of a second, and serve as many families of any names.
     """
     families = [f"family {i}" for i in range(len(figures.families))]
-    of_page = families, figures.is_parallel, figures.reference
-    specs = kept(["charts", *of_page], lambda: _drawn(page_charts(*of_page)))
+    of_page = {
+        "families": families,
+        "is_parallel": figures.is_parallel,
+        "reference": figures.reference,
+    }
+    specs = kept(["charts", *of_page.values()], lambda: engine.ask("specs", **of_page))
     for spec in specs.values():
         for scale in spec["scales"]:
             if scale.get("domain") == families:
@@ -33,44 +68,8 @@ def chart_specs(figures: Figures) -> dict[str, Any]:
     return specs
 
 
-def page_charts(
-    families: Sequence[str], is_parallel: bool, reference: str | None
-) -> dict[str, Any]:
-    """Return the charts of a page by name; `reference` as in `Figures`."""
-    unit = "tokens per line" if is_parallel else "bytes per token"
-    relative = reference is not None
-    title = f"tokens, relative to {reference}" if relative else unit
-    return {
-        "curve": charts.size_curve("curve", "points", "knees", "at", families, unit),
-        "languages": charts.languages("rows", families, title, 1.0 if relative else None),
-        "gains": charts.gains("rows", families),
-        "ranks": charts.ranks("rows", families),
-        "lengths": charts.lengths("rows"),
-        "scripts": charts.scripts("rows"),
-        "parameters": charts.trade_off(
-            "points", "front", "labels", families, "parameters of the embedding", unit
-        ),
-        "speed": charts.trade_off("points", "front", "labels", families, "throughput (MB/s)", unit),
-    }
-
-
-def _drawn(page_charts: Mapping[str, Any]) -> dict[str, Any]:
-    check_room_to_draw()
-    import vl_convert
-
-    # Tests validate them; here that would take as long as all else that altair does.
-    specs = {
-        name: vl_convert.vegalite_to_vega(chart.to_dict(validate=False))
-        for name, chart in page_charts.items()
-    }
-    for spec in specs.values():
-        del spec["background"]  # the page has its own
-    return specs
-
-
-@functools.cache
-def vega() -> str:
-    """Return Vega's JavaScript, deflated and in base 85; vl-convert bundles it, which takes a second."""
+def vega(engine: Engine) -> str:
+    """Return Vega's JavaScript, deflated and in base 85; to bundle it takes seconds, so it is kept."""
     key = ["vega", version("vl-convert-python"), "base85"]
     store = Store()
 
@@ -79,14 +78,11 @@ def vega() -> str:
 
     packed = store.read("assets", key, load, code=None)
     if packed is None:
-        check_room_to_draw()
-        import vl_convert
-
-        packed = deflated(vl_convert.javascript_bundle(_BUNDLED))
-        bundle = packed
+        packed = deflated(engine.ask("bundle"))
+        made = packed
 
         def save(folder: Path) -> None:
-            (folder / "vega.txt").write_text(bundle, encoding="ascii")
+            (folder / "vega.txt").write_text(made, encoding="ascii")
 
         store.write("assets", key, save, code=None)
     return packed
