@@ -75,6 +75,18 @@ def test_two_spellings_of_one_token(crafted):
     assert model.cut(259).vocab_size == 259
 
 
+def test_a_last_merge_that_spells_a_token_again_is_of_the_whole_vocabulary(crafted):
+    merges = [("a", "a"), ("a", "aa"), ("b", "b"), ("aa", "a")]
+    model = crafted(merges).model
+    assert model.size_after.tolist() == [256, 257, 258, 259, 259]
+    assert [model.merges_at(size) for size in range(256, 260)] == [0, 1, 2, 4]
+    assert model.cut(259).merges.tolist() == model.merges.tolist()
+    further = crafted([*merges, ("aaa", "b")]).model
+    assert further.merges_at(259) == 3
+    assert not model.is_prefix_of(further)
+    assert further.cut(259).is_prefix_of(further)
+
+
 def test_special_tokens_come_first(crafted):
     model = crafted([("a", "b")], ("<s>", "</s>")).model
     assert model.base_size == 258

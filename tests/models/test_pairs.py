@@ -16,8 +16,8 @@ from reference import encode_by_pairs, encode_by_strings
 
 from toktk.errors import FormatError
 from toktk.kernels.constants import LONGEST_ALONE as LONGEST
-from toktk.models.model import is_storable, model_from_arrays
-from toktk.models.pairs import MAX_ID, PairModel
+from toktk.models.model import is_storable, model_from_arrays, release_tables, token_lengths
+from toktk.models.pairs import _TABLES, MAX_ID, PairModel
 
 BYTE_IDS = np.arange(256)
 WORDS = st.lists(st.text("abé", min_size=2, max_size=6).map(str.encode), max_size=14)
@@ -251,6 +251,21 @@ def test_knowing_the_tokens_that_encode_to_themselves_changes_no_ids_of_merges(
     ]
     assert encode(again, *pieces, *tokens) == expected
     assert again.signature == model.signature
+
+
+@given(listed(), PIECES, st.booleans())
+def test_tables_are_made_again(made, pieces, ignore_merges):
+    model = from_listed(*made, ignore_merges)
+    expected = encode(model, *pieces)
+    release_tables(model)
+    assert not _TABLES & vars(model).keys()
+    assert encode(model, *pieces) == expected
+
+
+def test_lengths_of_tokens_are_known_without_a_list():
+    model = PairModel.from_ranks(ranked([b"ab", b"abc"], 2), {"<é>": 1, "<t>": 700})
+    assert token_lengths(model).tolist() == [*map(len, model.tokens)]
+    assert token_lengths(model)[[1, 700]].tolist() == [4, 3]
 
 
 def test_another_model_is_not_known_by_its_tokens():
