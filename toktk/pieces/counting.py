@@ -238,10 +238,8 @@ def _by_batch(
     else:
         _dealt(batches, tallies)
     give_back_memory()  # of the batches, for the tables take more
-    with Threads(1) as beside:
-        merging = beside.submit(merge)
-        tables = [_merged(of_side) for of_side in zip(*tallies, strict=True)]
-        merging.result()
+    tables = [_merged(of_side) for of_side in zip(*tallies, strict=True)]
+    merge()  # not beside, since it takes as much memory as the tables
     return tables
 
 
