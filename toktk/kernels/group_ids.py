@@ -1,6 +1,6 @@
 """How often each id occurs in a text and in each of its groups, from the pieces of the text and their ids.
 
-The slow twin of `add_ids` is in tests/evaluation/test_group_ids.py.
+The slow twins are in tests/kernels/test_group_ids.py.
 """
 
 from __future__ import annotations

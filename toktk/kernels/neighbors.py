@@ -33,25 +33,12 @@ def neighbor_sums(x, y, spans, order, run, lags, deviations, sums):
             for i in range(n):
                 at = order[first_x + i] - first_x
                 deviations[i] = x[first_x + at] / above - y[first_y + at] / below
-            # Two sums each, of odd and even k: a sum waits for the one before it.
-            other_products = other_noise = 0.0
             for i in range(n):
-                own = deviations[i]
-                squares += own * own
-                last = min(lags[g], run[first_x + i])
-                for k in range(1, last, 2):
-                    product = own * deviations[i - k] * (1.0 - k * step)
-                    other = own * deviations[i - k - 1] * (1.0 - (k + 1) * step)
+                squares += deviations[i] * deviations[i]
+                for k in range(1, min(lags[g], run[first_x + i]) + 1):
+                    product = deviations[i] * deviations[i - k] * (1.0 - k * step)
                     products += product
                     noise += product * product
-                    other_products += other
-                    other_noise += other * other
-                if last % 2 == 1:
-                    product = own * deviations[i - last] * (1.0 - last * step)
-                    products += product
-                    noise += product * product
-            products += other_products
-            noise += other_noise
         sums[g, 0], sums[g, 1], sums[g, 2] = squares, products, noise
 
 

@@ -176,7 +176,7 @@ class Measurer:
                             under_way[cut] = pool.submit(self._spell, cuts[cut])
 
             for at, (alike, own) in enumerate(groups):
-                begin(at + 1 if at else 2)  # the first two side by side
+                begin(max(at + 1, 2))  # the first two side by side
                 self.counted.write()
                 for cut in own:
                     if cut in under_way:

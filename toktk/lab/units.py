@@ -33,16 +33,19 @@ class Pool(NamedTuple):
     """The units of some groups together.
 
     Attributes:
-        n: how many they are.
         present: bool[U], which.
         numbers: int64[U], their numbers 0 to n - 1.
         scale: float64[n], for how many of the whole text each stands.
     """
 
-    n: int
     present: npt.NDArray[np.bool_]
     numbers: Int64
     scale: Float64
+
+    @property
+    def n(self) -> int:
+        """How many they are."""
+        return self.scale.size
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,7 @@ class Units:
         scale = np.zeros(self.n)
         scale[of_row] = (2.0**self.documents.levels)[group]
         present = scale > 0
-        return Pool(int(present.sum()), present, np.cumsum(present) - 1, scale[present])
+        return Pool(present, np.cumsum(present) - 1, scale[present])
 
     def order_in(self, pool: Pool) -> TextOrder:
         """Return the order of the units of a pool, by their numbers there, where all are of one kind."""

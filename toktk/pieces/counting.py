@@ -130,7 +130,6 @@ def count_sides(
             ]
             for _ in range(n_tallies)
         ]
-
         count = _by_pretokenizer if apart else _by_batch
         tables = count(batches, tallies, functools.partial(_merge_beside, sides, tallies))
     del tallies

@@ -82,10 +82,9 @@ class Rows:
     @classmethod
     def joined(cls, parts: list[Rows]) -> Rows:
         """Return the rows of all parts, in order; nothing is copied of a part that has all."""
-        filled = [part for part in parts if part.unit.size]
-        if len(filled) < 2:
-            return filled[0] if filled else cls.none()
-        parts = filled
+        parts = [part for part in parts if part.unit.size]
+        if len(parts) < 2:
+            return parts[0] if parts else cls.none()
         names = ("group", "unit", "text", "aligned", "copies", "previous", "size", "data")
         columns = {n: np.concatenate([getattr(part, n) for part in parts]) for n in names}
         lengths = np.concatenate([np.diff(part.offsets) for part in parts])

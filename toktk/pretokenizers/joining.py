@@ -56,7 +56,8 @@ def joined(automata: Sequence[Automaton]) -> Joined | None:
         if (kinds[of_kind] < len(before)).any():
             return None
         kinds[of_kind] = k
-    states = _States(last.next_state[:, joint[:, -1]], _by_joint_class(last.accept, joint[:, -1]))
+    of_last = joint[:, -1]
+    states = _States(last.next_state[:, of_last], last.accept[:, [*of_last, -1]])
     for k in range(len(before) + 1):
         own = runs[k] if k < len(before) else None
         if not states.add(np.flatnonzero(kinds == k), own.most if own else None):
@@ -72,10 +73,6 @@ def _joint_classes(automata: Sequence[Automaton]) -> tuple[Int64, Int64]:
     rows = classes[:, starts].T.astype(np.int64)
     firsts, numbers = number_rows(rows)
     return np.repeat(numbers, np.diff(np.append(starts, CODE_POINTS))), rows[firsts]
-
-
-def _by_joint_class(accept: npt.NDArray[Any], classes: Int64) -> npt.NDArray[Any]:
-    return accept[:, [*classes, -1]]
 
 
 def _runs_of(automaton: Automaton) -> _Runs | None:
