@@ -131,7 +131,7 @@ class Registry:
             name: [functools.partial(_resolve, target)] for name, target in builtin.items()
         }
         if os.environ.get("TOKTK_PLUGINS") != "0":
-            for entry in _installed(self.group, tuple(sys.path)):
+            for entry in _installed(tuple(sys.path)).select(group=self.group):
                 providers.setdefault(entry.name, []).append(entry)
         return providers
 
@@ -182,10 +182,13 @@ def _raised(error: Exception) -> str:
     return f"{type(error).__name__}: {text}".rstrip(": ")
 
 
-@functools.lru_cache(maxsize=16)
-def _installed(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
-    """Return the entry points of `group`; reading all metadata on `path` takes milliseconds."""
-    return tuple(entry_points(group=group))
+@functools.lru_cache(maxsize=4)
+def _installed(path: tuple[str, ...]) -> Any:
+    """Return the entry points of all that is installed on `path`; reading them takes tens of milliseconds.
+
+    They are `EntryPoints`, or what selects as these do and Python 3.11 has in their place.
+    """
+    return entry_points()
 
 
 def _resolve(target: object) -> Any:

@@ -111,8 +111,8 @@ def test_sweep_equals_one_encoding_for_each_number_of_merges(pieces, merges, roo
                 tokens[group] += len(encoded) * count
                 single[group] += (len(encoded) == 1 and b"a" in piece) * count
                 np.add.at(ids, encoded, count)
-        assert (swept.bytes - swept.merged[:, :k].sum(axis=1)).tolist() == tokens.tolist()
-        assert (swept.single_bytes + swept.single[:, :k].sum(axis=1)).tolist() == single.tolist()
+        assert (swept.bytes - swept.merged[:k].sum(axis=0)).tolist() == tokens.tolist()
+        assert (swept.single_bytes + swept.single[:k].sum(axis=0)).tolist() == single.tolist()
         assert swept.token_counts(merges[:k]).tolist() == ids.tolist()
         for piece, merged, ids in zip([*pieces][1:], swept.asked, swept.ids_of(k), strict=False):
             encoded = educational.encode(piece, merges[:k])
@@ -130,7 +130,7 @@ def test_ids_of_a_long_piece_at_every_size():
 
 
 class sweep:
-    """Run the kernel with a column for each merge; piece "a…" counts as a word."""
+    """Run the kernel with a row for each merge; piece "a…" counts as a word."""
 
     def __init__(self, pieces, merges, room):
         data = np.frombuffer(b"".join(pieces), np.uint8)
@@ -151,7 +151,7 @@ class sweep:
         self.ids = np.full(7 + (n + 1) * sum(map(len, pieces)), 999, np.uint32)
         new_of = np.array([merge[2] for merge in merges], np.int64)
         while True:
-            self.merged, self.single = np.zeros((3, n), np.int64), np.zeros((3, n), np.int64)
+            self.merged, self.single = np.zeros((n, 3), np.int64), np.zeros((n, 3), np.int64)
             self.single_bytes, self.applied = np.zeros(3, np.int64), np.zeros(n, np.int64)
             self.byte_counts, self.late = np.zeros(256, np.int64), np.empty((room, 3), np.int64)
             needed = sweep_pieces(

@@ -11,11 +11,8 @@ from toktk.lab.environment import environment, usable_cores
 
 def test_environment_says_what_matters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKTK_HOME", str(tmp_path))
-    (tmp_path / "cells").mkdir()
-    (tmp_path / "cells" / "one").write_bytes(b"12345")
     found = environment()
     assert found["packages"]["numpy"]
-    assert found["cache_bytes"] == 5
     assert found["cache"] == str(tmp_path)
     assert found["usable_cores"] == usable_cores() >= 1
     assert set(found["plugins"]) == {"toktk.trainers", "toktk.pretokenizers", "toktk.metrics"}
@@ -33,6 +30,5 @@ def test_environment_names_neither_host_nor_user(
     monkeypatch.setattr(platform, "node", lambda: "heart-of-gold")
     text = json.dumps(environment())
     assert environment()["cache"] == "~/cache"
-    assert environment()["cache_bytes"] == 0
     assert "zaphod" not in text
     assert "heart-of-gold" not in text

@@ -16,8 +16,15 @@ from reference import encode_by_pairs, encode_by_strings
 
 from toktk.errors import FormatError
 from toktk.kernels.constants import LONGEST_ALONE as LONGEST
-from toktk.models.model import is_storable, model_from_arrays, release_tables, token_lengths
+from toktk.models.model import (
+    is_storable,
+    model_from_arrays,
+    packed_tokens,
+    release_tables,
+    token_lengths,
+)
 from toktk.models.pairs import _TABLES, MAX_ID, PairModel
+from toktk.models.vocabulary import unpacked
 
 BYTE_IDS = np.arange(256)
 WORDS = st.lists(st.text("abé", min_size=2, max_size=6).map(str.encode), max_size=14)
@@ -266,6 +273,7 @@ def test_lengths_of_tokens_are_known_without_a_list():
     model = PairModel.from_ranks(ranked([b"ab", b"abc"], 2), {"<é>": 1, "<t>": 700})
     assert token_lengths(model).tolist() == [*map(len, model.tokens)]
     assert token_lengths(model)[[1, 700]].tolist() == [4, 3]
+    assert unpacked(*packed_tokens(model)) == model.tokens
 
 
 def test_another_model_is_not_known_by_its_tokens():

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from toktk.arrays import packed
+from toktk.models.lookup import Tokens
 from toktk.page import vocabulary
 from toktk.page.vocabulary import NO_LETTERS, PARTIAL, vocabulary_use
 
-TOKENS = [
+_TOKENS = [
     b"<s>",
     b"a",
     b" the",
@@ -21,6 +23,7 @@ TOKENS = [
     b"",
     b"x" * 20,
 ]
+TOKENS = Tokens(*packed(_TOKENS))
 
 
 def test_tokens_are_used_or_never() -> None:
@@ -42,7 +45,7 @@ def test_tokens_are_used_or_never() -> None:
 
 
 def test_a_vocabulary_without_tokens() -> None:
-    use = vocabulary_use([b"<s>", b""], ["<s>"], np.zeros(2, dtype=np.int64))
+    use = vocabulary_use(Tokens(*packed([b"<s>", b""])), ["<s>"], np.zeros(2, dtype=np.int64))
     assert (use["ids"], use["scripts"], use["lengths"], use["top"]) == (0, [], [], [])
 
 
@@ -50,7 +53,7 @@ def test_what_does_not_depend_on_the_text_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOKTK_HOME", str(tmp_path))
-    once, again = np.eye(2, len(TOKENS), 4, dtype=np.int64)
+    once, again = np.eye(2, len(_TOKENS), 4, dtype=np.int64)
     first = vocabulary_use(TOKENS, ["<s>"], once, "mine")
     monkeypatch.delattr(vocabulary, "scripts_of_tokens")
     assert vocabulary_use(TOKENS, ["<s>"], once, "mine") == first

@@ -16,9 +16,11 @@ from toktk.report.tabular import Cell
 @output_option()
 def command(format: str, output: Path | None) -> None:
     """Show versions, machine, plugins and cache; never the host's or the user's name."""
+    from toktk.cache import size_of
     from toktk.lab.environment import environment
+    from toktk.paths import home
 
-    facts = environment()
+    facts = {**environment(), "cache_bytes": size_of(home())}
     if format == "json":
         emit_json(facts, output)
         return

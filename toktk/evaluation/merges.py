@@ -46,9 +46,9 @@ class _MergeEvaluation(Evaluation):
     unmerged: Int64
     """int64[G]: bytes of the pieces, which a normalizer may have made more or fewer than the text's."""
     merged: Int64
-    """int64[G, E]: merges applied once the first ``edges[e]`` are known, cumulative."""
+    """int64[E, G]: merges applied once the first ``edges[e]`` are known, cumulative."""
     single: Int64
-    """int64[G, E]: word pieces that are one token then, cumulative."""
+    """int64[E, G]: word pieces that are one token then, cumulative."""
     applied: Int64
     """int64[merges]: how often each merge is applied as soon as it exists."""
     late: Int64
@@ -81,10 +81,10 @@ class _MergeEvaluation(Evaluation):
         return np.asarray(sizes[np.diff(sizes, prepend=-1) > 0])
 
     def tokens(self, size: int) -> Int64:
-        return np.asarray(self.unmerged - self.merged[:, self._edge(size)])
+        return np.asarray(self.unmerged - self.merged[self._edge(size)])
 
     def single_token_words(self, size: int) -> Int64:
-        return np.asarray(self.single[:, self._edge(size)])
+        return np.asarray(self.single[self._edge(size)])
 
     def of_pieces(self, size: int) -> PieceCounts:
         found = np.flatnonzero(self.asked == self.model.merges_at(size))
@@ -149,7 +149,7 @@ def evaluate_merges(
     byte_ids, pair_table = model.byte_ids, model.pair_table  # made here, not by two threads at once
 
     def run(first: int, last: int) -> tuple[list[Int64], Int64]:
-        shapes = (n_groups, edges.size), (n_groups, edges.size), n_groups, n_merges, 256
+        shapes = (edges.size, n_groups), (edges.size, n_groups), n_groups, n_merges, 256
         sums = [np.zeros(shape, dtype=np.int64) for shape in shapes]
         scratch = np.empty(8 * longest, dtype=np.int64)
         steps = [*strides(table, first, last, _STRIDE)]
@@ -176,8 +176,8 @@ def evaluate_merges(
         for total, other in zip(sums, others, strict=True):
             total += other
     merged, single, single_bytes, applied, byte_counts = sums
-    np.cumsum(single, axis=1, out=single)
-    single += single_bytes[:, None]
+    np.cumsum(single, axis=0, out=single)
+    single += single_bytes
     n_bytes = chosen.by_row(np.diff(table.offsets))
     chosen_tokens = n_bytes[:, None] - np.cumsum(merges_of, axis=1, dtype=np.int32)
     return _MergeEvaluation(
@@ -185,7 +185,7 @@ def evaluate_merges(
         model=model,
         edges=edges,
         unmerged=sum_by_group(table, np.diff(table.offsets)),
-        merged=np.cumsum(merged, axis=1, out=merged),
+        merged=np.cumsum(merged, axis=0, out=merged),
         single=single,
         applied=applied,
         late=np.concatenate([late for _, late in parts]),

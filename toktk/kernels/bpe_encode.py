@@ -250,8 +250,9 @@ def sweep_pieces(data, offsets, first, last, rows, groups, counts, is_word, byte
     Args:
         rows, groups, counts: int64[pieces + 1], int32 and int64: the count of a piece in each group (CSR).
         is_word: uint8[pieces], whether the piece holds a letter.
-        bin_of: int32[merges], the column of a merge in `merged` and `single`.
-        merged, single: int64[G, bins], applied merges, and word pieces that become one token.
+        bin_of: int32[merges], the row of a merge in `merged` and `single`.
+        merged, single: int64[bins, G], applied merges, and word pieces that become one token. The groups of a
+            merge are neighbors: a piece has several.
         single_bytes: int64[G], word pieces of one byte.
         applied, byte_counts: int64, how often each merge is applied, and each byte occurs.
         late: int64[:, 3], (m, rank, count) of merges that wait for a later one (m > rank).
@@ -290,14 +291,15 @@ def sweep_pieces(data, offsets, first, last, rows, groups, counts, is_word, byte
                 n_late += 1
             if row >= 0 and asked_bin[top] < asked.shape[1]:
                 asked[row, asked_bin[top]] += 1
+            of_groups = merged[bin_of[top]]
             for e in range(rows[p], rows[p + 1]):
-                merged[groups[e], bin_of[top]] += counts[e]
+                of_groups[groups[e]] += counts[e]
         if is_word[p] and n_applied == n - 1:
             for e in range(rows[p], rows[p + 1]):
                 if n == 1:
                     single_bytes[groups[e]] += counts[e]
                 else:
-                    single[groups[e], bin_of[top]] += counts[e]
+                    single[bin_of[top], groups[e]] += counts[e]
         if row >= 0 and spelled[row]:
             to = _spell(
                 data,

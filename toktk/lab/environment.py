@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from toktk import __version__
-from toktk.cache import size_of
 from toktk.metrics import METRICS
 from toktk.paths import home
 from toktk.pretokenizers.patterns import PRETOKENIZERS
@@ -41,7 +40,7 @@ PACKAGES = (
 def environment() -> dict[str, Any]:
     """Return a JSON-able description of this installation and machine.
 
-    Packages are looked up, not imported; a missing one is None. Memory and cache are in bytes. The
+    Packages are looked up, not imported; a missing one is None. Memory is in bytes. The
     home directory in the cache's path is written ``~``, since it usually holds the user's name.
     """
     cache = home()
@@ -62,7 +61,6 @@ def environment() -> dict[str, Any]:
         "usable_cores": usable_cores(),
         "memory": _memory(),
         "cache": _without_home(cache),
-        "cache_bytes": size_of(cache),
     }
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from toktk.arrays import Bytes as Bytes
 from toktk.arrays import Ids as Ids
 from toktk.arrays import Int64 as Int64
+from toktk.arrays import packed
 from toktk.arrays import read_only as read_only
 from toktk.errors import FormatError
 
@@ -186,6 +187,15 @@ def bytes_lost(model: Model, data: Bytes, offsets: Int64, ids: Ids, ends: Int64)
     spelled = np.concatenate([[0], np.cumsum(surface_lengths(model)[ids])])
     kept = np.diff(spelled[ends], prepend=0)
     return np.asarray(np.maximum(np.diff(offsets) - kept, 0), dtype=np.int64)
+
+
+def packed_tokens(model: Model) -> tuple[Bytes, Int64]:
+    """Return the bytes of ``model.tokens``, one after the other, and int64[ids + 1]: where each begins.
+
+    A model that knows them without a list of its tokens has an attribute ``packed_tokens``.
+    """
+    own: tuple[Bytes, Int64] | None = getattr(model, "packed_tokens", None)
+    return packed(model.tokens) if own is None else own
 
 
 def token_lengths(model: Model) -> Int64:

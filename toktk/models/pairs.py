@@ -122,7 +122,7 @@ class PairModel(ArrayModel):
             and bool((np.diff(self.offsets) >= 0).all()),
             "special_tokens": len(set(names)) == len(names) == self.special_ids.size
             and "" not in names,
-            "special_ids": np.unique(self.special_ids).size == self.special_ids.size
+            "special_ids": len(set(self.special_ids.tolist())) == self.special_ids.size
             and within(self.special_ids, n),
             "pairs": ranks is not None and within(self.pairs[:, :3], n) and within(ranks, NO_RANK),
             "byte_ids": self.byte_ids.shape == (256,)
@@ -318,6 +318,12 @@ class PairModel(ArrayModel):
         for name, i in zip(self.special_tokens, self.special_ids.tolist(), strict=True):
             tokens[i] = name.encode()
         return tokens
+
+    @property
+    def packed_tokens(self) -> tuple[Bytes, Int64]:
+        """The bytes of each of `tokens`, one after the other, and int64[ids + 1]: where they begin."""
+        names = [name.encode() for name in self.special_tokens]
+        return self._by_id.changed(dict(zip(self.special_ids.tolist(), names, strict=True)))
 
     @property
     def token_lengths(self) -> Int64:

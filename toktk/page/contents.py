@@ -10,6 +10,8 @@ from typing import Any
 from toktk.lab.compare import Asked, are_comparable, compare_sides
 from toktk.lab.side import Side, sides_of
 from toktk.models.bpe import BpeModel
+from toktk.models.lookup import Tokens
+from toktk.models.model import packed_tokens
 from toktk.page.figures import Figures, short, visible_keys
 from toktk.page.headline import Answer, answers
 from toktk.page.shown import Shown
@@ -79,7 +81,8 @@ class Contents:
                 whole = next((each for each in largest if model.is_prefix_of(each)), None)
                 if whole is None and isinstance(model, BpeModel):
                     largest.append(model)
-                tokens = (whole or model).tokens[: model.vocab_size]
+                data, offsets = packed_tokens(whole or model)
+                tokens = Tokens(data, offsets[: model.vocab_size + 1])
                 uses[visible_name(label)] = vocabulary_use(
                     tokens, model.special_tokens, shown.token_counts[label], model.signature
                 )

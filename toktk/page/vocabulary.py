@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from toktk.arrays import Int64, read_arrays, write_arrays
 from toktk.cache import Store
+from toktk.models.lookup import Tokens
+from toktk.models.vocabulary import unpacked
 from toktk.pieces.scripts import scripts_of_tokens
 from toktk.segmentation.signs import signs
 from toktk.visible import visible
@@ -28,12 +30,12 @@ _CLIPPED = 40  # bytes of a token that is an example
 
 
 def vocabulary_use(
-    tokens: Sequence[bytes], special_tokens: Sequence[str], counts: Int64, key: str = ""
+    tokens: Tokens, special_tokens: Sequence[str], counts: Int64, key: str = ""
 ) -> dict[str, Any]:
     """Return what a text uses of a vocabulary, JSON-able.
 
     Args:
-        tokens: the bytes of each id.
+        tokens: those of each id.
         counts: int64[ids], how often each id occurs in the text.
         key: tells these tokens from any others; with it, what does not depend on the text is kept.
 
@@ -42,20 +44,18 @@ def vocabulary_use(
         count] of the most frequent tokens, thinned out. ``lengths``: [label, used, never] by bytes.
         ``scripts``: [name, used, never]. ``unused``, ``top``: examples, [text, id, count].
     """
-    specials = {name.encode() for name in special_tokens}
-    is_token = np.array([token != b"" and token not in specials for token in tokens])
-    never_used = (counts == 0)[is_token]
-    lengths = np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens))[is_token]
-    ids = np.flatnonzero(is_token)
+    ids = _ordinary(tokens, {name.encode() for name in special_tokens})
+    never_used = counts[ids] == 0
     never = ids[never_used]
-    scripts, script_of = _scripts_of([tokens[i] for i in ids.tolist()], key)
+    scripts, script_of = _scripts_of(tokens, ids, key)
     names = [
         *scripts,
         PARTIAL,
         NO_LETTERS,
     ]  # the last two as the numbers of `scripts_of_tokens` have them
-    occurs = counts.tolist()
-    frequent = np.argsort(-counts, kind="stable")[: int(np.count_nonzero(counts))]
+    used = np.flatnonzero(counts)
+    frequent = used[np.argsort(-counts[used], kind="stable")]
+    lengths = np.minimum(tokens.lengths[ids], LONGEST + 1)
     return {
         "ids": ids.size,
         "used": ids.size - never.size,
@@ -63,21 +63,32 @@ def vocabulary_use(
         "ranks": [*_ranks(counts[frequent])],
         "lengths": [
             [f"{length}" if length <= LONGEST else f"{LONGEST + 1}+", *used]
-            for length, used in _by(np.minimum(lengths, LONGEST + 1), never_used).items()
+            for length, used in _by(lengths, never_used).items()
         ],
         "scripts": _scripts({names[n]: used for n, used in _by(script_of, never_used).items()}),
-        "unused": _examples(tokens, occurs, _spread(never.tolist())),
-        "top": _examples(tokens, occurs, frequent[:_EXAMPLES].tolist()),
+        "unused": _examples(tokens, counts, _spread(never)),
+        "top": _examples(tokens, counts, frequent[:_EXAMPLES]),
     }
 
 
-def _scripts_of(tokens: Sequence[bytes], key: str) -> tuple[Sequence[str], Int64]:
-    """Return what `scripts_of_tokens` does, of no token as well."""
+def _ordinary(tokens: Tokens, specials: Collection[bytes]) -> Int64:
+    """Return the ids whose tokens are neither empty nor spelled as a special token."""
+    lengths = tokens.lengths
+    chosen = lengths > 0
+    alike = np.flatnonzero(chosen & np.isin(lengths, [*{*map(len, specials)}]))
+    alike = alike[np.isin(tokens.data[tokens.offsets[alike]], [*{name[0] for name in specials if name}])]
+    chosen[[i for i in alike.tolist() if tokens.spelled(i) in specials]] = False
+    return np.flatnonzero(chosen)
+
+
+def _scripts_of(tokens: Tokens, ids: Int64, key: str) -> tuple[Sequence[str], Int64]:
+    """Return what `scripts_of_tokens` does of the tokens of some ids, of none as well."""
     store, asked = Store(), ["scripts", key, unicodedata.unidata_version]
     stored = store.read("assets", asked, read_arrays) if key else None
     if stored is not None:
         return stored[1]["names"], stored[0]["scripts"].astype(np.int64)
-    names, scripts = scripts_of_tokens(tokens) if tokens else ((), np.empty(0, dtype=np.int64))
+    spelled = unpacked(*tokens.gathered(ids))
+    names, scripts = scripts_of_tokens(spelled) if spelled else ((), np.empty(0, dtype=np.int64))
     if key:
         arrays = {"scripts": scripts.astype(np.int16)}
         store.write("assets", asked, lambda folder: write_arrays(folder, arrays, names=[*names]))
@@ -93,10 +104,11 @@ def _ranks(counts: Int64) -> Iterator[list[int]]:
 
 
 def _by(kinds: Int64, never_used: npt.NDArray[np.bool_]) -> dict[int, list[int]]:
-    """Return {kind: [used, never used]}, in the order of kinds."""
-    numbers, at = np.unique(kinds, return_inverse=True)
-    counts = np.bincount(2 * at + never_used, minlength=2 * numbers.size).reshape(-1, 2)
-    return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+    """Return {kind: [used, never used]} of small numbers of kinds, ascending."""
+    least = int(kinds.min(initial=0))
+    counts = [*np.bincount(2 * (kinds - least) + never_used).tolist(), 0]
+    pairs = zip(counts[::2], counts[1::2], strict=False)
+    return {least + n: [*pair] for n, pair in enumerate(pairs) if any(pair)}
 
 
 def _scripts(scripts: Mapping[str, Sequence[int]]) -> list[list[Any]]:
@@ -110,17 +122,15 @@ def _scripts(scripts: Mapping[str, Sequence[int]]) -> list[list[Any]]:
     return rows
 
 
-def _spread(ids: Sequence[int]) -> list[int]:
+def _spread(ids: Int64) -> Int64:
     """Return examples from all over the vocabulary."""
-    if len(ids) <= _EXAMPLES:
-        return [*ids]
-    return [ids[round(i * (len(ids) - 1) / (_EXAMPLES - 1))] for i in range(_EXAMPLES)]
+    if ids.size <= _EXAMPLES:
+        return ids
+    return ids[[round(i * (ids.size - 1) / (_EXAMPLES - 1)) for i in range(_EXAMPLES)]]
 
 
-def _examples(
-    tokens: Sequence[bytes], counts: Sequence[int], ids: Sequence[int]
-) -> list[list[Any]]:
-    return [[_clipped(tokens[i]), i, counts[i]] for i in ids]
+def _examples(tokens: Tokens, counts: Int64, ids: Int64) -> list[list[Any]]:
+    return [[_clipped(tokens.spelled(i)), i, int(counts[i])] for i in ids.tolist()]
 
 
 def _clipped(token: bytes) -> str:
