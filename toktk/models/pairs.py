@@ -122,7 +122,7 @@ class PairModel(ArrayModel):
             and bool((np.diff(self.offsets) >= 0).all()),
             "special_tokens": len(set(names)) == len(names) == self.special_ids.size
             and "" not in names,
-            "special_ids": len(set(self.special_ids.tolist())) == self.special_ids.size
+            "special_ids": np.unique(self.special_ids).size == self.special_ids.size
             and within(self.special_ids, n),
             "pairs": ranks is not None and within(self.pairs[:, :3], n) and within(ranks, NO_RANK),
             "byte_ids": self.byte_ids.shape == (256,)
