@@ -76,7 +76,9 @@ def _ordinary(tokens: Tokens, specials: Collection[bytes]) -> Int64:
     lengths = tokens.lengths
     chosen = lengths > 0
     alike = np.flatnonzero(chosen & np.isin(lengths, [*{*map(len, specials)}]))
-    alike = alike[np.isin(tokens.data[tokens.offsets[alike]], [*{name[0] for name in specials if name}])]
+    alike = alike[
+        np.isin(tokens.data[tokens.offsets[alike]], [*{name[0] for name in specials if name}])
+    ]
     chosen[[i for i in alike.tolist() if tokens.spelled(i) in specials]] = False
     return np.flatnonzero(chosen)
 
