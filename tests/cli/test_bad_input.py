@@ -199,6 +199,7 @@ def test_a_full_disk_takes_no_figure_away(
 def test_a_home_without_room_costs_only_the_resuming(
     good: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (home / "cells" / "looked").unlink()
     fill_disk(monkeypatch, home)
     result = CliRunner().invoke(main, ["sweep", "-c", str(good), *PARALLEL, "-s", "300"])
     assert result.exit_code == 0, result.stderr

@@ -117,8 +117,10 @@ def test_threads_make_the_same_intervals(monkeypatch, of_one):
     figures = [Figure("all", "x", 1.0, "x", 1, made_of=quotient) for quotient in quotients]
     monkeypatch.setattr(intervals, "_SHARE", 1)
     found = []
-    for jobs in (1, 2, 3, 100):
+    for jobs, prepared in ((1, False), (2, False), (3, True), (100, True)):
         maker = IntervalMaker(units, quantities, of_one=of_one, jobs=jobs)
+        if prepared:
+            maker.prepare(figures)
         found.append([maker.bounds(figure, e) for figure in figures for e in range(4)])
     assert found[0] == found[1] == found[2] == found[3]
     assert all(bounds.low is not None for bounds in found[0][:16])

@@ -150,6 +150,21 @@ def test_a_second_sweep_reuses_and_finds_the_same(plan: SweepPlan) -> None:
     assert forced.results == one.results
 
 
+def test_what_was_counted_survives_an_interruption(
+    plan: SweepPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("toktk.trainers.bpe.BpeTrainer.train", stop)
+        with pytest.raises(KeyboardInterrupt):
+            sweep(plan)
+    meter = Meter()
+    sweep(plan, meter)
+    assert [reused for step, reused in steps(meter) if step == "count"] == [True, True]
+
+
 @pytest.mark.parametrize("kind", ["pieces", "training", "figures"])
 def test_one_lost_cell_costs_one_step(plan: SweepPlan, home: Path, kind: str) -> None:
     expected = sweep(plan)

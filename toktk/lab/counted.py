@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,9 +30,11 @@ from toktk.pieces.sampled_documents import SampledDocuments
 from toktk.pieces.seen import AT_ONCE, SeenText
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.runtime import give_back_memory
+from toktk.runtime import Threads, give_back_memory
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from toktk.arrow import pa
     from toktk.corpus import Corpus
     from toktk.corpus.options import Progress
@@ -90,6 +93,9 @@ class CountedCorpora:
         self._lines: dict[str, Lines] = {}
         self._samples: dict[str, SampledDocuments] = {}
         self._unwritten: list[Callable[[], None]] = []  # what writes to the store, and waits
+        self._writer = Threads(1)
+        self._writes: list[Future[None]] = []
+        self._writing = threading.Lock()
         self._whole_texts: dict[str, WholeText] = {}
         self._document_pieces: dict[tuple[str, str], DocumentPieces] = {}
         self._units: dict[str, Units] = {}
@@ -122,7 +128,8 @@ class CountedCorpora:
         """Hold the text counted under each, by one reading for all that are not there.
 
         With `sampled`, that reading also draws the documents that intervals rest on; see `sample`. Where
-        these are all of the text, it is counted in them, when it is asked for. All this waits for `write`.
+        these are all of the text, it is counted in them, when it is asked for. All this waits for `write` or
+        `write_beside`.
 
         Raises:
             NotCounted: the text is counted, and that does not tell its pieces.
@@ -139,7 +146,7 @@ class CountedCorpora:
         pretokenizer: Pretokenizer,
         training: tuple[Corpus, Pretokenizer | None] | None = None,
     ) -> None:
-        """Hold a text that is measured on, by group and sampled.
+        """Hold a text that is measured on, by group and sampled, and begin to write it: see `write_beside`.
 
         Where the training text and it are the sides of a hold-out, and neither is there, one reading counts
         both, the training text by its own pretokenizer.
@@ -155,7 +162,7 @@ class CountedCorpora:
             missing = self._missing(training[0], [training[1]], by_group=False)
             sides += [self._asked(training[0], missing, by_group=False)] if missing else []
         self._count(sides)
-        self.write()
+        self.write_beside()
 
     def _missing(
         self, corpus: Corpus, pretokenizers: Sequence[Pretokenizer], by_group: bool
@@ -252,11 +259,23 @@ class CountedCorpora:
         give_back_memory()
         return None
 
+    def write_beside(self) -> None:
+        """Begin to write to the store what is held and waits; `write` waits for the end of that."""
+        if self._unwritten:
+            self._writes.append(self._writer.submit(self._write))
+
     def write(self) -> None:
-        """Write to the store what `count_together` did not: others may use it meanwhile."""
-        while self._unwritten:
-            self._unwritten[0]()
-            del self._unwritten[0]  # not before: whoever is interrupted may write it after all
+        """Write to the store what is held and waits."""
+        while self._writes:
+            self._writes[0].result()
+            del self._writes[0]
+        self._write()
+
+    def _write(self) -> None:
+        with self._writing:
+            while self._unwritten:
+                self._unwritten[0]()
+                del self._unwritten[0]  # not before: whoever is interrupted may write it after all
 
     def _known_whole(self, corpus: Corpus) -> WholeText | None:
         """Return what is known of a text if the sample, which is known too, has all of it."""

@@ -177,7 +177,7 @@ class Measurer:
 
             for at, (alike, own) in enumerate(groups):
                 begin(max(at + 1, 2))  # the first two side by side
-                self.counted.write()
+                self.counted.write_beside()
                 for cut in own:
                     if cut in under_way:
                         under_way[cut].result()

@@ -83,6 +83,10 @@ class Recorder:
             figures = {label: [*self._figures(label)] for label in ahead}
             if counting is not None:
                 counting.result()
+        if self.jobs > 1:
+            for label, of_label in figures.items():
+                maker, _ = self._intervals[label]
+                maker.prepare(figure for _, of_metric in of_label for figure in of_metric)
         records: list[Record] = []
         for label in labels:
             records += self._records(

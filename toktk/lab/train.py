@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -250,7 +251,11 @@ class Trainings:
             return counted.table
 
         sizes = self.plan.sizes
-        with self.counted.meter.step("train", family.label, max(sizes), "tokens") as advance:
+        with (
+            contextlib.ExitStack() as at_end,
+            self.counted.meter.step("train", family.label, max(sizes), "tokens") as advance,
+        ):
+            at_end.callback(self.counted.write)  # whatever ends the training
             whole = _Whole(advance, max(sizes))
             data = TrainingData(corpus, count, whole.add, self.plan.jobs, family.split_at)
             trainer = family.trainer()
