@@ -29,6 +29,7 @@ def tokenizers() -> dict[str, toktk.Tokenizer]:
     return dict(zip(labels, [*merged.values(), *other.values(), *pruned.values()], strict=True))
 
 
+@pytest.mark.usefixtures("home")
 def test_one_encoding_serves_what_it_can_and_changes_no_figure(
     tokenizers: dict[str, toktk.Tokenizer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
