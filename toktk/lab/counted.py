@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from toktk.lab.id_intervals import SpelledUnits
 from toktk.lab.meter import Meter
 from toktk.lab.ngrams import LEARNED, PRICED, NgramTexts
 from toktk.lab.reading import Reading
+from toktk.lab.storing import Storing
 from toktk.lab.units import Units
 from toktk.pieces.beside import AnyOf, Beside
 from toktk.pieces.counting import Counted, check_groups, count_sides
@@ -30,11 +30,9 @@ from toktk.pieces.sampled_documents import SampledDocuments
 from toktk.pieces.seen import AT_ONCE, SeenText
 from toktk.pretokenizers.patterns import PATTERNS
 from toktk.pretokenizers.pretokenizer import Pretokenizer
-from toktk.runtime import Threads, give_back_memory
+from toktk.runtime import give_back_memory
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from toktk.arrow import pa
     from toktk.corpus import Corpus
     from toktk.corpus.options import Progress
@@ -78,6 +76,7 @@ class CountedCorpora:
 
     Attributes:
         store: where they are kept, and all else that is stored.
+        storing: what is to be stored.
         sought: strings that a pass over a measured text looks for; see `holds_sought`.
     """
 
@@ -85,6 +84,7 @@ class CountedCorpora:
         self, meter: Meter, jobs: int = 1, force: bool = False, memory: int | None = None
     ) -> None:
         self.store = Store(meter.remark, force=force)
+        self.storing = Storing()
         self.meter = meter
         self.jobs = jobs
         self.memory = memory
@@ -92,10 +92,6 @@ class CountedCorpora:
         self._held: dict[tuple[str, str, bool], CountedCorpus] = {}
         self._lines: dict[str, Lines] = {}
         self._samples: dict[str, SampledDocuments] = {}
-        self._unwritten: list[Callable[[], None]] = []  # what writes to the store, and waits
-        self._writer = Threads(1)
-        self._writes: list[Future[None]] = []
-        self._writing = threading.Lock()
         self._whole_texts: dict[str, WholeText] = {}
         self._document_pieces: dict[tuple[str, str], DocumentPieces] = {}
         self._units: dict[str, Units] = {}
@@ -128,8 +124,8 @@ class CountedCorpora:
         """Hold the text counted under each, by one reading for all that are not there.
 
         With `sampled`, that reading also draws the documents that intervals rest on; see `sample`. Where
-        these are all of the text, it is counted in them, when it is asked for. All this waits for `write` or
-        `write_beside`.
+        these are all of the text, it is counted in them, when it is asked for. `storing` has all this then,
+        which nobody has begun to write.
 
         Raises:
             NotCounted: the text is counted, and that does not tell its pieces.
@@ -138,7 +134,7 @@ class CountedCorpora:
         if missing:
             self._count([self._asked(corpus, missing, by_group, sampled)])
             if not sampled:
-                self.write()
+                self.storing.finish()
 
     def count_measured(
         self,
@@ -146,7 +142,7 @@ class CountedCorpora:
         pretokenizer: Pretokenizer,
         training: tuple[Corpus, Pretokenizer | None] | None = None,
     ) -> None:
-        """Hold a text that is measured on, by group and sampled, and begin to write it: see `write_beside`.
+        """Hold a text that is measured on, by group and sampled, and begin to store it.
 
         Where the training text and it are the sides of a hold-out, and neither is there, one reading counts
         both, the training text by its own pretokenizer.
@@ -162,7 +158,7 @@ class CountedCorpora:
             missing = self._missing(training[0], [training[1]], by_group=False)
             sides += [self._asked(training[0], missing, by_group=False)] if missing else []
         self._count(sides)
-        self.write_beside()
+        self.storing.begin()
 
     def _missing(
         self, corpus: Corpus, pretokenizers: Sequence[Pretokenizer], by_group: bool
@@ -225,11 +221,11 @@ class CountedCorpora:
             for (pretokenizer, cell), table in zip(side.cells.items(), of_side, strict=True):
                 counted = CountedCorpus(table, reading)
                 self._held[corpus.fingerprint, pretokenizer.key, side.by_group] = counted
-                self._unwritten.append(partial(self._store, pretokenizer, cell, counted))
+                self.storing.add(partial(self._store, pretokenizer, cell, counted))
             self._keep_beside(side)
             if side.sample is not None:
                 self._samples[corpus.fingerprint] = side.sample.finish()
-                self._unwritten.append(partial(self._store_sample, corpus))
+                self.storing.add(partial(self._store_sample, corpus))
 
     def _see(
         self, side: _Asked, sample: Sample, progress: Progress
@@ -254,28 +250,10 @@ class CountedCorpora:
         self.store.write("whole", {"corpus": corpus.fingerprint}, whole.save)
         self._keep_beside(side)
         self._samples[corpus.fingerprint] = documents
-        self._unwritten.append(partial(self._store_sample, corpus))
+        self.storing.add(partial(self._store_sample, corpus))
         seen.batches.clear()
         give_back_memory()
         return None
-
-    def write_beside(self) -> None:
-        """Begin to write to the store what is held and waits; `write` waits for the end of that."""
-        if self._unwritten:
-            self._writes.append(self._writer.submit(self._write))
-
-    def write(self) -> None:
-        """Write to the store what is held and waits."""
-        while self._writes:
-            self._writes[0].result()
-            del self._writes[0]
-        self._write()
-
-    def _write(self) -> None:
-        with self._writing:
-            while self._unwritten:
-                self._unwritten[0]()
-                del self._unwritten[0]  # not before: whoever is interrupted may write it after all
 
     def _known_whole(self, corpus: Corpus) -> WholeText | None:
         """Return what is known of a text if the sample, which is known too, has all of it."""

@@ -7,10 +7,10 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-from toktk.cache import Store, digest
+from toktk.cache import digest
 from toktk.corpus import Corpus
 from toktk.counts.text import CountedText, NotCounted
 from toktk.errors import FormatError, PluginError, ToktkError, in_a_line
@@ -159,12 +159,8 @@ class Measurer:
             (alike, [*dict.fromkeys(cut for family in alike for cut in family.by_cut())])
             for alike in by_cut.values()
         ]
-        with (
-            contextlib.ExitStack() as at_end,
-            Threads(2) as pool,
-            _Writer(self.counted.store) as writer,
-        ):
-            at_end.callback(self.counted.write)  # whatever ends the measuring
+        with contextlib.ExitStack() as at_end, Threads(2) as pool:
+            at_end.callback(self.counted.storing.finish)  # whatever ends the measuring
             if missing:
                 self.counted.units(self.corpus)
             under_way: dict[str, Future[None]] = {}  # beside the measuring, or done
@@ -177,14 +173,14 @@ class Measurer:
 
             for at, (alike, own) in enumerate(groups):
                 begin(max(at + 1, 2))  # the first two side by side
-                self.counted.write_beside()
+                self.counted.storing.begin()
                 for cut in own:
                     if cut in under_way:
                         under_way[cut].result()
                 begin(at + 2)  # one, since it takes memory
                 for family in alike:
                     with gc_off():  # lists of tokens and records, none of them in a cycle
-                        measured = self._measured(family, writer)
+                        measured = self._measured(family)
                     yield family, measured
                 if drop and len(own) == 1:
                     self.counted.drop(self.corpus, cuts[own[0]])
@@ -239,8 +235,8 @@ class Measurer:
                 for label, tokenizer in tokenizers.items()
             }
 
-    def _measured(self, family: TokenizerFamily, writer: _Writer) -> FamilyFigures | ToktkError:
-        """Return the figures of a family, which `writer` stores."""
+    def _measured(self, family: TokenizerFamily) -> FamilyFigures | ToktkError:
+        """Return the figures of a family, and begin to store them."""
         total = sum(len(self._counted_under(t).table) for t in family.tokenizers.values())
         try:
             with self.counted.meter.step("measure", family.label, total, "pieces") as advance:
@@ -285,7 +281,9 @@ class Measurer:
         if failed:
             self.failed.update({**failed, **self.failed})
         else:
-            writer.write("figures", self._key(family), figures.save)
+            store, storing = self.counted.store, self.counted.storing
+            storing.add(partial(store.write, "figures", self._key(family), figures.save))
+            storing.begin()
         self.counted.meter.remark(_line(family, figures))
         return figures
 
@@ -325,24 +323,6 @@ class Measurer:
                 )
             evaluations |= zip(alike, shared, strict=True)
         return {label: evaluations[label] for label in family.tokenizers}
-
-
-class _Writer(Threads):
-    """A thread that stores; whatever ends the measuring waits for it, so that nothing finished is lost."""
-
-    def __init__(self, store: Store) -> None:
-        super().__init__(1)
-        self._store = store
-        self._writes: list[Future[None]] = []
-
-    def write(self, kind: str, key: object, save: Callable[[Path], None]) -> None:
-        """Begin to write an entry, as `Store.write` does."""
-        self._writes.append(self.submit(self._store.write, kind, key, save))
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self.shutdown()
-        for write in self._writes if error is None else ():
-            write.result()
 
 
 def _line(family: TokenizerFamily, figures: FamilyFigures) -> str:

@@ -255,7 +255,7 @@ class Trainings:
             contextlib.ExitStack() as at_end,
             self.counted.meter.step("train", family.label, max(sizes), "tokens") as advance,
         ):
-            at_end.callback(self.counted.write)  # whatever ends the training
+            at_end.callback(self.counted.storing.finish)  # whatever ends the training
             whole = _Whole(advance, max(sizes))
             data = TrainingData(corpus, count, whole.add, self.plan.jobs, family.split_at)
             trainer = family.trainer()

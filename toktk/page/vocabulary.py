@@ -53,8 +53,8 @@ def vocabulary_use(
         PARTIAL,
         NO_LETTERS,
     ]  # the last two as the numbers of `scripts_of_tokens` have them
-    used = np.flatnonzero(counts)
-    frequent = used[np.argsort(-counts[used], kind="stable")]
+    occurring = np.flatnonzero(counts)
+    frequent = occurring[np.argsort(-counts[occurring], kind="stable")]
     lengths = np.minimum(tokens.lengths[ids], LONGEST + 1)
     return {
         "ids": ids.size,
